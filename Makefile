@@ -1,0 +1,34 @@
+# The two commands of the README, and what stands behind them. A prebuilt DuckDB library is linked
+# where there is one for this machine; else cargo compiles DuckDB (`cargo build` always does).
+
+DUCKDB_LIB_DIR ?= $(shell .ci/duckdb)
+ifneq ($(DUCKDB_LIB_DIR),)
+export DUCKDB_LIB_DIR
+FLAGS = --no-default-features
+else
+unexport DUCKDB_LIB_DIR
+FLAGS =
+endif
+
+.PHONY: demo test check bench
+
+# The whole pipeline over the fixtures, into a temporary database, and a report.
+demo:
+	cargo build $(FLAGS)
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	mill="cargo run --quiet $(FLAGS) --"; \
+	$$mill run --sessions fixtures/sessions --database "$$folder/demo.duckdb"; \
+	$$mill report --by day --database "$$folder/demo.duckdb" --no-refresh --timezone UTC
+
+# Every test.
+test:
+	cargo test --workspace $(FLAGS)
+
+# Formatting and lints, warnings denied.
+check:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets $(FLAGS) -- --deny warnings
+
+# Times on a generated corpus; `make bench ARGS="--help"` shows the choices.
+bench:
+	cargo bench --bench pipeline $(FLAGS) -- $(ARGS)

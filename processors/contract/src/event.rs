@@ -1,0 +1,150 @@
+//! What one record of a log says, in words that do not depend on the agent that wrote it.
+//!
+//! A dialect turns one record into several events that share the fields of [`Record`]. The first is
+//! always [`Kind::Line`], so that every record is seen even when it says nothing else.
+
+use chrono::{DateTime, Utc};
+
+/// One thing that a record says.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    pub record: &'a Record<'a>,
+    pub kind: Kind<'a>,
+}
+
+/// The fields that all events of one record share. Absent means that the record does not say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Record<'a> {
+    /// Line of the source file, from 1.
+    pub line: u64,
+    /// When the record was written, cut to microseconds.
+    pub time: Option<DateTime<Utc>>,
+    /// The transcript the record belongs to; subagents name their parent's.
+    pub session_id: Option<&'a str>,
+    /// Identity of the record. A copy in another file keeps it.
+    pub uuid: Option<&'a str>,
+    pub parent_uuid: Option<&'a str>,
+    /// Working directory, which can change inside a session.
+    pub cwd: Option<&'a str>,
+    pub branch: Option<&'a str>,
+    /// Version of the client, as it writes it.
+    pub version: Option<&'a str>,
+    pub agent_id: Option<&'a str>,
+    /// Written by a subagent or a side conversation, not by the main one.
+    pub side_chain: bool,
+}
+
+/// What is said.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind<'a> {
+    /// A record of this type begins. `known` is false for a type that the dialect has no rule for.
+    Line {
+        name: &'a str,
+        known: bool,
+    },
+    /// A line, or the rest of one, that is no record.
+    Malformed,
+    /// A person wrote to the agent. Tool results, injected context, compaction summaries and command
+    /// output wear the same role in a log and are not prompts.
+    Prompt {
+        text: &'a str,
+    },
+    /// The model wrote to the person.
+    Reply {
+        text: &'a str,
+    },
+    /// The model answered, at this cost. One response spreads over several records that repeat it.
+    Response(Response<'a>),
+    ToolCall(ToolCall<'a>),
+    ToolResult {
+        call_id: Option<&'a str>,
+        is_error: bool,
+    },
+    /// A person typed `/name`.
+    SlashCommand {
+        name: &'a str,
+    },
+    /// The API refused or broke off.
+    ApiError,
+    /// The client's own total for its session so far.
+    ReportedCost {
+        total: MicroUsd,
+    },
+}
+
+/// Model and token usage of a response, as one record repeats it.
+#[derive(Clone, Copy, Debug)]
+pub struct Response<'a> {
+    /// Identity of the response; see rule 1 of COUNTING.
+    pub message_id: Option<&'a str>,
+    pub model: Option<&'a str>,
+    pub usage: Usage,
+    /// Absent while the response still streams.
+    pub stop_reason: Option<&'a str>,
+    /// Billed at the fast rate.
+    pub fast: bool,
+    /// Searches that the server made for this response.
+    pub web_searches: u64,
+    /// Calls of an advisor model, which the sum in `usage` leaves out.
+    pub advisors: &'a [Advisor<'a>],
+    /// What the client says that the record cost.
+    pub reported_cost: Option<MicroUsd>,
+}
+
+/// A call of a second model inside a response.
+#[derive(Clone, Copy, Debug)]
+pub struct Advisor<'a> {
+    pub model: Option<&'a str>,
+    pub usage: Usage,
+}
+
+/// Token counts. They do not overlap, but for `cache_write_1h`, which is inside `cache_write`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub input: u64,
+    pub output: u64,
+    pub cache_write: u64,
+    pub cache_write_1h: u64,
+    pub cache_read: u64,
+}
+
+impl Usage {
+    /// No count is above this, so that a database can add up millions of them in 64 bits.
+    pub const MAX_COUNT: u64 = 1 << 40;
+
+    /// Input, output, cache write and cache read.
+    pub fn total(&self) -> u64 {
+        self.input + self.output + self.cache_write + self.cache_read
+    }
+}
+
+/// The model asked for a tool.
+#[derive(Clone, Copy, Debug)]
+pub struct ToolCall<'a> {
+    pub call_id: Option<&'a str>,
+    /// The response that holds the call.
+    pub message_id: Option<&'a str>,
+    /// Name of the tool: free text.
+    pub tool: &'a str,
+    pub kind: ToolKind<'a>,
+}
+
+/// What sort of tool a call is for.
+#[derive(Clone, Copy, Debug)]
+pub enum ToolKind<'a> {
+    Plain,
+    Skill {
+        skill: Option<&'a str>,
+    },
+    Subagent {
+        subagent_type: Option<&'a str>,
+    },
+    /// `mcp__<server>__<tool>`.
+    Mcp {
+        server: &'a str,
+        tool: &'a str,
+    },
+}
+
+/// Money in millionths of a US dollar.
+pub type MicroUsd = i64;

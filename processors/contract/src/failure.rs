@@ -1,0 +1,52 @@
+//! Why a processor could not deal with a file, in classes that say what to do about it.
+
+use std::fmt;
+
+/// A failure of one processor on one source file or key.
+///
+/// The message says what and where, never what a line contains: it is stored and logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub class: FailureClass,
+    pub message: String,
+}
+
+/// What sort of failure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FailureClass {
+    /// The file moved while it was read: the next pass sees it whole.
+    Changed,
+    /// Permission, I/O, disk space: nothing is wrong with the file itself.
+    Environment,
+    /// The same input can succeed later.
+    Transient,
+    /// The same input fails again.
+    Permanent,
+    /// A bug in a processor, contained.
+    Panic,
+}
+
+impl FailureClass {
+    /// The name under which the class is stored and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Environment => "environment",
+            Self::Transient => "transient",
+            Self::Permanent => "permanent",
+            Self::Panic => "panic",
+        }
+    }
+}
+
+impl Failure {
+    pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
+        Self { class, message: message.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.class.name(), self.message)
+    }
+}

@@ -1,0 +1,28 @@
+//! What a processor is: it folds the events of one source file into facts, and settles all facts of
+//! one key into entities.
+//!
+//! Nothing here does I/O, reads a clock or knows a database. A processor that needs something from
+//! the world gets it in its constructor.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | [`event`] | what one record of a log says, whatever agent wrote it |
+//! | [`source_file`] | the log an event comes from |
+//! | [`processor`] | the two hooks, fold and settle |
+//! | [`manifest`] | what a processor declares about itself: name, version, tables |
+//! | [`row`] | facts and entities on their way to the store |
+//! | [`failure`] | why a processor could not deal with a file |
+
+pub mod event;
+pub mod failure;
+pub mod manifest;
+pub mod processor;
+pub mod row;
+pub mod source_file;
+
+pub use event::{Event, Kind, Record};
+pub use failure::{Failure, FailureClass};
+pub use manifest::{Manifest, Settlement, Table};
+pub use processor::{Fold, Processor};
+pub use row::{FactRow, Rows, Value};
+pub use source_file::SourceFile;

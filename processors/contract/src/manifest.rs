@@ -1,0 +1,47 @@
+//! What a processor declares about itself.
+
+/// A processor's name, version and tables. The tables themselves are created by migrations; a test
+/// of the runner holds both against each other.
+#[derive(Debug)]
+pub struct Manifest {
+    /// Name on the command line and in the ledger.
+    pub name: &'static str,
+    /// A higher version makes every file due again.
+    pub version: u32,
+    /// Tables of facts, in schema `facts`. The store adds `session_file` and `username`.
+    pub facts: &'static [&'static Table],
+    /// How facts become entities, one entry per key space.
+    pub settlements: &'static [Settlement],
+}
+
+/// A table and its columns, in the order in which rows give them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Table {
+    pub name: &'static str,
+    pub columns: &'static [&'static str],
+}
+
+/// Facts of one table that share a key become entities of another.
+#[derive(Debug)]
+pub struct Settlement {
+    /// The facts; their rows count as the items that the processor extracted.
+    pub facts: &'static Table,
+    /// The column of `facts` that holds the key: text, never null.
+    pub key: &'static str,
+    /// Where the entities go, in schema `facts`. What a settlement of a key now says is all it says.
+    pub entities: &'static Table,
+}
+
+impl Table {
+    /// Position of a column, or `None` for a name that the table does not have.
+    pub fn position(&self, column: &str) -> Option<usize> {
+        self.columns.iter().position(|c| *c == column)
+    }
+}
+
+impl Manifest {
+    /// The settlement that a table of facts feeds.
+    pub fn settlement_of(&self, facts: &Table) -> Option<&'static Settlement> {
+        self.settlements.iter().find(|settlement| settlement.facts.name == facts.name)
+    }
+}

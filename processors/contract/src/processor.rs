@@ -1,0 +1,42 @@
+//! The two hooks of a processor: fold a source file, settle a key.
+
+use crate::{Event, FactRow, Failure, Manifest, Rows, Settlement, SourceFile};
+
+/// Answers one question about logs.
+///
+/// Both hooks are pure: what they say depends on their arguments only, so that a database is a
+/// function of the bytes it was made from. They run in parallel; a panic costs only the file it was
+/// about.
+pub trait Processor: Send + Sync {
+    fn manifest(&self) -> &'static Manifest;
+
+    /// Begins a source file.
+    fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's>;
+
+    /// Makes entities of all facts of one key, over all files.
+    ///
+    /// The facts are ordered by source file, but the outcome must not depend on their order: it is
+    /// the same whatever was processed first.
+    ///
+    /// # Errors
+    ///
+    /// A failure leaves the key as it was, to be settled by a later pass.
+    fn settle(&self, settlement: &Settlement, key: &str, facts: &[FactRow], entities: &mut Rows)
+    -> Result<(), Failure>;
+}
+
+/// The state of one processor over one source file, which sees the file's events in line order.
+pub trait Fold {
+    fn event(&mut self, event: &Event<'_>);
+
+    /// How many facts it holds so far. A file that reaches the runner's cap is rejected, so that
+    /// memory does not grow with the file.
+    fn held(&self) -> usize;
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    ///
+    /// A failure costs the file's facts of this processor; those of an earlier pass stay.
+    fn finish(self: Box<Self>, facts: &mut Rows) -> Result<(), Failure>;
+}

@@ -1,0 +1,44 @@
+//! The log that events come from.
+
+/// One source file, by its name in the ledger; it is read by the runner, never by a processor.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceFile {
+    /// `<user>/<path below the user>`: the key of the ledger.
+    pub session_file: String,
+    pub username: String,
+}
+
+impl SourceFile {
+    pub fn new(session_file: impl Into<String>, username: impl Into<String>) -> Self {
+        Self { session_file: session_file.into(), username: username.into() }
+    }
+
+    /// The session id that the file's place tells, for records that do not name one: the folder
+    /// above `subagents`, else the file's own name.
+    pub fn session_id(&self) -> &str {
+        let mut parent = None;
+        for part in self.session_file.split('/') {
+            match parent {
+                Some(session) if part == "subagents" => return session,
+                _ => parent = Some(part),
+            }
+        }
+        let name = parent.unwrap_or_default();
+        name.strip_suffix(".jsonl").unwrap_or(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subagent_belongs_to_the_session_above_it() {
+        let id = |path: &str| SourceFile::new(path, "ada").session_id().to_owned();
+        assert_eq!(id("ada/s1.jsonl"), "s1");
+        assert_eq!(id("ada/project/s1.jsonl"), "s1");
+        assert_eq!(id("ada/project/s1/subagents/agent-a.jsonl"), "s1");
+        assert_eq!(id("ada/s1/subagents/deep/subagents/agent-b.jsonl"), "s1");
+        assert_eq!(id("subagents/s1.jsonl"), "s1");
+    }
+}

@@ -1,0 +1,176 @@
+//! A response as one source file tells it: its best line and its earliest one.
+
+use crate::place::Place;
+use sessionmill_contract::event::{MicroUsd, Response, Usage};
+use sessionmill_contract::{FactRow, Failure, FailureClass, Record, Rows, Table, Value};
+use std::cmp::Ordering;
+use std::rc::Rc;
+
+/// One row per source file, message id and part. Part 0 is the response, the others are its advisor
+/// calls (rule 7 of COUNTING). `line`, `time`, `session_id` and `project` are those of the earliest
+/// line, all else is that of the best one, which is line `counted_line`.
+pub static COPIES: Table = Table {
+    name: "usage_copies",
+    columns: &[
+        "message_id",
+        "part",
+        "line",
+        "time",
+        "session_id",
+        "project",
+        "side_chain",
+        "counted_line",
+        "model",
+        "input_tokens",
+        "output_tokens",
+        "cache_creation_input_tokens",
+        "cache_creation_1h_input_tokens",
+        "cache_read_input_tokens",
+        "stopped",
+        "fast",
+        "web_searches",
+        "client_version",
+        "reported_cost_micro_usd",
+    ],
+};
+
+/// What the file's lines with one message id come to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Copy {
+    pub earliest: Place,
+    pub session_id: Option<Rc<str>>,
+    pub project: Option<Rc<str>>,
+    pub best: Line,
+    pub advisors: Vec<Part>,
+}
+
+/// The numbers of one line. They are taken whole: fields of two lines are never mixed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    pub line: u64,
+    pub side_chain: bool,
+    pub part: Part,
+    pub stopped: bool,
+    pub fast: bool,
+    pub web_searches: u64,
+    pub client_version: Option<Rc<str>>,
+    pub reported_cost: Option<MicroUsd>,
+}
+
+/// Tokens of one model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    pub model: Option<Rc<str>>,
+    pub usage: Usage,
+}
+
+impl Line {
+    pub fn new(record: &Record<'_>, response: &Response<'_>) -> Self {
+        Self {
+            line: record.line,
+            side_chain: record.side_chain,
+            part: Part { model: response.model.map(Rc::from), usage: response.usage },
+            stopped: response.stop_reason.is_some(),
+            fast: response.fast,
+            web_searches: response.web_searches,
+            client_version: record.version.map(Rc::from),
+            reported_cost: response.reported_cost,
+        }
+    }
+
+    /// Rule 2 of COUNTING: the main conversation before a side chain, then most output, then the
+    /// larger total. `Greater` is better.
+    pub fn rank(&self, other: &Self) -> Ordering {
+        let rank = |line: &Self| (!line.side_chain, line.part.usage.output, line.part.usage.total());
+        rank(self).cmp(&rank(other))
+    }
+}
+
+impl Copy {
+    /// Adds the copy's rows.
+    pub fn push(&self, message_id: &str, rows: &mut Rows) {
+        let best = &self.best;
+        let parts = std::iter::once(&best.part).chain(&self.advisors);
+        for (number, part) in parts.enumerate() {
+            let whole = number == 0;
+            rows.push(
+                &COPIES,
+                [
+                    message_id.into(),
+                    Value::from(number as u64),
+                    self.earliest.line.into(),
+                    self.earliest.time.into(),
+                    self.session_id.as_deref().into(),
+                    self.project.as_deref().into(),
+                    best.side_chain.into(),
+                    best.line.into(),
+                    part.model.as_deref().into(),
+                    part.usage.input.into(),
+                    part.usage.output.into(),
+                    part.usage.cache_write.into(),
+                    part.usage.cache_write_1h.into(),
+                    part.usage.cache_read.into(),
+                    best.stopped.into(),
+                    best.fast.into(),
+                    if whole { best.web_searches } else { 0 }.into(),
+                    best.client_version.as_deref().into(),
+                    best.reported_cost.filter(|_| whole).into(),
+                ],
+            );
+        }
+    }
+
+    /// The copies that rows tell, one per source file.
+    ///
+    /// # Errors
+    ///
+    /// If a row is not one that [`push`](Self::push) made.
+    pub fn all(rows: &[FactRow]) -> Result<Vec<(&FactRow, Self)>, Failure> {
+        let mut copies: Vec<(&FactRow, Self)> = Vec::new();
+        let mut advisors = Vec::new();
+        for row in rows {
+            match read(row).ok_or_else(|| Failure::new(FailureClass::Permanent, "unreadable row of `usage_copies`"))? {
+                (0, copy) => copies.push((row, copy)),
+                (part, copy) => advisors.push((&row.session_file, part, copy.best.part)),
+            }
+        }
+        advisors.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+        for (file, _, part) in advisors {
+            if let Some((_, copy)) = copies.iter_mut().find(|(row, _)| row.session_file == *file) {
+                copy.advisors.push(part);
+            }
+        }
+        Ok(copies)
+    }
+}
+
+fn read(row: &FactRow) -> Option<(u64, Copy)> {
+    let mut cells = row.values.get(1..)?.iter();
+    let mut next = || cells.next();
+    let count = |cell: &Value| cell.as_int().and_then(|int| u64::try_from(int).ok());
+    let text = |cell: &Value| cell.as_str().map(Rc::from);
+    let number = count(next()?)?;
+    let line = count(next()?)?;
+    let earliest = Place { line, time: next()?.as_time() };
+    let (session_id, project) = (text(next()?), text(next()?));
+    let (side_chain, line) = (next()?.as_bool()?, count(next()?)?);
+    let model = text(next()?);
+    let usage = Usage {
+        input: count(next()?)?,
+        output: count(next()?)?,
+        cache_write: count(next()?)?,
+        cache_write_1h: count(next()?)?,
+        cache_read: count(next()?)?,
+    };
+    let best = Line {
+        line,
+        side_chain,
+        part: Part { model, usage },
+        stopped: next()?.as_bool()?,
+        fast: next()?.as_bool()?,
+        web_searches: count(next()?)?,
+        client_version: text(next()?),
+        reported_cost: next()?.as_int(),
+    };
+    Some((number, Copy { earliest, session_id, project, best, advisors: Vec::new() }))
+}

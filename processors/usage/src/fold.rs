@@ -1,0 +1,204 @@
+//! The state over one source file: its copies, its tool calls, its summary.
+
+use crate::copy::{Copy, Line, Part};
+use crate::place::Place;
+use crate::session::Summary;
+use crate::tool_event::{ToolEvent, What};
+use chrono::{DateTime, Utc};
+use sessionmill_contract::event::{Response, ToolCall};
+use sessionmill_contract::{Event, Failure, Fold, Kind, Record, Rows, SourceFile};
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::rc::Rc;
+
+/// The fold of the usage processor.
+pub struct UsageFold<'s> {
+    file: &'s SourceFile,
+    /// Time of the last record that has one.
+    clock: Option<DateTime<Utc>>,
+    session_id: Rc<str>,
+    project: Option<Rc<str>>,
+    copies: Keyed<Copy>,
+    tool_events: Keyed<ToolEvent>,
+    results: HashMap<Box<str>, bool>,
+    summary: Summary,
+    nameless: u64,
+    /// Calls without an id in the record at hand.
+    nameless_calls: u64,
+}
+
+/// Values by key, in the order in which the keys came.
+type Keyed<T> = (HashMap<Box<str>, usize>, Vec<(Box<str>, T)>);
+
+impl<'s> UsageFold<'s> {
+    pub fn new(file: &'s SourceFile) -> Self {
+        Self {
+            file,
+            clock: None,
+            session_id: file.session_id().into(),
+            project: None,
+            copies: Keyed::default(),
+            tool_events: Keyed::default(),
+            results: HashMap::new(),
+            summary: Summary::default(),
+            nameless: 0,
+            nameless_calls: 0,
+        }
+    }
+
+    fn line(&mut self, record: &Record<'_>) {
+        if let Some(time) = record.time {
+            if self.clock.is_none() {
+                // What stands above the file's first time has that time.
+                self.copies.1.iter_mut().for_each(|(_, copy)| copy.earliest.time = Some(time));
+                self.tool_events.1.iter_mut().for_each(|(_, event)| event.earliest.time = Some(time));
+            }
+            self.clock = Some(time);
+        }
+        self.nameless_calls = 0;
+        self.summary.line(record);
+    }
+
+    fn place(&self, record: &Record<'_>) -> Place {
+        Place { time: record.time.or(self.clock), line: record.line }
+    }
+
+    /// The record's session and working directory, else those of the records before it.
+    fn whereabouts(&mut self, record: &Record<'_>) -> (Option<Rc<str>>, Option<Rc<str>>) {
+        if let Some(session_id) = record.session_id.filter(|id| **id != *self.session_id) {
+            self.session_id = session_id.into();
+        }
+        if let Some(cwd) = record.cwd.filter(|cwd| self.project.as_deref() != Some(*cwd)) {
+            self.project = Some(cwd.into());
+        }
+        (Some(self.session_id.clone()), self.project.clone())
+    }
+
+    /// A key for what has no identity of its own: the record's, else its place, which no other file
+    /// can repeat.
+    fn nameless(&mut self, record: &Record<'_>, suffix: &str) -> Box<str> {
+        match record.uuid {
+            Some(uuid) => format!("uuid:{uuid}{suffix}").into(),
+            None => {
+                self.nameless += 1;
+                format!("line:{}:{}:{}", self.file.session_file, record.line, self.nameless).into()
+            }
+        }
+    }
+
+    fn response(&mut self, record: &Record<'_>, response: &Response<'_>) {
+        let (session_id, project) = self.whereabouts(record);
+        let key = match response.message_id {
+            Some(id) => id.into(),
+            None => self.nameless(record, ""),
+        };
+        let place = self.place(record);
+        let best = Line::new(record, response);
+        let part = |advisor: &sessionmill_contract::event::Advisor<'_>| Part {
+            model: advisor.model.map(Rc::from),
+            usage: advisor.usage,
+        };
+        let advisors = response.advisors.iter().map(part).collect();
+        let new = Copy { earliest: place, session_id, project, best, advisors };
+        let Some(copy) = insert(&mut self.copies, key, new) else { return };
+        let (copy, new) = copy;
+        // Of equals the first line wins.
+        if new.best.rank(&copy.best) == Ordering::Greater {
+            (copy.best, copy.advisors) = (new.best, new.advisors);
+        }
+        if new.earliest.order(&copy.earliest) == Ordering::Less {
+            (copy.earliest, copy.session_id, copy.project) = (new.earliest, new.session_id, new.project);
+        }
+    }
+
+    fn tool_event(&mut self, record: &Record<'_>, key: Box<str>, message_id: Option<&str>, what: What) {
+        let (session_id, project) = self.whereabouts(record);
+        let new = ToolEvent {
+            earliest: self.place(record),
+            session_id,
+            project,
+            message_id: message_id.map(Rc::from),
+            side_chain: record.side_chain,
+            what,
+            is_error: None,
+        };
+        if let Some((event, new)) = insert(&mut self.tool_events, key, new)
+            && new.earliest.order(&event.earliest) == Ordering::Less
+        {
+            *event = new;
+        }
+    }
+
+    fn tool_call(&mut self, record: &Record<'_>, call: &ToolCall<'_>) {
+        let key = match call.call_id {
+            Some(id) => id.into(),
+            None => {
+                self.nameless_calls += 1;
+                let suffix = format!(":{}", self.nameless_calls);
+                self.nameless(record, &suffix)
+            }
+        };
+        self.tool_event(record, key, call.message_id, What::of(call));
+    }
+}
+
+/// Adds a value under a new key, or gives the value that is there and the new one back.
+fn insert<T>((index, values): &mut Keyed<T>, key: Box<str>, value: T) -> Option<(&mut T, T)> {
+    match index.entry(key) {
+        Entry::Occupied(entry) => values.get_mut(*entry.get()).map(|(_, old)| (old, value)),
+        Entry::Vacant(entry) => {
+            values.push((entry.key().clone(), value));
+            entry.insert(values.len() - 1);
+            None
+        }
+    }
+}
+
+impl Fold for UsageFold<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        let record = event.record;
+        match event.kind {
+            Kind::Line { .. } => self.line(record),
+            Kind::Malformed => self.summary.malformed_lines += 1,
+            Kind::Prompt { .. } => self.summary.prompts += 1,
+            Kind::Reply { .. } => {}
+            Kind::Response(response) => self.response(record, &response),
+            Kind::ToolCall(call) => self.tool_call(record, &call),
+            Kind::ToolResult { call_id, is_error } => {
+                if let Some(id) = call_id {
+                    self.results.entry(id.into()).or_insert(is_error);
+                }
+            }
+            Kind::SlashCommand { name } => {
+                let key = self.nameless(record, "");
+                self.tool_event(record, key, None, What::SlashCommand { name: name.into() });
+            }
+            Kind::ApiError => self.summary.api_errors += 1,
+            Kind::ReportedCost { total } => {
+                let (session_id, _) = self.whereabouts(record);
+                self.summary.reported_cost(session_id, total);
+            }
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.copies.1.len() + self.tool_events.1.len() + self.results.len() + self.summary.held()
+    }
+
+    fn finish(mut self: Box<Self>, facts: &mut Rows) -> Result<(), Failure> {
+        for (id, event) in &mut self.tool_events.1 {
+            event.is_error = self.results.get(id).copied();
+        }
+        for (id, copy) in &self.copies.1 {
+            copy.push(id, facts);
+        }
+        for (id, event) in &self.tool_events.1 {
+            event.push(id, facts);
+        }
+        let copies = self.copies.1.iter().map(|(_, copy)| copy);
+        let tool_events = self.tool_events.1.iter().map(|(_, event)| event);
+        self.summary.push(self.file, copies, tool_events, facts);
+        Ok(())
+    }
+}

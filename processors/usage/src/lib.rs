@@ -1,0 +1,62 @@
+//! Token usage and tool calls of coding agents, counted once.
+//!
+//! A response is repeated: on every line of its content, in the transcripts that resume or fork its
+//! session, in the lines by which a parent follows a subagent. The fold keeps one [`copy`] per source
+//! file and message id; settling all copies of a message id gives one [`response`]. Tool calls go the
+//! same way, by call id. The rules are those of COUNTING; they live here, in no query.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | [`copy`] | a response as one source file tells it |
+//! | [`response`] | a response, from all its copies |
+//! | [`tool_event`] | a tool call or slash command: as a file tells it, and settled |
+//! | [`session`] | the summary of one source file |
+//! | [`fold`] | the state over one source file |
+//! | [`place`] | where and when something stands, and which comes first |
+
+pub mod copy;
+pub mod fold;
+pub mod place;
+pub mod response;
+pub mod session;
+pub mod tool_event;
+
+use sessionmill_contract::{FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile};
+
+/// The processor. It needs nothing from the world.
+#[derive(Debug, Default)]
+pub struct Usage;
+
+static MANIFEST: Manifest = Manifest {
+    name: "usage",
+    version: 1,
+    facts: &[&copy::COPIES, &tool_event::TOOL_CALLS, &session::SESSIONS],
+    settlements: &[
+        Settlement { facts: &copy::COPIES, key: "message_id", entities: &response::RESPONSES },
+        Settlement { facts: &tool_event::TOOL_CALLS, key: "event_id", entities: &tool_event::TOOL_EVENTS },
+    ],
+};
+
+impl Processor for Usage {
+    fn manifest(&self) -> &'static Manifest {
+        &MANIFEST
+    }
+
+    fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's> {
+        Box::new(fold::UsageFold::new(file))
+    }
+
+    fn settle(
+        &self,
+        settlement: &Settlement,
+        key: &str,
+        facts: &[FactRow],
+        entities: &mut Rows,
+    ) -> Result<(), Failure> {
+        if settlement.facts.name == copy::COPIES.name {
+            response::settle(key, facts, entities)
+        } else {
+            tool_event::settle(key, facts, entities)
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Where and when something stands in the logs, and which of two places comes first.
+
+use chrono::{DateTime, Utc};
+use std::cmp::Ordering;
+
+/// A line of a source file and its time. A record without a time of its own has its neighbour's
+/// (rule 9 of COUNTING); a file without any time has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub time: Option<DateTime<Utc>>,
+    pub line: u64,
+}
+
+impl Place {
+    /// Order within one file: by time, no time last, then by line.
+    pub fn order(&self, other: &Self) -> Ordering {
+        by_time(self.time, other.time).then(self.line.cmp(&other.line))
+    }
+
+    /// Order over files: by time, no time last, then by path, then by line (rule 3 of COUNTING).
+    pub fn order_over_files(&self, file: &str, other: &Self, other_file: &str) -> Ordering {
+        by_time(self.time, other.time).then_with(|| file.cmp(other_file)).then(self.line.cmp(&other.line))
+    }
+}
+
+fn by_time(a: Option<DateTime<Utc>>, b: Option<DateTime<Utc>>) -> Ordering {
+    a.is_none().cmp(&b.is_none()).then(a.cmp(&b))
+}

@@ -1,0 +1,190 @@
+//! A tool call or slash command: as one source file tells it, and settled over all files that
+//! repeat it.
+
+use crate::place::Place;
+use sessionmill_contract::event::{ToolCall, ToolKind};
+use sessionmill_contract::{FactRow, Failure, FailureClass, Rows, Table, Value};
+use std::rc::Rc;
+
+/// One row per source file and call. `is_error` is null while no result is seen.
+pub static TOOL_CALLS: Table = Table {
+    name: "usage_tool_calls",
+    columns: &[
+        "event_id",
+        "line",
+        "time",
+        "session_id",
+        "project",
+        "message_id",
+        "side_chain",
+        "kind",
+        "tool",
+        "skill",
+        "subagent_type",
+        "command",
+        "mcp_server",
+        "mcp_tool",
+        "is_error",
+    ],
+};
+
+/// One row per call, with the place of its earliest copy.
+pub static TOOL_EVENTS: Table = Table {
+    name: "usage_tool_events",
+    columns: &[
+        "event_id",
+        "session_file",
+        "username",
+        "line",
+        "time",
+        "session_id",
+        "project",
+        "message_id",
+        "side_chain",
+        "kind",
+        "tool",
+        "skill",
+        "subagent_type",
+        "command",
+        "mcp_server",
+        "mcp_tool",
+        "is_error",
+    ],
+};
+
+const LINE: usize = 1;
+const TIME: usize = 2;
+const IS_ERROR: usize = 14;
+
+/// A call, or a command, in one file.
+#[derive(Clone, Debug)]
+pub struct ToolEvent {
+    pub earliest: Place,
+    pub session_id: Option<Rc<str>>,
+    pub project: Option<Rc<str>>,
+    pub message_id: Option<Rc<str>>,
+    pub side_chain: bool,
+    pub what: What,
+    pub is_error: Option<bool>,
+}
+
+/// What was called for.
+#[derive(Clone, Debug)]
+pub enum What {
+    Tool { tool: Box<str>, skill: Option<Box<str>> },
+    Mcp { tool: Box<str>, server: Box<str>, server_tool: Box<str> },
+    Subagent { tool: Box<str>, subagent_type: Option<Box<str>> },
+    SlashCommand { name: Box<str> },
+}
+
+impl What {
+    pub fn of(call: &ToolCall<'_>) -> Self {
+        let tool = call.tool.into();
+        match call.kind {
+            ToolKind::Plain => Self::Tool { tool, skill: None },
+            ToolKind::Skill { skill } => Self::Tool { tool, skill: skill.map(Into::into) },
+            ToolKind::Mcp { server, tool: server_tool } => {
+                Self::Mcp { tool, server: server.into(), server_tool: server_tool.into() }
+            }
+            ToolKind::Subagent { subagent_type } => {
+                Self::Subagent { tool, subagent_type: subagent_type.map(Into::into) }
+            }
+        }
+    }
+}
+
+impl ToolEvent {
+    /// Adds the event's row.
+    pub fn push(&self, event_id: &str, rows: &mut Rows) {
+        let (kind, tool) = match &self.what {
+            What::Tool { tool, .. } => ("tool_use", Value::Text(tool.clone())),
+            What::Mcp { tool, .. } => ("mcp_call", Value::Text(tool.clone())),
+            What::Subagent { tool, .. } => ("subagent", Value::Text(tool.clone())),
+            What::SlashCommand { name } => ("slash_command", Value::from(&*format!("/{name}"))),
+        };
+        let (mut skill, mut subagent_type, mut command, mut server, mut server_tool) = Default::default();
+        match &self.what {
+            What::Tool { skill: name, .. } => skill = name.as_deref(),
+            What::Mcp { server: a, server_tool: b, .. } => (server, server_tool) = (Some(&**a), Some(&**b)),
+            What::Subagent { subagent_type: name, .. } => subagent_type = name.as_deref(),
+            What::SlashCommand { name } => command = Some(&**name),
+        }
+        rows.push(
+            &TOOL_CALLS,
+            [
+                event_id.into(),
+                self.earliest.line.into(),
+                self.earliest.time.into(),
+                self.session_id.as_deref().into(),
+                self.project.as_deref().into(),
+                self.message_id.as_deref().into(),
+                self.side_chain.into(),
+                kind.into(),
+                tool,
+                skill.into(),
+                subagent_type.into(),
+                command.into(),
+                server.into(),
+                server_tool.into(),
+                self.is_error.into(),
+            ],
+        );
+    }
+}
+
+/// The earliest copy tells what and where; the earliest copy with a result tells how it ended.
+pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> Result<(), Failure> {
+    let mut copies = Vec::with_capacity(facts.len());
+    for row in facts {
+        let values: &[Value; 15] = row.values.as_slice().try_into().map_err(|_| unreadable())?;
+        let line = values[LINE].as_int().and_then(|line| u64::try_from(line).ok()).ok_or_else(unreadable)?;
+        copies.push((row, Place { time: values[TIME].as_time(), line }, values));
+    }
+    copies.sort_by(|a, b| a.1.order_over_files(&a.0.session_file, &b.1, &b.0.session_file));
+    let Some((row, _, values)) = copies.first() else { return Ok(()) };
+    let ended = copies.iter().map(|(_, _, values)| &values[IS_ERROR]).find(|is_error| **is_error != Value::Null);
+    let [
+        _,
+        line,
+        time,
+        session_id,
+        project,
+        message_id,
+        side_chain,
+        kind,
+        tool,
+        skill,
+        subagent,
+        command,
+        server,
+        server_tool,
+        _,
+    ] = (*values).clone();
+    entities.push(
+        &TOOL_EVENTS,
+        [
+            event_id.into(),
+            (&*row.session_file).into(),
+            (&*row.username).into(),
+            line,
+            time,
+            session_id,
+            project,
+            message_id,
+            side_chain,
+            kind,
+            tool,
+            skill,
+            subagent,
+            command,
+            server,
+            server_tool,
+            ended.cloned().unwrap_or(Value::Null),
+        ],
+    );
+    Ok(())
+}
+
+fn unreadable() -> Failure {
+    Failure::new(FailureClass::Permanent, "unreadable row of `usage_tool_calls`")
+}

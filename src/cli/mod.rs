@@ -1,0 +1,145 @@
+//! The command line: what can be asked for, and how the answer reaches the caller.
+
+mod place;
+mod query;
+mod report;
+mod run;
+mod status;
+
+use crate::config::Environment;
+use crate::error::{Error, Result, Status};
+use chrono::{DateTime, Utc};
+use clap::{CommandFactory, Parser, Subcommand};
+use place::{Database, Place};
+use std::io::{IsTerminal, Write};
+
+/// Keeps a DuckDB database in step with the logs of AI coding agents.
+///
+/// `sessionmill report` on its own shows today's usage of your own Claude Code transcripts. On a
+/// server, `sessionmill run` brings the database up to date and `report --no-refresh` reads it.
+#[derive(Debug, Parser)]
+#[command(name = "sessionmill", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 all good, 1 finished with failed files, 2 could not run, 64 usage, \
+                          75 another process is at it, 78 configuration.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Report(report::Args),
+    /// Usage by day: short for `report --by day`
+    Daily(report::Options),
+    /// Usage by week: short for `report --by week`
+    Weekly(report::Options),
+    /// Usage by month: short for `report --by month`
+    Monthly(report::Options),
+    /// Usage by transcript: short for `report --by session`
+    Session(report::Options),
+    Status(status::Args),
+    Query(query::Args),
+    /// Print a completion script for a shell
+    ///
+    /// For bash: sessionmill completions bash > ~/.local/share/bash-completion/completions/sessionmill
+    Completions {
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    ///
+    /// To read it: sessionmill man | man -l -
+    Man,
+}
+
+/// What a command gets from the process.
+pub(crate) struct Context {
+    pub now: DateTime<Utc>,
+    pub environment: Environment,
+}
+
+/// Runs the command line. Says on stderr what went wrong.
+pub fn main(now: DateTime<Utc>) -> Status {
+    log();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Status::Usage } else { Status::Done };
+        }
+    };
+    let context = Context { now, environment: Environment::read() };
+    execute(cli.command, &context).unwrap_or_else(|error| {
+        say(&error);
+        error.status
+    })
+}
+
+fn execute(command: Command, context: &Context) -> Result<Status> {
+    use crate::report::usage::By;
+    match command {
+        Command::Run(args) => run::run(&args, context),
+        Command::Report(args) => report::report(args.by, &args.options, context),
+        Command::Daily(options) => report::report(By::Day, &options, context),
+        Command::Weekly(options) => report::report(By::Week, &options, context),
+        Command::Monthly(options) => report::report(By::Month, &options, context),
+        Command::Session(options) => report::report(By::Session, &options, context),
+        Command::Status(args) => status::status(&args, context),
+        Command::Query(args) => query::query(&args, context),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "sessionmill", &mut script);
+            print(&String::from_utf8_lossy(&script))
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
+            rendered.map_err(|error| Error::cannot("write", "the manual page", error))?;
+            print(&String::from_utf8_lossy(&page))
+        }
+    }
+}
+
+fn print(text: &str) -> Result<Status> {
+    crate::report::render::write(&mut std::io::stdout(), text)?;
+    Ok(Status::Done)
+}
+
+/// An error and its hint.
+fn say(error: &Error) {
+    let mut stderr = std::io::stderr();
+    let _ = writeln!(stderr, "sessionmill: {}", error.message);
+    if let Some(hint) = &error.hint {
+        let _ = writeln!(stderr, "  hint: {hint}");
+    }
+}
+
+/// A remark that is no data.
+fn remark(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// The width of the terminal that stdout is, if it is one.
+fn terminal_width() -> Option<usize> {
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    let columns = rustix::termios::tcgetwinsize(stdout).ok().map(|size| size.ws_col.into());
+    columns.filter(|columns| *columns > 0)
+}
+
+/// Diagnostics go to stderr; `SESSIONMILL_LOG=debug` shows more of them. A panic tells where it was
+/// and nothing else: its message could quote a transcript.
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .with_default_directive(tracing::level_filters::LevelFilter::WARN.into())
+        .with_env_var("SESSIONMILL_LOG")
+        .from_env_lossy();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panic");
+    }));
+}

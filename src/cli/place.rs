@@ -1,0 +1,86 @@
+//! Flags that say where things are, and what they come to.
+
+use crate::cli::Context;
+use crate::config::Config;
+use crate::error::{Error, Result, Status};
+use crate::source::{self, Choice, Layout, Wishes};
+use crate::store::{Access, Store, known, migrate};
+use std::path::PathBuf;
+
+/// Where the database is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Database {
+    /// Database file [default: sessionmill/sessionmill.duckdb in your data folder; for root in /var/lib]
+    #[arg(long, value_name = "FILE", env = "SESSIONMILL_DATABASE")]
+    database: Option<PathBuf>,
+
+    /// Configuration file [default: sessionmill/config.toml in ~/.config, then in /etc]
+    #[arg(long, value_name = "FILE", env = "SESSIONMILL_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// Where the transcripts are.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Place {
+    /// Folder of transcripts [default: the configured one, then the database's own, then
+    /// /data/user_sessions, then ~/.claude/projects]
+    #[arg(long, value_name = "DIR")]
+    sessions: Option<PathBuf>,
+
+    /// What the folders below it mean [default: users, but for .claude/projects]
+    #[arg(long)]
+    layout: Option<Layout>,
+
+    /// Accept that the database's transcripts are in another folder now
+    #[arg(long)]
+    pub(crate) adopt: bool,
+}
+
+impl Database {
+    /// The configuration and the path of the database.
+    pub(crate) fn find(&self, context: &Context) -> Result<(Config, PathBuf)> {
+        let config = Config::read(self.config.as_deref(), &context.environment)?;
+        let path = self.database.clone().or_else(|| config.database.clone());
+        let path = path.unwrap_or_else(|| context.environment.default_database());
+        Ok((config, std::path::absolute(&path).unwrap_or(path)))
+    }
+}
+
+impl Place {
+    /// The sources to walk.
+    pub(crate) fn choose(&self, config: &Config, database: &std::path::Path, context: &Context) -> Result<Choice> {
+        let named = std::env::var_os("SESSION_DATA_DIR").filter(|value| !value.is_empty()).map(PathBuf::from);
+        let explicit = self.sessions.is_some() || named.is_some() || !config.source.is_empty();
+        let remembered = if explicit || !database.is_file() {
+            Vec::new()
+        } else {
+            let store = Store::open(database, Access::ReadWrite)?;
+            migrate::migrate(&store, context.now)?;
+            known::sources(store.connection())?
+        };
+        source::choose(Wishes {
+            flag: self.sessions.as_deref(),
+            environment: named.as_deref(),
+            layout: self.layout,
+            configured: config.sources(),
+            remembered,
+            claude_config: context.environment.claude_config.as_deref(),
+            home: context.environment.home.as_deref(),
+        })
+    }
+}
+
+/// Opens a database to read it; an older one is migrated first.
+pub(crate) fn open(path: &std::path::Path, context: &Context) -> Result<Store> {
+    if !path.is_file() {
+        let message = format!("there is no database `{}` yet", path.display());
+        return Err(Error::new(Status::CannotRun, message).hint("make it with `sessionmill run`"));
+    }
+    let store = Store::open(path, Access::ReadOnly)?;
+    if migrate::is_current(store.connection())? {
+        return Ok(store);
+    }
+    drop(store);
+    migrate::migrate(&Store::open(path, Access::ReadWrite)?, context.now)?;
+    Store::open(path, Access::ReadOnly)
+}

@@ -1,0 +1,139 @@
+//! `sessionmill report`: what was used, by whom and when.
+
+use crate::cli::place::open;
+use crate::cli::run::{pass, tell};
+use crate::cli::{Context, Database, Place, remark, terminal_width};
+use crate::error::{Error, Result, Status};
+use crate::pass::Limits;
+use crate::registry;
+use crate::report::render::{self, Format};
+use crate::report::usage::{self, By, Filter};
+use crate::report::zone;
+use chrono::NaiveDate;
+
+/// Report token usage and tool calls
+///
+/// Brings the database up to date first, unless another process is at it or --no-refresh is given.
+/// Tokens are counted once, however many files repeat a response. Cache write includes the 1-hour
+/// part; the total is input + output + cache write + cache read.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  sessionmill report\n  sessionmill report --by model --since 2026-02-01\n  \
+                        sessionmill report usage --by user --timezone Europe/Berlin --json\n  \
+                        sessionmill report --by tool --project /home/ada/shop")]
+pub(crate) struct Args {
+    /// What to report
+    #[arg(value_enum, default_value_t = What::Usage)]
+    what: What,
+
+    /// What a row is about
+    #[arg(long, value_enum, default_value_t = By::Day)]
+    pub(super) by: By,
+
+    #[command(flatten)]
+    pub(super) options: Options,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum What {
+    Usage,
+}
+
+/// Everything but what a row is about.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// First day, such as 2026-02-01
+    #[arg(long, value_name = "DATE")]
+    since: Option<NaiveDate>,
+
+    /// Last day
+    #[arg(long, value_name = "DATE")]
+    until: Option<NaiveDate>,
+
+    /// Only this user
+    #[arg(long)]
+    user: Option<String>,
+
+    /// Only this working directory
+    #[arg(long, value_name = "DIR")]
+    project: Option<String>,
+
+    /// Only this model
+    #[arg(long)]
+    model: Option<String>,
+
+    /// Zone that days are told in, such as Europe/Berlin [default: the configured one, then the system's]
+    #[arg(long, value_name = "IANA")]
+    timezone: Option<String>,
+
+    /// How the report is written
+    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
+    format: Format,
+
+    /// Short for --format json
+    #[arg(long)]
+    json: bool,
+
+    /// Report what the database holds, without looking for new transcripts
+    #[arg(long)]
+    no_refresh: bool,
+
+    #[command(flatten)]
+    place: Place,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Status> {
+    let (config, database) = options.database.find(context)?;
+    let zone = zone::zone(options.timezone.as_deref().or(config.timezone.as_deref()))?;
+    if by == By::Tool && options.model.is_some() {
+        return Err(Error::new(
+            Status::Usage,
+            "tool calls are not told by model: --model and --by tool exclude each other",
+        ));
+    }
+    if !options.no_refresh {
+        let choice = options.place.choose(&config, &database, context)?;
+        tell(&choice, &database);
+        let refreshed =
+            pass(&choice, &database, registry::processors(), Limits::default(), options.place.adopt, "report", context);
+        match refreshed {
+            Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
+            // Whoever is at it keeps the database current.
+            Err(error) if error.status == Status::Busy => {}
+            Err(Error { hint: None, status, message }) => {
+                return Err(Error::new(status, message).hint("--no-refresh reports what the database holds"));
+            }
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+    }
+    let store = open(&database, context)?;
+    let filter = Filter {
+        since: options.since,
+        until: options.until,
+        user: options.user.clone(),
+        project: options.project.clone(),
+        model: options.model.clone(),
+        zone,
+    };
+    let sheet = usage::usage(store.connection(), by, &filter)?;
+    let strangers = usage::unknown_names(store.connection(), &filter)?;
+    drop(store);
+    let format = if options.json { Format::Json } else { options.format };
+    render::sheet(&sheet, format, terminal_width(), &mut std::io::stdout())?;
+    for stranger in strangers {
+        remark(&format!("note: {stranger}"));
+    }
+    for note in &sheet.notes {
+        remark(&format!("note: {note}"));
+    }
+    if sheet.pending > 0 {
+        remark(&format!(
+            "note: {} wait for the next run",
+            crate::error::count(sheet.pending.cast_unsigned(), "source file")
+        ));
+    }
+    Ok(Status::Done)
+}

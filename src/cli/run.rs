@@ -1,0 +1,137 @@
+//! `sessionmill run`: one pass, now.
+
+use crate::cli::{Context, Database, Place, print, remark};
+use crate::error::{Result, Status};
+use crate::pass::{self, Limits, Pass, Progress};
+use crate::registry;
+use crate::report::render::{Format, pretty};
+use crate::source::Choice;
+use crate::summary::Summary;
+use indicatif::{ProgressBar, ProgressStyle};
+use sessionmill_contract::Processor;
+use std::path::Path;
+use std::time::Duration;
+
+/// Bring the database up to date with the transcripts
+///
+/// Walks the folder, reads what has changed since the last run, and says what it did. Running it
+/// again does nothing, fast.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  sessionmill run\n  sessionmill run usage --sessions /data/user_sessions\n  \
+                        sessionmill run --time-budget 150s --json")]
+pub(crate) struct Args {
+    /// Processors to run [default: all]
+    #[arg(value_name = "PROCESSOR")]
+    processors: Vec<String>,
+
+    #[command(flatten)]
+    place: Place,
+
+    #[command(flatten)]
+    database: Database,
+
+    /// Look into so many files at most and leave the rest for the next run
+    #[arg(long, value_name = "N")]
+    max_sessions: Option<u64>,
+
+    /// Begin no file after this time, such as 150s or 5m, and leave the rest for the next run
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    time_budget: Option<Duration>,
+
+    /// How the summary is written
+    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json", value_parser = words_or_json())]
+    format: Format,
+
+    /// Short for --format json
+    #[arg(long)]
+    json: bool,
+}
+
+fn words_or_json() -> impl clap::builder::TypedValueParser<Value = Format> {
+    use clap::ValueEnum;
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    PossibleValuesParser::new(["table", "json"]).map(|name| Format::from_str(&name, false).unwrap_or_default())
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
+    let processors = registry::named(&args.processors)?;
+    let (config, database) = args.database.find(context)?;
+    let choice = args.place.choose(&config, &database, context)?;
+    tell(&choice, &database);
+    let limits = Limits { files: args.max_sessions, time: args.time_budget, ..Limits::default() };
+    let summary = pass(&choice, &database, &processors, limits, args.place.adopt, "cli", context)?;
+    print(&if args.json || args.format == Format::Json { pretty(&summary) } else { summary.words() })?;
+    Ok(if summary.failed() { Status::FilesFailed } else { Status::Done })
+}
+
+/// Says which folder and database were chosen.
+pub(super) fn tell(choice: &Choice, database: &Path) {
+    for source in &choice.sources {
+        remark(&format!("sessions: {} ({} layout, from {})", source.root.display(), source.layout, choice.by));
+    }
+    remark(&format!("database: {}", database.display()));
+}
+
+/// A pass with a progress bar, where there is somebody to see it.
+pub(super) fn pass(
+    choice: &Choice,
+    database: &Path,
+    processors: &[&dyn Processor],
+    limits: Limits,
+    adopt: bool,
+    trigger: &str,
+    context: &Context,
+) -> Result<Summary> {
+    // Drawn on stderr, and not at all where that is no terminal.
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} files, {eta} left") {
+        bar.set_style(style);
+    }
+    let progress = |Progress { files, of }: Progress| {
+        bar.set_length(of);
+        bar.set_position(files);
+    };
+    let summary = pass::run(&Pass {
+        database,
+        sources: &choice.sources,
+        processors,
+        now: context.now,
+        trigger,
+        login: &context.environment.login,
+        limits,
+        adopt,
+        progress: &progress,
+    });
+    bar.finish_and_clear();
+    summary
+}
+
+/// `150s`, `5m`, `1h`, or seconds.
+fn duration(text: &str) -> std::result::Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let seconds = match &text[digits.len()..] {
+        "" | "s" => Some(1),
+        "m" | "min" => Some(60),
+        "h" => Some(3600),
+        _ => None,
+    };
+    let number = digits.parse::<u64>().ok().filter(|number| *number > 0);
+    let time = number.zip(seconds).and_then(|(number, seconds)| number.checked_mul(seconds));
+    time.map(Duration::from_secs).ok_or_else(|| "a time such as 150s, 5m or 1h".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_unit() {
+        assert_eq!(duration("150s"), Ok(Duration::from_secs(150)));
+        assert_eq!(duration("150"), Ok(Duration::from_secs(150)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
+        for wrong in ["", "0", "-1", "5d", "s", "1.5h", "99999999999999999999h"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

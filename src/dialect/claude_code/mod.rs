@@ -1,0 +1,220 @@
+//! Claude Code transcripts: one record a line, nested under `message` or flat (`{role, content}`).
+//!
+//! Two records on one line (a lost line feed) are two records. Agent progress lines of older releases
+//! hold a record of the subagent, which speaks for itself. The format is described in COUNTING.
+
+mod record;
+mod text;
+
+use super::json::{self, Object};
+use super::{Dialect, Parser};
+use record::{Block, Content, Entry, Message, Tokens};
+use sessionmill_contract::event::{Advisor, Response, ToolCall, ToolKind, Usage};
+use sessionmill_contract::{Event, Kind, Record};
+
+pub const CLAUDE_CODE: Dialect = Dialect { name: "claude-code", recognises: |_| true, open: || Box::new(ClaudeCode) };
+
+/// The format has no state: every line stands alone.
+struct ClaudeCode;
+
+/// Types that the format is known to have. Others are read as far as they can be, and counted.
+const KNOWN: [&str; 25] = [
+    "agent-color",
+    "agent-name",
+    "agent-setting",
+    "ai-title",
+    "assistant",
+    "attachment",
+    "attribution-snapshot",
+    "content-replacement",
+    "cost-state",
+    "custom-title",
+    "file-history-snapshot",
+    "last-prompt",
+    "message",
+    "mode",
+    "permission-mode",
+    "pr-link",
+    "progress",
+    "queue-operation",
+    "speculation-accept",
+    "summary",
+    "system",
+    "tag",
+    "task-summary",
+    "user",
+    "worktree-state",
+];
+
+impl Parser for ClaudeCode {
+    fn line(&mut self, number: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) {
+        let (entries, whole) = entries(bytes);
+        if whole {
+            return entries.iter().for_each(|entry| tell(number, entry, events));
+        }
+        let repaired = json::repair(bytes);
+        let (entries, whole) = repaired.as_deref().map_or((entries, false), self::entries);
+        entries.iter().for_each(|entry| tell(number, entry, events));
+        if !whole {
+            events(&Event { record: &Record { line: number, ..Record::default() }, kind: Kind::Malformed });
+        }
+    }
+}
+
+/// The records of a line, and whether they are all of it.
+fn entries(bytes: &[u8]) -> (Vec<Entry<'_>>, bool) {
+    let mut entries = Vec::with_capacity(1);
+    for entry in serde_json::Deserializer::from_slice(bytes).into_iter() {
+        match entry {
+            Ok(Object(Some(entry))) => entries.push(entry),
+            Ok(Object(None)) | Err(_) => return (entries, false),
+        }
+    }
+    (entries, true)
+}
+
+/// Hands on what one record says.
+fn tell(line: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
+    let record = Record {
+        line,
+        time: entry.timestamp.0,
+        session_id: entry.session_id.get().or(entry.session_id_snake.get()),
+        uuid: entry.uuid.get(),
+        parent_uuid: entry.parent_uuid.get(),
+        cwd: entry.cwd.get(),
+        branch: entry.git_branch.get(),
+        version: entry.version.get(),
+        agent_id: entry.agent_id.get(),
+        side_chain: entry.is_sidechain.0,
+    };
+    let name = entry.kind.get().or(entry.message.role.get().map(|_| "message")).unwrap_or("(no type)");
+    events(&Event { record: &record, kind: Kind::Line { name, known: KNOWN.contains(&name) } });
+    speak(&record, entry, events);
+    if let Some(inner) = &entry.progress {
+        let record = Record {
+            time: inner.timestamp.0.or(record.time),
+            uuid: inner.uuid.get(),
+            parent_uuid: inner.parent_uuid.get(),
+            agent_id: inner.agent_id.get().or(entry.progress_agent_id.get()).or(record.agent_id),
+            side_chain: true,
+            ..record
+        };
+        speak(&record, inner, events);
+    }
+}
+
+fn speak(record: &Record<'_>, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
+    let mut event = |kind: Kind<'_>| events(&Event { record, kind });
+    let message = entry.nested.as_deref().unwrap_or(&entry.message);
+    match entry.kind.get().unwrap_or_default() {
+        "system" => {
+            if entry.subtype.get() == Some("api_error") {
+                event(Kind::ApiError);
+            }
+            if let Some(name) = message.content.texts().find_map(text::slash_command) {
+                event(Kind::SlashCommand { name });
+            }
+        }
+        "cost-state" => {
+            if let Some(total) = entry.total_cost.0 {
+                event(Kind::ReportedCost { total });
+            }
+        }
+        kind => match message.role.get().unwrap_or(kind) {
+            "assistant" => reply(entry, message, &mut event),
+            "user" => prompt(record, entry, message, &mut event),
+            _ => {}
+        },
+    }
+}
+
+fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnMut(Kind<'_>)) {
+    if entry.is_api_error.0 {
+        event(Kind::ApiError);
+    }
+    let synthetic = message.model.get() == Some("<synthetic>");
+    if let Some(tokens) = message.usage.as_ref().filter(|_| !synthetic) {
+        let advisors: Vec<_> = tokens
+            .iterations
+            .iter()
+            .filter(|iteration| iteration.kind.get() == Some("advisor_message"))
+            .map(|iteration| Advisor { model: iteration.model.get(), usage: usage(&iteration.tokens) })
+            .collect();
+        event(Kind::Response(Response {
+            message_id: message.id.get(),
+            model: message.model.get(),
+            usage: usage(tokens),
+            stop_reason: message.stop_reason.get(),
+            fast: tokens.speed.get() == Some("fast"),
+            web_searches: tokens.web_searches.0.unwrap_or_default().min(Usage::MAX_COUNT),
+            advisors: &advisors,
+            reported_cost: entry.cost.0,
+        }));
+    }
+    for block in message.content.blocks() {
+        match block.kind.get() {
+            Some("text") if !synthetic => event(Kind::Reply { text: block.text.get().unwrap_or_default() }),
+            Some("tool_use") => {
+                let tool = block.name.get().unwrap_or("(unnamed)");
+                event(Kind::ToolCall(ToolCall {
+                    call_id: block.id.get(),
+                    message_id: message.id.get(),
+                    tool,
+                    kind: tool_kind(tool, block),
+                }));
+            }
+            _ => {}
+        }
+    }
+    if let Content::Text(text) = &message.content
+        && !synthetic
+    {
+        event(Kind::Reply { text });
+    }
+}
+
+fn tool_kind<'a>(tool: &'a str, block: &'a Block<'_>) -> ToolKind<'a> {
+    let mcp = tool.strip_prefix("mcp__").and_then(|rest| rest.split_once("__"));
+    match (tool, mcp) {
+        ("Skill", _) => ToolKind::Skill { skill: block.input.skill.get().or(block.input.name.get()) },
+        ("Task" | "Agent", _) => ToolKind::Subagent { subagent_type: block.input.subagent_type.get() },
+        (_, Some((server, tool))) => ToolKind::Mcp { server, tool },
+        _ => ToolKind::Plain,
+    }
+}
+
+fn prompt(record: &Record<'_>, entry: &Entry<'_>, message: &Message<'_>, event: &mut dyn FnMut(Kind<'_>)) {
+    let mut answers_tool = false;
+    for block in message.content.blocks().filter(|block| block.kind.get() == Some("tool_result")) {
+        answers_tool = true;
+        event(Kind::ToolResult { call_id: block.tool_use_id.get(), is_error: block.is_error.0 });
+    }
+    if answers_tool || entry.is_meta.0 || entry.is_compact_summary.0 || record.side_chain {
+        return;
+    }
+    if let Some(name) = message.content.texts().find_map(text::slash_command) {
+        return event(Kind::SlashCommand { name });
+    }
+    let said: Vec<&str> = message.content.texts().filter(|text| text::is_by_a_person(text)).collect();
+    let shown = message.content.blocks().any(|block| block.kind.get() == Some("image"));
+    match said[..] {
+        [] if shown => event(Kind::Prompt { text: "" }),
+        [] => {}
+        [text] => event(Kind::Prompt { text }),
+        _ => event(Kind::Prompt { text: &said.join("\n") }),
+    }
+}
+
+/// Rules 5 and 8 of COUNTING: the flat field is the total of cache writes, and nothing is negative.
+fn usage(tokens: &Tokens<'_>) -> Usage {
+    let count = |count: json::Count| count.0.unwrap_or_default().min(Usage::MAX_COUNT);
+    let parts = (count(tokens.write_5m) + count(tokens.write_1h)).min(Usage::MAX_COUNT);
+    let cache_write = if tokens.cache_write.0.is_some() { count(tokens.cache_write) } else { parts };
+    Usage {
+        input: count(tokens.input),
+        output: count(tokens.output),
+        cache_write,
+        cache_write_1h: count(tokens.write_1h).min(cache_write),
+        cache_read: count(tokens.cache_read),
+    }
+}

@@ -1,0 +1,317 @@
+//! The fields of a Claude Code record that anything asks for, as they stand on the line.
+
+use crate::dialect::json::{Any, Count, Dollars, Fields, Flag, Lenient, Object, Objects, Text, Time, fields, skip};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess};
+use std::borrow::Cow;
+
+/// One record. A flat one is its own message, so `message` holds what stands at the top and
+/// `nested` what stands below `message`.
+#[derive(Debug, Default)]
+pub(super) struct Entry<'de> {
+    pub(super) kind: Text<'de>,
+    pub(super) subtype: Text<'de>,
+    pub(super) uuid: Text<'de>,
+    pub(super) parent_uuid: Text<'de>,
+    pub(super) session_id: Text<'de>,
+    /// Newer clients write the id under both names on the same line.
+    pub(super) session_id_snake: Text<'de>,
+    pub(super) timestamp: Time,
+    pub(super) cwd: Text<'de>,
+    pub(super) git_branch: Text<'de>,
+    pub(super) version: Text<'de>,
+    pub(super) agent_id: Text<'de>,
+    pub(super) is_sidechain: Flag,
+    pub(super) is_meta: Flag,
+    pub(super) is_compact_summary: Flag,
+    pub(super) is_api_error: Flag,
+    pub(super) cost: Dollars,
+    pub(super) total_cost: Dollars,
+    pub(super) message: Message<'de>,
+    pub(super) nested: Option<Box<Message<'de>>>,
+    /// The subagent's record in an agent progress line.
+    pub(super) progress: Option<Box<Entry<'de>>>,
+    pub(super) progress_agent_id: Text<'de>,
+}
+
+impl<'de> Fields<'de> for Entry<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "type" => self.kind = map.next_value()?,
+            "subtype" => self.subtype = map.next_value()?,
+            "uuid" => self.uuid = map.next_value()?,
+            "parentUuid" => self.parent_uuid = map.next_value()?,
+            "sessionId" => self.session_id = map.next_value()?,
+            "session_id" => self.session_id_snake = map.next_value()?,
+            "timestamp" => self.timestamp = map.next_value()?,
+            "cwd" => self.cwd = map.next_value()?,
+            "gitBranch" => self.git_branch = map.next_value()?,
+            "version" => self.version = map.next_value()?,
+            "agentId" => self.agent_id = map.next_value()?,
+            "isSidechain" => self.is_sidechain = map.next_value()?,
+            "isMeta" => self.is_meta = map.next_value()?,
+            "isCompactSummary" => self.is_compact_summary = map.next_value()?,
+            "isApiErrorMessage" => self.is_api_error = map.next_value()?,
+            "costUSD" => self.cost = map.next_value()?,
+            "totalCostUSD" => self.total_cost = map.next_value()?,
+            "message" => self.nested = map.next_value::<Object<_>>()?.0.map(Box::new),
+            "data" => {
+                let progress = map.next_value::<Object<Progress<'de>>>()?.0.unwrap_or_default();
+                self.progress = progress.message;
+                self.progress_agent_id = progress.agent_id;
+            }
+            _ => return self.message.field(name, map),
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Progress<'de> {
+    agent_id: Text<'de>,
+    message: Option<Box<Entry<'de>>>,
+}
+
+impl<'de> Fields<'de> for Progress<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "agentId" => self.agent_id = map.next_value()?,
+            "message" => self.message = map.next_value::<Object<_>>()?.0.map(Box::new),
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Message<'de> {
+    pub(super) id: Text<'de>,
+    pub(super) role: Text<'de>,
+    pub(super) model: Text<'de>,
+    pub(super) stop_reason: Text<'de>,
+    pub(super) usage: Option<Box<Tokens<'de>>>,
+    pub(super) content: Content<'de>,
+}
+
+impl<'de> Fields<'de> for Message<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "id" => self.id = map.next_value()?,
+            "role" => self.role = map.next_value()?,
+            "model" => self.model = map.next_value()?,
+            "stop_reason" => self.stop_reason = map.next_value()?,
+            "usage" => self.usage = map.next_value::<Object<_>>()?.0.map(Box::new),
+            "content" => self.content = map.next_value()?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+/// A `usage` object, or an element of its `iterations`, which has the same counts.
+#[derive(Debug, Default)]
+pub(super) struct Tokens<'de> {
+    pub(super) input: Count,
+    pub(super) output: Count,
+    pub(super) cache_write: Count,
+    pub(super) write_5m: Count,
+    pub(super) write_1h: Count,
+    pub(super) cache_read: Count,
+    pub(super) web_searches: Count,
+    pub(super) speed: Text<'de>,
+    pub(super) iterations: Vec<Iteration<'de>>,
+}
+
+impl<'de> Fields<'de> for Tokens<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "input_tokens" => self.input = map.next_value()?,
+            "output_tokens" => self.output = map.next_value()?,
+            "cache_creation_input_tokens" => self.cache_write = map.next_value()?,
+            "cache_read_input_tokens" => self.cache_read = map.next_value()?,
+            "cache_creation" => {
+                let Parts { write_5m, write_1h } = map.next_value::<Object<_>>()?.0.unwrap_or_default();
+                (self.write_5m, self.write_1h) = (write_5m, write_1h);
+            }
+            "server_tool_use" => {
+                let Searches { web } = map.next_value::<Object<_>>()?.0.unwrap_or_default();
+                self.web_searches = web;
+            }
+            "speed" => self.speed = map.next_value()?,
+            "iterations" => self.iterations = map.next_value::<Objects<_>>()?.0,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Iteration<'de> {
+    pub(super) kind: Text<'de>,
+    pub(super) model: Text<'de>,
+    pub(super) tokens: Tokens<'de>,
+}
+
+impl<'de> Fields<'de> for Iteration<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "type" => self.kind = map.next_value()?,
+            "model" => self.model = map.next_value()?,
+            _ => return self.tokens.field(name, map),
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Parts {
+    write_5m: Count,
+    write_1h: Count,
+}
+
+impl<'de> Fields<'de> for Parts {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "ephemeral_5m_input_tokens" => self.write_5m = map.next_value()?,
+            "ephemeral_1h_input_tokens" => self.write_1h = map.next_value()?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Searches {
+    web: Count,
+}
+
+impl<'de> Fields<'de> for Searches {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "web_search_requests" => self.web = map.next_value()?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+/// One element of a message's content.
+#[derive(Debug, Default)]
+pub(super) struct Block<'de> {
+    pub(super) kind: Text<'de>,
+    pub(super) text: Text<'de>,
+    pub(super) id: Text<'de>,
+    pub(super) name: Text<'de>,
+    pub(super) input: Input<'de>,
+    pub(super) tool_use_id: Text<'de>,
+    pub(super) is_error: Flag,
+}
+
+impl<'de> Fields<'de> for Block<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "type" => self.kind = map.next_value()?,
+            "text" => self.text = map.next_value()?,
+            "id" => self.id = map.next_value()?,
+            "name" => self.name = map.next_value()?,
+            "input" => self.input = map.next_value::<Object<_>>()?.0.unwrap_or_default(),
+            "tool_use_id" => self.tool_use_id = map.next_value()?,
+            "is_error" => self.is_error = map.next_value()?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+/// The fields of a tool's input that name a skill or a subagent.
+#[derive(Debug, Default)]
+pub(super) struct Input<'de> {
+    pub(super) skill: Text<'de>,
+    pub(super) name: Text<'de>,
+    pub(super) subagent_type: Text<'de>,
+}
+
+impl<'de> Fields<'de> for Input<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "skill" => self.skill = map.next_value()?,
+            "name" => self.name = map.next_value()?,
+            "subagent_type" => self.subagent_type = map.next_value()?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+/// What a message says: one string or a list of blocks. A string in the list is a text block.
+#[derive(Debug, Default)]
+pub(super) enum Content<'de> {
+    #[default]
+    Absent,
+    Text(Cow<'de, str>),
+    Blocks(Vec<Block<'de>>),
+}
+
+impl<'de> Content<'de> {
+    pub(super) fn blocks(&self) -> std::slice::Iter<'_, Block<'de>> {
+        match self {
+            Self::Blocks(blocks) => blocks.iter(),
+            _ => [].iter(),
+        }
+    }
+
+    /// The string, or the text blocks.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        let whole = if let Self::Text(text) = self { Some(&**text) } else { None };
+        let blocks = self.blocks().filter(|block| block.kind.get() == Some("text"));
+        whole.into_iter().chain(blocks.filter_map(|block| block.text.get()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Content<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any(AContent))
+    }
+}
+
+struct AContent;
+
+impl<'de> Lenient<'de> for AContent {
+    type Value = Content<'de>;
+    fn absent(self) -> Content<'de> {
+        Content::Absent
+    }
+    fn text(self, text: Cow<'de, str>) -> Content<'de> {
+        Content::Text(text)
+    }
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Content<'de>, A::Error> {
+        let mut blocks = Vec::new();
+        while let Some(Element(block)) = list.next_element()? {
+            blocks.extend(block);
+        }
+        Ok(Content::Blocks(blocks))
+    }
+}
+
+struct Element<'de>(Option<Block<'de>>);
+
+struct AnElement;
+
+impl<'de> Lenient<'de> for AnElement {
+    type Value = Element<'de>;
+    fn absent(self) -> Element<'de> {
+        Element(None)
+    }
+    fn text(self, text: Cow<'de, str>) -> Element<'de> {
+        let kind = Text(Some(Cow::Borrowed("text")));
+        Element(Some(Block { kind, text: Text(Some(text)), ..Block::default() }))
+    }
+    fn map<A: MapAccess<'de>>(self, map: A) -> Result<Element<'de>, A::Error> {
+        Ok(Element(Some(fields(map)?)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Element<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any(AnElement))
+    }
+}

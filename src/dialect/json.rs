@@ -1,0 +1,330 @@
+//! JSON that never costs a line its numbers: a field of the wrong type is an absent field, a repeated
+//! field counts by its last value, invalid UTF-8 and lone surrogates are replaced.
+//!
+//! Types borrow from the line where its strings have no escapes.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// A struct that takes the fields it knows from an object and ignores the others.
+pub(super) trait Fields<'de>: Default {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error>;
+}
+
+/// An object, or nothing where the value is of another type.
+#[derive(Debug)]
+pub(super) struct Object<T>(pub(super) Option<T>);
+
+/// The elements of a list that are objects; empty where the value is no list.
+#[derive(Debug)]
+pub(super) struct Objects<T>(pub(super) Vec<T>);
+
+/// A string, or nothing.
+#[derive(Debug, Default)]
+pub(super) struct Text<'de>(pub(super) Option<Cow<'de, str>>);
+
+/// A token count in whatever way it is written, or nothing. A negative one is 0.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Count(pub(super) Option<u64>);
+
+/// Dollars, in millionths, or nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Dollars(pub(super) Option<i64>);
+
+/// `true`, or anything else.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Flag(pub(super) bool);
+
+/// A point in time: RFC 3339, the same without an offset (taken as UTC), or seconds or milliseconds
+/// since 1970.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Time(pub(super) Option<DateTime<Utc>>);
+
+impl Text<'_> {
+    pub(super) fn get(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
+/// Skips a value.
+pub(super) fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
+    map.next_value::<IgnoredAny>().map(|_| ())
+}
+
+/// Reads all fields of an object into `T`.
+pub(super) fn fields<'de, T: Fields<'de>, A: MapAccess<'de>>(mut map: A) -> Result<T, A::Error> {
+    let mut value = T::default();
+    while let Some(Text(name)) = map.next_key()? {
+        value.field(name.as_deref().unwrap_or_default(), &mut map)?;
+    }
+    Ok(value)
+}
+
+/// Accepts any value; each method that a type does not override means "absent".
+pub(super) trait Lenient<'de>: Sized {
+    type Value;
+    fn absent(self) -> Self::Value;
+    fn text(self, _text: Cow<'de, str>) -> Self::Value {
+        self.absent()
+    }
+    fn flag(self, _flag: bool) -> Self::Value {
+        self.absent()
+    }
+    fn number(self, _number: f64) -> Self::Value {
+        self.absent()
+    }
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(self.absent())
+    }
+    fn map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(self.absent())
+    }
+}
+
+/// The visitor of a lenient type.
+pub(super) struct Any<L>(pub(super) L);
+
+impl<'de, L: Lenient<'de>> Visitor<'de> for Any<L> {
+    type Value = L::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+    fn visit_bool<E>(self, flag: bool) -> Result<L::Value, E> {
+        Ok(self.0.flag(flag))
+    }
+    fn visit_i64<E>(self, number: i64) -> Result<L::Value, E> {
+        Ok(self.0.number(number as f64))
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<L::Value, E> {
+        Ok(self.0.number(number as f64))
+    }
+    fn visit_f64<E>(self, number: f64) -> Result<L::Value, E> {
+        Ok(self.0.number(number))
+    }
+    fn visit_unit<E>(self) -> Result<L::Value, E> {
+        Ok(self.0.absent())
+    }
+    fn visit_str<E>(self, text: &str) -> Result<L::Value, E> {
+        Ok(self.0.text(Cow::Owned(text.to_owned())))
+    }
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<L::Value, E> {
+        Ok(self.0.text(Cow::Borrowed(text)))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<L::Value, A::Error> {
+        self.0.list(list)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<L::Value, A::Error> {
+        self.0.map(map)
+    }
+}
+
+struct AnObject<T>(PhantomData<T>);
+
+impl<'de, T: Fields<'de>> Lenient<'de> for AnObject<T> {
+    type Value = Object<T>;
+    fn absent(self) -> Object<T> {
+        Object(None)
+    }
+    fn map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        Ok(Object(Some(fields(map)?)))
+    }
+}
+
+impl<'de, T: Fields<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any(AnObject(PhantomData)))
+    }
+}
+
+struct AList<T>(PhantomData<T>);
+
+impl<'de, T: Fields<'de>> Lenient<'de> for AList<T> {
+    type Value = Objects<T>;
+    fn absent(self) -> Objects<T> {
+        Objects(Vec::new())
+    }
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Objects<T>, A::Error> {
+        let mut objects = Vec::new();
+        while let Some(Object(object)) = list.next_element()? {
+            objects.extend(object);
+        }
+        Ok(Objects(objects))
+    }
+}
+
+impl<T> Default for Objects<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Fields<'de>> Deserialize<'de> for Objects<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any(AList(PhantomData)))
+    }
+}
+
+struct AText;
+
+impl<'de> Lenient<'de> for AText {
+    type Value = Text<'de>;
+    fn absent(self) -> Text<'de> {
+        Text(None)
+    }
+    fn text(self, text: Cow<'de, str>) -> Text<'de> {
+        Text(Some(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any(AText))
+    }
+}
+
+struct AFlag;
+
+impl<'de> Lenient<'de> for AFlag {
+    type Value = Flag;
+    fn absent(self) -> Flag {
+        Flag(false)
+    }
+    fn flag(self, flag: bool) -> Flag {
+        Flag(flag)
+    }
+}
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any(AFlag))
+    }
+}
+
+struct ATime;
+
+impl<'de> Lenient<'de> for ATime {
+    type Value = Time;
+    fn absent(self) -> Time {
+        Time(None)
+    }
+    fn text(self, text: Cow<'de, str>) -> Time {
+        Time(time(text.trim()))
+    }
+    fn number(self, number: f64) -> Time {
+        // Seconds since 1970 reach this only in the year 5138, milliseconds did in 1973.
+        let seconds = if number.abs() < 1e11 { number } else { number / 1e3 };
+        Time(DateTime::from_timestamp_micros((seconds * 1e6) as i64))
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any(ATime))
+    }
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The raw text, because a number out of a double's range would fail the whole line.
+        let raw = <&RawValue>::deserialize(deserializer)?.get().trim_matches('"').trim();
+        Ok(Self(raw.parse().ok().or_else(|| raw.parse().ok().filter(|n: &f64| !n.is_nan()).map(|n| n as u64))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Dollars {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?.get().trim_matches('"').trim();
+        let dollars = raw.parse().ok().filter(|n: &f64| n.is_finite() && (0.0..=1e9).contains(n));
+        Ok(Self(dollars.map(|dollars| (dollars * 1e6).round() as i64)))
+    }
+}
+
+fn time(text: &str) -> Option<DateTime<Utc>> {
+    let time = match DateTime::parse_from_rfc3339(text) {
+        Ok(time) => time.to_utc(),
+        Err(_) => NaiveDateTime::parse_from_str(&text.replacen(' ', "T", 1), "%Y-%m-%dT%H:%M:%S%.f").ok()?.and_utc(),
+    };
+    DateTime::from_timestamp_micros(time.timestamp_micros())
+}
+
+/// The line with what is not Unicode replaced by U+FFFD, or `None` if nothing needed it.
+pub(super) fn repair(line: &[u8]) -> Option<Vec<u8>> {
+    let text = String::from_utf8_lossy(line);
+    let mut repaired = matches!(text, Cow::Owned(_));
+    let mut bytes = text.into_owned().into_bytes();
+    let mut at = 0;
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr(b'\\', rest)) {
+        let start = at + found;
+        at = start + 2;
+        let Some(first) = unit(&bytes, start) else { continue };
+        at = start + 6;
+        match first {
+            0xD800..=0xDBFF if matches!(unit(&bytes, at), Some(0xDC00..=0xDFFF)) => at += 6,
+            0xD800..=0xDFFF => {
+                bytes[start + 2..start + 6].copy_from_slice(b"fffd");
+                repaired = true;
+            }
+            _ => {}
+        }
+    }
+    repaired.then_some(bytes)
+}
+
+/// The code unit of the `\uXXXX` escape that begins at `start`.
+fn unit(bytes: &[u8], start: usize) -> Option<u32> {
+    let hex = bytes.get(start..start + 6)?.strip_prefix(b"\\u")?;
+    u32::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(json: &str) -> Option<u64> {
+        serde_json::from_str::<Count>(json).unwrap().0
+    }
+
+    #[test]
+    fn a_count_is_read_however_it_is_written() {
+        assert_eq!(count("12"), Some(12));
+        assert_eq!(count("12.9"), Some(12));
+        assert_eq!(count("\"12\""), Some(12));
+        assert_eq!(count("-3"), Some(0));
+        assert_eq!(count("1e400"), Some(u64::MAX));
+        for absent in ["null", "\"many\"", "{}", "[1]", "true", "\"\"", "\"NaN\""] {
+            assert_eq!(count(absent), None, "{absent}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_read_however_it_is_written() {
+        let time = |json: &str| serde_json::from_str::<Time>(json).unwrap().0.map(|t| t.to_rfc3339());
+        let noon = Some("2026-02-01T12:00:00+00:00".to_owned());
+        assert_eq!(time("\"2026-02-01T12:00:00Z\""), noon);
+        assert_eq!(time("\"2026-02-01T13:00:00+01:00\""), noon);
+        assert_eq!(time("\"2026-02-01 12:00:00\""), noon);
+        assert_eq!(time("1769947200"), noon);
+        assert_eq!(time("1769947200000"), noon);
+        assert_eq!(time("\"2026-02-01T12:00:00.1234567Z\""), Some("2026-02-01T12:00:00.123456+00:00".to_owned()));
+        for absent in ["null", "\"yesterday\"", "{}", "true"] {
+            assert_eq!(time(absent), None, "{absent}");
+        }
+    }
+
+    #[test]
+    fn repair_touches_only_what_is_not_unicode() {
+        assert_eq!(repair(br#"{"a":"\ud83d\ude00 \\ud83d \n"}"#), None);
+        assert_eq!(repair(br#"["\ud83d"]"#).unwrap(), br#"["\ufffd"]"#);
+        assert_eq!(repair(br#"["\ude00\ud83d\ude00\uD83D"]"#).unwrap(), br#"["\ufffd\ud83d\ude00\ufffd"]"#);
+        assert_eq!(repair(b"[\"\xff\"]").unwrap(), "[\"\u{fffd}\"]".as_bytes());
+        assert_eq!(repair(b"\\"), None);
+        assert_eq!(repair(b"\\u12"), None);
+    }
+}

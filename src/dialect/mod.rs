@@ -1,0 +1,28 @@
+//! One file per log format: a line of bytes becomes events. N formats and M processors, never N × M.
+//!
+//! A dialect never fails a file: a line it cannot read is one [`Kind::Malformed`] event, a type it has
+//! no rule for is a [`Kind::Line`] that is not `known`.
+//!
+//! [`Kind::Malformed`]: sessionmill_contract::Kind::Malformed
+//! [`Kind::Line`]: sessionmill_contract::Kind::Line
+
+pub mod claude_code;
+mod json;
+
+use sessionmill_contract::Event;
+
+/// A log format.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialect {
+    pub name: &'static str,
+    /// Whether a file that begins with these bytes is in this format.
+    pub recognises: fn(head: &[u8]) -> bool,
+    /// Begins a file.
+    pub open: fn() -> Box<dyn Parser>,
+}
+
+/// The state of a dialect over one file.
+pub trait Parser {
+    /// Reads one line, without its line feed, and hands on what it says.
+    fn line(&mut self, number: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>));
+}

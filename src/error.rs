@@ -1,0 +1,106 @@
+//! The one place that turns errors into sentences and exit codes.
+
+use std::fmt::{self, Display};
+
+/// What the program says to its caller when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Everything asked for was done.
+    Done = 0,
+    /// Finished, but some files failed.
+    FilesFailed = 1,
+    /// Could not run.
+    CannotRun = 2,
+    /// The command line makes no sense.
+    Usage = 64,
+    /// Another process is doing it.
+    Busy = 75,
+    /// The configuration makes no sense.
+    Config = 78,
+}
+
+/// Why a command could not do what it was asked to, and what its user can do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    pub status: Status,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+/// The result of everything that can stop a command.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub fn new(status: Status, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), hint: None }
+    }
+
+    /// ``cannot <verb> `<thing>`: <cause>``.
+    pub fn cannot(verb: &str, thing: impl Display, cause: impl Display) -> Self {
+        Self::new(Status::CannotRun, format!("cannot {verb} `{thing}`: {cause}"))
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// What DuckDB says about a failed statement. Only the kind of the error is kept where the message
+/// could quote the data.
+pub(crate) fn database(error: &duckdb::Error) -> String {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let kind = first.split_once(": ").map_or(first, |(kind, _)| kind);
+    match kind {
+        "IO Error" | "Catalog Error" | "Out of Memory Error" | "Binder Error" | "Parser Error" => text,
+        _ if kind.ends_with("Error") => kind.to_lowercase(),
+        _ => "database error".to_owned(),
+    }
+}
+
+impl From<duckdb::Error> for Error {
+    fn from(error: duckdb::Error) -> Self {
+        Self::new(Status::CannotRun, format!("the database refused: {}", database(&error)))
+    }
+}
+
+/// `1 file`, `2 files`, `1,000 files`.
+pub fn count(number: u64, noun: &str) -> impl Display {
+    struct Count<'a>(u64, &'a str);
+    impl Display for Count<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "{} {}{}", thousands(self.0.into()), self.1, if self.0 == 1 { "" } else { "s" })
+        }
+    }
+    Count(number, noun)
+}
+
+/// A number with commas between its thousands.
+pub fn thousands(number: i128) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_read_well() {
+        assert_eq!(count(1, "file").to_string(), "1 file");
+        assert_eq!(count(0, "file").to_string(), "0 files");
+        assert_eq!(count(1_234_567, "file").to_string(), "1,234,567 files");
+        assert_eq!(thousands(-1000), "-1,000");
+        assert_eq!(thousands(999), "999");
+    }
+}

@@ -1,0 +1,74 @@
+//! What the database knows about source files: what was seen of each, and what each processor made
+//! of it.
+
+use crate::stat::Stat;
+use chrono::{DateTime, Utc};
+use std::collections::HashMap;
+
+/// MD5 of a file's bytes.
+pub type Hash = [u8; 16];
+
+/// All known source files, by `session_file`.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    pub files: HashMap<Box<str>, Known>,
+}
+
+/// What is known of one source file.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Absent for a file that only an older program knows.
+    pub seen: Option<Seen>,
+    /// Per processor of the pass, in its order.
+    pub states: Vec<Option<State>>,
+    /// Position of its source in the pass's list, if it is one of them.
+    pub source: Option<usize>,
+    /// The file was missing at the last walk.
+    pub gone: bool,
+}
+
+/// The last observation of a file's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub stat: Stat,
+    pub hash: Hash,
+    /// The `now` of the pass that last compared the bytes.
+    pub verified_at: DateTime<Utc>,
+}
+
+/// A processor's row for a file in `session_processor_state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Absent in rows of an older program.
+    pub version: Option<u32>,
+    pub hash: Option<Hash>,
+}
+
+/// 32 hexadecimal digits.
+pub fn to_hex(hash: &Hash) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reads 32 hexadecimal digits.
+pub fn from_hex(text: &str) -> Option<Hash> {
+    let number = (text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .then(|| u128::from_str_radix(text, 16).ok())??;
+    Some(number.to_be_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_survives_its_text() {
+        let hash = *b"0123456789abcdef";
+        assert_eq!(from_hex(&to_hex(&hash)), Some(hash));
+        assert_eq!(
+            from_hex("d41d8cd98f00b204e9800998ecf8427e").map(|hash| to_hex(&hash)).unwrap(),
+            "d41d8cd98f00b204e9800998ecf8427e"
+        );
+        assert_eq!(from_hex("d41d"), None);
+        assert_eq!(from_hex("+41d8cd98f00b204e9800998ecf8427"), None);
+    }
+}

@@ -1,0 +1,97 @@
+//! Lines of a stream that comes in windows. Memory is bounded by the longest line, and that by a cap.
+
+/// A splitter that keeps the line a window broke off in.
+#[derive(Debug)]
+pub struct Lines {
+    rest: Vec<u8>,
+    cap: usize,
+    /// The line at hand is over the cap: it is skipped to its end.
+    oversize: bool,
+    number: u64,
+}
+
+/// One line, without its line feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line<'a> {
+    Whole(&'a [u8]),
+    /// It is longer than the cap; its bytes are gone.
+    Oversize,
+}
+
+impl Lines {
+    /// `cap` is in bytes.
+    pub fn new(cap: usize) -> Self {
+        Self { rest: Vec::new(), cap, oversize: false, number: 0 }
+    }
+
+    /// Hands on the lines that end in this window, with their numbers from 1.
+    pub fn feed(&mut self, mut window: &[u8], mut each: impl FnMut(u64, Line<'_>)) {
+        while let Some(end) = memchr::memchr(b'\n', window) {
+            let (line, after) = window.split_at(end);
+            window = after.get(1..).unwrap_or_default();
+            self.number += 1;
+            if self.oversize || self.rest.len() + line.len() > self.cap {
+                each(self.number, Line::Oversize);
+            } else if self.rest.is_empty() {
+                each(self.number, Line::Whole(line));
+            } else {
+                self.rest.extend_from_slice(line);
+                each(self.number, Line::Whole(&self.rest));
+            }
+            self.oversize = false;
+            self.rest.clear();
+        }
+        if self.oversize || self.rest.len() + window.len() > self.cap {
+            self.oversize = true;
+            self.rest = Vec::new();
+        } else {
+            self.rest.extend_from_slice(window);
+        }
+    }
+
+    /// The number and the bytes of a last line without a line feed, if there is one within the cap.
+    pub fn tail(&self) -> Option<(u64, &[u8])> {
+        (!self.rest.is_empty() && !self.oversize).then_some((self.number + 1, &self.rest))
+    }
+
+    /// Lines that ended.
+    pub fn count(&self) -> u64 {
+        self.number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(windows: &[&[u8]], cap: usize) -> (Vec<(u64, Option<Vec<u8>>)>, Option<Vec<u8>>) {
+        let mut lines = Lines::new(cap);
+        let mut all = Vec::new();
+        for window in windows {
+            lines.feed(window, |number, line| {
+                all.push((number, if let Line::Whole(line) = line { Some(line.to_vec()) } else { None }));
+            });
+        }
+        (all, lines.tail().map(|(_, tail)| tail.to_vec()))
+    }
+
+    #[test]
+    fn windows_do_not_matter() {
+        let text = b"one\n\nthree\r\nfour";
+        let whole = split(&[text], 100);
+        assert_eq!(whole.0.len(), 3);
+        assert_eq!(whole.1.as_deref(), Some(&b"four"[..]));
+        for cut in 0..text.len() {
+            let (a, b) = text.split_at(cut);
+            assert_eq!(split(&[a, b], 100), whole, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_line_over_the_cap_costs_itself_only() {
+        let windows: [&[u8]; 4] = [b"ok\n12", b"34", b"567", b"8\nok\n12345678"];
+        let (lines, tail) = split(&windows, 5);
+        assert_eq!(lines, [(1, Some(b"ok".to_vec())), (2, None), (3, Some(b"ok".to_vec()))]);
+        assert_eq!(tail, None);
+    }
+}

@@ -1,0 +1,133 @@
+//! Opening a user's file: only a regular file with one name, beneath the root, through no link.
+//!
+//! This is the only module that opens files of others. It never writes, waits or follows.
+
+use crate::stat::Stat;
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use sessionmill_contract::{Failure, FailureClass};
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path};
+
+/// The root of a source, held open so that a path is looked up beneath it whatever happens to the
+/// folders above.
+#[derive(Debug)]
+pub struct Root(OwnedFd);
+
+/// Why a file was not opened.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It is nothing to be read, now or later.
+    Rejected(&'static str),
+    Failed(Failure),
+    /// The pass has no more time for it.
+    Deferred,
+}
+
+impl Root {
+    /// # Errors
+    ///
+    /// If the folder cannot be opened.
+    pub fn open(path: &Path) -> std::io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self(rustix::fs::open(path, flags, Mode::empty())?))
+    }
+
+    /// Opens a file and looks at it before its first byte is read.
+    ///
+    /// # Errors
+    ///
+    /// If it is not a regular file with one name of at most `cap` bytes, or cannot be opened.
+    pub fn file(&self, path: &Path, cap: u64) -> Result<(File, Stat), Refusal> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = File::from(beneath(&self.0, path, flags).map_err(refusal)?);
+        let metadata = file.metadata().map_err(|error| environment(error.kind()))?;
+        if !metadata.is_file() {
+            return Err(Refusal::Rejected("not a regular file"));
+        }
+        if metadata.nlink() != 1 {
+            return Err(Refusal::Rejected("has several names (hard links)"));
+        }
+        if metadata.size() > cap {
+            return Err(Refusal::Rejected("over the size cap"));
+        }
+        let stat = Stat::from(&metadata);
+        Ok((file, stat))
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn beneath(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    match rustix::fs::openat2(root, path, flags, Mode::empty(), resolve) {
+        // An old kernel, or a sandbox that hides the call.
+        Err(Errno::NOSYS | Errno::PERM) => by_component(root, path, flags),
+        opened => opened,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn beneath(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    by_component(root, path, flags)
+}
+
+/// Opens folder after folder, following no link, so that no swap on the way leads outside.
+fn by_component(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let mut folder: Option<OwnedFd> = None;
+    let mut parts = path.components().peekable();
+    while let Some(part) = parts.next() {
+        let Component::Normal(name) = part else { return Err(Errno::XDEV) };
+        let at = folder.as_ref().map_or(root.as_fd(), |folder| folder.as_fd());
+        if parts.peek().is_none() {
+            return rustix::fs::openat(at, name, flags, Mode::empty());
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        folder = Some(rustix::fs::openat(at, name, flags, Mode::empty())?);
+    }
+    Err(Errno::NOENT)
+}
+
+fn refusal(error: Errno) -> Refusal {
+    match error {
+        Errno::LOOP | Errno::XDEV | Errno::NOTDIR => Refusal::Rejected("behind a symbolic link"),
+        Errno::NXIO | Errno::NODEV => Refusal::Rejected("not a regular file"),
+        Errno::NOENT | Errno::AGAIN => {
+            Refusal::Failed(Failure::new(FailureClass::Changed, "moved while it was opened"))
+        }
+        _ => environment(error.kind()),
+    }
+}
+
+fn environment(kind: std::io::ErrorKind) -> Refusal {
+    Refusal::Failed(Failure::new(FailureClass::Environment, format!("cannot be opened: {kind}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_of_looking_up_agree() {
+        let world = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(world.path().join("root/ada")).unwrap();
+        std::fs::write(world.path().join("root/ada/s.jsonl"), "{}").unwrap();
+        std::fs::write(world.path().join("secret"), "x").unwrap();
+        std::os::unix::fs::symlink("../../secret", world.path().join("root/ada/link")).unwrap();
+        std::os::unix::fs::symlink("ada", world.path().join("root/bob")).unwrap();
+        let root = Root::open(&world.path().join("root")).unwrap();
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        for (path, opens) in [
+            ("ada/s.jsonl", true),
+            ("ada/link", false),
+            ("bob/s.jsonl", false),
+            ("../secret", false),
+            ("ada/no", false),
+        ] {
+            let path = Path::new(path);
+            assert_eq!(beneath(&root.0, path, flags).is_ok(), opens, "{path:?}");
+            assert_eq!(by_component(&root.0, path, flags).is_ok(), opens, "{path:?} by component");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The program: one walk, what has changed since the last one, what processors make of it.
+//!
+//! A schedule, a command and a trigger all end here. Parallel code reads and folds; one thread
+//! writes.
+
+use crate::error::{Error, Result};
+use crate::lock::ProcessorLock;
+use crate::open::Root;
+use crate::plan::{self, Job};
+use crate::read::{Caps, Outcome, Reader};
+use crate::scan;
+use crate::settle;
+use crate::source::Source;
+use crate::store::commit::Stamp;
+use crate::store::{Turns, known, migrate, presence, runs};
+use crate::summary::{Summary, Tally};
+use chrono::{DateTime, Utc};
+use rayon::iter::{ParallelBridge, ParallelIterator};
+use sessionmill_contract::{Manifest, Processor};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+/// What a pass is about.
+pub struct Pass<'p> {
+    pub database: &'p Path,
+    pub sources: &'p [Source],
+    pub processors: &'p [&'p dyn Processor],
+    /// The start of the pass, before the first look.
+    pub now: DateTime<Utc>,
+    /// Who asked for it.
+    pub trigger: &'p str,
+    /// The user of transcripts that lie in no user's folder.
+    pub login: &'p str,
+    pub limits: Limits,
+    /// Take over a database of another root.
+    pub adopt: bool,
+    /// Is told how far the pass is.
+    pub progress: &'p dyn Fn(Progress),
+}
+
+/// Bounds of a pass and of what one file can cost it.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Files that a processor looks into.
+    pub files: Option<u64>,
+    /// Files that are not begun by then are left for the next pass.
+    pub time: Option<Duration>,
+    pub caps: Caps,
+    /// Threads that read.
+    pub threads: usize,
+}
+
+/// How far a pass is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    pub files: u64,
+    pub of: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        Self { files: None, time: None, caps: Caps::default(), threads }
+    }
+}
+
+/// So many facts are worth a checkpoint of their own.
+const CHECKPOINT_ITEMS: u64 = 20_000;
+
+/// Runs a pass.
+///
+/// # Errors
+///
+/// If a processor is running elsewhere, a root cannot be walked, or the database cannot be used. A
+/// file that fails is no error of the pass.
+pub fn run(pass: &Pass<'_>) -> Result<Summary> {
+    let begun = Instant::now();
+    let manifests: Vec<&Manifest> = pass.processors.iter().map(|processor| processor.manifest()).collect();
+    let sources: Vec<&str> = pass.sources.iter().map(|source| source.name.as_str()).collect();
+    let about = format!("{} since {}", pass.trigger, pass.now.format("%Y-%m-%d %H:%M:%S UTC"));
+    let _locks = manifests
+        .iter()
+        .map(|manifest| ProcessorLock::take(pass.database, manifest.name, &about))
+        .collect::<Result<Vec<_>>>()?;
+    let walk = scan::sessions(pass.sources, pass.login)?;
+    let roots = pass.sources.iter().map(open_root).collect::<Result<Vec<_>>>()?;
+
+    let mut store = Turns::open(pass.database)?;
+    migrate::migrate(store.get()?, pass.now)?;
+    presence::remember(store.get()?, pass.sources, pass.adopt)?;
+    let ledger = known::ledger(store.get()?.connection(), &manifests, &sources)?;
+    let run_id = runs::begin(store.get()?, pass.trigger, pass.now, &manifests)?;
+    let stamp = Stamp { run_id, now: pass.now, manifests: &manifests, sources: &sources };
+    presence::mark_gone(store.get()?, &walk, &ledger, pass.now)?;
+    let plan = plan::jobs(walk, &ledger, &manifests, pass.limits.files);
+    drop(ledger);
+
+    let mut tally = Tally::begin(&manifests, &plan);
+    let jobs = plan.jobs;
+    let of = jobs.len() as u64;
+    let reader = Reader { roots: &roots, processors: pass.processors, caps: pass.limits.caps };
+    let deadline = pass.limits.time.map(|time| begun + time);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(pass.limits.threads).build();
+    let pool = pool.map_err(|error| Error::cannot("start", "the readers", error))?;
+    let (outbox, outcomes) = sync_channel(2 * pass.limits.threads);
+    std::thread::scope(|scope| -> Result<()> {
+        scope.spawn(|| pool.install(|| read_all(jobs, &reader, deadline, outbox)));
+        // Dropped on the way out, whatever it is, which ends the readers.
+        let outcomes: Receiver<Outcome> = outcomes;
+        while let Some(group) = next_group(&outcomes, &manifests) {
+            store.get()?.commit(&group, stamp)?;
+            tally.record(&group);
+            (pass.progress)(Progress { files: tally.files(), of });
+            store.pass_on();
+        }
+        Ok(())
+    })?;
+
+    for (position, processor) in pass.processors.iter().enumerate() {
+        tally.settled(position, settle::settle(&mut store, *processor)?);
+    }
+    let summary = tally.end(begun.elapsed());
+    runs::end(store.get()?, stamp, pass.trigger, &summary)?;
+    if summary.processors.iter().any(|counts| counts.items_extracted >= CHECKPOINT_ITEMS) {
+        store.get()?.checkpoint()?;
+    }
+    Ok(summary)
+}
+
+fn open_root(source: &Source) -> Result<Root> {
+    Root::open(&source.root).map_err(|error| Error::cannot("open", source.root.display(), error.kind()))
+}
+
+/// Reads the jobs on the pool's threads, in their order, until all are read or nobody listens.
+fn read_all(jobs: Vec<Job>, reader: &Reader<'_>, deadline: Option<Instant>, outbox: SyncSender<Outcome>) {
+    let read = |outbox: &mut SyncSender<Outcome>, job: Job| {
+        let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let outcome = if late { Outcome::deferred(job) } else { reader.read(job) };
+        outbox.send(outcome).ok()
+    };
+    let _ = jobs.into_iter().par_bridge().try_for_each_with(outbox, read);
+}
+
+/// A commit holds about so many facts: enough to be fast, few enough to be held in memory.
+const GROUP_ITEMS: u64 = 20_000;
+const GROUP_FILES: usize = 500;
+
+/// The outcomes of the next commit; `None` when there will be no more.
+fn next_group(outcomes: &Receiver<Outcome>, manifests: &[&Manifest]) -> Option<Vec<Outcome>> {
+    let mut group = vec![outcomes.recv().ok()?];
+    let mut items = group[0].items(manifests);
+    while items < GROUP_ITEMS && group.len() < GROUP_FILES {
+        let Ok(outcome) = outcomes.recv() else { break };
+        items += outcome.items(manifests);
+        group.push(outcome);
+    }
+    Some(group)
+}

@@ -1,0 +1,65 @@
+//! What is plugged in: processors and dialects. Adding one is a line here and a file of its own.
+
+use crate::dialect::Dialect;
+use crate::dialect::claude_code::CLAUDE_CODE;
+use crate::error::{Error, Result, Status};
+use sessionmill_contract::Processor;
+use sessionmill_usage::Usage;
+
+/// Processors, by name.
+static PROCESSORS: [&dyn Processor; 1] = [&Usage];
+
+/// Dialects, in the order in which a file is offered to them; the last one takes what is left.
+const DIALECTS: [Dialect; 1] = [CLAUDE_CODE];
+
+/// Numbered migrations, oldest first.
+pub const MIGRATIONS: [(&str, &str); 2] = [
+    ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
+    ("0002_usage", include_str!("../migrations/0002_usage.sql")),
+];
+
+/// All processors.
+pub fn processors() -> &'static [&'static dyn Processor] {
+    &PROCESSORS
+}
+
+/// The processors that the names name; all, if there are none.
+///
+/// # Errors
+///
+/// If a name is unknown.
+pub fn named(names: &[String]) -> Result<Vec<&'static dyn Processor>> {
+    if names.is_empty() {
+        return Ok(PROCESSORS.to_vec());
+    }
+    let mut chosen: Vec<&'static dyn Processor> = Vec::new();
+    for name in names {
+        let known = || PROCESSORS.iter().map(|processor| processor.manifest().name);
+        let Some(processor) = PROCESSORS.iter().find(|processor| processor.manifest().name == name) else {
+            return Err(unknown("processor", name, known()));
+        };
+        if !chosen.iter().any(|chosen| chosen.manifest().name == name) {
+            chosen.push(*processor);
+        }
+    }
+    Ok(chosen)
+}
+
+/// The dialect of a file that begins like this.
+pub fn dialect_of(head: &[u8]) -> Dialect {
+    let [.., last] = DIALECTS;
+    DIALECTS.into_iter().find(|dialect| (dialect.recognises)(head)).unwrap_or(last)
+}
+
+/// An error for a name that is none of the known ones.
+pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    let known: Vec<_> = known.collect();
+    let nearest =
+        known.iter().map(|known| (strsim::jaro_winkler(known, name), known)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let list = known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
+    let error = Error::new(Status::Usage, format!("unknown {what} `{name}`; known: {list}"));
+    match nearest {
+        Some((likeness, nearest)) if likeness > 0.7 => error.hint(format!("did you mean `{nearest}`?")),
+        _ => error,
+    }
+}

@@ -1,0 +1,245 @@
+//! Sheets and results as tables that fit the terminal, as JSON and as CSV.
+
+use crate::error::{Error, Result, thousands};
+use crate::report::{Column, Row, Sheet};
+use clap::ValueEnum;
+use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
+use std::io::Write;
+use unicode_width::UnicodeWidthStr;
+
+/// How data is written to stdout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    #[default]
+    Table,
+    Json,
+    Csv,
+}
+
+/// Writes a sheet. `width` is that of the terminal, in columns; without one a table is as wide as it
+/// is.
+///
+/// # Errors
+///
+/// If `out` cannot be written.
+pub fn sheet(sheet: &Sheet, format: Format, width: Option<usize>, out: &mut dyn Write) -> Result<()> {
+    let text = match format {
+        Format::Table => table(sheet, width),
+        Format::Json => pretty(&sheet.json()),
+        Format::Csv => {
+            let header = std::iter::once(sheet.by).chain(sheet.columns.iter().map(|column| column.name));
+            let rows = sheet.rows.iter().map(|row| {
+                let numbers = row.numbers.iter().map(i128::to_string);
+                std::iter::once(row.key.clone().unwrap_or_default()).chain(numbers).collect()
+            });
+            csv(header.map(str::to_owned).collect(), rows)?
+        }
+    };
+    write(out, &text)
+}
+
+/// Writes text to stdout. A reader that has seen enough is no error.
+///
+/// # Errors
+///
+/// If `out` cannot be written.
+pub fn write(out: &mut dyn Write, text: &str) -> Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::cannot("write", "stdout", error)),
+        _ => Ok(()),
+    }
+}
+
+/// JSON that a person can read too, with a line feed at its end.
+pub fn pretty(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+}
+
+/// CSV with a header.
+///
+/// # Errors
+///
+/// If a row has another length than the header.
+pub fn csv(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let wrong = |error: csv::Error| Error::cannot("write", "CSV", error);
+    writer.write_record(header).map_err(wrong)?;
+    for row in rows {
+        writer.write_record(row).map_err(wrong)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| Error::cannot("write", "CSV", error))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// One line below the header.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// How a sheet gives way to a narrow terminal.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// `1.2M` instead of `1,234,567`.
+    short: bool,
+    /// Leave out columns that can be spared.
+    spare: bool,
+    /// Longest key.
+    key: usize,
+}
+
+fn table(sheet: &Sheet, width: Option<usize>) -> String {
+    if sheet.rows.is_empty() {
+        return "nothing to report\n".to_owned();
+    }
+    let whole = Shape { short: false, spare: true, key: usize::MAX };
+    let shapes = [whole, Shape { short: true, ..whole }, Shape { short: true, spare: false, ..whole }];
+    let width = width.unwrap_or(usize::MAX);
+    let mut text = String::new();
+    for shape in shapes {
+        text = shaped(sheet, shape);
+        if widest(&text) <= width {
+            return text;
+        }
+    }
+    // Only the key can still give way.
+    let longest = sheet.rows.iter().filter_map(|row| row.key.as_ref()).map(|key| key.chars().count()).max();
+    let key = longest.unwrap_or_default().saturating_sub(widest(&text) - width).max(8);
+    shaped(sheet, Shape { short: true, spare: false, key })
+}
+
+fn widest(text: &str) -> usize {
+    text.lines().map(UnicodeWidthStr::width).max().unwrap_or_default()
+}
+
+fn shaped(sheet: &Sheet, shape: Shape) -> String {
+    let shown = |column: &Column| shape.spare || !column.spare;
+    let number = |number: &i128| if shape.short { short(*number) } else { thousands(*number) };
+    let cells = |key: String, numbers: &[i128]| {
+        let numbers = sheet.columns.iter().zip(numbers).filter(|(column, _)| shown(column));
+        let numbers = numbers.map(|(_, n)| Cell::new(number(n)).set_alignment(CellAlignment::Right));
+        std::iter::once(Cell::new(key)).chain(numbers).collect::<Vec<_>>()
+    };
+    let titles = sheet.columns.iter().filter(|column| shown(column));
+    let titles = titles.map(|column| Cell::new(column.title).set_alignment(CellAlignment::Right));
+    let mut table = Table::new();
+    table.load_style(STYLE);
+    table.set_header(std::iter::once(Cell::new(title(sheet.by))).chain(titles));
+    for Row { key, numbers } in &sheet.rows {
+        let key = key.as_deref().map_or("(none)".to_owned(), printable);
+        table.add_row(cells(shorten(&key, shape.key), numbers));
+    }
+    if sheet.rows.len() > 1 {
+        table.add_row(cells("Total".to_owned(), &sheet.totals));
+    }
+    ruled(&table, sheet.rows.len() > 1)
+}
+
+/// The table's lines, with a rule above the totals.
+fn ruled(table: &Table, totals: bool) -> String {
+    let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    if let (true, Some(rule)) = (totals, lines.get(1).cloned()) {
+        lines.insert(lines.len() - 1, rule);
+    }
+    lines.join("\n") + "\n"
+}
+
+fn title(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Text from outside, without what would move a terminal's cursor or break a line.
+pub fn printable(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
+}
+
+/// The end of a long key tells it apart: folders share their beginning.
+fn shorten(key: &str, most: usize) -> String {
+    let length = key.chars().count();
+    if length <= most {
+        return key.to_owned();
+    }
+    std::iter::once('…').chain(key.chars().skip(length + 1 - most)).collect()
+}
+
+/// Three digits and a unit.
+fn short(number: i128) -> String {
+    let units = ["", "k", "M", "G", "T", "P", "E"];
+    let mut size = number as f64;
+    let mut unit = 0;
+    while size.abs() >= 999.5 && unit + 1 < units.len() {
+        size /= 1000.0;
+        unit += 1;
+    }
+    match unit {
+        0 => number.to_string(),
+        _ if size.abs() < 9.995 => format!("{size:.2}{}", units[unit]),
+        _ if size.abs() < 99.95 => format!("{size:.1}{}", units[unit]),
+        _ => format!("{size:.0}{}", units[unit]),
+    }
+}
+
+/// Rows of any query as a table.
+pub fn grid(header: &[String], rows: &[Vec<String>], width: Option<usize>) -> String {
+    let mut table = Table::new();
+    table.load_style(STYLE);
+    if let Some(width) = width.and_then(|width| u16::try_from(width).ok()) {
+        table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(width);
+    }
+    table.set_header(header.iter().map(|name| printable(name)));
+    for row in rows {
+        table.add_row(row.iter().map(|cell| printable(cell)));
+    }
+    ruled(&table, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_numbers_have_three_digits() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1.00k"),
+            (9_994, "9.99k"),
+            (9_996, "10.0k"),
+            (999_499, "999k"),
+            (999_500, "1.00M"),
+            (-1_234_567, "-1.23M"),
+            (85_233_805, "85.2M"),
+        ] {
+            assert_eq!(short(number), text);
+        }
+    }
+
+    #[test]
+    fn a_table_gives_way_to_the_terminal() {
+        const COLUMNS: [Column; 2] =
+            [Column { name: "a", title: "A", spare: true }, Column { name: "b", title: "B", spare: false }];
+        let row = |key: &str, number| Row { key: Some(key.to_owned()), numbers: vec![number, number] };
+        let rows = vec![row("/home/ada/one", 1_234_567), row("/home/ada/two", 1)];
+        let sheet = Sheet {
+            by: "project",
+            columns: &COLUMNS,
+            rows,
+            totals: vec![1_234_568; 2],
+            as_of: None,
+            pending: 0,
+            notes: vec![],
+        };
+        assert_eq!(
+            table(&sheet, None),
+            " Project                A           B\n\
+             ─────────────────────────────────────────\n \
+             /home/ada/one   1,234,567   1,234,567\n \
+             /home/ada/two           1           1\n\
+             ─────────────────────────────────────────\n \
+             Total           1,234,568   1,234,568\n"
+        );
+        for width in [40, 30, 25, 20] {
+            let text = table(&sheet, Some(width));
+            assert!(widest(&text) <= width, "{width}:\n{text}");
+        }
+    }
+}

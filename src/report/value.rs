@@ -1,0 +1,79 @@
+//! Cells of any query's result, as JSON and as text.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta};
+use duckdb::types::{TimeUnit, Value as Cell, ValueRef};
+use serde_json::{Map, Value, json};
+
+/// Digits that a reader of JSON keeps.
+const EXACT_DIGITS: usize = 15;
+
+/// The cell as a whole number; 0 where it is none.
+pub fn integer(cell: ValueRef<'_>) -> i128 {
+    match cell {
+        ValueRef::BigInt(int) => int.into(),
+        ValueRef::HugeInt(int) => int,
+        ValueRef::Int(int) => int.into(),
+        _ => 0,
+    }
+}
+
+/// The cell as JSON. Numbers that a reader of JSON would round are told as text.
+pub fn json(cell: &Cell) -> Value {
+    match cell {
+        Cell::Null => Value::Null,
+        Cell::Boolean(bool) => json!(bool),
+        Cell::TinyInt(int) => json!(int),
+        Cell::SmallInt(int) => json!(int),
+        Cell::Int(int) => json!(int),
+        Cell::BigInt(int) => json!(int),
+        Cell::UTinyInt(int) => json!(int),
+        Cell::USmallInt(int) => json!(int),
+        Cell::UInt(int) => json!(int),
+        Cell::UBigInt(int) => json!(int),
+        Cell::HugeInt(int) => i64::try_from(*int).map_or_else(|_| json!(int.to_string()), |int| json!(int)),
+        Cell::UHugeInt(int) => u64::try_from(*int).map_or_else(|_| json!(int.to_string()), |int| json!(int)),
+        Cell::Float(float) => json!(float),
+        Cell::Double(float) => json!(float),
+        Cell::Decimal(decimal) => {
+            let text = decimal.to_string();
+            let digits = text.chars().filter(char::is_ascii_digit).count();
+            text.parse().ok().filter(|_: &f64| digits <= EXACT_DIGITS).map_or_else(|| json!(text), |float| json!(float))
+        }
+        Cell::Text(text) | Cell::Enum(text) => json!(text),
+        Cell::Timestamp(unit, time) => timestamp(*unit, *time),
+        Cell::Date32(days) => {
+            let day = DateTime::UNIX_EPOCH.checked_add_signed(TimeDelta::days((*days).into()));
+            json!(day.map(|day| day.date_naive().to_string()))
+        }
+        Cell::Time64(unit, time) => {
+            json!(DateTime::from_timestamp_micros(unit.to_micros(*time)).map(|time| time.time().to_string()))
+        }
+        Cell::Interval { months, days, nanos } => json!({"months": months, "days": days, "nanos": nanos}),
+        Cell::Blob(bytes) | Cell::Geometry(bytes) => {
+            json!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        }
+        Cell::List(cells) | Cell::Array(cells) => cells.iter().map(json).collect(),
+        Cell::Struct(fields) => {
+            Value::Object(fields.iter().map(|(name, cell)| (name.clone(), json(cell))).collect::<Map<_, _>>())
+        }
+        Cell::Map(entries) => {
+            Value::Object(entries.iter().map(|(key, cell)| (text(key), json(cell))).collect::<Map<_, _>>())
+        }
+        Cell::Union(cell) => json(cell),
+        _ => json!("(a type that cannot be shown; cast it to text)"),
+    }
+}
+
+/// The cell as text; null is empty.
+pub fn text(cell: &Cell) -> String {
+    match json(cell) {
+        Value::Null => String::new(),
+        Value::String(text) => text,
+        value => value.to_string(),
+    }
+}
+
+fn timestamp(unit: TimeUnit, time: i64) -> Value {
+    let time = DateTime::from_timestamp_micros(unit.to_micros(time));
+    json!(time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true)))
+}

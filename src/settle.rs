@@ -1,0 +1,45 @@
+//! Facts become entities, for the keys that passes have touched.
+//!
+//! A key is settled from all its facts, over all files, so that settling again changes nothing. A
+//! crash before or after only delays: touched keys are on a list that is shortened in the transaction
+//! that settles them.
+
+use crate::error::Result;
+use crate::store::Turns;
+use sessionmill_contract::{FactRow, Processor, Rows};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What settling came to, for one processor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    pub keys: u64,
+    /// Keys that failed and stay on the list.
+    pub failed: u64,
+}
+
+/// Settles all touched keys of a processor.
+///
+/// # Errors
+///
+/// If the database cannot be read or written.
+pub fn settle(store: &mut Turns, processor: &dyn Processor) -> Result<Settled> {
+    let mut settled = Settled::default();
+    let manifest = processor.manifest();
+    for settlement in manifest.settlements {
+        for range in store.get()?.touched(manifest, settlement)? {
+            let mut one = |key: &str, facts: &[FactRow], entities: &mut Rows| {
+                settled.keys += 1;
+                let mut of_key = Rows::default();
+                let settle = || processor.settle(settlement, key, facts, &mut of_key);
+                let fine = matches!(catch_unwind(AssertUnwindSafe(settle)), Ok(Ok(())));
+                if fine {
+                    entities.append(of_key);
+                }
+                fine
+            };
+            settled.failed += store.get()?.settle(manifest, settlement, range, &mut one)?;
+            store.pass_on();
+        }
+    }
+    Ok(settled)
+}

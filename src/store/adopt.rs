@@ -1,0 +1,92 @@
+//! Databases of the older program: its ledger is taken over, its other tables are left alone.
+
+use crate::error::{Error, Result, Status};
+use crate::store::{Transaction, migrate};
+use duckdb::Connection;
+
+/// Tables of the older program that are taken over, with the columns they must have.
+const OLDER: [(&str, &[&str]); 2] = [
+    ("session_extraction_state", &["session_file", "username", "processed_at", "items_extracted", "file_hash"]),
+    (
+        "session_processor_state",
+        &["processor_name", "session_file", "username", "processed_at", "items_extracted", "file_hash"],
+    ),
+];
+
+/// Refuses a database that has something else under our names. Nothing is changed.
+///
+/// # Errors
+///
+/// If there is such a table or view, or one of the older program's is not as it should be.
+pub(super) fn check(connection: &Connection) -> Result<()> {
+    let theirs = tables(connection)?;
+    if theirs.is_empty() {
+        return Ok(());
+    }
+    let ours = super::transaction::run(&Connection::open_in_memory()?, |transaction| migrate::names(transaction))?;
+    for name in &theirs {
+        let older = OLDER.iter().find(|(older, _)| older == name);
+        if let Some((_, expected)) = older {
+            let columns = columns(connection, name)?;
+            let missing: Vec<_> = expected.iter().filter(|column| !columns.iter().any(|c| c == *column)).collect();
+            if !missing.is_empty() {
+                let message = format!("table `{name}` of the database has no column `{}`", missing[0]);
+                return Err(Error::new(Status::CannotRun, message).hint("name another file with --database FILE"));
+            }
+        } else if ours.contains(name) {
+            let message = format!("the database has a `{name}` that is not of sessionmill");
+            return Err(Error::new(Status::CannotRun, message)
+                .hint("rename that table, or name another file with --database FILE"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the ledger is that of the older program's one processor, before it had several.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(super) fn is_older(connection: &Connection) -> Result<bool> {
+    let tables = tables(connection)?;
+    let has = |name: &str| tables.iter().any(|table| table == name);
+    Ok(has("session_extraction_state") && !has("session_processor_state"))
+}
+
+/// Copies that ledger and drops it.
+///
+/// # Errors
+///
+/// If the database cannot be written.
+pub(super) fn adopt(transaction: &Transaction<'_>) -> Result<()> {
+    transaction.execute(
+        "INSERT INTO session_processor_state
+             (processor_name, session_file, username, processed_at, items_extracted, file_hash)
+         SELECT 'verification', session_file, username, processed_at, items_extracted, file_hash
+         FROM session_extraction_state",
+        [],
+    )?;
+    transaction.execute("DROP TABLE session_extraction_state", [])?;
+    Ok(())
+}
+
+/// Tables and views, those outside of `main` with their schema.
+pub(super) const NAMES: &str = "
+    SELECT CASE schema_name WHEN 'main' THEN '' ELSE schema_name || '.' END || table_name
+    FROM duckdb_tables() WHERE NOT internal AND NOT temporary
+    UNION ALL
+    SELECT CASE schema_name WHEN 'main' THEN '' ELSE schema_name || '.' END || view_name
+    FROM duckdb_views() WHERE NOT internal";
+
+fn tables(connection: &Connection) -> Result<Vec<String>> {
+    let mut statement = connection.prepare(NAMES)?;
+    let names = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<_>>()?;
+    Ok(names)
+}
+
+fn columns(connection: &Connection, table: &str) -> Result<Vec<String>> {
+    let mut statement =
+        connection.prepare("SELECT column_name FROM duckdb_columns() WHERE schema_name = 'main' AND table_name = ?")?;
+    let names = statement.query_map([table], |row| row.get(0))?.collect::<duckdb::Result<_>>()?;
+    Ok(names)
+}

@@ -1,0 +1,134 @@
+//! Touched keys: which there are, their facts in order, and the entities that replace what they were.
+
+use crate::error::Result;
+use crate::store::rows::{append_entities, value};
+use crate::store::{Store, Transaction};
+use duckdb::params;
+use sessionmill_contract::{FactRow, Manifest, Rows, Settlement, Value};
+
+/// A part of the touched keys of one settlement, small enough to settle in memory: key hashes from
+/// the first to the second number.
+pub type Range = (i64, i64);
+
+/// Keys that are settled in one transaction, about.
+const KEYS: u64 = 25_000;
+
+impl Store {
+    /// The touched keys of a settlement, in parts of about equal size. Key hashes are spread evenly,
+    /// so equal parts of their range are.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn touched(&self, manifest: &Manifest, settlement: &Settlement) -> Result<Vec<Range>> {
+        let keys: i64 = self.connection.query_row(
+            "SELECT count(DISTINCT key_hash) FROM facts.touched_keys WHERE processor_name = ? AND facts_table = ?",
+            params![manifest.name, settlement.facts.name],
+            |row| row.get(0),
+        )?;
+        let parts = i128::from(keys.cast_unsigned().div_ceil(KEYS));
+        let bound = |part: i128| i64::try_from(i128::from(i64::MIN) + (part << 64) / parts).unwrap_or(i64::MAX);
+        let end = |part: i128| if part + 1 == parts { i64::MAX } else { bound(part + 1) - 1 };
+        Ok((0..parts).map(|part| (bound(part), end(part))).collect())
+    }
+
+    /// Settles the touched keys of a range in one transaction: `settle` gets the facts of one key
+    /// after the other and says whether it made entities of them. The key of a failure stays touched,
+    /// and its entities stay what they were.
+    ///
+    /// Returns how many keys failed.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read or written.
+    pub fn settle(
+        &self,
+        manifest: &Manifest,
+        settlement: &Settlement,
+        (from, to): Range,
+        settle: &mut dyn FnMut(&str, &[FactRow], &mut Rows) -> bool,
+    ) -> Result<u64> {
+        self.connection.execute_batch("CREATE OR REPLACE TEMP TABLE settling (key_hash BIGINT)")?;
+        self.transaction(|transaction| {
+            transaction.execute(
+                "INSERT INTO settling SELECT DISTINCT key_hash FROM facts.touched_keys
+                 WHERE processor_name = ? AND facts_table = ? AND key_hash BETWEEN ? AND ?",
+                params![manifest.name, settlement.facts.name, from, to],
+            )?;
+            let (entities, failed) = read(transaction, settlement, settle)?;
+            for key_hash in &failed {
+                transaction.execute("DELETE FROM settling WHERE key_hash = ?", [key_hash])?;
+            }
+            replace(transaction, manifest, settlement, &entities)?;
+            Ok(failed.len() as u64)
+        })
+    }
+}
+
+/// Reads the facts key by key. Returns the entities, and the hashes of the keys that failed.
+fn read(
+    transaction: &Transaction<'_>,
+    settlement: &Settlement,
+    settle: &mut dyn FnMut(&str, &[FactRow], &mut Rows) -> bool,
+) -> Result<(Rows, Vec<i64>)> {
+    let Settlement { facts, key, .. } = settlement;
+    let columns = facts.columns.join(", ");
+    // Finding the rows by the one number first spares reading the other columns of all rows.
+    let sql = format!(
+        "SELECT key_hash, session_file, username, {columns} FROM facts.{table} WHERE rowid IN
+         (SELECT rowid FROM facts.{table} WHERE key_hash IN (SELECT key_hash FROM settling))
+         ORDER BY key_hash, {key}, session_file",
+        table = facts.name
+    );
+    let key = facts.position(key).unwrap_or_default();
+    let (mut entities, mut failed) = (Rows::default(), Vec::new());
+    let mut of_key: Vec<FactRow> = Vec::new();
+    let mut hash_of_key = 0;
+    let mut end = |hash: i64, rows: &[FactRow]| {
+        let Some(Value::Text(name)) = rows.first().and_then(|row| row.values.get(key)) else { return };
+        // Keys of the same hash share their fate, since they are found and replaced by it.
+        if !failed.contains(&hash) && !settle(name, rows, &mut entities) {
+            failed.push(hash);
+        }
+    };
+    transaction.query(&sql, [], |row| {
+        let mut values = Vec::with_capacity(facts.columns.len());
+        for column in 0..facts.columns.len() {
+            values.push(value(row, 3 + column)?);
+        }
+        let hash: i64 = row.get(0)?;
+        let fact = FactRow { session_file: text(value(row, 1)?), username: text(value(row, 2)?), values };
+        if of_key.first().is_some_and(|first| hash != hash_of_key || first.values.get(key) != fact.values.get(key)) {
+            end(hash_of_key, &of_key);
+            of_key.clear();
+        }
+        hash_of_key = hash;
+        of_key.push(fact);
+        Ok(())
+    })?;
+    end(hash_of_key, &of_key);
+    Ok((entities, failed))
+}
+
+fn text(value: Value) -> Box<str> {
+    if let Value::Text(text) = value { text } else { Box::default() }
+}
+
+/// Puts the entities in the place of those that the keys had, and takes the keys off the list.
+fn replace(transaction: &Transaction<'_>, manifest: &Manifest, settlement: &Settlement, entities: &Rows) -> Result<()> {
+    let table = settlement.entities.name;
+    transaction.execute(
+        &format!(
+            "DELETE FROM facts.{table} WHERE rowid IN
+             (SELECT rowid FROM facts.{table} WHERE key_hash IN (SELECT key_hash FROM settling))"
+        ),
+        [],
+    )?;
+    append_entities(transaction, settlement, entities)?;
+    transaction.execute(
+        "DELETE FROM facts.touched_keys WHERE processor_name = ? AND facts_table = ?
+         AND key_hash IN (SELECT key_hash FROM settling)",
+        params![manifest.name, settlement.facts.name],
+    )?;
+    Ok(())
+}

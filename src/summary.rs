@@ -1,0 +1,294 @@
+//! What a run did, per processor: every file in exactly one counted state.
+
+use crate::error::{count, thousands};
+use crate::open::Refusal;
+use crate::plan::{Job, Plan};
+use crate::read::{Outcome, Read, Verdict};
+use crate::settle::Settled;
+use serde::Serialize;
+use sessionmill_contract::{Failure, Manifest, SourceFile};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// The outcome of a run.
+#[derive(Debug, Default, Serialize)]
+pub struct Summary {
+    pub processors: Vec<Counts>,
+}
+
+/// The counters of one processor. `files = unchanged + scanned` and
+/// `scanned = processed + skipped + deferred + rejected + errors`.
+#[derive(Debug, Default, Serialize, PartialEq, Eq)]
+pub struct Counts {
+    pub processor: String,
+    /// Transcripts that the walk found.
+    pub files: u64,
+    /// Proven unchanged by the stat alone.
+    pub unchanged: u64,
+    pub scanned: u64,
+    pub processed: u64,
+    /// Proven unchanged by the hash.
+    pub skipped: u64,
+    /// The part of `skipped` whose stat had moved.
+    pub touched: u64,
+    /// Left for the next run, by a limit of this one.
+    pub deferred: u64,
+    /// Not taken, for a reason that stays until the file changes.
+    pub rejected: u64,
+    pub errors: u64,
+    /// Facts of the files that were processed.
+    pub items_extracted: u64,
+    /// In the files that were processed.
+    pub malformed_lines: u64,
+    pub bytes_read: u64,
+    /// Milliseconds.
+    pub elapsed_ms: u64,
+    pub errors_detail: Vec<FileError>,
+    pub rejected_detail: Vec<FileError>,
+    /// Keys that could not be settled; they are tried again by the next run.
+    pub unsettled_keys: u64,
+    pub deferred_detail: Vec<String>,
+}
+
+/// Why a file was not processed.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub struct FileError {
+    pub session: String,
+    pub class: &'static str,
+    pub error: String,
+}
+
+/// Counts a pass on its way.
+#[derive(Debug)]
+pub struct Tally<'m> {
+    manifests: &'m [&'m Manifest],
+    counts: Vec<Counts>,
+    files: u64,
+}
+
+impl<'m> Tally<'m> {
+    /// Counts what the plan already decides.
+    pub fn begin(manifests: &'m [&'m Manifest], plan: &Plan) -> Self {
+        let counts =
+            manifests.iter().zip(&plan.unchanged).zip(&plan.deferred).map(|((manifest, unchanged), deferred)| {
+                let mut counts =
+                    Counts { processor: manifest.name.to_owned(), unchanged: *unchanged, ..Counts::default() };
+                plan.rejected.iter().for_each(|(file, reason)| counts.rejected(file, reason));
+                deferred.iter().for_each(|file| counts.deferred(file));
+                counts
+            });
+        Self { manifests, counts: counts.collect(), files: 0 }
+    }
+
+    /// Counts a group that was committed.
+    pub fn record(&mut self, group: &[Outcome]) {
+        for Outcome { job, result } in group {
+            self.files += 1;
+            match result {
+                Ok(read) => {
+                    for (due, verdict) in &read.verdicts {
+                        self.counts[*due].verdict(self.manifests[*due], job, read, verdict);
+                    }
+                }
+                Err(refusal) => {
+                    for due in &job.due {
+                        let counts = &mut self.counts[*due];
+                        match refusal {
+                            Refusal::Rejected(reason) => counts.rejected(&job.file, reason),
+                            Refusal::Failed(failure) => counts.failed(&job.file, failure),
+                            Refusal::Deferred => counts.deferred(&job.file),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Counts what settling came to for a processor.
+    pub fn settled(&mut self, processor: usize, settled: Settled) {
+        self.counts[processor].unsettled_keys = settled.failed;
+    }
+
+    /// Files that were looked into so far.
+    pub fn files(&self) -> u64 {
+        self.files
+    }
+
+    /// Adds up.
+    pub fn end(mut self, elapsed: Duration) -> Summary {
+        for counts in &mut self.counts {
+            counts.close();
+            counts.elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+            counts.errors_detail.sort_by(|a, b| a.session.cmp(&b.session));
+            counts.rejected_detail.sort_by(|a, b| a.session.cmp(&b.session));
+            counts.deferred_detail.sort();
+        }
+        Summary { processors: self.counts }
+    }
+}
+
+/// So many files are named in words; the JSON names all of them.
+const NAMED: usize = 10;
+
+impl Summary {
+    pub fn failed(&self) -> bool {
+        self.processors.iter().any(|counts| counts.errors > 0 || counts.unsettled_keys > 0)
+    }
+
+    /// The summary in words.
+    pub fn words(&self) -> String {
+        let mut words = String::new();
+        for counts in &self.processors {
+            counts.write(&mut words);
+        }
+        words
+    }
+}
+
+impl Counts {
+    fn verdict(&mut self, manifest: &Manifest, job: &Job, read: &Read, verdict: &Verdict) {
+        self.bytes_read += read.stat.size;
+        match verdict {
+            Verdict::Unchanged => {
+                self.skipped += 1;
+                let seen = job.known.as_ref().and_then(|known| known.seen);
+                self.touched += u64::from(seen.is_some_and(|seen| seen.stat != read.stat));
+            }
+            Verdict::Facts(_) => {
+                self.processed += 1;
+                self.items_extracted += verdict.items(manifest);
+                self.malformed_lines += read.tally.malformed;
+            }
+            Verdict::Failed(failure) => self.failed(&job.file, failure),
+        }
+    }
+
+    fn failed(&mut self, file: &SourceFile, failure: &Failure) {
+        self.errors += 1;
+        let error = failure.message.clone();
+        self.errors_detail.push(FileError { session: file.session_file.clone(), class: failure.class.name(), error });
+    }
+
+    fn rejected(&mut self, file: &SourceFile, reason: &str) {
+        self.rejected += 1;
+        let error = reason.to_owned();
+        self.rejected_detail.push(FileError { session: file.session_file.clone(), class: "rejected", error });
+    }
+
+    fn deferred(&mut self, file: &SourceFile) {
+        self.deferred += 1;
+        self.deferred_detail.push(file.session_file.clone());
+    }
+
+    /// Derives the sums, when all files are counted.
+    fn close(&mut self) {
+        self.scanned = self.processed + self.skipped + self.deferred + self.rejected + self.errors;
+        self.files = self.unchanged + self.scanned;
+    }
+
+    fn write(&self, words: &mut String) {
+        let mut line =
+            format!("{}: {}, {} changed", self.processor, count(self.files, "file"), thousands(self.processed.into()));
+        for (number, what) in [
+            (self.touched, "touched only"),
+            (self.deferred, "deferred"),
+            (self.rejected, "rejected"),
+            (self.errors, "failed"),
+        ] {
+            if number > 0 {
+                let _ = write!(line, ", {} {what}", thousands(number.into()));
+            }
+        }
+        if self.processed > 0 {
+            let _ = write!(line, "; {} from {}", count(self.items_extracted, "item"), bytes(self.bytes_read));
+        }
+        if self.malformed_lines > 0 {
+            let _ = write!(line, ", {} skipped", count(self.malformed_lines, "malformed line"));
+        }
+        let _ = writeln!(words, "{line} ({})", duration(self.elapsed_ms));
+        let failed = self.errors_detail.iter().map(|e| format!("failed `{}`: {}: {}", e.session, e.class, e.error));
+        let rejected = self.rejected_detail.iter().map(|e| format!("rejected `{}`: {}", e.session, e.error));
+        let deferred = self.deferred_detail.iter().map(|file| format!("deferred `{file}`"));
+        name(words, failed, self.errors);
+        name(words, rejected, self.rejected);
+        name(words, deferred, self.deferred);
+        if self.unsettled_keys > 0 {
+            let _ =
+                writeln!(words, "  {} could not be settled and will be tried again", count(self.unsettled_keys, "key"));
+        }
+    }
+}
+
+fn name(words: &mut String, lines: impl Iterator<Item = String>, all: u64) {
+    for line in lines.take(NAMED) {
+        let _ = writeln!(words, "  {line}");
+    }
+    let more = all.saturating_sub(NAMED as u64);
+    if more > 0 {
+        let _ = writeln!(words, "  and {} more", thousands(more.into()));
+    }
+}
+
+/// `512 B`, `1.5 MB`.
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut size = bytes as f64 / 1000.0;
+    let mut unit = UNITS[0];
+    for next in &UNITS[1..] {
+        if size < 999.95 {
+            break;
+        }
+        size /= 1000.0;
+        unit = next;
+    }
+    format!("{size:.1} {unit}")
+}
+
+fn duration(milliseconds: u64) -> String {
+    match milliseconds {
+        0..1000 => format!("{milliseconds} ms"),
+        1000..60_000 => format!("{:.1} s", milliseconds as f64 / 1000.0),
+        _ => format!("{} min {} s", milliseconds / 60_000, milliseconds / 1000 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_tell_what_the_counts_do() {
+        let mut counts = Counts {
+            processor: "usage".into(),
+            unchanged: 997,
+            processed: 1,
+            deferred: 1,
+            errors: 1,
+            items_extracted: 12,
+            bytes_read: 1_500_000,
+            elapsed_ms: 40,
+            deferred_detail: vec!["ada/b.jsonl".into()],
+            errors_detail: vec![FileError { session: "ada/a.jsonl".into(), class: "panic", error: "at line 1".into() }],
+            ..Counts::default()
+        };
+        counts.close();
+        assert_eq!((counts.files, counts.scanned), (1000, 3));
+        let words = Summary { processors: vec![counts] }.words();
+        assert_eq!(
+            words,
+            "usage: 1,000 files, 1 changed, 1 deferred, 1 failed; 12 items from 1.5 MB (40 ms)\n  \
+             failed `ada/a.jsonl`: panic: at line 1\n  deferred `ada/b.jsonl`\n"
+        );
+    }
+
+    #[test]
+    fn sizes_read_well() {
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(1000), "1.0 kB");
+        assert_eq!(bytes(999_950), "1.0 MB");
+        assert_eq!(bytes(u64::MAX), "18446.7 PB");
+    }
+}

@@ -1,0 +1,90 @@
+//! Real transcripts, where they are at hand: figures that other programs have found too.
+
+use crate::world::World;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+/// The folder of the corpus, or `None` with a word that the test is skipped.
+fn corpus() -> Option<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("skipped: `../shared/corpus` is not there");
+    None
+}
+
+const COUNTS: [&str; 5] = [
+    "input_tokens",
+    "output_tokens",
+    "cache_creation_input_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_1h_input_tokens",
+];
+
+#[test]
+fn totals_are_exactly_those_of_independent_programs() {
+    let Some(corpus) = corpus() else { return };
+    let world = World::new();
+    let sessions = corpus.join("user_sessions");
+    let run = world.mill(&["run", "--sessions", sessions.to_str().unwrap(), "--json"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    let expected: Value = serde_json::from_slice(&fs::read(corpus.join("expected_usage.json")).unwrap()).unwrap();
+    for by in ["user", "model", "day"] {
+        let said = world.mill(&["report", "--by", by, "--timezone", "UTC", "--no-refresh", "--json"]);
+        let report: Value = serde_json::from_str(&said.stdout).unwrap();
+        let counts = |row: &Value| COUNTS.map(|count| row[count].as_i64().unwrap()).to_vec();
+        let rows = report["rows"].as_array().unwrap().iter();
+        let rows: BTreeMap<_, _> = rows.map(|row| (row[by].as_str().unwrap().to_owned(), counts(row))).collect();
+        let wanted: BTreeMap<String, Vec<i64>> = serde_json::from_value(expected[by].clone()).unwrap();
+        assert_eq!(rows, wanted, "by {by}");
+        assert_eq!(report["totals"]["responses"], expected["responses"]);
+        assert_eq!(serde_json::json!(counts(&report["totals"])), expected["total"]);
+    }
+}
+
+/// Everything the database shows, apart from when it was seen.
+const SHOWN: [&str; 4] = [
+    "FROM usage_responses ORDER BY ALL",
+    "FROM usage_tool_events ORDER BY ALL",
+    "FROM usage_sessions ORDER BY ALL",
+    "SELECT processor_name, session_file, username, items_extracted, file_hash FROM session_processor_state ORDER BY ALL",
+];
+
+#[test]
+fn a_growing_transcript_ends_as_a_fresh_database_of_its_last_capture() {
+    let Some(corpus) = corpus() else { return };
+    let (mut grown, mut fresh) = (World::new(), World::new());
+    let mut sessions =
+        fs::read_dir(corpus.join("growth")).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    sessions.sort();
+    let captures: Vec<Vec<PathBuf>> = sessions
+        .iter()
+        .map(|session| {
+            let mut captures: Vec<_> = fs::read_dir(session).unwrap().map(|entry| entry.unwrap().path()).collect();
+            captures.sort();
+            captures
+        })
+        .collect();
+    let name = |session: &PathBuf| format!("ada/{}.jsonl", session.file_name().unwrap().to_str().unwrap());
+    for step in 0..captures.iter().map(Vec::len).max().unwrap() {
+        for (session, captures) in sessions.iter().zip(&captures) {
+            if let Some(capture) = captures.get(step) {
+                grown.write(&name(session), fs::read(capture).unwrap());
+                let counts = grown.pass();
+                assert_eq!((counts.processed, counts.errors), (1, 0), "{capture:?}");
+            }
+        }
+    }
+    for (session, captures) in sessions.iter().zip(&captures) {
+        fresh.write(&name(session), fs::read(captures.last().unwrap()).unwrap());
+    }
+    fresh.pass();
+    for sql in SHOWN {
+        let rows = grown.rows(sql);
+        assert!(!rows.is_empty());
+        assert_eq!(rows, fresh.rows(sql), "{sql}");
+    }
+}
