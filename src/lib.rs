@@ -1,4 +1,49 @@
 //! sessionmill keeps a DuckDB database in step with the append-only logs of AI coding agents.
+//!
+//! A session is a fold over an append-only log: grouped by a key, opened by an event, closed by a
+//! rule. One engine does it, with two hooks for a processor: *fold* makes facts of one source file,
+//! *settle* makes entities of all facts of one key.
+//!
+//! # The way of the data
+//!
+//! ```text
+//! root ─scan─▶ files ─plan─▶ jobs ─read─▶ lines ─dialect─▶ events ─fold─▶ facts ─commit─▶ DuckDB ─settle─▶ entities ─▶ reports
+//! ```
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`pass`] | the program: one walk from the root to settled entities; read it first |
+//! | [`source`], [`scan`], [`stat`] | where transcripts are, which there are, and what a stat says of them |
+//! | [`ledger`], [`plan`] | what is known of them, and which are due for which processor |
+//! | [`open`], [`read`], [`lines`] | one safe open, one read: hashed bytes are parsed bytes |
+//! | [`dialect`] | one file per log format: line → events |
+//! | [`registry`] | the list of processors, dialects and migrations |
+//! | [`store`] | the only writer of DuckDB: lock, migrate, commit, settle |
+//! | [`settle`] | facts of the touched keys → entities |
+//! | [`summary`] | what a pass did, every file in one counted state |
+//! | [`report`] | questions to the database, as tables, JSON and CSV |
+//! | [`cli`], [`config`] | the command line, the configuration, the environment |
+//! | [`lock`], [`error`] | locks between processes; sentences and exit codes |
+//!
+//! # Invariants
+//!
+//! 1. The walk is the truth. Whatever starts a pass only chooses when to walk.
+//! 2. The bytes hashed are the bytes parsed: one open per file and pass.
+//! 3. A fold sees events, settling sees facts. Neither sees a path to open, a clock, the environment
+//!    or a database.
+//! 4. A file's facts and its ledger row change in one transaction. What a processor now says about a
+//!    file is all it says.
+//! 5. Entities are a function of facts: settling everything again changes nothing.
+//! 6. Parsing never fails a file. What is not understood is counted, by kind, and shown.
+//! 7. A bad file, user or processor costs itself only; every file ends a pass in one counted state.
+//! 8. A skip needs proof.
+//! 9. Parallel code never touches the database. A commit after a failed statement is impossible.
+//! 10. Between passes no process holds the database; during a long one it is let go of every other
+//!     second.
+//! 11. Sources are never written, locked, or followed outside of their root.
+//! 12. A database remembers its sources and refuses others.
+//! 13. Time is an argument: only `main` reads a clock.
+//! 14. Same bytes in, same rows and same text out.
 
 pub mod cli;
 pub mod config;

@@ -64,7 +64,10 @@ impl Lines {
 mod tests {
     use super::*;
 
-    fn split(windows: &[&[u8]], cap: usize) -> (Vec<(u64, Option<Vec<u8>>)>, Option<Vec<u8>>) {
+    /// Lines with their numbers, `None` for one over the cap, and the tail.
+    type Split = (Vec<(u64, Option<Vec<u8>>)>, Option<Vec<u8>>);
+
+    fn split(windows: &[&[u8]], cap: usize) -> Split {
         let mut lines = Lines::new(cap);
         let mut all = Vec::new();
         for window in windows {

@@ -63,7 +63,7 @@ impl Layout {
 
     /// The layout of a root that was given without one.
     fn of(root: &Path) -> Self {
-        let mut parts = root.components().rev().map(|part| part.as_os_str());
+        let mut parts = root.components().rev().map(std::path::Component::as_os_str);
         let is_claude = |name: &std::ffi::OsStr| name == ".claude" || name == "claude";
         match (parts.next(), parts.next()) {
             (Some(last), Some(above)) if last == "projects" && is_claude(above) => Self::ClaudeProjects,

@@ -1,1 +1,394 @@
-//! x
+//! The real binary: wiring, words, exit codes.
+
+use crate::world::{Said, World, response};
+use duckdb::Connection;
+
+fn world() -> World {
+    let world = World::new();
+    world
+        .write("ada/a.jsonl", response("m1", "10:00:00", 5) + &response("m2", "23:30:00", 6))
+        .write("bob/b.jsonl", response("m3", "10:00:00", 1000).replace("opus-4-6", "sonnet-4-6"));
+    world
+}
+
+fn run(world: &World) -> Said {
+    let said = world.mill(&["run", "--sessions", "root"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    said
+}
+
+/// The text without the milliseconds that something took.
+fn timeless(text: &str) -> String {
+    let (mut timeless, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once(" ms)") {
+        timeless += before.trim_end_matches(|c: char| c.is_ascii_digit());
+        timeless += "[n] ms)";
+        rest = after;
+    }
+    timeless + rest
+}
+
+#[test]
+fn a_run_says_what_it_did() {
+    let world = world();
+    let said = run(&world);
+    assert_eq!(timeless(&said.stdout), "usage: 2 files, 2 changed; 3 items from 722 B ([n] ms)\n");
+    assert_eq!(
+        said.stderr,
+        "sessions: [world]/root (users layout, from --sessions)\ndatabase: [world]/data/mill.duckdb\n"
+    );
+    assert_eq!(timeless(&run(&world).stdout), "usage: 2 files, 0 changed ([n] ms)\n");
+}
+
+#[test]
+fn a_run_as_json_has_every_counter() {
+    let world = world();
+    let said = world.mill(&["run", "--sessions", "root", "--json"]);
+    let mut json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    json["processors"][0]["elapsed_ms"] = 0.into();
+    let expected = serde_json::json!({"processors": [{
+        "processor": "usage", "files": 2, "unchanged": 0, "scanned": 2, "processed": 2, "skipped": 0, "touched": 0,
+        "deferred": 0, "rejected": 0, "errors": 0, "items_extracted": 3, "malformed_lines": 0, "bytes_read": 722,
+        "elapsed_ms": 0, "errors_detail": [], "rejected_detail": [], "deferred_detail": [], "unsettled_keys": 0,
+    }]});
+    assert_eq!(json, expected);
+}
+
+#[test]
+fn a_report_is_a_table_for_people() {
+    let world = world();
+    run(&world);
+    let said = world.mill(&["report", "--by", "user"]);
+    assert_eq!(
+        said.stdout,
+        " User    Responses   Input   Output   Cache write   of it 1 h   Cache read   Total
+───────────────────────────────────────────────────────────────────────────────────
+ bob             1      10    1,000             0           0            0   1,010
+ ada             2      20       11             0           0            0      31
+───────────────────────────────────────────────────────────────────────────────────
+ Total           3      30    1,011             0           0            0   1,041
+"
+    );
+}
+
+#[test]
+fn a_report_is_json_and_csv_for_programs() {
+    let world = world();
+    run(&world);
+    let said = world.mill(&["report", "--by", "day", "--timezone", "Europe/Berlin", "--no-refresh", "--json"]);
+    let mut json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert!(json["as_of"].as_str().unwrap().ends_with('Z'), "{json}");
+    json["as_of"] = "now".into();
+    let row = |day: &str, responses: u64, input: u64, output: u64| {
+        let mut row = serde_json::json!({
+            "day": day, "responses": responses, "input_tokens": input, "output_tokens": output,
+            "cache_creation_input_tokens": 0, "cache_creation_1h_input_tokens": 0, "cache_read_input_tokens": 0,
+            "total_tokens": input + output,
+        });
+        if day.is_empty() {
+            row.as_object_mut().unwrap().remove("day");
+        }
+        row
+    };
+    let expected = serde_json::json!({
+        "by": "day", "as_of": "now", "pending": 0,
+        "rows": [row("2026-02-01", 2, 20, 1005), row("2026-02-02", 1, 10, 6)],
+        "totals": row("", 3, 30, 1011),
+    });
+    assert_eq!(json, expected);
+    let said = world.mill(&["report", "--by", "model", "--no-refresh", "--format", "csv"]);
+    assert_eq!(
+        said.stdout,
+        "model,responses,input_tokens,output_tokens,cache_creation_input_tokens,cache_creation_1h_input_tokens,\
+         cache_read_input_tokens,total_tokens\n\
+         claude-sonnet-4-6,1,10,1000,0,0,0,1010\nclaude-opus-4-6,2,20,11,0,0,0,31\n"
+    );
+}
+
+#[test]
+fn filters_take_their_part() {
+    let world = world();
+    run(&world);
+    let total = |args: &[&str]| {
+        let said = world.mill(&[&["report", "--no-refresh", "--json"], args].concat());
+        let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+        json["totals"]["output_tokens"].as_u64().unwrap()
+    };
+    assert_eq!(total(&[]), 1011);
+    assert_eq!(total(&["--user", "ada"]), 11);
+    assert_eq!(total(&["--model", "claude-sonnet-4-6"]), 1000);
+    assert_eq!(total(&["--project", "/home/ada/shop"]), 1011);
+    assert_eq!(total(&["--since", "2026-02-02"]), 0);
+    assert_eq!(total(&["--until", "2026-02-01"]), 1011);
+    assert_eq!(total(&["--until", "2026-01-31"]), 0);
+    assert_eq!(total(&["--since", "2026-02-02", "--timezone", "Asia/Tokyo"]), 6);
+    let said = world.mill(&["report", "--no-refresh", "--user", "aba"]);
+    assert_eq!(said.status, 0);
+    assert_eq!(said.stderr, "note: no usage of user `aba`\nnote: did you mean `ada`?\n");
+    assert_eq!(said.stdout, "nothing to report\n");
+}
+
+#[test]
+fn tools_are_reported_by_name() {
+    let world = World::new();
+    let call = |id: &str, tool: &str| {
+        format!(
+            r#"{{"type":"assistant","sessionId":"s1","message":{{"role":"assistant","content":[{{"type":"tool_use","id":"{id}","name":"{tool}"}}]}}}}"#
+        )
+    };
+    let result = r#"{"type":"user","sessionId":"s1","message":{"role":"user","content":[{"type":"tool_result","tool_use_id":"t2","is_error":true}]}}"#;
+    world.write("ada/a.jsonl", [call("t1", "Bash"), call("t2", "Bash"), call("t3", "Read"), result.into()].join("\n"));
+    run(&world);
+    let said = world.mill(&["report", "--by", "tool", "--format", "csv", "--no-refresh"]);
+    assert_eq!(said.stdout, "tool,calls,errors,sessions\nBash,2,1,1\nRead,1,0,1\n");
+    let said = world.mill(&["report", "--by", "tool", "--json", "--no-refresh"]);
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(json["totals"], serde_json::json!({"calls": 3, "errors": 1, "sessions": 1}));
+}
+
+#[test]
+fn a_report_refreshes_itself() {
+    let world = world();
+    run(&world);
+    world.append("ada/a.jsonl", &response("m9", "11:00:00", 100));
+    let output = |said: Said| {
+        serde_json::from_str::<serde_json::Value>(&said.stdout).unwrap()["totals"]["output_tokens"].clone()
+    };
+    assert_eq!(output(world.mill(&["daily", "--json", "--no-refresh"])), 1011);
+    let said = world.mill(&["daily", "--json"]);
+    assert!(said.stderr.contains("from the database"), "{said:?}");
+    assert_eq!(output(said), 1111);
+    assert_eq!(output(world.mill(&["monthly", "--json", "--no-refresh"])), 1111);
+}
+
+#[test]
+fn an_empty_root_is_all_zeros() {
+    let world = World::new();
+    assert_eq!(timeless(&run(&world).stdout), "usage: 0 files, 0 changed ([n] ms)\n");
+    assert_eq!(world.mill(&["report"]).stdout, "nothing to report\n");
+}
+
+#[test]
+fn roots_that_cannot_be_meant_are_refused_with_a_way_out() {
+    let world = world();
+    let said = world.mill(&["run", "--sessions", "root/ada"]);
+    assert_eq!((said.status, said.stdout.as_str()), (64, ""));
+    assert!(
+        said.stderr.ends_with(
+            "sessionmill: `[world]/root/ada` holds transcripts itself, where the users' folders should be\n  \
+             hint: one level up: --sessions [world]/root\n"
+        ),
+        "{}",
+        said.stderr
+    );
+    let said = world.mill(&["run", "--sessions", "nowhere"]);
+    assert_eq!(said.status, 2);
+    assert!(said.stderr.contains("cannot read `[world]/nowhere`: entity not found\n  hint: "), "{}", said.stderr);
+    let said = world.mill(&["run"]);
+    assert_eq!(said.status, 2);
+    assert!(said.stderr.contains("no transcripts: "), "{}", said.stderr);
+}
+
+#[test]
+fn a_database_refuses_another_root_until_it_is_adopted() {
+    let world = world();
+    run(&world);
+    std::fs::rename(world.root(), world.path("moved")).unwrap();
+    let said = world.mill(&["run", "--sessions", "moved"]);
+    assert_eq!(said.status, 2);
+    assert!(
+        said.stderr.contains("the database is made of `[world]/root`, not of `[world]/moved`\n  hint: "),
+        "{}",
+        said.stderr
+    );
+    let said = world.mill(&["run", "--sessions", "moved", "--adopt"]);
+    assert_eq!((said.status, timeless(&said.stdout).as_str()), (0, "usage: 2 files, 0 changed ([n] ms)\n"));
+    assert_eq!(world.mill(&["run", "--sessions", "moved"]).status, 0);
+}
+
+#[test]
+fn a_laptop_needs_no_flags() {
+    let world = World::new();
+    let folder = world.path("home/.claude/projects/-home-ada-shop");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("s1.jsonl"), response("m1", "10:00:00", 5)).unwrap();
+    let said = world.mill(&["report", "--by", "user", "--format", "csv"]);
+    assert_eq!(said.stdout.lines().nth(1), Some("tester,1,10,5,0,0,0,15"), "{said:?}");
+    assert_eq!(world.rows("SELECT session_file FROM session_files"), ["tester/-home-ada-shop/s1.jsonl"]);
+    let said = world.mill_with(&["run", "--database", "other.duckdb"], &[("SESSION_DATA_DIR", "root")]);
+    assert!(said.stderr.contains("[world]/root (users layout, from SESSION_DATA_DIR)"), "{said:?}");
+}
+
+#[test]
+fn a_configuration_names_several_sources() {
+    let world = world();
+    let other = world.path("laptop");
+    std::fs::create_dir_all(other.join("-p")).unwrap();
+    std::fs::write(other.join("-p/s.jsonl"), response("m9", "10:00:00", 5)).unwrap();
+    std::fs::create_dir_all(world.root().join("tester/-p")).unwrap();
+    world.write("tester/-p/s.jsonl", response("m8", "10:00:00", 5));
+    let config = "[[source]]\nname = \"team\"\npath = \"root\"\n\n[[source]]\nname = \"mine\"\npath = \"laptop\"\nlayout = \"claude-projects\"\n";
+    std::fs::write(world.path("mill.toml"), config).unwrap();
+    let said = world.mill(&["run", "--config", "mill.toml"]);
+    assert_eq!(
+        timeless(&said.stdout),
+        "usage: 4 files, 3 changed, 1 rejected; 4 items from 960 B ([n] ms)\n  \
+         rejected `tester/-p/s.jsonl`: another source has a file of this name\n"
+    );
+    std::fs::write(world.path("mill.toml"), "timezon = \"UTC\"\n").unwrap();
+    let said = world.mill(&["run", "--config", "mill.toml"]);
+    assert_eq!(said.status, 78);
+    assert!(said.stderr.contains("unknown field `timezon`") && said.stderr.contains("line 1"), "{}", said.stderr);
+}
+
+#[test]
+fn unknown_names_are_told_with_the_known_ones_and_the_nearest() {
+    let world = world();
+    let said = world.mill(&["run", "usge", "--sessions", "root"]);
+    assert_eq!((said.status, said.stdout.as_str()), (64, ""));
+    assert_eq!(said.stderr, "sessionmill: unknown processor `usge`; known: `usage`\n  hint: did you mean `usage`?\n");
+    for args in [
+        &["reprot"][..],
+        &["report", "--by", "dya"],
+        &["report", "--timezone", "Europe/Berln"],
+        &["run", "--time-budget", "x"],
+    ] {
+        let said = world.mill(args);
+        assert_eq!((said.status, said.stdout.as_str()), (64, ""), "{args:?}");
+    }
+    assert_eq!(world.mill(&["--help"]).status, 0);
+    assert_eq!(world.mill(&["--version"]).stdout, concat!("sessionmill ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn queries_are_read_only_and_come_in_three_formats() {
+    let world = world();
+    run(&world);
+    let sql = "SELECT username, sum(output_tokens) AS output, 1.5 AS rate, NULL AS nothing FROM usage_responses GROUP BY ALL ORDER BY ALL";
+    let said = world.mill(&["query", sql, "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let row =
+        |user: &str, output: u64| serde_json::json!({"username": user, "output": output, "rate": 1.5, "nothing": null});
+    assert_eq!(json, serde_json::json!([row("ada", 11), row("bob", 1000)]));
+    assert_eq!(
+        world.mill(&["query", sql, "--format", "csv"]).stdout,
+        "username,output,rate,nothing\nada,11,1.5,\nbob,1000,1.5,\n"
+    );
+    assert_eq!(
+        world.mill(&["query", sql]).stdout,
+        " username   output   rate   nothing\n────────────────────────────────────\n ada        11       1.5\n bob        1000     1.5\n"
+    );
+    for sql in [
+        "DELETE FROM session_files",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "COPY session_files TO 'x.csv'",
+        "ATTACH 'other.duckdb'",
+        "SELEC 1",
+    ] {
+        let said = world.mill(&["query", sql]);
+        assert_eq!((said.status, said.stdout.as_str()), (2, ""), "{sql}: {said:?}");
+    }
+    assert_eq!(world.rows("SELECT count(*) FROM session_files"), ["2"]);
+}
+
+#[test]
+fn status_shows_what_is_held() {
+    let world = world();
+    world.append("ada/a.jsonl", "{\"type\":\"from-the-future\"}\nnot json\n");
+    assert_eq!(world.mill(&["status"]).status, 2, "there is no database yet");
+    run(&world);
+    let said = world.mill(&["status"]);
+    let mut lines: Vec<_> = said.stdout.lines().collect();
+    let last_run = lines.pop().unwrap();
+    assert!(
+        last_run.starts_with("          last run 20") && last_run.ends_with("Z by cli: done, 2 of 2 files changed"),
+        "{last_run}"
+    );
+    assert_eq!(
+        lines.join("\n"),
+        "database  [world]/data/mill.duckdb\n\
+         source    [world]/root (users layout)\n\
+         files     2 files, 5 lines, 1 of them malformed\n\
+         unknown   1 line of type `from-the-future`\n\
+         usage     3 items from 2 files"
+    );
+    let json: serde_json::Value = serde_json::from_str(&world.mill(&["status", "--json"]).stdout).unwrap();
+    assert_eq!((&json["files"], &json["processors"][0]["unsettled_keys"]), (&2.into(), &0.into()));
+}
+
+#[test]
+fn completions_and_manual_are_printed() {
+    let world = World::new();
+    assert!(world.mill(&["completions", "bash"]).stdout.contains("_sessionmill"));
+    assert!(world.mill(&["man"]).stdout.starts_with(".ie"));
+}
+
+/// A database as the older program left it.
+fn older(world: &World, sql: &str) {
+    std::fs::create_dir_all(world.path("data")).unwrap();
+    Connection::open(world.database()).unwrap().execute_batch(sql).unwrap();
+}
+
+#[test]
+fn a_database_of_the_older_program_is_adopted() {
+    let world = world();
+    older(
+        &world,
+        "CREATE TABLE session_extraction_state (session_file VARCHAR PRIMARY KEY, username VARCHAR, processed_at TIMESTAMP,
+            items_extracted INTEGER, file_hash VARCHAR);
+         INSERT INTO session_extraction_state VALUES ('ada/a.jsonl', 'ada', '2026-01-01', 3, 'd41d8cd98f00b204e9800998ecf8427e');
+         CREATE TABLE knowledge (x INTEGER); INSERT INTO knowledge VALUES (7);",
+    );
+    for _ in 0..2 {
+        run(&world);
+        let state = "SELECT processor_name, items_extracted, processor_version FROM session_processor_state
+                     WHERE session_file = 'ada/a.jsonl' ORDER BY ALL";
+        assert_eq!(world.rows(state), ["usage|2|1", "verification|3|"]);
+        assert_eq!(world.rows("SELECT x FROM knowledge"), ["7"]);
+        assert!(world.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'session_extraction_state'").is_empty());
+    }
+}
+
+#[test]
+fn a_ledger_of_the_older_program_gains_columns_and_its_files_are_due() {
+    let world = world();
+    older(
+        &world,
+        "CREATE TABLE session_processor_state (processor_name VARCHAR, session_file VARCHAR, username VARCHAR,
+            processed_at TIMESTAMP, items_extracted INTEGER, file_hash VARCHAR, PRIMARY KEY (processor_name, session_file));
+         INSERT INTO session_processor_state VALUES ('usage', 'ada/a.jsonl', 'ada', '2026-01-01', 3, 'd41d8cd98f00b204e9800998ecf8427e'),
+            ('tasks', 'ada/a.jsonl', 'ada', '2026-01-01', 3, NULL);",
+    );
+    assert_eq!(timeless(&run(&world).stdout), "usage: 2 files, 2 changed; 3 items from 722 B ([n] ms)\n");
+    let state = "SELECT processor_name, items_extracted, processor_version FROM session_processor_state
+                 WHERE session_file = 'ada/a.jsonl' ORDER BY ALL";
+    assert_eq!(world.rows(state), ["tasks|3|", "usage|2|1"]);
+}
+
+#[test]
+fn a_database_with_strangers_under_our_names_is_refused() {
+    let world = world();
+    older(&world, "CREATE TABLE usage_sessions (mine INTEGER)");
+    let said = world.mill(&["run", "--sessions", "root"]);
+    assert_eq!(said.status, 2);
+    assert!(
+        said.stderr.contains("the database has a `usage_sessions` that is not of sessionmill\n  hint: "),
+        "{}",
+        said.stderr
+    );
+    let connection = Connection::open(world.database()).unwrap();
+    let tables: i64 = connection.query_row("SELECT count(*) FROM duckdb_tables()", [], |row| row.get(0)).unwrap();
+    assert_eq!(tables, 1, "nothing was changed");
+}
+
+#[test]
+fn a_newer_database_is_refused() {
+    let world = world();
+    run(&world);
+    older(&world, "INSERT INTO schema_migrations VALUES (1000, 'future', NULL)");
+    for args in [&["run", "--sessions", "root"][..], &["report", "--no-refresh"], &["status"], &["query", "SELECT 1"]] {
+        let said = world.mill(args);
+        assert_eq!(said.status, 2, "{args:?}");
+        assert!(said.stderr.contains("the database has schema 1000"), "{}", said.stderr);
+    }
+}

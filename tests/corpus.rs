@@ -56,7 +56,7 @@ const SHOWN: [&str; 4] = [
 #[test]
 fn a_growing_transcript_ends_as_a_fresh_database_of_its_last_capture() {
     let Some(corpus) = corpus() else { return };
-    let (mut grown, mut fresh) = (World::new(), World::new());
+    let (grown, fresh) = (World::new(), World::new());
     let mut sessions =
         fs::read_dir(corpus.join("growth")).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
     sessions.sort();

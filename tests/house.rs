@@ -1,1 +1,138 @@
-//! x
+//! House rules, which a command checks instead of a reviewer's patience.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn home() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All files below a folder, by name.
+fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let mut found: Vec<_> = walkdir::WalkDir::new(home().join(folder))
+        .into_iter()
+        .map(|entry| entry.unwrap().into_path())
+        .filter(|path| path.extension().is_some_and(|e| e == extension))
+        .collect();
+    found.sort();
+    assert!(!found.is_empty(), "{folder}");
+    found
+}
+
+fn rust() -> impl Iterator<Item = (PathBuf, String)> {
+    let folders = ["src", "processors", "tests", "benches"];
+    folders
+        .into_iter()
+        .flat_map(|folder| files(folder, "rs"))
+        .map(|path| (path.clone(), fs::read_to_string(path).unwrap()))
+}
+
+#[test]
+fn processors_depend_on_the_contract_and_pure_crates_only() {
+    const PURE: [&str; 2] = ["chrono", "sessionmill-contract"];
+    for entry in fs::read_dir(home().join("processors")).unwrap() {
+        let manifest = fs::read_to_string(entry.unwrap().path().join("Cargo.toml")).unwrap();
+        let manifest: toml::Table = manifest.parse().unwrap();
+        let kinds = ["dependencies", "build-dependencies", "target"].iter().filter_map(|kind| manifest.get(*kind));
+        for name in kinds.flat_map(|table| table.as_table().unwrap().keys()) {
+            assert!(PURE.contains(&name.as_str()), "`{}` depends on `{name}`", manifest["package"]["name"]);
+        }
+    }
+}
+
+#[test]
+fn only_the_store_and_the_reports_know_the_database() {
+    let allowed = ["src/store/", "src/report/", "src/cli/query.rs", "src/error.rs", "tests/", "benches/"];
+    for (path, text) in rust() {
+        let name = path.strip_prefix(home()).unwrap().to_str().unwrap();
+        let knows = text.contains("use duckdb") || text.contains("duckdb::");
+        assert!(!knows || allowed.iter().any(|prefix| name.starts_with(prefix)), "`{name}` knows DuckDB");
+    }
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    for (path, text) in rust() {
+        assert!(text.starts_with("//! "), "{path:?} opens without a module doc");
+    }
+}
+
+#[test]
+fn no_stub_and_no_ignored_test_is_left() {
+    let forbidden = ["todo!", "unimplemented!", "#[ignore", "FIXME", "XXX", "dbg!"];
+    for (path, text) in rust().filter(|(path, _)| !path.ends_with("house.rs")) {
+        let found: Vec<_> = forbidden.iter().filter(|word| text.contains(**word)).collect();
+        assert!(found.is_empty(), "{path:?} has {found:?}");
+    }
+}
+
+#[test]
+fn every_test_file_is_part_of_the_one_binary() {
+    let main = fs::read_to_string(home().join("tests/main.rs")).unwrap();
+    for path in files("tests", "rs").iter().filter(|path| path.parent().unwrap().ends_with("tests")) {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(name == "main" || main.contains(&format!("mod {name};")), "`{name}` is forgotten");
+    }
+}
+
+#[test]
+fn every_migration_is_listed_in_order() {
+    let files: Vec<_> = files("migrations", "sql");
+    let files: Vec<_> = files.iter().map(|path| path.file_stem().unwrap().to_str().unwrap()).collect();
+    let listed: Vec<_> = sessionmill::registry::MIGRATIONS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(listed, files);
+    for (number, name) in listed.iter().enumerate() {
+        assert!(name.starts_with(&format!("{:04}_", number + 1)), "{name}");
+    }
+}
+
+#[test]
+fn the_readme_names_commands_and_files_that_exist() {
+    let readme = fs::read_to_string(home().join("README.md")).unwrap();
+    let makefile = fs::read_to_string(home().join("Makefile")).unwrap();
+    let gate = fs::read_to_string(home().join(".ci/run")).unwrap();
+    for target in ["demo", "test"] {
+        assert!(readme.contains(&format!("\nmake {target}")), "the README does not say `make {target}`");
+        assert!(makefile.contains(&format!("\n{target}:")), "there is no `make {target}`");
+    }
+    assert!(gate.contains("\nmake test\n"), "the gate does not run the README's test command");
+    let quoted: BTreeSet<_> = readme.split('`').skip(1).step_by(2).filter(|word| is_path(word)).collect();
+    assert!(quoted.len() > 10, "{quoted:?}");
+    for path in quoted {
+        assert!(home().join(path).exists(), "the README names `{path}`");
+    }
+}
+
+/// Words in backticks that look like a path of this repository.
+fn is_path(word: &str) -> bool {
+    let roots = ["src/", "processors/", "migrations/", "fixtures/", "tests/", "benches/", ".ci/"];
+    roots.iter().any(|root| word.starts_with(root)) && !word.contains(['<', '*', ' '])
+}
+
+#[test]
+fn the_top_level_is_as_the_readme_draws_it() {
+    let known = [
+        ".ci",
+        ".git",
+        ".gitignore",
+        "Cargo.lock",
+        "Cargo.toml",
+        "Makefile",
+        "README.md",
+        "benches",
+        "build.rs",
+        "clippy.toml",
+        "fixtures",
+        "migrations",
+        "processors",
+        "rustfmt.toml",
+        "src",
+        "target",
+        "tests",
+    ];
+    for entry in fs::read_dir(Path::new(&home())).unwrap() {
+        let name = entry.unwrap().file_name();
+        assert!(known.iter().any(|known| name == *known), "{name:?} is new at the top level");
+    }
+}

@@ -1,1 +1,319 @@
-//! x
+//! What passes do to a database, through the library, with a clock of their own.
+
+use crate::world::{World, response};
+use sessionmill::error::Status;
+use sessionmill::pass::Limits;
+use sessionmill::summary::{Counts, FileError};
+use sessionmill_contract::{
+    Event, FactRow, Failure, FailureClass, Fold, Kind, Manifest, Processor, Rows, Settlement, SourceFile,
+};
+use sessionmill_usage::Usage;
+use std::time::Duration;
+
+/// Changed, unchanged by stat, unchanged by hash, of these touched.
+fn outcome(counts: &Counts) -> (u64, u64, u64, u64) {
+    (counts.processed, counts.unchanged, counts.skipped, counts.touched)
+}
+
+const TOKENS: &str = "SELECT message_id, output_tokens, session_file, copies FROM usage_responses ORDER BY ALL";
+
+#[test]
+fn a_second_pass_reads_nothing() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).write("bob/b.jsonl", response("m2", "10:00:00", 6));
+    assert_eq!(outcome(&world.pass()), (2, 0, 0, 0));
+    let counts = world.pass();
+    assert_eq!((outcome(&counts), counts.scanned, counts.bytes_read), ((0, 2, 0, 0), 0, 0));
+}
+
+#[test]
+fn a_file_as_young_as_the_pass_is_looked_at_again() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    world.touch("ada/a.jsonl", world.next().timestamp().cast_unsigned());
+    assert_eq!(outcome(&world.pass()), (1, 0, 0, 0));
+    assert_eq!(outcome(&world.pass()), (0, 0, 1, 0), "its mtime is not older than the look at it");
+    assert_eq!(outcome(&world.pass()), (0, 1, 0, 0), "the second look was later");
+}
+
+#[test]
+fn a_grown_file_is_read_again_and_replaces_what_it_said() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).pass();
+    world.append("ada/a.jsonl", &response("m1", "10:00:01", 50)).append("ada/a.jsonl", &response("m2", "10:00:02", 7));
+    assert_eq!(outcome(&world.pass()), (1, 0, 0, 0));
+    assert_eq!(world.rows(TOKENS), ["m1|50|ada/a.jsonl|1", "m2|7|ada/a.jsonl|1"]);
+    world.write("ada/a.jsonl", response("m3", "10:00:00", 1)).pass();
+    assert_eq!(world.rows(TOKENS), ["m3|1|ada/a.jsonl|1"]);
+}
+
+#[test]
+fn a_touched_file_is_not_processed_again() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).pass();
+    let state = "SELECT processed_at, run_id FROM session_processor_state";
+    let before = world.rows(state);
+    world.touch("ada/a.jsonl", 1_000_000_000);
+    assert_eq!(outcome(&world.pass()), (0, 0, 1, 1));
+    assert_eq!(world.rows(state), before);
+    assert_eq!(outcome(&world.pass()), (0, 1, 0, 0));
+}
+
+#[test]
+fn a_change_of_the_same_size_and_mtime_is_seen() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).touch("ada/a.jsonl", 1_000_000_000).pass();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 6)).touch("ada/a.jsonl", 1_000_000_000);
+    assert_eq!(outcome(&world.pass()), (1, 0, 0, 0));
+    assert_eq!(world.rows(TOKENS), ["m1|6|ada/a.jsonl|1"]);
+}
+
+#[test]
+fn a_deleted_file_keeps_its_rows_and_one_that_is_back_is_read() {
+    let world = World::new();
+    world
+        .write("ada/a.jsonl", response("m1", "10:00:00", 5))
+        .write("ada/b.jsonl", response("m2", "10:00:00", 6))
+        .pass();
+    world.remove("ada/a.jsonl");
+    let counts = world.pass();
+    assert_eq!((counts.files, outcome(&counts)), (1, (0, 1, 0, 0)));
+    assert_eq!(world.rows(TOKENS), ["m1|5|ada/a.jsonl|1", "m2|6|ada/b.jsonl|1"]);
+    let gone = "SELECT session_file FROM session_files WHERE gone_since IS NOT NULL";
+    assert_eq!(world.rows(gone), ["ada/a.jsonl"]);
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 9)).pass();
+    assert_eq!(world.rows(TOKENS), ["m1|9|ada/a.jsonl|1", "m2|6|ada/b.jsonl|1"]);
+    assert!(world.rows(gone).is_empty());
+}
+
+#[test]
+fn a_root_that_is_empty_all_at_once_marks_nothing_as_gone() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).pass();
+    std::fs::remove_dir_all(world.root().join("ada")).unwrap();
+    assert_eq!(world.pass().files, 0);
+    assert_eq!(world.rows("SELECT count(*), count(gone_since) FROM session_files"), ["1|0"]);
+}
+
+#[test]
+fn a_response_in_two_files_counts_once_whichever_file_changes() {
+    let world = World::new();
+    world.write("ada/old.jsonl", response("m1", "10:00:00", 5)).pass();
+    world.write("bob/resumed.jsonl", response("m1", "11:00:00", 50)).pass();
+    assert_eq!(
+        world.rows(TOKENS),
+        ["m1|50|ada/old.jsonl|2"],
+        "the numbers of the best copy, the place of the earliest"
+    );
+    world.write("bob/resumed.jsonl", response("m1", "11:00:00", 2)).pass();
+    assert_eq!(world.rows(TOKENS), ["m1|5|ada/old.jsonl|2"]);
+    world.write("ada/old.jsonl", response("m9", "10:00:00", 1)).pass();
+    assert_eq!(world.rows(TOKENS), ["m1|2|bob/resumed.jsonl|1", "m9|1|ada/old.jsonl|1"], "one file has lost it");
+    world.write("bob/resumed.jsonl", "").pass();
+    assert_eq!(world.rows(TOKENS), ["m9|1|ada/old.jsonl|1"], "no file has it");
+}
+
+#[test]
+fn files_over_the_limit_are_deferred() {
+    let mut world = World::new();
+    for file in ["ada/a.jsonl", "ada/b.jsonl", "bob/c.jsonl"] {
+        world.write(file, response(file, "10:00:00", 5));
+    }
+    world.limits.files = Some(2);
+    let counts = world.pass();
+    assert_eq!((counts.processed, counts.deferred, counts.scanned, counts.files), (2, 1, 3, 3));
+    assert_eq!(counts.deferred_detail, ["bob/c.jsonl"]);
+    let counts = world.pass();
+    assert_eq!((counts.processed, counts.deferred, counts.unchanged), (1, 0, 2));
+    world.limits = Limits { time: Some(Duration::ZERO), ..Limits::default() };
+    world.append("ada/a.jsonl", "\n");
+    let counts = world.pass();
+    assert_eq!((counts.processed, counts.deferred, counts.unchanged), (0, 1, 2));
+}
+
+/// The usage processor with a version and faults of its choice.
+struct Faulty {
+    version: u32,
+    /// Source files that it cannot deal with.
+    fails: &'static str,
+    panics: &'static str,
+    /// Message ids that it cannot settle.
+    refuses: &'static str,
+    manifest: &'static Manifest,
+}
+
+impl Faulty {
+    fn new(version: u32) -> Self {
+        let Manifest { name, facts, settlements, .. } = Usage.manifest();
+        let manifest = Box::leak(Box::new(Manifest { name, version, facts, settlements }));
+        Self { version, fails: "-", panics: "-", refuses: "-", manifest }
+    }
+}
+
+impl Processor for Faulty {
+    fn manifest(&self) -> &'static Manifest {
+        assert_eq!(self.manifest.version, self.version);
+        self.manifest
+    }
+
+    fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's> {
+        Box::new(FaultyFold { faulty: self, file, fold: Usage.open(file) })
+    }
+
+    fn settle(&self, settlement: &Settlement, key: &str, facts: &[FactRow], rows: &mut Rows) -> Result<(), Failure> {
+        if key == self.refuses {
+            return Err(Failure::new(FailureClass::Transient, "not today"));
+        }
+        Usage.settle(settlement, key, facts, rows)
+    }
+}
+
+struct FaultyFold<'s> {
+    faulty: &'s Faulty,
+    file: &'s SourceFile,
+    fold: Box<dyn Fold + 's>,
+}
+
+impl Fold for FaultyFold<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        let breaks = self.file.session_file == self.faulty.panics && matches!(event.kind, Kind::Response(_));
+        assert!(!breaks, "a bug that quotes the secret it stumbled over");
+        self.fold.event(event);
+    }
+
+    fn held(&self) -> usize {
+        self.fold.held()
+    }
+
+    fn finish(self: Box<Self>, facts: &mut Rows) -> Result<(), Failure> {
+        if self.file.session_file == self.faulty.fails {
+            return Err(Failure::new(FailureClass::Permanent, "cannot be dealt with"));
+        }
+        self.fold.finish(facts)
+    }
+}
+
+#[test]
+fn a_processor_that_fails_or_panics_on_a_file_costs_that_file_only() {
+    let world = World::new();
+    for file in ["ada/a.jsonl", "ada/b.jsonl", "bob/c.jsonl"] {
+        world.write(file, response(file, "10:00:00", 5));
+    }
+    let faulty = Faulty { fails: "ada/a.jsonl", panics: "ada/b.jsonl", ..Faulty::new(1) };
+    let counts = world.pass_of(&[&faulty]).unwrap().remove(0);
+    assert_eq!((counts.processed, counts.errors, counts.scanned), (1, 2, 3));
+    let error = |session: &str, class, error: &str| FileError { session: session.into(), class, error: error.into() };
+    assert_eq!(
+        counts.errors_detail,
+        [
+            error("ada/a.jsonl", "permanent", "cannot be dealt with"),
+            error("ada/b.jsonl", "panic", "the processor panicked at line 1"),
+        ]
+    );
+    assert_eq!(world.rows("SELECT session_file FROM session_processor_state"), ["bob/c.jsonl"]);
+    assert_eq!(world.rows(TOKENS), ["bob/c.jsonl|5|bob/c.jsonl|1"]);
+    let failures = "SELECT session_file, attempts, class FROM session_failures ORDER BY ALL";
+    assert_eq!(world.rows(failures), ["ada/a.jsonl|1|permanent", "ada/b.jsonl|1|panic"]);
+    world.pass_of(&[&faulty]).unwrap();
+    assert_eq!(world.rows(failures), ["ada/a.jsonl|2|permanent", "ada/b.jsonl|2|panic"]);
+    assert_eq!(outcome(&world.pass()), (2, 1, 0, 0), "a processor without the fault deals with them");
+    assert!(world.rows(failures).is_empty());
+}
+
+#[test]
+fn what_a_file_said_stays_while_its_processor_fails() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).pass();
+    world.append("ada/a.jsonl", &response("m2", "10:00:00", 6));
+    let faulty = Faulty { fails: "ada/a.jsonl", ..Faulty::new(1) };
+    world.pass_of(&[&faulty]).unwrap();
+    assert_eq!(world.rows(TOKENS), ["m1|5|ada/a.jsonl|1"]);
+    assert_eq!(outcome(&world.pass()), (1, 0, 0, 0), "the bytes are known, but not dealt with");
+    assert_eq!(world.rows(TOKENS), ["m1|5|ada/a.jsonl|1", "m2|6|ada/a.jsonl|1"]);
+}
+
+#[test]
+fn a_key_that_cannot_be_settled_waits_without_harm_to_others() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5) + &response("m2", "10:00:00", 6)).pass();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 7) + &response("m2", "10:00:00", 8));
+    let faulty = Faulty { refuses: "m1", ..Faulty::new(1) };
+    let counts = world.pass_of(&[&faulty]).unwrap().remove(0);
+    assert_eq!((counts.processed, counts.unsettled_keys), (1, 1));
+    assert_eq!(world.rows(TOKENS), ["m1|5|ada/a.jsonl|1", "m2|8|ada/a.jsonl|1"]);
+    let counts = world.pass();
+    assert_eq!((counts.scanned, counts.unsettled_keys), (0, 0));
+    assert_eq!(world.rows(TOKENS), ["m1|7|ada/a.jsonl|1", "m2|8|ada/a.jsonl|1"]);
+}
+
+#[test]
+fn a_higher_version_makes_every_file_due() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).pass();
+    let counts = world.pass_of(&[&Faulty::new(2)]).unwrap().remove(0);
+    assert_eq!(outcome(&counts), (1, 0, 0, 0));
+    assert_eq!(world.rows("SELECT processor_version FROM session_processor_state"), ["2"]);
+    assert_eq!(outcome(&world.pass()), (1, 0, 0, 0), "and so does another one that is lower");
+}
+
+#[test]
+fn a_file_that_holds_too_much_is_rejected_and_keeps_its_rows() {
+    let mut world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).pass();
+    world.append("ada/a.jsonl", &response("m2", "10:00:00", 6)).write("ada/b.jsonl", response("m3", "10:00:00", 7));
+    world.limits.caps.facts = 1;
+    let counts = world.pass();
+    assert_eq!((counts.processed, counts.rejected), (1, 1));
+    assert_eq!(counts.rejected_detail[0].error, "over the cap on facts of a file");
+    assert_eq!(world.rows(TOKENS), ["m1|5|ada/a.jsonl|1", "m3|7|ada/b.jsonl|1"]);
+    world.limits.caps.facts = 2;
+    assert_eq!(world.pass().processed, 1);
+}
+
+#[test]
+fn a_line_over_the_cap_is_one_malformed_line() {
+    let mut world = World::new();
+    let long = response(&"m".repeat(5000), "10:00:00", 5);
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5) + &long + &response("m2", "10:00:01", 6));
+    world.limits.caps.line = 4000;
+    let counts = world.pass();
+    assert_eq!((counts.processed, counts.malformed_lines), (1, 1));
+    assert_eq!(world.rows(TOKENS), ["m1|5|ada/a.jsonl|1", "m2|6|ada/a.jsonl|1"]);
+    assert_eq!(world.rows("SELECT lines, malformed_lines FROM session_files"), ["3|1"]);
+}
+
+#[test]
+fn what_is_no_transcript_of_its_own_is_rejected_with_its_reason() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).write("stray.jsonl", response("m2", "10:00:00", 5));
+    let in_root = |name: &str| world.root().join(name);
+    std::os::unix::fs::symlink(in_root("ada/a.jsonl"), in_root("ada/link.jsonl")).unwrap();
+    std::fs::hard_link(in_root("ada/a.jsonl"), world.path("outside.jsonl")).unwrap();
+    let counts = world.pass();
+    let reasons: Vec<_> = counts.rejected_detail.iter().map(|e| (e.session.as_str(), e.error.as_str())).collect();
+    assert_eq!(
+        reasons,
+        [
+            ("ada/a.jsonl", "has several names (hard links)"),
+            ("ada/link.jsonl", "a symbolic link"),
+            ("stray.jsonl", "directly in the root, in no user's folder"),
+        ]
+    );
+    assert_eq!((counts.files, counts.rejected, counts.scanned), (3, 3, 3));
+    std::fs::remove_file(world.path("outside.jsonl")).unwrap();
+    assert_eq!(world.pass().processed, 1);
+}
+
+#[test]
+fn a_pass_that_is_running_is_not_run_again() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    std::fs::create_dir_all(world.path("data")).unwrap();
+    let lock = sessionmill::lock::ProcessorLock::take(&world.database(), "usage", "schedule since noon").unwrap();
+    let error = world.pass_of(&[&Usage]).unwrap_err();
+    assert_eq!(error.status, Status::Busy);
+    let holder = format!("processor `usage` is already running (pid {}, schedule since noon)", std::process::id());
+    assert_eq!(error.message, holder);
+    drop(lock);
+    assert_eq!(world.pass().processed, 1);
+}

@@ -7,6 +7,7 @@ use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, Store};
 use sessionmill::summary::Counts;
 use sessionmill_contract::Processor;
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,7 +17,7 @@ pub struct World {
     folder: tempfile::TempDir,
     /// Tells the passes the time. It is ahead of the file system's, so that what was written is older
     /// than the pass that looks at it.
-    pub now: DateTime<Utc>,
+    now: Cell<DateTime<Utc>>,
     pub limits: Limits,
 }
 
@@ -33,7 +34,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("root")).unwrap();
         let now = DateTime::<Utc>::from(SystemTime::UNIX_EPOCH) + TimeDelta::days(40_000);
-        Self { folder, now, limits: Limits::default() }
+        Self { folder, now: Cell::new(now), limits: Limits::default() }
     }
 
     pub fn path(&self, below: &str) -> PathBuf {
@@ -74,20 +75,25 @@ impl World {
         self
     }
 
+    /// When the next pass will be: a minute after the last one.
+    pub fn next(&self) -> DateTime<Utc> {
+        self.now.get() + TimeDelta::minutes(1)
+    }
+
     /// A pass of all processors.
-    pub fn pass(&mut self) -> Counts {
+    pub fn pass(&self) -> Counts {
         self.pass_of(sessionmill::registry::processors()).unwrap().remove(0)
     }
 
-    /// A pass of some processors, a minute after the last one.
-    pub fn pass_of(&mut self, processors: &[&dyn Processor]) -> Result<Vec<Counts>> {
-        self.now += TimeDelta::minutes(1);
+    /// A pass of some processors.
+    pub fn pass_of(&self, processors: &[&dyn Processor]) -> Result<Vec<Counts>> {
+        self.now.set(self.next());
         let sources = [Source { name: "sessions".into(), root: self.root(), layout: Layout::Users }];
         let pass = Pass {
             database: &self.database(),
             sources: &sources,
             processors,
-            now: self.now,
+            now: self.now.get(),
             trigger: "test",
             login: "tester",
             limits: self.limits,

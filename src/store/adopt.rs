@@ -23,7 +23,7 @@ pub(super) fn check(connection: &Connection) -> Result<()> {
     if theirs.is_empty() {
         return Ok(());
     }
-    let ours = super::transaction::run(&Connection::open_in_memory()?, |transaction| migrate::names(transaction))?;
+    let ours = super::transaction::run(&Connection::open_in_memory()?, migrate::names)?;
     for name in &theirs {
         let older = OLDER.iter().find(|(older, _)| older == name);
         if let Some((_, expected)) = older {
