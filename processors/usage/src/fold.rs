@@ -58,6 +58,7 @@ impl<'s> UsageFold<'s> {
             self.clock = Some(time);
         }
         self.nameless_calls = 0;
+        self.whereabouts(record);
         self.summary.line(record);
     }
 
