@@ -5,4 +5,5 @@ mod corpus;
 mod golden;
 mod house;
 mod passes;
+mod slow;
 mod world;
