@@ -8,6 +8,8 @@
 //! cannot be null. Fixtures whose name ends in a word after a number (`resume-1-original`) belong
 //! together: they hold copies of the same responses.
 
+#![allow(clippy::disallowed_methods, reason = "no database is read as a file here")]
+
 use crate::world::World;
 use duckdb::types::{TimeUnit, Value as Cell};
 use sessionmill::open::Root;
@@ -27,12 +29,12 @@ use std::path::{Path, PathBuf};
 /// Columns in which null is not 0 or `false`.
 const NULLABLE: [&str; 4] = ["active_seconds", "is_error", "reported_cost_micro_usd", "wall_seconds"];
 
-pub fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
 /// The names of all fixtures, as the ledger has them, in order.
-pub fn names() -> Vec<String> {
+pub(crate) fn names() -> Vec<String> {
     walk().into_iter().map(|found| found.file.session_file).collect()
 }
 

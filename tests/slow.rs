@@ -4,6 +4,8 @@
 //!
 //! Compared with the database over the fixtures, and over real transcripts where they are at hand.
 
+#![allow(clippy::disallowed_methods, reason = "no database is read as a file here")]
+
 use crate::golden;
 use crate::world::World;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -12,11 +14,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
+/// No time, time, path and line: the earliest copy has the least (rule 3).
+type Order = (bool, i64, String, usize);
+
 /// One line's telling of a response.
 #[derive(Clone)]
 struct Copy {
-    /// Time, path and line: the earliest copy has the least.
-    order: (bool, i64, String, usize),
+    order: Order,
     user: String,
     session: String,
     project: Option<String>,
@@ -38,7 +42,7 @@ struct Slow {
     /// By message id.
     copies: BTreeMap<String, Vec<Copy>>,
     /// By event id: what was called for, with the place of the copy.
-    calls: BTreeMap<String, Vec<((bool, i64, String, usize), Call)>>,
+    calls: BTreeMap<String, Vec<(Order, Call)>>,
     /// By source file: active seconds, prompts, responses, tool calls, slash commands, tool errors, API
     /// errors, malformed lines.
     files: BTreeMap<String, String>,
@@ -398,7 +402,7 @@ fn is_prompt(told: &Told<'_>) -> bool {
         !text.is_empty() && !INJECTED.iter().any(|start| text.starts_with(start))
     };
     let shown = blocks(told.record).any(|block| block["type"] == "image");
-    may_be_a_person(told) && (shown || texts(told.record).iter().any(|text| said(&text)))
+    may_be_a_person(told) && (shown || texts(told.record).iter().any(said))
 }
 
 /// What the database says, in the same words.
