@@ -1,1 +1,176 @@
-//! x
+//! What the usage processor says of the fixtures, compared to the byte: the facts of each file with
+//! no database, the settled entities over all of them with one.
+//!
+//! `UPDATE_EXPECTED=1 cargo test golden` writes the expected files; what it writes must be checked
+//! against COUNTING before it is committed.
+//!
+//! A row is a line of `column=value`. Left out are nulls, and zeros and `false` where the column
+//! cannot be null. Fixtures whose name ends in a word after a number (`resume-1-original`) belong
+//! together: they hold copies of the same responses.
+
+#![allow(clippy::disallowed_methods, reason = "no database is read as a file here")]
+
+use crate::world::World;
+use duckdb::types::{TimeUnit, Value as Cell};
+use sessionmill::open::Root;
+use sessionmill::plan::Job;
+use sessionmill::read::{Caps, Read, Reader, Verdict};
+use sessionmill::scan;
+use sessionmill::source::{Layout, Source};
+use sessionmill::store::{Access, Store};
+use sessionmill_contract::{Processor, Table, Value};
+use sessionmill_usage::Usage;
+use sessionmill_usage::{copy, response, session, tool_event};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Columns in which null is not 0 or `false`.
+const NULLABLE: [&str; 4] = ["active_seconds", "is_error", "reported_cost_micro_usd", "wall_seconds"];
+
+pub(crate) fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
+/// The names of all fixtures, as the ledger has them, in order.
+pub(crate) fn names() -> Vec<String> {
+    walk().into_iter().map(|found| found.file.session_file).collect()
+}
+
+fn walk() -> Vec<scan::Found> {
+    let source = Source { name: "sessions".into(), root: fixtures().join("sessions"), layout: Layout::Users };
+    scan::sessions(&[source], "tester").unwrap().found
+}
+
+#[test]
+fn golden_facts_of_each_file_are_the_expected_ones() {
+    let roots = [Root::open(&fixtures().join("sessions")).unwrap()];
+    let processors: [&dyn Processor; 1] = [&Usage];
+    let reader = Reader { roots: &roots, processors: &processors, caps: Caps::default() };
+    let mut wrong = Vec::new();
+    for found in walk() {
+        let name = found.file.session_file.clone();
+        let job = Job { file: found.file, source: 0, path: found.path, due: vec![0], known: None };
+        let read = reader.read(job).result.unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
+        let expected = fixtures().join("sessions").join(&name).with_extension("rows");
+        wrong.extend(difference(&expected, &facts(&read)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn golden_entities_over_all_files_are_the_expected_ones() {
+    let mut world = World::new();
+    for name in names() {
+        world.write(&name, fs::read(fixtures().join("sessions").join(&name)).unwrap());
+    }
+    let counts = world.pass();
+    assert_eq!((counts.processed, counts.errors, counts.unsettled_keys), (names().len() as u64, 0, 0), "{counts:?}");
+    let mut text = String::new();
+    for (table, order) in [(&response::RESPONSES, "message_id, part"), (&tool_event::TOOL_EVENTS, "event_id")] {
+        writeln!(text, "{}", table.name).unwrap();
+        let columns = table.columns.join(", ");
+        let sql = format!("SELECT {columns} FROM {} ORDER BY {order}", table.name);
+        let store = Store::open(&world.database(), Access::ReadOnly).unwrap();
+        let mut statement = store.connection().prepare(&sql).unwrap();
+        let mut rows = statement.query([]).unwrap();
+        while let Some(found) = rows.next().unwrap() {
+            let values: Vec<_> = (0..table.columns.len()).map(|column| value(found.get(column).unwrap())).collect();
+            text += &row(table, &values);
+        }
+        text.push('\n');
+    }
+    let wrong = difference(&fixtures().join("sessions.settled"), &text);
+    assert!(wrong.is_none(), "{}", wrong.unwrap_or_default());
+}
+
+#[test]
+fn golden_rows_and_fixtures_come_in_pairs() {
+    let fixtures: BTreeSet<_> = files("jsonl").into_iter().map(|path| path.with_extension("")).collect();
+    let rows: BTreeSet<_> = files("rows").into_iter().map(|path| path.with_extension("")).collect();
+    assert!(!fixtures.is_empty());
+    assert_eq!(fixtures, rows);
+}
+
+fn files(extension: &str) -> Vec<PathBuf> {
+    let paths = walkdir::WalkDir::new(fixtures().join("sessions")).into_iter().map(|entry| entry.unwrap().into_path());
+    paths.filter(|path| path.extension().is_some_and(|e| e == extension)).collect()
+}
+
+/// Tally and facts of one file.
+fn facts(read: &Read) -> String {
+    let [(_, Verdict::Facts(facts))] = &read.verdicts[..] else { panic!("{:?}", read.verdicts) };
+    let mut text = format!("lines={} malformed={}\n", read.tally.lines, read.tally.malformed);
+    for (name, count) in &read.tally.unknown {
+        writeln!(text, "unknown type={} records={count}", quoted(name)).unwrap();
+    }
+    for table in [&copy::COPIES, &tool_event::TOOL_CALLS, &session::SESSIONS] {
+        let mut rows = facts.of(table).peekable();
+        if rows.peek().is_some() {
+            writeln!(text, "\n{}", table.name).unwrap();
+            rows.for_each(|values| text += &row(table, values));
+        }
+    }
+    text
+}
+
+fn row(table: &Table, values: &[Value]) -> String {
+    let mut cells = Vec::new();
+    for (column, value) in table.columns.iter().zip(values) {
+        let cell = match value {
+            Value::Null => continue,
+            Value::Bool(false) | Value::Int(0) if !NULLABLE.contains(column) => continue,
+            Value::Bool(bool) => bool.to_string(),
+            Value::Int(int) => int.to_string(),
+            Value::Text(text) => quoted(text),
+            Value::Time(time) => time.format("%Y-%m-%dT%H:%M:%S%.fZ").to_string(),
+        };
+        cells.push(format!("{column}={cell}"));
+    }
+    cells.join(" ") + "\n"
+}
+
+/// Plain where nothing in it could be taken for the end of the value.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '=');
+    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("{text:?}") }
+}
+
+fn value(cell: Cell) -> Value {
+    match cell {
+        Cell::Null => Value::Null,
+        Cell::Boolean(bool) => Value::Bool(bool),
+        Cell::BigInt(int) => Value::Int(int),
+        Cell::Text(text) => Value::Text(text.into()),
+        Cell::Timestamp(TimeUnit::Microsecond, micros) => {
+            Value::Time(chrono::DateTime::from_timestamp_micros(micros).unwrap())
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The first line that differs, or nothing. Writes the file instead when asked to.
+fn difference(path: &Path, found: &str) -> Option<String> {
+    if std::env::var_os("UPDATE_EXPECTED").is_some_and(|value| value == "1") {
+        fs::write(path, found).unwrap();
+        return None;
+    }
+    let name = path.strip_prefix(fixtures()).unwrap().display();
+    let Ok(expected) = fs::read_to_string(path) else { return Some(format!("`{name}` is missing")) };
+    if expected == found {
+        return None;
+    }
+    let differs = |(line, (a, b)): (usize, (Option<&str>, Option<&str>))| {
+        (a != b).then(|| {
+            let show = |text: Option<&str>| text.unwrap_or("(no line)").to_owned();
+            format!("`{name}` line {}\n  expected: {}\n  found:    {}", line + 1, show(a), show(b))
+        })
+    };
+    let (mut expected, mut found) = (expected.lines(), found.lines());
+    let pairs = std::iter::from_fn(|| {
+        let pair = (expected.next(), found.next());
+        (pair != (None, None)).then_some(pair)
+    });
+    Some(pairs.enumerate().find_map(differs).unwrap_or_else(|| format!("`{name}`: only its last line feed differs")))
+}

@@ -12,4 +12,5 @@ mod corpus;
 mod golden;
 mod house;
 mod passes;
+mod slow;
 mod world;

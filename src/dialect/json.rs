@@ -1,5 +1,5 @@
 //! JSON that never costs a line its numbers: a field of the wrong type is an absent field, a repeated
-//! field counts by its last value, invalid UTF-8 and lone surrogates are replaced.
+//! field counts by its last value, invalid UTF-8, lone surrogates and endless numbers are replaced.
 //!
 //! Types borrow from the line where its strings have no escapes.
 
@@ -254,7 +254,8 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_micros(time.timestamp_micros())
 }
 
-/// The line with what is not Unicode replaced by U+FFFD, or `None` if nothing needed it.
+/// The line with what is not Unicode replaced by U+FFFD, and numbers beyond a double's range by one
+/// near its end, or `None` if nothing needed it.
 pub(super) fn repair(line: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(line);
     let mut repaired = matches!(text, Cow::Owned(_));
@@ -274,7 +275,43 @@ pub(super) fn repair(line: &[u8]) -> Option<Vec<u8>> {
             _ => {}
         }
     }
+    repaired |= bound_numbers(&mut bytes);
     repaired.then_some(bytes)
+}
+
+/// Overwrites numbers that no double can hold: in a field where no number is meant, one would fail
+/// the line.
+fn bound_numbers(bytes: &mut [u8]) -> bool {
+    const NEAR_THE_END: &[u8] = b"1e308";
+    let mut found = false;
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'"' => {
+                while let Some(byte) = bytes.get(at).filter(|byte| **byte != b'"') {
+                    at += if *byte == b'\\' { 2 } else { 1 };
+                }
+                at += 1;
+            }
+            b'0'..=b'9' => {
+                let rest = &mut bytes[at - 1..];
+                let part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+                let end = rest.iter().position(|byte| !part(byte)).unwrap_or(rest.len());
+                let (number, _) = rest.split_at_mut(end);
+                let endless = |text: &str| text.parse().is_ok_and(f64::is_infinite);
+                if number.len() >= NEAR_THE_END.len() && std::str::from_utf8(number).is_ok_and(endless) {
+                    let (head, tail) = number.split_at_mut(NEAR_THE_END.len());
+                    head.copy_from_slice(NEAR_THE_END);
+                    tail.fill(b' ');
+                    found = true;
+                }
+                at += end - 1;
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// The code unit of the `\uXXXX` escape that begins at `start`.
@@ -316,6 +353,15 @@ mod tests {
         for absent in ["null", "\"yesterday\"", "{}", "true"] {
             assert_eq!(time(absent), None, "{absent}");
         }
+    }
+
+    #[test]
+    fn repair_bounds_numbers_outside_of_strings() {
+        assert_eq!(repair(br#"{"a\"1e400":"1e400","b":[1e30,-12.5e-3]}"#), None);
+        assert_eq!(repair(br#"{"a":"\\","b":-1e4000}"#).unwrap(), br#"{"a":"\\","b":-1e308 }"#);
+        assert_eq!(repair(br#"[9e308,0,"#).unwrap(), br#"[1e308,0,"#);
+        assert_eq!(repair(b"1e"), None);
+        assert_eq!(repair(b"\"1e400"), None);
     }
 
     #[test]

@@ -50,13 +50,15 @@ impl<'s> UsageFold<'s> {
     fn line(&mut self, record: &Record<'_>) {
         if let Some(time) = record.time {
             if self.clock.is_none() {
-                // What stands above the file's first time has that time.
-                self.copies.1.iter_mut().for_each(|(_, copy)| copy.earliest.time = Some(time));
-                self.tool_events.1.iter_mut().for_each(|(_, event)| event.earliest.time = Some(time));
+                // What stands above the file's first time has that time, if it has none of its own: a
+                // subagent's record can have one where the line around it has not.
+                self.copies.1.iter_mut().for_each(|(_, copy)| _ = copy.earliest.time.get_or_insert(time));
+                self.tool_events.1.iter_mut().for_each(|(_, event)| _ = event.earliest.time.get_or_insert(time));
             }
             self.clock = Some(time);
         }
         self.nameless_calls = 0;
+        self.whereabouts(record);
         self.summary.line(record);
     }
 

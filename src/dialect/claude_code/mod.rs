@@ -107,14 +107,15 @@ fn speak(record: &Record<'_>, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'
     let mut event = |kind: Kind<'_>| events(&Event { record, kind });
     let message = entry.nested.as_deref().unwrap_or(&entry.message);
     match entry.kind.get().unwrap_or_default() {
-        "system" => {
-            if entry.subtype.get() == Some("api_error") {
-                event(Kind::ApiError);
+        "system" => match entry.subtype.get() {
+            Some("api_error") => event(Kind::ApiError),
+            Some("local_command") => {
+                if let Some(name) = message.content.texts().find_map(text::slash_command) {
+                    event(Kind::SlashCommand { name });
+                }
             }
-            if let Some(name) = message.content.texts().find_map(text::slash_command) {
-                event(Kind::SlashCommand { name });
-            }
-        }
+            _ => {}
+        },
         "cost-state" => {
             if let Some(total) = entry.total_cost.0 {
                 event(Kind::ReportedCost { total });

@@ -1,0 +1,506 @@
+//! The counting rules a second time: slow, whole files in memory, `serde_json::Value` throughout,
+//! written from COUNTING alone. It shares nothing with the processor or the dialect but the rules, so
+//! that a mistake has to be made twice to pass.
+//!
+//! Compared with the database over the fixtures, and over real transcripts where they are at hand.
+
+#![allow(clippy::disallowed_methods, reason = "no database is read as a file here")]
+
+use crate::golden;
+use crate::world::World;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::path::Path;
+
+/// No time, time, path and line: the earliest copy has the least (rule 3).
+type Order = (bool, i64, String, usize);
+
+/// One line's telling of a response.
+#[derive(Clone)]
+struct Copy {
+    order: Order,
+    user: String,
+    session: String,
+    project: Option<String>,
+    side_chain: bool,
+    /// Model and counts of the response, then of its advisors.
+    parts: Vec<(Option<String>, [i64; 5])>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Call {
+    kind: &'static str,
+    tool: String,
+    detail: String,
+    is_error: Option<bool>,
+}
+
+#[derive(Default)]
+struct Slow {
+    /// By message id.
+    copies: BTreeMap<String, Vec<Copy>>,
+    /// By event id: what was called for, with the place of the copy.
+    calls: BTreeMap<String, Vec<(Order, Call)>>,
+    /// By source file: active seconds, prompts, responses, tool calls, slash commands, tool errors, API
+    /// errors, malformed lines.
+    files: BTreeMap<String, String>,
+}
+
+/// A record with the place it speaks from.
+struct Told<'v> {
+    record: &'v Value,
+    line: usize,
+    time: Option<i64>,
+    session: String,
+    project: Option<String>,
+    side_chain: bool,
+}
+
+impl Slow {
+    fn root(root: &Path) -> Self {
+        let mut slow = Self::default();
+        for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
+            let path = entry.unwrap().into_path();
+            if path.is_file() && path.extension().is_some_and(|e| e == "jsonl") {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                slow.file(&name, &fs::read(&path).unwrap());
+            }
+        }
+        slow
+    }
+
+    fn file(&mut self, name: &str, bytes: &[u8]) {
+        let (records, malformed) = records(bytes);
+        let mut session = session_of(name);
+        let (mut project, mut clock) = (None, None);
+        let mut told = Vec::new();
+        for (line, record) in &records {
+            let own = ["sessionId", "session_id"].iter().find_map(|key| record[key].as_str());
+            session = own.map_or(session, str::to_owned);
+            project = record["cwd"].as_str().map(str::to_owned).or(project);
+            clock = micros(&record["timestamp"]).or(clock);
+            let side_chain = record["isSidechain"] == true;
+            let (session, project) = (session.clone(), project.clone());
+            told.push(Told { record, line: *line, time: clock, session, project, side_chain });
+            let inner = &record["data"]["message"];
+            if inner.is_object() {
+                let Told { line, time, session, project, .. } = told.last().unwrap();
+                let time = micros(&inner["timestamp"]).or(*time);
+                let (session, project) = (session.clone(), project.clone());
+                told.push(Told { record: inner, line: *line, time, session, project, side_chain: true });
+            }
+        }
+        let mut times: Vec<i64> = records.iter().filter_map(|(_, record)| micros(&record["timestamp"])).collect();
+        // What stands above the first time has that time (rule 9).
+        let first = records.iter().find_map(|(_, record)| micros(&record["timestamp"]));
+        told.iter_mut().for_each(|told| told.time = told.time.or(first));
+
+        let mut results: HashMap<String, bool> = HashMap::new();
+        for told in &told {
+            for block in
+                blocks(told.record).filter(|block| role(told.record) == "user" && block["type"] == "tool_result")
+            {
+                if let Some(id) = block["tool_use_id"].as_str() {
+                    results.entry(id.to_owned()).or_insert(block["is_error"] == true);
+                }
+            }
+        }
+        let mut responses = BTreeSet::new();
+        let mut calls: BTreeMap<String, Call> = BTreeMap::new();
+        let (mut prompts, mut api_errors) = (0, 0);
+        for (position, told) in told.iter().enumerate() {
+            let record = told.record;
+            let order = (told.time.is_none(), told.time.unwrap_or_default(), name.to_owned(), told.line);
+            let uuid = record["uuid"].as_str().map(str::to_owned);
+            let nameless = uuid.unwrap_or_else(|| format!("{name} {position}"));
+            api_errors += usize::from(record["type"] == "system" && record["subtype"] == "api_error");
+            let mut call = |id: String, call: Call| {
+                self.calls.entry(id.clone()).or_default().push((order.clone(), call.clone()));
+                calls.insert(id, call);
+            };
+            if let Some(command) = slash_command(told) {
+                let tool = format!("/{command}");
+                call(nameless.clone(), Call { kind: "slash_command", tool, detail: command, is_error: None });
+            } else if is_prompt(told) {
+                prompts += 1;
+            }
+            if role(record) != "assistant" {
+                continue;
+            }
+            api_errors += usize::from(record["isApiErrorMessage"] == true);
+            let message = message(record);
+            for (number, block) in blocks(record).filter(|block| block["type"] == "tool_use").enumerate() {
+                let id = block["id"].as_str().map_or_else(|| format!("{nameless} {number}"), str::to_owned);
+                let is_error = results.get(&id).copied();
+                let (kind, tool, detail) = tool(block);
+                call(id, Call { kind, tool, detail, is_error });
+            }
+            if message["usage"].is_object() && message["model"] != "<synthetic>" {
+                let id = message["id"].as_str().map_or(nameless, str::to_owned);
+                responses.insert(id.clone());
+                self.copies.entry(id).or_default().push(Copy {
+                    order: order.clone(),
+                    user: name.split('/').next().unwrap().to_owned(),
+                    session: told.session.clone(),
+                    project: told.project.clone(),
+                    side_chain: told.side_chain,
+                    parts: parts(message),
+                });
+            }
+        }
+        times.sort_unstable();
+        let active: i64 = times.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap <= 600_000_000).sum();
+        let active = first.map_or("-".to_owned(), |_| (active / 1_000_000).to_string());
+        let of = |kind: &str| calls.values().filter(|call| (call.kind == "slash_command") == (kind == "slash")).count();
+        let errors = calls.values().filter(|call| call.is_error == Some(true)).count();
+        let summary = format!(
+            "active {active} prompts {prompts} responses {} calls {} commands {} errors {errors} api {api_errors} malformed {malformed}",
+            responses.len(),
+            of("tool"),
+            of("slash"),
+        );
+        self.files.insert(name.to_owned(), summary);
+    }
+
+    /// Message id and part → user, day, session, project, model and counts.
+    fn responses(&self) -> BTreeMap<String, String> {
+        let mut rows = BTreeMap::new();
+        for (id, copies) in &self.copies {
+            let earliest = copies.iter().min_by_key(|copy| &copy.order).unwrap();
+            // Of equals the first: any is as good, since only their numbers are compared.
+            let rank = |copy: &Copy| {
+                let (_, [input, output, write, _, read]) = copy.parts[0];
+                (!copy.side_chain, output, input + output + write + read)
+            };
+            let best = copies.iter().map(rank).max().unwrap();
+            let mut winners: Vec<_> = copies.iter().filter(|copy| rank(copy) == best).collect();
+            winners.sort_by_key(|copy| &copy.order);
+            for (part, (model, counts)) in winners[0].parts.iter().enumerate() {
+                let (untimed, time, ..) = earliest.order;
+                let time = if untimed { "-".to_owned() } else { instant(time) };
+                let place = [&earliest.user, &time, &earliest.session, earliest.project.as_deref().unwrap_or("-")];
+                let row = format!("{} {} {counts:?}", place.join(" "), model.as_deref().unwrap_or("-"));
+                rows.insert(format!("{id} {part}"), row);
+            }
+        }
+        rows
+    }
+
+    /// Event id → kind, tool, what the tool's kind adds, and how it ended.
+    fn tool_events(&self) -> BTreeMap<String, String> {
+        let mut rows = BTreeMap::new();
+        for (id, copies) in &self.calls {
+            let mut copies = copies.clone();
+            copies.sort_by(|a, b| a.0.cmp(&b.0));
+            let Call { kind, tool, detail, .. } = &copies[0].1;
+            let ended = copies.iter().find_map(|(_, call)| call.is_error);
+            rows.insert(id.clone(), format!("{kind} {tool} {detail} {}", ended.map_or("-".into(), |e| e.to_string())));
+        }
+        rows
+    }
+}
+
+/// The records with their line numbers, and the number of malformed lines.
+fn records(bytes: &[u8]) -> (Vec<(usize, Value)>, usize) {
+    let (mut records, mut malformed) = (Vec::new(), 0);
+    let ends: Vec<_> = bytes.split(|byte| *byte == b'\n').collect();
+    for (number, line) in ends.iter().enumerate() {
+        let unfinished = number + 1 == ends.len();
+        let text = readable(line);
+        let text = text.trim().trim_start_matches('\u{feff}');
+        if text.is_empty() {
+            continue;
+        }
+        let mut found = Vec::new();
+        let mut whole = true;
+        for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
+            match value {
+                Ok(value @ Value::Object(_)) => found.push((number + 1, value)),
+                _ => {
+                    whole = false;
+                    break;
+                }
+            }
+        }
+        if unfinished && !whole {
+            continue;
+        }
+        records.extend(found);
+        malformed += usize::from(!whole);
+    }
+    (records, malformed)
+}
+
+/// Text that a strict parser takes: broken UTF-8, lone surrogates and endless numbers replaced.
+fn readable(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    let mut readable = String::new();
+    let mut rest = &*text;
+    let mut inside = false;
+    while let Some(c) = rest.chars().next() {
+        let unit = |at: usize| {
+            let hex = rest.get(at..at + 6)?.strip_prefix("\\u")?;
+            u32::from_str_radix(hex, 16).ok()
+        };
+        let (taken, put) = match (c, inside) {
+            ('"', _) => {
+                inside = !inside;
+                (1, None)
+            }
+            ('\\', true) => match (unit(0), unit(6)) {
+                (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (12, None),
+                (Some(0xD800..=0xDFFF), _) => (6, Some("\\ufffd".to_owned())),
+                (Some(_), _) => (6, None),
+                _ => (1 + rest[1..].chars().next().map_or(0, char::len_utf8), None),
+            },
+            ('0'..='9', false) => {
+                let end = rest.find(|c: char| !matches!(c, '0'..='9' | '.' | 'e' | 'E' | '+' | '-'));
+                let number = &rest[..end.unwrap_or(rest.len())];
+                let endless = number.parse().is_ok_and(f64::is_infinite);
+                (number.len(), endless.then(|| "1e308".to_owned()))
+            }
+            (c, _) => (c.len_utf8(), None),
+        };
+        readable += put.as_deref().unwrap_or(&rest[..taken]);
+        rest = &rest[taken..];
+    }
+    readable
+}
+
+/// The folder above `subagents`, else the name of the file.
+fn session_of(name: &str) -> String {
+    let parts: Vec<_> = name.split('/').collect();
+    match parts.iter().position(|part| *part == "subagents") {
+        Some(position) if position > 0 => parts[position - 1].to_owned(),
+        _ => parts.last().unwrap().trim_end_matches(".jsonl").to_owned(),
+    }
+}
+
+fn micros(timestamp: &Value) -> Option<i64> {
+    Some(DateTime::parse_from_rfc3339(timestamp.as_str()?).ok()?.timestamp_micros())
+}
+
+fn instant(micros: i64) -> String {
+    DateTime::<Utc>::from_timestamp_micros(micros).unwrap().to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// What stands below `message`, or the record itself where it is flat.
+fn message(record: &Value) -> &Value {
+    if record["message"].is_object() { &record["message"] } else { record }
+}
+
+fn role(record: &Value) -> &str {
+    let kind = record["type"].as_str();
+    match kind {
+        Some("system" | "cost-state") => kind.unwrap(),
+        _ => message(record)["role"].as_str().or(kind).unwrap_or_default(),
+    }
+}
+
+fn blocks(record: &Value) -> impl Iterator<Item = &Value> {
+    message(record)["content"].as_array().into_iter().flatten()
+}
+
+fn texts(record: &Value) -> Vec<&str> {
+    let content = &message(record)["content"];
+    let texts = blocks(record).filter_map(|block| {
+        let block_text = if block["type"] == "text" { block["text"].as_str() } else { None };
+        block.as_str().or(block_text)
+    });
+    content.as_str().into_iter().chain(texts).collect()
+}
+
+fn parts(message: &Value) -> Vec<(Option<String>, [i64; 5])> {
+    let model = |value: &Value| value["model"].as_str().map(str::to_owned);
+    let mut parts = vec![(model(message), counts(&message["usage"]))];
+    let iterations = message["usage"]["iterations"].as_array().into_iter().flatten();
+    let advisors = iterations.filter(|iteration| iteration["type"] == "advisor_message");
+    parts.extend(advisors.map(|advisor| (model(advisor), counts(advisor))));
+    parts
+}
+
+/// Input, output, cache write, its 1-hour part, cache read.
+fn counts(usage: &Value) -> [i64; 5] {
+    let field = |name: &str| count(&usage[name]);
+    let hour = count(&usage["cache_creation"]["ephemeral_1h_input_tokens"]).unwrap_or(0);
+    let five = count(&usage["cache_creation"]["ephemeral_5m_input_tokens"]).unwrap_or(0);
+    let write = field("cache_creation_input_tokens").unwrap_or(hour.saturating_add(five).min(1 << 40));
+    let zero = |name| field(name).unwrap_or(0);
+    [zero("input_tokens"), zero("output_tokens"), write, hour.min(write), zero("cache_read_input_tokens")]
+}
+
+/// The whole part of what can be read as a number; no count is below 0 or above 2^40.
+fn count(value: &Value) -> Option<i64> {
+    let number = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok().filter(|number: &f64| !number.is_nan())?,
+        _ => return None,
+    };
+    Some(number.clamp(0.0, (1_i64 << 40) as f64) as i64)
+}
+
+/// Kind, name and what the kind adds.
+fn tool(block: &Value) -> (&'static str, String, String) {
+    let name = block["name"].as_str().unwrap_or("(unnamed)").to_owned();
+    let input = |key: &str| block["input"][key].as_str().map(str::to_owned);
+    let mcp: Vec<_> = name.splitn(3, "__").collect();
+    let (kind, detail) = match name.as_str() {
+        "Skill" => ("tool_use", input("skill").or(input("name")).unwrap_or_default()),
+        "Task" | "Agent" => ("subagent", input("subagent_type").unwrap_or_default()),
+        _ if mcp.len() == 3 && mcp[0] == "mcp" => ("mcp_call", format!("{} {}", mcp[1], mcp[2])),
+        _ => ("tool_use", String::new()),
+    };
+    (kind, name, detail)
+}
+
+/// Whether nobody but a person can have written the record: no result, not meta, no summary, no
+/// subagent's task.
+fn may_be_a_person(told: &Told<'_>) -> bool {
+    let record = told.record;
+    role(record) == "user"
+        && !blocks(record).any(|block| block["type"] == "tool_result")
+        && record["isMeta"] != true
+        && record["isCompactSummary"] != true
+        && !told.side_chain
+}
+
+fn slash_command(told: &Told<'_>) -> Option<String> {
+    let local = told.record["type"] == "system" && told.record["subtype"] == "local_command";
+    if !local && !may_be_a_person(told) {
+        return None;
+    }
+    texts(told.record).into_iter().find_map(|text| {
+        text.match_indices("<command-name>/").find_map(|(at, envelope)| {
+            let name = text[at + envelope.len()..].split_once("</command-name>")?.0;
+            let first = name.chars().next()?.is_ascii_alphabetic();
+            let all = name.chars().all(|c| c.is_ascii_alphanumeric() || ['_', ':', '-'].contains(&c));
+            (first && all).then(|| name.to_owned())
+        })
+    })
+}
+
+fn is_prompt(told: &Told<'_>) -> bool {
+    const INJECTED: [&str; 13] = [
+        "<task-notification",
+        "<local-command-",
+        "<bash-",
+        "<command-message>",
+        "<command-name>",
+        "<command-args>",
+        "<system-reminder>",
+        "<ide_opened_file>",
+        "<ide_selection>",
+        "<user-prompt-submit-hook>",
+        "Caveat: The messages below were generated by the user while running local commands",
+        "This session is being continued from a previous conversation",
+        "[Request interrupted by user",
+    ];
+    let said = |text: &&str| {
+        let text = text.trim_start();
+        !text.is_empty() && !INJECTED.iter().any(|start| text.starts_with(start))
+    };
+    let shown = blocks(told.record).any(|block| block["type"] == "image");
+    may_be_a_person(told) && (shown || texts(told.record).iter().any(said))
+}
+
+/// What the database says, in the same words.
+struct Quick {
+    responses: BTreeMap<String, String>,
+    tool_events: BTreeMap<String, String>,
+    files: BTreeMap<String, String>,
+}
+
+impl Quick {
+    fn of(world: &World) -> Self {
+        let pairs = |sql: &str| {
+            let rows = world.rows(sql);
+            let count = rows.len();
+            // A name can hold a line feed but no form feed, which parts key and row.
+            let pairs: BTreeMap<_, _> = rows
+                .iter()
+                .map(|row| row.split_once('\u{c}').unwrap())
+                .map(|(key, row)| (key.to_owned(), row.to_owned()))
+                .collect();
+            assert_eq!(pairs.len(), count);
+            pairs
+        };
+        let responses = pairs(
+            "SELECT message_id || ' ' || part || chr(12) || concat_ws(' ', username,
+                 coalesce(strftime(time, '%Y-%m-%dT%H:%M:%S.%fZ'), '-'), session_id, coalesce(project, '-'),
+                 coalesce(model, '-'),
+                 [input_tokens, output_tokens, cache_creation_input_tokens, cache_creation_1h_input_tokens,
+                  cache_read_input_tokens]::VARCHAR)
+             FROM usage_responses",
+        );
+        let tool_events = pairs(
+            "SELECT event_id || chr(12) || concat_ws(' ', kind, tool,
+                 coalesce(skill, subagent_type, command, mcp_server || ' ' || mcp_tool, ''),
+                 coalesce(is_error::VARCHAR, '-'))
+             FROM usage_tool_events",
+        );
+        let files = pairs(
+            "SELECT session_file || chr(12) || format('active {} prompts {} responses {} calls {} commands {} \
+                 errors {} api {} malformed {}', coalesce(active_seconds::VARCHAR, '-'), prompts,
+                 assistant_messages, tool_calls, slash_commands, tool_errors, api_errors, malformed_lines)
+             FROM usage_sessions",
+        );
+        Self { responses, tool_events, files }
+    }
+}
+
+/// Whatever has no id of its own has a name that each implementation gives in its own way: only what is
+/// said of it is compared.
+fn anonymous(
+    rows: BTreeMap<String, String>,
+    is_named: impl Fn(&str) -> bool,
+) -> (BTreeMap<String, String>, Vec<String>) {
+    let (named, others): (BTreeMap<_, _>, BTreeMap<_, _>) = rows.into_iter().partition(|(key, _)| is_named(key));
+    let mut others: Vec<_> = others.into_values().collect();
+    others.sort();
+    (named, others)
+}
+
+fn compare(root: &Path, world: &World) {
+    let (slow, quick) = (Slow::root(root), Quick::of(world));
+    let named = |key: &str| key.starts_with("msg_") || key.starts_with("toolu_");
+    for (slow, quick) in [(slow.responses(), quick.responses), (slow.tool_events(), quick.tool_events)] {
+        assert!(!slow.is_empty());
+        let ((slow, slow_others), (quick, quick_others)) = (anonymous(slow, named), anonymous(quick, named));
+        let differences: Vec<_> = slow
+            .keys()
+            .chain(quick.keys())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .filter(|key| slow.get(*key) != quick.get(*key))
+            .map(|key| format!("{key}\n  slow:  {:?}\n  quick: {:?}", slow.get(key), quick.get(key)))
+            .collect();
+        assert!(differences.is_empty(), "{}", differences.join("\n"));
+        assert_eq!(slow_others, quick_others);
+    }
+    assert_eq!(slow.files, quick.files);
+}
+
+#[test]
+fn a_second_implementation_says_the_same_of_the_fixtures() {
+    let mut world = World::new();
+    let root = golden::fixtures().join("sessions");
+    for name in golden::names() {
+        world.write(&name, fs::read(root.join(&name)).unwrap());
+    }
+    world.pass();
+    compare(&root, &world);
+}
+
+#[test]
+fn a_second_implementation_says_the_same_of_real_transcripts() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/user_sessions");
+    if !root.is_dir() {
+        return eprintln!("skipped: `../shared/corpus` is not there");
+    }
+    let world = World::new();
+    let run = world.mill(&["run", "--sessions", root.to_str().unwrap()]);
+    assert_eq!(run.status, 0, "{run:?}");
+    compare(&root, &world);
+}
