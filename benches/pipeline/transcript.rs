@@ -102,7 +102,7 @@ impl<'f> Transcript<'f> {
     /// A response on its own, for a file that grows.
     pub(crate) fn response(&mut self, filler: u64, partial: bool, out: &mut Vec<u8>) {
         let lines = match (self.random.below(100), filler) {
-            (0..30, _) | (30..70, 0) => 1,
+            (0..30, _) | (30..90, 0) => 1,
             (30..75, _) | (75.., 0) => 2,
             _ => 3,
         };
