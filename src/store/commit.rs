@@ -7,7 +7,7 @@ use crate::ledger;
 use crate::open::Refusal;
 use crate::plan::Job;
 use crate::read::{Outcome, Read, Verdict};
-use crate::store::rows::{Cell, append_facts};
+use crate::store::rows::{Cell, append_facts, append_touched};
 use crate::store::{Store, Transaction};
 use chrono::{DateTime, Utc};
 use duckdb::params;
@@ -39,10 +39,11 @@ const UPSERT_STATES: &str = "
         items_extracted = excluded.items_extracted, file_hash = excluded.file_hash,
         processor_version = excluded.processor_version, run_id = excluded.run_id";
 
-/// Rows that must be there after a commit, for the staged states of a processor.
+/// Rows that must be there after a commit.
 struct Written<'a> {
     table: &'a str,
-    processor: &'a str,
+    /// Only those of the staged states of a processor; else all rows of the table.
+    processor: Option<&'a str>,
     rows: u64,
 }
 
@@ -56,14 +57,17 @@ impl Store {
         self.connection.execute_batch(STAGING)?;
         let written = self.transaction(|transaction| write(transaction, group, stamp))?;
         for Written { table, processor, rows } in written {
-            let ledger = table == "session_processor_state";
-            let of_run = if ledger { "AND t.processor_name = s.processor_name AND t.run_id = s.run_id" } else { "" };
-            let schema = if ledger { "main" } else { "facts" };
-            let sql = format!(
-                "SELECT count(*) FROM {schema}.{table} AS t
-                 JOIN stage_states AS s ON t.session_file = s.session_file {of_run} WHERE s.processor_name = ?"
-            );
-            let kept: i64 = self.connection.query_row(&sql, [processor], |row| row.get(0))?;
+            let kept: i64 = match processor {
+                Some(processor) => self.connection.query_row(
+                    "SELECT count(*) FROM session_processor_state AS t
+                     JOIN stage_states AS s USING (processor_name, session_file, run_id) WHERE s.processor_name = ?",
+                    [processor],
+                    |row| row.get(0),
+                )?,
+                None => {
+                    self.connection.query_row(&format!("SELECT count(*) FROM facts.{table}"), [], |row| row.get(0))?
+                }
+            };
             if kept.cast_unsigned() != rows {
                 let message = format!("the database kept {kept} of {rows} rows of `{table}` that it had committed");
                 return Err(Error::new(Status::CannotRun, message));
@@ -83,10 +87,10 @@ fn write<'m>(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'m>)
         }
         let known = facts.iter().any(|said| said.job.known.is_some());
         let rows = stage_states(transaction, manifest, &facts, stamp)?;
-        written.push(Written { table: "session_processor_state", processor: manifest.name, rows });
+        written.push(Written { table: "session_processor_state", processor: Some(manifest.name), rows });
         for table in manifest.facts {
             let rows = replace(transaction, manifest, table, known, &facts)?;
-            written.push(Written { table: table.name, processor: manifest.name, rows });
+            written.push(Written { table: table.name, processor: None, rows });
         }
     }
     write_files(transaction, group)?;
@@ -165,7 +169,8 @@ fn stage_states(
 }
 
 /// Replaces what the staged files said in one table, and notes the keys that this touches, old and
-/// new. `known` is false if none of the files can have said anything before.
+/// new. `known` is false if none of the files can have said anything before. Returns how many rows
+/// the table has now.
 fn replace(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
@@ -173,9 +178,11 @@ fn replace(
     known: bool,
     facts: &[Said<'_>],
 ) -> Result<u64> {
+    let before = transaction.number(&format!("SELECT count(*) FROM facts.{}", table.name), [])?;
     let staged = "session_file IN (SELECT session_file FROM stage_states WHERE processor_name = ?)";
     let settlement = manifest.settlement_of(table);
-    let touch = || -> Result<()> {
+    let mut deleted = 0;
+    if known {
         if settlement.is_some() {
             let sql = format!(
                 "INSERT INTO facts.touched_keys SELECT DISTINCT ?, ?, key_hash FROM facts.{} WHERE {staged}",
@@ -183,18 +190,14 @@ fn replace(
             );
             transaction.execute(&sql, params![manifest.name, table.name, manifest.name])?;
         }
-        Ok(())
-    };
-    if known {
-        touch()?;
-        transaction.execute(&format!("DELETE FROM facts.{} WHERE {staged}", table.name), [manifest.name])?;
+        deleted = transaction.execute(&format!("DELETE FROM facts.{} WHERE {staged}", table.name), [manifest.name])?;
     }
     let rows = facts.iter().map(|said| (&said.job.file, said.rows));
     let count = append_facts(transaction, table, settlement, rows)?;
-    if count > 0 {
-        touch()?;
+    if let Some(settlement) = settlement {
+        append_touched(transaction, manifest.name, settlement, facts.iter().map(|said| said.rows))?;
     }
-    Ok(count)
+    Ok(before.cast_unsigned() - deleted as u64 + count)
 }
 
 fn write_files(transaction: &Transaction<'_>, group: &[Outcome]) -> Result<()> {
