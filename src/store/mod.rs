@@ -43,7 +43,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// DuckDB's own memory. It spills to disk above it; the process needs about as much again.
 const MEMORY: &str = "128MB";
-const THREADS: i64 = 2;
+/// One: a second thread mostly waits, actively, for short statements, and the readers have better use for it.
+const THREADS: i64 = 1;
 
 impl Store {
     /// Opens the database, waiting for others to let go of it. A missing database is made, with its
