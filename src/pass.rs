@@ -91,7 +91,7 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     presence::remember(store.get()?, pass.sources, pass.adopt)?;
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources)?;
     let run_id = runs::begin(store.get()?, pass.trigger, pass.now, &manifests)?;
-    let stamp = Stamp { run_id, now: pass.now, manifests: &manifests, sources: &sources };
+    let stamp = Stamp { run_id, now: pass.now, processors: pass.processors, manifests: &manifests, sources: &sources };
     presence::mark_gone(store.get()?, &walk, &ledger, pass.now)?;
     let plan = plan::jobs(walk, &ledger, &manifests, pass.limits.files);
     drop(ledger);

@@ -7,18 +7,21 @@ use crate::ledger;
 use crate::open::Refusal;
 use crate::plan::Job;
 use crate::read::{Outcome, Read, Verdict};
-use crate::store::rows::{Cell, append_facts, append_touched};
+use crate::settle::settle_key;
+use crate::store::rows::{Cell, append_entities, append_facts, append_touched, key_hash};
 use crate::store::{Store, Transaction};
 use chrono::{DateTime, Utc};
 use duckdb::params;
-use sessionmill_contract::{Failure, Manifest, Rows, Table, Value};
+use sessionmill_contract::{FactRow, Failure, Manifest, Processor, Rows, Settlement, SourceFile, Table, Value};
+use std::collections::HashSet;
 
 /// What every row of a pass's commits shares.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Stamp<'a> {
     pub run_id: i64,
     /// The start of the pass.
     pub now: DateTime<Utc>,
+    pub processors: &'a [&'a dyn Processor],
     pub manifests: &'a [&'a Manifest],
     /// Names of the sources, by position.
     pub sources: &'a [&'a str],
@@ -89,7 +92,7 @@ fn write<'m>(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'m>)
         let rows = stage_states(transaction, manifest, &facts, stamp)?;
         written.push(Written { table: "session_processor_state", processor: Some(manifest.name), rows });
         for table in manifest.facts {
-            let rows = replace(transaction, manifest, table, known, &facts)?;
+            let rows = replace(transaction, stamp.processors[position], table, known, &facts)?;
             written.push(Written { table: table.name, processor: None, rows });
         }
     }
@@ -168,16 +171,17 @@ fn stage_states(
     transaction.stage("stage_states", rows)
 }
 
-/// Replaces what the staged files said in one table, and notes the keys that this touches, old and
-/// new. `known` is false if none of the files can have said anything before. Returns how many rows
-/// the table has now.
+/// Replaces what the staged files said in one table, and settles the keys of which nothing else is
+/// known or notes them as touched. `known` is false if none of the files can have said anything
+/// before. Returns how many rows the table has now.
 fn replace(
     transaction: &Transaction<'_>,
-    manifest: &Manifest,
+    processor: &dyn Processor,
     table: &Table,
     known: bool,
     facts: &[Said<'_>],
 ) -> Result<u64> {
+    let manifest = processor.manifest();
     let before = transaction.number(&format!("SELECT count(*) FROM facts.{}", table.name), [])?;
     let staged = "session_file IN (SELECT session_file FROM stage_states WHERE processor_name = ?)";
     let settlement = manifest.settlement_of(table);
@@ -192,12 +196,72 @@ fn replace(
         }
         deleted = transaction.execute(&format!("DELETE FROM facts.{} WHERE {staged}", table.name), [manifest.name])?;
     }
+    if let Some(settlement) = settlement {
+        settle_new(transaction, processor, settlement, facts)?;
+    }
     let rows = facts.iter().map(|said| (&said.job.file, said.rows));
     let count = append_facts(transaction, table, settlement, rows)?;
-    if let Some(settlement) = settlement {
-        append_touched(transaction, manifest.name, settlement, facts.iter().map(|said| said.rows))?;
-    }
     Ok(before.cast_unsigned() - deleted as u64 + count)
+}
+
+/// Settles the keys of new facts that the database has nothing of, which are most of them: what is
+/// settled here is not read back. The others are touched, to be settled with what is there.
+fn settle_new(
+    transaction: &Transaction<'_>,
+    processor: &dyn Processor,
+    settlement: &Settlement,
+    facts: &[Said<'_>],
+) -> Result<()> {
+    let Some(key) = settlement.facts.position(settlement.key) else { return Ok(()) };
+    let rows = facts.iter().flat_map(|said| said.rows.of(settlement.facts).map(|row| (&said.job.file, row)));
+    let mut rows: Vec<_> = rows
+        .filter_map(|(file, row)| {
+            let key = row.get(key)?.as_str()?;
+            Some((key_hash(key), key, file, row))
+        })
+        .collect();
+    rows.sort_by_key(|(hash, key, file, _)| (*hash, *key, *file));
+    let mut hashes: Vec<i64> = rows.iter().map(|(hash, ..)| *hash).collect();
+    hashes.dedup();
+    let known = known_keys(transaction, settlement, &hashes)?;
+    let (mut entities, mut touched) = (Rows::default(), Vec::new());
+    for same_hash in rows.chunk_by(|a, b| a.0 == b.0) {
+        let hash = same_hash[0].0;
+        let mut of_hash = Rows::default();
+        let fine = !known.contains(&hash)
+            && same_hash.chunk_by(|a, b| a.1 == b.1).all(|same_key| {
+                let fact = |(_, _, file, row): &(i64, &str, &SourceFile, &[Value])| FactRow {
+                    session_file: (*file.session_file).into(),
+                    username: (*file.username).into(),
+                    values: row.to_vec(),
+                };
+                let facts: Vec<_> = same_key.iter().map(fact).collect();
+                settle_key(processor, settlement, same_key[0].1, &facts, &mut of_hash)
+            });
+        if fine {
+            entities.append(of_hash);
+        } else {
+            touched.push(hash);
+        }
+    }
+    append_entities(transaction, settlement, &entities)?;
+    append_touched(transaction, processor.manifest().name, settlement, &touched)
+}
+
+/// Those of the keys that the database has facts or entities of.
+fn known_keys(transaction: &Transaction<'_>, settlement: &Settlement, hashes: &[i64]) -> Result<HashSet<i64>> {
+    transaction.batch("CREATE OR REPLACE TEMP TABLE stage_keys (key_hash BIGINT)")?;
+    transaction.stage("stage_keys", hashes.iter().map(|hash| [Cell::Int(*hash)]))?;
+    let mut known = HashSet::new();
+    for table in [settlement.facts, settlement.entities] {
+        let sql =
+            format!("SELECT key_hash FROM facts.{} WHERE key_hash IN (SELECT key_hash FROM stage_keys)", table.name);
+        transaction.query(&sql, [], |row| {
+            known.insert(row.get(0)?);
+            Ok(())
+        })?;
+    }
+    Ok(known)
 }
 
 fn write_files(transaction: &Transaction<'_>, group: &[Outcome]) -> Result<()> {

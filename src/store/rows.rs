@@ -81,19 +81,13 @@ pub(super) fn append_facts<'f>(
     transaction.append("facts", table.name, cells)
 }
 
-/// Notes the keys of facts as touched. The rows know them: to ask the table costs a look at all of it,
-/// for every group.
-pub(super) fn append_touched<'f>(
+/// Notes keys as touched.
+pub(super) fn append_touched(
     transaction: &Transaction<'_>,
     processor: &str,
     settlement: &Settlement,
-    files: impl Iterator<Item = &'f Rows>,
+    hashes: &[i64],
 ) -> Result<()> {
-    let Some(key) = settlement.facts.position(settlement.key) else { return Ok(()) };
-    let keys = files.flat_map(|rows| rows.of(settlement.facts)).filter_map(|row| row.get(key)?.as_str());
-    let mut hashes: Vec<i64> = keys.map(key_hash).collect();
-    hashes.sort_unstable();
-    hashes.dedup();
     let rows = hashes.iter().map(|hash| [Cell::Text(processor), Cell::Text(settlement.facts.name), Cell::Int(*hash)]);
     transaction.append("facts", "touched_keys", rows)?;
     Ok(())
