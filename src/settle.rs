@@ -32,7 +32,7 @@ pub fn settle(store: &mut Turns, processor: &dyn Processor) -> Result<Settled> {
                 settle_key(processor, settlement, key, facts, entities)
             };
             settled.failed += store.get()?.settle(manifest, settlement, range, &mut one)?;
-            store.pass_on();
+            store.pass_on()?;
         }
     }
     Ok(settled)

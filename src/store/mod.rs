@@ -133,7 +133,9 @@ fn connect(path: &Path, access: Access) -> duckdb::Result<Connection> {
         .with("autoinstall_known_extensions", "false")?
         .enable_external_access(false)?;
     let connection = Connection::open_with_flags(path, config)?;
-    connection.execute_batch("PRAGMA disable_checkpoint_on_shutdown; SET lock_configuration = true")?;
+    connection.execute_batch(
+        "SET checkpoint_threshold = '1GB'; PRAGMA disable_checkpoint_on_shutdown; SET lock_configuration = true",
+    )?;
     Ok(connection)
 }
 
