@@ -12,7 +12,7 @@ use crate::scan;
 use crate::settle;
 use crate::source::Source;
 use crate::store::commit::Stamp;
-use crate::store::{Turns, known, migrate, presence, runs};
+use crate::store::{Turns, beside, known, migrate, presence, runs};
 use crate::summary::{Summary, Tally};
 use chrono::{DateTime, Utc};
 use rayon::iter::{ParallelBridge, ParallelIterator};
@@ -68,6 +68,9 @@ impl Default for Limits {
 /// So many facts are worth a checkpoint of their own.
 const CHECKPOINT_ITEMS: u64 = 20_000;
 
+/// So many bytes of log are: every opening reads them.
+const CHECKPOINT_LOG: u64 = 16 << 20;
+
 /// Runs a pass.
 ///
 /// # Errors
@@ -91,7 +94,7 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     presence::remember(store.get()?, pass.sources, pass.adopt)?;
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources)?;
     let run_id = runs::begin(store.get()?, pass.trigger, pass.now, &manifests)?;
-    let stamp = Stamp { run_id, now: pass.now, manifests: &manifests, sources: &sources };
+    let stamp = Stamp { run_id, now: pass.now, processors: pass.processors, manifests: &manifests, sources: &sources };
     presence::mark_gone(store.get()?, &walk, &ledger, pass.now)?;
     let plan = plan::jobs(walk, &ledger, &manifests, pass.limits.files);
     drop(ledger);
@@ -112,7 +115,7 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
             store.get()?.commit(&group, stamp)?;
             tally.record(&group);
             (pass.progress)(Progress { files: tally.files(), of });
-            store.pass_on();
+            store.pass_on()?;
         }
         Ok(())
     })?;
@@ -122,7 +125,8 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     }
     let summary = tally.end(begun.elapsed());
     runs::end(store.get()?, stamp, pass.trigger, &summary)?;
-    if summary.processors.iter().any(|counts| counts.items_extracted >= CHECKPOINT_ITEMS) {
+    let log = std::fs::metadata(beside(pass.database, "wal")).map_or(0, |log| log.len());
+    if log >= CHECKPOINT_LOG || summary.processors.iter().any(|counts| counts.items_extracted >= CHECKPOINT_ITEMS) {
         store.get()?.checkpoint()?;
     }
     Ok(summary)

@@ -6,7 +6,7 @@
 
 use crate::error::Result;
 use crate::store::Turns;
-use sessionmill_contract::{FactRow, Processor, Rows};
+use sessionmill_contract::{FactRow, Processor, Rows, Settlement};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What settling came to, for one processor.
@@ -29,17 +29,28 @@ pub fn settle(store: &mut Turns, processor: &dyn Processor) -> Result<Settled> {
         for range in store.get()?.touched(manifest, settlement)? {
             let mut one = |key: &str, facts: &[FactRow], entities: &mut Rows| {
                 settled.keys += 1;
-                let mut of_key = Rows::default();
-                let settle = || processor.settle(settlement, key, facts, &mut of_key);
-                let fine = matches!(catch_unwind(AssertUnwindSafe(settle)), Ok(Ok(())));
-                if fine {
-                    entities.append(of_key);
-                }
-                fine
+                settle_key(processor, settlement, key, facts, entities)
             };
             settled.failed += store.get()?.settle(manifest, settlement, range, &mut one)?;
-            store.pass_on();
+            store.pass_on()?;
         }
     }
     Ok(settled)
+}
+
+/// Makes entities of all facts of one key; false if the processor fails, and nothing is added then.
+pub fn settle_key(
+    processor: &dyn Processor,
+    settlement: &Settlement,
+    key: &str,
+    facts: &[FactRow],
+    entities: &mut Rows,
+) -> bool {
+    let mut of_key = Rows::default();
+    let settle = || processor.settle(settlement, key, facts, &mut of_key);
+    let fine = matches!(catch_unwind(AssertUnwindSafe(settle)), Ok(Ok(())));
+    if fine {
+        entities.append(of_key);
+    }
+    fine
 }

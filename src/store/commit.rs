@@ -7,18 +7,21 @@ use crate::ledger;
 use crate::open::Refusal;
 use crate::plan::Job;
 use crate::read::{Outcome, Read, Verdict};
-use crate::store::rows::{Cell, append_facts};
+use crate::settle::settle_key;
+use crate::store::rows::{Cell, append_entities, append_facts, append_touched, key_hash};
 use crate::store::{Store, Transaction};
 use chrono::{DateTime, Utc};
 use duckdb::params;
-use sessionmill_contract::{Failure, Manifest, Rows, Table, Value};
+use sessionmill_contract::{FactRow, Failure, Manifest, Processor, Rows, Settlement, SourceFile, Table, Value};
+use std::collections::HashSet;
 
 /// What every row of a pass's commits shares.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Stamp<'a> {
     pub run_id: i64,
     /// The start of the pass.
     pub now: DateTime<Utc>,
+    pub processors: &'a [&'a dyn Processor],
     pub manifests: &'a [&'a Manifest],
     /// Names of the sources, by position.
     pub sources: &'a [&'a str],
@@ -39,10 +42,11 @@ const UPSERT_STATES: &str = "
         items_extracted = excluded.items_extracted, file_hash = excluded.file_hash,
         processor_version = excluded.processor_version, run_id = excluded.run_id";
 
-/// Rows that must be there after a commit, for the staged states of a processor.
+/// Rows that must be there after a commit.
 struct Written<'a> {
     table: &'a str,
-    processor: &'a str,
+    /// Only those of the staged states of a processor; else all rows of the table.
+    processor: Option<&'a str>,
     rows: u64,
 }
 
@@ -56,14 +60,17 @@ impl Store {
         self.connection.execute_batch(STAGING)?;
         let written = self.transaction(|transaction| write(transaction, group, stamp))?;
         for Written { table, processor, rows } in written {
-            let ledger = table == "session_processor_state";
-            let of_run = if ledger { "AND t.processor_name = s.processor_name AND t.run_id = s.run_id" } else { "" };
-            let schema = if ledger { "main" } else { "facts" };
-            let sql = format!(
-                "SELECT count(*) FROM {schema}.{table} AS t
-                 JOIN stage_states AS s ON t.session_file = s.session_file {of_run} WHERE s.processor_name = ?"
-            );
-            let kept: i64 = self.connection.query_row(&sql, [processor], |row| row.get(0))?;
+            let kept: i64 = match processor {
+                Some(processor) => self.connection.query_row(
+                    "SELECT count(*) FROM session_processor_state AS t
+                     JOIN stage_states AS s USING (processor_name, session_file, run_id) WHERE s.processor_name = ?",
+                    [processor],
+                    |row| row.get(0),
+                )?,
+                None => {
+                    self.connection.query_row(&format!("SELECT count(*) FROM facts.{table}"), [], |row| row.get(0))?
+                }
+            };
             if kept.cast_unsigned() != rows {
                 let message = format!("the database kept {kept} of {rows} rows of `{table}` that it had committed");
                 return Err(Error::new(Status::CannotRun, message));
@@ -83,10 +90,10 @@ fn write<'m>(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'m>)
         }
         let known = facts.iter().any(|said| said.job.known.is_some());
         let rows = stage_states(transaction, manifest, &facts, stamp)?;
-        written.push(Written { table: "session_processor_state", processor: manifest.name, rows });
+        written.push(Written { table: "session_processor_state", processor: Some(manifest.name), rows });
         for table in manifest.facts {
-            let rows = replace(transaction, manifest, table, known, &facts)?;
-            written.push(Written { table: table.name, processor: manifest.name, rows });
+            let rows = replace(transaction, stamp.processors[position], table, known, &facts)?;
+            written.push(Written { table: table.name, processor: None, rows });
         }
     }
     write_files(transaction, group)?;
@@ -164,18 +171,22 @@ fn stage_states(
     transaction.stage("stage_states", rows)
 }
 
-/// Replaces what the staged files said in one table, and notes the keys that this touches, old and
-/// new. `known` is false if none of the files can have said anything before.
+/// Replaces what the staged files said in one table, and settles the keys of which nothing else is
+/// known or notes them as touched. `known` is false if none of the files can have said anything
+/// before. Returns how many rows the table has now.
 fn replace(
     transaction: &Transaction<'_>,
-    manifest: &Manifest,
+    processor: &dyn Processor,
     table: &Table,
     known: bool,
     facts: &[Said<'_>],
 ) -> Result<u64> {
+    let manifest = processor.manifest();
+    let before = transaction.number(&format!("SELECT count(*) FROM facts.{}", table.name), [])?;
     let staged = "session_file IN (SELECT session_file FROM stage_states WHERE processor_name = ?)";
     let settlement = manifest.settlement_of(table);
-    let touch = || -> Result<()> {
+    let mut deleted = 0;
+    if known {
         if settlement.is_some() {
             let sql = format!(
                 "INSERT INTO facts.touched_keys SELECT DISTINCT ?, ?, key_hash FROM facts.{} WHERE {staged}",
@@ -183,18 +194,74 @@ fn replace(
             );
             transaction.execute(&sql, params![manifest.name, table.name, manifest.name])?;
         }
-        Ok(())
-    };
-    if known {
-        touch()?;
-        transaction.execute(&format!("DELETE FROM facts.{} WHERE {staged}", table.name), [manifest.name])?;
+        deleted = transaction.execute(&format!("DELETE FROM facts.{} WHERE {staged}", table.name), [manifest.name])?;
+    }
+    if let Some(settlement) = settlement {
+        settle_new(transaction, processor, settlement, facts)?;
     }
     let rows = facts.iter().map(|said| (&said.job.file, said.rows));
     let count = append_facts(transaction, table, settlement, rows)?;
-    if count > 0 {
-        touch()?;
+    Ok(before.cast_unsigned() - deleted as u64 + count)
+}
+
+/// Settles the keys of new facts that the database has nothing of, which are most of them: what is
+/// settled here is not read back. The others are touched, to be settled with what is there.
+fn settle_new(
+    transaction: &Transaction<'_>,
+    processor: &dyn Processor,
+    settlement: &Settlement,
+    facts: &[Said<'_>],
+) -> Result<()> {
+    let Some(key) = settlement.facts.position(settlement.key) else { return Ok(()) };
+    let rows = facts.iter().flat_map(|said| said.rows.of(settlement.facts).map(|row| (&said.job.file, row)));
+    let mut rows: Vec<_> = rows
+        .filter_map(|(file, row)| {
+            let key = row.get(key)?.as_str()?;
+            Some((key_hash(key), key, file, row))
+        })
+        .collect();
+    rows.sort_by_key(|(hash, key, file, _)| (*hash, *key, *file));
+    let mut hashes: Vec<i64> = rows.iter().map(|(hash, ..)| *hash).collect();
+    hashes.dedup();
+    let known = known_keys(transaction, settlement, &hashes)?;
+    let (mut entities, mut touched) = (Rows::default(), Vec::new());
+    for same_hash in rows.chunk_by(|a, b| a.0 == b.0) {
+        let hash = same_hash[0].0;
+        let mut of_hash = Rows::default();
+        let fine = !known.contains(&hash)
+            && same_hash.chunk_by(|a, b| a.1 == b.1).all(|same_key| {
+                let fact = |(_, _, file, row): &(i64, &str, &SourceFile, &[Value])| FactRow {
+                    session_file: (*file.session_file).into(),
+                    username: (*file.username).into(),
+                    values: row.to_vec(),
+                };
+                let facts: Vec<_> = same_key.iter().map(fact).collect();
+                settle_key(processor, settlement, same_key[0].1, &facts, &mut of_hash)
+            });
+        if fine {
+            entities.append(of_hash);
+        } else {
+            touched.push(hash);
+        }
     }
-    Ok(count)
+    append_entities(transaction, settlement, &entities)?;
+    append_touched(transaction, processor.manifest().name, settlement, &touched)
+}
+
+/// Those of the keys that the database has facts or entities of.
+fn known_keys(transaction: &Transaction<'_>, settlement: &Settlement, hashes: &[i64]) -> Result<HashSet<i64>> {
+    transaction.batch("CREATE OR REPLACE TEMP TABLE stage_keys (key_hash BIGINT)")?;
+    transaction.stage("stage_keys", hashes.iter().map(|hash| [Cell::Int(*hash)]))?;
+    let mut known = HashSet::new();
+    for table in [settlement.facts, settlement.entities] {
+        let sql =
+            format!("SELECT key_hash FROM facts.{} WHERE key_hash IN (SELECT key_hash FROM stage_keys)", table.name);
+        transaction.query(&sql, [], |row| {
+            known.insert(row.get(0)?);
+            Ok(())
+        })?;
+    }
+    Ok(known)
 }
 
 fn write_files(transaction: &Transaction<'_>, group: &[Outcome]) -> Result<()> {

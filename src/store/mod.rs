@@ -43,7 +43,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// DuckDB's own memory. It spills to disk above it; the process needs about as much again.
 const MEMORY: &str = "128MB";
-const THREADS: i64 = 2;
+/// One: a second thread mostly waits, actively, for short statements, and the readers have better use for it.
+const THREADS: i64 = 1;
 
 impl Store {
     /// Opens the database, waiting for others to let go of it. A missing database is made, with its
@@ -132,7 +133,9 @@ fn connect(path: &Path, access: Access) -> duckdb::Result<Connection> {
         .with("autoinstall_known_extensions", "false")?
         .enable_external_access(false)?;
     let connection = Connection::open_with_flags(path, config)?;
-    connection.execute_batch("PRAGMA disable_checkpoint_on_shutdown; SET lock_configuration = true")?;
+    connection.execute_batch(
+        "SET checkpoint_threshold = '1GB'; PRAGMA disable_checkpoint_on_shutdown; SET lock_configuration = true",
+    )?;
     Ok(connection)
 }
 

@@ -81,6 +81,18 @@ pub(super) fn append_facts<'f>(
     transaction.append("facts", table.name, cells)
 }
 
+/// Notes keys as touched.
+pub(super) fn append_touched(
+    transaction: &Transaction<'_>,
+    processor: &str,
+    settlement: &Settlement,
+    hashes: &[i64],
+) -> Result<()> {
+    let rows = hashes.iter().map(|hash| [Cell::Text(processor), Cell::Text(settlement.facts.name), Cell::Int(*hash)]);
+    transaction.append("facts", "touched_keys", rows)?;
+    Ok(())
+}
+
 /// Appends entities; returns how many.
 pub(super) fn append_entities(transaction: &Transaction<'_>, settlement: &Settlement, rows: &Rows) -> Result<u64> {
     let table = settlement.entities;

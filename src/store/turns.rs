@@ -11,7 +11,8 @@ pub struct Turns {
     open: Option<(Store, Instant)>,
 }
 
-const TURN: Duration = Duration::from_secs(2);
+/// Others wait for ten seconds at most.
+const TURN: Duration = Duration::from_secs(5);
 
 /// Long enough for whoever waits to see that the database is free.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -41,11 +42,18 @@ impl Turns {
         Ok(store)
     }
 
-    /// Between two transactions: ends the turn if it is long enough.
-    pub fn pass_on(&mut self) {
-        if self.open.as_ref().is_some_and(|(_, since)| since.elapsed() >= TURN) {
-            self.open = None;
+    /// Between two transactions: ends the turn if it is long enough. The log is moved into the
+    /// database file then, else the next turn would begin with reading it again.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be written.
+    pub fn pass_on(&mut self) -> Result<()> {
+        if let Some((store, _)) = self.open.take_if(|(_, since)| since.elapsed() >= TURN) {
+            store.checkpoint()?;
+            drop(store);
             std::thread::sleep(PAUSE);
         }
+        Ok(())
     }
 }
