@@ -61,7 +61,7 @@ fn golden_facts_of_each_file_are_the_expected_ones() {
 
 #[test]
 fn golden_entities_over_all_files_are_the_expected_ones() {
-    let mut world = World::new();
+    let world = World::new();
     for name in names() {
         world.write(&name, fs::read(fixtures().join("sessions").join(&name)).unwrap());
     }

@@ -484,7 +484,7 @@ fn compare(root: &Path, world: &World) {
 
 #[test]
 fn a_second_implementation_says_the_same_of_the_fixtures() {
-    let mut world = World::new();
+    let world = World::new();
     let root = golden::fixtures().join("sessions");
     for name in golden::names() {
         world.write(&name, fs::read(root.join(&name)).unwrap());
