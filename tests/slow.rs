@@ -77,7 +77,7 @@ impl Slow {
         let (mut project, mut clock) = (None, None);
         let mut told = Vec::new();
         for (line, record) in &records {
-            let own = ["sessionId", "session_id"].iter().find_map(|key| record[key].as_str());
+            let own = ["sessionId", "session_id"].iter().find_map(|key| identity(&record[key]));
             session = own.map_or(session, str::to_owned);
             project = record["cwd"].as_str().map(str::to_owned).or(project);
             clock = micros(&record["timestamp"]).or(clock);
@@ -85,7 +85,7 @@ impl Slow {
             let (session, project) = (session.clone(), project.clone());
             told.push(Told { record, line: *line, time: clock, session, project, side_chain });
             let inner = &record["data"]["message"];
-            if inner.is_object() {
+            if inner.is_object() && record["type"] == "progress" {
                 let Told { line, time, session, project, .. } = told.last().unwrap();
                 let time = micros(&inner["timestamp"]).or(*time);
                 let (session, project) = (session.clone(), project.clone());
@@ -102,7 +102,7 @@ impl Slow {
             for block in
                 blocks(told.record).filter(|block| role(told.record) == "user" && block["type"] == "tool_result")
             {
-                if let Some(id) = block["tool_use_id"].as_str() {
+                if let Some(id) = identity(&block["tool_use_id"]) {
                     results.entry(id.to_owned()).or_insert(block["is_error"] == true);
                 }
             }
@@ -113,7 +113,7 @@ impl Slow {
         for (position, told) in told.iter().enumerate() {
             let record = told.record;
             let order = (told.time.is_none(), told.time.unwrap_or_default(), name.to_owned(), told.line);
-            let uuid = record["uuid"].as_str().map(str::to_owned);
+            let uuid = identity(&record["uuid"]).map(str::to_owned);
             let nameless = uuid.unwrap_or_else(|| format!("{name} {position}"));
             api_errors += usize::from(record["type"] == "system" && record["subtype"] == "api_error");
             let mut call = |id: String, call: Call| {
@@ -132,13 +132,13 @@ impl Slow {
             api_errors += usize::from(record["isApiErrorMessage"] == true);
             let message = message(record);
             for (number, block) in blocks(record).filter(|block| block["type"] == "tool_use").enumerate() {
-                let id = block["id"].as_str().map_or_else(|| format!("{nameless} {number}"), str::to_owned);
+                let id = identity(&block["id"]).map_or_else(|| format!("{nameless} {number}"), str::to_owned);
                 let is_error = results.get(&id).copied();
                 let (kind, tool, detail) = tool(block);
                 call(id, Call { kind, tool, detail, is_error });
             }
             if message["usage"].is_object() && message["model"] != "<synthetic>" {
-                let id = message["id"].as_str().map_or(nameless, str::to_owned);
+                let id = identity(&message["id"]).map_or(nameless, str::to_owned);
                 responses.insert(id.clone());
                 self.copies.entry(id).or_default().push(Copy {
                     order: order.clone(),
@@ -278,6 +278,11 @@ fn session_of(name: &str) -> String {
     }
 }
 
+/// A text that names something, as an empty one does not.
+fn identity(value: &Value) -> Option<&str> {
+    value.as_str().filter(|id| !id.is_empty())
+}
+
 fn micros(timestamp: &Value) -> Option<i64> {
     Some(DateTime::parse_from_rfc3339(timestamp.as_str()?).ok()?.timestamp_micros())
 }
@@ -331,14 +336,14 @@ fn counts(usage: &Value) -> [i64; 5] {
     [zero("input_tokens"), zero("output_tokens"), write, hour.min(write), zero("cache_read_input_tokens")]
 }
 
-/// The whole part of what can be read as a number; no count is below 0 or above 2^40.
+/// The whole part of what can be read as a number; a negative one is 0, one above 2^40 no count.
 fn count(value: &Value) -> Option<i64> {
     let number = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok().filter(|number: &f64| !number.is_nan())?,
         _ => return None,
     };
-    Some(number.clamp(0.0, (1_i64 << 40) as f64) as i64)
+    (number < (1_i64 << 40) as f64 + 1.0).then_some(number.max(0.0) as i64)
 }
 
 /// Kind, name and what the kind adds.
@@ -375,7 +380,7 @@ fn slash_command(told: &Told<'_>) -> Option<String> {
         text.match_indices("<command-name>/").find_map(|(at, envelope)| {
             let name = text[at + envelope.len()..].split_once("</command-name>")?.0;
             let first = name.chars().next()?.is_ascii_alphabetic();
-            let all = name.chars().all(|c| c.is_ascii_alphanumeric() || ['_', ':', '-'].contains(&c));
+            let all = name.chars().all(|c| c.is_alphanumeric() || ['_', ':', '-'].contains(&c));
             (first && all).then(|| name.to_owned())
         })
     })

@@ -6,6 +6,7 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use sessionmill_contract::event::Usage;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -27,7 +28,8 @@ pub(super) struct Objects<T>(pub(super) Vec<T>);
 #[derive(Debug, Default)]
 pub(super) struct Text<'de>(pub(super) Option<Cow<'de, str>>);
 
-/// A token count in whatever way it is written, or nothing. A negative one is 0.
+/// A token count in whatever way it is written, or nothing. A negative one is 0; one that no response
+/// can reach is none, so that a single line cannot drown the sums.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Count(pub(super) Option<u64>);
 
@@ -47,6 +49,11 @@ pub(super) struct Time(pub(super) Option<DateTime<Utc>>);
 impl Text<'_> {
     pub(super) fn get(&self) -> Option<&str> {
         self.0.as_deref()
+    }
+
+    /// The text as an identity, which an empty one is not.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.get().filter(|id| !id.is_empty())
     }
 }
 
@@ -234,7 +241,8 @@ impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // The raw text, because a number out of a double's range would fail the whole line.
         let raw = <&RawValue>::deserialize(deserializer)?.get().trim_matches('"').trim();
-        Ok(Self(raw.parse().ok().or_else(|| raw.parse().ok().filter(|n: &f64| !n.is_nan()).map(|n| n as u64))))
+        let whole = || raw.parse().ok().filter(|n: &f64| !n.is_nan()).map(|n| n as u64);
+        Ok(Self(raw.parse().ok().or_else(whole).filter(|count| *count <= Usage::MAX_COUNT)))
     }
 }
 
@@ -314,7 +322,7 @@ fn bound_numbers(bytes: &mut [u8]) -> bool {
     found
 }
 
-/// The code unit of the `\uXXXX` escape that begins at `start`.
+/// The code unit of the `\u` escape that begins at `start`.
 fn unit(bytes: &[u8], start: usize) -> Option<u32> {
     let hex = bytes.get(start..start + 6)?.strip_prefix(b"\\u")?;
     u32::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()
@@ -334,8 +342,9 @@ mod tests {
         assert_eq!(count("12.9"), Some(12));
         assert_eq!(count("\"12\""), Some(12));
         assert_eq!(count("-3"), Some(0));
-        assert_eq!(count("1e400"), Some(u64::MAX));
-        for absent in ["null", "\"many\"", "{}", "[1]", "true", "\"\"", "\"NaN\""] {
+        assert_eq!(count("1099511627776"), Some(1 << 40));
+        for absent in ["null", "\"many\"", "{}", "[1]", "true", "\"\"", "\"NaN\"", "1e400", "1099511627777", "\"inf\""]
+        {
             assert_eq!(count(absent), None, "{absent}");
         }
     }

@@ -79,9 +79,9 @@ impl Line {
     }
 
     /// Rule 2 of COUNTING: the main conversation before a side chain, then most output, then the
-    /// larger total. `Greater` is better.
+    /// larger total. Of equals the one that is known to be complete. `Greater` is better.
     pub fn rank(&self, other: &Self) -> Ordering {
-        let rank = |line: &Self| (!line.side_chain, line.part.usage.output, line.part.usage.total());
+        let rank = |line: &Self| (!line.side_chain, line.part.usage.output, line.part.usage.total(), line.stopped);
         rank(self).cmp(&rank(other))
     }
 }

@@ -78,24 +78,24 @@ fn tell(line: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
     let record = Record {
         line,
         time: entry.timestamp.0,
-        session_id: entry.session_id.get().or(entry.session_id_snake.get()),
-        uuid: entry.uuid.get(),
-        parent_uuid: entry.parent_uuid.get(),
+        session_id: entry.session_id.id().or(entry.session_id_snake.id()),
+        uuid: entry.uuid.id(),
+        parent_uuid: entry.parent_uuid.id(),
         cwd: entry.cwd.get(),
         branch: entry.git_branch.get(),
         version: entry.version.get(),
-        agent_id: entry.agent_id.get(),
+        agent_id: entry.agent_id.id(),
         side_chain: entry.is_sidechain.0,
     };
     let name = entry.kind.get().or(entry.message.role.get().map(|_| "message")).unwrap_or("(no type)");
     events(&Event { record: &record, kind: Kind::Line { name, known: KNOWN.contains(&name) } });
     speak(&record, entry, events);
-    if let Some(inner) = &entry.progress {
+    if let Some(inner) = entry.progress.as_ref().filter(|_| name == "progress") {
         let record = Record {
             time: inner.timestamp.0.or(record.time),
-            uuid: inner.uuid.get(),
-            parent_uuid: inner.parent_uuid.get(),
-            agent_id: inner.agent_id.get().or(entry.progress_agent_id.get()).or(record.agent_id),
+            uuid: inner.uuid.id(),
+            parent_uuid: inner.parent_uuid.id(),
+            agent_id: inner.agent_id.id().or(entry.progress_agent_id.id()).or(record.agent_id),
             side_chain: true,
             ..record
         };
@@ -142,12 +142,12 @@ fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnM
             .map(|iteration| Advisor { model: iteration.model.get(), usage: usage(&iteration.tokens) })
             .collect();
         event(Kind::Response(Response {
-            message_id: message.id.get(),
+            message_id: message.id.id(),
             model: message.model.get(),
             usage: usage(tokens),
             stop_reason: message.stop_reason.get(),
             fast: tokens.speed.get() == Some("fast"),
-            web_searches: tokens.web_searches.0.unwrap_or_default().min(Usage::MAX_COUNT),
+            web_searches: tokens.web_searches.0.unwrap_or_default(),
             advisors: &advisors,
             reported_cost: entry.cost.0,
         }));
@@ -158,8 +158,8 @@ fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnM
             Some("tool_use") => {
                 let tool = block.name.get().unwrap_or("(unnamed)");
                 event(Kind::ToolCall(ToolCall {
-                    call_id: block.id.get(),
-                    message_id: message.id.get(),
+                    call_id: block.id.id(),
+                    message_id: message.id.id(),
                     tool,
                     kind: tool_kind(tool, block),
                 }));
@@ -188,7 +188,7 @@ fn prompt(record: &Record<'_>, entry: &Entry<'_>, message: &Message<'_>, event: 
     let mut answers_tool = false;
     for block in message.content.blocks().filter(|block| block.kind.get() == Some("tool_result")) {
         answers_tool = true;
-        event(Kind::ToolResult { call_id: block.tool_use_id.get(), is_error: block.is_error.0 });
+        event(Kind::ToolResult { call_id: block.tool_use_id.id(), is_error: block.is_error.0 });
     }
     if answers_tool || entry.is_meta.0 || entry.is_compact_summary.0 || record.side_chain {
         return;
@@ -208,7 +208,7 @@ fn prompt(record: &Record<'_>, entry: &Entry<'_>, message: &Message<'_>, event: 
 
 /// Rules 5 and 8 of COUNTING: the flat field is the total of cache writes, and nothing is negative.
 fn usage(tokens: &Tokens<'_>) -> Usage {
-    let count = |count: json::Count| count.0.unwrap_or_default().min(Usage::MAX_COUNT);
+    let count = |count: json::Count| count.0.unwrap_or_default();
     let parts = (count(tokens.write_5m) + count(tokens.write_1h)).min(Usage::MAX_COUNT);
     let cache_write = if tokens.cache_write.0.is_some() { count(tokens.cache_write) } else { parts };
     Usage {

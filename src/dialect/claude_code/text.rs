@@ -31,7 +31,7 @@ pub(super) fn is_by_a_person(text: &str) -> bool {
 pub(super) fn slash_command(text: &str) -> Option<&str> {
     text.split("<command-name>/").skip(1).find_map(|rest| {
         let (name, _) = rest.split_once("</command-name>")?;
-        let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '-');
+        let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '-');
         (name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(word)).then_some(name)
     })
 }
@@ -44,8 +44,8 @@ mod tests {
     fn a_slash_command_is_named_in_its_envelope() {
         assert_eq!(slash_command("<command-name>/clear</command-name>\n<command-args></command-args>"), Some("clear"));
         assert_eq!(
-            slash_command("<command-message>x</command-message>\n<command-name>/gsd:to-do</command-name>"),
-            Some("gsd:to-do")
+            slash_command("<command-message>x</command-message>\n<command-name>/gsd:to-do_süß</command-name>"),
+            Some("gsd:to-do_süß")
         );
         for none in [
             "/clear",
