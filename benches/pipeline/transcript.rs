@@ -234,7 +234,7 @@ impl<'f> Transcript<'f> {
             }
             60..75 => out.extend_from_slice(b"{\"type\":\"queue-operation\",\"operation\":\"dequeue\"}\n"),
             75..85 => {
-                out.extend_from_slice(b"{\"type\":\"summary\",\"summary\":\"What was done\",\"leafUuid\":\"u\"}\n")
+                out.extend_from_slice(b"{\"type\":\"summary\",\"summary\":\"What was done\",\"leafUuid\":\"u\"}\n");
             }
             85..93 => {
                 self.open("attachment", out);
