@@ -45,12 +45,17 @@ CREATE TABLE IF NOT EXISTS session_files (
     malformed_lines BIGINT NOT NULL,
     first_seen TIMESTAMP NOT NULL,
     verified_at TIMESTAMP NOT NULL,
+    settled BOOLEAN NOT NULL,
+    first_look_boot VARCHAR,
+    first_look_ns BIGINT,
     gone_since TIMESTAMP
 );
 COMMENT ON TABLE session_files IS 'one row per source file: the last look at its bytes';
 COMMENT ON COLUMN session_files.mtime_ns IS 'nanoseconds since 1970';
 COMMENT ON COLUMN session_files.ctime_ns IS 'nanoseconds since 1970';
 COMMENT ON COLUMN session_files.verified_at IS 'the start of the pass that last compared the bytes';
+COMMENT ON COLUMN session_files.settled IS 'an equal size, mtime, ctime and inode prove equal bytes';
+COMMENT ON COLUMN session_files.first_look_ns IS 'while not settled: end of the first look that found these bytes, in nanoseconds since first_look_boot';
 COMMENT ON COLUMN session_files.gone_since IS 'the file was missing at a walk; what it said is kept';
 
 CREATE TABLE IF NOT EXISTS session_unknown_lines (
@@ -64,13 +69,27 @@ CREATE TABLE IF NOT EXISTS session_failures (
     processor_name VARCHAR NOT NULL,
     session_file VARCHAR NOT NULL,
     username VARCHAR NOT NULL,
+    source VARCHAR NOT NULL,
+    class VARCHAR NOT NULL,
+    message VARCHAR NOT NULL,
+    state VARCHAR NOT NULL,
     attempts BIGINT NOT NULL,
+    strikes BIGINT NOT NULL,
     first_failed_at TIMESTAMP NOT NULL,
     last_failed_at TIMESTAMP NOT NULL,
-    class VARCHAR NOT NULL,
-    message VARCHAR NOT NULL
+    next_try_at TIMESTAMP NOT NULL,
+    processor_version INTEGER NOT NULL,
+    size BIGINT NOT NULL,
+    mtime_ns BIGINT NOT NULL,
+    ctime_ns BIGINT NOT NULL,
+    inode BIGINT NOT NULL,
+    file_hash VARCHAR
 );
 COMMENT ON TABLE session_failures IS 'one row per processor and source file that it could not deal with';
+COMMENT ON COLUMN session_failures.state IS 'retry, dead (until the bytes or the processor''s version change) or dropped (by hand)';
+COMMENT ON COLUMN session_failures.attempts IS 'failures that count against the file';
+COMMENT ON COLUMN session_failures.strikes IS 'failures in a row, of whatever class';
+COMMENT ON COLUMN session_failures.file_hash IS 'MD5 of the bytes that it failed on, where they were read';
 
 CREATE TABLE IF NOT EXISTS processor_runs (
     run_id BIGINT NOT NULL,

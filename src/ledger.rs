@@ -1,8 +1,8 @@
 //! What the database knows about source files: what was seen of each, and what each processor made
 //! of it.
 
-use crate::stat::Stat;
-use chrono::{DateTime, Utc};
+use crate::failures::Standing;
+use crate::look::Look;
 use std::collections::HashMap;
 
 /// MD5 of a file's bytes.
@@ -17,23 +17,28 @@ pub struct Ledger {
 /// What is known of one source file.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    /// Absent for a file that only an older program knows.
-    pub seen: Option<Seen>,
+    /// The last look. Absent for a file that only an older program knows, or that was never read.
+    pub look: Option<Look>,
     /// Per processor of the pass, in its order.
     pub states: Vec<Option<State>>,
+    /// Failures that stand, with the position of their processor in the pass.
+    pub failures: Vec<(usize, Standing)>,
     /// Position of its source in the pass's list, if it is one of them.
     pub source: Option<usize>,
     /// The file was missing at the last walk.
     pub gone: bool,
 }
 
-/// The last observation of a file's bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
-    pub stat: Stat,
-    pub hash: Hash,
-    /// The `now` of the pass that last compared the bytes.
-    pub verified_at: DateTime<Utc>,
+impl Known {
+    /// What a processor made of the file.
+    pub fn state(&self, processor: usize) -> Option<State> {
+        self.states.get(processor).copied().flatten()
+    }
+
+    /// The failure of a processor that stands.
+    pub fn failure(&self, processor: usize) -> Option<&Standing> {
+        self.failures.iter().find(|(position, _)| *position == processor).map(|(_, standing)| standing)
+    }
 }
 
 /// A processor's row for a file in `session_processor_state`.

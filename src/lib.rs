@@ -14,7 +14,8 @@
 //! | --- | --- |
 //! | [`pass`] | the program: one walk from the root to settled entities; read it first |
 //! | [`source`], [`scan`], [`stat`] | where transcripts are, which there are, and what a stat says of them |
-//! | [`ledger`], [`plan`] | what is known of them, and which are due for which processor |
+//! | [`ledger`], [`look`], [`failures`] | what is known of them: last looks and what they prove, failures that stand |
+//! | [`plan`], [`order`] | which are due for which processor, and who comes first |
 //! | [`open`], [`read`], [`lines`] | one safe open, one read: hashed bytes are parsed bytes |
 //! | [`dialect`] | one file per log format: line → events |
 //! | [`registry`] | the list of processors, dialects and migrations |
@@ -23,7 +24,7 @@
 //! | [`summary`] | what a pass did, every file in one counted state |
 //! | [`report`] | questions to the database, as tables, JSON and CSV |
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
-//! | [`lock`], [`error`] | locks between processes; sentences and exit codes |
+//! | [`lock`], [`moment`], [`error`] | locks between processes; readings of the clock; sentences and exit codes |
 //!
 //! # Invariants
 //!
@@ -49,10 +50,14 @@ pub mod cli;
 pub mod config;
 pub mod dialect;
 pub mod error;
+pub mod failures;
 pub mod ledger;
 pub mod lines;
 pub mod lock;
+pub mod look;
+pub mod moment;
 pub mod open;
+pub mod order;
 pub mod pass;
 pub mod plan;
 pub mod read;

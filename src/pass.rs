@@ -5,6 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::lock::ProcessorLock;
+use crate::moment::{Clock, Moment};
 use crate::open::Root;
 use crate::plan::{self, Job};
 use crate::read::{Caps, Outcome, Reader};
@@ -12,14 +13,13 @@ use crate::scan;
 use crate::settle;
 use crate::source::Source;
 use crate::store::commit::Stamp;
-use crate::store::{Turns, beside, known, migrate, presence, runs};
+use crate::store::{Turns, beside, failures, known, migrate, presence, runs};
 use crate::summary::{Summary, Tally};
-use chrono::{DateTime, Utc};
 use rayon::iter::{ParallelBridge, ParallelIterator};
 use sessionmill_contract::{Manifest, Processor};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What a pass is about.
 pub struct Pass<'p> {
@@ -27,7 +27,7 @@ pub struct Pass<'p> {
     pub sources: &'p [Source],
     pub processors: &'p [&'p dyn Processor],
     /// The start of the pass, before the first look.
-    pub now: DateTime<Utc>,
+    pub now: Moment,
     /// Who asked for it.
     pub trigger: &'p str,
     /// The user of transcripts that lie in no user's folder.
@@ -78,10 +78,11 @@ const CHECKPOINT_LOG: u64 = 16 << 20;
 /// If a processor is running elsewhere, a root cannot be walked, or the database cannot be used. A
 /// file that fails is no error of the pass.
 pub fn run(pass: &Pass<'_>) -> Result<Summary> {
-    let begun = Instant::now();
+    let clock = Clock::begin(pass.now.clone());
+    let now = pass.now.wall;
     let manifests: Vec<&Manifest> = pass.processors.iter().map(|processor| processor.manifest()).collect();
     let sources: Vec<&str> = pass.sources.iter().map(|source| source.name.as_str()).collect();
-    let about = format!("{} since {}", pass.trigger, pass.now.format("%Y-%m-%d %H:%M:%S UTC"));
+    let about = format!("{} since {}", pass.trigger, now.format("%Y-%m-%d %H:%M:%S UTC"));
     let _locks = manifests
         .iter()
         .map(|manifest| ProcessorLock::take(pass.database, manifest.name, &about))
@@ -90,25 +91,26 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     let roots = pass.sources.iter().map(open_root).collect::<Result<Vec<_>>>()?;
 
     let mut store = Turns::open(pass.database)?;
-    migrate::migrate(store.get()?, pass.now)?;
+    migrate::migrate(store.get()?, now)?;
     presence::remember(store.get()?, pass.sources, pass.adopt)?;
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources)?;
-    let run_id = runs::begin(store.get()?, pass.trigger, pass.now, &manifests)?;
-    let stamp = Stamp { run_id, now: pass.now, processors: pass.processors, manifests: &manifests, sources: &sources };
-    presence::mark_gone(store.get()?, &walk, &ledger, pass.now)?;
-    let plan = plan::jobs(walk, &ledger, &manifests, pass.limits.files);
+    let run_id = runs::begin(store.get()?, pass.trigger, now, &manifests)?;
+    let stamp = Stamp { run_id, now, processors: pass.processors, manifests: &manifests, sources: &sources };
+    presence::mark_gone(store.get()?, &walk, &ledger, now)?;
+    failures::forget(store.get()?, &walk, &ledger, &manifests)?;
+    let plan = plan::jobs(walk, &ledger, &manifests, now, pass.limits.files);
     drop(ledger);
 
     let mut tally = Tally::begin(&manifests, &plan);
     let jobs = plan.jobs;
     let of = jobs.len() as u64;
-    let reader = Reader { roots: &roots, processors: pass.processors, caps: pass.limits.caps };
-    let deadline = pass.limits.time.map(|time| begun + time);
+    let reader = Reader { clock: &clock, roots: &roots, processors: pass.processors, caps: pass.limits.caps };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(pass.limits.threads).build();
     let pool = pool.map_err(|error| Error::cannot("start", "the readers", error))?;
+    let budget = pass.limits.time;
     let (outbox, outcomes) = sync_channel(2 * pass.limits.threads);
     std::thread::scope(|scope| -> Result<()> {
-        scope.spawn(|| pool.install(|| read_all(jobs, &reader, deadline, outbox)));
+        scope.spawn(|| pool.install(|| read_all(jobs, &reader, budget, outbox)));
         // Dropped on the way out, whatever it is, which ends the readers.
         let outcomes: Receiver<Outcome> = outcomes;
         while let Some(group) = next_group(&outcomes, &manifests) {
@@ -123,7 +125,7 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     for (position, processor) in pass.processors.iter().enumerate() {
         tally.settled(position, settle::settle(&mut store, *processor)?);
     }
-    let summary = tally.end(begun.elapsed());
+    let summary = tally.end(clock.elapsed());
     runs::end(store.get()?, stamp, pass.trigger, &summary)?;
     let log = std::fs::metadata(beside(pass.database, "wal")).map_or(0, |log| log.len());
     if log >= CHECKPOINT_LOG || summary.processors.iter().any(|counts| counts.items_extracted >= CHECKPOINT_ITEMS) {
@@ -137,9 +139,9 @@ fn open_root(source: &Source) -> Result<Root> {
 }
 
 /// Reads the jobs on the pool's threads, in their order, until all are read or nobody listens.
-fn read_all(jobs: Vec<Job>, reader: &Reader<'_>, deadline: Option<Instant>, outbox: SyncSender<Outcome>) {
+fn read_all(jobs: Vec<Job>, reader: &Reader<'_>, budget: Option<Duration>, outbox: SyncSender<Outcome>) {
     let read = |outbox: &mut SyncSender<Outcome>, job: Job| {
-        let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let late = budget.is_some_and(|budget| reader.clock.elapsed() >= budget);
         let outcome = if late { Outcome::deferred(job) } else { reader.read(job) };
         outbox.send(outcome).ok()
     };

@@ -1,9 +1,11 @@
 //! Which files a pass looks into, for which processors. Pure: the walk and the ledger decide.
 
-use crate::ledger::{Known, Ledger, Seen, State};
+use crate::failures::Standing;
+use crate::ledger::{Known, Ledger};
+use crate::order;
 use crate::scan::{Found, Walk};
 use crate::stat::Stat;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sessionmill_contract::{Manifest, SourceFile};
 use std::path::PathBuf;
 
@@ -13,16 +15,30 @@ pub struct Job {
     pub file: SourceFile,
     pub source: usize,
     pub path: PathBuf,
+    /// As the walk saw it.
+    pub stat: Stat,
     /// Positions in the pass's list of processors.
     pub due: Vec<usize>,
     /// What the ledger knows, if it knows the file.
     pub known: Option<Known>,
 }
 
+impl Job {
+    /// The failure of a processor that stands.
+    pub fn failure(&self, processor: usize) -> Option<&Standing> {
+        self.known.as_ref()?.failure(processor)
+    }
+
+    /// The end of the wait after the failures that stand.
+    pub fn next_try_at(&self) -> Option<DateTime<Utc>> {
+        self.due.iter().filter_map(|due| Some(self.failure(*due)?.next_try_at)).min()
+    }
+}
+
 /// What becomes of every file of a walk.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// Ordered by `session_file`.
+    /// In the order of work.
     pub jobs: Vec<Job>,
     /// Files that are not taken, with the reason.
     pub rejected: Vec<(SourceFile, &'static str)>,
@@ -30,13 +46,26 @@ pub struct Plan {
     pub unchanged: Vec<u64>,
     /// Per processor: files over its limit of this pass.
     pub deferred: Vec<Vec<SourceFile>>,
+    /// Per processor: files that it failed on and leaves alone.
+    pub held: Vec<Vec<(SourceFile, Standing)>>,
 }
 
+/// A file whose bytes were not compared for so long is read again, whatever its stat says: what a
+/// disk or a clock does to a file leaves no trace there.
+const SCRUB_AFTER: TimeDelta = TimeDelta::days(7);
+
+/// So many bytes of such files are read by a pass, and one file at least.
+const SCRUB_BYTES: u64 = 256 << 20;
+
 /// Plans a pass. `limit` is the most files that any processor looks into.
-pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], limit: Option<u64>) -> Plan {
-    let mut plan =
-        Plan { unchanged: vec![0; manifests.len()], deferred: vec![Vec::new(); manifests.len()], ..Plan::default() };
-    let mut taken = vec![0; manifests.len()];
+pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<Utc>, limit: Option<u64>) -> Plan {
+    let mut plan = Plan {
+        unchanged: vec![0; manifests.len()],
+        deferred: vec![Vec::new(); manifests.len()],
+        held: vec![Vec::new(); manifests.len()],
+        ..Plan::default()
+    };
+    let (mut fresh, mut retries, mut stale) = (Vec::new(), Vec::new(), Vec::new());
     for Found { file, source, path, stat } in walk.found {
         let stat = match stat {
             Ok(stat) => stat,
@@ -46,64 +75,109 @@ pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], limit: Option<
             }
         };
         let known = ledger.files.get(file.session_file.as_str());
-        let mut due = Vec::new();
+        let (mut due, mut proven) = (Vec::new(), Vec::new());
         for (processor, manifest) in manifests.iter().enumerate() {
+            let failure = known.and_then(|known| known.failure(processor));
             if known.is_some_and(|known| is_unchanged(known, processor, manifest.version, &stat)) {
-                plan.unchanged[processor] += 1;
-            } else if limit.is_some_and(|limit| taken[processor] >= limit) {
-                plan.deferred[processor].push(file.clone());
+                proven.push(processor);
+            } else if let Some(failure) = failure.filter(|failure| failure.holds(manifest.version, &stat, now)) {
+                plan.held[processor].push((file.clone(), failure.clone()));
             } else {
-                taken[processor] += 1;
                 due.push(processor);
             }
         }
-        if !due.is_empty() {
-            plan.jobs.push(Job { file, source, path, due, known: known.cloned() });
-        }
+        proven.iter().for_each(|processor| plan.unchanged[*processor] += 1);
+        let is_stale = known.is_some_and(|known| is_stale(known, now));
+        let queue = match () {
+            () if due.iter().any(|due| known.is_some_and(|known| known.failure(*due).is_some())) => &mut retries,
+            () if !due.is_empty() => &mut fresh,
+            () if is_stale && !proven.is_empty() => {
+                due = proven;
+                &mut stale
+            }
+            () => continue,
+        };
+        queue.push(Job { file, source, path, stat, due, known: known.cloned() });
     }
+    plan.take(order::fair(fresh, retries), limit);
+    plan.scrub(stale, limit);
     plan
 }
 
+impl Plan {
+    /// Takes jobs in their order; what is over a processor's limit is deferred.
+    fn take(&mut self, jobs: Vec<Job>, limit: Option<u64>) {
+        let mut left = vec![limit.unwrap_or(u64::MAX); self.unchanged.len()];
+        for mut job in jobs {
+            let (taken, over) = std::mem::take(&mut job.due).into_iter().partition(|due| left[*due] > 0);
+            job.due = taken;
+            let over: Vec<usize> = over;
+            over.iter().for_each(|due| self.deferred[*due].push(job.file.clone()));
+            job.due.iter().for_each(|due| left[*due] -= 1);
+            if !job.due.is_empty() {
+                self.jobs.push(job);
+            }
+        }
+    }
+
+    /// Adds files that are read again to be sure, the longest unread first, after all other work.
+    fn scrub(&mut self, mut stale: Vec<Job>, limit: Option<u64>) {
+        stale.sort_by_key(|job| job.known.as_ref().and_then(|known| Some(known.look.as_ref()?.verified_at)));
+        let files = limit.unwrap_or(u64::MAX).saturating_sub(self.jobs.len() as u64);
+        let mut bytes = 0;
+        for job in stale.into_iter().take(usize::try_from(files).unwrap_or(usize::MAX)) {
+            if bytes > 0 && bytes + job.stat.size > SCRUB_BYTES {
+                break;
+            }
+            bytes += job.stat.size;
+            job.due.iter().for_each(|due| self.unchanged[*due] -= 1);
+            self.jobs.push(job);
+        }
+    }
+}
+
 /// Whether a processor's row proves, without reading, that it has dealt with what the file now is.
-///
-/// The mtime precheck stands beside the equality: a file that was written in the very moment of the
-/// last look can have changed after it without a trace in the tuple.
 fn is_unchanged(known: &Known, processor: usize, version: u32, stat: &Stat) -> bool {
-    let (Some(seen), Some(Some(state))) = (&known.seen, known.states.get(processor)) else { return false };
-    !known.gone && says_all(state, seen, version) && seen.stat == *stat && is_older(stat, seen.verified_at)
+    let (Some(look), Some(state)) = (&known.look, known.state(processor)) else { return false };
+    let says_all = state.version == Some(version) && state.hash == Some(look.hash);
+    says_all && !known.gone && look.proves(stat)
 }
 
-/// Whether the row was made of the bytes that were last seen, by this version.
-fn says_all(state: &State, seen: &Seen, version: u32) -> bool {
-    state.version == Some(version) && state.hash == Some(seen.hash)
-}
-
-fn is_older(stat: &Stat, look: DateTime<Utc>) -> bool {
-    look.timestamp_nanos_opt().is_some_and(|look| stat.mtime_ns < look)
+/// Whether the bytes were not compared for long. A look that is later than now is one of a clock that
+/// was wrong.
+fn is_stale(known: &Known, now: DateTime<Utc>) -> bool {
+    let age = known.look.as_ref().map(|look| now - look.verified_at);
+    age.is_some_and(|age| age > SCRUB_AFTER || age < -SCRUB_AFTER)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::State;
+    use crate::look::{Look, Trust};
 
     const STAT: Stat = Stat { size: 9, mtime_ns: 1_000, ctime_ns: 1_000, inode: 7 };
+    static MANIFEST: Manifest = Manifest { name: "usage", version: 1, facts: &[], settlements: &[] };
 
-    fn known(version: u32, hash: u8, verified_ns: i64) -> Known {
-        let seen = Seen { stat: STAT, hash: [1; 16], verified_at: DateTime::from_timestamp_nanos(verified_ns) };
+    fn known(version: u32, hash: u8, trust: Trust) -> Known {
+        let look = Look { stat: STAT, hash: [1; 16], verified_at: DateTime::UNIX_EPOCH, trust };
         let state = State { version: Some(version), hash: Some([hash; 16]) };
-        Known { seen: Some(seen), states: vec![Some(state)], source: Some(0), gone: false }
+        Known { look: Some(look), states: vec![Some(state)], source: Some(0), ..Known::default() }
     }
 
     #[test]
     fn a_skip_needs_every_proof() {
-        let fresh = known(1, 1, 2_000);
+        let fresh = known(1, 1, Trust::Settled);
         assert!(is_unchanged(&fresh, 0, 1, &STAT));
         assert!(!is_unchanged(&fresh, 0, 2, &STAT), "a higher version is due");
         assert!(!is_unchanged(&fresh, 1, 1, &STAT), "a processor without a row is due");
-        assert!(!is_unchanged(&known(1, 2, 2_000), 0, 1, &STAT), "a row of other bytes is due");
-        assert!(!is_unchanged(&known(1, 1, 1_000), 0, 1, &STAT), "an mtime at the last look is due");
-        assert!(!is_unchanged(&Known { gone: true, ..known(1, 1, 2_000) }, 0, 1, &STAT), "a file that is back is due");
-        assert!(!is_unchanged(&Known { seen: None, ..known(1, 1, 2_000) }, 0, 1, &STAT), "a file never seen is due");
+        assert!(!is_unchanged(&known(1, 2, Trust::Settled), 0, 1, &STAT), "a row of other bytes is due");
+        let since = Trust::Since(crate::moment::Steady { boot: None, ns: 0 });
+        assert!(!is_unchanged(&known(1, 1, since), 0, 1, &STAT), "a look that is not settled is repeated");
+        let gone = Known { gone: true, ..fresh.clone() };
+        assert!(!is_unchanged(&gone, 0, 1, &STAT), "a file that is back is due");
+        let unseen = Known { look: None, ..fresh.clone() };
+        assert!(!is_unchanged(&unseen, 0, 1, &STAT), "a file never seen is due");
         for moved in [
             Stat { size: 8, ..STAT },
             Stat { mtime_ns: 999, ..STAT },
@@ -112,5 +186,31 @@ mod tests {
         ] {
             assert!(!is_unchanged(&fresh, 0, 1, &moved), "{moved:?} is due");
         }
+    }
+
+    /// Sizes of the files that are read again, of files that were last read so many days ago.
+    fn scrubbed(files: &[(u64, i64)], limit: Option<u64>) -> Vec<u64> {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(1000);
+        let (mut walk, mut ledger) = (Walk::default(), Ledger::default());
+        for (number, (size, days)) in files.iter().enumerate() {
+            let file = SourceFile::new(format!("ada/{number}"), "ada");
+            let stat = Stat { size: *size, ..STAT };
+            let mut known = known(1, 1, Trust::Settled);
+            known.look = known.look.map(|look| Look { stat, verified_at: now - TimeDelta::days(*days), ..look });
+            ledger.files.insert(file.session_file.as_str().into(), known);
+            walk.found.push(Found { path: file.session_file.clone().into(), file, source: 0, stat: Ok(stat) });
+        }
+        let plan = jobs(walk, &ledger, &[&MANIFEST], now, limit);
+        assert_eq!(plan.unchanged[0] as usize + plan.jobs.len(), files.len(), "every file is counted once");
+        plan.jobs.iter().map(|job| job.stat.size).collect()
+    }
+
+    #[test]
+    fn what_was_not_read_for_long_is_read_again_within_a_budget() {
+        assert_eq!(scrubbed(&[(1, 7), (2, 8), (3, 10), (4, -8)], None), [3, 2, 4]);
+        assert_eq!(scrubbed(&[(1, 8), (2, 9), (3, 10)], Some(2)), [3, 2]);
+        let budget = SCRUB_BYTES;
+        assert_eq!(scrubbed(&[(budget, 30), (1, 20)], None), [budget]);
+        assert_eq!(scrubbed(&[(budget - 1, 30), (1, 20), (2, 10)], None), [budget - 1, 1]);
     }
 }

@@ -6,10 +6,12 @@
 use crate::dialect::{Dialect, Parser};
 use crate::ledger::Hash;
 use crate::lines::{Line, Lines};
+use crate::look::{Look, Reading};
+use crate::moment::Clock;
 use crate::open::{Refusal, Root};
 use crate::plan::Job;
 use crate::registry;
-use crate::stat::Stat;
+use crate::stat;
 use md5::{Digest, Md5};
 use sessionmill_contract::{Event, Failure, FailureClass, Fold, Kind, Manifest, Processor, Record, Rows, SourceFile};
 use std::collections::BTreeMap;
@@ -20,6 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// What a worker needs to read the jobs of a pass.
 #[derive(Clone, Copy)]
 pub struct Reader<'p> {
+    pub clock: &'p Clock,
     /// One per source.
     pub roots: &'p [Root],
     pub processors: &'p [&'p dyn Processor],
@@ -53,9 +56,7 @@ pub struct Outcome {
 /// A file that was read whole.
 #[derive(Debug)]
 pub struct Read {
-    /// Of the moment before the first byte.
-    pub stat: Stat,
-    pub hash: Hash,
+    pub look: Look,
     pub tally: Tally,
     /// For each due processor.
     pub verdicts: Vec<(usize, Verdict)>,
@@ -118,24 +119,26 @@ impl Reader<'_> {
 
     fn try_read(&self, job: &Job) -> Result<Read, Refusal> {
         let root = self.roots.get(job.source).ok_or_else(|| failed(FailureClass::Permanent, "its source is gone"))?;
+        let begun = self.clock.read();
         let (file, stat) = root.file(&job.path, self.caps.file)?;
+        let local = stat::is_local(&file);
         let folds = job.due.iter().map(|due| Guarded::open(self.processors[*due], &job.file)).collect();
         let mut stream = Stream { folds, tally: Tally::default(), parser: None, caps: self.caps };
         let hash = stream.run(file, stat.size)?;
         let Stream { folds, tally, .. } = stream;
-        if folds.iter().any(|fold| matches!(fold, Guarded::Full)) {
-            return Err(Refusal::Rejected("over the cap on facts of a file"));
-        }
+        let reading = Reading { stat, hash, begun, ended: self.clock.read(), local };
+        let last = job.known.as_ref().and_then(|known| known.look.as_ref());
+        let look = Look::of(reading, last, self.clock.start.wall);
         let verdict = |(due, fold): (&usize, Guarded<'_>)| {
             let version = self.processors[*due].manifest().version;
-            let state = job.known.as_ref().and_then(|known| known.states.get(*due).copied().flatten());
+            let state = job.known.as_ref().and_then(|known| known.state(*due));
             match state {
                 Some(state) if state.hash == Some(hash) && state.version == Some(version) => (*due, Verdict::Unchanged),
                 _ => (*due, fold.finish()),
             }
         };
         let verdicts = job.due.iter().zip(folds).map(verdict).collect();
-        Ok(Read { stat, hash, tally, verdicts })
+        Ok(Read { look, tally, verdicts })
     }
 }
 
@@ -270,7 +273,9 @@ impl<'s> Guarded<'s> {
     fn finish(self) -> Verdict {
         let fold = match self {
             Self::Live(fold) => fold,
-            Self::Full => return Verdict::Failed(Failure::new(FailureClass::Permanent, "holds too many facts")),
+            Self::Full => {
+                return Verdict::Failed(Failure::new(FailureClass::Rejected, "over the cap on facts of a file"));
+            }
             Self::Failed(failure) => return Verdict::Failed(failure),
         };
         let finished = catch_unwind(AssertUnwindSafe(|| {

@@ -32,6 +32,14 @@ pub struct Walk {
     pub unreadable: Vec<(PathBuf, String)>,
 }
 
+impl Walk {
+    /// Whether all of a source was seen. One that is empty all at once is taken for one that is not
+    /// mounted.
+    pub fn is_whole(&self, source: usize) -> bool {
+        self.complete.get(source) == Some(&true) && self.found.iter().any(|found| found.source == source)
+    }
+}
+
 /// Walks the sources.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! What the file system says about a file without reading it.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 
 /// The tuple that tells one observation of a file from another. Only equality means anything: a
@@ -26,4 +26,17 @@ impl From<&Metadata> for Stat {
             inode: metadata.ino(),
         }
     }
+}
+
+/// Whether the file system takes its time from this machine's clock, as far as is known.
+#[cfg(target_os = "linux")]
+pub fn is_local(file: &File) -> bool {
+    // btrfs, ext2 to ext4, f2fs, overlay, tmpfs, xfs, zfs.
+    const LOCAL: [i64; 7] = [0x9123_683e, 0xef53, 0xf2f5_2010, 0x794c_7630, 0x0102_1994, 0x5846_5342, 0x2fc1_2fc1];
+    rustix::fs::fstatfs(file).is_ok_and(|fs| LOCAL.contains(&i64::from(fs.f_type)))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn is_local(_file: &File) -> bool {
+    false
 }

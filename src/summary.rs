@@ -1,12 +1,13 @@
 //! What a run did, per processor: every file in exactly one counted state.
 
 use crate::error::{count, thousands};
+use crate::failures::{Fate, Standing};
 use crate::open::Refusal;
 use crate::plan::{Job, Plan};
 use crate::read::{Outcome, Read, Verdict};
 use crate::settle::Settled;
 use serde::Serialize;
-use sessionmill_contract::{Failure, Manifest, SourceFile};
+use sessionmill_contract::{Failure, FailureClass, Manifest, SourceFile};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -69,14 +70,14 @@ pub struct Tally<'m> {
 impl<'m> Tally<'m> {
     /// Counts what the plan already decides.
     pub fn begin(manifests: &'m [&'m Manifest], plan: &Plan) -> Self {
-        let counts =
-            manifests.iter().zip(&plan.unchanged).zip(&plan.deferred).map(|((manifest, unchanged), deferred)| {
-                let mut counts =
-                    Counts { processor: manifest.name.to_owned(), unchanged: *unchanged, ..Counts::default() };
-                plan.rejected.iter().for_each(|(file, reason)| counts.rejected(file, reason));
-                deferred.iter().for_each(|file| counts.deferred(file));
-                counts
-            });
+        let counts = manifests.iter().enumerate().map(|(processor, manifest)| {
+            let unchanged = plan.unchanged[processor];
+            let mut counts = Counts { processor: manifest.name.to_owned(), unchanged, ..Counts::default() };
+            plan.rejected.iter().for_each(|(file, reason)| counts.rejected(file, reason));
+            plan.deferred[processor].iter().for_each(|file| counts.deferred(file));
+            plan.held[processor].iter().for_each(|(file, standing)| counts.held(file, standing));
+            counts
+        });
         Self { manifests, counts: counts.collect(), files: 0 }
     }
 
@@ -147,12 +148,12 @@ impl Summary {
 
 impl Counts {
     fn verdict(&mut self, manifest: &Manifest, job: &Job, read: &Read, verdict: &Verdict) {
-        self.bytes_read += read.stat.size;
+        self.bytes_read += read.look.stat.size;
         match verdict {
             Verdict::Unchanged => {
                 self.skipped += 1;
-                let seen = job.known.as_ref().and_then(|known| known.seen);
-                self.touched += u64::from(seen.is_some_and(|seen| seen.stat != read.stat));
+                let last = job.known.as_ref().and_then(|known| known.look.as_ref());
+                self.touched += u64::from(last.is_some_and(|last| last.stat != read.look.stat));
             }
             Verdict::Facts(_) => {
                 self.processed += 1;
@@ -163,7 +164,18 @@ impl Counts {
         }
     }
 
+    /// Counts a failure that stands as what it was.
+    fn held(&mut self, file: &SourceFile, standing: &Standing) {
+        match standing.fate {
+            Fate::Dropped => self.rejected(file, &format!("dropped by hand: {}", standing.failure)),
+            Fate::Retry | Fate::Dead => self.failed(file, &standing.failure),
+        }
+    }
+
     fn failed(&mut self, file: &SourceFile, failure: &Failure) {
+        if failure.class == FailureClass::Rejected {
+            return self.rejected(file, &failure.message);
+        }
         self.errors += 1;
         let error = failure.message.clone();
         self.errors_detail.push(FileError { session: file.session_file.clone(), class: failure.class.name(), error });
@@ -210,6 +222,9 @@ impl Counts {
         let rejected = self.rejected_detail.iter().map(|e| format!("rejected `{}`: {}", e.session, e.error));
         let deferred = self.deferred_detail.iter().map(|file| format!("deferred `{file}`"));
         name(words, failed, self.errors);
+        if self.errors > 0 {
+            let _ = writeln!(words, "  more about them: sessionmill failures");
+        }
         name(words, rejected, self.rejected);
         name(words, deferred, self.deferred);
         if self.unsettled_keys > 0 {
@@ -280,7 +295,7 @@ mod tests {
         assert_eq!(
             words,
             "usage: 1,000 files, 1 changed, 1 deferred, 1 failed; 12 items from 1.5 MB (40 ms)\n  \
-             failed `ada/a.jsonl`: panic: at line 1\n  deferred `ada/b.jsonl`\n"
+             failed `ada/a.jsonl`: panic: at line 1\n  more about them: sessionmill failures\n  deferred `ada/b.jsonl`\n"
         );
     }
 

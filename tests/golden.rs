@@ -12,6 +12,7 @@
 
 use crate::world::World;
 use duckdb::types::{TimeUnit, Value as Cell};
+use sessionmill::moment::{Clock, Moment};
 use sessionmill::open::Root;
 use sessionmill::plan::Job;
 use sessionmill::read::{Caps, Read, Reader, Verdict};
@@ -47,11 +48,13 @@ fn walk() -> Vec<scan::Found> {
 fn golden_facts_of_each_file_are_the_expected_ones() {
     let roots = [Root::open(&fixtures().join("sessions")).unwrap()];
     let processors: [&dyn Processor; 1] = [&Usage];
-    let reader = Reader { roots: &roots, processors: &processors, caps: Caps::default() };
+    let clock = Clock::begin(Moment::now());
+    let reader = Reader { clock: &clock, roots: &roots, processors: &processors, caps: Caps::default() };
     let mut wrong = Vec::new();
     for found in walk() {
         let name = found.file.session_file.clone();
-        let job = Job { file: found.file, source: 0, path: found.path, due: vec![0], known: None };
+        let job =
+            Job { file: found.file, source: 0, path: found.path, stat: found.stat.unwrap(), due: vec![0], known: None };
         let read = reader.read(job).result.unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
         let expected = fixtures().join("sessions").join(&name).with_extension("rows");
         wrong.extend(difference(&expected, &facts(&read)));

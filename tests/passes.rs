@@ -15,6 +15,8 @@ fn outcome(counts: &Counts) -> (u64, u64, u64, u64) {
     (counts.processed, counts.unchanged, counts.skipped, counts.touched)
 }
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 const TOKENS: &str = "SELECT message_id, output_tokens, session_file, copies FROM usage_responses ORDER BY ALL";
 
 #[test]
@@ -27,13 +29,12 @@ fn a_second_pass_reads_nothing() {
 }
 
 #[test]
-fn a_file_as_young_as_the_pass_is_looked_at_again() {
+fn a_file_from_the_future_is_looked_at_twice() {
     let world = World::new();
-    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
-    world.touch("ada/a.jsonl", world.next().timestamp().cast_unsigned());
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).touch("ada/a.jsonl", 1 << 33);
     assert_eq!(outcome(&world.pass()), (1, 0, 0, 0));
     assert_eq!(outcome(&world.pass()), (0, 0, 1, 0), "its mtime is not older than the look at it");
-    assert_eq!(outcome(&world.pass()), (0, 1, 0, 0), "the second look was later");
+    assert_eq!(outcome(&world.pass()), (0, 1, 0, 0), "a second look found the same");
 }
 
 #[test]
@@ -122,7 +123,7 @@ fn files_over_the_limit_are_deferred() {
     world.limits.files = Some(2);
     let counts = world.pass();
     assert_eq!((counts.processed, counts.deferred, counts.scanned, counts.files), (2, 1, 3, 3));
-    assert_eq!(counts.deferred_detail, ["bob/c.jsonl"]);
+    assert_eq!(counts.deferred_detail, ["ada/b.jsonl"], "users take turns");
     let counts = world.pass();
     assert_eq!((counts.processed, counts.deferred, counts.unchanged), (1, 0, 2));
     world.limits = Limits { time: Some(Duration::ZERO), ..Limits::default() };
@@ -212,11 +213,16 @@ fn a_processor_that_fails_or_panics_on_a_file_costs_that_file_only() {
     );
     assert_eq!(world.rows("SELECT session_file FROM session_processor_state"), ["bob/c.jsonl"]);
     assert_eq!(world.rows(TOKENS), ["bob/c.jsonl|5|bob/c.jsonl|1"]);
-    let failures = "SELECT session_file, attempts, class FROM session_failures ORDER BY ALL";
-    assert_eq!(world.rows(failures), ["ada/a.jsonl|1|permanent", "ada/b.jsonl|1|panic"]);
-    world.pass_of(&[&faulty]).unwrap();
-    assert_eq!(world.rows(failures), ["ada/a.jsonl|2|permanent", "ada/b.jsonl|2|panic"]);
-    assert_eq!(outcome(&world.pass()), (2, 1, 0, 0), "a processor without the fault deals with them");
+    let failures = "SELECT session_file, attempts, class, state FROM session_failures ORDER BY ALL";
+    assert_eq!(world.rows(failures), ["ada/a.jsonl|1|permanent|retry", "ada/b.jsonl|1|panic|retry"]);
+    let again = world.pass_of(&[&faulty]).unwrap().remove(0);
+    assert_eq!((again.errors, again.errors_detail), (2, counts.errors_detail), "counted whether tried or not");
+    assert_eq!(world.rows(failures), ["ada/a.jsonl|1|permanent|retry", "ada/b.jsonl|2|panic|dead"]);
+    world.wait(DAY).pass_of(&[&faulty]).unwrap();
+    assert_eq!(world.rows(failures), ["ada/a.jsonl|2|permanent|dead", "ada/b.jsonl|2|panic|dead"]);
+    assert_eq!(world.wait(DAY).pass_of(&[&Faulty::new(1)]).unwrap()[0].errors, 2, "the dead stay so");
+    let counts = world.pass_of(&[&Faulty::new(2)]).unwrap().remove(0);
+    assert_eq!(outcome(&counts), (3, 0, 0, 0), "until there is a version without the fault");
     assert!(world.rows(failures).is_empty());
 }
 
@@ -228,7 +234,7 @@ fn what_a_file_said_stays_while_its_processor_fails() {
     let faulty = Faulty { fails: "ada/a.jsonl", ..Faulty::new(1) };
     world.pass_of(&[&faulty]).unwrap();
     assert_eq!(world.rows(TOKENS), ["m1|5|ada/a.jsonl|1"]);
-    assert_eq!(outcome(&world.pass()), (1, 0, 0, 0), "the bytes are known, but not dealt with");
+    assert_eq!(outcome(&world.wait(DAY).pass()), (1, 0, 0, 0), "the bytes are known, but not dealt with");
     assert_eq!(world.rows(TOKENS), ["m1|5|ada/a.jsonl|1", "m2|6|ada/a.jsonl|1"]);
 }
 
@@ -266,8 +272,11 @@ fn a_file_that_holds_too_much_is_rejected_and_keeps_its_rows() {
     assert_eq!((counts.processed, counts.rejected), (1, 1));
     assert_eq!(counts.rejected_detail[0].error, "over the cap on facts of a file");
     assert_eq!(world.rows(TOKENS), ["m1|5|ada/a.jsonl|1", "m3|7|ada/b.jsonl|1"]);
-    world.limits.caps.facts = 2;
-    assert_eq!(world.pass().processed, 1);
+    world.limits.caps.facts = 3;
+    let counts = world.pass();
+    assert_eq!((counts.rejected, counts.bytes_read), (1, 0), "it is not read again for the same answer");
+    world.append("ada/a.jsonl", &response("m4", "10:00:00", 8));
+    assert_eq!(world.pass().processed, 1, "until it changes");
 }
 
 #[test]

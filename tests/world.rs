@@ -1,13 +1,14 @@
 //! A world in a temporary folder: transcripts, a database, a clock, and the two ways to run a pass.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::DateTime;
 use sessionmill::error::Result;
+use sessionmill::moment::{Moment, Steady};
 use sessionmill::pass::{self, Limits, Pass};
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, Store};
 use sessionmill::summary::Counts;
 use sessionmill_contract::Processor;
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +18,7 @@ pub struct World {
     folder: tempfile::TempDir,
     /// Tells the passes the time. It is ahead of the file system's, so that what was written is older
     /// than the pass that looks at it.
-    now: Cell<DateTime<Utc>>,
+    now: RefCell<Moment>,
     pub limits: Limits,
 }
 
@@ -33,8 +34,9 @@ impl World {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("root")).unwrap();
-        let now = DateTime::<Utc>::from(SystemTime::UNIX_EPOCH) + TimeDelta::days(40_000);
-        Self { folder, now: Cell::new(now), limits: Limits::default() }
+        let wall = DateTime::from_timestamp(40_000 * 86_400, 0).unwrap();
+        let steady = Steady { boot: Some("boot".into()), ns: 0 };
+        Self { folder, now: RefCell::new(Moment { wall, steady }), limits: Limits::default() }
     }
 
     pub fn path(&self, below: &str) -> PathBuf {
@@ -75,9 +77,11 @@ impl World {
         self
     }
 
-    /// When the next pass will be: a minute after the last one.
-    pub fn next(&self) -> DateTime<Utc> {
-        self.now.get() + TimeDelta::minutes(1)
+    /// Lets time pass.
+    pub fn wait(&self, time: Duration) -> &Self {
+        let now = self.now.borrow().after(time);
+        self.now.replace(now);
+        self
     }
 
     /// A pass of all processors.
@@ -85,15 +89,15 @@ impl World {
         self.pass_of(sessionmill::registry::processors()).unwrap().remove(0)
     }
 
-    /// A pass of some processors.
+    /// A pass of some processors, a minute after the last one.
     pub fn pass_of(&self, processors: &[&dyn Processor]) -> Result<Vec<Counts>> {
-        self.now.set(self.next());
+        self.wait(Duration::from_secs(60));
         let sources = [Source { name: "sessions".into(), root: self.root(), layout: Layout::Users }];
         let pass = Pass {
             database: &self.database(),
             sources: &sources,
             processors,
-            now: self.now.get(),
+            now: self.now.borrow().clone(),
             trigger: "test",
             login: "tester",
             limits: self.limits,

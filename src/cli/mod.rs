@@ -8,7 +8,7 @@ mod status;
 
 use crate::config::Environment;
 use crate::error::{Error, Result, Status};
-use chrono::{DateTime, Utc};
+use crate::moment::Moment;
 use clap::{CommandFactory, Parser, Subcommand};
 use place::{Database, Place};
 use std::io::{IsTerminal, Write};
@@ -55,12 +55,12 @@ enum Command {
 
 /// What a command gets from the process.
 pub(crate) struct Context {
-    pub now: DateTime<Utc>,
+    pub now: Moment,
     pub environment: Environment,
 }
 
 /// Runs the command line. Says on stderr what went wrong.
-pub fn main(now: DateTime<Utc>) -> Status {
+pub fn main(now: Moment) -> Status {
     log();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -55,7 +55,7 @@ impl Place {
             Vec::new()
         } else {
             let store = Store::open(database, Access::ReadWrite)?;
-            migrate::migrate(&store, context.now)?;
+            migrate::migrate(&store, context.now.wall)?;
             known::sources(store.connection())?
         };
         source::choose(Wishes {
@@ -81,6 +81,6 @@ pub(crate) fn open(path: &std::path::Path, context: &Context) -> Result<Store> {
         return Ok(store);
     }
     drop(store);
-    migrate::migrate(&Store::open(path, Access::ReadWrite)?, context.now)?;
+    migrate::migrate(&Store::open(path, Access::ReadWrite)?, context.now.wall)?;
     Store::open(path, Access::ReadOnly)
 }

@@ -95,7 +95,7 @@ pub(super) fn pass(
         database,
         sources: &choice.sources,
         processors,
-        now: context.now,
+        now: context.now.clone(),
         trigger,
         login: &context.environment.login,
         limits,

@@ -4,15 +4,16 @@
 
 use crate::error::{Error, Result, Status};
 use crate::ledger;
-use crate::open::Refusal;
+use crate::look::Trust;
 use crate::plan::Job;
 use crate::read::{Outcome, Read, Verdict};
 use crate::settle::settle_key;
-use crate::store::rows::{Cell, append_entities, append_facts, append_touched, key_hash};
+use crate::store::failures;
+use crate::store::rows::{Cell, append_entities, append_facts, append_touched, key_hash, stat_cells};
 use crate::store::{Store, Transaction};
 use chrono::{DateTime, Utc};
 use duckdb::params;
-use sessionmill_contract::{FactRow, Failure, Manifest, Processor, Rows, Settlement, SourceFile, Table, Value};
+use sessionmill_contract::{FactRow, Manifest, Processor, Rows, Settlement, SourceFile, Table, Value};
 use std::collections::HashSet;
 
 /// What every row of a pass's commits shares.
@@ -30,7 +31,6 @@ pub struct Stamp<'a> {
 const STAGING: &str = "
     CREATE OR REPLACE TEMP TABLE stage_files AS FROM session_files LIMIT 0;
     CREATE OR REPLACE TEMP TABLE stage_states AS FROM session_processor_state LIMIT 0;
-    CREATE OR REPLACE TEMP TABLE stage_failures AS FROM session_failures LIMIT 0;
 ";
 
 const UPSERT_STATES: &str = "
@@ -98,7 +98,7 @@ fn write<'m>(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'m>)
     }
     write_files(transaction, group)?;
     transaction.execute(UPSERT_STATES, [])?;
-    write_failures(transaction, group, stamp)?;
+    failures::write(transaction, group, stamp)?;
     Ok(written)
 }
 
@@ -125,24 +125,32 @@ fn facts_of(group: &[Outcome], processor: usize) -> Vec<Said<'_>> {
 }
 
 fn stage_files(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'_>) -> Result<()> {
-    let hashes: Vec<_> = reads(group).map(|(_, read)| ledger::to_hex(&read.hash)).collect();
+    let hashes: Vec<_> = reads(group).map(|(_, read)| ledger::to_hex(&read.look.hash)).collect();
     let rows = reads(group).zip(&hashes).map(|((job, read), hash)| {
         let source = stamp.sources.get(job.source).copied().unwrap_or_default();
+        let [size, mtime_ns, ctime_ns, inode] = stat_cells(&read.look.stat);
+        let (boot, ns) = match &read.look.trust {
+            Trust::Settled => (None, None),
+            Trust::Since(first) => (first.boot.as_deref(), Some(first.ns)),
+        };
         [
             Cell::Text(&job.file.session_file),
             Cell::Text(&job.file.username),
             Cell::Text(source),
-            Cell::Int(read.stat.size.cast_signed()),
-            Cell::Int(read.stat.mtime_ns),
-            Cell::Int(read.stat.ctime_ns),
-            Cell::Int(read.stat.inode.cast_signed()),
+            size,
+            mtime_ns,
+            ctime_ns,
+            inode,
             Cell::Text(hash),
             Cell::Text(read.tally.dialect),
             Cell::Int(read.tally.lines.cast_signed()),
             Cell::Int(read.tally.malformed.cast_signed()),
             Cell::Time(stamp.now),
-            Cell::Time(stamp.now),
-            Cell::Value(&Value::Null),
+            Cell::Time(read.look.verified_at),
+            Cell::Own((read.look.trust == Trust::Settled).into()),
+            Cell::Own(boot.into()),
+            Cell::Own(ns.into()),
+            Cell::Own(Value::Null),
         ]
     });
     transaction.stage("stage_files", rows)?;
@@ -155,7 +163,7 @@ fn stage_states(
     facts: &[Said<'_>],
     stamp: Stamp<'_>,
 ) -> Result<u64> {
-    let hashes: Vec<_> = facts.iter().map(|said| ledger::to_hex(&said.read.hash)).collect();
+    let hashes: Vec<_> = facts.iter().map(|said| ledger::to_hex(&said.read.look.hash)).collect();
     let rows = facts.iter().zip(&hashes).map(|(said, hash)| {
         [
             Cell::Text(manifest.name),
@@ -287,63 +295,6 @@ fn write_files(transaction: &Transaction<'_>, group: &[Outcome]) -> Result<()> {
     Ok(())
 }
 
-/// Failures add up until the processor deals with the file.
-fn write_failures(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'_>) -> Result<()> {
-    let failures = failures(group, stamp.manifests);
-    let rows = failures.iter().map(|(processor, job, failure)| {
-        [
-            Cell::Text(processor),
-            Cell::Text(&job.file.session_file),
-            Cell::Text(&job.file.username),
-            Cell::Int(1),
-            Cell::Time(stamp.now),
-            Cell::Time(stamp.now),
-            Cell::Text(failure.class.name()),
-            Cell::Text(&failure.message),
-        ]
-    });
-    let staged = transaction.stage("stage_failures", rows)?;
-    if staged > 0 {
-        transaction.execute(
-            "UPDATE stage_failures SET attempts = f.attempts + 1, first_failed_at = f.first_failed_at
-             FROM session_failures AS f
-             WHERE f.session_file = stage_failures.session_file AND f.processor_name = stage_failures.processor_name",
-            [],
-        )?;
-    }
-    for staged in ["stage_states", "stage_failures"] {
-        let sql = format!(
-            "DELETE FROM session_failures WHERE (processor_name, session_file) IN
-             (SELECT processor_name, session_file FROM {staged})"
-        );
-        transaction.execute(&sql, [])?;
-    }
-    transaction.execute("INSERT INTO session_failures SELECT * FROM stage_failures", [])?;
-    Ok(())
-}
-
-/// Every failure of the group, with the processor it is about.
-pub fn failures<'g>(group: &'g [Outcome], manifests: &[&'g Manifest]) -> Vec<(&'g str, &'g Job, &'g Failure)> {
-    let mut failures = Vec::new();
-    for outcome in group {
-        let named = |due: &usize| manifests.get(*due).map_or("", |manifest| manifest.name);
-        match &outcome.result {
-            Ok(read) => {
-                for (due, verdict) in &read.verdicts {
-                    if let Verdict::Failed(failure) = verdict {
-                        failures.push((named(due), &outcome.job, failure));
-                    }
-                }
-            }
-            Err(Refusal::Failed(failure)) => {
-                failures.extend(outcome.job.due.iter().map(|due| (named(due), &outcome.job, failure)));
-            }
-            Err(Refusal::Rejected(_) | Refusal::Deferred) => {}
-        }
-    }
-    failures
-}
-
-fn reads(group: &[Outcome]) -> impl Iterator<Item = (&Job, &Read)> {
+pub(super) fn reads(group: &[Outcome]) -> impl Iterator<Item = (&Job, &Read)> {
     group.iter().filter_map(|outcome| Some((&outcome.job, outcome.result.as_ref().ok()?)))
 }

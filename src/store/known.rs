@@ -1,9 +1,12 @@
 //! Reads what the database knows before a pass: its sources and its ledger.
 
 use crate::error::Result;
-use crate::ledger::{self, Known, Ledger, Seen, State};
+use crate::ledger::{self, Hash, Known, Ledger, State};
+use crate::look::{Look, Trust};
+use crate::moment::Steady;
 use crate::source::{Layout, Source};
 use crate::stat::Stat;
+use crate::store::failures;
 use chrono::{DateTime, Utc};
 use duckdb::types::ValueRef;
 use duckdb::{Connection, Row};
@@ -32,15 +35,16 @@ pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]
     let mut ledger = Ledger::default();
     let mut statement = connection.prepare(
         "SELECT session_file, size, mtime_ns, ctime_ns, inode, file_hash, verified_at, gone_since IS NOT NULL,
-             source
+             source, settled, first_look_boot, first_look_ns
          FROM session_files",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let source = text(row, 8)?;
         let known = Known {
-            seen: seen(row)?,
+            look: look(row)?,
             states: vec![None; manifests.len()],
+            failures: Vec::new(),
             source: sources.iter().position(|name| *name == source),
             gone: row.get(7)?,
         };
@@ -64,27 +68,50 @@ pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]
             known.states.resize(manifests.len(), None);
             known.states[processor] = Some(state);
         }
+        for (file, source, standing) in failures::all(connection, manifest.name)? {
+            let known = ledger.files.entry(file.into()).or_default();
+            known.source = known.source.or_else(|| sources.iter().position(|name| *name == source));
+            known.failures.push((processor, standing));
+        }
     }
     Ok(ledger)
 }
 
-fn seen(row: &Row<'_>) -> duckdb::Result<Option<Seen>> {
-    let number = |column: usize| row.get::<_, i64>(column);
-    let stat = Stat {
-        size: number(1)?.cast_unsigned(),
-        mtime_ns: number(2)?,
-        ctime_ns: number(3)?,
-        inode: number(4)?.cast_unsigned(),
+fn look(row: &Row<'_>) -> duckdb::Result<Option<Look>> {
+    let (stat, hash, verified_at) = (stat(row, 1)?, hash(row, 5)?, time(row, 6)?);
+    let trust = if row.get(9)? {
+        Trust::Settled
+    } else {
+        let boot: Option<String> = row.get(10)?;
+        let ns: Option<i64> = row.get(11)?;
+        Trust::Since(Steady { boot: boot.map(Into::into), ns: ns.unwrap_or_default() })
     };
-    let verified_at = match row.get_ref(6)? {
-        ValueRef::Timestamp(unit, time) => DateTime::<Utc>::from_timestamp_micros(unit.to_micros(time)),
-        _ => None,
-    };
-    let hash = ledger::from_hex(text(row, 5)?);
-    Ok(hash.zip(verified_at).map(|(hash, verified_at)| Seen { stat, hash, verified_at }))
+    Ok(hash.zip(verified_at).map(|(hash, verified_at)| Look { stat, hash, verified_at, trust }))
 }
 
-fn text<'r>(row: &'r Row<'_>, column: usize) -> duckdb::Result<&'r str> {
+/// Size, mtime, ctime and inode, from this column on.
+pub(super) fn stat(row: &Row<'_>, first: usize) -> duckdb::Result<Stat> {
+    let number = |column: usize| row.get::<_, i64>(first + column);
+    Ok(Stat {
+        size: number(0)?.cast_unsigned(),
+        mtime_ns: number(1)?,
+        ctime_ns: number(2)?,
+        inode: number(3)?.cast_unsigned(),
+    })
+}
+
+pub(super) fn hash(row: &Row<'_>, column: usize) -> duckdb::Result<Option<Hash>> {
+    Ok(ledger::from_hex(text(row, column)?))
+}
+
+pub(super) fn time(row: &Row<'_>, column: usize) -> duckdb::Result<Option<DateTime<Utc>>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Timestamp(unit, time) => DateTime::<Utc>::from_timestamp_micros(unit.to_micros(time)),
+        _ => None,
+    })
+}
+
+pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> duckdb::Result<&'r str> {
     match row.get_ref(column)? {
         ValueRef::Text(text) => Ok(std::str::from_utf8(text).unwrap_or_default()),
         _ => Ok(""),

@@ -6,6 +6,7 @@
 
 mod adopt;
 pub mod commit;
+pub mod failures;
 pub mod known;
 pub mod migrate;
 pub mod presence;

@@ -63,10 +63,7 @@ fn refusal(stranger: &Source, remembered: &[Source]) -> Error {
 /// If the database cannot be written.
 pub fn mark_gone(store: &Store, walk: &Walk, ledger: &Ledger, now: DateTime<Utc>) -> Result<()> {
     let found: HashSet<&str> = walk.found.iter().map(|found| found.file.session_file.as_str()).collect();
-    let seen_whole = |source: usize| {
-        walk.complete.get(source) == Some(&true) && walk.found.iter().any(|found| found.source == source)
-    };
-    let whole: Vec<bool> = (0..walk.complete.len()).map(seen_whole).collect();
+    let whole: Vec<bool> = (0..walk.complete.len()).map(|source| walk.is_whole(source)).collect();
     let missing = ledger.files.iter().filter(|(file, known)| {
         !known.gone && known.source.is_some_and(|source| whole[source]) && !found.contains(&***file)
     });

@@ -1,6 +1,7 @@
 //! Rows between the contract's values and DuckDB's.
 
 use crate::error::Result;
+use crate::stat::Stat;
 use crate::store::Transaction;
 use chrono::{DateTime, Utc};
 use duckdb::types::{TimeUnit, ToSqlOutput, ValueRef};
@@ -27,6 +28,11 @@ impl ToSql for Cell<'_> {
             Self::Own(value) => borrowed(value),
         }))
     }
+}
+
+/// Size, mtime, ctime and inode.
+pub(super) fn stat_cells(stat: &Stat) -> [Cell<'static>; 4] {
+    [stat.size.cast_signed(), stat.mtime_ns, stat.ctime_ns, stat.inode.cast_signed()].map(Cell::Int)
 }
 
 fn time(time: &DateTime<Utc>) -> ValueRef<'static> {

@@ -24,9 +24,22 @@ pub enum FailureClass {
     Permanent,
     /// A bug in a processor, contained.
     Panic,
+    /// A bug that ended the process.
+    Crash,
+    /// It is over a cap: there is nothing to try again.
+    Rejected,
 }
 
 impl FailureClass {
+    /// All classes.
+    pub const ALL: [Self; 7] =
+        [Self::Changed, Self::Environment, Self::Transient, Self::Permanent, Self::Panic, Self::Crash, Self::Rejected];
+
+    /// The class of a name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
+    }
+
     /// The name under which the class is stored and shown.
     pub fn name(self) -> &'static str {
         match self {
@@ -35,6 +48,8 @@ impl FailureClass {
             Self::Transient => "transient",
             Self::Permanent => "permanent",
             Self::Panic => "panic",
+            Self::Crash => "crash",
+            Self::Rejected => "rejected",
         }
     }
 }

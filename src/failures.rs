@@ -1,0 +1,193 @@
+//! What becomes of a file that a processor could not deal with: when it is tried again, and when it
+//! is given up. Pure.
+//!
+//! | class | counts as an attempt | what happens |
+//! | --- | --- | --- |
+//! | changed | no | next pass |
+//! | environment | no | 1 min, doubled up to 1 h; a change of the file ends the wait |
+//! | transient | yes | a random time below 1 min × 2ⁿ, 6 h at most; after 8 attempts dead |
+//! | permanent | yes | one more try after a day, then dead |
+//! | panic | yes | next pass; after 2 attempts dead |
+//! | crash | yes | dead: it has killed a run and a trial of its own |
+//! | rejected | yes | dead: it is over a cap, which no try changes |
+//!
+//! What is dead stays so until the file's bytes change or the processor's version does.
+
+use crate::ledger::Hash;
+use crate::stat::Stat;
+use chrono::{DateTime, TimeDelta, Utc};
+use sessionmill_contract::{Failure, FailureClass};
+
+/// A processor's standing failure on a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub failure: Failure,
+    /// Of the processor that failed.
+    pub version: u32,
+    /// Of the file that it failed on.
+    pub stat: Stat,
+    /// Of its bytes, where the failure came with or after the last one.
+    pub hash: Option<Hash>,
+    pub fate: Fate,
+    /// Failures that count against the file.
+    pub attempts: u32,
+    /// Failures in a row, of whatever class.
+    pub strikes: u32,
+    pub first_failed_at: DateTime<Utc>,
+    pub last_failed_at: DateTime<Utc>,
+    pub next_try_at: DateTime<Utc>,
+}
+
+/// One try of a processor on a file, which failed.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    pub failure: Failure,
+    pub version: u32,
+    pub stat: Stat,
+    pub hash: Option<Hash>,
+}
+
+/// What is to be done about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Retry,
+    Dead,
+    /// An operator does not want to hear of it.
+    Dropped,
+}
+
+const TRANSIENT_ATTEMPTS: u32 = 8;
+const PERMANENT_ATTEMPTS: u32 = 2;
+const PANIC_ATTEMPTS: u32 = 2;
+
+impl Fate {
+    /// The name under which it is stored and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Dead => "dead",
+            Self::Dropped => "dropped",
+        }
+    }
+
+    pub fn by_name(name: &str) -> Option<Self> {
+        [Self::Retry, Self::Dead, Self::Dropped].into_iter().find(|fate| fate.name() == name)
+    }
+}
+
+impl Standing {
+    /// The standing after one more failure. `random` is evenly spread from 0 to 1.
+    pub fn after(last: Option<&Self>, attempt: Attempt, now: DateTime<Utc>, random: f64) -> Self {
+        let Attempt { failure, version, stat, hash } = attempt;
+        // Other bytes or another version begin anew.
+        let same_bytes = |last: &Self| last.stat == stat || (hash.is_some() && last.hash == hash);
+        let last = last.filter(|last| last.version == version && same_bytes(last));
+        let counts = !matches!(failure.class, FailureClass::Changed | FailureClass::Environment);
+        let attempts = last.map_or(0, |last| last.attempts) + u32::from(counts);
+        let strikes = last.map_or(0, |last| last.strikes).saturating_add(1);
+        let minutes = |number: i64| TimeDelta::minutes(number);
+        let doubled = |number: u32, most: i64| minutes((1_i64 << number.saturating_sub(1).min(16)).min(most));
+        let (delay, most) = match failure.class {
+            FailureClass::Changed => (TimeDelta::zero(), u32::MAX),
+            FailureClass::Environment => (doubled(strikes, 60), u32::MAX),
+            FailureClass::Transient => {
+                let most = doubled(attempts, 360).num_milliseconds();
+                (TimeDelta::milliseconds((most as f64 * random) as i64), TRANSIENT_ATTEMPTS)
+            }
+            FailureClass::Permanent => (TimeDelta::days(1), PERMANENT_ATTEMPTS),
+            FailureClass::Panic => (TimeDelta::zero(), PANIC_ATTEMPTS),
+            FailureClass::Crash | FailureClass::Rejected => (TimeDelta::zero(), 0),
+        };
+        Self {
+            failure,
+            version,
+            stat,
+            hash,
+            fate: if attempts >= most { Fate::Dead } else { Fate::Retry },
+            attempts,
+            strikes,
+            first_failed_at: last.map_or(now, |last| last.first_failed_at),
+            last_failed_at: now,
+            next_try_at: now + delay,
+        }
+    }
+
+    /// Whether a processor leaves the file alone in this pass.
+    pub fn holds(&self, version: u32, stat: &Stat, now: DateTime<Utc>) -> bool {
+        let waits = match self.fate {
+            Fate::Retry => now < self.next_try_at,
+            Fate::Dead | Fate::Dropped => true,
+        };
+        waits && self.version == version && self.stat == *stat
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAT: Stat = Stat { size: 9, mtime_ns: 1, ctime_ns: 1, inode: 7 };
+
+    fn failed(class: FailureClass, version: u32, stat: Stat) -> Attempt {
+        Attempt { failure: Failure::new(class, ""), version, stat, hash: None }
+    }
+
+    /// Delays in seconds and fates of failures in a row, each when the last wait is over.
+    fn course(class: FailureClass, random: f64) -> Vec<(i64, Fate)> {
+        let mut now = DateTime::UNIX_EPOCH;
+        let mut last: Option<Standing> = None;
+        (0..10)
+            .map(|_| {
+                let next = Standing::after(last.as_ref(), failed(class, 1, STAT), now, random);
+                let delay = (next.next_try_at - now).num_seconds();
+                now = next.next_try_at;
+                let fate = next.fate;
+                last = Some(next);
+                (delay, fate)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_class_takes_its_course() {
+        use Fate::{Dead, Retry};
+        let delays = |course: &[(i64, Fate)]| course.iter().map(|(delay, _)| *delay).collect::<Vec<_>>();
+        let environment = course(FailureClass::Environment, 0.5);
+        assert_eq!(delays(&environment), [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600, 3600]);
+        assert!(environment.iter().all(|(_, fate)| *fate == Retry));
+        let transient = course(FailureClass::Transient, 1.0);
+        assert_eq!(delays(&transient[..8]), [60, 120, 240, 480, 960, 1920, 3840, 7680]);
+        assert!(transient[..7].iter().all(|(_, fate)| *fate == Retry) && transient[7].1 == Dead);
+        assert_eq!(delays(&course(FailureClass::Transient, 0.5)[..2]), [30, 60]);
+        assert_eq!(course(FailureClass::Permanent, 0.5)[..2], [(86_400, Retry), (86_400, Dead)]);
+        assert_eq!(course(FailureClass::Panic, 0.5)[..2], [(0, Retry), (0, Dead)]);
+        assert_eq!(course(FailureClass::Crash, 0.5)[0].1, Dead);
+        assert_eq!(course(FailureClass::Rejected, 0.5)[0].1, Dead);
+        assert!(course(FailureClass::Changed, 0.5).iter().all(|step| *step == (0, Retry)));
+    }
+
+    #[test]
+    fn other_bytes_or_another_version_end_the_wait_and_begin_anew() {
+        let now = DateTime::UNIX_EPOCH;
+        let after = |last, attempt| Standing::after(last, attempt, now, 0.0);
+        let dead = after(None, failed(FailureClass::Crash, 1, STAT));
+        let other = Stat { mtime_ns: 2, ..STAT };
+        assert!(dead.holds(1, &STAT, now + TimeDelta::days(1000)));
+        assert!(!dead.holds(2, &STAT, now) && !dead.holds(1, &other, now));
+        let permanent = |version, stat| failed(FailureClass::Permanent, version, stat);
+        let first = after(None, permanent(1, STAT));
+        assert_eq!(after(Some(&first), permanent(1, other)).fate, Fate::Retry);
+        assert_eq!(after(Some(&first), permanent(2, STAT)).fate, Fate::Retry);
+        assert_eq!(after(Some(&first), permanent(1, STAT)).fate, Fate::Dead);
+    }
+
+    #[test]
+    fn a_touch_of_the_same_bytes_does_not_begin_anew() {
+        let now = DateTime::UNIX_EPOCH;
+        let other = Stat { mtime_ns: 2, ..STAT };
+        let permanent = |stat, hash| Attempt { hash: Some([hash; 16]), ..failed(FailureClass::Permanent, 1, stat) };
+        let first = Standing::after(None, permanent(STAT, 1), now, 0.0);
+        assert_eq!(Standing::after(Some(&first), permanent(other, 1), now, 0.0).fate, Fate::Dead);
+        assert_eq!(Standing::after(Some(&first), permanent(other, 2), now, 0.0).fate, Fate::Retry);
+    }
+}

@@ -1,0 +1,183 @@
+//! Failures that stand, in the database: one row per processor and source file.
+
+use crate::error::Result;
+use crate::failures::{Attempt, Fate, Standing};
+use crate::ledger::{self, Ledger};
+use crate::open::Refusal;
+use crate::plan::Job;
+use crate::read::{Outcome, Verdict};
+use crate::scan::Walk;
+use crate::store::commit::Stamp;
+use crate::store::known::{hash, stat, text, time};
+use crate::store::rows::{Cell, key_hash, stat_cells};
+use crate::store::{Store, Transaction};
+use chrono::{DateTime, Utc};
+use duckdb::{Connection, params};
+use sessionmill_contract::{Failure, FailureClass, Manifest};
+use std::collections::HashSet;
+
+/// The failures of a processor, with their source files and the names of the sources.
+pub(super) fn all(connection: &Connection, processor: &str) -> Result<Vec<(String, String, Standing)>> {
+    let mut statement = connection.prepare(
+        "SELECT session_file, source, class, message, state, attempts, strikes, first_failed_at, last_failed_at,
+             next_try_at, processor_version, size, mtime_ns, ctime_ns, inode, file_hash
+         FROM session_failures WHERE processor_name = ? ORDER BY session_file",
+    )?;
+    let mut rows = statement.query([processor])?;
+    let mut failures = Vec::new();
+    while let Some(row) = rows.next()? {
+        let class = FailureClass::by_name(text(row, 2)?).unwrap_or(FailureClass::Permanent);
+        let at = |column| Ok::<_, duckdb::Error>(time(row, column)?.unwrap_or_default());
+        let standing = Standing {
+            failure: Failure::new(class, text(row, 3)?),
+            version: row.get(10)?,
+            stat: stat(row, 11)?,
+            hash: hash(row, 15)?,
+            fate: Fate::by_name(text(row, 4)?).unwrap_or(Fate::Retry),
+            attempts: row.get(5)?,
+            strikes: row.get(6)?,
+            first_failed_at: at(7)?,
+            last_failed_at: at(8)?,
+            next_try_at: at(9)?,
+        };
+        failures.push((row.get(0)?, row.get(1)?, standing));
+    }
+    Ok(failures)
+}
+
+/// Writes what failed in a group, and forgets the failures of what was dealt with.
+pub(super) fn write(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'_>) -> Result<()> {
+    let (failed, fine) = sorted(group, stamp);
+    let news = failed.iter().map(|(processor, job, _)| (*processor, *job)).chain(fine);
+    let stale: Vec<_> = news.filter(|(processor, job)| job.failure(*processor).is_some()).collect();
+    if !stale.is_empty() {
+        transaction
+            .batch("CREATE OR REPLACE TEMP TABLE stage_failures (processor_name VARCHAR, session_file VARCHAR)")?;
+        let name = |processor: usize| Cell::Text(stamp.manifests[processor].name);
+        let rows = stale.iter().map(|(processor, job)| [name(*processor), Cell::Text(&job.file.session_file)]);
+        transaction.stage("stage_failures", rows)?;
+        transaction.execute(
+            "DELETE FROM session_failures WHERE (processor_name, session_file) IN (FROM stage_failures)",
+            [],
+        )?;
+    }
+    let rows = failed.iter().map(|(processor, job, standing)| row(*processor, job, standing, stamp));
+    transaction.append("main", "session_failures", rows)?;
+    Ok(())
+}
+
+/// A processor, by position, and a file that it was due for.
+type Due<'g> = (usize, &'g Job);
+
+/// What failed in a group, as it stands now, and what was dealt with.
+fn sorted<'g>(group: &'g [Outcome], stamp: Stamp<'_>) -> (Vec<(usize, &'g Job, Standing)>, Vec<Due<'g>>) {
+    let (mut failed, mut fine) = (Vec::new(), Vec::new());
+    for Outcome { job, result } in group {
+        let stand = |due: usize, failure: &Failure, stat, hash| {
+            let last = job.failure(due);
+            let attempt = Attempt { failure: failure.clone(), version: stamp.manifests[due].version, stat, hash };
+            (due, job, Standing::after(last, attempt, stamp.now, chance(job, last)))
+        };
+        match result {
+            Ok(read) => {
+                for (due, verdict) in &read.verdicts {
+                    match verdict {
+                        Verdict::Failed(failure) => {
+                            failed.push(stand(*due, failure, read.look.stat, Some(read.look.hash)));
+                        }
+                        Verdict::Unchanged | Verdict::Facts(_) => fine.push((*due, job)),
+                    }
+                }
+            }
+            Err(Refusal::Failed(failure)) => {
+                failed.extend(job.due.iter().map(|due| stand(*due, failure, job.stat, None)));
+            }
+            Err(Refusal::Rejected(_) | Refusal::Deferred) => {}
+        }
+    }
+    (failed, fine)
+}
+
+/// Evenly spread from 0 to 1, over files and over the tries of one file.
+fn chance(job: &Job, last: Option<&Standing>) -> f64 {
+    let strikes = last.map_or(0, |last| last.strikes);
+    key_hash(&format!("{} {strikes}", job.file.session_file)).cast_unsigned() as f64 / u64::MAX as f64
+}
+
+fn row<'g>(processor: usize, job: &'g Job, standing: &'g Standing, stamp: Stamp<'g>) -> Vec<Cell<'g>> {
+    let mut row = vec![
+        Cell::Text(stamp.manifests[processor].name),
+        Cell::Text(&job.file.session_file),
+        Cell::Text(&job.file.username),
+        Cell::Text(stamp.sources.get(job.source).copied().unwrap_or_default()),
+        Cell::Text(standing.failure.class.name()),
+        Cell::Text(&standing.failure.message),
+        Cell::Text(standing.fate.name()),
+        Cell::Int(standing.attempts.into()),
+        Cell::Int(standing.strikes.into()),
+        Cell::Time(standing.first_failed_at),
+        Cell::Time(standing.last_failed_at),
+        Cell::Time(standing.next_try_at),
+        Cell::Int(standing.version.into()),
+    ];
+    row.extend(stat_cells(&standing.stat));
+    row.push(Cell::Own(standing.hash.as_ref().map(ledger::to_hex).as_deref().into()));
+    row
+}
+
+/// Forgets the failures of files that are no longer there.
+///
+/// # Errors
+///
+/// If the database cannot be written.
+pub fn forget(store: &Store, walk: &Walk, ledger: &Ledger, manifests: &[&Manifest]) -> Result<()> {
+    let failed = ledger.files.iter().filter(|(_, known)| !known.failures.is_empty());
+    let failed: Vec<_> = failed.filter(|(_, known)| known.source.is_some_and(|source| walk.is_whole(source))).collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let found: HashSet<&str> = walk.found.iter().map(|found| found.file.session_file.as_str()).collect();
+    store.transaction(|transaction| {
+        for (file, known) in failed.iter().filter(|(file, _)| !found.contains(&***file)) {
+            for (processor, _) in &known.failures {
+                transaction.execute(
+                    "DELETE FROM session_failures WHERE processor_name = ? AND session_file = ?",
+                    params![manifests[*processor].name, &***file],
+                )?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// What an operator wants of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Try again with the next pass, as if it had never failed.
+    Retry,
+    /// Do not try again, and do not count it as an error, until the file or the processor changes.
+    Drop,
+}
+
+/// Does what an operator wants of failures, by processor and source file. Returns how many there are.
+///
+/// # Errors
+///
+/// If the database cannot be written.
+pub fn wish(store: &Store, wish: Wish, failures: &[(String, String)], now: DateTime<Utc>) -> Result<usize> {
+    let fate = match wish {
+        Wish::Retry => Fate::Retry,
+        Wish::Drop => Fate::Dropped,
+    };
+    store.transaction(|transaction| {
+        let mut changed = 0;
+        for (processor, file) in failures {
+            changed += transaction.execute(
+                "UPDATE session_failures SET state = ?, attempts = 0, strikes = 0, next_try_at = ?
+                 WHERE processor_name = ? AND session_file = ?",
+                params![fate.name(), Cell::Time(now), processor, file],
+            )?;
+        }
+        Ok(changed)
+    })
+}
