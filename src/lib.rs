@@ -17,6 +17,7 @@
 //! | [`ledger`], [`look`], [`failures`] | what is known of them: last looks and what they prove, failures that stand |
 //! | [`plan`], [`order`] | which are due for which processor, and who comes first |
 //! | [`open`], [`read`], [`lines`] | one safe open, one read: hashed bytes are parsed bytes |
+//! | [`flight`], [`trial`] | what was being read when a pass died, and a process of its own to try it in |
 //! | [`dialect`] | one file per log format: line → events |
 //! | [`registry`] | the list of processors, dialects and migrations |
 //! | [`store`] | the only writer of DuckDB: lock, migrate, commit, settle |
@@ -25,6 +26,7 @@
 //! | [`report`] | questions to the database, as tables, JSON and CSV |
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
 //! | [`lock`], [`moment`], [`error`] | locks between processes; readings of the clock; sentences and exit codes |
+//! | [`fault`] | points at which a development build can be made to die |
 //!
 //! # Invariants
 //!
@@ -51,6 +53,8 @@ pub mod config;
 pub mod dialect;
 pub mod error;
 pub mod failures;
+pub mod fault;
+pub mod flight;
 pub mod ledger;
 pub mod lines;
 pub mod lock;
@@ -69,3 +73,4 @@ pub mod source;
 pub mod stat;
 pub mod store;
 pub mod summary;
+pub mod trial;

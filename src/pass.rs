@@ -4,9 +4,10 @@
 //! writes.
 
 use crate::error::{Error, Result};
+use crate::flight::{Flight, Suspects};
 use crate::lock::ProcessorLock;
 use crate::moment::{Clock, Moment};
-use crate::open::Root;
+use crate::open::{Refusal, Root};
 use crate::plan::{self, Job};
 use crate::read::{Caps, Outcome, Reader};
 use crate::scan;
@@ -16,7 +17,7 @@ use crate::store::commit::Stamp;
 use crate::store::{Turns, beside, failures, known, migrate, presence, runs};
 use crate::summary::{Summary, Tally};
 use rayon::iter::{ParallelBridge, ParallelIterator};
-use sessionmill_contract::{Manifest, Processor};
+use sessionmill_contract::{Failure, Manifest, Processor};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
@@ -35,6 +36,8 @@ pub struct Pass<'p> {
     pub limits: Limits,
     /// Take over a database of another root.
     pub adopt: bool,
+    /// Reads a file in a process of its own, and tells how that died if it did.
+    pub trial: &'p dyn Fn(&Job) -> std::result::Result<(), Failure>,
     /// Is told how far the pass is.
     pub progress: &'p dyn Fn(Progress),
 }
@@ -102,9 +105,21 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     drop(ledger);
 
     let mut tally = Tally::begin(&manifests, &plan);
-    let jobs = plan.jobs;
-    let of = jobs.len() as u64;
-    let reader = Reader { clock: &clock, roots: &roots, processors: pass.processors, caps: pass.limits.caps };
+    let of = plan.jobs.len() as u64;
+    let (flight, suspects) = Flight::open(pass.database, manifests.first().map_or("", |manifest| manifest.name))?;
+    let (jobs, parked) = try_suspects(plan.jobs, &suspects, pass);
+    if !parked.is_empty() {
+        store.get()?.commit(&parked, stamp)?;
+        tally.record(&parked);
+    }
+    flight.clear()?;
+    let reader = Reader {
+        clock: &clock,
+        flight: Some(&flight),
+        roots: &roots,
+        processors: pass.processors,
+        caps: pass.limits.caps,
+    };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(pass.limits.threads).build();
     let pool = pool.map_err(|error| Error::cannot("start", "the readers", error))?;
     let budget = pass.limits.time;
@@ -132,6 +147,21 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
         store.get()?.checkpoint()?;
     }
     Ok(summary)
+}
+
+/// Tries the files that were being read when the last pass died. Returns the jobs, those first that
+/// did no harm, and the outcomes of those that did.
+fn try_suspects(mut jobs: Vec<Job>, suspects: &Suspects, pass: &Pass<'_>) -> (Vec<Job>, Vec<Outcome>) {
+    let (mut harmless, mut parked) = (Vec::new(), Vec::new());
+    for job in suspects.take(&mut jobs) {
+        tracing::warn!(session = job.file.session_file, "was being read when the last run died: trying it on its own");
+        match (pass.trial)(&job) {
+            Ok(()) => harmless.push(job),
+            Err(failure) => parked.push(Outcome { job, result: Err(Refusal::Failed(failure)) }),
+        }
+    }
+    harmless.append(&mut jobs);
+    (harmless, parked)
 }
 
 fn open_root(source: &Source) -> Result<Root> {

@@ -4,6 +4,8 @@
 //! the database, and a panic of a processor ends its own fold only.
 
 use crate::dialect::{Dialect, Parser};
+use crate::fault;
+use crate::flight::Flight;
 use crate::ledger::Hash;
 use crate::lines::{Line, Lines};
 use crate::look::{Look, Reading};
@@ -23,6 +25,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 #[derive(Clone, Copy)]
 pub struct Reader<'p> {
     pub clock: &'p Clock,
+    /// Where files are marked while they are read.
+    pub flight: Option<&'p Flight>,
     /// One per source.
     pub roots: &'p [Root],
     pub processors: &'p [&'p dyn Processor],
@@ -112,6 +116,8 @@ impl Verdict {
 impl Reader<'_> {
     /// Reads one file.
     pub fn read(&self, job: Job) -> Outcome {
+        let _in_flight = self.flight.map(|flight| flight.begin(&job.file.session_file));
+        fault::point("open", &job.file.session_file);
         let result = catch_unwind(AssertUnwindSafe(|| self.try_read(&job)))
             .unwrap_or_else(|_| Err(Refusal::Failed(Failure::new(FailureClass::Panic, "the reader panicked"))));
         Outcome { job, result }
@@ -123,7 +129,8 @@ impl Reader<'_> {
         let (file, stat) = root.file(&job.path, self.caps.file)?;
         let local = stat::is_local(&file);
         let folds = job.due.iter().map(|due| Guarded::open(self.processors[*due], &job.file)).collect();
-        let mut stream = Stream { folds, tally: Tally::default(), parser: None, caps: self.caps };
+        let mut stream =
+            Stream { about: &job.file.session_file, folds, tally: Tally::default(), parser: None, caps: self.caps };
         let hash = stream.run(file, stat.size)?;
         let Stream { folds, tally, .. } = stream;
         let reading = Reading { stat, hash, begun, ended: self.clock.read(), local };
@@ -148,6 +155,7 @@ fn failed(class: FailureClass, message: &str) -> Refusal {
 
 /// A file on its way through the folds.
 struct Stream<'s> {
+    about: &'s str,
     folds: Vec<Guarded<'s>>,
     tally: Tally,
     parser: Option<Box<dyn Parser>>,
@@ -174,6 +182,7 @@ impl Stream<'_> {
             left -= read.len() as u64;
             hash.update(read);
             self.recognise(read);
+            fault::point("read", self.about);
             lines.feed(read, |number, line| self.line(number, line));
         }
         if let Some((number, tail)) = lines.tail().filter(|(_, tail)| is_whole(tail)) {
@@ -193,7 +202,7 @@ impl Stream<'_> {
     }
 
     fn line(&mut self, number: u64, line: Line<'_>) {
-        let Self { folds, tally, parser, caps } = self;
+        let Self { folds, tally, parser, caps, .. } = self;
         let mut each = |event: &Event<'_>| {
             tally.event(event);
             folds.iter_mut().for_each(|fold| fold.event(event, caps.facts));

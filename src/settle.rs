@@ -5,6 +5,7 @@
 //! that settles them.
 
 use crate::error::Result;
+use crate::fault;
 use crate::store::Turns;
 use sessionmill_contract::{FactRow, Processor, Rows, Settlement};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +27,7 @@ pub fn settle(store: &mut Turns, processor: &dyn Processor) -> Result<Settled> {
     let mut settled = Settled::default();
     let manifest = processor.manifest();
     for settlement in manifest.settlements {
+        fault::point("before-settle", settlement.facts.name);
         for range in store.get()?.touched(manifest, settlement)? {
             let mut one = |key: &str, facts: &[FactRow], entities: &mut Rows| {
                 settled.keys += 1;
@@ -34,6 +36,7 @@ pub fn settle(store: &mut Turns, processor: &dyn Processor) -> Result<Settled> {
             settled.failed += store.get()?.settle(manifest, settlement, range, &mut one)?;
             store.pass_on()?;
         }
+        fault::point("after-settle", settlement.facts.name);
     }
     Ok(settled)
 }

@@ -49,7 +49,7 @@ fn golden_facts_of_each_file_are_the_expected_ones() {
     let roots = [Root::open(&fixtures().join("sessions")).unwrap()];
     let processors: [&dyn Processor; 1] = [&Usage];
     let clock = Clock::begin(Moment::now());
-    let reader = Reader { clock: &clock, roots: &roots, processors: &processors, caps: Caps::default() };
+    let reader = Reader { clock: &clock, flight: None, roots: &roots, processors: &processors, caps: Caps::default() };
     let mut wrong = Vec::new();
     for found in walk() {
         let name = found.file.session_file.clone();

@@ -9,6 +9,8 @@
 
 mod commands;
 mod corpus;
+mod failures;
+mod faulty;
 mod golden;
 mod house;
 mod passes;

@@ -1,12 +1,10 @@
 //! What passes do to a database, through the library, with a clock of their own.
 
-use crate::world::{World, response};
+use crate::faulty::Faulty;
+use crate::world::{DAY, World, response};
 use sessionmill::error::Status;
 use sessionmill::pass::Limits;
-use sessionmill::summary::{Counts, FileError};
-use sessionmill_contract::{
-    Event, FactRow, Failure, FailureClass, Fold, Kind, Manifest, Processor, Rows, Settlement, SourceFile,
-};
+use sessionmill::summary::Counts;
 use sessionmill_usage::Usage;
 use std::time::Duration;
 
@@ -14,8 +12,6 @@ use std::time::Duration;
 fn outcome(counts: &Counts) -> (u64, u64, u64, u64) {
     (counts.processed, counts.unchanged, counts.skipped, counts.touched)
 }
-
-const DAY: Duration = Duration::from_secs(86_400);
 
 const TOKENS: &str = "SELECT message_id, output_tokens, session_file, copies FROM usage_responses ORDER BY ALL";
 
@@ -130,100 +126,6 @@ fn files_over_the_limit_are_deferred() {
     world.append("ada/a.jsonl", "\n");
     let counts = world.pass();
     assert_eq!((counts.processed, counts.deferred, counts.unchanged), (0, 1, 2));
-}
-
-/// The usage processor with a version and faults of its choice.
-struct Faulty {
-    version: u32,
-    /// Source files that it cannot deal with.
-    fails: &'static str,
-    panics: &'static str,
-    /// Message ids that it cannot settle.
-    refuses: &'static str,
-    manifest: &'static Manifest,
-}
-
-impl Faulty {
-    fn new(version: u32) -> Self {
-        let Manifest { name, facts, settlements, .. } = Usage.manifest();
-        let manifest = Box::leak(Box::new(Manifest { name, version, facts, settlements }));
-        Self { version, fails: "-", panics: "-", refuses: "-", manifest }
-    }
-}
-
-impl Processor for Faulty {
-    fn manifest(&self) -> &'static Manifest {
-        assert_eq!(self.manifest.version, self.version);
-        self.manifest
-    }
-
-    fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's> {
-        Box::new(FaultyFold { faulty: self, file, fold: Usage.open(file) })
-    }
-
-    fn settle(&self, settlement: &Settlement, key: &str, facts: &[FactRow], rows: &mut Rows) -> Result<(), Failure> {
-        if key == self.refuses {
-            return Err(Failure::new(FailureClass::Transient, "not today"));
-        }
-        Usage.settle(settlement, key, facts, rows)
-    }
-}
-
-struct FaultyFold<'s> {
-    faulty: &'s Faulty,
-    file: &'s SourceFile,
-    fold: Box<dyn Fold + 's>,
-}
-
-impl Fold for FaultyFold<'_> {
-    fn event(&mut self, event: &Event<'_>) {
-        let breaks = self.file.session_file == self.faulty.panics && matches!(event.kind, Kind::Response(_));
-        assert!(!breaks, "a bug that quotes the secret it stumbled over");
-        self.fold.event(event);
-    }
-
-    fn held(&self) -> usize {
-        self.fold.held()
-    }
-
-    fn finish(self: Box<Self>, facts: &mut Rows) -> Result<(), Failure> {
-        if self.file.session_file == self.faulty.fails {
-            return Err(Failure::new(FailureClass::Permanent, "cannot be dealt with"));
-        }
-        self.fold.finish(facts)
-    }
-}
-
-#[test]
-fn a_processor_that_fails_or_panics_on_a_file_costs_that_file_only() {
-    let world = World::new();
-    for file in ["ada/a.jsonl", "ada/b.jsonl", "bob/c.jsonl"] {
-        world.write(file, response(file, "10:00:00", 5));
-    }
-    let faulty = Faulty { fails: "ada/a.jsonl", panics: "ada/b.jsonl", ..Faulty::new(1) };
-    let counts = world.pass_of(&[&faulty]).unwrap().remove(0);
-    assert_eq!((counts.processed, counts.errors, counts.scanned), (1, 2, 3));
-    let error = |session: &str, class, error: &str| FileError { session: session.into(), class, error: error.into() };
-    assert_eq!(
-        counts.errors_detail,
-        [
-            error("ada/a.jsonl", "permanent", "cannot be dealt with"),
-            error("ada/b.jsonl", "panic", "the processor panicked at line 1"),
-        ]
-    );
-    assert_eq!(world.rows("SELECT session_file FROM session_processor_state"), ["bob/c.jsonl"]);
-    assert_eq!(world.rows(TOKENS), ["bob/c.jsonl|5|bob/c.jsonl|1"]);
-    let failures = "SELECT session_file, attempts, class, state FROM session_failures ORDER BY ALL";
-    assert_eq!(world.rows(failures), ["ada/a.jsonl|1|permanent|retry", "ada/b.jsonl|1|panic|retry"]);
-    let again = world.pass_of(&[&faulty]).unwrap().remove(0);
-    assert_eq!((again.errors, again.errors_detail), (2, counts.errors_detail), "counted whether tried or not");
-    assert_eq!(world.rows(failures), ["ada/a.jsonl|1|permanent|retry", "ada/b.jsonl|2|panic|dead"]);
-    world.wait(DAY).pass_of(&[&faulty]).unwrap();
-    assert_eq!(world.rows(failures), ["ada/a.jsonl|2|permanent|dead", "ada/b.jsonl|2|panic|dead"]);
-    assert_eq!(world.wait(DAY).pass_of(&[&Faulty::new(1)]).unwrap()[0].errors, 2, "the dead stay so");
-    let counts = world.pass_of(&[&Faulty::new(2)]).unwrap().remove(0);
-    assert_eq!(outcome(&counts), (3, 0, 0, 0), "until there is a version without the fault");
-    assert!(world.rows(failures).is_empty());
 }
 
 #[test]

@@ -10,9 +10,12 @@ use sessionmill::summary::Counts;
 use sessionmill_contract::Processor;
 use std::cell::RefCell;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
+
+pub const DAY: Duration = Duration::from_secs(86_400);
 
 pub struct World {
     folder: tempfile::TempDir,
@@ -25,6 +28,7 @@ pub struct World {
 /// What a command said.
 #[derive(Debug)]
 pub struct Said {
+    /// Exit code, or minus the signal that ended it.
     pub status: i32,
     pub stdout: String,
     pub stderr: String,
@@ -102,6 +106,7 @@ impl World {
             login: "tester",
             limits: self.limits,
             adopt: false,
+            trial: &|_| Ok(()),
             progress: &|_| {},
         };
         Ok(pass::run(&pass)?.processors)
@@ -119,7 +124,12 @@ impl World {
 
     /// The same with more environment.
     pub fn mill_with(&self, args: &[&str], environment: &[(&str, &str)]) -> Said {
-        let output = Command::new(env!("CARGO_BIN_EXE_sessionmill"))
+        self.command(env!("CARGO_BIN_EXE_sessionmill"), args, environment)
+    }
+
+    /// Runs a program in that environment.
+    pub fn command(&self, program: &str, args: &[&str], environment: &[(&str, &str)]) -> Said {
+        let output = Command::new(program)
             .args(args)
             .env_clear()
             .env("HOME", self.path("home"))
@@ -135,7 +145,8 @@ impl World {
             let text = String::from_utf8(bytes).unwrap();
             text.replace(self.folder.path().to_str().unwrap(), "[world]")
         };
-        Said { status: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        let status = output.status.code().unwrap_or_else(|| -output.status.signal().unwrap());
+        Said { status, stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 }
 

@@ -1,10 +1,12 @@
 //! The command line: what can be asked for, and how the answer reaches the caller.
 
+mod failures;
 mod place;
 mod query;
 mod report;
 mod run;
 mod status;
+mod trial;
 
 use crate::config::Environment;
 use crate::error::{Error, Result, Status};
@@ -40,7 +42,10 @@ enum Command {
     /// Usage by transcript: short for `report --by session`
     Session(report::Options),
     Status(status::Args),
+    Failures(failures::Args),
     Query(query::Args),
+    #[command(hide = true)]
+    Trial(trial::Args),
     /// Print a completion script for a shell
     ///
     /// For bash: sessionmill completions bash > ~/.local/share/bash-completion/completions/sessionmill
@@ -85,8 +90,10 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
         Command::Weekly(options) => report::report(By::Week, &options, context),
         Command::Monthly(options) => report::report(By::Month, &options, context),
         Command::Session(options) => report::report(By::Session, &options, context),
+        Command::Failures(args) => failures::failures(&args, context),
         Command::Status(args) => status::status(&args, context),
         Command::Query(args) => query::query(&args, context),
+        Command::Trial(args) => trial::trial(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "sessionmill", &mut script);

@@ -7,6 +7,7 @@ use crate::registry;
 use crate::report::render::{Format, pretty};
 use crate::source::Choice;
 use crate::summary::Summary;
+use crate::trial;
 use indicatif::{ProgressBar, ProgressStyle};
 use sessionmill_contract::Processor;
 use std::path::Path;
@@ -100,6 +101,7 @@ pub(super) fn pass(
         login: &context.environment.login,
         limits,
         adopt,
+        trial: &|job| trial::spawn(job, &choice.sources[job.source], processors),
         progress: &progress,
     });
     bar.finish_and_clear();

@@ -3,6 +3,7 @@
 //! by one.
 
 use crate::error::{Error, Result, Status};
+use crate::fault;
 use crate::ledger;
 use crate::look::Trust;
 use crate::plan::Job;
@@ -57,8 +58,10 @@ impl Store {
     ///
     /// If the database cannot be written, or did not keep what it said it had.
     pub fn commit(&self, group: &[Outcome], stamp: Stamp<'_>) -> Result<()> {
+        fault::point("before-commit", "");
         self.connection.execute_batch(STAGING)?;
         let written = self.transaction(|transaction| write(transaction, group, stamp))?;
+        fault::point("after-commit", "");
         for Written { table, processor, rows } in written {
             let kept: i64 = match processor {
                 Some(processor) => self.connection.query_row(
@@ -99,6 +102,7 @@ fn write<'m>(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'m>)
     write_files(transaction, group)?;
     transaction.execute(UPSERT_STATES, [])?;
     failures::write(transaction, group, stamp)?;
+    fault::point("commit", "");
     Ok(written)
 }
 

@@ -16,31 +16,45 @@ use duckdb::{Connection, params};
 use sessionmill_contract::{Failure, FailureClass, Manifest};
 use std::collections::HashSet;
 
-/// The failures of a processor, with their source files and the names of the sources.
-pub(super) fn all(connection: &Connection, processor: &str) -> Result<Vec<(String, String, Standing)>> {
+/// A failure that stands, and what it is about.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    pub processor: String,
+    pub session_file: String,
+    /// Name of the source.
+    pub source: String,
+    pub standing: Standing,
+}
+
+/// All failures, by source file and processor.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn all(connection: &Connection) -> Result<Vec<Failed>> {
     let mut statement = connection.prepare(
-        "SELECT session_file, source, class, message, state, attempts, strikes, first_failed_at, last_failed_at,
+        "SELECT processor_name, session_file, source, class, message, state, attempts, strikes, first_failed_at, last_failed_at,
              next_try_at, processor_version, size, mtime_ns, ctime_ns, inode, file_hash
-         FROM session_failures WHERE processor_name = ? ORDER BY session_file",
+         FROM session_failures ORDER BY session_file, processor_name",
     )?;
-    let mut rows = statement.query([processor])?;
+    let mut rows = statement.query([])?;
     let mut failures = Vec::new();
     while let Some(row) = rows.next()? {
-        let class = FailureClass::by_name(text(row, 2)?).unwrap_or(FailureClass::Permanent);
+        let class = FailureClass::by_name(text(row, 3)?).unwrap_or(FailureClass::Permanent);
         let at = |column| Ok::<_, duckdb::Error>(time(row, column)?.unwrap_or_default());
         let standing = Standing {
-            failure: Failure::new(class, text(row, 3)?),
-            version: row.get(10)?,
-            stat: stat(row, 11)?,
-            hash: hash(row, 15)?,
-            fate: Fate::by_name(text(row, 4)?).unwrap_or(Fate::Retry),
-            attempts: row.get(5)?,
-            strikes: row.get(6)?,
-            first_failed_at: at(7)?,
-            last_failed_at: at(8)?,
-            next_try_at: at(9)?,
+            failure: Failure::new(class, text(row, 4)?),
+            version: row.get(11)?,
+            stat: stat(row, 12)?,
+            hash: hash(row, 16)?,
+            fate: Fate::by_name(text(row, 5)?).unwrap_or(Fate::Retry),
+            attempts: row.get(6)?,
+            strikes: row.get(7)?,
+            first_failed_at: at(8)?,
+            last_failed_at: at(9)?,
+            next_try_at: at(10)?,
         };
-        failures.push((row.get(0)?, row.get(1)?, standing));
+        failures.push(Failed { processor: row.get(0)?, session_file: row.get(1)?, source: row.get(2)?, standing });
     }
     Ok(failures)
 }
@@ -159,25 +173,24 @@ pub enum Wish {
     Drop,
 }
 
-/// Does what an operator wants of failures, by processor and source file. Returns how many there are.
+/// Does what an operator wants of failures.
 ///
 /// # Errors
 ///
 /// If the database cannot be written.
-pub fn wish(store: &Store, wish: Wish, failures: &[(String, String)], now: DateTime<Utc>) -> Result<usize> {
+pub fn wish(store: &Store, wish: Wish, failures: &[&Failed], now: DateTime<Utc>) -> Result<()> {
     let fate = match wish {
         Wish::Retry => Fate::Retry,
         Wish::Drop => Fate::Dropped,
     };
     store.transaction(|transaction| {
-        let mut changed = 0;
-        for (processor, file) in failures {
-            changed += transaction.execute(
+        for Failed { processor, session_file, .. } in failures {
+            transaction.execute(
                 "UPDATE session_failures SET state = ?, attempts = 0, strikes = 0, next_try_at = ?
                  WHERE processor_name = ? AND session_file = ?",
-                params![fate.name(), Cell::Time(now), processor, file],
+                params![fate.name(), Cell::Time(now), processor, session_file],
             )?;
         }
-        Ok(changed)
+        Ok(())
     })
 }

@@ -6,7 +6,7 @@ use crate::look::{Look, Trust};
 use crate::moment::Steady;
 use crate::source::{Layout, Source};
 use crate::stat::Stat;
-use crate::store::failures;
+use crate::store::failures::{self, Failed};
 use chrono::{DateTime, Utc};
 use duckdb::types::ValueRef;
 use duckdb::{Connection, Row};
@@ -68,11 +68,12 @@ pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]
             known.states.resize(manifests.len(), None);
             known.states[processor] = Some(state);
         }
-        for (file, source, standing) in failures::all(connection, manifest.name)? {
-            let known = ledger.files.entry(file.into()).or_default();
-            known.source = known.source.or_else(|| sources.iter().position(|name| *name == source));
-            known.failures.push((processor, standing));
-        }
+    }
+    for Failed { processor, session_file, source, standing } in failures::all(connection)? {
+        let Some(processor) = manifests.iter().position(|manifest| manifest.name == processor) else { continue };
+        let known = ledger.files.entry(session_file.into()).or_default();
+        known.source = known.source.or_else(|| sources.iter().position(|name| *name == source));
+        known.failures.push((processor, standing));
     }
     Ok(ledger)
 }

@@ -20,6 +20,7 @@ pub use transaction::Transaction;
 pub use turns::Turns;
 
 use crate::error::{Error, Result, Status};
+use crate::fault;
 use duckdb::{AccessMode, Config, Connection};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -87,7 +88,10 @@ impl Store {
     ///
     /// If DuckDB cannot write.
     pub fn checkpoint(&self) -> Result<()> {
-        Ok(self.connection.execute_batch("CHECKPOINT")?)
+        fault::point("before-checkpoint", "");
+        self.connection.execute_batch("CHECKPOINT")?;
+        fault::point("after-checkpoint", "");
+        Ok(())
     }
 
     /// For reading.

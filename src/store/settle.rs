@@ -1,6 +1,7 @@
 //! Touched keys: which there are, their facts in order, and the entities that replace what they were.
 
 use crate::error::Result;
+use crate::fault;
 use crate::store::rows::{append_entities, value};
 use crate::store::{Store, Transaction};
 use duckdb::params;
@@ -60,6 +61,7 @@ impl Store {
                 transaction.execute("DELETE FROM settling WHERE key_hash = ?", [key_hash])?;
             }
             replace(transaction, manifest, settlement, &entities)?;
+            fault::point("settle", settlement.facts.name);
             Ok(failed.len() as u64)
         })
     }

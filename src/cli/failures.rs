@@ -1,0 +1,186 @@
+//! `sessionmill failures`: source files that a processor could not deal with, and what to do about
+//! them.
+
+use crate::cli::place::open;
+use crate::cli::{Context, Database, print, remark, terminal_width};
+use crate::error::{Error, Result, Status, count};
+use crate::failures::Fate;
+use crate::registry;
+use crate::report::render::{self, Format};
+use crate::store::failures::{self, Failed, Wish};
+use crate::store::{Access, Store};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::json;
+
+/// Show the files that could not be processed, try them again, or drop them
+///
+/// A file that fails is tried again by later runs, after a wait that depends on the class of the
+/// failure; one that fails again and again is given up as dead until its bytes or the processor's
+/// version change. What it said before stays in the database.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Classes: changed (while it was read), environment (permission, disk), transient and permanent (the\n\
+                  processor says so), panic (a bug in a processor), crash (it ended the process), rejected (over a cap).\n\n\
+                  Examples:\n  sessionmill failures\n  sessionmill failures retry --all\n  \
+                  sessionmill failures drop ada/broken.jsonl"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+
+    #[command(flatten)]
+    list: List,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Show them; the same as no subcommand
+    List(List),
+    /// Let the next run try them again, as if they had never failed
+    Retry(Which),
+    /// Neither try nor count them as failed, until the file or the processor changes
+    Drop(Which),
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    /// Only those of this processor
+    #[arg(long, value_name = "NAME")]
+    processor: Option<String>,
+
+    /// How they are written
+    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
+    format: Format,
+
+    /// Short for --format json
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// Files, as `failures` shows them
+    #[arg(value_name = "FILE", required_unless_present = "all")]
+    files: Vec<String>,
+
+    /// All of them
+    #[arg(long, conflicts_with = "files")]
+    all: bool,
+
+    /// Only those of this processor
+    #[arg(long, value_name = "NAME")]
+    processor: Option<String>,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+pub(crate) fn failures(args: &Args, context: &Context) -> Result<Status> {
+    match &args.action {
+        None => list(&args.list, context),
+        Some(Action::List(args)) => list(args, context),
+        Some(Action::Retry(which)) => change(which, Wish::Retry, context),
+        Some(Action::Drop(which)) => change(which, Wish::Drop, context),
+    }
+}
+
+fn list(args: &List, context: &Context) -> Result<Status> {
+    let (_, database) = args.database.find(context)?;
+    let store = open(&database, context)?;
+    let failures = of_processor(failures::all(store.connection())?, args.processor.as_deref())?;
+    drop(store);
+    print(&match if args.json { Format::Json } else { args.format } {
+        Format::Table if failures.is_empty() => "no failures\n".to_owned(),
+        Format::Table => {
+            let header = ["File", "Processor", "Class", "Error", "Tries", "Next try"].map(str::to_owned);
+            let rows: Vec<_> = failures.iter().map(|failed| words(failed, context.now.wall)).collect();
+            render::grid(&header, &rows, terminal_width())
+        }
+        Format::Json => render::pretty(&failures.iter().map(object).collect::<Vec<_>>()),
+        Format::Csv => {
+            let header = ["session", "processor", "class", "error", "state", "attempts", "next_try_at"];
+            let row = |failed: &Failed| {
+                let Failed { processor, session_file, standing, .. } = failed;
+                let (class, message) = (standing.failure.class.name(), standing.failure.message.as_str());
+                let next = next_try(failed).unwrap_or_default();
+                let attempts = standing.attempts.to_string();
+                [session_file, processor, class, message, standing.fate.name(), &attempts, &next]
+                    .map(str::to_owned)
+                    .to_vec()
+            };
+            render::csv(header.map(str::to_owned).to_vec(), failures.iter().map(row))?
+        }
+    })
+}
+
+fn change(which: &Which, wish: Wish, context: &Context) -> Result<Status> {
+    let (_, database) = which.database.find(context)?;
+    drop(open(&database, context)?);
+    let store = Store::open(&database, Access::ReadWrite)?;
+    let failures = of_processor(failures::all(store.connection())?, which.processor.as_deref())?;
+    for file in &which.files {
+        let known = failures.iter().map(|failed| failed.session_file.as_str());
+        if known.clone().next().is_none() {
+            return Err(Error::new(Status::Usage, format!("`{file}` has not failed; nothing has")));
+        }
+        if !known.clone().any(|known| known == file) {
+            return Err(registry::unknown("failure", file, known));
+        }
+    }
+    let wanted = |failed: &&Failed| which.all || which.files.contains(&failed.session_file);
+    let wanted: Vec<_> = failures.iter().filter(wanted).collect();
+    failures::wish(&store, wish, &wanted, context.now.wall)?;
+    let what = count(wanted.len() as u64, "failure");
+    match wish {
+        Wish::Retry => remark(&format!("{what} to be tried again by the next run")),
+        Wish::Drop => remark(&format!("{what} dropped")),
+    }
+    Ok(Status::Done)
+}
+
+fn of_processor(mut failures: Vec<Failed>, processor: Option<&str>) -> Result<Vec<Failed>> {
+    if let Some(name) = processor {
+        registry::named(&[name.to_owned()])?;
+        failures.retain(|failed| failed.processor == name);
+    }
+    Ok(failures)
+}
+
+fn words(Failed { processor, session_file, standing, .. }: &Failed, now: DateTime<Utc>) -> Vec<String> {
+    let next = match standing.fate {
+        Fate::Retry if standing.next_try_at <= now => "next run".to_owned(),
+        Fate::Retry => standing.next_try_at.format("%Y-%m-%d %H:%M UTC").to_string(),
+        Fate::Dead => "none: dead".to_owned(),
+        Fate::Dropped => "none: dropped".to_owned(),
+    };
+    let class = standing.failure.class.name().to_owned();
+    let tries = standing.strikes.to_string();
+    vec![session_file.clone(), processor.clone(), class, standing.failure.message.clone(), tries, next]
+}
+
+fn object(failed: &Failed) -> serde_json::Value {
+    let Failed { processor, session_file, standing, .. } = failed;
+    json!({
+        "session": session_file,
+        "processor": processor,
+        "class": standing.failure.class.name(),
+        "error": standing.failure.message,
+        "state": standing.fate.name(),
+        "attempts": standing.attempts,
+        "first_failed_at": rfc3339(standing.first_failed_at),
+        "last_failed_at": rfc3339(standing.last_failed_at),
+        "next_try_at": next_try(failed),
+    })
+}
+
+fn next_try(failed: &Failed) -> Option<String> {
+    (failed.standing.fate == Fate::Retry).then(|| rfc3339(failed.standing.next_try_at))
+}
+
+fn rfc3339(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

@@ -1,0 +1,69 @@
+//! Named points at which a development build dies on demand, so that tests can prove that it may.
+//! A release build has none of this.
+//!
+//! `SESSIONMILL_FAULT=<how>:<point>[@<text>][:<n>]` ends the process at the n-th time (else the first)
+//! that the point is passed with the text in what it is about. How: `kill`, `abort`, `overflow` (of the
+//! stack), `memory` (until there is none; set a limit first).
+
+/// Passes a point. `about` is the file or the table that it is about.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn point(_point: &str, _about: &str) {}
+
+#[cfg(debug_assertions)]
+pub use armed::point;
+
+#[cfg(debug_assertions)]
+mod armed {
+    use std::hint::black_box;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    struct Fault {
+        how: String,
+        point: String,
+        text: String,
+        left: AtomicU64,
+    }
+
+    static FAULT: OnceLock<Option<Fault>> = OnceLock::new();
+
+    /// Passes a point. `about` is the file or the table that it is about.
+    pub fn point(point: &str, about: &str) {
+        let Some(fault) = FAULT.get_or_init(wanted) else { return };
+        let here = fault.point == point && about.contains(&fault.text);
+        if here && fault.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            die(&fault.how);
+        }
+    }
+
+    fn wanted() -> Option<Fault> {
+        let wish = std::env::var("SESSIONMILL_FAULT").ok()?;
+        let mut parts = wish.splitn(3, ':');
+        let (how, place) = (parts.next()?, parts.next()?);
+        let (point, text) = place.split_once('@').unwrap_or((place, ""));
+        let left = parts.next().and_then(|n| n.parse().ok()).unwrap_or(1);
+        Some(Fault { how: how.into(), point: point.into(), text: text.into(), left: AtomicU64::new(left) })
+    }
+
+    fn die(how: &str) {
+        match how {
+            "kill" => {
+                let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+            }
+            "overflow" => _ = deeper(0),
+            "memory" => {
+                let mut hoard = Vec::new();
+                loop {
+                    hoard.push(black_box(vec![1_u8; 16 << 20]));
+                }
+            }
+            _ => std::process::abort(),
+        }
+    }
+
+    #[expect(unconditional_recursion, reason = "it is meant to end at the end of the stack")]
+    fn deeper(depth: u64) -> u64 {
+        black_box(deeper(black_box(depth + 1)) + depth)
+    }
+}

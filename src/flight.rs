@@ -1,0 +1,137 @@
+//! Which files are being read right now, written where the death of the process does not erase it.
+//!
+//! A processor's bug can end the whole process: an abort, the end of the stack, the end of memory. The
+//! next pass finds the marks of the files that were in flight, tries each in a process of its own, and
+//! parks the one that kills that too. The marks live in the page cache; nothing is synced, because it
+//! is the process that dies and not the machine.
+
+use crate::error::{Error, Result};
+use crate::lock;
+use crate::plan::Job;
+use crate::store::beside;
+use md5::{Digest, Md5};
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// MD5 of a source file's name: marks are of one size and tell nothing to others.
+type Mark = [u8; 16];
+
+const NO_MARK: Mark = [0; 16];
+
+/// The marks of one pass, a slot for each file that is being read.
+#[derive(Debug)]
+pub struct Flight {
+    file: File,
+    slots: Mutex<Slots>,
+}
+
+#[derive(Debug, Default)]
+struct Slots {
+    free: Vec<u64>,
+    count: u64,
+}
+
+/// A mark. Dropping it takes it away.
+#[derive(Debug)]
+pub struct InFlight<'f> {
+    flight: &'f Flight,
+    slot: u64,
+}
+
+impl Flight {
+    /// Opens the marks of a processor's pass, which holds the processor's lock. Returns them with the
+    /// marks that the last pass left.
+    ///
+    /// # Errors
+    ///
+    /// If the file beside the database cannot be read.
+    pub fn open(database: &Path, processor: &str) -> Result<(Self, Suspects)> {
+        let path = beside(database, &format!("{processor}.flight"));
+        let mut file = lock::file(&path)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|error| Error::cannot("read", path.display(), error.kind()))?;
+        let (marks, _) = bytes.as_chunks();
+        let marks = marks.iter().copied().filter(|mark| *mark != NO_MARK).collect();
+        Ok((Self { file, slots: Mutex::default() }, Suspects(marks)))
+    }
+
+    /// Forgets the marks of the last pass.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn clear(&self) -> Result<()> {
+        self.file.set_len(0).map_err(|error| Error::cannot("write", "the marks of files in flight", error.kind()))
+    }
+
+    /// Marks a file before its first byte is read.
+    pub fn begin(&self, session_file: &str) -> InFlight<'_> {
+        let slot = {
+            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            slots.free.pop().unwrap_or_else(|| {
+                slots.count += 1;
+                slots.count - 1
+            })
+        };
+        self.write(slot, mark(session_file));
+        InFlight { flight: self, slot }
+    }
+
+    /// A mark that cannot be written is no reason not to read the file.
+    fn write(&self, slot: u64, mark: Mark) {
+        if let Err(error) = self.file.write_all_at(&mark, slot * mark.len() as u64) {
+            tracing::debug!(error = %error.kind(), "cannot mark a file as in flight");
+        }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.flight.write(self.slot, NO_MARK);
+        self.flight.slots.lock().unwrap_or_else(PoisonError::into_inner).free.push(self.slot);
+    }
+}
+
+/// What was being read when the last pass died.
+#[derive(Debug, Default)]
+pub struct Suspects(HashSet<Mark>);
+
+impl Suspects {
+    /// Takes the suspects out of the jobs.
+    pub fn take(&self, jobs: &mut Vec<Job>) -> Vec<Job> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
+        let suspects = |job: &mut Job| self.0.contains(&mark(&job.file.session_file));
+        jobs.extract_if(.., suspects).collect()
+    }
+}
+
+fn mark(session_file: &str) -> Mark {
+    Md5::digest(session_file).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_stays_until_it_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("db");
+        let left = || Flight::open(&database, "usage").unwrap().1.0;
+        let (flight, suspects) = Flight::open(&database, "usage").unwrap();
+        assert!(suspects.0.is_empty());
+        let (first, second) = (flight.begin("ada/a.jsonl"), flight.begin("ada/b.jsonl"));
+        assert_eq!(left(), HashSet::from([mark("ada/a.jsonl"), mark("ada/b.jsonl")]));
+        drop(first);
+        let third = flight.begin("ada/c.jsonl");
+        assert_eq!(left(), HashSet::from([mark("ada/b.jsonl"), mark("ada/c.jsonl")]));
+        drop((second, third));
+        assert!(left().is_empty());
+    }
+}

@@ -1,0 +1,81 @@
+//! Reads one file in a process of its own, to see whether the process survives it.
+
+use crate::moment::{Clock, Moment};
+use crate::open::Root;
+use crate::plan::Job;
+use crate::read::{Caps, Reader};
+use crate::source::Source;
+use crate::stat::Stat;
+use rustix::process::{Resource, Rlimit, setrlimit};
+use sessionmill_contract::{Failure, FailureClass, Processor, SourceFile};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// Address space of a trial, in bytes: many times what reading a file takes.
+const MEMORY: u64 = 2 << 30;
+
+/// A trial may take this long, and a second more for every 4 MB.
+const PATIENCE: Duration = Duration::from_secs(60);
+const BYTES_A_SECOND: u64 = 4_000_000;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Lets a new process of this program read a file.
+///
+/// # Errors
+///
+/// A failure of class `crash` if that process dies, of class `environment` if there can be none.
+pub fn spawn(job: &Job, source: &Source, processors: &[&dyn Processor]) -> Result<(), Failure> {
+    let environment = |error: std::io::Error| {
+        Failure::new(FailureClass::Environment, format!("cannot be tried on its own: {}", error.kind()))
+    };
+    let mut command = Command::new(std::env::current_exe().map_err(environment)?);
+    command.args(["trial", "--"]).arg(&source.root).arg(&job.path).args([&job.file.session_file, &job.file.username]);
+    command.args(job.due.iter().map(|due| processors[*due].manifest().name));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(environment)?;
+    let patience = PATIENCE + Duration::from_secs(job.stat.size / BYTES_A_SECOND);
+    let died = |how: String| Err(Failure::new(FailureClass::Crash, format!("ends the process that reads it: {how}")));
+    match wait(&mut child, patience).map_err(environment)? {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => died(status.signal().map_or(status.to_string(), |signal| format!("signal {signal}"))),
+        None => died("it does not come to an end".to_owned()),
+    }
+}
+
+/// Waits for the end of a process; kills it after the time.
+fn wait(child: &mut Child, patience: Duration) -> std::io::Result<Option<ExitStatus>> {
+    let until = Instant::now() + patience;
+    loop {
+        match child.try_wait()? {
+            Some(status) => return Ok(Some(status)),
+            None if Instant::now() < until => std::thread::sleep(PAUSE),
+            None => {
+                child.kill()?;
+                child.wait()?;
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// Reads the file as a pass would; whatever comes of it but death is fine.
+///
+/// # Errors
+///
+/// If the root cannot be opened.
+pub fn read(
+    source: Source,
+    path: &std::path::Path,
+    file: SourceFile,
+    processors: &[&dyn Processor],
+) -> std::io::Result<()> {
+    let limit = Rlimit { current: Some(MEMORY), maximum: Some(MEMORY) };
+    setrlimit(Resource::As, limit)?;
+    let roots = [Root::open(&source.root)?];
+    let clock = Clock::begin(Moment::now());
+    let reader = Reader { clock: &clock, roots: &roots, processors, caps: Caps::default(), flight: None };
+    let due = (0..processors.len()).collect();
+    drop(reader.read(Job { file, source: 0, path: path.to_owned(), stat: Stat::default(), due, known: None }));
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! The usage processor with faults.
+
+use sessionmill_contract::{
+    Event, FactRow, Failure, FailureClass, Fold, Kind, Manifest, Processor, Rows, Settlement, SourceFile,
+};
+use sessionmill_usage::Usage;
+
+/// The usage processor with a version and faults of its choice.
+pub struct Faulty {
+    pub version: u32,
+    /// Source files that it cannot deal with.
+    pub fails: &'static str,
+    /// Source files that it cannot deal with for now.
+    pub tires: &'static str,
+    pub panics: &'static str,
+    /// Message ids that it cannot settle.
+    pub refuses: &'static str,
+    pub manifest: &'static Manifest,
+}
+
+impl Faulty {
+    pub fn new(version: u32) -> Self {
+        let Manifest { name, facts, settlements, .. } = Usage.manifest();
+        let manifest = Box::leak(Box::new(Manifest { name, version, facts, settlements }));
+        Self { version, fails: "-", tires: "-", panics: "-", refuses: "-", manifest }
+    }
+}
+
+impl Processor for Faulty {
+    fn manifest(&self) -> &'static Manifest {
+        assert_eq!(self.manifest.version, self.version);
+        self.manifest
+    }
+
+    fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's> {
+        Box::new(FaultyFold { faulty: self, file, fold: Usage.open(file) })
+    }
+
+    fn settle(&self, settlement: &Settlement, key: &str, facts: &[FactRow], rows: &mut Rows) -> Result<(), Failure> {
+        if key == self.refuses {
+            return Err(Failure::new(FailureClass::Transient, "not today"));
+        }
+        Usage.settle(settlement, key, facts, rows)
+    }
+}
+
+struct FaultyFold<'s> {
+    faulty: &'s Faulty,
+    file: &'s SourceFile,
+    fold: Box<dyn Fold + 's>,
+}
+
+impl Fold for FaultyFold<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        let breaks = self.file.session_file == self.faulty.panics && matches!(event.kind, Kind::Response(_));
+        assert!(!breaks, "a bug that quotes the secret it stumbled over");
+        self.fold.event(event);
+    }
+
+    fn held(&self) -> usize {
+        self.fold.held()
+    }
+
+    fn finish(self: Box<Self>, facts: &mut Rows) -> Result<(), Failure> {
+        if self.file.session_file == self.faulty.fails {
+            return Err(Failure::new(FailureClass::Permanent, "cannot be dealt with"));
+        }
+        if self.file.session_file == self.faulty.tires {
+            return Err(Failure::new(FailureClass::Transient, "is tired"));
+        }
+        self.fold.finish(facts)
+    }
+}
