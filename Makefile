@@ -10,7 +10,7 @@ unexport DUCKDB_LIB_DIR
 FLAGS =
 endif
 
-.PHONY: demo test check bench
+.PHONY: demo test torture check bench
 
 # The whole pipeline over the fixtures, into a temporary database, and a report.
 demo:
@@ -23,6 +23,10 @@ demo:
 # Every test.
 test:
 	cargo test --workspace $(FLAGS)
+
+# The random tests ten times as long: 1,000 kills, 5,000 sequences of actions.
+torture:
+	SESSIONMILL_TORTURE=$${TIMES:-10} cargo test $(FLAGS) --test world -- random_ clocks
 
 # Formatting and lints, warnings denied.
 check:

@@ -17,6 +17,12 @@ use std::time::{Duration, SystemTime};
 
 pub const DAY: Duration = Duration::from_secs(86_400);
 
+/// How often a test of random worlds repeats itself: `make torture` asks for ten times as much.
+pub fn rounds(usual: u64) -> u64 {
+    let times = std::env::var("SESSIONMILL_TORTURE").ok().and_then(|times| times.parse().ok());
+    usual * times.unwrap_or(1)
+}
+
 pub struct World {
     folder: tempfile::TempDir,
     /// Tells the passes the time. It is ahead of the file system's, so that what was written is older

@@ -1,0 +1,208 @@
+//! Change detection against file systems whose clocks are coarse, wrong, stepped or ignored: simulated
+//! files are written around the very moments in which passes look at them.
+
+use crate::world::rounds;
+use fastrand::Rng;
+use sessionmill::ledger::{Hash, Known, Ledger, State};
+use sessionmill::look::{Look, Reading};
+use sessionmill::moment::{Moment, Steady};
+use sessionmill::plan;
+use sessionmill::scan::{Found, Walk};
+use sessionmill::stat::Stat;
+use sessionmill_contract::{Manifest, Processor, SourceFile};
+use sessionmill_usage::Usage;
+use std::collections::BTreeMap;
+
+const FILES: usize = 2_000;
+const MS: i64 = 1_000_000;
+const SECOND: i64 = 1_000 * MS;
+/// The steady clock is at 0 then: some time in 2027.
+const EPOCH: i64 = 1_800_000_000 * SECOND;
+
+/// How a file system and its clock behave.
+#[derive(Clone, Copy, Default)]
+struct Scenario {
+    name: &'static str,
+    /// Its clock minus ours.
+    skew: i64,
+    /// Time stamps are multiples of it.
+    tick: i64,
+    /// Its clock, and ours where they are the same, is set by so much in the middle.
+    step: i64,
+    /// Some writers set the mtime back to what it was, or to what another file had.
+    keeps_mtimes: bool,
+}
+
+const SCENARIOS: [Scenario; 8] = [
+    Scenario { name: "equal clocks", skew: 0, tick: 4 * MS, step: 0, keeps_mtimes: false },
+    Scenario { name: "ticks of 1 s", skew: 0, tick: SECOND, step: 0, keeps_mtimes: false },
+    Scenario { name: "5 s behind", skew: -5 * SECOND, tick: 4 * MS, step: 0, keeps_mtimes: false },
+    Scenario { name: "5 s ahead", skew: 5 * SECOND, tick: 4 * MS, step: 0, keeps_mtimes: false },
+    Scenario { name: "2 min behind", skew: -120 * SECOND, tick: 4 * MS, step: 0, keeps_mtimes: false },
+    Scenario { name: "a stepped clock", skew: 0, tick: 4 * MS, step: -30 * SECOND, keeps_mtimes: false },
+    Scenario { name: "kept mtimes", skew: 0, tick: 4 * MS, step: 0, keeps_mtimes: true },
+    Scenario { name: "all of them", skew: -5 * SECOND, tick: SECOND, step: -30 * SECOND, keeps_mtimes: true },
+];
+
+/// A file, and the times at which it is going to be written.
+struct File {
+    stat: Stat,
+    /// Stands for the bytes.
+    content: u64,
+    writes: Vec<i64>,
+}
+
+struct World {
+    scenario: Scenario,
+    random: Rng,
+    files: Vec<File>,
+    /// When the clock is set.
+    middle: i64,
+}
+
+impl World {
+    /// Passes begin at these times; files are written until the last one but four.
+    fn new(scenario: Scenario, passes: &[i64], looks: &[Vec<i64>], random: Rng) -> Self {
+        let busy = &looks[..passes.len() - 4];
+        let mut world = Self { scenario, random, files: Vec::new(), middle: passes[busy.len() / 2] };
+        for number in 0..FILES {
+            let mut writes = Vec::new();
+            for look in busy.iter().map(|look| look[number]) {
+                // Most writes come within ten milliseconds of a look, some in the gap after it.
+                for _ in 0..world.random.u32(0..3) {
+                    let near = look + world.random.i64(-10 * MS..10 * MS);
+                    let far = look + world.random.i64(0..20 * SECOND);
+                    writes.push(if world.random.u32(0..4) > 0 { near } else { far });
+                }
+            }
+            writes.retain(|write| *write < passes[busy.len()]);
+            writes.sort_unstable_by(|a, b| b.cmp(a));
+            let age = world.random.i64(0..4) * 2000 * SECOND;
+            let old = world.stamp(-age);
+            let stat = Stat { size: 100, mtime_ns: old, ctime_ns: old, inode: number as u64 };
+            world.files.push(File { stat, content: 0, writes });
+        }
+        world
+    }
+
+    /// What the file system's clock says, a little early and cut to its tick.
+    fn stamp(&mut self, steady: i64) -> i64 {
+        let early = self.random.i64(0..7 * MS);
+        let step = if steady >= self.middle { self.scenario.step } else { 0 };
+        let clock = EPOCH + steady - early + self.scenario.skew + step;
+        clock - clock.rem_euclid(self.scenario.tick)
+    }
+
+    /// What our own clocks say. A skewed file system is another machine's.
+    fn moment(&self, steady: i64) -> Moment {
+        let step = if self.is_local() && steady >= self.middle { self.scenario.step } else { 0 };
+        let wall = chrono::DateTime::from_timestamp_nanos(EPOCH + steady + step);
+        Moment { wall, steady: Steady { boot: Some("boot".into()), ns: steady } }
+    }
+
+    fn is_local(&self) -> bool {
+        self.scenario.skew == 0
+    }
+
+    /// Does what is written to a file up to a time.
+    fn advance(&mut self, number: usize, until: i64) {
+        while let Some(write) = self.files[number].writes.pop_if(|write| *write <= until) {
+            let now = self.stamp(write);
+            let keeps = self.scenario.keeps_mtimes && self.random.bool();
+            let grows = self.random.u32(0..4) == 0;
+            let file = &mut self.files[number];
+            file.content += 1;
+            file.stat.size += u64::from(grows);
+            file.stat.ctime_ns = now;
+            if !keeps {
+                file.stat.mtime_ns = now;
+            }
+        }
+    }
+}
+
+fn hash(content: u64) -> Hash {
+    let mut hash = [0; 16];
+    hash[..8].copy_from_slice(&content.to_le_bytes());
+    hash
+}
+
+fn name(number: usize) -> String {
+    format!("ada/{number:04}")
+}
+
+/// How many files are not as the last pass saw them when all is quiet, by our rule, by that of equal
+/// stats, and by the one that compares the mtime with the time of the last look.
+fn stale(scenario: Scenario, seed: u64) -> [usize; 3] {
+    let mut random = Rng::with_seed(seed);
+    let mut passes = vec![0];
+    for number in 0..12 {
+        let gap = if number >= 8 || random.bool() { random.i64(3..60) * SECOND } else { random.i64(50..2_400) * MS };
+        passes.push(passes[number] + 100 * MS + gap);
+    }
+    let looks: Vec<Vec<i64>> =
+        passes.iter().map(|pass| (0..FILES).map(|_| pass + random.i64(0..100 * MS)).collect()).collect();
+    let mut world = World::new(scenario, &passes, &looks, random);
+    let manifests: [&Manifest; 1] = [Usage.manifest()];
+    let mut ledger = Ledger::default();
+    let mut equal: Vec<Option<(Stat, u64)>> = vec![None; FILES];
+    let mut naive: Vec<Option<(i64, u64)>> = vec![None; FILES];
+    for (pass, looks) in passes.iter().zip(&looks) {
+        let start = world.moment(*pass);
+        let mut walked: Vec<(i64, usize)> = looks.iter().copied().zip(0..).collect();
+        walked.sort_unstable();
+        for (look, number) in walked {
+            world.advance(number, look);
+            let stat = world.files[number].stat;
+            let file = SourceFile::new(name(number), "ada");
+            let found = Found { path: name(number).into(), file, source: 0, stat: Ok(stat) };
+            let walk = Walk { found: vec![found], ..Walk::default() };
+            let due = plan::jobs(walk, &ledger, &manifests, start.wall, None).jobs.pop();
+            let equal_is_due = equal[number].is_none_or(|(seen, _)| seen != stat);
+            let naive_is_due = naive[number].is_none_or(|(processed_at, _)| stat.mtime_ns > processed_at);
+            // The file can change between the stat and the last byte.
+            world.advance(number, look + MS);
+            let content = world.files[number].content;
+            if let Some(job) = due {
+                let ended = world.moment(look + MS);
+                let local = world.is_local();
+                let reading = Reading { stat, hash: hash(content), begun: world.moment(look), ended, local };
+                let look = Look::of(reading, job.known.as_ref().and_then(|known| known.look.as_ref()), start.wall);
+                let state = State { version: Some(Usage.manifest().version), hash: Some(look.hash) };
+                let known = Known { look: Some(look), states: vec![Some(state)], source: Some(0), ..Known::default() };
+                ledger.files.insert(name(number).into(), known);
+            }
+            if equal_is_due {
+                equal[number] = Some((stat, content));
+            }
+            if naive_is_due {
+                naive[number] = start.wall.timestamp_nanos_opt().map(|processed_at| (processed_at, content));
+            }
+        }
+    }
+    let content = |number: usize| world.files[number].content;
+    let ours = |number: usize| ledger.files[&*name(number)].look.as_ref().map(|look| look.hash);
+    let files = 0..FILES;
+    [
+        files.clone().filter(|number| ours(*number) != Some(hash(content(*number)))).count(),
+        files.clone().filter(|number| equal[*number].is_none_or(|(_, seen)| seen != content(*number))).count(),
+        files.filter(|number| naive[*number].is_none_or(|(_, seen)| seen != content(*number))).count(),
+    ]
+}
+
+#[test]
+fn no_file_is_stale_whatever_the_clock_of_its_file_system() {
+    let mut stale_by_rule: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
+    for seed in 0..rounds(1) {
+        for scenario in SCENARIOS {
+            let sums = stale_by_rule.entry(scenario.name).or_default();
+            sums.iter_mut().zip(stale(scenario, seed)).for_each(|(sum, stale)| *sum += stale);
+        }
+    }
+    let ours: Vec<_> = stale_by_rule.iter().filter(|(_, [ours, ..])| *ours > 0).collect();
+    assert!(ours.is_empty(), "stale by our rule, by equality, by mtime: {stale_by_rule:#?}");
+    let naive = |name: &str| stale_by_rule[name][2];
+    assert!(SCENARIOS.iter().all(|scenario| naive(scenario.name) > 0 || scenario.skew > 0), "{stale_by_rule:#?}");
+    assert!(stale_by_rule.values().any(|[_, equal, _]| *equal > 0), "equality alone would do: {stale_by_rule:#?}");
+    println!("files of {FILES} that are stale by our rule, by equality, by mtime: {stale_by_rule:?}");
+}
