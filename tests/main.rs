@@ -10,6 +10,7 @@
 mod clocks;
 mod commands;
 mod corpus;
+mod crashes;
 mod failures;
 mod faulty;
 mod golden;

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 pub const DAY: Duration = Duration::from_secs(86_400);
@@ -123,6 +123,25 @@ impl World {
         rows(&self.database(), sql)
     }
 
+    /// All that the database says of the transcripts: facts, entities, and what was made of each file,
+    /// but no times, versions and run ids.
+    pub fn dump(&self) -> String {
+        let mut dump = String::new();
+        for table in [
+            "facts.usage_copies",
+            "facts.usage_responses",
+            "facts.usage_sessions",
+            "facts.usage_tool_calls",
+            "facts.usage_tool_events",
+            "facts.touched_keys",
+            "(SELECT processor_name, session_file, username, items_extracted, file_hash FROM session_processor_state)",
+        ] {
+            let rows = self.rows(&format!("FROM {table} ORDER BY ALL"));
+            dump += &format!("{table}\n{}\n", rows.join("\n"));
+        }
+        dump
+    }
+
     /// Runs the real binary in an environment that knows only this world.
     pub fn mill(&self, args: &[&str]) -> Said {
         self.mill_with(args, &[])
@@ -133,9 +152,15 @@ impl World {
         self.command(env!("CARGO_BIN_EXE_sessionmill"), args, environment)
     }
 
-    /// Runs a program in that environment.
-    pub fn command(&self, program: &str, args: &[&str], environment: &[(&str, &str)]) -> Said {
-        let output = Command::new(program)
+    /// Starts the real binary.
+    pub fn spawn(&self, args: &[&str]) -> Child {
+        let mut command = self.prepared(env!("CARGO_BIN_EXE_sessionmill"), args);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    fn prepared(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
             .args(args)
             .env_clear()
             .env("HOME", self.path("home"))
@@ -143,10 +168,13 @@ impl World {
             .env("SESSIONMILL_DATABASE", self.database())
             .env("TZ", "UTC")
             .env("USER", "tester")
-            .envs(environment.iter().copied())
-            .current_dir(self.folder.path())
-            .output()
-            .unwrap();
+            .current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs a program in that environment.
+    pub fn command(&self, program: &str, args: &[&str], environment: &[(&str, &str)]) -> Said {
+        let output = self.prepared(program, args).envs(environment.iter().copied()).output().unwrap();
         let text = |bytes: Vec<u8>| {
             let text = String::from_utf8(bytes).unwrap();
             text.replace(self.folder.path().to_str().unwrap(), "[world]")

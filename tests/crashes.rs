@@ -1,0 +1,94 @@
+//! The real binary is killed, at named points and at random moments; then it runs to its end, and the
+//! database equals one that is built from the last bytes of every path.
+
+use crate::world::{World, response, rounds};
+use fastrand::Rng;
+use std::time::Duration;
+
+const RUN: [&str; 3] = ["run", "--sessions", "root"];
+
+/// Appends to, rewrites and makes some transcripts. Responses are repeated over files.
+fn change(world: &World, random: &mut Rng) {
+    for _ in 0..random.u32(1..4) {
+        let file = format!("u{}/{}.jsonl", random.u32(0..3), random.u32(0..5));
+        let line = |random: &mut Rng| {
+            let time = format!("10:{:02}:{:02}", random.u32(0..60), random.u32(0..60));
+            response(&format!("m{}", random.u32(0..40)), &time, random.u64(1..100))
+        };
+        let lines: String = (0..random.u32(1..20)).map(|_| line(random)).collect();
+        if random.u32(0..4) > 0 && world.root().join(&file).exists() {
+            world.append(&file, &lines);
+        } else {
+            world.write(&file, lines);
+        }
+    }
+}
+
+/// Runs to the end, and compares with a database that was never killed.
+fn check(world: &World, about: &str) {
+    let said = world.mill(&RUN);
+    assert_eq!(said.status, 0, "{about}: {said:?}");
+    let fresh = World::new();
+    let root = world.root();
+    let said = fresh.mill(&["run", "--sessions", root.to_str().unwrap()]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert_eq!(world.dump(), fresh.dump(), "{about}");
+}
+
+#[test]
+fn killed_at_any_point_nothing_is_lost_or_counted_twice() {
+    let mut random = Rng::with_seed(1);
+    // A file that is read in a process of its own passes the first two once.
+    let read = ["open", "read"].map(|point| (point, [2, 3, 2]));
+    let written = [
+        "before-commit",
+        "commit",
+        "after-commit",
+        "before-settle",
+        "settle",
+        "after-settle",
+        "before-checkpoint",
+        "after-checkpoint",
+    ]
+    .map(|point| (point, [1, 2, 1]));
+    for (point, nths) in read.into_iter().chain(written) {
+        let world = World::new();
+        if point.ends_with("checkpoint") {
+            // Enough for a checkpoint of its own.
+            let many = (0..21_000).map(|number| response(&format!("big{number}"), "10:00:00", number));
+            world.write("big/big.jsonl", many.collect::<String>());
+        }
+        let mut deaths = 0;
+        for nth in nths {
+            change(&world, &mut random);
+            change(&world, &mut random);
+            let fault = format!("kill:{point}:{nth}");
+            let said = world.mill_with(&RUN, &[("SESSIONMILL_FAULT", &fault)]);
+            deaths += u32::from(said.status == -9);
+            assert!(said.status == -9 || said.status == 0, "{fault}: {said:?}");
+        }
+        assert!(deaths > 0, "{point} is never passed");
+        check(&world, point);
+    }
+}
+
+#[test]
+fn random_kills_lose_nothing_and_count_nothing_twice() {
+    let mut random = Rng::with_seed(2);
+    // A run is killed at any moment of the time that one takes.
+    let mut longest = Duration::from_millis(150);
+    for batch in 0..rounds(10) {
+        let world = World::new();
+        let mut kills = 0;
+        while kills < 10 {
+            change(&world, &mut random);
+            let mut run = world.spawn(&RUN);
+            std::thread::sleep(longest.mul_f64(random.f64()));
+            run.kill().unwrap();
+            let killed = !run.wait().unwrap().success();
+            kills += u32::from(killed);
+            longest = longest.mul_f64(if killed { 1.01 } else { 0.95 });
+        }
+        check(&world, &format!("batch {batch}"));
+    }
+}
