@@ -15,6 +15,7 @@ mod failures;
 mod faulty;
 mod golden;
 mod house;
+mod model;
 mod passes;
 mod slow;
 mod world;

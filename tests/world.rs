@@ -126,8 +126,7 @@ impl World {
     /// All that the database says of the transcripts: facts, entities, and what was made of each file,
     /// but no times, versions and run ids.
     pub fn dump(&self) -> String {
-        let mut dump = String::new();
-        for table in [
+        let tables = [
             "facts.usage_copies",
             "facts.usage_responses",
             "facts.usage_sessions",
@@ -135,8 +134,11 @@ impl World {
             "facts.usage_tool_events",
             "facts.touched_keys",
             "(SELECT processor_name, session_file, username, items_extracted, file_hash FROM session_processor_state)",
-        ] {
-            let rows = self.rows(&format!("FROM {table} ORDER BY ALL"));
+        ];
+        let store = Store::open(&self.database(), Access::ReadOnly).unwrap();
+        let mut dump = String::new();
+        for table in tables {
+            let rows = rows_of(&store, &format!("FROM {table} ORDER BY ALL"));
             dump += &format!("{table}\n{}\n", rows.join("\n"));
         }
         dump
@@ -186,7 +188,10 @@ impl World {
 
 /// The rows of a query over a database, cells joined by bars.
 pub fn rows(database: &Path, sql: &str) -> Vec<String> {
-    let store = Store::open(database, Access::ReadOnly).unwrap();
+    rows_of(&Store::open(database, Access::ReadOnly).unwrap(), sql)
+}
+
+fn rows_of(store: &Store, sql: &str) -> Vec<String> {
     let mut statement = store.connection().prepare(sql).unwrap();
     let mut rows = statement.query([]).unwrap();
     let mut texts = Vec::new();
