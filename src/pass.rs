@@ -5,7 +5,6 @@
 
 use crate::error::{Error, Result};
 use crate::lock::ProcessorLock;
-use crate::open::Root;
 use crate::plan::{self, Job};
 use crate::read::{Caps, Outcome, Reader};
 use crate::scan;
@@ -86,8 +85,8 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
         .iter()
         .map(|manifest| ProcessorLock::take(pass.database, manifest.name, &about))
         .collect::<Result<Vec<_>>>()?;
-    let walk = scan::sessions(pass.sources, pass.login)?;
-    let roots = pass.sources.iter().map(open_root).collect::<Result<Vec<_>>>()?;
+    let roots = scan::roots(pass.sources)?;
+    let mut walk = scan::sessions(pass.sources, &roots, pass.login)?;
 
     let mut store = Turns::open(pass.database)?;
     migrate::migrate(store.get()?, pass.now)?;
@@ -95,7 +94,7 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources)?;
     let run_id = runs::begin(store.get()?, pass.trigger, pass.now, &manifests)?;
     let stamp = Stamp { run_id, now: pass.now, processors: pass.processors, manifests: &manifests, sources: &sources };
-    presence::mark_gone(store.get()?, &walk, &ledger, pass.now)?;
+    let notices = presence::observe(store.get()?, pass.sources, &roots, pass.adopt, &mut walk, &ledger, pass.now)?;
     let plan = plan::jobs(walk, &ledger, &manifests, pass.limits.files);
     drop(ledger);
 
@@ -123,17 +122,13 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     for (position, processor) in pass.processors.iter().enumerate() {
         tally.settled(position, settle::settle(&mut store, *processor)?);
     }
-    let summary = tally.end(begun.elapsed());
+    let summary = tally.end(begun.elapsed(), notices);
     runs::end(store.get()?, stamp, pass.trigger, &summary)?;
     let log = std::fs::metadata(beside(pass.database, "wal")).map_or(0, |log| log.len());
     if log >= CHECKPOINT_LOG || summary.processors.iter().any(|counts| counts.items_extracted >= CHECKPOINT_ITEMS) {
         store.get()?.checkpoint()?;
     }
     Ok(summary)
-}
-
-fn open_root(source: &Source) -> Result<Root> {
-    Root::open(&source.root).map_err(|error| Error::cannot("open", source.root.display(), error.kind()))
 }
 
 /// Reads the jobs on the pool's threads, in their order, until all are read or nobody listens.

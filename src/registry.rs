@@ -13,9 +13,10 @@ static PROCESSORS: [&dyn Processor; 1] = [&Usage];
 const DIALECTS: [Dialect; 1] = [CLAUDE_CODE];
 
 /// Numbered migrations, oldest first.
-pub const MIGRATIONS: [(&str, &str); 2] = [
+pub const MIGRATIONS: [(&str, &str); 3] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_usage", include_str!("../migrations/0002_usage.sql")),
+    ("0003_source_marks", include_str!("../migrations/0003_source_marks.sql")),
 ];
 
 /// All processors.

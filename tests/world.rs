@@ -5,7 +5,7 @@ use sessionmill::error::Result;
 use sessionmill::pass::{self, Limits, Pass};
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, Store};
-use sessionmill::summary::Counts;
+use sessionmill::summary::{Counts, Summary};
 use sessionmill_contract::Processor;
 use std::cell::Cell;
 use std::fs;
@@ -19,6 +19,8 @@ pub struct World {
     /// than the pass that looks at it.
     now: Cell<DateTime<Utc>>,
     pub limits: Limits,
+    /// Whether the passes take over a tree that has changed.
+    pub adopt: bool,
 }
 
 /// What a command said.
@@ -34,7 +36,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("root")).unwrap();
         let now = DateTime::<Utc>::from(SystemTime::UNIX_EPOCH) + TimeDelta::days(40_000);
-        Self { folder, now: Cell::new(now), limits: Limits::default() }
+        Self { folder, now: Cell::new(now), limits: Limits::default(), adopt: false }
     }
 
     pub fn path(&self, below: &str) -> PathBuf {
@@ -87,6 +89,15 @@ impl World {
 
     /// A pass of some processors.
     pub fn pass_of(&self, processors: &[&dyn Processor]) -> Result<Vec<Counts>> {
+        Ok(self.summary_of(processors)?.processors)
+    }
+
+    /// A pass of all processors, with what there is to know about it.
+    pub fn summary(&self) -> Summary {
+        self.summary_of(sessionmill::registry::processors()).unwrap()
+    }
+
+    fn summary_of(&self, processors: &[&dyn Processor]) -> Result<Summary> {
         self.now.set(self.next());
         let sources = [Source { name: "sessions".into(), root: self.root(), layout: Layout::Users }];
         let pass = Pass {
@@ -97,10 +108,10 @@ impl World {
             trigger: "test",
             login: "tester",
             limits: self.limits,
-            adopt: false,
+            adopt: self.adopt,
             progress: &|_| {},
         };
-        Ok(pass::run(&pass)?.processors)
+        pass::run(&pass)
     }
 
     /// The rows of a query, cells as text.
