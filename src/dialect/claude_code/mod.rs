@@ -87,7 +87,7 @@ fn tell(line: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
         agent_id: entry.agent_id.id(),
         side_chain: entry.is_sidechain.0,
     };
-    let name = entry.kind.get().or(entry.message.role.get().map(|_| "message")).unwrap_or("(no type)");
+    let name = entry.kind.get().or(entry.message.role.get().map(|_| "message")).unwrap_or(Dialect::NO_TYPE);
     events(&Event { record: &record, kind: Kind::Line { name, known: KNOWN.contains(&name) } });
     speak(&record, entry, events);
     if let Some(inner) = entry.progress.as_ref().filter(|_| name == "progress") {
