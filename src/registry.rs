@@ -10,7 +10,7 @@ use sessionmill_usage::Usage;
 static PROCESSORS: [&dyn Processor; 1] = [&Usage];
 
 /// Dialects, in the order in which a file is offered to them; the last one takes what is left.
-const DIALECTS: [Dialect; 1] = [CLAUDE_CODE];
+static DIALECTS: [Dialect; 1] = [CLAUDE_CODE];
 
 /// Numbered migrations, oldest first.
 pub const MIGRATIONS: [(&str, &str); 3] = [
@@ -44,6 +44,11 @@ pub fn named(names: &[String]) -> Result<Vec<&'static dyn Processor>> {
         }
     }
     Ok(chosen)
+}
+
+/// All dialects.
+pub fn dialects() -> &'static [Dialect] {
+    &DIALECTS
 }
 
 /// The dialect of a file that begins like this.
