@@ -9,7 +9,9 @@
 
 mod commands;
 mod corpus;
+mod fuzz;
 mod golden;
+mod hostile;
 mod house;
 mod passes;
 mod slow;

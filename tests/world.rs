@@ -10,7 +10,7 @@ use sessionmill_contract::Processor;
 use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, SystemTime};
 
 pub struct World {
@@ -126,8 +126,45 @@ impl World {
 
     /// The same with more environment.
     pub fn mill_with(&self, args: &[&str], environment: &[(&str, &str)]) -> Said {
-        let output = Command::new(env!("CARGO_BIN_EXE_sessionmill"))
-            .args(args)
+        let status = self.spawn(Command::new(MILL).args(args), environment).wait().unwrap();
+        self.said(status)
+    }
+
+    /// The same without root's right to read everything; `None` where that right cannot be laid down.
+    pub fn mill_unprivileged(&self, args: &[&str], environment: &[(&str, &str)]) -> Option<Said> {
+        const SETPRIV: &str = "/usr/bin/setpriv";
+        let mut command = Command::new(MILL);
+        if rustix::process::geteuid().is_root() {
+            if !Path::new(SETPRIV).exists() {
+                return None;
+            }
+            command = Command::new(SETPRIV);
+            command.arg("--bounding-set=-dac_override,-dac_read_search").arg(MILL);
+        }
+        let status = self.spawn(command.args(args), environment).wait().unwrap();
+        Some(self.said(status))
+    }
+
+    /// The same with the largest resident set, in bytes, as the kernel tells it on the way: what it
+    /// tells in the end includes that of the process which started the program.
+    pub fn mill_measured(&self, args: &[&str]) -> (Said, u64) {
+        let mut child = self.spawn(Command::new(MILL).args(args), &[]);
+        let mut peak = 0;
+        loop {
+            let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kilobytes: Option<u64> = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+            peak = peak.max(1024 * kilobytes.unwrap_or_default());
+            if let Some(status) = child.try_wait().unwrap() {
+                return (self.said(status), peak);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn spawn(&self, command: &mut Command, environment: &[(&str, &str)]) -> Child {
+        let output = |name: &str| fs::File::create(self.path(name)).unwrap();
+        command
             .env_clear()
             .env("HOME", self.path("home"))
             .env("XDG_DATA_HOME", self.path("home/data"))
@@ -136,15 +173,23 @@ impl World {
             .env("USER", "tester")
             .envs(environment.iter().copied())
             .current_dir(self.folder.path())
-            .output()
-            .unwrap();
-        let text = |bytes: Vec<u8>| {
-            let text = String::from_utf8(bytes).unwrap();
+            .stdin(Stdio::null())
+            .stdout(output("stdout"))
+            .stderr(output("stderr"))
+            .spawn()
+            .unwrap()
+    }
+
+    fn said(&self, status: ExitStatus) -> Said {
+        let text = |name: &str| {
+            let text = fs::read_to_string(self.path(name)).unwrap();
             text.replace(self.folder.path().to_str().unwrap(), "[world]")
         };
-        Said { status: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Said { status: status.code().unwrap(), stdout: text("stdout"), stderr: text("stderr") }
     }
 }
+
+const MILL: &str = env!("CARGO_BIN_EXE_sessionmill");
 
 /// The rows of a query over a database, cells joined by bars.
 pub fn rows(database: &Path, sql: &str) -> Vec<String> {
