@@ -14,5 +14,6 @@ mod golden;
 mod hostile;
 mod house;
 mod passes;
+mod privacy;
 mod slow;
 mod world;
