@@ -2,7 +2,7 @@
 //! own is never read, and costs nobody else anything.
 
 use crate::world::{World, response};
-use sessionmill::open::Root;
+use sessionmill::open::{Refusal, Root};
 use sessionmill::summary::Counts;
 use sessionmill_contract::{Event, FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile};
 use sessionmill_usage::Usage;
@@ -74,6 +74,63 @@ fn what_is_no_regular_file_is_rejected_beside_healthy_neighbours() {
     assert_eq!(
         (counts.unchanged, counts.rejected, counts.files),
         (9, expected.len() as u64, 9 + expected.len() as u64)
+    );
+}
+
+/// A walk looks before a file is opened; what has taken the file's place by then is refused as well.
+#[test]
+fn what_takes_the_place_of_a_file_after_the_walk_is_refused_at_once() {
+    let world = World::new();
+    let canary = canary(&world);
+    world.write("ada/good.jsonl", "{}").write("ada/large.jsonl", "{} {}").write("ada/p/s.jsonl", "{}");
+    let ada = |name: &str| world.root().join("ada").join(name);
+    assert!(Command::new("mkfifo").arg(ada("fifo.jsonl")).status().unwrap().success());
+    let _socket = UnixListener::bind(ada("socket.jsonl")).unwrap();
+    symlink(canary.join("canary.jsonl"), ada("link.jsonl")).unwrap();
+    symlink(&canary, ada("linked")).unwrap();
+    symlink("p", ada("near")).unwrap();
+    fs::hard_link(canary.join("canary.jsonl"), ada("hard.jsonl")).unwrap();
+    let root = world.root();
+    let (answer, answers) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let root = Root::open(&root).unwrap();
+        for file in [
+            "ada/good.jsonl",
+            "ada/large.jsonl",
+            "ada/p",
+            "ada/fifo.jsonl",
+            "ada/socket.jsonl",
+            "ada/link.jsonl",
+            "ada/linked/canary.jsonl",
+            "ada/near/s.jsonl",
+            "ada/hard.jsonl",
+            "ada/good.jsonl/s.jsonl",
+            "../outside/canary.jsonl",
+        ] {
+            let said = match root.file(Path::new(file), 4) {
+                Ok(_) => "opened",
+                Err(Refusal::Rejected(reason)) => reason,
+                Err(_) => "failed",
+            };
+            answer.send((file, said)).unwrap();
+        }
+    });
+    let answers: Vec<_> = (0..11).map(|_| answers.recv_timeout(Duration::from_secs(10)).unwrap()).collect();
+    assert_eq!(
+        answers,
+        [
+            ("ada/good.jsonl", "opened"),
+            ("ada/large.jsonl", "over the size cap"),
+            ("ada/p", "not a regular file"),
+            ("ada/fifo.jsonl", "not a regular file"),
+            ("ada/socket.jsonl", "not a regular file"),
+            ("ada/link.jsonl", "behind a symbolic link"),
+            ("ada/linked/canary.jsonl", "behind a symbolic link"),
+            ("ada/near/s.jsonl", "behind a symbolic link"),
+            ("ada/hard.jsonl", "has several names (hard links)"),
+            ("ada/good.jsonl/s.jsonl", "behind a symbolic link"),
+            ("../outside/canary.jsonl", "behind a symbolic link"),
+        ]
     );
 }
 
