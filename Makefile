@@ -10,7 +10,7 @@ unexport DUCKDB_LIB_DIR
 FLAGS =
 endif
 
-.PHONY: demo test torture check bench
+.PHONY: demo test torture fuzz check bench
 
 # The whole pipeline over the fixtures, into a temporary database, and a report.
 demo:
@@ -36,3 +36,11 @@ check:
 # Times on a generated corpus; `make bench ARGS="--help"` shows the choices.
 bench:
 	cargo bench --bench pipeline $(FLAGS) -- $(ARGS)
+
+# A target of the fuzzer, until it is stopped: `make fuzz TARGET=lines`, also `keys`, `dialects`. Needs
+# a nightly toolchain and `cargo install cargo-fuzz`.
+TARGET ?= dialects
+fuzz:
+	mkdir -p target/fuzz/corpus/$(TARGET)
+	cargo +nightly fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz $(TARGET) \
+	    target/fuzz/corpus/$(TARGET) tests/fuzz/corpus/$(TARGET) -- $(ARGS)

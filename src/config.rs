@@ -1,6 +1,7 @@
 //! What a command works on: flags before environment before the configuration file before defaults.
 
 use crate::error::{Error, Result, Status};
+use crate::read::Caps;
 use crate::source::{Layout, Source};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,9 @@ pub struct Config {
     pub database: Option<PathBuf>,
     /// IANA name of the zone that days are told in.
     pub timezone: Option<String>,
+    /// Bounds on what one file can cost.
+    #[serde(default)]
+    pub caps: Caps,
     /// Trees of transcripts.
     #[serde(default)]
     pub source: Vec<SourceTable>,

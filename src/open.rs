@@ -1,13 +1,15 @@
-//! Opening a user's file: only a regular file with one name, beneath the root, through no link.
+//! Opening what users own: regular files with one name, and folders, beneath the root, through no link.
 //!
 //! This is the only module that opens files of others. It never writes, waits or follows.
 
 use crate::stat::Stat;
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use sessionmill_contract::{Failure, FailureClass};
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 
@@ -15,6 +17,10 @@ use std::path::{Component, Path};
 /// folders above.
 #[derive(Debug)]
 pub struct Root(OwnedFd);
+
+/// A folder beneath the root.
+#[derive(Debug)]
+pub struct Folder(OwnedFd);
 
 /// Why a file was not opened.
 #[derive(Debug)]
@@ -31,8 +37,29 @@ impl Root {
     ///
     /// If the folder cannot be opened.
     pub fn open(path: &Path) -> std::io::Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let flags = FOLDER.difference(OFlags::NOFOLLOW);
         Ok(Self(rustix::fs::open(path, flags, Mode::empty())?))
+    }
+
+    /// The device that the root is on.
+    ///
+    /// # Errors
+    ///
+    /// If the file system does not say.
+    pub fn device(&self) -> std::io::Result<u64> {
+        Ok(rustix::fs::fstat(&self.0)?.st_dev)
+    }
+
+    /// Opens a folder; the empty path is the root itself.
+    ///
+    /// # Errors
+    ///
+    /// If it is no folder, is behind a link, or cannot be opened.
+    pub fn folder(&self, path: &Path) -> rustix::io::Result<Folder> {
+        if path.as_os_str().is_empty() {
+            return Ok(Folder(rustix::io::fcntl_dupfd_cloexec(&self.0, 0)?));
+        }
+        Ok(Folder(beneath(&self.0, path, FOLDER)?))
     }
 
     /// Opens a file and looks at it before its first byte is read.
@@ -57,6 +84,38 @@ impl Root {
         Ok((file, stat))
     }
 }
+
+impl Folder {
+    /// Names in the folder and what they stand for, in no order.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read to its end.
+    pub fn entries(&self) -> rustix::io::Result<Vec<(OsString, FileType)>> {
+        let mut entries = Vec::new();
+        for entry in Dir::read_from(&self.0)? {
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name != "." && name != ".." {
+                entries.push((name.to_owned(), entry.file_type()));
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Looks at what a name stands for, not at what a link leads to.
+    ///
+    /// # Errors
+    ///
+    /// If it is gone, or the folder does not let its names be looked at.
+    pub fn look(&self, name: &OsStr) -> rustix::io::Result<(FileType, Stat)> {
+        let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok((FileType::from_raw_mode(stat.st_mode), Stat::from(&stat)))
+    }
+}
+
+/// How a folder is opened.
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 #[cfg(target_os = "linux")]
 fn beneath(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -83,8 +142,7 @@ fn by_component(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, E
         if parts.peek().is_none() {
             return rustix::fs::openat(at, name, flags, Mode::empty());
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        folder = Some(rustix::fs::openat(at, name, flags, Mode::empty())?);
+        folder = Some(rustix::fs::openat(at, name, FOLDER, Mode::empty())?);
     }
     Err(Errno::NOENT)
 }

@@ -7,14 +7,14 @@ use crate::error::{Error, Result};
 use crate::flight::{Flight, Suspects};
 use crate::lock::ProcessorLock;
 use crate::moment::{Clock, Moment};
-use crate::open::{Refusal, Root};
+use crate::open::Refusal;
 use crate::plan::{self, Job};
 use crate::read::{Caps, Outcome, Reader};
 use crate::scan;
 use crate::settle;
 use crate::source::Source;
 use crate::store::commit::Stamp;
-use crate::store::{Turns, beside, failures, known, migrate, presence, runs};
+use crate::store::{Turns, beside, known, migrate, presence, runs};
 use crate::summary::{Summary, Tally};
 use rayon::iter::{ParallelBridge, ParallelIterator};
 use sessionmill_contract::{Failure, Manifest, Processor};
@@ -90,8 +90,8 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
         .iter()
         .map(|manifest| ProcessorLock::take(pass.database, manifest.name, &about))
         .collect::<Result<Vec<_>>>()?;
-    let walk = scan::sessions(pass.sources, pass.login)?;
-    let roots = pass.sources.iter().map(open_root).collect::<Result<Vec<_>>>()?;
+    let roots = scan::roots(pass.sources)?;
+    let mut walk = scan::sessions(pass.sources, &roots, pass.login)?;
 
     let mut store = Turns::open(pass.database)?;
     migrate::migrate(store.get()?, now)?;
@@ -99,8 +99,7 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources)?;
     let run_id = runs::begin(store.get()?, pass.trigger, now, &manifests)?;
     let stamp = Stamp { run_id, now, processors: pass.processors, manifests: &manifests, sources: &sources };
-    presence::mark_gone(store.get()?, &walk, &ledger, now)?;
-    failures::forget(store.get()?, &walk, &ledger, &manifests)?;
+    let notices = presence::observe(store.get()?, pass.sources, &roots, pass.adopt, &mut walk, &ledger, now)?;
     let plan = plan::jobs(walk, &ledger, &manifests, now, pass.limits.files);
     drop(ledger);
 
@@ -140,7 +139,7 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     for (position, processor) in pass.processors.iter().enumerate() {
         tally.settled(position, settle::settle(&mut store, *processor)?);
     }
-    let summary = tally.end(clock.elapsed());
+    let summary = tally.end(clock.elapsed(), notices);
     runs::end(store.get()?, stamp, pass.trigger, &summary)?;
     let log = std::fs::metadata(beside(pass.database, "wal")).map_or(0, |log| log.len());
     if log >= CHECKPOINT_LOG || summary.processors.iter().any(|counts| counts.items_extracted >= CHECKPOINT_ITEMS) {
@@ -162,10 +161,6 @@ fn try_suspects(mut jobs: Vec<Job>, suspects: &Suspects, pass: &Pass<'_>) -> (Ve
     }
     harmless.append(&mut jobs);
     (harmless, parked)
-}
-
-fn open_root(source: &Source) -> Result<Root> {
-    Root::open(&source.root).map_err(|error| Error::cannot("open", source.root.display(), error.kind()))
 }
 
 /// Reads the jobs on the pool's threads, in their order, until all are read or nobody listens.

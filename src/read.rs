@@ -15,6 +15,7 @@ use crate::plan::Job;
 use crate::registry;
 use crate::stat;
 use md5::{Digest, Md5};
+use serde::Deserialize;
 use sessionmill_contract::{Event, Failure, FailureClass, Fold, Kind, Manifest, Processor, Record, Rows, SourceFile};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -34,7 +35,8 @@ pub struct Reader<'p> {
 }
 
 /// Bounds on what one file can cost. What is over them is rejected or skipped, and counted.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Caps {
     /// Bytes of a file.
     pub file: u64,
@@ -88,9 +90,9 @@ pub struct Tally {
 
 const WINDOW: usize = 64 << 10;
 
-/// Names of unknown types come from outside: so many of them are kept, and so much of each.
+/// Names of unknown types come from outside: so many of them are kept.
 const UNKNOWN_TYPES: usize = 100;
-const UNKNOWN_TYPE_CHARS: usize = 64;
+const OTHER_TYPES: &str = "(other types)";
 
 impl Outcome {
     /// The job is left for the next pass.
@@ -224,13 +226,22 @@ impl Tally {
         match event.kind {
             Kind::Malformed => self.malformed += 1,
             Kind::Line { name, known: false } => {
-                let name: String = name.chars().take(UNKNOWN_TYPE_CHARS).collect();
-                let full = self.unknown.len() >= UNKNOWN_TYPES && !self.unknown.contains_key(&name);
-                *self.unknown.entry(if full { "(other types)".to_owned() } else { name }).or_default() += 1;
+                let full = self.unknown.len() >= UNKNOWN_TYPES && !self.unknown.contains_key(name);
+                let name = if full || !is_type_name(name) { OTHER_TYPES } else { name };
+                *self.unknown.entry(name.to_owned()).or_default() += 1;
             }
             _ => {}
         }
     }
+}
+
+/// Whether a name can be that of a type: a few words of letters. What else stands in its place, such
+/// as a key or an address, is shown to nobody.
+fn is_type_name(name: &str) -> bool {
+    const WORDS: usize = 6;
+    const LETTERS: usize = 20;
+    let is_word = |word: &str| (1..=LETTERS).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphabetic());
+    name == Dialect::NO_TYPE || name.split(['-', '_']).count() <= WORDS && name.split(['-', '_']).all(is_word)
 }
 
 /// The line without what is no part of a record: white space, a byte-order mark, and the zeros that
@@ -306,6 +317,18 @@ fn panicked(place: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_type_name_is_a_few_words() {
+        for name in ["user", "file-history-snapshot", "turn_context", "sessionMeta", Dialect::NO_TYPE] {
+            assert!(is_type_name(name), "{name}");
+        }
+        for other in
+            ["", "-", "a--b", "sk-ant-api03", "ada@example.org", "a b", "süß", "a-b-c-d-e-f-g", &"x".repeat(21), "a.b"]
+        {
+            assert!(!is_type_name(other), "{other}");
+        }
+    }
 
     #[test]
     fn a_line_is_trimmed_of_what_is_no_record() {

@@ -10,12 +10,13 @@ use sessionmill_usage::Usage;
 static PROCESSORS: [&dyn Processor; 1] = [&Usage];
 
 /// Dialects, in the order in which a file is offered to them; the last one takes what is left.
-const DIALECTS: [Dialect; 1] = [CLAUDE_CODE];
+static DIALECTS: [Dialect; 1] = [CLAUDE_CODE];
 
 /// Numbered migrations, oldest first.
-pub const MIGRATIONS: [(&str, &str); 2] = [
+pub const MIGRATIONS: [(&str, &str); 3] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_usage", include_str!("../migrations/0002_usage.sql")),
+    ("0003_source_marks", include_str!("../migrations/0003_source_marks.sql")),
 ];
 
 /// All processors.
@@ -43,6 +44,11 @@ pub fn named(names: &[String]) -> Result<Vec<&'static dyn Processor>> {
         }
     }
     Ok(chosen)
+}
+
+/// All dialects.
+pub fn dialects() -> &'static [Dialect] {
+    &DIALECTS
 }
 
 /// The dialect of a file that begins like this.

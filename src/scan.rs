@@ -1,13 +1,19 @@
-//! The walk: which transcripts there are, by stat only. Links are not followed, nothing is opened.
+//! The walk: which transcripts there are, by stat only. Links are not followed, no file is opened.
+//!
+//! Folders are opened beneath their root like files are: one that becomes a link in the middle of
+//! the walk does not lead it outside.
 
 use crate::error::{Error, Result, Status};
+use crate::open::Root;
 use crate::source::{Layout, Source};
 use crate::stat::Stat;
+use rustix::fs::FileType;
+use rustix::io::Errno;
 use sessionmill_contract::SourceFile;
 use std::collections::HashSet;
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use walkdir::WalkDir;
 
 /// A transcript, or something in its place.
 #[derive(Debug)]
@@ -26,33 +32,66 @@ pub struct Found {
 pub struct Walk {
     /// Ordered by `session_file`.
     pub found: Vec<Found>,
-    /// Sources that were seen whole: what is not in `found` is not there.
-    pub complete: Vec<bool>,
-    /// Folders that could not be read, with the reason.
-    pub unreadable: Vec<(PathBuf, String)>,
+    /// Folders that could not be seen, or not all of them: what is below them is not known to be gone.
+    pub unseen: Vec<Unseen>,
+    /// Names of links that stand where a user's folder should.
+    pub links: Vec<String>,
 }
 
-impl Walk {
-    /// Whether all of a source was seen. One that is empty all at once is taken for one that is not
-    /// mounted.
-    pub fn is_whole(&self, source: usize) -> bool {
-        self.complete.get(source) == Some(&true) && self.found.iter().any(|found| found.source == source)
-    }
+/// A folder that could not be seen whole.
+#[derive(Debug)]
+pub struct Unseen {
+    pub source: usize,
+    /// Named as its files would be in the ledger.
+    pub folder: String,
+    pub reason: String,
 }
 
-/// Walks the sources.
+/// Opens the roots of the sources.
 ///
 /// # Errors
 ///
-/// If a root is missing or no folder, or is one level too deep.
-pub fn sessions(sources: &[Source], login: &str) -> Result<Walk> {
+/// If a root is missing or no folder.
+pub fn roots(sources: &[Source]) -> Result<Vec<Root>> {
+    sources.iter().map(|source| root(&source.root)).collect()
+}
+
+fn root(path: &Path) -> Result<Root> {
+    Root::open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotADirectory => {
+            Error::cannot("read", path.display(), "not a folder").hint("name the folder that holds the users' folders")
+        }
+        kind => {
+            Error::cannot("read", path.display(), kind).hint("is the folder mounted? name another with --sessions DIR")
+        }
+    })
+}
+
+/// Walks the sources, which `roots` are the roots of.
+///
+/// # Errors
+///
+/// If a root cannot be listed, or is one level too deep.
+pub fn sessions(sources: &[Source], roots: &[Root], login: &str) -> Result<Walk> {
     let mut walk = Walk::default();
-    for (number, source) in sources.iter().enumerate() {
-        check(source)?;
-        let complete = one(number, source, login, &mut walk);
-        walk.complete.push(complete);
+    for (number, (source, root)) in sources.iter().zip(roots).enumerate() {
+        let mut branch = Branch { number, source, root, login, walk: Walk::default(), folders: vec![PathBuf::new()] };
+        while let Some(folder) = branch.folders.pop() {
+            if let Err(error) = branch.folder(&folder) {
+                branch.unseen(&folder, error)?;
+            }
+        }
+        let Walk { found, unseen, links } = branch.walk;
+        if is_too_deep(&found) {
+            return Err(too_deep(source));
+        }
+        walk.found.extend(found);
+        walk.unseen.extend(unseen);
+        walk.links.extend(links);
     }
     walk.found.sort_by(|a, b| (&a.file, a.source).cmp(&(&b.file, b.source)));
+    walk.unseen.sort_by(|a, b| (&a.folder, a.source).cmp(&(&b.folder, b.source)));
+    walk.links.sort();
     let mut seen = HashSet::new();
     for found in &mut walk.found {
         if !seen.insert(&found.file.session_file) {
@@ -62,46 +101,80 @@ pub fn sessions(sources: &[Source], login: &str) -> Result<Walk> {
     Ok(walk)
 }
 
+const IN_ROOT: &str = "directly in the root, in no user's folder";
+
+/// Whether a path below the root is one name.
+fn is_in_root(path: &Path) -> bool {
+    path.parent().is_some_and(|parent| parent.as_os_str().is_empty())
+}
+
 /// Whether `path` is named like a transcript.
 fn is_transcript(path: &Path) -> bool {
     path.extension() == Some(OsStr::new("jsonl"))
 }
 
-/// Walks one source; false if some of it could not be seen.
-fn one(number: usize, source: &Source, login: &str, walk: &mut Walk) -> bool {
-    let mut complete = true;
-    for entry in WalkDir::new(&source.root).min_depth(1) {
-        let entry = match entry {
-            Ok(entry) => entry,
-            // Gone between the listing and the look: as if it had not been there.
-            Err(error) if error.io_error().is_some_and(|io| io.kind() == std::io::ErrorKind::NotFound) => continue,
-            Err(error) => {
-                complete = false;
-                let reason = error.io_error().map_or("cannot be walked".to_owned(), |io| io.kind().to_string());
-                walk.unreadable.push((error.path().unwrap_or(&source.root).to_owned(), reason));
-                continue;
+/// The walk of one source.
+struct Branch<'w> {
+    number: usize,
+    source: &'w Source,
+    root: &'w Root,
+    login: &'w str,
+    walk: Walk,
+    /// Still to be listed.
+    folders: Vec<PathBuf>,
+}
+
+impl Branch<'_> {
+    /// Lists one folder.
+    fn folder(&mut self, below: &Path) -> rustix::io::Result<()> {
+        let folder = self.root.folder(below)?;
+        for (name, kind) in folder.entries()? {
+            let path = below.join(&name);
+            // Some file systems do not tell the type in the listing.
+            let looked = (kind == FileType::Unknown || is_transcript(&path)).then(|| folder.look(&name)).transpose();
+            let looked = match looked {
+                Ok(looked) => looked,
+                // Gone between the listing and the look: as if it had not been there.
+                Err(Errno::NOENT) => continue,
+                Err(error) => return Err(error),
+            };
+            let kind = looked.map_or(kind, |(kind, _)| kind);
+            match (kind, looked) {
+                (FileType::Directory, _) => self.folders.push(path),
+                (_, Some((_, stat))) if is_transcript(&path) => self.found(path, kind, stat),
+                (FileType::Symlink, _) if below.as_os_str().is_empty() => self.walk.links.push(key(&path)),
+                _ => {}
             }
-        };
-        if entry.file_type().is_dir() || !is_transcript(entry.path()) {
-            continue;
         }
-        let Ok(path) = entry.path().strip_prefix(&source.root) else { continue };
-        let outside = source.layout == Layout::Users && entry.depth() == 1;
-        let stat = if outside {
-            Err("directly in the root, in no user's folder")
-        } else if entry.file_type().is_symlink() {
-            Err("a symbolic link")
-        } else if !entry.file_type().is_file() {
-            Err("not a regular file")
-        } else {
-            match entry.metadata() {
-                Ok(metadata) => Ok(Stat::from(&metadata)),
-                Err(_) => continue,
-            }
-        };
-        walk.found.push(Found { file: name(path, source.layout, login), source: number, path: path.to_owned(), stat });
+        Ok(())
     }
-    complete
+
+    fn found(&mut self, path: PathBuf, kind: FileType, stat: Stat) {
+        let stat = match kind {
+            FileType::RegularFile if self.source.layout == Layout::Users && is_in_root(&path) => Err(IN_ROOT),
+            FileType::RegularFile => Ok(stat),
+            FileType::Symlink => Err("a symbolic link"),
+            _ => Err("not a regular file"),
+        };
+        let file = name(&path, self.source.layout, self.login);
+        self.walk.found.push(Found { file, source: self.number, path, stat });
+    }
+
+    fn unseen(&mut self, folder: &Path, error: Errno) -> Result<()> {
+        match error {
+            _ if folder.as_os_str().is_empty() => {
+                let error = Error::cannot("read", self.source.root.display(), error.kind());
+                return Err(error.hint("may this user list the folder?"));
+            }
+            // Gone, or something else by now: as if it had not been there.
+            Errno::NOENT | Errno::NOTDIR | Errno::LOOP => {}
+            _ => {
+                let folder = name(folder, self.source.layout, self.login).session_file;
+                self.walk.unseen.push(Unseen { source: self.number, folder, reason: error.kind().to_string() });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The ledger's name of a path below the root.
@@ -118,7 +191,7 @@ fn name(path: &Path, layout: Layout, login: &str) -> SourceFile {
 
 /// The path as text, reversible for any file name: bytes that are not UTF-8, and `%`, are written
 /// as `%XX`.
-fn key(path: &Path) -> String {
+pub fn key(path: &Path) -> String {
     let mut key = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
         key.push_str(&chunk.valid().replace('%', "%25"));
@@ -127,48 +200,27 @@ fn key(path: &Path) -> String {
     key
 }
 
-/// Refuses roots that cannot be meant.
-fn check(source: &Source) -> Result<()> {
-    let root = source.root.display();
-    let metadata = std::fs::metadata(&source.root).map_err(|error| {
-        Error::cannot("read", &root, error.kind()).hint("is the folder mounted? name another with --sessions DIR")
-    })?;
-    if !metadata.is_dir() {
-        return Err(Error::cannot("read", &root, "not a folder").hint("name the folder that holds the users' folders"));
-    }
-    if is_too_deep(&source.root) {
-        let parent = source.root.canonicalize().ok().and_then(|root| root.parent().map(Path::to_owned));
-        let folders = match source.layout {
-            Layout::Users => "users'",
-            Layout::ClaudeProjects => "projects'",
-        };
-        let message = format!("`{root}` holds transcripts itself, where the {folders} folders should be");
-        let error = Error::new(Status::Usage, message);
-        return Err(match parent {
-            Some(parent) => error.hint(format!("one level up: --sessions {}", parent.display())),
-            None => error,
-        });
-    }
-    Ok(())
+/// Transcripts directly in the root, and no others but those of their subagents.
+fn is_too_deep(found: &[Found]) -> bool {
+    let in_root = |found: &&Found| is_in_root(&found.path) && matches!(found.stat, Ok(_) | Err(IN_ROOT));
+    let sessions: HashSet<_> = found.iter().filter(in_root).filter_map(|found| found.path.file_stem()).collect();
+    let of_a_session = |found: &Found| found.path.iter().next().is_some_and(|folder| sessions.contains(folder));
+    !sessions.is_empty() && found.iter().all(|found| is_in_root(&found.path) || of_a_session(found))
 }
 
-/// Transcripts directly in the root, and no folder with transcripts but those of their subagents.
-fn is_too_deep(root: &Path) -> bool {
-    let Ok(entries) = std::fs::read_dir(root) else { return false };
-    let (mut transcripts, mut folders) = (HashSet::new(), Vec::new());
-    for entry in entries.flatten() {
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-            Ok(kind) if kind.is_file() && is_transcript(&entry.path()) => {
-                transcripts.extend(entry.path().file_stem().map(OsStr::to_owned));
-            }
-            _ => {}
-        }
+fn too_deep(source: &Source) -> Error {
+    let parent = source.root.canonicalize().ok().and_then(|root| root.parent().map(Path::to_owned));
+    let folders = match source.layout {
+        Layout::Users => "users'",
+        Layout::ClaudeProjects => "projects'",
+    };
+    let root = source.root.display();
+    let message = format!("`{root}` holds transcripts itself, where the {folders} folders should be");
+    let error = Error::new(Status::Usage, message);
+    match parent {
+        Some(parent) => error.hint(format!("one level up: --sessions {}", parent.display())),
+        None => error,
     }
-    let of_a_session = |folder: &PathBuf| folder.file_name().is_some_and(|name| transcripts.contains(name));
-    let holds_transcripts =
-        |folder: &PathBuf| WalkDir::new(folder).into_iter().flatten().any(|entry| is_transcript(entry.path()));
-    !transcripts.is_empty() && !folders.iter().any(|folder| !of_a_session(folder) && holds_transcripts(folder))
 }
 
 #[cfg(test)]

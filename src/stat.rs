@@ -16,9 +16,24 @@ pub struct Stat {
     pub inode: u64,
 }
 
+/// Nanoseconds since 1970.
+fn nanos(seconds: i64, nanos: i64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+}
+
+impl From<&rustix::fs::Stat> for Stat {
+    fn from(stat: &rustix::fs::Stat) -> Self {
+        Self {
+            size: stat.st_size.cast_unsigned(),
+            mtime_ns: nanos(stat.st_mtime, stat.st_mtime_nsec as i64),
+            ctime_ns: nanos(stat.st_ctime, stat.st_ctime_nsec as i64),
+            inode: stat.st_ino,
+        }
+    }
+}
+
 impl From<&Metadata> for Stat {
     fn from(metadata: &Metadata) -> Self {
-        let nanos = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
         Self {
             size: metadata.size(),
             mtime_ns: nanos(metadata.mtime(), metadata.mtime_nsec()),

@@ -5,6 +5,7 @@ use crate::failures::{Fate, Standing};
 use crate::open::Refusal;
 use crate::plan::{Job, Plan};
 use crate::read::{Outcome, Read, Verdict};
+use crate::report::render::printable;
 use crate::settle::Settled;
 use serde::Serialize;
 use sessionmill_contract::{Failure, FailureClass, Manifest, SourceFile};
@@ -15,6 +16,17 @@ use std::time::Duration;
 #[derive(Debug, Default, Serialize)]
 pub struct Summary {
     pub processors: Vec<Counts>,
+    #[serde(flatten)]
+    pub notices: Notices,
+}
+
+/// What is to be known about a run that is no file's fault.
+#[derive(Clone, Debug, Default, Serialize, PartialEq, Eq)]
+pub struct Notices {
+    /// Somebody should act.
+    pub alarms: Vec<String>,
+    /// Somebody should know.
+    pub warnings: Vec<String>,
 }
 
 /// The counters of one processor. `files = unchanged + scanned` and
@@ -116,7 +128,7 @@ impl<'m> Tally<'m> {
     }
 
     /// Adds up.
-    pub fn end(mut self, elapsed: Duration) -> Summary {
+    pub fn end(mut self, elapsed: Duration, notices: Notices) -> Summary {
         for counts in &mut self.counts {
             counts.close();
             counts.elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
@@ -124,7 +136,7 @@ impl<'m> Tally<'m> {
             counts.rejected_detail.sort_by(|a, b| a.session.cmp(&b.session));
             counts.deferred_detail.sort();
         }
-        Summary { processors: self.counts }
+        Summary { processors: self.counts, notices }
     }
 }
 
@@ -133,7 +145,8 @@ const NAMED: usize = 10;
 
 impl Summary {
     pub fn failed(&self) -> bool {
-        self.processors.iter().any(|counts| counts.errors > 0 || counts.unsettled_keys > 0)
+        !self.notices.alarms.is_empty()
+            || self.processors.iter().any(|counts| counts.errors > 0 || counts.unsettled_keys > 0)
     }
 
     /// The summary in words.
@@ -142,6 +155,9 @@ impl Summary {
         for counts in &self.processors {
             counts.write(&mut words);
         }
+        let Notices { alarms, warnings } = &self.notices;
+        name(&mut words, alarms.iter().map(|alarm| format!("alarm: {}", printable(alarm))), alarms.len() as u64);
+        name(&mut words, warnings.iter().map(|text| format!("warning: {}", printable(text))), warnings.len() as u64);
         words
     }
 }
@@ -218,9 +234,11 @@ impl Counts {
             let _ = write!(line, ", {} skipped", count(self.malformed_lines, "malformed line"));
         }
         let _ = writeln!(words, "{line} ({})", duration(self.elapsed_ms));
-        let failed = self.errors_detail.iter().map(|e| format!("failed `{}`: {}: {}", e.session, e.class, e.error));
-        let rejected = self.rejected_detail.iter().map(|e| format!("rejected `{}`: {}", e.session, e.error));
-        let deferred = self.deferred_detail.iter().map(|file| format!("deferred `{file}`"));
+        let failed =
+            self.errors_detail.iter().map(|e| format!("failed `{}`: {}: {}", printable(&e.session), e.class, e.error));
+        let rejected =
+            self.rejected_detail.iter().map(|e| format!("rejected `{}`: {}", printable(&e.session), e.error));
+        let deferred = self.deferred_detail.iter().map(|file| format!("deferred `{}`", printable(file)));
         name(words, failed, self.errors);
         if self.errors > 0 {
             let _ = writeln!(words, "  more about them: sessionmill failures");
@@ -291,7 +309,7 @@ mod tests {
         };
         counts.close();
         assert_eq!((counts.files, counts.scanned), (1000, 3));
-        let words = Summary { processors: vec![counts] }.words();
+        let words = Summary { processors: vec![counts], ..Summary::default() }.words();
         assert_eq!(
             words,
             "usage: 1,000 files, 1 changed, 1 deferred, 1 failed; 12 items from 1.5 MB (40 ms)\n  \

@@ -41,7 +41,8 @@ pub(crate) fn names() -> Vec<String> {
 
 fn walk() -> Vec<scan::Found> {
     let source = Source { name: "sessions".into(), root: fixtures().join("sessions"), layout: Layout::Users };
-    scan::sessions(&[source], "tester").unwrap().found
+    let roots = scan::roots(std::slice::from_ref(&source)).unwrap();
+    scan::sessions(&[source], &roots, "tester").unwrap().found
 }
 
 #[test]

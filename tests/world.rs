@@ -6,13 +6,13 @@ use sessionmill::moment::{Moment, Steady};
 use sessionmill::pass::{self, Limits, Pass};
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, Store};
-use sessionmill::summary::Counts;
+use sessionmill::summary::{Counts, Summary};
 use sessionmill_contract::Processor;
 use std::cell::RefCell;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, SystemTime};
 
 pub const DAY: Duration = Duration::from_secs(86_400);
@@ -29,6 +29,8 @@ pub struct World {
     /// than the pass that looks at it.
     now: RefCell<Moment>,
     pub limits: Limits,
+    /// Whether the passes take over a tree that has changed.
+    pub adopt: bool,
 }
 
 /// What a command said.
@@ -46,7 +48,7 @@ impl World {
         fs::create_dir(folder.path().join("root")).unwrap();
         let wall = DateTime::from_timestamp(40_000 * 86_400, 0).unwrap();
         let steady = Steady { boot: Some("boot".into()), ns: 0 };
-        Self { folder, now: RefCell::new(Moment { wall, steady }), limits: Limits::default() }
+        Self { folder, now: RefCell::new(Moment { wall, steady }), limits: Limits::default(), adopt: false }
     }
 
     pub fn path(&self, below: &str) -> PathBuf {
@@ -101,6 +103,15 @@ impl World {
 
     /// A pass of some processors, a minute after the last one.
     pub fn pass_of(&self, processors: &[&dyn Processor]) -> Result<Vec<Counts>> {
+        Ok(self.summary_of(processors)?.processors)
+    }
+
+    /// A pass of all processors, with what there is to know about it.
+    pub fn summary(&self) -> Summary {
+        self.summary_of(sessionmill::registry::processors()).unwrap()
+    }
+
+    fn summary_of(&self, processors: &[&dyn Processor]) -> Result<Summary> {
         self.wait(Duration::from_secs(60));
         let sources = [Source { name: "sessions".into(), root: self.root(), layout: Layout::Users }];
         let pass = Pass {
@@ -111,11 +122,11 @@ impl World {
             trigger: "test",
             login: "tester",
             limits: self.limits,
-            adopt: false,
+            adopt: self.adopt,
             trial: &|_| Ok(()),
             progress: &|_| {},
         };
-        Ok(pass::run(&pass)?.processors)
+        pass::run(&pass)
     }
 
     /// The rows of a query, cells as text.
@@ -151,40 +162,81 @@ impl World {
 
     /// The same with more environment.
     pub fn mill_with(&self, args: &[&str], environment: &[(&str, &str)]) -> Said {
-        self.command(env!("CARGO_BIN_EXE_sessionmill"), args, environment)
+        self.command(MILL, args, environment)
+    }
+
+    /// Runs a program in that environment.
+    pub fn command(&self, program: &str, args: &[&str], environment: &[(&str, &str)]) -> Said {
+        let status = self.start(Command::new(program).args(args), environment).wait().unwrap();
+        self.said(status)
     }
 
     /// Starts the real binary.
     pub fn spawn(&self, args: &[&str]) -> Child {
-        let mut command = self.prepared(env!("CARGO_BIN_EXE_sessionmill"), args);
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        self.start(Command::new(MILL).args(args), &[])
     }
 
-    fn prepared(&self, program: &str, args: &[&str]) -> Command {
-        let mut command = Command::new(program);
+    /// The same without root's right to read everything; `None` where that right cannot be laid down.
+    pub fn mill_unprivileged(&self, args: &[&str], environment: &[(&str, &str)]) -> Option<Said> {
+        const SETPRIV: &str = "/usr/bin/setpriv";
+        let mut command = Command::new(MILL);
+        if rustix::process::geteuid().is_root() {
+            if !Path::new(SETPRIV).exists() {
+                return None;
+            }
+            command = Command::new(SETPRIV);
+            command.arg("--bounding-set=-dac_override,-dac_read_search").arg(MILL);
+        }
+        let status = self.start(command.args(args), environment).wait().unwrap();
+        Some(self.said(status))
+    }
+
+    /// The same with the largest resident set, in bytes, as the kernel tells it on the way: what it
+    /// tells in the end includes that of the process which started the program.
+    pub fn mill_measured(&self, args: &[&str]) -> (Said, u64) {
+        let mut child = self.spawn(args);
+        let mut peak = 0;
+        loop {
+            let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kilobytes: Option<u64> = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+            peak = peak.max(1024 * kilobytes.unwrap_or_default());
+            if let Some(status) = child.try_wait().unwrap() {
+                return (self.said(status), peak);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn start(&self, command: &mut Command, environment: &[(&str, &str)]) -> Child {
+        let output = |name: &str| fs::File::create(self.path(name)).unwrap();
         command
-            .args(args)
             .env_clear()
             .env("HOME", self.path("home"))
             .env("XDG_DATA_HOME", self.path("home/data"))
             .env("SESSIONMILL_DATABASE", self.database())
             .env("TZ", "UTC")
             .env("USER", "tester")
-            .current_dir(self.folder.path());
-        command
+            .envs(environment.iter().copied())
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(output("stdout"))
+            .stderr(output("stderr"))
+            .spawn()
+            .unwrap()
     }
 
-    /// Runs a program in that environment.
-    pub fn command(&self, program: &str, args: &[&str], environment: &[(&str, &str)]) -> Said {
-        let output = self.prepared(program, args).envs(environment.iter().copied()).output().unwrap();
-        let text = |bytes: Vec<u8>| {
-            let text = String::from_utf8(bytes).unwrap();
+    fn said(&self, status: ExitStatus) -> Said {
+        let text = |name: &str| {
+            let text = fs::read_to_string(self.path(name)).unwrap();
             text.replace(self.folder.path().to_str().unwrap(), "[world]")
         };
-        let status = output.status.code().unwrap_or_else(|| -output.status.signal().unwrap());
-        Said { status, stdout: text(output.stdout), stderr: text(output.stderr) }
+        let status = status.code().unwrap_or_else(|| -status.signal().unwrap());
+        Said { status, stdout: text("stdout"), stderr: text("stderr") }
     }
 }
+
+const MILL: &str = env!("CARGO_BIN_EXE_sessionmill");
 
 /// The rows of a query over a database, cells joined by bars.
 pub fn rows(database: &Path, sql: &str) -> Vec<String> {

@@ -11,6 +11,7 @@ mod trial;
 use crate::config::Environment;
 use crate::error::{Error, Result, Status};
 use crate::moment::Moment;
+use crate::report::render::printable;
 use clap::{CommandFactory, Parser, Subcommand};
 use place::{Database, Place};
 use std::io::{IsTerminal, Write};
@@ -115,16 +116,16 @@ fn print(text: &str) -> Result<Status> {
 
 /// An error and its hint.
 fn say(error: &Error) {
-    let mut stderr = std::io::stderr();
-    let _ = writeln!(stderr, "sessionmill: {}", error.message);
+    remark(&format!("sessionmill: {}", error.message));
     if let Some(hint) = &error.hint {
-        let _ = writeln!(stderr, "  hint: {hint}");
+        remark(&format!("  hint: {hint}"));
     }
 }
 
-/// A remark that is no data.
+/// A remark that is no data. Whatever is quoted in it, a terminal is told nothing but text.
 fn remark(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let lines: Vec<_> = text.split('\n').map(printable).collect();
+    let _ = writeln!(std::io::stderr(), "{}", lines.join("\n"));
 }
 
 /// The width of the terminal that stdout is, if it is one.

@@ -96,8 +96,9 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
     if !options.no_refresh {
         let choice = options.place.choose(&config, &database, context)?;
         tell(&choice, &database);
+        let limits = Limits { caps: config.caps, ..Limits::default() };
         let refreshed =
-            pass(&choice, &database, registry::processors(), Limits::default(), options.place.adopt, "report", context);
+            pass(&choice, &database, registry::processors(), limits, options.place.adopt, "report", context);
         match refreshed {
             Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
             // Whoever is at it keeps the database current.

@@ -16,7 +16,8 @@ use std::time::Duration;
 /// Bring the database up to date with the transcripts
 ///
 /// Walks the folder, reads what has changed since the last run, and says what it did. Running it
-/// again does nothing, fast.
+/// again does nothing, fast. Files over `file` bytes or `facts` facts are rejected, lines over `line`
+/// bytes are skipped, and all are counted: [caps] in the configuration sets these.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill run\n  sessionmill run usage --sessions /data/user_sessions\n  \
                         sessionmill run --time-budget 150s --json")]
@@ -59,7 +60,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
     let choice = args.place.choose(&config, &database, context)?;
     tell(&choice, &database);
-    let limits = Limits { files: args.max_sessions, time: args.time_budget, ..Limits::default() };
+    let limits = Limits { files: args.max_sessions, time: args.time_budget, caps: config.caps, ..Limits::default() };
     let summary = pass(&choice, &database, &processors, limits, args.place.adopt, "cli", context)?;
     print(&if args.json || args.format == Format::Json { pretty(&summary) } else { summary.words() })?;
     Ok(if summary.failed() { Status::FilesFailed } else { Status::Done })

@@ -3,7 +3,7 @@
 //!
 //! Types borrow from the line where its strings have no escapes.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use sessionmill_contract::event::Usage;
@@ -46,15 +46,46 @@ pub(super) struct Flag(pub(super) bool);
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Time(pub(super) Option<DateTime<Utc>>);
 
+/// So many bytes of an identity or a name are kept at most, so that what a fact holds is bounded.
+const LONGEST: usize = 512;
+
+/// So many elements of a list are read, more than any client writes: a line of a few megabytes could
+/// hold millions, each of which takes a hundred times its length in memory.
+const MOST: usize = 10_000;
+
 impl Text<'_> {
     pub(super) fn get(&self) -> Option<&str> {
         self.0.as_deref()
     }
 
-    /// The text as an identity, which an empty one is not.
+    /// The text as an identity, which an empty one is not, nor one that is too long to be kept.
     pub(super) fn id(&self) -> Option<&str> {
-        self.get().filter(|id| !id.is_empty())
+        self.get().filter(|id| (1..=LONGEST).contains(&id.len()))
     }
+
+    /// The beginning of the text, as the name of something.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.get().map(shortened)
+    }
+}
+
+/// The beginning of a name that is too long to be kept.
+pub(super) fn shortened(name: &str) -> &str {
+    let end = (0..=LONGEST.min(name.len())).rev().find(|end| name.is_char_boundary(*end));
+    &name[..end.unwrap_or_default()]
+}
+
+/// Reads the elements of a list, up to a bound, and skips the others.
+pub(super) fn elements<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(
+    mut list: A,
+    mut each: impl FnMut(T),
+) -> Result<(), A::Error> {
+    for _ in 0..MOST {
+        let Some(element) = list.next_element()? else { return Ok(()) };
+        each(element);
+    }
+    while list.next_element::<IgnoredAny>()?.is_some() {}
+    Ok(())
 }
 
 /// Skips a value.
@@ -157,11 +188,9 @@ impl<'de, T: Fields<'de>> Lenient<'de> for AList<T> {
     fn absent(self) -> Objects<T> {
         Objects(Vec::new())
     }
-    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Objects<T>, A::Error> {
+    fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Objects<T>, A::Error> {
         let mut objects = Vec::new();
-        while let Some(Object(object)) = list.next_element()? {
-            objects.extend(object);
-        }
+        elements(list, |Object(object)| objects.extend(object))?;
         Ok(Objects(objects))
     }
 }
@@ -227,7 +256,7 @@ impl<'de> Lenient<'de> for ATime {
     fn number(self, number: f64) -> Time {
         // Seconds since 1970 reach this only in the year 5138, milliseconds did in 1973.
         let seconds = if number.abs() < 1e11 { number } else { number / 1e3 };
-        Time(DateTime::from_timestamp_micros((seconds * 1e6) as i64))
+        Time(possible((seconds * 1e6) as i64))
     }
 }
 
@@ -259,7 +288,12 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
         Ok(time) => time.to_utc(),
         Err(_) => NaiveDateTime::parse_from_str(&text.replacen(' ', "T", 1), "%Y-%m-%dT%H:%M:%S%.f").ok()?.and_utc(),
     };
-    DateTime::from_timestamp_micros(time.timestamp_micros())
+    possible(time.timestamp_micros())
+}
+
+/// A time that a calendar has: a zone's offset, or a week, does not lead out of its range.
+fn possible(micros: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(micros).filter(|time| (1970..=9999).contains(&time.year()))
 }
 
 /// The line with what is not Unicode replaced by U+FFFD, and numbers beyond a double's range by one
@@ -359,9 +393,17 @@ mod tests {
         assert_eq!(time("1769947200"), noon);
         assert_eq!(time("1769947200000"), noon);
         assert_eq!(time("\"2026-02-01T12:00:00.1234567Z\""), Some("2026-02-01T12:00:00.123456+00:00".to_owned()));
-        for absent in ["null", "\"yesterday\"", "{}", "true"] {
+        for absent in ["null", "\"yesterday\"", "{}", "true", "-1", "8210266876799000", "\"1969-12-31T00:00:00Z\""] {
             assert_eq!(time(absent), None, "{absent}");
         }
+    }
+
+    #[test]
+    fn an_identity_is_short_and_a_name_is_cut_between_characters() {
+        let text = |length: usize| Text(Some("é".repeat(length).into()));
+        assert_eq!(text(256).id().map(str::len), Some(512));
+        assert_eq!(text(257).id(), None);
+        assert_eq!(Text(Some(format!("x{}", "é".repeat(256)).into())).name().map(str::len), Some(511));
     }
 
     #[test]

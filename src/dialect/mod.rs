@@ -21,6 +21,11 @@ pub struct Dialect {
     pub open: fn() -> Box<dyn Parser>,
 }
 
+impl Dialect {
+    /// What stands for the type of a record that does not tell one.
+    pub const NO_TYPE: &str = "(no type)";
+}
+
 /// The state of a dialect over one file.
 pub trait Parser {
     /// Reads one line, without its line feed, and hands on what it says.

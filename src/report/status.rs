@@ -1,6 +1,7 @@
 //! What the database holds and how fresh it is.
 
 use crate::error::{Result, count, thousands};
+use crate::report::render::printable;
 use duckdb::Connection;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -60,10 +61,11 @@ const TYPES: usize = 20;
 ///
 /// If the database cannot be read.
 pub fn status(connection: &Connection, database: &Path) -> Result<Status> {
-    let mut statement = connection.prepare("SELECT name, root, layout FROM sources ORDER BY name")?;
+    let mut statement = connection.prepare("SELECT name, root, layout, alarm FROM sources ORDER BY name")?;
     let source = |row: &duckdb::Row<'_>| -> duckdb::Result<Value> {
         let (name, root, layout): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(json!({"name": name, "root": root, "layout": layout}))
+        let alarm: Option<String> = row.get(3)?;
+        Ok(json!({"name": name, "root": root, "layout": layout, "alarm": alarm}))
     };
     let sources = statement.query_map([], source)?.collect::<duckdb::Result<_>>()?;
     let (files, gone, lines, malformed_lines) = connection.query_row(
@@ -121,10 +123,13 @@ fn processor(connection: &Connection, name: &str, version: u32) -> Result<Proces
 impl Status {
     /// The overview in words.
     pub fn words(&self) -> String {
-        let mut words = format!("database  {}\n", self.database);
+        let mut words = format!("database  {}\n", printable(&self.database));
         for source in &self.sources {
-            let field = |name: &str| source[name].as_str().unwrap_or_default().to_owned();
+            let field = |name: &str| printable(source[name].as_str().unwrap_or_default());
             let _ = writeln!(words, "source    {} ({} layout)", field("root"), field("layout"));
+            if source["alarm"].is_string() {
+                let _ = writeln!(words, "          alarm: {}", field("alarm"));
+            }
         }
         let files = |files: i64| count(files.cast_unsigned(), "file");
         let lines = count(self.lines.cast_unsigned(), "line");
@@ -137,7 +142,7 @@ impl Status {
         }
         words.push('\n');
         for (kind, lines) in &self.unknown_lines {
-            let kind = super::render::printable(kind);
+            let kind = printable(kind);
             let _ = writeln!(words, "unknown   {} of type `{kind}`", count(lines.cast_unsigned(), "line"));
         }
         for processor in &self.processors {

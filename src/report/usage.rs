@@ -2,6 +2,7 @@
 //! counted once was decided when it was settled.
 
 use crate::error::{Result, thousands};
+use crate::report::render::printable;
 use crate::report::value::integer;
 use crate::report::zone::{self, Period};
 use crate::report::{Column, Row, Sheet};
@@ -230,7 +231,8 @@ pub fn unknown_names(connection: &Connection, filter: &Filter) -> Result<Vec<Str
         let known = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
         if !known.contains(name) {
             let error = crate::registry::unknown(what, name, known.iter().map(String::as_str));
-            sentences.extend([Some(format!("no usage of {what} `{name}`")), error.hint].into_iter().flatten());
+            let about = format!("no usage of {what} `{name}`");
+            sentences.extend([Some(about), error.hint].into_iter().flatten().map(|text| printable(&text)));
         }
     }
     Ok(sentences)

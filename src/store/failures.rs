@@ -2,19 +2,17 @@
 
 use crate::error::Result;
 use crate::failures::{Attempt, Fate, Standing};
-use crate::ledger::{self, Ledger};
+use crate::ledger;
 use crate::open::Refusal;
 use crate::plan::Job;
 use crate::read::{Outcome, Verdict};
-use crate::scan::Walk;
 use crate::store::commit::Stamp;
 use crate::store::known::{hash, stat, text, time};
 use crate::store::rows::{Cell, key_hash, stat_cells};
 use crate::store::{Store, Transaction};
 use chrono::{DateTime, Utc};
 use duckdb::{Connection, params};
-use sessionmill_contract::{Failure, FailureClass, Manifest};
-use std::collections::HashSet;
+use sessionmill_contract::{Failure, FailureClass};
 
 /// A failure that stands, and what it is about.
 #[derive(Clone, Debug)]
@@ -137,31 +135,6 @@ fn row<'g>(processor: usize, job: &'g Job, standing: &'g Standing, stamp: Stamp<
     row.extend(stat_cells(&standing.stat));
     row.push(Cell::Own(standing.hash.as_ref().map(ledger::to_hex).as_deref().into()));
     row
-}
-
-/// Forgets the failures of files that are no longer there.
-///
-/// # Errors
-///
-/// If the database cannot be written.
-pub fn forget(store: &Store, walk: &Walk, ledger: &Ledger, manifests: &[&Manifest]) -> Result<()> {
-    let failed = ledger.files.iter().filter(|(_, known)| !known.failures.is_empty());
-    let failed: Vec<_> = failed.filter(|(_, known)| known.source.is_some_and(|source| walk.is_whole(source))).collect();
-    if failed.is_empty() {
-        return Ok(());
-    }
-    let found: HashSet<&str> = walk.found.iter().map(|found| found.file.session_file.as_str()).collect();
-    store.transaction(|transaction| {
-        for (file, known) in failed.iter().filter(|(file, _)| !found.contains(&***file)) {
-            for (processor, _) in &known.failures {
-                transaction.execute(
-                    "DELETE FROM session_failures WHERE processor_name = ? AND session_file = ?",
-                    params![manifests[*processor].name, &***file],
-                )?;
-            }
-        }
-        Ok(())
-    })
 }
 
 /// What an operator wants of a failure.

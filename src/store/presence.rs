@@ -1,14 +1,17 @@
 //! Which sources a database is made of, and which of their files are still there.
 
-use crate::error::{Error, Result, Status};
-use crate::ledger::Ledger;
-use crate::scan::Walk;
+use crate::error::{Error, Result, Status, count, thousands};
+use crate::ledger::{Known, Ledger};
+use crate::open::Root;
+use crate::scan::{Found, Walk};
 use crate::source::Source;
+use crate::stat::Stat;
 use crate::store::rows::Cell;
 use crate::store::{Store, known};
+use crate::summary::Notices;
 use chrono::{DateTime, Utc};
 use duckdb::params;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Remembers the sources of a new database; refuses others than those of an old one, so that two
 /// trees never mix by accident.
@@ -32,8 +35,10 @@ pub fn remember(store: &Store, sources: &[Source], adopt: bool) -> Result<()> {
         for source in sources.iter().filter(strange) {
             transaction.execute("DELETE FROM sources WHERE name = ?", [&source.name])?;
             let root = source.root.to_string_lossy();
-            transaction
-                .execute("INSERT INTO sources VALUES (?, ?, ?)", params![source.name, root, source.layout.name()])?;
+            transaction.execute(
+                "INSERT INTO sources (name, root, layout) VALUES (?, ?, ?)",
+                params![source.name, root, source.layout.name()],
+            )?;
         }
         Ok(())
     })
@@ -55,29 +60,173 @@ fn refusal(stranger: &Source, remembered: &[Source]) -> Error {
         .hint("if the tree has moved, say so with --adopt; for another tree, name another file with --database FILE")
 }
 
-/// Marks the known files that a walk did not find. What they said is kept. A source that is empty
-/// all at once is taken for one that is not mounted: its files are left as they are.
+/// Marks the known files that a walk did not find. What they said is kept. A source that cannot be
+/// meant is frozen: nothing of it is read, and none of its files is marked. Returns what the user of
+/// the program should know.
 ///
 /// # Errors
 ///
-/// If the database cannot be written.
-pub fn mark_gone(store: &Store, walk: &Walk, ledger: &Ledger, now: DateTime<Utc>) -> Result<()> {
-    let found: HashSet<&str> = walk.found.iter().map(|found| found.file.session_file.as_str()).collect();
-    let whole: Vec<bool> = (0..walk.complete.len()).map(|source| walk.is_whole(source)).collect();
-    let missing = ledger.files.iter().filter(|(file, known)| {
-        !known.gone && known.source.is_some_and(|source| whole[source]) && !found.contains(&***file)
-    });
-    let missing: Vec<&str> = missing.map(|(file, _)| &**file).collect();
-    if missing.is_empty() {
+/// If the database cannot be used, or a root not be looked at.
+pub fn observe(
+    store: &Store,
+    sources: &[Source],
+    roots: &[Root],
+    adopt: bool,
+    walk: &mut Walk,
+    ledger: &Ledger,
+    now: DateTime<Utc>,
+) -> Result<Notices> {
+    let mut notices = Notices::default();
+    for unseen in &walk.unseen {
+        notices.alarms.push(format!("cannot list `{}`: {}", unseen.folder, unseen.reason));
+    }
+    for link in &walk.links {
+        notices.warnings.push(format!("`{link}` is a symbolic link, which is not followed"));
+    }
+    let mut marks = Vec::new();
+    let mut missing = Vec::new();
+    let mut strange = Vec::new();
+    for (number, (source, root)) in sources.iter().zip(roots).enumerate() {
+        let path = source.root.display();
+        let device = root.device().map_err(|error| Error::cannot("look at", &path, error.kind()))?.cast_signed();
+        let before = mark(store, &source.name)?;
+        let sight = Sight::of(number, walk, ledger);
+        let is_moved = before.device.is_some_and(|before| before != device);
+        let alarm = sight.alarm(is_moved).filter(|_| !adopt).map(|alarm| match alarm {
+            Alarm::Empty => {
+                let known = count(sight.known as u64, "transcript");
+                format!("`{path}` is empty, where {known} had been: is it mounted? with --adopt they are taken as gone")
+            }
+            Alarm::Stranger => {
+                strange.push(number);
+                format!("`{path}` is on another device and shows other files than before: with --adopt they are taken")
+            }
+        });
+        match &alarm {
+            Some(alarm) => notices.alarms.push(alarm.clone()),
+            None => {
+                if sight.is_exodus() {
+                    let (gone, known) =
+                        (count(sight.missing.len() as u64, "transcript"), thousands(sight.known as i128));
+                    notices.warnings.push(format!("{gone} of {known} in `{path}` are gone; what they said is kept"));
+                }
+                missing.extend(sight.missing);
+            }
+        }
+        let after = Mark { device: if alarm.is_some() { before.device } else { Some(device) }, alarm };
+        if after != before {
+            marks.push((&source.name, after));
+        }
+    }
+    write(store, &marks, &missing, now)?;
+    for found in walk.found.iter_mut().filter(|found| strange.contains(&found.source)) {
+        found.stat = Err("its root is on another device than before");
+    }
+    Ok(notices)
+}
+
+/// What a walk shows of the files that a source is known to have.
+struct Sight<'l> {
+    /// Files that are known and were there.
+    known: usize,
+    /// Those of them that look the same.
+    alike: usize,
+    missing: Vec<&'l str>,
+    is_empty: bool,
+}
+
+/// Why a source cannot be meant.
+enum Alarm {
+    /// As a folder is that nothing is mounted on.
+    Empty,
+    /// Another device is mounted.
+    Stranger,
+}
+
+/// So many files, and such a part of all, do not go by themselves.
+const EXODUS: usize = 10;
+const EXODUS_PART: usize = 4;
+
+impl<'l> Sight<'l> {
+    fn of(source: usize, walk: &Walk, ledger: &'l Ledger) -> Self {
+        let found = walk.found.iter().filter(|found| found.source == source);
+        let found: HashMap<&str, &Found> = found.map(|found| (&*found.file.session_file, found)).collect();
+        let unseen = walk.unseen.iter().filter(|unseen| unseen.source == source);
+        let unseen: HashSet<&str> = unseen.map(|unseen| &*unseen.folder).collect();
+        let mut sight = Self { known: 0, alike: 0, missing: Vec::new(), is_empty: found.is_empty() };
+        let of_source = ledger.files.iter().filter(|(_, known)| known.source == Some(source));
+        // A file that is gone can have failed since, when it was back for a while.
+        let expected = of_source.filter(|(_, known)| !known.gone || !known.failures.is_empty());
+        for (file, known) in expected {
+            sight.known += 1;
+            match found.get(&**file) {
+                Some(found) => sight.alike += usize::from(is_alike(found, known)),
+                None if folders(file).any(|folder| unseen.contains(folder)) => {}
+                None => sight.missing.push(file),
+            }
+        }
+        sight
+    }
+
+    /// A device has another number after many a restart: what tells a tree are its files.
+    fn alarm(&self, is_moved: bool) -> Option<Alarm> {
+        match self.known {
+            0 => None,
+            _ if self.is_empty && self.missing.len() == self.known => Some(Alarm::Empty),
+            known if is_moved && 2 * self.alike < known => Some(Alarm::Stranger),
+            _ => None,
+        }
+    }
+
+    fn is_exodus(&self) -> bool {
+        self.missing.len() >= EXODUS && self.missing.len() * EXODUS_PART >= self.known
+    }
+}
+
+/// Whether a file is as it was last seen, on whatever device: inodes do not survive a copy.
+fn is_alike(found: &Found, known: &Known) -> bool {
+    let key = |stat: &Stat| (stat.size, stat.mtime_ns);
+    let same = |stat: &Stat| known.look.as_ref().is_some_and(|look| key(&look.stat) == key(stat));
+    found.stat.as_ref().is_ok_and(same)
+}
+
+/// The folders above a file.
+fn folders(file: &str) -> impl Iterator<Item = &str> {
+    file.match_indices('/').map(|(end, _)| &file[..end])
+}
+
+/// What is remembered of a source's root.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Mark {
+    device: Option<i64>,
+    alarm: Option<String>,
+}
+
+fn mark(store: &Store, source: &str) -> Result<Mark> {
+    let mut statement = store.connection().prepare("SELECT device, alarm FROM sources WHERE name = ?")?;
+    let mut rows = statement.query([source])?;
+    let Some(row) = rows.next()? else { return Ok(Mark::default()) };
+    Ok(Mark { device: row.get(0)?, alarm: row.get(1)? })
+}
+
+fn write(store: &Store, marks: &[(&String, Mark)], missing: &[&str], now: DateTime<Utc>) -> Result<()> {
+    if marks.is_empty() && missing.is_empty() {
         return Ok(());
     }
     store.transaction(|transaction| {
+        for (source, Mark { device, alarm }) in marks {
+            transaction
+                .execute("UPDATE sources SET device = ?, alarm = ? WHERE name = ?", params![device, alarm, source])?;
+        }
         transaction.batch("CREATE OR REPLACE TEMP TABLE stage_gone (session_file VARCHAR)")?;
         transaction.stage("stage_gone", missing.iter().map(|file| [Cell::Text(file)]))?;
         transaction.execute(
-            "UPDATE session_files SET gone_since = ? WHERE session_file IN (SELECT session_file FROM stage_gone)",
+            "UPDATE session_files SET gone_since = ?
+             WHERE gone_since IS NULL AND session_file IN (SELECT session_file FROM stage_gone)",
             [Cell::Time(now)],
         )?;
+        let gone = "session_file IN (SELECT session_file FROM stage_gone)";
+        transaction.execute(&format!("DELETE FROM session_failures WHERE {gone}"), [])?;
         Ok(())
     })
 }

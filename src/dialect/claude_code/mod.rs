@@ -48,29 +48,27 @@ const KNOWN: [&str; 25] = [
 
 impl Parser for ClaudeCode {
     fn line(&mut self, number: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) {
-        let (entries, whole) = entries(bytes);
-        if whole {
-            return entries.iter().for_each(|entry| tell(number, entry, events));
+        let rest = records(number, bytes, events);
+        if rest.is_empty() {
+            return;
         }
-        let repaired = json::repair(bytes);
-        let (entries, whole) = repaired.as_deref().map_or((entries, false), self::entries);
-        entries.iter().for_each(|entry| tell(number, entry, events));
-        if !whole {
+        let is_repaired = json::repair(rest).is_some_and(|rest| records(number, &rest, events).is_empty());
+        if !is_repaired {
             events(&Event { record: &Record { line: number, ..Record::default() }, kind: Kind::Malformed });
         }
     }
 }
 
-/// The records of a line, and whether they are all of it.
-fn entries(bytes: &[u8]) -> (Vec<Entry<'_>>, bool) {
-    let mut entries = Vec::with_capacity(1);
-    for entry in serde_json::Deserializer::from_slice(bytes).into_iter() {
-        match entry {
-            Ok(Object(Some(entry))) => entries.push(entry),
-            Ok(Object(None)) | Err(_) => return (entries, false),
-        }
+/// Hands on what the records of a line say, one by one; returns the rest, from the first that is none.
+fn records<'l>(number: u64, line: &'l [u8], events: &mut dyn FnMut(&Event<'_>)) -> &'l [u8] {
+    let mut entries = serde_json::Deserializer::from_slice(line).into_iter();
+    let mut told = 0;
+    while let Some(entry) = entries.next() {
+        let Ok(Object(Some(entry))) = entry else { return &line[told..] };
+        tell(number, &entry, events);
+        told = entries.byte_offset();
     }
-    (entries, true)
+    &[]
 }
 
 /// Hands on what one record says.
@@ -81,13 +79,13 @@ fn tell(line: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
         session_id: entry.session_id.id().or(entry.session_id_snake.id()),
         uuid: entry.uuid.id(),
         parent_uuid: entry.parent_uuid.id(),
-        cwd: entry.cwd.get(),
-        branch: entry.git_branch.get(),
-        version: entry.version.get(),
+        cwd: entry.cwd.name(),
+        branch: entry.git_branch.name(),
+        version: entry.version.name(),
         agent_id: entry.agent_id.id(),
         side_chain: entry.is_sidechain.0,
     };
-    let name = entry.kind.get().or(entry.message.role.get().map(|_| "message")).unwrap_or("(no type)");
+    let name = entry.kind.get().or(entry.message.role.get().map(|_| "message")).unwrap_or(Dialect::NO_TYPE);
     events(&Event { record: &record, kind: Kind::Line { name, known: KNOWN.contains(&name) } });
     speak(&record, entry, events);
     if let Some(inner) = entry.progress.as_ref().filter(|_| name == "progress") {
@@ -111,7 +109,7 @@ fn speak(record: &Record<'_>, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'
             Some("api_error") => event(Kind::ApiError),
             Some("local_command") => {
                 if let Some(name) = message.content.texts().find_map(text::slash_command) {
-                    event(Kind::SlashCommand { name });
+                    event(Kind::SlashCommand { name: json::shortened(name) });
                 }
             }
             _ => {}
@@ -139,13 +137,13 @@ fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnM
             .iterations
             .iter()
             .filter(|iteration| iteration.kind.get() == Some("advisor_message"))
-            .map(|iteration| Advisor { model: iteration.model.get(), usage: usage(&iteration.tokens) })
+            .map(|iteration| Advisor { model: iteration.model.name(), usage: usage(&iteration.tokens) })
             .collect();
         event(Kind::Response(Response {
             message_id: message.id.id(),
-            model: message.model.get(),
+            model: message.model.name(),
             usage: usage(tokens),
-            stop_reason: message.stop_reason.get(),
+            stop_reason: message.stop_reason.name(),
             fast: tokens.speed.get() == Some("fast"),
             web_searches: tokens.web_searches.0.unwrap_or_default(),
             advisors: &advisors,
@@ -156,7 +154,7 @@ fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnM
         match block.kind.get() {
             Some("text") if !synthetic => event(Kind::Reply { text: block.text.get().unwrap_or_default() }),
             Some("tool_use") => {
-                let tool = block.name.get().unwrap_or("(unnamed)");
+                let tool = block.name.name().unwrap_or("(unnamed)");
                 event(Kind::ToolCall(ToolCall {
                     call_id: block.id.id(),
                     message_id: message.id.id(),
@@ -177,8 +175,8 @@ fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnM
 fn tool_kind<'a>(tool: &'a str, block: &'a Block<'_>) -> ToolKind<'a> {
     let mcp = tool.strip_prefix("mcp__").and_then(|rest| rest.split_once("__"));
     match (tool, mcp) {
-        ("Skill", _) => ToolKind::Skill { skill: block.input.skill.get().or(block.input.name.get()) },
-        ("Task" | "Agent", _) => ToolKind::Subagent { subagent_type: block.input.subagent_type.get() },
+        ("Skill", _) => ToolKind::Skill { skill: block.input.skill.name().or(block.input.name.name()) },
+        ("Task" | "Agent", _) => ToolKind::Subagent { subagent_type: block.input.subagent_type.name() },
         (_, Some((server, tool))) => ToolKind::Mcp { server, tool },
         _ => ToolKind::Plain,
     }
@@ -194,7 +192,7 @@ fn prompt(record: &Record<'_>, entry: &Entry<'_>, message: &Message<'_>, event: 
         return;
     }
     if let Some(name) = message.content.texts().find_map(text::slash_command) {
-        return event(Kind::SlashCommand { name });
+        return event(Kind::SlashCommand { name: json::shortened(name) });
     }
     let said: Vec<&str> = message.content.texts().filter(|text| text::is_by_a_person(text)).collect();
     let shown = message.content.blocks().any(|block| block.kind.get() == Some("image"));

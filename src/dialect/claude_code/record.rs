@@ -1,6 +1,8 @@
 //! The fields of a Claude Code record that anything asks for, as they stand on the line.
 
-use crate::dialect::json::{Any, Count, Dollars, Fields, Flag, Lenient, Object, Objects, Text, Time, fields, skip};
+use crate::dialect::json::{
+    Any, Count, Dollars, Fields, Flag, Lenient, Object, Objects, Text, Time, elements, fields, skip,
+};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess};
 use std::borrow::Cow;
 
@@ -283,11 +285,9 @@ impl<'de> Lenient<'de> for AContent {
     fn text(self, text: Cow<'de, str>) -> Content<'de> {
         Content::Text(text)
     }
-    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Content<'de>, A::Error> {
+    fn list<A: SeqAccess<'de>>(self, list: A) -> Result<Content<'de>, A::Error> {
         let mut blocks = Vec::new();
-        while let Some(Element(block)) = list.next_element()? {
-            blocks.extend(block);
-        }
+        elements(list, |Element(block)| blocks.extend(block))?;
         Ok(Content::Blocks(blocks))
     }
 }

@@ -1,0 +1,141 @@
+//! What must hold for any bytes: the fuzzer's targets and an ordinary test share these.
+
+use sessionmill::dialect::Dialect;
+use sessionmill::lines::{Line, Lines};
+use sessionmill::{registry, scan};
+use sessionmill_contract::event::Usage as Tokens;
+use sessionmill_contract::{Event, Kind, Processor as _, Rows, SourceFile};
+use sessionmill_usage::Usage;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+/// Splitting in windows is splitting at once: the first two bytes choose the cap and the windows.
+pub fn lines(input: &[u8]) {
+    let [cap, seed, text @ ..] = input else { return };
+    let cap = usize::from(*cap);
+    let mut lines = Lines::new(cap);
+    let mut split = Vec::new();
+    let mut each = |number: u64, line: Line<'_>| match line {
+        Line::Whole(line) => split.push((number, Some(line.to_vec()))),
+        Line::Oversize => split.push((number, None)),
+    };
+    let (mut rest, mut step) = (text, usize::from(*seed));
+    while !rest.is_empty() {
+        step = (step * 31 + 7) % 61;
+        let (window, after) = rest.split_at(step.min(rest.len()));
+        lines.feed(window, &mut each);
+        rest = after;
+    }
+    let mut expected: Vec<_> = text.split(|byte| *byte == b'\n').collect();
+    let tail = expected.pop().unwrap_or_default();
+    let within = |line: &&[u8]| line.len() <= cap;
+    let numbered = (1..).zip(&expected).map(|(number, line)| (number, Some(*line).filter(within).map(<[u8]>::to_vec)));
+    assert!(numbered.eq(split), "windows matter");
+    assert_eq!(lines.count(), expected.len() as u64);
+    let tail = Some(tail).filter(within).filter(|tail| !tail.is_empty());
+    assert_eq!(lines.tail(), tail.map(|tail| (lines.count() + 1, tail)));
+}
+
+/// No text of an event that a processor keeps is longer.
+const LONGEST: usize = 512;
+
+/// Every dialect makes sane events of any bytes, and the processors sane facts of the events.
+pub fn dialects(input: &[u8]) {
+    for dialect in registry::dialects() {
+        let once = events(dialect, input);
+        assert_eq!(once, events(dialect, input), "the same bytes say the same");
+    }
+}
+
+/// Folds the bytes as a file in a dialect; returns the facts, as text.
+fn events(dialect: &Dialect, input: &[u8]) -> String {
+    let file = SourceFile::new("ada/s.jsonl", "ada");
+    let mut fold = Usage.open(&file);
+    let mut parser = (dialect.open)();
+    let mut lines = Lines::new(32 << 20);
+    let mut each = |number: u64, line: &[u8]| {
+        let (mut malformed, mut begun) = (0, false);
+        parser.line(number, line, &mut |event| {
+            assert_eq!(event.record.line, number);
+            assert!(malformed == 0, "what is malformed ends a line");
+            match event.kind {
+                Kind::Malformed => malformed += 1,
+                Kind::Line { .. } => begun = true,
+                _ => assert!(begun, "a record begins with its line"),
+            }
+            is_sane(event);
+            fold.event(event);
+        });
+    };
+    lines.feed(input, |number, line| {
+        if let Line::Whole(line) = line {
+            each(number, line);
+        }
+    });
+    if let Some((number, tail)) = lines.tail() {
+        each(number, tail);
+    }
+    let held = fold.held();
+    let mut facts = Rows::default();
+    assert!(fold.finish(&mut facts).is_ok(), "parsing never fails a file");
+    assert!(facts.len() <= 2 * held + 1 || held == 0, "{} facts of {held} held", facts.len());
+    format!("{facts:?}")
+}
+
+fn is_sane(event: &Event<'_>) {
+    let record = event.record;
+    let mut texts = vec![record.session_id, record.uuid, record.parent_uuid, record.cwd, record.branch, record.version];
+    texts.push(record.agent_id);
+    if let Some(time) = record.time {
+        let year = chrono::Datelike::year(&time);
+        assert!((1970..=9999).contains(&year), "{year}");
+    }
+    let count = |tokens: &Tokens| {
+        let Tokens { input, output, cache_write, cache_write_1h, cache_read } = *tokens;
+        assert!([input, output, cache_write, cache_read].iter().all(|count| *count <= Tokens::MAX_COUNT));
+        assert!(cache_write_1h <= cache_write);
+    };
+    match event.kind {
+        Kind::Response(response) => {
+            texts.extend([response.message_id, response.model, response.stop_reason]);
+            count(&response.usage);
+            for advisor in response.advisors {
+                texts.push(advisor.model);
+                count(&advisor.usage);
+            }
+            assert!(response.web_searches <= Tokens::MAX_COUNT);
+        }
+        Kind::ToolCall(call) => texts.extend([call.call_id, call.message_id, Some(call.tool)]),
+        Kind::ToolResult { call_id, .. } => texts.push(call_id),
+        Kind::SlashCommand { name } => texts.push(Some(name)),
+        _ => {}
+    }
+    let longest = texts.into_iter().flatten().map(str::len).max();
+    assert!(longest <= Some(LONGEST), "{longest:?}");
+}
+
+/// Two paths, with a zero between them, have two keys, and each key tells its path.
+pub fn keys(input: &[u8]) {
+    let key = |bytes: &[u8]| scan::key(Path::new(OsStr::from_bytes(bytes)));
+    let (a, b) = input.split_at(input.iter().position(|byte| *byte == 0).unwrap_or(input.len()));
+    let b = b.get(1..).unwrap_or_default();
+    for path in [a, b] {
+        assert_eq!(decoded(&key(path)), path, "{:?}", key(path));
+        let folders = |text: &[u8]| text.split(|byte| *byte == b'/').count();
+        assert_eq!(folders(key(path).as_bytes()), folders(path));
+    }
+    assert_eq!(a == b, key(a) == key(b));
+}
+
+/// The path that a key tells.
+fn decoded(key: &str) -> Vec<u8> {
+    let mut parts = key.split('%');
+    let mut path = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (hex, rest) = part.split_at(2);
+        path.extend(u8::from_str_radix(hex, 16));
+        path.extend_from_slice(rest.as_bytes());
+    }
+    path
+}
