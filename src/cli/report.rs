@@ -102,7 +102,7 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
             Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
             // Whoever is at it keeps the database current.
             Err(error) if error.status == Status::Busy => {}
-            Err(Error { hint: None, status, message }) => {
+            Err(Error { hint: None, status, message, .. }) => {
                 return Err(Error::new(status, message).hint("--no-refresh reports what the database holds"));
             }
             Err(error) => return Err(error),

@@ -6,6 +6,7 @@
 
 mod adopt;
 pub mod commit;
+pub mod fault;
 pub mod known;
 pub mod migrate;
 pub mod presence;
@@ -62,10 +63,10 @@ impl Store {
                 Ok(connection) => return Ok(Self { connection, _lock: lock }),
                 Err(error) if is_held(&error) && Instant::now() < until => std::thread::sleep(PAUSE),
                 Err(error) if is_held(&error) => {
-                    let error = Error::cannot("open", name, crate::error::database(&error));
+                    let error = Error::cannot("open", name, crate::error::database(&error.to_string()));
                     return Err(Error { status: Status::Busy, ..error }.hint("another program has the database open"));
                 }
-                Err(error) => return Err(Error::cannot("open", name, crate::error::database(&error))),
+                Err(error) => return Err(Error::cannot("open", name, crate::error::database(&error.to_string()))),
             }
         }
     }
