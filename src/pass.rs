@@ -12,7 +12,7 @@ use crate::scan;
 use crate::settle;
 use crate::source::Source;
 use crate::store::commit::Stamp;
-use crate::store::{Turns, beside, known, migrate, presence, runs};
+use crate::store::{Turns, beside, known, migrate, presence, room, runs};
 use crate::summary::{Summary, Tally};
 use chrono::{DateTime, Utc};
 use rayon::iter::{ParallelBridge, ParallelIterator};
@@ -78,18 +78,24 @@ const CHECKPOINT_LOG: u64 = 16 << 20;
 /// If a processor is running elsewhere, a root cannot be walked, or the database cannot be used. A
 /// file that fails is no error of the pass.
 pub fn run(pass: &Pass<'_>) -> Result<Summary> {
+    let about = format!("{} since {}", pass.trigger, pass.now.format("%Y-%m-%d %H:%M:%S UTC"));
+    let _locks = pass
+        .processors
+        .iter()
+        .map(|processor| ProcessorLock::take(pass.database, processor.manifest().name, &about))
+        .collect::<Result<Vec<_>>>()?;
+    room::check(pass.database)?;
+    Turns::new(pass.database, pass.now).repairing(|store| walk(pass, store))
+}
+
+/// From the walk to the last checkpoint, with an open database.
+fn walk(pass: &Pass<'_>, store: &mut Turns) -> Result<Summary> {
     let begun = Instant::now();
     let manifests: Vec<&Manifest> = pass.processors.iter().map(|processor| processor.manifest()).collect();
     let sources: Vec<&str> = pass.sources.iter().map(|source| source.name.as_str()).collect();
-    let about = format!("{} since {}", pass.trigger, pass.now.format("%Y-%m-%d %H:%M:%S UTC"));
-    let _locks = manifests
-        .iter()
-        .map(|manifest| ProcessorLock::take(pass.database, manifest.name, &about))
-        .collect::<Result<Vec<_>>>()?;
     let walk = scan::sessions(pass.sources, pass.login)?;
     let roots = pass.sources.iter().map(open_root).collect::<Result<Vec<_>>>()?;
 
-    let mut store = Turns::open(pass.database)?;
     migrate::migrate(store.get()?, pass.now)?;
     presence::remember(store.get()?, pass.sources, pass.adopt)?;
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources)?;
@@ -111,8 +117,8 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
         scope.spawn(|| pool.install(|| read_all(jobs, &reader, deadline, outbox)));
         // Dropped on the way out, whatever it is, which ends the readers.
         let outcomes: Receiver<Outcome> = outcomes;
-        while let Some(group) = next_group(&outcomes, &manifests) {
-            store.get()?.commit(&group, stamp)?;
+        while let Some(mut group) = next_group(&outcomes, &manifests) {
+            store.commit(&mut group, stamp)?;
             tally.record(&group);
             (pass.progress)(Progress { files: tally.files(), of });
             store.pass_on()?;
@@ -121,7 +127,7 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     })?;
 
     for (position, processor) in pass.processors.iter().enumerate() {
-        tally.settled(position, settle::settle(&mut store, *processor)?);
+        tally.unsettled(position, settle::settle(store, *processor)?);
     }
     let summary = tally.end(begun.elapsed());
     runs::end(store.get()?, stamp, pass.trigger, &summary)?;

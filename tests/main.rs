@@ -13,4 +13,5 @@ mod golden;
 mod house;
 mod passes;
 mod slow;
+mod store;
 mod world;

@@ -115,12 +115,21 @@ impl World {
 
     /// The same with more environment.
     pub fn mill_with(&self, args: &[&str], environment: &[(&str, &str)]) -> Said {
-        let output = Command::new(env!("CARGO_BIN_EXE_sessionmill"))
-            .args(args)
+        self.say(Command::new(env!("CARGO_BIN_EXE_sessionmill")).args(args), environment)
+    }
+
+    /// The same by another program, which gets the binary and its arguments after its own.
+    pub fn mill_by(&self, program: &[&str], args: &[&str]) -> Said {
+        self.say(Command::new(program[0]).args(&program[1..]).arg(env!("CARGO_BIN_EXE_sessionmill")).args(args), &[])
+    }
+
+    fn say(&self, command: &mut Command, environment: &[(&str, &str)]) -> Said {
+        let output = command
             .env_clear()
             .env("HOME", self.path("home"))
             .env("XDG_DATA_HOME", self.path("home/data"))
             .env("SESSIONMILL_DATABASE", self.database())
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("TZ", "UTC")
             .env("USER", "tester")
             .envs(environment.iter().copied())
@@ -137,7 +146,11 @@ impl World {
 
 /// The rows of a query over a database, cells joined by bars.
 pub fn rows(database: &Path, sql: &str) -> Vec<String> {
-    let store = Store::open(database, Access::ReadOnly).unwrap();
+    rows_of(&Store::open(database, Access::ReadOnly).unwrap(), sql)
+}
+
+/// The same over an open one.
+pub fn rows_of(store: &Store, sql: &str) -> Vec<String> {
     let mut statement = store.connection().prepare(sql).unwrap();
     let mut rows = statement.query([]).unwrap();
     let mut texts = Vec::new();

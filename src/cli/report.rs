@@ -118,8 +118,8 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
         model: options.model.clone(),
         zone,
     };
-    let sheet = usage::usage(store.connection(), by, &filter)?;
-    let strangers = usage::unknown_names(store.connection(), &filter)?;
+    let (sheet, strangers) = store
+        .read(|connection| Ok((usage::usage(connection, by, &filter)?, usage::unknown_names(connection, &filter)?)))?;
     drop(store);
     let format = if options.json { Format::Json } else { options.format };
     render::sheet(&sheet, format, terminal_width(), &mut std::io::stdout())?;

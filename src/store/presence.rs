@@ -4,6 +4,7 @@ use crate::error::{Error, Result, Status};
 use crate::ledger::Ledger;
 use crate::scan::Walk;
 use crate::source::Source;
+use crate::store::origin::Origin;
 use crate::store::rows::Cell;
 use crate::store::{Store, known};
 use chrono::{DateTime, Utc};
@@ -24,12 +25,27 @@ pub fn remember(store: &Store, sources: &[Source], adopt: bool) -> Result<()> {
     let sources: Vec<Source> = sources.iter().map(canonical).collect();
     let remembered = known::sources(store.connection())?;
     let strange = |source: &&Source| !remembered.contains(source);
-    let Some(stranger) = sources.iter().find(strange) else { return Ok(()) };
-    if !remembered.is_empty() && !adopt {
-        return Err(refusal(stranger, &remembered));
+    if let Some(stranger) = sources.iter().find(strange) {
+        if !remembered.is_empty() && !adopt {
+            return Err(refusal(stranger, &remembered));
+        }
+        insert(store, sources.iter().filter(strange))?;
     }
+    Origin::of(&known::sources(store.connection())?).write(store.lock.database())
+}
+
+/// Gives a new database the sources of the one that it replaces.
+///
+/// # Errors
+///
+/// If the database cannot be written.
+pub(super) fn restore(store: &Store, sources: &[Source]) -> Result<()> {
+    insert(store, sources.iter())
+}
+
+fn insert<'s>(store: &Store, sources: impl Iterator<Item = &'s Source>) -> Result<()> {
     store.transaction(|transaction| {
-        for source in sources.iter().filter(strange) {
+        for source in sources {
             transaction.execute("DELETE FROM sources WHERE name = ?", [&source.name])?;
             let root = source.root.to_string_lossy();
             transaction

@@ -32,6 +32,25 @@ impl Store {
         Ok((0..parts).map(|part| (bound(part), end(part))).collect())
     }
 
+    /// The touched keys of a range, in their order.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub(super) fn touched_in(
+        &self,
+        manifest: &Manifest,
+        settlement: &Settlement,
+        (from, to): Range,
+    ) -> Result<Vec<i64>> {
+        let mut statement = self.connection.prepare(
+            "SELECT DISTINCT key_hash FROM facts.touched_keys
+             WHERE processor_name = ? AND facts_table = ? AND key_hash BETWEEN ? AND ? ORDER BY key_hash",
+        )?;
+        let keys = statement.query_map(params![manifest.name, settlement.facts.name, from, to], |row| row.get(0))?;
+        Ok(keys.collect::<duckdb::Result<_>>()?)
+    }
+
     /// Settles the touched keys of a range in one transaction: `settle` gets the facts of one key
     /// after the other and says whether it made entities of them. The key of a failure stays touched,
     /// and its entities stay what they were.
