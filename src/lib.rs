@@ -18,7 +18,7 @@
 //! | [`open`], [`read`], [`lines`] | one safe open, one read: hashed bytes are parsed bytes |
 //! | [`dialect`] | one file per log format: line → events |
 //! | [`registry`] | the list of processors, dialects and migrations |
-//! | [`store`] | the only writer of DuckDB: lock, migrate, commit, settle |
+//! | [`store`] | the only writer of DuckDB: lock, migrate, commit, settle, repair |
 //! | [`settle`] | facts of the touched keys → entities |
 //! | [`summary`] | what a pass did, every file in one counted state |
 //! | [`report`] | questions to the database, as tables, JSON and CSV |

@@ -68,7 +68,9 @@ fn take(path: &Path, holder: &str, until: Instant) -> Result<std::result::Result
     loop {
         match file.try_lock() {
             Ok(()) => {
-                file.set_len(0).and_then(|()| writeln!(file, "{holder}")).map_err(broken)?;
+                // On a full disk it is a lock all the same.
+                let line = format!("{holder}\n");
+                let _ = file.write_all(line.as_bytes()).and_then(|()| file.set_len(line.len() as u64));
                 return Ok(Ok(file));
             }
             Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(PAUSE),

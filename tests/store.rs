@@ -362,6 +362,34 @@ fn a_database_that_cannot_be_opened_is_moved_aside_and_made_anew_in_the_same_run
 }
 
 #[test]
+fn the_log_of_a_damaged_database_goes_with_it() {
+    let world = with_log();
+    let log = fs::read(wal(&world.database())).unwrap();
+    let mut bytes = fs::read(world.database()).unwrap();
+    bytes[4100] ^= 4;
+    bytes[8200] ^= 4;
+    fs::write(world.database(), bytes).unwrap();
+    world.remove("bob/0.jsonl");
+    world.pass();
+    let aside = moved_aside(&world);
+    assert_eq!((aside.len(), aside[1].clone()), (2, format!("{}.wal", aside[0])));
+    assert!(fs::read(world.path(&format!("data/mill.duckdb{}", aside[1]))).unwrap() == log);
+    assert_like_new(&world, "without what a file said that is gone");
+}
+
+#[test]
+fn a_database_that_was_not_made_whole_is_made_anew() {
+    let world = World::new();
+    world.write("ada/a.jsonl", responses("m", 1));
+    let said = run_within(&world, 4096);
+    assert_eq!(said.status, 2, "{said:?}");
+    assert!(fs::metadata(world.database()).unwrap().len() <= 4096);
+    let said = world.mill(&["run", "--sessions", "root"]);
+    assert_eq!((said.status, said.stdout.contains("1 file, 1 changed")), (0, true), "{said:?}");
+    assert_like_new(&world, "after the run");
+}
+
+#[test]
 fn a_damaged_page_is_found_by_whoever_reads_it_and_repaired_by_the_next_run() {
     let world = checkpointed();
     let whole = fs::read(world.database()).unwrap();
@@ -484,25 +512,32 @@ fn a_database_that_breaks_down_ends_the_run_and_keeps_what_was_committed() {
 }
 
 #[test]
-fn a_run_does_not_begin_without_room() {
+fn a_run_does_not_begin_without_room_and_reports_do_without() {
     let world = World::new();
     world.write("ada/a.jsonl", responses("m", 1));
     fs::create_dir(world.path("data")).unwrap();
-    let script = "mount -t tmpfs -o size=32m tmpfs data && exec \"$0\" \"$@\"";
-    let mounted = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script];
-    if !world.mill_by(&mounted, &["--version"]).stdout.starts_with("sessionmill ") {
+    let on_disk = |script: &str, args: &[&str]| {
+        let script = format!("mount -t tmpfs -o size=80m tmpfs data || exit 99; {script}; exec \"$0\" \"$@\"");
+        world.mill_by(&["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", &script], args)
+    };
+    if on_disk("true", &["--version"]).status != 0 {
         return eprintln!("skipped: nothing can be mounted here");
     }
-    let said = world.mill_by(&mounted, &["run", "--sessions", "root"]);
-    assert_eq!((said.status, said.stdout.as_str()), (2, ""), "{said:?}");
+    let fill = "\"$0\" run --sessions root; dd if=/dev/zero of=data/fill bs=4k count=$1 2>/dev/null; shift";
+    let said = on_disk(fill, &["5000", "run", "--sessions", "root"]);
+    assert_eq!(said.status, 2, "{said:?}");
+    assert!(said.stderr.contains("sessionmill: there is no room for a pass: 6"), "{}", said.stderr);
     assert!(
         said.stderr.ends_with(
-            "sessionmill: there is no room for a pass: 33.6 MB free in `[world]/data`, 67.1 MB needed\n  \
+            " MB free in `[world]/data`, 67.1 MB needed\n  \
              hint: make room there, or name a file elsewhere with --database FILE\n"
         ),
         "{}",
         said.stderr
     );
+    let said = on_disk(fill, &["99999", "report", "--no-refresh", "--format", "csv"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(said.stdout.ends_with("\n2026-02-01,1,10,0,0,0,0,10\n"), "{said:?}");
 }
 
 const SECOND: &str = "SESSIONMILL_TEST_SECOND_PROCESS";
@@ -604,14 +639,23 @@ fn whoever_waits_for_the_database_too_long_is_told_who_has_it() {
         "sessionmill: `[world]/data/mill.duckdb` is in use by another run of sessionmill (pid {})\n  hint: try again in a moment\n",
         std::process::id()
     );
-    let commands = ["run --sessions root", "report --no-refresh", "status", "query VALUES(1)"];
+    let other = Connection::open(world.path("other.duckdb")).unwrap();
+    let commands =
+        ["run --sessions root", "report --no-refresh", "status", "query VALUES(1)", "status --database other.duckdb"];
     let at_once = "for command in \"$@\"; do { \"$0\" $command; echo $?; } >\"said by $command\" 2>&1 & done; wait";
     world.mill_by(&["sh", "-c", at_once], &commands);
-    for command in commands {
+    let said_by = |command: &str| {
         let said = fs::read_to_string(world.path(&format!("said by {command}"))).unwrap();
-        let said = said.replace(world.path("").to_str().unwrap().trim_end_matches('/'), "[world]");
+        said.replace(world.path("").to_str().unwrap().trim_end_matches('/'), "[world]")
+    };
+    for command in &commands[..4] {
+        let said = said_by(command);
         assert!(said.ends_with(&format!("{expected}{}\n", Status::Busy as i32)), "{command}: {said}");
     }
+    let said = said_by(commands[4]);
+    assert!(said.contains(&format!("(PID {})", std::process::id())), "{said}");
+    assert!(said.ends_with("\n  hint: another program has the database open\n75\n"), "{said}");
+    drop(other);
     drop(store);
     assert_eq!(world.mill(&["status"]).status, 0);
 }

@@ -41,6 +41,8 @@ const WORDS: [(Fault, &[&str]); 7] = [
             "Too many open files",
             "Cannot allocate memory",
             "Stale file handle",
+            "duckdb_temp_",
+            "Corrupt temporary file",
         ],
     ),
     (Fault::Memory, &["Out of Memory Error", "could not allocate block", "failed to pin block"]),
@@ -108,6 +110,7 @@ mod tests {
             (&format!("{replay}Could not read from file \"/d.wal\": Input/output error"), Fault::Machine),
             ("IO Error: The file \"/d\" exists, but it is not a valid DuckDB database file!", Fault::Damage),
             ("IO Error: Could not read enough bytes from file \"/d\": attempted to read 9 bytes", Fault::Damage),
+            ("IO Error: Could not read enough bytes from file \"/d.tmp/duckdb_temp_storage-0.tmp\"", Fault::Machine),
             ("IO Error: Trying to read a database file with version number 99, but we can only read", Fault::Refused),
             ("IO Error: Cannot open file \"/d\": Permission denied", Fault::Machine),
             (

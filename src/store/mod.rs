@@ -93,7 +93,8 @@ impl Store {
     pub fn read<T>(&self, body: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let result = body(&self.connection);
         if result.as_ref().is_err_and(|error| error.fault == Some(Fault::Damage)) {
-            Origin::condemn(self.lock.database())?;
+            // The error itself is the one to tell, also where nothing can be noted.
+            let _ = Origin::condemn(self.lock.database());
         }
         result
     }
