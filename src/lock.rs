@@ -20,7 +20,7 @@ impl ProcessorLock {
     /// With status `Busy` if another run has it.
     pub fn take(database: &Path, processor: &str, about: &str) -> Result<Self> {
         let path = beside(database, &format!("{processor}.lock"));
-        match take(&path, &format!("pid {}, {about}", std::process::id()), Instant::now())? {
+        match take(&path, &format!("pid {}, {about}", std::process::id()), Instant::now() + GRACE)? {
             Ok(file) => Ok(Self(file)),
             Err(holder) => {
                 let message = format!("processor `{processor}` is already running ({holder})");
@@ -60,6 +60,10 @@ impl StoreLock {
 }
 
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// A lock outlives its holder for a moment where the holder was just starting another program: a child
+/// has its parent's files until it becomes that program.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Takes the lock of a file and writes into it who has it, or returns who has it already.
 fn take(path: &Path, holder: &str, until: Instant) -> Result<std::result::Result<File, String>> {

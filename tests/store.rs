@@ -316,9 +316,25 @@ fn a_damaged_log_is_told_of_and_readers_leave_it_alone() {
     assert_eq!(said.status, 0, "{said:?}");
     let name = moved_aside(&world).remove(0);
     let says = format!(
-        "was moved aside; transcripts that it was about are read again moved_to=[world]/data/mill.duckdb{name}"
+        "was moved aside; what it held is read again from transcripts that still exist moved_to=[world]/data/mill.duckdb{name}"
     );
     assert!(said.stderr.contains(&says), "{}", said.stderr);
+    assert_like_new(&world, "after the run");
+}
+
+#[test]
+fn a_log_that_held_everything_takes_no_source_with_it() {
+    let world = World::new();
+    world.write("ada/a.jsonl", responses("m", 100));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let mut bytes = fs::read(wal(&world.database())).unwrap();
+    bytes[20] ^= 1;
+    fs::write(wal(&world.database()), &bytes).unwrap();
+    let said = world.mill(&["run", "--sessions", "data"]);
+    assert!(said.stderr.contains("the database is made of `[world]/root`"), "{said:?}");
+    assert_eq!(moved_aside(&world).len(), 1);
+    let said = world.mill(&["run"]);
+    assert_eq!((said.status, said.stdout.contains("1 file, 1 changed")), (0, true), "{said:?}");
     assert_like_new(&world, "after the run");
 }
 

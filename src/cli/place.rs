@@ -4,7 +4,7 @@ use crate::cli::Context;
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
 use crate::source::{self, Choice, Layout, Wishes};
-use crate::store::{self, Access, Store, Turns, known, migrate};
+use crate::store::{self, Access, Store, Turns, migrate, presence};
 use std::path::PathBuf;
 
 /// Where the database is.
@@ -56,7 +56,7 @@ impl Place {
         } else {
             Turns::new(database, context.now).repairing(|store| {
                 migrate::migrate(store.get()?, context.now)?;
-                known::sources(store.get()?.connection())
+                presence::sources(store.get()?)
             })?
         };
         source::choose(Wishes {

@@ -19,8 +19,8 @@ use std::path::Path;
 pub(super) struct Origin {
     /// Number of migrations that the program which wrote this knows.
     pub sessionmill_schema: usize,
-    /// Pages of it cannot be read: the next pass begins a new one. Set until the new one knows its
-    /// sources, so that a crash in between changes nothing.
+    /// Pages of it cannot be read: the next pass begins a new one. Set until there is one, so that a
+    /// crash in between is not taken for somebody who deletes the database to begin with other sources.
     pub damaged: bool,
     sources: Vec<Tree>,
 }

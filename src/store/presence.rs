@@ -23,27 +23,34 @@ pub fn remember(store: &Store, sources: &[Source], adopt: bool) -> Result<()> {
         ..source.clone()
     };
     let sources: Vec<Source> = sources.iter().map(canonical).collect();
-    let remembered = known::sources(store.connection())?;
+    let remembered = self::sources(store)?;
     let strange = |source: &&Source| !remembered.contains(source);
-    if let Some(stranger) = sources.iter().find(strange) {
-        if !remembered.is_empty() && !adopt {
-            return Err(refusal(stranger, &remembered));
-        }
-        insert(store, sources.iter().filter(strange))?;
+    if let Some(stranger) = sources.iter().find(strange)
+        && !remembered.is_empty()
+        && !adopt
+    {
+        return Err(refusal(stranger, &remembered));
     }
-    Origin::of(&known::sources(store.connection())?).write(store.lock.database())
+    let known = known::sources(store.connection())?;
+    let new: Vec<_> = remembered.iter().chain(&sources).filter(|source| !known.contains(source)).collect();
+    if !new.is_empty() {
+        insert(store, &new)?;
+    }
+    Origin::of(&self::sources(store)?).write(store.lock.database())
 }
 
-/// Gives a new database the sources of the one that it replaces.
+/// The sources that a database is made of: its origin knows them too, where the database has lost them.
 ///
 /// # Errors
 ///
-/// If the database cannot be written.
-pub(super) fn restore(store: &Store, sources: &[Source]) -> Result<()> {
-    insert(store, sources.iter())
+/// If the database cannot be read.
+pub fn sources(store: &Store) -> Result<Vec<Source>> {
+    let known = known::sources(store.connection())?;
+    let origin = if known.is_empty() { Origin::read(store.lock.database()) } else { None };
+    Ok(origin.map_or(known, |origin| origin.sources()))
 }
 
-fn insert<'s>(store: &Store, sources: impl Iterator<Item = &'s Source>) -> Result<()> {
+fn insert(store: &Store, sources: &[&Source]) -> Result<()> {
     store.transaction(|transaction| {
         for source in sources {
             transaction.execute("DELETE FROM sources WHERE name = ?", [&source.name])?;

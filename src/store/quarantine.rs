@@ -7,8 +7,9 @@
 
 use crate::error::{Error, Result};
 use crate::lock::StoreLock;
+use crate::store::fault::Fault;
 use crate::store::origin::Origin;
-use crate::store::{Access, Fault, PATIENCE, Store, beside, connect, migrate, presence};
+use crate::store::{Access, PATIENCE, Store, connect};
 use chrono::{DateTime, Utc};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -39,21 +40,22 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Store> {
     if origin.damaged {
         return rebuild(path, lock, origin, now);
     }
-    match connect(path, Access::ReadWrite, until) {
-        Err(error) if error.fault == Some(Fault::Log) => {
-            let moved = move_aside(path, &LOGS, now)?;
-            tracing::warn!(
-                moved_to = %moved.display(),
-                error = error.message,
-                "the log of the database is damaged and was moved aside; transcripts that it was about are read again"
-            );
-            match connect(path, Access::ReadWrite, until) {
-                Err(error) if error.fault == Some(Fault::Damage) => rebuild(path, lock, origin, now),
-                connection => Ok(Store { connection: connection?, lock }),
-            }
-        }
+    let mut opened = connect(path, Access::ReadWrite, until);
+    if let Err(error) = &opened
+        && error.fault == Some(Fault::Log)
+        && let Some(moved) = move_aside(path, &LOGS, now)?
+    {
+        tracing::warn!(
+            moved_to = %moved.display(),
+            error = error.message,
+            "the log of the database is damaged and was moved aside; what it held is read again from transcripts that \
+             still exist"
+        );
+        opened = connect(path, Access::ReadWrite, until);
+    }
+    match opened {
         Err(error) if error.fault == Some(Fault::Damage) => rebuild(path, lock, origin, now),
-        connection => Ok(Store { connection: connection?, lock }),
+        opened => Ok(Store { connection: opened?, lock }),
     }
 }
 
@@ -79,32 +81,32 @@ pub(super) const NOT_OURS: &str = "it is not known to be made by sessionmill and
 fn rebuild(path: &Path, lock: StoreLock, mut origin: Origin, now: DateTime<Utc>) -> Result<Store> {
     origin.damaged = true;
     origin.write(path)?;
-    let moved = move_aside(path, &ALL, now)?;
-    tracing::warn!(
-        moved_to = %moved.display(),
-        "the database is damaged and was moved aside; a new one is made from the transcripts, without what only \
-         transcripts said that are gone"
-    );
-    let store = Store { connection: connect(path, Access::ReadWrite, Instant::now() + PATIENCE)?, lock };
-    migrate::migrate(&store, now)?;
-    presence::restore(&store, &origin.sources())?;
+    // There is nothing to move where an earlier run broke off after that.
+    if let Some(moved) = move_aside(path, &ALL, now)? {
+        tracing::warn!(
+            moved_to = %moved.display(),
+            "the database is damaged and was moved aside; a new one is made from the transcripts, without what only \
+             transcripts said that are gone"
+        );
+    }
+    let connection = connect(path, Access::ReadWrite, Instant::now() + PATIENCE)?;
     origin.damaged = false;
     origin.write(path)?;
-    Ok(store)
+    Ok(Store { connection, lock })
 }
 
-/// Renames `<database><extension>` to `<database>.damaged-<time><extension>`, which is a name that nothing
-/// has yet: DuckDB finds a log beside its database there too. Returns the name of the database.
-fn move_aside(database: &Path, extensions: &[&str], now: DateTime<Utc>) -> Result<PathBuf> {
-    let stamp = now.format("damaged-%Y%m%dT%H%M%SZ").to_string();
-    let names = (1_u32..).map(|number| if number == 1 { stamp.clone() } else { format!("{stamp}-{number}") });
-    let mut free = names.map(|name| beside(database, &name)).filter(|name| ALL.iter().all(|e| !with(name, e).exists()));
-    let aside = free.next().unwrap_or_default();
-    let mut last = aside.clone();
+/// Renames `<database><extension>` to `<database>.damaged-<time><extension>`: DuckDB finds a log beside its
+/// database there too. Takes a name that nothing has yet. Returns the new name of the last one.
+fn move_aside(database: &Path, extensions: &[&str], now: DateTime<Utc>) -> Result<Option<PathBuf>> {
+    let time = now.format(".damaged-%Y%m%dT%H%M%SZ").to_string();
+    let again = |number: u32| if number == 1 { String::new() } else { format!("-{number}") };
+    let mut names = (1..).map(|number| with(database, &format!("{time}{}", again(number))));
+    let name = names.find(|name| ALL.iter().all(|extension| !with(name, extension).exists())).unwrap_or_default();
+    let mut last = None;
     for extension in extensions {
-        let (from, to) = (with(database, extension), with(&aside, extension));
+        let (from, to) = (with(database, extension), with(&name, extension));
         match std::fs::rename(&from, &to) {
-            Ok(()) => last = to,
+            Ok(()) => last = Some(to),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::cannot("move aside", from.display(), error.kind())),
         }
@@ -116,4 +118,30 @@ fn with(path: &Path, extension: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(extension);
     name.into()
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "files in the place of a database")]
+mod tests {
+    use super::*;
+    use crate::store::beside;
+
+    #[test]
+    fn what_was_moved_aside_before_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("d");
+        let now = DateTime::UNIX_EPOCH;
+        assert_eq!(move_aside(&database, &ALL, now).unwrap(), None, "there is nothing");
+        for (number, name) in ["d.damaged-19700101T000000Z", "d.damaged-19700101T000000Z-2"].iter().enumerate() {
+            std::fs::write(&database, number.to_string()).unwrap();
+            std::fs::write(beside(&database, "wal"), "log").unwrap();
+            let moved = folder.path().join(name);
+            assert_eq!(move_aside(&database, &ALL, now).unwrap(), Some(moved.clone()));
+            assert_eq!(std::fs::read_to_string(&moved).unwrap(), number.to_string());
+            assert_eq!(std::fs::read_to_string(beside(&moved, "wal")).unwrap(), "log");
+        }
+        std::fs::write(beside(&database, "wal"), "log").unwrap();
+        let alone = move_aside(&database, &LOGS, now).unwrap().unwrap();
+        assert_eq!(alone.file_name().unwrap(), "d.damaged-19700101T000000Z-3.wal");
+    }
 }
