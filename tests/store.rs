@@ -186,6 +186,22 @@ fn a_processor_whose_rows_do_not_fit_costs_itself_only() {
 }
 
 #[test]
+fn rows_that_the_database_did_not_keep_as_it_said_are_due_again() {
+    let world = World::new();
+    world.write("ada/a.jsonl", responses("m", 3));
+    // A table that is listed twice has twice the rows that were expected of it.
+    let Manifest { name, version, facts, settlements } = Usage.manifest();
+    let twice = Box::leak(Box::new([facts[2], facts[2]]));
+    let manifest = Manifest { name, version: *version, facts: twice, settlements: &settlements[..0] };
+    let error = world.pass_of(&[&Unfit { manifest: Box::leak(Box::new(manifest)), ..Unfit::new() }]).unwrap_err();
+    assert_eq!(error.status, Status::CannotRun);
+    assert_eq!(error.message, "the database kept 2 of 1 rows of `usage_sessions` that it had committed");
+    assert!(world.rows("SELECT 1 FROM session_processor_state").is_empty());
+    assert_eq!(world.pass().processed, 1);
+    assert_like_new(&world, "after a pass of a processor without the fault");
+}
+
+#[test]
 fn a_key_whose_entities_do_not_fit_costs_itself_only() {
     let world = World::new();
     world.write("ada/a.jsonl", responses("m", 30)).write("bob/b.jsonl", responses("n", 30));
@@ -499,6 +515,7 @@ fn a_disk_that_fills_up_costs_what_did_not_fit_and_the_next_run_goes_on() {
                     WHERE coalesce(assistant_messages, 0) <> 80 OR items_extracted <>
                           (SELECT count(*) FROM facts.usage_copies c WHERE c.session_file = s.session_file)";
         assert!(world.rows(torn).is_empty());
+        assert!(world.rows("SELECT 1 FROM session_failures").is_empty(), "no file is to blame");
         let kept: u64 = world.rows("SELECT count(*) FROM session_processor_state")[0].parse().unwrap();
         assert!(kept < 40, "{kilobytes}: {kept}");
         assert!(kilobytes == 300 || kept > 0, "{kilobytes}: a part that fits is kept");
