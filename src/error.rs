@@ -1,5 +1,6 @@
 //! The one place that turns errors into sentences and exit codes.
 
+use crate::store::fault::{self, Fault};
 use std::fmt::{self, Display};
 
 /// What the program says to its caller when it ends.
@@ -26,6 +27,8 @@ pub struct Error {
     pub status: Status,
     pub message: String,
     pub hint: Option<String>,
+    /// What it says about the database, if it is DuckDB's.
+    pub fault: Option<Fault>,
 }
 
 /// The result of everything that can stop a command.
@@ -33,7 +36,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     pub fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), hint: None }
+        Self { status, message: message.into(), hint: None, fault: None }
     }
 
     /// ``cannot <verb> `<thing>`: <cause>``.
@@ -50,12 +53,14 @@ impl Error {
 
 /// What DuckDB says about a failed statement. Only the kind of the error is kept where the message
 /// could quote the data.
-pub(crate) fn database(error: &duckdb::Error) -> String {
-    let text = error.to_string();
+pub(crate) fn database(text: &str) -> String {
     let first = text.lines().next().unwrap_or_default();
+    let first = first.strip_prefix(fault::APPENDER).unwrap_or(first);
     let kind = first.split_once(": ").map_or(first, |(kind, _)| kind);
     match kind {
-        "IO Error" | "Catalog Error" | "Out of Memory Error" | "Binder Error" | "Parser Error" => text,
+        // Names a table and a column.
+        "NOT NULL constraint failed" => first.to_owned(),
+        "IO Error" | "Catalog Error" | "Out of Memory Error" | "Binder Error" | "Parser Error" => text.to_owned(),
         _ if kind.ends_with("Error") => kind.to_lowercase(),
         _ => "database error".to_owned(),
     }
@@ -63,9 +68,21 @@ pub(crate) fn database(error: &duckdb::Error) -> String {
 
 impl From<duckdb::Error> for Error {
     fn from(error: duckdb::Error) -> Self {
-        Self::new(Status::CannotRun, format!("the database refused: {}", database(&error)))
+        let text = error.to_string();
+        let fault = Fault::of(&text);
+        let (message, hint) = match fault {
+            Fault::Room => ("there is no room to write the database".to_owned(), Some(GO_ON)),
+            Fault::Fatal => (format!("the database broke down: {}", database(&text)), Some(GO_ON)),
+            Fault::Damage | Fault::Log => (format!("the database is damaged: {}", database(&text)), Some(REPAIR)),
+            _ => (format!("the database refused: {}", database(&text)), None),
+        };
+        Self { status: Status::CannotRun, message, hint: hint.map(str::to_owned), fault: Some(fault) }
     }
 }
+
+const GO_ON: &str = "what was committed is kept; the next `sessionmill run` goes on from there";
+/// The hint at damage.
+pub(crate) const REPAIR: &str = "`sessionmill run` moves aside what is damaged and reads the transcripts again";
 
 /// `1 file`, `2 files`, `1,000 files`.
 pub fn count(number: u64, noun: &str) -> impl Display {

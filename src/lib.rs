@@ -20,13 +20,13 @@
 //! | [`flight`], [`trial`] | what was being read when a pass died, and a process of its own to try it in |
 //! | [`dialect`] | one file per log format: line → events |
 //! | [`registry`] | the list of processors, dialects and migrations |
-//! | [`store`] | the only writer of DuckDB: lock, migrate, commit, settle |
+//! | [`store`] | the only writer of DuckDB: lock, migrate, commit, settle, repair |
 //! | [`settle`] | facts of the touched keys → entities |
 //! | [`summary`] | what a pass did, every file in one counted state |
 //! | [`report`] | questions to the database, as tables, JSON and CSV |
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
 //! | [`lock`], [`moment`], [`error`] | locks between processes; readings of the clock; sentences and exit codes |
-//! | [`fault`] | points at which a development build can be made to die |
+//! | [`failpoint`] | points at which a development build can be made to die |
 //!
 //! # Invariants
 //!
@@ -52,8 +52,8 @@ pub mod cli;
 pub mod config;
 pub mod dialect;
 pub mod error;
+pub mod failpoint;
 pub mod failures;
-pub mod fault;
 pub mod flight;
 pub mod ledger;
 pub mod lines;

@@ -2,9 +2,11 @@
 //! them. The kernel lets go of a lock when its holder dies.
 
 use crate::error::{Error, Result, Status};
-use std::fs::File;
+use crate::store::beside;
+use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// One run of a processor at a time.
 #[derive(Debug)]
@@ -17,22 +19,71 @@ impl ProcessorLock {
     ///
     /// With status `Busy` if another run has it.
     pub fn take(database: &Path, processor: &str, about: &str) -> Result<Self> {
-        let path = crate::store::beside(database, &format!("{processor}.lock"));
-        let mut file = file(&path)?;
-        let broken = |error: std::io::Error| Error::cannot("lock", path.display(), error);
-        match file.try_lock() {
-            Ok(()) => {
-                file.set_len(0).map_err(broken)?;
-                writeln!(file, "pid {}, {about}", std::process::id()).map_err(broken)?;
-                Ok(Self(file))
-            }
-            Err(std::fs::TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = file.rewind().and_then(|()| file.read_to_string(&mut holder));
-                let message = format!("processor `{processor}` is already running ({})", holder.trim());
+        let path = beside(database, &format!("{processor}.lock"));
+        match take(&path, &format!("pid {}, {about}", std::process::id()), Instant::now() + GRACE)? {
+            Ok(file) => Ok(Self(file)),
+            Err(holder) => {
+                let message = format!("processor `{processor}` is already running ({holder})");
                 Err(Error::new(Status::Busy, message).hint("wait for it to end, or look at `sessionmill status`"))
             }
-            Err(std::fs::TryLockError::Error(error)) => Err(broken(error)),
+        }
+    }
+}
+
+/// The database, held for moments by one thread of one process.
+#[derive(Debug)]
+pub struct StoreLock {
+    database: PathBuf,
+    _file: File,
+}
+
+impl StoreLock {
+    /// Takes the lock of a database, waiting for others, or says who has it.
+    ///
+    /// # Errors
+    ///
+    /// With status `Busy` if another process or thread still has it then.
+    pub fn take(database: &Path, until: Instant) -> Result<Self> {
+        match take(&beside(database, "lock"), &format!("pid {}", std::process::id()), until)? {
+            Ok(file) => Ok(Self { database: database.to_owned(), _file: file }),
+            Err(holder) => {
+                let message = format!("`{}` is in use by another run of sessionmill ({holder})", database.display());
+                Err(Error::new(Status::Busy, message).hint("try again in a moment"))
+            }
+        }
+    }
+
+    /// The database that it is about.
+    pub fn database(&self) -> &Path {
+        &self.database
+    }
+}
+
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A lock outlives its holder for a moment where the holder was just starting another program: a child
+/// has its parent's files until it becomes that program.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Takes the lock of a file and writes into it who has it, or returns who has it already.
+fn take(path: &Path, holder: &str, until: Instant) -> Result<std::result::Result<File, String>> {
+    let mut file = file(path)?;
+    let broken = |error: std::io::Error| Error::cannot("lock", path.display(), error);
+    loop {
+        match file.try_lock() {
+            Ok(()) => {
+                // On a full disk it is a lock all the same.
+                let line = format!("{holder}\n");
+                let _ = file.write_all(line.as_bytes()).and_then(|()| file.set_len(line.len() as u64));
+                return Ok(Ok(file));
+            }
+            Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => {
+                let mut other = String::new();
+                let _ = file.rewind().and_then(|()| file.read_to_string(&mut other));
+                return Ok(Err(other.trim().to_owned()));
+            }
+            Err(TryLockError::Error(error)) => return Err(broken(error)),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::scan;
 use crate::settle;
 use crate::source::Source;
 use crate::store::commit::Stamp;
-use crate::store::{Turns, beside, known, migrate, presence, runs};
+use crate::store::{Turns, beside, known, migrate, presence, room, runs};
 use crate::summary::{Summary, Tally};
 use rayon::iter::{ParallelBridge, ParallelIterator};
 use sessionmill_contract::{Failure, Manifest, Processor};
@@ -82,18 +82,24 @@ const CHECKPOINT_LOG: u64 = 16 << 20;
 /// file that fails is no error of the pass.
 pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     let clock = Clock::begin(pass.now.clone());
-    let now = pass.now.wall;
+    let about = format!("{} since {}", pass.trigger, pass.now.wall.format("%Y-%m-%d %H:%M:%S UTC"));
+    let _locks = pass
+        .processors
+        .iter()
+        .map(|processor| ProcessorLock::take(pass.database, processor.manifest().name, &about))
+        .collect::<Result<Vec<_>>>()?;
+    room::check(pass.database)?;
+    Turns::new(pass.database, pass.now.wall).repairing(|store| walk(pass, &clock, store))
+}
+
+/// From the walk to the last checkpoint, with an open database.
+fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
+    let now = clock.start.wall;
     let manifests: Vec<&Manifest> = pass.processors.iter().map(|processor| processor.manifest()).collect();
     let sources: Vec<&str> = pass.sources.iter().map(|source| source.name.as_str()).collect();
-    let about = format!("{} since {}", pass.trigger, now.format("%Y-%m-%d %H:%M:%S UTC"));
-    let _locks = manifests
-        .iter()
-        .map(|manifest| ProcessorLock::take(pass.database, manifest.name, &about))
-        .collect::<Result<Vec<_>>>()?;
     let roots = scan::roots(pass.sources)?;
     let mut walk = scan::sessions(pass.sources, &roots, pass.login)?;
 
-    let mut store = Turns::open(pass.database)?;
     migrate::migrate(store.get()?, now)?;
     presence::remember(store.get()?, pass.sources, pass.adopt)?;
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources)?;
@@ -106,19 +112,14 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     let mut tally = Tally::begin(&manifests, &plan);
     let of = plan.jobs.len() as u64;
     let (flight, suspects) = Flight::open(pass.database, manifests.first().map_or("", |manifest| manifest.name))?;
-    let (jobs, parked) = try_suspects(plan.jobs, &suspects, pass);
+    let (jobs, mut parked) = try_suspects(plan.jobs, &suspects, pass);
     if !parked.is_empty() {
-        store.get()?.commit(&parked, stamp)?;
+        store.commit(&mut parked, stamp)?;
         tally.record(&parked);
     }
     flight.clear()?;
-    let reader = Reader {
-        clock: &clock,
-        flight: Some(&flight),
-        roots: &roots,
-        processors: pass.processors,
-        caps: pass.limits.caps,
-    };
+    let reader =
+        Reader { clock, flight: Some(&flight), roots: &roots, processors: pass.processors, caps: pass.limits.caps };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(pass.limits.threads).build();
     let pool = pool.map_err(|error| Error::cannot("start", "the readers", error))?;
     let budget = pass.limits.time;
@@ -127,8 +128,8 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
         scope.spawn(|| pool.install(|| read_all(jobs, &reader, budget, outbox)));
         // Dropped on the way out, whatever it is, which ends the readers.
         let outcomes: Receiver<Outcome> = outcomes;
-        while let Some(group) = next_group(&outcomes, &manifests) {
-            store.get()?.commit(&group, stamp)?;
+        while let Some(mut group) = next_group(&outcomes, &manifests) {
+            store.commit(&mut group, stamp)?;
             tally.record(&group);
             (pass.progress)(Progress { files: tally.files(), of });
             store.pass_on()?;
@@ -137,7 +138,7 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     })?;
 
     for (position, processor) in pass.processors.iter().enumerate() {
-        tally.settled(position, settle::settle(&mut store, *processor)?);
+        tally.unsettled(position, settle::settle(store, *processor)?);
     }
     let summary = tally.end(clock.elapsed(), notices);
     runs::end(store.get()?, stamp, pass.trigger, &summary)?;

@@ -4,7 +4,7 @@
 //! the database, and a panic of a processor ends its own fold only.
 
 use crate::dialect::{Dialect, Parser};
-use crate::fault;
+use crate::failpoint;
 use crate::flight::Flight;
 use crate::ledger::Hash;
 use crate::lines::{Line, Lines};
@@ -119,7 +119,7 @@ impl Reader<'_> {
     /// Reads one file.
     pub fn read(&self, job: Job) -> Outcome {
         let _in_flight = self.flight.map(|flight| flight.begin(&job.file.session_file));
-        fault::point("open", &job.file.session_file);
+        failpoint::point("open", &job.file.session_file);
         let result = catch_unwind(AssertUnwindSafe(|| self.try_read(&job)))
             .unwrap_or_else(|_| Err(Refusal::Failed(Failure::new(FailureClass::Panic, "the reader panicked"))));
         Outcome { job, result }
@@ -184,7 +184,7 @@ impl Stream<'_> {
             left -= read.len() as u64;
             hash.update(read);
             self.recognise(read);
-            fault::point("read", self.about);
+            failpoint::point("read", self.about);
             lines.feed(read, |number, line| self.line(number, line));
         }
         if let Some((number, tail)) = lines.tail().filter(|(_, tail)| is_whole(tail)) {

@@ -5,40 +5,31 @@
 //! that settles them.
 
 use crate::error::Result;
-use crate::fault;
+use crate::failpoint;
 use crate::store::Turns;
 use sessionmill_contract::{FactRow, Processor, Rows, Settlement};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What settling came to, for one processor.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Settled {
-    pub keys: u64,
-    /// Keys that failed and stay on the list.
-    pub failed: u64,
-}
-
-/// Settles all touched keys of a processor.
+/// Settles all touched keys of a processor. Returns how many failed; these stay on the list.
 ///
 /// # Errors
 ///
 /// If the database cannot be read or written.
-pub fn settle(store: &mut Turns, processor: &dyn Processor) -> Result<Settled> {
-    let mut settled = Settled::default();
+pub fn settle(store: &mut Turns, processor: &dyn Processor) -> Result<u64> {
+    let mut failed = 0;
     let manifest = processor.manifest();
     for settlement in manifest.settlements {
-        fault::point("before-settle", settlement.facts.name);
+        failpoint::point("before-settle", settlement.facts.name);
         for range in store.get()?.touched(manifest, settlement)? {
             let mut one = |key: &str, facts: &[FactRow], entities: &mut Rows| {
-                settled.keys += 1;
                 settle_key(processor, settlement, key, facts, entities)
             };
-            settled.failed += store.get()?.settle(manifest, settlement, range, &mut one)?;
+            failed += store.settle(manifest, settlement, range, &mut one)?;
             store.pass_on()?;
         }
-        fault::point("after-settle", settlement.facts.name);
+        failpoint::point("after-settle", settlement.facts.name);
     }
-    Ok(settled)
+    Ok(failed)
 }
 
 /// Makes entities of all facts of one key; false if the processor fails, and nothing is added then.

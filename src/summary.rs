@@ -6,7 +6,6 @@ use crate::open::Refusal;
 use crate::plan::{Job, Plan};
 use crate::read::{Outcome, Read, Verdict};
 use crate::report::render::printable;
-use crate::settle::Settled;
 use serde::Serialize;
 use sessionmill_contract::{Failure, FailureClass, Manifest, SourceFile};
 use std::fmt::Write as _;
@@ -117,9 +116,9 @@ impl<'m> Tally<'m> {
         }
     }
 
-    /// Counts what settling came to for a processor.
-    pub fn settled(&mut self, processor: usize, settled: Settled) {
-        self.counts[processor].unsettled_keys = settled.failed;
+    /// Counts the keys that could not be settled for a processor.
+    pub fn unsettled(&mut self, processor: usize, keys: u64) {
+        self.counts[processor].unsettled_keys = keys;
     }
 
     /// Files that were looked into so far.

@@ -17,13 +17,20 @@ fn run(world: &World) -> Said {
     said
 }
 
-/// The text without the milliseconds that something took.
+/// The text without the time that something took: milliseconds, or seconds on a busy machine.
 fn timeless(text: &str) -> String {
     let (mut timeless, mut rest) = (String::new(), text);
-    while let Some((before, after)) = rest.split_once(" ms)") {
-        timeless += before.trim_end_matches(|c: char| c.is_ascii_digit());
-        timeless += "[n] ms)";
-        rest = after;
+    while let Some((before, after)) = rest.split_once('(') {
+        let (inside, beyond) = after.split_once(')').unwrap_or((after, ""));
+        let took = inside.split_once(' ').filter(|(n, unit)| n.parse::<f64>().is_ok() && ["ms", "s"].contains(unit));
+        timeless += before;
+        if took.is_some() {
+            timeless += "([n] ms)";
+            rest = beyond;
+        } else {
+            timeless += "(";
+            rest = after;
+        }
     }
     timeless + rest
 }

@@ -63,7 +63,7 @@ fn killed_at_any_point_nothing_is_lost_or_counted_twice() {
             change(&world, &mut random);
             change(&world, &mut random);
             let fault = format!("kill:{point}:{nth}");
-            let said = world.mill_with(&RUN, &[("SESSIONMILL_FAULT", &fault)]);
+            let said = world.mill_with(&RUN, &[("SESSIONMILL_FAILPOINT", &fault)]);
             deaths += u32::from(said.status == -9);
             assert!(said.status == -9 || said.status == 0, "{fault}: {said:?}");
         }

@@ -111,7 +111,7 @@ fn an_operator_sees_retries_and_drops_failures() {
 fn a_file_that_ends_the_process_is_found_out_and_parked() {
     for (how, signal) in [("abort", 6), ("kill", 9), ("overflow", 6)] {
         let world = world(&["ada/a.jsonl", "ada/b.jsonl", "bob/c.jsonl"]);
-        let fault = [("SESSIONMILL_FAULT", &*format!("{how}:read@ada/b.jsonl"))];
+        let fault = [("SESSIONMILL_FAILPOINT", &*format!("{how}:read@ada/b.jsonl"))];
         let run = ["run", "--sessions", "root"];
         assert_eq!(world.mill_with(&run, &fault).status, -signal, "{how}");
         let said = world.mill_with(&run, &fault);
@@ -133,7 +133,7 @@ fn a_file_that_ends_the_process_is_found_out_and_parked() {
 fn a_file_that_takes_all_memory_is_found_out_and_parked() {
     let world = world(&["ada/a.jsonl", "bob/c.jsonl"]);
     let limited = format!("ulimit -v 4000000; exec {} run --sessions root", env!("CARGO_BIN_EXE_sessionmill"));
-    let run = || world.command("sh", &["-c", &limited], &[("SESSIONMILL_FAULT", "memory:read@ada/a.jsonl")]);
+    let run = || world.command("sh", &["-c", &limited], &[("SESSIONMILL_FAILPOINT", "memory:read@ada/a.jsonl")]);
     assert_eq!(run().status, -6);
     let said = run();
     assert_eq!(said.status, 1, "{said:?}");
@@ -145,7 +145,7 @@ fn a_file_that_takes_all_memory_is_found_out_and_parked() {
 fn a_file_that_was_in_flight_by_chance_is_read_after_all() {
     let world = world(&["ada/a.jsonl", "bob/c.jsonl"]);
     let run = ["run", "--sessions", "root"];
-    assert_eq!(world.mill_with(&run, &[("SESSIONMILL_FAULT", "kill:open@bob/c.jsonl")]).status, -9);
+    assert_eq!(world.mill_with(&run, &[("SESSIONMILL_FAILPOINT", "kill:open@bob/c.jsonl")]).status, -9);
     let said = world.mill(&run);
     assert_eq!(said.status, 0, "{said:?}");
     assert!(said.stderr.contains("trying it on its own"), "{}", said.stderr);

@@ -21,4 +21,5 @@ mod model;
 mod passes;
 mod privacy;
 mod slow;
+mod store;
 mod world;

@@ -159,7 +159,7 @@ impl Model {
         self.tell("killed at", point);
         let fault = format!("kill:{point}");
         let run = ["run", "--sessions", "root"];
-        let said = self.world.mill_with(&run, &[("SESSIONMILL_FAULT", &fault)]);
+        let said = self.world.mill_with(&run, &[("SESSIONMILL_FAILPOINT", &fault)]);
         assert!(matches!(said.status, -9 | 0 | 1), "{said:?} {:?}", self.story);
         // What it got to is told by the ledger; the facts are compared in the end.
         let rows = self.world.rows("SELECT session_file, file_hash FROM session_processor_state");

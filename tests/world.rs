@@ -96,6 +96,11 @@ impl World {
         self
     }
 
+    /// When the next pass will be: a minute after the last one.
+    pub fn next(&self) -> Moment {
+        self.now.borrow().after(Duration::from_secs(60))
+    }
+
     /// A pass of all processors.
     pub fn pass(&self) -> Counts {
         self.pass_of(sessionmill::registry::processors()).unwrap().remove(0)
@@ -171,6 +176,11 @@ impl World {
         self.said(status)
     }
 
+    /// The real binary by another program, which gets it and its arguments after its own.
+    pub fn mill_by(&self, program: &[&str], args: &[&str]) -> Said {
+        self.command(program[0], &[&program[1..], &[MILL], args].concat(), &[])
+    }
+
     /// Starts the real binary.
     pub fn spawn(&self, args: &[&str]) -> Child {
         self.start(Command::new(MILL).args(args), &[])
@@ -215,6 +225,7 @@ impl World {
             .env("HOME", self.path("home"))
             .env("XDG_DATA_HOME", self.path("home/data"))
             .env("SESSIONMILL_DATABASE", self.database())
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("TZ", "UTC")
             .env("USER", "tester")
             .envs(environment.iter().copied())
@@ -243,7 +254,8 @@ pub fn rows(database: &Path, sql: &str) -> Vec<String> {
     rows_of(&Store::open(database, Access::ReadOnly).unwrap(), sql)
 }
 
-fn rows_of(store: &Store, sql: &str) -> Vec<String> {
+/// The same over an open one.
+pub fn rows_of(store: &Store, sql: &str) -> Vec<String> {
     let mut statement = store.connection().prepare(sql).unwrap();
     let mut rows = statement.query([]).unwrap();
     let mut texts = Vec::new();

@@ -4,7 +4,7 @@ use crate::cli::Context;
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
 use crate::source::{self, Choice, Layout, Wishes};
-use crate::store::{Access, Store, known, migrate};
+use crate::store::{self, Access, Store, Turns, migrate, presence};
 use std::path::PathBuf;
 
 /// Where the database is.
@@ -51,12 +51,13 @@ impl Place {
     pub(crate) fn choose(&self, config: &Config, database: &std::path::Path, context: &Context) -> Result<Choice> {
         let named = std::env::var_os("SESSION_DATA_DIR").filter(|value| !value.is_empty()).map(PathBuf::from);
         let explicit = self.sessions.is_some() || named.is_some() || !config.source.is_empty();
-        let remembered = if explicit || !database.is_file() {
+        let remembered = if explicit || !store::is_begun(database) {
             Vec::new()
         } else {
-            let store = Store::open(database, Access::ReadWrite)?;
-            migrate::migrate(&store, context.now.wall)?;
-            known::sources(store.connection())?
+            Turns::new(database, context.now.wall).repairing(|store| {
+                migrate::migrate(store.get()?, context.now.wall)?;
+                presence::sources(store.get()?)
+            })?
         };
         source::choose(Wishes {
             flag: self.sessions.as_deref(),

@@ -35,9 +35,13 @@ pub(crate) struct Args {
 pub(crate) fn query(args: &Args, context: &Context) -> Result<Status> {
     let (_, database) = args.database.find(context)?;
     let store = open(&database, context)?;
-    let (header, rows) = ask(store.connection(), &args.sql).map_err(|error| {
-        Error::new(Status::CannotRun, error.to_string())
-            .hint("`SHOW TABLES` lists the tables, `DESCRIBE name` the columns of one")
+    let (header, rows) = store.read(|connection| {
+        ask(connection, &args.sql).map_err(|cause| {
+            let message = cause.to_string();
+            let error = Error { message, ..cause.into() };
+            let hint = "`SHOW TABLES` lists the tables, `DESCRIBE name` the columns of one";
+            if error.hint.is_some() { error } else { error.hint(hint) }
+        })
     })?;
     drop(store);
     let texts = || rows.iter().map(|row| row.iter().map(value::text).collect::<Vec<_>>());

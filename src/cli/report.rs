@@ -103,7 +103,7 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
             Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
             // Whoever is at it keeps the database current.
             Err(error) if error.status == Status::Busy => {}
-            Err(Error { hint: None, status, message }) => {
+            Err(Error { hint: None, status, message, .. }) => {
                 return Err(Error::new(status, message).hint("--no-refresh reports what the database holds"));
             }
             Err(error) => return Err(error),
@@ -119,8 +119,8 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
         model: options.model.clone(),
         zone,
     };
-    let sheet = usage::usage(store.connection(), by, &filter)?;
-    let strangers = usage::unknown_names(store.connection(), &filter)?;
+    let (sheet, strangers) = store
+        .read(|connection| Ok((usage::usage(connection, by, &filter)?, usage::unknown_names(connection, &filter)?)))?;
     drop(store);
     let format = if options.json { Format::Json } else { options.format };
     render::sheet(&sheet, format, terminal_width(), &mut std::io::stdout())?;

@@ -24,7 +24,7 @@ pub(crate) struct Args {
 pub(crate) fn status(args: &Args, context: &Context) -> Result<Status> {
     let (_, database) = args.database.find(context)?;
     let store = open(&database, context)?;
-    let status = status::status(store.connection(), &database)?;
+    let status = store.read(|connection| status::status(connection, &database))?;
     drop(store);
     print(&if args.json || args.format == "json" { pretty(&status) } else { status.words() })
 }

@@ -3,7 +3,7 @@
 //! by one.
 
 use crate::error::{Error, Result, Status};
-use crate::fault;
+use crate::failpoint;
 use crate::ledger;
 use crate::look::Trust;
 use crate::plan::Job;
@@ -43,6 +43,15 @@ const UPSERT_STATES: &str = "
         items_extracted = excluded.items_extracted, file_hash = excluded.file_hash,
         processor_version = excluded.processor_version, run_id = excluded.run_id";
 
+/// What becomes of keys that only the files of a group know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewKeys {
+    /// They are settled on the way in.
+    Settle,
+    /// They are noted as touched.
+    Touch,
+}
+
 /// Rows that must be there after a commit.
 struct Written<'a> {
     table: &'a str,
@@ -57,11 +66,11 @@ impl Store {
     /// # Errors
     ///
     /// If the database cannot be written, or did not keep what it said it had.
-    pub fn commit(&self, group: &[Outcome], stamp: Stamp<'_>) -> Result<()> {
-        fault::point("before-commit", "");
+    pub fn commit(&self, group: &[Outcome], stamp: Stamp<'_>, new_keys: NewKeys) -> Result<()> {
+        failpoint::point("before-commit", "");
         self.connection.execute_batch(STAGING)?;
-        let written = self.transaction(|transaction| write(transaction, group, stamp))?;
-        fault::point("after-commit", "");
+        let written = self.transaction(|transaction| write(transaction, group, stamp, new_keys))?;
+        failpoint::point("after-commit", "");
         for Written { table, processor, rows } in written {
             let kept: i64 = match processor {
                 Some(processor) => self.connection.query_row(
@@ -75,15 +84,45 @@ impl Store {
                 }
             };
             if kept.cast_unsigned() != rows {
+                // The files are due again as long as the ledger has nothing of them.
+                self.transaction(|transaction| transaction.execute(FORGET_STATES, []))?;
                 let message = format!("the database kept {kept} of {rows} rows of `{table}` that it had committed");
                 return Err(Error::new(Status::CannotRun, message));
             }
         }
         Ok(())
     }
+
+    /// Whether the ledger has what a commit of this run said of a group: one row of it tells of all, and
+    /// a group without any is as good as lost, since it can be written again.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub(super) fn has_kept(&self, group: &[Outcome], stamp: Stamp<'_>) -> Result<bool> {
+        let first = stamp.manifests.iter().enumerate().find_map(|(position, manifest)| {
+            facts_of(group, position).first().map(|said| (manifest.name, &said.job.file.session_file))
+        });
+        let Some((processor, session_file)) = first else { return Ok(false) };
+        Ok(self.connection.query_row(
+            "SELECT count(*) > 0 FROM session_processor_state
+             WHERE processor_name = ? AND session_file = ? AND run_id = ?",
+            params![processor, session_file, stamp.run_id],
+            |row| row.get(0),
+        )?)
+    }
 }
 
-fn write<'m>(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'m>) -> Result<Vec<Written<'m>>> {
+const FORGET_STATES: &str = "
+    DELETE FROM session_processor_state WHERE (processor_name, session_file) IN
+    (SELECT processor_name, session_file FROM stage_states)";
+
+fn write<'m>(
+    transaction: &Transaction<'_>,
+    group: &[Outcome],
+    stamp: Stamp<'m>,
+    new_keys: NewKeys,
+) -> Result<Vec<Written<'m>>> {
     stage_files(transaction, group, stamp)?;
     let mut written = Vec::new();
     for (position, manifest) in stamp.manifests.iter().enumerate() {
@@ -95,14 +134,14 @@ fn write<'m>(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'m>)
         let rows = stage_states(transaction, manifest, &facts, stamp)?;
         written.push(Written { table: "session_processor_state", processor: Some(manifest.name), rows });
         for table in manifest.facts {
-            let rows = replace(transaction, stamp.processors[position], table, known, &facts)?;
+            let rows = replace(transaction, stamp.processors[position], table, known, &facts, new_keys)?;
             written.push(Written { table: table.name, processor: None, rows });
         }
     }
     write_files(transaction, group)?;
     transaction.execute(UPSERT_STATES, [])?;
     failures::write(transaction, group, stamp)?;
-    fault::point("commit", "");
+    failpoint::point("commit", "");
     Ok(written)
 }
 
@@ -192,6 +231,7 @@ fn replace(
     table: &Table,
     known: bool,
     facts: &[Said<'_>],
+    new_keys: NewKeys,
 ) -> Result<u64> {
     let manifest = processor.manifest();
     let before = transaction.number(&format!("SELECT count(*) FROM facts.{}", table.name), [])?;
@@ -209,7 +249,7 @@ fn replace(
         deleted = transaction.execute(&format!("DELETE FROM facts.{} WHERE {staged}", table.name), [manifest.name])?;
     }
     if let Some(settlement) = settlement {
-        settle_new(transaction, processor, settlement, facts)?;
+        settle_new(transaction, processor, settlement, facts, new_keys)?;
     }
     let rows = facts.iter().map(|said| (&said.job.file, said.rows));
     let count = append_facts(transaction, table, settlement, rows)?;
@@ -223,6 +263,7 @@ fn settle_new(
     processor: &dyn Processor,
     settlement: &Settlement,
     facts: &[Said<'_>],
+    new_keys: NewKeys,
 ) -> Result<()> {
     let Some(key) = settlement.facts.position(settlement.key) else { return Ok(()) };
     let rows = facts.iter().flat_map(|said| said.rows.of(settlement.facts).map(|row| (&said.job.file, row)));
@@ -235,6 +276,9 @@ fn settle_new(
     rows.sort_by_key(|(hash, key, file, _)| (*hash, *key, *file));
     let mut hashes: Vec<i64> = rows.iter().map(|(hash, ..)| *hash).collect();
     hashes.dedup();
+    if new_keys == NewKeys::Touch {
+        return append_touched(transaction, processor.manifest().name, settlement, &hashes);
+    }
     let known = known_keys(transaction, settlement, &hashes)?;
     let (mut entities, mut touched) = (Rows::default(), Vec::new());
     for same_hash in rows.chunk_by(|a, b| a.0 == b.0) {

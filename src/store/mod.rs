@@ -7,29 +7,36 @@
 mod adopt;
 pub mod commit;
 pub mod failures;
+pub mod fault;
+mod keep;
 pub mod known;
 pub mod migrate;
+mod origin;
 pub mod presence;
+mod quarantine;
+pub mod room;
 pub mod rows;
 pub mod runs;
 pub mod settle;
 mod transaction;
 mod turns;
 
+use fault::Fault;
 pub use transaction::Transaction;
 pub use turns::Turns;
 
 use crate::error::{Error, Result, Status};
-use crate::fault;
+use crate::failpoint;
+use crate::lock::StoreLock;
 use duckdb::{AccessMode, Config, Connection};
-use std::fs::File;
+use origin::Origin;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// An open database. Dropping it closes the database first and lets go of the lock then.
 pub struct Store {
     connection: Connection,
-    _lock: File,
+    lock: StoreLock,
 }
 
 /// What an opener may do.
@@ -56,20 +63,9 @@ impl Store {
     ///
     /// If it cannot be opened, or another process keeps it.
     pub fn open(path: &Path, access: Access) -> Result<Self> {
-        let name = path.display();
         let until = Instant::now() + PATIENCE;
-        let lock = lock(path, until)?;
-        loop {
-            match connect(path, access) {
-                Ok(connection) => return Ok(Self { connection, _lock: lock }),
-                Err(error) if is_held(&error) && Instant::now() < until => std::thread::sleep(PAUSE),
-                Err(error) if is_held(&error) => {
-                    let error = Error::cannot("open", name, crate::error::database(&error));
-                    return Err(Error { status: Status::Busy, ..error }.hint("another program has the database open"));
-                }
-                Err(error) => return Err(Error::cannot("open", name, crate::error::database(&error))),
-            }
-        }
+        let lock = StoreLock::take(path, until)?;
+        Ok(Self { connection: connect(path, access, until)?, lock })
     }
 
     /// Runs statements that belong together: all of them are kept, or none.
@@ -88,10 +84,24 @@ impl Store {
     ///
     /// If DuckDB cannot write.
     pub fn checkpoint(&self) -> Result<()> {
-        fault::point("before-checkpoint", "");
+        failpoint::point("before-checkpoint", "");
         self.connection.execute_batch("CHECKPOINT")?;
-        fault::point("after-checkpoint", "");
+        failpoint::point("after-checkpoint", "");
         Ok(())
+    }
+
+    /// Reads. Damage that is met is noted, so that the next pass repairs it even if it does not come by.
+    ///
+    /// # Errors
+    ///
+    /// If the body fails.
+    pub fn read<T>(&self, body: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let result = body(&self.connection);
+        if result.as_ref().is_err_and(|error| error.fault == Some(Fault::Damage)) {
+            // The error itself is the one to tell, also where nothing can be noted.
+            let _ = Origin::condemn(self.lock.database());
+        }
+        result
     }
 
     /// For reading.
@@ -100,21 +110,9 @@ impl Store {
     }
 }
 
-/// The lock file of a database lies beside it.
-fn lock(database: &Path, until: Instant) -> Result<File> {
-    let path = beside(database, "lock");
-    let file = crate::lock::file(&path)?;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(std::fs::TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(PAUSE),
-            Err(std::fs::TryLockError::WouldBlock) => {
-                let message = format!("`{}` is in use by another run of sessionmill", database.display());
-                return Err(Error::new(Status::Busy, message).hint("try again in a moment"));
-            }
-            Err(std::fs::TryLockError::Error(error)) => return Err(Error::cannot("lock", path.display(), error)),
-        }
-    }
+/// Whether there is a database, or one that was to be replaced when a run broke off.
+pub fn is_begun(path: &Path) -> bool {
+    path.is_file() || Origin::read(path).is_some_and(|origin| origin.damaged)
 }
 
 /// `<database>.<extension>`.
@@ -125,7 +123,34 @@ pub fn beside(database: &Path, extension: &str) -> PathBuf {
     name.into()
 }
 
-fn connect(path: &Path, access: Access) -> duckdb::Result<Connection> {
+/// Connects to the database, waiting for other programs to close it.
+fn connect(path: &Path, access: Access, until: Instant) -> Result<Connection> {
+    loop {
+        match try_connect(path, access) {
+            Ok(connection) => return Ok(connection),
+            Err(error) if is_held(&error) && Instant::now() < until => std::thread::sleep(PAUSE),
+            Err(error) => return Err(cannot_open(path, &error)),
+        }
+    }
+}
+
+fn is_held(error: &duckdb::Error) -> bool {
+    Fault::of(&error.to_string()) == Fault::Held
+}
+
+fn cannot_open(path: &Path, error: &duckdb::Error) -> Error {
+    let text = error.to_string();
+    let fault = Fault::of(&text);
+    let error = Error { fault: Some(fault), ..Error::cannot("open", path.display(), crate::error::database(&text)) };
+    match fault {
+        Fault::Held => Error { status: Status::Busy, ..error }.hint("another program has the database open"),
+        Fault::Log | Fault::Damage if Origin::read(path).is_some() => error.hint(crate::error::REPAIR),
+        Fault::Log | Fault::Damage => error.hint(quarantine::NOT_OURS),
+        _ => error,
+    }
+}
+
+fn try_connect(path: &Path, access: Access) -> duckdb::Result<Connection> {
     let mode = match access {
         Access::ReadWrite => AccessMode::ReadWrite,
         Access::ReadOnly => AccessMode::ReadOnly,
@@ -137,14 +162,10 @@ fn connect(path: &Path, access: Access) -> duckdb::Result<Connection> {
         .enable_autoload_extension(false)?
         .with("autoinstall_known_extensions", "false")?
         .enable_external_access(false)?;
+    #[expect(clippy::disallowed_methods, reason = "the one place that opens the database, under the lock")]
     let connection = Connection::open_with_flags(path, config)?;
     connection.execute_batch(
         "SET checkpoint_threshold = '1GB'; PRAGMA disable_checkpoint_on_shutdown; SET lock_configuration = true",
     )?;
     Ok(connection)
-}
-
-/// Whether the error says that another process has the database open.
-fn is_held(error: &duckdb::Error) -> bool {
-    error.to_string().contains("Could not set lock")
 }

@@ -6,6 +6,7 @@ use crate::open::Root;
 use crate::scan::{Found, Walk};
 use crate::source::Source;
 use crate::stat::Stat;
+use crate::store::origin::Origin;
 use crate::store::rows::Cell;
 use crate::store::{Store, known};
 use crate::summary::Notices;
@@ -25,14 +26,36 @@ pub fn remember(store: &Store, sources: &[Source], adopt: bool) -> Result<()> {
         ..source.clone()
     };
     let sources: Vec<Source> = sources.iter().map(canonical).collect();
-    let remembered = known::sources(store.connection())?;
+    let remembered = self::sources(store)?;
     let strange = |source: &&Source| !remembered.contains(source);
-    let Some(stranger) = sources.iter().find(strange) else { return Ok(()) };
-    if !remembered.is_empty() && !adopt {
+    if let Some(stranger) = sources.iter().find(strange)
+        && !remembered.is_empty()
+        && !adopt
+    {
         return Err(refusal(stranger, &remembered));
     }
+    let known = known::sources(store.connection())?;
+    let new: Vec<_> = remembered.iter().chain(&sources).filter(|source| !known.contains(source)).collect();
+    if !new.is_empty() {
+        insert(store, &new)?;
+    }
+    Origin::of(&self::sources(store)?).write(store.lock.database())
+}
+
+/// The sources that a database is made of: its origin knows them too, where the database has lost them.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn sources(store: &Store) -> Result<Vec<Source>> {
+    let known = known::sources(store.connection())?;
+    let origin = if known.is_empty() { Origin::read(store.lock.database()) } else { None };
+    Ok(origin.map_or(known, |origin| origin.sources()))
+}
+
+fn insert(store: &Store, sources: &[&Source]) -> Result<()> {
     store.transaction(|transaction| {
-        for source in sources.iter().filter(strange) {
+        for source in sources {
             transaction.execute("DELETE FROM sources WHERE name = ?", [&source.name])?;
             let root = source.root.to_string_lossy();
             transaction.execute(

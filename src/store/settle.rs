@@ -1,7 +1,7 @@
 //! Touched keys: which there are, their facts in order, and the entities that replace what they were.
 
 use crate::error::Result;
-use crate::fault;
+use crate::failpoint;
 use crate::store::rows::{append_entities, value};
 use crate::store::{Store, Transaction};
 use duckdb::params;
@@ -33,6 +33,25 @@ impl Store {
         Ok((0..parts).map(|part| (bound(part), end(part))).collect())
     }
 
+    /// The touched keys of a range, in their order.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub(super) fn touched_in(
+        &self,
+        manifest: &Manifest,
+        settlement: &Settlement,
+        (from, to): Range,
+    ) -> Result<Vec<i64>> {
+        let mut statement = self.connection.prepare(
+            "SELECT DISTINCT key_hash FROM facts.touched_keys
+             WHERE processor_name = ? AND facts_table = ? AND key_hash BETWEEN ? AND ? ORDER BY key_hash",
+        )?;
+        let keys = statement.query_map(params![manifest.name, settlement.facts.name, from, to], |row| row.get(0))?;
+        Ok(keys.collect::<duckdb::Result<_>>()?)
+    }
+
     /// Settles the touched keys of a range in one transaction: `settle` gets the facts of one key
     /// after the other and says whether it made entities of them. The key of a failure stays touched,
     /// and its entities stay what they were.
@@ -61,7 +80,7 @@ impl Store {
                 transaction.execute("DELETE FROM settling WHERE key_hash = ?", [key_hash])?;
             }
             replace(transaction, manifest, settlement, &entities)?;
-            fault::point("settle", settlement.facts.name);
+            failpoint::point("settle", settlement.facts.name);
             Ok(failed.len() as u64)
         })
     }

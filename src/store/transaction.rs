@@ -4,6 +4,7 @@
 //! failure is remembered here, even if the body of the transaction forgives it.
 
 use crate::error::{Error, Result, Status};
+use crate::store::fault::Fault;
 use duckdb::{Appender, Connection, Params, Row, ToSql, appender_params_from_iter};
 use std::cell::Cell;
 
@@ -11,26 +12,31 @@ use std::cell::Cell;
 pub struct Transaction<'c> {
     connection: &'c Connection,
     failed: Cell<bool>,
+    ended: Cell<bool>,
 }
 
+/// Runs a body between the beginning and the end of a transaction. Its error is `Fault::Unsure` if the
+/// commit is what failed.
 pub(super) fn run<T>(connection: &Connection, body: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
     connection.execute_batch("BEGIN TRANSACTION")?;
-    let transaction = Transaction { connection, failed: Cell::new(false) };
-    let result = match body(&transaction) {
-        Ok(_) if transaction.failed.get() => {
-            Err(Error::new(Status::CannotRun, "a statement of a transaction failed and was not reported"))
-        }
-        result => result,
-    };
-    match result {
-        Ok(value) => {
-            connection.execute_batch("COMMIT")?;
-            Ok(value)
-        }
-        Err(error) => {
-            // The first error is the one to tell; a rollback fails only where nothing can be kept.
-            let _ = connection.execute_batch("ROLLBACK");
-            Err(error)
+    let transaction = Transaction { connection, failed: Cell::new(false), ended: Cell::new(false) };
+    let value = body(&transaction)?;
+    if transaction.failed.get() {
+        return Err(Error::new(Status::CannotRun, "a statement of a transaction failed and was not reported"));
+    }
+    transaction.ended.set(true);
+    match connection.execute_batch("COMMIT") {
+        Ok(()) => Ok(value),
+        Err(error) => Err(Error { fault: Some(Fault::Unsure), ..error.into() }),
+    }
+}
+
+impl Drop for Transaction<'_> {
+    /// Whatever ends the body early, an error or a panic, nothing of it is kept.
+    fn drop(&mut self) {
+        if !self.ended.get() {
+            // The error that led here is the one to tell; a rollback fails only where nothing can be kept.
+            let _ = self.connection.execute_batch("ROLLBACK");
         }
     }
 }
@@ -137,23 +143,59 @@ impl Transaction<'_> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn nothing_is_kept_after_a_failed_statement_even_if_it_is_forgiven() {
+    fn table() -> Connection {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE t (x INTEGER NOT NULL)").unwrap();
-        let forgiving = run(&connection, |transaction| {
-            transaction.execute("INSERT INTO t VALUES (1)", [])?;
-            let _ = transaction.append("main", "t", [[Some(2)], [None::<i32>]].into_iter());
-            Ok(())
-        });
-        assert!(forgiving.is_err());
-        let failing = run(&connection, |transaction| {
-            transaction.execute("INSERT INTO t VALUES (3)", [])?;
-            transaction.execute("INSERT INTO nowhere VALUES (3)", [])
-        });
-        assert!(failing.is_err());
+        connection
+    }
+
+    fn sum(connection: &Connection) -> i64 {
+        connection.query_row("SELECT coalesce(sum(x), 0)::BIGINT FROM t", [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_kept_after_a_failed_statement_even_if_it_is_forgiven() {
+        let connection = table();
+        type Step = fn(&Transaction<'_>) -> bool;
+        let failing: [Step; 6] = [
+            |t| t.append("main", "t", [[Some(2)], [None::<i32>]].into_iter()).is_err(),
+            |t| t.append("main", "t", [vec![2, 3]].into_iter()).is_err(),
+            |t| t.append("main", "nowhere", [[2]].into_iter()).is_err(),
+            |t| t.execute("INSERT INTO t VALUES (NULL)", []).is_err(),
+            |t| t.batch("INSERT INTO t VALUES (2); INSERT INTO t VALUES ('two')").is_err(),
+            |t| t.number("SELECT x FROM nowhere", []).is_err(),
+        ];
+        for (number, step) in failing.into_iter().enumerate() {
+            let forgiving = run(&connection, |transaction| {
+                transaction.execute("INSERT INTO t VALUES (1)", [])?;
+                assert!(step(transaction), "step {number} works");
+                Ok(())
+            });
+            assert!(forgiving.is_err(), "step {number}");
+            assert_eq!(sum(&connection), 0, "step {number}");
+            let failing = run(&connection, |transaction| {
+                transaction.append("main", "t", [[1]].into_iter())?;
+                assert!(step(transaction));
+                Err::<(), _>(Error::new(Status::CannotRun, "reported"))
+            });
+            assert_eq!(failing.unwrap_err().message, "reported");
+        }
         run(&connection, |transaction| transaction.execute("INSERT INTO t VALUES (4)", [])).unwrap();
-        let sum: i64 = connection.query_row("SELECT sum(x)::BIGINT FROM t", [], |row| row.get(0)).unwrap();
-        assert_eq!(sum, 4);
+        assert_eq!(sum(&connection), 4);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_body_that_panics() {
+        let connection = table();
+        let body = || {
+            run(&connection, |transaction| {
+                transaction.execute("INSERT INTO t VALUES (1)", [])?;
+                let rows = [1, 2, 3].into_iter().map(|x| if x < 3 { [x] } else { panic!("while appending") });
+                transaction.append("main", "t", rows)
+            })
+        };
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).is_err());
+        run(&connection, |transaction| transaction.execute("INSERT INTO t VALUES (4)", [])).unwrap();
+        assert_eq!(sum(&connection), 4);
     }
 }

@@ -1,14 +1,18 @@
 //! A store that is held for a turn at a time, so that others get the database during a long pass.
 
-use crate::error::Result;
-use crate::store::{Access, Store};
+use crate::error::{Error, Result};
+use crate::store::{Access, Fault, Store, quarantine};
+use chrono::{DateTime, Utc};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A database that is opened when it is needed and let go of after a turn.
 pub struct Turns {
     path: PathBuf,
+    now: DateTime<Utc>,
     open: Option<(Store, Instant)>,
+    /// There was a first turn, which is the one that repairs.
+    begun: bool,
 }
 
 /// Others wait for ten seconds at most.
@@ -18,27 +22,54 @@ const TURN: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Turns {
-    /// Opens the database for the first turn.
+    /// A database that is opened when it is first asked for.
+    pub fn new(path: &Path, now: DateTime<Utc>) -> Self {
+        Self { path: path.to_owned(), now, open: None, begun: false }
+    }
+
+    /// Does something that can be begun again: it is, with a database that can be read, when it meets
+    /// damage.
+    ///
+    /// # Errors
+    ///
+    /// If the body fails for another reason, or again, or the database cannot be replaced.
+    pub fn repairing<T>(&mut self, body: impl Fn(&mut Self) -> Result<T>) -> Result<T> {
+        match body(self) {
+            Err(error) if matches!(error.fault, Some(Fault::Damage | Fault::Log)) => {
+                self.repair(error)?;
+                body(self)
+            }
+            result => result,
+        }
+    }
+
+    fn repair(&mut self, error: Error) -> Result<()> {
+        self.begun = false;
+        if let Some((store, _)) = self.open.take() {
+            quarantine::replace(store, error, self.now)?;
+        }
+        Ok(())
+    }
+
+    /// Closes the database. The next turn begins with what it kept.
+    pub(super) fn close(&mut self) {
+        self.open = None;
+    }
+
+    /// The database of this turn; opened, if the last turn is over. What cannot be read of it is moved
+    /// aside before the first turn, and is an error later.
     ///
     /// # Errors
     ///
     /// If it cannot be opened.
-    pub fn open(path: &Path) -> Result<Self> {
-        let mut turns = Self { path: path.to_owned(), open: None };
-        turns.get()?;
-        Ok(turns)
-    }
-
-    /// The database of this turn; opened, if the last turn is over.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be opened again.
     pub fn get(&mut self) -> Result<&Store> {
-        let (store, _) = match self.open.take() {
-            Some(open) => self.open.insert(open),
-            None => self.open.insert((Store::open(&self.path, Access::ReadWrite)?, Instant::now())),
+        let open = match self.open.take() {
+            Some(open) => open,
+            None if self.begun => (Store::open(&self.path, Access::ReadWrite)?, Instant::now()),
+            None => (quarantine::open(&self.path, self.now)?, Instant::now()),
         };
+        self.begun = true;
+        let (store, _) = self.open.insert(open);
         Ok(store)
     }
 

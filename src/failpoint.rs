@@ -1,7 +1,7 @@
 //! Named points at which a development build dies on demand, so that tests can prove that it may.
 //! A release build has none of this.
 //!
-//! `SESSIONMILL_FAULT=<how>:<point>[@<text>][:<n>]` ends the process at the n-th time (else the first)
+//! `SESSIONMILL_FAILPOINT=<how>:<point>[@<text>][:<n>]` ends the process at the n-th time (else the first)
 //! that the point is passed with the text in what it is about. How: `kill`, `abort`, `overflow` (of the
 //! stack), `memory` (until there is none; set a limit first).
 
@@ -19,31 +19,31 @@ mod armed {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    struct Fault {
+    struct Failpoint {
         how: String,
         point: String,
         text: String,
         left: AtomicU64,
     }
 
-    static FAULT: OnceLock<Option<Fault>> = OnceLock::new();
+    static FAILPOINT: OnceLock<Option<Failpoint>> = OnceLock::new();
 
     /// Passes a point. `about` is the file or the table that it is about.
     pub fn point(point: &str, about: &str) {
-        let Some(fault) = FAULT.get_or_init(wanted) else { return };
-        let here = fault.point == point && about.contains(&fault.text);
-        if here && fault.left.fetch_sub(1, Ordering::Relaxed) == 1 {
-            die(&fault.how);
+        let Some(failpoint) = FAILPOINT.get_or_init(wanted) else { return };
+        let here = failpoint.point == point && about.contains(&failpoint.text);
+        if here && failpoint.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            die(&failpoint.how);
         }
     }
 
-    fn wanted() -> Option<Fault> {
-        let wish = std::env::var("SESSIONMILL_FAULT").ok()?;
+    fn wanted() -> Option<Failpoint> {
+        let wish = std::env::var("SESSIONMILL_FAILPOINT").ok()?;
         let mut parts = wish.splitn(3, ':');
         let (how, place) = (parts.next()?, parts.next()?);
         let (point, text) = place.split_once('@').unwrap_or((place, ""));
         let left = parts.next().and_then(|n| n.parse().ok()).unwrap_or(1);
-        Some(Fault { how: how.into(), point: point.into(), text: text.into(), left: AtomicU64::new(left) })
+        Some(Failpoint { how: how.into(), point: point.into(), text: text.into(), left: AtomicU64::new(left) })
     }
 
     fn die(how: &str) {

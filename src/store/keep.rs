@@ -1,0 +1,183 @@
+//! Keeps groups and settles keys whatever stands in the way: what the database refuses is halved until
+//! the one file or key that is to blame is found, and after a commit of unknown outcome the database is
+//! opened again and asked what it kept.
+
+use crate::error::{Error, Result};
+use crate::read::{Outcome, Verdict};
+use crate::store::Turns;
+use crate::store::commit::{NewKeys, Stamp};
+use crate::store::fault::Fault;
+use crate::store::settle::Range;
+use sessionmill_contract::{FactRow, Failure, FailureClass, Manifest, Rows, Settlement};
+use std::slice::from_mut;
+
+/// What became of an attempt.
+enum Attempt {
+    Kept,
+    /// Nothing of it is kept, and the reason may lie in a part of it.
+    Lost(Error),
+}
+
+impl Turns {
+    /// Commits a group. A file whose rows the database refuses becomes a failure of the processor that
+    /// made them.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be written, for a reason that lies in no file.
+    pub fn commit(&mut self, group: &mut [Outcome], stamp: Stamp<'_>) -> Result<()> {
+        match self.attempt(group, stamp, NewKeys::Settle)? {
+            Attempt::Kept => Ok(()),
+            Attempt::Lost(error) => self.divide(group, stamp, error),
+        }
+    }
+
+    fn divide(&mut self, group: &mut [Outcome], stamp: Stamp<'_>, error: Error) -> Result<()> {
+        if let [outcome] = group {
+            return self.judge(outcome, stamp, error);
+        }
+        let (first, second) = group.split_at_mut(group.len() / 2);
+        for half in [first, second] {
+            if let Attempt::Lost(error) = self.again(half, stamp)? {
+                self.divide(half, stamp, error)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries what each processor says of a file by itself.
+    fn judge(&mut self, outcome: &mut Outcome, stamp: Stamp<'_>, error: Error) -> Result<()> {
+        let verdicts = replace(outcome, Vec::new());
+        if error.fault == Some(Fault::Unsure) || verdicts.is_empty() {
+            return Err(error);
+        }
+        let mut judged = Vec::new();
+        for (due, verdict) in verdicts {
+            replace(outcome, vec![(due, verdict)]);
+            if let Attempt::Lost(error) = self.again(from_mut(outcome), stamp)? {
+                replace(outcome, vec![(due, Verdict::Failed(failure(error)))]);
+                if let Attempt::Lost(error) = self.again(from_mut(outcome), stamp)? {
+                    return Err(error);
+                }
+            }
+            judged.append(&mut replace(outcome, Vec::new()));
+        }
+        replace(outcome, judged);
+        Ok(())
+    }
+
+    /// Another attempt. The database may know the files by now, and a key that cannot be settled must
+    /// not be held against the file that brings it.
+    fn again(&mut self, group: &mut [Outcome], stamp: Stamp<'_>) -> Result<Attempt> {
+        for outcome in &mut *group {
+            outcome.job.known.get_or_insert_default();
+        }
+        self.attempt(group, stamp, NewKeys::Touch)
+    }
+
+    fn attempt(&mut self, group: &[Outcome], stamp: Stamp<'_>, new_keys: NewKeys) -> Result<Attempt> {
+        let Err(error) = self.get()?.commit(group, stamp, new_keys) else { return Ok(Attempt::Kept) };
+        match error.fault {
+            Some(Fault::Refused | Fault::Memory) => Ok(Attempt::Lost(error)),
+            Some(Fault::Unsure) => {
+                self.close();
+                let kept = self.get()?.has_kept(group, stamp)?;
+                Ok(if kept { Attempt::Kept } else { Attempt::Lost(error) })
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// Settles the touched keys of a range; returns how many failed. These stay touched, and what was
+    /// made of their facts before stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read or written, for a reason that lies in no key.
+    pub fn settle(
+        &mut self,
+        manifest: &Manifest,
+        settlement: &Settlement,
+        range: Range,
+        settle: &mut dyn FnMut(&str, &[FactRow], &mut Rows) -> bool,
+    ) -> Result<u64> {
+        let error = match self.get()?.settle(manifest, settlement, range, settle) {
+            Ok(failed) => return Ok(failed),
+            Err(error) => error,
+        };
+        match error.fault {
+            Some(Fault::Refused | Fault::Memory) => {}
+            // Keys that are settled already are not touched any more, so none is settled twice.
+            Some(Fault::Unsure) => self.close(),
+            _ => return Err(error),
+        }
+        let keys = self.get()?.touched_in(manifest, settlement, range)?;
+        match keys.get(keys.len() / 2) {
+            None => Ok(0),
+            Some(_) if keys.len() == 1 && error.fault == Some(Fault::Unsure) => Err(error),
+            Some(_) if keys.len() == 1 => Ok(1),
+            Some(middle) => {
+                let failed = self.settle(manifest, settlement, (range.0, middle - 1), settle)?;
+                Ok(failed + self.settle(manifest, settlement, (*middle, range.1), settle)?)
+            }
+        }
+    }
+}
+
+/// Puts verdicts in the place of others.
+fn replace(outcome: &mut Outcome, verdicts: Vec<(usize, Verdict)>) -> Vec<(usize, Verdict)> {
+    match &mut outcome.result {
+        Ok(read) => std::mem::replace(&mut read.verdicts, verdicts),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn failure(error: Error) -> Failure {
+    let class = if error.fault == Some(Fault::Memory) { FailureClass::Environment } else { FailureClass::Permanent };
+    Failure::new(class, error.message.lines().next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::look::{Look, Trust};
+    use crate::plan::Job;
+    use crate::read::{Read, Tally};
+    use crate::stat::Stat;
+    use crate::store::{migrate, runs};
+    use chrono::DateTime;
+    use sessionmill_contract::{Processor, SourceFile};
+    use sessionmill_usage::Usage;
+
+    fn outcome(name: &str) -> Outcome {
+        let file = SourceFile { session_file: format!("ada/{name}.jsonl"), username: "ada".into() };
+        let job = Job { file, source: 0, path: name.into(), stat: Stat::default(), due: vec![0], known: None };
+        let (stat, verified_at) = (Stat::default(), DateTime::UNIX_EPOCH);
+        let look = Look { stat, hash: [0; 16], verified_at, trust: Trust::Settled };
+        let verdicts = vec![(0, Verdict::Facts(Rows::default()))];
+        Outcome { job, result: Ok(Read { look, tally: Tally::default(), verdicts }) }
+    }
+
+    #[test]
+    fn an_opened_database_tells_whether_it_kept_a_group() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Turns::new(&folder.path().join("d.duckdb"), DateTime::UNIX_EPOCH);
+        migrate::migrate(store.get().unwrap(), DateTime::UNIX_EPOCH).unwrap();
+        let processors: [&dyn Processor; 1] = [&Usage];
+        let manifests = [Usage.manifest()];
+        let mut stamp = Stamp {
+            run_id: runs::begin(store.get().unwrap(), "test", DateTime::UNIX_EPOCH, &manifests).unwrap(),
+            now: DateTime::UNIX_EPOCH,
+            processors: &processors,
+            manifests: &manifests,
+            sources: &["sessions"],
+        };
+        let (mut kept, lost) = ([outcome("a"), outcome("b")], [outcome("c")]);
+        store.commit(&mut kept, stamp).unwrap();
+        store.close();
+        assert!(store.get().unwrap().has_kept(&kept, stamp).unwrap());
+        assert!(!store.get().unwrap().has_kept(&lost, stamp).unwrap());
+        stamp.run_id += 1;
+        assert!(!store.get().unwrap().has_kept(&kept, stamp).unwrap(), "a row of an earlier run is no proof");
+    }
+}

@@ -1,0 +1,122 @@
+//! What a database is made of, in a small file beside it: a database that cannot be read any more
+//! cannot say so itself.
+//!
+//! Only a database with an origin is ever moved aside. A file that merely stands where a database was
+//! expected is somebody else's.
+
+use crate::error::{Error, Result, Status};
+use crate::registry::MIGRATIONS;
+use crate::source::{Layout, Source};
+use crate::store::beside;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+
+/// We made the database beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Origin {
+    /// Number of migrations that the program which wrote this knows.
+    pub sessionmill_schema: usize,
+    /// Pages of it cannot be read: the next pass begins a new one. Set until there is one, so that a
+    /// crash in between is not taken for somebody who deletes the database to begin with other sources.
+    pub damaged: bool,
+    sources: Vec<Tree>,
+}
+
+/// A source, as the database remembers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Tree {
+    name: String,
+    root: String,
+    layout: String,
+}
+
+impl Origin {
+    /// A database that is made of these sources.
+    pub(super) fn of(sources: &[Source]) -> Self {
+        let tree = |source: &Source| Tree {
+            name: source.name.clone(),
+            root: source.root.to_string_lossy().into_owned(),
+            layout: source.layout.name().to_owned(),
+        };
+        let sources = sources.iter().map(tree).collect();
+        Self { sessionmill_schema: MIGRATIONS.len(), damaged: false, sources }
+    }
+
+    pub(super) fn sources(&self) -> Vec<Source> {
+        let source = |tree: &Tree| Source {
+            name: tree.name.clone(),
+            root: tree.root.clone().into(),
+            layout: Layout::by_name(&tree.layout).unwrap_or_default(),
+        };
+        self.sources.iter().map(source).collect()
+    }
+
+    /// The origin of a database, if it is known; one that is newer than the program is not.
+    pub(super) fn read(database: &Path) -> Option<Self> {
+        #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
+        let text = std::fs::read_to_string(beside(database, NAME)).ok()?;
+        let origin: Self = serde_json::from_str(&text).ok()?;
+        (origin.sessionmill_schema <= MIGRATIONS.len()).then_some(origin)
+    }
+
+    /// Notes that a database is damaged, if it is ours.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub(super) fn condemn(database: &Path) -> Result<()> {
+        Self::read(database).map_or(Ok(()), |origin| Self { damaged: true, ..origin }.write(database))
+    }
+
+    /// Writes it aside, syncs and renames: there is always a whole one. What is there already is left.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub(super) fn write(&self, database: &Path) -> Result<()> {
+        if Self::read(database).as_ref() == Some(self) {
+            return Ok(());
+        }
+        let path = beside(database, NAME);
+        let new = beside(database, "origin.new");
+        let text = serde_json::to_string(self).unwrap_or_default() + "\n";
+        let write = || -> std::io::Result<()> {
+            #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
+            let mut file = File::create(&new)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&new, &path)
+        };
+        write().map_err(|error| match error.kind() {
+            std::io::ErrorKind::StorageFull => Error::new(Status::CannotRun, "there is no room beside the database"),
+            kind => Error::cannot("write", path.display(), kind),
+        })
+    }
+}
+
+const NAME: &str = "origin";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_read_as_it_was_written_and_nothing_else_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("d.duckdb");
+        assert_eq!(Origin::read(&database), None);
+        let source = Source { name: "sessions".into(), root: "/data/\"x\"".into(), layout: Layout::ClaudeProjects };
+        let origin = Origin { damaged: true, ..Origin::of(std::slice::from_ref(&source)) };
+        origin.write(&database).unwrap();
+        assert_eq!(Origin::read(&database).unwrap(), origin);
+        assert_eq!(origin.sources(), [source]);
+        Origin { sessionmill_schema: 1000, ..origin }.write(&database).unwrap();
+        assert_eq!(Origin::read(&database), None, "a newer program's database is not ours to move");
+        #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
+        std::fs::write(beside(&database, NAME), "somebody's notes").unwrap();
+        assert_eq!(Origin::read(&database), None);
+    }
+}

@@ -1,0 +1,147 @@
+//! A database that DuckDB refuses to read is moved aside, never deleted, and its place is taken by what
+//! can be read: the last checkpoint without its log, or a new database without anything.
+//!
+//! Both are states that the database once was in: facts, ledger and touched keys change together. So
+//! whatever is missing from it is due by its own ledger, and the pass that opened it brings it back. What
+//! cannot come back is what transcripts said that do not exist any more.
+
+use crate::error::{Error, Result};
+use crate::lock::StoreLock;
+use crate::store::fault::Fault;
+use crate::store::origin::Origin;
+use crate::store::{Access, PATIENCE, Store, connect};
+use chrono::{DateTime, Utc};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// What DuckDB keeps beside a database. A log goes first: one that stayed behind would be replayed
+/// into the database's successor.
+const LOGS: [&str; 3] = [".wal", ".wal.checkpoint", ".wal.recovery"];
+const ALL: [&str; 4] = [".wal", ".wal.checkpoint", ".wal.recovery", ""];
+
+/// Opens a database to write. What cannot be read of it is moved aside, if we made it.
+///
+/// # Errors
+///
+/// If it cannot be opened, or is damaged and not known as ours.
+pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Store> {
+    let until = Instant::now() + PATIENCE;
+    let lock = StoreLock::take(path, until)?;
+    let mut origin = Origin::read(path);
+    if !path.exists() && !origin.as_ref().is_some_and(|origin| origin.damaged) {
+        // Ours from before its first byte: a crash while it is made leaves a file that is no database.
+        let new = Origin::of(&[]);
+        new.write(path)?;
+        origin = Some(new);
+    }
+    let Some(origin) = origin else {
+        return Ok(Store { connection: connect(path, Access::ReadWrite, until)?, lock });
+    };
+    if origin.damaged {
+        return rebuild(path, lock, origin, now);
+    }
+    let mut opened = connect(path, Access::ReadWrite, until);
+    if let Err(error) = &opened
+        && error.fault == Some(Fault::Log)
+        && let Some(moved) = move_aside(path, &LOGS, now)?
+    {
+        tracing::warn!(
+            moved_to = %moved.display(),
+            error = error.message,
+            "the log of the database is damaged and was moved aside; what it held is read again from transcripts that \
+             still exist"
+        );
+        opened = connect(path, Access::ReadWrite, until);
+    }
+    match opened {
+        Err(error) if error.fault == Some(Fault::Damage) => rebuild(path, lock, origin, now),
+        opened => Ok(Store { connection: opened?, lock }),
+    }
+}
+
+/// Puts a new database in the place of an open one that turned out to be damaged.
+///
+/// # Errors
+///
+/// If the database is not known as ours, or a new one cannot be made.
+pub(super) fn replace(store: Store, error: Error, now: DateTime<Utc>) -> Result<()> {
+    let Store { connection, lock } = store;
+    drop(connection);
+    let path = lock.database().to_owned();
+    match Origin::read(&path) {
+        Some(origin) => rebuild(&path, lock, origin, now).map(drop),
+        None => Err(error.hint(NOT_OURS)),
+    }
+}
+
+/// The hint at a damaged database that is not moved aside.
+pub(super) const NOT_OURS: &str = "it is not known to be made by sessionmill and stays as it is: move it away, or name \
+                                   another file with --database FILE";
+
+fn rebuild(path: &Path, lock: StoreLock, mut origin: Origin, now: DateTime<Utc>) -> Result<Store> {
+    origin.damaged = true;
+    origin.write(path)?;
+    // There is nothing to move where an earlier run broke off after that.
+    if let Some(moved) = move_aside(path, &ALL, now)? {
+        tracing::warn!(
+            moved_to = %moved.display(),
+            "the database is damaged and was moved aside; a new one is made from the transcripts, without what only \
+             transcripts said that are gone"
+        );
+    }
+    let connection = connect(path, Access::ReadWrite, Instant::now() + PATIENCE)?;
+    origin.damaged = false;
+    origin.write(path)?;
+    Ok(Store { connection, lock })
+}
+
+/// Renames `<database><extension>` to `<database>.damaged-<time><extension>`: DuckDB finds a log beside its
+/// database there too. Takes a name that nothing has yet. Returns the new name of the last one.
+fn move_aside(database: &Path, extensions: &[&str], now: DateTime<Utc>) -> Result<Option<PathBuf>> {
+    let time = now.format(".damaged-%Y%m%dT%H%M%SZ").to_string();
+    let again = |number: u32| if number == 1 { String::new() } else { format!("-{number}") };
+    let mut names = (1..).map(|number| with(database, &format!("{time}{}", again(number))));
+    let name = names.find(|name| ALL.iter().all(|extension| !with(name, extension).exists())).unwrap_or_default();
+    let mut last = None;
+    for extension in extensions {
+        let (from, to) = (with(database, extension), with(&name, extension));
+        match std::fs::rename(&from, &to) {
+            Ok(()) => last = Some(to),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::cannot("move aside", from.display(), error.kind())),
+        }
+    }
+    Ok(last)
+}
+
+fn with(path: &Path, extension: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(extension);
+    name.into()
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "files in the place of a database")]
+mod tests {
+    use super::*;
+    use crate::store::beside;
+
+    #[test]
+    fn what_was_moved_aside_before_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("d");
+        let now = DateTime::UNIX_EPOCH;
+        assert_eq!(move_aside(&database, &ALL, now).unwrap(), None, "there is nothing");
+        for (number, name) in ["d.damaged-19700101T000000Z", "d.damaged-19700101T000000Z-2"].iter().enumerate() {
+            std::fs::write(&database, number.to_string()).unwrap();
+            std::fs::write(beside(&database, "wal"), "log").unwrap();
+            let moved = folder.path().join(name);
+            assert_eq!(move_aside(&database, &ALL, now).unwrap(), Some(moved.clone()));
+            assert_eq!(std::fs::read_to_string(&moved).unwrap(), number.to_string());
+            assert_eq!(std::fs::read_to_string(beside(&moved, "wal")).unwrap(), "log");
+        }
+        std::fs::write(beside(&database, "wal"), "log").unwrap();
+        let alone = move_aside(&database, &LOGS, now).unwrap().unwrap();
+        assert_eq!(alone.file_name().unwrap(), "d.damaged-19700101T000000Z-3.wal");
+    }
+}

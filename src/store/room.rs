@@ -1,0 +1,57 @@
+//! Room on the disk: a pass that would run out of it does not begin.
+
+use crate::error::{Error, Result, Status};
+use crate::store::beside;
+use crate::summary::bytes;
+use std::path::Path;
+
+/// A pass writes a log, and a checkpoint writes beside what it replaces.
+const LEAST: u64 = 64 << 20;
+const MOST: u64 = 1 << 30;
+
+/// Refuses a database that has no room to grow.
+///
+/// # Errors
+///
+/// If the file system has less room left than a pass may need.
+pub fn check(database: &Path) -> Result<()> {
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let needed = needed(size(database) + size(&beside(database, "wal")));
+    // A folder that is still to be made lies on the file system of the nearest one that is there.
+    let folder = database.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+    let Ok(disk) = rustix::fs::statvfs(folder) else { return Ok(()) };
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if free >= needed {
+        return Ok(());
+    }
+    let message = format!(
+        "there is no room for a pass: {} free in `{}`, {} needed",
+        bytes(free),
+        folder.display(),
+        bytes(needed)
+    );
+    Err(Error::new(Status::CannotRun, message).hint("make room there, or name a file elsewhere with --database FILE"))
+}
+
+/// Bytes that must be free beside a database of a size: a tenth of it, within bounds.
+fn needed(size: u64) -> u64 {
+    (size / 10).clamp(LEAST, MOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_larger_database_needs_more_room() {
+        assert_eq!(needed(0), 64 << 20);
+        assert_eq!(needed(2_000 << 20), 200 << 20);
+        assert_eq!(needed(u64::MAX), 1 << 30);
+    }
+
+    #[test]
+    fn a_folder_that_is_still_to_be_made_is_no_obstacle() {
+        let folder = tempfile::tempdir().unwrap();
+        check(&folder.path().join("a/b/d.duckdb")).unwrap();
+    }
+}
