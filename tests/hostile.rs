@@ -195,6 +195,15 @@ fn swap(a: &Path, b: &Path, stop: &AtomicBool, swaps: &AtomicUsize) {
     }
 }
 
+/// Tells threads to stop when it is dropped, in whatever way a test ends.
+struct Stop<'s>(&'s AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 const SWAPS: usize = 10_000;
 
 #[test]
@@ -217,6 +226,7 @@ fn ten_thousand_swaps_for_links_never_lead_outside() {
             let stop = &stop;
             scope.spawn(move || swap(&inside, &link, stop, swaps));
         }
+        let _stop = Stop(&stop);
         let open = Root::open(&root).unwrap();
         let mut read = [0; 3];
         for round in 0.. {
@@ -247,7 +257,6 @@ fn ten_thousand_swaps_for_links_never_lead_outside() {
             }
         }
         assert!(read.iter().all(|read| *read > 0), "the files were read now and then: {read:?}");
-        stop.store(true, Ordering::Relaxed);
     });
     assert!(world.rows(IDS).iter().all(|id| ["m1", "m2", "m3", "m4"].contains(&id.as_str())), "{:?}", world.rows(IDS));
     let said = "SELECT count(*) FROM session_files WHERE session_file LIKE '%canary%'";
@@ -376,13 +385,13 @@ fn a_file_that_others_cut_and_fill_is_in_a_legal_state_and_right_in_the_end() {
                 file.write_all_at(&whole, 0).unwrap();
             }
         });
+        let _stop = Stop(&stop);
         for _ in 0..12 {
             let counts = world.pass();
             assert!(failed(&counts).iter().all(|(file, class, _)| (*file, *class) == ("ada/big.jsonl", "changed")));
             assert_eq!((counts.files, counts.rejected, counts.deferred), (2, 0, 0));
             assert_eq!(counts.unchanged + counts.processed + counts.skipped + counts.errors, 2);
         }
-        stop.store(true, Ordering::Relaxed);
     });
     world.pass();
     assert_eq!(world.rows("SELECT count(*) FROM usage_responses"), ["20001"]);

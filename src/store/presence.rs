@@ -152,7 +152,7 @@ pub fn observe(
 struct Sight<'l> {
     /// Files that are known and were there.
     known: usize,
-    /// Those of them that look the same.
+    /// Those of them that can be the same.
     alike: usize,
     missing: Vec<&'l str>,
     is_empty: bool,
@@ -206,11 +206,11 @@ impl<'l> Sight<'l> {
     }
 }
 
-/// Whether a file is as it was last seen, on whatever device: inodes do not survive a copy.
+/// Whether a file can be the known one, on whatever device: a log only grows, and the one in an old
+/// copy of the tree is shorter.
 fn is_alike(found: &Found, known: &Known) -> bool {
-    let key = |stat: &Stat| (stat.size, stat.mtime_ns);
-    let same = |stat: &Stat| known.look.as_ref().is_some_and(|look| key(&look.stat) == key(stat));
-    found.stat.as_ref().is_ok_and(same)
+    let has_grown = |stat: &Stat| known.look.as_ref().is_some_and(|look| look.stat.size <= stat.size);
+    found.stat.as_ref().is_ok_and(has_grown)
 }
 
 /// The folders above a file.
