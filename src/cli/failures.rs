@@ -20,7 +20,7 @@ use serde_json::json;
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Classes: changed (while it was read), environment (permission, disk), transient and permanent (the\n\
+    after_help = "Classes: changed (while it was read), environment (permission, disk), transient and permanent (the \
                   processor says so), panic (a bug in a processor), crash (it ended the process), rejected (over a cap).\n\n\
                   Examples:\n  sessionmill failures\n  sessionmill failures retry --all\n  \
                   sessionmill failures drop ada/broken.jsonl"
