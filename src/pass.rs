@@ -13,7 +13,7 @@ use crate::scan;
 use crate::settle;
 use crate::source::Source;
 use crate::store::commit::Stamp;
-use crate::store::{Turns, beside, failures, known, migrate, presence, runs};
+use crate::store::{Turns, failures, known, log, migrate, presence, runs};
 use crate::summary::{Summary, Tally};
 use rayon::iter::{ParallelBridge, ParallelIterator};
 use sessionmill_contract::{Manifest, Processor};
@@ -64,12 +64,6 @@ impl Default for Limits {
         Self { files: None, time: None, caps: Caps::default(), threads }
     }
 }
-
-/// So many facts are worth a checkpoint of their own.
-const CHECKPOINT_ITEMS: u64 = 20_000;
-
-/// So many bytes of log are: every opening reads them.
-const CHECKPOINT_LOG: u64 = 16 << 20;
 
 /// Runs a pass.
 ///
@@ -127,8 +121,7 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     }
     let summary = tally.end(clock.elapsed());
     runs::end(store.get()?, stamp, pass.trigger, &summary)?;
-    let log = std::fs::metadata(beside(pass.database, "wal")).map_or(0, |log| log.len());
-    if log >= CHECKPOINT_LOG || summary.processors.iter().any(|counts| counts.items_extracted >= CHECKPOINT_ITEMS) {
+    if log::is_long(pass.database) {
         store.get()?.checkpoint()?;
     }
     Ok(summary)
