@@ -3,11 +3,13 @@
 //! A schedule, a command and a trigger all end here. Parallel code reads and folds; one thread
 //! writes.
 
+use crate::batch::{self, Queue};
 use crate::error::{Error, Result};
 use crate::lock::ProcessorLock;
 use crate::moment::{Clock, Moment};
 use crate::open::Root;
-use crate::plan::{self, Job};
+use crate::outbox::{Outbox, Receiver};
+use crate::plan;
 use crate::read::{Caps, Outcome, Reader};
 use crate::scan;
 use crate::settle;
@@ -15,10 +17,8 @@ use crate::source::Source;
 use crate::store::commit::Stamp;
 use crate::store::{Turns, failures, known, log, migrate, presence, runs};
 use crate::summary::{Summary, Tally};
-use rayon::iter::{ParallelBridge, ParallelIterator};
 use sessionmill_contract::{Manifest, Processor};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 /// What a pass is about.
@@ -98,16 +98,24 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     let mut tally = Tally::begin(&manifests, &plan);
     let jobs = plan.jobs;
     let of = jobs.len() as u64;
-    let reader = Reader { clock: &clock, roots: &roots, processors: pass.processors, caps: pass.limits.caps };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(pass.limits.threads).build();
-    let pool = pool.map_err(|error| Error::cannot("start", "the readers", error))?;
-    let budget = pass.limits.time;
-    let (outbox, outcomes) = sync_channel(2 * pass.limits.threads);
+    let caps = pass.limits.caps;
+    let reader = Reader { clock: &clock, roots: &roots, processors: pass.processors, caps, budget: pass.limits.time };
+    let queue = Queue::new(&jobs);
+    let outbox = Outbox::new(WAITING);
     std::thread::scope(|scope| -> Result<()> {
-        scope.spawn(|| pool.install(|| read_all(jobs, &reader, budget, outbox)));
+        for _ in 0..pass.limits.threads.min(jobs.len()) {
+            let sender = outbox.sender();
+            let (queue, reader) = (&queue, &reader);
+            scope.spawn(move || {
+                batch::read(queue, reader, |outcome| {
+                    let weight = outcome.weight();
+                    sender.send(outcome, weight)
+                });
+            });
+        }
         // Dropped on the way out, whatever it is, which ends the readers.
-        let outcomes: Receiver<Outcome> = outcomes;
-        while let Some(group) = next_group(&outcomes, &manifests) {
+        let outcomes = outbox.receiver();
+        while let Some(group) = next_group(&outcomes) {
             store.get()?.commit(&group, stamp)?;
             tally.record(&group);
             (pass.progress)(Progress { files: tally.files(), of });
@@ -131,27 +139,20 @@ fn open_root(source: &Source) -> Result<Root> {
     Root::open(&source.root).map_err(|error| Error::cannot("open", source.root.display(), error.kind()))
 }
 
-/// Reads the jobs on the pool's threads, in their order, until all are read or nobody listens.
-fn read_all(jobs: Vec<Job>, reader: &Reader<'_>, budget: Option<Duration>, outbox: SyncSender<Outcome>) {
-    let read = |outbox: &mut SyncSender<Outcome>, job: Job| {
-        let late = budget.is_some_and(|budget| reader.clock.elapsed() >= budget);
-        let outcome = if late { Outcome::deferred(job) } else { reader.read(job) };
-        outbox.send(outcome).ok()
-    };
-    let _ = jobs.into_iter().par_bridge().try_for_each_with(outbox, read);
-}
+/// Bytes of facts that wait while others are committed: as many as the readers make of a core meanwhile.
+const WAITING: usize = 8 << 20;
 
-/// A commit holds about so many facts: enough to be fast, few enough to be held in memory.
-const GROUP_ITEMS: u64 = 20_000;
+/// A commit holds about so many bytes of facts: enough to be fast, few enough to be held in memory.
+const GROUP: usize = 8 << 20;
 const GROUP_FILES: usize = 500;
 
 /// The outcomes of the next commit; `None` when there will be no more.
-fn next_group(outcomes: &Receiver<Outcome>, manifests: &[&Manifest]) -> Option<Vec<Outcome>> {
-    let mut group = vec![outcomes.recv().ok()?];
-    let mut items = group[0].items(manifests);
-    while items < GROUP_ITEMS && group.len() < GROUP_FILES {
-        let Ok(outcome) = outcomes.recv() else { break };
-        items += outcome.items(manifests);
+fn next_group<'j>(outcomes: &Receiver<'_, Outcome<'j>>) -> Option<Vec<Outcome<'j>>> {
+    let (first, mut held) = outcomes.receive()?;
+    let mut group = vec![first];
+    while held < GROUP && group.len() < GROUP_FILES {
+        let Some((outcome, weight)) = outcomes.receive() else { break };
+        held += weight;
         group.push(outcome);
     }
     Some(group)

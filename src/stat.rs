@@ -32,7 +32,8 @@ impl From<&Metadata> for Stat {
 #[cfg(target_os = "linux")]
 pub fn is_local(file: &File) -> bool {
     // btrfs, ext2 to ext4, f2fs, overlay, tmpfs, xfs, zfs.
-    const LOCAL: [rustix::fs::FsWord; 7] = [0x9123_683e, 0xef53, 0xf2f5_2010, 0x794c_7630, 0x0102_1994, 0x5846_5342, 0x2fc1_2fc1];
+    const LOCAL: [rustix::fs::FsWord; 7] =
+        [0x9123_683e, 0xef53, 0xf2f5_2010, 0x794c_7630, 0x0102_1994, 0x5846_5342, 0x2fc1_2fc1];
     rustix::fs::fstatfs(file).is_ok_and(|fs| LOCAL.contains(&fs.f_type))
 }
 

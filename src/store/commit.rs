@@ -111,13 +111,13 @@ struct Said<'a> {
 }
 
 /// The files that a processor has facts of.
-fn facts_of(group: &[Outcome], processor: usize) -> Vec<Said<'_>> {
+fn facts_of<'g>(group: &'g [Outcome<'_>], processor: usize) -> Vec<Said<'g>> {
     let mut all = Vec::new();
     for outcome in group {
         let Ok(read) = &outcome.result else { continue };
         for (due, verdict) in &read.verdicts {
             if let (true, Verdict::Facts(rows)) = (*due == processor, verdict) {
-                all.push(Said { job: &outcome.job, read, verdict, rows });
+                all.push(Said { job: outcome.job, read, verdict, rows });
             }
         }
     }
@@ -295,6 +295,6 @@ fn write_files(transaction: &Transaction<'_>, group: &[Outcome]) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn reads(group: &[Outcome]) -> impl Iterator<Item = (&Job, &Read)> {
-    group.iter().filter_map(|outcome| Some((&outcome.job, outcome.result.as_ref().ok()?)))
+pub(super) fn reads<'g>(group: &'g [Outcome<'_>]) -> impl Iterator<Item = (&'g Job, &'g Read)> {
+    group.iter().filter_map(|outcome| Some((outcome.job, outcome.result.as_ref().ok()?)))
 }

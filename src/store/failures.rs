@@ -70,9 +70,9 @@ pub(super) fn write(transaction: &Transaction<'_>, group: &[Outcome], stamp: Sta
 type Due<'g> = (usize, &'g Job);
 
 /// What failed in a group, as it stands now, and what was dealt with.
-fn sorted<'g>(group: &'g [Outcome], stamp: Stamp<'_>) -> (Vec<(usize, &'g Job, Standing)>, Vec<Due<'g>>) {
+fn sorted<'g>(group: &'g [Outcome<'_>], stamp: Stamp<'_>) -> (Vec<(usize, &'g Job, Standing)>, Vec<Due<'g>>) {
     let (mut failed, mut fine) = (Vec::new(), Vec::new());
-    for Outcome { job, result } in group {
+    for &Outcome { job, ref result } in group {
         let stand = |due: usize, failure: &Failure, stat, hash| {
             let last = job.failure(due);
             let attempt = Attempt { failure: failure.clone(), version: stamp.manifests[due].version, stat, hash };
