@@ -17,6 +17,7 @@
 //! | [`ledger`], [`look`], [`failures`] | what is known of them: last looks and what they prove, failures that stand |
 //! | [`plan`], [`order`] | which are due for which processor, and who comes first |
 //! | [`open`], [`read`], [`lines`] | one safe open, one read: hashed bytes are parsed bytes |
+//! | [`batch`], [`lanes`], [`outbox`] | files side by side, their hashes in lanes, their outcomes on the way to the writer |
 //! | [`flight`], [`trial`] | what was being read when a pass died, and a process of its own to try it in |
 //! | [`dialect`] | one file per log format: line → events |
 //! | [`registry`] | the list of processors, dialects and migrations |
@@ -48,6 +49,7 @@
 //! 13. Time is an argument: only `main` reads a clock.
 //! 14. Same bytes in, same rows and same text out.
 
+pub mod batch;
 pub mod cli;
 pub mod config;
 pub mod dialect;
@@ -55,6 +57,7 @@ pub mod error;
 pub mod failpoint;
 pub mod failures;
 pub mod flight;
+pub mod lanes;
 pub mod ledger;
 pub mod lines;
 pub mod lock;
@@ -62,6 +65,7 @@ pub mod look;
 pub mod moment;
 pub mod open;
 pub mod order;
+pub mod outbox;
 pub mod pass;
 pub mod plan;
 pub mod read;

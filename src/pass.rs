@@ -3,23 +3,22 @@
 //! A schedule, a command and a trigger all end here. Parallel code reads and folds; one thread
 //! writes.
 
-use crate::error::{Error, Result};
+use crate::batch::{self, Queue};
+use crate::error::Result;
 use crate::flight::{Flight, Suspects};
 use crate::lock::ProcessorLock;
 use crate::moment::{Clock, Moment};
-use crate::open::Refusal;
+use crate::outbox::{Outbox, Receiver};
 use crate::plan::{self, Job};
 use crate::read::{Caps, Outcome, Reader};
 use crate::scan;
 use crate::settle;
 use crate::source::Source;
 use crate::store::commit::Stamp;
-use crate::store::{Turns, beside, known, migrate, presence, room, runs};
+use crate::store::{Turns, known, log, migrate, presence, room, runs};
 use crate::summary::{Summary, Tally};
-use rayon::iter::{ParallelBridge, ParallelIterator};
 use sessionmill_contract::{Failure, Manifest, Processor};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 /// What a pass is about.
@@ -68,12 +67,6 @@ impl Default for Limits {
     }
 }
 
-/// So many facts are worth a checkpoint of their own.
-const CHECKPOINT_ITEMS: u64 = 20_000;
-
-/// So many bytes of log are: every opening reads them.
-const CHECKPOINT_LOG: u64 = 16 << 20;
-
 /// Runs a pass.
 ///
 /// # Errors
@@ -112,23 +105,37 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let mut tally = Tally::begin(&manifests, &plan);
     let of = plan.jobs.len() as u64;
     let (flight, suspects) = Flight::open(pass.database, manifests.first().map_or("", |manifest| manifest.name))?;
-    let (jobs, mut parked) = try_suspects(plan.jobs, &suspects, pass);
+    let (jobs, deadly) = try_suspects(plan.jobs, &suspects, pass);
+    let mut parked: Vec<_> = deadly.iter().map(|(job, failure)| Outcome::failed(job, failure.clone())).collect();
     if !parked.is_empty() {
         store.commit(&mut parked, stamp)?;
         tally.record(&parked);
     }
     flight.clear()?;
-    let reader =
-        Reader { clock, flight: Some(&flight), roots: &roots, processors: pass.processors, caps: pass.limits.caps };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(pass.limits.threads).build();
-    let pool = pool.map_err(|error| Error::cannot("start", "the readers", error))?;
-    let budget = pass.limits.time;
-    let (outbox, outcomes) = sync_channel(2 * pass.limits.threads);
+    let reader = Reader {
+        clock,
+        flight: Some(&flight),
+        roots: &roots,
+        processors: pass.processors,
+        caps: pass.limits.caps,
+        budget: pass.limits.time,
+    };
+    let queue = Queue::new(&jobs);
+    let outbox = Outbox::new(WAITING);
     std::thread::scope(|scope| -> Result<()> {
-        scope.spawn(|| pool.install(|| read_all(jobs, &reader, budget, outbox)));
+        for _ in 0..pass.limits.threads.min(jobs.len()) {
+            let sender = outbox.sender();
+            let (queue, reader) = (&queue, &reader);
+            scope.spawn(move || {
+                batch::read(queue, reader, |outcome| {
+                    let weight = outcome.weight();
+                    sender.send(outcome, weight)
+                });
+            });
+        }
         // Dropped on the way out, whatever it is, which ends the readers.
-        let outcomes: Receiver<Outcome> = outcomes;
-        while let Some(mut group) = next_group(&outcomes, &manifests) {
+        let outcomes = outbox.receiver();
+        while let Some(mut group) = next_group(&outcomes) {
             store.commit(&mut group, stamp)?;
             tally.record(&group);
             (pass.progress)(Progress { files: tally.files(), of });
@@ -142,49 +149,41 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     }
     let summary = tally.end(clock.elapsed(), notices);
     runs::end(store.get()?, stamp, pass.trigger, &summary)?;
-    let log = std::fs::metadata(beside(pass.database, "wal")).map_or(0, |log| log.len());
-    if log >= CHECKPOINT_LOG || summary.processors.iter().any(|counts| counts.items_extracted >= CHECKPOINT_ITEMS) {
+    if log::is_long(pass.database) {
         store.get()?.checkpoint()?;
     }
     Ok(summary)
 }
 
 /// Tries the files that were being read when the last pass died. Returns the jobs, those first that
-/// did no harm, and the outcomes of those that did.
-fn try_suspects(mut jobs: Vec<Job>, suspects: &Suspects, pass: &Pass<'_>) -> (Vec<Job>, Vec<Outcome>) {
-    let (mut harmless, mut parked) = (Vec::new(), Vec::new());
+/// did no harm, and those that did.
+fn try_suspects(mut jobs: Vec<Job>, suspects: &Suspects, pass: &Pass<'_>) -> (Vec<Job>, Vec<(Job, Failure)>) {
+    let (mut harmless, mut deadly) = (Vec::new(), Vec::new());
     for job in suspects.take(&mut jobs) {
         tracing::warn!(session = job.file.session_file, "was being read when the last run died: trying it on its own");
         match (pass.trial)(&job) {
             Ok(()) => harmless.push(job),
-            Err(failure) => parked.push(Outcome { job, result: Err(Refusal::Failed(failure)) }),
+            Err(failure) => deadly.push((job, failure)),
         }
     }
     harmless.append(&mut jobs);
-    (harmless, parked)
+    (harmless, deadly)
 }
 
-/// Reads the jobs on the pool's threads, in their order, until all are read or nobody listens.
-fn read_all(jobs: Vec<Job>, reader: &Reader<'_>, budget: Option<Duration>, outbox: SyncSender<Outcome>) {
-    let read = |outbox: &mut SyncSender<Outcome>, job: Job| {
-        let late = budget.is_some_and(|budget| reader.clock.elapsed() >= budget);
-        let outcome = if late { Outcome::deferred(job) } else { reader.read(job) };
-        outbox.send(outcome).ok()
-    };
-    let _ = jobs.into_iter().par_bridge().try_for_each_with(outbox, read);
-}
+/// Bytes of facts that wait while others are committed: as many as the readers make of a core meanwhile.
+const WAITING: usize = 8 << 20;
 
-/// A commit holds about so many facts: enough to be fast, few enough to be held in memory.
-const GROUP_ITEMS: u64 = 20_000;
+/// A commit holds about so many bytes of facts: enough to be fast, few enough to be held in memory.
+const GROUP: usize = 8 << 20;
 const GROUP_FILES: usize = 500;
 
 /// The outcomes of the next commit; `None` when there will be no more.
-fn next_group(outcomes: &Receiver<Outcome>, manifests: &[&Manifest]) -> Option<Vec<Outcome>> {
-    let mut group = vec![outcomes.recv().ok()?];
-    let mut items = group[0].items(manifests);
-    while items < GROUP_ITEMS && group.len() < GROUP_FILES {
-        let Ok(outcome) = outcomes.recv() else { break };
-        items += outcome.items(manifests);
+fn next_group<'j>(outcomes: &Receiver<'_, Outcome<'j>>) -> Option<Vec<Outcome<'j>>> {
+    let (first, mut held) = outcomes.receive()?;
+    let mut group = vec![first];
+    while held < GROUP && group.len() < GROUP_FILES {
+        let Some((outcome, weight)) = outcomes.receive() else { break };
+        held += weight;
         group.push(outcome);
     }
     Some(group)

@@ -1,26 +1,26 @@
 //! One source file, read once: the bytes that are hashed are the bytes that are parsed.
 //!
-//! The file streams through a window; every due processor folds the same events. Nothing here knows
-//! the database, and a panic of a processor ends its own fold only.
+//! The file streams through a window; every due processor folds the same events. A batch of files
+//! takes turns. Nothing here knows the database, and a panic of a processor ends its own fold only.
 
 use crate::dialect::{Dialect, Parser};
 use crate::failpoint;
-use crate::flight::Flight;
+use crate::flight::{Flight, InFlight};
 use crate::ledger::Hash;
 use crate::lines::{Line, Lines};
 use crate::look::{Look, Reading};
-use crate::moment::Clock;
+use crate::moment::{Clock, Moment};
 use crate::open::{Refusal, Root};
 use crate::plan::Job;
 use crate::registry;
-use crate::stat;
-use md5::{Digest, Md5};
+use crate::stat::{self, Stat};
 use serde::Deserialize;
 use sessionmill_contract::{Event, Failure, FailureClass, Fold, Kind, Manifest, Processor, Record, Rows, SourceFile};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 /// What a worker needs to read the jobs of a pass.
 #[derive(Clone, Copy)]
@@ -32,6 +32,8 @@ pub struct Reader<'p> {
     pub roots: &'p [Root],
     pub processors: &'p [&'p dyn Processor],
     pub caps: Caps,
+    /// Files that are not begun by then are left for the next pass.
+    pub budget: Option<Duration>,
 }
 
 /// Bounds on what one file can cost. What is over them is rejected or skipped, and counted.
@@ -54,8 +56,8 @@ impl Default for Caps {
 
 /// What reading a job came to.
 #[derive(Debug)]
-pub struct Outcome {
-    pub job: Job,
+pub struct Outcome<'j> {
+    pub job: &'j Job,
     pub result: Result<Read, Refusal>,
 }
 
@@ -88,22 +90,21 @@ pub struct Tally {
     pub unknown: BTreeMap<String, u64>,
 }
 
-const WINDOW: usize = 64 << 10;
-
 /// Names of unknown types come from outside: so many of them are kept.
 const UNKNOWN_TYPES: usize = 100;
 const OTHER_TYPES: &str = "(other types)";
 
-impl Outcome {
-    /// The job is left for the next pass.
-    pub fn deferred(job: Job) -> Self {
-        Self { job, result: Err(Refusal::Deferred) }
+impl<'j> Outcome<'j> {
+    /// The job failed for all processors that were due.
+    pub fn failed(job: &'j Job, failure: Failure) -> Self {
+        Self { job, result: Err(Refusal::Failed(failure)) }
     }
 
-    /// Items that the processors extracted.
-    pub fn items(&self, manifests: &[&Manifest]) -> u64 {
+    /// Bytes of memory that the facts take, about.
+    pub fn weight(&self) -> usize {
         let Ok(read) = &self.result else { return 0 };
-        read.verdicts.iter().map(|(due, verdict)| verdict.items(manifests[*due])).sum()
+        let weight = |verdict: &Verdict| if let Verdict::Facts(rows) = verdict { rows.weight() } else { 0 };
+        read.verdicts.iter().map(|(_, verdict)| weight(verdict)).sum()
     }
 }
 
@@ -115,88 +116,150 @@ impl Verdict {
     }
 }
 
-impl Reader<'_> {
-    /// Reads one file.
-    pub fn read(&self, job: Job) -> Outcome {
-        let _in_flight = self.flight.map(|flight| flight.begin(&job.file.session_file));
-        failpoint::point("open", &job.file.session_file);
-        let result = catch_unwind(AssertUnwindSafe(|| self.try_read(&job)))
-            .unwrap_or_else(|_| Err(Refusal::Failed(Failure::new(FailureClass::Panic, "the reader panicked"))));
-        Outcome { job, result }
-    }
+/// A file on its way through the folds.
+pub struct Stream<'s> {
+    pub job: &'s Job,
+    reader: &'s Reader<'s>,
+    /// Held while the file is read.
+    _in_flight: Option<InFlight<'s>>,
+    /// Before the stat.
+    begun: Moment,
+    file: File,
+    stat: Stat,
+    /// Bytes that are not read yet.
+    left: u64,
+    lines: Lines,
+    parser: Option<Box<dyn Parser>>,
+    folds: Vec<Guarded<'s>>,
+    tally: Tally,
+}
 
-    fn try_read(&self, job: &Job) -> Result<Read, Refusal> {
-        let root = self.roots.get(job.source).ok_or_else(|| failed(FailureClass::Permanent, "its source is gone"))?;
-        let begun = self.clock.read();
-        let (file, stat) = root.file(&job.path, self.caps.file)?;
-        let local = stat::is_local(&file);
-        let folds = job.due.iter().map(|due| Guarded::open(self.processors[*due], &job.file)).collect();
-        let mut stream =
-            Stream { about: &job.file.session_file, folds, tally: Tally::default(), parser: None, caps: self.caps };
-        let hash = stream.run(file, stat.size)?;
-        let Stream { folds, tally, .. } = stream;
-        let reading = Reading { stat, hash, begun, ended: self.clock.read(), local };
-        let last = job.known.as_ref().and_then(|known| known.look.as_ref());
-        let look = Look::of(reading, last, self.clock.start.wall);
-        let verdict = |(due, fold): (&usize, Guarded<'_>)| {
-            let version = self.processors[*due].manifest().version;
-            let state = job.known.as_ref().and_then(|known| known.state(*due));
-            match state {
-                Some(state) if state.hash == Some(hash) && state.version == Some(version) => (*due, Verdict::Unchanged),
-                _ => (*due, fold.finish()),
-            }
-        };
-        let verdicts = job.due.iter().zip(folds).map(verdict).collect();
-        Ok(Read { look, tally, verdicts })
+impl<'s> Reader<'s> {
+    /// Begins a file.
+    ///
+    /// # Errors
+    ///
+    /// If the pass has no more time, or the file cannot or must not be opened.
+    pub fn open(&'s self, job: &'s Job) -> Result<Stream<'s>, Refusal> {
+        if self.budget.is_some_and(|budget| self.clock.elapsed() >= budget) {
+            return Err(Refusal::Deferred);
+        }
+        contained(|| {
+            let root = self.roots.get(job.source);
+            let root = root.ok_or_else(|| failed(FailureClass::Permanent, "its source is gone"))?;
+            let in_flight = self.flight.map(|flight| flight.begin(&job.file.session_file));
+            failpoint::point("open", &job.file.session_file);
+            let begun = self.clock.read();
+            let (file, stat) = root.file(&job.path, self.caps.file)?;
+            let folds = job.due.iter().map(|due| Guarded::open(self.processors[*due], &job.file)).collect();
+            Ok(Stream {
+                job,
+                reader: self,
+                _in_flight: in_flight,
+                begun,
+                file,
+                stat,
+                left: stat.size,
+                lines: Lines::new(self.caps.line),
+                parser: None,
+                folds,
+                tally: Tally::default(),
+            })
+        })
     }
+}
+
+/// A panic on the way costs the file only.
+fn contained<T>(body: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    let result = catch_unwind(AssertUnwindSafe(body));
+    result.unwrap_or_else(|_| Err(failed(FailureClass::Panic, "the reader panicked")))
 }
 
 fn failed(class: FailureClass, message: &str) -> Refusal {
     Refusal::Failed(Failure::new(class, message))
 }
 
-/// A file on its way through the folds.
-struct Stream<'s> {
-    about: &'s str,
-    folds: Vec<Guarded<'s>>,
-    tally: Tally,
-    parser: Option<Box<dyn Parser>>,
-    caps: Caps,
-}
-
 impl Stream<'_> {
-    /// Reads exactly `size` bytes. What was appended since the stat is the next pass's.
-    fn run(&mut self, mut file: File, size: u64) -> Result<Hash, Refusal> {
-        let mut hash = Md5::new();
-        let mut lines = Lines::new(self.caps.line);
-        let mut window = vec![0; WINDOW];
-        let mut left = size;
-        while left > 0 {
-            let want = WINDOW.min(usize::try_from(left).unwrap_or(WINDOW));
-            let read = match file.read(&mut window[..want]) {
-                Ok(0) => return Err(failed(FailureClass::Changed, "became shorter while it was read")),
-                Ok(read) => &window[..read],
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    return Err(failed(FailureClass::Environment, &format!("cannot be read: {}", error.kind())));
+    /// Bytes that the file had when it was opened. What was appended since is the next pass's.
+    pub fn size(&self) -> u64 {
+        self.stat.size
+    }
+
+    /// Bytes that are not read yet.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Fills the window with the next bytes, the last window as far as there are any. Returns how many.
+    ///
+    /// # Errors
+    ///
+    /// If the file is shorter than it was, or cannot be read.
+    pub fn window(&mut self, window: &mut [u8]) -> Result<usize, Refusal> {
+        let want = window.len().min(usize::try_from(self.left).unwrap_or(window.len()));
+        self.file.read_exact(&mut window[..want]).map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => failed(FailureClass::Changed, "became shorter while it was read"),
+            kind => failed(FailureClass::Environment, &format!("cannot be read: {kind}")),
+        })?;
+        self.left -= want as u64;
+        Ok(want)
+    }
+
+    /// Folds the lines that end in a window.
+    ///
+    /// # Errors
+    ///
+    /// If the reader has a bug.
+    pub fn fold(&mut self, window: &[u8]) -> Result<(), Refusal> {
+        contained(|| {
+            self.recognise(window);
+            failpoint::point("read", &self.job.file.session_file);
+            let mut lines = std::mem::replace(&mut self.lines, Lines::new(0));
+            lines.feed(window, |number, line| self.line(number, line));
+            self.lines = lines;
+            Ok(())
+        })
+    }
+
+    /// Ends the file, of which all windows were folded.
+    ///
+    /// # Errors
+    ///
+    /// If the reader has a bug.
+    pub fn end(mut self, hash: Hash) -> Result<Read, Refusal> {
+        contained(|| {
+            self.last_line();
+            let Self { job, reader, begun, file, stat, folds, tally, .. } = self;
+            let reading = Reading { stat, hash, begun, ended: reader.clock.read(), local: stat::is_local(&file) };
+            let last = job.known.as_ref().and_then(|known| known.look.as_ref());
+            let look = Look::of(reading, last, reader.clock.start.wall);
+            let verdict = |(due, fold): (&usize, Guarded<'_>)| {
+                let version = reader.processors[*due].manifest().version;
+                let state = job.known.as_ref().and_then(|known| known.state(*due));
+                match state {
+                    Some(state) if state.hash == Some(hash) && state.version == Some(version) => {
+                        (*due, Verdict::Unchanged)
+                    }
+                    _ => (*due, fold.finish()),
                 }
             };
-            left -= read.len() as u64;
-            hash.update(read);
-            self.recognise(read);
-            failpoint::point("read", self.about);
-            lines.feed(read, |number, line| self.line(number, line));
-        }
+            let verdicts = job.due.iter().zip(folds).map(verdict).collect();
+            Ok(Read { look, tally, verdicts })
+        })
+    }
+
+    /// A line without a line feed counts if it is whole.
+    fn last_line(&mut self) {
+        let lines = std::mem::replace(&mut self.lines, Lines::new(0));
         if let Some((number, tail)) = lines.tail().filter(|(_, tail)| is_whole(tail)) {
             self.tally.lines += 1;
             self.line(number, Line::Whole(tail));
         }
         self.tally.lines += lines.count();
-        Ok(hash.finalize().into())
     }
 
     fn recognise(&mut self, head: &[u8]) {
-        if self.parser.is_none() {
+        if self.parser.is_none() && !head.is_empty() {
             let Dialect { name, open, .. } = registry::dialect_of(head);
             self.tally.dialect = name;
             self.parser = Some(open());
@@ -204,10 +267,10 @@ impl Stream<'_> {
     }
 
     fn line(&mut self, number: u64, line: Line<'_>) {
-        let Self { folds, tally, parser, caps, .. } = self;
+        let Self { reader, folds, tally, parser, .. } = self;
         let mut each = |event: &Event<'_>| {
             tally.event(event);
-            folds.iter_mut().for_each(|fold| fold.event(event, caps.facts));
+            folds.iter_mut().for_each(|fold| fold.event(event, reader.caps.facts));
         };
         match (line, parser) {
             (Line::Whole(line), Some(parser)) => {

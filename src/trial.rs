@@ -1,5 +1,6 @@
 //! Reads one file in a process of its own, to see whether the process survives it.
 
+use crate::batch::{self, Queue};
 use crate::moment::{Clock, Moment};
 use crate::open::Root;
 use crate::plan::Job;
@@ -74,8 +75,10 @@ pub fn read(
     setrlimit(Resource::As, limit)?;
     let roots = [Root::open(&source.root)?];
     let clock = Clock::begin(Moment::now());
-    let reader = Reader { clock: &clock, roots: &roots, processors, caps: Caps::default(), flight: None };
+    let caps = Caps::default();
+    let reader = Reader { clock: &clock, flight: None, roots: &roots, processors, caps, budget: None };
     let due = (0..processors.len()).collect();
-    drop(reader.read(Job { file, source: 0, path: path.to_owned(), stat: Stat::default(), due, known: None }));
+    let jobs = [Job { file, source: 0, path: path.to_owned(), stat: Stat::default(), due, known: None }];
+    batch::read(&Queue::new(&jobs), &reader, |_| true);
     Ok(())
 }

@@ -12,10 +12,11 @@
 
 use crate::world::World;
 use duckdb::types::{TimeUnit, Value as Cell};
+use sessionmill::batch::{self, Queue};
 use sessionmill::moment::{Clock, Moment};
 use sessionmill::open::Root;
 use sessionmill::plan::Job;
-use sessionmill::read::{Caps, Read, Reader, Verdict};
+use sessionmill::read::{Caps, Outcome, Read, Reader, Verdict};
 use sessionmill::scan;
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, Store};
@@ -50,16 +51,21 @@ fn golden_facts_of_each_file_are_the_expected_ones() {
     let roots = [Root::open(&fixtures().join("sessions")).unwrap()];
     let processors: [&dyn Processor; 1] = [&Usage];
     let clock = Clock::begin(Moment::now());
-    let reader = Reader { clock: &clock, flight: None, roots: &roots, processors: &processors, caps: Caps::default() };
+    let caps = Caps::default();
+    let reader = Reader { clock: &clock, flight: None, roots: &roots, processors: &processors, caps, budget: None };
+    let job = |found: scan::Found| {
+        let stat = found.stat.unwrap();
+        Job { file: found.file, source: 0, path: found.path, stat, due: vec![0], known: None }
+    };
+    let jobs: Vec<_> = walk().into_iter().map(job).collect();
     let mut wrong = Vec::new();
-    for found in walk() {
-        let name = found.file.session_file.clone();
-        let job =
-            Job { file: found.file, source: 0, path: found.path, stat: found.stat.unwrap(), due: vec![0], known: None };
-        let read = reader.read(job).result.unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
-        let expected = fixtures().join("sessions").join(&name).with_extension("rows");
+    batch::read(&Queue::new(&jobs), &reader, |Outcome { job, result }| {
+        let name = &job.file.session_file;
+        let read = result.unwrap_or_else(|refusal| panic!("{name}: {refusal:?}"));
+        let expected = fixtures().join("sessions").join(name).with_extension("rows");
         wrong.extend(difference(&expected, &facts(&read)));
-    }
+        true
+    });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

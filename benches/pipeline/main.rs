@@ -60,7 +60,7 @@ struct Args {
     #[arg(long)]
     keep: bool,
 
-    /// Make the corpus in this new folder, say what it must count to, and measure nothing
+    /// Make the corpus in this new or empty folder, say what it must count to, and measure nothing
     #[arg(long, value_name = "DIR")]
     generate: Option<PathBuf>,
 
@@ -94,6 +94,7 @@ fn main() -> Result<()> {
     }
     let given = Shape::of(args.size, args.files, args.responses, args.seed);
     if let Some(folder) = &args.generate {
+        new(folder)?;
         println!("{:#?}", make(&given, folder)?.totals);
         return Ok(());
     }
@@ -130,6 +131,19 @@ fn main() -> Result<()> {
     }
     print!("\n{}", results.text());
     Ok(())
+}
+
+/// Refuses a folder that holds something: a corpus among other transcripts would not count to what is
+/// said of it.
+fn new(folder: &Path) -> Result<()> {
+    let is_empty = match fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    if is_empty {
+        return Ok(());
+    }
+    Err(format!("cannot make a corpus in `{}`: it is not an empty folder; name a new one", folder.display()).into())
 }
 
 fn folder(temporary: &Path, number: usize) -> Result<PathBuf> {

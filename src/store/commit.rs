@@ -43,13 +43,22 @@ const UPSERT_STATES: &str = "
         items_extracted = excluded.items_extracted, file_hash = excluded.file_hash,
         processor_version = excluded.processor_version, run_id = excluded.run_id";
 
-/// What becomes of keys that only the files of a group know.
+/// Which attempt at a group it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NewKeys {
-    /// They are settled on the way in.
-    Settle,
-    /// They are noted as touched.
-    Touch,
+pub enum Try {
+    /// The database knows of the files what the ledger knew. Keys that only they know are settled on
+    /// the way in.
+    First,
+    /// It may know more of them by now, and a key that cannot be settled must not be held against the
+    /// file that brings it: new keys are noted as touched.
+    Again,
+}
+
+impl Try {
+    /// Whether the database can have rows of a job's file.
+    pub(super) fn may_know(self, job: &Job) -> bool {
+        self == Self::Again || job.known.is_some()
+    }
 }
 
 /// Rows that must be there after a commit.
@@ -66,10 +75,10 @@ impl Store {
     /// # Errors
     ///
     /// If the database cannot be written, or did not keep what it said it had.
-    pub fn commit(&self, group: &[Outcome], stamp: Stamp<'_>, new_keys: NewKeys) -> Result<()> {
+    pub fn commit(&self, group: &[Outcome], stamp: Stamp<'_>, nth: Try) -> Result<()> {
         failpoint::point("before-commit", "");
         self.connection.execute_batch(STAGING)?;
-        let written = self.transaction(|transaction| write(transaction, group, stamp, new_keys))?;
+        let written = self.transaction(|transaction| write(transaction, group, stamp, nth))?;
         failpoint::point("after-commit", "");
         for Written { table, processor, rows } in written {
             let kept: i64 = match processor {
@@ -117,12 +126,7 @@ const FORGET_STATES: &str = "
     DELETE FROM session_processor_state WHERE (processor_name, session_file) IN
     (SELECT processor_name, session_file FROM stage_states)";
 
-fn write<'m>(
-    transaction: &Transaction<'_>,
-    group: &[Outcome],
-    stamp: Stamp<'m>,
-    new_keys: NewKeys,
-) -> Result<Vec<Written<'m>>> {
+fn write<'m>(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'m>, nth: Try) -> Result<Vec<Written<'m>>> {
     stage_files(transaction, group, stamp)?;
     let mut written = Vec::new();
     for (position, manifest) in stamp.manifests.iter().enumerate() {
@@ -130,17 +134,17 @@ fn write<'m>(
         if facts.is_empty() {
             continue;
         }
-        let known = facts.iter().any(|said| said.job.known.is_some());
+        let known = facts.iter().any(|said| nth.may_know(said.job));
         let rows = stage_states(transaction, manifest, &facts, stamp)?;
         written.push(Written { table: "session_processor_state", processor: Some(manifest.name), rows });
         for table in manifest.facts {
-            let rows = replace(transaction, stamp.processors[position], table, known, &facts, new_keys)?;
+            let rows = replace(transaction, stamp.processors[position], table, known, &facts, nth)?;
             written.push(Written { table: table.name, processor: None, rows });
         }
     }
-    write_files(transaction, group)?;
+    write_files(transaction, group, nth)?;
     transaction.execute(UPSERT_STATES, [])?;
-    failures::write(transaction, group, stamp)?;
+    failures::write(transaction, group, stamp, nth)?;
     failpoint::point("commit", "");
     Ok(written)
 }
@@ -154,13 +158,13 @@ struct Said<'a> {
 }
 
 /// The files that a processor has facts of.
-fn facts_of(group: &[Outcome], processor: usize) -> Vec<Said<'_>> {
+fn facts_of<'g>(group: &'g [Outcome<'_>], processor: usize) -> Vec<Said<'g>> {
     let mut all = Vec::new();
     for outcome in group {
         let Ok(read) = &outcome.result else { continue };
         for (due, verdict) in &read.verdicts {
             if let (true, Verdict::Facts(rows)) = (*due == processor, verdict) {
-                all.push(Said { job: &outcome.job, read, verdict, rows });
+                all.push(Said { job: outcome.job, read, verdict, rows });
             }
         }
     }
@@ -231,7 +235,7 @@ fn replace(
     table: &Table,
     known: bool,
     facts: &[Said<'_>],
-    new_keys: NewKeys,
+    nth: Try,
 ) -> Result<u64> {
     let manifest = processor.manifest();
     let before = transaction.number(&format!("SELECT count(*) FROM facts.{}", table.name), [])?;
@@ -249,7 +253,7 @@ fn replace(
         deleted = transaction.execute(&format!("DELETE FROM facts.{} WHERE {staged}", table.name), [manifest.name])?;
     }
     if let Some(settlement) = settlement {
-        settle_new(transaction, processor, settlement, facts, new_keys)?;
+        settle_new(transaction, processor, settlement, facts, nth)?;
     }
     let rows = facts.iter().map(|said| (&said.job.file, said.rows));
     let count = append_facts(transaction, table, settlement, rows)?;
@@ -263,7 +267,7 @@ fn settle_new(
     processor: &dyn Processor,
     settlement: &Settlement,
     facts: &[Said<'_>],
-    new_keys: NewKeys,
+    nth: Try,
 ) -> Result<()> {
     let Some(key) = settlement.facts.position(settlement.key) else { return Ok(()) };
     let rows = facts.iter().flat_map(|said| said.rows.of(settlement.facts).map(|row| (&said.job.file, row)));
@@ -276,7 +280,7 @@ fn settle_new(
     rows.sort_by_key(|(hash, key, file, _)| (*hash, *key, *file));
     let mut hashes: Vec<i64> = rows.iter().map(|(hash, ..)| *hash).collect();
     hashes.dedup();
-    if new_keys == NewKeys::Touch {
+    if nth == Try::Again {
         return append_touched(transaction, processor.manifest().name, settlement, &hashes);
     }
     let known = known_keys(transaction, settlement, &hashes)?;
@@ -320,8 +324,8 @@ fn known_keys(transaction: &Transaction<'_>, settlement: &Settlement, hashes: &[
     Ok(known)
 }
 
-fn write_files(transaction: &Transaction<'_>, group: &[Outcome]) -> Result<()> {
-    if reads(group).any(|(job, _)| job.known.is_some()) {
+fn write_files(transaction: &Transaction<'_>, group: &[Outcome], nth: Try) -> Result<()> {
+    if reads(group).any(|(job, _)| nth.may_know(job)) {
         transaction.execute(
             "UPDATE stage_files SET first_seen = known.first_seen FROM session_files AS known
              WHERE known.session_file = stage_files.session_file",
@@ -343,6 +347,6 @@ fn write_files(transaction: &Transaction<'_>, group: &[Outcome]) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn reads(group: &[Outcome]) -> impl Iterator<Item = (&Job, &Read)> {
-    group.iter().filter_map(|outcome| Some((&outcome.job, outcome.result.as_ref().ok()?)))
+pub(super) fn reads<'g>(group: &'g [Outcome<'_>]) -> impl Iterator<Item = (&'g Job, &'g Read)> {
+    group.iter().filter_map(|outcome| Some((outcome.job, outcome.result.as_ref().ok()?)))
 }

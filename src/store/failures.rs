@@ -6,7 +6,7 @@ use crate::ledger;
 use crate::open::Refusal;
 use crate::plan::Job;
 use crate::read::{Outcome, Verdict};
-use crate::store::commit::Stamp;
+use crate::store::commit::{Stamp, Try};
 use crate::store::known::{hash, stat, text, time};
 use crate::store::rows::{Cell, key_hash, stat_cells};
 use crate::store::{Store, Transaction};
@@ -58,10 +58,11 @@ pub fn all(connection: &Connection) -> Result<Vec<Failed>> {
 }
 
 /// Writes what failed in a group, and forgets the failures of what was dealt with.
-pub(super) fn write(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'_>) -> Result<()> {
+pub(super) fn write(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'_>, nth: Try) -> Result<()> {
     let (failed, fine) = sorted(group, stamp);
     let news = failed.iter().map(|(processor, job, _)| (*processor, *job)).chain(fine);
-    let stale: Vec<_> = news.filter(|(processor, job)| job.failure(*processor).is_some()).collect();
+    let is_known = |(processor, job): &Due<'_>| nth == Try::Again || job.failure(*processor).is_some();
+    let stale: Vec<_> = news.filter(is_known).collect();
     if !stale.is_empty() {
         transaction
             .batch("CREATE OR REPLACE TEMP TABLE stage_failures (processor_name VARCHAR, session_file VARCHAR)")?;
@@ -82,9 +83,9 @@ pub(super) fn write(transaction: &Transaction<'_>, group: &[Outcome], stamp: Sta
 type Due<'g> = (usize, &'g Job);
 
 /// What failed in a group, as it stands now, and what was dealt with.
-fn sorted<'g>(group: &'g [Outcome], stamp: Stamp<'_>) -> (Vec<(usize, &'g Job, Standing)>, Vec<Due<'g>>) {
+fn sorted<'g>(group: &'g [Outcome<'_>], stamp: Stamp<'_>) -> (Vec<(usize, &'g Job, Standing)>, Vec<Due<'g>>) {
     let (mut failed, mut fine) = (Vec::new(), Vec::new());
-    for Outcome { job, result } in group {
+    for &Outcome { job, ref result } in group {
         let stand = |due: usize, failure: &Failure, stat, hash| {
             let last = job.failure(due);
             let attempt = Attempt { failure: failure.clone(), version: stamp.manifests[due].version, stat, hash };

@@ -5,7 +5,7 @@
 use crate::error::{Error, Result};
 use crate::read::{Outcome, Verdict};
 use crate::store::Turns;
-use crate::store::commit::{NewKeys, Stamp};
+use crate::store::commit::{Stamp, Try};
 use crate::store::fault::Fault;
 use crate::store::settle::Range;
 use sessionmill_contract::{FactRow, Failure, FailureClass, Manifest, Rows, Settlement};
@@ -26,7 +26,7 @@ impl Turns {
     ///
     /// If the database cannot be written, for a reason that lies in no file.
     pub fn commit(&mut self, group: &mut [Outcome], stamp: Stamp<'_>) -> Result<()> {
-        match self.attempt(group, stamp, NewKeys::Settle)? {
+        match self.attempt(group, stamp, Try::First)? {
             Attempt::Kept => Ok(()),
             Attempt::Lost(error) => self.divide(group, stamp, error),
         }
@@ -66,17 +66,12 @@ impl Turns {
         Ok(())
     }
 
-    /// Another attempt. The database may know the files by now, and a key that cannot be settled must
-    /// not be held against the file that brings it.
-    fn again(&mut self, group: &mut [Outcome], stamp: Stamp<'_>) -> Result<Attempt> {
-        for outcome in &mut *group {
-            outcome.job.known.get_or_insert_default();
-        }
-        self.attempt(group, stamp, NewKeys::Touch)
+    fn again(&mut self, group: &[Outcome], stamp: Stamp<'_>) -> Result<Attempt> {
+        self.attempt(group, stamp, Try::Again)
     }
 
-    fn attempt(&mut self, group: &[Outcome], stamp: Stamp<'_>, new_keys: NewKeys) -> Result<Attempt> {
-        let Err(error) = self.get()?.commit(group, stamp, new_keys) else { return Ok(Attempt::Kept) };
+    fn attempt(&mut self, group: &[Outcome], stamp: Stamp<'_>, nth: Try) -> Result<Attempt> {
+        let Err(error) = self.get()?.commit(group, stamp, nth) else { return Ok(Attempt::Kept) };
         match error.fault {
             Some(Fault::Refused | Fault::Memory) => Ok(Attempt::Lost(error)),
             Some(Fault::Unsure) => {
@@ -149,9 +144,12 @@ mod tests {
     use sessionmill_contract::{Processor, SourceFile};
     use sessionmill_usage::Usage;
 
-    fn outcome(name: &str) -> Outcome {
+    fn job(name: &str) -> Job {
         let file = SourceFile { session_file: format!("ada/{name}.jsonl"), username: "ada".into() };
-        let job = Job { file, source: 0, path: name.into(), stat: Stat::default(), due: vec![0], known: None };
+        Job { file, source: 0, path: name.into(), stat: Stat::default(), due: vec![0], known: None }
+    }
+
+    fn outcome(job: &Job) -> Outcome<'_> {
         let (stat, verified_at) = (Stat::default(), DateTime::UNIX_EPOCH);
         let look = Look { stat, hash: [0; 16], verified_at, trust: Trust::Settled };
         let verdicts = vec![(0, Verdict::Facts(Rows::default()))];
@@ -172,7 +170,9 @@ mod tests {
             manifests: &manifests,
             sources: &["sessions"],
         };
-        let (mut kept, lost) = ([outcome("a"), outcome("b")], [outcome("c")]);
+        let jobs = ["a", "b", "c"].map(job);
+        let [a, b, c] = jobs.each_ref().map(outcome);
+        let (mut kept, lost) = ([a, b], [c]);
         store.commit(&mut kept, stamp).unwrap();
         store.close();
         assert!(store.get().unwrap().has_kept(&kept, stamp).unwrap());

@@ -70,6 +70,12 @@ impl Rows {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Bytes of memory that the rows take, about.
+    pub fn weight(&self) -> usize {
+        let text = |value: &Value| value.as_str().map_or(0, str::len);
+        self.tables.iter().flat_map(|(_, values)| values).map(|value| size_of::<Value>() + text(value)).sum()
+    }
 }
 
 impl Value {

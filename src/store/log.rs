@@ -1,0 +1,35 @@
+//! The log: what was committed since the database file was last written. Every opening reads it.
+
+use crate::store::beside;
+use std::path::Path;
+
+/// A log of so many bytes is moved into any database.
+const SMALL: u64 = 64 << 10;
+
+/// A large database is slower to write: its log may have this part of its size, too.
+const PART: u64 = 4_000;
+
+/// Whether the log has grown to where reading it at every opening costs more than moving it into the
+/// database file once.
+pub fn is_long(database: &Path) -> bool {
+    let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    bytes(&beside(database, "wal")) >= SMALL + bytes(database) / PART
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_larger_database_may_have_a_longer_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("d.duckdb");
+        let make = |path: &Path, bytes: u64| std::fs::File::create(path).unwrap().set_len(bytes).unwrap();
+        make(&database, 1_000_000);
+        assert!(!is_long(&database), "no log");
+        make(&beside(&database, "wal"), SMALL + 1_000);
+        assert!(is_long(&database));
+        make(&database, 100_000_000);
+        assert!(!is_long(&database));
+    }
+}
