@@ -42,5 +42,6 @@ bench:
 TARGET ?= dialects
 fuzz:
 	mkdir -p target/fuzz/corpus/$(TARGET)
-	cargo +nightly fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz $(TARGET) \
+	LD_LIBRARY_PATH=$(DUCKDB_LIB_DIR) cargo +nightly fuzz run $(FLAGS) \
+	    --fuzz-dir tests/fuzz --target-dir target/fuzz $(TARGET) \
 	    target/fuzz/corpus/$(TARGET) tests/fuzz/corpus/$(TARGET) -- $(ARGS)
