@@ -135,6 +135,7 @@ mod tests {
         let mut jobs = vec![job("missing".to_owned())];
         for (number, size) in sizes.iter().enumerate() {
             let bytes: Vec<u8> = (0..*size).map(|at| (at / 7 + number) as u8).collect();
+            #[expect(clippy::disallowed_methods, reason = "no database is written as a file here")]
             std::fs::write(folder.path().join(number.to_string()), bytes).unwrap();
             jobs.push(job(number.to_string()));
         }

@@ -304,9 +304,10 @@ fn what_may_not_be_read_fails_or_is_told_until_it_may() {
     assert_eq!(world.rows(GONE), ["eve/d.jsonl"]);
 }
 
-/// The usage processor, which does harm to the tree when it comes to the first line of a file.
+/// The usage processor, which does harm to the tree when it comes to a file, or to its first line.
 struct Vandal<'v> {
     at: &'v str,
+    at_once: bool,
     harm: &'v (dyn Fn() + Sync),
 }
 
@@ -317,7 +318,11 @@ impl Processor for Vandal<'_> {
         Usage.manifest()
     }
     fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's> {
-        Box::new(VandalFold((file.session_file == self.at).then_some(self), Usage.open(file)))
+        let here = file.session_file == self.at;
+        if here && self.at_once {
+            (self.harm)();
+        }
+        Box::new(VandalFold((here && !self.at_once).then_some(self), Usage.open(file)))
     }
     fn settle(&self, settlement: &Settlement, key: &str, facts: &[FactRow], rows: &mut Rows) -> Result<(), Failure> {
         Usage.settle(settlement, key, facts, rows)
@@ -353,7 +358,7 @@ fn a_file_that_shrinks_while_it_is_read_is_left_for_the_next_pass() {
     let world = big();
     let file = File::options().write(true).open(world.root().join("ada/big.jsonl")).unwrap();
     let shrink = || file.set_len(response("m0", "10:00:00", 5).len() as u64).unwrap();
-    let counts = world.pass_of(&[&Vandal { at: "ada/big.jsonl", harm: &shrink }]).unwrap().remove(0);
+    let counts = world.pass_of(&[&Vandal { at: "ada/big.jsonl", at_once: false, harm: &shrink }]).unwrap().remove(0);
     assert_eq!(failed(&counts), [("ada/big.jsonl", "changed", "became shorter while it was read")]);
     assert_eq!((counts.processed, world.rows(IDS)), (1, vec!["z".to_owned()]));
     assert_eq!(world.pass().processed, 1);
@@ -365,7 +370,7 @@ fn a_file_that_grows_while_it_is_read_says_what_it_was() {
     let world = big();
     let file = File::options().append(true).open(world.root().join("ada/big.jsonl")).unwrap();
     let append = || (&file).write_all(response("new", "10:00:00", 5).as_bytes()).unwrap();
-    let counts = world.pass_of(&[&Vandal { at: "ada/big.jsonl", harm: &append }]).unwrap().remove(0);
+    let counts = world.pass_of(&[&Vandal { at: "ada/big.jsonl", at_once: false, harm: &append }]).unwrap().remove(0);
     let new = "SELECT count(*), count(*) FILTER (message_id = 'new') FROM usage_responses";
     assert_eq!((counts.processed, world.rows(new)), (2, vec!["20001|0".to_owned()]));
     assert_eq!((world.pass().processed, world.rows(new)), (1, vec!["20002|1".to_owned()]));
@@ -403,7 +408,7 @@ fn a_user_or_a_root_that_vanishes_in_the_middle_of_a_pass_costs_its_own_files() 
     world.write("bob/s.jsonl", response("b", "10:00:00", 5));
     let bob = world.root().join("bob");
     let remove = || fs::remove_dir_all(&bob).unwrap();
-    let counts = world.pass_of(&[&Vandal { at: "ada/big.jsonl", harm: &remove }]).unwrap().remove(0);
+    let counts = world.pass_of(&[&Vandal { at: "ada/big.jsonl", at_once: true, harm: &remove }]).unwrap().remove(0);
     assert_eq!(failed(&counts), [("bob/s.jsonl", "changed", "moved while it was opened")]);
     assert_eq!(counts.processed, 2);
     let counts = world.pass();
@@ -415,7 +420,7 @@ fn a_user_or_a_root_that_vanishes_in_the_middle_of_a_pass_costs_its_own_files() 
         fs::rename(&root, &aside).unwrap();
         fs::create_dir(&root).unwrap();
     };
-    let counts = world.pass_of(&[&Vandal { at: "ada/big.jsonl", harm: &replace }]).unwrap().remove(0);
+    let counts = world.pass_of(&[&Vandal { at: "ada/big.jsonl", at_once: true, harm: &replace }]).unwrap().remove(0);
     assert_eq!((counts.processed, counts.errors), (2, 0), "the pass stays in the root that it began with");
     assert_eq!(world.summary().notices.alarms.len(), 1);
     assert!(world.rows(GONE).is_empty());

@@ -17,6 +17,7 @@ pub fn is_long(database: &Path) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "files in the place of a database")]
 mod tests {
     use super::*;
 
