@@ -3,9 +3,9 @@
 //!
 //! A file that ends makes room for the next job at once, so that a large one holds nobody up.
 
+use crate::job::Job;
 use crate::lanes::{self, LANES};
 use crate::open::Refusal;
-use crate::plan::Job;
 use crate::read::{Outcome, Reader, Stream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

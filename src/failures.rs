@@ -13,7 +13,7 @@
 //!
 //! What is dead stays so until the file's bytes change or the processor's version does.
 
-use crate::ledger::Hash;
+use crate::hash::Hash;
 use crate::stat::Stat;
 use chrono::{DateTime, TimeDelta, Utc};
 use sessionmill_contract::{Failure, FailureClass};

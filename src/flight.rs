@@ -6,9 +6,8 @@
 //! is the process that dies and not the machine.
 
 use crate::error::{Error, Result};
-use crate::lock;
-use crate::plan::Job;
-use crate::store::beside;
+use crate::job::Job;
+use crate::lock::{self, beside};
 use md5::{Digest, Md5};
 use std::collections::HashSet;
 use std::fs::File;

@@ -3,7 +3,7 @@
 //! One MD5 is a chain of additions that each wait for the one before, so a core that hashes one file is
 //! mostly idle. Here one instruction works on eight files; fewer than [`FEW`] are hashed one by one.
 
-use crate::ledger::Hash;
+use crate::hash::Hash;
 use std::num::Wrapping;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Not};
 use wide::u32x8;

@@ -15,8 +15,8 @@
 //! | [`pass`] | the program: one walk from the root to settled entities; read it first |
 //! | [`source`], [`scan`], [`stat`] | where transcripts are, which there are, and what a stat says of them |
 //! | [`ledger`], [`look`], [`failures`] | what is known of them: last looks and what they prove, failures that stand |
-//! | [`plan`], [`order`] | which are due for which processor, and who comes first |
-//! | [`open`], [`read`], [`lines`] | one safe open, one read: hashed bytes are parsed bytes |
+//! | [`plan`], [`order`], [`job`] | which are due for which processor, and who comes first |
+//! | [`open`], [`read`], [`lines`], [`hash`] | one safe open, one read: hashed bytes are parsed bytes |
 //! | [`batch`], [`lanes`], [`outbox`] | files side by side, their hashes in lanes, their outcomes on the way to the writer |
 //! | [`flight`], [`trial`] | what was being read when a pass died, and a process of its own to try it in |
 //! | [`dialect`] | one file per log format: line → events |
@@ -57,6 +57,8 @@ pub mod error;
 pub mod failpoint;
 pub mod failures;
 pub mod flight;
+pub mod hash;
+pub mod job;
 pub mod lanes;
 pub mod ledger;
 pub mod lines;

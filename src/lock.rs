@@ -2,7 +2,6 @@
 //! them. The kernel lets go of a lock when its holder dies.
 
 use crate::error::{Error, Result, Status};
-use crate::store::beside;
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -86,6 +85,14 @@ fn take(path: &Path, holder: &str, until: Instant) -> Result<std::result::Result
             Err(TryLockError::Error(error)) => return Err(broken(error)),
         }
     }
+}
+
+/// `<database>.<extension>`.
+pub fn beside(database: &Path, extension: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".");
+    name.push(extension);
+    name.into()
 }
 
 /// Opens a lock file, making it and its folder where they are missing.

@@ -6,7 +6,7 @@
 //! classic precheck); or a second look, at least 2.5 s after the first on a steady clock, finds the
 //! same tuple and the same hash. Before that the bytes are compared again, whatever the stat says.
 
-use crate::ledger::Hash;
+use crate::hash::Hash;
 use crate::moment::{Moment, Steady};
 use crate::stat::Stat;
 use chrono::{DateTime, Utc};

@@ -1,7 +1,7 @@
 //! The order of work: fair to users, oldest news first, and no place for one that always fails to
 //! hold up the others. Pure.
 
-use crate::plan::Job;
+use crate::job::Job;
 use std::collections::HashMap;
 
 /// One retry after so many jobs that never failed.

@@ -6,15 +6,16 @@
 use crate::batch::{self, Queue};
 use crate::error::Result;
 use crate::flight::{Flight, Suspects};
+use crate::job::Job;
 use crate::lock::ProcessorLock;
 use crate::moment::{Clock, Moment};
 use crate::outbox::{Outbox, Receiver};
-use crate::plan::{self, Job};
+use crate::plan;
 use crate::read::{Caps, Outcome, Reader};
 use crate::scan;
 use crate::settle;
 use crate::source::Source;
-use crate::store::commit::Stamp;
+use crate::store::stamp::Stamp;
 use crate::store::{Turns, known, log, migrate, presence, room, runs};
 use crate::summary::{Summary, Tally};
 use sessionmill_contract::{Failure, Manifest, Processor};

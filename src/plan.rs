@@ -1,39 +1,13 @@
 //! Which files a pass looks into, for which processors. Pure: the walk and the ledger decide.
 
 use crate::failures::Standing;
+use crate::job::Job;
 use crate::ledger::{Known, Ledger};
 use crate::order;
 use crate::scan::{Found, Walk};
 use crate::stat::Stat;
 use chrono::{DateTime, TimeDelta, Utc};
 use sessionmill_contract::{Manifest, SourceFile};
-use std::path::PathBuf;
-
-/// A file to be read, for the processors that are due.
-#[derive(Debug)]
-pub struct Job {
-    pub file: SourceFile,
-    pub source: usize,
-    pub path: PathBuf,
-    /// As the walk saw it.
-    pub stat: Stat,
-    /// Positions in the pass's list of processors.
-    pub due: Vec<usize>,
-    /// What the ledger knows, if it knows the file.
-    pub known: Option<Known>,
-}
-
-impl Job {
-    /// The failure of a processor that stands.
-    pub fn failure(&self, processor: usize) -> Option<&Standing> {
-        self.known.as_ref()?.failure(processor)
-    }
-
-    /// The end of the wait after the failures that stand.
-    pub fn next_try_at(&self) -> Option<DateTime<Utc>> {
-        self.due.iter().filter_map(|due| Some(self.failure(*due)?.next_try_at)).min()
-    }
-}
 
 /// What becomes of every file of a walk.
 #[derive(Debug, Default)]

@@ -6,12 +6,12 @@
 use crate::dialect::{Dialect, Parser};
 use crate::failpoint;
 use crate::flight::{Flight, InFlight};
-use crate::ledger::Hash;
+use crate::hash::Hash;
+use crate::job::Job;
 use crate::lines::{Line, Lines};
 use crate::look::{Look, Reading};
 use crate::moment::{Clock, Moment};
 use crate::open::{Refusal, Root};
-use crate::plan::Job;
 use crate::registry;
 use crate::stat::{self, Stat};
 use serde::Deserialize;

@@ -2,8 +2,9 @@
 
 use crate::error::{count, thousands};
 use crate::failures::{Fate, Standing};
+use crate::job::Job;
 use crate::open::Refusal;
-use crate::plan::{Job, Plan};
+use crate::plan::Plan;
 use crate::read::{Outcome, Read, Verdict};
 use crate::report::render::printable;
 use serde::Serialize;

@@ -1,9 +1,9 @@
 //! Reads one file in a process of its own, to see whether the process survives it.
 
 use crate::batch::{self, Queue};
+use crate::job::Job;
 use crate::moment::{Clock, Moment};
 use crate::open::Root;
-use crate::plan::Job;
 use crate::read::{Caps, Reader};
 use crate::source::Source;
 use crate::stat::Stat;

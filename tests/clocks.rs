@@ -3,7 +3,8 @@
 
 use crate::world::rounds;
 use fastrand::Rng;
-use sessionmill::ledger::{Hash, Known, Ledger, State};
+use sessionmill::hash::Hash;
+use sessionmill::ledger::{Known, Ledger, State};
 use sessionmill::look::{Look, Reading};
 use sessionmill::moment::{Moment, Steady};
 use sessionmill::plan;

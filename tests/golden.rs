@@ -13,9 +13,9 @@
 use crate::world::World;
 use duckdb::types::{TimeUnit, Value as Cell};
 use sessionmill::batch::{self, Queue};
+use sessionmill::job::Job;
 use sessionmill::moment::{Clock, Moment};
 use sessionmill::open::Root;
-use sessionmill::plan::Job;
 use sessionmill::read::{Caps, Outcome, Read, Reader, Verdict};
 use sessionmill::scan;
 use sessionmill::source::{Layout, Source};

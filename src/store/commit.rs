@@ -4,30 +4,18 @@
 
 use crate::error::{Error, Result, Status};
 use crate::failpoint;
-use crate::ledger;
+use crate::hash;
+use crate::job::Job;
 use crate::look::Trust;
-use crate::plan::Job;
 use crate::read::{Outcome, Read, Verdict};
 use crate::settle::settle_key;
 use crate::store::failures;
 use crate::store::rows::{Cell, append_entities, append_facts, append_touched, key_hash, stat_cells};
+use crate::store::stamp::{Stamp, Try};
 use crate::store::{Store, Transaction};
-use chrono::{DateTime, Utc};
 use duckdb::params;
 use sessionmill_contract::{FactRow, Manifest, Processor, Rows, Settlement, SourceFile, Table, Value};
 use std::collections::HashSet;
-
-/// What every row of a pass's commits shares.
-#[derive(Clone, Copy)]
-pub struct Stamp<'a> {
-    pub run_id: i64,
-    /// The start of the pass.
-    pub now: DateTime<Utc>,
-    pub processors: &'a [&'a dyn Processor],
-    pub manifests: &'a [&'a Manifest],
-    /// Names of the sources, by position.
-    pub sources: &'a [&'a str],
-}
 
 const STAGING: &str = "
     CREATE OR REPLACE TEMP TABLE stage_files AS FROM session_files LIMIT 0;
@@ -42,24 +30,6 @@ const UPSERT_STATES: &str = "
         username = excluded.username, processed_at = excluded.processed_at,
         items_extracted = excluded.items_extracted, file_hash = excluded.file_hash,
         processor_version = excluded.processor_version, run_id = excluded.run_id";
-
-/// Which attempt at a group it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Try {
-    /// The database knows of the files what the ledger knew. Keys that only they know are settled on
-    /// the way in.
-    First,
-    /// It may know more of them by now, and a key that cannot be settled must not be held against the
-    /// file that brings it: new keys are noted as touched.
-    Again,
-}
-
-impl Try {
-    /// Whether the database can have rows of a job's file.
-    pub(super) fn may_know(self, job: &Job) -> bool {
-        self == Self::Again || job.known.is_some()
-    }
-}
 
 /// Rows that must be there after a commit.
 struct Written<'a> {
@@ -172,7 +142,7 @@ fn facts_of<'g>(group: &'g [Outcome<'_>], processor: usize) -> Vec<Said<'g>> {
 }
 
 fn stage_files(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'_>) -> Result<()> {
-    let hashes: Vec<_> = reads(group).map(|(_, read)| ledger::to_hex(&read.look.hash)).collect();
+    let hashes: Vec<_> = reads(group).map(|(_, read)| hash::to_hex(&read.look.hash)).collect();
     let rows = reads(group).zip(&hashes).map(|((job, read), hash)| {
         let source = stamp.sources.get(job.source).copied().unwrap_or_default();
         let [size, mtime_ns, ctime_ns, inode] = stat_cells(&read.look.stat);
@@ -210,7 +180,7 @@ fn stage_states(
     facts: &[Said<'_>],
     stamp: Stamp<'_>,
 ) -> Result<u64> {
-    let hashes: Vec<_> = facts.iter().map(|said| ledger::to_hex(&said.read.look.hash)).collect();
+    let hashes: Vec<_> = facts.iter().map(|said| hash::to_hex(&said.read.look.hash)).collect();
     let rows = facts.iter().zip(&hashes).map(|(said, hash)| {
         [
             Cell::Text(manifest.name),

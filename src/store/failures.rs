@@ -2,13 +2,12 @@
 
 use crate::error::Result;
 use crate::failures::{Attempt, Fate, Standing};
-use crate::ledger;
+use crate::hash;
+use crate::job::Job;
 use crate::open::Refusal;
-use crate::plan::Job;
 use crate::read::{Outcome, Verdict};
-use crate::store::commit::{Stamp, Try};
-use crate::store::known::{hash, stat, text, time};
-use crate::store::rows::{Cell, key_hash, stat_cells};
+use crate::store::rows::{Cell, as_hash, as_stat, as_text, as_time, key_hash, stat_cells};
+use crate::store::stamp::{Stamp, Try};
 use crate::store::{Store, Transaction};
 use chrono::{DateTime, Utc};
 use duckdb::{Connection, params};
@@ -38,14 +37,14 @@ pub fn all(connection: &Connection) -> Result<Vec<Failed>> {
     let mut rows = statement.query([])?;
     let mut failures = Vec::new();
     while let Some(row) = rows.next()? {
-        let class = FailureClass::by_name(text(row, 3)?).unwrap_or(FailureClass::Permanent);
-        let at = |column| Ok::<_, duckdb::Error>(time(row, column)?.unwrap_or_default());
+        let class = FailureClass::by_name(as_text(row, 3)?).unwrap_or(FailureClass::Permanent);
+        let at = |column| Ok::<_, duckdb::Error>(as_time(row, column)?.unwrap_or_default());
         let standing = Standing {
-            failure: Failure::new(class, text(row, 4)?),
+            failure: Failure::new(class, as_text(row, 4)?),
             version: row.get(11)?,
-            stat: stat(row, 12)?,
-            hash: hash(row, 16)?,
-            fate: Fate::by_name(text(row, 5)?).unwrap_or(Fate::Retry),
+            stat: as_stat(row, 12)?,
+            hash: as_hash(row, 16)?,
+            fate: Fate::by_name(as_text(row, 5)?).unwrap_or(Fate::Retry),
             attempts: row.get(6)?,
             strikes: row.get(7)?,
             first_failed_at: at(8)?,
@@ -134,7 +133,7 @@ fn row<'g>(processor: usize, job: &'g Job, standing: &'g Standing, stamp: Stamp<
         Cell::Int(standing.version.into()),
     ];
     row.extend(stat_cells(&standing.stat));
-    row.push(Cell::Own(standing.hash.as_ref().map(ledger::to_hex).as_deref().into()));
+    row.push(Cell::Own(standing.hash.as_ref().map(hash::to_hex).as_deref().into()));
     row
 }
 

@@ -5,9 +5,9 @@
 use crate::error::{Error, Result};
 use crate::read::{Outcome, Verdict};
 use crate::store::Turns;
-use crate::store::commit::{Stamp, Try};
 use crate::store::fault::Fault;
 use crate::store::settle::Range;
+use crate::store::stamp::{Stamp, Try};
 use sessionmill_contract::{FactRow, Failure, FailureClass, Manifest, Rows, Settlement};
 use std::slice::from_mut;
 
@@ -135,8 +135,8 @@ fn failure(error: Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::Job;
     use crate::look::{Look, Trust};
-    use crate::plan::Job;
     use crate::read::{Read, Tally};
     use crate::stat::Stat;
     use crate::store::{migrate, runs};

@@ -1,14 +1,13 @@
 //! Reads what the database knows before a pass: its sources and its ledger.
 
 use crate::error::Result;
-use crate::ledger::{self, Hash, Known, Ledger, State};
+use crate::hash;
+use crate::ledger::{Known, Ledger, State};
 use crate::look::{Look, Trust};
 use crate::moment::Steady;
 use crate::source::{Layout, Source};
-use crate::stat::Stat;
 use crate::store::failures::{self, Failed};
-use chrono::{DateTime, Utc};
-use duckdb::types::ValueRef;
+use crate::store::rows::{as_hash, as_stat, as_text, as_time};
 use duckdb::{Connection, Row};
 use sessionmill_contract::Manifest;
 
@@ -40,7 +39,7 @@ pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let source = text(row, 8)?;
+        let source = as_text(row, 8)?;
         let known = Known {
             look: look(row)?,
             states: vec![None; manifests.len()],
@@ -48,7 +47,7 @@ pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]
             source: sources.iter().position(|name| *name == source),
             gone: row.get(7)?,
         };
-        ledger.files.insert(text(row, 0)?.into(), known);
+        ledger.files.insert(as_text(row, 0)?.into(), known);
     }
     for (processor, manifest) in manifests.iter().enumerate() {
         let mut statement = connection.prepare(
@@ -59,11 +58,11 @@ pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]
             let version: Option<i64> = row.get(1)?;
             let state = State {
                 version: version.and_then(|version| u32::try_from(version).ok()),
-                hash: ledger::from_hex(text(row, 2)?),
+                hash: hash::from_hex(as_text(row, 2)?),
             };
-            let known = match ledger.files.get_mut(text(row, 0)?) {
+            let known = match ledger.files.get_mut(as_text(row, 0)?) {
                 Some(known) => known,
-                None => ledger.files.entry(text(row, 0)?.into()).or_default(),
+                None => ledger.files.entry(as_text(row, 0)?.into()).or_default(),
             };
             known.states.resize(manifests.len(), None);
             known.states[processor] = Some(state);
@@ -79,7 +78,7 @@ pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]
 }
 
 fn look(row: &Row<'_>) -> duckdb::Result<Option<Look>> {
-    let (stat, hash, verified_at) = (stat(row, 1)?, hash(row, 5)?, time(row, 6)?);
+    let (stat, hash, verified_at) = (as_stat(row, 1)?, as_hash(row, 5)?, as_time(row, 6)?);
     let trust = if row.get(9)? {
         Trust::Settled
     } else {
@@ -88,33 +87,4 @@ fn look(row: &Row<'_>) -> duckdb::Result<Option<Look>> {
         Trust::Since(Steady { boot: boot.map(Into::into), ns: ns.unwrap_or_default() })
     };
     Ok(hash.zip(verified_at).map(|(hash, verified_at)| Look { stat, hash, verified_at, trust }))
-}
-
-/// Size, mtime, ctime and inode, from this column on.
-pub(super) fn stat(row: &Row<'_>, first: usize) -> duckdb::Result<Stat> {
-    let number = |column: usize| row.get::<_, i64>(first + column);
-    Ok(Stat {
-        size: number(0)?.cast_unsigned(),
-        mtime_ns: number(1)?,
-        ctime_ns: number(2)?,
-        inode: number(3)?.cast_unsigned(),
-    })
-}
-
-pub(super) fn hash(row: &Row<'_>, column: usize) -> duckdb::Result<Option<Hash>> {
-    Ok(ledger::from_hex(text(row, column)?))
-}
-
-pub(super) fn time(row: &Row<'_>, column: usize) -> duckdb::Result<Option<DateTime<Utc>>> {
-    Ok(match row.get_ref(column)? {
-        ValueRef::Timestamp(unit, time) => DateTime::<Utc>::from_timestamp_micros(unit.to_micros(time)),
-        _ => None,
-    })
-}
-
-pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> duckdb::Result<&'r str> {
-    match row.get_ref(column)? {
-        ValueRef::Text(text) => Ok(std::str::from_utf8(text).unwrap_or_default()),
-        _ => Ok(""),
-    }
 }

@@ -19,9 +19,11 @@ pub mod room;
 pub mod rows;
 pub mod runs;
 pub mod settle;
+pub mod stamp;
 mod transaction;
 mod turns;
 
+pub use crate::lock::beside;
 use fault::Fault;
 pub use transaction::Transaction;
 pub use turns::Turns;
@@ -31,7 +33,7 @@ use crate::failpoint;
 use crate::lock::StoreLock;
 use duckdb::{AccessMode, Config, Connection};
 use origin::Origin;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// An open database. Dropping it closes the database first and lets go of the lock then.
@@ -117,14 +119,6 @@ impl Store {
 /// Whether there is a database, or one that was to be replaced when a run broke off.
 pub fn is_begun(path: &Path) -> bool {
     path.is_file() || Origin::read(path).is_some_and(|origin| origin.damaged)
-}
-
-/// `<database>.<extension>`.
-pub fn beside(database: &Path, extension: &str) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(".");
-    name.push(extension);
-    name.into()
 }
 
 /// Connects to the database, waiting for other programs to close it.

@@ -1,6 +1,7 @@
 //! Rows between the contract's values and DuckDB's.
 
 use crate::error::Result;
+use crate::hash::{self, Hash};
 use crate::stat::Stat;
 use crate::store::Transaction;
 use chrono::{DateTime, Utc};
@@ -61,6 +62,35 @@ pub(super) fn value(row: &Row<'_>, column: usize) -> duckdb::Result<Value> {
         ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into()),
         other => return Err(duckdb::Error::InvalidColumnType(column, String::new(), other.data_type())),
     })
+}
+
+/// Size, mtime, ctime and inode, from this column on.
+pub(super) fn as_stat(row: &Row<'_>, first: usize) -> duckdb::Result<Stat> {
+    let number = |column: usize| row.get::<_, i64>(first + column);
+    Ok(Stat {
+        size: number(0)?.cast_unsigned(),
+        mtime_ns: number(1)?,
+        ctime_ns: number(2)?,
+        inode: number(3)?.cast_unsigned(),
+    })
+}
+
+pub(super) fn as_hash(row: &Row<'_>, column: usize) -> duckdb::Result<Option<Hash>> {
+    Ok(hash::from_hex(as_text(row, column)?))
+}
+
+pub(super) fn as_time(row: &Row<'_>, column: usize) -> duckdb::Result<Option<DateTime<Utc>>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Timestamp(unit, time) => DateTime::<Utc>::from_timestamp_micros(unit.to_micros(time)),
+        _ => None,
+    })
+}
+
+pub(super) fn as_text<'r>(row: &'r Row<'_>, column: usize) -> duckdb::Result<&'r str> {
+    match row.get_ref(column)? {
+        ValueRef::Text(text) => Ok(std::str::from_utf8(text).unwrap_or_default()),
+        _ => Ok(""),
+    }
 }
 
 /// A stable number for a key: tables filter by it, because a number is compared in a tenth of the

@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::store::Store;
-use crate::store::commit::Stamp;
 use crate::store::rows::Cell;
+use crate::store::stamp::Stamp;
 use crate::summary::{Counts, Summary};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Manifest, Value};

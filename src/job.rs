@@ -1,0 +1,34 @@
+//! One file's work in a pass.
+
+use crate::failures::Standing;
+use crate::ledger::Known;
+use crate::stat::Stat;
+use chrono::{DateTime, Utc};
+use sessionmill_contract::SourceFile;
+use std::path::PathBuf;
+
+/// A file to be read, for the processors that are due.
+#[derive(Debug)]
+pub struct Job {
+    pub file: SourceFile,
+    pub source: usize,
+    pub path: PathBuf,
+    /// As the walk saw it.
+    pub stat: Stat,
+    /// Positions in the pass's list of processors.
+    pub due: Vec<usize>,
+    /// What the ledger knows, if it knows the file.
+    pub known: Option<Known>,
+}
+
+impl Job {
+    /// The failure of a processor that stands.
+    pub fn failure(&self, processor: usize) -> Option<&Standing> {
+        self.known.as_ref()?.failure(processor)
+    }
+
+    /// The end of the wait after the failures that stand.
+    pub fn next_try_at(&self) -> Option<DateTime<Utc>> {
+        self.due.iter().filter_map(|due| Some(self.failure(*due)?.next_try_at)).min()
+    }
+}

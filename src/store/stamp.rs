@@ -1,0 +1,35 @@
+//! What a commit is told beside the outcomes that it keeps.
+
+use crate::job::Job;
+use chrono::{DateTime, Utc};
+use sessionmill_contract::{Manifest, Processor};
+
+/// What every row of a pass's commits shares.
+#[derive(Clone, Copy)]
+pub struct Stamp<'a> {
+    pub run_id: i64,
+    /// The start of the pass.
+    pub now: DateTime<Utc>,
+    pub processors: &'a [&'a dyn Processor],
+    pub manifests: &'a [&'a Manifest],
+    /// Names of the sources, by position.
+    pub sources: &'a [&'a str],
+}
+
+/// Which attempt at a group it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Try {
+    /// The database knows of the files what the ledger knew. Keys that only they know are settled on
+    /// the way in.
+    First,
+    /// It may know more of them by now, and a key that cannot be settled must not be held against the
+    /// file that brings it: new keys are noted as touched.
+    Again,
+}
+
+impl Try {
+    /// Whether the database can have rows of a job's file.
+    pub(super) fn may_know(self, job: &Job) -> bool {
+        self == Self::Again || job.known.is_some()
+    }
+}
