@@ -97,7 +97,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     migrate::migrate(store.get()?, now)?;
     presence::remember(store.get()?, pass.sources, pass.adopt)?;
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources)?;
-    let run_id = runs::begin(store.get()?, pass.trigger, now, &manifests)?;
+    let run_id = runs::next(store.get()?)?;
     let stamp = Stamp { run_id, now, processors: pass.processors, manifests: &manifests, sources: &sources };
     let notices = presence::observe(store.get()?, pass.sources, &roots, pass.adopt, &mut walk, &ledger, now)?;
     let plan = plan::jobs(walk, &ledger, &manifests, now, pass.limits.files);
@@ -105,8 +105,11 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
 
     let mut tally = Tally::begin(&manifests, &plan);
     let of = plan.jobs.len() as u64;
+    if of > 0 {
+        runs::begin(store.get()?, stamp, pass.trigger)?;
+    }
     let (flight, suspects) = Flight::open(pass.database, manifests.first().map_or("", |manifest| manifest.name))?;
-    let (jobs, deadly) = try_suspects(plan.jobs, &suspects, pass);
+    let (jobs, deadly) = try_suspects(plan.jobs, &suspects, pass, store);
     let mut parked: Vec<_> = deadly.iter().map(|(job, failure)| Outcome::failed(job, failure.clone())).collect();
     if !parked.is_empty() {
         store.commit(&mut parked, stamp)?;
@@ -158,9 +161,16 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
 
 /// Tries the files that were being read when the last pass died. Returns the jobs, those first that
 /// did no harm, and those that did.
-fn try_suspects(mut jobs: Vec<Job>, suspects: &Suspects, pass: &Pass<'_>) -> (Vec<Job>, Vec<(Job, Failure)>) {
+fn try_suspects(
+    mut jobs: Vec<Job>,
+    suspects: &Suspects,
+    pass: &Pass<'_>,
+    store: &mut Turns,
+) -> (Vec<Job>, Vec<(Job, Failure)>) {
     let (mut harmless, mut deadly) = (Vec::new(), Vec::new());
     for job in suspects.take(&mut jobs) {
+        // A trial can take a minute, and others want the database.
+        store.close();
         tracing::warn!(session = job.file.session_file, "was being read when the last run died: trying it on its own");
         match (pass.trial)(&job) {
             Ok(()) => harmless.push(job),

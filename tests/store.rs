@@ -651,8 +651,8 @@ fn no_other_process_gets_the_database_while_it_is_held() {
     let mut walk = scan::sessions(&sources, &roots, "tester").unwrap();
     presence::observe(&store, &sources, &roots, false, &mut walk, &ledger, world.next().wall).unwrap();
     let store = held("observe", store);
-    runs::begin(&store, "test", world.next().wall, &[manifest]).unwrap();
-    let store = held("begin", store);
+    runs::next(&store).unwrap();
+    let store = held("next", store);
     store.touched(manifest, &manifest.settlements[0]).unwrap();
     let store = held("touched", store);
     room::check(&database).unwrap();

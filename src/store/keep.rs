@@ -164,7 +164,7 @@ mod tests {
         let processors: [&dyn Processor; 1] = [&Usage];
         let manifests = [Usage.manifest()];
         let mut stamp = Stamp {
-            run_id: runs::begin(store.get().unwrap(), "test", DateTime::UNIX_EPOCH, &manifests).unwrap(),
+            run_id: runs::next(store.get().unwrap()).unwrap(),
             now: DateTime::UNIX_EPOCH,
             processors: &processors,
             manifests: &manifests,

@@ -6,21 +6,30 @@ use crate::store::rows::Cell;
 use crate::store::stamp::Stamp;
 use crate::summary::{Counts, Summary};
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{Manifest, Value};
+use sessionmill_contract::Value;
 
-/// Writes that a run has begun, so that one that is killed leaves a trace. Returns its id.
+/// The id of the next run. It is that run's own as long as the database is held.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn next(store: &Store) -> Result<i64> {
+    let sql = "SELECT coalesce(max(run_id), 0) + 1 FROM processor_runs";
+    Ok(store.connection().query_row(sql, [], |row| row.get(0))?)
+}
+
+/// Writes that a run has begun to work, so that one that is killed leaves a trace.
 ///
 /// # Errors
 ///
 /// If the database cannot be written.
-pub fn begin(store: &Store, trigger: &str, now: DateTime<Utc>, manifests: &[&Manifest]) -> Result<i64> {
+pub fn begin(store: &Store, stamp: Stamp<'_>, trigger: &str) -> Result<()> {
     store.transaction(|transaction| {
-        let run_id = transaction.number("SELECT coalesce(max(run_id), 0) + 1 FROM processor_runs", [])?;
-        let names = manifests.iter().map(|manifest| manifest.name);
-        let rows = names
-            .map(|name| row(run_id, trigger, now, None, &Counts { processor: name.to_owned(), ..Counts::default() }));
+        let names = stamp.manifests.iter().map(|manifest| manifest.name);
+        let counts = names.map(|name| Counts { processor: name.to_owned(), ..Counts::default() });
+        let rows = counts.map(|counts| row(stamp.run_id, trigger, stamp.now, None, &counts));
         transaction.append("main", "processor_runs", rows)?;
-        Ok(run_id)
+        Ok(())
     })
 }
 

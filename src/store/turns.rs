@@ -52,7 +52,7 @@ impl Turns {
     }
 
     /// Closes the database. The next turn begins with what it kept.
-    pub(super) fn close(&mut self) {
+    pub fn close(&mut self) {
         self.open = None;
     }
 
