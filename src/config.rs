@@ -61,16 +61,16 @@ impl Environment {
         }
     }
 
-    /// Where the database is if nobody says otherwise.
-    pub fn default_database(&self) -> PathBuf {
+    /// Where the database is if nobody says otherwise; `None` for somebody without a home.
+    pub fn default_database(&self) -> Option<PathBuf> {
         let folder = match (&self.data_home, &self.home) {
             _ if self.is_root => PathBuf::from("/var/lib"),
             (Some(data_home), _) => data_home.clone(),
             (None, Some(home)) if cfg!(target_os = "macos") => home.join("Library/Application Support"),
             (None, Some(home)) => home.join(".local/share"),
-            (None, None) => PathBuf::from("."),
+            (None, None) => return None,
         };
-        folder.join("sessionmill/sessionmill.duckdb")
+        Some(folder.join("sessionmill/sessionmill.duckdb"))
     }
 
     fn default_config(&self) -> Option<PathBuf> {
@@ -100,8 +100,20 @@ impl Config {
         let config: Self = toml::from_str(&text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
         let mut names: Vec<_> = config.source.iter().map(|source| &source.name).collect();
         names.sort();
-        match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(wrong(format!("two sources are named `{}`", pair[0]))),
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(wrong(format!("two sources are named `{}`", pair[0])));
+        }
+        let roots: Vec<_> = config.source.iter().map(|source| source.path.canonicalize()).collect();
+        let within = |(inner, outer): &(usize, usize)| match (&roots[*inner], &roots[*outer]) {
+            (Ok(a), Ok(b)) => inner != outer && a.starts_with(b),
+            _ => false,
+        };
+        let pairs = (0..roots.len()).flat_map(|inner| (0..roots.len()).map(move |outer| (inner, outer)));
+        match pairs.into_iter().find(within) {
+            Some((inner, outer)) => {
+                let [inner, outer] = [inner, outer].map(|number| &config.source[number].name);
+                Err(wrong(format!("source `{inner}` lies inside of `{outer}`, and would be counted twice")))
+            }
             None => Ok(config),
         }
     }
@@ -113,6 +125,8 @@ impl Config {
             root: std::path::absolute(&table.path).unwrap_or_else(|_| table.path.clone()),
             layout: table.layout,
         };
-        self.source.iter().map(source).collect()
+        let mut sources: Vec<_> = self.source.iter().map(source).collect();
+        sources.sort_by(|a, b| a.name.cmp(&b.name));
+        sources
     }
 }

@@ -103,7 +103,11 @@ impl Standing {
             version,
             stat,
             hash,
-            fate: if attempts >= most { Fate::Dead } else { Fate::Retry },
+            fate: match last.map(|last| last.fate) {
+                Some(Fate::Dropped) => Fate::Dropped,
+                _ if attempts >= most => Fate::Dead,
+                _ => Fate::Retry,
+            },
             attempts,
             strikes,
             first_failed_at: last.map_or(now, |last| last.first_failed_at),

@@ -88,6 +88,13 @@ impl Flight {
     }
 }
 
+impl InFlight<'_> {
+    /// Leaves the mark to the next pass.
+    pub fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.flight.write(self.slot, NO_MARK);
@@ -100,13 +107,10 @@ impl Drop for InFlight<'_> {
 pub struct Suspects(HashSet<Mark>);
 
 impl Suspects {
-    /// Takes the suspects out of the jobs.
+    /// Takes the suspects out of the jobs, and those who ended a process before.
     pub fn take(&self, jobs: &mut Vec<Job>) -> Vec<Job> {
-        if self.0.is_empty() {
-            return Vec::new();
-        }
-        let suspects = |job: &mut Job| self.0.contains(&mark(&job.file.session_file));
-        jobs.extract_if(.., suspects).collect()
+        let is_marked = |job: &Job| !self.0.is_empty() && self.0.contains(&mark(&job.file.session_file));
+        jobs.extract_if(.., |job| job.has_crashed() || is_marked(job)).collect()
     }
 }
 

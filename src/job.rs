@@ -4,7 +4,7 @@ use crate::failures::Standing;
 use crate::ledger::Known;
 use crate::stat::Stat;
 use chrono::{DateTime, Utc};
-use sessionmill_contract::SourceFile;
+use sessionmill_contract::{FailureClass, SourceFile};
 use std::path::PathBuf;
 
 /// A file to be read, for the processors that are due.
@@ -25,6 +25,12 @@ impl Job {
     /// The failure of a processor that stands.
     pub fn failure(&self, processor: usize) -> Option<&Standing> {
         self.known.as_ref()?.failure(processor)
+    }
+
+    /// Whether the file has ended a process before.
+    pub fn has_crashed(&self) -> bool {
+        let crash = |failure: &Standing| failure.failure.class == FailureClass::Crash;
+        self.due.iter().filter_map(|due| self.failure(*due)).any(crash)
     }
 
     /// The end of the wait after the failures that stand.

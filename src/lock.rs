@@ -106,6 +106,8 @@ pub(crate) fn file(path: &Path) -> Result<File> {
     }
     #[expect(clippy::disallowed_methods, reason = "a lock file, not the database")]
     let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
+    #[expect(clippy::disallowed_methods, reason = "a lock file, which readers without the right to write can lock")]
+    let file = file.or_else(|error| File::open(path).map_err(|_| error));
     file.map_err(|error| {
         Error::cannot("open", path.display(), error.kind()).hint("name a database you may write with --database FILE")
     })

@@ -7,8 +7,9 @@ use std::collections::HashMap;
 /// One retry after so many jobs that never failed.
 const FRESH_PER_RETRY: usize = 4;
 
-/// Orders jobs. Users take turns; of one user's files those come first that were never seen, then
-/// those that changed the longest ago. Retries take every fifth place while there is other work.
+/// Orders jobs. Users take turns, and in a turn comes first who has waited longest; of one user's files
+/// those come first that were never seen, then those that changed the longest ago. Retries take every
+/// fifth place while there is other work.
 pub fn fair(fresh: Vec<Job>, mut retries: Vec<Job>) -> Vec<Job> {
     retries.sort_by_cached_key(|job| (job.next_try_at(), job.file.session_file.clone()));
     let mut jobs = Vec::with_capacity(fresh.len() + retries.len());
@@ -38,7 +39,10 @@ fn in_turns(mut jobs: Vec<Job>) -> Vec<Job> {
         *turn += 1;
         in_turns.push((*turn, job));
     }
-    in_turns.sort_by(|(a, x), (b, y)| (a, &x.file.username).cmp(&(b, &y.file.username)));
+    in_turns.sort_by(|(a, x), (b, y)| {
+        let key = |turn: &usize, job: &Job| (*turn, job.stat.mtime_ns);
+        key(a, x).cmp(&key(b, y)).then_with(|| x.file.username.cmp(&y.file.username))
+    });
     in_turns.into_iter().map(|(_, job)| job).collect()
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// A queue that is full from a weight on.
 pub struct Outbox<T> {
@@ -17,6 +18,17 @@ struct State<T> {
     senders: usize,
     /// Nobody listens any more.
     closed: bool,
+}
+
+/// What comes to the one who listens.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received<T> {
+    /// A value and its weight.
+    Value(T, usize),
+    /// Nothing came in time.
+    Late,
+    /// There will be no more.
+    End,
 }
 
 /// One of those who send; the last one that is dropped ends the queue.
@@ -64,16 +76,22 @@ impl<T> Sender<'_, T> {
 }
 
 impl<T> Receiver<'_, T> {
-    /// The next value with its weight; `None` when there will be no more.
-    pub fn receive(&self) -> Option<(T, usize)> {
+    /// The next value, if it comes before then.
+    pub fn receive(&self, until: Instant) -> Received<T> {
         let Self(outbox) = self;
         let wait = |state: &mut State<T>| state.waiting.is_empty() && state.senders > 0;
-        let waited = outbox.changed.wait_while(outbox.state(), wait);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
-        let (value, weight) = state.waiting.pop_front()?;
-        state.weight -= weight;
-        outbox.changed.notify_all();
-        Some((value, weight))
+        let patience = until.saturating_duration_since(Instant::now());
+        let waited = outbox.changed.wait_timeout_while(outbox.state(), patience, wait);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match state.waiting.pop_front() {
+            Some((value, weight)) => {
+                state.weight -= weight;
+                outbox.changed.notify_all();
+                Received::Value(value, weight)
+            }
+            None if state.senders > 0 => Received::Late,
+            None => Received::End,
+        }
     }
 }
 
@@ -94,6 +112,7 @@ impl<T> Drop for Receiver<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn values_arrive_in_order_and_end_with_the_senders() {
@@ -102,9 +121,21 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(move || (0..100).for_each(|value| assert!(sender.send(value, 2))));
             let receiver = outbox.receiver();
-            let received: Vec<_> = std::iter::from_fn(|| receiver.receive()).map(|(value, _)| value).collect();
-            assert_eq!(received, (0..100).collect::<Vec<_>>());
+            let until = Instant::now() + Duration::from_secs(60);
+            for value in 0..100 {
+                assert_eq!(receiver.receive(until), Received::Value(value, 2));
+            }
+            assert_eq!(receiver.receive(until), Received::End);
         });
+    }
+
+    #[test]
+    fn who_listens_does_not_wait_for_ever() {
+        let outbox = Outbox::new(1);
+        let (sender, receiver) = (outbox.sender(), outbox.receiver());
+        assert_eq!(receiver.receive(Instant::now()), Received::Late);
+        assert!(sender.send('a', 1));
+        assert_eq!(receiver.receive(Instant::now()), Received::Value('a', 1));
     }
 
     #[test]

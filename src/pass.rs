@@ -5,11 +5,12 @@
 
 use crate::batch::{self, Queue};
 use crate::error::Result;
-use crate::flight::{Flight, Suspects};
+use crate::flight::{Flight, InFlight};
 use crate::job::Job;
 use crate::lock::ProcessorLock;
 use crate::moment::{Clock, Moment};
-use crate::outbox::{Outbox, Receiver};
+use crate::open::Refusal;
+use crate::outbox::{Outbox, Received, Receiver};
 use crate::plan;
 use crate::read::{Caps, Outcome, Reader};
 use crate::scan;
@@ -20,7 +21,7 @@ use crate::store::{Turns, known, log, migrate, presence, room, runs};
 use crate::summary::{Summary, Tally};
 use sessionmill_contract::{Failure, Manifest, Processor};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a pass is about.
 pub struct Pass<'p> {
@@ -108,13 +109,9 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     if of > 0 {
         runs::begin(store.get()?, stamp, pass.trigger)?;
     }
-    let (flight, suspects) = Flight::open(pass.database, manifests.first().map_or("", |manifest| manifest.name))?;
-    let (jobs, deadly) = try_suspects(plan.jobs, &suspects, pass, store);
-    let mut parked: Vec<_> = deadly.iter().map(|(job, failure)| Outcome::failed(job, failure.clone())).collect();
-    if !parked.is_empty() {
-        store.commit(&mut parked, stamp)?;
-        tally.record(&parked);
-    }
+    let (flight, marks) = Flight::open(pass.database, manifests.first().map_or("", |manifest| manifest.name))?;
+    let mut jobs = plan.jobs;
+    let suspects = marks.take(&mut jobs);
     flight.clear()?;
     let reader = Reader {
         clock,
@@ -124,29 +121,13 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
         caps: pass.limits.caps,
         budget: pass.limits.time,
     };
-    let queue = Queue::new(&jobs);
-    let outbox = Outbox::new(WAITING);
-    std::thread::scope(|scope| -> Result<()> {
-        for _ in 0..pass.limits.threads.min(jobs.len()) {
-            let sender = outbox.sender();
-            let (queue, reader) = (&queue, &reader);
-            scope.spawn(move || {
-                batch::read(queue, reader, |outcome| {
-                    let weight = outcome.weight();
-                    sender.send(outcome, weight)
-                });
-            });
-        }
-        // Dropped on the way out, whatever it is, which ends the readers.
-        let outcomes = outbox.receiver();
-        while let Some(mut group) = next_group(&outcomes) {
-            store.commit(&mut group, stamp)?;
-            tally.record(&group);
-            (pass.progress)(Progress { files: tally.files(), of });
-            store.pass_on()?;
-        }
-        Ok(())
-    })?;
+    let mut writer = Writer { store, tally: &mut tally, stamp, of, progress: pass.progress };
+    // A suspect waits until the others are done, under its mark.
+    let marks: Vec<_> = suspects.iter().map(|job| flight.begin(&job.file.session_file)).collect();
+    writer.read(&jobs, &reader, pass.limits.threads)?;
+    for (job, mark) in suspects.iter().zip(marks) {
+        writer.read_suspect(job, mark, &reader, pass.trial)?;
+    }
 
     for (position, processor) in pass.processors.iter().enumerate() {
         tally.unsettled(position, settle::settle(store, *processor)?);
@@ -159,26 +140,75 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     Ok(summary)
 }
 
-/// Tries the files that were being read when the last pass died. Returns the jobs, those first that
-/// did no harm, and those that did.
-fn try_suspects(
-    mut jobs: Vec<Job>,
-    suspects: &Suspects,
-    pass: &Pass<'_>,
-    store: &mut Turns,
-) -> (Vec<Job>, Vec<(Job, Failure)>) {
-    let (mut harmless, mut deadly) = (Vec::new(), Vec::new());
-    for job in suspects.take(&mut jobs) {
+/// The one thread that writes.
+struct Writer<'p, 'm> {
+    store: &'p mut Turns,
+    tally: &'p mut Tally<'m>,
+    stamp: Stamp<'p>,
+    /// Jobs of the pass.
+    of: u64,
+    progress: &'p dyn Fn(Progress),
+}
+
+impl Writer<'_, '_> {
+    /// Keeps what readers make of jobs.
+    fn read(&mut self, jobs: &[Job], reader: &Reader<'_>, threads: usize) -> Result<()> {
+        let queue = Queue::new(jobs);
+        let outbox = Outbox::new(WAITING);
+        std::thread::scope(|scope| {
+            for _ in 0..threads.min(jobs.len()) {
+                let sender = outbox.sender();
+                let queue = &queue;
+                scope.spawn(move || {
+                    batch::read(queue, reader, |outcome| {
+                        let weight = outcome.weight();
+                        sender.send(outcome, weight)
+                    });
+                });
+            }
+            // Dropped on the way out, whatever it is, which ends the readers.
+            let outcomes = outbox.receiver();
+            while let Some(mut group) = next_group(&outcomes) {
+                self.keep(&mut group)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Tries a file that may have ended a process before in one of its own, and reads it if that
+    /// survives: alone, since files can be too much for a process together.
+    fn read_suspect(
+        &mut self,
+        job: &Job,
+        mark: InFlight<'_>,
+        reader: &Reader<'_>,
+        trial: &dyn Fn(&Job) -> std::result::Result<(), Failure>,
+    ) -> Result<()> {
+        if reader.is_late() {
+            mark.keep();
+            return self.keep(&mut [Outcome { job, result: Err(Refusal::Deferred) }]);
+        }
         // A trial can take a minute, and others want the database.
-        store.close();
-        tracing::warn!(session = job.file.session_file, "was being read when the last run died: trying it on its own");
-        match (pass.trial)(&job) {
-            Ok(()) => harmless.push(job),
-            Err(failure) => deadly.push((job, failure)),
+        self.store.close();
+        tracing::warn!(session = job.file.session_file, "was being read when a run died: trying it on its own");
+        match trial(job) {
+            Err(failure) => self.keep(&mut [Outcome::failed(job, failure)]),
+            Ok(()) => {
+                drop(mark);
+                self.read(std::slice::from_ref(job), reader, 1)
+            }
         }
     }
-    harmless.append(&mut jobs);
-    (harmless, deadly)
+
+    /// Commits a group, if there is anything in it, and lets others have the database from time to time.
+    fn keep(&mut self, group: &mut [Outcome<'_>]) -> Result<()> {
+        if !group.is_empty() {
+            self.store.commit(group, self.stamp)?;
+            self.tally.record(group);
+            (self.progress)(Progress { files: self.tally.files(), of: self.of });
+        }
+        self.store.pass_on()
+    }
 }
 
 /// Bytes of facts that wait while others are committed: as many as the readers make of a core meanwhile.
@@ -188,14 +218,22 @@ const WAITING: usize = 8 << 20;
 const GROUP: usize = 8 << 20;
 const GROUP_FILES: usize = 500;
 
-/// The outcomes of the next commit; `None` when there will be no more.
+/// What is at hand after this time is committed: a large file holds up nobody else's news.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The outcomes of the next commit, of which there may be none yet; `None` when there will be no more.
 fn next_group<'j>(outcomes: &Receiver<'_, Outcome<'j>>) -> Option<Vec<Outcome<'j>>> {
-    let (first, mut held) = outcomes.receive()?;
-    let mut group = vec![first];
+    let until = Instant::now() + PATIENCE;
+    let (mut group, mut held) = (Vec::new(), 0);
     while held < GROUP && group.len() < GROUP_FILES {
-        let Some((outcome, weight)) = outcomes.receive() else { break };
-        held += weight;
-        group.push(outcome);
+        match outcomes.receive(until) {
+            Received::Value(outcome, weight) => {
+                held += weight;
+                group.push(outcome);
+            }
+            Received::End if group.is_empty() => return None,
+            Received::Late | Received::End => break,
+        }
     }
     Some(group)
 }

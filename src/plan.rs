@@ -28,6 +28,9 @@ pub struct Plan {
 /// disk or a clock does to a file leaves no trace there.
 const SCRUB_AFTER: TimeDelta = TimeDelta::days(7);
 
+/// So long beyond its time a retry waits behind others.
+const LONG_WAIT: TimeDelta = TimeDelta::hours(1);
+
 /// So many bytes of such files are read by a pass, and one file at least.
 const SCRUB_BYTES: u64 = 256 << 20;
 
@@ -63,7 +66,7 @@ pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<
         proven.iter().for_each(|processor| plan.unchanged[*processor] += 1);
         let is_stale = known.is_some_and(|known| is_stale(known, now));
         let queue = match () {
-            () if due.iter().any(|due| known.is_some_and(|known| known.failure(*due).is_some())) => &mut retries,
+            () if due.iter().any(|due| is_retry(known, *due, manifests[*due].version, &stat, now)) => &mut retries,
             () if !due.is_empty() => &mut fresh,
             () if is_stale && !proven.is_empty() => {
                 due = proven;
@@ -115,6 +118,15 @@ fn is_unchanged(known: &Known, processor: usize, version: u32, stat: &Stat) -> b
     let (Some(look), Some(state)) = (&known.look, known.state(processor)) else { return false };
     let says_all = state.version == Some(version) && state.hash == Some(look.hash);
     says_all && !known.gone && look.proves(stat)
+}
+
+/// Whether a processor has failed on just this. One that has waited long beyond its time is like new: a
+/// limit on files must not put it off for ever.
+fn is_retry(known: Option<&Known>, processor: usize, version: u32, stat: &Stat, now: DateTime<Utc>) -> bool {
+    let failure = known.and_then(|known| known.failure(processor));
+    failure.is_some_and(|failure| {
+        failure.version == version && failure.stat == *stat && now < failure.next_try_at + LONG_WAIT
+    })
 }
 
 /// Whether the bytes were not compared for long. A look that is later than now is one of a clock that

@@ -135,13 +135,18 @@ pub struct Stream<'s> {
 }
 
 impl<'s> Reader<'s> {
+    /// Whether the pass has no more time.
+    pub fn is_late(&self) -> bool {
+        self.budget.is_some_and(|budget| self.clock.elapsed() >= budget)
+    }
+
     /// Begins a file.
     ///
     /// # Errors
     ///
     /// If the pass has no more time, or the file cannot or must not be opened.
     pub fn open(&'s self, job: &'s Job) -> Result<Stream<'s>, Refusal> {
-        if self.budget.is_some_and(|budget| self.clock.elapsed() >= budget) {
+        if self.is_late() {
             return Err(Refusal::Deferred);
         }
         contained(|| {

@@ -86,7 +86,8 @@ impl fmt::Display for Layout {
 /// If there is nothing to choose.
 pub fn choose(wishes: Wishes<'_>) -> Result<Choice> {
     let one = |root: &Path, by: &str| {
-        let layout = wishes.layout.unwrap_or_else(|| Layout::of(root));
+        let real = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        let layout = wishes.layout.unwrap_or_else(|| Layout::of(&real));
         let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
         Choice { sources: vec![Source { name: DEFAULT_NAME.to_owned(), root, layout }], by: by.to_owned() }
     };

@@ -145,8 +145,7 @@ const NAMED: usize = 10;
 
 impl Summary {
     pub fn failed(&self) -> bool {
-        !self.notices.alarms.is_empty()
-            || self.processors.iter().any(|counts| counts.errors > 0 || counts.unsettled_keys > 0)
+        !self.notices.alarms.is_empty() || self.processors.iter().any(Counts::is_failed)
     }
 
     /// The summary in words.
@@ -163,6 +162,11 @@ impl Summary {
 }
 
 impl Counts {
+    /// Whether something is to be tried again.
+    pub fn is_failed(&self) -> bool {
+        self.errors > 0 || self.unsettled_keys > 0
+    }
+
     fn verdict(&mut self, manifest: &Manifest, job: &Job, read: &Read, verdict: &Verdict) {
         self.bytes_read += read.look.stat.size;
         match verdict {

@@ -7,7 +7,7 @@ use crate::open::Root;
 use crate::read::{Caps, Reader};
 use crate::source::Source;
 use crate::stat::Stat;
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sessionmill_contract::{Failure, FailureClass, Processor, SourceFile};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -26,12 +26,13 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// # Errors
 ///
 /// A failure of class `crash` if that process dies, of class `environment` if there can be none.
-pub fn spawn(job: &Job, source: &Source, processors: &[&dyn Processor]) -> Result<(), Failure> {
+pub fn spawn(job: &Job, source: &Source, caps: Caps, processors: &[&dyn Processor]) -> Result<(), Failure> {
     let environment = |error: std::io::Error| {
         Failure::new(FailureClass::Environment, format!("cannot be tried on its own: {}", error.kind()))
     };
     let mut command = Command::new(std::env::current_exe().map_err(environment)?);
     command.args(["trial", "--"]).arg(&source.root).arg(&job.path).args([&job.file.session_file, &job.file.username]);
+    command.args([caps.file, caps.line as u64, caps.facts as u64].map(|cap| cap.to_string()));
     command.args(job.due.iter().map(|due| processors[*due].manifest().name));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(environment)?;
@@ -39,7 +40,10 @@ pub fn spawn(job: &Job, source: &Source, processors: &[&dyn Processor]) -> Resul
     let died = |how: String| Err(Failure::new(FailureClass::Crash, format!("ends the process that reads it: {how}")));
     match wait(&mut child, patience).map_err(environment)? {
         Some(status) if status.success() => Ok(()),
-        Some(status) => died(status.signal().map_or(status.to_string(), |signal| format!("signal {signal}"))),
+        Some(status) => match status.signal() {
+            Some(signal) => died(format!("signal {signal}")),
+            None => Err(Failure::new(FailureClass::Environment, format!("cannot be tried on its own: {status}"))),
+        },
         None => died("it does not come to an end".to_owned()),
     }
 }
@@ -69,13 +73,13 @@ pub fn read(
     source: Source,
     path: &std::path::Path,
     file: SourceFile,
+    caps: Caps,
     processors: &[&dyn Processor],
 ) -> std::io::Result<()> {
-    let limit = Rlimit { current: Some(MEMORY), maximum: Some(MEMORY) };
-    setrlimit(Resource::As, limit)?;
+    let most = getrlimit(Resource::As).maximum.map_or(MEMORY, |most| most.min(MEMORY));
+    setrlimit(Resource::As, Rlimit { current: Some(most), maximum: Some(most) })?;
     let roots = [Root::open(&source.root)?];
     let clock = Clock::begin(Moment::now());
-    let caps = Caps::default();
     let reader = Reader { clock: &clock, flight: None, roots: &roots, processors, caps, budget: None };
     let due = (0..processors.len()).collect();
     let jobs = [Job { file, source: 0, path: path.to_owned(), stat: Stat::default(), due, known: None }];

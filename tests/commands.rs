@@ -48,6 +48,24 @@ fn a_run_says_what_it_did() {
 }
 
 #[test]
+fn what_cannot_be_meant_is_refused_with_a_way_out() {
+    let world = world();
+    run(&world);
+    let said = world.mill(&["report", "--since", "2026-02-02", "--until", "2026-02-01"]);
+    let expected = "sessionmill: there is no day from 2026-02-02 until 2026-02-01\n  \
+                    hint: --since is the first day, --until the last\n";
+    assert_eq!((said.status, &*said.stderr), (64, expected));
+    assert_eq!(world.mill(&["run", "--max-sessions", "0"]).status, 64);
+    let source = |name: &str, path: &str| format!("[[source]]\nname = \"{name}\"\npath = \"{path}\"\n");
+    let root = world.root();
+    let root = root.to_str().unwrap();
+    std::fs::write(world.path("c.toml"), source("all", root) + &source("one", &format!("{root}/ada"))).unwrap();
+    let said = world.mill(&["run", "--config", "c.toml"]);
+    let expected = "sessionmill: cannot read the configuration `c.toml`: source `one` lies inside of `all`, and would be counted twice\n";
+    assert_eq!((said.status, &*said.stderr), (78, expected));
+}
+
+#[test]
 fn a_run_as_json_has_every_counter() {
     let world = world();
     let said = world.mill(&["run", "--sessions", "root", "--json"]);

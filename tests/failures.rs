@@ -101,6 +101,11 @@ fn an_operator_sees_retries_and_drops_failures() {
     let counts = world.pass_of(&[&faulty]).unwrap().remove(0);
     assert_eq!((counts.errors, counts.rejected), (1, 1));
     assert_eq!(counts.rejected_detail[0].error, "dropped by hand: panic: the processor panicked at line 1");
+    world.touch("ada/b.jsonl", 1_000_000_000);
+    let counts = world.pass_of(&[&faulty]).unwrap().remove(0);
+    assert_eq!((counts.errors, counts.bytes_read > 0), (2, true), "it is tried again");
+    let counts = world.pass_of(&[&faulty]).unwrap().remove(0);
+    assert_eq!((counts.errors, counts.rejected), (1, 1), "and has the same bytes");
 
     assert_eq!(world.mill(&["failures", "retry", "--all"]).stderr, "2 failures to be tried again by the next run\n");
     assert_eq!(world.pass_of(&[&Faulty::new(1)]).unwrap()[0].processed, 2);
@@ -122,6 +127,9 @@ fn a_file_that_ends_the_process_is_found_out_and_parked() {
         let said = world.mill_with(&run, &fault);
         assert_eq!(said.status, 1, "a third run does not try it: {said:?}");
         assert!(said.stdout.starts_with("usage: 3 files, 0 changed, 1 failed ("), "{}", said.stdout);
+        world.touch("ada/b.jsonl", 1_000_000_000);
+        let said = world.mill_with(&run, &fault);
+        assert_eq!(said.status, 1, "a touch ends a trial and no run: {said:?}");
         world.append("ada/b.jsonl", &response("m9", "11:00:00", 7));
         let said = world.mill(&run);
         assert_eq!(said.status, 0, "a version without the fault: {said:?}");

@@ -151,6 +151,52 @@ fn spoilt<const N: usize>(rows: &Rows, table: &Table, column: &str) -> [Value; N
     row.try_into().unwrap()
 }
 
+/// The usage processor, which takes its time for one file.
+struct Slow;
+
+struct SlowFold<'s>(bool, Box<dyn Fold + 's>);
+
+impl Processor for Slow {
+    fn manifest(&self) -> &'static Manifest {
+        Usage.manifest()
+    }
+
+    fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's> {
+        Box::new(SlowFold(file.username == "slow", Usage.open(file)))
+    }
+
+    fn settle(&self, settlement: &Settlement, key: &str, facts: &[FactRow], rows: &mut Rows) -> Result<(), Failure> {
+        Usage.settle(settlement, key, facts, rows)
+    }
+}
+
+impl Fold for SlowFold<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        self.1.event(event);
+    }
+
+    fn held(&self) -> usize {
+        self.1.held()
+    }
+
+    fn finish(self: Box<Self>, facts: &mut Rows) -> Result<(), Failure> {
+        if self.0 {
+            std::thread::sleep(std::time::Duration::from_millis(2_500));
+        }
+        self.1.finish(facts)
+    }
+}
+
+#[test]
+fn a_file_that_takes_long_holds_up_no_others() {
+    let world = World::new();
+    world.write("slow/s.jsonl", responses("s", 1)).write("ada/a.jsonl", responses("a", 1));
+    let commits = std::cell::Cell::new(0);
+    run_pass(&world, &world.database(), &[&Slow], &|| commits.set(commits.get() + 1)).unwrap();
+    assert_eq!(commits.get(), 2, "the other is committed while it is read");
+    assert_eq!(world.rows("SELECT count(*) FROM usage_responses"), ["2"]);
+}
+
 #[test]
 fn a_file_whose_rows_do_not_fit_costs_itself_only() {
     let world = World::new();

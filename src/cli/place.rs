@@ -41,7 +41,10 @@ impl Database {
     pub(crate) fn find(&self, context: &Context) -> Result<(Config, PathBuf)> {
         let config = Config::read(self.config.as_deref(), &context.environment)?;
         let path = self.database.clone().or_else(|| config.database.clone());
-        let path = path.unwrap_or_else(|| context.environment.default_database());
+        let path = path.or_else(|| context.environment.default_database()).ok_or_else(|| {
+            Error::new(Status::Config, "there is no home folder to keep the database in")
+                .hint("name a file with --database FILE or SESSIONMILL_DATABASE")
+        })?;
         Ok((config, std::path::absolute(&path).unwrap_or(path)))
     }
 }

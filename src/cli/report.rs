@@ -93,6 +93,12 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
             "tool calls are not told by model: --model and --by tool exclude each other",
         ));
     }
+    if let (Some(since), Some(until)) = (options.since, options.until)
+        && since > until
+    {
+        return Err(Error::new(Status::Usage, format!("there is no day from {since} until {until}"))
+            .hint("--since is the first day, --until the last"));
+    }
     if !options.no_refresh {
         let choice = options.place.choose(&config, &database, context)?;
         tell(&choice, &database);

@@ -33,7 +33,7 @@ pub(crate) struct Args {
     database: Database,
 
     /// Look into so many files at most and leave the rest for the next run
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_sessions: Option<u64>,
 
     /// Begin no file after this time, such as 150s or 5m, and leave the rest for the next run
@@ -102,7 +102,7 @@ pub(super) fn pass(
         login: &context.environment.login,
         limits,
         adopt,
-        trial: &|job| trial::spawn(job, &choice.sources[job.source], processors),
+        trial: &|job| trial::spawn(job, &choice.sources[job.source], limits.caps, processors),
         progress: &progress,
     });
     bar.finish_and_clear();

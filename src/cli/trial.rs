@@ -1,6 +1,7 @@
 //! `sessionmill trial`: a pass calls it for a file that may have ended the process before.
 
 use crate::error::{Error, Result, Status};
+use crate::read::Caps;
 use crate::registry;
 use crate::source::{Layout, Source};
 use crate::trial;
@@ -13,6 +14,9 @@ pub(crate) struct Args {
     path: PathBuf,
     session_file: String,
     username: String,
+    file: u64,
+    line: usize,
+    facts: usize,
     processors: Vec<String>,
 }
 
@@ -20,7 +24,8 @@ pub(crate) fn trial(args: &Args) -> Result<Status> {
     let processors = registry::named(&args.processors)?;
     let source = Source { name: String::new(), root: args.root.clone(), layout: Layout::Users };
     let file = SourceFile::new(&*args.session_file, &*args.username);
-    trial::read(source, &args.path, file, &processors)
+    let caps = Caps { file: args.file, line: args.line, facts: args.facts };
+    trial::read(source, &args.path, file, caps, &processors)
         .map_err(|error| Error::cannot("open", args.root.display(), error.kind()))?;
     Ok(Status::Done)
 }

@@ -104,7 +104,9 @@ fn sorted<'g>(group: &'g [Outcome<'_>], stamp: Stamp<'_>) -> (Vec<(usize, &'g Jo
             Err(Refusal::Failed(failure)) => {
                 failed.extend(job.due.iter().map(|due| stand(*due, failure, job.stat, None)));
             }
-            Err(Refusal::Rejected(_) | Refusal::Deferred) => {}
+            // What stands in its place now is another matter.
+            Err(Refusal::Rejected(_)) => fine.extend(job.due.iter().map(|due| (*due, job))),
+            Err(Refusal::Deferred) => {}
         }
     }
     (failed, fine)

@@ -27,7 +27,7 @@ pub fn begin(store: &Store, stamp: Stamp<'_>, trigger: &str) -> Result<()> {
     store.transaction(|transaction| {
         let names = stamp.manifests.iter().map(|manifest| manifest.name);
         let counts = names.map(|name| Counts { processor: name.to_owned(), ..Counts::default() });
-        let rows = counts.map(|counts| row(stamp.run_id, trigger, stamp.now, None, &counts));
+        let rows = counts.map(|counts| row(stamp.run_id, trigger, stamp.now, None, "running", &counts));
         transaction.append("main", "processor_runs", rows)?;
         Ok(())
     })
@@ -43,7 +43,8 @@ pub fn end(store: &Store, stamp: Stamp<'_>, trigger: &str, summary: &Summary) ->
         transaction.execute("DELETE FROM processor_runs WHERE run_id = ?", [stamp.run_id])?;
         for counts in &summary.processors {
             let ended_at = stamp.now + chrono::TimeDelta::milliseconds(counts.elapsed_ms.cast_signed());
-            let row = row(stamp.run_id, trigger, stamp.now, Some(ended_at), counts);
+            let outcome = if counts.is_failed() || !summary.notices.alarms.is_empty() { "failed" } else { "done" };
+            let row = row(stamp.run_id, trigger, stamp.now, Some(ended_at), outcome, counts);
             transaction.append("main", "processor_runs", std::iter::once(row))?;
             let errors = counts.errors_detail.iter().map(|error| {
                 [
@@ -66,13 +67,9 @@ fn row(
     trigger: &str,
     started_at: DateTime<Utc>,
     ended_at: Option<DateTime<Utc>>,
+    outcome: &str,
     counts: &Counts,
 ) -> Vec<Cell<'static>> {
-    let outcome = match ended_at {
-        None => "running",
-        Some(_) if counts.errors > 0 => "failed",
-        Some(_) => "done",
-    };
     let about: [Value; 6] = [
         run_id.into(),
         (&*counts.processor).into(),
