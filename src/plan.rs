@@ -4,7 +4,7 @@ use crate::failures::Standing;
 use crate::job::Job;
 use crate::ledger::{Known, Ledger};
 use crate::order;
-use crate::scan::{Found, Walk};
+use crate::scan::{FROZEN, Found, Walk};
 use crate::stat::Stat;
 use chrono::{DateTime, TimeDelta, Utc};
 use sessionmill_contract::{Manifest, SourceFile};
@@ -16,6 +16,8 @@ pub struct Plan {
     pub jobs: Vec<Job>,
     /// Files that are not taken, with the reason.
     pub rejected: Vec<(SourceFile, &'static str)>,
+    /// How many of them were read before: what is new in them is lost.
+    pub lost: u64,
     /// Per processor: files that the stat alone proves unchanged.
     pub unchanged: Vec<u64>,
     /// Per processor: files over its limit of this pass.
@@ -47,6 +49,8 @@ pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<
         let stat = match stat {
             Ok(stat) => stat,
             Err(reason) => {
+                let known = ledger.files.get(file.session_file.as_str());
+                plan.lost += u64::from(reason != FROZEN && known.is_some_and(|known| known.look.is_some()));
                 plan.rejected.push((file, reason));
                 continue;
             }

@@ -27,6 +27,9 @@ pub struct Found {
     pub stat: std::result::Result<Stat, &'static str>,
 }
 
+/// The reason for taking no file of a source that cannot be meant; it has an alarm of its own.
+pub const FROZEN: &str = "its root is on another device than before";
+
 /// What a walk saw.
 #[derive(Debug, Default)]
 pub struct Walk {

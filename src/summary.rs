@@ -77,6 +77,8 @@ pub struct Tally<'m> {
     manifests: &'m [&'m Manifest],
     counts: Vec<Counts>,
     files: u64,
+    /// Files that were read before and are rejected now.
+    lost: u64,
 }
 
 impl<'m> Tally<'m> {
@@ -90,13 +92,15 @@ impl<'m> Tally<'m> {
             plan.held[processor].iter().for_each(|(file, standing)| counts.held(file, standing));
             counts
         });
-        Self { manifests, counts: counts.collect(), files: 0 }
+        Self { manifests, counts: counts.collect(), files: 0, lost: plan.lost }
     }
 
     /// Counts a group that was committed.
     pub fn record(&mut self, group: &[Outcome]) {
         for Outcome { job, result } in group {
             self.files += 1;
+            let is_known = job.known.as_ref().is_some_and(|known| known.look.is_some());
+            self.lost += u64::from(is_known && matches!(result, Err(Refusal::Rejected(_))));
             match result {
                 Ok(read) => {
                     for (due, verdict) in &read.verdicts {
@@ -128,7 +132,11 @@ impl<'m> Tally<'m> {
     }
 
     /// Adds up.
-    pub fn end(mut self, elapsed: Duration, notices: Notices) -> Summary {
+    pub fn end(mut self, elapsed: Duration, mut notices: Notices) -> Summary {
+        if self.lost > 0 {
+            let files = count(self.lost, "transcript");
+            notices.alarms.push(format!("{files} read before, rejected now: what is new there is not counted"));
+        }
         for counts in &mut self.counts {
             counts.close();
             counts.elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);

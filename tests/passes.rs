@@ -228,3 +228,17 @@ fn a_pass_that_is_running_is_not_run_again() {
     drop(lock);
     assert_eq!(world.pass().processed, 1);
 }
+
+#[test]
+fn a_file_that_was_read_and_is_rejected_now_is_an_alarm() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).pass();
+    std::fs::hard_link(world.root().join("ada/a.jsonl"), world.path("backup.jsonl")).unwrap();
+    world.append("ada/a.jsonl", &response("m2", "10:00:00", 6));
+    let summary = world.summary();
+    assert!(summary.failed());
+    let alarm = "1 transcript read before, rejected now: what is new there is not counted";
+    assert_eq!(summary.notices.alarms, [alarm]);
+    std::fs::remove_file(world.path("backup.jsonl")).unwrap();
+    assert_eq!((world.summary().failed(), world.rows(TOKENS).len()), (false, 2));
+}

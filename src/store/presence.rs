@@ -3,7 +3,7 @@
 use crate::error::{Error, Result, Status, count, thousands};
 use crate::ledger::{Known, Ledger};
 use crate::open::Root;
-use crate::scan::{Found, Walk};
+use crate::scan::{FROZEN, Found, Walk};
 use crate::source::Source;
 use crate::stat::Stat;
 use crate::store::origin::Origin;
@@ -143,7 +143,7 @@ pub fn observe(
     }
     write(store, &marks, &missing, now)?;
     for found in walk.found.iter_mut().filter(|found| strange.contains(&found.source)) {
-        found.stat = Err("its root is on another device than before");
+        found.stat = Err(FROZEN);
     }
     Ok(notices)
 }
