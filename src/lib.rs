@@ -21,6 +21,7 @@
 //! | [`flight`], [`trial`] | what was being read when a pass died, and a process of its own to try it in |
 //! | [`dialect`] | one file per log format: line → events |
 //! | [`registry`] | the list of processors, dialects and migrations |
+//! | [`writer`] | outcomes → commits, on one thread |
 //! | [`store`] | the only writer of DuckDB: lock, migrate, commit, settle, repair |
 //! | [`settle`] | facts of the touched keys → entities |
 //! | [`summary`] | what a pass did, every file in one counted state |
@@ -80,3 +81,4 @@ pub mod stat;
 pub mod store;
 pub mod summary;
 pub mod trial;
+pub mod writer;

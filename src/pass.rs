@@ -3,25 +3,23 @@
 //! A schedule, a command and a trigger all end here. Parallel code reads and folds; one thread
 //! writes.
 
-use crate::batch::{self, Queue};
 use crate::error::Result;
-use crate::flight::{Flight, InFlight};
+use crate::flight::Flight;
 use crate::job::Job;
 use crate::lock::ProcessorLock;
 use crate::moment::{Clock, Moment};
-use crate::open::Refusal;
-use crate::outbox::{Outbox, Received, Receiver};
 use crate::plan;
-use crate::read::{Caps, Outcome, Reader};
+use crate::read::{Caps, Reader};
 use crate::scan;
 use crate::settle;
 use crate::source::Source;
 use crate::store::stamp::Stamp;
 use crate::store::{Turns, known, log, migrate, presence, room, runs};
 use crate::summary::{Summary, Tally};
+use crate::writer::{Progress, Writer};
 use sessionmill_contract::{Failure, Manifest, Processor};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What a pass is about.
 pub struct Pass<'p> {
@@ -53,13 +51,6 @@ pub struct Limits {
     pub caps: Caps,
     /// Threads that read.
     pub threads: usize,
-}
-
-/// How far a pass is.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress {
-    pub files: u64,
-    pub of: u64,
 }
 
 impl Default for Limits {
@@ -138,102 +129,4 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
         store.get()?.checkpoint()?;
     }
     Ok(summary)
-}
-
-/// The one thread that writes.
-struct Writer<'p, 'm> {
-    store: &'p mut Turns,
-    tally: &'p mut Tally<'m>,
-    stamp: Stamp<'p>,
-    /// Jobs of the pass.
-    of: u64,
-    progress: &'p dyn Fn(Progress),
-}
-
-impl Writer<'_, '_> {
-    /// Keeps what readers make of jobs.
-    fn read(&mut self, jobs: &[Job], reader: &Reader<'_>, threads: usize) -> Result<()> {
-        let queue = Queue::new(jobs);
-        let outbox = Outbox::new(WAITING);
-        std::thread::scope(|scope| {
-            for _ in 0..threads.min(jobs.len()) {
-                let sender = outbox.sender();
-                let queue = &queue;
-                scope.spawn(move || {
-                    batch::read(queue, reader, |outcome| {
-                        let weight = outcome.weight();
-                        sender.send(outcome, weight)
-                    });
-                });
-            }
-            // Dropped on the way out, whatever it is, which ends the readers.
-            let outcomes = outbox.receiver();
-            while let Some(mut group) = next_group(&outcomes) {
-                self.keep(&mut group)?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Tries a file that may have ended a process before in one of its own, and reads it if that
-    /// survives: alone, since files can be too much for a process together.
-    fn read_suspect(
-        &mut self,
-        job: &Job,
-        mark: InFlight<'_>,
-        reader: &Reader<'_>,
-        trial: &dyn Fn(&Job) -> std::result::Result<(), Failure>,
-    ) -> Result<()> {
-        if reader.is_late() {
-            mark.keep();
-            return self.keep(&mut [Outcome { job, result: Err(Refusal::Deferred) }]);
-        }
-        // A trial can take a minute, and others want the database.
-        self.store.close();
-        tracing::warn!(session = job.file.session_file, "was being read when a run died: trying it on its own");
-        match trial(job) {
-            Err(failure) => self.keep(&mut [Outcome::failed(job, failure)]),
-            Ok(()) => {
-                drop(mark);
-                self.read(std::slice::from_ref(job), reader, 1)
-            }
-        }
-    }
-
-    /// Commits a group, if there is anything in it, and lets others have the database from time to time.
-    fn keep(&mut self, group: &mut [Outcome<'_>]) -> Result<()> {
-        if !group.is_empty() {
-            self.store.commit(group, self.stamp)?;
-            self.tally.record(group);
-            (self.progress)(Progress { files: self.tally.files(), of: self.of });
-        }
-        self.store.pass_on()
-    }
-}
-
-/// Bytes of facts that wait while others are committed: as many as the readers make of a core meanwhile.
-const WAITING: usize = 8 << 20;
-
-/// A commit holds about so many bytes of facts: enough to be fast, few enough to be held in memory.
-const GROUP: usize = 8 << 20;
-const GROUP_FILES: usize = 500;
-
-/// What is at hand after this time is committed: a large file holds up nobody else's news.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// The outcomes of the next commit, of which there may be none yet; `None` when there will be no more.
-fn next_group<'j>(outcomes: &Receiver<'_, Outcome<'j>>) -> Option<Vec<Outcome<'j>>> {
-    let until = Instant::now() + PATIENCE;
-    let (mut group, mut held) = (Vec::new(), 0);
-    while held < GROUP && group.len() < GROUP_FILES {
-        match outcomes.receive(until) {
-            Received::Value(outcome, weight) => {
-                held += weight;
-                group.push(outcome);
-            }
-            Received::End if group.is_empty() => return None,
-            Received::Late | Received::End => break,
-        }
-    }
-    Some(group)
 }

@@ -2,12 +2,13 @@
 
 use crate::cli::{Context, Database, Place, print, remark};
 use crate::error::{Result, Status};
-use crate::pass::{self, Limits, Pass, Progress};
+use crate::pass::{self, Limits, Pass};
 use crate::registry;
 use crate::report::render::{Format, pretty};
 use crate::source::Choice;
 use crate::summary::Summary;
 use crate::trial;
+use crate::writer::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 use sessionmill_contract::Processor;
 use std::path::Path;

@@ -57,9 +57,6 @@ const PAUSE: Duration = Duration::from_millis(10);
 const MEMORY: &str = "128MB";
 /// One: a second thread mostly waits, actively, for short statements, and the readers have better use for it.
 const THREADS: i64 = 1;
-/// Bytes of a block of a new database. An append begins a block for each column that it touches, and so
-/// does reading it back from the log: DuckDB's own 256 kB would be filled with zeros again and again.
-const BLOCK: &str = "65536";
 
 impl Store {
     /// Opens the database, waiting for others to let go of it. A missing database is made, with its
@@ -159,8 +156,7 @@ fn try_connect(path: &Path, access: Access) -> duckdb::Result<Connection> {
         .threads(THREADS)?
         .enable_autoload_extension(false)?
         .with("autoinstall_known_extensions", "false")?
-        .enable_external_access(false)?
-        .with("default_block_size", BLOCK)?;
+        .enable_external_access(false)?;
     #[expect(clippy::disallowed_methods, reason = "the one place that opens the database, under the lock")]
     let connection = Connection::open_with_flags(path, config)?;
     connection.execute_batch(
