@@ -147,7 +147,14 @@ mod tests {
     use crate::look::{Look, Trust};
 
     const STAT: Stat = Stat { size: 9, mtime_ns: 1_000, ctime_ns: 1_000, inode: 7 };
-    static MANIFEST: Manifest = Manifest { name: "usage", version: 1, facts: &[], settlements: &[] };
+    static MANIFEST: Manifest = Manifest {
+        name: "usage",
+        version: 1,
+        cadence: std::time::Duration::from_secs(600),
+        bound: sessionmill_contract::Bound::Cpu,
+        facts: &[],
+        settlements: &[],
+    };
 
     fn known(version: u32, hash: u8, trust: Trust) -> Known {
         let look = Look { stat: STAT, hash: [1; 16], verified_at: DateTime::UNIX_EPOCH, trust };

@@ -20,8 +20,7 @@ pub struct Faulty {
 
 impl Faulty {
     pub fn new(version: u32) -> Self {
-        let Manifest { name, facts, settlements, .. } = Usage.manifest();
-        let manifest = Box::leak(Box::new(Manifest { name, version, facts, settlements }));
+        let manifest = Box::leak(Box::new(Manifest { version, ..Usage.manifest().clone() }));
         Self { version, fails: "-", tires: "-", panics: "-", refuses: "-", manifest }
     }
 }

@@ -91,9 +91,8 @@ impl Unfit {
     /// One that was written for other tables.
     fn of_other_tables() -> Self {
         let wide = Table { name: "usage_sessions", columns: &["session_id", "prompts"] };
-        let Manifest { version, settlements, .. } = Usage.manifest();
         let facts = Box::leak(Box::new([&*Box::leak(Box::new(wide))]));
-        let manifest = Manifest { name: "other", version: *version, facts, settlements: &settlements[..0] };
+        let manifest = Manifest { name: "other", facts, settlements: &[], ..Usage.manifest().clone() };
         Self { manifest: Box::leak(Box::new(manifest)), ..Self::new() }
     }
 }
@@ -238,9 +237,8 @@ fn rows_that_the_database_did_not_keep_as_it_said_are_due_again() {
     let world = World::new();
     world.write("ada/a.jsonl", responses("m", 3));
     // A table that is listed twice has twice the rows that were expected of it.
-    let Manifest { name, version, facts, settlements } = Usage.manifest();
-    let twice = Box::leak(Box::new([facts[2], facts[2]]));
-    let manifest = Manifest { name, version: *version, facts: twice, settlements: &settlements[..0] };
+    let twice = Box::leak(Box::new([Usage.manifest().facts[2]; 2]));
+    let manifest = Manifest { facts: twice, settlements: &[], ..Usage.manifest().clone() };
     let error = world.pass_of(&[&Unfit { manifest: Box::leak(Box::new(manifest)), ..Unfit::new() }]).unwrap_err();
     assert_eq!(error.status, Status::CannotRun);
     assert_eq!(error.message, "the database kept 2 of 1 rows of `usage_sessions` that it had committed");

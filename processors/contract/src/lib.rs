@@ -22,7 +22,7 @@ pub mod source_file;
 
 pub use event::{Event, Kind, Record};
 pub use failure::{Failure, FailureClass};
-pub use manifest::{Manifest, Settlement, Table};
+pub use manifest::{Bound, Manifest, Settlement, Table};
 pub use processor::{Fold, Processor};
 pub use row::{FactRow, Rows, Value};
 pub use source_file::SourceFile;

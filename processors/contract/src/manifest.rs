@@ -1,17 +1,31 @@
 //! What a processor declares about itself.
 
+use std::time::Duration;
+
 /// A processor's name, version and tables. The tables themselves are created by migrations; a test
 /// of the runner holds both against each other.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Manifest {
     /// Name on the command line and in the ledger.
     pub name: &'static str,
     /// A higher version makes every file due again.
     pub version: u32,
+    /// How often it runs, unless the configuration says otherwise.
+    pub cadence: Duration,
+    pub bound: Bound,
     /// Tables of facts, in schema `facts`. The store adds `session_file` and `username`.
     pub facts: &'static [&'static Table],
     /// How facts become entities, one entry per key space.
     pub settlements: &'static [Settlement],
+}
+
+/// What a processor spends its time on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Computing: it shares the read of a file with others.
+    Cpu,
+    /// Waiting for a network: it runs in passes of its own.
+    Network,
 }
 
 /// A table and its columns, in the order in which rows give them.

@@ -21,7 +21,8 @@ pub mod response;
 pub mod session;
 pub mod tool_event;
 
-use sessionmill_contract::{FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile};
+use sessionmill_contract::{Bound, FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile};
+use std::time::Duration;
 
 /// The processor. It needs nothing from the world.
 #[derive(Debug, Default)]
@@ -30,6 +31,8 @@ pub struct Usage;
 static MANIFEST: Manifest = Manifest {
     name: "usage",
     version: 1,
+    cadence: Duration::from_secs(600),
+    bound: Bound::Cpu,
     facts: &[&copy::COPIES, &tool_event::TOOL_CALLS, &session::SESSIONS],
     settlements: &[
         Settlement { facts: &copy::COPIES, key: "message_id", entities: &response::RESPONSES },
