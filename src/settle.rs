@@ -7,7 +7,7 @@
 use crate::error::Result;
 use crate::failpoint;
 use crate::store::Turns;
-use sessionmill_contract::{FactRow, Processor, Rows, Settlement};
+use sessionmill_contract::{FactRow, Processor, Rows, Settlement, Value};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Settles all touched keys of a processor. Returns how many failed; these stay on the list.
@@ -21,8 +21,8 @@ pub fn settle(store: &mut Turns, processor: &dyn Processor) -> Result<u64> {
     for settlement in manifest.settlements {
         failpoint::point("before-settle", settlement.facts.name);
         for range in store.get()?.touched(manifest, settlement)? {
-            let mut one = |key: &str, facts: &[FactRow], entities: &mut Rows| {
-                settle_key(processor, settlement, key, facts, entities)
+            let mut one = |key: &str, facts: &[FactRow], reviews: &[Vec<Value>], entities: &mut Rows| {
+                settle_key(processor, settlement, key, facts, reviews, entities)
             };
             failed += store.settle(manifest, settlement, range, &mut one)?;
             store.pass_on()?;
@@ -38,10 +38,11 @@ pub fn settle_key(
     settlement: &Settlement,
     key: &str,
     facts: &[FactRow],
+    reviews: &[Vec<Value>],
     entities: &mut Rows,
 ) -> bool {
     let mut of_key = Rows::default();
-    let settle = || processor.settle(settlement, key, facts, &mut of_key);
+    let settle = || processor.settle(settlement, key, facts, reviews, &mut of_key);
     let fine = matches!(catch_unwind(AssertUnwindSafe(settle)), Ok(Ok(())));
     if fine {
         entities.append(of_key);

@@ -1,7 +1,7 @@
 //! The usage processor with faults.
 
 use sessionmill_contract::{
-    Event, FactRow, Failure, FailureClass, Fold, Kind, Manifest, Processor, Rows, Settlement, SourceFile,
+    Event, FactRow, Failure, FailureClass, Fold, Kind, Manifest, Processor, Rows, Settlement, SourceFile, Value,
 };
 use sessionmill_usage::Usage;
 
@@ -35,11 +35,18 @@ impl Processor for Faulty {
         Box::new(FaultyFold { faulty: self, file, fold: Usage.open(file) })
     }
 
-    fn settle(&self, settlement: &Settlement, key: &str, facts: &[FactRow], rows: &mut Rows) -> Result<(), Failure> {
+    fn settle(
+        &self,
+        settlement: &Settlement,
+        key: &str,
+        facts: &[FactRow],
+        reviews: &[Vec<Value>],
+        entities: &mut Rows,
+    ) -> Result<(), Failure> {
         if key == self.refuses {
             return Err(Failure::new(FailureClass::Transient, "not today"));
         }
-        Usage.settle(settlement, key, facts, rows)
+        Usage.settle(settlement, key, facts, reviews, entities)
     }
 }
 

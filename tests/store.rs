@@ -106,8 +106,15 @@ impl Processor for Unfit {
         Box::new(UnfitFold { unfit: self, file, fold: Usage.open(file) })
     }
 
-    fn settle(&self, settlement: &Settlement, key: &str, facts: &[FactRow], rows: &mut Rows) -> Result<(), Failure> {
-        Usage.settle(settlement, key, facts, rows)?;
+    fn settle(
+        &self,
+        settlement: &Settlement,
+        key: &str,
+        facts: &[FactRow],
+        reviews: &[Vec<Value>],
+        rows: &mut Rows,
+    ) -> Result<(), Failure> {
+        Usage.settle(settlement, key, facts, reviews, rows)?;
         if key == self.key {
             rows.push(&RESPONSES, spoilt::<23>(rows, &RESPONSES, "copies"));
         }
@@ -164,8 +171,15 @@ impl Processor for Slow {
         Box::new(SlowFold(file.username == "slow", Usage.open(file)))
     }
 
-    fn settle(&self, settlement: &Settlement, key: &str, facts: &[FactRow], rows: &mut Rows) -> Result<(), Failure> {
-        Usage.settle(settlement, key, facts, rows)
+    fn settle(
+        &self,
+        settlement: &Settlement,
+        key: &str,
+        facts: &[FactRow],
+        reviews: &[Vec<Value>],
+        rows: &mut Rows,
+    ) -> Result<(), Failure> {
+        Usage.settle(settlement, key, facts, reviews, rows)
     }
 }
 
@@ -655,9 +669,16 @@ impl Processor for Watching<'_> {
         Usage.open(file)
     }
 
-    fn settle(&self, settlement: &Settlement, key: &str, facts: &[FactRow], rows: &mut Rows) -> Result<(), Failure> {
+    fn settle(
+        &self,
+        settlement: &Settlement,
+        key: &str,
+        facts: &[FactRow],
+        reviews: &[Vec<Value>],
+        rows: &mut Rows,
+    ) -> Result<(), Failure> {
         assert_eq!(second(self.0), ["refused", "refused"], "while {key} is settled");
-        Usage.settle(settlement, key, facts, rows)
+        Usage.settle(settlement, key, facts, reviews, rows)
     }
 }
 

@@ -231,7 +231,8 @@ fn replace(
 }
 
 /// Settles the keys of new facts that the database has nothing of, which are most of them: what is
-/// settled here is not read back. The others are touched, to be settled with what is there.
+/// settled here is not read back. The others are touched, to be settled with what is there, and so are
+/// all keys of entities that people review.
 fn settle_new(
     transaction: &Transaction<'_>,
     processor: &dyn Processor,
@@ -250,7 +251,7 @@ fn settle_new(
     rows.sort_by_key(|(hash, key, file, _)| (*hash, *key, *file));
     let mut hashes: Vec<i64> = rows.iter().map(|(hash, ..)| *hash).collect();
     hashes.dedup();
-    if nth == Try::Again {
+    if nth == Try::Again || settlement.reviews.is_some() {
         return append_touched(transaction, processor.manifest().name, settlement, &hashes);
     }
     let known = known_keys(transaction, settlement, &hashes)?;
@@ -266,7 +267,7 @@ fn settle_new(
                     values: row.to_vec(),
                 };
                 let facts: Vec<_> = same_key.iter().map(fact).collect();
-                settle_key(processor, settlement, same_key[0].1, &facts, &mut of_hash)
+                settle_key(processor, settlement, same_key[0].1, &facts, &[], &mut of_hash)
             });
         if fine {
             entities.append(of_hash);
@@ -283,7 +284,7 @@ fn known_keys(transaction: &Transaction<'_>, settlement: &Settlement, hashes: &[
     transaction.batch("CREATE OR REPLACE TEMP TABLE stage_keys (key_hash BIGINT)")?;
     transaction.stage("stage_keys", hashes.iter().map(|hash| [Cell::Int(*hash)]))?;
     let mut known = HashSet::new();
-    for table in [settlement.facts, settlement.entities] {
+    for table in std::iter::once(&settlement.facts).chain(settlement.entities) {
         let sql =
             format!("SELECT key_hash FROM facts.{} WHERE key_hash IN (SELECT key_hash FROM stage_keys)", table.name);
         transaction.query(&sql, [], |row| {

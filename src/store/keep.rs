@@ -6,9 +6,9 @@ use crate::error::{Error, Result};
 use crate::read::{Outcome, Verdict};
 use crate::store::Turns;
 use crate::store::fault::Fault;
-use crate::store::settle::Range;
+use crate::store::settle::{Range, Settle};
 use crate::store::stamp::{Stamp, Try};
-use sessionmill_contract::{FactRow, Failure, FailureClass, Manifest, Rows, Settlement};
+use sessionmill_contract::{Failure, FailureClass, Manifest, Settlement};
 use std::slice::from_mut;
 
 /// What became of an attempt.
@@ -94,7 +94,7 @@ impl Turns {
         manifest: &Manifest,
         settlement: &Settlement,
         range: Range,
-        settle: &mut dyn FnMut(&str, &[FactRow], &mut Rows) -> bool,
+        settle: Settle<'_>,
     ) -> Result<u64> {
         let error = match self.get()?.settle(manifest, settlement, range, settle) {
             Ok(failed) => return Ok(failed),
@@ -141,7 +141,7 @@ mod tests {
     use crate::stat::Stat;
     use crate::store::{migrate, runs};
     use chrono::DateTime;
-    use sessionmill_contract::{Processor, SourceFile};
+    use sessionmill_contract::{Processor, Rows, SourceFile};
     use sessionmill_usage::Usage;
 
     fn job(name: &str) -> Job {

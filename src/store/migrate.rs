@@ -143,24 +143,28 @@ mod tests {
     #[test]
     fn manifests_name_the_columns_that_migrations_make() {
         let connection = migrated(MIGRATIONS.len());
-        let columns = |table: &str| -> Vec<String> {
+        let columns = |schema: &str, table: &str| -> Vec<String> {
             let sql = "SELECT column_name FROM duckdb_columns()
-                       WHERE schema_name = 'facts' AND table_name = ? ORDER BY column_index";
+                       WHERE schema_name = ? AND table_name = ? ORDER BY column_index";
             let mut statement = connection.prepare(sql).unwrap();
-            statement.query_map([table], |row| row.get(0)).unwrap().map(std::result::Result::unwrap).collect()
+            statement.query_map([schema, table], |row| row.get(0)).unwrap().map(std::result::Result::unwrap).collect()
         };
         for processor in crate::registry::processors() {
             let manifest = processor.manifest();
             for table in manifest.facts {
                 let key = manifest.settlement_of(table).map(|_| "key_hash");
                 let expected: Vec<_> = ["session_file", "username"].into_iter().chain(key).collect();
-                assert_eq!(columns(table.name), [&expected, table.columns].concat(), "{}", table.name);
+                assert_eq!(columns("facts", table.name), [&expected, table.columns].concat(), "{}", table.name);
             }
             for settlement in manifest.settlements {
-                let table = settlement.entities;
-                assert_eq!(columns(table.name), [&["key_hash"], table.columns].concat(), "{}", table.name);
                 assert!(settlement.facts.position(settlement.key).is_some());
-                assert!(table.position(settlement.key).is_some());
+                for table in settlement.entities {
+                    assert_eq!(columns("facts", table.name), [&["key_hash"], table.columns].concat(), "{}", table.name);
+                    assert!(table.position(settlement.key).is_some());
+                }
+                if let Some(table) = settlement.reviews {
+                    assert_eq!(columns("main", table.name), table.columns, "{}", table.name);
+                }
             }
         }
     }

@@ -129,12 +129,14 @@ pub(super) fn append_touched(
     Ok(())
 }
 
-/// Appends entities; returns how many.
-pub(super) fn append_entities(transaction: &Transaction<'_>, settlement: &Settlement, rows: &Rows) -> Result<u64> {
-    let table = settlement.entities;
-    let key = table.position(settlement.key);
-    let cells = rows.of(table).map(|row| key_cell(key, row).into_iter().chain(row.iter().map(Cell::Value)));
-    transaction.append("facts", table.name, cells)
+/// Appends entities.
+pub(super) fn append_entities(transaction: &Transaction<'_>, settlement: &Settlement, rows: &Rows) -> Result<()> {
+    for table in settlement.entities {
+        let key = table.position(settlement.key);
+        let cells = rows.of(table).map(|row| key_cell(key, row).into_iter().chain(row.iter().map(Cell::Value)));
+        transaction.append("facts", table.name, cells)?;
+    }
+    Ok(())
 }
 
 fn key_cell<'a>(key: Option<usize>, row: &'a [Value]) -> Option<Cell<'a>> {

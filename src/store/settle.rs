@@ -4,12 +4,15 @@ use crate::error::Result;
 use crate::failpoint;
 use crate::store::rows::{append_entities, value};
 use crate::store::{Store, Transaction};
-use duckdb::params;
-use sessionmill_contract::{FactRow, Manifest, Rows, Settlement, Value};
+use duckdb::{Row, params};
+use sessionmill_contract::{FactRow, Manifest, Rows, Settlement, Table, Value};
 
 /// A part of the touched keys of one settlement, small enough to settle in memory: key hashes from
 /// the first to the second number.
 pub type Range = (i64, i64);
+
+/// Makes entities of the facts of a key and the reviews; false if it cannot.
+pub type Settle<'s> = &'s mut dyn FnMut(&str, &[FactRow], &[Vec<Value>], &mut Rows) -> bool;
 
 /// Keys that are settled in one transaction, about.
 const KEYS: u64 = 25_000;
@@ -66,7 +69,7 @@ impl Store {
         manifest: &Manifest,
         settlement: &Settlement,
         (from, to): Range,
-        settle: &mut dyn FnMut(&str, &[FactRow], &mut Rows) -> bool,
+        settle: Settle<'_>,
     ) -> Result<u64> {
         self.connection.execute_batch("CREATE OR REPLACE TEMP TABLE settling (key_hash BIGINT)")?;
         self.transaction(|transaction| {
@@ -87,12 +90,9 @@ impl Store {
 }
 
 /// Reads the facts key by key. Returns the entities, and the hashes of the keys that failed.
-fn read(
-    transaction: &Transaction<'_>,
-    settlement: &Settlement,
-    settle: &mut dyn FnMut(&str, &[FactRow], &mut Rows) -> bool,
-) -> Result<(Rows, Vec<i64>)> {
-    let Settlement { facts, key, .. } = settlement;
+fn read(transaction: &Transaction<'_>, settlement: &Settlement, settle: Settle<'_>) -> Result<(Rows, Vec<i64>)> {
+    let Settlement { facts, key, reviews, .. } = settlement;
+    let reviews = reviews.map_or(Ok(Vec::new()), |table| all(transaction, table))?;
     let columns = facts.columns.join(", ");
     // Finding the rows by the one number first spares reading the other columns of all rows.
     let sql = format!(
@@ -108,15 +108,12 @@ fn read(
     let mut end = |hash: i64, rows: &[FactRow]| {
         let Some(Value::Text(name)) = rows.first().and_then(|row| row.values.get(key)) else { return };
         // Keys of the same hash share their fate, since they are found and replaced by it.
-        if !failed.contains(&hash) && !settle(name, rows, &mut entities) {
+        if !failed.contains(&hash) && !settle(name, rows, &reviews, &mut entities) {
             failed.push(hash);
         }
     };
     transaction.query(&sql, [], |row| {
-        let mut values = Vec::with_capacity(facts.columns.len());
-        for column in 0..facts.columns.len() {
-            values.push(value(row, 3 + column)?);
-        }
+        let values = values(row, 3, facts)?;
         let hash: i64 = row.get(0)?;
         let fact = FactRow { session_file: text(value(row, 1)?), username: text(value(row, 2)?), values };
         if of_key.first().is_some_and(|first| hash != hash_of_key || first.values.get(key) != fact.values.get(key)) {
@@ -131,20 +128,38 @@ fn read(
     Ok((entities, failed))
 }
 
+/// The reviews, oldest first.
+fn all(transaction: &Transaction<'_>, table: &Table) -> Result<Vec<Vec<Value>>> {
+    let mut rows = Vec::new();
+    let sql = format!("SELECT {} FROM {} ORDER BY ALL", table.columns.join(", "), table.name);
+    transaction.query(&sql, [], |row| {
+        rows.push(values(row, 0, table)?);
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+/// The cells of a table's columns, which begin with this one.
+fn values(row: &Row<'_>, first: usize, table: &Table) -> duckdb::Result<Vec<Value>> {
+    (first..first + table.columns.len()).map(|column| value(row, column)).collect()
+}
+
 fn text(value: Value) -> Box<str> {
     if let Value::Text(text) = value { text } else { Box::default() }
 }
 
 /// Puts the entities in the place of those that the keys had, and takes the keys off the list.
 fn replace(transaction: &Transaction<'_>, manifest: &Manifest, settlement: &Settlement, entities: &Rows) -> Result<()> {
-    let table = settlement.entities.name;
-    transaction.execute(
-        &format!(
-            "DELETE FROM facts.{table} WHERE rowid IN
-             (SELECT rowid FROM facts.{table} WHERE key_hash IN (SELECT key_hash FROM settling))"
-        ),
-        [],
-    )?;
+    for table in settlement.entities {
+        let table = table.name;
+        transaction.execute(
+            &format!(
+                "DELETE FROM facts.{table} WHERE rowid IN
+                 (SELECT rowid FROM facts.{table} WHERE key_hash IN (SELECT key_hash FROM settling))"
+            ),
+            [],
+        )?;
+    }
     append_entities(transaction, settlement, entities)?;
     transaction.execute(
         "DELETE FROM facts.touched_keys WHERE processor_name = ? AND facts_table = ?

@@ -35,15 +35,18 @@ pub struct Table {
     pub columns: &'static [&'static str],
 }
 
-/// Facts of one table that share a key become entities of another.
+/// Facts of one table that share a key become entities of others.
 #[derive(Debug)]
 pub struct Settlement {
     /// The facts; their rows count as the items that the processor extracted.
     pub facts: &'static Table,
-    /// The column of `facts` that holds the key: text, never null.
+    /// The column of `facts` and of the entities that holds the key: text, never null.
     pub key: &'static str,
+    /// What people decided about entities, in a table that the runner only ever adds to. It is an
+    /// input beside the facts: every settlement sees all of it, in the order of its first column.
+    pub reviews: Option<&'static Table>,
     /// Where the entities go, in schema `facts`. What a settlement of a key now says is all it says.
-    pub entities: &'static Table,
+    pub entities: &'static [&'static Table],
 }
 
 impl Table {

@@ -1,6 +1,6 @@
 //! The two hooks of a processor: fold a source file, settle a key.
 
-use crate::{Event, FactRow, Failure, Manifest, Rows, Settlement, SourceFile};
+use crate::{Event, FactRow, Failure, Manifest, Rows, Settlement, SourceFile, Value};
 
 /// Answers one question about logs.
 ///
@@ -13,16 +13,23 @@ pub trait Processor: Send + Sync {
     /// Begins a source file.
     fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's>;
 
-    /// Makes entities of all facts of one key, over all files.
+    /// Makes entities of all facts of one key, over all files, and of what people decided about them.
     ///
     /// The facts are ordered by source file, but the outcome must not depend on their order: it is
-    /// the same whatever was processed first.
+    /// the same whatever was processed first. Reviews follow the columns of their table; a settlement
+    /// without such a table gets none.
     ///
     /// # Errors
     ///
     /// A failure leaves the key as it was, to be settled by a later pass.
-    fn settle(&self, settlement: &Settlement, key: &str, facts: &[FactRow], entities: &mut Rows)
-    -> Result<(), Failure>;
+    fn settle(
+        &self,
+        settlement: &Settlement,
+        key: &str,
+        facts: &[FactRow],
+        reviews: &[Vec<Value>],
+        entities: &mut Rows,
+    ) -> Result<(), Failure>;
 }
 
 /// The state of one processor over one source file, which sees the file's events in line order.

@@ -21,7 +21,7 @@ pub mod response;
 pub mod session;
 pub mod tool_event;
 
-use sessionmill_contract::{Bound, FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile};
+use sessionmill_contract::{Bound, FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile, Value};
 use std::time::Duration;
 
 /// The processor. It needs nothing from the world.
@@ -35,8 +35,13 @@ static MANIFEST: Manifest = Manifest {
     bound: Bound::Cpu,
     facts: &[&copy::COPIES, &tool_event::TOOL_CALLS, &session::SESSIONS],
     settlements: &[
-        Settlement { facts: &copy::COPIES, key: "message_id", entities: &response::RESPONSES },
-        Settlement { facts: &tool_event::TOOL_CALLS, key: "event_id", entities: &tool_event::TOOL_EVENTS },
+        Settlement { facts: &copy::COPIES, key: "message_id", reviews: None, entities: &[&response::RESPONSES] },
+        Settlement {
+            facts: &tool_event::TOOL_CALLS,
+            key: "event_id",
+            reviews: None,
+            entities: &[&tool_event::TOOL_EVENTS],
+        },
     ],
 };
 
@@ -54,6 +59,7 @@ impl Processor for Usage {
         settlement: &Settlement,
         key: &str,
         facts: &[FactRow],
+        _: &[Vec<Value>],
         entities: &mut Rows,
     ) -> Result<(), Failure> {
         if settlement.facts.name == copy::COPIES.name {
