@@ -26,8 +26,10 @@
 //! | [`settle`] | facts of the touched keys → entities |
 //! | [`summary`] | what a pass did, every file in one counted state |
 //! | [`report`] | questions to the database, as tables, JSON and CSV |
+//! | [`schedule`] | when a processor is due |
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
 //! | [`lock`], [`moment`], [`error`] | locks between processes; readings of the clock; sentences and exit codes |
+//! | [`duration`] | lengths of time in words |
 //! | [`failpoint`] | points at which a development build can be made to die |
 //!
 //! # Invariants
@@ -54,6 +56,7 @@ pub mod batch;
 pub mod cli;
 pub mod config;
 pub mod dialect;
+pub mod duration;
 pub mod error;
 pub mod failpoint;
 pub mod failures;
@@ -75,6 +78,7 @@ pub mod read;
 pub mod registry;
 pub mod report;
 pub mod scan;
+pub mod schedule;
 pub mod settle;
 pub mod source;
 pub mod stat;

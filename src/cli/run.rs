@@ -1,6 +1,7 @@
 //! `sessionmill run`: one pass, now.
 
 use crate::cli::{Context, Database, Place, print, remark};
+use crate::duration;
 use crate::error::{Result, Status};
 use crate::pass::{self, Limits, Pass};
 use crate::registry;
@@ -38,7 +39,7 @@ pub(crate) struct Args {
     max_sessions: Option<u64>,
 
     /// Begin no file after this time, such as 150s or 5m, and leave the rest for the next run
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     time_budget: Option<Duration>,
 
     /// How the summary is written
@@ -108,34 +109,4 @@ pub(super) fn pass(
     });
     bar.finish_and_clear();
     summary
-}
-
-/// `150s`, `5m`, `1h`, or seconds.
-fn duration(text: &str) -> std::result::Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let seconds = match &text[digits.len()..] {
-        "" | "s" => Some(1),
-        "m" | "min" => Some(60),
-        "h" => Some(3600),
-        _ => None,
-    };
-    let number = digits.parse::<u64>().ok().filter(|number| *number > 0);
-    let time = number.zip(seconds).and_then(|(number, seconds)| number.checked_mul(seconds));
-    time.map(Duration::from_secs).ok_or_else(|| "a time such as 150s, 5m or 1h".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_has_a_unit() {
-        assert_eq!(duration("150s"), Ok(Duration::from_secs(150)));
-        assert_eq!(duration("150"), Ok(Duration::from_secs(150)));
-        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
-        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
-        for wrong in ["", "0", "-1", "5d", "s", "1.5h", "99999999999999999999h"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
-    }
 }

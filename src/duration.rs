@@ -1,0 +1,51 @@
+//! Lengths of time as people write them: `90s`, `10m`, `6h`, `2d`.
+
+use std::time::Duration;
+
+const UNITS: [(&str, u64); 5] = [("d", 86_400), ("h", 3600), ("min", 60), ("m", 60), ("s", 1)];
+
+/// A length of time above zero: a whole number and its unit, or of seconds.
+///
+/// # Errors
+///
+/// With what is expected instead.
+pub fn parse(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = Some(&text[digits.len()..]).filter(|unit| !unit.is_empty()).unwrap_or("s");
+    let seconds = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, seconds)| seconds);
+    let number = digits.parse::<u64>().ok().filter(|number| *number > 0);
+    let time = number.zip(seconds).and_then(|(number, seconds)| number.checked_mul(*seconds));
+    time.map(Duration::from_secs).ok_or_else(|| "a time such as 150s, 5m or 1h".to_owned())
+}
+
+/// The same in the largest unit that it is a whole number of.
+pub fn text(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (unit, size) = UNITS.iter().find(|(_, size)| seconds.is_multiple_of(*size)).unwrap_or(&("s", 1));
+    let unit = if *unit == "min" { "m" } else { unit };
+    format!("{}{unit}", seconds / size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_unit() {
+        for (written, seconds, shortest) in [
+            ("150s", 150, "150s"),
+            ("150", 150, "150s"),
+            ("300s", 300, "5m"),
+            ("5min", 300, "5m"),
+            ("60m", 3600, "1h"),
+            ("36h", 129_600, "36h"),
+            ("48h", 172_800, "2d"),
+        ] {
+            assert_eq!(parse(written), Ok(Duration::from_secs(seconds)));
+            assert_eq!(text(Duration::from_secs(seconds)), shortest);
+        }
+        for wrong in ["", "0", "0s", "-1", "5w", "s", "1.5h", "5 m", "99999999999999999999h", "18446744073709551615d"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
