@@ -5,23 +5,29 @@ use crate::dialect::claude_code::CLAUDE_CODE;
 use crate::error::{Error, Result, Status};
 use sessionmill_contract::Processor;
 use sessionmill_usage::Usage;
+use sessionmill_verification::Verification;
+use sessionmill_verification::rules::Rules;
+use std::sync::LazyLock;
 
 /// Processors, by name.
-static PROCESSORS: [&dyn Processor; 1] = [&Usage];
+static PROCESSORS: LazyLock<[&dyn Processor; 2]> = LazyLock::new(|| [&Usage, &*VERIFICATION]);
+
+static VERIFICATION: LazyLock<Verification> = LazyLock::new(|| Verification::new(Box::new(Rules)));
 
 /// Dialects, in the order in which a file is offered to them; the last one takes what is left.
 static DIALECTS: [Dialect; 1] = [CLAUDE_CODE];
 
 /// Numbered migrations, oldest first.
-pub const MIGRATIONS: [(&str, &str); 3] = [
+pub const MIGRATIONS: [(&str, &str); 4] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_usage", include_str!("../migrations/0002_usage.sql")),
     ("0003_source_marks", include_str!("../migrations/0003_source_marks.sql")),
+    ("0004_verification", include_str!("../migrations/0004_verification.sql")),
 ];
 
 /// All processors.
 pub fn processors() -> &'static [&'static dyn Processor] {
-    &PROCESSORS
+    &*PROCESSORS
 }
 
 /// The processors that the names name; all, if there are none.

@@ -1,4 +1,4 @@
-//! What the usage processor says of the fixtures, compared to the byte: the facts of each file with
+//! What the processors say of the fixtures, compared to the byte: the facts of each file with
 //! no database, the settled entities over all of them with one.
 //!
 //! `UPDATE_EXPECTED=1 cargo test golden` writes the expected files; what it writes must be checked
@@ -20,9 +20,9 @@ use sessionmill::read::{Caps, Outcome, Read, Reader, Verdict};
 use sessionmill::scan;
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, Store};
-use sessionmill_contract::{Processor, Table, Value};
-use sessionmill_usage::Usage;
+use sessionmill_contract::{Table, Value};
 use sessionmill_usage::{copy, response, session, tool_event};
+use sessionmill_verification::claim;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -49,13 +49,13 @@ fn walk() -> Vec<scan::Found> {
 #[test]
 fn golden_facts_of_each_file_are_the_expected_ones() {
     let roots = [Root::open(&fixtures().join("sessions")).unwrap()];
-    let processors: [&dyn Processor; 1] = [&Usage];
+    let processors = sessionmill::registry::processors();
     let clock = Clock::begin(Moment::now());
     let caps = Caps::default();
-    let reader = Reader { clock: &clock, flight: None, roots: &roots, processors: &processors, caps, budget: None };
+    let reader = Reader { clock: &clock, flight: None, roots: &roots, processors, caps, budget: None };
     let job = |found: scan::Found| {
         let stat = found.stat.unwrap();
-        Job { file: found.file, source: 0, path: found.path, stat, due: vec![0], known: None }
+        Job { file: found.file, source: 0, path: found.path, stat, due: (0..processors.len()).collect(), known: None }
     };
     let jobs: Vec<_> = walk().into_iter().map(job).collect();
     let mut wrong = Vec::new();
@@ -110,16 +110,18 @@ fn files(extension: &str) -> Vec<PathBuf> {
 
 /// Tally and facts of one file.
 fn facts(read: &Read) -> String {
-    let [(_, Verdict::Facts(facts))] = &read.verdicts[..] else { panic!("{:?}", read.verdicts) };
     let mut text = format!("lines={} malformed={}\n", read.tally.lines, read.tally.malformed);
     for (name, count) in &read.tally.unknown {
         writeln!(text, "unknown type={} records={count}", quoted(name)).unwrap();
     }
-    for table in [&copy::COPIES, &tool_event::TOOL_CALLS, &session::SESSIONS] {
-        let mut rows = facts.of(table).peekable();
-        if rows.peek().is_some() {
-            writeln!(text, "\n{}", table.name).unwrap();
-            rows.for_each(|values| text += &row(table, values));
+    for (_, verdict) in &read.verdicts {
+        let Verdict::Facts(facts) = verdict else { panic!("{verdict:?}") };
+        for table in [&copy::COPIES, &tool_event::TOOL_CALLS, &session::SESSIONS, &claim::CLAIMS] {
+            let mut rows = facts.of(table).peekable();
+            if rows.peek().is_some() {
+                writeln!(text, "\n{}", table.name).unwrap();
+                rows.for_each(|values| text += &row(table, values));
+            }
         }
     }
     text

@@ -19,13 +19,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What a database says, but for the times at which it was told.
-const CONTENT: [&str; 8] = [
+const CONTENT: [&str; 9] = [
     "SELECT * EXCLUDE (first_seen, verified_at, settled, first_look_boot, first_look_ns) FROM session_files ORDER BY ALL",
     "SELECT * EXCLUDE (processed_at, run_id) FROM session_processor_state ORDER BY ALL",
     "SELECT * FROM facts.usage_copies ORDER BY ALL",
     "SELECT * FROM facts.usage_tool_calls ORDER BY ALL",
     "SELECT * FROM usage_sessions ORDER BY ALL",
     "SELECT * FROM usage_responses ORDER BY ALL",
+    "SELECT * FROM facts.verification_claims ORDER BY ALL",
     "SELECT * FROM facts.touched_keys ORDER BY ALL",
     "SELECT * EXCLUDE (first_failed_at, last_failed_at, next_try_at) FROM session_failures ORDER BY ALL",
 ];
@@ -43,7 +44,7 @@ fn assert_like_new(world: &World, about: &str) {
             fs::remove_file(path).unwrap();
         }
     });
-    run_pass(world, &scratch, &[&Usage], &|| {}).unwrap();
+    run_pass(world, &scratch, sessionmill::registry::processors(), &|| {}).unwrap();
     assert_eq!(content(&world.database()), content(&scratch), "{about}");
 }
 
@@ -328,7 +329,7 @@ impl Dice {
 fn damage_log(times: usize, seed: u64, damage: impl Fn(&mut Vec<u8>, usize, usize)) -> usize {
     let world = with_log();
     let (database, log) = (fs::read(world.database()).unwrap(), fs::read(wal(&world.database())).unwrap());
-    world.pass_of(&[&Usage]).unwrap();
+    world.pass();
     assert_like_new(&world, "before the damage");
     let expected = content(&world.database());
     let mut dice = Dice(seed);
@@ -338,7 +339,7 @@ fn damage_log(times: usize, seed: u64, damage: impl Fn(&mut Vec<u8>, usize, usiz
         damage(&mut damaged, dice.below(log.len()), dice.below(8));
         fs::write(world.database(), &database).unwrap();
         fs::write(wal(&world.database()), &damaged).unwrap();
-        world.pass_of(&[&Usage]).unwrap();
+        world.pass();
         assert_eq!(content(&world.database()), expected, "round {round}");
         let aside = moved_aside(&world);
         moved += aside.len();
@@ -572,11 +573,13 @@ fn a_disk_that_fills_up_costs_what_did_not_fit_and_the_next_run_goes_on() {
         assert_eq!((said.status, said.stdout.as_str()), (2, ""), "{kilobytes}: {said:?}");
         assert!(said.stderr.ends_with(NO_ROOM), "{kilobytes}: {}", said.stderr);
         let torn = "SELECT session_file FROM session_processor_state LEFT JOIN usage_sessions s USING (session_file)
-                    WHERE coalesce(assistant_messages, 0) <> 80 OR items_extracted <>
-                          (SELECT count(*) FROM facts.usage_copies c WHERE c.session_file = s.session_file)";
+                    WHERE processor_name = 'usage' AND (coalesce(assistant_messages, 0) <> 80 OR items_extracted <>
+                          (SELECT count(*) FROM facts.usage_copies c WHERE c.session_file = s.session_file))";
         assert!(world.rows(torn).is_empty());
         assert!(world.rows("SELECT 1 FROM session_failures").is_empty(), "no file is to blame");
-        let kept: u64 = world.rows("SELECT count(*) FROM session_processor_state")[0].parse().unwrap();
+        let kept: u64 = world.rows("SELECT count(*) FROM session_processor_state WHERE processor_name = 'usage'")[0]
+            .parse()
+            .unwrap();
         assert!(kept < 40, "{kilobytes}: {kept}");
         assert!(kilobytes == 300 || kept > 0, "{kilobytes}: a part that fits is kept");
         let said = world.mill(&["run"]);

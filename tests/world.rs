@@ -148,6 +148,7 @@ impl World {
             "facts.usage_sessions",
             "facts.usage_tool_calls",
             "facts.usage_tool_events",
+            "facts.verification_claims",
             "facts.touched_keys",
             "(SELECT processor_name, session_file, username, items_extracted, file_hash FROM session_processor_state)",
         ];

@@ -123,17 +123,17 @@ fn processor(connection: &Connection, name: &str, version: u32) -> Result<Proces
 impl Status {
     /// The overview in words.
     pub fn words(&self) -> String {
-        let mut words = format!("database  {}\n", printable(&self.database));
+        let mut words = format!("database      {}\n", printable(&self.database));
         for source in &self.sources {
             let field = |name: &str| printable(source[name].as_str().unwrap_or_default());
-            let _ = writeln!(words, "source    {} ({} layout)", field("root"), field("layout"));
+            let _ = writeln!(words, "source        {} ({} layout)", field("root"), field("layout"));
             if source["alarm"].is_string() {
-                let _ = writeln!(words, "          alarm: {}", field("alarm"));
+                let _ = writeln!(words, "              alarm: {}", field("alarm"));
             }
         }
         let files = |files: i64| count(files.cast_unsigned(), "file");
         let lines = count(self.lines.cast_unsigned(), "line");
-        let _ = write!(words, "files     {}, {lines}", files(self.files));
+        let _ = write!(words, "files         {}, {lines}", files(self.files));
         if self.malformed_lines > 0 {
             let _ = write!(words, ", {} of them malformed", thousands(self.malformed_lines.into()));
         }
@@ -143,7 +143,7 @@ impl Status {
         words.push('\n');
         for (kind, lines) in &self.unknown_lines {
             let kind = printable(kind);
-            let _ = writeln!(words, "unknown   {} of type `{kind}`", count(lines.cast_unsigned(), "line"));
+            let _ = writeln!(words, "unknown       {} of type `{kind}`", count(lines.cast_unsigned(), "line"));
         }
         for processor in &self.processors {
             processor.write(&mut words);
@@ -156,11 +156,11 @@ impl Processor {
     fn write(&self, words: &mut String) {
         let items = count(self.items.cast_unsigned(), "item");
         let files = count(self.files.cast_unsigned(), "file");
-        let _ = writeln!(words, "{:<9} {items} from {files}", self.processor);
+        let _ = writeln!(words, "{:<13} {items} from {files}", self.processor);
         match &self.last_run {
-            None => words.push_str("          never ran\n"),
+            None => words.push_str("              never ran\n"),
             Some(run) => {
-                let _ = write!(words, "          last run {} by {}: {}", run.started_at, run.trigger, run.outcome);
+                let _ = write!(words, "              last run {} by {}: {}", run.started_at, run.trigger, run.outcome);
                 let _ = writeln!(
                     words,
                     ", {} of {} files changed",
@@ -170,17 +170,17 @@ impl Processor {
                 if run.pending > 0 {
                     let _ = writeln!(
                         words,
-                        "          {} waiting for the next run",
+                        "              {} waiting for the next run",
                         count(run.pending.cast_unsigned(), "file")
                     );
                 }
             }
         }
         if self.failures > 0 {
-            let _ = writeln!(words, "          {} failed", count(self.failures.cast_unsigned(), "file"));
+            let _ = writeln!(words, "              {} failed", count(self.failures.cast_unsigned(), "file"));
         }
         if self.unsettled_keys > 0 {
-            let _ = writeln!(words, "          {} to settle", count(self.unsettled_keys.cast_unsigned(), "key"));
+            let _ = writeln!(words, "              {} to settle", count(self.unsettled_keys.cast_unsigned(), "key"));
         }
     }
 }

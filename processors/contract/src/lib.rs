@@ -8,11 +8,13 @@
 //! | --- | --- |
 //! | [`event`] | what one record of a log says, whatever agent wrote it |
 //! | [`source_file`] | the log an event comes from |
+//! | [`detector`] | what finds claims in a conversation, for the processor of them |
 //! | [`processor`] | the two hooks, fold and settle |
 //! | [`manifest`] | what a processor declares about itself: name, version, tables |
 //! | [`row`] | facts and entities on their way to the store |
 //! | [`failure`] | why a processor could not deal with a file |
 
+pub mod detector;
 pub mod event;
 pub mod failure;
 pub mod manifest;
@@ -20,6 +22,7 @@ pub mod processor;
 pub mod row;
 pub mod source_file;
 
+pub use detector::{Claim, Detection, Detector, Domain, Role, Turn, View, Window};
 pub use event::{Event, Kind, Record};
 pub use failure::{Failure, FailureClass};
 pub use manifest::{Bound, Manifest, Settlement, Table};

@@ -8,7 +8,7 @@ use crate::{Event, FactRow, Failure, Manifest, Rows, Settlement, SourceFile, Val
 /// function of the bytes it was made from. They run in parallel; a panic costs only the file it was
 /// about.
 pub trait Processor: Send + Sync {
-    fn manifest(&self) -> &'static Manifest;
+    fn manifest(&self) -> &Manifest;
 
     /// Begins a source file.
     fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's>;

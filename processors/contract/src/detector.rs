@@ -1,0 +1,142 @@
+//! Finds in a conversation what a person knows and the assistant did not.
+//!
+//! A detector sees turns and says claims. It never opens a file or a database; one that asks a model
+//! over a network gets its client in its constructor.
+
+use crate::{Bound, Failure};
+use chrono::{DateTime, Utc};
+
+/// A way to find claims.
+pub trait Detector: Send + Sync {
+    /// Name in the configuration.
+    fn name(&self) -> &str;
+
+    /// What can say different claims of the same turns has a different version: every file is due again.
+    fn version(&self) -> u32;
+
+    fn bound(&self) -> Bound;
+
+    fn window(&self) -> Window;
+
+    /// The claims that persons make in the fresh turns of a window.
+    ///
+    /// Files grow at their end, so all windows of a file but the last one stay what they are.
+    ///
+    /// # Errors
+    ///
+    /// A failure costs the file's claims of this pass: what an earlier one found stays.
+    fn claims(&self, view: &View<'_>) -> Result<Vec<Claim>, Failure>;
+}
+
+/// How a conversation is cut: every window begins `turns - overlap` turns after the one before,
+/// counted from the start of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub turns: usize,
+    /// Turns that a window repeats from the one before, as context; fewer than `turns`.
+    pub overlap: usize,
+}
+
+/// One window of a conversation.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    pub turns: &'a [Turn],
+    /// The first turn that no window before has shown. Claims are about turns from here on.
+    pub fresh: usize,
+}
+
+/// What one side said until the other one spoke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    pub role: Role,
+    /// What was said, without what the client added. Long turns are cut.
+    pub text: String,
+    /// Line of the source file at which it begins.
+    pub line: u64,
+    /// Identity of the record at which it begins. A copy in another file keeps it.
+    pub uuid: Option<Box<str>>,
+    pub time: Option<DateTime<Utc>>,
+    pub session_id: Box<str>,
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Person,
+    Assistant,
+}
+
+/// What a person said that is worth knowing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Position of the person's turn in the window.
+    pub turn: usize,
+    pub detection: Detection,
+    /// At most [`Claim::TITLE`] characters.
+    pub title: String,
+    /// The fact, to be understood without the conversation; at most [`Claim::CONTENT`] characters.
+    pub content: String,
+    /// What the person wrote, letter by letter; at most [`Claim::QUOTE`] characters.
+    pub quote: String,
+    pub domain: Domain,
+    /// What the fact is about.
+    pub entities: Vec<String>,
+}
+
+impl Claim {
+    pub const TITLE: usize = 60;
+    pub const CONTENT: usize = 500;
+    pub const QUOTE: usize = 1_000;
+}
+
+/// How a person came to say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Detection {
+    /// The assistant had said something else.
+    Correction,
+    /// The assistant had said it.
+    Confirmation,
+    /// Nobody had asked.
+    UnpromptedDefinition,
+}
+
+impl Detection {
+    pub const ALL: [Self; 3] = [Self::Correction, Self::Confirmation, Self::UnpromptedDefinition];
+
+    /// The name under which it is stored and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Correction => "correction",
+            Self::Confirmation => "confirmation",
+            Self::UnpromptedDefinition => "unprompted_definition",
+        }
+    }
+}
+
+/// The field of work that a fact belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Domain {
+    Finance,
+    Engineering,
+    Product,
+    Data,
+    Operations,
+    Infrastructure,
+}
+
+impl Domain {
+    pub const ALL: [Self; 6] =
+        [Self::Finance, Self::Engineering, Self::Product, Self::Data, Self::Operations, Self::Infrastructure];
+
+    /// The name under which it is stored and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Finance => "finance",
+            Self::Engineering => "engineering",
+            Self::Product => "product",
+            Self::Data => "data",
+            Self::Operations => "operations",
+            Self::Infrastructure => "infrastructure",
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The turns of a source file, in windows: prompts and replies, nothing of the tools between them.
+//!
+//! Memory is bounded by one window and the caps on a turn, not by the file.
+
+use chrono::{DateTime, Utc};
+use sessionmill_contract::{Event, Kind, Record, Role, SourceFile, Turn, View, Window};
+
+/// Bytes that are kept of a turn: the beginning of a prompt, which has the person's words before what
+/// was pasted, and the end of a reply, which is what a person answers.
+pub const TURN: usize = 16 << 10;
+
+/// Turns as they come.
+#[derive(Debug)]
+pub struct Conversation {
+    window: Window,
+    turns: Vec<Turn>,
+    /// The first turn that was in no window before.
+    fresh: usize,
+    /// The last turn is a reply that may go on.
+    is_open: bool,
+    first_time: Option<DateTime<Utc>>,
+    time: Option<DateTime<Utc>>,
+    session_id: Box<str>,
+    /// A subagent's file, which no person speaks in.
+    is_subagent: bool,
+}
+
+impl Conversation {
+    pub fn new(file: &SourceFile, window: Window) -> Self {
+        Self {
+            window,
+            turns: Vec::new(),
+            fresh: 0,
+            is_open: false,
+            first_time: None,
+            time: None,
+            session_id: file.session_id().into(),
+            is_subagent: file.session_file.split('/').any(|part| part == "subagents" || part.starts_with("agent-")),
+        }
+    }
+
+    /// Takes in an event; a window that it completes is shown to `each`.
+    pub fn event(&mut self, event: &Event<'_>, each: &mut dyn FnMut(&View<'_>)) {
+        let record = event.record;
+        if self.is_subagent || record.side_chain {
+            return;
+        }
+        match event.kind {
+            Kind::Line { .. } => self.whereabouts(record),
+            Kind::Prompt { text } if !text.trim().is_empty() => {
+                self.close(each);
+                self.begin(Role::Person, record, head(text));
+                self.close(each);
+            }
+            Kind::Reply { text } if !text.trim().is_empty() => {
+                match self.turns.last_mut().filter(|_| self.is_open) {
+                    Some(turn) => {
+                        turn.text.push_str("\n\n");
+                        turn.text.push_str(text);
+                        if turn.text.len() > 2 * TURN {
+                            keep_tail(&mut turn.text);
+                        }
+                    }
+                    None => self.begin(Role::Assistant, record, text),
+                }
+                self.is_open = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// Turns that are held.
+    pub fn held(&self) -> usize {
+        self.turns.len()
+    }
+
+    /// The time of what was said before any record had one (rule 9 of COUNTING).
+    pub fn first_time(&self) -> Option<DateTime<Utc>> {
+        self.first_time
+    }
+
+    /// Shows the turns that no window has shown yet.
+    pub fn end(&mut self, each: &mut dyn FnMut(&View<'_>)) {
+        self.close(each);
+        if self.fresh < self.turns.len() {
+            each(&View { turns: &self.turns, fresh: self.fresh });
+        }
+    }
+
+    /// The record's time and session count until a record says otherwise.
+    fn whereabouts(&mut self, record: &Record<'_>) {
+        self.time = record.time.or(self.time);
+        self.first_time = self.first_time.or(record.time);
+        if let Some(session_id) = record.session_id.filter(|id| **id != *self.session_id) {
+            self.session_id = session_id.into();
+        }
+    }
+
+    fn begin(&mut self, role: Role, record: &Record<'_>, text: &str) {
+        self.turns.push(Turn {
+            role,
+            text: text.to_owned(),
+            line: record.line,
+            uuid: record.uuid.map(Into::into),
+            time: self.time,
+            session_id: self.session_id.clone(),
+        });
+    }
+
+    /// Ends the turn at hand, and with it perhaps the window.
+    fn close(&mut self, each: &mut dyn FnMut(&View<'_>)) {
+        if let Some(turn) = self.turns.last_mut().filter(|turn| turn.role == Role::Assistant) {
+            keep_tail(&mut turn.text);
+        }
+        self.is_open = false;
+        if self.turns.len() >= self.window.turns {
+            each(&View { turns: &self.turns, fresh: self.fresh });
+            self.turns.drain(..self.turns.len() - self.window.overlap.min(self.turns.len()));
+            self.fresh = self.turns.len();
+        }
+    }
+}
+
+/// The first bytes of a text that fit into a turn, in whole characters.
+fn head(text: &str) -> &str {
+    let end = (0..=TURN.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or_default()).unwrap_or_default()
+}
+
+/// Drops what stands before the last bytes that fit into a turn, in whole characters.
+fn keep_tail(text: &mut String) {
+    let start = (text.len().saturating_sub(TURN)..=text.len()).find(|start| text.is_char_boundary(*start));
+    text.drain(..start.unwrap_or_default());
+}
