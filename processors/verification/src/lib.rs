@@ -17,7 +17,7 @@ pub mod fold;
 pub mod rules;
 
 use sessionmill_contract::{
-    Bound, Detector, FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile,
+    Bound, Detector, FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile, Value,
 };
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ impl Processor for Verification {
         Box::new(fold::VerificationFold::new(file, &*self.detector))
     }
 
-    fn settle(&self, _: &Settlement, _: &str, _: &[FactRow], _: &mut Rows) -> Result<(), Failure> {
+    fn settle(&self, _: &Settlement, _: &str, _: &[FactRow], _: &[Vec<Value>], _: &mut Rows) -> Result<(), Failure> {
         Ok(())
     }
 }
