@@ -22,7 +22,7 @@
 //! | [`dialect`] | one file per log format: line → events |
 //! | [`registry`] | the list of processors, dialects and migrations |
 //! | [`writer`] | outcomes → commits, on one thread |
-//! | [`store`] | the only writer of DuckDB: lock, migrate, commit, settle, repair |
+//! | [`store`] | the only user of DuckDB: lock, migrate, commit, settle, repair, read beside others, publish |
 //! | [`settle`] | facts of the touched keys → entities |
 //! | [`summary`] | what a pass did, every file in one counted state |
 //! | [`report`] | questions to the database, as tables, JSON and CSV |

@@ -58,6 +58,27 @@ impl StoreLock {
     }
 }
 
+/// Work beside a database that one process does at a time, while others wait for their turn.
+#[derive(Debug)]
+pub struct WorkLock(#[expect(dead_code, reason = "held, not read")] File);
+
+impl WorkLock {
+    /// Takes the lock of some work on a database, waiting for others, or says who has it.
+    ///
+    /// # Errors
+    ///
+    /// With status `Busy` if another process still has it then.
+    pub fn take(database: &Path, work: &str, until: Instant) -> Result<Self> {
+        match take(&beside(database, &format!("{work}.lock")), &format!("pid {}", std::process::id()), until)? {
+            Ok(file) => Ok(Self(file)),
+            Err(holder) => {
+                let message = format!("cannot {work} `{}`: another process is at it ({holder})", database.display());
+                Err(Error::new(Status::Busy, message).hint("try again in a moment"))
+            }
+        }
+    }
+}
+
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A lock outlives its holder for a moment where the holder was just starting another program: a child

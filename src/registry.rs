@@ -3,6 +3,7 @@
 use crate::dialect::Dialect;
 use crate::dialect::claude_code::CLAUDE_CODE;
 use crate::error::{Error, Result, Status};
+use crate::store::publish::Private;
 use sessionmill_contract::Processor;
 use sessionmill_usage::Usage;
 use sessionmill_verification::Verification;
@@ -24,6 +25,14 @@ pub const MIGRATIONS: [(&str, &str); 4] = [
     ("0003_source_marks", include_str!("../migrations/0003_source_marks.sql")),
     ("0004_verification", include_str!("../migrations/0004_verification.sql")),
 ];
+
+/// Columns that quote transcripts, which snapshots leave empty.
+static PRIVATE: [Private; 0] = [];
+
+/// Columns that snapshots leave empty.
+pub fn private() -> &'static [Private] {
+    &PRIVATE
+}
 
 /// All processors.
 pub fn processors() -> &'static [&'static dyn Processor] {

@@ -20,6 +20,7 @@ mod house;
 mod model;
 mod passes;
 mod privacy;
+mod publish;
 mod slow;
 mod store;
 mod world;

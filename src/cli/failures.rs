@@ -1,7 +1,7 @@
 //! `sessionmill failures`: source files that a processor could not deal with, and what to do about
 //! them.
 
-use crate::cli::place::open;
+use crate::cli::place::read;
 use crate::cli::{Context, Database, print, remark, terminal_width};
 use crate::error::{Error, Result, Status, count};
 use crate::failures::Fate;
@@ -90,9 +90,8 @@ pub(crate) fn failures(args: &Args, context: &Context) -> Result<Status> {
 
 fn list(args: &List, context: &Context) -> Result<Status> {
     let (_, database) = args.database.find(context)?;
-    let store = open(&database, context)?;
-    let failures = of_processor(failures::all(store.connection())?, args.processor.as_deref())?;
-    drop(store);
+    let failures = read(&database, context, |reading| failures::all(reading.connection))?;
+    let failures = of_processor(failures, args.processor.as_deref())?;
     print(&match if args.json { Format::Json } else { args.format } {
         Format::Table if failures.is_empty() => "no failures\n".to_owned(),
         Format::Table => {
@@ -119,8 +118,7 @@ fn list(args: &List, context: &Context) -> Result<Status> {
 
 fn change(which: &Which, wish: Wish, context: &Context) -> Result<Status> {
     let (_, database) = which.database.find(context)?;
-    drop(open(&database, context)?);
-    let store = Store::open(&database, Access::ReadWrite)?;
+    let store = Store::open_current(&database, Access::ReadWrite, context.now.wall)?;
     let failures = of_processor(failures::all(store.connection())?, which.processor.as_deref())?;
     for file in &which.files {
         let known = failures.iter().map(|failed| failed.session_file.as_str());

@@ -2,6 +2,7 @@
 
 mod failures;
 mod place;
+mod publish;
 mod query;
 mod report;
 mod run;
@@ -45,6 +46,7 @@ enum Command {
     Status(status::Args),
     Failures(failures::Args),
     Query(query::Args),
+    Publish(publish::Args),
     #[command(hide = true)]
     Trial(trial::Args),
     /// Print a completion script for a shell
@@ -94,6 +96,7 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
         Command::Failures(args) => failures::failures(&args, context),
         Command::Status(args) => status::status(&args, context),
         Command::Query(args) => query::query(&args, context),
+        Command::Publish(args) => publish::publish(&args, context),
         Command::Trial(args) => trial::trial(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -1,10 +1,12 @@
 //! Flags that say where things are, and what they come to.
 
-use crate::cli::Context;
+use crate::cli::{Context, remark};
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
 use crate::source::{self, Choice, Layout, Wishes};
-use crate::store::{self, Access, Store, Turns, migrate, presence};
+use crate::store::reading::{self, Reading};
+use crate::store::snapshot::Snapshot;
+use crate::store::{self, Turns, migrate, presence};
 use std::path::PathBuf;
 
 /// Where the database is.
@@ -74,17 +76,15 @@ impl Place {
     }
 }
 
-/// Opens a database to read it; an older one is migrated first.
-pub(crate) fn open(path: &std::path::Path, context: &Context) -> Result<Store> {
-    if !path.is_file() {
-        let message = format!("there is no database `{}` yet", path.display());
-        return Err(Error::new(Status::CannotRun, message).hint("make it with `sessionmill run`"));
+/// Reads the database, or the newest snapshot of it where its user may not write the database; says so
+/// then.
+pub(crate) fn read<T>(
+    database: &std::path::Path,
+    context: &Context,
+    body: impl Fn(&Reading<'_>) -> Result<T>,
+) -> Result<T> {
+    if let Some(Snapshot { path, time }) = Snapshot::instead_of(database) {
+        remark(&format!("note: as of {}, from {}", time.format("%Y-%m-%d %H:%M UTC"), path.display()));
     }
-    let store = Store::open(path, Access::ReadOnly)?;
-    if migrate::is_current(store.connection())? {
-        return Ok(store);
-    }
-    drop(store);
-    migrate::migrate(&Store::open(path, Access::ReadWrite)?, context.now.wall)?;
-    Store::open(path, Access::ReadOnly)
+    reading::read(database, context.now.wall, body)
 }

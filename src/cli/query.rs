@@ -1,10 +1,11 @@
 //! `sessionmill query`: SQL over the database, read-only.
 
-use crate::cli::place::open;
+use crate::cli::place::read;
 use crate::cli::{Context, Database, print, terminal_width};
 use crate::error::{Error, Result, Status};
 use crate::report::render::{self, Format};
 use crate::report::value;
+use crate::store::reading::Reading;
 use duckdb::types::Value as Cell;
 use serde_json::{Map, Value};
 
@@ -35,16 +36,14 @@ pub(crate) struct Args {
 
 pub(crate) fn query(args: &Args, context: &Context) -> Result<Status> {
     let (_, database) = args.database.find(context)?;
-    let store = open(&database, context)?;
-    let (header, rows) = store.read(|connection| {
-        ask(connection, &args.sql).map_err(|cause| {
+    let (header, rows) = read(&database, context, |reading| {
+        ask(reading, &args.sql).map_err(|cause| {
             let message = cause.to_string();
             let error = Error { message, ..cause.into() };
             let hint = "`SHOW TABLES` lists the tables, `DESCRIBE name` the columns of one";
             if error.hint.is_some() { error } else { error.hint(hint) }
         })
     })?;
-    drop(store);
     let texts = || rows.iter().map(|row| row.iter().map(value::text).collect::<Vec<_>>());
     let text = match if args.json { Format::Json } else { args.format } {
         Format::Table => render::grid(&header, &texts().collect::<Vec<_>>(), terminal_width()),
@@ -59,11 +58,13 @@ pub(crate) fn query(args: &Args, context: &Context) -> Result<Status> {
 }
 
 /// Names of the columns, and the rows.
-fn ask(connection: &duckdb::Connection, sql: &str) -> duckdb::Result<(Vec<String>, Vec<Vec<Cell>>)> {
-    let mut statement = connection.prepare(sql)?;
+fn ask(reading: &Reading<'_>, sql: &str) -> duckdb::Result<(Vec<String>, Vec<Vec<Cell>>)> {
+    let mut statement = reading.connection.prepare(sql)?;
     let mut result = statement.query([])?;
     let mut rows = Vec::new();
-    while let Some(row) = result.next()? {
+    while !reading.is_over()
+        && let Some(row) = result.next()?
+    {
         let columns = row.as_ref().column_count();
         rows.push((0..columns).map(|column| row.get(column)).collect::<duckdb::Result<_>>()?);
     }

@@ -1,6 +1,6 @@
 //! `sessionmill report`: what was used, by whom and when.
 
-use crate::cli::place::open;
+use crate::cli::place::read;
 use crate::cli::run::{pass, tell};
 use crate::cli::{Context, Database, Place, remark, terminal_width};
 use crate::error::{Error, Result, Status};
@@ -9,11 +9,14 @@ use crate::registry;
 use crate::report::render::{self, Format};
 use crate::report::usage::{self, By, Filter};
 use crate::report::zone;
+use crate::store::reading::Reading;
+use crate::store::snapshot::Snapshot;
 use chrono::NaiveDate;
 
 /// Report token usage and tool calls
 ///
-/// Brings the database up to date first, unless another process is at it or --no-refresh is given.
+/// Brings the database up to date first, unless another process is at it, --no-refresh is given, or you
+/// may not write it: then the newest published snapshot is what you see.
 /// Tokens are counted once, however many files repeat a response. Cache write includes the 1-hour
 /// part; the total is input + output + cache write + cache read.
 #[derive(Debug, clap::Args)]
@@ -99,7 +102,7 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
         return Err(Error::new(Status::Usage, format!("there is no day from {since} until {until}"))
             .hint("--since is the first day, --until the last"));
     }
-    if !options.no_refresh {
+    if !options.no_refresh && Snapshot::instead_of(&database).is_none() {
         let choice = options.place.choose(&config, &database, context)?;
         tell(&choice, &database);
         let limits = Limits { caps: config.caps, ..Limits::default() };
@@ -116,7 +119,6 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
             Ok(_) => {}
         }
     }
-    let store = open(&database, context)?;
     let filter = Filter {
         since: options.since,
         until: options.until,
@@ -125,9 +127,9 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
         model: options.model.clone(),
         zone,
     };
-    let (sheet, strangers) = store
-        .read(|connection| Ok((usage::usage(connection, by, &filter)?, usage::unknown_names(connection, &filter)?)))?;
-    drop(store);
+    let (sheet, strangers) = read(&database, context, |Reading { connection, .. }| {
+        Ok((usage::usage(connection, by, &filter)?, usage::unknown_names(connection, &filter)?))
+    })?;
     let format = if options.json { Format::Json } else { options.format };
     render::sheet(&sheet, format, terminal_width(), &mut std::io::stdout())?;
     for stranger in strangers {

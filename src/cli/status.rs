@@ -1,6 +1,6 @@
 //! `sessionmill status`: what the database holds and how fresh it is.
 
-use crate::cli::place::open;
+use crate::cli::place::read;
 use crate::cli::{Context, Database, print};
 use crate::error::{Result, Status};
 use crate::report::render::pretty;
@@ -23,8 +23,6 @@ pub(crate) struct Args {
 
 pub(crate) fn status(args: &Args, context: &Context) -> Result<Status> {
     let (_, database) = args.database.find(context)?;
-    let store = open(&database, context)?;
-    let status = store.read(|connection| status::status(connection, &database))?;
-    drop(store);
+    let status = read(&database, context, |reading| status::status(reading.connection, &database))?;
     print(&if args.json || args.format == "json" { pretty(&status) } else { status.words() })
 }

@@ -6,6 +6,7 @@
 
 mod adopt;
 pub mod commit;
+mod copy;
 pub mod failures;
 pub mod fault;
 mod keep;
@@ -14,11 +15,14 @@ pub mod log;
 pub mod migrate;
 mod origin;
 pub mod presence;
+pub mod publish;
 mod quarantine;
+pub mod reading;
 pub mod room;
 pub mod rows;
 pub mod runs;
 pub mod settle;
+pub mod snapshot;
 pub mod stamp;
 mod transaction;
 mod turns;
@@ -31,7 +35,9 @@ pub use turns::Turns;
 use crate::error::{Error, Result, Status};
 use crate::failpoint;
 use crate::lock::StoreLock;
-use duckdb::{AccessMode, Config, Connection};
+use chrono::{DateTime, Utc};
+pub use duckdb::Connection;
+use duckdb::{AccessMode, Config};
 use origin::Origin;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -69,6 +75,30 @@ impl Store {
         let until = Instant::now() + PATIENCE;
         let lock = StoreLock::take(path, until)?;
         Ok(Self { connection: connect(path, access, until)?, lock })
+    }
+
+    /// Opens a database that is there; an older one is migrated first.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it cannot be opened or migrated.
+    pub fn open_current(path: &Path, access: Access, now: DateTime<Utc>) -> Result<Self> {
+        if !path.is_file() {
+            let message = format!("there is no database `{}` yet", path.display());
+            return Err(Error::new(Status::CannotRun, message).hint("make it with `sessionmill run`"));
+        }
+        let store = Self::open(path, access)?;
+        if migrate::is_current(store.connection())? {
+            return Ok(store);
+        }
+        drop(store);
+        let store = Self::open(path, Access::ReadWrite)?;
+        migrate::migrate(&store, now)?;
+        if access == Access::ReadWrite {
+            return Ok(store);
+        }
+        drop(store);
+        Self::open(path, access)
     }
 
     /// Runs statements that belong together: all of them are kept, or none.
@@ -121,7 +151,7 @@ pub fn is_begun(path: &Path) -> bool {
 /// Connects to the database, waiting for other programs to close it.
 fn connect(path: &Path, access: Access, until: Instant) -> Result<Connection> {
     loop {
-        match try_connect(path, access) {
+        match try_connect(path, access, None) {
             Ok(connection) => return Ok(connection),
             Err(error) if is_held(&error) && Instant::now() < until => std::thread::sleep(PAUSE),
             Err(error) => return Err(cannot_open(path, &error)),
@@ -145,22 +175,30 @@ fn cannot_open(path: &Path, error: &duckdb::Error) -> Error {
     }
 }
 
-fn try_connect(path: &Path, access: Access) -> duckdb::Result<Connection> {
+/// Connects, spilling what does not fit into memory into a folder other than the one beside the database.
+fn try_connect(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Result<Connection> {
     let mode = match access {
         Access::ReadWrite => AccessMode::ReadWrite,
         Access::ReadOnly => AccessMode::ReadOnly,
     };
-    let config = Config::default()
-        .access_mode(mode)?
-        .max_memory(MEMORY)?
-        .threads(THREADS)?
-        .enable_autoload_extension(false)?
-        .with("autoinstall_known_extensions", "false")?
-        .enable_external_access(false)?;
+    let mut config = config()?.access_mode(mode)?;
+    if let Some(folder) = spill {
+        config = config.with("temp_directory", folder.to_string_lossy())?;
+    }
     #[expect(clippy::disallowed_methods, reason = "the one place that opens the database, under the lock")]
     let connection = Connection::open_with_flags(path, config)?;
     connection.execute_batch(
-        "SET checkpoint_threshold = '1GB'; PRAGMA disable_checkpoint_on_shutdown; SET lock_configuration = true",
+        "SET enable_external_access = false; SET checkpoint_threshold = '1GB';
+         PRAGMA disable_checkpoint_on_shutdown; SET lock_configuration = true",
     )?;
     Ok(connection)
+}
+
+/// What all databases are opened with.
+fn config() -> duckdb::Result<Config> {
+    Config::default()
+        .max_memory(MEMORY)?
+        .threads(THREADS)?
+        .enable_autoload_extension(false)?
+        .with("autoinstall_known_extensions", "false")
 }

@@ -16,7 +16,16 @@ const MOST: u64 = 1 << 30;
 /// If the file system has less room left than a pass may need.
 pub fn check(database: &Path) -> Result<()> {
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-    let needed = needed(size(database) + size(&beside(database, "wal")));
+    require(database, needed(size(database) + size(&beside(database, "wal"))), "a pass")
+        .map_err(|error| error.hint("make room there, or name a file elsewhere with --database FILE"))
+}
+
+/// Refuses work that needs more room beside a database than there is.
+///
+/// # Errors
+///
+/// If the file system has less room left than is needed.
+pub(super) fn require(database: &Path, needed: u64, work: &str) -> Result<()> {
     // A folder that is still to be made lies on the file system of the nearest one that is there.
     let folder = database.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     let Ok(disk) = rustix::fs::statvfs(folder) else { return Ok(()) };
@@ -25,12 +34,12 @@ pub fn check(database: &Path) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "there is no room for a pass: {} free in `{}`, {} needed",
+        "there is no room for {work}: {} free in `{}`, {} needed",
         bytes(free),
         folder.display(),
         bytes(needed)
     );
-    Err(Error::new(Status::CannotRun, message).hint("make room there, or name a file elsewhere with --database FILE"))
+    Err(Error::new(Status::CannotRun, message))
 }
 
 /// Bytes that must be free beside a database of a size: a tenth of it, within bounds.

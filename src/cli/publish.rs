@@ -1,0 +1,25 @@
+//! `sessionmill publish`: a snapshot of the database for readers who may not write it.
+
+use crate::cli::{Context, Database, print};
+use crate::error::{Result, Status};
+use crate::registry;
+use crate::store::publish::{self, Published};
+
+/// Publish a snapshot of the database for readers who may not write it
+///
+/// Writes it into the folder `published` beside the database, readable by the folder's group, where
+/// `report`, `query`, `status` and `failures` of others find it; any DuckDB program can open it, too. Does
+/// nothing if nothing has changed since the newest one, unless that is an hour old. Three are kept.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    database: Database,
+}
+
+pub(crate) fn publish(args: &Args, context: &Context) -> Result<Status> {
+    let (_, database) = args.database.find(context)?;
+    print(&match publish::publish(&database, registry::private(), context.now.wall)? {
+        Published::New(snapshot) => format!("published {}\n", snapshot.path.display()),
+        Published::Before(snapshot) => format!("nothing new since {}\n", snapshot.path.display()),
+    })
+}

@@ -1,0 +1,215 @@
+//! Publishing: a snapshot of the database for readers who may not write it.
+//!
+//! A copy is made while the database is held for moments; everything else happens on that. What a
+//! snapshot shows is written into a new file, row by row: a page of the database can hold remains of
+//! what was deleted or is nobody else's business. It appears under its name when it is whole and was
+//! read again.
+
+use crate::error::{Error, Result, Status};
+use crate::failpoint;
+use crate::lock::WorkLock;
+use crate::registry;
+use crate::store::copy::Copy;
+use crate::store::snapshot::{self, Snapshot};
+use crate::store::{Access, Store, cannot_open, config, migrate, room, try_connect};
+use chrono::{DateTime, TimeDelta, Utc};
+use duckdb::Connection;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A text column that snapshots leave empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Private {
+    /// Of a table in schema `facts`.
+    pub table: &'static str,
+    pub column: &'static str,
+}
+
+/// What publishing came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Published {
+    New(Snapshot),
+    /// Nothing has changed since this one.
+    Before(Snapshot),
+}
+
+/// Snapshots that are kept: whoever has an older one open keeps it all the same.
+const KEPT: usize = 3;
+
+/// Runs that changed nothing are worth a snapshot after this time, since it tells of them, too.
+const AGE: TimeDelta = TimeDelta::hours(1);
+
+/// Another process that publishes is done by then.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Publishes a snapshot, if something has changed since the newest one or that is an hour old.
+///
+/// # Errors
+///
+/// If the database cannot be read, the snapshot cannot be written, or it does not say what the database
+/// says. The snapshots that there are stay then.
+pub fn publish(database: &Path, private: &[Private], now: DateTime<Utc>) -> Result<Published> {
+    let _lock = WorkLock::take(database, "publish", Instant::now() + PATIENCE)?;
+    let state = Store::open_current(database, Access::ReadOnly, now)?.read(state)?;
+    if let Some(newest) = Snapshot::newest(database)
+        && (now - newest.time).abs() < AGE
+        && is_of(&newest, &state)
+    {
+        return Ok(Published::Before(newest));
+    }
+    let link = snapshot::link(database);
+    prepare(&link)?;
+    let copy = Copy::make(database)?;
+    let new = with(&link, ".new");
+    let size = std::fs::metadata(&copy.path).map_or(0, |file| file.len());
+    room::require(database, size, "a snapshot")?;
+    let counts = write(&new, copy, private)?;
+    failpoint::point("written", "");
+    if read(&new)? != counts {
+        return Err(Error::cannot("publish", link.display(), "it does not say what the database says"));
+    }
+    let snapshot = Snapshot::at(database, now);
+    show(&new, &snapshot, &link).map_err(|error| Error::cannot("publish", snapshot.path.display(), error.kind()))?;
+    let others = Snapshot::all(database).into_iter().rev().filter(|other| *other != snapshot);
+    for old in others.skip(KEPT - 1) {
+        let _ = std::fs::remove_file(old.path);
+    }
+    Ok(Published::New(snapshot))
+}
+
+/// What a database must say for a snapshot of it to be up to date.
+fn state(connection: &Connection) -> Result<i64> {
+    let sql = "SELECT coalesce(max(run_id), 0) FROM processor_runs WHERE processed > 0";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// Whether the snapshot can be read and is of that state.
+fn is_of(snapshot: &Snapshot, wanted: &i64) -> bool {
+    let Ok(connection) = try_connect(&snapshot.path, Access::ReadOnly, None) else { return false };
+    migrate::is_current(&connection).unwrap_or(false) && state(&connection).is_ok_and(|state| state == *wanted)
+}
+
+/// Makes the folder, for the group to read, and removes what a publisher that was killed has left.
+fn prepare(link: &Path) -> Result<()> {
+    let folder = link.parent().unwrap_or(Path::new("."));
+    let failed = |error: std::io::Error| Error::cannot("make", folder.display(), error.kind());
+    match std::fs::create_dir(folder) {
+        // The group that the folder's own folder hands on stays.
+        Ok(()) => {
+            let mode = std::fs::metadata(folder).map_err(failed)?.permissions().mode();
+            std::fs::set_permissions(folder, Permissions::from_mode(0o750 | mode & 0o2000)).map_err(failed)?;
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed(error)),
+    }
+    for extension in [".new", ".new.wal", ".link"] {
+        let _ = std::fs::remove_file(with(link, extension));
+    }
+    let _ = std::fs::remove_dir_all(with(link, ".new.tmp"));
+    Ok(())
+}
+
+/// Writes what a copy says into a new file, without the private columns and the tables behind the scenes.
+/// Returns how many rows each table and view of the copy has.
+fn write(new: &Path, copy: Copy, private: &[Private]) -> Result<Vec<(String, i64)>> {
+    let config = config()?.with("temp_directory", with(new, ".tmp").to_string_lossy())?;
+    let connection = Connection::open_in_memory_with_flags(config)?;
+    // The copy and the snapshots lie in the folder of the database.
+    let folder = copy.path.parent().unwrap_or(Path::new("/")).join("");
+    connection.execute_batch(&format!(
+        "SET allowed_directories = [{folder}]; SET enable_external_access = false;
+         SET checkpoint_threshold = '1GB'; PRAGMA disable_checkpoint_on_shutdown; SET lock_configuration = true;
+         ATTACH {original} AS original (READ_ONLY); ATTACH {new} AS snapshot;
+         COPY FROM DATABASE original TO snapshot (SCHEMA);",
+        folder = quoted(&folder)?,
+        original = quoted(&copy.path)?,
+        new = quoted(new)?,
+    ))?;
+    drop(copy);
+    for (schema, table) in tables(&connection)? {
+        let is_private = |column: &&Private| schema == "facts" && column.table == table;
+        let empty: Vec<_> =
+            private.iter().filter(is_private).map(|column| format!("'' AS \"{}\"", column.column)).collect();
+        let replace = if empty.is_empty() { String::new() } else { format!("REPLACE ({})", empty.join(", ")) };
+        let name = format!("\"{schema}\".\"{table}\"");
+        connection.execute_batch(&format!("INSERT INTO snapshot.{name} SELECT * {replace} FROM original.{name}"))?;
+    }
+    connection.execute_batch("CHECKPOINT snapshot; USE original")?;
+    count(&connection)
+}
+
+/// Tables of the copy that a snapshot has rows of: not the facts that entities are settled from, unless a
+/// view shows them.
+fn tables(connection: &Connection) -> Result<Vec<(String, String)>> {
+    let behind: Vec<_> = registry::processors()
+        .iter()
+        .flat_map(|processor| processor.manifest().settlements)
+        .map(|settlement| settlement.facts.name)
+        .collect();
+    let sql = "SELECT schema_name, table_name, EXISTS (
+                   FROM duckdb_views() v WHERE v.database_name = 'original' AND NOT v.internal
+                   AND regexp_matches(v.sql, '\\bfacts\\.\"?' || t.table_name || '\\b'))
+               FROM duckdb_tables() t WHERE database_name = 'original' AND NOT internal AND NOT temporary ORDER BY ALL";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let rows = rows.collect::<duckdb::Result<Vec<(String, String, bool)>>>()?;
+    let shown = |(schema, table, in_view): &(String, String, bool)| {
+        schema != "facts" || *in_view || !behind.contains(&table.as_str())
+    };
+    Ok(rows.into_iter().filter(shown).map(|(schema, table, _)| (schema, table)).collect())
+}
+
+/// Reads a new snapshot wholly. Returns how many rows each table and view has.
+fn read(new: &Path) -> Result<Vec<(String, i64)>> {
+    let connection = try_connect(new, Access::ReadOnly, None).map_err(|error| cannot_open(new, &error))?;
+    let sql = "SELECT format('SELECT sum(hash(t)) FROM \"{}\".\"{}\" t', schema_name, table_name)
+               FROM duckdb_tables() WHERE NOT internal AND NOT temporary";
+    let mut statement = connection.prepare(sql)?;
+    for sql in statement.query_map([], |row| row.get::<_, String>(0))?.collect::<duckdb::Result<Vec<_>>>()? {
+        connection.execute(&sql, [])?;
+    }
+    count(&connection)
+}
+
+/// The public tables and views of the database in use, and how many rows they have.
+fn count(connection: &Connection) -> Result<Vec<(String, i64)>> {
+    let sql = "SELECT table_name FROM information_schema.tables
+               WHERE table_catalog = current_database() AND table_schema = 'main' ORDER BY ALL";
+    let mut statement = connection.prepare(sql)?;
+    let names = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<duckdb::Result<Vec<_>>>()?;
+    let count = |name: String| {
+        let rows = connection.query_row(&format!("SELECT count(*) FROM main.\"{name}\""), [], |row| row.get(0))?;
+        Ok((name, rows))
+    };
+    names.into_iter().map(count).collect()
+}
+
+/// Puts a new file into its place, durably, and makes it the newest.
+fn show(new: &Path, snapshot: &Snapshot, link: &Path) -> std::io::Result<()> {
+    std::fs::set_permissions(new, Permissions::from_mode(0o640))?;
+    #[expect(clippy::disallowed_methods, reason = "a snapshot, which nobody has open yet")]
+    File::open(new)?.sync_all()?;
+    std::fs::rename(new, &snapshot.path)?;
+    failpoint::point("renamed", "");
+    let other = with(link, ".link");
+    symlink(snapshot.path.file_name().unwrap_or_default(), &other)?;
+    std::fs::rename(&other, link)?;
+    #[expect(clippy::disallowed_methods, reason = "a folder")]
+    File::open(link.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn with(path: &Path, extension: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(extension);
+    name.into()
+}
+
+/// A path in SQL.
+fn quoted(path: &Path) -> Result<String> {
+    let text = path.to_str().ok_or_else(|| {
+        Error::new(Status::CannotRun, format!("cannot publish to `{}`: its name is no text", path.display()))
+    })?;
+    Ok(format!("'{}'", text.replace('\'', "''")))
+}

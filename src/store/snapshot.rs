@@ -1,0 +1,99 @@
+//! Snapshots: whole copies of a database in the folder `published` beside it, for readers who may not
+//! write it. Nobody writes a snapshot, so nobody waits for one.
+//!
+//! `published/mill-20261121T080000Z.duckdb` is of the database `mill.duckdb` at that time;
+//! `published/mill.duckdb` is a link to the newest.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::io::Errno;
+use std::path::{Path, PathBuf};
+
+/// A published copy of a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    pub path: PathBuf,
+    /// What it shows is of this time.
+    pub time: DateTime<Utc>,
+}
+
+impl Snapshot {
+    /// The newest one of a database.
+    pub fn newest(database: &Path) -> Option<Self> {
+        let newest = std::fs::canonicalize(link(database)).ok()?;
+        Self::of(database, newest)
+    }
+
+    /// The newest one of a database, for a user who may not write the database itself.
+    pub fn instead_of(database: &Path) -> Option<Self> {
+        let may_write = |path: &Path| match accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS) {
+            Ok(()) | Err(Errno::NOENT) => true,
+            Err(_) => false,
+        };
+        let folder = database.parent().unwrap_or(Path::new("."));
+        if may_write(folder) && may_write(database) { None } else { Self::newest(database) }
+    }
+
+    /// All of a database, oldest first.
+    pub(super) fn all(database: &Path) -> Vec<Self> {
+        let entries = std::fs::read_dir(folder(database)).into_iter().flatten().flatten();
+        let mut all: Vec<_> = entries.filter_map(|entry| Self::of(database, entry.path())).collect();
+        all.sort_by_key(|snapshot| snapshot.time);
+        all
+    }
+
+    /// The one of a time, which is still to be made.
+    pub(super) fn at(database: &Path, time: DateTime<Utc>) -> Self {
+        let (stem, extension) = name(database);
+        let path = folder(database).join(format!("{stem}-{}{extension}", time.format(FORMAT)));
+        Self { path, time }
+    }
+
+    /// The one that the path names, if it names one.
+    fn of(database: &Path, path: PathBuf) -> Option<Self> {
+        let (stem, extension) = name(database);
+        let time = path.file_name()?.to_str()?.strip_prefix(&stem)?.strip_prefix('-')?.strip_suffix(&extension)?;
+        let time = NaiveDateTime::parse_from_str(time, FORMAT).ok()?.and_utc();
+        Some(Self { path, time })
+    }
+}
+
+const FORMAT: &str = "%Y%m%dT%H%M%SZ";
+
+/// Where the snapshots of a database are.
+pub fn folder(database: &Path) -> PathBuf {
+    database.with_file_name("published")
+}
+
+/// The name that the newest snapshot of a database has, too.
+pub(super) fn link(database: &Path) -> PathBuf {
+    folder(database).join(database.file_name().unwrap_or_default())
+}
+
+/// `mill` and `.duckdb`.
+fn name(database: &Path) -> (String, String) {
+    let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    let extension = text(database.extension());
+    (text(database.file_stem()), if extension.is_empty() { extension } else { format!(".{extension}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_known_by_its_name() {
+        let database = Path::new("/data/mill.duckdb");
+        let time = DateTime::from_timestamp(1_795_248_000, 0).unwrap();
+        let snapshot = Snapshot::at(database, time);
+        assert_eq!(snapshot.path, Path::new("/data/published/mill-20261121T080000Z.duckdb"));
+        assert_eq!(Snapshot::of(database, snapshot.path.clone()), Some(snapshot));
+        for other in
+            ["mill.duckdb", "mill-2-20261121T080000Z.duckdb", "mill-20261121T080000Z.duckdb.new", "mill-.duckdb"]
+        {
+            assert_eq!(Snapshot::of(database, folder(database).join(other)), None, "{other}");
+        }
+        let bare = Snapshot::at(Path::new("/data/mill"), time);
+        assert_eq!(bare.path, Path::new("/data/published/mill-20261121T080000Z"));
+    }
+}

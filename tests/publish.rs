@@ -1,0 +1,208 @@
+//! Snapshots for readers who may not write the database, and readers beside runs.
+
+use crate::world::{World, response, rows};
+use sessionmill::store::publish::{Private, Published, publish};
+use sessionmill::store::snapshot::Snapshot;
+use sessionmill::store::{Access, Store};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A world with a run.
+fn world() -> World {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5) + &response("m2", "10:01:00", 6)).pass();
+    world
+}
+
+fn published(world: &World) -> Published {
+    publish(&world.database(), &[], world.next().wall).unwrap()
+}
+
+/// Publishes what must be new.
+fn new(world: &World) -> Snapshot {
+    match published(world) {
+        Published::New(snapshot) => snapshot,
+        Published::Before(snapshot) => panic!("nothing new since {snapshot:?}"),
+    }
+}
+
+/// Names in the folder of snapshots.
+fn names(world: &World) -> Vec<String> {
+    let entries = fs::read_dir(world.path("data/published")).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Public tables and views, with all of their rows.
+fn content(database: &Path) -> Vec<String> {
+    let store = Store::open(database, Access::ReadOnly).unwrap();
+    let sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'main' ORDER BY ALL";
+    let names = crate::world::rows_of(&store, sql);
+    let told = |name: &String| crate::world::rows_of(&store, &format!("SELECT '{name}', * FROM {name} ORDER BY ALL"));
+    [names.clone(), names.iter().flat_map(told).collect()].concat()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn a_snapshot_says_what_the_database_says() {
+    let world = world();
+    let database = world.database();
+    let snapshot = new(&world);
+    let told = content(&database);
+    assert!(told.contains(&"usage_responses".to_owned()) && told.len() > 20, "{told:?}");
+    assert_eq!(content(&snapshot.path), told);
+    assert_eq!(rows(&snapshot.path, "SELECT count(*) FROM facts.usage_copies"), ["0"], "what is behind the scenes");
+    assert_eq!(mode(&snapshot.path), 0o640);
+    assert_eq!(mode(&world.path("data/published")), 0o750);
+    let link = world.path("data/published/mill.duckdb");
+    assert_eq!(link.canonicalize().unwrap(), snapshot.path.canonicalize().unwrap());
+    let comment =
+        "SELECT comment FROM duckdb_columns() WHERE table_name = 'session_files' AND column_name = 'gone_since'";
+    assert_eq!(rows(&snapshot.path, comment), rows(&database, comment));
+}
+
+#[test]
+fn a_snapshot_is_published_when_something_has_changed_or_an_hour_has_passed() {
+    let world = world();
+    let first = new(&world);
+    world.pass();
+    assert_eq!(published(&world), Published::Before(first.clone()), "the run has changed nothing");
+    world.append("ada/a.jsonl", &response("m3", "10:02:00", 7)).pass();
+    let second = new(&world);
+    assert_eq!(rows(&first.path, "SELECT count(*) FROM usage_responses"), ["2"]);
+    assert_eq!(rows(&second.path, "SELECT count(*) FROM usage_responses"), ["3"]);
+    let third = { new(world.wait(HOUR)) };
+    assert_eq!(Snapshot::newest(&world.database()), Some(third.clone()));
+    let reader = Store::open(&second.path, Access::ReadOnly).unwrap();
+    let fourth = new(world.wait(HOUR));
+    let fifth = new(world.wait(HOUR));
+    let name = |snapshot: &Snapshot| snapshot.path.file_name().unwrap().to_str().unwrap().to_owned();
+    let kept = [name(&third), name(&fourth), name(&fifth), "mill.duckdb".to_owned()];
+    let names: Vec<_> = names(&world).into_iter().filter(|name| !name.ends_with(".lock")).collect();
+    assert_eq!(names, kept);
+    let sql = "SELECT count(*) FROM usage_responses";
+    assert_eq!(crate::world::rows_of(&reader, sql), ["3"], "whoever has an old one open keeps it");
+}
+
+#[test]
+fn what_is_private_is_nowhere_in_a_snapshot() {
+    let world = World::new();
+    let secret = "/home/ada/a-project-that-nobody-knows-of";
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5).replace("/home/ada/shop", secret)).pass();
+    let private = [Private { table: "usage_responses", column: "project" }];
+    let open = new(&world);
+    let Published::New(snapshot) = publish(&world.database(), &private, world.wait(HOUR).next().wall).unwrap() else {
+        panic!("an hour has passed")
+    };
+    let holds = |path: &Path| {
+        let bytes = fs::read(path).unwrap();
+        bytes.windows(secret.len()).any(|window| window == secret.as_bytes())
+    };
+    assert!(holds(&open.path));
+    assert!(!holds(&snapshot.path));
+    assert_eq!(rows(&snapshot.path, "SELECT message_id, project, output_tokens FROM usage_responses"), ["m1||5"]);
+}
+
+#[test]
+fn a_publisher_that_is_killed_leaves_the_old_snapshot_and_nothing_half_made_for_long() {
+    let world = world();
+    let old = new(&world);
+    for (number, point) in ["copied", "written", "renamed"].iter().enumerate() {
+        world.append("ada/a.jsonl", &response(&format!("n{number}"), "11:00:00", 1)).pass();
+        let said = world.mill_with(&["publish"], &[("SESSIONMILL_FAILPOINT", &format!("kill:{point}"))]);
+        assert_eq!(said.status, -9, "{point}: {said:?}");
+        assert_eq!(Snapshot::newest(&world.database()), Some(old.clone()), "{point}");
+    }
+    let said = world.mill(&["publish"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let newest = Snapshot::newest(&world.database()).unwrap();
+    let name = newest.path.file_name().unwrap().to_str().unwrap();
+    assert_eq!(said.stdout, format!("published [world]/data/published/{name}\n"));
+    assert_eq!(rows(&newest.path, "SELECT count(*) FROM usage_responses"), ["5"]);
+    assert!(!world.path("data/mill.duckdb.copy").exists());
+    assert!(
+        names(&world).iter().all(|name| name.ends_with(".duckdb") || name.ends_with(".lock")),
+        "{:?}",
+        names(&world)
+    );
+}
+
+#[test]
+fn whoever_may_not_write_the_database_reads_the_newest_snapshot() {
+    let world = world();
+    let said = world.mill(&["publish"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    world.append("ada/a.jsonl", &response("m3", "10:02:00", 7)).pass();
+    let snapshot = Snapshot::newest(&world.database()).unwrap();
+    let lock = |mode| {
+        fs::set_permissions(world.database(), fs::Permissions::from_mode(if mode == 0o500 { 0o400 } else { 0o644 }))
+            .unwrap();
+        fs::set_permissions(world.path("data"), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    lock(0o500);
+    let say = |args: &[&str]| world.mill_unprivileged(args, &[]);
+    let told = [
+        say(&["report", "--by", "user", "--format", "csv"]),
+        say(&["query", "SELECT count(*) AS n FROM usage_responses", "--json"]),
+        say(&["status"]),
+        say(&["failures"]),
+        say(&["publish"]),
+    ];
+    lock(0o755);
+    let [Some(report), Some(query), Some(status), Some(failures), Some(refused)] = told else {
+        return eprintln!("skipped: there is no setpriv");
+    };
+    let note = format!(
+        "note: as of {}, from [world]/data/published/{}\n",
+        snapshot.time.format("%Y-%m-%d %H:%M UTC"),
+        snapshot.path.file_name().unwrap().to_str().unwrap()
+    );
+    assert_eq!((report.status, report.stderr.as_str()), (0, note.as_str()));
+    assert!(report.stdout.ends_with("\nada,2,20,11,0,0,0,31\n"), "{report:?}");
+    assert_eq!(
+        (query.status, query.stdout.as_str(), query.stderr.as_str()),
+        (0, "[\n  {\n    \"n\": 2\n  }\n]\n", &*note)
+    );
+    assert_eq!((status.status, failures.stdout.as_str()), (0, "no failures\n"));
+    assert_eq!(refused.status, 2, "{refused:?}");
+    let said = world.mill(&["query", "SELECT count(*) AS n FROM usage_responses", "--format", "csv"]);
+    assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("n\n3\n", ""), "who may write sees the database itself");
+}
+
+#[test]
+fn a_long_query_and_runs_do_not_wait_for_each_other() {
+    let world = world();
+    let long = "SELECT count(*) AS n, max(a.range % b.range) AS m, (SELECT count(*) FROM usage_responses) AS r
+                FROM range(60000) a, range(1, 20001) b";
+    let folder = world.path("");
+    let others = World::new();
+    let query = others.spawn(&["query", long, "--format", "csv", "--database", world.database().to_str().unwrap()]);
+    std::thread::sleep(Duration::from_millis(300));
+    let mut worst = Duration::ZERO;
+    let mut child = query;
+    let mut runs = 0;
+    while child.try_wait().unwrap().is_none() {
+        world.append("ada/a.jsonl", &response(&format!("r{runs}"), "12:00:00", 1));
+        let begun = Instant::now();
+        let said = world.mill(&["run", "--sessions", "root"]);
+        worst = worst.max(begun.elapsed());
+        assert_eq!(said.status, 0, "{said:?}");
+        runs += 1;
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let said = fs::read_to_string(others.path("stdout")).unwrap();
+    assert!(child.wait().unwrap().success(), "{}", fs::read_to_string(others.path("stderr")).unwrap());
+    assert!(runs >= 2, "the query was not long: {runs}");
+    assert!(worst < Duration::from_secs(8), "{worst:?}");
+    let responses: usize = said.trim().rsplit(',').next().unwrap().parse().unwrap();
+    assert!(said.starts_with("n,m,r\n1200000000,19999,") && (2..=2 + runs).contains(&responses), "{said}");
+    assert!(!folder.join("data/mill.duckdb.copy").exists());
+}
