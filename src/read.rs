@@ -14,7 +14,7 @@ use crate::moment::{Clock, Moment};
 use crate::open::{Refusal, Root};
 use crate::registry;
 use crate::stat::{self, Stat};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sessionmill_contract::{Event, Failure, FailureClass, Fold, Kind, Manifest, Processor, Record, Rows, SourceFile};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -37,7 +37,7 @@ pub struct Reader<'p> {
 }
 
 /// Bounds on what one file can cost. What is over them is rejected or skipped, and counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Caps {
     /// Bytes of a file.

@@ -75,12 +75,17 @@ pub fn dialect_of(head: &[u8]) -> Dialect {
 /// An error for a name that is none of the known ones.
 pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let known: Vec<_> = known.collect();
-    let nearest =
-        known.iter().map(|known| (strsim::jaro_winkler(known, name), known)).max_by(|a, b| a.0.total_cmp(&b.0));
     let list = known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
     let error = Error::new(Status::Usage, format!("unknown {what} `{name}`; known: {list}"));
-    match nearest {
-        Some((likeness, nearest)) if likeness > 0.7 => error.hint(format!("did you mean `{nearest}`?")),
-        _ => error,
+    match nearest(name, known.into_iter()) {
+        Some(nearest) => error.hint(format!("did you mean `{nearest}`?")),
+        None => error,
     }
+}
+
+/// The known name that is so like another one that it may be meant.
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let nearest = known.map(|known| (strsim::jaro_winkler(known, name), known));
+    let nearest = nearest.max_by(|a, b| a.0.total_cmp(&b.0));
+    nearest.filter(|(likeness, _)| *likeness > 0.7).map(|(_, nearest)| nearest)
 }

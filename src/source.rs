@@ -1,7 +1,7 @@
 //! Where transcripts are: a root folder and the layout below it.
 
 use crate::error::{Error, Result, Status};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ pub struct Source {
 }
 
 /// What the folders below a root mean.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layout {
     /// `<root>/<user>/**/*.jsonl`: a folder for each user.

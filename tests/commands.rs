@@ -67,7 +67,7 @@ fn what_cannot_be_meant_is_refused_with_a_way_out() {
     let root = root.to_str().unwrap();
     std::fs::write(world.path("c.toml"), source("all", root) + &source("one", &format!("{root}/ada"))).unwrap();
     let said = world.mill(&["run", "--config", "c.toml"]);
-    let expected = "sessionmill: cannot read the configuration `c.toml`: source `one` lies inside of `all`, and would be counted twice\n";
+    let expected = "sessionmill: cannot read the configuration `c.toml`: line 5: source `one` lies inside of `all`, and would be counted twice\n";
     assert_eq!((said.status, &*said.stderr), (78, expected));
 }
 
@@ -273,8 +273,30 @@ fn a_configuration_names_several_sources() {
     );
     std::fs::write(world.path("mill.toml"), "timezon = \"UTC\"\n").unwrap();
     let said = world.mill(&["run", "--config", "mill.toml"]);
-    assert_eq!(said.status, 78);
-    assert!(said.stderr.contains("unknown field `timezon`") && said.stderr.contains("line 1"), "{}", said.stderr);
+    let wrong = "sessionmill: cannot read the configuration `mill.toml`: line 1: unknown key `timezon`\n";
+    assert_eq!((said.status, said.stderr), (78, format!("{wrong}  hint: did you mean `timezone`?\n")));
+    std::fs::write(world.path("mill.toml"), "timezon = \"UTC\"\n[daemon]\ntick = 5\nwach = true\n").unwrap();
+    let said = world.mill(&["run", "--config", "mill.toml"]);
+    let hint = "  hint: did you mean `timezone`?; `sessionmill config check` explains 2 mistakes more\n";
+    assert_eq!((said.status, said.stderr), (78, format!("{wrong}{hint}")));
+}
+
+#[test]
+fn variables_of_the_older_program_are_checked_before_anything_is_done() {
+    let world = world();
+    for name in [
+        "SCHEDULER_TICK_SECONDS",
+        "SCHEDULER_USAGE_PROCESSOR_INTERVAL",
+        "SCHEDULER_VERIFICATION_DETECTOR_INTERVAL",
+        "SESSION_PROCESSOR_MAX_PER_RUN",
+    ] {
+        for value in ["0", "-5", "often"] {
+            let said = world.mill_with(&["run", "--sessions", "root"], &[(name, value)]);
+            let expected = format!("sessionmill: cannot use `{name}`: `{value}` is no whole number above 0\n");
+            assert_eq!((said.status, said.stderr), (78, expected));
+        }
+    }
+    assert!(!world.database().exists());
 }
 
 #[test]

@@ -1,0 +1,57 @@
+//! The environment, as far as it matters.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// What the process was told by whom it was started from.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    pub home: Option<PathBuf>,
+    pub data_home: Option<PathBuf>,
+    pub config_home: Option<PathBuf>,
+    pub claude_config: Option<PathBuf>,
+    pub login: String,
+    /// Root keeps its database where services do.
+    pub is_root: bool,
+    /// Variables of the older program that are set, by name.
+    pub older: BTreeMap<&'static str, String>,
+}
+
+impl Environment {
+    /// Reads the process's environment.
+    pub fn read() -> Self {
+        let text = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned()).filter(|t| !t.is_empty());
+        let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let uid = rustix::process::getuid();
+        let login = ["USER", "LOGNAME"].into_iter().find_map(text);
+        let older = super::variable::ALL.iter().filter_map(|variable| Some((variable.name, text(variable.name)?)));
+        Self {
+            home: folder("HOME"),
+            data_home: folder("XDG_DATA_HOME"),
+            config_home: folder("XDG_CONFIG_HOME"),
+            claude_config: folder("CLAUDE_CONFIG_DIR"),
+            login: login.unwrap_or_else(|| format!("uid-{}", uid.as_raw())).replace('/', "_"),
+            is_root: uid.is_root(),
+            older: older.collect(),
+        }
+    }
+
+    /// Where the database is if nobody says otherwise; `None` for somebody without a home.
+    pub fn default_database(&self) -> Option<PathBuf> {
+        let folder = match (&self.data_home, &self.home) {
+            _ if self.is_root => PathBuf::from("/var/lib"),
+            (Some(data_home), _) => data_home.clone(),
+            (None, Some(home)) if cfg!(target_os = "macos") => home.join("Library/Application Support"),
+            (None, Some(home)) => home.join(".local/share"),
+            (None, None) => return None,
+        };
+        Some(folder.join("sessionmill/sessionmill.duckdb"))
+    }
+
+    /// The first of the default configuration files that is there.
+    pub fn default_config(&self) -> Option<PathBuf> {
+        let own = self.config_home.clone().or_else(|| Some(self.home.as_ref()?.join(".config")));
+        let own = own.map(|folder| folder.join("sessionmill/config.toml"));
+        own.into_iter().chain([PathBuf::from("/etc/sessionmill/config.toml")]).find(|file| file.is_file())
+    }
+}

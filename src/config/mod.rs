@@ -1,0 +1,162 @@
+//! What a command works on: flags before environment before the configuration file before defaults.
+//!
+//! A setting is a field of [`Config`] or of its tables, with its default; nothing else lists them.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | [`daemon`], [`schedules`] | the tables `[daemon]` and `[schedule]` |
+//! | [`environment`], [`variable`] | what the process is told; variables of the older program |
+//! | [`reading`] | a file and the variables as written: values, where they come from, mistakes |
+
+pub mod daemon;
+pub mod environment;
+pub mod reading;
+pub mod schedules;
+pub mod variable;
+
+pub use environment::Environment;
+
+use crate::error::{Error, Result, Status, count};
+use crate::read::Caps;
+use crate::source::{Layout, Source};
+use chrono_tz::Tz;
+use daemon::Daemon;
+use reading::{Origin, Reading};
+use schedules::Schedules;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The configuration file. A key it does not have is an error.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The database file.
+    pub database: Option<PathBuf>,
+    /// IANA name of the zone that days are told in.
+    #[serde(deserialize_with = "zone_name")]
+    pub timezone: Option<String>,
+    /// Bounds on what one file can cost.
+    pub caps: Caps,
+    /// When the daemon runs which processor.
+    pub schedule: Schedules,
+    pub daemon: Daemon,
+    /// Trees of transcripts.
+    pub source: Vec<SourceTable>,
+}
+
+/// A `[[source]]` of the configuration file.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceTable {
+    pub name: String,
+    pub path: PathBuf,
+    #[serde(default)]
+    pub layout: Layout,
+}
+
+impl Config {
+    /// Reads the named file; else the first of the default ones that exists; else nothing. Variables of
+    /// the older program are stronger.
+    ///
+    /// # Errors
+    ///
+    /// With status `Config` if the file cannot be read or says something that means nothing.
+    pub fn read(named: Option<&Path>, environment: &Environment) -> Result<Self> {
+        let (path, Reading { config, mistakes, .. }) = read(named, environment)?;
+        let Some(first) = mistakes.first() else { return Ok(config) };
+        let error = match (first.origin, path) {
+            (Origin::Line(_), Some(path)) => Error::cannot("read the configuration", path.display(), first),
+            (Origin::Variable(name) | Origin::Flag(name), _) => Error::cannot("use", name, &first.message),
+            (Origin::Line(_), None) => Error::new(Status::Config, first.to_string()),
+        };
+        let others = mistakes.len() as u64 - 1;
+        let others =
+            (others > 0).then(|| format!("`sessionmill config check` explains {} more", count(others, "mistake")));
+        let hints: Vec<_> = first.hint.clone().into_iter().chain(others).collect();
+        Err(Error { status: Status::Config, hint: Some(hints.join("; ")).filter(|hint| !hint.is_empty()), ..error })
+    }
+
+    /// The sources that the file names.
+    pub fn sources(&self) -> Vec<Source> {
+        let source = |table: &SourceTable| Source {
+            name: table.name.clone(),
+            root: std::path::absolute(&table.path).unwrap_or_else(|_| table.path.clone()),
+            layout: table.layout,
+        };
+        let mut sources: Vec<_> = self.source.iter().map(source).collect();
+        sources.sort_by(|a, b| a.name.cmp(&b.name));
+        sources
+    }
+
+    /// Sources that would be one or be counted twice, by position, and why.
+    fn clashes(&self) -> Vec<(usize, String)> {
+        let roots: Vec<_> = self.source.iter().map(|source| source.path.canonicalize()).collect();
+        let mut clashes = Vec::new();
+        for (number, source) in self.source.iter().enumerate() {
+            if self.source[..number].iter().any(|other| other.name == source.name) {
+                clashes.push((number, format!("two sources are named `{}`", source.name)));
+            }
+            let within = |(other, outer): &(usize, &std::io::Result<PathBuf>)| match (&roots[number], outer) {
+                // Of two that are the same, the later one is within the other.
+                (Ok(inner), Ok(outer)) => {
+                    inner.starts_with(outer) && (inner != outer || number > *other) && number != *other
+                }
+                _ => false,
+            };
+            if let Some((other, _)) = roots.iter().enumerate().find(within) {
+                let [inner, outer] = [&source.name, &self.source[other].name];
+                let message = format!("source `{inner}` lies inside of `{outer}`, and would be counted twice");
+                clashes.push((number, message));
+            }
+        }
+        clashes
+    }
+}
+
+/// Reads the named file, or the default one, and says which that was.
+///
+/// # Errors
+///
+/// With status `Config` if the file cannot be read.
+pub fn read(named: Option<&Path>, environment: &Environment) -> Result<(Option<PathBuf>, Reading)> {
+    let path = named.map(Path::to_owned).or_else(|| environment.default_config());
+    let text = path.as_ref().map(|path| {
+        #[expect(clippy::disallowed_methods, reason = "the configuration, not the database")]
+        std::fs::read_to_string(path).map_err(|error| Error {
+            status: Status::Config,
+            ..Error::cannot("read the configuration", path.display(), error.kind())
+        })
+    });
+    let reading = Reading::of(&text.transpose()?.unwrap_or_default(), &environment.older);
+    Ok((path, reading))
+}
+
+/// The zone of a name, or what is wrong with the name.
+fn zone(name: &str) -> std::result::Result<Tz, String> {
+    let zone = crate::report::zone::zone(Some(name));
+    zone.map_err(|error| format!("{}: {}", error.message, error.hint.unwrap_or_default()))
+}
+
+/// The name of a zone that there is.
+fn zone_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<String>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    zone(&name).map_err(serde::de::Error::custom)?;
+    Ok(Some(name))
+}
+
+/// Lengths of time as people write them.
+mod time {
+    use crate::duration;
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::time::Duration;
+
+    pub(super) fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&duration::text(*time))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = |expected: String| serde::de::Error::custom(format!("`{text}` is not {expected}"));
+        duration::parse(&text).map_err(wrong)
+    }
+}

@@ -1,0 +1,353 @@
+//! A configuration as it is written: what the file and the variables say, where each value comes from,
+//! and every mistake in it.
+//!
+//! Pure: the text of the file and the values of the variables are arguments. The structures of the
+//! configuration decide what is right; what they refuse is noted and taken out, until the rest is right.
+
+use super::Config;
+use super::variable::{self, Variable};
+use serde::Deserialize;
+use serde_json::Value;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue, Deserializer};
+
+/// What was read.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// What is right of it.
+    pub config: Config,
+    /// Where values that are no defaults come from, by [`settings`] key.
+    pub origins: BTreeMap<String, Origin>,
+    /// What is not, in the order of the file; the variables come last.
+    pub mistakes: Vec<Mistake>,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// A line of the file, from 1.
+    Line(usize),
+    /// An environment variable.
+    Variable(&'static str),
+    /// A flag of the command line.
+    Flag(&'static str),
+}
+
+/// Something that means nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    pub origin: Origin,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.origin {
+            Origin::Line(line) => write!(f, "line {line}: {}", self.message),
+            Origin::Variable(name) | Origin::Flag(name) => write!(f, "`{name}`: {}", self.message),
+        }
+    }
+}
+
+/// Where values of variables stand that are put beside those of the file.
+const NOWHERE: Range<usize> = 0..0;
+
+impl Reading {
+    /// Reads the text of a file and the older program's variables, which are stronger.
+    pub fn of(text: &str, variables: &BTreeMap<&'static str, String>) -> Self {
+        let mut reading = Self::default();
+        let (mut document, errors) = DeTable::parse_recoverable(text);
+        let at = |span: Option<Range<usize>>| Origin::Line(line(text, span.unwrap_or(NOWHERE).start));
+        for error in errors {
+            let message = error.message().lines().collect::<Vec<_>>().join(", ");
+            reading.mistakes.push(Mistake { origin: at(error.span()), message, hint: None });
+        }
+        let broken: Vec<_> = reading.mistakes.iter().map(|mistake| mistake.origin).collect();
+        origins(document.get_ref(), "", text, &mut reading.origins);
+
+        let settings: Vec<_> = variable::ALL.iter().filter_map(|v| Some((v, variables.get(v.name)?))).collect();
+        let settings: Vec<_> = settings.into_iter().map(|(v, value)| (v, v.setting(value))).collect();
+        for (Variable { name, key, .. }, setting) in &settings {
+            match setting {
+                Ok(setting) => {
+                    put(document.get_mut(), *key, setting);
+                    reading.origins.insert(key.join("."), Origin::Variable(name));
+                }
+                Err(message) => {
+                    let (origin, message) = (Origin::Variable(name), message.clone());
+                    reading.mistakes.push(Mistake { origin, message, hint: None });
+                }
+            }
+        }
+        loop {
+            match Config::deserialize(Deserializer::from(document.clone())) {
+                Ok(config) => {
+                    reading.config = config;
+                    break;
+                }
+                Err(error) => {
+                    let origin = at(error.span());
+                    // What a broken line seems to say says nothing.
+                    if !broken.contains(&origin) {
+                        reading.mistakes.push(mistake(origin, error.message()));
+                    }
+                    if !remove(document.get_mut(), &error.span().unwrap_or(NOWHERE)) {
+                        break;
+                    }
+                }
+            }
+        }
+        let (origins, config) = (&reading.origins, &reading.config);
+        let of_source = |number: usize| origins.get(&format!("source[{number}].name")).copied();
+        let clashes = config.clashes().into_iter();
+        let clashes = clashes.map(|(number, message)| Mistake {
+            origin: of_source(number).unwrap_or(Origin::Line(1)),
+            message,
+            hint: None,
+        });
+        reading.mistakes.extend(clashes.collect::<Vec<_>>());
+        reading.mistakes.sort_by_key(|mistake| mistake.origin);
+        reading
+    }
+}
+
+/// The effective values of a configuration, by key: `daemon.tick`, `source[0].name`.
+pub fn settings(config: &Config) -> Vec<(String, Value)> {
+    let mut settings = Vec::new();
+    flatten(String::new(), serde_json::to_value(config).unwrap_or_default(), &mut settings);
+    settings
+}
+
+fn flatten(key: String, value: Value, settings: &mut Vec<(String, Value)>) {
+    match value {
+        Value::Object(table) => {
+            table.into_iter().for_each(|(name, value)| flatten(below(&key, &name), value, settings));
+        }
+        Value::Array(values) if values.iter().any(Value::is_object) => {
+            values.into_iter().enumerate().for_each(|(n, value)| flatten(format!("{key}[{n}]"), value, settings));
+        }
+        value => settings.push((key, value)),
+    }
+}
+
+fn below(key: &str, name: &str) -> String {
+    if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") }
+}
+
+/// Notes the lines of all values.
+fn origins(table: &DeTable<'_>, key: &str, text: &str, origins: &mut BTreeMap<String, Origin>) {
+    for (name, value) in table {
+        let key = below(key, name.get_ref());
+        match value.get_ref() {
+            DeValue::Table(table) => self::origins(table, &key, text, origins),
+            DeValue::Array(values) if values.iter().any(|value| value.get_ref().is_table()) => {
+                for (number, value) in values.iter().enumerate() {
+                    if let Some(table) = value.get_ref().as_table() {
+                        self::origins(table, &format!("{key}[{number}]"), text, origins);
+                    }
+                }
+            }
+            _ => {
+                origins.insert(key, Origin::Line(line(text, name.span().start)));
+            }
+        }
+    }
+}
+
+fn line(text: &str, at: usize) -> usize {
+    1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
+}
+
+/// Puts a setting into its table in place of what is there.
+fn put<'t>(document: &mut DeTable<'t>, [table, key]: [&'static str; 2], setting: &'t str) {
+    let name = |name| Spanned::new(NOWHERE, Cow::Borrowed(name));
+    let Ok(value) = DeValue::parse(setting) else { return };
+    let empty = || Spanned::new(NOWHERE, DeValue::Table(DeTable::new()));
+    let table = document.entry(name(table)).or_insert_with(empty);
+    if let DeValue::Table(table) = table.get_mut() {
+        table.remove(key);
+        table.insert(name(key), Spanned::new(NOWHERE, value.into_inner()));
+    }
+}
+
+/// Takes out what an error is about. Says whether it is found.
+fn remove(table: &mut DeTable<'_>, at: &Range<usize>) -> bool {
+    let mut found = false;
+    for (key, mut value) in std::mem::take(table) {
+        found = found || remove_within(value.get_mut(), at);
+        if !found && (key.span() == *at || value.span() == *at) {
+            found = true;
+            continue;
+        }
+        table.insert(key, value);
+    }
+    found
+}
+
+fn remove_within(value: &mut DeValue<'_>, at: &Range<usize>) -> bool {
+    match value {
+        DeValue::Table(table) => remove(table, at),
+        DeValue::Array(values) => {
+            let mut found = false;
+            for mut value in std::mem::replace(values, DeArray::new()) {
+                found = found || remove_within(value.get_mut(), at);
+                if !found && value.span() == *at {
+                    found = true;
+                    continue;
+                }
+                values.push(value);
+            }
+            found
+        }
+        _ => false,
+    }
+}
+
+/// What a structure refuses, in our words: serde's own begin with the name of a field.
+fn mistake(origin: Origin, message: &str) -> Mistake {
+    let Some((unknown, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, ")) else {
+        return Mistake { origin, message: message.replace("missing field", "missing key"), hint: None };
+    };
+    let message = format!("unknown key `{unknown}`");
+    let known: Vec<_> = known.split('`').skip(1).step_by(2).collect();
+    let mut elsewhere = settings(&Config::default()).into_iter().map(|(key, _)| key);
+    let elsewhere = elsewhere.find(|key| key.rsplit_once('.').is_some_and(|(_, name)| name == unknown));
+    let hint = match (crate::registry::nearest(unknown, known.iter().copied()), elsewhere) {
+        (_, Some(key)) => format!("did you mean `{key}`?"),
+        (Some(nearest), None) => format!("did you mean `{nearest}`?"),
+        (None, None) => {
+            let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+            format!("known here: {}", known.join(", "))
+        }
+    };
+    Mistake { origin, message, hint: Some(hint) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: BTreeMap<&str, String> = BTreeMap::new();
+
+    fn mistakes(text: &str) -> Vec<String> {
+        let hint = |mistake: &Mistake| mistake.hint.as_ref().map_or(String::new(), |hint| format!("; {hint}"));
+        Reading::of(text, &NONE).mistakes.iter().map(|mistake| format!("{mistake}{}", hint(mistake))).collect()
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_its_line() {
+        let text = "timezon = \"UTC\"
+tick = \"5s\"
+database = 7
+
+[caps]
+line = \"long\"
+file = 1000
+
+[schedule]
+timezone = \"Europe/Berln\"
+usge = \"every 5m\"
+usage = \"hourly\"
+
+[daemon]
+tick = \"0s\"
+max_files = 0
+watch = true
+allow_uids = [0, \"ada\"]
+
+[[source]]
+name = \"a\"
+
+[[source]]
+name = \"b\"
+path = \"/b\"
+layout = \"user\"
+";
+        assert_eq!(
+            mistakes(text),
+            [
+                "line 1: unknown key `timezon`; did you mean `timezone`?",
+                "line 2: unknown key `tick`; did you mean `daemon.tick`?",
+                "line 3: invalid type: integer `7`, expected path string",
+                "line 6: invalid type: string \"long\", expected usize",
+                "line 10: unknown time zone `Europe/Berln`: IANA names, such as `Europe/Berlin`",
+                "line 11: unknown key `usge`; did you mean `usage`?",
+                "line 12: `hourly` is no schedule: expected `every 10m`, `daily 05:00,17:00` or `cron 15 3 * * 1-5`, or `off`",
+                "line 15: `0s` is not a time such as 150s, 5m or 1h",
+                "line 16: invalid value: integer `0`, expected a nonzero u64",
+                "line 18: invalid type: string \"ada\", expected u32",
+                "line 20: missing key `path`",
+                "line 26: unknown variant `user`, expected `users` or `claude-projects`",
+            ]
+        );
+        let Reading { config, .. } = Reading::of(text, &NONE);
+        assert!(config.daemon.watch && config.caps.file == 1000, "what is right of it counts");
+    }
+
+    #[test]
+    fn a_broken_line_hides_no_other_mistake() {
+        assert_eq!(
+            mistakes("timezone = \n\n[daemon\nwatch = true\n[caps]\nfil = 1\n"),
+            [
+                "line 1: string values must be quoted, expected literal string",
+                "line 3: unclosed table, expected `]`",
+                "line 6: unknown key `fil`; did you mean `file`?",
+            ]
+        );
+    }
+
+    #[test]
+    fn sources_that_clash_are_told_where_they_are() {
+        let source = |name: &str, path: &str| format!("[[source]]\nname = \"{name}\"\npath = \"{path}\"\n");
+        assert_eq!(mistakes(&(source("a", "/no/a") + &source("a", "/no/b"))), ["line 5: two sources are named `a`"]);
+        assert_eq!(
+            mistakes(&(source("a", "/usr/bin") + &source("b", "/usr"))),
+            ["line 2: source `a` lies inside of `b`, and would be counted twice"]
+        );
+        assert_eq!(
+            mistakes(&(source("a", "/usr") + &source("b", "/usr"))),
+            ["line 5: source `b` lies inside of `a`, and would be counted twice"]
+        );
+    }
+
+    #[test]
+    fn variables_are_stronger_than_the_file_and_every_value_knows_where_it_is_from() {
+        let text = "[schedule]\nusage = \"daily 05:00\"\n\n[daemon]\ntick = \"10s\"\nwatch = true\n";
+        let variables = [("SCHEDULER_USAGE_PROCESSOR_INTERVAL", "61"), ("SESSION_PROCESSOR_MAX_PER_RUN", "9")];
+        let variables = variables.map(|(name, value)| (name, value.to_owned())).into();
+        let Reading { config, origins, mistakes } = Reading::of(text, &variables);
+        assert_eq!(mistakes, []);
+        assert_eq!(config.schedule.of("usage"), "every 2m".parse().ok().as_ref());
+        let expected = [
+            ("daemon.max_files", Origin::Variable("SESSION_PROCESSOR_MAX_PER_RUN")),
+            ("daemon.tick", Origin::Line(5)),
+            ("daemon.watch", Origin::Line(6)),
+            ("schedule.usage", Origin::Variable("SCHEDULER_USAGE_PROCESSOR_INTERVAL")),
+        ];
+        assert_eq!(origins, expected.map(|(key, origin)| (key.to_owned(), origin)).into());
+        let settings: BTreeMap<_, _> = settings(&config).into_iter().collect();
+        assert_eq!((&settings["daemon.tick"], &settings["daemon.max_files"]), (&"10s".into(), &9.into()));
+        assert_eq!(settings["daemon.triggers"], Value::Null);
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named() {
+        let variables = [("SCHEDULER_TICK_SECONDS", "0".to_owned())].into();
+        let Reading { config, mistakes, .. } = Reading::of("", &variables);
+        assert_eq!(mistakes[0].to_string(), "`SCHEDULER_TICK_SECONDS`: `0` is no whole number above 0");
+        assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn a_processor_can_be_off() {
+        let of = |text: &str| Reading::of(text, &NONE).config.schedule.of("usage").map(ToString::to_string);
+        assert_eq!(of(""), Some("every 10m".to_owned()));
+        assert_eq!(of("[schedule]\nusage = \"off\""), None);
+        assert_eq!(of("[schedule]\nusage = \"cron 0 5 * * *\""), Some("cron 0 5 * * *".to_owned()));
+    }
+}

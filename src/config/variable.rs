@@ -1,0 +1,68 @@
+//! Variables of the older program, which are stronger than the configuration file.
+
+/// An environment variable and the setting that it is for. All hold a whole number above zero.
+#[derive(Debug)]
+pub struct Variable {
+    pub name: &'static str,
+    /// Table and key of the setting.
+    pub key: [&'static str; 2],
+    /// The setting in TOML.
+    setting: fn(u32) -> String,
+}
+
+/// All of them.
+pub static ALL: [Variable; 4] = [
+    Variable { name: "SCHEDULER_TICK_SECONDS", key: ["daemon", "tick"], setting: seconds },
+    Variable { name: "SCHEDULER_USAGE_PROCESSOR_INTERVAL", key: ["schedule", "usage"], setting: minutes },
+    Variable { name: "SCHEDULER_VERIFICATION_DETECTOR_INTERVAL", key: ["schedule", "verification"], setting: minutes },
+    Variable { name: "SESSION_PROCESSOR_MAX_PER_RUN", key: ["daemon", "max_files"], setting: number },
+];
+
+fn seconds(seconds: u32) -> String {
+    format!("\"{seconds}s\"")
+}
+
+/// Seconds, rounded up as the older program did.
+fn minutes(seconds: u32) -> String {
+    format!("\"every {}m\"", seconds.div_ceil(60))
+}
+
+fn number(number: u32) -> String {
+    number.to_string()
+}
+
+impl Variable {
+    /// The setting in TOML that a value stands for.
+    ///
+    /// # Errors
+    ///
+    /// If it is no whole number above zero.
+    pub fn setting(&self, value: &str) -> Result<String, String> {
+        let number = value.trim().parse().ok().filter(|number| *number > 0);
+        number.map(self.setting).ok_or_else(|| format!("`{value}` is no whole number above 0"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_those_of_the_older_program() {
+        let setting = |name: &str, value: &str| {
+            let variable = ALL.iter().find(|variable| variable.name == name).unwrap();
+            variable.setting(value)
+        };
+        for (value, minutes) in [("600", "10"), ("601", "11"), ("1", "1"), (" 60 ", "1")] {
+            let expected = Ok(format!("\"every {minutes}m\""));
+            assert_eq!(setting("SCHEDULER_USAGE_PROCESSOR_INTERVAL", value), expected);
+            assert_eq!(setting("SCHEDULER_VERIFICATION_DETECTOR_INTERVAL", value), expected);
+        }
+        assert_eq!(setting("SCHEDULER_TICK_SECONDS", "90"), Ok("\"90s\"".to_owned()));
+        assert_eq!(setting("SESSION_PROCESSOR_MAX_PER_RUN", "7"), Ok("7".to_owned()));
+        for wrong in ["0", "-1", "ten", "1.5", "1e3", "4294967296", "10m"] {
+            let expected = Err(format!("`{wrong}` is no whole number above 0"));
+            ALL.iter().for_each(|variable| assert_eq!(variable.setting(wrong), expected));
+        }
+    }
+}
