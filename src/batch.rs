@@ -51,7 +51,7 @@ pub fn read<'j>(queue: &Queue<'j>, reader: &'j Reader<'j>, mut send: impl FnMut(
     let mut batch: Vec<Lane<'j>> = Vec::with_capacity(LANES);
     let mut buffers: Vec<Box<[u8]>> = Vec::new();
     loop {
-        while has_room(&batch)
+        while has_room(&batch, reader)
             && let Some(job) = queue.take(batch.len())
         {
             match reader.open(job) {
@@ -89,8 +89,10 @@ pub fn read<'j>(queue: &Queue<'j>, reader: &'j Reader<'j>, mut send: impl FnMut(
     }
 }
 
-fn has_room(batch: &[Lane<'_>]) -> bool {
-    batch.len() < LANES && batch.iter().map(|lane| lane.stream.size()).sum::<u64>() < SIDE_BY_SIDE
+fn has_room(batch: &[Lane<'_>], reader: &Reader<'_>) -> bool {
+    // While one file waits for a network, its neighbours would too.
+    let lanes = if reader.brake.is_some() { 1 } else { LANES };
+    batch.len() < lanes && batch.iter().map(|lane| lane.stream.size()).sum::<u64>() < SIDE_BY_SIDE
 }
 
 impl Lane<'_> {
@@ -148,8 +150,15 @@ mod tests {
         let (folder, jobs) = world(&[&sizes[..], &sizes[..]].concat());
         let (roots, clock) = ([Root::open(folder.path()).unwrap()], Clock::begin(Moment::now()));
         let processors = registry::processors();
-        let reader =
-            Reader { clock: &clock, flight: None, roots: &roots, processors, caps: Caps::default(), budget: None };
+        let reader = Reader {
+            clock: &clock,
+            flight: None,
+            roots: &roots,
+            processors,
+            caps: Caps::default(),
+            budget: None,
+            brake: None,
+        };
         for threads in 1..4 {
             let queue = Queue::new(&jobs);
             let (sender, outcomes) = std::sync::mpsc::channel();

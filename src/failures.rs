@@ -5,6 +5,8 @@
 //! | --- | --- | --- |
 //! | changed | no | next pass |
 //! | environment | no | 1 min, doubled up to 1 h; a change of the file ends the wait |
+//! | throttled | no | next pass; it is the processor that pauses: [`crate::pause`] |
+//! | budget | no | next pass |
 //! | transient | yes | a random time below 1 min × 2ⁿ, 6 h at most; after 8 attempts dead |
 //! | permanent | yes | one more try after a day, then dead |
 //! | panic | yes | next pass; after 2 attempts dead |
@@ -82,13 +84,14 @@ impl Standing {
         // Other bytes or another version begin anew.
         let same_bytes = |last: &Self| last.stat == stat || (hash.is_some() && last.hash == hash);
         let last = last.filter(|last| last.version == version && same_bytes(last));
-        let counts = !matches!(failure.class, FailureClass::Changed | FailureClass::Environment);
+        let counts =
+            !matches!(failure.class, FailureClass::Changed | FailureClass::Environment) && !failure.class.defers();
         let attempts = last.map_or(0, |last| last.attempts) + u32::from(counts);
         let strikes = last.map_or(0, |last| last.strikes).saturating_add(1);
         let minutes = |number: i64| TimeDelta::minutes(number);
         let doubled = |number: u32, most: i64| minutes((1_i64 << number.saturating_sub(1).min(16)).min(most));
         let (delay, most) = match failure.class {
-            FailureClass::Changed => (TimeDelta::zero(), u32::MAX),
+            FailureClass::Changed | FailureClass::Throttled | FailureClass::Budget => (TimeDelta::zero(), u32::MAX),
             FailureClass::Environment => (doubled(strikes, 60), u32::MAX),
             FailureClass::Transient => {
                 let most = doubled(attempts, 360).num_milliseconds();
@@ -167,7 +170,9 @@ mod tests {
         assert_eq!(course(FailureClass::Panic, 0.5)[..2], [(0, Retry), (0, Dead)]);
         assert_eq!(course(FailureClass::Crash, 0.5)[0].1, Dead);
         assert_eq!(course(FailureClass::Rejected, 0.5)[0].1, Dead);
-        assert!(course(FailureClass::Changed, 0.5).iter().all(|step| *step == (0, Retry)));
+        for waits in [FailureClass::Changed, FailureClass::Throttled, FailureClass::Budget] {
+            assert!(course(waits, 0.5).iter().all(|step| *step == (0, Retry)), "{waits:?}");
+        }
     }
 
     #[test]

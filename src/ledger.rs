@@ -4,6 +4,7 @@
 use crate::failures::Standing;
 use crate::hash::Hash;
 use crate::look::Look;
+use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 
 /// All known source files, by `session_file`.
@@ -25,6 +26,8 @@ pub struct Known {
     pub source: Option<usize>,
     /// The file was missing at the last walk.
     pub gone: bool,
+    /// When it was first seen to have changed, while it waits to be quiet for a processor.
+    pub waits_since: Option<DateTime<Utc>>,
 }
 
 impl Known {

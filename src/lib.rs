@@ -18,6 +18,7 @@
 //! | [`plan`], [`order`], [`job`] | which are due for which processor, and who comes first |
 //! | [`open`], [`read`], [`lines`], [`hash`] | one safe open, one read: hashed bytes are parsed bytes |
 //! | [`batch`], [`lanes`], [`outbox`] | files side by side, their hashes in lanes, their outcomes on the way to the writer |
+//! | [`brake`], [`pause`], [`quiet`] | what stops, puts off and delays a pass that waits for a network |
 //! | [`flight`], [`trial`] | what was being read when a pass died, and a process of its own to try it in |
 //! | [`dialect`] | one file per log format: line → events |
 //! | [`registry`] | the list of processors, dialects and migrations |
@@ -45,7 +46,8 @@
 //! 7. A bad file, user or processor costs itself only; every file ends a pass in one counted state.
 //! 8. A skip needs proof.
 //! 9. Parallel code never touches the database. A commit after a failed statement is impossible.
-//! 10. Between passes no process holds the database; a long one lets go of it every few seconds.
+//! 10. Between passes, and while one waits for a network, no process holds the database; a long pass lets
+//!     go of it every few seconds.
 //! 11. Sources are never written, locked, or followed outside of their root.
 //! 12. A database remembers its sources and refuses others.
 //! 13. Time is an argument: only `main`, and the trial of a file, reads the clock; a pass counts on from
@@ -53,6 +55,7 @@
 //! 14. Same bytes in, same rows and same text out.
 
 pub mod batch;
+pub mod brake;
 pub mod cli;
 pub mod config;
 pub mod dialect;
@@ -73,7 +76,9 @@ pub mod open;
 pub mod order;
 pub mod outbox;
 pub mod pass;
+pub mod pause;
 pub mod plan;
+pub mod quiet;
 pub mod read;
 pub mod registry;
 pub mod report;

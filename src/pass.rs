@@ -1,23 +1,28 @@
 //! The program: one walk, what has changed since the last one, what processors make of it.
 //!
 //! A schedule, a command and a trigger all end here. Parallel code reads and folds; one thread
-//! writes.
+//! writes. Processors that compute share a pass; one that waits for a network has its own, which holds
+//! the database only to plan, to commit and to settle.
 
-use crate::error::Result;
+use crate::brake::Brake;
+use crate::error::{Result, Status};
 use crate::flight::Flight;
-use crate::job::Job;
 use crate::lock::ProcessorLock;
 use crate::moment::{Clock, Moment};
-use crate::plan;
+use crate::pause::Pause;
+use crate::plan::{self, Bounds};
+use crate::quiet::Quiet;
 use crate::read::{Caps, Reader};
 use crate::scan;
 use crate::settle;
 use crate::source::Source;
 use crate::store::stamp::Stamp;
-use crate::store::{Turns, known, log, migrate, presence, room, runs};
+use crate::store::{Turns, known, log, migrate, pauses, presence, room, runs, waits};
 use crate::summary::{Summary, Tally};
+use crate::trial::Trial;
 use crate::writer::{Progress, Writer};
-use sessionmill_contract::{Failure, Manifest, Processor};
+use chrono::{DateTime, Utc};
+use sessionmill_contract::{Bound, Failure, Manifest, Processor};
 use std::path::Path;
 use std::time::Duration;
 
@@ -36,7 +41,7 @@ pub struct Pass<'p> {
     /// Take over a database of another root.
     pub adopt: bool,
     /// Reads a file in a process of its own, and tells how that died if it did.
-    pub trial: &'p dyn Fn(&Job) -> std::result::Result<(), Failure>,
+    pub trial: &'p Trial<'p>,
     /// Is told how far the pass is.
     pub progress: &'p dyn Fn(Progress),
 }
@@ -44,29 +49,57 @@ pub struct Pass<'p> {
 /// Bounds of a pass and of what one file can cost it.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Files that a processor looks into.
+    /// Files that a processor looks into; of one that waits for a network, files that it asks about.
     pub files: Option<u64>,
     /// Files that are not begun by then are left for the next pass.
     pub time: Option<Duration>,
     pub caps: Caps,
     /// Threads that read.
     pub threads: usize,
+    /// Files about which a network is asked at a time.
+    pub connections: usize,
+    /// When a file that grows is asked about.
+    pub quiet: Quiet,
 }
+
+/// The limits of a pass that waits for a network, where nobody says otherwise.
+const FILES_ASKED: u64 = 50;
+const TIME_ASKING: Duration = Duration::from_secs(150);
 
 impl Default for Limits {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { files: None, time: None, caps: Caps::default(), threads }
+        Self { files: None, time: None, caps: Caps::default(), threads, connections: 4, quiet: Quiet::default() }
     }
 }
 
-/// Runs a pass.
+/// Runs the processors: those that compute in one pass, then each that waits for a network in one of
+/// its own. One of these that is running elsewhere does not undo what is done.
 ///
 /// # Errors
 ///
 /// If a processor is running elsewhere, a root cannot be walked, or the database cannot be used. A
 /// file that fails is no error of the pass.
 pub fn run(pass: &Pass<'_>) -> Result<Summary> {
+    let clock = Clock::begin(pass.now.clone());
+    let (computing, waiting): (Vec<_>, Vec<_>) =
+        pass.processors.iter().partition(|processor| processor.manifest().bound == Bound::Cpu);
+    let passes = std::iter::once(computing).chain(waiting.into_iter().map(|processor| vec![processor]));
+    let mut summary: Option<Summary> = None;
+    for processors in passes.filter(|processors| !processors.is_empty()) {
+        let now = if summary.is_some() { clock.read() } else { pass.now.clone() };
+        match (run_one(&Pass { processors: &processors, now, ..*pass }), &mut summary) {
+            (Ok(done), None) => summary = Some(done),
+            (Ok(done), Some(summary)) => summary.append(done),
+            (Err(error), Some(summary)) if error.status == Status::Busy => summary.notices.warnings.push(error.message),
+            (Err(error), _) => return Err(error),
+        }
+    }
+    Ok(summary.unwrap_or_default())
+}
+
+/// Runs a pass of processors of one bound.
+fn run_one(pass: &Pass<'_>) -> Result<Summary> {
     let clock = Clock::begin(pass.now.clone());
     let about = format!("{} since {}", pass.trigger, pass.now.wall.format("%Y-%m-%d %H:%M:%S UTC"));
     let _locks = pass
@@ -81,6 +114,7 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
 /// From the walk to the last checkpoint, with an open database.
 fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let now = clock.start.wall;
+    let waits = pass.processors.iter().any(|processor| processor.manifest().bound == Bound::Network);
     let manifests: Vec<&Manifest> = pass.processors.iter().map(|processor| processor.manifest()).collect();
     let sources: Vec<&str> = pass.sources.iter().map(|source| source.name.as_str()).collect();
     let roots = scan::roots(pass.sources)?;
@@ -91,8 +125,15 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources)?;
     let run_id = runs::next(store.get()?)?;
     let stamp = Stamp { run_id, now, processors: pass.processors, manifests: &manifests, sources: &sources };
-    let notices = presence::observe(store.get()?, pass.sources, &roots, pass.adopt, &mut walk, &ledger, now)?;
-    let plan = plan::jobs(walk, &ledger, &manifests, now, pass.limits.files);
+    let mut notices = presence::observe(store.get()?, pass.sources, &roots, pass.adopt, &mut walk, &ledger, now)?;
+    let bounds = match waits {
+        true => Bounds { files: None, quiet: Some(pass.limits.quiet) },
+        false => Bounds { files: pass.limits.files, quiet: None },
+    };
+    let plan = plan::jobs(walk, &ledger, &manifests, now, bounds);
+    if waits {
+        waits::set(store.get()?, manifests[0].name, &ledger, &plan.waits)?;
+    }
     drop(ledger);
 
     let mut tally = Tally::begin(&manifests, &plan);
@@ -104,22 +145,33 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let mut jobs = plan.jobs;
     let suspects = marks.take(&mut jobs);
     flight.clear()?;
+    let pause = if waits { pauses::of(store.get()?.connection(), manifests[0].name)? } else { None };
+    let brake = Brake::new(pass.limits.files.unwrap_or(FILES_ASKED));
+    if pause.as_ref().is_some_and(|pause| pause.holds(now)) {
+        brake.stop();
+    }
     let reader = Reader {
         clock,
         flight: Some(&flight),
         roots: &roots,
         processors: pass.processors,
         caps: pass.limits.caps,
-        budget: pass.limits.time,
+        budget: pass.limits.time.or(waits.then_some(TIME_ASKING)),
+        brake: waits.then_some(&brake),
     };
+    let threads = if waits { pass.limits.connections } else { pass.limits.threads };
     let mut writer = Writer { store, tally: &mut tally, stamp, of, progress: pass.progress };
     // A suspect waits until the others are done, under its mark.
     let marks: Vec<_> = suspects.iter().map(|job| flight.begin(&job.file.session_file)).collect();
-    writer.read(&jobs, &reader, pass.limits.threads)?;
+    writer.read(&jobs, &reader, threads)?;
     for (job, mark) in suspects.iter().zip(marks) {
         writer.read_suspect(job, mark, &reader, pass.trial)?;
     }
 
+    if waits {
+        let pause = self::pause(store, manifests[0].name, pause, brake.throttled(), clock.read().wall)?;
+        notices.warnings.extend(pause.map(|pause| pause.words(manifests[0].name)));
+    }
     for (position, processor) in pass.processors.iter().enumerate() {
         tally.unsettled(position, settle::settle(store, *processor)?);
     }
@@ -129,4 +181,22 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
         store.get()?.checkpoint()?;
     }
     Ok(summary)
+}
+
+/// Notes what the server said to a processor that waits for a network. Returns the pause that it now has.
+fn pause(
+    store: &mut Turns,
+    processor: &str,
+    last: Option<Pause>,
+    throttled: Option<Failure>,
+    now: DateTime<Utc>,
+) -> Result<Option<Pause>> {
+    let pause = match (last, throttled) {
+        (last, Some(failure)) => Some(Pause::after(last.as_ref(), &failure, now)),
+        (Some(last), None) if last.holds(now) => return Ok(Some(last)),
+        (None, None) => return Ok(None),
+        (Some(_), None) => None,
+    };
+    pauses::set(store.get()?, processor, pause.as_ref())?;
+    Ok(pause)
 }

@@ -4,6 +4,7 @@ use crate::failures::Standing;
 use crate::job::Job;
 use crate::ledger::{Known, Ledger};
 use crate::order;
+use crate::quiet::{Quiet, Wait};
 use crate::scan::{FROZEN, Found, Walk};
 use crate::stat::Stat;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -24,6 +25,17 @@ pub struct Plan {
     pub deferred: Vec<Vec<SourceFile>>,
     /// Per processor: files that it failed on and leaves alone.
     pub held: Vec<Vec<(SourceFile, Standing)>>,
+    /// Changed files on which somebody works, or did when they were first seen.
+    pub waits: Vec<Wait>,
+}
+
+/// What a plan puts off.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bounds {
+    /// The most files that any processor looks into.
+    pub files: Option<u64>,
+    /// Files that grow wait.
+    pub quiet: Option<Quiet>,
 }
 
 /// A file whose bytes were not compared for so long is read again, whatever its stat says: what a
@@ -36,8 +48,8 @@ const LONG_WAIT: TimeDelta = TimeDelta::hours(1);
 /// So many bytes of such files are read by a pass, and one file at least.
 const SCRUB_BYTES: u64 = 256 << 20;
 
-/// Plans a pass. `limit` is the most files that any processor looks into.
-pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<Utc>, limit: Option<u64>) -> Plan {
+/// Plans a pass.
+pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<Utc>, bounds: Bounds) -> Plan {
     let mut plan = Plan {
         unchanged: vec![0; manifests.len()],
         deferred: vec![Vec::new(); manifests.len()],
@@ -63,6 +75,8 @@ pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<
                 proven.push(processor);
             } else if let Some(failure) = failure.filter(|failure| failure.holds(manifest.version, &stat, now)) {
                 plan.held[processor].push((file.clone(), failure.clone()));
+            } else if bounds.quiet.is_some_and(|quiet| plan.waits(quiet, &file, known, &stat, now)) {
+                plan.deferred[processor].push(file.clone());
             } else {
                 due.push(processor);
             }
@@ -80,12 +94,30 @@ pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<
         };
         queue.push(Job { file, source, path, stat, due, known: known.cloned() });
     }
-    plan.take(order::fair(fresh, retries), limit);
-    plan.scrub(stale, limit);
+    plan.take(order::fair(fresh, retries), bounds.files);
+    plan.scrub(stale, bounds.files);
     plan
 }
 
 impl Plan {
+    /// Whether a changed file is left until it is quiet. What it is remembered for ends when it is dealt
+    /// with, not when it is due.
+    fn waits(
+        &mut self,
+        quiet: Quiet,
+        file: &SourceFile,
+        known: Option<&Known>,
+        stat: &Stat,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let seen = known.and_then(|known| known.waits_since).filter(|since| *since <= now);
+        let waits = quiet.waits(stat.mtime_ns, seen.unwrap_or(now), now);
+        if waits || seen.is_some() {
+            self.waits.push(Wait { session_file: file.session_file.clone(), since: seen.unwrap_or(now) });
+        }
+        waits
+    }
+
     /// Takes jobs in their order; what is over a processor's limit is deferred.
     fn take(&mut self, jobs: Vec<Job>, limit: Option<u64>) {
         let mut left = vec![limit.unwrap_or(u64::MAX); self.unchanged.len()];
@@ -197,7 +229,7 @@ mod tests {
             ledger.files.insert(file.session_file.as_str().into(), known);
             walk.found.push(Found { path: file.session_file.clone().into(), file, source: 0, stat: Ok(stat) });
         }
-        let plan = jobs(walk, &ledger, &[&MANIFEST], now, limit);
+        let plan = jobs(walk, &ledger, &[&MANIFEST], now, Bounds { files: limit, quiet: None });
         assert_eq!(plan.unchanged[0] as usize + plan.jobs.len(), files.len(), "every file is counted once");
         plan.jobs.iter().map(|job| job.stat.size).collect()
     }

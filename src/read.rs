@@ -3,6 +3,7 @@
 //! The file streams through a window; every due processor folds the same events. A batch of files
 //! takes turns. Nothing here knows the database, and a panic of a processor ends its own fold only.
 
+use crate::brake::Brake;
 use crate::dialect::{Dialect, Parser};
 use crate::failpoint;
 use crate::flight::{Flight, InFlight};
@@ -34,6 +35,8 @@ pub struct Reader<'p> {
     pub caps: Caps,
     /// Files that are not begun by then are left for the next pass.
     pub budget: Option<Duration>,
+    /// Of a pass that waits for a network.
+    pub brake: Option<&'p Brake>,
 }
 
 /// Bounds on what one file can cost. What is over them is rejected or skipped, and counted.
@@ -121,7 +124,7 @@ pub struct Stream<'s> {
     pub job: &'s Job,
     reader: &'s Reader<'s>,
     /// Held while the file is read.
-    _in_flight: Option<InFlight<'s>>,
+    in_flight: Option<InFlight<'s>>,
     /// Before the stat.
     begun: Moment,
     file: File,
@@ -137,7 +140,21 @@ pub struct Stream<'s> {
 impl<'s> Reader<'s> {
     /// Whether the pass has no more time.
     pub fn is_late(&self) -> bool {
-        self.budget.is_some_and(|budget| self.clock.elapsed() >= budget)
+        let spent = self.budget.is_some_and(|budget| self.clock.elapsed() >= budget);
+        spent || self.brake.is_some_and(Brake::is_on)
+    }
+
+    /// What a processor makes of a file that has ended. One that waits for a network does so here.
+    fn finish(&self, fold: Guarded<'_>) -> Verdict {
+        let Some(brake) = self.brake else { return fold.finish() };
+        if self.is_late() || !brake.take() {
+            return Verdict::Failed(Failure::new(FailureClass::Budget, "left for the next run"));
+        }
+        let verdict = fold.finish();
+        if let Verdict::Failed(failure) = &verdict {
+            brake.heed(failure);
+        }
+        verdict
     }
 
     /// Begins a file.
@@ -160,7 +177,7 @@ impl<'s> Reader<'s> {
             Ok(Stream {
                 job,
                 reader: self,
-                _in_flight: in_flight,
+                in_flight,
                 begun,
                 file,
                 stat,
@@ -234,6 +251,10 @@ impl Stream<'_> {
     pub fn end(mut self, hash: Hash) -> Result<Read, Refusal> {
         contained(|| {
             self.last_line();
+            if self.reader.brake.is_some() {
+                // A process that ends while it waits for a network says nothing about the file.
+                self.in_flight = None;
+            }
             let Self { job, reader, begun, file, stat, folds, tally, .. } = self;
             let reading = Reading { stat, hash, begun, ended: reader.clock.read(), local: stat::is_local(&file) };
             let last = job.known.as_ref().and_then(|known| known.look.as_ref());
@@ -245,7 +266,7 @@ impl Stream<'_> {
                     Some(state) if state.hash == Some(hash) && state.version == Some(version) => {
                         (*due, Verdict::Unchanged)
                     }
-                    _ => (*due, fold.finish()),
+                    _ => (*due, reader.finish(fold)),
                 }
             };
             let verdicts = job.due.iter().zip(folds).map(verdict).collect();

@@ -152,6 +152,17 @@ impl<'m> Tally<'m> {
 const NAMED: usize = 10;
 
 impl Summary {
+    /// Adds what another pass of the same run did. Both walk the same tree, and tell the same of it.
+    pub fn append(&mut self, other: Self) {
+        self.processors.extend(other.processors);
+        let new = |all: &mut Vec<String>, more: Vec<String>| {
+            let more: Vec<_> = more.into_iter().filter(|text| !all.contains(text)).collect();
+            all.extend(more);
+        };
+        new(&mut self.notices.alarms, other.notices.alarms);
+        new(&mut self.notices.warnings, other.notices.warnings);
+    }
+
     pub fn failed(&self) -> bool {
         !self.notices.alarms.is_empty() || self.processors.iter().any(Counts::is_failed)
     }
@@ -203,6 +214,9 @@ impl Counts {
     fn failed(&mut self, file: &SourceFile, failure: &Failure) {
         if failure.class == FailureClass::Rejected {
             return self.rejected(file, &failure.message);
+        }
+        if failure.class.defers() {
+            return self.deferred(file);
         }
         self.errors += 1;
         let error = failure.message.clone();

@@ -13,6 +13,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+/// Reads a file in a process of its own, for the processors of a pass, and tells how that died if it did.
+pub type Trial<'t> = dyn Fn(&Job, &[&dyn Processor]) -> Result<(), Failure> + 't;
+
 /// Address space of a trial, in bytes: many times what reading a file takes.
 const MEMORY: u64 = 2 << 30;
 
@@ -80,7 +83,7 @@ pub fn read(
     setrlimit(Resource::As, Rlimit { current: Some(most), maximum: Some(most) })?;
     let roots = [Root::open(&source.root)?];
     let clock = Clock::begin(Moment::now());
-    let reader = Reader { clock: &clock, flight: None, roots: &roots, processors, caps, budget: None };
+    let reader = Reader { clock: &clock, flight: None, roots: &roots, processors, caps, budget: None, brake: None };
     let due = (0..processors.len()).collect();
     let jobs = [Job { file, source: 0, path: path.to_owned(), stat: Stat::default(), due, known: None }];
     batch::read(&Queue::new(&jobs), &reader, |_| true);

@@ -10,7 +10,7 @@ use crate::read::{Outcome, Reader};
 use crate::store::Turns;
 use crate::store::stamp::Stamp;
 use crate::summary::Tally;
-use sessionmill_contract::Failure;
+use crate::trial::Trial;
 use std::time::{Duration, Instant};
 
 /// How far a pass is.
@@ -37,6 +37,7 @@ impl Writer<'_, '_> {
     ///
     /// If the database cannot be written.
     pub fn read(&mut self, jobs: &[Job], reader: &Reader<'_>, threads: usize) -> Result<()> {
+        self.rest(reader)?;
         let queue = Queue::new(jobs);
         let outbox = Outbox::new(WAITING);
         std::thread::scope(|scope| {
@@ -54,6 +55,7 @@ impl Writer<'_, '_> {
             let outcomes = outbox.receiver();
             while let Some(mut group) = next_group(&outcomes) {
                 self.keep(&mut group)?;
+                self.rest(reader)?;
             }
             Ok(())
         })
@@ -70,7 +72,7 @@ impl Writer<'_, '_> {
         job: &Job,
         mark: InFlight<'_>,
         reader: &Reader<'_>,
-        trial: &dyn Fn(&Job) -> std::result::Result<(), Failure>,
+        trial: &Trial<'_>,
     ) -> Result<()> {
         if reader.is_late() {
             mark.keep();
@@ -79,7 +81,7 @@ impl Writer<'_, '_> {
         // A trial can take a minute, and others want the database.
         self.store.close();
         tracing::warn!(session = job.file.session_file, "was being read when a run died: trying it on its own");
-        match trial(job) {
+        match trial(job, reader.processors) {
             Err(failure) => self.keep(&mut [Outcome::failed(job, failure)]),
             Ok(()) => {
                 drop(mark);
@@ -88,14 +90,19 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// Commits a group, if there is anything in it, and lets others have the database from time to time.
+    /// Commits a group, if there is anything in it.
     fn keep(&mut self, group: &mut [Outcome<'_>]) -> Result<()> {
         if !group.is_empty() {
             self.store.commit(group, self.stamp)?;
             self.tally.record(group);
             (self.progress)(Progress { files: self.tally.files(), of: self.of });
         }
-        self.store.pass_on()
+        Ok(())
+    }
+
+    /// Lets others have the database: from time to time, and always before a wait for a network.
+    fn rest(&mut self, reader: &Reader<'_>) -> Result<()> {
+        if reader.brake.is_some() { self.store.end() } else { self.store.pass_on() }
     }
 }
 

@@ -18,6 +18,7 @@ mod golden;
 mod hostile;
 mod house;
 mod model;
+mod network;
 mod passes;
 mod privacy;
 mod publish;

@@ -65,7 +65,7 @@ fn run_pass(
         login: "tester",
         limits: Limits::default(),
         adopt: false,
-        trial: &|_| Ok(()),
+        trial: &|_, _| Ok(()),
         progress: &|_| committed(),
     })
 }

@@ -96,6 +96,13 @@ impl World {
         self
     }
 
+    /// Sets the clock back.
+    pub fn wait_back(&self, time: Duration) -> &Self {
+        let Moment { wall, steady } = self.now.borrow().clone();
+        self.now.replace(Moment { wall: wall - time, steady });
+        self
+    }
+
     /// When the next pass will be: a minute after the last one.
     pub fn next(&self) -> Moment {
         self.now.borrow().after(Duration::from_secs(60))
@@ -116,7 +123,7 @@ impl World {
         self.summary_of(sessionmill::registry::processors()).unwrap()
     }
 
-    fn summary_of(&self, processors: &[&dyn Processor]) -> Result<Summary> {
+    pub fn summary_of(&self, processors: &[&dyn Processor]) -> Result<Summary> {
         self.wait(Duration::from_secs(60));
         let sources = [Source { name: "sessions".into(), root: self.root(), layout: Layout::Users }];
         let pass = Pass {
@@ -128,7 +135,7 @@ impl World {
             login: "tester",
             limits: self.limits,
             adopt: self.adopt,
-            trial: &|_| Ok(()),
+            trial: &|_, _| Ok(()),
             progress: &|_| {},
         };
         pass::run(&pass)

@@ -12,6 +12,7 @@ use crate::report::zone;
 use crate::store::reading::Reading;
 use crate::store::snapshot::Snapshot;
 use chrono::NaiveDate;
+use sessionmill_contract::{Bound, Processor};
 
 /// Report token usage and tool calls
 ///
@@ -106,8 +107,10 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
         let choice = options.place.choose(&config, &database, context)?;
         tell(&choice, &database);
         let limits = Limits { caps: config.caps, ..Limits::default() };
-        let refreshed =
-            pass(&choice, &database, registry::processors(), limits, options.place.adopt, "report", context);
+        // A report waits for no network.
+        let computing = |processor: &&&dyn Processor| processor.manifest().bound == Bound::Cpu;
+        let processors: Vec<_> = registry::processors().iter().filter(computing).copied().collect();
+        let refreshed = pass(&choice, &database, &processors, limits, options.place.adopt, "report", context);
         match refreshed {
             Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
             // Whoever is at it keeps the database current.

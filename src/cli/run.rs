@@ -104,7 +104,7 @@ pub(super) fn pass(
         login: &context.environment.login,
         limits,
         adopt,
-        trial: &|job| trial::spawn(job, &choice.sources[job.source], limits.caps, processors),
+        trial: &|job, processors| trial::spawn(job, &choice.sources[job.source], limits.caps, processors),
         progress: &progress,
     });
     bar.finish_and_clear();

@@ -112,7 +112,7 @@ fn write<'m>(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'m>,
             written.push(Written { table: table.name, processor: None, rows });
         }
     }
-    write_files(transaction, group, nth)?;
+    write_files(transaction, group)?;
     transaction.execute(UPSERT_STATES, [])?;
     failures::write(transaction, group, stamp, nth)?;
     failpoint::point("commit", "");
@@ -295,17 +295,16 @@ fn known_keys(transaction: &Transaction<'_>, settlement: &Settlement, hashes: &[
     Ok(known)
 }
 
-fn write_files(transaction: &Transaction<'_>, group: &[Outcome], nth: Try) -> Result<()> {
-    if reads(group).any(|(job, _)| nth.may_know(job)) {
-        transaction.execute(
-            "UPDATE stage_files SET first_seen = known.first_seen FROM session_files AS known
-             WHERE known.session_file = stage_files.session_file",
-            [],
-        )?;
-        for table in ["session_files", "session_unknown_lines"] {
-            let sql = format!("DELETE FROM {table} WHERE session_file IN (SELECT session_file FROM stage_files)");
-            transaction.execute(&sql, [])?;
-        }
+fn write_files(transaction: &Transaction<'_>, group: &[Outcome]) -> Result<()> {
+    // A pass of another processor, side by side with this one, can have seen the file since the plan.
+    transaction.execute(
+        "UPDATE stage_files SET first_seen = known.first_seen FROM session_files AS known
+         WHERE known.session_file = stage_files.session_file",
+        [],
+    )?;
+    for table in ["session_files", "session_unknown_lines"] {
+        let sql = format!("DELETE FROM {table} WHERE session_file IN (SELECT session_file FROM stage_files)");
+        transaction.execute(&sql, [])?;
     }
     transaction.execute("INSERT INTO session_files SELECT * FROM stage_files", [])?;
     let unknown = reads(group).flat_map(|(job, read)| {

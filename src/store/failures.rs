@@ -94,6 +94,7 @@ fn sorted<'g>(group: &'g [Outcome<'_>], stamp: Stamp<'_>) -> (Vec<(usize, &'g Jo
             Ok(read) => {
                 for (due, verdict) in &read.verdicts {
                     match verdict {
+                        Verdict::Failed(failure) if failure.class.defers() => {}
                         Verdict::Failed(failure) => {
                             failed.push(stand(*due, failure, read.look.stat, Some(read.look.hash)));
                         }

@@ -8,8 +8,9 @@ use crate::moment::Steady;
 use crate::source::{Layout, Source};
 use crate::store::failures::{self, Failed};
 use crate::store::rows::{as_hash, as_stat, as_text, as_time};
+use crate::store::waits;
 use duckdb::{Connection, Row};
-use sessionmill_contract::Manifest;
+use sessionmill_contract::{Bound, Manifest};
 
 /// The sources that the database is made of.
 ///
@@ -46,6 +47,7 @@ pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]
             failures: Vec::new(),
             source: sources.iter().position(|name| *name == source),
             gone: row.get(7)?,
+            waits_since: None,
         };
         ledger.files.insert(as_text(row, 0)?.into(), known);
     }
@@ -67,6 +69,9 @@ pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]
             known.states.resize(manifests.len(), None);
             known.states[processor] = Some(state);
         }
+    }
+    for manifest in manifests.iter().filter(|manifest| manifest.bound == Bound::Network) {
+        waits::read(connection, manifest.name, &mut ledger)?;
     }
     for Failed { processor, session_file, source, standing } in failures::all(connection)? {
         let Some(processor) = manifests.iter().position(|manifest| manifest.name == processor) else { continue };

@@ -14,6 +14,7 @@ pub mod known;
 pub mod log;
 pub mod migrate;
 mod origin;
+pub mod pauses;
 pub mod presence;
 pub mod publish;
 mod quarantine;
@@ -26,6 +27,7 @@ pub mod snapshot;
 pub mod stamp;
 mod transaction;
 mod turns;
+pub mod waits;
 
 pub use crate::lock::beside;
 use fault::Fault;

@@ -1,7 +1,7 @@
 //! A store that is held for a turn at a time, so that others get the database during a long pass.
 
 use crate::error::{Error, Result};
-use crate::store::{Access, Fault, Store, quarantine};
+use crate::store::{Access, Fault, Store, log, quarantine};
 use chrono::{DateTime, Utc};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -54,6 +54,18 @@ impl Turns {
     /// Closes the database. The next turn begins with what it kept.
     pub fn close(&mut self) {
         self.open = None;
+    }
+
+    /// Ends the turn before a wait for somebody else, who can take long.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be written.
+    pub fn end(&mut self) -> Result<()> {
+        match self.open.take() {
+            Some((store, _)) if log::is_long(&self.path) => store.checkpoint(),
+            _ => Ok(()),
+        }
     }
 
     /// The database of this turn; opened, if the last turn is over. What cannot be read of it is moved

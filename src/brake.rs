@@ -1,0 +1,104 @@
+//! What stops a pass that waits for a network before its files are through: how many it may ask about,
+//! and what the other side says to it. Readers share it.
+
+use sessionmill_contract::{Failure, FailureClass};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// The brake of one pass.
+#[derive(Debug)]
+pub struct Brake {
+    /// Files that may still be asked about.
+    left: AtomicU64,
+    on: AtomicBool,
+    throttled: Mutex<Option<Failure>>,
+}
+
+impl Brake {
+    /// A brake that comes on by itself after so many files.
+    pub fn new(files: u64) -> Self {
+        Self { left: AtomicU64::new(files), on: AtomicBool::new(false), throttled: Mutex::new(None) }
+    }
+
+    /// Takes the right to ask about a file; false if there is none left.
+    pub fn take(&self) -> bool {
+        let less = |left: u64| left.checked_sub(1);
+        !self.on.load(Ordering::Relaxed) && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+
+    /// Asks about nothing any more.
+    pub fn stop(&self) {
+        self.on.store(true, Ordering::Relaxed);
+    }
+
+    /// Stops at a failure that the next file would share: to ask again is to be refused again.
+    pub fn heed(&self, failure: &Failure) {
+        match failure.class {
+            FailureClass::Environment => self.stop(),
+            FailureClass::Throttled => {
+                self.stop();
+                let mut throttled = self.throttled.lock().unwrap_or_else(PoisonError::into_inner);
+                let longest = throttled.as_ref().and_then(|failure| failure.retry_after);
+                if throttled.is_none() || failure.retry_after > longest {
+                    *throttled = Some(failure.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether nothing more may be asked.
+    pub fn is_on(&self) -> bool {
+        self.on.load(Ordering::Relaxed) || self.left.load(Ordering::Relaxed) == 0
+    }
+
+    /// What the other side said when it asked to be left alone, with the longest wait.
+    pub fn throttled(self) -> Option<Failure> {
+        self.throttled.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn throttled(seconds: Option<u64>) -> Failure {
+        let retry_after = seconds.map(Duration::from_secs);
+        Failure { retry_after, ..Failure::new(FailureClass::Throttled, "") }
+    }
+
+    #[test]
+    fn it_comes_on_after_its_files() {
+        let brake = Brake::new(2);
+        assert_eq!(
+            [brake.take(), brake.is_on(), brake.take(), brake.is_on(), brake.take()],
+            [true, false, true, true, false]
+        );
+        assert_eq!(brake.throttled(), None);
+    }
+
+    #[test]
+    fn it_heeds_what_the_next_file_would_share() {
+        for (class, stops) in [
+            (FailureClass::Budget, false),
+            (FailureClass::Environment, true),
+            (FailureClass::Permanent, false),
+            (FailureClass::Throttled, true),
+            (FailureClass::Transient, false),
+        ] {
+            let brake = Brake::new(9);
+            brake.heed(&Failure::new(class, ""));
+            assert_eq!((brake.is_on(), brake.take()), (stops, !stops), "{class:?}");
+        }
+    }
+
+    #[test]
+    fn the_longest_wait_counts() {
+        let brake = Brake::new(9);
+        for seconds in [None, Some(5), Some(60), None, Some(7)] {
+            brake.heed(&throttled(seconds));
+        }
+        assert_eq!(brake.throttled(), Some(throttled(Some(60))));
+    }
+}

@@ -1,0 +1,52 @@
+//! Files that wait to be quiet, in the database: a row per processor and file.
+
+use crate::error::Result;
+use crate::ledger::Ledger;
+use crate::quiet::Wait;
+use crate::store::Store;
+use crate::store::rows::{Cell, as_text, as_time};
+use duckdb::Connection;
+
+/// Adds to the ledger since when files wait for a processor. One that was dealt with since does not.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(super) fn read(connection: &Connection, processor: &str, ledger: &mut Ledger) -> Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT session_file, since FROM session_waits AS wait WHERE processor_name = ? AND NOT EXISTS
+         (FROM session_processor_state AS state WHERE state.processor_name = wait.processor_name
+          AND state.session_file = wait.session_file AND state.processed_at >= wait.since)",
+    )?;
+    let mut rows = statement.query([processor])?;
+    while let Some(row) = rows.next()? {
+        ledger.files.entry(as_text(row, 0)?.into()).or_default().waits_since = as_time(row, 1)?;
+    }
+    Ok(())
+}
+
+/// Replaces the files that wait for a processor, if others do than the ledger knows.
+///
+/// # Errors
+///
+/// If the database cannot be written.
+pub fn set(store: &Store, processor: &str, ledger: &Ledger, waits: &[Wait]) -> Result<()> {
+    let known = |file: &str| ledger.files.get(file).and_then(|known| known.waits_since);
+    // Those that were dealt with since are in the table, but not in the ledger.
+    let before: i64 = store.connection().query_row(
+        "SELECT count(*) FROM session_waits WHERE processor_name = ?",
+        [processor],
+        |row| row.get(0),
+    )?;
+    if before == waits.len() as i64 && waits.iter().all(|wait| known(&wait.session_file) == Some(wait.since)) {
+        return Ok(());
+    }
+    store.transaction(|transaction| {
+        transaction.execute("DELETE FROM session_waits WHERE processor_name = ?", [processor])?;
+        let rows = waits
+            .iter()
+            .map(|Wait { session_file, since }| [Cell::Text(processor), Cell::Text(session_file), Cell::Time(*since)]);
+        transaction.append("main", "session_waits", rows)?;
+        Ok(())
+    })
+}
