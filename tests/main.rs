@@ -22,6 +22,7 @@ mod network;
 mod passes;
 mod privacy;
 mod publish;
+mod runs;
 mod slow;
 mod store;
 mod world;

@@ -6,6 +6,7 @@ mod publish;
 mod query;
 mod report;
 mod run;
+mod runs;
 mod status;
 mod trial;
 
@@ -44,6 +45,7 @@ enum Command {
     /// Usage by transcript: short for `report --by session`
     Session(report::Options),
     Status(status::Args),
+    Runs(runs::Args),
     Failures(failures::Args),
     Query(query::Args),
     Publish(publish::Args),
@@ -94,6 +96,7 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
         Command::Monthly(options) => report::report(By::Month, &options, context),
         Command::Session(options) => report::report(By::Session, &options, context),
         Command::Failures(args) => failures::failures(&args, context),
+        Command::Runs(args) => runs::runs(&args, context),
         Command::Status(args) => status::status(&args, context),
         Command::Query(args) => query::query(&args, context),
         Command::Publish(args) => publish::publish(&args, context),
