@@ -10,7 +10,7 @@ unexport DUCKDB_LIB_DIR
 FLAGS =
 endif
 
-.PHONY: demo test torture fuzz check bench
+.PHONY: demo test torture fuzz check bench deb
 
 # The whole pipeline over the fixtures, into a temporary database, and a report.
 demo:
@@ -36,6 +36,21 @@ check:
 # Times on a generated corpus; `make bench ARGS="--help"` shows the choices.
 bench:
 	cargo bench --bench pipeline $(FLAGS) -- $(ARGS)
+
+# The Debian package, which brings its DuckDB library: needs `cargo install cargo-deb`.
+TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
+PACKAGE = $(TARGET_DIR)/release/package
+MILL = LD_LIBRARY_PATH=$(DUCKDB_LIB_DIR) $(TARGET_DIR)/release/sessionmill
+deb:
+	SESSIONMILL_RPATH='$$ORIGIN/../lib/sessionmill' cargo build --release $(FLAGS)
+	rm -rf $(PACKAGE) && mkdir -p $(PACKAGE)
+	$(MILL) man > $(PACKAGE)/sessionmill.1
+	set -e; for shell in bash fish zsh; do $(MILL) completions $$shell > $(PACKAGE)/completion.$$shell; done
+ifneq ($(DUCKDB_LIB_DIR),)
+	cp $(DUCKDB_LIB_DIR)/libduckdb.so $(PACKAGE)
+	cp $(DUCKDB_LIB_DIR)/LICENSE $(PACKAGE)/LICENSE.duckdb
+endif
+	cargo deb --no-build $(if $(DUCKDB_LIB_DIR),--variant prebuilt)
 
 # A target of the fuzzer, until it is stopped: `make fuzz TARGET=lines`, also `keys`, `dialects`. Needs
 # a nightly toolchain and `cargo install cargo-fuzz`.

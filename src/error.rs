@@ -1,6 +1,5 @@
 //! The one place that turns errors into sentences and exit codes.
 
-use crate::lock::Holder;
 use crate::store::fault::{self, Fault};
 use std::fmt::{self, Display};
 
@@ -30,8 +29,6 @@ pub struct Error {
     pub hint: Option<String>,
     /// What it says about the database, if it is DuckDB's.
     pub fault: Option<Fault>,
-    /// Who has what is busy.
-    pub holder: Option<Holder>,
 }
 
 /// The result of everything that can stop a command.
@@ -39,7 +36,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     pub fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), hint: None, fault: None, holder: None }
+        Self { status, message: message.into(), hint: None, fault: None }
     }
 
     /// ``cannot <verb> `<thing>`: <cause>``.
@@ -79,7 +76,7 @@ impl From<duckdb::Error> for Error {
             Fault::Damage | Fault::Log => (format!("the database is damaged: {}", database(&text)), Some(REPAIR)),
             _ => (format!("the database refused: {}", database(&text)), None),
         };
-        Self { status: Status::CannotRun, message, hint: hint.map(str::to_owned), fault: Some(fault), holder: None }
+        Self { status: Status::CannotRun, message, hint: hint.map(str::to_owned), fault: Some(fault) }
     }
 }
 

@@ -106,7 +106,7 @@ fn the_readme_names_commands_and_files_that_exist() {
 
 /// Words in backticks that look like a path of this repository.
 fn is_path(word: &str) -> bool {
-    let roots = ["src/", "processors/", "migrations/", "fixtures/", "tests/", "benches/", ".ci/"];
+    let roots = ["src/", "processors/", "migrations/", "fixtures/", "tests/", "benches/", "packaging/", ".ci/"];
     roots.iter().any(|root| word.starts_with(root)) && !word.contains(['<', '*', ' '])
 }
 
@@ -125,6 +125,7 @@ fn the_top_level_is_as_the_readme_draws_it() {
         "clippy.toml",
         "fixtures",
         "migrations",
+        "packaging",
         "processors",
         "rustfmt.toml",
         "src",

@@ -1,7 +1,8 @@
 //! Snapshots for readers who may not write the database, and readers beside runs.
 
 use crate::world::{World, response, rows};
-use sessionmill::store::publish::{Private, Published, publish};
+use sessionmill::config::publish::Publish;
+use sessionmill::store::publish::{Published, publish};
 use sessionmill::store::snapshot::Snapshot;
 use sessionmill::store::{Access, Store};
 use std::fs;
@@ -93,22 +94,32 @@ fn a_snapshot_is_published_when_something_has_changed_or_an_hour_has_passed() {
 }
 
 #[test]
-fn what_is_private_is_nowhere_in_a_snapshot() {
+fn what_people_wrote_is_nowhere_in_a_snapshot_unless_it_is_wanted() {
     let world = World::new();
-    let secret = "/home/ada/a-project-that-nobody-knows-of";
-    world.write("ada/a.jsonl", response("m1", "10:00:00", 5).replace("/home/ada/shop", secret)).pass();
-    let private = [Private { table: "usage_responses", column: "project" }];
-    let open = new(&world);
-    let Published::New(snapshot) = publish(&world.database(), &private, world.wait(HOUR).next().wall).unwrap() else {
-        panic!("an hour has passed")
-    };
+    let quote = "By the way, GMV means gross merchandise value before refunds.";
+    let prompt = format!(
+        r#"{{"type":"user","uuid":"u1","sessionId":"s1","timestamp":"2026-02-01T10:00:00Z","message":{{"role":"user","content":"{quote}"}}}}"#
+    );
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5) + &prompt + "\n").pass();
+    let claims = "SELECT title <> '' AS titled, user_quote FROM verification_claims";
+    assert_eq!(world.rows(claims), [format!("true|{quote}")]);
+    let database = world.database();
     let holds = |path: &Path| {
         let bytes = fs::read(path).unwrap();
-        bytes.windows(secret.len()).any(|window| window == secret.as_bytes())
+        bytes.windows(quote.len()).any(|window| window == quote.as_bytes())
     };
-    assert!(holds(&open.path));
+    let Published::New(snapshot) = publish(&database, Publish::default().private(), world.next().wall).unwrap() else {
+        panic!("there was none before")
+    };
     assert!(!holds(&snapshot.path));
-    assert_eq!(rows(&snapshot.path, "SELECT message_id, project, output_tokens FROM usage_responses"), ["m1||5"]);
+    assert_eq!(rows(&snapshot.path, claims), ["true|"]);
+    world.wait(HOUR);
+    let open = Publish { quotes: true, ..Publish::default() };
+    let Published::New(snapshot) = publish(&database, open.private(), world.next().wall).unwrap() else {
+        panic!("an hour has passed")
+    };
+    assert!(holds(&snapshot.path));
+    assert_eq!(rows(&snapshot.path, claims), world.rows(claims));
 }
 
 #[test]

@@ -4,9 +4,7 @@ use crate::world::{DAY, Said, World, response, rows_of};
 use duckdb::{AccessMode, Config, Connection};
 use sessionmill::error::Status;
 use sessionmill::pass::{self, Limits, Pass};
-use sessionmill::pulse::Pulse;
 use sessionmill::report::status::status;
-use sessionmill::request::{Origin, Request};
 use sessionmill::scan;
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, Store, beside, known, migrate, presence, room, runs};
@@ -63,13 +61,12 @@ fn run_pass(
         sources: &sources,
         processors,
         now: world.next(),
-        request: &Request::new(Origin::Cli, "tester"),
+        trigger: "test",
         login: "tester",
         limits: Limits::default(),
         adopt: false,
         trial: &|_, _| Ok(()),
         progress: &|_| committed(),
-        pulse: &Pulse::default(),
     })
 }
 

@@ -2,7 +2,6 @@
 
 use crate::cli::{Context, Database, print};
 use crate::error::{Result, Status};
-use crate::registry;
 use crate::store::publish::{self, Published};
 
 /// Publish a snapshot of the database for readers who may not write it
@@ -17,8 +16,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn publish(args: &Args, context: &Context) -> Result<Status> {
-    let (_, database) = args.database.find(context)?;
-    print(&match publish::publish(&database, registry::private(), context.now.wall)? {
+    let (config, database) = args.database.find(context)?;
+    print(&match publish::publish(&database, config.publish.private(), context.now.wall)? {
         Published::New(snapshot) => format!("published {}\n", snapshot.path.display()),
         Published::Before(snapshot) => format!("nothing new since {}\n", snapshot.path.display()),
     })

@@ -4,12 +4,13 @@
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`daemon`], [`schedules`] | the tables `[daemon]` and `[schedule]` |
+//! | [`daemon`], [`publish`], [`schedules`] | the tables `[daemon]`, `[publish]` and `[schedule]` |
 //! | [`environment`], [`variable`] | what the process is told; variables of the older program |
 //! | [`reading`] | a file and the variables as written: values, where they come from, mistakes |
 
 pub mod daemon;
 pub mod environment;
+pub mod publish;
 pub mod reading;
 pub mod schedules;
 pub mod variable;
@@ -21,6 +22,7 @@ use crate::read::Caps;
 use crate::source::{Layout, Source};
 use chrono_tz::Tz;
 use daemon::Daemon;
+use publish::Publish;
 use reading::{Origin, Reading};
 use schedules::Schedules;
 use serde::{Deserialize, Serialize};
@@ -40,6 +42,7 @@ pub struct Config {
     /// When the daemon runs which processor.
     pub schedule: Schedules,
     pub daemon: Daemon,
+    pub publish: Publish,
     /// Trees of transcripts.
     pub source: Vec<SourceTable>,
 }

@@ -99,7 +99,9 @@ fn prepare(link: &Path) -> Result<()> {
         // The group that the folder's own folder hands on stays.
         Ok(()) => {
             let mode = std::fs::metadata(folder).map_err(failed)?.permissions().mode();
-            std::fs::set_permissions(folder, Permissions::from_mode(0o750 | mode & 0o2000)).map_err(failed)?;
+            let set = |mode| std::fs::set_permissions(folder, Permissions::from_mode(mode));
+            // A service may be forbidden to set that bit, even where it is set.
+            set(0o750 | mode & 0o2000).or_else(|_| set(0o750)).map_err(failed)?;
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(failed(error)),

@@ -1,0 +1,28 @@
+//! The table `[publish]`: what readers get who may not write the database.
+
+use crate::registry;
+use crate::store::publish::Private;
+use serde::{Deserialize, Serialize};
+
+/// Settings of published snapshots.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Publish {
+    /// The service publishes after runs that have changed something.
+    pub after_runs: bool,
+    /// Snapshots hold what people wrote, letter by letter.
+    pub quotes: bool,
+}
+
+impl Default for Publish {
+    fn default() -> Self {
+        Self { after_runs: true, quotes: false }
+    }
+}
+
+impl Publish {
+    /// The columns that snapshots leave empty.
+    pub fn private(&self) -> &'static [Private] {
+        if self.quotes { &[] } else { registry::private() }
+    }
+}
