@@ -29,6 +29,7 @@
 //! | [`report`] | questions to the database, as tables, JSON and CSV |
 //! | [`schedule`] | when a processor is due |
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
+//! | [`access`] | what the user may read and write, and what would let them |
 //! | [`lock`], [`moment`], [`error`] | locks between processes; readings of the clock; sentences and exit codes |
 //! | [`duration`] | lengths of time in words |
 //! | [`failpoint`] | points at which a development build can be made to die |
@@ -54,6 +55,7 @@
 //!     there.
 //! 14. Same bytes in, same rows and same text out.
 
+pub mod access;
 pub mod batch;
 pub mod brake;
 pub mod cli;

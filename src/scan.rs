@@ -45,6 +45,8 @@ pub struct Walk {
 #[derive(Debug)]
 pub struct Unseen {
     pub source: usize,
+    /// Path below the source's root.
+    pub path: PathBuf,
     /// Named as its files would be in the ledger.
     pub folder: String,
     pub reason: String,
@@ -172,8 +174,9 @@ impl Branch<'_> {
             // Gone, or something else by now: as if it had not been there.
             Errno::NOENT | Errno::NOTDIR | Errno::LOOP => {}
             _ => {
+                let (path, reason) = (folder.to_owned(), error.kind().to_string());
                 let folder = name(folder, self.source.layout, self.login).session_file;
-                self.walk.unseen.push(Unseen { source: self.number, folder, reason: error.kind().to_string() });
+                self.walk.unseen.push(Unseen { source: self.number, path, folder, reason });
             }
         }
         Ok(())

@@ -9,6 +9,7 @@
 
 mod clocks;
 mod commands;
+mod config;
 mod corpus;
 mod crashes;
 mod failures;

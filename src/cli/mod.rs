@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and how the answer reaches the caller.
 
+mod config;
 mod failures;
 mod place;
 mod publish;
@@ -46,6 +47,7 @@ enum Command {
     Status(status::Args),
     Failures(failures::Args),
     Query(query::Args),
+    Config(config::Args),
     Publish(publish::Args),
     #[command(hide = true)]
     Trial(trial::Args),
@@ -96,6 +98,7 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
         Command::Failures(args) => failures::failures(&args, context),
         Command::Status(args) => status::status(&args, context),
         Command::Query(args) => query::query(&args, context),
+        Command::Config(args) => config::config(&args, context),
         Command::Publish(args) => publish::publish(&args, context),
         Command::Trial(args) => trial::trial(&args),
         Command::Completions { shell } => {

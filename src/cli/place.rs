@@ -1,9 +1,9 @@
 //! Flags that say where things are, and what they come to.
 
 use crate::cli::{Context, remark};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::error::{Error, Result, Status};
-use crate::source::{self, Choice, Layout, Wishes};
+use crate::source::{self, Choice, Layout, Source, Wishes};
 use crate::store::reading::{self, Reading};
 use crate::store::snapshot::Snapshot;
 use crate::store::{self, Turns, migrate, presence};
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Database {
     /// Database file [default: sessionmill/sessionmill.duckdb in your data folder; for root in /var/lib]
-    #[arg(long, value_name = "FILE", env = "SESSIONMILL_DATABASE")]
+    #[arg(long, value_name = "FILE", env = VARIABLE)]
     database: Option<PathBuf>,
 
     /// Configuration file [default: sessionmill/config.toml in ~/.config, then in /etc]
@@ -41,21 +41,41 @@ pub(crate) struct Place {
 impl Database {
     /// The configuration and the path of the database.
     pub(crate) fn find(&self, context: &Context) -> Result<(Config, PathBuf)> {
-        let config = Config::read(self.config.as_deref(), &context.environment)?;
+        let (file, reading) = self.read(context)?;
+        let config = config::whole(file.as_deref(), reading)?;
+        let path = self.path(&config, context)?;
+        Ok((config, path))
+    }
+
+    /// The configuration as it is written, and the file that it is written in.
+    pub(crate) fn read(&self, context: &Context) -> Result<(Option<PathBuf>, config::reading::Reading)> {
+        config::read(self.config.as_deref(), &context.environment)
+    }
+
+    /// The path of the database.
+    pub(crate) fn path(&self, config: &Config, context: &Context) -> Result<PathBuf> {
         let path = self.database.clone().or_else(|| config.database.clone());
         let path = path.or_else(|| context.environment.default_database()).ok_or_else(|| {
             Error::new(Status::Config, "there is no home folder to keep the database in")
                 .hint("name a file with --database FILE or SESSIONMILL_DATABASE")
         })?;
-        Ok((config, std::path::absolute(&path).unwrap_or(path)))
+        Ok(std::path::absolute(&path).unwrap_or(path))
+    }
+
+    /// The flag or variable that names the database, if one does.
+    pub(crate) fn origin(&self) -> Option<&'static str> {
+        let database = self.database.as_ref()?;
+        let is_variable = std::env::var_os(VARIABLE).is_some_and(|variable| variable == database.as_os_str());
+        Some(if is_variable { VARIABLE } else { "--database" })
     }
 }
+
+const VARIABLE: &str = "SESSIONMILL_DATABASE";
 
 impl Place {
     /// The sources to walk.
     pub(crate) fn choose(&self, config: &Config, database: &std::path::Path, context: &Context) -> Result<Choice> {
-        let named = std::env::var_os("SESSION_DATA_DIR").filter(|value| !value.is_empty()).map(PathBuf::from);
-        let explicit = self.sessions.is_some() || named.is_some() || !config.source.is_empty();
+        let explicit = self.sessions.is_some() || named().is_some() || !config.source.is_empty();
         let remembered = if explicit || !store::is_begun(database) {
             Vec::new()
         } else {
@@ -64,9 +84,14 @@ impl Place {
                 presence::sources(store.get()?)
             })?
         };
+        self.choose_among(config, remembered, context)
+    }
+
+    /// The sources to walk, if a database is made of these.
+    pub(crate) fn choose_among(&self, config: &Config, remembered: Vec<Source>, context: &Context) -> Result<Choice> {
         source::choose(Wishes {
             flag: self.sessions.as_deref(),
-            environment: named.as_deref(),
+            environment: named().as_deref(),
             layout: self.layout,
             configured: config.sources(),
             remembered,
@@ -74,6 +99,11 @@ impl Place {
             home: context.environment.home.as_deref(),
         })
     }
+}
+
+/// The root that the environment names.
+fn named() -> Option<PathBuf> {
+    std::env::var_os("SESSION_DATA_DIR").filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// Reads the database, or the newest snapshot of it where its user may not write the database; says so

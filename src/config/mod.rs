@@ -58,27 +58,6 @@ pub struct SourceTable {
 }
 
 impl Config {
-    /// Reads the named file; else the first of the default ones that exists; else nothing. Variables of
-    /// the older program are stronger.
-    ///
-    /// # Errors
-    ///
-    /// With status `Config` if the file cannot be read or says something that means nothing.
-    pub fn read(named: Option<&Path>, environment: &Environment) -> Result<Self> {
-        let (path, Reading { config, mistakes, .. }) = read(named, environment)?;
-        let Some(first) = mistakes.first() else { return Ok(config) };
-        let error = match (first.origin, path) {
-            (Origin::Line(_), Some(path)) => Error::cannot("read the configuration", path.display(), first),
-            (Origin::Variable(name) | Origin::Flag(name), _) => Error::cannot("use", name, &first.message),
-            (Origin::Line(_), None) => Error::new(Status::Config, first.to_string()),
-        };
-        let others = mistakes.len() as u64 - 1;
-        let others =
-            (others > 0).then(|| format!("`sessionmill config check` explains {} more", count(others, "mistake")));
-        let hints: Vec<_> = first.hint.clone().into_iter().chain(others).collect();
-        Err(Error { status: Status::Config, hint: Some(hints.join("; ")).filter(|hint| !hint.is_empty()), ..error })
-    }
-
     /// The sources that the file names.
     pub fn sources(&self) -> Vec<Source> {
         let source = |table: &SourceTable| Source {
@@ -116,7 +95,8 @@ impl Config {
     }
 }
 
-/// Reads the named file, or the default one, and says which that was.
+/// Reads the named file; else the first of the default ones that is there; else nothing. Says which that
+/// was.
 ///
 /// # Errors
 ///
@@ -132,6 +112,24 @@ pub fn read(named: Option<&Path>, environment: &Environment) -> Result<(Option<P
     });
     let reading = Reading::of(&text.transpose()?.unwrap_or_default(), &environment.older);
     Ok((path, reading))
+}
+
+/// A configuration without mistakes.
+///
+/// # Errors
+///
+/// With status `Config` for the first mistake.
+pub fn whole(path: Option<&Path>, reading: Reading) -> Result<Config> {
+    let Reading { config, mistakes, .. } = reading;
+    let Some(first) = mistakes.first() else { return Ok(config) };
+    let error = match first.origin {
+        Origin::Line(_) => Error::cannot("read the configuration", path.unwrap_or(Path::new("")).display(), first),
+        Origin::Variable(name) => Error::cannot("use", name, &first.message),
+    };
+    let others = mistakes.len() as u64 - 1;
+    let others = (others > 0).then(|| format!("`sessionmill config check` explains {} more", count(others, "mistake")));
+    let hints: Vec<_> = first.hint.iter().cloned().chain(others).collect();
+    Err(Error { status: Status::Config, hint: Some(hints.join("; ")).filter(|hint| !hint.is_empty()), ..error })
 }
 
 /// The zone of a name, or what is wrong with the name.

@@ -33,8 +33,6 @@ pub enum Origin {
     Line(usize),
     /// An environment variable.
     Variable(&'static str),
-    /// A flag of the command line.
-    Flag(&'static str),
 }
 
 /// Something that means nothing.
@@ -49,7 +47,7 @@ impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.origin {
             Origin::Line(line) => write!(f, "line {line}: {}", self.message),
-            Origin::Variable(name) | Origin::Flag(name) => write!(f, "`{name}`: {}", self.message),
+            Origin::Variable(name) => write!(f, "`{name}`: {}", self.message),
         }
     }
 }

@@ -37,6 +37,7 @@ pub use turns::Turns;
 use crate::error::{Error, Result, Status};
 use crate::failpoint;
 use crate::lock::StoreLock;
+use crate::source::Source;
 use chrono::{DateTime, Utc};
 pub use duckdb::Connection;
 use duckdb::{AccessMode, Config};
@@ -148,6 +149,11 @@ impl Store {
 /// Whether there is a database, or one that was to be replaced when a run broke off.
 pub fn is_begun(path: &Path) -> bool {
     path.is_file() || Origin::read(path).is_some_and(|origin| origin.damaged)
+}
+
+/// The sources that a database is made of, as far as that is known without opening it.
+pub fn remembered(path: &Path) -> Vec<Source> {
+    Origin::read(path).filter(|_| is_begun(path)).map(|origin| origin.sources()).unwrap_or_default()
 }
 
 /// Connects to the database, waiting for other programs to close it.

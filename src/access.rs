@@ -1,0 +1,227 @@
+//! What the user who runs the program may do with files, tried without changing anything: what stands
+//! in the way, and what would let the user pass.
+//!
+//! Whether files may be written is asked, not tried: nothing is made, and the database is not opened.
+
+use crate::error::{Result, count};
+use crate::open::Refusal;
+use crate::scan;
+use crate::source::Source;
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+use std::fmt::{self, Write as _};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Something that the user is not let to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Barrier {
+    pub path: PathBuf,
+    pub act: Act,
+    pub reason: String,
+    /// Owner, group and mode, as far as they can be seen.
+    pub marks: Option<Marks>,
+    /// Others with the same marks.
+    pub more: u64,
+}
+
+/// What was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Get through a folder above.
+    Pass,
+    List,
+    Read,
+    Write,
+}
+
+/// Who may do what with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
+    pub owner: u32,
+    pub group: u32,
+    pub mode: u32,
+}
+
+/// The user who runs the program.
+#[derive(Clone, Debug)]
+pub struct User {
+    pub name: String,
+    pub uid: u32,
+}
+
+impl User {
+    /// The one as whom files are opened.
+    pub fn current() -> Self {
+        let uid = rustix::process::geteuid().as_raw();
+        Self { name: name("/etc/passwd", uid), uid }
+    }
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` (uid {})", self.name, self.uid)
+    }
+}
+
+/// Transcripts of a source that can be read, and what stands in the way of the others.
+///
+/// # Errors
+///
+/// If the root is missing or is no root.
+pub fn source(source: &Source, login: &str) -> Result<(u64, Vec<Barrier>)> {
+    let above = source.root.ancestors().skip(1).collect::<Vec<_>>();
+    let closed = above.iter().rev().find(|folder| folder.is_dir() && !is_allowed(folder, Access::EXEC_OK));
+    if let Some(folder) = closed {
+        return Ok((0, vec![Barrier::new(folder, Act::Pass)]));
+    }
+    if source.root.is_dir() && !is_allowed(&source.root, Access::READ_OK | Access::EXEC_OK) {
+        return Ok((0, vec![Barrier::new(&source.root, Act::List)]));
+    }
+    let roots = scan::roots(std::slice::from_ref(source))?;
+    let walk = scan::sessions(std::slice::from_ref(source), &roots, login)?;
+    let mut barriers = Vec::new();
+    for unseen in &walk.unseen {
+        let path = source.root.join(&unseen.path);
+        add(&mut barriers, Barrier { reason: unseen.reason.clone(), ..Barrier::new(&path, Act::List) });
+    }
+    let mut files = 0;
+    for found in walk.found.iter().filter(|found| found.stat.is_ok()) {
+        match roots[0].file(&found.path, u64::MAX) {
+            Err(Refusal::Failed(failure)) => {
+                let path = source.root.join(&found.path);
+                let reason = failure.message.trim_start_matches("cannot be opened: ").to_owned();
+                add(&mut barriers, Barrier { reason, ..Barrier::new(&path, Act::Read) });
+            }
+            Ok(_) | Err(Refusal::Rejected(_) | Refusal::Deferred) => files += 1,
+        }
+    }
+    Ok((files, barriers))
+}
+
+/// What stands in the way of writing a file, and those beside it whose names begin with its own. Folders
+/// that are missing are made by whoever may write the one above.
+pub fn file(path: &Path) -> Vec<Barrier> {
+    let folder = path.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+    let mut barriers = Vec::new();
+    if !is_allowed(folder, Access::WRITE_OK | Access::EXEC_OK) {
+        add(&mut barriers, Barrier::new(folder, Act::Write));
+    }
+    let begins = |path: &Path, name: &std::ffi::OsStr| {
+        let own = path.file_name().unwrap_or_default().as_encoded_bytes();
+        name.as_encoded_bytes().starts_with(own)
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut beside: Vec<_> =
+        entries.filter(|entry| begins(path, &entry.file_name())).map(|entry| entry.path()).collect();
+    beside.sort();
+    for path in beside.iter().filter(|path| path.is_file() && !is_allowed(path, Access::READ_OK | Access::WRITE_OK)) {
+        add(&mut barriers, Barrier::new(path, Act::Write));
+    }
+    barriers
+}
+
+fn is_allowed(path: &Path, access: Access) -> bool {
+    accessat(CWD, path, access, AtFlags::EACCESS).is_ok()
+}
+
+/// Adds a barrier, or counts it with one of the same cause.
+fn add(barriers: &mut Vec<Barrier>, new: Barrier) {
+    let same = |old: &&mut Barrier| (old.act, old.marks, &old.reason) == (new.act, new.marks, &new.reason);
+    match barriers.iter_mut().find(same) {
+        Some(old) => old.more += 1,
+        None => barriers.push(new),
+    }
+}
+
+impl Barrier {
+    fn new(path: &Path, act: Act) -> Self {
+        let marks = std::fs::symlink_metadata(path).ok().map(|metadata| Marks {
+            owner: metadata.uid(),
+            group: metadata.gid(),
+            mode: metadata.mode() & 0o7777,
+        });
+        let reason = std::io::ErrorKind::PermissionDenied.to_string();
+        Self { path: path.to_owned(), act, reason, marks, more: 0 }
+    }
+
+    /// Whether members of the file's group could do it.
+    fn is_open_to_group(&self) -> bool {
+        let needed = match self.act {
+            Act::Pass => 0o010,
+            Act::List => 0o050,
+            Act::Read => 0o040,
+            Act::Write => return false,
+        };
+        self.marks.is_some_and(|marks| marks.mode & needed == needed && marks.group != 0)
+    }
+
+    /// What the user is not let to do, and the numbers that say so.
+    pub fn words(&self, user: &User) -> String {
+        let verb = match self.act {
+            Act::Pass => "pass",
+            Act::List => "list",
+            Act::Read => "read",
+            Act::Write => "write",
+        };
+        let mut words = format!("{user} cannot {verb} `{}`: {}", self.path.display(), self.reason);
+        if let Some(Marks { owner, group, mode }) = self.marks {
+            let (of, in_group) = (name("/etc/passwd", owner), name("/etc/group", group));
+            let _ = write!(words, "; owner {of} ({owner}), group {in_group} ({group}), mode {mode:04o}");
+        }
+        if self.more > 0 {
+            let _ = write!(words, "; and {} like it", count(self.more, "other"));
+        }
+        words
+    }
+}
+
+/// Ways to let the user read a source, as lines of a shell and of a unit.
+pub fn ways_to_read(barriers: &[Barrier], root: &Path, user: &User) -> Vec<String> {
+    let User { name: user, .. } = user;
+    let mut groups: Vec<_> = barriers.iter().filter(|barrier| barrier.is_open_to_group()).collect();
+    groups.dedup_by_key(|barrier| barrier.marks.map(|marks| marks.group));
+    let mut ways = Vec::new();
+    for marks in groups.iter().filter_map(|barrier| barrier.marks) {
+        ways.push(format!("its group: usermod -aG {} {user}", name("/etc/group", marks.group)));
+    }
+    for barrier in barriers.iter().filter(|barrier| barrier.act == Act::Pass) {
+        ways.push(format!("an ACL: setfacl -m u:{user}:x {}", barrier.path.display()));
+    }
+    if barriers.iter().any(|barrier| barrier.act != Act::Pass) {
+        ways.push(format!("an ACL: setfacl -R -m u:{user}:rX,d:u:{user}:rX {}", root.display()));
+        ways.push("        (without effect on new files whose owners keep them to themselves, mode 0600)".to_owned());
+    }
+    ways.push("a capability: systemctl edit sessionmill, and there".to_owned());
+    ways.extend(
+        ["[Service]", "AmbientCapabilities=CAP_DAC_READ_SEARCH", "CapabilityBoundingSet=CAP_DAC_READ_SEARCH"]
+            .map(|line| format!("        {line}")),
+    );
+    ways
+}
+
+/// Ways to let the user write a file, as lines of a shell.
+pub fn ways_to_write(barriers: &[Barrier], file: &Path, user: &User) -> Vec<String> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let mut ways = Vec::new();
+    for Barrier { path, .. } in barriers {
+        ways.push(match () {
+            () if path.is_file() => format!("chown {} {}*", user.name, file.display()),
+            () if folder.is_dir() => format!("chown {} {}", user.name, folder.display()),
+            () => format!("install -d -o {} {}", user.name, folder.display()),
+        });
+    }
+    ways.dedup();
+    ways
+}
+
+/// The name of a number in a file such as /etc/passwd, or the number.
+fn name(file: &str, number: u32) -> String {
+    #[expect(clippy::disallowed_methods, reason = "names of users and groups, not the database")]
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let known = text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number.to_string()).then(|| name.to_owned())
+    });
+    known.unwrap_or_else(|| number.to_string())
+}

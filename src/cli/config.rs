@@ -1,0 +1,187 @@
+//! `sessionmill config`: what the configuration comes to, and whether it can be worked with.
+
+use crate::access::{self, User};
+use crate::cli::{Context, Database, Place, print, remark, terminal_width};
+use crate::config::reading::{Mistake, Origin, Reading, settings};
+use crate::config::{self, SourceTable};
+use crate::error::{Error, Result, Status, count};
+use crate::report::render::{grid, pretty, printable};
+use crate::report::zone;
+use crate::source::Source;
+use crate::store;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Show the configuration and check it
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Show(Show),
+    Check(Given),
+}
+
+/// Show every setting, its value and where that comes from
+#[derive(Debug, clap::Args)]
+struct Show {
+    #[command(flatten)]
+    given: Given,
+
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Check the configuration, and whether its files can be read and written
+///
+/// Every mistake is told with its line. Then every transcript is opened, as the user who runs the
+/// command: run it as that of the service (sudo -u sessionmill sessionmill config check). For what
+/// cannot be read it prints the group, the access control list or the capability that would change
+/// that. Nothing is changed. Exits with 78 if something is wrong.
+#[derive(Debug, clap::Args)]
+struct Given {
+    #[command(flatten)]
+    place: Place,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+pub(crate) fn config(args: &Args, context: &Context) -> Result<Status> {
+    match &args.command {
+        Command::Show(Show { given, json }) => given.show(*json, context),
+        Command::Check(given) => given.check(context),
+    }
+}
+
+impl Given {
+    fn show(&self, json: bool, context: &Context) -> Result<Status> {
+        let (file, reading) = self.database.read(context)?;
+        let origins = reading.origins.clone();
+        let mut config = config::whole(file.as_deref(), reading)?;
+        let database = self.database.path(&config, context)?;
+        let choice = self.place.choose_among(&config, store::remembered(&database), context);
+        let (sources, by) = choice.map_or((Vec::new(), String::new()), |choice| (choice.sources, choice.by));
+
+        config.daemon.triggers = Some(config.daemon.triggers(&database));
+        config.database = Some(database);
+        config.timezone = config.timezone.or(Some(zone::zone(None)?.name().to_owned()));
+        let is_configured = config.sources() == sources;
+        if !is_configured {
+            let table = |Source { name, root, layout }| SourceTable { name, path: root, layout };
+            config.source = sources.into_iter().map(table).collect();
+        }
+        let from = |key: &str| {
+            match origins.get(key) {
+                _ if key == "database" && self.database.origin().is_some() => {
+                    self.database.origin().unwrap_or_default()
+                }
+                _ if key.starts_with("source[") && !is_configured => &by,
+                Some(Origin::Variable(name)) => name,
+                Some(Origin::Line(line)) => {
+                    return format!("{}:{line}", file.as_deref().unwrap_or(Path::new("")).display());
+                }
+                None if key == "timezone" => "the system",
+                None => "its default",
+            }
+            .to_owned()
+        };
+        let rows = settings(&config).into_iter().map(|(key, value)| (from(&key), key, value));
+        if json {
+            let rows = rows.map(|(from, key, value)| json!({"setting": key, "value": value, "from": from}));
+            return print(&pretty(&rows.collect::<Vec<_>>()));
+        }
+        let text = |value: Value| match value {
+            Value::String(text) => text,
+            Value::Null => "none".to_owned(),
+            Value::Array(values) if values.is_empty() => "none".to_owned(),
+            value => value.to_string(),
+        };
+        let rows: Vec<_> = rows.map(|(from, key, value)| vec![key, text(value), from]).collect();
+        print(&grid(&["Setting", "Value", "From"].map(str::to_owned), &rows, terminal_width()))
+    }
+
+    fn check(&self, context: &Context) -> Result<Status> {
+        let user = User::current();
+        let mut findings = Findings::default();
+        let (file, Reading { config, mistakes, .. }) = self.database.read(context)?;
+        let name = file.as_ref().map_or("no configuration file".to_owned(), |file| file.display().to_string());
+        for Mistake { origin, message, hint } in &mistakes {
+            let place = match origin {
+                Origin::Line(line) => format!("{name}:{line}"),
+                Origin::Variable(variable) => (*variable).to_owned(),
+            };
+            findings.wrong(&format!("{place}: {message}"), hint.as_slice());
+        }
+        if mistakes.is_empty() {
+            findings.fine(&format!("{name}: no mistake"));
+        }
+        let database = self.database.path(&config, context)?;
+        match self.place.choose_among(&config, store::remembered(&database), context) {
+            Ok(choice) => choice.sources.iter().for_each(|source| findings.source(source, &user, context)),
+            Err(error) => findings.error(&error),
+        }
+        let trigger = config.daemon.triggers(&database).join("usage.trigger");
+        for file in [Some(database), Some(trigger), config.daemon.metrics_file].into_iter().flatten() {
+            findings.file(&file, &user);
+        }
+        if user.uid == 0 {
+            remark(
+                "note: root may read everything; the service is another user: sudo -u sessionmill sessionmill config check",
+            );
+        }
+        print(&findings.words)?;
+        Ok(if findings.is_wrong { Status::Config } else { Status::Done })
+    }
+}
+
+/// What was found, in words.
+#[derive(Default)]
+struct Findings {
+    words: String,
+    is_wrong: bool,
+}
+
+impl Findings {
+    fn fine(&mut self, what: &str) {
+        let _ = writeln!(self.words, "{}", printable(what));
+    }
+
+    fn wrong(&mut self, what: &str, ways: &[String]) {
+        self.is_wrong = true;
+        self.fine(what);
+        ways.iter().for_each(|way| self.fine(&format!("  {way}")));
+    }
+
+    fn error(&mut self, error: &Error) {
+        self.wrong(&error.message, error.hint.as_slice());
+    }
+
+    fn source(&mut self, source: &Source, user: &User, context: &Context) {
+        let (files, barriers) = match access::source(source, &context.environment.login) {
+            Ok(found) => found,
+            Err(error) => return self.error(&error),
+        };
+        let root = source.root.display();
+        self.fine(&format!("{root}: {} can be read", count(files, "transcript")));
+        barriers.iter().for_each(|barrier| self.wrong(&barrier.words(user), &[]));
+        if !barriers.is_empty() {
+            self.wrong("one of these lets them be read:", &access::ways_to_read(&barriers, &source.root, user));
+        }
+    }
+
+    fn file(&mut self, file: &Path, user: &User) {
+        let barriers = access::file(file);
+        if barriers.is_empty() {
+            return self.fine(&format!("{}: can be written", file.display()));
+        }
+        barriers.iter().for_each(|barrier| self.wrong(&barrier.words(user), &[]));
+        let ways = access::ways_to_write(&barriers, file, user);
+        self.wrong(&format!("this lets `{}` be written:", file.display()), &ways);
+    }
+}

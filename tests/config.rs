@@ -1,0 +1,202 @@
+//! The configuration: what it comes to, its mistakes, and what its files let be done.
+
+use crate::world::World;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+fn world(config: &str) -> World {
+    let world = World::new();
+    world.write("ada/a.jsonl", "").write("bob/b.jsonl", "");
+    std::fs::write(world.path("c.toml"), config).unwrap();
+    world
+}
+
+const TEAM: &str = "[[source]]\nname = \"team\"\npath = \"root\"\n";
+
+#[test]
+fn every_value_is_shown_with_its_origin() {
+    let world = world(
+        "timezone = \"Europe/Berlin\"\n\n[schedule]\nusage = \"daily 17:00, 5:00\"\n\n[daemon]\ntick = \"60s\"\nallow_uids = [7, 8]\n",
+    );
+    let variables = [("SCHEDULER_TICK_SECONDS", "90"), ("SCHEDULER_VERIFICATION_DETECTOR_INTERVAL", "601")];
+    let said = world.mill_with(&["config", "show", "--config", "c.toml", "--sessions", "root"], &variables);
+    assert_eq!((said.status, &*said.stderr), (0, ""));
+    let rows: Vec<_> = said.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for row in [
+        "Setting Value From",
+        "database [world]/data/mill.duckdb SESSIONMILL_DATABASE",
+        "timezone Europe/Berlin c.toml:1",
+        "caps.file 17179869184 its default",
+        "schedule.timezone UTC its default",
+        "schedule.usage daily 05:00,17:00 c.toml:4",
+        "schedule.verification every 11m SCHEDULER_VERIFICATION_DETECTOR_INTERVAL",
+        "daemon.tick 90s SCHEDULER_TICK_SECONDS",
+        "daemon.triggers [world]/data/triggers its default",
+        "daemon.allow_uids [7,8] c.toml:8",
+        "daemon.max_files none its default",
+        "source[0].path [world]/root --sessions",
+        "source[0].layout users --sessions",
+    ] {
+        assert!(rows.iter().any(|shown| shown == row), "{row}\n{}", said.stdout);
+    }
+    let said = world.mill_with(&["config", "show", "--json"], &[("SESSION_DATA_DIR", "root")]);
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let of = |setting: &str| json.as_array().unwrap().iter().find(|row| row["setting"] == setting).unwrap();
+    let expected = |setting: &str, value: serde_json::Value, from: &str| {
+        assert_eq!(of(setting), &serde_json::json!({"setting": setting, "value": value, "from": from}));
+    };
+    expected("daemon.tick", "30s".into(), "its default");
+    expected("daemon.watch", false.into(), "its default");
+    assert_eq!(of("timezone")["from"], "the system");
+    expected("source[0].path", "[world]/root".into(), "SESSION_DATA_DIR");
+    let said = world.mill(&["config", "show", "--json", "--database", "other.duckdb", "--config", "c.toml"]);
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!((&json[0]["value"], &json[0]["from"]), (&"[world]/other.duckdb".into(), &"--database".into()));
+    assert!(!world.database().exists() && !world.path("other.duckdb.lock").exists(), "nothing is made");
+}
+
+#[test]
+fn a_configuration_that_can_be_worked_with_is_fine() {
+    let world = world(TEAM);
+    for args in [&["config", "check", "--config", "c.toml"][..], &["run", "--config", "c.toml"]] {
+        let said = world.mill(args);
+        assert_eq!(said.status, 0, "{said:?}");
+    }
+    let said = world.mill(&["config", "check"]);
+    assert_eq!(
+        (said.status, &*said.stdout),
+        (
+            0,
+            "no configuration file: no mistake\n\
+             [world]/root: 2 transcripts can be read\n\
+             [world]/data/mill.duckdb: can be written\n\
+             [world]/data/triggers/usage.trigger: can be written\n"
+        ),
+        "the database remembers its source"
+    );
+}
+
+#[test]
+fn every_mistake_is_explained_with_its_line() {
+    let world = world(&format!("timezon = \"UTC\"\n\n[daemon]\ntick = 30\n\n{TEAM}layout = \"user\"\n"));
+    let variable = [("SESSION_PROCESSOR_MAX_PER_RUN", "0")];
+    let said = world.mill_with(&["config", "check", "--config", "c.toml", "--sessions", "root"], &variable);
+    assert_eq!(
+        (said.status, &*said.stdout),
+        (
+            78,
+            "c.toml:1: unknown key `timezon`\n  did you mean `timezone`?\n\
+             c.toml:4: invalid type: integer `30`, expected a string\n\
+             c.toml:9: unknown variant `user`, expected `users` or `claude-projects`\n\
+             SESSION_PROCESSOR_MAX_PER_RUN: `0` is no whole number above 0\n\
+             [world]/root: 2 transcripts can be read\n\
+             [world]/data/mill.duckdb: can be written\n\
+             [world]/data/triggers/usage.trigger: can be written\n"
+        )
+    );
+    let said = world.mill(&["config", "check", "--sessions", "nowhere"]);
+    let missing =
+        "cannot read `[world]/nowhere`: entity not found\n  is the folder mounted? name another with --sessions DIR\n";
+    assert!(said.status == 78 && said.stdout.contains(missing), "{said:?}");
+}
+
+fn lock(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Who runs the tests, as the program tells it.
+fn user() -> (String, u32) {
+    let uid = rustix::process::geteuid().as_raw();
+    (name("/etc/passwd", uid), uid)
+}
+
+fn name(file: &str, number: u32) -> String {
+    let text = std::fs::read_to_string(file).unwrap();
+    let number = number.to_string();
+    let line = text.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields[2] == number);
+    line.map_or(number, |fields| fields[0].to_owned())
+}
+
+#[test]
+fn what_cannot_be_read_is_told_with_its_numbers_and_ways_out() {
+    let world = world(TEAM);
+    world.write("ada/c.jsonl", "").write("eve/e.jsonl", "").write("eve/f.jsonl", "");
+    [("ada/a.jsonl", 0), ("ada/c.jsonl", 0), ("eve", 0o300)]
+        .iter()
+        .for_each(|(file, mode)| lock(&world.root().join(file), *mode));
+    let metadata = world.root().join("ada/a.jsonl").metadata().unwrap();
+    let (user, uid) = user();
+    let marks = format!(
+        "owner {} ({}), group {} ({})",
+        name("/etc/passwd", metadata.uid()),
+        metadata.uid(),
+        name("/etc/group", metadata.gid()),
+        metadata.gid()
+    );
+    let Some(said) = world.mill_unprivileged(&["config", "check", "--config", "c.toml"], &[]) else { return };
+    lock(&world.root().join("eve"), 0o700);
+    let expected = format!(
+        "c.toml: no mistake
+[world]/root: 1 transcript can be read
+`{user}` (uid {uid}) cannot list `[world]/root/eve`: permission denied; {marks}, mode 0300
+`{user}` (uid {uid}) cannot read `[world]/root/ada/a.jsonl`: permission denied; {marks}, mode 0000; and 1 other like it
+one of these lets them be read:
+  an ACL: setfacl -R -m u:{user}:rX,d:u:{user}:rX [world]/root
+          (without effect on new files whose owners keep them to themselves, mode 0600)
+  a capability: systemctl edit sessionmill, and there
+          [Service]
+          AmbientCapabilities=CAP_DAC_READ_SEARCH
+          CapabilityBoundingSet=CAP_DAC_READ_SEARCH
+[world]/data/mill.duckdb: can be written
+[world]/data/triggers/usage.trigger: can be written
+"
+    );
+    assert_eq!((said.status, said.stdout), (78, expected));
+}
+
+#[test]
+fn a_group_that_may_read_and_a_folder_that_may_not_be_passed_are_told() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root can give a file to another group.
+        return;
+    }
+    let world = world(TEAM);
+    let give = |path: &str, mode| {
+        let path = world.path(path);
+        std::os::unix::fs::chown(&path, Some(4321), Some(4322)).unwrap();
+        lock(&path, mode);
+    };
+    give("root/bob", 0o750);
+    let check = || world.mill_unprivileged(&["config", "check", "--config", "c.toml"], &[]);
+    let Some(said) = check() else { return };
+    let expected = "`root` (uid 0) cannot list `[world]/root/bob`: permission denied; owner 4321 (4321), group 4322 (4322), mode 0750
+one of these lets them be read:
+  its group: usermod -aG 4322 root
+  an ACL: setfacl -R";
+    assert!(said.stdout.contains(expected), "{}", said.stdout);
+    std::fs::rename(world.path("root"), world.path("inner")).unwrap();
+    std::fs::create_dir(world.path("outer")).unwrap();
+    std::fs::rename(world.path("inner"), world.path("outer/root")).unwrap();
+    std::fs::write(world.path("c.toml"), TEAM.replace("\"root\"", "\"outer/root\"")).unwrap();
+    std::fs::create_dir(world.path("data")).unwrap();
+    give("outer", 0o710);
+    give("data", 0o755);
+    let expected = "c.toml: no mistake
+[world]/outer/root: 0 transcripts can be read
+`root` (uid 0) cannot pass `[world]/outer`: permission denied; owner 4321 (4321), group 4322 (4322), mode 0710
+one of these lets them be read:
+  its group: usermod -aG 4322 root
+  an ACL: setfacl -m u:root:x [world]/outer
+  a capability: systemctl edit sessionmill, and there
+          [Service]
+          AmbientCapabilities=CAP_DAC_READ_SEARCH
+          CapabilityBoundingSet=CAP_DAC_READ_SEARCH
+`root` (uid 0) cannot write `[world]/data`: permission denied; owner 4321 (4321), group 4322 (4322), mode 0755
+this lets `[world]/data/mill.duckdb` be written:
+  chown root [world]/data
+`root` (uid 0) cannot write `[world]/data`: permission denied; owner 4321 (4321), group 4322 (4322), mode 0755
+this lets `[world]/data/triggers/usage.trigger` be written:
+  install -d -o root [world]/data/triggers
+";
+    assert_eq!(check().map(|said| (said.status, said.stdout)), Some((78, expected.to_owned())));
+}
