@@ -117,6 +117,7 @@ mod tests {
     use super::*;
     use crate::moment::{Clock, Moment};
     use crate::open::Root;
+    use crate::pulse::Pulse;
     use crate::read::Caps;
     use crate::registry;
     use crate::stat::Stat;
@@ -149,7 +150,7 @@ mod tests {
         let sizes = [0, 1, 63, 64, 65, WINDOW - 1, WINDOW, WINDOW + 1, 5 * WINDOW + 100, 2 * WINDOW];
         let (folder, jobs) = world(&[&sizes[..], &sizes[..]].concat());
         let (roots, clock) = ([Root::open(folder.path()).unwrap()], Clock::begin(Moment::now()));
-        let processors = registry::processors();
+        let (processors, pulse) = (registry::processors(), Pulse::default());
         let reader = Reader {
             clock: &clock,
             flight: None,
@@ -158,6 +159,7 @@ mod tests {
             caps: Caps::default(),
             budget: None,
             brake: None,
+            pulse: &pulse,
         };
         for threads in 1..4 {
             let queue = Queue::new(&jobs);

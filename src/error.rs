@@ -1,5 +1,6 @@
 //! The one place that turns errors into sentences and exit codes.
 
+use crate::lock::Holder;
 use crate::store::fault::{self, Fault};
 use std::fmt::{self, Display};
 
@@ -29,6 +30,8 @@ pub struct Error {
     pub hint: Option<String>,
     /// What it says about the database, if it is DuckDB's.
     pub fault: Option<Fault>,
+    /// Who has what is busy.
+    pub holder: Option<Holder>,
 }
 
 /// The result of everything that can stop a command.
@@ -36,7 +39,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     pub fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), hint: None, fault: None }
+        Self { status, message: message.into(), hint: None, fault: None, holder: None }
     }
 
     /// ``cannot <verb> `<thing>`: <cause>``.
@@ -76,7 +79,7 @@ impl From<duckdb::Error> for Error {
             Fault::Damage | Fault::Log => (format!("the database is damaged: {}", database(&text)), Some(REPAIR)),
             _ => (format!("the database refused: {}", database(&text)), None),
         };
-        Self { status: Status::CannotRun, message, hint: hint.map(str::to_owned), fault: Some(fault) }
+        Self { status: Status::CannotRun, message, hint: hint.map(str::to_owned), fault: Some(fault), holder: None }
     }
 }
 

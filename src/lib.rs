@@ -15,6 +15,7 @@
 //! | [`pass`] | the program: one walk from the root to settled entities; read it first |
 //! | [`source`], [`scan`], [`stat`] | where transcripts are, which there are, and what a stat says of them |
 //! | [`ledger`], [`look`], [`failures`] | what is known of them: last looks and what they prove, failures that stand |
+//! | [`request`], [`pulse`] | who asked for a pass; how it lives, and the word that ends it early |
 //! | [`plan`], [`order`], [`job`] | which are due for which processor, and who comes first |
 //! | [`open`], [`read`], [`lines`], [`hash`] | one safe open, one read: hashed bytes are parsed bytes |
 //! | [`batch`], [`lanes`], [`outbox`] | files side by side, their hashes in lanes, their outcomes on the way to the writer |
@@ -80,10 +81,12 @@ pub mod outbox;
 pub mod pass;
 pub mod pause;
 pub mod plan;
+pub mod pulse;
 pub mod quiet;
 pub mod read;
 pub mod registry;
 pub mod report;
+pub mod request;
 pub mod scan;
 pub mod schedule;
 pub mod settle;

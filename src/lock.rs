@@ -2,6 +2,9 @@
 //! them. The kernel lets go of a lock when its holder dies.
 
 use crate::error::{Error, Result, Status};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,15 +20,50 @@ impl ProcessorLock {
     /// # Errors
     ///
     /// With status `Busy` if another run has it.
-    pub fn take(database: &Path, processor: &str, about: &str) -> Result<Self> {
+    pub fn take(database: &Path, processor: &str, holder: &Holder) -> Result<Self> {
         let path = beside(database, &format!("{processor}.lock"));
-        match take(&path, &format!("pid {}, {about}", std::process::id()), Instant::now() + GRACE)? {
+        match take(&path, &holder.to_string(), Instant::now() + GRACE)? {
             Ok(file) => Ok(Self(file)),
-            Err(holder) => {
-                let message = format!("processor `{processor}` is already running ({holder})");
-                Err(Error::new(Status::Busy, message).hint("wait for it to end, or look at `sessionmill status`"))
-            }
+            Err(line) => Err(busy(processor, &line)),
         }
+    }
+}
+
+/// A processor that is running already, by whose account.
+pub fn busy(processor: &str, holder: &str) -> Error {
+    let message = format!("processor `{processor}` is already running ({holder})");
+    let hint = "wait for it to end, or look at `sessionmill status`";
+    Error { holder: Holder::parse(holder), ..Error::new(Status::Busy, message).hint(hint) }
+}
+
+/// Who has the lock of a processor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Holder {
+    pub pid: u32,
+    /// Who asked for its run.
+    pub trigger: String,
+    /// UTC.
+    pub since: String,
+}
+
+impl Holder {
+    /// This process.
+    pub fn new(trigger: &str, since: DateTime<Utc>) -> Self {
+        let since = since.format("%Y-%m-%d %H:%M:%S UTC").to_string();
+        Self { pid: std::process::id(), trigger: trigger.to_owned(), since }
+    }
+
+    /// Reads the line of a lock file; `None` if it was being written just then.
+    fn parse(line: &str) -> Option<Self> {
+        let (pid, about) = line.strip_prefix("pid ")?.split_once(", ")?;
+        let (trigger, since) = about.split_once(" since ")?;
+        Some(Self { pid: pid.parse().ok()?, trigger: trigger.to_owned(), since: since.to_owned() })
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pid {}, {} since {}", self.pid, self.trigger, self.since)
     }
 }
 

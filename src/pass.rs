@@ -5,14 +5,16 @@
 //! the database only to plan, to commit and to settle.
 
 use crate::brake::Brake;
-use crate::error::{Result, Status};
+use crate::error::{Error, Result, Status};
 use crate::flight::Flight;
-use crate::lock::ProcessorLock;
+use crate::lock::{Holder, ProcessorLock};
 use crate::moment::{Clock, Moment};
 use crate::pause::Pause;
 use crate::plan::{self, Bounds};
+use crate::pulse::Pulse;
 use crate::quiet::Quiet;
 use crate::read::{Caps, Reader};
+use crate::request::{Origin, Request};
 use crate::scan;
 use crate::settle;
 use crate::source::Source;
@@ -23,6 +25,7 @@ use crate::trial::Trial;
 use crate::writer::{Progress, Writer};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Bound, Failure, Manifest, Processor};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
 
@@ -33,8 +36,7 @@ pub struct Pass<'p> {
     pub processors: &'p [&'p dyn Processor],
     /// The start of the pass, before the first look.
     pub now: Moment,
-    /// Who asked for it.
-    pub trigger: &'p str,
+    pub request: &'p Request,
     /// The user of transcripts that lie in no user's folder.
     pub login: &'p str,
     pub limits: Limits,
@@ -44,6 +46,7 @@ pub struct Pass<'p> {
     pub trial: &'p Trial<'p>,
     /// Is told how far the pass is.
     pub progress: &'p dyn Fn(Progress),
+    pub pulse: &'p Pulse,
 }
 
 /// Bounds of a pass and of what one file can cost it.
@@ -74,7 +77,8 @@ impl Default for Limits {
 }
 
 /// Runs the processors: those that compute in one pass, then each that waits for a network in one of
-/// its own. One of these that is running elsewhere does not undo what is done.
+/// its own. One of these that is running elsewhere does not undo what is done. However each
+/// ends, the history of runs has it.
 ///
 /// # Errors
 ///
@@ -101,14 +105,25 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
 /// Runs a pass of processors of one bound.
 fn run_one(pass: &Pass<'_>) -> Result<Summary> {
     let clock = Clock::begin(pass.now.clone());
-    let about = format!("{} since {}", pass.trigger, pass.now.wall.format("%Y-%m-%d %H:%M:%S UTC"));
-    let _locks = pass
-        .processors
-        .iter()
-        .map(|processor| ProcessorLock::take(pass.database, processor.manifest().name, &about))
-        .collect::<Result<Vec<_>>>()?;
+    let result = catch_unwind(AssertUnwindSafe(|| locked(pass, &clock)))
+        .unwrap_or_else(|_| Err(Error::new(Status::CannotRun, "the run panicked; its log says where")));
+    // A report that finds another run at it has all that it wants.
+    let is_news = |error: &&Error| error.status != Status::Busy || pass.request.origin != Origin::Report;
+    if let Some(error) = result.as_ref().err().filter(is_news) {
+        let processors: Vec<_> = pass.processors.iter().map(|processor| processor.manifest().name).collect();
+        let (request, at, elapsed) = (pass.request, clock.start.wall, clock.elapsed());
+        runs::broken(pass.database, &runs::Broken { processors: &processors, request, at, elapsed, error });
+    }
+    result
+}
+
+/// One run of a processor at a time, across threads and processes.
+fn locked(pass: &Pass<'_>, clock: &Clock) -> Result<Summary> {
+    let holder = Holder::new(pass.request.origin.name(), clock.start.wall);
+    let take = |processor: &&dyn Processor| ProcessorLock::take(pass.database, processor.manifest().name, &holder);
+    let _locks = pass.processors.iter().map(take).collect::<Result<Vec<_>>>()?;
     room::check(pass.database)?;
-    Turns::new(pass.database, pass.now.wall).repairing(|store| walk(pass, &clock, store))
+    Turns::new(pass.database, pass.now.wall).repairing(|store| walk(pass, clock, store))
 }
 
 /// From the walk to the last checkpoint, with an open database.
@@ -139,7 +154,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let mut tally = Tally::begin(&manifests, &plan);
     let of = plan.jobs.len() as u64;
     if of > 0 {
-        runs::begin(store.get()?, stamp, pass.trigger)?;
+        runs::begin(store.get()?, stamp, pass.request)?;
     }
     let (flight, marks) = Flight::open(pass.database, manifests.first().map_or("", |manifest| manifest.name))?;
     let mut jobs = plan.jobs;
@@ -158,9 +173,10 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
         caps: pass.limits.caps,
         budget: pass.limits.time.or(waits.then_some(TIME_ASKING)),
         brake: waits.then_some(&brake),
+        pulse: pass.pulse,
     };
     let threads = if waits { pass.limits.connections } else { pass.limits.threads };
-    let mut writer = Writer { store, tally: &mut tally, stamp, of, progress: pass.progress };
+    let mut writer = Writer { store, tally: &mut tally, stamp, of, progress: pass.progress, pulse: pass.pulse };
     // A suspect waits until the others are done, under its mark.
     let marks: Vec<_> = suspects.iter().map(|job| flight.begin(&job.file.session_file)).collect();
     writer.read(&jobs, &reader, threads)?;
@@ -173,10 +189,10 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
         notices.warnings.extend(pause.map(|pause| pause.words(manifests[0].name)));
     }
     for (position, processor) in pass.processors.iter().enumerate() {
-        tally.unsettled(position, settle::settle(store, *processor)?);
+        tally.unsettled(position, settle::settle(store, *processor, pass.pulse)?);
     }
-    let summary = tally.end(clock.elapsed(), notices);
-    runs::end(store.get()?, stamp, pass.trigger, &summary)?;
+    let summary = tally.end(clock.elapsed(), notices, pass.pulse);
+    runs::end(store.get()?, stamp, pass.request, &summary)?;
     if log::is_long(pass.database) {
         store.get()?.checkpoint()?;
     }

@@ -13,6 +13,7 @@ use crate::lines::{Line, Lines};
 use crate::look::{Look, Reading};
 use crate::moment::{Clock, Moment};
 use crate::open::{Refusal, Root};
+use crate::pulse::Pulse;
 use crate::registry;
 use crate::stat::{self, Stat};
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,7 @@ pub struct Reader<'p> {
     pub budget: Option<Duration>,
     /// Of a pass that waits for a network.
     pub brake: Option<&'p Brake>,
+    pub pulse: &'p Pulse,
 }
 
 /// Bounds on what one file can cost. What is over them is rejected or skipped, and counted.
@@ -141,7 +143,7 @@ impl<'s> Reader<'s> {
     /// Whether the pass has no more time.
     pub fn is_late(&self) -> bool {
         let spent = self.budget.is_some_and(|budget| self.clock.elapsed() >= budget);
-        spent || self.brake.is_some_and(Brake::is_on)
+        spent || self.pulse.is_stopped() || self.brake.is_some_and(Brake::is_on)
     }
 
     /// What a processor makes of a file that has ended. One that waits for a network does so here.
@@ -216,8 +218,12 @@ impl Stream<'_> {
     ///
     /// # Errors
     ///
-    /// If the file is shorter than it was, or cannot be read.
+    /// If the file is shorter than it was, or cannot be read, or the pass is to stop.
     pub fn window(&mut self, window: &mut [u8]) -> Result<usize, Refusal> {
+        if self.reader.pulse.is_stopped() {
+            return Err(Refusal::Deferred);
+        }
+        self.reader.pulse.beat();
         let want = window.len().min(usize::try_from(self.left).unwrap_or(window.len()));
         self.file.read_exact(&mut window[..want]).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => failed(FailureClass::Changed, "became shorter while it was read"),

@@ -6,21 +6,27 @@
 
 use crate::error::Result;
 use crate::failpoint;
+use crate::pulse::Pulse;
 use crate::store::Turns;
 use sessionmill_contract::{FactRow, Processor, Rows, Settlement, Value};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Settles all touched keys of a processor. Returns how many failed; these stay on the list.
+/// Settles all touched keys of a processor, or as many as there is time for. Returns how many failed;
+/// these stay on the list, and those there was no time for.
 ///
 /// # Errors
 ///
 /// If the database cannot be read or written.
-pub fn settle(store: &mut Turns, processor: &dyn Processor) -> Result<u64> {
+pub fn settle(store: &mut Turns, processor: &dyn Processor, pulse: &Pulse) -> Result<u64> {
     let mut failed = 0;
     let manifest = processor.manifest();
     for settlement in manifest.settlements {
         failpoint::point("before-settle", settlement.facts.name);
         for range in store.get()?.touched(manifest, settlement)? {
+            if pulse.is_stopped() {
+                return Ok(failed);
+            }
+            pulse.beat();
             let mut one = |key: &str, facts: &[FactRow], reviews: &[Vec<Value>], entities: &mut Rows| {
                 settle_key(processor, settlement, key, facts, reviews, entities)
             };

@@ -5,6 +5,7 @@ use crate::failures::{Fate, Standing};
 use crate::job::Job;
 use crate::open::Refusal;
 use crate::plan::Plan;
+use crate::pulse::Pulse;
 use crate::read::{Outcome, Read, Verdict};
 use crate::report::render::printable;
 use serde::Serialize;
@@ -16,6 +17,9 @@ use std::time::Duration;
 #[derive(Debug, Default, Serialize)]
 pub struct Summary {
     pub processors: Vec<Counts>,
+    /// A signal ended it early.
+    #[serde(rename = "stopped")]
+    pub is_stopped: bool,
     #[serde(flatten)]
     pub notices: Notices,
 }
@@ -132,7 +136,7 @@ impl<'m> Tally<'m> {
     }
 
     /// Adds up.
-    pub fn end(mut self, elapsed: Duration, mut notices: Notices) -> Summary {
+    pub fn end(mut self, elapsed: Duration, mut notices: Notices, pulse: &Pulse) -> Summary {
         if self.lost > 0 {
             let files = count(self.lost, "transcript");
             notices.alarms.push(format!("{files} read before, rejected now: what is new there is not counted"));
@@ -144,7 +148,7 @@ impl<'m> Tally<'m> {
             counts.rejected_detail.sort_by(|a, b| a.session.cmp(&b.session));
             counts.deferred_detail.sort();
         }
-        Summary { processors: self.counts, notices }
+        Summary { processors: self.counts, is_stopped: pulse.is_stopped(), notices }
     }
 }
 
@@ -155,6 +159,7 @@ impl Summary {
     /// Adds what another pass of the same run did. Both walk the same tree, and tell the same of it.
     pub fn append(&mut self, other: Self) {
         self.processors.extend(other.processors);
+        self.is_stopped |= other.is_stopped;
         let new = |all: &mut Vec<String>, more: Vec<String>| {
             let more: Vec<_> = more.into_iter().filter(|text| !all.contains(text)).collect();
             all.extend(more);
@@ -172,6 +177,9 @@ impl Summary {
         let mut words = String::new();
         for counts in &self.processors {
             counts.write(&mut words);
+        }
+        if self.is_stopped {
+            words.push_str("stopped early; the next run goes on from here\n");
         }
         let Notices { alarms, warnings } = &self.notices;
         name(&mut words, alarms.iter().map(|alarm| format!("alarm: {}", printable(alarm))), alarms.len() as u64);
@@ -306,7 +314,8 @@ pub fn bytes(bytes: u64) -> String {
     format!("{size:.1} {unit}")
 }
 
-fn duration(milliseconds: u64) -> String {
+/// `40 ms`, `1.5 s`, `2 min 5 s`.
+pub(crate) fn duration(milliseconds: u64) -> String {
     match milliseconds {
         0..1000 => format!("{milliseconds} ms"),
         1000..60_000 => format!("{:.1} s", milliseconds as f64 / 1000.0),

@@ -3,7 +3,8 @@
 use crate::batch::{self, Queue};
 use crate::job::Job;
 use crate::moment::{Clock, Moment};
-use crate::open::Root;
+use crate::open::{Refusal, Root};
+use crate::pulse::Pulse;
 use crate::read::{Caps, Reader};
 use crate::source::Source;
 use crate::stat::Stat;
@@ -14,7 +15,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Reads a file in a process of its own, for the processors of a pass, and tells how that died if it did.
-pub type Trial<'t> = dyn Fn(&Job, &[&dyn Processor]) -> Result<(), Failure> + 't;
+pub type Trial<'t> = dyn Fn(&Job, &[&dyn Processor]) -> Result<(), Refusal> + 't;
 
 /// Address space of a trial, in bytes: many times what reading a file takes.
 const MEMORY: u64 = 2 << 30;
@@ -28,10 +29,18 @@ const PAUSE: Duration = Duration::from_millis(5);
 ///
 /// # Errors
 ///
-/// A failure of class `crash` if that process dies, of class `environment` if there can be none.
-pub fn spawn(job: &Job, source: &Source, caps: Caps, processors: &[&dyn Processor]) -> Result<(), Failure> {
+/// A failure of class `crash` if that process dies, of class `environment` if there can be none. It is
+/// deferred if the pass is to stop.
+pub fn spawn(
+    job: &Job,
+    source: &Source,
+    caps: Caps,
+    processors: &[&dyn Processor],
+    pulse: &Pulse,
+) -> Result<(), Refusal> {
+    let failed = |class, message| Refusal::Failed(Failure::new(class, message));
     let environment = |error: std::io::Error| {
-        Failure::new(FailureClass::Environment, format!("cannot be tried on its own: {}", error.kind()))
+        failed(FailureClass::Environment, format!("cannot be tried on its own: {}", error.kind()))
     };
     let mut command = Command::new(std::env::current_exe().map_err(environment)?);
     command.args(["trial", "--"]).arg(&source.root).arg(&job.path).args([&job.file.session_file, &job.file.username]);
@@ -40,24 +49,28 @@ pub fn spawn(job: &Job, source: &Source, caps: Caps, processors: &[&dyn Processo
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(environment)?;
     let patience = PATIENCE + Duration::from_secs(job.stat.size / BYTES_A_SECOND);
-    let died = |how: String| Err(Failure::new(FailureClass::Crash, format!("ends the process that reads it: {how}")));
-    match wait(&mut child, patience).map_err(environment)? {
+    let died = |how: String| Err(failed(FailureClass::Crash, format!("ends the process that reads it: {how}")));
+    match wait(&mut child, patience, pulse).map_err(environment)? {
         Some(status) if status.success() => Ok(()),
         Some(status) => match status.signal() {
             Some(signal) => died(format!("signal {signal}")),
-            None => Err(Failure::new(FailureClass::Environment, format!("cannot be tried on its own: {status}"))),
+            None => Err(failed(FailureClass::Environment, format!("cannot be tried on its own: {status}"))),
         },
+        None if pulse.is_stopped() => Err(Refusal::Deferred),
         None => died("it does not come to an end".to_owned()),
     }
 }
 
-/// Waits for the end of a process; kills it after the time.
-fn wait(child: &mut Child, patience: Duration) -> std::io::Result<Option<ExitStatus>> {
+/// Waits for the end of a process; kills it after the time, or when the pass is to stop.
+fn wait(child: &mut Child, patience: Duration, pulse: &Pulse) -> std::io::Result<Option<ExitStatus>> {
     let until = Instant::now() + patience;
     loop {
         match child.try_wait()? {
             Some(status) => return Ok(Some(status)),
-            None if Instant::now() < until => std::thread::sleep(PAUSE),
+            None if Instant::now() < until && !pulse.is_stopped() => {
+                pulse.beat();
+                std::thread::sleep(PAUSE);
+            }
             None => {
                 child.kill()?;
                 child.wait()?;
@@ -83,7 +96,16 @@ pub fn read(
     setrlimit(Resource::As, Rlimit { current: Some(most), maximum: Some(most) })?;
     let roots = [Root::open(&source.root)?];
     let clock = Clock::begin(Moment::now());
-    let reader = Reader { clock: &clock, flight: None, roots: &roots, processors, caps, budget: None, brake: None };
+    let reader = Reader {
+        clock: &clock,
+        flight: None,
+        roots: &roots,
+        processors,
+        caps,
+        budget: None,
+        brake: None,
+        pulse: &Pulse::default(),
+    };
     let due = (0..processors.len()).collect();
     let jobs = [Job { file, source: 0, path: path.to_owned(), stat: Stat::default(), due, known: None }];
     batch::read(&Queue::new(&jobs), &reader, |_| true);

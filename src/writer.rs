@@ -6,6 +6,7 @@ use crate::flight::InFlight;
 use crate::job::Job;
 use crate::open::Refusal;
 use crate::outbox::{Outbox, Received, Receiver};
+use crate::pulse::Pulse;
 use crate::read::{Outcome, Reader};
 use crate::store::Turns;
 use crate::store::stamp::Stamp;
@@ -28,6 +29,7 @@ pub struct Writer<'p, 'm> {
     /// Jobs of the pass.
     pub of: u64,
     pub progress: &'p dyn Fn(Progress),
+    pub pulse: &'p Pulse,
 }
 
 impl Writer<'_, '_> {
@@ -82,10 +84,15 @@ impl Writer<'_, '_> {
         self.store.close();
         tracing::warn!(session = job.file.session_file, "was being read when a run died: trying it on its own");
         match trial(job, reader.processors) {
-            Err(failure) => self.keep(&mut [Outcome::failed(job, failure)]),
             Ok(()) => {
                 drop(mark);
                 self.read(std::slice::from_ref(job), reader, 1)
+            }
+            Err(refusal) => {
+                if matches!(refusal, Refusal::Deferred) {
+                    mark.keep();
+                }
+                self.keep(&mut [Outcome { job, result: Err(refusal) }])
             }
         }
     }
@@ -95,6 +102,7 @@ impl Writer<'_, '_> {
         if !group.is_empty() {
             self.store.commit(group, self.stamp)?;
             self.tally.record(group);
+            self.pulse.beat();
             (self.progress)(Progress { files: self.tally.files(), of: self.of });
         }
         Ok(())

@@ -3,6 +3,7 @@
 
 use crate::world::{World, response, rounds};
 use fastrand::Rng;
+use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 const RUN: [&str; 3] = ["run", "--sessions", "root"];
@@ -70,6 +71,26 @@ fn killed_at_any_point_nothing_is_lost_or_counted_twice() {
         assert!(deaths > 0, "{point} is never passed");
         check(&world, point);
     }
+}
+
+#[test]
+fn a_signal_ends_a_run_in_order() {
+    let mut random = Rng::with_seed(3);
+    let world = World::new();
+    let mut stopped = 0;
+    for _ in 0..20 {
+        (0..30).for_each(|_| change(&world, &mut random));
+        let mut run = world.spawn(&RUN);
+        std::thread::sleep(Duration::from_millis(random.u64(20..150)));
+        let term = rustix::process::kill_process(rustix::process::Pid::from_child(&run), rustix::process::Signal::TERM);
+        let status = run.wait().unwrap();
+        // Before it listens to signals there is nothing to end in order.
+        assert!(status.success() || status.signal() == Some(15), "{status}");
+        stopped += u32::from(term.is_ok() && status.success());
+    }
+    assert!(stopped > 0);
+    assert!(world.rows("SELECT 1 FROM processor_runs WHERE outcome IN ('running', 'killed')").is_empty());
+    check(&world, "signals");
 }
 
 #[test]

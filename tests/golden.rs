@@ -16,6 +16,7 @@ use sessionmill::batch::{self, Queue};
 use sessionmill::job::Job;
 use sessionmill::moment::{Clock, Moment};
 use sessionmill::open::Root;
+use sessionmill::pulse::Pulse;
 use sessionmill::read::{Caps, Outcome, Read, Reader, Verdict};
 use sessionmill::scan;
 use sessionmill::source::{Layout, Source};
@@ -52,7 +53,16 @@ fn golden_facts_of_each_file_are_the_expected_ones() {
     let processors = sessionmill::registry::processors();
     let clock = Clock::begin(Moment::now());
     let caps = Caps::default();
-    let reader = Reader { clock: &clock, flight: None, roots: &roots, processors, caps, budget: None, brake: None };
+    let reader = Reader {
+        clock: &clock,
+        flight: None,
+        roots: &roots,
+        processors,
+        caps,
+        budget: None,
+        brake: None,
+        pulse: &Pulse::default(),
+    };
     let job = |found: scan::Found| {
         let stat = found.stat.unwrap();
         Job { file: found.file, source: 0, path: found.path, stat, due: (0..processors.len()).collect(), known: None }

@@ -24,6 +24,7 @@ mod packaging;
 mod passes;
 mod privacy;
 mod publish;
+mod runs;
 mod slow;
 mod store;
 mod world;

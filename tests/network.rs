@@ -4,7 +4,9 @@
 use crate::faulty::Faulty;
 use crate::world::{World, response};
 use sessionmill::error::Status;
-use sessionmill::lock::ProcessorLock;
+use sessionmill::lock::{Holder, ProcessorLock};
+use sessionmill::pulse::Pulse;
+use sessionmill::request::{Origin, Request};
 use sessionmill::store::{Access, Store};
 use sessionmill::summary::Counts;
 use sessionmill_contract::{
@@ -111,12 +113,13 @@ fn passes_side_by_side_see_a_file_once() {
             sources: &sources,
             processors: &[&Usage],
             now: world_now(),
-            trigger: "other",
+            request: &Request::new(Origin::Cli, "other"),
             login: "tester",
             limits: sessionmill::pass::Limits::default(),
             adopt: false,
             trial: &|_, _| Ok(()),
             progress: &|_| {},
+            pulse: &Pulse::default(),
         };
         match sessionmill::pass::run(&other) {
             Err(error) => assert_eq!(error.status, Status::Busy, "{error:?}"),
@@ -137,7 +140,7 @@ fn world_now() -> sessionmill::moment::Moment {
 fn one_that_is_running_elsewhere_does_not_undo_the_others() {
     let world = world(1);
     std::fs::create_dir_all(world.path("data")).unwrap();
-    let _lock = ProcessorLock::take(&world.database(), "asking", "schedule since noon").unwrap();
+    let _lock = ProcessorLock::take(&world.database(), "asking", &Holder::new("schedule", world.next().wall)).unwrap();
     let asking = Asking(|_: &str| Ok(()));
     let counts = world.pass_of(&[&Usage, &asking]).unwrap();
     assert_eq!((counts.len(), &*counts[0].processor, counts[0].processed), (1, "usage", 1));

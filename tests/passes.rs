@@ -3,6 +3,7 @@
 use crate::faulty::Faulty;
 use crate::world::{DAY, World, response};
 use sessionmill::error::Status;
+use sessionmill::lock::{Holder, ProcessorLock};
 use sessionmill::pass::Limits;
 use sessionmill::summary::Counts;
 use sessionmill_usage::Usage;
@@ -223,11 +224,13 @@ fn a_pass_that_is_running_is_not_run_again() {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
     std::fs::create_dir_all(world.path("data")).unwrap();
-    let lock = sessionmill::lock::ProcessorLock::take(&world.database(), "usage", "schedule since noon").unwrap();
+    let holder = Holder::new("schedule", world.next().wall);
+    let lock = ProcessorLock::take(&world.database(), "usage", &holder).unwrap();
     let error = world.pass_of(&[&Usage]).unwrap_err();
     assert_eq!(error.status, Status::Busy);
-    let holder = format!("processor `usage` is already running (pid {}, schedule since noon)", std::process::id());
-    assert_eq!(error.message, holder);
+    let pid = std::process::id();
+    let message = format!("processor `usage` is already running (pid {pid}, schedule since 2079-07-08 00:01:00 UTC)");
+    assert_eq!((error.message, error.holder), (message, Some(holder)));
     drop(lock);
     assert_eq!(world.pass().processed, 1);
 }

@@ -4,7 +4,9 @@ use crate::world::{DAY, Said, World, response, rows_of};
 use duckdb::{AccessMode, Config, Connection};
 use sessionmill::error::Status;
 use sessionmill::pass::{self, Limits, Pass};
+use sessionmill::pulse::Pulse;
 use sessionmill::report::status::status;
+use sessionmill::request::{Origin, Request};
 use sessionmill::scan;
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, Store, beside, known, migrate, presence, room, runs};
@@ -61,12 +63,13 @@ fn run_pass(
         sources: &sources,
         processors,
         now: world.next(),
-        trigger: "test",
+        request: &Request::new(Origin::Cli, "tester"),
         login: "tester",
         limits: Limits::default(),
         adopt: false,
         trial: &|_, _| Ok(()),
         progress: &|_| committed(),
+        pulse: &Pulse::default(),
     })
 }
 

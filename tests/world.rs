@@ -4,6 +4,8 @@ use chrono::DateTime;
 use sessionmill::error::Result;
 use sessionmill::moment::{Moment, Steady};
 use sessionmill::pass::{self, Limits, Pass};
+use sessionmill::pulse::Pulse;
+use sessionmill::request::{Origin, Request};
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, Store};
 use sessionmill::summary::{Counts, Summary};
@@ -131,12 +133,13 @@ impl World {
             sources: &sources,
             processors,
             now: self.now.borrow().clone(),
-            trigger: "test",
+            request: &Request::new(Origin::Cli, "tester"),
             login: "tester",
             limits: self.limits,
             adopt: self.adopt,
             trial: &|_, _| Ok(()),
             progress: &|_| {},
+            pulse: &Pulse::default(),
         };
         pass::run(&pass)
     }

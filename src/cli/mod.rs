@@ -7,6 +7,7 @@ mod publish;
 mod query;
 mod report;
 mod run;
+mod runs;
 mod status;
 mod trial;
 
@@ -45,6 +46,7 @@ enum Command {
     /// Usage by transcript: short for `report --by session`
     Session(report::Options),
     Status(status::Args),
+    Runs(runs::Args),
     Failures(failures::Args),
     Query(query::Args),
     Config(config::Args),
@@ -96,6 +98,7 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
         Command::Monthly(options) => report::report(By::Month, &options, context),
         Command::Session(options) => report::report(By::Session, &options, context),
         Command::Failures(args) => failures::failures(&args, context),
+        Command::Runs(args) => runs::runs(&args, context),
         Command::Status(args) => status::status(&args, context),
         Command::Query(args) => query::query(&args, context),
         Command::Config(args) => config::config(&args, context),

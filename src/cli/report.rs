@@ -1,14 +1,16 @@
 //! `sessionmill report`: what was used, by whom and when.
 
 use crate::cli::place::read;
-use crate::cli::run::{pass, tell};
+use crate::cli::run::{Asked, pass, tell};
 use crate::cli::{Context, Database, Place, remark, terminal_width};
 use crate::error::{Error, Result, Status};
 use crate::pass::Limits;
+use crate::pulse::Pulse;
 use crate::registry;
 use crate::report::render::{self, Format};
 use crate::report::usage::{self, By, Filter};
 use crate::report::zone;
+use crate::request::Origin;
 use crate::store::reading::Reading;
 use crate::store::snapshot::Snapshot;
 use chrono::NaiveDate;
@@ -106,12 +108,16 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
     if !options.no_refresh && Snapshot::instead_of(&database).is_none() {
         let choice = options.place.choose(&config, &database, context)?;
         tell(&choice, &database);
-        let limits = Limits { caps: config.caps, ..Limits::default() };
         // A report waits for no network.
         let computing = |processor: &&&dyn Processor| processor.manifest().bound == Bound::Cpu;
         let processors: Vec<_> = registry::processors().iter().filter(computing).copied().collect();
-        let refreshed = pass(&choice, &database, &processors, limits, options.place.adopt, "report", context);
-        match refreshed {
+        let asked = Asked {
+            origin: Origin::Report,
+            adopt: options.place.adopt,
+            limits: Limits { caps: config.caps, ..Limits::default() },
+            pulse: Pulse::default(),
+        };
+        match pass(&choice, &database, &processors, &asked, context) {
             Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
             // Whoever is at it keeps the database current.
             Err(error) if error.status == Status::Busy => {}

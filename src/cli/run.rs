@@ -2,17 +2,22 @@
 
 use crate::cli::{Context, Database, Place, print, remark};
 use crate::duration;
-use crate::error::{Result, Status};
+use crate::error::{Error, Result, Status};
 use crate::pass::{self, Limits, Pass};
+use crate::pulse::Pulse;
 use crate::registry;
 use crate::report::render::{Format, pretty};
+use crate::request::{Origin, Request};
 use crate::source::Choice;
 use crate::summary::Summary;
 use crate::trial;
 use crate::writer::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 use sessionmill_contract::Processor;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bring the database up to date with the transcripts
@@ -63,7 +68,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     let choice = args.place.choose(&config, &database, context)?;
     tell(&choice, &database);
     let limits = Limits { files: args.max_sessions, time: args.time_budget, caps: config.caps, ..Limits::default() };
-    let summary = pass(&choice, &database, &processors, limits, args.place.adopt, "cli", context)?;
+    let pulse = Pulse::default();
+    stop_at_signal(&pulse)?;
+    let asked = Asked { origin: Origin::Cli, adopt: args.place.adopt, limits, pulse };
+    let summary = pass(&choice, &database, &processors, &asked, context)?;
     print(&if args.json || args.format == Format::Json { pretty(&summary) } else { summary.words() })?;
     Ok(if summary.failed() { Status::FilesFailed } else { Status::Done })
 }
@@ -76,16 +84,34 @@ pub(super) fn tell(choice: &Choice, database: &Path) {
     remark(&format!("database: {}", database.display()));
 }
 
+/// What a command wants of its pass.
+pub(super) struct Asked {
+    pub origin: Origin,
+    pub adopt: bool,
+    pub limits: Limits,
+    pub pulse: Pulse,
+}
+
+/// The first signal lets the pass end in order; the second one ends the program.
+fn stop_at_signal(pulse: &Pulse) -> Result<()> {
+    for signal in [SIGINT, SIGTERM] {
+        let stop = pulse.stopper();
+        flag::register_conditional_default(signal, Arc::clone(&stop))
+            .and_then(|_| flag::register(signal, stop))
+            .map_err(|error| Error::cannot("listen to", "signals", error))?;
+    }
+    Ok(())
+}
+
 /// A pass with a progress bar, where there is somebody to see it.
 pub(super) fn pass(
     choice: &Choice,
     database: &Path,
     processors: &[&dyn Processor],
-    limits: Limits,
-    adopt: bool,
-    trigger: &str,
+    asked: &Asked,
     context: &Context,
 ) -> Result<Summary> {
+    let Asked { origin, adopt, limits, pulse } = asked;
     // Drawn on stderr, and not at all where that is no terminal.
     let bar = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} files, {eta} left") {
@@ -100,12 +126,13 @@ pub(super) fn pass(
         sources: &choice.sources,
         processors,
         now: context.now.clone(),
-        trigger,
+        request: &Request::new(*origin, &context.environment.login),
         login: &context.environment.login,
-        limits,
-        adopt,
-        trial: &|job, processors| trial::spawn(job, &choice.sources[job.source], limits.caps, processors),
+        limits: *limits,
+        adopt: *adopt,
+        trial: &|job, processors| trial::spawn(job, &choice.sources[job.source], limits.caps, processors, pulse),
         progress: &progress,
+        pulse,
     });
     bar.finish_and_clear();
     summary

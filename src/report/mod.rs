@@ -1,6 +1,7 @@
 //! What the database says, as a sheet of rows that can be shown in several formats.
 
 pub mod render;
+pub mod runs;
 pub mod status;
 pub mod usage;
 pub mod value;

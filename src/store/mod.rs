@@ -75,7 +75,15 @@ impl Store {
     ///
     /// If it cannot be opened, or another process keeps it.
     pub fn open(path: &Path, access: Access) -> Result<Self> {
-        let until = Instant::now() + PATIENCE;
+        Self::open_by(path, access, Instant::now() + PATIENCE)
+    }
+
+    /// The same, waiting no longer than until then.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, or another process keeps it.
+    pub fn open_by(path: &Path, access: Access, until: Instant) -> Result<Self> {
         let lock = StoreLock::take(path, until)?;
         Ok(Self { connection: connect(path, access, until)?, lock })
     }

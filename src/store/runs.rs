@@ -1,12 +1,16 @@
-//! The history of runs: a row per run and processor, and the files that failed in it.
+//! The history of runs: a row per run and processor, who asked for it, and the files that failed in it.
 
-use crate::error::Result;
-use crate::store::Store;
+use crate::error::{Error, Result, Status};
+use crate::request::Request;
 use crate::store::rows::Cell;
 use crate::store::stamp::Stamp;
+use crate::store::{Access, Store, Transaction, is_begun, migrate};
 use crate::summary::{Counts, Summary};
 use chrono::{DateTime, Utc};
+use duckdb::params;
 use sessionmill_contract::Value;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// The id of the next run. It is that run's own as long as the database is held.
 ///
@@ -14,20 +18,25 @@ use sessionmill_contract::Value;
 ///
 /// If the database cannot be read.
 pub fn next(store: &Store) -> Result<i64> {
-    let sql = "SELECT coalesce(max(run_id), 0) + 1 FROM processor_runs";
-    Ok(store.connection().query_row(sql, [], |row| row.get(0))?)
+    Ok(store.connection().query_row(NEXT, [], |row| row.get(0))?)
 }
+
+const NEXT: &str = "SELECT coalesce(max(run_id), 0) + 1 FROM processor_runs";
 
 /// Writes that a run has begun to work, so that one that is killed leaves a trace.
 ///
 /// # Errors
 ///
 /// If the database cannot be written.
-pub fn begin(store: &Store, stamp: Stamp<'_>, trigger: &str) -> Result<()> {
+pub fn begin(store: &Store, stamp: Stamp<'_>, request: &Request) -> Result<()> {
     store.transaction(|transaction| {
+        bury(transaction, stamp)?;
         let names = stamp.manifests.iter().map(|manifest| manifest.name);
-        let counts = names.map(|name| Counts { processor: name.to_owned(), ..Counts::default() });
-        let rows = counts.map(|counts| row(stamp.run_id, trigger, stamp.now, None, "running", &counts));
+        let rows = names.map(|name| {
+            let counts = Counts { processor: name.to_owned(), ..Counts::default() };
+            Row { run_id: stamp.run_id, request, at: stamp.now, end: None, outcome: "running", why: None }
+                .cells(&counts)
+        });
         transaction.append("main", "processor_runs", rows)?;
         Ok(())
     })
@@ -38,17 +47,32 @@ pub fn begin(store: &Store, stamp: Stamp<'_>, trigger: &str) -> Result<()> {
 /// # Errors
 ///
 /// If the database cannot be written.
-pub fn end(store: &Store, stamp: Stamp<'_>, trigger: &str, summary: &Summary) -> Result<()> {
+pub fn end(store: &Store, stamp: Stamp<'_>, request: &Request, summary: &Summary) -> Result<()> {
     store.transaction(|transaction| {
-        transaction.execute("DELETE FROM processor_runs WHERE run_id = ?", [stamp.run_id])?;
+        let mut begun = 0;
+        for manifest in stamp.manifests {
+            begun += transaction.execute(
+                "DELETE FROM processor_runs WHERE run_id = ? AND processor_name = ? AND outcome = 'running'",
+                params![stamp.run_id, manifest.name],
+            )?;
+        }
+        bury(transaction, stamp)?;
+        // A run that found nothing to do has let go of the database since, and of its number with it.
+        let run_id = if begun > 0 { stamp.run_id } else { transaction.number(NEXT, [])? };
         for counts in &summary.processors {
-            let ended_at = stamp.now + chrono::TimeDelta::milliseconds(counts.elapsed_ms.cast_signed());
-            let outcome = if counts.is_failed() || !summary.notices.alarms.is_empty() { "failed" } else { "done" };
-            let row = row(stamp.run_id, trigger, stamp.now, Some(ended_at), outcome, counts);
+            let end = stamp.now + chrono::TimeDelta::milliseconds(counts.elapsed_ms.cast_signed());
+            let outcome = if counts.is_failed() || !summary.notices.alarms.is_empty() {
+                "failed"
+            } else if summary.is_stopped {
+                "stopped"
+            } else {
+                "done"
+            };
+            let row = Row { run_id, request, at: stamp.now, end: Some(end), outcome, why: None }.cells(counts);
             transaction.append("main", "processor_runs", std::iter::once(row))?;
             let errors = counts.errors_detail.iter().map(|error| {
                 [
-                    Cell::Int(stamp.run_id),
+                    Cell::Int(run_id),
                     Cell::Text(&counts.processor),
                     Cell::Text(&error.session),
                     Cell::Text(error.class),
@@ -61,37 +85,111 @@ pub fn end(store: &Store, stamp: Stamp<'_>, trigger: &str, summary: &Summary) ->
     })
 }
 
-/// A row of `processor_runs`. A run without an end is running.
-fn row(
+/// A run that never ended, although nobody else can be running now, was killed.
+fn bury(transaction: &Transaction<'_>, stamp: Stamp<'_>) -> Result<()> {
+    for manifest in stamp.manifests {
+        transaction.execute(
+            "UPDATE processor_runs SET outcome = 'killed' WHERE outcome = 'running' AND processor_name = ?",
+            [manifest.name],
+        )?;
+    }
+    Ok(())
+}
+
+/// A run that did not come to its end in order.
+pub struct Broken<'b> {
+    pub processors: &'b [&'b str],
+    pub request: &'b Request,
+    pub at: DateTime<Utc>,
+    pub elapsed: Duration,
+    pub error: &'b Error,
+}
+
+/// Nobody is kept waiting by the audit.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Writes why a run could not begin or go on. Best effort: the error itself is the one to tell.
+pub fn broken(database: &Path, broken: &Broken<'_>) {
+    if !is_begun(database) {
+        return;
+    }
+    let written = Store::open_by(database, Access::ReadWrite, Instant::now() + PATIENCE)
+        .and_then(|store| if migrate::is_current(store.connection())? { broken.write(&store) } else { Ok(()) });
+    if let Err(error) = written {
+        tracing::debug!(error = error.message, "cannot write that a run could not begin");
+    }
+}
+
+impl Broken<'_> {
+    fn write(&self, store: &Store) -> Result<()> {
+        let Self { request, at, error, .. } = self;
+        let outcome = match error.status {
+            Status::Busy => "busy",
+            Status::Usage => "refused",
+            _ => "failed",
+        };
+        store.transaction(|transaction| {
+            let run_id = transaction.number(NEXT, [])?;
+            let rows = self.processors.iter().map(|name| {
+                let counts = Counts { processor: (*name).to_owned(), ..Counts::default() };
+                let end = Some(*at + self.elapsed);
+                Row { run_id, request, at: *at, end, outcome, why: Some(&error.message) }.cells(&counts)
+            });
+            // Whatever else it is, a run that broke is not running.
+            if outcome == "failed" {
+                for name in self.processors {
+                    let sql = "DELETE FROM processor_runs WHERE outcome = 'running' AND processor_name = ?";
+                    transaction.execute(sql, [name])?;
+                }
+            }
+            transaction.append("main", "processor_runs", rows)?;
+            Ok(())
+        })
+    }
+}
+
+/// What a row of `processor_runs` says beside the numbers. A run without an end is running.
+struct Row<'r> {
     run_id: i64,
-    trigger: &str,
-    started_at: DateTime<Utc>,
-    ended_at: Option<DateTime<Utc>>,
-    outcome: &str,
-    counts: &Counts,
-) -> Vec<Cell<'static>> {
-    let about: [Value; 6] = [
-        run_id.into(),
-        (&*counts.processor).into(),
-        trigger.into(),
-        started_at.into(),
-        ended_at.into(),
-        outcome.into(),
-    ];
-    let numbers = [
-        counts.files,
-        counts.unchanged,
-        counts.scanned,
-        counts.processed,
-        counts.skipped,
-        counts.touched,
-        counts.deferred,
-        counts.rejected,
-        counts.errors,
-        counts.items_extracted,
-        counts.malformed_lines,
-        counts.bytes_read,
-        counts.elapsed_ms,
-    ];
-    about.into_iter().chain(numbers.map(Value::from)).map(Cell::Own).collect()
+    request: &'r Request,
+    at: DateTime<Utc>,
+    end: Option<DateTime<Utc>>,
+    outcome: &'static str,
+    why: Option<&'r str>,
+}
+
+impl Row<'_> {
+    fn cells(&self, counts: &Counts) -> Vec<Cell<'static>> {
+        let Self { run_id, request, at, end, outcome, why } = self;
+        let about: [Value; 6] = [
+            (*run_id).into(),
+            (&*counts.processor).into(),
+            request.origin.name().into(),
+            (*at).into(),
+            (*end).into(),
+            (*outcome).into(),
+        ];
+        let numbers = [
+            counts.files,
+            counts.unchanged,
+            counts.scanned,
+            counts.processed,
+            counts.skipped,
+            counts.touched,
+            counts.deferred,
+            counts.rejected,
+            counts.errors,
+            counts.items_extracted,
+            counts.malformed_lines,
+            counts.bytes_read,
+            counts.elapsed_ms,
+        ];
+        let audit: [Value; 4] = [
+            (&*format!("run_session_processor:{}", counts.processor)).into(),
+            (&*request.by).into(),
+            request.id.as_deref().into(),
+            (*why).into(),
+        ];
+        about.into_iter().chain(numbers.map(Value::from)).chain(audit).map(Cell::Own).collect()
+    }
 }

@@ -1,0 +1,90 @@
+//! `sessionmill runs`: what ran, when, who asked for it, and what came of it.
+
+use crate::cli::place::read;
+use crate::cli::{Context, Database, print, terminal_width};
+use crate::error::{Result, Status};
+use crate::registry;
+use crate::report::render::{self, Format};
+use crate::report::runs::{self, Run};
+
+/// Show the history of runs: when, who asked for them, and what came of them
+///
+/// Every run is in it, however it came to be and ended: those that found another run at it (busy) and
+/// those whose request made no sense (refused) as well.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Outcomes: running, done, failed (some files did, or it could not run), stopped (by a signal), \
+                        busy, refused, killed (its process ended before it did).\n\n\
+                        Examples:\n  sessionmill runs\n  sessionmill runs --processor usage --limit 5 --json"
+)]
+pub(crate) struct Args {
+    /// Only those of this processor
+    #[arg(long, value_name = "NAME")]
+    processor: Option<String>,
+
+    /// So many, the newest first
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+
+    /// How they are written
+    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
+    format: Format,
+
+    /// Short for --format json
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+pub(crate) fn runs(args: &Args, context: &Context) -> Result<Status> {
+    if let Some(name) = &args.processor {
+        registry::named(std::slice::from_ref(name))?;
+    }
+    let (_, database) = args.database.find(context)?;
+    let runs =
+        read(&database, context, |reading| runs::runs(reading.connection, args.processor.as_deref(), args.limit))?;
+    print(&match if args.json { Format::Json } else { args.format } {
+        Format::Table if runs.is_empty() => "no runs yet\n".to_owned(),
+        Format::Table => {
+            let header = ["Run", "Processor", "Started (UTC)", "Took", "By", "Outcome", ""].map(str::to_owned);
+            render::grid(&header, &runs.iter().map(row).collect::<Vec<_>>(), terminal_width())
+        }
+        Format::Json => render::pretty(&runs),
+        Format::Csv => {
+            let header = ["run_id", "processor", "trigger", "requested_by", "request_id", "started_at", "ended_at"];
+            let numbers = ["outcome", "message", "files", "processed", "deferred", "rejected", "errors", "elapsed_ms"];
+            let header = header.iter().chain(&numbers).map(|name| (*name).to_owned()).collect();
+            render::csv(header, runs.iter().map(cells))?
+        }
+    })
+}
+
+fn row(run: &Run) -> Vec<String> {
+    let started = run.started_at.replace('T', " ").trim_end_matches('Z').to_owned();
+    let took =
+        if run.ended_at.is_some() { crate::summary::duration(run.elapsed_ms.cast_unsigned()) } else { String::new() };
+    let by = match &run.requested_by {
+        Some(by) => format!("{} ({by})", run.trigger),
+        None => run.trigger.clone(),
+    };
+    vec![run.run_id.to_string(), run.processor.clone(), started, took, by, run.outcome.clone(), run.words()]
+}
+
+fn cells(run: &Run) -> Vec<String> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let numbers = [run.files, run.processed, run.deferred, run.rejected, run.errors, run.elapsed_ms];
+    let about = [
+        run.run_id.to_string(),
+        run.processor.clone(),
+        run.trigger.clone(),
+        text(&run.requested_by),
+        text(&run.request_id),
+        run.started_at.clone(),
+        text(&run.ended_at),
+        run.outcome.clone(),
+        text(&run.message),
+    ];
+    about.into_iter().chain(numbers.map(|number| number.to_string())).collect()
+}

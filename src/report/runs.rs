@@ -1,0 +1,121 @@
+//! The history of runs.
+
+use crate::error::{Result, thousands};
+use duckdb::{Connection, params};
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// A run of one processor.
+#[derive(Debug, Serialize)]
+pub struct Run {
+    pub run_id: i64,
+    pub processor: String,
+    /// `run_session_processor:<name>`.
+    pub action: Option<String>,
+    /// How it came to be: `schedule`, `cli`, `report`, `trigger` or `watch`.
+    pub trigger: String,
+    /// Login of who asked.
+    pub requested_by: Option<String>,
+    /// Id of the trigger file.
+    pub request_id: Option<String>,
+    /// UTC, as all times here.
+    pub started_at: String,
+    pub ended_at: Option<String>,
+    /// `running`, `done`, `failed`, `stopped`, `busy`, `refused` or `killed`.
+    pub outcome: String,
+    /// Why it was busy, refused or could not run.
+    pub message: Option<String>,
+    pub files: i64,
+    pub unchanged: i64,
+    pub processed: i64,
+    pub deferred: i64,
+    pub rejected: i64,
+    pub errors: i64,
+    pub items_extracted: i64,
+    pub bytes_read: i64,
+    pub elapsed_ms: i64,
+    pub errors_detail: Vec<FileError>,
+}
+
+/// A source file that failed in a run.
+#[derive(Debug, Serialize)]
+pub struct FileError {
+    pub session: String,
+    pub class: String,
+    pub error: String,
+}
+
+/// The last runs, newest first.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn runs(connection: &Connection, processor: Option<&str>, limit: u32) -> Result<Vec<Run>> {
+    let mut statement = connection.prepare(
+        "SELECT run_id, processor_name, action, trigger, requested_by, request_id,
+             strftime(started_at, '%Y-%m-%dT%H:%M:%SZ'), strftime(ended_at, '%Y-%m-%dT%H:%M:%SZ'), outcome, message,
+             files, unchanged, processed, deferred, rejected, errors, items_extracted, bytes_read, elapsed_ms
+         FROM processor_runs WHERE processor_name = coalesce(?, processor_name)
+         ORDER BY run_id DESC, processor_name LIMIT ?",
+    )?;
+    let run = |row: &duckdb::Row<'_>| -> duckdb::Result<Run> {
+        Ok(Run {
+            run_id: row.get(0)?,
+            processor: row.get(1)?,
+            action: row.get(2)?,
+            trigger: row.get(3)?,
+            requested_by: row.get(4)?,
+            request_id: row.get(5)?,
+            started_at: row.get(6)?,
+            ended_at: row.get(7)?,
+            outcome: row.get(8)?,
+            message: row.get(9)?,
+            files: row.get(10)?,
+            unchanged: row.get(11)?,
+            processed: row.get(12)?,
+            deferred: row.get(13)?,
+            rejected: row.get(14)?,
+            errors: row.get(15)?,
+            items_extracted: row.get(16)?,
+            bytes_read: row.get(17)?,
+            elapsed_ms: row.get(18)?,
+            errors_detail: Vec::new(),
+        })
+    };
+    let mut runs: Vec<Run> = statement.query_map(params![processor, limit], run)?.collect::<duckdb::Result<_>>()?;
+    let Some(oldest) = runs.iter().map(|run| run.run_id).min() else { return Ok(runs) };
+    let mut statement = connection.prepare(
+        "SELECT run_id, processor_name, session_file, class, error FROM processor_run_errors
+         WHERE run_id >= ? ORDER BY session_file",
+    )?;
+    let mut rows = statement.query([oldest])?;
+    let mut errors: HashMap<(i64, String), Vec<FileError>> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let error = FileError { session: row.get(2)?, class: row.get(3)?, error: row.get(4)? };
+        errors.entry((row.get(0)?, row.get(1)?)).or_default().push(error);
+    }
+    for run in &mut runs {
+        run.errors_detail = errors.remove(&(run.run_id, run.processor.clone())).unwrap_or_default();
+    }
+    Ok(runs)
+}
+
+impl Run {
+    /// What it came to, in words.
+    pub fn words(&self) -> String {
+        if let Some(message) = &self.message {
+            return message.clone();
+        }
+        if self.ended_at.is_none() {
+            return String::new();
+        }
+        let number = |number: i64| thousands(number.into());
+        let mut words = format!("{} of {} files changed", number(self.processed), number(self.files));
+        for (files, what) in [(self.deferred, "deferred"), (self.rejected, "rejected"), (self.errors, "failed")] {
+            if files > 0 {
+                words += &format!(", {} {what}", number(files));
+            }
+        }
+        words
+    }
+}

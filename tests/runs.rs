@@ -1,0 +1,209 @@
+//! The history of runs, and runs that end early.
+
+use crate::faulty::Faulty;
+use crate::world::{World, response};
+use md5::{Digest, Md5};
+use sessionmill::job::Job;
+use sessionmill::lock::{Holder, ProcessorLock, beside};
+use sessionmill::pass::{self, Limits, Pass};
+use sessionmill::pulse::Pulse;
+use sessionmill::request::{Origin, Request};
+use sessionmill::source::{Layout, Source};
+use sessionmill::summary::Summary;
+use sessionmill::trial::Trial;
+use sessionmill_contract::{
+    Bound, Event, FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile, Value,
+};
+use sessionmill_usage::Usage;
+use std::fs;
+use std::time::Duration;
+
+const HISTORY: &str = "SELECT run_id, processor_name, trigger, requested_by, outcome, coalesce(message, ''), processed
+                       FROM processor_runs ORDER BY ALL";
+
+#[test]
+fn every_run_is_in_the_history_however_it_ends() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    world.pass_of(&[&Usage]).unwrap();
+    world.pass_of(&[&Usage]).unwrap();
+    let lock = ProcessorLock::take(&world.database(), "usage", &Holder::new("schedule", world.next().wall)).unwrap();
+    world.pass_of(&[&Usage]).unwrap_err();
+    drop(lock);
+    std::fs::rename(world.root(), world.path("away")).unwrap();
+    world.pass_of(&[&Usage]).unwrap_err();
+    std::fs::rename(world.path("away"), world.root()).unwrap();
+    world.append("ada/a.jsonl", &response("m2", "10:00:00", 5));
+    world.pass_of(&[&Faulty { fails: "ada/a.jsonl", ..Faulty::new(1) }]).unwrap();
+    let busy = format!(
+        "processor `usage` is already running (pid {}, schedule since 2079-07-08 00:03:00 UTC)",
+        std::process::id()
+    );
+    let gone = format!("cannot read `{}`: entity not found", world.root().display());
+    assert_eq!(
+        world.rows(HISTORY),
+        [
+            "1|usage|cli|tester|done||1",
+            "2|usage|cli|tester|done||0",
+            &format!("3|usage|cli|tester|busy|{busy}|0"),
+            &format!("4|usage|cli|tester|failed|{gone}|0"),
+            "5|usage|cli|tester|failed||0",
+        ]
+    );
+    let said = world.mill(&["runs", "--limit", "2", "--processor", "usage"]);
+    assert_eq!((said.status, said.stderr.as_str()), (0, ""));
+    let table = "Run Processor Started (UTC) Took By Outcome\n\
+                 5 usage 2079-07-08 00:05:00 ms cli (tester) failed 0 of 1 files changed, 1 failed\n\
+                 4 usage 2079-07-08 00:04:00 ms cli (tester) failed cannot read `[world]/root`: entity not found\n";
+    assert_eq!(timeless(&said.stdout), table);
+    let json: serde_json::Value =
+        serde_json::from_str(&world.mill(&["runs", "--limit", "1", "--json"]).stdout).unwrap();
+    assert_eq!(json[0]["action"], "run_session_processor:usage");
+    assert_eq!(json[0]["errors_detail"][0]["session"], "ada/a.jsonl");
+}
+
+/// The words of a table, without what its runs took.
+fn timeless(text: &str) -> String {
+    let mut words = String::new();
+    for line in text.lines().filter(|line| !line.starts_with('─')) {
+        let mut line: Vec<_> = line.split_whitespace().collect();
+        if let Some(unit) = line.iter().position(|word| ["ms", "s"].contains(word)) {
+            line.remove(unit - 1);
+        }
+        words += &(line.join(" ") + "\n");
+    }
+    words
+}
+
+#[test]
+fn a_run_that_was_killed_is_told_by_the_next_one() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    let run = ["run", "usage", "--sessions", "root"];
+    assert_eq!(world.mill_with(&run, &[("SESSIONMILL_FAILPOINT", "kill:commit")]).status, -9);
+    assert_eq!(world.rows(OUTCOMES), ["1|running"]);
+    assert_eq!(world.mill(&run).status, 0);
+    assert_eq!(world.rows(OUTCOMES), ["1|killed", "2|done"]);
+}
+
+const OUTCOMES: &str = "SELECT run_id, outcome FROM processor_runs ORDER BY ALL";
+
+#[test]
+fn a_pass_that_is_stopped_keeps_what_it_has_and_leaves_the_rest() {
+    let world = World::new();
+    for number in 0..1200 {
+        world.write(&format!("ada/{number}.jsonl"), response(&format!("m{number}"), "10:00:00", 5));
+    }
+    let pulse = Pulse::default();
+    let stopper = Stopper { pulse: &pulse, at: "ada/500.jsonl" };
+    let summary = pass_with(&world, &[&stopper], &|_, _| Ok(()), &pulse);
+    let counts = &summary.processors[0];
+    assert!(summary.is_stopped && counts.processed > 0 && counts.deferred > 0, "{counts:?}");
+    assert_eq!(counts.processed + counts.deferred, 1200);
+    assert_eq!(world.rows(OUTCOMES), ["1|stopped"]);
+    let processed = counts.processed;
+    assert_eq!(world.pass().processed, 1200 - processed);
+    assert_eq!(world.rows("SELECT count(*) FROM usage_responses"), ["1200"]);
+}
+
+/// The usage processor, and a signal that comes when it opens a file.
+struct Stopper<'p> {
+    pulse: &'p Pulse,
+    at: &'p str,
+}
+
+impl Processor for Stopper<'_> {
+    fn manifest(&self) -> &'static Manifest {
+        Usage.manifest()
+    }
+    fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's> {
+        if file.session_file == self.at {
+            self.pulse.stop();
+        }
+        Usage.open(file)
+    }
+    fn settle(
+        &self,
+        settlement: &Settlement,
+        key: &str,
+        facts: &[FactRow],
+        reviews: &[Vec<Value>],
+        rows: &mut Rows,
+    ) -> Result<(), Failure> {
+        Usage.settle(settlement, key, facts, reviews, rows)
+    }
+}
+
+/// A processor that has nothing to say.
+struct Silent;
+
+struct SilentFold;
+
+impl Processor for Silent {
+    fn manifest(&self) -> &'static Manifest {
+        static MANIFEST: Manifest = Manifest {
+            name: "silent",
+            version: 1,
+            cadence: Duration::from_secs(600),
+            bound: Bound::Cpu,
+            facts: &[],
+            settlements: &[],
+        };
+        &MANIFEST
+    }
+    fn open<'s>(&'s self, _: &'s SourceFile) -> Box<dyn Fold + 's> {
+        Box::new(SilentFold)
+    }
+    fn settle(&self, _: &Settlement, _: &str, _: &[FactRow], _: &[Vec<Value>], _: &mut Rows) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+impl Fold for SilentFold {
+    fn event(&mut self, _: &Event<'_>) {}
+    fn held(&self) -> usize {
+        0
+    }
+    fn finish(self: Box<Self>, _: &mut Rows) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+#[test]
+fn two_processors_that_meet_at_a_file_know_it_once() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    fs::create_dir_all(world.path("data")).unwrap();
+    // As a pass leaves it that died at the file: the next one lets go of the database to try it.
+    fs::write(beside(&world.database(), "usage.flight"), Md5::digest("ada/a.jsonl")).unwrap();
+    let meanwhile = |_: &Job, _: &[&dyn Processor]| {
+        let counts = world.pass_of(&[&Silent]).unwrap().remove(0);
+        assert_eq!(counts.processed, 1);
+        Ok(())
+    };
+    let summary = pass_with(&world, &[&Usage], &meanwhile, &Pulse::default());
+    assert_eq!(summary.processors[0].processed, 1);
+    assert_eq!(world.rows("SELECT session_file FROM session_files"), ["ada/a.jsonl"]);
+    assert_eq!(
+        world.rows("SELECT run_id, processor_name, outcome FROM processor_runs ORDER BY ALL"),
+        ["1|usage|done", "2|silent|done"]
+    );
+}
+
+/// A pass with a trial and a word after each commit.
+fn pass_with(world: &World, processors: &[&dyn Processor], trial: &Trial<'_>, pulse: &Pulse) -> Summary {
+    let summary = pass::run(&Pass {
+        database: &world.database(),
+        sources: &[Source { name: "sessions".into(), root: world.root(), layout: Layout::Users }],
+        processors,
+        now: world.next(),
+        request: &Request::new(Origin::Cli, "tester"),
+        login: "tester",
+        limits: Limits::default(),
+        adopt: false,
+        trial,
+        progress: &|_| {},
+        pulse,
+    });
+    summary.unwrap()
+}
