@@ -27,6 +27,7 @@
 //! | [`store`] | the only user of DuckDB: lock, migrate, commit, settle, repair, read beside others, publish |
 //! | [`settle`] | facts of the touched keys → entities |
 //! | [`summary`] | what a pass did, every file in one counted state |
+//! | [`price`] | what tokens cost: dated rows of list prices |
 //! | [`report`] | questions to the database, as tables, JSON and CSV |
 //! | [`schedule`] | when a processor is due |
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
@@ -81,6 +82,7 @@ pub mod outbox;
 pub mod pass;
 pub mod pause;
 pub mod plan;
+pub mod price;
 pub mod pulse;
 pub mod quiet;
 pub mod read;

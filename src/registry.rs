@@ -19,13 +19,14 @@ static VERIFICATION: LazyLock<Verification> = LazyLock::new(|| Verification::new
 static DIALECTS: [Dialect; 1] = [CLAUDE_CODE];
 
 /// Numbered migrations, oldest first.
-pub const MIGRATIONS: [(&str, &str); 6] = [
+pub const MIGRATIONS: [(&str, &str); 7] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_usage", include_str!("../migrations/0002_usage.sql")),
     ("0003_source_marks", include_str!("../migrations/0003_source_marks.sql")),
     ("0004_verification", include_str!("../migrations/0004_verification.sql")),
     ("0005_network", include_str!("../migrations/0005_network.sql")),
     ("0006_audit", include_str!("../migrations/0006_audit.sql")),
+    ("0007_agents", include_str!("../migrations/0007_agents.sql")),
 ];
 
 /// Columns that quote what people wrote, which snapshots leave empty.

@@ -22,6 +22,7 @@ mod model;
 mod network;
 mod packaging;
 mod passes;
+mod prices;
 mod privacy;
 mod publish;
 mod runs;

@@ -6,6 +6,7 @@ use sessionmill::error::Status;
 use sessionmill::lock::{Holder, ProcessorLock};
 use sessionmill::pass::Limits;
 use sessionmill::summary::Counts;
+use sessionmill_contract::Processor;
 use sessionmill_usage::Usage;
 use std::time::Duration;
 
@@ -134,7 +135,7 @@ fn what_a_file_said_stays_while_its_processor_fails() {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).pass();
     world.append("ada/a.jsonl", &response("m2", "10:00:00", 6));
-    let faulty = Faulty { fails: "ada/a.jsonl", ..Faulty::new(1) };
+    let faulty = Faulty { fails: "ada/a.jsonl", ..Faulty::new(Usage.manifest().version) };
     world.pass_of(&[&faulty]).unwrap();
     assert_eq!(world.rows(TOKENS), ["m1|5|ada/a.jsonl|1"]);
     assert_eq!(outcome(&world.wait(DAY).pass()), (1, 0, 0, 0), "the bytes are known, but not dealt with");
@@ -146,7 +147,7 @@ fn a_key_that_cannot_be_settled_waits_without_harm_to_others() {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5) + &response("m2", "10:00:00", 6)).pass();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 7) + &response("m2", "10:00:00", 8));
-    let faulty = Faulty { refuses: "m1", ..Faulty::new(1) };
+    let faulty = Faulty { refuses: "m1", ..Faulty::new(Usage.manifest().version) };
     let counts = world.pass_of(&[&faulty]).unwrap().remove(0);
     assert_eq!((counts.processed, counts.unsettled_keys), (1, 1));
     assert_eq!(world.rows(TOKENS), ["m1|5|ada/a.jsonl|1", "m2|8|ada/a.jsonl|1"]);
@@ -159,11 +160,12 @@ fn a_key_that_cannot_be_settled_waits_without_harm_to_others() {
 fn a_higher_version_makes_every_file_due() {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).pass();
-    let counts = world.pass_of(&[&Faulty::new(2)]).unwrap().remove(0);
+    let higher = Usage.manifest().version + 1;
+    let counts = world.pass_of(&[&Faulty::new(higher)]).unwrap().remove(0);
     assert_eq!(outcome(&counts), (1, 0, 0, 0));
     assert_eq!(
         world.rows("SELECT processor_version FROM session_processor_state WHERE processor_name = 'usage'"),
-        ["2"]
+        [higher.to_string()]
     );
     assert_eq!(outcome(&world.pass()), (1, 0, 0, 0), "and so does another one that is lower");
 }

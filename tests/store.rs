@@ -120,7 +120,7 @@ impl Processor for Unfit {
     ) -> Result<(), Failure> {
         Usage.settle(settlement, key, facts, reviews, rows)?;
         if key == self.key {
-            rows.push(&RESPONSES, spoilt::<23>(rows, &RESPONSES, "copies"));
+            rows.push(&RESPONSES, spoilt::<24>(rows, &RESPONSES, "copies"));
         }
         Ok(())
     }
@@ -148,7 +148,7 @@ impl Fold for UnfitFold<'_> {
         }
         self.fold.finish(facts)?;
         if self.file.session_file == self.unfit.file {
-            facts.push(&COPIES, spoilt::<19>(facts, &COPIES, "part"));
+            facts.push(&COPIES, spoilt::<21>(facts, &COPIES, "part"));
         }
         Ok(())
     }
@@ -405,7 +405,7 @@ fn a_damaged_log_is_told_of_and_readers_leave_it_alone() {
 #[test]
 fn a_log_that_held_everything_takes_no_source_with_it() {
     let world = World::new();
-    world.write("ada/a.jsonl", responses("m", 100));
+    world.write("ada/a.jsonl", responses("m", 10));
     assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
     let mut bytes = fs::read(wal(&world.database())).unwrap();
     bytes[20] ^= 1;
@@ -636,7 +636,7 @@ fn a_run_does_not_begin_without_room_and_reports_do_without() {
     );
     let said = on_disk(fill, &["99999", "report", "--no-refresh", "--format", "csv"]);
     assert_eq!(said.status, 0, "{said:?}");
-    assert!(said.stdout.ends_with("\n2026-02-01,1,10,0,0,0,0,10\n"), "{said:?}");
+    assert!(said.stdout.ends_with("\n2026-02-01,1,10,0,0,0,0,10,0.00005,\n"), "{said:?}");
 }
 
 const SECOND: &str = "SESSIONMILL_TEST_SECOND_PROCESS";

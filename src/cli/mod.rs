@@ -3,6 +3,7 @@
 mod config;
 mod failures;
 mod place;
+mod prices;
 mod publish;
 mod query;
 mod report;
@@ -50,6 +51,7 @@ enum Command {
     Failures(failures::Args),
     Query(query::Args),
     Config(config::Args),
+    Prices(prices::Args),
     Publish(publish::Args),
     #[command(hide = true)]
     Trial(trial::Args),
@@ -100,6 +102,7 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
         Command::Failures(args) => failures::failures(&args, context),
         Command::Runs(args) => runs::runs(&args, context),
         Command::Status(args) => status::status(&args, context),
+        Command::Prices(args) => prices::prices(&args, context),
         Command::Query(args) => query::query(&args, context),
         Command::Config(args) => config::config(&args, context),
         Command::Publish(args) => publish::publish(&args, context),

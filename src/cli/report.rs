@@ -5,10 +5,12 @@ use crate::cli::run::{Asked, pass, tell};
 use crate::cli::{Context, Database, Place, remark, terminal_width};
 use crate::error::{Error, Result, Status};
 use crate::pass::Limits;
+use crate::price::Prices;
 use crate::pulse::Pulse;
 use crate::registry;
+use crate::report::filter::Filter;
 use crate::report::render::{self, Format};
-use crate::report::usage::{self, By, Filter};
+use crate::report::usage::{self, By};
 use crate::report::zone;
 use crate::request::Origin;
 use crate::store::reading::Reading;
@@ -21,7 +23,8 @@ use sessionmill_contract::{Bound, Processor};
 /// Brings the database up to date first, unless another process is at it, --no-refresh is given, or you
 /// may not write it: then the newest published snapshot is what you see.
 /// Tokens are counted once, however many files repeat a response. Cache write includes the 1-hour
-/// part; the total is input + output + cache write + cache read.
+/// part; the total is input + output + cache write + cache read. Cost is by list prices, which
+/// `sessionmill prices` shows; reported is what the client says itself.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill report\n  sessionmill report --by model --since 2026-02-01\n  \
                         sessionmill report usage --by user --timezone Europe/Berlin --json\n  \
@@ -67,6 +70,10 @@ pub(crate) struct Options {
     #[arg(long)]
     model: Option<String>,
 
+    /// Only logs of this agent: claude-code, codex
+    #[arg(long)]
+    agent: Option<String>,
+
     /// Zone that days are told in, such as Europe/Berlin [default: the configured one, then the system's]
     #[arg(long, value_name = "IANA")]
     timezone: Option<String>,
@@ -78,6 +85,10 @@ pub(crate) struct Options {
     /// Short for --format json
     #[arg(long)]
     json: bool,
+
+    /// Tell how the figures came about: what was counted, what was left out, by which prices
+    #[arg(long)]
+    explain: bool,
 
     /// Report what the database holds, without looking for new transcripts
     #[arg(long)]
@@ -134,15 +145,23 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
         user: options.user.clone(),
         project: options.project.clone(),
         model: options.model.clone(),
+        agent: options.agent.clone(),
         zone,
     };
-    let (sheet, strangers) = read(&database, context, |Reading { connection, .. }| {
-        Ok((usage::usage(connection, by, &filter)?, usage::unknown_names(connection, &filter)?))
+    let prices = Prices::new(&config.price)?;
+    let (mut sheet, strangers) = read(&database, context, |Reading { connection, .. }| {
+        Ok((usage::usage(connection, by, &filter, &prices)?, usage::unknown_names(connection, &filter)?))
     })?;
+    if !options.explain {
+        sheet.explanation.clear();
+    }
     let format = if options.json { Format::Json } else { options.format };
     render::sheet(&sheet, format, terminal_width(), &mut std::io::stdout())?;
     for stranger in strangers {
         remark(&format!("note: {stranger}"));
+    }
+    for sentence in sheet.explanation.iter().filter(|_| format != Format::Json) {
+        remark(sentence);
     }
     for note in &sheet.notes {
         remark(&format!("note: {note}"));

@@ -18,6 +18,7 @@ pub mod variable;
 pub use environment::Environment;
 
 use crate::error::{Error, Result, Status, count};
+use crate::price::Price;
 use crate::read::Caps;
 use crate::source::{Layout, Source};
 use chrono_tz::Tz;
@@ -43,6 +44,8 @@ pub struct Config {
     pub schedule: Schedules,
     pub daemon: Daemon,
     pub publish: Publish,
+    /// Prices that are stronger than the built-in ones.
+    pub price: Vec<Price>,
     /// Trees of transcripts.
     pub source: Vec<SourceTable>,
 }

@@ -1,7 +1,14 @@
 //! What the database says, as a sheet of rows that can be shown in several formats.
 
+pub mod calls;
+pub mod explain;
+pub mod filter;
+pub mod money;
+pub mod period;
 pub mod render;
+pub mod reported;
 pub mod runs;
+pub mod spending;
 pub mod status;
 pub mod usage;
 pub mod value;
@@ -10,57 +17,97 @@ pub mod zone;
 use serde_json::{Map, Value, json};
 
 /// Rows under one key column, and their totals.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Sheet {
     /// Name of the key column, in JSON and CSV.
     pub by: &'static str,
-    /// Names of the number columns, in JSON and CSV.
+    /// The number columns.
     pub columns: &'static [Column],
     pub rows: Vec<Row>,
-    pub totals: Vec<i128>,
+    pub totals: Vec<Option<i128>>,
     /// When the pass began that brought in the newest of it (RFC 3339).
     pub as_of: Option<String>,
     /// Source files that wait for a next pass, because of a limit or a failure.
     pub pending: i64,
+    /// Models that have no price, and their responses.
+    pub unpriced: Vec<(String, i128)>,
     /// What a reader should know before trusting a figure.
     pub notes: Vec<String>,
+    /// How the figures came about.
+    pub explanation: Vec<String>,
 }
 
 /// A column of numbers.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Column {
+    /// In JSON and CSV.
     pub name: &'static str,
     /// In tables.
     pub title: &'static str,
+    pub unit: Unit,
     /// A narrow table can do without it.
     pub spare: bool,
 }
 
-/// One row. A key of `None` is what has none: no time, no project.
+/// What the numbers of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Count,
+    /// [`PicoUsd`](crate::price::PicoUsd), shown in dollars.
+    PicoUsd,
+}
+
+/// One row. A key of `None` is what has none: no time, no project. A number of `None` is not known: no
+/// price, nothing reported.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Row {
     pub key: Option<String>,
-    pub numbers: Vec<i128>,
+    pub numbers: Vec<Option<i128>>,
+}
+
+impl Column {
+    pub const fn count(name: &'static str, title: &'static str) -> Self {
+        Self { name, title, unit: Unit::Count, spare: false }
+    }
+
+    pub const fn money(name: &'static str, title: &'static str) -> Self {
+        Self { name, title, unit: Unit::PicoUsd, spare: false }
+    }
+
+    pub const fn spare(self) -> Self {
+        Self { spare: true, ..self }
+    }
 }
 
 impl Sheet {
-    /// The sheet as JSON: `{"by", "as_of", "pending", "rows": […], "totals": {…}}`.
+    /// The sheet as JSON: `{"by", "as_of", "pending", "rows": […], "totals": {…}, "unpriced": […]}`.
     pub fn json(&self) -> Value {
-        let numbers = |numbers: &[i128]| -> Map<String, Value> {
-            let number = |number: &i128| i64::try_from(*number).map_or_else(|_| json!(*number as f64), |n| json!(n));
-            self.columns.iter().map(|column| column.name.to_owned()).zip(numbers.iter().map(number)).collect()
+        let number = |number: i128| i64::try_from(number).map_or_else(|_| json!(number as f64), |n| json!(n));
+        let cell = |(column, value): (&Column, &Option<i128>)| {
+            let value = value.map(|value| match column.unit {
+                Unit::Count => number(value),
+                Unit::PicoUsd => json!(money::dollars(value)),
+            });
+            (column.name.to_owned(), value.unwrap_or_default())
         };
+        let cells = |numbers: &[Option<i128>]| self.columns.iter().zip(numbers).map(cell).collect::<Map<_, _>>();
         let row = |row: &Row| {
             let mut object = Map::from_iter([(self.by.to_owned(), json!(row.key))]);
-            object.extend(numbers(&row.numbers));
+            object.extend(cells(&row.numbers));
             Value::Object(object)
         };
-        json!({
+        let unpriced = |(model, responses): &(String, i128)| json!({"model": model, "responses": number(*responses)});
+        let mut json = json!({
             "by": self.by,
             "as_of": self.as_of,
             "pending": self.pending,
             "rows": self.rows.iter().map(row).collect::<Vec<_>>(),
-            "totals": numbers(&self.totals),
-        })
+            "totals": cells(&self.totals),
+            "unpriced": self.unpriced.iter().map(unpriced).collect::<Vec<_>>(),
+        });
+        if !self.explanation.is_empty() {
+            json["explanation"] = json!(self.explanation);
+        }
+        json
     }
 }

@@ -1,7 +1,7 @@
 //! Sheets and results as tables that fit the terminal, as JSON and as CSV.
 
 use crate::error::{Error, Result, thousands};
-use crate::report::{Column, Row, Sheet};
+use crate::report::{Column, Row, Sheet, Unit, money};
 use clap::ValueEnum;
 use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
 use std::io::Write;
@@ -29,7 +29,12 @@ pub fn sheet(sheet: &Sheet, format: Format, width: Option<usize>, out: &mut dyn 
         Format::Csv => {
             let header = std::iter::once(sheet.by).chain(sheet.columns.iter().map(|column| column.name));
             let rows = sheet.rows.iter().map(|row| {
-                let numbers = row.numbers.iter().map(i128::to_string);
+                let cell = |(column, number): (&Column, &Option<i128>)| match (number, column.unit) {
+                    (None, _) => String::new(),
+                    (Some(number), Unit::Count) => number.to_string(),
+                    (Some(money), Unit::PicoUsd) => money::exact(*money),
+                };
+                let numbers = sheet.columns.iter().zip(&row.numbers).map(cell);
                 std::iter::once(row.key.clone().unwrap_or_default()).chain(numbers).collect()
             });
             csv(header.map(str::to_owned).collect(), rows)?
@@ -111,10 +116,15 @@ fn widest(text: &str) -> usize {
 
 fn shaped(sheet: &Sheet, shape: Shape) -> String {
     let shown = |column: &Column| shape.spare || !column.spare;
-    let number = |number: &i128| if shape.short { short(*number) } else { thousands(*number) };
-    let cells = |key: String, numbers: &[i128]| {
+    let number = |column: &Column, number: &Option<i128>| match (number, column.unit) {
+        (None, _) => "–".to_owned(),
+        (Some(money), Unit::PicoUsd) => money::rounded(*money),
+        (Some(number), Unit::Count) if shape.short => short(*number),
+        (Some(number), Unit::Count) => thousands(*number),
+    };
+    let cells = |key: String, numbers: &[Option<i128>]| {
         let numbers = sheet.columns.iter().zip(numbers).filter(|(column, _)| shown(column));
-        let numbers = numbers.map(|(_, n)| Cell::new(number(n)).set_alignment(CellAlignment::Right));
+        let numbers = numbers.map(|(column, n)| Cell::new(number(column, n)).set_alignment(CellAlignment::Right));
         std::iter::once(Cell::new(key)).chain(numbers).collect::<Vec<_>>()
     };
     let titles = sheet.columns.iter().filter(|column| shown(column));
@@ -231,18 +241,19 @@ mod tests {
 
     #[test]
     fn a_table_gives_way_to_the_terminal() {
-        const COLUMNS: [Column; 2] =
-            [Column { name: "a", title: "A", spare: true }, Column { name: "b", title: "B", spare: false }];
-        let row = |key: &str, number| Row { key: Some(key.to_owned()), numbers: vec![number, number] };
+        const COLUMNS: [Column; 2] = [Column::count("a", "A").spare(), Column::count("b", "B")];
+        let row = |key: &str, number| Row { key: Some(key.to_owned()), numbers: vec![Some(number); 2] };
         let rows = vec![row("/home/ada/one", 1_234_567), row("/home/ada/two", 1)];
         let sheet = Sheet {
             by: "project",
             columns: &COLUMNS,
             rows,
-            totals: vec![1_234_568; 2],
+            totals: vec![Some(1_234_568); 2],
             as_of: None,
             pending: 0,
+            unpriced: vec![],
             notes: vec![],
+            explanation: vec![],
         };
         assert_eq!(
             table(&sheet, None),

@@ -17,6 +17,8 @@ pub struct Event<'a> {
 pub struct Record<'a> {
     /// Line of the source file, from 1.
     pub line: u64,
+    /// Name of the agent that wrote the log; empty where the record is none.
+    pub agent: &'static str,
     /// When the record was written, cut to microseconds.
     pub time: Option<DateTime<Utc>>,
     /// The transcript the record belongs to; subagents name their parent's.
@@ -59,6 +61,8 @@ pub enum Kind<'a> {
     ToolResult {
         call_id: Option<&'a str>,
         is_error: bool,
+        /// Searches of the web that the tool says it made.
+        web_searches: u64,
     },
     /// A person typed `/name`.
     SlashCommand {

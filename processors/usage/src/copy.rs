@@ -31,17 +31,22 @@ pub static COPIES: Table = Table {
         "web_searches",
         "client_version",
         "reported_cost_micro_usd",
+        "agent",
+        "tool_web_searches",
     ],
 };
 
 /// What the file's lines with one message id come to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Copy {
+    pub agent: Option<Rc<str>>,
     pub earliest: Place,
     pub session_id: Option<Rc<str>>,
     pub project: Option<Rc<str>>,
     pub best: Line,
     pub advisors: Vec<Part>,
+    /// Searches by the tools that the response called, as far as the file has their results.
+    pub tool_web_searches: u64,
 }
 
 /// The numbers of one line. They are taken whole: fields of two lines are never mixed.
@@ -115,6 +120,8 @@ impl Copy {
                     if whole { best.web_searches } else { 0 }.into(),
                     best.client_version.as_deref().into(),
                     best.reported_cost.filter(|_| whole).into(),
+                    self.agent.as_deref().into(),
+                    if whole { self.tool_web_searches } else { 0 }.into(),
                 ],
             );
         }
@@ -172,5 +179,6 @@ fn read(row: &FactRow) -> Option<(u64, Copy)> {
         client_version: text(next()?),
         reported_cost: next()?.as_int(),
     };
-    Some((number, Copy { earliest, session_id, project, best, advisors: Vec::new() }))
+    let (agent, tool_web_searches) = (text(next()?), count(next()?)?);
+    Some((number, Copy { agent, earliest, session_id, project, best, advisors: Vec::new(), tool_web_searches }))
 }

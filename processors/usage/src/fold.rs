@@ -15,18 +15,28 @@ use std::rc::Rc;
 /// The fold of the usage processor.
 pub struct UsageFold<'s> {
     file: &'s SourceFile,
+    agent: Option<Rc<str>>,
     /// Time of the last record that has one.
     clock: Option<DateTime<Utc>>,
     session_id: Rc<str>,
     project: Option<Rc<str>>,
     copies: Keyed<Copy>,
     tool_events: Keyed<ToolEvent>,
-    results: HashMap<Box<str>, bool>,
+    results: HashMap<Box<str>, Ending>,
     summary: Summary,
     nameless: u64,
     /// Calls without an id in the record at hand.
     nameless_calls: u64,
 }
+
+/// What the result of a tool call says.
+struct Ending {
+    is_error: bool,
+    web_searches: u64,
+}
+
+/// The tool whose searches are billed beside the tokens.
+const WEB_SEARCH: &str = "WebSearch";
 
 /// Values by key, in the order in which the keys came.
 type Keyed<T> = (HashMap<Box<str>, usize>, Vec<(Box<str>, T)>);
@@ -35,6 +45,7 @@ impl<'s> UsageFold<'s> {
     pub fn new(file: &'s SourceFile) -> Self {
         Self {
             file,
+            agent: None,
             clock: None,
             session_id: file.session_id().into(),
             project: None,
@@ -58,6 +69,7 @@ impl<'s> UsageFold<'s> {
             self.clock = Some(time);
         }
         self.nameless_calls = 0;
+        self.agent.get_or_insert_with(|| record.agent.into());
         self.whereabouts(record);
         self.summary.line(record);
     }
@@ -102,7 +114,8 @@ impl<'s> UsageFold<'s> {
             usage: advisor.usage,
         };
         let advisors = response.advisors.iter().map(part).collect();
-        let new = Copy { earliest: place, session_id, project, best, advisors };
+        let agent = self.agent.clone();
+        let new = Copy { agent, earliest: place, session_id, project, best, advisors, tool_web_searches: 0 };
         let Some(copy) = insert(&mut self.copies, key, new) else { return };
         let (copy, new) = copy;
         // Of equals the first line wins.
@@ -117,6 +130,7 @@ impl<'s> UsageFold<'s> {
     fn tool_event(&mut self, record: &Record<'_>, key: Box<str>, message_id: Option<&str>, what: What) {
         let (session_id, project) = self.whereabouts(record);
         let new = ToolEvent {
+            agent: self.agent.clone(),
             earliest: self.place(record),
             session_id,
             project,
@@ -167,9 +181,9 @@ impl Fold for UsageFold<'_> {
             Kind::Reply { .. } => {}
             Kind::Response(response) => self.response(record, &response),
             Kind::ToolCall(call) => self.tool_call(record, &call),
-            Kind::ToolResult { call_id, is_error } => {
+            Kind::ToolResult { call_id, is_error, web_searches } => {
                 if let Some(id) = call_id {
-                    self.results.entry(id.into()).or_insert(is_error);
+                    self.results.entry(id.into()).or_insert(Ending { is_error, web_searches });
                 }
             }
             Kind::SlashCommand { name } => {
@@ -189,8 +203,14 @@ impl Fold for UsageFold<'_> {
     }
 
     fn finish(mut self: Box<Self>, facts: &mut Rows) -> Result<(), Failure> {
+        let (index, copies) = &mut self.copies;
         for (id, event) in &mut self.tool_events.1 {
-            event.is_error = self.results.get(id).copied();
+            let Some(Ending { is_error, web_searches }) = self.results.get(id) else { continue };
+            event.is_error = Some(*is_error);
+            let called_by = event.message_id.as_deref().filter(|_| event.what.is_tool(WEB_SEARCH));
+            if let Some((_, copy)) = called_by.and_then(|id| copies.get_mut(*index.get(id)?)) {
+                copy.tool_web_searches = copy.tool_web_searches.saturating_add(*web_searches);
+            }
         }
         for (id, copy) in &self.copies.1 {
             copy.push(id, facts);
@@ -200,7 +220,7 @@ impl Fold for UsageFold<'_> {
         }
         let copies = self.copies.1.iter().map(|(_, copy)| copy);
         let tool_events = self.tool_events.1.iter().map(|(_, event)| event);
-        self.summary.push(self.file, copies, tool_events, facts);
+        self.summary.push(self.file, self.agent.as_deref(), copies, tool_events, facts);
         Ok(())
     }
 }

@@ -32,6 +32,7 @@ pub static RESPONSES: Table = Table {
         "client_version",
         "reported_cost_micro_usd",
         "copies",
+        "agent",
     ],
 };
 
@@ -49,6 +50,9 @@ pub(crate) fn settle(message_id: &str, facts: &[FactRow], entities: &mut Rows) -
     let winner = copies.iter().max_by(|a, b| a.1.best.rank(&b.1.best).then(order(b, a))).unwrap_or(earliest);
     let (from, first) = earliest;
     let (source, Copy { best, advisors, .. }) = winner;
+    // A file can end before the results of its last calls: they are in one that goes on.
+    let searches_by_tools = copies.iter().map(|(_, copy)| copy.tool_web_searches).max().unwrap_or_default();
+    let web_searches = best.web_searches.saturating_add(searches_by_tools);
     for (number, part) in std::iter::once(&best.part).chain(advisors).enumerate() {
         let whole = number == 0;
         let version = best.client_version.as_deref();
@@ -78,10 +82,11 @@ pub(crate) fn settle(message_id: &str, facts: &[FactRow], entities: &mut Rows) -
                 part.usage.cache_read.into(),
                 placeholder.into(),
                 best.fast.into(),
-                if whole { best.web_searches } else { 0 }.into(),
+                if whole { web_searches } else { 0 }.into(),
                 version.into(),
                 best.reported_cost.filter(|_| whole).into(),
                 Value::from(copies.len() as u64),
+                first.agent.as_deref().into(),
             ],
         );
     }

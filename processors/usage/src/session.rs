@@ -39,6 +39,8 @@ pub static SESSIONS: Table = Table {
         "malformed_lines",
         "client_version",
         "reported_cost_micro_usd",
+        "agent",
+        "client_total_micro_usd",
     ],
 };
 
@@ -83,6 +85,7 @@ impl Summary {
     pub fn push<'c>(
         mut self,
         file: &SourceFile,
+        agent: Option<&str>,
         copies: impl Iterator<Item = &'c Copy>,
         tool_events: impl Iterator<Item = &'c ToolEvent>,
         rows: &mut Rows,
@@ -96,7 +99,7 @@ impl Summary {
 
         let tokens = Tokens::of(copies);
         let calls = Calls::of(tool_events);
-        let reported = self.reported.values().copied().reduce(i64::saturating_add).or(tokens.reported);
+        let total = self.reported.values().copied().reduce(i64::saturating_add);
         rows.push(
             &SESSIONS,
             [
@@ -125,7 +128,9 @@ impl Summary {
                 tokens.usage.cache_read.into(),
                 self.malformed_lines.into(),
                 self.client_version.as_deref().into(),
-                Value::from(reported),
+                Value::from(total.or(tokens.reported)),
+                agent.into(),
+                total.into(),
             ],
         );
     }

@@ -25,6 +25,7 @@ pub static TOOL_CALLS: Table = Table {
         "mcp_server",
         "mcp_tool",
         "is_error",
+        "agent",
     ],
 };
 
@@ -49,6 +50,7 @@ pub static TOOL_EVENTS: Table = Table {
         "mcp_server",
         "mcp_tool",
         "is_error",
+        "agent",
     ],
 };
 
@@ -59,6 +61,7 @@ const IS_ERROR: usize = 14;
 /// A call, or a command, in one file.
 #[derive(Clone, Debug)]
 pub struct ToolEvent {
+    pub agent: Option<Rc<str>>,
     pub earliest: Place,
     pub session_id: Option<Rc<str>>,
     pub project: Option<Rc<str>>,
@@ -90,6 +93,11 @@ impl What {
                 Self::Subagent { tool, subagent_type: subagent_type.map(Into::into) }
             }
         }
+    }
+
+    /// Whether it is the plain tool of this name.
+    pub fn is_tool(&self, name: &str) -> bool {
+        matches!(self, Self::Tool { tool, .. } if **tool == *name)
     }
 }
 
@@ -127,6 +135,7 @@ impl ToolEvent {
                 server.into(),
                 server_tool.into(),
                 self.is_error.into(),
+                self.agent.as_deref().into(),
             ],
         );
     }
@@ -136,7 +145,7 @@ impl ToolEvent {
 pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> Result<(), Failure> {
     let mut copies = Vec::with_capacity(facts.len());
     for row in facts {
-        let values: &[Value; 15] = row.values.as_slice().try_into().map_err(|_| unreadable())?;
+        let values: &[Value; 16] = row.values.as_slice().try_into().map_err(|_| unreadable())?;
         let line = values[LINE].as_int().and_then(|line| u64::try_from(line).ok()).ok_or_else(unreadable)?;
         copies.push((row, Place { time: values[TIME].as_time(), line }, values));
     }
@@ -159,6 +168,7 @@ pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> 
         server,
         server_tool,
         _,
+        agent,
     ] = (*values).clone();
     entities.push(
         &TOOL_EVENTS,
@@ -180,6 +190,7 @@ pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> 
             server,
             server_tool,
             ended.cloned().unwrap_or(Value::Null),
+            agent,
         ],
     );
     Ok(())

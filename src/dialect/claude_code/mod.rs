@@ -75,6 +75,7 @@ fn records<'l>(number: u64, line: &'l [u8], events: &mut dyn FnMut(&Event<'_>)) 
 fn tell(line: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
     let record = Record {
         line,
+        agent: CLAUDE_CODE.name,
         time: entry.timestamp.0,
         session_id: entry.session_id.id().or(entry.session_id_snake.id()),
         uuid: entry.uuid.id(),
@@ -185,8 +186,10 @@ fn tool_kind<'a>(tool: &'a str, block: &'a Block<'_>) -> ToolKind<'a> {
 fn prompt(record: &Record<'_>, entry: &Entry<'_>, message: &Message<'_>, event: &mut dyn FnMut(Kind<'_>)) {
     let mut answers_tool = false;
     for block in message.content.blocks().filter(|block| block.kind.get() == Some("tool_result")) {
+        // The client says once for the record what its tool did.
+        let web_searches = if answers_tool { 0 } else { entry.tool_searches.0.unwrap_or_default() };
         answers_tool = true;
-        event(Kind::ToolResult { call_id: block.tool_use_id.id(), is_error: block.is_error.0 });
+        event(Kind::ToolResult { call_id: block.tool_use_id.id(), is_error: block.is_error.0, web_searches });
     }
     if answers_tool || entry.is_meta.0 || entry.is_compact_summary.0 || record.side_chain {
         return;

@@ -28,6 +28,7 @@ pub(super) struct Entry<'de> {
     pub(super) is_api_error: Flag,
     pub(super) cost: Dollars,
     pub(super) total_cost: Dollars,
+    pub(super) tool_searches: Count,
     pub(super) message: Message<'de>,
     pub(super) nested: Option<Box<Message<'de>>>,
     /// The subagent's record in an agent progress line.
@@ -55,6 +56,10 @@ impl<'de> Fields<'de> for Entry<'de> {
             "isApiErrorMessage" => self.is_api_error = map.next_value()?,
             "costUSD" => self.cost = map.next_value()?,
             "totalCostUSD" => self.total_cost = map.next_value()?,
+            "toolUseResult" => {
+                let ToolOutcome { searches } = map.next_value::<Object<_>>()?.0.unwrap_or_default();
+                self.tool_searches = searches;
+            }
             "message" => self.nested = map.next_value::<Object<_>>()?.0.map(Box::new),
             "data" => {
                 let progress = map.next_value::<Object<Progress<'de>>>()?.0.unwrap_or_default();
@@ -62,6 +67,22 @@ impl<'de> Fields<'de> for Entry<'de> {
                 self.progress_agent_id = progress.agent_id;
             }
             _ => return self.message.field(name, map),
+        }
+        Ok(())
+    }
+}
+
+/// What a client notes of a tool's work: of its numbers only that of the searches, which are billed.
+#[derive(Default)]
+struct ToolOutcome {
+    searches: Count,
+}
+
+impl<'de> Fields<'de> for ToolOutcome {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "searchCount" => self.searches = map.next_value()?,
+            _ => skip(map)?,
         }
         Ok(())
     }

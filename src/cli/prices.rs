@@ -1,0 +1,145 @@
+//! `sessionmill prices`: the table of prices, and the row that a model has on a day.
+
+use crate::cli::{Context, Database, print, terminal_width};
+use crate::error::{Error, Result, Status};
+use crate::price::{self, Price, Prices, Rate, Rates};
+use crate::registry;
+use crate::report::render::{self, Format, printable};
+use chrono::NaiveDate;
+use serde_json::{Map, Value, json};
+
+/// Show what models cost
+///
+/// Dollars per million tokens, and per thousand searches of the web. A `[[price]]` of the
+/// configuration is stronger than a built-in row; a model without a row has no cost in reports.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  sessionmill prices\n  sessionmill prices show claude-sonnet-4-5\n  \
+                        sessionmill prices show us.anthropic.claude-opus-4-6-v1 --at 2026-03-01 --json"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Show the row that a model has, in any of its spellings
+    Show {
+        model: String,
+
+        /// Day of the price [default: today, in UTC]
+        #[arg(long, value_name = "DATE")]
+        at: Option<NaiveDate>,
+
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Options {
+    /// How the rows are written
+    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
+    format: Format,
+
+    /// Short for --format json
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+/// Columns that a table of all rows leaves out.
+const SPARE: [&str; 4] = ["long_cache_write_5m", "long_cache_write_1h", "long_cache_read", "web_search"];
+
+pub(crate) fn prices(args: &Args, context: &Context) -> Result<Status> {
+    let options = if let Some(Action::Show { options, .. }) = &args.action { options } else { &args.options };
+    let (config, _) = options.database.find(context)?;
+    let prices = Prices::new(&config.price)?;
+    let format = if options.json { Format::Json } else { options.format };
+    let text = match &args.action {
+        None => table(prices.rows(), format)?,
+        Some(Action::Show { model, at, .. }) => {
+            let day = at.unwrap_or_else(|| context.now.wall.date_naive());
+            let found = prices.find(model, Some(day)).ok_or_else(|| stranger(model, &prices))?;
+            let row = prices.rows().filter(|(row, _)| std::ptr::eq(*row, found));
+            if format == Format::Table { row.map(lines).collect() } else { table(row, format)? }
+        }
+    };
+    print(&text)
+}
+
+/// A line per row.
+fn table<'p>(rows: impl Iterator<Item = (&'p Price, bool)>, format: Format) -> Result<String> {
+    let mut rows: Vec<_> = rows.map(cells).collect();
+    if format == Format::Json {
+        let object = |row: Vec<(&str, Value)>| row.into_iter().map(|(k, v)| (k.to_owned(), v)).collect::<Map<_, _>>();
+        return Ok(render::pretty(&rows.into_iter().map(object).collect::<Vec<_>>()));
+    }
+    if format == Format::Table {
+        rows.iter_mut().for_each(|row| row.retain(|(name, _)| !SPARE.contains(name)));
+    }
+    let header = rows.first().into_iter().flatten().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>();
+    let texts = rows.iter().map(|row| row.iter().map(|(_, value)| text(value)).collect::<Vec<_>>());
+    match format {
+        Format::Csv => render::csv(header, texts),
+        _ => Ok(render::grid(&header, &texts.collect::<Vec<_>>(), terminal_width())),
+    }
+}
+
+/// A line per column of the row.
+fn lines(row: (&Price, bool)) -> String {
+    let said = cells(row).into_iter().filter(|(_, value)| !value.is_null());
+    said.map(|(name, value)| format!("{name:<19}  {}\n", printable(&text(&value)))).collect()
+}
+
+/// The columns of a row, named as the configuration names them.
+fn cells((price, configured): (&Price, bool)) -> Vec<(&'static str, Value)> {
+    let rate = |rate: Rate| json!(rate.dollars());
+    let long = |pick: fn(&Rates) -> Rate| price.long.as_ref().map_or(Value::Null, |long| rate(pick(&long.rates)));
+    let Rates { input, output, cache_write_5m, cache_write_1h, cache_read } = price.rates;
+    vec![
+        ("model", json!(price.model)),
+        ("from", json!(price.from.map(|day| day.to_string()))),
+        ("input", rate(input)),
+        ("output", rate(output)),
+        ("cache_write_5m", rate(cache_write_5m)),
+        ("cache_write_1h", rate(cache_write_1h)),
+        ("cache_read", rate(cache_read)),
+        ("fast", json!(price.fast)),
+        ("above", json!(price.long.as_ref().map(|long| long.above))),
+        ("long_input", long(|rates| rates.input)),
+        ("long_output", long(|rates| rates.output)),
+        ("long_cache_write_5m", long(|rates| rates.cache_write_5m)),
+        ("long_cache_write_1h", long(|rates| rates.cache_write_1h)),
+        ("long_cache_read", long(|rates| rates.cache_read)),
+        ("web_search", rate(price.web_search)),
+        ("source", json!(if configured { "configuration" } else { "built-in" })),
+    ]
+}
+
+/// Whole dollars without a point.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.as_f64().unwrap_or_default().to_string(),
+        other => other.to_string(),
+    }
+}
+
+fn stranger(model: &str, prices: &Prices) -> Error {
+    let plain = price::plain(model);
+    let mut known: Vec<_> = prices.rows().map(|(row, _)| row.model.as_str()).collect();
+    known.dedup();
+    let nearest = registry::nearest(&plain, known.into_iter());
+    let error = Error::new(Status::CannotRun, format!("no price of `{plain}`"));
+    let hint = "a `[[price]]` in the configuration can give one";
+    error.hint(nearest.map_or(hint.to_owned(), |name| format!("did you mean `{name}`? {hint}")))
+}

@@ -1,0 +1,158 @@
+//! What tokens cost: dated rows of list prices, those of the configuration before the built-in ones.
+//!
+//! Money is whole millionths of a millionth of a dollar, in which every rate is exact. A sum is
+//! rounded once, when it is shown. A model without a row has no price: nothing is guessed.
+
+mod bill;
+mod model;
+mod row;
+
+pub use bill::{Bill, PicoUsd, Tokens};
+pub use model::plain;
+pub use row::{Long, Price, Rate, Rates};
+
+use crate::error::{Error, Result};
+use chrono::NaiveDate;
+use serde::Deserialize;
+
+/// The table of prices.
+#[derive(Debug)]
+pub struct Prices {
+    /// The configured rows, then the built-in ones.
+    rows: Vec<Price>,
+    configured: usize,
+}
+
+/// A file of rows.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    price: Vec<Price>,
+}
+
+impl Prices {
+    /// The built-in rows behind those of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// If the built-in table is broken.
+    pub fn new(configured: &[Price]) -> Result<Self> {
+        let built_in: File = toml::from_str(include_str!("prices.toml"))
+            .map_err(|error| Error::cannot("read", "the built-in prices", error))?;
+        Ok(Self { rows: [configured, &built_in.price].concat(), configured: configured.len() })
+    }
+
+    /// All rows, with whether the configuration has them.
+    pub fn rows(&self) -> impl Iterator<Item = (&Price, bool)> {
+        self.rows.iter().enumerate().map(|(number, row)| (row, number < self.configured))
+    }
+
+    /// The price of a model, as a log spells it, on a day (UTC); `None` as a day is before all days.
+    ///
+    /// A configured row is stronger than a built-in one, then a whole name than the beginning of one,
+    /// and the longer beginning than the shorter; then the newest counts.
+    pub fn find(&self, model: &str, day: Option<NaiveDate>) -> Option<&Price> {
+        let spelled = model.to_lowercase();
+        let plain = plain(model);
+        let strength = |(row, configured): (&Price, bool)| Some((configured, row.fits([&spelled, &plain])?, row.from));
+        let valid = self.rows().filter(|(row, _)| row.from.is_none_or(|from| Some(from) <= day));
+        let found = valid.filter_map(|row| Some((strength(row)?, row.0))).max_by_key(|(strength, _)| *strength);
+        found.map(|(_, row)| row)
+    }
+
+    /// The days on which a price begins, in order: between two of them, and before the first and
+    /// after the last, every price stays.
+    pub fn days(&self) -> Vec<NaiveDate> {
+        let mut days: Vec<_> = self.rows.iter().filter_map(|row| row.from).collect();
+        days.sort_unstable();
+        days.dedup();
+        days
+    }
+
+    /// The lengths of a prompt, in tokens, above which a price rises, in order.
+    pub fn thresholds(&self) -> Vec<u64> {
+        let mut thresholds: Vec<_> = self.rows.iter().filter_map(|row| Some(row.long.as_ref()?.above)).collect();
+        thresholds.sort_unstable();
+        thresholds.dedup();
+        thresholds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Option<NaiveDate> {
+        Some(text.parse().unwrap())
+    }
+
+    fn input(prices: &Prices, model: &str, at: Option<NaiveDate>) -> Option<u64> {
+        prices.find(model, at).map(|price| price.rates.input.0 / 1000)
+    }
+
+    #[test]
+    fn a_price_is_that_of_the_day() {
+        let prices = Prices::new(&[]).unwrap();
+        assert_eq!(input(&prices, "o3", None), Some(10_000));
+        assert_eq!(input(&prices, "o3", day("2025-06-09")), Some(10_000));
+        assert_eq!(input(&prices, "o3-2025-04-16", day("2025-06-10")), Some(2_000));
+        assert_eq!(input(&prices, "claude-opus-4-5-20251101", None), Some(5_000));
+        for unknown in ["claude-opus-4-99", "claude", "", "o", "gpt-5.4-turbo", "claude-opus-4-5x"] {
+            assert_eq!(input(&prices, unknown, day("2026-01-01")), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn configured_rows_are_stronger_and_the_longest_pattern_wins() {
+        let rows = "price = [
+            { model = 'claude-*', input = 1, output = 2 },
+            { model = 'claude-opus-*', from = 2026-07-01, input = 2, output = 2 },
+            { model = 'claude-opus-4-6', from = 2026-08-01, input = 3, output = 2 },
+            { model = 'eu.anthropic.claude-*', input = 4, output = 2 },
+        ]";
+        let prices = Prices::new(&toml::from_str::<File>(rows).unwrap().price).unwrap();
+        let found = |model, at| input(&prices, model, day(at));
+        assert_eq!(found("claude-opus-4-6", "2026-06-30"), Some(1_000));
+        assert_eq!(found("claude-opus-4-6", "2026-07-01"), Some(2_000));
+        assert_eq!(found("claude-opus-4-6", "2026-08-01"), Some(3_000));
+        assert_eq!(found("claude-sonnet-4-5", "2026-08-01"), Some(1_000));
+        assert_eq!(found("EU.anthropic.claude-sonnet-4-5-20250929-v1:0", "2026-08-01"), Some(4_000));
+        assert_eq!(found("gpt-5", "2026-08-01"), Some(1_250));
+        assert_eq!(prices.days().len(), 3);
+    }
+
+    #[test]
+    fn the_built_in_table_names_nothing_twice_and_only_plain_names() {
+        let prices = Prices::new(&[]).unwrap();
+        let mut keys: Vec<_> = prices.rows().map(|(row, _)| (row.model.clone(), row.from)).collect();
+        assert!(keys.iter().all(|(model, _)| plain(model) == *model && !model.contains('*')), "{keys:?}");
+        let before = keys.len();
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), before);
+        assert_eq!(prices.thresholds(), [100_000, 200_000, 272_000]);
+    }
+
+    /// COUNTING: a write for 5 minutes costs 1.25 × input, one for an hour 2 ×; the list it gives.
+    #[test]
+    fn the_built_in_table_is_what_counting_lists() {
+        let prices = Prices::new(&[]).unwrap();
+        let rows = prices.rows().filter(|(row, _)| row.model.starts_with("claude-") && row.model != "claude-3-haiku");
+        for rates in rows.flat_map(|(row, _)| std::iter::once(&row.rates).chain(row.long.as_ref().map(|l| &l.rates))) {
+            let Rates { input, cache_write_5m, cache_write_1h, .. } = rates;
+            assert_eq!((cache_write_5m.0 * 4, cache_write_1h.0), (input.0 * 5, input.0 * 2), "{rates:?}");
+        }
+        for (models, input, output) in [
+            (&["fable-5"][..], 10, 50),
+            (&["opus-5", "opus-4-8", "opus-4-7", "opus-4-6", "opus-4-5"], 5, 25),
+            (&["opus-4-1", "opus-4"], 15, 75),
+            (&["sonnet-4", "sonnet-4-5", "sonnet-4-6"], 3, 15),
+            (&["haiku-4-5"], 1, 5),
+        ] {
+            for model in models {
+                let rates = &prices.find(&format!("claude-{model}"), None).unwrap().rates;
+                assert_eq!((rates.input.0, rates.output.0), (input * 1_000_000, output * 1_000_000), "{model}");
+            }
+        }
+    }
+}

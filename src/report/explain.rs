@@ -1,0 +1,80 @@
+//! How the figures of a usage report came about: what was counted and left out, and by which prices.
+
+use crate::error::thousands;
+use crate::price::{Price, Prices};
+use crate::report::filter::Filter;
+use crate::report::money;
+use crate::report::render::printable;
+use crate::report::spending::{Spent, Used, Uses};
+
+/// The sentences.
+pub(super) fn explain(total: &Spent, uses: &Uses<'_>, prices: &Prices, filter: &Filter) -> Vec<String> {
+    let mut said = vec![
+        format!(
+            "counted: {} responses, each once, of the {} copies in source files; {} calls of advisors under their own models",
+            thousands(total.responses),
+            thousands(total.copies),
+            thousands(total.advisor_calls)
+        ),
+        "of several copies the one with most output counts, whole; day, session, project and user are those of the earliest"
+            .to_owned(),
+        format!("days begin at midnight in {}", filter.zone.name()),
+        "not counted: `<synthetic>` responses, numbers inside of tool results, malformed lines (`sessionmill status` has their number)"
+            .to_owned(),
+        format!(
+            "output: {} of {} responses have a placeholder from the start of the stream",
+            thousands(total.placeholders),
+            thousands(total.responses)
+        ),
+        format!(
+            "cost: list prices by model and day; {} of {} tokens of cache writes are for 1 hour; {} searches of the web \
+             beside the tokens; rounded only when shown",
+            thousands(total.tokens.cache_write_1h),
+            thousands(total.tokens.cache_write),
+            thousands(total.tokens.web_searches)
+        ),
+        "reported: what clients say themselves, on lines and for whole sessions where these begin; never part of the cost"
+            .to_owned(),
+    ];
+    let mut priced: Vec<_> = uses.iter().flat_map(|(model, uses)| uses.iter().map(move |used| (model, used))).collect();
+    priced.sort_by_key(|(model, used)| (*model, used.day, used.above, used.fast));
+    said.extend(priced.into_iter().map(|(model, used)| use_of(model.as_deref(), used, prices)));
+    said
+}
+
+/// The sentence of one price.
+fn use_of(model: Option<&str>, used: &Used<'_>, prices: &Prices) -> String {
+    let model = printable(model.unwrap_or("(no model)"));
+    let amount = format!("{} tokens", thousands(used.spent.tokens.total()));
+    let (Some(price), Some(cost)) = (used.price, used.spent.cost) else {
+        let fast = if used.price.is_some() { " in fast mode" } else { "" };
+        return format!("price: `{model}`{fast} has none: {amount} without a cost");
+    };
+    format!("price: `{model}`, {amount}, {}, by {}", money::rounded(cost), row(price, used, prices))
+}
+
+/// The row that applied, and the rates of it that did.
+fn row(price: &Price, used: &Used<'_>, prices: &Prices) -> String {
+    let configured = prices.rows().any(|(row, configured)| configured && std::ptr::eq(row, price));
+    let long = price.long.as_ref().filter(|long| used.above >= long.above);
+    let rates = long.map_or(&price.rates, |long| &long.rates);
+    let mut row =
+        format!("the {} row `{}`", if configured { "configured" } else { "built-in" }, printable(&price.model));
+    if let Some(from) = price.from {
+        row += &format!(" from {from}");
+    }
+    if let Some(long) = long {
+        row += &format!(" above {} tokens of prompt", thousands(long.above.into()));
+    }
+    if let (true, Some(times)) = (used.fast, price.fast) {
+        row += &format!(", {times} times as much for fast mode");
+    }
+    row + &format!(
+        ": per million ${} input, ${} output, ${} and ${} cache write for 5 minutes and 1 hour, ${} cache read",
+        rates.input.dollars(),
+        rates.output.dollars(),
+        rates.cache_write_5m.dollars(),
+        rates.cache_write_1h.dollars(),
+        rates.cache_read.dollars()
+    )
+}

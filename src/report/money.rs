@@ -1,0 +1,50 @@
+//! Money as people and programs read it: exact, but in tables, where it is rounded.
+
+use crate::error::thousands;
+use crate::price::PicoUsd;
+
+const DOLLAR: PicoUsd = 1_000_000_000_000;
+const CENT: PicoUsd = DOLLAR / 100;
+
+/// Dollars to the last digit: `0.1575`.
+pub fn exact(money: PicoUsd) -> String {
+    let sign = if money < 0 { "-" } else { "" };
+    let (dollars, rest) = (money.unsigned_abs() / DOLLAR.unsigned_abs(), money.unsigned_abs() % DOLLAR.unsigned_abs());
+    let text = format!("{sign}{dollars}.{rest:012}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Dollars, as near as JSON's numbers come.
+pub fn dollars(money: PicoUsd) -> f64 {
+    exact(money).parse().unwrap_or(f64::NAN)
+}
+
+/// `$1,234.56`; what is less than a cent is not nothing.
+pub fn rounded(money: PicoUsd) -> String {
+    let cents = (money + CENT / 2).div_euclid(CENT);
+    if money > 0 && cents == 0 {
+        return "<$0.01".to_owned();
+    }
+    format!("${}.{:02}", thousands(cents.div_euclid(100)), cents.rem_euclid(100))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_exact_until_it_is_rounded() {
+        for (money, text, table) in [
+            (0, "0", "$0.00"),
+            (1, "0.000000000001", "<$0.01"),
+            (4_999_999_999, "0.004999999999", "<$0.01"),
+            (5_000_000_000, "0.005", "$0.01"),
+            (157_500_000_000, "0.1575", "$0.16"),
+            (999_999_999_999_999, "999.999999999999", "$1,000.00"),
+            (1_234_567_890_000_000_000, "1234567.89", "$1,234,567.89"),
+        ] {
+            assert_eq!((exact(money).as_str(), rounded(money).as_str()), (text, table));
+        }
+        assert_eq!(dollars(66_324_357_500_000), 66.324_357_5);
+    }
+}

@@ -1,0 +1,31 @@
+//! Sums by period of a time zone. The database adds up by quarter of an hour, and the zone is applied
+//! here.
+
+use crate::report::zone::Period;
+use chrono::DateTime;
+use chrono_tz::Tz;
+use std::collections::HashMap;
+
+/// The key that a query groups times by.
+pub(super) const QUARTER: &str = "epoch_us(time) // 900000000";
+const QUARTER_MICROS: i64 = 900_000_000;
+
+/// The names of the periods that quarters of an hour fall into.
+pub(super) struct Names {
+    period: Period,
+    zone: Tz,
+    known: HashMap<i64, String>,
+}
+
+impl Names {
+    pub(super) fn new(period: Period, zone: Tz) -> Self {
+        Self { period, zone, known: HashMap::new() }
+    }
+
+    /// The period of a quarter; what has no time is in none.
+    pub(super) fn of(&mut self, quarter: Option<i64>) -> Option<String> {
+        let quarter = quarter?;
+        let time = DateTime::from_timestamp_micros(quarter.saturating_mul(QUARTER_MICROS))?;
+        Some(self.known.entry(quarter).or_insert_with(|| self.period.of(time, self.zone)).clone())
+    }
+}

@@ -1,0 +1,50 @@
+//! What the clients themselves say that it cost: shown beside the computed cost, never added to it.
+
+use crate::error::Result;
+use crate::price::PicoUsd;
+use crate::report::filter::{Filter, Where};
+use crate::report::value::integer;
+use duckdb::{Connection, Row, params_from_iter};
+
+/// Keys that a client's total for a session can be told by: a session has no one project or model.
+const WHOLE: [&str; 3] = [super::period::QUARTER, "username", "session_id"];
+
+/// Reads the reported costs of a condition, by one column. A session's own total counts where the
+/// session begins, and stands for the costs of its lines.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(super) fn read<K>(
+    connection: &Connection,
+    column: &str,
+    filter: &Filter,
+    key: impl Fn(&Row<'_>) -> duckdb::Result<K>,
+    mut each: impl FnMut(K, PicoUsd),
+) -> Result<()> {
+    const MICRO: PicoUsd = 1_000_000;
+    let whole = WHOLE.contains(&column) && filter.project.is_none() && filter.model.is_none();
+    let Where { clause, params } = filter.condition();
+    let totals =
+        if whole { format!("UNION ALL SELECT {column}, reported FROM totals WHERE {clause}") } else { String::new() };
+    let sql = format!(
+        "WITH totals AS (
+             SELECT session_id, min(started) AS time, first(username ORDER BY started, session_file) AS username,
+                 first(agent ORDER BY started, session_file) AS agent, max(client_total_micro_usd) AS reported
+             FROM usage_sessions WHERE client_total_micro_usd IS NOT NULL GROUP BY session_id)
+         SELECT key, sum(reported) FROM (
+             SELECT {column} AS key, reported_cost_micro_usd AS reported FROM usage_responses
+             WHERE {clause} AND reported_cost_micro_usd IS NOT NULL
+                 AND session_id NOT IN (SELECT session_id FROM totals)
+             {totals})
+         GROUP BY key"
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let times = if whole { 2 } else { 1 };
+    let params = std::iter::repeat_n(&params, times).flatten();
+    let mut rows = statement.query(params_from_iter(params))?;
+    while let Some(row) = rows.next()? {
+        each(key(row)?, integer(row.get_ref(1)?) * MICRO);
+    }
+    Ok(())
+}

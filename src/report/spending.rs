@@ -1,0 +1,146 @@
+//! What responses cost. The database adds up those that are billed alike, the price comes here: so a
+//! cost does not depend on how a report groups.
+
+use crate::error::Result;
+use crate::price::{Bill, PicoUsd, Price, Prices, Tokens};
+use crate::report::filter::Where;
+use crate::report::value::integer;
+use chrono::NaiveDate;
+use duckdb::{Connection, Row, params_from_iter};
+use std::collections::HashMap;
+
+/// Sums over responses.
+#[derive(Clone, Debug, Default)]
+pub struct Spent {
+    /// Calls of advisors are none of their own.
+    pub responses: i128,
+    pub tokens: Tokens,
+    /// Of what has a price; `None` if nothing has.
+    pub cost: Option<PicoUsd>,
+    /// Responses whose output count is from the start of the stream.
+    pub placeholders: i128,
+    /// Source files that hold a response, added up.
+    pub copies: i128,
+    pub advisor_calls: i128,
+}
+
+impl Spent {
+    /// Adds another sum.
+    pub fn add(&mut self, other: &Self) {
+        self.responses += other.responses;
+        self.tokens += &other.tokens;
+        self.cost = self.cost.into_iter().chain(other.cost).reduce(|a, b| a + b);
+        self.placeholders += other.placeholders;
+        self.copies += other.copies;
+        self.advisor_calls += other.advisor_calls;
+    }
+}
+
+/// What was used of one price, or of a model without one.
+#[derive(Clone, Debug)]
+pub struct Used<'p> {
+    pub price: Option<&'p Price>,
+    /// Since when, if the table has a price that begins then.
+    pub day: Option<NaiveDate>,
+    pub fast: bool,
+    pub above: u64,
+    pub spent: Spent,
+}
+
+/// What was used of each model, as the logs spell it.
+pub type Uses<'p> = HashMap<Option<String>, Vec<Used<'p>>>;
+
+/// Reads the responses of a condition in groups that share the values of some columns, and hands on
+/// each with the columns. Returns what was used of which price.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(super) fn read<'p, K>(
+    connection: &Connection,
+    prices: &'p Prices,
+    keys: &[&str],
+    condition: &Where,
+    key: impl Fn(&Row<'_>) -> duckdb::Result<K>,
+    mut each: impl FnMut(K, Option<&str>, &Spent),
+) -> Result<Uses<'p>> {
+    let sql = format!(
+        "SELECT {keys}model, {era}::INTEGER, {above}::BIGINT, fast AND part = 0,
+             count(*) FILTER (part = 0), sum(input_tokens), sum(output_tokens), sum(cache_creation_input_tokens),
+             sum(cache_creation_1h_input_tokens), sum(cache_read_input_tokens), sum(web_searches),
+             count(*) FILTER (placeholder), sum(copies) FILTER (part = 0), count(*) FILTER (part > 0)
+         FROM usage_responses WHERE {condition} GROUP BY ALL",
+        keys = keys.iter().map(|key| format!("{key}, ")).collect::<String>(),
+        era = era(prices),
+        above = above(prices),
+        condition = condition.clause,
+    );
+    let days = prices.days();
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(&condition.params))?;
+    let mut uses = Uses::new();
+    let first = keys.len();
+    while let Some(row) = rows.next()? {
+        let number = |column: usize| row.get_ref(first + column).map(integer);
+        let model: Option<String> = row.get(first)?;
+        let day = usize::try_from(number(1)?).ok().and_then(|era| days.get(era.checked_sub(1)?)).copied();
+        let above = u64::try_from(number(2)?).unwrap_or_default();
+        let fast: bool = row.get(first + 3)?;
+        let tokens = Tokens {
+            input: number(5)?,
+            output: number(6)?,
+            cache_write: number(7)?,
+            cache_write_1h: number(8)?,
+            cache_read: number(9)?,
+            web_searches: number(10)?,
+        };
+        let used = used(&mut uses, prices, &model, (day, above, fast));
+        let spent = Spent {
+            responses: number(4)?,
+            tokens,
+            cost: used.price.and_then(|price| price.cost(&Bill { tokens, fast, above })),
+            placeholders: number(11)?,
+            copies: number(12)?,
+            advisor_calls: number(13)?,
+        };
+        used.spent.add(&spent);
+        each(key(row)?, model.as_deref(), &spent);
+    }
+    Ok(uses)
+}
+
+/// The use that responses of a model belong to.
+fn used<'u, 'p>(
+    uses: &'u mut Uses<'p>,
+    prices: &'p Prices,
+    model: &Option<String>,
+    (day, above, fast): (Option<NaiveDate>, u64, bool),
+) -> &'u mut Used<'p> {
+    let of_model = uses.entry(model.clone()).or_default();
+    let at = of_model.iter().position(|used| (used.day, used.above, used.fast) == (day, above, fast));
+    let at = at.unwrap_or_else(|| {
+        let price = model.as_ref().and_then(|model| prices.find(model, day));
+        of_model.push(Used { price, day, fast, above, spent: Spent::default() });
+        of_model.len() - 1
+    });
+    &mut of_model[at]
+}
+
+/// The number of the price days that a response is not before. One without a time is the newest.
+fn era(prices: &Prices) -> String {
+    let days = prices.days();
+    let cases = days.iter().enumerate().map(|(era, day)| format!(" WHEN time < TIMESTAMP '{day}' THEN {era}"));
+    case(cases.collect(), days.len() as u64)
+}
+
+/// The highest threshold that a response's prompt is above.
+fn above(prices: &Prices) -> String {
+    let prompt = "input_tokens + cache_creation_input_tokens + cache_read_input_tokens";
+    let thresholds = prices.thresholds();
+    let cases = thresholds.iter().rev().map(|above| format!(" WHEN {prompt} > {above} THEN {above}"));
+    case(cases.collect(), 0)
+}
+
+fn case(cases: String, otherwise: u64) -> String {
+    if cases.is_empty() { otherwise.to_string() } else { format!("CASE{cases} ELSE {otherwise} END") }
+}

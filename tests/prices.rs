@@ -1,0 +1,192 @@
+//! What responses cost: the worked figures of COUNTING from transcript to report, and who has no price.
+
+use crate::world::World;
+use serde_json::{Value, json};
+
+/// A line of a response with these counts.
+fn response(id: &str, day: &str, model: &str, usage: &str) -> String {
+    format!(
+        r#"{{"type":"assistant","uuid":"u-{id}","sessionId":"s-{id}","timestamp":"{day}T10:00:00Z","cwd":"/home/ada/shop","message":{{"id":"{id}","role":"assistant","model":"{model}","stop_reason":"end_turn","content":[],"usage":{usage}}}}}"#
+    ) + "\n"
+}
+
+fn report(world: &World, args: &[&str]) -> Value {
+    let said = world.mill(&[&["report", "--no-refresh", "--json"], args].concat());
+    assert_eq!(said.status, 0, "{said:?}");
+    serde_json::from_str(&said.stdout).unwrap()
+}
+
+/// Key and cost of each row.
+fn costs(report: &Value) -> Vec<(String, Value)> {
+    let by = report["by"].as_str().unwrap();
+    let rows = report["rows"].as_array().unwrap().iter();
+    rows.map(|row| (row[by].as_str().unwrap_or("(none)").to_owned(), row["cost_usd"].clone())).collect()
+}
+
+/// A transcript for each response.
+fn world(responses: &[(&str, &str, &str, &str)]) -> World {
+    let world = World::new();
+    for (id, day, model, usage) in responses {
+        world.write(&format!("ada/{id}.jsonl"), response(id, day, model, usage));
+    }
+    let said = world.mill(&["run", "--sessions", "root"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    world
+}
+
+const PLAIN: &str =
+    r#"{"input_tokens":10,"output_tokens":100,"cache_creation_input_tokens":1000,"cache_read_input_tokens":5000}"#;
+const HOURS: &str = r#"{"cache_creation_input_tokens":30000,"cache_creation":{"ephemeral_5m_input_tokens":10000,"ephemeral_1h_input_tokens":20000}}"#;
+const LONG_READ: &str = r#"{"input_tokens":10,"output_tokens":1000,"cache_read_input_tokens":250000}"#;
+const FAST: &str = r#"{"input_tokens":1000,"output_tokens":1000,"speed":"fast"}"#;
+
+#[test]
+fn the_worked_figures_come_out_of_a_report() {
+    let world = world(&[
+        ("plain", "2026-02-01", "claude-sonnet-4-5-20250929", PLAIN),
+        ("hours", "2026-02-02", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", HOURS),
+        ("long", "2026-02-03", "claude-sonnet-4@20250514", r#"{"input_tokens":300000,"output_tokens":1000}"#),
+        ("long-read", "2026-02-04", "anthropic/claude-sonnet-4.5", LONG_READ),
+        ("flat", "2026-02-05", "claude-opus-4-6[1m]", LONG_READ),
+        ("fast", "2026-02-06", "claude-opus-4-6", FAST),
+        ("at-the-threshold", "2026-02-07", "claude-sonnet-4-5", r#"{"input_tokens":200000}"#),
+        ("above-it", "2026-02-08", "claude-sonnet-4-5", r#"{"input_tokens":200001}"#),
+        ("searching", "2026-02-09", "claude-opus-4-6", r#"{"server_tool_use":{"web_search_requests":3}}"#),
+    ]);
+    let days = costs(&report(&world, &["--timezone", "UTC"]));
+    let expected = [0.00678, 0.1575, 1.8225, 0.17256, 0.15005, 0.18, 0.6, 1.200006, 0.03];
+    let found: Vec<_> = days.iter().map(|(_, cost)| cost.as_f64().unwrap()).collect();
+    assert_eq!(found, expected);
+    for by in ["day", "week", "month", "user", "project", "model", "session", "agent"] {
+        let report = report(&world, &["--by", by, "--timezone", "Asia/Kathmandu"]);
+        assert_eq!(report["totals"]["cost_usd"], json!(4.319396), "by {by}");
+        assert_eq!(report["unpriced"], json!([]));
+    }
+}
+
+#[test]
+fn what_has_no_price_is_named_and_costs_nothing() {
+    let world = world(&[
+        ("a", "2026-02-01", "house-model", PLAIN),
+        ("b", "2026-02-01", "claude-opus-4-5", FAST),
+        ("c", "2026-02-02", "claude-sonnet-4-5", PLAIN),
+    ]);
+    let report = report(&world, &["--timezone", "UTC"]);
+    assert_eq!(costs(&report), [("2026-02-01".to_owned(), Value::Null), ("2026-02-02".to_owned(), json!(0.00678))]);
+    let unpriced = [("claude-opus-4-5 (fast mode)", 1), ("house-model", 1)];
+    let unpriced = unpriced.map(|(model, responses)| json!({"model": model, "responses": responses}));
+    assert_eq!(report["unpriced"], json!(unpriced));
+    let said = world.mill(&["report", "--no-refresh", "--timezone", "UTC"]);
+    assert_eq!(
+        said.stdout,
+        " Day          Responses   Input   Output   Cache write   of it 1 h   Cache read    Total    Cost   Reported
+────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ 2026-02-01           2   1,010    1,100         1,000           0        5,000    8,110       –          –
+ 2026-02-02           1      10      100         1,000           0        5,000    6,110   $0.01          –
+────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ Total                3   1,020    1,200         2,000           0       10,000   14,220   $0.01          –
+"
+    );
+    assert_eq!(
+        said.stderr,
+        "note: no price, and so no cost, of `claude-opus-4-5 (fast mode)` (1 response), `house-model` (1 response): \
+         a `[[price]]` in the configuration can give one\n"
+    );
+}
+
+#[test]
+fn the_configuration_has_the_last_word_on_prices_from_its_day_on() {
+    let world = world(&[
+        ("a", "2026-06-30", "house-model", r#"{"input_tokens":1000000}"#),
+        ("b", "2026-07-01", "house-model", r#"{"input_tokens":1000000}"#),
+        ("c", "2026-07-02", "claude-opus-4-6", r#"{"input_tokens":1000000}"#),
+    ]);
+    let price = "[[price]]\nmodel = \"house-*\"\nfrom = 2026-07-01\ninput = 0.5\noutput = 1\n";
+    std::fs::write(world.path("c.toml"), price).unwrap();
+    let args = ["--timezone", "UTC", "--config", "c.toml"];
+    let found = costs(&report(&world, &args));
+    let expected = [("2026-06-30", Value::Null), ("2026-07-01", json!(0.5)), ("2026-07-02", json!(5.0))];
+    assert_eq!(found, expected.map(|(day, cost)| (day.to_owned(), cost)));
+    let said = world.mill(&[&["report", "--no-refresh", "--explain"], &args[..]].concat());
+    let prices: Vec<_> = said.stderr.lines().filter(|line| line.starts_with("price: ")).collect();
+    assert_eq!(
+        prices,
+        [
+            "price: `claude-opus-4-6`, 1,000,000 tokens, $5.00, by the built-in row `claude-opus-4-6`: per million $5 input, \
+             $25 output, $6.25 and $10 cache write for 5 minutes and 1 hour, $0.5 cache read",
+            "price: `house-model` has none: 1,000,000 tokens without a cost",
+            "price: `house-model`, 1,000,000 tokens, $0.50, by the configured row `house-*` from 2026-07-01: per million \
+             $0.5 input, $1 output, $0.5 and $0.5 cache write for 5 minutes and 1 hour, $0.5 cache read",
+        ]
+    );
+}
+
+#[test]
+fn what_clients_say_stands_beside_what_is_computed() {
+    let world = World::new();
+    let line = |id: &str, cost: f64| {
+        let line =
+            response(id, "2026-02-01", "claude-opus-4-6", FAST).replace("\"sessionId\":\"s-", "\"sessionId\":\"");
+        line.replace("\"type\":\"assistant\"", &format!("\"type\":\"assistant\",\"costUSD\":{cost}"))
+    };
+    let total = |session: &str, cost: f64| {
+        format!(r#"{{"type":"cost-state","sessionId":"{session}","totalCostUSD":{cost}}}"#) + "\n"
+    };
+    // The last total of a session stands for its lines, in all files that have one.
+    world.write("ada/a.jsonl", line("a", 0.25) + &total("a", 0.5) + &total("a", 0.75));
+    world.write("ada/copy.jsonl", line("a", 0.25) + &total("a", 0.5));
+    world.write("bob/b.jsonl", line("b", 0.125));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let reported = |by: &str| {
+        let report = report(&world, &["--by", by, "--timezone", "UTC"]);
+        let rows = report["rows"].as_array().unwrap().iter();
+        let mut rows: Vec<_> =
+            rows.map(|row| (row[by].as_str().unwrap().to_owned(), row["reported_cost_usd"].clone())).collect();
+        rows.sort_by(|a, b| a.0.cmp(&b.0));
+        (rows, report["totals"]["reported_cost_usd"].clone())
+    };
+    let rows =
+        |rows: &[(&str, f64)]| rows.iter().map(|(key, cost)| ((*key).to_owned(), json!(cost))).collect::<Vec<_>>();
+    assert_eq!(reported("session"), (rows(&[("a", 0.75), ("b", 0.125)]), json!(0.875)));
+    assert_eq!(reported("user"), (rows(&[("ada", 0.75), ("bob", 0.125)]), json!(0.875)));
+    assert_eq!(reported("day"), (rows(&[("2026-02-01", 0.875)]), json!(0.875)));
+    // A session's total is of no one model.
+    assert_eq!(reported("model"), (rows(&[("claude-opus-4-6", 0.125)]), json!(0.125)));
+}
+
+#[test]
+fn the_table_of_prices_is_shown_with_its_source() {
+    let world = World::new();
+    std::fs::write(world.path("c.toml"), "[[price]]\nmodel = \"house-*\"\ninput = 0.5\noutput = 1\n").unwrap();
+    let said = world.mill(&["prices", "show", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"]);
+    assert_eq!(
+        said.stdout,
+        "model                claude-sonnet-4-5\ninput                3\noutput               15\ncache_write_5m       3.75\n\
+         cache_write_1h       6\ncache_read           0.3\nabove                200000\nlong_input           6\n\
+         long_output          22.5\nlong_cache_write_5m  7.5\nlong_cache_write_1h  12\nlong_cache_read      0.6\n\
+         web_search           10\nsource               built-in\n"
+    );
+    let said = world.mill(&["prices", "show", "o3", "--at", "2025-06-09", "--json"]);
+    let row: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!((&row[0]["input"], &row[0]["from"], &row[0]["fast"]), (&json!(10.0), &Value::Null, &Value::Null));
+    let said = world.mill(&["prices", "--config", "c.toml", "--format", "csv"]);
+    let mut lines = said.stdout.lines();
+    let header = "model,from,input,output,cache_write_5m,cache_write_1h,cache_read,fast,above,long_input,long_output,\
+                  long_cache_write_5m,long_cache_write_1h,long_cache_read,web_search,source";
+    assert_eq!(lines.next(), Some(header));
+    assert_eq!(lines.next(), Some("house-*,,0.5,1,0.5,0.5,0.5,,,,,,,,10,configuration"));
+    assert!(lines.any(|line| line == "claude-opus-4-6,,5,25,6.25,10,0.5,6,,,,,,,10,built-in"), "{}", said.stdout);
+    let said = world.mill(&["prices", "show", "claude-opus-4-66"]);
+    let expected = "sessionmill: no price of `claude-opus-4-66`\n  \
+                    hint: did you mean `claude-opus-4-6`? a `[[price]]` in the configuration can give one\n";
+    assert_eq!((said.status, &*said.stderr), (2, expected));
+}
+
+#[test]
+fn a_price_that_means_nothing_is_refused() {
+    let world = World::new();
+    std::fs::write(world.path("c.toml"), "[[price]]\nmodel = \"m\"\ninput = -1\noutput = 1\n").unwrap();
+    let said = world.mill(&["prices", "--config", "c.toml"]);
+    assert_eq!(said.status, 78);
+    assert!(said.stderr.contains("a rate is from 0 to a million dollars"), "{}", said.stderr);
+}
