@@ -82,6 +82,7 @@ impl Reading {
                 }
             }
         }
+        let mut taken: Vec<String> = Vec::new();
         loop {
             match Config::deserialize(Deserializer::from(document.clone())) {
                 Ok(config) => {
@@ -90,12 +91,14 @@ impl Reading {
                 }
                 Err(error) => {
                     let origin = at(error.span());
-                    // What a broken line seems to say says nothing.
-                    if !broken.contains(&origin) {
+                    // What a broken line seems to say says nothing, and a value that was taken out is not missing.
+                    let is_taken = taken.iter().any(|key| error.message() == format!("missing field `{key}`"));
+                    if !broken.contains(&origin) && !is_taken {
                         reading.mistakes.push(mistake(origin, error.message()));
                     }
-                    if !remove(document.get_mut(), &error.span().unwrap_or(NOWHERE)) {
-                        break;
+                    match remove(document.get_mut(), &error.span().unwrap_or(NOWHERE)) {
+                        Some(key) => taken.push(key),
+                        None => break,
                     }
                 }
             }
@@ -173,13 +176,13 @@ fn put<'t>(document: &mut DeTable<'t>, [table, key]: [&'static str; 2], setting:
     }
 }
 
-/// Takes out what an error is about. Says whether it is found.
-fn remove(table: &mut DeTable<'_>, at: &Range<usize>) -> bool {
-    let mut found = false;
+/// Takes out what an error is about. Returns its key, if it is found.
+fn remove(table: &mut DeTable<'_>, at: &Range<usize>) -> Option<String> {
+    let mut found = None;
     for (key, mut value) in std::mem::take(table) {
-        found = found || remove_within(value.get_mut(), at);
-        if !found && (key.span() == *at || value.span() == *at) {
-            found = true;
+        found = found.or_else(|| remove_within(value.get_mut(), at));
+        if found.is_none() && (key.span() == *at || value.span() == *at) {
+            found = Some(key.get_ref().clone().into_owned());
             continue;
         }
         table.insert(key, value);
@@ -187,22 +190,23 @@ fn remove(table: &mut DeTable<'_>, at: &Range<usize>) -> bool {
     found
 }
 
-fn remove_within(value: &mut DeValue<'_>, at: &Range<usize>) -> bool {
+/// The same; an element of a list has no key of its own.
+fn remove_within(value: &mut DeValue<'_>, at: &Range<usize>) -> Option<String> {
     match value {
         DeValue::Table(table) => remove(table, at),
         DeValue::Array(values) => {
-            let mut found = false;
+            let mut found = None;
             for mut value in std::mem::replace(values, DeArray::new()) {
-                found = found || remove_within(value.get_mut(), at);
-                if !found && value.span() == *at {
-                    found = true;
+                found = found.or_else(|| remove_within(value.get_mut(), at));
+                if found.is_none() && value.span() == *at {
+                    found = Some(String::new());
                     continue;
                 }
                 values.push(value);
             }
             found
         }
-        _ => false,
+        _ => None,
     }
 }
 
