@@ -29,7 +29,8 @@
 //! | [`summary`] | what a pass did, every file in one counted state |
 //! | [`price`] | what tokens cost: dated rows of list prices |
 //! | [`report`] | questions to the database, as tables, JSON and CSV |
-//! | [`schedule`] | when a processor is due |
+//! | [`daemon`], [`schedule`], [`trigger`] | the service: one loop; when a processor is due; requests as files |
+//! | [`notice`] | what the service tells systemd |
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
 //! | [`access`] | what the user may read and write, and what would let them |
 //! | [`lock`], [`moment`], [`error`] | locks between processes; readings of the clock; sentences and exit codes |
@@ -62,6 +63,7 @@ pub mod batch;
 pub mod brake;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod dialect;
 pub mod duration;
 pub mod error;
@@ -76,6 +78,7 @@ pub mod lines;
 pub mod lock;
 pub mod look;
 pub mod moment;
+pub mod notice;
 pub mod open;
 pub mod order;
 pub mod outbox;
@@ -97,4 +100,5 @@ pub mod stat;
 pub mod store;
 pub mod summary;
 pub mod trial;
+pub mod trigger;
 pub mod writer;

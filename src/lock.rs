@@ -30,7 +30,7 @@ impl ProcessorLock {
 }
 
 /// A processor that is running already, by whose account.
-pub fn busy(processor: &str, holder: &str) -> Error {
+fn busy(processor: &str, holder: &str) -> Error {
     let message = format!("processor `{processor}` is already running ({holder})");
     let hint = "wait for it to end, or look at `sessionmill status`";
     Error { holder: Holder::parse(holder), ..Error::new(Status::Busy, message).hint(hint) }
@@ -115,6 +115,11 @@ impl WorkLock {
             }
         }
     }
+}
+
+/// Who does some work on a database just now, as the lock file says.
+pub fn holder(database: &Path, work: &str) -> Option<String> {
+    take(&beside(database, &format!("{work}.lock")), "", Instant::now()).ok()?.err()
 }
 
 const PAUSE: Duration = Duration::from_millis(10);

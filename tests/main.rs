@@ -12,6 +12,7 @@ mod commands;
 mod config;
 mod corpus;
 mod crashes;
+mod daemon;
 mod failures;
 mod faulty;
 mod fuzz;

@@ -197,6 +197,18 @@ impl World {
         self.start(Command::new(MILL).args(args), &[])
     }
 
+    /// Starts the real binary as a service, whose log has a file of its own.
+    pub fn service(&self, args: &[&str]) -> Child {
+        let mut command = Command::new(MILL);
+        let log = fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
+        self.prepare(command.args(args), &[]).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+    }
+
+    /// What services have logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
     /// The same without root's right to read everything; `None` where that right cannot be laid down.
     pub fn mill_unprivileged(&self, args: &[&str], environment: &[(&str, &str)]) -> Option<Said> {
         const SETPRIV: &str = "/usr/bin/setpriv";
@@ -231,6 +243,10 @@ impl World {
 
     fn start(&self, command: &mut Command, environment: &[(&str, &str)]) -> Child {
         let output = |name: &str| fs::File::create(self.path(name)).unwrap();
+        self.prepare(command, environment).stdout(output("stdout")).stderr(output("stderr")).spawn().unwrap()
+    }
+
+    fn prepare<'c>(&self, command: &'c mut Command, environment: &[(&str, &str)]) -> &'c mut Command {
         command
             .env_clear()
             .env("HOME", self.path("home"))
@@ -242,10 +258,6 @@ impl World {
             .envs(environment.iter().copied())
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
-            .stdout(output("stdout"))
-            .stderr(output("stderr"))
-            .spawn()
-            .unwrap()
     }
 
     fn said(&self, status: ExitStatus) -> Said {

@@ -1,7 +1,9 @@
 //! The command line: what can be asked for, and how the answer reaches the caller.
 
 mod config;
+mod daemon;
 mod failures;
+mod log;
 mod place;
 mod prices;
 mod publish;
@@ -11,6 +13,7 @@ mod run;
 mod runs;
 mod status;
 mod trial;
+mod trigger;
 
 use crate::config::Environment;
 use crate::error::{Error, Result, Status};
@@ -19,6 +22,7 @@ use crate::report::render::printable;
 use clap::{CommandFactory, Parser, Subcommand};
 use place::{Database, Place};
 use std::io::{IsTerminal, Write};
+use tracing::level_filters::LevelFilter;
 
 /// Keeps a DuckDB database in step with the logs of AI coding agents.
 ///
@@ -48,6 +52,8 @@ enum Command {
     Session(report::Options),
     Status(status::Args),
     Runs(runs::Args),
+    Daemon(daemon::Args),
+    Trigger(trigger::Args),
     Failures(failures::Args),
     Query(query::Args),
     Config(config::Args),
@@ -75,7 +81,6 @@ pub(crate) struct Context {
 
 /// Runs the command line. Says on stderr what went wrong.
 pub fn main(now: Moment) -> Status {
-    log();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -83,6 +88,8 @@ pub fn main(now: Moment) -> Status {
             return if error.use_stderr() { Status::Usage } else { Status::Done };
         }
     };
+    // What a service does is told by its log; a command tells what it did by itself.
+    log::begin(if matches!(cli.command, Command::Daemon(_)) { LevelFilter::INFO } else { LevelFilter::WARN });
     let context = Context { now, environment: Environment::read() };
     execute(cli.command, &context).unwrap_or_else(|error| {
         say(&error);
@@ -100,6 +107,8 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
         Command::Monthly(options) => report::report(By::Month, &options, context),
         Command::Session(options) => report::report(By::Session, &options, context),
         Command::Failures(args) => failures::failures(&args, context),
+        Command::Daemon(args) => daemon::daemon(&args, context),
+        Command::Trigger(args) => trigger::trigger(&args, context),
         Command::Runs(args) => runs::runs(&args, context),
         Command::Status(args) => status::status(&args, context),
         Command::Prices(args) => prices::prices(&args, context),
@@ -148,18 +157,4 @@ fn terminal_width() -> Option<usize> {
     }
     let columns = rustix::termios::tcgetwinsize(stdout).ok().map(|size| size.ws_col.into());
     columns.filter(|columns| *columns > 0)
-}
-
-/// Diagnostics go to stderr; `SESSIONMILL_LOG=debug` shows more of them. A panic tells where it was
-/// and nothing else: its message could quote a transcript.
-fn log() {
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .with_default_directive(tracing::level_filters::LevelFilter::WARN.into())
-        .with_env_var("SESSIONMILL_LOG")
-        .from_env_lossy();
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "panic");
-    }));
 }

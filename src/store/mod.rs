@@ -9,6 +9,7 @@ pub mod commit;
 mod copy;
 pub mod failures;
 pub mod fault;
+pub mod history;
 mod keep;
 pub mod known;
 pub mod log;

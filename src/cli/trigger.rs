@@ -1,0 +1,139 @@
+//! `sessionmill trigger`: asks the daemon for a run now.
+
+use crate::cli::{Context, Database, print, remark};
+use crate::daemon;
+use crate::error::{Error, Result, Status};
+use crate::lock;
+use crate::registry;
+use crate::report::render::pretty;
+use crate::trigger::{self, Order};
+use serde_json::Value;
+use std::num::NonZeroU64;
+use std::time::{Duration, Instant};
+
+/// Ask the daemon to run a processor now, and wait for its answer
+///
+/// Drops a trigger file into the daemon's folder. Root, the daemon's own user and those whom [daemon]
+/// allow_uids names may do so.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 begun, or done with --wait; 1 done, but files failed; 2 refused or failed; 75 a \
+                        run is at it already.\n\n\
+                        Examples:\n  sessionmill trigger usage\n  sessionmill trigger usage --wait --max-sessions 10"
+)]
+pub(crate) struct Args {
+    /// The processor
+    processor: String,
+
+    /// Wait for the end of the run, not only for its beginning
+    #[arg(long)]
+    wait: bool,
+
+    /// Name of the request, for its answer in results/ID.json; the same one is never run twice
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+
+    /// Look into so many files at most
+    #[arg(long, value_name = "N")]
+    max_sessions: Option<NonZeroU64>,
+
+    /// Begin no file after this time, such as 150s or 5m
+    #[arg(long, value_name = "TIME")]
+    time_budget: Option<String>,
+
+    /// Print the answer as JSON
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+/// A daemon looks into its folder this often at least, unless it is told otherwise.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(50);
+
+pub(crate) fn trigger(args: &Args, context: &Context) -> Result<Status> {
+    let name = registry::named(std::slice::from_ref(&args.processor))?[0].manifest().name;
+    let (config, database) = args.database.find(context)?;
+    if lock::holder(&database, daemon::WORK).is_none() {
+        let message = format!("no daemon serves `{}`", database.display());
+        return Err(
+            Error::new(Status::CannotRun, message).hint(format!("`sessionmill run {name}` runs it without one"))
+        );
+    }
+    let folder = config.daemon.triggers(&database);
+    let time = context.now.wall.format("%Y%m%dT%H%M%S%6f");
+    let id = args.id.clone().unwrap_or_else(|| format!("{name}-{time}-{}", std::process::id()));
+    let limits = trigger::Args { max_sessions: args.max_sessions, time_budget: args.time_budget.clone() };
+    let order = Order { id: Some(id.clone()), processor: Some(name.to_owned()), args: limits, ..Order::default() };
+    order.check(name).map_err(|reason| Error::new(Status::Usage, format!("the request makes no sense: {reason}")))?;
+    trigger::drop_into(&folder, name, &order)?;
+    let answer = await_answer(args, &folder, &id, &database)?;
+    if args.json {
+        print(&pretty(&answer))?;
+    } else {
+        remark(&words(name, &id, &answer));
+    }
+    Ok(match answer["state"].as_str() {
+        Some("running") => Status::Done,
+        Some("done") if has_failed(&answer) => Status::FilesFailed,
+        Some("done") => Status::Done,
+        Some("busy") => Status::Busy,
+        _ => Status::CannotRun,
+    })
+}
+
+fn await_answer(args: &Args, folder: &std::path::Path, id: &str, database: &std::path::Path) -> Result<Value> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let answer = trigger::answer_of(folder, id);
+        match answer {
+            Some(answer) if !args.wait || answer["state"] != "running" => return Ok(answer),
+            Some(_) if lock::holder(database, daemon::WORK).is_none() => {
+                let message = format!("the daemon ended before it could answer `{id}`");
+                return Err(Error::new(Status::CannotRun, message).hint("the next one goes on with it"));
+            }
+            None if Instant::now() >= until => {
+                let message = format!("the daemon does not answer to `{id}`");
+                return Err(Error::new(Status::CannotRun, message).hint("`sessionmill status` shows how it is"));
+            }
+            _ => std::thread::sleep(PAUSE),
+        }
+    }
+}
+
+fn words(name: &str, id: &str, answer: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    match answer["state"].as_str() {
+        Some("running") => format!("{name}: begun; the answer will be `{id}`"),
+        Some("busy") => match &answer["holder"] {
+            Value::Null => format!("{name}: another run is at it"),
+            holder => format!(
+                "{name}: already running (pid {}, {} since {})",
+                holder["pid"],
+                text(&holder["trigger"]),
+                text(&holder["since"])
+            ),
+        },
+        Some("done") => {
+            let counts = &answer["summary"]["processors"][0];
+            let number = |key: &str| crate::error::thousands(counts[key].as_u64().unwrap_or_default().into());
+            format!(
+                "{name}: done; {} of {} files changed, {} deferred, {} failed",
+                number("processed"),
+                number("files"),
+                number("deferred"),
+                number("errors")
+            )
+        }
+        _ => format!("{name}: {}: {}", text(&answer["state"]), text(&answer["reason"])),
+    }
+}
+
+fn has_failed(answer: &Value) -> bool {
+    let summary = &answer["summary"];
+    let has_errors = |counts: &Value| counts["errors"] != 0 || counts["unsettled_keys"] != 0;
+    summary["alarms"].as_array().is_some_and(|alarms| !alarms.is_empty())
+        || summary["processors"].as_array().is_some_and(|all| all.iter().any(has_errors))
+}

@@ -1,0 +1,480 @@
+//! The service: one loop over everything that can wake it, and a worker for each processor that runs.
+//!
+//! The loop alone decides; workers run passes and say how these ended. It waits for nothing but its
+//! inbox, and never touches the database while a worker could need it.
+
+use crate::config::Config;
+use crate::error::{Error, Result, Status};
+use crate::lock::{Holder, WorkLock};
+use crate::moment::Moment;
+use crate::notice;
+use crate::pass::{self, Limits, Pass};
+use crate::pulse::Pulse;
+use crate::registry;
+use crate::request::{Origin, Request};
+use crate::schedule::{End, LastRun};
+use crate::source::Source;
+use crate::store::{history, publish};
+use crate::summary::Summary;
+use crate::trial;
+use crate::trigger::{Answer, Args, Claim, Folder};
+use chrono::TimeDelta;
+use md5::{Digest, Md5};
+use sessionmill_contract::{Bound, Processor};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+/// Everything that can wake the daemon, beside the time.
+#[derive(Debug)]
+pub enum Event {
+    /// Something is new in the folder of triggers.
+    Dropped,
+    /// Something has changed in a source.
+    Changed,
+    /// A run has come to its end.
+    Ended { processor: &'static str, result: Result<Summary> },
+    /// To end in order.
+    Stop,
+    /// To read the configuration again.
+    Reload,
+}
+
+/// What the daemon works on.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub database: PathBuf,
+    pub sources: Vec<Source>,
+    pub config: Config,
+    /// The user of transcripts that lie in no user's folder.
+    pub login: String,
+}
+
+/// The daemon's view of the world.
+pub struct Daemon<'d> {
+    settings: Arc<Settings>,
+    slots: Vec<Slot>,
+    folder: Folder,
+    /// Reads the clock.
+    clock: &'d dyn Fn() -> Moment,
+    /// Reads the configuration again.
+    configure: &'d dyn Fn() -> Result<Settings>,
+    /// Where workers put their events.
+    outbox: Sender<Event>,
+    _lock: WorkLock,
+}
+
+/// A processor, and where it stands.
+struct Slot {
+    processor: &'static dyn Processor,
+    last: Option<LastRun>,
+    /// What the last run took.
+    took: Duration,
+    work: Option<Work>,
+    /// The last run left files that nothing but the time kept it from.
+    has_backlog: bool,
+    /// The first change of a source since the last run began.
+    changed: Option<Moment>,
+}
+
+/// A run in a worker.
+struct Work {
+    request: Request,
+    since: Moment,
+    pulse: Pulse,
+    /// Beats when it was last looked at, and when they last were others.
+    beats: u64,
+    alive: Moment,
+    claim: Option<Claim>,
+}
+
+/// The work of the lock that lets a database have one daemon.
+pub const WORK: &str = "serve";
+
+/// A supervisor kills a process that does not end in time; before that it ends by itself.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A run without a sign of life for so long is stuck, and its daemon is of no use.
+const STALL: Duration = Duration::from_secs(600);
+
+/// Changes of sources are collected for so long, and for ten times what a run takes.
+const CALM: Duration = Duration::from_secs(2);
+
+impl<'d> Daemon<'d> {
+    /// Prepares to serve a database.
+    ///
+    /// # Errors
+    ///
+    /// If another daemon serves it, or the folder of triggers cannot be made.
+    pub fn new(
+        settings: Settings,
+        clock: &'d dyn Fn() -> Moment,
+        configure: &'d dyn Fn() -> Result<Settings>,
+        outbox: Sender<Event>,
+    ) -> Result<Self> {
+        let lock = WorkLock::take(&settings.database, WORK, Instant::now() + Duration::from_secs(1))?;
+        let Config { daemon, .. } = &settings.config;
+        let folder = Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids)?;
+        let now = clock();
+        let slot = |processor: &&'static dyn Processor| Slot {
+            processor: *processor,
+            last: history::last_run(&settings.database, processor.manifest().name, &now),
+            took: Duration::ZERO,
+            work: None,
+            has_backlog: false,
+            changed: None,
+        };
+        let slots = registry::processors().iter().map(slot).collect();
+        Ok(Self { settings: Arc::new(settings), slots, folder, clock, configure, outbox, _lock: lock })
+    }
+
+    /// Serves until it is told to stop.
+    pub fn run(&mut self, inbox: &Receiver<Event>) {
+        notice::ready();
+        for claim in self.folder.left((self.clock)().wall) {
+            self.heed(claim);
+        }
+        loop {
+            self.look();
+            let first = match inbox.recv_timeout(self.patience()) {
+                Ok(event) => Some(event),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            // One look serves all events that are there: there can be thousands of hints.
+            let events: Vec<_> = first.into_iter().chain(inbox.try_iter()).collect();
+            if events.into_iter().any(|event| self.is_last(event)) {
+                break;
+            }
+        }
+        self.stop(inbox);
+    }
+
+    /// Deals with an event; whether it is the one to stop at.
+    fn is_last(&mut self, event: Event) -> bool {
+        match event {
+            Event::Dropped => {}
+            Event::Changed => self.changed(),
+            Event::Ended { processor, result } => self.ended(processor, result),
+            Event::Reload => self.reload(),
+            Event::Stop => return true,
+        }
+        false
+    }
+
+    /// Looks at the triggers, the clock and the workers.
+    fn look(&mut self) {
+        let now = (self.clock)();
+        self.folder.tidy(now.wall);
+        for claim in self.folder.claim(now.wall) {
+            self.heed(claim);
+        }
+        for number in 0..self.slots.len() {
+            if let Some((origin, Duration::ZERO)) = self.wait(&self.slots[number], &now) {
+                let request = Request::new(origin, &self.settings.login);
+                self.start(number, request, &Args::default(), None);
+            }
+        }
+        let is_alive = self.slots.iter_mut().filter_map(|slot| slot.work.as_mut()).all(|work| work.is_alive(&now));
+        if is_alive {
+            notice::alive();
+        }
+        notice::status(&self.words(&now));
+    }
+
+    /// How long a processor that is not at work has to wait for its next run, and why it will run then.
+    fn wait(&self, slot: &Slot, now: &Moment) -> Option<(Origin, Duration)> {
+        if slot.work.is_some() {
+            return None;
+        }
+        let Settings { config, database, .. } = &*self.settings;
+        let name = slot.processor.manifest().name;
+        let schedule = config.schedule.of(name)?;
+        if slot.has_backlog {
+            return Some((Origin::Schedule, Duration::ZERO));
+        }
+        let jitter = Md5::digest(format!("{name} {}", database.display()));
+        let jitter = Duration::from_millis(u64::from(jitter[0]) * 100);
+        let scheduled = schedule.wait(slot.last.as_ref(), now, config.schedule.timezone, jitter);
+        let changed = slot.changed.as_ref().filter(|_| slot.processor.manifest().bound == Bound::Cpu);
+        let calm = CALM.max(10 * slot.took);
+        let hinted = changed.map(|first| calm.saturating_sub(now.steady.since(&first.steady).unwrap_or(calm)));
+        Some(match hinted {
+            Some(hinted) if hinted < scheduled => (Origin::Watch, hinted),
+            _ => (Origin::Schedule, scheduled),
+        })
+    }
+
+    /// How long nothing happens by itself.
+    fn patience(&self) -> Duration {
+        let now = (self.clock)();
+        let waits = self.slots.iter().filter_map(|slot| Some(self.wait(slot, &now)?.1));
+        let tick = notice::interval()
+            .map_or(self.settings.config.daemon.tick, |interval| interval.min(self.settings.config.daemon.tick));
+        waits.fold(tick, Duration::min).max(Duration::from_millis(1))
+    }
+
+    /// Deals with a trigger.
+    fn heed(&mut self, claim: Claim) {
+        let now = (self.clock)().wall;
+        let order = match &claim.order {
+            Ok(order) => order.clone(),
+            Err(reason) => {
+                tracing::warn!(trigger = claim.id, requested_by = claim.by, reason, "trigger refused");
+                self.answer(&claim, &Answer::Refused(reason));
+                let known = self.slots.iter().any(|slot| slot.processor.manifest().name == claim.processor);
+                if known {
+                    let error = Error::new(Status::Usage, reason.clone());
+                    self.audit(&claim, now, &error);
+                }
+                return;
+            }
+        };
+        let Some(number) = self.slots.iter().position(|slot| slot.processor.manifest().name == claim.processor) else {
+            return;
+        };
+        if let Some(work) = &self.slots[number].work {
+            let holder = Holder::new(work.request.origin.name(), work.since.wall);
+            self.answer(&claim, &Answer::Busy(Some(&holder)));
+            let message = format!("processor `{}` is already running ({holder})", claim.processor);
+            self.audit(&claim, now, &Error::new(Status::Busy, message));
+            return;
+        }
+        self.answer(&claim, &Answer::Running);
+        self.start(number, claim.request(), &order.args, Some(claim));
+    }
+
+    /// Writes down a request that led to no run, in a thread of its own: the database can be held.
+    fn audit(&self, claim: &Claim, now: chrono::DateTime<chrono::Utc>, error: &Error) {
+        let (settings, request, processor) = (Arc::clone(&self.settings), claim.request(), claim.processor.clone());
+        let error = Error::new(error.status, error.message.clone());
+        std::thread::spawn(move || {
+            let (processors, elapsed) = (&[&*processor][..], Duration::ZERO);
+            let broken = crate::store::runs::Broken { processors, request: &request, at: now, elapsed, error: &error };
+            crate::store::runs::broken(&settings.database, &broken);
+        });
+    }
+
+    fn answer(&self, claim: &Claim, answer: &Answer<'_>) {
+        if let Err(error) = self.folder.answer(claim, answer, (self.clock)().wall) {
+            tracing::warn!(trigger = claim.id, error = error.message, "cannot answer a trigger");
+        }
+    }
+
+    /// Starts a worker.
+    fn start(&mut self, number: usize, request: Request, args: &Args, claim: Option<Claim>) {
+        let now = (self.clock)();
+        let slot = &mut self.slots[number];
+        let Config { daemon, caps, .. } = &self.settings.config;
+        let limits = Limits {
+            files: args.max_sessions.map(Into::into).or(daemon.files(slot.processor.manifest().bound)),
+            time: Some(args.budget().ok().flatten().unwrap_or(daemon.budget)),
+            caps: *caps,
+            ..Limits::default()
+        };
+        let pulse = Pulse::default();
+        let (settings, processor, outbox) = (Arc::clone(&self.settings), slot.processor, self.outbox.clone());
+        slot.changed = None;
+        slot.has_backlog = false;
+        slot.work = Some(Work {
+            request: request.clone(),
+            since: now.clone(),
+            pulse: pulse.clone(),
+            beats: 0,
+            alive: now.clone(),
+            claim,
+        });
+        std::thread::spawn(move || {
+            let run = AssertUnwindSafe(|| run(&settings, processor, &request, limits, &pulse, now.clone()));
+            let panicked = |_| Err(Error::new(Status::CannotRun, "the worker panicked; the log says where"));
+            let result = catch_unwind(run).unwrap_or_else(panicked);
+            let is_new = result.is_ok() && !pulse.is_stopped();
+            // Nobody listens any more when the daemon ends.
+            let _ = outbox.send(Event::Ended { processor: processor.manifest().name, result });
+            if is_new {
+                publish(&settings, &now);
+            }
+        });
+    }
+
+    /// Notes the end of a run.
+    fn ended(&mut self, processor: &str, result: Result<Summary>) {
+        let now = (self.clock)();
+        let Some(slot) = self.slots.iter_mut().find(|slot| slot.processor.manifest().name == processor) else { return };
+        let Some(Work { request, since, claim, .. }) = slot.work.take() else { return };
+        slot.took = now.steady.since(&since.steady).unwrap_or_default();
+        let is_limited = self.settings.config.daemon.files(slot.processor.manifest().bound).is_some();
+        let end = match &result {
+            Ok(summary) => {
+                let [deferred, progress] = summary.processors.iter().fold([0, 0], |[deferred, progress], counts| {
+                    [deferred + counts.deferred, progress + counts.processed + counts.skipped]
+                });
+                slot.has_backlog = !is_limited && !summary.is_stopped && deferred > 0 && progress > 0;
+                End::Done
+            }
+            // Another process is doing it.
+            Err(error) if error.status == Status::Busy => End::Done,
+            Err(_) => End::Failed,
+        };
+        slot.last = Some(LastRun { started: since, end });
+        tell(processor, &request, &result);
+        if let Some(claim) = claim {
+            self.answer(
+                &claim,
+                &match &result {
+                    Ok(summary) => Answer::Done(summary),
+                    Err(error) if error.status == Status::Busy => Answer::Busy(error.holder.as_ref()),
+                    Err(error) => Answer::Failed(error),
+                },
+            );
+        }
+    }
+
+    fn changed(&mut self) {
+        let now = (self.clock)();
+        for slot in &mut self.slots {
+            slot.changed.get_or_insert_with(|| now.clone());
+        }
+    }
+
+    /// Takes over a configuration that has changed; what makes no sense leaves everything as it is.
+    fn reload(&mut self) {
+        notice::reloading();
+        let settings = (self.configure)().and_then(|settings| {
+            if settings.database != self.settings.database {
+                return Err(Error::new(Status::Config, "another database needs a restart"));
+            }
+            let daemon = &settings.config.daemon;
+            let folder = Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids)?;
+            Ok((settings, folder))
+        });
+        match settings {
+            Ok((settings, folder)) => {
+                (self.settings, self.folder) = (Arc::new(settings), folder);
+                tracing::info!("configuration read again");
+            }
+            Err(error) => {
+                tracing::error!(error = error.message, "cannot read the configuration again: all stays as it is");
+            }
+        }
+        notice::ready();
+    }
+
+    /// Ends in order: runs commit what they have in hand, and leave the rest.
+    fn stop(&mut self, inbox: &Receiver<Event>) {
+        notice::stopping();
+        let until = Instant::now() + PATIENCE;
+        let at_work = |slot: &Slot| slot.work.is_some();
+        self.slots.iter().filter_map(|slot| slot.work.as_ref()).for_each(|work| work.pulse.stop());
+        while self.slots.iter().any(at_work) {
+            match inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Event::Ended { processor, result }) => self.ended(processor, result),
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        for slot in self.slots.iter().filter(|slot| at_work(slot)) {
+            // What it has committed is kept, and the next run goes on from there.
+            tracing::warn!(processor = slot.processor.manifest().name, "a run did not end in time and is left");
+        }
+    }
+
+    /// What is going on, in a line.
+    fn words(&self, now: &Moment) -> String {
+        let one = |slot: &Slot| {
+            let name = slot.processor.manifest().name;
+            match (&slot.work, self.wait(slot, now)) {
+                (Some(work), _) => format!("{name}: running since {} UTC", work.since.wall.format("%H:%M:%S")),
+                (None, Some((_, wait))) => {
+                    let next = now.wall + TimeDelta::from_std(wait).unwrap_or_default();
+                    format!("{name}: next {} UTC", next.format("%Y-%m-%d %H:%M:%S"))
+                }
+                (None, None) => format!("{name}: off"),
+            }
+        };
+        self.slots.iter().map(one).collect::<Vec<_>>().join("; ")
+    }
+}
+
+impl Claim {
+    fn request(&self) -> Request {
+        Request { origin: Origin::Trigger, by: self.by.clone(), id: Some(self.id.clone()) }
+    }
+}
+
+impl Work {
+    /// Whether it has given a sign of life lately.
+    fn is_alive(&mut self, now: &Moment) -> bool {
+        let beats = self.pulse.beats();
+        if beats != self.beats {
+            (self.beats, self.alive) = (beats, now.clone());
+        }
+        now.steady.since(&self.alive.steady).is_none_or(|silence| silence < STALL)
+    }
+}
+
+/// One run.
+fn run(
+    settings: &Settings,
+    processor: &'static dyn Processor,
+    request: &Request,
+    limits: Limits,
+    pulse: &Pulse,
+    now: Moment,
+) -> Result<Summary> {
+    let Settings { database, sources, login, .. } = settings;
+    pass::run(&Pass {
+        database,
+        sources,
+        processors: &[processor],
+        now,
+        request,
+        login,
+        limits,
+        adopt: false,
+        trial: &|job, processors| trial::spawn(job, &sources[job.source], limits.caps, processors, pulse),
+        progress: &|_| {},
+        pulse,
+    })
+}
+
+/// What readers get after a run.
+fn publish(settings: &Settings, now: &Moment) {
+    let Settings { database, config: Config { publish, .. }, .. } = settings;
+    if publish.after_runs
+        && let Err(error) = publish::publish(database, publish.private(), now.wall)
+    {
+        tracing::warn!(error = error.message, "cannot publish a snapshot");
+    }
+}
+
+/// A line in the log for each run.
+fn tell(processor: &str, request: &Request, result: &Result<Summary>) {
+    let trigger = request.origin.name();
+    match result {
+        Ok(summary) => {
+            for counts in &summary.processors {
+                let crate::summary::Counts { files, processed, deferred, rejected, errors, elapsed_ms, .. } = counts;
+                tracing::info!(
+                    processor,
+                    trigger,
+                    files,
+                    processed,
+                    deferred,
+                    rejected,
+                    errors,
+                    elapsed_ms,
+                    "run ended"
+                );
+            }
+            summary.notices.alarms.iter().for_each(|alarm| tracing::error!(processor, alarm, "alarm"));
+            summary.notices.warnings.iter().for_each(|warning| tracing::warn!(processor, warning, "warning"));
+        }
+        Err(error) if error.status == Status::Busy => {
+            tracing::info!(processor, trigger, "another process is running it");
+        }
+        Err(error) => tracing::error!(processor, trigger, error = error.message, "run failed"),
+    }
+}

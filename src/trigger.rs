@@ -1,0 +1,374 @@
+//! Requests for runs, as files that somebody with the right to drops into a folder.
+//!
+//! `<processor>.trigger` is empty or one JSON object. The daemon claims it by a rename, looks at who
+//! wrote it and what it says, and answers in `results/<id>.json`. Nothing in it names a path or a query,
+//! and nothing of it but its id is repeated to anybody.
+
+use crate::duration;
+use crate::error::{Error, Result};
+use crate::lock::Holder;
+use crate::registry;
+use crate::summary::Summary;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::fs::{DirBuilder, File};
+use std::io::Read as _;
+use std::num::NonZeroU64;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The folder that triggers are dropped into.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// Users who may drop triggers, beside root and this process's own.
+    allowed: Vec<u32>,
+}
+
+/// A trigger that was taken out of the folder.
+#[derive(Debug)]
+pub struct Claim {
+    pub id: String,
+    /// The processor that its name names; there may be none of that name.
+    pub processor: String,
+    /// Who wrote it.
+    pub by: String,
+    /// What it asks for, or why that is refused.
+    pub order: std::result::Result<Order, String>,
+    file: PathBuf,
+}
+
+/// What a trigger can say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    #[serde(default)]
+    pub command: Command,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processor: Option<String>,
+    #[serde(default)]
+    pub args: Args,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Command {
+    #[default]
+    Run,
+}
+
+/// Limits of the run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Args {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_sessions: Option<NonZeroU64>,
+    /// Such as `150s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_budget: Option<String>,
+}
+
+/// What is answered to a trigger.
+#[derive(Debug)]
+pub enum Answer<'a> {
+    /// The run has begun.
+    Running,
+    /// The run has come to its end, with files that failed or without.
+    Done(&'a Summary),
+    /// Another run is at it.
+    Busy(Option<&'a Holder>),
+    /// It makes no sense, or its writer may not ask.
+    Refused(&'a str),
+    /// The run could not be done.
+    Failed(&'a Error),
+}
+
+/// Bytes of a trigger.
+const SIZE: u64 = 4096;
+
+/// An older trigger was forgotten by whoever wrote it.
+const AGE: TimeDelta = TimeDelta::hours(24);
+
+/// Answers are kept for so long: longer than a trigger can come again.
+const KEPT: TimeDelta = TimeDelta::days(30);
+
+/// Triggers for processors that there are not, which are answered at one look.
+const STRANGERS: usize = 20;
+
+const EXTENSION: &str = ".trigger";
+
+impl Folder {
+    /// Opens the folder, making it where it is missing.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made.
+    pub fn open(path: &Path, allowed: &[u32]) -> Result<Self> {
+        let folder = Self { path: path.to_owned(), allowed: allowed.to_vec() };
+        for (path, mode) in [(path.to_owned(), 0o770), (folder.claimed(), 0o700), (folder.results(), 0o750)] {
+            let made = DirBuilder::new().recursive(true).mode(mode).create(&path);
+            made.map_err(|error| Error::cannot("make", path.display(), error.kind()))?;
+        }
+        Ok(folder)
+    }
+
+    fn claimed(&self) -> PathBuf {
+        self.path.join("claimed")
+    }
+
+    fn results(&self) -> PathBuf {
+        self.path.join("results")
+    }
+
+    /// Claims the triggers that are there. One whose answer is known is answered already.
+    pub fn claim(&self, now: DateTime<Utc>) -> Vec<Claim> {
+        let processors = registry::processors().iter().map(|processor| processor.manifest().name);
+        let mut names: Vec<_> = processors.map(str::to_owned).collect();
+        // A look at the known names finds them however many other files there are.
+        let others = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let others = others.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(EXTENSION)?.to_owned()));
+        let others: Vec<_> = others.filter(|name| !names.contains(name) && is_id(name)).take(STRANGERS).collect();
+        names.extend(others);
+        let mut claims = Vec::new();
+        for (number, name) in names.into_iter().enumerate() {
+            let id = format!("{name}-{}-{number}", now.format("%Y%m%dT%H%M%S%6f"));
+            let file = self.claimed().join(&id);
+            if std::fs::rename(self.path.join(format!("{name}{EXTENSION}")), &file).is_ok() {
+                claims.extend(self.look(name, id, file, now).filter(|claim| self.is_new(claim)));
+            }
+        }
+        claims
+    }
+
+    /// Triggers that were claimed when the daemon ended, to be answered now.
+    pub fn left(&self, now: DateTime<Utc>) -> Vec<Claim> {
+        let entries = std::fs::read_dir(self.claimed()).into_iter().flatten().flatten();
+        let mut names: Vec<_> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort();
+        let claim = |id: String| {
+            let name = id.rsplitn(3, '-').last()?.to_owned();
+            let file = self.claimed().join(&id);
+            self.look(name, id, file, now)
+        };
+        names.into_iter().filter_map(claim).collect()
+    }
+
+    /// Whether there is no answer to a trigger yet; forgets it, if there is.
+    fn is_new(&self, claim: &Claim) -> bool {
+        let is_known = self.results().join(format!("{}.json", claim.id)).exists();
+        if is_known {
+            let _ = std::fs::remove_file(&claim.file);
+        }
+        !is_known
+    }
+
+    /// Looks at a claimed file; `None` if it is gone.
+    fn look(&self, processor: String, id: String, file: PathBuf, now: DateTime<Utc>) -> Option<Claim> {
+        let refused = |by: &str, reason: &str| Claim {
+            id: id.clone(),
+            processor: processor.clone(),
+            by: by.to_owned(),
+            order: Err(reason.to_owned()),
+            file: file.clone(),
+        };
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        #[expect(clippy::disallowed_methods, reason = "a trigger, not the database")]
+        let mut open = match rustix::fs::openat(CWD, &file, flags, Mode::empty()) {
+            Ok(open) => File::from(open),
+            Err(rustix::io::Errno::NOENT) => return None,
+            Err(rustix::io::Errno::LOOP) => return Some(refused("unknown", "it is no regular file")),
+            Err(_) => return Some(refused("unknown", "it cannot be read")),
+        };
+        let Ok(stat) = open.metadata() else { return Some(refused("unknown", "it cannot be read")) };
+        let by = login(stat.uid());
+        let own = rustix::process::geteuid().as_raw();
+        let is_allowed = stat.uid() == 0 || stat.uid() == own || self.allowed.contains(&stat.uid());
+        let age = stat.modified().ok().map(|at| now - DateTime::<Utc>::from(at));
+        let reason = if !stat.is_file() || stat.nlink() != 1 {
+            "it is no regular file"
+        } else if !is_allowed {
+            "its owner may not ask: [daemon] allow_uids names who may"
+        } else if stat.mode() & 0o002 != 0 {
+            "anybody may write it"
+        } else if stat.size() > SIZE {
+            "it is over 4 KiB"
+        } else if age.is_none_or(|age| age > AGE) {
+            "it is older than a day"
+        } else {
+            ""
+        };
+        if !reason.is_empty() {
+            return Some(refused(&by, reason));
+        }
+        let mut text = Vec::new();
+        if open.by_ref().take(SIZE).read_to_end(&mut text).is_err() {
+            return Some(refused(&by, "it cannot be read"));
+        }
+        let order = parse(&text, &processor);
+        let own_id = order.as_ref().ok().and_then(|order| order.id.clone());
+        Some(Claim { id: own_id.unwrap_or_else(|| id.clone()), processor, by, order, file })
+    }
+
+    /// Answers a trigger. It is done with then, unless it is running.
+    ///
+    /// # Errors
+    ///
+    /// If the answer cannot be written.
+    pub fn answer(&self, claim: &Claim, answer: &Answer<'_>, now: DateTime<Utc>) -> Result<()> {
+        let at = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let mut text =
+            json!({"id": claim.id, "processor": claim.processor, "requested_by": claim.by, "answered_at": at});
+        let (state, key, value) = match answer {
+            Answer::Running => ("running", "pid", json!(std::process::id())),
+            Answer::Done(summary) => ("done", "summary", json!(summary)),
+            Answer::Busy(holder) => ("busy", "holder", json!(holder)),
+            Answer::Refused(reason) => ("refused", "reason", json!(reason)),
+            Answer::Failed(error) => ("failed", "reason", json!(error.message)),
+        };
+        text["state"] = state.into();
+        text[key] = value;
+        let path = self.results().join(format!("{}.json", claim.id));
+        let new = self.results().join(format!(".{}.new", claim.id));
+        #[expect(clippy::disallowed_methods, reason = "an answer, not the database")]
+        let written = std::fs::write(&new, crate::report::render::pretty(&text));
+        written
+            .and_then(|()| std::fs::rename(&new, &path))
+            .map_err(|error| Error::cannot("write", path.display(), error.kind()))?;
+        if !matches!(answer, Answer::Running) {
+            let _ = std::fs::remove_file(&claim.file);
+        }
+        Ok(())
+    }
+
+    /// Forgets answers that nobody can ask for again.
+    pub fn tidy(&self, now: DateTime<Utc>) {
+        for entry in std::fs::read_dir(self.results()).into_iter().flatten().flatten() {
+            let written = entry.metadata().and_then(|metadata| metadata.modified());
+            if written.is_ok_and(|written| now - DateTime::<Utc>::from(written) > KEPT) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+/// Drops a trigger for a processor into a folder, as somebody who asks.
+///
+/// # Errors
+///
+/// If one is waiting there already, or it cannot be written.
+pub fn drop_into(folder: &Path, processor: &str, order: &Order) -> Result<()> {
+    let path = folder.join(format!("{processor}{EXTENSION}"));
+    let cannot = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            let error = Error::cannot("write", path.display(), "a trigger is waiting there already");
+            Error { status: crate::error::Status::Busy, ..error }
+        }
+        kind => Error::cannot("write", path.display(), kind)
+            .hint("the daemon's folder of triggers takes them from root, its own user and [daemon] allow_uids"),
+    };
+    let new = folder.join(format!(".{processor}.{}", std::process::id()));
+    #[expect(clippy::disallowed_methods, reason = "a trigger, not the database")]
+    std::fs::write(&new, json!(order).to_string()).map_err(cannot)?;
+    rustix::fs::renameat_with(CWD, &new, CWD, &path, RenameFlags::NOREPLACE).map_err(|error| {
+        let _ = std::fs::remove_file(&new);
+        cannot(error.into())
+    })
+}
+
+/// The answer to a trigger, as JSON, if there is one yet.
+pub fn answer_of(folder: &Path, id: &str) -> Option<serde_json::Value> {
+    #[expect(clippy::disallowed_methods, reason = "an answer, not the database")]
+    let text = std::fs::read(folder.join("results").join(format!("{id}.json"))).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+/// Reads what a trigger says; an empty one asks for a run.
+fn parse(text: &[u8], processor: &str) -> std::result::Result<Order, String> {
+    if !registry::processors().iter().any(|known| known.manifest().name == processor) {
+        return Err("there is no processor of that name".to_owned());
+    }
+    if text.trim_ascii().is_empty() {
+        return Ok(Order::default());
+    }
+    // What it says is not repeated: it can be anything.
+    let place = |error: serde_json::Error| format!("it makes no sense at line {}", error.line());
+    let order: Order = serde_json::from_slice(text).map_err(place)?;
+    order.check(processor).map(|()| order)
+}
+
+impl Order {
+    /// Whether it makes sense for a processor.
+    ///
+    /// # Errors
+    ///
+    /// With the reason if it does not.
+    pub fn check(&self, processor: &str) -> std::result::Result<(), String> {
+        if self.processor.as_ref().is_some_and(|named| named != processor) {
+            return Err("it names another processor than the file's name does".to_owned());
+        }
+        if self.id.as_ref().is_some_and(|id| !is_id(id)) {
+            return Err("its id is not 1 to 64 letters, digits, `-` and `_`".to_owned());
+        }
+        self.args.budget().map(|_| ())
+    }
+}
+
+impl Args {
+    /// # Errors
+    ///
+    /// If the time makes no sense.
+    pub fn budget(&self) -> std::result::Result<Option<Duration>, String> {
+        let wrong = |expected| format!("its time budget is not {expected}");
+        self.time_budget.as_deref().map(duration::parse).transpose().map_err(wrong)
+    }
+}
+
+/// Whether a text can be the name of a file that is only that.
+fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+}
+
+fn login(uid: u32) -> String {
+    if uid == 0 { "root".to_owned() } else { format!("uid-{uid}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_strict() {
+        let order = |text: &str| parse(text.as_bytes(), "usage");
+        assert_eq!(order(" \n"), Ok(Order::default()));
+        assert_eq!(order("{}"), Ok(Order::default()));
+        let full = r#"{"id": "a-1_B", "command": "run", "processor": "usage",
+                       "args": {"max_sessions": 5, "time_budget": "150s"}}"#;
+        let args = Args { max_sessions: NonZeroU64::new(5), time_budget: Some("150s".into()) };
+        assert_eq!(args.budget(), Ok(Some(Duration::from_secs(150))));
+        let expected = Order { id: Some("a-1_B".into()), command: Command::Run, processor: Some("usage".into()), args };
+        assert_eq!(order(full), Ok(expected));
+        let senseless = "it makes no sense at line 1";
+        let id = "its id is not 1 to 64 letters, digits, `-` and `_`";
+        for (text, reason) in [
+            (r#"{"path": "/etc/passwd"}"#, senseless),
+            (r#"{"command": "drop"}"#, senseless),
+            (r#"{"args": {"sql": "SELECT 1"}}"#, senseless),
+            (r#"{"args": {"max_sessions": 0}}"#, senseless),
+            (r#"{"id": "a"} {"id": "b"}"#, senseless),
+            (r#"{"id": "a", "id": "b"}"#, senseless),
+            (r#"{"id": "../x"}"#, id),
+            (r#"{"id": ""}"#, id),
+            (r#"{"processor": "verification"}"#, "it names another processor than the file's name does"),
+            (r#"{"args": {"time_budget": "soon"}}"#, "its time budget is not a time such as 150s, 5m or 1h"),
+        ] {
+            assert_eq!(order(text), Err(reason.to_owned()), "{text}");
+        }
+        assert_eq!(parse(b"", "nothing"), Err("there is no processor of that name".to_owned()));
+    }
+}

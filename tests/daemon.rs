@@ -1,0 +1,294 @@
+//! The service, as real processes: it serves, is asked, is stopped, is killed.
+
+use crate::world::{World, response};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+/// A daemon that is killed where a test does not end it in order.
+struct Service(Child);
+
+impl Service {
+    fn of(world: &World, args: &[&str]) -> Self {
+        let service = Self(world.service(&[&["daemon", "--sessions", "root"], args].concat()));
+        until("it serves", || world.path("data/triggers/results").is_dir());
+        service
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+
+    /// Ends it in order; returns its exit code and how long that took.
+    fn stop(mut self) -> (Option<i32>, Duration) {
+        let begun = Instant::now();
+        self.signal(Signal::TERM);
+        let status = self.0.wait().unwrap();
+        (status.code(), begun.elapsed())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits for something that another process does.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "not within 30 seconds: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn config(world: &World, schedule: &str) {
+    fs::create_dir_all(world.path("home/.config/sessionmill")).unwrap();
+    fs::write(world.path("home/.config/sessionmill/config.toml"), schedule).unwrap();
+}
+
+/// Nothing is due but at the start.
+const RARELY: &str = "[schedule]\nusage = \"every 7d\"\nverification = \"off\"\n";
+
+fn runs(world: &World) -> Vec<String> {
+    let database = world.database();
+    if database.exists() {
+        world.rows("SELECT processor_name, trigger, outcome FROM processor_runs ORDER BY run_id, processor_name")
+    } else {
+        Vec::new()
+    }
+}
+
+fn first_run(world: &World) {
+    until("the first run", || world.log().contains("run ended"));
+    assert_eq!(runs(world), ["usage|schedule|done"]);
+}
+
+#[test]
+fn it_runs_what_is_due_and_stops_in_order() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    config(&world, "[schedule]\nusage = \"every 1s\"\nverification = \"every 7d\"\n");
+    let service = Service::of(&world, &[]);
+    until("three runs of usage and one of verification", || {
+        let runs = runs(&world);
+        runs.iter().filter(|run| *run == "usage|schedule|done").count() >= 3
+            && runs.contains(&"verification|schedule|done".to_owned())
+    });
+    world.append("ada/a.jsonl", &response("m2", "10:00:00", 5));
+    until("the new response", || world.rows("SELECT count(*) FROM usage_responses") == ["2"]);
+    let report = world.mill(&["report", "--json"]);
+    assert_eq!(report.status, 0, "{report:?}");
+    let (status, took) = service.stop();
+    assert_eq!(status, Some(0));
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    assert!(!runs(&world).iter().any(|run| run.contains("running")));
+}
+
+#[test]
+fn two_daemons_do_not_serve_one_database() {
+    let world = World::new();
+    config(&world, RARELY);
+    let service = Service::of(&world, &[]);
+    let said = world.mill(&["daemon", "--sessions", "root"]);
+    assert_eq!(said.status, 75);
+    let pid = service.0.id();
+    let message = format!("cannot serve `[world]/data/mill.duckdb`: another process is at it (pid {pid})");
+    assert!(said.stderr.contains(&message), "{said:?}");
+}
+
+#[test]
+fn a_trigger_runs_a_processor_and_is_answered() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    config(&world, RARELY);
+    let none = world.mill(&["trigger", "usage"]);
+    assert_eq!(
+        (none.status, none.stderr.as_str()),
+        (
+            2,
+            "sessionmill: no daemon serves `[world]/data/mill.duckdb`\n  hint: `sessionmill run usage` runs it without one\n"
+        )
+    );
+    let service = Service::of(&world, &[]);
+    first_run(&world);
+    world.append("ada/a.jsonl", &response("m2", "10:00:00", 5));
+    let said = world.mill(&["trigger", "usage", "--wait", "--id", "first"]);
+    assert_eq!((said.status, said.stderr.as_str()), (0, "usage: done; 1 of 1 files changed, 0 deferred, 0 failed\n"));
+    assert_eq!(runs(&world), ["usage|schedule|done", "usage|trigger|done"]);
+    let audit = "SELECT action, requested_by, request_id FROM processor_runs WHERE trigger = 'trigger'";
+    let by = if rustix::process::geteuid().is_root() { "root" } else { "uid-" };
+    let row = world.rows(audit).remove(0);
+    assert!(row.starts_with(&format!("run_session_processor:usage|{by}")) && row.ends_with("|first"), "{row}");
+    // The same one again is answered from the record.
+    world.append("ada/a.jsonl", &response("m3", "10:00:00", 5));
+    let again = world.mill(&["trigger", "usage", "--wait", "--id", "first"]);
+    assert_eq!(again.stderr, said.stderr);
+    until("it is taken", || !world.path("data/triggers/usage.trigger").exists());
+    assert_eq!(runs(&world).len(), 2);
+    // An empty file does as well, and the answer has the counters.
+    fs::write(world.path("data/triggers/usage.trigger"), "").unwrap();
+    until("the answer", || answers(&world).iter().any(|answer| answer["id"] != "first" && answer["state"] == "done"));
+    let answers = answers(&world);
+    let answer = answers.iter().find(|answer| answer["id"] != "first").unwrap();
+    assert_eq!(answer["summary"]["processors"][0]["processed"], 1);
+    assert_eq!(fs::read_dir(world.path("data/triggers/claimed")).unwrap().count(), 0);
+    assert_eq!(service.stop().0, Some(0));
+}
+
+fn answers(world: &World) -> Vec<Value> {
+    let entries = fs::read_dir(world.path("data/triggers/results")).unwrap();
+    let files = entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "json"));
+    let mut answers: Vec<Value> = files.map(|path| serde_json::from_slice(&fs::read(path).unwrap()).unwrap()).collect();
+    answers.sort_by_key(|answer| answer["id"].as_str().unwrap().to_owned());
+    answers
+}
+
+#[test]
+fn triggers_that_make_no_sense_are_refused() {
+    let world = World::new();
+    config(&world, &format!("{RARELY}[daemon]\ntick = \"1s\"\n"));
+    let service = Service::of(&world, &[]);
+    first_run(&world);
+    let path = world.path("data/triggers/usage.trigger");
+    let secret = world.path("secret");
+    fs::write(&secret, "").unwrap();
+    let is_root = rustix::process::geteuid().is_root();
+    type Drop<'d> = (&'static str, Box<dyn Fn() + 'd>);
+    let place = |from: &str| fs::rename(world.path(from), &path).unwrap();
+    let write = |text: &str, mode: u32| {
+        fs::write(world.path("new"), text).unwrap();
+        fs::set_permissions(world.path("new"), fs::Permissions::from_mode(mode)).unwrap();
+        place("new");
+    };
+    let mut drops: Vec<Drop<'_>> = vec![
+        ("anybody may write it", Box::new(|| write("", 0o666))),
+        ("it is over 4 KiB", Box::new(|| write(&" ".repeat(4097), 0o644))),
+        ("it makes no sense at line 1", Box::new(|| write(r#"{"sql": "DROP TABLE x"}"#, 0o644))),
+        ("it is no regular file", Box::new(|| std::os::unix::fs::symlink(&secret, &path).unwrap())),
+        ("it is no regular file", Box::new(|| fs::hard_link(&secret, &path).unwrap())),
+        ("it is no regular file", Box::new(|| fs::create_dir(&path).unwrap())),
+        (
+            "it is older than a day",
+            Box::new(|| {
+                fs::write(world.path("new"), "").unwrap();
+                let old = std::time::SystemTime::now() - Duration::from_secs(90_000);
+                fs::File::options().write(true).open(world.path("new")).unwrap().set_modified(old).unwrap();
+                place("new");
+            }),
+        ),
+    ];
+    if is_root {
+        drops.push((
+            "its owner may not ask: [daemon] allow_uids names who may",
+            Box::new(|| {
+                fs::write(world.path("new"), "").unwrap();
+                chown(world.path("new"), Some(4242), None).unwrap();
+                place("new");
+            }),
+        ));
+    }
+    for (before, (reason, drop)) in drops.iter().enumerate() {
+        drop();
+        until(reason, || answers(&world).len() > before);
+        let answers = answers(&world);
+        assert!(answers.iter().any(|answer| answer["state"] == "refused" && answer["reason"] == *reason), "{reason}");
+    }
+    fs::write(world.path("data/triggers/nobody.trigger"), "").unwrap();
+    until("an unknown processor is refused", || {
+        answers(&world).iter().any(|answer| answer["reason"] == "there is no processor of that name")
+    });
+    until("they are in the history", || {
+        runs(&world).iter().filter(|run| *run == "usage|trigger|refused").count() == drops.len()
+    });
+    assert_eq!(runs(&world).iter().filter(|run| run.contains("done")).count(), 1, "nothing of it was run");
+    assert_eq!(service.stop().0, Some(0));
+}
+
+#[test]
+fn a_trigger_is_found_among_twenty_thousand_files() {
+    let world = World::new();
+    config(&world, RARELY);
+    let service = Service::of(&world, &[]);
+    first_run(&world);
+    for number in 0..20_000 {
+        fs::write(world.path(&format!("data/triggers/{number}.txt")), "").unwrap();
+    }
+    let said = world.mill(&["trigger", "usage", "--wait"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert_eq!(service.stop().0, Some(0));
+}
+
+#[test]
+fn a_run_elsewhere_makes_a_trigger_busy_and_a_trigger_makes_a_run_busy() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    config(&world, RARELY);
+    let service = Service::of(&world, &[]);
+    first_run(&world);
+    let holder = sessionmill::lock::Holder::new("cli", world.next().wall);
+    let lock = sessionmill::lock::ProcessorLock::take(&world.database(), "usage", &holder).unwrap();
+    let said = world.mill(&["trigger", "usage", "--wait", "--json"]);
+    assert_eq!(said.status, 75, "{said:?}");
+    let answer: Value = serde_json::from_str(&said.stdout).unwrap();
+    let pid = std::process::id();
+    let expected = json!({"pid": pid, "trigger": "cli", "since": "2079-07-08 00:01:00 UTC"});
+    assert_eq!((&answer["state"], &answer["holder"]), (&json!("busy"), &expected));
+    drop(lock);
+    assert_eq!(runs(&world), ["usage|schedule|done", "usage|trigger|busy"]);
+    assert_eq!(service.stop().0, Some(0));
+}
+
+#[test]
+fn what_a_killed_daemon_left_is_done_by_the_next_one() {
+    let world = World::new();
+    for number in 0..200 {
+        world.write(&format!("ada/{number}.jsonl"), response(&format!("m{number}"), "10:00:00", 5));
+    }
+    config(&world, RARELY);
+    let service = Service::of(&world, &[]);
+    first_run(&world);
+    drop(service);
+    // A trigger that was claimed, and whose run had begun.
+    fs::write(world.path("data/triggers/claimed/usage-20260101T000000000000-0"), "").unwrap();
+    world.append("ada/7.jsonl", &response("more", "10:00:00", 5));
+    let service = Service::of(&world, &[]);
+    until("the answer", || answers(&world).iter().any(|answer| answer["state"] == "done"));
+    assert_eq!(answers(&world)[0]["id"], "usage-20260101T000000000000-0");
+    assert_eq!(runs(&world), ["usage|schedule|done", "usage|trigger|done"]);
+    assert_eq!(service.stop().0, Some(0));
+}
+
+#[test]
+fn a_configuration_is_read_again_and_a_bad_one_is_not_taken() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    config(&world, RARELY);
+    let service = Service::of(&world, &[]);
+    first_run(&world);
+    config(&world, "[schedule]\nusage = \"sometimes\"\n");
+    service.signal(Signal::HUP);
+    until("it says so", || world.log().contains("cannot read the configuration again"));
+    config(&world, "[schedule]\nusage = \"every 1s\"\nverification = \"off\"\n");
+    service.signal(Signal::HUP);
+    until("it runs more often", || runs(&world).len() > 2);
+    assert_eq!(service.stop().0, Some(0));
+}
+
+#[test]
+fn a_watched_source_is_walked_sooner() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    config(&world, RARELY);
+    let service = Service::of(&world, &["--watch"]);
+    first_run(&world);
+    world.append("ada/a.jsonl", &response("m2", "10:00:00", 5));
+    until("the new response", || world.rows("SELECT count(*) FROM usage_responses") == ["2"]);
+    assert_eq!(runs(&world), ["usage|schedule|done", "usage|watch|done"]);
+    assert_eq!(service.stop().0, Some(0));
+}
