@@ -3,6 +3,7 @@
 CREATE TABLE IF NOT EXISTS facts.verification_claims (
     session_file VARCHAR NOT NULL,
     username VARCHAR NOT NULL,
+    key_hash BIGINT NOT NULL,
     domain VARCHAR NOT NULL,
     claim_id VARCHAR NOT NULL,
     detection_type VARCHAR NOT NULL,
@@ -15,7 +16,7 @@ CREATE TABLE IF NOT EXISTS facts.verification_claims (
     line BIGINT NOT NULL
 );
 
-CREATE OR REPLACE VIEW verification_claims AS SELECT * FROM facts.verification_claims;
+CREATE OR REPLACE VIEW verification_claims AS SELECT * EXCLUDE (key_hash) FROM facts.verification_claims;
 COMMENT ON VIEW verification_claims IS 'one row per source file and fact that a person stated in a conversation; a copy of the conversation repeats its claim_id';
 COMMENT ON COLUMN verification_claims.domain IS 'finance, engineering, product, data, operations or infrastructure';
 COMMENT ON COLUMN verification_claims.claim_id IS 'uuid:<record>:<number>, or line:… where the log gives no uuid';

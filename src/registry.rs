@@ -19,7 +19,7 @@ static VERIFICATION: LazyLock<Verification> = LazyLock::new(|| Verification::new
 static DIALECTS: [Dialect; 1] = [CLAUDE_CODE];
 
 /// Numbered migrations, oldest first.
-pub const MIGRATIONS: [(&str, &str); 7] = [
+pub const MIGRATIONS: [(&str, &str); 8] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_usage", include_str!("../migrations/0002_usage.sql")),
     ("0003_source_marks", include_str!("../migrations/0003_source_marks.sql")),
@@ -27,6 +27,7 @@ pub const MIGRATIONS: [(&str, &str); 7] = [
     ("0005_network", include_str!("../migrations/0005_network.sql")),
     ("0006_audit", include_str!("../migrations/0006_audit.sql")),
     ("0007_agents", include_str!("../migrations/0007_agents.sql")),
+    ("0008_knowledge", include_str!("../migrations/0008_knowledge.sql")),
 ];
 
 /// Columns that quote what people wrote, which snapshots leave empty.
@@ -75,11 +76,15 @@ pub fn dialect_of(head: &[u8]) -> Dialect {
     DIALECTS.into_iter().find(|dialect| (dialect.recognises)(head)).unwrap_or(last)
 }
 
+/// Known names that an error lists.
+const LISTED: usize = 20;
+
 /// An error for a name that is none of the known ones.
 pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let known: Vec<_> = known.collect();
-    let list = known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
-    let error = Error::new(Status::Usage, format!("unknown {what} `{name}`; known: {list}"));
+    let list = known.iter().take(LISTED).map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
+    let more = if known.len() > LISTED { ", …" } else { "" };
+    let error = Error::new(Status::Usage, format!("unknown {what} `{name}`; known: {list}{more}"));
     match nearest(name, known.into_iter()) {
         Some(nearest) => error.hint(format!("did you mean `{nearest}`?")),
         None => error,

@@ -17,12 +17,22 @@ fn change(world: &World, random: &mut Rng) {
             response(&format!("m{}", random.u32(0..40)), &time, random.u64(1..100))
         };
         let lines: String = (0..random.u32(1..20)).map(|_| line(random)).collect();
+        let lines = lines + &definition(random);
         if random.u32(0..4) > 0 && world.root().join(&file).exists() {
             world.append(&file, &lines);
         } else {
             world.write(&file, lines);
         }
     }
+}
+
+/// A person defines something, in one of a few ways.
+fn definition(random: &mut Rng) -> String {
+    let (uuid, day, days) = (random.u32(0..30), random.u32(1..28), random.u32(14..17));
+    let refunds = ["before refunds are made", "before refunds are paid"][random.usize(..2)];
+    format!(
+        r#"{{"type":"user","uuid":"d{uuid}","sessionId":"s1","timestamp":"2026-02-{day:02}T10:00:00Z","message":{{"role":"user","content":"By the way, GMV means gross merchandise value of {days} days {refunds}."}}}}"#
+    ) + "\n"
 }
 
 /// Runs to the end, and compares with a database that was never killed.
@@ -34,6 +44,7 @@ fn check(world: &World, about: &str) {
     let said = fresh.mill(&["run", "--sessions", root.to_str().unwrap()]);
     assert_eq!(said.status, 0, "{said:?}");
     assert_eq!(world.dump(), fresh.dump(), "{about}");
+    assert!(!world.rows("FROM verification_evidence").is_empty(), "{about}");
 }
 
 #[test]

@@ -24,6 +24,9 @@ use sessionmill::store::{Access, Store};
 use sessionmill_contract::{Table, Value};
 use sessionmill_usage::{copy, response, session, tool_event};
 use sessionmill_verification::claim;
+use sessionmill_verification::evidence::EVIDENCE;
+use sessionmill_verification::item::ITEMS;
+use sessionmill_verification::relation::RELATIONS;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -88,10 +91,17 @@ fn golden_entities_over_all_files_are_the_expected_ones() {
     let counts = world.pass();
     assert_eq!((counts.processed, counts.errors, counts.unsettled_keys), (names().len() as u64, 0, 0), "{counts:?}");
     let mut text = String::new();
-    for (table, order) in [(&response::RESPONSES, "message_id, part"), (&tool_event::TOOL_EVENTS, "event_id")] {
+    let tables = [
+        (&response::RESPONSES, "message_id, part"),
+        (&tool_event::TOOL_EVENTS, "event_id"),
+        (&ITEMS, "ALL"),
+        (&EVIDENCE, "ALL"),
+        (&RELATIONS, "ALL"),
+    ];
+    for (table, order) in tables {
         writeln!(text, "{}", table.name).unwrap();
         let columns = table.columns.join(", ");
-        let sql = format!("SELECT {columns} FROM {} ORDER BY {order}", table.name);
+        let sql = format!("SELECT {columns} FROM facts.{} ORDER BY {order}", table.name);
         let store = Store::open(&world.database(), Access::ReadOnly).unwrap();
         let mut statement = store.connection().prepare(&sql).unwrap();
         let mut rows = statement.query([]).unwrap();

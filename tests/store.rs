@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What a database says, but for the times at which it was told.
-const CONTENT: [&str; 9] = [
+const CONTENT: [&str; 12] = [
     "SELECT * EXCLUDE (first_seen, verified_at, settled, first_look_boot, first_look_ns) FROM session_files ORDER BY ALL",
     "SELECT * EXCLUDE (processed_at, run_id) FROM session_processor_state ORDER BY ALL",
     "SELECT * FROM facts.usage_copies ORDER BY ALL",
@@ -29,6 +29,9 @@ const CONTENT: [&str; 9] = [
     "SELECT * FROM usage_sessions ORDER BY ALL",
     "SELECT * FROM usage_responses ORDER BY ALL",
     "SELECT * FROM facts.verification_claims ORDER BY ALL",
+    "SELECT * FROM facts.knowledge_items ORDER BY ALL",
+    "SELECT * FROM facts.verification_evidence ORDER BY ALL",
+    "SELECT * FROM facts.knowledge_relations ORDER BY ALL",
     "SELECT * FROM facts.touched_keys ORDER BY ALL",
     "SELECT * EXCLUDE (first_failed_at, last_failed_at, next_try_at) FROM session_failures ORDER BY ALL",
 ];

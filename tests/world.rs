@@ -159,6 +159,9 @@ impl World {
             "facts.usage_tool_calls",
             "facts.usage_tool_events",
             "facts.verification_claims",
+            "facts.knowledge_items",
+            "facts.verification_evidence",
+            "facts.knowledge_relations",
             "facts.touched_keys",
             "(SELECT processor_name, session_file, username, items_extracted, file_hash FROM session_processor_state)",
         ];

@@ -2,7 +2,8 @@
 //! confirmed a fact, or defined something unasked.
 //!
 //! The fold cuts a source file into windows of turns and asks a detector for the claims in them. What
-//! subagents were told was written by a model, so it is no evidence.
+//! subagents were told was written by a model, so it is no evidence. Settling takes all claims of a
+//! domain, over all files and people, and what curators decided, and makes items of them.
 //!
 //! | module | noun |
 //! | --- | --- |
@@ -10,11 +11,28 @@
 //! | [`claim`] | what a person said, as a row |
 //! | [`fold`] | the state over one source file |
 //! | [`rules`] | the detector that needs no model |
+//! | [`settle`] | claims and reviews of a domain become items, evidence and relations |
+//! | [`material`], [`statement`] | all that settling knows of a domain; a claim as it takes part |
+//! | [`item`], [`evidence`], [`relation`] | what is stated, once; what speaks for it; what is near it or against it |
+//! | [`review`] | what people decided about items |
+//! | [`confidence`] | how far an item can be trusted |
+//! | [`wording`], [`bag`], [`index`] | texts as words, how like two are, and which can be like one |
 
+pub mod bag;
 pub mod claim;
+pub mod confidence;
 pub mod conversation;
+pub mod evidence;
 pub mod fold;
+pub mod index;
+pub mod item;
+pub mod material;
+pub mod relation;
+pub mod review;
 pub mod rules;
+pub mod settle;
+pub mod statement;
+pub mod wording;
 
 use sessionmill_contract::{
     Bound, Detector, FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile, Value,
@@ -34,7 +52,12 @@ const MANIFEST: Manifest = Manifest {
     cadence: Duration::from_secs(900),
     bound: Bound::Cpu,
     facts: &[&claim::CLAIMS],
-    settlements: &[],
+    settlements: &[Settlement {
+        facts: &claim::CLAIMS,
+        key: "domain",
+        reviews: Some(&review::REVIEWS),
+        entities: &[&item::ITEMS, &evidence::EVIDENCE, &relation::RELATIONS],
+    }],
 };
 
 impl Verification {
@@ -53,7 +76,14 @@ impl Processor for Verification {
         Box::new(fold::VerificationFold::new(file, &*self.detector))
     }
 
-    fn settle(&self, _: &Settlement, _: &str, _: &[FactRow], _: &[Vec<Value>], _: &mut Rows) -> Result<(), Failure> {
-        Ok(())
+    fn settle(
+        &self,
+        _: &Settlement,
+        domain: &str,
+        facts: &[FactRow],
+        reviews: &[Vec<Value>],
+        entities: &mut Rows,
+    ) -> Result<(), Failure> {
+        settle::settle(domain, facts, reviews, entities)
     }
 }

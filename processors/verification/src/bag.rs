@@ -1,0 +1,78 @@
+//! Numbers of which some occur more than once, and how many two of them share.
+
+/// A multiset of numbers.
+#[derive(Debug)]
+pub struct Bag {
+    /// The lowest first.
+    sorted: Vec<u32>,
+    /// A bit for every number, which tells most bags apart at a fraction of the cost.
+    bits: [u64; 4],
+}
+
+impl Bag {
+    pub fn new(mut numbers: Vec<u32>) -> Self {
+        numbers.sort_unstable();
+        let mut bits = [0; 4];
+        for number in &numbers {
+            bits[(number / 64 % 4) as usize] |= 1 << (number % 64);
+        }
+        Self { sorted: numbers, bits }
+    }
+
+    /// The lowest first.
+    pub fn sorted(&self) -> &[u32] {
+        &self.sorted
+    }
+
+    pub fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.sorted.is_empty()
+    }
+
+    /// How many numbers two bags share, each as often as both have it.
+    pub fn shared(&self, other: &Self) -> usize {
+        let (mut a, mut b) = (&*self.sorted, &*other.sorted);
+        let mut count = 0;
+        while let ([first, ..], [other, ..]) = (a, b) {
+            count += usize::from(first == other);
+            let (forward, behind) = (first <= other, other <= first);
+            a = &a[usize::from(forward)..];
+            b = &b[usize::from(behind)..];
+        }
+        count
+    }
+
+    /// They share no more than this.
+    pub fn shared_at_most(&self, other: &Self) -> usize {
+        let rest = |a: &Self, b: &Self| {
+            let lacking: u32 = a.bits.iter().zip(&b.bits).map(|(a, b)| (a & !b).count_ones()).sum();
+            a.len() - lacking as usize
+        };
+        rest(self, other).min(rest(other, self))
+    }
+
+    /// Whether they share so many.
+    pub fn share(&self, other: &Self, least: usize) -> bool {
+        self.shared_at_most(other) >= least && self.shared(other) >= least
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shared_numbers_count_as_often_as_both_have_them() {
+        let shared = |a: &[u32], b: &[u32]| {
+            let (a, b) = (Bag::new(a.to_vec()), Bag::new(b.to_vec()));
+            assert!(a.shared(&b) <= a.shared_at_most(&b));
+            (a.shared(&b), a.share(&b, 2))
+        };
+        assert_eq!(shared(&[2, 1, 2, 5, 2], &[9, 2, 3, 5, 2]), (3, true));
+        assert_eq!(shared(&[1, 2], &[257, 2]), (1, false));
+        assert_eq!(shared(&[], &[1]), (0, false));
+    }
+}

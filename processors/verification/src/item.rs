@@ -1,0 +1,143 @@
+//! Items: what people state, once, however many of them state it.
+//!
+//! Statements are taken oldest first, so that what they come to depends on nothing but them. One in
+//! the very words of an earlier one joins it. Else, unless it corrects something, it joins the item
+//! that says the same in other words; of several the approved one, then the oldest, then the one of
+//! the lowest id. What joins no item is one of its own.
+
+use crate::evidence;
+use crate::index::Index;
+use crate::material::Material;
+use crate::review::Standing;
+use crate::statement::Statement;
+use chrono::{DateTime, Utc};
+use sessionmill_contract::{Detection, Rows, Table, Value};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
+
+/// One row per item.
+pub static ITEMS: Table = Table {
+    name: "knowledge_items",
+    columns: &[
+        "domain",
+        "item_id",
+        "title",
+        "content",
+        "detection_type",
+        "entities",
+        "status",
+        "corrections",
+        "confirmations",
+        "definitions",
+        "verifiers",
+        "first_verified",
+        "last_verified",
+        "reviewer",
+        "reviewed_at",
+    ],
+};
+
+/// Texts so like each other, in percent, say the same;
+pub const LIKE: usize = 82;
+/// and so like, if they share so many entities.
+pub const LIKE_IF_RELATED: usize = 65;
+pub const RELATED: usize = 2;
+
+/// What one or more statements say.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Item {
+    /// The statement that it is told in: the oldest one, but for what people merged into it.
+    pub founder: usize,
+    /// Its statements, oldest first.
+    pub statements: Vec<usize>,
+}
+
+/// The items of a domain, in the order of their founders.
+pub fn items(material: &Material<'_>) -> Vec<Item> {
+    let mut index = Index::new(&material.wordings, LIKE_IF_RELATED);
+    let id = |number: usize| &*material.statements[number].id;
+    let standing: Vec<_> = material.statements.iter().map(|s| material.reviews.standing(&s.id)).collect();
+    // The founder of what each statement joins: by the statement's id, and by its number.
+    let mut founders: HashMap<&str, usize> = HashMap::new();
+    let mut joined = Vec::with_capacity(material.statements.len());
+    for (number, Statement { id, .. }) in material.statements.iter().enumerate() {
+        let founder = founders.get(&**id).copied();
+        let founder = founder.or_else(|| canonical(material, number, &standing, &index)).unwrap_or_else(|| {
+            index.insert(number);
+            number
+        });
+        founders.insert(id, founder);
+        joined.push(founder);
+    }
+    let is_item = |other: &str| founders.get(other).is_some_and(|founder| id(*founder) == other);
+    let target = |founder: usize| material.reviews.target(id(founder), is_item).map_or(founder, |into| founders[into]);
+    let mut items: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (number, founder) in joined.into_iter().enumerate() {
+        items.entry(target(founder)).or_default().push(number);
+    }
+    items.into_iter().map(|(founder, statements)| Item { founder, statements }).collect()
+}
+
+/// The founder of the item that a statement joins because both say the same in other words.
+fn canonical(material: &Material<'_>, number: usize, standing: &[Standing], index: &Index<'_>) -> Option<usize> {
+    let statement = &material.statements[number];
+    let wording = material.wordings[number].as_ref()?;
+    let entities = &material.entities[number];
+    if statement.detection == Detection::Correction || material.reviews.is_own(&statement.id) {
+        return None;
+    }
+    let percent = if entities.len() < RELATED { LIKE } else { LIKE_IF_RELATED };
+    let mut best: Option<usize> = None;
+    index.search(wording, percent, |founder, other| {
+        let is_better = best.is_none_or(|best| standing[founder] < standing[best]);
+        if !is_better || !wording.agrees(other) || !wording.may_be_like(other, percent) {
+            return ControlFlow::Continue(());
+        }
+        let is_related = entities.share(&material.entities[founder], RELATED);
+        if wording.is_like(other, if is_related { LIKE_IF_RELATED } else { LIKE }) {
+            best = Some(founder);
+            if standing[founder] == Standing::Approved {
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    best
+}
+
+impl Item {
+    /// Adds the rows of the item and of its evidence.
+    pub fn push(&self, domain: &str, material: &Material<'_>, rows: &mut Rows) {
+        let founder = &material.statements[self.founder];
+        let evidence = evidence::of(self, material);
+        let verdict = material.reviews.verdict(&founder.id);
+        let count =
+            |kind: Detection| Value::from(evidence.iter().filter(|piece| piece.detection == kind).count() as u64);
+        let verifiers: BTreeSet<_> = evidence.iter().map(|piece| piece.username).collect();
+        let times = || evidence.iter().filter_map(|piece| piece.time);
+        let (first, last): (Option<DateTime<Utc>>, Option<DateTime<Utc>>) = (times().min(), times().max());
+        rows.push(
+            &ITEMS,
+            [
+                domain.into(),
+                (&*founder.id).into(),
+                founder.title.into(),
+                founder.content.into(),
+                founder.detection.name().into(),
+                founder.entities_text.into(),
+                material.reviews.standing(&founder.id).name().into(),
+                count(Detection::Correction),
+                count(Detection::Confirmation),
+                count(Detection::UnpromptedDefinition),
+                (verifiers.len() as u64).into(),
+                first.into(),
+                last.into(),
+                verdict.map_or(Value::Null, |verdict| verdict.reviewer.clone()),
+                verdict.map_or(Value::Null, |verdict| verdict.reviewed_at.clone()),
+            ],
+        );
+        for piece in evidence {
+            evidence::push(piece, domain, &founder.id, rows);
+        }
+    }
+}

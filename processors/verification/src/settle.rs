@@ -1,0 +1,343 @@
+//! Facts and reviews become items, evidence and relations.
+
+use crate::item::items;
+use crate::material::Material;
+use crate::relation;
+use sessionmill_contract::{FactRow, Failure, Rows, Value};
+
+/// Settles a domain.
+///
+/// # Errors
+///
+/// If a row is none of a claim or of a review.
+pub fn settle(domain: &str, facts: &[FactRow], reviews: &[Vec<Value>], rows: &mut Rows) -> Result<(), Failure> {
+    let material = Material::new(facts, reviews)?;
+    let items = items(&material);
+    for item in &items {
+        item.push(domain, &material, rows);
+    }
+    relation::push(&items, domain, &material, rows);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claim::CLAIMS;
+    use crate::evidence::{self, EVIDENCE};
+    use crate::item::{ITEMS, Item};
+    use crate::relation::RELATIONS;
+    use crate::review::{Action, Standing};
+    use chrono::DateTime;
+    use fastrand::Rng;
+    use sessionmill_contract::{Detection, Table};
+    use std::collections::{BTreeMap, BTreeSet};
+    use unicode_segmentation::UnicodeSegmentation;
+
+    /// A claim of somebody in a source file.
+    fn fact(kind: Detection, content: &str, entities: &[&str], user: &str, file: &str, line: u64) -> FactRow {
+        let entities = serde_json::json!(entities).to_string();
+        let time = DateTime::from_timestamp(86_400 * i64::try_from(line).unwrap(), 0).unwrap();
+        let title: String = content.chars().take(20).collect();
+        let values = vec![
+            "finance".into(),
+            format!("uuid:{file}-{line}:0").as_str().into(),
+            kind.name().into(),
+            title.as_str().into(),
+            content.into(),
+            "quote".into(),
+            entities.as_str().into(),
+            time.into(),
+            "s1".into(),
+            line.into(),
+        ];
+        assert_eq!(values.len(), CLAIMS.columns.len());
+        FactRow { session_file: format!("{user}/{file}.jsonl").into(), username: user.into(), values }
+    }
+
+    fn review(number: u64, item: &str, action: Action, other: Option<&str>) -> Vec<Value> {
+        let at = DateTime::from_timestamp(0, 0).unwrap();
+        vec![number.into(), item.into(), action.name().into(), other.into(), "carol".into(), at.into()]
+    }
+
+    fn id(content: &str) -> String {
+        crate::statement::id(&content.chars().take(20).collect::<String>(), content)
+    }
+
+    fn settled(facts: &[FactRow], reviews: &[Vec<Value>]) -> Rows {
+        let mut rows = Rows::default();
+        settle("finance", facts, reviews, &mut rows).unwrap();
+        rows
+    }
+
+    /// Some columns of a table's rows, as text.
+    fn cells(rows: &Rows, table: &Table, columns: &[&str]) -> Vec<String> {
+        let cell = |row: &[Value], column: &str| match &row[table.position(column).unwrap()] {
+            Value::Text(text) => text.to_string(),
+            Value::Int(int) => int.to_string(),
+            Value::Time(time) => time.date_naive().to_string(),
+            Value::Null => "-".to_owned(),
+            other => format!("{other:?}"),
+        };
+        rows.of(table).map(|row| columns.iter().map(|c| cell(row, c)).collect::<Vec<_>>().join(" ")).collect()
+    }
+
+    const ARR: &str = "Annual recurring revenue counts signed contracts of paying customers only";
+    const ARR_AGAIN: &str = "Annual recurring revenue counts signed contracts of paying customers";
+    const ARR_LOOSE: &str = "Annual recurring revenue means the signed contracts of the paying customers";
+    const DAYS_14: &str = "The refund window of the consumer plan is 14 days in Europe";
+    const DAYS_30: &str = "The refund window of the consumer plan is 30 days in Europe";
+
+    use Detection::{Confirmation, Correction, UnpromptedDefinition as Definition};
+
+    #[test]
+    fn what_says_the_same_is_evidence_of_the_oldest_item() {
+        let facts = [
+            fact(Confirmation, ARR_AGAIN, &["ARR"], "bob", "b", 2),
+            fact(Definition, ARR, &["ARR"], "ada", "a", 1),
+            fact(Confirmation, ARR, &["ARR"], "bob", "c", 3),
+            fact(Correction, ARR_AGAIN, &["ARR"], "eve", "e", 4),
+            fact(Correction, ARR_LOOSE, &["ARR"], "eve", "f", 5),
+        ];
+        let rows = settled(&facts, &[]);
+        let columns = ["item_id", "corrections", "confirmations", "definitions", "verifiers", "last_verified"];
+        let expected = [
+            format!("{} 1 2 1 3 1970-01-05", id(ARR)),
+            // A correction says something new, unless it is in the very words of an earlier claim.
+            format!("{} 1 0 0 1 1970-01-06", id(ARR_LOOSE)),
+        ];
+        assert_eq!(cells(&rows, &ITEMS, &columns), expected);
+        let pieces = cells(&rows, &EVIDENCE, &["item_id", "statement_id", "session_file"]);
+        assert_eq!(pieces[1], format!("{} {} bob/b.jsonl", id(ARR), id(ARR_AGAIN)));
+    }
+
+    #[test]
+    fn less_likeness_is_enough_for_what_shares_two_entities() {
+        let facts = |entities: &[&str]| {
+            [
+                fact(Definition, ARR, entities, "ada", "a", 1),
+                fact(Confirmation, ARR_LOOSE, &["arr", "Contracts"], "bob", "b", 2),
+            ]
+        };
+        assert_eq!(settled(&facts(&["ARR", "contracts", "x"]), &[]).of(&ITEMS).count(), 1);
+        assert_eq!(settled(&facts(&["ARR", "customers"]), &[]).of(&ITEMS).count(), 2);
+    }
+
+    #[test]
+    fn another_number_is_another_item_and_a_correction_of_it_a_contradiction() {
+        let facts = [
+            fact(Confirmation, DAYS_14, &["refund", "Europe"], "ada", "a", 1),
+            fact(Confirmation, DAYS_30, &["refund", "Europe"], "bob", "b", 2),
+            fact(Correction, &DAYS_30.replace("is", "was"), &["refund"], "eve", "e", 3),
+        ];
+        let rows = settled(&facts, &[]);
+        assert_eq!(rows.of(&ITEMS).count(), 3);
+        let expected = [
+            format!("likely_duplicate {} {} 1000 2", id(DAYS_30), id(DAYS_14)),
+            format!("contradicts {} {} 833 1", id(&DAYS_30.replace("is", "was")), id(DAYS_14)),
+        ];
+        let columns = ["kind", "from_item", "to_item", "score", "shared_entities"];
+        assert_eq!(cells(&rows, &RELATIONS, &columns), expected);
+        let rejected = [review(1, &id(DAYS_14), Action::Reject, None)];
+        assert_eq!(settled(&facts, &rejected).of(&RELATIONS).count(), 0);
+    }
+
+    #[test]
+    fn the_same_source_and_a_copy_of_it_are_one_piece() {
+        let mut copy = fact(Confirmation, ARR, &[], "ada", "a", 1);
+        copy.session_file = "ada/resumed.jsonl".into();
+        let facts = [
+            fact(Confirmation, ARR, &[], "ada", "a", 1),
+            copy,
+            fact(Definition, ARR, &[], "ada", "a", 2),
+            fact(Confirmation, ARR, &[], "ada", "b", 3),
+        ];
+        let rows = settled(&facts, &[]);
+        let expected = ["unprompted_definition ada/a.jsonl 2", "confirmation ada/b.jsonl 3"];
+        assert_eq!(cells(&rows, &EVIDENCE, &["detection_type", "session_file", "line"]), expected);
+        assert_eq!(cells(&rows, &ITEMS, &["confirmations", "definitions", "verifiers"]), ["1 1 1"]);
+    }
+
+    #[test]
+    fn reviews_decide_and_hold_whatever_becomes_of_the_claims() {
+        let younger = format!("{ARR} now");
+        let facts = [
+            fact(Correction, ARR, &[], "ada", "a", 1),
+            fact(Correction, &younger, &[], "bob", "b", 2),
+            fact(Confirmation, ARR_AGAIN, &[], "eve", "e", 3),
+        ];
+        let items = |facts: &[FactRow], reviews: &[Vec<Value>]| {
+            cells(&settled(facts, reviews), &ITEMS, &["item_id", "status", "corrections", "confirmations", "reviewer"])
+        };
+        let line = |content: &str, rest: &str| format!("{} {rest}", id(content));
+        assert_eq!(items(&facts, &[]), [line(ARR, "pending 1 1 -"), line(&younger, "pending 1 0 -")]);
+        let mut reviews = vec![review(1, &id(&younger), Action::Approve, None)];
+        assert_eq!(items(&facts, &reviews), [line(ARR, "pending 1 0 -"), line(&younger, "approved 1 1 carol")]);
+        reviews.push(review(2, &id(&younger), Action::Reject, None));
+        assert_eq!(items(&facts, &reviews), [line(ARR, "pending 1 1 -"), line(&younger, "rejected 1 0 carol")]);
+        reviews.push(review(3, &id(ARR), Action::Merge, Some(&id(&younger))));
+        assert_eq!(items(&facts, &reviews), [line(&younger, "rejected 2 1 carol")]);
+        // What the other is merged into is gone for a while.
+        let gone = [facts[0].clone(), facts[2].clone()];
+        assert_eq!(items(&gone, &reviews), [line(ARR, "pending 1 1 -")]);
+        reviews.push(review(4, &id(&younger), Action::Merge, Some(&id(ARR))));
+        assert_eq!(items(&facts, &reviews), [line(ARR, "pending 1 1 -"), line(&younger, "rejected 1 0 carol")]);
+        reviews.push(review(5, &id(ARR_AGAIN), Action::Split, Some(&id(ARR))));
+        reviews.push(review(6, &id(ARR), Action::Split, Some(&id(&younger))));
+        assert_eq!(items(&facts, &reviews), [line(ARR, "pending 2 0 -"), line(ARR_AGAIN, "pending 0 1 -")]);
+        assert_eq!(items(&[], &reviews), [""; 0]);
+    }
+
+    /// A world of claims whose texts are near to each other, and near to the bounds of likeness.
+    fn claims(random: &mut Rng, count: u64) -> Vec<FactRow> {
+        const WORDS: [&str; 14] = [
+            "revenue",
+            "counts",
+            "signed",
+            "contracts",
+            "of",
+            "the",
+            "customers",
+            "that",
+            "pay",
+            "every",
+            "month",
+            "not",
+            "14",
+            "30",
+        ];
+        let mut texts: Vec<Vec<&str>> = Vec::new();
+        (0..count)
+            .map(|_| {
+                let mut text = match random.choice(&texts) {
+                    Some(text) if random.u8(0..4) > 0 => text.clone(),
+                    _ => (0..random.usize(6..14)).map(|_| WORDS[random.usize(..12)]).collect(),
+                };
+                for _ in 0..random.usize(0..4) {
+                    let at = random.usize(..text.len());
+                    match random.u8(0..3) {
+                        0 => text[at] = WORDS[random.usize(..WORDS.len())],
+                        1 => text.insert(at, WORDS[random.usize(..WORDS.len())]),
+                        _ if text.len() > 4 => drop(text.remove(at)),
+                        _ => {}
+                    }
+                }
+                texts.push(text.clone());
+                let entities: Vec<_> = ["a", "b", "c", "d", "e"].into_iter().filter(|_| random.bool()).collect();
+                let [user, file] = [random.u8(0..4), random.u8(0..20)].map(|number| number.to_string());
+                let kind = Detection::ALL[random.usize(..3)];
+                let mut fact = fact(kind, &text.join(" "), &entities, &user, &file, random.u64(1..30));
+                if random.u8(0..8) == 0 {
+                    fact.values[CLAIMS.position("time").unwrap()] = Value::Null;
+                }
+                fact
+            })
+            .collect()
+    }
+
+    fn reviews(random: &mut Rng, facts: &[FactRow]) -> Vec<Vec<Value>> {
+        let mut any = || {
+            let fact = &facts[random.usize(..facts.len())];
+            id(fact.values[CLAIMS.position("content").unwrap()].as_str().unwrap())
+        };
+        let pairs: Vec<_> = (0..12).map(|_| (any(), any())).collect();
+        let action = |number: u64| [Action::Approve, Action::Reject, Action::Merge, Action::Split][number as usize % 4];
+        pairs.iter().zip(0..).map(|((one, other), n)| review(n, one, action(n), Some(other))).collect()
+    }
+
+    /// What the items are, with neither an index nor a shortcut.
+    fn naive(material: &Material<'_>) -> Vec<Item> {
+        let words = |n: usize| -> Vec<String> {
+            material.statements[n].content.unicode_words().map(str::to_lowercase).collect()
+        };
+        let is_like = |a: usize, b: usize, percent: usize| {
+            let (a, b) = (words(a), words(b));
+            let mut row = vec![0; b.len() + 1];
+            for x in &a {
+                let mut diagonal = 0;
+                for (at, y) in b.iter().enumerate() {
+                    let above = row[at + 1];
+                    row[at + 1] = if x == y { diagonal + 1 } else { above.max(row[at]) };
+                    diagonal = above;
+                }
+            }
+            200 * row[b.len()] >= percent * (a.len() + b.len())
+        };
+        let statement = |n: usize| &material.statements[n];
+        let mut founder_of: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut joined = Vec::new();
+        for n in 0..material.statements.len() {
+            let founders: BTreeSet<_> = joined.iter().copied().collect();
+            let says_the_same = |f: &usize| {
+                let related = material.entities[n].shared(&material.entities[*f]) >= 2;
+                let (Some(a), Some(b)) = (&material.wordings[n], &material.wordings[*f]) else { return false };
+                a.agrees(b) && (is_like(n, *f, 82) || related && is_like(n, *f, 65))
+            };
+            let may_join = statement(n).detection != Correction && !material.reviews.is_own(&statement(n).id);
+            let like = founders.into_iter().filter(|_| may_join).filter(says_the_same);
+            let canonical = like.min_by_key(|f| (material.reviews.standing(&statement(*f).id), *f));
+            let founder = founder_of.get(&*statement(n).id).copied().or(canonical).unwrap_or(n);
+            founder_of.insert(&statement(n).id, founder);
+            joined.push(founder);
+        }
+        let is_item = |id: &str| founder_of.get(id).is_some_and(|founder| statement(*founder).id == id);
+        let mut items: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (n, founder) in joined.iter().enumerate() {
+            let into = material.reviews.target(&statement(*founder).id, is_item).map_or(*founder, |id| founder_of[id]);
+            items.entry(into).or_default().push(n);
+        }
+        items.into_iter().map(|(founder, statements)| Item { founder, statements }).collect()
+    }
+
+    #[test]
+    fn the_index_misses_nothing() {
+        let (mut joined, mut most) = (0, 0);
+        for seed in 0..300 {
+            let mut random = Rng::with_seed(seed);
+            let facts = claims(&mut random, 60);
+            let reviews = if seed % 2 == 0 { Vec::new() } else { reviews(&mut random, &facts) };
+            let material = Material::new(&facts, &reviews).unwrap();
+            let items = items(&material);
+            assert_eq!(items, naive(&material), "seed {seed}");
+            joined += facts.len() - items.len();
+            most = most.max(items.len());
+        }
+        assert!(joined > 3000 && most > 20, "{joined} {most}");
+    }
+
+    #[test]
+    fn no_order_of_the_claims_changes_anything() {
+        for seed in 0..100 {
+            let mut random = Rng::with_seed(seed);
+            let mut facts = claims(&mut random, 40);
+            let reviews = reviews(&mut random, &facts);
+            let text = |facts: &[FactRow]| {
+                let rows = settled(facts, &reviews);
+                [&ITEMS, &EVIDENCE, &RELATIONS].map(|table| cells(&rows, table, table.columns))
+            };
+            let expected = text(&facts);
+            for _ in 0..5 {
+                random.shuffle(&mut facts);
+                assert_eq!(text(&facts), expected, "seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_claim_is_evidence_once_or_a_copy() {
+        let mut random = Rng::with_seed(7);
+        let facts = claims(&mut random, 400);
+        let material = Material::new(&facts, &[]).unwrap();
+        let items = items(&material);
+        let mut numbers: Vec<_> = items.iter().flat_map(|item| item.statements.clone()).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..facts.len()).collect::<Vec<_>>());
+        for item in &items {
+            let sources: Vec<_> = evidence::of(item, &material).iter().map(|p| (p.username, p.session_file)).collect();
+            let of_item = item.statements.iter().map(|n| &material.statements[*n]);
+            let distinct: BTreeSet<_> = of_item.map(|s| (s.username, s.session_file)).collect();
+            assert_eq!((sources.len(), sources.into_iter().collect()), (distinct.len(), distinct));
+        }
+        assert_eq!(Standing::ALL.map(Standing::name), ["approved", "pending", "rejected"]);
+    }
+}
