@@ -19,6 +19,7 @@ mod fuzz;
 mod golden;
 mod hostile;
 mod house;
+mod knowledge;
 mod model;
 mod network;
 mod packaging;

@@ -3,6 +3,7 @@
 mod config;
 mod daemon;
 mod failures;
+mod knowledge;
 mod log;
 mod place;
 mod prices;
@@ -55,6 +56,7 @@ enum Command {
     Daemon(daemon::Args),
     Trigger(trigger::Args),
     Failures(failures::Args),
+    Knowledge(knowledge::Args),
     Query(query::Args),
     Config(config::Args),
     Prices(prices::Args),
@@ -110,6 +112,7 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
         Command::Daemon(args) => daemon::daemon(&args, context),
         Command::Trigger(args) => trigger::trigger(&args, context),
         Command::Runs(args) => runs::runs(&args, context),
+        Command::Knowledge(args) => knowledge::knowledge(&args, context),
         Command::Status(args) => status::status(&args, context),
         Command::Prices(args) => prices::prices(&args, context),
         Command::Query(args) => query::query(&args, context),

@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 /// Ask the database in SQL, read-only
 ///
 /// The public tables: usage_responses (one row per response), usage_tool_events, usage_sessions (one
-/// row per transcript file), verification_claims (one per fact that a person stated),
+/// row per transcript file), verification_claims (one per fact that a person stated), knowledge_items
+/// (one per fact, however many stated it), verification_evidence, knowledge_relations, knowledge_reviews,
 /// session_processor_state (the ledger), session_files, processor_runs.
 /// `DESCRIBE usage_responses` shows the columns of one. Times are UTC.
 #[derive(Debug, clap::Args)]

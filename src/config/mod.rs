@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`daemon`], [`publish`], [`schedules`] | the tables `[daemon]`, `[publish]` and `[schedule]` |
 //! | [`environment`], [`variable`] | what the process is told; variables of the older program |
+//! | [`verification`] | the table `[verification]` |
 //! | [`reading`] | a file and the variables as written: values, where they come from, mistakes |
 
 pub mod daemon;
@@ -14,6 +15,7 @@ pub mod publish;
 pub mod reading;
 pub mod schedules;
 pub mod variable;
+pub mod verification;
 
 pub use environment::Environment;
 
@@ -28,6 +30,7 @@ use reading::{Origin, Reading};
 use schedules::Schedules;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use verification::Verification;
 
 /// The configuration file. A key it does not have is an error.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -46,6 +49,7 @@ pub struct Config {
     pub publish: Publish,
     /// Prices that are stronger than the built-in ones.
     pub price: Vec<Price>,
+    pub verification: Verification,
     /// Trees of transcripts.
     pub source: Vec<SourceTable>,
 }

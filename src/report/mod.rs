@@ -3,6 +3,7 @@
 pub mod calls;
 pub mod explain;
 pub mod filter;
+pub mod knowledge;
 pub mod money;
 pub mod period;
 pub mod render;

@@ -20,6 +20,7 @@ pub mod presence;
 pub mod publish;
 mod quarantine;
 pub mod reading;
+pub mod reviews;
 pub mod room;
 pub mod rows;
 pub mod runs;

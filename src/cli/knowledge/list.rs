@@ -1,0 +1,111 @@
+//! Items, and decisions about items, as lists.
+
+use super::Which;
+use crate::cli::place::read;
+use crate::cli::{Context, Database, print, terminal_width};
+use crate::error::{Result, Status};
+use crate::report::knowledge::{self, Item, Review};
+use crate::report::render::{self, Format};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    which: Which,
+
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Reviews {
+    #[command(flatten)]
+    how: How,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+/// How they are written.
+#[derive(Debug, clap::Args)]
+struct How {
+    /// How they are written
+    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
+    format: Format,
+
+    /// Short for --format json
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
+    let (items, ()) = args.which.items(context, |_| Ok(()))?;
+    args.how.print(
+        &items,
+        ["Item", "Domain", "Status", "Type", "Confidence", "People", "Evidence", "Last verified", "Title"],
+        [
+            "item_id",
+            "domain",
+            "status",
+            "type",
+            "confidence",
+            "verifiers",
+            "evidence",
+            "last_verified",
+            "title",
+            "content",
+        ],
+        |item: &Item| {
+            let Item { item_id, domain, status, kind, title, .. } = item;
+            let day = item.last_verified.as_deref().and_then(|time| time.get(..10)).unwrap_or_default();
+            let numbers = [format!("{:.2}", item.confidence), item.verifiers.to_string(), item.evidence.to_string()];
+            let [confidence, verifiers, evidence] = numbers.each_ref().map(String::as_str);
+            [item_id, domain, status, kind, confidence, verifiers, evidence, day, title].map(str::to_owned)
+        },
+        |item: &Item| {
+            let Item { item_id, domain, status, kind, title, content, .. } = item;
+            let numbers = [item.confidence.to_string(), item.verifiers.to_string(), item.evidence.to_string()];
+            let [confidence, verifiers, evidence] = numbers.each_ref().map(String::as_str);
+            let last = item.last_verified.as_deref().unwrap_or_default();
+            [item_id, domain, status, kind, confidence, verifiers, evidence, last, title, content].map(str::to_owned)
+        },
+    )
+}
+
+pub(super) fn reviews(args: &Reviews, context: &Context) -> Result<Status> {
+    let (_, database) = args.database.find(context)?;
+    let reviews = read(&database, context, |reading| knowledge::reviews(reading.connection, None))?;
+    let cells = |review: &Review| {
+        let Review { item_id, action, other_id, reviewer, reviewed_at, stated, .. } = review;
+        let [other, at] = [other_id, reviewed_at].map(|text| text.as_deref().unwrap_or_default());
+        let stated = if *stated { "yes" } else { "no" };
+        [at, reviewer, action, item_id, other, stated].map(str::to_owned)
+    };
+    args.how.print(
+        &reviews,
+        ["When", "Who", "Decision", "Item", "Other", "Stated"],
+        ["reviewed_at", "reviewer", "action", "item_id", "other_id", "stated"],
+        cells,
+        cells,
+    )
+}
+
+impl How {
+    fn print<T: serde::Serialize, const N: usize, const M: usize>(
+        &self,
+        rows: &[T],
+        titles: [&str; N],
+        names: [&str; M],
+        words: impl Fn(&T) -> [String; N],
+        cells: impl Fn(&T) -> [String; M],
+    ) -> Result<Status> {
+        print(&match if self.json { Format::Json } else { self.format } {
+            Format::Table if rows.is_empty() => "nothing to show\n".to_owned(),
+            Format::Table => {
+                let rows: Vec<_> = rows.iter().map(|row| words(row).to_vec()).collect();
+                render::grid(&titles.map(str::to_owned), &rows, terminal_width())
+            }
+            Format::Json => render::pretty(&rows),
+            Format::Csv => render::csv(names.map(str::to_owned).to_vec(), rows.iter().map(|row| cells(row).to_vec()))?,
+        })
+    }
+}

@@ -1,0 +1,296 @@
+//! Knowledge items as a reader sees them: with their confidence of this moment, their evidence, what
+//! is near them, and what people decided.
+
+use crate::error::Result;
+use crate::report::value;
+use chrono::{DateTime, Utc};
+use duckdb::{Connection, Params, Row, params, params_from_iter};
+use serde::Serialize;
+use sessionmill_verification::confidence::{Evidence, Weights};
+use std::collections::HashMap;
+
+/// An item.
+#[derive(Clone, Debug, Serialize)]
+pub struct Item {
+    pub item_id: String,
+    pub domain: String,
+    pub title: String,
+    pub content: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub entities: Vec<String>,
+    pub status: String,
+    /// From 0 to 1.
+    pub confidence: f64,
+    pub evidence: u64,
+    pub corrections: u64,
+    pub confirmations: u64,
+    pub definitions: u64,
+    /// People.
+    pub verifiers: u64,
+    /// UTC, as all times here.
+    pub first_verified: Option<String>,
+    pub last_verified: Option<String>,
+    pub reviewer: Option<String>,
+    pub reviewed_at: Option<String>,
+}
+
+/// A piece of evidence.
+#[derive(Clone, Debug, Serialize)]
+pub struct Piece {
+    /// Of what it says in its own words.
+    pub statement_id: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub user: String,
+    pub session: String,
+    pub line: u64,
+    pub time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quote: Option<String>,
+}
+
+/// Something that a curator should look at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Relation {
+    pub kind: String,
+    pub from: String,
+    pub to: String,
+    pub score: f64,
+    /// Title of the one that is not asked about.
+    pub title: String,
+}
+
+/// A decision.
+#[derive(Clone, Debug, Serialize)]
+pub struct Review {
+    pub review_id: u64,
+    pub item_id: String,
+    pub action: String,
+    pub other_id: Option<String>,
+    pub reviewer: String,
+    pub reviewed_at: Option<String>,
+    /// Whether anybody states for now what it is about.
+    pub stated: bool,
+}
+
+/// Which items are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub id: Option<String>,
+    pub domain: Option<String>,
+    /// Who said it.
+    pub user: Option<String>,
+    pub kind: Option<String>,
+    pub status: Option<String>,
+    /// In whatever letters, in the title, the content or the entities.
+    pub text: Option<String>,
+    pub min_confidence: Option<f64>,
+}
+
+/// The items of a filter: by domain, those of most confidence first.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn items(connection: &Connection, filter: &Filter, weights: &Weights, now: DateTime<Utc>) -> Result<Vec<Item>> {
+    const SQL: &str = "
+        SELECT item_id, domain, title, content, detection_type, entities, status, evidence, corrections, confirmations,
+            definitions, verifiers, last_verified, first_verified, reviewer, reviewed_at
+        FROM knowledge_items AS item
+        WHERE item_id = coalesce($1, item_id) AND domain = coalesce($2, domain)
+            AND detection_type = coalesce($3, detection_type) AND status = coalesce($4, status)
+            AND ($5::VARCHAR IS NULL OR contains(lower(concat_ws(' ', title, content, entities)), lower($5)))
+            AND ($6::VARCHAR IS NULL OR EXISTS (
+                FROM facts.verification_evidence AS piece
+                WHERE piece.domain = item.domain AND piece.item_id = item.item_id AND piece.username = $6))";
+    let Filter { id, domain, user, kind, status, text, min_confidence } = filter;
+    let params = params_from_iter([id, domain, kind, status, text, user]);
+    let mut items = all(connection, SQL, params, |row| {
+        let count = |column: usize| row.get::<_, i64>(column).map(i64::cast_unsigned);
+        let entities: String = row.get(5)?;
+        let last_verified = time(row, 12)?;
+        let evidence = Evidence {
+            corrections: count(8)?,
+            confirmations: count(9)?,
+            definitions: count(10)?,
+            verifiers: count(11)?,
+            last_verified: last_verified.as_deref().and_then(|time| time.parse().ok()),
+        };
+        Ok(Item {
+            item_id: row.get(0)?,
+            domain: row.get(1)?,
+            title: row.get(2)?,
+            content: row.get(3)?,
+            kind: row.get(4)?,
+            entities: serde_json::from_str(&entities).unwrap_or_default(),
+            status: row.get(6)?,
+            confidence: (weights.confidence(&evidence, now) * 1e4).round() / 1e4,
+            evidence: count(7)?,
+            corrections: evidence.corrections,
+            confirmations: evidence.confirmations,
+            definitions: evidence.definitions,
+            verifiers: evidence.verifiers,
+            first_verified: time(row, 13)?,
+            last_verified,
+            reviewer: row.get(14)?,
+            reviewed_at: time(row, 15)?,
+        })
+    })?;
+    items.retain(|item| min_confidence.is_none_or(|least| item.confidence >= least));
+    items.sort_by(|a, b| {
+        a.domain.cmp(&b.domain).then(b.confidence.total_cmp(&a.confidence)).then_with(|| a.item_id.cmp(&b.item_id))
+    });
+    Ok(items)
+}
+
+/// Evidence by domain and item.
+pub type Pieces = HashMap<(String, String), Vec<Piece>>;
+
+/// The evidence of an item, or of all, oldest first.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn evidence(connection: &Connection, id: Option<&str>) -> Result<Pieces> {
+    const SQL: &str = "
+        SELECT domain, item_id, statement_id, detection_type, username, session_file, line, time, user_quote
+        FROM verification_evidence WHERE item_id = coalesce($1, item_id)
+        ORDER BY time NULLS LAST, session_file, line, claim_id";
+    let mut pieces = Pieces::new();
+    for (item, piece) in all(connection, SQL, [id], |row| {
+        let piece = Piece {
+            statement_id: row.get(2)?,
+            kind: row.get(3)?,
+            user: row.get(4)?,
+            session: row.get(5)?,
+            line: row.get::<_, i64>(6)?.cast_unsigned(),
+            time: time(row, 7)?,
+            quote: row.get::<_, Option<String>>(8)?.filter(|quote| !quote.is_empty()),
+        };
+        Ok(((row.get(0)?, row.get(1)?), piece))
+    })? {
+        pieces.entry(item).or_default().push(piece);
+    }
+    Ok(pieces)
+}
+
+/// The relations of an item, contradictions and the nearest ones first.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn relations(connection: &Connection, item: &Item) -> Result<Vec<Relation>> {
+    const SQL: &str = "
+        SELECT kind, from_item, to_item, relation.score, other.title
+        FROM knowledge_relations AS relation JOIN knowledge_items AS other
+            ON other.domain = relation.domain AND other.item_id = if(from_item = $2, to_item, from_item)
+        WHERE relation.domain = $1 AND $2 IN (from_item, to_item)
+        ORDER BY kind, relation.score DESC, from_item, to_item";
+    all(connection, SQL, [&item.domain, &item.item_id], |row| {
+        Ok(Relation { kind: row.get(0)?, from: row.get(1)?, to: row.get(2)?, score: row.get(3)?, title: row.get(4)? })
+    })
+}
+
+/// The decisions about an item, or all of them, in the order in which they were made.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn reviews(connection: &Connection, id: Option<&str>) -> Result<Vec<Review>> {
+    let sql = format!(
+        "SELECT review_id, item_id, action, other_id, reviewer, reviewed_at, item_id IN (
+             SELECT {STATEMENT_ID} FROM facts.verification_claims)
+         FROM knowledge_reviews WHERE $1::VARCHAR IS NULL OR $1 IN (item_id, other_id) ORDER BY review_id"
+    );
+    all(connection, &sql, [id], |row| {
+        Ok(Review {
+            review_id: row.get::<_, i64>(0)?.cast_unsigned(),
+            item_id: row.get(1)?,
+            action: row.get(2)?,
+            other_id: row.get(3)?,
+            reviewer: row.get(4)?,
+            reviewed_at: time(row, 5)?,
+            stated: row.get(6)?,
+        })
+    })
+}
+
+/// What an id names, for somebody who decides about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// The domains that it is an item in, and its status.
+    Item {
+        domains: Vec<String>,
+        status: String,
+    },
+    /// The items that it is evidence of.
+    Evidence {
+        of: Vec<String>,
+    },
+    Nothing,
+}
+
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn named(connection: &Connection, id: &str) -> Result<Named> {
+    let items =
+        all(connection, "SELECT domain, status FROM knowledge_items WHERE item_id = ? ORDER BY ALL", [id], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?;
+    if let Some((_, status)) = items.first().cloned() {
+        return Ok(Named::Item { domains: items.into_iter().map(|(domain, _)| domain).collect(), status });
+    }
+    let sql = "SELECT DISTINCT item_id FROM verification_evidence WHERE statement_id = ? ORDER BY ALL";
+    let of = all(connection, sql, [id], |row| row.get(0))?;
+    Ok(if of.is_empty() { Named::Nothing } else { Named::Evidence { of } })
+}
+
+/// All ids that can be decided about.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn ids(connection: &Connection) -> Result<Vec<String>> {
+    let sql = "SELECT item_id FROM knowledge_items UNION SELECT statement_id FROM verification_evidence ORDER BY ALL";
+    all(connection, sql, [], |row| row.get(0))
+}
+
+/// The domains in which anybody states one of two things.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn domains(connection: &Connection, one: &str, other: Option<&str>) -> Result<Vec<String>> {
+    let sql =
+        format!("SELECT DISTINCT domain FROM facts.verification_claims WHERE {STATEMENT_ID} IN (?, ?) ORDER BY ALL");
+    all(connection, &sql, params![one, other], |row| row.get(0))
+}
+
+/// People who said something.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn users(connection: &Connection) -> Result<Vec<String>> {
+    all(connection, "SELECT DISTINCT username FROM verification_evidence ORDER BY ALL", [], |row| row.get(0))
+}
+
+/// `statement::id` of the verification processor, of a row of claims.
+const STATEMENT_ID: &str = "'kv_' || left(sha256(title || ':' || content), 12)";
+
+fn all<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    each: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
+) -> Result<Vec<T>> {
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map(params, each)?;
+    Ok(rows.collect::<duckdb::Result<_>>()?)
+}
+
+fn time(row: &Row<'_>, column: usize) -> duckdb::Result<Option<String>> {
+    Ok(Some(value::text(&row.get(column)?)).filter(|text| !text.is_empty()))
+}

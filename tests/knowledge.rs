@@ -1,0 +1,415 @@
+//! Knowledge through the real pass and the real binary: items are a function of the last bytes of
+//! every path and of the reviews, and reviews outlive whatever happens to the claims.
+
+use crate::world::{Said, World, rounds};
+use fastrand::Rng;
+use sessionmill::report::knowledge;
+use sessionmill::store::{Access, Store};
+use sessionmill_contract::{Bound, Claim, Detection, Detector, Domain, Failure, Processor, Role, Value, View, Window};
+use sessionmill_verification::Verification;
+use sessionmill_verification::claim::CLAIMS;
+use sessionmill_verification::review::Action;
+use sessionmill_verification::statement;
+
+/// Takes claims as they are written: `claim <type> <domain> <entity,…>: <content>`.
+struct Scripted(u32);
+
+impl Detector for Scripted {
+    fn name(&self) -> &str {
+        "scripted"
+    }
+
+    fn version(&self) -> u32 {
+        self.0
+    }
+
+    fn bound(&self) -> Bound {
+        Bound::Cpu
+    }
+
+    fn window(&self) -> Window {
+        Window { turns: 4, overlap: 1 }
+    }
+
+    fn claims(&self, view: &View<'_>) -> Result<Vec<Claim>, Failure> {
+        let fresh = view.turns.iter().enumerate().skip(view.fresh).filter(|(_, turn)| turn.role == Role::Person);
+        Ok(fresh.filter_map(|(turn, said)| scripted(turn, &said.text)).collect())
+    }
+}
+
+fn scripted(turn: usize, text: &str) -> Option<Claim> {
+    let (head, content) = text.strip_prefix("claim ")?.split_once(": ")?;
+    let [kind, domain, entities] = head.split(' ').collect::<Vec<_>>().try_into().ok()?;
+    Some(Claim {
+        turn,
+        detection: Detection::ALL.into_iter().find(|known| known.name() == kind)?,
+        title: title(content),
+        content: content.to_owned(),
+        quote: content.to_owned(),
+        domain: Domain::ALL.into_iter().find(|known| known.name() == domain)?,
+        entities: entities.split(',').map(str::to_owned).collect(),
+    })
+}
+
+fn title(content: &str) -> String {
+    content.split(' ').take(3).collect::<Vec<_>>().join(" ")
+}
+
+fn id(content: &str) -> String {
+    statement::id(&title(content), content)
+}
+
+/// A person says it, and the assistant answers.
+fn says(uuid: &str, day: u32, said: &str) -> String {
+    format!(
+        r#"{{"type":"user","uuid":"{uuid}","sessionId":"s1","timestamp":"2026-02-{day:02}T10:00:00Z","message":{{"role":"user","content":"claim {said}"}}}}
+{{"type":"assistant","uuid":"{uuid}-a","sessionId":"s1","timestamp":"2026-02-{day:02}T10:00:01Z","message":{{"role":"assistant","content":[{{"type":"text","text":"I see."}}]}}}}
+"#
+    )
+}
+
+fn pass(world: &World, version: u32) {
+    let counts = world.pass_of(&[&Verification::new(Box::new(Scripted(version)))]).unwrap().remove(0);
+    assert_eq!((counts.errors, counts.unsettled_keys), (0, 0), "{counts:?}");
+}
+
+/// Adds a decision without looking at what it is about.
+fn review(world: &World, action: Action, item: &str, other: &str) {
+    let processor = Verification::new(Box::new(Scripted(1)));
+    let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
+    let other = matches!(action, Action::Merge | Action::Split).then_some(other);
+    let now = chrono::DateTime::UNIX_EPOCH;
+    let row: [Value; 5] = [item.into(), action.name().into(), other.into(), "eve".into(), now.into()];
+    let keys = knowledge::domains(store.connection(), item, other).unwrap();
+    let settlement = processor.manifest().settlement_of(&CLAIMS).unwrap();
+    store.review(processor.manifest(), settlement, &row, &keys).unwrap();
+}
+
+const FILES: [&str; 6] = ["ada/a.jsonl", "ada/b.jsonl", "bob/c.jsonl", "bob/d.jsonl", "eve/e.jsonl", "eve/p/f.jsonl"];
+
+/// Claims near to each other, some of them copies of what another file says.
+fn lines(random: &mut Rng) -> String {
+    let mut line = || {
+        let content = contents()[random.usize(..contents().len())].clone();
+        let kind = Detection::ALL[random.usize(..3)].name();
+        let domain = ["finance", "data"][random.usize(..2)];
+        let entities = ["revenue,plan", "revenue", "plan,region"][random.usize(..3)];
+        says(&format!("u{}", random.u32(0..60)), random.u32(1..28), &format!("{kind} {domain} {entities}: {content}"))
+    };
+    (0..3).map(|_| line()).collect()
+}
+
+fn contents() -> Vec<String> {
+    let mut all = Vec::new();
+    for days in ["14 days", "30 days", "30 days, not 14 days"] {
+        for whom in ["every customer", "each customer", "every new customer", "partners"] {
+            all.push(format!("The refund window of the consumer plan is {days} for {whom} of the region"));
+        }
+    }
+    all
+}
+
+#[test]
+fn whatever_the_order_items_are_those_of_a_fresh_database() {
+    let mut related = 0;
+    for seed in 0..rounds(25) {
+        let mut random = Rng::with_seed(seed);
+        let (mut world, mut version) = (World::new(), 1);
+        pass(&world, version);
+        let mut reviews = Vec::new();
+        for _ in 0..14 {
+            let file = FILES[random.usize(..FILES.len())];
+            match random.u32(0..8) {
+                0..3 if world.root().join(file).exists() => drop(world.append(file, &lines(&mut random))),
+                0..4 => drop(world.write(file, lines(&mut random))),
+                4 => version += 1,
+                5 => {
+                    let [item, other] = [0, 1].map(|_| id(&contents()[random.usize(..contents().len())]));
+                    let action = [Action::Approve, Action::Reject, Action::Merge, Action::Split][random.usize(..4)];
+                    review(&world, action, &item, &other);
+                    reviews.push((action, item, other));
+                }
+                _ => {
+                    world.limits.files = random.bool().then_some(1);
+                    pass(&world, version);
+                }
+            }
+        }
+        world.limits.files = None;
+        pass(&world, version);
+        let fresh = World::new();
+        pass(&fresh, version);
+        for (action, item, other) in &reviews {
+            review(&fresh, *action, item, other);
+        }
+        for file in FILES.into_iter().filter(|file| world.root().join(file).exists()) {
+            fresh.write(file, std::fs::read(world.root().join(file)).unwrap());
+        }
+        pass(&fresh, version);
+        assert_eq!(world.dump(), fresh.dump(), "seed {seed}");
+        let before = world.dump();
+        pass(&world, version + 1);
+        assert_eq!(world.dump(), before, "seed {seed}: processing again");
+        related += world.rows("FROM knowledge_relations").len();
+    }
+    assert!(related > 20, "{related}");
+}
+
+const ARR: &str = "Annual recurring revenue counts signed contracts of paying customers only";
+const ARR_AGAIN: &str = "Annual recurring revenue counts signed contracts of paying customers";
+const DAYS_14: &str = "The refund window of the consumer plan is 14 days in Europe";
+const DAYS_30: &str = "The refund window of the consumer plan is 30 days in Europe";
+
+/// Four items in two domains.
+fn curated() -> World {
+    let world = World::new();
+    let ada = says("u1", 1, &format!("unprompted_definition finance ARR: {ARR}"))
+        + &says("u2", 2, &format!("confirmation product refund,Europe: {DAYS_14}"));
+    let bob = says("u3", 3, &format!("confirmation finance ARR,Contracts: {ARR_AGAIN}"))
+        + &says("u4", 4, &format!("correction product refund,Europe: {DAYS_30}"));
+    world.write("ada/a.jsonl", ada).write("bob/b.jsonl", bob);
+    pass(&world, 1);
+    // So long a half-life that the day on which the test runs does not matter.
+    std::fs::write(world.path("mill.toml"), "[verification.confidence]\nhalf_life_months = 1e9\n").unwrap();
+    world
+}
+
+fn knowledge_of(world: &World, args: &[&str]) -> Said {
+    let mut said = world.mill_with(&[&["knowledge"], args].concat(), &[("SESSIONMILL_CONFIG", "mill.toml")]);
+    for text in [&mut said.stdout, &mut said.stderr] {
+        *text = named(text);
+    }
+    said
+}
+
+/// What it says to a person, and nothing to a program.
+fn remarks(world: &World, args: &[&str]) -> String {
+    let said = knowledge_of(world, args);
+    assert_eq!((said.status, &*said.stdout), (0, ""), "{said:?}");
+    said.stderr
+}
+
+fn statuses(world: &World) -> Vec<String> {
+    let rows =
+        world.rows("SELECT item_id, status, evidence, reviewer FROM knowledge_items ORDER BY domain, first_verified");
+    rows.iter().map(|row| named(row)).collect()
+}
+
+/// The ids of a text in the place of their contents' names.
+fn named(text: &str) -> String {
+    let names = [(ARR, "[arr]"), (ARR_AGAIN, "[arr-again]"), (DAYS_14, "[14-days]"), (DAYS_30, "[30-days]")];
+    names.iter().fold(text.to_owned(), |text, (content, name)| text.replace(&id(content), name))
+}
+
+#[test]
+fn items_are_listed_and_filtered() {
+    let world = curated();
+    let list = |args: &[&str]| {
+        let said = knowledge_of(&world, &[&["list", "--format", "csv"], args].concat());
+        assert_eq!(said.status, 0, "{said:?}");
+        let rows: Vec<_> = said.stdout.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+        rows.join(" ")
+    };
+    assert_eq!(list(&[]), "[arr] [30-days] [14-days]");
+    assert_eq!(list(&["--domain", "product"]), "[30-days] [14-days]");
+    assert_eq!(list(&["--user", "bob"]), "[arr] [30-days]");
+    assert_eq!(list(&["--type", "confirmation"]), "[14-days]");
+    assert_eq!(list(&["--status", "approved"]), "");
+    assert_eq!(list(&["--text", "EUROPE"]), "[30-days] [14-days]");
+    assert_eq!(list(&["--min-confidence", "0.5"]), "[arr] [30-days] [14-days]");
+    assert_eq!(list(&["--min-confidence", "0.7"]), "[arr] [30-days]");
+    let said = knowledge_of(&world, &["--user", "bop"]);
+    assert_eq!(said.stdout, "nothing to show\n");
+    assert_eq!(said.stderr, "note: no evidence of user `bop`\nnote: did you mean `bob`?\n");
+    assert_eq!(world.mill(&["knowledge", "--min-confidence", "2"]).status, 64);
+    assert_eq!(world.mill(&["knowledge", "--domain", "sports"]).status, 64);
+}
+
+#[test]
+fn an_item_is_shown_with_all_that_is_known_of_it() {
+    let world = curated();
+    let said = knowledge_of(&world, &["show", &id(ARR), &id(DAYS_30)]);
+    assert_eq!(
+        said.stdout,
+        "[arr]  Annual recurring revenue
+Annual recurring revenue counts signed contracts of paying customers only
+
+domain      finance
+status      pending
+confidence  0.95: 1 confirmation, 1 definition by 2 people, last on 2026-02-03
+entities    ARR
+evidence    definition by ada, 2026-02-01 10:00 UTC, ada/a.jsonl:1
+            “Annual recurring revenue counts signed contracts of paying customers only”
+evidence    confirmation by bob, 2026-02-03 10:00 UTC, bob/b.jsonl:1
+            “Annual recurring revenue counts signed contracts of paying customers”
+            in other words, as [arr-again]
+
+[30-days]  The refund window
+The refund window of the consumer plan is 30 days in Europe
+
+domain      product
+status      pending
+confidence  0.90: 1 correction by 1 person, last on 2026-02-04
+entities    Europe, refund
+evidence    correction by bob, 2026-02-04 10:00 UTC, bob/b.jsonl:3
+            “The refund window of the consumer plan is 30 days in Europe”
+relation    contradicts [14-days] (0.92): The refund window
+relation    is likely a duplicate of [14-days] (1.00): The refund window
+"
+    );
+    let said = knowledge_of(&world, &["show", &id(DAYS_14), "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let expected = serde_json::json!([{
+        "id": "[14-days]",
+        "item": {
+            "item_id": "[14-days]", "domain": "product", "title": "The refund window", "content": DAYS_14,
+            "type": "confirmation", "entities": ["Europe", "refund"], "status": "pending", "confidence": 0.6,
+            "evidence": 1, "corrections": 0, "confirmations": 1, "definitions": 0, "verifiers": 1,
+            "first_verified": "2026-02-02T10:00:00Z", "last_verified": "2026-02-02T10:00:00Z",
+            "reviewer": null, "reviewed_at": null,
+        },
+        "evidence": [{
+            "statement_id": "[14-days]", "type": "confirmation", "user": "ada", "session": "ada/a.jsonl", "line": 3,
+            "time": "2026-02-02T10:00:00Z", "quote": DAYS_14,
+        }],
+        "relations": [
+            {"kind": "contradicts", "from": "[30-days]", "to": "[14-days]", "score": 0.916, "title": "The refund window"},
+            {"kind": "likely_duplicate", "from": "[30-days]", "to": "[14-days]", "score": 1.0, "title": "The refund window"},
+        ],
+        "reviews": [],
+    }]);
+    assert_eq!(json, expected);
+}
+
+#[test]
+fn a_decision_is_taken_once_and_outlives_the_claims() {
+    let world = curated();
+    let (arr, again, old, new) = (&id(ARR), &id(ARR_AGAIN), &id(DAYS_14), &id(DAYS_30));
+    assert_eq!(
+        remarks(&world, &["approve", new, arr, "--by", "carol"]),
+        "`[arr]` is approved\n`[30-days]` is approved\n"
+    );
+    assert_eq!(remarks(&world, &["approve", arr, "--by", "dora"]), "`[arr]` is approved already\n");
+    assert_eq!(remarks(&world, &["reject", old]), "`[14-days]` is rejected\n");
+    assert_eq!(remarks(&world, &["split", again]), "`[arr-again]` is split off `[arr]`\n");
+    assert_eq!(remarks(&world, &["split", again]), "`[arr-again]` is an item of its own already\n");
+    let expected = [
+        "[arr]|approved|1|carol",
+        "[arr-again]|pending|1|",
+        "[14-days]|rejected|1|tester",
+        "[30-days]|approved|1|carol",
+    ];
+    assert_eq!(statuses(&world), expected);
+    assert_eq!(remarks(&world, &["merge", again, "--into", arr]), "`[arr-again]` is merged into `[arr]`\n");
+    assert_eq!(remarks(&world, &["merge", again, "--into", arr]), "`[arr-again]` is evidence of `[arr]` already\n");
+    let expected = ["[arr]|approved|2|carol", "[14-days]|rejected|1|tester", "[30-days]|approved|1|carol"];
+    assert_eq!(statuses(&world), expected);
+    pass(&world, 2);
+    assert_eq!(statuses(&world), expected, "processing everything again changes nothing");
+    // Nobody states it for a while.
+    let ada = std::fs::read_to_string(world.root().join("ada/a.jsonl")).unwrap();
+    world.write("ada/a.jsonl", "");
+    pass(&world, 2);
+    assert_eq!(statuses(&world), ["[arr-again]|pending|1|", "[30-days]|approved|1|carol"]);
+    let said = knowledge_of(&world, &["show", arr]);
+    assert!(said.stdout.starts_with("[arr]  nobody states it any more\nreview      "), "{said:?}");
+    assert!(
+        said.stdout.ends_with(" UTC by carol: approve [arr]\nreview      ") || said.stdout.contains("approve [arr]")
+    );
+    let said = knowledge_of(&world, &["reviews", "--format", "csv"]);
+    let rows: Vec<_> = said.stdout.lines().map(|line| line.split_once(',').unwrap().1).collect();
+    let expected = [
+        "reviewer,action,item_id,other_id,stated",
+        "carol,approve,[arr],,no",
+        "carol,approve,[30-days],,yes",
+        "tester,reject,[14-days],,no",
+        "tester,split,[arr-again],[arr],yes",
+        "tester,merge,[arr-again],[arr],yes",
+    ];
+    assert_eq!(rows, expected);
+    world.write("ada/a.jsonl", ada);
+    pass(&world, 2);
+    assert_eq!(
+        statuses(&world),
+        ["[arr]|approved|2|carol", "[14-days]|rejected|1|tester", "[30-days]|approved|1|carol"]
+    );
+}
+
+#[test]
+fn what_cannot_be_decided_is_refused_with_a_way_out() {
+    let world = curated();
+    let refused = |args: &[&str], expected: &str| {
+        let said = knowledge_of(&world, args);
+        assert_eq!((said.status, &*said.stderr), (64, expected), "{args:?}");
+    };
+    let (arr, again, old) = (&id(ARR), &id(ARR_AGAIN), &id(DAYS_14));
+    let typo = format!("{}0", &arr[..arr.len() - 1]);
+    let said = knowledge_of(&world, &["approve", old, &typo]);
+    assert_eq!(said.status, 64);
+    assert!(said.stderr.starts_with(&format!("sessionmill: unknown item `{typo}`; known: ")), "{said:?}");
+    assert!(said.stderr.ends_with("\n  hint: did you mean `[arr]`?\n"), "{said:?}");
+    assert_eq!(statuses(&world)[1], "[14-days]|pending|1|", "all or none");
+    refused(
+        &["approve", again],
+        "sessionmill: `[arr-again]` is no item of its own, but evidence of `[arr]`\n  \
+         hint: decide about `[arr]`, or take it out with `sessionmill knowledge split [arr-again]`\n",
+    );
+    refused(
+        &["merge", arr, "--into", old],
+        "sessionmill: `[arr]` is of finance, `[14-days]` of product\n  hint: only items of one domain can say the same\n",
+    );
+    refused(&["merge", arr, "--into", arr], "sessionmill: `[arr]` cannot be merged into itself\n");
+    refused(
+        &["show", again],
+        "sessionmill: `[arr-again]` is evidence of `[arr]`\n  hint: `sessionmill knowledge show [arr]` shows it\n",
+    );
+    assert!(world.rows("FROM knowledge_reviews").is_empty());
+}
+
+#[test]
+fn an_export_has_quotes_only_if_asked_for() {
+    let world = curated();
+    remarks(&world, &["reject", &id(DAYS_14)]);
+    let said = knowledge_of(&world, &["export"]);
+    let lines: Vec<serde_json::Value> = said.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2, "a rejected item is left out");
+    assert_eq!((&lines[0]["item_id"], &lines[0]["sources"][1]["user"]), (&"[arr]".into(), &"bob".into()));
+    assert!(lines[0]["sources"][0].get("quote").is_none());
+    let said = knowledge_of(
+        &world,
+        &["export", "--format", "markdown", "--domain", "product", "--status", "rejected", "--quotes"],
+    );
+    let (before, after) = said.stdout.split_once(", rejected by tester, ").unwrap();
+    let page = format!("{before}, rejected by tester{}", &after["2026-02-01 10:00 UTC".len()..]);
+    assert_eq!(
+        page,
+        "# Knowledge
+
+## product
+
+### The refund window
+
+The refund window of the consumer plan is 14 days in Europe
+
+- `[14-days]`, rejected by tester
+- confidence 0.60: 1 confirmation by 1 person, last on 2026-02-02
+- ada, ada/a.jsonl:3
+  > The refund window of the consumer plan is 14 days in Europe
+"
+    );
+}
+
+#[test]
+fn what_people_wrote_steers_no_terminal() {
+    let world = World::new();
+    let text = "An escape \\u001b[2J in a quote of more than forty characters";
+    world.write("ada/a.jsonl", says("u1", 1, &format!("confirmation data escape: {text}")));
+    pass(&world, 1);
+    let id = id(&text.replace("\\u001b", "\u{1b}"));
+    for args in [&["list"][..], &["show", &id], &["export"], &["export", "--format", "markdown", "--quotes"]] {
+        let said = world.mill(&[&["knowledge"], args].concat());
+        assert_eq!(said.status, 0, "{said:?}");
+        let shown = ["\\u{1b}", "\\u001b", "\\\\u\\{1b\\}"].iter().any(|escape| said.stdout.contains(escape));
+        assert!(shown && !said.stdout.contains('\u{1b}'), "{said:?}");
+    }
+}
