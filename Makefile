@@ -10,7 +10,7 @@ unexport DUCKDB_LIB_DIR
 FLAGS =
 endif
 
-.PHONY: demo test torture fuzz check bench deb
+.PHONY: demo test torture fuzz check bench soak deb
 
 # The whole pipeline over the fixtures, into a temporary database, and a report.
 demo:
@@ -37,6 +37,12 @@ check:
 bench:
 	cargo bench --bench pipeline $(FLAGS) -- $(ARGS)
 
+# The daemon under load, with kills and stops: `make soak ARGS="--minutes 5"`; a quarter of an hour if not
+# said. PROFILE=dev takes the build of the tests.
+PROFILE = bench
+soak:
+	cargo bench --bench soak --profile $(PROFILE) $(FLAGS) -- $(ARGS)
+
 # The Debian package, which brings its DuckDB library: needs `cargo install cargo-deb`.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 PACKAGE = $(TARGET_DIR)/release/package
@@ -44,13 +50,13 @@ MILL = LD_LIBRARY_PATH=$(DUCKDB_LIB_DIR) $(TARGET_DIR)/release/sessionmill
 deb:
 	SESSIONMILL_RPATH='$$ORIGIN/../lib/sessionmill' cargo build --release $(FLAGS)
 	rm -rf $(PACKAGE) && mkdir -p $(PACKAGE)
-	$(MILL) man > $(PACKAGE)/sessionmill.1
+	$(MILL) man | gzip -9n > $(PACKAGE)/sessionmill.1.gz
 	set -e; for shell in bash fish zsh; do $(MILL) completions $$shell > $(PACKAGE)/completion.$$shell; done
 ifneq ($(DUCKDB_LIB_DIR),)
-	cp $(DUCKDB_LIB_DIR)/libduckdb.so $(PACKAGE)
+	strip --strip-unneeded -o $(PACKAGE)/libduckdb.so $(DUCKDB_LIB_DIR)/libduckdb.so
 	cp $(DUCKDB_LIB_DIR)/LICENSE $(PACKAGE)/LICENSE.duckdb
 endif
-	cargo deb --no-build $(if $(DUCKDB_LIB_DIR),--variant prebuilt)
+	cargo deb --no-build --strip $(if $(DUCKDB_LIB_DIR),--variant prebuilt)
 
 # A target of the fuzzer, until it is stopped: `make fuzz TARGET=lines`, also `keys`, `dialects`. Needs
 # a nightly toolchain and `cargo install cargo-fuzz`.

@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result, Status};
 use crate::store::copy::Copy;
-use crate::store::snapshot::Snapshot;
+use crate::store::snapshot::{Snapshot, may_write};
 use crate::store::{Access, Connection, Store, cannot_open, migrate, try_connect};
 use chrono::{DateTime, Utc};
 use std::path::Path;
@@ -41,6 +41,8 @@ pub fn read<T>(database: &Path, now: DateTime<Utc>, body: impl Fn(&Reading<'_>) 
     if let Some(snapshot) = Snapshot::instead_of(database) {
         return read_apart(&snapshot.path, || (), body);
     }
+    // Who may not write, and has no snapshot yet, cannot make a copy either.
+    let turn = if may_write(database) { TURN } else { Duration::MAX };
     let store = Store::open_current(database, Access::ReadOnly, now)?;
     let over = AtomicBool::new(false);
     let result = store.read(|connection| {
@@ -49,7 +51,7 @@ pub fn read<T>(database: &Path, now: DateTime<Utc>, body: impl Fn(&Reading<'_>) 
             let (done, end) = channel::<()>();
             let over = &over;
             scope.spawn(move || {
-                let mut patience = TURN;
+                let mut patience = turn;
                 while end.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
                     over.store(true, Ordering::Relaxed);
                     interrupt.interrupt();

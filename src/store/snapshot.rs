@@ -26,12 +26,7 @@ impl Snapshot {
 
     /// The newest one of a database, for a user who may not write the database itself.
     pub fn instead_of(database: &Path) -> Option<Self> {
-        let may_write = |path: &Path| match accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS) {
-            Ok(()) | Err(Errno::NOENT) => true,
-            Err(_) => false,
-        };
-        let folder = database.parent().unwrap_or(Path::new("."));
-        if may_write(folder) && may_write(database) { None } else { Self::newest(database) }
+        if may_write(database) { None } else { Self::newest(database) }
     }
 
     /// All of a database, oldest first.
@@ -56,6 +51,15 @@ impl Snapshot {
         let time = NaiveDateTime::parse_from_str(time, FORMAT).ok()?.and_utc();
         Some(Self { path, time })
     }
+}
+
+/// Whether the user of this process may write a database and beside it, if it is there.
+pub(super) fn may_write(database: &Path) -> bool {
+    let may = |path: &Path| match accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS) {
+        Ok(()) | Err(Errno::NOENT) => true,
+        Err(_) => false,
+    };
+    may(database.parent().unwrap_or(Path::new("."))) && may(database)
 }
 
 const FORMAT: &str = "%Y%m%dT%H%M%SZ";
