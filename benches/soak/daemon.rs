@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// Where the program runs, and with what configuration.
+/// A folder with the program and its configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub folder: PathBuf,
@@ -15,7 +15,7 @@ pub(crate) struct Place {
 impl Place {
     /// The program in an environment that knows only this place.
     pub(crate) fn mill(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sessionmill"));
+        let mut command = Command::new(self.folder.join("sessionmill"));
         command.args(args).env_clear().env("HOME", &self.folder).env("USER", "soak").env("TZ", "UTC");
         command.env("SESSIONMILL_CONFIG", self.folder.join("config.toml"));
         command.current_dir(&self.folder).stdin(Stdio::null());
