@@ -41,11 +41,12 @@
 //!
 //! 1. The walk is the truth. Whatever starts a pass only chooses when to walk.
 //! 2. The bytes hashed are the bytes parsed: one open per file and pass.
-//! 3. A fold sees events, settling sees facts. Neither sees a path to open, a clock, the environment
+//! 3. A fold sees events, settling sees facts and decisions of people. Neither sees a path to open, a clock, the environment
 //!    or a database.
 //! 4. A file's facts and its ledger row change in one transaction. What a processor now says about a
 //!    file is all it says.
-//! 5. Entities are a function of facts: settling everything again changes nothing.
+//! 5. Entities are a function of facts and of what people decided: settling everything again changes
+//!    nothing.
 //! 6. Parsing never fails a file. What is not understood is counted, by kind, and shown.
 //! 7. A bad file, user or processor costs itself only; every file ends a pass in one counted state.
 //! 8. A skip needs proof.

@@ -413,3 +413,34 @@ fn what_people_wrote_steers_no_terminal() {
         assert!(shown && !said.stdout.contains('\u{1b}'), "{said:?}");
     }
 }
+
+#[test]
+fn a_report_counts_items_and_their_evidence() {
+    let world = curated();
+    remarks(&world, &["approve", &id(ARR)]);
+    let report = |args: &[&str]| {
+        let said = world.mill(&[&["report", "verification", "--no-refresh", "--timezone", "UTC"], args].concat());
+        assert_eq!((said.status, &*said.stderr), (0, ""), "{said:?}");
+        said.stdout
+    };
+    assert_eq!(
+        report(&[]),
+        " Domain    Items   Approved   Pending   Rejected   Evidence   Corrections   Confirmations   Definitions   People
+─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ finance       1          1         0          0          2             0               1             1        2
+ product       2          0         2          0          2             1               1             0        2
+─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ Total         3          1         2          0          4             1               2             1        2
+"
+    );
+    let rows =
+        |args: &[&str]| report(&[args, &["--format", "csv"]].concat()).lines().skip(1).collect::<Vec<_>>().join(" ");
+    assert_eq!(rows(&["--by", "user"]), "ada,2,1,1,0,2,0,1,1,1 bob,2,1,1,0,2,1,1,0,1");
+    assert_eq!(
+        rows(&["--by", "type"]),
+        "confirmation,2,1,1,0,2,0,2,0,2 correction,1,0,1,0,1,1,0,0,1 unprompted_definition,1,1,0,0,1,0,0,1,1"
+    );
+    assert_eq!(rows(&["--by", "month", "--user", "ada"]), "2026-02,2,1,1,0,2,0,1,1,1");
+    assert_eq!(rows(&["--since", "2026-02-03"]), "finance,1,1,0,0,1,0,1,0,1 product,1,0,1,0,1,1,0,0,1");
+    assert_eq!(rows(&["--until", "2026-01-31"]), "");
+}

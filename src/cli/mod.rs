@@ -103,7 +103,7 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
     use crate::report::usage::By;
     match command {
         Command::Run(args) => run::run(&args, context),
-        Command::Report(args) => report::report(args.by, &args.options, context),
+        Command::Report(args) => report::any(&args, context),
         Command::Daily(options) => report::report(By::Day, &options, context),
         Command::Weekly(options) => report::report(By::Week, &options, context),
         Command::Monthly(options) => report::report(By::Month, &options, context),

@@ -3,22 +3,26 @@
 use crate::cli::place::read;
 use crate::cli::run::{Asked, pass, tell};
 use crate::cli::{Context, Database, Place, remark, terminal_width};
+use crate::config::Config;
 use crate::error::{Error, Result, Status};
 use crate::pass::Limits;
 use crate::price::Prices;
 use crate::pulse::Pulse;
 use crate::registry;
+use crate::report::Sheet;
 use crate::report::filter::Filter;
 use crate::report::render::{self, Format};
 use crate::report::usage::{self, By};
+use crate::report::verification;
 use crate::report::zone;
 use crate::request::Origin;
 use crate::store::reading::Reading;
 use crate::store::snapshot::Snapshot;
 use chrono::NaiveDate;
 use sessionmill_contract::{Bound, Processor};
+use std::path::Path;
 
-/// Report token usage and tool calls
+/// Report token usage, tool calls, and what people know
 ///
 /// Brings the database up to date first, unless another process is at it, --no-refresh is given, or you
 /// may not write it: then the newest published snapshot is what you see.
@@ -26,25 +30,78 @@ use sessionmill_contract::{Bound, Processor};
 /// part; the total is input + output + cache write + cache read. Cost is by list prices, which
 /// `sessionmill prices` shows; reported is what the client says itself.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  sessionmill report\n  sessionmill report --by model --since 2026-02-01\n  \
-                        sessionmill report usage --by user --timezone Europe/Berlin --json\n  \
-                        sessionmill report --by tool --project /home/ada/shop")]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  sessionmill report\n  sessionmill report --by model --since 2026-02-01\n  \
+                  sessionmill report usage --by user --timezone Europe/Berlin --json\n  \
+                  sessionmill report --by tool --project /home/ada/shop\n  \
+                  sessionmill report verification --by domain"
+)]
 pub(crate) struct Args {
-    /// What to report
-    #[arg(value_enum, default_value_t = What::Usage)]
-    what: What,
-
-    /// What a row is about
-    #[arg(long, value_enum, default_value_t = By::Day)]
-    pub(super) by: By,
+    #[command(subcommand)]
+    what: Option<What>,
 
     #[command(flatten)]
-    pub(super) options: Options,
+    usage: Usage,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+#[derive(Debug, clap::Subcommand)]
 enum What {
-    Usage,
+    /// Tokens and their cost, or tool calls; the same as no subcommand
+    Usage(Usage),
+    /// Items of knowledge and their evidence
+    Verification(Verification),
+}
+
+#[derive(Debug, clap::Args)]
+struct Usage {
+    /// What a row is about
+    #[arg(long, value_enum, default_value_t = By::Day)]
+    by: By,
+
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, clap::Args)]
+struct Verification {
+    /// What a row is about
+    #[arg(long, value_enum, default_value_t = verification::By::Domain)]
+    by: verification::By,
+
+    /// First day of the evidence, such as 2026-02-01
+    #[arg(long, value_name = "DATE")]
+    since: Option<NaiveDate>,
+
+    /// Last day
+    #[arg(long, value_name = "DATE")]
+    until: Option<NaiveDate>,
+
+    /// Only evidence of this user
+    #[arg(long)]
+    user: Option<String>,
+
+    /// Zone that days are told in, such as Europe/Berlin [default: the configured one, then the system's]
+    #[arg(long, value_name = "IANA")]
+    timezone: Option<String>,
+
+    /// How the report is written
+    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
+    format: Format,
+
+    /// Short for --format json
+    #[arg(long)]
+    json: bool,
+
+    /// Report what the database holds, without looking for new transcripts
+    #[arg(long)]
+    no_refresh: bool,
+
+    #[command(flatten)]
+    place: Place,
+
+    #[command(flatten)]
+    database: Database,
 }
 
 /// Everything but what a row is about.
@@ -101,6 +158,14 @@ pub(crate) struct Options {
     database: Database,
 }
 
+pub(crate) fn any(args: &Args, context: &Context) -> Result<Status> {
+    match &args.what {
+        None => report(args.usage.by, &args.usage.options, context),
+        Some(What::Usage(Usage { by, options })) => report(*by, options, context),
+        Some(What::Verification(args)) => knowledge(args, context),
+    }
+}
+
 pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Status> {
     let (config, database) = options.database.find(context)?;
     let zone = zone::zone(options.timezone.as_deref().or(config.timezone.as_deref()))?;
@@ -110,34 +175,9 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
             "tool calls are not told by model: --model and --by tool exclude each other",
         ));
     }
-    if let (Some(since), Some(until)) = (options.since, options.until)
-        && since > until
-    {
-        return Err(Error::new(Status::Usage, format!("there is no day from {since} until {until}"))
-            .hint("--since is the first day, --until the last"));
-    }
-    if !options.no_refresh && Snapshot::instead_of(&database).is_none() {
-        let choice = options.place.choose(&config, &database, context)?;
-        tell(&choice, &database);
-        // A report waits for no network.
-        let computing = |processor: &&&dyn Processor| processor.manifest().bound == Bound::Cpu;
-        let processors: Vec<_> = registry::processors().iter().filter(computing).copied().collect();
-        let asked = Asked {
-            origin: Origin::Report,
-            adopt: options.place.adopt,
-            limits: Limits { caps: config.caps, ..Limits::default() },
-            pulse: Pulse::default(),
-        };
-        match pass(&choice, &database, &processors, &asked, context) {
-            Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
-            // Whoever is at it keeps the database current.
-            Err(error) if error.status == Status::Busy => {}
-            Err(Error { hint: None, status, message, .. }) => {
-                return Err(Error::new(status, message).hint("--no-refresh reports what the database holds"));
-            }
-            Err(error) => return Err(error),
-            Ok(_) => {}
-        }
+    check_days(options.since, options.until)?;
+    if !options.no_refresh {
+        refresh(&options.place, &config, &database, context)?;
     }
     let filter = Filter {
         since: options.since,
@@ -166,11 +206,67 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
     for note in &sheet.notes {
         remark(&format!("note: {note}"));
     }
-    if sheet.pending > 0 {
-        remark(&format!(
-            "note: {} wait for the next run",
-            crate::error::count(sheet.pending.cast_unsigned(), "source file")
-        ));
-    }
+    tell_pending(&sheet);
     Ok(Status::Done)
+}
+
+fn knowledge(args: &Verification, context: &Context) -> Result<Status> {
+    let (config, database) = args.database.find(context)?;
+    let zone = zone::zone(args.timezone.as_deref().or(config.timezone.as_deref()))?;
+    check_days(args.since, args.until)?;
+    if !args.no_refresh {
+        refresh(&args.place, &config, &database, context)?;
+    }
+    let filter = verification::Filter { since: args.since, until: args.until, user: args.user.clone(), zone };
+    let sheet = read(&database, context, |reading| verification::verification(reading.connection, args.by, &filter))?;
+    let format = if args.json { Format::Json } else { args.format };
+    render::sheet(&sheet, format, terminal_width(), &mut std::io::stdout())?;
+    tell_pending(&sheet);
+    Ok(Status::Done)
+}
+
+fn check_days(since: Option<NaiveDate>, until: Option<NaiveDate>) -> Result<()> {
+    match (since, until) {
+        (Some(since), Some(until)) if since > until => {
+            Err(Error::new(Status::Usage, format!("there is no day from {since} until {until}"))
+                .hint("--since is the first day, --until the last"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Brings the database up to date, where its user may write it.
+fn refresh(place: &Place, config: &Config, database: &Path, context: &Context) -> Result<()> {
+    if Snapshot::instead_of(database).is_some() {
+        return Ok(());
+    }
+    let choice = place.choose(config, database, context)?;
+    tell(&choice, database);
+    // A report waits for no network.
+    let computing = |processor: &&&dyn Processor| processor.manifest().bound == Bound::Cpu;
+    let processors: Vec<_> = registry::processors().iter().filter(computing).copied().collect();
+    let asked = Asked {
+        origin: Origin::Report,
+        adopt: place.adopt,
+        limits: Limits { caps: config.caps, ..Limits::default() },
+        pulse: Pulse::default(),
+    };
+    match pass(&choice, database, &processors, &asked, context) {
+        Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
+        // Whoever is at it keeps the database current.
+        Err(error) if error.status == Status::Busy => {}
+        Err(Error { hint: None, status, message, .. }) => {
+            return Err(Error::new(status, message).hint("--no-refresh reports what the database holds"));
+        }
+        Err(error) => return Err(error),
+        Ok(_) => {}
+    }
+    Ok(())
+}
+
+fn tell_pending(sheet: &Sheet) {
+    if sheet.pending > 0 {
+        let files = crate::error::count(sheet.pending.cast_unsigned(), "source file");
+        remark(&format!("note: {files} wait for the next run"));
+    }
 }

@@ -13,6 +13,7 @@ pub mod spending;
 pub mod status;
 pub mod usage;
 pub mod value;
+pub mod verification;
 pub mod zone;
 
 use serde_json::{Map, Value, json};

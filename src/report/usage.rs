@@ -119,7 +119,7 @@ impl Sums {
 pub fn usage(connection: &Connection, by: By, filter: &Filter, prices: &Prices) -> Result<Sheet> {
     let mut sheet =
         if by == By::Tool { calls::calls(connection, filter)? } else { tokens(connection, by, filter, prices)? };
-    (sheet.as_of, sheet.pending) = freshness(connection)?;
+    (sheet.as_of, sheet.pending) = freshness(connection, "usage")?;
     Ok(sheet)
 }
 
@@ -234,13 +234,13 @@ pub fn unknown_names(connection: &Connection, filter: &Filter) -> Result<Vec<Str
     Ok(sentences)
 }
 
-/// When the newest pass began that ended, and how many files it left.
-fn freshness(connection: &Connection) -> Result<(Option<String>, i64)> {
+/// When the newest pass of a processor began that ended, and how many files it left.
+pub(super) fn freshness(connection: &Connection, processor: &str) -> Result<(Option<String>, i64)> {
     let mut statement = connection.prepare(
         "SELECT epoch_us(started_at), deferred + errors FROM processor_runs
-         WHERE processor_name = 'usage' AND ended_at IS NOT NULL ORDER BY run_id DESC LIMIT 1",
+         WHERE processor_name = ? AND ended_at IS NOT NULL ORDER BY run_id DESC LIMIT 1",
     )?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query([processor])?;
     let Some(row) = rows.next()? else { return Ok((None, 0)) };
     let as_of = DateTime::from_timestamp_micros(row.get(0)?);
     Ok((as_of.map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true)), row.get(1)?))

@@ -54,6 +54,16 @@ impl Bag {
         rest(self, other).min(rest(other, self))
     }
 
+    /// A bit for every number, in one word.
+    pub fn mask(&self) -> u64 {
+        self.bits.iter().fold(0, |mask, bits| mask | bits)
+    }
+
+    /// It shares no more than this with a bag of that mask.
+    pub fn shared_by_mask(&self, mask: u64) -> usize {
+        self.len() - (self.mask() & !mask).count_ones() as usize
+    }
+
     /// Whether they share so many.
     pub fn share(&self, other: &Self, least: usize) -> bool {
         self.shared_at_most(other) >= least && self.shared(other) >= least
@@ -68,7 +78,7 @@ mod tests {
     fn shared_numbers_count_as_often_as_both_have_them() {
         let shared = |a: &[u32], b: &[u32]| {
             let (a, b) = (Bag::new(a.to_vec()), Bag::new(b.to_vec()));
-            assert!(a.shared(&b) <= a.shared_at_most(&b));
+            assert!(a.shared(&b) <= a.shared_at_most(&b) && a.shared(&b) <= a.shared_by_mask(b.mask()));
             (a.shared(&b), a.share(&b, 2))
         };
         assert_eq!(shared(&[2, 1, 2, 5, 2], &[9, 2, 3, 5, 2]), (3, true));

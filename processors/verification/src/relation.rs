@@ -45,7 +45,7 @@ fn jaccard(a: &Bag, b: &Bag, common: usize) -> u64 {
 
 /// Items, and the earlier ones that each is likeliest the same as: those with which it shares most.
 fn duplicates(founders: &[usize], material: &Material<'_>) -> Vec<(usize, usize, u64)> {
-    let mut by_entity: Vec<Vec<usize>> = Vec::new();
+    let mut by_entity: Vec<Vec<(usize, u64)>> = Vec::new();
     let mut met = vec![usize::MAX; material.statements.len()];
     let is_apart =
         |a: usize, b: usize| material.reviews.are_apart(&material.statements[a].id, &material.statements[b].id);
@@ -59,8 +59,9 @@ fn duplicates(founders: &[usize], material: &Material<'_>) -> Vec<(usize, usize,
             if by_entity.len() <= entity {
                 by_entity.resize_with(entity + 1, Vec::new);
             }
-            for &earlier in &by_entity[entity] {
-                if std::mem::replace(&mut met[earlier], later) == later {
+            for &(earlier, mask) in &by_entity[entity] {
+                // Most share this one entity and no other, which is cheap to see.
+                if entities.shared_by_mask(mask) < RELATED || std::mem::replace(&mut met[earlier], later) == later {
                     continue;
                 }
                 let others = &material.entities[earlier];
@@ -79,7 +80,7 @@ fn duplicates(founders: &[usize], material: &Material<'_>) -> Vec<(usize, usize,
                     nearest.truncate(MOST);
                 }
             }
-            by_entity[entity].push(later);
+            by_entity[entity].push((later, entities.mask()));
         }
         all.extend(nearest.into_iter().map(|(score, earlier)| (later, earlier, score)));
     }
