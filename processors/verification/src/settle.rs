@@ -305,6 +305,57 @@ mod tests {
         assert!(joined > 3000 && most > 20, "{joined} {most}");
     }
 
+    /// The relations, from every pair of items.
+    fn naive_relations(material: &Material<'_>, items: &[Item]) -> Vec<String> {
+        let statement = |n: usize| &material.statements[n];
+        let standing = |n: usize| material.reviews.standing(&statement(n).id);
+        let founders = || items.iter().map(|item| item.founder).filter(|n| standing(*n) != Standing::Rejected);
+        let line = |kind: &str, from: usize, to: usize, score: u64| {
+            format!("{kind} {} {} {score}", statement(from).id, statement(to).id)
+        };
+        let mut all = Vec::new();
+        for later in founders() {
+            let (own, mut near) = (&material.entities[later], Vec::new());
+            for earlier in founders().filter(|earlier| *earlier < later) {
+                let shared = own.shared(&material.entities[earlier]);
+                let score = 1000 * shared / (own.len() + material.entities[earlier].len() - shared).max(1);
+                if shared >= 2 && !material.reviews.are_apart(&statement(later).id, &statement(earlier).id) {
+                    near.push((std::cmp::Reverse(score as u64), earlier));
+                }
+            }
+            near.sort();
+            all.extend(near.iter().take(5).map(|(score, earlier)| line("likely_duplicate", later, *earlier, score.0)));
+        }
+        let is_correction = |n: usize| statement(n).detection == Correction;
+        for correction in founders().filter(|n| is_correction(*n)) {
+            let contradicted = founders().filter_map(|n| {
+                let (a, b) = (material.wordings[correction].as_ref()?, material.wordings[n].as_ref()?);
+                let least = if material.entities[correction].shared(&material.entities[n]) > 0 { 65 } else { 82 };
+                let is_one = (n < correction || !is_correction(n)) && a.contradicts(b) && a.is_like(b, least);
+                is_one.then(|| line("contradicts", correction, n, a.likeness(b)))
+            });
+            all.extend(contradicted.take(5));
+        }
+        all
+    }
+
+    #[test]
+    fn no_relation_is_missed() {
+        let mut kinds = [0, 0];
+        for seed in 0..60 {
+            let mut random = Rng::with_seed(seed);
+            let facts = claims(&mut random, 60);
+            let reviews = reviews(&mut random, &facts);
+            let material = Material::new(&facts, &reviews).unwrap();
+            let expected = naive_relations(&material, &items(&material));
+            let found = cells(&settled(&facts, &reviews), &RELATIONS, &["kind", "from_item", "to_item", "score"]);
+            assert_eq!(found, expected, "seed {seed}");
+            let duplicates = found.iter().filter(|line| line.starts_with("likely")).count();
+            kinds = [kinds[0] + duplicates, kinds[1] + found.len() - duplicates];
+        }
+        assert!(kinds[0] > 1000 && kinds[1] > 100, "{kinds:?}");
+    }
+
     #[test]
     fn no_order_of_the_claims_changes_anything() {
         for seed in 0..100 {
