@@ -6,7 +6,8 @@
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
 use crate::lock::{Holder, WorkLock};
-use crate::moment::Moment;
+use crate::metrics;
+use crate::moment::{Clock, Moment};
 use crate::notice;
 use crate::pass::{self, Limits, Pass};
 use crate::pulse::Pulse;
@@ -287,12 +288,14 @@ impl<'d> Daemon<'d> {
             claim,
         });
         std::thread::spawn(move || {
+            let clock = Clock::begin(now.clone());
             let run = AssertUnwindSafe(|| run(&settings, processor, &request, limits, &pulse, now.clone()));
             let panicked = |_| Err(Error::new(Status::CannotRun, "the worker panicked; the log says where"));
             let result = catch_unwind(run).unwrap_or_else(panicked);
             let is_new = result.is_ok() && !pulse.is_stopped();
             // Nobody listens any more when the daemon ends.
             let _ = outbox.send(Event::Ended { processor: processor.manifest().name, result });
+            measure(&settings, &clock.read());
             if is_new {
                 publish(&settings, &now);
             }
@@ -438,6 +441,16 @@ fn run(
         progress: &|_| {},
         pulse,
     })
+}
+
+/// What monitors get after a run.
+fn measure(settings: &Settings, now: &Moment) {
+    let Settings { database, config, .. } = settings;
+    if let Some(file) = &config.daemon.metrics_file
+        && let Err(error) = metrics::write(database, config, now, file)
+    {
+        tracing::warn!(error = error.message, "cannot write the metrics");
+    }
 }
 
 /// What readers get after a run.

@@ -28,6 +28,8 @@
 //! | [`settle`] | facts of the touched keys → entities |
 //! | [`summary`] | what a pass did, every file in one counted state |
 //! | [`price`] | what tokens cost: dated rows of list prices |
+//! | [`health`], [`pending`] | how a processor does; files that it has still to look into |
+//! | [`metrics`] | the same for Prometheus |
 //! | [`report`] | questions to the database, as tables, JSON and CSV |
 //! | [`daemon`], [`schedule`], [`trigger`] | the service: one loop; when a processor is due; requests as files |
 //! | [`notice`] | what the service tells systemd |
@@ -72,12 +74,14 @@ pub mod failpoint;
 pub mod failures;
 pub mod flight;
 pub mod hash;
+pub mod health;
 pub mod job;
 pub mod lanes;
 pub mod ledger;
 pub mod lines;
 pub mod lock;
 pub mod look;
+pub mod metrics;
 pub mod moment;
 pub mod notice;
 pub mod open;
@@ -85,6 +89,7 @@ pub mod order;
 pub mod outbox;
 pub mod pass;
 pub mod pause;
+pub mod pending;
 pub mod plan;
 pub mod price;
 pub mod pulse;

@@ -353,35 +353,6 @@ fn queries_are_read_only_and_come_in_three_formats() {
 }
 
 #[test]
-fn status_shows_what_is_held() {
-    let world = world();
-    world.append("ada/a.jsonl", "{\"type\":\"from-the-future\"}\nnot json\n");
-    assert_eq!(world.mill(&["status"]).status, 2, "there is no database yet");
-    run(&world);
-    let said = world.mill(&["status"]);
-    let mut lines: Vec<_> = said.stdout.lines().collect();
-    for processor in [7, 5] {
-        let last_run = lines.remove(processor);
-        assert!(
-            last_run.starts_with("              last run 20")
-                && last_run.ends_with("Z by cli: done, 2 of 2 files changed"),
-            "{last_run}"
-        );
-    }
-    assert_eq!(
-        lines.join("\n"),
-        "database      [world]/data/mill.duckdb\n\
-         source        [world]/root (users layout)\n\
-         files         2 files, 5 lines, 1 of them malformed\n\
-         unknown       1 line of type `from-the-future`\n\
-         usage         3 items from 2 files\n\
-         verification  0 items from 2 files"
-    );
-    let json: serde_json::Value = serde_json::from_str(&world.mill(&["status", "--json"]).stdout).unwrap();
-    assert_eq!((&json["files"], &json["processors"][0]["unsettled_keys"]), (&2.into(), &0.into()));
-}
-
-#[test]
 fn completions_and_manual_are_printed() {
     let world = World::new();
     assert!(world.mill(&["completions", "bash"]).stdout.contains("_sessionmill"));

@@ -91,6 +91,25 @@ fn it_runs_what_is_due_and_stops_in_order() {
 }
 
 #[test]
+fn it_measures_every_run_and_status_shows_it_at_work() {
+    let world = World::new();
+    let metrics = world.path("mill.prom");
+    config(&world, &format!("{RARELY}\n[daemon]\nmetrics_file = \"{}\"\n", metrics.display()));
+    let service = Service::of(&world, &[]);
+    first_run(&world);
+    let state = "sessionmill_health_state{processor=\"usage\",state=\"ok\"} 1\n";
+    until("the metrics", || fs::read_to_string(&metrics).is_ok_and(|text| text.contains(state)));
+    let said = world.mill(&["status", "--check"]);
+    let head = format!("database      [world]/data/mill.duckdb\nservice       pid {}\n", service.0.id());
+    assert!(said.status == 0 && said.stdout.starts_with(&head), "{said:?}");
+    fs::rename(world.root(), world.path("aside")).unwrap();
+    fs::write(world.path("data/triggers/usage.trigger"), "").unwrap();
+    let failing = "sessionmill_health_state{processor=\"usage\",state=\"failing\"} 1\n";
+    until("the failure", || fs::read_to_string(&metrics).unwrap().contains(failing));
+    assert_eq!(world.mill(&["status", "--check"]).status, 2);
+}
+
+#[test]
 fn two_daemons_do_not_serve_one_database() {
     let world = World::new();
     config(&world, RARELY);

@@ -450,7 +450,7 @@ fn a_root_that_is_empty_freezes_with_an_alarm_until_it_is_back_or_meant() {
     assert_eq!(said.status, 1);
     assert!(said.stdout.ends_with(&format!("\n  {alarm}\n")), "{}", said.stdout);
     assert!(world.rows(GONE).is_empty());
-    assert!(world.mill(&["status"]).stdout.contains(&format!("\n          {alarm}\n")));
+    assert!(world.mill(&["status"]).stdout.contains(&format!("\n              {alarm}\n")));
     let said = world.mill(&["report", "--by", "user"]);
     assert!(said.stderr.contains(alarm), "{}", said.stderr);
     fs::remove_dir(world.root()).unwrap();

@@ -17,6 +17,7 @@ mod failures;
 mod faulty;
 mod fuzz;
 mod golden;
+mod health;
 mod hostile;
 mod house;
 mod knowledge;

@@ -5,7 +5,7 @@ use duckdb::{AccessMode, Config, Connection};
 use sessionmill::error::Status;
 use sessionmill::pass::{self, Limits, Pass};
 use sessionmill::pulse::Pulse;
-use sessionmill::report::status::status;
+use sessionmill::report::status;
 use sessionmill::request::{Origin, Request};
 use sessionmill::scan;
 use sessionmill::source::{Layout, Source};
@@ -736,7 +736,7 @@ fn no_other_process_gets_the_database_while_it_is_held() {
     assert_eq!(second(&database), ["opened", "opened"], "after all");
 
     let store = Store::open(&database, Access::ReadOnly).unwrap();
-    store.read(|connection| status(connection, &database)).unwrap();
+    store.read(|connection| status::read(connection, &database)).unwrap();
     assert_eq!(second(&database), ["opened", "refused"], "readers share, and keep writers out");
 }
 
@@ -763,8 +763,9 @@ fn whoever_waits_for_the_database_too_long_is_told_who_has_it() {
         assert!(said.ends_with(&format!("{expected}{}\n", Status::Busy as i32)), "{command}: {said}");
     }
     let said = said_by(commands[4]);
-    assert!(said.contains(&format!("(PID {})", std::process::id())), "{said}");
-    assert!(said.ends_with("\n  hint: another program has the database open\n75\n"), "{said}");
+    assert!(said.starts_with("sessionmill: `[world]/other.duckdb` is open in another program (/"), "{said}");
+    let hint = "hint: close it there, or let that program read a published snapshot";
+    assert!(said.ends_with(&format!(", pid {})\n  {hint}\n75\n", std::process::id())), "{said}");
     drop(other);
     drop(store);
     assert_eq!(world.mill(&["status"]).status, 0);

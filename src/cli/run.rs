@@ -3,6 +3,8 @@
 use crate::cli::{Context, Database, Place, print, remark};
 use crate::duration;
 use crate::error::{Error, Result, Status};
+use crate::metrics;
+use crate::moment::Clock;
 use crate::pass::{self, Limits, Pass};
 use crate::pulse::Pulse;
 use crate::registry;
@@ -16,7 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sessionmill_contract::Processor;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +56,10 @@ pub(crate) struct Args {
     /// Short for --format json
     #[arg(long)]
     json: bool,
+
+    /// Write the state of all processors to this file afterwards, for Prometheus' node_exporter
+    #[arg(long, value_name = "FILE")]
+    metrics_file: Option<PathBuf>,
 }
 
 fn words_or_json() -> impl clap::builder::TypedValueParser<Value = Format> {
@@ -68,10 +74,17 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     let choice = args.place.choose(&config, &database, context)?;
     tell(&choice, &database);
     let limits = Limits { files: args.max_sessions, time: args.time_budget, caps: config.caps, ..Limits::default() };
+    let clock = Clock::begin(context.now.clone());
     let pulse = Pulse::default();
     stop_at_signal(&pulse)?;
     let asked = Asked { origin: Origin::Cli, adopt: args.place.adopt, limits, pulse };
-    let summary = pass(&choice, &database, &processors, &asked, context)?;
+    let summary = pass(&choice, &database, &processors, &asked, context);
+    if let Some(file) = &args.metrics_file {
+        let written = metrics::write(&database, &config, &clock.read(), file);
+        // The error of the pass itself is the one to tell.
+        written.or_else(|error| if summary.is_ok() { Err(error) } else { Ok(()) })?;
+    }
+    let summary = summary?;
     print(&if args.json || args.format == Format::Json { pretty(&summary) } else { summary.words() })?;
     Ok(if summary.failed() { Status::FilesFailed } else { Status::Done })
 }

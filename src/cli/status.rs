@@ -1,14 +1,30 @@
-//! `sessionmill status`: what the database holds and how fresh it is.
+//! `sessionmill status`: what the database holds, how fresh it is, and whether all is well.
 
 use crate::cli::place::read;
 use crate::cli::{Context, Database, print};
-use crate::error::{Result, Status};
+use crate::config::Config;
+use crate::error::{Error, Result, Status};
+use crate::health::{Keeper, State};
+use crate::pending::{self, Pending};
 use crate::report::render::pretty;
-use crate::report::status;
+use crate::report::status::{self, Overview, View};
+use crate::scan;
+use crate::source::Layout;
+use std::path::Path;
 
-/// Show what the database holds and how fresh it is
+/// Show what the database holds, how fresh it is, and whether all is well
+///
+/// A processor is ok, warning, failing, paused (a server asked for it) or disabled. It is failing if its
+/// last run could not be done, if a root is missing, or if no run came when the schedule of the
+/// configuration wanted one: within twice its interval, or half an hour after its time of day. Without
+/// --check the last counts only where a daemon has run it before. The sources are walked, by stat only,
+/// to find the files that are not seen yet.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Exit with 1 on a warning or pause and with 2 on a failure; a run that did not come is one
+    #[arg(long)]
+    check: bool,
+
     /// How it is written
     #[arg(long, value_parser = ["table", "json"], default_value = "table", conflicts_with = "json")]
     format: String,
@@ -22,7 +38,37 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn status(args: &Args, context: &Context) -> Result<Status> {
-    let (_, database) = args.database.find(context)?;
-    let status = read(&database, context, |reading| status::status(reading.connection, &database))?;
-    print(&if args.json || args.format == "json" { pretty(&status) } else { status.words() })
+    let (config, database) = args.database.find(context)?;
+    let status = judge(args, &config, &database, context).map_err(|error| match error.status {
+        // Whoever checks knows three codes.
+        Status::Busy if args.check => Error { status: Status::CannotRun, ..error },
+        _ => error,
+    })?;
+    let text = if args.json || args.format == "json" { pretty(&status) } else { status.words(context.now.wall) };
+    print(&text)?;
+    Ok(match status.state {
+        State::Ok | State::Disabled => Status::Done,
+        _ if !args.check => Status::Done,
+        State::Paused | State::Warning => Status::FilesFailed,
+        State::Failing => Status::CannotRun,
+    })
+}
+
+fn judge(args: &Args, config: &Config, database: &Path, context: &Context) -> Result<status::Status> {
+    let overview = read(database, context, |reading| status::read(reading.connection, database))?;
+    let pending = look(&overview, context);
+    let keeper = args.check.then_some(Keeper::Schedule);
+    Ok(overview.judge(&View { database, config, now: &context.now, keeper, pending: pending.as_deref() }))
+}
+
+/// What the sources hold that is not seen yet; nothing, where they cannot be walked.
+fn look(overview: &Overview, context: &Context) -> Option<Vec<Pending>> {
+    let Overview { places, ledger, .. } = overview;
+    let roots = scan::roots(places).ok()?;
+    // Transcripts that lie in no user's folder are somebody's who need not be the one who asks.
+    let is_own = |source: Option<usize>| source.is_some_and(|number| places[number].layout == Layout::ClaudeProjects);
+    let known = ledger.files.iter().find(|(_, known)| is_own(known.source));
+    let login = known.and_then(|(name, _)| name.split('/').next()).unwrap_or(&context.environment.login);
+    let walk = scan::sessions(places, &roots, login).ok()?;
+    Some(pending::of(&walk, ledger, &status::manifests()))
 }

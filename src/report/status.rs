@@ -1,17 +1,34 @@
-//! What the database holds and how fresh it is.
+//! What the database holds, how fresh it is, and how the processors do.
 
+use crate::config::Config;
+use crate::daemon;
 use crate::error::{Result, count, thousands};
+use crate::health::{Health, Keeper, State};
+use crate::ledger::Ledger;
+use crate::lock::{self, Holder};
+use crate::moment::Moment;
+use crate::pending::Pending;
+use crate::registry;
 use crate::report::render::printable;
+use crate::source::Source;
+use crate::store::known;
+use crate::store::record::{self, Cause, Record};
+use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::Connection;
 use serde::Serialize;
 use serde_json::{Value, json};
+use sessionmill_contract::Manifest;
 use std::fmt::Write as _;
 use std::path::Path;
 
 /// An overview of a database.
 #[derive(Debug, Serialize)]
 pub struct Status {
+    /// The worst of the processors that are not disabled.
+    pub state: State,
     pub database: String,
+    /// The daemon that serves it.
+    pub service: Option<String>,
     pub sources: Vec<Value>,
     pub files: i64,
     /// Missing at the last walk; what they said is kept.
@@ -28,13 +45,29 @@ pub struct Status {
 pub struct Processor {
     pub processor: String,
     pub version: u32,
+    pub state: State,
+    /// The worst first.
+    pub reasons: Vec<String>,
+    /// UTC; of the schedule, whether somebody keeps it or not.
+    pub next_due: Option<String>,
+    /// Who runs it just now.
+    pub running: Option<Holder>,
     /// Files that it has dealt with at this version.
     pub files: i64,
     pub items: i64,
-    /// Files that it could not deal with.
-    pub failures: i64,
+    /// Files that it could not deal with, but for those dropped by hand.
+    pub failures: u64,
+    /// The part of them that is given up.
+    pub dead: u64,
+    pub causes: Vec<Cause>,
+    /// Files that the last run left to the next one.
+    pub backlog: u64,
+    /// Files that it has not seen as they are now; `None` where the sources cannot be looked at.
+    pub pending: Option<u64>,
+    /// UTC: since then a run can have seen the oldest of them.
+    pub pending_since: Option<String>,
     /// Keys whose entities are not up to date.
-    pub unsettled_keys: i64,
+    pub unsettled_keys: u64,
     pub last_run: Option<Run>,
 }
 
@@ -45,11 +78,33 @@ pub struct Run {
     pub trigger: String,
     /// UTC.
     pub started_at: String,
-    /// `running`, `done` or `failed`.
+    /// `running`, `done`, `failed`, `stopped` or `killed`.
     pub outcome: String,
     pub files: i64,
     pub processed: i64,
     pub pending: i64,
+}
+
+/// What the database says of it all.
+#[derive(Debug)]
+pub struct Overview {
+    status: Status,
+    records: Vec<Record>,
+    alarms: Vec<String>,
+    is_kept: bool,
+    pub places: Vec<Source>,
+    pub ledger: Ledger,
+}
+
+/// What else the judgement depends on.
+pub struct View<'v> {
+    pub database: &'v Path,
+    pub config: &'v Config,
+    pub now: &'v Moment,
+    /// If nobody says who keeps the database, its history does.
+    pub keeper: Option<Keeper>,
+    /// Per processor, where the sources could be looked at.
+    pub pending: Option<&'v [Pending]>,
 }
 
 /// Unknown types that are shown.
@@ -60,14 +115,13 @@ const TYPES: usize = 20;
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn status(connection: &Connection, database: &Path) -> Result<Status> {
-    let mut statement = connection.prepare("SELECT name, root, layout, alarm FROM sources ORDER BY name")?;
-    let source = |row: &duckdb::Row<'_>| -> duckdb::Result<Value> {
-        let (name, root, layout): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let alarm: Option<String> = row.get(3)?;
-        Ok(json!({"name": name, "root": root, "layout": layout, "alarm": alarm}))
+pub fn read(connection: &Connection, database: &Path) -> Result<Overview> {
+    let (places, alarms) = (known::sources(connection)?, known::alarms(connection)?);
+    let source = |Source { name, root, layout }: &Source| {
+        let alarm = alarms.iter().find(|(source, _)| source == name).map(|(_, alarm)| alarm);
+        json!({"name": name, "root": root, "layout": layout, "alarm": alarm})
     };
-    let sources = statement.query_map([], source)?.collect::<duckdb::Result<_>>()?;
+    let sources = places.iter().map(source).collect();
     let (files, gone, lines, malformed_lines) = connection.query_row(
         "SELECT count(*), count(gone_since), coalesce(sum(lines), 0)::BIGINT, coalesce(sum(malformed_lines), 0)::BIGINT
          FROM session_files",
@@ -79,51 +133,102 @@ pub fn status(connection: &Connection, database: &Path) -> Result<Status> {
     ))?;
     let unknown_lines =
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<duckdb::Result<_>>()?;
-    let processors = crate::registry::processors().iter().map(|processor| {
-        let manifest = processor.manifest();
-        self::processor(connection, manifest.name, manifest.version)
-    });
-    let processors = processors.collect::<Result<_>>()?;
-    let database = database.display().to_string();
-    Ok(Status { database, sources, files, gone, lines, malformed_lines, unknown_lines, processors })
+    let manifests = manifests();
+    let processors = manifests.iter().map(|manifest| processor(connection, manifest)).collect::<Result<_>>()?;
+    let records = manifests.iter().map(|manifest| Record::read(connection, manifest.name)).collect::<Result<_>>()?;
+    let names: Vec<_> = places.iter().map(|source| source.name.as_str()).collect();
+    let ledger = known::ledger(connection, &manifests, &names)?;
+    let (state, database) = (State::Ok, database.display().to_string());
+    let service = None;
+    let status =
+        Status { state, database, service, sources, files, gone, lines, malformed_lines, unknown_lines, processors };
+    let alarms = alarms.into_iter().map(|(_, alarm)| alarm).collect();
+    let is_kept = record::is_kept(connection)?;
+    Ok(Overview { status, records, alarms, is_kept, places, ledger })
 }
 
-fn processor(connection: &Connection, name: &str, version: u32) -> Result<Processor> {
+/// Manifests of all processors.
+pub fn manifests() -> Vec<&'static Manifest> {
+    registry::processors().iter().map(|processor| processor.manifest()).collect()
+}
+
+/// What the ledger has of a processor.
+fn processor(connection: &Connection, manifest: &Manifest) -> Result<Processor> {
     let (files, items) = connection.query_row(
         "SELECT count(*), coalesce(sum(items_extracted), 0)::BIGINT FROM session_processor_state
          WHERE processor_name = ? AND processor_version = ?",
-        duckdb::params![name, version],
+        duckdb::params![manifest.name, manifest.version],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    let number = |sql: &str| connection.query_row(sql, [name], |row| row.get(0));
-    let failures = number("SELECT count(*) FROM session_failures WHERE processor_name = ?")?;
-    let unsettled_keys = number(
-        "SELECT count(*) FROM (SELECT DISTINCT facts_table, key_hash FROM facts.touched_keys WHERE processor_name = ?)",
-    )?;
-    let mut statement = connection.prepare(
-        "SELECT run_id, trigger, strftime(started_at, '%Y-%m-%dT%H:%M:%SZ'), outcome, files, processed, deferred + errors
-         FROM processor_runs WHERE processor_name = ? ORDER BY run_id DESC LIMIT 1",
-    )?;
-    let mut rows = statement.query([name])?;
-    let last_run = rows.next()?.map(|row| -> duckdb::Result<Run> {
-        Ok(Run {
-            run_id: row.get(0)?,
-            trigger: row.get(1)?,
-            started_at: row.get(2)?,
-            outcome: row.get(3)?,
-            files: row.get(4)?,
-            processed: row.get(5)?,
-            pending: row.get(6)?,
-        })
-    });
-    let last_run = last_run.transpose()?;
-    Ok(Processor { processor: name.to_owned(), version, files, items, failures, unsettled_keys, last_run })
+    Ok(Processor {
+        processor: manifest.name.to_owned(),
+        version: manifest.version,
+        state: State::Ok,
+        reasons: Vec::new(),
+        next_due: None,
+        running: None,
+        files,
+        items,
+        failures: 0,
+        dead: 0,
+        causes: Vec::new(),
+        backlog: 0,
+        pending: None,
+        pending_since: None,
+        unsettled_keys: 0,
+        last_run: None,
+    })
+}
+
+impl Overview {
+    /// Judges how the processors do.
+    pub fn judge(self, view: &View<'_>) -> Status {
+        let Self { mut status, records, alarms, is_kept, .. } = self;
+        status.service = lock::holder(view.database, daemon::WORK);
+        let by_history = if is_kept || status.service.is_some() { Keeper::Schedule } else { Keeper::Nobody };
+        let keeper = view.keeper.unwrap_or(by_history);
+        for (number, (processor, record)) in status.processors.iter_mut().zip(records).enumerate() {
+            let schedule = view.config.schedule.of(&processor.processor);
+            let pending = view.pending.and_then(|pending| pending.get(number));
+            let mut facts = record.facts(schedule, view.config.schedule.timezone, keeper, &alarms);
+            facts.oldest_pending = pending.and_then(|pending| pending.oldest);
+            let Health { state, reasons, next_due } = facts.health(view.now);
+            (processor.state, processor.reasons) = (state, reasons);
+            processor.next_due = next_due.map(utc);
+            let holder = lock::holder(view.database, &processor.processor);
+            processor.running = holder.and_then(|line| Holder::parse(&line));
+            (processor.failures, processor.dead) = (facts.failed + facts.dead, facts.dead);
+            processor.backlog = record.backlog();
+            processor.pending = pending.map(|pending| pending.files);
+            processor.pending_since = pending.and_then(|pending| pending.oldest).map(utc);
+            processor.unsettled_keys = record.unsettled_keys;
+            processor.causes = record.causes;
+            processor.last_run = record.last.map(|run| Run {
+                run_id: run.run_id,
+                trigger: run.trigger,
+                started_at: utc(run.started_at),
+                outcome: run.outcome,
+                files: run.files,
+                processed: run.processed,
+                pending: run.pending,
+            });
+        }
+        status.state = status.processors.iter().map(|processor| processor.state).max().unwrap_or(State::Ok);
+        status
+    }
+}
+
+fn utc(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 impl Status {
     /// The overview in words.
-    pub fn words(&self) -> String {
+    pub fn words(&self, now: DateTime<Utc>) -> String {
         let mut words = format!("database      {}\n", printable(&self.database));
+        if let Some(service) = &self.service {
+            let _ = writeln!(words, "service       {}", printable(service));
+        }
         for source in &self.sources {
             let field = |name: &str| printable(source[name].as_str().unwrap_or_default());
             let _ = writeln!(words, "source        {} ({} layout)", field("root"), field("layout"));
@@ -146,41 +251,59 @@ impl Status {
             let _ = writeln!(words, "unknown       {} of type `{kind}`", count(lines.cast_unsigned(), "line"));
         }
         for processor in &self.processors {
-            processor.write(&mut words);
+            let is_told = |reason: &&String| self.sources.iter().any(|source| source["alarm"] == **reason);
+            processor.write(&mut words, processor.reasons.iter().filter(|reason| !is_told(reason)), now);
         }
         words
     }
 }
 
 impl Processor {
-    fn write(&self, words: &mut String) {
+    fn write<'p>(&'p self, words: &mut String, reasons: impl Iterator<Item = &'p String>, now: DateTime<Utc>) {
+        const INDENT: &str = "              ";
         let items = count(self.items.cast_unsigned(), "item");
         let files = count(self.files.cast_unsigned(), "file");
-        let _ = writeln!(words, "{:<13} {items} from {files}", self.processor);
+        let _ = writeln!(words, "{:<13} {}, {items} from {files}", self.processor, self.state.name());
+        for reason in reasons {
+            let _ = writeln!(words, "{INDENT}! {}", printable(reason));
+        }
+        for Cause { class, message, files, example } in &self.causes {
+            let (files, example) = (count(*files, "file"), printable(example));
+            let _ = writeln!(words, "{INDENT}  {files}: {class}: {}, such as `{example}`", printable(message));
+        }
+        if let Some(Holder { pid, trigger, since }) = &self.running {
+            let _ = writeln!(words, "{INDENT}running since {since} (pid {pid}, {trigger})");
+        }
         match &self.last_run {
-            None => words.push_str("              never ran\n"),
-            Some(run) => {
-                let _ = write!(words, "              last run {} by {}: {}", run.started_at, run.trigger, run.outcome);
-                let _ = writeln!(
-                    words,
-                    ", {} of {} files changed",
-                    thousands(run.processed.into()),
-                    thousands(run.files.into())
-                );
-                if run.pending > 0 {
-                    let _ = writeln!(
-                        words,
-                        "              {} waiting for the next run",
-                        count(run.pending.cast_unsigned(), "file")
-                    );
-                }
+            None => {
+                let _ = writeln!(words, "{INDENT}never ran");
+            }
+            Some(Run { started_at, trigger, outcome, processed, files, .. }) => {
+                let (processed, files) = (thousands((*processed).into()), thousands((*files).into()));
+                let _ = write!(words, "{INDENT}last run {started_at} by {trigger}: {outcome}");
+                let _ = writeln!(words, ", {processed} of {files} files changed");
             }
         }
-        if self.failures > 0 {
-            let _ = writeln!(words, "              {} failed", count(self.failures.cast_unsigned(), "file"));
+        if self.backlog > 0 {
+            let _ = writeln!(words, "{INDENT}{} waiting for the next run", count(self.backlog, "file"));
         }
-        if self.unsettled_keys > 0 {
-            let _ = writeln!(words, "              {} to settle", count(self.unsettled_keys.cast_unsigned(), "key"));
+        if let (Some(pending @ 1..), Some(since)) = (self.pending, &self.pending_since) {
+            let age = since.parse().map_or(String::new(), |since: DateTime<Utc>| age(now - since));
+            let _ =
+                writeln!(words, "{INDENT}{} not seen yet, the oldest since {since} ({age})", count(pending, "file"));
         }
+        if let Some(due) = &self.next_due {
+            let _ = writeln!(words, "{INDENT}next run due {due}");
+        }
+    }
+}
+
+/// `40 s`, `5 min`, `3 h`, `2 d`.
+fn age(age: TimeDelta) -> String {
+    match age.num_seconds().max(0) {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds @ 7200..172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} d", seconds / 86_400),
     }
 }

@@ -93,6 +93,13 @@ impl Fault {
     }
 }
 
+/// The program that has the database open, as DuckDB names it: ` (/usr/bin/duckdb, pid 7)`.
+pub(super) fn holder(text: &str) -> String {
+    let named = text.split_once("lock is held in ").and_then(|(_, rest)| rest.split_once(" (PID "));
+    let named = named.and_then(|(program, rest)| Some((program, rest.split_once(')')?.0)));
+    named.map_or(String::new(), |(program, pid)| format!(" ({program}, pid {pid})"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

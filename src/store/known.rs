@@ -26,6 +26,24 @@ pub fn sources(connection: &Connection) -> Result<Vec<Source>> {
     Ok(rows.collect::<duckdb::Result<_>>()?)
 }
 
+/// What is wrong with sources, by name: what the last walk found, or a root that is missing now.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn alarms(connection: &Connection) -> Result<Vec<(String, String)>> {
+    let mut statement = connection.prepare("SELECT name, alarm FROM sources WHERE alarm IS NOT NULL ORDER BY name")?;
+    let alarms = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut alarms = alarms.collect::<duckdb::Result<Vec<_>>>()?;
+    for Source { name, root, .. } in sources(connection)? {
+        if matches!(root.try_exists(), Ok(false)) {
+            alarms.retain(|(other, _)| *other != name);
+            alarms.push((name, format!("`{}` is missing: is it mounted?", root.display())));
+        }
+    }
+    Ok(alarms)
+}
+
 /// The ledger, with the states of the pass's processors.
 ///
 /// # Errors

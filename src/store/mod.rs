@@ -20,6 +20,7 @@ pub mod presence;
 pub mod publish;
 mod quarantine;
 pub mod reading;
+pub mod record;
 pub mod reviews;
 pub mod room;
 pub mod rows;
@@ -186,7 +187,11 @@ fn cannot_open(path: &Path, error: &duckdb::Error) -> Error {
     let fault = Fault::of(&text);
     let error = Error { fault: Some(fault), ..Error::cannot("open", path.display(), crate::error::database(&text)) };
     match fault {
-        Fault::Held => Error { status: Status::Busy, ..error }.hint("another program has the database open"),
+        Fault::Held => {
+            let message = format!("`{}` is open in another program{}", path.display(), fault::holder(&text));
+            Error { status: Status::Busy, message, ..error }
+                .hint("close it there, or let that program read a published snapshot")
+        }
         Fault::Log | Fault::Damage if Origin::read(path).is_some() => error.hint(crate::error::REPAIR),
         Fault::Log | Fault::Damage => error.hint(quarantine::NOT_OURS),
         _ => error,

@@ -1,0 +1,281 @@
+//! How the processors do: `status`, its exit codes, and the metrics.
+
+use crate::world::{Said, World, response};
+use duckdb::Connection;
+use std::os::unix::fs::PermissionsExt;
+
+const USAGE: &str = "[schedule]\nverification = \"off\"\n";
+
+/// A world with a configuration that leaves verification out.
+fn world() -> World {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5) + "{\"type\":\"from-the-future\"}\nnot json\n");
+    world.write("bob/b.jsonl", response("m3", "10:00:00", 1000));
+    std::fs::write(world.path("c.toml"), USAGE).unwrap();
+    world
+}
+
+fn run(world: &World) -> Said {
+    world.mill(&["run", "usage", "--sessions", "root", "--config", "c.toml"])
+}
+
+fn status(world: &World, args: &[&str]) -> Said {
+    let said = world.mill(&[&["status", "--config", "c.toml"], args].concat());
+    Said { stdout: timeless(&said.stdout), ..said }
+}
+
+/// The text with `[time]` for every time, and `[age]` for what a time is told with.
+fn timeless(text: &str) -> String {
+    let is_time = |text: &str| {
+        let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        ["0000-00-00T00:00:00Z", "0000-00-00 00:00 UTC"].contains(&&*shape)
+    };
+    let (mut timeless, mut rest) = (String::new(), text);
+    while let Some(c) = rest.chars().next() {
+        let time = rest.get(..20).filter(|time| is_time(time));
+        match time {
+            Some(_) => timeless += "[time]",
+            None => timeless.push(c),
+        }
+        rest = &rest[time.map_or(c.len_utf8(), str::len)..];
+        if let (Some(_), Some((_, after))) = (time, rest.strip_prefix(" (").and_then(|rest| rest.split_once(')'))) {
+            timeless += " ([age])";
+            rest = after;
+        }
+    }
+    timeless
+}
+
+/// Changes the history behind the program's back.
+fn rewrite(world: &World, sql: &str) {
+    Connection::open(world.database()).unwrap().execute_batch(sql).unwrap();
+}
+
+#[test]
+fn status_shows_what_is_held_and_that_all_is_well() {
+    let world = world();
+    assert_eq!(world.mill(&["status"]).status, 2, "there is no database yet");
+    assert_eq!(run(&world).status, 0);
+    let expected = "database      [world]/data/mill.duckdb
+source        [world]/root (users layout)
+files         2 files, 4 lines, 1 of them malformed
+unknown       1 line of type `from-the-future`
+usage         ok, 2 items from 2 files
+              last run [time] by cli: done, 2 of 2 files changed
+              next run due [time]
+verification  disabled, 0 items from 0 files
+              ! off in the configuration
+              never ran
+              2 files not seen yet, the oldest since [time] ([age])
+";
+    for args in [&[][..], &["--check"]] {
+        let said = status(&world, args);
+        assert_eq!((said.status, said.stdout.as_str()), (0, expected));
+    }
+    let json: serde_json::Value = serde_json::from_str(&status(&world, &["--json"]).stdout).unwrap();
+    let usage = sessionmill::registry::processors()[0];
+    assert_eq!(
+        json["processors"][0],
+        serde_json::json!({
+            "processor": "usage", "version": usage.manifest().version, "state": "ok", "reasons": [], "next_due": "[time]", "running": null,
+            "files": 2, "items": 2, "failures": 0, "dead": 0, "causes": [], "backlog": 0, "pending": 0,
+            "pending_since": null, "unsettled_keys": 0,
+            "last_run": {
+                "run_id": 1, "trigger": "cli", "started_at": "[time]", "outcome": "done", "files": 2, "processed": 2,
+                "pending": 0,
+            },
+        })
+    );
+    assert_eq!((&json["state"], &json["sources"][0]["alarm"]), (&"ok".into(), &serde_json::Value::Null));
+}
+
+#[test]
+fn what_a_run_left_is_told_with_its_age() {
+    let world = world();
+    world.write("bob/c.jsonl", "");
+    world.mill(&["run", "usage", "--sessions", "root", "--config", "c.toml", "--max-sessions", "1"]);
+    let said = status(&world, &["--check"]);
+    let expected = "
+              last run [time] by cli: done, 1 of 3 files changed
+              2 files waiting for the next run
+              2 files not seen yet, the oldest since [time] ([age])
+              next run due [time]
+";
+    assert!(said.status == 0 && said.stdout.contains(expected), "{said:?}");
+    run(&world);
+    world.append("ada/a.jsonl", "\n");
+    let said = status(&world, &[]);
+    assert!(said.stdout.contains("\n              1 file not seen yet, the oldest since [time] ([age])\n"), "{said:?}");
+}
+
+#[test]
+fn a_pipeline_that_has_died_is_failing_although_nothing_is_new() {
+    let world = world();
+    run(&world);
+    rewrite(
+        &world,
+        "UPDATE processor_runs SET started_at = started_at - INTERVAL 1 DAY, ended_at = ended_at - INTERVAL 1 DAY",
+    );
+    assert!(status(&world, &[]).stdout.contains("usage         ok, "), "nobody has promised to run it");
+    let failing = "usage         failing, 2 items from 2 files
+              ! no run since [time], although it is due every 10m
+              last run [time] by cli: done, 2 of 2 files changed
+              next run due [time]
+";
+    let said = status(&world, &["--check"]);
+    assert!(said.status == 2 && said.stdout.contains(failing), "{said:?}");
+    rewrite(&world, "UPDATE processor_runs SET trigger = 'schedule'");
+    let said = status(&world, &[]);
+    assert!(said.status == 0 && said.stdout.contains(&failing.replace("by cli", "by schedule")), "{said:?}");
+    rewrite(
+        &world,
+        "UPDATE processor_runs SET started_at = started_at + INTERVAL 1 DAY, ended_at = ended_at + INTERVAL 1 DAY",
+    );
+    assert_eq!(status(&world, &["--check"]).status, 0);
+}
+
+#[test]
+fn a_missing_root_is_told_once_and_fails_the_check() {
+    let world = world();
+    run(&world);
+    std::fs::rename(world.root(), world.path("aside")).unwrap();
+    let said = status(&world, &["--check"]);
+    let expected = "source        [world]/root (users layout)
+              alarm: `[world]/root` is missing: is it mounted?
+files         2 files, 4 lines, 1 of them malformed
+unknown       1 line of type `from-the-future`
+usage         failing, 2 items from 2 files
+              last run [time] by cli: done, 2 of 2 files changed
+              next run due [time]
+";
+    assert!(said.status == 2 && said.stdout.contains(expected), "{said:?}");
+    assert_eq!(run(&world).status, 2);
+    let said = status(&world, &["--check"]);
+    let broken = "\n              ! the last run could not be done: cannot read `[world]/root`: entity not found\n";
+    assert!(said.status == 2 && said.stdout.contains(broken), "{said:?}");
+    std::fs::rename(world.path("aside"), world.root()).unwrap();
+    run(&world);
+    assert_eq!(status(&world, &["--check"]).status, 0);
+}
+
+#[test]
+fn failures_are_told_by_cause_and_warn() {
+    let world = world();
+    for file in ["eve/a.jsonl", "eve/b.jsonl"] {
+        world.write(file, "{}\n");
+        std::fs::set_permissions(world.root().join(file), std::fs::Permissions::from_mode(0o000)).unwrap();
+    }
+    let args = ["run", "usage", "--sessions", "root", "--config", "c.toml"];
+    let Some(said) = world.mill_unprivileged(&args, &[]) else { return };
+    assert_eq!(said.status, 1, "{said:?}");
+    let said = status(&world, &["--check"]);
+    let expected = "usage         warning, 2 items from 2 files
+              ! 2 files failed and will be tried again
+                2 files: environment: cannot be opened: permission denied, such as `eve/a.jsonl`
+              last run [time] by cli: failed, 2 of 4 files changed
+              2 files waiting for the next run
+              2 files not seen yet, the oldest since [time] ([age])
+              next run due [time]
+";
+    assert!(said.status == 1 && said.stdout.contains(expected), "{said:?}");
+}
+
+#[test]
+fn whoever_holds_the_database_is_named_by_the_check() {
+    let world = world();
+    run(&world);
+    let other = Connection::open(world.database()).unwrap();
+    let said = status(&world, &["--check"]);
+    let holder = format!(", pid {})\n", std::process::id());
+    let expected = "sessionmill: `[world]/data/mill.duckdb` is open in another program (/";
+    assert!(said.status == 2 && said.stderr.starts_with(expected) && said.stderr.contains(&holder), "{said:?}");
+    assert_eq!(status(&world, &[]).status, 75);
+    drop(other);
+}
+
+#[test]
+fn a_run_writes_metrics_whole() {
+    let world = world();
+    let run = |root: &str| {
+        world.mill(&["run", "usage", "--sessions", root, "--config", "c.toml", "--metrics-file", "mill.prom"])
+    };
+    std::fs::write(world.path("mill.prom"), "of before\n").unwrap();
+    assert_eq!(run("root").status, 0);
+    let metadata = world.path("mill.prom").metadata().unwrap();
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o644, "the collector is another user");
+    let text = std::fs::read_to_string(world.path("mill.prom")).unwrap();
+    // Times and lengths are those of the run.
+    let shown: Vec<_> = text
+        .lines()
+        .map(|line| match line.split_once("\"} ") {
+            Some((name, _)) if name.contains("_seconds{") => format!("{name}\"}} [time]"),
+            _ => line.to_owned(),
+        })
+        .collect();
+    let gauge = |name: &str, help: &str, values: &[&str]| {
+        let head = [format!("# HELP sessionmill_{name} {help}"), format!("# TYPE sessionmill_{name} gauge")];
+        let values = values.iter().map(|value| format!("sessionmill_{name}{{processor={value}"));
+        head.into_iter().chain(values).collect::<Vec<_>>()
+    };
+    let usage = "\"usage\"} [time]";
+    let expected = [
+        gauge(
+            "health_state",
+            "State of a processor: 1 for the one that it is in.",
+            &[
+                "\"usage\",state=\"ok\"} 1",
+                "\"usage\",state=\"disabled\"} 0",
+                "\"usage\",state=\"paused\"} 0",
+                "\"usage\",state=\"warning\"} 0",
+                "\"usage\",state=\"failing\"} 0",
+                "\"verification\",state=\"ok\"} 0",
+                "\"verification\",state=\"disabled\"} 1",
+                "\"verification\",state=\"paused\"} 0",
+                "\"verification\",state=\"warning\"} 0",
+                "\"verification\",state=\"failing\"} 0",
+            ],
+        ),
+        gauge("last_run_timestamp_seconds", "Start of the last run.", &[usage]),
+        gauge("last_success_timestamp_seconds", "End of the last run that went through all files.", &[usage]),
+        gauge("last_run_duration_seconds", "Length of the last run that ended.", &[usage]),
+        gauge(
+            "last_run_files",
+            "Files of the last run that ended, by what became of them.",
+            &[
+                "\"usage\",state=\"unchanged\"} 0",
+                "\"usage\",state=\"processed\"} 2",
+                "\"usage\",state=\"skipped\"} 0",
+                "\"usage\",state=\"deferred\"} 0",
+                "\"usage\",state=\"rejected\"} 0",
+                "\"usage\",state=\"failed\"} 0",
+            ],
+        ),
+        gauge(
+            "failures",
+            "Files that a processor could not deal with, by what becomes of them.",
+            &[
+                "\"usage\",state=\"retry\"} 0",
+                "\"usage\",state=\"dead\"} 0",
+                "\"usage\",state=\"dropped\"} 0",
+                "\"verification\",state=\"retry\"} 0",
+                "\"verification\",state=\"dead\"} 0",
+                "\"verification\",state=\"dropped\"} 0",
+            ],
+        ),
+        gauge(
+            "backlog_files",
+            "Files that wait for a next run, because of a limit or a failure.",
+            &["\"usage\"} 0", "\"verification\"} 0"],
+        ),
+        gauge("unsettled_keys", "Keys whose entities are not up to date.", &["\"usage\"} 0", "\"verification\"} 0"]),
+    ];
+    assert_eq!(shown, expected.concat());
+    let names = std::fs::read_dir(world.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.filter(|name| name.to_string_lossy().starts_with(".tmp")).count(), 0, "nothing is left beside it");
+    assert_eq!(run("nowhere").status, 2);
+    let text = std::fs::read_to_string(world.path("mill.prom")).unwrap();
+    assert!(text.contains("sessionmill_health_state{processor=\"usage\",state=\"failing\"} 1\n"), "{text}");
+    let said = world.mill(&["run", "usage", "--sessions", "root", "--metrics-file", "no/folder/mill.prom"]);
+    let expected = "sessionmill: cannot write `no/folder/mill.prom`: entity not found\n";
+    assert!(said.status == 2 && said.stderr.ends_with(expected), "{said:?}");
+}
