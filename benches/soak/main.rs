@@ -116,6 +116,8 @@ struct Told {
     stops: Vec<Duration>,
     triggers: u32,
     reports: Vec<Duration>,
+    /// Queries that did not get the database in time.
+    busy: usize,
     /// Of the daemon that runs through.
     vitals: Vec<Vitals>,
     faults: Vec<String>,
@@ -143,7 +145,10 @@ fn watch(place: &Place, root: &Path, time: Duration) -> Result<(Daemon, Told)> {
             return Err("the daemon has ended by itself; --keep keeps its log".into());
         }
         let (memory, descriptors) = daemon.vitals()?;
-        let backlog = backlog(place, root)?;
+        let Ok(backlog) = backlog(place, root) else {
+            told.busy += 1;
+            continue;
+        };
         let at = begun.elapsed().as_secs_f64();
         if told.vitals.last().is_none_or(|last| (last.at / 30.0) as u64 != (at / 30.0) as u64) {
             eprintln!("{at:.0} s: {:.1} MB, {descriptors} descriptors, {backlog} files wait", memory / 1e6);
@@ -311,6 +316,7 @@ impl Told {
         claim(last <= first, format!("{first} descriptors at most have become {last} at least"));
         claim(longest < STOP, format!("a stop took {longest:?}"));
         claim(slowest < REPORT, format!("a report took {slowest:?}"));
+        claim(self.busy * 100 <= self.vitals.len(), format!("{} queries did not get the database in time", self.busy));
         claim(self.backlog() <= most, format!("{} files waited at once, of {most} at most", self.backlog()));
         for tables in different {
             claim(false, format!("the database is not what it is when it is made anew: {tables}"));
@@ -324,7 +330,7 @@ impl Told {
         let longest = |times: &[Duration]| times.iter().max().copied().unwrap_or_default();
         format!(
             "actions      {actions}\nkills        {}\nstops        {}, longest {:.1?}\ntriggers     {}\n\
-             reports      {}, slowest {:.1?}\nmemory       {:.1} MB at first, {:.1} MB at last, {:+.0} kB/min when warm\n\
+             reports      {}, slowest {:.1?}\nbusy         {} of {} queries\nmemory       {:.1} MB at first, {:.1} MB at last, {:+.0} kB/min when warm\n\
              descriptors  {first} at most at first, {last} at least at last\nbacklog      {} files at most, {} at last\n",
             self.kills,
             self.stops.len(),
@@ -332,6 +338,8 @@ impl Told {
             self.triggers,
             self.reports.len(),
             longest(&self.reports),
+            self.busy,
+            self.busy + self.vitals.len(),
             memory(self.vitals.first()),
             memory(self.vitals.last()),
             self.slope() / 1e3,
