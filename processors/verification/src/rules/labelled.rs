@@ -1,0 +1,112 @@
+//! Precision and recall of the rules over the labelled dialogues of `fixtures/verification`.
+//!
+//! The rules are made with one half, `tuning.jsonl`, and judged by the other, `judging.jsonl`, which was
+//! written first: what the judging half misses is counted, and never shown or mended.
+//! `cargo test -p sessionmill-verification labelled -- --nocapture` prints the figures.
+
+use crate::rules::Rules;
+use serde_json::Value;
+use sessionmill_contract::{Claim, Detection, Detector, Role, Turn, View};
+
+const TUNING: &str = include_str!("../../../../fixtures/verification/tuning.jsonl");
+const JUDGING: &str = include_str!("../../../../fixtures/verification/judging.jsonl");
+
+/// What was found of one type.
+#[derive(Debug, Default)]
+struct Score {
+    right: usize,
+    wrong: usize,
+    missed: usize,
+}
+
+impl Score {
+    fn precision(&self) -> f64 {
+        self.right as f64 / (self.right + self.wrong).max(1) as f64
+    }
+
+    fn recall(&self) -> f64 {
+        self.right as f64 / (self.right + self.missed).max(1) as f64
+    }
+}
+
+struct Half {
+    dialogues: usize,
+    scores: [Score; 3],
+    /// Claims of a labelled domain, and those of them that are in it.
+    domains: (usize, usize),
+    /// Names of the dialogues in which something is wrong.
+    mistakes: Vec<String>,
+}
+
+fn claims(dialogue: &Value) -> Vec<Claim> {
+    let turns = dialogue["turns"].as_array().unwrap().iter().enumerate().map(|(at, turn)| {
+        let (role, text) = turn.as_object().unwrap().iter().next().unwrap();
+        Turn {
+            role: if role == "person" { Role::Person } else { Role::Assistant },
+            text: text.as_str().unwrap().to_owned(),
+            line: at as u64 + 1,
+            uuid: None,
+            time: None,
+            session_id: "s1".into(),
+        }
+    });
+    let turns: Vec<_> = turns.collect();
+    Rules.claims(&View { turns: &turns, fresh: 0 }).unwrap()
+}
+
+fn judge(text: &str) -> Half {
+    let mut half = Half { dialogues: 0, scores: Default::default(), domains: (0, 0), mistakes: Vec::new() };
+    for line in text.lines() {
+        let dialogue: Value = serde_json::from_str(line).unwrap();
+        let name = dialogue["name"].as_str().unwrap();
+        let mut found = claims(&dialogue);
+        half.dialogues += 1;
+        for label in dialogue["claims"].as_array().unwrap() {
+            let says = label["says"].as_str().unwrap();
+            let kind = Detection::ALL.iter().position(|kind| label["type"] == kind.name()).unwrap();
+            let is_meant = |claim: &Claim| claim.detection == Detection::ALL[kind] && claim.quote.contains(says);
+            match found.iter().position(is_meant) {
+                Some(at) => {
+                    let claim = found.remove(at);
+                    half.scores[kind].right += 1;
+                    if let Some(domain) = label["domain"].as_str() {
+                        half.domains.0 += 1;
+                        half.domains.1 += usize::from(domain == claim.domain.name());
+                        if domain != claim.domain.name() {
+                            half.mistakes.push(format!("{name}: {domain} taken for {}", claim.domain.name()));
+                        }
+                    }
+                }
+                None => {
+                    half.scores[kind].missed += 1;
+                    half.mistakes.push(format!("{name}: misses `{says}`"));
+                }
+            }
+        }
+        for claim in found {
+            half.scores[Detection::ALL.iter().position(|kind| *kind == claim.detection).unwrap()].wrong += 1;
+            half.mistakes.push(format!("{name}: wrong {} `{}`", claim.detection.name(), claim.quote));
+        }
+    }
+    half
+}
+
+fn print(name: &str, half: &Half) {
+    println!("{name}: {} dialogues, {} of {} domains right", half.dialogues, half.domains.1, half.domains.0);
+    for (kind, score) in Detection::ALL.iter().zip(&half.scores) {
+        let Score { right, wrong, missed } = score;
+        let (precision, recall) = (score.precision(), score.recall());
+        println!(
+            "  {:<22} precision {precision:.2} recall {recall:.2} ({right} right, {wrong} wrong, {missed} missed)",
+            kind.name()
+        );
+    }
+}
+
+#[test]
+fn labelled_dialogues_are_judged_well() {
+    let (tuning, judging) = (judge(TUNING), judge(JUDGING));
+    print("tuning", &tuning);
+    tuning.mistakes.iter().for_each(|mistake| println!("    {mistake}"));
+    print("judging", &judging);
+}

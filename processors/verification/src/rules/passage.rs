@@ -1,0 +1,98 @@
+//! The sentences that somebody wrote in a turn: no code, no quotations, nothing that a program printed.
+
+use crate::rules::sentence::Sentence;
+
+/// Sentences that are looked at: further down in a long turn stands what was pasted.
+const SENTENCES: usize = 60;
+
+/// The sentences of a turn, in order.
+pub(super) fn sentences(text: &str) -> Vec<Sentence<'_>> {
+    let mut sentences = Vec::new();
+    let (mut start, mut in_code) = (0, false);
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        let trimmed = line.trim_start();
+        let is_fence = trimmed.starts_with("```") || trimmed.starts_with("~~~");
+        if is_fence {
+            in_code = !in_code;
+        } else if !in_code && !is_pasted(line) {
+            cut(text, start, end, &mut sentences);
+        }
+        start = end;
+        if sentences.len() >= SENTENCES {
+            break;
+        }
+    }
+    sentences
+}
+
+/// Cuts a line into sentences: at marks that end one, where a space follows.
+fn cut<'t>(text: &'t str, start: usize, end: usize, sentences: &mut Vec<Sentence<'t>>) {
+    let mut begin = start;
+    let line = &text[start..end];
+    let mut chars = line.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let follows_space = chars.peek().is_none_or(|(_, next)| next.is_whitespace());
+        let at = start + at;
+        if matches!(c, '.' | '!' | '?' | ';' | '…') && follows_space && !is_abbreviation(&text[begin..at]) {
+            push(text, begin, at + c.len_utf8(), sentences);
+            begin = at + c.len_utf8();
+        }
+    }
+    push(text, begin, end, sentences);
+}
+
+fn push<'t>(text: &'t str, start: usize, end: usize, sentences: &mut Vec<Sentence<'t>>) {
+    let part = &text[start..end];
+    let bare = part.trim_start().trim_start_matches(['-', '*', '•', '#']).trim_start();
+    let start = end - bare.len();
+    let end = start + bare.trim_end().len();
+    if start < end {
+        sentences.push(Sentence::new(text, start..end));
+    }
+}
+
+/// Whether a full stop after this belongs to an abbreviation or an item's number.
+fn is_abbreviation(before: &str) -> bool {
+    const KNOWN: [&str; 12] = ["e.g", "i.e", "etc", "approx", "vs", "incl", "excl", "z.b", "d.h", "bzw", "ca", "p.ex"];
+    let word = before.rsplit(char::is_whitespace).next().unwrap_or_default().to_lowercase();
+    let word = word.trim_start_matches('(');
+    KNOWN.contains(&word) || !word.is_empty() && before.trim_start() == word && word.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Whether a line is a quotation, or looks like what a program printed.
+fn is_pasted(line: &str) -> bool {
+    const BEGINNINGS: [&str; 22] = [
+        ">",
+        "|",
+        "$ ",
+        "+ ",
+        "+++",
+        "---",
+        "@@",
+        "at ",
+        "error:",
+        "error[",
+        "warning:",
+        "note:",
+        "traceback",
+        "file \"",
+        "fatal:",
+        "npm ",
+        "panic",
+        "//",
+        "/*",
+        "<",
+        "{",
+        "[",
+    ];
+    let trimmed = line.trim();
+    let lower: String = trimmed.chars().take(12).collect::<String>().to_lowercase();
+    let is_indented = line.starts_with("    ") || line.starts_with('\t');
+    let is_stamped = trimmed.len() > 10
+        && trimmed.get(..4).is_some_and(|year| year.bytes().all(|b| b.is_ascii_digit()))
+        && trimmed.as_bytes().get(4) == Some(&b'-');
+    let letters = trimmed.chars().filter(|c| c.is_alphabetic() || c.is_whitespace()).count();
+    let is_noise = letters * 10 < trimmed.chars().count() * 6;
+    is_indented || is_stamped || is_noise || BEGINNINGS.iter().any(|begin| lower.starts_with(begin))
+}

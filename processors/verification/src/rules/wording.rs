@@ -1,0 +1,54 @@
+//! The words of a claim: a title, and a text that can be read without the conversation.
+
+use crate::rules::sentence::Word;
+use sessionmill_contract::Claim;
+
+/// Beginnings that point to something said before.
+const POINTERS: [&str; 24] = [
+    "it", "it's", "its", "they", "they're", "their", "there", "that", "that's", "those", "these", "this", "he", "she",
+    "which", "one", "es", "sie", "er", "elle", "il", "ils", "eso", "isso",
+];
+
+/// The fact as a sentence, and what it was said of where it points to that.
+pub(super) fn content(fact: &str, words: &[Word], statement: Option<&str>) -> String {
+    let fact = sentence(fact);
+    let points = words.first().is_none_or(|first| {
+        POINTERS.contains(&first.lower.as_str()) || first.lower.starts_with(|c: char| c.is_ascii_digit())
+    });
+    let text = match statement.filter(|_| points) {
+        Some(statement) => format!("{fact} Said of: {}", sentence(statement)),
+        None => fact,
+    };
+    cut(&text, Claim::CONTENT)
+}
+
+/// The beginning of the fact, in whole words.
+pub(super) fn title(content: &str) -> String {
+    let title = content.split(" Said of: ").next().unwrap_or(content);
+    cut(title.trim_end_matches('.'), Claim::TITLE)
+}
+
+/// With a capital at its beginning and a full stop at its end, on one line.
+fn sentence(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = text.trim_end_matches(['.', ';', ':', ',', '!', '?', ' ']);
+    let mut chars = text.chars();
+    // An identifier keeps its letters.
+    let first = text.split(' ').next().unwrap_or_default();
+    let is_word = first.chars().all(|c| c.is_lowercase() || c == '\'');
+    match chars.next().filter(|_| is_word) {
+        Some(first) => first.to_uppercase().chain(chars).chain(['.']).collect(),
+        None => format!("{text}."),
+    }
+}
+
+/// At most so many characters, in whole words where that is possible.
+fn cut(text: &str, characters: usize) -> String {
+    if text.chars().count() <= characters {
+        return text.to_owned();
+    }
+    let end = text.char_indices().nth(characters - 1).map_or(text.len(), |(at, _)| at);
+    let head = &text[..end];
+    let whole = head.rfind(' ').filter(|at| *at > end / 2).map_or(head, |at| &head[..at]);
+    format!("{}…", whole.trim_end_matches([' ', ',', ';', ':']))
+}
