@@ -132,3 +132,53 @@ fn keep_tail(text: &mut String) {
     let start = (text.len().saturating_sub(TURN)..=text.len()).find(|start| text.is_char_boundary(*start));
     text.drain(..start.unwrap_or_default());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turns(events: &[Kind<'_>]) -> Vec<(Role, String)> {
+        let file = SourceFile::new("ada/s.jsonl", "ada");
+        let mut conversation = Conversation::new(&file, Window { turns: 100, overlap: 1 });
+        let mut turns = Vec::new();
+        let mut each = |view: &View<'_>| turns.extend(view.turns.iter().map(|turn| (turn.role, turn.text.clone())));
+        for kind in events {
+            conversation.event(&Event { record: &Record::default(), kind: *kind }, &mut each);
+        }
+        conversation.end(&mut each);
+        turns
+    }
+
+    #[test]
+    fn replies_are_one_turn_until_a_person_speaks() {
+        let result = Kind::ToolResult { call_id: None, is_error: false };
+        let said = [
+            Kind::Reply { text: "a" },
+            result,
+            Kind::Reply { text: " " },
+            Kind::Reply { text: "b" },
+            Kind::Prompt { text: "" },
+            Kind::Prompt { text: "c" },
+            Kind::Prompt { text: "d" },
+            Kind::Reply { text: "e" },
+        ];
+        let turn = |role: Role, text: &str| (role, text.to_owned());
+        let expected = [
+            turn(Role::Assistant, "a\n\nb"),
+            turn(Role::Person, "c"),
+            turn(Role::Person, "d"),
+            turn(Role::Assistant, "e"),
+        ];
+        assert_eq!(turns(&said), expected);
+    }
+
+    #[test]
+    fn of_a_long_turn_the_beginning_or_the_end_is_kept_in_whole_characters() {
+        let long = format!("a{}", "ü".repeat(TURN));
+        let prompt = &turns(&[Kind::Prompt { text: &long }])[0].1;
+        assert_eq!((prompt.len(), prompt.starts_with("aü")), (TURN - 1, true));
+        let replies = [Kind::Reply { text: &long }, Kind::Reply { text: &long }, Kind::Reply { text: "end" }];
+        let reply = &turns(&replies)[0].1;
+        assert_eq!((reply.len(), reply.ends_with("ü\n\nend")), (TURN - 1, true));
+    }
+}

@@ -75,3 +75,123 @@ impl Fold for VerificationFold<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Verification;
+    use crate::claim::CLAIMS;
+    use sessionmill_contract::{
+        Bound, Claim, Detection, Domain, FailureClass, Kind, Processor, Record, Role, Value, Window,
+    };
+    use std::sync::Mutex;
+
+    /// Claims each fresh prompt as it stands, and notes what it was shown.
+    #[derive(Default)]
+    struct Echo {
+        shown: Mutex<Vec<(Vec<String>, usize)>>,
+        quote: Option<&'static str>,
+        fails: bool,
+    }
+
+    impl Detector for &'static Echo {
+        fn name(&self) -> &str {
+            "echo"
+        }
+
+        fn version(&self) -> u32 {
+            7
+        }
+
+        fn bound(&self) -> Bound {
+            Bound::Network
+        }
+
+        fn window(&self) -> Window {
+            Window { turns: 4, overlap: 1 }
+        }
+
+        fn claims(&self, view: &View<'_>) -> Result<Vec<Claim>, Failure> {
+            if self.fails {
+                return Err(Failure::new(FailureClass::Transient, "is tired"));
+            }
+            let texts = view.turns.iter().map(|turn| turn.text.clone()).collect();
+            self.shown.lock().unwrap().push((texts, view.fresh));
+            let claim = |turn: usize| Claim {
+                turn,
+                detection: Detection::Correction,
+                title: "title".into(),
+                content: "content".into(),
+                quote: self.quote.unwrap_or(&view.turns[turn].text).into(),
+                domain: Domain::Data,
+                entities: vec!["b".into(), "a".into(), "b".into()],
+            };
+            Ok((0..view.turns.len()).filter(|turn| view.turns[*turn].role == Role::Person).map(claim).collect())
+        }
+    }
+
+    fn echo(echo: Echo) -> (&'static Echo, Verification) {
+        let echo: &'static Echo = Box::leak(Box::new(echo));
+        (echo, Verification::new(Box::new(echo)))
+    }
+
+    /// The claims of a file whose lines alternate: a prompt, a reply.
+    fn claims(processor: &Verification, file: &str, turns: &[&str]) -> Result<Vec<Vec<Value>>, Failure> {
+        let file = SourceFile::new(file, "ada");
+        let mut fold = processor.open(&file);
+        for (at, text) in turns.iter().enumerate() {
+            let record = Record { line: at as u64 + 1, ..Record::default() };
+            let kind = if at % 2 == 0 { Kind::Prompt { text } } else { Kind::Reply { text } };
+            fold.event(&Event { record: &record, kind: Kind::Line { name: "message", known: true } });
+            fold.event(&Event { record: &record, kind });
+        }
+        let mut rows = Rows::default();
+        fold.finish(&mut rows)?;
+        Ok(rows.of(&CLAIMS).map(<[Value]>::to_vec).collect())
+    }
+
+    fn column(rows: &[Vec<Value>], name: &str) -> Vec<Value> {
+        rows.iter().map(|row| row[CLAIMS.position(name).unwrap()].clone()).collect()
+    }
+
+    #[test]
+    fn windows_overlap_and_every_prompt_is_claimed_once() {
+        let (echo, processor) = echo(Echo::default());
+        let rows = claims(&processor, "ada/s.jsonl", &["a", "B", "c", "D", "e", "F", "g", "H"]).unwrap();
+        let shown = echo.shown.lock().unwrap();
+        let windows: Vec<_> = shown.iter().map(|(texts, fresh)| (texts.concat(), *fresh)).collect();
+        assert_eq!(windows, [("aBcD".to_owned(), 0), ("DeFg".to_owned(), 1), ("gH".to_owned(), 1)]);
+        assert_eq!(column(&rows, "user_quote"), ["a", "c", "e", "g"].map(Value::from));
+        assert_eq!(column(&rows, "claim_id")[3], Value::from("line:ada/s.jsonl:7:0"));
+        assert_eq!(column(&rows, "entities")[0], Value::from("[\"a\",\"b\"]"));
+    }
+
+    #[test]
+    fn a_detector_decides_on_version_and_bound() {
+        let (_, processor) = echo(Echo::default());
+        let manifest = processor.manifest();
+        assert_eq!((manifest.name, manifest.version, manifest.bound), ("verification", 7, Bound::Network));
+    }
+
+    #[test]
+    fn a_quote_that_nobody_wrote_is_no_claim() {
+        let (_, processor) = echo(Echo { quote: Some("never said"), ..Echo::default() });
+        assert!(claims(&processor, "ada/s.jsonl", &["a", "B"]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_failing_detector_fails_the_file() {
+        let (_, processor) = echo(Echo { fails: true, ..Echo::default() });
+        let failure = claims(&processor, "ada/s.jsonl", &["a", "B"]).unwrap_err();
+        assert_eq!(failure, Failure::new(FailureClass::Transient, "is tired"));
+    }
+
+    #[test]
+    fn nobody_speaks_in_the_files_of_subagents() {
+        let (echo, processor) = echo(Echo::default());
+        for file in ["ada/s/subagents/x.jsonl", "ada/agent-1.jsonl"] {
+            assert!(claims(&processor, file, &["a", "B"]).unwrap().is_empty());
+        }
+        assert!(echo.shown.lock().unwrap().is_empty());
+    }
+}

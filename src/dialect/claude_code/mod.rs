@@ -197,9 +197,10 @@ fn prompt(record: &Record<'_>, entry: &Entry<'_>, message: &Message<'_>, event: 
     if let Some(name) = message.content.texts().find_map(text::slash_command) {
         return event(Kind::SlashCommand { name: json::shortened(name) });
     }
-    let said: Vec<&str> = message.content.texts().filter(|text| text::is_by_a_person(text)).collect();
+    let said = message.content.texts().filter(|text| text::is_by_a_person(text)).map(text::without_reminders);
+    let said: Vec<_> = said.collect();
     let shown = message.content.blocks().any(|block| block.kind.get() == Some("image"));
-    match said[..] {
+    match &said[..] {
         [] if shown => event(Kind::Prompt { text: "" }),
         [] => {}
         [text] => event(Kind::Prompt { text }),

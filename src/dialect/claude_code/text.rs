@@ -1,5 +1,7 @@
 //! What a user's text is: a person's words, a slash command, or something that the client put there.
 
+use std::borrow::Cow;
+
 /// Beginnings of texts that wear `role: user` without a person having written them.
 const NOT_A_PERSON: [&str; 14] = [
     "<bash-input>",
@@ -25,6 +27,19 @@ const CONTINUED: &str = "This session is being continued from a previous convers
 pub(super) fn is_by_a_person(text: &str) -> bool {
     let text = text.trim_start();
     !text.is_empty() && !text.starts_with(CONTINUED) && !NOT_A_PERSON.iter().any(|start| text.starts_with(start))
+}
+
+/// A person's text without the reminders that the client has put into it.
+pub(super) fn without_reminders(text: &str) -> Cow<'_, str> {
+    const TAGS: (&str, &str) = ("<system-reminder>", "</system-reminder>");
+    let (mut said, mut rest) = (String::new(), text);
+    while let Some((before, (_, after))) =
+        rest.split_once(TAGS.0).and_then(|(before, inside)| Some((before, inside.split_once(TAGS.1)?)))
+    {
+        said += before;
+        rest = after;
+    }
+    if rest.len() == text.len() { Cow::Borrowed(text) } else { Cow::Owned(said + rest) }
 }
 
 /// NAME of the first `<command-name>/NAME</command-name>`, with NAME = `[A-Za-z][\w:-]*`.
@@ -55,6 +70,15 @@ mod tests {
             "<command-name>/a",
         ] {
             assert_eq!(slash_command(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn reminders_inside_of_a_text_are_cut_out() {
+        let text = "one <system-reminder>two</system-reminder>three<system-reminder>four</system-reminder>";
+        assert_eq!(without_reminders(text), "one three");
+        for as_it_is in ["please <system-reminder> is a tag", "</system-reminder> one <system-reminder>", "süß"] {
+            assert_eq!(without_reminders(as_it_is), as_it_is);
         }
     }
 

@@ -14,12 +14,19 @@ const TERM: usize = 7;
 /// The fewest words of meaning that explain one.
 const MEANING: usize = 2;
 
+/// The most words of a sentence that spells out an acronym in passing.
+const SPELT_OUT: usize = 40;
+
 /// The definition that a sentence holds.
 pub(super) fn find<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
     let sentence = said.get(at)?;
     let (_, rest) = lead(&sentence.words);
     let announced = announced(sentence, rest);
     let words = announced.unwrap_or(rest);
+    let is_spelt_out = is_spelt_out(sentence, words);
+    if is_spelt_out && !sentence.is_question && sentence.words.len() <= SPELT_OUT {
+        return Some(definition(at, words));
+    }
     if is_excluded(sentence, words) || stems(words).len() < MEANING + 1 {
         return None;
     }
@@ -28,13 +35,11 @@ pub(super) fn find<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> 
         || means_by(words);
     let explains = announced.is_some() && (is_split(words, &COPULAS) || words.iter().any(|word| is_term(&word.lower)));
     let classifies = is_class(sentence, words);
-    (defines || explains || classifies).then_some(Fact {
-        detection: Detection::UnpromptedDefinition,
-        from: at,
-        to: at,
-        words,
-        statement: None,
-    })
+    (defines || explains || classifies).then(|| definition(at, words))
+}
+
+fn definition<'a>(at: usize, words: &'a [Word]) -> Fact<'a> {
+    Fact { detection: Detection::UnpromptedDefinition, from: at, to: at, words, statement: None }
 }
 
 /// The words after an announcement.
@@ -90,13 +95,198 @@ fn is_a_term(words: &[Word]) -> bool {
 
 /// "A P0 is an outage that …": a name or a term of the trade, and the class that it belongs to.
 fn is_class(sentence: &Sentence<'_>, words: &[Word]) -> bool {
-    const KINDS: [&str; 8] = ["is a", "is an", "is any", "is every", "is the", "are the", "are those", "are all"];
-    const WHICH: [&str; 8] = ["that", "which", "who", "whose", "where", "with", "without", "divided"];
+    let words = strip_place(words).unwrap_or(words);
+    if is_of_its_kind(words) || is_relation(words) || is_formula(words) {
+        return true;
+    }
     let Some((term, meaning)) = split_at_any(words, &KINDS) else { return false };
-    let is_named = term.iter().filter(|word| !word.is_mark()).any(|word| {
+    if strip_any(meaning, &JUDGEMENTS).is_some() {
+        return false;
+    }
+    let article = strip_any(term, &ARTICLES);
+    let bare = article.unwrap_or(term);
+    let is_named = bare.iter().filter(|word| !word.is_mark()).any(|word| {
         let exact = sentence.text.get(word.range.clone()).unwrap_or_default();
-        exact.chars().filter(|c| c.is_uppercase() || c.is_ascii_digit()).count() > 1
-            || exact.contains('-') && is_term(&word.lower)
+        is_term(&word.lower) || exact.chars().filter(|c| c.is_uppercase() || c.is_ascii_digit()).count() > 1
     });
-    is_named && is_a_term(term) && term.len() <= 4 && split_at_any(meaning, &WHICH).is_some()
+    let is_general = article.is_some() || is_named;
+    let speaks_of_trade = is_named || meaning.iter().any(|word| is_term(&word.lower));
+    is_general && speaks_of_trade && is_a_term(bare) && bare.len() <= CLASS_TERM && stems(meaning).len() > MEANING
+}
+
+/// "In the warehouse a wave is …": the words after the place.
+fn strip_place(words: &[Word]) -> Option<&[Word]> {
+    const PLACES: [&str; 14] = [
+        "in the",
+        "in our",
+        "at the",
+        "at our",
+        "for the",
+        "for our",
+        "im",
+        "in der",
+        "in unserem",
+        "en el",
+        "en la",
+        "dans le",
+        "dans la",
+        "em nosso",
+    ];
+    let (_, rest) = strip_any(words, &PLACES)?.split_first()?;
+    let rest = rest.split_first().filter(|(first, _)| first.is_mark()).map_or(rest, |(_, rest)| rest);
+    strip_any(rest, &ARTICLES).map(|_| rest)
+}
+
+/// "Dormant accounts are accounts without …": the class is a word of the term.
+fn is_of_its_kind(words: &[Word]) -> bool {
+    let Some((term, meaning)) = split_at_any(words, &COPULAS) else { return false };
+    let class = strip_any(meaning, &ARTICLES).unwrap_or(meaning);
+    let class = stems(class.get(..1).unwrap_or_default());
+    is_a_term(term)
+        && term.len() <= CLASS_TERM
+        && stems(term).len() > 1
+        && !class.is_empty()
+        && class.is_subset(&stems(term))
+        && stems(meaning).len() > MEANING
+}
+
+/// "The coverage gap is the difference between …": a figure made of others.
+fn is_relation(words: &[Word]) -> bool {
+    const RELATIONS: [&str; 48] = [
+        "the difference between",
+        "the share of",
+        "the ratio of",
+        "the ratio between",
+        "the sum of",
+        "the number of",
+        "the percentage of",
+        "the proportion of",
+        "the average of",
+        "the total of",
+        "the set of",
+        "the time between",
+        "the time from",
+        "the date on which",
+        "the day on which",
+        "the period between",
+        "the period in which",
+        "the value of",
+        "the amount of",
+        "the product of",
+        "the rate of",
+        "the list of all",
+        "any order that",
+        "the quotient of",
+        "die differenz",
+        "der anteil",
+        "die summe",
+        "die anzahl",
+        "der zeitraum",
+        "das verhältnis",
+        "der quotient",
+        "la diferencia",
+        "la suma",
+        "la proporción",
+        "el número de",
+        "el porcentaje",
+        "el período",
+        "la différence",
+        "la somme",
+        "la part",
+        "le nombre de",
+        "le rapport entre",
+        "la période",
+        "a diferença",
+        "a soma",
+        "a proporção",
+        "o número de",
+        "o período em que",
+    ];
+    split_at_any(words, &COPULAS).is_some_and(|(term, meaning)| {
+        is_a_term(term)
+            && term.len() <= CLASS_TERM + 1
+            && strip_any(meaning, &RELATIONS).is_some_and(|of| stems(of).len() >= MEANING)
+            && words.iter().any(|word| is_term(&word.lower))
+    })
+}
+
+/// "Take rate = commission / GMV".
+fn is_formula(words: &[Word]) -> bool {
+    let Some((term, meaning)) = split_at_any(words, &["="]) else { return false };
+    let is_plain = |word: &Word| !word.lower.contains(|c: char| c.is_ascii_digit() || matches!(c, '_' | '.'));
+    is_a_term(term)
+        && term.len() <= CLASS_TERM
+        && term.iter().all(is_plain)
+        && stems(meaning).len() >= MEANING
+        && words.iter().any(|word| is_term(&word.lower))
+}
+
+/// Classes that say only how somebody finds a thing.
+const JUDGEMENTS: [&str; 18] = [
+    "nice", "good", "great", "bad", "better", "best", "worse", "big", "huge", "real", "problem", "mess", "must", "one",
+    "next", "same", "right", "wrong",
+];
+
+/// The most words of a term that nothing but its class announces.
+const CLASS_TERM: usize = 4;
+
+const ARTICLES: [&str; 14] =
+    ["a", "an", "ein", "eine", "un", "una", "une", "um", "uma", "any", "every", "jeder", "cada", "chaque"];
+
+const KINDS: [&str; 44] = [
+    "is a",
+    "is an",
+    "is any",
+    "is every",
+    "is the",
+    "is when",
+    "is whatever",
+    "is what",
+    "are the",
+    "are those",
+    "are all",
+    "are any",
+    "=",
+    "are our",
+    "is our",
+    "are what",
+    "are copies",
+    "ist ein",
+    "ist eine",
+    "ist der",
+    "ist die",
+    "ist das",
+    "ist bei uns ein",
+    "ist bei uns eine",
+    "ist jeder",
+    "sind alle",
+    "es un",
+    "es una",
+    "es el",
+    "es la",
+    "es cada",
+    "es todo",
+    "est un",
+    "est une",
+    "est le",
+    "est la",
+    "c'est un",
+    "c'est une",
+    "c'est le",
+    "é um",
+    "é uma",
+    "é o",
+    "é a",
+    "são os",
+];
+
+/// "RMA (return merchandise authorisation)": an acronym beside words that begin with its letters.
+fn is_spelt_out(sentence: &Sentence<'_>, words: &[Word]) -> bool {
+    words.windows(2).enumerate().any(|(at, pair)| {
+        let exact = sentence.text.get(pair[0].range.clone()).unwrap_or_default();
+        let letters: String = exact.chars().filter(|c| c.is_uppercase()).collect::<String>().to_lowercase();
+        let after = words.get(at + 2..).unwrap_or_default();
+        let initials: String = after.iter().take(letters.len()).filter_map(|word| word.lower.chars().next()).collect();
+        pair[1].lower == "(" && letters.len() > 1 && letters == initials
+    })
 }

@@ -3,12 +3,13 @@
 use crate::rules::sentence::Word;
 use sessionmill_contract::Domain;
 
-/// The domain whose words stand most often in a quote, which count double, and in what it answers; of
+/// The domain whose words stand most often in a quote, where they count double, and in what it answers; of
 /// equals the one whose word comes first in the quote, else the first in the list of domains. Nothing
 /// for a statement without any such word.
 pub(super) fn domain_of(quote: &[Word], statement: &[Word]) -> Option<Domain> {
     let score = |domain: Domain| {
-        let terms = |words: &[Word]| words.iter().filter(|word| is_of(domain, &word.lower)).count();
+        let weight = |word: &Word| if is_common(&word.lower) { 1 } else { 2 };
+        let terms = |words: &[Word]| words.iter().filter(|word| is_of(domain, &word.lower)).map(weight).sum::<usize>();
         2 * terms(quote) + terms(statement)
     };
     let first = |domain: Domain| quote.iter().position(|word| is_of(domain, &word.lower)).unwrap_or(usize::MAX);
@@ -17,6 +18,39 @@ pub(super) fn domain_of(quote: &[Word], statement: &[Word]) -> Option<Domain> {
         .enumerate()
         .max_by_key(|(order, domain)| (score(*domain), std::cmp::Reverse(first(*domain)), std::cmp::Reverse(*order)));
     best.map(|(_, domain)| domain).filter(|domain| score(*domain) > 0)
+}
+
+/// Whether a word is of one field, and at home in all: it counts half.
+fn is_common(word: &str) -> bool {
+    const COMMON: [&str; 26] = [
+        "customer",
+        "user",
+        "account",
+        "order",
+        "table",
+        "row",
+        "column",
+        "service",
+        "event",
+        "report",
+        "plan",
+        "net",
+        "gross",
+        "record",
+        "request",
+        "version",
+        "role",
+        "production",
+        "kunde",
+        "cliente",
+        "commande",
+        "client",
+        "pedido",
+        "bericht",
+        "support",
+        "contract",
+    ];
+    COMMON.contains(&word.strip_suffix('s').unwrap_or(word))
 }
 
 /// Whether a word belongs to the vocabulary of a field.
@@ -45,7 +79,9 @@ fn vocabulary(domain: Domain) -> &'static str {
              settlement bank capex opex amortis amortiz depreciat audit auditor gross net salary salaries p&l fx \
              exchange iban sepa credit debit instalment installment quarter ltv cac aov arpu subscription recognise \
              recognize deferred reserve interest loan retail \
-             umsatz rechnung rechnungen mahnung rabatt mehrwertsteuer ust steuer deckungsbeitrag skonto zahlung kosten \
+             sale sales premium insured commission liability asset equity shareholder dividend fund portfolio treasury controlling \
+             balance procurement-cost overhead payslip depreciation surcharge fee fees wage contract-value bruttolohn \
+             verkauf ventas vendas ventes umsatz rechnung rechnungen storno mahnung rabatt mehrwertsteuer ust steuer deckungsbeitrag skonto zahlung kosten \
              gewinn marge netto brutto preis buchung buchhaltung fracht erlös gutschrift \
              iva factura facturan facturación ingresos impuesto descuento margen precio cierre contable pago coste \
              tva facture chiffre encaissement taxe prix remise paiement coût recettes hors taxes bénéfice \
@@ -62,7 +98,7 @@ fn vocabulary(domain: Domain) -> &'static str {
         Domain::Product => {
             "customer customers user users plan plans trial trials seat seats workspace onboarding churn churned retention \
              activation conversion funnel signup sign-up sign-ups lead leads mau dau wau nps detractor promoter survey \
-             persona feature roadmap tier free-tier pro freemium upgrade downgrade engagement campaign marketing segment \
+             account accounts persona feature roadmap tier free-tier pro freemium upgrade downgrade engagement campaign marketing segment \
              kunde kunden bestandskunde neukunde nutzer abo kündigung bestellung bestellungen tarif \
              cliente clientes usuario usuarios suscripción pedido pedidos compra compró \
              client-actif abonnement utilisateur utilisateurs commande commandes chantier \
@@ -81,7 +117,8 @@ fn vocabulary(domain: Domain) -> &'static str {
              inventory stock fulfilment fulfillment delivery delivered order orders warehouse-order sku lot supplier \
              procurement shift handover maintenance acknowledged p95 p99 latency lead-time otif cut-off utilisation \
              utilization billable vendor tier-0 tier-1 logistics returns tour depot gdpr deletion compliance legal \
-             checkout lager lagerbestand lagerbestände lieferung lieferant versand schicht artikel bestand \
+             checkout patient ward bed beds warranty claim-handling employee contractor vacation holiday site hub route \
+             truck driver duty approval approver policy leave warranty urlaub resturlaub garantie garantía garantia gewährleistung lager lagerbestand lagerbestände lieferung lieferant versand schicht artikel bestand \
              almacén envío inventario merma existencias entrega \
              livraison fournisseur expédition sécurité entrepôt estoque prazo fornecedor"
         }

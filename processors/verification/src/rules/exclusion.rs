@@ -6,7 +6,9 @@ use crate::rules::sentence::{Sentence, Word, has_any, strip_any};
 /// Whether a statement, without the words that lead up to it, cannot be knowledge.
 pub(super) fn is_excluded(sentence: &Sentence<'_>, fact: &[Word]) -> bool {
     sentence.is_question
+        || quotes(sentence)
         || is_order(fact)
+        || ends_in_an_order(fact)
         || has_any(fact, &PERSONAL)
         || has_any(fact, &PASSING)
         || has_any(&sentence.words, &GUESSES)
@@ -15,6 +17,14 @@ pub(super) fn is_excluded(sentence: &Sentence<'_>, fact: &[Word]) -> bool {
         || strip_any(fact, &SUPPOSITIONS).is_some()
         || is_about_the_code(fact)
         || fact.iter().any(|word| is_path(&sentence.text[word.range.clone()]))
+}
+
+/// Whether somebody else's words are repeated: several of them between quotation marks.
+fn quotes(sentence: &Sentence<'_>) -> bool {
+    const WORDS: usize = 4;
+    let text = sentence.text.get(sentence.range.clone()).unwrap_or_default();
+    let between = |marks: &[char]| text.split(marks).skip(1).step_by(2).any(|part| part.split(' ').count() >= WORDS);
+    between(&['"']) || between(&['“', '”', '„']) || between(&['«', '»'])
 }
 
 /// Whether somebody is told to do something.
@@ -30,6 +40,14 @@ pub(super) fn is_order(words: &[Word]) -> bool {
     words.first().is_some_and(|first| ORDERS.contains(&first.lower.as_str())) || has_any(words, &WISHES)
 }
 
+/// Whether a later clause tells somebody to do something: "the bucket is full, empty it".
+fn ends_in_an_order(words: &[Word]) -> bool {
+    const OBJECTS: [&str; 7] = ["it", "them", "that", "this", "these", "both", "all"];
+    let clauses = words.split(|word| word.is_mark() || word.lower == "and" || word.lower == "so").skip(1);
+    clauses.filter(|clause| clause.len() == 2).any(|clause| OBJECTS.contains(&clause[1].lower.as_str()))
+        || words.split(Word::is_mark).skip(1).any(is_order)
+}
+
 /// Whether the subject is a part of the program or of its making.
 fn is_about_the_code(fact: &[Word]) -> bool {
     const SUBJECT: usize = 4;
@@ -38,6 +56,11 @@ fn is_about_the_code(fact: &[Word]) -> bool {
         let singular = word.strip_suffix('s').unwrap_or(word);
         ARTIFACTS.contains(&word) || ARTIFACTS.contains(&singular)
     })
+}
+
+/// Whether a part of the program is spoken of at all.
+pub(super) fn speaks_of_code(fact: &[Word]) -> bool {
+    fact.iter().any(|word| ARTIFACTS.contains(&word.lower.as_str()))
 }
 
 /// Whether a word is the place of a file.
@@ -308,7 +331,17 @@ const PERSONAL: [&str; 36] = [
 ];
 
 /// What is so only now, or only here.
-const PASSING: [&str; 47] = [
+const PASSING: [&str; 57] = [
+    "is off",
+    "off by",
+    "is full",
+    "is down",
+    "is gone",
+    "is empty",
+    "is running",
+    "is next",
+    "exactly what",
+    "on the list",
     "still",
     "now",
     "right now",
@@ -358,7 +391,15 @@ const PASSING: [&str; 47] = [
     "ne marche pas",
 ];
 
-const GUESSES: [&str; 33] = [
+const GUESSES: [&str; 40] = [
+    "looks like",
+    "look like",
+    "seems like",
+    "seems to",
+    "appears to",
+    "sounds like",
+    "i wonder",
+    "my guess",
     "maybe",
     "perhaps",
     "probably",
@@ -372,7 +413,6 @@ const GUESSES: [&str; 33] = [
     "i think that",
     "i guess",
     "i suppose",
-    "i wonder",
     "i believe",
     "i assume",
     "i thought",
@@ -443,7 +483,11 @@ const SUPPOSITIONS: [&str; 29] = [
     "should",
 ];
 
-const ARTIFACTS: [&str; 100] = [
+const ARTIFACTS: [&str; 104] = [
+    "chart",
+    "idea",
+    "goal",
+    "pull request",
     "test",
     "tests",
     "function",

@@ -103,10 +103,21 @@ fn print(name: &str, half: &Half) {
     }
 }
 
+/// Precision and recall that each type must reach, in the order of [`Detection::ALL`].
+fn assert_floors(name: &str, half: &Half, floors: [(f64, f64); 3]) {
+    for ((kind, score), (precision, recall)) in Detection::ALL.iter().zip(&half.scores).zip(floors) {
+        assert!(score.precision() >= precision, "{name} {kind:?}: precision {:.2}", score.precision());
+        assert!(score.recall() >= recall, "{name} {kind:?}: recall {:.2}", score.recall());
+    }
+}
+
 #[test]
-fn labelled_dialogues_are_judged_well() {
+fn labelled_dialogues_reach_their_floors() {
     let (tuning, judging) = (judge(TUNING), judge(JUDGING));
     print("tuning", &tuning);
     tuning.mistakes.iter().for_each(|mistake| println!("    {mistake}"));
     print("judging", &judging);
+    assert_floors("tuning", &tuning, [(0.95, 0.9); 3]);
+    assert_floors("judging", &judging, [(0.7, 0.4), (0.85, 0.55), (0.9, 0.4)]);
+    assert!(tuning.domains.1 * 100 >= tuning.domains.0 * 85, "domains");
 }

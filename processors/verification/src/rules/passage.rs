@@ -1,4 +1,5 @@
-//! The sentences that somebody wrote in a turn: no code, no quotations, nothing that a program printed.
+//! The sentences that somebody wrote in a turn: no code, no quotations, no pasted document, nothing that
+//! a program printed.
 
 use crate::rules::sentence::Sentence;
 
@@ -13,6 +14,9 @@ pub(super) fn sentences(text: &str) -> Vec<Sentence<'_>> {
         let end = start + line.len();
         let trimmed = line.trim_start();
         let is_fence = trimmed.starts_with("```") || trimmed.starts_with("~~~");
+        if is_heading(line) && !in_code {
+            break;
+        }
         if is_fence {
             in_code = !in_code;
         } else if !in_code && !is_pasted(line) {
@@ -34,7 +38,9 @@ fn cut<'t>(text: &'t str, start: usize, end: usize, sentences: &mut Vec<Sentence
     while let Some((at, c)) = chars.next() {
         let follows_space = chars.peek().is_none_or(|(_, next)| next.is_whitespace());
         let at = start + at;
-        if matches!(c, '.' | '!' | '?' | ';' | '…') && follows_space && !is_abbreviation(&text[begin..at]) {
+        let is_date = c == '.' && is_day(&text[begin..at], line.get(at - start + 1..).unwrap_or_default());
+        if matches!(c, '.' | '!' | '?' | ';' | '…') && follows_space && !is_abbreviation(&text[begin..at]) && !is_date
+        {
             push(text, begin, at + c.len_utf8(), sentences);
             begin = at + c.len_utf8();
         }
@@ -58,6 +64,22 @@ fn is_abbreviation(before: &str) -> bool {
     let word = before.rsplit(char::is_whitespace).next().unwrap_or_default().to_lowercase();
     let word = word.trim_start_matches('(');
     KNOWN.contains(&word) || !word.is_empty() && before.trim_start() == word && word.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Whether a full stop belongs to a day, as in "am 31. März".
+fn is_day(before: &str, after: &str) -> bool {
+    const MONTHS: [&str; 12] = ["jan", "feb", "mär", "apr", "mai", "jun", "jul", "aug", "sep", "okt", "nov", "dez"];
+    let day = before.rsplit(char::is_whitespace).next().unwrap_or_default();
+    let next = after.trim_start().to_lowercase();
+    matches!(day.len(), 1 | 2)
+        && day.bytes().all(|b| b.is_ascii_digit())
+        && MONTHS.iter().any(|month| next.starts_with(month))
+}
+
+/// Whether a document begins: a plan or an issue that was pasted, mostly written by a model.
+fn is_heading(line: &str) -> bool {
+    let text = line.trim_start_matches('#');
+    text.len() < line.len() && text.starts_with(' ')
 }
 
 /// Whether a line is a quotation, or looks like what a program printed.

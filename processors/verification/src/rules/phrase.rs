@@ -97,7 +97,8 @@ pub(super) const NO_BEFORE_A_MARK: [&str; 13] = [
 ];
 
 /// Agreement with what was just said.
-pub(super) const YES: [&str; 58] = [
+pub(super) const YES: [&str; 59] = [
+    "aye",
     "yes",
     "yep",
     "yeah",

@@ -57,7 +57,7 @@ fn words(part: &str, offset: usize) -> Vec<Word> {
         if let Some(start) = start.take() {
             words.push(word(part, start..at, offset));
         }
-        if matches!(c, ',' | ':' | ';' | '(' | ')' | '—' | '–' | '-' | '%' | '!' | '.' | '?') {
+        if matches!(c, ',' | ':' | ';' | '(' | ')' | '—' | '–' | '-' | '%' | '=' | '!' | '.' | '?') {
             words.push(word(part, at..at + c.len_utf8(), offset));
         }
     }
