@@ -151,10 +151,9 @@ mod tests {
 
     #[test]
     fn replies_are_one_turn_until_a_person_speaks() {
-        let result = Kind::ToolResult { call_id: None, is_error: false };
         let said = [
             Kind::Reply { text: "a" },
-            result,
+            Kind::ApiError,
             Kind::Reply { text: " " },
             Kind::Reply { text: "b" },
             Kind::Prompt { text: "" },
