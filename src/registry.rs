@@ -2,6 +2,8 @@
 
 use crate::dialect::Dialect;
 use crate::dialect::claude_code::CLAUDE_CODE;
+use crate::dialect::codex::CODEX;
+use crate::dialect::foreign::{DOCUMENT, OTHER};
 use crate::error::{Error, Result, Status};
 use crate::store::publish::Private;
 use sessionmill_contract::Processor;
@@ -16,10 +18,10 @@ static PROCESSORS: LazyLock<[&dyn Processor; 2]> = LazyLock::new(|| [&Usage, &*V
 static VERIFICATION: LazyLock<Verification> = LazyLock::new(|| Verification::new(Box::new(Rules)));
 
 /// Dialects, in the order in which a file is offered to them; the last one takes what is left.
-static DIALECTS: [Dialect; 1] = [CLAUDE_CODE];
+static DIALECTS: [Dialect; 4] = [CODEX, DOCUMENT, OTHER, CLAUDE_CODE];
 
 /// Numbered migrations, oldest first.
-pub const MIGRATIONS: [(&str, &str); 8] = [
+pub const MIGRATIONS: [(&str, &str); 9] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_usage", include_str!("../migrations/0002_usage.sql")),
     ("0003_source_marks", include_str!("../migrations/0003_source_marks.sql")),
@@ -28,6 +30,7 @@ pub const MIGRATIONS: [(&str, &str); 8] = [
     ("0006_audit", include_str!("../migrations/0006_audit.sql")),
     ("0007_agents", include_str!("../migrations/0007_agents.sql")),
     ("0008_knowledge", include_str!("../migrations/0008_knowledge.sql")),
+    ("0009_reasoning", include_str!("../migrations/0009_reasoning.sql")),
 ];
 
 /// Columns that quote what people wrote, which snapshots leave empty.

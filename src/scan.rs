@@ -187,7 +187,7 @@ impl Branch<'_> {
 fn name(path: &Path, layout: Layout, login: &str) -> SourceFile {
     let below = key(path);
     match layout {
-        Layout::ClaudeProjects => SourceFile::new(format!("{login}/{below}"), login),
+        Layout::ClaudeProjects | Layout::CodexSessions => SourceFile::new(format!("{login}/{below}"), login),
         Layout::Users => {
             let user = below.split('/').next().unwrap_or_default().to_owned();
             SourceFile::new(below, user)
@@ -219,6 +219,7 @@ fn too_deep(source: &Source) -> Error {
     let folders = match source.layout {
         Layout::Users => "users'",
         Layout::ClaudeProjects => "projects'",
+        Layout::CodexSessions => "days'",
     };
     let root = source.root.display();
     let message = format!("`{root}` holds transcripts itself, where the {folders} folders should be");

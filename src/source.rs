@@ -23,6 +23,8 @@ pub enum Layout {
     Users,
     /// `<root>/<project>/**/*.jsonl`: one person's transcripts, a folder for each project.
     ClaudeProjects,
+    /// `<root>/<year>/<month>/<day>/*.jsonl`: one person's Codex rollouts.
+    CodexSessions,
 }
 
 /// What was chosen, and by what.
@@ -53,12 +55,13 @@ impl Layout {
         match self {
             Self::Users => "users",
             Self::ClaudeProjects => "claude-projects",
+            Self::CodexSessions => "codex-sessions",
         }
     }
 
     /// The layout that goes by the name, as the database remembers it.
     pub fn by_name(name: &str) -> Option<Self> {
-        [Self::Users, Self::ClaudeProjects].into_iter().find(|layout| layout.name() == name)
+        [Self::Users, Self::ClaudeProjects, Self::CodexSessions].into_iter().find(|layout| layout.name() == name)
     }
 
     /// The layout of a root that was given without one.
@@ -67,6 +70,7 @@ impl Layout {
         let is_claude = |name: &std::ffi::OsStr| name == ".claude" || name == "claude";
         match (parts.next(), parts.next()) {
             (Some(last), Some(above)) if last == "projects" && is_claude(above) => Self::ClaudeProjects,
+            (Some(last), Some(above)) if last == "sessions" && above == ".codex" => Self::CodexSessions,
             _ => Self::Users,
         }
     }
@@ -148,10 +152,11 @@ mod tests {
     }
 
     #[test]
-    fn a_claude_folder_is_known_by_its_name() {
+    fn a_folder_of_an_agent_is_known_by_its_name() {
         let layout = |root: &str| chosen(Wishes { flag: Some(Path::new(root)), ..Wishes::default() }).1;
         assert_eq!(layout("/home/ada/.claude/projects"), Layout::ClaudeProjects);
         assert_eq!(layout("/home/ada/.config/claude/projects/"), Layout::ClaudeProjects);
+        assert_eq!(layout("/home/ada/.codex/sessions"), Layout::CodexSessions);
         assert_eq!(layout("/data/projects"), Layout::Users);
     }
 }

@@ -92,12 +92,12 @@ fn a_report_is_a_table_for_people() {
     let said = world.mill(&["report", "--by", "user"]);
     assert_eq!(
         said.stdout,
-        " User    Responses   Input   Output   Cache write   of it 1 h   Cache read   Total     Cost   Reported
-───────────────────────────────────────────────────────────────────────────────────────────────────────
- bob             1      10    1,000             0           0            0   1,010    $0.02          –
- ada             2      20       11             0           0            0      31   <$0.01          –
-───────────────────────────────────────────────────────────────────────────────────────────────────────
- Total           3      30    1,011             0           0            0   1,041    $0.02          –
+        " User    Responses   Input   Output   Cache write   Cache read   Total     Cost
+────────────────────────────────────────────────────────────────────────────────
+ bob             1      10    1,000             0            0   1,010    $0.02
+ ada             2      20       11             0            0      31   <$0.01
+────────────────────────────────────────────────────────────────────────────────
+ Total           3      30    1,011             0            0   1,041    $0.02
 "
     );
 }
@@ -112,7 +112,7 @@ fn a_report_is_json_and_csv_for_programs() {
     json["as_of"] = "now".into();
     let row = |day: &str, responses: u64, input: u64, output: u64, cost: f64| {
         let mut row = serde_json::json!({
-            "day": day, "responses": responses, "input_tokens": input, "output_tokens": output,
+            "day": day, "responses": responses, "input_tokens": input, "output_tokens": output, "reasoning_output_tokens": 0,
             "cache_creation_input_tokens": 0, "cache_creation_1h_input_tokens": 0, "cache_read_input_tokens": 0,
             "total_tokens": input + output, "cost_usd": cost, "reported_cost_usd": null,
         });
@@ -130,9 +130,9 @@ fn a_report_is_json_and_csv_for_programs() {
     let said = world.mill(&["report", "--by", "model", "--no-refresh", "--format", "csv"]);
     assert_eq!(
         said.stdout,
-        "model,responses,input_tokens,output_tokens,cache_creation_input_tokens,cache_creation_1h_input_tokens,\
+        "model,responses,input_tokens,output_tokens,reasoning_output_tokens,cache_creation_input_tokens,cache_creation_1h_input_tokens,\
          cache_read_input_tokens,total_tokens,cost_usd,reported_cost_usd\n\
-         claude-sonnet-4-6,1,10,1000,0,0,0,1010,0.01503,\nclaude-opus-4-6,2,20,11,0,0,0,31,0.000375,\n"
+         claude-sonnet-4-6,1,10,1000,0,0,0,0,1010,0.01503,\nclaude-opus-4-6,2,20,11,0,0,0,0,31,0.000375,\n"
     );
 }
 
@@ -247,7 +247,7 @@ fn a_laptop_needs_no_flags() {
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("s1.jsonl"), response("m1", "10:00:00", 5)).unwrap();
     let said = world.mill(&["report", "--by", "user", "--format", "csv"]);
-    assert_eq!(said.stdout.lines().nth(1), Some("tester,1,10,5,0,0,0,15,0.000175,"), "{said:?}");
+    assert_eq!(said.stdout.lines().nth(1), Some("tester,1,10,5,0,0,0,0,15,0.000175,"), "{said:?}");
     assert_eq!(world.rows("SELECT session_file FROM session_files"), ["tester/-home-ada-shop/s1.jsonl"]);
     let said = world.mill_with(&["run", "--database", "other.duckdb"], &[("SESSION_DATA_DIR", "root")]);
     assert!(said.stderr.contains("[world]/root (users layout, from SESSION_DATA_DIR)"), "{said:?}");
@@ -379,7 +379,7 @@ fn a_database_of_the_older_program_is_adopted() {
         run(&world);
         let state = "SELECT processor_name, items_extracted, processor_version FROM session_processor_state
                      WHERE session_file = 'ada/a.jsonl' ORDER BY ALL";
-        assert_eq!(world.rows(state), ["usage|2|2", "verification|0|2"]);
+        assert_eq!(world.rows(state), ["usage|2|3", "verification|0|2"]);
         assert_eq!(world.rows("SELECT x FROM knowledge"), ["7"]);
         assert!(world.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'session_extraction_state'").is_empty());
     }
@@ -398,7 +398,7 @@ fn a_ledger_of_the_older_program_gains_columns_and_its_files_are_due() {
     assert_eq!(timeless(&run(&world).stdout), MADE);
     let state = "SELECT processor_name, items_extracted, processor_version FROM session_processor_state
                  WHERE session_file = 'ada/a.jsonl' ORDER BY ALL";
-    assert_eq!(world.rows(state), ["tasks|3|", "usage|2|2", "verification|0|2"]);
+    assert_eq!(world.rows(state), ["tasks|3|", "usage|2|3", "verification|0|2"]);
 }
 
 #[test]

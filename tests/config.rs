@@ -87,7 +87,7 @@ fn every_mistake_is_explained_with_its_line() {
             78,
             "c.toml:1: unknown key `timezon`\n  did you mean `timezone`?\n\
              c.toml:4: invalid type: integer `30`, expected a string\n\
-             c.toml:9: unknown variant `user`, expected `users` or `claude-projects`\n\
+             c.toml:9: unknown variant `user`, expected one of `users`, `claude-projects`, `codex-sessions`\n\
              SESSION_PROCESSOR_MAX_PER_RUN: `0` is no whole number above 0\n\
              [world]/root: 2 transcripts can be read\n\
              [world]/data/mill.duckdb: can be written\n\

@@ -45,6 +45,30 @@ fn totals_are_exactly_those_of_independent_programs() {
     }
 }
 
+#[test]
+fn rollouts_of_codex_are_exactly_those_of_an_independent_program() {
+    let Some(corpus) = corpus() else { return };
+    let world = World::new();
+    let sessions = corpus.join("codex_sessions");
+    let run = world.mill(&["run", "--sessions", sessions.to_str().unwrap(), "--json"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    let expected: BTreeMap<String, Value> =
+        serde_json::from_slice(&fs::read(corpus.join("expected_codex.json")).unwrap()).unwrap();
+    let found = world.rows(
+        "SELECT session_id || '.jsonl', model, sum(input_tokens), sum(cache_read_input_tokens), sum(output_tokens),
+             sum(reasoning_output_tokens)
+         FROM usage_responses WHERE agent = 'codex' GROUP BY ALL ORDER BY ALL",
+    );
+    let counts = ["input_tokens", "cache_read_input_tokens", "output_tokens", "reasoning_output_tokens"];
+    let row = |(name, of): (&String, &Value)| {
+        let counts = counts.map(|count| of[count].to_string()).join("|");
+        format!("{name}|{}|{counts}", of["model"].as_str().unwrap())
+    };
+    assert_eq!(found, expected.iter().map(row).collect::<Vec<_>>());
+    assert_eq!(world.rows("SELECT DISTINCT dialect, malformed_lines FROM session_files"), ["codex|0"]);
+    assert!(world.rows("FROM session_unknown_lines").is_empty());
+}
+
 /// Everything the database shows, apart from when it was seen.
 const SHOWN: [&str; 4] = [
     "FROM usage_responses ORDER BY ALL",

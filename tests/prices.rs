@@ -79,12 +79,12 @@ fn what_has_no_price_is_named_and_costs_nothing() {
     let said = world.mill(&["report", "--no-refresh", "--timezone", "UTC"]);
     assert_eq!(
         said.stdout,
-        " Day          Responses   Input   Output   Cache write   of it 1 h   Cache read    Total    Cost   Reported
-────────────────────────────────────────────────────────────────────────────────────────────────────────────
- 2026-02-01           2   1,010    1,100         1,000           0        5,000    8,110       –          –
- 2026-02-02           1      10      100         1,000           0        5,000    6,110   $0.01          –
-────────────────────────────────────────────────────────────────────────────────────────────────────────────
- Total                3   1,020    1,200         2,000           0       10,000   14,220   $0.01          –
+        " Day          Responses   Input   Output   Cache write   Cache read    Total    Cost
+─────────────────────────────────────────────────────────────────────────────────────
+ 2026-02-01           2   1,010    1,100         1,000        5,000    8,110       –
+ 2026-02-02           1      10      100         1,000        5,000    6,110   $0.01
+─────────────────────────────────────────────────────────────────────────────────────
+ Total                3   1,020    1,200         2,000       10,000   14,220   $0.01
 "
     );
     assert_eq!(
@@ -190,4 +190,78 @@ fn a_price_that_means_nothing_is_refused() {
     let expected =
         "sessionmill: cannot read the configuration `c.toml`: line 3: a rate is from 0 to a million dollars\n";
     assert_eq!((said.status, &*said.stderr), (78, expected));
+}
+
+#[test]
+fn programs_around_ccusage_find_its_shape() {
+    let world = world(&[
+        ("a", "2026-02-01", "claude-sonnet-4-5", PLAIN),
+        ("b", "2026-02-02", "claude-opus-4-6", FAST),
+        ("c", "2026-02-02", "house-model", PLAIN),
+    ]);
+    let shape = |args: &[&str]| -> Value {
+        let said = world.mill(&[args, &["--no-refresh", "--timezone", "UTC", "--format", "ccusage"]].concat());
+        assert_eq!(said.status, 0, "{said:?}");
+        serde_json::from_str(&said.stdout).unwrap()
+    };
+    let sums = |input: u64, output: u64, cost: f64| {
+        json!({
+            "inputTokens": input, "outputTokens": output, "cacheCreationTokens": 1000, "cacheReadTokens": 5000,
+            "totalTokens": input + output + 6000, "totalCost": cost,
+        })
+    };
+    let with = |mut object: Value, others: Value| {
+        object.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+        object
+    };
+    let model = |name: &str, [input, output, write, read]: [u64; 4], cost: f64| {
+        json!({
+            "modelName": name, "inputTokens": input, "outputTokens": output, "cacheCreationTokens": write,
+            "cacheReadTokens": read, "cost": cost,
+        })
+    };
+    let plain = [10, 100, 1000, 5000];
+    let sonnet = json!({
+        "modelsUsed": ["claude-sonnet-4-5"], "modelBreakdowns": [model("claude-sonnet-4-5", plain, 0.00678)],
+    });
+    let both = json!({
+        "modelsUsed": ["claude-opus-4-6", "house-model"],
+        "modelBreakdowns": [model("claude-opus-4-6", [1000, 1000, 0, 0], 0.18), model("house-model", plain, 0.0)],
+    });
+    let first = with(sums(10, 100, 0.00678), with(sonnet, json!({"date": "2026-02-01"})));
+    let second = with(sums(1010, 1100, 0.18), with(both, json!({"date": "2026-02-02"})));
+    let mut totals = sums(1020, 1200, 0.18678);
+    (totals["cacheCreationTokens"], totals["cacheReadTokens"]) = (2000.into(), 10_000.into());
+    totals["totalTokens"] = 14_220.into();
+    assert_eq!(shape(&["daily"]), json!({"daily": [first, second], "totals": totals}));
+    // The first is a Sunday.
+    assert_eq!(shape(&["weekly"])["weekly"][0]["week"], "2026-02-01");
+    assert_eq!(shape(&["weekly"])["weekly"].as_array().unwrap().len(), 1);
+    assert_eq!(shape(&["monthly"])["monthly"][0]["month"], "2026-02");
+    let sessions = shape(&["session"]);
+    let session = &sessions["sessions"][0];
+    assert_eq!(
+        [&session["sessionId"], &session["projectPath"], &session["lastActivity"]],
+        ["s-b", "ada", "2026-02-02T10:00:00.000Z"]
+    );
+    let blocks = shape(&["report", "--by", "block"]);
+    let told =
+        |block: &Value| ["id", "endTime", "actualEndTime"].map(|key| block[key].as_str().unwrap_or("-").to_owned());
+    assert_eq!(
+        blocks["blocks"].as_array().unwrap().iter().map(told).collect::<Vec<_>>(),
+        [
+            ["2026-02-01T10:00:00.000Z", "2026-02-01T15:00:00.000Z", "2026-02-01T10:00:00.000Z"],
+            ["gap-2026-02-01T15:00:00.000Z", "2026-02-02T10:00:00.000Z", "-"],
+            ["2026-02-02T10:00:00.000Z", "2026-02-02T15:00:00.000Z", "2026-02-02T10:00:00.000Z"],
+        ]
+    );
+    assert_eq!(blocks["blocks"][2]["costUSD"], json!(0.18));
+    let said = world.mill(&["report", "--by", "user", "--no-refresh", "--format", "ccusage"]);
+    let expected = "sessionmill: ccusage has no such report\n  \
+                    hint: --format ccusage is for --by day, week, month, session and block\n";
+    assert_eq!((said.status, &*said.stderr), (64, expected));
+    let said =
+        world.mill(&["report", "--by", "block", "--no-refresh", "--timezone", "Europe/Berlin", "--format", "csv"]);
+    let keys: Vec<_> = said.stdout.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+    assert_eq!(keys, ["2026-02-01T11:00:00+01:00", "2026-02-02T11:00:00+01:00"]);
 }

@@ -63,7 +63,7 @@ impl Slow {
         let mut slow = Self::default();
         for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
             let path = entry.unwrap().into_path();
-            if path.is_file() && path.extension().is_some_and(|e| e == "jsonl") {
+            if path.is_file() && path.extension().is_some_and(|e| e == "jsonl") && is_claude(&path) {
                 let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
                 slow.file(&name, &fs::read(&path).unwrap());
             }
@@ -200,6 +200,12 @@ impl Slow {
         }
         rows
     }
+}
+
+/// Logs of other agents, and documents, have no rules here.
+fn is_claude(path: &Path) -> bool {
+    let name = path.to_str().unwrap();
+    !name.contains("/alan/") && !name.ends_with("/pretty-printed-document.jsonl")
 }
 
 /// The records with their line numbers, and the number of malformed lines.
@@ -437,19 +443,19 @@ impl Quick {
                  coalesce(model, '-'),
                  [input_tokens, output_tokens, cache_creation_input_tokens, cache_creation_1h_input_tokens,
                   cache_read_input_tokens]::VARCHAR)
-             FROM usage_responses",
+             FROM usage_responses WHERE agent = 'claude-code'",
         );
         let tool_events = pairs(
             "SELECT event_id || chr(12) || concat_ws(' ', kind, tool,
                  coalesce(skill, subagent_type, command, mcp_server || ' ' || mcp_tool, ''),
                  coalesce(is_error::VARCHAR, '-'))
-             FROM usage_tool_events",
+             FROM usage_tool_events WHERE agent = 'claude-code'",
         );
         let files = pairs(
             "SELECT session_file || chr(12) || format('active {} prompts {} responses {} calls {} commands {} \
                  errors {} api {} malformed {}', coalesce(active_seconds::VARCHAR, '-'), prompts,
                  assistant_messages, tool_calls, slash_commands, tool_errors, api_errors, malformed_lines)
-             FROM usage_sessions",
+             FROM usage_sessions WHERE session_file NOT LIKE 'alan/%' AND session_file NOT LIKE '%/pretty-printed-document.jsonl'",
         );
         Self { responses, tool_events, files }
     }

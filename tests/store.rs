@@ -123,7 +123,7 @@ impl Processor for Unfit {
     ) -> Result<(), Failure> {
         Usage.settle(settlement, key, facts, reviews, rows)?;
         if key == self.key {
-            rows.push(&RESPONSES, spoilt::<24>(rows, &RESPONSES, "copies"));
+            rows.push(&RESPONSES, spoilt::<25>(rows, &RESPONSES, "copies"));
         }
         Ok(())
     }
@@ -151,7 +151,7 @@ impl Fold for UnfitFold<'_> {
         }
         self.fold.finish(facts)?;
         if self.file.session_file == self.unfit.file {
-            facts.push(&COPIES, spoilt::<21>(facts, &COPIES, "part"));
+            facts.push(&COPIES, spoilt::<22>(facts, &COPIES, "part"));
         }
         Ok(())
     }
@@ -639,7 +639,7 @@ fn a_run_does_not_begin_without_room_and_reports_do_without() {
     );
     let said = on_disk(fill, &["99999", "report", "--no-refresh", "--format", "csv"]);
     assert_eq!(said.status, 0, "{said:?}");
-    assert!(said.stdout.ends_with("\n2026-02-01,1,10,0,0,0,0,10,0.00005,\n"), "{said:?}");
+    assert!(said.stdout.ends_with("\n2026-02-01,1,10,0,0,0,0,0,10,0.00005,\n"), "{said:?}");
 }
 
 const SECOND: &str = "SESSIONMILL_TEST_SECOND_PROCESS";

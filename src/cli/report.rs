@@ -2,19 +2,19 @@
 
 use crate::cli::place::read;
 use crate::cli::run::{Asked, pass, tell};
-use crate::cli::{Context, Database, Place, remark, terminal_width};
+use crate::cli::{Context, Database, Place, print, remark, terminal_width};
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
 use crate::pass::Limits;
 use crate::price::Prices;
 use crate::pulse::Pulse;
 use crate::registry;
-use crate::report::Sheet;
 use crate::report::filter::Filter;
 use crate::report::render::{self, Format};
 use crate::report::usage::{self, By};
 use crate::report::verification;
 use crate::report::zone;
+use crate::report::{Sheet, ccusage};
 use crate::request::Origin;
 use crate::store::reading::Reading;
 use crate::store::snapshot::Snapshot;
@@ -104,6 +104,16 @@ struct Verification {
     database: Database,
 }
 
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Shape {
+    Table,
+    Json,
+    Csv,
+    /// The JSON of ccusage, for programs that read it
+    Ccusage,
+}
+
 /// Everything but what a row is about.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -136,8 +146,8 @@ pub(crate) struct Options {
     timezone: Option<String>,
 
     /// How the report is written
-    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = Shape::Table, conflicts_with = "json")]
+    format: Shape,
 
     /// Short for --format json
     #[arg(long)]
@@ -189,13 +199,24 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
         zone,
     };
     let prices = Prices::new(&config.price)?;
+    if options.format == Shape::Ccusage {
+        let report = read(&database, context, |Reading { connection, .. }| {
+            ccusage::report(connection, by, &filter, &prices, context.now.wall)
+        })?;
+        return print(&render::pretty(&report));
+    }
     let (mut sheet, strangers) = read(&database, context, |Reading { connection, .. }| {
         Ok((usage::usage(connection, by, &filter, &prices)?, usage::unknown_names(connection, &filter)?))
     })?;
     if !options.explain {
         sheet.explanation.clear();
     }
-    let format = if options.json { Format::Json } else { options.format };
+    let format = match options.format {
+        _ if options.json => Format::Json,
+        Shape::Csv => Format::Csv,
+        Shape::Json => Format::Json,
+        Shape::Table | Shape::Ccusage => Format::Table,
+    };
     render::sheet(&sheet, format, terminal_width(), &mut std::io::stdout())?;
     for stranger in strangers {
         remark(&format!("note: {stranger}"));

@@ -284,7 +284,7 @@ layout = \"user\"
                 "line 16: invalid value: integer `0`, expected a nonzero u64",
                 "line 18: invalid type: string \"ada\", expected u32",
                 "line 20: missing key `path`",
-                "line 26: unknown variant `user`, expected `users` or `claude-projects`",
+                "line 26: unknown variant `user`, expected one of `users`, `claude-projects`, `codex-sessions`",
             ]
         );
         let Reading { config, .. } = Reading::of(text, &NONE);

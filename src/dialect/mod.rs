@@ -7,6 +7,8 @@
 //! [`Kind::Line`]: sessionmill_contract::Kind::Line
 
 pub mod claude_code;
+pub mod codex;
+pub mod foreign;
 mod json;
 
 use sessionmill_contract::Event;
@@ -24,6 +26,13 @@ pub struct Dialect {
 impl Dialect {
     /// What stands for the type of a record that does not tell one.
     pub const NO_TYPE: &str = "(no type)";
+}
+
+/// The first lines of a file, without white space and a byte-order mark; the last one can be cut.
+fn first_lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const LINES: usize = 20;
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).take(LINES)
 }
 
 /// The state of a dialect over one file.

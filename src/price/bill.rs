@@ -15,6 +15,8 @@ pub struct Tokens {
     pub cache_write: i128,
     pub cache_write_1h: i128,
     pub cache_read: i128,
+    /// Inside the output, and billed as such.
+    pub reasoning: i128,
     /// No tokens, but billed beside them.
     pub web_searches: i128,
 }
@@ -43,6 +45,7 @@ impl AddAssign<&Self> for Tokens {
         self.cache_write += other.cache_write;
         self.cache_write_1h += other.cache_write_1h;
         self.cache_read += other.cache_read;
+        self.reasoning += other.reasoning;
         self.web_searches += other.web_searches;
     }
 }
@@ -53,7 +56,7 @@ impl Price {
         let long = self.long.as_ref().filter(|long| bill.above >= long.above);
         let rates = long.map_or(&self.rates, |long| &long.rates);
         let times = if bill.fast { self.fast? } else { 1 };
-        let Tokens { input, output, cache_write, cache_write_1h, cache_read, web_searches } = bill.tokens;
+        let Tokens { input, output, cache_write, cache_write_1h, cache_read, web_searches, .. } = bill.tokens;
         let sum = input * i128::from(rates.input.0)
             + output * i128::from(rates.output.0)
             + (cache_write - cache_write_1h) * i128::from(rates.cache_write_5m.0)

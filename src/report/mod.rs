@@ -1,6 +1,8 @@
 //! What the database says, as a sheet of rows that can be shown in several formats.
 
+pub mod block;
 pub mod calls;
+pub mod ccusage;
 pub mod explain;
 pub mod filter;
 pub mod knowledge;
@@ -47,7 +49,7 @@ pub struct Column {
     /// In tables.
     pub title: &'static str,
     pub unit: Unit,
-    /// A narrow table can do without it.
+    /// A table can do without it, if it is narrow or has nothing but zeros there.
     pub spare: bool,
 }
 

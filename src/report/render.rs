@@ -115,7 +115,11 @@ fn widest(text: &str) -> usize {
 }
 
 fn shaped(sheet: &Sheet, shape: Shape) -> String {
-    let shown = |column: &Column| shape.spare || !column.spare;
+    let is_empty = |column: &Column| {
+        let at = sheet.columns.iter().position(|other| other == column).unwrap_or_default();
+        sheet.totals.get(at).is_none_or(|total| total.is_none_or(|total| total == 0))
+    };
+    let shown = |column: &Column| !column.spare || shape.spare && !is_empty(column);
     let number = |column: &Column, number: &Option<i128>| match (number, column.unit) {
         (None, _) => "–".to_owned(),
         (Some(money), Unit::PicoUsd) => money::rounded(*money),

@@ -68,6 +68,7 @@ pub(super) fn read<'p, K>(
         "SELECT {keys}model, {era}::INTEGER, {above}::BIGINT, fast AND part = 0,
              count(*) FILTER (part = 0), sum(input_tokens), sum(output_tokens), sum(cache_creation_input_tokens),
              sum(cache_creation_1h_input_tokens), sum(cache_read_input_tokens), sum(web_searches),
+             sum(reasoning_output_tokens),
              count(*) FILTER (placeholder), sum(copies) FILTER (part = 0), count(*) FILTER (part > 0)
          FROM usage_responses WHERE {condition} GROUP BY ALL",
         keys = keys.iter().map(|key| format!("{key}, ")).collect::<String>(),
@@ -93,15 +94,16 @@ pub(super) fn read<'p, K>(
             cache_write_1h: number(8)?,
             cache_read: number(9)?,
             web_searches: number(10)?,
+            reasoning: number(11)?,
         };
         let used = used(&mut uses, prices, &model, (day, above, fast));
         let spent = Spent {
             responses: number(4)?,
             tokens,
             cost: used.price.and_then(|price| price.cost(&Bill { tokens, fast, above })),
-            placeholders: number(11)?,
-            copies: number(12)?,
-            advisor_calls: number(13)?,
+            placeholders: number(12)?,
+            copies: number(13)?,
+            advisor_calls: number(14)?,
         };
         used.spent.add(&spent);
         each(key(row)?, model.as_deref(), &spent);

@@ -35,6 +35,8 @@ pub struct Status {
     pub gone: i64,
     pub lines: i64,
     pub malformed_lines: i64,
+    /// Files by the format that they were recognised as.
+    pub formats: Vec<(String, i64)>,
     /// Records of types that no rule is known for, by type.
     pub unknown_lines: Vec<(String, i64)>,
     pub processors: Vec<Processor>,
@@ -128,6 +130,10 @@ pub fn read(connection: &Connection, database: &Path) -> Result<Overview> {
         [],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
     )?;
+    let mut statement = connection.prepare(
+        "SELECT dialect, count(*) AS files FROM session_files GROUP BY dialect ORDER BY files DESC, dialect",
+    )?;
+    let formats = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<duckdb::Result<_>>()?;
     let mut statement = connection.prepare(&format!(
         "SELECT kind, sum(lines)::BIGINT AS lines FROM session_unknown_lines GROUP BY kind ORDER BY lines DESC, kind LIMIT {TYPES}"
     ))?;
@@ -140,8 +146,19 @@ pub fn read(connection: &Connection, database: &Path) -> Result<Overview> {
     let ledger = known::ledger(connection, &manifests, &names)?;
     let (state, database) = (State::Ok, database.display().to_string());
     let service = None;
-    let status =
-        Status { state, database, service, sources, files, gone, lines, malformed_lines, unknown_lines, processors };
+    let status = Status {
+        state,
+        database,
+        service,
+        sources,
+        files,
+        gone,
+        lines,
+        malformed_lines,
+        formats,
+        unknown_lines,
+        processors,
+    };
     let alarms = alarms.into_iter().map(|(_, alarm)| alarm).collect();
     let is_kept = record::is_kept(connection)?;
     Ok(Overview { status, records, alarms, is_kept, places, ledger })
@@ -246,6 +263,15 @@ impl Status {
             let _ = write!(words, "; {} no longer there, what they said is kept", files(self.gone));
         }
         words.push('\n');
+        for (format, number) in &self.formats {
+            let what = match format.as_str() {
+                "document" => "one document each, no log",
+                "other" => "of an agent that is not known, nothing read out of them",
+                "" => "without a line",
+                name => name,
+            };
+            let _ = writeln!(words, "{:14}{} {}", "", files(*number), printable(what));
+        }
         for (kind, lines) in &self.unknown_lines {
             let kind = printable(kind);
             let _ = writeln!(words, "unknown       {} of type `{kind}`", count(lines.cast_unsigned(), "line"));

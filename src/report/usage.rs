@@ -3,6 +3,7 @@
 
 use crate::error::{Result, thousands};
 use crate::price::{PicoUsd, Prices};
+use crate::report::block::{self, Block};
 use crate::report::filter::Filter;
 use crate::report::period::{self, QUARTER};
 use crate::report::render::printable;
@@ -29,6 +30,8 @@ pub enum By {
     Session,
     /// The agent that wrote the log.
     Agent,
+    /// Billing window: five hours from the hour in which work begins. On a server, give --user.
+    Block,
     /// Tool calls instead of tokens.
     Tool,
 }
@@ -37,13 +40,15 @@ pub enum By {
 #[derive(Clone, Copy, Debug)]
 enum Key {
     Period(Period),
+    Window,
     Column(&'static str),
 }
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     Column::count("responses", "Responses").spare(),
     Column::count("input_tokens", "Input"),
     Column::count("output_tokens", "Output"),
+    Column::count("reasoning_output_tokens", "of it reasoning").spare(),
     Column::count("cache_creation_input_tokens", "Cache write"),
     Column::count("cache_creation_1h_input_tokens", "of it 1 h").spare(),
     Column::count("cache_read_input_tokens", "Cache read"),
@@ -70,6 +75,7 @@ impl By {
             Self::Model => "model",
             Self::Session => "session",
             Self::Agent => "agent",
+            Self::Block => "block",
             Self::Tool => "tool",
         }
     }
@@ -84,6 +90,7 @@ impl By {
             Self::Model => Key::Column("model"),
             Self::Session => Key::Column("session_id"),
             Self::Agent => Key::Column("agent"),
+            Self::Block => Key::Window,
             Self::Tool => Key::Column("tool"),
         }
     }
@@ -97,6 +104,7 @@ impl Sums {
             Some(*responses),
             Some(tokens.input),
             Some(tokens.output),
+            Some(tokens.reasoning),
             Some(tokens.cache_write),
             Some(tokens.cache_write_1h),
             Some(tokens.cache_read),
@@ -136,6 +144,14 @@ fn tokens(connection: &Connection, by: By, filter: &Filter, prices: &Prices) -> 
             reported::read(connection, QUARTER, filter, quarter, |quarter, cost| {
                 sums.entry(names.of(quarter)).or_default().add_reported(cost);
             })?;
+            uses
+        }
+        Key::Window => {
+            let (blocks, uses) = block::blocks(connection, prices, &condition)?;
+            for Block { start, spent, .. } in blocks {
+                let start = start.with_timezone(&filter.zone).format("%Y-%m-%dT%H:%M:%S%:z");
+                sums.entry(Some(start.to_string())).or_default().spent.add(&spent);
+            }
             uses
         }
         Key::Column(column) => {

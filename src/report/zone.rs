@@ -46,6 +46,8 @@ pub enum Period {
     Day,
     /// Told by its Monday.
     Week,
+    /// Told by its Sunday, which it begins with.
+    SundayWeek,
     Month,
 }
 
@@ -56,6 +58,7 @@ impl Period {
         match self {
             Self::Day => day.to_string(),
             Self::Week => day.week(Weekday::Mon).checked_first_day().unwrap_or(day).to_string(),
+            Self::SundayWeek => day.week(Weekday::Sun).checked_first_day().unwrap_or(day).to_string(),
             Self::Month => format!("{:04}-{:02}", day.year(), day.month()),
         }
     }
@@ -98,6 +101,8 @@ mod tests {
     fn weeks_begin_on_monday() {
         assert_eq!(Period::Week.of(time("2026-03-01T12:00:00Z"), Tz::UTC), "2026-02-23");
         assert_eq!(Period::Week.of(time("2026-03-02T00:00:00Z"), Tz::UTC), "2026-03-02");
+        assert_eq!(Period::SundayWeek.of(time("2026-03-01T12:00:00Z"), Tz::UTC), "2026-03-01");
+        assert_eq!(Period::SundayWeek.of(time("2026-02-28T12:00:00Z"), Tz::UTC), "2026-02-22");
         assert_eq!(Period::Month.of(time("2026-03-02T00:00:00Z"), Tz::UTC), "2026-03");
     }
 

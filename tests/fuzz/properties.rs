@@ -92,9 +92,9 @@ fn is_sane(event: &Event<'_>) {
         assert!((1970..=9999).contains(&year), "{year}");
     }
     let count = |tokens: &Tokens| {
-        let Tokens { input, output, cache_write, cache_write_1h, cache_read } = *tokens;
+        let Tokens { input, output, cache_write, cache_write_1h, cache_read, reasoning } = *tokens;
         assert!([input, output, cache_write, cache_read].iter().all(|count| *count <= Tokens::MAX_COUNT));
-        assert!(cache_write_1h <= cache_write);
+        assert!(cache_write_1h <= cache_write && reasoning <= output);
     };
     match event.kind {
         Kind::Response(response) => {

@@ -102,7 +102,8 @@ pub struct Advisor<'a> {
     pub usage: Usage,
 }
 
-/// Token counts. They do not overlap, but for `cache_write_1h`, which is inside `cache_write`.
+/// Token counts. They do not overlap, but for `cache_write_1h`, which is inside `cache_write`, and
+/// `reasoning`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     pub input: u64,
@@ -110,6 +111,8 @@ pub struct Usage {
     pub cache_write: u64,
     pub cache_write_1h: u64,
     pub cache_read: u64,
+    /// Inside `output`.
+    pub reasoning: u64,
 }
 
 impl Usage {

@@ -33,6 +33,7 @@ pub static COPIES: Table = Table {
         "reported_cost_micro_usd",
         "agent",
         "tool_web_searches",
+        "reasoning_output_tokens",
     ],
 };
 
@@ -122,6 +123,7 @@ impl Copy {
                     best.reported_cost.filter(|_| whole).into(),
                     self.agent.as_deref().into(),
                     if whole { self.tool_web_searches } else { 0 }.into(),
+                    part.usage.reasoning.into(),
                 ],
             );
         }
@@ -168,8 +170,9 @@ fn read(row: &FactRow) -> Option<(u64, Copy)> {
         cache_write: count(next()?)?,
         cache_write_1h: count(next()?)?,
         cache_read: count(next()?)?,
+        reasoning: 0,
     };
-    let best = Line {
+    let mut best = Line {
         line,
         side_chain,
         part: Part { model, usage },
@@ -180,5 +183,6 @@ fn read(row: &FactRow) -> Option<(u64, Copy)> {
         reported_cost: next()?.as_int(),
     };
     let (agent, tool_web_searches) = (text(next()?), count(next()?)?);
+    best.part.usage.reasoning = count(next()?)?;
     Some((number, Copy { agent, earliest, session_id, project, best, advisors: Vec::new(), tool_web_searches }))
 }

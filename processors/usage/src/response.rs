@@ -33,6 +33,7 @@ pub static RESPONSES: Table = Table {
         "reported_cost_micro_usd",
         "copies",
         "agent",
+        "reasoning_output_tokens",
     ],
 };
 
@@ -87,6 +88,7 @@ pub(crate) fn settle(message_id: &str, facts: &[FactRow], entities: &mut Rows) -
                 best.reported_cost.filter(|_| whole).into(),
                 Value::from(copies.len() as u64),
                 first.agent.as_deref().into(),
+                part.usage.reasoning.into(),
             ],
         );
     }

@@ -178,6 +178,7 @@ fn add(sum: &mut Usage, usage: &Usage) {
     sum.cache_write += usage.cache_write;
     sum.cache_write_1h += usage.cache_write_1h;
     sum.cache_read += usage.cache_read;
+    sum.reasoning += usage.reasoning;
 }
 
 #[derive(Default)]

@@ -18,7 +18,7 @@ pub const CLAUDE_CODE: Dialect = Dialect { name: "claude-code", recognises: |_| 
 struct ClaudeCode;
 
 /// Types that the format is known to have. Others are read as far as they can be, and counted.
-const KNOWN: [&str; 25] = [
+pub(super) const KNOWN: [&str; 25] = [
     "agent-color",
     "agent-name",
     "agent-setting",
@@ -219,5 +219,7 @@ fn usage(tokens: &Tokens<'_>) -> Usage {
         cache_write,
         cache_write_1h: count(tokens.write_1h).min(cache_write),
         cache_read: count(tokens.cache_read),
+        // Told apart by newer clients only, and inside the output all the same.
+        reasoning: 0,
     }
 }
