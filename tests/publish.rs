@@ -177,7 +177,7 @@ fn whoever_may_not_write_the_database_reads_the_newest_snapshot() {
         snapshot.path.file_name().unwrap().to_str().unwrap()
     );
     assert_eq!((report.status, report.stderr.as_str()), (0, note.as_str()));
-    assert!(report.stdout.contains("\nada,2,20,11,0,0,0,31,"), "{report:?}");
+    assert!(report.stdout.contains("\nada,2,20,11,0,0,0,0,31,"), "{report:?}");
     assert_eq!(
         (query.status, query.stdout.as_str(), query.stderr.as_str()),
         (0, "[\n  {\n    \"n\": 2\n  }\n]\n", &*note)
