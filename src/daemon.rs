@@ -11,7 +11,7 @@ use crate::moment::{Clock, Moment};
 use crate::notice;
 use crate::pass::{self, Limits, Pass};
 use crate::pulse::Pulse;
-use crate::registry;
+use crate::registry::{self, Lineup};
 use crate::request::{Origin, Request};
 use crate::schedule::{End, LastRun};
 use crate::source::Source;
@@ -51,6 +51,8 @@ pub struct Settings {
     pub config: Config,
     /// The user of transcripts that lie in no user's folder.
     pub login: String,
+    /// Where the service manager puts secrets.
+    pub credentials: Option<PathBuf>,
 }
 
 /// The daemon's view of the world.
@@ -199,7 +201,7 @@ impl<'d> Daemon<'d> {
         let jitter = Md5::digest(format!("{name} {}", database.display()));
         let jitter = Duration::from_millis(u64::from(jitter[0]) * 100);
         let scheduled = schedule.wait(slot.last.as_ref(), now, config.schedule.timezone, jitter);
-        let changed = slot.changed.as_ref().filter(|_| slot.processor.manifest().bound == Bound::Cpu);
+        let changed = slot.changed.as_ref().filter(|_| config.bound(slot.processor.manifest()) == Bound::Cpu);
         let calm = CALM.max(10 * slot.took);
         let hinted = changed.map(|first| calm.saturating_sub(now.steady.since(&first.steady).unwrap_or(calm)));
         Some(match hinted {
@@ -268,12 +270,12 @@ impl<'d> Daemon<'d> {
     fn start(&mut self, number: usize, request: Request, args: &Args, claim: Option<Claim>) {
         let now = (self.clock)();
         let slot = &mut self.slots[number];
-        let Config { daemon, caps, .. } = &self.settings.config;
+        let config = &self.settings.config;
+        let (daemon, bound) = (&config.daemon, config.bound(slot.processor.manifest()));
         let limits = Limits {
-            files: args.max_sessions.map(Into::into).or(daemon.files(slot.processor.manifest().bound)),
+            files: args.max_sessions.map(Into::into).or(daemon.files(bound)),
             time: Some(args.budget().ok().flatten().unwrap_or(daemon.budget)),
-            caps: *caps,
-            ..Limits::default()
+            ..config.limits()
         };
         let pulse = Pulse::default();
         let (settings, processor, outbox) = (Arc::clone(&self.settings), slot.processor, self.outbox.clone());
@@ -308,7 +310,8 @@ impl<'d> Daemon<'d> {
         let Some(slot) = self.slots.iter_mut().find(|slot| slot.processor.manifest().name == processor) else { return };
         let Some(Work { request, since, claim, .. }) = slot.work.take() else { return };
         slot.took = now.steady.since(&since.steady).unwrap_or_default();
-        let is_limited = self.settings.config.daemon.files(slot.processor.manifest().bound).is_some();
+        let config = &self.settings.config;
+        let is_limited = config.daemon.files(config.bound(slot.processor.manifest())).is_some();
         let end = match &result {
             Ok(summary) => {
                 let [deferred, progress] = summary.processors.iter().fold([0, 0], |[deferred, progress], counts| {
@@ -427,11 +430,14 @@ fn run(
     pulse: &Pulse,
     now: Moment,
 ) -> Result<Summary> {
-    let Settings { database, sources, login, .. } = settings;
+    let Settings { database, sources, config, login, credentials } = settings;
+    let names = [processor.manifest().name.to_owned()];
+    // Made for each run: a key can be a new one.
+    let lineup = Lineup::new(&names, config, credentials.as_deref(), database, now.wall)?;
     pass::run(&Pass {
         database,
         sources,
-        processors: &[processor],
+        processors: &lineup.processors(),
         now,
         request,
         login,

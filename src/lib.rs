@@ -22,6 +22,7 @@
 //! | [`brake`], [`pause`], [`quiet`] | what stops, puts off and delays a pass that waits for a network |
 //! | [`flight`], [`trial`] | what was being read when a pass died, and a process of its own to try it in |
 //! | [`dialect`] | one file per log format: line → events |
+//! | [`llm`] | detectors that ask a language model, where the configuration asks for one |
 //! | [`registry`] | the list of processors, dialects and migrations |
 //! | [`writer`] | outcomes → commits, on one thread |
 //! | [`store`] | the only user of DuckDB: lock, migrate, commit, settle, repair, read beside others, publish |
@@ -79,6 +80,7 @@ pub mod job;
 pub mod lanes;
 pub mod ledger;
 pub mod lines;
+pub mod llm;
 pub mod lock;
 pub mod look;
 pub mod metrics;

@@ -1,15 +1,19 @@
 //! What is plugged in: processors and dialects. Adding one is a line here and a file of its own.
 
+use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::dialect::claude_code::CLAUDE_CODE;
 use crate::dialect::codex::CODEX;
 use crate::dialect::foreign::{DOCUMENT, OTHER};
 use crate::error::{Error, Result, Status};
+use crate::llm::Model;
 use crate::store::publish::Private;
+use chrono::{DateTime, Utc};
 use sessionmill_contract::Processor;
 use sessionmill_usage::Usage;
 use sessionmill_verification::Verification;
 use sessionmill_verification::rules::Rules;
+use std::path::Path;
 use std::sync::LazyLock;
 
 /// Processors, by name.
@@ -39,6 +43,57 @@ static PRIVATE: [Private; 1] = [Private { table: "verification_claims", column: 
 /// Columns that snapshots leave empty.
 pub fn private() -> &'static [Private] {
     &PRIVATE
+}
+
+/// The processors of one run, as the configuration wants them.
+pub struct Lineup {
+    pub processors: Vec<Box<dyn Processor>>,
+    /// Why others cannot work, by name.
+    pub disabled: Vec<(String, String)>,
+}
+
+impl Lineup {
+    /// The processors that the names name; all, if there are none. A secret is read now, from the service
+    /// manager's folder where the configuration names none.
+    ///
+    /// # Errors
+    ///
+    /// If a name is unknown, or none of the named can work.
+    pub fn new(
+        names: &[String],
+        config: &Config,
+        credentials: Option<&Path>,
+        database: &Path,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
+        let verification = match config.verification.api() {
+            None => Ok(Verification::new(Box::new(Rules))),
+            Some(api) => Model::new(api, &config.verification, credentials, database, now)
+                .map(|model| Verification::new(Box::new(model))),
+        };
+        let all: [std::result::Result<Box<dyn Processor>, String>; 2] =
+            [Ok(Box::new(Usage)), verification.map(|processor| Box::new(processor) as Box<dyn Processor>)];
+        let wanted: Vec<_> = named(names)?.iter().map(|processor| processor.manifest().name).collect();
+        let mut lineup = Self { processors: Vec::new(), disabled: Vec::new() };
+        for (known, processor) in PROCESSORS.iter().zip(all) {
+            let name = known.manifest().name;
+            match processor {
+                _ if !wanted.contains(&name) => {}
+                Ok(processor) => lineup.processors.push(processor),
+                Err(reason) => lineup.disabled.push((name.to_owned(), reason)),
+            }
+        }
+        match lineup.disabled.first() {
+            Some((name, reason)) if lineup.processors.is_empty() => {
+                Err(Error::new(Status::Config, format!("processor `{name}` is disabled: {reason}")))
+            }
+            _ => Ok(lineup),
+        }
+    }
+
+    pub fn processors(&self) -> Vec<&dyn Processor> {
+        self.processors.iter().map(|processor| &**processor).collect()
+    }
 }
 
 /// All processors.

@@ -36,7 +36,8 @@ pub(crate) fn daemon(args: &Args, context: &Context) -> Result<Status> {
         let (mut config, database) = args.database.find(context)?;
         config.daemon.watch |= args.watch;
         let choice = args.place.choose(&config, &database, context)?;
-        Ok(Settings { database, sources: choice.sources, config, login: context.environment.login.clone() })
+        let (login, credentials) = (context.environment.login.clone(), context.environment.credentials.clone());
+        Ok(Settings { database, sources: choice.sources, config, login, credentials })
     };
     let settings = configure()?;
     for source in &settings.sources {

@@ -1,14 +1,12 @@
 //! `sessionmill report`: what was used, by whom and when.
 
 use crate::cli::place::read;
-use crate::cli::run::{Asked, pass, tell};
+use crate::cli::run::{Asked, lineup, pass, tell};
 use crate::cli::{Context, Database, Place, print, remark, terminal_width};
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
-use crate::pass::Limits;
 use crate::price::Prices;
 use crate::pulse::Pulse;
-use crate::registry;
 use crate::report::filter::Filter;
 use crate::report::render::{self, Format};
 use crate::report::usage::{self, By};
@@ -19,7 +17,7 @@ use crate::request::Origin;
 use crate::store::reading::Reading;
 use crate::store::snapshot::Snapshot;
 use chrono::NaiveDate;
-use sessionmill_contract::{Bound, Processor};
+use sessionmill_contract::Bound;
 use std::path::Path;
 
 /// Report token usage, tool calls, and what people know
@@ -264,14 +262,10 @@ fn refresh(place: &Place, config: &Config, database: &Path, context: &Context) -
     let choice = place.choose(config, database, context)?;
     tell(&choice, database);
     // A report waits for no network.
-    let computing = |processor: &&&dyn Processor| processor.manifest().bound == Bound::Cpu;
-    let processors: Vec<_> = registry::processors().iter().filter(computing).copied().collect();
-    let asked = Asked {
-        origin: Origin::Report,
-        adopt: place.adopt,
-        limits: Limits { caps: config.caps, ..Limits::default() },
-        pulse: Pulse::default(),
-    };
+    let lineup = lineup(&[], config, database, context)?;
+    let mut processors = lineup.processors();
+    processors.retain(|processor| processor.manifest().bound == Bound::Cpu);
+    let asked = Asked { origin: Origin::Report, adopt: place.adopt, limits: config.limits(), pulse: Pulse::default() };
     match pass(&choice, database, &processors, &asked, context) {
         Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
         // Whoever is at it keeps the database current.

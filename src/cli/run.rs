@@ -1,13 +1,14 @@
 //! `sessionmill run`: one pass, now.
 
 use crate::cli::{Context, Database, Place, print, remark};
+use crate::config::Config;
 use crate::duration;
 use crate::error::{Error, Result, Status};
 use crate::metrics;
 use crate::moment::Clock;
 use crate::pass::{self, Limits, Pass};
 use crate::pulse::Pulse;
-use crate::registry;
+use crate::registry::{self, Lineup};
 use crate::report::render::{Format, pretty};
 use crate::request::{Origin, Request};
 use crate::source::Choice;
@@ -69,16 +70,17 @@ fn words_or_json() -> impl clap::builder::TypedValueParser<Value = Format> {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
-    let processors = registry::named(&args.processors)?;
+    registry::named(&args.processors)?;
     let (config, database) = args.database.find(context)?;
+    let lineup = lineup(&args.processors, &config, &database, context)?;
     let choice = args.place.choose(&config, &database, context)?;
     tell(&choice, &database);
-    let limits = Limits { files: args.max_sessions, time: args.time_budget, caps: config.caps, ..Limits::default() };
+    let limits = Limits { files: args.max_sessions, time: args.time_budget, ..config.limits() };
     let clock = Clock::begin(context.now.clone());
     let pulse = Pulse::default();
     stop_at_signal(&pulse)?;
     let asked = Asked { origin: Origin::Cli, adopt: args.place.adopt, limits, pulse };
-    let summary = pass(&choice, &database, &processors, &asked, context);
+    let summary = pass(&choice, &database, &lineup.processors(), &asked, context);
     if let Some(file) = &args.metrics_file {
         let written = metrics::write(&database, &config, &clock.read(), file);
         // The error of the pass itself is the one to tell.
@@ -87,6 +89,16 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     let summary = summary?;
     print(&if args.json || args.format == Format::Json { pretty(&summary) } else { summary.words() })?;
     Ok(if summary.failed() { Status::FilesFailed } else { Status::Done })
+}
+
+/// The processors of a run. Says which of them cannot work.
+pub(super) fn lineup(names: &[String], config: &Config, database: &Path, context: &Context) -> Result<Lineup> {
+    let credentials = context.environment.credentials.as_deref();
+    let lineup = Lineup::new(names, config, credentials, database, context.now.wall)?;
+    for (name, reason) in &lineup.disabled {
+        remark(&format!("processor `{name}` is disabled: {reason}"));
+    }
+    Ok(lineup)
 }
 
 /// Says which folder and database were chosen.

@@ -10,6 +10,8 @@ pub struct Environment {
     pub data_home: Option<PathBuf>,
     pub config_home: Option<PathBuf>,
     pub claude_config: Option<PathBuf>,
+    /// Where the service manager puts secrets.
+    pub credentials: Option<PathBuf>,
     pub login: String,
     /// Root keeps its database where services do.
     pub is_root: bool,
@@ -30,6 +32,7 @@ impl Environment {
             data_home: folder("XDG_DATA_HOME"),
             config_home: folder("XDG_CONFIG_HOME"),
             claude_config: folder("CLAUDE_CONFIG_DIR"),
+            credentials: folder("CREDENTIALS_DIRECTORY"),
             login: login.unwrap_or_else(|| format!("uid-{}", uid.as_raw())).replace('/', "_"),
             is_root: uid.is_root(),
             older: older.collect(),

@@ -15,11 +15,11 @@ pub mod publish;
 pub mod reading;
 pub mod schedules;
 pub mod variable;
-pub mod verification;
 
 pub use environment::Environment;
 
 use crate::error::{Error, Result, Status, count};
+use crate::pass::Limits;
 use crate::price::Price;
 use crate::read::Caps;
 use crate::source::{Layout, Source};
@@ -29,8 +29,8 @@ use publish::Publish;
 use reading::{Origin, Reading};
 use schedules::Schedules;
 use serde::{Deserialize, Serialize};
+use sessionmill_contract::{Bound, Manifest};
 use std::path::{Path, PathBuf};
-use verification::Verification;
 
 /// The configuration file. A key it does not have is an error.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -49,7 +49,9 @@ pub struct Config {
     pub publish: Publish,
     /// Prices that are stronger than the built-in ones.
     pub price: Vec<Price>,
-    pub verification: Verification,
+    /// Who looks for claims, and how far they are trusted.
+    #[serde(deserialize_with = "crate::llm::settings::checked")]
+    pub verification: crate::llm::Settings,
     /// Trees of transcripts.
     pub source: Vec<SourceTable>,
 }
@@ -65,6 +67,20 @@ pub struct SourceTable {
 }
 
 impl Config {
+    /// The bounds of a pass.
+    pub fn limits(&self) -> Limits {
+        let settings = &self.verification;
+        Limits { caps: self.caps, connections: settings.connections, quiet: settings.quiet(), ..Limits::default() }
+    }
+
+    /// What a processor spends its time on, as it is configured.
+    pub fn bound(&self, manifest: &Manifest) -> Bound {
+        match manifest.name {
+            "verification" if self.verification.api().is_some() => Bound::Network,
+            _ => manifest.bound,
+        }
+    }
+
     /// The sources that the file names.
     pub fn sources(&self) -> Vec<Source> {
         let source = |table: &SourceTable| Source {
@@ -153,16 +169,16 @@ fn zone_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::
 }
 
 /// Lengths of time as people write them.
-mod time {
+pub(crate) mod time {
     use crate::duration;
     use serde::{Deserialize, Deserializer, Serializer};
     use std::time::Duration;
 
-    pub(super) fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&duration::text(*time))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let text = String::deserialize(deserializer)?;
         let wrong = |expected: String| serde::de::Error::custom(format!("`{text}` is not {expected}"));
         duration::parse(&text).map_err(wrong)

@@ -3,7 +3,7 @@
 //! A detector sees turns and says claims. It never opens a file or a database; one that asks a model
 //! over a network gets its client in its constructor.
 
-use crate::{Bound, Failure};
+use crate::{Bound, Failure, SourceFile};
 use chrono::{DateTime, Utc};
 
 /// A way to find claims.
@@ -18,14 +18,14 @@ pub trait Detector: Send + Sync {
 
     fn window(&self) -> Window;
 
-    /// The claims that persons make in the fresh turns of a window.
+    /// The claims that persons make in the fresh turns of a window of a source file.
     ///
     /// Files grow at their end, so all windows of a file but the last one stay what they are.
     ///
     /// # Errors
     ///
     /// A failure costs the file's claims of this pass: what an earlier one found stays.
-    fn claims(&self, view: &View<'_>) -> Result<Vec<Claim>, Failure>;
+    fn claims(&self, file: &SourceFile, view: &View<'_>) -> Result<Vec<Claim>, Failure>;
 }
 
 /// How a conversation is cut: every window begins `turns - overlap` turns after the one before,

@@ -2,14 +2,22 @@
 
 use crate::claim::Found;
 use crate::conversation::Conversation;
-use sessionmill_contract::{Detector, Event, Failure, Fold, Rows, SourceFile, View};
+use sessionmill_contract::{Bound, Detector, Event, Failure, FailureClass, Fold, Rows, SourceFile, Turn, View};
 use std::collections::HashSet;
 
 /// The fold of the verification processor.
 pub struct VerificationFold<'s> {
     conversation: Conversation,
     findings: Findings<'s>,
+    /// Windows, with their first fresh turn, for a detector that is asked when the file has ended: a file
+    /// that is the same as before costs no question.
+    waiting: Vec<(Vec<Turn>, usize)>,
+    /// Bytes of text in them.
+    weight: usize,
 }
+
+/// Bytes of text that wait for a detector: the conversation of a file, not what tools said in it.
+const WAITING: usize = 32 << 20;
 
 struct Findings<'s> {
     file: &'s SourceFile,
@@ -24,7 +32,8 @@ struct Findings<'s> {
 impl<'s> VerificationFold<'s> {
     pub fn new(file: &'s SourceFile, detector: &'s dyn Detector) -> Self {
         let findings = Findings { file, detector, found: Vec::new(), ids: HashSet::new(), failure: None };
-        Self { conversation: Conversation::new(file, detector.window()), findings }
+        let conversation = Conversation::new(file, detector.window());
+        Self { conversation, findings, waiting: Vec::new(), weight: 0 }
     }
 }
 
@@ -33,7 +42,7 @@ impl Findings<'_> {
         if self.failure.is_some() {
             return;
         }
-        match self.detector.claims(view) {
+        match self.detector.claims(self.file, view) {
             Ok(claims) => {
                 let mut of_turn = vec![0; view.turns.len()];
                 for claim in claims {
@@ -54,8 +63,15 @@ impl Findings<'_> {
 
 impl Fold for VerificationFold<'_> {
     fn event(&mut self, event: &Event<'_>) {
-        let Self { conversation, findings } = self;
-        conversation.event(event, &mut |view| findings.search(view));
+        let Self { conversation, findings, waiting, weight } = self;
+        conversation.event(event, &mut |view| match findings.detector.bound() {
+            Bound::Cpu => findings.search(view),
+            Bound::Network if *weight > WAITING => {}
+            Bound::Network => {
+                *weight += view.turns.iter().map(|turn| turn.text.len()).sum::<usize>();
+                waiting.push((view.turns.to_vec(), view.fresh));
+            }
+        });
     }
 
     fn held(&self) -> usize {
@@ -63,7 +79,13 @@ impl Fold for VerificationFold<'_> {
     }
 
     fn finish(self: Box<Self>, facts: &mut Rows) -> Result<(), Failure> {
-        let Self { mut conversation, mut findings } = *self;
+        let Self { mut conversation, mut findings, waiting, weight } = *self;
+        if weight > WAITING {
+            return Err(Failure::new(FailureClass::Rejected, "over the cap on the conversation of a file"));
+        }
+        for (turns, fresh) in &waiting {
+            findings.search(&View { turns, fresh: *fresh });
+        }
         conversation.end(&mut |view| findings.search(view));
         if let Some(failure) = findings.failure {
             return Err(failure);
@@ -111,7 +133,7 @@ mod tests {
             Window { turns: 4, overlap: 1 }
         }
 
-        fn claims(&self, view: &View<'_>) -> Result<Vec<Claim>, Failure> {
+        fn claims(&self, _: &SourceFile, view: &View<'_>) -> Result<Vec<Claim>, Failure> {
             if self.fails {
                 return Err(Failure::new(FailureClass::Transient, "is tired"));
             }

@@ -30,7 +30,7 @@ mod sentence;
 mod wording;
 
 use sentence::{Sentence, Word};
-use sessionmill_contract::{Bound, Claim, Detection, Detector, Failure, Role, Turn, View, Window};
+use sessionmill_contract::{Bound, Claim, Detection, Detector, Failure, Role, SourceFile, Turn, View, Window};
 
 /// The detector.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,7 +53,7 @@ impl Detector for Rules {
         Window { turns: 16, overlap: 4 }
     }
 
-    fn claims(&self, view: &View<'_>) -> Result<Vec<Claim>, Failure> {
+    fn claims(&self, _: &SourceFile, view: &View<'_>) -> Result<Vec<Claim>, Failure> {
         let prompts = view.turns.iter().enumerate().skip(view.fresh).filter(|(_, turn)| turn.role == Role::Person);
         let claims = prompts.flat_map(|(at, prompt)| {
             let reply = view.turns[..at].iter().rev().find(|turn| turn.role == Role::Assistant);

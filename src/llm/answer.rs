@@ -1,0 +1,141 @@
+//! What a model found, held against what was said: a claim counts only if its quote stands in a turn of
+//! the person, letter by letter. What the model thinks of its own certainty is not asked.
+
+use crate::llm::prompt::cut;
+use serde::Deserialize;
+use serde_json::Value;
+use sessionmill_contract::{Claim, Detection, Domain, Role, View};
+
+/// The claims of an answer, and how many more were made up.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    pub claims: Vec<Claim>,
+    /// Their quote is not in the conversation, or they do not have the form that was asked for.
+    pub dropped: u64,
+}
+
+#[derive(Deserialize)]
+struct Told {
+    turn: usize,
+    detection_type: String,
+    title: String,
+    content: String,
+    quote: String,
+    domain: String,
+    entities: Vec<String>,
+}
+
+/// So many entities of a claim are kept, of so many characters.
+const ENTITIES: usize = 12;
+const ENTITY: usize = 80;
+
+/// Whether an answer has the form that was asked for. One in which no claim has is no answer without
+/// claims.
+pub fn is_answer(answer: &Value) -> bool {
+    let claims = answer["claims"].as_array();
+    claims.is_some_and(|claims| claims.is_empty() || claims.iter().any(|claim| told(claim).is_some()))
+}
+
+/// What an answer says about a window.
+pub fn findings(answer: &Value, view: &View<'_>) -> Findings {
+    let mut findings = Findings::default();
+    for claim in answer["claims"].as_array().into_iter().flatten() {
+        match told(claim).and_then(|told| told.claim(view)) {
+            Some(claim) if findings.claims.iter().any(|known| is_same(known, &claim)) => {}
+            Some(claim) => findings.claims.push(claim),
+            None => findings.dropped += 1,
+        }
+    }
+    findings
+}
+
+fn told(claim: &Value) -> Option<Told> {
+    Told::deserialize(claim).ok()
+}
+
+fn is_same(a: &Claim, b: &Claim) -> bool {
+    (a.turn, a.detection, &a.quote) == (b.turn, b.detection, &b.quote)
+}
+
+impl Told {
+    fn claim(self, view: &View<'_>) -> Option<Claim> {
+        let quote = cut(self.quote.trim(), Claim::QUOTE).trim_end();
+        let says = |turn: &usize| {
+            let turn = view.turns.get(*turn).filter(|_| *turn >= view.fresh);
+            !quote.is_empty() && turn.is_some_and(|turn| turn.role == Role::Person && turn.text.contains(quote))
+        };
+        // The number of a turn is easily mistaken, the words are not.
+        let turn = Some(self.turn).filter(says).or_else(|| (view.fresh..view.turns.len()).find(says))?;
+        let title = cut(self.title.trim(), Claim::TITLE).trim_end();
+        let content = cut(self.content.trim(), Claim::CONTENT).trim_end();
+        let entities = self.entities.iter().map(|entity| cut(entity.trim(), ENTITY).to_owned());
+        let detection = Detection::ALL.into_iter().find(|detection| detection.name() == self.detection_type)?;
+        let domain = Domain::ALL.into_iter().find(|domain| domain.name() == self.domain)?;
+        (!title.is_empty() && !content.is_empty()).then(|| Claim {
+            turn,
+            detection,
+            title: title.to_owned(),
+            content: content.to_owned(),
+            quote: quote.to_owned(),
+            domain,
+            entities: entities.filter(|entity| !entity.is_empty()).take(ENTITIES).collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::llm::prompt::tests::turn;
+    use serde_json::json;
+
+    fn claim(number: i64, quote: &str) -> Value {
+        json!({"turn": number, "detection_type": "correction", "title": "Fiscal year", "content": "It begins in April.",
+               "quote": quote, "domain": "finance", "entities": ["fiscal year", ""], "confidence": 0.99})
+    }
+
+    #[test]
+    fn a_claim_counts_if_the_person_said_it() {
+        let turns = [
+            turn(Role::Person, 1, "our year begins in April"),
+            turn(Role::Assistant, 2, "It begins in January."),
+            turn(Role::Person, 3, "No, it begins in April."),
+        ];
+        let view = View { turns: &turns, fresh: 1 };
+        let answer = json!({"claims": [
+            claim(2, "it begins in April."),
+            claim(2, "it begins in April."),
+            claim(1, " No, it begins "),
+            claim(2, "it starts in April"),
+            claim(2, "It begins in January."),
+            claim(0, "our year begins in April"),
+            claim(-1, "it begins in April."),
+            claim(2, ""),
+        ]});
+        let findings = findings(&answer, &view);
+        let found: Vec<_> = findings.claims.iter().map(|claim| (claim.turn, &*claim.quote)).collect();
+        assert_eq!(found, [(2, "it begins in April."), (2, "No, it begins")], "told twice, and in the wrong turn");
+        assert_eq!(findings.dropped, 5);
+        assert_eq!(findings.claims[0].entities, ["fiscal year"]);
+    }
+
+    #[test]
+    fn long_texts_are_cut_to_their_form() {
+        let text = "ä".repeat(2000);
+        let turns = [turn(Role::Person, 1, &text)];
+        let mut long = claim(0, &text);
+        (long["title"], long["content"]) = (json!(text), json!(text));
+        let findings = findings(&json!({"claims": [long]}), &View { turns: &turns, fresh: 0 });
+        let Claim { title, content, quote, .. } = &findings.claims[0];
+        assert_eq!([title, content, quote].map(|text| text.chars().count()), [60, 500, 1000]);
+    }
+
+    #[test]
+    fn an_answer_in_which_nothing_has_the_form_is_none() {
+        assert!(is_answer(&json!({"claims": []})));
+        assert!(is_answer(&json!({"claims": [claim(0, "x"), 1]})));
+        for wrong in [json!({}), json!([]), json!({"claims": "none"}), json!({"claims": [{"turn": 0}]})] {
+            assert!(!is_answer(&wrong), "{wrong}");
+        }
+    }
+}

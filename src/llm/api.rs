@@ -1,0 +1,179 @@
+//! The two ways in which servers want to be asked, as JSON: pure.
+
+use crate::llm::prompt::{self, FORM, INSTRUCTION};
+use crate::llm::settings::Settings;
+use serde_json::{Value, json};
+use sessionmill_contract::View;
+
+/// A way to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// The Messages API of Anthropic: the answer is the input of a tool that must be used.
+    Anthropic,
+    /// Chat completions as OpenAI has them, and most servers of one's own: the answer follows a schema.
+    OpenAi,
+}
+
+/// What came back.
+#[derive(Debug, PartialEq)]
+pub struct Reply {
+    pub answer: Answer,
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+}
+
+/// What a reply says.
+#[derive(Debug, PartialEq)]
+pub enum Answer {
+    Form(Value),
+    /// It is longer than it may be.
+    Cut,
+    Refused,
+    /// It does not have the form that was asked for.
+    Strange,
+}
+
+impl Api {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Anthropic => "anthropic",
+            Self::OpenAi => "openai",
+        }
+    }
+
+    /// The maker's own server.
+    pub fn base_url(self) -> &'static str {
+        match self {
+            Self::Anthropic => "https://api.anthropic.com",
+            Self::OpenAi => "https://api.openai.com/v1",
+        }
+    }
+
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Anthropic => "/v1/messages",
+            Self::OpenAi => "/chat/completions",
+        }
+    }
+
+    /// The headers of a request, with the key where there is one.
+    pub fn headers(self, key: Option<&str>) -> Vec<(&'static str, String)> {
+        let mut headers = vec![("content-type", "application/json".to_owned())];
+        match self {
+            Self::Anthropic => {
+                headers.push(("anthropic-version", "2023-06-01".to_owned()));
+                headers.extend(key.map(|key| ("x-api-key", key.to_owned())));
+            }
+            Self::OpenAi => headers.extend(key.map(|key| ("authorization", format!("Bearer {key}")))),
+        }
+        headers
+    }
+
+    /// The question about a window. Equal windows give equal questions.
+    pub fn question(self, settings: &Settings, view: &View<'_>) -> String {
+        let model = settings.model.as_deref().unwrap_or_default();
+        let turns = prompt::conversation(view);
+        let question = match self {
+            Self::Anthropic => json!({
+                "model": model,
+                "max_tokens": settings.max_tokens,
+                "system": INSTRUCTION,
+                "messages": [{"role": "user", "content": turns}],
+                "tools": [{"name": FORM, "description": "Reports the claims.", "input_schema": prompt::schema()}],
+                "tool_choice": {"type": "tool", "name": FORM},
+            }),
+            Self::OpenAi => {
+                // The maker's newer models refuse the older name, and servers of one's own the newer.
+                let most = if settings.base_url.is_none() { "max_completion_tokens" } else { "max_tokens" };
+                json!({
+                    "model": model,
+                    most: settings.max_tokens,
+                    "messages": [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": turns}],
+                    "response_format": {
+                        "type": "json_schema",
+                        "json_schema": {"name": FORM, "strict": true, "schema": prompt::schema()},
+                    },
+                })
+            }
+        };
+        question.to_string()
+    }
+
+    /// What a body says that came back with success; `None` if it is no reply at all.
+    pub fn reply(self, body: &str) -> Option<Reply> {
+        let reply: Value = serde_json::from_str(body).ok()?;
+        let usage = |name: &str| reply["usage"][name].as_u64().unwrap_or_default();
+        let (answer, input_tokens, output_tokens) = match self {
+            Self::Anthropic => {
+                let blocks = reply["content"].as_array()?;
+                let form = blocks.iter().find(|block| block["type"] == "tool_use" && block["name"] == FORM);
+                let answer = match (reply["stop_reason"].as_str(), form) {
+                    (Some("refusal"), _) => Answer::Refused,
+                    (Some("max_tokens" | "model_context_window_exceeded"), _) => Answer::Cut,
+                    (_, Some(form)) => Answer::Form(form["input"].clone()),
+                    (_, None) => Answer::Strange,
+                };
+                let cached = usage("cache_creation_input_tokens") + usage("cache_read_input_tokens");
+                (answer, usage("input_tokens") + cached, usage("output_tokens"))
+            }
+            Self::OpenAi => {
+                let choice = reply["choices"].as_array()?.first()?;
+                let message = &choice["message"];
+                let form = message["content"].as_str().and_then(|text| serde_json::from_str(text).ok());
+                let answer = match (choice["finish_reason"].as_str(), form) {
+                    (Some("content_filter"), _) => Answer::Refused,
+                    _ if message["refusal"].is_string() => Answer::Refused,
+                    (Some("length"), _) => Answer::Cut,
+                    (_, Some(form)) => Answer::Form(form),
+                    (_, None) => Answer::Strange,
+                };
+                (answer, usage("prompt_tokens"), usage("completion_tokens"))
+            }
+        };
+        Some(Reply { answer, input_tokens, output_tokens })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(api: Api, reply: &Value) -> Option<Answer> {
+        api.reply(&reply.to_string()).map(|reply| reply.answer)
+    }
+
+    #[test]
+    fn replies_of_anthropic_are_told_apart() {
+        let form = json!({"type": "tool_use", "name": FORM, "input": {"claims": []}});
+        let text = json!({"type": "text", "text": "I cannot"});
+        let reply = |blocks: &[&Value], stop: &str| json!({"content": blocks, "stop_reason": stop});
+        let answer = |blocks: &[&Value], stop: &str| answer(Api::Anthropic, &reply(blocks, stop)).unwrap();
+        assert_eq!(answer(&[&text, &form], "tool_use"), Answer::Form(json!({"claims": []})));
+        assert_eq!(answer(&[&form], "max_tokens"), Answer::Cut);
+        assert_eq!(answer(&[&text], "refusal"), Answer::Refused);
+        assert_eq!(answer(&[&text], "end_turn"), Answer::Strange);
+        assert_eq!(Api::Anthropic.reply("<html>"), None);
+        assert_eq!(Api::Anthropic.reply(r#"{"type":"error"}"#), None);
+    }
+
+    #[test]
+    fn replies_of_openai_are_told_apart() {
+        let reply = |content: Value, refusal: Value, finish: &str| {
+            let message = json!({"content": content, "refusal": refusal});
+            json!({"choices": [{"message": message, "finish_reason": finish}],
+                   "usage": {"prompt_tokens": 7, "completion_tokens": 2}})
+        };
+        let form = json!("{\"claims\":[]}");
+        let answer = |content: &Value, refusal: Value, finish: &str| {
+            answer(Api::OpenAi, &reply(content.clone(), refusal, finish)).unwrap()
+        };
+        assert_eq!(answer(&form, Value::Null, "stop"), Answer::Form(json!({"claims": []})));
+        assert_eq!(answer(&form, Value::Null, "length"), Answer::Cut);
+        assert_eq!(answer(&Value::Null, json!("no"), "stop"), Answer::Refused);
+        assert_eq!(answer(&Value::Null, Value::Null, "content_filter"), Answer::Refused);
+        assert_eq!(answer(&json!("Sure! {"), Value::Null, "stop"), Answer::Strange);
+        assert_eq!(Api::OpenAi.reply(r#"{"choices":[]}"#), None);
+        let tokens = Api::OpenAi.reply(&reply(form, Value::Null, "stop").to_string()).unwrap();
+        assert_eq!((tokens.input_tokens, tokens.output_tokens), (7, 2));
+    }
+}

@@ -1,0 +1,262 @@
+//! The answers that were paid for, by the hash of their question, in a file beside the database: an
+//! answer is kept before it is used, so that a crash, a new run or a new database pays nothing twice.
+//!
+//! One line for each call, also for one that came to nothing: what a day may cost is counted from them.
+//! Who writes here holds the lock of the processor. The file holds quotes, and only its owner reads it.
+
+use crate::error::{Error, Result};
+use crate::llm::budget::Spent;
+use crate::lock::beside;
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sessionmill_contract::{Failure, FailureClass};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// The journal of a database.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    day: NaiveDate,
+    /// Opened when it is first asked, under the processor's lock.
+    open: Mutex<Option<Open>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    length: u64,
+    /// Where the line of an answer begins, and its length.
+    answers: HashMap<Box<str>, (u64, usize)>,
+    today: Spent,
+}
+
+/// A line.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// Of the line's form.
+    pub version: u32,
+    /// Hash of the question.
+    pub question: String,
+    /// When its run began: UTC, as RFC 3339 has it.
+    pub at: String,
+    /// Whose transcript it was about.
+    pub username: String,
+    pub model: String,
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    pub micro_usd: u64,
+    /// Null for a call that came to nothing.
+    pub answer: Value,
+}
+
+/// The form of the lines that are written.
+pub const VERSION: u32 = 1;
+
+impl Journal {
+    /// The journal of a database, in a run of this day.
+    pub fn new(database: &Path, day: NaiveDate) -> Self {
+        Self { path: path(database), day, open: Mutex::new(None) }
+    }
+
+    /// The answer to a question that was asked before.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub fn answer(&self, question: &str) -> std::result::Result<Option<Value>, Failure> {
+        self.with(|open| {
+            let Some((start, length)) = open.answers.get(question) else { return Ok(None) };
+            let mut line = vec![0; *length];
+            open.file.read_exact_at(&mut line, *start)?;
+            Ok(Some(serde_json::from_slice::<Entry>(&line)?.answer))
+        })
+    }
+
+    /// What was spent on the day before this run.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub fn before(&self) -> std::result::Result<Spent, Failure> {
+        self.with(|open| Ok(open.today))
+    }
+
+    /// Keeps a call, on disk when it returns.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn keep(&self, entry: &Entry) -> std::result::Result<(), Failure> {
+        let mut line = serde_json::to_vec(entry).unwrap_or_default();
+        line.push(b'\n');
+        self.with(|open| {
+            open.file.write_all_at(&line, open.length)?;
+            open.file.sync_data()?;
+            if !entry.answer.is_null() {
+                open.answers.insert(entry.question.as_str().into(), (open.length, line.len()));
+            }
+            open.length += line.len() as u64;
+            Ok(())
+        })
+    }
+
+    fn with<T>(&self, body: impl FnOnce(&mut Open) -> std::io::Result<T>) -> std::result::Result<T, Failure> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = match open.as_mut() {
+            Some(open) => body(open),
+            None => Open::read(&self.path, self.day).and_then(|read| body(open.insert(read))),
+        };
+        let message =
+            |error: std::io::Error| format!("cannot use the journal `{}`: {}", self.path.display(), error.kind());
+        result.map_err(|error| Failure::new(FailureClass::Environment, message(error)))
+    }
+}
+
+impl Open {
+    /// Reads the lines; one that a crash has cut is left out, and written over.
+    fn read(path: &Path, day: NaiveDate) -> std::io::Result<Self> {
+        let file = open(path)?;
+        let day = day.to_string();
+        let (mut answers, mut today, mut length) = (HashMap::new(), Spent::default(), 0);
+        let mut reader = BufReader::new(&file);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
+            if let Ok(entry) = serde_json::from_slice::<Entry>(&line) {
+                if entry.at.starts_with(&day) {
+                    let Entry { input_tokens, output_tokens, micro_usd, .. } = entry;
+                    today.add(Spent { calls: 1, tokens: input_tokens.saturating_add(output_tokens), micro_usd });
+                }
+                if entry.version == VERSION && !entry.answer.is_null() {
+                    answers.insert(entry.question.into(), (length, line.len()));
+                }
+            }
+            length += line.len() as u64;
+            line.clear();
+        }
+        file.set_len(length)?;
+        Ok(Self { file, length, answers, today })
+    }
+}
+
+/// Takes the calls about a person out of a database's journal. Returns how many there were.
+///
+/// # Errors
+///
+/// If the file cannot be read or replaced.
+pub fn forget(database: &Path, username: &str) -> Result<u64> {
+    let path = path(database);
+    if !path.exists() {
+        return Ok(0);
+    }
+    rewrite(&path, username).map_err(|error| Error::cannot("rewrite", path.display(), error.kind()))
+}
+
+/// Writes what stays aside, and puts it in the place of the file.
+fn rewrite(path: &Path, username: &str) -> std::io::Result<u64> {
+    let aside = beside(path, "new");
+    let _ = std::fs::remove_file(&aside);
+    let (old, mut new) = (open(path)?, std::io::BufWriter::new(open(&aside)?));
+    let mut forgotten = 0;
+    for line in BufReader::new(old).split(b'\n') {
+        let line = line?;
+        match serde_json::from_slice::<Entry>(&line) {
+            Ok(entry) if entry.username != username => new.write_all(&[&line[..], b"\n"].concat())?,
+            Ok(_) => forgotten += 1,
+            // Whose it is cannot be told.
+            Err(_) => {}
+        }
+    }
+    new.into_inner()?.sync_all()?;
+    std::fs::rename(&aside, path)?;
+    Ok(forgotten)
+}
+
+fn path(database: &Path) -> PathBuf {
+    beside(database, "answers")
+}
+
+/// Opens or makes a file that only its owner reads.
+fn open(path: &Path) -> std::io::Result<File> {
+    #[expect(clippy::disallowed_methods, reason = "the journal, not the database")]
+    File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "no database is read or written as a file here")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn entry(question: &str, username: &str, answer: Value) -> Entry {
+        let at = "1970-01-01T23:59:59Z".to_owned();
+        let (question, username, model) = (question.to_owned(), username.to_owned(), "m".to_owned());
+        Entry {
+            version: VERSION,
+            question,
+            at,
+            username,
+            model,
+            input_tokens: 7,
+            output_tokens: 2,
+            micro_usd: 5,
+            answer,
+        }
+    }
+
+    fn journal(folder: &tempfile::TempDir, day: &str) -> Journal {
+        Journal::new(&folder.path().join("db"), day.parse().unwrap())
+    }
+
+    const TODAY: &str = "1970-01-01";
+
+    #[test]
+    fn an_answer_is_there_for_the_next_run_and_what_it_took_for_its_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = journal(&folder, TODAY);
+        assert_eq!(first.answer("a").unwrap(), None);
+        first.keep(&entry("a", "ada", json!({"claims": []}))).unwrap();
+        first.keep(&entry("b", "bob", Value::Null)).unwrap();
+        assert_eq!(first.answer("a").unwrap(), Some(json!({"claims": []})));
+        let next = journal(&folder, TODAY);
+        assert_eq!(next.answer("a").unwrap(), Some(json!({"claims": []})));
+        assert_eq!(next.answer("b").unwrap(), None, "it came to nothing");
+        assert_eq!(next.before().unwrap(), Spent { calls: 2, tokens: 18, micro_usd: 10 });
+        assert_eq!(journal(&folder, "1970-01-02").before().unwrap(), Spent::default());
+    }
+
+    #[test]
+    fn a_line_that_was_cut_costs_itself_only() {
+        let folder = tempfile::tempdir().unwrap();
+        journal(&folder, TODAY).keep(&entry("a", "ada", json!(1))).unwrap();
+        let path = path(&folder.path().join("db"));
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, [&whole[..], b"not json\n", &whole[..40]].concat()).unwrap();
+        let next = journal(&folder, TODAY);
+        assert_eq!(next.answer("a").unwrap(), Some(json!(1)));
+        next.keep(&entry("b", "ada", json!(2))).unwrap();
+        let last = journal(&folder, TODAY);
+        assert_eq!([last.answer("a").unwrap(), last.answer("b").unwrap()], [Some(json!(1)), Some(json!(2))]);
+    }
+
+    #[test]
+    fn a_person_is_forgotten() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(forget(&folder.path().join("db"), "ada").unwrap(), 0);
+        for (question, username) in [("a", "ada"), ("b", "bob"), ("c", "ada")] {
+            journal(&folder, TODAY).keep(&entry(question, username, json!("quote"))).unwrap();
+        }
+        assert_eq!(forget(&folder.path().join("db"), "ada").unwrap(), 2);
+        let next = journal(&folder, TODAY);
+        assert_eq!([next.answer("a").unwrap(), next.answer("b").unwrap()], [None, Some(json!("quote"))]);
+        let path = path(&folder.path().join("db"));
+        assert!(!std::fs::read_to_string(&path).unwrap().contains("ada"));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,73 @@
+//! The secret that a server wants to see. It is read when a run begins, so that a new one counts at once,
+//! and shown to nobody.
+
+use crate::llm::settings::{Detector, Settings};
+use std::fmt;
+use std::path::Path;
+
+/// A key. It has no words.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key(String);
+
+/// Name of the credential that a service manager hands over.
+const CREDENTIAL: &str = "model-key";
+
+impl Key {
+    /// The key that the settings name, else the service's; none for a server of one's own that wants none.
+    ///
+    /// # Errors
+    ///
+    /// With the reason why there is none.
+    pub fn read(settings: &Settings, credentials: Option<&Path>) -> Result<Option<Self>, String> {
+        let credential = credentials.map(|folder| folder.join(CREDENTIAL)).filter(|path| path.exists());
+        let Some(path) = settings.key_file.clone().or(credential) else {
+            let is_own = settings.detector == Detector::OpenAi && settings.base_url.is_some();
+            return if is_own {
+                Ok(None)
+            } else {
+                Err(format!("there is no key: name a `key_file`, or hand over the credential `{CREDENTIAL}`"))
+            };
+        };
+        #[expect(clippy::disallowed_methods, reason = "the key, not the database")]
+        let text = std::fs::read_to_string(&path);
+        let text = text.map_err(|error| format!("cannot read the key `{}`: {}", path.display(), error.kind()))?;
+        let key = text.trim();
+        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(format!("`{}` holds no key: one line of visible characters", path.display()));
+        }
+        Ok(Some(Self(key.to_owned())))
+    }
+
+    /// For the header of a request.
+    pub(super) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "no database is written as a file here")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_comes_from_a_file_or_a_credential_and_is_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let anthropic = Settings { detector: Detector::Anthropic, ..Settings::default() };
+        let missing = "there is no key: name a `key_file`, or hand over the credential `model-key`";
+        assert_eq!(Key::read(&anthropic, Some(folder.path())), Err(missing.to_owned()));
+        std::fs::write(folder.path().join(CREDENTIAL), "sk-1\n").unwrap();
+        let key = Key::read(&anthropic, Some(folder.path())).unwrap().unwrap();
+        assert_eq!((key.expose(), &*format!("{key:?}")), ("sk-1", "Key(…)"));
+        std::fs::write(folder.path().join("file"), " \n").unwrap();
+        let named = Settings { key_file: Some(folder.path().join("file")), ..anthropic };
+        assert!(Key::read(&named, Some(folder.path())).unwrap_err().ends_with("one line of visible characters"));
+        let own = Settings { detector: Detector::OpenAi, base_url: Some("http://x".into()), ..Settings::default() };
+        assert_eq!(Key::read(&own, None), Ok(None));
+    }
+}

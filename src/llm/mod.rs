@@ -1,0 +1,27 @@
+//! Detectors that ask a language model over a network: the verification processor gets one where the
+//! configuration asks for it, and needs none otherwise.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | [`settings`] | the `[verification]` table of the configuration |
+//! | [`key`] | the secret that a server wants to see |
+//! | [`model`] | the detector: prompt, journal, budget, client, answer |
+//! | [`prompt`] | what a model is told: the instruction, the schema, the turns as data |
+//! | [`api`] | the two ways in which servers want to be asked |
+//! | [`client`] | one request, and what to do about its failure |
+//! | [`answer`] | what a model found, held against what was said |
+//! | [`journal`] | the answers that were paid for, kept beside the database |
+//! | [`budget`] | calls, tokens and money, per run and per day |
+
+pub mod answer;
+pub mod api;
+pub mod budget;
+pub mod client;
+pub mod journal;
+pub mod key;
+pub mod model;
+pub mod prompt;
+pub mod settings;
+
+pub use model::Model;
+pub use settings::Settings;

@@ -1,0 +1,167 @@
+//! A detector that asks a language model about the windows of a conversation.
+
+use crate::hash;
+use crate::llm::answer::{self, Findings};
+use crate::llm::api::{Answer, Api, Reply};
+use crate::llm::budget::{Budget, Spent};
+use crate::llm::client::Client;
+use crate::llm::journal::{Entry, Journal, VERSION};
+use crate::llm::key::Key;
+use crate::llm::prompt::{INSTRUCTION, WINDOW, schema};
+use crate::llm::settings::Settings;
+use chrono::{DateTime, SecondsFormat, Utc};
+use md5::{Digest, Md5};
+use serde_json::Value;
+use sessionmill_contract::{Bound, Claim, Detector, Failure, FailureClass, Role, SourceFile, View, Window};
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+/// The detector of one run.
+pub struct Model {
+    api: Api,
+    settings: Settings,
+    client: Client,
+    journal: Journal,
+    budget: Budget,
+    now: DateTime<Utc>,
+    /// Questions that are under way: a copy of a conversation waits for the answer of the other.
+    asking: Mutex<HashSet<String>>,
+    answered: Condvar,
+}
+
+impl Model {
+    /// The detector that the settings ask for, of a run that begins now.
+    ///
+    /// # Errors
+    ///
+    /// With the reason why it cannot work: there is no key.
+    pub fn new(
+        api: Api,
+        settings: &Settings,
+        credentials: Option<&Path>,
+        database: &Path,
+        now: DateTime<Utc>,
+    ) -> Result<Self, String> {
+        let key = Key::read(settings, credentials)?;
+        Ok(Self {
+            api,
+            settings: settings.clone(),
+            client: Client::new(api, settings, key.as_ref()),
+            journal: Journal::new(database, now.date_naive()),
+            budget: Budget::new(settings.limits()),
+            now,
+            asking: Mutex::default(),
+            answered: Condvar::new(),
+        })
+    }
+
+    /// The answer to a question, from the journal or the server.
+    fn answer(&self, file: &SourceFile, question: &str) -> Result<Value, Failure> {
+        let hash = hash::to_hex(&Md5::digest(format!("{}\n{question}", self.api.name())).into());
+        let turn = Turn::wait(self, &hash);
+        match self.journal.answer(turn.0)? {
+            Some(answer) => Ok(answer),
+            None => self.ask(file, &hash, question),
+        }
+    }
+
+    /// Asks the server. What it says is kept before it is used, and what it took whatever it says.
+    fn ask(&self, file: &SourceFile, hash: &str, question: &str) -> Result<Value, Failure> {
+        self.budget.take(&file.session_file, self.journal.before()?)?;
+        let reply = self.client.ask(question).and_then(|body| {
+            let nothing = || Failure::new(FailureClass::Transient, "the server's answer is cut, or none");
+            self.api.reply(&body).ok_or_else(nothing)
+        });
+        if let Err(failure) = &reply
+            && matches!(failure.class, FailureClass::Throttled | FailureClass::Environment)
+        {
+            return Err(failure.clone());
+        }
+        let (tokens, result) = match reply {
+            Ok(Reply { answer, input_tokens, output_tokens }) => ((input_tokens, output_tokens), judged(answer)),
+            Err(failure) => ((0, 0), Err(failure)),
+        };
+        let spent = self.settings.cost(tokens.0, tokens.1);
+        self.budget.spend(Spent { calls: 0, ..spent });
+        self.journal.keep(&Entry {
+            version: VERSION,
+            question: hash.to_owned(),
+            at: self.now.to_rfc3339_opts(SecondsFormat::Secs, true),
+            username: file.username.clone(),
+            model: self.settings.model.clone().unwrap_or_default(),
+            input_tokens: tokens.0,
+            output_tokens: tokens.1,
+            micro_usd: spent.micro_usd,
+            answer: result.as_ref().cloned().unwrap_or_default(),
+        })?;
+        result
+    }
+}
+
+/// The right to ask a question, which one reader has at a time.
+struct Turn<'t>(&'t str, &'t Model);
+
+impl<'t> Turn<'t> {
+    fn wait(model: &'t Model, hash: &'t str) -> Self {
+        let asking = model.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = model.answered.wait_while(asking, |asking| asking.contains(hash));
+        waited.unwrap_or_else(PoisonError::into_inner).insert(hash.to_owned());
+        Self(hash, model)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let Self(hash, model) = self;
+        model.asking.lock().unwrap_or_else(PoisonError::into_inner).remove(*hash);
+        model.answered.notify_all();
+    }
+}
+
+/// The form that an answer has, or why it is of no use: an error is never an empty answer.
+fn judged(answer: Answer) -> Result<Value, Failure> {
+    let useless = match answer {
+        Answer::Form(form) if answer::is_answer(&form) => return Ok(form),
+        Answer::Cut => "the model's answer is longer than `max_tokens`",
+        Answer::Refused => "the model refuses to answer",
+        Answer::Form(_) | Answer::Strange => "the model's answer does not have the form that was asked for",
+    };
+    Err(Failure::new(FailureClass::Permanent, useless))
+}
+
+impl Detector for Model {
+    fn name(&self) -> &str {
+        self.api.name()
+    }
+
+    fn version(&self) -> u32 {
+        let Window { turns, overlap } = WINDOW;
+        let model = self.settings.model.as_deref().unwrap_or_default();
+        let about = format!("{} {model} {turns} {overlap} {INSTRUCTION} {}", self.api.name(), schema());
+        let [a, b, c, d, ..] = <[u8; 16]>::from(Md5::digest(about));
+        // The ledger's column is signed.
+        u32::from_be_bytes([a, b, c, d]) >> 1
+    }
+
+    fn bound(&self) -> Bound {
+        Bound::Network
+    }
+
+    fn window(&self) -> Window {
+        WINDOW
+    }
+
+    fn claims(&self, file: &SourceFile, view: &View<'_>) -> Result<Vec<Claim>, Failure> {
+        let is_spoken = view.turns.iter().skip(view.fresh).any(|turn| turn.role == Role::Person);
+        if !is_spoken {
+            return Ok(Vec::new());
+        }
+        let answer = self.answer(file, &self.api.question(&self.settings, view))?;
+        let Findings { claims, dropped } = answer::findings(&answer, view);
+        if dropped > 0 {
+            tracing::warn!(session = file.session_file, dropped, "claims that nobody made in the conversation");
+        }
+        Ok(claims)
+    }
+}

@@ -1,0 +1,214 @@
+//! The `[verification]` table of the configuration: who looks for claims, what it may cost, and how far
+//! claims are trusted.
+
+use crate::llm::api::Api;
+use crate::llm::budget::Spent;
+use crate::quiet::Quiet;
+use chrono::TimeDelta;
+use serde::{Deserialize, Deserializer, Serialize};
+use sessionmill_verification::confidence::Weights;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A key that it does not have is an error.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    pub detector: Detector,
+    /// Name of the model, as its server knows it.
+    pub model: Option<String>,
+    /// Where the server is, if not at the maker's.
+    pub base_url: Option<String>,
+    /// Else the credential `model-key` of the service.
+    pub key_file: Option<PathBuf>,
+    /// Of one call.
+    #[serde(with = "crate::config::time")]
+    pub timeout: Duration,
+    /// Calls at a time.
+    pub connections: usize,
+    /// Most tokens of an answer.
+    pub max_tokens: u64,
+    pub calls_per_run: u64,
+    pub calls_per_day: u64,
+    pub tokens_per_run: Option<u64>,
+    pub tokens_per_day: Option<u64>,
+    pub dollars_per_run: Option<f64>,
+    pub dollars_per_day: Option<f64>,
+    /// US dollars for a million tokens.
+    pub input_price: Option<f64>,
+    pub output_price: Option<f64>,
+    /// A file is sent when it has not changed for so long.
+    #[serde(with = "crate::config::time")]
+    pub quiet: Duration,
+    /// Or so long after the first change that was not sent.
+    #[serde(with = "crate::config::time")]
+    pub quiet_at_most: Duration,
+    /// People whose transcripts are not looked into.
+    pub exclude_users: Vec<String>,
+    /// What evidence weighs.
+    pub confidence: Weights,
+}
+
+/// Who looks for claims.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Detector {
+    /// Rules, without a network.
+    #[default]
+    Rules,
+    Anthropic,
+    OpenAi,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            detector: Detector::default(),
+            model: None,
+            base_url: None,
+            key_file: None,
+            timeout: Duration::from_secs(60),
+            connections: 4,
+            max_tokens: 4096,
+            calls_per_run: 200,
+            calls_per_day: 2000,
+            tokens_per_run: None,
+            tokens_per_day: None,
+            dollars_per_run: None,
+            dollars_per_day: None,
+            input_price: None,
+            output_price: None,
+            quiet: Duration::from_secs(600),
+            quiet_at_most: Duration::from_secs(3600),
+            exclude_users: Vec::new(),
+            confidence: Weights::default(),
+        }
+    }
+}
+
+/// The table, if it makes sense.
+///
+/// # Errors
+///
+/// With what does not.
+pub fn checked<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Settings, D::Error> {
+    let settings = Settings::deserialize(deserializer)?;
+    settings.check().map_err(serde::de::Error::custom)?;
+    Ok(settings)
+}
+
+impl Settings {
+    /// The server's way to be asked; `None` for rules, which ask nobody.
+    pub fn api(&self) -> Option<Api> {
+        match self.detector {
+            Detector::Rules => None,
+            Detector::Anthropic => Some(Api::Anthropic),
+            Detector::OpenAi => Some(Api::OpenAi),
+        }
+    }
+
+    /// Where the server is, without a slash at the end.
+    pub fn base_url(&self, api: Api) -> &str {
+        self.base_url.as_deref().unwrap_or(api.base_url()).trim_end_matches('/')
+    }
+
+    /// What makes no sense about the table.
+    ///
+    /// # Errors
+    ///
+    /// With the mistake in words.
+    fn check(&self) -> Result<(), String> {
+        let Some(api) = self.api() else { return Ok(()) };
+        if self.model.as_ref().is_none_or(|model| model.trim().is_empty()) {
+            return Err(format!("detector `{}` needs a `model`", api.name()));
+        }
+        if !(1..=64).contains(&self.connections) {
+            return Err("`connections` is a number from 1 to 64".to_owned());
+        }
+        let prices = [self.input_price, self.output_price];
+        let money = [self.dollars_per_run, self.dollars_per_day];
+        if prices.iter().chain(&money).flatten().any(|amount| !amount.is_finite() || *amount < 0.0) {
+            return Err("an amount of money is below zero".to_owned());
+        }
+        if money.iter().any(Option::is_some) && prices.iter().any(Option::is_none) {
+            return Err("a limit in dollars needs `input_price` and `output_price`".to_owned());
+        }
+        let url = self.base_url(api);
+        let host = url.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or_default());
+        match host {
+            Some("localhost" | "127.0.0.1") => Ok(()),
+            Some(_) if self.key_file.is_some() => {
+                Err(format!("the key would travel in the clear to `{url}`: name it with https://"))
+            }
+            Some(_) => Ok(()),
+            None if url.starts_with("https://") => Ok(()),
+            None => Err(format!("`base_url` begins with https:// or http://, not `{url}`")),
+        }
+    }
+
+    /// When a file that grows is sent.
+    pub fn quiet(&self) -> Quiet {
+        let time = |time: Duration| TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX);
+        Quiet { after: time(self.quiet), at_most: time(self.quiet_at_most) }
+    }
+
+    /// What calls with so many tokens cost.
+    pub fn cost(&self, input_tokens: u64, output_tokens: u64) -> Spent {
+        // A dollar for a million tokens is a millionth of a dollar for each.
+        let micros = |tokens: u64, price: Option<f64>| (tokens as f64 * price.unwrap_or_default()).ceil() as u64;
+        let micro_usd = micros(input_tokens, self.input_price) + micros(output_tokens, self.output_price);
+        Spent { calls: 0, tokens: input_tokens.saturating_add(output_tokens), micro_usd }
+    }
+
+    /// The most that a run and a day may cost.
+    pub fn limits(&self) -> [Spent; 2] {
+        let most = |calls: u64, tokens: Option<u64>, dollars: Option<f64>| Spent {
+            calls,
+            tokens: tokens.unwrap_or(u64::MAX),
+            micro_usd: dollars.map_or(u64::MAX, |dollars| (dollars * 1e6) as u64),
+        };
+        [
+            most(self.calls_per_run, self.tokens_per_run, self.dollars_per_run),
+            most(self.calls_per_day, self.tokens_per_day, self.dollars_per_day),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(text: &str) -> Result<(), String> {
+        toml::from_str::<Settings>(text).map_err(|error| error.message().to_owned())?.check()
+    }
+
+    #[test]
+    fn a_table_that_makes_no_sense_is_explained() {
+        let anthropic = "detector = 'anthropic'\nmodel = 'm'\n";
+        assert_eq!(checked(""), Ok(()));
+        assert_eq!(checked(anthropic), Ok(()));
+        for (more, wrong) in [
+            ("connections = 0", "`connections` is a number from 1 to 64"),
+            ("dollars_per_day = 1", "a limit in dollars needs `input_price` and `output_price`"),
+            ("input_price = -1", "an amount of money is below zero"),
+            ("base_url = 'ftp://x'", "`base_url` begins with https:// or http://, not `ftp://x`"),
+            (
+                "base_url = 'http://gpu.lan/v1'\nkey_file = 'k'",
+                "the key would travel in the clear to `http://gpu.lan/v1`: name it with https://",
+            ),
+            ("timeout = '1w'", "`1w` is not a time such as 150s, 5m or 1h"),
+        ] {
+            assert_eq!(checked(&format!("{anthropic}{more}")), Err(wrong.to_owned()), "{more}");
+        }
+        assert_eq!(checked("detector = 'openai'"), Err("detector `openai` needs a `model`".to_owned()));
+        assert!(checked("detectr = 'rules'").unwrap_err().contains("unknown field `detectr`"));
+        assert_eq!(checked(&format!("{anthropic}base_url = 'http://localhost:8080/v1'\nkey_file = 'k'")), Ok(()));
+    }
+
+    #[test]
+    fn a_price_is_for_a_million_tokens() {
+        let settings = Settings { input_price: Some(0.25), output_price: Some(5.0), ..Settings::default() };
+        assert_eq!(settings.cost(1_000_000, 100), Spent { calls: 0, tokens: 1_000_100, micro_usd: 250_500 });
+        assert_eq!(settings.cost(1, 0).micro_usd, 1, "in favour of the limit");
+    }
+}

@@ -1,0 +1,328 @@
+//! Detectors that ask a language model: what is sent and kept, what a server's misbehaviour costs, and
+//! that nothing is paid for twice.
+
+use crate::server::{Request, Says, Server};
+use crate::world::{Said, World};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+const KEY: &str = "sk-ant-api03-THEKEYTHATNOBODYMUSTSEE";
+
+/// A conversation of a reply and a prompt for each text.
+fn conversation(prompts: &[&str]) -> String {
+    let mut text = String::new();
+    for (number, prompt) in prompts.iter().enumerate() {
+        let at = format!("2026-02-01T10:{:02}:{:02}Z", number / 60, number % 60);
+        let reply = json!({"type": "assistant", "timestamp": at, "sessionId": "s", "uuid": format!("r{number}"),
+            "message": {"role": "assistant", "content": [{"type": "text", "text": format!("The year {number} begins in January.")}]}});
+        let prompt = json!({"type": "user", "timestamp": at, "sessionId": "s", "uuid": format!("p{number}"),
+            "message": {"role": "user", "content": prompt}});
+        text += &format!("{reply}\n{prompt}\n");
+    }
+    text
+}
+
+/// A world whose transcripts are old, and a configuration that asks the server.
+fn world(detector: &str, server: &Server, more: &str) -> World {
+    let world = World::new();
+    let path = if detector == "openai" { "/v1" } else { "" };
+    let config = format!(
+        "[verification]\ndetector = '{detector}'\nmodel = 'm-1'\nbase_url = 'http://127.0.0.1:{}{path}'\n\
+         key_file = 'key'\ntimeout = '1s'\n{more}\n",
+        server.port
+    );
+    std::fs::write(world.path("mill.toml"), config).unwrap();
+    std::fs::write(world.path("key"), format!("{KEY}\n")).unwrap();
+    write(&world, "ada/a.jsonl", &["No, it begins in April.", "thanks"]);
+    world
+}
+
+fn write(world: &World, file: &str, prompts: &[&str]) {
+    world.write(file, conversation(prompts)).touch(file, 1_700_000_000);
+}
+
+fn run(world: &World) -> Said {
+    world.mill(&["run", "verification", "--sessions", "root", "--config", "mill.toml"])
+}
+
+const CLAIMS: &str =
+    "SELECT session_file, line, detection_type, domain, user_quote FROM verification_claims ORDER BY ALL";
+const CLAIM: &str = "ada/a.jsonl|2|correction|finance|No, it begins in April.";
+const FAILURES: &str = "SELECT class, attempts, state, message FROM session_failures";
+
+fn well(_: &Request, _: usize) -> Says {
+    Says::Claims
+}
+
+#[test]
+fn both_apis_find_claims_and_are_asked_once() {
+    for (detector, path, key) in [
+        ("anthropic", "/v1/messages", format!("x-api-key: {KEY}\r\n")),
+        ("openai", "/v1/chat/completions", format!("authorization: bearer {KEY}\r\n")),
+    ] {
+        let server = Server::start(well);
+        let world = world(detector, &server, "");
+        let said = run(&world);
+        assert_eq!(said.status, 0, "{said:?}");
+        assert_eq!(world.rows(CLAIMS), [CLAIM], "{detector}");
+        let [request] = &server.requests()[..] else { panic!("{:?}", server.requests()) };
+        assert_eq!(request.path, path);
+        assert!(request.headers.contains(&key.to_lowercase()), "{}", request.headers);
+        assert_eq!(request.body["model"], "m-1");
+        assert!(request.turns().contains("<turn n=\"1\" role=\"person\">\nNo, it begins in April.\n</turn>"));
+        assert!(request.body.to_string().contains("additionalProperties"), "the form is asked for");
+
+        assert_eq!(run(&world).status, 0);
+        world.touch("ada/a.jsonl", 1_700_000_001);
+        assert_eq!(run(&world).status, 0);
+        assert_eq!(server.requests().len(), 1, "{detector}: a file that is the same is not asked about");
+        for suffix in ["", ".wal", ".origin"] {
+            let _ = std::fs::remove_file(world.path(&format!("data/mill.duckdb{suffix}")));
+        }
+        assert_eq!(run(&world).status, 0);
+        assert_eq!((world.rows(CLAIMS), server.requests().len()), (vec![CLAIM.to_owned()], 1), "a new database");
+    }
+}
+
+#[test]
+fn a_run_that_dies_before_its_commit_pays_nothing_twice() {
+    let server = Server::start(well);
+    let world = world("anthropic", &server, "");
+    let args = ["run", "verification", "--sessions", "root", "--config", "mill.toml"];
+    let said = world.mill_with(&args, &[("SESSIONMILL_FAILPOINT", "kill:before-commit")]);
+    assert_eq!((said.status, server.requests().len()), (-9, 1), "{said:?}");
+    let said = run(&world);
+    assert_eq!((said.status, world.rows(CLAIMS)), (0, vec![CLAIM.to_owned()]), "{said:?}");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn who_is_told_to_wait_waits_and_uses_up_no_attempt() {
+    for (status, headers) in [(429, ""), (429, "Retry-After: 3000\r\n"), (529, ""), (503, "retry-after: 90\r\n")] {
+        let server =
+            Server::start(move |_, _| Says::Status(status, headers, r#"{"error":{"type":"rate_limit_error"}}"#));
+        let world = world("anthropic", &server, "connections = 1");
+        write(&world, "bob/b.jsonl", &["No, in May."]);
+        let said = run(&world);
+        assert_eq!(said.status, 0, "{said:?}");
+        assert!(said.stdout.starts_with("verification: 2 files, 0 changed, 2 deferred ("), "{}", said.stdout);
+        let reason = format!("`http://127.0.0.1:{}/v1/messages` refuses: {status}, rate_limit_error", server.port);
+        let lines: Vec<_> = said.stdout.lines().filter(|line| line.contains("is paused until")).collect();
+        assert!(lines.len() == 1 && lines[0].ends_with(&reason), "{}", said.stdout);
+        assert!(world.rows(FAILURES).is_empty());
+        let wait = "SELECT date_diff('second', started_at, paused_until) FROM processor_pauses, processor_runs";
+        let expected = if status == 503 {
+            90
+        } else if headers.is_empty() {
+            60
+        } else {
+            3000
+        };
+        let wait: i64 = world.rows(wait)[0].parse().unwrap();
+        assert!((expected..expected + 20).contains(&wait), "{wait}");
+        run(&world);
+        assert_eq!(server.requests().len(), 1, "nobody is asked in a pause");
+    }
+}
+
+#[test]
+fn a_server_that_misbehaves_costs_an_attempt_and_no_claims() {
+    type Case = (fn() -> Says, &'static str);
+    let cases: [Case; 9] = [
+        (|| Says::Half, "transient|1|retry|`[url]` breaks off: unexpected end of file"),
+        (|| Says::Nothing, "transient|1|retry|`[url]` does not answer in time"),
+        (|| Says::Status(200, "", "<html>"), "transient|1|retry|the server's answer is cut, or none"),
+        (|| Says::Status(500, "", ""), "transient|1|retry|`[url]` refuses: 500"),
+        (|| Says::Status(400, "", "{}"), "permanent|1|retry|`[url]` refuses: 400"),
+        (
+            || Says::Status(401, "", r#"{"error":{"type":"authentication_error"}}"#),
+            "environment|0|retry|`[url]` refuses: 401, authentication_error",
+        ),
+        (|| Says::Status(302, "location: http://127.0.0.1:1/\r\n", ""), "environment|0|retry|`[url]` refuses: 302"),
+        (
+            || Says::Form(json!({"claims": "none"})),
+            "permanent|1|retry|the model's answer does not have the form that was asked for",
+        ),
+        (|| Says::Refusal, "permanent|1|retry|the model refuses to answer"),
+    ];
+    for (says, expected) in cases {
+        for detector in ["anthropic", "openai"] {
+            let server = Server::start(well);
+            let world = world(detector, &server, "");
+            assert_eq!(run(&world).status, 0);
+            write(&world, "ada/a.jsonl", &["No, it begins in April.", "thanks", "No, in May."]);
+            server.now(move |_, _| says());
+            let said = run(&world);
+            assert_eq!(said.status, 1, "{said:?}");
+            let path = if detector == "openai" { "/v1/chat/completions" } else { "/v1/messages" };
+            let url = format!("http://127.0.0.1:{}{path}", server.port);
+            assert_eq!(world.rows(FAILURES), [expected.replace("[url]", &url)], "{detector}");
+            assert_eq!(world.rows(CLAIMS), [CLAIM], "what it said before stays");
+            assert_eq!(server.requests().len(), 2, "asked once a run");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_no_fault_of_a_file() {
+    let server = Server::start(well);
+    let world = world("openai", &server, "");
+    drop(server);
+    let said = run(&world);
+    assert_eq!(said.status, 1, "{said:?}");
+    let failure = &world.rows(FAILURES)[0];
+    assert!(failure.starts_with("environment|0|retry|") && failure.ends_with("connection refused"), "{failure}");
+}
+
+#[test]
+fn a_reply_that_comes_twice_counts_once() {
+    let server = Server::start(|_, _| Says::Twice);
+    let world = world("anthropic", &server, "connections = 1");
+    write(&world, "bob/b.jsonl", &["No, in May."]);
+    assert_eq!(run(&world).status, 0);
+    assert_eq!(world.rows(CLAIMS), [CLAIM, "bob/b.jsonl|2|correction|finance|No, in May."]);
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn what_nobody_said_is_dropped() {
+    let claim = |turn: u64, quote: &str| {
+        json!({"turn": turn, "detection_type": "correction", "title": "t", "content": "c", "quote": quote,
+               "domain": "finance", "entities": []})
+    };
+    let form: Value = json!({"claims": [
+        claim(1, "it begins in April"), claim(1, "it starts in April"), claim(0, "begins in January"), claim(99, "never"),
+    ]});
+    let server = Server::start(move |_, _| Says::Form(form.clone()));
+    let world = world("anthropic", &server, "");
+    let said = run(&world);
+    assert_eq!(said.status, 0);
+    assert_eq!(world.rows(CLAIMS), ["ada/a.jsonl|2|correction|finance|it begins in April"]);
+    assert!(said.stderr.contains("dropped=3"), "{}", said.stderr);
+}
+
+#[test]
+fn a_file_that_grows_is_asked_about_where_it_has_grown() {
+    let server = Server::start(well);
+    let world = world("anthropic", &server, "");
+    let texts: Vec<String> = (0..130).map(|number| format!("No, {number} begins in April.")).collect();
+    let mut texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    write(&world, "ada/a.jsonl", &texts);
+    assert_eq!(run(&world).status, 0);
+    let count = "SELECT count(*), count(DISTINCT line), min(line), max(line) FROM verification_claims";
+    assert_eq!(world.rows(count), ["130|130|2|260"], "260 turns in windows of 100, of which 10 are repeated");
+    assert_eq!(server.requests().len(), 3);
+    texts.push("No, and that is all.");
+    write(&world, "ada/a.jsonl", &texts);
+    assert_eq!(run(&world).status, 0);
+    assert_eq!((world.rows(count), server.requests().len()), (vec!["131|131|2|262".to_owned()], 4));
+    write(&world, "bob/copy.jsonl", &texts);
+    assert_eq!(run(&world).status, 0);
+    assert_eq!(
+        (world.rows(count), server.requests().len()),
+        (vec!["262|131|2|262".to_owned()], 4),
+        "a copy costs nothing"
+    );
+}
+
+#[test]
+fn a_live_file_waits() {
+    let server = Server::start(well);
+    let world = world("anthropic", &server, "quiet_at_most = '2h'");
+    world.append("ada/a.jsonl", "\n");
+    let said = run(&world);
+    assert!(said.stdout.starts_with("verification: 1 file, 0 changed, 1 deferred ("), "{}", said.stdout);
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn no_call_is_begun_over_a_limit() {
+    let server = Server::start(well);
+    let world = world("anthropic", &server, "connections = 1\ncalls_per_run = 1\ncalls_per_day = 2");
+    for file in ["bob/b.jsonl", "cy/c.jsonl"] {
+        write(&world, file, &[&format!("No, {file}.")]);
+    }
+    for (calls, deferred) in [(1, 2), (2, 1), (2, 1)] {
+        let said = run(&world);
+        assert_eq!(said.status, 0, "{said:?}");
+        assert!(said.stdout.contains(&format!(", {deferred} deferred")), "{}", said.stdout);
+        assert_eq!(server.requests().len(), calls);
+    }
+    assert!(world.rows(FAILURES).is_empty());
+    std::fs::write(world.path("data/mill.duckdb.answers"), "").unwrap();
+    assert_eq!((run(&world).status, server.requests().len()), (0, 3), "the day is counted from the journal");
+}
+
+#[test]
+fn others_work_while_a_server_is_slow() {
+    let server = Server::start(|_, _| Says::Nothing);
+    let world = world("anthropic", &server, "");
+    let config = std::fs::read_to_string(world.path("mill.toml")).unwrap().replace("'1s'", "'60s'");
+    std::fs::write(world.path("mill.toml"), config).unwrap();
+    assert_eq!(world.mill(&["run", "usage", "--sessions", "root"]).status, 0);
+    let mut waiting = world.spawn(&["run", "verification", "--sessions", "root", "--config", "mill.toml"]);
+    let begun = Instant::now();
+    while server.requests().is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "nobody asks");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    write(&world, "bob/b.jsonl", &["x"]);
+    for args in [
+        &["run", "usage", "--sessions", "root"][..],
+        &["report", "--config", "mill.toml", "--sessions", "root"],
+        &["query", "SELECT count(*) FROM session_files"],
+        &["status"],
+    ] {
+        let said = world.mill(args);
+        assert_eq!(said.status, 0, "{args:?}: {said:?}");
+    }
+    assert_eq!(waiting.try_wait().unwrap(), None, "it still waits");
+    let said = world.mill(&["run", "--sessions", "root", "--config", "mill.toml"]);
+    assert!(said.stdout.contains("warning: processor `verification` is already running (pid "), "{said:?}");
+    waiting.kill().unwrap();
+    waiting.wait().unwrap();
+    server.now(well);
+    let said = run(&world);
+    assert_eq!((said.status, world.rows(CLAIMS)), (0, vec![CLAIM.to_owned()]), "{said:?}");
+    assert!(!said.stderr.contains("trying it on its own"), "{}", said.stderr);
+}
+
+#[test]
+fn without_a_key_the_processor_is_disabled() {
+    let server = Server::start(well);
+    let world = world("anthropic", &server, "");
+    std::fs::remove_file(world.path("key")).unwrap();
+    let reason = "processor `verification` is disabled: cannot read the key `key`: entity not found";
+    let said = run(&world);
+    assert_eq!(said.status, 78, "{said:?}");
+    assert!(said.stderr.contains(reason), "{}", said.stderr);
+    let said = world.mill(&["run", "--sessions", "root", "--config", "mill.toml"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(said.stderr.contains(reason) && said.stdout.starts_with("usage: 1 file, 1 changed"), "{said:?}");
+}
+
+#[test]
+fn the_key_is_shown_to_nobody() {
+    let server = Server::start(|_, number| match number % 3 {
+        0 => Says::Status(
+            401,
+            "",
+            "{\"error\":{\"type\":\"wrong_key\",\"message\":\"sk-ant-api03-THEKEYTHATNOBODYMUSTSEE\"}}",
+        ),
+        1 => Says::Half,
+        _ => Says::Claims,
+    });
+    let world = world("anthropic", &server, "");
+    for number in 0..3 {
+        write(&world, "ada/a.jsonl", &[&format!("No, {number}.")]);
+        let args = ["run", "verification", "--sessions", "root", "--config", "mill.toml"];
+        let said = world.mill_with(&args, &[("SESSIONMILL_LOG", "trace"), ("RUST_LOG", "trace")]);
+        assert!(!format!("{said:?}").contains("THEKEY"), "{said:?}");
+    }
+    assert_eq!(server.requests().len(), 3);
+    for table in ["session_failures", "processor_run_errors", "processor_pauses", "verification_claims"] {
+        assert!(!world.rows(&format!("FROM {table}")).concat().contains("THEKEY"), "{table}");
+    }
+    let shown = world.mill(&["config", "show", "--config", "mill.toml"]);
+    assert!(!format!("{shown:?}").contains("THEKEY"));
+}

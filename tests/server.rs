@@ -1,0 +1,172 @@
+//! A server of a language model, of our own: it speaks both APIs on a local port, finds a claim in every
+//! turn that begins with `No, `, and misbehaves as it is told.
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// What the server does with a request.
+pub enum Says {
+    /// The claims that it finds.
+    Claims,
+    /// This form in the place of its claims.
+    Form(Value),
+    /// A status, headers, a body.
+    Status(u16, &'static str, &'static str),
+    Refusal,
+    /// Nothing, until the test is over.
+    Nothing,
+    /// Half of what it has announced.
+    Half,
+    /// The same reply twice.
+    Twice,
+}
+
+/// A request that came in.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub path: String,
+    /// In lower case, a line each.
+    pub headers: String,
+    pub body: Value,
+}
+
+impl Request {
+    /// The turns, as the model sees them.
+    pub fn turns(&self) -> &str {
+        let messages = self.body["messages"].as_array().unwrap();
+        messages.last().unwrap()["content"].as_str().unwrap()
+    }
+}
+
+type Behaviour = Box<dyn Fn(&Request, usize) -> Says + Send + Sync>;
+
+struct Shared {
+    requests: Mutex<Vec<Request>>,
+    behaviour: Mutex<Behaviour>,
+    over: AtomicBool,
+}
+
+pub struct Server {
+    pub port: u16,
+    shared: Arc<Shared>,
+}
+
+impl Server {
+    /// A server that does with the n-th request what it is told.
+    pub fn start(behaviour: impl Fn(&Request, usize) -> Says + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let behaviour: Mutex<Behaviour> = Mutex::new(Box::new(behaviour));
+        let shared = Arc::new(Shared { requests: Mutex::default(), behaviour, over: AtomicBool::new(false) });
+        let server = Self { port, shared: shared.clone() };
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if shared.over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let shared = shared.clone();
+                std::thread::spawn(move || serve(stream, &shared));
+            }
+        });
+        server
+    }
+
+    /// From now on it behaves like this.
+    pub fn now(&self, behaviour: impl Fn(&Request, usize) -> Says + Send + Sync + 'static) {
+        *self.shared.behaviour.lock().unwrap() = Box::new(behaviour);
+    }
+
+    pub fn requests(&self) -> Vec<Request> {
+        self.shared.requests.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.over.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+fn serve(mut stream: TcpStream, shared: &Shared) {
+    let Some(request) = read(&stream) else { return };
+    let says = {
+        let number = {
+            let mut requests = shared.requests.lock().unwrap();
+            requests.push(request.clone());
+            requests.len() - 1
+        };
+        shared.behaviour.lock().unwrap()(&request, number)
+    };
+    let is_anthropic = request.path == "/v1/messages";
+    let reply = |form: &Value| {
+        let reply = match is_anthropic {
+            true => json!({
+                "type": "message", "stop_reason": "tool_use",
+                "content": [{"type": "tool_use", "id": "t1", "name": "report_claims", "input": form}],
+                "usage": {"input_tokens": 100, "output_tokens": 10},
+            }),
+            false => json!({
+                "choices": [{"finish_reason": "stop", "message": {"content": form.to_string()}}],
+                "usage": {"prompt_tokens": 100, "completion_tokens": 10},
+            }),
+        };
+        http(200, "", &reply.to_string())
+    };
+    let text = match says {
+        Says::Claims => reply(&claims(request.turns())),
+        Says::Form(form) => reply(&form),
+        Says::Status(status, headers, body) => http(status, headers, body),
+        Says::Refusal if is_anthropic => http(200, "", r#"{"content":[],"stop_reason":"refusal"}"#),
+        Says::Refusal => http(200, "", r#"{"choices":[{"finish_reason":"stop","message":{"refusal":"I cannot"}}]}"#),
+        Says::Nothing => {
+            while !shared.over.load(Ordering::Relaxed) {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            return;
+        }
+        Says::Half => {
+            let whole = reply(&claims(request.turns()));
+            whole[..whole.len() - 40].to_owned()
+        }
+        Says::Twice => reply(&claims(request.turns())).repeat(2),
+    };
+    let _ = stream.write_all(text.as_bytes());
+}
+
+fn read(stream: &TcpStream) -> Option<Request> {
+    let mut reader = BufReader::new(stream);
+    let mut first = String::new();
+    reader.read_line(&mut first).ok()?;
+    let mut headers = String::new();
+    while !headers.ends_with("\r\n\r\n") && reader.read_line(&mut headers).ok()? > 2 {}
+    let headers = headers.to_lowercase();
+    let length = headers.lines().find_map(|line| line.strip_prefix("content-length: "))?.trim().parse().ok()?;
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let path = first.split(' ').nth(1)?.to_owned();
+    Some(Request { path, headers, body: serde_json::from_slice(&body).unwrap() })
+}
+
+fn http(status: u16, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status} so it is\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len())
+}
+
+/// A claim for every turn of the person that begins with `No, `.
+fn claims(turns: &str) -> Value {
+    let mut claims = Vec::new();
+    for turn in turns.split("</turn>") {
+        let Some((head, text)) = turn.trim().split_once(">\n") else { continue };
+        let number: u64 = head.split('"').nth(1).unwrap().parse().unwrap();
+        if head.contains("role=\"person\"") && !head.contains("context") && text.starts_with("No, ") {
+            claims.push(json!({
+                "turn": number, "detection_type": "correction", "title": "What is so", "content": format!("It is so: {text}"),
+                "quote": text.trim(), "domain": "finance", "entities": ["so"], "confidence": 1.0,
+            }));
+        }
+    }
+    json!({"claims": claims})
+}
