@@ -19,7 +19,7 @@ use crate::scan;
 use crate::settle;
 use crate::source::Source;
 use crate::store::stamp::Stamp;
-use crate::store::{Turns, known, log, migrate, pauses, presence, room, runs, waits};
+use crate::store::{Turns, forget, known, log, migrate, pauses, presence, room, runs, waits};
 use crate::summary::{Summary, Tally};
 use crate::trial::Trial;
 use crate::writer::{Progress, Writer};
@@ -137,13 +137,16 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
 
     migrate::migrate(store.get()?, now)?;
     presence::remember(store.get()?, pass.sources, pass.adopt)?;
+    forget::exclude(store.get()?, pass.processors)?;
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources)?;
     let run_id = runs::next(store.get()?)?;
     let stamp = Stamp { run_id, now, processors: pass.processors, manifests: &manifests, sources: &sources };
     let mut notices = presence::observe(store.get()?, pass.sources, &roots, pass.adopt, &mut walk, &ledger, now)?;
+    forget::hide(store.get()?, &mut walk)?;
+    let excludes = |processor: usize, username: &str| pass.processors[processor].excludes(username);
     let bounds = match waits {
-        true => Bounds { files: None, quiet: Some(pass.limits.quiet) },
-        false => Bounds { files: pass.limits.files, quiet: None },
+        true => Bounds { files: None, quiet: Some(pass.limits.quiet), excludes: Some(&excludes) },
+        false => Bounds { files: pass.limits.files, quiet: None, excludes: Some(&excludes) },
     };
     let plan = plan::jobs(walk, &ledger, &manifests, now, bounds);
     if waits {

@@ -27,15 +27,21 @@ pub struct Plan {
     pub held: Vec<Vec<(SourceFile, Standing)>>,
     /// Changed files on which somebody works, or did when they were first seen.
     pub waits: Vec<Wait>,
+    /// Per processor: files of people that it excludes.
+    pub excluded: Vec<Vec<SourceFile>>,
 }
 
-/// What a plan puts off.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Bounds {
+/// Whether a processor, by position, excludes a person.
+type Excludes<'b> = dyn Fn(usize, &str) -> bool + 'b;
+
+/// What a plan puts off, and leaves out.
+#[derive(Clone, Copy, Default)]
+pub struct Bounds<'b> {
     /// The most files that any processor looks into.
     pub files: Option<u64>,
     /// Files that grow wait.
     pub quiet: Option<Quiet>,
+    pub excludes: Option<&'b Excludes<'b>>,
 }
 
 /// A file whose bytes were not compared for so long is read again, whatever its stat says: what a
@@ -49,11 +55,12 @@ const LONG_WAIT: TimeDelta = TimeDelta::hours(1);
 const SCRUB_BYTES: u64 = 256 << 20;
 
 /// Plans a pass.
-pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<Utc>, bounds: Bounds) -> Plan {
+pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<Utc>, bounds: Bounds<'_>) -> Plan {
     let mut plan = Plan {
         unchanged: vec![0; manifests.len()],
         deferred: vec![Vec::new(); manifests.len()],
         held: vec![Vec::new(); manifests.len()],
+        excluded: vec![Vec::new(); manifests.len()],
         ..Plan::default()
     };
     let (mut fresh, mut retries, mut stale) = (Vec::new(), Vec::new(), Vec::new());
@@ -71,7 +78,9 @@ pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<
         let (mut due, mut proven) = (Vec::new(), Vec::new());
         for (processor, manifest) in manifests.iter().enumerate() {
             let failure = known.and_then(|known| known.failure(processor));
-            if known.is_some_and(|known| is_unchanged(known, processor, manifest.version, &stat)) {
+            if bounds.excludes.is_some_and(|excludes| excludes(processor, &file.username)) {
+                plan.excluded[processor].push(file.clone());
+            } else if known.is_some_and(|known| is_unchanged(known, processor, manifest.version, &stat)) {
                 proven.push(processor);
             } else if let Some(failure) = failure.filter(|failure| failure.holds(manifest.version, &stat, now)) {
                 plan.held[processor].push((file.clone(), failure.clone()));
@@ -229,7 +238,7 @@ mod tests {
             ledger.files.insert(file.session_file.as_str().into(), known);
             walk.found.push(Found { path: file.session_file.clone().into(), file, source: 0, stat: Ok(stat) });
         }
-        let plan = jobs(walk, &ledger, &[&MANIFEST], now, Bounds { files: limit, quiet: None });
+        let plan = jobs(walk, &ledger, &[&MANIFEST], now, Bounds { files: limit, ..Bounds::default() });
         assert_eq!(plan.unchanged[0] as usize + plan.jobs.len(), files.len(), "every file is counted once");
         plan.jobs.iter().map(|job| job.stat.size).collect()
     }

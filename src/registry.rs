@@ -25,7 +25,7 @@ static VERIFICATION: LazyLock<Verification> = LazyLock::new(|| Verification::new
 static DIALECTS: [Dialect; 4] = [CODEX, DOCUMENT, OTHER, CLAUDE_CODE];
 
 /// Numbered migrations, oldest first.
-pub const MIGRATIONS: [(&str, &str); 9] = [
+pub const MIGRATIONS: [(&str, &str); 10] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_usage", include_str!("../migrations/0002_usage.sql")),
     ("0003_source_marks", include_str!("../migrations/0003_source_marks.sql")),
@@ -35,6 +35,7 @@ pub const MIGRATIONS: [(&str, &str); 9] = [
     ("0007_agents", include_str!("../migrations/0007_agents.sql")),
     ("0008_knowledge", include_str!("../migrations/0008_knowledge.sql")),
     ("0009_reasoning", include_str!("../migrations/0009_reasoning.sql")),
+    ("0010_forgotten", include_str!("../migrations/0010_forgotten.sql")),
 ];
 
 /// Columns that quote what people wrote, which snapshots leave empty.
@@ -71,6 +72,8 @@ impl Lineup {
             Some(api) => Model::new(api, &config.verification, credentials, database, now)
                 .map(|model| Verification::new(Box::new(model))),
         };
+        let excluded = &config.verification.exclude_users;
+        let verification = verification.map(|processor| processor.excluding(excluded.clone()));
         let all: [std::result::Result<Box<dyn Processor>, String>; 2] =
             [Ok(Box::new(Usage)), verification.map(|processor| Box::new(processor) as Box<dyn Processor>)];
         let wanted: Vec<_> = named(names)?.iter().map(|processor| processor.manifest().name).collect();

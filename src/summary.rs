@@ -92,6 +92,7 @@ impl<'m> Tally<'m> {
             let unchanged = plan.unchanged[processor];
             let mut counts = Counts { processor: manifest.name.to_owned(), unchanged, ..Counts::default() };
             plan.rejected.iter().for_each(|(file, reason)| counts.rejected(file, reason));
+            plan.excluded[processor].iter().for_each(|file| counts.rejected(file, "its user is excluded"));
             plan.deferred[processor].iter().for_each(|file| counts.deferred(file));
             plan.held[processor].iter().for_each(|(file, standing)| counts.held(file, standing));
             counts

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const KEY: &str = "sk-ant-api03-THEKEYTHATNOBODYMUSTSEE";
 
 /// A conversation of a reply and a prompt for each text.
-fn conversation(prompts: &[&str]) -> String {
+pub fn conversation(prompts: &[&str]) -> String {
     let mut text = String::new();
     for (number, prompt) in prompts.iter().enumerate() {
         let at = format!("2026-02-01T10:{:02}:{:02}Z", number / 60, number % 60);
@@ -23,7 +23,7 @@ fn conversation(prompts: &[&str]) -> String {
 }
 
 /// A world whose transcripts are old, and a configuration that asks the server.
-fn world(detector: &str, server: &Server, more: &str) -> World {
+pub fn world(detector: &str, server: &Server, more: &str) -> World {
     let world = World::new();
     let path = if detector == "openai" { "/v1" } else { "" };
     let config = format!(
@@ -37,11 +37,11 @@ fn world(detector: &str, server: &Server, more: &str) -> World {
     world
 }
 
-fn write(world: &World, file: &str, prompts: &[&str]) {
+pub fn write(world: &World, file: &str, prompts: &[&str]) {
     world.write(file, conversation(prompts)).touch(file, 1_700_000_000);
 }
 
-fn run(world: &World) -> Said {
+pub fn run(world: &World) -> Said {
     world.mill(&["run", "verification", "--sessions", "root", "--config", "mill.toml"])
 }
 
@@ -50,7 +50,7 @@ const CLAIMS: &str =
 const CLAIM: &str = "ada/a.jsonl|2|correction|finance|No, it begins in April.";
 const FAILURES: &str = "SELECT class, attempts, state, message FROM session_failures";
 
-fn well(_: &Request, _: usize) -> Says {
+pub fn well(_: &Request, _: usize) -> Says {
     Says::Claims
 }
 

@@ -5,7 +5,9 @@ use crate::world::{Said, World, rounds};
 use fastrand::Rng;
 use sessionmill::report::knowledge;
 use sessionmill::store::{Access, Store};
-use sessionmill_contract::{Bound, Claim, Detection, Detector, Domain, Failure, Processor, Role, Value, View, Window};
+use sessionmill_contract::{
+    Bound, Claim, Detection, Detector, Domain, Failure, Processor, Role, SourceFile, Value, View, Window,
+};
 use sessionmill_verification::Verification;
 use sessionmill_verification::claim::CLAIMS;
 use sessionmill_verification::review::Action;
@@ -31,7 +33,7 @@ impl Detector for Scripted {
         Window { turns: 4, overlap: 1 }
     }
 
-    fn claims(&self, view: &View<'_>) -> Result<Vec<Claim>, Failure> {
+    fn claims(&self, _: &SourceFile, view: &View<'_>) -> Result<Vec<Claim>, Failure> {
         let fresh = view.turns.iter().enumerate().skip(view.fresh).filter(|(_, turn)| turn.role == Role::Person);
         Ok(fresh.filter_map(|(turn, said)| scripted(turn, &said.text)).collect())
     }

@@ -10,6 +10,7 @@
 mod clocks;
 mod commands;
 mod config;
+mod consent;
 mod corpus;
 mod crashes;
 mod daemon;

@@ -11,7 +11,7 @@ fn secrets() -> Vec<String> {
     (0..50).map(|number| secret(number % 12, &mut random)).collect()
 }
 
-fn secret(shape: usize, random: &mut fastrand::Rng) -> String {
+pub fn secret(shape: usize, random: &mut fastrand::Rng) -> String {
     let of = |random: &mut fastrand::Rng, letters: &str, length: usize| -> String {
         let letters: Vec<char> = letters.chars().collect();
         (0..length).filter_map(|_| random.choice(&letters)).collect()

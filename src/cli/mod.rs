@@ -3,6 +3,7 @@
 mod config;
 mod daemon;
 mod failures;
+mod forget;
 mod knowledge;
 mod log;
 mod place;
@@ -56,6 +57,7 @@ enum Command {
     Daemon(daemon::Args),
     Trigger(trigger::Args),
     Failures(failures::Args),
+    Forget(forget::Args),
     Knowledge(knowledge::Args),
     Query(query::Args),
     Config(config::Args),
@@ -108,6 +110,7 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
         Command::Weekly(options) => report::report(By::Week, &options, context),
         Command::Monthly(options) => report::report(By::Month, &options, context),
         Command::Session(options) => report::report(By::Session, &options, context),
+        Command::Forget(args) => forget::forget(&args, context),
         Command::Failures(args) => failures::failures(&args, context),
         Command::Daemon(args) => daemon::daemon(&args, context),
         Command::Trigger(args) => trigger::trigger(&args, context),

@@ -6,7 +6,6 @@
 //! | --- | --- |
 //! | [`daemon`], [`publish`], [`schedules`] | the tables `[daemon]`, `[publish]` and `[schedule]` |
 //! | [`environment`], [`variable`] | what the process is told; variables of the older program |
-//! | [`verification`] | the table `[verification]` |
 //! | [`reading`] | a file and the variables as written: values, where they come from, mistakes |
 
 pub mod daemon;

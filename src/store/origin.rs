@@ -9,6 +9,7 @@ use crate::registry::MIGRATIONS;
 use crate::source::{Layout, Source};
 use crate::store::beside;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
@@ -23,6 +24,9 @@ pub(super) struct Origin {
     /// crash in between is not taken for somebody who deletes the database to begin with other sources.
     pub damaged: bool,
     sources: Vec<Tree>,
+    /// People who are kept out.
+    #[serde(default)]
+    pub forgotten: BTreeSet<String>,
 }
 
 /// A source, as the database remembers it.
@@ -34,15 +38,15 @@ struct Tree {
 }
 
 impl Origin {
-    /// A database that is made of these sources.
-    pub(super) fn of(sources: &[Source]) -> Self {
+    /// A database that is made of these sources, without these people.
+    pub(super) fn of(sources: &[Source], forgotten: BTreeSet<String>) -> Self {
         let tree = |source: &Source| Tree {
             name: source.name.clone(),
             root: source.root.to_string_lossy().into_owned(),
             layout: source.layout.name().to_owned(),
         };
         let sources = sources.iter().map(tree).collect();
-        Self { sessionmill_schema: MIGRATIONS.len(), damaged: false, sources }
+        Self { sessionmill_schema: MIGRATIONS.len(), damaged: false, sources, forgotten }
     }
 
     pub(super) fn sources(&self) -> Vec<Source> {
@@ -109,7 +113,7 @@ mod tests {
         let database = folder.path().join("d.duckdb");
         assert_eq!(Origin::read(&database), None);
         let source = Source { name: "sessions".into(), root: "/data/\"x\"".into(), layout: Layout::ClaudeProjects };
-        let origin = Origin { damaged: true, ..Origin::of(std::slice::from_ref(&source)) };
+        let origin = Origin { damaged: true, ..Origin::of(std::slice::from_ref(&source), ["ada".to_owned()].into()) };
         origin.write(&database).unwrap();
         assert_eq!(Origin::read(&database).unwrap(), origin);
         assert_eq!(origin.sources(), [source]);

@@ -8,7 +8,7 @@ use crate::source::Source;
 use crate::stat::Stat;
 use crate::store::origin::Origin;
 use crate::store::rows::Cell;
-use crate::store::{Store, known};
+use crate::store::{Store, forget, known};
 use crate::summary::Notices;
 use chrono::{DateTime, Utc};
 use duckdb::params;
@@ -39,7 +39,7 @@ pub fn remember(store: &Store, sources: &[Source], adopt: bool) -> Result<()> {
     if !new.is_empty() {
         insert(store, &new)?;
     }
-    Origin::of(&self::sources(store)?).write(store.lock.database())
+    Origin::of(&self::sources(store)?, forget::forgotten(store)?).write(store.lock.database())
 }
 
 /// The sources that a database is made of: its origin knows them too, where the database has lost them.

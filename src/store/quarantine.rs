@@ -30,7 +30,7 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Store> {
     let mut origin = Origin::read(path);
     if !path.exists() && !origin.as_ref().is_some_and(|origin| origin.damaged) {
         // Ours from before its first byte: a crash while it is made leaves a file that is no database.
-        let new = Origin::of(&[]);
+        let new = Origin::of(&[], origin.map(|origin| origin.forgotten).unwrap_or_default());
         new.write(path)?;
         origin = Some(new);
     }
@@ -112,6 +112,17 @@ fn move_aside(database: &Path, extensions: &[&str], now: DateTime<Utc>) -> Resul
         }
     }
     Ok(last)
+}
+
+/// Databases and logs that were moved aside, by name.
+pub fn moved_aside(database: &Path) -> Vec<PathBuf> {
+    let begin = with(database, ".damaged-");
+    let folder = database.parent().unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let begins = |path: &PathBuf| path.as_os_str().as_encoded_bytes().starts_with(begin.as_os_str().as_encoded_bytes());
+    let mut aside: Vec<_> = entries.filter(begins).collect();
+    aside.sort();
+    aside
 }
 
 fn with(path: &Path, extension: &str) -> PathBuf {

@@ -4,6 +4,7 @@
 //! `published/mill-20261121T080000Z.duckdb` is of the database `mill.duckdb` at that time;
 //! `published/mill.duckdb` is a link to the newest.
 
+use crate::error::{Error, Result};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::io::Errno;
@@ -63,6 +64,20 @@ pub(super) fn may_write(database: &Path) -> bool {
 }
 
 const FORMAT: &str = "%Y%m%dT%H%M%SZ";
+
+/// Removes the snapshots of a database, and the name of the newest. Returns how many there were.
+///
+/// # Errors
+///
+/// If one cannot be removed.
+pub fn remove(database: &Path) -> Result<u64> {
+    let all = Snapshot::all(database);
+    let paths = all.iter().map(|snapshot| snapshot.path.clone()).chain((!all.is_empty()).then(|| link(database)));
+    for path in paths {
+        std::fs::remove_file(&path).map_err(|error| Error::cannot("remove", path.display(), error.kind()))?;
+    }
+    Ok(all.len() as u64)
+}
 
 /// Where the snapshots of a database are.
 pub fn folder(database: &Path) -> PathBuf {

@@ -10,6 +10,11 @@ use crate::{Event, FactRow, Failure, Manifest, Rows, Settlement, SourceFile, Val
 pub trait Processor: Send + Sync {
     fn manifest(&self) -> &Manifest;
 
+    /// Whether a person's files are kept from it. What it said of them before is erased.
+    fn excludes(&self, _username: &str) -> bool {
+        false
+    }
+
     /// Begins a source file.
     fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's>;
 

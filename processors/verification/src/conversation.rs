@@ -2,6 +2,7 @@
 //!
 //! Memory is bounded by one window and the caps on a turn, not by the file.
 
+use crate::mask::mask;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Event, Kind, Record, Role, SourceFile, Turn, View, Window};
 
@@ -49,10 +50,12 @@ impl Conversation {
             Kind::Line { .. } => self.whereabouts(record),
             Kind::Prompt { text } if !text.trim().is_empty() => {
                 self.close(each);
-                self.begin(Role::Person, record, head(text));
+                // Masked before it is cut: what is left of a secret may not look like one.
+                self.begin(Role::Person, record, head(&mask(text)));
                 self.close(each);
             }
             Kind::Reply { text } if !text.trim().is_empty() => {
+                let text = &*mask(text);
                 match self.turns.last_mut().filter(|_| self.is_open) {
                     Some(turn) => {
                         turn.text.push_str("\n\n");

@@ -10,6 +10,7 @@
 //! | [`conversation`] | the turns of a source file, in windows |
 //! | [`claim`] | what a person said, as a row |
 //! | [`fold`] | the state over one source file |
+//! | [`mask`] | credentials, and what stands in their place |
 //! | [`rules`] | the detector that needs no model |
 //! | [`settle`] | claims and reviews of a domain become items, evidence and relations |
 //! | [`material`], [`statement`] | all that settling knows of a domain; a claim as it takes part |
@@ -26,6 +27,7 @@ pub mod evidence;
 pub mod fold;
 pub mod index;
 pub mod item;
+pub mod mask;
 pub mod material;
 pub mod relation;
 pub mod review;
@@ -43,6 +45,8 @@ use std::time::Duration;
 pub struct Verification {
     manifest: Manifest,
     detector: Box<dyn Detector>,
+    /// People whose files are not looked into.
+    excluded: Vec<String>,
 }
 
 /// The detector gives the version, and says what time is spent on.
@@ -63,13 +67,23 @@ const MANIFEST: Manifest = Manifest {
 impl Verification {
     pub fn new(detector: Box<dyn Detector>) -> Self {
         let manifest = Manifest { version: detector.version(), bound: detector.bound(), ..MANIFEST };
-        Self { manifest, detector }
+        Self { manifest, detector, excluded: Vec::new() }
+    }
+
+    /// The same without the files of some people.
+    #[must_use]
+    pub fn excluding(self, excluded: Vec<String>) -> Self {
+        Self { excluded, ..self }
     }
 }
 
 impl Processor for Verification {
     fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    fn excludes(&self, username: &str) -> bool {
+        self.excluded.iter().any(|excluded| excluded == username)
     }
 
     fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's> {

@@ -1,0 +1,122 @@
+//! Takes credentials out of what was said, before anything is looked for, sent or kept.
+//!
+//! Known shapes only: keys and tokens of services, private keys, passwords in addresses and beside their
+//! name, long random texts, numbers of payment cards. Names, mail addresses, telephone numbers and ids
+//! stay: they are no keys, and a fact can be about them.
+
+use regex::{Captures, Regex};
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+/// What stands in the place of a secret.
+const MASK: &str = "[masked]";
+
+/// One shape a line. Groups: `keep` stays before a secret; a `value` or a `long` text is one only if it
+/// looks random, and a `card` only if it can be one.
+static SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let shapes = [
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
+        r"(?-u:\b)(?:sk|pk|rk)[-_][A-Za-z0-9_-]{16,}",
+        r"(?-u:\b)(?:gh[opsru]_|github_pat_|glpat-|npm_|hf_|xox[abeprs]-)[A-Za-z0-9_-]{10,}",
+        r"(?-u:\b)(?:AKIA|ASIA)[A-Z0-9]{16}(?-u:\b)",
+        r"(?-u:\b)AIza[A-Za-z0-9_-]{30,}",
+        r"(?-u:\b)eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?",
+        r"(?P<keep>(?-u:\b)[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(?P<at>@)",
+        r"(?P<scheme>(?-u:\b)(?:[Bb]earer|[Bb]asic)\s+)[A-Za-z0-9._~+/-]{16,}=*",
+        concat!(
+            r#"(?P<name>(?i:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key)["']?\s*[:=]\s*["']?)"#,
+            r#"(?P<value>[^\s"',;]{6,})"#
+        ),
+        r"(?P<long>[A-Za-z0-9+/_-]{40,}={0,2})",
+        r"(?P<card>(?-u:\b)[0-9](?:[ -]?[0-9]){12,18}(?-u:\b))",
+    ];
+    // Without the shapes, nothing may pass: `mask` sees to that.
+    Regex::new(&shapes.join("|")).ok()
+});
+
+/// The text without credentials.
+pub fn mask(text: &str) -> Cow<'_, str> {
+    match &*SECRET {
+        Some(secret) => secret.replace_all(text, replacement),
+        None => Cow::Borrowed(MASK),
+    }
+}
+
+fn replacement(found: &Captures<'_>) -> String {
+    let group = |name: &str| found.name(name).map(|group| group.as_str());
+    let harmless = group("value").is_some_and(|value| !value.bytes().any(|byte| byte.is_ascii_digit()))
+        || group("long").is_some_and(|long| !is_random(long))
+        || group("card").is_some_and(|card| !is_card(card));
+    if harmless {
+        return found[0].to_owned();
+    }
+    let before = ["keep", "scheme", "name"].into_iter().find_map(group).unwrap_or_default();
+    format!("{before}{MASK}{}", group("at").unwrap_or_default())
+}
+
+/// Whether a long text is no word, path or short hash: it mixes capitals, small letters and digits, or is
+/// a number of 256 bits.
+fn is_random(text: &str) -> bool {
+    let has = |kind: fn(&u8) -> bool| text.bytes().filter(kind).count();
+    let is_number = text.len() >= 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mixed = [has(u8::is_ascii_uppercase), has(u8::is_ascii_lowercase), has(u8::is_ascii_digit)];
+    is_number || mixed.iter().all(|count| *count >= 3)
+}
+
+/// Whether digits are written as those of a card, or add up as a card's do (ISO/IEC 7812-1, annex B).
+fn is_card(text: &str) -> bool {
+    let groups: Vec<usize> = text.split([' ', '-']).map(str::len).collect();
+    let digits = text.bytes().filter(u8::is_ascii_digit).map(|byte| u32::from(byte - b'0')).rev();
+    let sum: u32 = digits
+        .enumerate()
+        .map(|(place, digit)| if place % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { digit })
+        .sum();
+    groups == [4, 4, 4, 4] || sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_of_known_shapes_are_masked() {
+        let random = "Ab3dEf6hIj9lMn2pQr5tUv8xYz1bCd4f";
+        for (text, masked) in [
+            (format!("key sk-ant-api03-{random}, ok"), "key [masked], ok"),
+            (format!("ghp_{random}"), "[masked]"),
+            ("AKIAIOSFODNN7EXAMPLE".to_owned(), "[masked]"),
+            (format!("eyJ{random}.eyJ{random}.{random}"), "[masked]"),
+            ("https://ada:hunter2@example.org/".to_owned(), "https://ada:[masked]@example.org/"),
+            ("-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\nok".to_owned(), "[masked]\nok"),
+            ("-----BEGIN RSA PRIVATE KEY-----MIIE and more".to_owned(), "[masked]"),
+            (format!("Authorization: Bearer {random}"), "Authorization: Bearer [masked]"),
+            ("DB_PASSWORD=\"s3cret!pass\"".to_owned(), "DB_PASSWORD=\"[masked]\""),
+            ("my api_key: abc123def".to_owned(), "my api_key: [masked]"),
+            (format!("it is {random}/+{random}=="), "it is [masked]"),
+            ("0123456789abcdef".repeat(4), "[masked]"),
+            ("pay with 4111 1111 1111 1112".to_owned(), "pay with [masked]"),
+            ("or 4111111111111111.".to_owned(), "or [masked]."),
+        ] {
+            assert_eq!(mask(&text), masked, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_credential_stays() {
+        for text in [
+            "the token: expires after an hour",
+            "secret = the sauce",
+            "ada@example.org, +49 160 1234567",
+            "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+            "commit da39a3ee5e6b4b0d3255bfef95601890afd80709",
+            "/home/ada/projects/shop/src/checkout/cart/taxes_per_country",
+            "http://localhost:8080/a@b",
+            "1234567890123 rows",
+            "skate-boarding-in-the-park-at-night",
+            "a word-that-is-very-long-and-goes-on-and-on-and-on",
+            "Größe 秘密 🔑",
+        ] {
+            assert_eq!(mask(text), text);
+        }
+    }
+}

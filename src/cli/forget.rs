@@ -1,0 +1,89 @@
+//! `sessionmill forget`: erase a person, and keep them out.
+
+use crate::cli::{Context, Database, remark};
+use crate::error::{Error, Result, Status, count};
+use crate::llm::journal;
+use crate::lock::{Holder, ProcessorLock};
+use crate::pulse::Pulse;
+use crate::registry;
+use crate::settle;
+use crate::store::forget::{self, Erased};
+use crate::store::{Turns, migrate, publish, quarantine, snapshot};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+
+/// Erase what a person's transcripts said, and read none of them again
+///
+/// Facts, claims, quotes and the answers of a language model about them go; what others said stays, and is
+/// settled anew. Snapshots of before are removed, and a new one is published. The transcripts themselves,
+/// and copies of the database elsewhere, are not touched.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  sessionmill forget ada\n  sessionmill forget ada --yes")]
+pub(crate) struct Args {
+    /// Who, as `report --by user` names them
+    user: String,
+
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
+    let (config, database) = args.database.find(context)?;
+    let user = args.user.as_str();
+    if !database.is_file() {
+        let message = format!("there is no database `{}`", database.display());
+        return Err(Error::new(Status::CannotRun, message).hint("name it with --database FILE"));
+    }
+    if !args.yes && !is_meant(user) {
+        return Err(Error::new(Status::Usage, format!("`{user}` is not forgotten"))
+            .hint("it cannot be undone: type the name when you are asked, or say --yes"));
+    }
+    let now = context.now.wall;
+    let processors = registry::processors();
+    let holder = Holder::new("forget", now);
+    let lock = |name: &str| ProcessorLock::take(&database, name, &holder);
+    let _locks = processors.iter().map(|processor| lock(processor.manifest().name)).collect::<Result<Vec<_>>>()?;
+
+    let answers = journal::forget(&database, user)?;
+    let mut store = Turns::new(&database, now);
+    migrate::migrate(store.get()?, now)?;
+    let manifests: Vec<_> = processors.iter().map(|processor| processor.manifest()).collect();
+    let Erased { files, facts } = forget::forget(store.get()?, &manifests, user, now)?;
+    for processor in processors {
+        let unsettled = settle::settle(&mut store, *processor, &Pulse::default())?;
+        if unsettled > 0 {
+            let keys = count(unsettled, "key");
+            let message = format!("`{user}` is erased, but {keys} of `{}` still tell of it", processor.manifest().name);
+            return Err(Error::new(Status::CannotRun, message).hint("`sessionmill run` settles them"));
+        }
+    }
+    store.get()?.checkpoint()?;
+    store.close();
+    let erased = format!("{}, {}, {}", count(files, "source file"), count(facts, "fact"), count(answers, "answer"));
+    remark(&format!("`{user}` is forgotten: {erased}"));
+
+    let snapshots = snapshot::remove(&database)?;
+    if snapshots > 0 {
+        publish::publish(&database, config.publish.private(), now)?;
+        remark(&format!("{} of before removed, and a new one published", count(snapshots, "snapshot")));
+    }
+    for aside in quarantine::moved_aside(&database) {
+        remark(&format!("note: `{}` was moved aside as damaged and can hold remains: delete it", aside.display()));
+    }
+    Ok(Status::Done)
+}
+
+/// Asks who calls, if somebody is there.
+fn is_meant(user: &str) -> bool {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return false;
+    }
+    remark(&format!("everything that the transcripts of `{user}` said is erased for good; type the name to confirm"));
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer).is_ok() && answer.trim() == user
+}

@@ -1,0 +1,147 @@
+//! People who do not want to be in it, and secrets that must not be.
+
+use crate::detectors::{conversation, run, well, world, write};
+use crate::server::Server;
+use crate::world::{World, response};
+use std::fs;
+
+const DEFINITION: &str = "By the way, ARR means annual recurring revenue in our finance reports.";
+
+/// Two people, of whom one has a copy of what the other's model said.
+fn two_people() -> World {
+    let world = World::new();
+    let shared = response("m1", "10:00:00", 5);
+    world.write("ada/a.jsonl", shared.clone() + &response("m2", "10:01:00", 7) + &conversation(&[DEFINITION]));
+    world.write("ada/broken.jsonl", "not json\n{\"type\":\"strange\"}\n");
+    world.write(
+        "bob/b.jsonl",
+        shared + &conversation(&["By the way, DSO means days sales outstanding in our finance reports."]),
+    );
+    world
+}
+
+/// Every text of every table.
+fn texts(world: &World) -> String {
+    let tables = "SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal ORDER BY ALL";
+    let table = |name: String| world.rows(&format!("FROM {}", name.replace('|', "."))).join("\n");
+    world.rows(tables).into_iter().filter(|name| !name.ends_with("forgotten_users")).map(table).collect()
+}
+
+const RESPONSES: &str = "SELECT message_id, username, copies FROM usage_responses ORDER BY ALL";
+const CLAIMS: &str = "SELECT username, count(*) FROM verification_claims GROUP BY ALL ORDER BY ALL";
+
+#[test]
+fn a_person_who_is_forgotten_is_nowhere_and_stays_out() {
+    let world = two_people();
+    let mill = |args: &[&str]| world.mill(args);
+    assert_eq!(mill(&["run", "--sessions", "root"]).status, 0);
+    assert_eq!(world.rows(RESPONSES), ["m1|ada|2", "m2|ada|1"]);
+    assert_eq!(world.rows(CLAIMS), ["ada|1", "bob|1"]);
+    assert_eq!(mill(&["publish"]).status, 0);
+    fs::write(world.path("data/mill.duckdb.damaged-20260101T000000Z"), "").unwrap();
+
+    let said = mill(&["forget", "ada"]);
+    assert_eq!(said.status, 64, "{said:?}");
+    assert!(said.stderr.contains("it cannot be undone"), "{}", said.stderr);
+    assert_eq!(world.rows(CLAIMS).len(), 2);
+
+    let said = mill(&["forget", "ada", "--yes"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let lines: Vec<_> = said.stderr.lines().collect();
+    assert!(lines[0].starts_with("`ada` is forgotten: 2 source files, "), "{}", said.stderr);
+    assert_eq!(
+        lines[1..],
+        [
+            "1 snapshot of before removed, and a new one published",
+            "note: `[world]/data/mill.duckdb.damaged-20260101T000000Z` was moved aside as damaged and can hold remains: delete it",
+        ]
+    );
+    assert_eq!(world.rows(RESPONSES), ["m1|bob|1"], "what others have of it stays");
+    assert_eq!(world.rows(CLAIMS), ["bob|1"]);
+    assert!(world.rows("FROM facts.touched_keys").is_empty());
+    let texts = texts(&world);
+    assert!(!texts.contains("ada/a.jsonl") && !texts.contains("ada/broken"), "{texts}");
+    assert!(!texts.contains("|ada|") && !texts.contains("ARR") && texts.contains("DSO"), "{texts}");
+    let published = crate::world::rows(&fs::canonicalize(world.path("data/published/mill.duckdb")).unwrap(), CLAIMS);
+    assert_eq!(published, ["bob|1"]);
+
+    world.append("ada/a.jsonl", &conversation(&[DEFINITION]));
+    let said = mill(&["run", "--sessions", "root"]);
+    assert_eq!(said.status, 0, "no alarm: {said:?}");
+    assert!(said.stdout.starts_with("usage: 3 files, 0 changed, 2 rejected ("), "{}", said.stdout);
+    assert!(said.stdout.contains("  rejected `ada/a.jsonl`: its user is forgotten\n"), "{}", said.stdout);
+    assert_eq!(world.rows(CLAIMS), ["bob|1"]);
+    fs::remove_file(world.path("data/mill.duckdb")).unwrap();
+    let _ = fs::remove_file(world.path("data/mill.duckdb.wal"));
+    assert_eq!(mill(&["run", "--sessions", "root"]).status, 0);
+    assert_eq!(world.rows(CLAIMS), ["bob|1"], "not even by a new database");
+}
+
+#[test]
+fn the_answers_about_a_person_are_forgotten() {
+    let server = Server::start(well);
+    let world = world("anthropic", &server, "");
+    write(&world, "bob/b.jsonl", &["No, in May."]);
+    assert_eq!(run(&world).status, 0);
+    let said = world.mill(&["forget", "ada", "--yes", "--config", "mill.toml"]);
+    assert_eq!(said.stderr, "`ada` is forgotten: 1 source file, 1 fact, 1 answer\n");
+    let journal = fs::read_to_string(world.path("data/mill.duckdb.answers")).unwrap();
+    assert!(!journal.contains("April") && journal.contains("in May"), "{journal}");
+    assert_eq!((run(&world).status, server.requests().len()), (0, 2), "nobody is asked about them again");
+}
+
+#[test]
+fn a_person_who_is_excluded_has_no_claims_but_usage() {
+    let world = two_people();
+    let with = |users: &str| {
+        fs::write(world.path("mill.toml"), format!("[verification]\nexclude_users = [{users}]\n")).unwrap();
+        world.mill(&["run", "--sessions", "root", "--config", "mill.toml"])
+    };
+    assert_eq!(with("").status, 0);
+    assert_eq!(world.rows(CLAIMS), ["ada|1", "bob|1"]);
+    let said = with("'ada'");
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(said.stdout.contains("  rejected `ada/a.jsonl`: its user is excluded\n"), "{}", said.stdout);
+    assert_eq!(world.rows(CLAIMS), ["bob|1"]);
+    assert_eq!(world.rows(RESPONSES), ["m1|ada|2", "m2|ada|1"]);
+    assert_eq!(with("").status, 0);
+    assert_eq!(world.rows(CLAIMS), ["ada|1", "bob|1"], "it is no forgetting");
+}
+
+/// Shapes of secrets that are credentials: the others are addresses, numbers and ids of people and things.
+const CREDENTIALS: [usize; 7] = [0, 1, 2, 4, 6, 7, 8];
+
+#[test]
+fn credentials_are_neither_sent_nor_kept() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let secrets: Vec<String> =
+        CREDENTIALS.iter().cycle().take(70).map(|shape| crate::privacy::secret(*shape, &mut random)).collect();
+    let prompts: Vec<String> = secrets
+        .iter()
+        .flat_map(|secret| {
+            [
+                format!("No, the year begins in April, and not with {secret}"),
+                format!("By the way, ARR means annual recurring revenue, not {secret}"),
+            ]
+        })
+        .collect();
+    let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
+    let server = Server::start(well);
+    let world = world("anthropic", &server, "");
+    write(&world, "ada/a.jsonl", &prompts);
+    assert_eq!(run(&world).status, 0);
+    let sent: String = server.requests().iter().map(|request| request.turns().to_owned()).collect();
+    let count = |world: &World| world.rows("SELECT count(*) FROM verification_claims")[0].clone();
+    assert_eq!(count(&world), "70");
+    let kept = texts(&world) + &fs::read_to_string(world.path("data/mill.duckdb.answers")).unwrap();
+    assert_eq!(world.mill(&["run", "verification", "--sessions", "root"]).status, 0, "by rules");
+    let by_rules = texts(&world);
+    assert_ne!(count(&world), "0");
+    for secret in &secrets {
+        let part: String = secret.trim_start_matches("-----BEGIN PRIVATE KEY-----").chars().skip(8).take(12).collect();
+        for (about, text) in [("sent", &sent), ("kept", &kept), ("by rules", &by_rules)] {
+            assert!(!text.contains(&part), "{about}: {secret}");
+        }
+    }
+    assert!(sent.contains("[masked]") && kept.contains("[masked]"));
+}
