@@ -464,6 +464,8 @@ fn publish(settings: &Settings, now: &Moment) {
     let Settings { database, config: Config { publish, .. }, .. } = settings;
     if publish.after_runs
         && let Err(error) = publish::publish(database, publish.private(), now.wall)
+        // What the other one does not see yet is published after the next run.
+        && error.status != Status::Busy
     {
         tracing::warn!(error = error.message, "cannot publish a snapshot");
     }

@@ -17,7 +17,7 @@ use duckdb::Connection;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A text column that snapshots leave empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,17 +41,15 @@ const KEPT: usize = 3;
 /// Runs that changed nothing are worth a snapshot after this time, since it tells of them, too.
 const AGE: TimeDelta = TimeDelta::hours(1);
 
-/// Another process that publishes is done by then.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// Publishes a snapshot, if something has changed since the newest one or that is an hour old.
 ///
 /// # Errors
 ///
-/// If the database cannot be read, the snapshot cannot be written, or it does not say what the database
+/// With status `Busy` if another process or thread publishes: whatever it misses, the next call sees. If the
+/// database cannot be read, the snapshot cannot be written, or it does not say what the database
 /// says. The snapshots that there are stay then.
 pub fn publish(database: &Path, private: &[Private], now: DateTime<Utc>) -> Result<Published> {
-    let _lock = WorkLock::take(database, "publish", Instant::now() + PATIENCE)?;
+    let _lock = WorkLock::take(database, "publish", Instant::now())?;
     let state = Store::open_current(database, Access::ReadOnly, now)?.read(state)?;
     if let Some(newest) = Snapshot::newest(database)
         && (now - newest.time).abs() < AGE
