@@ -451,9 +451,13 @@ fn run(
 
 /// What monitors get after a run.
 fn measure(settings: &Settings, now: &Moment) {
-    let Settings { database, config, .. } = settings;
+    let Settings { database, config, credentials, .. } = settings;
+    let write = |file| {
+        let lineup = Lineup::new(&[], config, credentials.as_deref(), database, now.wall)?;
+        metrics::write(database, config, &lineup.disabled, now, file)
+    };
     if let Some(file) = &config.daemon.metrics_file
-        && let Err(error) = metrics::write(database, config, now, file)
+        && let Err(error) = write(file)
     {
         tracing::warn!(error = error.message, "cannot write the metrics");
     }
@@ -492,6 +496,9 @@ fn tell(processor: &str, request: &Request, result: &Result<Summary>) {
             }
             summary.notices.alarms.iter().for_each(|alarm| tracing::error!(processor, alarm, "alarm"));
             summary.notices.warnings.iter().for_each(|warning| tracing::warn!(processor, warning, "warning"));
+        }
+        Err(error) if error.status == Status::Config => {
+            tracing::warn!(processor, trigger, reason = error.message, "not run");
         }
         Err(error) if error.status == Status::Busy => {
             tracing::info!(processor, trigger, "another process is running it");

@@ -6,7 +6,7 @@ use crate::config::schedules::Schedules;
 use crate::error::{Error, Result};
 use crate::health::{Keeper, State};
 use crate::moment::Moment;
-use crate::registry;
+use crate::registry::{self, Disabled};
 use crate::store::record::Record;
 use crate::store::{Access, Store, known};
 use chrono::{DateTime, Utc};
@@ -35,7 +35,7 @@ pub struct Sample {
 /// # Errors
 ///
 /// If the database cannot be read or the file not be written.
-pub fn write(database: &Path, config: &Config, now: &Moment, file: &Path) -> Result<()> {
+pub fn write(database: &Path, config: &Config, disabled: &Disabled, now: &Moment, file: &Path) -> Result<()> {
     let store = Store::open_current(database, Access::ReadOnly, now.wall)?;
     let samples = store.read(|connection| {
         let alarms: Vec<_> = known::alarms(connection)?.into_iter().map(|(_, alarm)| alarm).collect();
@@ -43,7 +43,7 @@ pub fn write(database: &Path, config: &Config, now: &Moment, file: &Path) -> Res
             let name = processor.manifest().name;
             let record = Record::read(connection, name)?;
             let Schedules { timezone, .. } = config.schedule;
-            let facts = record.facts(config.schedule.of(name), timezone, Keeper::Schedule, &alarms);
+            let facts = record.facts(config.schedule.of(name), timezone, Keeper::Schedule, &alarms, disabled.why(name));
             let state = facts.health(now).state;
             Ok(Sample { processor: name, record, state })
         };

@@ -9,7 +9,7 @@ use crate::error::{Error, Result, Status};
 use crate::llm::Model;
 use crate::store::publish::Private;
 use chrono::{DateTime, Utc};
-use sessionmill_contract::Processor;
+use sessionmill_contract::{Manifest, Processor};
 use sessionmill_usage::Usage;
 use sessionmill_verification::Verification;
 use sessionmill_verification::rules::Rules;
@@ -49,8 +49,18 @@ pub fn private() -> &'static [Private] {
 /// The processors of one run, as the configuration wants them.
 pub struct Lineup {
     pub processors: Vec<Box<dyn Processor>>,
-    /// Why others cannot work, by name.
-    pub disabled: Vec<(String, String)>,
+    pub disabled: Disabled,
+}
+
+/// Processors that cannot work as they are configured, and why.
+#[derive(Clone, Debug, Default)]
+pub struct Disabled(pub Vec<(&'static str, String)>);
+
+impl Disabled {
+    /// Why a processor cannot work, if it cannot.
+    pub fn why(&self, processor: &str) -> Option<&str> {
+        self.0.iter().find(|(name, _)| *name == processor).map(|(_, reason)| reason.as_str())
+    }
 }
 
 impl Lineup {
@@ -77,21 +87,31 @@ impl Lineup {
         let all: [std::result::Result<Box<dyn Processor>, String>; 2] =
             [Ok(Box::new(Usage)), verification.map(|processor| Box::new(processor) as Box<dyn Processor>)];
         let wanted: Vec<_> = named(names)?.iter().map(|processor| processor.manifest().name).collect();
-        let mut lineup = Self { processors: Vec::new(), disabled: Vec::new() };
+        let mut lineup = Self { processors: Vec::new(), disabled: Disabled::default() };
         for (known, processor) in PROCESSORS.iter().zip(all) {
             let name = known.manifest().name;
             match processor {
                 _ if !wanted.contains(&name) => {}
                 Ok(processor) => lineup.processors.push(processor),
-                Err(reason) => lineup.disabled.push((name.to_owned(), reason)),
+                Err(reason) => lineup.disabled.0.push((name, reason)),
             }
         }
-        match lineup.disabled.first() {
+        match lineup.disabled.0.first() {
             Some((name, reason)) if lineup.processors.is_empty() => {
                 Err(Error::new(Status::Config, format!("processor `{name}` is disabled: {reason}")))
             }
             _ => Ok(lineup),
         }
+    }
+
+    /// The manifests of all processors; those of the disabled ones as they are by default.
+    pub fn manifests(&self) -> Vec<&Manifest> {
+        let mut manifests: Vec<&Manifest> = Vec::new();
+        for default in PROCESSORS.iter().map(|processor| processor.manifest()) {
+            let mut own = self.processors.iter().map(|processor| processor.manifest());
+            manifests.push(own.find(|own| own.name == default.name).unwrap_or(default));
+        }
+        manifests
     }
 
     pub fn processors(&self) -> Vec<&dyn Processor> {

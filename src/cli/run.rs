@@ -82,7 +82,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     let asked = Asked { origin: Origin::Cli, adopt: args.place.adopt, limits, pulse };
     let summary = pass(&choice, &database, &lineup.processors(), &asked, context);
     if let Some(file) = &args.metrics_file {
-        let written = metrics::write(&database, &config, &clock.read(), file);
+        let written = metrics::write(&database, &config, &lineup.disabled, &clock.read(), file);
         // The error of the pass itself is the one to tell.
         written.or_else(|error| if summary.is_ok() { Err(error) } else { Ok(()) })?;
     }
@@ -95,7 +95,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
 pub(super) fn lineup(names: &[String], config: &Config, database: &Path, context: &Context) -> Result<Lineup> {
     let credentials = context.environment.credentials.as_deref();
     let lineup = Lineup::new(names, config, credentials, database, context.now.wall)?;
-    for (name, reason) in &lineup.disabled {
+    for (name, reason) in &lineup.disabled.0 {
         remark(&format!("processor `{name}` is disabled: {reason}"));
     }
     Ok(lineup)

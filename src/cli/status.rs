@@ -6,10 +6,12 @@ use crate::config::Config;
 use crate::error::{Error, Result, Status};
 use crate::health::{Keeper, State};
 use crate::pending::{self, Pending};
+use crate::registry::Lineup;
 use crate::report::render::pretty;
 use crate::report::status::{self, Overview, View};
 use crate::scan;
 use crate::source::Layout;
+use sessionmill_contract::Manifest;
 use std::path::Path;
 
 /// Show what the database holds, how fresh it is, and whether all is well
@@ -55,14 +57,19 @@ pub(crate) fn status(args: &Args, context: &Context) -> Result<Status> {
 }
 
 fn judge(args: &Args, config: &Config, database: &Path, context: &Context) -> Result<status::Status> {
-    let overview = read(database, context, |reading| status::read(reading.connection, database))?;
-    let pending = look(&overview, context);
+    let credentials = context.environment.credentials.as_deref();
+    let lineup = Lineup::new(&[], config, credentials, database, context.now.wall)?;
+    let manifests = lineup.manifests();
+    let overview = read(database, context, |reading| status::read(reading.connection, database, &manifests))?;
+    let pending = look(&overview, &manifests, context);
     let keeper = args.check.then_some(Keeper::Schedule);
-    Ok(overview.judge(&View { database, config, now: &context.now, keeper, pending: pending.as_deref() }))
+    let view =
+        View { database, config, now: &context.now, keeper, pending: pending.as_deref(), disabled: &lineup.disabled };
+    Ok(overview.judge(&view))
 }
 
 /// What the sources hold that is not seen yet; nothing, where they cannot be walked.
-fn look(overview: &Overview, context: &Context) -> Option<Vec<Pending>> {
+fn look(overview: &Overview, manifests: &[&Manifest], context: &Context) -> Option<Vec<Pending>> {
     let Overview { places, ledger, .. } = overview;
     let roots = scan::roots(places).ok()?;
     // Transcripts that lie in no user's folder are somebody's who need not be the one who asks.
@@ -70,5 +77,5 @@ fn look(overview: &Overview, context: &Context) -> Option<Vec<Pending>> {
     let known = ledger.files.iter().find(|(_, known)| is_own(known.source));
     let login = known.and_then(|(name, _)| name.split('/').next()).unwrap_or(&context.environment.login);
     let walk = scan::sessions(places, &roots, login).ok()?;
-    Some(pending::of(&walk, ledger, &status::manifests()))
+    Some(pending::of(&walk, ledger, manifests))
 }

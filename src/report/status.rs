@@ -8,7 +8,7 @@ use crate::ledger::Ledger;
 use crate::lock::{self, Holder};
 use crate::moment::Moment;
 use crate::pending::Pending;
-use crate::registry;
+use crate::registry::Disabled;
 use crate::report::render::printable;
 use crate::source::Source;
 use crate::store::known;
@@ -107,6 +107,7 @@ pub struct View<'v> {
     pub keeper: Option<Keeper>,
     /// Per processor, where the sources could be looked at.
     pub pending: Option<&'v [Pending]>,
+    pub disabled: &'v Disabled,
 }
 
 /// Unknown types that are shown.
@@ -117,7 +118,7 @@ const TYPES: usize = 20;
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn read(connection: &Connection, database: &Path) -> Result<Overview> {
+pub fn read(connection: &Connection, database: &Path, manifests: &[&Manifest]) -> Result<Overview> {
     let (places, alarms) = (known::sources(connection)?, known::alarms(connection)?);
     let source = |Source { name, root, layout }: &Source| {
         let alarm = alarms.iter().find(|(source, _)| source == name).map(|(_, alarm)| alarm);
@@ -139,11 +140,10 @@ pub fn read(connection: &Connection, database: &Path) -> Result<Overview> {
     ))?;
     let unknown_lines =
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<duckdb::Result<_>>()?;
-    let manifests = manifests();
     let processors = manifests.iter().map(|manifest| processor(connection, manifest)).collect::<Result<_>>()?;
     let records = manifests.iter().map(|manifest| Record::read(connection, manifest.name)).collect::<Result<_>>()?;
     let names: Vec<_> = places.iter().map(|source| source.name.as_str()).collect();
-    let ledger = known::ledger(connection, &manifests, &names)?;
+    let ledger = known::ledger(connection, manifests, &names)?;
     let (state, database) = (State::Ok, database.display().to_string());
     let service = None;
     let status = Status {
@@ -162,11 +162,6 @@ pub fn read(connection: &Connection, database: &Path) -> Result<Overview> {
     let alarms = alarms.into_iter().map(|(_, alarm)| alarm).collect();
     let is_kept = record::is_kept(connection)?;
     Ok(Overview { status, records, alarms, is_kept, places, ledger })
-}
-
-/// Manifests of all processors.
-pub fn manifests() -> Vec<&'static Manifest> {
-    registry::processors().iter().map(|processor| processor.manifest()).collect()
 }
 
 /// What the ledger has of a processor.
@@ -207,7 +202,13 @@ impl Overview {
         for (number, (processor, record)) in status.processors.iter_mut().zip(records).enumerate() {
             let schedule = view.config.schedule.of(&processor.processor);
             let pending = view.pending.and_then(|pending| pending.get(number));
-            let mut facts = record.facts(schedule, view.config.schedule.timezone, keeper, &alarms);
+            let mut facts = record.facts(
+                schedule,
+                view.config.schedule.timezone,
+                keeper,
+                &alarms,
+                view.disabled.why(&processor.processor),
+            );
             facts.oldest_pending = pending.and_then(|pending| pending.oldest);
             let Health { state, reasons, next_due } = facts.health(view.now);
             (processor.state, processor.reasons) = (state, reasons);

@@ -65,13 +65,14 @@ impl Record {
         zone: Tz,
         keeper: Keeper,
         alarms: &'f [String],
+        disabled: Option<&'f str>,
     ) -> Facts<'f> {
         let [(_, failed), (_, dead), _] = self.failures;
         Facts {
             schedule,
             zone,
             keeper,
-            disabled: None,
+            disabled,
             pause: self.pause.as_ref(),
             alarms,
             last: self.last.as_ref(),
