@@ -59,6 +59,7 @@ fn status_shows_what_is_held_and_that_all_is_well() {
     let expected = "database      [world]/data/mill.duckdb
 source        [world]/root (users layout)
 files         2 files, 4 lines, 1 of them malformed
+              2 files claude-code
 unknown       1 line of type `from-the-future`
 usage         ok, 2 items from 2 files
               last run [time] by cli: done, 2 of 2 files changed
@@ -143,6 +144,7 @@ fn a_missing_root_is_told_once_and_fails_the_check() {
     let expected = "source        [world]/root (users layout)
               alarm: `[world]/root` is missing: is it mounted?
 files         2 files, 4 lines, 1 of them malformed
+              2 files claude-code
 unknown       1 line of type `from-the-future`
 usage         failing, 2 items from 2 files
               last run [time] by cli: done, 2 of 2 files changed

@@ -427,12 +427,12 @@ fn a_report_counts_items_and_their_evidence() {
     };
     assert_eq!(
         report(&[]),
-        " Domain    Items   Approved   Pending   Rejected   Evidence   Corrections   Confirmations   Definitions   People
-─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
- finance       1          1         0          0          2             0               1             1        2
- product       2          0         2          0          2             1               1             0        2
-─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
- Total         3          1         2          0          4             1               2             1        2
+        " Domain    Items   Approved   Pending   Evidence   Corrections   Confirmations   Definitions   People
+──────────────────────────────────────────────────────────────────────────────────────────────────────
+ finance       1          1         0          2             0               1             1        2
+ product       2          0         2          2             1               1             0        2
+──────────────────────────────────────────────────────────────────────────────────────────────────────
+ Total         3          1         2          4             1               2             1        2
 "
     );
     let rows =

@@ -158,7 +158,7 @@ impl Model {
         let point = if self.random.bool() { "commit" } else { "after-commit" };
         self.tell("killed at", point);
         let fault = format!("kill:{point}");
-        let run = ["run", "--sessions", "root"];
+        let run = ["run", "usage", "--sessions", "root"];
         let said = self.world.mill_with(&run, &[("SESSIONMILL_FAILPOINT", &fault)]);
         assert!(matches!(said.status, -9 | 0 | 1), "{said:?} {:?}", self.story);
         // What it got to is told by the ledger; the facts are compared in the end.
