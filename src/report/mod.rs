@@ -3,14 +3,17 @@
 pub mod block;
 pub mod calls;
 pub mod ccusage;
+pub mod errors;
 pub mod explain;
 pub mod filter;
+pub mod html;
 pub mod knowledge;
 pub mod money;
 pub mod period;
 pub mod render;
 pub mod reported;
 pub mod runs;
+pub mod sessions;
 pub mod spending;
 pub mod status;
 pub mod usage;

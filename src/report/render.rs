@@ -186,7 +186,7 @@ fn shorten(key: &str, most: usize) -> String {
 }
 
 /// Three digits and a unit.
-fn short(number: i128) -> String {
+pub(super) fn short(number: i128) -> String {
     let units = ["", "k", "M", "G", "T", "P", "E"];
     let mut size = number as f64;
     let mut unit = 0;

@@ -191,7 +191,7 @@ fn tokens(connection: &Connection, by: By, filter: &Filter, prices: &Prices) -> 
 }
 
 /// Models without a price, and fast modes without one, with their responses, in order.
-fn unpriced(uses: &Uses<'_>) -> Vec<(String, i128)> {
+pub(super) fn unpriced(uses: &Uses<'_>) -> Vec<(String, i128)> {
     let mut unpriced: BTreeMap<String, i128> = BTreeMap::new();
     for (model, uses) in uses {
         for used in uses.iter().filter(|used| used.spent.cost.is_none()) {

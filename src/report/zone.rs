@@ -54,7 +54,11 @@ pub enum Period {
 impl Period {
     /// `2026-02-01`, or `2026-02` for a month.
     pub fn of(self, time: DateTime<Utc>, zone: Tz) -> String {
-        let day = time.with_timezone(&zone).date_naive();
+        self.of_day(time.with_timezone(&zone).date_naive())
+    }
+
+    /// The period that a day belongs to.
+    pub fn of_day(self, day: NaiveDate) -> String {
         match self {
             Self::Day => day.to_string(),
             Self::Week => day.week(Weekday::Mon).checked_first_day().unwrap_or(day).to_string(),

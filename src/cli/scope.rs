@@ -1,0 +1,155 @@
+//! What a report is about and where it comes from: flags that reports share.
+
+use crate::cli::place::read;
+use crate::cli::run::{Asked, lineup, pass, tell};
+use crate::cli::{Context, Database, Place, remark};
+use crate::config::Config;
+use crate::error::{Error, Result, Status};
+use crate::price::Prices;
+use crate::pulse::Pulse;
+use crate::report::filter::Filter;
+use crate::report::usage;
+use crate::report::zone;
+use crate::request::Origin;
+use crate::store::reading::Reading;
+use crate::store::snapshot::Snapshot;
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use sessionmill_contract::Bound;
+use std::path::{Path, PathBuf};
+
+/// Days and people, and the database, which is brought up to date first.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Reach {
+    /// First day, such as 2026-02-01
+    #[arg(long, value_name = "DATE")]
+    pub(super) since: Option<NaiveDate>,
+
+    /// Last day
+    #[arg(long, value_name = "DATE")]
+    pub(super) until: Option<NaiveDate>,
+
+    /// Only this user
+    #[arg(long)]
+    pub(super) user: Option<String>,
+
+    /// Zone that days are told in, such as Europe/Berlin [default: the configured one, then the system's]
+    #[arg(long, value_name = "IANA")]
+    timezone: Option<String>,
+
+    /// Report what the database holds, without looking for new transcripts
+    #[arg(long)]
+    no_refresh: bool,
+
+    #[command(flatten)]
+    place: Place,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+/// The part of all usage that a report is about.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Scope {
+    #[command(flatten)]
+    reach: Reach,
+
+    /// Only this working directory
+    #[arg(long, value_name = "DIR")]
+    project: Option<String>,
+
+    /// Only this model
+    #[arg(long)]
+    pub(super) model: Option<String>,
+
+    /// Only logs of this agent: claude-code, codex
+    #[arg(long)]
+    agent: Option<String>,
+}
+
+/// A database that is as new as it can be.
+pub(super) struct Reached {
+    pub(super) config: Config,
+    pub(super) database: PathBuf,
+    pub(super) zone: Tz,
+}
+
+/// What a report of usage is made from.
+pub(super) struct Ground {
+    pub(super) database: PathBuf,
+    pub(super) filter: Filter,
+    prices: Prices,
+}
+
+impl Reach {
+    /// Brings the database up to date, where its user wants it and may write it.
+    pub(super) fn reached(&self, context: &Context) -> Result<Reached> {
+        let (config, database) = self.database.find(context)?;
+        let zone = zone::zone(self.timezone.as_deref().or(config.timezone.as_deref()))?;
+        if let (Some(since), Some(until)) = (self.since, self.until)
+            && since > until
+        {
+            return Err(Error::new(Status::Usage, format!("there is no day from {since} until {until}"))
+                .hint("--since is the first day, --until the last"));
+        }
+        if !self.no_refresh && Snapshot::instead_of(&database).is_none() {
+            refresh(&self.place, &config, &database, context)?;
+        }
+        Ok(Reached { config, database, zone })
+    }
+}
+
+impl Scope {
+    pub(super) fn ground(&self, context: &Context) -> Result<Ground> {
+        let Reached { config, database, zone } = self.reach.reached(context)?;
+        let filter = Filter {
+            since: self.reach.since,
+            until: self.reach.until,
+            user: self.reach.user.clone(),
+            project: self.project.clone(),
+            model: self.model.clone(),
+            agent: self.agent.clone(),
+            zone,
+        };
+        Ok(Ground { database, filter, prices: Prices::new(&config.price)? })
+    }
+}
+
+impl Ground {
+    /// Makes a report, and tells about names that nothing is known of.
+    pub(super) fn read<T>(
+        &self,
+        context: &Context,
+        body: impl Fn(&Reading<'_>, &Filter, &Prices) -> Result<T>,
+    ) -> Result<T> {
+        let (made, strangers) = read(&self.database, context, |reading| {
+            let made = body(reading, &self.filter, &self.prices)?;
+            Ok((made, usage::unknown_names(reading.connection, &self.filter)?))
+        })?;
+        for stranger in strangers {
+            remark(&format!("note: {stranger}"));
+        }
+        Ok(made)
+    }
+}
+
+fn refresh(place: &Place, config: &Config, database: &Path, context: &Context) -> Result<()> {
+    let choice = place.choose(config, database, context)?;
+    tell(&choice, database);
+    // A report waits for no network.
+    let lineup = lineup(&[], config, database, context)?;
+    let mut processors = lineup.processors();
+    processors.retain(|processor| processor.manifest().bound == Bound::Cpu);
+    let asked = Asked { origin: Origin::Report, adopt: place.adopt, limits: config.limits(), pulse: Pulse::default() };
+    match pass(&choice, database, &processors, &asked, context) {
+        Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
+        // Whoever is at it keeps the database current.
+        Err(error) if error.status == Status::Busy => {}
+        Err(Error { hint: None, status, message, .. }) => {
+            return Err(Error::new(status, message).hint("--no-refresh reports what the database holds"));
+        }
+        Err(error) => return Err(error),
+        Ok(_) => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! The sums that the page's charts and tables are made of, by day of the report's zone.
+
+use crate::error::Result;
+use crate::price::{PicoUsd, Prices};
+use crate::report::filter::{Filter, Where};
+use crate::report::period::{self, QUARTER};
+use crate::report::sessions::ACTIVE_GAP_MICROS;
+use crate::report::spending::{self, Spent, Uses};
+use crate::report::value::integer;
+use crate::report::zone::Period;
+use chrono::NaiveDate;
+use duckdb::{Connection, params_from_iter};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// Sums by name and day.
+pub(super) type Series = BTreeMap<String, Sums>;
+
+/// The sums of one name.
+#[derive(Debug, Default)]
+pub(super) struct Sums {
+    /// What has no time is in here too.
+    pub(super) total: Spent,
+    pub(super) days: BTreeMap<NaiveDate, Spent>,
+}
+
+/// What a person did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Activity {
+    /// That began.
+    pub(super) sessions: i128,
+    /// Time between responses, without long pauses; what runs side by side counts once.
+    pub(super) active_micros: i128,
+}
+
+#[derive(Debug)]
+pub(super) struct Figures<'p> {
+    pub(super) all: Sums,
+    pub(super) models: Series,
+    pub(super) people: Series,
+    pub(super) activity: BTreeMap<String, BTreeMap<Option<NaiveDate>, Activity>>,
+    pub(super) uses: Uses<'p>,
+}
+
+impl Sums {
+    fn add(&mut self, day: Option<NaiveDate>, spent: &Spent) {
+        self.total.add(spent);
+        day.into_iter().for_each(|day| self.days.entry(day).or_default().add(spent));
+    }
+
+    pub(super) fn weight(&self) -> (PicoUsd, i128) {
+        (self.total.cost.unwrap_or_default(), self.total.tokens.total())
+    }
+}
+
+impl Activity {
+    pub(super) fn add(&mut self, other: Self) {
+        self.sessions += other.sessions;
+        self.active_micros += other.active_micros;
+    }
+}
+
+impl<'p> Figures<'p> {
+    pub(super) fn read(connection: &Connection, filter: &Filter, prices: &'p Prices) -> Result<Self> {
+        let (mut all, mut models, mut people) = (Sums::default(), Series::new(), Series::new());
+        let key = |row: &duckdb::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let add = |(quarter, user): (Option<i64>, String), model: Option<&str>, spent: &Spent| {
+            let day = quarter.and_then(|quarter| period::day(quarter, filter.zone));
+            let model = model.unwrap_or("(no model)").to_owned();
+            for sums in [&mut all, models.entry(model).or_default(), people.entry(user).or_default()] {
+                sums.add(day, spent);
+            }
+        };
+        let uses = spending::read(connection, prices, &[QUARTER, "username"], &filter.condition(), key, add)?;
+        Ok(Self { all, models, people, activity: activity(connection, filter)?, uses })
+    }
+
+    /// The bars of a chart over time: days, or longer periods where there are too many.
+    pub(super) fn bars(&self) -> (Period, Vec<String>) {
+        const MOST: usize = 92;
+        let used = || self.all.days.keys().copied();
+        let (Some(first), Some(last)) = (used().next(), used().next_back()) else { return (Period::Day, Vec::new()) };
+        let days = usize::try_from((last - first).num_days()).unwrap_or_default() + 1;
+        let period = match days {
+            0..=MOST => Period::Day,
+            93..=644 => Period::Week,
+            _ => Period::Month,
+        };
+        // A wrong clock can put a response anywhere: over many years only those with usage are shown.
+        let mut bars: Vec<_> = if days <= 30 * MOST {
+            first.iter_days().take(days).map(|day| period.of_day(day)).collect()
+        } else {
+            used().map(|day| period.of_day(day)).collect()
+        };
+        bars.dedup();
+        (period, bars)
+    }
+}
+
+/// The names of a series, the heaviest first.
+pub(super) fn ranked(series: &Series) -> Vec<(&String, &Sums)> {
+    let mut ranked: Vec<_> = series.iter().collect();
+    ranked.sort_by_key(|(_, sums)| Reverse(sums.weight()));
+    ranked
+}
+
+fn activity(
+    connection: &Connection,
+    filter: &Filter,
+) -> Result<BTreeMap<String, BTreeMap<Option<NaiveDate>, Activity>>> {
+    let Where { clause, params } = filter.condition();
+    let active = format!(
+        "SELECT username, {QUARTER}, 0, sum(gap) FROM (
+             SELECT username, time, epoch_us(time) - lag(epoch_us(time)) OVER (PARTITION BY username ORDER BY time) AS gap
+             FROM usage_responses WHERE {clause} AND time IS NOT NULL)
+         WHERE gap <= {ACTIVE_GAP_MICROS} GROUP BY ALL"
+    );
+    let begun = format!(
+        "SELECT username, {QUARTER}, count(*), 0 FROM (
+             SELECT first(username ORDER BY time, session_file, line) AS username, min(time) AS time
+             FROM usage_responses WHERE {clause} AND session_id IS NOT NULL GROUP BY session_id)
+         GROUP BY ALL"
+    );
+    let mut activity: BTreeMap<String, BTreeMap<_, Activity>> = BTreeMap::new();
+    for sql in [active, begun] {
+        let mut statement = connection.prepare(&sql)?;
+        let mut rows = statement.query(params_from_iter(&params))?;
+        while let Some(row) = rows.next()? {
+            let day = row.get::<_, Option<i64>>(1)?.and_then(|quarter| period::day(quarter, filter.zone));
+            let more = Activity { sessions: integer(row.get_ref(2)?), active_micros: integer(row.get_ref(3)?) };
+            activity.entry(row.get(0)?).or_default().entry(day).or_default().add(more);
+        }
+    }
+    Ok(activity)
+}

@@ -1,0 +1,114 @@
+//! Sessions, subagents included: what each one cost, how long somebody was at it, and what failed in it.
+
+use crate::error::Result;
+use crate::price::Prices;
+use crate::report::filter::{Filter, Where};
+use crate::report::spending::{self, Spent};
+use crate::report::value::integer;
+use chrono::{DateTime, Utc};
+use duckdb::{Connection, params_from_iter};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+
+/// A longer pause between responses is not active time.
+pub(super) const ACTIVE_GAP_MICROS: i64 = 600_000_000;
+
+/// One session.
+#[derive(Debug)]
+pub struct Session {
+    pub id: String,
+    pub user: String,
+    /// Working directory of the first response.
+    pub project: Option<String>,
+    /// Times of the first and the last response.
+    pub begun: Option<DateTime<Utc>>,
+    pub ended: Option<DateTime<Utc>>,
+    /// Time between responses, without long pauses.
+    pub active_seconds: i128,
+    /// Source file and line of the first response.
+    pub file: String,
+    pub line: i64,
+    pub spent: Spent,
+    pub models: BTreeMap<Option<String>, Spent>,
+    /// Of tools, MCP servers and subagents, whatever model made them.
+    pub calls: i128,
+    pub errors: i128,
+}
+
+/// Reads the sessions, the costliest first. What has no session id is in none.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn sessions(connection: &Connection, filter: &Filter, prices: &Prices) -> Result<Vec<Session>> {
+    let condition = filter.condition();
+    let mut spent: HashMap<Option<String>, BTreeMap<Option<String>, Spent>> = HashMap::new();
+    spending::read(
+        connection,
+        prices,
+        &["session_id"],
+        &condition,
+        |row| row.get(0),
+        |id, model, sum| {
+            spent.entry(id).or_default().entry(model.map(str::to_owned)).or_default().add(sum);
+        },
+    )?;
+    let calls = calls(connection, filter)?;
+    let Where { clause, params } = &condition;
+    let sql = format!(
+        "WITH ordered AS (
+             SELECT session_id, username, project, session_file, line, epoch_us(time) AS time,
+                 epoch_us(time) - lag(epoch_us(time)) OVER of_session AS gap,
+                 row_number() OVER of_session AS number
+             FROM usage_responses WHERE {clause} AND session_id IS NOT NULL
+             WINDOW of_session AS (PARTITION BY session_id ORDER BY time, session_file, line, part))
+         SELECT session_id, any_value(username) FILTER (number = 1), any_value(project) FILTER (number = 1),
+             min(time), max(time), sum(gap) FILTER (gap <= {ACTIVE_GAP_MICROS}) // 1000000,
+             any_value(session_file) FILTER (number = 1), any_value(line) FILTER (number = 1)
+         FROM ordered GROUP BY session_id"
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(params))?;
+    let mut sessions = Vec::new();
+    while let Some(row) = rows.next()? {
+        let time = |at: usize| -> duckdb::Result<Option<DateTime<Utc>>> {
+            Ok(row.get::<_, Option<i64>>(at)?.and_then(DateTime::from_timestamp_micros))
+        };
+        let id: String = row.get(0)?;
+        let models = spent.remove(&Some(id.clone())).unwrap_or_default();
+        let mut sum = Spent::default();
+        models.values().for_each(|spent| sum.add(spent));
+        let (calls, errors) = calls.get(&id).copied().unwrap_or_default();
+        sessions.push(Session {
+            user: row.get(1)?,
+            project: row.get(2)?,
+            begun: time(3)?,
+            ended: time(4)?,
+            active_seconds: integer(row.get_ref(5)?),
+            file: row.get(6)?,
+            line: row.get(7)?,
+            spent: sum,
+            models,
+            calls,
+            errors,
+            id,
+        });
+    }
+    sessions.sort_by(|a, b| {
+        let weight = |session: &Session| Reverse((session.spent.cost, session.spent.tokens.total()));
+        weight(a).cmp(&weight(b)).then_with(|| a.id.cmp(&b.id))
+    });
+    Ok(sessions)
+}
+
+/// Calls and failed calls of each session.
+fn calls(connection: &Connection, filter: &Filter) -> Result<HashMap<String, (i128, i128)>> {
+    let Where { clause, params } = Filter { model: None, ..filter.clone() }.condition();
+    let sql = format!(
+        "SELECT session_id, count(*), count(*) FILTER (is_error) FROM usage_tool_events
+         WHERE {clause} AND session_id IS NOT NULL AND kind <> 'slash_command' GROUP BY session_id"
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let row = |row: &duckdb::Row<'_>| Ok((row.get(0)?, (integer(row.get_ref(1)?), integer(row.get_ref(2)?))));
+    Ok(statement.query_map(params_from_iter(&params), row)?.collect::<duckdb::Result<_>>()?)
+}
