@@ -31,7 +31,7 @@
 //! | [`price`] | what tokens cost: dated rows of list prices |
 //! | [`health`], [`pending`] | how a processor does; files that it has still to look into |
 //! | [`metrics`] | the same for Prometheus |
-//! | [`report`] | questions to the database, as tables, JSON and CSV |
+//! | [`report`] | questions to the database, as tables, JSON, CSV and a page |
 //! | [`daemon`], [`schedule`], [`trigger`] | the service: one loop; when a processor is due; requests as files |
 //! | [`notice`] | what the service tells systemd |
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |

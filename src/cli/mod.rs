@@ -2,6 +2,7 @@
 
 mod config;
 mod daemon;
+mod errors;
 mod failures;
 mod forget;
 mod html;
@@ -15,6 +16,8 @@ mod report;
 mod run;
 mod runs;
 mod scope;
+mod session;
+mod sessions;
 mod status;
 mod trial;
 mod trigger;
@@ -52,8 +55,7 @@ enum Command {
     Weekly(report::Options),
     /// Usage by month: short for `report --by month`
     Monthly(report::Options),
-    /// Usage by transcript: short for `report --by session`
-    Session(report::Options),
+    Session(session::Args),
     Status(status::Args),
     Runs(runs::Args),
     Daemon(daemon::Args),
@@ -111,7 +113,7 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
         Command::Daily(options) => report::report(By::Day, &options, context),
         Command::Weekly(options) => report::report(By::Week, &options, context),
         Command::Monthly(options) => report::report(By::Month, &options, context),
-        Command::Session(options) => report::report(By::Session, &options, context),
+        Command::Session(args) => session::session(&args, context),
         Command::Forget(args) => forget::forget(&args, context),
         Command::Failures(args) => failures::failures(&args, context),
         Command::Daemon(args) => daemon::daemon(&args, context),

@@ -2,7 +2,7 @@
 
 use crate::cli::place::read;
 use crate::cli::scope::{Reach, Reached, Scope};
-use crate::cli::{Context, html, print, remark, terminal_width};
+use crate::cli::{Context, errors, html, print, remark, sessions, terminal_width};
 use crate::error::{Error, Result, Status};
 use crate::report::render::{self, Format};
 use crate::report::usage::{self, By};
@@ -37,6 +37,8 @@ pub(crate) struct Args {
 enum What {
     /// Tokens and their cost, or tool calls; the same as no subcommand
     Usage(Usage),
+    Sessions(sessions::Args),
+    Errors(errors::Args),
     Html(html::Args),
     /// Items of knowledge and their evidence
     Verification(Verification),
@@ -84,7 +86,7 @@ enum Shape {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    scope: Scope,
+    pub(super) scope: Scope,
 
     /// How the report is written
     #[arg(long, value_enum, default_value_t = Shape::Table, conflicts_with = "json")]
@@ -92,19 +94,34 @@ pub(crate) struct Options {
 
     /// Short for --format json
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 
     /// Tell how the figures came about: what was counted, what was left out, by which prices
     #[arg(long)]
-    explain: bool,
+    pub(super) explain: bool,
 }
 
 pub(crate) fn any(args: &Args, context: &Context) -> Result<Status> {
     match &args.what {
         None => report(args.usage.by, &args.usage.options, context),
         Some(What::Usage(Usage { by, options })) => report(*by, options, context),
+        Some(What::Sessions(args)) => sessions::sessions(args, context),
+        Some(What::Errors(args)) => errors::errors(args, context),
         Some(What::Html(args)) => html::html(args, context),
         Some(What::Verification(args)) => knowledge(args, context),
+    }
+}
+
+impl Options {
+    /// The format; `None` if that is the JSON of ccusage.
+    pub(super) fn format(&self) -> Option<Format> {
+        match self.format {
+            _ if self.json => Some(Format::Json),
+            Shape::Table => Some(Format::Table),
+            Shape::Json => Some(Format::Json),
+            Shape::Csv => Some(Format::Csv),
+            Shape::Ccusage => None,
+        }
     }
 }
 
@@ -116,23 +133,17 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
         ));
     }
     let ground = options.scope.ground(context)?;
-    if options.format == Shape::Ccusage {
+    let Some(format) = options.format() else {
         let now = context.now.wall;
         let report = ground
             .read(context, |reading, filter, prices| ccusage::report(reading.connection, by, filter, prices, now))?;
         return print(&render::pretty(&report));
-    }
+    };
     let mut sheet =
         ground.read(context, |reading, filter, prices| usage::usage(reading.connection, by, filter, prices))?;
     if !options.explain {
         sheet.explanation.clear();
     }
-    let format = match options.format {
-        _ if options.json => Format::Json,
-        Shape::Csv => Format::Csv,
-        Shape::Json => Format::Json,
-        Shape::Table | Shape::Ccusage => Format::Table,
-    };
     render::sheet(&sheet, format, terminal_width(), &mut std::io::stdout())?;
     for sentence in sheet.explanation.iter().filter(|_| format != Format::Json) {
         remark(sentence);

@@ -54,6 +54,11 @@ impl Filter {
         .filter_map(|(what, column, name)| Some((what, column, name.as_ref()?)))
     }
 
+    /// Whether it leaves anything out.
+    pub fn is_narrow(&self) -> bool {
+        self.since.is_some() || self.until.is_some() || self.names().next().is_some()
+    }
+
     pub(super) fn condition(&self) -> Where {
         let mut parts = vec!["true".to_owned()];
         let mut params = Vec::new();

@@ -16,6 +16,7 @@ pub mod runs;
 pub mod sessions;
 pub mod spending;
 pub mod status;
+pub mod timeline;
 pub mod usage;
 pub mod value;
 pub mod verification;
@@ -89,7 +90,6 @@ impl Column {
 impl Sheet {
     /// The sheet as JSON: `{"by", "as_of", "pending", "rows": […], "totals": {…}, "unpriced": […]}`.
     pub fn json(&self) -> Value {
-        let number = |number: i128| i64::try_from(number).map_or_else(|_| json!(number as f64), |n| json!(n));
         let cell = |(column, value): (&Column, &Option<i128>)| {
             let value = value.map(|value| match column.unit {
                 Unit::Count => number(value),
@@ -117,4 +117,9 @@ impl Sheet {
         }
         json
     }
+}
+
+/// A number as near as JSON's come.
+fn number(number: i128) -> Value {
+    i64::try_from(number).map_or_else(|_| json!(number as f64), |n| json!(n))
 }

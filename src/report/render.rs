@@ -186,7 +186,7 @@ fn shorten(key: &str, most: usize) -> String {
 }
 
 /// Three digits and a unit.
-pub(super) fn short(number: i128) -> String {
+pub(crate) fn short(number: i128) -> String {
     let units = ["", "k", "M", "G", "T", "P", "E"];
     let mut size = number as f64;
     let mut unit = 0;
@@ -200,6 +200,19 @@ pub(super) fn short(number: i128) -> String {
         _ if size.abs() < 99.95 => format!("{size:.1}{}", units[unit]),
         _ => format!("{size:.0}{}", units[unit]),
     }
+}
+
+/// `1.5 h`, or minutes.
+pub(crate) fn hours(seconds: i128) -> String {
+    match seconds {
+        0..3570 => format!("{} min", (seconds + 30) / 60),
+        _ => tenths((seconds + 180) / 360) + " h",
+    }
+}
+
+/// A number of tenths: `1.5`.
+pub(crate) fn tenths(tenths: i128) -> String {
+    format!("{}.{}", thousands(tenths / 10), tenths % 10)
 }
 
 /// Rows of any query as a table.
@@ -234,6 +247,21 @@ mod tests {
             (85_233_805, "85.2M"),
         ] {
             assert_eq!(short(number), text);
+        }
+    }
+
+    #[test]
+    fn a_length_of_time_has_one_unit() {
+        for (seconds, text) in [
+            (0, "0 min"),
+            (29, "0 min"),
+            (30, "1 min"),
+            (3569, "59 min"),
+            (3599, "1.0 h"),
+            (5400, "1.5 h"),
+            (3_600_000, "1,000.0 h"),
+        ] {
+            assert_eq!(hours(seconds), text);
         }
     }
 

@@ -5,8 +5,10 @@ use crate::price::Prices;
 use crate::report::filter::{Filter, Where};
 use crate::report::spending::{self, Spent};
 use crate::report::value::integer;
-use chrono::{DateTime, Utc};
+use crate::report::{money, number};
+use chrono::{DateTime, SecondsFormat, Utc};
 use duckdb::{Connection, params_from_iter};
+use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
@@ -111,4 +113,46 @@ fn calls(connection: &Connection, filter: &Filter) -> Result<HashMap<String, (i1
     let mut statement = connection.prepare(&sql)?;
     let row = |row: &duckdb::Row<'_>| Ok((row.get(0)?, (integer(row.get_ref(1)?), integer(row.get_ref(2)?))));
     Ok(statement.query_map(params_from_iter(&params), row)?.collect::<duckdb::Result<_>>()?)
+}
+
+/// Names of the cells of a session, in JSON and CSV.
+pub const CELLS: [&str; 14] = [
+    "session",
+    "user",
+    "project",
+    "begun",
+    "ended",
+    "active_seconds",
+    "responses",
+    "total_tokens",
+    "cost_usd",
+    "calls",
+    "errors",
+    "models",
+    "file",
+    "line",
+];
+
+impl Session {
+    /// In the order of [`CELLS`].
+    pub fn cells(&self) -> [Value; CELLS.len()] {
+        let time =
+            |time: Option<DateTime<Utc>>| json!(time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true)));
+        [
+            json!(self.id),
+            json!(self.user),
+            json!(self.project),
+            time(self.begun),
+            time(self.ended),
+            number(self.active_seconds),
+            number(self.spent.responses),
+            number(self.spent.tokens.total()),
+            json!(self.spent.cost.map(money::dollars)),
+            number(self.calls),
+            number(self.errors),
+            json!(self.models.keys().collect::<Vec<_>>()),
+            json!(self.file),
+            json!(self.line),
+        ]
+    }
 }

@@ -66,9 +66,14 @@ pub fn json(cell: &Cell) -> Value {
 
 /// The cell as text; null is empty.
 pub fn text(cell: &Cell) -> String {
-    match json(cell) {
+    plain(&json(cell))
+}
+
+/// JSON as text; null is empty.
+pub fn plain(value: &Value) -> String {
+    match value {
         Value::Null => String::new(),
-        Value::String(text) => text,
+        Value::String(text) => text.clone(),
         value => value.to_string(),
     }
 }

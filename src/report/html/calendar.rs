@@ -83,7 +83,7 @@ mod tests {
             )
         };
         assert!(html.contains(&square(1, TOP, "Mon 2026-02-02: 1")), "{html}");
-        assert!(html.contains(&square(2, TOP + 2 * STEP, "Wed 2026-02-04: 2")), "{html}");
+        assert!(html.contains(&square(3, TOP + 2 * STEP, "Wed 2026-02-04: 2")), "{html}");
         assert!(!html.contains("1970") && !html.contains("2026-02-05"), "{html}");
     }
 }

@@ -1,10 +1,10 @@
 //! The costliest and the longest sessions, each to be unfolded.
 
 use crate::error::{Result, thousands};
+use crate::report::html::cost;
 use crate::report::html::table::{Kind, table};
 use crate::report::html::text::Text;
-use crate::report::html::{cost, hours};
-use crate::report::render::short;
+use crate::report::render::{hours, short};
 use crate::report::sessions::Session;
 use crate::report::value::integer;
 use chrono_tz::Tz;

@@ -15,7 +15,7 @@ use crate::report::errors::{self, Kind, Trouble};
 use crate::report::explain::explain;
 use crate::report::filter::Filter;
 use crate::report::money;
-use crate::report::render::short;
+use crate::report::render::{hours, short, tenths};
 use crate::report::sessions;
 use crate::report::spending::{Spent, Used};
 use crate::report::usage::freshness;
@@ -175,7 +175,8 @@ fn totals(by: &str, series: &Series) -> String {
 /// How much of what was sent was already there.
 fn cache(figures: &Figures<'_>) -> String {
     let (period, bars) = figures.bars();
-    let kinds: [(&str, fn(&Tokens) -> i128); 3] = [
+    type Kind = (&'static str, fn(&Tokens) -> i128);
+    let kinds: [Kind; 3] = [
         ("read from cache", |tokens| tokens.cache_read),
         ("written to cache", |tokens| tokens.cache_write),
         ("not cached", |tokens| tokens.input),
@@ -217,13 +218,9 @@ fn prompt(tokens: &Tokens) -> i128 {
 /// Sessions and active time by person, and the calendar.
 fn activity(figures: &Figures<'_>) -> String {
     let (period, bars) = figures.bars();
-    let mut people: Vec<_> = figures.activity.iter().collect();
-    let sum = |days: &BTreeMap<_, Activity>| {
-        let mut sum = Activity::default();
-        days.values().for_each(|day| sum.add(*day));
-        sum
-    };
-    people.sort_by_key(|(_, days)| std::cmp::Reverse(sum(days).active_micros));
+    // In the order of the other charts, so that a person has one colour.
+    let people: Vec<_> =
+        ranked(&figures.people).into_iter().filter_map(|(name, _)| figures.activity.get_key_value(name)).collect();
     let drawn = |number: fn(&Activity) -> i128| {
         let numbers = |days: &BTreeMap<Option<NaiveDate>, Activity>| {
             by_bar(period, &bars, days.iter().filter_map(|(day, activity)| Some(((*day)?, number(activity)))))
@@ -237,7 +234,9 @@ fn activity(figures: &Figures<'_>) -> String {
     };
     let chart = |title, series, told| Bars { title, period: name(period), bars: &bars, series, told }.html();
     let rows = people.iter().take(MOST).map(|(name, days)| {
-        let Activity { sessions, active_micros } = sum(days);
+        let mut sum = Activity::default();
+        days.values().for_each(|day| sum.add(*day));
+        let Activity { sessions, active_micros } = sum;
         vec![(*name).clone(), thousands(sessions), hours(active_micros / 1_000_000)]
     });
     let head = [("person", Words), ("sessions", Numbers), ("active time", Numbers)];
@@ -328,14 +327,6 @@ fn cost(cost: Option<PicoUsd>) -> String {
     cost.map_or_else(|| "–".to_owned(), money::rounded)
 }
 
-/// `1.5 h`, or minutes.
-fn hours(seconds: i128) -> String {
-    match seconds {
-        0..3600 => format!("{} min", (seconds + 30) / 60),
-        _ => tenths((seconds + 180) / 360) + " h",
-    }
-}
-
 fn percent(part: i128, whole: i128) -> String {
     match whole {
         0 => "–".to_owned(),
@@ -343,21 +334,12 @@ fn percent(part: i128, whole: i128) -> String {
     }
 }
 
-fn tenths(tenths: i128) -> String {
-    format!("{}.{}", thousands(tenths / 10), tenths % 10)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_rounded_once() {
-        let told = |n: &[i128]| n.iter().map(|n| hours(*n)).collect::<Vec<_>>().join(", ");
-        assert_eq!(
-            told(&[0, 29, 30, 3569, 3600, 5400, 3_600_000]),
-            "0 min, 0 min, 1 min, 59 min, 1.0 h, 1.5 h, 1,000.0 h"
-        );
+    fn shares_are_rounded_once() {
         assert_eq!((percent(1, 3), percent(0, 0), percent(2, 2)), ("33.3 %".into(), "–".into(), "100.0 %".into()));
     }
 

@@ -1,0 +1,48 @@
+//! `sessionmill report errors`: what failed, and what is wrong with the data.
+
+use crate::cli::scope::Scope;
+use crate::cli::{Context, print, terminal_width};
+use crate::error::{Result, Status, thousands};
+use crate::report::errors::{self, Trouble};
+use crate::report::render::{self, Format};
+
+/// What failed, and what is wrong with the data
+///
+/// Calls of tools that failed, errors of the API, source files that could not be dealt with, malformed
+/// lines, types that no rule is known for, output counts that are placeholders, models without a price.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    scope: Scope,
+
+    /// How they are written
+    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
+    format: Format,
+
+    /// Short for --format json
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
+    let ground = args.scope.ground(context)?;
+    let troubles =
+        ground.read(context, |reading, filter, prices| errors::errors(reading.connection, filter, prices))?;
+    let rows = |number: fn(i128) -> String| {
+        let row = move |Trouble { kind, what, count, of }: &Trouble| {
+            vec![kind.name().to_owned(), what.clone(), number(*count), of.map_or_else(String::new, number)]
+        };
+        troubles.iter().map(row)
+    };
+    print(&match if args.json { Format::Json } else { args.format } {
+        Format::Table if troubles.is_empty() => "nothing to report\n".to_owned(),
+        Format::Table => {
+            let header = ["Kind", "What", "Count", "Of"].map(str::to_owned);
+            render::grid(&header, &rows(thousands).collect::<Vec<_>>(), terminal_width())
+        }
+        Format::Json => render::pretty(&troubles),
+        Format::Csv => {
+            render::csv(["kind", "what", "count", "of"].map(str::to_owned).into(), rows(|number| number.to_string()))?
+        }
+    })
+}

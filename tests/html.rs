@@ -1,0 +1,153 @@
+//! The report as a page: the same bytes for the same database, nothing of a transcript that acts, and a
+//! browser that shows it.
+
+use crate::world::{Said, World, response};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+fn page(world: &World, args: &[&str]) -> String {
+    let args = [&["report", "html", "--out", "page.html", "--no-refresh", "--timezone", "UTC"], args].concat();
+    let said = world.mill(&args);
+    assert_eq!((said.status, &*said.stderr), (0, "written: page.html\n"), "{said:?}");
+    std::fs::read_to_string(world.path("page.html")).unwrap()
+}
+
+fn run(world: &World) -> Said {
+    let said = world.mill(&["run", "--sessions", "root"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    said
+}
+
+/// Two people, two models, a tool that fails, a line that is no JSON, a model without a price.
+pub fn world() -> World {
+    let world = World::new();
+    let tool = r#"{"type":"assistant","uuid":"u-t","sessionId":"s1","timestamp":"2026-02-01T10:05:00Z","cwd":"/home/ada/shop","message":{"id":"m2","role":"assistant","model":"claude-opus-4-6","content":[{"type":"tool_use","id":"t1","name":"Bash","input":{}}],"usage":{"input_tokens":10,"output_tokens":1000000,"cache_read_input_tokens":90}}}
+{"type":"user","uuid":"u-r","sessionId":"s1","timestamp":"2026-02-01T10:05:10Z","message":{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","is_error":true,"content":"no"}]}}
+"#;
+    world
+        .write("ada/a.jsonl", response("m1", "10:00:00", 5) + tool + "{broken\n")
+        .write("bob/b.jsonl", response("m3", "11:00:00", 7).replace("\"s1\"", "\"s2\"").replace("opus-4-6", "opus-99"));
+    run(&world);
+    world
+}
+
+#[test]
+fn a_page_has_every_figure_in_words() {
+    let page = page(&world(), &[]);
+    for expected in [
+        "2026-02-01 to 2026-02-01, days of UTC · as of ",
+        "<dt>Cost by list prices</dt><dd>$25.00</dd>",
+        "<dt>Sessions</dt><dd>2</dd><dd>of 2 persons</dd>",
+        "<dt>Active time</dt><dd>5 min</dd>",
+        "<title>2026-02-01: $25.00 · claude-opus-4-6 $25.00</title>",
+        "<tr><th scope=\"row\">claude-opus-4-6</th><td class=\"n\">2</td><td class=\"n\">1.00M</td><td class=\"n\">1.00M</td><td class=\"n\">$25.00</td></tr>",
+        "<tr><th scope=\"row\">Bash</th><td class=\"n\">1</td><td class=\"n\">1</td><td class=\"n\">100.0 %</td><td class=\"n\">1</td></tr>",
+        "<title>Sun 2026-02-01: $25.00</title>",
+        "begins at <code>ada/a.jsonl:1</code>",
+        "<tr><th scope=\"row\">ada/a.jsonl</th><td class=\"n\">1</td></tr>",
+        "<tr><th scope=\"row\">claude-opus-99</th><td class=\"n\">1</td></tr>",
+    ] {
+        assert!(page.contains(expected), "no {expected} in\n{page}");
+    }
+}
+
+#[test]
+fn a_page_is_about_what_was_asked_for() {
+    let world = world();
+    let of_bob = page(&world, &["--user", "bob"]);
+    assert!(of_bob.contains("only user bob") && of_bob.contains("opus-99"), "{of_bob}");
+    assert!(!of_bob.contains("ada/a.jsonl") && !of_bob.contains("opus-4-6"), "{of_bob}");
+    assert!(page(&world, &["--since", "2026-03-01"]).contains("There are no responses to report."));
+    assert!(page(&world, &["--model", "claude-opus-4-6"]).contains("Tool calls are not told by model."));
+}
+
+#[test]
+fn the_same_database_gives_the_same_bytes() {
+    let world = world();
+    let first = page(&world, &[]);
+    assert_eq!(page(&world, &[]), first);
+    let names: Vec<_> = std::fs::read_dir(world.path(".")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!names.iter().any(|name| name.to_str().unwrap().starts_with(".sessionmill-")), "{names:?}");
+}
+
+#[test]
+fn a_page_never_replaces_the_database() {
+    let world = world();
+    for file in ["data/mill.duckdb", "data/mill.duckdb.wal", "root/../data/mill.duckdb"] {
+        let said = world.mill(&["report", "html", "--no-refresh", "--out", file]);
+        assert_eq!((said.status, said.stderr.contains("belongs to the database")), (64, true), "{said:?}");
+    }
+    assert_eq!(world.mill(&["report", "--no-refresh"]).status, 0);
+}
+
+#[test]
+fn names_in_transcripts_are_text_and_nothing_more() {
+    const EVIL: &str = r#"</title><script>alert('1')</script><img src=x onerror="alert(2)">&amp;"#;
+    let world = World::new();
+    let json = serde_json::to_string(EVIL).unwrap();
+    let inner = &json[1..json.len() - 1];
+    let line = format!(
+        r#"{{"type":"assistant","uuid":"u1","sessionId":"{inner}","timestamp":"2026-02-01T10:00:00Z","cwd":"{inner}","message":{{"id":"m1","role":"assistant","model":"{inner}","content":[{{"type":"tool_use","id":"t1","name":"{inner}","input":{{}}}}],"usage":{{"input_tokens":10,"output_tokens":5}}}}}}
+{{"type":"user","uuid":"u2","sessionId":"{inner}","timestamp":"2026-02-01T10:00:01Z","message":{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"t1","is_error":true,"content":"no"}}]}}}}
+{{"type":"{inner}"}}
+{{broken
+"#
+    );
+    world.write("<script>alert('3')<&\"/a'<b>.jsonl", line);
+    run(&world);
+    let page = page(&world, &[]);
+    let told = "&lt;/title&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&lt;img src=x onerror=&quot;alert(2)&quot;&gt;&amp;amp;";
+    // Model, tool, project, session and type; then user and file.
+    assert!(page.matches(told).count() >= 5, "{page}");
+    assert!(page.contains("&lt;script&gt;alert(&#39;3&#39;)&lt;&amp;&quot;"), "{page}");
+    for tag in ["<script", "<img", "alert('", "onerror=\"", "http://", "https://", "url(", "@import", "src="] {
+        let found = page.replace(told, "").contains(tag);
+        assert!(!found, "{tag} in\n{page}");
+    }
+}
+
+/// Screenshots at the widths of a phone and a desktop, in both themes. They are kept in the folder that
+/// SESSIONMILL_SCREENSHOTS names, for somebody to look at.
+#[test]
+fn a_browser_shows_the_page() {
+    let Some(browser) = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
+        .into_iter()
+        .find(|path| Path::new(path).exists())
+    else {
+        eprintln!("no Chromium here: nobody has looked at the page (apt-get install chromium)");
+        return;
+    };
+    let world = world();
+    page(&world, &[]);
+    let kept = std::env::var_os("SESSIONMILL_SCREENSHOTS").map_or_else(|| world.path("shots"), Into::into);
+    std::fs::create_dir_all(&kept).unwrap();
+    let mut pictures = Vec::new();
+    for (theme, flag) in
+        [("light", "--blink-settings=preferredColorScheme=1"), ("dark", "--blink-settings=preferredColorScheme=0")]
+    {
+        for width in [390, 1280] {
+            let picture = kept.join(format!("{theme}-{width}.png"));
+            let status = Command::new(browser)
+                .args([
+                    "--headless=new",
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--disable-dev-shm-usage",
+                    "--hide-scrollbars",
+                    flag,
+                ])
+                .arg(format!("--user-data-dir={}", world.path("browser").display()))
+                .arg(format!("--window-size={width},3000"))
+                .arg(format!("--screenshot={}", picture.display()))
+                .arg(format!("file://{}", world.path("page.html").display()))
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .unwrap();
+            assert!(status.success(), "{status}");
+            pictures.push(std::fs::read(&picture).unwrap());
+        }
+    }
+    assert!(pictures.iter().all(|picture| picture.len() > 20_000), "a blank page");
+    assert_ne!(pictures[0], pictures[2], "dark is as light");
+}

@@ -1,0 +1,85 @@
+//! Sessions, one session step by step, and what failed: in words and for programs.
+
+use crate::html::world;
+use crate::world::World;
+
+fn said(world: &World, args: &[&str]) -> String {
+    let said = world.mill(&[args, &["--no-refresh", "--timezone", "UTC"]].concat());
+    assert_eq!(said.status, 0, "{said:?}");
+    said.stdout
+}
+
+#[test]
+fn sessions_come_the_costliest_first() {
+    let world = world();
+    assert_eq!(
+        said(&world, &["report", "sessions"]),
+        " Session   User   Project          Begun              Active   Responses   Tokens   Calls   Failed   Cost
+────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ s1        ada    /home/ada/shop   2026-02-01 10:00   5 min    2           1.00M    1       1        $25.00
+ s2        bob    /home/ada/shop   2026-02-01 11:00   0 min    1           17       0       0        –
+"
+    );
+    let csv = said(&world, &["report", "sessions", "--limit", "1", "--format", "csv"]);
+    assert_eq!(
+        csv,
+        "session,user,project,begun,ended,active_seconds,responses,total_tokens,cost_usd,calls,errors,models,file,line\n\
+         s1,ada,/home/ada/shop,2026-02-01T10:00:00Z,2026-02-01T10:05:00Z,300,2,1000115,25.00027,1,1,\
+         \"[\"\"claude-opus-4-6\"\"]\",ada/a.jsonl,1\n"
+    );
+}
+
+#[test]
+fn a_session_is_shown_step_by_step_with_its_lines() {
+    let world = world();
+    assert_eq!(
+        said(&world, &["session", "s1"]),
+        " Time                  What              Input   Output      Cache write   Cache read   Cost     Line
+───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ 2026-02-01 10:00:00   claude-opus-4-6   10      5           0             0            <$0.01   ada/a.jsonl:1
+ 2026-02-01 10:05:00   claude-opus-4-6   10      1,000,000   0             90           $25.00   ada/a.jsonl:2
+ 2026-02-01 10:05:00     Bash failed                                                             ada/a.jsonl:2
+"
+    );
+    assert_eq!(
+        said(&world, &["session", "s1", "--format", "csv"]),
+        "time,user,kind,model,tool,failed,input_tokens,output_tokens,cache_creation_input_tokens,\
+         cache_read_input_tokens,cost_usd,file,line\n\
+         2026-02-01T10:00:00Z,ada,response,claude-opus-4-6,,,10,5,0,0,0.000175,ada/a.jsonl,1\n\
+         2026-02-01T10:05:00Z,ada,response,claude-opus-4-6,,,10,1000000,0,90,25.000095,ada/a.jsonl,2\n\
+         2026-02-01T10:05:00Z,ada,tool_use,,Bash,true,,,,,,ada/a.jsonl,2\n"
+    );
+}
+
+#[test]
+fn a_session_is_found_by_the_beginning_of_its_id_if_that_is_its_alone() {
+    let world = world();
+    for (args, stderr) in [
+        (
+            ["session", "x", "--no-refresh"],
+            "sessionmill: no session `x`\n  hint: `sessionmill report sessions` shows them\n",
+        ),
+        (["session", "s", "--no-refresh"], "sessionmill: 2 sessions begin with `s`\n  hint: `s1`, `s2`\n"),
+        (["session", "s1", "--user=ada"], "sessionmill: a session is shown whole: leave out the other choices\n"),
+    ] {
+        let said = world.mill(&args);
+        assert_eq!((said.status, said.stderr.ends_with(stderr)), (64, true), "{said:?}");
+    }
+    assert!(said(&world, &["session"]).starts_with(" Session   Responses "));
+}
+
+#[test]
+fn what_failed_is_told_by_kind() {
+    let world = world();
+    assert_eq!(
+        said(&world, &["report", "errors"]),
+        " Kind             What             Count   Of
+──────────────────────────────────────────────
+ tool_error       Bash             1       1
+ malformed_line   ada/a.jsonl      1
+ unpriced         claude-opus-99   1
+"
+    );
+    let of_bob = said(&world, &["report", "errors", "--user", "bob", "--format", "csv"]);
+    assert_eq!(of_bob, "kind,what,count,of\nunpriced,claude-opus-99,1,\n");
+}
