@@ -23,7 +23,7 @@
 //! | [`flight`], [`trial`] | what was being read when a pass died, and a process of its own to try it in |
 //! | [`dialect`] | one file per log format: line → events |
 //! | [`llm`] | detectors that ask a language model, where the configuration asks for one |
-//! | [`registry`] | the list of processors, dialects and migrations |
+//! | [`registry`], [`lineup`] | the list of processors, dialects and migrations; processors as they are configured |
 //! | [`writer`] | outcomes → commits, on one thread |
 //! | [`store`] | the only user of DuckDB: lock, migrate, commit, settle, repair, read beside others, publish |
 //! | [`settle`] | facts of the touched keys → entities |
@@ -80,6 +80,7 @@ pub mod job;
 pub mod lanes;
 pub mod ledger;
 pub mod lines;
+pub mod lineup;
 pub mod llm;
 pub mod lock;
 pub mod look;

@@ -1,19 +1,14 @@
 //! What is plugged in: processors and dialects. Adding one is a line here and a file of its own.
 
-use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::dialect::claude_code::CLAUDE_CODE;
 use crate::dialect::codex::CODEX;
 use crate::dialect::foreign::{DOCUMENT, OTHER};
 use crate::error::{Error, Result, Status};
-use crate::llm::Model;
-use crate::store::publish::Private;
-use chrono::{DateTime, Utc};
-use sessionmill_contract::{Manifest, Processor};
+use sessionmill_contract::Processor;
 use sessionmill_usage::Usage;
 use sessionmill_verification::Verification;
 use sessionmill_verification::rules::Rules;
-use std::path::Path;
 use std::sync::LazyLock;
 
 /// Processors, by name.
@@ -38,85 +33,20 @@ pub const MIGRATIONS: [(&str, &str); 10] = [
     ("0010_forgotten", include_str!("../migrations/0010_forgotten.sql")),
 ];
 
+/// A text column that snapshots leave empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Private {
+    /// Of a table in schema `facts`.
+    pub table: &'static str,
+    pub column: &'static str,
+}
+
 /// Columns that quote what people wrote, which snapshots leave empty.
 static PRIVATE: [Private; 1] = [Private { table: "verification_claims", column: "user_quote" }];
 
 /// Columns that snapshots leave empty.
 pub fn private() -> &'static [Private] {
     &PRIVATE
-}
-
-/// The processors of one run, as the configuration wants them.
-pub struct Lineup {
-    pub processors: Vec<Box<dyn Processor>>,
-    pub disabled: Disabled,
-}
-
-/// Processors that cannot work as they are configured, and why.
-#[derive(Clone, Debug, Default)]
-pub struct Disabled(pub Vec<(&'static str, String)>);
-
-impl Disabled {
-    /// Why a processor cannot work, if it cannot.
-    pub fn why(&self, processor: &str) -> Option<&str> {
-        self.0.iter().find(|(name, _)| *name == processor).map(|(_, reason)| reason.as_str())
-    }
-}
-
-impl Lineup {
-    /// The processors that the names name; all, if there are none. A secret is read now, from the service
-    /// manager's folder where the configuration names none.
-    ///
-    /// # Errors
-    ///
-    /// If a name is unknown, or none of the named can work.
-    pub fn new(
-        names: &[String],
-        config: &Config,
-        credentials: Option<&Path>,
-        database: &Path,
-        now: DateTime<Utc>,
-    ) -> Result<Self> {
-        let verification = match config.verification.api() {
-            None => Ok(Verification::new(Box::new(Rules))),
-            Some(api) => Model::new(api, &config.verification, credentials, database, now)
-                .map(|model| Verification::new(Box::new(model))),
-        };
-        let excluded = &config.verification.exclude_users;
-        let verification = verification.map(|processor| processor.excluding(excluded.clone()));
-        let all: [std::result::Result<Box<dyn Processor>, String>; 2] =
-            [Ok(Box::new(Usage)), verification.map(|processor| Box::new(processor) as Box<dyn Processor>)];
-        let wanted: Vec<_> = named(names)?.iter().map(|processor| processor.manifest().name).collect();
-        let mut lineup = Self { processors: Vec::new(), disabled: Disabled::default() };
-        for (known, processor) in PROCESSORS.iter().zip(all) {
-            let name = known.manifest().name;
-            match processor {
-                _ if !wanted.contains(&name) => {}
-                Ok(processor) => lineup.processors.push(processor),
-                Err(reason) => lineup.disabled.0.push((name, reason)),
-            }
-        }
-        match lineup.disabled.0.first() {
-            Some((name, reason)) if lineup.processors.is_empty() => {
-                Err(Error::new(Status::Config, format!("processor `{name}` is disabled: {reason}")))
-            }
-            _ => Ok(lineup),
-        }
-    }
-
-    /// The manifests of all processors; those of the disabled ones as they are by default.
-    pub fn manifests(&self) -> Vec<&Manifest> {
-        let mut manifests: Vec<&Manifest> = Vec::new();
-        for default in PROCESSORS.iter().map(|processor| processor.manifest()) {
-            let mut own = self.processors.iter().map(|processor| processor.manifest());
-            manifests.push(own.find(|own| own.name == default.name).unwrap_or(default));
-        }
-        manifests
-    }
-
-    pub fn processors(&self) -> Vec<&dyn Processor> {
-        self.processors.iter().map(|processor| &**processor).collect()
-    }
 }
 
 /// All processors.

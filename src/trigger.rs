@@ -8,6 +8,7 @@ use crate::duration;
 use crate::error::{Error, Result};
 use crate::lock::Holder;
 use crate::registry;
+use crate::request::{Origin, Request};
 use crate::summary::Summary;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
@@ -254,6 +255,13 @@ impl Folder {
                 let _ = std::fs::remove_file(entry.path());
             }
         }
+    }
+}
+
+impl Claim {
+    /// Who asks.
+    pub fn request(&self) -> Request {
+        Request { origin: Origin::Trigger, by: self.by.clone(), id: Some(self.id.clone()) }
     }
 }
 

@@ -1,7 +1,6 @@
 //! The table `[publish]`: what readers get who may not write the database.
 
-use crate::registry;
-use crate::store::publish::Private;
+use crate::registry::{self, Private};
 use serde::{Deserialize, Serialize};
 
 /// Settings of published snapshots.

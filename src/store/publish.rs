@@ -8,7 +8,7 @@
 use crate::error::{Error, Result, Status};
 use crate::failpoint;
 use crate::lock::WorkLock;
-use crate::registry;
+use crate::registry::{self, Private};
 use crate::store::copy::Copy;
 use crate::store::snapshot::{self, Snapshot};
 use crate::store::{Access, Store, cannot_open, config, migrate, room, try_connect};
@@ -18,14 +18,6 @@ use std::fs::{File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-
-/// A text column that snapshots leave empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Private {
-    /// Of a table in schema `facts`.
-    pub table: &'static str,
-    pub column: &'static str,
-}
 
 /// What publishing came to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,58 +2,36 @@
 //!
 //! The loop alone decides; workers run passes and say how these ended. It waits for nothing but its
 //! inbox, and never touches the database while a worker could need it.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | [`event`] | what can wake the daemon, and what it works on |
+//! | [`work`] | a run in a worker |
+
+pub mod event;
+pub mod work;
+
+pub use event::{Event, Settings};
 
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
 use crate::lock::{Holder, WorkLock};
-use crate::metrics;
-use crate::moment::{Clock, Moment};
+use crate::moment::Moment;
 use crate::notice;
-use crate::pass::{self, Limits, Pass};
-use crate::pulse::Pulse;
-use crate::registry::{self, Lineup};
+use crate::pass::Limits;
+use crate::registry;
 use crate::request::{Origin, Request};
 use crate::schedule::{End, LastRun};
-use crate::source::Source;
-use crate::store::{history, publish};
+use crate::store::history;
 use crate::summary::Summary;
-use crate::trial;
 use crate::trigger::{Answer, Args, Claim, Folder};
 use chrono::TimeDelta;
 use md5::{Digest, Md5};
 use sessionmill_contract::{Bound, Processor};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
-
-/// Everything that can wake the daemon, beside the time.
-#[derive(Debug)]
-pub enum Event {
-    /// Something is new in the folder of triggers.
-    Dropped,
-    /// Something has changed in a source.
-    Changed,
-    /// A run has come to its end.
-    Ended { processor: &'static str, result: Result<Summary> },
-    /// To end in order.
-    Stop,
-    /// To read the configuration again.
-    Reload,
-}
-
-/// What the daemon works on.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    pub database: PathBuf,
-    pub sources: Vec<Source>,
-    pub config: Config,
-    /// The user of transcripts that lie in no user's folder.
-    pub login: String,
-    /// Where the service manager puts secrets.
-    pub credentials: Option<PathBuf>,
-}
+use work::{Run, Work};
 
 /// The daemon's view of the world.
 pub struct Daemon<'d> {
@@ -82,25 +60,11 @@ struct Slot {
     changed: Option<Moment>,
 }
 
-/// A run in a worker.
-struct Work {
-    request: Request,
-    since: Moment,
-    pulse: Pulse,
-    /// Beats when it was last looked at, and when they last were others.
-    beats: u64,
-    alive: Moment,
-    claim: Option<Claim>,
-}
-
 /// The work of the lock that lets a database have one daemon.
 pub const WORK: &str = "serve";
 
 /// A supervisor kills a process that does not end in time; before that it ends by itself.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A run without a sign of life for so long is stuck, and its daemon is of no use.
-const STALL: Duration = Duration::from_secs(600);
 
 /// Changes of sources are collected for so long, and for ten times what a run takes.
 const CALM: Duration = Duration::from_secs(2);
@@ -277,31 +241,10 @@ impl<'d> Daemon<'d> {
             time: Some(args.budget().ok().flatten().unwrap_or(daemon.budget)),
             ..config.limits()
         };
-        let pulse = Pulse::default();
-        let (settings, processor, outbox) = (Arc::clone(&self.settings), slot.processor, self.outbox.clone());
         slot.changed = None;
         slot.has_backlog = false;
-        slot.work = Some(Work {
-            request: request.clone(),
-            since: now.clone(),
-            pulse: pulse.clone(),
-            beats: 0,
-            alive: now.clone(),
-            claim,
-        });
-        std::thread::spawn(move || {
-            let clock = Clock::begin(now.clone());
-            let run = AssertUnwindSafe(|| run(&settings, processor, &request, limits, &pulse, now.clone()));
-            let panicked = |_| Err(Error::new(Status::CannotRun, "the worker panicked; the log says where"));
-            let result = catch_unwind(run).unwrap_or_else(panicked);
-            let is_new = result.is_ok() && !pulse.is_stopped();
-            // Nobody listens any more when the daemon ends.
-            let _ = outbox.send(Event::Ended { processor: processor.manifest().name, result });
-            measure(&settings, &clock.read());
-            if is_new {
-                publish(&settings, &now);
-            }
-        });
+        let run = Run { settings: Arc::clone(&self.settings), processor: slot.processor, request, limits, now };
+        slot.work = Some(Work::start(run, claim, self.outbox.clone()));
     }
 
     /// Notes the end of a run.
@@ -325,7 +268,7 @@ impl<'d> Daemon<'d> {
             Err(_) => End::Failed,
         };
         slot.last = Some(LastRun { started: since, end });
-        tell(processor, &request, &result);
+        work::tell(processor, &request, &result);
         if let Some(claim) = claim {
             self.answer(
                 &claim,
@@ -401,108 +344,5 @@ impl<'d> Daemon<'d> {
             }
         };
         self.slots.iter().map(one).collect::<Vec<_>>().join("; ")
-    }
-}
-
-impl Claim {
-    fn request(&self) -> Request {
-        Request { origin: Origin::Trigger, by: self.by.clone(), id: Some(self.id.clone()) }
-    }
-}
-
-impl Work {
-    /// Whether it has given a sign of life lately.
-    fn is_alive(&mut self, now: &Moment) -> bool {
-        let beats = self.pulse.beats();
-        if beats != self.beats {
-            (self.beats, self.alive) = (beats, now.clone());
-        }
-        now.steady.since(&self.alive.steady).is_none_or(|silence| silence < STALL)
-    }
-}
-
-/// One run.
-fn run(
-    settings: &Settings,
-    processor: &'static dyn Processor,
-    request: &Request,
-    limits: Limits,
-    pulse: &Pulse,
-    now: Moment,
-) -> Result<Summary> {
-    let Settings { database, sources, config, login, credentials } = settings;
-    let names = [processor.manifest().name.to_owned()];
-    // Made for each run: a key can be a new one.
-    let lineup = Lineup::new(&names, config, credentials.as_deref(), database, now.wall)?;
-    pass::run(&Pass {
-        database,
-        sources,
-        processors: &lineup.processors(),
-        now,
-        request,
-        login,
-        limits,
-        adopt: false,
-        trial: &|job, processors| trial::spawn(job, &sources[job.source], limits.caps, processors, pulse),
-        progress: &|_| {},
-        pulse,
-    })
-}
-
-/// What monitors get after a run.
-fn measure(settings: &Settings, now: &Moment) {
-    let Settings { database, config, credentials, .. } = settings;
-    let write = |file| {
-        let lineup = Lineup::new(&[], config, credentials.as_deref(), database, now.wall)?;
-        metrics::write(database, config, &lineup.disabled, now, file)
-    };
-    if let Some(file) = &config.daemon.metrics_file
-        && let Err(error) = write(file)
-    {
-        tracing::warn!(error = error.message, "cannot write the metrics");
-    }
-}
-
-/// What readers get after a run.
-fn publish(settings: &Settings, now: &Moment) {
-    let Settings { database, config: Config { publish, .. }, .. } = settings;
-    if publish.after_runs
-        && let Err(error) = publish::publish(database, publish.private(), now.wall)
-        // What the other one does not see yet is published after the next run.
-        && error.status != Status::Busy
-    {
-        tracing::warn!(error = error.message, "cannot publish a snapshot");
-    }
-}
-
-/// A line in the log for each run.
-fn tell(processor: &str, request: &Request, result: &Result<Summary>) {
-    let trigger = request.origin.name();
-    match result {
-        Ok(summary) => {
-            for counts in &summary.processors {
-                let crate::summary::Counts { files, processed, deferred, rejected, errors, elapsed_ms, .. } = counts;
-                tracing::info!(
-                    processor,
-                    trigger,
-                    files,
-                    processed,
-                    deferred,
-                    rejected,
-                    errors,
-                    elapsed_ms,
-                    "run ended"
-                );
-            }
-            summary.notices.alarms.iter().for_each(|alarm| tracing::error!(processor, alarm, "alarm"));
-            summary.notices.warnings.iter().for_each(|warning| tracing::warn!(processor, warning, "warning"));
-        }
-        Err(error) if error.status == Status::Config => {
-            tracing::warn!(processor, trigger, reason = error.message, "not run");
-        }
-        Err(error) if error.status == Status::Busy => {
-            tracing::info!(processor, trigger, "another process is running it");
-        }
-        Err(error) => tracing::error!(processor, trigger, error = error.message, "run failed"),
     }
 }

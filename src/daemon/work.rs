@@ -1,0 +1,155 @@
+//! A run in a worker: the pass itself, and what goes with it.
+
+use crate::config::Config;
+use crate::daemon::event::{Event, Settings};
+use crate::error::{Error, Result, Status};
+use crate::lineup::Lineup;
+use crate::metrics;
+use crate::moment::{Clock, Moment};
+use crate::pass::{self, Limits, Pass};
+use crate::pulse::Pulse;
+use crate::request::Request;
+use crate::store::publish;
+use crate::summary::{Counts, Summary};
+use crate::trial;
+use crate::trigger::Claim;
+use sessionmill_contract::Processor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+/// What a worker runs.
+pub struct Run {
+    pub settings: Arc<Settings>,
+    pub processor: &'static dyn Processor,
+    pub request: Request,
+    pub limits: Limits,
+    pub now: Moment,
+}
+
+/// A run in a worker.
+pub struct Work {
+    pub request: Request,
+    pub since: Moment,
+    pub pulse: Pulse,
+    /// Beats when it was last looked at, and when they last were others.
+    beats: u64,
+    alive: Moment,
+    pub claim: Option<Claim>,
+}
+
+/// A run without a sign of life for so long is stuck, and its daemon is of no use.
+const STALL: Duration = Duration::from_secs(600);
+
+impl Work {
+    /// Starts a worker. Its end is an event.
+    pub fn start(run: Run, claim: Option<Claim>, outbox: Sender<Event>) -> Self {
+        let pulse = Pulse::default();
+        let (request, since) = (run.request.clone(), run.now.clone());
+        let work = Self { request, since: since.clone(), pulse: pulse.clone(), beats: 0, alive: since, claim };
+        std::thread::spawn(move || {
+            let clock = Clock::begin(run.now.clone());
+            let panicked = |_| Err(Error::new(Status::CannotRun, "the worker panicked; the log says where"));
+            let result = catch_unwind(AssertUnwindSafe(|| run.pass(&pulse))).unwrap_or_else(panicked);
+            let is_new = result.is_ok() && !pulse.is_stopped();
+            // Nobody listens any more when the daemon ends.
+            let _ = outbox.send(Event::Ended { processor: run.processor.manifest().name, result });
+            measure(&run.settings, &clock.read());
+            if is_new {
+                publish(&run.settings, &run.now);
+            }
+        });
+        work
+    }
+
+    /// Whether it has given a sign of life lately.
+    pub fn is_alive(&mut self, now: &Moment) -> bool {
+        let beats = self.pulse.beats();
+        if beats != self.beats {
+            (self.beats, self.alive) = (beats, now.clone());
+        }
+        now.steady.since(&self.alive.steady).is_none_or(|silence| silence < STALL)
+    }
+}
+
+impl Run {
+    fn pass(&self, pulse: &Pulse) -> Result<Summary> {
+        let Self { settings, processor, request, limits, now } = self;
+        let Settings { database, sources, config, login, credentials } = &**settings;
+        let names = [processor.manifest().name.to_owned()];
+        // Made for each run: a key can be a new one.
+        let lineup = Lineup::new(&names, config, credentials.as_deref(), database, now.wall)?;
+        pass::run(&Pass {
+            database,
+            sources,
+            processors: &lineup.processors(),
+            now: now.clone(),
+            request,
+            login,
+            limits: *limits,
+            adopt: false,
+            trial: &|job, processors| trial::spawn(job, &sources[job.source], limits.caps, processors, pulse),
+            progress: &|_| {},
+            pulse,
+        })
+    }
+}
+
+/// What monitors get after a run.
+fn measure(settings: &Settings, now: &Moment) {
+    let Settings { database, config, credentials, .. } = settings;
+    let write = |file| {
+        let lineup = Lineup::new(&[], config, credentials.as_deref(), database, now.wall)?;
+        metrics::write(database, config, &lineup.disabled, now, file)
+    };
+    if let Some(file) = &config.daemon.metrics_file
+        && let Err(error) = write(file)
+    {
+        tracing::warn!(error = error.message, "cannot write the metrics");
+    }
+}
+
+/// What readers get after a run.
+fn publish(settings: &Settings, now: &Moment) {
+    let Settings { database, config: Config { publish, .. }, .. } = settings;
+    if publish.after_runs
+        && let Err(error) = publish::publish(database, publish.private(), now.wall)
+        // What the other one does not see yet is published after the next run.
+        && error.status != Status::Busy
+    {
+        tracing::warn!(error = error.message, "cannot publish a snapshot");
+    }
+}
+
+/// A line in the log for each run.
+pub fn tell(processor: &str, request: &Request, result: &Result<Summary>) {
+    let trigger = request.origin.name();
+    match result {
+        Ok(summary) => {
+            for counts in &summary.processors {
+                let Counts { files, processed, deferred, rejected, errors, elapsed_ms, .. } = counts;
+                tracing::info!(
+                    processor,
+                    trigger,
+                    files,
+                    processed,
+                    deferred,
+                    rejected,
+                    errors,
+                    elapsed_ms,
+                    "run ended"
+                );
+            }
+            summary.notices.alarms.iter().for_each(|alarm| tracing::error!(processor, alarm, "alarm"));
+            summary.notices.warnings.iter().for_each(|warning| tracing::warn!(processor, warning, "warning"));
+        }
+        Err(error) if error.status == Status::Config => {
+            tracing::warn!(processor, trigger, reason = error.message, "not run");
+        }
+        Err(error) if error.status == Status::Busy => {
+            tracing::info!(processor, trigger, "another process is running it");
+        }
+        Err(error) => tracing::error!(processor, trigger, error = error.message, "run failed"),
+    }
+}

@@ -1,0 +1,85 @@
+//! The processors of a run, made as the configuration wants them.
+
+use crate::config::Config;
+use crate::error::{Error, Result, Status};
+use crate::llm::Model;
+use crate::registry;
+use chrono::{DateTime, Utc};
+use sessionmill_contract::{Manifest, Processor};
+use sessionmill_usage::Usage;
+use sessionmill_verification::Verification;
+use sessionmill_verification::rules::Rules;
+use std::path::Path;
+
+/// The processors of one run, as the configuration wants them.
+pub struct Lineup {
+    pub processors: Vec<Box<dyn Processor>>,
+    pub disabled: Disabled,
+}
+
+/// Processors that cannot work as they are configured, and why.
+#[derive(Clone, Debug, Default)]
+pub struct Disabled(pub Vec<(&'static str, String)>);
+
+impl Disabled {
+    /// Why a processor cannot work, if it cannot.
+    pub fn why(&self, processor: &str) -> Option<&str> {
+        self.0.iter().find(|(name, _)| *name == processor).map(|(_, reason)| reason.as_str())
+    }
+}
+
+impl Lineup {
+    /// The processors that the names name; all, if there are none. A secret is read now, from the service
+    /// manager's folder where the configuration names none.
+    ///
+    /// # Errors
+    ///
+    /// If a name is unknown, or none of the named can work.
+    pub fn new(
+        names: &[String],
+        config: &Config,
+        credentials: Option<&Path>,
+        database: &Path,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
+        let verification = match config.verification.api() {
+            None => Ok(Verification::new(Box::new(Rules))),
+            Some(api) => Model::new(api, &config.verification, credentials, database, now)
+                .map(|model| Verification::new(Box::new(model))),
+        };
+        let excluded = &config.verification.exclude_users;
+        let verification = verification.map(|processor| processor.excluding(excluded.clone()));
+        let all: [std::result::Result<Box<dyn Processor>, String>; 2] =
+            [Ok(Box::new(Usage)), verification.map(|processor| Box::new(processor) as Box<dyn Processor>)];
+        let wanted: Vec<_> = registry::named(names)?.iter().map(|processor| processor.manifest().name).collect();
+        let mut lineup = Self { processors: Vec::new(), disabled: Disabled::default() };
+        for (known, processor) in registry::processors().iter().zip(all) {
+            let name = known.manifest().name;
+            match processor {
+                _ if !wanted.contains(&name) => {}
+                Ok(processor) => lineup.processors.push(processor),
+                Err(reason) => lineup.disabled.0.push((name, reason)),
+            }
+        }
+        match lineup.disabled.0.first() {
+            Some((name, reason)) if lineup.processors.is_empty() => {
+                Err(Error::new(Status::Config, format!("processor `{name}` is disabled: {reason}")))
+            }
+            _ => Ok(lineup),
+        }
+    }
+
+    /// The manifests of all processors; those of the disabled ones as they are by default.
+    pub fn manifests(&self) -> Vec<&Manifest> {
+        let mut manifests: Vec<&Manifest> = Vec::new();
+        for default in registry::processors().iter().map(|processor| processor.manifest()) {
+            let mut own = self.processors.iter().map(|processor| processor.manifest());
+            manifests.push(own.find(|own| own.name == default.name).unwrap_or(default));
+        }
+        manifests
+    }
+
+    pub fn processors(&self) -> Vec<&dyn Processor> {
+        self.processors.iter().map(|processor| &**processor).collect()
+    }
+}
