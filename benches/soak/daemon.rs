@@ -17,7 +17,8 @@ impl Place {
     pub(crate) fn mill(&self, args: &[&str]) -> Command {
         let mut command = Command::new(self.folder.join("sessionmill"));
         command.args(args).env_clear().env("HOME", &self.folder).env("USER", "soak").env("TZ", "UTC");
-        command.env("SESSIONMILL_CONFIG", self.folder.join("config.toml"));
+        // As the service's unit has it.
+        command.env("SESSIONMILL_CONFIG", self.folder.join("config.toml")).env("MALLOC_ARENA_MAX", "2");
         command.current_dir(&self.folder).stdin(Stdio::null());
         command
     }

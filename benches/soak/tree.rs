@@ -114,7 +114,7 @@ impl Person {
         let name = &self.name;
         if random.u32(0..20) == 0 {
             return format!(
-                r#"{{"type":"user","uuid":"p{id}","sessionId":"s-{name}","timestamp":"{time}","message":{{"role":"user","content":"By the way, term {id} means {output} things."}}}}"#
+                r#"{{"type":"user","uuid":"p{id}","sessionId":"s-{name}","timestamp":"{time}","message":{{"role":"user","content":"By the way, GMV means gross merchandise value of {output} days before refunds."}}}}"#
             ) + "\n";
         }
         format!(
