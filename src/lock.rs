@@ -30,7 +30,7 @@ impl ProcessorLock {
 }
 
 /// A processor that is running already, by whose account.
-fn busy(processor: &str, holder: &str) -> Error {
+pub fn busy(processor: &str, holder: &str) -> Error {
     let message = format!("processor `{processor}` is already running ({holder})");
     let hint = "wait for it to end, or look at `sessionmill status`";
     Error { holder: Holder::parse(holder), ..Error::new(Status::Busy, message).hint(hint) }

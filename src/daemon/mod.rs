@@ -15,7 +15,7 @@ pub use event::{Event, Settings};
 
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
-use crate::lock::{Holder, WorkLock};
+use crate::lock::{self, Holder, WorkLock};
 use crate::moment::Moment;
 use crate::notice;
 use crate::pass::Limits;
@@ -23,6 +23,7 @@ use crate::registry;
 use crate::request::{Origin, Request};
 use crate::schedule::{End, LastRun};
 use crate::store::history;
+use crate::store::runs::{self, Broken};
 use crate::summary::Summary;
 use crate::trigger::{Answer, Args, Claim, Folder};
 use chrono::TimeDelta;
@@ -112,30 +113,32 @@ impl<'d> Daemon<'d> {
             };
             // One look serves all events that are there: there can be thousands of hints.
             let events: Vec<_> = first.into_iter().chain(inbox.try_iter()).collect();
-            if events.into_iter().any(|event| self.is_last(event)) {
+            let mut is_over = false;
+            for event in events {
+                match event {
+                    Event::Dropped => {}
+                    Event::Changed => self.changed(),
+                    Event::Ended { processor, result } => self.ended(processor, result),
+                    Event::Reload => self.reload(),
+                    // The end of a run can stand behind it.
+                    Event::Stop => is_over = true,
+                }
+            }
+            if is_over {
                 break;
             }
         }
         self.stop(inbox);
     }
 
-    /// Deals with an event; whether it is the one to stop at.
-    fn is_last(&mut self, event: Event) -> bool {
-        match event {
-            Event::Dropped => {}
-            Event::Changed => self.changed(),
-            Event::Ended { processor, result } => self.ended(processor, result),
-            Event::Reload => self.reload(),
-            Event::Stop => return true,
-        }
-        false
-    }
-
     /// Looks at the triggers, the clock and the workers.
     fn look(&mut self) {
         let now = (self.clock)();
-        self.folder.tidy(now.wall);
-        for claim in self.folder.claim(now.wall) {
+        let claims = self.folder.claim(now.wall);
+        if !claims.is_empty() {
+            self.folder.tidy(now.wall);
+        }
+        for claim in claims {
             self.heed(claim);
         }
         for number in 0..self.slots.len() {
@@ -185,42 +188,39 @@ impl<'d> Daemon<'d> {
 
     /// Deals with a trigger.
     fn heed(&mut self, claim: Claim) {
-        let now = (self.clock)().wall;
-        let order = match &claim.order {
-            Ok(order) => order.clone(),
-            Err(reason) => {
+        let number = self.slots.iter().position(|slot| slot.processor.manifest().name == claim.processor);
+        match (&claim.order, number) {
+            (Err(reason), _) => {
                 tracing::warn!(trigger = claim.id, requested_by = claim.by, reason, "trigger refused");
                 self.answer(&claim, &Answer::Refused(reason));
-                let known = self.slots.iter().any(|slot| slot.processor.manifest().name == claim.processor);
-                if known {
-                    let error = Error::new(Status::Usage, reason.clone());
-                    self.audit(&claim, now, &error);
+                if number.is_some() {
+                    self.audit(&claim, Error::new(Status::Usage, reason.clone()));
                 }
-                return;
             }
-        };
-        let Some(number) = self.slots.iter().position(|slot| slot.processor.manifest().name == claim.processor) else {
-            return;
-        };
-        if let Some(work) = &self.slots[number].work {
-            let holder = Holder::new(work.request.origin.name(), work.since.wall);
-            self.answer(&claim, &Answer::Busy(Some(&holder)));
-            let message = format!("processor `{}` is already running ({holder})", claim.processor);
-            self.audit(&claim, now, &Error::new(Status::Busy, message));
-            return;
+            (Ok(order), Some(number)) => match &self.slots[number].work {
+                Some(work) => {
+                    let holder = Holder::new(work.request.origin.name(), work.since.wall);
+                    self.answer(&claim, &Answer::Busy(Some(&holder)));
+                    self.audit(&claim, lock::busy(&claim.processor, &holder.to_string()));
+                }
+                None => {
+                    let args = order.args.clone();
+                    self.answer(&claim, &Answer::Running);
+                    self.start(number, claim.request(), &args, Some(claim));
+                }
+            },
+            // An order is for a processor that there is.
+            (Ok(_), None) => {}
         }
-        self.answer(&claim, &Answer::Running);
-        self.start(number, claim.request(), &order.args, Some(claim));
     }
 
     /// Writes down a request that led to no run, in a thread of its own: the database can be held.
-    fn audit(&self, claim: &Claim, now: chrono::DateTime<chrono::Utc>, error: &Error) {
+    fn audit(&self, claim: &Claim, error: Error) {
         let (settings, request, processor) = (Arc::clone(&self.settings), claim.request(), claim.processor.clone());
-        let error = Error::new(error.status, error.message.clone());
+        let at = (self.clock)().wall;
         std::thread::spawn(move || {
             let (processors, elapsed) = (&[&*processor][..], Duration::ZERO);
-            let broken = crate::store::runs::Broken { processors, request: &request, at: now, elapsed, error: &error };
-            crate::store::runs::broken(&settings.database, &broken);
+            runs::broken(&settings.database, &Broken { processors, request: &request, at, elapsed, error: &error });
         });
     }
 
