@@ -1,5 +1,5 @@
-//! What stops a pass that waits for a network before its files are through: how many it may ask about,
-//! and what the other side says to it. Readers share it.
+//! What stops a pass before its files are through: how many it may look into, and what the other side
+//! of a network says to it. Readers share it.
 
 use sessionmill_contract::{Failure, FailureClass};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 /// The brake of one pass.
 #[derive(Debug)]
 pub struct Brake {
-    /// Files that may still be asked about.
+    /// Files that may still be looked into.
     left: AtomicU64,
     on: AtomicBool,
     throttled: Mutex<Option<Failure>>,
@@ -20,13 +20,13 @@ impl Brake {
         Self { left: AtomicU64::new(files), on: AtomicBool::new(false), throttled: Mutex::new(None) }
     }
 
-    /// Takes the right to ask about a file; false if there is none left.
+    /// Takes the right to look into a file; false if there is none left.
     pub fn take(&self) -> bool {
         let less = |left: u64| left.checked_sub(1);
         !self.on.load(Ordering::Relaxed) && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 
-    /// Asks about nothing any more.
+    /// Looks into nothing any more.
     pub fn stop(&self) {
         self.on.store(true, Ordering::Relaxed);
     }
@@ -47,7 +47,7 @@ impl Brake {
         }
     }
 
-    /// Whether nothing more may be asked.
+    /// Whether nothing more may be looked into.
     pub fn is_on(&self) -> bool {
         self.on.load(Ordering::Relaxed) || self.left.load(Ordering::Relaxed) == 0
     }

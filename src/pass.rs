@@ -52,7 +52,8 @@ pub struct Pass<'p> {
 /// Bounds of a pass and of what one file can cost it.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Files that a processor looks into; of one that waits for a network, files that it asks about.
+    /// Files that processors look into; of one that waits for a network, files that it asks about. Those
+    /// whose hash says that nothing is new do not count.
     pub files: Option<u64>,
     /// Files that are not begun by then are left for the next pass.
     pub time: Option<Duration>,
@@ -144,10 +145,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let mut notices = presence::observe(store.get()?, pass.sources, &roots, pass.adopt, &mut walk, &ledger, now)?;
     forget::hide(store.get()?, &mut walk)?;
     let excludes = |processor: usize, username: &str| pass.processors[processor].excludes(username);
-    let bounds = match waits {
-        true => Bounds { files: None, quiet: Some(pass.limits.quiet), excludes: Some(&excludes) },
-        false => Bounds { files: pass.limits.files, quiet: None, excludes: Some(&excludes) },
-    };
+    let bounds = Bounds { quiet: waits.then_some(pass.limits.quiet), excludes: Some(&excludes) };
     let plan = plan::jobs(walk, &ledger, &manifests, now, bounds);
     if waits {
         waits::set(store.get()?, manifests[0].name, &ledger, &plan.waits)?;
@@ -164,7 +162,8 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let suspects = marks.take(&mut jobs);
     flight.clear()?;
     let pause = if waits { pauses::of(store.get()?.connection(), manifests[0].name)? } else { None };
-    let brake = Brake::new(pass.limits.files.unwrap_or(FILES_ASKED));
+    let files = pass.limits.files.or(waits.then_some(FILES_ASKED));
+    let brake = Brake::new(files.unwrap_or(u64::MAX));
     if pause.as_ref().is_some_and(|pause| pause.holds(now)) {
         brake.stop();
     }
@@ -175,10 +174,15 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
         processors: pass.processors,
         caps: pass.limits.caps,
         budget: pass.limits.time.or(waits.then_some(TIME_ASKING)),
-        brake: waits.then_some(&brake),
+        brake: files.map(|_| &brake),
         pulse: pass.pulse,
     };
-    let threads = if waits { pass.limits.connections } else { pass.limits.threads };
+    let threads = match waits {
+        true => pass.limits.connections,
+        // The first files of the order are those that a limit leaves time for.
+        false if files.is_some() => 1,
+        false => pass.limits.threads,
+    };
     let mut writer = Writer { store, tally: &mut tally, stamp, of, progress: pass.progress, pulse: pass.pulse };
     // A suspect waits until the others are done, under its mark.
     let marks: Vec<_> = suspects.iter().map(|job| flight.begin(&job.file.session_file)).collect();

@@ -21,7 +21,7 @@ pub struct Plan {
     pub lost: u64,
     /// Per processor: files that the stat alone proves unchanged.
     pub unchanged: Vec<u64>,
-    /// Per processor: files over its limit of this pass.
+    /// Per processor: files that wait until they are quiet.
     pub deferred: Vec<Vec<SourceFile>>,
     /// Per processor: files that it failed on and leaves alone.
     pub held: Vec<Vec<(SourceFile, Standing)>>,
@@ -37,8 +37,6 @@ type Excludes<'b> = dyn Fn(usize, &str) -> bool + 'b;
 /// What a plan puts off, and leaves out.
 #[derive(Clone, Copy, Default)]
 pub struct Bounds<'b> {
-    /// The most files that any processor looks into.
-    pub files: Option<u64>,
     /// Files that grow wait.
     pub quiet: Option<Quiet>,
     pub excludes: Option<&'b Excludes<'b>>,
@@ -103,8 +101,8 @@ pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<
         };
         queue.push(Job { file, source, path, stat, due, known: known.cloned() });
     }
-    plan.take(order::fair(fresh, retries), bounds.files);
-    plan.scrub(stale, bounds.files);
+    plan.jobs = order::fair(fresh, retries);
+    plan.scrub(stale);
     plan
 }
 
@@ -127,27 +125,11 @@ impl Plan {
         waits
     }
 
-    /// Takes jobs in their order; what is over a processor's limit is deferred.
-    fn take(&mut self, jobs: Vec<Job>, limit: Option<u64>) {
-        let mut left = vec![limit.unwrap_or(u64::MAX); self.unchanged.len()];
-        for mut job in jobs {
-            let (taken, over) = std::mem::take(&mut job.due).into_iter().partition(|due| left[*due] > 0);
-            job.due = taken;
-            let over: Vec<usize> = over;
-            over.iter().for_each(|due| self.deferred[*due].push(job.file.clone()));
-            job.due.iter().for_each(|due| left[*due] -= 1);
-            if !job.due.is_empty() {
-                self.jobs.push(job);
-            }
-        }
-    }
-
     /// Adds files that are read again to be sure, the longest unread first, after all other work.
-    fn scrub(&mut self, mut stale: Vec<Job>, limit: Option<u64>) {
+    fn scrub(&mut self, mut stale: Vec<Job>) {
         stale.sort_by_key(|job| job.known.as_ref().and_then(|known| Some(known.look.as_ref()?.verified_at)));
-        let files = limit.unwrap_or(u64::MAX).saturating_sub(self.jobs.len() as u64);
         let mut bytes = 0;
-        for job in stale.into_iter().take(usize::try_from(files).unwrap_or(usize::MAX)) {
+        for job in stale {
             if bytes > 0 && bytes + job.stat.size > SCRUB_BYTES {
                 break;
             }
@@ -227,7 +209,7 @@ mod tests {
     }
 
     /// Sizes of the files that are read again, of files that were last read so many days ago.
-    fn scrubbed(files: &[(u64, i64)], limit: Option<u64>) -> Vec<u64> {
+    fn scrubbed(files: &[(u64, i64)]) -> Vec<u64> {
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(1000);
         let (mut walk, mut ledger) = (Walk::default(), Ledger::default());
         for (number, (size, days)) in files.iter().enumerate() {
@@ -238,17 +220,16 @@ mod tests {
             ledger.files.insert(file.session_file.as_str().into(), known);
             walk.found.push(Found { path: file.session_file.clone().into(), file, source: 0, stat: Ok(stat) });
         }
-        let plan = jobs(walk, &ledger, &[&MANIFEST], now, Bounds { files: limit, ..Bounds::default() });
+        let plan = jobs(walk, &ledger, &[&MANIFEST], now, Bounds::default());
         assert_eq!(plan.unchanged[0] as usize + plan.jobs.len(), files.len(), "every file is counted once");
         plan.jobs.iter().map(|job| job.stat.size).collect()
     }
 
     #[test]
     fn what_was_not_read_for_long_is_read_again_within_a_budget() {
-        assert_eq!(scrubbed(&[(1, 7), (2, 8), (3, 10), (4, -8)], None), [3, 2, 4]);
-        assert_eq!(scrubbed(&[(1, 8), (2, 9), (3, 10)], Some(2)), [3, 2]);
+        assert_eq!(scrubbed(&[(1, 7), (2, 8), (3, 10), (4, -8)]), [3, 2, 4]);
         let budget = SCRUB_BYTES;
-        assert_eq!(scrubbed(&[(budget, 30), (1, 20)], None), [budget]);
-        assert_eq!(scrubbed(&[(budget - 1, 30), (1, 20), (2, 10)], None), [budget - 1, 1]);
+        assert_eq!(scrubbed(&[(budget, 30), (1, 20)]), [budget]);
+        assert_eq!(scrubbed(&[(budget - 1, 30), (1, 20), (2, 10)]), [budget - 1, 1]);
     }
 }

@@ -17,7 +17,9 @@ use crate::pulse::Pulse;
 use crate::registry;
 use crate::stat::{self, Stat};
 use serde::{Deserialize, Serialize};
-use sessionmill_contract::{Event, Failure, FailureClass, Fold, Kind, Manifest, Processor, Record, Rows, SourceFile};
+use sessionmill_contract::{
+    Bound, Event, Failure, FailureClass, Fold, Kind, Manifest, Processor, Record, Rows, SourceFile,
+};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
@@ -36,7 +38,7 @@ pub struct Reader<'p> {
     pub caps: Caps,
     /// Files that are not begun by then are left for the next pass.
     pub budget: Option<Duration>,
-    /// Of a pass that waits for a network.
+    /// Of a pass that waits for a network, or that looks into so many files only.
     pub brake: Option<&'p Brake>,
     pub pulse: &'p Pulse,
 }
@@ -146,14 +148,20 @@ impl<'s> Reader<'s> {
         spent || self.pulse.is_stopped() || self.brake.is_some_and(Brake::is_on)
     }
 
+    /// Whether a file is asked about over a network.
+    pub fn waits(&self) -> bool {
+        self.processors.iter().any(|processor| processor.manifest().bound == Bound::Network)
+    }
+
+    /// Whether the pass may look into a file that has changed. One that waits for a network must have time.
+    fn may_finish(&self) -> bool {
+        self.brake.is_none_or(|brake| !(self.waits() && self.is_late()) && brake.take())
+    }
+
     /// What a processor makes of a file that has ended. One that waits for a network does so here.
     fn finish(&self, fold: Guarded<'_>) -> Verdict {
-        let Some(brake) = self.brake else { return fold.finish() };
-        if self.is_late() || !brake.take() {
-            return Verdict::Failed(Failure::new(FailureClass::Budget, "left for the next run"));
-        }
         let verdict = fold.finish();
-        if let Verdict::Failed(failure) = &verdict {
+        if let (Verdict::Failed(failure), Some(brake), true) = (&verdict, self.brake, self.waits()) {
             brake.heed(failure);
         }
         verdict
@@ -257,7 +265,7 @@ impl Stream<'_> {
     pub fn end(mut self, hash: Hash) -> Result<Read, Refusal> {
         contained(|| {
             self.last_line();
-            if self.reader.brake.is_some() {
+            if self.reader.waits() {
                 // A process that ends while it waits for a network says nothing about the file.
                 self.in_flight = None;
             }
@@ -265,15 +273,16 @@ impl Stream<'_> {
             let reading = Reading { stat, hash, begun, ended: reader.clock.read(), local: stat::is_local(&file) };
             let last = job.known.as_ref().and_then(|known| known.look.as_ref());
             let look = Look::of(reading, last, reader.clock.start.wall);
-            let verdict = |(due, fold): (&usize, Guarded<'_>)| {
-                let version = reader.processors[*due].manifest().version;
-                let state = job.known.as_ref().and_then(|known| known.state(*due));
-                match state {
-                    Some(state) if state.hash == Some(hash) && state.version == Some(version) => {
-                        (*due, Verdict::Unchanged)
-                    }
-                    _ => (*due, reader.finish(fold)),
-                }
+            let is_unchanged = |due: usize| {
+                let version = reader.processors[due].manifest().version;
+                let state = job.known.as_ref().and_then(|known| known.state(due));
+                state.is_some_and(|state| state.hash == Some(hash) && state.version == Some(version))
+            };
+            let may_finish = job.due.iter().all(|due| is_unchanged(*due)) || reader.may_finish();
+            let verdict = |(due, fold): (&usize, Guarded<'_>)| match () {
+                () if is_unchanged(*due) => (*due, Verdict::Unchanged),
+                () if may_finish => (*due, reader.finish(fold)),
+                () => (*due, Verdict::Failed(Failure::new(FailureClass::Budget, "left for the next run"))),
             };
             let verdicts = job.due.iter().zip(folds).map(verdict).collect();
             Ok(Read { look, tally, verdicts })

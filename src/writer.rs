@@ -110,7 +110,7 @@ impl Writer<'_, '_> {
 
     /// Lets others have the database: from time to time, and always before a wait for a network.
     fn rest(&mut self, reader: &Reader<'_>) -> Result<()> {
-        if reader.brake.is_some() { self.store.end() } else { self.store.pass_on() }
+        if reader.waits() { self.store.end() } else { self.store.pass_on() }
     }
 }
 

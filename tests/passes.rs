@@ -131,6 +131,23 @@ fn files_over_the_limit_are_deferred() {
 }
 
 #[test]
+fn a_limit_counts_files_that_have_changed_not_those_that_were_touched() {
+    let mut world = World::new();
+    let files = ["ada/a.jsonl", "ada/b.jsonl", "ada/c.jsonl", "ada/d.jsonl"];
+    for file in files {
+        world.write(file, response(file, "10:00:00", 5));
+    }
+    world.pass();
+    for file in &files[..3] {
+        world.write(file, response(file, "10:00:00", 5));
+    }
+    world.append("ada/d.jsonl", "\n");
+    world.limits.files = Some(1);
+    let counts = world.pass();
+    assert_eq!((counts.touched, counts.processed, counts.deferred), (3, 1, 0));
+}
+
+#[test]
 fn what_a_file_said_stays_while_its_processor_fails() {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).pass();

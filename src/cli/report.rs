@@ -156,7 +156,7 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
 }
 
 fn knowledge(args: &Verification, context: &Context) -> Result<Status> {
-    let Reached { database, zone, .. } = args.reach.reached(context)?;
+    let Reached { database, zone, .. } = args.reach.reached("verification", context)?;
     let Reach { since, until, user, .. } = &args.reach;
     let filter = verification::Filter { since: *since, until: *until, user: user.clone(), zone };
     let sheet = read(&database, context, |reading| verification::verification(reading.connection, args.by, &filter))?;

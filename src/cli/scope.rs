@@ -1,10 +1,11 @@
 //! What a report is about and where it comes from: flags that reports share.
 
 use crate::cli::place::read;
-use crate::cli::run::{Asked, lineup, pass, tell};
+use crate::cli::run::{Asked, pass, tell};
 use crate::cli::{Context, Database, Place, remark};
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
+use crate::lineup::Lineup;
 use crate::price::Prices;
 use crate::pulse::Pulse;
 use crate::report::filter::Filter;
@@ -82,8 +83,8 @@ pub(super) struct Ground {
 }
 
 impl Reach {
-    /// Brings the database up to date, where its user wants it and may write it.
-    pub(super) fn reached(&self, context: &Context) -> Result<Reached> {
+    /// Brings what one processor makes up to date, where the user wants it and may write the database.
+    pub(super) fn reached(&self, processor: &str, context: &Context) -> Result<Reached> {
         let (config, database) = self.database.find(context)?;
         let zone = zone::zone(self.timezone.as_deref().or(config.timezone.as_deref()))?;
         if let (Some(since), Some(until)) = (self.since, self.until)
@@ -93,7 +94,7 @@ impl Reach {
                 .hint("--since is the first day, --until the last"));
         }
         if !self.no_refresh && Snapshot::instead_of(&database).is_none() {
-            refresh(&self.place, &config, &database, context)?;
+            refresh(processor, &self.place, &config, &database, context)?;
         }
         Ok(Reached { config, database, zone })
     }
@@ -101,7 +102,7 @@ impl Reach {
 
 impl Scope {
     pub(super) fn ground(&self, context: &Context) -> Result<Ground> {
-        let Reached { config, database, zone } = self.reach.reached(context)?;
+        let Reached { config, database, zone } = self.reach.reached("usage", context)?;
         let filter = Filter {
             since: self.reach.since,
             until: self.reach.until,
@@ -133,13 +134,20 @@ impl Ground {
     }
 }
 
-fn refresh(place: &Place, config: &Config, database: &Path, context: &Context) -> Result<()> {
+fn refresh(processor: &str, place: &Place, config: &Config, database: &Path, context: &Context) -> Result<()> {
     let choice = place.choose(config, database, context)?;
     tell(&choice, database);
-    // A report waits for no network.
-    let lineup = lineup(&[], config, database, context)?;
+    let credentials = context.environment.credentials.as_deref();
+    let lineup = Lineup::new(&[], config, credentials, database, context.now.wall)?;
+    if let Some(reason) = lineup.disabled.why(processor) {
+        remark(&format!("processor `{processor}` is disabled: {reason}"));
+    }
     let mut processors = lineup.processors();
-    processors.retain(|processor| processor.manifest().bound == Bound::Cpu);
+    // A report waits for no network.
+    processors.retain(|own| own.manifest().name == processor && own.manifest().bound == Bound::Cpu);
+    if processors.is_empty() {
+        return Ok(());
+    }
     let asked = Asked { origin: Origin::Report, adopt: place.adopt, limits: config.limits(), pulse: Pulse::default() };
     match pass(&choice, database, &processors, &asked, context) {
         Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
