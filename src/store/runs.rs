@@ -59,7 +59,7 @@ pub fn end(store: &Store, stamp: Stamp<'_>, request: &Request, summary: &Summary
         bury(transaction, stamp)?;
         // A run that found nothing to do has let go of the database since, and of its number with it.
         let run_id = if begun > 0 { stamp.run_id } else { transaction.number(NEXT, [])? };
-        for counts in &summary.processors {
+        let rows = summary.processors.iter().map(|counts| {
             let end = stamp.now + chrono::TimeDelta::milliseconds(counts.elapsed_ms.cast_signed());
             let outcome = if counts.is_failed() || !summary.notices.alarms.is_empty() {
                 "failed"
@@ -68,8 +68,11 @@ pub fn end(store: &Store, stamp: Stamp<'_>, request: &Request, summary: &Summary
             } else {
                 "done"
             };
-            let row = Row { run_id, request, at: stamp.now, end: Some(end), outcome, why: None }.cells(counts);
-            transaction.append("main", "processor_runs", std::iter::once(row))?;
+            Row { run_id, request, at: stamp.now, end: Some(end), outcome, why: None }.cells(counts)
+        });
+        // Every append is an entry of the log, which every opening reads.
+        transaction.append("main", "processor_runs", rows)?;
+        for counts in &summary.processors {
             let errors = counts.errors_detail.iter().map(|error| {
                 [
                     Cell::Int(run_id),
