@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// One run of a processor at a time.
 #[derive(Debug)]
-pub struct ProcessorLock(#[expect(dead_code, reason = "held, not read")] File);
+pub struct ProcessorLock(#[expect(dead_code, reason = "held, not read")] Held);
 
 impl ProcessorLock {
     /// Takes the lock of a processor on a database, or says who has it.
@@ -22,8 +22,8 @@ impl ProcessorLock {
     /// With status `Busy` if another run has it.
     pub fn take(database: &Path, processor: &str, holder: &Holder) -> Result<Self> {
         let path = beside(database, &format!("{processor}.lock"));
-        match take(&path, &holder.to_string(), Instant::now() + GRACE)? {
-            Ok(file) => Ok(Self(file)),
+        match take(&path, &holder.to_string(), Instant::now())? {
+            Ok(held) => Ok(Self(held)),
             Err(line) => Err(busy(processor, &line)),
         }
     }
@@ -71,7 +71,7 @@ impl fmt::Display for Holder {
 #[derive(Debug)]
 pub struct StoreLock {
     database: PathBuf,
-    _file: File,
+    _held: Held,
 }
 
 impl StoreLock {
@@ -81,8 +81,13 @@ impl StoreLock {
     ///
     /// With status `Busy` if another process or thread still has it then.
     pub fn take(database: &Path, until: Instant) -> Result<Self> {
-        match take(&beside(database, "lock"), &format!("pid {}", std::process::id()), until)? {
-            Ok(file) => Ok(Self { database: database.to_owned(), _file: file }),
+        let me = format!("pid {}", std::process::id());
+        // Whoever waits is the next one: a holder that lets go and asks again comes behind.
+        let turn = take(&beside(database, "turn.lock"), &me, until)?;
+        let held = take(&beside(database, "lock"), &me, until)?;
+        drop(turn);
+        match held {
+            Ok(held) => Ok(Self { database: database.to_owned(), _held: held }),
             Err(holder) => {
                 let message = format!("`{}` is in use by another run of sessionmill ({holder})", database.display());
                 Err(Error::new(Status::Busy, message).hint("try again in a moment"))
@@ -98,7 +103,7 @@ impl StoreLock {
 
 /// Work beside a database that one process does at a time, while others wait for their turn.
 #[derive(Debug)]
-pub struct WorkLock(#[expect(dead_code, reason = "held, not read")] File);
+pub struct WorkLock(#[expect(dead_code, reason = "held, not read")] Held);
 
 impl WorkLock {
     /// Takes the lock of some work on a database, waiting for others, or says who has it.
@@ -108,7 +113,7 @@ impl WorkLock {
     /// With status `Busy` if another process still has it then.
     pub fn take(database: &Path, work: &str, until: Instant) -> Result<Self> {
         match take(&beside(database, &format!("{work}.lock")), &format!("pid {}", std::process::id()), until)? {
-            Ok(file) => Ok(Self(file)),
+            Ok(held) => Ok(Self(held)),
             Err(holder) => {
                 let message = format!("cannot {work} `{}`: another process is at it ({holder})", database.display());
                 Err(Error::new(Status::Busy, message).hint("try again in a moment"))
@@ -133,12 +138,19 @@ pub fn holder(database: &Path, work: &str) -> Option<String> {
 
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A lock outlives its holder for a moment where the holder was just starting another program: a child
-/// has its parent's files until it becomes that program.
-const GRACE: Duration = Duration::from_millis(500);
+/// A lock file that is locked.
+#[derive(Debug)]
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // To close it is not enough: a child has its parent's files until it becomes another program.
+        let _ = self.0.unlock();
+    }
+}
 
 /// Takes the lock of a file and writes into it who has it, or returns who has it already.
-fn take(path: &Path, holder: &str, until: Instant) -> Result<std::result::Result<File, String>> {
+fn take(path: &Path, holder: &str, until: Instant) -> Result<std::result::Result<Held, String>> {
     let mut file = file(path)?;
     let broken = |error: std::io::Error| Error::cannot("lock", path.display(), error);
     loop {
@@ -147,7 +159,7 @@ fn take(path: &Path, holder: &str, until: Instant) -> Result<std::result::Result
                 // On a full disk it is a lock all the same.
                 let line = format!("{holder}\n");
                 let _ = file.write_all(line.as_bytes()).and_then(|()| file.set_len(line.len() as u64));
-                return Ok(Ok(file));
+                return Ok(Ok(Held(file)));
             }
             Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(PAUSE),
             Err(TryLockError::WouldBlock) => {

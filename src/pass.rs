@@ -196,6 +196,9 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
         notices.warnings.extend(pause.map(|pause| pause.words(manifests[0].name)));
     }
     for (position, processor) in pass.processors.iter().enumerate() {
+        if !pass.pulse.is_stopped() {
+            tally.dropped(position, store.get()?.dropped(processor.manifest())?);
+        }
         tally.unsettled(position, settle::settle(store, *processor, pass.pulse)?);
     }
     let summary = tally.end(clock.elapsed(), notices, pass.pulse);

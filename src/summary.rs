@@ -57,6 +57,8 @@ pub struct Counts {
     pub items_extracted: u64,
     /// In the files that were processed.
     pub malformed_lines: u64,
+    /// Items that were known from transcripts and are in none any more.
+    pub dropped: u64,
     pub bytes_read: u64,
     /// Milliseconds.
     pub elapsed_ms: u64,
@@ -65,6 +67,14 @@ pub struct Counts {
     /// Keys that could not be settled; they are tried again by the next run.
     pub unsettled_keys: u64,
     pub deferred_detail: Vec<String>,
+    pub dropped_detail: Vec<Dropped>,
+}
+
+/// What a transcript told before and does not any more, nor does another one.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub struct Dropped {
+    pub session: String,
+    pub items: u64,
 }
 
 /// Why a file was not processed.
@@ -129,6 +139,13 @@ impl<'m> Tally<'m> {
     /// Counts the keys that could not be settled for a processor.
     pub fn unsettled(&mut self, processor: usize, keys: u64) {
         self.counts[processor].unsettled_keys = keys;
+    }
+
+    /// Counts what transcripts of a processor do not tell any more.
+    pub fn dropped(&mut self, processor: usize, dropped: Vec<(String, u64)>) {
+        let counts = &mut self.counts[processor];
+        counts.dropped = dropped.iter().map(|(_, items)| items).sum();
+        counts.dropped_detail = dropped.into_iter().map(|(session, items)| Dropped { session, items }).collect();
     }
 
     /// Files that were looked into so far.
@@ -280,6 +297,10 @@ impl Counts {
         }
         name(words, rejected, self.rejected);
         name(words, deferred, self.deferred);
+        let gone = |Dropped { session, items }: &Dropped| {
+            format!("dropped {} of `{}`: no transcript has them any more", count(*items, "item"), printable(session))
+        };
+        name(words, self.dropped_detail.iter().map(gone), self.dropped_detail.len() as u64);
         if self.unsettled_keys > 0 {
             let _ =
                 writeln!(words, "  {} could not be settled and will be tried again", count(self.unsettled_keys, "key"));
@@ -340,6 +361,7 @@ mod tests {
             bytes_read: 1_500_000,
             elapsed_ms: 40,
             deferred_detail: vec!["ada/b.jsonl".into()],
+            dropped_detail: vec![Dropped { session: "ada/c.jsonl".into(), items: 2 }],
             errors_detail: vec![FileError { session: "ada/a.jsonl".into(), class: "panic", error: "at line 1".into() }],
             ..Counts::default()
         };
@@ -349,7 +371,8 @@ mod tests {
         assert_eq!(
             words,
             "usage: 1,000 files, 1 changed, 1 deferred, 1 failed; 12 items from 1.5 MB (40 ms)\n  \
-             failed `ada/a.jsonl`: panic: at line 1\n  more about them: sessionmill failures\n  deferred `ada/b.jsonl`\n"
+             failed `ada/a.jsonl`: panic: at line 1\n  more about them: sessionmill failures\n  deferred `ada/b.jsonl`\n  \
+             dropped 2 items of `ada/c.jsonl`: no transcript has them any more\n"
         );
     }
 

@@ -113,6 +113,25 @@ fn a_response_in_two_files_counts_once_whichever_file_changes() {
 }
 
 #[test]
+fn a_rewrite_that_drops_responses_is_counted_and_named() {
+    let world = World::new();
+    let [shared, own] = ["shared", "own"].map(|id| response(id, "10:00:00", 5));
+    world.write("ada/a.jsonl", shared.clone() + &own + &response("kept", "10:00:00", 5));
+    world.write("bob/b.jsonl", shared);
+    assert_eq!(world.pass().dropped, 0);
+    world.append("bob/b.jsonl", &response("more", "10:00:00", 5));
+    assert_eq!(world.pass().dropped, 0, "growing drops nothing");
+    world.write("ada/a.jsonl", response("kept", "10:00:00", 7));
+    let counts = world.pass();
+    let detail: Vec<_> = counts.dropped_detail.iter().map(|gone| (&*gone.session, gone.items)).collect();
+    assert_eq!((counts.dropped, detail), (1, vec![("ada/a.jsonl", 1)]), "bob still has what they share");
+    let runs = "SELECT dropped FROM processor_runs WHERE processor_name = 'usage' ORDER BY run_id";
+    assert_eq!(world.rows(runs), ["0", "0", "1"]);
+    world.remove("bob/b.jsonl");
+    assert_eq!(world.pass().dropped, 0, "what a file that is gone said is kept");
+}
+
+#[test]
 fn files_over_the_limit_are_deferred() {
     let mut world = World::new();
     for file in ["ada/a.jsonl", "ada/b.jsonl", "bob/c.jsonl"] {

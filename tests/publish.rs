@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// Snapshots with everything.
+const OPEN: Publish = Publish { after_runs: true, parquet: true, quotes: true };
+
 /// A world with a run.
 fn world() -> World {
     let world = World::new();
@@ -20,7 +23,7 @@ fn world() -> World {
 }
 
 fn published(world: &World) -> Published {
-    publish(&world.database(), &[], world.next().wall).unwrap()
+    publish(&world.database(), &OPEN, world.next().wall).unwrap()
 }
 
 /// Publishes what must be new.
@@ -71,6 +74,45 @@ fn a_snapshot_says_what_the_database_says() {
 }
 
 #[test]
+fn every_public_table_is_a_parquet_file_too() {
+    let world = world();
+    let snapshot = new(&world);
+    let folder = world.path("data/published/mill.duckdb.parquet");
+    assert_eq!(folder.canonicalize().unwrap(), snapshot.parquet().canonicalize().unwrap());
+    let connection = duckdb::Connection::open(&snapshot.path).unwrap();
+    let told = |sql: &str| {
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.collect::<Result<Vec<_>, _>>().unwrap()
+    };
+    let tables = told("SELECT table_name FROM information_schema.tables WHERE table_schema = 'main' ORDER BY ALL");
+    assert!(tables.contains(&"usage_responses".to_owned()) && tables.len() > 15, "{tables:?}");
+    let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files, tables.iter().map(|table| folder.join(format!("{table}.parquet"))).collect::<Vec<_>>());
+    for (table, file) in tables.iter().zip(&files) {
+        let [said, says] = [format!("read_parquet('{}')", file.display()), table.clone()]
+            .map(|from| told(&format!("SELECT t::VARCHAR FROM {from} t ORDER BY ALL")));
+        assert_eq!(said, says, "{table}");
+        assert_eq!(mode(file), 0o640, "{table}");
+    }
+    assert_eq!(mode(&folder), 0o750);
+
+    let none = Publish { parquet: false, ..OPEN };
+    let Published::New(bare) = publish(&world.database(), &none, world.wait(HOUR).next().wall).unwrap() else {
+        panic!("an hour has passed")
+    };
+    assert!(!bare.parquet().exists());
+    assert!(matches!(published(&world), Published::New(with) if with.parquet().is_dir()), "they are wanted now");
+    assert_eq!(world.mill(&["forget", "ada", "--yes"]).status, 0);
+    let left = Snapshot::newest(&world.database()).unwrap();
+    let responses = left.parquet().join("usage_responses.parquet");
+    assert_eq!(told(&format!("SELECT count(*)::VARCHAR FROM read_parquet('{}')", responses.display())), ["0"]);
+    let named = |name: &String| name.ends_with(".parquet") && name.contains("-2");
+    assert_eq!(names(&world).into_iter().filter(named).count(), 1, "what was published before is gone");
+}
+
+#[test]
 fn a_snapshot_is_published_when_something_has_changed_or_an_hour_has_passed() {
     let world = world();
     let first = new(&world);
@@ -87,8 +129,9 @@ fn a_snapshot_is_published_when_something_has_changed_or_an_hour_has_passed() {
     let fifth = new(world.wait(HOUR));
     let name = |snapshot: &Snapshot| snapshot.path.file_name().unwrap().to_str().unwrap().to_owned();
     let kept = [name(&third), name(&fourth), name(&fifth), "mill.duckdb".to_owned()];
+    let with_files: Vec<_> = kept.iter().flat_map(|name| [name.clone(), format!("{name}.parquet")]).collect();
     let names: Vec<_> = names(&world).into_iter().filter(|name| !name.ends_with(".lock")).collect();
-    assert_eq!(names, kept);
+    assert_eq!(names, with_files);
     let sql = "SELECT count(*) FROM usage_responses";
     assert_eq!(crate::world::rows_of(&reader, sql), ["3"], "whoever has an old one open keeps it");
 }
@@ -108,14 +151,14 @@ fn what_people_wrote_is_nowhere_in_a_snapshot_unless_it_is_wanted() {
         let bytes = fs::read(path).unwrap();
         bytes.windows(quote.len()).any(|window| window == quote.as_bytes())
     };
-    let Published::New(snapshot) = publish(&database, Publish::default().private(), world.next().wall).unwrap() else {
+    let Published::New(snapshot) = publish(&database, &Publish::default(), world.next().wall).unwrap() else {
         panic!("there was none before")
     };
-    assert!(!holds(&snapshot.path));
+    let files = || fs::read_dir(snapshot.parquet()).unwrap().map(|entry| entry.unwrap().path());
+    assert!(!holds(&snapshot.path) && files().count() > 15 && !files().any(|file| holds(&file)));
     assert_eq!(rows(&snapshot.path, claims), ["true|"]);
     world.wait(HOUR);
-    let open = Publish { quotes: true, ..Publish::default() };
-    let Published::New(snapshot) = publish(&database, open.private(), world.next().wall).unwrap() else {
+    let Published::New(snapshot) = publish(&database, &OPEN, world.next().wall).unwrap() else {
         panic!("an hour has passed")
     };
     assert!(holds(&snapshot.path));
@@ -139,11 +182,10 @@ fn a_publisher_that_is_killed_leaves_the_old_snapshot_and_nothing_half_made_for_
     assert_eq!(said.stdout, format!("published [world]/data/published/{name}\n"));
     assert_eq!(rows(&newest.path, "SELECT count(*) FROM usage_responses"), ["5"]);
     assert!(!world.path("data/mill.duckdb.copy").exists());
-    assert!(
-        names(&world).iter().all(|name| name.ends_with(".duckdb") || name.ends_with(".lock")),
-        "{:?}",
-        names(&world)
-    );
+    let names = names(&world);
+    let is_whole = |name: &String| [".duckdb", ".duckdb.parquet", ".lock"].iter().any(|end| name.ends_with(end));
+    assert!(names.iter().all(is_whole), "{names:?}");
+    assert_eq!(names.iter().filter(|name| name.ends_with(".parquet")).count(), 3, "{names:?}");
 }
 
 #[test]

@@ -67,7 +67,7 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
 
     let snapshots = snapshot::remove(&database)?;
     if snapshots > 0 {
-        publish::publish(&database, config.publish.private(), now)?;
+        publish::publish(&database, &config.publish, now)?;
         remark(&format!("{} of before removed, and a new one published", count(snapshots, "snapshot")));
     }
     for aside in quarantine::moved_aside(&database) {

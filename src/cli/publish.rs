@@ -7,8 +7,9 @@ use crate::store::publish::{self, Published};
 /// Publish a snapshot of the database for readers who may not write it
 ///
 /// Writes it into the folder `published` beside the database, readable by the folder's group, where
-/// `report`, `query`, `status` and `failures` of others find it; any DuckDB program can open it, too. Does
-/// nothing if nothing has changed since the newest one, unless that is an hour old. Three are kept.
+/// `report`, `query`, `status` and `failures` of others find it; any DuckDB program can open it, too. Beside
+/// it is a folder of the same name and `.parquet`, with a file for each public table. Does nothing if nothing
+/// has changed since the newest one, unless that is an hour old. Three are kept.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -17,7 +18,7 @@ pub(crate) struct Args {
 
 pub(crate) fn publish(args: &Args, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
-    print(&match publish::publish(&database, config.publish.private(), context.now.wall)? {
+    print(&match publish::publish(&database, &config.publish, context.now.wall)? {
         Published::New(snapshot) => format!("published {}\n", snapshot.path.display()),
         Published::Before(snapshot) => format!("nothing new since {}\n", snapshot.path.display()),
     })

@@ -9,13 +9,15 @@ use serde::{Deserialize, Serialize};
 pub struct Publish {
     /// The service publishes after runs that have changed something.
     pub after_runs: bool,
+    /// Beside each snapshot the same as Parquet files, one per table.
+    pub parquet: bool,
     /// Snapshots hold what people wrote, letter by letter.
     pub quotes: bool,
 }
 
 impl Default for Publish {
     fn default() -> Self {
-        Self { after_runs: true, quotes: false }
+        Self { after_runs: true, parquet: true, quotes: false }
     }
 }
 

@@ -114,7 +114,7 @@ fn measure(settings: &Settings, now: &Moment) {
 fn publish(settings: &Settings, now: &Moment) {
     let Settings { database, config: Config { publish, .. }, .. } = settings;
     if publish.after_runs
-        && let Err(error) = publish::publish(database, publish.private(), now.wall)
+        && let Err(error) = publish::publish(database, publish, now.wall)
         // What the other one does not see yet is published after the next run.
         && error.status != Status::Busy
     {

@@ -125,6 +125,21 @@ mod tests {
     }
 
     #[test]
+    fn everything_public_has_a_comment() {
+        let connection = migrated(MIGRATIONS.len());
+        let sql = "SELECT table_name || '.' || column_name FROM duckdb_columns()
+                   WHERE NOT internal AND schema_name = 'main' AND comment IS NULL
+                   UNION ALL SELECT table_name FROM duckdb_tables()
+                   WHERE NOT internal AND schema_name = 'main' AND comment IS NULL
+                   UNION ALL SELECT view_name FROM duckdb_views()
+                   WHERE NOT internal AND schema_name = 'main' AND comment IS NULL";
+        let mut statement = connection.prepare(sql).unwrap();
+        let bare: Vec<String> =
+            statement.query_map([], |row| row.get(0)).unwrap().map(std::result::Result::unwrap).collect();
+        assert_eq!(bare, [""; 0]);
+    }
+
+    #[test]
     fn every_migration_can_be_repeated() {
         let connection = migrated(MIGRATIONS.len());
         for (name, sql) in MIGRATIONS {

@@ -7,6 +7,7 @@
 mod adopt;
 pub mod commit;
 mod copy;
+mod dropped;
 pub mod failures;
 pub mod fault;
 pub mod forget;
@@ -16,6 +17,7 @@ pub mod known;
 pub mod log;
 pub mod migrate;
 mod origin;
+mod parquet;
 pub mod pauses;
 pub mod presence;
 pub mod publish;

@@ -3,20 +3,21 @@
 //! A copy is made while the database is held for moments; everything else happens on that. What a
 //! snapshot shows is written into a new file, row by row: a page of the database can hold remains of
 //! what was deleted or is nobody else's business. It appears under its name when it is whole and was
-//! read again.
+//! read again, and the same in Parquet files before it.
 
+use crate::config::publish::Publish;
 use crate::error::{Error, Result, Status};
 use crate::failpoint;
 use crate::lock::WorkLock;
-use crate::registry::{self, Private};
+use crate::registry;
 use crate::store::copy::Copy;
-use crate::store::snapshot::{self, Snapshot};
-use crate::store::{Access, Store, cannot_open, config, migrate, room, try_connect};
+use crate::store::snapshot::{self, Snapshot, with};
+use crate::store::{Access, Store, cannot_open, config, migrate, parquet, room, try_connect};
 use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::Connection;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 /// What publishing came to.
@@ -40,12 +41,13 @@ const AGE: TimeDelta = TimeDelta::hours(1);
 /// With status `Busy` if another process or thread publishes: whatever it misses, the next call sees. If the
 /// database cannot be read, the snapshot cannot be written, or it does not say what the database
 /// says. The snapshots that there are stay then.
-pub fn publish(database: &Path, private: &[Private], now: DateTime<Utc>) -> Result<Published> {
+pub fn publish(database: &Path, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
     let _lock = WorkLock::take(database, "publish", Instant::now())?;
     let state = Store::open_current(database, Access::ReadOnly, now)?.read(state)?;
     if let Some(newest) = Snapshot::newest(database)
         && (now - newest.time).abs() < AGE
         && is_of(&newest, &state)
+        && (!wanted.parquet || newest.parquet().is_dir())
     {
         return Ok(Published::Before(newest));
     }
@@ -55,7 +57,7 @@ pub fn publish(database: &Path, private: &[Private], now: DateTime<Utc>) -> Resu
     let new = with(&link, ".new");
     let size = std::fs::metadata(&copy.path).map_or(0, |file| file.len());
     room::require(database, size, "a snapshot")?;
-    let counts = write(&new, copy, private)?;
+    let counts = write(&new, copy, wanted)?;
     failpoint::point("written", "");
     if read(&new)? != counts {
         return Err(Error::cannot("publish", link.display(), "it does not say what the database says"));
@@ -64,6 +66,7 @@ pub fn publish(database: &Path, private: &[Private], now: DateTime<Utc>) -> Resu
     show(&new, &snapshot, &link).map_err(|error| Error::cannot("publish", snapshot.path.display(), error.kind()))?;
     let others = Snapshot::all(database).into_iter().rev().filter(|other| *other != snapshot);
     for old in others.skip(KEPT - 1) {
+        let _ = std::fs::remove_dir_all(old.parquet());
         let _ = std::fs::remove_file(old.path);
     }
     Ok(Published::New(snapshot))
@@ -99,13 +102,15 @@ fn prepare(link: &Path) -> Result<()> {
     for extension in [".new", ".new.wal", ".link"] {
         let _ = std::fs::remove_file(with(link, extension));
     }
-    let _ = std::fs::remove_dir_all(with(link, ".new.tmp"));
+    for extension in [".new.tmp", ".new.parquet"] {
+        let _ = std::fs::remove_dir_all(with(link, extension));
+    }
     Ok(())
 }
 
-/// Writes what a copy says into a new file, without the private columns and the tables behind the scenes.
-/// Returns how many rows each table and view of the copy has.
-fn write(new: &Path, copy: Copy, private: &[Private]) -> Result<Vec<(String, i64)>> {
+/// Writes what a copy says into a new file, and into files beside it if wanted, without the private columns
+/// and the tables behind the scenes. Returns how many rows each table and view of the copy has.
+fn write(new: &Path, copy: Copy, wanted: &Publish) -> Result<Vec<(String, i64)>> {
     let config = config()?.with("temp_directory", with(new, ".tmp").to_string_lossy())?;
     let connection = Connection::open_in_memory_with_flags(config)?;
     // The copy and the snapshots lie in the folder of the database.
@@ -121,14 +126,18 @@ fn write(new: &Path, copy: Copy, private: &[Private]) -> Result<Vec<(String, i64
     ))?;
     drop(copy);
     for (schema, table) in tables(&connection)? {
-        let is_private = |column: &&Private| schema == "facts" && column.table == table;
+        let is_private = |column: &&registry::Private| schema == "facts" && column.table == table;
         let empty: Vec<_> =
-            private.iter().filter(is_private).map(|column| format!("'' AS \"{}\"", column.column)).collect();
+            wanted.private().iter().filter(is_private).map(|column| format!("'' AS \"{}\"", column.column)).collect();
         let replace = if empty.is_empty() { String::new() } else { format!("REPLACE ({})", empty.join(", ")) };
         let name = format!("\"{schema}\".\"{table}\"");
         connection.execute_batch(&format!("INSERT INTO snapshot.{name} SELECT * {replace} FROM original.{name}"))?;
     }
-    connection.execute_batch("CHECKPOINT snapshot; USE original")?;
+    connection.execute_batch("CHECKPOINT snapshot; USE snapshot")?;
+    if wanted.parquet {
+        parquet::write(&connection, &names(&connection)?, &with(new, ".parquet"))?;
+    }
+    connection.execute_batch("USE original")?;
     count(&connection)
 }
 
@@ -165,41 +174,56 @@ fn read(new: &Path) -> Result<Vec<(String, i64)>> {
     count(&connection)
 }
 
-/// The public tables and views of the database in use, and how many rows they have.
-fn count(connection: &Connection) -> Result<Vec<(String, i64)>> {
+/// The public tables and views of the database in use.
+fn names(connection: &Connection) -> Result<Vec<String>> {
     let sql = "SELECT table_name FROM information_schema.tables
                WHERE table_catalog = current_database() AND table_schema = 'main' ORDER BY ALL";
     let mut statement = connection.prepare(sql)?;
-    let names = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<duckdb::Result<Vec<_>>>()?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<_>>()?)
+}
+
+/// The same, and how many rows they have.
+fn count(connection: &Connection) -> Result<Vec<(String, i64)>> {
     let count = |name: String| {
         let rows = connection.query_row(&format!("SELECT count(*) FROM main.\"{name}\""), [], |row| row.get(0))?;
         Ok((name, rows))
     };
-    names.into_iter().map(count).collect()
+    names(connection)?.into_iter().map(count).collect()
 }
 
-/// Puts a new file into its place, durably, and makes it the newest.
+/// Puts new files into their place, durably, and makes them the newest.
 fn show(new: &Path, snapshot: &Snapshot, link: &Path) -> std::io::Result<()> {
-    std::fs::set_permissions(new, Permissions::from_mode(0o640))?;
-    #[expect(clippy::disallowed_methods, reason = "a snapshot, which nobody has open yet")]
-    File::open(new)?.sync_all()?;
+    let files = with(new, ".parquet");
+    let mut all = vec![new.to_owned()];
+    for entry in std::fs::read_dir(&files).into_iter().flatten() {
+        all.push(entry?.path());
+    }
+    for path in all {
+        std::fs::set_permissions(&path, Permissions::from_mode(0o640))?;
+        #[expect(clippy::disallowed_methods, reason = "a snapshot, which nobody has open yet")]
+        File::open(path)?.sync_all()?;
+    }
     std::fs::rename(new, &snapshot.path)?;
     failpoint::point("renamed", "");
-    let other = with(link, ".link");
-    symlink(snapshot.path.file_name().unwrap_or_default(), &other)?;
-    std::fs::rename(&other, link)?;
+    if files.is_dir() {
+        std::fs::set_permissions(&files, Permissions::from_mode(0o750))?;
+        std::fs::rename(&files, snapshot.parquet())?;
+        point(link, &with(link, ".parquet"), &snapshot.parquet())?;
+    }
+    point(link, link, &snapshot.path)?;
     #[expect(clippy::disallowed_methods, reason = "a folder")]
     File::open(link.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
-fn with(path: &Path, extension: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(extension);
-    name.into()
+/// Lets a name beside a file stand for it, at once.
+fn point(link: &Path, name: &Path, file: &Path) -> std::io::Result<()> {
+    let new = with(link, ".link");
+    symlink(file.file_name().unwrap_or_default(), &new)?;
+    std::fs::rename(&new, name)
 }
 
 /// A path in SQL.
-fn quoted(path: &Path) -> Result<String> {
+pub(super) fn quoted(path: &Path) -> Result<String> {
     let text = path.to_str().ok_or_else(|| {
         Error::new(Status::CannotRun, format!("cannot publish to `{}`: its name is no text", path.display()))
     })?;

@@ -193,6 +193,7 @@ impl Row<'_> {
             request.id.as_deref().into(),
             (*why).into(),
         ];
-        about.into_iter().chain(numbers.map(Value::from)).chain(audit).map(Cell::Own).collect()
+        let dropped = [Value::from(counts.dropped)];
+        about.into_iter().chain(numbers.map(Value::from)).chain(audit).chain(dropped).map(Cell::Own).collect()
     }
 }

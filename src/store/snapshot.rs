@@ -2,7 +2,8 @@
 //! write it. Nobody writes a snapshot, so nobody waits for one.
 //!
 //! `published/mill-20261121T080000Z.duckdb` is of the database `mill.duckdb` at that time;
-//! `published/mill.duckdb` is a link to the newest.
+//! `published/mill.duckdb` is a link to the newest. Where the same is there as Parquet files, they are in a
+//! folder of that name with `.parquet` behind it, and the link to it.
 
 use crate::error::{Error, Result};
 use chrono::{DateTime, NaiveDateTime, Utc};
@@ -45,6 +46,11 @@ impl Snapshot {
         Self { path, time }
     }
 
+    /// The folder of its Parquet files, if it has any.
+    pub fn parquet(&self) -> PathBuf {
+        with(&self.path, ".parquet")
+    }
+
     /// The one that the path names, if it names one.
     fn of(database: &Path, path: PathBuf) -> Option<Self> {
         let (stem, extension) = name(database);
@@ -72,9 +78,17 @@ const FORMAT: &str = "%Y%m%dT%H%M%SZ";
 /// If one cannot be removed.
 pub fn remove(database: &Path) -> Result<u64> {
     let all = Snapshot::all(database);
-    let paths = all.iter().map(|snapshot| snapshot.path.clone()).chain((!all.is_empty()).then(|| link(database)));
-    for path in paths {
-        std::fs::remove_file(&path).map_err(|error| Error::cannot("remove", path.display(), error.kind()))?;
+    let links = [with(&link(database), ".parquet"), link(database)];
+    for path in all.iter().flat_map(|snapshot| [snapshot.parquet(), snapshot.path.clone()]).chain(links) {
+        let removed = if path.is_dir() && !path.is_symlink() {
+            std::fs::remove_dir_all(&path)
+        } else {
+            std::fs::remove_file(&path)
+        };
+        match removed {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            removed => removed.map_err(|error| Error::cannot("remove", path.display(), error.kind()))?,
+        }
     }
     Ok(all.len() as u64)
 }
@@ -87,6 +101,13 @@ pub fn folder(database: &Path) -> PathBuf {
 /// The name that the newest snapshot of a database has, too.
 pub(super) fn link(database: &Path) -> PathBuf {
     folder(database).join(database.file_name().unwrap_or_default())
+}
+
+/// A name and what is put behind it.
+pub(super) fn with(path: &Path, extension: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(extension);
+    name.into()
 }
 
 /// `mill` and `.duckdb`.

@@ -1,0 +1,38 @@
+//! What was known from source files and is in none any more: a log was written anew with less in it, or
+//! its processor reads it in another way.
+
+use crate::error::Result;
+use crate::store::Store;
+use duckdb::params;
+use sessionmill_contract::{Manifest, Table};
+
+impl Store {
+    /// Entities of the touched keys that no fact is left of, by the source file that had them. Settling
+    /// takes them away.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn dropped(&self, manifest: &Manifest) -> Result<Vec<(String, u64)>> {
+        let mut dropped = Vec::new();
+        for settlement in manifest.settlements {
+            let of_files = |table: &&&Table| table.position("session_file").is_some();
+            let Some(entities) = settlement.entities.first().filter(of_files) else { continue };
+            let sql = format!(
+                "WITH touched AS (
+                     SELECT DISTINCT key_hash FROM facts.touched_keys WHERE processor_name = ? AND facts_table = ?),
+                 lost AS (FROM touched ANTI JOIN facts.{facts} USING (key_hash))
+                 SELECT session_file, count(*) FROM facts.{entities} SEMI JOIN lost USING (key_hash)
+                 GROUP BY session_file ORDER BY session_file",
+                facts = settlement.facts.name,
+                entities = entities.name
+            );
+            let mut statement = self.connection.prepare(&sql)?;
+            let mut rows = statement.query(params![manifest.name, settlement.facts.name])?;
+            while let Some(row) = rows.next()? {
+                dropped.push((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()));
+            }
+        }
+        Ok(dropped)
+    }
+}

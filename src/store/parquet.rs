@@ -1,0 +1,27 @@
+//! The public tables of a snapshot as Parquet files, one per table, for programs that read no DuckDB.
+
+use crate::error::{Error, Result};
+use crate::store::publish::quoted;
+use duckdb::Connection;
+use std::path::Path;
+
+/// Writes the tables of the database in use into a folder, which is made, and reads them again.
+///
+/// # Errors
+///
+/// If a file cannot be written, or does not say what its table says.
+pub(super) fn write(connection: &Connection, tables: &[String], folder: &Path) -> Result<()> {
+    std::fs::create_dir(folder).map_err(|error| Error::cannot("make", folder.display(), error.kind()))?;
+    for table in tables {
+        let path = folder.join(format!("{table}.parquet"));
+        let file = quoted(&path)?;
+        connection.execute_batch(&format!("COPY main.\"{table}\" TO {file} (FORMAT parquet, COMPRESSION zstd)"))?;
+        let sum = "SELECT count(*) || ' ' || coalesce(bit_xor(hash(t)), 0) FROM";
+        let [written, told] = [format!("{sum} read_parquet({file}) t"), format!("{sum} main.\"{table}\" t")];
+        let say = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0));
+        if say(&written)? != say(&told)? {
+            return Err(Error::cannot("publish", path.display(), "it does not say what its table says"));
+        }
+    }
+    Ok(())
+}
