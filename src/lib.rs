@@ -37,7 +37,7 @@
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
 //! | [`access`] | what the user may read and write, and what would let them |
 //! | [`lock`], [`moment`], [`error`] | locks between processes; readings of the clock; sentences and exit codes |
-//! | [`duration`] | lengths of time in words |
+//! | [`duration`], [`whole`] | lengths of time in words; files that are written whole |
 //! | [`failpoint`] | points at which a development build can be made to die |
 //!
 //! # Invariants
@@ -110,4 +110,5 @@ pub mod store;
 pub mod summary;
 pub mod trial;
 pub mod trigger;
+pub mod whole;
 pub mod writer;

@@ -10,10 +10,10 @@ use crate::moment::Moment;
 use crate::registry;
 use crate::store::record::Record;
 use crate::store::{Access, Store, known};
+use crate::whole;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::Processor;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
 /// A metric and its values, by labels beside that of the processor.
@@ -52,17 +52,8 @@ pub fn write(database: &Path, config: &Config, disabled: &Disabled, now: &Moment
     })?;
     drop(store);
     let text = text(&samples);
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let persist = || -> std::io::Result<()> {
-        let mut aside = tempfile::NamedTempFile::new_in(folder)?;
-        aside.write_all(text.as_bytes())?;
-        // The collector is another user.
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        aside.as_file().set_permissions(mode)?;
-        aside.persist(file)?;
-        Ok(())
-    };
-    persist().map_err(|error| Error::cannot("write", file.display(), error.kind()))
+    // The collector is another user.
+    whole::write(file, &text, Some(0o644)).map_err(|error| Error::cannot("write", file.display(), error.kind()))
 }
 
 /// The metrics in the text format.

@@ -10,6 +10,7 @@ use crate::lock::Holder;
 use crate::registry;
 use crate::request::{Origin, Request};
 use crate::summary::Summary;
+use crate::whole;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 use serde::{Deserialize, Serialize};
@@ -235,11 +236,7 @@ impl Folder {
         text["state"] = state.into();
         text[key] = value;
         let path = self.results().join(format!("{}.json", claim.id));
-        let new = self.results().join(format!(".{}.new", claim.id));
-        #[expect(clippy::disallowed_methods, reason = "an answer, not the database")]
-        let written = std::fs::write(&new, crate::report::render::pretty(&text));
-        written
-            .and_then(|()| std::fs::rename(&new, &path))
+        whole::write(&path, &crate::report::render::pretty(&text), None)
             .map_err(|error| Error::cannot("write", path.display(), error.kind()))?;
         if !matches!(answer, Answer::Running) {
             let _ = std::fs::remove_file(&claim.file);

@@ -429,3 +429,18 @@ fn a_newer_database_is_refused() {
         assert!(said.stderr.contains("the database has schema 1000"), "{}", said.stderr);
     }
 }
+
+#[test]
+fn the_questions_in_the_readme_have_answers() {
+    let world = world();
+    run(&world);
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let block = readme.split("```sql\n").nth(1).unwrap().split("```").next().unwrap();
+    let questions: Vec<_> = block.split(';').map(str::trim).filter(|question| !question.is_empty()).collect();
+    assert!(questions.len() > 3, "{block}");
+    for question in questions {
+        let said = world.mill(&["query", question, "--format", "csv"]);
+        assert_eq!(said.status, 0, "{question}: {said:?}");
+        assert!(said.stdout.lines().count() > 0, "{question}: {said:?}");
+    }
+}

@@ -4,8 +4,7 @@ use crate::cli::scope::Scope;
 use crate::cli::{Context, remark};
 use crate::error::{Error, Result, Status};
 use crate::report::html;
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use crate::whole;
 use std::path::{Path, PathBuf};
 
 /// Write a page with charts and tables
@@ -30,7 +29,7 @@ pub(super) fn html(args: &Args, context: &Context) -> Result<Status> {
             .hint("name another file with --out"));
     }
     let page = ground.read(context, |reading, filter, prices| html::page(reading.connection, filter, prices))?;
-    write(&args.out, &page).map_err(|error| Error::cannot("write", args.out.display(), error))?;
+    whole::write(&args.out, &page, None).map_err(|error| Error::cannot("write", args.out.display(), error))?;
     remark(&format!("written: {}", args.out.display()));
     Ok(Status::Done)
 }
@@ -41,16 +40,4 @@ fn is_of(file: &Path, database: &Path) -> bool {
     let (Some(name), Some(of)) = (file.file_name(), database.file_name()) else { return false };
     let is_longer = name.as_encoded_bytes().starts_with(of.as_encoded_bytes());
     is_longer && folder(file).is_some_and(|folder_of_file| folder(database) == Some(folder_of_file))
-}
-
-/// Writes it aside, syncs and renames: there is always a whole one.
-fn write(file: &Path, text: &str) -> std::io::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // As open to others as the caller's umask wants it.
-    let permissions = std::fs::Permissions::from_mode(0o666);
-    let mut aside = tempfile::Builder::new().prefix(".sessionmill-").permissions(permissions).tempfile_in(folder)?;
-    aside.write_all(text.as_bytes())?;
-    aside.as_file().sync_all()?;
-    aside.persist(file)?;
-    Ok(())
 }

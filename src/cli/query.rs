@@ -21,6 +21,7 @@ use serde_json::{Map, Value};
                         sessionmill query \"SELECT model, sum(output_tokens) FROM usage_responses GROUP BY model\" --json")]
 pub(crate) struct Args {
     /// One statement
+    #[arg(allow_hyphen_values = true)]
     sql: String,
 
     /// How the rows are written
