@@ -20,7 +20,7 @@ static VERIFICATION: LazyLock<Verification> = LazyLock::new(|| Verification::new
 static DIALECTS: [Dialect; 4] = [CODEX, DOCUMENT, OTHER, CLAUDE_CODE];
 
 /// Numbered migrations, oldest first.
-pub const MIGRATIONS: [(&str, &str); 12] = [
+pub const MIGRATIONS: [(&str, &str); 13] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_usage", include_str!("../migrations/0002_usage.sql")),
     ("0003_source_marks", include_str!("../migrations/0003_source_marks.sql")),
@@ -31,8 +31,9 @@ pub const MIGRATIONS: [(&str, &str); 12] = [
     ("0008_knowledge", include_str!("../migrations/0008_knowledge.sql")),
     ("0009_reasoning", include_str!("../migrations/0009_reasoning.sql")),
     ("0010_forgotten", include_str!("../migrations/0010_forgotten.sql")),
-    ("0011_dropped", include_str!("../migrations/0011_dropped.sql")),
-    ("0012_comments", include_str!("../migrations/0012_comments.sql")),
+    ("0011_whereabouts", include_str!("../migrations/0011_whereabouts.sql")),
+    ("0012_dropped", include_str!("../migrations/0012_dropped.sql")),
+    ("0013_comments", include_str!("../migrations/0013_comments.sql")),
 ];
 
 /// A text column that snapshots leave empty.

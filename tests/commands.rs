@@ -380,7 +380,7 @@ fn a_database_of_the_older_program_is_adopted() {
         run(&world);
         let state = "SELECT processor_name, items_extracted, processor_version FROM session_processor_state
                      WHERE session_file = 'ada/a.jsonl' ORDER BY ALL";
-        assert_eq!(world.rows(state), ["usage|2|3", "verification|0|2"]);
+        assert_eq!(world.rows(state), ["usage|2|4", "verification|0|2"]);
         assert_eq!(world.rows("SELECT x FROM knowledge"), ["7"]);
         assert!(world.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'session_extraction_state'").is_empty());
     }
@@ -399,7 +399,7 @@ fn a_ledger_of_the_older_program_gains_columns_and_its_files_are_due() {
     assert_eq!(timeless(&run(&world).stdout), MADE);
     let state = "SELECT processor_name, items_extracted, processor_version FROM session_processor_state
                  WHERE session_file = 'ada/a.jsonl' ORDER BY ALL";
-    assert_eq!(world.rows(state), ["tasks|3|", "usage|2|3", "verification|0|2"]);
+    assert_eq!(world.rows(state), ["tasks|3|", "usage|2|4", "verification|0|2"]);
 }
 
 #[test]

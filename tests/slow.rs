@@ -25,6 +25,9 @@ struct Copy {
     session: String,
     project: Option<String>,
     side_chain: bool,
+    /// Branch, subagent, slash command and skill.
+    within: [Option<String>; 4],
+    mcp_server: Option<String>,
     /// Model and counts of the response, then of its advisors.
     parts: Vec<(Option<String>, [i64; 5])>,
 }
@@ -35,6 +38,7 @@ struct Call {
     tool: String,
     detail: String,
     is_error: Option<bool>,
+    subagent: Option<String>,
 }
 
 #[derive(Default)]
@@ -55,6 +59,8 @@ struct Told<'v> {
     time: Option<i64>,
     session: String,
     project: Option<String>,
+    branch: Option<String>,
+    subagent: Option<String>,
     side_chain: bool,
 }
 
@@ -74,22 +80,27 @@ impl Slow {
     fn file(&mut self, name: &str, bytes: &[u8]) {
         let (records, malformed) = records(bytes);
         let mut session = session_of(name);
-        let (mut project, mut clock) = (None, None);
+        let (mut project, mut branch, mut clock) = (None, None, None);
         let mut told = Vec::new();
         for (line, record) in &records {
             let own = ["sessionId", "session_id"].iter().find_map(|key| identity(&record[key]));
             session = own.map_or(session, str::to_owned);
             project = record["cwd"].as_str().map(str::to_owned).or(project);
+            branch =
+                record["gitBranch"].as_str().map_or(branch, |name| Some(name.to_owned()).filter(|b| !b.is_empty()));
             clock = micros(&record["timestamp"]).or(clock);
             let side_chain = record["isSidechain"] == true;
-            let (session, project) = (session.clone(), project.clone());
-            told.push(Told { record, line: *line, time: clock, session, project, side_chain });
+            let (session, project, branch) = (session.clone(), project.clone(), branch.clone());
+            let agent = |value: &Value| identity(&value["agentId"]).map(str::to_owned);
+            let subagent = agent(record);
+            told.push(Told { record, line: *line, time: clock, session, project, branch, subagent, side_chain });
             let inner = &record["data"]["message"];
             if inner.is_object() && record["type"] == "progress" {
-                let Told { line, time, session, project, .. } = told.last().unwrap();
+                let Told { line, time, session, project, branch, .. } = told.last().unwrap();
                 let time = micros(&inner["timestamp"]).or(*time);
-                let (session, project) = (session.clone(), project.clone());
-                told.push(Told { record: inner, line: *line, time, session, project, side_chain: true });
+                let (line, session, project, branch) = (*line, session.clone(), project.clone(), branch.clone());
+                let subagent = agent(inner).or(agent(&record["data"])).or(agent(record));
+                told.push(Told { record: inner, line, time, session, project, branch, subagent, side_chain: true });
             }
         }
         let mut times: Vec<i64> = records.iter().filter_map(|(_, record)| micros(&record["timestamp"])).collect();
@@ -107,6 +118,21 @@ impl Slow {
                 }
             }
         }
+        let mut subagents: HashMap<String, String> = HashMap::new();
+        for record in told.iter().map(|told| told.record) {
+            let answered = blocks(record).find(|block| role(record) == "user" && block["type"] == "tool_result");
+            let answered = answered.map(|block| (&block["tool_use_id"], &record["toolUseResult"]["agentId"]));
+            let followed = record["data"]["message"].is_object() && record["type"] == "progress";
+            let followed = followed.then(|| (&record["parentToolUseID"], &record["data"]["agentId"]));
+            for (call, agent) in answered.into_iter().chain(followed) {
+                if let (Some(call), Some(agent)) = (identity(call), identity(agent)) {
+                    subagents.entry(call.to_owned()).or_insert(agent.to_owned());
+                }
+            }
+        }
+        // Slash command and skill by subagent.
+        let mut turns: HashMap<Option<String>, [Option<String>; 2]> = HashMap::new();
+        let mut servers: HashMap<String, String> = HashMap::new();
         let mut responses = BTreeSet::new();
         let mut calls: BTreeMap<String, Call> = BTreeMap::new();
         let (mut prompts, mut api_errors) = (0, 0);
@@ -122,33 +148,55 @@ impl Slow {
             };
             if let Some(command) = slash_command(told) {
                 let tool = format!("/{command}");
-                call(nameless.clone(), Call { kind: "slash_command", tool, detail: command, is_error: None });
+                turns.insert(told.subagent.clone(), [Some(command.clone()), None]);
+                let (is_error, subagent) = (None, None);
+                call(nameless.clone(), Call { kind: "slash_command", tool, detail: command, is_error, subagent });
             } else if is_prompt(told) {
                 prompts += 1;
+                turns.remove(&told.subagent);
             }
             if role(record) != "assistant" {
                 continue;
             }
             api_errors += usize::from(record["isApiErrorMessage"] == true);
             let message = message(record);
+            let turn = turns.get(&told.subagent).cloned().unwrap_or_default();
+            let response = identity(&message["id"]).map_or(nameless.clone(), str::to_owned);
             for (number, block) in blocks(record).filter(|block| block["type"] == "tool_use").enumerate() {
                 let id = identity(&block["id"]).map_or_else(|| format!("{nameless} {number}"), str::to_owned);
                 let is_error = results.get(&id).copied();
                 let (kind, tool, detail) = tool(block);
-                call(id, Call { kind, tool, detail, is_error });
+                match (kind, &*tool) {
+                    ("mcp_call", _) => {
+                        let server = detail.split(' ').next().unwrap().to_owned();
+                        servers.entry(response.clone()).or_insert(server);
+                    }
+                    ("tool_use", "Skill") if !detail.is_empty() => {
+                        turns.entry(told.subagent.clone()).or_default()[1] = Some(detail.clone());
+                    }
+                    _ => {}
+                }
+                let subagent = subagents.get(&id).cloned();
+                call(id, Call { kind, tool, detail, is_error, subagent });
             }
             if message["usage"].is_object() && message["model"] != "<synthetic>" {
-                let id = identity(&message["id"]).map_or(nameless, str::to_owned);
-                responses.insert(id.clone());
-                self.copies.entry(id).or_default().push(Copy {
+                let [command, skill] = turn;
+                responses.insert(response.clone());
+                self.copies.entry(response).or_default().push(Copy {
                     order: order.clone(),
                     user: name.split('/').next().unwrap().to_owned(),
                     session: told.session.clone(),
                     project: told.project.clone(),
                     side_chain: told.side_chain,
+                    within: [told.branch.clone(), told.subagent.clone(), command, skill],
+                    mcp_server: None,
                     parts: parts(message),
                 });
             }
+        }
+        for (response, server) in servers {
+            let copies = self.copies.get_mut(&response).into_iter().flatten();
+            copies.filter(|copy| copy.order.2 == name).for_each(|copy| copy.mcp_server = Some(server.clone()));
         }
         times.sort_unstable();
         let active: i64 = times.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap <= 600_000_000).sum();
@@ -164,7 +212,8 @@ impl Slow {
         self.files.insert(name.to_owned(), summary);
     }
 
-    /// Message id and part → user, day, session, project, model and counts.
+    /// Message id and part → user, day, session, project, branch, subagent, command, skill, MCP server, model
+    /// and counts.
     fn responses(&self) -> BTreeMap<String, String> {
         let mut rows = BTreeMap::new();
         for (id, copies) in &self.copies {
@@ -180,15 +229,20 @@ impl Slow {
             for (part, (model, counts)) in winners[0].parts.iter().enumerate() {
                 let (untimed, time, ..) = earliest.order;
                 let time = if untimed { "-".to_owned() } else { instant(time) };
-                let place = [&earliest.user, &time, &earliest.session, earliest.project.as_deref().unwrap_or("-")];
-                let row = format!("{} {} {counts:?}", place.join(" "), model.as_deref().unwrap_or("-"));
+                let calling = copies.iter().filter(|copy| copy.mcp_server.is_some()).min_by_key(|copy| &copy.order);
+                let server = calling.and_then(|copy| copy.mcp_server.as_ref());
+                let named =
+                    [earliest.project.as_ref()].into_iter().chain(earliest.within.each_ref().map(Option::as_ref));
+                let named = named.chain([server, model.as_ref()]).map(|name| name.map_or("-", |name| name.as_str()));
+                let place: Vec<_> = [&*earliest.user, &*time, &*earliest.session].into_iter().chain(named).collect();
+                let row = format!("{} {counts:?}", place.join(" "));
                 rows.insert(format!("{id} {part}"), row);
             }
         }
         rows
     }
 
-    /// Event id → kind, tool, what the tool's kind adds, and how it ended.
+    /// Event id → kind, tool, what the tool's kind adds, how it ended and who worked on it.
     fn tool_events(&self) -> BTreeMap<String, String> {
         let mut rows = BTreeMap::new();
         for (id, copies) in &self.calls {
@@ -196,7 +250,9 @@ impl Slow {
             copies.sort_by(|a, b| a.0.cmp(&b.0));
             let Call { kind, tool, detail, .. } = &copies[0].1;
             let ended = copies.iter().find_map(|(_, call)| call.is_error);
-            rows.insert(id.clone(), format!("{kind} {tool} {detail} {}", ended.map_or("-".into(), |e| e.to_string())));
+            let ended = ended.map_or("-".into(), |e| e.to_string());
+            let subagent = copies.iter().find_map(|(_, call)| call.subagent.clone()).unwrap_or("-".into());
+            rows.insert(id.clone(), format!("{kind} {tool} {detail} {ended} {subagent}"));
         }
         rows
     }
@@ -440,7 +496,8 @@ impl Quick {
         let responses = pairs(
             "SELECT message_id || ' ' || part || chr(12) || concat_ws(' ', username,
                  coalesce(strftime(time, '%Y-%m-%dT%H:%M:%S.%fZ'), '-'), session_id, coalesce(project, '-'),
-                 coalesce(model, '-'),
+                 coalesce(branch, '-'), coalesce(subagent_id, '-'), coalesce(command, '-'), coalesce(skill, '-'),
+                 coalesce(mcp_server, '-'), coalesce(model, '-'),
                  [input_tokens, output_tokens, cache_creation_input_tokens, cache_creation_1h_input_tokens,
                   cache_read_input_tokens]::VARCHAR)
              FROM usage_responses WHERE agent = 'claude-code'",
@@ -448,7 +505,7 @@ impl Quick {
         let tool_events = pairs(
             "SELECT event_id || chr(12) || concat_ws(' ', kind, tool,
                  coalesce(skill, subagent_type, command, mcp_server || ' ' || mcp_tool, ''),
-                 coalesce(is_error::VARCHAR, '-'))
+                 coalesce(is_error::VARCHAR, '-'), coalesce(subagent_id, '-'))
              FROM usage_tool_events WHERE agent = 'claude-code'",
         );
         let files = pairs(

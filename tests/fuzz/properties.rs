@@ -108,6 +108,7 @@ fn is_sane(event: &Event<'_>) {
         }
         Kind::ToolCall(call) => texts.extend([call.call_id, call.message_id, Some(call.tool)]),
         Kind::ToolResult { call_id, .. } => texts.push(call_id),
+        Kind::Subagent { call_id, agent_id } => texts.extend([Some(call_id), Some(agent_id)]),
         Kind::SlashCommand { name } => texts.push(Some(name)),
         _ => {}
     }

@@ -31,6 +31,7 @@ pub struct Record<'a> {
     pub branch: Option<&'a str>,
     /// Version of the client, as it writes it.
     pub version: Option<&'a str>,
+    /// Identity of the subagent that wrote it.
     pub agent_id: Option<&'a str>,
     /// Written by a subagent or a side conversation, not by the main one.
     pub side_chain: bool,
@@ -63,6 +64,11 @@ pub enum Kind<'a> {
         is_error: bool,
         /// Searches of the web that the tool says it made.
         web_searches: u64,
+    },
+    /// A subagent works on a tool call.
+    Subagent {
+        call_id: &'a str,
+        agent_id: &'a str,
     },
     /// A person typed `/name`.
     SlashCommand {

@@ -1,14 +1,15 @@
 //! A response as one source file tells it: its best line and its earliest one.
 
 use crate::place::Place;
+use crate::whereabouts::Whereabouts;
 use sessionmill_contract::event::{MicroUsd, Response, Usage};
 use sessionmill_contract::{FactRow, Failure, FailureClass, Record, Rows, Table, Value};
 use std::cmp::Ordering;
 use std::rc::Rc;
 
 /// One row per source file, message id and part. Part 0 is the response, the others are its advisor
-/// calls (rule 7 of COUNTING). `line`, `time`, `session_id` and `project` are those of the earliest
-/// line, all else is that of the best one, which is line `counted_line`.
+/// calls (rule 7 of COUNTING). `line`, `time` and the whereabouts are those of the earliest line, all else
+/// is that of the best one, which is line `counted_line`. `mcp_server` is that of the first call to one.
 pub static COPIES: Table = Table {
     name: "usage_copies",
     columns: &[
@@ -34,6 +35,11 @@ pub static COPIES: Table = Table {
         "agent",
         "tool_web_searches",
         "reasoning_output_tokens",
+        "branch",
+        "subagent_id",
+        "command",
+        "skill",
+        "mcp_server",
     ],
 };
 
@@ -42,12 +48,13 @@ pub static COPIES: Table = Table {
 pub struct Copy {
     pub agent: Option<Rc<str>>,
     pub earliest: Place,
-    pub session_id: Option<Rc<str>>,
-    pub project: Option<Rc<str>>,
+    pub at: Whereabouts,
     pub best: Line,
     pub advisors: Vec<Part>,
     /// Searches by the tools that the response called, as far as the file has their results.
     pub tool_web_searches: u64,
+    /// The server of its first call of one, as far as the file has its calls.
+    pub mcp_server: Option<Rc<str>>,
 }
 
 /// The numbers of one line. They are taken whole: fields of two lines are never mixed.
@@ -95,7 +102,7 @@ impl Line {
 impl Copy {
     /// Adds the copy's rows.
     pub fn push(&self, message_id: &str, rows: &mut Rows) {
-        let best = &self.best;
+        let (best, at) = (&self.best, &self.at);
         let parts = std::iter::once(&best.part).chain(&self.advisors);
         for (number, part) in parts.enumerate() {
             let whole = number == 0;
@@ -106,8 +113,8 @@ impl Copy {
                     Value::from(number as u64),
                     self.earliest.line.into(),
                     self.earliest.time.into(),
-                    self.session_id.as_deref().into(),
-                    self.project.as_deref().into(),
+                    at.session_id.as_deref().into(),
+                    at.project.as_deref().into(),
                     best.side_chain.into(),
                     best.line.into(),
                     part.model.as_deref().into(),
@@ -124,6 +131,11 @@ impl Copy {
                     self.agent.as_deref().into(),
                     if whole { self.tool_web_searches } else { 0 }.into(),
                     part.usage.reasoning.into(),
+                    at.branch.as_deref().into(),
+                    at.subagent_id.as_deref().into(),
+                    at.command.as_deref().into(),
+                    at.skill.as_deref().into(),
+                    self.mcp_server.as_deref().into(),
                 ],
             );
         }
@@ -161,7 +173,7 @@ fn read(row: &FactRow) -> Option<(u64, Copy)> {
     let number = count(next()?)?;
     let line = count(next()?)?;
     let earliest = Place { line, time: next()?.as_time() };
-    let (session_id, project) = (text(next()?), text(next()?));
+    let mut at = Whereabouts { session_id: text(next()?), project: text(next()?), ..Whereabouts::default() };
     let (side_chain, line) = (next()?.as_bool()?, count(next()?)?);
     let model = text(next()?);
     let usage = Usage {
@@ -184,5 +196,8 @@ fn read(row: &FactRow) -> Option<(u64, Copy)> {
     };
     let (agent, tool_web_searches) = (text(next()?), count(next()?)?);
     best.part.usage.reasoning = count(next()?)?;
-    Some((number, Copy { agent, earliest, session_id, project, best, advisors: Vec::new(), tool_web_searches }))
+    (at.branch, at.subagent_id) = (text(next()?), text(next()?));
+    (at.command, at.skill) = (text(next()?), text(next()?));
+    let mcp_server = text(next()?);
+    Some((number, Copy { agent, earliest, at, best, advisors: Vec::new(), tool_web_searches, mcp_server }))
 }

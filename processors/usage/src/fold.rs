@@ -4,8 +4,9 @@ use crate::copy::{Copy, Line, Part};
 use crate::place::Place;
 use crate::session::Summary;
 use crate::tool_event::{ToolEvent, What};
+use crate::whereabouts::Trail;
 use chrono::{DateTime, Utc};
-use sessionmill_contract::event::{Response, ToolCall};
+use sessionmill_contract::event::{Response, ToolCall, ToolKind};
 use sessionmill_contract::{Event, Failure, Fold, Kind, Record, Rows, SourceFile};
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -18,11 +19,16 @@ pub struct UsageFold<'s> {
     agent: Option<Rc<str>>,
     /// Time of the last record that has one.
     clock: Option<DateTime<Utc>>,
-    session_id: Rc<str>,
-    project: Option<Rc<str>>,
+    trail: Trail,
     copies: Keyed<Copy>,
     tool_events: Keyed<ToolEvent>,
     results: HashMap<Box<str>, Ending>,
+    /// Subagents by the call that they work on.
+    subagents: HashMap<Box<str>, Rc<str>>,
+    /// The response of the record at hand.
+    response: Option<Box<str>>,
+    /// The server of a call that is told before its response.
+    mcp_server: Option<Rc<str>>,
     summary: Summary,
     nameless: u64,
     /// Calls without an id in the record at hand.
@@ -47,11 +53,13 @@ impl<'s> UsageFold<'s> {
             file,
             agent: None,
             clock: None,
-            session_id: file.session_id().into(),
-            project: None,
+            trail: Trail::new(file),
             copies: Keyed::default(),
             tool_events: Keyed::default(),
             results: HashMap::new(),
+            subagents: HashMap::new(),
+            response: None,
+            mcp_server: None,
             summary: Summary::default(),
             nameless: 0,
             nameless_calls: 0,
@@ -69,24 +77,14 @@ impl<'s> UsageFold<'s> {
             self.clock = Some(time);
         }
         self.nameless_calls = 0;
+        self.response = None;
         self.agent.get_or_insert_with(|| record.agent.into());
-        self.whereabouts(record);
+        self.trail.follow(record);
         self.summary.line(record);
     }
 
     fn place(&self, record: &Record<'_>) -> Place {
         Place { time: record.time.or(self.clock), line: record.line }
-    }
-
-    /// The record's session and working directory, else those of the records before it.
-    fn whereabouts(&mut self, record: &Record<'_>) -> (Option<Rc<str>>, Option<Rc<str>>) {
-        if let Some(session_id) = record.session_id.filter(|id| **id != *self.session_id) {
-            self.session_id = session_id.into();
-        }
-        if let Some(cwd) = record.cwd.filter(|cwd| self.project.as_deref() != Some(*cwd)) {
-            self.project = Some(cwd.into());
-        }
-        (Some(self.session_id.clone()), self.project.clone())
     }
 
     /// A key for what has no identity of its own: the record's, else its place, which no other file
@@ -102,12 +100,13 @@ impl<'s> UsageFold<'s> {
     }
 
     fn response(&mut self, record: &Record<'_>, response: &Response<'_>) {
-        let (session_id, project) = self.whereabouts(record);
-        let key = match response.message_id {
+        let at = self.trail.at(record);
+        let key: Box<str> = match response.message_id {
             Some(id) => id.into(),
             None => self.nameless(record, ""),
         };
-        let place = self.place(record);
+        self.response = Some(key.clone());
+        let earliest = self.place(record);
         let best = Line::new(record, response);
         let part = |advisor: &sessionmill_contract::event::Advisor<'_>| Part {
             model: advisor.model.map(Rc::from),
@@ -115,7 +114,8 @@ impl<'s> UsageFold<'s> {
         };
         let advisors = response.advisors.iter().map(part).collect();
         let agent = self.agent.clone();
-        let new = Copy { agent, earliest: place, session_id, project, best, advisors, tool_web_searches: 0 };
+        let mcp_server = self.mcp_server.take();
+        let new = Copy { agent, earliest, at, best, advisors, tool_web_searches: 0, mcp_server };
         let Some(copy) = insert(&mut self.copies, key, new) else { return };
         let (copy, new) = copy;
         // Of equals the first line wins.
@@ -123,21 +123,23 @@ impl<'s> UsageFold<'s> {
             (copy.best, copy.advisors) = (new.best, new.advisors);
         }
         if new.earliest.order(&copy.earliest) == Ordering::Less {
-            (copy.earliest, copy.session_id, copy.project) = (new.earliest, new.session_id, new.project);
+            (copy.earliest, copy.at) = (new.earliest, new.at);
         }
+        copy.mcp_server = copy.mcp_server.take().or(new.mcp_server);
     }
 
     fn tool_event(&mut self, record: &Record<'_>, key: Box<str>, message_id: Option<&str>, what: What) {
-        let (session_id, project) = self.whereabouts(record);
+        let at = self.trail.at(record);
         let new = ToolEvent {
             agent: self.agent.clone(),
             earliest: self.place(record),
-            session_id,
-            project,
+            session_id: at.session_id,
+            project: at.project,
             message_id: message_id.map(Rc::from),
             side_chain: record.side_chain,
             what,
             is_error: None,
+            subagent_id: None,
         };
         if let Some((event, new)) = insert(&mut self.tool_events, key, new)
             && new.earliest.order(&event.earliest) == Ordering::Less
@@ -156,6 +158,22 @@ impl<'s> UsageFold<'s> {
             }
         };
         self.tool_event(record, key, call.message_id, What::of(call));
+        match call.kind {
+            ToolKind::Skill { skill: Some(skill) } => self.trail.skill(record, skill),
+            ToolKind::Mcp { server, .. } => self.mcp_call(call.message_id, server),
+            _ => {}
+        }
+    }
+
+    /// Notes the server with the response that holds the call: that of the message or the record, else the
+    /// next one.
+    fn mcp_call(&mut self, message_id: Option<&str>, server: &str) {
+        let (index, copies) = &mut self.copies;
+        let known = match message_id.or(self.response.as_deref()) {
+            Some(id) => index.get(id).and_then(|at| copies.get_mut(*at)).map(|(_, copy)| &mut copy.mcp_server),
+            None => Some(&mut self.mcp_server),
+        };
+        known.into_iter().for_each(|known| _ = known.get_or_insert_with(|| server.into()));
     }
 }
 
@@ -177,7 +195,10 @@ impl Fold for UsageFold<'_> {
         match event.kind {
             Kind::Line { .. } => self.line(record),
             Kind::Malformed => self.summary.malformed_lines += 1,
-            Kind::Prompt { .. } => self.summary.prompts += 1,
+            Kind::Prompt { .. } => {
+                self.summary.prompts += 1;
+                self.trail.turn(record, None);
+            }
             Kind::Reply { .. } => {}
             Kind::Response(response) => self.response(record, &response),
             Kind::ToolCall(call) => self.tool_call(record, &call),
@@ -186,25 +207,31 @@ impl Fold for UsageFold<'_> {
                     self.results.entry(id.into()).or_insert(Ending { is_error, web_searches });
                 }
             }
+            Kind::Subagent { call_id, agent_id } => {
+                self.subagents.entry(call_id.into()).or_insert_with(|| agent_id.into());
+            }
             Kind::SlashCommand { name } => {
+                self.trail.turn(record, Some(name));
                 let key = self.nameless(record, "");
                 self.tool_event(record, key, None, What::SlashCommand { name: name.into() });
             }
             Kind::ApiError => self.summary.api_errors += 1,
             Kind::ReportedCost { total } => {
-                let (session_id, _) = self.whereabouts(record);
+                let session_id = self.trail.at(record).session_id;
                 self.summary.reported_cost(session_id, total);
             }
         }
     }
 
     fn held(&self) -> usize {
-        self.copies.1.len() + self.tool_events.1.len() + self.results.len() + self.summary.held()
+        let maps = self.results.len() + self.subagents.len() + self.trail.held();
+        self.copies.1.len() + self.tool_events.1.len() + maps + self.summary.held()
     }
 
     fn finish(mut self: Box<Self>, facts: &mut Rows) -> Result<(), Failure> {
         let (index, copies) = &mut self.copies;
         for (id, event) in &mut self.tool_events.1 {
+            event.subagent_id = self.subagents.get(id).cloned();
             let Some(Ending { is_error, web_searches }) = self.results.get(id) else { continue };
             event.is_error = Some(*is_error);
             let called_by = event.message_id.as_deref().filter(|_| event.what.is_tool(WEB_SEARCH));

@@ -13,6 +13,7 @@
 //! | [`session`] | the summary of one source file |
 //! | [`fold`] | the state over one source file |
 //! | [`place`] | where and when something stands, and which comes first |
+//! | [`whereabouts`] | the session, directory, branch, subagent and turn that it stands in |
 
 pub mod copy;
 pub mod fold;
@@ -20,6 +21,7 @@ pub mod place;
 pub mod response;
 pub mod session;
 pub mod tool_event;
+pub mod whereabouts;
 
 use sessionmill_contract::{Bound, FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile, Value};
 use std::time::Duration;
@@ -30,7 +32,7 @@ pub struct Usage;
 
 static MANIFEST: Manifest = Manifest {
     name: "usage",
-    version: 3,
+    version: 4,
     cadence: Duration::from_secs(600),
     bound: Bound::Cpu,
     facts: &[&copy::COPIES, &tool_event::TOOL_CALLS, &session::SESSIONS],

@@ -3,8 +3,8 @@
 use crate::copy::Copy;
 use sessionmill_contract::{FactRow, Failure, Rows, Table, Value};
 
-/// One row per message id and part. `session_file`, `username`, `line`, `time`, `session_id` and
-/// `project` are those of the earliest copy, the numbers those of the winner, which stands in
+/// One row per message id and part. `session_file`, `username`, `line`, `time` and the
+/// whereabouts are those of the earliest copy, the numbers those of the winner, which stands in
 /// `counted_file` at `counted_line`. `copies` is how many source files hold the response.
 pub static RESPONSES: Table = Table {
     name: "usage_responses",
@@ -34,6 +34,11 @@ pub static RESPONSES: Table = Table {
         "copies",
         "agent",
         "reasoning_output_tokens",
+        "branch",
+        "subagent_id",
+        "command",
+        "skill",
+        "mcp_server",
     ],
 };
 
@@ -54,6 +59,8 @@ pub(crate) fn settle(message_id: &str, facts: &[FactRow], entities: &mut Rows) -
     // A file can end before the results of its last calls: they are in one that goes on.
     let searches_by_tools = copies.iter().map(|(_, copy)| copy.tool_web_searches).max().unwrap_or_default();
     let web_searches = best.web_searches.saturating_add(searches_by_tools);
+    let calling = copies.iter().filter(|(_, copy)| copy.mcp_server.is_some()).min_by(|a, b| order(a, b));
+    let mcp_server = calling.and_then(|(_, copy)| copy.mcp_server.as_deref());
     for (number, part) in std::iter::once(&best.part).chain(advisors).enumerate() {
         let whole = number == 0;
         let version = best.client_version.as_deref();
@@ -70,8 +77,8 @@ pub(crate) fn settle(message_id: &str, facts: &[FactRow], entities: &mut Rows) -
                 (&*from.username).into(),
                 first.earliest.line.into(),
                 first.earliest.time.into(),
-                first.session_id.as_deref().into(),
-                first.project.as_deref().into(),
+                first.at.session_id.as_deref().into(),
+                first.at.project.as_deref().into(),
                 best.side_chain.into(),
                 (&*source.session_file).into(),
                 best.line.into(),
@@ -89,6 +96,11 @@ pub(crate) fn settle(message_id: &str, facts: &[FactRow], entities: &mut Rows) -
                 Value::from(copies.len() as u64),
                 first.agent.as_deref().into(),
                 part.usage.reasoning.into(),
+                first.at.branch.as_deref().into(),
+                first.at.subagent_id.as_deref().into(),
+                first.at.command.as_deref().into(),
+                first.at.skill.as_deref().into(),
+                mcp_server.into(),
             ],
         );
     }

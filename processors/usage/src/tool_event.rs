@@ -26,6 +26,7 @@ pub static TOOL_CALLS: Table = Table {
         "mcp_tool",
         "is_error",
         "agent",
+        "subagent_id",
     ],
 };
 
@@ -51,12 +52,14 @@ pub static TOOL_EVENTS: Table = Table {
         "mcp_tool",
         "is_error",
         "agent",
+        "subagent_id",
     ],
 };
 
 const LINE: usize = 1;
 const TIME: usize = 2;
 const IS_ERROR: usize = 14;
+const SUBAGENT: usize = 16;
 
 /// A call, or a command, in one file.
 #[derive(Clone, Debug)]
@@ -69,6 +72,8 @@ pub struct ToolEvent {
     pub side_chain: bool,
     pub what: What,
     pub is_error: Option<bool>,
+    /// The subagent that works on it.
+    pub subagent_id: Option<Rc<str>>,
 }
 
 /// What was called for.
@@ -136,22 +141,27 @@ impl ToolEvent {
                 server_tool.into(),
                 self.is_error.into(),
                 self.agent.as_deref().into(),
+                self.subagent_id.as_deref().into(),
             ],
         );
     }
 }
 
-/// The earliest copy tells what and where; the earliest copy with a result tells how it ended.
+/// The earliest copy tells what and where; the earliest one with a result tells how it ended, the earliest
+/// one with a subagent who worked on it.
 pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> Result<(), Failure> {
     let mut copies = Vec::with_capacity(facts.len());
     for row in facts {
-        let values: &[Value; 16] = row.values.as_slice().try_into().map_err(|_| unreadable())?;
+        let values: &[Value; 17] = row.values.as_slice().try_into().map_err(|_| unreadable())?;
         let line = values[LINE].as_int().and_then(|line| u64::try_from(line).ok()).ok_or_else(unreadable)?;
         copies.push((row, Place { time: values[TIME].as_time(), line }, values));
     }
     copies.sort_by(|a, b| a.1.order_over_files(&a.0.session_file, &b.1, &b.0.session_file));
     let Some((row, _, values)) = copies.first() else { return Ok(()) };
-    let ended = copies.iter().map(|(_, _, values)| &values[IS_ERROR]).find(|is_error| **is_error != Value::Null);
+    let first = |column: usize| {
+        let known = copies.iter().map(|(_, _, values)| &values[column]).find(|value| **value != Value::Null);
+        known.cloned().unwrap_or(Value::Null)
+    };
     let [
         _,
         line,
@@ -169,6 +179,7 @@ pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> 
         server_tool,
         _,
         agent,
+        _,
     ] = (*values).clone();
     entities.push(
         &TOOL_EVENTS,
@@ -189,8 +200,9 @@ pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> 
             command,
             server,
             server_tool,
-            ended.cloned().unwrap_or(Value::Null),
+            first(IS_ERROR),
             agent,
+            first(SUBAGENT),
         ],
     );
     Ok(())

@@ -90,6 +90,9 @@ fn tell(line: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
     events(&Event { record: &record, kind: Kind::Line { name, known: KNOWN.contains(&name) } });
     speak(&record, entry, events);
     if let Some(inner) = entry.progress.as_ref().filter(|_| name == "progress") {
+        if let (Some(call_id), Some(agent_id)) = (entry.parent_tool_use_id.id(), entry.progress_agent_id.id()) {
+            events(&Event { record: &record, kind: Kind::Subagent { call_id, agent_id } });
+        }
         let record = Record {
             time: inner.timestamp.0.or(record.time),
             uuid: inner.uuid.id(),
@@ -186,10 +189,15 @@ fn tool_kind<'a>(tool: &'a str, block: &'a Block<'_>) -> ToolKind<'a> {
 fn prompt(record: &Record<'_>, entry: &Entry<'_>, message: &Message<'_>, event: &mut dyn FnMut(Kind<'_>)) {
     let mut answers_tool = false;
     for block in message.content.blocks().filter(|block| block.kind.get() == Some("tool_result")) {
+        let call_id = block.tool_use_id.id();
         // The client says once for the record what its tool did.
         let web_searches = if answers_tool { 0 } else { entry.tool_searches.0.unwrap_or_default() };
+        let agent_id = entry.tool_agent_id.id().filter(|_| !answers_tool);
         answers_tool = true;
-        event(Kind::ToolResult { call_id: block.tool_use_id.id(), is_error: block.is_error.0, web_searches });
+        event(Kind::ToolResult { call_id, is_error: block.is_error.0, web_searches });
+        if let (Some(call_id), Some(agent_id)) = (call_id, agent_id) {
+            event(Kind::Subagent { call_id, agent_id });
+        }
     }
     if answers_tool || entry.is_meta.0 || entry.is_compact_summary.0 || record.side_chain {
         return;

@@ -29,11 +29,14 @@ pub(super) struct Entry<'de> {
     pub(super) cost: Dollars,
     pub(super) total_cost: Dollars,
     pub(super) tool_searches: Count,
+    pub(super) tool_agent_id: Text<'de>,
     pub(super) message: Message<'de>,
     pub(super) nested: Option<Box<Message<'de>>>,
     /// The subagent's record in an agent progress line.
     pub(super) progress: Option<Box<Entry<'de>>>,
     pub(super) progress_agent_id: Text<'de>,
+    /// The call that the progress is of.
+    pub(super) parent_tool_use_id: Text<'de>,
 }
 
 impl<'de> Fields<'de> for Entry<'de> {
@@ -57,9 +60,10 @@ impl<'de> Fields<'de> for Entry<'de> {
             "costUSD" => self.cost = map.next_value()?,
             "totalCostUSD" => self.total_cost = map.next_value()?,
             "toolUseResult" => {
-                let ToolOutcome { searches } = map.next_value::<Object<_>>()?.0.unwrap_or_default();
-                self.tool_searches = searches;
+                let ToolOutcome { searches, agent_id } = map.next_value::<Object<_>>()?.0.unwrap_or_default();
+                (self.tool_searches, self.tool_agent_id) = (searches, agent_id);
             }
+            "parentToolUseID" => self.parent_tool_use_id = map.next_value()?,
             "message" => self.nested = map.next_value::<Object<_>>()?.0.map(Box::new),
             "data" => {
                 let progress = map.next_value::<Object<Progress<'de>>>()?.0.unwrap_or_default();
@@ -72,16 +76,19 @@ impl<'de> Fields<'de> for Entry<'de> {
     }
 }
 
-/// What a client notes of a tool's work: of its numbers only that of the searches, which are billed.
+/// What a client notes of a tool's work: of its numbers only that of the searches, which are billed, and
+/// the subagent that did it.
 #[derive(Default)]
-struct ToolOutcome {
+struct ToolOutcome<'de> {
     searches: Count,
+    agent_id: Text<'de>,
 }
 
-impl<'de> Fields<'de> for ToolOutcome {
+impl<'de> Fields<'de> for ToolOutcome<'de> {
     fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
             "searchCount" => self.searches = map.next_value()?,
+            "agentId" => self.agent_id = map.next_value()?,
             _ => skip(map)?,
         }
         Ok(())

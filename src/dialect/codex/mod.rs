@@ -23,6 +23,8 @@ const KNOWN: [&str; 6] = ["compacted", "event_msg", "response_item", "session_me
 struct Codex {
     /// The session of the file: the first one that it tells; the others are of its parents.
     session_id: Option<Box<str>>,
+    /// The session that it works for as a subagent.
+    parent: Option<Box<str>>,
     branch: Option<Box<str>>,
     version: Option<Box<str>>,
     cwd: Option<Box<str>>,
@@ -103,7 +105,8 @@ impl Codex {
             agent: CODEX.name,
             // The history of a parent is not when this session was at work.
             time: entry.timestamp.0.filter(|_| !is_replayed),
-            session_id: self.session_id.as_deref(),
+            session_id: self.parent.as_deref().or(self.session_id.as_deref()),
+            agent_id: self.session_id.as_deref().filter(|_| self.parent.is_some()),
             cwd: self.cwd.as_deref(),
             branch: self.branch.as_deref(),
             version: self.version.as_deref(),
@@ -139,6 +142,7 @@ impl Codex {
                 self.replay.session(payload.id.id(), parent, entry.timestamp.0);
                 if self.session_id.is_none() {
                     self.session_id = payload.id.id().map(Into::into);
+                    self.parent = payload.parent.id().map(Into::into);
                     self.branch = payload.branch.name().map(Into::into);
                     self.version = payload.version.name().map(Into::into);
                     self.cwd = payload.cwd.name().map(Into::into);

@@ -161,3 +161,8 @@ COMMENT ON COLUMN verification_evidence.session_file IS '<user>/<path below the 
 COMMENT ON COLUMN verification_evidence.line IS 'of session_file';
 COMMENT ON COLUMN verification_evidence.time IS 'UTC';
 COMMENT ON COLUMN verification_evidence.session_id IS 'session id of the transcript';
+
+COMMENT ON COLUMN usage_subagents.session_id IS 'session that the subagent works for';
+COMMENT ON COLUMN usage_subagents.subagent_id IS 'as in usage_responses';
+COMMENT ON COLUMN usage_subagents.subagent_type IS 'type that the call names';
+COMMENT ON COLUMN usage_subagents.started_at IS 'time of the call, UTC';
