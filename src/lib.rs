@@ -34,6 +34,7 @@
 //! | [`report`] | questions to the database, as tables, JSON, CSV and a page |
 //! | [`daemon`], [`schedule`], [`trigger`] | the service: one loop; when a processor is due; requests as files |
 //! | [`notice`] | what the service tells systemd |
+//! | [`identities`] | who the people are whose folders hold the transcripts |
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
 //! | [`access`] | what the user may read and write, and what would let them |
 //! | [`lock`], [`moment`], [`error`] | locks between processes; readings of the clock; sentences and exit codes |
@@ -76,6 +77,7 @@ pub mod failures;
 pub mod flight;
 pub mod hash;
 pub mod health;
+pub mod identities;
 pub mod job;
 pub mod lanes;
 pub mod ledger;

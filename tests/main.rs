@@ -28,6 +28,7 @@ mod model;
 mod network;
 mod packaging;
 mod passes;
+mod people;
 mod prices;
 mod privacy;
 mod publish;

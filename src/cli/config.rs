@@ -5,6 +5,7 @@ use crate::cli::{Context, Database, Place, print, remark, terminal_width};
 use crate::config::reading::{Mistake, Origin, Reading, settings};
 use crate::config::{self, SourceTable};
 use crate::error::{Error, Result, Status, count};
+use crate::identities::Identities;
 use crate::report::render::{grid, pretty, printable};
 use crate::report::zone;
 use crate::source::Source;
@@ -111,15 +112,13 @@ impl Given {
         let mut findings = Findings::default();
         let (file, Reading { config, mistakes, .. }) = self.database.read(context)?;
         let name = file.as_ref().map_or("no configuration file".to_owned(), |file| file.display().to_string());
-        for Mistake { origin, message, hint } in &mistakes {
-            let place = match origin {
-                Origin::Line(line) => format!("{name}:{line}"),
-                Origin::Variable(variable) => (*variable).to_owned(),
-            };
-            findings.wrong(&format!("{place}: {message}"), hint.as_slice());
-        }
-        if mistakes.is_empty() {
-            findings.fine(&format!("{name}: no mistake"));
+        findings.mistakes(&name, &mistakes);
+        match config.identities.as_deref().map(Identities::check).transpose() {
+            Ok(checked) => checked.iter().for_each(|(identities, mistakes)| {
+                let file = identities.file.as_deref().unwrap_or(Path::new(""));
+                findings.mistakes(&file.display().to_string(), mistakes);
+            }),
+            Err(error) => findings.error(&error),
         }
         let database = self.database.path(&config, context)?;
         match self.place.choose_among(&config, store::remembered(&database), context) {
@@ -156,6 +155,20 @@ impl Findings {
         self.is_wrong = true;
         self.fine(what);
         ways.iter().for_each(|way| self.fine(&format!("  {way}")));
+    }
+
+    /// What is wrong in a file.
+    fn mistakes(&mut self, name: &str, mistakes: &[Mistake]) {
+        for Mistake { origin, message, hint } in mistakes {
+            let place = match origin {
+                Origin::Line(line) => format!("{name}:{line}"),
+                Origin::Variable(variable) => (*variable).to_owned(),
+            };
+            self.wrong(&format!("{place}: {message}"), hint.as_slice());
+        }
+        if mistakes.is_empty() {
+            self.fine(&format!("{name}: no mistake"));
+        }
     }
 
     fn error(&mut self, error: &Error) {

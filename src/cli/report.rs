@@ -22,6 +22,7 @@ use crate::report::{Sheet, ccusage};
     after_help = "Examples:\n  sessionmill report\n  sessionmill report --by model --since 2026-02-01\n  \
                   sessionmill report usage --by user --timezone Europe/Berlin --json\n  \
                   sessionmill report --by tool --project /home/ada/shop\n  \
+                  sessionmill report --by skill --team Engines --identities people.toml\n  \
                   sessionmill report verification --by domain\n  \
                   sessionmill report html --out usage.html"
 )]
@@ -156,9 +157,9 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
 }
 
 fn knowledge(args: &Verification, context: &Context) -> Result<Status> {
-    let Reached { database, zone, .. } = args.reach.reached("verification", context)?;
+    let Reached { database, zone, identities, .. } = args.reach.reached("verification", context)?;
     let Reach { since, until, user, .. } = &args.reach;
-    let filter = verification::Filter { since: *since, until: *until, user: user.clone(), zone };
+    let filter = verification::Filter { since: *since, until: *until, user: user.clone(), zone, identities };
     let sheet = read(&database, context, |reading| verification::verification(reading.connection, args.by, &filter))?;
     let format = if args.json { Format::Json } else { args.format };
     render::sheet(&sheet, format, terminal_width(), &mut std::io::stdout())?;

@@ -5,11 +5,11 @@ use crate::cli::run::{Asked, pass, tell};
 use crate::cli::{Context, Database, Place, remark};
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
+use crate::identities::Identities;
 use crate::lineup::Lineup;
 use crate::price::Prices;
 use crate::pulse::Pulse;
-use crate::report::filter::Filter;
-use crate::report::usage;
+use crate::report::filter::{Filter, Only};
 use crate::report::zone;
 use crate::request::Origin;
 use crate::store::reading::Reading;
@@ -18,6 +18,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use sessionmill_contract::Bound;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Days and people, and the database, which is brought up to date first.
 #[derive(Debug, clap::Args)]
@@ -30,13 +31,17 @@ pub(crate) struct Reach {
     #[arg(long, value_name = "DATE")]
     pub(super) until: Option<NaiveDate>,
 
-    /// Only this user
+    /// Only this user: a person's name or e-mail address, or a folder
     #[arg(long)]
     pub(super) user: Option<String>,
 
     /// Zone that days are told in, such as Europe/Berlin [default: the configured one, then the system's]
     #[arg(long, value_name = "IANA")]
     timezone: Option<String>,
+
+    /// File that says whose folders are whose (TOML or .csv) [default: the configured one]
+    #[arg(long, value_name = "FILE")]
+    identities: Option<PathBuf>,
 
     /// Report what the database holds, without looking for new transcripts
     #[arg(long)]
@@ -55,7 +60,11 @@ pub(crate) struct Scope {
     #[command(flatten)]
     reach: Reach,
 
-    /// Only this working directory
+    /// Only people of this team
+    #[arg(long)]
+    team: Option<String>,
+
+    /// Only this project: a working directory, or a repository with its worktrees
     #[arg(long, value_name = "DIR")]
     project: Option<String>,
 
@@ -73,6 +82,7 @@ pub(super) struct Reached {
     pub(super) config: Config,
     pub(super) database: PathBuf,
     pub(super) zone: Tz,
+    pub(super) identities: Arc<Identities>,
 }
 
 /// What a report of usage is made from.
@@ -87,6 +97,8 @@ impl Reach {
     pub(super) fn reached(&self, processor: &str, context: &Context) -> Result<Reached> {
         let (config, database) = self.database.find(context)?;
         let zone = zone::zone(self.timezone.as_deref().or(config.timezone.as_deref()))?;
+        let identities = self.identities.as_deref().or(config.identities.as_deref());
+        let identities = Arc::new(identities.map_or(Ok(Identities::default()), Identities::read)?);
         if let (Some(since), Some(until)) = (self.since, self.until)
             && since > until
         {
@@ -96,21 +108,24 @@ impl Reach {
         if !self.no_refresh && Snapshot::instead_of(&database).is_none() {
             refresh(processor, &self.place, &config, &database, context)?;
         }
-        Ok(Reached { config, database, zone })
+        Ok(Reached { config, database, zone, identities })
     }
 }
 
 impl Scope {
     pub(super) fn ground(&self, context: &Context) -> Result<Ground> {
-        let Reached { config, database, zone } = self.reach.reached("usage", context)?;
+        let Reached { config, database, zone, identities } = self.reach.reached("usage", context)?;
+        let only = |name: &Option<String>| name.clone().map(Only::from);
         let filter = Filter {
             since: self.reach.since,
             until: self.reach.until,
-            user: self.reach.user.clone(),
-            project: self.project.clone(),
-            model: self.model.clone(),
-            agent: self.agent.clone(),
+            user: only(&self.reach.user),
+            team: only(&self.team),
+            project: only(&self.project),
+            model: only(&self.model),
+            agent: only(&self.agent),
             zone,
+            identities,
         };
         Ok(Ground { database, filter, prices: Prices::new(&config.price)? })
     }
@@ -124,8 +139,8 @@ impl Ground {
         body: impl Fn(&Reading<'_>, &Filter, &Prices) -> Result<T>,
     ) -> Result<T> {
         let (made, strangers) = read(&self.database, context, |reading| {
-            let made = body(reading, &self.filter, &self.prices)?;
-            Ok((made, usage::unknown_names(reading.connection, &self.filter)?))
+            let (filter, strangers) = self.filter.resolved(reading.connection)?;
+            Ok((body(reading, &filter, &self.prices)?, strangers))
         })?;
         for stranger in strangers {
             remark(&format!("note: {stranger}"));

@@ -30,7 +30,8 @@ pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
     if options.explain || ground.filter.is_narrow() {
         return Err(Error::new(Status::Usage, "a session is shown whole: leave out the other choices"));
     }
-    let timeline = ground.read(context, |reading, _, prices| timeline::timeline(reading.connection, id, prices))?;
+    let timeline =
+        ground.read(context, |reading, filter, prices| timeline::timeline(reading.connection, id, filter, prices))?;
     let format = options.format().ok_or_else(|| Error::new(Status::Usage, "ccusage has no format for one session"))?;
     print(&match format {
         Format::Table => {

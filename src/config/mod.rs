@@ -25,7 +25,7 @@ use crate::source::{Layout, Source};
 use chrono_tz::Tz;
 use daemon::Daemon;
 use publish::Publish;
-use reading::{Origin, Reading};
+use reading::{Mistake, Origin, Reading};
 use schedules::Schedules;
 use serde::{Deserialize, Serialize};
 use sessionmill_contract::{Bound, Manifest};
@@ -40,6 +40,8 @@ pub struct Config {
     /// IANA name of the zone that days are told in.
     #[serde(deserialize_with = "zone_name")]
     pub timezone: Option<String>,
+    /// The file that says whose folders are whose.
+    pub identities: Option<PathBuf>,
     /// Bounds on what one file can cost.
     pub caps: Caps,
     /// When the daemon runs which processor.
@@ -143,15 +145,20 @@ pub fn read(named: Option<&Path>, environment: &Environment) -> Result<(Option<P
 /// With status `Config` for the first mistake.
 pub fn whole(path: Option<&Path>, reading: Reading) -> Result<Config> {
     let Reading { config, mistakes, .. } = reading;
-    let Some(first) = mistakes.first() else { return Ok(config) };
+    refusal("read the configuration", path.unwrap_or(Path::new("")), &mistakes).map_or(Ok(config), Err)
+}
+
+/// The error of the first of some mistakes in a file, if there are any.
+pub(crate) fn refusal(verb: &str, path: &Path, mistakes: &[Mistake]) -> Option<Error> {
+    let first = mistakes.first()?;
     let error = match first.origin {
-        Origin::Line(_) => Error::cannot("read the configuration", path.unwrap_or(Path::new("")).display(), first),
+        Origin::Line(_) => Error::cannot(verb, path.display(), first),
         Origin::Variable(name) => Error::cannot("use", name, &first.message),
     };
     let others = mistakes.len() as u64 - 1;
     let others = (others > 0).then(|| format!("`sessionmill config check` explains {} more", count(others, "mistake")));
     let hints: Vec<_> = first.hint.iter().cloned().chain(others).collect();
-    Err(Error { status: Status::Config, hint: Some(hints.join("; ")).filter(|hint| !hint.is_empty()), ..error })
+    Some(Error { status: Status::Config, hint: Some(hints.join("; ")).filter(|hint| !hint.is_empty()), ..error })
 }
 
 /// The zone of a name, or what is wrong with the name.

@@ -6,7 +6,7 @@
 
 use super::Config;
 use super::variable::{self, Variable};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -43,6 +43,12 @@ pub struct Mistake {
     pub hint: Option<String>,
 }
 
+impl Mistake {
+    pub(crate) fn at(line: usize, message: String) -> Self {
+        Self { origin: Origin::Line(line), message, hint: None }
+    }
+}
+
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.origin {
@@ -59,13 +65,7 @@ impl Reading {
     /// Reads the text of a file and the older program's variables, which are stronger.
     pub fn of(text: &str, variables: &BTreeMap<&'static str, String>) -> Self {
         let mut reading = Self::default();
-        let (mut document, errors) = DeTable::parse_recoverable(text);
-        let at = |span: Option<Range<usize>>| Origin::Line(line(text, span.unwrap_or(NOWHERE).start));
-        for error in errors {
-            let message = error.message().lines().collect::<Vec<_>>().join(", ");
-            reading.mistakes.push(Mistake { origin: at(error.span()), message, hint: None });
-        }
-        let broken: Vec<_> = reading.mistakes.iter().map(|mistake| mistake.origin).collect();
+        let (mut document, broken) = parse(text, &mut reading.mistakes);
         origins(document.get_ref(), "", text, &mut reading.origins);
 
         let settings: Vec<_> = variable::ALL.iter().filter_map(|v| Some((v, variables.get(v.name)?))).collect();
@@ -82,27 +82,8 @@ impl Reading {
                 }
             }
         }
-        let mut taken: Vec<String> = Vec::new();
-        loop {
-            match Config::deserialize(Deserializer::from(document.clone())) {
-                Ok(config) => {
-                    reading.config = config;
-                    break;
-                }
-                Err(error) => {
-                    let origin = at(error.span());
-                    // What a broken line seems to say says nothing, and a value that was taken out is not missing.
-                    let is_taken = taken.iter().any(|key| error.message() == format!("missing field `{key}`"));
-                    if !broken.contains(&origin) && !is_taken {
-                        reading.mistakes.push(mistake(origin, error.message()));
-                    }
-                    match remove(document.get_mut(), &error.span().unwrap_or(NOWHERE)) {
-                        Some(key) => taken.push(key),
-                        None => break,
-                    }
-                }
-            }
-        }
+        let known: Vec<_> = self::settings(&Config::default()).into_iter().map(|(key, _)| key).collect();
+        reading.config = right(document, &broken, text, &known, &mut reading.mistakes).unwrap_or_default();
         let (origins, config) = (&reading.origins, &reading.config);
         let of_source = |number: usize| origins.get(&format!("source[{number}].name")).copied();
         let clashes = config.clashes().into_iter();
@@ -114,6 +95,50 @@ impl Reading {
         reading.mistakes.extend(clashes.collect::<Vec<_>>());
         reading.mistakes.sort_by_key(|mistake| mistake.origin);
         reading
+    }
+}
+
+/// What is right of another file, and the mistakes in it.
+pub(crate) fn document<T: DeserializeOwned>(text: &str) -> (Option<T>, Vec<Mistake>) {
+    let mut mistakes = Vec::new();
+    let (document, broken) = parse(text, &mut mistakes);
+    let value = right(document, &broken, text, &[], &mut mistakes);
+    mistakes.sort_by_key(|mistake| mistake.origin);
+    (value, mistakes)
+}
+
+/// The tables of a text. Notes what is broken, and where.
+fn parse<'t>(text: &'t str, mistakes: &mut Vec<Mistake>) -> (Spanned<DeTable<'t>>, Vec<Origin>) {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let message = error.message().lines().collect::<Vec<_>>().join(", ");
+        mistakes.push(Mistake::at(line(text, error.span().unwrap_or(NOWHERE).start), message));
+    }
+    (document, mistakes.iter().map(|mistake| mistake.origin).collect())
+}
+
+/// Makes the structure of what is right of a document. What it refuses is noted and taken out.
+fn right<T: DeserializeOwned>(
+    mut document: Spanned<DeTable<'_>>,
+    broken: &[Origin],
+    text: &str,
+    known: &[String],
+    mistakes: &mut Vec<Mistake>,
+) -> Option<T> {
+    let mut taken: Vec<String> = Vec::new();
+    loop {
+        let error = match T::deserialize(Deserializer::from(document.clone())) {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        let span = error.span().unwrap_or(NOWHERE);
+        let origin = Origin::Line(line(text, span.start));
+        // What a broken line seems to say says nothing, and a value that was taken out is not missing.
+        let is_taken = taken.iter().any(|key| error.message() == format!("missing field `{key}`"));
+        if !broken.contains(&origin) && !is_taken {
+            mistakes.push(mistake(origin, error.message(), known));
+        }
+        taken.push(remove(document.get_mut(), &span)?);
     }
 }
 
@@ -160,7 +185,8 @@ fn origins(table: &DeTable<'_>, key: &str, text: &str, origins: &mut BTreeMap<St
     }
 }
 
-fn line(text: &str, at: usize) -> usize {
+/// The line of a place in a text, from 1.
+pub(crate) fn line(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }
 
@@ -210,15 +236,15 @@ fn remove_within(value: &mut DeValue<'_>, at: &Range<usize>) -> Option<String> {
     }
 }
 
-/// What a structure refuses, in our words: serde's own begin with the name of a field.
-fn mistake(origin: Origin, message: &str) -> Mistake {
+/// What a structure refuses, in our words: serde's own begin with the name of a field. A key that is not
+/// known here may be one of these elsewhere.
+fn mistake(origin: Origin, message: &str, elsewhere: &[String]) -> Mistake {
     let Some((unknown, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, ")) else {
         return Mistake { origin, message: message.replace("missing field", "missing key"), hint: None };
     };
     let message = format!("unknown key `{unknown}`");
     let known: Vec<_> = known.split('`').skip(1).step_by(2).collect();
-    let mut elsewhere = settings(&Config::default()).into_iter().map(|(key, _)| key);
-    let elsewhere = elsewhere.find(|key| key.rsplit_once('.').is_some_and(|(_, name)| name == unknown));
+    let elsewhere = elsewhere.iter().find(|key| key.rsplit_once('.').is_some_and(|(_, name)| name == unknown));
     let hint = match (crate::registry::nearest(unknown, known.iter().copied()), elsewhere) {
         (_, Some(key)) => format!("did you mean `{key}`?"),
         (Some(nearest), None) => format!("did you mean `{nearest}`?"),

@@ -1,14 +1,23 @@
 //! How the figures of a usage report came about: what was counted and left out, and by which prices.
 
-use crate::error::thousands;
+use crate::error::{Result, count, thousands};
 use crate::price::{Price, Prices};
-use crate::report::filter::Filter;
+use crate::report::filter::{Filter, Where};
 use crate::report::money;
 use crate::report::render::printable;
 use crate::report::spending::{Spent, Used, Uses};
+use duckdb::{Connection, params_from_iter};
+use std::collections::BTreeSet;
+use std::path::Path;
 
 /// The sentences.
-pub(super) fn explain(total: &Spent, uses: &Uses<'_>, prices: &Prices, filter: &Filter) -> Vec<String> {
+pub(super) fn explain(
+    connection: &Connection,
+    total: &Spent,
+    uses: &Uses<'_>,
+    prices: &Prices,
+    filter: &Filter,
+) -> Result<Vec<String>> {
     let mut said = vec![
         format!(
             "counted: {} responses, each once, of the {} copies in source files; {} calls of advisors under their own models",
@@ -36,10 +45,33 @@ pub(super) fn explain(total: &Spent, uses: &Uses<'_>, prices: &Prices, filter: &
         "reported: what clients say themselves, on lines and for whole sessions where these begin; never part of the cost"
             .to_owned(),
     ];
+    said.extend(people(connection, filter)?);
     let mut priced: Vec<_> = uses.iter().flat_map(|(model, uses)| uses.iter().map(move |used| (model, used))).collect();
     priced.sort_by_key(|(model, used)| (*model, used.day, used.above, used.fast));
     said.extend(priced.into_iter().map(|(model, used)| use_of(model.as_deref(), used, prices)));
-    said
+    Ok(said)
+}
+
+/// How many folders are somebody's, where there are identities.
+fn people(connection: &Connection, filter: &Filter) -> Result<Option<String>> {
+    if filter.identities.is_empty() {
+        return Ok(None);
+    }
+    let Where { clause, params } = filter.condition();
+    let mut statement =
+        connection.prepare(&format!("SELECT DISTINCT username FROM usage_responses WHERE {clause} ORDER BY ALL"))?;
+    let folders = statement.query_map(params_from_iter(&params), |row| row.get(0))?;
+    let folders = folders.collect::<duckdb::Result<Vec<String>>>()?;
+    let people: Vec<_> = folders.iter().filter_map(|folder| filter.identities.person(folder)).collect();
+    let distinct: BTreeSet<_> = people.iter().map(|person| &person.email).collect();
+    let file = filter.identities.file.as_deref().unwrap_or(Path::new(""));
+    Ok(Some(format!(
+        "people: {} of {} are of {}, by `{}`; each of the others stands for itself",
+        people.len(),
+        count(folders.len() as u64, "folder"),
+        count(distinct.len() as u64, "person"),
+        printable(&file.display().to_string()),
+    )))
 }
 
 /// The sentence of one price.

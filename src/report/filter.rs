@@ -1,9 +1,16 @@
 //! Which part of the database a report is about.
 
+use crate::error::Result;
+use crate::identities::Identities;
+use crate::registry;
+use crate::report::render::printable;
+use crate::report::repository::repository;
 use crate::report::zone;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
+use duckdb::Connection;
 use duckdb::types::{TimeUnit, ToSqlOutput, ValueRef};
+use std::sync::Arc;
 
 /// Days and names; what is `None` is not asked for.
 #[derive(Clone, Debug)]
@@ -12,11 +19,27 @@ pub struct Filter {
     pub since: Option<NaiveDate>,
     /// Last day, which belongs to the report.
     pub until: Option<NaiveDate>,
-    pub user: Option<String>,
-    pub project: Option<String>,
-    pub model: Option<String>,
-    pub agent: Option<String>,
+    pub user: Option<Only>,
+    pub team: Option<Only>,
+    pub project: Option<Only>,
+    pub model: Option<Only>,
+    pub agent: Option<Only>,
     pub zone: Tz,
+    /// Whose folders are whose.
+    pub identities: Arc<Identities>,
+}
+
+/// A name that is asked for, and what the database has for it. Until that is asked, the name itself.
+#[derive(Clone, Debug)]
+pub struct Only {
+    pub name: String,
+    values: Vec<String>,
+}
+
+impl From<String> for Only {
+    fn from(name: String) -> Self {
+        Self { values: vec![name.clone()], name }
+    }
 }
 
 /// A condition in SQL, and its parameters.
@@ -43,20 +66,67 @@ impl duckdb::ToSql for Param {
 
 impl Filter {
     /// What is asked for by name: what it is, the column that has it, the name.
-    pub(super) fn names(&self) -> impl Iterator<Item = (&'static str, &'static str, &String)> {
+    pub(super) fn names(&self) -> impl Iterator<Item = (&'static str, &'static str, &Only)> {
         [
             ("user", "username", &self.user),
+            ("team", "username", &self.team),
             ("project", "project", &self.project),
             ("model", "model", &self.model),
             ("agent", "agent", &self.agent),
         ]
         .into_iter()
-        .filter_map(|(what, column, name)| Some((what, column, name.as_ref()?)))
+        .filter_map(|(what, column, only)| Some((what, column, only.as_ref()?)))
     }
 
     /// Whether it leaves anything out.
     pub fn is_narrow(&self) -> bool {
         self.since.is_some() || self.until.is_some() || self.names().next().is_some()
+    }
+
+    /// The same with what the database has for the names; and sentences about those that it has nothing
+    /// for, each with the nearest one that it has.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn resolved(&self, connection: &Connection) -> Result<(Self, Vec<String>)> {
+        let mut filter = self.clone();
+        let mut sentences = Vec::new();
+        for (what, column, Only { name, .. }) in self.names() {
+            let mut statement = connection.prepare(&format!(
+                "SELECT DISTINCT {column} FROM usage_responses WHERE {column} IS NOT NULL ORDER BY ALL"
+            ))?;
+            let known = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
+            let answers = |value: &&String| self.answers(what, value).contains(&Some(name));
+            let values: Vec<_> = known.iter().filter(answers).cloned().collect();
+            if values.is_empty() {
+                let names = known.iter().filter_map(|value| self.answers(what, value)[0]);
+                let error = registry::unknown(what, name, names);
+                let about = format!("no usage of {what} `{name}`");
+                sentences.extend([Some(about), error.hint].into_iter().flatten().map(|text| printable(&text)));
+                continue;
+            }
+            let only = match what {
+                "user" => &mut filter.user,
+                "team" => &mut filter.team,
+                "project" => &mut filter.project,
+                "model" => &mut filter.model,
+                _ => &mut filter.agent,
+            };
+            *only = Some(Only { name: name.clone(), values });
+        }
+        Ok((filter, sentences))
+    }
+
+    /// The names that a value of a column answers to, first that which reports tell it by.
+    fn answers<'a>(&'a self, what: &str, value: &'a str) -> [Option<&'a str>; 3] {
+        let person = self.identities.person(value);
+        match what {
+            "user" => [Some(self.identities.label(value)), Some(value), person.map(|person| &*person.email)],
+            "team" => [person.and_then(|person| person.team.as_deref()), None, None],
+            "project" => [Some(repository(value)), Some(value), None],
+            _ => [Some(value), None, None],
+        }
     }
 
     pub(super) fn condition(&self) -> Where {
@@ -68,9 +138,9 @@ impl Filter {
             parts.push(part.to_owned());
             params.push(Param::Time(time));
         }
-        for (_, column, name) in self.names() {
-            parts.push(format!("{column} = ?"));
-            params.push(Param::Text(name.clone()));
+        for (_, column, Only { values, .. }) in self.names() {
+            parts.push(format!("{column} IN ({})", vec!["?"; values.len()].join(", ")));
+            params.extend(values.iter().cloned().map(Param::Text));
         }
         Where { clause: parts.join(" AND "), params }
     }

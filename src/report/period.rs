@@ -16,6 +16,12 @@ pub(super) fn day(quarter: i64, zone: Tz) -> Option<NaiveDate> {
     Some(time.with_timezone(&zone).date_naive())
 }
 
+/// The hour of a zone's day that a quarter of an hour falls into: `09`.
+pub(super) fn hour(quarter: i64, zone: Tz) -> Option<String> {
+    let time = DateTime::from_timestamp_micros(quarter.saturating_mul(QUARTER_MICROS))?;
+    Some(time.with_timezone(&zone).format("%H").to_string())
+}
+
 /// The names of the periods that quarters of an hour fall into.
 pub(super) struct Names {
     period: Period,

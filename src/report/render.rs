@@ -156,6 +156,9 @@ fn ruled(table: &Table, totals: bool) -> String {
 }
 
 fn title(name: &str) -> String {
+    if name == "mcp_server" {
+        return "MCP server".to_owned();
+    }
     let mut letters = name.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

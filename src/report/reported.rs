@@ -9,7 +9,7 @@ use duckdb::{Connection, Row, params_from_iter};
 /// Keys that a client's total for a session can be told by: a session has no one project or model.
 const WHOLE: [&str; 3] = [super::period::QUARTER, "username", "session_id"];
 
-/// Reads the reported costs of a condition, by one column. A session's own total counts where the
+/// Reads the reported costs of a condition, by some columns. A session's own total counts where the
 /// session begins, and stands for the costs of its lines.
 ///
 /// # Errors
@@ -17,34 +17,36 @@ const WHOLE: [&str; 3] = [super::period::QUARTER, "username", "session_id"];
 /// If the database cannot be read.
 pub(super) fn read<K>(
     connection: &Connection,
-    column: &str,
+    keys: &[&str],
     filter: &Filter,
-    key: impl Fn(&Row<'_>) -> duckdb::Result<K>,
+    mut key: impl FnMut(&Row<'_>) -> duckdb::Result<K>,
     mut each: impl FnMut(K, PicoUsd),
 ) -> Result<()> {
     const MICRO: PicoUsd = 1_000_000;
-    let whole = WHOLE.contains(&column) && filter.project.is_none() && filter.model.is_none();
+    let whole = keys.iter().all(|key| WHOLE.contains(key)) && filter.project.is_none() && filter.model.is_none();
     let Where { clause, params } = filter.condition();
+    let named: Vec<_> = keys.iter().enumerate().map(|(number, key)| format!("{key} AS key_{number}, ")).collect();
+    let (named, names) = (named.concat(), (0..keys.len()).map(|number| format!("key_{number}, ")).collect::<String>());
     let totals =
-        if whole { format!("UNION ALL SELECT {column}, reported FROM totals WHERE {clause}") } else { String::new() };
+        if whole { format!("UNION ALL SELECT {named} reported FROM totals WHERE {clause}") } else { String::new() };
     let sql = format!(
         "WITH totals AS (
              SELECT session_id, min(started) AS time, first(username ORDER BY started, session_file) AS username,
                  first(agent ORDER BY started, session_file) AS agent, max(client_total_micro_usd) AS reported
              FROM usage_sessions WHERE client_total_micro_usd IS NOT NULL GROUP BY session_id)
-         SELECT key, sum(reported) FROM (
-             SELECT {column} AS key, reported_cost_micro_usd AS reported FROM usage_responses
+         SELECT {names} sum(reported) FROM (
+             SELECT {named} reported_cost_micro_usd AS reported FROM usage_responses
              WHERE {clause} AND reported_cost_micro_usd IS NOT NULL
                  AND session_id NOT IN (SELECT session_id FROM totals)
              {totals})
-         GROUP BY key"
+         GROUP BY ALL"
     );
     let mut statement = connection.prepare(&sql)?;
     let times = if whole { 2 } else { 1 };
     let params = std::iter::repeat_n(&params, times).flatten();
     let mut rows = statement.query(params_from_iter(params))?;
     while let Some(row) = rows.next()? {
-        each(key(row)?, integer(row.get_ref(1)?) * MICRO);
+        each(key(row)?, integer(row.get_ref(keys.len())?) * MICRO);
     }
     Ok(())
 }

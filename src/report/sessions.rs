@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::price::Prices;
 use crate::report::filter::{Filter, Where};
+use crate::report::repository::repository;
 use crate::report::spending::{self, Spent};
 use crate::report::value::integer;
 use crate::report::{money, number};
@@ -19,8 +20,9 @@ pub(super) const ACTIVE_GAP_MICROS: i64 = 600_000_000;
 #[derive(Debug)]
 pub struct Session {
     pub id: String,
+    /// The person, else the folder.
     pub user: String,
-    /// Working directory of the first response.
+    /// Project of the first response.
     pub project: Option<String>,
     /// Times of the first and the last response.
     pub begun: Option<DateTime<Utc>>,
@@ -82,8 +84,8 @@ pub fn sessions(connection: &Connection, filter: &Filter, prices: &Prices) -> Re
         models.values().for_each(|spent| sum.add(spent));
         let (calls, errors) = calls.get(&id).copied().unwrap_or_default();
         sessions.push(Session {
-            user: row.get(1)?,
-            project: row.get(2)?,
+            user: filter.identities.label(&row.get::<_, String>(1)?).to_owned(),
+            project: row.get::<_, Option<String>>(2)?.map(|cwd| repository(&cwd).to_owned()),
             begun: time(3)?,
             ended: time(4)?,
             active_seconds: integer(row.get_ref(5)?),

@@ -61,7 +61,7 @@ pub(super) fn read<'p, K>(
     prices: &'p Prices,
     keys: &[&str],
     condition: &Where,
-    key: impl Fn(&Row<'_>) -> duckdb::Result<K>,
+    mut key: impl FnMut(&Row<'_>) -> duckdb::Result<K>,
     mut each: impl FnMut(K, Option<&str>, &Spent),
 ) -> Result<Uses<'p>> {
     let sql = format!(

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result, Status, count};
 use crate::price::{PicoUsd, Prices, Tokens};
-use crate::report::filter::{Param, Where};
+use crate::report::filter::{Filter, Param, Where};
 use crate::report::render::printable;
 use crate::report::spending;
 use crate::report::{money, number};
@@ -21,6 +21,7 @@ pub struct Timeline {
 #[derive(Debug)]
 pub struct Step {
     pub time: Option<DateTime<Utc>>,
+    /// The person, else the folder.
     pub user: String,
     /// Source file and line that tell of it.
     pub file: String,
@@ -46,12 +47,12 @@ pub enum What {
 /// Sessions that a key which fits several is told to fit.
 const TOLD: usize = 5;
 
-/// Reads the session of an id, or of the beginning of one.
+/// Reads the session of an id, or of the beginning of one, whole. The filter knows the people.
 ///
 /// # Errors
 ///
 /// If there is none or more than one, or the database cannot be read.
-pub fn timeline(connection: &Connection, key: &str, prices: &Prices) -> Result<Timeline> {
+pub fn timeline(connection: &Connection, key: &str, filter: &Filter, prices: &Prices) -> Result<Timeline> {
     let session_id = find(connection, key)?;
     let of_session = Where { clause: "session_id = ?".to_owned(), params: vec![Param::Text(session_id.clone())] };
     let mut steps = Vec::new();
@@ -69,6 +70,7 @@ pub fn timeline(connection: &Connection, key: &str, prices: &Prices) -> Result<T
         let what = What::Call { kind: row.get(4)?, tool: row.get(5)?, failed: row.get(6)? };
         steps.push(step(place(row)?, what));
     }
+    steps.iter_mut().for_each(|step| step.user = filter.identities.label(&step.user).to_owned());
     // A response stands before the calls that are on its line.
     steps.sort_by(|a, b| {
         let order = |step: &Step| (step.time.is_none(), step.time, matches!(step.what, What::Call { .. }), step.line);

@@ -5,10 +5,9 @@ use crate::error::{Result, thousands};
 use crate::price::{PicoUsd, Prices};
 use crate::report::block::{self, Block};
 use crate::report::filter::Filter;
-use crate::report::period::{self, QUARTER};
+use crate::report::key::Key;
 use crate::report::render::printable;
 use crate::report::spending::{self, Spent, Uses};
-use crate::report::zone::Period;
 use crate::report::{Column, Row, Sheet, calls, explain, reported};
 use chrono::{DateTime, SecondsFormat};
 use clap::ValueEnum;
@@ -22,26 +21,35 @@ pub enum By {
     /// Told by its Monday.
     Week,
     Month,
+    /// Of the day, in the report's time zone.
+    Hour,
+    /// A person, whatever folders they have; without identities a folder.
     User,
-    /// Working directory.
+    /// Of the person.
+    Team,
+    /// Working directory; of a git worktree the repository, where its path tells that.
     Project,
+    /// Of git. Repositories share names: give --project.
+    Branch,
     Model,
     /// Transcript, its subagents included.
     Session,
     /// The agent that wrote the log.
     Agent,
+    /// Type of the subagent that the response is by; none for the main conversation.
+    Subagent,
+    /// Slash command that the turn began with, which lasts until the person writes again. Subagents count
+    /// for that of whoever started them.
+    Command,
+    /// Skill that was called last in the turn, for the responses after its call; subagents as above.
+    Skill,
+    /// Server of the first MCP call that the response makes. What reading the answer costs is in the
+    /// next response, and not told apart.
+    McpServer,
     /// Billing window: five hours from the hour in which work begins. On a server, give --user.
     Block,
     /// Tool calls instead of tokens.
     Tool,
-}
-
-/// What rows are grouped by.
-#[derive(Clone, Copy, Debug)]
-enum Key {
-    Period(Period),
-    Window,
-    Column(&'static str),
 }
 
 const COLUMNS: [Column; 10] = [
@@ -65,33 +73,26 @@ struct Sums {
 }
 
 impl By {
-    fn name(self) -> &'static str {
+    /// In JSON and CSV.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Day => "day",
             Self::Week => "week",
             Self::Month => "month",
+            Self::Hour => "hour",
             Self::User => "user",
+            Self::Team => "team",
             Self::Project => "project",
+            Self::Branch => "branch",
             Self::Model => "model",
             Self::Session => "session",
             Self::Agent => "agent",
+            Self::Subagent => "subagent",
+            Self::Command => "command",
+            Self::Skill => "skill",
+            Self::McpServer => "mcp_server",
             Self::Block => "block",
             Self::Tool => "tool",
-        }
-    }
-
-    fn key(self) -> Key {
-        match self {
-            Self::Day => Key::Period(Period::Day),
-            Self::Week => Key::Period(Period::Week),
-            Self::Month => Key::Period(Period::Month),
-            Self::User => Key::Column("username"),
-            Self::Project => Key::Column("project"),
-            Self::Model => Key::Column("model"),
-            Self::Session => Key::Column("session_id"),
-            Self::Agent => Key::Column("agent"),
-            Self::Block => Key::Window,
-            Self::Tool => Key::Column("tool"),
         }
     }
 }
@@ -134,34 +135,26 @@ pub fn usage(connection: &Connection, by: By, filter: &Filter, prices: &Prices) 
 fn tokens(connection: &Connection, by: By, filter: &Filter, prices: &Prices) -> Result<Sheet> {
     let condition = filter.condition();
     let mut sums: BTreeMap<Option<String>, Sums> = BTreeMap::new();
-    let uses = match by.key() {
-        Key::Period(period) => {
-            let mut names = period::Names::new(period, filter.zone);
-            let quarter = |row: &duckdb::Row<'_>| row.get(0);
-            let uses = spending::read(connection, prices, &[QUARTER], &condition, quarter, |quarter, _, spent| {
-                sums.entry(names.of(quarter)).or_default().spent.add(spent);
+    let mut key = Key::of(by, connection, filter)?;
+    let uses = match &mut key {
+        Some(key) => {
+            let columns = key.columns;
+            let name = |row: &duckdb::Row<'_>| key.name(row);
+            let uses = spending::read(connection, prices, columns, &condition, name, |name, _, spent| {
+                sums.entry(name).or_default().spent.add(spent);
             })?;
-            reported::read(connection, QUARTER, filter, quarter, |quarter, cost| {
-                sums.entry(names.of(quarter)).or_default().add_reported(cost);
+            let name = |row: &duckdb::Row<'_>| key.name(row);
+            reported::read(connection, columns, filter, name, |name, cost| {
+                sums.entry(name).or_default().add_reported(cost);
             })?;
             uses
         }
-        Key::Window => {
+        None => {
             let (blocks, uses) = block::blocks(connection, prices, &condition)?;
             for Block { start, spent, .. } in blocks {
                 let start = start.with_timezone(&filter.zone).format("%Y-%m-%dT%H:%M:%S%:z");
                 sums.entry(Some(start.to_string())).or_default().spent.add(&spent);
             }
-            uses
-        }
-        Key::Column(column) => {
-            let name = |row: &duckdb::Row<'_>| row.get(0);
-            let uses = spending::read(connection, prices, &[column], &condition, name, |name, _, spent| {
-                sums.entry(name).or_default().spent.add(spent);
-            })?;
-            reported::read(connection, column, filter, name, |name, cost| {
-                sums.entry(name).or_default().add_reported(cost);
-            })?;
             uses
         }
     };
@@ -171,7 +164,7 @@ fn tokens(connection: &Connection, by: By, filter: &Filter, prices: &Prices) -> 
         reported.iter().for_each(|cost| total.add_reported(*cost));
     }
     let mut sums: Vec<_> = sums.into_iter().collect();
-    if matches!(by.key(), Key::Column(_)) {
+    if key.is_some_and(|key| !key.is_time()) {
         // Of equals the first by name.
         sums.sort_by_key(|(_, Sums { spent, .. })| {
             std::cmp::Reverse((spent.cost.unwrap_or_default(), spent.tokens.total()))
@@ -184,7 +177,7 @@ fn tokens(connection: &Connection, by: By, filter: &Filter, prices: &Prices) -> 
         rows: sums.into_iter().map(|(key, sums)| Row { key, numbers: sums.numbers() }).collect(),
         totals: total.numbers(),
         notes: notes(&total.spent, &unpriced),
-        explanation: explain::explain(&total.spent, &uses, prices, filter),
+        explanation: explain::explain(connection, &total.spent, &uses, prices, filter)?,
         unpriced,
         ..Sheet::default()
     })
@@ -226,28 +219,6 @@ fn notes(total: &Spent, unpriced: &[(String, i128)]) -> Vec<String> {
         ));
     }
     notes
-}
-
-/// Sentences about names that the filter asks for and the database does not have, each with the
-/// nearest one that it has.
-///
-/// # Errors
-///
-/// If the database cannot be read.
-pub fn unknown_names(connection: &Connection, filter: &Filter) -> Result<Vec<String>> {
-    let mut sentences = Vec::new();
-    for (what, column, name) in filter.names() {
-        let mut statement = connection.prepare(&format!(
-            "SELECT DISTINCT {column} FROM usage_responses WHERE {column} IS NOT NULL ORDER BY ALL"
-        ))?;
-        let known = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
-        if !known.contains(name) {
-            let error = crate::registry::unknown(what, name, known.iter().map(String::as_str));
-            let about = format!("no usage of {what} `{name}`");
-            sentences.extend([Some(about), error.hint].into_iter().flatten().map(|text| printable(&text)));
-        }
-    }
-    Ok(sentences)
 }
 
 /// When the newest pass of a processor began that ended, and how many files it left.

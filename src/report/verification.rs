@@ -1,6 +1,7 @@
 //! The verification report: what people know, by domain, person, kind of evidence or month.
 
 use crate::error::Result;
+use crate::identities::Identities;
 use crate::report::usage::freshness;
 use crate::report::value;
 use crate::report::zone::{self, Period};
@@ -10,6 +11,7 @@ use chrono_tz::Tz;
 use clap::ValueEnum;
 use duckdb::Connection;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What a row of the report is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -31,8 +33,11 @@ pub struct Filter {
     pub since: Option<NaiveDate>,
     /// Last day, which belongs to the report.
     pub until: Option<NaiveDate>,
+    /// A person, or a folder.
     pub user: Option<String>,
     pub zone: Tz,
+    /// Whose folders are whose.
+    pub identities: Arc<Identities>,
 }
 
 /// Items count once in a row, whatever evidence of them is in it.
@@ -54,6 +59,7 @@ struct Piece {
     item: String,
     status: String,
     kind: String,
+    /// The person, else the folder.
     user: String,
     time: Option<DateTime<Utc>>,
 }
@@ -112,15 +118,22 @@ fn pieces(connection: &Connection, filter: &Filter) -> Result<Vec<Piece>> {
         (filter.since.map(|day| zone::begin(day, filter.zone)), filter.until.map(|day| zone::end(day, filter.zone)));
     let mut statement = connection.prepare(
         "SELECT piece.domain, piece.item_id, status, piece.detection_type, username, time
-         FROM facts.verification_evidence AS piece JOIN facts.knowledge_items AS item USING (key_hash, domain, item_id)
-         WHERE username = coalesce(?, username)",
+         FROM facts.verification_evidence AS piece JOIN facts.knowledge_items AS item USING (key_hash, domain, item_id)",
     )?;
-    let all = statement.query_map([&filter.user], |row| {
+    let all = statement.query_map([], |row| {
         let time = value::text(&row.get(5)?).parse().ok();
         let (domain, item, status) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(Piece { domain, item, status, kind: row.get(3)?, user: row.get(4)?, time })
     })?;
     let mut pieces = all.collect::<duckdb::Result<Vec<Piece>>>()?;
+    let identities = &filter.identities;
+    if let Some(name) = &filter.user {
+        let is_of = |folder: &String| {
+            folder == name || identities.person(folder).is_some_and(|p| [&p.label, &p.email].contains(&name))
+        };
+        pieces.retain(|piece| is_of(&piece.user));
+    }
+    pieces.iter_mut().for_each(|piece| piece.user = identities.label(&piece.user).to_owned());
     // Without a time it is in no period.
     let is_in = |time: Option<DateTime<Utc>>| {
         since.is_none_or(|since| time.is_some_and(|time| time >= since))

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::price::{PicoUsd, Prices};
-use crate::report::filter::{Filter, Where};
+use crate::report::filter::{Filter, Param, Where};
 use crate::report::period::{self, QUARTER};
 use crate::report::sessions::ACTIVE_GAP_MICROS;
 use crate::report::spending::{self, Spent, Uses};
@@ -38,6 +38,8 @@ pub(super) struct Figures<'p> {
     pub(super) all: Sums,
     pub(super) models: Series,
     pub(super) people: Series,
+    /// By hour of the day.
+    pub(super) hours: BTreeMap<String, Spent>,
     pub(super) activity: BTreeMap<String, BTreeMap<Option<NaiveDate>, Activity>>,
     pub(super) uses: Uses<'p>,
 }
@@ -63,16 +65,21 @@ impl Activity {
 impl<'p> Figures<'p> {
     pub(super) fn read(connection: &Connection, filter: &Filter, prices: &'p Prices) -> Result<Self> {
         let (mut all, mut models, mut people) = (Sums::default(), Series::new(), Series::new());
+        let mut hours: BTreeMap<_, Spent> = BTreeMap::new();
         let key = |row: &duckdb::Row<'_>| Ok((row.get(0)?, row.get(1)?));
         let add = |(quarter, user): (Option<i64>, String), model: Option<&str>, spent: &Spent| {
             let day = quarter.and_then(|quarter| period::day(quarter, filter.zone));
             let model = model.unwrap_or("(no model)").to_owned();
+            let user = filter.identities.label(&user).to_owned();
+            if let Some(hour) = quarter.and_then(|quarter| period::hour(quarter, filter.zone)) {
+                hours.entry(hour).or_default().add(spent);
+            }
             for sums in [&mut all, models.entry(model).or_default(), people.entry(user).or_default()] {
                 sums.add(day, spent);
             }
         };
         let uses = spending::read(connection, prices, &[QUARTER, "username"], &filter.condition(), key, add)?;
-        Ok(Self { all, models, people, activity: activity(connection, filter)?, uses })
+        Ok(Self { all, models, people, hours, activity: activity(connection, filter)?, uses })
     }
 
     /// The bars of a chart over time: days, or longer periods where there are too many.
@@ -109,10 +116,11 @@ fn activity(
     filter: &Filter,
 ) -> Result<BTreeMap<String, BTreeMap<Option<NaiveDate>, Activity>>> {
     let Where { clause, params } = filter.condition();
+    let Whose { person, join, params: people } = Whose::read(connection, filter)?;
     let active = format!(
         "SELECT username, {QUARTER}, 0, sum(gap) FROM (
              SELECT username, time, epoch_us(time) - lag(epoch_us(time)) OVER (PARTITION BY username ORDER BY time) AS gap
-             FROM usage_responses WHERE {clause} AND time IS NOT NULL)
+             FROM (SELECT {person} AS username, time FROM usage_responses {join} WHERE {clause} AND time IS NOT NULL))
          WHERE gap <= {ACTIVE_GAP_MICROS} GROUP BY ALL"
     );
     let begun = format!(
@@ -122,14 +130,46 @@ fn activity(
          GROUP BY ALL"
     );
     let mut activity: BTreeMap<String, BTreeMap<_, Activity>> = BTreeMap::new();
-    for sql in [active, begun] {
+    let as_is = |name: String| name;
+    let whose = |folder: String| filter.identities.label(&folder).to_owned();
+    type Name<'n> = &'n dyn Fn(String) -> String;
+    for (sql, people, name) in [(active, &*people, &as_is as Name<'_>), (begun, &[], &whose)] {
         let mut statement = connection.prepare(&sql)?;
-        let mut rows = statement.query(params_from_iter(&params))?;
+        let mut rows = statement.query(params_from_iter(people.iter().chain(&params)))?;
         while let Some(row) = rows.next()? {
             let day = row.get::<_, Option<i64>>(1)?.and_then(|quarter| period::day(quarter, filter.zone));
             let more = Activity { sessions: integer(row.get_ref(2)?), active_micros: integer(row.get_ref(3)?) };
-            activity.entry(row.get(0)?).or_default().entry(day).or_default().add(more);
+            activity.entry(name(row.get(0)?)).or_default().entry(day).or_default().add(more);
         }
     }
     Ok(activity)
+}
+
+/// Whose a response is, in SQL: what somebody does in two folders at a time counts once.
+struct Whose {
+    person: &'static str,
+    join: String,
+    params: Vec<Param>,
+}
+
+impl Whose {
+    fn read(connection: &Connection, filter: &Filter) -> Result<Self> {
+        let mut whose = Self { person: "username", join: String::new(), params: Vec::new() };
+        if filter.identities.is_empty() {
+            return Ok(whose);
+        }
+        let mut statement = connection.prepare("SELECT DISTINCT username FROM usage_responses")?;
+        for folder in statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()? {
+            let label = filter.identities.label(&folder).to_owned();
+            if label != folder {
+                whose.params.extend([folder, label].map(Param::Text));
+            }
+        }
+        if !whose.params.is_empty() {
+            let rows = vec!["(?, ?)"; whose.params.len() / 2].join(", ");
+            whose.person = "coalesce(person, username)";
+            whose.join = format!("LEFT JOIN (VALUES {rows}) AS people(folder, person) ON folder = username");
+        }
+        Ok(whose)
+    }
 }

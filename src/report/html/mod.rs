@@ -7,6 +7,7 @@ mod drilldown;
 mod figures;
 mod table;
 mod text;
+mod work;
 
 use crate::error::{Result, thousands};
 use crate::price::{Bill, PicoUsd, Prices, Tokens};
@@ -57,6 +58,7 @@ pub fn page(connection: &Connection, filter: &Filter, prices: &Prices) -> Result
     } else {
         html += &tiles(&figures, sessions.len());
         html += &over_time(&figures);
+        html += &work::work(connection, filter, prices)?;
         html += &cache(&figures);
         html += &activity(&figures);
         html += &tools(connection, filter)?;
@@ -65,7 +67,7 @@ pub fn page(connection: &Connection, filter: &Filter, prices: &Prices) -> Result
     }
     html += &troubles(&errors::errors(connection, filter, prices)?);
     html += "</main>\n<footer><h2>How the figures came about</h2>\n<ul>\n";
-    for sentence in explain(&figures.all.total, &figures.uses, prices, filter) {
+    for sentence in explain(connection, &figures.all.total, &figures.uses, prices, filter)? {
         let _ = writeln!(html, "<li>{}</li>", quoted(&sentence));
     }
     html += "<li>active time: between responses of a person that are at most 10 minutes apart; sessions side by side \
@@ -82,7 +84,7 @@ fn about(figures: &Figures<'_>, filter: &Filter, as_of: Option<&str>, pending: i
         let last = filter.until.or(last).unwrap_or(first);
         parts.push(format!("{first} to {last}, days of {}", filter.zone.name()));
     }
-    parts.extend(filter.names().map(|(what, _, name)| format!("only {what} {name}")));
+    parts.extend(filter.names().map(|(what, _, only)| format!("only {what} {}", only.name)));
     parts.extend(as_of.map(|time| format!("as of {time}")));
     if pending > 0 {
         let files = crate::error::count(pending.cast_unsigned(), "source file");
@@ -244,14 +246,20 @@ fn activity(figures: &Figures<'_>) -> String {
     let number = |spent: &Spent| if priced { spent.cost.unwrap_or_default() } else { spent.tokens.total() };
     let days = figures.all.days.iter().map(|(day, spent)| (*day, number(spent))).collect();
     let told: fn(i128) -> String = if priced { money::rounded } else { |tokens| short(tokens) + " tokens" };
+    let what = if priced { "Spend" } else { "Tokens" };
+    let clock: Vec<_> = (0..24).map(|hour| format!("{hour:02}")).collect();
+    let by_hour = clock.iter().map(|hour| figures.hours.get(hour).map_or(0, number)).collect();
+    let by_hour = vec![("all days".to_owned(), by_hour)];
+    let by_hour =
+        Bars { title: &format!("{what} by hour of day"), period: "hour", bars: &clock, series: by_hour, told };
     format!(
-        "<h2>Activity</h2>\n<div class=\"pair\">\n{}{}</div>\n<div class=\"pair\"><div>{}{}</div>\n<div><h3>{} by day</h3>\n{}</div></div>\n",
+        "<h2>Activity</h2>\n<div class=\"pair\">\n{}{}</div>\n<div class=\"pair\"><div>{}{}</div>\n<div><h3>{what} by day</h3>\n{}</div></div>\n{}",
         chart("Active time by person", drawn(|activity| activity.active_micros / 1_000_000), hours),
         chart("Sessions begun by person", drawn(|activity| activity.sessions), thousands),
         table("Sessions begun and active time by person", &head, rows),
         left_out(people.len()),
-        if priced { "Spend" } else { "Tokens" },
         calendar::calendar(&days, told),
+        by_hour.html(),
     )
 }
 

@@ -1,0 +1,156 @@
+//! The two formats of identities: TOML with a table for each person, CSV with a row for each folder.
+//!
+//! Pure: text in, entries and mistakes out. What the entries mean together is not known here.
+
+use super::Entry;
+use crate::config::reading::{self, Mistake};
+use crate::registry;
+use serde::Deserialize;
+use toml::Spanned;
+
+/// What was read, and what is wrong with it.
+type Found = (Vec<Entry>, Vec<Mistake>);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    person: Vec<Table>,
+}
+
+/// A `[[person]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    email: Spanned<String>,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    team: String,
+    /// Names, or patterns.
+    folders: Vec<Spanned<String>>,
+}
+
+pub(super) fn toml(text: &str) -> Found {
+    let (document, mistakes) = reading::document::<Document>(text);
+    let tables = document.into_iter().flat_map(|document| document.person);
+    let entries = tables.flat_map(|Table { email, name, team, folders }| {
+        let email_line = reading::line(text, email.span().start);
+        let email = email.into_inner();
+        folders.into_iter().map(move |folder| {
+            let line = reading::line(text, folder.span().start);
+            let (email, name, team) = (email.clone(), name.clone(), team.clone());
+            Entry { line, email_line, folder: folder.into_inner(), email, name, team }
+        })
+    });
+    (entries.collect(), mistakes)
+}
+
+/// Columns, of which the last two may be missing.
+const COLUMNS: [&str; 4] = ["folder", "email", "name", "team"];
+
+pub(super) fn csv(text: &str) -> Found {
+    let text = text.trim_start_matches('\u{feff}');
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let mut mistakes = Vec::new();
+    let header = reader.headers().cloned().unwrap_or_default();
+    for name in header.iter().filter(|name| !COLUMNS.contains(name)) {
+        let nearest = registry::nearest(name, COLUMNS.into_iter());
+        let hint =
+            nearest.map_or_else(|| format!("known: {}", COLUMNS.join(", ")), |name| format!("did you mean `{name}`?"));
+        mistakes.push(Mistake { hint: Some(hint), ..Mistake::at(1, format!("unknown column `{name}`")) });
+    }
+    let place = COLUMNS.map(|column| header.iter().position(|name| name == column));
+    for (column, place) in COLUMNS.iter().zip(place).take(2) {
+        if place.is_none() {
+            mistakes.push(Mistake::at(1, format!("missing column `{column}`")));
+        }
+    }
+    if !mistakes.is_empty() {
+        return (Vec::new(), mistakes);
+    }
+    let mut entries = Vec::new();
+    for record in reader.records() {
+        match record {
+            Ok(record) => {
+                let line = line(text, record.position());
+                let [folder, email, name, team] =
+                    place.map(|place| place.and_then(|place| record.get(place)).unwrap_or_default().to_owned());
+                entries.push(Entry { line, email_line: line, folder, email, name, team });
+            }
+            Err(error) => {
+                let message = match error.kind() {
+                    csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                        format!("{len} cells, where the header has {expected_len}")
+                    }
+                    _ => "no CSV".to_owned(),
+                };
+                mistakes.push(Mistake::at(line(text, error.position()), message));
+            }
+        }
+    }
+    (entries, mistakes)
+}
+
+/// The line of a record. Its place is before the empty lines above it.
+fn line(text: &str, place: Option<&csv::Position>) -> usize {
+    let at = place.and_then(|place| usize::try_from(place.byte()).ok()).unwrap_or_default();
+    let empty = text.bytes().skip(at).take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    reading::line(text, at + empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told((entries, mistakes): Found) -> Vec<String> {
+        let entry =
+            |Entry { line, folder, email, name, team, .. }: Entry| format!("{line} {folder}|{email}|{name}|{team}");
+        let hint = |mistake: &Mistake| mistake.hint.as_ref().map_or(String::new(), |hint| format!("; {hint}"));
+        let entries = entries.into_iter().map(entry);
+        entries.chain(mistakes.iter().map(|mistake| format!("{mistake}{}", hint(mistake)))).collect()
+    }
+
+    #[test]
+    fn a_person_of_toml_has_an_entry_for_each_folder() {
+        let text = "[[person]]\nemail = \"ada@x.org\"\nname = \"Ada\"\nfolders = [\n  \"ada\",\n  \"ada-*\",\n]\n\n\
+                    [[person]]\nemail = \"bob@x.org\"\nteam = \"Engines\"\nfolders = [\"bob\"]\n";
+        assert_eq!(told(toml(text)), ["5 ada|ada@x.org|Ada|", "6 ada-*|ada@x.org|Ada|", "12 bob|bob@x.org||Engines"]);
+    }
+
+    #[test]
+    fn mistakes_of_toml_have_their_line() {
+        let text = "[[person]]\nemial = \"ada@x.org\"\nfolders = [\"ada\"]\n\n[[people]]\n\n[[person]]\nemail = 7\nfolders = [\"x\"]\n";
+        assert_eq!(
+            told(toml(text)),
+            [
+                "line 1: missing key `email`",
+                "line 2: unknown key `emial`; did you mean `email`?",
+                "line 5: unknown key `people`; known here: `person`",
+                "line 8: invalid type: integer `7`, expected a string",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_row_of_csv_is_a_folder() {
+        let text = "\u{feff}email,folder,team\nada@x.org, ada ,\n\n\"bob@x.org\",bob,\"Engines, large\"\n";
+        assert_eq!(told(csv(text)), ["2 ada|ada@x.org||", "4 bob|bob@x.org||Engines, large"]);
+    }
+
+    #[test]
+    fn mistakes_of_csv_have_their_line() {
+        assert_eq!(
+            told(csv("folder,mail,colour\na,b,c\n")),
+            [
+                "line 1: unknown column `mail`; did you mean `email`?",
+                "line 1: unknown column `colour`; known: folder, email, name, team",
+                "line 1: missing column `email`",
+            ]
+        );
+        assert_eq!(
+            told(csv("folder,email\nada,ada@x.org\nbob\neve,eve@x.org,7\n")),
+            ["2 ada|ada@x.org||", "line 3: 1 cells, where the header has 2", "line 4: 3 cells, where the header has 2"]
+        );
+    }
+}

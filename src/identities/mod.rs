@@ -1,0 +1,253 @@
+//! Who the people are whose folders hold the transcripts: folder → e-mail, name, team.
+//!
+//! A report applies them when it is made. Nothing of them is stored, so that a change of their file
+//! counts at once, and what was before is told by the new names too.
+
+mod file;
+
+use crate::config::reading::Mistake;
+use crate::error::{Error, Result, Status};
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+/// What the file says.
+#[derive(Debug, Default)]
+pub struct Identities {
+    /// The file, if there is one.
+    pub file: Option<PathBuf>,
+    people: Vec<Person>,
+    /// Of folders, by name.
+    exact: HashMap<String, usize>,
+    /// Of other folders, the first that fits.
+    patterns: Vec<(String, usize)>,
+}
+
+/// Somebody, whatever number of folders they have.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Tells them apart.
+    pub email: String,
+    /// In reports: the name, with the e-mail address where two have it; or that alone.
+    pub label: String,
+    pub team: Option<String>,
+}
+
+/// One folder, or pattern, as the file has it. What is not said is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Entry {
+    /// Of the folder, and of the e-mail address.
+    line: usize,
+    email_line: usize,
+    folder: String,
+    email: String,
+    name: String,
+    team: String,
+}
+
+impl Identities {
+    /// Reads a file, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// With status `Config` if it cannot be read, or for the first mistake in it.
+    pub fn read(path: &Path) -> Result<Self> {
+        let (identities, mistakes) = Self::check(path)?;
+        crate::config::refusal("read the identities", path, &mistakes).map_or(Ok(identities), Err)
+    }
+
+    /// Reads a file, with every mistake in it.
+    ///
+    /// # Errors
+    ///
+    /// With status `Config` if it cannot be read.
+    pub fn check(path: &Path) -> Result<(Self, Vec<Mistake>)> {
+        #[expect(clippy::disallowed_methods, reason = "names of people, not the database")]
+        let text = std::fs::read_to_string(path).map_err(|error| Error {
+            status: Status::Config,
+            ..Error::cannot("read the identities", path.display(), error.kind())
+        })?;
+        let is_csv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
+        let (entries, mut mistakes) = if is_csv { file::csv(&text) } else { file::toml(&text) };
+        let mut identities = Self::of(entries, &mut mistakes);
+        identities.file = Some(path.to_owned());
+        mistakes.sort_by_key(|mistake| mistake.origin);
+        // What is wrong about somebody is so for each of their folders.
+        mistakes.dedup();
+        Ok((identities, mistakes))
+    }
+
+    fn of(entries: Vec<Entry>, mistakes: &mut Vec<Mistake>) -> Self {
+        let mut identities = Self::default();
+        let mut lines: HashMap<String, usize> = HashMap::new();
+        let mut told: BTreeMap<String, (usize, [Told; 2])> = BTreeMap::new();
+        for Entry { line, email_line, folder, email, name, team } in entries {
+            let mut wrong = |line: usize, message: String| mistakes.push(Mistake::at(line, message));
+            if !email.contains('@') {
+                wrong(email_line, format!("`{email}` is no e-mail address"));
+                continue;
+            }
+            let email = email.to_lowercase();
+            let next = told.len();
+            let (person, of_person) = told.entry(email.clone()).or_insert_with(|| (next, Default::default()));
+            for ((what, new), old) in [("names", name), ("teams", team)].into_iter().zip(of_person) {
+                match old {
+                    _ if new.is_empty() => {}
+                    None => *old = Some((new, email_line)),
+                    Some((old, first)) if *old != new => {
+                        wrong(email_line, format!("`{email}` has two {what}: `{new}`, and `{old}` in line {first}"));
+                    }
+                    Some(_) => {}
+                }
+            }
+            if folder.is_empty() || folder.contains('/') {
+                wrong(line, format!("`{folder}` is no name of a folder: it is that of a user, below the root"));
+            } else if let Some(first) = lines.get(&folder) {
+                wrong(line, format!("folder `{folder}` is named twice, first in line {first}"));
+            } else if folder.contains('*') {
+                identities.patterns.push((folder.clone(), *person));
+            } else {
+                identities.exact.insert(folder.clone(), *person);
+            }
+            lines.entry(folder).or_insert(line);
+        }
+        identities.people = people(told);
+        identities
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.people.is_empty()
+    }
+
+    /// Whose folder it is: that of the entry with its name, else of the first pattern that fits.
+    pub fn person(&self, folder: &str) -> Option<&Person> {
+        let of_pattern = || self.patterns.iter().find(|(pattern, _)| fits(pattern, folder)).map(|(_, person)| person);
+        self.people.get(*self.exact.get(folder).or_else(of_pattern)?)
+    }
+
+    /// What somebody is called in reports; nobody's folder by its own name.
+    pub fn label<'a>(&'a self, folder: &'a str) -> &'a str {
+        self.person(folder).map_or(folder, |person| &person.label)
+    }
+
+    /// The team of whose folder it is.
+    pub fn team(&self, folder: &str) -> Option<&str> {
+        self.person(folder)?.team.as_deref()
+    }
+}
+
+/// What is said of somebody, and in which line.
+type Told = Option<(String, usize)>;
+
+/// The people by number.
+fn people(told: BTreeMap<String, (usize, [Told; 2])>) -> Vec<Person> {
+    let mut names: HashMap<String, usize> = HashMap::new();
+    for (_, [name, _]) in told.values() {
+        name.iter().for_each(|(name, _)| *names.entry(name.clone()).or_default() += 1);
+    }
+    let person = |(email, (number, [name, team])): (String, (usize, [Told; 2]))| {
+        let label = match name {
+            None => email.clone(),
+            Some((name, _)) if names.get(&name).is_some_and(|bearers| *bearers > 1) => format!("{name} <{email}>"),
+            Some((name, _)) => name,
+        };
+        (number, Person { email, label, team: team.map(|(team, _)| team) })
+    };
+    let mut people: Vec<_> = told.into_iter().map(person).collect();
+    people.sort_by_key(|(number, _)| *number);
+    people.into_iter().map(|(_, person)| person).collect()
+}
+
+/// Whether a pattern fits: `*` stands for any text, or none.
+fn fits(pattern: &str, folder: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == folder };
+    let Some(mut folder) = folder.strip_prefix(start) else { return false };
+    let mut parts: Vec<_> = rest.split('*').collect();
+    let end = parts.pop().unwrap_or_default();
+    for part in parts {
+        let Some((_, after)) = folder.split_once(part) else { return false };
+        folder = after;
+    }
+    folder.ends_with(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(line: usize, folder: &str, email: &str, name: &str, team: &str) -> Entry {
+        let [folder, email, name, team] = [folder, email, name, team].map(str::to_owned);
+        Entry { line, email_line: line, folder, email, name, team }
+    }
+
+    fn of(entries: &[Entry]) -> (Identities, Vec<String>) {
+        let mut mistakes = Vec::new();
+        let identities = Identities::of(entries.to_vec(), &mut mistakes);
+        (identities, mistakes.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_name_is_before_a_pattern_and_the_first_pattern_before_others() {
+        let (identities, mistakes) = of(&[
+            entry(1, "*-laptop", "pool@x.org", "", ""),
+            entry(2, "ada*", "ada@x.org", "Ada", "Engines"),
+            entry(3, "ada-laptop", "Ada@X.org", "", ""),
+            entry(4, "*", "else@x.org", "", "Others"),
+        ]);
+        assert_eq!(mistakes, [""; 0]);
+        let found = ["ada-laptop", "bob-laptop", "ada2", "eve"].map(|folder| identities.label(folder));
+        assert_eq!(found, ["Ada", "pool@x.org", "Ada", "else@x.org"]);
+        assert_eq!(["ada", "bob-laptop"].map(|folder| identities.team(folder)), [Some("Engines"), None]);
+        assert_eq!(Identities::default().label("ada"), "ada");
+    }
+
+    #[test]
+    fn two_people_of_one_name_stay_two() {
+        let (identities, _) = of(&[
+            entry(1, "m1", "m1@x.org", "Mo", ""),
+            entry(2, "m2", "m2@x.org", "Mo", ""),
+            entry(3, "z", "z@x", "Z", ""),
+        ]);
+        assert_eq!(["m1", "m2", "z"].map(|folder| identities.label(folder)), ["Mo <m1@x.org>", "Mo <m2@x.org>", "Z"]);
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_a_mistake() {
+        let (_, mistakes) = of(&[
+            entry(1, "ada", "ada@x.org", "Ada", "Engines"),
+            entry(2, "ada", "bob@x.org", "", ""),
+            entry(3, "ada2", "ADA@x.org", "Augusta", "Poetry"),
+            entry(4, "eve", "eve", "", ""),
+            entry(5, "a/b", "ada@x.org", "", ""),
+            entry(6, "", "ada@x.org", "", ""),
+        ]);
+        assert_eq!(
+            mistakes,
+            [
+                "line 2: folder `ada` is named twice, first in line 1",
+                "line 3: `ada@x.org` has two names: `Augusta`, and `Ada` in line 1",
+                "line 3: `ada@x.org` has two teams: `Poetry`, and `Engines` in line 1",
+                "line 4: `eve` is no e-mail address",
+                "line 5: `a/b` is no name of a folder: it is that of a user, below the root",
+                "line 6: `` is no name of a folder: it is that of a user, below the root",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, folder, expected) in [
+            ("a*", "a", true),
+            ("a*", "ba", false),
+            ("*a", "aba", true),
+            ("a*a", "a", false),
+            ("a*b*c", "axbyc", true),
+            ("a*b*c", "acb", false),
+            ("*ab*ab", "ab", false),
+            ("*", "", true),
+            ("a", "ab", false),
+        ] {
+            assert_eq!(fits(pattern, folder), expected, "{pattern} {folder}");
+        }
+    }
+}
