@@ -12,7 +12,13 @@ ALTER TABLE facts.usage_responses ADD COLUMN IF NOT EXISTS command VARCHAR;
 ALTER TABLE facts.usage_responses ADD COLUMN IF NOT EXISTS skill VARCHAR;
 ALTER TABLE facts.usage_responses ADD COLUMN IF NOT EXISTS mcp_server VARCHAR;
 ALTER TABLE facts.usage_tool_calls ADD COLUMN IF NOT EXISTS subagent_id VARCHAR;
+ALTER TABLE facts.usage_tool_calls ADD COLUMN IF NOT EXISTS caller_id VARCHAR;
+ALTER TABLE facts.usage_tool_calls ADD COLUMN IF NOT EXISTS turn_command VARCHAR;
+ALTER TABLE facts.usage_tool_calls ADD COLUMN IF NOT EXISTS turn_skill VARCHAR;
 ALTER TABLE facts.usage_tool_events ADD COLUMN IF NOT EXISTS subagent_id VARCHAR;
+ALTER TABLE facts.usage_tool_events ADD COLUMN IF NOT EXISTS caller_id VARCHAR;
+ALTER TABLE facts.usage_tool_events ADD COLUMN IF NOT EXISTS turn_command VARCHAR;
+ALTER TABLE facts.usage_tool_events ADD COLUMN IF NOT EXISTS turn_skill VARCHAR;
 
 CREATE OR REPLACE VIEW usage_responses AS SELECT * EXCLUDE (key_hash) FROM facts.usage_responses;
 COMMENT ON VIEW usage_responses IS 'one row per response (part 0) and per call of its advisors (part 1 and up)';
@@ -42,3 +48,16 @@ COMMENT ON COLUMN usage_tool_events.kind IS 'tool_use, mcp_call, subagent or sla
 COMMENT ON COLUMN usage_tool_events.is_error IS 'null while no result is seen';
 COMMENT ON COLUMN usage_tool_events.agent IS 'the agent whose log it is';
 COMMENT ON COLUMN usage_tool_events.subagent_id IS 'subagent that worked on the call';
+COMMENT ON COLUMN usage_tool_events.caller_id IS 'subagent that made the call; null in the main conversation';
+COMMENT ON COLUMN usage_tool_events.turn_command IS 'slash command that the turn of the conversation began with';
+COMMENT ON COLUMN usage_tool_events.turn_skill IS 'skill that was called last in the turn, before the call';
+
+-- A later call can go on with a subagent that is there.
+CREATE OR REPLACE VIEW usage_subagents AS
+SELECT session_id, subagent_id, subagent_type, time AS started_at, caller_id AS started_by, turn_command AS command, turn_skill AS skill
+FROM facts.usage_tool_events WHERE kind = 'subagent' AND subagent_id IS NOT NULL
+QUALIFY row_number() OVER (PARTITION BY session_id, subagent_id ORDER BY time, event_id) = 1;
+COMMENT ON VIEW usage_subagents IS 'one row per subagent that a call started; ids are unique within a session';
+COMMENT ON COLUMN usage_subagents.started_by IS 'subagent that called; null for the main conversation';
+COMMENT ON COLUMN usage_subagents.command IS 'slash command that the turn of the call began with';
+COMMENT ON COLUMN usage_subagents.skill IS 'skill that was called last in the turn, before the call';

@@ -39,6 +39,8 @@ struct Call {
     detail: String,
     is_error: Option<bool>,
     subagent: Option<String>,
+    /// Caller, slash command and skill.
+    within: [Option<String>; 3],
 }
 
 #[derive(Default)]
@@ -150,7 +152,11 @@ impl Slow {
                 let tool = format!("/{command}");
                 turns.insert(told.subagent.clone(), [Some(command.clone()), None]);
                 let (is_error, subagent) = (None, None);
-                call(nameless.clone(), Call { kind: "slash_command", tool, detail: command, is_error, subagent });
+                let within = [told.subagent.clone(), Some(command.clone()), None];
+                call(
+                    nameless.clone(),
+                    Call { kind: "slash_command", tool, detail: command, is_error, subagent, within },
+                );
             } else if is_prompt(told) {
                 prompts += 1;
                 turns.remove(&told.subagent);
@@ -166,6 +172,8 @@ impl Slow {
                 let id = identity(&block["id"]).map_or_else(|| format!("{nameless} {number}"), str::to_owned);
                 let is_error = results.get(&id).copied();
                 let (kind, tool, detail) = tool(block);
+                let [command, skill] = turns.get(&told.subagent).cloned().unwrap_or_default();
+                let within = [told.subagent.clone(), command, skill];
                 match (kind, &*tool) {
                     ("mcp_call", _) => {
                         let server = detail.split(' ').next().unwrap().to_owned();
@@ -177,7 +185,7 @@ impl Slow {
                     _ => {}
                 }
                 let subagent = subagents.get(&id).cloned();
-                call(id, Call { kind, tool, detail, is_error, subagent });
+                call(id, Call { kind, tool, detail, is_error, subagent, within });
             }
             if message["usage"].is_object() && message["model"] != "<synthetic>" {
                 let [command, skill] = turn;
@@ -242,17 +250,19 @@ impl Slow {
         rows
     }
 
-    /// Event id → kind, tool, what the tool's kind adds, how it ended and who worked on it.
+    /// Event id → kind, tool, what the tool's kind adds, how it ended, who worked on it and what it was
+    /// made in.
     fn tool_events(&self) -> BTreeMap<String, String> {
         let mut rows = BTreeMap::new();
         for (id, copies) in &self.calls {
             let mut copies = copies.clone();
             copies.sort_by(|a, b| a.0.cmp(&b.0));
-            let Call { kind, tool, detail, .. } = &copies[0].1;
+            let Call { kind, tool, detail, within, .. } = &copies[0].1;
             let ended = copies.iter().find_map(|(_, call)| call.is_error);
             let ended = ended.map_or("-".into(), |e| e.to_string());
             let subagent = copies.iter().find_map(|(_, call)| call.subagent.clone()).unwrap_or("-".into());
-            rows.insert(id.clone(), format!("{kind} {tool} {detail} {ended} {subagent}"));
+            let within = within.each_ref().map(|name| name.as_deref().unwrap_or("-")).join(" ");
+            rows.insert(id.clone(), format!("{kind} {tool} {detail} {ended} {subagent} {within}"));
         }
         rows
     }
@@ -505,7 +515,8 @@ impl Quick {
         let tool_events = pairs(
             "SELECT event_id || chr(12) || concat_ws(' ', kind, tool,
                  coalesce(skill, subagent_type, command, mcp_server || ' ' || mcp_tool, ''),
-                 coalesce(is_error::VARCHAR, '-'), coalesce(subagent_id, '-'))
+                 coalesce(is_error::VARCHAR, '-'), coalesce(subagent_id, '-'),
+                 coalesce(caller_id, '-'), coalesce(turn_command, '-'), coalesce(turn_skill, '-'))
              FROM usage_tool_events WHERE agent = 'claude-code'",
         );
         let files = pairs(

@@ -9,7 +9,8 @@ use crate::identities::Identities;
 use crate::report::filter::Filter;
 use crate::report::period::{Names, QUARTER, hour};
 use crate::report::repository::repository;
-use crate::report::subagent::{SUBAGENT, Subagents};
+use crate::report::spending::Columns;
+use crate::report::subagents::{self, Callers};
 use crate::report::usage::By;
 use crate::report::zone::Period;
 use chrono_tz::Tz;
@@ -17,7 +18,8 @@ use duckdb::{Connection, Row};
 
 /// Columns, and how they become a name.
 pub(super) struct Key<'f> {
-    pub(super) columns: &'static [&'static str],
+    keys: &'static [&'static str],
+    join: &'static str,
     naming: Naming<'f>,
 }
 
@@ -29,20 +31,17 @@ enum Naming<'f> {
     User(&'f Identities),
     Team(&'f Identities),
     Project,
-    Subagent(Subagents),
-    /// The value, else that of whoever started the subagent.
-    Command(Subagents),
-    Skill(Subagents),
+    /// The value, else that of the caller.
+    Command(Callers),
+    Skill(Callers),
 }
-
-/// Who works beside the main conversation without saying as what.
-const UNKNOWN: &str = "(unknown)";
 
 impl<'f> Key<'f> {
     /// The key of a report; `None` for those that are not made of responses by groups.
     pub(super) fn of(by: By, connection: &Connection, filter: &'f Filter) -> Result<Option<Self>> {
         let period = |period| Naming::Period(Names::new(period, filter.zone));
-        let (columns, naming): (&[&str], _) = match by {
+        let mut join = "";
+        let (keys, naming): (&[&str], _) = match by {
             By::Day => (&[QUARTER], period(Period::Day)),
             By::Week => (&[QUARTER], period(Period::Week)),
             By::Month => (&[QUARTER], period(Period::Month)),
@@ -55,12 +54,21 @@ impl<'f> Key<'f> {
             By::Session => (&["session_id"], Naming::Plain),
             By::Agent => (&["agent"], Naming::Plain),
             By::McpServer => (&["mcp_server"], Naming::Plain),
-            By::Subagent => (&[SUBAGENT, "side_chain"], Naming::Subagent(Subagents::read(connection)?)),
-            By::Command => (&["command", SUBAGENT], Naming::Command(Subagents::read(connection)?)),
-            By::Skill => (&["skill", SUBAGENT], Naming::Skill(Subagents::read(connection)?)),
+            By::Subagent | By::Command | By::Skill => {
+                join = subagents::JOIN;
+                match by {
+                    By::Subagent => (&[subagents::TYPE], Naming::Plain),
+                    By::Command => (&subagents::COMMAND, Naming::Command(Callers::read(connection)?)),
+                    _ => (&subagents::SKILL, Naming::Skill(Callers::read(connection)?)),
+                }
+            }
             By::Block | By::Tool => return Ok(None),
         };
-        Ok(Some(Self { columns, naming }))
+        Ok(Some(Self { keys, join, naming }))
+    }
+
+    pub(super) fn columns(&self) -> Columns<'static> {
+        Columns { keys: self.keys, join: self.join }
     }
 
     /// Whether rows are in the order of time, not of weight.
@@ -79,15 +87,13 @@ impl<'f> Key<'f> {
             Naming::User(identities) => text(0)?.map(|folder| name(identities.label(&folder))),
             Naming::Team(identities) => text(0)?.and_then(|folder| identities.team(&folder).map(name)),
             Naming::Project => text(0)?.map(|cwd| name(repository(&cwd))),
-            Naming::Subagent(subagents) => match text(0)? {
-                Some(id) => Some(name(subagents.kind(&id).unwrap_or(UNKNOWN))),
-                None => row.get::<_, bool>(1)?.then(|| name(UNKNOWN)),
-            },
-            Naming::Command(subagents) => {
-                let command = text(0)?.or(text(1)?.and_then(|id| subagents.command(&id).map(name)));
+            Naming::Command(callers) => {
+                let command = text(0)?.or(text(1)?.and_then(|caller| callers.at(&caller, |start| &start.command)));
                 command.map(|command| format!("/{command}"))
             }
-            Naming::Skill(subagents) => text(0)?.or(text(1)?.and_then(|id| subagents.skill(&id).map(name))),
+            Naming::Skill(callers) => {
+                text(0)?.or(text(1)?.and_then(|caller| callers.at(&caller, |start| &start.skill)))
+            }
         })
     }
 }

@@ -18,7 +18,7 @@ pub mod runs;
 pub mod sessions;
 pub mod spending;
 pub mod status;
-mod subagent;
+mod subagents;
 pub mod timeline;
 pub mod usage;
 pub mod value;

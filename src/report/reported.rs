@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::price::PicoUsd;
 use crate::report::filter::{Filter, Where};
+use crate::report::spending::Columns;
 use crate::report::value::integer;
 use duckdb::{Connection, Row, params_from_iter};
 
@@ -17,7 +18,7 @@ const WHOLE: [&str; 3] = [super::period::QUARTER, "username", "session_id"];
 /// If the database cannot be read.
 pub(super) fn read<K>(
     connection: &Connection,
-    keys: &[&str],
+    Columns { keys, join }: Columns<'_>,
     filter: &Filter,
     mut key: impl FnMut(&Row<'_>) -> duckdb::Result<K>,
     mut each: impl FnMut(K, PicoUsd),
@@ -35,9 +36,9 @@ pub(super) fn read<K>(
                  first(agent ORDER BY started, session_file) AS agent, max(client_total_micro_usd) AS reported
              FROM usage_sessions WHERE client_total_micro_usd IS NOT NULL GROUP BY session_id)
          SELECT {names} sum(reported) FROM (
-             SELECT {named} reported_cost_micro_usd AS reported FROM usage_responses
+             SELECT {named} reported_cost_micro_usd AS reported FROM usage_responses {join}
              WHERE {clause} AND reported_cost_micro_usd IS NOT NULL
-                 AND session_id NOT IN (SELECT session_id FROM totals)
+                 AND usage_responses.session_id NOT IN (SELECT session_id FROM totals)
              {totals})
          GROUP BY ALL"
     );

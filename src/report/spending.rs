@@ -50,27 +50,40 @@ pub struct Used<'p> {
 /// What was used of each model, as the logs spell it.
 pub type Uses<'p> = HashMap<Option<String>, Vec<Used<'p>>>;
 
+/// What responses are grouped by: expressions, and what is read beside the responses for them.
+pub(super) struct Columns<'k> {
+    pub(super) keys: &'k [&'k str],
+    pub(super) join: &'k str,
+}
+
+impl<'k, const N: usize> From<&'k [&'k str; N]> for Columns<'k> {
+    fn from(keys: &'k [&'k str; N]) -> Self {
+        Self { keys, join: "" }
+    }
+}
+
 /// Reads the responses of a condition in groups that share the values of some columns, and hands on
 /// each with the columns. Returns what was used of which price.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub(super) fn read<'p, K>(
+pub(super) fn read<'p, 'k, K>(
     connection: &Connection,
     prices: &'p Prices,
-    keys: &[&str],
+    columns: impl Into<Columns<'k>>,
     condition: &Where,
     mut key: impl FnMut(&Row<'_>) -> duckdb::Result<K>,
     mut each: impl FnMut(K, Option<&str>, &Spent),
 ) -> Result<Uses<'p>> {
+    let Columns { keys, join } = columns.into();
     let sql = format!(
         "SELECT {keys}model, {era}::INTEGER, {above}::BIGINT, fast AND part = 0,
              count(*) FILTER (part = 0), sum(input_tokens), sum(output_tokens), sum(cache_creation_input_tokens),
              sum(cache_creation_1h_input_tokens), sum(cache_read_input_tokens), sum(web_searches),
              sum(reasoning_output_tokens),
              count(*) FILTER (placeholder), sum(copies) FILTER (part = 0), count(*) FILTER (part > 0)
-         FROM usage_responses WHERE {condition} GROUP BY ALL",
+         FROM usage_responses {join} WHERE {condition} GROUP BY ALL",
         keys = keys.iter().map(|key| format!("{key}, ")).collect::<String>(),
         era = era(prices),
         above = above(prices),

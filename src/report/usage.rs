@@ -138,11 +138,12 @@ fn tokens(connection: &Connection, by: By, filter: &Filter, prices: &Prices) -> 
     let mut key = Key::of(by, connection, filter)?;
     let uses = match &mut key {
         Some(key) => {
-            let columns = key.columns;
+            let columns = key.columns();
             let name = |row: &duckdb::Row<'_>| key.name(row);
             let uses = spending::read(connection, prices, columns, &condition, name, |name, _, spent| {
                 sums.entry(name).or_default().spent.add(spent);
             })?;
+            let columns = key.columns();
             let name = |row: &duckdb::Row<'_>| key.name(row);
             reported::read(connection, columns, filter, name, |name, cost| {
                 sums.entry(name).or_default().add_reported(cost);

@@ -133,8 +133,7 @@ impl<'s> UsageFold<'s> {
         let new = ToolEvent {
             agent: self.agent.clone(),
             earliest: self.place(record),
-            session_id: at.session_id,
-            project: at.project,
+            at,
             message_id: message_id.map(Rc::from),
             side_chain: record.side_chain,
             what,

@@ -2,11 +2,13 @@
 //! repeat it.
 
 use crate::place::Place;
+use crate::whereabouts::Whereabouts;
 use sessionmill_contract::event::{ToolCall, ToolKind};
 use sessionmill_contract::{FactRow, Failure, FailureClass, Rows, Table, Value};
 use std::rc::Rc;
 
-/// One row per source file and call. `is_error` is null while no result is seen.
+/// One row per source file and call. `is_error` is null while no result is seen. `subagent_id` is the
+/// subagent that works on the call; `caller_id`, `turn_command` and `turn_skill` say what it was made in.
 pub static TOOL_CALLS: Table = Table {
     name: "usage_tool_calls",
     columns: &[
@@ -27,6 +29,9 @@ pub static TOOL_CALLS: Table = Table {
         "is_error",
         "agent",
         "subagent_id",
+        "caller_id",
+        "turn_command",
+        "turn_skill",
     ],
 };
 
@@ -53,6 +58,9 @@ pub static TOOL_EVENTS: Table = Table {
         "is_error",
         "agent",
         "subagent_id",
+        "caller_id",
+        "turn_command",
+        "turn_skill",
     ],
 };
 
@@ -66,8 +74,7 @@ const SUBAGENT: usize = 16;
 pub struct ToolEvent {
     pub agent: Option<Rc<str>>,
     pub earliest: Place,
-    pub session_id: Option<Rc<str>>,
-    pub project: Option<Rc<str>>,
+    pub at: Whereabouts,
     pub message_id: Option<Rc<str>>,
     pub side_chain: bool,
     pub what: What,
@@ -128,8 +135,8 @@ impl ToolEvent {
                 event_id.into(),
                 self.earliest.line.into(),
                 self.earliest.time.into(),
-                self.session_id.as_deref().into(),
-                self.project.as_deref().into(),
+                self.at.session_id.as_deref().into(),
+                self.at.project.as_deref().into(),
                 self.message_id.as_deref().into(),
                 self.side_chain.into(),
                 kind.into(),
@@ -142,6 +149,9 @@ impl ToolEvent {
                 self.is_error.into(),
                 self.agent.as_deref().into(),
                 self.subagent_id.as_deref().into(),
+                self.at.subagent_id.as_deref().into(),
+                self.at.command.as_deref().into(),
+                self.at.skill.as_deref().into(),
             ],
         );
     }
@@ -152,7 +162,7 @@ impl ToolEvent {
 pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> Result<(), Failure> {
     let mut copies = Vec::with_capacity(facts.len());
     for row in facts {
-        let values: &[Value; 17] = row.values.as_slice().try_into().map_err(|_| unreadable())?;
+        let values: &[Value; 20] = row.values.as_slice().try_into().map_err(|_| unreadable())?;
         let line = values[LINE].as_int().and_then(|line| u64::try_from(line).ok()).ok_or_else(unreadable)?;
         copies.push((row, Place { time: values[TIME].as_time(), line }, values));
     }
@@ -180,6 +190,9 @@ pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> 
         _,
         agent,
         _,
+        caller,
+        turn_command,
+        turn_skill,
     ] = (*values).clone();
     entities.push(
         &TOOL_EVENTS,
@@ -203,6 +216,9 @@ pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> 
             first(IS_ERROR),
             agent,
             first(SUBAGENT),
+            caller,
+            turn_command,
+            turn_skill,
         ],
     );
     Ok(())

@@ -30,7 +30,7 @@ pub(super) fn work(connection: &Connection, filter: &Filter, prices: &Prices) ->
     for (by, title) in TABLES {
         let Some(mut key) = Key::of(by, connection, filter)? else { continue };
         let mut series = Series::new();
-        let columns = key.columns;
+        let columns = key.columns();
         let name = |row: &duckdb::Row<'_>| key.name(row);
         spending::read(connection, prices, columns, &filter.condition(), name, |name, _, spent| {
             series.entry(name.unwrap_or_else(|| NONE.to_owned())).or_default().total.add(spent);
