@@ -431,6 +431,23 @@ fn a_newer_database_is_refused() {
 }
 
 #[test]
+fn an_explained_report_tells_how_much_has_no_source_any_more() {
+    let world = world();
+    run(&world);
+    let sources = |args: &[&str]| {
+        let said = world.mill(&[&["report", "--explain"], args].concat());
+        said.stderr.lines().find(|line| line.starts_with("sources: ")).unwrap().to_owned()
+    };
+    let none = "sources: 0 of 3 responses, 0 tokens, are of 0 transcripts gone since; what was counted stays";
+    assert_eq!(sources(&[]), none);
+    world.remove("bob/b.jsonl");
+    let some = "sources: 1 of 3 responses, 1,010 tokens, are of 1 transcript gone since; what was counted stays";
+    assert_eq!(sources(&[]), some);
+    let others = "sources: 0 of 2 responses, 0 tokens, are of 0 transcripts gone since; what was counted stays";
+    assert_eq!(sources(&["--user", "ada"]), others);
+}
+
+#[test]
 fn the_questions_in_the_readme_have_answers() {
     let world = world();
     run(&world);

@@ -7,7 +7,7 @@ use crate::error::{Error, Result, Status};
 use crate::report::render::{self, Format};
 use crate::report::usage::{self, By};
 use crate::report::verification;
-use crate::report::{Sheet, ccusage};
+use crate::report::{Sheet, ccusage, explain};
 
 /// Report token usage, tool calls, and what people know
 ///
@@ -140,11 +140,14 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
             .read(context, |reading, filter, prices| ccusage::report(reading.connection, by, filter, prices, now))?;
         return print(&render::pretty(&report));
     };
-    let mut sheet =
-        ground.read(context, |reading, filter, prices| usage::usage(reading.connection, by, filter, prices))?;
-    if !options.explain {
-        sheet.explanation.clear();
-    }
+    let sheet = ground.read(context, |reading, filter, prices| {
+        let mut sheet = usage::usage(reading.connection, by, filter, prices)?;
+        match options.explain {
+            true => sheet.explanation.push(explain::gone(reading.connection, filter)?),
+            false => sheet.explanation.clear(),
+        }
+        Ok(sheet)
+    })?;
     render::sheet(&sheet, format, terminal_width(), &mut std::io::stdout())?;
     for sentence in sheet.explanation.iter().filter(|_| format != Format::Json) {
         remark(sentence);

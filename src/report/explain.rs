@@ -52,6 +52,31 @@ pub(super) fn explain(
     Ok(said)
 }
 
+/// How much is of source files that are not there any more. It reads more than the report itself.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn gone(connection: &Connection, filter: &Filter) -> Result<String> {
+    let Where { clause, params } = filter.condition();
+    let sql = format!(
+        "SELECT count(*), count(gone.session_file), count(DISTINCT gone.session_file), coalesce(sum(input_tokens
+             + output_tokens + cache_creation_input_tokens + cache_read_input_tokens) FILTER (gone.session_file IS NOT NULL), 0)::BIGINT
+         FROM usage_responses LEFT JOIN (SELECT session_file FROM session_files WHERE gone_since IS NOT NULL) gone USING (session_file)
+         WHERE part = 0 AND {clause}"
+    );
+    let [all, responses, files, tokens] = connection.query_row(&sql, params_from_iter(&params), |row| {
+        Ok([row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
+    })?;
+    Ok(format!(
+        "sources: {} of {} responses, {} tokens, are of {} gone since; what was counted stays",
+        thousands(responses.into()),
+        thousands(all.into()),
+        thousands(tokens.into()),
+        count(files.cast_unsigned(), "transcript")
+    ))
+}
+
 /// How many folders are somebody's, where there are identities.
 fn people(connection: &Connection, filter: &Filter) -> Result<Option<String>> {
     if filter.identities.is_empty() {

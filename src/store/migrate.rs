@@ -27,6 +27,9 @@ pub fn is_current(connection: &Connection) -> Result<bool> {
     Ok(version(connection)? == Some(MIGRATIONS.len()))
 }
 
+const TABLE: &str =
+    "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER, name VARCHAR, applied_at TIMESTAMP)";
+
 /// The number of migrations that were done; `None` in a database that never saw one.
 fn version(connection: &Connection) -> Result<Option<usize>> {
     let done = "SELECT coalesce(max(version), 0) FROM schema_migrations";
@@ -62,10 +65,7 @@ fn migrate_to(connection: &Connection, now: DateTime<Utc>, target: usize) -> Res
     for (number, (name, sql)) in (1_i64..).zip(MIGRATIONS).take(target).skip(first) {
         super::transaction::run(connection, |transaction| {
             if number == 1 {
-                transaction.execute(
-                    "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER, name VARCHAR, applied_at TIMESTAMP)",
-                    [],
-                )?;
+                transaction.execute(TABLE, [])?;
             }
             transaction.batch(sql)?;
             if number == 1 && older {
@@ -81,10 +81,10 @@ fn migrate_to(connection: &Connection, now: DateTime<Utc>, target: usize) -> Res
 
 /// The names of our tables and views, as the migrations make them.
 pub(super) fn names(transaction: &Transaction<'_>) -> Result<Vec<String>> {
-    for (_, sql) in MIGRATIONS {
+    for sql in std::iter::once(TABLE).chain(MIGRATIONS.map(|(_, sql)| sql)) {
         transaction.batch(sql)?;
     }
-    let mut names = vec!["schema_migrations".to_owned()];
+    let mut names = Vec::new();
     transaction.query(adopt::NAMES, [], |row| {
         names.push(row.get(0)?);
         Ok(())
