@@ -123,7 +123,7 @@ impl Processor for Unfit {
     ) -> Result<(), Failure> {
         Usage.settle(settlement, key, facts, reviews, rows)?;
         if key == self.key {
-            rows.push(&RESPONSES, spoilt::<25>(rows, &RESPONSES, "copies"));
+            rows.push(&RESPONSES, spoilt::<30>(rows, &RESPONSES, "copies"));
         }
         Ok(())
     }
@@ -151,7 +151,7 @@ impl Fold for UnfitFold<'_> {
         }
         self.fold.finish(facts)?;
         if self.file.session_file == self.unfit.file {
-            facts.push(&COPIES, spoilt::<22>(facts, &COPIES, "part"));
+            facts.push(&COPIES, spoilt::<27>(facts, &COPIES, "part"));
         }
         Ok(())
     }
