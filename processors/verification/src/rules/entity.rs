@@ -1,7 +1,6 @@
 //! What a statement is about: identifiers, names, acronyms, numbers with their units, terms of the trade.
 
-use crate::rules::domain::is_term;
-use crate::rules::sentence::{Word, is_stop_word};
+use crate::rules::sentence::Word;
 use std::collections::BTreeSet;
 
 /// Entities of one claim.
@@ -44,14 +43,14 @@ fn entity(text: &str, words: &[Word], at: usize) -> Option<(String, usize)> {
     if is_quoted || is_identifier(exact) {
         return Some((exact.to_owned(), 1));
     }
-    if is_stop_word(&word.lower) {
+    if word.is_stop() {
         return None;
     }
     let begins_sentence = at == 0 || words.get(at - 1).is_some_and(|before| before.lower == ":");
     if is_capitalised(exact) && (!begins_sentence || next.is_some_and(|next| follows(text, word, next))) {
         let mut last = at;
         while let Some(next) = words.get(last + 1).filter(|next| follows(text, &words[last], next)) {
-            if is_stop_word(&next.lower) {
+            if next.is_stop() {
                 break;
             }
             last += 1;
@@ -59,7 +58,7 @@ fn entity(text: &str, words: &[Word], at: usize) -> Option<(String, usize)> {
         let name = text.get(word.range.start..words.get(last)?.range.end)?;
         return Some((name.to_owned(), last + 1 - at));
     }
-    is_term(&word.lower).then(|| (word.lower.clone(), 1))
+    word.marks.is_term().then(|| (word.lower.clone(), 1))
 }
 
 /// Whether the next word continues a name: `Argo CD`.

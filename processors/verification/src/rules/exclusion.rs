@@ -1,591 +1,73 @@
-//! Statements that are no knowledge: questions, wishes, orders, guesses, jokes, what is so only now,
-//! what is about the code at hand, and where files are.
+//! Statements that are no knowledge: questions, wishes, orders, guesses, jokes, opinions, what is so only
+//! now, what is about the code at hand, somebody else's words, and where files are.
 
-use crate::rules::sentence::{Sentence, Word, has_any, strip_any};
+use crate::rules::lexicon::{Sign, strip};
+use crate::rules::order::{ends_in_an_order, is_order};
+use crate::rules::path::is_path;
+use crate::rules::sentence::{Sentence, Word, clause, has};
 
 /// Whether a statement, without the words that lead up to it, cannot be knowledge.
 pub(super) fn is_excluded(sentence: &Sentence<'_>, fact: &[Word]) -> bool {
     sentence.is_question
-        || quotes(sentence)
+        || asks(fact)
+        || is_cited(sentence)
         || is_order(fact)
         || ends_in_an_order(fact)
-        || has_any(fact, &PERSONAL)
-        || has_any(fact, &PASSING)
-        || has_any(&sentence.words, &GUESSES)
-        || has_any(&sentence.words, &JOKES)
-        || strip_any(&sentence.words, &SUPPOSITIONS).is_some()
-        || strip_any(fact, &SUPPOSITIONS).is_some()
+        || has(fact, Sign::Personal)
+        || fact.first().is_some_and(|first| first.lower == "you")
+        || has(fact, Sign::Passing)
+        || has(&sentence.words, Sign::Guess)
+        || has(&sentence.words, Sign::Joke)
+        || strip(&sentence.words, Sign::Supposition).is_some()
+        || strip(fact, Sign::Supposition).is_some()
+        || judges(fact)
         || is_about_the_code(fact)
         || fact.iter().any(|word| is_path(&sentence.text[word.range.clone()]))
 }
 
-/// Whether somebody else's words are repeated: several of them between quotation marks.
-fn quotes(sentence: &Sentence<'_>) -> bool {
+/// Whether a clause asks, although no mark says so: "it worked before, is it the cache".
+fn asks(fact: &[Word]) -> bool {
+    let is_inverted = |clause: &[Word]| match clause {
+        [verb, subject, ..] => verb.is(Sign::Aux) && subject.is(Sign::Pronoun),
+        _ => false,
+    };
+    fact.split(Word::is_mark).any(is_inverted)
+}
+
+/// Whether somebody else's words are repeated: announced, or several of them between quotation marks.
+fn is_cited(sentence: &Sentence<'_>) -> bool {
     const WORDS: usize = 4;
     let text = sentence.text.get(sentence.range.clone()).unwrap_or_default();
     let between = |marks: &[char]| text.split(marks).skip(1).step_by(2).any(|part| part.split(' ').count() >= WORDS);
-    between(&['"']) || between(&['“', '”', '„']) || between(&['«', '»'])
+    has(&sentence.words, Sign::Cited) || between(&['"']) || between(&['“', '”', '„']) || between(&['«', '»'])
 }
 
-/// Whether somebody is told to do something.
-pub(super) fn is_order(words: &[Word]) -> bool {
-    let mut words = words;
-    while let Some((first, rest)) = words.split_first() {
-        let is_before = first.is_mark() || BEFORE_AN_ORDER.contains(&first.lower.as_str());
-        if !is_before {
-            break;
-        }
-        words = rest;
-    }
-    words.first().is_some_and(|first| ORDERS.contains(&first.lower.as_str())) || has_any(words, &WISHES)
+/// Whether somebody tells how they find a thing: "that is far too slow", "Lovely, …".
+fn judges(fact: &[Word]) -> bool {
+    const ADVERBS: usize = 2;
+    let (first, rest) = clause(fact);
+    let is_exclaimed = matches!(first, [word] if word.is(Sign::Judgement)) && !rest.is_empty();
+    let predicates = fact.iter().enumerate().filter(|(_, word)| word.is(Sign::Copula) && word.lower != "=");
+    let mut judged = predicates.filter_map(|(at, _)| {
+        let mut after = fact[at + 1..].iter().enumerate();
+        after.find(|(count, word)| *count >= ADVERBS || !word.is_stop()).map(|(_, word)| word)
+    });
+    // "… is what makes it slow"
+    let end = fact.iter().rposition(|word| !word.is_mark()).filter(|end| *end > 0 && !fact[end - 1].is_mark());
+    let is_complement = has(fact, Sign::Copula) && end.is_some_and(|end| fact[end].is(Sign::Judgement));
+    is_exclaimed || is_complement || judged.any(|word| word.is(Sign::Judgement))
 }
 
-/// Whether a later clause tells somebody to do something: "the bucket is full, empty it".
-fn ends_in_an_order(words: &[Word]) -> bool {
-    const OBJECTS: [&str; 7] = ["it", "them", "that", "this", "these", "both", "all"];
-    let clauses = words.split(|word| word.is_mark() || word.lower == "and" || word.lower == "so").skip(1);
-    clauses.filter(|clause| clause.len() == 2).any(|clause| OBJECTS.contains(&clause[1].lower.as_str()))
-        || words.split(Word::is_mark).skip(1).any(is_order)
-}
-
-/// Whether the subject is a part of the program or of its making.
+/// Whether the subject is a part of the program or of its making, or what somebody points at.
 fn is_about_the_code(fact: &[Word]) -> bool {
     const SUBJECT: usize = 4;
-    let subject = fact.iter().filter(|word| !word.is_mark()).take(SUBJECT);
-    subject.map(|word| word.lower.as_str()).any(|word| {
-        let singular = word.strip_suffix('s').unwrap_or(word);
-        ARTIFACTS.contains(&word) || ARTIFACTS.contains(&singular)
-    })
+    if let [this, noun, ..] = fact
+        && this.is(Sign::This)
+        && !noun.is_mark()
+        && !noun.marks.is_term()
+    {
+        return true;
+    }
+    let subject = fact.iter().take_while(|word| !word.is(Sign::Copula) && !word.is(Sign::Pointer));
+    subject.filter(|word| !word.is_mark()).take(SUBJECT).any(|word| word.is(Sign::Artifact))
 }
-
-/// Whether a part of the program is spoken of at all.
-pub(super) fn speaks_of_code(fact: &[Word]) -> bool {
-    fact.iter().any(|word| ARTIFACTS.contains(&word.lower.as_str()))
-}
-
-/// Whether a word is the place of a file.
-pub(super) fn is_path(word: &str) -> bool {
-    const FOLDERS: [&str; 14] = [
-        "src",
-        "lib",
-        "test",
-        "tests",
-        "app",
-        "docs",
-        "dist",
-        "bin",
-        "etc",
-        "home",
-        "var",
-        "usr",
-        "packages",
-        "node_modules",
-    ];
-    const ENDINGS: [&str; 30] = [
-        "rs", "py", "ts", "tsx", "js", "jsx", "mjs", "go", "java", "kt", "rb", "php", "c", "h", "cpp", "cs", "swift",
-        "json", "yaml", "yml", "toml", "md", "txt", "sh", "sql", "html", "css", "lock", "env", "log",
-    ];
-    let folders = word.split('/').count() - 1;
-    let ending = word.rsplit_once('.').filter(|(name, _)| !name.is_empty()).map(|(_, ending)| ending);
-    ending.is_some_and(|ending| ENDINGS.contains(&ending))
-        || folders > 1
-        || folders == 1 && word.split('/').any(|part| FOLDERS.contains(&part))
-}
-
-const BEFORE_AN_ORDER: [&str; 19] = [
-    "please", "just", "now", "then", "so", "and", "also", "instead", "always", "never", "simply", "first", "next",
-    "bitte", "maybe", "rather", "only", "to", "you",
-];
-
-const ORDERS: [&str; 143] = [
-    "use",
-    "run",
-    "fix",
-    "make",
-    "put",
-    "move",
-    "rename",
-    "revert",
-    "undo",
-    "don't",
-    "do",
-    "add",
-    "remove",
-    "delete",
-    "change",
-    "set",
-    "show",
-    "check",
-    "look",
-    "go",
-    "keep",
-    "try",
-    "write",
-    "create",
-    "update",
-    "let",
-    "let's",
-    "give",
-    "tell",
-    "explain",
-    "read",
-    "open",
-    "see",
-    "stop",
-    "start",
-    "continue",
-    "commit",
-    "push",
-    "merge",
-    "rebase",
-    "install",
-    "build",
-    "deploy",
-    "test",
-    "implement",
-    "refactor",
-    "replace",
-    "drop",
-    "skip",
-    "leave",
-    "ignore",
-    "wait",
-    "find",
-    "search",
-    "list",
-    "print",
-    "return",
-    "call",
-    "take",
-    "get",
-    "bring",
-    "switch",
-    "convert",
-    "copy",
-    "rewrite",
-    "rerun",
-    "retry",
-    "restart",
-    "review",
-    "think",
-    "note",
-    "ensure",
-    "verify",
-    "pick",
-    "choose",
-    "follow",
-    "include",
-    "exclude",
-    "generate",
-    "apply",
-    "handle",
-    "split",
-    "extract",
-    "inline",
-    "document",
-    "format",
-    "sort",
-    "filter",
-    "round",
-    "recompute",
-    "redo",
-    "draft",
-    "summarise",
-    "summarize",
-    "translate",
-    "answer",
-    "ask",
-    "send",
-    "sync",
-    "turn",
-    "enable",
-    "disable",
-    "reset",
-    "clean",
-    "focus",
-    "proceed",
-    "help",
-    "avoid",
-    "prefer",
-    "assume",
-    "should",
-    "need",
-    "want",
-    "can",
-    "could",
-    "would",
-    "nimm",
-    "mach",
-    "lass",
-    "nutze",
-    "verwende",
-    "benutze",
-    "schreib",
-    "lösche",
-    "ändere",
-    "füge",
-    "usa",
-    "haz",
-    "pon",
-    "cambia",
-    "añade",
-    "quita",
-    "utilise",
-    "fais",
-    "mets",
-    "ajoute",
-    "supprime",
-    "remets",
-    "faça",
-    "coloque",
-    "mude",
-    "adicione",
-    "remova",
-];
-
-/// Wishes and requests.
-const WISHES: [&str; 43] = [
-    "please",
-    "can you",
-    "could you",
-    "would you",
-    "will you",
-    "you should",
-    "you can",
-    "you could",
-    "make sure",
-    "we should",
-    "we need to",
-    "we have to",
-    "we could",
-    "we can",
-    "we want",
-    "i want",
-    "i need",
-    "i'd like",
-    "i would like",
-    "i prefer",
-    "i'd prefer",
-    "i'd rather",
-    "let's",
-    "lets",
-    "go ahead",
-    "needs to be fixed",
-    "so fix",
-    "what about",
-    "how about",
-    "bitte",
-    "por favor",
-    "s'il te plaît",
-    "s'il vous plaît",
-    "merci de",
-    "könntest du",
-    "kannst du",
-    "ich möchte",
-    "ich will",
-    "je veux",
-    "je voudrais",
-    "quiero",
-    "quero",
-    "preciso que",
-];
-
-/// The speaker's own doings.
-const PERSONAL: [&str; 36] = [
-    "i",
-    "i'm",
-    "i'll",
-    "i've",
-    "i'd",
-    "my",
-    "me",
-    "ich",
-    "mein",
-    "je",
-    "j'ai",
-    "yo",
-    "eu",
-    "we'll",
-    "we're going to",
-    "your example",
-    "your code",
-    "your",
-    "your last",
-    "you",
-    "you're",
-    "you've",
-    "you'll",
-    "this customer",
-    "this one",
-    "this user",
-    "this case",
-    "this file",
-    "this line",
-    "this test",
-    "this means",
-    "that means",
-    "line 1",
-    "line 2",
-    "line 3",
-    "for example",
-];
-
-/// What is so only now, or only here.
-const PASSING: [&str; 57] = [
-    "is off",
-    "off by",
-    "is full",
-    "is down",
-    "is gone",
-    "is empty",
-    "is running",
-    "is next",
-    "exactly what",
-    "on the list",
-    "still",
-    "now",
-    "right now",
-    "currently",
-    "at the moment",
-    "today",
-    "tomorrow",
-    "yesterday",
-    "tonight",
-    "this week",
-    "for now",
-    "broken",
-    "fails",
-    "failing",
-    "failed",
-    "crashes",
-    "crashed",
-    "doesn't work",
-    "does not work",
-    "isn't working",
-    "not working",
-    "didn't work",
-    "don't work",
-    "works fine",
-    "is green",
-    "is red",
-    "is done",
-    "is ready",
-    "is missing",
-    "is fixed",
-    "same error",
-    "timed out",
-    "looks good",
-    "looks fine",
-    "looks great",
-    "is slow",
-    "is fine",
-    "is wrong",
-    "is ugly",
-    "is a problem",
-    "is a mess",
-    "gerade",
-    "kaputt",
-    "geht nicht",
-    "funktioniert nicht",
-    "no funciona",
-    "ne marche pas",
-];
-
-const GUESSES: [&str; 40] = [
-    "looks like",
-    "look like",
-    "seems like",
-    "seems to",
-    "appears to",
-    "sounds like",
-    "i wonder",
-    "my guess",
-    "maybe",
-    "perhaps",
-    "probably",
-    "possibly",
-    "might be",
-    "could be",
-    "may be",
-    "i think the",
-    "i think it",
-    "i think we",
-    "i think that",
-    "i guess",
-    "i suppose",
-    "i believe",
-    "i assume",
-    "i thought",
-    "i'm not sure",
-    "not sure",
-    "i don't know",
-    "no idea",
-    "as far as i know",
-    "afaik",
-    "if i remember",
-    "vielleicht",
-    "ich glaube",
-    "ich denke",
-    "vermutlich",
-    "quizás",
-    "tal vez",
-    "peut-être",
-    "je crois",
-    "talvez",
-];
-
-const JOKES: [&str; 14] = [
-    "obviously",
-    "oh sure",
-    "yeah right",
-    "yeah , right",
-    "sure , because",
-    "of course because",
-    "pigs",
-    "lol",
-    "haha",
-    "as if",
-    "just whatever",
-    "kidding",
-    "whatever we feel like",
-    "good luck",
-];
-
-const SUPPOSITIONS: [&str; 29] = [
-    "if",
-    "suppose",
-    "supposing",
-    "imagine",
-    "assume",
-    "assuming",
-    "let's assume",
-    "let's say",
-    "let us assume",
-    "what if",
-    "say",
-    "pretend",
-    "hypothetically",
-    "in theory",
-    "for example",
-    "e.g",
-    "unless",
-    "when i",
-    "when you",
-    "wenn",
-    "falls",
-    "angenommen",
-    "nehmen wir an",
-    "supongamos",
-    "imagina",
-    "supposons",
-    "imaginons",
-    "suponha",
-    "should",
-];
-
-const ARTIFACTS: [&str; 104] = [
-    "chart",
-    "idea",
-    "goal",
-    "pull request",
-    "test",
-    "tests",
-    "function",
-    "file",
-    "button",
-    "page",
-    "variable",
-    "script",
-    "code",
-    "branch",
-    "commit",
-    "pr",
-    "method",
-    "component",
-    "import",
-    "screen",
-    "error",
-    "bug",
-    "screenshot",
-    "output",
-    "result",
-    "image",
-    "icon",
-    "text",
-    "color",
-    "colour",
-    "modal",
-    "dialog",
-    "link",
-    "layout",
-    "css",
-    "html",
-    "build",
-    "line",
-    "lines",
-    "comment",
-    "comments",
-    "readme",
-    "folder",
-    "directory",
-    "path",
-    "repo",
-    "repository",
-    "patch",
-    "diff",
-    "linter",
-    "compiler",
-    "typo",
-    "indentation",
-    "font",
-    "header",
-    "footer",
-    "sidebar",
-    "spinner",
-    "menu",
-    "tab",
-    "tabs",
-    "class",
-    "struct",
-    "enum",
-    "constant",
-    "parameter",
-    "argument",
-    "refactor",
-    "refactoring",
-    "implementation",
-    "snippet",
-    "terminal",
-    "prompt",
-    "message",
-    "answer",
-    "response",
-    "summary",
-    "plan",
-    "todo",
-    "task",
-    "step",
-    "suite",
-    "warning",
-    "exception",
-    "stack",
-    "trace",
-    "log",
-    "logs",
-    "logging",
-    "ui",
-    "ux",
-    "style",
-    "theme",
-    "padding",
-    "margin-top",
-    "div",
-    "hook",
-    "package",
-    "dependency",
-    "library",
-    "app",
-    "this",
-    "that",
-    "these",
-];

@@ -1,7 +1,7 @@
 //! The words before the point of a sentence: agreement, disagreement, politeness.
 
-use crate::rules::phrase::{BUT, FILLERS, NO, NO_BEFORE_A_MARK, YES, YES_BEFORE_A_MARK};
-use crate::rules::sentence::{Word, strip_any};
+use crate::rules::lexicon::{Sign, strip};
+use crate::rules::sentence::{Word, clause, has};
 
 /// What a sentence says to what was said before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,21 +16,7 @@ pub(super) enum Lead {
 /// The lead of a sentence, and its words from the point on.
 pub(super) fn lead(words: &[Word]) -> (Lead, &[Word]) {
     let (mut lead, mut rest) = (Lead::Nothing, words);
-    loop {
-        let (said, after) = if let Some(after) = strip_any(rest, &NO).or_else(|| before_a_mark(rest, &NO_BEFORE_A_MARK))
-        {
-            (Lead::No, after)
-        } else if let Some(after) = strip_any(rest, &YES).or_else(|| before_a_mark(rest, &YES_BEFORE_A_MARK)) {
-            (Lead::Yes, after)
-        } else if let Some(after) = strip_any(rest, &BUT) {
-            (Lead::But, after)
-        } else if let Some(after) = strip_any(rest, &FILLERS) {
-            (Lead::Nothing, after)
-        } else if let Some(after) = rest.split_first().filter(|(first, _)| first.is_mark()).map(|(_, after)| after) {
-            (Lead::Nothing, after)
-        } else {
-            return (lead, rest);
-        };
+    while let Some((said, after)) = next(rest) {
         lead = match (lead, said) {
             (Lead::No, _) | (_, Lead::No) => Lead::No,
             (_, Lead::But) | (Lead::But, _) => Lead::But,
@@ -39,8 +25,68 @@ pub(super) fn lead(words: &[Word]) -> (Lead, &[Word]) {
         };
         rest = after;
     }
+    (lead, rest)
 }
 
-fn before_a_mark<'w>(words: &'w [Word], phrases: &[&str]) -> Option<&'w [Word]> {
-    strip_any(words, phrases).filter(|after| after.first().is_none_or(Word::is_mark))
+/// The next thing that leads up to the point, and the words after it.
+fn next(words: &[Word]) -> Option<(Lead, &[Word])> {
+    let first = words.first()?;
+    if first.is_mark() {
+        return Some((Lead::Nothing, &words[1..]));
+    }
+    let verdict = || verdict(words);
+    let says = |lead: Lead| move |after| (lead, after);
+    None.or_else(verdict)
+        .or_else(|| strip(words, Sign::No).map(says(Lead::No)))
+        .or_else(|| no(words).map(says(Lead::No)))
+        .or_else(|| strip(words, Sign::Yes).map(says(Lead::Yes)))
+        .or_else(|| before_a_mark(words, Sign::YesThenMark).map(says(Lead::Yes)))
+        .or_else(|| strip(words, Sign::But).map(says(Lead::But)))
+        .or_else(|| strip(words, Sign::Filler).map(says(Lead::Nothing)))
+}
+
+/// "No, …", or "No the …".
+fn no(words: &[Word]) -> Option<&[Word]> {
+    let follows = |after: &&[Word]| after.first().is_some_and(|next| next.is(Sign::AfterNo));
+    let is_short = matches!(words.first()?.lower.as_str(), "no" | "nah" | "nope");
+    let plain = strip(words, Sign::NoThenMark).filter(|_| is_short).filter(follows);
+    before_a_mark(words, Sign::NoThenMark).or(plain)
+}
+
+fn before_a_mark(words: &[Word], sign: Sign) -> Option<&[Word]> {
+    strip(words, sign).filter(|after| after.first().is_none_or(Word::is_mark))
+}
+
+/// A clause that says nothing but whether something was right: "you understood that correctly", "that
+/// isn't how it works", "they don't".
+fn verdict(words: &[Word]) -> Option<(Lead, &[Word])> {
+    const CLAUSE: usize = 8;
+    let (clause, after) = clause(words);
+    if clause.is_empty() || clause.len() > CLAUSE {
+        return None;
+    }
+    let is_empty = |word: &Word| {
+        [Sign::Stop, Sign::Speech, Sign::Right, Sign::Wrong, Sign::Negation, Sign::Filler, Sign::Pronoun]
+            .into_iter()
+            .any(|sign| word.is(sign))
+    };
+    let (denies, wrong) = (has(clause, Sign::Negation), has(clause, Sign::Wrong));
+    let judges = wrong || has(clause, Sign::Right);
+    let agrees = match clause {
+        [first, ..] if first.is(Sign::How) => !denies,
+        [before @ .., pronoun, aux] if is_elliptic(pronoun, aux) && before.iter().all(is_empty) => !denies,
+        [before @ .., pronoun, aux, not]
+            if is_elliptic(pronoun, aux) && not.is(Sign::Negation) && before.iter().all(is_empty) =>
+        {
+            false
+        }
+        _ if judges && clause.len() > 1 && clause.iter().all(is_empty) => wrong == denies,
+        _ => return None,
+    };
+    Some((if agrees { Lead::Yes } else { Lead::No }, after))
+}
+
+/// What stands for a whole statement: "they do".
+fn is_elliptic(pronoun: &Word, aux: &Word) -> bool {
+    pronoun.is(Sign::Pronoun) && aux.is(Sign::Aux)
 }

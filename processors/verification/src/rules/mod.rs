@@ -7,16 +7,18 @@
 //!
 //! | module | noun |
 //! | --- | --- |
+//! | [`lexicon`] | words and phrases, and what they are signs of |
 //! | [`passage`] | the sentences that somebody wrote, without code and quotations |
 //! | [`sentence`] | a sentence as words that can be compared |
-//! | [`phrase`] | the phrases of agreement, disagreement and definition |
 //! | [`lead`] | what a sentence says to what was said before |
 //! | [`answer`] | corrections and confirmations of what the assistant said |
-//! | [`definition`] | definitions that nobody asked for |
-//! | [`exclusion`] | statements that are no knowledge |
+//! | [`definition`], [`class`], [`term`] | definitions that nobody asked for |
+//! | [`exclusion`], [`order`], [`path`] | statements that are no knowledge |
+//! | [`worth`] | how much a statement reads like knowledge |
 //! | [`domain`], [`entity`], [`wording`] | a claim's field of work, its terms, its words |
 
 mod answer;
+mod class;
 mod definition;
 mod domain;
 mod entity;
@@ -24,13 +26,19 @@ mod exclusion;
 #[cfg(test)]
 mod labelled;
 mod lead;
+mod lexicon;
+mod order;
 mod passage;
-mod phrase;
+mod path;
 mod sentence;
+mod term;
 mod wording;
+mod worth;
 
+use lexicon::Sign;
 use sentence::{Sentence, Word};
 use sessionmill_contract::{Bound, Claim, Detection, Detector, Failure, Role, SourceFile, Turn, View, Window};
+use std::cell::OnceCell;
 
 /// The detector.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,7 +50,7 @@ impl Detector for Rules {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn bound(&self) -> Bound {
@@ -77,7 +85,13 @@ struct Fact<'a> {
 
 fn claims(turn: usize, prompt: &Turn, reply: Option<&Turn>) -> Vec<Claim> {
     let said = passage::sentences(&prompt.text);
-    let statements = reply.map(|reply| passage::sentences(&reply.text)).unwrap_or_default();
+    if said.first().is_some_and(|first| lexicon::strip(&first.words, Sign::RolePlay).is_some()) {
+        return Vec::new();
+    }
+    // Most prompts say nothing that a reply need be read for.
+    let cell = OnceCell::new();
+    let read = || reply.map(|reply| passage::sentences(&reply.text)).unwrap_or_default();
+    let statements = || cell.get_or_init(read).as_slice();
     let mut facts: Vec<Fact<'_>> = Vec::new();
     let mut at = 0;
     while at < said.len() {
@@ -88,12 +102,11 @@ fn claims(turn: usize, prompt: &Turn, reply: Option<&Turn>) -> Vec<Claim> {
     facts.iter().filter_map(|fact| claim(turn, &prompt.text, &said, fact)).collect()
 }
 
-/// The claim of a fact; nothing for one that is of no field of work, or longer than a quote may be.
+/// The claim of a fact; nothing for one that is longer than a quote may be.
 fn claim(turn: usize, text: &str, said: &[Sentence<'_>], fact: &Fact<'_>) -> Option<Claim> {
     let quote = text.get(said.get(fact.from)?.range.start..said.get(fact.to)?.range.end)?;
     let exact = text.get(fact.words.first()?.range.start..said.get(fact.to)?.range.end)?;
     let statement = fact.statement.and_then(|statement| statement.text.get(statement.range.clone()));
-    let domain = domain::domain_of(fact.words, fact.statement.map_or(&[], |statement| &statement.words))?;
     if quote.chars().count() > Claim::QUOTE {
         return None;
     }
@@ -104,7 +117,7 @@ fn claim(turn: usize, text: &str, said: &[Sentence<'_>], fact: &Fact<'_>) -> Opt
         title: wording::title(&content),
         content,
         quote: quote.to_owned(),
-        domain,
+        domain: domain::domain_of(fact.words, fact.statement.map_or(&[], |statement| &statement.words)),
         entities: entity::entities(text, fact.words),
     })
 }

@@ -84,7 +84,7 @@ fn is_heading(line: &str) -> bool {
 
 /// Whether a line is a quotation, or looks like what a program printed.
 fn is_pasted(line: &str) -> bool {
-    const BEGINNINGS: [&str; 22] = [
+    const BEGINNINGS: [&str; 26] = [
         ">",
         "|",
         "$ ",
@@ -94,6 +94,10 @@ fn is_pasted(line: &str) -> bool {
         "@@",
         "at ",
         "error:",
+        "error ",
+        "warn ",
+        "info ",
+        "debug ",
         "error[",
         "warning:",
         "note:",

@@ -1,0 +1,130 @@
+//! Statements that say what a thing is by what it belongs to: "A P0 is an outage that …".
+
+use crate::rules::definition::MEANING;
+use crate::rules::lexicon::{Sign, strip};
+use crate::rules::sentence::{Sentence, Word, has, split_at, stems};
+use crate::rules::term::{is_a_term, is_name};
+
+/// The most words of a term that nothing but its class announces.
+const TERM: usize = 5;
+
+/// Whether a term is put into a class, and told apart in it.
+pub(super) fn is_class(sentence: &Sentence<'_>, words: &[Word]) -> bool {
+    let words = strip_place(words).unwrap_or(words);
+    if is_label(words) {
+        return true;
+    }
+    let Some((term, meaning)) = split_at(words, Sign::Copula) else { return false };
+    let meaning = strip(meaning, Sign::Announce).unwrap_or(meaning);
+    let article = strip(term, Sign::Article);
+    let bare = article.unwrap_or(term);
+    let is_ours = has(words, Sign::Ours);
+    if !is_a_term(term)
+        || bare.len() > TERM && !is_ours && article.is_none()
+        || stems(meaning).len() < MEANING
+        || is_person(article, meaning)
+    {
+        return false;
+    }
+    let is_figure = strip(meaning, Sign::Relation).is_some_and(|of| stems(of).len() >= MEANING);
+    let class = strip_article(meaning);
+    let is_told_apart = class.is_some_and(is_told_apart);
+    let is_name = bare.iter().any(|word| is_name(sentence, word));
+    let is_indefinite = article.is_some() || is_name || is_bare(bare);
+    is_figure
+        || is_indefinite && is_told_apart
+        || is_ours && class.is_some() && stems(meaning).len() > MEANING
+        || is_of_its_kind(bare, meaning)
+        || is_status(bare, article, meaning)
+}
+
+/// "The one who knows is …": a person is no term.
+fn is_person(article: Option<&[Word]>, meaning: &[Word]) -> bool {
+    let knows = meaning.iter().take(4).any(|word| word.lower == "who");
+    article.is_none() && knows && meaning.first().is_some_and(|first| first.lower == "the")
+}
+
+/// "In the warehouse a wave is …": the words after the place.
+fn strip_place(words: &[Word]) -> Option<&[Word]> {
+    const PLACES: [&str; 14] =
+        ["in", "at", "for", "on", "to", "im", "en", "dans", "em", "no", "na", "per", "für", "in"];
+    const PLACE: usize = 6;
+    let first = words.first().filter(|first| PLACES.contains(&first.lower.as_str()))?;
+    let place = words.iter().take(PLACE).skip(2);
+    let end = place.clone().position(|word| word.lower == ",").map(|at| at + 3);
+    let end = end.or_else(|| place.clone().position(|word| word.is(Sign::Article)).map(|at| at + 2))?;
+    (!first.is_mark()).then_some(words.get(end..)?)
+}
+
+/// The words after an article, or after "those", "all", "any": what begins a class.
+fn strip_article(meaning: &[Word]) -> Option<&[Word]> {
+    const PLURAL: usize = 2;
+    let first = meaning.first()?;
+    let begins = first.is(Sign::Article) || first.is(Sign::Determiner) || first.is(Sign::Ours) || first.lower == "one";
+    // "accounts without …", "dormant accounts": a class in the plural has none.
+    let is_plural =
+        meaning.iter().take(PLURAL).any(|word| !word.is_stop() && word.lower.ends_with('s') && word.lower.len() > 3);
+    if begins {
+        meaning.get(1..)
+    } else if is_plural || first.is_value() {
+        Some(meaning)
+    } else {
+        None
+    }
+}
+
+/// Whether a class goes on with what tells its members apart.
+fn is_told_apart(class: &[Word]) -> bool {
+    const HEAD: usize = 5;
+    let mut head = class.iter().take(HEAD);
+    !class.first().is_some_and(|first| first.is(Sign::Judgement))
+        && (head.any(|word| word.is(Sign::Relative) || word.is_mark()) || class.iter().any(Word::is_value))
+}
+
+/// "Dormant accounts are accounts without …": the class is a word of the term.
+fn is_of_its_kind(term: &[Word], meaning: &[Word]) -> bool {
+    let class = strip(meaning, Sign::Article).unwrap_or(meaning);
+    let class = stems(class.get(..1).unwrap_or_default());
+    stems(term).len() > 1 && !class.is_empty() && class.is_subset(&stems(term)) && stems(meaning).len() > MEANING
+}
+
+/// "A feed is stale if nothing has arrived …".
+fn is_status(term: &[Word], article: Option<&[Word]>, meaning: &[Word]) -> bool {
+    let is_condition = meaning.get(1..4).unwrap_or_default().iter().any(|word| word.is(Sign::Condition));
+    let is_quality = meaning.first().is_some_and(|first| !first.is_stop() && !first.is(Sign::Judgement));
+    (article.is_some() || is_bare(term)) && is_condition && is_quality && stems(meaning).len() > MEANING
+}
+
+/// Whether a term needs no article: a plural, or a word of the trade.
+fn is_bare(term: &[Word]) -> bool {
+    let is_plural = |word: Option<&Word>| word.is_some_and(|word| !word.is_stop() && word.lower.ends_with('s'));
+    let begins = term.first().is_some_and(|first| !first.is(Sign::Determiner) && !first.is_stop() && !first.is_value());
+    begins && (is_plural(term.first()) || is_plural(term.last()) || term.iter().any(|word| word.marks.is_term()))
+}
+
+/// "Dwell time: minutes between gate-in and gate-out".
+fn is_label(words: &[Word]) -> bool {
+    const LABEL: usize = 4;
+    const MEANS: [&str; 14] = [
+        "between", "minus", "plus", "divided", "per", "without", "zwischen", "minus", "entre", "sans", "sin", "sem",
+        "senza", "times",
+    ];
+    let Some(at) = words.iter().position(|word| word.lower == ":") else { return false };
+    let (term, meaning) = (&words[..at], &words[at + 1..]);
+    let relates = strip(meaning, Sign::Relation).is_some()
+        || meaning.iter().take(5).any(|word| MEANS.contains(&word.lower.as_str()));
+    let is_plain = term.iter().all(|word| !word.is(Sign::Artifact) && !word.is(Sign::Copula));
+    is_a_term(term) && term.len() <= LABEL && is_plain && relates && stems(meaning).len() >= MEANING
+}
+
+/// "Take rate = commission / GMV".
+pub(super) fn is_formula(words: &[Word]) -> bool {
+    let Some(at) = words.iter().position(|word| word.lower == "=") else { return false };
+    let (term, meaning) = (&words[..at], &words[at + 1..]);
+    let is_plain = |word: &Word| !word.lower.contains(|c: char| c.is_ascii_digit() || matches!(c, '_' | '.'));
+    is_a_term(term)
+        && term.len() <= TERM
+        && term.iter().all(|word| is_plain(word) && !word.is_mark())
+        && !meaning.iter().any(|word| word.lower.contains(['.', '_']) && !word.is_value() && !word.is_mark())
+        && stems(meaning).len() >= MEANING
+}

@@ -1,0 +1,331 @@
+//! What words and phrases are to the rules: their vocabulary, which lies beside this as data.
+//!
+//! A file has sections; `[no]` begins the one of the sign [`Sign::No`]. A phrase is one or more words in
+//! lower case, divided by spaces as a sentence divides them.
+
+use crate::rules::sentence::Word;
+use sessionmill_contract::Domain;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// What a phrase is a sign of. The files say more about each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sign {
+    AfterNo,
+    Announce,
+    Article,
+    Artifact,
+    Aux,
+    BeforeOrder,
+    But,
+    By,
+    Call,
+    Cited,
+    Common,
+    Condition,
+    Contrast,
+    Copula,
+    Covers,
+    Defines,
+    Determiner,
+    Done,
+    Filler,
+    Finished,
+    Generic,
+    Gloss,
+    Guess,
+    How,
+    Joke,
+    Judgement,
+    Mean,
+    Named,
+    Negation,
+    No,
+    NoThenMark,
+    Order,
+    Ours,
+    Particular,
+    Passing,
+    Perception,
+    Personal,
+    Plan,
+    Pointer,
+    Pronoun,
+    Question,
+    Relation,
+    Relative,
+    Right,
+    RolePlay,
+    Speech,
+    Stop,
+    Supposition,
+    This,
+    Unit,
+    Uses,
+    WeDefine,
+    WeSay,
+    WhatCall,
+    WhenSaid,
+    Wish,
+    Wrong,
+    Yes,
+    YesThenMark,
+}
+
+const SIGNS: [(&str, Sign); 59] = [
+    ("after_no", Sign::AfterNo),
+    ("announce", Sign::Announce),
+    ("article", Sign::Article),
+    ("artifact", Sign::Artifact),
+    ("aux", Sign::Aux),
+    ("before_order", Sign::BeforeOrder),
+    ("but", Sign::But),
+    ("by", Sign::By),
+    ("call", Sign::Call),
+    ("cited", Sign::Cited),
+    ("common", Sign::Common),
+    ("condition", Sign::Condition),
+    ("contrast", Sign::Contrast),
+    ("copula", Sign::Copula),
+    ("covers", Sign::Covers),
+    ("defines", Sign::Defines),
+    ("determiner", Sign::Determiner),
+    ("done", Sign::Done),
+    ("filler", Sign::Filler),
+    ("finished", Sign::Finished),
+    ("generic", Sign::Generic),
+    ("gloss", Sign::Gloss),
+    ("guess", Sign::Guess),
+    ("how", Sign::How),
+    ("joke", Sign::Joke),
+    ("judgement", Sign::Judgement),
+    ("mean", Sign::Mean),
+    ("named", Sign::Named),
+    ("negation", Sign::Negation),
+    ("no", Sign::No),
+    ("no_then_mark", Sign::NoThenMark),
+    ("order", Sign::Order),
+    ("ours", Sign::Ours),
+    ("particular", Sign::Particular),
+    ("passing", Sign::Passing),
+    ("perception", Sign::Perception),
+    ("personal", Sign::Personal),
+    ("plan", Sign::Plan),
+    ("pointer", Sign::Pointer),
+    ("pronoun", Sign::Pronoun),
+    ("question", Sign::Question),
+    ("relation", Sign::Relation),
+    ("relative", Sign::Relative),
+    ("right", Sign::Right),
+    ("role_play", Sign::RolePlay),
+    ("speech", Sign::Speech),
+    ("stop", Sign::Stop),
+    ("supposition", Sign::Supposition),
+    ("this", Sign::This),
+    ("unit", Sign::Unit),
+    ("uses", Sign::Uses),
+    ("we_define", Sign::WeDefine),
+    ("we_say", Sign::WeSay),
+    ("what_call", Sign::WhatCall),
+    ("when_said", Sign::WhenSaid),
+    ("wish", Sign::Wish),
+    ("wrong", Sign::Wrong),
+    ("yes", Sign::Yes),
+    ("yes_then_mark", Sign::YesThenMark),
+];
+
+const FILES: [&str; 6] = [
+    include_str!("lexicon/leads.txt"),
+    include_str!("lexicon/statements.txt"),
+    include_str!("lexicon/definitions.txt"),
+    include_str!("lexicon/exclusions.txt"),
+    include_str!("lexicon/fields.txt"),
+    include_str!("lexicon/words.txt"),
+];
+
+/// Signs and fields of work, a bit for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks {
+    signs: u64,
+    fields: u8,
+}
+
+impl Marks {
+    pub(super) fn has(self, sign: Sign) -> bool {
+        self.signs & 1 << sign as u32 != 0
+    }
+
+    pub(super) fn is_of(self, domain: Domain) -> bool {
+        self.fields & 1 << domain as u32 != 0
+    }
+
+    /// Whether the word belongs to the vocabulary of a field.
+    pub(super) fn is_term(self) -> bool {
+        self.fields != 0
+    }
+
+    /// Whether two words belong to the same field.
+    pub(super) fn is_kin(self, other: Self) -> bool {
+        self.fields & other.fields != 0
+    }
+
+    fn add(&mut self, other: Self) {
+        self.signs |= other.signs;
+        self.fields |= other.fields;
+    }
+}
+
+/// What begins with a word.
+#[derive(Debug, Default)]
+struct Entry {
+    marks: Marks,
+    /// A number in words, in digits.
+    number: Option<&'static str>,
+    opposites: Vec<&'static str>,
+    /// Phrases by their further words.
+    phrases: Vec<(Vec<&'static str>, Marks)>,
+}
+
+static ENTRIES: LazyLock<HashMap<&'static str, Entry>> = LazyLock::new(|| {
+    let mut entries: HashMap<_, Entry> = HashMap::new();
+    for (section, phrase) in FILES.into_iter().flat_map(phrases) {
+        let (phrase, other) = phrase.split_once('=').filter(|(word, _)| !word.is_empty()).unwrap_or((phrase, ""));
+        match section {
+            "number" => entries.entry(phrase).or_default().number = Some(other),
+            "opposite" => {
+                entries.entry(phrase).or_default().opposites.push(other);
+                entries.entry(other).or_default().opposites.push(phrase);
+            }
+            _ => {}
+        }
+        let mut words = phrase.split(' ');
+        let entry = entries.entry(words.next().unwrap_or_default()).or_default();
+        let further: Vec<_> = words.collect();
+        match entry.phrases.iter_mut().find(|(known, _)| *known == further) {
+            _ if further.is_empty() => entry.marks.add(marks(section)),
+            Some((_, known)) => known.add(marks(section)),
+            None => entry.phrases.push((further, marks(section))),
+        }
+    }
+    entries
+});
+
+/// The phrases of a file, each with the name of its section.
+fn phrases(file: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let mut section = "";
+    file.lines().filter(|line| !line.starts_with('#')).flat_map(move |line| {
+        let name = line.strip_prefix('[').and_then(|line| line.strip_suffix(']'));
+        section = name.unwrap_or(section);
+        let of_line = if name.is_some() { "" } else { line };
+        of_line.split(';').map(str::trim).filter(|phrase| !phrase.is_empty()).map(move |phrase| (section, phrase))
+    })
+}
+
+fn marks(section: &str) -> Marks {
+    let sign = SIGNS.iter().find_map(|(name, sign)| (*name == section).then_some(1 << *sign as u32));
+    let field = Domain::ALL.into_iter().find_map(|domain| (domain.name() == section).then_some(1 << domain as u32));
+    Marks { signs: sign.unwrap_or_default(), fields: field.unwrap_or_default() }
+}
+
+/// Whether one of the words is the opposite of one of the others.
+pub(super) fn oppose(words: &[Word], others: &[Word]) -> bool {
+    let has = |words: &[Word], other: &str| words.iter().any(|word| word.lower == other);
+    words.iter().filter_map(|word| Some((word, ENTRIES.get(&*word.lower)?))).any(|(word, entry)| {
+        let mut opposites = entry.opposites.iter();
+        opposites.any(|other| has(others, other) && !has(words, other) && !has(others, &word.lower))
+    })
+}
+
+/// What a word by itself is, and the number that it names.
+pub(super) fn look_up(word: &str) -> (Marks, Option<&'static str>) {
+    let entry = ENTRIES.get(word);
+    let mut found = entry.map(|entry| entry.marks).unwrap_or_default();
+    if !found.is_term() && !found.has(Sign::Stop) {
+        found.fields = fields(bare(word));
+    }
+    (found, entry.and_then(|entry| entry.number))
+}
+
+/// A word without an article or a preposition that is bound to it: `l'acompte`, `dell'ordine`.
+pub(super) fn bare(word: &str) -> &str {
+    const BOUND: usize = 4;
+    const WORD: usize = 3;
+    word.split_once('\'').filter(|(bound, rest)| bound.len() <= BOUND && rest.len() >= WORD).map_or(word, |(_, w)| w)
+}
+
+/// The fields of a term with an ending, or of a compound that ends in one.
+fn fields(word: &str) -> u8 {
+    const LONG: usize = 5;
+    const ENDING: usize = 3;
+    const COMPOUND: usize = 9;
+    let of = |word: &str| ENTRIES.get(word).map_or(0, |entry| entry.marks.fields);
+    let plain = of(word);
+    if plain != 0 || word.len() < 3 {
+        return plain;
+    }
+    let ends = word.char_indices().rev().map(|(at, _)| &word[..at]).take(ENDING);
+    let of_stem = |term: &str| {
+        let ending = &word[term.len()..];
+        let may_end = term.len() >= LONG || matches!(ending, "s" | "'s" | "n" | "en" | "e");
+        if may_end { of(term) } else { 0 }
+    };
+    let of_compound = |at: usize| if word.len() - at >= LONG { of(&word[at..]) } else { 0 };
+    let starts = word.char_indices().map(|(at, _)| at).skip(ENDING).take_while(|_| word.len() >= COMPOUND);
+    ends.map(of_stem).chain(starts.map(of_compound)).find(|fields| *fields != 0).unwrap_or(0)
+}
+
+/// Marks words with the phrases that begin at them.
+pub(super) fn mark_phrases(words: &mut [Word]) {
+    for at in 0..words.len() {
+        let Some(entry) = ENTRIES.get(&*words[at].lower) else { continue };
+        let mut found = words[at].marks;
+        let begin = entry.phrases.iter().filter(|(further, _)| begins(&words[at + 1..], further));
+        begin.for_each(|(_, marks)| found.add(*marks));
+        words[at].marks = found;
+    }
+}
+
+fn begins(words: &[Word], phrase: &[&str]) -> bool {
+    words.len() >= phrase.len() && words.iter().zip(phrase).all(|(word, expected)| word.lower == *expected)
+}
+
+/// The words without the longest phrase of that sign that they begin with.
+pub(super) fn strip(words: &[Word], sign: Sign) -> Option<&[Word]> {
+    let first = words.first().filter(|first| first.marks.has(sign))?;
+    let entry = ENTRIES.get(&*first.lower)?;
+    let further = entry.phrases.iter().filter(|(further, of)| of.has(sign) && begins(&words[1..], further));
+    let longest = further.map(|(further, _)| further.len()).max();
+    let length = longest.or_else(|| entry.marks.has(sign).then_some(0))?;
+    words.get(length + 1..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_section_has_a_meaning_and_every_sign_a_section() {
+        let sections: BTreeSet<_> = FILES.into_iter().flat_map(phrases).map(|(section, _)| section).collect();
+        let domains = Domain::ALL.map(Domain::name);
+        let known: BTreeSet<_> =
+            SIGNS.iter().map(|(name, _)| *name).chain(domains).chain(["number", "opposite"]).collect();
+        assert_eq!(sections, known);
+    }
+
+    #[test]
+    fn phrases_are_such_as_a_sentence_is_divided_into() {
+        for (section, phrase) in FILES.into_iter().flat_map(phrases) {
+            assert_eq!(phrase, phrase.to_lowercase(), "[{section}]");
+            assert!(!phrase.contains("  ") && !phrase.contains('’'), "[{section}] {phrase}");
+        }
+    }
+
+    #[test]
+    fn a_term_is_known_with_an_ending_bound_to_an_article_and_at_the_end_of_a_compound() {
+        let is_of = |word: &str, domain| look_up(word).0.is_of(domain);
+        assert!(is_of("invoiced", Domain::Finance) && is_of("l'acompte", Domain::Finance));
+        assert!(is_of("feiertagszuschlag", Domain::Finance) && is_of("pods", Domain::Infrastructure));
+        assert!(!look_up("potato").0.is_term() && !look_up("arrange").0.is_term());
+    }
+}

@@ -1,0 +1,57 @@
+//! Orders and wishes: what somebody is to do.
+
+use crate::rules::lexicon::{Sign, strip};
+use crate::rules::sentence::{Word, has};
+
+/// Whether somebody is told to do something.
+pub(super) fn is_order(words: &[Word]) -> bool {
+    let rest = strip_before(words);
+    begins_with_an_order(rest) || takes_an_object(rest) || has(words, Sign::Wish)
+}
+
+/// The words after those that may stand before an order.
+fn strip_before(words: &[Word]) -> &[Word] {
+    let mut rest = words;
+    while let Some(first) = rest.first() {
+        let after = if first.is_mark() { rest.get(1..) } else { strip(rest, Sign::BeforeOrder) };
+        let Some(after) = after else { break };
+        rest = after;
+    }
+    rest
+}
+
+/// "Pick one of them", but not "pick rate is …".
+fn begins_with_an_order(words: &[Word]) -> bool {
+    let is_noun = match words {
+        [_, is, ..] if is.is(Sign::Copula) => true,
+        [_, noun, is, ..] => !noun.is_stop() && is.is(Sign::Copula),
+        _ => false,
+    };
+    words.first().is_some_and(|first| first.is(Sign::Order)) && !is_noun
+}
+
+/// Whether the words begin as no statement does: a verb, and at once what it is done to.
+fn takes_an_object(words: &[Word]) -> bool {
+    const OBJECTS: [&str; 23] = [
+        "the", "an", "it", "them", "this", "these", "those", "all", "each", "every", "my", "our", "your", "its",
+        "their", "me", "us", "den", "das", "dem", "diese", "diesen", "dieses",
+    ];
+    let [first, second, ..] = words else { return false };
+    let is_verb = !first.is_mark() && !first.is_stop() && !first.is_value() && !first.marks.is_term();
+    is_verb && !first.is(Sign::Speech) && OBJECTS.contains(&second.lower.as_str())
+}
+
+/// Whether a later clause tells somebody to do something: "the bucket is full, empty it".
+pub(super) fn ends_in_an_order(words: &[Word]) -> bool {
+    const OBJECTS: [&str; 8] = ["it", "them", "that", "this", "these", "both", "all", "again"];
+    let clauses = words.split(|word| word.is_mark() || word.lower == "and" || word.lower == "so").skip(1);
+    clauses.filter(|clause| clause.len() == 2).any(|clause| OBJECTS.contains(&clause[1].lower.as_str()))
+        || words.split(Word::is_mark).skip(1).any(is_plain_order)
+        || words.split(|word| word.lower == ":").skip(1).any(is_order)
+}
+
+/// An order by its first word alone: what follows a mark may be a part of a list.
+fn is_plain_order(words: &[Word]) -> bool {
+    let rest = strip_before(words);
+    rest.first().is_some_and(|first| first.is(Sign::Order)) && rest.get(1).is_some_and(|next| next.is(Sign::Determiner))
+}

@@ -1,0 +1,38 @@
+//! Words that name a thing.
+
+use crate::rules::lexicon::Sign;
+use crate::rules::sentence::{Sentence, Word, has};
+
+/// The most words that a term has.
+const TERM: usize = 7;
+
+/// Whether the words can name a thing: few of them, not only ones that point to something, and no
+/// sentence.
+pub(super) fn is_a_term(words: &[Word]) -> bool {
+    const POINTERS: [&str; 14] =
+        ["this", "that", "it", "which", "what", "there", "these", "those", "they", "das", "eso", "ça", "he", "she"];
+    let named = words.iter().filter(|word| !word.is_mark());
+    let points = words.first().is_none_or(|first| POINTERS.contains(&first.lower.as_str()));
+    let count = named.clone().count();
+    // "Including both means …": what somebody does is no thing.
+    let acts = words.first().is_some_and(|first| first.lower.ends_with("ing") && !first.marks.is_term() && count > 2);
+    count > 0
+        && count <= TERM
+        && !points
+        && !acts
+        && !has(words, Sign::Aux)
+        && named.clone().any(|word| !word.is_stop())
+}
+
+/// Whether the word stands at a quotation mark.
+pub(super) fn is_quoted(sentence: &Sentence<'_>, word: &Word) -> bool {
+    const MARKS: [char; 8] = ['"', '\'', '`', '“', '„', '«', '‘', '”'];
+    let before = sentence.text.get(..word.range.start).unwrap_or_default();
+    before.ends_with(MARKS)
+}
+
+/// Whether a word is written like a name for something: `ARR`, `P1`, `blue-room`, `is_active`.
+pub(super) fn is_name(sentence: &Sentence<'_>, word: &Word) -> bool {
+    let exact = sentence.text.get(word.range.clone()).unwrap_or_default();
+    is_quoted(sentence, word) || exact.chars().filter(|c| c.is_uppercase() || c.is_ascii_digit()).count() > 1
+}

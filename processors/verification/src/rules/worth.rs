@@ -1,0 +1,22 @@
+//! How much a statement reads like knowledge, rather than like talk about the work at hand.
+
+use crate::rules::lexicon::Sign;
+use crate::rules::sentence::{Word, count, has};
+
+/// Points for the language of a trade, for values, for the marks of a rule; against talk of the program.
+pub(super) fn worth(words: &[Word]) -> usize {
+    let terms = words.iter().filter(|word| word.marks.is_term());
+    let trade: usize = terms.map(|word| if word.is(Sign::Common) { 1 } else { 2 }).sum();
+    let rule = count(words, Sign::Generic).min(2);
+    let value = usize::from(has_value(words));
+    let ours = usize::from(has(words, Sign::Ours));
+    let figure = usize::from(has(words, Sign::Relation));
+    let code = 2 * count(words, Sign::Artifact);
+    (trade.min(4) + rule + value + ours + figure).saturating_sub(code)
+}
+
+/// Whether there is a number with its unit, a day, a month or a time of day.
+pub(super) fn has_value(words: &[Word]) -> bool {
+    let has_unit = words.windows(2).any(|pair| pair[0].is_value() && pair[1].is(Sign::Unit));
+    has_unit || words.iter().any(|word| word.is_value() && (word.is(Sign::Unit) || word.lower.contains(':')))
+}
