@@ -4,9 +4,10 @@ use crate::rules::Fact;
 use crate::rules::definition::after_preamble;
 use crate::rules::exclusion::is_excluded;
 use crate::rules::lead::{Lead, lead};
-use crate::rules::lexicon::{Sign, oppose, strip};
+use crate::rules::lexicon::{oppose, strip};
 use crate::rules::order::is_order;
 use crate::rules::sentence::{Sentence, Word, has, stems, values};
+use crate::rules::sign::Sign;
 use crate::rules::worth::{has_value, worth};
 use sessionmill_contract::Detection;
 

@@ -1,8 +1,9 @@
 //! Statements that say what a thing is by what it belongs to: "A P0 is an outage that …".
 
 use crate::rules::definition::MEANING;
-use crate::rules::lexicon::{Sign, strip};
+use crate::rules::lexicon::strip;
 use crate::rules::sentence::{Sentence, Word, has, split_at, stems};
+use crate::rules::sign::Sign;
 use crate::rules::term::{is_a_term, is_name};
 
 /// The most words of a term that nothing but its class announces.

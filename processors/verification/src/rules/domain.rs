@@ -1,7 +1,7 @@
 //! The field of work that a statement belongs to, by its words.
 
-use crate::rules::lexicon::Sign;
 use crate::rules::sentence::Word;
+use crate::rules::sign::Sign;
 use sessionmill_contract::Domain;
 
 /// The domain whose words stand most often in a quote, where they count double, and in what it answers; of

@@ -1,10 +1,11 @@
 //! Statements that are no knowledge: questions, wishes, orders, guesses, jokes, opinions, what is so only
 //! now, what is about the code at hand, somebody else's words, and where files are.
 
-use crate::rules::lexicon::{Sign, strip};
+use crate::rules::lexicon::strip;
 use crate::rules::order::{ends_in_an_order, is_order};
 use crate::rules::path::is_path;
 use crate::rules::sentence::{Sentence, Word, clause, has};
+use crate::rules::sign::Sign;
 
 /// Whether a statement, without the words that lead up to it, cannot be knowledge.
 pub(super) fn is_excluded(sentence: &Sentence<'_>, fact: &[Word]) -> bool {

@@ -1,7 +1,8 @@
 //! The words before the point of a sentence: agreement, disagreement, politeness.
 
-use crate::rules::lexicon::{Sign, strip};
+use crate::rules::lexicon::strip;
 use crate::rules::sentence::{Word, clause, has};
+use crate::rules::sign::Sign;
 
 /// What a sentence says to what was said before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,4 +90,27 @@ fn verdict(words: &[Word]) -> Option<(Lead, &[Word])> {
 /// What stands for a whole statement: "they do".
 fn is_elliptic(pronoun: &Word, aux: &Word) -> bool {
     pronoun.is(Sign::Pronoun) && aux.is(Sign::Aux)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::sentence::Sentence;
+
+    #[test]
+    fn clauses_that_say_whether_something_was_right_lead_up_to_the_point() {
+        let said = |text: &str| {
+            let sentence = Sentence::new(text, 0..text.len());
+            let (lead, rest) = lead(&sentence.words);
+            (lead, rest.first().map(|word| word.lower.clone()).unwrap_or_default())
+        };
+        let expect = |text, lead, next: &str| assert_eq!(said(text), (lead, next.to_owned()), "{text}");
+        expect("You read that correctly: rents are fixed", Lead::Yes, "rents");
+        expect("They don't, rents are fixed", Lead::No, "rents");
+        expect("I'm afraid that isn't how it works, rents are fixed", Lead::No, "rents");
+        expect("Das ist nicht richtig, Mieten sind fest", Lead::No, "mieten");
+        expect("Yes, but rents are fixed", Lead::But, "rents");
+        expect("ok, rents are right", Lead::Nothing, "rents");
+        expect("No rents are fixed", Lead::Nothing, "no");
+    }
 }

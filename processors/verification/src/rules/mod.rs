@@ -7,7 +7,7 @@
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`lexicon`] | words and phrases, and what they are signs of |
+//! | [`lexicon`], [`sign`] | words and phrases, and what they are signs of |
 //! | [`passage`] | the sentences that somebody wrote, without code and quotations |
 //! | [`sentence`] | a sentence as words that can be compared |
 //! | [`lead`] | what a sentence says to what was said before |
@@ -31,13 +31,14 @@ mod order;
 mod passage;
 mod path;
 mod sentence;
+mod sign;
 mod term;
 mod wording;
 mod worth;
 
-use lexicon::Sign;
 use sentence::{Sentence, Word};
 use sessionmill_contract::{Bound, Claim, Detection, Detector, Failure, Role, SourceFile, Turn, View, Window};
+use sign::Sign;
 use std::cell::OnceCell;
 
 /// The detector.

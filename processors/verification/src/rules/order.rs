@@ -1,7 +1,8 @@
 //! Orders and wishes: what somebody is to do.
 
-use crate::rules::lexicon::{Sign, strip};
+use crate::rules::lexicon::strip;
 use crate::rules::sentence::{Word, has};
+use crate::rules::sign::Sign;
 
 /// Whether somebody is told to do something.
 pub(super) fn is_order(words: &[Word]) -> bool {

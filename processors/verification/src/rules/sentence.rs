@@ -1,6 +1,7 @@
 //! A sentence of a turn, as words that can be compared.
 
-use crate::rules::lexicon::{Marks, Sign, bare, look_up, mark_phrases, strip};
+use crate::rules::lexicon::{Marks, bare, look_up, mark_phrases, strip};
+use crate::rules::sign::Sign;
 use std::collections::BTreeSet;
 use std::ops::Range;
 

@@ -1,7 +1,7 @@
 //! Words that name a thing.
 
-use crate::rules::lexicon::Sign;
 use crate::rules::sentence::{Sentence, Word, has};
+use crate::rules::sign::Sign;
 
 /// The most words that a term has.
 const TERM: usize = 7;

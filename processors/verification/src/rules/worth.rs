@@ -1,7 +1,7 @@
 //! How much a statement reads like knowledge, rather than like talk about the work at hand.
 
-use crate::rules::lexicon::Sign;
 use crate::rules::sentence::{Word, count, has};
+use crate::rules::sign::Sign;
 
 /// Points for the language of a trade, for values, for the marks of a rule; against talk of the program.
 pub(super) fn worth(words: &[Word]) -> usize {
