@@ -88,6 +88,11 @@ impl Wording {
         (2000 * self.common(other) / self.length(other)) as u64
     }
 
+    /// How many words there are.
+    pub(crate) fn len(&self) -> usize {
+        self.words.len()
+    }
+
     /// Whether both assert the same numbers, and deny something or not.
     pub fn agrees(&self, other: &Self) -> bool {
         self.sense == other.sense
@@ -121,7 +126,7 @@ impl Wording {
     }
 
     fn length(&self, other: &Self) -> usize {
-        self.words.len() + other.words.len()
+        self.len() + other.len()
     }
 }
 
