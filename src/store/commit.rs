@@ -275,7 +275,9 @@ fn settle_new(
             touched.push(hash);
         }
     }
-    append_entities(transaction, settlement, &entities)?;
+    for table in settlement.entities {
+        append_entities(transaction, table, settlement, entities.of(table))?;
+    }
     append_touched(transaction, processor.manifest().name, settlement, &touched)
 }
 

@@ -129,13 +129,16 @@ pub(super) fn append_touched(
     Ok(())
 }
 
-/// Appends entities.
-pub(super) fn append_entities(transaction: &Transaction<'_>, settlement: &Settlement, rows: &Rows) -> Result<()> {
-    for table in settlement.entities {
-        let key = table.position(settlement.key);
-        let cells = rows.of(table).map(|row| key_cell(key, row).into_iter().chain(row.iter().map(Cell::Value)));
-        transaction.append("facts", table.name, cells)?;
-    }
+/// Appends entities of one table.
+pub(super) fn append_entities<'r>(
+    transaction: &Transaction<'_>,
+    table: &Table,
+    settlement: &Settlement,
+    rows: impl Iterator<Item = &'r [Value]>,
+) -> Result<()> {
+    let key = table.position(settlement.key);
+    let cells = rows.map(|row| key_cell(key, row).into_iter().chain(row.iter().map(Cell::Value)));
+    transaction.append("facts", table.name, cells)?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use crate::store::rows::{append_entities, value};
 use crate::store::{Store, Transaction};
 use duckdb::{Row, params};
 use sessionmill_contract::{FactRow, Manifest, Rows, Settlement, Table, Value};
+use std::collections::HashMap;
 
 /// A part of the touched keys of one settlement, small enough to settle in memory: key hashes from
 /// the first to the second number.
@@ -71,7 +72,10 @@ impl Store {
         (from, to): Range,
         settle: Settle<'_>,
     ) -> Result<u64> {
-        self.connection.execute_batch("CREATE OR REPLACE TEMP TABLE settling (key_hash BIGINT)")?;
+        self.connection.execute_batch(
+            "CREATE OR REPLACE TEMP TABLE settling (key_hash BIGINT);
+             CREATE OR REPLACE TEMP TABLE leaving (id BIGINT)",
+        )?;
         self.transaction(|transaction| {
             transaction.execute(
                 "INSERT INTO settling SELECT DISTINCT key_hash FROM facts.touched_keys
@@ -151,20 +155,52 @@ fn text(value: Value) -> Box<str> {
 /// Puts the entities in the place of those that the keys had, and takes the keys off the list.
 fn replace(transaction: &Transaction<'_>, manifest: &Manifest, settlement: &Settlement, entities: &Rows) -> Result<()> {
     for table in settlement.entities {
-        let table = table.name;
-        transaction.execute(
-            &format!(
-                "DELETE FROM facts.{table} WHERE rowid IN
-                 (SELECT rowid FROM facts.{table} WHERE key_hash IN (SELECT key_hash FROM settling))"
-            ),
-            [],
-        )?;
+        replace_in(transaction, table, settlement, entities)?;
     }
-    append_entities(transaction, settlement, entities)?;
     transaction.execute(
         "DELETE FROM facts.touched_keys WHERE processor_name = ? AND facts_table = ?
          AND key_hash IN (SELECT key_hash FROM settling)",
         params![manifest.name, settlement.facts.name],
     )?;
     Ok(())
+}
+
+/// Writes what differs: of a large key that a fact more has touched, next to nothing does.
+fn replace_in(
+    transaction: &Transaction<'_>,
+    table: &'static Table,
+    settlement: &Settlement,
+    entities: &Rows,
+) -> Result<()> {
+    // How often each row is missing.
+    let mut missing: HashMap<&[Value], usize> = HashMap::new();
+    for row in entities.of(table) {
+        *missing.entry(row).or_default() += 1;
+    }
+    let mut leaving: Vec<i64> = Vec::new();
+    let (name, columns) = (table.name, table.columns.join(", "));
+    let sql = format!(
+        "SELECT rowid, {columns} FROM facts.{name} WHERE rowid IN
+         (SELECT rowid FROM facts.{name} WHERE key_hash IN (SELECT key_hash FROM settling))"
+    );
+    transaction.query(&sql, [], |row| {
+        match missing.get_mut(&*values(row, 1, table)?) {
+            Some(count) if *count > 0 => *count -= 1,
+            _ => leaving.push(row.get(0)?),
+        }
+        Ok(())
+    })?;
+    if !leaving.is_empty() {
+        transaction.execute("DELETE FROM leaving", [])?;
+        transaction.stage("leaving", leaving.iter().map(|row| [row]))?;
+        transaction.execute(&format!("DELETE FROM facts.{name} WHERE rowid IN (SELECT id FROM leaving)"), [])?;
+    }
+    let arriving = entities.of(table).filter(|row| match missing.get_mut(row) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            true
+        }
+        _ => false,
+    });
+    append_entities(transaction, table, settlement, arriving)
 }

@@ -4,7 +4,7 @@ use crate::Table;
 use chrono::{DateTime, Utc};
 
 /// One cell.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
     Null,
     Bool(bool),
