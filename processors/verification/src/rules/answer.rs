@@ -33,7 +33,7 @@ pub(super) fn find<'a>(
     };
     // "That's wrong. Revenue is …": the fact is the next sentence.
     let (to, words) = match said.get(at + 1) {
-        Some(next) if lead != Lead::Nothing && stems(rest).len() < FACT && !sentence.is_question && !is_order(rest) => {
+        Some(next) if lead != Lead::Nothing && stems(rest).len() < FACT - 1 && !sentence.is_question && !is_order(rest) => {
             (at + 1, lead_of_next(next))
         }
         _ => (at, rest),
@@ -168,7 +168,7 @@ impl<'a> Comparison<'a> {
                     && is_general(words)
                     && !has(words.get(..HEAD).unwrap_or(words), Sign::Perception)
                     && !has(words, Sign::Artifact)
-                    && (!is_of_work || shared > 1 && worth > 3)
+                    && (!is_of_work || shared > 1 && worth > 3 && (self.contrasts || self.conflicts))
             }
         };
         let confirms = match lead {

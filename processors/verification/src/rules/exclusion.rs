@@ -56,7 +56,8 @@ fn judges(fact: &[Word]) -> bool {
     // "… is what makes it slow"
     let end = fact.iter().rposition(|word| !word.is_mark()).filter(|end| *end > 0 && !fact[end - 1].is_mark());
     let is_complement = has(fact, Sign::Copula) && end.is_some_and(|end| fact[end].is(Sign::Judgement));
-    is_exclaimed || is_complement || judged.any(|word| word.is(Sign::Judgement))
+    let is_excess = first.windows(2).any(|pair| pair[0].lower == "too");
+    is_exclaimed || is_complement || is_excess || judged.any(|word| word.is(Sign::Judgement))
 }
 
 /// Whether the subject is a part of the program or of its making, or what somebody points at.
