@@ -112,6 +112,25 @@ fn contents() -> Vec<String> {
 }
 
 #[test]
+fn settling_again_writes_no_row_that_is_the_same() {
+    let world = World::new();
+    let (first, second) = ("confirmation finance ARR: ARR counts contracts", "correction finance DSO: DSO is in days");
+    world.write("ada/a.jsonl", says("u1", 1, first) + &says("u2", 2, second));
+    pass(&world, 1);
+    let row = |content: &str| {
+        let sql = "SELECT rowid, verifiers FROM facts.knowledge_items WHERE item_id = ";
+        world.rows(&format!("{sql}'{}'", id(content))).remove(0)
+    };
+    let before = [row("ARR counts contracts"), row("DSO is in days")];
+    assert_eq!(before, ["0|1", "1|1"]);
+    world.write("bob/b.jsonl", says("u3", 3, first));
+    pass(&world, 1);
+    let after = row("ARR counts contracts");
+    assert!(after != "0|2" && after.ends_with("|2"), "{after}");
+    assert_eq!(row("DSO is in days"), before[1]);
+}
+
+#[test]
 fn whatever_the_order_items_are_those_of_a_fresh_database() {
     let mut related = 0;
     for seed in 0..rounds(25) {

@@ -43,9 +43,17 @@ fn jaccard(a: &Bag, b: &Bag, common: usize) -> u64 {
     (1000 * common / (a.len() + b.len() - common)) as u64
 }
 
+/// An item that has an entity.
+struct Holder {
+    number: usize,
+    /// Of its entities.
+    count: usize,
+    mask: u64,
+}
+
 /// Items, and the earlier ones that each is likeliest the same as: those with which it shares most.
 fn duplicates(founders: &[usize], material: &Material<'_>) -> Vec<(usize, usize, u64)> {
-    let mut by_entity: Vec<Vec<(usize, u64)>> = Vec::new();
+    let mut by_entity: Vec<Vec<Holder>> = Vec::new();
     let mut met = vec![usize::MAX; material.statements.len()];
     let is_apart =
         |a: usize, b: usize| material.reviews.are_apart(&material.statements[a].id, &material.statements[b].id);
@@ -53,17 +61,26 @@ fn duplicates(founders: &[usize], material: &Material<'_>) -> Vec<(usize, usize,
     for &later in founders {
         let entities = &material.entities[later];
         let mut nearest: Vec<(u64, usize)> = Vec::new();
+        // The score below which nobody is near enough any more.
+        let mut least = 0;
         // Two sets that share two entities share one that is not the most frequent of either.
-        for &entity in &entities.sorted()[..entities.len().saturating_sub(RELATED - 1)] {
-            let entity = entity as usize;
-            if by_entity.len() <= entity {
-                by_entity.resize_with(entity + 1, Vec::new);
+        let prefix = &entities.sorted()[..entities.len().saturating_sub(RELATED - 1)];
+        for (position, &entity) in prefix.iter().enumerate() {
+            // Who shares no rarer entity shares these at most.
+            let rest = entities.len() - position;
+            if 1000 * rest < least * entities.len() {
+                break;
             }
-            for &(earlier, mask) in &by_entity[entity] {
+            for holder in by_entity.get(entity as usize).into_iter().flatten() {
                 // Most share this one entity and no other, which is cheap to see.
-                if entities.shared_by_mask(mask) < RELATED || std::mem::replace(&mut met[earlier], later) == later {
+                let most = entities.shared_by_mask(holder.mask).min(rest);
+                if most < RELATED
+                    || 1000 * most < least * (entities.len() + holder.count - most)
+                    || std::mem::replace(&mut met[holder.number], later) == later
+                {
                     continue;
                 }
+                let earlier = holder.number;
                 let others = &material.entities[earlier];
                 let place = |common: usize| {
                     let score = jaccard(entities, others, common);
@@ -78,9 +95,16 @@ fn duplicates(founders: &[usize], material: &Material<'_>) -> Vec<(usize, usize,
                     let (score, place) = place(common);
                     nearest.insert(place, (score, earlier));
                     nearest.truncate(MOST);
+                    least = nearest.get(MOST - 1).map_or(0, |worst| worst.0 as usize);
                 }
             }
-            by_entity[entity].push((later, entities.mask()));
+        }
+        for &entity in prefix {
+            let entity = entity as usize;
+            if by_entity.len() <= entity {
+                by_entity.resize_with(entity + 1, Vec::new);
+            }
+            by_entity[entity].push(Holder { number: later, count: entities.len(), mask: entities.mask() });
         }
         all.extend(nearest.into_iter().map(|(score, earlier)| (later, earlier, score)));
     }

@@ -33,7 +33,9 @@ pub(super) fn find<'a>(
     };
     // "That's wrong. Revenue is …": the fact is the next sentence.
     let (to, words) = match said.get(at + 1) {
-        Some(next) if lead != Lead::Nothing && stems(rest).len() < FACT - 1 && !sentence.is_question && !is_order(rest) => {
+        Some(next)
+            if lead != Lead::Nothing && stems(rest).len() < FACT - 1 && !sentence.is_question && !is_order(rest) =>
+        {
             (at + 1, lead_of_next(next))
         }
         _ => (at, rest),

@@ -73,8 +73,10 @@ fn verdict(words: &[Word]) -> Option<(Lead, &[Word])> {
     };
     let (denies, wrong) = (has(clause, Sign::Negation), has(clause, Sign::Wrong));
     let judges = wrong || has(clause, Sign::Right);
+    let mut telling = clause.iter().filter(|word| word.is(Sign::How) || !is_empty(word));
+    let tells_how = telling.next().is_some_and(|word| word.is(Sign::How));
     let agrees = match clause {
-        [first, ..] if first.is(Sign::How) => !denies,
+        _ if tells_how => !denies,
         [before @ .., pronoun, aux] if is_elliptic(pronoun, aux) && before.iter().all(is_empty) => !denies,
         [before @ .., pronoun, aux, not]
             if is_elliptic(pronoun, aux) && not.is(Sign::Negation) && before.iter().all(is_empty) =>
