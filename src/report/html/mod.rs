@@ -171,7 +171,7 @@ fn totals(by: &str, series: &Series) -> String {
         [(*name).clone()].into_iter().chain(counts.map(short)).chain([cost(total.cost)]).collect()
     });
     let head = [(by, Words), ("responses", Numbers), ("output", Numbers), ("tokens", Numbers), ("cost", Numbers)];
-    table(&format!("By {by}"), &head, rows) + &left_out(ranked.len())
+    format!("<div>{}{}</div>\n", table(&format!("By {by}"), &head, rows), left_out(ranked.len()))
 }
 
 /// How much of what was sent was already there.

@@ -36,7 +36,7 @@ pub(super) fn work(connection: &Connection, filter: &Filter, prices: &Prices) ->
             series.entry(name.unwrap_or_else(|| NONE.to_owned())).or_default().total.add(spent);
         })?;
         if series.keys().any(|name| name != NONE) {
-            let _ = writeln!(html, "<div>{}</div>", totals(title, &series));
+            html += &totals(title, &series);
         }
     }
     if html.is_empty() {
