@@ -9,7 +9,6 @@ use crate::report::key::Key;
 use crate::report::spending;
 use crate::report::usage::By;
 use duckdb::Connection;
-use std::fmt::Write as _;
 
 /// What a table is by, and what it is called.
 const TABLES: [(By, &str); 6] = [
