@@ -48,7 +48,16 @@ pub(super) fn explain(
     said.extend(people(connection, filter)?);
     let mut priced: Vec<_> = uses.iter().flat_map(|(model, uses)| uses.iter().map(move |used| (model, used))).collect();
     priced.sort_by_key(|(model, used)| (*model, used.day, used.above, used.fast));
-    said.extend(priced.into_iter().map(|(model, used)| use_of(model.as_deref(), used, prices)));
+    // Days and sizes of prompts at which the same price applies are one use of it.
+    let mut uses: Vec<(&Option<String>, std::result::Result<String, &str>, Spent)> = Vec::new();
+    for (model, used) in priced {
+        let rate = rate(used, prices);
+        match uses.iter_mut().find(|(of, by, _)| (*of, by) == (model, &rate)) {
+            Some((.., spent)) => spent.add(&used.spent),
+            None => uses.push((model, rate, used.spent.clone())),
+        }
+    }
+    said.extend(uses.into_iter().map(|(model, rate, spent)| use_of(model.as_deref(), rate, &spent)));
     Ok(said)
 }
 
@@ -99,15 +108,23 @@ fn people(connection: &Connection, filter: &Filter) -> Result<Option<String>> {
     )))
 }
 
+/// The price that applied; else in which mode there is none.
+fn rate(used: &Used<'_>, prices: &Prices) -> std::result::Result<String, &'static str> {
+    match (used.price, used.spent.cost) {
+        (Some(price), Some(_)) => Ok(row(price, used, prices)),
+        (Some(_), None) => Err(" in fast mode"),
+        (None, _) => Err(""),
+    }
+}
+
 /// The sentence of one price.
-fn use_of(model: Option<&str>, used: &Used<'_>, prices: &Prices) -> String {
+fn use_of(model: Option<&str>, rate: std::result::Result<String, &str>, spent: &Spent) -> String {
     let model = printable(model.unwrap_or("(no model)"));
-    let amount = format!("{} tokens", thousands(used.spent.tokens.total()));
-    let (Some(price), Some(cost)) = (used.price, used.spent.cost) else {
-        let fast = if used.price.is_some() { " in fast mode" } else { "" };
-        return format!("price: `{model}`{fast} has none: {amount} without a cost");
-    };
-    format!("price: `{model}`, {amount}, {}, by {}", money::rounded(cost), row(price, used, prices))
+    let amount = format!("{} tokens", thousands(spent.tokens.total()));
+    match rate {
+        Ok(row) => format!("price: `{model}`, {amount}, {}, by {row}", money::rounded(spent.cost.unwrap_or_default())),
+        Err(mode) => format!("price: `{model}`{mode} has none: {amount} without a cost"),
+    }
 }
 
 /// The row that applied, and the rates of it that did.
