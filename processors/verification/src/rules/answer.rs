@@ -6,10 +6,11 @@ use crate::rules::exclusion::is_excluded;
 use crate::rules::lead::{Lead, lead};
 use crate::rules::lexicon::{oppose, strip};
 use crate::rules::order::is_order;
-use crate::rules::sentence::{Sentence, Word, has, stems, values};
+use crate::rules::sentence::{Sentence, Word, clause, has, split_at, stems, values};
 use crate::rules::sign::Sign;
 use crate::rules::worth::{has_value, worth};
 use sessionmill_contract::Detection;
+use std::collections::BTreeSet;
 
 /// The fewest words of meaning that make a fact.
 const FACT: usize = 3;
@@ -29,8 +30,18 @@ pub(super) fn find<'a>(
     let sentence = said.get(at)?;
     let (lead, rest) = match (lead(&sentence.words), agreed(&sentence.words)) {
         ((Lead::Nothing, rest), Some(agreed)) => (Lead::Yes, &rest[..rest.len().min(agreed.len())]),
+        ((Lead::Nothing, rest), None) if said.get(at + 1).is_some_and(only_agrees) => (Lead::Yes, rest),
         (lead, _) => lead,
     };
+    // What is told by the way is no answer.
+    if lead == Lead::Nothing
+        && strip(rest, Sign::Announce).is_some()
+        && !rest.first().is_some_and(|first| first.is(Sign::Local))
+    {
+        return None;
+    }
+    // "Both right. Prices are …. And fees are …"
+    let goes_on_agreeing = at > 0 && lead == Lead::Nothing && agrees(said.first()?);
     // "That's wrong. Revenue is …": the fact is the next sentence.
     let (to, words) = match said.get(at + 1) {
         Some(next)
@@ -43,23 +54,50 @@ pub(super) fn find<'a>(
     let fact = said.get(to)?;
     // "I'd change one thing: …"
     [Some(words), after_preamble(words)].into_iter().flatten().find_map(|words| {
-        if stems(words).len() < FACT - 1 || is_excluded(fact, words) {
+        let least = if lead == Lead::Yes && !values(words).is_empty() { 1 } else { FACT - 1 };
+        if stems(words).len() < least || is_excluded(fact, words) {
             return None;
         }
         let statements = statements();
         let comparison = Comparison::of(words, statements)?;
+        let lead = if goes_on_agreeing && !comparison.conflicts && !comparison.contrasts { Lead::Yes } else { lead };
         let detection = comparison.detection(lead, at, words)?;
         let to = to + usize::from(said.get(to + 1).is_some_and(|next| comparison.goes_on(next, statements)));
         Some(Fact { detection, from: at, to, words, statement: Some(comparison.statement) })
     })
 }
 
-/// "Ten days, yes.": the words before the agreement that a sentence ends in.
+/// "96 rows. Settlement has gone by the quarter hour …": an answer with the statement before it.
+pub(super) fn with_preface<'a>(answer: Fact<'a>, said: &'a [Sentence<'a>]) -> Fact<'a> {
+    const PREFACE: usize = 14;
+    let before = answer.from.checked_sub(1).and_then(|at| said.get(at)).filter(|before| before.words.len() <= PREFACE);
+    let preface = before.filter(|before| {
+        let (lead, words) = lead(&before.words);
+        lead == Lead::Nothing && !stems(words).is_empty() && is_general(words) && !is_excluded(before, words)
+    });
+    match preface {
+        Some(preface) => Fact { from: answer.from - 1, words: &preface.words, ..answer },
+        None => answer,
+    }
+}
+
+/// "Ten days, yes, …": the words without the agreement, where the sentence ends in it.
 fn agreed(words: &[Word]) -> Option<&[Word]> {
-    let end = words.iter().rposition(|word| !word.is_mark())?;
-    let says = words[end].is(Sign::Yes) || words[end].is(Sign::YesThenMark);
-    let before = words.get(..end.checked_sub(1)?)?;
-    (says && words[end - 1].is_mark() && !before.is_empty()).then_some(before)
+    let is_clause = |at: usize| words[at - 1].is_mark() && words.get(at + 1).is_none_or(Word::is_mark);
+    let says = |word: &Word| word.is(Sign::Yes) || word.is(Sign::YesThenMark);
+    let at = (2..words.len()).find(|at| says(&words[*at]) && is_clause(*at))?;
+    let is_last = words[at + 1..].iter().all(Word::is_mark);
+    Some(if is_last { &words[..at - 1] } else { words })
+}
+
+/// Whether a sentence says nothing but that something was right.
+fn only_agrees(sentence: &Sentence<'_>) -> bool {
+    let (lead, rest) = lead(&sentence.words);
+    lead == Lead::Yes && rest.is_empty() && !sentence.is_question
+}
+
+fn agrees(sentence: &Sentence<'_>) -> bool {
+    lead(&sentence.words).0 == Lead::Yes
 }
 
 fn lead_of_next<'a>(next: &'a Sentence<'_>) -> &'a [Word] {
@@ -79,6 +117,20 @@ struct Comparison<'a> {
     new: usize,
     /// Numbers and codes of the fact that the statement does not have, where it has others.
     conflicts: bool,
+    /// The same where both are of one unit, or times of day.
+    conflicts_in_kind: bool,
+    /// The fact says another thing of the same subject.
+    replaces: bool,
+    /// The fact says where it holds.
+    is_local: bool,
+    /// They have a number or a code in common.
+    repeats_value: bool,
+    /// One of the two is denied, the other is not.
+    denies: bool,
+    /// There is a number or a code that only the fact has.
+    adds_value: bool,
+    /// The assistant asks, or says that it has guessed.
+    is_hedged: bool,
     /// The fact denies or limits something, or says the opposite of a word.
     contrasts: bool,
     /// Both begin with the same thing.
@@ -98,15 +150,32 @@ impl<'a> Comparison<'a> {
         /// The words among which the subject is.
         const SUBJECT: usize = 6;
         let terms = stems(words);
-        let shared = |statement: &Sentence<'_>| stems(&statement.words).intersection(&terms).count();
+        // A value in common weighs as much as two words.
+        let shared = |statement: &Sentence<'_>| {
+            let theirs = stems(&statement.words);
+            let common = theirs.intersection(&terms);
+            common.map(|stem| 1 + usize::from(stem.contains(|c: char| c.is_ascii_digit()))).sum::<usize>()
+        };
         let candidates = statements.iter().filter(|statement| !is_offer(statement));
         let (statement, shared) =
             candidates.map(|statement| (statement, shared(statement))).max_by_key(|(_, shared)| *shared)?;
-        let theirs = values(&statement.words);
-        let conflicts = !theirs.is_empty() && !values(words).is_subset(&theirs);
+        let (ours, theirs) = (values(words), values(&statement.words));
+        let adds_value = ours.iter().any(|value| !theirs.contains(value) && !is_year(value));
+        let conflicts = !theirs.is_empty() && adds_value;
+        let conflicts_in_kind = conflicts && !kinds(words).is_disjoint(&kinds(&statement.words));
         let contrasts =
             has(words, Sign::Contrast) || has(&statement.words, Sign::Contrast) || oppose(words, &statement.words);
-        let new = terms.len() - shared;
+        let their_terms = stems(&statement.words);
+        let new = terms.difference(&their_terms).count();
+        let replaces = split_at(words, Sign::Rules).is_some_and(|(subject, predicate)| {
+            let (subject, predicate) = (stems(subject), stems(clause(predicate).0));
+            !subject.is_empty()
+                && subject.is_subset(&their_terms)
+                && !predicate.is_empty()
+                && predicate.is_disjoint(&their_terms)
+        });
+        let is_local = has(words, Sign::Local) || words.first().is_some_and(|first| first.is(Sign::Ours));
+        let is_hedged = statement.is_question || has(&statement.words, Sign::Hedge);
         let is_kin = words.iter().any(|word| {
             let others = statement.words.iter().filter(|other| !other.is(Sign::Common));
             !word.is(Sign::Common) && others.into_iter().any(|other| other.marks.is_kin(word.marks))
@@ -125,11 +194,20 @@ impl<'a> Comparison<'a> {
                 + usize::from(is_of_subject),
             difference: 2 * usize::from(conflicts)
                 + 2 * usize::from(contrasts)
+                + 2 * usize::from(replaces)
+                + usize::from(is_local)
                 + usize::from(new > 1)
                 + usize::from(has_value(words)),
             shared,
             new,
             conflicts,
+            conflicts_in_kind,
+            replaces,
+            is_local,
+            repeats_value: !ours.is_disjoint(&theirs),
+            denies: has(words, Sign::Negation) != has(&statement.words, Sign::Negation),
+            adds_value,
+            is_hedged,
             contrasts,
             is_of_subject,
             points,
@@ -143,10 +221,16 @@ impl<'a> Comparison<'a> {
         let (lead, words) = lead(&next.words);
         let is_more = lead == Lead::Nothing && words.len() == next.words.len() && stems(words).len() >= FACT - 1;
         let is_near = || match Comparison::of(words, statements) {
-            Some(other) if other.shared > 0 => other.statement.range == self.statement.range,
-            _ => worth(words) > 2 || has(words, Sign::Contrast),
+            Some(other) if other.statement.range == self.statement.range && other.shared > 0 => true,
+            Some(other) if other.shared > 1 => false,
+            _ => worth(words) > 1 || has(words, Sign::Contrast),
         };
         is_more && is_general(words) && !is_excluded(next, words) && is_near()
+    }
+
+    /// Whether the fact cannot be so if the statement is.
+    fn differs(&self) -> bool {
+        self.contrasts || self.conflicts || self.replaces
     }
 
     fn detection(&self, lead: Lead, at: usize, words: &[Word]) -> Option<Detection> {
@@ -161,30 +245,33 @@ impl<'a> Comparison<'a> {
             Lead::Nothing => {
                 let is_near = topic > 2
                     || self.points && difference > 1
+                    || self.conflicts_in_kind && self.is_brief && at == 0
                     || self.is_kin && self.is_brief && (self.contrasts || self.conflicts) && worth > 3;
-                let is_other = difference > 0 || new > 0 && (self.is_of_subject || self.points || worth > 2);
+                let is_other = self.differs()
+                    || self.is_local && new > 0
+                    || !self.is_hedged && new > 1 && (self.is_of_subject || self.points || worth > 2)
+                    || !self.is_hedged && new > 0 && self.is_of_subject && shared > 1;
                 (at < 2 || topic > 4)
                     && is_near
                     && is_other
                     && topic + difference + worth >= SURE
                     && is_general(words)
                     && !has(words.get(..HEAD).unwrap_or(words), Sign::Perception)
-                    && !has(words, Sign::Artifact)
-                    && (!is_of_work || shared > 1 && worth > 3 && (self.contrasts || self.conflicts))
+                    && (!has(words, Sign::Artifact) || shared > 1)
+                    && (!is_of_work || shared > 1 && worth > 3 && self.differs())
             }
         };
         let confirms = match lead {
-            Lead::Yes => {
-                topic >= 3 && shared > 0 && (worth > 0 || shared > 2) && !(self.conflicts && shared < 3) && !is_of_work
-            }
+            Lead::Yes => topic >= 3 && shared > 0 && (worth > 0 || shared > 1) && !is_of_work,
             Lead::Nothing => {
-                at == 0
-                    && shared > 3
-                    && new < 2
-                    && !self.conflicts
-                    && !self.contrasts
-                    && is_general(words)
-                    && !is_of_work
+                let is_same = new < 2 || new + 1 < shared && self.repeats_value && !self.adds_value && !self.replaces;
+                let is_repeated = shared > 3 && is_same && !self.contrasts;
+                let is_asked_for = self.is_hedged
+                    && shared > 1
+                    && (!self.replaces || self.repeats_value)
+                    && !self.adds_value
+                    && !self.denies;
+                at < 2 && (is_repeated || is_asked_for) && !self.conflicts && is_general(words) && !is_of_work
             }
             _ => false,
         };
@@ -197,7 +284,7 @@ impl<'a> Comparison<'a> {
 }
 
 /// Whether the words say how things are, rather than how they were or are wished to be.
-fn is_general(words: &[Word]) -> bool {
+pub(super) fn is_general(words: &[Word]) -> bool {
     const RULES: [&str; 2] = ["never", "always"];
     let is_rule = words.iter().any(|word| RULES.contains(&word.lower.as_str()))
         || words.windows(2).any(|pair| matches!(&*pair[0].lower, "has" | "have") && pair[1].lower == "to");
@@ -208,12 +295,30 @@ fn is_general(words: &[Word]) -> bool {
 /// Whether the assistant tells what it has done or will do: an answer to that is about the work.
 fn is_report(statement: &Sentence<'_>) -> bool {
     let head = statement.words.get(..HEAD).unwrap_or(&statement.words);
+    // How something was reckoned is what is taken for so.
+    if has(head, Sign::Reckon) && worth(&statement.words) > 0 {
+        return false;
+    }
     // "Backups are kept …" is no work of the assistant.
     let is_passive = |at: usize| at.checked_sub(1).is_some_and(|before| is_be(&head[before]));
     has(head, Sign::Plan)
         || head.iter().enumerate().any(|(at, word)| {
             word.is(Sign::Done) && at < 3 && !is_passive(at) || word.is(Sign::Finished) && (at == 0 || is_passive(at))
         })
+}
+
+/// Whether a number says when something was, rather than how much it is.
+fn is_year(value: &str) -> bool {
+    value.len() == 4 && (value.starts_with("19") || value.starts_with("20"))
+}
+
+/// What the numbers are of: their units; a colon for a time of day.
+fn kinds(words: &[Word]) -> BTreeSet<&str> {
+    let units =
+        words.windows(2).filter(|pair| pair[0].is_value()).filter_map(|pair| pair[1].stem().or(Some(&pair[1].lower)));
+    let times = words.iter().filter(|word| word.is_value() && word.lower.contains(':')).map(|_| ":");
+    let days = words.iter().filter(|word| word.is_value() && word.is(Sign::Unit)).map(|_| "day by its name");
+    units.filter(|unit| !unit.contains(|c: char| matches!(c, ',' | '.' | '-' | ')'))).chain(times).chain(days).collect()
 }
 
 fn is_be(word: &Word) -> bool {

@@ -1,10 +1,12 @@
 //! Statements that say what a thing is by what it belongs to: "A P0 is an outage that …".
 
+use crate::rules::answer::is_general;
 use crate::rules::definition::MEANING;
 use crate::rules::lexicon::strip;
 use crate::rules::sentence::{Sentence, Word, has, split_at, stems};
 use crate::rules::sign::Sign;
 use crate::rules::term::{is_a_term, is_name};
+use crate::rules::worth::{has_value, worth};
 
 /// The most words of a term that nothing but its class announces.
 const TERM: usize = 5;
@@ -43,6 +45,36 @@ pub(super) fn is_class(sentence: &Sentence<'_>, words: &[Word]) -> bool {
 fn is_person(article: Option<&[Word]>, meaning: &[Word]) -> bool {
     let knows = meaning.iter().take(4).any(|word| word.lower == "who");
     article.is_none() && knows && meaning.first().is_some_and(|first| first.lower == "the")
+}
+
+/// What holds of all things of a kind, or in this house: "Paid pilots aren't revenue until they convert".
+pub(super) fn is_rule(sentence: &Sentence<'_>, words: &[Word]) -> bool {
+    const WORTH: usize = 4;
+    let Some((subject, predicate)) = split_at(words, Sign::Rules) else { return false };
+    let article = strip(subject, Sign::Article);
+    let is_each = subject.first().is_none_or(|first| matches!(&*first.lower, "each" | "every"));
+    let is_kind = !is_each && article.is_some()
+        || is_bare(subject)
+        || subject.first().is_some_and(|first| first.is(Sign::Ours) || first.lower.starts_with("any"))
+        || is_numbered(sentence, subject);
+    let is_bound = has(words, Sign::Contrast)
+        || has(words, Sign::Generic)
+        || has(predicate, Sign::Condition)
+        || has_value(predicate);
+    let worth = worth(words) + 2 * usize::from(has(words, Sign::Local));
+    is_a_term(subject)
+        && stems(predicate).len() >= MEANING
+        && is_general(words)
+        && (has(words, Sign::Local) && worth > 2 || is_kind && is_bound && worth >= WORTH)
+}
+
+/// "Class A", "ring 0": one of several that go by a letter or a number.
+fn is_numbered(sentence: &Sentence<'_>, term: &[Word]) -> bool {
+    const LENGTH: usize = 2;
+    let [name, .., last] = term else { return false };
+    let exact = sentence.text.get(last.range.clone()).unwrap_or_default();
+    let is_letter = exact.chars().count() == 1 && exact.starts_with(char::is_uppercase);
+    !name.is_stop() && (is_letter || exact.len() <= LENGTH && last.is_value())
 }
 
 /// "In the warehouse a wave is …": the words after the place.
@@ -122,9 +154,13 @@ fn is_label(words: &[Word]) -> bool {
 pub(super) fn is_formula(words: &[Word]) -> bool {
     let Some(at) = words.iter().position(|word| word.lower == "=") else { return false };
     let (term, meaning) = (&words[..at], &words[at + 1..]);
-    let is_plain = |word: &Word| !word.lower.contains(|c: char| c.is_ascii_digit() || matches!(c, '_' | '.'));
+    let is_plain = |word: &Word| !word.lower.contains(['_', '.']);
+    let is_named = term.first().is_some_and(|first| {
+        !first.is_value() && !first.lower.contains(|c: char| c.is_ascii_digit()) || term.len() > 1 && !first.is_value()
+    });
     is_a_term(term)
         && term.len() <= TERM
+        && is_named
         && term.iter().all(|word| is_plain(word) && !word.is_mark())
         && !meaning.iter().any(|word| word.lower.contains(['.', '_']) && !word.is_value() && !word.is_mark())
         && stems(meaning).len() >= MEANING

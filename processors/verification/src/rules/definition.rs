@@ -1,7 +1,7 @@
 //! Definitions that nobody asked for.
 
 use crate::rules::Fact;
-use crate::rules::class::{is_class, is_formula};
+use crate::rules::class::{is_class, is_formula, is_rule};
 use crate::rules::exclusion::is_excluded;
 use crate::rules::lead::lead;
 use crate::rules::lexicon::strip;
@@ -17,8 +17,14 @@ pub(super) const MEANING: usize = 2;
 /// The most words of a sentence that explains a term in passing.
 const PASSING: usize = 40;
 
-/// The definition that a sentence holds.
+/// The definition that a sentence holds, with the next one where that goes on about its terms.
 pub(super) fn find<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
+    let found = of(said, at)?;
+    let goes_on = of(said, at + 1).is_some_and(|next| !stems(next.words).is_disjoint(&stems(found.words)));
+    Some(Fact { to: at + usize::from(goes_on), ..found })
+}
+
+fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
     let sentence = said.get(at)?;
     let (_, rest) = lead(&sentence.words);
     let announced = announced(sentence, rest);
@@ -29,7 +35,7 @@ pub(super) fn find<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> 
             || is_gloss(words)
             || is_short_for(words)
             || means_when_said(words)
-            || is_formula(words) && worth(words) > 1);
+            || is_formula(words) && (worth(words) > 1 || strip(words, Sign::Article).is_some()));
     if is_in_passing {
         return Some(definition(at, words));
     }
@@ -45,7 +51,9 @@ pub(super) fn find<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> 
             || is_local(words)
             || has(words, Sign::Named)
     };
-    let classifies = |words: &[Word]| is_class(sentence, words) || covers(words) || is_used_for(sentence, words);
+    let classifies = |words: &[Word]| {
+        is_class(sentence, words) || covers(words) || is_used_for(sentence, words) || is_rule(sentence, words)
+    };
     let of = |words: &[Word]| (defines(words) || classifies(words)) && worth(words) > 0;
     let explains = announced.is_some() && (has(words, Sign::Copula) && worth(words) > 0 || worth(words) > 1);
     if explains || of(words) {

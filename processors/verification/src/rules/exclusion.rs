@@ -4,35 +4,75 @@
 use crate::rules::lexicon::strip;
 use crate::rules::order::{ends_in_an_order, is_order};
 use crate::rules::path::is_path;
-use crate::rules::sentence::{Sentence, Word, clause, has};
+use crate::rules::sentence::{Sentence, Word, clause, has, stems};
 use crate::rules::sign::Sign;
 
 /// Whether a statement, without the words that lead up to it, cannot be knowledge.
 pub(super) fn is_excluded(sentence: &Sentence<'_>, fact: &[Word]) -> bool {
+    is_no_statement(sentence, fact) || is_personal(before_a_reason(fact)) || is_of_the_moment(point(fact))
+}
+
+/// The clause that makes the point: what follows may say how it came to that, or what of it.
+fn point(fact: &[Word]) -> &[Word] {
+    const POINT: usize = 2;
+    let ends = fact.iter().enumerate().filter(|(_, word)| word.is_mark()).map(|(at, _)| &fact[..at]);
+    ends.into_iter().find(|clause| stems(clause).len() >= POINT).unwrap_or(fact)
+}
+
+/// The words without what a rule is told for: "…, that's why yours are off".
+fn before_a_reason(fact: &[Word]) -> &[Word] {
+    const REASONS: [&str; 8] = ["that's", "which", "because", "hence", "je", "darum", "deshalb", "daher"];
+    let begins = |pair: &[Word]| pair[0].is_mark() && REASONS.contains(&pair[1].lower.as_str());
+    fact.windows(2).position(begins).map_or(fact, |at| &fact[..at])
+}
+
+/// Whether the words ask, order, guess, joke, suppose, or are somebody else's.
+fn is_no_statement(sentence: &Sentence<'_>, fact: &[Word]) -> bool {
     sentence.is_question
         || asks(fact)
         || is_cited(sentence)
         || is_order(fact)
         || ends_in_an_order(fact)
-        || has(fact, Sign::Personal)
-        || fact.first().is_some_and(|first| first.lower == "you")
-        || has(fact, Sign::Passing)
         || has(&sentence.words, Sign::Guess)
         || has(&sentence.words, Sign::Joke)
         || strip(&sentence.words, Sign::Supposition).is_some()
         || strip(fact, Sign::Supposition).is_some()
+        || fact.iter().any(|word| is_path(&sentence.text[word.range.clone()]))
+}
+
+/// Whether the words are of the speaker, of what is so only now, of how somebody finds it, or of the code.
+fn is_of_the_moment(fact: &[Word]) -> bool {
+    fact.first().is_some_and(|first| first.lower == "you")
+        || has(fact, Sign::Passing)
         || judges(fact)
         || is_about_the_code(fact)
-        || fact.iter().any(|word| is_path(&sentence.text[word.range.clone()]))
+}
+
+/// Whether the speaker talks of their own doings. Some of the words for that mean other things in another
+/// language, which its commonest words tell.
+fn is_personal(fact: &[Word]) -> bool {
+    const OTHERS: [(&str, [&str; 9]); 2] = [
+        ("i", ["il", "di", "sono", "è", "della", "delle", "gli", "non", "nel"]),
+        ("je", ["und", "bei", "wird", "der", "die", "das", "ist", "nach", "werden"]),
+    ];
+    let is_other = |word: &Word| {
+        let others = OTHERS.iter().find(|(own, _)| *own == word.lower).map(|(_, others)| others);
+        others.is_some_and(|others| fact.iter().any(|word| others.contains(&word.lower.as_str())))
+    };
+    fact.iter().any(|word| word.is(Sign::Personal) && !is_other(word))
 }
 
 /// Whether a clause asks, although no mark says so: "it worked before, is it the cache".
 fn asks(fact: &[Word]) -> bool {
+    const ASKS: [&str; 17] = [
+        "who", "why", "how", "does", "did", "is", "are", "can", "warum", "wieso", "wer", "pourquoi", "qui", "por",
+        "perché", "chi", "waarom",
+    ];
     let is_inverted = |clause: &[Word]| match clause {
         [verb, subject, ..] => verb.is(Sign::Aux) && subject.is(Sign::Pronoun),
         _ => false,
     };
-    fact.split(Word::is_mark).any(is_inverted)
+    fact.split(Word::is_mark).any(is_inverted) || fact.first().is_some_and(|first| ASKS.contains(&first.lower.as_str()))
 }
 
 /// Whether somebody else's words are repeated: announced, or several of them between quotation marks.

@@ -55,7 +55,7 @@ fn no(words: &[Word]) -> Option<&[Word]> {
 }
 
 fn before_a_mark(words: &[Word], sign: Sign) -> Option<&[Word]> {
-    strip(words, sign).filter(|after| after.first().is_none_or(Word::is_mark))
+    strip(words, sign).filter(|after| after.first().is_none_or(|next| next.is_mark() && next.lower != "="))
 }
 
 /// A clause that says nothing but whether something was right: "you understood that correctly", "that

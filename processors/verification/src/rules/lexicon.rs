@@ -3,7 +3,7 @@
 //! A file has sections; `[no]` begins the one of the sign [`Sign::No`]. A phrase is one or more words in
 //! lower case, divided by spaces as a sentence divides them.
 
-use crate::rules::sentence::Word;
+use crate::rules::sentence::{Word, stem};
 use crate::rules::sign::{SIGNS, Sign};
 use sessionmill_contract::Domain;
 use std::collections::HashMap;
@@ -68,8 +68,8 @@ static ENTRIES: LazyLock<HashMap<&'static str, Entry>> = LazyLock::new(|| {
         match section {
             "number" => entries.entry(phrase).or_default().number = Some(other),
             "opposite" => {
-                entries.entry(phrase).or_default().opposites.push(other);
-                entries.entry(other).or_default().opposites.push(phrase);
+                entries.entry(stem(phrase)).or_default().opposites.push(stem(other));
+                entries.entry(stem(other)).or_default().opposites.push(stem(phrase));
             }
             _ => {}
         }
@@ -104,10 +104,11 @@ fn marks(section: &str) -> Marks {
 
 /// Whether one of the words is the opposite of one of the others.
 pub(super) fn oppose(words: &[Word], others: &[Word]) -> bool {
-    let has = |words: &[Word], other: &str| words.iter().any(|word| word.lower == other);
-    words.iter().filter_map(|word| Some((word, ENTRIES.get(&*word.lower)?))).any(|(word, entry)| {
+    let has = |words: &[Word], other: &str| words.iter().any(|word| stem(&word.lower) == other);
+    let known = words.iter().map(|word| stem(&word.lower));
+    known.filter_map(|word| Some((word, ENTRIES.get(word)?))).any(|(word, entry)| {
         let mut opposites = entry.opposites.iter();
-        opposites.any(|other| has(others, other) && !has(words, other) && !has(others, &word.lower))
+        opposites.any(|other| has(others, other) && !has(words, other) && !has(others, word))
     })
 }
 

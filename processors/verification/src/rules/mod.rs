@@ -51,7 +51,7 @@ impl Detector for Rules {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn bound(&self) -> Bound {
@@ -96,7 +96,11 @@ fn claims(turn: usize, prompt: &Turn, reply: Option<&Turn>) -> Vec<Claim> {
     let mut facts: Vec<Fact<'_>> = Vec::new();
     let mut at = 0;
     while at < said.len() {
-        let fact = answer::find(&said, at, &statements).or_else(|| definition::find(&said, at));
+        let answer = answer::find(&said, at, &statements).map(|answer| {
+            let is_free = facts.last().is_none_or(|last| last.to + 1 < at);
+            if is_free { answer::with_preface(answer, &said) } else { answer }
+        });
+        let fact = answer.or_else(|| definition::find(&said, at));
         at = fact.as_ref().map_or(at, |fact| fact.to) + 1;
         facts.extend(fact);
     }

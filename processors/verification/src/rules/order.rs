@@ -33,9 +33,9 @@ fn begins_with_an_order(words: &[Word]) -> bool {
 
 /// Whether the words begin as no statement does: a verb, and at once what it is done to.
 fn takes_an_object(words: &[Word]) -> bool {
-    const OBJECTS: [&str; 23] = [
-        "the", "an", "it", "them", "this", "these", "those", "all", "each", "every", "my", "our", "your", "its",
-        "their", "me", "us", "den", "das", "dem", "diese", "diesen", "dieses",
+    const OBJECTS: [&str; 21] = [
+        "the", "an", "it", "them", "this", "these", "those", "all", "my", "our", "your", "its", "their", "me", "us",
+        "den", "das", "dem", "diese", "diesen", "dieses",
     ];
     let [first, second, ..] = words else { return false };
     let is_verb = !first.is_mark() && !first.is_stop() && !first.is_value() && !first.marks.is_term();
@@ -44,7 +44,7 @@ fn takes_an_object(words: &[Word]) -> bool {
 
 /// Whether a later clause tells somebody to do something: "the bucket is full, empty it".
 pub(super) fn ends_in_an_order(words: &[Word]) -> bool {
-    const OBJECTS: [&str; 8] = ["it", "them", "that", "this", "these", "both", "all", "again"];
+    const OBJECTS: [&str; 7] = ["it", "them", "that", "this", "these", "all", "again"];
     let clauses = words.split(|word| word.is_mark() || word.lower == "and" || word.lower == "so").skip(1);
     clauses.filter(|clause| clause.len() == 2).any(|clause| OBJECTS.contains(&clause[1].lower.as_str()))
         || words.split(Word::is_mark).skip(1).any(is_plain_order)

@@ -50,7 +50,11 @@ fn cut<'t>(text: &'t str, start: usize, end: usize, sentences: &mut Vec<Sentence
 
 fn push<'t>(text: &'t str, start: usize, end: usize, sentences: &mut Vec<Sentence<'t>>) {
     let part = &text[start..end];
-    let bare = part.trim_start().trim_start_matches(['-', '*', '•', '#']).trim_start();
+    let line = part.trim_start();
+    let listed = line.trim_start_matches(['-', '*', '•', '#']);
+    // What is bound to a word belongs to it: "-80 for those".
+    let bare =
+        if listed.starts_with(char::is_alphanumeric) && line.starts_with('-') { line } else { listed.trim_start() };
     let start = end - bare.len();
     let end = start + bare.trim_end().len();
     if start < end {

@@ -18,9 +18,10 @@ pub(super) fn is_path(word: &str) -> bool {
         "packages",
         "node_modules",
     ];
-    const ENDINGS: [&str; 30] = [
+    const ENDINGS: [&str; 39] = [
         "rs", "py", "ts", "tsx", "js", "jsx", "mjs", "go", "java", "kt", "rb", "php", "c", "h", "cpp", "cs", "swift",
-        "json", "yaml", "yml", "toml", "md", "txt", "sh", "sql", "html", "css", "lock", "env", "log",
+        "json", "csv", "tsv", "xlsx", "xls", "pdf", "docx", "pptx", "parquet", "ipynb", "yaml", "yml", "toml", "md",
+        "txt", "sh", "sql", "html", "css", "lock", "env", "log",
     ];
     if !word.contains(['/', '.']) {
         return false;

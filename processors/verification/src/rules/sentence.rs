@@ -56,7 +56,7 @@ impl Word {
             return None;
         }
         if self.lower.contains(|c: char| c.is_ascii_digit() || c == '_') {
-            return Some(&self.lower);
+            return Some(amount(&self.lower));
         }
         let word = stem(bare(&self.lower));
         let end = word.char_indices().nth(STEM).map_or(word.len(), |(at, _)| at);
@@ -64,8 +64,16 @@ impl Word {
     }
 }
 
+/// A number without the unit that is bound to it: `72h`, `10ms`.
+fn amount(word: &str) -> &str {
+    const UNIT: usize = 3;
+    let number = word.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    let is_number = number.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b'-'));
+    if is_number && !number.is_empty() && word.len() - number.len() <= UNIT { number } else { word }
+}
+
 /// A word without its ending, as far as English has one: `charges`, `charged` and `charging` are one.
-fn stem(word: &str) -> &str {
+pub(super) fn stem(word: &str) -> &str {
     const SHORTEST: usize = 4;
     let strip = |word: &'_ str, ending: &str| {
         word.strip_suffix(ending).map(str::len).filter(|length| *length >= SHORTEST).unwrap_or(word.len())
@@ -73,7 +81,8 @@ fn stem(word: &str) -> &str {
     let word = word.strip_suffix("'s").unwrap_or(word);
     let word = if word.len() >= SHORTEST { word.strip_suffix('s').unwrap_or(word) } else { word };
     let word = &word[..strip(word, "ing").min(strip(word, "ed"))];
-    &word[..strip(word, "e")]
+    let word = &word[..strip(word, "e")];
+    &word[..strip(word, "y").min(strip(word, "i"))]
 }
 
 impl<'t> Sentence<'t> {
@@ -99,8 +108,9 @@ fn words(part: &str, offset: usize) -> Vec<Word> {
         // Within a number, as in `10:00` and `1,000`, these divide nothing.
         let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
         let divides = matches!(c, ':' | ',') && !(digit(before) && digit(next));
+        let is_minus = c == '-' && start.is_none() && digit(next) && before.is_none_or(char::is_whitespace);
         before = Some(c);
-        if (c.is_alphanumeric() || c == '_' || binds) && !divides {
+        if (c.is_alphanumeric() || c == '_' || binds || is_minus) && !divides {
             start.get_or_insert(at);
             continue;
         }

@@ -15,7 +15,9 @@ pub(super) fn is_a_term(words: &[Word]) -> bool {
     let points = words.first().is_none_or(|first| POINTERS.contains(&first.lower.as_str()));
     let count = named.clone().count();
     // "Including both means …": what somebody does is no thing.
-    let acts = words.first().is_some_and(|first| first.lower.ends_with("ing") && !first.marks.is_term() && count > 2);
+    let acts = words.first().is_some_and(|first| {
+        first.lower.ends_with("ing") && !first.marks.is_term() && !first.is(Sign::Generic) && count > 2
+    });
     count > 0
         && count <= TERM
         && !points
@@ -34,5 +36,7 @@ pub(super) fn is_quoted(sentence: &Sentence<'_>, word: &Word) -> bool {
 /// Whether a word is written like a name for something: `ARR`, `P1`, `blue-room`, `is_active`.
 pub(super) fn is_name(sentence: &Sentence<'_>, word: &Word) -> bool {
     let exact = sentence.text.get(word.range.clone()).unwrap_or_default();
-    is_quoted(sentence, word) || exact.chars().filter(|c| c.is_uppercase() || c.is_ascii_digit()).count() > 1
+    let is_number = exact.starts_with(|c: char| c.is_ascii_digit());
+    is_quoted(sentence, word)
+        || !is_number && exact.chars().filter(|c| c.is_uppercase() || c.is_ascii_digit()).count() > 1
 }

@@ -18,5 +18,15 @@ pub(super) fn worth(words: &[Word]) -> usize {
 /// Whether there is a number with its unit, a day, a month or a time of day.
 pub(super) fn has_value(words: &[Word]) -> bool {
     let has_unit = words.windows(2).any(|pair| pair[0].is_value() && pair[1].is(Sign::Unit));
-    has_unit || words.iter().any(|word| word.is_value() && (word.is(Sign::Unit) || word.lower.contains(':')))
+    // "day 61", "the 1st"
+    let is_numbered = words.windows(2).any(|pair| pair[0].is(Sign::Unit) && pair[1].is_value());
+    let is_ordinal = |word: &Word| {
+        let digits = word.lower.trim_end_matches(char::is_alphabetic);
+        let ending = &word.lower[digits.len()..];
+        !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) && !ending.is_empty() && ending.len() <= 3
+    };
+    has_unit
+        || is_numbered
+        || words.iter().any(is_ordinal)
+        || words.iter().any(|word| word.is_value() && (word.is(Sign::Unit) || word.lower.contains(':')))
 }
