@@ -2,7 +2,7 @@
 
 use crate::rules::Fact;
 use crate::rules::definition::after_preamble;
-use crate::rules::exclusion::is_excluded;
+use crate::rules::exclusion::{is_excluded, point};
 use crate::rules::lead::{Lead, lead};
 use crate::rules::lexicon::{oppose, strip};
 use crate::rules::order::is_order;
@@ -18,6 +18,9 @@ const FACT: usize = 3;
 /// The words that hold the verb of a simple sentence.
 const HEAD: usize = 5;
 
+/// The words that hold what somebody sees rather than knows.
+const PERCEPTION: usize = 7;
+
 /// The points that make a correction of what nobody has called wrong.
 const SURE: usize = 7;
 
@@ -30,16 +33,12 @@ pub(super) fn find<'a>(
     let sentence = said.get(at)?;
     let (lead, rest) = match (lead(&sentence.words), agreed(&sentence.words)) {
         ((Lead::Nothing, rest), Some(agreed)) => (Lead::Yes, &rest[..rest.len().min(agreed.len())]),
+        ((Lead::Nothing, rest), None) if calls_right(rest) => (Lead::Yes, rest),
         ((Lead::Nothing, rest), None) if said.get(at + 1).is_some_and(only_agrees) => (Lead::Yes, rest),
         (lead, _) => lead,
     };
-    // What is told by the way is no answer.
-    if lead == Lead::Nothing
-        && strip(rest, Sign::Announce).is_some()
-        && !rest.first().is_some_and(|first| first.is(Sign::Local))
-    {
-        return None;
-    }
+    let told = strip(rest, Sign::Announce)
+        .filter(|_| lead == Lead::Nothing && !rest.iter().take(1).any(|w| w.is(Sign::Local)));
     // "Both right. Prices are …. And fees are …"
     let goes_on_agreeing = at > 0 && lead == Lead::Nothing && agrees(said.first()?);
     // "That's wrong. Revenue is …": the fact is the next sentence.
@@ -55,14 +54,26 @@ pub(super) fn find<'a>(
     // "I'd change one thing: …"
     [Some(words), after_preamble(words)].into_iter().flatten().find_map(|words| {
         let least = if lead == Lead::Yes && !values(words).is_empty() { 1 } else { FACT - 1 };
-        if stems(words).len() < least || is_excluded(fact, words) {
+        if stems(words).len() < least || is_excluded(fact, if lead == Lead::Yes { point(words) } else { words }) {
             return None;
         }
         let statements = statements();
         let comparison = Comparison::of(words, statements)?;
-        let lead = if goes_on_agreeing && !comparison.conflicts && !comparison.contrasts { Lead::Yes } else { lead };
+        // What is told by the way, or of a kind of things in this house, is mostly no answer.
+        let defines = told.is_some_and(|told| strip(told, Sign::WeDefine).is_some())
+            || strip(words, Sign::Article).is_some() && has(words, Sign::Local) && comparison.shared < 2;
+        let is_firm = comparison.shared > 1 && comparison.differs();
+        if lead == Lead::Nothing && (defines || told.is_some() && !is_firm) {
+            return None;
+        }
+        let objects = comparison.objects(words);
+        let lead = match lead {
+            Lead::Nothing if goes_on_agreeing && !objects && comparison.shared > 1 => Lead::Yes,
+            Lead::Nothing if goes_on_agreeing && !objects => return None,
+            lead => lead,
+        };
         let detection = comparison.detection(lead, at, words)?;
-        let to = to + usize::from(said.get(to + 1).is_some_and(|next| comparison.goes_on(next, statements)));
+        let to = to + usize::from(said.get(to + 1).is_some_and(|next| comparison.goes_on(next, statements, detection)));
         Some(Fact { detection, from: at, to, words, statement: Some(comparison.statement) })
     })
 }
@@ -90,6 +101,14 @@ fn agreed(words: &[Word]) -> Option<&[Word]> {
     Some(if is_last { &words[..at - 1] } else { words })
 }
 
+/// "Wednesdays at 10 is correct, …"
+fn calls_right(words: &[Word]) -> bool {
+    const CLAUSE: usize = 9;
+    let (clause, _) = clause(words);
+    let is_right = |pair: &[Word]| pair[0].is(Sign::Copula) && pair[1].is(Sign::Right);
+    clause.len() <= CLAUSE && !has(clause, Sign::Negation) && clause.windows(2).skip(1).any(is_right)
+}
+
 /// Whether a sentence says nothing but that something was right.
 fn only_agrees(sentence: &Sentence<'_>) -> bool {
     let (lead, rest) = lead(&sentence.words);
@@ -97,7 +116,7 @@ fn only_agrees(sentence: &Sentence<'_>) -> bool {
 }
 
 fn agrees(sentence: &Sentence<'_>) -> bool {
-    lead(&sentence.words).0 == Lead::Yes
+    lead(&sentence.words).0 == Lead::Yes || calls_right(&sentence.words)
 }
 
 fn lead_of_next<'a>(next: &'a Sentence<'_>) -> &'a [Word] {
@@ -141,6 +160,8 @@ struct Comparison<'a> {
     is_kin: bool,
     /// The assistant said so little that it is clear what an answer is about.
     is_brief: bool,
+    /// It said nothing else.
+    is_sole: bool,
 }
 
 impl<'a> Comparison<'a> {
@@ -163,8 +184,9 @@ impl<'a> Comparison<'a> {
         let adds_value = ours.iter().any(|value| !theirs.contains(value) && !is_year(value));
         let conflicts = !theirs.is_empty() && adds_value;
         let conflicts_in_kind = conflicts && !kinds(words).is_disjoint(&kinds(&statement.words));
-        let contrasts =
-            has(words, Sign::Contrast) || has(&statement.words, Sign::Contrast) || oppose(words, &statement.words);
+        let is_hedged = statement.is_question || has(&statement.words, Sign::Hedge);
+        let limits = !is_hedged && has(&statement.words, Sign::Contrast);
+        let contrasts = has(words, Sign::Contrast) || limits || oppose(words, &statement.words);
         let their_terms = stems(&statement.words);
         let new = terms.difference(&their_terms).count();
         let replaces = split_at(words, Sign::Rules).is_some_and(|(subject, predicate)| {
@@ -175,7 +197,6 @@ impl<'a> Comparison<'a> {
                 && predicate.is_disjoint(&their_terms)
         });
         let is_local = has(words, Sign::Local) || words.first().is_some_and(|first| first.is(Sign::Ours));
-        let is_hedged = statement.is_question || has(&statement.words, Sign::Hedge);
         let is_kin = words.iter().any(|word| {
             let others = statement.words.iter().filter(|other| !other.is(Sign::Common));
             !word.is(Sign::Common) && others.into_iter().any(|other| other.marks.is_kin(word.marks))
@@ -213,19 +234,27 @@ impl<'a> Comparison<'a> {
             points,
             is_kin,
             is_brief,
+            is_sole: statements.len() < 3,
         })
     }
 
     /// Whether a sentence goes on about the same statement: "Net 30 is for others only."
-    fn goes_on(&self, next: &Sentence<'_>, statements: &[Sentence<'_>]) -> bool {
+    fn goes_on(&self, next: &Sentence<'_>, statements: &[Sentence<'_>], detection: Detection) -> bool {
         let (lead, words) = lead(&next.words);
         let is_more = lead == Lead::Nothing && words.len() == next.words.len() && stems(words).len() >= FACT - 1;
         let is_near = || match Comparison::of(words, statements) {
+            // "Three days is right. They are counted from … though."
+            Some(other) if detection == Detection::Confirmation && other.shared > 1 && other.objects(words) => false,
             Some(other) if other.statement.range == self.statement.range && other.shared > 0 => true,
             Some(other) if other.shared > 1 => false,
             _ => worth(words) > 1 || has(words, Sign::Contrast),
         };
         is_more && is_general(words) && !is_excluded(next, words) && is_near()
+    }
+
+    /// Whether words after an agreement take a part of it back.
+    fn objects(&self, words: &[Word]) -> bool {
+        self.conflicts || has(words, Sign::Contrast)
     }
 
     /// Whether the fact cannot be so if the statement is.
@@ -248,21 +277,25 @@ impl<'a> Comparison<'a> {
                     || self.conflicts_in_kind && self.is_brief && at == 0
                     || self.is_kin && self.is_brief && (self.contrasts || self.conflicts) && worth > 3;
                 let is_other = self.differs()
-                    || self.is_local && new > 0
+                    || self.is_local && new > 0 && !self.is_hedged
                     || !self.is_hedged && new > 1 && (self.is_of_subject || self.points || worth > 2)
                     || !self.is_hedged && new > 0 && self.is_of_subject && shared > 1;
-                (at < 2 || topic > 4)
+                (at < 2 || topic > 4 || at < 5 && topic > 2 && self.differs())
                     && is_near
                     && is_other
+                    && (worth > 0 || topic > 4 && new > 1)
                     && topic + difference + worth >= SURE
                     && is_general(words)
-                    && !has(words.get(..HEAD).unwrap_or(words), Sign::Perception)
+                    && !has(words.get(..PERCEPTION).unwrap_or(words), Sign::Perception)
                     && (!has(words, Sign::Artifact) || shared > 1)
                     && (!is_of_work || shared > 1 && worth > 3 && self.differs())
             }
         };
         let confirms = match lead {
-            Lead::Yes => topic >= 3 && shared > 0 && (worth > 0 || shared > 1) && !is_of_work,
+            Lead::Yes => {
+                let is_sole = self.is_sole && worth > 1 && new + shared >= FACT;
+                (topic >= 3 && shared > 0 && (worth > 0 || shared > 1) || is_sole) && !is_of_work
+            }
             Lead::Nothing => {
                 let is_same = new < 2 || new + 1 < shared && self.repeats_value && !self.adds_value && !self.replaces;
                 let is_repeated = shared > 3 && is_same && !self.contrasts;
@@ -289,11 +322,15 @@ pub(super) fn is_general(words: &[Word]) -> bool {
     let is_rule = words.iter().any(|word| RULES.contains(&word.lower.as_str()))
         || words.windows(2).any(|pair| matches!(&*pair[0].lower, "has" | "have") && pair[1].lower == "to");
     let main = words.split(Word::is_mark).find(|clause| clause.len() >= FACT).unwrap_or(words);
+    // "… as long as it was announced": what a rule depends on can be past.
+    let condition = main.iter().skip(1).position(|word| word.is(Sign::Condition)).map(|at| at + 1);
+    let main = &main[..condition.unwrap_or(main.len())];
     is_rule || !has(main, Sign::Particular)
 }
 
 /// Whether the assistant tells what it has done or will do: an answer to that is about the work.
 fn is_report(statement: &Sentence<'_>) -> bool {
+    const SHORT: usize = 7;
     let head = statement.words.get(..HEAD).unwrap_or(&statement.words);
     // How something was reckoned is what is taken for so.
     if has(head, Sign::Reckon) && worth(&statement.words) > 0 {
@@ -301,9 +338,12 @@ fn is_report(statement: &Sentence<'_>) -> bool {
     }
     // "Backups are kept …" is no work of the assistant.
     let is_passive = |at: usize| at.checked_sub(1).is_some_and(|before| is_be(&head[before]));
+    // "Ids are generated in the browser, …" says more than that something is done.
+    let is_short = statement.words.len() <= SHORT;
     has(head, Sign::Plan)
         || head.iter().enumerate().any(|(at, word)| {
-            word.is(Sign::Done) && at < 3 && !is_passive(at) || word.is(Sign::Finished) && (at == 0 || is_passive(at))
+            word.is(Sign::Done) && at < 3 && !is_passive(at)
+                || is_short && word.is(Sign::Finished) && (at == 0 || is_passive(at))
         })
 }
 
@@ -318,7 +358,7 @@ fn kinds(words: &[Word]) -> BTreeSet<&str> {
         words.windows(2).filter(|pair| pair[0].is_value()).filter_map(|pair| pair[1].stem().or(Some(&pair[1].lower)));
     let times = words.iter().filter(|word| word.is_value() && word.lower.contains(':')).map(|_| ":");
     let days = words.iter().filter(|word| word.is_value() && word.is(Sign::Unit)).map(|_| "day by its name");
-    units.filter(|unit| !unit.contains(|c: char| matches!(c, ',' | '.' | '-' | ')'))).chain(times).chain(days).collect()
+    units.filter(|unit| !unit.contains([',', '.', '-', ')'])).chain(times).chain(days).collect()
 }
 
 fn is_be(word: &Word) -> bool {

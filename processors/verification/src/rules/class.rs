@@ -55,14 +55,21 @@ pub(super) fn is_rule(sentence: &Sentence<'_>, words: &[Word]) -> bool {
     let is_each = subject.first().is_none_or(|first| matches!(&*first.lower, "each" | "every"));
     let is_kind = !is_each && article.is_some()
         || is_bare(subject)
-        || subject.first().is_some_and(|first| first.is(Sign::Ours) || first.lower.starts_with("any"))
+        || subject.first().is_some_and(|first| {
+            first.is(Sign::Ours)
+                || first.lower.starts_with("any")
+                || matches!(&*first.lower, "everything" | "everyone" | "all")
+        })
         || is_numbered(sentence, subject);
     let is_bound = has(words, Sign::Contrast)
         || has(words, Sign::Generic)
         || has(predicate, Sign::Condition)
         || has_value(predicate);
     let worth = worth(words) + 2 * usize::from(has(words, Sign::Local));
+    // "The habit here is to …" tells somebody what to do.
+    let is_advice = matches!(words.get(subject.len()..), Some([is, to, ..]) if is.is(Sign::Copula) && to.lower == "to");
     is_a_term(subject)
+        && !is_advice
         && stems(predicate).len() >= MEANING
         && is_general(words)
         && (has(words, Sign::Local) && worth > 2 || is_kind && is_bound && worth >= WORTH)
@@ -118,7 +125,12 @@ fn is_told_apart(class: &[Word]) -> bool {
 fn is_of_its_kind(term: &[Word], meaning: &[Word]) -> bool {
     let class = strip(meaning, Sign::Article).unwrap_or(meaning);
     let class = stems(class.get(..1).unwrap_or_default());
-    stems(term).len() > 1 && !class.is_empty() && class.is_subset(&stems(term)) && stems(meaning).len() > MEANING
+    let is_number = term.first().is_some_and(Word::is_value);
+    !is_number
+        && stems(term).len() > 1
+        && !class.is_empty()
+        && class.is_subset(&stems(term))
+        && stems(meaning).len() > MEANING
 }
 
 /// "A feed is stale if nothing has arrived …".

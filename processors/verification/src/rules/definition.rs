@@ -3,7 +3,7 @@
 use crate::rules::Fact;
 use crate::rules::class::{is_class, is_formula, is_rule};
 use crate::rules::exclusion::is_excluded;
-use crate::rules::lead::lead;
+use crate::rules::lead::{Lead, lead};
 use crate::rules::lexicon::strip;
 use crate::rules::sentence::{Sentence, Word, has, split_at, stems};
 use crate::rules::sign::Sign;
@@ -26,7 +26,7 @@ pub(super) fn find<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> 
 
 fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
     let sentence = said.get(at)?;
-    let (_, rest) = lead(&sentence.words);
+    let (lead, rest) = lead(&sentence.words);
     let announced = announced(sentence, rest);
     let words = announced.unwrap_or(rest);
     let is_brief = sentence.words.len() <= PASSING && !sentence.is_question;
@@ -40,7 +40,7 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
         return Some(definition(at, words));
     }
     if is_excluded(sentence, words) || stems(words).len() < MEANING + 1 {
-        return None;
+        return later(sentence, at);
     }
     let defines = |words: &[Word]| {
         is_split(words, Sign::Defines)
@@ -52,7 +52,10 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
             || has(words, Sign::Named)
     };
     let classifies = |words: &[Word]| {
-        is_class(sentence, words) || covers(words) || is_used_for(sentence, words) || is_rule(sentence, words)
+        is_class(sentence, words)
+            || covers(words)
+            || is_used_for(sentence, words)
+            || lead != Lead::No && is_rule(sentence, words)
     };
     let of = |words: &[Word]| (defines(words) || classifies(words)) && worth(words) > 0;
     let explains = announced.is_some() && (has(words, Sign::Copula) && worth(words) > 0 || worth(words) > 1);
@@ -60,6 +63,20 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
         return Some(definition(at, words));
     }
     after_preamble(words).filter(|words| of(words)).map(|words| definition(at, words))
+}
+
+/// "One thing you can't know, tenant 0 is …", "… since it is everywhere, 'shadow order' is …": a definition
+/// in a later clause, which must be plain.
+fn later<'a>(sentence: &'a Sentence<'a>, at: usize) -> Option<Fact<'a>> {
+    const HEAD: usize = 18;
+    const WORTH: usize = 3;
+    let marks = sentence.words.iter().enumerate().take(HEAD).filter(|(_, word)| matches!(&*word.lower, "," | ":"));
+    let mut clauses = marks.filter_map(|(at, _)| sentence.words.get(at + 1..));
+    let words = clauses.find(|words| {
+        let is_plain = is_class(sentence, words) || is_split(words, Sign::Defines) || is_rule(sentence, words);
+        is_plain && worth(words) >= WORTH && stems(words).len() > MEANING && !is_excluded(sentence, words)
+    })?;
+    Some(definition(at, words))
 }
 
 /// "One thing about returns: …": the words after the colon.

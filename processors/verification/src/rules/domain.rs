@@ -10,7 +10,9 @@ use sessionmill_contract::Domain;
 pub(super) fn domain_of(quote: &[Word], statement: &[Word]) -> Domain {
     let score = |domain: Domain| {
         let weight = |word: &Word| if word.is(Sign::Common) { 1 } else { 2 };
-        let terms = |words: &[Word]| words.iter().filter(|word| word.marks.is_of(domain)).map(weight).sum::<usize>();
+        // Names of columns and tables are written like that.
+        let is_of = |word: &&Word| word.marks.is_of(domain) || domain == Domain::Data && word.lower.contains('_');
+        let terms = |words: &[Word]| words.iter().filter(is_of).map(weight).sum::<usize>();
         2 * terms(quote) + terms(statement)
     };
     let first = |domain: Domain| quote.iter().position(|word| word.marks.is_of(domain)).unwrap_or(usize::MAX);

@@ -9,11 +9,12 @@ use crate::rules::sign::Sign;
 
 /// Whether a statement, without the words that lead up to it, cannot be knowledge.
 pub(super) fn is_excluded(sentence: &Sentence<'_>, fact: &[Word]) -> bool {
-    is_no_statement(sentence, fact) || is_personal(before_a_reason(fact)) || is_of_the_moment(point(fact))
+    let fact = before_a_reason(fact);
+    is_no_statement(sentence, fact) || is_personal(fact) || is_of_the_moment(point(fact))
 }
 
 /// The clause that makes the point: what follows may say how it came to that, or what of it.
-fn point(fact: &[Word]) -> &[Word] {
+pub(super) fn point(fact: &[Word]) -> &[Word] {
     const POINT: usize = 2;
     let ends = fact.iter().enumerate().filter(|(_, word)| word.is_mark()).map(|(at, _)| &fact[..at]);
     ends.into_iter().find(|clause| stems(clause).len() >= POINT).unwrap_or(fact)
@@ -21,7 +22,8 @@ fn point(fact: &[Word]) -> &[Word] {
 
 /// The words without what a rule is told for: "…, that's why yours are off".
 fn before_a_reason(fact: &[Word]) -> &[Word] {
-    const REASONS: [&str; 8] = ["that's", "which", "because", "hence", "je", "darum", "deshalb", "daher"];
+    const REASONS: [&str; 10] =
+        ["that's", "which", "because", "hence", "so", "just", "je", "darum", "deshalb", "daher"];
     let begins = |pair: &[Word]| pair[0].is_mark() && REASONS.contains(&pair[1].lower.as_str());
     fact.windows(2).position(begins).map_or(fact, |at| &fact[..at])
 }
@@ -42,7 +44,7 @@ fn is_no_statement(sentence: &Sentence<'_>, fact: &[Word]) -> bool {
 
 /// Whether the words are of the speaker, of what is so only now, of how somebody finds it, or of the code.
 fn is_of_the_moment(fact: &[Word]) -> bool {
-    fact.first().is_some_and(|first| first.lower == "you")
+    fact.first().is_some_and(|first| matches!(&*first.lower, "you" | "still"))
         || has(fact, Sign::Passing)
         || judges(fact)
         || is_about_the_code(fact)

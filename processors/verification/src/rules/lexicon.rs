@@ -57,6 +57,8 @@ struct Entry {
     /// A number in words, in digits.
     number: Option<&'static str>,
     opposites: Vec<&'static str>,
+    /// The word as it is written in full.
+    full: Option<&'static str>,
     /// Phrases by their further words.
     phrases: Vec<(Vec<&'static str>, Marks)>,
 }
@@ -71,6 +73,7 @@ static ENTRIES: LazyLock<HashMap<&'static str, Entry>> = LazyLock::new(|| {
                 entries.entry(stem(phrase)).or_default().opposites.push(stem(other));
                 entries.entry(stem(other)).or_default().opposites.push(stem(phrase));
             }
+            "full" => entries.entry(phrase).or_default().full = Some(other),
             _ => {}
         }
         let mut words = phrase.split(' ');
@@ -120,6 +123,11 @@ pub(super) fn look_up(word: &str) -> (Marks, Option<&'static str>) {
         found.fields = fields(bare(word));
     }
     (found, entry.and_then(|entry| entry.number))
+}
+
+/// A word as it is written in full: `don't` for `dont`.
+pub(super) fn full(word: &str) -> Option<&'static str> {
+    ENTRIES.get(word)?.full
 }
 
 /// A word without an article or a preposition that is bound to it: `l'acompte`, `dell'ordine`.
@@ -185,7 +193,7 @@ mod tests {
         let sections: BTreeSet<_> = FILES.into_iter().flat_map(phrases).map(|(section, _)| section).collect();
         let domains = Domain::ALL.map(Domain::name);
         let known: BTreeSet<_> =
-            SIGNS.iter().map(|(name, _)| *name).chain(domains).chain(["number", "opposite"]).collect();
+            SIGNS.iter().map(|(name, _)| *name).chain(domains).chain(["full", "number", "opposite"]).collect();
         assert_eq!(sections, known);
     }
 

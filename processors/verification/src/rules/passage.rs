@@ -39,7 +39,11 @@ fn cut<'t>(text: &'t str, start: usize, end: usize, sentences: &mut Vec<Sentence
         let follows_space = chars.peek().is_none_or(|(_, next)| next.is_whitespace());
         let at = start + at;
         let is_date = c == '.' && is_day(&text[begin..at], line.get(at - start + 1..).unwrap_or_default());
-        if matches!(c, '.' | '!' | '?' | ';' | '…') && follows_space && !is_abbreviation(&text[begin..at]) && !is_date
+        let is_smile = c == ')' && matches!(line.as_bytes().get((at - start).wrapping_sub(1)), Some(b':' | b';'));
+        if (is_smile || matches!(c, '.' | '!' | '?' | ';' | '…'))
+            && follows_space
+            && !is_abbreviation(&text[begin..at])
+            && !is_date
         {
             push(text, begin, at + c.len_utf8(), sentences);
             begin = at + c.len_utf8();

@@ -1,6 +1,6 @@
 //! A sentence of a turn, as words that can be compared.
 
-use crate::rules::lexicon::{Marks, bare, look_up, mark_phrases, strip};
+use crate::rules::lexicon::{Marks, bare, full, look_up, mark_phrases, strip};
 use crate::rules::sign::Sign;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -28,7 +28,10 @@ pub(super) struct Word {
 
 impl Word {
     pub(super) fn is_mark(&self) -> bool {
-        !self.lower.contains(char::is_alphanumeric) && self.lower != "%"
+        // Nearly every word shows at its first letter that it is none.
+        !self.lower.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && !self.lower.contains(char::is_alphanumeric)
+            && self.lower != "%"
     }
 
     pub(super) fn is(&self, sign: Sign) -> bool {
@@ -131,6 +134,9 @@ fn word(part: &str, range: Range<usize>, offset: usize) -> Word {
     let mut lower = part[range.clone()].to_lowercase();
     if lower.contains('’') {
         lower = lower.replace('’', "'");
+    }
+    if let Some(full) = full(&lower) {
+        full.clone_into(&mut lower);
     }
     let (marks, number) = look_up(&lower);
     Word { lower, range: range.start + offset..range.end + offset, marks, number }
