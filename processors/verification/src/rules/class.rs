@@ -1,6 +1,6 @@
 //! Statements that say what a thing is by what it belongs to: "A P0 is an outage that …".
 
-use crate::rules::answer::is_general;
+use crate::rules::comparison::is_general;
 use crate::rules::definition::MEANING;
 use crate::rules::lexicon::strip;
 use crate::rules::sentence::{Sentence, Word, has, split_at, stems};

@@ -20,7 +20,9 @@ const PASSING: usize = 40;
 /// The definition that a sentence holds, with the next one where that goes on about its terms.
 pub(super) fn find<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
     let found = of(said, at)?;
-    let goes_on = of(said, at + 1).is_some_and(|next| !stems(next.words).is_disjoint(&stems(found.words)));
+    let terms = stems(found.words);
+    let is_near = said.get(at + 1).is_some_and(|next| !stems(&next.words).is_disjoint(&terms));
+    let goes_on = is_near && of(said, at + 1).is_some();
     Some(Fact { to: at + usize::from(goes_on), ..found })
 }
 

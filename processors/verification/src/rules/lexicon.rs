@@ -51,14 +51,14 @@ impl Marks {
 }
 
 /// What begins with a word.
-#[derive(Debug, Default)]
-struct Entry {
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Entry {
     marks: Marks,
     /// A number in words, in digits.
-    number: Option<&'static str>,
+    pub(super) number: Option<&'static str>,
     opposites: Vec<&'static str>,
     /// The word as it is written in full.
-    full: Option<&'static str>,
+    pub(super) full: Option<&'static str>,
     /// Phrases by their further words.
     phrases: Vec<(Vec<&'static str>, Marks)>,
 }
@@ -115,19 +115,21 @@ pub(super) fn oppose(words: &[Word], others: &[Word]) -> bool {
     })
 }
 
-/// What a word by itself is, and the number that it names.
-pub(super) fn look_up(word: &str) -> (Marks, Option<&'static str>) {
-    let entry = ENTRIES.get(word);
-    let mut found = entry.map(|entry| entry.marks).unwrap_or_default();
-    if !found.is_term() && !found.has(Sign::Stop) {
-        found.fields = fields(bare(word));
-    }
-    (found, entry.and_then(|entry| entry.number))
+/// What begins with a word.
+pub(super) fn entry(word: &str) -> Option<&'static Entry> {
+    ENTRIES.get(word)
 }
 
-/// A word as it is written in full: `don't` for `dont`.
-pub(super) fn full(word: &str) -> Option<&'static str> {
-    ENTRIES.get(word)?.full
+/// What a word by itself is.
+pub(super) fn marks_of(word: &str, entry: Option<&Entry>) -> Marks {
+    let mut found = entry.map(|entry| entry.marks).unwrap_or_default();
+    if !found.is_term() && !found.has(Sign::Stop) {
+        let bare = bare(word);
+        let known = if bare.len() < word.len() { ENTRIES.get(bare) } else { None };
+        found.fields =
+            known.map(|known| known.marks.fields).filter(|fields| *fields != 0).unwrap_or_else(|| fields(bare));
+    }
+    found
 }
 
 /// A word without an article or a preposition that is bound to it: `l'acompte`, `dell'ordine`.
@@ -137,15 +139,14 @@ pub(super) fn bare(word: &str) -> &str {
     word.split_once('\'').filter(|(bound, rest)| bound.len() <= BOUND && rest.len() >= WORD).map_or(word, |(_, w)| w)
 }
 
-/// The fields of a term with an ending, or of a compound that ends in one.
+/// The fields of what is no term by itself: of a term with an ending, or of a compound that ends in one.
 fn fields(word: &str) -> u8 {
     const LONG: usize = 5;
     const ENDING: usize = 3;
     const COMPOUND: usize = 9;
     let of = |word: &str| ENTRIES.get(word).map_or(0, |entry| entry.marks.fields);
-    let plain = of(word);
-    if plain != 0 || word.len() < 3 {
-        return plain;
+    if word.len() < 3 {
+        return 0;
     }
     let ends = word.char_indices().rev().map(|(at, _)| &word[..at]).take(ENDING);
     let of_stem = |term: &str| {
@@ -161,7 +162,7 @@ fn fields(word: &str) -> u8 {
 /// Marks words with the phrases that begin at them.
 pub(super) fn mark_phrases(words: &mut [Word]) {
     for at in 0..words.len() {
-        let Some(entry) = ENTRIES.get(&*words[at].lower) else { continue };
+        let Some(entry) = words[at].entry else { continue };
         let mut found = words[at].marks;
         let begin = entry.phrases.iter().filter(|(further, _)| begins(&words[at + 1..], further));
         begin.for_each(|(_, marks)| found.add(*marks));
@@ -176,7 +177,7 @@ fn begins(words: &[Word], phrase: &[&str]) -> bool {
 /// The words without the longest phrase of that sign that they begin with.
 pub(super) fn strip(words: &[Word], sign: Sign) -> Option<&[Word]> {
     let first = words.first().filter(|first| first.marks.has(sign))?;
-    let entry = ENTRIES.get(&*first.lower)?;
+    let entry = first.entry?;
     let further = entry.phrases.iter().filter(|(further, of)| of.has(sign) && begins(&words[1..], further));
     let longest = further.map(|(further, _)| further.len()).max();
     let length = longest.or_else(|| entry.marks.has(sign).then_some(0))?;
@@ -207,9 +208,17 @@ mod tests {
 
     #[test]
     fn a_term_is_known_with_an_ending_bound_to_an_article_and_at_the_end_of_a_compound() {
-        let is_of = |word: &str, domain| look_up(word).0.is_of(domain);
+        let is_of = |word: &str, domain| marks_of(word, entry(word)).is_of(domain);
         assert!(is_of("invoiced", Domain::Finance) && is_of("l'acompte", Domain::Finance));
         assert!(is_of("feiertagszuschlag", Domain::Finance) && is_of("pods", Domain::Infrastructure));
-        assert!(!look_up("potato").0.is_term() && !look_up("arrange").0.is_term());
+        let is_term = |word: &str| marks_of(word, entry(word)).is_term();
+        assert!(!is_term("potato") && !is_term("arrange"));
+    }
+
+    #[test]
+    fn opposites_are_known_in_any_form() {
+        let words = |text: &str| crate::rules::sentence::Sentence::new(text, 0..text.len()).words;
+        assert!(oppose(&words("margin includes freight"), &words("I excluded freight")));
+        assert!(!oppose(&words("margin includes freight"), &words("I included freight")));
     }
 }

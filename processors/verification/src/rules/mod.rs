@@ -11,7 +11,7 @@
 //! | [`passage`] | the sentences that somebody wrote, without code and quotations |
 //! | [`sentence`] | a sentence as words that can be compared |
 //! | [`lead`] | what a sentence says to what was said before |
-//! | [`answer`] | corrections and confirmations of what the assistant said |
+//! | [`answer`], [`comparison`] | corrections and confirmations of what the assistant said |
 //! | [`definition`], [`class`], [`term`] | definitions that nobody asked for |
 //! | [`exclusion`], [`order`], [`path`] | statements that are no knowledge |
 //! | [`worth`] | how much a statement reads like knowledge |
@@ -19,6 +19,7 @@
 
 mod answer;
 mod class;
+mod comparison;
 mod definition;
 mod domain;
 mod entity;

@@ -1,6 +1,6 @@
 //! A sentence of a turn, as words that can be compared.
 
-use crate::rules::lexicon::{Marks, bare, full, look_up, mark_phrases, strip};
+use crate::rules::lexicon::{self, Entry, Marks, bare, mark_phrases, strip};
 use crate::rules::sign::Sign;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -23,19 +23,22 @@ pub(super) struct Word {
     pub(super) range: Range<usize>,
     /// What it is, and the phrases that begin at it.
     pub(super) marks: Marks,
-    number: Option<&'static str>,
+    is_mark: bool,
+    /// What the lexicon knows of it.
+    pub(super) entry: Option<&'static Entry>,
 }
 
 impl Word {
     pub(super) fn is_mark(&self) -> bool {
-        // Nearly every word shows at its first letter that it is none.
-        !self.lower.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && !self.lower.contains(char::is_alphanumeric)
-            && self.lower != "%"
+        self.is_mark
     }
 
     pub(super) fn is(&self, sign: Sign) -> bool {
         self.marks.has(sign)
+    }
+
+    fn number(&self) -> Option<&'static str> {
+        self.entry?.number
     }
 
     /// Whether it has no meaning of its own.
@@ -45,14 +48,14 @@ impl Word {
 
     /// Whether it is a number or a code: what two statements about the same thing can differ in.
     pub(super) fn is_value(&self) -> bool {
-        self.number.is_some() || self.lower.contains(|c: char| c.is_ascii_digit())
+        self.number().is_some() || self.lower.contains(|c: char| c.is_ascii_digit())
     }
 
     /// Its beginning, so that `invoice` and `invoices` are one; a number in digits. Nothing for a word
     /// without a meaning of its own.
     pub(super) fn stem(&self) -> Option<&str> {
         const STEM: usize = 6;
-        if let Some(number) = self.number {
+        if let Some(number) = self.number() {
             return Some(number);
         }
         if self.is_mark() || self.is_stop() {
@@ -135,11 +138,14 @@ fn word(part: &str, range: Range<usize>, offset: usize) -> Word {
     if lower.contains('’') {
         lower = lower.replace('’', "'");
     }
-    if let Some(full) = full(&lower) {
+    let mut entry = lexicon::entry(&lower);
+    if let Some(full) = entry.and_then(|entry| entry.full) {
         full.clone_into(&mut lower);
+        entry = lexicon::entry(full);
     }
-    let (marks, number) = look_up(&lower);
-    Word { lower, range: range.start + offset..range.end + offset, marks, number }
+    let marks = lexicon::marks_of(&lower, entry);
+    let is_mark = !lower.contains(char::is_alphanumeric) && lower != "%";
+    Word { lower, range: range.start + offset..range.end + offset, marks, is_mark, entry }
 }
 
 /// Where one of a sign's phrases stands among the words: the words before and after.
@@ -167,4 +173,28 @@ pub(super) fn stems(words: &[Word]) -> BTreeSet<&str> {
 
 pub(super) fn values(words: &[Word]) -> BTreeSet<&str> {
     words.iter().filter(|word| word.is_value()).filter_map(Word::stem).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_one_however_their_unit_is_bound_to_them() {
+        let values = |text: &str| -> Vec<String> {
+            let sentence = Sentence::new(text, 0..text.len());
+            values(&sentence.words).into_iter().map(str::to_owned).collect()
+        };
+        assert_eq!(values("kept for 72h"), values("kept for 72 hours"));
+        assert_eq!(values("stored at -80 degrees"), ["-80"]);
+        assert_eq!(values("from 5-7 on"), ["5-7"]);
+        assert_eq!(values("in eu-west-1"), ["eu-west-1"]);
+    }
+
+    #[test]
+    fn what_is_written_in_short_is_the_same_word() {
+        let sentence = Sentence::new("thats prod", 0..10);
+        let words: Vec<_> = sentence.words.iter().map(|word| &*word.lower).collect();
+        assert_eq!(words, ["that's", "production"]);
+    }
 }

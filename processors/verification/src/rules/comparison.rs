@@ -1,0 +1,269 @@
+//! What a person says beside what the assistant said: what they share, what differs, and whether that
+//! makes a correction or a confirmation.
+
+use crate::rules::answer::FACT;
+use crate::rules::exclusion::is_excluded;
+use crate::rules::lead::{Lead, lead};
+use crate::rules::lexicon::{oppose, strip};
+use crate::rules::sentence::{Sentence, Word, clause, has, split_at, stems, values};
+use crate::rules::sign::Sign;
+use crate::rules::worth::{has_value, worth};
+use sessionmill_contract::Detection;
+use std::collections::BTreeSet;
+
+/// The words that hold the verb of a simple sentence.
+const HEAD: usize = 5;
+
+/// The words that hold what somebody sees rather than knows.
+const PERCEPTION: usize = 7;
+
+/// The points that make a correction of what nobody has called wrong.
+const SURE: usize = 7;
+
+/// A fact beside the statement of the assistant that it is about.
+pub(super) struct Comparison<'a> {
+    /// The one that shares most terms with the fact, the later of equals.
+    pub(super) statement: &'a Sentence<'a>,
+    /// Points for being about the same thing.
+    topic: usize,
+    /// Points for saying something else of it.
+    difference: usize,
+    /// Terms in common, of which a number counts double.
+    pub(super) shared: usize,
+    /// Terms of the fact that the statement does not have.
+    new: usize,
+    /// Numbers and codes of the fact that the statement does not have, where it has others.
+    conflicts: bool,
+    /// The same where both are of one unit, or times of day.
+    conflicts_in_kind: bool,
+    /// The fact says another thing of the same subject.
+    replaces: bool,
+    /// The fact says where it holds.
+    is_local: bool,
+    /// They have a number or a code in common.
+    repeats_value: bool,
+    /// One of the two is denied, the other is not.
+    denies: bool,
+    /// There is a number or a code that only the fact has.
+    adds_value: bool,
+    /// The assistant asks, or says that it has guessed.
+    is_hedged: bool,
+    /// The fact denies or limits something, or says the opposite of a word.
+    contrasts: bool,
+    /// Both begin with the same thing.
+    is_of_subject: bool,
+    /// The subject is a word that stands for what the assistant spoke of.
+    points: bool,
+    /// Both use words of the same field.
+    is_kin: bool,
+    /// The assistant said so little that it is clear what an answer is about.
+    is_brief: bool,
+    /// It said next to nothing else.
+    is_sole: bool,
+}
+
+impl<'a> Comparison<'a> {
+    pub(super) fn of(words: &[Word], statements: &'a [Sentence<'a>]) -> Option<Self> {
+        /// The most sentences of a reply of which it is clear what an answer is about.
+        const BRIEF: usize = 4;
+        /// The words among which the subject is.
+        const SUBJECT: usize = 6;
+        let terms = stems(words);
+        // A value in common weighs as much as two words.
+        let shared = |statement: &Sentence<'_>| {
+            let theirs = stems(&statement.words);
+            let common = theirs.intersection(&terms);
+            common.map(|stem| 1 + usize::from(stem.contains(|c: char| c.is_ascii_digit()))).sum::<usize>()
+        };
+        let candidates = statements.iter().filter(|statement| !is_offer(statement));
+        let (statement, shared) =
+            candidates.map(|statement| (statement, shared(statement))).max_by_key(|(_, shared)| *shared)?;
+        let (ours, theirs) = (values(words), values(&statement.words));
+        let adds_value = ours.iter().any(|value| !theirs.contains(value) && !is_year(value));
+        let conflicts = !theirs.is_empty() && adds_value;
+        let conflicts_in_kind = conflicts && !kinds(words).is_disjoint(&kinds(&statement.words));
+        let is_hedged = statement.is_question || has(&statement.words, Sign::Hedge);
+        let limits = !is_hedged && has(&statement.words, Sign::Contrast);
+        let contrasts = has(words, Sign::Contrast) || limits || oppose(words, &statement.words);
+        let their_terms = stems(&statement.words);
+        let new = terms.difference(&their_terms).count();
+        let replaces = split_at(words, Sign::Rules).is_some_and(|(subject, predicate)| {
+            let (subject, predicate) = (stems(subject), stems(clause(predicate).0));
+            !subject.is_empty()
+                && subject.is_subset(&their_terms)
+                && !predicate.is_empty()
+                && predicate.is_disjoint(&their_terms)
+        });
+        let is_local = has(words, Sign::Local) || words.first().is_some_and(|first| first.is(Sign::Ours));
+        let is_kin = words.iter().any(|word| {
+            let others = statement.words.iter().filter(|other| !other.is(Sign::Common));
+            !word.is(Sign::Common) && others.into_iter().any(|other| other.marks.is_kin(word.marks))
+        });
+        let subject = |words: &[Word]| words.iter().find_map(|word| word.stem().map(str::to_owned));
+        let is_of_subject = subject(words) == subject(&statement.words);
+        let begins = words.iter().take(if words.first().is_some_and(Word::is_stop) { SUBJECT } else { 1 });
+        let points = begins.into_iter().any(|word| word.is(Sign::Pointer));
+        let is_brief = statements.len() <= BRIEF;
+        Some(Self {
+            statement,
+            topic: 2 * shared.min(2)
+                + usize::from(points)
+                + usize::from(is_kin)
+                + usize::from(is_brief)
+                + usize::from(is_of_subject),
+            difference: 2 * usize::from(conflicts)
+                + 2 * usize::from(contrasts)
+                + 2 * usize::from(replaces)
+                + usize::from(is_local)
+                + usize::from(new > 1)
+                + usize::from(has_value(words)),
+            shared,
+            new,
+            conflicts,
+            conflicts_in_kind,
+            replaces,
+            is_local,
+            repeats_value: !ours.is_disjoint(&theirs),
+            denies: has(words, Sign::Negation) != has(&statement.words, Sign::Negation),
+            adds_value,
+            is_hedged,
+            contrasts,
+            is_of_subject,
+            points,
+            is_kin,
+            is_brief,
+            is_sole: statements.len() < 3,
+        })
+    }
+
+    /// Whether a sentence goes on about the same statement: "Net 30 is for others only."
+    pub(super) fn goes_on(&self, next: &Sentence<'_>, statements: &[Sentence<'_>], detection: Detection) -> bool {
+        let (lead, words) = lead(&next.words);
+        let is_more = lead == Lead::Nothing && words.len() == next.words.len() && stems(words).len() >= FACT - 1;
+        let is_near = || match Comparison::of(words, statements) {
+            // "Three days is right. They are counted from … though."
+            Some(other) if detection == Detection::Confirmation && other.shared > 1 && other.objects(words) => false,
+            Some(other) if other.statement.range == self.statement.range && other.shared > 0 => true,
+            Some(other) if other.shared > 1 => false,
+            _ => worth(words) > 1 || has(words, Sign::Contrast),
+        };
+        is_more && is_general(words) && !is_excluded(next, words) && is_near()
+    }
+
+    /// Whether words after an agreement take a part of it back.
+    pub(super) fn objects(&self, words: &[Word]) -> bool {
+        self.conflicts || has(words, Sign::Contrast)
+    }
+
+    /// Whether the fact cannot be so if the statement is.
+    pub(super) fn differs(&self) -> bool {
+        self.contrasts || self.conflicts || self.replaces
+    }
+
+    pub(super) fn detection(&self, lead: Lead, at: usize, words: &[Word]) -> Option<Detection> {
+        let Self { topic, difference, shared, new, .. } = *self;
+        // What is said of a thing of the trade is of the trade.
+        let worth = worth(words) + if self.points { worth(&self.statement.words).min(2) } else { 0 };
+        let is_of_work = is_report(self.statement);
+        let corrects = match lead {
+            Lead::No => topic >= 2 && worth > 0,
+            Lead::But => topic >= 3 && difference >= 2 && worth > 0,
+            Lead::Yes => false,
+            Lead::Nothing => {
+                let is_near = topic > 2
+                    || self.points && difference > 1
+                    || self.conflicts_in_kind && self.is_brief && at == 0
+                    || self.is_kin && self.is_brief && (self.contrasts || self.conflicts) && worth > 3;
+                let is_other = self.differs()
+                    || self.is_local && new > 0 && !self.is_hedged
+                    || !self.is_hedged && new > 1 && (self.is_of_subject || self.points || worth > 2)
+                    || !self.is_hedged && new > 0 && self.is_of_subject && shared > 1;
+                (at < 2 || topic > 4 || at < 5 && topic > 2 && self.differs())
+                    && is_near
+                    && is_other
+                    && (worth > 0 || topic > 4 && new > 1)
+                    && topic + difference + worth >= SURE
+                    && is_general(words)
+                    && !has(words.get(..PERCEPTION).unwrap_or(words), Sign::Perception)
+                    && (!has(words, Sign::Artifact) || shared > 1)
+                    && (!is_of_work || shared > 1 && worth > 3 && self.differs())
+            }
+        };
+        let confirms = match lead {
+            Lead::Yes => {
+                let is_sole = self.is_sole && worth > 1 && new + shared >= FACT;
+                (topic >= 3 && shared > 0 && (worth > 0 || shared > 1) || is_sole) && !is_of_work
+            }
+            Lead::Nothing => {
+                let is_same = new < 2 || new + 1 < shared && self.repeats_value && !self.adds_value && !self.replaces;
+                let is_repeated = shared > 3 && is_same && !self.contrasts;
+                let is_asked_for = self.is_hedged
+                    && shared > 1
+                    && (!self.replaces || self.repeats_value)
+                    && !self.adds_value
+                    && !self.denies;
+                at < 2 && (is_repeated || is_asked_for) && !self.conflicts && is_general(words) && !is_of_work
+            }
+            _ => false,
+        };
+        match (corrects, confirms) {
+            (_, true) => Some(Detection::Confirmation),
+            (true, _) => Some(Detection::Correction),
+            _ => None,
+        }
+    }
+}
+
+/// Whether the words say how things are, rather than how they were or are wished to be.
+pub(super) fn is_general(words: &[Word]) -> bool {
+    const RULES: [&str; 2] = ["never", "always"];
+    let is_rule = words.iter().any(|word| RULES.contains(&word.lower.as_str()))
+        || words.windows(2).any(|pair| matches!(&*pair[0].lower, "has" | "have") && pair[1].lower == "to");
+    let main = words.split(Word::is_mark).find(|clause| clause.len() >= FACT).unwrap_or(words);
+    // "… as long as it was announced": what a rule depends on can be past.
+    let condition = main.iter().skip(1).position(|word| word.is(Sign::Condition)).map(|at| at + 1);
+    let main = &main[..condition.unwrap_or(main.len())];
+    is_rule || !has(main, Sign::Particular)
+}
+
+/// Whether the assistant tells what it has done or will do: an answer to that is about the work.
+fn is_report(statement: &Sentence<'_>) -> bool {
+    const SHORT: usize = 7;
+    let head = statement.words.get(..HEAD).unwrap_or(&statement.words);
+    // How something was reckoned is what is taken for so.
+    if has(head, Sign::Reckon) && worth(&statement.words) > 0 {
+        return false;
+    }
+    // "Backups are kept …" is no work of the assistant.
+    let is_passive = |at: usize| at.checked_sub(1).is_some_and(|before| is_be(&head[before]));
+    // "Ids are generated in the browser, …" says more than that something is done.
+    let is_short = statement.words.len() <= SHORT;
+    has(head, Sign::Plan)
+        || head.iter().enumerate().any(|(at, word)| {
+            word.is(Sign::Done) && at < 3 && !is_passive(at)
+                || is_short && word.is(Sign::Finished) && (at == 0 || is_passive(at))
+        })
+}
+
+/// Whether a number says when something was, rather than how much it is.
+fn is_year(value: &str) -> bool {
+    value.len() == 4 && (value.starts_with("19") || value.starts_with("20"))
+}
+
+/// What the numbers are of: their units; a colon for a time of day.
+fn kinds(words: &[Word]) -> BTreeSet<&str> {
+    let units =
+        words.windows(2).filter(|pair| pair[0].is_value()).filter_map(|pair| pair[1].stem().or(Some(&pair[1].lower)));
+    let times = words.iter().filter(|word| word.is_value() && word.lower.contains(':')).map(|_| ":");
+    let days = words.iter().filter(|word| word.is_value() && word.is(Sign::Unit)).map(|_| "day by its name");
+    units.filter(|unit| !unit.contains([',', '.', '-', ')'])).chain(times).chain(days).collect()
+}
+
+fn is_be(word: &Word) -> bool {
+    word.is(Sign::Copula) || word.is(Sign::Aux)
+}
+
+/// Whether the assistant asks what to do, or for something it does not know.
+fn is_offer(statement: &Sentence<'_>) -> bool {
+    statement.is_question && strip(lead(&statement.words).1, Sign::Question).is_some()
+}
