@@ -154,8 +154,9 @@ fn fields(word: &str) -> u8 {
         let may_end = term.len() >= LONG || matches!(ending, "s" | "'s" | "n" | "en" | "e");
         if may_end { of(term) } else { 0 }
     };
-    let of_compound = |at: usize| if word.len() - at >= LONG { of(&word[at..]) } else { 0 };
-    let starts = word.char_indices().map(|(at, _)| at).skip(ENDING).take_while(|_| word.len() >= COMPOUND);
+    let of_compound = |at: usize| of(&word[at..]);
+    let last = if word.len() >= COMPOUND { word.len() - LONG } else { 0 };
+    let starts = word.char_indices().map(|(at, _)| at).skip(ENDING).take_while(|at| *at <= last);
     ends.map(of_stem).chain(starts.map(of_compound)).find(|fields| *fields != 0).unwrap_or(0)
 }
 

@@ -103,7 +103,8 @@ impl<'t> Sentence<'t> {
 /// Words and the marks between them. Marks inside a word, such as those of `us-east-1` or `don't`,
 /// are part of it.
 fn words(part: &str, offset: usize) -> Vec<Word> {
-    let mut words = Vec::new();
+    const WORD: usize = 5;
+    let mut words = Vec::with_capacity(part.len() / WORD + 1);
     let mut start = None;
     let mut before = None;
     let mut chars = part.char_indices().peekable();
