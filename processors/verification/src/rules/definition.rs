@@ -72,7 +72,8 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
 fn later<'a>(sentence: &'a Sentence<'a>, at: usize) -> Option<Fact<'a>> {
     const HEAD: usize = 18;
     const WORTH: usize = 3;
-    let marks = sentence.words.iter().enumerate().take(HEAD).filter(|(_, word)| matches!(&*word.lower, "," | ":"));
+    let marks =
+        sentence.words.iter().enumerate().take(HEAD).filter(|(_, word)| matches!(&*word.lower, "," | ":" | "-" | "–"));
     let mut clauses = marks.filter_map(|(at, _)| sentence.words.get(at + 1..));
     let words = clauses.find(|words| {
         let is_plain = is_class(sentence, words) || is_split(words, Sign::Defines) || is_rule(sentence, words);

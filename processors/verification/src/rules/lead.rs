@@ -41,7 +41,7 @@ fn next(words: &[Word]) -> Option<(Lead, &[Word])> {
         .or_else(|| strip(words, Sign::No).map(says(Lead::No)))
         .or_else(|| no(words).map(says(Lead::No)))
         .or_else(|| strip(words, Sign::Yes).map(says(Lead::Yes)))
-        .or_else(|| before_a_mark(words, Sign::YesThenMark).map(says(Lead::Yes)))
+        .or_else(|| right(words).map(says(Lead::Yes)))
         .or_else(|| strip(words, Sign::But).map(says(Lead::But)))
         .or_else(|| strip(words, Sign::Filler).map(says(Lead::Nothing)))
 }
@@ -52,6 +52,14 @@ fn no(words: &[Word]) -> Option<&[Word]> {
     let is_short = matches!(words.first()?.lower.as_str(), "no" | "nah" | "nope");
     let plain = strip(words, Sign::NoThenMark).filter(|_| is_short).filter(follows);
     before_a_mark(words, Sign::NoThenMark).or(plain)
+}
+
+/// "Right, …", or "Right the …".
+fn right(words: &[Word]) -> Option<&[Word]> {
+    let follows = |after: &&[Word]| after.first().is_some_and(|next| next.is(Sign::AfterNo));
+    let is_short = matches!(words.first()?.lower.as_str(), "right" | "true");
+    let plain = strip(words, Sign::YesThenMark).filter(|_| is_short).filter(follows);
+    before_a_mark(words, Sign::YesThenMark).or(plain)
 }
 
 fn before_a_mark(words: &[Word], sign: Sign) -> Option<&[Word]> {
