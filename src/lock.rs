@@ -82,8 +82,9 @@ impl StoreLock {
     /// With status `Busy` if another process or thread still has it then.
     pub fn take(database: &Path, until: Instant) -> Result<Self> {
         let me = format!("pid {}", std::process::id());
-        // Whoever waits is the next one: a holder that lets go and asks again comes behind.
-        let turn = take(&beside(database, "turn.lock"), &me, until)?;
+        // Whoever waits is the next one: a holder that lets go and asks again comes behind. Who may not make
+        // the file that it takes, waits all the same.
+        let turn = take(&beside(database, "turn.lock"), &me, until);
         let held = take(&beside(database, "lock"), &me, until)?;
         drop(turn);
         match held {

@@ -55,6 +55,14 @@ pub(crate) struct Vitals {
     pub backlog: usize,
 }
 
+impl Drop for Daemon {
+    /// A soak that breaks off leaves none behind.
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 impl Daemon {
     pub(crate) fn start(place: &Place) -> io::Result<Self> {
         let log = File::options().create(true).append(true).open(place.folder.join("daemon.log"))?;

@@ -216,12 +216,16 @@ fn settle(place: &Place, root: &Path, daemon: Daemon, people: &[Person]) -> Resu
                   GROUP BY ALL HAVING count(*) = 1 OR min(file_hash) < max(file_hash)";
     let deleted =
         people.iter().flat_map(|person| person.deleted.iter().map(move |(name, bytes)| (person, name, bytes)));
-    let seen: BTreeMap<_, _> = place
-        .rows(hashes)?
-        .iter()
-        .filter_map(|row| row.split_once(','))
-        .map(|(a, b)| (a.to_owned(), b.to_owned()))
-        .collect();
+    let until = Instant::now() + Duration::from_secs(120);
+    // A soak that has waited in vain has counted it; it still wants to know how all ends.
+    let rows = loop {
+        match place.rows(hashes) {
+            Err(_) if Instant::now() < until => std::thread::sleep(LOOK),
+            rows => break rows?,
+        }
+    };
+    let seen: BTreeMap<_, _> =
+        rows.iter().filter_map(|row| row.split_once(',')).map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
     let mut gone = BTreeMap::new();
     for (person, name, bytes) in deleted.filter(|(_, name, _)| !root.join(name).exists()) {
         match seen.get(name) {
@@ -230,8 +234,7 @@ fn settle(place: &Place, root: &Path, daemon: Daemon, people: &[Person]) -> Resu
             None => {}
         }
     }
-    let until = Instant::now() + Duration::from_secs(120);
-    while backlog(place, root)? > 0 {
+    while !backlog(place, root).is_ok_and(|files| files == 0) {
         if Instant::now() > until {
             return Err("the daemon does not come to rest".into());
         }
