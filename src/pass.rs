@@ -13,7 +13,7 @@ use crate::pause::Pause;
 use crate::plan::{self, Bounds};
 use crate::pulse::Pulse;
 use crate::quiet::Quiet;
-use crate::read::{Caps, Reader};
+use crate::read::{self, Caps, Reader};
 use crate::request::{Origin, Request};
 use crate::scan;
 use crate::settle;
@@ -130,7 +130,7 @@ fn locked(pass: &Pass<'_>, clock: &Clock) -> Result<Summary> {
 /// From the walk to the last checkpoint, with an open database.
 fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let now = clock.start.wall;
-    let waits = pass.processors.iter().any(|processor| processor.manifest().bound == Bound::Network);
+    let waits = read::waits(pass.processors);
     let manifests: Vec<&Manifest> = pass.processors.iter().map(|processor| processor.manifest()).collect();
     let sources: Vec<&str> = pass.sources.iter().map(|source| source.name.as_str()).collect();
     let roots = scan::roots(pass.sources)?;

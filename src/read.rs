@@ -150,7 +150,7 @@ impl<'s> Reader<'s> {
 
     /// Whether a file is asked about over a network.
     pub fn waits(&self) -> bool {
-        self.processors.iter().any(|processor| processor.manifest().bound == Bound::Network)
+        waits(self.processors)
     }
 
     /// Whether the pass may look into a file that has changed. One that waits for a network must have time.
@@ -199,6 +199,11 @@ impl<'s> Reader<'s> {
             })
         })
     }
+}
+
+/// Whether a pass of these processors waits for a network.
+pub fn waits(processors: &[&dyn Processor]) -> bool {
+    processors.iter().any(|processor| processor.manifest().bound == Bound::Network)
 }
 
 /// A panic on the way costs the file only.
