@@ -1,7 +1,7 @@
 //! `sessionmill report errors`: what failed, and what is wrong with the data.
 
 use crate::cli::scope::Scope;
-use crate::cli::{Context, print, terminal_width};
+use crate::cli::{Context, Form, print, terminal_width};
 use crate::error::{Result, Status, thousands};
 use crate::report::errors::{self, Trouble};
 use crate::report::render::{self, Format};
@@ -15,13 +15,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     scope: Scope,
 
-    /// How they are written
-    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
-    format: Format,
-
-    /// Short for --format json
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: Form,
 }
 
 pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
@@ -34,7 +29,7 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
         };
         troubles.iter().map(row)
     };
-    print(&match if args.json { Format::Json } else { args.format } {
+    print(&match args.form.format() {
         Format::Table if troubles.is_empty() => "nothing to report\n".to_owned(),
         Format::Table => {
             let header = ["Kind", "What", "Count", "Of"].map(str::to_owned);

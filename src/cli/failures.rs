@@ -2,7 +2,7 @@
 //! them.
 
 use crate::cli::place::read;
-use crate::cli::{Context, Database, print, remark, terminal_width};
+use crate::cli::{Context, Database, Form, print, remark, terminal_width};
 use crate::error::{Error, Result, Status, count};
 use crate::failures::Fate;
 use crate::registry;
@@ -49,13 +49,8 @@ struct List {
     #[arg(long, value_name = "NAME")]
     processor: Option<String>,
 
-    /// How they are written
-    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
-    format: Format,
-
-    /// Short for --format json
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: Form,
 
     #[command(flatten)]
     database: Database,
@@ -92,7 +87,7 @@ fn list(args: &List, context: &Context) -> Result<Status> {
     let (_, database) = args.database.find(context)?;
     let failures = read(&database, context, |reading| failures::all(reading.connection))?;
     let failures = of_processor(failures, args.processor.as_deref())?;
-    print(&match if args.json { Format::Json } else { args.format } {
+    print(&match args.form.format() {
         Format::Table if failures.is_empty() => "no failures\n".to_owned(),
         Format::Table => {
             let header = ["File", "Processor", "Class", "Error", "Tries", "Next try"].map(str::to_owned);

@@ -1,6 +1,6 @@
 //! `sessionmill prices`: the table of prices, and the row that a model has on a day.
 
-use crate::cli::{Context, Database, print, terminal_width};
+use crate::cli::{Context, Database, Form, print, terminal_width};
 use crate::error::{Error, Result, Status};
 use crate::price::{self, Price, Prices, Rate, Rates};
 use crate::registry;
@@ -43,13 +43,8 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct Options {
-    /// How the rows are written
-    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
-    format: Format,
-
-    /// Short for --format json
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: Form,
 
     #[command(flatten)]
     database: Database,
@@ -62,7 +57,7 @@ pub(crate) fn prices(args: &Args, context: &Context) -> Result<Status> {
     let options = if let Some(Action::Show { options, .. }) = &args.action { options } else { &args.options };
     let (config, _) = options.database.find(context)?;
     let prices = Prices::new(&config.price)?;
-    let format = if options.json { Format::Json } else { options.format };
+    let format = options.form.format();
     let text = match &args.action {
         None => table(prices.rows(), format)?,
         Some(Action::Show { model, at, .. }) => {

@@ -1,7 +1,7 @@
 //! `sessionmill query`: SQL over the database, read-only.
 
 use crate::cli::place::read;
-use crate::cli::{Context, Database, print, terminal_width};
+use crate::cli::{Context, Database, Form, print, terminal_width};
 use crate::error::{Error, Result, Status};
 use crate::report::render::{self, Format};
 use crate::report::value;
@@ -24,13 +24,8 @@ pub(crate) struct Args {
     #[arg(allow_hyphen_values = true)]
     sql: String,
 
-    /// How the rows are written
-    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
-    format: Format,
-
-    /// Short for --format json
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: Form,
 
     #[command(flatten)]
     database: Database,
@@ -47,7 +42,7 @@ pub(crate) fn query(args: &Args, context: &Context) -> Result<Status> {
         })
     })?;
     let texts = || rows.iter().map(|row| row.iter().map(value::text).collect::<Vec<_>>());
-    let text = match if args.json { Format::Json } else { args.format } {
+    let text = match args.form.format() {
         Format::Table => render::grid(&header, &texts().collect::<Vec<_>>(), terminal_width()),
         Format::Csv => render::csv(header, texts())?,
         Format::Json => {

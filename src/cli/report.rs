@@ -2,7 +2,7 @@
 
 use crate::cli::place::read;
 use crate::cli::scope::{Reach, Reached, Scope};
-use crate::cli::{Context, errors, html, print, remark, sessions, terminal_width};
+use crate::cli::{Context, Form, errors, html, print, remark, sessions, terminal_width};
 use crate::error::{Error, Result, Status};
 use crate::report::render::{self, Format};
 use crate::report::usage::{self, By};
@@ -64,13 +64,8 @@ struct Verification {
     #[command(flatten)]
     reach: Reach,
 
-    /// How the report is written
-    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
-    format: Format,
-
-    /// Short for --format json
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: Form,
 }
 
 /// How a report is written.
@@ -164,7 +159,7 @@ fn knowledge(args: &Verification, context: &Context) -> Result<Status> {
     let Reach { since, until, user, .. } = &args.reach;
     let filter = verification::Filter { since: *since, until: *until, user: user.clone(), zone, identities };
     let sheet = read(&database, context, |reading| verification::verification(reading.connection, args.by, &filter))?;
-    let format = if args.json { Format::Json } else { args.format };
+    let format = args.form.format();
     render::sheet(&sheet, format, terminal_width(), &mut std::io::stdout())?;
     tell_pending(&sheet);
     Ok(Status::Done)

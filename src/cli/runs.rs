@@ -1,7 +1,7 @@
 //! `sessionmill runs`: what ran, when, who asked for it, and what came of it.
 
 use crate::cli::place::read;
-use crate::cli::{Context, Database, print, terminal_width};
+use crate::cli::{Context, Database, Form, print, terminal_width};
 use crate::error::{Result, Status};
 use crate::registry;
 use crate::report::render::{self, Format};
@@ -26,13 +26,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 
-    /// How they are written
-    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
-    format: Format,
-
-    /// Short for --format json
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: Form,
 
     #[command(flatten)]
     database: Database,
@@ -45,7 +40,7 @@ pub(crate) fn runs(args: &Args, context: &Context) -> Result<Status> {
     let (_, database) = args.database.find(context)?;
     let runs =
         read(&database, context, |reading| runs::runs(reading.connection, args.processor.as_deref(), args.limit))?;
-    print(&match if args.json { Format::Json } else { args.format } {
+    print(&match args.form.format() {
         Format::Table if runs.is_empty() => "no runs yet\n".to_owned(),
         Format::Table => {
             let header = ["Run", "Processor", "Started (UTC)", "Took", "By", "Outcome", ""].map(str::to_owned);

@@ -1,7 +1,7 @@
 //! `sessionmill report sessions`: what each session cost, and how long somebody was at it.
 
 use crate::cli::scope::Scope;
-use crate::cli::{Context, print, terminal_width};
+use crate::cli::{Context, Form, print, terminal_width};
 use crate::error::{Result, Status, thousands};
 use crate::report::money;
 use crate::report::render::{self, Format, hours, short};
@@ -23,13 +23,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 
-    /// How they are written
-    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
-    format: Format,
-
-    /// Short for --format json
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: Form,
 }
 
 pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
@@ -37,7 +32,7 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     let mut sessions =
         ground.read(context, |reading, filter, prices| sessions::sessions(reading.connection, filter, prices))?;
     sessions.truncate(usize::try_from(args.limit).unwrap_or(usize::MAX));
-    print(&match if args.json { Format::Json } else { args.format } {
+    print(&match args.form.format() {
         Format::Table if sessions.is_empty() => "nothing to report\n".to_owned(),
         Format::Table => {
             let header =

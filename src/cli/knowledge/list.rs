@@ -2,7 +2,7 @@
 
 use super::Which;
 use crate::cli::place::read;
-use crate::cli::{Context, Database, print, terminal_width};
+use crate::cli::{Context, Database, Form, print, terminal_width};
 use crate::error::{Result, Status};
 use crate::report::knowledge::{self, Item, Review};
 use crate::report::render::{self, Format};
@@ -28,13 +28,8 @@ pub(super) struct Reviews {
 /// How they are written.
 #[derive(Debug, clap::Args)]
 struct How {
-    /// How they are written
-    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json")]
-    format: Format,
-
-    /// Short for --format json
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: Form,
 }
 
 pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
@@ -98,7 +93,7 @@ impl How {
         words: impl Fn(&T) -> [String; N],
         cells: impl Fn(&T) -> [String; M],
     ) -> Result<Status> {
-        print(&match if self.json { Format::Json } else { self.format } {
+        print(&match self.form.format() {
             Format::Table if rows.is_empty() => "nothing to show\n".to_owned(),
             Format::Table => {
                 let rows: Vec<_> = rows.iter().map(|row| words(row).to_vec()).collect();
