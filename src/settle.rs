@@ -2,12 +2,14 @@
 //!
 //! A key is settled from all its facts, over all files, so that settling again changes nothing. A
 //! crash before or after only delays: touched keys are on a list that is shortened in the transaction
-//! that settles them.
+//! that settles them. A key of many facts is settled while others have the database, and what it came
+//! to counts if nothing has changed meanwhile.
 
 use crate::error::Result;
 use crate::failpoint;
 use crate::pulse::Pulse;
 use crate::store::Turns;
+use crate::store::fault::Fault;
 use sessionmill_contract::{FactRow, Processor, Rows, Settlement, Value};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -22,6 +24,13 @@ pub fn settle(store: &mut Turns, processor: &dyn Processor, pulse: &Pulse) -> Re
     let manifest = processor.manifest();
     for settlement in manifest.settlements {
         failpoint::point("before-settle", settlement.facts.name);
+        for key_hash in store.get()?.large(manifest, settlement)? {
+            if pulse.is_stopped() {
+                return Ok(failed);
+            }
+            pulse.beat();
+            settle_apart(store, processor, settlement, key_hash)?;
+        }
         for range in store.get()?.touched(manifest, settlement)? {
             if pulse.is_stopped() {
                 return Ok(failed);
@@ -36,6 +45,28 @@ pub fn settle(store: &mut Turns, processor: &dyn Processor, pulse: &Pulse) -> Re
         failpoint::point("after-settle", settlement.facts.name);
     }
     Ok(failed)
+}
+
+/// Settles a key with the database let go of. One that fails, or has changed meanwhile, stays touched, and
+/// is settled with the others.
+fn settle_apart(store: &mut Turns, processor: &dyn Processor, settlement: &Settlement, key_hash: i64) -> Result<()> {
+    let inputs = store.get()?.inputs(settlement, key_hash)?;
+    store.end()?;
+    let key = settlement.facts.position(settlement.key).unwrap_or_default();
+    let mut entities = Rows::default();
+    let fine = inputs.facts.chunk_by(|a, b| a.values[key] == b.values[key]).all(|facts| {
+        let name = facts[0].values[key].as_str().unwrap_or_default();
+        settle_key(processor, settlement, name, facts, &inputs.reviews, &mut entities)
+    });
+    if !fine {
+        return Ok(());
+    }
+    match store.get()?.place(processor.manifest(), settlement, key_hash, &inputs, &entities) {
+        // What is to blame is found among the others.
+        Err(error) if matches!(error.fault, Some(Fault::Refused | Fault::Memory | Fault::Unsure)) => store.close(),
+        placed => placed?,
+    }
+    Ok(())
 }
 
 /// Makes entities of all facts of one key; false if the processor fails, and nothing is added then.

@@ -24,6 +24,7 @@ mod hostile;
 mod house;
 mod html;
 mod knowledge;
+mod large;
 mod model;
 mod network;
 mod packaging;

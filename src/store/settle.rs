@@ -18,6 +18,21 @@ pub type Settle<'s> = &'s mut dyn FnMut(&str, &[FactRow], &[Vec<Value>], &mut Ro
 /// Keys that are settled in one transaction, about.
 const KEYS: u64 = 25_000;
 
+/// A key of so many facts takes longer to settle than others are to wait for the database.
+const LARGE: i64 = 5_000;
+
+/// What a key is settled from.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Inputs {
+    /// Ordered by key, then by source file: keys of one hash are settled together.
+    pub facts: Vec<FactRow>,
+    pub reviews: Vec<Vec<Value>>,
+}
+
+const SETTLING: &str = "
+    CREATE OR REPLACE TEMP TABLE settling (key_hash BIGINT);
+    CREATE OR REPLACE TEMP TABLE leaving (id BIGINT)";
+
 impl Store {
     /// The touched keys of a settlement, in parts of about equal size. Key hashes are spread evenly,
     /// so equal parts of their range are.
@@ -56,6 +71,57 @@ impl Store {
         Ok(keys.collect::<duckdb::Result<_>>()?)
     }
 
+    /// The touched keys that are to be settled apart, because they have many facts.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn large(&self, manifest: &Manifest, settlement: &Settlement) -> Result<Vec<i64>> {
+        let sql = format!(
+            "SELECT key_hash FROM facts.{} WHERE key_hash IN
+             (SELECT key_hash FROM facts.touched_keys WHERE processor_name = ? AND facts_table = ?)
+             GROUP BY key_hash HAVING count(*) >= ? ORDER BY key_hash",
+            settlement.facts.name
+        );
+        let mut statement = self.connection.prepare(&sql)?;
+        let keys = statement.query_map(params![manifest.name, settlement.facts.name, LARGE], |row| row.get(0))?;
+        Ok(keys.collect::<duckdb::Result<_>>()?)
+    }
+
+    /// What a key is to be settled from, as of now.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn inputs(&self, settlement: &Settlement, key_hash: i64) -> Result<Inputs> {
+        self.transaction(|transaction| inputs(transaction, settlement, key_hash))
+    }
+
+    /// Puts what a key was settled to in its place, if it would be settled from the same now. Else it
+    /// stays touched.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read or written.
+    pub fn place(
+        &self,
+        manifest: &Manifest,
+        settlement: &Settlement,
+        key_hash: i64,
+        from: &Inputs,
+        entities: &Rows,
+    ) -> Result<()> {
+        self.connection.execute_batch(SETTLING)?;
+        self.transaction(|transaction| {
+            if inputs(transaction, settlement, key_hash)? == *from {
+                transaction.execute("INSERT INTO settling VALUES (?)", [key_hash])?;
+                replace(transaction, manifest, settlement, entities)?;
+                failpoint::point("settle", settlement.facts.name);
+            }
+            Ok(())
+        })
+    }
+
     /// Settles the touched keys of a range in one transaction: `settle` gets the facts of one key
     /// after the other and says whether it made entities of them. The key of a failure stays touched,
     /// and its entities stay what they were.
@@ -72,10 +138,7 @@ impl Store {
         (from, to): Range,
         settle: Settle<'_>,
     ) -> Result<u64> {
-        self.connection.execute_batch(
-            "CREATE OR REPLACE TEMP TABLE settling (key_hash BIGINT);
-             CREATE OR REPLACE TEMP TABLE leaving (id BIGINT)",
-        )?;
+        self.connection.execute_batch(SETTLING)?;
         self.transaction(|transaction| {
             transaction.execute(
                 "INSERT INTO settling SELECT DISTINCT key_hash FROM facts.touched_keys
@@ -95,17 +158,8 @@ impl Store {
 
 /// Reads the facts key by key. Returns the entities, and the hashes of the keys that failed.
 fn read(transaction: &Transaction<'_>, settlement: &Settlement, settle: Settle<'_>) -> Result<(Rows, Vec<i64>)> {
-    let Settlement { facts, key, reviews, .. } = settlement;
-    let reviews = reviews.map_or(Ok(Vec::new()), |table| all(transaction, table))?;
-    let columns = facts.columns.join(", ");
-    // Finding the rows by the one number first spares reading the other columns of all rows.
-    let sql = format!(
-        "SELECT key_hash, session_file, username, {columns} FROM facts.{table} WHERE rowid IN
-         (SELECT rowid FROM facts.{table} WHERE key_hash IN (SELECT key_hash FROM settling))
-         ORDER BY key_hash, {key}, session_file",
-        table = facts.name
-    );
-    let key = facts.position(key).unwrap_or_default();
+    let reviews = reviews(transaction, settlement)?;
+    let key = settlement.facts.position(settlement.key).unwrap_or_default();
     let (mut entities, mut failed) = (Rows::default(), Vec::new());
     let mut of_key: Vec<FactRow> = Vec::new();
     let mut hash_of_key = 0;
@@ -116,25 +170,51 @@ fn read(transaction: &Transaction<'_>, settlement: &Settlement, settle: Settle<'
             failed.push(hash);
         }
     };
-    transaction.query(&sql, [], |row| {
-        let values = values(row, 3, facts)?;
-        let hash: i64 = row.get(0)?;
-        let fact = FactRow { session_file: text(value(row, 1)?), username: text(value(row, 2)?), values };
+    facts(transaction, settlement, "SELECT key_hash FROM settling", |hash, fact| {
         if of_key.first().is_some_and(|first| hash != hash_of_key || first.values.get(key) != fact.values.get(key)) {
             end(hash_of_key, &of_key);
             of_key.clear();
         }
         hash_of_key = hash;
         of_key.push(fact);
-        Ok(())
     })?;
     end(hash_of_key, &of_key);
     Ok((entities, failed))
 }
 
-/// The reviews, oldest first.
-fn all(transaction: &Transaction<'_>, table: &Table) -> Result<Vec<Vec<Value>>> {
+fn inputs(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64) -> Result<Inputs> {
+    let mut of_key = Vec::new();
+    facts(transaction, settlement, &key_hash.to_string(), |_, fact| of_key.push(fact))?;
+    Ok(Inputs { facts: of_key, reviews: reviews(transaction, settlement)? })
+}
+
+/// Hands on the facts of keys, in an order that depends on nothing but them.
+fn facts(
+    transaction: &Transaction<'_>,
+    settlement: &Settlement,
+    keys: &str,
+    mut each: impl FnMut(i64, FactRow),
+) -> Result<()> {
+    let Settlement { facts, key, .. } = settlement;
+    // Finding the rows by the one number first spares reading the other columns of all rows.
+    let sql = format!(
+        "SELECT key_hash, session_file, username, {columns} FROM facts.{table} WHERE rowid IN
+         (SELECT rowid FROM facts.{table} WHERE key_hash IN ({keys}))
+         ORDER BY key_hash, {key}, session_file",
+        columns = facts.columns.join(", "),
+        table = facts.name
+    );
+    transaction.query(&sql, [], |row| {
+        let (session_file, username) = (text(value(row, 1)?), text(value(row, 2)?));
+        each(row.get(0)?, FactRow { session_file, username, values: values(row, 3, facts)? });
+        Ok(())
+    })
+}
+
+/// The reviews of a settlement, oldest first.
+fn reviews(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<Vec<Vec<Value>>> {
     let mut rows = Vec::new();
+    let Some(table) = settlement.reviews else { return Ok(rows) };
     let sql = format!("SELECT {} FROM {} ORDER BY ALL", table.columns.join(", "), table.name);
     transaction.query(&sql, [], |row| {
         rows.push(values(row, 0, table)?);

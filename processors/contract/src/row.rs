@@ -20,7 +20,7 @@ pub struct Rows {
 }
 
 /// A stored fact with where it comes from. `values` follow the columns of its table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactRow {
     pub session_file: Box<str>,
     pub username: Box<str>,

@@ -1,0 +1,148 @@
+//! A key of many facts: others have the database while it is settled, and what they change counts.
+
+use crate::world::World;
+use sessionmill::store::{Access, Store};
+use sessionmill_contract::{
+    Bound, Claim, Detection, Detector, Domain, FactRow, Failure, Fold, Manifest, Processor, Role, Rows, Settlement,
+    SourceFile, Value, View, Window,
+};
+use sessionmill_verification::Verification;
+use sessionmill_verification::review::Action;
+use sessionmill_verification::statement;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Instant;
+
+/// Takes whatever a person says for a definition.
+struct Credulous;
+
+impl Detector for Credulous {
+    fn name(&self) -> &str {
+        "credulous"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn bound(&self) -> Bound {
+        Bound::Cpu
+    }
+
+    fn window(&self) -> Window {
+        Window { turns: 100, overlap: 0 }
+    }
+
+    fn claims(&self, _: &SourceFile, view: &View<'_>) -> Result<Vec<Claim>, Failure> {
+        let said = view.turns.iter().enumerate().filter(|(_, turn)| turn.role == Role::Person);
+        let claim = |(turn, said): (usize, &sessionmill_contract::Turn)| Claim {
+            turn,
+            detection: Detection::UnpromptedDefinition,
+            title: "a fact".to_owned(),
+            content: said.text.clone(),
+            quote: said.text.clone(),
+            domain: Domain::Finance,
+            entities: Vec::new(),
+        };
+        Ok(said.map(claim).collect())
+    }
+}
+
+/// Settles as usual, and notes of how many facts, and whether somebody else could have the database. The
+/// first time, somebody else rejects an item meanwhile, if they are to.
+struct Meddling {
+    usual: Verification,
+    database: PathBuf,
+    rejects: Option<String>,
+    seen: Mutex<Vec<(usize, bool)>>,
+}
+
+impl Meddling {
+    fn new(world: &World, rejects: Option<String>) -> Self {
+        let usual = Verification::new(Box::new(Credulous));
+        Self { usual, database: world.database(), rejects, seen: Mutex::default() }
+    }
+
+    /// What was settled in one pass.
+    fn pass(&self, world: &World) -> Vec<(usize, bool)> {
+        self.seen.lock().unwrap().clear();
+        let counts = world.pass_of(&[self]).unwrap().remove(0);
+        assert_eq!((counts.errors, counts.unsettled_keys), (0, 0), "{counts:?}");
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+impl Processor for Meddling {
+    fn manifest(&self) -> &Manifest {
+        self.usual.manifest()
+    }
+
+    fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's> {
+        self.usual.open(file)
+    }
+
+    fn settle(
+        &self,
+        settlement: &Settlement,
+        key: &str,
+        facts: &[FactRow],
+        reviews: &[Vec<Value>],
+        entities: &mut Rows,
+    ) -> Result<(), Failure> {
+        let mut seen = self.seen.lock().unwrap();
+        let store = Store::open_by(&self.database, Access::ReadWrite, Instant::now());
+        seen.push((facts.len(), store.is_ok()));
+        if let (1, Ok(store), Some(item)) = (seen.len(), store, &self.rejects) {
+            let now = chrono::DateTime::UNIX_EPOCH;
+            let row: [Value; 5] =
+                [item.as_str().into(), Action::Reject.name().into(), Value::Null, "eve".into(), now.into()];
+            store.review(self.manifest(), settlement, &row, &[key.to_owned()]).unwrap();
+        }
+        self.usual.settle(settlement, key, facts, reviews, entities)
+    }
+}
+
+fn said(number: usize) -> String {
+    format!("The seller of number {number} gets the commission of region {number} when contract {number} is signed")
+}
+
+fn lines(numbers: std::ops::Range<usize>) -> String {
+    numbers
+        .map(|n| {
+            format!(
+                "{{\"role\":\"user\",\"content\":\"{}\"}}\n{{\"role\":\"assistant\",\"content\":\"Yes.\"}}\n",
+                said(n)
+            )
+        })
+        .collect()
+}
+
+const ITEMS: &str =
+    "SELECT count(*) FILTER (status = 'pending'), count(*) FILTER (status = 'rejected') FROM knowledge_items";
+
+#[test]
+fn others_have_the_database_while_a_large_key_is_settled() {
+    let world = World::new();
+    let processor = Meddling::new(&world, None);
+    world.write("ada/a.jsonl", lines(0..10));
+    assert_eq!(processor.pass(&world), [(10, false)]);
+    world.write("bob/b.jsonl", lines(10..5_000));
+    assert_eq!(processor.pass(&world), [(5_000, true)]);
+    assert_eq!(world.rows(ITEMS), ["5000|0"]);
+    assert_eq!(processor.pass(&world), []);
+    world.write("ada/a.jsonl", lines(0..9));
+    assert_eq!(processor.pass(&world), [(4_999, false)]);
+    assert_eq!(world.rows(ITEMS), ["4999|0"]);
+}
+
+#[test]
+fn what_changes_while_a_large_key_is_settled_counts() {
+    let world = World::new();
+    let item = statement::id("a fact", &said(7));
+    let processor = Meddling::new(&world, Some(item.clone()));
+    world.write("ada/a.jsonl", lines(0..5_000));
+    assert_eq!(processor.pass(&world), [(5_000, true), (5_000, false)]);
+    assert_eq!(world.rows(ITEMS), ["4999|1"]);
+    assert_eq!(world.rows("SELECT item_id FROM knowledge_items WHERE status = 'rejected'"), [item]);
+    assert_eq!(world.rows("SELECT count(*) FROM facts.touched_keys"), ["0"]);
+}
