@@ -3,7 +3,7 @@
 //!
 //! Whether files may be written is asked, not tried: nothing is made, and the database is not opened.
 
-use crate::error::{Result, count};
+use crate::error::{Error, Result, Status, count};
 use crate::open::Refusal;
 use crate::scan;
 use crate::source::Source;
@@ -55,6 +55,27 @@ impl User {
         let uid = rustix::process::geteuid().as_raw();
         Self { name: name("/etc/passwd", uid), uid }
     }
+}
+
+/// Whether the user who runs the program may write a database, and beside it, if it is there.
+pub fn may_write(database: &Path) -> bool {
+    let may = |path: &Path| !path.exists() || is_allowed(path, Access::WRITE_OK);
+    may(database.parent().unwrap_or(Path::new("."))) && may(database) && leave_to_owner(database).is_ok()
+}
+
+/// Keeps root from writing a database of somebody else, who could not use the files that root leaves
+/// beside it. One that is still to be made belongs to the owner of its folder.
+///
+/// # Errors
+///
+/// If root runs the program, and the database is not root's.
+pub fn leave_to_owner(database: &Path) -> Result<()> {
+    let owner = database.ancestors().find_map(|path| Some(std::fs::metadata(path).ok()?.uid()));
+    let Some(owner) = owner.filter(|owner| *owner != 0 && User::current().uid == 0) else { return Ok(()) };
+    let known = name("/etc/passwd", owner);
+    let message = format!("`{}` belongs to {known}, who could not use what root leaves beside it", database.display());
+    let owner = if known == owner.to_string() { format!("'#{owner}'") } else { known };
+    Err(Error::new(Status::CannotRun, message).hint(format!("run it as its owner: sudo -u {owner} sessionmill …")))
 }
 
 impl fmt::Display for User {

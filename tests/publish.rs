@@ -231,6 +231,38 @@ fn whoever_may_not_write_the_database_reads_the_newest_snapshot() {
 }
 
 #[test]
+fn root_leaves_nothing_beside_the_database_of_somebody_else() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root can give a database to somebody else.
+        return;
+    }
+    let world = world();
+    let names = || {
+        let entries = fs::read_dir(world.path("data")).unwrap().map(|entry| entry.unwrap().file_name());
+        entries.collect::<std::collections::BTreeSet<_>>()
+    };
+    for path in std::iter::once(world.path("data")).chain(names().iter().map(|name| world.path("data").join(name))) {
+        std::os::unix::fs::chown(path, Some(4321), None).unwrap();
+    }
+    world.append("ada/a.jsonl", &response("m3", "10:02:00", 7));
+    let before = names();
+    let refused =
+        "sessionmill: `[world]/data/mill.duckdb` belongs to 4321, who could not use what root leaves beside it
+  hint: run it as its owner: sudo -u '#4321' sessionmill …
+";
+    for command in [&["run", "--sessions", "root"][..], &["knowledge", "approve", "kv_0"], &["forget", "ada", "--yes"]]
+    {
+        let said = world.mill(command);
+        assert!(said.status == 2 && said.stderr.ends_with(refused), "{command:?}: {said:?}");
+    }
+    let said = world.mill(&["report", "--by", "user", "--format", "csv"]);
+    assert!(said.status == 0 && said.stdout.contains("\nada,2,"), "what is there can be read: {said:?}");
+    assert_eq!(names(), before);
+    let owner = |name| std::os::unix::fs::MetadataExt::uid(&fs::metadata(world.path("data").join(name)).unwrap());
+    assert!(before.iter().all(|name| owner(name) == 4321));
+}
+
+#[test]
 fn a_long_query_and_runs_do_not_wait_for_each_other() {
     let world = world();
     let long = "SELECT count(*) AS n, max(a.range % b.range) AS m, (SELECT count(*) FROM usage_responses) AS r

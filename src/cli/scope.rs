@@ -1,5 +1,6 @@
 //! What a report is about and where it comes from: flags that reports share.
 
+use crate::access::may_write;
 use crate::cli::place::read;
 use crate::cli::run::{Asked, pass, tell};
 use crate::cli::{Context, Database, Place, remark};
@@ -13,7 +14,6 @@ use crate::report::filter::{Filter, Only};
 use crate::report::zone;
 use crate::request::Origin;
 use crate::store::reading::Reading;
-use crate::store::snapshot::Snapshot;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use sessionmill_contract::Bound;
@@ -105,7 +105,7 @@ impl Reach {
             return Err(Error::new(Status::Usage, format!("there is no day from {since} until {until}"))
                 .hint("--since is the first day, --until the last"));
         }
-        if !self.no_refresh && Snapshot::instead_of(&database).is_none() {
+        if !self.no_refresh && may_write(&database) {
             refresh(processor, &self.place, &config, &database, context)?;
         }
         Ok(Reached { config, database, zone, identities })

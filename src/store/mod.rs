@@ -40,6 +40,7 @@ use fault::Fault;
 pub use transaction::Transaction;
 pub use turns::Turns;
 
+use crate::access;
 use crate::error::{Error, Result, Status};
 use crate::failpoint;
 use crate::lock::StoreLock;
@@ -90,6 +91,9 @@ impl Store {
     ///
     /// If it cannot be opened, or another process keeps it.
     pub fn open_by(path: &Path, access: Access, until: Instant) -> Result<Self> {
+        if access == Access::ReadWrite {
+            access::leave_to_owner(path)?;
+        }
         let lock = StoreLock::take(path, until)?;
         Ok(Self { connection: connect(path, access, until)?, lock })
     }

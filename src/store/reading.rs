@@ -3,9 +3,10 @@
 //! A reader holds the database for a turn. One who is not done by then goes on with a copy of the
 //! database as it is at that time; one who may not write the database reads the newest snapshot.
 
+use crate::access::may_write;
 use crate::error::{Error, Result, Status};
 use crate::store::copy::Copy;
-use crate::store::snapshot::{Snapshot, may_write};
+use crate::store::snapshot::Snapshot;
 use crate::store::{Access, Connection, Store, cannot_open, migrate, try_connect};
 use chrono::{DateTime, Utc};
 use std::path::Path;

@@ -5,10 +5,9 @@
 //! `published/mill.duckdb` is a link to the newest. Where the same is there as Parquet files, they are in a
 //! folder of that name with `.parquet` behind it, and the link to it.
 
+use crate::access::may_write;
 use crate::error::{Error, Result};
 use chrono::{DateTime, NaiveDateTime, Utc};
-use rustix::fs::{Access, AtFlags, CWD, accessat};
-use rustix::io::Errno;
 use std::path::{Path, PathBuf};
 
 /// A published copy of a database.
@@ -58,15 +57,6 @@ impl Snapshot {
         let time = NaiveDateTime::parse_from_str(time, FORMAT).ok()?.and_utc();
         Some(Self { path, time })
     }
-}
-
-/// Whether the user of this process may write a database and beside it, if it is there.
-pub(super) fn may_write(database: &Path) -> bool {
-    let may = |path: &Path| match accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS) {
-        Ok(()) | Err(Errno::NOENT) => true,
-        Err(_) => false,
-    };
-    may(database.parent().unwrap_or(Path::new("."))) && may(database)
 }
 
 const FORMAT: &str = "%Y%m%dT%H%M%SZ";
