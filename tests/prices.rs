@@ -265,3 +265,34 @@ fn programs_around_ccusage_find_its_shape() {
     let keys: Vec<_> = said.stdout.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
     assert_eq!(keys, ["2026-02-01T11:00:00+01:00", "2026-02-02T11:00:00+01:00"]);
 }
+
+#[test]
+fn a_window_ends_with_its_last_instant() {
+    let world = World::new();
+    let times = [
+        "02-01T10:30:00Z",
+        "02-01T15:00:00Z",
+        "02-01T15:00:30Z",
+        "02-01T20:00:00Z",
+        "02-02T01:00:00Z",
+        "02-02T06:00:01Z",
+    ];
+    let lines = times.map(|time| {
+        let plain = response(time, "2026-02-01", "claude-opus-4-6", PLAIN);
+        plain.replace("2026-02-01T10:00:00Z", &format!("2026-{time}"))
+    });
+    world.write("ada/a.jsonl", lines.concat()).pass();
+    let said = world.mill(&["report", "--by", "block", "--no-refresh", "--timezone", "UTC", "--format", "csv"]);
+    let windows: Vec<_> =
+        said.stdout.lines().skip(1).map(|line| line.splitn(3, ',').take(2).collect::<Vec<_>>()).collect();
+    assert_eq!(
+        windows,
+        [
+            ["2026-02-01T10:00:00+00:00", "2"],
+            ["2026-02-01T15:00:00+00:00", "2"],
+            ["2026-02-02T01:00:00+00:00", "1"],
+            ["2026-02-02T06:00:00+00:00", "1"],
+        ],
+        "a pause of five hours ends none, but the window does"
+    );
+}

@@ -23,8 +23,9 @@ pub struct Block {
 /// Length of a window; a pause that is longer ends it too.
 pub const WINDOW: TimeDelta = TimeDelta::hours(5);
 
-/// Responses of one minute: the database adds up by these, which no window cuts through.
-struct Minute {
+/// Responses of one hour, its end included but not its beginning: the database adds up by these, which no
+/// window cuts through.
+struct Hour {
     first: DateTime<Utc>,
     last: DateTime<Utc>,
     model: Option<String>,
@@ -41,18 +42,18 @@ pub(super) fn blocks<'p>(
     prices: &'p Prices,
     condition: &Where,
 ) -> Result<(Vec<Block>, Uses<'p>)> {
-    let mut minutes = Vec::new();
-    let keys = ["epoch_us(time) // 60000000", "min(epoch_us(time))", "max(epoch_us(time))"];
+    let mut hours = Vec::new();
+    let keys = ["(epoch_us(time) - 1) // 3600000000", "min(epoch_us(time))", "max(epoch_us(time))"];
     let span = |row: &duckdb::Row<'_>| -> duckdb::Result<(Option<i64>, Option<i64>)> { Ok((row.get(1)?, row.get(2)?)) };
     let uses = spending::read(connection, prices, &keys, condition, span, |(first, last), model, spent| {
         let time = |micros: Option<i64>| DateTime::from_timestamp_micros(micros?);
         if let (Some(first), Some(last)) = (time(first), time(last)) {
-            minutes.push(Minute { first, last, model: model.map(str::to_owned), spent: spent.clone() });
+            hours.push(Hour { first, last, model: model.map(str::to_owned), spent: spent.clone() });
         }
     })?;
-    minutes.sort_by(|a, b| (a.first, &a.model).cmp(&(b.first, &b.model)));
+    hours.sort_by(|a, b| (a.first, &a.model).cmp(&(b.first, &b.model)));
     let mut blocks: Vec<Block> = Vec::new();
-    for Minute { first, last, model, spent } in minutes {
+    for Hour { first, last, model, spent } in hours {
         let fits = |block: &&mut Block| first - block.start <= WINDOW && first - block.last <= WINDOW;
         let block = match blocks.last_mut().filter(fits) {
             Some(_) => blocks.last_mut(),
