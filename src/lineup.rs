@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
+use crate::identities::Identities;
 use crate::llm::Model;
 use crate::registry;
 use chrono::{DateTime, Utc};
@@ -47,8 +48,15 @@ impl Lineup {
             Some(api) => Model::new(api, &config.verification, credentials, database, now)
                 .map(|model| Verification::new(Box::new(model))),
         };
-        let excluded = &config.verification.exclude_users;
-        let verification = verification.map(|processor| processor.excluding(excluded.clone()));
+        let excluded = config.verification.exclude_users.clone();
+        let verification = match verification {
+            Ok(processor) if !excluded.is_empty() => {
+                let identities = Identities::given(config.identities.as_deref())?;
+                let excludes = move |folder: &str| excluded.iter().any(|name| identities.is_of(folder, name));
+                Ok(processor.excluding(Box::new(excludes)))
+            }
+            verification => verification,
+        };
         let all: [std::result::Result<Box<dyn Processor>, String>; 2] =
             [Ok(Box::new(Usage)), verification.map(|processor| Box::new(processor) as Box<dyn Processor>)];
         let wanted: Vec<_> = registry::named(names)?.iter().map(|processor| processor.manifest().name).collect();

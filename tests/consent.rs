@@ -108,6 +108,71 @@ fn a_person_who_is_excluded_has_no_claims_but_usage() {
     assert_eq!(world.rows(CLAIMS), ["ada|1", "bob|1"], "it is no forgetting");
 }
 
+/// Ada has two folders, and one that is still empty; both say the same, Bob too.
+fn ada_twice() -> World {
+    let world = World::new();
+    for folder in ["ada", "ada-laptop", "bob"] {
+        world.write(
+            &format!("{folder}/a.jsonl"),
+            conversation(&[DEFINITION]).replace("\"p0\"", &format!("\"{folder}\"")),
+        );
+    }
+    let people = "[[person]]\nemail = 'ada@example.org'\nname = 'Ada Lovelace'\nfolders = ['ada', 'ada-*', 'ada2']\n";
+    fs::write(world.path("people.toml"), people).unwrap();
+    fs::write(world.path("mill.toml"), "identities = 'people.toml'\n").unwrap();
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    assert_eq!(world.rows(CLAIMS), ["ada|1", "ada-laptop|1", "bob|1"]);
+    world
+}
+
+#[test]
+fn all_folders_of_a_person_are_forgotten() {
+    let world = ada_twice();
+    let forget = |name: &str| world.mill(&["forget", name, "--yes", "--config", "mill.toml"]);
+    let said = forget("Ada Lovelave");
+    let note = "note: there is nothing of `Ada Lovelave`; did you mean `Ada Lovelace`?\n";
+    assert_eq!(said.stderr, format!("{note}`Ada Lovelave` is forgotten: 0 source files, 0 facts, 0 answers\n"));
+    assert_eq!(world.rows(CLAIMS).len(), 3);
+    let said = forget("Ada Lovelace");
+    assert!(
+        said.stderr.starts_with("`Ada Lovelace` (`ada`, `ada-laptop`, `ada2`) is forgotten: 2 source files, "),
+        "{said:?}"
+    );
+    assert_eq!(world.rows(CLAIMS), ["bob|1"]);
+    world.write("ada2/a.jsonl", conversation(&[DEFINITION])).append("ada/a.jsonl", &conversation(&[DEFINITION]));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    assert_eq!(world.rows(CLAIMS), ["bob|1"]);
+}
+
+#[test]
+fn all_folders_of_a_person_are_excluded() {
+    let world = ada_twice();
+    for name in ["Ada Lovelace", "Ada@example.org"] {
+        let config = format!("identities = 'people.toml'\nverification.exclude_users = ['{name}']\n");
+        fs::write(world.path("mill.toml"), config).unwrap();
+        assert_eq!(world.mill(&["run", "--sessions", "root", "--config", "mill.toml"]).status, 0);
+        assert_eq!(world.rows(CLAIMS), ["bob|1"], "{name}");
+        assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+        assert_eq!(world.rows(CLAIMS).len(), 3);
+    }
+}
+
+#[test]
+fn a_person_verifies_once() {
+    let world = ada_twice();
+    let list = |args: &[&str]| {
+        let said = world.mill(&[&["knowledge", "list", "--format", "csv"], args].concat());
+        let cells = |line: &str| line.split(',').skip(4).take(3).collect::<Vec<_>>().join(" ");
+        (said.stdout.lines().skip(1).map(cells).collect::<Vec<_>>(), said.stderr)
+    };
+    let (folders, people) = (list(&[]), list(&["--config", "mill.toml"]));
+    assert_eq!([&folders.0[0][..], &people.0[0]].map(|row| row.split_once(' ').unwrap().1), ["3 3", "2 3"]);
+    assert!(folders.0[0] > people.0[0], "a verifier more is more confidence: {folders:?} {people:?}");
+    let of = |name| list(&["--config", "mill.toml", "--user", name]);
+    assert_eq!([of("Ada Lovelace"), of("ada-laptop"), of("bob")], [(); 3].map(|()| people.clone()));
+    assert_eq!(of("eve"), (vec![], "note: no evidence of user `eve`\n".to_owned()));
+}
+
 /// Shapes of secrets that are credentials: the others are addresses, numbers and ids of people and things.
 const CREDENTIALS: [usize; 7] = [0, 1, 2, 4, 6, 7, 8];
 

@@ -98,7 +98,7 @@ impl Reach {
         let (config, database) = self.database.find(context)?;
         let zone = zone::zone(self.timezone.as_deref().or(config.timezone.as_deref()))?;
         let identities = self.identities.as_deref().or(config.identities.as_deref());
-        let identities = Arc::new(identities.map_or(Ok(Identities::default()), Identities::read)?);
+        let identities = Arc::new(Identities::given(identities)?);
         if let (Some(since), Some(until)) = (self.since, self.until)
             && since > until
         {

@@ -55,6 +55,15 @@ impl Identities {
         crate::config::refusal("read the identities", path, &mistakes).map_or(Ok(identities), Err)
     }
 
+    /// Reads the file that is given, if one is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Identities::read`].
+    pub fn given(file: Option<&Path>) -> Result<Self> {
+        file.map_or_else(|| Ok(Self::default()), Self::read)
+    }
+
     /// Reads a file, with every mistake in it.
     ///
     /// # Errors
@@ -128,6 +137,17 @@ impl Identities {
     /// What somebody is called in reports; nobody's folder by its own name.
     pub fn label<'a>(&'a self, folder: &'a str) -> &'a str {
         self.person(folder).map_or(folder, |person| &person.label)
+    }
+
+    /// Whether a folder is somebody's, by the name or e-mail address of a person, or is of that name itself.
+    pub fn is_of(&self, folder: &str, name: &str) -> bool {
+        folder == name
+            || self.person(folder).is_some_and(|person| person.label == name || person.email.eq_ignore_ascii_case(name))
+    }
+
+    /// The folders that the file gives to somebody by name.
+    pub fn folders<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.exact.keys().map(String::as_str).filter(move |folder| self.is_of(folder, name))
     }
 
     /// The team of whose folder it is.

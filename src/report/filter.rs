@@ -97,7 +97,10 @@ impl Filter {
                 "SELECT DISTINCT {column} FROM usage_responses WHERE {column} IS NOT NULL ORDER BY ALL"
             ))?;
             let known = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
-            let answers = |value: &&String| self.answers(what, value).contains(&Some(name));
+            let answers = |value: &&String| match what {
+                "user" => self.identities.is_of(value, name),
+                _ => self.answers(what, value).contains(&Some(name)),
+            };
             let values: Vec<_> = known.iter().filter(answers).cloned().collect();
             if values.is_empty() {
                 let names = known.iter().filter_map(|value| self.answers(what, value)[0]);
@@ -119,13 +122,12 @@ impl Filter {
     }
 
     /// The names that a value of a column answers to, first that which reports tell it by.
-    fn answers<'a>(&'a self, what: &str, value: &'a str) -> [Option<&'a str>; 3] {
-        let person = self.identities.person(value);
+    fn answers<'a>(&'a self, what: &str, value: &'a str) -> [Option<&'a str>; 2] {
         match what {
-            "user" => [Some(self.identities.label(value)), Some(value), person.map(|person| &*person.email)],
-            "team" => [person.and_then(|person| person.team.as_deref()), None, None],
-            "project" => [Some(repository(value)), Some(value), None],
-            _ => [Some(value), None, None],
+            "user" => [Some(self.identities.label(value)), Some(value)],
+            "team" => [self.identities.team(value), None],
+            "project" => [Some(repository(value)), Some(value)],
+            _ => [Some(value), None],
         }
     }
 

@@ -2,12 +2,14 @@
 //! is near them, and what people decided.
 
 use crate::error::Result;
+use crate::identities::Identities;
 use crate::report::value;
 use chrono::{DateTime, Utc};
 use duckdb::{Connection, Params, Row, params, params_from_iter};
 use serde::Serialize;
 use sessionmill_verification::confidence::{Evidence, Weights};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// An item.
 #[derive(Clone, Debug, Serialize)]
@@ -79,13 +81,15 @@ pub struct Review {
 pub struct Filter {
     pub id: Option<String>,
     pub domain: Option<String>,
-    /// Who said it.
+    /// Who said it: a person, or a folder.
     pub user: Option<String>,
     pub kind: Option<String>,
     pub status: Option<String>,
     /// In whatever letters, in the title, the content or the entities.
     pub text: Option<String>,
     pub min_confidence: Option<f64>,
+    /// Whose folders are whose.
+    pub identities: Arc<Identities>,
 }
 
 /// The items of a filter: by domain, those of most confidence first.
@@ -96,30 +100,30 @@ pub struct Filter {
 pub fn items(connection: &Connection, filter: &Filter, weights: &Weights, now: DateTime<Utc>) -> Result<Vec<Item>> {
     const SQL: &str = "
         SELECT item_id, domain, title, content, detection_type, entities, status, evidence, corrections, confirmations,
-            definitions, verifiers, last_verified, first_verified, reviewer, reviewed_at
-        FROM knowledge_items AS item
+            definitions, last_verified, first_verified, reviewer, reviewed_at
+        FROM knowledge_items
         WHERE item_id = coalesce($1, item_id) AND domain = coalesce($2, domain)
             AND detection_type = coalesce($3, detection_type) AND status = coalesce($4, status)
-            AND ($5::VARCHAR IS NULL OR contains(lower(concat_ws(' ', title, content, entities)), lower($5)))
-            AND ($6::VARCHAR IS NULL OR EXISTS (
-                FROM facts.verification_evidence AS piece
-                WHERE piece.domain = item.domain AND piece.item_id = item.item_id AND piece.username = $6))";
-    let Filter { id, domain, user, kind, status, text, min_confidence } = filter;
-    let params = params_from_iter([id, domain, kind, status, text, user]);
+            AND ($5::VARCHAR IS NULL OR contains(lower(concat_ws(' ', title, content, entities)), lower($5)))";
+    let Filter { id, domain, user, kind, status, text, min_confidence, identities } = filter;
+    let folders = folders(connection, id.as_deref())?;
+    let params = params_from_iter([id, domain, kind, status, text]);
     let mut items = all(connection, SQL, params, |row| {
         let count = |column: usize| row.get::<_, i64>(column).map(i64::cast_unsigned);
         let entities: String = row.get(5)?;
-        let last_verified = time(row, 12)?;
+        let last_verified = time(row, 11)?;
+        let item = (row.get(1)?, row.get(0)?);
+        let people = folders.get(&item).into_iter().flatten().map(|folder| identities.label(folder));
         let evidence = Evidence {
             corrections: count(8)?,
             confirmations: count(9)?,
             definitions: count(10)?,
-            verifiers: count(11)?,
+            verifiers: people.collect::<BTreeSet<_>>().len() as u64,
             last_verified: last_verified.as_deref().and_then(|time| time.parse().ok()),
         };
         Ok(Item {
-            item_id: row.get(0)?,
-            domain: row.get(1)?,
+            item_id: item.1,
+            domain: item.0,
             title: row.get(2)?,
             content: row.get(3)?,
             kind: row.get(4)?,
@@ -131,17 +135,33 @@ pub fn items(connection: &Connection, filter: &Filter, weights: &Weights, now: D
             confirmations: evidence.confirmations,
             definitions: evidence.definitions,
             verifiers: evidence.verifiers,
-            first_verified: time(row, 13)?,
+            first_verified: time(row, 12)?,
             last_verified,
-            reviewer: row.get(14)?,
-            reviewed_at: time(row, 15)?,
+            reviewer: row.get(13)?,
+            reviewed_at: time(row, 14)?,
         })
     })?;
+    if let Some(user) = user {
+        let is_of = |folder: &String| identities.is_of(folder, user);
+        items.retain(|Item { domain, item_id, .. }| {
+            folders.get(&(domain.clone(), item_id.clone())).is_some_and(|folders| folders.iter().any(is_of))
+        });
+    }
     items.retain(|item| min_confidence.is_none_or(|least| item.confidence >= least));
     items.sort_by(|a, b| {
         a.domain.cmp(&b.domain).then(b.confidence.total_cmp(&a.confidence)).then_with(|| a.item_id.cmp(&b.item_id))
     });
     Ok(items)
+}
+
+/// The folders of those who stated an item, or all of them, by domain and item.
+fn folders(connection: &Connection, id: Option<&str>) -> Result<HashMap<(String, String), Vec<String>>> {
+    const SQL: &str = "SELECT DISTINCT domain, item_id, username FROM facts.verification_evidence WHERE item_id = coalesce(?, item_id)";
+    let mut folders: HashMap<_, Vec<String>> = HashMap::new();
+    for (item, folder) in all(connection, SQL, [id], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))? {
+        folders.entry(item).or_default().push(folder);
+    }
+    Ok(folders)
 }
 
 /// Evidence by domain and item.
@@ -152,7 +172,7 @@ pub type Pieces = HashMap<(String, String), Vec<Piece>>;
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn evidence(connection: &Connection, id: Option<&str>) -> Result<Pieces> {
+pub fn evidence(connection: &Connection, id: Option<&str>, identities: &Identities) -> Result<Pieces> {
     const SQL: &str = "
         SELECT domain, item_id, statement_id, detection_type, username, session_file, line, time, user_quote
         FROM verification_evidence WHERE item_id = coalesce($1, item_id)
@@ -162,7 +182,7 @@ pub fn evidence(connection: &Connection, id: Option<&str>) -> Result<Pieces> {
         let piece = Piece {
             statement_id: row.get(2)?,
             kind: row.get(3)?,
-            user: row.get(4)?,
+            user: identities.label(&row.get::<_, String>(4)?).to_owned(),
             session: row.get(5)?,
             line: row.get::<_, i64>(6)?.cast_unsigned(),
             time: time(row, 7)?,
@@ -268,7 +288,7 @@ pub fn domains(connection: &Connection, one: &str, other: Option<&str>) -> Resul
     all(connection, &sql, params![one, other], |row| row.get(0))
 }
 
-/// People who said something.
+/// The folders of all who said something.
 ///
 /// # Errors
 ///

@@ -128,10 +128,7 @@ fn pieces(connection: &Connection, filter: &Filter) -> Result<Vec<Piece>> {
     let mut pieces = all.collect::<duckdb::Result<Vec<Piece>>>()?;
     let identities = &filter.identities;
     if let Some(name) = &filter.user {
-        let is_of = |folder: &String| {
-            folder == name || identities.person(folder).is_some_and(|p| [&p.label, &p.email].contains(&name))
-        };
-        pieces.retain(|piece| is_of(&piece.user));
+        pieces.retain(|piece| identities.is_of(&piece.user, name));
     }
     pieces.iter_mut().for_each(|piece| piece.user = identities.label(&piece.user).to_owned());
     // Without a time it is in no period.

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 /// The reason for taking no file of a person who was forgotten.
 pub const FORGOTTEN: &str = "its user is forgotten";
 
-/// What the database held of a person.
+/// What the database held of people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Erased {
     pub files: u64,
@@ -46,13 +46,23 @@ pub fn forget(store: &Store, manifests: &[&Manifest], username: &str, now: DateT
     Ok(erased)
 }
 
+/// Everybody of whom the database has anything, by their folders.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn known(store: &Store) -> Result<BTreeSet<String>> {
+    let sql = "SELECT username FROM session_files UNION SELECT username FROM session_processor_state";
+    users(store.connection(), sql)
+}
+
 /// Erases from each processor's facts the people that it excludes.
 ///
 /// # Errors
 ///
 /// If the database cannot be used.
 pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<()> {
-    let known = users(store.connection(), "SELECT DISTINCT username FROM session_processor_state")?;
+    let known = known(store)?;
     for processor in processors {
         let manifest = processor.manifest();
         for username in known.iter().filter(|username| processor.excludes(username)) {

@@ -4,6 +4,7 @@ use super::Which;
 use super::show::{grounds, status};
 use crate::cli::{Context, print};
 use crate::error::{Result, Status};
+use crate::identities::Identities;
 use crate::report::knowledge::{self, Item, Piece};
 use crate::report::render::printable;
 use crate::store::reading::Reading;
@@ -47,7 +48,8 @@ struct Line {
 }
 
 pub(super) fn export(args: &Args, context: &Context) -> Result<Status> {
-    let all = |reading: &Reading<'_>| knowledge::evidence(reading.connection, None);
+    let all =
+        |reading: &Reading<'_>, identities: &Identities| knowledge::evidence(reading.connection, None, identities);
     let (mut items, mut evidence) = args.which.items(context, all)?;
     if args.which.status.is_none() {
         items.retain(|item| item.status != Standing::Rejected.name());

@@ -33,7 +33,7 @@ struct How {
 }
 
 pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
-    let (items, ()) = args.which.items(context, |_| Ok(()))?;
+    let (items, ()) = args.which.items(context, |_, _| Ok(()))?;
     args.how.print(
         &items,
         ["Item", "Domain", "Status", "Type", "Confidence", "People", "Evidence", "Last verified", "Title"],

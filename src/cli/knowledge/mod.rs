@@ -8,12 +8,14 @@ mod show;
 use crate::cli::place::read;
 use crate::cli::{Context, Database, remark};
 use crate::error::{Result, Status};
+use crate::identities::Identities;
 use crate::registry;
 use crate::report::knowledge::{self, Filter, Item};
 use crate::store::reading::Reading;
 use clap::builder::PossibleValuesParser;
 use sessionmill_contract::{Detection, Domain};
 use sessionmill_verification::review::Standing;
+use std::sync::Arc;
 
 /// Show and review the knowledge that people confirmed in conversations
 ///
@@ -63,7 +65,7 @@ struct Which {
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Domain::ALL.map(Domain::name)))]
     domain: Option<String>,
 
-    /// Only with evidence of this user
+    /// Only with evidence of this user: a person's name or e-mail address, or a folder
     #[arg(long)]
     user: Option<String>,
 
@@ -103,8 +105,9 @@ pub(crate) fn knowledge(args: &Args, context: &Context) -> Result<Status> {
 }
 
 impl Which {
-    fn filter(&self) -> Filter {
+    fn filter(&self, identities: Identities) -> Filter {
         Filter {
+            identities: Arc::new(identities),
             id: None,
             domain: self.domain.clone(),
             user: self.user.clone(),
@@ -116,16 +119,24 @@ impl Which {
     }
 
     /// The items, and what else is to be read with them.
-    fn items<T>(&self, context: &Context, more: impl Fn(&Reading<'_>) -> Result<T>) -> Result<(Vec<Item>, T)> {
+    fn items<T>(
+        &self,
+        context: &Context,
+        more: impl Fn(&Reading<'_>, &Identities) -> Result<T>,
+    ) -> Result<(Vec<Item>, T)> {
         let (config, database) = self.database.find(context)?;
-        let (weights, filter) = (&config.verification.confidence, self.filter());
+        let filter = self.filter(Identities::given(config.identities.as_deref())?);
+        let (weights, identities) = (&config.verification.confidence, &filter.identities);
         let (items, users, more) = read(&database, context, |reading| {
             let items = knowledge::items(reading.connection, &filter, weights, context.now.wall)?;
-            Ok((items, knowledge::users(reading.connection)?, more(reading)?))
+            Ok((items, knowledge::users(reading.connection)?, more(reading, identities)?))
         })?;
-        if let Some(user) = self.user.as_ref().filter(|user| !users.contains(user)) {
+        if let Some(user) = self.user.as_ref().filter(|user| !users.iter().any(|folder| identities.is_of(folder, user)))
+        {
             remark(&format!("note: no evidence of user `{user}`"));
-            if let Some(hint) = registry::unknown("user", user, users.iter().map(String::as_str)).hint {
+            if let Some(hint) =
+                registry::unknown("user", user, users.iter().map(|folder| identities.label(folder))).hint
+            {
                 remark(&format!("note: {hint}"));
             }
         }

@@ -3,11 +3,13 @@
 use crate::cli::place::read;
 use crate::cli::{Context, Database, print};
 use crate::error::{Error, Result, Status, count};
+use crate::identities::Identities;
 use crate::registry;
 use crate::report::knowledge::{self, Filter, Item, Named, Piece, Relation, Review};
 use crate::report::render::{pretty, printable};
 use serde::Serialize;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -39,14 +41,15 @@ struct Page {
 
 pub(super) fn show(args: &Args, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
+    let identities = Arc::new(Identities::given(config.identities.as_deref())?);
     let pages = read(&database, context, |reading| {
         let connection = reading.connection;
         let mut pages = Vec::new();
         for id in &args.ids {
-            let filter = Filter { id: Some(id.clone()), ..Filter::default() };
+            let filter = Filter { id: Some(id.clone()), identities: identities.clone(), ..Filter::default() };
             let items = knowledge::items(connection, &filter, &config.verification.confidence, context.now.wall)?;
             let reviews = knowledge::reviews(connection, Some(id))?;
-            let mut evidence = knowledge::evidence(connection, Some(id))?;
+            let mut evidence = knowledge::evidence(connection, Some(id), &identities)?;
             for item in &items {
                 pages.push(Page {
                     id: id.clone(),
