@@ -256,6 +256,24 @@ fn a_laptop_needs_no_flags() {
 }
 
 #[test]
+fn a_database_in_the_place_of_another_knows_its_own_root() {
+    let world = World::new();
+    for root in ["one", "two"] {
+        world.write(&format!("../{root}/ada/a.jsonl"), "");
+        assert_eq!(world.mill(&["run", "--sessions", root]).status, 0);
+        std::fs::rename(world.database(), world.path(root).join("mill.duckdb")).unwrap();
+        let _ = std::fs::remove_file(world.path("data/mill.duckdb.wal"));
+    }
+    std::fs::rename(world.path("one/mill.duckdb"), world.database()).unwrap();
+    let said = world.mill(&["run"]);
+    let refused = "sessionmill: the database is made of `[world]/one`, not of `[world]/two`
+  hint: another database has taken its place: run it again\n";
+    assert!(said.status == 2 && said.stderr.ends_with(refused), "{said:?}");
+    let said = world.mill(&["run"]);
+    assert!(said.status == 0 && said.stderr.starts_with("sessions: [world]/one (users layout, from the database)\n"));
+}
+
+#[test]
 fn a_configuration_names_several_sources() {
     let world = world();
     let other = world.path("laptop");

@@ -76,14 +76,13 @@ impl Place {
     /// The sources to walk.
     pub(crate) fn choose(&self, config: &Config, database: &std::path::Path, context: &Context) -> Result<Choice> {
         let explicit = self.sessions.is_some() || named().is_some() || !config.source.is_empty();
-        let remembered = if explicit || !store::is_begun(database) {
-            Vec::new()
-        } else {
-            Turns::new(database, context.now.wall).repairing(|store| {
+        let mut remembered = if explicit { Vec::new() } else { store::remembered(database) };
+        if remembered.is_empty() && !explicit && store::is_begun(database) {
+            remembered = Turns::new(database, context.now.wall).repairing(|store| {
                 migrate::migrate(store.get()?, context.now.wall)?;
                 presence::sources(store.get()?)
-            })?
-        };
+            })?;
+        }
         self.choose_among(config, remembered, context)
     }
 

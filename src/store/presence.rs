@@ -32,7 +32,11 @@ pub fn remember(store: &Store, sources: &[Source], adopt: bool) -> Result<()> {
         && !remembered.is_empty()
         && !adopt
     {
-        return Err(refusal(stranger, &remembered));
+        let origin = Origin::of(&remembered, forget::forgotten(store)?);
+        let is_replaced = Origin::read(store.lock.database()).is_some_and(|known| known.sources().contains(stranger));
+        origin.write(store.lock.database())?;
+        let error = refusal(stranger, &remembered);
+        return Err(if is_replaced { error.hint("another database has taken its place: run it again") } else { error });
     }
     let known = known::sources(store.connection())?;
     let new: Vec<_> = remembered.iter().chain(&sources).filter(|source| !known.contains(source)).collect();
