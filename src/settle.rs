@@ -24,14 +24,16 @@ pub fn settle(store: &mut Turns, processor: &dyn Processor, pulse: &Pulse) -> Re
     let manifest = processor.manifest();
     for settlement in manifest.settlements {
         failpoint::point("before-settle", settlement.facts.name);
-        for key_hash in store.get()?.large(manifest, settlement)? {
+        let ranges = store.get()?.touched(manifest, settlement)?;
+        let large = if ranges.is_empty() { Vec::new() } else { store.get()?.large(manifest, settlement)? };
+        for key_hash in large {
             if pulse.is_stopped() {
                 return Ok(failed);
             }
             pulse.beat();
             settle_apart(store, processor, settlement, key_hash)?;
         }
-        for range in store.get()?.touched(manifest, settlement)? {
+        for range in ranges {
             if pulse.is_stopped() {
                 return Ok(failed);
             }
