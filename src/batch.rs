@@ -56,8 +56,7 @@ pub fn read<'j>(queue: &Queue<'j>, reader: &'j Reader<'j>, mut send: impl FnMut(
         {
             match reader.open(job) {
                 Ok(stream) => {
-                    let buffer = buffers.pop().unwrap_or_else(|| vec![0; WINDOW].into());
-                    batch.push(Lane { stream, hash: lanes::State::default(), buffer, filled: 0, failed: None });
+                    batch.push(Lane::new(stream, buffers.pop().unwrap_or_else(|| vec![0; WINDOW].into())));
                 }
                 Err(refusal) => {
                     if !send(Outcome { job, result: Err(refusal) }) {
@@ -74,12 +73,24 @@ pub fn read<'j>(queue: &Queue<'j>, reader: &'j Reader<'j>, mut send: impl FnMut(
             &mut batch.iter_mut().map(|lane| (&mut lane.hash, &lane.buffer[..lane.filled])).collect::<Vec<_>>(),
         );
         batch.iter_mut().for_each(Lane::fold);
-        for lane in batch.extract_if(.., |lane| lane.failed.is_some() || lane.stream.left() == 0) {
+        let ended = |lane: &mut Lane<'_>| lane.failed.is_some() || lane.stream.left() == 0;
+        for lane in batch.extract_if(.., ended).collect::<Vec<_>>() {
             let Lane { stream, hash, buffer, filled, failed } = lane;
-            let job = stream.job;
+            let (job, hash) = (stream.job, hash.finish(&buffer[..filled]));
             let result = match failed {
                 Some(refusal) => Err(refusal),
-                None => stream.end(hash.finish(&buffer[..filled])),
+                None if stream.is_changed(&hash) => {
+                    // It is under one mark at a time.
+                    drop(stream);
+                    match reader.open_changed(job) {
+                        Ok(stream) => {
+                            batch.push(Lane::new(stream, buffer));
+                            continue;
+                        }
+                        Err(refusal) => Err(refusal),
+                    }
+                }
+                None => stream.end(hash),
             };
             buffers.push(buffer);
             if !send(Outcome { job, result }) {
@@ -95,7 +106,11 @@ fn has_room(batch: &[Lane<'_>], reader: &Reader<'_>) -> bool {
     batch.len() < lanes && batch.iter().map(|lane| lane.stream.size()).sum::<u64>() < SIDE_BY_SIDE
 }
 
-impl Lane<'_> {
+impl<'j> Lane<'j> {
+    fn new(stream: Stream<'j>, buffer: Box<[u8]>) -> Self {
+        Self { stream, hash: lanes::State::default(), buffer, filled: 0, failed: None }
+    }
+
     /// Reads the next window.
     fn fill(&mut self) {
         match self.stream.window(&mut self.buffer) {

@@ -1,10 +1,11 @@
 //! One file's work in a pass.
 
 use crate::failures::Standing;
+use crate::hash::Hash;
 use crate::ledger::Known;
 use crate::stat::Stat;
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{FailureClass, SourceFile};
+use sessionmill_contract::{FailureClass, Processor, SourceFile};
 use std::path::PathBuf;
 
 /// A file to be read, for the processors that are due.
@@ -25,6 +26,18 @@ impl Job {
     /// The failure of a processor that stands.
     pub fn failure(&self, processor: usize) -> Option<&Standing> {
         self.known.as_ref()?.failure(processor)
+    }
+
+    /// The hash that the file is likely to have still: it is as long as it was, and all processors that are
+    /// due have dealt with what it was.
+    pub fn expected(&self, stat: &Stat, processors: &[&dyn Processor]) -> Option<Hash> {
+        let known = self.known.as_ref()?;
+        let look = known.look.as_ref().filter(|look| look.stat.size == stat.size)?;
+        let says_all = |due: &usize| {
+            let state = known.state(*due);
+            state.is_some_and(|state| state.says_all(processors[*due].manifest().version, &look.hash))
+        };
+        self.due.iter().all(says_all).then_some(look.hash)
     }
 
     /// Whether the file has ended a process before.

@@ -49,3 +49,10 @@ pub struct State {
     pub version: Option<u32>,
     pub hash: Option<Hash>,
 }
+
+impl State {
+    /// Whether a processor of this version has dealt with these bytes.
+    pub fn says_all(&self, version: u32, hash: &Hash) -> bool {
+        self.version == Some(version) && self.hash == Some(*hash)
+    }
+}

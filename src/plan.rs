@@ -143,8 +143,7 @@ impl Plan {
 /// Whether a processor's row proves, without reading, that it has dealt with what the file now is.
 fn is_unchanged(known: &Known, processor: usize, version: u32, stat: &Stat) -> bool {
     let (Some(look), Some(state)) = (&known.look, known.state(processor)) else { return false };
-    let says_all = state.version == Some(version) && state.hash == Some(look.hash);
-    says_all && !known.gone && look.proves(stat)
+    state.says_all(version, &look.hash) && !known.gone && look.proves(stat)
 }
 
 /// Whether a processor has failed on just this. One that has waited long beyond its time is like new: a

@@ -1,6 +1,7 @@
 //! One source file, read once: the bytes that are hashed are the bytes that are parsed.
 //!
-//! The file streams through a window; every due processor folds the same events. A batch of files
+//! The file streams through a window; every due processor folds the same events. A file that is as long
+//! as it was is only hashed at first, and read again in the one case in which it differs. A batch of files
 //! takes turns. Nothing here knows the database, and a panic of a processor ends its own fold only.
 
 use crate::brake::Brake;
@@ -72,7 +73,8 @@ pub struct Outcome<'j> {
 #[derive(Debug)]
 pub struct Read {
     pub look: Look,
-    pub tally: Tally,
+    /// `None` if its bytes are those of the last look, and no line of it was parsed.
+    pub tally: Option<Tally>,
     /// For each due processor.
     pub verdicts: Vec<(usize, Verdict)>,
 }
@@ -135,6 +137,8 @@ pub struct Stream<'s> {
     stat: Stat,
     /// Bytes that are not read yet.
     left: u64,
+    /// It is only hashed: this is what the processors have dealt with.
+    expected: Option<Hash>,
     lines: Lines,
     parser: Option<Box<dyn Parser>>,
     folds: Vec<Guarded<'s>>,
@@ -167,12 +171,25 @@ impl<'s> Reader<'s> {
         verdict
     }
 
-    /// Begins a file.
+    /// Begins a file: to be hashed only, if it is likely to be what it was.
     ///
     /// # Errors
     ///
     /// If the pass has no more time, or the file cannot or must not be opened.
     pub fn open(&'s self, job: &'s Job) -> Result<Stream<'s>, Refusal> {
+        self.begin(job, |stat| job.expected(stat, self.processors))
+    }
+
+    /// Begins a file that turned out not to be what it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::open`].
+    pub fn open_changed(&'s self, job: &'s Job) -> Result<Stream<'s>, Refusal> {
+        self.begin(job, |_| None)
+    }
+
+    fn begin(&'s self, job: &'s Job, expected: impl FnOnce(&Stat) -> Option<Hash>) -> Result<Stream<'s>, Refusal> {
         if self.is_late() {
             return Err(Refusal::Deferred);
         }
@@ -192,6 +209,7 @@ impl<'s> Reader<'s> {
                 file,
                 stat,
                 left: stat.size,
+                expected: expected(&stat),
                 lines: Lines::new(self.caps.line),
                 parser: None,
                 folds,
@@ -253,13 +271,21 @@ impl Stream<'_> {
     /// If the reader has a bug.
     pub fn fold(&mut self, window: &[u8]) -> Result<(), Refusal> {
         contained(|| {
-            self.recognise(window);
             failpoint::point("read", &self.job.file.session_file);
+            if self.expected.is_some() {
+                return Ok(());
+            }
+            self.recognise(window);
             let mut lines = std::mem::replace(&mut self.lines, Lines::new(0));
             lines.feed(window, |number, line| self.line(number, line));
             self.lines = lines;
             Ok(())
         })
+    }
+
+    /// Whether the file was only hashed, and is not what it was.
+    pub fn is_changed(&self, hash: &Hash) -> bool {
+        self.expected.is_some_and(|expected| expected != *hash)
     }
 
     /// Ends the file, of which all windows were folded.
@@ -274,15 +300,19 @@ impl Stream<'_> {
                 // A process that ends while it waits for a network says nothing about the file.
                 self.in_flight = None;
             }
-            let Self { job, reader, begun, file, stat, folds, tally, .. } = self;
+            let Self { job, reader, begun, file, stat, folds, tally, expected, .. } = self;
             let reading = Reading { stat, hash, begun, ended: reader.clock.read(), local: stat::is_local(&file) };
             let last = job.known.as_ref().and_then(|known| known.look.as_ref());
             let look = Look::of(reading, last, reader.clock.start.wall);
             let is_unchanged = |due: usize| {
                 let version = reader.processors[due].manifest().version;
                 let state = job.known.as_ref().and_then(|known| known.state(due));
-                state.is_some_and(|state| state.hash == Some(hash) && state.version == Some(version))
+                state.is_some_and(|state| state.says_all(version, &hash))
             };
+            if expected.is_some() {
+                let verdicts = job.due.iter().map(|due| (*due, Verdict::Unchanged)).collect();
+                return Ok(Read { look, tally: None, verdicts });
+            }
             let may_finish = job.due.iter().all(|due| is_unchanged(*due)) || reader.may_finish();
             let verdict = |(due, fold): (&usize, Guarded<'_>)| match () {
                 () if is_unchanged(*due) => (*due, Verdict::Unchanged),
@@ -290,7 +320,7 @@ impl Stream<'_> {
                 () => (*due, Verdict::Failed(Failure::new(FailureClass::Budget, "left for the next run"))),
             };
             let verdicts = job.due.iter().zip(folds).map(verdict).collect();
-            Ok(Read { look, tally, verdicts })
+            Ok(Read { look, tally: Some(tally), verdicts })
         })
     }
 

@@ -223,7 +223,7 @@ impl Counts {
             Verdict::Facts(_) => {
                 self.processed += 1;
                 self.items_extracted += verdict.items(manifest);
-                self.malformed_lines += read.tally.malformed;
+                self.malformed_lines += read.tally.as_ref().map_or(0, |tally| tally.malformed);
             }
             Verdict::Failed(failure) => self.failed(&job.file, failure),
         }

@@ -130,8 +130,9 @@ fn files(extension: &str) -> Vec<PathBuf> {
 
 /// Tally and facts of one file.
 fn facts(read: &Read) -> String {
-    let mut text = format!("lines={} malformed={}\n", read.tally.lines, read.tally.malformed);
-    for (name, count) in &read.tally.unknown {
+    let tally = read.tally.as_ref().unwrap();
+    let mut text = format!("lines={} malformed={}\n", tally.lines, tally.malformed);
+    for (name, count) in &tally.unknown {
         writeln!(text, "unknown type={} records={count}", quoted(name)).unwrap();
     }
     for (_, verdict) in &read.verdicts {

@@ -59,6 +59,28 @@ fn a_touched_file_is_not_processed_again() {
 }
 
 #[test]
+fn what_was_counted_in_the_lines_of_a_touched_file_stays() {
+    let world = World::new();
+    let strange = |name: &str, id: &str| format!("not json\n{{\"type\":\"{name}\"}}\n{}", response(id, "10:00:00", 5));
+    let lines = || {
+        world.rows(
+            "SELECT dialect, file.lines, malformed_lines, kind, strange.lines FROM session_files AS file
+             JOIN session_unknown_lines AS strange USING (session_file)",
+        )
+    };
+    world.write("ada/a.jsonl", strange("strange", "m1")).pass();
+    world.touch("ada/a.jsonl", 1_000_000_000);
+    let counts = world.pass();
+    assert_eq!((outcome(&counts), counts.malformed_lines), ((0, 0, 1, 1), 0));
+    assert_eq!(lines(), ["claude-code|3|1|strange|1"]);
+    // As long as before, so that it is read twice: hashed, then processed.
+    world.write("ada/a.jsonl", strange("unheard", "m2")).touch("ada/a.jsonl", 1_000_000_001);
+    assert_eq!(outcome(&world.pass()), (1, 0, 0, 0));
+    assert_eq!(world.rows(TOKENS), ["m2|5|ada/a.jsonl|1"]);
+    assert_eq!(lines(), ["claude-code|3|1|unheard|1"]);
+}
+
+#[test]
 fn a_change_of_the_same_size_and_mtime_is_seen() {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).touch("ada/a.jsonl", 1_000_000_000).pass();

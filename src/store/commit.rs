@@ -150,6 +150,8 @@ fn stage_files(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'_
             Trust::Settled => (None, None),
             Trust::Since(first) => (first.boot.as_deref(), Some(first.ns)),
         };
+        let tally = read.tally.as_ref();
+        let number = |number: Option<u64>| Cell::Own(number.into());
         [
             Cell::Text(&job.file.session_file),
             Cell::Text(&job.file.username),
@@ -159,9 +161,9 @@ fn stage_files(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'_
             ctime_ns,
             inode,
             Cell::Text(hash),
-            Cell::Text(read.tally.dialect),
-            Cell::Int(read.tally.lines.cast_signed()),
-            Cell::Int(read.tally.malformed.cast_signed()),
+            Cell::Own(tally.map(|tally| tally.dialect).into()),
+            number(tally.map(|tally| tally.lines)),
+            number(tally.map(|tally| tally.malformed)),
             Cell::Time(stamp.now),
             Cell::Time(read.look.verified_at),
             Cell::Own((read.look.trust == Trust::Settled).into()),
@@ -298,20 +300,27 @@ fn known_keys(transaction: &Transaction<'_>, settlement: &Settlement, hashes: &[
 }
 
 fn write_files(transaction: &Transaction<'_>, group: &[Outcome]) -> Result<()> {
-    // A pass of another processor, side by side with this one, can have seen the file since the plan.
+    // What was counted in a file that has not changed stays.
     transaction.execute(
-        "UPDATE stage_files SET first_seen = known.first_seen FROM session_files AS known
-         WHERE known.session_file = stage_files.session_file",
+        "DELETE FROM session_unknown_lines WHERE session_file IN
+         (SELECT session_file FROM stage_files WHERE dialect IS NOT NULL)",
         [],
     )?;
-    for table in ["session_files", "session_unknown_lines"] {
-        let sql = format!("DELETE FROM {table} WHERE session_file IN (SELECT session_file FROM stage_files)");
-        transaction.execute(&sql, [])?;
-    }
+    // A pass of another processor, side by side with this one, can have seen the file since the plan.
+    transaction.execute(
+        "UPDATE stage_files SET first_seen = known.first_seen, dialect = coalesce(stage_files.dialect, known.dialect),
+             lines = coalesce(stage_files.lines, known.lines),
+             malformed_lines = coalesce(stage_files.malformed_lines, known.malformed_lines)
+         FROM session_files AS known WHERE known.session_file = stage_files.session_file",
+        [],
+    )?;
+    transaction
+        .execute("DELETE FROM session_files WHERE session_file IN (SELECT session_file FROM stage_files)", [])?;
     transaction.execute("INSERT INTO session_files SELECT * FROM stage_files", [])?;
     let unknown = reads(group).flat_map(|(job, read)| {
         let row = |(kind, lines): (&'_ String, &u64)| (kind.clone(), lines.cast_signed());
-        read.tally.unknown.iter().map(row).map(move |(kind, lines)| (&job.file.session_file, kind, lines))
+        let unknown = read.tally.iter().flat_map(|tally| &tally.unknown);
+        unknown.map(row).map(move |(kind, lines)| (&job.file.session_file, kind, lines))
     });
     let unknown: Vec<_> = unknown.collect();
     let rows = unknown.iter().map(|(file, kind, lines)| [Cell::Text(file), Cell::Text(kind), Cell::Int(*lines)]);

@@ -153,7 +153,7 @@ mod tests {
         let (stat, verified_at) = (Stat::default(), DateTime::UNIX_EPOCH);
         let look = Look { stat, hash: [0; 16], verified_at, trust: Trust::Settled };
         let verdicts = vec![(0, Verdict::Facts(Rows::default()))];
-        Outcome { job, result: Ok(Read { look, tally: Tally::default(), verdicts }) }
+        Outcome { job, result: Ok(Read { look, tally: Some(Tally::default()), verdicts }) }
     }
 
     #[test]
