@@ -3,7 +3,7 @@
 
 use crate::claim::CLAIMS;
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{Detection, FactRow, Failure, FailureClass, Value};
+use sessionmill_contract::{Detection, FactRow, Failure, FailureClass};
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
 
@@ -30,8 +30,8 @@ pub struct Statement<'f> {
 /// The id of an item that says this: `kv_` and 12 hexadecimal digits.
 pub fn id(title: &str, content: &str) -> String {
     let hash = Sha256::digest(format!("{title}:{content}"));
-    let hex: String = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    format!("kv_{hex}")
+    let number = hash.iter().take(6).fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
+    format!("kv_{number:012x}")
 }
 
 impl<'f> Statement<'f> {
@@ -48,26 +48,27 @@ impl<'f> Statement<'f> {
     }
 
     fn read(fact: &'f FactRow) -> Option<Self> {
-        let cell = |column: &str| fact.values.get(CLAIMS.position(column)?);
-        let text = |column: &str| cell(column)?.as_str();
-        let (title, content) = (text("title")?, text("content")?);
-        let entities_text = text("entities")?;
+        let [_, claim_id, detection, title, content, _, entities, time, session_id, line] = &*fact.values else {
+            return None;
+        };
+        let (title, content, entities_text) = (title.as_str()?, content.as_str()?, entities.as_str()?);
+        let detection = detection.as_str()?;
         let entities: Vec<String> = serde_json::from_str(entities_text).ok()?;
         let mut entities: Vec<_> = entities.iter().map(|entity| entity.to_lowercase()).collect();
         entities.sort();
         entities.dedup();
         Some(Self {
             id: id(title, content),
-            claim_id: text("claim_id")?,
-            detection: Detection::ALL.into_iter().find(|kind| text("detection_type") == Some(kind.name()))?,
+            claim_id: claim_id.as_str()?,
+            detection: Detection::ALL.into_iter().find(|kind| detection == kind.name())?,
             title,
             content,
             entities,
-            time: cell("time").and_then(Value::as_time),
+            time: time.as_time(),
             username: &fact.username,
             session_file: &fact.session_file,
-            session_id: text("session_id")?,
-            line: cell("line")?.as_int()?,
+            session_id: session_id.as_str()?,
+            line: line.as_int()?,
             entities_text,
         })
     }
