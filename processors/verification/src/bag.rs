@@ -1,4 +1,4 @@
-//! Numbers of which some occur more than once, and how many two of them share.
+//! Numbers without an order, and how many two such share.
 
 /// A multiset of numbers.
 #[derive(Debug)]
@@ -47,27 +47,24 @@ impl Bag {
 
     /// They share no more than this.
     pub fn shared_at_most(&self, other: &Self) -> usize {
-        let rest = |a: &Self, b: &Self| {
-            let lacking: u32 = a.bits.iter().zip(&b.bits).map(|(a, b)| (a & !b).count_ones()).sum();
-            a.len() - lacking as usize
-        };
-        rest(self, other).min(rest(other, self))
+        let apart: u32 = self.bits.iter().zip(&other.bits).map(|(a, b)| (a ^ b).count_ones()).sum();
+        (self.len() + other.len() - apart as usize) / 2
     }
 
-    /// A bit for every number, in one word.
-    pub fn mask(&self) -> u64 {
-        self.bits.iter().fold(0, |mask, bits| mask | bits)
-    }
-
-    /// It shares no more than this with a bag of that mask.
+    /// It shares no more than this with numbers of that mask.
     pub fn shared_by_mask(&self, mask: u64) -> usize {
-        self.len() - (self.mask() & !mask).count_ones() as usize
+        self.len() - (self::mask(&self.sorted) & !mask).count_ones() as usize
     }
 
     /// Whether they share so many.
     pub fn share(&self, other: &Self, least: usize) -> bool {
         self.shared_at_most(other) >= least && self.shared(other) >= least
     }
+}
+
+/// A bit for every number: masks without a bit in common are of numbers without one in common.
+pub fn mask(numbers: &[u32]) -> u64 {
+    numbers.iter().fold(0, |mask, number| mask | 1 << (number % 64))
 }
 
 #[cfg(test)]
@@ -78,7 +75,7 @@ mod tests {
     fn shared_numbers_count_as_often_as_both_have_them() {
         let shared = |a: &[u32], b: &[u32]| {
             let (a, b) = (Bag::new(a.to_vec()), Bag::new(b.to_vec()));
-            assert!(a.shared(&b) <= a.shared_at_most(&b) && a.shared(&b) <= a.shared_by_mask(b.mask()));
+            assert!(a.shared(&b) <= a.shared_at_most(&b) && a.shared(&b) <= a.shared_by_mask(mask(b.sorted())));
             (a.shared(&b), a.share(&b, 2))
         };
         assert_eq!(shared(&[2, 1, 2, 5, 2], &[9, 2, 3, 5, 2]), (3, true));

@@ -1,15 +1,24 @@
-//! Finds the texts that can be like one, without looking at all of them, and without missing any.
+//! Finds the texts that are like one, without looking at all of them, and without missing any.
+//!
+//! Who is about the same things needs less likeness, so an index knows what its texts are about.
 
-use crate::wording::Wording;
-use std::ops::ControlFlow;
+use crate::bag::{self, Bag};
+use crate::material::Material;
+use crate::wording::{Comparison, KINDS, Stance, Wording, small};
+use std::cell::LazyCell;
 
-/// Texts that were put into it, by their number among all texts.
-pub struct Index<'w> {
-    wordings: &'w [Option<Wording>],
-    /// The likeness, in percent, below which nobody asks.
-    least: usize,
-    /// By each of their rarest words, in order.
-    by_word: Vec<Vec<Entry>>,
+/// Texts so like each other, in percent, say the same;
+const LIKE: usize = 82;
+/// and so like, if they are related.
+const LIKE_IF_RELATED: usize = 65;
+
+/// Texts that were put into it, by their number among all statements.
+pub struct Index<'m> {
+    material: &'m Material<'m>,
+    /// The entities that related texts share.
+    related: usize,
+    /// By each of their rarest words and the kind of their sense, in order.
+    by_word: Vec<[Vec<Entry>; KINDS]>,
 }
 
 /// A text that has a word among its rarest.
@@ -18,60 +27,143 @@ struct Entry {
     length: u32,
     /// Its words that are no rarer than this one, and this one.
     rest: u32,
+    /// Masks of its words and of its entities.
+    words: u64,
+    entities: u64,
 }
 
-impl<'w> Index<'w> {
-    pub fn new(wordings: &'w [Option<Wording>], least: usize) -> Self {
-        Self { wordings, least, by_word: Vec::new() }
+impl<'m> Index<'m> {
+    pub fn new(material: &'m Material<'m>, related: usize) -> Self {
+        Self { material, related, by_word: Vec::new() }
     }
 
     /// Puts a text into it, after all of a lower number. One that is too short to be like any is left
     /// out.
     pub fn insert(&mut self, number: usize) {
-        let Some(wording) = &self.wordings[number] else { return };
-        let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        for (position, word) in wording.rarest(self.least).iter().enumerate() {
+        let Some(wording) = &self.material.wordings[number] else { return };
+        let [words, entities] = [wording.bag(), &self.material.entities[number]].map(|bag| bag::mask(bag.sorted()));
+        for (position, word) in wording.rarest(LIKE_IF_RELATED).iter().enumerate() {
             let word = *word as usize;
             if self.by_word.len() <= word {
-                self.by_word.resize_with(word + 1, Vec::new);
+                self.by_word.resize_with(word + 1, Default::default);
             }
-            if self.by_word[word].last().is_none_or(|last| last.number != small(number)) {
-                let (length, rest) = (small(wording.len()), small(wording.len() - position));
-                self.by_word[word].push(Entry { number: small(number), length, rest });
-            }
+            let (length, rest) = (small(wording.len()), small(wording.len() - position));
+            self.by_word[word][wording.kind()].push(Entry { number: small(number), length, rest, words, entities });
         }
     }
 
-    /// Hands on, in order, every text that can be at least so like this one, and perhaps others, until
-    /// told to stop.
-    ///
-    /// At the rarest word that two texts share, neither has more words in common with the other than it
-    /// has left: where that is too little, they are not so like each other.
-    pub fn search(
-        &self,
-        wording: &Wording,
-        percent: usize,
-        mut each: impl FnMut(usize, &'w Wording) -> ControlFlow<()>,
-    ) {
-        let mut found = vec![0_u64; self.wordings.len().div_ceil(64)];
+    /// The texts that are like one about such entities, and stand so to it; in order. None is looked for
+    /// before it is asked for.
+    pub fn alike<'s>(
+        &'s self,
+        wording: &'s Wording,
+        entities: &'s Bag,
+        stance: Stance,
+    ) -> impl Iterator<Item = usize> + 's {
+        let comparison = LazyCell::new(|| Comparison::new(wording));
+        let is_like = move |number: &usize| {
+            let Some(other) = &self.material.wordings[*number] else { return false };
+            let may_be = match stance {
+                Stance::Agrees => wording.agrees(other),
+                Stance::Contradicts => wording.contradicts(other),
+            };
+            let is_related = || entities.share(&self.material.entities[*number], self.related);
+            let percent = || if is_related() { LIKE_IF_RELATED } else { LIKE };
+            may_be && comparison.is_like(other, percent())
+        };
+        Search::new(self, wording, entities, stance).filter(is_like)
+    }
+}
+
+/// Numbers that are looked at together, at first and at most: who finds soon stops soon, and who does
+/// not is through sooner.
+const SPANS: [usize; 2] = [64, 1024];
+
+/// Every text that can be like one, in order, and perhaps others.
+struct Search<'s> {
+    probe: Probe<'s>,
+    /// The words that the text has left at each of its rarest, and who has it, as far as not looked at.
+    lists: Vec<(usize, &'s [Entry])>,
+    span: usize,
+    /// The lowest number of the span that was looked at last.
+    first: u32,
+    /// What was found in it and not handed on.
+    found: [u64; SPANS[1] / 64],
+}
+
+impl<'s> Search<'s> {
+    fn new(index: &'s Index<'_>, wording: &Wording, entities: &'s Bag, stance: Stance) -> Self {
+        let percent = if entities.len() < index.related { LIKE } else { LIKE_IF_RELATED };
+        let mut lists = Vec::new();
         for (position, word) in wording.rarest(percent).iter().enumerate() {
-            let rest = wording.len() - position;
-            for entry in self.by_word.get(*word as usize).into_iter().flatten() {
-                let common = rest.min(entry.rest as usize);
-                if 200 * common >= percent * (wording.len() + entry.length as usize) {
-                    found[(entry.number / 64) as usize] |= 1 << (entry.number % 64);
+            let by_kind = index.by_word.get(*word as usize).map_or(&[][..], |by_kind| &by_kind[wording.kinds(stance)]);
+            let known = by_kind.iter().filter(|list| !list.is_empty());
+            lists.extend(known.map(|list| (wording.len() - position, &**list)));
+        }
+        let words = bag::mask(wording.bag().sorted());
+        let probe = Probe { length: wording.len(), words, entities, related: index.related };
+        Self { probe, lists, span: SPANS[0], first: 0, found: [0; _] }
+    }
+
+    /// Looks at the next span that holds any text; `None` if there is no more.
+    fn advance(&mut self) -> Option<()> {
+        self.first = self.lists.iter().filter_map(|(_, list)| list.first()).map(|entry| entry.number).min()?;
+        for (rest, list) in &mut self.lists {
+            while let [entry, others @ ..] = *list {
+                let place = (entry.number - self.first) as usize;
+                if place >= self.span {
+                    break;
                 }
+                if self.probe.is_near(*rest, entry) {
+                    self.found[place / 64] |= 1 << (place % 64);
+                }
+                *list = others;
             }
         }
-        let _ = (0..).zip(found).try_for_each(|(first, mut bits)| {
-            while bits != 0 {
-                let number = 64 * first + bits.trailing_zeros() as usize;
-                if let Some(other) = &self.wordings[number] {
-                    each(number, other)?;
-                }
-                bits &= bits - 1;
+        self.span = SPANS[1].min(2 * self.span);
+        Some(())
+    }
+}
+
+impl Iterator for Search<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        loop {
+            if let Some(place) = self.found.iter().position(|bits| *bits != 0) {
+                let bits = &mut self.found[place];
+                let bit = bits.trailing_zeros() as usize;
+                *bits &= *bits - 1;
+                return Some(self.first as usize + 64 * place + bit);
             }
-            ControlFlow::Continue(())
-        });
+            self.advance()?;
+        }
+    }
+}
+
+/// What an entry says enough of to tell most texts apart from the one that is looked for.
+struct Probe<'s> {
+    length: usize,
+    /// The mask of its words.
+    words: u64,
+    entities: &'s Bag,
+    related: usize,
+}
+
+impl Probe<'_> {
+    /// Whether the text of an entry can be like this one.
+    ///
+    /// At the rarest word that two texts share, neither has more words in common with the other than it
+    /// has left. Words that they do not share, as far as masks show them, are not in common either.
+    fn is_near(&self, rest: usize, entry: &Entry) -> bool {
+        let length = self.length + entry.length as usize;
+        let rest = rest.min(entry.rest as usize);
+        if 200 * rest < LIKE_IF_RELATED * length {
+            return false;
+        }
+        let apart = (self.words ^ entry.words).count_ones() as usize;
+        let common = 200 * rest.min((length - apart) / 2);
+        common >= LIKE * length
+            || common >= LIKE_IF_RELATED * length && self.entities.shared_by_mask(entry.entities) >= self.related
     }
 }

@@ -10,10 +10,10 @@ use crate::index::Index;
 use crate::material::Material;
 use crate::review::Standing;
 use crate::statement::Statement;
+use crate::wording::Stance;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Detection, Rows, Table, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::ControlFlow;
 
 /// One row per item.
 pub static ITEMS: Table = Table {
@@ -37,10 +37,7 @@ pub static ITEMS: Table = Table {
     ],
 };
 
-/// Texts so like each other, in percent, say the same;
-pub const LIKE: usize = 82;
-/// and so like, if they share so many entities.
-pub const LIKE_IF_RELATED: usize = 65;
+/// Items that share so many entities are related.
 pub const RELATED: usize = 2;
 
 /// What one or more statements say.
@@ -54,19 +51,18 @@ pub struct Item {
 
 /// The items of a domain, in the order of their founders.
 pub fn items(material: &Material<'_>) -> Vec<Item> {
-    let mut index = Index::new(&material.wordings, LIKE_IF_RELATED);
+    let mut founded = Standing::ALL.map(|_| Index::new(material, RELATED));
     let id = |number: usize| &*material.statements[number].id;
-    let standing: Vec<_> = material.statements.iter().map(|s| material.reviews.standing(&s.id)).collect();
     // The founder of what each statement joins: by the statement's id, and by its number.
     let mut founders: HashMap<&str, usize> = HashMap::new();
     let mut joined = Vec::with_capacity(material.statements.len());
     for (number, Statement { id, .. }) in material.statements.iter().enumerate() {
-        let founder = founders.get(&**id).copied();
-        let founder = founder.or_else(|| canonical(material, number, &standing, &index)).unwrap_or_else(|| {
-            index.insert(number);
-            number
+        let founder = *founders.entry(id).or_insert_with(|| {
+            canonical(material, number, &founded).unwrap_or_else(|| {
+                founded[material.reviews.standing(id) as usize].insert(number);
+                number
+            })
         });
-        founders.insert(id, founder);
         joined.push(founder);
     }
     let is_item = |other: &str| founders.get(other).is_some_and(|founder| id(*founder) == other);
@@ -78,31 +74,16 @@ pub fn items(material: &Material<'_>) -> Vec<Item> {
     items.into_iter().map(|(founder, statements)| Item { founder, statements }).collect()
 }
 
-/// The founder of the item that a statement joins because both say the same in other words.
-fn canonical(material: &Material<'_>, number: usize, standing: &[Standing], index: &Index<'_>) -> Option<usize> {
+/// The founder of the item that a statement joins because both say the same in other words. What was
+/// founded so far is there by its standing.
+fn canonical(material: &Material<'_>, number: usize, founded: &[Index<'_>]) -> Option<usize> {
     let statement = &material.statements[number];
     let wording = material.wordings[number].as_ref()?;
     let entities = &material.entities[number];
     if statement.detection == Detection::Correction || material.reviews.is_own(&statement.id) {
         return None;
     }
-    let percent = if entities.len() < RELATED { LIKE } else { LIKE_IF_RELATED };
-    let mut best: Option<usize> = None;
-    index.search(wording, percent, |founder, other| {
-        let is_better = best.is_none_or(|best| standing[founder] < standing[best]);
-        if !is_better || !wording.agrees(other) || !wording.may_be_like(other, percent) {
-            return ControlFlow::Continue(());
-        }
-        let is_related = entities.share(&material.entities[founder], RELATED);
-        if wording.is_like(other, if is_related { LIKE_IF_RELATED } else { LIKE }) {
-            best = Some(founder);
-            if standing[founder] == Standing::Approved {
-                return ControlFlow::Break(());
-            }
-        }
-        ControlFlow::Continue(())
-    });
-    best
+    founded.iter().find_map(|index| index.alike(wording, entities, Stance::Agrees).next())
 }
 
 impl Item {

@@ -1,13 +1,14 @@
 //! What a curator should look at: items that are likely the same, and corrections that contradict an
 //! item. Items that were rejected have no relations.
 
-use crate::bag::Bag;
+use crate::bag::{self, Bag};
 use crate::index::Index;
-use crate::item::{Item, LIKE, LIKE_IF_RELATED, RELATED};
+use crate::item::{Item, RELATED};
 use crate::material::Material;
 use crate::review::Standing;
+use crate::wording::Stance;
 use sessionmill_contract::{Detection, Rows, Table};
-use std::ops::ControlFlow;
+use std::collections::HashMap;
 
 /// One row per pair of items and kind; `from_item` is the later one, or the correction.
 pub static RELATIONS: Table = Table {
@@ -39,13 +40,51 @@ pub fn push(items: &[Item], domain: &str, material: &Material<'_>, rows: &mut Ro
 }
 
 /// Shared entities over all entities of two items, in thousandths.
-fn jaccard(a: &Bag, b: &Bag, common: usize) -> u64 {
-    (1000 * common / (a.len() + b.len() - common)) as u64
+fn jaccard(a: usize, b: usize, common: usize) -> u64 {
+    (1000 * common / (a + b - common)) as u64
 }
 
-/// An item that has an entity.
+/// The earlier items that one is likeliest the same as: the highest score first, then the oldest.
+#[derive(Default)]
+struct Nearest(Vec<(u64, usize)>);
+
+impl Nearest {
+    /// The score below which nobody is near enough any more.
+    fn least(&self) -> usize {
+        self.0.get(MOST - 1).map_or(0, |worst| worst.0 as usize)
+    }
+
+    /// The place of an item, if it has one.
+    fn place(&self, score: u64, earlier: usize) -> Option<usize> {
+        let place = self.0.partition_point(|known| (score, known.1) < (known.0, earlier));
+        (place < MOST).then_some(place)
+    }
+
+    /// Takes in those of some items, in order, that are near enough and may be.
+    fn take(&mut self, score: u64, items: &[usize], may: impl Fn(usize) -> bool) {
+        for &earlier in items {
+            let Some(place) = self.place(score, earlier) else { return };
+            if may(earlier) {
+                self.0.insert(place, (score, earlier));
+                self.0.truncate(MOST);
+            }
+        }
+    }
+}
+
+/// Items with the same entities, in order.
+struct Group<'m> {
+    entities: &'m Bag,
+    items: Vec<usize>,
+    /// The last item that was compared with these.
+    met: usize,
+}
+
+/// A group whose items have an entity.
 struct Holder {
-    number: usize,
+    group: usize,
+    /// Its oldest item.
+    oldest: usize,
     /// Of its entities.
     count: usize,
     mask: u64,
@@ -53,60 +92,66 @@ struct Holder {
 
 /// Items, and the earlier ones that each is likeliest the same as: those with which it shares most.
 fn duplicates(founders: &[usize], material: &Material<'_>) -> Vec<(usize, usize, u64)> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut by_entities: HashMap<&[u32], usize> = HashMap::new();
     let mut by_entity: Vec<Vec<Holder>> = Vec::new();
-    let mut met = vec![usize::MAX; material.statements.len()];
-    let is_apart =
-        |a: usize, b: usize| material.reviews.are_apart(&material.statements[a].id, &material.statements[b].id);
     let mut all = Vec::new();
     for &later in founders {
         let entities = &material.entities[later];
-        let mut nearest: Vec<(u64, usize)> = Vec::new();
-        // The score below which nobody is near enough any more.
-        let mut least = 0;
+        let count = entities.len();
+        if count < RELATED {
+            continue;
+        }
+        let id = |number: usize| &*material.statements[number].id;
+        let may = |earlier: usize| !material.reviews.are_apart(id(later), id(earlier));
+        let mut nearest = Nearest::default();
+        let own = by_entities.get(entities.sorted()).copied();
+        if let Some(own) = own {
+            groups[own].met = later;
+            nearest.take(jaccard(count, count, count), &groups[own].items, may);
+        }
         // Two sets that share two entities share one that is not the most frequent of either.
-        let prefix = &entities.sorted()[..entities.len().saturating_sub(RELATED - 1)];
+        let prefix = &entities.sorted()[..=count - RELATED];
         for (position, &entity) in prefix.iter().enumerate() {
             // Who shares no rarer entity shares these at most.
-            let rest = entities.len() - position;
-            if 1000 * rest < least * entities.len() {
+            let rest = count - position;
+            if 1000 * rest < nearest.least() * count {
                 break;
             }
+            let others = bag::mask(&entities.sorted()[position + 1..]);
             for holder in by_entity.get(entity as usize).into_iter().flatten() {
                 // Most share this one entity and no other, which is cheap to see.
+                if holder.mask & others == 0 {
+                    continue;
+                }
                 let most = entities.shared_by_mask(holder.mask).min(rest);
-                if most < RELATED
-                    || 1000 * most < least * (entities.len() + holder.count - most)
-                    || std::mem::replace(&mut met[holder.number], later) == later
-                {
+                if nearest.place(jaccard(count, holder.count, most), holder.oldest).is_none() {
                     continue;
                 }
-                let earlier = holder.number;
-                let others = &material.entities[earlier];
-                let place = |common: usize| {
-                    let score = jaccard(entities, others, common);
-                    (score, nearest.partition_point(|known| (score, known.1) < (known.0, earlier)))
-                };
-                let most = entities.shared_at_most(others);
-                if most < RELATED || place(most).1 == MOST || is_apart(later, earlier) {
+                let group = &mut groups[holder.group];
+                if std::mem::replace(&mut group.met, later) == later {
                     continue;
                 }
-                let common = entities.shared(others);
+                let common = entities.shared(group.entities);
                 if common >= RELATED {
-                    let (score, place) = place(common);
-                    nearest.insert(place, (score, earlier));
-                    nearest.truncate(MOST);
-                    least = nearest.get(MOST - 1).map_or(0, |worst| worst.0 as usize);
+                    nearest.take(jaccard(count, holder.count, common), &group.items, may);
                 }
             }
         }
-        for &entity in prefix {
-            let entity = entity as usize;
-            if by_entity.len() <= entity {
-                by_entity.resize_with(entity + 1, Vec::new);
+        let own = own.unwrap_or_else(|| {
+            let group = groups.len();
+            by_entities.insert(entities.sorted(), group);
+            for entity in prefix.iter().map(|entity| *entity as usize) {
+                if by_entity.len() <= entity {
+                    by_entity.resize_with(entity + 1, Vec::new);
+                }
+                by_entity[entity].push(Holder { group, oldest: later, count, mask: bag::mask(entities.sorted()) });
             }
-            by_entity[entity].push(Holder { number: later, count: entities.len(), mask: entities.mask() });
-        }
-        all.extend(nearest.into_iter().map(|(score, earlier)| (later, earlier, score)));
+            groups.push(Group { entities, items: Vec::new(), met: later });
+            group
+        });
+        groups[own].items.push(later);
+        all.extend(nearest.0.into_iter().map(|(score, earlier)| (later, earlier, score)));
     }
     all
 }
@@ -114,26 +159,16 @@ fn duplicates(founders: &[usize], material: &Material<'_>) -> Vec<(usize, usize,
 /// Corrections, the items that they contradict, and the likeness of their texts. A correction would
 /// say the same as the item, were it not for a number or a negation.
 fn contradictions(founders: &[usize], material: &Material<'_>) -> Vec<(usize, usize, u64)> {
-    let mut index = Index::new(&material.wordings, LIKE_IF_RELATED);
+    let mut index = Index::new(material, 1);
     founders.iter().for_each(|founder| index.insert(*founder));
     let is_correction = |number: usize| material.statements[number].detection == Detection::Correction;
     let mut all = Vec::new();
     for &correction in founders.iter().filter(|founder| is_correction(**founder)) {
         let Some(wording) = &material.wordings[correction] else { continue };
-        let entities = &material.entities[correction];
-        let percent = if entities.is_empty() { LIKE } else { LIKE_IF_RELATED };
-        let before = all.len();
-        index.search(wording, percent, |item, other| {
-            if (item < correction || !is_correction(item))
-                && wording.may_be_like(other, percent)
-                && wording.contradicts(other)
-                && wording
-                    .is_like(other, if entities.share(&material.entities[item], 1) { LIKE_IF_RELATED } else { LIKE })
-            {
-                all.push((correction, item, wording.likeness(other)));
-            }
-            if all.len() - before < MOST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
+        let alike = index.alike(wording, &material.entities[correction], Stance::Contradicts);
+        let contradicted = alike.filter(|item| *item < correction || !is_correction(*item)).take(MOST);
+        let likeness = |item: usize| material.wordings[item].as_ref().map_or(0, |other| wording.likeness(other));
+        all.extend(contradicted.map(|item| (correction, item, likeness(item))));
     }
     all
 }

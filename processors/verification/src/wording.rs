@@ -9,83 +9,139 @@
 //! however alike they are.
 
 use crate::bag::Bag;
-use rapidfuzz::distance::indel;
+use rapidfuzz::distance::lcs_seq;
 use std::collections::HashMap;
+use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Shorter texts, in characters, are like no other: there is too little to compare.
 pub const SHORTEST: usize = 40;
 
-/// A word by its number. The rarer one of two has the lower number.
+/// A word by its number.
 pub type Word = u32;
+
+/// How the sense of one text is to that of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stance {
+    Agrees,
+    Contradicts,
+}
+
+/// Kinds of sense: those of all texts that agree with one, or contradict it, are one or two.
+pub const KINDS: usize = 4;
 
 /// The words of a text.
 #[derive(Debug)]
 pub struct Wording {
     /// In the order of the text.
     words: Vec<Word>,
-    /// The rarest first.
+    /// The rarest first. The second occurrence of a word in the text counts as another word, and a rarer
+    /// one.
     bag: Bag,
     /// Numbers that the text asserts, and whether it denies something else: equal for equal ones.
     sense: u32,
     values: Vec<Word>,
+    denies: bool,
 }
 
 /// The wordings of all texts; `None` for one that is too short.
 pub fn wordings<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<Option<Wording>> {
-    let mut numbers: HashMap<String, Word> = HashMap::new();
-    let mut count: Vec<u32> = Vec::new();
-    let mut read = |text: &str| {
-        let draft = text.unicode_words().map(|word| {
-            let word = word.to_lowercase();
-            let mark = Mark::of(&word);
-            let next = Word::try_from(numbers.len()).unwrap_or(Word::MAX);
-            let number = *numbers.entry(word).or_insert(next);
-            if number == next {
-                count.push(0);
-            }
-            count[number as usize] += 1;
-            (number, mark)
-        });
-        let draft: Vec<_> = draft.collect();
-        (text.chars().count() >= SHORTEST && !draft.is_empty()).then_some(draft)
-    };
-    let drafts: Vec<_> = texts.map(&mut read).collect();
-    let mut by_rarity: Vec<_> = (0..count.len()).collect();
-    by_rarity.sort_by_key(|number| count[*number]);
-    let mut ranks = vec![0; count.len()];
-    for (rank, number) in (0..).zip(by_rarity) {
-        ranks[number] = rank;
-    }
+    let mut vocabulary = Vocabulary::default();
+    let drafts: Vec<_> = texts.map(|text| vocabulary.read(text)).collect();
+    let ranks = vocabulary.ranks();
     let mut senses = HashMap::new();
-    drafts.into_iter().map(|draft| Some(Wording::new(&draft?, &ranks, &mut senses))).collect()
+    drafts.into_iter().map(|draft| Some(Wording::new(draft?, &ranks, &mut senses))).collect()
+}
+
+/// The words of some texts, and how many texts have each.
+#[derive(Default)]
+struct Vocabulary<'t> {
+    words: HashMap<String, (Word, Mark)>,
+    /// The same, as they are written.
+    spellings: HashMap<&'t str, (Word, Mark)>,
+    /// Of each word, the numbers of its first, second, … occurrence in a text.
+    occurrences: Vec<Vec<u32>>,
+    /// The texts that have each of these.
+    texts: Vec<u32>,
+}
+
+/// A text, before it is known how rare its words are.
+struct Draft {
+    words: Vec<(Word, Mark)>,
+    occurrences: Vec<u32>,
+}
+
+impl<'t> Vocabulary<'t> {
+    fn read(&mut self, text: &'t str) -> Option<Draft> {
+        let words: Vec<_> = match text.chars().count() {
+            ..SHORTEST => Vec::new(),
+            _ => text.unicode_words().map(|word| self.word(word)).collect(),
+        };
+        let mut sorted: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        sorted.sort_unstable();
+        let mut occurrences = Vec::with_capacity(sorted.len());
+        for same in sorted.chunk_by(Word::eq) {
+            let known = &mut self.occurrences[same[0] as usize];
+            while known.len() < same.len() {
+                known.push(small(self.texts.len()));
+                self.texts.push(0);
+            }
+            occurrences.extend_from_slice(&known[..same.len()]);
+        }
+        occurrences.iter().for_each(|number| self.texts[*number as usize] += 1);
+        (!words.is_empty()).then_some(Draft { words, occurrences })
+    }
+
+    fn word(&mut self, spelling: &'t str) -> (Word, Mark) {
+        *self.spellings.entry(spelling).or_insert_with(|| {
+            let word = spelling.to_lowercase();
+            let (mark, next) = (Mark::of(&word), small(self.words.len()));
+            let known = *self.words.entry(word).or_insert((next, mark));
+            self.occurrences.resize_with(self.words.len(), Vec::new);
+            known
+        })
+    }
+
+    /// The place of each occurrence among all, the rarest first.
+    fn ranks(&self) -> Vec<u32> {
+        let mut by_rarity: Vec<_> = (0..self.texts.len()).collect();
+        by_rarity.sort_by_key(|number| self.texts[*number]);
+        let mut ranks = vec![0; by_rarity.len()];
+        for (rank, number) in (0..).zip(by_rarity) {
+            ranks[number] = rank;
+        }
+        ranks
+    }
+}
+
+/// A count as it is kept.
+pub(crate) fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 impl Wording {
-    fn new(draft: &[(Word, Mark)], ranks: &[Word], senses: &mut HashMap<(Vec<Word>, bool), u32>) -> Self {
-        let words: Vec<_> = draft.iter().map(|(number, _)| ranks[*number as usize]).collect();
-        let marks = words.iter().zip(draft).map(|(word, (_, mark))| (*word, *mark));
-        let (values, denies) = sense(marks);
-        let next = u32::try_from(senses.len()).unwrap_or(u32::MAX);
+    fn new(draft: Draft, ranks: &[u32], senses: &mut HashMap<(Vec<Word>, bool), u32>) -> Self {
+        let (values, denies) = sense(draft.words.iter().copied());
+        let next = small(senses.len());
         let sense = *senses.entry((values.clone(), denies)).or_insert(next);
-        Self { bag: Bag::new(words.clone()), words, sense, values }
+        let bag = Bag::new(draft.occurrences.iter().map(|number| ranks[*number as usize]).collect());
+        Self { words: draft.words.into_iter().map(|(word, _)| word).collect(), bag, sense, values, denies }
     }
 
-    /// Whether the likeness of two texts is at least so many percent.
-    pub fn is_like(&self, other: &Self, percent: usize) -> bool {
-        self.may_be_like(other, percent)
-            && self.is_enough(other, percent, self.bag.shared(&other.bag))
-            && self.is_enough(other, percent, self.common(other))
-    }
-
-    /// False only where it is not, at a fraction of the cost.
+    /// False only where the likeness is not at least so many percent, at a fraction of the cost.
     pub fn may_be_like(&self, other: &Self, percent: usize) -> bool {
         self.is_enough(other, percent, self.bag.shared_at_most(&other.bag))
     }
 
     /// Likeness of two texts, in thousandths.
     pub fn likeness(&self, other: &Self) -> u64 {
-        (2000 * self.common(other) / self.length(other)) as u64
+        let common = Comparison::new(self).common(other);
+        (2000 * common / self.length(other)) as u64
+    }
+
+    /// The words without their order.
+    pub fn bag(&self) -> &Bag {
+        &self.bag
     }
 
     /// How many words there are.
@@ -105,6 +161,21 @@ impl Wording {
         self.sense != other.sense && (self.values == other.values || lacks(self, other) && lacks(other, self))
     }
 
+    /// One of [`KINDS`]: whether the text asserts a number, and whether it denies something.
+    pub fn kind(&self) -> usize {
+        2 * usize::from(!self.values.is_empty()) + usize::from(self.denies)
+    }
+
+    /// The kinds of all texts that stand so to this one.
+    pub fn kinds(&self, stance: Stance) -> Range<usize> {
+        let one = |kind: usize| kind..kind + 1;
+        match stance {
+            Stance::Agrees => one(self.kind()),
+            Stance::Contradicts if self.values.is_empty() => one(usize::from(!self.denies)),
+            Stance::Contradicts => 2..KINDS,
+        }
+    }
+
     /// The rarest words of the text: a text so like it has one of them among its own rarest.
     ///
     /// At a likeness of p percent, 200 × common ≥ p × (length + other length), and no more words are in
@@ -120,13 +191,30 @@ impl Wording {
         200 * common >= percent * self.length(other)
     }
 
-    /// Words in common, in the same order.
-    fn common(&self, other: &Self) -> usize {
-        indel::similarity(self.words.iter().copied(), other.words.iter().copied()) / 2
-    }
-
     fn length(&self, other: &Self) -> usize {
         self.len() + other.len()
+    }
+}
+
+/// A text that is made ready to be compared with many.
+pub struct Comparison<'w> {
+    wording: &'w Wording,
+    words: lcs_seq::BatchComparator<Word>,
+}
+
+impl<'w> Comparison<'w> {
+    pub fn new(wording: &'w Wording) -> Self {
+        Self { wording, words: lcs_seq::BatchComparator::new(wording.words.iter().copied()) }
+    }
+
+    /// Whether the likeness of the text and another is at least so many percent.
+    pub fn is_like(&self, other: &Wording, percent: usize) -> bool {
+        self.wording.may_be_like(other, percent) && self.wording.is_enough(other, percent, self.common(other))
+    }
+
+    /// Words in common, in the same order.
+    fn common(&self, other: &Wording) -> usize {
+        self.words.similarity(other.words.iter().copied())
     }
 }
 
@@ -197,7 +285,8 @@ mod tests {
         );
         // net revenue excludes (refunds | and | taxes) in: 5 of 9 and 11.
         assert_eq!([a.likeness(&b), b.likeness(&a)], [500, 500]);
-        assert!(a.is_like(&b, 50) && b.is_like(&a, 50) && !a.is_like(&b, 51));
+        let is_like = |a: &Wording, b: &Wording, percent| Comparison::new(a).is_like(b, percent);
+        assert!(is_like(&a, &b, 50) && is_like(&b, &a, 50) && !is_like(&a, &b, 51));
         let warehouse = "数据仓库每天凌晨三点更新一次，由数据平台团队负责维护，出现问题请先联系当天的值班人员再处理";
         let [a, b] = two(warehouse, &warehouse.replace("天凌", "晚凌"));
         assert_eq!(a.likeness(&b), 976);
