@@ -44,7 +44,7 @@
 //! # Invariants
 //!
 //! 1. The walk is the truth. Whatever starts a pass only chooses when to walk.
-//! 2. The bytes hashed are the bytes parsed: one open per file and pass.
+//! 2. The bytes hashed are the bytes parsed: one read of an open file does both.
 //! 3. A fold sees events, settling sees facts and decisions of people. Neither sees a path to open, a clock, the environment
 //!    or a database.
 //! 4. A file's facts and its ledger row change in one transaction. What a processor now says about a

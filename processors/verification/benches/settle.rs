@@ -1,9 +1,10 @@
 //! How long one domain takes to settle, by the number of its claims.
 //!
 //! `cargo bench -p sessionmill-verification --bench settle -- hostile 20000` settles so many claims of
-//! that material; of both, if none is named. The realistic one has a large vocabulary of which few words are frequent, and says a third of its
-//! statements again in other words; in the hostile one, of twelve words, nearly everything is near to
-//! everything else. The fingerprint stands for all rows: equal ones mean the same results.
+//! that material; of both, if none is named. The realistic one has a large vocabulary of which few words
+//! are frequent, and says a third of its statements again in other words; in the hostile one, of twelve
+//! words, nearly everything is near to everything else. The fingerprint stands for all rows: equal ones
+//! mean the same results.
 
 use chrono::DateTime;
 use fastrand::Rng;
