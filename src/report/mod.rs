@@ -1,5 +1,6 @@
 //! What the database says, as a sheet of rows that can be shown in several formats.
 
+mod active;
 pub mod block;
 pub mod calls;
 pub mod ccusage;

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::price::Prices;
+use crate::report::active::{self, Whose};
 use crate::report::filter::{Filter, Where};
 use crate::report::repository::repository;
 use crate::report::spending::{self, Spent};
@@ -12,9 +13,6 @@ use duckdb::{Connection, params_from_iter};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
-
-/// A longer pause between responses is not active time.
-pub(super) const ACTIVE_GAP_MICROS: i64 = 600_000_000;
 
 /// One session.
 #[derive(Debug)]
@@ -58,18 +56,18 @@ pub fn sessions(connection: &Connection, filter: &Filter, prices: &Prices) -> Re
         },
     )?;
     let calls = calls(connection, filter)?;
+    let mut active: HashMap<String, i128> = HashMap::new();
+    let whose = Whose { who: "session_id", join: "", params: &[] };
+    active::read(connection, &whose, &condition, |id, _, micros| *active.entry(id).or_default() += micros)?;
     let Where { clause, params } = &condition;
     let sql = format!(
-        "WITH ordered AS (
-             SELECT session_id, username, project, session_file, line, epoch_us(time) AS time,
-                 epoch_us(time) - lag(epoch_us(time)) OVER of_session AS gap,
-                 row_number() OVER of_session AS number
-             FROM usage_responses WHERE {clause} AND session_id IS NOT NULL
-             WINDOW of_session AS (PARTITION BY session_id ORDER BY time, session_file, line, part))
-         SELECT session_id, any_value(username) FILTER (number = 1), any_value(project) FILTER (number = 1),
-             min(time), max(time), sum(gap) FILTER (gap <= {ACTIVE_GAP_MICROS}) // 1000000,
-             any_value(session_file) FILTER (number = 1), any_value(line) FILTER (number = 1)
-         FROM ordered GROUP BY session_id"
+        "WITH chosen AS NOT MATERIALIZED (
+             SELECT session_id AS id, time, username, project, session_file, line, part
+             FROM usage_responses WHERE {clause} AND session_id IS NOT NULL),
+         span AS (SELECT id, min(time) AS begun, max(time) AS ended FROM chosen GROUP BY id)
+         SELECT chosen.id, username, project, epoch_us(begun), epoch_us(ended), session_file, line
+         FROM chosen JOIN span ON chosen.id = span.id AND chosen.time IS NOT DISTINCT FROM begun
+         QUALIFY row_number() OVER (PARTITION BY chosen.id ORDER BY session_file, line, part) = 1"
     );
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query(params_from_iter(params))?;
@@ -88,9 +86,9 @@ pub fn sessions(connection: &Connection, filter: &Filter, prices: &Prices) -> Re
             project: row.get::<_, Option<String>>(2)?.map(|cwd| repository(&cwd).to_owned()),
             begun: time(3)?,
             ended: time(4)?,
-            active_seconds: integer(row.get_ref(5)?),
-            file: row.get(6)?,
-            line: row.get(7)?,
+            active_seconds: active.get(&id).copied().unwrap_or_default() / 1_000_000,
+            file: row.get(5)?,
+            line: row.get(6)?,
             spent: sum,
             models,
             calls,

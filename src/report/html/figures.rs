@@ -2,14 +2,14 @@
 
 use crate::error::Result;
 use crate::price::{PicoUsd, Prices};
-use crate::report::filter::{Filter, Param, Where};
+use crate::report::active::{self, Whose};
+use crate::report::filter::{Filter, Param};
 use crate::report::period::{self, QUARTER};
-use crate::report::sessions::ACTIVE_GAP_MICROS;
+use crate::report::sessions::Session;
 use crate::report::spending::{self, Spent, Uses};
-use crate::report::value::integer;
 use crate::report::zone::Period;
 use chrono::NaiveDate;
-use duckdb::{Connection, params_from_iter};
+use duckdb::Connection;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -63,7 +63,12 @@ impl Activity {
 }
 
 impl<'p> Figures<'p> {
-    pub(super) fn read(connection: &Connection, filter: &Filter, prices: &'p Prices) -> Result<Self> {
+    pub(super) fn read(
+        connection: &Connection,
+        filter: &Filter,
+        prices: &'p Prices,
+        sessions: &[Session],
+    ) -> Result<Self> {
         let (mut all, mut models, mut people) = (Sums::default(), Series::new(), Series::new());
         let mut hours: BTreeMap<_, Spent> = BTreeMap::new();
         let key = |row: &duckdb::Row<'_>| Ok((row.get(0)?, row.get(1)?));
@@ -79,7 +84,7 @@ impl<'p> Figures<'p> {
             }
         };
         let uses = spending::read(connection, prices, &[QUARTER, "username"], &filter.condition(), key, add)?;
-        Ok(Self { all, models, people, hours, activity: activity(connection, filter)?, uses })
+        Ok(Self { all, models, people, hours, activity: activity(connection, filter, sessions)?, uses })
     }
 
     /// The bars of a chart over time: days, or longer periods where there are too many.
@@ -114,62 +119,49 @@ pub(super) fn ranked(series: &Series) -> Vec<(&String, &Sums)> {
 fn activity(
     connection: &Connection,
     filter: &Filter,
+    sessions: &[Session],
 ) -> Result<BTreeMap<String, BTreeMap<Option<NaiveDate>, Activity>>> {
-    let Where { clause, params } = filter.condition();
-    let Whose { person, join, params: people } = Whose::read(connection, filter)?;
-    let active = format!(
-        "SELECT username, {QUARTER}, 0, sum(gap) FROM (
-             SELECT username, time, epoch_us(time) - lag(epoch_us(time)) OVER (PARTITION BY username ORDER BY time) AS gap
-             FROM (SELECT {person} AS username, time FROM usage_responses {join} WHERE {clause} AND time IS NOT NULL))
-         WHERE gap <= {ACTIVE_GAP_MICROS} GROUP BY ALL"
-    );
-    let begun = format!(
-        "SELECT username, {QUARTER}, count(*), 0 FROM (
-             SELECT first(username ORDER BY time, session_file, line) AS username, min(time) AS time
-             FROM usage_responses WHERE {clause} AND session_id IS NOT NULL GROUP BY session_id)
-         GROUP BY ALL"
-    );
     let mut activity: BTreeMap<String, BTreeMap<_, Activity>> = BTreeMap::new();
-    let as_is = |name: String| name;
-    let whose = |folder: String| filter.identities.label(&folder).to_owned();
-    type Name<'n> = &'n dyn Fn(String) -> String;
-    for (sql, people, name) in [(active, &*people, &as_is as Name<'_>), (begun, &[], &whose)] {
-        let mut statement = connection.prepare(&sql)?;
-        let mut rows = statement.query(params_from_iter(people.iter().chain(&params)))?;
-        while let Some(row) = rows.next()? {
-            let day = row.get::<_, Option<i64>>(1)?.and_then(|quarter| period::day(quarter, filter.zone));
-            let more = Activity { sessions: integer(row.get_ref(2)?), active_micros: integer(row.get_ref(3)?) };
-            activity.entry(name(row.get(0)?)).or_default().entry(day).or_default().add(more);
-        }
+    let mut add = |person: &str, day: Option<NaiveDate>, more: Activity| {
+        activity.entry(person.to_owned()).or_default().entry(day).or_default().add(more);
+    };
+    for session in sessions {
+        let day = session.begun.map(|time| time.with_timezone(&filter.zone).date_naive());
+        add(&session.user, day, Activity { sessions: 1, active_micros: 0 });
     }
+    let People { person, join, params } = People::read(connection, filter)?;
+    let whose = Whose { who: person, join: &join, params: &params };
+    active::read(connection, &whose, &filter.condition(), |person, quarter, active_micros| {
+        add(&person, period::day(quarter, filter.zone), Activity { sessions: 0, active_micros });
+    })?;
     Ok(activity)
 }
 
 /// Whose a response is, in SQL: what somebody does in two folders at a time counts once.
-struct Whose {
+struct People {
     person: &'static str,
     join: String,
     params: Vec<Param>,
 }
 
-impl Whose {
+impl People {
     fn read(connection: &Connection, filter: &Filter) -> Result<Self> {
-        let mut whose = Self { person: "username", join: String::new(), params: Vec::new() };
+        let mut people = Self { person: "username", join: String::new(), params: Vec::new() };
         if filter.identities.is_empty() {
-            return Ok(whose);
+            return Ok(people);
         }
         let mut statement = connection.prepare("SELECT DISTINCT username FROM usage_responses")?;
         for folder in statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()? {
             let label = filter.identities.label(&folder).to_owned();
             if label != folder {
-                whose.params.extend([folder, label].map(Param::Text));
+                people.params.extend([folder, label].map(Param::Text));
             }
         }
-        if !whose.params.is_empty() {
-            let rows = vec!["(?, ?)"; whose.params.len() / 2].join(", ");
-            whose.person = "coalesce(person, username)";
-            whose.join = format!("LEFT JOIN (VALUES {rows}) AS people(folder, person) ON folder = username");
+        if !people.params.is_empty() {
+            let rows = vec!["(?, ?)"; people.params.len() / 2].join(", ");
+            people.person = "coalesce(person, username)";
+            people.join = format!("LEFT JOIN (VALUES {rows}) AS people(folder, person) ON folder = username");
         }
-        Ok(whose)
+        Ok(people)
     }
 }

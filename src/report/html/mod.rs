@@ -42,8 +42,8 @@ const MOST: usize = 25;
 ///
 /// If the database cannot be read.
 pub fn page(connection: &Connection, filter: &Filter, prices: &Prices) -> Result<String> {
-    let figures = Figures::read(connection, filter, prices)?;
     let sessions = sessions::sessions(connection, filter, prices)?;
+    let figures = Figures::read(connection, filter, prices, &sessions)?;
     let (as_of, pending) = freshness(connection, "usage")?;
     let mut html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
