@@ -1,0 +1,144 @@
+//! The database between processes: who holds it keeps others out, and they are told who does.
+
+use crate::store::{responses, run_pass};
+use crate::world::World;
+use duckdb::{AccessMode, Config, Connection};
+use sessionmill::error::Status;
+use sessionmill::report::status;
+use sessionmill::scan;
+use sessionmill::source::{Layout, Source};
+use sessionmill::store::{Access, Store, known, migrate, presence, room, runs};
+use sessionmill_contract::{FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile, Value};
+use sessionmill_usage::Usage;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const SECOND: &str = "SESSIONMILL_TEST_SECOND_PROCESS";
+
+/// The body of the second process: it opens a database as any other program would.
+#[test]
+fn a_second_process() {
+    let Some(database) = std::env::var_os(SECOND) else { return };
+    for mode in [AccessMode::ReadOnly, AccessMode::ReadWrite] {
+        let opened = Connection::open_with_flags(&database, Config::default().access_mode(mode).unwrap());
+        println!("<{}>", opened.map_or_else(|error| error.to_string(), |_| "opened".to_owned()));
+    }
+}
+
+/// What a second process is told that opens the database to read, then to write.
+fn second(database: &Path) -> Vec<String> {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "holders::a_second_process", "--nocapture"])
+        .env(SECOND, database)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let answers = text.split('<').skip(1).map(|answer| answer.split('>').next().unwrap().to_owned());
+    answers.map(|answer| if answer.contains("Could not set lock") { "refused".into() } else { answer }).collect()
+}
+
+/// The usage processor, which looks at every key it settles whether the database is held.
+struct Watching<'w>(&'w Path);
+
+impl Processor for Watching<'_> {
+    fn manifest(&self) -> &'static Manifest {
+        Usage.manifest()
+    }
+
+    fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's> {
+        Usage.open(file)
+    }
+
+    fn settle(
+        &self,
+        settlement: &Settlement,
+        key: &str,
+        facts: &[FactRow],
+        reviews: &[Vec<Value>],
+        rows: &mut Rows,
+    ) -> Result<(), Failure> {
+        assert_eq!(second(self.0), ["refused", "refused"], "while {key} is settled");
+        Usage.settle(settlement, key, facts, reviews, rows)
+    }
+}
+
+#[test]
+fn no_other_process_gets_the_database_while_it_is_held() {
+    let world = World::new();
+    world.write("ada/a.jsonl", responses("m", 2));
+    let database = world.database();
+    // A panic in a processor is contained, so that one of `Watching` shows as a key that failed.
+    let pass = |refused| {
+        let watching = Watching(&database);
+        let summary = run_pass(&world, &database, &[&watching], &|| assert_eq!(second(&database), refused)).unwrap();
+        assert_eq!(summary.processors[0].unsettled_keys, 0);
+    };
+    pass(["refused", "refused"]);
+    assert_eq!(second(&database), ["opened", "opened"], "after the pass");
+    world.append("ada/a.jsonl", &responses("m", 3));
+    pass(["refused", "refused"]);
+
+    let manifest = Usage.manifest();
+    let sources = [Source { name: "sessions".into(), root: world.root(), layout: Layout::Users }];
+    let held = |operation: &str, store: Store| {
+        assert_eq!(second(&database), ["refused", "refused"], "after {operation}");
+        store
+    };
+    let store = held("open", Store::open(&database, Access::ReadWrite).unwrap());
+    migrate::migrate(&store, world.next().wall).unwrap();
+    let store = held("migrate", store);
+    presence::remember(&store, &sources, false).unwrap();
+    known::sources(store.connection()).unwrap();
+    let store = held("sources", store);
+    let ledger = known::ledger(store.connection(), &[manifest], &["sessions"]).unwrap();
+    let store = held("ledger", store);
+    let roots = scan::roots(&sources).unwrap();
+    let mut walk = scan::sessions(&sources, &roots, "tester").unwrap();
+    presence::observe(&store, &sources, &roots, false, &mut walk, &ledger, world.next().wall).unwrap();
+    let store = held("observe", store);
+    runs::next(&store).unwrap();
+    let store = held("next", store);
+    store.touched(manifest, &manifest.settlements[0]).unwrap();
+    let store = held("touched", store);
+    room::check(&database).unwrap();
+    let store = held("room", store);
+    store.checkpoint().unwrap();
+    drop(held("checkpoint", store));
+    assert_eq!(second(&database), ["opened", "opened"], "after all");
+
+    let store = Store::open(&database, Access::ReadOnly).unwrap();
+    store.read(|connection| status::read(connection, &database, &[manifest])).unwrap();
+    assert_eq!(second(&database), ["opened", "refused"], "readers share, and keep writers out");
+}
+
+#[test]
+fn whoever_waits_for_the_database_too_long_is_told_who_has_it() {
+    let world = World::new();
+    world.write("ada/a.jsonl", responses("m", 2)).pass();
+    let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
+    let expected = format!(
+        "sessionmill: `[world]/data/mill.duckdb` is in use by another run of sessionmill (pid {})\n  hint: try again in a moment\n",
+        std::process::id()
+    );
+    let other = Connection::open(world.path("other.duckdb")).unwrap();
+    let commands =
+        ["run --sessions root", "report --no-refresh", "status", "query VALUES(1)", "status --database other.duckdb"];
+    let at_once = "for command in \"$@\"; do { \"$0\" $command; echo $?; } >\"said by $command\" 2>&1 & done; wait";
+    world.mill_by(&["sh", "-c", at_once], &commands);
+    let said_by = |command: &str| {
+        let said = fs::read_to_string(world.path(&format!("said by {command}"))).unwrap();
+        said.replace(world.path("").to_str().unwrap().trim_end_matches('/'), "[world]")
+    };
+    for command in &commands[..4] {
+        let said = said_by(command);
+        assert!(said.ends_with(&format!("{expected}{}\n", Status::Busy as i32)), "{command}: {said}");
+    }
+    let said = said_by(commands[4]);
+    assert!(said.starts_with("sessionmill: `[world]/other.duckdb` is open in another program (/"), "{said}");
+    let hint = "hint: close it there, or let that program read a published snapshot";
+    assert!(said.ends_with(&format!(", pid {})\n  {hint}\n75\n", std::process::id())), "{said}");
+    drop(other);
+    drop(store);
+    assert_eq!(world.mill(&["status"]).status, 0);
+}

@@ -1,0 +1,90 @@
+//! Full disks: what was committed is kept, and the next run goes on.
+
+use crate::damage::wal;
+use crate::store::{assert_like_new, responses};
+use crate::world::{Said, World};
+use duckdb::Connection;
+use std::fs;
+
+/// A run that may write no file longer than `bytes`, which is what a full disk is to DuckDB.
+pub fn run_within(world: &World, bytes: u64) -> Said {
+    let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", bytes / 512);
+    world.mill_by(&["sh", "-c", &script], &["run", "--sessions", "root"])
+}
+
+const NO_ROOM: &str = "sessionmill: there is no room to write the database\n  hint: what was committed is kept; \
+                       the next `sessionmill run` goes on from there\n";
+
+#[test]
+fn a_disk_that_fills_up_costs_what_did_not_fit_and_the_next_run_goes_on() {
+    for kilobytes in [300, 330, 400] {
+        let world = World::new();
+        for n in 0..40 {
+            world.write(&format!("ada/{n:02}.jsonl"), responses(&format!("m{n}"), 80));
+        }
+        let said = run_within(&world, kilobytes << 10);
+        assert_eq!((said.status, said.stdout.as_str()), (2, ""), "{kilobytes}: {said:?}");
+        assert!(said.stderr.ends_with(NO_ROOM), "{kilobytes}: {}", said.stderr);
+        let torn = "SELECT session_file FROM session_processor_state LEFT JOIN usage_sessions s USING (session_file)
+                    WHERE processor_name = 'usage' AND (coalesce(assistant_messages, 0) <> 80 OR items_extracted <>
+                          (SELECT count(*) FROM facts.usage_copies c WHERE c.session_file = s.session_file))";
+        assert!(world.rows(torn).is_empty());
+        assert!(world.rows("SELECT 1 FROM session_failures").is_empty(), "no file is to blame");
+        let kept: u64 = world.rows("SELECT count(*) FROM session_processor_state WHERE processor_name = 'usage'")[0]
+            .parse()
+            .unwrap();
+        assert!(kept < 40, "{kilobytes}: {kept}");
+        assert!(kilobytes == 300 || kept > 0, "{kilobytes}: a part that fits is kept");
+        let said = world.mill(&["run"]);
+        assert!(said.stdout.contains(&format!("40 files, {} changed", 40 - kept)), "{said:?}");
+        assert_like_new(&world, "after the next run");
+    }
+}
+
+#[test]
+fn a_database_that_breaks_down_ends_the_run_and_keeps_what_was_committed() {
+    let world = World::new();
+    world.write("ada/a.jsonl", "").write("ada/b.jsonl", "");
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    // A database that is longer than the log will be, so that it cannot grow while the log can.
+    let padding = "CREATE TABLE padding AS SELECT hash(x) AS x FROM range(1600000) r(x)";
+    Connection::open(world.database()).unwrap().execute_batch(padding).unwrap();
+    let length = fs::metadata(world.database()).unwrap().len();
+    world.write("ada/a.jsonl", responses("m", 10_000)).write("ada/b.jsonl", responses("n", 10_000));
+    let said = run_within(&world, length);
+    assert_eq!((said.status, said.stdout.as_str()), (2, ""), "{said:?}");
+    assert!(said.stderr.ends_with(NO_ROOM), "{}", said.stderr);
+    assert!(fs::metadata(wal(&world.database())).unwrap().len() > 100_000);
+    let said = world.mill(&["run"]);
+    assert_eq!((said.status, said.stdout.contains("2 files, 0 changed")), (0, true), "{said:?}");
+    assert_like_new(&world, "after the next run");
+}
+
+#[test]
+fn a_run_does_not_begin_without_room_and_reports_do_without() {
+    let world = World::new();
+    world.write("ada/a.jsonl", responses("m", 1));
+    fs::create_dir(world.path("data")).unwrap();
+    let on_disk = |script: &str, args: &[&str]| {
+        let script = format!("mount -t tmpfs -o size=80m tmpfs data || exit 99; {script}; exec \"$0\" \"$@\"");
+        world.mill_by(&["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", &script], args)
+    };
+    if on_disk("true", &["--version"]).status != 0 {
+        return eprintln!("skipped: nothing can be mounted here");
+    }
+    let fill = "\"$0\" run --sessions root; : >data/mill.duckdb.lock; dd if=/dev/zero of=data/fill bs=4k count=$1 2>/dev/null; shift";
+    let said = on_disk(fill, &["5000", "run", "--sessions", "root"]);
+    assert_eq!(said.status, 2, "{said:?}");
+    assert!(said.stderr.contains("sessionmill: there is no room for a pass: 6"), "{}", said.stderr);
+    assert!(
+        said.stderr.ends_with(
+            " MB free in `[world]/data`, 67.1 MB needed\n  \
+             hint: make room there, or name a file elsewhere with --database FILE\n"
+        ),
+        "{}",
+        said.stderr
+    );
+    let said = on_disk(fill, &["99999", "report", "--no-refresh", "--format", "csv"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(said.stdout.ends_with("\n2026-02-01,1,10,0,0,0,0,0,10,0.00005,\n"), "{said:?}");
+}
