@@ -20,7 +20,7 @@ static VERIFICATION: LazyLock<Verification> = LazyLock::new(|| Verification::new
 static DIALECTS: [Dialect; 4] = [CODEX, DOCUMENT, OTHER, CLAUDE_CODE];
 
 /// Numbered migrations, oldest first.
-pub const MIGRATIONS: [(&str, &str); 13] = [
+pub const MIGRATIONS: [(&str, &str); 14] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_usage", include_str!("../migrations/0002_usage.sql")),
     ("0003_source_marks", include_str!("../migrations/0003_source_marks.sql")),
@@ -34,6 +34,7 @@ pub const MIGRATIONS: [(&str, &str); 13] = [
     ("0011_whereabouts", include_str!("../migrations/0011_whereabouts.sql")),
     ("0012_dropped", include_str!("../migrations/0012_dropped.sql")),
     ("0013_comments", include_str!("../migrations/0013_comments.sql")),
+    ("0014_judgements", include_str!("../migrations/0014_judgements.sql")),
 ];
 
 /// A text column that snapshots leave empty.

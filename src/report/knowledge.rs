@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use duckdb::{Connection, Params, Row, params, params_from_iter};
 use serde::Serialize;
 use sessionmill_verification::confidence::{Evidence, Weights};
+use sessionmill_verification::review::Action;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -58,12 +59,16 @@ pub struct Relation {
     pub kind: String,
     pub from: String,
     pub to: String,
-    pub score: f64,
+    /// Absent where only a model sees a contradiction.
+    pub score: Option<f64>,
+    /// The model that does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judge: Option<String>,
     /// Title of the one that is not asked about.
     pub title: String,
 }
 
-/// A decision.
+/// A decision of a person, or a finding of a model.
 #[derive(Clone, Debug, Serialize)]
 pub struct Review {
     pub review_id: u64,
@@ -202,17 +207,25 @@ pub fn evidence(connection: &Connection, id: Option<&str>, identities: &Identiti
 /// If the database cannot be read.
 pub fn relations(connection: &Connection, item: &Item) -> Result<Vec<Relation>> {
     const SQL: &str = "
-        SELECT kind, from_item, to_item, relation.score, other.title
+        SELECT kind, from_item, to_item, relation.score, relation.judge, other.title
         FROM knowledge_relations AS relation JOIN knowledge_items AS other
             ON other.domain = relation.domain AND other.item_id = if(from_item = $2, to_item, from_item)
         WHERE relation.domain = $1 AND $2 IN (from_item, to_item)
-        ORDER BY kind, relation.score DESC, from_item, to_item";
+        ORDER BY kind, relation.score DESC NULLS LAST, from_item, to_item";
     all(connection, SQL, [&item.domain, &item.item_id], |row| {
-        Ok(Relation { kind: row.get(0)?, from: row.get(1)?, to: row.get(2)?, score: row.get(3)?, title: row.get(4)? })
+        Ok(Relation {
+            kind: row.get(0)?,
+            from: row.get(1)?,
+            to: row.get(2)?,
+            score: row.get(3)?,
+            judge: row.get(4)?,
+            title: row.get(5)?,
+        })
     })
 }
 
-/// The decisions about an item, or all of them, in the order in which they were made.
+/// The decisions and findings about an item, or the decisions about all of them, in the order in which
+/// they were made.
 ///
 /// # Errors
 ///
@@ -221,7 +234,9 @@ pub fn reviews(connection: &Connection, id: Option<&str>) -> Result<Vec<Review>>
     let sql = format!(
         "SELECT review_id, item_id, action, other_id, reviewer, reviewed_at, item_id IN (
              SELECT {STATEMENT_ID} FROM facts.verification_claims)
-         FROM knowledge_reviews WHERE $1::VARCHAR IS NULL OR $1 IN (item_id, other_id) ORDER BY review_id"
+         FROM knowledge_reviews
+         WHERE if($1::VARCHAR IS NULL, action IN ('{}'), $1 IN (item_id, other_id)) ORDER BY review_id",
+        Action::ALL.map(Action::name).join("', '")
     );
     all(connection, &sql, [id], |row| {
         Ok(Review {

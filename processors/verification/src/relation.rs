@@ -1,5 +1,5 @@
 //! What a curator should look at: items that are likely the same, and corrections that contradict an
-//! item. Items that were rejected have no relations.
+//! item, as their words show or a model has said. Items that were rejected have no relations.
 
 use crate::bag::{self, Bag};
 use crate::index::Index;
@@ -8,12 +8,13 @@ use crate::material::Material;
 use crate::review::Standing;
 use crate::wording::Stance;
 use sessionmill_contract::{Detection, Rows, Table};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// One row per pair of items and kind; `from_item` is the later one, or the correction.
+/// One row per pair of items and kind; `from_item` is the later one, or the correction. What only a model
+/// says has no score.
 pub static RELATIONS: Table = Table {
     name: "knowledge_relations",
-    columns: &["domain", "kind", "from_item", "to_item", "score", "shared_entities"],
+    columns: &["domain", "kind", "from_item", "to_item", "score", "shared_entities", "judge"],
 };
 
 /// Relations of one kind that an item can begin: of more, nobody would look at the rest.
@@ -24,19 +25,46 @@ pub fn push(items: &[Item], domain: &str, material: &Material<'_>, rows: &mut Ro
     let stands = |item: &&Item| material.reviews.standing(&material.statements[item.founder].id) != Standing::Rejected;
     let founders: Vec<_> = items.iter().filter(stands).map(|item| item.founder).collect();
     let id = |number: usize| &*material.statements[number].id;
-    let mut push = |kind: &str, from: usize, to: usize, score: u64| {
+    let mut push = |kind: &str, from: usize, to: usize, score: Option<u64>, judge: Option<&str>| {
         let common = material.entities[from].shared(&material.entities[to]) as u64;
-        rows.push(
-            &RELATIONS,
-            [domain.into(), kind.into(), id(from).into(), id(to).into(), score.into(), common.into()],
-        );
+        let (from, to) = (id(from).into(), id(to).into());
+        rows.push(&RELATIONS, [domain.into(), kind.into(), from, to, score.into(), common.into(), judge.into()]);
     };
     for (later, earlier, score) in duplicates(&founders, material) {
-        push("likely_duplicate", later, earlier, score);
+        push("likely_duplicate", later, earlier, Some(score), None);
     }
+    let mut judged = judged(items, &founders, material);
     for (correction, item, likeness) in contradictions(&founders, material) {
-        push("contradicts", correction, item, likeness);
+        let judge = judged.remove(&(correction, item)).or_else(|| judged.remove(&(item, correction)));
+        push("contradicts", correction, item, Some(likeness), judge);
     }
+    for ((correction, item), judge) in judged {
+        push("contradicts", correction, item, None, Some(judge));
+    }
+}
+
+/// Pairs of a correction and an item that it contradicts, as somebody judged, and who did. What was said
+/// of a statement holds for the item that it is evidence of.
+fn judged<'m>(items: &[Item], founders: &[usize], material: &'m Material<'_>) -> BTreeMap<(usize, usize), &'m str> {
+    let mut pairs = BTreeMap::new();
+    let judgements = material.reviews.judgements();
+    if judgements.is_empty() {
+        return pairs;
+    }
+    let founders: HashSet<_> = founders.iter().collect();
+    let standing = items.iter().filter(|item| founders.contains(&item.founder));
+    let id = |number: &usize| &*material.statements[*number].id;
+    let item_of: HashMap<&str, usize> =
+        standing.flat_map(|item| item.statements.iter().map(|number| (id(number), item.founder))).collect();
+    for (correction, judgement) in judgements {
+        for other in &judgement.contradicted {
+            let (Some(&correction), Some(&item)) = (item_of.get(correction), item_of.get(other)) else { continue };
+            if correction != item && !pairs.contains_key(&(item, correction)) {
+                pairs.insert((correction, item), judgement.judge);
+            }
+        }
+    }
+    pairs
 }
 
 /// Shared entities over all entities of two items, in thousandths.

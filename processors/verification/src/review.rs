@@ -1,19 +1,22 @@
-//! What people decided about items: an input beside the claims, which no reprocessing touches.
+//! What people decided about items, and what a model said of them: an input beside the claims, which no
+//! reprocessing touches.
 //!
 //! A review names statements by their id, so it holds as long as somebody states the same, and again
 //! when somebody does after a while. One about a statement that nobody makes any more changes nothing
 //! and is kept.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use sessionmill_contract::{Failure, FailureClass, Table, Value};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-/// One row per decision, in the order in which they were made; of the same kind the last one holds.
+/// One row per decision or finding, in the order in which they were made; of the same kind the last one
+/// holds.
 pub static REVIEWS: Table = Table {
     name: "knowledge_reviews",
     columns: &["review_id", "item_id", "action", "other_id", "reviewer", "reviewed_at"],
 };
 
-/// A decision.
+/// A decision of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// The item holds.
@@ -27,7 +30,7 @@ pub enum Action {
 }
 
 impl Action {
-    const ALL: [Self; 4] = [Self::Approve, Self::Reject, Self::Merge, Self::Split];
+    pub const ALL: [Self; 4] = [Self::Approve, Self::Reject, Self::Merge, Self::Split];
 
     /// The name under which it is stored.
     pub fn name(self) -> &'static str {
@@ -36,6 +39,30 @@ impl Action {
             Self::Reject => "reject",
             Self::Merge => "merge",
             Self::Split => "split",
+        }
+    }
+}
+
+/// What a model said of a correction. It stands where a decision does, and is none: people decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It was held against other items; what it contradicts follows.
+    Judged,
+    /// It and another item cannot both hold.
+    Contradicts,
+    /// The model did not answer as it should.
+    Unjudged,
+}
+
+impl Finding {
+    pub const ALL: [Self; 3] = [Self::Judged, Self::Contradicts, Self::Unjudged];
+
+    /// The name under which it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Judged => "judged",
+            Self::Contradicts => "contradicts",
+            Self::Unjudged => "unjudged",
         }
     }
 }
@@ -67,6 +94,8 @@ impl Standing {
 pub struct Reviews<'r> {
     verdicts: HashMap<&'r str, Verdict<'r>>,
     places: HashMap<&'r str, Place<'r>>,
+    judgements: BTreeMap<&'r str, Judgement<'r>>,
+    tries: HashMap<&'r str, Tries<'r>>,
 }
 
 /// The last word on an item.
@@ -82,6 +111,26 @@ enum Place<'r> {
     Into(&'r str),
     OwnNot(&'r str),
 }
+
+/// What the last judge of a correction said.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Judgement<'r> {
+    pub judge: &'r str,
+    /// Ids.
+    pub contradicted: Vec<&'r str>,
+}
+
+/// How often a judge did not answer as it should.
+#[derive(Debug)]
+struct Tries<'r> {
+    judge: &'r str,
+    count: u32,
+    last: Option<DateTime<Utc>>,
+}
+
+/// A judge that fails on a correction is asked again after a day, and so many times in all.
+const TRIES: u32 = 3;
+const PAUSE: TimeDelta = TimeDelta::days(1);
 
 impl<'r> Reviews<'r> {
     /// Reads rows of [`REVIEWS`].
@@ -102,6 +151,9 @@ impl<'r> Reviews<'r> {
     fn read(&mut self, row: &'r [Value]) -> Option<()> {
         let [_, item, action, other, reviewer, reviewed_at] = row else { return None };
         let item = item.as_str()?;
+        if let Some(finding) = Finding::ALL.into_iter().find(|known| action.as_str() == Some(known.name())) {
+            return self.find(finding, item, other.as_str(), reviewer.as_str()?, reviewed_at.as_time());
+        }
         let action = Action::ALL.into_iter().find(|known| action.as_str() == Some(known.name()))?;
         let mut judge = |standing| {
             self.verdicts.insert(item, Verdict { standing, reviewer, reviewed_at });
@@ -119,12 +171,57 @@ impl<'r> Reviews<'r> {
         Some(())
     }
 
+    fn find(
+        &mut self,
+        finding: Finding,
+        item: &'r str,
+        other: Option<&'r str>,
+        judge: &'r str,
+        at: Option<DateTime<Utc>>,
+    ) -> Option<()> {
+        match finding {
+            Finding::Judged | Finding::Contradicts => {
+                let judgement =
+                    self.judgements.entry(item).or_insert_with(|| Judgement { judge, contradicted: Vec::new() });
+                // Another judge judges anew; the same one goes on, about the item in another domain.
+                if judgement.judge != judge {
+                    *judgement = Judgement { judge, contradicted: Vec::new() };
+                }
+                if finding == Finding::Contradicts {
+                    judgement.contradicted.push(other?);
+                }
+            }
+            Finding::Unjudged => {
+                let tries = self.tries.entry(item).or_insert(Tries { judge, count: 0, last: None });
+                let before = if tries.judge == judge { tries.count } else { 0 };
+                *tries = Tries { judge, count: before + 1, last: at };
+            }
+        }
+        Some(())
+    }
+
     pub fn verdict(&self, id: &str) -> Option<Verdict<'r>> {
         self.verdicts.get(id).copied()
     }
 
     pub fn standing(&self, id: &str) -> Standing {
         self.verdict(id).map(|verdict| verdict.standing).unwrap_or_default()
+    }
+
+    /// What was said of corrections, by their id.
+    pub fn judgements(&self) -> &BTreeMap<&'r str, Judgement<'r>> {
+        &self.judgements
+    }
+
+    /// Whether a judge is to be asked about a correction.
+    pub fn is_due(&self, id: &str, judge: &str, now: DateTime<Utc>) -> bool {
+        let is_judged = self.judgements.get(id).is_some_and(|judgement| judgement.judge == judge);
+        let tries = self.tries.get(id).filter(|tries| tries.judge == judge);
+        let waits = |tries: &Tries<'_>| {
+            // A time to come is one of a clock that was wrong.
+            tries.count >= TRIES || tries.last.is_some_and(|last| last <= now && now < last + PAUSE)
+        };
+        !is_judged && !tries.is_some_and(waits)
     }
 
     /// Whether the statement was split off: it joins no item by itself.
@@ -151,5 +248,51 @@ impl<'r> Reviews<'r> {
             found = Some(at).filter(|at| exists(at)).or(found);
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(item: &str, finding: Finding, other: Option<&str>, judge: &str, hour: i64) -> Vec<Value> {
+        let at = DateTime::UNIX_EPOCH + TimeDelta::hours(hour);
+        vec![hour.into(), item.into(), finding.name().into(), other.into(), judge.into(), at.into()]
+    }
+
+    #[test]
+    fn the_last_judge_of_a_correction_counts_and_is_not_asked_again() {
+        use Finding::{Contradicts, Judged};
+        let mut rows = vec![row("a", Judged, None, "m-1", 0), row("a", Contradicts, Some("b"), "m-1", 0)];
+        // The same words in another domain.
+        rows.extend([row("a", Judged, None, "m-1", 1), row("a", Contradicts, Some("c"), "m-1", 1)]);
+        let said = |rows: &[Vec<Value>], judge: &str, contradicted: &[&str]| {
+            let reviews = Reviews::new(rows).unwrap();
+            assert_eq!(reviews.judgements()["a"], Judgement { judge, contradicted: contradicted.to_vec() });
+            ["m-1", "m-2"].map(|judge| reviews.is_due("a", judge, DateTime::UNIX_EPOCH))
+        };
+        assert_eq!(said(&rows, "m-1", &["b", "c"]), [false, true]);
+        rows.push(row("a", Judged, None, "m-2", 2));
+        assert_eq!(said(&rows, "m-2", &[]), [true, false]);
+    }
+
+    #[test]
+    fn a_judge_that_fails_is_asked_again_after_a_day_and_three_times_in_all() {
+        let mut rows = Vec::new();
+        let due = |hour: i64, rows: &mut Vec<Vec<Value>>, fails: bool| {
+            rows.extend(fails.then(|| row("a", Finding::Unjudged, None, "m-1", hour)));
+            let reviews = Reviews::new(rows).unwrap();
+            let now = DateTime::UNIX_EPOCH + TimeDelta::hours(hour);
+            (reviews.is_due("a", "m-1", now), reviews.is_due("a", "m-2", now), reviews.judgements().is_empty())
+        };
+        assert_eq!(due(0, &mut rows, false), (true, true, true));
+        assert_eq!(due(0, &mut rows, true), (false, true, true), "a failure says nothing of the item");
+        assert_eq!(due(23, &mut rows, false), (false, true, true));
+        assert_eq!(due(-1, &mut rows, false), (true, true, true), "the clock was set back");
+        assert_eq!(due(24, &mut rows, false), (true, true, true));
+        assert_eq!(due(24, &mut rows, true), (false, true, true));
+        assert_eq!(due(48, &mut rows, false), (true, true, true));
+        assert_eq!(due(48, &mut rows, true), (false, true, true));
+        assert_eq!(due(1000, &mut rows, false), (false, true, true));
     }
 }

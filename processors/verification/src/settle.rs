@@ -27,7 +27,7 @@ mod tests {
     use crate::evidence::{self, EVIDENCE};
     use crate::item::{ITEMS, Item};
     use crate::relation::RELATIONS;
-    use crate::review::{Action, Standing};
+    use crate::review::{Action, Finding, Standing};
     use crate::wording::Comparison;
     use chrono::DateTime;
     use fastrand::Rng;
@@ -141,6 +141,47 @@ mod tests {
         assert_eq!(cells(&rows, &RELATIONS, &columns), expected);
         let rejected = [review(1, &id(DAYS_14), Action::Reject, None)];
         assert_eq!(settled(&facts, &rejected).of(&RELATIONS).count(), 0);
+    }
+
+    #[test]
+    fn a_contradiction_that_a_model_found_names_the_model() {
+        let days_60 = DAYS_30.replace("30", "60");
+        let facts = [
+            fact(Confirmation, DAYS_14, &["refund"], "ada", "a", 1),
+            fact(Definition, ARR, &["ARR"], "ada", "b", 2),
+            fact(Confirmation, ARR_AGAIN, &["ARR"], "bob", "c", 3),
+            fact(Correction, &days_60, &["refund", "ARR"], "eve", "e", 4),
+        ];
+        let said = |number: u64, item: &str, finding: Finding, other: Option<&str>| {
+            let mut row = review(number, item, Action::Approve, other);
+            (row[2], row[4]) = (finding.name().into(), "openai:m-1".into());
+            row
+        };
+        let contradicts =
+            |number: u64, other: &str| said(number, &id(&days_60), Finding::Contradicts, Some(&id(other)));
+        let mut reviews = vec![
+            said(0, &id(&days_60), Finding::Judged, None),
+            contradicts(1, DAYS_14),
+            contradicts(2, ARR_AGAIN),
+            contradicts(3, "nobody states this"),
+            said(4, &id(DAYS_14), Finding::Unjudged, None),
+        ];
+        let columns = ["from_item", "to_item", "score", "shared_entities", "judge"];
+        let found = |reviews: &[Vec<Value>]| cells(&settled(&facts, reviews), &RELATIONS, &columns);
+        let line = |other: &str, rest: &str| format!("{} {} {rest}", id(&days_60), id(other));
+        assert_eq!(found(&[]), [line(DAYS_14, "916 1 -")]);
+        // The text that is evidence of another item stands for that one.
+        assert_eq!(found(&reviews), [line(DAYS_14, "916 1 openai:m-1"), line(ARR, "- 1 openai:m-1")]);
+        // A model that is asked the other way round finds the same contradiction.
+        reviews.extend([
+            said(5, &id(ARR), Finding::Judged, None),
+            said(6, &id(ARR), Finding::Contradicts, Some(&id(&days_60))),
+        ]);
+        assert_eq!(found(&reviews).len(), 2);
+        let statuses = cells(&settled(&facts, &reviews), &ITEMS, &["status", "reviewer"]);
+        assert_eq!(statuses, ["pending -"; 3], "a model approves nothing");
+        reviews.push(review(7, &id(ARR), Action::Reject, None));
+        assert_eq!(found(&reviews), [line(DAYS_14, "916 1 openai:m-1")]);
     }
 
     #[test]

@@ -112,14 +112,17 @@ impl Page {
                 line("", &format!("in other words, as {}", piece.statement_id));
             }
         }
-        for Relation { kind, from, to, score, title } in &self.relations {
+        for Relation { kind, from, to, score, judge, title } in &self.relations {
             let (other, words) = match (kind.as_str(), *from == item.item_id) {
                 ("contradicts", true) => (to, "contradicts"),
                 ("contradicts", false) => (from, "is contradicted by"),
                 (_, true) => (to, "is likely a duplicate of"),
                 (_, false) => (from, "is likely repeated by"),
             };
-            line("relation", &format!("{words} {other} ({score:.2}): {title}"));
+            let score = score.map(|score| format!("{score:.2}"));
+            let grounds = score.into_iter().chain(judge.as_ref().map(|judge| format!("says {judge}")));
+            let grounds = grounds.collect::<Vec<_>>().join(", ");
+            line("relation", &format!("{words} {other} ({grounds}): {title}"));
         }
         self.write_reviews(&mut words);
         words
@@ -127,12 +130,13 @@ impl Page {
 
     fn write_reviews(&self, words: &mut String) {
         for Review { item_id, action, other_id, reviewer, reviewed_at, .. } in &self.reviews {
-            let other = match (action.as_str(), other_id) {
-                ("merge", Some(other)) => format!(" into {other}"),
-                ("split", Some(other)) => format!(" off {other}"),
-                _ => String::new(),
+            let what = match (action.as_str(), other_id) {
+                ("merge", Some(other)) => format!("merge {item_id} into {other}"),
+                ("split", Some(other)) => format!("split {item_id} off {other}"),
+                ("contradicts", Some(other)) => format!("{item_id} contradicts {other}"),
+                _ => format!("{action} {item_id}"),
             };
-            let text = format!("{} by {reviewer}: {action} {item_id}{other}", minute(reviewed_at.as_deref()));
+            let text = format!("{} by {reviewer}: {what}", minute(reviewed_at.as_deref()));
             let _ = writeln!(words, "{:<11} {}", "review", printable(&text));
         }
     }
