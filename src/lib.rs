@@ -27,6 +27,7 @@
 //! | [`writer`] | outcomes → commits, on one thread |
 //! | [`store`] | the only user of DuckDB: lock, migrate, commit, settle, repair, read beside others, publish |
 //! | [`settle`] | facts of the touched keys → entities |
+//! | [`inquiry`] | what a processor asks over a network about settled entities |
 //! | [`summary`] | what a pass did, every file in one counted state |
 //! | [`price`] | what tokens cost: dated rows of list prices |
 //! | [`health`], [`pending`] | how a processor does; files that it has still to look into |
@@ -45,12 +46,12 @@
 //!
 //! 1. The walk is the truth. Whatever starts a pass only chooses when to walk.
 //! 2. The bytes hashed are the bytes parsed: one read of an open file does both.
-//! 3. A fold sees events, settling sees facts and decisions of people. Neither sees a path to open, a clock, the environment
-//!    or a database.
+//! 3. A fold sees events, settling sees facts, decisions of people and answers that were kept. Neither sees
+//!    a path to open, a clock, the environment or a database, and settling asks nobody.
 //! 4. A file's facts and its ledger row change in one transaction. What a processor now says about a
 //!    file is all it says.
-//! 5. Entities are a function of facts and of what people decided: settling everything again changes
-//!    nothing.
+//! 5. Entities are a function of facts, of what people decided and of what was answered: settling
+//!    everything again changes nothing.
 //! 6. Parsing never fails a file. What is not understood is counted, by kind, and shown.
 //! 7. A bad file, user or processor costs itself only; every file ends a pass in one counted state.
 //! 8. A skip needs proof.
@@ -78,6 +79,7 @@ pub mod flight;
 pub mod hash;
 pub mod health;
 pub mod identities;
+pub mod inquiry;
 pub mod job;
 pub mod lanes;
 pub mod ledger;

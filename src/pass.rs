@@ -2,11 +2,12 @@
 //!
 //! A schedule, a command and a trigger all end here. Parallel code reads and folds; one thread
 //! writes. Processors that compute share a pass; one that waits for a network has its own, which holds
-//! the database only to plan, to commit and to settle.
+//! the database only to plan, to commit and to settle, and may ask about what was settled.
 
 use crate::brake::Brake;
 use crate::error::{Error, Result, Status};
 use crate::flight::Flight;
+use crate::inquiry;
 use crate::lock::{Holder, ProcessorLock};
 use crate::moment::{Clock, Moment};
 use crate::pause::Pause;
@@ -191,15 +192,23 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
         writer.read_suspect(job, mark, &reader, pass.trial)?;
     }
 
-    if waits {
-        let pause = self::pause(store, manifests[0].name, pause, brake.throttled(), clock.read().wall)?;
-        notices.warnings.extend(pause.map(|pause| pause.words(manifests[0].name)));
-    }
     for (position, processor) in pass.processors.iter().enumerate() {
         if !pass.pulse.is_stopped() {
             tally.dropped(position, store.get()?.dropped(processor.manifest())?);
         }
-        tally.unsettled(position, settle::settle(store, *processor, pass.pulse)?);
+        let mut unsettled = settle::settle(store, *processor, pass.pulse)?;
+        if waits {
+            let answers = inquiry::ask(store, *processor, &reader, now)?;
+            notices.warnings.extend(answers.warnings);
+            if answers.news > 0 {
+                unsettled = settle::settle(store, *processor, pass.pulse)?;
+            }
+        }
+        tally.unsettled(position, unsettled);
+    }
+    if waits {
+        let pause = self::pause(store, manifests[0].name, pause, brake.throttled(), clock.read().wall)?;
+        notices.warnings.extend(pause.map(|pause| pause.words(manifests[0].name)));
     }
     let summary = tally.end(clock.elapsed(), notices, pass.pulse);
     runs::end(store.get()?, stamp, pass.request, &summary)?;

@@ -165,10 +165,15 @@ impl<'s> Reader<'s> {
     /// What a processor makes of a file that has ended. One that waits for a network does so here.
     fn finish(&self, fold: Guarded<'_>) -> Verdict {
         let verdict = fold.finish();
-        if let (Verdict::Failed(failure), Some(brake), true) = (&verdict, self.brake, self.waits()) {
-            brake.heed(failure);
+        if let (Verdict::Failed(failure), true) = (&verdict, self.waits()) {
+            self.heed(failure);
         }
         verdict
+    }
+
+    /// Stops the pass at a failure that whatever it asks next would share.
+    pub fn heed(&self, failure: &Failure) {
+        self.brake.inspect(|brake| brake.heed(failure));
     }
 
     /// Begins a file: to be hashed only, if it is likely to be what it was.

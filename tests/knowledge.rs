@@ -84,7 +84,7 @@ fn review(world: &World, action: Action, item: &str, other: &str) {
     let row: [Value; 5] = [item.into(), action.name().into(), other.into(), "eve".into(), now.into()];
     let keys = knowledge::domains(store.connection(), item, other).unwrap();
     let settlement = processor.manifest().settlement_of(&CLAIMS).unwrap();
-    store.review(processor.manifest(), settlement, &row, &keys).unwrap();
+    store.review(processor.manifest(), settlement, &[row], &keys).unwrap();
 }
 
 const FILES: [&str; 6] = ["ada/a.jsonl", "ada/b.jsonl", "bob/c.jsonl", "bob/d.jsonl", "eve/e.jsonl", "eve/p/f.jsonl"];

@@ -96,7 +96,7 @@ impl Processor for Meddling {
             let now = chrono::DateTime::UNIX_EPOCH;
             let row: [Value; 5] =
                 [item.as_str().into(), Action::Reject.name().into(), Value::Null, "eve".into(), now.into()];
-            store.review(self.manifest(), settlement, &row, &[key.to_owned()]).unwrap();
+            store.review(self.manifest(), settlement, &[row], &[key.to_owned()]).unwrap();
         }
         self.usual.settle(settlement, key, facts, reviews, entities)
     }

@@ -25,6 +25,7 @@ mod holders;
 mod hostile;
 mod house;
 mod html;
+mod judgements;
 mod knowledge;
 mod large;
 mod model;

@@ -1,5 +1,5 @@
 //! A server of a language model, of our own: it speaks both APIs on a local port, finds a claim in every
-//! turn that begins with `No, `, and misbehaves as it is told.
+//! turn that begins with `No, `, sees no contradiction, and misbehaves as it is told.
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read as _, Write as _};
@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 
 /// What the server does with a request.
 pub enum Says {
-    /// The claims that it finds.
+    /// The claims that it finds, or that nothing is contradicted.
     Claims,
-    /// This form in the place of its claims.
+    /// This form in the place of its own.
     Form(Value),
     /// A status, headers, a body.
     Status(u16, &'static str, &'static str),
@@ -34,7 +34,18 @@ pub struct Request {
 }
 
 impl Request {
-    /// The turns, as the model sees them.
+    /// Whether it asks what a correction contradicts.
+    pub fn is_judgement(&self) -> bool {
+        self.form() == "report_contradictions"
+    }
+
+    /// Name of the form that is asked for.
+    fn form(&self) -> &str {
+        let name = [&self.body["tool_choice"]["name"], &self.body["response_format"]["json_schema"]["name"]];
+        name.into_iter().find_map(Value::as_str).unwrap()
+    }
+
+    /// The turns, or the facts, as the model sees them.
     pub fn turns(&self) -> &str {
         let messages = self.body["messages"].as_array().unwrap();
         messages.last().unwrap()["content"].as_str().unwrap()
@@ -79,8 +90,18 @@ impl Server {
         *self.shared.behaviour.lock().unwrap() = Box::new(behaviour);
     }
 
+    /// What was asked about conversations.
     pub fn requests(&self) -> Vec<Request> {
-        self.shared.requests.lock().unwrap().clone()
+        self.asked().filter(|request| !request.is_judgement()).collect()
+    }
+
+    /// What was asked about corrections.
+    pub fn judgements(&self) -> Vec<Request> {
+        self.asked().filter(Request::is_judgement).collect()
+    }
+
+    fn asked(&self) -> impl Iterator<Item = Request> {
+        self.shared.requests.lock().unwrap().clone().into_iter()
     }
 }
 
@@ -106,7 +127,7 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
         let reply = match is_anthropic {
             true => json!({
                 "type": "message", "stop_reason": "tool_use",
-                "content": [{"type": "tool_use", "id": "t1", "name": "report_claims", "input": form}],
+                "content": [{"type": "tool_use", "id": "t1", "name": request.form(), "input": form}],
                 "usage": {"input_tokens": 100, "output_tokens": 10},
             }),
             false => json!({
@@ -117,7 +138,7 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
         http(200, "", &reply.to_string())
     };
     let text = match says {
-        Says::Claims => reply(&claims(request.turns())),
+        Says::Claims => reply(&found(&request)),
         Says::Form(form) => reply(&form),
         Says::Status(status, headers, body) => http(status, headers, body),
         Says::Refusal if is_anthropic => http(200, "", r#"{"content":[],"stop_reason":"refusal"}"#),
@@ -129,10 +150,10 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
             return;
         }
         Says::Half => {
-            let whole = reply(&claims(request.turns()));
+            let whole = reply(&found(&request));
             whole[..whole.len() - 40].to_owned()
         }
-        Says::Twice => reply(&claims(request.turns())).repeat(2),
+        Says::Twice => reply(&found(&request)).repeat(2),
     };
     let _ = stream.write_all(text.as_bytes());
 }
@@ -153,6 +174,10 @@ fn read(stream: &TcpStream) -> Option<Request> {
 
 fn http(status: u16, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status} so it is\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len())
+}
+
+fn found(request: &Request) -> Value {
+    if request.is_judgement() { json!({"contradicted": []}) } else { claims(request.turns()) }
 }
 
 /// A claim for every turn of the person that begins with `No, `.

@@ -1,9 +1,8 @@
 //! The two ways in which servers want to be asked, as JSON: pure.
 
-use crate::llm::prompt::{self, FORM, INSTRUCTION};
+use crate::llm::question::Question;
 use crate::llm::settings::Settings;
 use serde_json::{Value, json};
-use sessionmill_contract::View;
 
 /// A way to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,18 +68,18 @@ impl Api {
         headers
     }
 
-    /// The question about a window. Equal windows give equal questions.
-    pub fn question(self, settings: &Settings, view: &View<'_>) -> String {
+    /// The body of a request. Equal questions have equal bodies.
+    pub fn body(self, settings: &Settings, question: &Question) -> String {
         let model = settings.model.as_deref().unwrap_or_default();
-        let turns = prompt::conversation(view);
-        let question = match self {
+        let Question { form, purpose, instruction, schema, content } = question;
+        let body = match self {
             Self::Anthropic => json!({
                 "model": model,
                 "max_tokens": settings.max_tokens,
-                "system": INSTRUCTION,
-                "messages": [{"role": "user", "content": turns}],
-                "tools": [{"name": FORM, "description": "Reports the claims.", "input_schema": prompt::schema()}],
-                "tool_choice": {"type": "tool", "name": FORM},
+                "system": instruction,
+                "messages": [{"role": "user", "content": content}],
+                "tools": [{"name": form, "description": purpose, "input_schema": schema}],
+                "tool_choice": {"type": "tool", "name": form},
             }),
             Self::OpenAi => {
                 // The maker's newer models refuse the older name, and servers of one's own the newer.
@@ -88,29 +87,29 @@ impl Api {
                 json!({
                     "model": model,
                     most: settings.max_tokens,
-                    "messages": [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": turns}],
+                    "messages": [{"role": "system", "content": instruction}, {"role": "user", "content": content}],
                     "response_format": {
                         "type": "json_schema",
-                        "json_schema": {"name": FORM, "strict": true, "schema": prompt::schema()},
+                        "json_schema": {"name": form, "strict": true, "schema": schema},
                     },
                 })
             }
         };
-        question.to_string()
+        body.to_string()
     }
 
-    /// What a body says that came back with success; `None` if it is no reply at all.
-    pub fn reply(self, body: &str) -> Option<Reply> {
+    /// What a body says that came back with success, in that form; `None` if it is no reply at all.
+    pub fn reply(self, form: &str, body: &str) -> Option<Reply> {
         let reply: Value = serde_json::from_str(body).ok()?;
         let usage = |name: &str| reply["usage"][name].as_u64().unwrap_or_default();
         let (answer, input_tokens, output_tokens) = match self {
             Self::Anthropic => {
                 let blocks = reply["content"].as_array()?;
-                let form = blocks.iter().find(|block| block["type"] == "tool_use" && block["name"] == FORM);
-                let answer = match (reply["stop_reason"].as_str(), form) {
+                let filled = blocks.iter().find(|block| block["type"] == "tool_use" && block["name"] == form);
+                let answer = match (reply["stop_reason"].as_str(), filled) {
                     (Some("refusal"), _) => Answer::Refused,
                     (Some("max_tokens" | "model_context_window_exceeded"), _) => Answer::Cut,
-                    (_, Some(form)) => Answer::Form(form["input"].clone()),
+                    (_, Some(filled)) => Answer::Form(filled["input"].clone()),
                     (_, None) => Answer::Strange,
                 };
                 let cached = usage("cache_creation_input_tokens") + usage("cache_read_input_tokens");
@@ -119,12 +118,12 @@ impl Api {
             Self::OpenAi => {
                 let choice = reply["choices"].as_array()?.first()?;
                 let message = &choice["message"];
-                let form = message["content"].as_str().and_then(|text| serde_json::from_str(text).ok());
-                let answer = match (choice["finish_reason"].as_str(), form) {
+                let filled = message["content"].as_str().and_then(|text| serde_json::from_str(text).ok());
+                let answer = match (choice["finish_reason"].as_str(), filled) {
                     (Some("content_filter"), _) => Answer::Refused,
                     _ if message["refusal"].is_string() => Answer::Refused,
                     (Some("length"), _) => Answer::Cut,
-                    (_, Some(form)) => Answer::Form(form),
+                    (_, Some(filled)) => Answer::Form(filled),
                     (_, None) => Answer::Strange,
                 };
                 (answer, usage("prompt_tokens"), usage("completion_tokens"))
@@ -138,8 +137,10 @@ impl Api {
 mod tests {
     use super::*;
 
+    const FORM: &str = "report_claims";
+
     fn answer(api: Api, reply: &Value) -> Option<Answer> {
-        api.reply(&reply.to_string()).map(|reply| reply.answer)
+        api.reply(FORM, &reply.to_string()).map(|reply| reply.answer)
     }
 
     #[test]
@@ -152,8 +153,8 @@ mod tests {
         assert_eq!(answer(&[&form], "max_tokens"), Answer::Cut);
         assert_eq!(answer(&[&text], "refusal"), Answer::Refused);
         assert_eq!(answer(&[&text], "end_turn"), Answer::Strange);
-        assert_eq!(Api::Anthropic.reply("<html>"), None);
-        assert_eq!(Api::Anthropic.reply(r#"{"type":"error"}"#), None);
+        assert_eq!(Api::Anthropic.reply(FORM, "<html>"), None);
+        assert_eq!(Api::Anthropic.reply(FORM, r#"{"type":"error"}"#), None);
     }
 
     #[test]
@@ -172,8 +173,8 @@ mod tests {
         assert_eq!(answer(&Value::Null, json!("no"), "stop"), Answer::Refused);
         assert_eq!(answer(&Value::Null, Value::Null, "content_filter"), Answer::Refused);
         assert_eq!(answer(&json!("Sure! {"), Value::Null, "stop"), Answer::Strange);
-        assert_eq!(Api::OpenAi.reply(r#"{"choices":[]}"#), None);
-        let tokens = Api::OpenAi.reply(&reply(form, Value::Null, "stop").to_string()).unwrap();
+        assert_eq!(Api::OpenAi.reply(FORM, r#"{"choices":[]}"#), None);
+        let tokens = Api::OpenAi.reply(FORM, &reply(form, Value::Null, "stop").to_string()).unwrap();
         assert_eq!((tokens.input_tokens, tokens.output_tokens), (7, 2));
     }
 }

@@ -26,7 +26,7 @@ pub struct Budget {
 #[derive(Debug, Default)]
 struct State {
     spent: Spent,
-    /// When the first call about a source file began.
+    /// When the first call about each source file or question began.
     begun: HashMap<String, Instant>,
 }
 
@@ -56,12 +56,13 @@ impl Budget {
         Self { limits, state: Mutex::default() }
     }
 
-    /// Takes a call about a source file, on a day on which so much was spent before this run.
+    /// Takes a call about a source file, or a question by its hash, on a day on which so much was spent
+    /// before this run.
     ///
     /// # Errors
     ///
     /// Of class `budget`, if there is none left.
-    pub fn take(&self, session_file: &str, before: Spent) -> Result<(), Failure> {
+    pub fn take(&self, about: &str, before: Spent) -> Result<(), Failure> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut today = before;
         today.add(state.spent);
@@ -70,7 +71,7 @@ impl Budget {
                 return Err(Failure::new(FailureClass::Budget, format!("the {used} of this {what} are used up")));
             }
         }
-        let begun = *state.begun.entry(session_file.to_owned()).or_insert_with(Instant::now);
+        let begun = *state.begun.entry(about.to_owned()).or_insert_with(Instant::now);
         if begun.elapsed() >= PER_FILE {
             return Err(Failure::new(FailureClass::Budget, "the time for one file is used up"));
         }

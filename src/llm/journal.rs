@@ -45,7 +45,7 @@ pub struct Entry {
     pub question: String,
     /// When its run began: UTC, as RFC 3339 has it.
     pub at: String,
-    /// Whose transcript it was about.
+    /// Whose transcript it was about; empty for a judgement, whose answer is numbers.
     pub username: String,
     pub model: String,
     pub input_tokens: u64,

@@ -6,10 +6,12 @@
 //! | [`settings`] | the `[verification]` table of the configuration |
 //! | [`key`] | the secret that a server wants to see |
 //! | [`model`] | the detector: prompt, journal, budget, client, answer |
-//! | [`prompt`] | what a model is told: the instruction, the schema, the turns as data |
+//! | [`question`] | what a model is told, and the form of its answer |
+//! | [`prompt`] | the question about a conversation: the instruction, the schema, the turns as data |
+//! | [`judgement`] | the question about a correction, and its answer |
 //! | [`api`] | the two ways in which servers want to be asked |
 //! | [`client`] | one request, and what to do about its failure |
-//! | [`answer`] | what a model found, held against what was said |
+//! | [`answer`] | the claims that a model found, held against what was said |
 //! | [`journal`] | the answers that were paid for, kept beside the database |
 //! | [`budget`] | calls, tokens and money, per run and per day |
 
@@ -18,9 +20,11 @@ pub mod api;
 pub mod budget;
 pub mod client;
 pub mod journal;
+pub mod judgement;
 pub mod key;
 pub mod model;
 pub mod prompt;
+pub mod question;
 pub mod settings;
 
 pub use model::Model;

@@ -1,4 +1,5 @@
-//! A detector that asks a language model about the windows of a conversation.
+//! A detector that asks a language model about the windows of a conversation, and about what the
+//! corrections in it contradict.
 
 use crate::hash;
 use crate::llm::answer::{self, Findings};
@@ -6,13 +7,15 @@ use crate::llm::api::{Answer, Api, Reply};
 use crate::llm::budget::{Budget, Spent};
 use crate::llm::client::Client;
 use crate::llm::journal::{Entry, Journal, VERSION};
+use crate::llm::judgement;
 use crate::llm::key::Key;
-use crate::llm::prompt::{INSTRUCTION, WINDOW, schema};
+use crate::llm::prompt::{self, INSTRUCTION, WINDOW, schema};
+use crate::llm::question::Question;
 use crate::llm::settings::Settings;
 use chrono::{DateTime, SecondsFormat, Utc};
 use md5::{Digest, Md5};
 use serde_json::Value;
-use sessionmill_contract::{Bound, Claim, Detector, Failure, FailureClass, Role, SourceFile, View, Window};
+use sessionmill_contract::{Bound, Claim, Detector, Failure, FailureClass, Judge, Role, SourceFile, View, Window};
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -20,6 +23,8 @@ use std::sync::{Condvar, Mutex, PoisonError};
 /// The detector of one run.
 pub struct Model {
     api: Api,
+    /// `<api>:<model>`, as it stands beside what it judges.
+    name: String,
     settings: Settings,
     client: Client,
     journal: Journal,
@@ -46,6 +51,7 @@ impl Model {
         let key = Key::read(settings, credentials)?;
         Ok(Self {
             api,
+            name: format!("{}:{}", api.name(), settings.model.as_deref().unwrap_or_default()),
             settings: settings.clone(),
             client: Client::new(api, settings, key.as_ref()),
             journal: Journal::new(database, now.date_naive()),
@@ -57,21 +63,22 @@ impl Model {
     }
 
     /// The answer to a question, from the journal or the server.
-    fn answer(&self, file: &SourceFile, question: &str) -> Result<Value, Failure> {
-        let hash = hash::to_hex(&Md5::digest(format!("{}\n{question}", self.api.name())).into());
+    fn answer(&self, about: &About<'_>, question: &Question) -> Result<Value, Failure> {
+        let body = self.api.body(&self.settings, question);
+        let hash = hash::to_hex(&Md5::digest(format!("{}\n{body}", self.api.name())).into());
         let turn = Turn::wait(self, &hash);
         match self.journal.answer(turn.0)? {
             Some(answer) => Ok(answer),
-            None => self.ask(file, &hash, question),
+            None => self.ask(about, &hash, question.form, &body),
         }
     }
 
     /// Asks the server. What it says is kept before it is used, and what it took whatever it says.
-    fn ask(&self, file: &SourceFile, hash: &str, question: &str) -> Result<Value, Failure> {
-        self.budget.take(&file.session_file, self.journal.before()?)?;
-        let reply = self.client.ask(question).and_then(|body| {
+    fn ask(&self, about: &About<'_>, hash: &str, form: &str, body: &str) -> Result<Value, Failure> {
+        self.budget.take(about.session_file.unwrap_or(hash), self.journal.before()?)?;
+        let reply = self.client.ask(body).and_then(|body| {
             let nothing = || Failure::new(FailureClass::Transient, "the server's answer is cut, or none");
-            self.api.reply(&body).ok_or_else(nothing)
+            self.api.reply(form, &body).ok_or_else(nothing)
         });
         if let Err(failure) = &reply
             && matches!(failure.class, FailureClass::Throttled | FailureClass::Environment)
@@ -79,7 +86,9 @@ impl Model {
             return Err(failure.clone());
         }
         let (tokens, result) = match reply {
-            Ok(Reply { answer, input_tokens, output_tokens }) => ((input_tokens, output_tokens), judged(answer)),
+            Ok(Reply { answer, input_tokens, output_tokens }) => {
+                ((input_tokens, output_tokens), checked(answer, about.is_answer))
+            }
             Err(failure) => ((0, 0), Err(failure)),
         };
         let spent = self.settings.cost(tokens.0, tokens.1);
@@ -88,7 +97,7 @@ impl Model {
             version: VERSION,
             question: hash.to_owned(),
             at: self.now.to_rfc3339_opts(SecondsFormat::Secs, true),
-            username: file.username.clone(),
+            username: about.username.to_owned(),
             model: self.settings.model.clone().unwrap_or_default(),
             input_tokens: tokens.0,
             output_tokens: tokens.1,
@@ -97,6 +106,15 @@ impl Model {
         })?;
         result
     }
+}
+
+/// What a question is about.
+struct About<'a> {
+    /// One file can be asked about for so long; a correction is asked about once.
+    session_file: Option<&'a str>,
+    /// Whose transcript, or nothing: what is judged is nobody's alone, and the answer says no word of it.
+    username: &'a str,
+    is_answer: &'a dyn Fn(&Value) -> bool,
 }
 
 /// The right to ask a question, which one reader has at a time.
@@ -120,9 +138,9 @@ impl Drop for Turn<'_> {
 }
 
 /// The form that an answer has, or why it is of no use: an error is never an empty answer.
-fn judged(answer: Answer) -> Result<Value, Failure> {
+fn checked(answer: Answer, is_answer: &dyn Fn(&Value) -> bool) -> Result<Value, Failure> {
     let useless = match answer {
-        Answer::Form(form) if answer::is_answer(&form) => return Ok(form),
+        Answer::Form(form) if is_answer(&form) => return Ok(form),
         Answer::Cut => "the model's answer is longer than `max_tokens`",
         Answer::Refused => "the model refuses to answer",
         Answer::Form(_) | Answer::Strange => "the model's answer does not have the form that was asked for",
@@ -157,11 +175,34 @@ impl Detector for Model {
         if !is_spoken {
             return Ok(Vec::new());
         }
-        let answer = self.answer(file, &self.api.question(&self.settings, view))?;
+        let SourceFile { session_file, username } = file;
+        let about = About { session_file: Some(session_file), username, is_answer: &answer::is_answer };
+        let answer = self.answer(&about, &prompt::question(view))?;
         let Findings { claims, dropped } = answer::findings(&answer, view);
         if dropped > 0 {
             tracing::warn!(session = file.session_file, dropped, "claims that nobody made in the conversation");
         }
         Ok(claims)
+    }
+    fn judge(&self) -> Option<&dyn Judge> {
+        Some(self)
+    }
+}
+
+impl Judge for Model {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn contradicted(&self, correction: &str, facts: &[&str]) -> Result<Vec<usize>, Failure> {
+        let read = |answer: &Value| judgement::contradicted(answer, facts.len());
+        let about = About { session_file: None, username: "", is_answer: &|answer| read(answer).is_some() };
+        let answer = self.answer(&about, &judgement::question(correction, facts))?;
+        let useless = || Failure::new(FailureClass::Permanent, "the answer that was kept is none");
+        let (positions, invented) = read(&answer).ok_or_else(useless)?;
+        if invented > 0 {
+            tracing::warn!(dropped = invented, "contradictions of facts that were not asked about");
+        }
+        Ok(positions.into_iter().collect())
     }
 }

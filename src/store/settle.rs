@@ -213,9 +213,13 @@ fn facts(
 
 /// The reviews of a settlement, oldest first.
 fn reviews(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<Vec<Vec<Value>>> {
+    settlement.reviews.map_or(Ok(Vec::new()), |table| all(transaction, "main", table))
+}
+
+/// All rows of a table, by its first columns.
+pub(super) fn all(transaction: &Transaction<'_>, schema: &str, table: &Table) -> Result<Vec<Vec<Value>>> {
     let mut rows = Vec::new();
-    let Some(table) = settlement.reviews else { return Ok(rows) };
-    let sql = format!("SELECT {} FROM {} ORDER BY ALL", table.columns.join(", "), table.name);
+    let sql = format!("SELECT {} FROM {schema}.{} ORDER BY ALL", table.columns.join(", "), table.name);
     transaction.query(&sql, [], |row| {
         rows.push(values(row, 0, table)?);
         Ok(())

@@ -3,7 +3,7 @@
 //! A detector sees turns and says claims. It never opens a file or a database; one that asks a model
 //! over a network gets its client in its constructor.
 
-use crate::{Bound, Failure, SourceFile};
+use crate::{Bound, Failure, Judge, SourceFile};
 use chrono::{DateTime, Utc};
 
 /// A way to find claims.
@@ -26,6 +26,11 @@ pub trait Detector: Send + Sync {
     ///
     /// A failure costs the file's claims of this pass: what an earlier one found stays.
     fn claims(&self, file: &SourceFile, view: &View<'_>) -> Result<Vec<Claim>, Failure>;
+
+    /// Who judges over a network whether the facts contradict each other, where somebody does.
+    fn judge(&self) -> Option<&dyn Judge> {
+        None
+    }
 }
 
 /// How a conversation is cut: every window begins `turns - overlap` turns after the one before,

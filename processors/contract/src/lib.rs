@@ -9,7 +9,8 @@
 //! | [`event`] | what one record of a log says, whatever agent wrote it |
 //! | [`source_file`] | the log an event comes from |
 //! | [`detector`] | what finds claims in a conversation, for the processor of them |
-//! | [`processor`] | the two hooks, fold and settle |
+//! | [`processor`] | the hooks: fold, settle, and what is asked in between |
+//! | [`inquiry`] | what is asked about settled entities, and who judges |
 //! | [`manifest`] | what a processor declares about itself: name, version, tables |
 //! | [`row`] | facts and entities on their way to the store |
 //! | [`failure`] | why a processor could not deal with a file |
@@ -17,6 +18,7 @@
 pub mod detector;
 pub mod event;
 pub mod failure;
+pub mod inquiry;
 pub mod manifest;
 pub mod processor;
 pub mod row;
@@ -25,6 +27,7 @@ pub mod source_file;
 pub use detector::{Claim, Detection, Detector, Domain, Role, Turn, View, Window};
 pub use event::{Event, Kind, Record};
 pub use failure::{Failure, FailureClass};
+pub use inquiry::{Inquiry, Judge, Ruling};
 pub use manifest::{Bound, Manifest, Settlement, Table};
 pub use processor::{Fold, Processor};
 pub use row::{FactRow, Rows, Value};

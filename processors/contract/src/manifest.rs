@@ -42,10 +42,12 @@ pub struct Settlement {
     pub facts: &'static Table,
     /// The column of `facts` and of the entities that holds the key: text, never null.
     pub key: &'static str,
-    /// What people decided about entities, in a table that the runner only ever adds to. It is an
-    /// input beside the facts: every settlement sees all of it, in the order of its first column.
+    /// What people decided about entities, and what inquiries came to, in a table that the runner only
+    /// ever adds to. It is an input beside the facts: every settlement sees all of it, in the order of
+    /// its first column.
     pub reviews: Option<&'static Table>,
-    /// Where the entities go, in schema `facts`. What a settlement of a key now says is all it says.
+    /// Where the entities go, in schema `facts`; the first table has one row for each. What a settlement
+    /// of a key now says is all it says.
     pub entities: &'static [&'static Table],
 }
 

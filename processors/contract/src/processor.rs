@@ -1,10 +1,12 @@
-//! The two hooks of a processor: fold a source file, settle a key.
+//! The two hooks of a processor: fold a source file, settle a key. One that waits for a network can
+//! ask about what was settled.
 
-use crate::{Event, FactRow, Failure, Manifest, Rows, Settlement, SourceFile, Value};
+use crate::{Event, FactRow, Failure, Inquiry, Manifest, Rows, Settlement, SourceFile, Value};
+use chrono::{DateTime, Utc};
 
 /// Answers one question about logs.
 ///
-/// Both hooks are pure: what they say depends on their arguments only, so that a database is a
+/// Fold and settle are pure: what they say depends on their arguments only, so that a database is a
 /// function of the bytes it was made from. They run in parallel; a panic costs only the file it was
 /// about.
 pub trait Processor: Send + Sync {
@@ -35,6 +37,23 @@ pub trait Processor: Send + Sync {
         reviews: &[Vec<Value>],
         entities: &mut Rows,
     ) -> Result<(), Failure>;
+
+    /// What is still to be asked about settled entities, first things first: all rows of the first table
+    /// of a settlement that has reviews. Only a pass that waits for a network asks; what it has no time
+    /// for, and what fails without a review, is among the inquiries of the next one.
+    ///
+    /// # Errors
+    ///
+    /// If a row is none of an entity or of a review.
+    fn inquiries<'p>(
+        &'p self,
+        _settlement: &Settlement,
+        _entities: &'p [Vec<Value>],
+        _reviews: &[Vec<Value>],
+        _now: DateTime<Utc>,
+    ) -> Result<Vec<Inquiry<'p>>, Failure> {
+        Ok(Vec::new())
+    }
 }
 
 /// The state of one processor over one source file, which sees the file's events in line order.

@@ -3,7 +3,8 @@
 //!
 //! The fold cuts a source file into windows of turns and asks a detector for the claims in them. What
 //! subagents were told was written by a model, so it is no evidence. Settling takes all claims of a
-//! domain, over all files and people, and what curators decided, and makes items of them.
+//! domain, over all files and people, and what curators decided, and makes items of them. A detector
+//! that asks a model has it judge, between one settling and the next, what corrections contradict.
 //!
 //! | module | noun |
 //! | --- | --- |
@@ -15,7 +16,8 @@
 //! | [`settle`] | claims and reviews of a domain become items, evidence and relations |
 //! | [`material`], [`statement`] | all that settling knows of a domain; a claim as it takes part |
 //! | [`item`], [`evidence`], [`relation`] | what is stated, once; what speaks for it; what is near it or against it |
-//! | [`review`] | what people decided about items |
+//! | [`review`] | what people decided about items, and models found |
+//! | [`judgement`] | what a model is asked about corrections |
 //! | [`confidence`] | how far an item can be trusted |
 //! | [`wording`], [`bag`], [`index`] | texts as words, how like two are, and which can be like one |
 
@@ -27,6 +29,7 @@ pub mod evidence;
 pub mod fold;
 pub mod index;
 pub mod item;
+pub mod judgement;
 pub mod mask;
 pub mod material;
 pub mod relation;
@@ -36,8 +39,9 @@ pub mod settle;
 pub mod statement;
 pub mod wording;
 
+use chrono::{DateTime, Utc};
 use sessionmill_contract::{
-    Bound, Detector, FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile, Value,
+    Bound, Detector, FactRow, Failure, Fold, Inquiry, Manifest, Processor, Rows, Settlement, SourceFile, Value,
 };
 use std::time::Duration;
 
@@ -101,5 +105,18 @@ impl Processor for Verification {
         entities: &mut Rows,
     ) -> Result<(), Failure> {
         settle::settle(domain, facts, reviews, entities)
+    }
+
+    fn inquiries<'p>(
+        &'p self,
+        _: &Settlement,
+        items: &'p [Vec<Value>],
+        reviews: &[Vec<Value>],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Inquiry<'p>>, Failure> {
+        match self.detector.judge() {
+            Some(judge) => judgement::inquiries(judge, items, reviews, now),
+            None => Ok(Vec::new()),
+        }
     }
 }

@@ -57,7 +57,7 @@ pub(super) fn decide(items: &Items, action: Action, into: Option<&str>, context:
         let (name, now) = (action.name(), context.now.wall);
         let row: [Value; 5] = [id.as_str().into(), name.into(), other.as_deref().into(), reviewer.into(), now.into()];
         let keys = knowledge::domains(store.connection(), id, other.as_deref())?;
-        store.review(processor.manifest(), settlement, &row, &keys)?;
+        store.review(processor.manifest(), settlement, &[row], &keys)?;
         remark(&match (action, other) {
             (Action::Approve, _) => format!("`{id}` is approved"),
             (Action::Reject, _) => format!("`{id}` is rejected"),

@@ -1,0 +1,34 @@
+//! What a processor asks about entities once they are settled. The answer is an input of the next
+//! settling, kept beside what people decided, and never asked for inside of one.
+
+use crate::{Failure, Value};
+
+/// A question that was not asked yet. To call it asks, and waits for the answer.
+pub type Inquiry<'p> = Box<dyn FnOnce() -> Ruling + 'p>;
+
+/// What came of an inquiry.
+#[derive(Debug)]
+pub struct Ruling {
+    /// The entity that it was about.
+    pub entity: Box<str>,
+    /// The key of the entity, which is settled again if there is an answer.
+    pub key: Box<str>,
+    /// Rows for the reviews of the settlement, without the number that comes first. A failure that
+    /// counts against the entity leaves some too, so that nobody asks for ever.
+    pub reviews: Vec<Vec<Value>>,
+    /// Why there is no answer.
+    pub failure: Option<Failure>,
+}
+
+/// Says which facts cannot both hold.
+pub trait Judge: Send + Sync {
+    /// Who it is, as it stands beside what it says.
+    fn name(&self) -> &str;
+
+    /// The facts that a correction contradicts, by position. It asks once, however many there are.
+    ///
+    /// # Errors
+    ///
+    /// A failure is no answer: it does not say that nothing is contradicted.
+    fn contradicted(&self, correction: &str, facts: &[&str]) -> Result<Vec<usize>, Failure>;
+}

@@ -1,0 +1,288 @@
+//! Corrections that a judge is to be asked about, and the items that each is held against.
+//!
+//! A correction is judged once, by one question, against at most [`MOST`] items of its domain that were
+//! not rejected: those that share most entities with it, then those whose texts are most like its own,
+//! then the oldest. Of two corrections the one that is judged later is held against the other. One
+//! that nothing can be held against is judged without a question.
+
+use crate::item::ITEMS;
+use crate::review::{Finding, REVIEWS, Reviews, Standing};
+use crate::wording::{Wording, wordings};
+use chrono::{DateTime, Utc};
+use sessionmill_contract::{Detection, Failure, FailureClass, Inquiry, Judge, Ruling, Value};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Items that a correction is held against.
+const MOST: usize = 100;
+
+/// An item that was not rejected.
+struct Fact<'e> {
+    id: &'e str,
+    content: &'e str,
+    is_correction: bool,
+    /// In lower case.
+    entities: Vec<String>,
+    first_verified: Option<DateTime<Utc>>,
+}
+
+/// The facts of a domain, oldest first.
+struct Facts<'e> {
+    domain: &'e str,
+    facts: Vec<Fact<'e>>,
+    wordings: Vec<Option<Wording>>,
+    /// Positions of those that are to be judged, in this order.
+    due: Vec<usize>,
+}
+
+/// The questions about all rows of [`ITEMS`], by domain, the oldest correction first.
+///
+/// # Errors
+///
+/// If a row is none of an item or of a review.
+pub fn inquiries<'e>(
+    judge: &'e dyn Judge,
+    items: &'e [Vec<Value>],
+    reviews: &[Vec<Value>],
+    now: DateTime<Utc>,
+) -> Result<Vec<Inquiry<'e>>, Failure> {
+    let reviews = Reviews::new(reviews)?;
+    let mut domains: BTreeMap<&str, Vec<Fact<'_>>> = BTreeMap::new();
+    for row in items {
+        let unreadable = || Failure::new(FailureClass::Permanent, format!("unreadable row of `{}`", ITEMS.name));
+        let (domain, status, fact) = Fact::read(row).ok_or_else(unreadable)?;
+        if status != Standing::Rejected.name() {
+            domains.entry(domain).or_default().push(fact);
+        }
+    }
+    let mut inquiries: Vec<Inquiry<'e>> = Vec::new();
+    for (domain, mut facts) in domains {
+        facts.sort_by_key(|fact| (fact.first_verified.is_none(), fact.first_verified, fact.id));
+        let is_due = |fact: &Fact<'_>| fact.is_correction && reviews.is_due(fact.id, judge.name(), now);
+        let due: Vec<_> = (0..facts.len()).filter(|position| is_due(&facts[*position])).collect();
+        if due.is_empty() {
+            continue;
+        }
+        let wordings = wordings(facts.iter().map(|fact| fact.content));
+        let facts = Rc::new(Facts { domain, facts, wordings, due });
+        for &correction in &facts.due {
+            let facts = Rc::clone(&facts);
+            inquiries.push(Box::new(move || facts.ask(correction, judge, now)));
+        }
+    }
+    Ok(inquiries)
+}
+
+impl<'e> Fact<'e> {
+    /// The domain, the status and the fact of a row.
+    fn read(row: &'e [Value]) -> Option<(&'e str, &'e str, Self)> {
+        let cell = |column: &str| row.get(ITEMS.position(column)?);
+        let text = |column: &str| cell(column)?.as_str();
+        let entities: Vec<String> = serde_json::from_str(text("entities")?).ok()?;
+        let fact = Self {
+            id: text("item_id")?,
+            content: text("content")?,
+            is_correction: text("detection_type")? == Detection::Correction.name(),
+            entities: entities.iter().map(|entity| entity.to_lowercase()).collect(),
+            first_verified: cell("first_verified")?.as_time(),
+        };
+        Some((text("domain")?, text("status")?, fact))
+    }
+
+    /// Entities that two facts name.
+    fn shared(&self, other: &Self) -> usize {
+        self.entities.iter().filter(|entity| other.entities.contains(entity)).count()
+    }
+}
+
+impl Facts<'_> {
+    /// What a correction is held against, the nearest first.
+    fn candidates(&self, correction: usize) -> Vec<usize> {
+        // What is judged after this one will be held against it.
+        let comes_later = |fact: usize| fact > correction && self.due.binary_search(&fact).is_ok();
+        let likeness = |fact: usize| match (&self.wordings[correction], &self.wordings[fact]) {
+            (Some(one), Some(other)) => one.likeness(other),
+            _ => 0,
+        };
+        let nearness = |fact: usize| (self.facts[correction].shared(&self.facts[fact]), likeness(fact));
+        let others = (0..self.facts.len()).filter(|fact| *fact != correction && !comes_later(*fact));
+        let mut candidates: Vec<_> = others.collect();
+        candidates.sort_by_cached_key(|fact| (Reverse(nearness(*fact)), *fact));
+        candidates.truncate(MOST);
+        candidates
+    }
+
+    fn ask(&self, correction: usize, judge: &dyn Judge, now: DateTime<Utc>) -> Ruling {
+        let candidates: Vec<_> = self.candidates(correction).into_iter().map(|fact| &self.facts[fact]).collect();
+        let Fact { id, content, .. } = self.facts[correction];
+        let said = match candidates.is_empty() {
+            true => Ok(Vec::new()),
+            false => judge.contradicted(content, &candidates.iter().map(|fact| fact.content).collect::<Vec<_>>()),
+        };
+        let row = |finding: Finding, other: Option<&str>| -> Vec<Value> {
+            let row: [Value; REVIEWS.columns.len() - 1] =
+                [id.into(), finding.name().into(), other.into(), judge.name().into(), now.into()];
+            row.into()
+        };
+        let (reviews, failure) = match said {
+            Ok(contradicted) => {
+                let others = contradicted.into_iter().filter_map(|position| candidates.get(position));
+                let contradictions = others.map(|other| row(Finding::Contradicts, Some(other.id)));
+                (std::iter::once(row(Finding::Judged, None)).chain(contradictions).collect(), None)
+            }
+            Err(failure) if counts(failure.class) => (vec![row(Finding::Unjudged, None)], Some(failure)),
+            Err(failure) => (Vec::new(), Some(failure)),
+        };
+        Ruling { entity: id.into(), key: self.domain.into(), reviews, failure }
+    }
+}
+
+/// Whether a failure can lie in the question. Any other is asked again by the next pass.
+fn counts(class: FailureClass) -> bool {
+    matches!(class, FailureClass::Permanent | FailureClass::Transient)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    type Answer = fn(&[&str]) -> Result<Vec<usize>, Failure>;
+
+    /// Answers as it is told, and remembers what it was asked.
+    struct Told(Answer, Mutex<Vec<(String, Vec<String>)>>);
+
+    impl Told {
+        fn new(answer: Answer) -> Self {
+            Self(answer, Mutex::default())
+        }
+
+        fn asked(&self) -> Vec<(String, Vec<String>)> {
+            std::mem::take(&mut self.1.lock().unwrap())
+        }
+    }
+
+    impl Judge for Told {
+        fn name(&self) -> &str {
+            "told:m-1"
+        }
+
+        fn contradicted(&self, correction: &str, facts: &[&str]) -> Result<Vec<usize>, Failure> {
+            let facts_asked = facts.iter().map(|fact| (*fact).to_owned()).collect();
+            self.1.lock().unwrap().push((correction.to_owned(), facts_asked));
+            (self.0)(facts)
+        }
+    }
+
+    /// An item that is named for what it says.
+    fn item(domain: &str, content: &str, kind: Detection, entities: &str, status: Standing, day: i64) -> Vec<Value> {
+        let time = DateTime::from_timestamp(86_400 * day, 0).unwrap();
+        ITEMS
+            .columns
+            .iter()
+            .map(|column| match *column {
+                "domain" => domain.into(),
+                "item_id" | "title" | "content" => content.into(),
+                "detection_type" => kind.name().into(),
+                "entities" => entities.into(),
+                "status" => status.name().into(),
+                "first_verified" => time.into(),
+                _ => Value::Null,
+            })
+            .collect()
+    }
+
+    /// Asks all that is to be asked, and numbers the rows that it comes to.
+    fn asked(judge: &Told, items: &[Vec<Value>], reviews: &mut Vec<Vec<Value>>, hour: i64) -> Vec<String> {
+        let now = DateTime::from_timestamp(3600 * hour, 0).unwrap();
+        let rulings: Vec<_> = inquiries(judge, items, reviews, now).unwrap().into_iter().map(|ask| ask()).collect();
+        let mut told = Vec::new();
+        for Ruling { entity, key, reviews: rows, failure } in rulings {
+            for row in rows {
+                let [item, action, other] = [0, 1, 2].map(|column| row[column].as_str().unwrap_or("-").to_owned());
+                assert_eq!((&*entity, row[3].as_str()), (&*item, Some("told:m-1")));
+                told.push(format!("{key} {item} {action} {other}"));
+                let number = Value::from(reviews.len() as u64);
+                reviews.push(std::iter::once(number).chain(row).collect());
+            }
+            told.extend(failure.map(|failure| format!("{key} {entity} {failure}")));
+        }
+        told
+    }
+
+    use Detection::{Confirmation, Correction};
+    use Standing::{Approved, Pending, Rejected};
+
+    #[test]
+    fn a_correction_is_held_once_against_what_was_not_rejected() {
+        let judge = Told::new(|_| Ok(vec![0, 7]));
+        let mut items = vec![
+            item("finance", "old", Confirmation, "[]", Approved, 1),
+            item("finance", "wrong", Confirmation, "[]", Rejected, 1),
+            item("finance", "second", Correction, "[]", Pending, 3),
+            item("finance", "first", Correction, "[]", Pending, 2),
+            item("data", "elsewhere", Correction, "[]", Pending, 1),
+        ];
+        let mut reviews = Vec::new();
+        let expected = [
+            "data elsewhere judged -",
+            "finance first judged -",
+            "finance first contradicts old",
+            "finance second judged -",
+            "finance second contradicts old",
+        ];
+        assert_eq!(asked(&judge, &items, &mut reviews, 0), expected);
+        let said =
+            |correction: &str, facts: &[&str]| (correction.to_owned(), facts.iter().map(|f| (*f).to_owned()).collect());
+        assert_eq!(judge.asked(), [said("first", &["old"]), said("second", &["old", "first"])]);
+        assert_eq!(asked(&judge, &items, &mut reviews, 1), [""; 0]);
+        items.push(item("finance", "third", Correction, "[]", Pending, 0));
+        assert_eq!(asked(&judge, &items, &mut reviews, 2), ["finance third judged -", "finance third contradicts old"]);
+        assert_eq!(judge.asked(), [said("third", &["old", "first", "second"])]);
+    }
+
+    #[test]
+    fn the_nearest_are_those_of_most_entities_then_of_likest_texts() {
+        let judge = Told::new(|_| Ok(Vec::new()));
+        let text = |days: &str| format!("The refund window of the consumer plan is {days} in all of Europe");
+        let fact =
+            |content: &str, entities: &str, day: i64| item("finance", content, Confirmation, entities, Pending, day);
+        let mut items = vec![
+            fact("short", "[]", 1),
+            fact(&text("a fortnight"), "[]", 9),
+            fact("two", r#"["Refund", "plan"]"#, 8),
+            fact("one", r#"["PLAN"]"#, 7),
+            item("finance", &text("30 days"), Correction, r#"["refund", "Plan"]"#, Pending, 5),
+        ];
+        items.extend((0..150).map(|number| fact(&format!("other {number:03}"), "[]", 10)));
+        asked(&judge, &items, &mut Vec::new(), 0);
+        let [(_, facts)] = &judge.asked()[..] else { panic!() };
+        let first: Vec<_> = facts.iter().take(5).map(String::as_str).collect();
+        assert_eq!(first, ["two", "one", &text("a fortnight"), "short", "other 000"]);
+        assert_eq!((facts.len(), &*facts[99]), (100, "other 095"));
+    }
+
+    #[test]
+    fn an_error_is_no_answer() {
+        let items = [
+            item("finance", "old", Confirmation, "[]", Pending, 1),
+            item("finance", "new", Correction, "[]", Pending, 2),
+        ];
+        let mut reviews = Vec::new();
+        for answer in [
+            (|_| Err(Failure::new(FailureClass::Throttled, "429"))) as Answer,
+            |_| Err(Failure::new(FailureClass::Budget, "no calls")),
+            |_| Err(Failure::new(FailureClass::Environment, "401")),
+        ] {
+            let told = asked(&Told::new(answer), &items, &mut reviews, 0);
+            assert!(told.len() == 1 && told[0].starts_with("finance new ") && reviews.is_empty(), "{told:?}");
+        }
+        let judge = Told::new(|_| Err(Failure::new(FailureClass::Permanent, "refused")));
+        for hour in [0, 1, 24, 25, 48, 49, 1000] {
+            asked(&judge, &items, &mut reviews, hour);
+        }
+        let marks: Vec<_> = reviews.iter().map(|row| row[2].as_str().unwrap()).collect();
+        assert_eq!((marks, judge.asked().len()), (vec!["unjudged"; 3], 3));
+    }
+}
