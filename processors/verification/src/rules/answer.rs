@@ -2,7 +2,7 @@
 
 use crate::rules::Fact;
 use crate::rules::comparison::{Comparison, is_general};
-use crate::rules::definition::after_preamble;
+use crate::rules::definition::{self, after_preamble, after_talk};
 use crate::rules::exclusion::{is_excluded, point};
 use crate::rules::lead::{Lead, lead};
 use crate::rules::lexicon::strip;
@@ -30,6 +30,8 @@ pub(super) fn find<'a>(
     // "By the way, …", but not "for us …".
     let is_house = rest.first().is_some_and(|first| first.is(Sign::Local));
     let told = strip(rest, Sign::Announce).filter(|_| !is_house);
+    let rest = told.unwrap_or(rest);
+    let rest = after_talk(rest).unwrap_or(rest);
     // "Both right. Prices are …. And fees are …"
     let goes_on_agreeing = at > 0 && lead == Lead::Nothing && agrees(said.first()?);
     // "That's wrong. Revenue is …": the fact is the next sentence.
@@ -51,7 +53,8 @@ pub(super) fn find<'a>(
         let statements = statements();
         let comparison = Comparison::of(words, statements)?;
         // What is told by the way, or of a kind of things in this house, is mostly no answer.
-        let defines = told.is_some_and(|told| strip(told, Sign::WeDefine).is_some())
+        let defines = told.is_some() && strip(words, Sign::WeDefine).is_some()
+            || comparison.shared == 0 && at > 0 && definition::find(said, at).is_some()
             || strip(words, Sign::Article).is_some() && has(words, Sign::Local) && comparison.shared < 2;
         let is_firm = comparison.shared > 1 && comparison.differs();
         if lead == Lead::Nothing && (defines || told.is_some() && !is_firm) {
@@ -71,7 +74,7 @@ pub(super) fn find<'a>(
 
 /// "96 rows. Settlement has gone by the quarter hour …": an answer with the statement before it.
 pub(super) fn with_preface<'a>(answer: Fact<'a>, said: &'a [Sentence<'a>]) -> Fact<'a> {
-    const PREFACE: usize = 14;
+    const PREFACE: usize = 24;
     let is_led = said.get(answer.from).is_some_and(|sentence| lead(&sentence.words).0 != Lead::Nothing);
     let before = answer.from.checked_sub(1).and_then(|at| said.get(at));
     let before = before.filter(|before| !is_led && before.words.len() <= PREFACE);
@@ -96,11 +99,14 @@ fn agreed(words: &[Word]) -> Option<&[Word]> {
 }
 
 /// "Wednesdays at 10 is correct, …"
-fn calls_right(words: &[Word]) -> bool {
-    const CLAUSE: usize = 9;
+pub(super) fn calls_right(words: &[Word]) -> bool {
+    const CLAUSE: usize = 12;
     let (clause, _) = clause(words);
     let is_right = |pair: &[Word]| pair[0].is(Sign::Copula) && pair[1].is(Sign::Right);
-    clause.len() <= CLAUSE && !has(clause, Sign::Negation) && clause.windows(2).skip(1).any(is_right)
+    let is_right_about = matches!(clause, [you, right, about, ..]
+        if matches!(&*you.lower, "you're" | "you") && right.is(Sign::Right) && matches!(&*about.lower, "about" | "on" | "that"));
+    !has(clause, Sign::Negation)
+        && (is_right_about || clause.len() <= CLAUSE && clause.windows(2).skip(1).any(is_right))
 }
 
 /// Whether a sentence says nothing but that something was right.

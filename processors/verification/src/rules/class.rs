@@ -3,7 +3,7 @@
 use crate::rules::comparison::is_general;
 use crate::rules::definition::MEANING;
 use crate::rules::lexicon::strip;
-use crate::rules::sentence::{Sentence, Word, has, split_at, stems};
+use crate::rules::sentence::{Sentence, Word, clause, has, split_at, stems};
 use crate::rules::sign::Sign;
 use crate::rules::term::{is_a_term, is_name};
 use crate::rules::worth::{has_value, worth};
@@ -21,7 +21,7 @@ pub(super) fn is_class(sentence: &Sentence<'_>, words: &[Word]) -> bool {
     let meaning = strip(meaning, Sign::Announce).unwrap_or(meaning);
     let article = strip(term, Sign::Article);
     let bare = article.unwrap_or(term);
-    let is_ours = has(words, Sign::Ours);
+    let is_ours = has(clause(words).0, Sign::Ours);
     if !is_a_term(term)
         || bare.len() > TERM && !is_ours && article.is_none()
         || stems(meaning).len() < MEANING
@@ -65,14 +65,14 @@ pub(super) fn is_rule(sentence: &Sentence<'_>, words: &[Word]) -> bool {
         || has(words, Sign::Generic)
         || has(predicate, Sign::Condition)
         || has_value(predicate);
-    let worth = worth(words) + 2 * usize::from(has(words, Sign::Local));
+    let worth = worth(words) + usize::from(has(words, Sign::Local));
     // "The habit here is to …" tells somebody what to do.
     let is_advice = matches!(words.get(subject.len()..), Some([is, to, ..]) if is.is(Sign::Copula) && to.lower == "to");
     is_a_term(subject)
         && !is_advice
         && stems(predicate).len() >= MEANING
         && is_general(words)
-        && (has(words, Sign::Local) && worth > 2 || is_kind && is_bound && worth >= WORTH)
+        && (has(words, Sign::Local) && worth > 3 || is_kind && is_bound && worth >= WORTH)
 }
 
 /// "Class A", "ring 0": one of several that go by a letter or a number.
@@ -156,7 +156,10 @@ fn is_label(words: &[Word]) -> bool {
     ];
     let Some(at) = words.iter().position(|word| word.lower == ":") else { return false };
     let (term, meaning) = (&words[..at], &words[at + 1..]);
-    let relates = strip(meaning, Sign::Relation).is_some()
+    let is_list =
+        term.first().is_some_and(|first| first.is(Sign::Ours)) && meaning.split(Word::is_mark).count() > LABEL - 1;
+    let relates = is_list
+        || strip(meaning, Sign::Relation).is_some()
         || meaning.iter().take(5).any(|word| MEANS.contains(&word.lower.as_str()));
     let is_plain = term.iter().all(|word| !word.is(Sign::Artifact) && !word.is(Sign::Copula));
     is_a_term(term) && term.len() <= LABEL && is_plain && relates && stems(meaning).len() >= MEANING

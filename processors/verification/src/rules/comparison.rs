@@ -1,8 +1,8 @@
 //! What a person says beside what the assistant said: what they share, what differs, and whether that
 //! makes a correction or a confirmation.
 
-use crate::rules::answer::FACT;
-use crate::rules::exclusion::is_excluded;
+use crate::rules::answer::{FACT, calls_right};
+use crate::rules::exclusion::{is_about_the_code, is_excluded};
 use crate::rules::lead::{Lead, lead};
 use crate::rules::lexicon::{oppose, strip};
 use crate::rules::sentence::{Sentence, Word, clause, has, split_at, stems, values};
@@ -102,7 +102,8 @@ impl<'a> Comparison<'a> {
         let subject = |words: &[Word]| words.iter().find_map(|word| word.stem().map(str::to_owned));
         let is_of_subject = subject(words) == subject(&statement.words);
         let begins = words.iter().take(if words.first().is_some_and(Word::is_stop) { SUBJECT } else { 1 });
-        let points = begins.into_iter().any(|word| word.is(Sign::Pointer));
+        let is_elided = words.first().is_some_and(|first| first.is(Sign::Copula));
+        let points = is_elided || begins.into_iter().any(|word| word.is(Sign::Pointer));
         let is_brief = statements.len() <= BRIEF;
         Some(Self {
             statement,
@@ -139,7 +140,10 @@ impl<'a> Comparison<'a> {
     /// Whether a sentence goes on about the same statement: "Net 30 is for others only."
     pub(super) fn goes_on(&self, next: &Sentence<'_>, statements: &[Sentence<'_>], detection: Detection) -> bool {
         let (lead, words) = lead(&next.words);
-        let is_more = lead == Lead::Nothing && words.len() == next.words.len() && stems(words).len() >= FACT - 1;
+        let is_more = lead == Lead::Nothing
+            && !calls_right(words)
+            && words.len() == next.words.len()
+            && stems(words).len() >= FACT - 1;
         let is_near = || match Comparison::of(words, statements) {
             // "Three days is right. They are counted from … though."
             Some(other) if detection == Detection::Confirmation && other.shared > 1 && other.objects(words) => false,
@@ -165,8 +169,10 @@ impl<'a> Comparison<'a> {
         // What is said of a thing of the trade is of the trade.
         let worth = worth(words) + if self.points { worth(&self.statement.words).min(2) } else { 0 };
         let is_of_work = is_report(self.statement);
+        let is_of_code = is_about_the_code(&self.statement.words);
+        let is_of_a_case = is_of_code || is_past(&self.statement.words) && !self.is_local && !self.contrasts;
         let corrects = match lead {
-            Lead::No => topic >= 2 && worth > 0,
+            Lead::No => topic >= 2 && worth > 0 && !(self.points && is_of_code),
             Lead::But => topic >= 3 && difference >= 2 && worth > 0,
             Lead::Yes => false,
             Lead::Nothing => {
@@ -184,8 +190,9 @@ impl<'a> Comparison<'a> {
                     && (worth > 0 || topic > 4 && new > 1)
                     && topic + difference + worth >= SURE
                     && is_general(words)
-                    && !has(words.get(..PERCEPTION).unwrap_or(words), Sign::Perception)
+                    && !has(words.get(1..PERCEPTION).unwrap_or(words), Sign::Perception)
                     && (!has(words, Sign::Artifact) || shared > 1)
+                    && !is_of_a_case
                     && (!is_of_work || shared > 1 && worth > 3 && self.differs())
             }
         };
@@ -224,6 +231,12 @@ pub(super) fn is_general(words: &[Word]) -> bool {
     let condition = main.iter().skip(1).position(|word| word.is(Sign::Condition)).map(|at| at + 1);
     let main = &main[..condition.unwrap_or(main.len())];
     is_rule || !has(main, Sign::Particular)
+}
+
+/// Whether the words tell what happened: "the job ran at two", but not "is asked after each purchase".
+fn is_past(words: &[Word]) -> bool {
+    let is_passive = |at: usize| at.checked_sub(1).is_some_and(|before| is_be(&words[before]));
+    clause(words).0.iter().enumerate().any(|(at, word)| word.is(Sign::Past) && !is_passive(at))
 }
 
 /// Whether the assistant tells what it has done or will do: an answer to that is about the work.

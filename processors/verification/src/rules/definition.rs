@@ -31,6 +31,7 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
     let (lead, rest) = lead(&sentence.words);
     let announced = announced(sentence, rest);
     let words = announced.unwrap_or(rest);
+    let words = after_talk(words).unwrap_or(words);
     let is_brief = sentence.words.len() <= PASSING && !sentence.is_question;
     let is_in_passing = is_brief
         && (is_spelt_out(sentence, words)
@@ -40,9 +41,6 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
             || is_formula(words) && (worth(words) > 1 || strip(words, Sign::Article).is_some()));
     if is_in_passing {
         return Some(definition(at, words));
-    }
-    if is_excluded(sentence, words) || stems(words).len() < MEANING + 1 {
-        return later(sentence, at);
     }
     let defines = |words: &[Word]| {
         is_split(words, Sign::Defines)
@@ -60,6 +58,10 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
             || lead != Lead::No && is_rule(sentence, words)
     };
     let of = |words: &[Word]| (defines(words) || classifies(words)) && worth(words) > 0;
+    if is_excluded(sentence, words) || stems(words).len() < MEANING + 1 {
+        let told = after_preamble(words).filter(|words| !is_excluded(sentence, words) && of(words));
+        return told.map(|words| definition(at, words)).or_else(|| later(sentence, at));
+    }
     let explains = announced.is_some() && (has(words, Sign::Copula) && worth(words) > 0 || worth(words) > 1);
     if explains || of(words) {
         return Some(definition(at, words));
@@ -87,6 +89,16 @@ pub(super) fn after_preamble(words: &[Word]) -> Option<&[Word]> {
     const PREAMBLE: usize = 9;
     let colon = words.iter().take(PREAMBLE).position(|word| word.lower == ":")?;
     (!has(&words[..colon], Sign::Copula)).then_some(words.get(colon + 1..)?)
+}
+
+/// "I was sure I'd written it down: …", "While you're at it: …": the words after a colon that the talk
+/// leads up to.
+pub(super) fn after_talk(words: &[Word]) -> Option<&[Word]> {
+    const TALK: usize = 20;
+    let colon = words.iter().take(TALK).position(|word| word.lower == ":")?;
+    let is_talk =
+        |word: &Word| word.is(Sign::Personal) || matches!(&*word.lower, "you" | "you're" | "du" | "vous" | "tu");
+    words[..colon].iter().any(is_talk).then_some(words.get(colon + 1..)?)
 }
 
 /// "… OTS, which is short for …".

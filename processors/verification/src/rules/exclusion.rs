@@ -44,10 +44,27 @@ fn is_no_statement(sentence: &Sentence<'_>, fact: &[Word]) -> bool {
 
 /// Whether the words are of the speaker, of what is so only now, of how somebody finds it, or of the code.
 fn is_of_the_moment(fact: &[Word]) -> bool {
-    fact.first().is_some_and(|first| matches!(&*first.lower, "you" | "still"))
+    fact.first().is_some_and(|first| matches!(&*first.lower, "you" | "still" | "he" | "she"))
+        || is_under_way(fact)
         || has(fact, Sign::Passing)
         || judges(fact)
         || is_about_the_code(fact)
+}
+
+/// "Replica 2 is still syncing": what goes on while they speak.
+fn is_under_way(fact: &[Word]) -> bool {
+    const SHORTEST: usize = 6;
+    let is_doing = |word: &Word| {
+        !word.is_stop() && word.lower.ends_with("ing") && word.lower.len() >= SHORTEST && !word.marks.is_term()
+    };
+    fact.windows(3).any(|three| {
+        let verb = if matches!(&*three[1].lower, "still" | "just" | "now" | "already" | "currently") {
+            &three[2]
+        } else {
+            &three[1]
+        };
+        matches!(&*three[0].lower, "is" | "are" | "it's" | "they're") && is_doing(verb)
+    })
 }
 
 /// Whether the speaker talks of their own doings. Some of the words for that mean other things in another
@@ -103,12 +120,12 @@ fn judges(fact: &[Word]) -> bool {
 }
 
 /// Whether the subject is a part of the program or of its making, or what somebody points at.
-fn is_about_the_code(fact: &[Word]) -> bool {
+pub(super) fn is_about_the_code(fact: &[Word]) -> bool {
     const SUBJECT: usize = 4;
     if let [this, noun, ..] = fact
         && this.is(Sign::This)
         && !noun.is_mark()
-        && !noun.marks.is_term()
+        && (!noun.marks.is_term() || noun.is(Sign::Common))
     {
         return true;
     }

@@ -43,7 +43,9 @@ fn next(words: &[Word]) -> Option<(Lead, &[Word])> {
         .or_else(|| strip(words, Sign::Yes).map(says(Lead::Yes)))
         .or_else(|| right(words).map(says(Lead::Yes)))
         .or_else(|| strip(words, Sign::But).map(says(Lead::But)))
-        .or_else(|| strip(words, Sign::Filler).map(says(Lead::Nothing)))
+        .or_else(|| {
+            strip(words, Sign::Filler).filter(|_| strip(words, Sign::Announce).is_none()).map(says(Lead::Nothing))
+        })
 }
 
 /// "No, …", or "No the …".

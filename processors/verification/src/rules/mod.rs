@@ -52,7 +52,7 @@ impl Detector for Rules {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn bound(&self) -> Bound {

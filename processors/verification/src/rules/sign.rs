@@ -40,6 +40,7 @@ pub(super) enum Sign {
     Order,
     Ours,
     Particular,
+    Past,
     Passing,
     Perception,
     Personal,
@@ -70,7 +71,7 @@ pub(super) enum Sign {
 }
 
 /// The names of their sections.
-pub(super) const SIGNS: [(&str, Sign); 63] = [
+pub(super) const SIGNS: [(&str, Sign); 64] = [
     ("after_no", Sign::AfterNo),
     ("announce", Sign::Announce),
     ("article", Sign::Article),
@@ -107,6 +108,7 @@ pub(super) const SIGNS: [(&str, Sign); 63] = [
     ("order", Sign::Order),
     ("ours", Sign::Ours),
     ("particular", Sign::Particular),
+    ("past", Sign::Past),
     ("passing", Sign::Passing),
     ("perception", Sign::Perception),
     ("personal", Sign::Personal),

@@ -9,7 +9,7 @@ pub(super) fn worth(words: &[Word]) -> usize {
     let trade: usize = terms.map(|word| if word.is(Sign::Common) { 1 } else { 2 }).sum();
     let rule = count(words, Sign::Generic).min(2);
     let value = usize::from(has_value(words));
-    let ours = usize::from(has(words, Sign::Ours));
+    let ours = usize::from(has(words, Sign::Ours) || has(words, Sign::Local));
     let figure = usize::from(has(words, Sign::Relation));
     let code = 2 * count(words, Sign::Artifact);
     (trade.min(4) + rule + value + ours + figure).saturating_sub(code)
