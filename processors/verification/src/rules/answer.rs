@@ -4,7 +4,7 @@ use crate::rules::Fact;
 use crate::rules::comparison::{Comparison, is_general};
 use crate::rules::definition::{self, after_preamble, after_talk};
 use crate::rules::exclusion::{is_excluded, point};
-use crate::rules::lead::{Lead, lead};
+use crate::rules::lead::{Lead, affirms_in_short, denies_in_short, lead};
 use crate::rules::lexicon::strip;
 use crate::rules::order::is_order;
 use crate::rules::sentence::{Sentence, Word, clause, has, stems, values};
@@ -24,6 +24,10 @@ pub(super) fn find<'a>(
     let (lead, rest) = match (lead(&sentence.words), agreed(&sentence.words)) {
         ((Lead::Nothing, rest), Some(agreed)) => (Lead::Yes, &rest[..rest.len().min(agreed.len())]),
         ((Lead::Nothing, rest), None) if calls_right(rest) => (Lead::Yes, rest),
+        ((Lead::Nothing, rest), None) if only_denies(rest) => (Lead::No, rest),
+        ((Lead::Nothing, rest), None) if after_a_concession(rest).is_some() => {
+            (Lead::But, after_a_concession(rest).unwrap_or(rest))
+        }
         ((Lead::Nothing, rest), None) if said.get(at + 1).is_some_and(only_agrees) => (Lead::Yes, rest),
         (lead, _) => lead,
     };
@@ -37,7 +41,11 @@ pub(super) fn find<'a>(
     // "That's wrong. Revenue is …": the fact is the next sentence.
     let (to, words) = match said.get(at + 1) {
         Some(next)
-            if lead != Lead::Nothing && stems(rest).len() < FACT - 1 && !sentence.is_question && !is_order(rest) =>
+            if lead != Lead::Nothing
+                && (lead != Lead::Yes || values(rest).is_empty())
+                && stems(rest).len() < FACT - 1
+                && !sentence.is_question
+                && !is_order(rest) =>
         {
             (at + 1, lead_of_next(next))
         }
@@ -46,8 +54,12 @@ pub(super) fn find<'a>(
     let fact = said.get(to)?;
     // "I'd change one thing: …"
     [Some(words), after_preamble(words)].into_iter().flatten().find_map(|words| {
-        let least = if lead == Lead::Yes && !values(words).is_empty() { 1 } else { FACT - 1 };
+        let least = if lead == Lead::Yes { 1 } else { FACT - 1 };
         if stems(words).len() < least || is_excluded(fact, if lead == Lead::Yes { point(words) } else { words }) {
+            return None;
+        }
+        // What they both see is so now: "yep, 40 seconds, I see it as well".
+        if lead == Lead::Yes && words.iter().any(|word| word.lower == "i" && word.is(Sign::Perception)) {
             return None;
         }
         let statements = statements();
@@ -64,6 +76,14 @@ pub(super) fn find<'a>(
         let lead = match lead {
             Lead::Nothing if goes_on_agreeing && !objects && comparison.shared > 1 => Lead::Yes,
             Lead::Nothing if goes_on_agreeing && !objects => return None,
+            // "They don't", to what says that they do not.
+            Lead::No if denies_in_short(&sentence.words) && has(&comparison.statement.words, Sign::Negation) => {
+                Lead::Yes
+            }
+            // "They can", to what says that they cannot.
+            Lead::Yes if affirms_in_short(&sentence.words) && has(&comparison.statement.words, Sign::Negation) => {
+                Lead::No
+            }
             lead => lead,
         };
         let detection = comparison.detection(lead, at, words)?;
@@ -107,6 +127,19 @@ pub(super) fn calls_right(words: &[Word]) -> bool {
         if matches!(&*you.lower, "you're" | "you") && right.is(Sign::Right) && matches!(&*about.lower, "about" | "on" | "that"));
     !has(clause, Sign::Negation)
         && (is_right_about || clause.len() <= CLAUSE && clause.windows(2).skip(1).any(is_right))
+}
+
+/// "Idle is fine but machines in changeover don't count": the words after "but".
+fn after_a_concession(words: &[Word]) -> Option<&[Word]> {
+    let at = words.iter().position(|word| word.is(Sign::But)).filter(|at| *at > 1)?;
+    let concedes = |pair: &[Word]| pair[0].is(Sign::Copula) && (pair[1].is(Sign::Right) || pair[1].is(Sign::Judgement));
+    words[..at].windows(2).any(concedes).then_some(&words[at + 1..])
+}
+
+/// "Not on shipment."
+fn only_denies(words: &[Word]) -> bool {
+    words.first().is_some_and(|first| matches!(&*first.lower, "not" | "nicht" | "pas" | "non" | "niet"))
+        && stems(words).len() < FACT - 1
 }
 
 /// Whether a sentence says nothing but that something was right.

@@ -48,8 +48,7 @@ fn is_person(article: Option<&[Word]>, meaning: &[Word]) -> bool {
 }
 
 /// What holds of all things of a kind, or in this house: "Paid pilots aren't revenue until they convert".
-pub(super) fn is_rule(sentence: &Sentence<'_>, words: &[Word]) -> bool {
-    const WORTH: usize = 4;
+pub(super) fn is_rule(sentence: &Sentence<'_>, words: &[Word], least: usize) -> bool {
     let Some((subject, predicate)) = split_at(words, Sign::Rules) else { return false };
     let article = strip(subject, Sign::Article);
     let is_each = subject.first().is_none_or(|first| matches!(&*first.lower, "each" | "every"));
@@ -72,7 +71,7 @@ pub(super) fn is_rule(sentence: &Sentence<'_>, words: &[Word]) -> bool {
         && !is_advice
         && stems(predicate).len() >= MEANING
         && is_general(words)
-        && (has(words, Sign::Local) && worth > 3 || is_kind && is_bound && worth >= WORTH)
+        && (has(words, Sign::Local) && worth > 3 || is_kind && is_bound && worth >= least)
 }
 
 /// "Class A", "ring 0": one of several that go by a letter or a number.
@@ -143,7 +142,8 @@ fn is_status(term: &[Word], article: Option<&[Word]>, meaning: &[Word]) -> bool 
 /// Whether a term needs no article: a plural, or a word of the trade.
 fn is_bare(term: &[Word]) -> bool {
     let is_plural = |word: Option<&Word>| word.is_some_and(|word| !word.is_stop() && word.lower.ends_with('s'));
-    let begins = term.first().is_some_and(|first| !first.is(Sign::Determiner) && !first.is_stop() && !first.is_value());
+    let is_number = |word: &Word| word.is_value() && !word.lower.starts_with(char::is_alphabetic);
+    let begins = term.first().is_some_and(|first| !first.is(Sign::Determiner) && !first.is_stop() && !is_number(first));
     begins && (is_plural(term.first()) || is_plural(term.last()) || term.iter().any(|word| word.marks.is_term()))
 }
 
@@ -159,6 +159,7 @@ fn is_label(words: &[Word]) -> bool {
     let is_list =
         term.first().is_some_and(|first| first.is(Sign::Ours)) && meaning.split(Word::is_mark).count() > LABEL - 1;
     let relates = is_list
+        || has(term, Sign::Local)
         || strip(meaning, Sign::Relation).is_some()
         || meaning.iter().take(5).any(|word| MEANS.contains(&word.lower.as_str()));
     let is_plain = term.iter().all(|word| !word.is(Sign::Artifact) && !word.is(Sign::Copula));

@@ -2,7 +2,7 @@
 //! makes a correction or a confirmation.
 
 use crate::rules::answer::{FACT, calls_right};
-use crate::rules::exclusion::{is_about_the_code, is_excluded};
+use crate::rules::exclusion::{is_about_the_code, is_excluded, point};
 use crate::rules::lead::{Lead, lead};
 use crate::rules::lexicon::{oppose, strip};
 use crate::rules::sentence::{Sentence, Word, clause, has, split_at, stems, values};
@@ -164,17 +164,34 @@ impl<'a> Comparison<'a> {
         self.contrasts || self.conflicts || self.replaces
     }
 
+    /// "October 1st.": another value and little else, to a statement that is all there was.
+    fn answers_shortly(&self, at: usize, words: &[Word]) -> bool {
+        const SHORT: usize = 14;
+        let begins = words.iter().find(|word| !word.is_stop() || word.is_value()).is_some_and(Word::is_value);
+        at == 0 && self.is_sole && self.conflicts && begins && words.len() <= SHORT
+    }
+
+    /// Whether the first clause has no values but those of the statement: "three weeks in our team, two in others".
+    fn echoes(&self, words: &[Word]) -> bool {
+        let (ours, theirs) = (values(clause(words).0), values(&self.statement.words));
+        !ours.is_empty() && ours.is_subset(&theirs)
+    }
+
     pub(super) fn detection(&self, lead: Lead, at: usize, words: &[Word]) -> Option<Detection> {
         let Self { topic, difference, shared, new, .. } = *self;
         // What is said of a thing of the trade is of the trade.
         let worth = worth(words) + if self.points { worth(&self.statement.words).min(2) } else { 0 };
         let is_of_work = is_report(self.statement);
-        let is_of_code = is_about_the_code(&self.statement.words);
+        let is_told = self.statement.words.first().is_some_and(|first| first.is(Sign::Personal));
+        let is_of_code = !self.is_hedged && !is_told && is_about_the_code(&self.statement.words);
         let is_of_a_case = is_of_code || is_past(&self.statement.words) && !self.is_local && !self.contrasts;
         let corrects = match lead {
             Lead::No => topic >= 2 && worth > 0 && !(self.points && is_of_code),
             Lead::But => topic >= 3 && difference >= 2 && worth > 0,
             Lead::Yes => false,
+            Lead::Nothing if self.answers_shortly(at, words) => {
+                worth > 0 && is_general(words) && !is_of_a_case && !is_of_work
+            }
             Lead::Nothing => {
                 let is_near = topic > 2
                     || self.points && difference > 1
@@ -199,7 +216,14 @@ impl<'a> Comparison<'a> {
         let confirms = match lead {
             Lead::Yes => {
                 let is_sole = self.is_sole && worth > 1 && new + shared >= FACT;
-                (topic >= 3 && shared > 0 && (worth > 0 || shared > 1) || is_sole) && !is_of_work
+                // What is of the code, or of a plan, is agreed to in passing.
+                let is_fact = !is_of_code || has(point(words), Sign::Rules);
+                let is_plan = !self.is_hedged && has(&self.statement.words, Sign::Proposal);
+                (topic >= 3 && shared > 0 && (worth > 0 || shared > 1) || is_sole)
+                    && is_fact
+                    && !is_plan
+                    && !(self.conflicts_in_kind && !self.repeats_value && shared < 2)
+                    && !is_of_work
             }
             Lead::Nothing => {
                 let is_same = new < 2 || new + 1 < shared && self.repeats_value && !self.adds_value && !self.replaces;
@@ -209,7 +233,11 @@ impl<'a> Comparison<'a> {
                     && (!self.replaces || self.repeats_value)
                     && !self.adds_value
                     && !self.denies;
-                at < 2 && (is_repeated || is_asked_for) && !self.conflicts && is_general(words) && !is_of_work
+                let is_echo = self.is_hedged && shared > 1 && !self.replaces && self.echoes(words);
+                at < 2
+                    && (is_echo || (is_repeated || is_asked_for) && !self.conflicts)
+                    && is_general(words)
+                    && !is_of_work
             }
             _ => false,
         };
@@ -230,13 +258,18 @@ pub(super) fn is_general(words: &[Word]) -> bool {
     // "… as long as it was announced": what a rule depends on can be past.
     let condition = main.iter().skip(1).position(|word| word.is(Sign::Condition)).map(|at| at + 1);
     let main = &main[..condition.unwrap_or(main.len())];
-    is_rule || !has(main, Sign::Particular)
+    is_rule || !has_active(main, Sign::Particular)
 }
 
 /// Whether the words tell what happened: "the job ran at two", but not "is asked after each purchase".
 fn is_past(words: &[Word]) -> bool {
+    has_active(clause(words).0, Sign::Past)
+}
+
+/// Whether one of the words is of the sign, and none that follows a form of "be": "dropped", not "are dropped".
+fn has_active(words: &[Word], sign: Sign) -> bool {
     let is_passive = |at: usize| at.checked_sub(1).is_some_and(|before| is_be(&words[before]));
-    clause(words).0.iter().enumerate().any(|(at, word)| word.is(Sign::Past) && !is_passive(at))
+    words.iter().enumerate().any(|(at, word)| word.is(sign) && !is_passive(at))
 }
 
 /// Whether the assistant tells what it has done or will do: an answer to that is about the work.
@@ -251,7 +284,7 @@ fn is_report(statement: &Sentence<'_>) -> bool {
     let is_passive = |at: usize| at.checked_sub(1).is_some_and(|before| is_be(&head[before]));
     // "Ids are generated in the browser, …" says more than that something is done.
     let is_short = statement.words.len() <= SHORT;
-    has(head, Sign::Plan)
+    has(head, Sign::Plan) && !has(head, Sign::Hedge)
         || head.iter().enumerate().any(|(at, word)| {
             word.is(Sign::Done) && at < 3 && !is_passive(at)
                 || is_short && word.is(Sign::Finished) && (at == 0 || is_passive(at))

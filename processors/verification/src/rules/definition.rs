@@ -2,9 +2,11 @@
 
 use crate::rules::Fact;
 use crate::rules::class::{is_class, is_formula, is_rule};
+use crate::rules::comparison::is_general;
 use crate::rules::exclusion::is_excluded;
 use crate::rules::lead::{Lead, lead};
 use crate::rules::lexicon::strip;
+use crate::rules::order::is_order;
 use crate::rules::sentence::{Sentence, Word, has, split_at, stems};
 use crate::rules::sign::Sign;
 use crate::rules::term::{is_a_term, is_quoted};
@@ -13,6 +15,9 @@ use sessionmill_contract::Detection;
 
 /// The fewest words of meaning that explain one.
 pub(super) const MEANING: usize = 2;
+
+/// The points that make a rule of what nobody has asked for.
+const RULE: usize = 4;
 
 /// The most words of a sentence that explains a term in passing.
 const PASSING: usize = 40;
@@ -49,13 +54,14 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
             || means_by(words)
             || is_called(words)
             || is_local(words)
+            || is_habit(words)
             || has(words, Sign::Named)
     };
     let classifies = |words: &[Word]| {
         is_class(sentence, words)
             || covers(words)
             || is_used_for(sentence, words)
-            || lead != Lead::No && is_rule(sentence, words)
+            || lead == Lead::Nothing && is_rule(sentence, words, least(said, at, words))
     };
     let of = |words: &[Word]| (defines(words) || classifies(words)) && worth(words) > 0;
     if is_excluded(sentence, words) || stems(words).len() < MEANING + 1 {
@@ -69,6 +75,16 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
     after_preamble(words).filter(|words| of(words)).map(|words| definition(at, words))
 }
 
+/// The points that make a rule: fewer where an order or a question beside it is about the same, as in "List all
+/// contracts that end in May. Evergreen contracts have no end."
+fn least(said: &[Sentence<'_>], at: usize, words: &[Word]) -> usize {
+    const ASKED: usize = 2;
+    let terms = stems(split_at(words, Sign::Rules).map_or(words, |(subject, _)| subject));
+    let beside = [at.checked_sub(1), Some(at + 1)].into_iter().flatten().filter_map(|at| said.get(at));
+    let mut about_it = beside.filter(|beside| !stems(&beside.words).is_disjoint(&terms));
+    if about_it.any(|beside| beside.is_question || is_order(lead(&beside.words).1)) { ASKED } else { RULE }
+}
+
 /// "One thing you can't know, tenant 0 is …", "… since it is everywhere, 'shadow order' is …": a definition
 /// in a later clause, which must be plain.
 fn later<'a>(sentence: &'a Sentence<'a>, at: usize) -> Option<Fact<'a>> {
@@ -78,7 +94,7 @@ fn later<'a>(sentence: &'a Sentence<'a>, at: usize) -> Option<Fact<'a>> {
         sentence.words.iter().enumerate().take(HEAD).filter(|(_, word)| matches!(&*word.lower, "," | ":" | "-" | "–"));
     let mut clauses = marks.filter_map(|(at, _)| sentence.words.get(at + 1..));
     let words = clauses.find(|words| {
-        let is_plain = is_class(sentence, words) || is_split(words, Sign::Defines) || is_rule(sentence, words);
+        let is_plain = is_class(sentence, words) || is_split(words, Sign::Defines) || is_rule(sentence, words, RULE);
         is_plain && worth(words) >= WORTH && stems(words).len() > MEANING && !is_excluded(sentence, words)
     })?;
     Some(definition(at, words))
@@ -86,9 +102,10 @@ fn later<'a>(sentence: &'a Sentence<'a>, at: usize) -> Option<Fact<'a>> {
 
 /// "One thing about returns: …": the words after the colon.
 pub(super) fn after_preamble(words: &[Word]) -> Option<&[Word]> {
-    const PREAMBLE: usize = 9;
+    const PREAMBLE: usize = 12;
     let colon = words.iter().take(PREAMBLE).position(|word| word.lower == ":")?;
-    (!has(&words[..colon], Sign::Copula)).then_some(words.get(colon + 1..)?)
+    let is_plain = !has(&words[..colon], Sign::Copula) && !has(&words[..colon], Sign::Guess);
+    is_plain.then_some(words.get(colon + 1..)?)
 }
 
 /// "I was sure I'd written it down: …", "While you're at it: …": the words after a colon that the talk
@@ -98,7 +115,8 @@ pub(super) fn after_talk(words: &[Word]) -> Option<&[Word]> {
     let colon = words.iter().take(TALK).position(|word| word.lower == ":")?;
     let is_talk =
         |word: &Word| word.is(Sign::Personal) || matches!(&*word.lower, "you" | "you're" | "du" | "vous" | "tu");
-    words[..colon].iter().any(is_talk).then_some(words.get(colon + 1..)?)
+    let is_made_up = has(&words[..colon], Sign::Guess);
+    (!is_made_up && words[..colon].iter().any(is_talk)).then_some(words.get(colon + 1..)?)
 }
 
 /// "… OTS, which is short for …".
@@ -174,6 +192,18 @@ fn is_gloss(words: &[Word]) -> bool {
         && stems(meaning).len() > MEANING
         && has(meaning, Sign::Relative)
         && worth(words) > 1
+}
+
+/// "We only deploy on Tuesdays".
+fn is_habit(words: &[Word]) -> bool {
+    const WORTH: usize = 4;
+    const HABITS: [&str; 8] = ["only", "never", "always", "nur", "nie", "immer", "solo", "sempre"];
+    let [we, habit, ..] = words else { return false };
+    we.is(Sign::Ours)
+        && HABITS.contains(&&*habit.lower)
+        && stems(words).len() > MEANING
+        && worth(words) >= WORTH
+        && is_general(words)
 }
 
 /// "MTTR for us runs from …".

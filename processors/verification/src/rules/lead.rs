@@ -99,6 +99,20 @@ fn verdict(words: &[Word]) -> Option<(Lead, &[Word])> {
     Some((if agrees { Lead::Yes } else { Lead::No }, after))
 }
 
+/// Whether a sentence begins with what stands for a statement, denied: "they don't, …".
+pub(super) fn denies_in_short(words: &[Word]) -> bool {
+    match clause(words).0 {
+        [pronoun, aux] => is_elliptic(pronoun, aux) && aux.is(Sign::Negation),
+        [pronoun, aux, not] => is_elliptic(pronoun, aux) && not.is(Sign::Negation),
+        _ => false,
+    }
+}
+
+/// The same, not denied: "they do, …".
+pub(super) fn affirms_in_short(words: &[Word]) -> bool {
+    matches!(clause(words).0, [pronoun, aux] if is_elliptic(pronoun, aux) && !aux.is(Sign::Negation))
+}
+
 /// What stands for a whole statement: "they do".
 fn is_elliptic(pronoun: &Word, aux: &Word) -> bool {
     pronoun.is(Sign::Pronoun) && aux.is(Sign::Aux)

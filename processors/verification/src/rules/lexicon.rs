@@ -21,7 +21,7 @@ const FILES: [&str; 6] = [
 /// Signs and fields of work, a bit for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Marks {
-    signs: u64,
+    signs: u128,
     fields: u8,
 }
 

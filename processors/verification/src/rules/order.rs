@@ -38,7 +38,8 @@ fn takes_an_object(words: &[Word]) -> bool {
         "den", "das", "dem", "diese", "diesen", "dieses",
     ];
     let [first, second, ..] = words else { return false };
-    let is_verb = !first.is_mark() && !first.is_stop() && !first.is_value() && !first.marks.is_term();
+    let is_verb =
+        first.lower.len() > 1 && !first.is_mark() && !first.is_stop() && !first.is_value() && !first.marks.is_term();
     is_verb && !first.is(Sign::Speech) && OBJECTS.contains(&second.lower.as_str())
 }
 
@@ -46,7 +47,9 @@ fn takes_an_object(words: &[Word]) -> bool {
 pub(super) fn ends_in_an_order(words: &[Word]) -> bool {
     const OBJECTS: [&str; 7] = ["it", "them", "that", "this", "these", "all", "again"];
     let clauses = words.split(|word| word.is_mark() || word.lower == "and" || word.lower == "so").skip(1);
-    clauses.filter(|clause| clause.len() == 2).any(|clause| OBJECTS.contains(&clause[1].lower.as_str()))
+    clauses
+        .filter(|clause| clause.len() == 2 && !clause[0].is(Sign::BeforeOrder))
+        .any(|clause| OBJECTS.contains(&clause[1].lower.as_str()))
         || words.split(Word::is_mark).skip(1).any(is_plain_order)
         || words.split(|word| word.lower == ":").skip(1).any(is_order)
 }
@@ -54,5 +57,8 @@ pub(super) fn ends_in_an_order(words: &[Word]) -> bool {
 /// An order by its first word alone: what follows a mark may be a part of a list.
 fn is_plain_order(words: &[Word]) -> bool {
     let rest = strip_before(words);
-    rest.first().is_some_and(|first| first.is(Sign::Order)) && rest.get(1).is_some_and(|next| next.is(Sign::Determiner))
+    rest.first().is_some_and(|first| first.is(Sign::Order))
+        && rest
+            .get(1)
+            .is_some_and(|next| next.is(Sign::Determiner) || matches!(&*next.lower, "whether" | "if" | "how" | "why"))
 }

@@ -47,6 +47,7 @@ pub(super) enum Sign {
     Plan,
     Pointer,
     Pronoun,
+    Proposal,
     Question,
     Reckon,
     Relation,
@@ -71,7 +72,7 @@ pub(super) enum Sign {
 }
 
 /// The names of their sections.
-pub(super) const SIGNS: [(&str, Sign); 64] = [
+pub(super) const SIGNS: [(&str, Sign); 65] = [
     ("after_no", Sign::AfterNo),
     ("announce", Sign::Announce),
     ("article", Sign::Article),
@@ -115,6 +116,7 @@ pub(super) const SIGNS: [(&str, Sign); 64] = [
     ("plan", Sign::Plan),
     ("pointer", Sign::Pointer),
     ("pronoun", Sign::Pronoun),
+    ("proposal", Sign::Proposal),
     ("question", Sign::Question),
     ("reckon", Sign::Reckon),
     ("relation", Sign::Relation),
