@@ -3,7 +3,7 @@
 use crate::rules::Fact;
 use crate::rules::comparison::{Comparison, is_general};
 use crate::rules::definition::{self, after_preamble, after_talk};
-use crate::rules::exclusion::{is_excluded, point};
+use crate::rules::exclusion::{is_excluded, is_no_statement, point};
 use crate::rules::lead::{Lead, affirms_in_short, denies_in_short, lead};
 use crate::rules::lexicon::strip;
 use crate::rules::order::is_order;
@@ -94,12 +94,18 @@ pub(super) fn find<'a>(
 
 /// "96 rows. Settlement has gone by the quarter hour …": an answer with the statement before it.
 pub(super) fn with_preface<'a>(answer: Fact<'a>, said: &'a [Sentence<'a>]) -> Fact<'a> {
-    const PREFACE: usize = 24;
+    const PREFACE: usize = 30;
     let is_led = said.get(answer.from).is_some_and(|sentence| lead(&sentence.words).0 != Lead::Nothing);
     let before = answer.from.checked_sub(1).and_then(|at| said.get(at));
     let before = before.filter(|before| !is_led && before.words.len() <= PREFACE);
+    let theirs = answer.statement.map(|statement| stems(&statement.words)).unwrap_or_default();
     let preface = before.filter(|before| {
         let (lead, words) = lead(&before.words);
+        // It speaks of the same, whoever it is said of: "I just checked, a sev2 is …".
+        let is_of_it = stems(words).intersection(&theirs).count() > 1;
+        if lead == Lead::Nothing && is_of_it && !is_no_statement(before, words) {
+            return true;
+        }
         let says = worth(words) > 0 || !values(words).is_empty();
         lead == Lead::Nothing && says && is_general(words) && !is_excluded(before, words)
     });
@@ -113,6 +119,14 @@ pub(super) fn with_preface<'a>(answer: Fact<'a>, said: &'a [Sentence<'a>]) -> Fa
 fn agreed(words: &[Word]) -> Option<&[Word]> {
     let is_clause = |at: usize| words[at - 1].is_mark() && words.get(at + 1).is_none_or(Word::is_mark);
     let says = |word: &Word| word.is(Sign::Yes) || word.is(Sign::YesThenMark);
+    const VERDICT: usize = 4;
+    let ends_in_it = |at: &usize| {
+        let (said, rest) = lead(&words[*at..]);
+        words[*at - 1].is_mark() && words.len() - at <= VERDICT && said == Lead::Yes && rest.is_empty()
+    };
+    if let Some(at) = (2..words.len()).find(ends_in_it) {
+        return Some(&words[..at - 1]);
+    }
     let at = (2..words.len()).find(|at| says(&words[*at]) && is_clause(*at))?;
     let is_last = words[at + 1..].iter().all(Word::is_mark);
     Some(if is_last { &words[..at - 1] } else { words })

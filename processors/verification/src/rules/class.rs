@@ -60,6 +60,12 @@ pub(super) fn is_rule(sentence: &Sentence<'_>, words: &[Word], least: usize) -> 
                 || matches!(&*first.lower, "everything" | "everyone" | "all")
         })
         || is_numbered(sentence, subject);
+    // "Grace period is 30 minutes": a name without an article, of which a value is told.
+    let is_named = has_value(predicate)
+        && subject.len() < TERM - 1
+        && !subject.iter().any(|word| {
+            word.is_stop() || word.is_mark() || word.is_value() || word.is(Sign::Artifact) || word.lower.contains('_')
+        });
     let is_bound = has(words, Sign::Contrast)
         || has(words, Sign::Generic)
         || has(predicate, Sign::Condition)
@@ -71,7 +77,7 @@ pub(super) fn is_rule(sentence: &Sentence<'_>, words: &[Word], least: usize) -> 
         && !is_advice
         && stems(predicate).len() >= MEANING
         && is_general(words)
-        && (has(words, Sign::Local) && worth > 3 || is_kind && is_bound && worth >= least)
+        && (has(words, Sign::Local) && worth > 3 || (is_kind || is_named) && is_bound && worth >= least)
 }
 
 /// "Class A", "ring 0": one of several that go by a letter or a number.

@@ -102,7 +102,10 @@ impl<'a> Comparison<'a> {
         let subject = |words: &[Word]| words.iter().find_map(|word| word.stem().map(str::to_owned));
         let is_of_subject = subject(words) == subject(&statement.words);
         let begins = words.iter().take(if words.first().is_some_and(Word::is_stop) { SUBJECT } else { 1 });
-        let is_elided = words.first().is_some_and(|first| first.is(Sign::Copula));
+        let is_elided = words
+            .first()
+            .is_some_and(|first| first.is(Sign::Copula) || first.is(Sign::Rules) && first.lower.ends_with('s'))
+            || words.iter().take(3).any(|word| word.lower == "ones");
         let points = is_elided || begins.into_iter().any(|word| word.is(Sign::Pointer));
         let is_brief = statements.len() <= BRIEF;
         Some(Self {
@@ -189,10 +192,8 @@ impl<'a> Comparison<'a> {
             Lead::No => topic >= 2 && worth > 0 && !(self.points && is_of_code),
             Lead::But => topic >= 3 && difference >= 2 && worth > 0,
             Lead::Yes => false,
-            Lead::Nothing if self.answers_shortly(at, words) => {
-                worth > 0 && is_general(words) && !is_of_a_case && !is_of_work
-            }
             Lead::Nothing => {
+                let is_short = self.answers_shortly(at, words) && worth > 0 && !is_of_work;
                 let is_near = topic > 2
                     || self.points && difference > 1
                     || self.conflicts_in_kind && self.is_brief && at == 0
@@ -201,16 +202,15 @@ impl<'a> Comparison<'a> {
                     || self.is_local && new > 0 && !self.is_hedged
                     || !self.is_hedged && new > 1 && (self.is_of_subject || self.points || worth > 2)
                     || !self.is_hedged && new > 0 && self.is_of_subject && shared > 1;
-                (at < 2 || topic > 4 || at < 5 && topic > 2 && self.differs())
+                let is_long = (at < 2 || topic > 4 || at < 5 && topic > 2 && self.differs())
                     && is_near
                     && is_other
                     && (worth > 0 || topic > 4 && new > 1)
                     && topic + difference + worth >= SURE
-                    && is_general(words)
                     && !has(words.get(1..PERCEPTION).unwrap_or(words), Sign::Perception)
                     && (!has(words, Sign::Artifact) || shared > 1)
-                    && !is_of_a_case
-                    && (!is_of_work || shared > 1 && worth > 3 && self.differs())
+                    && (!is_of_work || shared > 1 && worth > 3 && self.differs());
+                (is_short || is_long) && is_general(words) && !is_of_a_case
             }
         };
         let confirms = match lead {

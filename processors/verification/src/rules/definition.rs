@@ -10,7 +10,7 @@ use crate::rules::order::is_order;
 use crate::rules::sentence::{Sentence, Word, has, split_at, stems};
 use crate::rules::sign::Sign;
 use crate::rules::term::{is_a_term, is_quoted};
-use crate::rules::worth::worth;
+use crate::rules::worth::{has_value, worth};
 use sessionmill_contract::Detection;
 
 /// The fewest words of meaning that explain one.
@@ -79,10 +79,12 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
 /// contracts that end in May. Evergreen contracts have no end."
 fn least(said: &[Sentence<'_>], at: usize, words: &[Word]) -> usize {
     const ASKED: usize = 2;
+    const BESIDE: usize = 3;
     let terms = stems(split_at(words, Sign::Rules).map_or(words, |(subject, _)| subject));
     let beside = [at.checked_sub(1), Some(at + 1)].into_iter().flatten().filter_map(|at| said.get(at));
-    let mut about_it = beside.filter(|beside| !stems(&beside.words).is_disjoint(&terms));
-    if about_it.any(|beside| beside.is_question || is_order(lead(&beside.words).1)) { ASKED } else { RULE }
+    let requests = beside.filter(|beside| beside.is_question || is_order(lead(&beside.words).1));
+    let is_about_it = |request: &Sentence<'_>| !stems(&request.words).is_disjoint(&terms);
+    requests.map(|request| if is_about_it(request) { ASKED } else { BESIDE }).min().unwrap_or(RULE)
 }
 
 /// "One thing you can't know, tenant 0 is …", "… since it is everywhere, 'shadow order' is …": a definition
@@ -198,9 +200,13 @@ fn is_gloss(words: &[Word]) -> bool {
 fn is_habit(words: &[Word]) -> bool {
     const WORTH: usize = 4;
     const HABITS: [&str; 8] = ["only", "never", "always", "nur", "nie", "immer", "solo", "sempre"];
+    const HAVING: [&str; 8] = ["have", "get", "see", "look", "need", "want", "had", "can"];
     let [we, habit, ..] = words else { return false };
+    let is_firm = HABITS.contains(&&*habit.lower)
+        || has_value(words) && has(words, Sign::Generic) && !HAVING.contains(&&*habit.lower);
     we.is(Sign::Ours)
-        && HABITS.contains(&&*habit.lower)
+        && we.is(Sign::Stop)
+        && is_firm
         && stems(words).len() > MEANING
         && worth(words) >= WORTH
         && is_general(words)

@@ -29,7 +29,7 @@ fn before_a_reason(fact: &[Word]) -> &[Word] {
 }
 
 /// Whether the words ask, order, guess, joke, suppose, or are somebody else's.
-fn is_no_statement(sentence: &Sentence<'_>, fact: &[Word]) -> bool {
+pub(super) fn is_no_statement(sentence: &Sentence<'_>, fact: &[Word]) -> bool {
     sentence.is_question
         || asks(fact)
         || is_cited(sentence)
@@ -129,6 +129,7 @@ pub(super) fn is_about_the_code(fact: &[Word]) -> bool {
     {
         return true;
     }
-    let subject = fact.iter().take_while(|word| !word.is(Sign::Copula) && !word.is(Sign::Pointer));
+    let subject =
+        fact.iter().take_while(|word| !word.is(Sign::Copula) && !word.is(Sign::Pointer) && !word.is(Sign::Rules));
     subject.filter(|word| !word.is_mark()).take(SUBJECT).any(|word| word.is(Sign::Artifact))
 }
