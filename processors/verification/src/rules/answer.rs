@@ -58,6 +58,9 @@ pub(super) fn find<'a>(
         if stems(words).len() < least || is_excluded(fact, if lead == Lead::Yes { point(words) } else { words }) {
             return None;
         }
+        if lead == Lead::Nothing && !goes_on_agreeing && !is_general(words) {
+            return None;
+        }
         // What they both see is so now: "yep, 40 seconds, I see it as well".
         if lead == Lead::Yes && words.iter().any(|word| word.lower == "i" && word.is(Sign::Perception)) {
             return None;
@@ -120,11 +123,8 @@ fn agreed(words: &[Word]) -> Option<&[Word]> {
     let is_clause = |at: usize| words[at - 1].is_mark() && words.get(at + 1).is_none_or(Word::is_mark);
     let says = |word: &Word| word.is(Sign::Yes) || word.is(Sign::YesThenMark);
     const VERDICT: usize = 4;
-    let ends_in_it = |at: &usize| {
-        let (said, rest) = lead(&words[*at..]);
-        words[*at - 1].is_mark() && words.len() - at <= VERDICT && said == Lead::Yes && rest.is_empty()
-    };
-    if let Some(at) = (2..words.len()).find(ends_in_it) {
+    let ends_in_it = |at: &usize| words[*at - 1].is_mark() && matches!(lead(&words[*at..]), (Lead::Yes, []));
+    if let Some(at) = (words.len().saturating_sub(VERDICT).max(2)..words.len()).find(ends_in_it) {
         return Some(&words[..at - 1]);
     }
     let at = (2..words.len()).find(|at| says(&words[*at]) && is_clause(*at))?;

@@ -94,7 +94,7 @@ fn strip_place(words: &[Word]) -> Option<&[Word]> {
     const PLACES: [&str; 14] =
         ["in", "at", "for", "on", "to", "im", "en", "dans", "em", "no", "na", "per", "für", "in"];
     const PLACE: usize = 6;
-    let first = words.first().filter(|first| PLACES.contains(&first.lower.as_str()))?;
+    let first = words.first().filter(|first| PLACES.contains(&&*first.lower))?;
     let place = words.iter().take(PLACE).skip(2);
     let end = place.clone().position(|word| word.lower == ",").map(|at| at + 3);
     let end = end.or_else(|| place.clone().position(|word| word.is(Sign::Article)).map(|at| at + 2))?;
@@ -167,7 +167,7 @@ fn is_label(words: &[Word]) -> bool {
     let relates = is_list
         || has(term, Sign::Local)
         || strip(meaning, Sign::Relation).is_some()
-        || meaning.iter().take(5).any(|word| MEANS.contains(&word.lower.as_str()));
+        || meaning.iter().take(5).any(|word| MEANS.contains(&&*word.lower));
     let is_plain = term.iter().all(|word| !word.is(Sign::Artifact) && !word.is(Sign::Copula));
     is_a_term(term) && term.len() <= LABEL && is_plain && relates && stems(meaning).len() >= MEANING
 }

@@ -218,7 +218,7 @@ impl<'a> Comparison<'a> {
                 let is_sole = self.is_sole && worth > 1 && new + shared >= FACT;
                 // What is of the code, or of a plan, is agreed to in passing.
                 let is_fact = !is_of_code || has(point(words), Sign::Rules);
-                let is_plan = !self.is_hedged && has(&self.statement.words, Sign::Proposal);
+                let is_plan = !self.is_hedged && proposes(&self.statement.words);
                 (topic >= 3 && shared > 0 && (worth > 0 || shared > 1) || is_sole)
                     && is_fact
                     && !is_plan
@@ -252,13 +252,19 @@ impl<'a> Comparison<'a> {
 /// Whether the words say how things are, rather than how they were or are wished to be.
 pub(super) fn is_general(words: &[Word]) -> bool {
     const RULES: [&str; 2] = ["never", "always"];
-    let is_rule = words.iter().any(|word| RULES.contains(&word.lower.as_str()))
+    let is_rule = words.iter().any(|word| RULES.contains(&&*word.lower))
         || words.windows(2).any(|pair| matches!(&*pair[0].lower, "has" | "have") && pair[1].lower == "to");
     let main = words.split(Word::is_mark).find(|clause| clause.len() >= FACT).unwrap_or(words);
     // "… as long as it was announced": what a rule depends on can be past.
     let condition = main.iter().skip(1).position(|word| word.is(Sign::Condition)).map(|at| at + 1);
     let main = &main[..condition.unwrap_or(main.len())];
     is_rule || !has_active(main, Sign::Particular)
+}
+
+/// Whether the assistant says how it would have something.
+fn proposes(words: &[Word]) -> bool {
+    const PROPOSALS: [&str; 8] = ["should", "shall", "let's", "sollte", "debería", "devrait", "deveria", "dovrebbe"];
+    words.iter().any(|word| PROPOSALS.contains(&&*word.lower))
 }
 
 /// Whether the words tell what happened: "the job ran at two", but not "is asked after each purchase".

@@ -58,7 +58,7 @@ fn entity(text: &str, words: &[Word], at: usize) -> Option<(String, usize)> {
         let name = text.get(word.range.start..words.get(last)?.range.end)?;
         return Some((name.to_owned(), last + 1 - at));
     }
-    word.marks.is_term().then(|| (word.lower.clone(), 1))
+    word.marks.is_term().then(|| (word.lower.to_string(), 1))
 }
 
 /// Whether the next word continues a name: `Argo CD`.

@@ -24,7 +24,7 @@ pub(super) fn point(fact: &[Word]) -> &[Word] {
 fn before_a_reason(fact: &[Word]) -> &[Word] {
     const REASONS: [&str; 11] =
         ["that's", "which", "because", "hence", "so", "just", "please", "je", "darum", "deshalb", "daher"];
-    let begins = |pair: &[Word]| pair[0].is_mark() && REASONS.contains(&pair[1].lower.as_str());
+    let begins = |pair: &[Word]| pair[0].is_mark() && REASONS.contains(&&*pair[1].lower);
     fact.windows(2).position(begins).map_or(fact, |at| &fact[..at])
 }
 
@@ -76,7 +76,7 @@ fn is_personal(fact: &[Word]) -> bool {
     ];
     let is_other = |word: &Word| {
         let others = OTHERS.iter().find(|(own, _)| *own == word.lower).map(|(_, others)| others);
-        others.is_some_and(|others| fact.iter().any(|word| others.contains(&word.lower.as_str())))
+        others.is_some_and(|others| fact.iter().any(|word| others.contains(&&*word.lower)))
     };
     fact.iter().any(|word| word.is(Sign::Personal) && !is_other(word))
 }
@@ -91,7 +91,7 @@ fn asks(fact: &[Word]) -> bool {
         [verb, subject, ..] => verb.is(Sign::Aux) && subject.is(Sign::Pronoun),
         _ => false,
     };
-    fact.split(Word::is_mark).any(is_inverted) || fact.first().is_some_and(|first| ASKS.contains(&first.lower.as_str()))
+    fact.split(Word::is_mark).any(is_inverted) || fact.first().is_some_and(|first| ASKS.contains(&&*first.lower))
 }
 
 /// Whether somebody else's words are repeated: announced, or several of them between quotation marks.
@@ -99,7 +99,9 @@ fn is_cited(sentence: &Sentence<'_>) -> bool {
     const WORDS: usize = 4;
     let text = sentence.text.get(sentence.range.clone()).unwrap_or_default();
     let between = |marks: &[char]| text.split(marks).skip(1).step_by(2).any(|part| part.split(' ').count() >= WORDS);
-    has(&sentence.words, Sign::Cited) || between(&['"']) || between(&['“', '”', '„']) || between(&['«', '»'])
+    has(&sentence.words, Sign::Cited)
+        || text.contains('"') && between(&['"'])
+        || !text.is_ascii() && (between(&['“', '”', '„']) || between(&['«', '»']))
 }
 
 /// Whether somebody tells how they find a thing: "that is far too slow", "Lovely, …".

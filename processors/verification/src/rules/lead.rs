@@ -51,7 +51,7 @@ fn next(words: &[Word]) -> Option<(Lead, &[Word])> {
 /// "No, …", or "No the …".
 fn no(words: &[Word]) -> Option<&[Word]> {
     let follows = |after: &&[Word]| after.first().is_some_and(|next| next.is(Sign::AfterNo));
-    let is_short = matches!(words.first()?.lower.as_str(), "no" | "nah" | "nope");
+    let is_short = matches!(&*words.first()?.lower, "no" | "nah" | "nope");
     let plain = strip(words, Sign::NoThenMark).filter(|_| is_short).filter(follows);
     before_a_mark(words, Sign::NoThenMark).or(plain)
 }
@@ -59,7 +59,7 @@ fn no(words: &[Word]) -> Option<&[Word]> {
 /// "Right, …", or "Right the …".
 fn right(words: &[Word]) -> Option<&[Word]> {
     let follows = |after: &&[Word]| after.first().is_some_and(|next| next.is(Sign::AfterNo));
-    let is_short = matches!(words.first()?.lower.as_str(), "right" | "true");
+    let is_short = matches!(&*words.first()?.lower, "right" | "true");
     let plain = strip(words, Sign::YesThenMark).filter(|_| is_short).filter(follows);
     before_a_mark(words, Sign::YesThenMark).or(plain)
 }
@@ -128,7 +128,7 @@ mod tests {
         let said = |text: &str| {
             let sentence = Sentence::new(text, 0..text.len());
             let (lead, rest) = lead(&sentence.words);
-            (lead, rest.first().map(|word| word.lower.clone()).unwrap_or_default())
+            (lead, rest.first().map(|word| word.lower.to_string()).unwrap_or_default())
         };
         let expect = |text, lead, next: &str| assert_eq!(said(text), (lead, next.to_owned()), "{text}");
         expect("You read that correctly: rents are fixed", Lead::Yes, "rents");

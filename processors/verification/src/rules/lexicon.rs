@@ -7,6 +7,7 @@ use crate::rules::sentence::{Word, stem};
 use crate::rules::sign::{SIGNS, Sign};
 use sessionmill_contract::Domain;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
 const FILES: [&str; 6] = [
@@ -21,7 +22,7 @@ const FILES: [&str; 6] = [
 /// Signs and fields of work, a bit for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Marks {
-    signs: u128,
+    signs: u64,
     fields: u8,
 }
 
@@ -63,8 +64,30 @@ pub(super) struct Entry {
     phrases: Vec<(Vec<&'static str>, Marks)>,
 }
 
-static ENTRIES: LazyLock<HashMap<&'static str, Entry>> = LazyLock::new(|| {
-    let mut entries: HashMap<_, Entry> = HashMap::new();
+/// FNV-1a: quick with short words, and nobody chooses what is in the lexicon.
+#[derive(Clone, Copy)]
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+type Entries = HashMap<&'static str, Entry, BuildHasherDefault<Fnv>>;
+
+static ENTRIES: LazyLock<Entries> = LazyLock::new(|| {
+    let mut entries = Entries::default();
     for (section, phrase) in FILES.into_iter().flat_map(phrases) {
         let (phrase, other) = phrase.split_once('=').filter(|(word, _)| !word.is_empty()).unwrap_or((phrase, ""));
         match section {
@@ -113,6 +136,11 @@ pub(super) fn oppose(words: &[Word], others: &[Word]) -> bool {
         let mut opposites = entry.opposites.iter();
         opposites.any(|other| has(others, other) && !has(words, other) && !has(others, word))
     })
+}
+
+/// A word as the lexicon has it, and what begins with it.
+pub(super) fn known(word: &str) -> Option<(&'static str, &'static Entry)> {
+    ENTRIES.get_key_value(word).map(|(word, entry)| (*word, entry))
 }
 
 /// What begins with a word.

@@ -40,7 +40,7 @@ fn takes_an_object(words: &[Word]) -> bool {
     let [first, second, ..] = words else { return false };
     let is_verb =
         first.lower.len() > 1 && !first.is_mark() && !first.is_stop() && !first.is_value() && !first.marks.is_term();
-    is_verb && !first.is(Sign::Speech) && OBJECTS.contains(&second.lower.as_str())
+    is_verb && !first.is(Sign::Speech) && OBJECTS.contains(&&*second.lower)
 }
 
 /// Whether a later clause tells somebody to do something: "the bucket is full, empty it".
@@ -49,7 +49,7 @@ pub(super) fn ends_in_an_order(words: &[Word]) -> bool {
     let clauses = words.split(|word| word.is_mark() || word.lower == "and" || word.lower == "so").skip(1);
     clauses
         .filter(|clause| clause.len() == 2 && !clause[0].is(Sign::BeforeOrder))
-        .any(|clause| OBJECTS.contains(&clause[1].lower.as_str()))
+        .any(|clause| OBJECTS.contains(&&*clause[1].lower))
         || words.split(Word::is_mark).skip(1).any(is_plain_order)
         || words.split(|word| word.lower == ":").skip(1).any(is_order)
 }

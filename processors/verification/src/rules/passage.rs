@@ -121,12 +121,14 @@ fn is_pasted(line: &str) -> bool {
         "[",
     ];
     let trimmed = line.trim();
-    let lower: String = trimmed.chars().take(12).collect::<String>().to_lowercase();
+    let begins = |begin: &&str| trimmed.get(..begin.len()).is_some_and(|head| head.eq_ignore_ascii_case(begin));
     let is_indented = line.starts_with("    ") || line.starts_with('\t');
     let is_stamped = trimmed.len() > 10
         && trimmed.get(..4).is_some_and(|year| year.bytes().all(|b| b.is_ascii_digit()))
         && trimmed.as_bytes().get(4) == Some(&b'-');
-    let letters = trimmed.chars().filter(|c| c.is_alphabetic() || c.is_whitespace()).count();
-    let is_noise = letters * 10 < trimmed.chars().count() * 6;
-    is_indented || is_stamped || is_noise || BEGINNINGS.iter().any(|begin| lower.starts_with(begin))
+    let is_noise = || {
+        let letters = trimmed.chars().filter(|c| c.is_alphabetic() || c.is_whitespace()).count();
+        letters * 10 < trimmed.chars().count() * 6
+    };
+    is_indented || is_stamped || BEGINNINGS.iter().any(begins) || is_noise()
 }

@@ -2,6 +2,7 @@
 
 use crate::rules::lexicon::{self, Entry, Marks, bare, mark_phrases, strip};
 use crate::rules::sign::Sign;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -18,7 +19,7 @@ pub(super) struct Sentence<'t> {
 /// A word in lower case, or a mark that divides clauses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Word {
-    pub(super) lower: String,
+    pub(super) lower: Cow<'static, str>,
     /// Where it stands in the turn's text.
     pub(super) range: Range<usize>,
     /// What it is, and the phrases that begin at it.
@@ -135,15 +136,18 @@ fn words(part: &str, offset: usize) -> Vec<Word> {
 }
 
 fn word(part: &str, range: Range<usize>, offset: usize) -> Word {
-    let mut lower = part[range.clone()].to_lowercase();
-    if lower.contains('’') {
-        lower = lower.replace('’', "'");
-    }
-    let mut entry = lexicon::entry(&lower);
-    if let Some(full) = entry.and_then(|entry| entry.full) {
-        full.clone_into(&mut lower);
-        entry = lexicon::entry(full);
-    }
+    let exact = &part[range.clone()];
+    let lower = match exact {
+        _ if exact.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) => Cow::Borrowed(exact),
+        _ if exact.is_ascii() => Cow::Owned(exact.to_ascii_lowercase()),
+        _ => Cow::Owned(exact.to_lowercase().replace('’', "'")),
+    };
+    // Most words are known, and take no memory of their own.
+    let (lower, entry) = match lexicon::known(&lower) {
+        Some((_, Entry { full: Some(full), .. })) => (Cow::Borrowed(*full), lexicon::entry(full)),
+        Some((word, entry)) => (Cow::Borrowed(word), Some(entry)),
+        None => (Cow::Owned(lower.into_owned()), None),
+    };
     let marks = lexicon::marks_of(&lower, entry);
     let is_mark = !lower.contains(char::is_alphanumeric) && lower != "%";
     Word { lower, range: range.start + offset..range.end + offset, marks, is_mark, entry }

@@ -47,7 +47,6 @@ pub(super) enum Sign {
     Plan,
     Pointer,
     Pronoun,
-    Proposal,
     Question,
     Reckon,
     Relation,
@@ -72,7 +71,7 @@ pub(super) enum Sign {
 }
 
 /// The names of their sections.
-pub(super) const SIGNS: [(&str, Sign); 65] = [
+pub(super) const SIGNS: [(&str, Sign); 64] = [
     ("after_no", Sign::AfterNo),
     ("announce", Sign::Announce),
     ("article", Sign::Article),
@@ -116,7 +115,6 @@ pub(super) const SIGNS: [(&str, Sign); 65] = [
     ("plan", Sign::Plan),
     ("pointer", Sign::Pointer),
     ("pronoun", Sign::Pronoun),
-    ("proposal", Sign::Proposal),
     ("question", Sign::Question),
     ("reckon", Sign::Reckon),
     ("relation", Sign::Relation),

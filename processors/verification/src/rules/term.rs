@@ -12,7 +12,7 @@ pub(super) fn is_a_term(words: &[Word]) -> bool {
     const POINTERS: [&str; 14] =
         ["this", "that", "it", "which", "what", "there", "these", "those", "they", "das", "eso", "ça", "he", "she"];
     let named = words.iter().filter(|word| !word.is_mark());
-    let points = words.first().is_none_or(|first| POINTERS.contains(&first.lower.as_str()));
+    let points = words.first().is_none_or(|first| POINTERS.contains(&&*first.lower));
     let count = named.clone().count();
     // "Including both means …": what somebody does is no thing.
     let acts = words.first().is_some_and(|first| {

@@ -12,9 +12,9 @@ const POINTERS: [&str; 24] = [
 /// The fact as a sentence, and what it was said of where it points to that.
 pub(super) fn content(fact: &str, words: &[Word], statement: Option<&str>) -> String {
     let fact = sentence(fact);
-    let points = words.first().is_none_or(|first| {
-        POINTERS.contains(&first.lower.as_str()) || first.lower.starts_with(|c: char| c.is_ascii_digit())
-    });
+    let points = words
+        .first()
+        .is_none_or(|first| POINTERS.contains(&&*first.lower) || first.lower.starts_with(|c: char| c.is_ascii_digit()));
     let text = match statement.filter(|_| points) {
         Some(statement) => format!("{fact} Said of: {}", sentence(statement)),
         None => fact,
