@@ -7,7 +7,7 @@ use crate::rules::exclusion::{is_excluded, is_no_statement, point};
 use crate::rules::lead::{Lead, affirms_in_short, denies_in_short, lead};
 use crate::rules::lexicon::strip;
 use crate::rules::order::is_order;
-use crate::rules::sentence::{Sentence, Word, clause, has, stems, values};
+use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, stems, values};
 use crate::rules::sign::Sign;
 use crate::rules::worth::worth;
 
@@ -43,7 +43,7 @@ pub(super) fn find<'a>(
         Some(next)
             if lead != Lead::Nothing
                 && (lead != Lead::Yes || values(rest).is_empty())
-                && stems(rest).len() < FACT - 1
+                && !has_stems(rest, FACT - 1)
                 && !sentence.is_question
                 && !is_order(rest) =>
         {
@@ -55,7 +55,7 @@ pub(super) fn find<'a>(
     // "I'd change one thing: …"
     [Some(words), after_preamble(words)].into_iter().flatten().find_map(|words| {
         let least = if lead == Lead::Yes { 1 } else { FACT - 1 };
-        if stems(words).len() < least || is_excluded(fact, if lead == Lead::Yes { point(words) } else { words }) {
+        if !has_stems(words, least) || is_excluded(fact, if lead == Lead::Yes { point(words) } else { words }) {
             return None;
         }
         if lead == Lead::Nothing && !goes_on_agreeing && !is_general(words) {
@@ -153,7 +153,7 @@ fn after_a_concession(words: &[Word]) -> Option<&[Word]> {
 /// "Not on shipment."
 fn only_denies(words: &[Word]) -> bool {
     words.first().is_some_and(|first| matches!(&*first.lower, "not" | "nicht" | "pas" | "non" | "niet"))
-        && stems(words).len() < FACT - 1
+        && !has_stems(words, FACT - 1)
 }
 
 /// Whether a sentence says nothing but that something was right.

@@ -3,7 +3,7 @@
 use crate::rules::comparison::is_general;
 use crate::rules::definition::MEANING;
 use crate::rules::lexicon::strip;
-use crate::rules::sentence::{Sentence, Word, clause, has, split_at, stems};
+use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, split_at, stems};
 use crate::rules::sign::Sign;
 use crate::rules::term::{is_a_term, is_name};
 use crate::rules::worth::{has_value, worth};
@@ -24,19 +24,19 @@ pub(super) fn is_class(sentence: &Sentence<'_>, words: &[Word]) -> bool {
     let is_ours = has(clause(words).0, Sign::Ours);
     if !is_a_term(term)
         || bare.len() > TERM && !is_ours && article.is_none()
-        || stems(meaning).len() < MEANING
+        || !has_stems(meaning, MEANING)
         || is_person(article, meaning)
     {
         return false;
     }
-    let is_figure = strip(meaning, Sign::Relation).is_some_and(|of| stems(of).len() >= MEANING);
+    let is_figure = strip(meaning, Sign::Relation).is_some_and(|of| has_stems(of, MEANING));
     let class = strip_article(meaning);
     let is_told_apart = class.is_some_and(is_told_apart);
     let is_name = bare.iter().any(|word| is_name(sentence, word));
     let is_indefinite = article.is_some() || is_name || is_bare(bare);
     is_figure
         || is_indefinite && is_told_apart
-        || is_ours && class.is_some() && stems(meaning).len() > MEANING
+        || is_ours && class.is_some() && has_stems(meaning, MEANING + 1)
         || is_of_its_kind(bare, meaning)
         || is_status(bare, article, meaning)
 }
@@ -75,7 +75,7 @@ pub(super) fn is_rule(sentence: &Sentence<'_>, words: &[Word], least: usize) -> 
     let is_advice = matches!(words.get(subject.len()..), Some([is, to, ..]) if is.is(Sign::Copula) && to.lower == "to");
     is_a_term(subject)
         && !is_advice
-        && stems(predicate).len() >= MEANING
+        && has_stems(predicate, MEANING)
         && is_general(words)
         && (has(words, Sign::Local) && worth > 3 || (is_kind || is_named) && is_bound && worth >= least)
 }
@@ -132,17 +132,17 @@ fn is_of_its_kind(term: &[Word], meaning: &[Word]) -> bool {
     let class = stems(class.get(..1).unwrap_or_default());
     let is_number = term.first().is_some_and(Word::is_value);
     !is_number
-        && stems(term).len() > 1
+        && has_stems(term, 2)
         && !class.is_empty()
         && class.is_subset(&stems(term))
-        && stems(meaning).len() > MEANING
+        && has_stems(meaning, MEANING + 1)
 }
 
 /// "A feed is stale if nothing has arrived …".
 fn is_status(term: &[Word], article: Option<&[Word]>, meaning: &[Word]) -> bool {
     let is_condition = meaning.get(1..4).unwrap_or_default().iter().any(|word| word.is(Sign::Condition));
     let is_quality = meaning.first().is_some_and(|first| !first.is_stop() && !first.is(Sign::Judgement));
-    (article.is_some() || is_bare(term)) && is_condition && is_quality && stems(meaning).len() > MEANING
+    (article.is_some() || is_bare(term)) && is_condition && is_quality && has_stems(meaning, MEANING + 1)
 }
 
 /// Whether a term needs no article: a plural, or a word of the trade.
@@ -169,7 +169,7 @@ fn is_label(words: &[Word]) -> bool {
         || strip(meaning, Sign::Relation).is_some()
         || meaning.iter().take(5).any(|word| MEANS.contains(&&*word.lower));
     let is_plain = term.iter().all(|word| !word.is(Sign::Artifact) && !word.is(Sign::Copula));
-    is_a_term(term) && term.len() <= LABEL && is_plain && relates && stems(meaning).len() >= MEANING
+    is_a_term(term) && term.len() <= LABEL && is_plain && relates && has_stems(meaning, MEANING)
 }
 
 /// "Take rate = commission / GMV".
@@ -185,5 +185,5 @@ pub(super) fn is_formula(words: &[Word]) -> bool {
         && is_named
         && term.iter().all(|word| is_plain(word) && !word.is_mark())
         && !meaning.iter().any(|word| word.lower.contains(['.', '_']) && !word.is_value() && !word.is_mark())
-        && stems(meaning).len() >= MEANING
+        && has_stems(meaning, MEANING)
 }

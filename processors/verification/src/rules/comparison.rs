@@ -5,7 +5,7 @@ use crate::rules::answer::{FACT, calls_right};
 use crate::rules::exclusion::{is_about_the_code, is_excluded, point};
 use crate::rules::lead::{Lead, lead};
 use crate::rules::lexicon::{oppose, strip};
-use crate::rules::sentence::{Sentence, Word, clause, has, split_at, stems, values};
+use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, split_at, stems, values};
 use crate::rules::sign::Sign;
 use crate::rules::worth::{has_value, worth};
 use sessionmill_contract::Detection;
@@ -71,6 +71,9 @@ impl<'a> Comparison<'a> {
         let terms = stems(words);
         // A value in common weighs as much as two words.
         let shared = |statement: &Sentence<'_>| {
+            if !statement.words.iter().filter_map(Word::stem).any(|stem| terms.contains(stem)) {
+                return 0;
+            }
             let theirs = stems(&statement.words);
             let common = theirs.intersection(&terms);
             common.map(|stem| 1 + usize::from(stem.contains(|c: char| c.is_ascii_digit()))).sum::<usize>()
@@ -146,7 +149,7 @@ impl<'a> Comparison<'a> {
         let is_more = lead == Lead::Nothing
             && !calls_right(words)
             && words.len() == next.words.len()
-            && stems(words).len() >= FACT - 1;
+            && has_stems(words, FACT - 1);
         let is_near = || match Comparison::of(words, statements) {
             // "Three days is right. They are counted from … though."
             Some(other) if detection == Detection::Confirmation && other.shared > 1 && other.objects(words) => false,

@@ -7,7 +7,7 @@ use crate::rules::exclusion::is_excluded;
 use crate::rules::lead::{Lead, lead};
 use crate::rules::lexicon::strip;
 use crate::rules::order::is_order;
-use crate::rules::sentence::{Sentence, Word, has, split_at, stems};
+use crate::rules::sentence::{Sentence, Word, has, has_stems, split_at, stems};
 use crate::rules::sign::Sign;
 use crate::rules::term::{is_a_term, is_quoted};
 use crate::rules::worth::{has_value, worth};
@@ -18,6 +18,9 @@ pub(super) const MEANING: usize = 2;
 
 /// The points that make a rule of what nobody has asked for.
 const RULE: usize = 4;
+
+/// The points that make one of what somebody asks about.
+const ASKED: usize = 2;
 
 /// The most words of a sentence that explains a term in passing.
 const PASSING: usize = 40;
@@ -49,7 +52,7 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
     }
     let defines = |words: &[Word]| {
         is_split(words, Sign::Defines)
-            || strip(words, Sign::WeDefine).is_some_and(|meaning| stems(meaning).len() >= MEANING)
+            || strip(words, Sign::WeDefine).is_some_and(|meaning| has_stems(meaning, MEANING))
             || we_say(words)
             || means_by(words)
             || is_called(words)
@@ -61,10 +64,12 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
         is_class(sentence, words)
             || covers(words)
             || is_used_for(sentence, words)
-            || lead == Lead::Nothing && is_rule(sentence, words, least(said, at, words))
+            || lead == Lead::Nothing
+                && is_rule(sentence, words, ASKED)
+                && is_rule(sentence, words, least(said, at, words))
     };
     let of = |words: &[Word]| (defines(words) || classifies(words)) && worth(words) > 0;
-    if is_excluded(sentence, words) || stems(words).len() < MEANING + 1 {
+    if is_excluded(sentence, words) || !has_stems(words, MEANING + 1) {
         let told = after_preamble(words).filter(|words| !is_excluded(sentence, words) && of(words));
         return told.map(|words| definition(at, words)).or_else(|| later(sentence, at));
     }
@@ -78,7 +83,6 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
 /// The points that make a rule: fewer where an order or a question beside it is about the same, as in "List all
 /// contracts that end in May. Evergreen contracts have no end."
 fn least(said: &[Sentence<'_>], at: usize, words: &[Word]) -> usize {
-    const ASKED: usize = 2;
     const BESIDE: usize = 3;
     let terms = stems(split_at(words, Sign::Rules).map_or(words, |(subject, _)| subject));
     let beside = [at.checked_sub(1), Some(at + 1)].into_iter().flatten().filter_map(|at| said.get(at));
@@ -97,7 +101,7 @@ fn later<'a>(sentence: &'a Sentence<'a>, at: usize) -> Option<Fact<'a>> {
     let mut clauses = marks.filter_map(|(at, _)| sentence.words.get(at + 1..));
     let words = clauses.find(|words| {
         let is_plain = is_class(sentence, words) || is_split(words, Sign::Defines) || is_rule(sentence, words, RULE);
-        is_plain && worth(words) >= WORTH && stems(words).len() > MEANING && !is_excluded(sentence, words)
+        is_plain && worth(words) >= WORTH && has_stems(words, MEANING + 1) && !is_excluded(sentence, words)
     })?;
     Some(definition(at, words))
 }
@@ -125,7 +129,7 @@ pub(super) fn after_talk(words: &[Word]) -> Option<&[Word]> {
 fn is_short_for(words: &[Word]) -> bool {
     let Some((term, meaning)) = split_at(words, Sign::Defines) else { return false };
     let is_clause = matches!(term, [.., mark, which] if mark.is_mark() && which.is(Sign::Relative));
-    is_clause && !stems(meaning).is_empty() && worth(words) > 0
+    is_clause && has_stems(meaning, 1) && worth(words) > 0
 }
 
 fn definition<'a>(at: usize, words: &'a [Word]) -> Fact<'a> {
@@ -152,7 +156,7 @@ fn at_a_company<'a>(sentence: &Sentence<'_>, words: &'a [Word]) -> Option<&'a [W
 
 /// Whether one of the sign's phrases stands between a term and its meaning.
 fn is_split(words: &[Word], sign: Sign) -> bool {
-    split_at(words, sign).is_some_and(|(term, meaning)| is_a_term(term) && stems(meaning).len() >= MEANING)
+    split_at(words, sign).is_some_and(|(term, meaning)| is_a_term(term) && has_stems(meaning, MEANING))
 }
 
 /// "By settlement we mean …", "Unter Deckungsbeitrag verstehen wir …".
@@ -164,7 +168,7 @@ fn means_by(words: &[Word]) -> bool {
 fn means_when_said(words: &[Word]) -> bool {
     strip(words, Sign::WhenSaid)
         .and_then(|rest| split_at(rest, Sign::Mean))
-        .is_some_and(|(term, meaning)| !term.is_empty() && !stems(meaning).is_empty() && !has(meaning, Sign::Wish))
+        .is_some_and(|(term, meaning)| !term.is_empty() && has_stems(meaning, 1) && !has(meaning, Sign::Wish))
 }
 
 /// "We consider a player a whale once they have spent …".
@@ -172,7 +176,7 @@ fn we_say(words: &[Word]) -> bool {
     let Some(rest) = strip(words, Sign::WeSay) else { return false };
     let is_bound =
         rest.iter().any(|word| word.is(Sign::Condition) || matches!(&*word.lower, "as" | "als" | "como" | "comme"));
-    is_bound && stems(rest).len() > MEANING
+    is_bound && has_stems(rest, MEANING + 1)
 }
 
 /// "… is what dispatchers call …".
@@ -191,7 +195,7 @@ fn is_gloss(words: &[Word]) -> bool {
     let mut of_term = term.iter().rev().filter(|word| !word.is_mark()).take(3);
     follows_a_mark
         && of_term.any(|word| !word.is_stop())
-        && stems(meaning).len() > MEANING
+        && has_stems(meaning, MEANING + 1)
         && has(meaning, Sign::Relative)
         && worth(words) > 1
 }
@@ -207,7 +211,7 @@ fn is_habit(words: &[Word]) -> bool {
     we.is(Sign::Ours)
         && we.is(Sign::Stop)
         && is_firm
-        && stems(words).len() > MEANING
+        && has_stems(words, MEANING + 1)
         && worth(words) >= WORTH
         && is_general(words)
 }
@@ -217,7 +221,7 @@ fn is_local(words: &[Word]) -> bool {
     const TERM: usize = 3;
     split_at(words, Sign::Announce).is_some_and(|(term, meaning)| {
         let place = &words[term.len()..words.len() - meaning.len()];
-        is_a_term(term) && term.len() <= TERM && has(place, Sign::Ours) && stems(meaning).len() >= MEANING
+        is_a_term(term) && term.len() <= TERM && has(place, Sign::Ours) && has_stems(meaning, MEANING)
     })
 }
 
@@ -227,7 +231,7 @@ fn covers(words: &[Word]) -> bool {
     split_at(words, Sign::Covers).is_some_and(|(term, parts)| {
         let is_list = parts.iter().any(|word| matches!(&*word.lower, "," | "and" | "und" | "y" | "et" | "e"));
         let is_bare = term.first().is_some_and(|first| !first.is(Sign::Determiner) && !first.is_stop());
-        is_bare && term.len() <= TERM && is_list && stems(parts).len() >= MEANING
+        is_bare && term.len() <= TERM && is_list && has_stems(parts, MEANING)
     })
 }
 
@@ -237,7 +241,7 @@ fn is_used_for(sentence: &Sentence<'_>, words: &[Word]) -> bool {
         let purpose = rest.iter().position(|word| matches!(&*word.lower, "for" | "as"));
         let word = purpose.and_then(|at| rest.get(..at)).unwrap_or_default();
         let is_word = matches!(word, [it] if it.lower == "it") || word.iter().any(|word| is_quoted(sentence, word));
-        !who.is_empty() && !word.is_empty() && is_word && stems(rest).len() >= MEANING
+        !who.is_empty() && !word.is_empty() && is_word && has_stems(rest, MEANING)
     })
 }
 

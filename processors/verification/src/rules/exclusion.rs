@@ -4,7 +4,7 @@
 use crate::rules::lexicon::strip;
 use crate::rules::order::{ends_in_an_order, is_order};
 use crate::rules::path::is_path;
-use crate::rules::sentence::{Sentence, Word, clause, has, stems};
+use crate::rules::sentence::{Sentence, Word, clause, has, has_stems};
 use crate::rules::sign::Sign;
 
 /// Whether a statement, without the words that lead up to it, cannot be knowledge.
@@ -17,7 +17,7 @@ pub(super) fn is_excluded(sentence: &Sentence<'_>, fact: &[Word]) -> bool {
 pub(super) fn point(fact: &[Word]) -> &[Word] {
     const POINT: usize = 2;
     let ends = fact.iter().enumerate().filter(|(_, word)| word.is_mark()).map(|(at, _)| &fact[..at]);
-    ends.into_iter().find(|clause| stems(clause).len() >= POINT).unwrap_or(fact)
+    ends.into_iter().find(|clause| has_stems(clause, POINT)).unwrap_or(fact)
 }
 
 /// The words without what a rule is told for: "…, that's why yours are off".

@@ -176,6 +176,20 @@ pub(super) fn stems(words: &[Word]) -> BTreeSet<&str> {
     words.iter().filter_map(Word::stem).collect()
 }
 
+/// Whether there are at least so many different stems.
+pub(super) fn has_stems(words: &[Word], count: usize) -> bool {
+    let mut seen = Vec::with_capacity(count);
+    for stem in words.iter().filter_map(Word::stem) {
+        if !seen.contains(&stem) {
+            seen.push(stem);
+        }
+        if seen.len() >= count {
+            return true;
+        }
+    }
+    count == 0
+}
+
 pub(super) fn values(words: &[Word]) -> BTreeSet<&str> {
     words.iter().filter(|word| word.is_value()).filter_map(Word::stem).collect()
 }
