@@ -124,6 +124,10 @@ fn judges(fact: &[Word]) -> bool {
 /// Whether the subject is a part of the program or of its making, or what somebody points at.
 pub(super) fn is_about_the_code(fact: &[Word]) -> bool {
     const SUBJECT: usize = 4;
+    // "total() returns net"
+    if fact.windows(2).any(|pair| pair[0].lower == "(" && pair[1].lower == ")") {
+        return true;
+    }
     if let [this, noun, ..] = fact
         && this.is(Sign::This)
         && !noun.is_mark()

@@ -51,6 +51,10 @@ pub(super) fn ends_in_an_order(words: &[Word]) -> bool {
         .filter(|clause| clause.len() == 2 && !clause[0].is(Sign::BeforeOrder))
         .any(|clause| OBJECTS.contains(&&*clause[1].lower))
         || words.split(Word::is_mark).skip(1).any(is_plain_order)
+        || words
+            .split(Word::is_mark)
+            .skip(1)
+            .any(|clause| matches!(clause, [dont, _, it] if dont.lower == "don't" && OBJECTS.contains(&&*it.lower)))
         || words.split(|word| word.lower == ":").skip(1).any(is_order)
 }
 
