@@ -1,11 +1,12 @@
 //! Corrections and confirmations: what a person says to a statement of the assistant.
 
 use crate::rules::Fact;
-use crate::rules::comparison::{Comparison, is_general};
+use crate::rules::comparison::Comparison;
 use crate::rules::definition::{self, after_preamble, after_talk};
 use crate::rules::exclusion::{is_excluded, is_no_statement, point};
 use crate::rules::lead::{Lead, affirms_in_short, denies_in_short, lead};
 use crate::rules::lexicon::strip;
+use crate::rules::mood::is_general;
 use crate::rules::order::is_order;
 use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, stems, values};
 use crate::rules::sign::Sign;
@@ -25,10 +26,10 @@ pub(super) fn find<'a>(
         ((Lead::Nothing, rest), Some(agreed)) => (Lead::Yes, &rest[..rest.len().min(agreed.len())]),
         ((Lead::Nothing, rest), None) if calls_right(rest) => (Lead::Yes, rest),
         ((Lead::Nothing, rest), None) if only_denies(rest) => (Lead::No, rest),
-        ((Lead::Nothing, rest), None) if after_a_concession(rest).is_some() => {
-            (Lead::But, after_a_concession(rest).unwrap_or(rest))
-        }
         ((Lead::Nothing, rest), None) if said.get(at + 1).is_some_and(only_agrees) => (Lead::Yes, rest),
+        ((Lead::Nothing, rest), None) => {
+            after_a_concession(rest).map_or((Lead::Nothing, rest), |after| (Lead::But, after))
+        }
         (lead, _) => lead,
     };
     // "By the way, …", but not "for us …".

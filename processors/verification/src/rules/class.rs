@@ -1,8 +1,8 @@
 //! Statements that say what a thing is by what it belongs to: "A P0 is an outage that …".
 
-use crate::rules::comparison::is_general;
 use crate::rules::definition::MEANING;
 use crate::rules::lexicon::strip;
+use crate::rules::mood::is_general;
 use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, split_at, stems};
 use crate::rules::sign::Sign;
 use crate::rules::term::{is_a_term, is_name};

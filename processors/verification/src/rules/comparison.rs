@@ -5,14 +5,12 @@ use crate::rules::answer::{FACT, calls_right};
 use crate::rules::exclusion::{is_about_the_code, is_excluded, point};
 use crate::rules::lead::{Lead, lead};
 use crate::rules::lexicon::{oppose, strip};
+use crate::rules::mood::{is_general, is_past, is_report, proposes};
 use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, split_at, stems, values};
 use crate::rules::sign::Sign;
 use crate::rules::worth::{has_value, worth};
 use sessionmill_contract::Detection;
 use std::collections::BTreeSet;
-
-/// The words that hold the verb of a simple sentence.
-const HEAD: usize = 5;
 
 /// The words that hold what somebody sees rather than knows.
 const PERCEPTION: usize = 7;
@@ -252,54 +250,6 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Whether the words say how things are, rather than how they were or are wished to be.
-pub(super) fn is_general(words: &[Word]) -> bool {
-    const RULES: [&str; 2] = ["never", "always"];
-    let is_rule = words.iter().any(|word| RULES.contains(&&*word.lower))
-        || words.windows(2).any(|pair| matches!(&*pair[0].lower, "has" | "have") && pair[1].lower == "to");
-    let main = words.split(Word::is_mark).find(|clause| clause.len() >= FACT).unwrap_or(words);
-    // "… as long as it was announced": what a rule depends on can be past.
-    let condition = main.iter().skip(1).position(|word| word.is(Sign::Condition)).map(|at| at + 1);
-    let main = &main[..condition.unwrap_or(main.len())];
-    is_rule || !has_active(main, Sign::Particular)
-}
-
-/// Whether the assistant says how it would have something.
-fn proposes(words: &[Word]) -> bool {
-    const PROPOSALS: [&str; 8] = ["should", "shall", "let's", "sollte", "debería", "devrait", "deveria", "dovrebbe"];
-    words.iter().any(|word| PROPOSALS.contains(&&*word.lower))
-}
-
-/// Whether the words tell what happened: "the job ran at two", but not "is asked after each purchase".
-fn is_past(words: &[Word]) -> bool {
-    has_active(clause(words).0, Sign::Past)
-}
-
-/// Whether one of the words is of the sign, and none that follows a form of "be": "dropped", not "are dropped".
-fn has_active(words: &[Word], sign: Sign) -> bool {
-    let is_passive = |at: usize| at.checked_sub(1).is_some_and(|before| is_be(&words[before]));
-    words.iter().enumerate().any(|(at, word)| word.is(sign) && !is_passive(at))
-}
-
-/// Whether the assistant tells what it has done or will do: an answer to that is about the work.
-fn is_report(statement: &Sentence<'_>) -> bool {
-    const SHORT: usize = 7;
-    let head = statement.words.get(..HEAD).unwrap_or(&statement.words);
-    // How something was reckoned is what is taken for so.
-    if has(head, Sign::Reckon) && worth(&statement.words) > 0 {
-        return false;
-    }
-    // "Backups are kept …" is no work of the assistant.
-    let is_passive = |at: usize| at.checked_sub(1).is_some_and(|before| is_be(&head[before]));
-    // "Ids are generated in the browser, …" says more than that something is done.
-    let is_short = statement.words.len() <= SHORT;
-    has(head, Sign::Plan) && !has(head, Sign::Hedge)
-        || head.iter().enumerate().any(|(at, word)| {
-            word.is(Sign::Done) && at < 3 && !is_passive(at)
-                || is_short && word.is(Sign::Finished) && (at == 0 || is_passive(at))
-        })
-}
-
 /// Whether a number says when something was, rather than how much it is.
 fn is_year(value: &str) -> bool {
     value.len() == 4 && (value.starts_with("19") || value.starts_with("20"))
@@ -312,10 +262,6 @@ fn kinds(words: &[Word]) -> BTreeSet<&str> {
     let times = words.iter().filter(|word| word.is_value() && word.lower.contains(':')).map(|_| ":");
     let days = words.iter().filter(|word| word.is_value() && word.is(Sign::Unit)).map(|_| "day by its name");
     units.filter(|unit| !unit.contains([',', '.', '-', ')'])).chain(times).chain(days).collect()
-}
-
-fn is_be(word: &Word) -> bool {
-    word.is(Sign::Copula) || word.is(Sign::Aux)
 }
 
 /// Whether the assistant asks what to do, or for something it does not know.

@@ -2,10 +2,10 @@
 
 use crate::rules::Fact;
 use crate::rules::class::{is_class, is_formula, is_rule};
-use crate::rules::comparison::is_general;
 use crate::rules::exclusion::is_excluded;
 use crate::rules::lead::{Lead, lead};
 use crate::rules::lexicon::strip;
+use crate::rules::mood::is_general;
 use crate::rules::order::is_order;
 use crate::rules::sentence::{Sentence, Word, has, has_stems, split_at, stems};
 use crate::rules::sign::Sign;

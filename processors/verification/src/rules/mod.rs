@@ -14,6 +14,7 @@
 //! | [`answer`], [`comparison`] | corrections and confirmations of what the assistant said |
 //! | [`definition`], [`class`], [`term`] | definitions that nobody asked for |
 //! | [`exclusion`], [`order`], [`path`] | statements that are no knowledge |
+//! | [`mood`] | whether a statement is meant as a rule, as news, as a report, as a proposal |
 //! | [`worth`] | how much a statement reads like knowledge |
 //! | [`domain`], [`entity`], [`wording`] | a claim's field of work, its terms, its words |
 
@@ -28,6 +29,7 @@ mod exclusion;
 mod labelled;
 mod lead;
 mod lexicon;
+mod mood;
 mod order;
 mod passage;
 mod path;

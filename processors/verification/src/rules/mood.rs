@@ -1,0 +1,61 @@
+//! How a statement is meant: as a rule, as news of what happened, as a report of work, as a proposal.
+
+use crate::rules::answer::FACT;
+use crate::rules::sentence::{Sentence, Word, clause, has};
+use crate::rules::sign::Sign;
+use crate::rules::worth::worth;
+
+/// The words that hold the verb of a simple sentence.
+const HEAD: usize = 5;
+
+/// Whether the words say how things are, rather than how they were or are wished to be.
+pub(super) fn is_general(words: &[Word]) -> bool {
+    const RULES: [&str; 2] = ["never", "always"];
+    let is_rule = words.iter().any(|word| RULES.contains(&&*word.lower))
+        || words.windows(2).any(|pair| matches!(&*pair[0].lower, "has" | "have") && pair[1].lower == "to");
+    let main = words.split(Word::is_mark).find(|clause| clause.len() >= FACT).unwrap_or(words);
+    // "… as long as it was announced": what a rule depends on can be past.
+    let condition = main.iter().skip(1).position(|word| word.is(Sign::Condition)).map(|at| at + 1);
+    let main = &main[..condition.unwrap_or(main.len())];
+    is_rule || !has_active(main, Sign::Particular)
+}
+
+/// Whether the words tell what happened: "the job ran at two", but not "is asked after each purchase".
+pub(super) fn is_past(words: &[Word]) -> bool {
+    has_active(clause(words).0, Sign::Past)
+}
+
+/// Whether one of the words is of the sign, and none that follows a form of "be": "dropped", not "are dropped".
+fn has_active(words: &[Word], sign: Sign) -> bool {
+    let is_passive = |at: usize| at.checked_sub(1).is_some_and(|before| is_be(&words[before]));
+    words.iter().enumerate().any(|(at, word)| word.is(sign) && !is_passive(at))
+}
+
+/// Whether the assistant tells what it has done or will do: an answer to that is about the work.
+pub(super) fn is_report(statement: &Sentence<'_>) -> bool {
+    const SHORT: usize = 7;
+    let head = statement.words.get(..HEAD).unwrap_or(&statement.words);
+    // How something was reckoned is what is taken for so.
+    if has(head, Sign::Reckon) && worth(&statement.words) > 0 {
+        return false;
+    }
+    // "Backups are kept …" is no work of the assistant.
+    let is_passive = |at: usize| at.checked_sub(1).is_some_and(|before| is_be(&head[before]));
+    // "Ids are generated in the browser, …" says more than that something is done.
+    let is_short = statement.words.len() <= SHORT;
+    has(head, Sign::Plan) && !has(head, Sign::Hedge)
+        || head.iter().enumerate().any(|(at, word)| {
+            word.is(Sign::Done) && at < 3 && !is_passive(at)
+                || is_short && word.is(Sign::Finished) && (at == 0 || is_passive(at))
+        })
+}
+
+/// Whether the assistant says how it would have something, rather than how it is.
+pub(super) fn proposes(words: &[Word]) -> bool {
+    const PROPOSALS: [&str; 8] = ["should", "shall", "let's", "sollte", "debería", "devrait", "deveria", "dovrebbe"];
+    words.iter().any(|word| PROPOSALS.contains(&&*word.lower))
+}
+
+fn is_be(word: &Word) -> bool {
+    word.is(Sign::Copula) || word.is(Sign::Aux)
+}
