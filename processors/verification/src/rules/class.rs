@@ -5,7 +5,7 @@ use crate::rules::lexicon::strip;
 use crate::rules::mood::is_general;
 use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, split_at, stems};
 use crate::rules::sign::Sign;
-use crate::rules::term::{is_a_term, is_name};
+use crate::rules::term::{is_a_term, is_name, is_quoted};
 use crate::rules::worth::{has_value, worth};
 
 /// The most words of a term that nothing but its class announces.
@@ -66,6 +66,8 @@ pub(super) fn is_rule(sentence: &Sentence<'_>, words: &[Word], least: usize) -> 
         && !subject.iter().any(|word| {
             word.is_stop() || word.is_mark() || word.is_value() || word.is(Sign::Artifact) || word.lower.contains('_')
         });
+    // "A "party" can be a person or a company".
+    let is_coined = subject.iter().any(|word| is_quoted(sentence, word));
     let is_bound = has(words, Sign::Contrast)
         || has(words, Sign::Generic)
         || has(predicate, Sign::Condition)
@@ -77,7 +79,9 @@ pub(super) fn is_rule(sentence: &Sentence<'_>, words: &[Word], least: usize) -> 
         && !is_advice
         && has_stems(predicate, MEANING)
         && is_general(words)
-        && (has(words, Sign::Local) && worth > 3 || (is_kind || is_named) && is_bound && worth >= least)
+        && (has(words, Sign::Local) && worth > 3
+            || is_coined && worth > 1
+            || (is_kind || is_named) && is_bound && worth >= least)
 }
 
 /// "Class A", "ring 0": one of several that go by a letter or a number.

@@ -220,7 +220,7 @@ impl<'a> Comparison<'a> {
                 // What is of the code, or of a plan, is agreed to in passing.
                 let is_fact = !is_of_code || has(point(words), Sign::Rules);
                 let is_plan = !self.is_hedged && proposes(&self.statement.words);
-                (topic >= 3 && shared > 0 && (worth > 0 || shared > 1) || is_sole)
+                (topic >= 3 && shared > 0 && (worth > 0 || shared > 1 || new == 0 && self.is_hedged) || is_sole)
                     && is_fact
                     && !is_plan
                     && !(self.conflicts_in_kind && !self.repeats_value && shared < 2)
