@@ -139,4 +139,16 @@ mod tests {
         expect("ok, rents are right", Lead::Nothing, "rents");
         expect("No rents are fixed", Lead::Nothing, "no");
     }
+
+    #[test]
+    fn what_stands_for_a_statement_affirms_or_denies_it() {
+        let said = |text: &str| {
+            let words = Sentence::new(text, 0..text.len()).words;
+            [affirms_in_short(&words), denies_in_short(&words)]
+        };
+        assert_eq!(said("They do, rents are fixed"), [true, false]);
+        assert_eq!(said("They don't, rents vary"), [false, true]);
+        assert_eq!(said("They do not, rents vary"), [false, true]);
+        assert_eq!(said("Rents do, as a rule"), [false, false]);
+    }
 }

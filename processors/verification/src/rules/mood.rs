@@ -59,3 +59,16 @@ pub(super) fn proposes(words: &[Word]) -> bool {
 fn is_be(word: &Word) -> bool {
     word.is(Sign::Copula) || word.is(Sign::Aux)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_are_no_rules_and_what_is_done_is() {
+        let words = |text: &str| Sentence::new(text, 0..text.len()).words;
+        assert!(is_past(&words("The job ran at two")) && !is_past(&words("NPS is asked after each purchase")));
+        assert!(!is_general(&words("Revenue fell in May")) && is_general(&words("Late events are dropped")));
+        assert!(proposes(&words("The chart should be stacked")) && !proposes(&words("Charts are stacked")));
+    }
+}

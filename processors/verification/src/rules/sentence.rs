@@ -211,6 +211,14 @@ mod tests {
     }
 
     #[test]
+    fn stems_are_counted_once_each() {
+        let text = "the invoice, invoices and invoiced";
+        let sentence = Sentence::new(text, 0..text.len());
+        assert!(has_stems(&sentence.words, 1) && !has_stems(&sentence.words, 2));
+        assert!(has_stems(&[], 0));
+    }
+
+    #[test]
     fn what_is_written_in_short_is_the_same_word() {
         let sentence = Sentence::new("thats prod", 0..10);
         let words: Vec<_> = sentence.words.iter().map(|word| &*word.lower).collect();
