@@ -26,6 +26,9 @@ pub(super) struct Marks {
     fields: u8,
 }
 
+// Every sign has its bit.
+const _: () = assert!(SIGNS.len() <= u64::BITS as usize);
+
 impl Marks {
     pub(super) fn has(self, sign: Sign) -> bool {
         self.signs & 1 << sign as u32 != 0
