@@ -22,7 +22,7 @@ const KEYS: u64 = 25_000;
 const LARGE: i64 = 5_000;
 
 /// What a key is settled from.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Inputs {
     /// Ordered by key, then by source file: keys of one hash are settled together.
     pub facts: Vec<FactRow>,
@@ -113,7 +113,7 @@ impl Store {
     ) -> Result<()> {
         self.connection.execute_batch(SETTLING)?;
         self.transaction(|transaction| {
-            if inputs(transaction, settlement, key_hash)? == *from {
+            if is_same(transaction, settlement, key_hash, from)? {
                 transaction.execute("INSERT INTO settling VALUES (?)", [key_hash])?;
                 replace(transaction, manifest, settlement, entities)?;
                 failpoint::point("settle", settlement.facts.name);
@@ -186,6 +186,14 @@ fn inputs(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64)
     let mut of_key = Vec::new();
     facts(transaction, settlement, &key_hash.to_string(), |_, fact| of_key.push(fact))?;
     Ok(Inputs { facts: of_key, reviews: reviews(transaction, settlement)? })
+}
+
+/// Whether a key would be settled from the same now.
+fn is_same(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64, from: &Inputs) -> Result<bool> {
+    let mut before = from.facts.iter();
+    let mut is_same = true;
+    facts(transaction, settlement, &key_hash.to_string(), |_, fact| is_same &= before.next() == Some(&fact))?;
+    Ok(is_same && before.next().is_none() && reviews(transaction, settlement)? == from.reviews)
 }
 
 /// Hands on the facts of keys, in an order that depends on nothing but them.
