@@ -48,6 +48,9 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Between two things that a person does.
 const PAUSE: Duration = Duration::from_millis(50);
+/// People write for the first half of this time, and rest for the second, in which the daemon comes to
+/// rest: what it holds then is what it keeps.
+const ROUND: Duration = Duration::from_secs(30);
 /// Between two looks at the daemon.
 const LOOK: Duration = Duration::from_secs(2);
 /// A daemon that is asked to stop ends within this time.
@@ -75,13 +78,15 @@ fn main() -> Result<()> {
     configure(&place, &root)?;
 
     let mut people = (0..args.people).map(|number| Person::new(&root, number)).collect::<std::io::Result<Vec<_>>>()?;
-    let end = AtomicBool::new(false);
+    let (begun, end) = (Instant::now(), AtomicBool::new(false));
     let (daemon, told) = std::thread::scope(|scope| {
         for person in &mut people {
             let end = &end;
             scope.spawn(move || {
                 while !end.load(Ordering::Relaxed) {
-                    person.act().expect("only this thread writes there");
+                    if begun.elapsed().as_millis() % ROUND.as_millis() < ROUND.as_millis() / 2 {
+                        person.act().expect("only this thread writes there");
+                    }
                     std::thread::sleep(PAUSE);
                 }
             });
@@ -273,7 +278,7 @@ fn settle(place: &Place, root: &Path, daemon: Daemon, people: &[Person]) -> Resu
 
 impl Told {
     /// Growth of memory once it is warm, in bytes a minute: the least squares over the later two thirds, of
-    /// the least in each of some windows. That is what is held between runs.
+    /// the least in each of some windows. That is what is held at rest.
     fn slope(&self) -> f64 {
         let warm = &self.vitals[self.vitals.len() / 3..];
         let least = |window: &[Vitals]| window.iter().copied().min_by(|a, b| a.memory.total_cmp(&b.memory));
