@@ -3,8 +3,9 @@
 //!
 //! Whether files may be written is asked, not tried: nothing is made, and the database is not opened.
 
-use crate::error::{Error, Result, Status, count};
+use crate::error::{Result, count};
 use crate::open::Refusal;
+use crate::owner::{leave_to_owner, name};
 use crate::scan;
 use crate::source::Source;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
@@ -61,21 +62,6 @@ impl User {
 pub fn may_write(database: &Path) -> bool {
     let may = |path: &Path| !path.exists() || is_allowed(path, Access::WRITE_OK);
     may(database.parent().unwrap_or(Path::new("."))) && may(database) && leave_to_owner(database).is_ok()
-}
-
-/// Keeps root from writing a database of somebody else, who could not use the files that root leaves
-/// beside it. One that is still to be made belongs to the owner of its folder.
-///
-/// # Errors
-///
-/// If root runs the program, and the database is not root's.
-pub fn leave_to_owner(database: &Path) -> Result<()> {
-    let owner = database.ancestors().find_map(|path| Some(std::fs::metadata(path).ok()?.uid()));
-    let Some(owner) = owner.filter(|owner| *owner != 0 && User::current().uid == 0) else { return Ok(()) };
-    let known = name("/etc/passwd", owner);
-    let message = format!("`{}` belongs to {known}, who could not use what root leaves beside it", database.display());
-    let owner = if known == owner.to_string() { format!("'#{owner}'") } else { known };
-    Err(Error::new(Status::CannotRun, message).hint(format!("run it as its owner: sudo -u {owner} sessionmill …")))
 }
 
 impl fmt::Display for User {
@@ -233,16 +219,4 @@ pub fn ways_to_write(barriers: &[Barrier], file: &Path, user: &User) -> Vec<Stri
     }
     ways.dedup();
     ways
-}
-
-/// The name of a number in a file such as /etc/passwd, or the number.
-fn name(file: &str, number: u32) -> String {
-    #[expect(clippy::disallowed_methods, reason = "names of users and groups, not the database")]
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let known = text.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == number.to_string()).then(|| name.to_owned())
-    });
-    known.unwrap_or_else(|| number.to_string())
 }

@@ -37,7 +37,7 @@
 //! | [`notice`] | what the service tells systemd |
 //! | [`identities`] | who the people are whose folders hold the transcripts |
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
-//! | [`access`] | what the user may read and write, and what would let them |
+//! | [`access`], [`owner`] | what the user may read and write, and what would let them; whose a file is |
 //! | [`lock`], [`moment`], [`error`] | locks between processes; readings of the clock; sentences and exit codes |
 //! | [`duration`], [`whole`] | lengths of time in words; files that are written whole |
 //! | [`failpoint`] | points at which a development build can be made to die |
@@ -94,6 +94,7 @@ pub mod notice;
 pub mod open;
 pub mod order;
 pub mod outbox;
+pub mod owner;
 pub mod pass;
 pub mod pause;
 pub mod pending;

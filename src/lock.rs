@@ -1,8 +1,8 @@
 //! Locks between processes and threads: lock files that no one deletes, with the holder's name in
 //! them. The kernel lets go of a lock when its holder dies.
 
-use crate::access;
 use crate::error::{Error, Result, Status};
+use crate::owner;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::fmt;
@@ -22,7 +22,7 @@ impl ProcessorLock {
     ///
     /// With status `Busy` if another run has it.
     pub fn take(database: &Path, processor: &str, holder: &Holder) -> Result<Self> {
-        access::leave_to_owner(database)?;
+        owner::leave_to_owner(database)?;
         let path = beside(database, &format!("{processor}.lock"));
         match take(&path, &holder.to_string(), Instant::now())? {
             Ok(held) => Ok(Self(held)),
@@ -115,7 +115,7 @@ impl WorkLock {
     ///
     /// With status `Busy` if another process still has it then.
     pub fn take(database: &Path, work: &str, until: Instant) -> Result<Self> {
-        access::leave_to_owner(database)?;
+        owner::leave_to_owner(database)?;
         match take(&beside(database, &format!("{work}.lock")), &format!("pid {}", std::process::id()), until)? {
             Ok(held) => Ok(Self(held)),
             Err(holder) => {

@@ -40,10 +40,10 @@ use fault::Fault;
 pub use transaction::Transaction;
 pub use turns::Turns;
 
-use crate::access;
 use crate::error::{Error, Result, Status};
 use crate::failpoint;
 use crate::lock::StoreLock;
+use crate::owner;
 use crate::source::Source;
 use chrono::{DateTime, Utc};
 pub use duckdb::Connection;
@@ -92,7 +92,7 @@ impl Store {
     /// If it cannot be opened, or another process keeps it.
     pub fn open_by(path: &Path, access: Access, until: Instant) -> Result<Self> {
         if access == Access::ReadWrite {
-            access::leave_to_owner(path)?;
+            owner::leave_to_owner(path)?;
         }
         let lock = StoreLock::take(path, until)?;
         Ok(Self { connection: connect(path, access, until)?, lock })

@@ -5,9 +5,9 @@
 //! whatever is missing from it is due by its own ledger, and the pass that opened it brings it back. What
 //! cannot come back is what transcripts said that do not exist any more.
 
-use crate::access;
 use crate::error::{Error, Result};
 use crate::lock::StoreLock;
+use crate::owner;
 use crate::store::fault::Fault;
 use crate::store::origin::Origin;
 use crate::store::{Access, PATIENCE, Store, connect};
@@ -26,7 +26,7 @@ const ALL: [&str; 4] = [".wal", ".wal.checkpoint", ".wal.recovery", ""];
 ///
 /// If it cannot be opened, or is damaged and not known as ours.
 pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Store> {
-    access::leave_to_owner(path)?;
+    owner::leave_to_owner(path)?;
     let until = Instant::now() + PATIENCE;
     let lock = StoreLock::take(path, until)?;
     let mut origin = Origin::read(path);

@@ -1,0 +1,32 @@
+//! Whose a file is, and that root leaves the database of somebody else alone.
+
+use crate::error::{Error, Result, Status};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// Keeps root from writing a database of somebody else, who could not use the files that root leaves
+/// beside it. One that is still to be made belongs to the owner of its folder.
+///
+/// # Errors
+///
+/// If root runs the program, and the database is not root's.
+pub fn leave_to_owner(database: &Path) -> Result<()> {
+    let owner = database.ancestors().find_map(|path| Some(std::fs::metadata(path).ok()?.uid()));
+    let Some(owner) = owner.filter(|owner| *owner != 0 && rustix::process::geteuid().is_root()) else { return Ok(()) };
+    let known = name("/etc/passwd", owner);
+    let message = format!("`{}` belongs to {known}, who could not use what root leaves beside it", database.display());
+    let owner = if known == owner.to_string() { format!("'#{owner}'") } else { known };
+    Err(Error::new(Status::CannotRun, message).hint(format!("run it as its owner: sudo -u {owner} sessionmill …")))
+}
+
+/// The name of a number in a file such as /etc/passwd, or the number.
+pub fn name(file: &str, number: u32) -> String {
+    #[expect(clippy::disallowed_methods, reason = "names of users and groups, not the database")]
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let known = text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number.to_string()).then(|| name.to_owned())
+    });
+    known.unwrap_or_else(|| number.to_string())
+}
