@@ -1,6 +1,6 @@
 //! The one place that turns errors into sentences and exit codes.
 
-use crate::lock::Holder;
+use crate::holder::Holder;
 use crate::store::fault::{self, Fault};
 use std::fmt::{self, Display};
 

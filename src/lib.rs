@@ -38,7 +38,8 @@
 //! | [`identities`] | who the people are whose folders hold the transcripts |
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
 //! | [`access`], [`owner`] | what the user may read and write, and what would let them; whose a file is |
-//! | [`lock`], [`moment`], [`error`] | locks between processes; readings of the clock; sentences and exit codes |
+//! | [`lock`], [`holder`] | locks between processes; who has one |
+//! | [`moment`], [`error`] | readings of the clock; sentences and exit codes |
 //! | [`duration`], [`whole`] | lengths of time in words; files that are written whole |
 //! | [`failpoint`] | points at which a development build can be made to die |
 //!
@@ -78,6 +79,7 @@ pub mod failures;
 pub mod flight;
 pub mod hash;
 pub mod health;
+pub mod holder;
 pub mod identities;
 pub mod inquiry;
 pub mod job;

@@ -2,10 +2,8 @@
 //! them. The kernel lets go of a lock when its holder dies.
 
 use crate::error::{Error, Result, Status};
+use crate::holder::Holder;
 use crate::owner;
-use chrono::{DateTime, Utc};
-use serde::Serialize;
-use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -36,37 +34,6 @@ pub fn busy(processor: &str, holder: &str) -> Error {
     let message = format!("processor `{processor}` is already running ({holder})");
     let hint = "wait for it to end, or look at `sessionmill status`";
     Error { holder: Holder::parse(holder), ..Error::new(Status::Busy, message).hint(hint) }
-}
-
-/// Who has the lock of a processor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Holder {
-    pub pid: u32,
-    /// Who asked for its run.
-    pub trigger: String,
-    /// UTC.
-    pub since: String,
-}
-
-impl Holder {
-    /// This process.
-    pub fn new(trigger: &str, since: DateTime<Utc>) -> Self {
-        let since = since.format("%Y-%m-%d %H:%M:%S UTC").to_string();
-        Self { pid: std::process::id(), trigger: trigger.to_owned(), since }
-    }
-
-    /// Reads the line of a lock file; `None` if it was being written just then.
-    pub fn parse(line: &str) -> Option<Self> {
-        let (pid, about) = line.strip_prefix("pid ")?.split_once(", ")?;
-        let (trigger, since) = about.split_once(" since ")?;
-        Some(Self { pid: pid.parse().ok()?, trigger: trigger.to_owned(), since: since.to_owned() })
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pid {}, {} since {}", self.pid, self.trigger, self.since)
-    }
 }
 
 /// The database, held for moments by one thread of one process.

@@ -7,8 +7,9 @@
 use crate::brake::Brake;
 use crate::error::{Error, Result, Status};
 use crate::flight::Flight;
+use crate::holder::Holder;
 use crate::inquiry;
-use crate::lock::{Holder, ProcessorLock};
+use crate::lock::ProcessorLock;
 use crate::moment::{Clock, Moment};
 use crate::pause::Pause;
 use crate::plan::{self, Bounds};

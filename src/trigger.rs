@@ -6,7 +6,7 @@
 
 use crate::duration;
 use crate::error::{Error, Result};
-use crate::lock::Holder;
+use crate::holder::Holder;
 use crate::registry;
 use crate::request::{Origin, Request};
 use crate::summary::Summary;

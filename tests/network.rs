@@ -4,7 +4,8 @@
 use crate::faulty::Faulty;
 use crate::world::{World, response};
 use sessionmill::error::Status;
-use sessionmill::lock::{Holder, ProcessorLock};
+use sessionmill::holder::Holder;
+use sessionmill::lock::ProcessorLock;
 use sessionmill::pulse::Pulse;
 use sessionmill::request::{Origin, Request};
 use sessionmill::store::{Access, Store};

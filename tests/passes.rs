@@ -3,7 +3,8 @@
 use crate::faulty::Faulty;
 use crate::world::{DAY, World, response};
 use sessionmill::error::Status;
-use sessionmill::lock::{Holder, ProcessorLock};
+use sessionmill::holder::Holder;
+use sessionmill::lock::ProcessorLock;
 use sessionmill::pass::Limits;
 use sessionmill::summary::Counts;
 use sessionmill_contract::Processor;

@@ -3,8 +3,9 @@
 use crate::faulty::Faulty;
 use crate::world::{World, response};
 use md5::{Digest, Md5};
+use sessionmill::holder::Holder;
 use sessionmill::job::Job;
-use sessionmill::lock::{Holder, ProcessorLock, beside};
+use sessionmill::lock::{ProcessorLock, beside};
 use sessionmill::pass::{self, Limits, Pass};
 use sessionmill::pulse::Pulse;
 use sessionmill::request::{Origin, Request};

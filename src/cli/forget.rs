@@ -2,9 +2,10 @@
 
 use crate::cli::{Context, Database, remark};
 use crate::error::{Error, Result, Status, count};
+use crate::holder::Holder;
 use crate::identities::Identities;
 use crate::llm::journal;
-use crate::lock::{Holder, ProcessorLock};
+use crate::lock::ProcessorLock;
 use crate::pulse::Pulse;
 use crate::registry;
 use crate::settle;

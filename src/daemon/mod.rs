@@ -15,7 +15,8 @@ pub use event::{Event, Settings};
 
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
-use crate::lock::{self, Holder, WorkLock};
+use crate::holder::Holder;
+use crate::lock::{self, WorkLock};
 use crate::moment::Moment;
 use crate::notice;
 use crate::pass::Limits;
