@@ -3,7 +3,6 @@
 //! A copy of a conversation is no second piece, whoever has it, and neither is what the same person
 //! says of the same thing again in the same source file.
 
-use crate::item::Item;
 use crate::material::Material;
 use crate::statement::Statement;
 use sessionmill_contract::{Detection, Rows, Table};
@@ -26,14 +25,14 @@ pub static EVIDENCE: Table = Table {
     ],
 };
 
-/// The pieces of evidence of an item, oldest first. Of what a person says in a source file the
+/// The pieces of evidence in the statements of an item, oldest first. Of what a person says in a source file the
 /// strongest counts.
-pub fn of<'m, 'f>(item: &Item, material: &'m Material<'f>) -> Vec<&'m Statement<'f>> {
+pub fn of<'m, 'f>(statements: &[usize], material: &'m Material<'f>) -> Vec<&'m Statement<'f>> {
     let mut told = HashSet::new();
     let mut pieces: Vec<&Statement<'_>> = Vec::new();
     let mut piece_of = HashMap::new();
     let is_weak = |statement: &Statement<'_>| statement.detection == Detection::Confirmation;
-    for statement in item.statements.iter().map(|number| &material.statements[*number]) {
+    for statement in statements.iter().map(|number| &material.statements[*number]) {
         if !told.insert(statement.claim_id) {
             continue;
         }

@@ -90,7 +90,7 @@ impl Item {
     /// Adds the rows of the item and of its evidence.
     pub fn push(&self, domain: &str, material: &Material<'_>, rows: &mut Rows) {
         let founder = &material.statements[self.founder];
-        let evidence = evidence::of(self, material);
+        let evidence = evidence::of(&self.statements, material);
         let verdict = material.reviews.verdict(&founder.id);
         let count =
             |kind: Detection| Value::from(evidence.iter().filter(|piece| piece.detection == kind).count() as u64);

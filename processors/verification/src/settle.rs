@@ -440,7 +440,8 @@ mod tests {
         numbers.sort_unstable();
         assert_eq!(numbers, (0..facts.len()).collect::<Vec<_>>());
         for item in &items {
-            let sources: Vec<_> = evidence::of(item, &material).iter().map(|p| (p.username, p.session_file)).collect();
+            let sources: Vec<_> =
+                evidence::of(&item.statements, &material).iter().map(|p| (p.username, p.session_file)).collect();
             let of_item = item.statements.iter().map(|n| &material.statements[*n]);
             let distinct: BTreeSet<_> = of_item.map(|s| (s.username, s.session_file)).collect();
             assert_eq!((sources.len(), sources.into_iter().collect()), (distinct.len(), distinct));

@@ -10,10 +10,7 @@ use crate::rules::mood::is_general;
 use crate::rules::order::is_order;
 use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, stems, values};
 use crate::rules::sign::Sign;
-use crate::rules::worth::worth;
-
-/// The fewest words of meaning that make a fact.
-pub(super) const FACT: usize = 3;
+use crate::rules::worth::{FACT, worth};
 
 /// The correction or confirmation that begins in a sentence.
 pub(super) fn find<'a>(

@@ -1,12 +1,11 @@
 //! Statements that say what a thing is by what it belongs to: "A P0 is an outage that …".
 
-use crate::rules::definition::MEANING;
 use crate::rules::lexicon::strip;
 use crate::rules::mood::is_general;
 use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, split_at, stems};
 use crate::rules::sign::Sign;
 use crate::rules::term::{is_a_term, is_name, is_quoted};
-use crate::rules::worth::{has_value, worth};
+use crate::rules::worth::{MEANING, has_value, worth};
 
 /// The most words of a term that nothing but its class announces.
 const TERM: usize = 5;

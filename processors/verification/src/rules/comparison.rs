@@ -1,14 +1,14 @@
 //! What a person says beside what the assistant said: what they share, what differs, and whether that
 //! makes a correction or a confirmation.
 
-use crate::rules::answer::{FACT, calls_right};
+use crate::rules::answer::calls_right;
 use crate::rules::exclusion::{is_about_the_code, is_excluded, point};
 use crate::rules::lead::{Lead, lead};
 use crate::rules::lexicon::{oppose, strip};
 use crate::rules::mood::{is_general, is_past, is_report, proposes};
 use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, split_at, stems, values};
 use crate::rules::sign::Sign;
-use crate::rules::worth::{has_value, worth};
+use crate::rules::worth::{FACT, has_value, worth};
 use sessionmill_contract::Detection;
 use std::collections::BTreeSet;
 

@@ -10,11 +10,8 @@ use crate::rules::order::is_order;
 use crate::rules::sentence::{Sentence, Word, has, has_stems, split_at, stems};
 use crate::rules::sign::Sign;
 use crate::rules::term::{is_a_term, is_quoted};
-use crate::rules::worth::{has_value, worth};
+use crate::rules::worth::{MEANING, has_value, worth};
 use sessionmill_contract::Detection;
-
-/// The fewest words of meaning that explain one.
-pub(super) const MEANING: usize = 2;
 
 /// The points that make a rule of what nobody has asked for.
 const RULE: usize = 4;

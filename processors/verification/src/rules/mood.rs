@@ -1,8 +1,8 @@
 //! How a statement is meant: as a rule, as news of what happened, as a report of work, as a proposal.
 
-use crate::rules::answer::FACT;
 use crate::rules::sentence::{Sentence, Word, clause, has};
 use crate::rules::sign::Sign;
+use crate::rules::worth::FACT;
 use crate::rules::worth::worth;
 
 /// The words that hold the verb of a simple sentence.

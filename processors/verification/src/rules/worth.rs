@@ -3,6 +3,12 @@
 use crate::rules::sentence::{Word, count, has};
 use crate::rules::sign::Sign;
 
+/// The fewest words of meaning that make a fact.
+pub(super) const FACT: usize = 3;
+
+/// The fewest that explain a term.
+pub(super) const MEANING: usize = 2;
+
 /// Points for the language of a trade, for values, for the marks of a rule; against talk of the program.
 pub(super) fn worth(words: &[Word]) -> usize {
     let terms = words.iter().filter(|word| word.marks.is_term());
