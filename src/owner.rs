@@ -11,8 +11,11 @@ use std::path::Path;
 ///
 /// If root runs the program, and the database is not root's.
 pub fn leave_to_owner(database: &Path) -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
     let owner = database.ancestors().find_map(|path| Some(std::fs::metadata(path).ok()?.uid()));
-    let Some(owner) = owner.filter(|owner| *owner != 0 && rustix::process::geteuid().is_root()) else { return Ok(()) };
+    let Some(owner) = owner.filter(|owner| *owner != 0) else { return Ok(()) };
     let known = name("/etc/passwd", owner);
     let message = format!("`{}` belongs to {known}, who could not use what root leaves beside it", database.display());
     let owner = if known == owner.to_string() { format!("'#{owner}'") } else { known };

@@ -137,7 +137,7 @@ pub struct Stream<'s> {
     stat: Stat,
     /// Bytes that are not read yet.
     left: u64,
-    /// It is only hashed: this is what the processors have dealt with.
+    /// It is only hashed, without folds: this is what the processors have dealt with.
     expected: Option<Hash>,
     lines: Lines,
     parser: Option<Box<dyn Parser>>,
@@ -205,7 +205,9 @@ impl<'s> Reader<'s> {
             failpoint::point("open", &job.file.session_file);
             let begun = self.clock.read();
             let (file, stat) = root.file(&job.path, self.caps.file)?;
-            let folds = job.due.iter().map(|due| Guarded::open(self.processors[*due], &job.file)).collect();
+            let expected = expected(&stat);
+            let due = if expected.is_some() { &[][..] } else { &job.due };
+            let folds = due.iter().map(|due| Guarded::open(self.processors[*due], &job.file)).collect();
             Ok(Stream {
                 job,
                 reader: self,
@@ -214,7 +216,7 @@ impl<'s> Reader<'s> {
                 file,
                 stat,
                 left: stat.size,
-                expected: expected(&stat),
+                expected,
                 lines: Lines::new(self.caps.line),
                 parser: None,
                 folds,
@@ -309,15 +311,15 @@ impl Stream<'_> {
             let reading = Reading { stat, hash, begun, ended: reader.clock.read(), local: stat::is_local(&file) };
             let last = job.known.as_ref().and_then(|known| known.look.as_ref());
             let look = Look::of(reading, last, reader.clock.start.wall);
+            if expected.is_some() {
+                let verdicts = job.due.iter().map(|due| (*due, Verdict::Unchanged)).collect();
+                return Ok(Read { look, tally: None, verdicts });
+            }
             let is_unchanged = |due: usize| {
                 let version = reader.processors[due].manifest().version;
                 let state = job.known.as_ref().and_then(|known| known.state(due));
                 state.is_some_and(|state| state.says_all(version, &hash))
             };
-            if expected.is_some() {
-                let verdicts = job.due.iter().map(|due| (*due, Verdict::Unchanged)).collect();
-                return Ok(Read { look, tally: None, verdicts });
-            }
             let may_finish = job.due.iter().all(|due| is_unchanged(*due)) || reader.may_finish();
             let verdict = |(due, fold): (&usize, Guarded<'_>)| match () {
                 () if is_unchanged(*due) => (*due, Verdict::Unchanged),

@@ -62,7 +62,7 @@ pub fn known(store: &Store) -> Result<BTreeSet<String>> {
 ///
 /// If the database cannot be used.
 pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<()> {
-    let known = known(store)?;
+    let known = users(store.connection(), "SELECT DISTINCT username FROM session_processor_state")?;
     for processor in processors {
         let manifest = processor.manifest();
         for username in known.iter().filter(|username| processor.excludes(username)) {

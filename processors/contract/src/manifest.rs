@@ -1,5 +1,6 @@
 //! What a processor declares about itself.
 
+use crate::{Failure, FailureClass};
 use std::time::Duration;
 
 /// A processor's name, version and tables. The tables themselves are created by migrations; a test
@@ -52,6 +53,11 @@ pub struct Settlement {
 }
 
 impl Table {
+    /// The failure to settle a row that is none of this table.
+    pub fn unreadable(&self) -> Failure {
+        Failure::new(FailureClass::Permanent, format!("unreadable row of `{}`", self.name))
+    }
+
     /// Position of a column, or `None` for a name that the table does not have.
     pub fn position(&self, column: &str) -> Option<usize> {
         self.columns.iter().position(|c| *c == column)

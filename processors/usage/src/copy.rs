@@ -3,7 +3,7 @@
 use crate::place::Place;
 use crate::whereabouts::Whereabouts;
 use sessionmill_contract::event::{MicroUsd, Response, Usage};
-use sessionmill_contract::{FactRow, Failure, FailureClass, Record, Rows, Table, Value};
+use sessionmill_contract::{FactRow, Failure, Record, Rows, Table, Value};
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -150,7 +150,7 @@ impl Copy {
         let mut copies: Vec<(&FactRow, Self)> = Vec::new();
         let mut advisors = Vec::new();
         for row in rows {
-            match read(row).ok_or_else(|| Failure::new(FailureClass::Permanent, "unreadable row of `usage_copies`"))? {
+            match read(row).ok_or_else(|| COPIES.unreadable())? {
                 (0, copy) => copies.push((row, copy)),
                 (part, copy) => advisors.push((&row.session_file, part, copy.best.part)),
             }

@@ -4,7 +4,7 @@
 use crate::place::Place;
 use crate::whereabouts::Whereabouts;
 use sessionmill_contract::event::{ToolCall, ToolKind};
-use sessionmill_contract::{FactRow, Failure, FailureClass, Rows, Table, Value};
+use sessionmill_contract::{FactRow, Failure, Rows, Table, Value};
 use std::rc::Rc;
 
 /// One row per source file and call. `is_error` is null while no result is seen. `subagent_id` is the
@@ -162,8 +162,9 @@ impl ToolEvent {
 pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> Result<(), Failure> {
     let mut copies = Vec::with_capacity(facts.len());
     for row in facts {
-        let values: &[Value; 20] = row.values.as_slice().try_into().map_err(|_| unreadable())?;
-        let line = values[LINE].as_int().and_then(|line| u64::try_from(line).ok()).ok_or_else(unreadable)?;
+        let values: &[Value; 20] = row.values.as_slice().try_into().map_err(|_| TOOL_CALLS.unreadable())?;
+        let line = values[LINE].as_int().and_then(|line| u64::try_from(line).ok());
+        let line = line.ok_or_else(|| TOOL_CALLS.unreadable())?;
         copies.push((row, Place { time: values[TIME].as_time(), line }, values));
     }
     copies.sort_by(|a, b| a.1.order_over_files(&a.0.session_file, &b.1, &b.0.session_file));
@@ -222,8 +223,4 @@ pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> 
         ],
     );
     Ok(())
-}
-
-fn unreadable() -> Failure {
-    Failure::new(FailureClass::Permanent, "unreadable row of `usage_tool_calls`")
 }

@@ -50,8 +50,7 @@ pub fn inquiries<'e>(
     let reviews = Reviews::new(reviews)?;
     let mut domains: BTreeMap<&str, Vec<Fact<'_>>> = BTreeMap::new();
     for row in items {
-        let unreadable = || Failure::new(FailureClass::Permanent, format!("unreadable row of `{}`", ITEMS.name));
-        let (domain, status, fact) = Fact::read(row).ok_or_else(unreadable)?;
+        let (domain, status, fact) = Fact::read(row).ok_or_else(|| ITEMS.unreadable())?;
         if status != Standing::Rejected.name() {
             domains.entry(domain).or_default().push(fact);
         }

@@ -6,7 +6,7 @@
 //! and is kept.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sessionmill_contract::{Failure, FailureClass, Table, Value};
+use sessionmill_contract::{Failure, Table, Value};
 use std::collections::{BTreeMap, HashMap};
 
 /// One row per decision or finding, in the order in which they were made; of the same kind the last one
@@ -141,9 +141,7 @@ impl<'r> Reviews<'r> {
     pub fn new(rows: &'r [Vec<Value>]) -> Result<Self, Failure> {
         let mut reviews = Self::default();
         for row in rows {
-            reviews.read(row).ok_or_else(|| {
-                Failure::new(FailureClass::Permanent, format!("unreadable row of `{}`", REVIEWS.name))
-            })?;
+            reviews.read(row).ok_or_else(|| REVIEWS.unreadable())?;
         }
         Ok(reviews)
     }

@@ -3,7 +3,7 @@
 
 use crate::claim::CLAIMS;
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{Detection, FactRow, Failure, FailureClass};
+use sessionmill_contract::{Detection, FactRow, Failure};
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
 
@@ -41,7 +41,7 @@ impl<'f> Statement<'f> {
     ///
     /// If a row is none of a claim.
     pub fn all(facts: &'f [FactRow]) -> Result<Vec<Self>, Failure> {
-        let wrong = || Failure::new(FailureClass::Permanent, format!("unreadable row of `{}`", CLAIMS.name));
+        let wrong = || CLAIMS.unreadable();
         let mut all = facts.iter().map(|fact| Self::read(fact).ok_or_else(wrong)).collect::<Result<Vec<_>, _>>()?;
         all.sort_by(Self::order);
         Ok(all)

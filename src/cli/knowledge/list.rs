@@ -13,28 +13,22 @@ pub(super) struct List {
     which: Which,
 
     #[command(flatten)]
-    how: How,
+    form: Form,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Reviews {
     #[command(flatten)]
-    how: How,
+    form: Form,
 
     #[command(flatten)]
     database: Database,
 }
 
-/// How they are written.
-#[derive(Debug, clap::Args)]
-struct How {
-    #[command(flatten)]
-    form: Form,
-}
-
 pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
     let (items, ()) = args.which.items(context, |_, _| Ok(()))?;
-    args.how.print(
+    write(
+        &args.form,
         &items,
         ["Item", "Domain", "Status", "Type", "Confidence", "People", "Evidence", "Last verified", "Title"],
         [
@@ -75,7 +69,8 @@ pub(super) fn reviews(args: &Reviews, context: &Context) -> Result<Status> {
         let stated = if *stated { "yes" } else { "no" };
         [at, reviewer, action, item_id, other, stated].map(str::to_owned)
     };
-    args.how.print(
+    write(
+        &args.form,
         &reviews,
         ["When", "Who", "Decision", "Item", "Other", "Stated"],
         ["reviewed_at", "reviewer", "action", "item_id", "other_id", "stated"],
@@ -84,23 +79,21 @@ pub(super) fn reviews(args: &Reviews, context: &Context) -> Result<Status> {
     )
 }
 
-impl How {
-    fn print<T: serde::Serialize, const N: usize, const M: usize>(
-        &self,
-        rows: &[T],
-        titles: [&str; N],
-        names: [&str; M],
-        words: impl Fn(&T) -> [String; N],
-        cells: impl Fn(&T) -> [String; M],
-    ) -> Result<Status> {
-        print(&match self.form.format() {
-            Format::Table if rows.is_empty() => "nothing to show\n".to_owned(),
-            Format::Table => {
-                let rows: Vec<_> = rows.iter().map(|row| words(row).to_vec()).collect();
-                render::grid(&titles.map(str::to_owned), &rows, terminal_width())
-            }
-            Format::Json => render::pretty(&rows),
-            Format::Csv => render::csv(names.map(str::to_owned).to_vec(), rows.iter().map(|row| cells(row).to_vec()))?,
-        })
-    }
+fn write<T: serde::Serialize, const N: usize, const M: usize>(
+    form: &Form,
+    rows: &[T],
+    titles: [&str; N],
+    names: [&str; M],
+    words: impl Fn(&T) -> [String; N],
+    cells: impl Fn(&T) -> [String; M],
+) -> Result<Status> {
+    print(&match form.format() {
+        Format::Table if rows.is_empty() => "nothing to show\n".to_owned(),
+        Format::Table => {
+            let rows: Vec<_> = rows.iter().map(|row| words(row).to_vec()).collect();
+            render::grid(&titles.map(str::to_owned), &rows, terminal_width())
+        }
+        Format::Json => render::pretty(&rows),
+        Format::Csv => render::csv(names.map(str::to_owned).to_vec(), rows.iter().map(|row| cells(row).to_vec()))?,
+    })
 }
