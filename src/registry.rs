@@ -20,7 +20,7 @@ static VERIFICATION: LazyLock<Verification> = LazyLock::new(|| Verification::new
 static DIALECTS: [Dialect; 4] = [CODEX, DOCUMENT, OTHER, CLAUDE_CODE];
 
 /// Numbered migrations, oldest first.
-pub const MIGRATIONS: [(&str, &str); 14] = [
+pub const MIGRATIONS: [(&str, &str); 15] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_usage", include_str!("../migrations/0002_usage.sql")),
     ("0003_source_marks", include_str!("../migrations/0003_source_marks.sql")),
@@ -35,6 +35,7 @@ pub const MIGRATIONS: [(&str, &str); 14] = [
     ("0012_dropped", include_str!("../migrations/0012_dropped.sql")),
     ("0013_comments", include_str!("../migrations/0013_comments.sql")),
     ("0014_judgements", include_str!("../migrations/0014_judgements.sql")),
+    ("0015_founders", include_str!("../migrations/0015_founders.sql")),
 ];
 
 /// A text column that snapshots leave empty.

@@ -10,7 +10,7 @@ use crate::failpoint;
 use crate::pulse::Pulse;
 use crate::store::Turns;
 use crate::store::fault::Fault;
-use sessionmill_contract::{FactRow, Processor, Rows, Settlement, Value};
+use sessionmill_contract::{Inputs, Processor, Rows, Settlement};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Settles all touched keys of a processor, or as many as there is time for. Returns how many failed;
@@ -38,8 +38,8 @@ pub fn settle(store: &mut Turns, processor: &dyn Processor, pulse: &Pulse) -> Re
                 return Ok(failed);
             }
             pulse.beat();
-            let mut one = |key: &str, facts: &[FactRow], reviews: &[Vec<Value>], entities: &mut Rows| {
-                settle_key(processor, settlement, key, facts, reviews, entities)
+            let mut one = |key: &str, inputs: Inputs<'_>, entities: &mut Rows| {
+                settle_key(processor, settlement, key, inputs, entities)
             };
             failed += store.settle(manifest, settlement, range, &mut one)?;
             store.pass_on()?;
@@ -52,18 +52,19 @@ pub fn settle(store: &mut Turns, processor: &dyn Processor, pulse: &Pulse) -> Re
 /// Settles a key with the database let go of. One that fails, or has changed meanwhile, stays touched, and
 /// is settled with the others.
 fn settle_apart(store: &mut Turns, processor: &dyn Processor, settlement: &Settlement, key_hash: i64) -> Result<()> {
-    let inputs = store.get()?.inputs(settlement, key_hash)?;
+    let basis = store.get()?.basis(settlement, key_hash)?;
     store.end()?;
     let key = settlement.facts.position(settlement.key).unwrap_or_default();
     let mut entities = Rows::default();
-    let fine = inputs.facts.chunk_by(|a, b| a.values[key] == b.values[key]).all(|facts| {
+    let fine = basis.facts.chunk_by(|a, b| a.values[key] == b.values[key]).all(|facts| {
         let name = facts[0].values[key].as_str().unwrap_or_default();
-        settle_key(processor, settlement, name, facts, &inputs.reviews, &mut entities)
+        let inputs = Inputs { facts, reviews: &basis.reviews, memo: &basis.memo };
+        settle_key(processor, settlement, name, inputs, &mut entities)
     });
     if !fine {
         return Ok(());
     }
-    match store.get()?.place(processor.manifest(), settlement, key_hash, &inputs, &entities) {
+    match store.get()?.place(processor.manifest(), settlement, key_hash, &basis, &entities) {
         // What is to blame is found among the others.
         Err(error) if matches!(error.fault, Some(Fault::Refused | Fault::Memory | Fault::Unsure)) => store.close(),
         placed => placed?,
@@ -76,12 +77,11 @@ pub fn settle_key(
     processor: &dyn Processor,
     settlement: &Settlement,
     key: &str,
-    facts: &[FactRow],
-    reviews: &[Vec<Value>],
+    inputs: Inputs<'_>,
     entities: &mut Rows,
 ) -> bool {
     let mut of_key = Rows::default();
-    let settle = || processor.settle(settlement, key, facts, reviews, &mut of_key);
+    let settle = || processor.settle(settlement, key, inputs, &mut of_key);
     let fine = matches!(catch_unwind(AssertUnwindSafe(settle)), Ok(Ok(())));
     if fine {
         entities.append(of_key);

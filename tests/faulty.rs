@@ -1,7 +1,7 @@
 //! The usage processor with faults.
 
 use sessionmill_contract::{
-    Event, FactRow, Failure, FailureClass, Fold, Kind, Manifest, Processor, Rows, Settlement, SourceFile, Value,
+    Event, Failure, FailureClass, Fold, Inputs, Kind, Manifest, Processor, Rows, Settlement, SourceFile,
 };
 use sessionmill_usage::Usage;
 
@@ -39,14 +39,13 @@ impl Processor for Faulty {
         &self,
         settlement: &Settlement,
         key: &str,
-        facts: &[FactRow],
-        reviews: &[Vec<Value>],
+        inputs: Inputs<'_>,
         entities: &mut Rows,
     ) -> Result<(), Failure> {
         if key == self.refuses {
             return Err(Failure::new(FailureClass::Transient, "not today"));
         }
-        Usage.settle(settlement, key, facts, reviews, entities)
+        Usage.settle(settlement, key, inputs, entities)
     }
 }
 

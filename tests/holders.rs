@@ -8,7 +8,7 @@ use sessionmill::report::status;
 use sessionmill::scan;
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, Store, known, migrate, presence, room, runs};
-use sessionmill_contract::{FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile, Value};
+use sessionmill_contract::{Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile};
 use sessionmill_usage::Usage;
 use std::fs;
 use std::path::Path;
@@ -50,16 +50,9 @@ impl Processor for Watching<'_> {
         Usage.open(file)
     }
 
-    fn settle(
-        &self,
-        settlement: &Settlement,
-        key: &str,
-        facts: &[FactRow],
-        reviews: &[Vec<Value>],
-        rows: &mut Rows,
-    ) -> Result<(), Failure> {
+    fn settle(&self, settlement: &Settlement, key: &str, inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), Failure> {
         assert_eq!(second(self.0), ["refused", "refused"], "while {key} is settled");
-        Usage.settle(settlement, key, facts, reviews, rows)
+        Usage.settle(settlement, key, inputs, rows)
     }
 }
 

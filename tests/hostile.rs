@@ -4,7 +4,7 @@
 use crate::world::{World, response};
 use sessionmill::open::{Refusal, Root};
 use sessionmill::summary::Counts;
-use sessionmill_contract::{Event, FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile, Value};
+use sessionmill_contract::{Event, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile};
 use sessionmill_usage::Usage;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -324,15 +324,8 @@ impl Processor for Vandal<'_> {
         }
         Box::new(VandalFold((here && !self.at_once).then_some(self), Usage.open(file)))
     }
-    fn settle(
-        &self,
-        settlement: &Settlement,
-        key: &str,
-        facts: &[FactRow],
-        reviews: &[Vec<Value>],
-        rows: &mut Rows,
-    ) -> Result<(), Failure> {
-        Usage.settle(settlement, key, facts, reviews, rows)
+    fn settle(&self, settlement: &Settlement, key: &str, inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), Failure> {
+        Usage.settle(settlement, key, inputs, rows)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::world::World;
 use sessionmill::store::{Access, Store};
 use sessionmill_contract::{
-    Bound, Claim, Detection, Detector, Domain, FactRow, Failure, Fold, Manifest, Processor, Role, Rows, Settlement,
+    Bound, Claim, Detection, Detector, Domain, Failure, Fold, Inputs, Manifest, Processor, Role, Rows, Settlement,
     SourceFile, Value, View, Window,
 };
 use sessionmill_verification::Verification;
@@ -48,13 +48,13 @@ impl Detector for Credulous {
     }
 }
 
-/// Settles as usual, and notes of how many facts, and whether somebody else could have the database. The
-/// first time, somebody else rejects an item meanwhile, if they are to.
+/// Settles as usual, and notes of how many facts, with how many rows of a memo, and whether somebody else
+/// could have the database. The first time, somebody else rejects an item meanwhile, if they are to.
 struct Meddling {
     usual: Verification,
     database: PathBuf,
     rejects: Option<String>,
-    seen: Mutex<Vec<(usize, bool)>>,
+    seen: Mutex<Vec<(usize, usize, bool)>>,
 }
 
 impl Meddling {
@@ -64,7 +64,7 @@ impl Meddling {
     }
 
     /// What was settled in one pass.
-    fn pass(&self, world: &World) -> Vec<(usize, bool)> {
+    fn pass(&self, world: &World) -> Vec<(usize, usize, bool)> {
         self.seen.lock().unwrap().clear();
         let counts = world.pass_of(&[self]).unwrap().remove(0);
         assert_eq!((counts.errors, counts.unsettled_keys), (0, 0), "{counts:?}");
@@ -85,20 +85,19 @@ impl Processor for Meddling {
         &self,
         settlement: &Settlement,
         key: &str,
-        facts: &[FactRow],
-        reviews: &[Vec<Value>],
+        inputs: Inputs<'_>,
         entities: &mut Rows,
     ) -> Result<(), Failure> {
         let mut seen = self.seen.lock().unwrap();
         let store = Store::open_by(&self.database, Access::ReadWrite, Instant::now());
-        seen.push((facts.len(), store.is_ok()));
+        seen.push((inputs.facts.len(), inputs.memo.len(), store.is_ok()));
         if let (1, Ok(store), Some(item)) = (seen.len(), store, &self.rejects) {
             let now = chrono::DateTime::UNIX_EPOCH;
             let row: [Value; 5] =
                 [item.as_str().into(), Action::Reject.name().into(), Value::Null, "eve".into(), now.into()];
             store.review(self.manifest(), settlement, &[row], &[key.to_owned()]).unwrap();
         }
-        self.usual.settle(settlement, key, facts, reviews, entities)
+        self.usual.settle(settlement, key, inputs, entities)
     }
 }
 
@@ -125,13 +124,15 @@ fn others_have_the_database_while_a_large_key_is_settled() {
     let world = World::new();
     let processor = Meddling::new(&world, None);
     world.write("ada/a.jsonl", lines(0..10));
-    assert_eq!(processor.pass(&world), [(10, false)]);
+    assert_eq!(processor.pass(&world), [(10, 0, false)]);
     world.write("bob/b.jsonl", lines(10..5_000));
-    assert_eq!(processor.pass(&world), [(5_000, true)]);
+    assert_eq!(processor.pass(&world), [(5_000, 10, true)]);
     assert_eq!(world.rows(ITEMS), ["5000|0"]);
     assert_eq!(processor.pass(&world), []);
-    world.write("ada/a.jsonl", lines(0..9));
-    assert_eq!(processor.pass(&world), [(4_999, false)]);
+    world.write("eve/e.jsonl", lines(5_000..5_001));
+    assert_eq!(processor.pass(&world), [(5_001, 5_000, true)]);
+    world.write("ada/a.jsonl", lines(0..8));
+    assert_eq!(processor.pass(&world), [(4_999, 0, false)]);
     assert_eq!(world.rows(ITEMS), ["4999|0"]);
 }
 
@@ -141,7 +142,7 @@ fn what_changes_while_a_large_key_is_settled_counts() {
     let item = statement::id("a fact", &said(7));
     let processor = Meddling::new(&world, Some(item.clone()));
     world.write("ada/a.jsonl", lines(0..5_000));
-    assert_eq!(processor.pass(&world), [(5_000, true), (5_000, false)]);
+    assert_eq!(processor.pass(&world), [(5_000, 0, true), (5_000, 0, false)]);
     assert_eq!(world.rows(ITEMS), ["4999|1"]);
     assert_eq!(world.rows("SELECT item_id FROM knowledge_items WHERE status = 'rejected'"), [item]);
     assert_eq!(world.rows("SELECT count(*) FROM facts.touched_keys"), ["0"]);

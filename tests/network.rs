@@ -11,7 +11,7 @@ use sessionmill::request::{Origin, Request};
 use sessionmill::store::{Access, Store};
 use sessionmill::summary::Counts;
 use sessionmill_contract::{
-    Bound, Event, FactRow, Failure, FailureClass, Fold, Manifest, Processor, Rows, Settlement, SourceFile, Value,
+    Bound, Event, Failure, FailureClass, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile,
 };
 use sessionmill_usage::Usage;
 use std::sync::Mutex;
@@ -38,7 +38,7 @@ impl<F: Fn(&str) -> Result<(), Failure> + Send + Sync> Processor for Asking<F> {
         Box::new(Question { ask: &self.0, file })
     }
 
-    fn settle(&self, _: &Settlement, _: &str, _: &[FactRow], _: &[Vec<Value>], _: &mut Rows) -> Result<(), Failure> {
+    fn settle(&self, _: &Settlement, _: &str, _: Inputs<'_>, _: &mut Rows) -> Result<(), Failure> {
         unreachable!("there are no facts")
     }
 }

@@ -12,9 +12,7 @@ use sessionmill::request::{Origin, Request};
 use sessionmill::source::{Layout, Source};
 use sessionmill::summary::Summary;
 use sessionmill::trial::Trial;
-use sessionmill_contract::{
-    Bound, Event, FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile, Value,
-};
+use sessionmill_contract::{Bound, Event, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile};
 use sessionmill_usage::Usage;
 use std::fs;
 use std::time::Duration;
@@ -123,15 +121,8 @@ impl Processor for Stopper<'_> {
         }
         Usage.open(file)
     }
-    fn settle(
-        &self,
-        settlement: &Settlement,
-        key: &str,
-        facts: &[FactRow],
-        reviews: &[Vec<Value>],
-        rows: &mut Rows,
-    ) -> Result<(), Failure> {
-        Usage.settle(settlement, key, facts, reviews, rows)
+    fn settle(&self, settlement: &Settlement, key: &str, inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), Failure> {
+        Usage.settle(settlement, key, inputs, rows)
     }
 }
 
@@ -155,7 +146,7 @@ impl Processor for Silent {
     fn open<'s>(&'s self, _: &'s SourceFile) -> Box<dyn Fold + 's> {
         Box::new(SilentFold)
     }
-    fn settle(&self, _: &Settlement, _: &str, _: &[FactRow], _: &[Vec<Value>], _: &mut Rows) -> Result<(), Failure> {
+    fn settle(&self, _: &Settlement, _: &str, _: Inputs<'_>, _: &mut Rows) -> Result<(), Failure> {
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use sessionmill::request::{Origin, Request};
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, Store};
 use sessionmill_contract::{
-    Event, FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile, Table, Value,
+    Event, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile, Table, Value,
 };
 use sessionmill_usage::Usage;
 use sessionmill_usage::copy::COPIES;
@@ -109,15 +109,8 @@ impl Processor for Unfit {
         Box::new(UnfitFold { unfit: self, file, fold: Usage.open(file) })
     }
 
-    fn settle(
-        &self,
-        settlement: &Settlement,
-        key: &str,
-        facts: &[FactRow],
-        reviews: &[Vec<Value>],
-        rows: &mut Rows,
-    ) -> Result<(), Failure> {
-        Usage.settle(settlement, key, facts, reviews, rows)?;
+    fn settle(&self, settlement: &Settlement, key: &str, inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), Failure> {
+        Usage.settle(settlement, key, inputs, rows)?;
         if key == self.key {
             rows.push(&RESPONSES, spoilt::<30>(rows, &RESPONSES, "copies"));
         }
@@ -174,15 +167,8 @@ impl Processor for Slow {
         Box::new(SlowFold(file.username == "slow", Usage.open(file)))
     }
 
-    fn settle(
-        &self,
-        settlement: &Settlement,
-        key: &str,
-        facts: &[FactRow],
-        reviews: &[Vec<Value>],
-        rows: &mut Rows,
-    ) -> Result<(), Failure> {
-        Usage.settle(settlement, key, facts, reviews, rows)
+    fn settle(&self, settlement: &Settlement, key: &str, inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), Failure> {
+        Usage.settle(settlement, key, inputs, rows)
     }
 }
 

@@ -162,6 +162,7 @@ impl World {
             "facts.knowledge_items",
             "facts.verification_evidence",
             "facts.knowledge_relations",
+            "facts.verification_founders",
             "facts.touched_keys",
             "(SELECT processor_name, session_file, username, items_extracted, file_hash FROM session_processor_state)",
         ];

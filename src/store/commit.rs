@@ -14,7 +14,7 @@ use crate::store::rows::{Cell, append_entities, append_facts, append_touched, ke
 use crate::store::stamp::{Stamp, Try};
 use crate::store::{Store, Transaction};
 use duckdb::params;
-use sessionmill_contract::{FactRow, Manifest, Processor, Rows, Settlement, SourceFile, Table, Value};
+use sessionmill_contract::{FactRow, Inputs, Manifest, Processor, Rows, Settlement, SourceFile, Table, Value};
 use std::collections::HashSet;
 
 const STAGING: &str = "
@@ -269,7 +269,13 @@ fn settle_new(
                     values: row.to_vec(),
                 };
                 let facts: Vec<_> = same_key.iter().map(fact).collect();
-                settle_key(processor, settlement, same_key[0].1, &facts, &[], &mut of_hash)
+                settle_key(
+                    processor,
+                    settlement,
+                    same_key[0].1,
+                    Inputs { facts: &facts, reviews: &[], memo: &[] },
+                    &mut of_hash,
+                )
             });
         if fine {
             entities.append(of_hash);

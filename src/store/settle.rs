@@ -5,15 +5,15 @@ use crate::failpoint;
 use crate::store::rows::{append_entities, value};
 use crate::store::{Store, Transaction};
 use duckdb::{Row, params};
-use sessionmill_contract::{FactRow, Manifest, Rows, Settlement, Table, Value};
+use sessionmill_contract::{FactRow, Inputs, Manifest, Rows, Settlement, Table, Value};
 use std::collections::HashMap;
 
 /// A part of the touched keys of one settlement, small enough to settle in memory: key hashes from
 /// the first to the second number.
 pub type Range = (i64, i64);
 
-/// Makes entities of the facts of a key and the reviews; false if it cannot.
-pub type Settle<'s> = &'s mut dyn FnMut(&str, &[FactRow], &[Vec<Value>], &mut Rows) -> bool;
+/// Makes entities of what a key is settled from; false if it cannot.
+pub type Settle<'s> = &'s mut dyn FnMut(&str, Inputs<'_>, &mut Rows) -> bool;
 
 /// Keys that are settled in one transaction, about.
 const KEYS: u64 = 25_000;
@@ -21,12 +21,13 @@ const KEYS: u64 = 25_000;
 /// A key of so many facts takes longer to settle than others are to wait for the database.
 const LARGE: i64 = 5_000;
 
-/// What a key is settled from.
+/// What a large key is settled from, as of one moment.
 #[derive(Debug)]
-pub struct Inputs {
+pub struct Basis {
     /// Ordered by key, then by source file: keys of one hash are settled together.
     pub facts: Vec<FactRow>,
     pub reviews: Vec<Vec<Value>>,
+    pub memo: Vec<Vec<Value>>,
 }
 
 const SETTLING: &str = "
@@ -93,8 +94,8 @@ impl Store {
     /// # Errors
     ///
     /// If the database cannot be read.
-    pub fn inputs(&self, settlement: &Settlement, key_hash: i64) -> Result<Inputs> {
-        self.transaction(|transaction| inputs(transaction, settlement, key_hash))
+    pub fn basis(&self, settlement: &Settlement, key_hash: i64) -> Result<Basis> {
+        self.transaction(|transaction| basis(transaction, settlement, key_hash))
     }
 
     /// Puts what a key was settled to in its place, if it would be settled from the same now. Else it
@@ -108,7 +109,7 @@ impl Store {
         manifest: &Manifest,
         settlement: &Settlement,
         key_hash: i64,
-        from: &Inputs,
+        from: &Basis,
         entities: &Rows,
     ) -> Result<()> {
         self.connection.execute_batch(SETTLING)?;
@@ -166,7 +167,8 @@ fn read(transaction: &Transaction<'_>, settlement: &Settlement, settle: Settle<'
     let mut end = |hash: i64, rows: &[FactRow]| {
         let Some(Value::Text(name)) = rows.first().and_then(|row| row.values.get(key)) else { return };
         // Keys of the same hash share their fate, since they are found and replaced by it.
-        if !failed.contains(&hash) && !settle(name, rows, &reviews, &mut entities) {
+        if !failed.contains(&hash) && !settle(name, Inputs { facts: rows, reviews: &reviews, memo: &[] }, &mut entities)
+        {
             failed.push(hash);
         }
     };
@@ -182,14 +184,19 @@ fn read(transaction: &Transaction<'_>, settlement: &Settlement, settle: Settle<'
     Ok((entities, failed))
 }
 
-fn inputs(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64) -> Result<Inputs> {
+fn basis(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64) -> Result<Basis> {
     let mut of_key = Vec::new();
     facts(transaction, settlement, &key_hash.to_string(), |_, fact| of_key.push(fact))?;
-    Ok(Inputs { facts: of_key, reviews: reviews(transaction, settlement)? })
+    let reviews = reviews(transaction, settlement)?;
+    let mut memo = Vec::new();
+    if let Some(table) = settlement.memo {
+        entities_of(transaction, table, &key_hash.to_string(), |_, row| memo.push(row))?;
+    }
+    Ok(Basis { facts: of_key, reviews, memo })
 }
 
 /// Whether a key would be settled from the same now.
-fn is_same(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64, from: &Inputs) -> Result<bool> {
+fn is_same(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64, from: &Basis) -> Result<bool> {
     let mut before = from.facts.iter();
     let mut is_same = true;
     facts(transaction, settlement, &key_hash.to_string(), |_, fact| is_same &= before.next() == Some(&fact))?;
@@ -257,6 +264,24 @@ fn replace(transaction: &Transaction<'_>, manifest: &Manifest, settlement: &Sett
     Ok(())
 }
 
+/// Hands on the rows of keys in a table of entities, each with its row id.
+fn entities_of(
+    transaction: &Transaction<'_>,
+    table: &Table,
+    keys: &str,
+    mut each: impl FnMut(i64, Vec<Value>),
+) -> Result<()> {
+    let (name, columns) = (table.name, table.columns.join(", "));
+    let sql = format!(
+        "SELECT rowid, {columns} FROM facts.{name} WHERE rowid IN
+         (SELECT rowid FROM facts.{name} WHERE key_hash IN ({keys}))"
+    );
+    transaction.query(&sql, [], |row| {
+        each(row.get(0)?, values(row, 1, table)?);
+        Ok(())
+    })
+}
+
 /// Writes what differs: of a large key that a fact more has touched, next to nothing does.
 fn replace_in(
     transaction: &Transaction<'_>,
@@ -270,18 +295,11 @@ fn replace_in(
         *missing.entry(row).or_default() += 1;
     }
     let mut leaving: Vec<i64> = Vec::new();
-    let (name, columns) = (table.name, table.columns.join(", "));
-    let sql = format!(
-        "SELECT rowid, {columns} FROM facts.{name} WHERE rowid IN
-         (SELECT rowid FROM facts.{name} WHERE key_hash IN (SELECT key_hash FROM settling))"
-    );
-    transaction.query(&sql, [], |row| {
-        match missing.get_mut(&*values(row, 1, table)?) {
-            Some(count) if *count > 0 => *count -= 1,
-            _ => leaving.push(row.get(0)?),
-        }
-        Ok(())
+    entities_of(transaction, table, "SELECT key_hash FROM settling", |id, row| match missing.get_mut(&*row) {
+        Some(count) if *count > 0 => *count -= 1,
+        _ => leaving.push(id),
     })?;
+    let name = table.name;
     if !leaving.is_empty() {
         transaction.execute("DELETE FROM leaving", [])?;
         transaction.stage("leaving", leaving.iter().map(|row| [row]))?;

@@ -29,6 +29,6 @@ pub use event::{Event, Kind, Record};
 pub use failure::{Failure, FailureClass};
 pub use inquiry::{Inquiry, Judge, Ruling};
 pub use manifest::{Bound, Manifest, Settlement, Table};
-pub use processor::{Fold, Processor};
+pub use processor::{Fold, Inputs, Processor};
 pub use row::{FactRow, Rows, Value};
 pub use source_file::SourceFile;

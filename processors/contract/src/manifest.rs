@@ -50,6 +50,9 @@ pub struct Settlement {
     /// Where the entities go, in schema `facts`; the first table has one row for each. What a settlement
     /// of a key now says is all it says.
     pub entities: &'static [&'static Table],
+    /// One of the entities' tables, whose rows a settlement of the same key may get back. Keys of so many
+    /// facts that others would wait for them do.
+    pub memo: Option<&'static Table>,
 }
 
 impl Table {

@@ -22,10 +22,6 @@ pub trait Processor: Send + Sync {
 
     /// Makes entities of all facts of one key, over all files, and of what people decided about them.
     ///
-    /// The facts are ordered by source file, but the outcome must not depend on their order: it is
-    /// the same whatever was processed first. Reviews follow the columns of their table; a settlement
-    /// without such a table gets none.
-    ///
     /// # Errors
     ///
     /// A failure leaves the key as it was, to be settled by a later pass.
@@ -33,8 +29,7 @@ pub trait Processor: Send + Sync {
         &self,
         settlement: &Settlement,
         key: &str,
-        facts: &[FactRow],
-        reviews: &[Vec<Value>],
+        inputs: Inputs<'_>,
         entities: &mut Rows,
     ) -> Result<(), Failure>;
 
@@ -54,6 +49,19 @@ pub trait Processor: Send + Sync {
     ) -> Result<Vec<Inquiry<'p>>, Failure> {
         Ok(Vec::new())
     }
+}
+
+/// What a key is settled from. Rows follow the columns of their table.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'i> {
+    /// Ordered by source file, but the outcome must not depend on their order: it is the same whatever was
+    /// processed first.
+    pub facts: &'i [FactRow],
+    /// The oldest first; none for a settlement without reviews.
+    pub reviews: &'i [Vec<Value>],
+    /// What an earlier settlement of the key left as its memo, or nothing. It can spare work and must change
+    /// no outcome: each row has to say for itself whether it still holds.
+    pub memo: &'i [Vec<Value>],
 }
 
 /// The state of one processor over one source file, which sees the file's events in line order.

@@ -23,7 +23,7 @@ pub mod session;
 pub mod tool_event;
 pub mod whereabouts;
 
-use sessionmill_contract::{Bound, FactRow, Failure, Fold, Manifest, Processor, Rows, Settlement, SourceFile, Value};
+use sessionmill_contract::{Bound, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile};
 use std::time::Duration;
 
 /// The processor. It needs nothing from the world.
@@ -37,12 +37,19 @@ static MANIFEST: Manifest = Manifest {
     bound: Bound::Cpu,
     facts: &[&copy::COPIES, &tool_event::TOOL_CALLS, &session::SESSIONS],
     settlements: &[
-        Settlement { facts: &copy::COPIES, key: "message_id", reviews: None, entities: &[&response::RESPONSES] },
+        Settlement {
+            facts: &copy::COPIES,
+            key: "message_id",
+            reviews: None,
+            entities: &[&response::RESPONSES],
+            memo: None,
+        },
         Settlement {
             facts: &tool_event::TOOL_CALLS,
             key: "event_id",
             reviews: None,
             entities: &[&tool_event::TOOL_EVENTS],
+            memo: None,
         },
     ],
 };
@@ -60,14 +67,13 @@ impl Processor for Usage {
         &self,
         settlement: &Settlement,
         key: &str,
-        facts: &[FactRow],
-        _: &[Vec<Value>],
+        inputs: Inputs<'_>,
         entities: &mut Rows,
     ) -> Result<(), Failure> {
         if settlement.facts.name == copy::COPIES.name {
-            response::settle(key, facts, entities)
+            response::settle(key, inputs.facts, entities)
         } else {
-            tool_event::settle(key, facts, entities)
+            tool_event::settle(key, inputs.facts, entities)
         }
     }
 }

@@ -8,10 +8,11 @@
 
 use chrono::DateTime;
 use fastrand::Rng;
-use sessionmill_contract::{Detection, FactRow, Rows, Table};
+use sessionmill_contract::{Detection, FactRow, Inputs, Rows, Table, Value};
 use sessionmill_verification::evidence::EVIDENCE;
 use sessionmill_verification::item::{self, ITEMS};
 use sessionmill_verification::material::Material;
+use sessionmill_verification::memo::{FOUNDERS, Memo};
 use sessionmill_verification::relation::RELATIONS;
 use sessionmill_verification::settle::settle;
 use std::error::Error;
@@ -29,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         none if none.is_empty() => vec![5_000, 20_000],
         counts => counts,
     };
-    println!("material   claims  read ms  items ms  settle ms    items  relations  fingerprint");
+    println!("material   claims  read ms  items ms  settle ms  again ms    items  relations  fingerprint");
     for (name, recipe) in [("realistic", Recipe::realistic()), ("hostile", Recipe::hostile())] {
         if !names.is_empty() && !names.iter().any(|chosen| *chosen == name) {
             continue;
@@ -38,16 +39,21 @@ fn main() -> Result<(), Box<dyn Error>> {
             let facts = recipe.claims(&mut Rng::with_seed(1), count);
             let (read, material) = least(|| Material::new(&facts, &[]));
             let material = material.map_err(|failure| failure.message)?;
-            let (items, _) = least(|| item::items(&material));
+            let (items, _) = least(|| Memo::new(&[]).map(|mut memo| item::items(&material, &mut memo)));
             let (whole, rows) = least(|| {
                 let mut rows = Rows::default();
-                settle("finance", &facts, &[], &mut rows).map(|()| rows)
+                settle("finance", Inputs { facts: &facts, reviews: &[], memo: &[] }, &mut rows).map(|()| rows)
             });
             let rows = rows.map_err(|failure| failure.message)?;
-            let [read, items, whole] = [read, items, whole].map(|time| time.as_secs_f64() * 1e3);
+            let memo: Vec<_> = rows.of(&FOUNDERS).map(<[Value]>::to_vec).collect();
+            let (again, _) = least(|| {
+                let inputs = Inputs { facts: &facts, reviews: &[], memo: &memo };
+                settle("finance", inputs, &mut Rows::default())
+            });
+            let [read, items, whole, again] = [read, items, whole, again].map(|time| time.as_secs_f64() * 1e3);
             let (found, related) = (rows.of(&ITEMS).count(), rows.of(&RELATIONS).count());
             println!(
-                "{name:9} {count:7}  {read:7.1}  {items:8.1}  {whole:9.1}  {found:7}  {related:9}  {:016x}",
+                "{name:9} {count:7}  {read:7.1}  {items:8.1}  {whole:9.1}  {again:8.1}  {found:7}  {related:9}  {:016x}",
                 fingerprint(&rows)
             );
         }

@@ -8,6 +8,7 @@
 use crate::evidence;
 use crate::index::Index;
 use crate::material::Material;
+use crate::memo::Memo;
 use crate::review::Standing;
 use crate::statement::Statement;
 use crate::wording::Stance;
@@ -50,19 +51,27 @@ pub struct Item {
 }
 
 /// The items of a domain, in the order of their founders.
-pub fn items(material: &Material<'_>) -> Vec<Item> {
+pub fn items(material: &Material<'_>, memo: &mut Memo<'_>) -> Vec<Item> {
     let mut founded = Standing::ALL.map(|_| Index::new(material, RELATED));
     let id = |number: usize| &*material.statements[number].id;
     // The founder of what each statement joins: by the statement's id, and by its number.
     let mut founders: HashMap<&str, usize> = HashMap::new();
     let mut joined = Vec::with_capacity(material.statements.len());
     for (number, Statement { id, .. }) in material.statements.iter().enumerate() {
-        let founder = *founders.entry(id).or_insert_with(|| {
-            canonical(material, number, &founded).unwrap_or_else(|| {
+        let known = founders.get(&**id).copied();
+        let founder = known.unwrap_or_else(|| {
+            let founder = match memo.next(material, number) {
+                Some(remembered) if remembered == id => number,
+                Some(remembered) if founders.contains_key(remembered) => founders[remembered],
+                _ => canonical(material, number, &founded).unwrap_or(number),
+            };
+            if founder == number {
                 founded[material.reviews.standing(id) as usize].insert(number);
-                number
-            })
+            }
+            memo.remember(founder);
+            founder
         });
+        founders.insert(&**id, founder);
         joined.push(founder);
     }
     let is_item = |other: &str| founders.get(other).is_some_and(|founder| id(*founder) == other);

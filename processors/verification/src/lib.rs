@@ -15,6 +15,7 @@
 //! | [`rules`] | the detector that needs no model |
 //! | [`settle`] | claims and reviews of a domain become items, evidence and relations |
 //! | [`material`], [`statement`] | all that settling knows of a domain; a claim as it takes part |
+//! | [`memo`] | what an earlier settling found, by all that decides it |
 //! | [`item`], [`evidence`], [`relation`] | what is stated, once; what speaks for it; what is near it or against it |
 //! | [`review`] | what people decided about items, and models found |
 //! | [`judgement`] | what a model is asked about corrections |
@@ -32,6 +33,7 @@ pub mod item;
 pub mod judgement;
 pub mod mask;
 pub mod material;
+pub mod memo;
 pub mod relation;
 pub mod review;
 pub mod rules;
@@ -41,7 +43,7 @@ pub mod wording;
 
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{
-    Bound, Detector, FactRow, Failure, Fold, Inquiry, Manifest, Processor, Rows, Settlement, SourceFile, Value,
+    Bound, Detector, Failure, Fold, Inputs, Inquiry, Manifest, Processor, Rows, Settlement, SourceFile, Value,
 };
 use std::time::Duration;
 
@@ -66,7 +68,8 @@ const MANIFEST: Manifest = Manifest {
         facts: &claim::CLAIMS,
         key: "domain",
         reviews: Some(&review::REVIEWS),
-        entities: &[&item::ITEMS, &evidence::EVIDENCE, &relation::RELATIONS],
+        entities: &[&item::ITEMS, &evidence::EVIDENCE, &relation::RELATIONS, &memo::FOUNDERS],
+        memo: Some(&memo::FOUNDERS),
     }],
 };
 
@@ -96,15 +99,8 @@ impl Processor for Verification {
         Box::new(fold::VerificationFold::new(file, &*self.detector))
     }
 
-    fn settle(
-        &self,
-        _: &Settlement,
-        domain: &str,
-        facts: &[FactRow],
-        reviews: &[Vec<Value>],
-        entities: &mut Rows,
-    ) -> Result<(), Failure> {
-        settle::settle(domain, facts, reviews, entities)
+    fn settle(&self, _: &Settlement, domain: &str, inputs: Inputs<'_>, entities: &mut Rows) -> Result<(), Failure> {
+        settle::settle(domain, inputs, entities)
     }
 
     fn inquiries<'p>(

@@ -2,21 +2,24 @@
 
 use crate::item::items;
 use crate::material::Material;
+use crate::memo::Memo;
 use crate::relation;
-use sessionmill_contract::{FactRow, Failure, Rows, Value};
+use sessionmill_contract::{Failure, Inputs, Rows};
 
 /// Settles a domain.
 ///
 /// # Errors
 ///
 /// If a row is none of a claim or of a review.
-pub fn settle(domain: &str, facts: &[FactRow], reviews: &[Vec<Value>], rows: &mut Rows) -> Result<(), Failure> {
-    let material = Material::new(facts, reviews)?;
-    let items = items(&material);
+pub fn settle(domain: &str, inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), Failure> {
+    let material = Material::new(inputs.facts, inputs.reviews)?;
+    let mut memo = Memo::new(inputs.memo)?;
+    let items = items(&material, &mut memo);
     for item in &items {
         item.push(domain, &material, rows);
     }
     relation::push(&items, domain, &material, rows);
+    memo.push(domain, &material, rows);
     Ok(())
 }
 
@@ -26,12 +29,13 @@ mod tests {
     use crate::claim::CLAIMS;
     use crate::evidence::{self, EVIDENCE};
     use crate::item::{ITEMS, Item};
+    use crate::memo::FOUNDERS;
     use crate::relation::RELATIONS;
     use crate::review::{Action, Finding, Standing};
     use crate::wording::Comparison;
     use chrono::DateTime;
     use fastrand::Rng;
-    use sessionmill_contract::{Detection, Table};
+    use sessionmill_contract::{Detection, FactRow, Table, Value};
     use std::collections::{BTreeMap, BTreeSet};
     use unicode_segmentation::UnicodeSegmentation;
 
@@ -66,9 +70,18 @@ mod tests {
     }
 
     fn settled(facts: &[FactRow], reviews: &[Vec<Value>]) -> Rows {
+        settled_with(facts, reviews, &[])
+    }
+
+    fn settled_with(facts: &[FactRow], reviews: &[Vec<Value>], memo: &[Vec<Value>]) -> Rows {
         let mut rows = Rows::default();
-        settle("finance", facts, reviews, &mut rows).unwrap();
+        settle("finance", Inputs { facts, reviews, memo }, &mut rows).unwrap();
         rows
+    }
+
+    /// The items without anything that is remembered.
+    fn items_of(material: &Material<'_>) -> Vec<Item> {
+        items(material, &mut Memo::new(&[]).unwrap())
     }
 
     /// Some columns of a table's rows, as text.
@@ -348,7 +361,7 @@ mod tests {
             let facts = claims(&mut random, count);
             let reviews = if seed % 2 == 0 { Vec::new() } else { reviews(&mut random, &facts) };
             let material = Material::new(&facts, &reviews).unwrap();
-            let items = items(&material);
+            let items = items_of(&material);
             assert_eq!(items, naive(&material), "seed {seed}");
             joined += facts.len() - items.len();
             most = most.max(items.len());
@@ -402,8 +415,8 @@ mod tests {
             }
             let reviews = reviews(&mut random, &facts);
             let material = Material::new(&facts, &reviews).unwrap();
-            assert_eq!(items(&material), naive(&material), "seed {seed}");
-            let expected = naive_relations(&material, &items(&material));
+            assert_eq!(items_of(&material), naive(&material), "seed {seed}");
+            let expected = naive_relations(&material, &items_of(&material));
             let found = cells(&settled(&facts, &reviews), &RELATIONS, &["kind", "from_item", "to_item", "score"]);
             assert_eq!(found, expected, "seed {seed}");
             let duplicates = found.iter().filter(|line| line.starts_with("likely")).count();
@@ -431,11 +444,46 @@ mod tests {
     }
 
     #[test]
+    fn what_is_remembered_changes_nothing() {
+        let tables = [&ITEMS, &EVIDENCE, &RELATIONS, &FOUNDERS];
+        let text = |rows: &Rows| tables.map(|table| cells(rows, table, table.columns));
+        let (mut remembered, mut forgotten) = (0, 0);
+        for seed in 0..60 {
+            let mut random = Rng::with_seed(seed);
+            let all = claims(&mut random, 60);
+            let decisions = reviews(&mut random, &all);
+            let (mut facts, mut decided) = (all.clone(), 0);
+            let mut memo: Vec<Vec<Value>> = Vec::new();
+            for _ in 0..12 {
+                match random.u8(0..5) {
+                    0 => decided = random.usize(..=decisions.len()),
+                    1 => drop(facts.swap_remove(random.usize(..facts.len()))),
+                    2 => facts.push(all[random.usize(..all.len())].clone()),
+                    _ => {
+                        let at = random.usize(..facts.len());
+                        let column = ["detection_type", "entities", "time"][random.usize(..3)];
+                        let column = CLAIMS.position(column).unwrap();
+                        facts[at].values[column] = all[random.usize(..all.len())].values[column].clone();
+                    }
+                }
+                let rows = settled_with(&facts, &decisions[..decided], &memo);
+                assert_eq!(text(&rows), text(&settled(&facts, &decisions[..decided])), "seed {seed}");
+                let is_known = |row: &&[Value]| memo.iter().any(|known| known == row);
+                let known = rows.of(&FOUNDERS).filter(is_known).count();
+                remembered += known;
+                forgotten += rows.of(&FOUNDERS).count() - known;
+                memo = rows.of(&FOUNDERS).map(<[Value]>::to_vec).collect();
+            }
+        }
+        assert!(remembered > 10_000 && forgotten > 10_000, "{remembered} {forgotten}");
+    }
+
+    #[test]
     fn every_claim_is_evidence_once_or_a_copy() {
         let mut random = Rng::with_seed(7);
         let facts = claims(&mut random, 400);
         let material = Material::new(&facts, &[]).unwrap();
-        let items = items(&material);
+        let items = items_of(&material);
         let mut numbers: Vec<_> = items.iter().flat_map(|item| item.statements.clone()).collect();
         numbers.sort_unstable();
         assert_eq!(numbers, (0..facts.len()).collect::<Vec<_>>());

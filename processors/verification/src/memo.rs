@@ -1,0 +1,76 @@
+//! Which founder a statement joins, remembered by all that decides it.
+//!
+//! That follows from the statements before it in their order, and from what people decided about these: a
+//! digest of them names the outcome. So where a domain grows at its end, which is what domains do, only the
+//! statements that are new are held against others. Where something earlier changes, the digests of all
+//! that comes after it do, too.
+
+use crate::material::Material;
+use crate::statement::Statement;
+use sessionmill_contract::{Detection, Failure, Rows, Table, Value};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+
+/// One row per statement, in whatever words it is told first.
+pub static FOUNDERS: Table = Table { name: "verification_founders", columns: &["domain", "history", "founder_id"] };
+
+/// What was found earlier, and what is to be remembered now.
+#[derive(Debug)]
+pub struct Memo<'m> {
+    /// Ids of founders, by history.
+    known: HashMap<i64, &'m str>,
+    history: [u8; 32],
+    found: Vec<(i64, usize)>,
+}
+
+impl<'m> Memo<'m> {
+    /// Reads rows of [`FOUNDERS`].
+    ///
+    /// # Errors
+    ///
+    /// If a row is none of a founder.
+    pub fn new(rows: &'m [Vec<Value>]) -> Result<Self, Failure> {
+        let read = |row: &'m Vec<Value>| {
+            let [_, history, founder] = &**row else { return None };
+            Some((history.as_int()?, founder.as_str()?))
+        };
+        let known = rows.iter().map(|row| read(row).ok_or_else(|| FOUNDERS.unreadable())).collect::<Result<_, _>>()?;
+        // Another release can compare in another way.
+        let history = Sha256::digest(env!("CARGO_PKG_VERSION")).into();
+        Ok(Self { known, history, found: Vec::new() })
+    }
+
+    /// Goes on to the next statement of an id that is new. Returns the id of the founder that it joined in
+    /// the same history.
+    pub fn next(&mut self, material: &Material<'_>, number: usize) -> Option<&'m str> {
+        let Statement { id, detection, entities, .. } = &material.statements[number];
+        let reviews = &material.reviews;
+        let decided = [*detection == Detection::Correction, reviews.is_own(id)];
+        let mut hasher = Sha256::new_with_prefix(self.history);
+        hasher.update(id);
+        hasher.update([reviews.standing(id) as u8, decided[0].into(), decided[1].into()]);
+        for entity in entities {
+            hasher.update((entity.len() as u64).to_le_bytes());
+            hasher.update(entity);
+        }
+        self.history = hasher.finalize().into();
+        self.known.get(&self.key()).copied()
+    }
+
+    /// Remembers the founder that the statement joins.
+    pub fn remember(&mut self, founder: usize) {
+        self.found.push((self.key(), founder));
+    }
+
+    fn key(&self) -> i64 {
+        self.history.iter().take(8).fold(0, |key, byte| key << 8 | i64::from(*byte))
+    }
+
+    /// Adds the rows of all that is to be remembered.
+    pub fn push(&self, domain: &str, material: &Material<'_>, rows: &mut Rows) {
+        for (history, founder) in &self.found {
+            let founder = &*material.statements[*founder].id;
+            rows.push(&FOUNDERS, [domain.into(), Value::Int(*history), founder.into()]);
+        }
+    }
+}
