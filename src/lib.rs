@@ -15,7 +15,7 @@
 //! | [`pass`] | the program: one walk from the root to settled entities; read it first |
 //! | [`source`], [`scan`], [`stat`] | where transcripts are, which there are, and what a stat says of them |
 //! | [`ledger`], [`look`], [`failures`] | what is known of them: last looks and what they prove, failures that stand |
-//! | [`request`], [`pulse`] | who asked for a pass; how it lives, and the word that ends it early |
+//! | [`request`], [`limits`], [`pulse`] | who asked for a pass; how far it may go; how it lives, and the word that ends it early |
 //! | [`plan`], [`order`], [`job`] | which are due for which processor, and who comes first |
 //! | [`open`], [`read`], [`lines`], [`hash`] | one safe open, one read: hashed bytes are parsed bytes |
 //! | [`batch`], [`lanes`], [`outbox`] | files side by side, their hashes in lanes, their outcomes on the way to the writer |
@@ -39,8 +39,8 @@
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
 //! | [`access`], [`owner`] | what the user may read and write, and what would let them; whose a file is |
 //! | [`lock`], [`holder`] | locks between processes; who has one |
-//! | [`moment`], [`error`] | readings of the clock; sentences and exit codes |
-//! | [`duration`], [`whole`] | lengths of time in words; files that are written whole |
+//! | [`moment`], [`zone`], [`duration`] | readings of the clock; days of a time zone; lengths of time in words |
+//! | [`error`], [`printable`], [`whole`] | sentences and exit codes; text from outside; files that are written whole |
 //! | [`failpoint`] | points at which a development build can be made to die |
 //!
 //! # Invariants
@@ -85,6 +85,7 @@ pub mod inquiry;
 pub mod job;
 pub mod lanes;
 pub mod ledger;
+pub mod limits;
 pub mod lines;
 pub mod lineup;
 pub mod llm;
@@ -102,6 +103,7 @@ pub mod pause;
 pub mod pending;
 pub mod plan;
 pub mod price;
+pub mod printable;
 pub mod pulse;
 pub mod quiet;
 pub mod read;
@@ -119,3 +121,4 @@ pub mod trial;
 pub mod trigger;
 pub mod whole;
 pub mod writer;
+pub mod zone;

@@ -71,6 +71,9 @@ impl StoreLock {
     }
 }
 
+/// The work that lets a database have one daemon.
+pub const DAEMON: &str = "serve";
+
 /// Work beside a database that one process does at a time, while others wait for their turn.
 #[derive(Debug)]
 pub struct WorkLock(#[expect(dead_code, reason = "held, not read")] Held);

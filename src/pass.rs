@@ -9,19 +9,19 @@ use crate::error::{Error, Result, Status};
 use crate::flight::Flight;
 use crate::holder::Holder;
 use crate::inquiry;
+use crate::limits::Limits;
 use crate::lock::ProcessorLock;
 use crate::moment::{Clock, Moment};
 use crate::pause::Pause;
 use crate::plan::{self, Bounds};
 use crate::pulse::Pulse;
-use crate::quiet::Quiet;
-use crate::read::{self, Caps, Reader};
+use crate::read::{self, Reader};
 use crate::request::{Origin, Request};
 use crate::scan;
 use crate::settle;
 use crate::source::Source;
 use crate::store::stamp::Stamp;
-use crate::store::{Turns, forget, known, log, migrate, pauses, presence, room, runs, waits};
+use crate::store::{Turns, forget, known, log, migrate, pauses, presence, room, runs, sources, waits};
 use crate::summary::{Summary, Tally};
 use crate::trial::Trial;
 use crate::writer::{Progress, Writer};
@@ -51,33 +51,9 @@ pub struct Pass<'p> {
     pub pulse: &'p Pulse,
 }
 
-/// Bounds of a pass and of what one file can cost it.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Files that processors look into; of one that waits for a network, files that it asks about. Those
-    /// whose hash says that nothing is new do not count.
-    pub files: Option<u64>,
-    /// Files that are not begun by then are left for the next pass.
-    pub time: Option<Duration>,
-    pub caps: Caps,
-    /// Threads that read.
-    pub threads: usize,
-    /// Files about which a network is asked at a time.
-    pub connections: usize,
-    /// When a file that grows is asked about.
-    pub quiet: Quiet,
-}
-
 /// The limits of a pass that waits for a network, where nobody says otherwise.
 const FILES_ASKED: u64 = 50;
 const TIME_ASKING: Duration = Duration::from_secs(150);
-
-impl Default for Limits {
-    fn default() -> Self {
-        let threads = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { files: None, time: None, caps: Caps::default(), threads, connections: 4, quiet: Quiet::default() }
-    }
-}
 
 /// Runs the processors: those that compute in one pass, then each that waits for a network in one of
 /// its own. One of these that is running elsewhere does not undo what is done. However each
@@ -139,7 +115,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let mut walk = scan::sessions(pass.sources, &roots, pass.login)?;
 
     migrate::migrate(store.get()?, now)?;
-    presence::remember(store.get()?, pass.sources, pass.adopt)?;
+    sources::remember(store.get()?, pass.sources, pass.adopt)?;
     forget::exclude(store.get()?, pass.processors)?;
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources)?;
     let run_id = runs::next(store.get()?)?;

@@ -10,8 +10,8 @@ use crate::failpoint;
 use crate::pulse::Pulse;
 use crate::store::Turns;
 use crate::store::fault::Fault;
+use crate::store::settle::settle_key;
 use sessionmill_contract::{Inputs, Processor, Rows, Settlement};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Settles all touched keys of a processor, or as many as there is time for. Returns how many failed;
 /// these stay on the list, and those there was no time for.
@@ -70,21 +70,4 @@ fn settle_apart(store: &mut Turns, processor: &dyn Processor, settlement: &Settl
         placed => placed?,
     }
     Ok(())
-}
-
-/// Makes entities of all facts of one key; false if the processor fails, and nothing is added then.
-pub fn settle_key(
-    processor: &dyn Processor,
-    settlement: &Settlement,
-    key: &str,
-    inputs: Inputs<'_>,
-    entities: &mut Rows,
-) -> bool {
-    let mut of_key = Rows::default();
-    let settle = || processor.settle(settlement, key, inputs, &mut of_key);
-    let fine = matches!(catch_unwind(AssertUnwindSafe(settle)), Ok(Ok(())));
-    if fine {
-        entities.append(of_key);
-    }
-    fine
 }

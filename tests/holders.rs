@@ -7,7 +7,7 @@ use sessionmill::error::Status;
 use sessionmill::report::status;
 use sessionmill::scan;
 use sessionmill::source::{Layout, Source};
-use sessionmill::store::{Access, Store, known, migrate, presence, room, runs};
+use sessionmill::store::{Access, Store, known, migrate, presence, room, runs, sources};
 use sessionmill_contract::{Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile};
 use sessionmill_usage::Usage;
 use std::fs;
@@ -81,7 +81,7 @@ fn no_other_process_gets_the_database_while_it_is_held() {
     let store = held("open", Store::open(&database, Access::ReadWrite).unwrap());
     migrate::migrate(&store, world.next().wall).unwrap();
     let store = held("migrate", store);
-    presence::remember(&store, &sources, false).unwrap();
+    sources::remember(&store, &sources, false).unwrap();
     known::sources(store.connection()).unwrap();
     let store = held("sources", store);
     let ledger = known::ledger(store.connection(), &[manifest], &["sessions"]).unwrap();

@@ -116,7 +116,7 @@ fn passes_side_by_side_see_a_file_once() {
             now: world_now(),
             request: &Request::new(Origin::Cli, "other"),
             login: "tester",
-            limits: sessionmill::pass::Limits::default(),
+            limits: sessionmill::limits::Limits::default(),
             adopt: false,
             trial: &|_, _| Ok(()),
             progress: &|_| {},

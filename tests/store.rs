@@ -2,7 +2,8 @@
 
 use crate::world::{DAY, World, response, rows_of};
 use sessionmill::error::Status;
-use sessionmill::pass::{self, Limits, Pass};
+use sessionmill::limits::Limits;
+use sessionmill::pass::{self, Pass};
 use sessionmill::pulse::Pulse;
 use sessionmill::request::{Origin, Request};
 use sessionmill::source::{Layout, Source};

@@ -2,8 +2,9 @@
 
 use chrono::DateTime;
 use sessionmill::error::Result;
+use sessionmill::limits::Limits;
 use sessionmill::moment::{Moment, Steady};
-use sessionmill::pass::{self, Limits, Pass};
+use sessionmill::pass::{self, Pass};
 use sessionmill::pulse::Pulse;
 use sessionmill::request::{Origin, Request};
 use sessionmill::source::{Layout, Source};

@@ -10,6 +10,7 @@ use crate::pulse::Pulse;
 use crate::registry;
 use crate::settle;
 use crate::store::forget::{self, Erased};
+use crate::store::known;
 use crate::store::{Access, Store, Turns, publish, quarantine, snapshot};
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
@@ -42,7 +43,7 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
         return Err(Error::new(Status::CannotRun, message).hint("name it with --database FILE"));
     }
     let identities = Identities::given(config.identities.as_deref())?;
-    let known = forget::known(&Store::open_current(&database, Access::ReadOnly, now)?)?;
+    let known = known::people(&Store::open_current(&database, Access::ReadOnly, now)?)?;
     let mut folders: BTreeSet<&str> =
         known.iter().map(String::as_str).filter(|folder| identities.is_of(folder, user)).collect();
     folders.extend(identities.folders(user));

@@ -26,7 +26,7 @@ mod trigger;
 use crate::config::Environment;
 use crate::error::{Error, Result, Status};
 use crate::moment::Moment;
-use crate::report::render::printable;
+use crate::printable::printable;
 use clap::{CommandFactory, Parser, Subcommand};
 use form::Form;
 use place::{Database, Place};
@@ -108,7 +108,7 @@ pub fn main(now: Moment) -> Status {
 }
 
 fn execute(command: Command, context: &Context) -> Result<Status> {
-    use crate::report::usage::By;
+    use crate::report::by::By;
     match command {
         Command::Run(args) => run::run(&args, context),
         Command::Report(args) => report::any(&args, context),

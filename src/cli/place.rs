@@ -6,7 +6,7 @@ use crate::error::{Error, Result, Status};
 use crate::source::{self, Choice, Layout, Source, Wishes};
 use crate::store::reading::{self, Reading};
 use crate::store::snapshot::Snapshot;
-use crate::store::{self, Turns, migrate, presence};
+use crate::store::{self, Turns, migrate, sources};
 use std::path::PathBuf;
 
 /// Where the database is.
@@ -80,7 +80,7 @@ impl Place {
         if remembered.is_empty() && !explicit && store::is_begun(database) {
             remembered = Turns::new(database, context.now.wall).repairing(|store| {
                 migrate::migrate(store.get()?, context.now.wall)?;
-                presence::sources(store.get()?)
+                sources::of(store.get()?)
             })?;
         }
         self.choose_among(config, remembered, context)

@@ -3,8 +3,9 @@
 use crate::cli::{Context, Database, Form, print, terminal_width};
 use crate::error::{Error, Result, Status};
 use crate::price::{self, Price, Prices, Rate, Rates};
+use crate::printable::printable;
 use crate::registry;
-use crate::report::render::{self, Format, printable};
+use crate::report::render::{self, Format};
 use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
 

@@ -4,8 +4,9 @@ use crate::cli::place::read;
 use crate::cli::scope::{Reach, Reached, Scope};
 use crate::cli::{Context, Form, errors, html, print, remark, sessions, terminal_width};
 use crate::error::{Error, Result, Status};
+use crate::report::by::By;
 use crate::report::render::{self, Format};
-use crate::report::usage::{self, By};
+use crate::report::usage;
 use crate::report::verification;
 use crate::report::{Sheet, ccusage, explain};
 

@@ -3,10 +3,10 @@
 use crate::cli::report::{self, Options};
 use crate::cli::{Context, print, remark, terminal_width};
 use crate::error::{Error, Result, Status, thousands};
+use crate::report::by::By;
 use crate::report::money;
 use crate::report::render::{self, Format};
 use crate::report::timeline::{self, CELLS, Step, What};
-use crate::report::usage::By;
 use crate::report::value::plain;
 use chrono_tz::Tz;
 use serde_json::Value;

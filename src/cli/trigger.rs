@@ -1,7 +1,6 @@
 //! `sessionmill trigger`: asks the daemon for a run now.
 
 use crate::cli::{Context, Database, print, remark};
-use crate::daemon;
 use crate::error::{Error, Result, Status};
 use crate::lock;
 use crate::registry;
@@ -56,7 +55,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(crate) fn trigger(args: &Args, context: &Context) -> Result<Status> {
     let name = registry::named(std::slice::from_ref(&args.processor))?[0].manifest().name;
     let (config, database) = args.database.find(context)?;
-    if lock::holder(&database, daemon::WORK).is_none() {
+    if lock::holder(&database, lock::DAEMON).is_none() {
         let message = format!("no daemon serves `{}`", database.display());
         return Err(
             Error::new(Status::CannotRun, message).hint(format!("`sessionmill run {name}` runs it without one"))
@@ -90,7 +89,7 @@ fn await_answer(args: &Args, folder: &std::path::Path, id: &str, database: &std:
         let answer = trigger::answer_of(folder, id);
         match answer {
             Some(answer) if !args.wait || answer["state"] != "running" => return Ok(answer),
-            Some(_) if lock::holder(database, daemon::WORK).is_none() => {
+            Some(_) if lock::holder(database, lock::DAEMON).is_none() => {
                 let message = format!("the daemon ended before it could answer `{id}`");
                 return Err(Error::new(Status::CannotRun, message).hint("the next one goes on with it"));
             }

@@ -18,7 +18,7 @@ pub mod variable;
 pub use environment::Environment;
 
 use crate::error::{Error, Result, Status, count};
-use crate::pass::Limits;
+use crate::limits::Limits;
 use crate::price::Price;
 use crate::read::Caps;
 use crate::source::{Layout, Source};
@@ -163,7 +163,7 @@ pub(crate) fn refusal(verb: &str, path: &Path, mistakes: &[Mistake]) -> Option<E
 
 /// The zone of a name, or what is wrong with the name.
 fn zone(name: &str) -> std::result::Result<Tz, String> {
-    let zone = crate::report::zone::zone(Some(name));
+    let zone = crate::zone::zone(Some(name));
     zone.map_err(|error| format!("{}: {}", error.message, error.hint.unwrap_or_default()))
 }
 

@@ -16,10 +16,10 @@ pub use event::{Event, Settings};
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
 use crate::holder::Holder;
-use crate::lock::{self, WorkLock};
+use crate::limits::Limits;
+use crate::lock::{self, DAEMON, WorkLock};
 use crate::moment::Moment;
 use crate::notice;
-use crate::pass::Limits;
 use crate::registry;
 use crate::request::{Origin, Request};
 use crate::schedule::{End, LastRun};
@@ -62,9 +62,6 @@ struct Slot {
     changed: Option<Moment>,
 }
 
-/// The work of the lock that lets a database have one daemon.
-pub const WORK: &str = "serve";
-
 /// A supervisor kills a process that does not end in time; before that it ends by itself.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -83,7 +80,7 @@ impl<'d> Daemon<'d> {
         configure: &'d dyn Fn() -> Result<Settings>,
         outbox: Sender<Event>,
     ) -> Result<Self> {
-        let lock = WorkLock::take(&settings.database, WORK, Instant::now() + Duration::from_secs(1))?;
+        let lock = WorkLock::take(&settings.database, DAEMON, Instant::now() + Duration::from_secs(1))?;
         let Config { daemon, .. } = &settings.config;
         let folder = Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids)?;
         let now = clock();

@@ -3,10 +3,11 @@
 use crate::config::Config;
 use crate::daemon::event::{Event, Settings};
 use crate::error::{Error, Result, Status};
+use crate::limits::Limits;
 use crate::lineup::Lineup;
 use crate::metrics;
 use crate::moment::{Clock, Moment};
-use crate::pass::{self, Limits, Pass};
+use crate::pass::{self, Pass};
 use crate::pulse::Pulse;
 use crate::request::Request;
 use crate::store::publish;

@@ -5,12 +5,12 @@
 use crate::error::{Error, Result, Status};
 use crate::price::Prices;
 use crate::report::block::{self, Block};
+use crate::report::by::By;
 use crate::report::filter::Filter;
 use crate::report::money;
 use crate::report::period::{self, QUARTER};
 use crate::report::spending::{self, Spent};
-use crate::report::usage::By;
-use crate::report::zone::Period;
+use crate::zone::Period;
 use chrono::{DateTime, SecondsFormat, Utc};
 use duckdb::Connection;
 use serde_json::{Map, Value, json};

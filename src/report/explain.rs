@@ -2,9 +2,9 @@
 
 use crate::error::{Result, count, thousands};
 use crate::price::{Price, Prices};
+use crate::printable::printable;
 use crate::report::filter::{Filter, Where};
 use crate::report::money;
-use crate::report::render::printable;
 use crate::report::spending::{Spent, Used, Uses};
 use duckdb::{Connection, params_from_iter};
 use std::collections::BTreeSet;

@@ -2,10 +2,10 @@
 
 use crate::error::Result;
 use crate::identities::Identities;
+use crate::printable::printable;
 use crate::registry;
-use crate::report::render::printable;
 use crate::report::repository::repository;
-use crate::report::zone;
+use crate::zone;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use duckdb::Connection;

@@ -6,13 +6,13 @@
 
 use crate::error::Result;
 use crate::identities::Identities;
+use crate::report::by::By;
 use crate::report::filter::Filter;
 use crate::report::period::{Names, QUARTER, hour};
 use crate::report::repository::repository;
 use crate::report::spending::Columns;
 use crate::report::subagents::{self, Callers};
-use crate::report::usage::By;
-use crate::report::zone::Period;
+use crate::zone::Period;
 use chrono_tz::Tz;
 use duckdb::{Connection, Row};
 

@@ -2,6 +2,7 @@
 
 mod active;
 pub mod block;
+pub mod by;
 pub mod calls;
 pub mod ccusage;
 pub mod errors;
@@ -24,7 +25,6 @@ pub mod timeline;
 pub mod usage;
 pub mod value;
 pub mod verification;
-pub mod zone;
 
 use serde_json::{Map, Value, json};
 

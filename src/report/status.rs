@@ -1,7 +1,6 @@
 //! What the database holds, how fresh it is, and how the processors do.
 
 use crate::config::Config;
-use crate::daemon;
 use crate::error::{Result, count, thousands};
 use crate::health::{Health, Keeper, State};
 use crate::holder::Holder;
@@ -10,7 +9,7 @@ use crate::lineup::Disabled;
 use crate::lock;
 use crate::moment::Moment;
 use crate::pending::Pending;
-use crate::report::render::printable;
+use crate::printable::printable;
 use crate::source::Source;
 use crate::store::known;
 use crate::store::record::{self, Cause, Record};
@@ -197,7 +196,7 @@ impl Overview {
     /// Judges how the processors do.
     pub fn judge(self, view: &View<'_>) -> Status {
         let Self { mut status, records, alarms, is_kept, .. } = self;
-        status.service = lock::holder(view.database, daemon::WORK);
+        status.service = lock::holder(view.database, lock::DAEMON);
         let by_history = if is_kept || status.service.is_some() { Keeper::Schedule } else { Keeper::Nobody };
         let keeper = view.keeper.unwrap_or(by_history);
         for (number, (processor, record)) in status.processors.iter_mut().zip(records).enumerate() {

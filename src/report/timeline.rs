@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result, Status, count};
 use crate::price::{PicoUsd, Prices, Tokens};
+use crate::printable::printable;
 use crate::report::filter::{Filter, Param, Where};
-use crate::report::render::printable;
 use crate::report::spending;
 use crate::report::{money, number};
 use chrono::{DateTime, SecondsFormat, Utc};

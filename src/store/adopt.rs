@@ -1,7 +1,7 @@
 //! Databases of the older program: its ledger is taken over, its other tables are left alone.
 
 use crate::error::{Error, Result, Status};
-use crate::store::{Transaction, migrate};
+use crate::store::Transaction;
 use duckdb::Connection;
 
 /// Tables of the older program that are taken over, with the columns they must have.
@@ -13,17 +13,17 @@ const OLDER: [(&str, &[&str]); 2] = [
     ),
 ];
 
-/// Refuses a database that has something else under our names. Nothing is changed.
+/// Refuses a database that has something else under our names, which `ours` tells. Nothing is changed.
 ///
 /// # Errors
 ///
 /// If there is such a table or view, or one of the older program's is not as it should be.
-pub(super) fn check(connection: &Connection) -> Result<()> {
+pub(super) fn check(connection: &Connection, ours: impl FnOnce() -> Result<Vec<String>>) -> Result<()> {
     let theirs = tables(connection)?;
     if theirs.is_empty() {
         return Ok(());
     }
-    let ours = super::transaction::run(&Connection::open_in_memory()?, migrate::names)?;
+    let ours = ours()?;
     for name in &theirs {
         let older = OLDER.iter().find(|(older, _)| older == name);
         if let Some((_, expected)) = older {

@@ -4,12 +4,11 @@
 use crate::error::Result;
 use crate::scan::Walk;
 use crate::store::origin::Origin;
-use crate::store::rows::{Cell, as_text};
-use crate::store::{Store, Transaction, presence};
+use crate::store::rows::Cell;
+use crate::store::{Store, Transaction, known, sources};
 use chrono::{DateTime, Utc};
-use duckdb::{Connection, params};
+use duckdb::params;
 use sessionmill_contract::{Manifest, Processor};
-use std::collections::BTreeSet;
 
 /// The reason for taking no file of a person who was forgotten.
 pub const FORGOTTEN: &str = "its user is forgotten";
@@ -42,18 +41,8 @@ pub fn forget(store: &Store, manifests: &[&Manifest], username: &str, now: DateT
         transaction.execute("INSERT INTO forgotten_users VALUES (?, ?)", params![username, Cell::Time(now)])?;
         Ok(erased)
     })?;
-    Origin::of(&presence::sources(store)?, forgotten(store)?).write(store.lock.database())?;
+    Origin::of(&sources::of(store)?, known::forgotten(store)?).write(store.lock.database())?;
     Ok(erased)
-}
-
-/// Everybody of whom the database has anything, by their folders.
-///
-/// # Errors
-///
-/// If the database cannot be read.
-pub fn known(store: &Store) -> Result<BTreeSet<String>> {
-    let sql = "SELECT username FROM session_files UNION SELECT username FROM session_processor_state";
-    users(store.connection(), sql)
 }
 
 /// Erases from each processor's facts the people that it excludes.
@@ -62,7 +51,7 @@ pub fn known(store: &Store) -> Result<BTreeSet<String>> {
 ///
 /// If the database cannot be used.
 pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<()> {
-    let known = users(store.connection(), "SELECT DISTINCT username FROM session_processor_state")?;
+    let known = known::users(store.connection(), "SELECT DISTINCT username FROM session_processor_state")?;
     for processor in processors {
         let manifest = processor.manifest();
         for username in known.iter().filter(|username| processor.excludes(username)) {
@@ -78,24 +67,11 @@ pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<()> {
 ///
 /// If the database cannot be read.
 pub fn hide(store: &Store, walk: &mut Walk) -> Result<()> {
-    let forgotten = forgotten(store)?;
+    let forgotten = known::forgotten(store)?;
     for found in walk.found.iter_mut().filter(|found| forgotten.contains(&found.file.username)) {
         found.stat = Err(FORGOTTEN);
     }
     Ok(())
-}
-
-/// Those who were forgotten: the database's origin knows them too, where the database has lost them.
-pub(super) fn forgotten(store: &Store) -> Result<BTreeSet<String>> {
-    let mut forgotten = users(store.connection(), "SELECT username FROM forgotten_users")?;
-    forgotten.extend(Origin::read(store.lock.database()).into_iter().flat_map(|origin| origin.forgotten));
-    Ok(forgotten)
-}
-
-fn users(connection: &Connection, sql: &str) -> Result<BTreeSet<String>> {
-    let mut statement = connection.prepare(sql)?;
-    let users = statement.query_map([], |row| Ok(as_text(row, 0)?.to_owned()))?;
-    Ok(users.collect::<duckdb::Result<_>>()?)
 }
 
 /// Erases what a processor says of a person. Returns how many facts that was.

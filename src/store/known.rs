@@ -1,4 +1,4 @@
-//! Reads what the database knows before a pass: its sources and its ledger.
+//! Reads what the database knows before a pass: its sources, its people and its ledger.
 
 use crate::error::Result;
 use crate::hash;
@@ -7,10 +7,12 @@ use crate::look::{Look, Trust};
 use crate::moment::Steady;
 use crate::source::{Layout, Source};
 use crate::store::failures::{self, Failed};
+use crate::store::origin::Origin;
 use crate::store::rows::{as_hash, as_stat, as_text, as_time};
-use crate::store::waits;
+use crate::store::{Store, waits};
 use duckdb::{Connection, Row};
 use sessionmill_contract::{Bound, Manifest};
+use std::collections::BTreeSet;
 
 /// The sources that the database is made of.
 ///
@@ -24,6 +26,29 @@ pub fn sources(connection: &Connection) -> Result<Vec<Source>> {
         Ok(Source { name, root: root.into(), layout: Layout::by_name(&layout).unwrap_or_default() })
     })?;
     Ok(rows.collect::<duckdb::Result<_>>()?)
+}
+
+/// Everybody of whom the database has anything, by their folders.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn people(store: &Store) -> Result<BTreeSet<String>> {
+    let sql = "SELECT username FROM session_files UNION SELECT username FROM session_processor_state";
+    users(store.connection(), sql)
+}
+
+/// Those who were forgotten: the database's origin knows them too, where the database has lost them.
+pub(super) fn forgotten(store: &Store) -> Result<BTreeSet<String>> {
+    let mut forgotten = users(store.connection(), "SELECT username FROM forgotten_users")?;
+    forgotten.extend(Origin::read(store.lock.database()).into_iter().flat_map(|origin| origin.forgotten));
+    Ok(forgotten)
+}
+
+pub(super) fn users(connection: &Connection, sql: &str) -> Result<BTreeSet<String>> {
+    let mut statement = connection.prepare(sql)?;
+    let users = statement.query_map([], |row| Ok(as_text(row, 0)?.to_owned()))?;
+    Ok(users.collect::<duckdb::Result<_>>()?)
 }
 
 /// What is wrong with sources, by name: what the last walk found, or a root that is missing now.

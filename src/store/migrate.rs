@@ -59,7 +59,7 @@ fn migrate_to(connection: &Connection, now: DateTime<Utc>, target: usize) -> Res
         return Ok(());
     }
     if done.is_none() {
-        adopt::check(connection)?;
+        adopt::check(connection, || super::transaction::run(&Connection::open_in_memory()?, names))?;
     }
     let older = adopt::is_older(connection)?;
     for (number, (name, sql)) in (1_i64..).zip(MIGRATIONS).take(target).skip(first) {
@@ -80,7 +80,7 @@ fn migrate_to(connection: &Connection, now: DateTime<Utc>, target: usize) -> Res
 }
 
 /// The names of our tables and views, as the migrations make them.
-pub(super) fn names(transaction: &Transaction<'_>) -> Result<Vec<String>> {
+fn names(transaction: &Transaction<'_>) -> Result<Vec<String>> {
     for sql in std::iter::once(TABLE).chain(MIGRATIONS.map(|(_, sql)| sql)) {
         transaction.batch(sql)?;
     }

@@ -30,6 +30,7 @@ pub mod rows;
 pub mod runs;
 pub mod settle;
 pub mod snapshot;
+pub mod sources;
 pub mod stamp;
 mod transaction;
 mod turns;

@@ -1,7 +1,7 @@
 //! The public tables of a snapshot as Parquet files, one per table, for programs that read no DuckDB.
 
 use crate::error::{Error, Result};
-use crate::store::publish::quoted;
+use crate::store::snapshot::quoted;
 use duckdb::Connection;
 use std::path::Path;
 

@@ -6,12 +6,12 @@
 //! read again, and the same in Parquet files before it.
 
 use crate::config::publish::Publish;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::lock::WorkLock;
 use crate::registry;
 use crate::store::copy::Copy;
-use crate::store::snapshot::{self, Snapshot, with};
+use crate::store::snapshot::{self, Snapshot, quoted, with};
 use crate::store::{Access, Store, cannot_open, config, migrate, parquet, room, try_connect};
 use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::Connection;
@@ -220,12 +220,4 @@ fn point(link: &Path, name: &Path, file: &Path) -> std::io::Result<()> {
     let new = with(link, ".link");
     symlink(file.file_name().unwrap_or_default(), &new)?;
     std::fs::rename(&new, name)
-}
-
-/// A path in SQL.
-pub(super) fn quoted(path: &Path) -> Result<String> {
-    let text = path.to_str().ok_or_else(|| {
-        Error::new(Status::CannotRun, format!("cannot publish to `{}`: its name is no text", path.display()))
-    })?;
-    Ok(format!("'{}'", text.replace('\'', "''")))
 }

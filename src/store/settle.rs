@@ -5,8 +5,9 @@ use crate::failpoint;
 use crate::store::rows::{append_entities, value};
 use crate::store::{Store, Transaction};
 use duckdb::{Row, params};
-use sessionmill_contract::{FactRow, Inputs, Manifest, Rows, Settlement, Table, Value};
+use sessionmill_contract::{FactRow, Inputs, Manifest, Processor, Rows, Settlement, Table, Value};
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A part of the touched keys of one settlement, small enough to settle in memory: key hashes from
 /// the first to the second number.
@@ -155,6 +156,23 @@ impl Store {
             Ok(failed.len() as u64)
         })
     }
+}
+
+/// Makes entities of all facts of one key; false if the processor fails, and nothing is added then.
+pub fn settle_key(
+    processor: &dyn Processor,
+    settlement: &Settlement,
+    key: &str,
+    inputs: Inputs<'_>,
+    entities: &mut Rows,
+) -> bool {
+    let mut of_key = Rows::default();
+    let settle = || processor.settle(settlement, key, inputs, &mut of_key);
+    let fine = matches!(catch_unwind(AssertUnwindSafe(settle)), Ok(Ok(())));
+    if fine {
+        entities.append(of_key);
+    }
+    fine
 }
 
 /// Reads the facts key by key. Returns the entities, and the hashes of the keys that failed.

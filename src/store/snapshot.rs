@@ -6,7 +6,7 @@
 //! folder of that name with `.parquet` behind it, and the link to it.
 
 use crate::access::may_write;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use std::path::{Path, PathBuf};
 
@@ -98,6 +98,14 @@ pub(super) fn with(path: &Path, extension: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(extension);
     name.into()
+}
+
+/// A path in SQL.
+pub(super) fn quoted(path: &Path) -> Result<String> {
+    let text = path.to_str().ok_or_else(|| {
+        Error::new(Status::CannotRun, format!("cannot publish to `{}`: its name is no text", path.display()))
+    })?;
+    Ok(format!("'{}'", text.replace('\'', "''")))
 }
 
 /// `mill` and `.duckdb`.

@@ -7,7 +7,7 @@ use crate::report::filter::{Filter, Param};
 use crate::report::period::{self, QUARTER};
 use crate::report::sessions::Session;
 use crate::report::spending::{self, Spent, Uses};
-use crate::report::zone::Period;
+use crate::zone::Period;
 use chrono::NaiveDate;
 use duckdb::Connection;
 use std::cmp::Reverse;

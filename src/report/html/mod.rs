@@ -20,7 +20,7 @@ use crate::report::render::{hours, short, tenths};
 use crate::report::sessions;
 use crate::report::spending::{Spent, Used};
 use crate::report::usage::freshness;
-use crate::report::zone::Period;
+use crate::zone::Period;
 use bars::{Bars, COLOURS};
 use chrono::NaiveDate;
 use duckdb::Connection;

@@ -2,12 +2,12 @@
 
 use crate::error::Result;
 use crate::price::Prices;
+use crate::report::by::By;
 use crate::report::filter::Filter;
 use crate::report::html::figures::Series;
 use crate::report::html::totals;
 use crate::report::key::Key;
 use crate::report::spending;
-use crate::report::usage::By;
 use duckdb::Connection;
 
 /// What a table is by, and what it is called.
