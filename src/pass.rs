@@ -116,6 +116,14 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
 
     migrate::migrate(store.get()?, now)?;
     sources::remember(store.get()?, pass.sources, pass.adopt)?;
+    for manifest in &manifests {
+        match store.get()?.take_back(manifest) {
+            Ok(0) => {}
+            Ok(lost) => tracing::warn!(lost, "the database had lost decisions: they were taken back"),
+            Err(Error { fault: None, message, .. }) => tracing::warn!("{message}; none are taken back from it"),
+            Err(error) => return Err(error),
+        }
+    }
     forget::exclude(store.get()?, pass.processors)?;
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources)?;
     let run_id = runs::next(store.get()?)?;

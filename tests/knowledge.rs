@@ -465,3 +465,30 @@ fn a_report_counts_items_and_their_evidence() {
     assert_eq!(rows(&["--since", "2026-02-03"]), "finance,1,1,0,0,1,0,1,0,1 product,1,0,1,0,1,1,0,0,1");
     assert_eq!(rows(&["--until", "2026-01-31"]), "");
 }
+
+#[test]
+fn the_same_words_in_another_domain_do_not_hinder_a_split() {
+    let world = World::new();
+    let (first, second) = ("The limit is 90 days for each customer", "Refunds are paid within a week of the claim");
+    let both = format!("correction finance limit: {first}");
+    world.write(
+        "ada/a.jsonl",
+        says("u1", 1, &both)
+            + &says("u2", 2, &both.replace("finance", "data"))
+            + &says("u3", 3, &format!("correction finance refund: {second}")),
+    );
+    pass(&world, 1);
+    let knowledge = |args: &[&str]| world.mill(&[&["knowledge"], args].concat());
+    let said = knowledge(&["merge", &id(first), "--into", &id(second)]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let items = |expected: &[&str]| {
+        let sql = "SELECT domain, left(content, 7), evidence FROM knowledge_items ORDER BY ALL";
+        assert_eq!(world.rows(sql), expected);
+    };
+    items(&["data|The lim|1", "finance|Refunds|1"]);
+    let said = knowledge(&["split", &id(first)]);
+    assert_eq!(said.stderr, format!("`{}` is split off `{}`\n", id(first), id(second)));
+    items(&["data|The lim|1", "finance|Refunds|1", "finance|The lim|1"]);
+    let said = knowledge(&["split", &id(first)]);
+    assert_eq!(said.stderr, format!("`{}` is an item of its own already\n", id(first)));
+}

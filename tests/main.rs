@@ -15,6 +15,7 @@ mod corpus;
 mod crashes;
 mod daemon;
 mod damage;
+mod decisions;
 mod detectors;
 mod failures;
 mod faulty;

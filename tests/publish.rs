@@ -1,5 +1,6 @@
 //! Snapshots for readers who may not write the database, and readers beside runs.
 
+use crate::detectors::conversation;
 use crate::world::{World, response, rows};
 use sessionmill::config::publish::Publish;
 use sessionmill::store::publish::{Published, publish};
@@ -134,6 +135,38 @@ fn a_snapshot_is_published_when_something_has_changed_or_an_hour_has_passed() {
     assert_eq!(names, with_files);
     let sql = "SELECT count(*) FROM usage_responses";
     assert_eq!(crate::world::rows_of(&reader, sql), ["3"], "whoever has an old one open keeps it");
+}
+
+#[test]
+fn what_people_decide_and_whom_they_exclude_is_published_without_a_run_that_reads() {
+    let world = World::new();
+    let definition = "By the way, GMV means gross merchandise value before refunds.";
+    world.write("ada/a.jsonl", conversation(&[definition]));
+    world.write("bob/b.jsonl", response("m1", "10:00:00", 5)).pass();
+    new(&world);
+    let item = world.rows("SELECT item_id FROM knowledge_items").remove(0);
+    assert_eq!(world.mill(&["knowledge", "reject", &item]).status, 0);
+    assert_eq!(rows(&new(&world).path, "SELECT status FROM knowledge_items"), ["rejected"]);
+    assert!(matches!(published(&world), Published::Before(_)));
+
+    let quotes = |snapshot: &Snapshot| rows(&snapshot.path, "SELECT user_quote FROM verification_claims");
+    let with = Snapshot::newest(&world.database()).unwrap();
+    assert_eq!(quotes(&with), [definition]);
+    world.wait(Duration::from_secs(1));
+    let Published::New(without) = publish(&world.database(), &Publish::default(), world.next().wall).unwrap() else {
+        panic!("quotes are not wanted any more")
+    };
+    assert_eq!(quotes(&without), [""]);
+    assert!(!with.path.exists(), "and whoever has it not open does not get it any more");
+    assert!(matches!(
+        publish(&world.database(), &Publish::default(), world.next().wall).unwrap(),
+        Published::Before(_)
+    ));
+
+    fs::write(world.path("mill.toml"), "verification.exclude_users = ['ada']\n").unwrap();
+    assert_eq!(world.mill(&["run", "--sessions", "root", "--config", "mill.toml"]).status, 0);
+    assert!(!without.path.exists(), "it tells of somebody who is kept out now");
+    assert_eq!(rows(&new(&world).path, "SELECT count(*) FROM verification_claims"), ["0"]);
 }
 
 #[test]

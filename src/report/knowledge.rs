@@ -277,9 +277,23 @@ pub fn named(connection: &Connection, id: &str) -> Result<Named> {
     if let Some((_, status)) = items.first().cloned() {
         return Ok(Named::Item { domains: items.into_iter().map(|(domain, _)| domain).collect(), status });
     }
-    let sql = "SELECT DISTINCT item_id FROM verification_evidence WHERE statement_id = ? ORDER BY ALL";
-    let of = all(connection, sql, [id], |row| row.get(0))?;
+    let of = joined(connection, id)?;
     Ok(if of.is_empty() { Named::Nothing } else { Named::Evidence { of } })
+}
+
+/// The other items that a statement belongs to: what is an item in one domain can be evidence in another, and
+/// one that was merged is none where its source speaks for the other already.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn joined(connection: &Connection, id: &str) -> Result<Vec<String>> {
+    let sql = "SELECT item_id FROM verification_evidence WHERE statement_id = $1 AND item_id <> $1
+               UNION SELECT other_id FROM (
+                   FROM knowledge_reviews WHERE item_id = $1 AND action IN ('merge', 'split')
+                   ORDER BY review_id DESC LIMIT 1
+               ) WHERE action = 'merge' ORDER BY ALL";
+    all(connection, sql, [id], |row| row.get(0))
 }
 
 /// All ids that can be decided about.

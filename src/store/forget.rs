@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::scan::Walk;
 use crate::store::origin::Origin;
 use crate::store::rows::Cell;
-use crate::store::{Store, Transaction, known, sources};
+use crate::store::{Store, Transaction, known, snapshot, sources};
 use chrono::{DateTime, Utc};
 use duckdb::params;
 use sessionmill_contract::{Manifest, Processor};
@@ -45,18 +45,22 @@ pub fn forget(store: &Store, manifests: &[&Manifest], username: &str, now: DateT
     Ok(erased)
 }
 
-/// Erases from each processor's facts the people that it excludes.
+/// Erases from each processor's facts the people that it excludes. Snapshots that can tell of them go, too.
 ///
 /// # Errors
 ///
-/// If the database cannot be used.
+/// If the database cannot be used, or a snapshot not be removed.
 pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<()> {
     let known = known::users(store.connection(), "SELECT DISTINCT username FROM session_processor_state")?;
+    let mut erased = 0;
     for processor in processors {
         let manifest = processor.manifest();
         for username in known.iter().filter(|username| processor.excludes(username)) {
-            store.transaction(|transaction| erase(transaction, manifest, username))?;
+            erased += store.transaction(|transaction| erase(transaction, manifest, username))?;
         }
+    }
+    if erased > 0 {
+        snapshot::remove(store.lock.database())?;
     }
     Ok(())
 }

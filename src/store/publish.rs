@@ -43,10 +43,12 @@ const AGE: TimeDelta = TimeDelta::hours(1);
 /// says. The snapshots that there are stay then.
 pub fn publish(database: &Path, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
     let _lock = WorkLock::take(database, "publish", Instant::now())?;
-    let state = Store::open_current(database, Access::ReadOnly, now)?.read(state)?;
-    if let Some(newest) = Snapshot::newest(database)
+    let said = Store::open_current(database, Access::ReadOnly, now)?.read(state)?;
+    let newest = Snapshot::newest(database);
+    let shown = newest.as_ref().and_then(state_of);
+    if let Some(newest) = newest
         && (now - newest.time).abs() < AGE
-        && is_of(&newest, &state)
+        && shown == Some(State { quotes: said.quotes && wanted.quotes, ..said })
         && (!wanted.parquet || newest.parquet().is_dir())
     {
         return Ok(Published::Before(newest));
@@ -65,7 +67,8 @@ pub fn publish(database: &Path, wanted: &Publish, now: DateTime<Utc>) -> Result<
     let snapshot = Snapshot::at(database, now);
     show(&new, &snapshot, &link).map_err(|error| Error::cannot("publish", snapshot.path.display(), error.kind()))?;
     let others = Snapshot::all(database).into_iter().rev().filter(|other| *other != snapshot);
-    for old in others.skip(KEPT - 1) {
+    let withdrawn = !wanted.quotes && shown.is_some_and(|shown| shown.quotes);
+    for old in others.skip(if withdrawn { 0 } else { KEPT - 1 }) {
         let _ = std::fs::remove_dir_all(old.parquet());
         let _ = std::fs::remove_file(old.path);
     }
@@ -73,15 +76,42 @@ pub fn publish(database: &Path, wanted: &Publish, now: DateTime<Utc>) -> Result<
 }
 
 /// What a database must say for a snapshot of it to be up to date.
-fn state(connection: &Connection) -> Result<i64> {
-    let sql = "SELECT coalesce(max(run_id), 0) FROM processor_runs WHERE processed > 0";
-    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct State {
+    /// The last run that read anything.
+    run: i64,
+    /// How many rows there are of each table that changes between runs, too: when people decide, or are kept
+    /// out.
+    rows: Vec<i64>,
+    /// Whether it quotes what people wrote.
+    quotes: bool,
 }
 
-/// Whether the snapshot can be read and is of that state.
-fn is_of(snapshot: &Snapshot, wanted: &i64) -> bool {
-    let Ok(connection) = try_connect(&snapshot.path, Access::ReadOnly, None) else { return false };
-    migrate::is_current(&connection).unwrap_or(false) && state(&connection).is_ok_and(|state| state == *wanted)
+fn state(connection: &Connection) -> Result<State> {
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get(0));
+    let settlements = registry::processors().iter().flat_map(|processor| processor.manifest().settlements);
+    let tables = settlements.flat_map(|settlement| {
+        let reviews = settlement.reviews.map(|table| format!("main.{}", table.name));
+        let entities = settlement.entities.iter().filter(|table| settlement.memo.is_none_or(|memo| memo != **table));
+        entities.map(|table| format!("facts.{}", table.name)).chain(reviews)
+    });
+    let private = registry::private().iter().map(|column| format!("facts.{}", column.table));
+    let rows = tables.chain(private).map(|table| number(&format!("SELECT count(*) FROM {table}")));
+    let filled = |column: &registry::Private| {
+        number(&format!("SELECT count(*) FROM facts.{} WHERE \"{}\" <> ''", column.table, column.column))
+    };
+    let filled = registry::private().iter().map(filled).sum::<duckdb::Result<i64>>()?;
+    Ok(State {
+        run: number("SELECT coalesce(max(run_id), 0) FROM processor_runs WHERE processed > 0")?,
+        rows: rows.collect::<duckdb::Result<_>>()?,
+        quotes: filled > 0,
+    })
+}
+
+/// The state that a snapshot is of; `None` if it cannot be read.
+fn state_of(snapshot: &Snapshot) -> Option<State> {
+    let connection = try_connect(&snapshot.path, Access::ReadOnly, None).ok()?;
+    if migrate::is_current(&connection).ok()? { state(&connection).ok() } else { None }
 }
 
 /// Makes the folder, for the group to read, and removes what a publisher that was killed has left.
@@ -141,13 +171,13 @@ fn write(new: &Path, copy: Copy, wanted: &Publish) -> Result<Vec<(String, i64)>>
     count(&connection)
 }
 
-/// Tables of the copy that a snapshot has rows of: not the facts that entities are settled from, unless a
-/// view shows them.
+/// Tables of the copy that a snapshot has rows of: not what entities are settled from, unless a view shows it.
 fn tables(connection: &Connection) -> Result<Vec<(String, String)>> {
     let behind: Vec<_> = registry::processors()
         .iter()
         .flat_map(|processor| processor.manifest().settlements)
-        .map(|settlement| settlement.facts.name)
+        .flat_map(|settlement| std::iter::once(settlement.facts).chain(settlement.memo))
+        .map(|table| table.name)
         .collect();
     let sql = "SELECT schema_name, table_name, EXISTS (
                    FROM duckdb_views() v WHERE v.database_name = 'original' AND NOT v.internal
@@ -207,6 +237,8 @@ fn show(new: &Path, snapshot: &Snapshot, link: &Path) -> std::io::Result<()> {
     failpoint::point("renamed", "");
     if files.is_dir() {
         std::fs::set_permissions(&files, Permissions::from_mode(0o750))?;
+        // Of a snapshot of the same second.
+        let _ = std::fs::remove_dir_all(snapshot.parquet());
         std::fs::rename(&files, snapshot.parquet())?;
         point(link, &with(link, ".parquet"), &snapshot.parquet())?;
     }

@@ -2,8 +2,9 @@
 //! can be read: the last checkpoint without its log, or a new database without anything.
 //!
 //! Both are states that the database once was in: facts, ledger and touched keys change together. So
-//! whatever is missing from it is due by its own ledger, and the pass that opened it brings it back. What
-//! cannot come back is what transcripts said that do not exist any more.
+//! whatever is missing from it is due by its own ledger, and the pass that opened it brings it back. Decisions
+//! come back from the file that keeps them. What cannot come back is what transcripts said that do not exist
+//! any more.
 
 use crate::error::{Error, Result};
 use crate::lock::StoreLock;

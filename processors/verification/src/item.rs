@@ -1,8 +1,8 @@
 //! Items: what people state, once, however many of them state it.
 //!
 //! Statements are taken oldest first, so that what they come to depends on nothing but them. One in
-//! the very words of an earlier one joins it. Else, unless it corrects something, it joins the item
-//! that says the same in other words; of several the approved one, then the oldest, then the one of
+//! the very words of an earlier one joins it. Else, unless it corrects something or people decided about
+//! it, it joins the item that says the same in other words; of several the approved one, then the oldest, then the one of
 //! the lowest id. What joins no item is one of its own.
 
 use crate::evidence;

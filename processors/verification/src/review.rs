@@ -7,7 +7,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sessionmill_contract::{Failure, Table, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// One row per decision or finding, in the order in which they were made; of the same kind the last one
 /// holds.
@@ -94,6 +94,8 @@ impl Standing {
 pub struct Reviews<'r> {
     verdicts: HashMap<&'r str, Verdict<'r>>,
     places: HashMap<&'r str, Place<'r>>,
+    /// What others were merged into.
+    targets: HashSet<&'r str>,
     judgements: BTreeMap<&'r str, Judgement<'r>>,
     tries: HashMap<&'r str, Tries<'r>>,
 }
@@ -143,6 +145,8 @@ impl<'r> Reviews<'r> {
         for row in rows {
             reviews.read(row).ok_or_else(|| REVIEWS.unreadable())?;
         }
+        let into = |place: &Place<'r>| if let Place::Into(target) = place { Some(*target) } else { None };
+        reviews.targets = reviews.places.values().filter_map(into).collect();
         Ok(reviews)
     }
 
@@ -222,9 +226,10 @@ impl<'r> Reviews<'r> {
         !is_judged && !tries.is_some_and(waits)
     }
 
-    /// Whether the statement was split off: it joins no item by itself.
+    /// Whether people decided about the statement: it joins no item by itself, or else an older one that
+    /// says the same would undo what they decided.
     pub fn is_own(&self, id: &str) -> bool {
-        matches!(self.places.get(id), Some(Place::OwnNot(_)))
+        self.verdicts.contains_key(id) || self.places.contains_key(id) || self.targets.contains(id)
     }
 
     /// Whether somebody decided that the two are not the same.

@@ -243,6 +243,32 @@ mod tests {
         assert_eq!(items(&[], &reviews), [""; 0]);
     }
 
+    #[test]
+    fn what_was_decided_holds_when_something_older_says_the_same() {
+        let older = fact(Confirmation, ARR, &[], "ada", "a", 1);
+        let facts = [
+            fact(Confirmation, ARR_AGAIN, &[], "bob", "b", 3),
+            fact(Correction, DAYS_14, &[], "eve", "e", 2),
+            older.clone(),
+        ];
+        let line = |content: &str, rest: &str| format!("{} {rest}", id(content));
+        let items = |facts: &[FactRow], reviews: &[Vec<Value>]| {
+            cells(&settled(facts, reviews), &ITEMS, &["item_id", "status", "corrections", "confirmations"])
+        };
+        assert_eq!(items(&facts, &[])[0], line(ARR, "pending 0 2"));
+        for (action, status) in [(Action::Approve, "approved"), (Action::Reject, "rejected")] {
+            let decided = [review(1, &id(ARR_AGAIN), action, None)];
+            let expected = [line(DAYS_14, "pending 1 0"), line(ARR_AGAIN, &format!("{status} 0 1"))];
+            assert_eq!(items(&facts[..2], &decided), expected);
+            assert_eq!(items(&facts, &decided), [line(ARR, "pending 0 1"), expected[0].clone(), expected[1].clone()]);
+        }
+        for (from, into) in [(DAYS_14, ARR_AGAIN), (ARR_AGAIN, DAYS_14)] {
+            let merged = [review(1, &id(from), Action::Merge, Some(&id(into)))];
+            assert_eq!(items(&facts[..2], &merged), [line(into, "pending 1 1")]);
+            assert_eq!(items(&facts, &merged), [line(ARR, "pending 0 1"), line(into, "pending 1 1")]);
+        }
+    }
+
     /// A world of claims whose texts are near to each other, and near to the bounds of likeness.
     fn claims(random: &mut Rng, count: u64) -> Vec<FactRow> {
         const WORDS: [&str; 14] = [

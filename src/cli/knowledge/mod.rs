@@ -47,7 +47,7 @@ enum Action {
     Show(show::Args),
     /// Say that items hold
     Approve(review::Items),
-    /// Say that items do not hold; what repeats them later is rejected with them
+    /// Say that items do not hold; what repeats them and is like no other item is rejected with them
     Reject(review::Items),
     /// Say that items say the same as another: their evidence becomes its evidence
     Merge(review::Merge),

@@ -103,10 +103,13 @@ fn step(store: &Store, id: &str, action: Action, into: Option<&str>) -> Result<S
     match (action, into) {
         (Action::Approve, _) => judge(Standing::Approved),
         (Action::Reject, _) => judge(Standing::Rejected),
-        (Action::Split, _) => Ok(match named(id)? {
-            Named::Evidence { of } => Step::Decide(of.into_iter().next()),
-            _ => Step::Done(format!("`{id}` is an item of its own already")),
-        }),
+        (Action::Split, _) => {
+            named(id)?;
+            Ok(match knowledge::joined(store.connection(), id)?.into_iter().next() {
+                Some(of) => Step::Decide(Some(of)),
+                None => Step::Done(format!("`{id}` is an item of its own already")),
+            })
+        }
         (Action::Merge, into) => {
             let into = into.unwrap_or_default();
             match (named(id)?, named(into)?) {
