@@ -6,11 +6,13 @@ use crate::rules::definition::{self, after_preamble, after_talk};
 use crate::rules::exclusion::{is_excluded, is_no_statement, point};
 use crate::rules::lead::{Lead, affirms_in_short, denies_in_short, lead};
 use crate::rules::lexicon::strip;
-use crate::rules::mood::is_general;
+use crate::rules::mood::{is_general, obliges};
 use crate::rules::order::is_order;
-use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, stems, values};
+use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, split_at, stems, values};
 use crate::rules::sign::Sign;
+use crate::rules::term::is_quoted;
 use crate::rules::worth::{FACT, worth};
+use sessionmill_contract::Detection;
 
 /// The correction or confirmation that begins in a sentence.
 pub(super) fn find<'a>(
@@ -51,12 +53,12 @@ pub(super) fn find<'a>(
     };
     let fact = said.get(to)?;
     // "I'd change one thing: …"
-    [Some(words), after_preamble(words)].into_iter().flatten().find_map(|words| {
+    [Some(words), after_preamble(words), after_request(words)].into_iter().flatten().find_map(|words| {
         let least = if lead == Lead::Yes { 1 } else { FACT - 1 };
         if !has_stems(words, least) || is_excluded(fact, if lead == Lead::Yes { point(words) } else { words }) {
             return None;
         }
-        if lead == Lead::Nothing && !goes_on_agreeing && !is_general(words) {
+        if lead == Lead::Nothing && !goes_on_agreeing && !is_general(words) && !obliges(words) {
             return None;
         }
         // What they both see is so now: "yep, 40 seconds, I see it as well".
@@ -66,7 +68,8 @@ pub(super) fn find<'a>(
         let statements = statements();
         let comparison = Comparison::of(words, statements)?;
         // What is told by the way, or of a kind of things in this house, is mostly no answer.
-        let defines = told.is_some() && strip(words, Sign::WeDefine).is_some()
+        let defines = coins(fact, words, comparison.statement)
+            || told.is_some() && strip(words, Sign::WeDefine).is_some()
             || comparison.shared == 0 && at > 0 && definition::find(said, at).is_some()
             || strip(words, Sign::Article).is_some() && has(words, Sign::Local) && comparison.shared < 2;
         let is_firm = comparison.shared > 1 && comparison.differs();
@@ -88,7 +91,10 @@ pub(super) fn find<'a>(
             lead => lead,
         };
         let detection = comparison.detection(lead, at, words)?;
-        let to = to + usize::from(said.get(to + 1).is_some_and(|next| comparison.goes_on(next, statements, detection)));
+        let goes_on = |next: &Sentence<'_>| {
+            !coins(next, &next.words, comparison.statement) && comparison.goes_on(next, statements, detection)
+        };
+        let to = to + usize::from(said.get(to + 1).is_some_and(goes_on));
         Some(Fact { detection, from: at, to, words, statement: Some(comparison.statement) })
     })
 }
@@ -116,16 +122,51 @@ pub(super) fn with_preface<'a>(answer: Fact<'a>, said: &'a [Sentence<'a>]) -> Fa
     }
 }
 
+/// Whether a sentence says what follows from the ones before.
+pub(super) fn concludes(sentence: &Sentence<'_>) -> bool {
+    const SO: [&str; 5] = ["so", "donc", "entonces", "então", "quindi"];
+    sentence.words.first().is_some_and(|first| SO.contains(&&*first.lower))
+}
+
+/// Whether the subject stands between quotation marks, and is none of the statement: a term that is new to it.
+fn coins(fact: &Sentence<'_>, words: &[Word], statement: &Sentence<'_>) -> bool {
+    let theirs = stems(&statement.words);
+    let is_new = |word: &Word| word.stem().is_some_and(|stem| !theirs.contains(stem));
+    split_at(words, Sign::Rules)
+        .is_some_and(|(subject, _)| subject.iter().any(|word| is_quoted(fact, word) && is_new(word)))
+}
+
+/// A definition as it is, or as the correction that it is: of what the assistant has just told otherwise.
+pub(super) fn of_what_was_said<'a>(
+    definition: Fact<'a>,
+    said: &[Sentence<'_>],
+    at: usize,
+    statements: &dyn Fn() -> &'a [Sentence<'a>],
+) -> Fact<'a> {
+    let sets_right = |comparison: &Comparison<'_>| {
+        comparison.sets_right(at, definition.words) && !coins(&said[at], definition.words, comparison.statement)
+    };
+    match Comparison::of(definition.words, statements()).filter(sets_right) {
+        Some(Comparison { statement, .. }) => {
+            Fact { detection: Detection::Correction, statement: Some(statement), ..definition }
+        }
+        None => definition,
+    }
+}
+
 /// "Ten days, yes, …": the words without the agreement, where the sentence ends in it.
 fn agreed(words: &[Word]) -> Option<&[Word]> {
-    let is_clause = |at: usize| words[at - 1].is_mark() && words.get(at + 1).is_none_or(Word::is_mark);
-    let says = |word: &Word| word.is(Sign::Yes) || word.is(Sign::YesThenMark);
+    const YES: [&str; 8] = ["yes", "yep", "yeah", "ja", "sí", "oui", "sim", "sì"];
+    let is_clause = |at: usize| words[at - 1].is_mark() || at > VERDICT && YES.contains(&&*words[at].lower);
+    let ends_a_clause = |after: &[Word]| after.first().is_none_or(Word::is_mark);
+    let says =
+        |words: &[Word]| strip(words, Sign::Yes).or_else(|| strip(words, Sign::YesThenMark)).is_some_and(ends_a_clause);
     const VERDICT: usize = 4;
     let ends_in_it = |at: &usize| words[*at - 1].is_mark() && matches!(lead(&words[*at..]), (Lead::Yes, []));
     if let Some(at) = (words.len().saturating_sub(VERDICT).max(2)..words.len()).find(ends_in_it) {
         return Some(&words[..at - 1]);
     }
-    let at = (2..words.len()).find(|at| says(&words[*at]) && is_clause(*at))?;
+    let at = (2..words.len()).find(|at| is_clause(*at) && says(&words[*at..]))?;
     let is_last = words[at + 1..].iter().all(Word::is_mark);
     Some(if is_last { &words[..at - 1] } else { words })
 }
@@ -152,6 +193,12 @@ fn after_a_concession(words: &[Word]) -> Option<&[Word]> {
 fn only_denies(words: &[Word]) -> bool {
     words.first().is_some_and(|first| matches!(&*first.lower, "not" | "nicht" | "pas" | "non" | "niet"))
         && !has_stems(words, FACT - 1)
+}
+
+/// "Please don't drop them, a null discharge is …": the words after the first clause, where that is an order.
+fn after_request(words: &[Word]) -> Option<&[Word]> {
+    let (request, rest) = clause(words);
+    is_order(request).then_some(rest.get(1..)?)
 }
 
 /// Whether a sentence says nothing but that something was right.

@@ -5,9 +5,10 @@ use crate::rules::answer::calls_right;
 use crate::rules::exclusion::{is_about_the_code, is_excluded, point};
 use crate::rules::lead::{Lead, lead};
 use crate::rules::lexicon::{oppose, strip};
-use crate::rules::mood::{is_general, is_past, is_report, proposes};
+use crate::rules::mood::{is_general, is_past, is_report, obliges, proposes};
 use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, split_at, stems, values};
 use crate::rules::sign::Sign;
+use crate::rules::term::is_a_term;
 use crate::rules::worth::{FACT, has_value, worth};
 use sessionmill_contract::Detection;
 use std::collections::BTreeSet;
@@ -168,6 +169,21 @@ impl<'a> Comparison<'a> {
         self.contrasts || self.conflicts || self.replaces
     }
 
+    /// Whether a definition is of a thing that the statement says something else of.
+    pub(super) fn sets_right(&self, at: usize, words: &[Word]) -> bool {
+        let theirs = stems(&self.statement.words);
+        let subject = split_at(words, Sign::Rules).map(|(subject, _)| subject).filter(|subject| is_a_term(subject));
+        let subject = stems(subject.unwrap_or_default());
+        let coins = [Sign::Defines, Sign::WeDefine, Sign::Article].into_iter().any(|sign| has(words, sign))
+            || words.iter().any(|word| word.lower == "=");
+        let is_of_it = if coins {
+            !subject.is_empty() && subject.is_subset(&theirs)
+        } else {
+            !subject.is_disjoint(&theirs) || self.is_brief && self.is_kin
+        };
+        at < 2 && is_of_it && self.differs() && !is_report(self.statement)
+    }
+
     /// "October 1st.": another value and little else, to a statement that is all there was.
     fn answers_shortly(&self, at: usize, words: &[Word]) -> bool {
         const SHORT: usize = 14;
@@ -184,7 +200,7 @@ impl<'a> Comparison<'a> {
     pub(super) fn detection(&self, lead: Lead, at: usize, words: &[Word]) -> Option<Detection> {
         let Self { topic, difference, shared, new, .. } = *self;
         // What is said of a thing of the trade is of the trade.
-        let worth = worth(words) + if self.points { worth(&self.statement.words).min(2) } else { 0 };
+        let worth = worth(words) + if self.points || self.replaces { worth(&self.statement.words).min(2) } else { 0 };
         let is_of_work = is_report(self.statement);
         let is_told = self.statement.words.first().is_some_and(|first| first.is(Sign::Personal));
         let is_of_code = !self.is_hedged && !is_told && is_about_the_code(&self.statement.words);
@@ -211,7 +227,7 @@ impl<'a> Comparison<'a> {
                     && !has(words.get(1..PERCEPTION).unwrap_or(words), Sign::Perception)
                     && (!has(words, Sign::Artifact) || shared > 1)
                     && (!is_of_work || shared > 1 && worth > 3 && self.differs());
-                (is_short || is_long) && is_general(words) && !is_of_a_case
+                (is_short || is_long) && (is_general(words) || obliges(words)) && !is_of_a_case
             }
         };
         let confirms = match lead {
@@ -219,7 +235,7 @@ impl<'a> Comparison<'a> {
                 let is_sole = self.is_sole && worth > 1 && new + shared >= FACT;
                 // What is of the code, or of a plan, is agreed to in passing.
                 let is_fact = !is_of_code || has(point(words), Sign::Rules);
-                let is_plan = !self.is_hedged && proposes(&self.statement.words);
+                let is_plan = !self.is_hedged && proposes(&self.statement.words) && !has(words, Sign::Generic);
                 (topic >= 3 && shared > 0 && (worth > 0 || shared > 1 || new == 0 && self.is_hedged) || is_sole)
                     && is_fact
                     && !is_plan
@@ -257,8 +273,7 @@ fn is_year(value: &str) -> bool {
 
 /// What the numbers are of: their units; a colon for a time of day.
 fn kinds(words: &[Word]) -> BTreeSet<&str> {
-    let units =
-        words.windows(2).filter(|pair| pair[0].is_value()).filter_map(|pair| pair[1].stem().or(Some(&pair[1].lower)));
+    let units = words.windows(2).filter(|pair| pair[0].is_value()).filter_map(|pair| pair[1].stem());
     let times = words.iter().filter(|word| word.is_value() && word.lower.contains(':')).map(|_| ":");
     let days = words.iter().filter(|word| word.is_value() && word.is(Sign::Unit)).map(|_| "day by its name");
     units.filter(|unit| !unit.contains([',', '.', '-', ')'])).chain(times).chain(days).collect()

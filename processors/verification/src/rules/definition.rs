@@ -7,7 +7,7 @@ use crate::rules::lead::{Lead, lead};
 use crate::rules::lexicon::strip;
 use crate::rules::mood::is_general;
 use crate::rules::order::is_order;
-use crate::rules::sentence::{Sentence, Word, has, has_stems, split_at, stems};
+use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, split_at, stems};
 use crate::rules::sign::Sign;
 use crate::rules::term::{is_a_term, is_quoted};
 use crate::rules::worth::{MEANING, has_value, worth};
@@ -93,6 +93,9 @@ fn least(said: &[Sentence<'_>], at: usize, words: &[Word]) -> usize {
 fn later<'a>(sentence: &'a Sentence<'a>, at: usize) -> Option<Fact<'a>> {
     const HEAD: usize = 18;
     const WORTH: usize = 3;
+    if has(clause(&sentence.words).0, Sign::Passing) {
+        return None;
+    }
     let marks =
         sentence.words.iter().enumerate().take(HEAD).filter(|(_, word)| matches!(&*word.lower, "," | ":" | "-" | "–"));
     let mut clauses = marks.filter_map(|(at, _)| sentence.words.get(at + 1..));
@@ -107,7 +110,7 @@ fn later<'a>(sentence: &'a Sentence<'a>, at: usize) -> Option<Fact<'a>> {
 pub(super) fn after_preamble(words: &[Word]) -> Option<&[Word]> {
     const PREAMBLE: usize = 12;
     let colon = words.iter().take(PREAMBLE).position(|word| word.lower == ":")?;
-    let is_plain = !has(&words[..colon], Sign::Copula) && !has(&words[..colon], Sign::Guess);
+    let is_plain = ![Sign::Copula, Sign::Guess, Sign::Wish].into_iter().any(|sign| has(&words[..colon], sign));
     is_plain.then_some(words.get(colon + 1..)?)
 }
 

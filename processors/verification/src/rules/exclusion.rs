@@ -63,7 +63,7 @@ fn is_under_way(fact: &[Word]) -> bool {
         } else {
             &three[1]
         };
-        matches!(&*three[0].lower, "is" | "are" | "it's" | "they're") && is_doing(verb)
+        matches!(&*three[0].lower, "is" | "are" | "it's" | "they're" | "been") && is_doing(verb)
     })
 }
 
@@ -117,8 +117,10 @@ fn judges(fact: &[Word]) -> bool {
     // "… is what makes it slow"
     let end = fact.iter().rposition(|word| !word.is_mark()).filter(|end| *end > 0 && !fact[end - 1].is_mark());
     let is_complement = has(fact, Sign::Copula) && end.is_some_and(|end| fact[end].is(Sign::Judgement));
+    // "One minute is enough for an appearance" says how much is asked for.
+    let is_measure = fact.windows(2).any(|pair| pair[0].lower == "enough" && pair[1].lower == "for");
     let is_excess = first.windows(2).any(|pair| pair[0].lower == "too");
-    is_exclaimed || is_complement || is_excess || judged.any(|word| word.is(Sign::Judgement))
+    is_exclaimed || is_complement || is_excess || judged.any(|word| word.is(Sign::Judgement)) && !is_measure
 }
 
 /// Whether the subject is a part of the program or of its making, or what somebody points at.

@@ -82,7 +82,7 @@ fn verdict(words: &[Word]) -> Option<(Lead, &[Word])> {
             .any(|sign| word.is(sign))
     };
     let (denies, wrong) = (has(clause, Sign::Negation), has(clause, Sign::Wrong));
-    let judges = wrong || has(clause, Sign::Right);
+    let judges = wrong || clause.iter().any(|word| word.is(Sign::Right) && !word.is(Sign::Passing));
     let mut telling = clause.iter().filter(|word| word.is(Sign::How) || !is_empty(word));
     let tells_how = telling.next().is_some_and(|word| word.is(Sign::How));
     let agrees = match clause {

@@ -54,7 +54,7 @@ impl Detector for Rules {
     }
 
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn bound(&self) -> Bound {
@@ -103,7 +103,12 @@ fn claims(turn: usize, prompt: &Turn, reply: Option<&Turn>) -> Vec<Claim> {
             let is_free = facts.last().is_none_or(|last| last.to + 1 < at);
             if is_free { answer::with_preface(answer, &said) } else { answer }
         });
-        let fact = answer.or_else(|| definition::find(&said, at));
+        // What follows from a fact is none by itself.
+        let is_fact = |fact: &Fact<'_>| {
+            fact.from < at || fact.detection == Detection::Confirmation || !answer::concludes(&said[at])
+        };
+        let defined = || definition::find(&said, at).map(|fact| answer::of_what_was_said(fact, &said, at, &statements));
+        let fact = answer.or_else(defined).filter(is_fact);
         at = fact.as_ref().map_or(at, |fact| fact.to) + 1;
         facts.extend(fact);
     }

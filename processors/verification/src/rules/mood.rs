@@ -15,9 +15,33 @@ pub(super) fn is_general(words: &[Word]) -> bool {
         || words.windows(2).any(|pair| matches!(&*pair[0].lower, "has" | "have") && pair[1].lower == "to");
     let main = words.split(Word::is_mark).find(|clause| clause.len() >= FACT).unwrap_or(words);
     // "… as long as it was announced": what a rule depends on can be past.
-    let condition = main.iter().skip(1).position(|word| word.is(Sign::Condition)).map(|at| at + 1);
+    let condition =
+        main.iter().skip(1).position(|word| word.is(Sign::Condition) || word.lower == "so").map(|at| at + 1);
     let main = &main[..condition.unwrap_or(main.len())];
-    is_rule || !has_active(main, Sign::Particular)
+    is_rule || !has_active(main, Sign::Particular) && !counts(main)
+}
+
+/// "Each replicate must be within the limits": what is asked of things, rather than of somebody, or of what the
+/// assistant is to make.
+pub(super) fn obliges(words: &[Word]) -> bool {
+    const MODALS: [&str; 2] = ["should", "must"];
+    const PRODUCTS: [&str; 6] = ["report", "reports", "dashboard", "view", "table", "export"];
+    const STATES: [&str; 8] = ["be", "stay", "go", "count", "never", "only", "always", "not"];
+    let Some(at) =
+        words.windows(2).position(|pair| MODALS.contains(&&*pair[0].lower) && STATES.contains(&&*pair[1].lower))
+    else {
+        return false;
+    };
+    let points = |word: &Word| word.is(Sign::Pointer) || word.is(Sign::Personal) || word.is(Sign::This);
+    let is_made = |word: &Word| word.is(Sign::Artifact) || PRODUCTS.contains(&&*word.lower);
+    at > 0 && !words[..at].iter().any(points) && !words.iter().any(is_made) && worth(words) > 1
+}
+
+/// "Only 3 are entered twice": how many of the things at hand are so.
+fn counts(words: &[Word]) -> bool {
+    const SEVERAL: [&str; 7] = ["are", "aren't", "have", "sind", "son", "sont", "são"];
+    let Some(at) = words.iter().position(|word| SEVERAL.contains(&&*word.lower)) else { return false };
+    matches!(&words[..at], [number] | [_, number] if number.is_value() && !number.is(Sign::Unit))
 }
 
 /// Whether the words tell what happened: "the job ran at two", but not "is asked after each purchase".
@@ -34,16 +58,23 @@ fn has_active(words: &[Word], sign: Sign) -> bool {
 /// Whether the assistant tells what it has done or will do: an answer to that is about the work.
 pub(super) fn is_report(statement: &Sentence<'_>) -> bool {
     const SHORT: usize = 7;
+    // A German participle, and the mark after it.
+    const TAIL: usize = 2;
     let head = statement.words.get(..HEAD).unwrap_or(&statement.words);
     // How something was reckoned is what is taken for so.
-    if has(head, Sign::Reckon) && worth(&statement.words) > 0 {
+    let tail = &statement.words[statement.words.len().saturating_sub(TAIL)..];
+    let reckons =
+        has(head, Sign::Reckon) || has(tail, Sign::Reckon) || statement.words.iter().any(|word| word.lower == "=");
+    if reckons && worth(&statement.words) > 0 {
         return false;
     }
     // "Backups are kept …" is no work of the assistant.
     let is_passive = |at: usize| at.checked_sub(1).is_some_and(|before| is_be(&head[before]));
     // "Ids are generated in the browser, …" says more than that something is done.
     let is_short = statement.words.len() <= SHORT;
-    has(head, Sign::Plan) && !has(head, Sign::Hedge)
+    let is_headed = |name: &Word| matches!(&*name.lower, "plan" | "steps" | "proposal");
+    matches!(head, [name, colon, ..] if is_headed(name) && colon.lower == ":")
+        || has(head, Sign::Plan) && !has(head, Sign::Hedge)
         || head.iter().enumerate().any(|(at, word)| {
             word.is(Sign::Done) && at < 3 && !is_passive(at)
                 || is_short && word.is(Sign::Finished) && (at == 0 || is_passive(at))

@@ -62,7 +62,7 @@ pub(super) fn ends_in_an_order(words: &[Word]) -> bool {
 fn is_plain_order(words: &[Word]) -> bool {
     let rest = strip_before(words);
     rest.first().is_some_and(|first| first.is(Sign::Order))
-        && rest
-            .get(1)
-            .is_some_and(|next| next.is(Sign::Determiner) || matches!(&*next.lower, "whether" | "if" | "how" | "why"))
+        && rest.get(1).is_some_and(|next| {
+            next.is(Sign::Determiner) || matches!(&*next.lower, "whether" | "if" | "how" | "why" | "with")
+        })
 }

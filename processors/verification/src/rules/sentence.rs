@@ -67,7 +67,7 @@ impl Word {
         }
         let word = stem(bare(&self.lower));
         let end = word.char_indices().nth(STEM).map_or(word.len(), |(at, _)| at);
-        word.get(..end)
+        word.get(..end).map(|word| word.strip_suffix(['y', 'i', 'e']).unwrap_or(word))
     }
 }
 

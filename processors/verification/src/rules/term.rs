@@ -38,5 +38,6 @@ pub(super) fn is_name(sentence: &Sentence<'_>, word: &Word) -> bool {
     let exact = sentence.text.get(word.range.clone()).unwrap_or_default();
     let is_number = exact.starts_with(|c: char| c.is_ascii_digit());
     is_quoted(sentence, word)
+        || exact.contains('_')
         || !is_number && exact.chars().filter(|c| c.is_uppercase() || c.is_ascii_digit()).count() > 1
 }
