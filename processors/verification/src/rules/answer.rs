@@ -2,7 +2,7 @@
 
 use crate::rules::Fact;
 use crate::rules::comparison::Comparison;
-use crate::rules::definition::{self, after_preamble, after_talk};
+use crate::rules::definition::{self, after_preamble, after_reminder, after_talk};
 use crate::rules::exclusion::{is_excluded, is_no_statement, point};
 use crate::rules::lead::{Lead, affirms_in_short, denies_in_short, lead};
 use crate::rules::lexicon::strip;
@@ -33,7 +33,7 @@ pub(super) fn find<'a>(
     };
     // "By the way, …", but not "for us …".
     let is_house = rest.first().is_some_and(|first| first.is(Sign::Local));
-    let told = strip(rest, Sign::Announce).filter(|_| !is_house);
+    let told = strip(rest, Sign::Announce).filter(|_| !is_house).or_else(|| after_reminder(rest));
     let rest = told.unwrap_or(rest);
     let rest = after_talk(rest).unwrap_or(rest);
     // "Both right. Prices are …. And fees are …"
@@ -53,7 +53,7 @@ pub(super) fn find<'a>(
     };
     let fact = said.get(to)?;
     // "I'd change one thing: …"
-    [Some(words), after_preamble(words), after_request(words)].into_iter().flatten().find_map(|words| {
+    [Some(words), after_preamble(words)].into_iter().flatten().find_map(|words| {
         let least = if lead == Lead::Yes { 1 } else { FACT - 1 };
         if !has_stems(words, least) || is_excluded(fact, if lead == Lead::Yes { point(words) } else { words }) {
             return None;
@@ -143,8 +143,12 @@ pub(super) fn of_what_was_said<'a>(
     at: usize,
     statements: &dyn Fn() -> &'a [Sentence<'a>],
 ) -> Fact<'a> {
+    let sentence = &said[at];
+    if definition::announced(sentence, lead(&sentence.words).1).is_some() {
+        return definition;
+    }
     let sets_right = |comparison: &Comparison<'_>| {
-        comparison.sets_right(at, definition.words) && !coins(&said[at], definition.words, comparison.statement)
+        comparison.sets_right(at, definition.words) && !coins(sentence, definition.words, comparison.statement)
     };
     match Comparison::of(definition.words, statements()).filter(sets_right) {
         Some(Comparison { statement, .. }) => {
@@ -193,12 +197,6 @@ fn after_a_concession(words: &[Word]) -> Option<&[Word]> {
 fn only_denies(words: &[Word]) -> bool {
     words.first().is_some_and(|first| matches!(&*first.lower, "not" | "nicht" | "pas" | "non" | "niet"))
         && !has_stems(words, FACT - 1)
-}
-
-/// "Please don't drop them, a null discharge is …": the words after the first clause, where that is an order.
-fn after_request(words: &[Word]) -> Option<&[Word]> {
-    let (request, rest) = clause(words);
-    is_order(request).then_some(rest.get(1..)?)
 }
 
 /// Whether a sentence says nothing but that something was right.

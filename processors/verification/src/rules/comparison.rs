@@ -217,9 +217,12 @@ impl<'a> Comparison<'a> {
                     || self.is_kin && self.is_brief && (self.contrasts || self.conflicts) && worth > 3;
                 let is_other = self.differs()
                     || self.is_local && new > 0 && !self.is_hedged
-                    || !self.is_hedged && new > 1 && (self.is_of_subject || self.points || worth > 2)
+                    || !self.is_hedged
+                        && new > 1
+                        && (self.is_of_subject || self.points || shared > 1 && worth > 2 || obliges(words))
                     || !self.is_hedged && new > 0 && self.is_of_subject && shared > 1;
                 let is_long = (at < 2 || topic > 4 || at < 5 && topic > 2 && self.differs())
+                    && (at == 0 || shared > 0)
                     && is_near
                     && is_other
                     && (worth > 0 || topic > 4 && new > 1)

@@ -2,7 +2,7 @@
 
 use crate::rules::Fact;
 use crate::rules::class::{is_class, is_formula, is_rule};
-use crate::rules::exclusion::is_excluded;
+use crate::rules::exclusion::{is_excluded, judges};
 use crate::rules::lead::{Lead, lead};
 use crate::rules::lexicon::strip;
 use crate::rules::mood::is_general;
@@ -93,7 +93,8 @@ fn least(said: &[Sentence<'_>], at: usize, words: &[Word]) -> usize {
 fn later<'a>(sentence: &'a Sentence<'a>, at: usize) -> Option<Fact<'a>> {
     const HEAD: usize = 18;
     const WORTH: usize = 3;
-    if has(clause(&sentence.words).0, Sign::Passing) {
+    let head = clause(&sentence.words).0;
+    if has(head, Sign::Passing) || judges(head) {
         return None;
     }
     let marks =
@@ -137,8 +138,9 @@ fn definition<'a>(at: usize, words: &'a [Word]) -> Fact<'a> {
 }
 
 /// The words after an announcement.
-fn announced<'a>(sentence: &Sentence<'_>, words: &'a [Word]) -> Option<&'a [Word]> {
-    let mut rest = strip(words, Sign::Announce).or_else(|| at_a_company(sentence, words))?;
+pub(super) fn announced<'a>(sentence: &Sentence<'_>, words: &'a [Word]) -> Option<&'a [Word]> {
+    let mut rest =
+        strip(words, Sign::Announce).or_else(|| at_a_company(sentence, words)).or_else(|| after_reminder(words))?;
     loop {
         let next = rest.split_first().filter(|(first, _)| first.is_mark() || first.lower == "that");
         match next.map(|(_, rest)| rest).or_else(|| strip(rest, Sign::Announce)) {
@@ -146,6 +148,18 @@ fn announced<'a>(sentence: &Sentence<'_>, words: &'a [Word]) -> Option<&'a [Word
             None => return Some(rest),
         }
     }
+}
+
+/// "For next month remember partial outages …": the words after the reminder.
+pub(super) fn after_reminder(words: &[Word]) -> Option<&[Word]> {
+    const HEAD: usize = 8;
+    let reminds = |pair: &[Word]| match &*pair[0].lower {
+        "remember" => true,
+        "mind" | "note" | "know" => pair[1].lower == "that",
+        _ => false,
+    };
+    let at = words.windows(2).take(HEAD).position(reminds)?;
+    words.get(at + 1..)
 }
 
 /// "At Acme a shipment is late when …".

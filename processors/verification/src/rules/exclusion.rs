@@ -78,7 +78,8 @@ fn is_personal(fact: &[Word]) -> bool {
         let others = OTHERS.iter().find(|(own, _)| *own == word.lower).map(|(_, others)| others);
         others.is_some_and(|others| fact.iter().any(|word| others.contains(&&*word.lower)))
     };
-    fact.iter().any(|word| word.is(Sign::Personal) && !is_other(word))
+    let is_done = |pair: &[Word]| pair[0].lower == "you" && !pair[1].is_stop() && pair[1].lower.ends_with("ed");
+    fact.iter().any(|word| word.is(Sign::Personal) && !is_other(word)) || fact.windows(2).any(is_done)
 }
 
 /// Whether a clause asks, although no mark says so: "it worked before, is it the cache".
@@ -105,7 +106,7 @@ fn is_cited(sentence: &Sentence<'_>) -> bool {
 }
 
 /// Whether somebody tells how they find a thing: "that is far too slow", "Lovely, …".
-fn judges(fact: &[Word]) -> bool {
+pub(super) fn judges(fact: &[Word]) -> bool {
     const ADVERBS: usize = 2;
     let (first, rest) = clause(fact);
     let is_exclaimed = matches!(first, [word] if word.is(Sign::Judgement)) && !rest.is_empty();

@@ -74,6 +74,7 @@ pub(super) fn is_report(statement: &Sentence<'_>) -> bool {
     let is_short = statement.words.len() <= SHORT;
     let is_headed = |name: &Word| matches!(&*name.lower, "plan" | "steps" | "proposal");
     matches!(head, [name, colon, ..] if is_headed(name) && colon.lower == ":")
+        || matches!(head, [the, plan, ..] if the.lower == "the" && plan.lower == "plan")
         || has(head, Sign::Plan) && !has(head, Sign::Hedge)
         || head.iter().enumerate().any(|(at, word)| {
             word.is(Sign::Done) && at < 3 && !is_passive(at)
