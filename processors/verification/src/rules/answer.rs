@@ -8,7 +8,7 @@ use crate::rules::lead::{Lead, affirms_in_short, denies_in_short, lead};
 use crate::rules::lexicon::strip;
 use crate::rules::mood::{is_general, obliges};
 use crate::rules::order::is_order;
-use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, split_at, stems, values};
+use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, stems, values};
 use crate::rules::sign::Sign;
 use crate::rules::term::is_quoted;
 use crate::rules::worth::{FACT, worth};
@@ -132,8 +132,8 @@ pub(super) fn concludes(sentence: &Sentence<'_>) -> bool {
 fn coins(fact: &Sentence<'_>, words: &[Word], statement: &Sentence<'_>) -> bool {
     let theirs = stems(&statement.words);
     let is_new = |word: &Word| word.stem().is_some_and(|stem| !theirs.contains(stem));
-    split_at(words, Sign::Rules)
-        .is_some_and(|(subject, _)| subject.iter().any(|word| is_quoted(fact, word) && is_new(word)))
+    let subject = words.iter().take_while(|word| !word.is(Sign::Copula));
+    subject.into_iter().any(|word| is_quoted(fact, word) && is_new(word))
 }
 
 /// A definition as it is, or as the correction that it is: of what the assistant has just told otherwise.

@@ -174,12 +174,15 @@ impl<'a> Comparison<'a> {
         let theirs = stems(&self.statement.words);
         let subject = split_at(words, Sign::Rules).map(|(subject, _)| subject).filter(|subject| is_a_term(subject));
         let subject = stems(subject.unwrap_or_default());
-        let coins = [Sign::Defines, Sign::WeDefine, Sign::Article].into_iter().any(|sign| has(words, sign))
+        let is_one = words.first().is_some_and(|first| first.is(Sign::Article) && first.is(Sign::Determiner));
+        let coins = is_one
+            || has(words, Sign::Defines)
+            || has(words, Sign::WeDefine)
             || words.iter().any(|word| word.lower == "=");
         let is_of_it = if coins {
             !subject.is_empty() && subject.is_subset(&theirs)
         } else {
-            !subject.is_disjoint(&theirs) || self.is_brief && self.is_kin
+            !subject.is_disjoint(&theirs) || self.is_brief && (self.is_kin || self.conflicts && at == 0)
         };
         at < 2 && is_of_it && self.differs() && !is_report(self.statement)
     }

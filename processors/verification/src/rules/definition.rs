@@ -16,8 +16,8 @@ use sessionmill_contract::Detection;
 /// The points that make a rule of what nobody has asked for.
 const RULE: usize = 4;
 
-/// The points that make one of what somebody asks about.
-const ASKED: usize = 2;
+/// The points that make one beside a request.
+const BESIDE: usize = 2;
 
 /// The most words of a sentence that explains a term in passing.
 const PASSING: usize = 40;
@@ -48,7 +48,7 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
         return Some(definition(at, words));
     }
     let defines = |words: &[Word]| {
-        is_split(words, Sign::Defines)
+        is_split(words, Sign::Defines) && is_general(words)
             || strip(words, Sign::WeDefine).is_some_and(|meaning| has_stems(meaning, MEANING))
             || we_say(words)
             || means_by(words)
@@ -61,9 +61,7 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
         is_class(sentence, words)
             || covers(words)
             || is_used_for(sentence, words)
-            || lead == Lead::Nothing
-                && is_rule(sentence, words, ASKED)
-                && is_rule(sentence, words, least(said, at, words))
+            || lead == Lead::Nothing && is_rule(sentence, words, BESIDE) && is_rule(sentence, words, least(said, at))
     };
     let of = |words: &[Word]| (defines(words) || classifies(words)) && worth(words) > 0;
     if is_excluded(sentence, words) || !has_stems(words, MEANING + 1) {
@@ -77,15 +75,11 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
     after_preamble(words).filter(|words| of(words)).map(|words| definition(at, words))
 }
 
-/// The points that make a rule: fewer where an order or a question beside it is about the same, as in "List all
-/// contracts that end in May. Evergreen contracts have no end."
-fn least(said: &[Sentence<'_>], at: usize, words: &[Word]) -> usize {
-    const BESIDE: usize = 3;
-    let terms = stems(split_at(words, Sign::Rules).map_or(words, |(subject, _)| subject));
-    let beside = [at.checked_sub(1), Some(at + 1)].into_iter().flatten().filter_map(|at| said.get(at));
-    let requests = beside.filter(|beside| beside.is_question || is_order(lead(&beside.words).1));
-    let is_about_it = |request: &Sentence<'_>| !stems(&request.words).is_disjoint(&terms);
-    requests.map(|request| if is_about_it(request) { ASKED } else { BESIDE }).min().unwrap_or(RULE)
+/// The points that make a rule: fewer beside an order or a question, which it is told for: "List all contracts that
+/// end in May. Evergreen contracts have no end."
+fn least(said: &[Sentence<'_>], at: usize) -> usize {
+    let mut beside = [at.checked_sub(1), Some(at + 1)].into_iter().flatten().filter_map(|at| said.get(at));
+    if beside.any(|beside| beside.is_question || is_order(lead(&beside.words).1)) { BESIDE } else { RULE }
 }
 
 /// "One thing you can't know, tenant 0 is …", "… since it is everywhere, 'shadow order' is …": a definition

@@ -63,7 +63,8 @@ fn is_under_way(fact: &[Word]) -> bool {
         } else {
             &three[1]
         };
-        matches!(&*three[0].lower, "is" | "are" | "it's" | "they're" | "been") && is_doing(verb)
+        let verb = if three[1].lower == "been" { &three[2] } else { verb };
+        matches!(&*three[0].lower, "is" | "are" | "it's" | "they're") && is_doing(verb)
     })
 }
 
