@@ -178,6 +178,7 @@ impl<'a> Comparison<'a> {
         let coins = is_one
             || has(words, Sign::Defines)
             || has(words, Sign::WeDefine)
+            || words.iter().any(|word| word.is(Sign::Announce) && !word.is(Sign::Local))
             || words.iter().any(|word| word.lower == "=");
         let is_of_it = if coins {
             !subject.is_empty() && subject.is_subset(&theirs)

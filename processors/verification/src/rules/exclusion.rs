@@ -120,9 +120,9 @@ pub(super) fn judges(fact: &[Word]) -> bool {
     let end = fact.iter().rposition(|word| !word.is_mark()).filter(|end| *end > 0 && !fact[end - 1].is_mark());
     let is_complement = has(fact, Sign::Copula) && end.is_some_and(|end| fact[end].is(Sign::Judgement));
     // "One minute is enough for an appearance" says how much is asked for.
-    let is_measure = fact.windows(2).any(|pair| pair[0].lower == "enough" && pair[1].lower == "for");
+    let is_measure = || fact.windows(2).any(|pair| pair[0].lower == "enough" && pair[1].lower == "for");
     let is_excess = first.windows(2).any(|pair| pair[0].lower == "too");
-    is_exclaimed || is_complement || is_excess || judged.any(|word| word.is(Sign::Judgement)) && !is_measure
+    is_exclaimed || is_complement || is_excess || judged.any(|word| word.is(Sign::Judgement)) && !is_measure()
 }
 
 /// Whether the subject is a part of the program or of its making, or what somebody points at.

@@ -64,8 +64,8 @@ pub(super) fn is_report(statement: &Sentence<'_>) -> bool {
     // How something was reckoned is what is taken for so.
     let tail = &statement.words[statement.words.len().saturating_sub(TAIL)..];
     let reckons =
-        has(head, Sign::Reckon) || has(tail, Sign::Reckon) || statement.words.iter().any(|word| word.lower == "=");
-    if reckons && worth(&statement.words) > 0 {
+        || has(head, Sign::Reckon) || has(tail, Sign::Reckon) || statement.words.iter().any(|word| word.lower == "=");
+    if reckons() && worth(&statement.words) > 0 {
         return false;
     }
     // "Backups are kept …" is no work of the assistant.

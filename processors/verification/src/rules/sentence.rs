@@ -25,6 +25,7 @@ pub(super) struct Word {
     /// What it is, and the phrases that begin at it.
     pub(super) marks: Marks,
     is_mark: bool,
+    is_value: bool,
     /// What the lexicon knows of it.
     pub(super) entry: Option<&'static Entry>,
 }
@@ -49,7 +50,7 @@ impl Word {
 
     /// Whether it is a number or a code: what two statements about the same thing can differ in.
     pub(super) fn is_value(&self) -> bool {
-        self.number().is_some() || self.lower.contains(|c: char| c.is_ascii_digit())
+        self.is_value
     }
 
     /// Its beginning, so that `invoice` and `invoices` are one; a number in digits. Nothing for a word
@@ -62,7 +63,7 @@ impl Word {
         if self.is_mark() || self.is_stop() {
             return None;
         }
-        if self.lower.contains(|c: char| c.is_ascii_digit() || c == '_') {
+        if self.is_value || self.lower.contains('_') {
             return Some(amount(&self.lower));
         }
         let word = stem(bare(&self.lower));
@@ -150,7 +151,8 @@ fn word(part: &str, range: Range<usize>, offset: usize) -> Word {
     };
     let marks = lexicon::marks_of(&lower, entry);
     let is_mark = !lower.contains(char::is_alphanumeric) && lower != "%";
-    Word { lower, range: range.start + offset..range.end + offset, marks, is_mark, entry }
+    let is_value = entry.is_some_and(|entry| entry.number.is_some()) || lower.bytes().any(|b| b.is_ascii_digit());
+    Word { lower, range: range.start + offset..range.end + offset, marks, is_mark, is_value, entry }
 }
 
 /// Where one of a sign's phrases stands among the words: the words before and after.

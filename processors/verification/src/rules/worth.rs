@@ -27,6 +27,9 @@ pub(super) fn has_value(words: &[Word]) -> bool {
     // "day 61", "the 1st"
     let is_numbered = words.windows(2).any(|pair| pair[0].is(Sign::Unit) && pair[1].is_value());
     let is_ordinal = |word: &Word| {
+        if !word.is_value() {
+            return false;
+        }
         let digits = word.lower.trim_end_matches(char::is_alphabetic);
         let ending = &word.lower[digits.len()..];
         !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) && !ending.is_empty() && ending.len() <= 3
