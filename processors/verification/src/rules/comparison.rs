@@ -192,7 +192,8 @@ impl<'a> Comparison<'a> {
     fn answers_shortly(&self, at: usize, words: &[Word]) -> bool {
         const SHORT: usize = 14;
         let begins = words.iter().find(|word| !word.is_stop() || word.is_value()).is_some_and(Word::is_value);
-        at == 0 && self.is_sole && self.conflicts && begins && words.len() <= SHORT
+        let is_of_it = self.shared > 0 || self.is_kin || self.conflicts_in_kind || has_value(clause(words).0);
+        at == 0 && self.is_sole && self.conflicts && is_of_it && begins && words.len() <= SHORT
     }
 
     /// Whether the first clause has no values but those of the statement: "three weeks in our team, two in others".
@@ -214,6 +215,7 @@ impl<'a> Comparison<'a> {
             Lead::But => topic >= 3 && difference >= 2 && worth > 0,
             Lead::Yes => false,
             Lead::Nothing => {
+                let is_seen = has(words.get(1..PERCEPTION).unwrap_or(words), Sign::Perception);
                 let is_short = self.answers_shortly(at, words) && worth > 0 && !is_of_work;
                 let is_near = topic > 2
                     || self.points && difference > 1
@@ -231,10 +233,9 @@ impl<'a> Comparison<'a> {
                     && is_other
                     && (worth > 0 || topic > 4 && new > 1)
                     && topic + difference + worth >= SURE
-                    && !has(words.get(1..PERCEPTION).unwrap_or(words), Sign::Perception)
                     && (!has(words, Sign::Artifact) || shared > 1)
                     && (!is_of_work || shared > 1 && worth > 3 && self.differs());
-                (is_short || is_long) && (is_general(words) || obliges(words)) && !is_of_a_case
+                (is_short || is_long) && !is_seen && (is_general(words) || obliges(words)) && !is_of_a_case
             }
         };
         let confirms = match lead {

@@ -106,7 +106,7 @@ pub(super) fn after_preamble(words: &[Word]) -> Option<&[Word]> {
     const PREAMBLE: usize = 12;
     let colon = words.iter().take(PREAMBLE).position(|word| word.lower == ":")?;
     let is_plain = ![Sign::Copula, Sign::Guess, Sign::Wish].into_iter().any(|sign| has(&words[..colon], sign));
-    is_plain.then_some(words.get(colon + 1..)?)
+    (is_plain && !is_order(&words[..colon])).then_some(words.get(colon + 1..)?)
 }
 
 /// "I was sure I'd written it down: …", "While you're at it: …": the words after a colon that the talk

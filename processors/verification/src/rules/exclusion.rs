@@ -64,7 +64,8 @@ fn is_under_way(fact: &[Word]) -> bool {
             &three[1]
         };
         let verb = if three[1].lower == "been" { &three[2] } else { verb };
-        matches!(&*three[0].lower, "is" | "are" | "it's" | "they're") && is_doing(verb)
+        let is_done_to = three[1].lower == "being" && three[2].lower.ends_with("ed");
+        matches!(&*three[0].lower, "is" | "are" | "it's" | "they're") && (is_doing(verb) || is_done_to)
     })
 }
 

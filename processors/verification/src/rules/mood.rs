@@ -18,7 +18,7 @@ pub(super) fn is_general(words: &[Word]) -> bool {
     let condition =
         main.iter().skip(1).position(|word| word.is(Sign::Condition) || word.lower == "so").map(|at| at + 1);
     let main = &main[..condition.unwrap_or(main.len())];
-    is_rule || !has_active(main, Sign::Particular) && !counts(main)
+    is_rule || !has_active(main, Sign::Particular) && !has_active(main, Sign::Past) && !counts(main) && !happened(main)
 }
 
 /// "Each replicate must be within the limits": what is asked of things, rather than of somebody, or of what the
@@ -37,9 +37,18 @@ pub(super) fn obliges(words: &[Word]) -> bool {
     at > 0 && !words[..at].iter().any(points) && !words.iter().any(is_made) && worth(words) > 1
 }
 
+/// "They extended it": what somebody did once.
+fn happened(words: &[Word]) -> bool {
+    matches!(words, [who, did, ..] if matches!(&*who.lower, "they" | "he" | "she" | "someone" | "somebody")
+        && did.lower.ends_with("ed") && !did.marks.is_term())
+}
+
 /// "Only 3 are entered twice": how many of the things at hand are so.
 fn counts(words: &[Word]) -> bool {
     const SEVERAL: [&str; 7] = ["are", "aren't", "have", "sind", "son", "sont", "são"];
+    if matches!(words, [number, of, them, ..] if number.is_value() && of.lower == "of" && them.is(Sign::Determiner)) {
+        return true;
+    }
     let Some(at) = words.iter().position(|word| SEVERAL.contains(&&*word.lower)) else { return false };
     matches!(&words[..at], [number] | [_, number] if number.is_value() && !number.is(Sign::Unit))
 }

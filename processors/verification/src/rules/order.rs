@@ -63,6 +63,8 @@ fn is_plain_order(words: &[Word]) -> bool {
     let rest = strip_before(words);
     rest.first().is_some_and(|first| first.is(Sign::Order))
         && rest.get(1).is_some_and(|next| {
-            next.is(Sign::Determiner) || matches!(&*next.lower, "whether" | "if" | "how" | "why" | "with")
+            rest.len() == 2 && !next.is_stop()
+                || next.is(Sign::Determiner)
+                || matches!(&*next.lower, "whether" | "if" | "how" | "why" | "with")
         })
 }
