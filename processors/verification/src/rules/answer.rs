@@ -128,12 +128,15 @@ pub(super) fn concludes(sentence: &Sentence<'_>) -> bool {
     sentence.words.first().is_some_and(|first| SO.contains(&&*first.lower))
 }
 
-/// Whether the subject stands between quotation marks, and is none of the statement: a term that is new to it.
+/// Whether the subject stands between quotation marks or before an equals sign, and is none of the statement: a
+/// term that is new to it.
 fn coins(fact: &Sentence<'_>, words: &[Word], statement: &Sentence<'_>) -> bool {
+    const SHORT: usize = 2;
     let theirs = stems(&statement.words);
     let is_new = |word: &Word| word.stem().is_some_and(|stem| !theirs.contains(stem));
-    let subject = words.iter().take_while(|word| !word.is(Sign::Copula));
-    subject.into_iter().any(|word| is_quoted(fact, word) && is_new(word))
+    let end = words.iter().position(|word| word.is(Sign::Copula)).unwrap_or(words.len());
+    let equals = end <= SHORT && words.get(end).is_some_and(|word| word.lower == "=");
+    words[..end].iter().any(|word| (equals || is_quoted(fact, word)) && is_new(word))
 }
 
 /// A definition as it is, or as the correction that it is: of what the assistant has just told otherwise.

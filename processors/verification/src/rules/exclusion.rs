@@ -22,8 +22,8 @@ pub(super) fn point(fact: &[Word]) -> &[Word] {
 
 /// The words without what a rule is told for: "…, that's why yours are off".
 fn before_a_reason(fact: &[Word]) -> &[Word] {
-    const REASONS: [&str; 11] =
-        ["that's", "which", "because", "hence", "so", "just", "please", "je", "darum", "deshalb", "daher"];
+    const REASONS: [&str; 12] =
+        ["you'll", "that's", "which", "because", "hence", "so", "just", "please", "je", "darum", "deshalb", "daher"];
     let begins = |pair: &[Word]| pair[0].is_mark() && REASONS.contains(&&*pair[1].lower);
     fact.windows(2).position(begins).map_or(fact, |at| &fact[..at])
 }

@@ -18,7 +18,12 @@ pub(super) fn is_general(words: &[Word]) -> bool {
     let condition =
         main.iter().skip(1).position(|word| word.is(Sign::Condition) || word.lower == "so").map(|at| at + 1);
     let main = &main[..condition.unwrap_or(main.len())];
-    is_rule || !has_active(main, Sign::Particular) && !has_active(main, Sign::Past) && !counts(main) && !happened(main)
+    is_rule
+        || !has_active(main, Sign::Particular)
+            && !has_active(main, Sign::Past)
+            && !counts(main)
+            && !happened(main)
+            && !is_level(words)
 }
 
 /// "Each replicate must be within the limits": what is asked of things, rather than of somebody, or of what the
@@ -35,6 +40,15 @@ pub(super) fn obliges(words: &[Word]) -> bool {
     let points = |word: &Word| word.is(Sign::Pointer) || word.is(Sign::Personal) || word.is(Sign::This);
     let is_made = |word: &Word| word.is(Sign::Artifact) || PRODUCTS.contains(&&*word.lower);
     at > 0 && !words[..at].iter().any(points) && !words.iter().any(is_made) && worth(words) > 1
+}
+
+/// "The disk is at 40 %", "cpu at 5 %": how far something is just now.
+fn is_level(words: &[Word]) -> bool {
+    let is_at = |three: &[Word]| three[0].lower == "at" && three[1].is_value() && three[2].lower == "%";
+    words.split(Word::is_mark).any(|clause| {
+        let at = clause.windows(3).position(is_at);
+        at.is_some_and(|at| at > 0 && clause[at - 1].is(Sign::Copula) || at == 1 && clause.len() == at + 3)
+    })
 }
 
 /// "They extended it": what somebody did once.
