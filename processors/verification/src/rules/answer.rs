@@ -164,7 +164,10 @@ pub(super) fn of_what_was_said<'a>(
 /// "Ten days, yes, …": the words without the agreement, where the sentence ends in it.
 fn agreed(words: &[Word]) -> Option<&[Word]> {
     const YES: [&str; 8] = ["yes", "yep", "yeah", "ja", "sí", "oui", "sim", "sì"];
-    let is_clause = |at: usize| words[at - 1].is_mark() || at > VERDICT && YES.contains(&&*words[at].lower);
+    let is_clause = |at: usize| {
+        words[at - 1].is_mark()
+            || at > VERDICT && !words[..at].iter().any(Word::is_mark) && YES.contains(&&*words[at].lower)
+    };
     let ends_a_clause = |after: &[Word]| after.first().is_none_or(Word::is_mark);
     let says =
         |words: &[Word]| strip(words, Sign::Yes).or_else(|| strip(words, Sign::YesThenMark)).is_some_and(ends_a_clause);

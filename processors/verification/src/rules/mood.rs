@@ -53,7 +53,8 @@ fn is_level(words: &[Word]) -> bool {
 
 /// "They extended it": what somebody did once.
 fn happened(words: &[Word]) -> bool {
-    matches!(words, [who, did, ..] if matches!(&*who.lower, "they" | "he" | "she" | "someone" | "somebody")
+    let words: Vec<_> = words.iter().filter(|word| word.lower != "also").take(2).collect();
+    matches!(words[..], [who, did] if matches!(&*who.lower, "they" | "he" | "she" | "someone" | "somebody")
         && did.lower.ends_with("ed") && !did.marks.is_term())
 }
 
