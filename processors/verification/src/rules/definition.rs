@@ -9,7 +9,7 @@ use crate::rules::mood::is_general;
 use crate::rules::order::is_order;
 use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, split_at, stems};
 use crate::rules::sign::Sign;
-use crate::rules::term::{is_a_term, is_quoted};
+use crate::rules::term::is_a_term;
 use crate::rules::worth::{MEANING, has_value, worth};
 use sessionmill_contract::Detection;
 
@@ -41,7 +41,6 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
     let is_in_passing = is_brief
         && (is_spelt_out(sentence, words)
             || is_gloss(words)
-            || is_short_for(words)
             || means_when_said(words)
             || is_formula(words) && (worth(words) > 1 || strip(words, Sign::Article).is_some()));
     if is_in_passing {
@@ -52,15 +51,12 @@ fn of<'a>(said: &'a [Sentence<'a>], at: usize) -> Option<Fact<'a>> {
             || strip(words, Sign::WeDefine).is_some_and(|meaning| has_stems(meaning, MEANING))
             || we_say(words)
             || means_by(words)
-            || is_called(words)
             || is_local(words)
             || is_habit(words)
-            || has(words, Sign::Named)
     };
     let classifies = |words: &[Word]| {
         is_class(sentence, words)
             || covers(words)
-            || is_used_for(sentence, words)
             || lead == Lead::Nothing && is_rule(sentence, words, BESIDE) && is_rule(sentence, words, least(said, at))
     };
     let of = |words: &[Word]| (defines(words) || classifies(words)) && worth(words) > 0;
@@ -118,13 +114,6 @@ pub(super) fn after_talk(words: &[Word]) -> Option<&[Word]> {
         |word: &Word| word.is(Sign::Personal) || matches!(&*word.lower, "you" | "you're" | "du" | "vous" | "tu");
     let is_made_up = has(&words[..colon], Sign::Guess);
     (!is_made_up && words[..colon].iter().any(is_talk)).then_some(words.get(colon + 1..)?)
-}
-
-/// "… OTS, which is short for …".
-fn is_short_for(words: &[Word]) -> bool {
-    let Some((term, meaning)) = split_at(words, Sign::Defines) else { return false };
-    let is_clause = matches!(term, [.., mark, which] if mark.is_mark() && which.is(Sign::Relative));
-    is_clause && has_stems(meaning, 1) && worth(words) > 0
 }
 
 fn definition<'a>(at: usize, words: &'a [Word]) -> Fact<'a> {
@@ -187,14 +176,6 @@ fn we_say(words: &[Word]) -> bool {
     is_bound && has_stems(rest, MEANING + 1)
 }
 
-/// "… is what dispatchers call …".
-fn is_called(words: &[Word]) -> bool {
-    const WHO: usize = 3;
-    split_at(words, Sign::WhatCall).is_some_and(|(before, after)| {
-        !before.is_empty() && after.get(..WHO).unwrap_or(after).iter().any(|word| word.is(Sign::Call))
-    })
-}
-
 /// "… first-pass yield, i.e. units that …".
 fn is_gloss(words: &[Word]) -> bool {
     let Some((term, meaning)) = split_at(words, Sign::Gloss) else { return false };
@@ -240,16 +221,6 @@ fn covers(words: &[Word]) -> bool {
         let is_list = parts.iter().any(|word| matches!(&*word.lower, "," | "and" | "und" | "y" | "et" | "e"));
         let is_bare = term.first().is_some_and(|first| !first.is(Sign::Determiner) && !first.is_stop());
         is_bare && term.len() <= TERM && is_list && has_stems(parts, MEANING)
-    })
-}
-
-/// "Sales uses 'pipeline' for weighted opportunities".
-fn is_used_for(sentence: &Sentence<'_>, words: &[Word]) -> bool {
-    split_at(words, Sign::Uses).is_some_and(|(who, rest)| {
-        let purpose = rest.iter().position(|word| matches!(&*word.lower, "for" | "as"));
-        let word = purpose.and_then(|at| rest.get(..at)).unwrap_or_default();
-        let is_word = matches!(word, [it] if it.lower == "it") || word.iter().any(|word| is_quoted(sentence, word));
-        !who.is_empty() && !word.is_empty() && is_word && has_stems(rest, MEANING)
     })
 }
 

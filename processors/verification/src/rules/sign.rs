@@ -12,7 +12,6 @@ pub(super) enum Sign {
     BeforeOrder,
     But,
     By,
-    Call,
     Cited,
     Common,
     Condition,
@@ -33,7 +32,6 @@ pub(super) enum Sign {
     Judgement,
     Local,
     Mean,
-    Named,
     Negation,
     No,
     NoThenMark,
@@ -59,10 +57,8 @@ pub(super) enum Sign {
     Supposition,
     This,
     Unit,
-    Uses,
     WeDefine,
     WeSay,
-    WhatCall,
     WhenSaid,
     Wish,
     Wrong,
@@ -71,7 +67,7 @@ pub(super) enum Sign {
 }
 
 /// The names of their sections.
-pub(super) const SIGNS: [(&str, Sign); 64] = [
+pub(super) const SIGNS: [(&str, Sign); 60] = [
     ("after_no", Sign::AfterNo),
     ("announce", Sign::Announce),
     ("article", Sign::Article),
@@ -80,7 +76,6 @@ pub(super) const SIGNS: [(&str, Sign); 64] = [
     ("before_order", Sign::BeforeOrder),
     ("but", Sign::But),
     ("by", Sign::By),
-    ("call", Sign::Call),
     ("cited", Sign::Cited),
     ("common", Sign::Common),
     ("condition", Sign::Condition),
@@ -101,7 +96,6 @@ pub(super) const SIGNS: [(&str, Sign); 64] = [
     ("judgement", Sign::Judgement),
     ("local", Sign::Local),
     ("mean", Sign::Mean),
-    ("named", Sign::Named),
     ("negation", Sign::Negation),
     ("no", Sign::No),
     ("no_then_mark", Sign::NoThenMark),
@@ -127,10 +121,8 @@ pub(super) const SIGNS: [(&str, Sign); 64] = [
     ("supposition", Sign::Supposition),
     ("this", Sign::This),
     ("unit", Sign::Unit),
-    ("uses", Sign::Uses),
     ("we_define", Sign::WeDefine),
     ("we_say", Sign::WeSay),
-    ("what_call", Sign::WhatCall),
     ("when_said", Sign::WhenSaid),
     ("wish", Sign::Wish),
     ("wrong", Sign::Wrong),
