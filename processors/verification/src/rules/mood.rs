@@ -121,10 +121,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn things_have_duties_and_what_is_made_has_looks() {
+        let obliges = |text: &str| obliges(&Sentence::new(text, 0..text.len()).words);
+        assert!(obliges("Annual invoices should be spread over 12 months") && obliges("Each dose must be signed"));
+        assert!(!obliges("It should be monthly revenue") && !obliges("Net revenue should be in the report"));
+    }
+
+    #[test]
     fn news_are_no_rules_and_what_is_done_is() {
         let words = |text: &str| Sentence::new(text, 0..text.len()).words;
         assert!(is_past(&words("The job ran at two")) && !is_past(&words("NPS is asked after each purchase")));
         assert!(!is_general(&words("Revenue fell in May")) && is_general(&words("Late events are dropped")));
+        for case in ["They extended it", "Only 3 are entered twice", "29 of them are tests", "The disk is at 40 %"] {
+            assert!(!is_general(&words(case)), "{case}");
+        }
+        assert!(is_general(&words("Fees are capped at 5 %")) && is_general(&words("3 is for reopened claims")));
         assert!(proposes(&words("The chart should be stacked")) && !proposes(&words("Charts are stacked")));
     }
 }
