@@ -195,6 +195,14 @@ fn a_report_refreshes_itself() {
 }
 
 #[test]
+fn a_terminal_gets_what_was_asked_for_and_nothing_else() {
+    let world = world();
+    run(&world);
+    let said = world.terminal(80, &["query", "SELECT 1 AS one"], &[]);
+    assert_eq!((said.status, &*said.stdout), (0, " one\n─────\n 1\n"));
+}
+
+#[test]
 fn an_empty_root_is_all_zeros() {
     let world = World::new();
     assert_eq!(

@@ -197,6 +197,16 @@ impl World {
         self.command(program[0], &[&program[1..], &[MILL], args].concat(), &[])
     }
 
+    /// The real binary on a terminal, where stdout and stderr are one.
+    pub fn terminal(&self, columns: usize, args: &[&str], environment: &[(&str, &str)]) -> Said {
+        let quoted = |text: &&str| format!("'{}'", text.replace('\'', "'\\''"));
+        let words: Vec<_> = std::iter::once(&MILL).chain(args).map(quoted).collect();
+        let script = format!("stty cols {columns}; {}", words.join(" "));
+        let mut said = self.command("script", &["-qec", &script, "/dev/null"], environment);
+        said.stdout = said.stdout.replace("\r\n", "\n");
+        said
+    }
+
     /// Starts the real binary.
     pub fn spawn(&self, args: &[&str]) -> Child {
         self.start(Command::new(MILL).args(args), &[])

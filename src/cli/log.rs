@@ -1,6 +1,6 @@
-//! Diagnostics go to stderr. `SESSIONMILL_LOG=debug` shows more of them.
+//! Diagnostics go to stderr, without colours. `SESSIONMILL_LOG=debug` shows more of them.
 
-use std::io::{self, IsTerminal as _, Stderr, Write};
+use std::io::{self, Stderr, Write};
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
@@ -11,10 +11,10 @@ use tracing_subscriber::fmt::MakeWriter;
 pub(super) fn begin(level: LevelFilter) {
     let filter = EnvFilter::builder().with_default_directive(level.into());
     let filter = filter.with_env_var("SESSIONMILL_LOG").from_env_lossy();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(io::stderr().is_terminal());
+    let log = tracing_subscriber::fmt().with_env_filter(filter);
     // The journal has the time of each line, and reads its priority from the front of it.
     let _ = if std::env::var_os("JOURNAL_STREAM").is_some() {
-        log.without_time().with_level(false).with_target(false).with_ansi(false).with_writer(Journal).try_init()
+        log.without_time().with_level(false).with_target(false).with_writer(Journal).try_init()
     } else {
         log.with_target(false).with_writer(io::stderr).try_init()
     };
