@@ -26,6 +26,25 @@ pub fn zone(name: Option<&str>) -> Result<Tz> {
     })
 }
 
+/// The zone of the process: that of `TZ`, else the system's.
+///
+/// `TZ` is an IANA name, or a file of such a name below a folder `zoneinfo`, with or without the colon of
+/// tzset(3). Rules that are spelled out in it (`CET-1CEST`) have no history, and are not taken.
+///
+/// # Errors
+///
+/// If it names no zone.
+pub fn local(variable: Option<&str>) -> Result<Tz> {
+    let file = variable.map(|text| text.strip_prefix(':').unwrap_or(text));
+    let Some(file) = file.filter(|file| *file != "/etc/localtime") else { return zone(None) };
+    let name = file.split_once("/zoneinfo/").map_or(file, |(_, name)| name);
+    zone(Some(name)).map_err(|error| {
+        let hint = error.hint.unwrap_or_default();
+        let error = Error { status: Status::Config, ..Error::cannot("use", "TZ", error.message) };
+        error.hint(format!("{hint}; --timezone and `timezone` in the configuration count more"))
+    })
+}
+
 /// The first instant of a day. Where midnight does not exist, the day begins with the first hour
 /// that does.
 pub fn begin(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
@@ -108,6 +127,20 @@ mod tests {
         assert_eq!(Period::SundayWeek.of(time("2026-03-01T12:00:00Z"), Tz::UTC), "2026-03-01");
         assert_eq!(Period::SundayWeek.of(time("2026-02-28T12:00:00Z"), Tz::UTC), "2026-02-22");
         assert_eq!(Period::Month.of(time("2026-03-02T00:00:00Z"), Tz::UTC), "2026-03");
+    }
+
+    #[test]
+    fn the_variable_names_a_zone_or_its_file() {
+        let names =
+            ["Europe/Berlin", ":Europe/Berlin", "/usr/share/zoneinfo/Europe/Berlin", ":/etc/zoneinfo/Europe/Berlin"];
+        for name in names {
+            assert_eq!(local(Some(name)).unwrap(), Tz::Europe__Berlin, "{name}");
+        }
+        for system in [None, Some(":/etc/localtime")] {
+            assert_eq!(local(system).unwrap(), zone(None).unwrap());
+        }
+        let error = local(Some("CET-1CEST")).unwrap_err();
+        assert_eq!((error.status, &*error.message), (Status::Config, "cannot use `TZ`: unknown time zone `CET-1CEST`"));
     }
 
     #[test]

@@ -195,6 +195,28 @@ fn a_report_refreshes_itself() {
 }
 
 #[test]
+fn days_are_those_of_the_zone_that_is_named_nearest() {
+    let world = world();
+    run(&world);
+    std::fs::write(world.path("mill.toml"), "timezone = \"Asia/Kathmandu\"\n").unwrap();
+    let days = |zone: &str, args: &[&str]| {
+        let args = [&["report", "--format", "csv", "--no-refresh"], args].concat();
+        let said = world.mill_with(&args, &[("TZ", zone)]);
+        assert_eq!(said.status, 0, "{said:?}");
+        let day = |line: &str| line.split(',').next().unwrap_or_default().to_owned();
+        said.stdout.lines().skip(1).map(day).collect::<Vec<_>>()
+    };
+    assert_eq!(days("Pacific/Auckland", &[]), ["2026-02-01", "2026-02-02"]);
+    assert_eq!(days(":/usr/share/zoneinfo/America/Los_Angeles", &[]), ["2026-02-01"]);
+    assert_eq!(days("America/Los_Angeles", &["--config", "mill.toml"]), ["2026-02-01", "2026-02-02"]);
+    assert_eq!(days("America/Los_Angeles", &["--config", "mill.toml", "--timezone", "UTC"]), ["2026-02-01"]);
+    let said = world.mill_with(&["report"], &[("TZ", "Europe/Berln")]);
+    let expected = "sessionmill: cannot use `TZ`: unknown time zone `Europe/Berln`\n  hint: IANA names, such as \
+                    `Europe/Berlin`; --timezone and `timezone` in the configuration count more\n";
+    assert_eq!((said.status, &*said.stdout, &*said.stderr), (78, "", expected));
+}
+
+#[test]
 fn a_terminal_gets_what_was_asked_for_and_nothing_else() {
     let world = world();
     run(&world);

@@ -47,8 +47,11 @@ fn every_value_is_shown_with_its_origin() {
     };
     expected("daemon.tick", "30s".into(), "its default");
     expected("daemon.watch", false.into(), "its default");
-    assert_eq!(of("timezone")["from"], "the system");
+    expected("timezone", "UTC".into(), "TZ");
     expected("source[0].path", "[world]/root".into(), "SESSION_DATA_DIR");
+    let said = world.mill_with(&["config", "show", "--json"], &[("TZ", "")]);
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(json.as_array().unwrap().iter().find(|row| row["setting"] == "timezone").unwrap()["from"], "the system");
     let said = world.mill(&["config", "show", "--json", "--database", "other.duckdb", "--config", "c.toml"]);
     let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!((&json[0]["value"], &json[0]["from"]), (&"[world]/other.duckdb".into(), &"--database".into()));

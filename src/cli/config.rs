@@ -72,7 +72,10 @@ impl Given {
 
         config.daemon.triggers = Some(config.daemon.triggers(&database));
         config.database = Some(database);
-        config.timezone = config.timezone.or(Some(zone::zone(None)?.name().to_owned()));
+        let zone = context.environment.zone.as_deref();
+        if config.timezone.is_none() {
+            config.timezone = Some(zone::local(zone)?.name().to_owned());
+        }
         let is_configured = config.sources() == sources;
         if !is_configured {
             let table = |Source { name, root, layout }| SourceTable { name, path: root, layout };
@@ -88,7 +91,7 @@ impl Given {
                 Some(Origin::Line(line)) => {
                     return format!("{}:{line}", file.as_deref().unwrap_or(Path::new("")).display());
                 }
-                None if key == "timezone" => "the system",
+                None if key == "timezone" => zone.map_or("the system", |_| "TZ"),
                 None => "its default",
             }
             .to_owned()

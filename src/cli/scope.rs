@@ -96,7 +96,10 @@ impl Reach {
     /// Brings what one processor makes up to date, where the user wants it and may write the database.
     pub(super) fn reached(&self, processor: &str, context: &Context) -> Result<Reached> {
         let (config, database) = self.database.find(context)?;
-        let zone = zone::zone(self.timezone.as_deref().or(config.timezone.as_deref()))?;
+        let zone = match self.timezone.as_deref().or(config.timezone.as_deref()) {
+            Some(name) => zone::zone(Some(name))?,
+            None => zone::local(context.environment.zone.as_deref())?,
+        };
         let identities = self.identities.as_deref().or(config.identities.as_deref());
         let identities = Arc::new(Identities::given(identities)?);
         if let (Some(since), Some(until)) = (self.since, self.until)

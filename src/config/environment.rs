@@ -13,6 +13,8 @@ pub struct Environment {
     /// Where the service manager puts secrets.
     pub credentials: Option<PathBuf>,
     pub login: String,
+    /// `TZ`, as it is written.
+    pub zone: Option<String>,
     /// Root keeps its database where services do.
     pub is_root: bool,
     /// Variables of the older program that are set, by name.
@@ -34,6 +36,7 @@ impl Environment {
             claude_config: folder("CLAUDE_CONFIG_DIR"),
             credentials: folder("CREDENTIALS_DIRECTORY"),
             login: login.unwrap_or_else(|| format!("uid-{}", uid.as_raw())).replace('/', "_"),
+            zone: text("TZ"),
             is_root: uid.is_root(),
             older: older.collect(),
         }
