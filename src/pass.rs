@@ -129,7 +129,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let run_id = runs::next(store.get()?)?;
     let stamp = Stamp { run_id, now, processors: pass.processors, manifests: &manifests, sources: &sources };
     let mut notices = presence::observe(store.get()?, pass.sources, &roots, pass.adopt, &mut walk, &ledger, now)?;
-    forget::hide(store.get()?, &mut walk)?;
+    forget::hide(&known::forgotten(store.get()?.connection(), pass.database)?, &mut walk);
     let excludes = |processor: usize, username: &str| pass.processors[processor].excludes(username);
     let bounds = Bounds { quiet: waits.then_some(pass.limits.quiet), excludes: Some(&excludes) };
     let plan = plan::jobs(walk, &ledger, &manifests, now, bounds);

@@ -2,6 +2,7 @@
 
 use crate::failures::Fate;
 use crate::ledger::{Known, Ledger};
+use crate::plan::Excludes;
 use crate::scan::Walk;
 use crate::stat::Stat;
 use chrono::{DateTime, Utc};
@@ -16,15 +17,15 @@ pub struct Pending {
 }
 
 /// Per processor, what a walk shows that the ledger does not know. Files that are given up do not count;
-/// those that only wait for a second look at the same bytes do not either.
-pub fn of(walk: &Walk, ledger: &Ledger, manifests: &[&Manifest]) -> Vec<Pending> {
+/// those that only wait for a second look at the same bytes, or are of people whom it excludes, do not either.
+pub fn of(walk: &Walk, ledger: &Ledger, manifests: &[&Manifest], excludes: &Excludes<'_>) -> Vec<Pending> {
     let mut pending = vec![Pending::default(); manifests.len()];
     for found in &walk.found {
         let Ok(stat) = &found.stat else { continue };
         let known = ledger.files.get(found.file.session_file.as_str());
         let changed_at = DateTime::from_timestamp_nanos(stat.ctime_ns);
         for (processor, manifest) in manifests.iter().enumerate() {
-            if !is_dealt_with(known, processor, manifest.version, stat) {
+            if !excludes(processor, &found.file.username) && !is_dealt_with(known, processor, manifest.version, stat) {
                 let Pending { files, oldest } = &mut pending[processor];
                 *files += 1;
                 *oldest = Some(oldest.map_or(changed_at, |oldest| oldest.min(changed_at)));
@@ -82,7 +83,9 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.files.extend(known.map(|known| ("ada/a.jsonl".into(), known)));
         let found = Found { path: "ada/a.jsonl".into(), file, source: 0, stat: Ok(STAT) };
-        let pending = of(&Walk { found: vec![found], ..Walk::default() }, &ledger, &[&MANIFEST])[0];
+        let walk = Walk { found: vec![found], ..Walk::default() };
+        let pending = of(&walk, &ledger, &[&MANIFEST], &|_, _| false)[0];
+        assert_eq!(of(&walk, &ledger, &[&MANIFEST], &|_, username| username == "ada"), [Pending::default()]);
         assert_eq!(pending.oldest, (pending.files > 0).then_some(DateTime::UNIX_EPOCH + Duration::from_secs(2)));
         pending.files
     }

@@ -32,7 +32,7 @@ pub struct Plan {
 }
 
 /// Whether a processor, by position, excludes a person.
-type Excludes<'b> = dyn Fn(usize, &str) -> bool + 'b;
+pub type Excludes<'b> = dyn Fn(usize, &str) -> bool + 'b;
 
 /// What a plan puts off, and leaves out.
 #[derive(Clone, Copy, Default)]

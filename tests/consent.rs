@@ -27,6 +27,13 @@ fn texts(world: &World) -> String {
     world.rows(tables).into_iter().filter(|name| !name.ends_with("forgotten_users")).map(table).collect()
 }
 
+/// Files that each processor has not seen yet.
+fn waiting(world: &World, args: &[&str]) -> [u64; 2] {
+    let said = world.mill(&[&["status", "--json"], args].concat());
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    [0, 1].map(|processor| json["processors"][processor]["pending"].as_u64().unwrap())
+}
+
 const RESPONSES: &str = "SELECT message_id, username, copies FROM usage_responses ORDER BY ALL";
 const CLAIMS: &str = "SELECT username, count(*) FROM verification_claims GROUP BY ALL ORDER BY ALL";
 
@@ -71,6 +78,7 @@ fn a_person_who_is_forgotten_is_nowhere_and_stays_out() {
     assert!(said.stdout.starts_with("usage: 3 files, 0 changed, 2 rejected ("), "{}", said.stdout);
     assert!(said.stdout.contains("  rejected `ada/a.jsonl`: its user is forgotten\n"), "{}", said.stdout);
     assert_eq!(world.rows(CLAIMS), ["bob|1"]);
+    assert_eq!(waiting(&world, &[]), [0, 0], "nobody waits for them");
     fs::remove_file(world.path("data/mill.duckdb")).unwrap();
     let _ = fs::remove_file(world.path("data/mill.duckdb.wal"));
     assert_eq!(mill(&["run", "--sessions", "root"]).status, 0);
@@ -104,6 +112,8 @@ fn a_person_who_is_excluded_has_no_claims_but_usage() {
     assert!(said.stdout.contains("  rejected `ada/a.jsonl`: its user is excluded\n"), "{}", said.stdout);
     assert_eq!(world.rows(CLAIMS), ["bob|1"]);
     assert_eq!(world.rows(RESPONSES), ["m1|ada|2", "m2|ada|1"]);
+    assert_eq!(waiting(&world, &["--config", "mill.toml"]), [0, 0]);
+    assert_eq!(waiting(&world, &[]), [0, 2]);
     assert_eq!(with("").status, 0);
     assert_eq!(world.rows(CLAIMS), ["ada|1", "bob|1"], "it is no forgetting");
 }

@@ -11,6 +11,7 @@ use crate::report::render::pretty;
 use crate::report::status::{self, Overview, View};
 use crate::scan;
 use crate::source::Layout;
+use crate::store::forget;
 use sessionmill_contract::Manifest;
 use std::path::Path;
 
@@ -61,7 +62,7 @@ fn judge(args: &Args, config: &Config, database: &Path, context: &Context) -> Re
     let lineup = Lineup::new(&[], config, credentials, database, context.now.wall)?;
     let manifests = lineup.manifests();
     let overview = read(database, context, |reading| status::read(reading.connection, database, &manifests))?;
-    let pending = look(&overview, &manifests, context);
+    let pending = look(&overview, &lineup, &manifests, context);
     let keeper = args.check.then_some(Keeper::Schedule);
     let view =
         View { database, config, now: &context.now, keeper, pending: pending.as_deref(), disabled: &lineup.disabled };
@@ -69,13 +70,19 @@ fn judge(args: &Args, config: &Config, database: &Path, context: &Context) -> Re
 }
 
 /// What the sources hold that is not seen yet; nothing, where they cannot be walked.
-fn look(overview: &Overview, manifests: &[&Manifest], context: &Context) -> Option<Vec<Pending>> {
-    let Overview { places, ledger, .. } = overview;
+fn look(overview: &Overview, lineup: &Lineup, manifests: &[&Manifest], context: &Context) -> Option<Vec<Pending>> {
+    let Overview { places, ledger, forgotten, .. } = overview;
     let roots = scan::roots(places).ok()?;
     // Transcripts that lie in no user's folder are somebody's who need not be the one who asks.
     let is_own = |source: Option<usize>| source.is_some_and(|number| places[number].layout == Layout::ClaudeProjects);
     let known = ledger.files.iter().find(|(_, known)| is_own(known.source));
     let login = known.and_then(|(name, _)| name.split('/').next()).unwrap_or(&context.environment.login);
-    let walk = scan::sessions(places, &roots, login).ok()?;
-    Some(pending::of(&walk, ledger, manifests))
+    let mut walk = scan::sessions(places, &roots, login).ok()?;
+    forget::hide(forgotten, &mut walk);
+    let processors = lineup.processors();
+    let excludes = |number: usize, username: &str| {
+        let processor = processors.iter().find(|processor| processor.manifest().name == manifests[number].name);
+        processor.is_some_and(|processor| processor.excludes(username))
+    };
+    Some(pending::of(&walk, ledger, manifests, &excludes))
 }

@@ -18,6 +18,7 @@ use duckdb::Connection;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sessionmill_contract::Manifest;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -96,6 +97,7 @@ pub struct Overview {
     is_kept: bool,
     pub places: Vec<Source>,
     pub ledger: Ledger,
+    pub forgotten: BTreeSet<String>,
 }
 
 /// What else the judgement depends on.
@@ -144,6 +146,7 @@ pub fn read(connection: &Connection, database: &Path, manifests: &[&Manifest]) -
     let records = manifests.iter().map(|manifest| Record::read(connection, manifest.name)).collect::<Result<_>>()?;
     let names: Vec<_> = places.iter().map(|source| source.name.as_str()).collect();
     let ledger = known::ledger(connection, manifests, &names)?;
+    let forgotten = known::forgotten(connection, database)?;
     let (state, database) = (State::Ok, database.display().to_string());
     let service = None;
     let status = Status {
@@ -161,7 +164,7 @@ pub fn read(connection: &Connection, database: &Path, manifests: &[&Manifest]) -
     };
     let alarms = alarms.into_iter().map(|(_, alarm)| alarm).collect();
     let is_kept = record::is_kept(connection)?;
-    Ok(Overview { status, records, alarms, is_kept, places, ledger })
+    Ok(Overview { status, records, alarms, is_kept, places, ledger, forgotten })
 }
 
 /// What the ledger has of a processor.

@@ -9,6 +9,7 @@ use crate::store::{Store, Transaction, known, snapshot, sources};
 use chrono::{DateTime, Utc};
 use duckdb::params;
 use sessionmill_contract::{Manifest, Processor};
+use std::collections::BTreeSet;
 
 /// The reason for taking no file of a person who was forgotten.
 pub const FORGOTTEN: &str = "its user is forgotten";
@@ -41,7 +42,8 @@ pub fn forget(store: &Store, manifests: &[&Manifest], username: &str, now: DateT
         transaction.execute("INSERT INTO forgotten_users VALUES (?, ?)", params![username, Cell::Time(now)])?;
         Ok(erased)
     })?;
-    Origin::of(&sources::of(store)?, known::forgotten(store)?).write(store.lock.database())?;
+    let database = store.lock.database();
+    Origin::of(&sources::of(store)?, known::forgotten(store.connection(), database)?).write(database)?;
     Ok(erased)
 }
 
@@ -66,16 +68,10 @@ pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<()> {
 }
 
 /// Takes no file of those who were forgotten.
-///
-/// # Errors
-///
-/// If the database cannot be read.
-pub fn hide(store: &Store, walk: &mut Walk) -> Result<()> {
-    let forgotten = known::forgotten(store)?;
+pub fn hide(forgotten: &BTreeSet<String>, walk: &mut Walk) {
     for found in walk.found.iter_mut().filter(|found| forgotten.contains(&found.file.username)) {
         found.stat = Err(FORGOTTEN);
     }
-    Ok(())
 }
 
 /// Erases what a processor says of a person. Returns how many facts that was.

@@ -13,6 +13,7 @@ use crate::store::{Store, waits};
 use duckdb::{Connection, Row};
 use sessionmill_contract::{Bound, Manifest};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// The sources that the database is made of.
 ///
@@ -39,9 +40,13 @@ pub fn people(store: &Store) -> Result<BTreeSet<String>> {
 }
 
 /// Those who were forgotten: the database's origin knows them too, where the database has lost them.
-pub(super) fn forgotten(store: &Store) -> Result<BTreeSet<String>> {
-    let mut forgotten = users(store.connection(), "SELECT username FROM forgotten_users")?;
-    forgotten.extend(Origin::read(store.lock.database()).into_iter().flat_map(|origin| origin.forgotten));
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn forgotten(connection: &Connection, database: &Path) -> Result<BTreeSet<String>> {
+    let mut forgotten = users(connection, "SELECT username FROM forgotten_users")?;
+    forgotten.extend(Origin::read(database).into_iter().flat_map(|origin| origin.forgotten));
     Ok(forgotten)
 }
 

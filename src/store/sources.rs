@@ -24,7 +24,7 @@ pub fn remember(store: &Store, sources: &[Source], adopt: bool) -> Result<()> {
         && !remembered.is_empty()
         && !adopt
     {
-        let origin = Origin::of(&remembered, known::forgotten(store)?);
+        let origin = Origin::of(&remembered, known::forgotten(store.connection(), store.lock.database())?);
         let is_replaced = Origin::read(store.lock.database()).is_some_and(|known| known.sources().contains(stranger));
         origin.write(store.lock.database())?;
         let error = refusal(stranger, &remembered);
@@ -35,7 +35,7 @@ pub fn remember(store: &Store, sources: &[Source], adopt: bool) -> Result<()> {
     if !new.is_empty() {
         insert(store, &new)?;
     }
-    Origin::of(&of(store)?, known::forgotten(store)?).write(store.lock.database())
+    Origin::of(&of(store)?, known::forgotten(store.connection(), store.lock.database())?).write(store.lock.database())
 }
 
 /// The sources that a database is made of: its origin knows them too, where the database has lost them.
