@@ -303,6 +303,20 @@ relation    is likely a duplicate of [14-days] (1.00): The refund window
 }
 
 #[test]
+fn a_narrow_terminal_breaks_no_id() {
+    let world = curated();
+    for columns in [200, 120, 80, 60, 40] {
+        let said = world.terminal(columns, &["knowledge"], &[]);
+        for item in [ARR, DAYS_14, DAYS_30] {
+            assert!(said.stdout.contains(&format!("\n {} ", id(item))), "{columns}:\n{}", said.stdout);
+        }
+        assert!(said.stdout.lines().all(|line| line.chars().count() <= columns), "{columns}:\n{}", said.stdout);
+    }
+    let said = world.terminal(120, &["knowledge"], &[]);
+    assert_eq!(said.stdout.matches("unprompted_definition").count(), 1, "{}", said.stdout);
+}
+
+#[test]
 fn a_decision_is_taken_once_and_outlives_the_claims() {
     let world = curated();
     let (arr, again, old, new) = (&id(ARR), &id(ARR_AGAIN), &id(DAYS_14), &id(DAYS_30));

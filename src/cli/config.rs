@@ -7,7 +7,8 @@ use crate::config::{self, SourceTable};
 use crate::error::{Error, Result, Status, count};
 use crate::identities::Identities;
 use crate::printable::printable;
-use crate::report::render::{grid, pretty};
+use crate::report::grid::{Field, grid};
+use crate::report::render::pretty;
 use crate::source::Source;
 use crate::store;
 use crate::zone;
@@ -108,7 +109,8 @@ impl Given {
             value => value.to_string(),
         };
         let rows: Vec<_> = rows.map(|(from, key, value)| vec![key, text(value), from]).collect();
-        print(&grid(&["Setting", "Value", "From"].map(str::to_owned), &rows, terminal_width()))
+        let fields = ["Setting", "Value", "From"].map(Field::name);
+        print(&grid(&fields, &rows, terminal_width()))
     }
 
     fn check(&self, context: &Context) -> Result<Status> {

@@ -4,6 +4,7 @@ use crate::cli::scope::Scope;
 use crate::cli::{Context, Form, print, terminal_width};
 use crate::error::{Result, Status, thousands};
 use crate::report::errors::{self, Trouble};
+use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
 
 /// What failed, and what is wrong with the data
@@ -32,8 +33,8 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
     print(&match args.form.format() {
         Format::Table if troubles.is_empty() => "nothing to report\n".to_owned(),
         Format::Table => {
-            let header = ["Kind", "What", "Count", "Of"].map(str::to_owned);
-            render::grid(&header, &rows(thousands).collect::<Vec<_>>(), terminal_width())
+            let fields = [Field::name("Kind"), Field::text("What"), Field::name("Count"), Field::name("Of").spare(1)];
+            grid(&fields, &rows(thousands).collect::<Vec<_>>(), terminal_width())
         }
         Format::Json => render::pretty(&troubles),
         Format::Csv => {

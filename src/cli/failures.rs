@@ -6,6 +6,7 @@ use crate::cli::{Context, Database, Form, print, remark, terminal_width};
 use crate::error::{Error, Result, Status, count};
 use crate::failures::Fate;
 use crate::registry;
+use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
 use crate::store::failures::{self, Failed, Wish};
 use crate::store::{Access, Store};
@@ -90,9 +91,16 @@ fn list(args: &List, context: &Context) -> Result<Status> {
     print(&match args.form.format() {
         Format::Table if failures.is_empty() => "no failures\n".to_owned(),
         Format::Table => {
-            let header = ["File", "Processor", "Class", "Error", "Tries", "Next try"].map(str::to_owned);
+            let fields = [
+                Field::name("File"),
+                Field::name("Processor").spare(1),
+                Field::name("Class").spare(2),
+                Field::text("Error"),
+                Field::name("Tries").spare(4),
+                Field::name("Next try").spare(3),
+            ];
             let rows: Vec<_> = failures.iter().map(|failed| words(failed, context.now.wall)).collect();
-            render::grid(&header, &rows, terminal_width())
+            grid(&fields, &rows, terminal_width())
         }
         Format::Json => render::pretty(&failures.iter().map(object).collect::<Vec<_>>()),
         Format::Csv => {

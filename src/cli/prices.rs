@@ -5,6 +5,7 @@ use crate::error::{Error, Result, Status};
 use crate::price::{self, Price, Prices, Rate, Rates};
 use crate::printable::printable;
 use crate::registry;
+use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
 use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
@@ -85,7 +86,14 @@ fn table<'p>(rows: impl Iterator<Item = (&'p Price, bool)>, format: Format) -> R
     let texts = rows.iter().map(|row| row.iter().map(|(_, value)| text(value)).collect::<Vec<_>>());
     match format {
         Format::Csv => render::csv(header, texts),
-        _ => Ok(render::grid(&header, &texts.collect::<Vec<_>>(), terminal_width())),
+        _ => {
+            let field = |name: &String| match name.as_str() {
+                "model" | "from" | "input" | "output" => Field::name(name),
+                name => Field::name(name).spare(1),
+            };
+            let fields: Vec<_> = header.iter().map(field).collect();
+            Ok(grid(&fields, &texts.collect::<Vec<_>>(), terminal_width()))
+        }
     }
 }
 

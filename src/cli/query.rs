@@ -3,6 +3,7 @@
 use crate::cli::place::read;
 use crate::cli::{Context, Database, Form, print, terminal_width};
 use crate::error::{Error, Result, Status};
+use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
 use crate::report::value;
 use crate::store::reading::Reading;
@@ -43,7 +44,11 @@ pub(crate) fn query(args: &Args, context: &Context) -> Result<Status> {
     })?;
     let texts = || rows.iter().map(|row| row.iter().map(value::text).collect::<Vec<_>>());
     let text = match args.form.format() {
-        Format::Table => render::grid(&header, &texts().collect::<Vec<_>>(), terminal_width()),
+        Format::Table => {
+            let rows: Vec<_> = texts().collect();
+            let fields: Vec<_> = header.iter().enumerate().map(|(at, name)| field(name, at, &rows)).collect();
+            grid(&fields, &rows, terminal_width())
+        }
         Format::Csv => render::csv(header, texts())?,
         Format::Json => {
             let object =
@@ -68,3 +73,12 @@ fn ask(reading: &Reading<'_>, sql: &str) -> duckdb::Result<(Vec<String>, Vec<Vec
     drop(result);
     Ok((statement.column_names(), rows))
 }
+/// A column of any result: what is long and has words is to be read.
+fn field(name: &str, at: usize, rows: &[Vec<String>]) -> Field {
+    let is_text = |cell: &String| cell.len() > NAMES && cell.contains(' ');
+    if rows.iter().filter_map(|row| row.get(at)).any(is_text) { Field::text(name) } else { Field::name(name) }
+}
+
+/// Longer ones are names of nobody.
+const NAMES: usize = 32;
+

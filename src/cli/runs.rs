@@ -4,6 +4,7 @@ use crate::cli::place::read;
 use crate::cli::{Context, Database, Form, print, terminal_width};
 use crate::error::{Result, Status};
 use crate::registry;
+use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
 use crate::report::runs::{self, Run};
 
@@ -43,8 +44,16 @@ pub(crate) fn runs(args: &Args, context: &Context) -> Result<Status> {
     print(&match args.form.format() {
         Format::Table if runs.is_empty() => "no runs yet\n".to_owned(),
         Format::Table => {
-            let header = ["Run", "Processor", "Started (UTC)", "Took", "By", "Outcome", ""].map(str::to_owned);
-            render::grid(&header, &runs.iter().map(row).collect::<Vec<_>>(), terminal_width())
+            let fields = [
+                Field::name("Run"),
+                Field::name("Processor"),
+                Field::name("Started (UTC)"),
+                Field::name("Took").spare(2),
+                Field::name("By").spare(1),
+                Field::name("Outcome"),
+                Field::text(""),
+            ];
+            grid(&fields, &runs.iter().map(row).collect::<Vec<_>>(), terminal_width())
         }
         Format::Json => render::pretty(&runs),
         Format::Csv => {

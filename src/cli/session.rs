@@ -4,6 +4,7 @@ use crate::cli::report::{self, Options};
 use crate::cli::{Context, print, remark, terminal_width};
 use crate::error::{Error, Result, Status, thousands};
 use crate::report::by::By;
+use crate::report::grid::{Field, grid};
 use crate::report::money;
 use crate::report::render::{self, Format};
 use crate::report::timeline::{self, CELLS, Step, What};
@@ -36,9 +37,18 @@ pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
     print(&match format {
         Format::Table => {
             remark(&format!("session {}", timeline.session_id));
-            let header = ["Time", "What", "Input", "Output", "Cache write", "Cache read", "Cost", "Line"];
+            let fields = [
+                Field::name("Time"),
+                Field::name("What"),
+                Field::name("Input").spare(3),
+                Field::name("Output").spare(2),
+                Field::name("Cache write").spare(4),
+                Field::name("Cache read").spare(4),
+                Field::name("Cost").spare(1),
+                Field::name("Line"),
+            ];
             let rows: Vec<_> = timeline.steps.iter().map(|step| row(step, ground.filter.zone)).collect();
-            render::grid(&header.map(str::to_owned), &rows, terminal_width())
+            grid(&fields, &rows, terminal_width())
         }
         Format::Json => render::pretty(&timeline.json()),
         Format::Csv => {

@@ -3,6 +3,7 @@
 use crate::cli::scope::Scope;
 use crate::cli::{Context, Form, print, terminal_width};
 use crate::error::{Result, Status, thousands};
+use crate::report::grid::{Field, grid};
 use crate::report::money;
 use crate::report::render::{self, Format, hours, short};
 use crate::report::sessions::{self, CELLS, Session};
@@ -35,8 +36,18 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     print(&match args.form.format() {
         Format::Table if sessions.is_empty() => "nothing to report\n".to_owned(),
         Format::Table => {
-            let header =
-                ["Session", "User", "Project", "Begun", "Active", "Responses", "Tokens", "Calls", "Failed", "Cost"];
+            let fields = [
+                Field::name("Session"),
+                Field::name("User"),
+                Field::path("Project").spare(2),
+                Field::name("Begun").spare(1),
+                Field::name("Active").spare(3),
+                Field::name("Responses").spare(4),
+                Field::name("Tokens").spare(3),
+                Field::name("Calls").spare(4),
+                Field::name("Failed").spare(4),
+                Field::name("Cost"),
+            ];
             let begun = |time: Option<DateTime<Utc>>| {
                 time.map(|time| time.with_timezone(&ground.filter.zone).format("%Y-%m-%d %H:%M").to_string())
             };
@@ -54,7 +65,7 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
                     session.spent.cost.map_or_else(|| "–".to_owned(), money::rounded),
                 ]
             };
-            render::grid(&header.map(str::to_owned), &sessions.iter().map(row).collect::<Vec<_>>(), terminal_width())
+            grid(&fields, &sessions.iter().map(row).collect::<Vec<_>>(), terminal_width())
         }
         Format::Json => {
             let object = |session: &Session| CELLS.map(str::to_owned).into_iter().zip(session.cells()).collect();

@@ -8,6 +8,7 @@ pub mod ccusage;
 pub mod errors;
 pub mod explain;
 pub mod filter;
+pub mod grid;
 pub mod html;
 mod key;
 pub mod knowledge;
@@ -57,9 +58,12 @@ pub struct Column {
     /// In tables.
     pub title: &'static str,
     pub unit: Unit,
-    /// A table can do without it, if it is narrow or has nothing but zeros there.
-    pub spare: bool,
+    /// A narrow table does without the highest first; 0 stays.
+    pub rank: u8,
 }
+
+/// The rank of a column that a table also does without where it has nothing but zeros.
+pub const SPARE: u8 = u8::MAX;
 
 /// What the numbers of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,15 +83,19 @@ pub struct Row {
 
 impl Column {
     pub const fn count(name: &'static str, title: &'static str) -> Self {
-        Self { name, title, unit: Unit::Count, spare: false }
+        Self { name, title, unit: Unit::Count, rank: 0 }
     }
 
     pub const fn money(name: &'static str, title: &'static str) -> Self {
-        Self { name, title, unit: Unit::PicoUsd, spare: false }
+        Self { name, title, unit: Unit::PicoUsd, rank: 0 }
     }
 
     pub const fn spare(self) -> Self {
-        Self { spare: true, ..self }
+        self.rank(SPARE)
+    }
+
+    pub const fn rank(self, rank: u8) -> Self {
+        Self { rank, ..self }
     }
 }
 

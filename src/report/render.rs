@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result, thousands};
 use crate::printable::printable;
-use crate::report::{Column, Row, Sheet, Unit, money};
+use crate::report::grid::ending;
+use crate::report::{Column, Row, SPARE, Sheet, Unit, money};
 use clap::ValueEnum;
 use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
 use std::io::Write;
@@ -78,37 +79,50 @@ pub fn csv(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Resu
 }
 
 /// One line below the header.
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+pub(super) const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// How a sheet gives way to a narrow terminal.
 #[derive(Clone, Copy)]
 struct Shape {
     /// `1.2M` instead of `1,234,567`.
     short: bool,
-    /// Leave out columns that can be spared.
-    spare: bool,
+    /// Columns of a higher rank are left out.
+    rank: u8,
     /// Longest key.
     key: usize,
 }
+
+/// A path is shortened to so much before columns go that a reader would miss, and to so much in the end.
+const KEYS: [usize; 2] = [24, 8];
 
 fn table(sheet: &Sheet, width: Option<usize>) -> String {
     if sheet.rows.is_empty() {
         return "nothing to report\n".to_owned();
     }
-    let whole = Shape { short: false, spare: true, key: usize::MAX };
-    let shapes = [whole, Shape { short: true, ..whole }, Shape { short: true, spare: false, ..whole }];
+    let whole = Shape { short: false, rank: SPARE, key: usize::MAX };
+    let short = Shape { short: true, ..whole };
+    let mut ranks: Vec<_> = sheet.columns.iter().map(|column| column.rank).chain([0]).collect();
+    ranks.sort_unstable();
+    ranks.dedup();
+    let less = ranks.iter().rev().filter(|rank| **rank < SPARE).map(|rank| Shape { rank: *rank, ..short });
+    let mut shapes = vec![whole, short];
+    // Folders share their beginning; anything else is a name, which is to be copied.
+    if sheet.by == "project" {
+        let [key, least] = KEYS;
+        shapes.extend(less.flat_map(|shape| [shape, Shape { key, ..shape }]));
+        shapes.push(Shape { rank: 0, key: least, ..short });
+    } else {
+        shapes.extend(less);
+    }
     let width = width.unwrap_or(usize::MAX);
     let mut text = String::new();
     for shape in shapes {
         text = shaped(sheet, shape);
         if widest(&text) <= width {
-            return text;
+            break;
         }
     }
-    // Only the key can still give way.
-    let longest = sheet.rows.iter().filter_map(|row| row.key.as_ref()).map(|key| key.chars().count()).max();
-    let key = longest.unwrap_or_default().saturating_sub(widest(&text) - width).max(8);
-    shaped(sheet, Shape { short: true, spare: false, key })
+    text
 }
 
 fn widest(text: &str) -> usize {
@@ -120,7 +134,7 @@ fn shaped(sheet: &Sheet, shape: Shape) -> String {
         let at = sheet.columns.iter().position(|other| other == column).unwrap_or_default();
         sheet.totals.get(at).is_none_or(|total| total.is_none_or(|total| total == 0))
     };
-    let shown = |column: &Column| !column.spare || shape.spare && !is_empty(column);
+    let shown = |column: &Column| column.rank <= shape.rank && !(column.rank == SPARE && is_empty(column));
     let number = |column: &Column, number: &Option<i128>| match (number, column.unit) {
         (None, _) => "–".to_owned(),
         (Some(money), Unit::PicoUsd) => money::rounded(*money),
@@ -139,7 +153,7 @@ fn shaped(sheet: &Sheet, shape: Shape) -> String {
     table.set_header(std::iter::once(Cell::new(title(sheet.by))).chain(titles));
     for Row { key, numbers } in &sheet.rows {
         let key = key.as_deref().map_or("(none)".to_owned(), printable);
-        table.add_row(cells(shorten(&key, shape.key), numbers));
+        table.add_row(cells(ending(&key, shape.key), numbers));
     }
     if sheet.rows.len() > 1 {
         table.add_row(cells("Total".to_owned(), &sheet.totals));
@@ -148,7 +162,7 @@ fn shaped(sheet: &Sheet, shape: Shape) -> String {
 }
 
 /// The table's lines, with a rule above the totals.
-fn ruled(table: &Table, totals: bool) -> String {
+pub(super) fn ruled(table: &Table, totals: bool) -> String {
     let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     if let (true, Some(rule)) = (totals, lines.get(1).cloned()) {
         lines.insert(lines.len() - 1, rule);
@@ -162,15 +176,6 @@ fn title(name: &str) -> String {
     }
     let mut letters = name.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// The end of a long key tells it apart: folders share their beginning.
-fn shorten(key: &str, most: usize) -> String {
-    let length = key.chars().count();
-    if length <= most {
-        return key.to_owned();
-    }
-    std::iter::once('…').chain(key.chars().skip(length + 1 - most)).collect()
 }
 
 /// Three digits and a unit.
@@ -201,20 +206,6 @@ pub(crate) fn hours(seconds: i128) -> String {
 /// A number of tenths: `1.5`.
 pub(crate) fn tenths(tenths: i128) -> String {
     format!("{}.{}", thousands(tenths / 10), tenths % 10)
-}
-
-/// Rows of any query as a table.
-pub fn grid(header: &[String], rows: &[Vec<String>], width: Option<usize>) -> String {
-    let mut table = Table::new();
-    table.load_style(STYLE);
-    if let Some(width) = width.and_then(|width| u16::try_from(width).ok()) {
-        table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(width);
-    }
-    table.set_header(header.iter().map(|name| printable(name)));
-    for row in rows {
-        table.add_row(row.iter().map(|cell| printable(cell)));
-    }
-    ruled(&table, false)
 }
 
 #[cfg(test)]
@@ -281,6 +272,16 @@ mod tests {
         for width in [40, 30, 25, 20] {
             let text = table(&sheet, Some(width));
             assert!(widest(&text) <= width, "{width}:\n{text}");
+        }
+        const RANKED: [Column; 2] = [Column::count("a", "A").rank(1), Column::count("b", "B")];
+        let sheet = Sheet { by: "session", columns: &RANKED, ..sheet };
+        let narrow = " Session             B\n───────────────────────\n /home/ada/one   1.23M\n";
+        for width in [24, 5] {
+            assert!(
+                table(&sheet, Some(width)).starts_with(narrow),
+                "a name stays whole:\n{}",
+                table(&sheet, Some(width))
+            );
         }
     }
 }

@@ -16,12 +16,12 @@ use std::collections::BTreeMap;
 
 const COLUMNS: [Column; 10] = [
     Column::count("responses", "Responses").spare(),
-    Column::count("input_tokens", "Input"),
-    Column::count("output_tokens", "Output"),
+    Column::count("input_tokens", "Input").rank(2),
+    Column::count("output_tokens", "Output").rank(1),
     Column::count("reasoning_output_tokens", "of it reasoning").spare(),
-    Column::count("cache_creation_input_tokens", "Cache write"),
+    Column::count("cache_creation_input_tokens", "Cache write").rank(3),
     Column::count("cache_creation_1h_input_tokens", "of it 1 h").spare(),
-    Column::count("cache_read_input_tokens", "Cache read"),
+    Column::count("cache_read_input_tokens", "Cache read").rank(3),
     Column::count("total_tokens", "Total"),
     Column::money("cost_usd", "Cost"),
     Column::money("reported_cost_usd", "Reported").spare(),

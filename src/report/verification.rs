@@ -46,11 +46,11 @@ const COLUMNS: [Column; 9] = [
     Column::count("approved", "Approved"),
     Column::count("pending", "Pending"),
     Column::count("rejected", "Rejected").spare(),
-    Column::count("evidence", "Evidence"),
+    Column::count("evidence", "Evidence").rank(2),
     Column::count("corrections", "Corrections").spare(),
     Column::count("confirmations", "Confirmations").spare(),
     Column::count("definitions", "Definitions").spare(),
-    Column::count("people", "People"),
+    Column::count("people", "People").rank(1),
 ];
 
 /// A piece of evidence, with the status of its item.

@@ -4,6 +4,7 @@ use super::Which;
 use crate::cli::place::read;
 use crate::cli::{Context, Database, Form, print, terminal_width};
 use crate::error::{Result, Status};
+use crate::report::grid::{Field, grid};
 use crate::report::knowledge::{self, Item, Review};
 use crate::report::render::{self, Format};
 
@@ -30,7 +31,17 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
     write(
         &args.form,
         &items,
-        ["Item", "Domain", "Status", "Type", "Confidence", "People", "Evidence", "Last verified", "Title"],
+        [
+            Field::name("Item"),
+            Field::name("Domain").spare(1),
+            Field::name("Status").spare(1),
+            Field::name("Type").spare(3),
+            Field::name("Confidence").spare(2),
+            Field::name("People").spare(3),
+            Field::name("Evidence").spare(3),
+            Field::name("Last verified").spare(2),
+            Field::text("Title"),
+        ],
         [
             "item_id",
             "domain",
@@ -72,7 +83,14 @@ pub(super) fn reviews(args: &Reviews, context: &Context) -> Result<Status> {
     write(
         &args.form,
         &reviews,
-        ["When", "Who", "Decision", "Item", "Other", "Stated"],
+        [
+            Field::name("When").spare(1),
+            Field::name("Who"),
+            Field::name("Decision"),
+            Field::name("Item"),
+            Field::name("Other"),
+            Field::name("Stated").spare(2),
+        ],
         ["reviewed_at", "reviewer", "action", "item_id", "other_id", "stated"],
         cells,
         cells,
@@ -82,7 +100,7 @@ pub(super) fn reviews(args: &Reviews, context: &Context) -> Result<Status> {
 fn write<T: serde::Serialize, const N: usize, const M: usize>(
     form: &Form,
     rows: &[T],
-    titles: [&str; N],
+    fields: [Field; N],
     names: [&str; M],
     words: impl Fn(&T) -> [String; N],
     cells: impl Fn(&T) -> [String; M],
@@ -91,7 +109,7 @@ fn write<T: serde::Serialize, const N: usize, const M: usize>(
         Format::Table if rows.is_empty() => "nothing to show\n".to_owned(),
         Format::Table => {
             let rows: Vec<_> = rows.iter().map(|row| words(row).to_vec()).collect();
-            render::grid(&titles.map(str::to_owned), &rows, terminal_width())
+            grid(&fields, &rows, terminal_width())
         }
         Format::Json => render::pretty(&rows),
         Format::Csv => render::csv(names.map(str::to_owned).to_vec(), rows.iter().map(|row| cells(row).to_vec()))?,
