@@ -154,6 +154,8 @@ pub fn beside(database: &Path, extension: &str) -> PathBuf {
     name.into()
 }
 
+const ELSEWHERE: &str = "name a database you may write with --database FILE";
+
 /// Opens a lock file, making it and its folder where they are missing.
 ///
 /// # Errors
@@ -161,13 +163,12 @@ pub fn beside(database: &Path, extension: &str) -> PathBuf {
 /// If the folder cannot be made or may not be written.
 pub(crate) fn file(path: &Path) -> Result<File> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| Error::cannot("make", folder.display(), error.kind()))?;
+        let made = std::fs::create_dir_all(folder);
+        made.map_err(|error| Error::cannot("make", folder.display(), error.kind()).hint(ELSEWHERE))?;
     }
     #[expect(clippy::disallowed_methods, reason = "a lock file, not the database")]
     let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
     #[expect(clippy::disallowed_methods, reason = "a lock file, which readers without the right to write can lock")]
     let file = file.or_else(|error| File::open(path).map_err(|_| error));
-    file.map_err(|error| {
-        Error::cannot("open", path.display(), error.kind()).hint("name a database you may write with --database FILE")
-    })
+    file.map_err(|error| Error::cannot("open", path.display(), error.kind()).hint(ELSEWHERE))
 }

@@ -195,6 +195,29 @@ fn a_report_refreshes_itself() {
 }
 
 #[test]
+fn who_has_no_database_is_told_a_way_to_one() {
+    let world = world();
+    let said = world.mill(&["status", "--database", "root"]);
+    let expected = "sessionmill: `[world]/root` is a folder, and the database is a file\n  \
+                    hint: name a file: --database [world]/root/sessionmill.duckdb\n";
+    assert_eq!((said.status, &*said.stderr), (2, expected));
+    let said = world.mill(&["status"]);
+    assert!(
+        said.stderr.ends_with("make it with `sessionmill run`, or name another one with --database FILE\n"),
+        "{said:?}"
+    );
+    std::fs::create_dir(world.path("closed")).unwrap();
+    std::fs::set_permissions(world.path("closed"), std::os::unix::fs::PermissionsExt::from_mode(0o555)).unwrap();
+    for args in [["report", "--sessions", "root"], ["run", "--sessions", "root"]] {
+        let args = [&args[..], &["--database", "closed/data/mill.duckdb"]].concat();
+        let Some(said) = world.mill_unprivileged(&args, &[]) else { return };
+        let expected = "sessionmill: cannot make `[world]/closed/data`: permission denied\n  \
+                        hint: name a database you may write with --database FILE\n";
+        assert!(said.status == 2 && said.stderr.ends_with(expected), "{said:?}");
+    }
+}
+
+#[test]
 fn days_are_those_of_the_zone_that_is_named_nearest() {
     let world = world();
     run(&world);

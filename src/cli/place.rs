@@ -44,6 +44,13 @@ impl Database {
         let (file, reading) = self.read(context)?;
         let config = config::whole(file.as_deref(), reading)?;
         let path = self.path(&config, context)?;
+        if path.is_dir() {
+            let message = format!("`{}` is a folder, and the database is a file", path.display());
+            let file = path.join("sessionmill.duckdb");
+            return Err(
+                Error::new(Status::CannotRun, message).hint(format!("name a file: --database {}", file.display()))
+            );
+        }
         Ok((config, path))
     }
 

@@ -12,6 +12,7 @@ use crate::price::Prices;
 use crate::pulse::Pulse;
 use crate::report::filter::{Filter, Only};
 use crate::request::Origin;
+use crate::store;
 use crate::store::reading::Reading;
 use crate::zone;
 use chrono::NaiveDate;
@@ -171,7 +172,7 @@ fn refresh(processor: &str, place: &Place, config: &Config, database: &Path, con
         Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
         // Whoever is at it keeps the database current.
         Err(error) if error.status == Status::Busy => {}
-        Err(Error { hint: None, status, message, .. }) => {
+        Err(Error { hint: None, status, message, .. }) if store::is_begun(database) => {
             return Err(Error::new(status, message).hint("--no-refresh reports what the database holds"));
         }
         Err(error) => return Err(error),

@@ -70,6 +70,9 @@ pub enum Access {
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// The ways out of having no database.
+const NONE: &str = "make it with `sessionmill run`, or name another one with --database FILE";
+
 /// DuckDB's own memory. It spills to disk above it; the process needs about as much again.
 const MEMORY: &str = "128MB";
 /// One: a second thread mostly waits, actively, for short statements, and the readers have better use for it.
@@ -107,7 +110,7 @@ impl Store {
     pub fn open_current(path: &Path, access: Access, now: DateTime<Utc>) -> Result<Self> {
         if !path.is_file() {
             let message = format!("there is no database `{}` yet", path.display());
-            return Err(Error::new(Status::CannotRun, message).hint("make it with `sessionmill run`"));
+            return Err(Error::new(Status::CannotRun, message).hint(NONE));
         }
         let store = Self::open(path, access)?;
         if migrate::is_current(store.connection())? {
