@@ -85,6 +85,23 @@ fn both_apis_find_claims_and_are_asked_once() {
 }
 
 #[test]
+fn a_report_asks_no_model_and_says_so() {
+    let server = Server::start(well);
+    let world = world("anthropic", &server, "");
+    let report = |args: &[&str]| {
+        world.mill(&[&["report", "verification", "--sessions", "root", "--config", "mill.toml"], args].concat()).stderr
+    };
+    assert!(report(&[]).starts_with("sessionmill: there is no database `"), "{}", report(&[]));
+    let note = "; `sessionmill run verification` asks it about what is new\n";
+    assert_eq!(world.mill(&["run", "usage", "--sessions", "root"]).status, 0);
+    assert_eq!(report(&[]), format!("note: no run has asked the model yet{note}"));
+    assert_eq!(run(&world).status, 0);
+    let said = report(&[]);
+    assert!(said.starts_with("note: as of 20") && said.ends_with(note), "{said}");
+    assert_eq!((report(&["--no-refresh"]), server.requests().len()), (String::new(), 1));
+}
+
+#[test]
 fn a_run_that_dies_before_its_commit_pays_nothing_twice() {
     let server = Server::start(well);
     let world = world("anthropic", &server, "");

@@ -42,7 +42,6 @@ enum What {
     Sessions(sessions::Args),
     Errors(errors::Args),
     Html(html::Args),
-    /// Items of knowledge and their evidence
     Verification(Verification),
 }
 
@@ -57,6 +56,10 @@ struct Usage {
 }
 
 #[derive(Debug, clap::Args)]
+/// Items of knowledge and their evidence
+///
+/// The database is brought up to date first, as for other reports, unless the configuration names a
+/// language model: that is asked by `sessionmill run verification` alone.
 struct Verification {
     /// What a row is about
     #[arg(long, value_enum, default_value_t = verification::By::Domain)]
@@ -156,13 +159,18 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
 }
 
 fn knowledge(args: &Verification, context: &Context) -> Result<Status> {
-    let Reached { database, zone, identities, .. } = args.reach.reached("verification", context)?;
-    let Reach { since, until, user, .. } = &args.reach;
+    let Reached { config, database, zone, identities } = args.reach.reached("verification", context)?;
+    let Reach { since, until, user, no_refresh, .. } = &args.reach;
     let filter = verification::Filter { since: *since, until: *until, user: user.clone(), zone, identities };
     let sheet = read(&database, context, |reading| verification::verification(reading.connection, args.by, &filter))?;
     let format = args.form.format();
     render::sheet(&sheet, format, terminal_width(), &mut std::io::stdout())?;
     tell_pending(&sheet);
+    if config.verification.api().is_some() && !no_refresh {
+        let time =
+            sheet.as_of.as_deref().map_or("no run has asked the model yet".to_owned(), |time| format!("as of {time}"));
+        remark(&format!("note: {time}; `sessionmill run verification` asks it about what is new"));
+    }
     Ok(Status::Done)
 }
 

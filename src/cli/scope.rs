@@ -36,7 +36,8 @@ pub(crate) struct Reach {
     #[arg(long)]
     pub(super) user: Option<String>,
 
-    /// Zone that days are told in, such as Europe/Berlin [default: the configured one, then the system's]
+    /// Zone that days are told in, such as Europe/Berlin [default: the configured one, then TZ, then the
+    /// system's]
     #[arg(long, value_name = "IANA")]
     timezone: Option<String>,
 
@@ -46,7 +47,7 @@ pub(crate) struct Reach {
 
     /// Report what the database holds, without looking for new transcripts
     #[arg(long)]
-    no_refresh: bool,
+    pub(super) no_refresh: bool,
 
     #[command(flatten)]
     place: Place,
@@ -154,8 +155,6 @@ impl Ground {
 }
 
 fn refresh(processor: &str, place: &Place, config: &Config, database: &Path, context: &Context) -> Result<()> {
-    let choice = place.choose(config, database, context)?;
-    tell(&choice, database);
     let credentials = context.environment.credentials.as_deref();
     let lineup = Lineup::new(&[], config, credentials, database, context.now.wall)?;
     if let Some(reason) = lineup.disabled.why(processor) {
@@ -167,6 +166,8 @@ fn refresh(processor: &str, place: &Place, config: &Config, database: &Path, con
     if processors.is_empty() {
         return Ok(());
     }
+    let choice = place.choose(config, database, context)?;
+    tell(&choice, database);
     let asked = Asked { origin: Origin::Report, adopt: place.adopt, limits: config.limits(), pulse: Pulse::default() };
     match pass(&choice, database, &processors, &asked, context) {
         Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
