@@ -412,6 +412,21 @@ fn queries_are_read_only_and_come_in_three_formats() {
         world.mill(&["query", sql]).stdout,
         " username   output   rate   nothing\n────────────────────────────────────\n ada        11       1.5\n bob        1000     1.5\n"
     );
+    let said = world.mill(&["query", "SELECT 'x' AS a, 'y' AS a, 'z' AS a_1", "--json"]);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&said.stdout).unwrap(),
+        serde_json::json!([{"a": "x", "a_1": "y", "a_1_1": "z"}])
+    );
+    let sql = "SELECT 'inf'::DOUBLE AS a, '-inf'::FLOAT AS b, 'nan'::DOUBLE AS c, '-infinity'::TIMESTAMP_S AS d, 'infinity'::DATE AS e";
+    assert_eq!(world.mill(&["query", sql, "--format", "csv"]).stdout, "a,b,c,d,e\ninf,-inf,nan,-infinity,infinity\n");
+    let json: serde_json::Value = serde_json::from_str(&world.mill(&["query", sql, "--json"]).stdout).unwrap();
+    assert_eq!(json[0]["b"], "-inf");
+    let refused = |sql: &str, expected: &str| {
+        let said = world.mill(&["query", sql]);
+        assert_eq!((said.status, &*said.stdout, said.stderr.lines().next().unwrap_or_default()), (64, "", expected));
+    };
+    refused("SELECT 1; SELECT 2", "sessionmill: one statement at a time: there are 2");
+    refused(" -- nothing", "sessionmill: there is no statement to run");
     for sql in [
         "DELETE FROM session_files",
         "SELECT * FROM read_csv('/etc/passwd')",

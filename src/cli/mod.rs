@@ -19,6 +19,7 @@ mod runs;
 mod scope;
 mod session;
 mod sessions;
+mod statement;
 mod status;
 mod trial;
 mod trigger;

@@ -17,7 +17,7 @@ pub fn integer(cell: ValueRef<'_>) -> i128 {
     }
 }
 
-/// The cell as JSON. Numbers that a reader of JSON would round are told as text.
+/// The cell as JSON. What is no number there, and numbers that its reader would round, are told as text.
 pub fn json(cell: &Cell) -> Value {
     match cell {
         Cell::Null => Value::Null,
@@ -32,8 +32,10 @@ pub fn json(cell: &Cell) -> Value {
         Cell::UBigInt(int) => json!(int),
         Cell::HugeInt(int) => i64::try_from(*int).map_or_else(|_| json!(int.to_string()), |int| json!(int)),
         Cell::UHugeInt(int) => u64::try_from(*int).map_or_else(|_| json!(int.to_string()), |int| json!(int)),
-        Cell::Float(float) => json!(float),
-        Cell::Double(float) => json!(float),
+        Cell::Float(float) if float.is_finite() => json!(float),
+        Cell::Float(float) => unbounded(f64::from(*float)),
+        Cell::Double(float) if float.is_finite() => json!(float),
+        Cell::Double(float) => unbounded(*float),
         Cell::Decimal(decimal) => {
             let text = decimal.to_string();
             let digits = text.chars().filter(char::is_ascii_digit).count();
@@ -41,6 +43,8 @@ pub fn json(cell: &Cell) -> Value {
         }
         Cell::Text(text) | Cell::Enum(text) => json!(text),
         Cell::Timestamp(unit, time) => timestamp(*unit, *time),
+        Cell::Date32(i32::MAX) => json!("infinity"),
+        Cell::Date32(days) if *days == -i32::MAX => json!("-infinity"),
         Cell::Date32(days) => {
             let day = DateTime::UNIX_EPOCH.checked_add_signed(TimeDelta::days((*days).into()));
             json!(day.map(|day| day.date_naive().to_string()))
@@ -64,6 +68,11 @@ pub fn json(cell: &Cell) -> Value {
     }
 }
 
+/// `inf`, `-inf` or `nan`, as the database writes them.
+fn unbounded(float: f64) -> Value {
+    json!(float.to_string().to_lowercase())
+}
+
 /// The cell as text; null is empty.
 pub fn text(cell: &Cell) -> String {
     plain(&json(cell))
@@ -79,6 +88,9 @@ pub fn plain(value: &Value) -> String {
 }
 
 fn timestamp(unit: TimeUnit, time: i64) -> Value {
+    if time.unsigned_abs() == i64::MAX.unsigned_abs() {
+        return json!(if time > 0 { "infinity" } else { "-infinity" });
+    }
     let time = DateTime::from_timestamp_micros(unit.to_micros(time));
     json!(time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true)))
 }

@@ -1,0 +1,99 @@
+//! Where statements of SQL end: several in one text are told from one, without asking the database, which
+//! would begin to run them.
+
+/// How many statements a text has. Blanks and comments are none.
+pub(super) fn count(sql: &str) -> usize {
+    let (mut rest, mut count, mut is_open) = (sql, 0, false);
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            _ if first.is_whitespace() => first.len_utf8(),
+            '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
+            '/' if rest.starts_with("/*") => comment(rest),
+            ';' => {
+                is_open = false;
+                1
+            }
+            _ => {
+                count += usize::from(!is_open);
+                is_open = true;
+                token(rest, first)
+            }
+        };
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    count
+}
+
+/// The length of a comment. They are nested.
+fn comment(text: &str) -> usize {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let is_mark = rest.starts_with("/*") || rest.starts_with("*/");
+        depth = if rest.starts_with("/*") { depth + 1 } else { depth.saturating_sub(usize::from(is_mark)) };
+        at += if is_mark { 2 } else { rest.chars().next().map_or(1, char::len_utf8) };
+        if depth == 0 {
+            return at;
+        }
+    }
+    text.len()
+}
+
+/// The length of a word, of something in quotes, or of a sign. A quote within quotes is written twice, which
+/// is as good as two of them.
+fn token(text: &str, first: char) -> usize {
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
+    let end = |from: usize, quote: &str| {
+        text.get(from..).and_then(|rest| rest.find(quote)).map_or(text.len(), |at| from + at + quote.len())
+    };
+    match first {
+        '\'' => end(1, "'"),
+        '"' => end(1, "\""),
+        'e' | 'E' if text[1..].starts_with('\'') => escaped(text),
+        '$' => {
+            let tag = text[1..].find('$').map(|at| &text[..at + 2]);
+            let is_tag = |tag: &str| tag[1..tag.len() - 1].chars().all(|c| c.is_alphanumeric() || c == '_');
+            tag.filter(|tag| is_tag(tag)).map_or(1, |tag| end(tag.len(), tag))
+        }
+        _ if is_word(first) => text.find(|c| !is_word(c)).unwrap_or(text.len()),
+        _ => first.len_utf8(),
+    }
+}
+
+/// The length of `E'…'`, in which a backslash takes its meaning from the letter behind it.
+fn escaped(text: &str) -> usize {
+    let mut is_next = false;
+    let is_end = |(_, c): &(usize, char)| {
+        let is_end = *c == '\'' && !is_next;
+        is_next = *c == '\\' && !is_next;
+        is_end
+    };
+    text.char_indices().skip(2).find(is_end).map_or(text.len(), |(at, _)| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_semicolon_ends_a_statement_unless_it_is_quoted() {
+        for (sql, statements) in [
+            ("", 0),
+            (" ;\n-- SELECT 1;\n/* ; /* ; */ ; */ ;", 0),
+            ("SELECT 1", 1),
+            ("SELECT 1; -- that is all;\n", 1),
+            ("SELECT 1; SELECT 2", 2),
+            ("SELECT 1;;SELECT 2;", 2),
+            ("SELECT ';', 'it''s;', \"a;\"\";b\"", 1),
+            ("SELECT E'it\\'s;', e'\\\\'", 1),
+            ("SELECT E'\\\\'; SELECT 2", 2),
+            ("SELECT 'E';';E'", 2),
+            ("SELECT $$a;'b$$, $tag$;$$;$tag$", 1),
+            ("SELECT $1; SELECT $2", 2),
+            ("SELECT a$b; SELECT a$b", 2),
+            ("SELECT 'never closed; ü", 1),
+            ("SELECT 1 - - 1 / 2 * 'ü' /* never closed; ü", 1),
+        ] {
+            assert_eq!(count(sql), statements, "{sql}");
+        }
+    }
+}
