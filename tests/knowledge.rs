@@ -339,6 +339,14 @@ fn a_decision_is_taken_once_and_outlives_the_claims() {
     assert_eq!(remarks(&world, &["merge", again, "--into", arr]), "`[arr-again]` is evidence of `[arr]` already\n");
     let expected = ["[arr]|approved|2|carol", "[14-days]|rejected|1|tester", "[30-days]|approved|1|carol"];
     assert_eq!(statuses(&world), expected);
+    let said = knowledge_of(&world, &["show", arr]);
+    let holds: Vec<_> =
+        said.stdout.lines().filter_map(|line| line.split_once(" UTC by ")).map(|(_, what)| what).collect();
+    assert_eq!(
+        holds,
+        ["carol: approve [arr]", "tester: merge [arr-again] into [arr]"],
+        "what does not hold is not shown"
+    );
     pass(&world, 2);
     assert_eq!(statuses(&world), expected, "processing everything again changes nothing");
     // Nobody states it for a while.

@@ -81,6 +81,13 @@ pub struct Review {
     pub stated: bool,
 }
 
+impl Review {
+    /// What a person decided; `None` for what a model found.
+    fn decision(&self) -> Option<Action> {
+        Action::ALL.into_iter().find(|action| action.name() == self.action)
+    }
+}
+
 /// Which items are asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -224,8 +231,10 @@ pub fn relations(connection: &Connection, item: &Item) -> Result<Vec<Relation>> 
     })
 }
 
-/// The decisions and findings about an item, or the decisions about all of them, in the order in which
-/// they were made.
+/// What holds of an item, or all decisions that were ever taken, in the order in which that was said.
+///
+/// Of an item these are the findings about it, and the last decisions about it and about what was merged
+/// into it, over as many steps as there are.
 ///
 /// # Errors
 ///
@@ -234,11 +243,9 @@ pub fn reviews(connection: &Connection, id: Option<&str>) -> Result<Vec<Review>>
     let sql = format!(
         "SELECT review_id, item_id, action, other_id, reviewer, reviewed_at, item_id IN (
              SELECT {STATEMENT_ID} FROM facts.verification_claims)
-         FROM knowledge_reviews
-         WHERE if($1::VARCHAR IS NULL, action IN ('{}'), $1 IN (item_id, other_id)) ORDER BY review_id",
-        Action::ALL.map(Action::name).join("', '")
+         FROM knowledge_reviews ORDER BY review_id"
     );
-    all(connection, &sql, [id], |row| {
+    let mut reviews = all(connection, &sql, [], |row| {
         Ok(Review {
             review_id: row.get::<_, i64>(0)?.cast_unsigned(),
             item_id: row.get(1)?,
@@ -248,7 +255,40 @@ pub fn reviews(connection: &Connection, id: Option<&str>) -> Result<Vec<Review>>
             reviewed_at: time(row, 5)?,
             stated: row.get(6)?,
         })
-    })
+    })?;
+    match id {
+        Some(id) => retain(&mut reviews, id),
+        None => reviews.retain(|review| review.decision().is_some()),
+    }
+    Ok(reviews)
+}
+
+/// Leaves what holds of an item.
+fn retain(reviews: &mut Vec<Review>, id: &str) {
+    // An item has a last verdict and a last place.
+    let mut last = HashMap::new();
+    for review in reviews.iter() {
+        if let Some(action) = review.decision() {
+            last.insert((&*review.item_id, matches!(action, Action::Merge | Action::Split)), review);
+        }
+    }
+    let mut parts = BTreeSet::from([id]);
+    let is_of =
+        |review: &Review, parts: &BTreeSet<&str>| review.other_id.as_deref().is_some_and(|id| parts.contains(id));
+    loop {
+        let merged = last.values().filter(|review| review.decision() == Some(Action::Merge) && is_of(review, &parts));
+        let merged: Vec<_> = merged.map(|review| &*review.item_id).filter(|item| !parts.contains(item)).collect();
+        if merged.is_empty() {
+            break;
+        }
+        parts.extend(merged);
+    }
+    let holding = last.values().filter(|review| parts.contains(&*review.item_id) || is_of(review, &parts));
+    let holding: BTreeSet<u64> = holding.map(|review| review.review_id).collect();
+    reviews.retain(|review| match review.decision() {
+        Some(_) => holding.contains(&review.review_id),
+        None => review.item_id == id || review.other_id.as_deref() == Some(id),
+    });
 }
 
 /// What an id names, for somebody who decides about it.
@@ -342,4 +382,45 @@ fn all<T>(
 
 fn time(row: &Row<'_>, column: usize) -> duckdb::Result<Option<String>> {
     Ok(Some(value::text(&row.get(column)?)).filter(|text| !text.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_of_an_item_is_the_last_word_over_all_steps() {
+        let said = [
+            ("b", "merge", "a"),
+            ("b", "reject", ""),
+            ("b", "approve", ""),
+            ("b", "split", "a"),
+            ("b", "merge", "c"),
+            ("c", "merge", "a"),
+            ("d", "split", "b"),
+            ("e", "merge", "x"),
+            ("a", "approve", ""),
+            ("a", "contradicts", "x"),
+            ("b", "contradicts", "x"),
+            ("y", "merge", "z"),
+            ("z", "merge", "y"),
+        ];
+        let review = |(number, (item, action, other)): (u64, &(&str, &str, &str))| Review {
+            review_id: number,
+            item_id: (*item).to_owned(),
+            action: (*action).to_owned(),
+            other_id: Some((*other).to_owned()).filter(|other| !other.is_empty()),
+            reviewer: String::new(),
+            reviewed_at: None,
+            stated: true,
+        };
+        let holds = |id: &str| {
+            let mut reviews: Vec<_> = (0..).zip(&said).map(review).collect();
+            retain(&mut reviews, id);
+            reviews.iter().map(|review| review.review_id).collect::<Vec<_>>()
+        };
+        assert_eq!(holds("a"), [2, 4, 5, 6, 8, 9]);
+        assert_eq!(holds("x"), [7, 9, 10]);
+        assert_eq!(holds("y"), [11, 12], "in a circle");
+    }
 }
