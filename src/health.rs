@@ -148,7 +148,9 @@ impl Facts<'_> {
             find(State::Warning, format!("{} failed and will be tried again", count(self.failed, "file")));
         }
         if self.unsettled_keys > 0 {
-            find(State::Warning, format!("{} could not be settled", count(self.unsettled_keys, "key")));
+            let is_cut = self.last.is_some_and(|run| ["stopped", "killed"].contains(&&*run.outcome));
+            let why = if is_cut { "left by a run that ended early" } else { "could not be settled" };
+            find(State::Warning, format!("{} {why}", count(self.unsettled_keys, "key")));
         }
         if let Some(since) = self.oldest_pending.filter(|since| self.waits_in_vain(schedule, *since, now.wall)) {
             find(State::Warning, format!("files wait since {}", time(since)));
@@ -327,6 +329,9 @@ mod tests {
         assert_eq!(state(&Facts { last: Some(&killed), ..fine.clone() }), State::Warning);
         let stopped = run("20T03:00", "20T03:00", "stopped");
         assert_eq!(state(&Facts { last: Some(&stopped), ..fine.clone() }), State::Ok);
+        let left = Facts { last: Some(&stopped), unsettled_keys: 1, ..fine.clone() };
+        let reason = "1 key left by a run that ended early".to_owned();
+        assert_eq!(health(&left, "20T03:05"), (State::Warning, vec![reason]));
         let off = Facts { schedule: None, last: None, ..fine.clone() };
         assert_eq!(health(&off, "29T03:05"), (State::Disabled, vec!["off in the configuration".to_owned()]));
         let keyless = Facts { disabled: Some("no key"), last: None, ..fine };

@@ -195,6 +195,19 @@ fn a_report_refreshes_itself() {
 }
 
 #[test]
+fn a_report_that_is_made_is_done_whatever_failed_on_the_way() {
+    let world = world();
+    run(&world);
+    // A root that is empty all at once is an alarm.
+    std::fs::rename(world.root(), world.path("elsewhere")).unwrap();
+    std::fs::create_dir(world.root()).unwrap();
+    let said = world.mill(&["report", "--by", "user", "--format", "csv"]);
+    assert!(said.stderr.contains("\n  alarm: "), "{said:?}");
+    assert_eq!((said.status, said.stdout.lines().count()), (0, 3), "{said:?}");
+    assert_eq!(world.mill(&["run"]).status, 1);
+}
+
+#[test]
 fn who_has_no_database_is_told_a_way_to_one() {
     let world = world();
     let said = world.mill(&["status", "--database", "root"]);

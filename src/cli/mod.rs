@@ -45,7 +45,7 @@ struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 all good, 1 finished with failed files, 2 could not run, 64 usage, \
+const EXIT_CODES: &str = "Exit codes: 0 all good, 1 a run finished with failed files, 2 could not run, 64 usage, \
                           75 another process is at it, 78 configuration.";
 
 #[derive(Debug, Subcommand)]

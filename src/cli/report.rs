@@ -16,7 +16,8 @@ use crate::report::{Sheet, ccusage, explain};
 /// may not write it: then the newest published snapshot is what you see.
 /// Tokens are counted once, however many files repeat a response. Cache write includes the 1-hour
 /// part; the total is input + output + cache write + cache read. Cost is by list prices, which
-/// `sessionmill prices` shows; reported is what the client says itself.
+/// `sessionmill prices` shows; reported is what the client says itself. A report that is made exits with
+/// 0: what failed on the way is told on stderr, and `status --check` is for monitors.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
