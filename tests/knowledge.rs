@@ -406,6 +406,9 @@ fn what_cannot_be_decided_is_refused_with_a_way_out() {
         &["show", again],
         "sessionmill: `[arr-again]` is evidence of `[arr]`\n  hint: `sessionmill knowledge show [arr]` shows it\n",
     );
+    for blank in ["", " \t"] {
+        assert_eq!(knowledge_of(&world, &["reject", old, "--by", blank]).status, 64);
+    }
     assert!(world.rows("FROM knowledge_reviews").is_empty());
 }
 

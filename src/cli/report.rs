@@ -8,7 +8,7 @@ use crate::report::by::By;
 use crate::report::render::{self, Format};
 use crate::report::usage;
 use crate::report::verification;
-use crate::report::{Sheet, ccusage, explain};
+use crate::report::{Sheet, ccusage, explain, waiting};
 
 /// Report token usage, tool calls, and what people know
 ///
@@ -56,11 +56,11 @@ struct Usage {
     options: Options,
 }
 
-#[derive(Debug, clap::Args)]
 /// Items of knowledge and their evidence
 ///
 /// The database is brought up to date first, as for other reports, unless the configuration names a
 /// language model: that is asked by `sessionmill run verification` alone.
+#[derive(Debug, clap::Args)]
 struct Verification {
     /// What a row is about
     #[arg(long, value_enum, default_value_t = verification::By::Domain)]
@@ -166,18 +166,17 @@ fn knowledge(args: &Verification, context: &Context) -> Result<Status> {
     let sheet = read(&database, context, |reading| verification::verification(reading.connection, args.by, &filter))?;
     let format = args.form.format();
     render::sheet(&sheet, format, terminal_width(), &mut std::io::stdout())?;
-    tell_pending(&sheet);
     if config.verification.api().is_some() && !no_refresh {
         let time =
             sheet.as_of.as_deref().map_or("no run has asked the model yet".to_owned(), |time| format!("as of {time}"));
         remark(&format!("note: {time}; `sessionmill run verification` asks it about what is new"));
     }
+    tell_pending(&sheet);
     Ok(Status::Done)
 }
 
 fn tell_pending(sheet: &Sheet) {
-    if sheet.pending > 0 {
-        let files = crate::error::count(sheet.pending.cast_unsigned(), "source file");
-        remark(&format!("note: {files} wait for the next run"));
+    if let Some(words) = waiting(sheet.pending) {
+        remark(&format!("note: {words}"));
     }
 }

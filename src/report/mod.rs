@@ -131,7 +131,26 @@ impl Sheet {
     }
 }
 
+/// Source files that wait for a next pass, in words.
+pub(crate) fn waiting(pending: i64) -> Option<String> {
+    let verb = if pending == 1 { "waits" } else { "wait" };
+    let files = crate::error::count(pending.cast_unsigned(), "source file");
+    (pending > 0).then(|| format!("{files} {verb} for the next run"))
+}
+
 /// A number as near as JSON's come.
 fn number(number: i128) -> Value {
     i64::try_from(number).map_or_else(|_| json!(number as f64), |n| json!(n))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_told_if_there_is_any() {
+        assert_eq!(waiting(0), None);
+        assert_eq!(waiting(1).unwrap(), "1 source file waits for the next run");
+        assert_eq!(waiting(1200).unwrap(), "1,200 source files wait for the next run");
+    }
 }

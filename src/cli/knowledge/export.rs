@@ -87,12 +87,44 @@ fn markdown(lines: &[Line]) -> String {
 
 /// Text that Markdown shows as it is, on one line.
 fn escaped(text: &str) -> String {
+    let text = printable(&text.replace(['\n', '\r', '\t'], " "));
+    let text = text.trim();
+    // At the beginning of a line these begin a list, or are a rule.
+    let number = text.find(|c: char| !c.is_ascii_digit()).unwrap_or_default();
+    let is_mark = |at: usize, c: char| match c {
+        '-' | '+' => at == 0,
+        '.' | ')' => at == number && at > 0,
+        _ => matches!(c, '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '&'),
+    };
     let mut escaped = String::new();
-    for c in printable(&text.replace(['\n', '\r'], " ")).chars() {
-        if matches!(c, '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '&') {
+    for (at, c) in text.char_indices() {
+        if is_mark(at, c) {
             escaped.push('\\');
         }
         escaped.push(c);
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_begins_a_list_or_a_rule() {
+        for (text, shown) in [
+            ("- a - b", r"\- a - b"),
+            ("+ 1", r"\+ 1"),
+            ("---", r"\---"),
+            ("> a", r"\> a"),
+            ("1. a. b", r"1\. a. b"),
+            ("12) a", r"12\) a"),
+            ("    a.b\n\tc", "a.b  c"),
+            ("# *a*", r"\# \*a\*"),
+            ("a - b, 1. c", "a - b, 1. c"),
+            ("", ""),
+        ] {
+            assert_eq!(escaped(text), shown);
+        }
+    }
 }

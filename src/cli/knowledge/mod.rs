@@ -144,6 +144,12 @@ impl Which {
     }
 }
 
+/// Who decided has to be seen in a list.
+fn name(text: &str) -> std::result::Result<String, String> {
+    let name = text.trim();
+    if name.is_empty() { Err("a name is not blank".to_owned()) } else { Ok(name.to_owned()) }
+}
+
 fn fraction(text: &str) -> std::result::Result<f64, String> {
     text.parse().ok().filter(|number| (0.0..=1.0).contains(number)).ok_or_else(|| "a number from 0 to 1".to_owned())
 }

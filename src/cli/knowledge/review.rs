@@ -18,7 +18,7 @@ pub(super) struct Items {
     ids: Vec<String>,
 
     /// Who decides [default: the user who runs it]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = super::name)]
     by: Option<String>,
 
     #[command(flatten)]

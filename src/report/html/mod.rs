@@ -86,10 +86,7 @@ fn about(figures: &Figures<'_>, filter: &Filter, as_of: Option<&str>, pending: i
     }
     parts.extend(filter.names().map(|(what, _, only)| format!("only {what} {}", only.name)));
     parts.extend(as_of.map(|time| format!("as of {time}")));
-    if pending > 0 {
-        let files = crate::error::count(pending.cast_unsigned(), "source file");
-        parts.push(format!("{files} wait for the next run"));
-    }
+    parts.extend(crate::report::waiting(pending));
     parts.join(" · ")
 }
 
