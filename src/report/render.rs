@@ -92,7 +92,7 @@ struct Shape {
     key: usize,
 }
 
-/// A path is shortened to so much before columns go that a reader would miss, and to so much in the end.
+/// A path keeps so much while there are columns that can go, and so much in the end.
 const KEYS: [usize; 2] = [24, 8];
 
 fn table(sheet: &Sheet, width: Option<usize>) -> String {
@@ -100,26 +100,24 @@ fn table(sheet: &Sheet, width: Option<usize>) -> String {
         return "nothing to report\n".to_owned();
     }
     let whole = Shape { short: false, rank: SPARE, key: usize::MAX };
-    let short = Shape { short: true, ..whole };
-    let mut ranks: Vec<_> = sheet.columns.iter().map(|column| column.rank).chain([0]).collect();
-    ranks.sort_unstable();
+    let mut ranks: Vec<_> = sheet.columns.iter().map(|column| column.rank).chain([0, SPARE]).collect();
+    ranks.sort_unstable_by(|a, b| b.cmp(a));
     ranks.dedup();
-    let less = ranks.iter().rev().filter(|rank| **rank < SPARE).map(|rank| Shape { rank: *rank, ..short });
-    let mut shapes = vec![whole, short];
-    // Folders share their beginning; anything else is a name, which is to be copied.
-    if sheet.by == "project" {
-        let [key, least] = KEYS;
-        shapes.extend(less.flat_map(|shape| [shape, Shape { key, ..shape }]));
-        shapes.push(Shape { rank: 0, key: least, ..short });
-    } else {
-        shapes.extend(less);
-    }
+    let less = ranks.into_iter().map(|rank| Shape { short: true, rank, ..whole });
     let width = width.unwrap_or(usize::MAX);
+    let longest = sheet.rows.iter().filter_map(|row| row.key.as_deref()).map(UnicodeWidthStr::width).max();
     let mut text = String::new();
-    for shape in shapes {
+    for shape in std::iter::once(whole).chain(less) {
         text = shaped(sheet, shape);
-        if widest(&text) <= width {
+        let over = widest(&text).saturating_sub(width);
+        if over == 0 {
             break;
+        }
+        // Folders share their beginning; any other key is a name, which is to be copied.
+        let key = longest.unwrap_or_default().saturating_sub(over);
+        let least = if shape.rank == 0 { KEYS[1] } else { KEYS[0] };
+        if sheet.by == "project" && shape.rank < SPARE && (key >= least || shape.rank == 0) {
+            return shaped(sheet, Shape { key: key.max(least), ..shape });
         }
     }
     text
