@@ -145,10 +145,17 @@ fn who_is_told_to_wait_waits_and_uses_up_no_attempt() {
 #[test]
 fn a_server_that_misbehaves_costs_an_attempt_and_no_claims() {
     type Case = (fn() -> Says, &'static str);
-    let cases: [Case; 9] = [
+    let cases: [Case; 10] = [
         (|| Says::Half, "transient|1|retry|`[url]` breaks off: unexpected end of file"),
         (|| Says::Nothing, "transient|1|retry|`[url]` does not answer in time"),
-        (|| Says::Status(200, "", "<html>"), "transient|1|retry|the server's answer is cut, or none"),
+        (
+            || Says::Status(200, "", "<html>"),
+            "environment|0|retry|`[url]` answers with a web page; is `base_url` right, and does the network want a login first?",
+        ),
+        (
+            || Says::Status(200, "", "{\"claims\":["),
+            "transient|1|retry|`[url]` answers, but the answer is cut, or none",
+        ),
         (|| Says::Status(500, "", ""), "transient|1|retry|`[url]` refuses: 500"),
         (|| Says::Status(400, "", "{}"), "permanent|1|retry|`[url]` refuses: 400"),
         (
@@ -180,15 +187,109 @@ fn a_server_that_misbehaves_costs_an_attempt_and_no_claims() {
     }
 }
 
+/// A world that asks another address, and the calls that its day counts.
+fn world_of(url: &str) -> World {
+    let world = world("openai", &Server::start(well), "");
+    let config = format!("[verification]\ndetector = 'openai'\nmodel = 'm-1'\nbase_url = '{url}'\ntimeout = '30s'\n");
+    std::fs::write(world.path("mill.toml"), config).unwrap();
+    world
+}
+
+fn run_with(world: &World, environment: &[(&str, &str)]) -> Said {
+    world.mill_with(&["run", "verification", "--sessions", "root", "--config", "mill.toml"], environment)
+}
+
+fn calls(world: &World) -> usize {
+    std::fs::read_to_string(world.path("data/mill.duckdb.answers")).unwrap_or_default().lines().count()
+}
+
 #[test]
-fn a_server_that_is_not_there_is_no_fault_of_a_file() {
+fn a_server_that_is_not_there_costs_no_attempt_and_no_call() {
     let server = Server::start(well);
+    let port = server.port;
+    let nowhere = format!("{}.invalid", "x".repeat(64));
+    let plain = Server::start(well);
     let world = world("openai", &server, "");
     drop(server);
-    let said = run(&world);
-    assert_eq!(said.status, 1, "{said:?}");
-    let failure = &world.rows(FAILURES)[0];
-    assert!(failure.starts_with("environment|0|retry|") && failure.ends_with("connection refused"), "{failure}");
+    let refused = "connection refused; does the server run, and is the port right?";
+    let proxy = [("ALL_PROXY", "http://user:secret@127.0.0.1:1")];
+    for (url, environment, expected) in [
+        (format!("http://127.0.0.1:{port}"), &[][..], format!("cannot be reached: {refused}")),
+        (
+            format!("https://{nowhere}"),
+            &[],
+            format!(
+                "cannot be reached: no address is known of `{nowhere}`; is the name right, and is this machine online?"
+            ),
+        ),
+        (
+            "http://gpu.invalid".to_owned(),
+            &proxy,
+            format!("cannot be reached through the proxy `127.0.0.1:1`: {refused}"),
+        ),
+        (
+            format!("https://127.0.0.1:{}", plain.port),
+            &[],
+            "cannot be reached: it breaks off; is the port right, and whether it is https:// or http://?".to_owned(),
+        ),
+    ] {
+        let world = world_of(&url);
+        let said = run_with(&world, environment);
+        assert_eq!(said.status, 1, "{said:?}");
+        let expected = format!("environment|0|retry|`{url}/chat/completions` {expected}");
+        assert_eq!((world.rows(FAILURES), calls(&world)), (vec![expected], 0));
+    }
+    assert!(plain.requests().is_empty());
+    assert_eq!((run(&world).status, calls(&world)), (1, 0));
+}
+
+#[test]
+fn a_certificate_is_trusted_that_the_machine_trusts() {
+    let server = Server::start_tls(well);
+    let world = world_of(&format!("https://localhost:{}/v1", server.port));
+    let tls = |name: &str| format!("{}/tests/tls/{name}", env!("CARGO_MANIFEST_DIR"));
+    let (stranger, authority) = (tls("server.pem"), tls("authority.pem"));
+    for (file, why) in [
+        (
+            &*stranger,
+            "this machine does not know who signed it; add your company's authority to the system's certificates",
+        ),
+        ("/nowhere.pem", "this machine knows no authorities; install their certificates (ca-certificates)"),
+    ] {
+        let said = run_with(&world, &[("SSL_CERT_FILE", file)]);
+        assert_eq!((said.status, server.requests().len(), calls(&world)), (1, 0, 0), "{said:?}");
+        let url = format!("https://localhost:{}/v1/chat/completions", server.port);
+        let failure = &world.rows(FAILURES)[0];
+        assert!(
+            failure.starts_with(&format!("environment|0|retry|`{url}` has no certificate to trust: {why}")),
+            "{failure}"
+        );
+        assert!(failure.contains("SSL_CERT_FILE"), "{failure}");
+        world.mill(&["failures", "retry", "--all"]);
+    }
+    let said = run_with(&world, &[("SSL_CERT_FILE", &*authority)]);
+    assert_eq!((said.status, world.rows(CLAIMS), calls(&world)), (0, vec![CLAIM.to_owned()], 1), "{said:?}");
+}
+
+#[test]
+fn no_key_goes_over_a_network_in_the_clear() {
+    let world = world_of("http://gpu.invalid/v1");
+    std::fs::create_dir(world.path("secrets")).unwrap();
+    std::fs::write(world.path("secrets/model-key"), KEY).unwrap();
+    let said = run_with(&world, &[("CREDENTIALS_DIRECTORY", "secrets")]);
+    let reason = "processor `verification` is disabled: the key would travel in the clear to `http://gpu.invalid/v1`: name it with https://";
+    assert!(said.status == 78 && said.stderr.contains(reason), "{said:?}");
+    let world = world_of("http://localhost:x@127.0.0.2:1");
+    assert!(run(&world).stderr.contains("`base_url` has a user or a password in it"));
+}
+
+#[test]
+fn no_proxy_is_asked_for_this_machine() {
+    let server = Server::start(well);
+    let world = world_of(&format!("http://localhost:{}/v1", server.port));
+    let nobody = "http://127.0.0.1:1";
+    let said = run_with(&world, &["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, nobody)));
+    assert_eq!((said.status, server.requests().len()), (0, 1), "{said:?}");
 }
 
 #[test]

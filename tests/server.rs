@@ -1,8 +1,11 @@
 //! A server of a language model, of our own: it speaks both APIs on a local port, finds a claim in every
 //! turn that begins with `No, `, sees no contradiction, and misbehaves as it is told.
 
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -68,6 +71,27 @@ pub struct Server {
 impl Server {
     /// A server that does with the n-th request what it is told.
     pub fn start(behaviour: impl Fn(&Request, usize) -> Says + Send + Sync + 'static) -> Self {
+        Self::listen(behaviour, serve)
+    }
+
+    /// The same over TLS, with a certificate that the authority of the tests has signed.
+    pub fn start_tls(behaviour: impl Fn(&Request, usize) -> Says + Send + Sync + 'static) -> Self {
+        let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/server.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key")).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config =
+            ServerConfig::builder_with_provider(provider).with_protocol_versions(rustls::ALL_VERSIONS).unwrap();
+        let config = Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap());
+        Self::listen(behaviour, move |stream, shared| {
+            let connection = ServerConnection::new(config.clone()).unwrap();
+            serve(StreamOwned::new(connection, stream), shared);
+        })
+    }
+
+    fn listen(
+        behaviour: impl Fn(&Request, usize) -> Says + Send + Sync + 'static,
+        serve: impl Fn(TcpStream, &Shared) + Clone + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let behaviour: Mutex<Behaviour> = Mutex::new(Box::new(behaviour));
@@ -78,7 +102,7 @@ impl Server {
                 if shared.over.load(Ordering::Relaxed) {
                     return;
                 }
-                let shared = shared.clone();
+                let (shared, serve) = (shared.clone(), serve.clone());
                 std::thread::spawn(move || serve(stream, &shared));
             }
         });
@@ -112,8 +136,8 @@ impl Drop for Server {
     }
 }
 
-fn serve(mut stream: TcpStream, shared: &Shared) {
-    let Some(request) = read(&stream) else { return };
+fn serve(mut stream: impl Read + Write, shared: &Shared) {
+    let Some(request) = read(&mut stream) else { return };
     let says = {
         let number = {
             let mut requests = shared.requests.lock().unwrap();
@@ -155,10 +179,10 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
         }
         Says::Twice => reply(&found(&request)).repeat(2),
     };
-    let _ = stream.write_all(text.as_bytes());
+    let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
 }
 
-fn read(stream: &TcpStream) -> Option<Request> {
+fn read(stream: impl Read) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut first = String::new();
     reader.read_line(&mut first).ok()?;

@@ -7,16 +7,22 @@ use crate::llm::api::Api;
 use crate::llm::key::Key;
 use crate::llm::settings::Settings;
 use chrono::DateTime;
+use rustls::CertificateError;
 use sessionmill_contract::{Failure, FailureClass};
-use std::io;
+use std::cell::Cell;
+use std::io::{self, Read};
 use std::time::Duration;
 use ureq::http::{HeaderMap, StatusCode};
-use ureq::{Agent, Error, Timeout};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Error, SendBody};
 
 /// A server, and how it is asked.
 pub struct Client {
     agent: Agent,
+    host: String,
     url: String,
+    /// Host and port of what stands between, where something does.
+    proxy: Option<String>,
     headers: Vec<(&'static str, String)>,
 }
 
@@ -26,56 +32,130 @@ const REPLY: u64 = 4 << 20;
 /// A server that cannot be reached in this time is not there.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// A question on its way: once something of it has left, somebody can have been paid for it.
+struct Sending<'s> {
+    rest: &'s [u8],
+    has_begun: &'s Cell<bool>,
+}
+
+impl Read for Sending<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.has_begun.set(true);
+        self.rest.read(buffer)
+    }
+}
+
 impl Client {
-    pub fn new(api: Api, settings: &Settings, key: Option<&Key>) -> Self {
-        let config = Agent::config_builder()
+    /// The client of the server that the settings name.
+    ///
+    /// # Errors
+    ///
+    /// With the reason why the server must not be asked: somebody would see the key.
+    pub fn new(api: Api, settings: &Settings, key: Option<&Key>) -> Result<Self, String> {
+        let address = settings.address(api)?;
+        key.map_or(Ok(()), |_| address.may_see_key())?;
+        // What is not there must not look like what is slow.
+        let connect = CONNECT.min(settings.timeout / 3);
+        let mut config = Agent::config_builder()
             .http_status_as_error(false)
             // The key is for this server, and for no other that it names.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_global(Some(settings.timeout))
-            .timeout_connect(Some(CONNECT.min(settings.timeout)))
+            .timeout_resolve(Some(connect))
+            .timeout_connect(Some(connect))
+            // A company's own authority is known to the machine.
+            .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
             // What a server sends too much of must not be taken for the next answer.
-            .max_idle_connections(0)
-            .build();
-        let url = format!("{}{}", settings.base_url(api), api.path());
-        Self { agent: config.new_agent(), url, headers: api.headers(key.map(Key::expose)) }
+            .max_idle_connections(0);
+        if address.is_loopback() {
+            config = config.proxy(None);
+        }
+        let config = config.build();
+        let proxy = config.proxy().filter(|proxy| !proxy.is_no_proxy(address.uri()));
+        Ok(Self {
+            host: proxy.map_or(address.host(), |proxy| proxy.host()).to_owned(),
+            url: format!("{}{}", address.as_str(), api.path()),
+            proxy: proxy.map(|proxy| format!("{}:{}", proxy.host(), proxy.port())),
+            headers: api.headers(key.map(Key::expose)),
+            agent: config.new_agent(),
+        })
+    }
+
+    /// What is asked.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Asks, and returns the body of a success.
     ///
     /// # Errors
     ///
-    /// `throttled` when the server asks to wait, `environment` when it cannot be reached or does not let
-    /// us in, `transient` when the next try can succeed, `permanent` when it does not take the question.
+    /// `throttled` when the server asks to wait, `environment` when it cannot be reached, is another one or
+    /// does not let us in, `transient` when the next try can succeed, `permanent` when it does not take the
+    /// question.
     pub fn ask(&self, question: &str) -> Result<String, Failure> {
-        let mut request = self.agent.post(&self.url);
+        let mut request = self.agent.post(&self.url).header("content-length", question.len());
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
-        let mut response = request.send(question).map_err(|error| self.broken(&error))?;
+        let has_begun = Cell::new(false);
+        let mut sending = Sending { rest: question.as_bytes(), has_begun: &has_begun };
+        let response = request.send(SendBody::from_reader(&mut sending));
+        let mut response = response.map_err(|error| match has_begun.get() {
+            true => self.broken(&error),
+            false => self.unreached(&error),
+        })?;
         let status = response.status();
         let body = response.body_mut().with_config().limit(REPLY).read_to_string();
-        if status.is_success() {
-            return body.map_err(|error| self.broken(&error));
+        if !status.is_success() {
+            return Err(self.refused(status, response.headers(), &body.unwrap_or_default()));
         }
-        Err(self.refused(status, response.headers(), &body.unwrap_or_default()))
+        let body = body.map_err(|error| self.broken(&error))?;
+        match stranger(&body) {
+            None => Ok(body),
+            Some(what) => Err(self.environment(&format!(
+                "answers with {what}; is `base_url` right, and does the network want a login first?"
+            ))),
+        }
     }
 
-    /// The failure of a request without a reply.
+    fn environment(&self, what: &str) -> Failure {
+        Failure::new(FailureClass::Environment, format!("`{}` {what}", self.url))
+    }
+
+    /// The failure of a request of which nothing was sent. It says nothing about the question.
+    fn unreached(&self, error: &Error) -> Failure {
+        if let Some(error) = tls(error) {
+            return self.environment(&distrust(error));
+        }
+        let Self { host, .. } = self;
+        let why = match error {
+            Error::BadUri(_) | Error::Http(_) | Error::InvalidProxyUrl => return self.environment("is no address"),
+            Error::Tls(_) => return self.environment("has no name that a certificate can be for"),
+            Error::Timeout(_) => format!("`{host}` does not answer; is the address right, and is this machine online?"),
+            Error::HostNotFound => unknown(host),
+            Error::Io(error) if is_lookup(error) => unknown(host),
+            Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                "connection refused; does the server run, and is the port right?".to_owned()
+            }
+            Error::Io(error) if is_broken_off(error) => {
+                "it breaks off; is the port right, and whether it is https:// or http://?".to_owned()
+            }
+            Error::Io(error) => format!("{}; is this machine online?", cause(error)),
+            Error::ConnectProxyFailed(reason) => reason.clone(),
+            _ => "there is no connection".to_owned(),
+        };
+        let way = self.proxy.as_ref().map_or(String::new(), |proxy| format!(" through the proxy `{proxy}`"));
+        self.environment(&format!("cannot be reached{way}: {why}"))
+    }
+
+    /// The failure of a request that was sent, without a whole reply.
     fn broken(&self, error: &Error) -> Failure {
         let (class, what) = match error {
-            Error::Timeout(Timeout::Resolve | Timeout::Connect) | Error::ConnectionFailed | Error::HostNotFound => {
-                (FailureClass::Environment, "cannot be reached".to_owned())
-            }
-            Error::Io(error) if is_unreachable(error) => (FailureClass::Environment, error.kind().to_string()),
-            Error::Tls(_) | Error::Rustls(_) => (FailureClass::Environment, "has no certificate to trust".to_owned()),
-            Error::BadUri(_) | Error::Http(_) | Error::InvalidProxyUrl => {
-                (FailureClass::Environment, "is no address".to_owned())
-            }
             Error::Timeout(_) => (FailureClass::Transient, "does not answer in time".to_owned()),
             Error::BodyExceedsLimit(_) => (FailureClass::Permanent, "answers with too much".to_owned()),
-            Error::Io(error) => (FailureClass::Transient, format!("breaks off: {}", error.kind())),
+            Error::Io(error) => (FailureClass::Transient, format!("breaks off: {}", cause(error))),
             _ => (FailureClass::Transient, "does not answer as HTTP has it".to_owned()),
         };
         Failure::new(class, format!("`{}` {what}", self.url))
@@ -97,9 +177,75 @@ impl Client {
     }
 }
 
-fn is_unreachable(error: &io::Error) -> bool {
-    use io::ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkDown, NetworkUnreachable};
-    matches!(error.kind(), AddrNotAvailable | ConnectionRefused | HostUnreachable | NetworkDown | NetworkUnreachable)
+/// What a body is that no API sends: whoever answers is not the server that was meant.
+fn stranger(body: &str) -> Option<&'static str> {
+    match body.trim_start().bytes().next()? {
+        b'{' | b'[' => None,
+        b'<' => Some("a web page"),
+        _ => Some("text that is no JSON"),
+    }
+}
+
+/// What TLS says, where it is that which failed.
+fn tls(error: &Error) -> Option<&rustls::Error> {
+    match error {
+        Error::Rustls(error) => Some(error),
+        Error::Io(error) => error.get_ref()?.downcast_ref(),
+        _ => None,
+    }
+}
+
+/// Why a server is not believed to be who it is, and what can be done about it.
+fn distrust(error: &rustls::Error) -> String {
+    use CertificateError::{
+        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet, NotValidYetContext,
+        UnknownIssuer,
+    };
+    let why = match error {
+        rustls::Error::InvalidCertificate(UnknownIssuer) => {
+            "this machine does not know who signed it; add your company's authority to the system's certificates, or \
+             name a file of authorities in SSL_CERT_FILE"
+        }
+        rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. }) => {
+            "it has expired; or is this machine's clock wrong?"
+        }
+        rustls::Error::InvalidCertificate(NotValidYet | NotValidYetContext { .. }) => {
+            "it is not valid yet; is this machine's clock right?"
+        }
+        rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {
+            "it is that of another name"
+        }
+        rustls::Error::InvalidCertificate(_) => "it is not valid",
+        // The verifier has nothing to begin with.
+        rustls::Error::General(_) => {
+            "this machine knows no authorities; install their certificates (ca-certificates), or name a file of them \
+             in SSL_CERT_FILE"
+        }
+        _ => return "does not speak TLS as we do; is it http:// that is meant?".to_owned(),
+    };
+    format!("has no certificate to trust: {why}")
+}
+
+/// Whether it was a name that could not be looked up: the library has no kind for it.
+fn is_lookup(error: &io::Error) -> bool {
+    error.to_string().starts_with("failed to lookup address information")
+}
+
+fn is_broken_off(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+}
+
+fn unknown(host: &str) -> String {
+    format!("no address is known of `{host}`; is the name right, and is this machine online?")
+}
+
+/// The cause in words, of which nothing comes from the other side.
+fn cause(error: &io::Error) -> String {
+    match (error.kind().to_string(), error.raw_os_error()) {
+        (kind, Some(number)) if kind == "uncategorized error" => io::Error::from_raw_os_error(number).to_string(),
+        (kind, _) => kind,
+    }
 }
 
 /// How long the server asks to be left alone: seconds, or a time, which is told by the server's clock.
@@ -146,7 +292,7 @@ mod tests {
     fn a_status_tells_who_is_to_blame() {
         use FailureClass::{Environment, Permanent, Throttled, Transient};
         let settings = Settings { base_url: Some("http://localhost".into()), ..Settings::default() };
-        let client = Client::new(Api::OpenAi, &settings, None);
+        let client = Client::new(Api::OpenAi, &settings, None).unwrap();
         let class =
             |status: u16, pairs: &[_]| client.refused(StatusCode::from_u16(status).unwrap(), &headers(pairs), "").class;
         for (status, expected) in [
@@ -164,6 +310,29 @@ mod tests {
             assert_eq!(class(status, &[]), expected, "{status}");
         }
         assert_eq!(class(503, &[("retry-after", "9")]), Throttled);
+    }
+
+    #[test]
+    fn no_client_is_made_that_would_show_a_key() {
+        let key = Key::of("sk-1");
+        for (base_url, may) in [("http://gpu.lan/v1", false), ("http://localhost", true), ("https://gpu.lan", true)] {
+            let settings = Settings { base_url: Some(base_url.into()), ..Settings::default() };
+            assert_eq!(Client::new(Api::OpenAi, &settings, Some(&key)).is_ok(), may, "{base_url}");
+            assert!(Client::new(Api::OpenAi, &settings, None).is_ok(), "{base_url}");
+        }
+    }
+
+    #[test]
+    fn what_no_api_says_comes_from_somebody_else() {
+        for (body, expected) in [
+            ("<!DOCTYPE html>", Some("a web page")),
+            ("\n <html>", Some("a web page")),
+            ("It works!", Some("text that is no JSON")),
+            ("{\"content\":", None),
+            ("", None),
+        ] {
+            assert_eq!(stranger(body), expected, "{body}");
+        }
     }
 
     #[test]

@@ -38,6 +38,11 @@ impl Key {
         Ok(Some(Self(key.to_owned())))
     }
 
+    #[cfg(test)]
+    pub(super) fn of(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// For the header of a request.
     pub(super) fn expose(&self) -> &str {
         &self.0

@@ -4,6 +4,7 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`settings`] | the `[verification]` table of the configuration |
+//! | [`address`] | where a server is, and whether a key may go there |
 //! | [`key`] | the secret that a server wants to see |
 //! | [`model`] | the detector: prompt, journal, budget, client, answer |
 //! | [`question`] | what a model is told, and the form of its answer |
@@ -15,6 +16,7 @@
 //! | [`journal`] | the answers that were paid for, kept beside the database |
 //! | [`budget`] | calls, tokens and money, per run and per day |
 
+pub mod address;
 pub mod answer;
 pub mod api;
 pub mod budget;

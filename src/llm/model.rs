@@ -40,7 +40,7 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// With the reason why it cannot work: there is no key.
+    /// With the reason why it cannot work: there is no key, or it would be seen on its way.
     pub fn new(
         api: Api,
         settings: &Settings,
@@ -53,7 +53,7 @@ impl Model {
             api,
             name: format!("{}:{}", api.name(), settings.model.as_deref().unwrap_or_default()),
             settings: settings.clone(),
-            client: Client::new(api, settings, key.as_ref()),
+            client: Client::new(api, settings, key.as_ref())?,
             journal: Journal::new(database, now.date_naive()),
             budget: Budget::new(settings.limits()),
             now,
@@ -77,7 +77,10 @@ impl Model {
     fn ask(&self, about: &About<'_>, hash: &str, form: &str, body: &str) -> Result<Value, Failure> {
         self.budget.take(about.session_file.unwrap_or(hash), self.journal.before()?)?;
         let reply = self.client.ask(body).and_then(|body| {
-            let nothing = || Failure::new(FailureClass::Transient, "the server's answer is cut, or none");
+            let nothing = || {
+                let message = format!("`{}` answers, but the answer is cut, or none", self.client.url());
+                Failure::new(FailureClass::Transient, message)
+            };
             self.api.reply(form, &body).ok_or_else(nothing)
         });
         if let Err(failure) = &reply

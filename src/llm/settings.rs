@@ -1,6 +1,7 @@
 //! The `[verification]` table of the configuration: who looks for claims, what it may cost, and how far
 //! claims are trusted.
 
+use crate::llm::address::Address;
 use crate::llm::api::Api;
 use crate::llm::budget::Spent;
 use crate::quiet::Quiet;
@@ -107,9 +108,13 @@ impl Settings {
         }
     }
 
-    /// Where the server is, without a slash at the end.
-    pub fn base_url(&self, api: Api) -> &str {
-        self.base_url.as_deref().unwrap_or(api.base_url()).trim_end_matches('/')
+    /// Where the server is.
+    ///
+    /// # Errors
+    ///
+    /// With what is wrong about the address.
+    pub fn address(&self, api: Api) -> Result<Address, String> {
+        Address::parse(self.base_url.as_deref().unwrap_or(api.base_url()))
     }
 
     /// What makes no sense about the table.
@@ -133,17 +138,9 @@ impl Settings {
         if money.iter().any(Option::is_some) && prices.iter().any(Option::is_none) {
             return Err("a limit in dollars needs `input_price` and `output_price`".to_owned());
         }
-        let url = self.base_url(api);
-        let host = url.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or_default());
-        match host {
-            Some("localhost" | "127.0.0.1") => Ok(()),
-            Some(_) if self.key_file.is_some() => {
-                Err(format!("the key would travel in the clear to `{url}`: name it with https://"))
-            }
-            Some(_) => Ok(()),
-            None if url.starts_with("https://") => Ok(()),
-            None => Err(format!("`base_url` begins with https:// or http://, not `{url}`")),
-        }
+        let address = self.address(api)?;
+        // Another key, the service's, is seen only where it is used.
+        if self.key_file.is_some() || api == Api::Anthropic { address.may_see_key() } else { Ok(()) }
     }
 
     /// When a file that grows is sent.
@@ -196,10 +193,20 @@ mod tests {
                 "base_url = 'http://gpu.lan/v1'\nkey_file = 'k'",
                 "the key would travel in the clear to `http://gpu.lan/v1`: name it with https://",
             ),
+            (
+                "base_url = 'http://gpu.lan'",
+                "the key would travel in the clear to `http://gpu.lan`: name it with https://",
+            ),
+            (
+                "base_url = 'http://localhost:x@127.0.0.2:1'",
+                "`base_url` has a user or a password in it: a key belongs into `key_file`",
+            ),
             ("timeout = '1w'", "`1w` is not a time such as 150s, 5m or 1h"),
         ] {
             assert_eq!(checked(&format!("{anthropic}{more}")), Err(wrong.to_owned()), "{more}");
         }
+        let own = "detector = 'openai'\nmodel = 'm'\nbase_url = 'http://gpu.lan/v1'";
+        assert_eq!(checked(own), Ok(()), "a server that wants no key");
         assert_eq!(checked("detector = 'openai'"), Err("detector `openai` needs a `model`".to_owned()));
         assert!(checked("detectr = 'rules'").unwrap_err().contains("unknown field `detectr`"));
         assert_eq!(checked(&format!("{anthropic}base_url = 'http://localhost:8080/v1'\nkey_file = 'k'")), Ok(()));

@@ -1,0 +1,112 @@
+//! Where a server is, as the client understands it. Pure: no name is looked up.
+
+use std::net::IpAddr;
+use ureq::http::Uri;
+use ureq::http::uri::Scheme;
+
+/// The address of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// As it was written, without a slash at the end.
+    text: String,
+    uri: Uri,
+}
+
+impl Address {
+    /// Reads the address that the client will read, so that none is judged as another one than is asked.
+    ///
+    /// # Errors
+    ///
+    /// With what is wrong about it. A secret that stands in it is not told.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let uri: Uri = text.parse().map_err(|_| "`base_url` is no address".to_owned())?;
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err("`base_url` has a user or a password in it: a key belongs into `key_file`".to_owned());
+        }
+        let is_known = uri.scheme() == Some(&Scheme::HTTP) || uri.scheme() == Some(&Scheme::HTTPS);
+        if !is_known || uri.host().is_none_or(str::is_empty) {
+            return Err(format!("`base_url` begins with https:// or http://, not `{text}`"));
+        }
+        if uri.query().is_some() || text.contains('#') {
+            return Err("`base_url` ends before any `?` or `#`".to_owned());
+        }
+        Ok(Self { text: text.trim_end_matches('/').to_owned(), uri })
+    }
+
+    /// As it was written, without a slash at the end.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    pub fn host(&self) -> &str {
+        self.uri.host().unwrap_or_default()
+    }
+
+    /// Whether what is sent there never leaves the machine.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host().trim_start_matches('[').trim_end_matches(']');
+        host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+    }
+
+    /// Lets a key go there only where nobody on the way can read it.
+    ///
+    /// # Errors
+    ///
+    /// With the reason, where somebody can.
+    pub fn may_see_key(&self) -> Result<(), String> {
+        if self.uri.scheme() == Some(&Scheme::HTTPS) || self.is_loopback() {
+            return Ok(());
+        }
+        Err(format!("the key would travel in the clear to `{}`: name it with https://", self.text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_goes_over_http_to_this_machine_only() {
+        for (text, may) in [
+            ("https://api.example.org/v1", true),
+            ("HTTPS://api.example.org", true),
+            ("http://localhost:11434/v1", true),
+            ("http://LOCALHOST", true),
+            ("http://127.0.0.1:1", true),
+            ("http://127.0.0.2/", true),
+            ("http://[::1]:8080/v1", true),
+            ("http://gpu.lan/v1", false),
+            ("http://localhost.example.org", false),
+            ("http://127.0.0.1.example.org", false),
+            ("http://128.0.0.1", false),
+            ("http://2130706433", false),
+            ("http://[2001:db8::1]", false),
+            ("HTTP://gpu.lan", false),
+        ] {
+            assert_eq!(Address::parse(text).unwrap().may_see_key().is_ok(), may, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_told_without_its_secrets() {
+        for (text, wrong) in [
+            ("http://localhost:x@gpu.lan:80", "has a user or a password in it"),
+            ("https://user:secret@api.example.org", "has a user or a password in it"),
+            ("https://api.example.org/v1?key=secret", "ends before any `?` or `#`"),
+            ("https://api.example.org/v1#secret", "ends before any `?` or `#`"),
+            ("https://us er:secret@x", "is no address"),
+            ("ftp://x", "begins with https:// or http://, not `ftp://x`"),
+            ("localhost:8080", "begins with https:// or http://"),
+            ("/v1", "begins with https:// or http://"),
+            ("", "is no address"),
+        ] {
+            let told = Address::parse(text).unwrap_err();
+            assert!(told.contains(wrong) && !told.contains("secret"), "{text}: {told}");
+        }
+        assert_eq!(Address::parse("http://localhost:1/v1//").unwrap().as_str(), "http://localhost:1/v1");
+    }
+}
