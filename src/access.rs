@@ -99,7 +99,7 @@ pub fn source(source: &Source, login: &str) -> Result<(u64, Vec<Barrier>)> {
                 let reason = failure.message.trim_start_matches("cannot be opened: ").to_owned();
                 add(&mut barriers, Barrier { reason, ..Barrier::new(&path, Act::Read) });
             }
-            Ok(_) | Err(Refusal::Rejected(_) | Refusal::Deferred) => files += 1,
+            Ok(_) | Err(Refusal::Rejected(_) | Refusal::Deferred(_)) => files += 1,
         }
     }
     Ok((files, barriers))

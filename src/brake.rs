@@ -2,41 +2,47 @@
 //! of a network says to it. Readers share it.
 
 use sessionmill_contract::{Failure, FailureClass};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The brake of one pass.
 #[derive(Debug)]
 pub struct Brake {
     /// Files that may still be looked into.
     left: AtomicU64,
-    on: AtomicBool,
+    /// Why nothing more may be looked into.
+    on: OnceLock<&'static str>,
     throttled: Mutex<Option<Failure>>,
 }
+
+/// Why files are left: as many were looked into as may be.
+const FILES: &str = "this run has looked into as many files as it may";
+const SHARED: &str = "the run ended at a failure that they would share";
+const THROTTLED: &str = "the server asks to wait";
 
 impl Brake {
     /// A brake that comes on by itself after so many files.
     pub fn new(files: u64) -> Self {
-        Self { left: AtomicU64::new(files), on: AtomicBool::new(false), throttled: Mutex::new(None) }
+        Self { left: AtomicU64::new(files), on: OnceLock::new(), throttled: Mutex::new(None) }
     }
 
     /// Takes the right to look into a file; false if there is none left.
     pub fn take(&self) -> bool {
         let less = |left: u64| left.checked_sub(1);
-        !self.on.load(Ordering::Relaxed) && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+        self.on.get().is_none() && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 
-    /// Looks into nothing any more.
-    pub fn stop(&self) {
-        self.on.store(true, Ordering::Relaxed);
+    /// Looks into nothing any more. The first reason stays.
+    pub fn stop(&self, why: &'static str) {
+        let _ = self.on.set(why);
     }
 
     /// Stops at a failure that the next file would share: to ask again is to be refused again.
     pub fn heed(&self, failure: &Failure) {
         match failure.class {
-            FailureClass::Environment => self.stop(),
+            FailureClass::Environment => self.stop(SHARED),
             FailureClass::Throttled => {
-                self.stop();
+                self.stop(THROTTLED);
                 let mut throttled = self.throttled.lock().unwrap_or_else(PoisonError::into_inner);
                 let longest = throttled.as_ref().and_then(|failure| failure.retry_after);
                 if throttled.is_none() || failure.retry_after > longest {
@@ -47,9 +53,10 @@ impl Brake {
         }
     }
 
-    /// Whether nothing more may be looked into.
-    pub fn is_on(&self) -> bool {
-        self.on.load(Ordering::Relaxed) || self.left.load(Ordering::Relaxed) == 0
+    /// Why nothing more may be looked into, if so.
+    pub fn why(&self) -> Option<&'static str> {
+        let is_through = self.left.load(Ordering::Relaxed) == 0;
+        self.on.get().copied().or(is_through.then_some(FILES))
     }
 
     /// What the other side said when it asked to be left alone, with the longest wait.
@@ -72,9 +79,13 @@ mod tests {
     fn it_comes_on_after_its_files() {
         let brake = Brake::new(2);
         assert_eq!(
-            [brake.take(), brake.is_on(), brake.take(), brake.is_on(), brake.take()],
+            [brake.take(), brake.why().is_some(), brake.take(), brake.why().is_some(), brake.take()],
             [true, false, true, true, false]
         );
+        assert_eq!(brake.why(), Some(FILES));
+        brake.stop(THROTTLED);
+        brake.stop(SHARED);
+        assert_eq!(brake.why(), Some(THROTTLED));
         assert_eq!(brake.throttled(), None);
     }
 
@@ -89,7 +100,7 @@ mod tests {
         ] {
             let brake = Brake::new(9);
             brake.heed(&Failure::new(class, ""));
-            assert_eq!((brake.is_on(), brake.take()), (stops, !stops), "{class:?}");
+            assert_eq!((brake.why().is_some(), brake.take()), (stops, !stops), "{class:?}");
         }
     }
 

@@ -10,18 +10,28 @@ const UNITS: [(&str, u64); 5] = [("d", 86_400), ("h", 3600), ("min", 60), ("m", 
 ///
 /// With what is expected instead.
 pub fn parse(text: &str) -> Result<Duration, String> {
+    let wrong = "a time such as 150s, 5m or 1h";
+    parse_wait(text).ok().filter(|time| !time.is_zero()).ok_or_else(|| wrong.to_owned())
+}
+
+/// The same for a wait, which can be none: `0s`.
+///
+/// # Errors
+///
+/// With what is expected instead.
+pub fn parse_wait(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = Some(&text[digits.len()..]).filter(|unit| !unit.is_empty()).unwrap_or("s");
     let seconds = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, seconds)| seconds);
-    let number = digits.parse::<u64>().ok().filter(|number| *number > 0);
-    let time = number.zip(seconds).and_then(|(number, seconds)| number.checked_mul(*seconds));
-    time.map(Duration::from_secs).ok_or_else(|| "a time such as 150s, 5m or 1h".to_owned())
+    let time = digits.parse::<u64>().ok().zip(seconds).and_then(|(number, seconds)| number.checked_mul(*seconds));
+    time.map(Duration::from_secs).ok_or_else(|| "a time such as 150s, 5m or 1h, or 0s for none".to_owned())
 }
 
 /// The same in the largest unit that it is a whole number of.
 pub fn text(time: Duration) -> String {
     let seconds = time.as_secs();
-    let (unit, size) = UNITS.iter().find(|(_, size)| seconds.is_multiple_of(*size)).unwrap_or(&("s", 1));
+    let is_whole = |size: u64| seconds > 0 && seconds.is_multiple_of(size);
+    let (unit, size) = UNITS.iter().find(|(_, size)| is_whole(*size)).unwrap_or(&("s", 1));
     let unit = if *unit == "min" { "m" } else { unit };
     format!("{}{unit}", seconds / size)
 }
@@ -46,6 +56,8 @@ mod tests {
         }
         for wrong in ["", "0", "0s", "-1", "5w", "s", "1.5h", "5 m", "99999999999999999999h", "18446744073709551615d"] {
             assert!(parse(wrong).is_err(), "{wrong}");
+            assert_eq!(parse_wait(wrong), if wrong.starts_with('0') { Ok(Duration::ZERO) } else { parse_wait("") });
         }
+        assert_eq!(text(Duration::ZERO), "0s");
     }
 }

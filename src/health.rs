@@ -4,9 +4,9 @@
 //! | state | when |
 //! | --- | --- |
 //! | `failing` | its last run could not be done; none was begun in time; a root is missing or frozen |
-//! | `warning` | files failed, keys wait to be settled, its last run was killed, files wait in vain |
+//! | `warning` | it lacks what it needs; files failed, keys wait to be settled, its last run was killed, files wait in vain |
 //! | `paused` | a server asked for it |
-//! | `disabled` | it is off, or lacks what it needs |
+//! | `disabled` | it is off |
 //! | `ok` | else, however long no file has changed |
 //!
 //! In time means: an `every` is late after twice its interval without a run; a time of day half an hour
@@ -48,8 +48,8 @@ pub struct Facts<'f> {
     pub schedule: Option<&'f Schedule>,
     pub zone: Tz,
     pub keeper: Keeper,
-    /// What it lacks.
-    pub disabled: Option<&'f str>,
+    /// Why it cannot run as it is configured.
+    pub lacks: Option<&'f str>,
     pub pause: Option<&'f Pause>,
     /// What is wrong with the sources.
     pub alarms: &'f [String],
@@ -122,8 +122,8 @@ impl Facts<'_> {
         let Some(schedule) = self.schedule else {
             return Health { state: State::Disabled, reasons: vec!["off in the configuration".into()], next_due: None };
         };
-        if let Some(reason) = self.disabled {
-            return Health { state: State::Disabled, reasons: vec![reason.to_owned()], next_due: None };
+        if let Some(reason) = self.lacks {
+            return Health { state: State::Warning, reasons: vec![format!("cannot run: {reason}")], next_due: None };
         }
         let mut findings: Vec<(State, String)> = Vec::new();
         let mut find = |state, reason: String| findings.push((state, reason));
@@ -224,7 +224,7 @@ mod tests {
             schedule,
             zone,
             keeper,
-            disabled: None,
+            lacks: None,
             pause: None,
             alarms: &[],
             last,
@@ -289,7 +289,7 @@ mod tests {
     fn what_is_wrong_is_told_the_worst_first() {
         let every = "every 10m".parse().unwrap();
         let broken = Run { message: Some("no disk".into()), ..run("20T03:00", "20T03:00", "failed") };
-        let pause = Pause { until: at("20T04:00"), strikes: 1, reason: "429".into() };
+        let pause = Pause { until: at("20T04:00"), strikes: 1, reason: "429".into(), server: String::new() };
         let alarms = ["the root is missing".to_owned()];
         let facts = Facts {
             pause: Some(&pause),
@@ -318,7 +318,7 @@ mod tests {
         let done = run("20T03:00", "20T03:00", "done");
         let fine = facts(Some(&every), Some(&done));
         let state = |facts: &Facts<'_>| health(facts, "20T03:05").0;
-        let pause = Pause { until: at("20T03:06"), strikes: 1, reason: "429".into() };
+        let pause = Pause { until: at("20T03:06"), strikes: 1, reason: "429".into(), server: String::new() };
         assert_eq!(state(&Facts { pause: Some(&pause), ..fine.clone() }), State::Paused);
         let over = Pause { until: at("20T03:05"), ..pause };
         assert_eq!(state(&Facts { pause: Some(&over), ..fine.clone() }), State::Ok);
@@ -334,8 +334,8 @@ mod tests {
         assert_eq!(health(&left, "20T03:05"), (State::Warning, vec![reason]));
         let off = Facts { schedule: None, last: None, ..fine.clone() };
         assert_eq!(health(&off, "29T03:05"), (State::Disabled, vec!["off in the configuration".to_owned()]));
-        let keyless = Facts { disabled: Some("no key"), last: None, ..fine };
-        assert_eq!(health(&keyless, "29T03:05"), (State::Disabled, vec!["no key".to_owned()]));
+        let keyless = Facts { lacks: Some("no key"), last: None, ..fine };
+        assert_eq!(health(&keyless, "29T03:05"), (State::Warning, vec!["cannot run: no key".to_owned()]));
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn ask_of(
     now: DateTime<Utc>,
     answers: &mut Answers,
 ) -> Result<()> {
-    if settlement.reviews.is_none() || reader.is_late() {
+    if settlement.reviews.is_none() || reader.late().is_some() {
         return Ok(());
     }
     let name = processor.manifest().name;
@@ -55,7 +55,7 @@ fn ask_of(
         }
     };
     for inquiry in inquiries {
-        if reader.is_late() {
+        if reader.late().is_some() {
             break;
         }
         store.end()?;

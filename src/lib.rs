@@ -35,7 +35,7 @@
 //! | [`report`] | questions to the database, as tables, JSON, CSV and a page |
 //! | [`daemon`], [`schedule`], [`trigger`] | the service: one loop; when a processor is due; requests as files |
 //! | [`notice`] | what the service tells systemd |
-//! | [`identities`] | who the people are whose folders hold the transcripts |
+//! | [`identities`], [`exclusion`] | who the people are whose folders hold the transcripts; who is left out |
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
 //! | [`access`], [`owner`] | what the user may read and write, and what would let them; whose a file is |
 //! | [`lock`], [`holder`] | locks between processes; who has one |
@@ -74,6 +74,7 @@ pub mod daemon;
 pub mod dialect;
 pub mod duration;
 pub mod error;
+pub mod exclusion;
 pub mod failpoint;
 pub mod failures;
 pub mod flight;

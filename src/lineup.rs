@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
-use crate::identities::Identities;
+use crate::exclusion::Exclusion;
 use crate::llm::Model;
 use crate::registry;
 use chrono::{DateTime, Utc};
@@ -16,6 +16,8 @@ use std::path::Path;
 pub struct Lineup {
     pub processors: Vec<Box<dyn Processor>>,
     pub disabled: Disabled,
+    /// Who is asked over a network: its address, and a mark of the key. Nothing, where nobody is.
+    pub server: String,
 }
 
 /// Processors that cannot work as they are configured, and why.
@@ -43,24 +45,23 @@ impl Lineup {
         database: &Path,
         now: DateTime<Utc>,
     ) -> Result<Self> {
+        let mut server = String::new();
         let verification = match config.verification.api() {
             None => Ok(Verification::new(Box::new(Rules))),
-            Some(api) => Model::new(api, &config.verification, credentials, database, now)
-                .map(|model| Verification::new(Box::new(model))),
+            Some(api) => Model::new(api, &config.verification, credentials, database, now).map(|model| {
+                model.server().clone_into(&mut server);
+                Verification::new(Box::new(model))
+            }),
         };
-        let excluded = config.verification.exclude_users.clone();
-        let verification = match verification {
-            Ok(processor) if !excluded.is_empty() => {
-                let identities = Identities::given(config.identities.as_deref())?;
-                let excludes = move |folder: &str| excluded.iter().any(|name| identities.is_of(folder, name));
-                Ok(processor.excluding(Box::new(excludes)))
-            }
-            verification => verification,
-        };
+        let exclusion = Exclusion::of(config)?;
+        let verification = verification.map(|processor| match exclusion {
+            Some(exclusion) => processor.excluding(Box::new(move |folder: &str| exclusion.excludes(folder))),
+            None => processor,
+        });
         let all: [std::result::Result<Box<dyn Processor>, String>; 2] =
             [Ok(Box::new(Usage)), verification.map(|processor| Box::new(processor) as Box<dyn Processor>)];
         let wanted: Vec<_> = registry::named(names)?.iter().map(|processor| processor.manifest().name).collect();
-        let mut lineup = Self { processors: Vec::new(), disabled: Disabled::default() };
+        let mut lineup = Self { processors: Vec::new(), disabled: Disabled::default(), server };
         for (known, processor) in registry::processors().iter().zip(all) {
             let name = known.manifest().name;
             match processor {

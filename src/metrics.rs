@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::config::schedules::Schedules;
 use crate::error::{Error, Result};
 use crate::health::{Keeper, State};
-use crate::lineup::Disabled;
+use crate::lineup::Lineup;
 use crate::moment::Moment;
 use crate::registry;
 use crate::store::record::Record;
@@ -36,15 +36,16 @@ pub struct Sample {
 /// # Errors
 ///
 /// If the database cannot be read or the file not be written.
-pub fn write(database: &Path, config: &Config, disabled: &Disabled, now: &Moment, file: &Path) -> Result<()> {
+pub fn write(database: &Path, config: &Config, lineup: &Lineup, now: &Moment, file: &Path) -> Result<()> {
     let store = Store::open_current(database, Access::ReadOnly, now.wall)?;
     let samples = store.read(|connection| {
         let alarms: Vec<_> = known::alarms(connection)?.into_iter().map(|(_, alarm)| alarm).collect();
         let sample = |processor: &&'static dyn Processor| {
             let name = processor.manifest().name;
-            let record = Record::read(connection, name)?;
+            let record = Record::read(connection, name, &lineup.server)?;
             let Schedules { timezone, .. } = config.schedule;
-            let facts = record.facts(config.schedule.of(name), timezone, Keeper::Schedule, &alarms, disabled.why(name));
+            let facts =
+                record.facts(config.schedule.of(name), timezone, Keeper::Schedule, &alarms, lineup.disabled.why(name));
             let state = facts.health(now).state;
             Ok(Sample { processor: name, record, state })
         };

@@ -30,8 +30,8 @@ pub enum Refusal {
     /// It is nothing to be read, now or later.
     Rejected(&'static str),
     Failed(Failure),
-    /// The pass has no more time for it.
-    Deferred,
+    /// It is left for the next pass, for this reason.
+    Deferred(&'static str),
 }
 
 impl Root {

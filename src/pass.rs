@@ -10,6 +10,7 @@ use crate::flight::Flight;
 use crate::holder::Holder;
 use crate::inquiry;
 use crate::limits::Limits;
+use crate::llm::journal;
 use crate::lock::ProcessorLock;
 use crate::moment::{Clock, Moment};
 use crate::pause::Pause;
@@ -42,6 +43,8 @@ pub struct Pass<'p> {
     /// The user of transcripts that lie in no user's folder.
     pub login: &'p str,
     pub limits: Limits,
+    /// Who is asked over a network, as the line-up tells it.
+    pub server: &'p str,
     /// Take over a database of another root.
     pub adopt: bool,
     /// Reads a file in a process of its own, and tells how that died if it did.
@@ -124,7 +127,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
             Err(error) => return Err(error),
         }
     }
-    forget::exclude(store.get()?, pass.processors)?;
+    let mut excluded = forget::exclude(store.get()?, pass.processors)?;
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources)?;
     let run_id = runs::next(store.get()?)?;
     let stamp = Stamp { run_id, now, processors: pass.processors, manifests: &manifests, sources: &sources };
@@ -133,6 +136,11 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let excludes = |processor: usize, username: &str| pass.processors[processor].excludes(username);
     let bounds = Bounds { quiet: waits.then_some(pass.limits.quiet), excludes: Some(&excludes) };
     let plan = plan::jobs(walk, &ledger, &manifests, now, bounds);
+    excluded.extend(plan.excluded.iter().flatten().map(|file| file.username.clone()));
+    if !excluded.is_empty() {
+        // What a model said of them holds their words.
+        journal::forget(pass.database, &excluded.iter().map(String::as_str).collect())?;
+    }
     if waits {
         waits::set(store.get()?, manifests[0].name, &ledger, &plan.waits)?;
     }
@@ -147,11 +155,11 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let mut jobs = plan.jobs;
     let suspects = marks.take(&mut jobs);
     flight.clear()?;
-    let pause = if waits { pauses::of(store.get()?.connection(), manifests[0].name)? } else { None };
+    let pause = if waits { pauses::of(store.get()?.connection(), manifests[0].name, pass.server)? } else { None };
     let files = pass.limits.files.or(waits.then_some(FILES_ASKED));
     let brake = Brake::new(files.unwrap_or(u64::MAX));
     if pause.as_ref().is_some_and(|pause| pause.holds(now)) {
-        brake.stop();
+        brake.stop("its processor is paused");
     }
     let reader = Reader {
         clock,
@@ -192,7 +200,9 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
         tally.unsettled(position, unsettled);
     }
     if waits {
-        let pause = self::pause(store, manifests[0].name, pause, brake.throttled(), clock.read().wall)?;
+        let next = |failure: &Failure| Pause::after(pause.as_ref(), failure, pass.server, clock.read().wall);
+        let next = brake.throttled().as_ref().map(next);
+        let pause = self::pause(store, manifests[0].name, pause.clone(), next, clock.read().wall)?;
         notices.warnings.extend(pause.map(|pause| pause.words(manifests[0].name)));
     }
     let summary = tally.end(clock.elapsed(), notices, pass.pulse);
@@ -203,16 +213,16 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     Ok(summary)
 }
 
-/// Notes what the server said to a processor that waits for a network. Returns the pause that it now has.
+/// Notes the pause that a processor's server asked for in this pass. Returns the one that it now has.
 fn pause(
     store: &mut Turns,
     processor: &str,
     last: Option<Pause>,
-    throttled: Option<Failure>,
+    next: Option<Pause>,
     now: DateTime<Utc>,
 ) -> Result<Option<Pause>> {
-    let pause = match (last, throttled) {
-        (last, Some(failure)) => Some(Pause::after(last.as_ref(), &failure, now)),
+    let pause = match (last, next) {
+        (_, Some(next)) => Some(next),
         (Some(last), None) if last.holds(now) => return Ok(Some(last)),
         (None, None) => return Ok(None),
         (Some(_), None) => None,

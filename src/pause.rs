@@ -11,6 +11,8 @@ pub struct Pause {
     pub strikes: u32,
     /// What the other side said.
     pub reason: String,
+    /// Who that was. Another server, or this one with another key, is not left alone.
+    pub server: String,
 }
 
 /// The first pause, where the other side names no time. Each one that follows is twice as long.
@@ -21,12 +23,13 @@ const LONGEST: TimeDelta = TimeDelta::hours(1);
 const MOST: TimeDelta = TimeDelta::days(1);
 
 impl Pause {
-    /// The pause after a failure of class `throttled`.
-    pub fn after(last: Option<&Self>, failure: &Failure, now: DateTime<Utc>) -> Self {
+    /// The pause after a failure of class `throttled`. The last one is one of the same server.
+    pub fn after(last: Option<&Self>, failure: &Failure, server: &str, now: DateTime<Utc>) -> Self {
         let strikes = last.map_or(0, |last| last.strikes).saturating_add(1);
         let doubled = FIRST * (1 << strikes.saturating_sub(1).min(6));
         let asked = failure.retry_after.map(|wait| TimeDelta::from_std(wait).unwrap_or(MOST).min(MOST));
-        Self { until: now + asked.unwrap_or(doubled.min(LONGEST)), strikes, reason: failure.message.clone() }
+        let until = now + asked.unwrap_or(doubled.min(LONGEST));
+        Self { until, strikes, reason: failure.message.clone(), server: server.to_owned() }
     }
 
     /// The pause in words.
@@ -55,7 +58,7 @@ mod tests {
 
     fn pause(last: Option<&Pause>, retry_after: Option<u64>) -> Pause {
         let retry_after = retry_after.map(Duration::from_secs);
-        Pause::after(last, &Failure { retry_after, ..Failure::new(FailureClass::Throttled, "429") }, NOW)
+        Pause::after(last, &Failure { retry_after, ..Failure::new(FailureClass::Throttled, "429") }, "", NOW)
     }
 
     #[test]

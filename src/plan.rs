@@ -23,6 +23,8 @@ pub struct Plan {
     pub unchanged: Vec<u64>,
     /// Per processor: files that wait until they are quiet.
     pub deferred: Vec<Vec<SourceFile>>,
+    /// What these wait for.
+    pub quiet: Option<Quiet>,
     /// Per processor: files that it failed on and leaves alone.
     pub held: Vec<Vec<(SourceFile, Standing)>>,
     /// Changed files on which somebody works, or did when they were first seen.
@@ -59,6 +61,7 @@ pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<
         deferred: vec![Vec::new(); manifests.len()],
         held: vec![Vec::new(); manifests.len()],
         excluded: vec![Vec::new(); manifests.len()],
+        quiet: bounds.quiet,
         ..Plan::default()
     };
     let (mut fresh, mut retries, mut stale) = (Vec::new(), Vec::new(), Vec::new());

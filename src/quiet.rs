@@ -1,5 +1,6 @@
 //! When a file that still grows is due for a processor that pays for every look. Pure.
 
+use crate::duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// A file is let alone while somebody works in it, but not for ever.
@@ -29,6 +30,12 @@ impl Quiet {
     pub fn waits(&self, mtime_ns: i64, since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         let changed = DateTime::from_timestamp_nanos(mtime_ns);
         now - changed < self.after && now - since < self.at_most
+    }
+
+    /// Why such a file is left.
+    pub fn words(&self) -> String {
+        let [after, at_most] = [self.after, self.at_most].map(|time| duration::text(time.to_std().unwrap_or_default()));
+        format!("somebody may still be writing; due when nobody has for {after}, or after {at_most}")
     }
 }
 

@@ -14,7 +14,7 @@ use crate::lines::{Line, Lines};
 use crate::look::{Look, Reading};
 use crate::moment::{Clock, Moment};
 use crate::open::{Refusal, Root};
-use crate::pulse::Pulse;
+use crate::pulse::{self, Pulse};
 use crate::registry;
 use crate::stat::{self, Stat};
 use serde::{Deserialize, Serialize};
@@ -146,10 +146,11 @@ pub struct Stream<'s> {
 }
 
 impl<'s> Reader<'s> {
-    /// Whether the pass has no more time.
-    pub fn is_late(&self) -> bool {
-        let spent = self.budget.is_some_and(|budget| self.clock.elapsed() >= budget);
-        spent || self.pulse.is_stopped() || self.brake.is_some_and(Brake::is_on)
+    /// Why the pass has no more time, if it has none.
+    pub fn late(&self) -> Option<&'static str> {
+        let is_spent = self.budget.is_some_and(|budget| self.clock.elapsed() >= budget);
+        let is_stopped = self.pulse.is_stopped().then_some(pulse::STOPPED);
+        is_stopped.or_else(|| self.brake?.why()).or(is_spent.then_some("the time of this run is used up"))
     }
 
     /// Whether a file is asked about over a network.
@@ -157,9 +158,12 @@ impl<'s> Reader<'s> {
         waits(self.processors)
     }
 
-    /// Whether the pass may look into a file that has changed. One that waits for a network must have time.
-    fn may_finish(&self) -> bool {
-        self.brake.is_none_or(|brake| !(self.waits() && self.is_late()) && brake.take())
+    /// Why the pass may not look into a file that has changed, if it may not. One that waits for a network must
+    /// have time.
+    fn left(&self) -> Option<&'static str> {
+        let brake = self.brake?;
+        let late = if self.waits() { self.late() } else { None };
+        late.or_else(|| if brake.take() { None } else { brake.why() })
     }
 
     /// What a processor makes of a file that has ended. One that waits for a network does so here.
@@ -195,8 +199,8 @@ impl<'s> Reader<'s> {
     }
 
     fn begin(&'s self, job: &'s Job, expected: impl FnOnce(&Stat) -> Option<Hash>) -> Result<Stream<'s>, Refusal> {
-        if self.is_late() {
-            return Err(Refusal::Deferred);
+        if let Some(why) = self.late() {
+            return Err(Refusal::Deferred(why));
         }
         contained(|| {
             let root = self.roots.get(job.source);
@@ -259,7 +263,7 @@ impl Stream<'_> {
     /// If the file is shorter than it was, or cannot be read, or the pass is to stop.
     pub fn window(&mut self, window: &mut [u8]) -> Result<usize, Refusal> {
         if self.reader.pulse.is_stopped() {
-            return Err(Refusal::Deferred);
+            return Err(Refusal::Deferred(pulse::STOPPED));
         }
         self.reader.pulse.beat();
         let want = window.len().min(usize::try_from(self.left).unwrap_or(window.len()));
@@ -320,11 +324,11 @@ impl Stream<'_> {
                 let state = job.known.as_ref().and_then(|known| known.state(due));
                 state.is_some_and(|state| state.says_all(version, &hash))
             };
-            let may_finish = job.due.iter().all(|due| is_unchanged(*due)) || reader.may_finish();
-            let verdict = |(due, fold): (&usize, Guarded<'_>)| match () {
-                () if is_unchanged(*due) => (*due, Verdict::Unchanged),
-                () if may_finish => (*due, reader.finish(fold)),
-                () => (*due, Verdict::Failed(Failure::new(FailureClass::Budget, "left for the next run"))),
+            let left = if job.due.iter().all(|due| is_unchanged(*due)) { None } else { reader.left() };
+            let verdict = |(due, fold): (&usize, Guarded<'_>)| match left {
+                _ if is_unchanged(*due) => (*due, Verdict::Unchanged),
+                None => (*due, reader.finish(fold)),
+                Some(why) => (*due, Verdict::Failed(Failure::new(FailureClass::Budget, why))),
             };
             let verdicts = job.due.iter().zip(folds).map(verdict).collect();
             Ok(Read { look, tally: Some(tally), verdicts })

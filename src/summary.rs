@@ -67,7 +67,16 @@ pub struct Counts {
     /// Keys that could not be settled; they are tried again by the next run.
     pub unsettled_keys: u64,
     pub deferred_detail: Vec<String>,
+    /// Why they are left, most of them first.
+    pub deferred_reasons: Vec<Deferral>,
     pub dropped_detail: Vec<Dropped>,
+}
+
+/// Why files are left for the next run.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+pub struct Deferral {
+    pub reason: String,
+    pub files: u64,
 }
 
 /// What a transcript told before and does not any more, nor does another one.
@@ -103,7 +112,8 @@ impl<'m> Tally<'m> {
             let mut counts = Counts { processor: manifest.name.to_owned(), unchanged, ..Counts::default() };
             plan.rejected.iter().for_each(|(file, reason)| counts.rejected(file, reason));
             plan.excluded[processor].iter().for_each(|file| counts.rejected(file, "its user is excluded"));
-            plan.deferred[processor].iter().for_each(|file| counts.deferred(file));
+            let quiet = plan.quiet.map(|quiet| quiet.words()).unwrap_or_default();
+            plan.deferred[processor].iter().for_each(|file| counts.deferred(file, &quiet));
             plan.held[processor].iter().for_each(|(file, standing)| counts.held(file, standing));
             counts
         });
@@ -128,7 +138,7 @@ impl<'m> Tally<'m> {
                         match refusal {
                             Refusal::Rejected(reason) => counts.rejected(&job.file, reason),
                             Refusal::Failed(failure) => counts.failed(&job.file, failure),
-                            Refusal::Deferred => counts.deferred(&job.file),
+                            Refusal::Deferred(why) => counts.deferred(&job.file, why),
                         }
                     }
                 }
@@ -165,6 +175,7 @@ impl<'m> Tally<'m> {
             counts.errors_detail.sort_by(|a, b| a.session.cmp(&b.session));
             counts.rejected_detail.sort_by(|a, b| a.session.cmp(&b.session));
             counts.deferred_detail.sort();
+            counts.deferred_reasons.sort_by(|a, b| b.files.cmp(&a.files).then_with(|| a.reason.cmp(&b.reason)));
         }
         Summary { processors: self.counts, is_stopped: pulse.is_stopped(), notices }
     }
@@ -242,7 +253,7 @@ impl Counts {
             return self.rejected(file, &failure.message);
         }
         if failure.class.defers() {
-            return self.deferred(file);
+            return self.deferred(file, &failure.message);
         }
         self.errors += 1;
         let error = failure.message.clone();
@@ -255,9 +266,13 @@ impl Counts {
         self.rejected_detail.push(FileError { session: file.session_file.clone(), class: "rejected", error });
     }
 
-    fn deferred(&mut self, file: &SourceFile) {
+    fn deferred(&mut self, file: &SourceFile, reason: &str) {
         self.deferred += 1;
         self.deferred_detail.push(file.session_file.clone());
+        match self.deferred_reasons.iter_mut().find(|known| known.reason == reason) {
+            Some(known) => known.files += 1,
+            None => self.deferred_reasons.push(Deferral { reason: reason.to_owned(), files: 1 }),
+        }
     }
 
     /// Derives the sums, when all files are counted.
@@ -290,13 +305,15 @@ impl Counts {
             self.errors_detail.iter().map(|e| format!("failed `{}`: {}: {}", printable(&e.session), e.class, e.error));
         let rejected =
             self.rejected_detail.iter().map(|e| format!("rejected `{}`: {}", printable(&e.session), e.error));
-        let deferred = self.deferred_detail.iter().map(|file| format!("deferred `{}`", printable(file)));
+        let why = |Deferral { reason, files }: &Deferral| {
+            format!("deferred {}: {}", count(*files, "file"), printable(reason))
+        };
         name(words, failed, self.errors);
         if self.errors > 0 {
             let _ = writeln!(words, "  more about them: sessionmill failures");
         }
         name(words, rejected, self.rejected);
-        name(words, deferred, self.deferred);
+        name(words, self.deferred_reasons.iter().map(why), self.deferred_reasons.len() as u64);
         let gone = |Dropped { session, items }: &Dropped| {
             format!("dropped {} of `{}`: no transcript has them any more", count(*items, "item"), printable(session))
         };
@@ -361,6 +378,7 @@ mod tests {
             bytes_read: 1_500_000,
             elapsed_ms: 40,
             deferred_detail: vec!["ada/b.jsonl".into()],
+            deferred_reasons: vec![Deferral { reason: "the time of this run is used up".into(), files: 1 }],
             dropped_detail: vec![Dropped { session: "ada/c.jsonl".into(), items: 2 }],
             errors_detail: vec![FileError { session: "ada/a.jsonl".into(), class: "panic", error: "at line 1".into() }],
             ..Counts::default()
@@ -371,7 +389,8 @@ mod tests {
         assert_eq!(
             words,
             "usage: 1,000 files, 1 changed, 1 deferred, 1 failed; 12 items from 1.5 MB (40 ms)\n  \
-             failed `ada/a.jsonl`: panic: at line 1\n  more about them: sessionmill failures\n  deferred `ada/b.jsonl`\n  \
+             failed `ada/a.jsonl`: panic: at line 1\n  more about them: sessionmill failures\n  \
+             deferred 1 file: the time of this run is used up\n  \
              dropped 2 items of `ada/c.jsonl`: no transcript has them any more\n"
         );
     }

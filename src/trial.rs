@@ -4,7 +4,7 @@ use crate::batch::{self, Queue};
 use crate::job::Job;
 use crate::moment::{Clock, Moment};
 use crate::open::{Refusal, Root};
-use crate::pulse::Pulse;
+use crate::pulse::{self, Pulse};
 use crate::read::{Caps, Reader};
 use crate::source::Source;
 use crate::stat::Stat;
@@ -56,7 +56,7 @@ pub fn spawn(
             Some(signal) => died(format!("signal {signal}")),
             None => Err(failed(FailureClass::Environment, format!("cannot be tried on its own: {status}"))),
         },
-        None if pulse.is_stopped() => Err(Refusal::Deferred),
+        None if pulse.is_stopped() => Err(Refusal::Deferred(pulse::STOPPED)),
         None => died("it does not come to an end".to_owned()),
     }
 }

@@ -76,9 +76,9 @@ impl Writer<'_, '_> {
         reader: &Reader<'_>,
         trial: &Trial<'_>,
     ) -> Result<()> {
-        if reader.is_late() {
+        if let Some(why) = reader.late() {
             mark.keep();
-            return self.keep(&mut [Outcome { job, result: Err(Refusal::Deferred) }]);
+            return self.keep(&mut [Outcome { job, result: Err(Refusal::Deferred(why)) }]);
         }
         // A trial can take a minute, and others want the database.
         self.store.close();
@@ -89,7 +89,7 @@ impl Writer<'_, '_> {
                 self.read(std::slice::from_ref(job), reader, 1)
             }
             Err(refusal) => {
-                if matches!(refusal, Refusal::Deferred) {
+                if matches!(refusal, Refusal::Deferred(_)) {
                     mark.keep();
                 }
                 self.keep(&mut [Outcome { job, result: Err(refusal) }])

@@ -81,7 +81,7 @@ fn a_run_as_json_has_every_counter() {
     let expected = serde_json::json!({"processors": [{
         "processor": "usage", "files": 2, "unchanged": 0, "scanned": 2, "processed": 2, "skipped": 0, "touched": 0,
         "deferred": 0, "rejected": 0, "errors": 0, "items_extracted": 3, "malformed_lines": 0, "bytes_read": 722,
-        "elapsed_ms": 0, "errors_detail": [], "rejected_detail": [], "deferred_detail": [], "unsettled_keys": 0,
+        "elapsed_ms": 0, "errors_detail": [], "rejected_detail": [], "deferred_detail": [], "deferred_reasons": [], "unsettled_keys": 0,
         "dropped": 0, "dropped_detail": [],
     }], "stopped": false, "alarms": [], "warnings": []});
     assert_eq!(json, expected);

@@ -99,6 +99,43 @@ fn the_answers_about_a_person_are_forgotten() {
 }
 
 #[test]
+fn the_answers_about_a_person_who_is_excluded_are_erased() {
+    let server = Server::start(well);
+    let world = world("anthropic", &server, "");
+    write(&world, "bob/b.jsonl", &["No, in May."]);
+    assert_eq!(run(&world).status, 0);
+    let config = fs::read_to_string(world.path("mill.toml")).unwrap();
+    // By rules, too, what a model once said must go.
+    for detector in ["anthropic", "rules"] {
+        let excluded = config.replace("detector = 'anthropic'", &format!("detector = '{detector}'"));
+        let person = if detector == "rules" { "bob" } else { "ada" };
+        fs::write(world.path("mill.toml"), format!("{excluded}exclude_users = ['{person}']\n")).unwrap();
+        assert_eq!(run(&world).status, 0);
+        let journal = fs::read_to_string(world.path("data/mill.duckdb.answers")).unwrap();
+        assert!(!journal.contains(person), "{journal}");
+        assert_eq!(journal.contains("in May"), person == "ada", "{journal}");
+    }
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn a_name_that_excludes_nobody_is_told() {
+    let world = two_people();
+    fs::write(world.path("mill.toml"), "[verification]\nexclude_users = ['Ada', 'bob', 'zoe']\n").unwrap();
+    let told = [
+        "warning: `exclude_users` names `Ada`, and nobody here is called that; did you mean `ada`?",
+        "warning: `exclude_users` names `zoe`, and nobody here is called that",
+    ];
+    for args in [&["run"][..], &["config", "check"], &["run", "verification"]] {
+        let said = world.mill(&[args, &["--sessions", "root", "--config", "mill.toml"]].concat());
+        let lines: Vec<_> = said.stdout.lines().filter(|line| line.contains("exclude_users")).map(str::trim).collect();
+        assert_eq!((said.status, lines), (0, told.to_vec()), "{said:?}");
+    }
+    let said = world.mill(&["run", "usage", "--sessions", "root", "--config", "mill.toml"]);
+    assert!(!said.stdout.contains("exclude_users"), "{said:?}");
+}
+
+#[test]
 fn a_person_who_is_excluded_has_no_claims_but_usage() {
     let world = two_people();
     let with = |users: &str| {

@@ -137,9 +137,38 @@ fn who_is_told_to_wait_waits_and_uses_up_no_attempt() {
         };
         let wait: i64 = world.rows(wait)[0].parse().unwrap();
         assert!((expected..expected + 20).contains(&wait), "{wait}");
-        run(&world);
+        let said = run(&world);
+        assert!(said.stdout.contains("\n  deferred 2 files: its processor is paused\n"), "{}", said.stdout);
         assert_eq!(server.requests().len(), 1, "nobody is asked in a pause");
     }
+}
+
+#[test]
+fn a_pause_is_that_of_the_server_and_the_key() {
+    let [first, second] = [(); 2].map(|()| Server::start(|_, _| Says::Status(429, "Retry-After: 86400\r\n", "{}")));
+    let world = world("anthropic", &first, "");
+    let paused = |said: &Said| said.stdout.contains("warning: `verification` is paused until ");
+    assert!(paused(&run(&world)) && paused(&run(&world)));
+    assert_eq!(first.requests().len(), 1);
+    let said = world.mill(&["failures", "retry", "--all", "--config", "mill.toml"]);
+    let note = "0 failures to be tried again by the next run\nnote: `verification` is paused until ";
+    assert!(said.stderr.starts_with(note), "{said:?}");
+    assert!(world.mill(&["status", "--config", "mill.toml"]).stdout.contains("verification  paused, "));
+
+    let old = std::fs::read_to_string(world.path("mill.toml")).unwrap();
+    let new = old.replace(&first.port.to_string(), &second.port.to_string());
+    std::fs::write(world.path("mill.toml"), new).unwrap();
+    assert!(world.mill(&["status", "--config", "mill.toml"]).stdout.contains("verification  ok, "));
+    let said = world.mill(&["failures", "retry", "--all", "--config", "mill.toml"]);
+    assert_eq!(said.stderr, "0 failures to be tried again by the next run\n");
+    assert!(paused(&run(&world)));
+    assert_eq!((first.requests().len(), second.requests().len()), (1, 1), "another server");
+
+    std::fs::write(world.path("key"), "sk-another").unwrap();
+    second.now(well);
+    assert_eq!((run(&world).status, world.rows(CLAIMS)), (0, vec![CLAIM.to_owned()]), "another key");
+    let servers = world.rows("SELECT server FROM processor_pauses");
+    assert!(servers.iter().all(|server| !server.contains("sk-") && server.len() < 50), "{servers:?}");
 }
 
 #[test]
@@ -350,7 +379,12 @@ fn a_live_file_waits() {
     world.append("ada/a.jsonl", "\n");
     let said = run(&world);
     assert!(said.stdout.starts_with("verification: 1 file, 0 changed, 1 deferred ("), "{}", said.stdout);
+    let why = "  deferred 1 file: somebody may still be writing; due when nobody has for 10m, or after 2h\n";
+    assert!(said.stdout.ends_with(why), "{}", said.stdout);
     assert!(server.requests().is_empty());
+    let config = std::fs::read_to_string(world.path("mill.toml")).unwrap();
+    std::fs::write(world.path("mill.toml"), config + "quiet = '0s'\n").unwrap();
+    assert_eq!((run(&world).status, server.requests().len()), (0, 1), "at once");
 }
 
 #[test]
@@ -360,12 +394,27 @@ fn no_call_is_begun_over_a_limit() {
     for file in ["bob/b.jsonl", "cy/c.jsonl"] {
         write(&world, file, &[&format!("No, {file}.")]);
     }
-    for (calls, deferred) in [(1, 2), (2, 1), (2, 1)] {
+    let (per_run, per_day) =
+        ("`calls_per_run` is used up (1); the next run goes on", "`calls_per_day` is used up (2); goes on at ");
+    for (calls, deferred, why) in [(1, "2 files", per_run), (2, "1 file", per_day), (2, "1 file", per_day)] {
         let said = run(&world);
         assert_eq!(said.status, 0, "{said:?}");
-        assert!(said.stdout.contains(&format!(", {deferred} deferred")), "{}", said.stdout);
+        assert!(said.stdout.contains(&format!("\n  deferred {deferred}: {why}")), "{}", said.stdout);
         assert_eq!(server.requests().len(), calls);
     }
+    let status = world.mill(&["status", "--config", "mill.toml"]).stdout;
+    let waiting = format!("\n              1 file waiting for the next run\n                1 file: {per_day}");
+    assert!(status.contains(&waiting), "{status}");
+    let json = |args: &[&str], list: &str| {
+        let said = world.mill(&[args, &["--json", "--config", "mill.toml"]].concat());
+        let json: Value = serde_json::from_str(&said.stdout).unwrap();
+        let processors = json["processors"].as_array().unwrap();
+        processors.iter().find(|own| own["processor"] == "verification").unwrap()[list].clone()
+    };
+    let deferred = json(&["status"], "deferred");
+    assert_eq!(deferred, json(&["run", "verification", "--sessions", "root"], "deferred_reasons"));
+    assert_eq!((deferred.as_array().unwrap().len(), &deferred[0]["files"]), (1, &1.into()));
+    assert!(deferred[0]["reason"].as_str().unwrap().starts_with(per_day), "{deferred}");
     assert!(world.rows(FAILURES).is_empty());
     std::fs::write(world.path("data/mill.duckdb.answers"), "").unwrap();
     assert_eq!((run(&world).status, server.requests().len()), (0, 3), "the day is counted from the journal");
@@ -417,6 +466,41 @@ fn without_a_key_the_processor_is_disabled() {
     let said = world.mill(&["run", "--sessions", "root", "--config", "mill.toml"]);
     assert_eq!(said.status, 0, "{said:?}");
     assert!(said.stderr.contains(reason) && said.stdout.starts_with("usage: 1 file, 1 changed"), "{said:?}");
+
+    let why = "cannot run: cannot read the key `key`: entity not found\n";
+    let check = || world.mill(&["config", "check", "--config", "mill.toml"]);
+    let said = check();
+    assert!(said.status == 78 && said.stdout.contains(&format!("`verification` {why}")), "{said:?}");
+    let said = world.mill(&["status", "--config", "mill.toml"]);
+    assert!(
+        said.stdout.contains(&format!("verification  warning, 0 items from 0 files\n              ! {why}")),
+        "{said:?}"
+    );
+    std::fs::write(world.path("key"), "\n").unwrap();
+    assert!(check().stdout.contains("`verification` cannot run: `key` holds no key: one line of visible characters\n"));
+    std::fs::write(world.path("key"), KEY).unwrap();
+    let said = check();
+    let fine = format!("`http://127.0.0.1:{}/v1/messages`: the key for it can be read\n", server.port);
+    assert!(said.status == 0 && said.stdout.contains(&fine), "{said:?}");
+    let config = std::fs::read_to_string(world.path("mill.toml")).unwrap().replace("key_file = 'key'", "");
+    std::fs::write(world.path("mill.toml"), config).unwrap();
+    let said = check();
+    assert!(said.status == 0 && said.stdout.contains("warning: there is no key: name a `key_file`"), "{said:?}");
+}
+
+#[test]
+fn a_processor_that_lacks_its_key_is_no_processor_that_is_off() {
+    let server = Server::start(well);
+    let world = world("anthropic", &server, "");
+    let config = std::fs::read_to_string(world.path("mill.toml")).unwrap();
+    assert_eq!(run(&world).status, 0);
+    let check = |schedule: &str| {
+        std::fs::write(world.path("mill.toml"), format!("[schedule]\nusage = 'off'\n{schedule}\n{config}")).unwrap();
+        world.mill(&["status", "--check", "--config", "mill.toml"]).status
+    };
+    assert_eq!(check(""), 0);
+    std::fs::remove_file(world.path("key")).unwrap();
+    assert_eq!([check(""), check("verification = 'off'")], [1, 0]);
 }
 
 #[test]

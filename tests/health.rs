@@ -79,7 +79,7 @@ verification  disabled, 0 items from 0 files
         json["processors"][0],
         serde_json::json!({
             "processor": "usage", "version": usage.manifest().version, "state": "ok", "reasons": [], "next_due": "[time]", "running": null,
-            "files": 2, "items": 2, "failures": 0, "dead": 0, "causes": [], "backlog": 0, "pending": 0,
+            "files": 2, "items": 2, "failures": 0, "dead": 0, "causes": [], "backlog": 0, "deferred": [], "pending": 0,
             "pending_since": null, "unsettled_keys": 0,
             "last_run": {
                 "run_id": 1, "trigger": "cli", "started_at": "[time]", "outcome": "done", "files": 2, "processed": 2,
@@ -99,6 +99,7 @@ fn what_a_run_left_is_told_with_its_age() {
     let expected = "
               last run [time] by cli: done, 1 of 3 files changed
               2 files waiting for the next run
+                2 files: this run has looked into as many files as it may
               2 files not seen yet, the oldest since [time] ([age])
               next run due [time]
 ";

@@ -117,6 +117,7 @@ fn passes_side_by_side_see_a_file_once() {
             request: &Request::new(Origin::Cli, "other"),
             login: "tester",
             limits: sessionmill::limits::Limits::default(),
+            server: "",
             adopt: false,
             trial: &|_, _| Ok(()),
             progress: &|_| {},

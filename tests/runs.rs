@@ -193,6 +193,7 @@ fn pass_with(world: &World, processors: &[&dyn Processor], trial: &Trial<'_>, pu
         request: &Request::new(Origin::Cli, "tester"),
         login: "tester",
         limits: Limits::default(),
+        server: "",
         adopt: false,
         trial,
         progress: &|_| {},

@@ -66,6 +66,7 @@ pub fn run_pass(
         request: &Request::new(Origin::Cli, "tester"),
         login: "tester",
         limits: Limits::default(),
+        server: "",
         adopt: false,
         trial: &|_, _| Ok(()),
         progress: &|_| committed(),

@@ -137,6 +137,7 @@ impl World {
             request: &Request::new(Origin::Cli, "tester"),
             login: "tester",
             limits: self.limits,
+            server: "",
             adopt: self.adopt,
             trial: &|_, _| Ok(()),
             progress: &|_| {},

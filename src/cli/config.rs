@@ -5,14 +5,19 @@ use crate::cli::{Context, Database, Place, print, remark, terminal_width};
 use crate::config::reading::{Mistake, Origin, Reading, settings};
 use crate::config::{self, SourceTable};
 use crate::error::{Error, Result, Status, count};
+use crate::exclusion::Exclusion;
 use crate::identities::Identities;
+use crate::llm;
+use crate::llm::client::Client;
+use crate::llm::key::Key;
 use crate::printable::printable;
 use crate::report::grid::{Field, grid};
 use crate::report::render::pretty;
-use crate::source::Source;
-use crate::store;
+use crate::source::{Layout, Source};
+use crate::store::{self, Access, Store, known};
 use crate::zone;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -45,7 +50,8 @@ struct Show {
 /// Every mistake is told with its line. Then every transcript is opened, as the user who runs the
 /// command: run it as that of the service (sudo -u sessionmill sessionmill config check). For what
 /// cannot be read it prints the group, the access control list or the capability that would change
-/// that. Nothing is changed. Exits with 78 if something is wrong.
+/// that. The key of a language model is read, and names that `exclude_users` has for nobody are told.
+/// Nothing is changed. Exits with 78 if something is wrong.
 #[derive(Debug, clap::Args)]
 struct Given {
     #[command(flatten)]
@@ -127,10 +133,18 @@ impl Given {
             Err(error) => findings.error(&error),
         }
         let database = self.database.path(&config, context)?;
+        let mut folders = people(&database);
         match self.place.choose_among(&config, store::remembered(&database), context) {
-            Ok(choice) => choice.sources.iter().for_each(|source| findings.source(source, &user, context)),
+            Ok(choice) => choice.sources.iter().for_each(|source| {
+                findings.source(source, &user, context);
+                folders.extend(users(source));
+            }),
             Err(error) => findings.error(&error),
         }
+        if let Ok(Some(exclusion)) = Exclusion::of(&config) {
+            exclusion.strangers(&folders).iter().for_each(|told| findings.fine(&format!("warning: {told}")));
+        }
+        findings.model(&config.verification, context.environment.credentials.as_deref());
         let trigger = config.daemon.triggers(&database).join("usage.trigger");
         for file in [Some(database), Some(trigger), config.daemon.metrics_file].into_iter().flatten() {
             findings.file(&file, &user);
@@ -152,7 +166,38 @@ struct Findings {
     is_wrong: bool,
 }
 
+/// Everybody of whom the database has anything, if it can be read.
+fn people(database: &Path) -> BTreeSet<String> {
+    if !database.is_file() {
+        return BTreeSet::new();
+    }
+    Store::open(database, Access::ReadOnly).and_then(|store| known::people(&store)).unwrap_or_default()
+}
+
+/// The users of a source, where its folders are theirs.
+fn users(source: &Source) -> impl Iterator<Item = String> {
+    let entries = (source.layout == Layout::Users).then(|| std::fs::read_dir(&source.root));
+    let entries = entries.into_iter().flatten().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned())
+}
+
 impl Findings {
+    /// Whether a language model can be asked, where one is to be.
+    fn model(&mut self, settings: &llm::Settings, credentials: Option<&Path>) {
+        let Some(api) = settings.api() else { return };
+        let key = Key::read(settings, credentials);
+        let client = key.and_then(|key| Ok((Client::new(api, settings, key.as_ref())?, key)));
+        match client {
+            Ok((client, Some(_))) => self.fine(&format!("`{}`: the key for it can be read", client.url())),
+            Ok((client, None)) => self.fine(&format!("`{}`: is asked without a key", client.url())),
+            // A service can have one that is not seen from here.
+            Err(reason) if settings.key_file.is_none() && credentials.is_none() => {
+                self.fine(&format!("warning: {reason}; whether the service has that credential is not seen from here"));
+            }
+            Err(reason) => self.wrong(&format!("`verification` cannot run: {reason}"), &[]),
+        }
+    }
+
     fn fine(&mut self, what: &str) {
         let _ = writeln!(self.words, "{}", printable(what));
     }

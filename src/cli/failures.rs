@@ -3,15 +3,18 @@
 
 use crate::cli::place::read;
 use crate::cli::{Context, Database, Form, print, remark, terminal_width};
+use crate::config::Config;
 use crate::error::{Error, Result, Status, count};
 use crate::failures::Fate;
+use crate::lineup::Lineup;
 use crate::registry;
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
 use crate::store::failures::{self, Failed, Wish};
-use crate::store::{Access, Store};
+use crate::store::{Access, Store, pauses};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
+use std::path::Path;
 
 /// Show the files that could not be processed, try them again, or drop them
 ///
@@ -120,7 +123,7 @@ fn list(args: &List, context: &Context) -> Result<Status> {
 }
 
 fn change(which: &Which, wish: Wish, context: &Context) -> Result<Status> {
-    let (_, database) = which.database.find(context)?;
+    let (config, database) = which.database.find(context)?;
     let store = Store::open_current(&database, Access::ReadWrite, context.now.wall)?;
     let failures = of_processor(failures::all(store.connection())?, which.processor.as_deref())?;
     for file in &which.files {
@@ -137,10 +140,33 @@ fn change(which: &Which, wish: Wish, context: &Context) -> Result<Status> {
     failures::wish(&store, wish, &wanted, context.now.wall)?;
     let what = count(wanted.len() as u64, "failure");
     match wish {
-        Wish::Retry => remark(&format!("{what} to be tried again by the next run")),
+        Wish::Retry => {
+            remark(&format!("{what} to be tried again by the next run"));
+            tell_pauses(&store, which.processor.as_deref(), &config, &database, context)?;
+        }
         Wish::Drop => remark(&format!("{what} dropped")),
     }
     Ok(Status::Done)
+}
+
+/// Says which processors ask nobody for a while, whatever is to be tried again.
+fn tell_pauses(
+    store: &Store,
+    processor: Option<&str>,
+    config: &Config,
+    database: &Path,
+    context: &Context,
+) -> Result<()> {
+    let (names, now) = (processor.map(str::to_owned), context.now.wall);
+    let credentials = context.environment.credentials.as_deref();
+    for known in registry::named(names.as_slice())? {
+        let name = known.manifest().name;
+        // One that cannot work asks nobody anyway, and says so elsewhere.
+        let Ok(lineup) = Lineup::new(&[name.to_owned()], config, credentials, database, now) else { continue };
+        let pause = pauses::of(store.connection(), name, &lineup.server)?;
+        pause.filter(|pause| pause.holds(now)).inspect(|pause| remark(&format!("note: {}", pause.words(name))));
+    }
+    Ok(())
 }
 
 fn of_processor(mut failures: Vec<Failed>, processor: Option<&str>) -> Result<Vec<Failed>> {

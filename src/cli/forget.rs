@@ -68,9 +68,8 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
 
     let mut store = Turns::new(&database, now);
     let manifests: Vec<_> = processors.iter().map(|processor| processor.manifest()).collect();
-    let (mut answers, mut erased) = (0, Erased::default());
+    let (answers, mut erased) = (journal::forget(&database, &folders)?, Erased::default());
     for folder in folders {
-        answers += journal::forget(&database, folder)?;
         let Erased { files, facts } = forget::forget(store.get()?, &manifests, folder, now)?;
         erased.files += files;
         erased.facts += facts;

@@ -4,6 +4,7 @@ use crate::cli::{Context, Database, Place, print, remark};
 use crate::config::Config;
 use crate::duration;
 use crate::error::{Error, Result, Status};
+use crate::exclusion::Exclusion;
 use crate::limits::Limits;
 use crate::lineup::Lineup;
 use crate::metrics;
@@ -81,14 +82,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     let clock = Clock::begin(context.now.clone());
     let pulse = Pulse::default();
     stop_at_signal(&pulse)?;
-    let asked = Asked { origin: Origin::Cli, adopt: args.place.adopt, limits, pulse };
+    let asked = Asked { origin: Origin::Cli, adopt: args.place.adopt, limits, pulse, server: &lineup.server };
     let summary = pass(&choice, &database, &lineup.processors(), &asked, context);
     if let Some(file) = &args.metrics_file {
-        let written = metrics::write(&database, &config, &lineup.disabled, &clock.read(), file);
+        let written = metrics::write(&database, &config, &lineup, &clock.read(), file);
         // The error of the pass itself is the one to tell.
         written.or_else(|error| if summary.is_ok() { Err(error) } else { Ok(()) })?;
     }
-    let summary = summary?;
+    let mut summary = summary?;
+    Exclusion::tell(&config, &database, &clock.read(), &mut summary)?;
     print(&if args.json || args.format == Format::Json { pretty(&summary) } else { summary.words() })?;
     Ok(if summary.failed() { Status::FilesFailed } else { Status::Done })
 }
@@ -112,11 +114,13 @@ pub(super) fn tell(choice: &Choice, database: &Path) {
 }
 
 /// What a command wants of its pass.
-pub(super) struct Asked {
+pub(super) struct Asked<'a> {
     pub origin: Origin,
     pub adopt: bool,
     pub limits: Limits,
     pub pulse: Pulse,
+    /// Who is asked over a network, if somebody is.
+    pub server: &'a str,
 }
 
 /// The first signal lets the pass end in order; the second one ends the program.
@@ -135,10 +139,10 @@ pub(super) fn pass(
     choice: &Choice,
     database: &Path,
     processors: &[&dyn Processor],
-    asked: &Asked,
+    asked: &Asked<'_>,
     context: &Context,
 ) -> Result<Summary> {
-    let Asked { origin, adopt, limits, pulse } = asked;
+    let Asked { origin, adopt, limits, pulse, server } = asked;
     // Drawn on stderr, and not at all where that is no terminal.
     let bar = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} files, {eta} left") {
@@ -156,6 +160,7 @@ pub(super) fn pass(
         request: &Request::new(*origin, &context.environment.login),
         login: &context.environment.login,
         limits: *limits,
+        server,
         adopt: *adopt,
         trial: &|job, processors| trial::spawn(job, &choice.sources[job.source], limits.caps, processors, pulse),
         progress: &progress,

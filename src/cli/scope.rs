@@ -168,7 +168,13 @@ fn refresh(processor: &str, place: &Place, config: &Config, database: &Path, con
     }
     let choice = place.choose(config, database, context)?;
     tell(&choice, database);
-    let asked = Asked { origin: Origin::Report, adopt: place.adopt, limits: config.limits(), pulse: Pulse::default() };
+    let asked = Asked {
+        origin: Origin::Report,
+        adopt: place.adopt,
+        limits: config.limits(),
+        pulse: Pulse::default(),
+        server: "",
+    };
     match pass(&choice, database, &processors, &asked, context) {
         Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
         // Whoever is at it keeps the database current.

@@ -185,8 +185,27 @@ pub(crate) mod time {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        parsed(deserializer, duration::parse)
+    }
+
+    pub(super) fn parsed<'de, D: Deserializer<'de>>(
+        deserializer: D,
+        parse: fn(&str) -> Result<Duration, String>,
+    ) -> Result<Duration, D::Error> {
         let text = String::deserialize(deserializer)?;
         let wrong = |expected: String| serde::de::Error::custom(format!("`{text}` is not {expected}"));
-        duration::parse(&text).map_err(wrong)
+        parse(&text).map_err(wrong)
+    }
+}
+
+/// Lengths of time that can be none.
+pub(crate) mod wait {
+    pub(crate) use super::time::serialize;
+    use crate::duration;
+    use serde::Deserializer;
+    use std::time::Duration;
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        super::time::parsed(deserializer, duration::parse_wait)
     }
 }

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::daemon::event::{Event, Settings};
 use crate::error::{Error, Result, Status};
+use crate::exclusion::Exclusion;
 use crate::limits::Limits;
 use crate::lineup::Lineup;
 use crate::metrics;
@@ -11,7 +12,7 @@ use crate::pass::{self, Pass};
 use crate::pulse::Pulse;
 use crate::request::Request;
 use crate::store::publish;
-use crate::summary::{Counts, Summary};
+use crate::summary::{Counts, Deferral, Summary};
 use crate::trial;
 use crate::trigger::Claim;
 use sessionmill_contract::Processor;
@@ -81,7 +82,7 @@ impl Run {
         let names = [processor.manifest().name.to_owned()];
         // Made for each run: a key can be a new one.
         let lineup = Lineup::new(&names, config, credentials.as_deref(), database, now.wall)?;
-        pass::run(&Pass {
+        let mut summary = pass::run(&Pass {
             database,
             sources,
             processors: &lineup.processors(),
@@ -89,11 +90,16 @@ impl Run {
             request,
             login,
             limits: *limits,
+            server: &lineup.server,
             adopt: false,
             trial: &|job, processors| trial::spawn(job, &sources[job.source], limits.caps, processors, pulse),
             progress: &|_| {},
             pulse,
-        })
+        })?;
+        if let Err(error) = Exclusion::tell(config, database, now, &mut summary) {
+            tracing::debug!(error = error.message, "cannot tell whether everybody who is excluded is known");
+        }
+        Ok(summary)
     }
 }
 
@@ -102,7 +108,7 @@ fn measure(settings: &Settings, now: &Moment) {
     let Settings { database, config, credentials, .. } = settings;
     let write = |file| {
         let lineup = Lineup::new(&[], config, credentials.as_deref(), database, now.wall)?;
-        metrics::write(database, config, &lineup.disabled, now, file)
+        metrics::write(database, config, &lineup, now, file)
     };
     if let Some(file) = &config.daemon.metrics_file
         && let Err(error) = write(file)
@@ -141,6 +147,9 @@ pub fn tell(processor: &str, request: &Request, result: &Result<Summary>) {
                     elapsed_ms,
                     "run ended"
                 );
+                for Deferral { reason, files } in &counts.deferred_reasons {
+                    tracing::info!(processor, files, reason, "left for the next run");
+                }
             }
             summary.notices.alarms.iter().for_each(|alarm| tracing::error!(processor, alarm, "alarm"));
             summary.notices.warnings.iter().for_each(|warning| tracing::warn!(processor, warning, "warning"));

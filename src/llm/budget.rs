@@ -1,5 +1,7 @@
 //! Calls, tokens and money: what was spent, and whether there may be another call.
 
+use crate::error::thousands;
+use chrono::{DateTime, Days, Utc};
 use sessionmill_contract::{Failure, FailureClass};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -20,6 +22,7 @@ pub struct Spent {
 pub struct Budget {
     /// Of a run and of a day.
     limits: [Spent; 2],
+    now: DateTime<Utc>,
     state: Mutex<State>,
 }
 
@@ -40,20 +43,21 @@ impl Spent {
         self.micro_usd = self.micro_usd.saturating_add(more.micro_usd);
     }
 
-    /// What is used up of a limit.
-    fn exhausts(&self, limit: &Self) -> Option<&'static str> {
+    /// What is used up of a limit, and how much that was.
+    fn exhausts(&self, limit: &Self) -> Option<(&'static str, String)> {
         match () {
-            () if self.calls >= limit.calls => Some("calls"),
-            () if self.tokens >= limit.tokens => Some("tokens"),
-            () if self.micro_usd >= limit.micro_usd => Some("dollars"),
+            () if self.calls >= limit.calls => Some(("calls", thousands(limit.calls.into()))),
+            () if self.tokens >= limit.tokens => Some(("tokens", thousands(limit.tokens.into()))),
+            () if self.micro_usd >= limit.micro_usd => Some(("dollars", (limit.micro_usd as f64 / 1e6).to_string())),
             () => None,
         }
     }
 }
 
 impl Budget {
-    pub fn new(limits: [Spent; 2]) -> Self {
-        Self { limits, state: Mutex::default() }
+    /// The budget of a run that begins now.
+    pub fn new(limits: [Spent; 2], now: DateTime<Utc>) -> Self {
+        Self { limits, now, state: Mutex::default() }
     }
 
     /// Takes a call about a source file, or a question by its hash, on a day on which so much was spent
@@ -61,19 +65,25 @@ impl Budget {
     ///
     /// # Errors
     ///
-    /// Of class `budget`, if there is none left.
+    /// Of class `budget`, if there is none left: with the limit, and when it goes on.
     pub fn take(&self, about: &str, before: Spent) -> Result<(), Failure> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut today = before;
         today.add(state.spent);
-        for (spent, limit, what) in [(state.spent, self.limits[0], "run"), (today, self.limits[1], "day")] {
-            if let Some(used) = spent.exhausts(&limit) {
-                return Err(Failure::new(FailureClass::Budget, format!("the {used} of this {what} are used up")));
+        let tomorrow = self.now.date_naive().checked_add_days(Days::new(1)).unwrap_or_default();
+        let next_day = format!("goes on at {tomorrow} 00:00 UTC");
+        for (spent, limit, what, then) in [
+            (today, self.limits[1], "day", next_day.as_str()),
+            (state.spent, self.limits[0], "run", "the next run goes on"),
+        ] {
+            if let Some((used, most)) = spent.exhausts(&limit) {
+                let message = format!("`{used}_per_{what}` is used up ({most}); {then}");
+                return Err(Failure::new(FailureClass::Budget, message));
             }
         }
         let begun = *state.begun.entry(about.to_owned()).or_insert_with(Instant::now);
         if begun.elapsed() >= PER_FILE {
-            return Err(Failure::new(FailureClass::Budget, "the time for one file is used up"));
+            return Err(Failure::new(FailureClass::Budget, "the time for one file is used up; the next run goes on"));
         }
         state.spent.calls += 1;
         Ok(())
@@ -98,15 +108,18 @@ mod tests {
     #[test]
     fn no_call_is_begun_over_a_limit() {
         let none = Spent::default();
-        let budget = Budget::new([Spent { calls: 2, ..ALL }, ALL]);
+        let now = "2026-11-30T23:59:59Z".parse().unwrap();
+        let budget = Budget::new([Spent { calls: 2000, ..ALL }, ALL], now);
+        budget.spend(Spent { calls: 1998, ..none });
         assert_eq!([refusal(&budget, none), refusal(&budget, none)], [None, None]);
-        assert_eq!(refusal(&budget, none).unwrap(), "budget: the calls of this run are used up");
-        let budget = Budget::new([ALL, Spent { tokens: 100, ..ALL }]);
+        assert_eq!(refusal(&budget, none).unwrap(), "budget: `calls_per_run` is used up (2,000); the next run goes on");
+        let budget = Budget::new([ALL, Spent { tokens: 100, ..ALL }], now);
         assert_eq!(refusal(&budget, Spent { tokens: 99, ..none }), None);
         budget.spend(Spent { tokens: 1, ..none });
-        let used = "budget: the tokens of this day are used up";
+        let used = "budget: `tokens_per_day` is used up (100); goes on at 2026-12-01 00:00 UTC";
         assert_eq!(refusal(&budget, Spent { tokens: 99, ..none }).unwrap(), used);
-        let budget = Budget::new([Spent { micro_usd: 0, ..ALL }, ALL]);
-        assert_eq!(refusal(&budget, none).unwrap(), "budget: the dollars of this run are used up");
+        let budget = Budget::new([Spent { micro_usd: 1_500_000, ..ALL }, ALL], now);
+        budget.spend(Spent { micro_usd: 1_500_000, ..none });
+        assert_eq!(refusal(&budget, none).unwrap(), "budget: `dollars_per_run` is used up (1.5); the next run goes on");
     }
 }

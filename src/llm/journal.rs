@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sessionmill_contract::{Failure, FailureClass};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
@@ -144,21 +144,42 @@ impl Open {
     }
 }
 
-/// Takes the calls about a person out of a database's journal. Returns how many there were.
+/// Takes the calls about people out of a database's journal. Returns how many there were. Who calls holds
+/// the lock of the processor.
 ///
 /// # Errors
 ///
 /// If the file cannot be read or replaced.
-pub fn forget(database: &Path, username: &str) -> Result<u64> {
+pub fn forget(database: &Path, usernames: &BTreeSet<&str>) -> Result<u64> {
     let path = path(database);
     if !path.exists() {
         return Ok(0);
     }
-    rewrite(&path, username).map_err(|error| Error::cannot("rewrite", path.display(), error.kind()))
+    let rewritten = match names(&path, usernames) {
+        Ok(false) => return Ok(0),
+        Ok(true) => rewrite(&path, usernames),
+        Err(error) => Err(error),
+    };
+    rewritten.map_err(|error| Error::cannot("rewrite", path.display(), error.kind()))
+}
+
+/// Whether a call was about one of these people.
+fn names(path: &Path, usernames: &BTreeSet<&str>) -> std::io::Result<bool> {
+    #[derive(Deserialize)]
+    struct About {
+        username: String,
+    }
+    for line in BufReader::new(open(path)?).split(b'\n') {
+        let about = serde_json::from_slice::<About>(&line?);
+        if about.is_ok_and(|About { username }| usernames.contains(&*username)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Writes what stays aside, and puts it in the place of the file.
-fn rewrite(path: &Path, username: &str) -> std::io::Result<u64> {
+fn rewrite(path: &Path, usernames: &BTreeSet<&str>) -> std::io::Result<u64> {
     let aside = beside(path, "new");
     let _ = std::fs::remove_file(&aside);
     let (old, mut new) = (open(path)?, std::io::BufWriter::new(open(&aside)?));
@@ -166,7 +187,7 @@ fn rewrite(path: &Path, username: &str) -> std::io::Result<u64> {
     for line in BufReader::new(old).split(b'\n') {
         let line = line?;
         match serde_json::from_slice::<Entry>(&line) {
-            Ok(entry) if entry.username != username => new.write_all(&[&line[..], b"\n"].concat())?,
+            Ok(entry) if !usernames.contains(&*entry.username) => new.write_all(&[&line[..], b"\n"].concat())?,
             Ok(_) => forgotten += 1,
             // Whose it is cannot be told.
             Err(_) => {}
@@ -248,11 +269,12 @@ mod tests {
     fn a_person_is_forgotten() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(forget(&folder.path().join("db"), "ada").unwrap(), 0);
+        let forget = |username| forget(&folder.path().join("db"), &BTreeSet::from([username])).unwrap();
+        assert_eq!(forget("ada"), 0);
         for (question, username) in [("a", "ada"), ("b", "bob"), ("c", "ada")] {
             journal(&folder, TODAY).keep(&entry(question, username, json!("quote"))).unwrap();
         }
-        assert_eq!(forget(&folder.path().join("db"), "ada").unwrap(), 2);
+        assert_eq!([forget("eve"), forget("ada"), forget("ada")], [0, 2, 0]);
         let next = journal(&folder, TODAY);
         assert_eq!([next.answer("a").unwrap(), next.answer("b").unwrap()], [None, Some(json!("quote"))]);
         let path = path(&folder.path().join("db"));

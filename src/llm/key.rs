@@ -2,6 +2,7 @@
 //! and shown to nobody.
 
 use crate::llm::settings::{Detector, Settings};
+use md5::{Digest, Md5};
 use std::fmt;
 use std::path::Path;
 
@@ -41,6 +42,12 @@ impl Key {
     #[cfg(test)]
     pub(super) fn of(text: &str) -> Self {
         Self(text.to_owned())
+    }
+
+    /// Enough to see that a key is another one, and too little to tell what it is.
+    pub(super) fn mark(&self) -> String {
+        let [a, b, ..] = <[u8; 16]>::from(Md5::digest(&self.0));
+        format!("{a:02x}{b:02x}")
     }
 
     /// For the header of a request.

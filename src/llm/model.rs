@@ -25,6 +25,8 @@ pub struct Model {
     api: Api,
     /// `<api>:<model>`, as it stands beside what it judges.
     name: String,
+    /// Who is asked, and with which key.
+    server: String,
     settings: Settings,
     client: Client,
     journal: Journal,
@@ -49,17 +51,24 @@ impl Model {
         now: DateTime<Utc>,
     ) -> Result<Self, String> {
         let key = Key::read(settings, credentials)?;
+        let client = Client::new(api, settings, key.as_ref())?;
         Ok(Self {
+            server: format!("{} {}", client.url(), key.as_ref().map_or(String::new(), Key::mark)),
             api,
             name: format!("{}:{}", api.name(), settings.model.as_deref().unwrap_or_default()),
             settings: settings.clone(),
-            client: Client::new(api, settings, key.as_ref())?,
+            client,
             journal: Journal::new(database, now.date_naive()),
-            budget: Budget::new(settings.limits()),
+            budget: Budget::new(settings.limits(), now),
             now,
             asking: Mutex::default(),
             answered: Condvar::new(),
         })
+    }
+
+    /// Who is asked, and with which key, as far as others may know it.
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     /// The answer to a question, from the journal or the server.

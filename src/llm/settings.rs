@@ -39,10 +39,10 @@ pub struct Settings {
     pub input_price: Option<f64>,
     pub output_price: Option<f64>,
     /// A file is sent when it has not changed for so long.
-    #[serde(with = "crate::config::time")]
+    #[serde(with = "crate::config::wait")]
     pub quiet: Duration,
     /// Or so long after the first change that was not sent.
-    #[serde(with = "crate::config::time")]
+    #[serde(with = "crate::config::wait")]
     pub quiet_at_most: Duration,
     /// People whose transcripts are not looked into.
     pub exclude_users: Vec<String>,
@@ -205,6 +205,8 @@ mod tests {
         ] {
             assert_eq!(checked(&format!("{anthropic}{more}")), Err(wrong.to_owned()), "{more}");
         }
+        assert_eq!(checked("quiet = '0s'\nquiet_at_most = '0m'"), Ok(()), "at once");
+        assert_eq!(checked("quiet = '-1s'"), Err("`-1s` is not a time such as 150s, 5m or 1h, or 0s for none".into()));
         let own = "detector = 'openai'\nmodel = 'm'\nbase_url = 'http://gpu.lan/v1'";
         assert_eq!(checked(own), Ok(()), "a server that wants no key");
         assert_eq!(checked("detector = 'openai'"), Err("detector `openai` needs a `model`".to_owned()));

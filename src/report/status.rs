@@ -13,6 +13,7 @@ use crate::printable::printable;
 use crate::source::Source;
 use crate::store::known;
 use crate::store::record::{self, Cause, Record};
+use crate::summary::Deferral;
 use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::Connection;
 use serde::Serialize;
@@ -65,6 +66,8 @@ pub struct Processor {
     pub causes: Vec<Cause>,
     /// Files that the last run left to the next one.
     pub backlog: u64,
+    /// Why it did, but for those that failed.
+    pub deferred: Vec<Deferral>,
     /// Files that it has not seen as they are now; `None` where the sources cannot be looked at.
     pub pending: Option<u64>,
     /// UTC: since then a run can have seen the oldest of them.
@@ -115,12 +118,12 @@ pub struct View<'v> {
 /// Unknown types that are shown.
 const TYPES: usize = 20;
 
-/// Reads the overview.
+/// Reads the overview. A pause that another server asked for than is asked now is none.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn read(connection: &Connection, database: &Path, manifests: &[&Manifest]) -> Result<Overview> {
+pub fn read(connection: &Connection, database: &Path, manifests: &[&Manifest], server: &str) -> Result<Overview> {
     let (places, alarms) = (known::sources(connection)?, known::alarms(connection)?);
     let source = |Source { name, root, layout }: &Source| {
         let alarm = alarms.iter().find(|(source, _)| source == name).map(|(_, alarm)| alarm);
@@ -143,7 +146,8 @@ pub fn read(connection: &Connection, database: &Path, manifests: &[&Manifest]) -
     let unknown_lines =
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<duckdb::Result<_>>()?;
     let processors = manifests.iter().map(|manifest| processor(connection, manifest)).collect::<Result<_>>()?;
-    let records = manifests.iter().map(|manifest| Record::read(connection, manifest.name)).collect::<Result<_>>()?;
+    let records =
+        manifests.iter().map(|manifest| Record::read(connection, manifest.name, server)).collect::<Result<_>>()?;
     let names: Vec<_> = places.iter().map(|source| source.name.as_str()).collect();
     let ledger = known::ledger(connection, manifests, &names)?;
     let forgotten = known::forgotten(connection, database)?;
@@ -188,6 +192,7 @@ fn processor(connection: &Connection, manifest: &Manifest) -> Result<Processor> 
         dead: 0,
         causes: Vec::new(),
         backlog: 0,
+        deferred: Vec::new(),
         pending: None,
         pending_since: None,
         unsettled_keys: 0,
@@ -205,12 +210,14 @@ impl Overview {
         for (number, (processor, record)) in status.processors.iter_mut().zip(records).enumerate() {
             let schedule = view.config.schedule.of(&processor.processor);
             let pending = view.pending.and_then(|pending| pending.get(number));
+            // A service has credentials that nobody else sees: its runs tell how it does.
+            let is_its_own = status.service.is_some() && view.config.verification.key_file.is_none();
             let mut facts = record.facts(
                 schedule,
                 view.config.schedule.timezone,
                 keeper,
                 &alarms,
-                view.disabled.why(&processor.processor),
+                view.disabled.why(&processor.processor).filter(|_| !is_its_own),
             );
             facts.oldest_pending = pending.and_then(|pending| pending.oldest);
             let Health { state, reasons, next_due } = facts.health(view.now);
@@ -224,6 +231,7 @@ impl Overview {
             processor.pending_since = pending.and_then(|pending| pending.oldest).map(utc);
             processor.unsettled_keys = record.unsettled_keys;
             processor.causes = record.causes;
+            processor.deferred = record.deferrals;
             processor.last_run = record.last.map(|run| Run {
                 run_id: run.run_id,
                 trigger: run.trigger,
@@ -316,6 +324,9 @@ impl Processor {
         }
         if self.backlog > 0 {
             let _ = writeln!(words, "{INDENT}{} waiting for the next run", count(self.backlog, "file"));
+            for Deferral { reason, files } in &self.deferred {
+                let _ = writeln!(words, "{INDENT}  {}: {}", count(*files, "file"), printable(reason));
+            }
         }
         if let (Some(pending @ 1..), Some(since)) = (self.pending, &self.pending_since) {
             let age = since.parse().map_or(String::new(), |since: DateTime<Utc>| age(now - since));

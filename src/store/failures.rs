@@ -107,7 +107,7 @@ fn sorted<'g>(group: &'g [Outcome<'_>], stamp: Stamp<'_>) -> (Vec<(usize, &'g Jo
             }
             // What stands in its place now is another matter.
             Err(Refusal::Rejected(_)) => fine.extend(job.due.iter().map(|due| (*due, job))),
-            Err(Refusal::Deferred) => {}
+            Err(Refusal::Deferred(_)) => {}
         }
     }
     (failed, fine)

@@ -48,23 +48,26 @@ pub fn forget(store: &Store, manifests: &[&Manifest], username: &str, now: DateT
 }
 
 /// Erases from each processor's facts the people that it excludes. Snapshots that can tell of them go, too.
+/// Returns who of them was known.
 ///
 /// # Errors
 ///
 /// If the database cannot be used, or a snapshot not be removed.
-pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<()> {
+pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<BTreeSet<String>> {
+    let mut excluded = BTreeSet::new();
     let known = known::users(store.connection(), "SELECT DISTINCT username FROM session_processor_state")?;
     let mut erased = 0;
     for processor in processors {
         let manifest = processor.manifest();
         for username in known.iter().filter(|username| processor.excludes(username)) {
             erased += store.transaction(|transaction| erase(transaction, manifest, username))?;
+            excluded.insert(username.clone());
         }
     }
     if erased > 0 {
         snapshot::remove(store.lock.database())?;
     }
-    Ok(())
+    Ok(excluded)
 }
 
 /// Takes no file of those who were forgotten.

@@ -6,17 +6,19 @@ use crate::store::Store;
 use crate::store::rows::{Cell, as_time};
 use duckdb::{Connection, params};
 
-/// The last pause of a processor, which can be over.
+/// The last pause of a processor, if this server asked for it. It can be over.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn of(connection: &Connection, processor: &str) -> Result<Option<Pause>> {
-    let mut statement =
-        connection.prepare("SELECT paused_until, strikes, reason FROM processor_pauses WHERE processor_name = ?")?;
-    let mut rows = statement.query([processor])?;
+pub fn of(connection: &Connection, processor: &str, server: &str) -> Result<Option<Pause>> {
+    let mut statement = connection.prepare(
+        "SELECT paused_until, strikes, reason FROM processor_pauses WHERE processor_name = ? AND server = ?",
+    )?;
+    let mut rows = statement.query([processor, server])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    Ok(Some(Pause { until: as_time(row, 0)?.unwrap_or_default(), strikes: row.get(1)?, reason: row.get(2)? }))
+    let (until, server) = (as_time(row, 0)?.unwrap_or_default(), server.to_owned());
+    Ok(Some(Pause { until, strikes: row.get(1)?, reason: row.get(2)?, server }))
 }
 
 /// Replaces the pause of a processor; `None` is none.
@@ -27,10 +29,10 @@ pub fn of(connection: &Connection, processor: &str) -> Result<Option<Pause>> {
 pub fn set(store: &Store, processor: &str, pause: Option<&Pause>) -> Result<()> {
     store.transaction(|transaction| {
         transaction.execute("DELETE FROM processor_pauses WHERE processor_name = ?", [processor])?;
-        if let Some(Pause { until, strikes, reason }) = pause {
+        if let Some(Pause { until, strikes, reason, server }) = pause {
             transaction.execute(
-                "INSERT INTO processor_pauses VALUES (?, ?, ?, ?)",
-                params![processor, Cell::Time(*until), strikes, reason],
+                "INSERT INTO processor_pauses VALUES (?, ?, ?, ?, ?)",
+                params![processor, Cell::Time(*until), strikes, reason, server],
             )?;
         }
         Ok(())

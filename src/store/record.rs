@@ -6,6 +6,7 @@ use crate::pause::Pause;
 use crate::schedule::Schedule;
 use crate::store::pauses;
 use crate::store::rows::as_time;
+use crate::summary::Deferral;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use duckdb::{Connection, Row};
@@ -25,6 +26,8 @@ pub struct Record {
     pub failures: [(&'static str, u64); 3],
     /// The same by cause, the most frequent first.
     pub causes: Vec<Cause>,
+    /// Why the last run that came to an end left files to the next one.
+    pub deferrals: Vec<Deferral>,
     /// Keys whose entities are not up to date.
     pub unsettled_keys: u64,
 }
@@ -65,14 +68,14 @@ impl Record {
         zone: Tz,
         keeper: Keeper,
         alarms: &'f [String],
-        disabled: Option<&'f str>,
+        lacks: Option<&'f str>,
     ) -> Facts<'f> {
         let [(_, failed), (_, dead), _] = self.failures;
         Facts {
             schedule,
             zone,
             keeper,
-            disabled,
+            lacks,
             pause: self.pause.as_ref(),
             alarms,
             last: self.last.as_ref(),
@@ -83,12 +86,12 @@ impl Record {
         }
     }
 
-    /// Reads what there is about a processor.
+    /// Reads what there is about a processor, which asks this server if it asks any.
     ///
     /// # Errors
     ///
     /// If the database cannot be read.
-    pub fn read(connection: &Connection, processor: &str) -> Result<Self> {
+    pub fn read(connection: &Connection, processor: &str, server: &str) -> Result<Self> {
         let number = |sql: &str| connection.query_row(sql, [processor], |row| row.get(0));
         let mut failures = [("retry", 0), ("dead", 0), ("dropped", 0)];
         for (state, files) in &mut failures {
@@ -114,13 +117,20 @@ impl Record {
                 Ok(Cause { class: row.get(0)?, message: row.get(1)?, files: row.get(2)?, example: row.get(3)? })
             })?
             .collect::<duckdb::Result<_>>()?;
+        let deferrals = connection
+            .prepare(
+                "SELECT reason, files FROM processor_deferrals WHERE processor_name = ? ORDER BY files DESC, reason",
+            )?
+            .query_map([processor], |row| Ok(Deferral { reason: row.get(0)?, files: row.get(1)? }))?
+            .collect::<duckdb::Result<_>>()?;
         Ok(Self {
             last: one(connection, processor, "outcome NOT IN ('busy', 'refused')", run)?,
             ended: one(connection, processor, "outcome IN ('done', 'failed', 'stopped')", ended)?,
             success,
-            pause: pauses::of(connection, processor)?,
+            pause: pauses::of(connection, processor, server)?,
             failures,
             causes,
+            deferrals,
             unsettled_keys,
         })
     }

@@ -5,7 +5,7 @@ use crate::request::Request;
 use crate::store::rows::Cell;
 use crate::store::stamp::Stamp;
 use crate::store::{Access, Store, Transaction, is_begun, migrate};
-use crate::summary::{Counts, Summary};
+use crate::summary::{Counts, Deferral, Summary};
 use chrono::{DateTime, Utc};
 use duckdb::params;
 use sessionmill_contract::Value;
@@ -73,6 +73,11 @@ pub fn end(store: &Store, stamp: Stamp<'_>, request: &Request, summary: &Summary
         // Every append is an entry of the log, which every opening reads.
         transaction.append("main", "processor_runs", rows)?;
         for counts in &summary.processors {
+            transaction.execute("DELETE FROM processor_deferrals WHERE processor_name = ?", [&counts.processor])?;
+            let deferrals = counts.deferred_reasons.iter().map(|Deferral { reason, files }| {
+                [Cell::Text(&counts.processor), Cell::Text(reason), Cell::Own((*files).into())]
+            });
+            transaction.append("main", "processor_deferrals", deferrals)?;
             let errors = counts.errors_detail.iter().map(|error| {
                 [
                     Cell::Int(run_id),
