@@ -4,7 +4,6 @@
 use crate::config::Config;
 use crate::error::Result;
 use crate::identities::Identities;
-use crate::moment::Moment;
 use crate::registry;
 use crate::store::{Access, Store, known};
 use crate::summary::Summary;
@@ -53,22 +52,19 @@ impl Exclusion {
         names.iter().filter(|name| !is_known(name)).map(told).collect()
     }
 
-    /// Adds to what is to be known of a run which names were of nobody in it.
-    ///
-    /// # Errors
-    ///
-    /// If the identities or the database cannot be read.
-    pub fn tell(config: &Config, database: &Path, now: &Moment, summary: &mut Summary) -> Result<()> {
-        let Some(counts) = summary.processors.iter().find(|counts| counts.processor == "verification") else {
-            return Ok(());
-        };
-        let Some(exclusion) = Self::of(config)? else { return Ok(()) };
-        let mut folders = known::people(&Store::open_current(database, Access::ReadOnly, now.wall)?)?;
-        // Whose files nobody takes stands here only.
-        let folder = |file: &str| file.split('/').next().unwrap_or_default().to_owned();
-        folders.extend(counts.rejected_detail.iter().map(|rejected| folder(&rejected.session)));
-        summary.notices.warnings.extend(exclusion.strangers(&folders));
-        Ok(())
+    /// Adds to what is to be known of a run which names were of nobody in it. Best effort: the run is over.
+    pub fn tell(config: &Config, database: &Path, summary: &mut Summary) {
+        let counts = summary.processors.iter().find(|counts| counts.processor == "verification");
+        let (Some(counts), Ok(Some(exclusion))) = (counts, Self::of(config)) else { return };
+        match Store::open(database, Access::ReadOnly).and_then(|store| known::people(&store)) {
+            Ok(mut folders) => {
+                // Whose files nobody takes stands here only.
+                let folder = |file: &str| file.split('/').next().unwrap_or_default().to_owned();
+                folders.extend(counts.rejected_detail.iter().map(|rejected| folder(&rejected.session)));
+                summary.notices.warnings.extend(exclusion.strangers(&folders));
+            }
+            Err(error) => tracing::debug!(error = error.message, "cannot tell whether all who are excluded are known"),
+        }
     }
 }
 

@@ -179,7 +179,7 @@ fn a_server_that_misbehaves_costs_an_attempt_and_no_claims() {
         (|| Says::Nothing, "transient|1|retry|`[url]` does not answer in time"),
         (
             || Says::Status(200, "", "<html>"),
-            "environment|0|retry|`[url]` answers with a web page; is `base_url` right, and does the network want a login first?",
+            "environment|0|retry|`[url]` answers with a web page; check `base_url`, and whether the network wants a login first",
         ),
         (
             || Says::Status(200, "", "{\"claims\":["),
@@ -240,32 +240,32 @@ fn a_server_that_is_not_there_costs_no_attempt_and_no_call() {
     let plain = Server::start(well);
     let world = world("openai", &server, "");
     drop(server);
-    let refused = "connection refused; does the server run, and is the port right?";
+    let refused = "connection refused; check the port, and that the server runs";
     let proxy = [("ALL_PROXY", "http://user:secret@127.0.0.1:1")];
     for (url, environment, expected) in [
-        (format!("http://127.0.0.1:{port}"), &[][..], format!("cannot be reached: {refused}")),
+        (format!("http://127.0.0.1:{port}"), &[][..], format!(" cannot be reached: {refused}")),
         (
             format!("https://{nowhere}"),
             &[],
             format!(
-                "cannot be reached: no address is known of `{nowhere}`; is the name right, and is this machine online?"
+                " cannot be reached: no address is known of `{nowhere}`; check the name, and that this machine is online"
             ),
         ),
         (
             "http://gpu.invalid".to_owned(),
             &proxy,
-            format!("cannot be reached through the proxy `127.0.0.1:1`: {refused}"),
+            format!(", asked through the proxy `127.0.0.1:1`, cannot be reached: {refused}"),
         ),
         (
             format!("https://127.0.0.1:{}", plain.port),
             &[],
-            "cannot be reached: it breaks off; is the port right, and whether it is https:// or http://?".to_owned(),
+            " cannot be reached: it breaks off; check the port, and whether it is https:// or http://".to_owned(),
         ),
     ] {
         let world = world_of(&url);
         let said = run_with(&world, environment);
         assert_eq!(said.status, 1, "{said:?}");
-        let expected = format!("environment|0|retry|`{url}/chat/completions` {expected}");
+        let expected = format!("environment|0|retry|`{url}/chat/completions`{expected}");
         assert_eq!((world.rows(FAILURES), calls(&world)), (vec![expected], 0));
     }
     assert!(plain.requests().is_empty());

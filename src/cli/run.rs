@@ -90,7 +90,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
         written.or_else(|error| if summary.is_ok() { Err(error) } else { Ok(()) })?;
     }
     let mut summary = summary?;
-    Exclusion::tell(&config, &database, &clock.read(), &mut summary)?;
+    Exclusion::tell(&config, &database, &mut summary);
     print(&if args.json || args.format == Format::Json { pretty(&summary) } else { summary.words() })?;
     Ok(if summary.failed() { Status::FilesFailed } else { Status::Done })
 }

@@ -96,9 +96,7 @@ impl Run {
             progress: &|_| {},
             pulse,
         })?;
-        if let Err(error) = Exclusion::tell(config, database, now, &mut summary) {
-            tracing::debug!(error = error.message, "cannot tell whether everybody who is excluded is known");
-        }
+        Exclusion::tell(config, database, &mut summary);
         Ok(summary)
     }
 }

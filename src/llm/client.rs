@@ -14,15 +14,15 @@ use std::io::{self, Read};
 use std::time::Duration;
 use ureq::http::{HeaderMap, StatusCode};
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Error, SendBody};
+use ureq::{Agent, Error, Proxy, SendBody};
 
 /// A server, and how it is asked.
 pub struct Client {
     agent: Agent,
     host: String,
     url: String,
-    /// Host and port of what stands between, where something does.
-    proxy: Option<String>,
+    /// The address in words, with the proxy where one stands between.
+    place: String,
     headers: Vec<(&'static str, String)>,
 }
 
@@ -73,10 +73,13 @@ impl Client {
         }
         let config = config.build();
         let proxy = config.proxy().filter(|proxy| !proxy.is_no_proxy(address.uri()));
+        let url = format!("{}{}", address.as_str(), api.path());
+        // It can have a password, which is not told.
+        let by = |proxy: &Proxy| format!(", asked through the proxy `{}:{}`,", proxy.host(), proxy.port());
         Ok(Self {
             host: proxy.map_or(address.host(), |proxy| proxy.host()).to_owned(),
-            url: format!("{}{}", address.as_str(), api.path()),
-            proxy: proxy.map(|proxy| format!("{}:{}", proxy.host(), proxy.port())),
+            place: format!("`{url}`{}", proxy.map(by).unwrap_or_default()),
+            url,
             headers: api.headers(key.map(Key::expose)),
             agent: config.new_agent(),
         })
@@ -115,13 +118,13 @@ impl Client {
         match stranger(&body) {
             None => Ok(body),
             Some(what) => Err(self.environment(&format!(
-                "answers with {what}; is `base_url` right, and does the network want a login first?"
+                "answers with {what}; check `base_url`, and whether the network wants a login first"
             ))),
         }
     }
 
     fn environment(&self, what: &str) -> Failure {
-        Failure::new(FailureClass::Environment, format!("`{}` {what}", self.url))
+        Failure::new(FailureClass::Environment, format!("{} {what}", self.place))
     }
 
     /// The failure of a request of which nothing was sent. It says nothing about the question.
@@ -133,21 +136,22 @@ impl Client {
         let why = match error {
             Error::BadUri(_) | Error::Http(_) | Error::InvalidProxyUrl => return self.environment("is no address"),
             Error::Tls(_) => return self.environment("has no name that a certificate can be for"),
-            Error::Timeout(_) => format!("`{host}` does not answer; is the address right, and is this machine online?"),
+            Error::Timeout(_) => {
+                format!("`{host}` does not answer; check the address, and that this machine is online")
+            }
             Error::HostNotFound => unknown(host),
             Error::Io(error) if is_lookup(error) => unknown(host),
             Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                "connection refused; does the server run, and is the port right?".to_owned()
+                "connection refused; check the port, and that the server runs".to_owned()
             }
             Error::Io(error) if is_broken_off(error) => {
-                "it breaks off; is the port right, and whether it is https:// or http://?".to_owned()
+                "it breaks off; check the port, and whether it is https:// or http://".to_owned()
             }
-            Error::Io(error) => format!("{}; is this machine online?", cause(error)),
+            Error::Io(error) => format!("{}; check that this machine is online", cause(error)),
             Error::ConnectProxyFailed(reason) => reason.clone(),
             _ => "there is no connection".to_owned(),
         };
-        let way = self.proxy.as_ref().map_or(String::new(), |proxy| format!(" through the proxy `{proxy}`"));
-        self.environment(&format!("cannot be reached{way}: {why}"))
+        self.environment(&format!("cannot be reached: {why}"))
     }
 
     /// The failure of a request that was sent, without a whole reply.
@@ -158,7 +162,7 @@ impl Client {
             Error::Io(error) => (FailureClass::Transient, format!("breaks off: {}", cause(error))),
             _ => (FailureClass::Transient, "does not answer as HTTP has it".to_owned()),
         };
-        Failure::new(class, format!("`{}` {what}", self.url))
+        Failure::new(class, format!("{} {what}", self.place))
     }
 
     /// The failure that a status is.
@@ -172,7 +176,7 @@ impl Client {
             _ => FailureClass::Permanent,
         };
         let word = word(body).map(|word| format!(", {word}")).unwrap_or_default();
-        let message = format!("`{}` refuses: {}{word}", self.url, status.as_u16());
+        let message = format!("{} refuses: {}{word}", self.place, status.as_u16());
         Failure { retry_after, ..Failure::new(class, message) }
     }
 }
@@ -207,10 +211,10 @@ fn distrust(error: &rustls::Error) -> String {
              name a file of authorities in SSL_CERT_FILE"
         }
         rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. }) => {
-            "it has expired; or is this machine's clock wrong?"
+            "it has expired, or this machine's clock is wrong"
         }
         rustls::Error::InvalidCertificate(NotValidYet | NotValidYetContext { .. }) => {
-            "it is not valid yet; is this machine's clock right?"
+            "it is not valid yet, or this machine's clock is wrong"
         }
         rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {
             "it is that of another name"
@@ -221,7 +225,7 @@ fn distrust(error: &rustls::Error) -> String {
             "this machine knows no authorities; install their certificates (ca-certificates), or name a file of them \
              in SSL_CERT_FILE"
         }
-        _ => return "does not speak TLS as we do; is it http:// that is meant?".to_owned(),
+        _ => return "does not speak TLS as we do; check whether http:// is meant".to_owned(),
     };
     format!("has no certificate to trust: {why}")
 }
@@ -237,7 +241,7 @@ fn is_broken_off(error: &io::Error) -> bool {
 }
 
 fn unknown(host: &str) -> String {
-    format!("no address is known of `{host}`; is the name right, and is this machine online?")
+    format!("no address is known of `{host}`; check the name, and that this machine is online")
 }
 
 /// The cause in words, of which nothing comes from the other side.
