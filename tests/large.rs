@@ -48,19 +48,22 @@ impl Detector for Credulous {
     }
 }
 
+/// What somebody else does to the database.
+type Meddles = Box<dyn Fn(&Store, &Settlement) + Send + Sync>;
+
 /// Settles as usual, and notes of how many facts, with how many rows of a memo, and whether somebody else
-/// could have the database. The first time, somebody else rejects an item meanwhile, if they are to.
+/// could have the database. The first time, somebody else meddles meanwhile, if they are to.
 struct Meddling {
     usual: Verification,
     database: PathBuf,
-    rejects: Option<String>,
+    meddles: Option<Meddles>,
     seen: Mutex<Vec<(usize, usize, bool)>>,
 }
 
 impl Meddling {
-    fn new(world: &World, rejects: Option<String>) -> Self {
+    fn new(world: &World, meddles: Option<Meddles>) -> Self {
         let usual = Verification::new(Box::new(Credulous));
-        Self { usual, database: world.database(), rejects, seen: Mutex::default() }
+        Self { usual, database: world.database(), meddles, seen: Mutex::default() }
     }
 
     /// What was settled in one pass.
@@ -91,11 +94,8 @@ impl Processor for Meddling {
         let mut seen = self.seen.lock().unwrap();
         let store = Store::open_by(&self.database, Access::ReadWrite, Instant::now());
         seen.push((inputs.facts.len(), inputs.memo.len(), store.is_ok()));
-        if let (1, Ok(store), Some(item)) = (seen.len(), store, &self.rejects) {
-            let now = chrono::DateTime::UNIX_EPOCH;
-            let row: [Value; 5] =
-                [item.as_str().into(), Action::Reject.name().into(), Value::Null, "eve".into(), now.into()];
-            store.review(self.manifest(), settlement, &[row], &[key.to_owned()]).unwrap();
+        if let (1, Ok(store), Some(meddles)) = (seen.len(), store, &self.meddles) {
+            meddles(&store, settlement);
         }
         self.usual.settle(settlement, key, inputs, entities)
     }
@@ -140,10 +140,35 @@ fn others_have_the_database_while_a_large_key_is_settled() {
 fn what_changes_while_a_large_key_is_settled_counts() {
     let world = World::new();
     let item = statement::id("a fact", &said(7));
-    let processor = Meddling::new(&world, Some(item.clone()));
+    let rejected = item.clone();
+    let reject = move |store: &Store, settlement: &Settlement| {
+        let now = chrono::DateTime::UNIX_EPOCH;
+        let row: [Value; 5] =
+            [rejected.as_str().into(), Action::Reject.name().into(), Value::Null, "eve".into(), now.into()];
+        let usual = Verification::new(Box::new(Credulous));
+        store.review(usual.manifest(), settlement, &[row], &["finance".to_owned()]).unwrap();
+    };
+    let processor = Meddling::new(&world, Some(Box::new(reject)));
     world.write("ada/a.jsonl", lines(0..5_000));
     assert_eq!(processor.pass(&world), [(5_000, 0, true), (5_000, 0, false)]);
     assert_eq!(world.rows(ITEMS), ["4999|1"]);
     assert_eq!(world.rows("SELECT item_id FROM knowledge_items WHERE status = 'rejected'"), [item]);
     assert_eq!(world.rows("SELECT count(*) FROM facts.touched_keys"), ["0"]);
+}
+
+#[test]
+fn a_fact_that_changes_while_its_large_key_is_settled_counts() {
+    for (change, facts, items) in [
+        ("DELETE FROM facts.verification_claims WHERE content LIKE '%number 7 %'", 4_999, "4999|0"),
+        ("UPDATE facts.verification_claims SET content = 'else' WHERE content LIKE '%number 7 %'", 5_000, "5000|0"),
+    ] {
+        let world = World::new();
+        let change = move |store: &Store, _: &Settlement| store.connection().execute_batch(change).unwrap();
+        let processor = Meddling::new(&world, Some(Box::new(change)));
+        world.write("ada/a.jsonl", lines(0..5_000));
+        assert_eq!(processor.pass(&world), [(5_000, 0, true), (facts, 0, false)]);
+        assert_eq!(world.rows(ITEMS), [items]);
+        let old = statement::id("a fact", &said(7));
+        assert_eq!(world.rows(&format!("SELECT count(*) FROM knowledge_items WHERE item_id = '{old}'")), ["0"]);
+    }
 }

@@ -29,6 +29,8 @@ pub struct Basis {
     pub facts: Vec<FactRow>,
     pub reviews: Vec<Vec<Value>>,
     pub memo: Vec<Vec<Value>>,
+    /// Of the facts.
+    mark: String,
 }
 
 const SETTLING: &str = "
@@ -210,15 +212,29 @@ fn basis(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64) 
     if let Some(table) = settlement.memo {
         entities_of(transaction, table, &key_hash.to_string(), |_, row| memo.push(row))?;
     }
-    Ok(Basis { facts: of_key, reviews, memo })
+    let mark = mark(transaction, settlement, key_hash)?;
+    Ok(Basis { facts: of_key, reviews, memo, mark })
 }
 
 /// Whether a key would be settled from the same now.
 fn is_same(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64, from: &Basis) -> Result<bool> {
-    let mut before = from.facts.iter();
-    let mut is_same = true;
-    facts(transaction, settlement, &key_hash.to_string(), |_, fact| is_same &= before.next() == Some(&fact))?;
-    Ok(is_same && before.next().is_none() && reviews(transaction, settlement)? == from.reviews)
+    Ok(mark(transaction, settlement, key_hash)? == from.mark && reviews(transaction, settlement)? == from.reviews)
+}
+
+/// What tells the facts of a key from others of it: their number, and the sum of their hashes.
+fn mark(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64) -> Result<String> {
+    let mut mark = String::new();
+    let sql = format!(
+        "SELECT count(*) || ' ' || coalesce(sum(hash(session_file, username, {columns})), 0)
+         FROM facts.{table} WHERE key_hash = {key_hash}",
+        columns = settlement.facts.columns.join(", "),
+        table = settlement.facts.name
+    );
+    transaction.query(&sql, [], |row| {
+        mark = row.get(0)?;
+        Ok(())
+    })?;
+    Ok(mark)
 }
 
 /// Hands on the facts of keys, in an order that depends on nothing but them.
