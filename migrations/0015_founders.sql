@@ -6,3 +6,7 @@ CREATE TABLE IF NOT EXISTS facts.verification_founders (
     history BIGINT NOT NULL,
     founder_id VARCHAR NOT NULL
 );
+
+-- Items follow from decisions in another way than before: all are settled again.
+INSERT INTO facts.touched_keys
+    SELECT DISTINCT 'verification', 'verification_claims', key_hash FROM facts.verification_claims;

@@ -55,7 +55,8 @@ impl Exclusion {
     /// Adds to what is to be known of a run which names were of nobody in it. Best effort: the run is over.
     pub fn tell(config: &Config, database: &Path, summary: &mut Summary) {
         let counts = summary.processors.iter().find(|counts| counts.processor == "verification");
-        let (Some(counts), Ok(Some(exclusion))) = (counts, Self::of(config)) else { return };
+        let Some(counts) = counts else { return };
+        let Ok(Some(exclusion)) = Self::of(config) else { return };
         match Store::open(database, Access::ReadOnly).and_then(|store| known::people(&store)) {
             Ok(mut folders) => {
                 // Whose files nobody takes stands here only.

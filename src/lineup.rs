@@ -78,6 +78,11 @@ impl Lineup {
         }
     }
 
+    /// Whom a processor asks, or nothing if it cannot be told here.
+    pub fn server_of(&self, processor: &str) -> Option<&str> {
+        self.disabled.why(processor).is_none().then_some(&*self.server)
+    }
+
     /// The manifests of all processors; those of the disabled ones as they are by default.
     pub fn manifests(&self) -> Vec<&Manifest> {
         let mut manifests: Vec<&Manifest> = Vec::new();

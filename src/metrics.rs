@@ -42,7 +42,7 @@ pub fn write(database: &Path, config: &Config, lineup: &Lineup, now: &Moment, fi
         let alarms: Vec<_> = known::alarms(connection)?.into_iter().map(|(_, alarm)| alarm).collect();
         let sample = |processor: &&'static dyn Processor| {
             let name = processor.manifest().name;
-            let record = Record::read(connection, name, &lineup.server)?;
+            let record = Record::read(connection, name, lineup.server_of(name))?;
             let Schedules { timezone, .. } = config.schedule;
             let facts =
                 record.facts(config.schedule.of(name), timezone, Keeper::Schedule, &alarms, lineup.disabled.why(name));

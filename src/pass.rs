@@ -21,6 +21,7 @@ use crate::request::{Origin, Request};
 use crate::scan;
 use crate::settle;
 use crate::source::Source;
+use crate::store::fault::Fault;
 use crate::store::stamp::Stamp;
 use crate::store::{Turns, forget, known, log, migrate, pauses, presence, room, runs, sources, waits};
 use crate::summary::{Summary, Tally};
@@ -123,7 +124,10 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
         match store.get()?.take_back(manifest) {
             Ok(0) => {}
             Ok(lost) => tracing::warn!(lost, "the database had lost decisions: they were taken back"),
-            Err(Error { fault: None, message, .. }) => tracing::warn!("{message}; none are taken back from it"),
+            // It costs what only it says: the database knows its own.
+            Err(Error { fault: None | Some(Fault::Refused), message, .. }) => {
+                tracing::warn!("{message}; no decision is taken back");
+            }
             Err(error) => return Err(error),
         }
     }
@@ -155,7 +159,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let mut jobs = plan.jobs;
     let suspects = marks.take(&mut jobs);
     flight.clear()?;
-    let pause = if waits { pauses::of(store.get()?.connection(), manifests[0].name, pass.server)? } else { None };
+    let pause = if waits { pauses::of(store.get()?.connection(), manifests[0].name, Some(pass.server))? } else { None };
     let files = pass.limits.files.or(waits.then_some(FILES_ASKED));
     let brake = Brake::new(files.unwrap_or(u64::MAX));
     if pause.as_ref().is_some_and(|pause| pause.holds(now)) {

@@ -86,5 +86,9 @@ fn a_file_of_decisions_that_cannot_be_read_stays_as_it_is() {
     let said = world.mill(&["knowledge", "approve", &id]);
     assert!(said.status == 2 && said.stderr.contains(told), "{said:?}");
     assert_eq!(fs::read_to_string(world.path(FILE)).unwrap(), text);
+    let never = text.lines().next().unwrap().replace("\"review_id\":1", "\"review_id\":9");
+    let at = never.find("reviewed_at").unwrap();
+    fs::write(world.path(FILE), format!("{}reviewed_at\":\"never\"}}\n", &never[..at])).unwrap();
+    assert!(run(&world).stderr.contains("no decision is taken back"));
     assert_eq!(world.rows(REVIEWS).len(), 2);
 }

@@ -101,7 +101,7 @@ fn no_other_process_gets_the_database_while_it_is_held() {
     assert_eq!(second(&database), ["opened", "opened"], "after all");
 
     let store = Store::open(&database, Access::ReadOnly).unwrap();
-    store.read(|connection| status::read(connection, &database, &[manifest], "")).unwrap();
+    store.read(|connection| status::read(connection, &database, &[manifest], Some(""))).unwrap();
     assert_eq!(second(&database), ["opened", "refused"], "readers share, and keep writers out");
 }
 

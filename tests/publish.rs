@@ -163,10 +163,15 @@ fn what_people_decide_and_whom_they_exclude_is_published_without_a_run_that_read
         Published::Before(_)
     ));
 
+    let kept = world.path("kept.duckdb");
+    fs::copy(&without.path, &kept).unwrap();
     fs::write(world.path("mill.toml"), "verification.exclude_users = ['ada']\n").unwrap();
     assert_eq!(world.mill(&["run", "--sessions", "root", "--config", "mill.toml"]).status, 0);
     assert!(!without.path.exists(), "it tells of somebody who is kept out now");
+    fs::copy(&kept, &without.path).unwrap();
+    world.wait(Duration::from_secs(1));
     assert_eq!(rows(&new(&world).path, "SELECT count(*) FROM verification_claims"), ["0"]);
+    assert!(!without.path.exists(), "whoever published it meanwhile");
 }
 
 #[test]

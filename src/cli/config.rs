@@ -133,7 +133,9 @@ impl Given {
             Err(error) => findings.error(&error),
         }
         let database = self.database.path(&config, context)?;
-        let mut folders = people(&database);
+        let known = people(&database);
+        let mut folders = known.clone().unwrap_or_default();
+        folders.insert(context.environment.login.clone());
         match self.place.choose_among(&config, store::remembered(&database), context) {
             Ok(choice) => choice.sources.iter().for_each(|source| {
                 findings.source(source, &user, context);
@@ -141,7 +143,7 @@ impl Given {
             }),
             Err(error) => findings.error(&error),
         }
-        if let Ok(Some(exclusion)) = Exclusion::of(&config) {
+        if let (Ok(Some(exclusion)), Some(_)) = (Exclusion::of(&config), known) {
             exclusion.strangers(&folders).iter().for_each(|told| findings.fine(&format!("warning: {told}")));
         }
         findings.model(&config.verification, context.environment.credentials.as_deref());
@@ -166,12 +168,12 @@ struct Findings {
     is_wrong: bool,
 }
 
-/// Everybody of whom the database has anything, if it can be read.
-fn people(database: &Path) -> BTreeSet<String> {
+/// Everybody of whom the database has anything; `None` if it cannot be read now.
+fn people(database: &Path) -> Option<BTreeSet<String>> {
     if !database.is_file() {
-        return BTreeSet::new();
+        return Some(BTreeSet::new());
     }
-    Store::open(database, Access::ReadOnly).and_then(|store| known::people(&store)).unwrap_or_default()
+    Store::open(database, Access::ReadOnly).and_then(|store| known::people(&store)).ok()
 }
 
 /// The users of a source, where its folders are theirs.

@@ -161,9 +161,8 @@ fn tell_pauses(
     let credentials = context.environment.credentials.as_deref();
     for known in registry::named(names.as_slice())? {
         let name = known.manifest().name;
-        // One that cannot work asks nobody anyway, and says so elsewhere.
         let Ok(lineup) = Lineup::new(&[name.to_owned()], config, credentials, database, now) else { continue };
-        let pause = pauses::of(store.connection(), name, &lineup.server)?;
+        let pause = pauses::of(store.connection(), name, lineup.server_of(name))?;
         pause.filter(|pause| pause.holds(now)).inspect(|pause| remark(&format!("note: {}", pause.words(name))));
     }
     Ok(())

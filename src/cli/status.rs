@@ -61,8 +61,9 @@ fn judge(args: &Args, config: &Config, database: &Path, context: &Context) -> Re
     let credentials = context.environment.credentials.as_deref();
     let lineup = Lineup::new(&[], config, credentials, database, context.now.wall)?;
     let manifests = lineup.manifests();
-    let overview =
-        read(database, context, |reading| status::read(reading.connection, database, &manifests, &lineup.server))?;
+    let overview = read(database, context, |reading| {
+        status::read(reading.connection, database, &manifests, lineup.server_of("verification"))
+    })?;
     let pending = look(&overview, &lineup, &manifests, context);
     let keeper = args.check.then_some(Keeper::Schedule);
     let view =

@@ -23,12 +23,12 @@ impl Address {
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             return Err("`base_url` has a user or a password in it: a key belongs into `key_file`".to_owned());
         }
+        if text.contains(['?', '#']) {
+            return Err("`base_url` ends before any `?` or `#`".to_owned());
+        }
         let is_known = uri.scheme() == Some(&Scheme::HTTP) || uri.scheme() == Some(&Scheme::HTTPS);
         if !is_known || uri.host().is_none_or(str::is_empty) {
             return Err(format!("`base_url` begins with https:// or http://, not `{text}`"));
-        }
-        if uri.query().is_some() || text.contains('#') {
-            return Err("`base_url` ends before any `?` or `#`".to_owned());
         }
         Ok(Self { text: text.trim_end_matches('/').to_owned(), uri })
     }

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::llm::budget::Spent;
 use crate::lock::beside;
 use chrono::NaiveDate;
+use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sessionmill_contract::{Failure, FailureClass};
@@ -169,8 +170,15 @@ fn names(path: &Path, usernames: &BTreeSet<&str>) -> std::io::Result<bool> {
     struct About {
         username: String,
     }
+    // As they stand in a line, which is cheap to see; most have none.
+    let written = usernames.iter().filter_map(|username| serde_json::to_string(username).ok());
+    let written: Vec<_> = written.map(|name| Finder::new(name.as_bytes()).into_owned()).collect();
     for line in BufReader::new(open(path)?).split(b'\n') {
-        let about = serde_json::from_slice::<About>(&line?);
+        let line = line?;
+        if !written.iter().any(|name| name.find(&line).is_some()) {
+            continue;
+        }
+        let about = serde_json::from_slice::<About>(&line);
         if about.is_ok_and(|About { username }| usernames.contains(&*username)) {
             return Ok(true);
         }

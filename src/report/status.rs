@@ -118,12 +118,17 @@ pub struct View<'v> {
 /// Unknown types that are shown.
 const TYPES: usize = 20;
 
-/// Reads the overview. A pause that another server asked for than is asked now is none.
+/// Reads the overview. A pause that another server asked for than is asked now is none, where that is known.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn read(connection: &Connection, database: &Path, manifests: &[&Manifest], server: &str) -> Result<Overview> {
+pub fn read(
+    connection: &Connection,
+    database: &Path,
+    manifests: &[&Manifest],
+    server: Option<&str>,
+) -> Result<Overview> {
     let (places, alarms) = (known::sources(connection)?, known::alarms(connection)?);
     let source = |Source { name, root, layout }: &Source| {
         let alarm = alarms.iter().find(|(source, _)| source == name).map(|(_, alarm)| alarm);
@@ -209,16 +214,12 @@ impl Overview {
         let keeper = view.keeper.unwrap_or(by_history);
         for (number, (processor, record)) in status.processors.iter_mut().zip(records).enumerate() {
             let schedule = view.config.schedule.of(&processor.processor);
-            let pending = view.pending.and_then(|pending| pending.get(number));
-            // A service has credentials that nobody else sees: its runs tell how it does.
+            // A service has credentials that nobody else sees: its runs tell how it does, and what it has seen.
             let is_its_own = status.service.is_some() && view.config.verification.key_file.is_none();
-            let mut facts = record.facts(
-                schedule,
-                view.config.schedule.timezone,
-                keeper,
-                &alarms,
-                view.disabled.why(&processor.processor).filter(|_| !is_its_own),
-            );
+            let lacks = view.disabled.why(&processor.processor);
+            let pending = view.pending.and_then(|pending| pending.get(number)).filter(|_| lacks.is_none());
+            let mut facts =
+                record.facts(schedule, view.config.schedule.timezone, keeper, &alarms, lacks.filter(|_| !is_its_own));
             facts.oldest_pending = pending.and_then(|pending| pending.oldest);
             let Health { state, reasons, next_due } = facts.health(view.now);
             (processor.state, processor.reasons) = (state, reasons);

@@ -47,7 +47,7 @@ pub fn forget(store: &Store, manifests: &[&Manifest], username: &str, now: DateT
     Ok(erased)
 }
 
-/// Erases from each processor's facts the people that it excludes. Snapshots that can tell of them go, too.
+/// Erases from each processor's facts the people that it excludes. Snapshots that can tell of them go before.
 /// Returns who of them was known.
 ///
 /// # Errors
@@ -56,16 +56,15 @@ pub fn forget(store: &Store, manifests: &[&Manifest], username: &str, now: DateT
 pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<BTreeSet<String>> {
     let mut excluded = BTreeSet::new();
     let known = known::users(store.connection(), "SELECT DISTINCT username FROM session_processor_state")?;
-    let mut erased = 0;
     for processor in processors {
         let manifest = processor.manifest();
         for username in known.iter().filter(|username| processor.excludes(username)) {
-            erased += store.transaction(|transaction| erase(transaction, manifest, username))?;
+            store.transaction(|transaction| {
+                let facts = erase(transaction, manifest, username)?;
+                if facts > 0 { snapshot::remove(store.lock.database()).map(drop) } else { Ok(()) }
+            })?;
             excluded.insert(username.clone());
         }
-    }
-    if erased > 0 {
-        snapshot::remove(store.lock.database())?;
     }
     Ok(excluded)
 }

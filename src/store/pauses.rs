@@ -6,19 +6,20 @@ use crate::store::Store;
 use crate::store::rows::{Cell, as_time};
 use duckdb::{Connection, params};
 
-/// The last pause of a processor, if this server asked for it. It can be over.
+/// The last pause of a processor, if this server asked for it, or any, if none is named. It can be over.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn of(connection: &Connection, processor: &str, server: &str) -> Result<Option<Pause>> {
+pub fn of(connection: &Connection, processor: &str, server: Option<&str>) -> Result<Option<Pause>> {
     let mut statement = connection.prepare(
-        "SELECT paused_until, strikes, reason FROM processor_pauses WHERE processor_name = ? AND server = ?",
+        "SELECT paused_until, strikes, reason, server FROM processor_pauses
+         WHERE processor_name = $1 AND server = coalesce($2, server)",
     )?;
-    let mut rows = statement.query([processor, server])?;
+    let mut rows = statement.query(params![processor, server])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let (until, server) = (as_time(row, 0)?.unwrap_or_default(), server.to_owned());
-    Ok(Some(Pause { until, strikes: row.get(1)?, reason: row.get(2)?, server }))
+    let until = as_time(row, 0)?.unwrap_or_default();
+    Ok(Some(Pause { until, strikes: row.get(1)?, reason: row.get(2)?, server: row.get(3)? }))
 }
 
 /// Replaces the pause of a processor; `None` is none.

@@ -86,12 +86,12 @@ impl Record {
         }
     }
 
-    /// Reads what there is about a processor, which asks this server if it asks any.
+    /// Reads what there is about a processor, which asks this server, or any, if it is not known which.
     ///
     /// # Errors
     ///
     /// If the database cannot be read.
-    pub fn read(connection: &Connection, processor: &str, server: &str) -> Result<Self> {
+    pub fn read(connection: &Connection, processor: &str, server: Option<&str>) -> Result<Self> {
         let number = |sql: &str| connection.query_row(sql, [processor], |row| row.get(0));
         let mut failures = [("retry", 0), ("dead", 0), ("dropped", 0)];
         for (state, files) in &mut failures {

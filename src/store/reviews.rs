@@ -79,8 +79,7 @@ impl Store {
         table: &Table,
     ) -> Result<u64> {
         let last = last(transaction, table)?;
-        let mut lost = kept(self.lock.database(), table)?;
-        lost.retain(|row| row.first().and_then(Value::as_int).is_some_and(|number| number > last));
+        let lost = kept(self.lock.database(), table, last)?;
         if lost.is_empty() {
             return Ok(0);
         }
@@ -120,8 +119,8 @@ fn keep(database: &Path, table: &Table, rows: &Values) -> Result<()> {
     whole::write(&path, &text, None).map_err(|error| Error::cannot("write", path.display(), error.kind()))
 }
 
-/// The reviews in the file beside the database; none if there is no such file.
-fn kept(database: &Path, table: &Table) -> Result<Values> {
+/// The reviews after a number in the file beside the database; none if there is no such file.
+fn kept(database: &Path, table: &Table, last: i64) -> Result<Values> {
     let path = beside(database, table.name);
     #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
     let text = match std::fs::read_to_string(&path) {
@@ -132,7 +131,16 @@ fn kept(database: &Path, table: &Table) -> Result<Values> {
         Error::new(Status::CannotRun, format!("cannot read `{}`: line {number} is no decision", path.display()))
             .hint("put back the file from a copy; what only it holds is lost if it is removed")
     };
-    (1..).zip(text.lines()).map(|(number, line)| read(table, line).ok_or_else(|| strange(number))).collect()
+    // Most often nothing is lost, and the last line says so.
+    let number = |row: Vec<Value>| row.first().and_then(Value::as_int);
+    if text.lines().next_back().and_then(|line| read(table, line)).and_then(number).is_some_and(|number| number <= last)
+    {
+        return Ok(Vec::new());
+    }
+    let lines = (1..).zip(text.lines());
+    let rows =
+        lines.map(|(number, line)| read(table, line).ok_or_else(|| strange(number))).collect::<Result<Values>>()?;
+    Ok(rows.into_iter().filter(|row| row.first().and_then(Value::as_int).is_some_and(|number| number > last)).collect())
 }
 
 fn read(table: &Table, line: &str) -> Option<Vec<Value>> {

@@ -7,6 +7,9 @@ use crate::material::Material;
 use crate::wording::{Comparison, KINDS, Stance, Wording, small};
 use std::cell::LazyCell;
 
+/// Raised when other texts come to say the same: what was found before does not hold then.
+pub const VERSION: u8 = 1;
+
 /// Texts so like each other, in percent, say the same;
 const LIKE: usize = 82;
 /// and so like, if they are related.

@@ -5,6 +5,7 @@
 //! statements that are new are held against others. Where something earlier changes, the digests of all
 //! that comes after it do, too.
 
+use crate::index;
 use crate::material::Material;
 use crate::statement::Statement;
 use sessionmill_contract::{Detection, Failure, Rows, Table, Value};
@@ -35,8 +36,9 @@ impl<'m> Memo<'m> {
             Some((history.as_int()?, founder.as_str()?))
         };
         let known = rows.iter().map(|row| read(row).ok_or_else(|| FOUNDERS.unreadable())).collect::<Result<_, _>>()?;
-        // Another release can compare in another way.
-        let history = Sha256::digest(env!("CARGO_PKG_VERSION")).into();
+        // Another release can compare in another way, too.
+        let seed = Sha256::new_with_prefix(env!("CARGO_PKG_VERSION"));
+        let history = seed.chain_update([index::VERSION]).finalize().into();
         Ok(Self { known, history, found: Vec::new() })
     }
 

@@ -156,7 +156,10 @@ impl<'r> Reviews<'r> {
         if let Some(finding) = Finding::ALL.into_iter().find(|known| action.as_str() == Some(known.name())) {
             return self.find(finding, item, other.as_str(), reviewer.as_str()?, reviewed_at.as_time());
         }
-        let action = Action::ALL.into_iter().find(|known| action.as_str() == Some(known.name()))?;
+        // What a newer program can decide is nothing to this one.
+        let Some(action) = Action::ALL.into_iter().find(|known| action.as_str() == Some(known.name())) else {
+            return Some(());
+        };
         let mut judge = |standing| {
             self.verdicts.insert(item, Verdict { standing, reviewer, reviewed_at });
         };
@@ -277,6 +280,15 @@ mod tests {
         assert_eq!(said(&rows, "m-1", &["b", "c"]), [false, true]);
         rows.push(row("a", Judged, None, "m-2", 2));
         assert_eq!(said(&rows, "m-2", &[]), [true, false]);
+    }
+
+    #[test]
+    fn what_a_newer_program_decides_is_nothing_to_this_one() {
+        let mut unknown = row("a", Finding::Judged, None, "eve", 0);
+        unknown[2] = "annul".into();
+        assert!(!Reviews::new(&[unknown.clone()]).unwrap().is_own("a"));
+        unknown.pop();
+        assert!(Reviews::new(&[unknown]).is_err());
     }
 
     #[test]
