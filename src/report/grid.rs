@@ -2,7 +2,7 @@
 //! or shortened, text wraps between words, and columns that can be spared go.
 
 use crate::printable::printable;
-use comfy_table::Table;
+use comfy_table::{LineStyle, Table, TableStyle};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A column.
@@ -24,6 +24,9 @@ enum Kind {
     /// Folders, which share their beginning.
     Path,
 }
+
+/// One line below the header.
+pub(super) const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// Text and paths keep so much.
 const FLOOR: usize = 16;
@@ -59,10 +62,19 @@ pub fn grid(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Str
     };
     let titles: Vec<_> = fields.iter().map(|field| field.title.clone()).collect();
     let mut table = Table::new();
-    table.load_style(super::render::STYLE);
+    table.load_style(STYLE);
     table.set_header(cells(&titles));
     table.add_rows(rows.iter().map(|row| cells(row)));
-    super::render::ruled(&table, false)
+    ruled(&table, false)
+}
+
+/// The table's lines, with a rule above the totals.
+pub(super) fn ruled(table: &Table, totals: bool) -> String {
+    let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    if let (true, Some(rule)) = (totals, lines.get(1).cloned()) {
+        lines.insert(lines.len() - 1, rule);
+    }
+    lines.join("\n") + "\n"
 }
 
 /// How wide each column is; `None` for those that are left out.

@@ -2,10 +2,10 @@
 
 use crate::error::{Error, Result, thousands};
 use crate::printable::printable;
-use crate::report::grid::ending;
+use crate::report::grid::{STYLE, ending, ruled};
 use crate::report::{Column, Row, SPARE, Sheet, Unit, money};
 use clap::ValueEnum;
-use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
+use comfy_table::{Cell, CellAlignment, Table};
 use std::io::Write;
 use unicode_width::UnicodeWidthStr;
 
@@ -77,9 +77,6 @@ pub fn csv(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Resu
     let bytes = writer.into_inner().map_err(|error| Error::cannot("write", "CSV", error))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
-
-/// One line below the header.
-pub(super) const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// How a sheet gives way to a narrow terminal.
 #[derive(Clone, Copy)]
@@ -157,15 +154,6 @@ fn shaped(sheet: &Sheet, shape: Shape) -> String {
         table.add_row(cells("Total".to_owned(), &sheet.totals));
     }
     ruled(&table, sheet.rows.len() > 1)
-}
-
-/// The table's lines, with a rule above the totals.
-pub(super) fn ruled(table: &Table, totals: bool) -> String {
-    let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    if let (true, Some(rule)) = (totals, lines.get(1).cloned()) {
-        lines.insert(lines.len() - 1, rule);
-    }
-    lines.join("\n") + "\n"
 }
 
 fn title(name: &str) -> String {

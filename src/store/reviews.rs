@@ -131,16 +131,16 @@ fn kept(database: &Path, table: &Table, last: i64) -> Result<Values> {
         Error::new(Status::CannotRun, format!("cannot read `{}`: line {number} is no decision", path.display()))
             .hint("put back the file from a copy; what only it holds is lost if it is removed")
     };
-    // Most often nothing is lost, and the last line says so.
-    let number = |row: Vec<Value>| row.first().and_then(Value::as_int);
-    if text.lines().next_back().and_then(|line| read(table, line)).and_then(number).is_some_and(|number| number <= last)
-    {
+    let is_lost = |row: &Vec<Value>| row.first().and_then(Value::as_int).is_some_and(|number| number > last);
+    // Most often nothing is, and the last line says so.
+    if text.lines().next_back().and_then(|line| read(table, line)).is_some_and(|row| !is_lost(&row)) {
         return Ok(Vec::new());
     }
     let lines = (1..).zip(text.lines());
-    let rows =
+    let mut rows =
         lines.map(|(number, line)| read(table, line).ok_or_else(|| strange(number))).collect::<Result<Values>>()?;
-    Ok(rows.into_iter().filter(|row| row.first().and_then(Value::as_int).is_some_and(|number| number > last)).collect())
+    rows.retain(is_lost);
+    Ok(rows)
 }
 
 fn read(table: &Table, line: &str) -> Option<Vec<Value>> {

@@ -2,8 +2,8 @@
 //!
 //! Statements are taken oldest first, so that what they come to depends on nothing but them. One in
 //! the very words of an earlier one joins it. Else, unless it corrects something or people decided about
-//! it, it joins the item that says the same in other words; of several the approved one, then the oldest, then the one of
-//! the lowest id. What joins no item is one of its own.
+//! it, it joins the item that says the same in other words; of several the approved one, then the oldest,
+//! then the one of the lowest id. What joins no item is one of its own.
 
 use crate::evidence;
 use crate::index::Index;
@@ -58,20 +58,20 @@ pub fn items(material: &Material<'_>, memo: &mut Memo<'_>) -> Vec<Item> {
     let mut founders: HashMap<&str, usize> = HashMap::new();
     let mut joined = Vec::with_capacity(material.statements.len());
     for (number, Statement { id, .. }) in material.statements.iter().enumerate() {
-        let known = founders.get(&**id).copied();
-        let founder = known.unwrap_or_else(|| {
-            let founder = match memo.next(material, number) {
-                Some(remembered) if remembered == id => number,
-                Some(remembered) if founders.contains_key(remembered) => founders[remembered],
-                _ => canonical(material, number, &founded).unwrap_or(number),
-            };
-            if founder == number {
-                founded[material.reviews.standing(id) as usize].insert(number);
-            }
-            memo.remember(founder);
-            founder
-        });
-        founders.insert(&**id, founder);
+        if let Some(founder) = founders.get(&**id) {
+            joined.push(*founder);
+            continue;
+        }
+        let founder = match memo.next(material, number) {
+            Some(remembered) if remembered == id => number,
+            Some(remembered) if founders.contains_key(remembered) => founders[remembered],
+            _ => canonical(material, number, &founded).unwrap_or(number),
+        };
+        if founder == number {
+            founded[material.reviews.standing(id) as usize].insert(number);
+        }
+        memo.remember(founder);
+        founders.insert(id, founder);
         joined.push(founder);
     }
     let is_item = |other: &str| founders.get(other).is_some_and(|founder| id(*founder) == other);

@@ -47,10 +47,10 @@ impl<'m> Memo<'m> {
     pub fn next(&mut self, material: &Material<'_>, number: usize) -> Option<&'m str> {
         let Statement { id, detection, entities, .. } = &material.statements[number];
         let reviews = &material.reviews;
-        let decided = [*detection == Detection::Correction, reviews.is_own(id)];
+        let is_correction = *detection == Detection::Correction;
         let mut hasher = Sha256::new_with_prefix(self.history);
         hasher.update(id);
-        hasher.update([reviews.standing(id) as u8, decided[0].into(), decided[1].into()]);
+        hasher.update([reviews.standing(id) as u8, is_correction.into(), reviews.is_own(id).into()]);
         for entity in entities {
             hasher.update((entity.len() as u64).to_le_bytes());
             hasher.update(entity);
