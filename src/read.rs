@@ -484,12 +484,33 @@ mod tests {
 
     #[test]
     fn a_type_name_is_a_few_words() {
-        for name in ["user", "file-history-snapshot", "turn_context", "sessionMeta", Dialect::NO_TYPE, "event_msg/new_thing", "event_msg/item_completed/NewThing", "event_msg/(no type)"] {
+        for name in [
+            "user",
+            "file-history-snapshot",
+            "turn_context",
+            "sessionMeta",
+            Dialect::NO_TYPE,
+            "event_msg/new_thing",
+            "event_msg/item_completed/NewThing",
+            "event_msg/(no type)",
+        ] {
             assert!(is_type_name(name), "{name}");
         }
-        for other in
-            ["", "-", "a--b", "sk-ant-api03", "ada@example.org", "a b", "süß", "a-b-c-d-e-f-g", &"x".repeat(21), "a.b", "a/", "/home/ada", "a/b/c/d"]
-        {
+        for other in [
+            "",
+            "-",
+            "a--b",
+            "sk-ant-api03",
+            "ada@example.org",
+            "a b",
+            "süß",
+            "a-b-c-d-e-f-g",
+            &"x".repeat(21),
+            "a.b",
+            "a/",
+            "/home/ada",
+            "a/b/c/d",
+        ] {
             assert!(!is_type_name(other), "{other}");
         }
     }

@@ -29,6 +29,7 @@ pub struct UsageFold<'s> {
     /// The server of the first call of a response that is told after its calls.
     mcp_servers: HashMap<Box<str>, Rc<str>>,
     summary: Summary,
+    /// What had no identity of its own so far.
     nameless: u64,
     /// Calls without an id in the record at hand.
     nameless_calls: u64,
@@ -107,13 +108,14 @@ impl<'s> UsageFold<'s> {
         format!("session:{}", record.agent_id.unwrap_or(&session))
     }
 
-    /// The key of a call: its id is unique within a response. Without an id it is known by its record, else
-    /// by what makes it equal in a copy.
+    /// The key of a call: its id is unique within a response, or within a record of none. Without an id it is
+    /// known by its record, else by what makes it equal in a copy.
     fn call_key(&mut self, record: &Record<'_>, call: &ToolCall<'_>) -> Box<str> {
         let tool = call.tool;
         match (call.message_id, call.call_id, record.uuid) {
             (Some(response), Some(id), _) => format!("{response} {id}").into(),
-            (None, Some(id), _) => {
+            (None, Some(id), Some(uuid)) => format!("uuid:{uuid} {id}").into(),
+            (None, Some(id), None) => {
                 let alike = format!("{} {id}", self.session(record));
                 self.numbered(alike)
             }
@@ -121,8 +123,12 @@ impl<'s> UsageFold<'s> {
                 self.nameless_calls += 1;
                 format!("uuid:{uuid}:{}", self.nameless_calls).into()
             }
-            (Some(response), None, None) => self.numbered(format!("{response} {tool}")),
+            (Some(response), None, None) => {
+                self.nameless += 1;
+                self.numbered(format!("{response} {tool}"))
+            }
             (None, None, None) => {
+                self.nameless += 1;
                 let alike = format!("{} {} {tool}", self.session(record), micros(record.time));
                 self.numbered(alike)
             }
@@ -133,6 +139,7 @@ impl<'s> UsageFold<'s> {
         match record.uuid {
             Some(uuid) => format!("uuid:{uuid}").into(),
             None => {
+                self.nameless += 1;
                 let alike = format!("{} {} /{name}", self.session(record), micros(record.time));
                 self.numbered(alike)
             }

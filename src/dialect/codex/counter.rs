@@ -268,8 +268,7 @@ mod tests {
 
     #[test]
     fn a_counter_that_is_set_back_goes_on_from_there() {
-        let counts =
-            [([100, 0, 0, 10], None), ([400, 0, 0, 40], None), ([150, 0, 0, 15], Some([50, 0, 0, 5]))];
+        let counts = [([100, 0, 0, 10], None), ([400, 0, 0, 40], None), ([150, 0, 0, 15], Some([50, 0, 0, 5]))];
         assert_eq!(grown(OWN, &counts)[2], Some([50, 0, 0, 5]));
     }
 

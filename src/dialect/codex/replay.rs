@@ -71,9 +71,10 @@ impl Replay {
             }
             None if history.has_ids => false,
             None => match history.begun.zip(time) {
-                Some((begun, time)) if history.is_copied => time > begun + MOMENT,
-                Some((begun, time)) => time >= begun,
-                None => !history.is_copied,
+                // Clients that give sessions such ids name whose history they copy.
+                Some((begun, time)) if !history.is_copied && born(&history.session_id).is_some() => time >= begun,
+                Some((begun, time)) => time > begun + MOMENT,
+                None => false,
             },
         };
         if is_own {
@@ -161,13 +162,16 @@ mod tests {
 
     #[test]
     fn a_session_that_copies_nothing_has_its_first_turn_at_once() {
-        let guardian = r#"{"id":"guardian","parent_thread_id":"reviewed"}"#;
-        let mut alone = replay(&[guardian]);
-        alone.turn(None, time(BEGUN));
-        assert!(!alone.has(time(BEGUN), None));
-        let mut copied = replay(&[guardian, r#"{"id":"reviewed"}"#]);
-        copied.turn(None, time(BEGUN));
-        assert!(copied.has(time(BEGUN), None));
+        let guardian = |id: &str| format!(r#"{{"id":"{id}","parent_thread_id":"reviewed"}}"#);
+        for (headers, is_replayed) in [
+            (&[&*guardian(FORK)][..], false),
+            (&[&guardian(FORK), r#"{"id":"reviewed"}"#], true),
+            (&[&guardian("of an older client")], true),
+        ] {
+            let mut replay = replay(headers);
+            replay.turn(None, time(BEGUN));
+            assert_eq!(replay.has(time(BEGUN), None), is_replayed, "{headers:?}");
+        }
     }
 
     #[test]

@@ -89,7 +89,10 @@ mod tests {
     #[test]
     fn the_client_tells_where_it_is() {
         for (text, path) in [
-            ("<environment_context>\n  <cwd>/home/alan/engine</cwd>\n</environment_context>", Some("/home/alan/engine")),
+            (
+                "<environment_context>\n  <cwd>/home/alan/engine</cwd>\n</environment_context>",
+                Some("/home/alan/engine"),
+            ),
             ("<environment_context>\nCurrent working directory: /srv/mill\nApproval policy: never", Some("/srv/mill")),
             ("<environment_context><cwd></cwd>", None),
             ("in <environment_context><cwd>/x</cwd>", None),
