@@ -99,7 +99,7 @@ struct Line<'e> {
 }
 
 impl<'e> Line<'e> {
-    fn of(entry: &'e Entry<'e>) -> Self {
+    fn of(entry: &'e Entry<'e>, none: &'e Payload<'e>) -> Self {
         let kind = entry.kind.get();
         if let Some(payload) = &entry.payload {
             let (kind, inner) = (kind.unwrap_or(Dialect::NO_TYPE), payload.kind.get());
@@ -112,14 +112,15 @@ impl<'e> Line<'e> {
             None if entry.record_type.get() == Some("state") => ("world_state", None),
             kind => (kind.or(entry.record_type.get()).unwrap_or(Dialect::NO_TYPE), None),
         };
-        Self { kind, inner, payload: &entry.bare, is_bare: true }
+        Self { kind, inner, payload: entry.bare.as_deref().unwrap_or(none), is_bare: true }
     }
 }
 
 /// Whether it is the first line of the first generation.
 fn is_header(entry: &Entry<'_>) -> bool {
     let is_bare = entry.kind.get().is_none() && entry.payload.is_none();
-    is_bare && entry.has_instructions && entry.bare.id.id().is_some() && entry.timestamp.0.is_some()
+    let has_id = entry.bare.as_ref().is_some_and(|bare| bare.id.id().is_some());
+    is_bare && entry.has_instructions && entry.timestamp.0.is_some() && has_id
 }
 
 /// Whether one of the first lines has the format's shape.
@@ -185,7 +186,8 @@ impl Codex {
 
     /// Hands on what one record says.
     fn tell(&mut self, number: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
-        let line = Line::of(entry);
+        let none = Payload::default();
+        let line = Line::of(entry, &none);
         let (time, ordinal) = (entry.timestamp.0, entry.ordinal.0);
         self.context(&line, entry);
         let is_replayed = self.replay.has(time, ordinal);

@@ -9,11 +9,11 @@ use serde::de::MapAccess;
 pub(super) struct Entry<'de> {
     pub(super) kind: Text<'de>,
     pub(super) timestamp: Time,
-    pub(super) payload: Option<Payload<'de>>,
+    pub(super) payload: Option<Box<Payload<'de>>>,
     /// Number of the line within its thread, in newer clients.
     pub(super) ordinal: Count,
-    /// The fields at the top, as of a payload.
-    pub(super) bare: Payload<'de>,
+    /// The fields at the top, as of a payload, if there are any more.
+    pub(super) bare: Option<Box<Payload<'de>>>,
     pub(super) record_type: Text<'de>,
     /// It has the field that a header of the first generation has, whatever is in it.
     pub(super) has_instructions: bool,
@@ -26,7 +26,7 @@ impl<'de> Fields<'de> for Entry<'de> {
         match name {
             "type" => self.kind = map.next_value()?,
             "timestamp" => self.timestamp = map.next_value()?,
-            "payload" => self.payload = map.next_value::<Object<_>>()?.0,
+            "payload" => self.payload = map.next_value::<Object<_>>()?.0.map(Box::new),
             "ordinal" => self.ordinal = map.next_value()?,
             "record_type" => self.record_type = map.next_value()?,
             "instructions" => {
@@ -35,7 +35,7 @@ impl<'de> Fields<'de> for Entry<'de> {
             }
             "role" => self.role = map.next_value()?,
             "content" => self.content = map.next_value()?,
-            _ => return self.bare.field(name, map),
+            _ => return self.bare.get_or_insert_default().field(name, map),
         }
         Ok(())
     }
