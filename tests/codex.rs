@@ -120,6 +120,13 @@ fn the_request_that_compacts_a_thread_counts_once() {
         assert_eq!(world.rows(TOKENS), ["6200|240|0|6000"], "{number}");
         assert!(world.rows(UNKNOWN).is_empty());
     }
+    // Only the checkpoint tells of it: a client that has moved the thread has dropped the record.
+    let latest = json!({"thread_id": SID, "response_id": "resp_c", "usage": usage(compaction)});
+    let kept = line(21, "compacted", json!({"message": "", "latest_token_usage_record": latest}));
+    for records in [vec![], vec![record()]] {
+        let world = world(&[("alan/r.jsonl", &[&start[..], &records, std::slice::from_ref(&kept)].concat())]);
+        assert_eq!(world.rows(TOKENS), ["5000|190|0|6000"]);
+    }
     // At the end of a file that is still being written, and again with more of it.
     let world = world(&[("alan/r.jsonl", &[&start[..], &[record()]].concat())]);
     assert_eq!(world.rows(TOKENS), ["5000|190|0|6000"]);
@@ -186,6 +193,7 @@ fn messages_of_a_paginated_thread_count_once() {
             started(10),
             classic(11, "go on"),
             item(12, "UserMessage", &["go on"]),
+            classic(13, "<user_instructions>be brief</user_instructions>"),
             started(20),
             item(21, "UserMessage", &["go on"]),
             item(22, "NewKind", &["?"]),

@@ -108,6 +108,8 @@ pub(super) struct Counter {
     total: Option<Sum>,
     /// All totals so far: a counter can be set back to one of them.
     seen: HashSet<Sum>,
+    /// The latest response that was told without a total.
+    alone: Option<Sum>,
     /// Responses that are in the total, as far as no record of them was seen.
     unclaimed: HashMap<Sum, u64>,
     /// What the last total has grown by, as long as no record is of it.
@@ -120,9 +122,10 @@ pub(super) struct Counter {
 
 impl Counter {
     /// What the total has grown by; `None` if it says what it said before.
-    pub(super) fn count(&mut self, totals: Totals, last: Option<Totals>, context: Context) -> Option<Sum> {
+    pub(super) fn count(&mut self, totals: Option<Totals>, last: Option<Totals>, context: Context) -> Option<Sum> {
         let before = self.total.unwrap_or_default();
         let last = last.map(|last| Sum::of(last, Sum::default()));
+        let Some(totals) = totals else { return self.count_alone(last?, context) };
         let mut total = Sum::of(totals, before);
         if self.total == Some(total) {
             return None;
@@ -145,6 +148,17 @@ impl Counter {
             self.claim(grown, last, total);
         }
         Some(grown)
+    }
+
+    /// A response that is told without a total. One that is repeated is the same.
+    fn count_alone(&mut self, last: Sum, context: Context) -> Option<Sum> {
+        if self.alone.replace(last) == Some(last) || last.usage().total() == 0 {
+            return None;
+        }
+        if !context.is_replayed {
+            self.claim(last, Some(last), Sum::default());
+        }
+        Some(last)
     }
 
     /// Takes in a record of a response of this session.
@@ -235,7 +249,7 @@ mod tests {
     fn grown(context: Context, counts: &[([u64; 4], Option<[u64; 4]>)]) -> Vec<Option<[u64; 4]>> {
         let mut counter = Counter::default();
         let count = |(total, last): &([u64; 4], Option<[u64; 4]>)| {
-            counter.count(totals(*total), last.map(totals), context).map(parts)
+            counter.count(Some(totals(*total)), last.map(totals), context).map(parts)
         };
         counts.iter().map(count).collect()
     }
@@ -275,9 +289,9 @@ mod tests {
     #[test]
     fn a_part_that_is_not_told_has_not_changed() {
         let mut counter = Counter::default();
-        counter.count(totals([100, 50, 20, 10]), None, OWN);
+        counter.count(Some(totals([100, 50, 20, 10])), None, OWN);
         let without = Totals { written: Count(None), cached: Count(None), ..totals([130, 0, 0, 12]) };
-        assert_eq!(counter.count(without, None, OWN).map(parts), Some([30, 0, 0, 2]));
+        assert_eq!(counter.count(Some(without), None, OWN).map(parts), Some([30, 0, 0, 2]));
     }
 
     #[test]
@@ -295,11 +309,11 @@ mod tests {
         for (thread, last) in [(None, Some(use_)), (None, None), (Some(all), None), (Some(all), Some(use_))] {
             for is_record_first in [true, false] {
                 let mut counter = Counter::default();
-                counter.count(totals([100, 0, 0, 10]), Some(totals([100, 0, 0, 10])), OWN);
+                counter.count(Some(totals([100, 0, 0, 10])), Some(totals([100, 0, 0, 10])), OWN);
                 for step in [is_record_first, !is_record_first] {
                     match step {
                         true => counter.record(record("r", use_, thread)),
-                        false => _ = counter.count(totals(all), last.map(totals), OWN),
+                        false => _ = counter.count(Some(totals(all)), last.map(totals), OWN),
                     }
                 }
                 counter.record(record("r", use_, thread));
@@ -315,11 +329,25 @@ mod tests {
             for step in [is_record_first, !is_record_first] {
                 match step {
                     true => counter.record(record("r", [300, 0, 0, 30], Some([400, 0, 0, 40]))),
-                    false => _ = counter.count(totals([400, 0, 0, 40]), Some(totals([400, 0, 0, 40])), OWN),
+                    false => _ = counter.count(Some(totals([400, 0, 0, 40])), Some(totals([400, 0, 0, 40])), OWN),
                 }
             }
             assert!(counter.rest().is_empty(), "{is_record_first}");
         }
+    }
+
+    #[test]
+    fn a_response_without_a_total_is_counted_and_its_repeat_is_not() {
+        let mut counter = Counter::default();
+        let mut count = |last: [u64; 4]| counter.count(None, Some(totals(last)), OWN).map(parts);
+        let (first, second) = ([100, 50, 0, 10], [200, 0, 0, 20]);
+        assert_eq!(
+            [count(first), count(first), count(second), count(first)],
+            [Some(first), None, Some(second), Some(first)]
+        );
+        counter.record(record("r", second, None));
+        assert!(counter.rest().is_empty());
+        assert_eq!(counter.count(None, None, OWN), None);
     }
 
     #[test]
@@ -328,7 +356,7 @@ mod tests {
         for (id, usage) in [("a", [100, 0, 0, 10]), ("b", [200, 0, 0, 20]), ("c", [300, 0, 0, 30])] {
             counter.record(record(id, usage, None));
         }
-        counter.count(totals([600, 0, 0, 60]), Some(totals([300, 0, 0, 30])), OWN);
+        counter.count(Some(totals([600, 0, 0, 60])), Some(totals([300, 0, 0, 30])), OWN);
         assert!(counter.rest().is_empty());
     }
 
@@ -336,12 +364,12 @@ mod tests {
     fn a_record_that_no_total_has_is_left() {
         let compaction = [5000, 4000, 0, 90];
         let mut counter = Counter::default();
-        counter.count(totals([6000, 2000, 0, 100]), None, OWN);
+        counter.count(Some(totals([6000, 2000, 0, 100])), None, OWN);
         counter.record(record("compaction", compaction, None));
-        counter.count(totals([6000, 2000, 0, 100]), None, OWN);
+        counter.count(Some(totals([6000, 2000, 0, 100])), None, OWN);
         // The next response has the very same numbers, and a record.
         counter.record(record("next", compaction, None));
-        counter.count(totals([11_000, 6000, 0, 190]), Some(totals(compaction)), OWN);
+        counter.count(Some(totals([11_000, 6000, 0, 190])), Some(totals(compaction)), OWN);
         let rest: Vec<_> = counter.rest().into_iter().map(|record| record.response_id.unwrap()).collect();
         assert_eq!(rest, ["compaction".into()]);
     }

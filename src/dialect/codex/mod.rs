@@ -266,23 +266,33 @@ impl Codex {
         match (line.kind, line.inner) {
             ("event_msg", Some("token_count")) => {
                 let context = Context { is_replayed, inherits: self.session.inherits };
-                let grown = self.counter.count(payload.total?, payload.last, context);
+                let grown = self.counter.count(payload.total, payload.last, context);
                 grown.filter(|_| !is_replayed).map(counter::Sum::usage)
             }
             ("token_usage_record", _) => {
-                // A copy names the thread that it is of.
-                let thread = payload.thread_id.id().zip(self.session.id.as_deref());
-                if thread.map_or(!is_replayed, |(thread, own)| thread == own) {
-                    let record = Recorded::new(number, entry.timestamp.0, payload.usage?, payload.thread_usage);
-                    let response_id = payload.response_id.id().map(Into::into);
-                    let Session { model, cwd, .. } = &self.session;
-                    let (model, cwd) = (model.clone(), cwd.clone());
-                    self.counter.record(Recorded { response_id, model, cwd, ..record });
-                }
+                self.record(payload, number, entry, is_replayed);
+                None
+            }
+            ("compacted", _) => {
+                // Where the record itself is not there, the copy in the checkpoint tells of it.
+                let latest = payload.latest.as_ref().filter(|latest| latest.response_id.id().is_some());
+                latest.into_iter().for_each(|latest| self.record(latest, number, entry, is_replayed));
                 None
             }
             _ => None,
         }
+    }
+
+    /// Keeps the record of a response. A copy names the thread that it is of.
+    fn record(&mut self, payload: &Payload<'_>, number: u64, entry: &Entry<'_>, is_replayed: bool) {
+        let thread = payload.thread_id.id().zip(self.session.id.as_deref());
+        let is_own = thread.map_or(!is_replayed, |(thread, own)| thread == own);
+        let Some(usage) = payload.usage.filter(|_| is_own) else { return };
+        let record = Recorded::new(number, entry.timestamp.0, usage, payload.thread_usage);
+        let response_id = payload.response_id.id().map(Into::into);
+        let Session { model, cwd, .. } = &self.session;
+        let (model, cwd) = (model.clone(), cwd.clone());
+        self.counter.record(Recorded { response_id, model, cwd, ..record });
     }
 }
 
@@ -304,7 +314,7 @@ fn response<'r>(message_id: Option<&'r str>, model: Option<&'r str>, usage: Usag
 fn bare_message(entry: &Entry<'_>, event: &mut dyn FnMut(Kind<'_>)) {
     let text = said::joined(texts(&entry.content));
     match entry.role.get() {
-        Some("user") if said::is_by_a_person(&text) => event(Kind::Prompt { text: &text }),
+        Some("user") if !text.trim().is_empty() && !said::is_injected(&text) => event(Kind::Prompt { text: &text }),
         Some("assistant") => event(Kind::Reply { text: &text }),
         _ => {}
     }
@@ -317,7 +327,7 @@ fn speak(said: &mut Said, kind: &str, payload: &Payload<'_>, is_subagent: bool, 
             return;
         }
         match by_person {
-            true if is_subagent => {}
+            true if is_subagent || said::is_injected(text) => {}
             true => event(Kind::Prompt { text }),
             false => event(Kind::Reply { text }),
         }

@@ -72,6 +72,8 @@ pub(super) struct Payload<'de> {
     pub(super) response_id: Text<'de>,
     pub(super) usage: Option<Totals>,
     pub(super) thread_usage: Option<Totals>,
+    /// A copy of the latest such record, in the checkpoint that compacting a thread leaves.
+    pub(super) latest: Option<Box<Payload<'de>>>,
     /// Of a message, a call and its result.
     pub(super) message: Text<'de>,
     pub(super) namespace: Text<'de>,
@@ -108,6 +110,7 @@ impl<'de> Fields<'de> for Payload<'de> {
             "thread_id" => self.thread_id = map.next_value()?,
             "response_id" => self.response_id = map.next_value()?,
             "usage" => self.usage = map.next_value::<Object<_>>()?.0,
+            "latest_token_usage_record" => self.latest = map.next_value::<Object<_>>()?.0.map(Box::new),
             "thread_token_usage" => self.thread_usage = map.next_value::<Object<_>>()?.0,
             "message" => self.message = map.next_value()?,
             "namespace" => self.namespace = map.next_value()?,

@@ -49,10 +49,10 @@ const INJECTED: [&str; 6] = [
     "<user_shell_command>",
 ];
 
-/// Whether a message in the role of the user is by a person.
-pub(super) fn is_by_a_person(text: &str) -> bool {
+/// Whether a message in the role of the user is by the client.
+pub(super) fn is_injected(text: &str) -> bool {
     let text = text.trim_start();
-    !text.is_empty() && !INJECTED.iter().any(|start| text.starts_with(start))
+    INJECTED.iter().any(|start| text.starts_with(start))
 }
 
 /// The working directory in a text by which the client tells the model where it is.
@@ -98,7 +98,7 @@ mod tests {
             ("in <environment_context><cwd>/x</cwd>", None),
         ] {
             assert_eq!(directory(text), path, "{text}");
-            assert_eq!(is_by_a_person(text), text.starts_with("in"), "{text}");
+            assert_eq!(is_injected(text), !text.starts_with("in"), "{text}");
         }
     }
 
