@@ -23,7 +23,7 @@ use crate::settle;
 use crate::source::Source;
 use crate::store::fault::Fault;
 use crate::store::stamp::Stamp;
-use crate::store::{Turns, forget, known, log, migrate, pauses, presence, room, runs, sources, waits};
+use crate::store::{Turns, forget, known, left_out, log, migrate, pauses, presence, room, runs, sources, waits};
 use crate::summary::{Summary, Tally};
 use crate::trial::Trial;
 use crate::writer::{Progress, Writer};
@@ -137,6 +137,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let stamp = Stamp { run_id, now, processors: pass.processors, manifests: &manifests, sources: &sources };
     let mut notices = presence::observe(store.get()?, pass.sources, &roots, pass.adopt, &mut walk, &ledger, now)?;
     forget::hide(&known::forgotten(store.get()?.connection(), pass.database)?, &mut walk);
+    left_out::remember(store.get()?, &sources, &walk.found)?;
     let excludes = |processor: usize, username: &str| pass.processors[processor].excludes(username);
     let bounds = Bounds { quiet: waits.then_some(pass.limits.quiet), excludes: Some(&excludes) };
     let plan = plan::jobs(walk, &ledger, &manifests, now, bounds);

@@ -307,6 +307,7 @@ impl Stream<'_> {
     pub fn end(mut self, hash: Hash) -> Result<Read, Refusal> {
         contained(|| {
             self.last_line();
+            self.last_words();
             if self.reader.waits() {
                 // A process that ends while it waits for a network says nothing about the file.
                 self.in_flight = None;
@@ -343,6 +344,17 @@ impl Stream<'_> {
             self.line(number, Line::Whole(tail));
         }
         self.tally.lines += lines.count();
+    }
+
+    /// What the dialect can say at the end of the file only.
+    fn last_words(&mut self) {
+        let Self { reader, folds, tally, parser, .. } = self;
+        if let Some(parser) = parser {
+            parser.end(&mut |event| {
+                tally.event(event);
+                folds.iter_mut().for_each(|fold| fold.event(event, reader.caps.facts));
+            });
+        }
     }
 
     fn recognise(&mut self, head: &[u8]) {
@@ -385,13 +397,15 @@ impl Tally {
     }
 }
 
-/// Whether a name can be that of a type: a few words of letters. What else stands in its place, such
-/// as a key or an address, is shown to nobody.
+/// Whether a name can be that of a type: a few words of letters, or a few types one in the other. What else
+/// stands in its place, such as a key or an address, is shown to nobody.
 fn is_type_name(name: &str) -> bool {
+    const DEPTH: usize = 3;
     const WORDS: usize = 6;
     const LETTERS: usize = 20;
     let is_word = |word: &str| (1..=LETTERS).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphabetic());
-    name == Dialect::NO_TYPE || name.split(['-', '_']).count() <= WORDS && name.split(['-', '_']).all(is_word)
+    let words = |name: &str| name.split(['-', '_']).count() <= WORDS && name.split(['-', '_']).all(is_word);
+    name.split('/').count() <= DEPTH && name.split('/').all(|name| name == Dialect::NO_TYPE || words(name))
 }
 
 /// The line without what is no part of a record: white space, a byte-order mark, and the zeros that
@@ -470,12 +484,33 @@ mod tests {
 
     #[test]
     fn a_type_name_is_a_few_words() {
-        for name in ["user", "file-history-snapshot", "turn_context", "sessionMeta", Dialect::NO_TYPE] {
+        for name in [
+            "user",
+            "file-history-snapshot",
+            "turn_context",
+            "sessionMeta",
+            Dialect::NO_TYPE,
+            "event_msg/new_thing",
+            "event_msg/item_completed/NewThing",
+            "event_msg/(no type)",
+        ] {
             assert!(is_type_name(name), "{name}");
         }
-        for other in
-            ["", "-", "a--b", "sk-ant-api03", "ada@example.org", "a b", "süß", "a-b-c-d-e-f-g", &"x".repeat(21), "a.b"]
-        {
+        for other in [
+            "",
+            "-",
+            "a--b",
+            "sk-ant-api03",
+            "ada@example.org",
+            "a b",
+            "süß",
+            "a-b-c-d-e-f-g",
+            &"x".repeat(21),
+            "a.b",
+            "a/",
+            "/home/ada",
+            "a/b/c/d",
+        ] {
             assert!(!is_type_name(other), "{other}");
         }
     }

@@ -30,6 +30,9 @@ pub struct Found {
 /// The reason for taking no file of a source that cannot be meant; it has an alarm of its own.
 pub const FROZEN: &str = "its root is on another device than before";
 
+/// The reason for not taking a transcript that its client, or somebody, has compressed.
+pub const COMPRESSED: &str = "compressed: only plain `.jsonl` files are read";
+
 /// What a walk saw.
 #[derive(Debug, Default)]
 pub struct Walk {
@@ -90,7 +93,7 @@ pub fn sessions(sources: &[Source], roots: &[Root], login: &str) -> Result<Walk>
         if is_too_deep(&found) {
             return Err(too_deep(source));
         }
-        walk.found.extend(found);
+        walk.found.extend(without_twins(found));
         walk.unseen.extend(unseen);
         walk.links.extend(links);
     }
@@ -116,6 +119,20 @@ fn is_in_root(path: &Path) -> bool {
 /// Whether `path` is named like a transcript.
 fn is_transcript(path: &Path) -> bool {
     path.extension() == Some(OsStr::new("jsonl"))
+}
+
+/// Whether `path` is named like a transcript that is compressed.
+fn is_compressed(path: &Path) -> bool {
+    const EXTENSIONS: [&str; 7] = ["br", "bz2", "gz", "lz4", "xz", "zip", "zst"];
+    let has = |extension: &OsStr| EXTENSIONS.iter().any(|known| extension == *known);
+    path.extension().is_some_and(has) && path.file_stem().is_some_and(|plain| is_transcript(Path::new(plain)))
+}
+
+/// Takes away compressed transcripts that also lie there as they were.
+fn without_twins(mut found: Vec<Found>) -> Vec<Found> {
+    let plain: HashSet<_> = found.iter().filter(|found| found.stat.is_ok()).map(|found| found.path.clone()).collect();
+    found.retain(|found| found.stat != Err(COMPRESSED) || !plain.contains(&found.path.with_extension("")));
+    found
 }
 
 /// The walk of one source.
@@ -147,6 +164,7 @@ impl Branch<'_> {
             match (kind, looked) {
                 (FileType::Directory, _) => self.folders.push(path),
                 (_, Some((_, stat))) if is_transcript(&path) => self.found(path, kind, stat),
+                (FileType::RegularFile, _) if is_compressed(&path) => self.add(path, Err(COMPRESSED)),
                 (FileType::Symlink, _) if below.as_os_str().is_empty() => self.walk.links.push(key(&path)),
                 _ => {}
             }
@@ -161,6 +179,10 @@ impl Branch<'_> {
             FileType::Symlink => Err("a symbolic link"),
             _ => Err("not a regular file"),
         };
+        self.add(path, stat);
+    }
+
+    fn add(&mut self, path: PathBuf, stat: std::result::Result<Stat, &'static str>) {
         let file = name(&path, self.source.layout, self.login);
         self.walk.found.push(Found { file, source: self.number, path, stat });
     }
@@ -241,6 +263,23 @@ mod tests {
         assert_eq!(of(b"ada/caf\xc3\xa9.jsonl"), "ada/café.jsonl");
         assert_eq!(of(b"ada/\xff.jsonl"), "ada/%FF.jsonl");
         assert_eq!(of(b"ada/%FF.jsonl"), "ada/%25FF.jsonl");
+    }
+
+    #[test]
+    fn a_compressed_transcript_is_known_by_its_name() {
+        for (name, known) in [
+            ("a/rollout-1.jsonl.zst", true),
+            ("s.jsonl.gz", true),
+            ("s.jsonl.xz", true),
+            ("s.jsonl", false),
+            ("s.json.gz", false),
+            ("s.gz", false),
+            ("jsonl.gz", false),
+            ("s.jsonl.gz.part", false),
+            ("s.jsonl.zst/x", false),
+        ] {
+            assert_eq!(is_compressed(Path::new(name)), known, "{name}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@
 )]
 
 mod clocks;
+mod codex;
 mod commands;
 mod config;
 mod consent;

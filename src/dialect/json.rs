@@ -60,13 +60,18 @@ impl Text<'_> {
 
     /// The text as an identity, which an empty one is not, nor one that is too long to be kept.
     pub(super) fn id(&self) -> Option<&str> {
-        self.get().filter(|id| (1..=LONGEST).contains(&id.len()))
+        self.get().filter(|id| is_id(id))
     }
 
     /// The beginning of the text, as the name of something.
     pub(super) fn name(&self) -> Option<&str> {
         self.get().map(shortened)
     }
+}
+
+/// Whether a text can be kept as an identity.
+pub(super) fn is_id(text: &str) -> bool {
+    (1..=LONGEST).contains(&text.len())
 }
 
 /// The beginning of a name that is too long to be kept.

@@ -39,4 +39,7 @@ fn first_lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
 pub trait Parser {
     /// Reads one line, without its line feed, and hands on what it says.
     fn line(&mut self, number: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>));
+
+    /// Ends the file: hands on what can be said of earlier records only now.
+    fn end(&mut self, _events: &mut dyn FnMut(&Event<'_>)) {}
 }

@@ -6,6 +6,7 @@ use crate::printable::printable;
 use crate::report::filter::{Filter, Where};
 use crate::report::money;
 use crate::report::spending::{Spent, Used, Uses};
+use crate::store::left_out::{self, LeftOut};
 use duckdb::{Connection, params_from_iter};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -45,6 +46,10 @@ pub(super) fn explain(
         "reported: what clients say themselves, on lines and for whole sessions where these begin; never part of the cost"
             .to_owned(),
     ];
+    said.extend(left_out::of(connection)?.into_iter().map(|LeftOut { reason, files, example }| {
+        let (files, example) = (count(files.cast_unsigned(), "file"), printable(&example));
+        format!("not counted: {files}, such as `{example}`: {}", printable(&reason))
+    }));
     said.extend(people(connection, filter)?);
     let mut priced: Vec<_> = uses.iter().flat_map(|(model, uses)| uses.iter().map(move |used| (model, used))).collect();
     priced.sort_by_key(|(model, used)| (*model, used.day, used.above, used.fast));

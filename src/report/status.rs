@@ -12,6 +12,7 @@ use crate::pending::Pending;
 use crate::printable::printable;
 use crate::source::Source;
 use crate::store::known;
+use crate::store::left_out::{self, LeftOut};
 use crate::store::record::{self, Cause, Record};
 use crate::summary::Deferral;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -41,6 +42,8 @@ pub struct Status {
     pub formats: Vec<(String, i64)>,
     /// Records of types that no rule is known for, by type.
     pub unknown_lines: Vec<(String, i64)>,
+    /// Files that can hold transcripts and are not read.
+    pub left_out: Vec<LeftOut>,
     pub processors: Vec<Processor>,
 }
 
@@ -150,6 +153,7 @@ pub fn read(
     ))?;
     let unknown_lines =
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<duckdb::Result<_>>()?;
+    let left_out = left_out::of(connection)?;
     let processors = manifests.iter().map(|manifest| processor(connection, manifest)).collect::<Result<_>>()?;
     let records =
         manifests.iter().map(|manifest| Record::read(connection, manifest.name, server)).collect::<Result<_>>()?;
@@ -169,6 +173,7 @@ pub fn read(
         malformed_lines,
         formats,
         unknown_lines,
+        left_out,
         processors,
     };
     let alarms = alarms.into_iter().map(|(_, alarm)| alarm).collect();
@@ -288,6 +293,10 @@ impl Status {
         for (kind, lines) in &self.unknown_lines {
             let kind = printable(kind);
             let _ = writeln!(words, "unknown       {} of type `{kind}`", count(lines.cast_unsigned(), "line"));
+        }
+        for LeftOut { reason, files: number, example } in &self.left_out {
+            let (reason, example) = (printable(reason), printable(example));
+            let _ = writeln!(words, "left out      {}, such as `{example}`: {reason}", files(*number));
         }
         for processor in &self.processors {
             let is_told = |reason: &&String| self.sources.iter().any(|source| source["alarm"] == **reason);

@@ -33,7 +33,7 @@ pub fn forget(store: &Store, manifests: &[&Manifest], username: &str, now: DateT
             erased.facts += erase(transaction, manifest, username)?;
         }
         // Every table below names files, and a file is named by its user first.
-        for table in ["session_unknown_lines", "processor_run_errors", "session_waits"] {
+        for table in ["session_unknown_lines", "processor_run_errors", "session_waits", "files_left_out"] {
             let sql = format!("DELETE FROM {table} WHERE starts_with(session_file, ? || '/')");
             transaction.execute(&sql, [username])?;
         }

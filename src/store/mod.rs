@@ -14,6 +14,7 @@ pub mod forget;
 pub mod history;
 mod keep;
 pub mod known;
+pub mod left_out;
 pub mod log;
 pub mod migrate;
 mod origin;

@@ -76,6 +76,12 @@ fn events(dialect: &Dialect, input: &[u8]) -> String {
     if let Some((number, tail)) = lines.tail() {
         each(number, tail);
     }
+    let last = lines.count() + 1;
+    parser.end(&mut |event| {
+        assert!((1..=last).contains(&event.record.line), "what is said at the end is of a line");
+        is_sane(event);
+        fold.event(event);
+    });
     let held = fold.held();
     let mut facts = Rows::default();
     assert!(fold.finish(&mut facts).is_ok(), "parsing never fails a file");

@@ -1,7 +1,8 @@
 //! What one record of a log says, in words that do not depend on the agent that wrote it.
 //!
 //! A dialect turns one record into several events that share the fields of [`Record`]. The first is
-//! always [`Kind::Line`], so that every record is seen even when it says nothing else.
+//! always [`Kind::Line`], so that every record is seen even when it says nothing else. Only a response that
+//! a dialect recognises at the end of the file comes apart from its line.
 
 use chrono::{DateTime, Utc};
 
@@ -134,8 +135,9 @@ impl Usage {
 /// The model asked for a tool.
 #[derive(Clone, Copy, Debug)]
 pub struct ToolCall<'a> {
+    /// Unique within the response; some makers use the same ids again in each turn.
     pub call_id: Option<&'a str>,
-    /// The response that holds the call.
+    /// The response that holds the call, which can be told later or never.
     pub message_id: Option<&'a str>,
     /// Name of the tool: free text.
     pub tool: &'a str,

@@ -1,5 +1,6 @@
 //! The state over one source file: its copies, its tool calls, its summary.
 
+use crate::call::{Calls, Ending};
 use crate::copy::{Copy, Line, Part};
 use crate::place::Place;
 use crate::session::Summary;
@@ -22,23 +23,18 @@ pub struct UsageFold<'s> {
     trail: Trail,
     copies: Keyed<Copy>,
     tool_events: Keyed<ToolEvent>,
-    results: HashMap<Box<str>, Ending>,
-    /// Subagents by the call that they work on.
-    subagents: HashMap<Box<str>, Rc<str>>,
+    calls: Calls,
     /// The response of the record at hand.
     response: Option<Box<str>>,
-    /// The server of a call that is told before its response.
-    mcp_server: Option<Rc<str>>,
+    /// The server of the first call of a response that is told after its calls.
+    mcp_servers: HashMap<Box<str>, Rc<str>>,
     summary: Summary,
+    /// What had no identity of its own so far.
     nameless: u64,
     /// Calls without an id in the record at hand.
     nameless_calls: u64,
-}
-
-/// What the result of a tool call says.
-struct Ending {
-    is_error: bool,
-    web_searches: u64,
+    /// Calls that are alike, by all that tells them.
+    alike: HashMap<Box<str>, u64>,
 }
 
 /// The tool whose searches are billed beside the tokens.
@@ -56,13 +52,13 @@ impl<'s> UsageFold<'s> {
             trail: Trail::new(file),
             copies: Keyed::default(),
             tool_events: Keyed::default(),
-            results: HashMap::new(),
-            subagents: HashMap::new(),
+            calls: Calls::default(),
             response: None,
-            mcp_server: None,
+            mcp_servers: HashMap::new(),
             summary: Summary::default(),
             nameless: 0,
             nameless_calls: 0,
+            alike: HashMap::new(),
         }
     }
 
@@ -87,14 +83,65 @@ impl<'s> UsageFold<'s> {
         Place { time: record.time.or(self.clock), line: record.line }
     }
 
-    /// A key for what has no identity of its own: the record's, else its place, which no other file
-    /// can repeat.
-    fn nameless(&mut self, record: &Record<'_>, suffix: &str) -> Box<str> {
+    /// A key for a response without an identity of its own: the record's, else its place, which no other
+    /// file can repeat.
+    fn nameless(&mut self, record: &Record<'_>) -> Box<str> {
         match record.uuid {
-            Some(uuid) => format!("uuid:{uuid}{suffix}").into(),
+            Some(uuid) => format!("uuid:{uuid}").into(),
             None => {
                 self.nameless += 1;
                 format!("line:{}:{}:{}", self.file.session_file, record.line, self.nameless).into()
+            }
+        }
+    }
+
+    /// A key for one of several that are alike: a copy of the file has them in the same order.
+    fn numbered(&mut self, alike: String) -> Box<str> {
+        let number = self.alike.entry(alike.as_str().into()).or_default();
+        *number += 1;
+        format!("{alike} #{number}").into()
+    }
+
+    /// What a call without a response is told by, in each copy of the file.
+    fn session(&mut self, record: &Record<'_>) -> String {
+        let session = self.trail.at(record).session_id.unwrap_or_default();
+        format!("session:{}", record.agent_id.unwrap_or(&session))
+    }
+
+    /// The key of a call: its id is unique within a response, or within a record of none. Without an id it is
+    /// known by its record, else by what makes it equal in a copy.
+    fn call_key(&mut self, record: &Record<'_>, call: &ToolCall<'_>) -> Box<str> {
+        let tool = call.tool;
+        match (call.message_id, call.call_id, record.uuid) {
+            (Some(response), Some(id), _) => format!("{response} {id}").into(),
+            (None, Some(id), Some(uuid)) => format!("uuid:{uuid} {id}").into(),
+            (None, Some(id), None) => {
+                let alike = format!("{} {id}", self.session(record));
+                self.numbered(alike)
+            }
+            (_, None, Some(uuid)) => {
+                self.nameless_calls += 1;
+                format!("uuid:{uuid}:{}", self.nameless_calls).into()
+            }
+            (Some(response), None, None) => {
+                self.nameless += 1;
+                self.numbered(format!("{response} {tool}"))
+            }
+            (None, None, None) => {
+                self.nameless += 1;
+                let alike = format!("{} {} {tool}", self.session(record), micros(record.time));
+                self.numbered(alike)
+            }
+        }
+    }
+
+    fn command_key(&mut self, record: &Record<'_>, name: &str) -> Box<str> {
+        match record.uuid {
+            Some(uuid) => format!("uuid:{uuid}").into(),
+            None => {
+                self.nameless += 1;
+                let alike = format!("{} {} /{name}", self.session(record), micros(record.time));
+                self.numbered(alike)
             }
         }
     }
@@ -103,7 +150,7 @@ impl<'s> UsageFold<'s> {
         let at = self.trail.at(record);
         let key: Box<str> = match response.message_id {
             Some(id) => id.into(),
-            None => self.nameless(record, ""),
+            None => self.nameless(record),
         };
         self.response = Some(key.clone());
         let earliest = self.place(record);
@@ -114,7 +161,7 @@ impl<'s> UsageFold<'s> {
         };
         let advisors = response.advisors.iter().map(part).collect();
         let agent = self.agent.clone();
-        let mcp_server = self.mcp_server.take();
+        let mcp_server = self.mcp_servers.remove(&key).or_else(|| self.mcp_servers.remove(""));
         let new = Copy { agent, earliest, at, best, advisors, tool_web_searches: 0, mcp_server };
         let Some(copy) = insert(&mut self.copies, key, new) else { return };
         let (copy, new) = copy;
@@ -128,7 +175,14 @@ impl<'s> UsageFold<'s> {
         copy.mcp_server = copy.mcp_server.take().or(new.mcp_server);
     }
 
-    fn tool_event(&mut self, record: &Record<'_>, key: Box<str>, message_id: Option<&str>, what: What) {
+    /// Notes a call or a command; returns its position if it is new.
+    fn tool_event(
+        &mut self,
+        record: &Record<'_>,
+        key: Box<str>,
+        message_id: Option<&str>,
+        what: What,
+    ) -> Option<usize> {
         let at = self.trail.at(record);
         let new = ToolEvent {
             agent: self.agent.clone(),
@@ -138,25 +192,31 @@ impl<'s> UsageFold<'s> {
             side_chain: record.side_chain,
             what,
             is_error: None,
+            web_searches: 0,
             subagent_id: None,
         };
-        if let Some((event, new)) = insert(&mut self.tool_events, key, new)
-            && new.earliest.order(&event.earliest) == Ordering::Less
-        {
-            *event = new;
+        let Some((event, new)) = insert(&mut self.tool_events, key, new) else {
+            return self.tool_events.1.len().checked_sub(1);
+        };
+        if new.earliest.order(&event.earliest) == Ordering::Less {
+            let (is_error, web_searches, subagent_id) = (event.is_error, event.web_searches, event.subagent_id.take());
+            *event = ToolEvent { is_error, web_searches, subagent_id, ..new };
         }
+        None
     }
 
     fn tool_call(&mut self, record: &Record<'_>, call: &ToolCall<'_>) {
-        let key = match call.call_id {
-            Some(id) => id.into(),
-            None => {
-                self.nameless_calls += 1;
-                let suffix = format!(":{}", self.nameless_calls);
-                self.nameless(record, &suffix)
+        let key = self.call_key(record, call);
+        let new = self.tool_event(record, key, call.message_id, What::of(call));
+        if let (Some(position), Some(id)) = (new, call.call_id) {
+            let (ending, subagent) = self.calls.call(record.agent_id, id, position);
+            if let Some(ending) = ending {
+                self.end_call(position, ending);
             }
-        };
-        self.tool_event(record, key, call.message_id, What::of(call));
+            if let Some((_, event)) = self.tool_events.1.get_mut(position) {
+                event.subagent_id = subagent;
+            }
+        }
         match call.kind {
             ToolKind::Skill { skill: Some(skill) } => self.trail.skill(record, skill),
             ToolKind::Mcp { server, .. } => self.mcp_call(call.message_id, server),
@@ -164,16 +224,29 @@ impl<'s> UsageFold<'s> {
         }
     }
 
-    /// Notes the server with the response that holds the call: that of the message or the record, else the
-    /// next one.
+    fn end_call(&mut self, position: usize, Ending { is_error, web_searches }: Ending) {
+        if let Some((_, event)) = self.tool_events.1.get_mut(position) {
+            (event.is_error, event.web_searches) = (Some(is_error), web_searches);
+        }
+    }
+
+    /// Notes the server with the response that holds the call: that of the message or of the record. It can be
+    /// told after its calls.
     fn mcp_call(&mut self, message_id: Option<&str>, server: &str) {
         let (index, copies) = &mut self.copies;
-        let known = match message_id.or(self.response.as_deref()) {
-            Some(id) => index.get(id).and_then(|at| copies.get_mut(*at)).map(|(_, copy)| &mut copy.mcp_server),
-            None => Some(&mut self.mcp_server),
-        };
-        known.into_iter().for_each(|known| _ = known.get_or_insert_with(|| server.into()));
+        // A response without an identity is the next one.
+        let id = message_id.or(self.response.as_deref()).unwrap_or_default();
+        let told = index.get(id).and_then(|at| copies.get_mut(*at)).map(|(_, copy)| &mut copy.mcp_server);
+        match told {
+            Some(known) => _ = known.get_or_insert_with(|| server.into()),
+            None => _ = self.mcp_servers.entry(id.into()).or_insert_with(|| server.into()),
+        }
     }
+}
+
+/// A time in a key.
+fn micros(time: Option<DateTime<Utc>>) -> String {
+    time.map_or("-".to_owned(), |time| time.timestamp_micros().to_string())
 }
 
 /// Adds a value under a new key, or gives the value that is there and the new one back.
@@ -202,16 +275,20 @@ impl Fold for UsageFold<'_> {
             Kind::Response(response) => self.response(record, &response),
             Kind::ToolCall(call) => self.tool_call(record, &call),
             Kind::ToolResult { call_id, is_error, web_searches } => {
-                if let Some(id) = call_id {
-                    self.results.entry(id.into()).or_insert(Ending { is_error, web_searches });
+                let ending = Ending { is_error, web_searches };
+                if let Some(position) = call_id.and_then(|id| self.calls.result(record.agent_id, id, ending)) {
+                    self.end_call(position, ending);
                 }
             }
             Kind::Subagent { call_id, agent_id } => {
-                self.subagents.entry(call_id.into()).or_insert_with(|| agent_id.into());
+                let position = self.calls.subagent(record.agent_id, call_id, agent_id);
+                if let Some((_, event)) = position.and_then(|position| self.tool_events.1.get_mut(position)) {
+                    event.subagent_id.get_or_insert_with(|| agent_id.into());
+                }
             }
             Kind::SlashCommand { name } => {
                 self.trail.turn(record, Some(name));
-                let key = self.nameless(record, "");
+                let key = self.command_key(record, name);
                 self.tool_event(record, key, None, What::SlashCommand { name: name.into() });
             }
             Kind::ApiError => self.summary.api_errors += 1,
@@ -223,19 +300,16 @@ impl Fold for UsageFold<'_> {
     }
 
     fn held(&self) -> usize {
-        let maps = self.results.len() + self.subagents.len() + self.trail.held();
+        let maps = self.calls.held() + self.mcp_servers.len() + self.trail.held();
         self.copies.1.len() + self.tool_events.1.len() + maps + self.summary.held()
     }
 
     fn finish(mut self: Box<Self>, facts: &mut Rows) -> Result<(), Failure> {
         let (index, copies) = &mut self.copies;
-        for (id, event) in &mut self.tool_events.1 {
-            event.subagent_id = self.subagents.get(id).cloned();
-            let Some(Ending { is_error, web_searches }) = self.results.get(id) else { continue };
-            event.is_error = Some(*is_error);
+        for (_, event) in &self.tool_events.1 {
             let called_by = event.message_id.as_deref().filter(|_| event.what.is_tool(WEB_SEARCH));
             if let Some((_, copy)) = called_by.and_then(|id| copies.get_mut(*index.get(id)?)) {
-                copy.tool_web_searches = copy.tool_web_searches.saturating_add(*web_searches);
+                copy.tool_web_searches = copy.tool_web_searches.saturating_add(event.web_searches);
             }
         }
         for (id, copy) in &self.copies.1 {

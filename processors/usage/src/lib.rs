@@ -3,10 +3,11 @@
 //! A response is repeated: on every line of its content, in the transcripts that resume or fork its
 //! session, in the lines by which a parent follows a subagent. The fold keeps one [`copy`] per source
 //! file and message id; settling all copies of a message id gives one [`response`]. Tool calls go the
-//! same way, by call id. The rules are those of COUNTING; they live here, in no query.
+//! same way, by response and call id. The rules are those of COUNTING; they live here, in no query.
 //!
 //! | module | noun |
 //! | --- | --- |
+//! | `call` | the calls of one source file by their ids, which can recur |
 //! | [`copy`] | a response as one source file tells it |
 //! | [`response`] | a response, from all its copies |
 //! | [`tool_event`] | a tool call or slash command: as a file tells it, and settled |
@@ -15,6 +16,7 @@
 //! | [`place`] | where and when something stands, and which comes first |
 //! | [`whereabouts`] | the session, directory, branch, subagent and turn that it stands in |
 
+mod call;
 pub mod copy;
 pub mod fold;
 pub mod place;
@@ -32,7 +34,7 @@ pub struct Usage;
 
 static MANIFEST: Manifest = Manifest {
     name: "usage",
-    version: 4,
+    version: 5,
     cadence: Duration::from_secs(600),
     bound: Bound::Cpu,
     facts: &[&copy::COPIES, &tool_event::TOOL_CALLS, &session::SESSIONS],

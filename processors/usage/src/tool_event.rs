@@ -7,7 +7,8 @@ use sessionmill_contract::event::{ToolCall, ToolKind};
 use sessionmill_contract::{FactRow, Failure, Rows, Table, Value};
 use std::rc::Rc;
 
-/// One row per source file and call. `is_error` is null while no result is seen. `subagent_id` is the
+/// One row per source file and call. `event_id` is made of the response and the id of the call, as far as
+/// there are these: makers are free to use an id again. `is_error` is null while no result is seen. `subagent_id` is the
 /// subagent that works on the call; `caller_id`, `turn_command` and `turn_skill` say what it was made in.
 pub static TOOL_CALLS: Table = Table {
     name: "usage_tool_calls",
@@ -79,6 +80,8 @@ pub struct ToolEvent {
     pub side_chain: bool,
     pub what: What,
     pub is_error: Option<bool>,
+    /// That its result tells.
+    pub web_searches: u64,
     /// The subagent that works on it.
     pub subagent_id: Option<Rc<str>>,
 }

@@ -1,61 +1,145 @@
 //! Codex CLI rollouts: `{timestamp, type, payload}` a line. The format is described in COUNTING.
 //!
-//! Tokens are told as the session's total so far: what it has grown by is a response. A total that is
-//! repeated is none; one that is smaller begins anew. The model is that of the latest turn.
+//! What the total of a session's tokens has grown by is a response, and so is a record of one that is in
+//! no total. The model is that of the latest turn. The first generation of the format has a header without
+//! a type and bare response items below it, and counts no tokens.
 
+mod call;
+mod counter;
+mod known;
 mod record;
 mod replay;
+mod said;
 
 use super::json::{self, Object};
 use super::{Dialect, Parser};
-use record::{Entry, Payload, Totals};
+use call::Calls;
+use counter::{Context, Counter, Recorded};
+use record::{Entry, Payload, texts};
 use replay::Replay;
-use sessionmill_contract::event::{Response, ToolCall, ToolKind, Usage};
+use said::{Said, Way};
+use sessionmill_contract::event::{Response, Usage};
 use sessionmill_contract::{Event, Kind, Record};
 
 pub const CODEX: Dialect = Dialect { name: "codex", recognises, open: || Box::<Codex>::default() };
 
-/// Types that the format is known to have.
-const KNOWN: [&str; 6] = ["compacted", "event_msg", "response_item", "session_meta", "turn_context", "world_state"];
-
 /// What earlier lines say of the later ones.
 #[derive(Default)]
 struct Codex {
-    /// The session of the file: the first one that it tells; the others are of its parents.
-    session_id: Option<Box<str>>,
-    /// The session that it works for as a subagent.
+    session: Session,
+    counter: Counter,
+    /// Responses so far that are in the total.
+    responses: u64,
+    calls: Calls,
+    said: Said,
+    replay: Replay,
+}
+
+/// The session of the file: the first one that it tells; the others are of its parents.
+#[derive(Default)]
+struct Session {
+    id: Option<Box<str>>,
+    /// Where the ids of its responses begin.
+    prefix: Option<Box<str>>,
+    /// The session that it works for, as a subagent, a guardian or a review.
     parent: Option<Box<str>>,
     branch: Option<Box<str>>,
     version: Option<Box<str>>,
     cwd: Option<Box<str>>,
     model: Option<Box<str>>,
-    total: Sum,
-    /// Responses so far.
-    responses: u64,
-    replay: Replay,
+    /// Its counter can begin with what another file has told.
+    inherits: bool,
 }
 
-/// Tokens so far.
-#[derive(Clone, Copy, Default, PartialEq)]
-struct Sum {
-    input: u64,
-    cached: u64,
-    output: u64,
-    reasoning: u64,
+impl Session {
+    /// The session that a header tells.
+    fn of(header: &Payload<'_>) -> Self {
+        let text = |text: Option<&str>| text.map(Into::into);
+        // A session that goes on in a file of its own counts its responses from 1 again.
+        let base = header.history_base.0.map(|base| format!("@{base}")).unwrap_or_default();
+        Self {
+            id: text(header.id.id()),
+            prefix: header.id.id().map(|id| format!("codex:{id}{base}").into()),
+            parent: text(header.parent()),
+            branch: text(header.branch.name()),
+            version: text(header.version.name()),
+            cwd: text(header.cwd.name()),
+            model: None,
+            inherits: header.parent().or(header.forked_from.id()).is_some() || !base.is_empty(),
+        }
+    }
+
+    fn record<'r>(&'r self, cwd: Option<&'r str>) -> Record<'r> {
+        Record {
+            agent: CODEX.name,
+            session_id: self.parent.as_deref().or(self.id.as_deref()),
+            agent_id: self.id.as_deref().filter(|_| self.parent.is_some()),
+            cwd,
+            branch: self.branch.as_deref(),
+            version: self.version.as_deref(),
+            ..Record::default()
+        }
+    }
+
+    /// Identity of a response. A session without an id has responses of this file only.
+    fn response_id(&self, suffix: impl std::fmt::Display) -> Option<String> {
+        let id = format!("{}:{suffix}", self.prefix.as_ref()?);
+        Some(id).filter(|id| json::is_id(id))
+    }
+}
+
+/// A record, with or without a payload.
+struct Line<'e> {
+    kind: &'e str,
+    /// Of what stands in it.
+    inner: Option<&'e str>,
+    payload: &'e Payload<'e>,
+    /// It is of the first generation.
+    is_bare: bool,
+}
+
+impl<'e> Line<'e> {
+    fn of(entry: &'e Entry<'e>, none: &'e Payload<'e>) -> Self {
+        let kind = entry.kind.get();
+        if let Some(payload) = &entry.payload {
+            let (kind, inner) = (kind.unwrap_or(Dialect::NO_TYPE), payload.kind.get());
+            return Self { kind, inner, payload, is_bare: false };
+        }
+        let (kind, inner) = match kind {
+            Some(kind) if known::RESPONSE_ITEMS.contains(&kind) => ("response_item", Some(kind)),
+            None if is_header(entry) => ("session_meta", None),
+            // A mark that a client has written its state, without what that is.
+            None if entry.record_type.get() == Some("state") => ("world_state", None),
+            kind => (kind.or(entry.record_type.get()).unwrap_or(Dialect::NO_TYPE), None),
+        };
+        Self { kind, inner, payload: entry.bare.as_deref().unwrap_or(none), is_bare: true }
+    }
+}
+
+/// Whether it is the first line of the first generation.
+fn is_header(entry: &Entry<'_>) -> bool {
+    let is_bare = entry.kind.get().is_none() && entry.payload.is_none();
+    let has_id = entry.bare.as_ref().is_some_and(|bare| bare.id.id().is_some());
+    is_bare && entry.has_instructions && entry.timestamp.0.is_some() && has_id
 }
 
 /// Whether one of the first lines has the format's shape.
 fn recognises(head: &[u8]) -> bool {
     super::first_lines(head).any(|line| {
-        let is_entry =
-            |entry: &Entry<'_>| entry.payload.is_some() && entry.kind.get().is_some_and(|kind| KNOWN.contains(&kind));
+        let is_entry = |entry: &Entry<'_>| match (&entry.payload, entry.kind.get()) {
+            (Some(_), Some(kind)) => known::LINES.contains(&kind),
+            (None, None) => is_header(entry) || entry.record_type.get() == Some("state"),
+            _ => false,
+        };
         match serde_json::from_slice::<Object<Entry<'_>>>(line) {
             Ok(Object(entry)) => entry.as_ref().is_some_and(is_entry),
             // The first line can be longer than the head: it holds the instructions.
             Err(_) => {
                 let start = String::from_utf8_lossy(&line[..line.len().min(200)]).replace(' ', "");
                 let (before, _) = start.split_once(r#""payload":{"#).unwrap_or_default();
-                KNOWN.iter().any(|kind| before.contains(&format!(r#""type":"{kind}""#)))
+                let first = [r#"{"id":""#, r#""timestamp":""#, r#""instructions":"#];
+                known::LINES.iter().any(|kind| before.contains(&format!(r#""type":"{kind}""#)))
+                    || start.starts_with(first[0]) && first.iter().all(|field| start.contains(field))
             }
         }
     })
@@ -70,6 +154,19 @@ impl Parser for Codex {
         let is_repaired = json::repair(rest).is_some_and(|rest| self.records(number, &rest, events).is_empty());
         if !is_repaired {
             events(&Event { record: &Record { line: number, ..Record::default() }, kind: Kind::Malformed });
+        }
+    }
+
+    fn end(&mut self, events: &mut dyn FnMut(&Event<'_>)) {
+        for (number, recorded) in (1_u64..).zip(self.counter.rest()) {
+            let id = match &recorded.response_id {
+                Some(id) => self.session.response_id(format_args!("record:{id}")),
+                None => self.session.response_id(format_args!("record:{number}")),
+            };
+            let Recorded { line, time, .. } = recorded;
+            let record = Record { line, time, ..self.session.record(recorded.cwd.as_deref()) };
+            let kind = response(id.as_deref(), recorded.model.as_deref(), recorded.usage.usage());
+            events(&Event { record: &record, kind });
         }
     }
 }
@@ -88,135 +185,168 @@ impl Codex {
     }
 
     /// Hands on what one record says.
-    fn tell(&mut self, line: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
+    fn tell(&mut self, number: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
         let none = Payload::default();
-        let payload = entry.payload.as_ref().unwrap_or(&none);
-        let kind = entry.kind.get().unwrap_or(Dialect::NO_TYPE);
-        self.context(kind, payload, entry);
-        let grown =
-            payload.total.filter(|_| payload.kind.get() == Some("token_count")).and_then(|total| self.grow(total));
-        let is_replayed = self.replay.has(entry.timestamp.0);
-        let response_id = grown.filter(|_| !is_replayed).map(|usage| {
+        let line = Line::of(entry, &none);
+        let (time, ordinal) = (entry.timestamp.0, entry.ordinal.0);
+        self.context(&line, entry);
+        let is_replayed = self.replay.has(time, ordinal);
+        let counted = self.count(&line, number, entry, is_replayed).map(|usage| {
             self.responses += 1;
-            (usage, format!("codex:{}:{}", self.session_id.as_deref().unwrap_or_default(), self.responses))
+            self.calls.answered();
+            (usage, self.session.response_id(self.responses))
         });
+        let Self { session, responses, calls, said, .. } = self;
         let record = Record {
-            line,
-            agent: CODEX.name,
+            line: number,
             // The history of a parent is not when this session was at work.
-            time: entry.timestamp.0.filter(|_| !is_replayed),
-            session_id: self.parent.as_deref().or(self.session_id.as_deref()),
-            agent_id: self.session_id.as_deref().filter(|_| self.parent.is_some()),
-            cwd: self.cwd.as_deref(),
-            branch: self.branch.as_deref(),
-            version: self.version.as_deref(),
-            ..Record::default()
+            time: time.filter(|_| !is_replayed),
+            ..session.record(session.cwd.as_deref())
         };
-        events(&Event { record: &record, kind: Kind::Line { name: kind, known: KNOWN.contains(&kind) } });
+        let (name, known) = known::of(entry, line.kind, line.inner);
+        events(&Event { record: &record, kind: Kind::Line { name: &name, known } });
         if is_replayed {
             return;
         }
-        if let Some((usage, id)) = &response_id {
-            let kind = Kind::Response(Response {
-                // A session without an id has responses of this file only.
-                message_id: self.session_id.as_ref().map(|_| &**id),
-                model: self.model.as_deref(),
-                usage: *usage,
-                // It is told when it is complete.
-                stop_reason: Some("completed"),
-                fast: false,
-                web_searches: 0,
-                advisors: &[],
-                reported_cost: None,
-            });
-            events(&Event { record: &record, kind });
+        let event = &mut |kind: Kind<'_>| events(&Event { record: &record, kind });
+        if let Some((usage, id)) = &counted {
+            event(response(id.as_deref(), session.model.as_deref(), *usage));
         }
-        speak(kind, payload, &mut |kind| events(&Event { record: &record, kind }));
-    }
-
-    /// Takes in what a record says of those that follow.
-    fn context(&mut self, kind: &str, payload: &Payload<'_>, entry: &Entry<'_>) {
-        match (kind, payload.kind.get()) {
-            ("session_meta", _) => {
-                let parent = payload.forked_from.id().or(payload.parent.id());
-                self.replay.session(payload.id.id(), parent, entry.timestamp.0);
-                if self.session_id.is_none() {
-                    self.session_id = payload.id.id().map(Into::into);
-                    self.parent = payload.parent.id().map(Into::into);
-                    self.branch = payload.branch.name().map(Into::into);
-                    self.version = payload.version.name().map(Into::into);
-                    self.cwd = payload.cwd.name().map(Into::into);
-                }
+        match line.kind {
+            "response_item" if line.is_bare && line.inner == Some("message") => {
+                bare_message(entry, event);
             }
-            ("turn_context", _) => {
-                self.replay.turn(payload.turn_id.id());
-                self.model = payload.model.name().map(Into::into).or(self.model.take());
-                self.cwd = payload.cwd.name().map(Into::into).or(self.cwd.take());
+            "response_item" => {
+                let next = session.response_id(*responses + 1);
+                calls.tell(line.inner.unwrap_or_default(), line.payload, next.as_deref(), event);
             }
-            ("event_msg", Some("task_started")) => self.replay.turn(payload.turn_id.id()),
+            // What stands in the role of the user there is by the agent that it works for.
+            "event_msg" => {
+                speak(said, line.inner.unwrap_or_default(), line.payload, session.parent.is_some(), event);
+            }
             _ => {}
         }
     }
 
-    /// What the total has grown by; `None` if it says what it said before.
-    fn grow(&mut self, total: Totals) -> Option<Usage> {
-        let count = |count: json::Count| count.0.unwrap_or_default();
-        let total = Sum {
-            input: count(total.input),
-            cached: count(total.cached).min(count(total.input)),
-            output: count(total.output),
-            reasoning: count(total.reasoning).min(count(total.output)),
-        };
-        let restarted = total.input + total.output < self.total.input + self.total.output;
-        let before = if restarted { Sum::default() } else { self.total };
-        if total == self.total {
-            return None;
+    /// Takes in what a record says of those that follow.
+    fn context(&mut self, line: &Line<'_>, entry: &Entry<'_>) {
+        let (payload, time) = (line.payload, entry.timestamp.0);
+        self.replay.follow(payload.thread_id.id(), entry.ordinal.0);
+        match (line.kind, line.inner) {
+            ("session_meta", _) => {
+                self.replay.session(payload, time);
+                if self.session.id.is_none() {
+                    let Session { cwd, model, .. } = std::mem::replace(&mut self.session, Session::of(payload));
+                    self.session.cwd = self.session.cwd.take().or(cwd);
+                    self.session.model = model;
+                }
+            }
+            ("turn_context", _) => {
+                self.replay.turn(payload.turn_id.id(), time);
+                self.session.model = payload.model.name().map(Into::into).or(self.session.model.take());
+                self.session.cwd = payload.cwd.name().map(Into::into).or(self.session.cwd.take());
+            }
+            ("event_msg", Some("task_started" | "turn_started")) => {
+                self.replay.turn(payload.turn_id.id(), time);
+                self.said.turn();
+            }
+            ("event_msg", Some("task_complete" | "turn_complete" | "turn_aborted")) => self.said.turn(),
+            ("response_item", Some("message")) if line.is_bare => {
+                let cwd = texts(&entry.content).find_map(said::directory).map(json::shortened);
+                self.session.cwd = cwd.map(Into::into).or(self.session.cwd.take());
+            }
+            _ => {}
         }
-        self.total = total;
-        let input = total.input.saturating_sub(before.input);
-        let cache_read = total.cached.saturating_sub(before.cached).min(input);
-        let output = total.output.saturating_sub(before.output);
-        let reasoning = total.reasoning.saturating_sub(before.reasoning).min(output);
-        let usage = Usage { input: input - cache_read, output, reasoning, cache_read, ..Usage::default() };
-        (usage.total() > 0).then_some(usage)
+    }
+
+    /// What the total of the session's tokens has grown by. A record of one response is kept until the end
+    /// of the file.
+    fn count(&mut self, line: &Line<'_>, number: u64, entry: &Entry<'_>, is_replayed: bool) -> Option<Usage> {
+        let payload = line.payload;
+        match (line.kind, line.inner) {
+            ("event_msg", Some("token_count")) => {
+                let context = Context { is_replayed, inherits: self.session.inherits };
+                let grown = self.counter.count(payload.total, payload.last, context);
+                grown.filter(|_| !is_replayed).map(counter::Sum::usage)
+            }
+            ("token_usage_record", _) => {
+                self.record(payload, number, entry, is_replayed);
+                None
+            }
+            ("compacted", _) => {
+                // Where the record itself is not there, the copy in the checkpoint tells of it.
+                let latest = payload.latest.as_ref().filter(|latest| latest.response_id.id().is_some());
+                latest.into_iter().for_each(|latest| self.record(latest, number, entry, is_replayed));
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Keeps the record of a response. A copy names the thread that it is of.
+    fn record(&mut self, payload: &Payload<'_>, number: u64, entry: &Entry<'_>, is_replayed: bool) {
+        let thread = payload.thread_id.id().zip(self.session.id.as_deref());
+        let is_own = thread.map_or(!is_replayed, |(thread, own)| thread == own);
+        let Some(usage) = payload.usage.filter(|_| is_own) else { return };
+        let record = Recorded::new(number, entry.timestamp.0, usage, payload.thread_usage);
+        let response_id = payload.response_id.id().map(Into::into);
+        let Session { model, cwd, .. } = &self.session;
+        let (model, cwd) = (model.clone(), cwd.clone());
+        self.counter.record(Recorded { response_id, model, cwd, ..record });
     }
 }
 
-fn speak(kind: &str, payload: &Payload<'_>, event: &mut dyn FnMut(Kind<'_>)) {
-    match (kind, payload.kind.get().unwrap_or_default()) {
-        ("event_msg", "user_message") => event(Kind::Prompt { text: payload.message.get().unwrap_or_default() }),
-        ("event_msg", "agent_message") => event(Kind::Reply { text: payload.message.get().unwrap_or_default() }),
-        ("event_msg", "error" | "stream_error") => event(Kind::ApiError),
-        ("response_item", "function_call" | "custom_tool_call") => call(payload, payload.name.name(), event),
-        ("response_item", "local_shell_call") => call(payload, Some("local_shell"), event),
-        ("response_item", "web_search_call") => call(payload, Some("web_search"), event),
-        ("response_item", "tool_search_call") => call(payload, Some("tool_search"), event),
-        ("response_item", "function_call_output" | "custom_tool_call_output" | "tool_search_output") => {
-            let is_error = payload.output.get().is_some_and(has_failed);
-            event(Kind::ToolResult { call_id: payload.call_id.id(), is_error, web_searches: 0 });
-        }
+/// A response, which is told when it is complete.
+fn response<'r>(message_id: Option<&'r str>, model: Option<&'r str>, usage: Usage) -> Kind<'r> {
+    Kind::Response(Response {
+        message_id,
+        model,
+        usage,
+        stop_reason: Some("completed"),
+        fast: false,
+        web_searches: 0,
+        advisors: &[],
+        reported_cost: None,
+    })
+}
+
+/// Hands on what a message of the first generation says.
+fn bare_message(entry: &Entry<'_>, event: &mut dyn FnMut(Kind<'_>)) {
+    let text = said::joined(texts(&entry.content));
+    match entry.role.get() {
+        Some("user") if !text.trim().is_empty() && !said::is_injected(&text) => event(Kind::Prompt { text: &text }),
+        Some("assistant") => event(Kind::Reply { text: &text }),
         _ => {}
     }
 }
 
-fn call(payload: &Payload<'_>, tool: Option<&str>, event: &mut dyn FnMut(Kind<'_>)) {
-    let tool = tool.unwrap_or("(unnamed)");
-    let mcp = tool.strip_prefix("mcp__").and_then(|rest| rest.split_once("__"));
-    let kind = match mcp {
-        Some((server, tool)) => ToolKind::Mcp { server, tool },
-        None if tool == "spawn_agent" => ToolKind::Subagent { subagent_type: None },
-        None => ToolKind::Plain,
+/// Hands on what an event says.
+fn speak(said: &mut Said, kind: &str, payload: &Payload<'_>, is_subagent: bool, event: &mut dyn FnMut(Kind<'_>)) {
+    let mut say = |by_person: bool, text: &str, way: Way| {
+        if said.is_repeated(by_person, text, way) {
+            return;
+        }
+        match by_person {
+            true if is_subagent || said::is_injected(text) => {}
+            true => event(Kind::Prompt { text }),
+            false => event(Kind::Reply { text }),
+        }
     };
-    event(Kind::ToolCall(ToolCall { call_id: payload.call_id.id(), message_id: None, tool, kind }));
-}
-
-/// Whether a tool's output begins with an exit code that is not 0.
-fn has_failed(output: &str) -> bool {
-    const BEFORE: [&str; 3] = ["Process exited with code ", "Exit code: ", r#""exit_code":"#];
-    // Output can quote such words further down.
-    let head = output.lines().take(4).map(|line| line.get(..200).unwrap_or(line));
-    let code = |line: &str| BEFORE.iter().find_map(|before| Some(line.split_once(before)?.1.trim_start().to_owned()));
-    head.into_iter().find_map(code).is_some_and(|code| !code.starts_with('0'))
+    let message = payload.message.get().unwrap_or_default();
+    match kind {
+        "user_message" => say(true, message, Way::Event),
+        "agent_message" => say(false, message, Way::Event),
+        "item_completed" => {
+            let Some(item) = &payload.item else { return };
+            match item.kind.get() {
+                Some("UserMessage") => say(true, &said::joined(texts(&item.content)), Way::Item),
+                Some("AgentMessage") => texts(&item.content).for_each(|text| say(false, text, Way::Item)),
+                _ => {}
+            }
+        }
+        "error" | "stream_error" => event(Kind::ApiError),
+        _ => {}
+    }
 }
 
 #[cfg(test)]
@@ -227,29 +357,20 @@ mod tests {
     fn a_rollout_is_known_by_its_first_lines() {
         let long =
             format!(r#"{{"timestamp": "t", "type": "session_meta", "payload": {{"id": "a", "x": "{}"#, "y".repeat(500));
+        let first = format!(r#"{{"id":"a","timestamp":"2025-08-01T10:00:00Z","instructions":"{}"#, "y".repeat(500));
         for (head, known) in [
             (r#"{"timestamp":"t","type":"session_meta","payload":{"id":"a"}}"#, true),
             (&*long, true),
             ("{\"broken\n{\"payload\":{},\"type\":\"event_msg\"}\n", true),
+            (r#"{"id":"a","timestamp":"2025-08-01T10:00:00Z","instructions":null,"git":{"branch":"main"}}"#, true),
+            (&*first, true),
+            ("{\"record_type\":\"state\"}\n{\"type\":\"message\",\"role\":\"user\",\"content\":[]}\n", true),
+            (r#"{"id":"a","timestamp":"2025-08-01T10:00:00Z"}"#, false),
             (r#"{"type":"user","message":{"role":"user","content":"\"type\":\"event_msg\",\"payload\":{"}}"#, false),
             (r#"{"type":"event_msg"}"#, false),
             ("", false),
         ] {
             assert_eq!(recognises(head.as_bytes()), known, "{head}");
-        }
-    }
-
-    #[test]
-    fn an_exit_code_that_is_not_0_is_a_failure() {
-        for (output, failed) in [
-            ("Chunk ID: 6d\nWall time: 0.1 seconds\nProcess exited with code 1\nOutput:\n", true),
-            ("Chunk ID: 6d\nWall time: 0.1 seconds\nProcess exited with code 0\nOutput:\nExit code: 1", false),
-            ("Exit code: 127\nWall time: 0 seconds", true),
-            (r#"{"output":"","metadata":{"exit_code":2,"duration_seconds":0.1}}"#, true),
-            ("a\nb\nc\nd\nExit code: 1", false),
-            ("", false),
-        ] {
-            assert_eq!(has_failed(output), failed, "{output}");
         }
     }
 }

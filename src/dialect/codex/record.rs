@@ -1,14 +1,24 @@
 //! The fields of a Codex record that anything asks for, as they stand on the line.
 
-use crate::dialect::json::{Count, Fields, Object, Text, Time, skip};
+use crate::dialect::json::{Count, Fields, Object, Objects, Text, Time, skip};
 use serde::de::MapAccess;
 
-/// One line: `{timestamp, type, payload}`.
+/// One line: `{timestamp, type, payload}`. The first generation of the format has no payload: what stands
+/// in it otherwise stands at the top.
 #[derive(Debug, Default)]
 pub(super) struct Entry<'de> {
     pub(super) kind: Text<'de>,
     pub(super) timestamp: Time,
-    pub(super) payload: Option<Payload<'de>>,
+    pub(super) payload: Option<Box<Payload<'de>>>,
+    /// Number of the line within its thread, in newer clients.
+    pub(super) ordinal: Count,
+    /// The fields at the top, as of a payload, if there are any more.
+    pub(super) bare: Option<Box<Payload<'de>>>,
+    pub(super) record_type: Text<'de>,
+    /// It has the field that a header of the first generation has, whatever is in it.
+    pub(super) has_instructions: bool,
+    pub(super) role: Text<'de>,
+    pub(super) content: Objects<Part<'de>>,
 }
 
 impl<'de> Fields<'de> for Entry<'de> {
@@ -16,8 +26,16 @@ impl<'de> Fields<'de> for Entry<'de> {
         match name {
             "type" => self.kind = map.next_value()?,
             "timestamp" => self.timestamp = map.next_value()?,
-            "payload" => self.payload = map.next_value::<Object<_>>()?.0,
-            _ => skip(map)?,
+            "payload" => self.payload = map.next_value::<Object<_>>()?.0.map(Box::new),
+            "ordinal" => self.ordinal = map.next_value()?,
+            "record_type" => self.record_type = map.next_value()?,
+            "instructions" => {
+                self.has_instructions = true;
+                skip(map)?;
+            }
+            "role" => self.role = map.next_value()?,
+            "content" => self.content = map.next_value()?,
+            _ => return self.bare.get_or_insert_default().field(name, map),
         }
         Ok(())
     }
@@ -30,7 +48,16 @@ pub(super) struct Payload<'de> {
     /// Of a session.
     pub(super) id: Text<'de>,
     pub(super) forked_from: Text<'de>,
-    pub(super) parent: Text<'de>,
+    pub(super) source: Source<'de>,
+    /// Newer clients name the parent here, whatever sort of session it is.
+    pub(super) parent_thread: Text<'de>,
+    pub(super) thread_source: Text<'de>,
+    /// The session at the root: the session itself, or the one that a subagent works for in the end.
+    pub(super) root: Text<'de>,
+    /// Ordinal of the first line that is no history of a parent.
+    pub(super) history_start: Count,
+    /// Ordinal at which the file goes on from an older file of the same session.
+    pub(super) history_base: Count,
     pub(super) cwd: Text<'de>,
     pub(super) branch: Text<'de>,
     pub(super) version: Text<'de>,
@@ -39,11 +66,21 @@ pub(super) struct Payload<'de> {
     pub(super) model: Text<'de>,
     /// Of a count of tokens.
     pub(super) total: Option<Totals>,
+    pub(super) last: Option<Totals>,
+    /// Of the usage of one response.
+    pub(super) thread_id: Text<'de>,
+    pub(super) response_id: Text<'de>,
+    pub(super) usage: Option<Totals>,
+    pub(super) thread_usage: Option<Totals>,
+    /// A copy of the latest such record, in the checkpoint that compacting a thread leaves.
+    pub(super) latest: Option<Box<Payload<'de>>>,
     /// Of a message, a call and its result.
     pub(super) message: Text<'de>,
+    pub(super) namespace: Text<'de>,
     pub(super) name: Text<'de>,
     pub(super) call_id: Text<'de>,
     pub(super) output: Text<'de>,
+    pub(super) item: Option<Box<Item<'de>>>,
 }
 
 impl<'de> Fields<'de> for Payload<'de> {
@@ -52,10 +89,12 @@ impl<'de> Fields<'de> for Payload<'de> {
             "type" => self.kind = map.next_value()?,
             "id" => self.id = map.next_value()?,
             "forked_from_id" => self.forked_from = map.next_value()?,
-            "source" => {
-                let Source { parent } = map.next_value::<Object<_>>()?.0.unwrap_or_default();
-                self.parent = parent;
-            }
+            "source" => self.source = map.next_value::<Object<_>>()?.0.unwrap_or_default(),
+            "parent_thread_id" => self.parent_thread = map.next_value()?,
+            "thread_source" => self.thread_source = map.next_value()?,
+            "session_id" => self.root = map.next_value()?,
+            "subagent_history_start_ordinal" => self.history_start = map.next_value()?,
+            "history_base" => self.history_base = map.next_value::<Object<Base>>()?.0.unwrap_or_default().end,
             "cwd" => self.cwd = map.next_value()?,
             "git" => {
                 let Git { branch } = map.next_value::<Object<_>>()?.0.unwrap_or_default();
@@ -64,35 +103,111 @@ impl<'de> Fields<'de> for Payload<'de> {
             "cli_version" => self.version = map.next_value()?,
             "turn_id" => self.turn_id = map.next_value()?,
             "model" => self.model = map.next_value()?,
-            "info" => self.total = map.next_value::<Object<Info>>()?.0.unwrap_or_default().total,
+            "info" => {
+                let Info { total, last } = map.next_value::<Object<_>>()?.0.unwrap_or_default();
+                (self.total, self.last) = (total, last);
+            }
+            "thread_id" => self.thread_id = map.next_value()?,
+            "response_id" => self.response_id = map.next_value()?,
+            "usage" => self.usage = map.next_value::<Object<_>>()?.0,
+            "latest_token_usage_record" => self.latest = map.next_value::<Object<_>>()?.0.map(Box::new),
+            "thread_token_usage" => self.thread_usage = map.next_value::<Object<_>>()?.0,
             "message" => self.message = map.next_value()?,
+            "namespace" => self.namespace = map.next_value()?,
             "name" => self.name = map.next_value()?,
             "call_id" => self.call_id = map.next_value()?,
             "output" => self.output = map.next_value()?,
+            "item" => self.item = map.next_value::<Object<_>>()?.0.map(Box::new),
             _ => skip(map)?,
         }
         Ok(())
     }
 }
 
-/// `source.subagent.thread_spawn` of a session that a subagent's is.
-#[derive(Default)]
-struct Source<'de> {
+impl Payload<'_> {
+    /// The session that a subagent, a guardian or a review works for.
+    pub(super) fn parent(&self) -> Option<&str> {
+        let is_subagent =
+            self.source.is_subagent || self.thread_source.get().is_some_and(|source| !matches!(source, "" | "user"));
+        let named = self.parent_thread.id().or(self.source.parent.id());
+        named.or(self.root.id().filter(|_| is_subagent)).filter(|parent| self.id.id() != Some(parent))
+    }
+}
+
+/// What started a session. It is a word, or an object such as `{subagent: {thread_spawn: {parent_thread_id}}}`,
+/// `{subagent: {other: "guardian"}}` or `{internal: "guardian"}`.
+#[derive(Debug, Default)]
+pub(super) struct Source<'de> {
     parent: Text<'de>,
+    is_subagent: bool,
 }
 
 impl<'de> Fields<'de> for Source<'de> {
     fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        self.is_subagent |= matches!(name, "subagent" | "internal");
+        if name == "parent_thread_id" {
+            self.parent = map.next_value()?;
+        } else if let Some(within) = map.next_value::<Object<Self>>()?.0
+            && within.parent.id().is_some()
+        {
+            self.parent = within.parent;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Base {
+    end: Count,
+}
+
+impl<'de> Fields<'de> for Base {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        if name == "end_ordinal_exclusive" {
+            self.end = map.next_value()?;
+            return Ok(());
+        }
+        skip(map)
+    }
+}
+
+/// What a turn has come to, in the words of a client that writes its history in pages.
+#[derive(Debug, Default)]
+pub(super) struct Item<'de> {
+    pub(super) kind: Text<'de>,
+    pub(super) content: Objects<Part<'de>>,
+}
+
+impl<'de> Fields<'de> for Item<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
-            "subagent" | "thread_spawn" => {
-                let Self { parent } = map.next_value::<Object<_>>()?.0.unwrap_or_default();
-                self.parent = parent;
-            }
-            "parent_thread_id" => self.parent = map.next_value()?,
+            "type" => self.kind = map.next_value()?,
+            "content" => self.content = map.next_value()?,
             _ => skip(map)?,
         }
         Ok(())
     }
+}
+
+/// A part of a message: text, or something else.
+#[derive(Debug, Default)]
+pub(super) struct Part<'de> {
+    pub(super) text: Text<'de>,
+}
+
+impl<'de> Fields<'de> for Part<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        if name == "text" {
+            self.text = map.next_value()?;
+            return Ok(());
+        }
+        skip(map)
+    }
+}
+
+/// The texts of a message.
+pub(super) fn texts<'p>(parts: &'p Objects<Part<'_>>) -> impl Iterator<Item = &'p str> {
+    parts.0.iter().filter_map(|part| part.text.get())
 }
 
 #[derive(Default)]
@@ -113,23 +228,27 @@ impl<'de> Fields<'de> for Git<'de> {
 #[derive(Default)]
 struct Info {
     total: Option<Totals>,
+    last: Option<Totals>,
 }
 
 impl<'de> Fields<'de> for Info {
     fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        if name == "total_token_usage" {
-            self.total = map.next_value::<Object<_>>()?.0;
-            return Ok(());
+        match name {
+            "total_token_usage" => self.total = map.next_value::<Object<_>>()?.0,
+            "last_token_usage" => self.last = map.next_value::<Object<_>>()?.0,
+            _ => skip(map)?,
         }
-        skip(map)
+        Ok(())
     }
 }
 
-/// Tokens of a session so far. Input includes the cached part, output the reasoning.
+/// Tokens of a session so far, or of one response. Input includes what is read from the cache and what is
+/// written to it, output the reasoning.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Totals {
     pub(super) input: Count,
     pub(super) cached: Count,
+    pub(super) written: Count,
     pub(super) output: Count,
     pub(super) reasoning: Count,
 }
@@ -139,6 +258,7 @@ impl<'de> Fields<'de> for Totals {
         match name {
             "input_tokens" => self.input = map.next_value()?,
             "cached_input_tokens" => self.cached = map.next_value()?,
+            "cache_write_input_tokens" => self.written = map.next_value()?,
             "output_tokens" => self.output = map.next_value()?,
             "reasoning_output_tokens" => self.reasoning = map.next_value()?,
             _ => skip(map)?,

@@ -1,10 +1,15 @@
 //! The history that a forked session begins with, which its parent's log has told already.
 //!
-//! A fork, or the session of a subagent, copies the records of its parent, either with their times or
-//! with that of the copying. Both are older than the first turn of its own, which is known by its id:
-//! ids of turns and sessions are UUIDs that begin with a time (version 7 of RFC 9562). A client that
-//! writes none has its first turn of its own more than a moment after the file begins.
+//! A fork, or the session of a subagent, can copy the records of its parent, either with their times or
+//! with that of the copying. What ends the copy, whichever comes first:
+//!
+//! - a line with the ordinal at which the header says that the session's own lines begin
+//! - a record that names the session as its thread, since copies name that of the parent
+//! - a turn whose id is younger than the session: ids of turns and sessions are UUIDs that begin with a
+//!   time (version 7 of RFC 9562)
+//! - where turns have no such ids, a turn that begins more than a moment after the file does
 
+use super::record::Payload;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Where in a file the history of the parent ends.
@@ -13,46 +18,87 @@ pub(super) enum Replay {
     /// The file has not said yet whose session it is.
     #[default]
     Unknown,
-    /// In the history of the parent.
-    Within {
-        session_id: Box<str>,
-        begun: Option<DateTime<Utc>>,
-    },
+    /// In the history of the parent, if there is one.
+    Within(History),
     Over,
+}
+
+#[derive(Debug)]
+pub(super) struct History {
+    session_id: Box<str>,
+    begun: Option<DateTime<Utc>>,
+    /// Ordinal of the first line that is not of the history.
+    end: Option<u64>,
+    /// The file says that it begins with the history of another session.
+    is_copied: bool,
+    /// Turns have ids that tell when they began.
+    has_ids: bool,
 }
 
 /// A response takes longer than copying a history does.
 const MOMENT: TimeDelta = TimeDelta::seconds(2);
 
 impl Replay {
-    /// The session of the file, with whether it has a parent.
-    pub(super) fn session(&mut self, id: Option<&str>, parent: Option<&str>, time: Option<DateTime<Utc>>) {
-        if let Self::Unknown = self {
-            *self = match (id, parent) {
-                (Some(id), Some(_)) => Self::Within { session_id: id.into(), begun: time },
-                _ => Self::Over,
-            };
+    /// A header: that of the file comes first, those of its parents follow.
+    pub(super) fn session(&mut self, header: &Payload<'_>, time: Option<DateTime<Utc>>) {
+        let id = header.id.id();
+        let forked_from = header.forked_from.id();
+        match self {
+            Self::Unknown => {
+                *self = match id.filter(|_| forked_from.or(header.parent()).is_some()) {
+                    Some(id) => Self::Within(History {
+                        session_id: id.into(),
+                        begun: time,
+                        end: header.history_start.0,
+                        is_copied: forked_from.is_some() || header.history_start.0.is_some(),
+                        has_ids: false,
+                    }),
+                    None => Self::Over,
+                }
+            }
+            Self::Within(history) => history.is_copied |= id.is_some_and(|id| *id != *history.session_id),
+            Self::Over => {}
         }
     }
 
     /// A turn begins.
-    pub(super) fn turn(&mut self, id: Option<&str>) {
-        if let (Self::Within { session_id, .. }, Some(id)) = (&*self, id)
-            && let (Some(session), Some(turn)) = (born(session_id), born(id))
-            && turn >= session
+    pub(super) fn turn(&mut self, id: Option<&str>, time: Option<DateTime<Utc>>) {
+        let Self::Within(history) = self else { return };
+        let is_own = match born(&history.session_id).zip(id.and_then(born)) {
+            Some((session, turn)) => {
+                history.has_ids = true;
+                turn >= session
+            }
+            None if history.has_ids => false,
+            None => match history.begun.zip(time) {
+                // Clients that give sessions such ids name whose history they copy.
+                Some((begun, time)) if !history.is_copied && born(&history.session_id).is_some() => time >= begun,
+                Some((begun, time)) => time > begun + MOMENT,
+                None => false,
+            },
+        };
+        if is_own {
+            *self = Self::Over;
+        }
+    }
+
+    /// A record names a thread, or has an ordinal.
+    pub(super) fn follow(&mut self, thread: Option<&str>, ordinal: Option<u64>) {
+        if let Self::Within(History { session_id, end, .. }) = &*self
+            && (thread == Some(&**session_id) || end.zip(ordinal).is_some_and(|(end, ordinal)| ordinal >= end))
         {
             *self = Self::Over;
         }
     }
 
-    /// Whether a record of this time belongs to the history. The times of turns decide, where the
-    /// session has one.
-    pub(super) fn has(&self, time: Option<DateTime<Utc>>) -> bool {
-        let Self::Within { session_id, begun } = self else { return false };
-        if born(session_id).is_some() {
+    /// Whether a record of this time belongs to the history. The times of turns decide, where they have
+    /// ids.
+    pub(super) fn has(&self, time: Option<DateTime<Utc>>, ordinal: Option<u64>) -> bool {
+        let Self::Within(history) = self else { return false };
+        if history.has_ids || history.end.zip(ordinal).is_some() {
             return true;
         }
-        begun.zip(time).is_none_or(|(begun, time)| time <= begun + MOMENT)
+        history.begun.zip(time).is_none_or(|(begun, time)| time <= begun + MOMENT)
     }
 }
 
@@ -68,28 +114,76 @@ mod tests {
     use super::*;
 
     const FORK: &str = "019ed9f4-6510-7fc0-8643-6d434f193bd0";
+    const BEGUN: &str = "2026-02-01T10:00:00Z";
+
+    fn time(text: &str) -> Option<DateTime<Utc>> {
+        Some(text.parse().unwrap())
+    }
+
+    /// A file with these headers, all as of `BEGUN`.
+    fn replay(headers: &[&str]) -> Replay {
+        let mut replay = Replay::default();
+        for header in headers {
+            let header: crate::dialect::json::Object<Payload<'_>> = serde_json::from_str(header).unwrap();
+            replay.session(&header.0.unwrap(), time(BEGUN));
+        }
+        replay
+    }
+
+    fn fork(id: &str) -> Replay {
+        replay(&[&format!(r#"{{"id":"{id}","forked_from_id":"parent"}}"#), r#"{"id":"parent"}"#])
+    }
 
     #[test]
     fn the_first_turn_that_is_younger_than_the_session_ends_the_history() {
-        let mut replay = Replay::default();
-        assert!(!replay.has(None));
-        replay.session(Some(FORK), Some("parent"), None);
-        replay.session(Some("parent"), None, None);
-        assert!(replay.has(None), "the session of the parent is part of it");
-        replay.turn(Some("019ed83b-43de-7370-a8b8-ea2fe6568f11"));
-        replay.turn(Some("no uuid"));
-        replay.turn(None);
-        assert!(replay.has(None));
-        replay.turn(Some("019ed9f4-c83b-7c52-8599-154be802d240"));
-        assert!(!replay.has(None));
+        assert!(!Replay::default().has(None, None));
+        let mut replay = fork(FORK);
+        assert!(replay.has(None, None), "the session of the parent is part of it");
+        replay.turn(Some("019ed83b-43de-7370-a8b8-ea2fe6568f11"), None);
+        replay.turn(Some("no uuid"), time("2026-02-01T10:00:09Z"));
+        replay.turn(None, time("2026-02-01T10:00:09Z"));
+        assert!(replay.has(time("2026-02-01T10:00:09Z"), None));
+        replay.turn(Some("019ed9f4-c83b-7c52-8599-154be802d240"), None);
+        assert!(!replay.has(None, None));
     }
 
     #[test]
     fn without_ids_that_tell_the_time_a_moment_does() {
-        let time = |text: &str| Some(text.parse().unwrap());
-        let mut replay = Replay::default();
-        replay.session(Some("fork"), Some("parent"), time("2026-02-01T10:00:00Z"));
-        assert!(replay.has(time("2026-01-31T10:00:00Z")) && replay.has(time("2026-02-01T10:00:02Z")));
-        assert!(!replay.has(time("2026-02-01T10:00:02.001Z")));
+        for id in ["fork", FORK] {
+            let mut replay = fork(id);
+            replay.turn(None, time("2026-01-31T10:00:00Z"));
+            replay.turn(None, time("2026-02-01T10:00:02Z"));
+            assert!(replay.has(time("2026-01-31T10:00:00Z"), None) && replay.has(time("2026-02-01T10:00:02Z"), None));
+            assert!(!replay.has(time("2026-02-01T10:00:02.001Z"), None), "{id}");
+            replay.turn(None, time("2026-02-01T10:00:03Z"));
+            assert!(!replay.has(None, None), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_session_that_copies_nothing_has_its_first_turn_at_once() {
+        let guardian = |id: &str| format!(r#"{{"id":"{id}","parent_thread_id":"reviewed"}}"#);
+        for (headers, is_replayed) in [
+            (&[&*guardian(FORK)][..], false),
+            (&[&guardian(FORK), r#"{"id":"reviewed"}"#], true),
+            (&[&guardian("of an older client")], true),
+        ] {
+            let mut replay = replay(headers);
+            replay.turn(None, time(BEGUN));
+            assert_eq!(replay.has(time(BEGUN), None), is_replayed, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn ordinals_and_names_end_the_history() {
+        let header = r#"{"id":"child","parent_thread_id":"parent","subagent_history_start_ordinal":3}"#;
+        let mut by_ordinal = replay(&[header]);
+        by_ordinal.follow(Some("parent"), Some(2));
+        assert!(by_ordinal.has(time("2026-02-01T11:00:00Z"), Some(2)));
+        by_ordinal.follow(None, Some(3));
+        assert!(!by_ordinal.has(None, None));
+        let mut by_name = replay(&[header]);
+        by_name.follow(Some("child"), Some(1));
+        assert!(!by_name.has(None, Some(1)), "a migrated file counts its own lines before its end, too");
     }
 }

@@ -1,0 +1,142 @@
+//! The calls of one source file by the ids that their makers gave them, and what becomes of each.
+//!
+//! Some makers use the same ids in each turn, or in each subagent: a result belongs to the latest call of
+//! its id that has none yet, of the same agent if there is one. A result can stand above its call, since
+//! the order of lines is not that of time.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// What the result of a call says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending {
+    pub(crate) is_error: bool,
+    pub(crate) web_searches: u64,
+}
+
+/// Positions of calls in the list of the file's events.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    /// By the agent that calls, and the id; and by the id alone.
+    by_id: HashMap<(Option<Box<str>>, Box<str>), Same>,
+    has_result: Vec<bool>,
+    /// Results whose call is still to come.
+    endings: HashMap<Box<str>, Ending>,
+    /// Subagents whose call is still to come.
+    subagents: HashMap<Box<str>, Rc<str>>,
+}
+
+/// Calls of one id.
+#[derive(Debug, Default)]
+struct Same {
+    /// Without a result, as far as is known here; the latest is last.
+    open: Vec<usize>,
+    latest: usize,
+}
+
+/// The main conversation, or a subagent.
+type Agent<'a> = Option<&'a str>;
+
+impl Calls {
+    /// Takes in a call. Returns what was said of it before.
+    pub(crate) fn call(&mut self, agent: Agent<'_>, id: &str, position: usize) -> (Option<Ending>, Option<Rc<str>>) {
+        let ending = self.endings.remove(id);
+        if self.has_result.len() <= position {
+            self.has_result.resize(position + 1, false);
+        }
+        self.has_result[position] = ending.is_some();
+        for agent in [Some(agent.unwrap_or_default()), None] {
+            let same = self.by_id.entry(key(agent, id)).or_default();
+            same.latest = position;
+            if ending.is_none() {
+                same.open.push(position);
+            }
+        }
+        (ending, self.subagents.remove(id))
+    }
+
+    /// The call that a result is of. A result of none is kept for the call to come; the first one counts.
+    pub(crate) fn result(&mut self, agent: Agent<'_>, id: &str, ending: Ending) -> Option<usize> {
+        let has_result = &mut self.has_result;
+        let mut is_known = false;
+        for agent in [Some(agent.unwrap_or_default()), None] {
+            let Some(same) = self.by_id.get_mut(&key(agent, id)) else { continue };
+            is_known = true;
+            while let Some(position) = same.open.pop() {
+                if let Some(has_result) = has_result.get_mut(position).filter(|has_result| !**has_result) {
+                    *has_result = true;
+                    return Some(position);
+                }
+            }
+        }
+        if !is_known {
+            self.endings.entry(id.into()).or_insert(ending);
+        }
+        None
+    }
+
+    /// The call that a subagent works on.
+    pub(crate) fn subagent(&mut self, agent: Agent<'_>, id: &str, subagent: &str) -> Option<usize> {
+        let own = key(Some(agent.unwrap_or_default()), id);
+        match self.by_id.get(&own).or_else(|| self.by_id.get(&key(None, id))) {
+            Some(same) => Some(same.latest),
+            None => {
+                self.subagents.entry(id.into()).or_insert_with(|| subagent.into());
+                None
+            }
+        }
+    }
+
+    /// What it holds, in facts, beside the calls themselves.
+    pub(crate) fn held(&self) -> usize {
+        self.endings.len() + self.subagents.len()
+    }
+}
+
+fn key(agent: Option<&str>, id: &str) -> (Option<Box<str>>, Box<str>) {
+    (agent.map(Into::into), id.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FINE: Ending = Ending { is_error: false, web_searches: 0 };
+
+    #[test]
+    fn a_result_is_of_the_latest_open_call_of_its_id() {
+        let mut calls = Calls::default();
+        calls.call(None, "Bash:0", 0);
+        assert_eq!(calls.result(None, "Bash:0", FINE), Some(0));
+        assert_eq!(calls.result(None, "Bash:0", FINE), None, "the first result counts");
+        calls.call(None, "Bash:0", 1);
+        calls.call(None, "Bash:0", 2);
+        assert_eq!(calls.result(None, "Bash:0", FINE), Some(2));
+        assert_eq!(calls.result(None, "Bash:0", FINE), Some(1));
+        assert_eq!(calls.result(None, "Bash:1", FINE), None);
+        assert_eq!(calls.held(), 1);
+    }
+
+    #[test]
+    fn agents_side_by_side_have_results_of_their_own() {
+        let mut calls = Calls::default();
+        calls.call(None, "Bash:0", 0);
+        calls.call(Some("a1"), "Bash:0", 1);
+        assert_eq!(calls.result(None, "Bash:0", FINE), Some(0));
+        assert_eq!(calls.result(Some("a2"), "Bash:0", FINE), Some(1), "of another agent, if there is no own one");
+        assert_eq!(calls.result(Some("a1"), "Bash:0", FINE), None);
+    }
+
+    #[test]
+    fn a_result_and_a_subagent_can_come_before_their_call() {
+        let mut calls = Calls::default();
+        assert_eq!(calls.result(None, "Task:0", Ending { is_error: true, ..FINE }), None);
+        assert_eq!(calls.subagent(None, "Task:0", "a1"), None);
+        let (ending, subagent) = calls.call(None, "Task:0", 0);
+        assert!(ending.is_some_and(|ending| ending.is_error));
+        assert_eq!(subagent.as_deref(), Some("a1"));
+        calls.call(None, "Task:0", 1);
+        assert_eq!(calls.subagent(None, "Task:0", "a2"), Some(1));
+        assert_eq!(calls.result(None, "Task:0", FINE), Some(1));
+    }
+}

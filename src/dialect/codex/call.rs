@@ -1,0 +1,117 @@
+//! Calls of tools and their results.
+//!
+//! A call belongs to the response whose count follows. Its id is unique only where its maker says so: some
+//! use the same ids in each turn, and a client that gets no counts tells no responses apart. An id that
+//! comes again after its result is another call.
+
+use super::record::Payload;
+use crate::dialect::json;
+use sessionmill_contract::Kind;
+use sessionmill_contract::event::{ToolCall, ToolKind};
+use std::collections::HashSet;
+
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    /// Calls of the response at hand that have a result.
+    done: HashSet<Box<str>>,
+    /// How often one of them came again.
+    again: u64,
+}
+
+impl Calls {
+    /// The response is counted: what follows belongs to the next one.
+    pub(super) fn answered(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Hands on what a response item says. `response` is the id of the response at hand.
+    pub(super) fn tell(
+        &mut self,
+        kind: &str,
+        payload: &Payload<'_>,
+        response: Option<&str>,
+        event: &mut dyn FnMut(Kind<'_>),
+    ) {
+        let call_id = payload.call_id.id();
+        let tool = match kind {
+            "function_call" | "custom_tool_call" => payload.name.name().unwrap_or("(unnamed)"),
+            "image_generation_call" => "image_generation",
+            "local_shell_call" => "local_shell",
+            "tool_search_call" => "tool_search",
+            "web_search_call" => "web_search",
+            "function_call_output" | "custom_tool_call_output" | "tool_search_output" => {
+                self.done.extend(call_id.map(Into::into));
+                let is_error = payload.output.get().is_some_and(has_failed);
+                return event(Kind::ToolResult { call_id, is_error, web_searches: 0 });
+            }
+            _ => return,
+        };
+        // What the server does itself has the id of its item.
+        let call_id = call_id.or(payload.id.id());
+        if call_id.is_some_and(|id| self.done.contains(id)) {
+            self.again += 1;
+            self.done.clear();
+        }
+        let numbered = response.filter(|_| self.again > 0).map(|id| format!("{id}.{}", self.again));
+        let message_id = numbered.as_deref().or(response).filter(|id| json::is_id(id));
+        let full = mcp_name(payload.namespace.get().unwrap_or_default(), tool);
+        let tool = full.as_deref().map_or(tool, json::shortened);
+        let mcp = tool.strip_prefix("mcp__").and_then(|rest| rest.split_once("__"));
+        let kind = match mcp {
+            Some((server, tool)) => ToolKind::Mcp { server, tool },
+            None if tool == "spawn_agent" => ToolKind::Subagent { subagent_type: None },
+            None => ToolKind::Plain,
+        };
+        event(Kind::ToolCall(ToolCall { call_id, message_id, tool, kind }));
+    }
+}
+
+/// `mcp__<server>__<tool>`, which newer clients write in two parts.
+fn mcp_name(namespace: &str, tool: &str) -> Option<String> {
+    let namespace = namespace.strip_suffix("__").unwrap_or(namespace);
+    let is_mcp = namespace.strip_prefix("mcp__").is_some_and(|server| !server.is_empty());
+    (is_mcp && !tool.starts_with("mcp__")).then(|| format!("{namespace}__{tool}"))
+}
+
+/// Whether a tool's output begins with an exit code that is not 0.
+fn has_failed(output: &str) -> bool {
+    const BEFORE: [&str; 3] = ["Process exited with code ", "Exit code: ", r#""exit_code":"#];
+    // Output can quote such words further down.
+    let head = output.lines().take(4).map(|line| line.get(..200).unwrap_or(line));
+    let code = |line: &str| BEFORE.iter().find_map(|before| Some(line.split_once(before)?.1.trim_start().to_owned()));
+    head.into_iter().find_map(code).is_some_and(|code| !code.starts_with('0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_is_the_first_part_of_the_name_of_a_tool_of_a_server() {
+        for (namespace, tool, name) in [
+            ("mcp__library", "find", Some("mcp__library__find")),
+            ("mcp__library__", "find", Some("mcp__library__find")),
+            ("mcp__apps__mail", "send", Some("mcp__apps__mail__send")),
+            ("mcp__library", "mcp__library__find", None),
+            ("web", "run", None),
+            ("mcp__", "run", None),
+            ("", "run", None),
+        ] {
+            assert_eq!(mcp_name(namespace, tool).as_deref(), name, "{namespace} {tool}");
+        }
+    }
+
+    #[test]
+    fn an_exit_code_that_is_not_0_is_a_failure() {
+        for (output, failed) in [
+            ("Chunk ID: 6d\nWall time: 0.1 seconds\nProcess exited with code 1\nOutput:\n", true),
+            ("Chunk ID: 6d\nWall time: 0.1 seconds\nProcess exited with code 0\nOutput:\nExit code: 1", false),
+            ("Exit code: 127\nWall time: 0 seconds", true),
+            (r#"{"output":"","metadata":{"exit_code":2,"duration_seconds":0.1}}"#, true),
+            ("a\nb\nc\nd\nExit code: 1", false),
+            ("", false),
+        ] {
+            assert_eq!(has_failed(output), failed, "{output}");
+        }
+    }
+}

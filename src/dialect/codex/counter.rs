@@ -1,0 +1,376 @@
+//! Tokens of a session: what its total has grown by, and responses that are in no total.
+//!
+//! `token_count` tells the total so far and the usage of the latest response. A total that is repeated
+//! says nothing new. The counter begins anew when a part of the total falls, or when the total is the
+//! latest response alone. Newer clients also write a `token_usage_record` for each response: most of
+//! these are in the total, but the request that compacts a thread is not. Record and total come in any
+//! order, so what is left of the records is known at the end of the file only.
+
+use super::record::Totals;
+use crate::dialect::json::Count;
+use chrono::{DateTime, Utc};
+use sessionmill_contract::event::Usage;
+use std::collections::{HashMap, HashSet};
+
+/// Tokens, of a session so far or of one response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Sum {
+    input: u64,
+    cached: u64,
+    written: u64,
+    output: u64,
+    reasoning: u64,
+}
+
+impl Sum {
+    /// A part that is not told is what it was before.
+    fn of(totals: Totals, before: Self) -> Self {
+        let part = |count: Count, before: u64| count.0.unwrap_or(before);
+        let (input, output) = (part(totals.input, before.input), part(totals.output, before.output));
+        let cached = part(totals.cached, before.cached).min(input);
+        let written = part(totals.written, before.written).min(input - cached);
+        let reasoning = part(totals.reasoning, before.reasoning).min(output);
+        Self { input, cached, written, output, reasoning }
+    }
+
+    /// The sum without a part of it; `None` if that is no part of it.
+    fn without(self, part: Self) -> Option<Self> {
+        Some(Self {
+            input: self.input.checked_sub(part.input)?,
+            cached: self.cached.checked_sub(part.cached)?,
+            written: self.written.checked_sub(part.written)?,
+            output: self.output.checked_sub(part.output)?,
+            reasoning: self.reasoning.checked_sub(part.reasoning)?,
+        })
+    }
+
+    /// The sum and the usage of one record more.
+    fn with(self, record: &Recorded) -> Self {
+        let Self { input, cached, written, output, reasoning } = record.usage;
+        Self {
+            input: self.input + input,
+            cached: self.cached + cached,
+            written: self.written + written,
+            output: self.output + output,
+            reasoning: self.reasoning + reasoning,
+        }
+    }
+
+    pub(super) fn usage(self) -> Usage {
+        let cache_read = self.cached.min(self.input);
+        let cache_write = self.written.min(self.input - cache_read);
+        Usage {
+            input: self.input - cache_read - cache_write,
+            output: self.output,
+            cache_write,
+            cache_write_1h: 0,
+            cache_read,
+            reasoning: self.reasoning.min(self.output),
+        }
+    }
+}
+
+/// The usage of one response, as a record tells it.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    pub(super) line: u64,
+    pub(super) time: Option<DateTime<Utc>>,
+    pub(super) model: Option<Box<str>>,
+    pub(super) cwd: Option<Box<str>>,
+    pub(super) response_id: Option<Box<str>>,
+    pub(super) usage: Sum,
+    /// All records of the thread so far.
+    pub(super) thread: Option<Sum>,
+}
+
+impl Recorded {
+    pub(super) fn new(line: u64, time: Option<DateTime<Utc>>, usage: Totals, thread: Option<Totals>) -> Self {
+        let usage = Sum::of(usage, Sum::default());
+        let thread = thread.map(|thread| Sum::of(thread, Sum::default()));
+        Self { line, time, model: None, cwd: None, response_id: None, usage, thread }
+    }
+}
+
+/// What of a count is to be known beside its numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context {
+    /// It is of the history of a parent.
+    pub(super) is_replayed: bool,
+    /// The counter can begin with what another file has told.
+    pub(super) inherits: bool,
+}
+
+/// A total has the records that were told shortly before it: so many are compared with it.
+const NEAR: usize = 100;
+
+#[derive(Debug, Default)]
+pub(super) struct Counter {
+    total: Option<Sum>,
+    /// All totals so far: a counter can be set back to one of them.
+    seen: HashSet<Sum>,
+    /// The latest response that was told without a total.
+    alone: Option<Sum>,
+    /// Responses that are in the total, as far as no record of them was seen.
+    unclaimed: HashMap<Sum, u64>,
+    /// What the last total has grown by, as long as no record is of it.
+    latest: Option<Sum>,
+    /// Records that are in no total yet.
+    pending: Vec<Recorded>,
+    /// Responses that have a record.
+    known: HashSet<Box<str>>,
+}
+
+impl Counter {
+    /// What the total has grown by; `None` if it says what it said before.
+    pub(super) fn count(&mut self, totals: Option<Totals>, last: Option<Totals>, context: Context) -> Option<Sum> {
+        let before = self.total.unwrap_or_default();
+        let last = last.map(|last| Sum::of(last, Sum::default()));
+        let Some(totals) = totals else { return self.count_alone(last?, context) };
+        let mut total = Sum::of(totals, before);
+        if self.total == Some(total) {
+            return None;
+        }
+        let has_fallen = total.without(before).is_none();
+        let is_anew = has_fallen || last == Some(total);
+        if is_anew {
+            total = Sum::of(totals, Sum::default());
+        }
+        let base = match last.and_then(|last| total.without(last)) {
+            Some(base) if self.total.is_none() && context.inherits => base,
+            Some(base) if has_fallen && self.seen.contains(&base) => base,
+            _ if is_anew => Sum::default(),
+            _ => before,
+        };
+        self.total = Some(total);
+        self.seen.insert(total);
+        let grown = total.without(base).filter(|grown| grown.usage().total() > 0)?;
+        if !context.is_replayed {
+            self.claim(grown, last, total);
+        }
+        Some(grown)
+    }
+
+    /// A response that is told without a total. One that is repeated is the same.
+    fn count_alone(&mut self, last: Sum, context: Context) -> Option<Sum> {
+        if self.alone.replace(last) == Some(last) || last.usage().total() == 0 {
+            return None;
+        }
+        if !context.is_replayed {
+            self.claim(last, Some(last), Sum::default());
+        }
+        Some(last)
+    }
+
+    /// Takes in a record of a response of this session.
+    pub(super) fn record(&mut self, record: Recorded) {
+        let is_new = record.response_id.clone().is_none_or(|id| self.known.insert(id));
+        if is_new && record.usage.usage().total() > 0 && !self.is_claimed(&record) {
+            self.pending.push(record);
+        }
+    }
+
+    /// The records that are in no total.
+    pub(super) fn rest(&mut self) -> Vec<Recorded> {
+        std::mem::take(&mut self.pending)
+    }
+
+    /// Takes away the records that a total has.
+    fn claim(&mut self, grown: Sum, last: Option<Sum>, total: Sum) {
+        self.latest = None;
+        // A thread that has recorded as much as its total says is told whole.
+        if let Some(at) = self.newest(|record| record.thread == Some(total)) {
+            self.pending.drain(..=at);
+            return;
+        }
+        let latest = last.filter(|last| grown.without(*last).is_some()).unwrap_or(grown);
+        let earlier = grown.without(latest).unwrap_or_default();
+        for part in [latest, earlier].into_iter().filter(|part| *part != Sum::default()) {
+            if let Some(at) = self.newest(|record| record.usage == part) {
+                self.pending.remove(at);
+            } else if self.pending.len() <= NEAR && self.pending.iter().fold(Sum::default(), Sum::with) == part {
+                self.pending.clear();
+            } else {
+                *self.unclaimed.entry(part).or_default() += 1;
+                self.latest = Some(grown);
+            }
+        }
+    }
+
+    /// The newest of the pending records that is of a kind.
+    fn newest(&self, is: impl Fn(&Recorded) -> bool) -> Option<usize> {
+        let first = self.pending.len().saturating_sub(NEAR);
+        self.pending[first..].iter().rposition(is).map(|at| first + at)
+    }
+
+    /// Whether a total that was told before has a record.
+    fn is_claimed(&mut self, record: &Recorded) -> bool {
+        if let Some(count) = self.unclaimed.get_mut(&record.usage).filter(|count| **count > 0) {
+            *count -= 1;
+            self.latest = None;
+            return true;
+        }
+        let is_part = self.latest.is_some_and(|latest| latest.without(record.usage).is_some());
+        let is_told = is_part && record.thread.is_some() && record.thread == self.total;
+        if is_told {
+            self.latest = None;
+        }
+        is_told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: Context = Context { is_replayed: false, inherits: false };
+
+    /// Input, read from the cache, written to it, output.
+    fn totals([input, cached, written, output]: [u64; 4]) -> Totals {
+        let count = |count| Count(Some(count));
+        Totals {
+            input: count(input),
+            cached: count(cached),
+            written: count(written),
+            output: count(output),
+            reasoning: Count(None),
+        }
+    }
+
+    fn parts(sum: Sum) -> [u64; 4] {
+        [sum.input, sum.cached, sum.written, sum.output]
+    }
+
+    fn record(id: &str, usage: [u64; 4], thread: Option<[u64; 4]>) -> Recorded {
+        let record = Recorded::new(1, None, totals(usage), thread.map(totals));
+        Recorded { response_id: Some(id.into()), ..record }
+    }
+
+    /// What the counts say that the total has grown by.
+    fn grown(context: Context, counts: &[([u64; 4], Option<[u64; 4]>)]) -> Vec<Option<[u64; 4]>> {
+        let mut counter = Counter::default();
+        let count = |(total, last): &([u64; 4], Option<[u64; 4]>)| {
+            counter.count(Some(totals(*total)), last.map(totals), context).map(parts)
+        };
+        counts.iter().map(count).collect()
+    }
+
+    #[test]
+    fn written_tokens_are_a_part_of_the_input_of_their_own() {
+        let sum = Sum::of(totals([100, 40, 30, 7]), Sum::default());
+        let usage = sum.usage();
+        assert_eq!((usage.input, usage.cache_read, usage.cache_write, usage.output), (30, 40, 30, 7));
+        let more = Sum::of(totals([100, 80, 30, 7]), Sum::default()).usage();
+        assert_eq!((more.input, more.cache_read, more.cache_write), (0, 80, 20), "no part is larger than the whole");
+    }
+
+    #[test]
+    fn any_part_that_falls_begins_anew() {
+        let first = [100, 50, 20, 10];
+        for fallen in [[90, 50, 20, 10], [300, 40, 20, 10], [300, 50, 10, 10], [300, 50, 20, 9]] {
+            assert_eq!(grown(OWN, &[(first, None), (fallen, None)]), [Some(first), Some(fallen)], "{fallen:?}");
+        }
+        let risen = [300, 60, 20, 30];
+        assert_eq!(grown(OWN, &[(first, None), (risen, None)])[1], Some([200, 10, 0, 20]));
+    }
+
+    #[test]
+    fn a_total_that_is_the_latest_response_alone_begins_anew_and_a_repeat_does_not() {
+        let (first, second) = ([100, 0, 0, 10], [300, 0, 0, 40]);
+        let counts = [(first, Some(first)), (first, Some(first)), (second, Some(second)), (second, Some(second))];
+        assert_eq!(grown(OWN, &counts), [Some(first), None, Some(second), None]);
+    }
+
+    #[test]
+    fn a_counter_that_is_set_back_goes_on_from_there() {
+        let counts = [([100, 0, 0, 10], None), ([400, 0, 0, 40], None), ([150, 0, 0, 15], Some([50, 0, 0, 5]))];
+        assert_eq!(grown(OWN, &counts)[2], Some([50, 0, 0, 5]));
+    }
+
+    #[test]
+    fn a_part_that_is_not_told_has_not_changed() {
+        let mut counter = Counter::default();
+        counter.count(Some(totals([100, 50, 20, 10])), None, OWN);
+        let without = Totals { written: Count(None), cached: Count(None), ..totals([130, 0, 0, 12]) };
+        assert_eq!(counter.count(Some(without), None, OWN).map(parts), Some([30, 0, 0, 2]));
+    }
+
+    #[test]
+    fn a_counter_that_begins_with_what_its_parent_has_used_counts_its_own_response() {
+        let counts = [([900, 0, 0, 90], Some([100, 0, 0, 10])), ([950, 0, 0, 95], Some([50, 0, 0, 5]))];
+        let inherits = Context { inherits: true, ..OWN };
+        assert_eq!(grown(inherits, &counts), [Some([100, 0, 0, 10]), Some([50, 0, 0, 5])]);
+        assert_eq!(grown(OWN, &counts)[0], Some([900, 0, 0, 90]));
+    }
+
+    /// `count` tells 100 and 10 first, `record` a response of 300 and 30.
+    #[test]
+    fn a_record_counts_once_whatever_comes_first() {
+        let (use_, all) = ([300, 0, 0, 30], [400, 0, 0, 40]);
+        for (thread, last) in [(None, Some(use_)), (None, None), (Some(all), None), (Some(all), Some(use_))] {
+            for is_record_first in [true, false] {
+                let mut counter = Counter::default();
+                counter.count(Some(totals([100, 0, 0, 10])), Some(totals([100, 0, 0, 10])), OWN);
+                for step in [is_record_first, !is_record_first] {
+                    match step {
+                        true => counter.record(record("r", use_, thread)),
+                        false => _ = counter.count(Some(totals(all)), last.map(totals), OWN),
+                    }
+                }
+                counter.record(record("r", use_, thread));
+                assert!(counter.rest().is_empty(), "{thread:?} {last:?} {is_record_first}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_total_without_a_first_snapshot_has_the_records_of_its_thread() {
+        for is_record_first in [true, false] {
+            let mut counter = Counter::default();
+            for step in [is_record_first, !is_record_first] {
+                match step {
+                    true => counter.record(record("r", [300, 0, 0, 30], Some([400, 0, 0, 40]))),
+                    false => _ = counter.count(Some(totals([400, 0, 0, 40])), Some(totals([400, 0, 0, 40])), OWN),
+                }
+            }
+            assert!(counter.rest().is_empty(), "{is_record_first}");
+        }
+    }
+
+    #[test]
+    fn a_response_without_a_total_is_counted_and_its_repeat_is_not() {
+        let mut counter = Counter::default();
+        let mut count = |last: [u64; 4]| counter.count(None, Some(totals(last)), OWN).map(parts);
+        let (first, second) = ([100, 50, 0, 10], [200, 0, 0, 20]);
+        assert_eq!(
+            [count(first), count(first), count(second), count(first)],
+            [Some(first), None, Some(second), Some(first)]
+        );
+        counter.record(record("r", second, None));
+        assert!(counter.rest().is_empty());
+        assert_eq!(counter.count(None, None, OWN), None);
+    }
+
+    #[test]
+    fn one_count_can_tell_of_several_records() {
+        let mut counter = Counter::default();
+        for (id, usage) in [("a", [100, 0, 0, 10]), ("b", [200, 0, 0, 20]), ("c", [300, 0, 0, 30])] {
+            counter.record(record(id, usage, None));
+        }
+        counter.count(Some(totals([600, 0, 0, 60])), Some(totals([300, 0, 0, 30])), OWN);
+        assert!(counter.rest().is_empty());
+    }
+
+    #[test]
+    fn a_record_that_no_total_has_is_left() {
+        let compaction = [5000, 4000, 0, 90];
+        let mut counter = Counter::default();
+        counter.count(Some(totals([6000, 2000, 0, 100])), None, OWN);
+        counter.record(record("compaction", compaction, None));
+        counter.count(Some(totals([6000, 2000, 0, 100])), None, OWN);
+        // The next response has the very same numbers, and a record.
+        counter.record(record("next", compaction, None));
+        counter.count(Some(totals([11_000, 6000, 0, 190])), Some(totals(compaction)), OWN);
+        let rest: Vec<_> = counter.rest().into_iter().map(|record| record.response_id.unwrap()).collect();
+        assert_eq!(rest, ["compaction".into()]);
+    }
+}

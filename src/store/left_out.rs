@@ -1,0 +1,53 @@
+//! Files of the last walk that can hold transcripts and are not read.
+
+use crate::error::Result;
+use crate::scan::{COMPRESSED, Found};
+use crate::store::Store;
+use crate::store::rows::Cell;
+use duckdb::Connection;
+use serde::Serialize;
+
+/// Files that are left out for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    pub reason: String,
+    pub files: i64,
+    /// One of them, named as in the ledger.
+    pub example: String,
+}
+
+/// Remembers which files a walk leaves out, of the sources that it went through.
+///
+/// # Errors
+///
+/// If the database cannot be used.
+pub fn remember(store: &Store, sources: &[&str], found: &[Found]) -> Result<()> {
+    let rows = found.iter().filter_map(|found| {
+        let reason = found.stat.as_ref().err().filter(|reason| **reason == COMPRESSED)?;
+        Some([*sources.get(found.source)?, found.file.session_file.as_str(), reason])
+    });
+    let rows: Vec<_> = rows.collect();
+    let mut statement = store.connection().prepare("FROM files_left_out ORDER BY session_file")?;
+    let before = statement.query_map([], |row| Ok([row.get::<_, String>(0)?, row.get(1)?, row.get(2)?]))?;
+    if before.collect::<duckdb::Result<Vec<_>>>()? == rows {
+        return Ok(());
+    }
+    store.transaction(|transaction| {
+        transaction.execute("DELETE FROM files_left_out", [])?;
+        transaction.append("main", "files_left_out", rows.iter().map(|row| row.map(Cell::Text)))?;
+        Ok(())
+    })
+}
+
+/// The files that the last walk left out, most of them first.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn of(connection: &Connection) -> Result<Vec<LeftOut>> {
+    let mut statement = connection.prepare(
+        "SELECT reason, count(*) AS files, min(session_file) FROM files_left_out GROUP BY reason ORDER BY files DESC, reason",
+    )?;
+    let row = |row: &duckdb::Row<'_>| Ok(LeftOut { reason: row.get(0)?, files: row.get(1)?, example: row.get(2)? });
+    Ok(statement.query_map([], row)?.collect::<duckdb::Result<_>>()?)
+}
