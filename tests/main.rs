@@ -34,6 +34,7 @@ mod network;
 mod packaging;
 mod passes;
 mod people;
+mod price_history;
 mod prices;
 mod privacy;
 mod publish;

@@ -53,7 +53,20 @@ struct Options {
 }
 
 /// Columns that a table of all rows leaves out.
-const SPARE: [&str; 4] = ["long_cache_write_5m", "long_cache_write_1h", "long_cache_read", "web_search"];
+const SPARE: [&str; 12] = [
+    "long_cache_write_5m",
+    "long_cache_write_1h",
+    "long_cache_read",
+    "web_search",
+    "us",
+    "regional",
+    "government",
+    "batch",
+    "flex",
+    "priority",
+    "ultrafast",
+    "peak",
+];
 
 pub(crate) fn prices(args: &Args, context: &Context) -> Result<Status> {
     let options = if let Some(Action::Show { options, .. }) = &args.action { options } else { &args.options };
@@ -108,6 +121,7 @@ fn cells((price, configured): (&Price, bool)) -> Vec<(&'static str, Value)> {
     let rate = |rate: Rate| json!(rate.dollars());
     let long = |pick: fn(&Rates) -> Rate| price.long.as_ref().map_or(Value::Null, |long| rate(pick(&long.rates)));
     let Rates { input, output, cache_write_5m, cache_write_1h, cache_read } = price.rates;
+    let times = &price.times;
     vec![
         ("model", json!(price.model)),
         ("from", json!(price.from.map(|day| day.to_string()))),
@@ -116,7 +130,7 @@ fn cells((price, configured): (&Price, bool)) -> Vec<(&'static str, Value)> {
         ("cache_write_5m", rate(cache_write_5m)),
         ("cache_write_1h", rate(cache_write_1h)),
         ("cache_read", rate(cache_read)),
-        ("fast", json!(price.fast)),
+        ("fast", json!(times.fast)),
         ("above", json!(price.long.as_ref().map(|long| long.above))),
         ("long_input", long(|rates| rates.input)),
         ("long_output", long(|rates| rates.output)),
@@ -125,6 +139,14 @@ fn cells((price, configured): (&Price, bool)) -> Vec<(&'static str, Value)> {
         ("long_cache_read", long(|rates| rates.cache_read)),
         ("web_search", rate(price.web_search)),
         ("source", json!(if configured { "configuration" } else { "built-in" })),
+        ("us", json!(times.us)),
+        ("regional", json!(times.regional)),
+        ("government", json!(times.government)),
+        ("batch", json!(times.batch)),
+        ("flex", json!(times.flex)),
+        ("priority", json!(times.priority)),
+        ("ultrafast", json!(times.ultrafast)),
+        ("peak", json!(times.peak)),
     ]
 }
 

@@ -143,6 +143,8 @@ fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnM
             .filter(|iteration| iteration.kind.get() == Some("advisor_message"))
             .map(|iteration| Advisor { model: iteration.model.name(), usage: usage(&iteration.tokens) })
             .collect();
+        let compactions = tokens.iterations.iter().filter(|iteration| iteration.kind.get() == Some("compaction"));
+        let compactions: Vec<_> = compactions.map(|iteration| usage(&iteration.tokens)).collect();
         event(Kind::Response(Response {
             message_id: message.id.id(),
             model: message.model.name(),
@@ -152,6 +154,9 @@ fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnM
             web_searches: tokens.web_searches.0.unwrap_or_default(),
             advisors: &advisors,
             reported_cost: entry.cost.0,
+            compactions: &compactions,
+            service_tier: tokens.service_tier.name(),
+            inference_geo: tokens.inference_geo.name(),
         }));
     }
     for block in message.content.blocks() {

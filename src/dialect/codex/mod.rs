@@ -5,6 +5,7 @@
 
 mod record;
 mod replay;
+mod tier;
 
 use super::json::{self, Object};
 use super::{Dialect, Parser};
@@ -12,6 +13,7 @@ use record::{Entry, Payload, Totals};
 use replay::Replay;
 use sessionmill_contract::event::{Response, ToolCall, ToolKind, Usage};
 use sessionmill_contract::{Event, Kind, Record};
+use tier::Tier;
 
 pub const CODEX: Dialect = Dialect { name: "codex", recognises, open: || Box::<Codex>::default() };
 
@@ -29,6 +31,7 @@ struct Codex {
     version: Option<Box<str>>,
     cwd: Option<Box<str>>,
     model: Option<Box<str>>,
+    tier: Tier,
     total: Sum,
     /// Responses so far.
     responses: u64,
@@ -124,10 +127,8 @@ impl Codex {
                 usage: *usage,
                 // It is told when it is complete.
                 stop_reason: Some("completed"),
-                fast: false,
-                web_searches: 0,
-                advisors: &[],
-                reported_cost: None,
+                service_tier: self.tier.current(),
+                ..Response::default()
             });
             events(&Event { record: &record, kind });
         }
@@ -136,6 +137,7 @@ impl Codex {
 
     /// Takes in what a record says of those that follow.
     fn context(&mut self, kind: &str, payload: &Payload<'_>, entry: &Entry<'_>) {
+        self.tier.follow(kind, payload);
         match (kind, payload.kind.get()) {
             ("session_meta", _) => {
                 let parent = payload.forked_from.id().or(payload.parent.id());

@@ -37,6 +37,9 @@ pub(super) struct Payload<'de> {
     /// Of a turn.
     pub(super) turn_id: Text<'de>,
     pub(super) model: Text<'de>,
+    pub(super) service_tier: Text<'de>,
+    /// The service tier of a thread's settings.
+    pub(super) settings_tier: Text<'de>,
     /// Of a count of tokens.
     pub(super) total: Option<Totals>,
     /// Of a message, a call and its result.
@@ -64,6 +67,11 @@ impl<'de> Fields<'de> for Payload<'de> {
             "cli_version" => self.version = map.next_value()?,
             "turn_id" => self.turn_id = map.next_value()?,
             "model" => self.model = map.next_value()?,
+            "service_tier" => self.service_tier = map.next_value()?,
+            "thread_settings" => {
+                let Settings { service_tier } = map.next_value::<Object<_>>()?.0.unwrap_or_default();
+                self.settings_tier = service_tier;
+            }
             "info" => self.total = map.next_value::<Object<Info>>()?.0.unwrap_or_default().total,
             "message" => self.message = map.next_value()?,
             "name" => self.name = map.next_value()?,
@@ -92,6 +100,21 @@ impl<'de> Fields<'de> for Source<'de> {
             _ => skip(map)?,
         }
         Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Settings<'de> {
+    service_tier: Text<'de>,
+}
+
+impl<'de> Fields<'de> for Settings<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        if name == "service_tier" {
+            self.service_tier = map.next_value()?;
+            return Ok(());
+        }
+        skip(map)
     }
 }
 
