@@ -44,4 +44,5 @@ mod server;
 mod sessions;
 mod slow;
 mod store;
+mod terms;
 mod world;

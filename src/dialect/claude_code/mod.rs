@@ -155,8 +155,8 @@ fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnM
             advisors: &advisors,
             reported_cost: entry.cost.0,
             compactions: &compactions,
-            service_tier: tokens.service_tier.name(),
-            inference_geo: tokens.inference_geo.name(),
+            service_tier: tokens.service_tier.name().filter(|name| !name.is_empty()),
+            inference_geo: tokens.inference_geo.name().filter(|name| !name.is_empty()),
         }));
     }
     for block in message.content.blocks() {
