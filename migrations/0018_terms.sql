@@ -9,7 +9,7 @@ ALTER TABLE facts.usage_responses ADD COLUMN IF NOT EXISTS inference_geo VARCHAR
 ALTER TABLE facts.usage_responses ADD COLUMN IF NOT EXISTS part_kind VARCHAR;
 
 CREATE OR REPLACE VIEW usage_responses AS SELECT * EXCLUDE (key_hash) FROM facts.usage_responses;
-COMMENT ON VIEW usage_responses IS 'one row per response (part 0) and per call that its numbers leave out (part 1 and up): of advisors, and compactions';
+COMMENT ON VIEW usage_responses IS 'one row per response (part 0) and per call that its numbers leave out (part 1 and up): of advisors, compactions, declined attempts';
 COMMENT ON COLUMN usage_responses.message_id IS 'message.id, or uuid:… or line:… where the log gives none';
 COMMENT ON COLUMN usage_responses.session_file IS 'source file of the earliest copy, which also gives username, line, time, session_id and project';
 COMMENT ON COLUMN usage_responses.time IS 'UTC; of a neighbouring record where the line has none';
@@ -29,7 +29,7 @@ COMMENT ON COLUMN usage_responses.subagent_id IS 'subagent that it is by; null i
 COMMENT ON COLUMN usage_responses.command IS 'slash command that the turn of the conversation began with';
 COMMENT ON COLUMN usage_responses.skill IS 'skill that was called last in the turn, before the response';
 COMMENT ON COLUMN usage_responses.mcp_server IS 'server of the first MCP call that the response makes';
-COMMENT ON COLUMN usage_responses.part IS '0 for the response itself, from 1 on for calls of advisor models and compactions';
+COMMENT ON COLUMN usage_responses.part IS '0 for the response itself, from 1 on for calls that its numbers leave out';
 COMMENT ON COLUMN usage_responses.username IS 'whose transcript it is';
 COMMENT ON COLUMN usage_responses.line IS 'of session_file';
 COMMENT ON COLUMN usage_responses.side_chain IS 'said in a subagent''s conversation';
@@ -42,4 +42,4 @@ COMMENT ON COLUMN usage_responses.cache_read_input_tokens IS 'read from the cach
 COMMENT ON COLUMN usage_responses.client_version IS 'of the agent';
 COMMENT ON COLUMN usage_responses.service_tier IS 'service tier, as the log names it: standard, priority, batch, flex; null where it names none';
 COMMENT ON COLUMN usage_responses.inference_geo IS 'where inference may run, as the log names it: us, global, not_available; null where it names none';
-COMMENT ON COLUMN usage_responses.part_kind IS 'what a part from 1 on is for: advisor, compaction; null for the response itself, and for calls of advisors that an older version read';
+COMMENT ON COLUMN usage_responses.part_kind IS 'what a part from 1 on is for: advisor, compaction, declined; null for the response itself, and for calls of advisors that an older version read';

@@ -398,6 +398,12 @@ fn parts(message: &Value) -> Vec<(Option<String>, [i64; 5])> {
     };
     parts.extend(of_kind("advisor_message").map(|advisor| (model(advisor), counts(advisor))));
     parts.extend(of_kind("compaction").map(|compaction| (model(message), counts(compaction))));
+    let served: i64 = of_kind("fallback_message").map(|served| counts(served)[1]).sum();
+    let attempted: i64 = of_kind("message").map(|attempt| counts(attempt)[1]).sum();
+    if of_kind("fallback_message").next().is_some() && counts(&message["usage"])[1] < served + attempted {
+        let billed = of_kind("message").filter(|attempt| counts(attempt)[1] > 0);
+        parts.extend(billed.map(|attempt| (model(attempt), counts(attempt))));
+    }
     parts
 }
 

@@ -167,6 +167,48 @@ fn compactions_count_beside_the_response_that_they_make_room_for() {
 }
 
 #[test]
+fn an_attempt_that_was_declined_costs_at_the_rates_of_its_own_model() {
+    let world = World::new();
+    let iteration = |kind: &str, model: &str, output: u64, write: u64| {
+        format!(
+            r#"{{"type":"{kind}","model":"{model}","input_tokens":10,"output_tokens":{output},"cache_creation_input_tokens":{write},"cache_read_input_tokens":70000}}"#
+        )
+    };
+    let usage = |output: u64, iterations: &[String]| {
+        let sum = r#""input_tokens":10,"cache_creation_input_tokens":0,"cache_read_input_tokens":70000"#;
+        format!(r#"{{{sum},"output_tokens":{output},"iterations":[{}]}}"#, iterations.join(","))
+    };
+    let fable = |kind, output| iteration(kind, "claude-fable-5", output, 10_000);
+    let opus = |kind, output| iteration(kind, "claude-opus-4-8", output, 0);
+    for (day, output, iterations) in [
+        ("2026-11-01", 9000, vec![fable("message", 500), opus("fallback_message", 9000)]),
+        // Declined before it wrote anything: that is not billed.
+        ("2026-11-02", 9000, vec![fable("message", 0), opus("fallback_message", 9000)]),
+        // Without a fallback all iterations are inside the sum.
+        ("2026-11-03", 9000, vec![opus("message", 4000), opus("message", 5000)]),
+        ("2026-11-04", 9500, vec![opus("message", 500), opus("fallback_message", 9000)]),
+    ] {
+        let line = response(day, day, "claude-opus-4-8", &usage(output, &iterations));
+        world.write(&format!("ada/{day}.jsonl"), line);
+    }
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let report = report(&world, &["--by", "model"]);
+    let served = (4.0 * (10.0 * 5.0 + 70_000.0 * 0.5) + (3.0 * 9000.0 + 9500.0) * 25.0) / 1e6;
+    let declined = (10.0 * 10.0 + 500.0 * 50.0 + 10_000.0 * 12.5 + 70_000.0) / 1e6;
+    let expected = [("claude-opus-4-8", served), ("claude-fable-5", declined)];
+    assert_eq!(costs(&report), expected.map(|(model, cost)| (model.to_owned(), json!(cost))));
+    assert_eq!(report["totals"]["responses"], json!(4));
+    assert_eq!(
+        world.rows("SELECT message_id, part, model FROM usage_responses WHERE part_kind = 'declined'"),
+        ["2026-11-01|1|claude-fable-5"]
+    );
+    let said = world.mill(&["report", "--no-refresh", "--explain"]);
+    let counted = "counted: 4 responses, each once, of the 4 copies in source files; 0 calls of advisors under their own models; \
+                   1 declined attempt beside their responses";
+    assert!(said.stderr.lines().any(|line| line == counted), "{}", said.stderr);
+}
+
+#[test]
 fn codex_turns_cost_by_the_tier_that_they_began_with() {
     let world = World::new();
     let line = |kind: &str, second: u32, payload: &str| {

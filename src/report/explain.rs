@@ -24,7 +24,7 @@ pub(super) fn explain(
             thousands(total.responses),
             thousands(total.copies),
             thousands(total.advisor_calls)
-        ) + &compactions(total),
+        ) + &left_out(total),
         "of several copies the one with most output counts, whole; day, session, project and user are those of the earliest"
             .to_owned(),
         format!("days begin at midnight in {}", filter.zone.name()),
@@ -61,12 +61,13 @@ pub(super) fn explain(
     Ok(said)
 }
 
-/// The summaries that the server made, where there are some.
-fn compactions(total: &Spent) -> String {
-    if total.compactions == 0 {
-        return String::new();
-    }
-    format!("; {} beside their responses", count(u64::try_from(total.compactions).unwrap_or_default(), "compaction"))
+/// What counts beside the responses that leave it out, where there is something.
+fn left_out(total: &Spent) -> String {
+    let kinds = [(total.compactions, "compaction"), (total.declined, "declined attempt")];
+    let kinds = kinds.into_iter().filter(|(number, _)| *number > 0);
+    let said = kinds.map(|(number, kind)| count(u64::try_from(number).unwrap_or_default(), kind).to_string());
+    let said: Vec<_> = said.collect();
+    if said.is_empty() { String::new() } else { format!("; {} beside their responses", said.join(" and ")) }
 }
 
 /// How much is of source files that are not there any more. It reads more than the report itself.

@@ -24,6 +24,8 @@ pub struct Spent {
     pub advisor_calls: i128,
     /// Summaries that the server made of a conversation, beside its response.
     pub compactions: i128,
+    /// Attempts that were declined, before another model served the response.
+    pub declined: i128,
 }
 
 impl Spent {
@@ -36,6 +38,7 @@ impl Spent {
         self.copies += other.copies;
         self.advisor_calls += other.advisor_calls;
         self.compactions += other.compactions;
+        self.declined += other.declined;
     }
 }
 
@@ -91,18 +94,19 @@ pub(super) fn read<'p, 'k, K>(
 ) -> Result<Uses<'p>> {
     let Columns { keys, join } = columns.into();
     let sql = format!(
-        "SELECT {keys}model, {era}::INTEGER, {above}::BIGINT, fast AND (part = 0 OR {compaction}), service_tier, inference_geo, {peak},
+        "SELECT {keys}model, {era}::INTEGER, {above}::BIGINT,
+             fast AND (part = 0 OR part_kind IS NOT DISTINCT FROM 'compaction'), service_tier, inference_geo, {peak},
              count(*) FILTER (part = 0), sum(input_tokens), sum(output_tokens), sum(cache_creation_input_tokens),
              sum(cache_creation_1h_input_tokens), sum(cache_read_input_tokens), sum(web_searches),
              sum(reasoning_output_tokens),
-             count(*) FILTER (placeholder), sum(copies) FILTER (part = 0), count(*) FILTER (part > 0 AND NOT {compaction}),
-             count(*) FILTER ({compaction})
+             count(*) FILTER (placeholder), sum(copies) FILTER (part = 0),
+             count(*) FILTER (part > 0 AND coalesce(part_kind, 'advisor') = 'advisor'),
+             count(*) FILTER (part_kind = 'compaction'), count(*) FILTER (part_kind = 'declined')
          FROM usage_responses {join} WHERE {condition} GROUP BY ALL",
         keys = keys.iter().map(|key| format!("{key}, ")).collect::<String>(),
         era = era(prices),
         above = above(prices),
         peak = peak(prices),
-        compaction = "coalesce(part_kind = 'compaction', false)",
         condition = condition.clause,
     );
     let days = prices.days();
@@ -142,6 +146,7 @@ pub(super) fn read<'p, 'k, K>(
             copies: number(16)?,
             advisor_calls: number(17)?,
             compactions: number(18)?,
+            declined: number(19)?,
         };
         used.spent.add(&spent);
         each(key(row)?, model.as_deref(), &spent);

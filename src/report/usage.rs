@@ -130,7 +130,7 @@ pub(super) fn unpriced(uses: &Uses<'_>) -> Vec<(String, i128)> {
             if let Some(missing) = used.missing() {
                 name += &format!(" ({missing})");
             }
-            *unpriced.entry(name).or_default() += used.spent.responses + used.spent.advisor_calls;
+            *unpriced.entry(name).or_default() += used.spent.responses + used.spent.advisor_calls + used.spent.declined;
         }
     }
     unpriced.into_iter().collect()

@@ -102,7 +102,7 @@ fn is_sane(event: &Event<'_>) {
             texts.extend([response.service_tier, response.inference_geo]);
             count(&response.usage);
             response.compactions.iter().for_each(count);
-            for advisor in response.advisors {
+            for advisor in response.advisors.iter().chain(response.declined) {
                 texts.push(advisor.model);
                 count(&advisor.usage);
             }

@@ -7,8 +7,8 @@ use sessionmill_contract::{FactRow, Failure, Record, Rows, Table, Value};
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-/// One row per source file, message id and part. Part 0 is the response, the others are its advisor
-/// calls and compactions (rule 7 of COUNTING). `line`, `time` and the whereabouts are those of the earliest line, all else
+/// One row per source file, message id and part. Part 0 is the response, the others are calls that
+/// its numbers leave out: of advisors (rule 7 of COUNTING), compactions and declined attempts. `line`, `time` and the whereabouts are those of the earliest line, all else
 /// is that of the best one, which is line `counted_line`. `mcp_server` is that of the first call to one.
 pub static COPIES: Table = Table {
     name: "usage_copies",
@@ -53,7 +53,7 @@ pub struct Copy {
     pub earliest: Place,
     pub at: Whereabouts,
     pub best: Line,
-    /// Calls that the numbers of the best line leave out: those of advisors, and compactions.
+    /// Calls that the numbers of the best line leave out: those of advisors, compactions, declined attempts.
     pub advisors: Vec<Part>,
     /// Searches by the tools that the response called, as far as the file has their results.
     pub tool_web_searches: u64,
@@ -90,6 +90,8 @@ pub enum PartKind {
     Response,
     Advisor,
     Compaction,
+    /// An attempt that was declined, before another model served the response.
+    Declined,
 }
 
 impl PartKind {
@@ -99,6 +101,7 @@ impl PartKind {
             Self::Response => None,
             Self::Advisor => Some("advisor"),
             Self::Compaction => Some("compaction"),
+            Self::Declined => Some("declined"),
         }
     }
 
@@ -107,6 +110,7 @@ impl PartKind {
         match (number, name) {
             (0, _) => Self::Response,
             (_, Some("compaction")) => Self::Compaction,
+            (_, Some("declined")) => Self::Declined,
             _ => Self::Advisor,
         }
     }

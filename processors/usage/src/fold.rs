@@ -111,7 +111,8 @@ impl<'s> UsageFold<'s> {
         let part = |kind, model: Option<&str>, usage| Part { kind, model: model.map(Rc::from), usage };
         let advisors = response.advisors.iter().map(|call| part(PartKind::Advisor, call.model, call.usage));
         let compactions = response.compactions.iter().map(|usage| part(PartKind::Compaction, response.model, *usage));
-        let advisors = advisors.chain(compactions).collect();
+        let declined = response.declined.iter().map(|call| part(PartKind::Declined, call.model, call.usage));
+        let advisors = advisors.chain(compactions).chain(declined).collect();
         let agent = self.agent.clone();
         let mcp_server = self.mcp_server.take();
         let new = Copy { agent, earliest, at, best, advisors, tool_web_searches: 0, mcp_server };
