@@ -4,27 +4,27 @@ use crate::world::World;
 use serde_json::{Value, json};
 
 /// A line of a response with these counts.
-fn response(id: &str, day: &str, model: &str, usage: &str) -> String {
+pub(crate) fn response(id: &str, day: &str, model: &str, usage: &str) -> String {
     format!(
         r#"{{"type":"assistant","uuid":"u-{id}","sessionId":"s-{id}","timestamp":"{day}T10:00:00Z","cwd":"/home/ada/shop","message":{{"id":"{id}","role":"assistant","model":"{model}","stop_reason":"end_turn","content":[],"usage":{usage}}}}}"#
     ) + "\n"
 }
 
-fn report(world: &World, args: &[&str]) -> Value {
+pub(crate) fn report(world: &World, args: &[&str]) -> Value {
     let said = world.mill(&[&["report", "--no-refresh", "--json"], args].concat());
     assert_eq!(said.status, 0, "{said:?}");
     serde_json::from_str(&said.stdout).unwrap()
 }
 
 /// Key and cost of each row.
-fn costs(report: &Value) -> Vec<(String, Value)> {
+pub(crate) fn costs(report: &Value) -> Vec<(String, Value)> {
     let by = report["by"].as_str().unwrap();
     let rows = report["rows"].as_array().unwrap().iter();
     rows.map(|row| (row[by].as_str().unwrap_or("(none)").to_owned(), row["cost_usd"].clone())).collect()
 }
 
 /// A transcript for each response.
-fn world(responses: &[(&str, &str, &str, &str)]) -> World {
+pub(crate) fn world(responses: &[(&str, &str, &str, &str)]) -> World {
     let world = World::new();
     for (id, day, model, usage) in responses {
         world.write(&format!("ada/{id}.jsonl"), response(id, day, model, usage));
@@ -44,22 +44,23 @@ const FAST: &str = r#"{"input_tokens":1000,"output_tokens":1000,"speed":"fast"}"
 fn the_worked_figures_come_out_of_a_report() {
     let world = world(&[
         ("plain", "2026-02-01", "claude-sonnet-4-5-20250929", PLAIN),
-        ("hours", "2026-02-02", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", HOURS),
+        ("hours", "2026-02-02", "global.anthropic.claude-sonnet-4-5-20250929-v1:0", HOURS),
         ("long", "2026-02-03", "claude-sonnet-4@20250514", r#"{"input_tokens":300000,"output_tokens":1000}"#),
         ("long-read", "2026-02-04", "anthropic/claude-sonnet-4.5", LONG_READ),
-        ("flat", "2026-02-05", "claude-opus-4-6[1m]", LONG_READ),
+        ("flat", "2026-03-13", "claude-opus-4-6[1m]", LONG_READ),
         ("fast", "2026-02-06", "claude-opus-4-6", FAST),
         ("at-the-threshold", "2026-02-07", "claude-sonnet-4-5", r#"{"input_tokens":200000}"#),
         ("above-it", "2026-02-08", "claude-sonnet-4-5", r#"{"input_tokens":200001}"#),
         ("searching", "2026-02-09", "claude-opus-4-6", r#"{"server_tool_use":{"web_search_requests":3}}"#),
+        ("banded", "2026-03-12", "claude-opus-4-6", LONG_READ),
     ]);
     let days = costs(&report(&world, &["--timezone", "UTC"]));
-    let expected = [0.00678, 0.1575, 1.8225, 0.17256, 0.15005, 0.18, 0.6, 1.200006, 0.03];
+    let expected = [0.00678, 0.1575, 1.8225, 0.17256, 0.18, 0.6, 1.200006, 0.03, 0.2876, 0.15005];
     let found: Vec<_> = days.iter().map(|(_, cost)| cost.as_f64().unwrap()).collect();
     assert_eq!(found, expected);
     for by in ["day", "week", "month", "user", "project", "model", "session", "agent"] {
         let report = report(&world, &["--by", by, "--timezone", "Asia/Kathmandu"]);
-        assert_eq!(report["totals"]["cost_usd"], json!(4.319396), "by {by}");
+        assert_eq!(report["totals"]["cost_usd"], json!(4.606996), "by {by}");
         assert_eq!(report["unpriced"], json!([]));
     }
 }
@@ -112,7 +113,7 @@ fn the_configuration_has_the_last_word_on_prices_from_its_day_on() {
     assert_eq!(
         prices,
         [
-            "price: `claude-opus-4-6`, 1,000,000 tokens, $5.00, by the built-in row `claude-opus-4-6`: per million $5 input, \
+            "price: `claude-opus-4-6`, 1,000,000 tokens, $5.00, by the built-in row `claude-opus-4-6` from 2026-03-13: per million $5 input, \
              $25 output, $6.25 and $10 cache write for 5 minutes and 1 hour, $0.5 cache read",
             "price: `house-model` has none: 1,000,000 tokens without a cost",
             "price: `house-model`, 1,000,000 tokens, $0.50, by the configured row `house-*` from 2026-07-01: per million \
@@ -164,7 +165,8 @@ fn the_table_of_prices_is_shown_with_its_source() {
         "model                claude-sonnet-4-5\ninput                3\noutput               15\ncache_write_5m       3.75\n\
          cache_write_1h       6\ncache_read           0.3\nabove                200000\nlong_input           6\n\
          long_output          22.5\nlong_cache_write_5m  7.5\nlong_cache_write_1h  12\nlong_cache_read      0.6\n\
-         web_search           10\nsource               built-in\n"
+         web_search           10\nsource               built-in\nus                   1\nregional             1.1\n\
+         government           1.2\nbatch                0.5\napplied              1.1 times as much for regional endpoint\n"
     );
     let said = world.mill(&["prices", "show", "o3", "--at", "2025-06-09", "--json"]);
     let row: Value = serde_json::from_str(&said.stdout).unwrap();
@@ -172,10 +174,15 @@ fn the_table_of_prices_is_shown_with_its_source() {
     let said = world.mill(&["prices", "--config", "c.toml", "--format", "csv"]);
     let mut lines = said.stdout.lines();
     let header = "model,from,input,output,cache_write_5m,cache_write_1h,cache_read,fast,above,long_input,long_output,\
-                  long_cache_write_5m,long_cache_write_1h,long_cache_read,web_search,source";
+                  long_cache_write_5m,long_cache_write_1h,long_cache_read,web_search,source,us,regional,government,batch,flex,\
+                  priority,ultrafast,peak";
     assert_eq!(lines.next(), Some(header));
-    assert_eq!(lines.next(), Some("house-*,,0.5,1,0.5,0.5,0.5,,,,,,,,10,configuration"));
-    assert!(lines.any(|line| line == "claude-opus-4-6,,5,25,6.25,10,0.5,6,,,,,,,10,built-in"), "{}", said.stdout);
+    assert_eq!(lines.next(), Some("house-*,,0.5,1,0.5,0.5,0.5,,,,,,,,10,configuration,,,,,,,,"));
+    assert!(
+        lines.any(|line| line == "claude-opus-4-6,2026-03-13,5,25,6.25,10,0.5,6,,,,,,,10,built-in,1.1,1.1,,0.5,,,,"),
+        "{}",
+        said.stdout
+    );
     let said = world.mill(&["prices", "show", "claude-opus-4-66"]);
     let expected = "sessionmill: no price of `claude-opus-4-66`\n  \
                     hint: did you mean `claude-opus-4-6`? a `[[price]]` in the configuration can give one\n";

@@ -28,7 +28,7 @@ struct Copy {
     /// Branch, subagent, slash command and skill.
     within: [Option<String>; 4],
     mcp_server: Option<String>,
-    /// Model and counts of the response, then of its advisors.
+    /// Model and counts of the response, then of its advisors and its compactions.
     parts: Vec<(Option<String>, [i64; 5])>,
 }
 
@@ -392,9 +392,18 @@ fn texts(record: &Value) -> Vec<&str> {
 fn parts(message: &Value) -> Vec<(Option<String>, [i64; 5])> {
     let model = |value: &Value| value["model"].as_str().map(str::to_owned);
     let mut parts = vec![(model(message), counts(&message["usage"]))];
-    let iterations = message["usage"]["iterations"].as_array().into_iter().flatten();
-    let advisors = iterations.filter(|iteration| iteration["type"] == "advisor_message");
-    parts.extend(advisors.map(|advisor| (model(advisor), counts(advisor))));
+    let of_kind = |kind| {
+        let iterations = message["usage"]["iterations"].as_array().into_iter().flatten();
+        iterations.filter(move |iteration| iteration["type"] == kind)
+    };
+    parts.extend(of_kind("advisor_message").map(|advisor| (model(advisor), counts(advisor))));
+    parts.extend(of_kind("compaction").map(|compaction| (model(message), counts(compaction))));
+    let served: i64 = of_kind("fallback_message").map(|served| counts(served)[1]).sum();
+    let attempted: i64 = of_kind("message").map(|attempt| counts(attempt)[1]).sum();
+    if of_kind("fallback_message").next().is_some() && counts(&message["usage"])[1] < served + attempted {
+        let billed = of_kind("message").filter(|attempt| counts(attempt)[1] > 0);
+        parts.extend(billed.map(|attempt| (model(attempt), counts(attempt))));
+    }
     parts
 }
 

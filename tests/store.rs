@@ -142,7 +142,7 @@ impl Fold for UnfitFold<'_> {
         }
         self.fold.finish(facts)?;
         if self.file.session_file == self.unfit.file {
-            facts.push(&COPIES, spoilt::<27>(facts, &COPIES, "part"));
+            facts.push(&COPIES, spoilt::<30>(facts, &COPIES, "part"));
         }
         Ok(())
     }

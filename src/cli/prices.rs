@@ -2,7 +2,7 @@
 
 use crate::cli::{Context, Database, Form, print, terminal_width};
 use crate::error::{Error, Result, Status};
-use crate::price::{self, Price, Prices, Rate, Rates};
+use crate::price::{self, Factor, Price, Prices, Rate, Rates, Terms};
 use crate::printable::printable;
 use crate::registry;
 use crate::report::grid::{Field, grid};
@@ -53,7 +53,20 @@ struct Options {
 }
 
 /// Columns that a table of all rows leaves out.
-const SPARE: [&str; 4] = ["long_cache_write_5m", "long_cache_write_1h", "long_cache_read", "web_search"];
+const SPARE: [&str; 12] = [
+    "long_cache_write_5m",
+    "long_cache_write_1h",
+    "long_cache_read",
+    "web_search",
+    "us",
+    "regional",
+    "government",
+    "batch",
+    "flex",
+    "priority",
+    "ultrafast",
+    "peak",
+];
 
 pub(crate) fn prices(args: &Args, context: &Context) -> Result<Status> {
     let options = if let Some(Action::Show { options, .. }) = &args.action { options } else { &args.options };
@@ -61,20 +74,25 @@ pub(crate) fn prices(args: &Args, context: &Context) -> Result<Status> {
     let prices = Prices::new(&config.price)?;
     let format = options.form.format();
     let text = match &args.action {
-        None => table(prices.rows(), format)?,
+        None => table(prices.rows().map(cells), format)?,
         Some(Action::Show { model, at, .. }) => {
             let day = at.unwrap_or_else(|| context.now.wall.date_naive());
             let found = prices.find(model, Some(day)).ok_or_else(|| stranger(model, &prices))?;
             let row = prices.rows().filter(|(row, _)| std::ptr::eq(*row, found));
+            let applied = applied(found, model);
+            let row = row.map(|row| [cells(row), vec![("applied", applied.clone())]].concat());
             if format == Format::Table { row.map(lines).collect() } else { table(row, format)? }
         }
     };
     print(&text)
 }
 
+/// A row's values, by the names of their columns.
+type Cells = Vec<(&'static str, Value)>;
+
 /// A line per row.
-fn table<'p>(rows: impl Iterator<Item = (&'p Price, bool)>, format: Format) -> Result<String> {
-    let mut rows: Vec<_> = rows.map(cells).collect();
+fn table(rows: impl Iterator<Item = Cells>, format: Format) -> Result<String> {
+    let mut rows: Vec<_> = rows.collect();
     if format == Format::Json {
         let object = |row: Vec<(&str, Value)>| row.into_iter().map(|(k, v)| (k.to_owned(), v)).collect::<Map<_, _>>();
         return Ok(render::pretty(&rows.into_iter().map(object).collect::<Vec<_>>()));
@@ -98,16 +116,17 @@ fn table<'p>(rows: impl Iterator<Item = (&'p Price, bool)>, format: Format) -> R
 }
 
 /// A line per column of the row.
-fn lines(row: (&Price, bool)) -> String {
-    let said = cells(row).into_iter().filter(|(_, value)| !value.is_null());
+fn lines(row: Cells) -> String {
+    let said = row.into_iter().filter(|(_, value)| !value.is_null());
     said.map(|(name, value)| format!("{name:<19}  {}\n", printable(&text(&value)))).collect()
 }
 
 /// The columns of a row, named as the configuration names them.
-fn cells((price, configured): (&Price, bool)) -> Vec<(&'static str, Value)> {
+fn cells((price, configured): (&Price, bool)) -> Cells {
     let rate = |rate: Rate| json!(rate.dollars());
     let long = |pick: fn(&Rates) -> Rate| price.long.as_ref().map_or(Value::Null, |long| rate(pick(&long.rates)));
     let Rates { input, output, cache_write_5m, cache_write_1h, cache_read } = price.rates;
+    let times = &price.times;
     vec![
         ("model", json!(price.model)),
         ("from", json!(price.from.map(|day| day.to_string()))),
@@ -116,7 +135,7 @@ fn cells((price, configured): (&Price, bool)) -> Vec<(&'static str, Value)> {
         ("cache_write_5m", rate(cache_write_5m)),
         ("cache_write_1h", rate(cache_write_1h)),
         ("cache_read", rate(cache_read)),
-        ("fast", json!(price.fast)),
+        ("fast", json!(times.fast)),
         ("above", json!(price.long.as_ref().map(|long| long.above))),
         ("long_input", long(|rates| rates.input)),
         ("long_output", long(|rates| rates.output)),
@@ -125,7 +144,25 @@ fn cells((price, configured): (&Price, bool)) -> Vec<(&'static str, Value)> {
         ("long_cache_read", long(|rates| rates.cache_read)),
         ("web_search", rate(price.web_search)),
         ("source", json!(if configured { "configuration" } else { "built-in" })),
+        ("us", json!(times.us)),
+        ("regional", json!(times.regional)),
+        ("government", json!(times.government)),
+        ("batch", json!(times.batch)),
+        ("flex", json!(times.flex)),
+        ("priority", json!(times.priority)),
+        ("ultrafast", json!(times.ultrafast)),
+        ("peak", json!(times.peak)),
     ]
+}
+
+/// The multiplier that the spelling of the model asks for: that of the place that serves it.
+fn applied(price: &Price, model: &str) -> Value {
+    let terms = Terms { place: price::place(model), ..Terms::default() };
+    match &price.factors(&terms)[..] {
+        [Factor { name, times: Some(times) }] => json!(format!("{} times as much for {name}", times.value())),
+        [Factor { name, .. }] => json!(format!("no price for {name}")),
+        _ => Value::Null,
+    }
 }
 
 /// Whole dollars without a point.

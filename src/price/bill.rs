@@ -1,6 +1,6 @@
 //! Requests of one price, added up, and what they cost.
 
-use crate::price::Price;
+use crate::price::{Price, Rate, Terms, Times};
 use std::ops::AddAssign;
 
 /// Money in millionths of a millionth of a US dollar.
@@ -22,11 +22,10 @@ pub struct Tokens {
 }
 
 /// Requests of one model that are billed alike.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bill {
     pub tokens: Tokens,
-    /// In fast mode.
-    pub fast: bool,
+    pub terms: Terms,
     /// The highest of the table's thresholds that the prompt of each request is above; 0 for none.
     pub above: u64,
 }
@@ -51,28 +50,38 @@ impl AddAssign<&Self> for Tokens {
 }
 
 impl Price {
-    /// What a bill comes to, or `None` for fast mode where the model has no such price.
+    /// What a bill comes to, or `None` where the row lacks a multiplier that the terms ask for.
+    ///
+    /// Multipliers apply to the rate of a token, which is rounded, so that a sum does not depend on how
+    /// requests are grouped.
     pub fn cost(&self, bill: &Bill) -> Option<PicoUsd> {
         let long = self.long.as_ref().filter(|long| bill.above >= long.above);
         let rates = long.map_or(&self.rates, |long| &long.rates);
-        let times = if bill.fast { self.fast? } else { 1 };
+        let times: Vec<Times> =
+            self.factors(&bill.terms).into_iter().map(|factor| factor.times).collect::<Option<_>>()?;
+        let rate = |rate: Rate| times.iter().fold(i128::from(rate.0), |rate, times| times.of(rate));
         let Tokens { input, output, cache_write, cache_write_1h, cache_read, web_searches, .. } = bill.tokens;
-        let sum = input * i128::from(rates.input.0)
-            + output * i128::from(rates.output.0)
-            + (cache_write - cache_write_1h) * i128::from(rates.cache_write_5m.0)
-            + cache_write_1h * i128::from(rates.cache_write_1h.0)
-            + cache_read * i128::from(rates.cache_read.0);
-        Some(sum * i128::from(times) + web_searches * 1000 * i128::from(self.web_search.0))
+        let sum = input * rate(rates.input)
+            + output * rate(rates.output)
+            + (cache_write - cache_write_1h) * rate(rates.cache_write_5m)
+            + cache_write_1h * rate(rates.cache_write_1h)
+            + cache_read * rate(rates.cache_read);
+        Some(sum + web_searches * 1000 * i128::from(self.web_search.0))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::price::Prices;
+    use crate::price::{Geo, Place, Prices, Tier};
 
     fn cost(model: &str, tokens: Tokens, fast: bool, above: u64) -> Option<PicoUsd> {
-        Prices::new(&[]).unwrap().find(model, None).unwrap().cost(&Bill { tokens, fast, above })
+        cost_under(model, tokens, Terms { fast, ..Terms::default() }, above)
+    }
+
+    fn cost_under(model: &str, tokens: Tokens, terms: Terms, above: u64) -> Option<PicoUsd> {
+        let day = Some("2026-11-01".parse().unwrap());
+        Prices::new(&[]).unwrap().find(model, day).unwrap().cost(&Bill { tokens, terms, above })
     }
 
     const MICRO: PicoUsd = 1_000_000;
@@ -109,5 +118,45 @@ mod tests {
         let tokens = Tokens { input: 150_000, ..Tokens::default() };
         assert_eq!(cost("claude-sonnet-4-5", tokens, false, 100_000), Some(450_000 * MICRO));
         assert_eq!(cost("claude-haiku-5-5", tokens, false, 100_000), Some(75_000 * MICRO));
+    }
+
+    /// Input of a million tokens, so that a cost is the rate.
+    #[test]
+    fn multipliers_apply_together_to_tokens_and_not_to_searches() {
+        let terms = |fast, tier, geo, place| Terms { fast, tier, geo, place, peak: false };
+        let standard = || Tier::Standard;
+        let tokens = Tokens { input: 1_000_000, web_searches: 1, ..Tokens::default() };
+        let cost = |model, terms| cost_under(model, tokens, terms, 0).map(|cost| cost / MICRO - 10_000);
+        let global = Place::Global;
+        assert_eq!(cost("claude-opus-4-6", terms(false, standard(), Geo::Us, global)), Some(5_500_000));
+        assert_eq!(cost("claude-opus-4-6", terms(true, standard(), Geo::Us, global)), Some(33_000_000));
+        assert_eq!(cost("claude-opus-4-6", terms(false, Tier::Batch, Geo::Us, global)), Some(2_750_000));
+        assert_eq!(cost("claude-opus-4-6", terms(false, standard(), Geo::Global, Place::Regional)), Some(5_500_000));
+        assert_eq!(cost("claude-opus-4-5", terms(false, standard(), Geo::Us, global)), Some(5_000_000));
+        assert_eq!(cost("claude-sonnet-4", terms(false, standard(), Geo::Global, Place::Regional)), Some(3_000_000));
+        assert_eq!(cost("gpt-5.6-terra", terms(false, Tier::Priority, Geo::Global, global)), Some(4_000_000));
+        assert_eq!(cost("gpt-5.5", terms(false, Tier::Priority, Geo::Global, global)), Some(12_500_000));
+        assert_eq!(cost("gpt-5.6-terra", terms(false, Tier::Flex, Geo::Global, global)), Some(1_000_000));
+        assert_eq!(cost("gpt-5.6-terra", terms(false, standard(), Geo::Global, Place::Regional)), Some(2_200_000));
+        for (model, tier) in [
+            ("claude-opus-4-6", Tier::Priority),
+            ("claude-opus-4-6", Tier::Other("scale".to_owned())),
+            ("gpt-5-codex", Tier::Flex),
+            ("gpt-5.6-terra", Tier::Ultrafast),
+        ] {
+            assert_eq!(cost(model, terms(false, tier, Geo::Global, global)), None, "{model}");
+        }
+    }
+
+    #[test]
+    fn a_multiplied_rate_is_rounded_once_for_a_token() {
+        let row = "model = 'm'\ninput = 0.000003\noutput = 1\nbatch = 0.5";
+        let price: Price = toml::from_str(row).unwrap();
+        let bill = |input| Bill {
+            tokens: Tokens { input, ..Tokens::default() },
+            terms: Terms { tier: Tier::Batch, ..Terms::default() },
+            above: 0,
+        };
+        assert_eq!([1, 1000].map(|input| price.cost(&bill(input))), [Some(2), Some(2000)]);
     }
 }

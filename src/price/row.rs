@@ -1,5 +1,7 @@
 //! A row of the table of prices, as the built-in file and the configuration write it.
 
+use crate::price::model::place;
+use crate::price::multiplier::{Factor, Multipliers, Place, Terms, Times};
 use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -12,8 +14,8 @@ pub struct Price {
     /// First day, in UTC; `None` is from the beginning.
     pub from: Option<NaiveDate>,
     pub rates: Rates,
-    /// Requests in fast mode cost so many times as much; `None` where there is no such mode.
-    pub fast: Option<u32>,
+    /// What multiplies the rates of some requests.
+    pub times: Multipliers,
     /// Requests with a long prompt cost this instead.
     pub long: Option<Long>,
     /// Per thousand searches.
@@ -86,7 +88,15 @@ struct Row {
     cache_write_5m: Option<Rate>,
     cache_write_1h: Option<Rate>,
     cache_read: Option<Rate>,
-    fast: Option<u32>,
+    fast: Option<Times>,
+    us: Option<Times>,
+    regional: Option<Times>,
+    government: Option<Times>,
+    batch: Option<Times>,
+    flex: Option<Times>,
+    priority: Option<Times>,
+    ultrafast: Option<Times>,
+    peak: Option<Times>,
     long: Option<LongRow>,
     web_search: Option<Rate>,
 }
@@ -104,11 +114,12 @@ struct LongRow {
 
 impl From<Row> for Price {
     fn from(row: Row) -> Self {
-        let Row { model, from, input, output, cache_write_5m, cache_write_1h, cache_read, fast, long, web_search } =
-            row;
+        let Row { model, from, input, output, cache_write_5m, cache_write_1h, cache_read, .. } = row;
+        let Row { fast, us, regional, government, batch, flex, priority, ultrafast, peak, long, web_search, .. } = row;
         let rates = Rates::new(input, output, [cache_write_5m, cache_write_1h, cache_read]);
+        let times = Multipliers { fast, us, regional, government, batch, flex, priority, ultrafast, peak };
         let web_search = web_search.unwrap_or(WEB_SEARCH);
-        Self { model: model.to_lowercase(), from, rates, fast, long: long.map(Long::from), web_search }
+        Self { model: model.to_lowercase(), from, rates, times, long: long.map(Long::from), web_search }
     }
 }
 
@@ -121,7 +132,8 @@ impl From<LongRow> for Long {
 
 impl From<Price> for Row {
     fn from(price: Price) -> Self {
-        let Price { model, from, rates, fast, long, web_search } = price;
+        let Price { model, from, rates, times, long, web_search } = price;
+        let Multipliers { fast, us, regional, government, batch, flex, priority, ultrafast, peak } = times;
         let Rates { input, output, .. } = rates;
         let [cache_write_5m, cache_write_1h, cache_read] = rates.cache();
         let long = long.map(|Long { above, rates }| {
@@ -130,7 +142,26 @@ impl From<Price> for Row {
             LongRow { above, input, output, cache_write_5m, cache_write_1h, cache_read }
         });
         let web_search = Some(web_search);
-        Self { model, from, input, output, cache_write_5m, cache_write_1h, cache_read, fast, long, web_search }
+        Self {
+            model,
+            from,
+            input,
+            output,
+            cache_write_5m,
+            cache_write_1h,
+            cache_read,
+            fast,
+            us,
+            regional,
+            government,
+            batch,
+            flex,
+            priority,
+            ultrafast,
+            peak,
+            long,
+            web_search,
+        }
     }
 }
 
@@ -147,13 +178,23 @@ impl Rates {
 }
 
 impl Price {
-    /// How well the row fits one of the spellings of a model: by so many letters, or wholly.
-    pub(super) fn fits(&self, spellings: [&str; 2]) -> Option<usize> {
+    /// How well the row fits a model: by so many letters, or wholly; then the log's own spelling before the
+    /// plain name.
+    pub(super) fn fits(&self, spelled: &str, plain: &str) -> Option<(usize, bool)> {
         let fit = |spelling: &str| match self.model.strip_suffix('*') {
             Some(beginning) => spelling.starts_with(beginning).then_some(beginning.len()),
             None => (spelling == self.model).then_some(usize::MAX),
         };
-        spellings.into_iter().find_map(fit)
+        fit(spelled).map(|letters| (letters, true)).or_else(|| Some((fit(plain)?, false)))
+    }
+
+    /// The reasons why a request under these terms does not cost the listed rates. A row that names a place
+    /// itself has the rates of that place.
+    pub fn factors(&self, terms: &Terms) -> Vec<Factor> {
+        if terms.place != Place::Global && place(self.model.trim_end_matches('*')) == terms.place {
+            return self.times.factors(&Terms { place: Place::Global, ..terms.clone() });
+        }
+        self.times.factors(terms)
     }
 }
 
@@ -189,7 +230,10 @@ mod tests {
             cache_write_1h: rate(input),
             cache_read: rate(cache_read),
         };
-        assert_eq!((price.model.as_str(), price.from, price.fast, price.web_search), ("m", None, None, rate(10.0)));
+        assert_eq!(
+            (price.model.as_str(), price.from, price.times.fast, price.web_search),
+            ("m", None, None, rate(10.0))
+        );
         assert_eq!(price.rates, rates(1.25, 10.0, 1.25));
         assert_eq!(price.long, Some(Long { above: 5, rates: rates(2.0, 20.0, 0.000_001) }));
     }
@@ -201,6 +245,7 @@ mod tests {
             ("input = -1\noutput = 1", "a rate is from 0 to a million dollars"),
             ("input = nan\noutput = 1", "a rate is from 0 to a million dollars"),
             ("input = 0.0000001\noutput = 1", "a rate has at most six decimals"),
+            ("input = 1\noutput = 1\nflex = -1", "a multiplier is from 0 to a thousand"),
             (
                 "from = 2026-02-01T10:00:00Z\ninput = 1\noutput = 1",
                 "`2026-02-01T10:00:00Z` is no day, such as 2026-02-01",

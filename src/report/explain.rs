@@ -1,7 +1,7 @@
 //! How the figures of a usage report came about: what was counted and left out, and by which prices.
 
 use crate::error::{Result, count, thousands};
-use crate::price::{Price, Prices};
+use crate::price::{ONCE, Price, Prices};
 use crate::printable::printable;
 use crate::report::filter::{Filter, Where};
 use crate::report::money;
@@ -25,7 +25,7 @@ pub(super) fn explain(
             thousands(total.responses),
             thousands(total.copies),
             thousands(total.advisor_calls)
-        ),
+        ) + &left_out(total),
         "of several copies the one with most output counts, whole; day, session, project and user are those of the earliest"
             .to_owned(),
         format!("days begin at midnight in {}", filter.zone.name()),
@@ -52,9 +52,9 @@ pub(super) fn explain(
     }));
     said.extend(people(connection, filter)?);
     let mut priced: Vec<_> = uses.iter().flat_map(|(model, uses)| uses.iter().map(move |used| (model, used))).collect();
-    priced.sort_by_key(|(model, used)| (*model, used.day, used.above, used.fast));
+    priced.sort_by_key(|(model, used)| (*model, used.day, used.above, &used.terms));
     // Days and sizes of prompts at which the same price applies are one use of it.
-    let mut uses: Vec<(&Option<String>, std::result::Result<String, &str>, Spent)> = Vec::new();
+    let mut uses: Vec<(&Option<String>, std::result::Result<String, String>, Spent)> = Vec::new();
     for (model, used) in priced {
         let rate = rate(used, prices);
         match uses.iter_mut().find(|(of, by, _)| (*of, by) == (model, &rate)) {
@@ -64,6 +64,15 @@ pub(super) fn explain(
     }
     said.extend(uses.into_iter().map(|(model, rate, spent)| use_of(model.as_deref(), rate, &spent)));
     Ok(said)
+}
+
+/// What counts beside the responses that leave it out, where there is something.
+fn left_out(total: &Spent) -> String {
+    let kinds = [(total.compactions, "compaction"), (total.declined, "declined attempt")];
+    let kinds = kinds.into_iter().filter(|(number, _)| *number > 0);
+    let said = kinds.map(|(number, kind)| count(u64::try_from(number).unwrap_or_default(), kind).to_string());
+    let said: Vec<_> = said.collect();
+    if said.is_empty() { String::new() } else { format!("; {} beside their responses", said.join(" and ")) }
 }
 
 /// How much is of source files that are not there any more. It reads more than the report itself.
@@ -113,22 +122,23 @@ fn people(connection: &Connection, filter: &Filter) -> Result<Option<String>> {
     )))
 }
 
-/// The price that applied; else in which mode there is none.
-fn rate(used: &Used<'_>, prices: &Prices) -> std::result::Result<String, &'static str> {
-    match (used.price, used.spent.cost) {
-        (Some(price), Some(_)) => Ok(row(price, used, prices)),
-        (Some(_), None) => Err(" in fast mode"),
-        (None, _) => Err(""),
+/// The price that applied; else the mode, tier or place that has none.
+fn rate(used: &Used<'_>, prices: &Prices) -> std::result::Result<String, String> {
+    match (used.price, used.missing()) {
+        (Some(_), Some(missing)) if missing == "fast mode" => Err(" in fast mode".to_owned()),
+        (Some(_), Some(missing)) => Err(format!(" with {missing}")),
+        (Some(price), None) => Ok(row(price, used, prices)),
+        (None, _) => Err(String::new()),
     }
 }
 
 /// The sentence of one price.
-fn use_of(model: Option<&str>, rate: std::result::Result<String, &str>, spent: &Spent) -> String {
+fn use_of(model: Option<&str>, rate: std::result::Result<String, String>, spent: &Spent) -> String {
     let model = printable(model.unwrap_or("(no model)"));
     let amount = format!("{} tokens", thousands(spent.tokens.total()));
     match rate {
         Ok(row) => format!("price: `{model}`, {amount}, {}, by {row}", money::rounded(spent.cost.unwrap_or_default())),
-        Err(mode) => format!("price: `{model}`{mode} has none: {amount} without a cost"),
+        Err(mode) => format!("price: `{model}`{} has none: {amount} without a cost", printable(&mode)),
     }
 }
 
@@ -145,8 +155,10 @@ fn row(price: &Price, used: &Used<'_>, prices: &Prices) -> String {
     if let Some(long) = long {
         row += &format!(" above {} tokens of prompt", thousands(long.above.into()));
     }
-    if let (true, Some(times)) = (used.fast, price.fast) {
-        row += &format!(", {times} times as much for fast mode");
+    for factor in price.factors(&used.terms) {
+        if let Some(times) = factor.times.filter(|times| *times != ONCE) {
+            row += &format!(", {} times as much for {}", times.value(), factor.name);
+        }
     }
     row + &format!(
         ": per million ${} input, ${} output, ${} and ${} cache write for 5 minutes and 1 hour, ${} cache read",

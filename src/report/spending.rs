@@ -2,7 +2,7 @@
 //! cost does not depend on how a report groups.
 
 use crate::error::Result;
-use crate::price::{Bill, PicoUsd, Price, Prices, Tokens};
+use crate::price::{Bill, Geo, PEAK_HOURS, PicoUsd, Price, Prices, Terms, Tier, Tokens, place};
 use crate::report::filter::Where;
 use crate::report::value::integer;
 use chrono::NaiveDate;
@@ -22,6 +22,10 @@ pub struct Spent {
     /// Source files that hold a response, added up.
     pub copies: i128,
     pub advisor_calls: i128,
+    /// Summaries that the server made of a conversation, beside its response.
+    pub compactions: i128,
+    /// Attempts that were declined, before another model served the response.
+    pub declined: i128,
 }
 
 impl Spent {
@@ -33,6 +37,8 @@ impl Spent {
         self.placeholders += other.placeholders;
         self.copies += other.copies;
         self.advisor_calls += other.advisor_calls;
+        self.compactions += other.compactions;
+        self.declined += other.declined;
     }
 }
 
@@ -42,9 +48,19 @@ pub struct Used<'p> {
     pub price: Option<&'p Price>,
     /// Since when, if the table has a price that begins then.
     pub day: Option<NaiveDate>,
-    pub fast: bool,
+    pub terms: Terms,
     pub above: u64,
     pub spent: Spent,
+}
+
+impl Used<'_> {
+    /// What the price has no multiplier for, such as `fast mode`; `None` if it lacks nothing, or there is no
+    /// price at all.
+    pub fn missing(&self) -> Option<String> {
+        let factors = self.price?.factors(&self.terms).into_iter().filter(|factor| factor.times.is_none());
+        let names: Vec<_> = factors.map(|factor| factor.name).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
 }
 
 /// What was used of each model, as the logs spell it.
@@ -78,15 +94,19 @@ pub(super) fn read<'p, 'k, K>(
 ) -> Result<Uses<'p>> {
     let Columns { keys, join } = columns.into();
     let sql = format!(
-        "SELECT {keys}model, {era}::INTEGER, {above}::BIGINT, fast AND part = 0,
+        "SELECT {keys}model, {era}::INTEGER, {above}::BIGINT,
+             fast AND (part = 0 OR part_kind IS NOT DISTINCT FROM 'compaction'), service_tier, inference_geo, {peak},
              count(*) FILTER (part = 0), sum(input_tokens), sum(output_tokens), sum(cache_creation_input_tokens),
              sum(cache_creation_1h_input_tokens), sum(cache_read_input_tokens), sum(web_searches),
              sum(reasoning_output_tokens),
-             count(*) FILTER (placeholder), sum(copies) FILTER (part = 0), count(*) FILTER (part > 0)
+             count(*) FILTER (placeholder), sum(copies) FILTER (part = 0),
+             count(*) FILTER (part > 0 AND coalesce(part_kind, 'advisor') = 'advisor'),
+             count(*) FILTER (part_kind = 'compaction'), count(*) FILTER (part_kind = 'declined')
          FROM usage_responses {join} WHERE {condition} GROUP BY ALL",
         keys = keys.iter().map(|key| format!("{key}, ")).collect::<String>(),
         era = era(prices),
         above = above(prices),
+        peak = peak(prices),
         condition = condition.clause,
     );
     let days = prices.days();
@@ -99,24 +119,34 @@ pub(super) fn read<'p, 'k, K>(
         let model: Option<String> = row.get(first)?;
         let day = usize::try_from(number(1)?).ok().and_then(|era| days.get(era.checked_sub(1)?)).copied();
         let above = u64::try_from(number(2)?).unwrap_or_default();
-        let fast: bool = row.get(first + 3)?;
-        let tokens = Tokens {
-            input: number(5)?,
-            output: number(6)?,
-            cache_write: number(7)?,
-            cache_write_1h: number(8)?,
-            cache_read: number(9)?,
-            web_searches: number(10)?,
-            reasoning: number(11)?,
+        let named = |column: usize| row.get::<_, Option<String>>(first + column);
+        let terms = Terms {
+            fast: row.get(first + 3)?,
+            tier: Tier::of(named(4)?.as_deref()),
+            geo: Geo::of(named(5)?.as_deref()),
+            place: model.as_deref().map(place).unwrap_or_default(),
+            peak: row.get(first + 6)?,
         };
-        let used = used(&mut uses, prices, &model, (day, above, fast));
+        let tokens = Tokens {
+            input: number(8)?,
+            output: number(9)?,
+            cache_write: number(10)?,
+            cache_write_1h: number(11)?,
+            cache_read: number(12)?,
+            web_searches: number(13)?,
+            reasoning: number(14)?,
+        };
+        let bill = Bill { tokens, terms, above };
+        let used = used(&mut uses, prices, &model, day, &bill);
         let spent = Spent {
-            responses: number(4)?,
+            responses: number(7)?,
             tokens,
-            cost: used.price.and_then(|price| price.cost(&Bill { tokens, fast, above })),
-            placeholders: number(12)?,
-            copies: number(13)?,
-            advisor_calls: number(14)?,
+            cost: used.price.and_then(|price| price.cost(&bill)),
+            placeholders: number(15)?,
+            copies: number(16)?,
+            advisor_calls: number(17)?,
+            compactions: number(18)?,
+            declined: number(19)?,
         };
         used.spent.add(&spent);
         each(key(row)?, model.as_deref(), &spent);
@@ -129,13 +159,14 @@ fn used<'u, 'p>(
     uses: &'u mut Uses<'p>,
     prices: &'p Prices,
     model: &Option<String>,
-    (day, above, fast): (Option<NaiveDate>, u64, bool),
+    day: Option<NaiveDate>,
+    Bill { terms, above, .. }: &Bill,
 ) -> &'u mut Used<'p> {
     let of_model = uses.entry(model.clone()).or_default();
-    let at = of_model.iter().position(|used| (used.day, used.above, used.fast) == (day, above, fast));
+    let at = of_model.iter().position(|used| (used.day, used.above, &used.terms) == (day, *above, terms));
     let at = at.unwrap_or_else(|| {
         let price = model.as_ref().and_then(|model| prices.find(model, day));
-        of_model.push(Used { price, day, fast, above, spent: Spent::default() });
+        of_model.push(Used { price, day, terms: terms.clone(), above: *above, spent: Spent::default() });
         of_model.len() - 1
     });
     &mut of_model[at]
@@ -146,6 +177,15 @@ fn era(prices: &Prices) -> String {
     let days = prices.days();
     let cases = days.iter().enumerate().map(|(era, day)| format!(" WHEN time < TIMESTAMP '{day}' THEN {era}"));
     case(cases.collect(), days.len() as u64)
+}
+
+/// Whether a response is at peak hours, where a price rises then. One without a time is not.
+fn peak(prices: &Prices) -> String {
+    if prices.rows().all(|(row, _)| row.times.peak.is_none()) {
+        return "false".to_owned();
+    }
+    let hours = PEAK_HOURS.map(|hour| hour.to_string()).join(", ");
+    format!("coalesce(isodow(time) < 6 AND hour(time) IN ({hours}), false)")
 }
 
 /// The highest threshold that a response's prompt is above.

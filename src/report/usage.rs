@@ -121,14 +121,16 @@ fn tokens(connection: &Connection, by: By, filter: &Filter, prices: &Prices) -> 
     })
 }
 
-/// Models without a price, and fast modes without one, with their responses, in order.
+/// Models without a price, and modes, tiers and places without one, with their responses, in order.
 pub(super) fn unpriced(uses: &Uses<'_>) -> Vec<(String, i128)> {
     let mut unpriced: BTreeMap<String, i128> = BTreeMap::new();
     for (model, uses) in uses {
         for used in uses.iter().filter(|used| used.spent.cost.is_none()) {
-            let fast = if used.fast && used.price.is_some() { " (fast mode)" } else { "" };
-            let name = format!("{}{fast}", model.as_deref().unwrap_or("(no model)"));
-            *unpriced.entry(name).or_default() += used.spent.responses + used.spent.advisor_calls;
+            let mut name = model.as_deref().unwrap_or("(no model)").to_owned();
+            if let Some(missing) = used.missing() {
+                name += &format!(" ({missing})");
+            }
+            *unpriced.entry(name).or_default() += used.spent.responses + used.spent.advisor_calls + used.spent.declined;
         }
     }
     unpriced.into_iter().collect()

@@ -105,8 +105,10 @@ fn is_sane(event: &Event<'_>) {
     match event.kind {
         Kind::Response(response) => {
             texts.extend([response.message_id, response.model, response.stop_reason]);
+            texts.extend([response.service_tier, response.inference_geo]);
             count(&response.usage);
-            for advisor in response.advisors {
+            response.compactions.iter().for_each(count);
+            for advisor in response.advisors.iter().chain(response.declined) {
                 texts.push(advisor.model);
                 count(&advisor.usage);
             }

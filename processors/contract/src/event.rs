@@ -84,7 +84,7 @@ pub enum Kind<'a> {
 }
 
 /// Model and token usage of a response, as one record repeats it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Response<'a> {
     /// Identity of the response; see rule 1 of COUNTING.
     pub message_id: Option<&'a str>,
@@ -100,9 +100,19 @@ pub struct Response<'a> {
     pub advisors: &'a [Advisor<'a>],
     /// What the client says that the record cost.
     pub reported_cost: Option<MicroUsd>,
+    /// Summaries that the server made of the conversation, by the same model. The sum in `usage` leaves
+    /// them out.
+    pub compactions: &'a [Usage],
+    /// Attempts that were declined after the model had begun to write, and that another model took over. The
+    /// sum in `usage` leaves them out.
+    pub declined: &'a [Advisor<'a>],
+    /// The service tier, as the log names it.
+    pub service_tier: Option<&'a str>,
+    /// Where inference may run, as the log names it.
+    pub inference_geo: Option<&'a str>,
 }
 
-/// A call of a second model inside a response.
+/// A call of another model inside a response.
 #[derive(Clone, Copy, Debug)]
 pub struct Advisor<'a> {
     pub model: Option<&'a str>,

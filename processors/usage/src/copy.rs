@@ -7,8 +7,8 @@ use sessionmill_contract::{FactRow, Failure, Record, Rows, Table, Value};
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-/// One row per source file, message id and part. Part 0 is the response, the others are its advisor
-/// calls (rule 7 of COUNTING). `line`, `time` and the whereabouts are those of the earliest line, all else
+/// One row per source file, message id and part. Part 0 is the response, the others are calls that
+/// its numbers leave out: of advisors (rule 7 of COUNTING), compactions and declined attempts. `line`, `time` and the whereabouts are those of the earliest line, all else
 /// is that of the best one, which is line `counted_line`. `mcp_server` is that of the first call to one.
 pub static COPIES: Table = Table {
     name: "usage_copies",
@@ -40,6 +40,9 @@ pub static COPIES: Table = Table {
         "command",
         "skill",
         "mcp_server",
+        "service_tier",
+        "inference_geo",
+        "part_kind",
     ],
 };
 
@@ -50,6 +53,7 @@ pub struct Copy {
     pub earliest: Place,
     pub at: Whereabouts,
     pub best: Line,
+    /// Calls that the numbers of the best line leave out: those of advisors, compactions, declined attempts.
     pub advisors: Vec<Part>,
     /// Searches by the tools that the response called, as far as the file has their results.
     pub tool_web_searches: u64,
@@ -68,13 +72,48 @@ pub struct Line {
     pub web_searches: u64,
     pub client_version: Option<Rc<str>>,
     pub reported_cost: Option<MicroUsd>,
+    pub service_tier: Option<Rc<str>>,
+    pub inference_geo: Option<Rc<str>>,
 }
 
 /// Tokens of one model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
+    pub kind: PartKind,
     pub model: Option<Rc<str>>,
     pub usage: Usage,
+}
+
+/// What a part is a call for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartKind {
+    Response,
+    Advisor,
+    Compaction,
+    /// An attempt that was declined, before another model served the response.
+    Declined,
+}
+
+impl PartKind {
+    /// As the tables name it; the response itself needs no name.
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Response => None,
+            Self::Advisor => Some("advisor"),
+            Self::Compaction => Some("compaction"),
+            Self::Declined => Some("declined"),
+        }
+    }
+
+    /// Of a part's row. Rows of older versions do not name it.
+    fn of(number: u64, name: Option<&str>) -> Self {
+        match (number, name) {
+            (0, _) => Self::Response,
+            (_, Some("compaction")) => Self::Compaction,
+            (_, Some("declined")) => Self::Declined,
+            _ => Self::Advisor,
+        }
+    }
 }
 
 impl Line {
@@ -82,12 +121,14 @@ impl Line {
         Self {
             line: record.line,
             side_chain: record.side_chain,
-            part: Part { model: response.model.map(Rc::from), usage: response.usage },
+            part: Part { kind: PartKind::Response, model: response.model.map(Rc::from), usage: response.usage },
             stopped: response.stop_reason.is_some(),
             fast: response.fast,
             web_searches: response.web_searches,
             client_version: record.version.map(Rc::from),
             reported_cost: response.reported_cost,
+            service_tier: response.service_tier.map(Rc::from),
+            inference_geo: response.inference_geo.map(Rc::from),
         }
     }
 
@@ -136,6 +177,9 @@ impl Copy {
                     at.command.as_deref().into(),
                     at.skill.as_deref().into(),
                     self.mcp_server.as_deref().into(),
+                    best.service_tier.as_deref().into(),
+                    best.inference_geo.as_deref().into(),
+                    part.kind.name().into(),
                 ],
             );
         }
@@ -187,17 +231,21 @@ fn read(row: &FactRow) -> Option<(u64, Copy)> {
     let mut best = Line {
         line,
         side_chain,
-        part: Part { model, usage },
+        part: Part { kind: PartKind::Response, model, usage },
         stopped: next()?.as_bool()?,
         fast: next()?.as_bool()?,
         web_searches: count(next()?)?,
         client_version: text(next()?),
         reported_cost: next()?.as_int(),
+        service_tier: None,
+        inference_geo: None,
     };
     let (agent, tool_web_searches) = (text(next()?), count(next()?)?);
     best.part.usage.reasoning = count(next()?)?;
     (at.branch, at.subagent_id) = (text(next()?), text(next()?));
     (at.command, at.skill) = (text(next()?), text(next()?));
     let mcp_server = text(next()?);
+    (best.service_tier, best.inference_geo) = (text(next()?), text(next()?));
+    best.part.kind = PartKind::of(number, next()?.as_str());
     Some((number, Copy { agent, earliest, at, best, advisors: Vec::new(), tool_web_searches, mcp_server }))
 }

@@ -1,7 +1,7 @@
 //! The state over one source file: its copies, its tool calls, its summary.
 
 use crate::call::{Calls, Ending};
-use crate::copy::{Copy, Line, Part};
+use crate::copy::{Copy, Line, Part, PartKind};
 use crate::place::Place;
 use crate::session::Summary;
 use crate::tool_event::{ToolEvent, What};
@@ -155,11 +155,11 @@ impl<'s> UsageFold<'s> {
         self.response = Some(key.clone());
         let earliest = self.place(record);
         let best = Line::new(record, response);
-        let part = |advisor: &sessionmill_contract::event::Advisor<'_>| Part {
-            model: advisor.model.map(Rc::from),
-            usage: advisor.usage,
-        };
-        let advisors = response.advisors.iter().map(part).collect();
+        let part = |kind, model: Option<&str>, usage| Part { kind, model: model.map(Rc::from), usage };
+        let advisors = response.advisors.iter().map(|call| part(PartKind::Advisor, call.model, call.usage));
+        let compactions = response.compactions.iter().map(|usage| part(PartKind::Compaction, response.model, *usage));
+        let declined = response.declined.iter().map(|call| part(PartKind::Declined, call.model, call.usage));
+        let advisors = advisors.chain(compactions).chain(declined).collect();
         let agent = self.agent.clone();
         let mcp_server = self.mcp_servers.remove(&key).or_else(|| self.mcp_servers.remove(""));
         let new = Copy { agent, earliest, at, best, advisors, tool_web_searches: 0, mcp_server };

@@ -39,6 +39,9 @@ pub static RESPONSES: Table = Table {
         "command",
         "skill",
         "mcp_server",
+        "service_tier",
+        "inference_geo",
+        "part_kind",
     ],
 };
 
@@ -101,6 +104,9 @@ pub(crate) fn settle(message_id: &str, facts: &[FactRow], entities: &mut Rows) -
                 first.at.command.as_deref().into(),
                 first.at.skill.as_deref().into(),
                 mcp_server.into(),
+                best.service_tier.as_deref().into(),
+                best.inference_geo.as_deref().into(),
+                part.kind.name().into(),
             ],
         );
     }

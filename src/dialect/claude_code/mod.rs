@@ -8,7 +8,7 @@ mod text;
 
 use super::json::{self, Object};
 use super::{Dialect, Parser};
-use record::{Block, Content, Entry, Message, Tokens};
+use record::{Block, Content, Entry, Iteration, Message, Tokens};
 use sessionmill_contract::event::{Advisor, Response, ToolCall, ToolKind, Usage};
 use sessionmill_contract::{Event, Kind, Record};
 
@@ -143,6 +143,9 @@ fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnM
             .filter(|iteration| iteration.kind.get() == Some("advisor_message"))
             .map(|iteration| Advisor { model: iteration.model.name(), usage: usage(&iteration.tokens) })
             .collect();
+        let compactions = tokens.iterations.iter().filter(|iteration| iteration.kind.get() == Some("compaction"));
+        let compactions: Vec<_> = compactions.map(|iteration| usage(&iteration.tokens)).collect();
+        let declined = declined(tokens);
         event(Kind::Response(Response {
             message_id: message.id.id(),
             model: message.model.name(),
@@ -152,6 +155,10 @@ fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnM
             web_searches: tokens.web_searches.0.unwrap_or_default(),
             advisors: &advisors,
             reported_cost: entry.cost.0,
+            compactions: &compactions,
+            declined: &declined,
+            service_tier: tokens.service_tier.name().filter(|name| !name.is_empty()),
+            inference_geo: tokens.inference_geo.name().filter(|name| !name.is_empty()),
         }));
     }
     for block in message.content.blocks() {
@@ -174,6 +181,21 @@ fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnM
     {
         event(Kind::Reply { text });
     }
+}
+
+/// Attempts that were declined, where a fallback model served the response: the iterations of type `message`
+/// beside its own. Those without output are not billed.
+fn declined<'a>(tokens: &'a Tokens<'_>) -> Vec<Advisor<'a>> {
+    let of_kind = |kind| tokens.iterations.iter().filter(move |iteration| iteration.kind.get() == Some(kind));
+    let output = |iteration: &Iteration<'_>| usage(&iteration.tokens).output;
+    let served: u64 = of_kind("fallback_message").map(output).sum();
+    let attempted: u64 = of_kind("message").map(output).sum();
+    // Without a fallback, or if the sum has them all the same, there is nothing beside it.
+    if of_kind("fallback_message").next().is_none() || usage(tokens).output >= served + attempted {
+        return Vec::new();
+    }
+    let billed = of_kind("message").filter(|iteration| output(iteration) > 0);
+    billed.map(|iteration| Advisor { model: iteration.model.name(), usage: usage(&iteration.tokens) }).collect()
 }
 
 fn tool_kind<'a>(tool: &'a str, block: &'a Block<'_>) -> ToolKind<'a> {

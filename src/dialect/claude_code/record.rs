@@ -148,6 +148,8 @@ pub(super) struct Tokens<'de> {
     pub(super) cache_read: Count,
     pub(super) web_searches: Count,
     pub(super) speed: Text<'de>,
+    pub(super) service_tier: Text<'de>,
+    pub(super) inference_geo: Text<'de>,
     pub(super) iterations: Vec<Iteration<'de>>,
 }
 
@@ -167,6 +169,8 @@ impl<'de> Fields<'de> for Tokens<'de> {
                 self.web_searches = web;
             }
             "speed" => self.speed = map.next_value()?,
+            "service_tier" => self.service_tier = map.next_value()?,
+            "inference_geo" => self.inference_geo = map.next_value()?,
             "iterations" => self.iterations = map.next_value::<Objects<_>>()?.0,
             _ => skip(map)?,
         }

@@ -77,6 +77,7 @@ pub(super) struct Recorded {
     pub(super) time: Option<DateTime<Utc>>,
     pub(super) model: Option<Box<str>>,
     pub(super) cwd: Option<Box<str>>,
+    pub(super) tier: Option<Box<str>>,
     pub(super) response_id: Option<Box<str>>,
     pub(super) usage: Sum,
     /// All records of the thread so far.
@@ -87,7 +88,7 @@ impl Recorded {
     pub(super) fn new(line: u64, time: Option<DateTime<Utc>>, usage: Totals, thread: Option<Totals>) -> Self {
         let usage = Sum::of(usage, Sum::default());
         let thread = thread.map(|thread| Sum::of(thread, Sum::default()));
-        Self { line, time, model: None, cwd: None, response_id: None, usage, thread }
+        Self { line, time, model: None, cwd: None, tier: None, response_id: None, usage, thread }
     }
 }
 

@@ -10,6 +10,7 @@ mod known;
 mod record;
 mod replay;
 mod said;
+mod tier;
 
 use super::json::{self, Object};
 use super::{Dialect, Parser};
@@ -20,6 +21,7 @@ use replay::Replay;
 use said::{Said, Way};
 use sessionmill_contract::event::{Response, Usage};
 use sessionmill_contract::{Event, Kind, Record};
+use tier::Tier;
 
 pub const CODEX: Dialect = Dialect { name: "codex", recognises, open: || Box::<Codex>::default() };
 
@@ -33,6 +35,7 @@ struct Codex {
     calls: Calls,
     said: Said,
     replay: Replay,
+    tier: Tier,
 }
 
 /// The session of the file: the first one that it tells; the others are of its parents.
@@ -165,7 +168,8 @@ impl Parser for Codex {
             };
             let Recorded { line, time, .. } = recorded;
             let record = Record { line, time, ..self.session.record(recorded.cwd.as_deref()) };
-            let kind = response(id.as_deref(), recorded.model.as_deref(), recorded.usage.usage());
+            let (model, tier) = (recorded.model.as_deref(), recorded.tier.as_deref());
+            let kind = response(id.as_deref(), model, tier, recorded.usage.usage());
             events(&Event { record: &record, kind });
         }
     }
@@ -196,7 +200,7 @@ impl Codex {
             self.calls.answered();
             (usage, self.session.response_id(self.responses))
         });
-        let Self { session, responses, calls, said, .. } = self;
+        let Self { session, responses, calls, said, tier, .. } = self;
         let record = Record {
             line: number,
             // The history of a parent is not when this session was at work.
@@ -210,7 +214,7 @@ impl Codex {
         }
         let event = &mut |kind: Kind<'_>| events(&Event { record: &record, kind });
         if let Some((usage, id)) = &counted {
-            event(response(id.as_deref(), session.model.as_deref(), *usage));
+            event(response(id.as_deref(), session.model.as_deref(), tier.current(), *usage));
         }
         match line.kind {
             "response_item" if line.is_bare && line.inner == Some("message") => {
@@ -231,6 +235,7 @@ impl Codex {
     /// Takes in what a record says of those that follow.
     fn context(&mut self, line: &Line<'_>, entry: &Entry<'_>) {
         let (payload, time) = (line.payload, entry.timestamp.0);
+        self.tier.follow(line.kind, payload);
         self.replay.follow(payload.thread_id.id(), entry.ordinal.0);
         match (line.kind, line.inner) {
             ("session_meta", _) => {
@@ -292,21 +297,25 @@ impl Codex {
         let response_id = payload.response_id.id().map(Into::into);
         let Session { model, cwd, .. } = &self.session;
         let (model, cwd) = (model.clone(), cwd.clone());
-        self.counter.record(Recorded { response_id, model, cwd, ..record });
+        let tier = self.tier.current().map(Into::into);
+        self.counter.record(Recorded { response_id, model, cwd, tier, ..record });
     }
 }
 
 /// A response, which is told when it is complete.
-fn response<'r>(message_id: Option<&'r str>, model: Option<&'r str>, usage: Usage) -> Kind<'r> {
+fn response<'r>(
+    message_id: Option<&'r str>,
+    model: Option<&'r str>,
+    service_tier: Option<&'r str>,
+    usage: Usage,
+) -> Kind<'r> {
     Kind::Response(Response {
         message_id,
         model,
         usage,
         stop_reason: Some("completed"),
-        fast: false,
-        web_searches: 0,
-        advisors: &[],
-        reported_cost: None,
+        service_tier,
+        ..Response::default()
     })
 }
 

@@ -64,6 +64,9 @@ pub(super) struct Payload<'de> {
     /// Of a turn.
     pub(super) turn_id: Text<'de>,
     pub(super) model: Text<'de>,
+    pub(super) service_tier: Text<'de>,
+    /// The service tier of a thread's settings.
+    pub(super) settings_tier: Text<'de>,
     /// Of a count of tokens.
     pub(super) total: Option<Totals>,
     pub(super) last: Option<Totals>,
@@ -112,6 +115,11 @@ impl<'de> Fields<'de> for Payload<'de> {
             "usage" => self.usage = map.next_value::<Object<_>>()?.0,
             "latest_token_usage_record" => self.latest = map.next_value::<Object<_>>()?.0.map(Box::new),
             "thread_token_usage" => self.thread_usage = map.next_value::<Object<_>>()?.0,
+            "service_tier" => self.service_tier = map.next_value()?,
+            "thread_settings" => {
+                let Settings { service_tier } = map.next_value::<Object<_>>()?.0.unwrap_or_default();
+                self.settings_tier = service_tier;
+            }
             "message" => self.message = map.next_value()?,
             "namespace" => self.namespace = map.next_value()?,
             "name" => self.name = map.next_value()?,
@@ -208,6 +216,21 @@ impl<'de> Fields<'de> for Part<'de> {
 /// The texts of a message.
 pub(super) fn texts<'p>(parts: &'p Objects<Part<'_>>) -> impl Iterator<Item = &'p str> {
     parts.0.iter().filter_map(|part| part.text.get())
+}
+
+#[derive(Default)]
+struct Settings<'de> {
+    service_tier: Text<'de>,
+}
+
+impl<'de> Fields<'de> for Settings<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        if name == "service_tier" {
+            self.service_tier = map.next_value()?;
+            return Ok(());
+        }
+        skip(map)
+    }
 }
 
 #[derive(Default)]

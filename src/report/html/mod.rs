@@ -204,10 +204,10 @@ fn cache(figures: &Figures<'_>) -> String {
 
 /// What the same prompts would cost more without a cache.
 fn saved(used: &Used<'_>) -> Option<PicoUsd> {
-    let Used { price, fast, above, spent, .. } = used;
+    let Used { price, terms, above, spent, .. } = used;
     let tokens =
         Tokens { input: prompt(&spent.tokens), cache_write: 0, cache_write_1h: 0, cache_read: 0, ..spent.tokens };
-    Some((*price)?.cost(&Bill { tokens, fast: *fast, above: *above })? - spent.cost?)
+    Some((*price)?.cost(&Bill { tokens, terms: terms.clone(), above: *above })? - spent.cost?)
 }
 
 fn prompt(tokens: &Tokens) -> i128 {
