@@ -9,7 +9,9 @@
 pub mod claude_code;
 pub mod codex;
 pub mod foreign;
+mod directory;
 mod json;
+mod splice;
 
 use sessionmill_contract::Event;
 

@@ -61,7 +61,10 @@ pub enum Kind<'a> {
     ToolCall(ToolCall<'a>),
     ToolResult {
         call_id: Option<&'a str>,
+        /// The tool failed, or a policy stopped the call. A call that a person declined is no error.
         is_error: bool,
+        /// Who did not let the call through; absent where it ran.
+        declined_by: Option<Decliner>,
         /// Searches of the web that the tool says it made.
         web_searches: u64,
     },
@@ -157,6 +160,33 @@ pub enum ToolKind<'a> {
         server: &'a str,
         tool: &'a str,
     },
+}
+
+/// Who did not let a tool call through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decliner {
+    /// A person said no, or stopped the call.
+    Person,
+    /// A permission rule, a mode, a classifier or a hook did, or nobody was there to ask.
+    Policy,
+    /// The client dropped the call when its turn ended.
+    Client,
+}
+
+impl Decliner {
+    /// The name under which it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Policy => "policy",
+            Self::Client => "client",
+        }
+    }
+
+    /// Whether the call counts as an error. One that a person declined does not, nor one that was never made.
+    pub fn is_error(self) -> bool {
+        self == Self::Policy
+    }
 }
 
 /// Money in millionths of a US dollar.

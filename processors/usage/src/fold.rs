@@ -6,7 +6,7 @@ use crate::session::Summary;
 use crate::tool_event::{ToolEvent, What};
 use crate::whereabouts::Trail;
 use chrono::{DateTime, Utc};
-use sessionmill_contract::event::{Response, ToolCall, ToolKind};
+use sessionmill_contract::event::{Decliner, Response, ToolCall, ToolKind};
 use sessionmill_contract::{Event, Failure, Fold, Kind, Record, Rows, SourceFile};
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -38,11 +38,15 @@ pub struct UsageFold<'s> {
 /// What the result of a tool call says.
 struct Ending {
     is_error: bool,
+    declined_by: Option<Decliner>,
     web_searches: u64,
 }
 
 /// The tool whose searches are billed beside the tokens.
 const WEB_SEARCH: &str = "WebSearch";
+
+/// Tools that ask the person: it is the person who declines them, whatever the client writes.
+const ASKS: [&str; 2] = ["AskUserQuestion", "ExitPlanMode"];
 
 /// Values by key, in the order in which the keys came.
 type Keyed<T> = (HashMap<Box<str>, usize>, Vec<(Box<str>, T)>);
@@ -139,6 +143,7 @@ impl<'s> UsageFold<'s> {
             what,
             is_error: None,
             subagent_id: None,
+            declined_by: None,
         };
         if let Some((event, new)) = insert(&mut self.tool_events, key, new)
             && new.earliest.order(&event.earliest) == Ordering::Less
@@ -195,15 +200,16 @@ impl Fold for UsageFold<'_> {
             Kind::Line { .. } => self.line(record),
             Kind::Malformed => self.summary.malformed_lines += 1,
             Kind::Prompt { .. } => {
-                self.summary.prompts += 1;
+                // A subagent's prompts are its parent's.
+                self.summary.prompts += u64::from(record.agent_id.is_none());
                 self.trail.turn(record, None);
             }
             Kind::Reply { .. } => {}
             Kind::Response(response) => self.response(record, &response),
             Kind::ToolCall(call) => self.tool_call(record, &call),
-            Kind::ToolResult { call_id, is_error, web_searches } => {
+            Kind::ToolResult { call_id, is_error, declined_by, web_searches } => {
                 if let Some(id) = call_id {
-                    self.results.entry(id.into()).or_insert(Ending { is_error, web_searches });
+                    self.results.entry(id.into()).or_insert(Ending { is_error, declined_by, web_searches });
                 }
             }
             Kind::Subagent { call_id, agent_id } => {
@@ -231,8 +237,10 @@ impl Fold for UsageFold<'_> {
         let (index, copies) = &mut self.copies;
         for (id, event) in &mut self.tool_events.1 {
             event.subagent_id = self.subagents.get(id).cloned();
-            let Some(Ending { is_error, web_searches }) = self.results.get(id) else { continue };
-            event.is_error = Some(*is_error);
+            let Some(Ending { is_error, declined_by, web_searches }) = self.results.get(id) else { continue };
+            let asks = ASKS.iter().any(|tool| event.what.is_tool(tool));
+            event.declined_by = declined_by.map(|by| if asks { Decliner::Person } else { by });
+            event.is_error = Some(*is_error && !(asks && declined_by.is_some()));
             let called_by = event.message_id.as_deref().filter(|_| event.what.is_tool(WEB_SEARCH));
             if let Some((_, copy)) = called_by.and_then(|id| copies.get_mut(*index.get(id)?)) {
                 copy.tool_web_searches = copy.tool_web_searches.saturating_add(*web_searches);

@@ -43,7 +43,8 @@ impl Conversation {
     /// Takes in an event; a window that it completes is shown to `each`.
     pub fn event(&mut self, event: &Event<'_>, each: &mut dyn FnMut(&View<'_>)) {
         let record = event.record;
-        if self.is_subagent || record.side_chain {
+        // What a subagent is told was written by its parent.
+        if self.is_subagent || record.side_chain || record.agent_id.is_some() {
             return;
         }
         match event.kind {

@@ -4,13 +4,15 @@
 //! repeated is none; one that is smaller begins anew. The model is that of the latest turn.
 
 mod record;
+mod refusal;
 mod replay;
 
 use super::json::{self, Object};
+use super::splice::{self, Place};
 use super::{Dialect, Parser};
 use record::{Entry, Payload, Totals};
 use replay::Replay;
-use sessionmill_contract::event::{Response, ToolCall, ToolKind, Usage};
+use sessionmill_contract::event::{Decliner, Response, ToolCall, ToolKind, Usage};
 use sessionmill_contract::{Event, Kind, Record};
 
 pub const CODEX: Dialect = Dialect { name: "codex", recognises, open: || Box::<Codex>::default() };
@@ -63,30 +65,24 @@ fn recognises(head: &[u8]) -> bool {
 
 impl Parser for Codex {
     fn line(&mut self, number: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) {
-        let rest = self.records(number, bytes, events);
-        if rest.is_empty() {
-            return;
-        }
-        let is_repaired = json::repair(rest).is_some_and(|rest| self.records(number, &rest, events).is_empty());
-        if !is_repaired {
+        let is_whole = splice::records(bytes, &mut |rest, place| {
+            let (entry, length): (Entry<'_>, _) = splice::record(rest)?;
+            // No object inside of a record has a payload and the time of one.
+            let is_record = entry.payload.is_some() && entry.kind.get().is_some();
+            let is_marked = place != Place::PerhapsInside || entry.timestamp.0.is_some();
+            if place != Place::Due && !(is_record && is_marked) {
+                return None;
+            }
+            self.tell(number, &entry, events);
+            Some(length)
+        });
+        if !is_whole {
             events(&Event { record: &Record { line: number, ..Record::default() }, kind: Kind::Malformed });
         }
     }
 }
 
 impl Codex {
-    /// Hands on what the records of a line say, one by one; returns the rest, from the first that is none.
-    fn records<'l>(&mut self, number: u64, line: &'l [u8], events: &mut dyn FnMut(&Event<'_>)) -> &'l [u8] {
-        let mut entries = serde_json::Deserializer::from_slice(line).into_iter();
-        let mut told = 0;
-        while let Some(entry) = entries.next() {
-            let Ok(Object(Some(entry))) = entry else { return &line[told..] };
-            self.tell(number, &entry, events);
-            told = entries.byte_offset();
-        }
-        &[]
-    }
-
     /// Hands on what one record says.
     fn tell(&mut self, line: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
         let none = Payload::default();
@@ -145,13 +141,13 @@ impl Codex {
                     self.parent = payload.parent.id().map(Into::into);
                     self.branch = payload.branch.name().map(Into::into);
                     self.version = payload.version.name().map(Into::into);
-                    self.cwd = payload.cwd.name().map(Into::into);
+                    self.cwd = payload.cwd.directory().map(Into::into);
                 }
             }
             ("turn_context", _) => {
                 self.replay.turn(payload.turn_id.id());
                 self.model = payload.model.name().map(Into::into).or(self.model.take());
-                self.cwd = payload.cwd.name().map(Into::into).or(self.cwd.take());
+                self.cwd = payload.cwd.directory().map(Into::into).or(self.cwd.take());
             }
             ("event_msg", Some("task_started")) => self.replay.turn(payload.turn_id.id()),
             _ => {}
@@ -192,8 +188,10 @@ fn speak(kind: &str, payload: &Payload<'_>, event: &mut dyn FnMut(Kind<'_>)) {
         ("response_item", "web_search_call") => call(payload, Some("web_search"), event),
         ("response_item", "tool_search_call") => call(payload, Some("tool_search"), event),
         ("response_item", "function_call_output" | "custom_tool_call_output" | "tool_search_output") => {
-            let is_error = payload.output.get().is_some_and(has_failed);
-            event(Kind::ToolResult { call_id: payload.call_id.id(), is_error, web_searches: 0 });
+            let output = payload.output.get().unwrap_or_default();
+            let declined_by = refusal::decliner(output);
+            let is_error = declined_by.map_or_else(|| has_failed(output), Decliner::is_error);
+            event(Kind::ToolResult { call_id: payload.call_id.id(), is_error, declined_by, web_searches: 0 });
         }
         _ => {}
     }
