@@ -9,7 +9,7 @@
 pub mod claude_code;
 pub mod codex;
 pub mod foreign;
-mod directory;
+pub(crate) mod directory;
 mod json;
 mod splice;
 

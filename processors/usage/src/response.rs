@@ -1,6 +1,7 @@
 //! A response: one per message id, over all source files that repeat it.
 
 use crate::copy::Copy;
+use crate::holder;
 use sessionmill_contract::{FactRow, Failure, Rows, Table, Value};
 
 /// One row per message id and part. `session_file`, `username`, `line`, `time` and the
@@ -58,6 +59,7 @@ pub(crate) fn settle(message_id: &str, facts: &[FactRow], entities: &mut Rows) -
     // Of equals the earliest wins, so that the outcome does not depend on the order of the facts.
     let winner = own().max_by(|a, b| a.1.best.rank(&b.1.best).then(order(b, a))).unwrap_or(earliest);
     let (from, first) = earliest;
+    holder::push(message_id, &copies, &from.username, entities);
     let (source, Copy { best, advisors, .. }) = winner;
     // A file can end before the results of its last calls: they are in one that goes on.
     let searches_by_tools = own().map(|(_, copy)| copy.tool_web_searches).max().unwrap_or_default();
