@@ -72,9 +72,23 @@ mod tests {
     #[test]
     fn spellings_of_a_directory_are_one() {
         for (spellings, directory) in [
-            (&[r"d:\work\till", r"D:\work\till\", "d:/work/till", "D:/work//till/", r"\\?\d:\work\till", r"D:\work\.\till", "//?/D:/work/till"][..], r"D:\work\till"),
+            (
+                &[
+                    r"d:\work\till",
+                    r"D:\work\till\",
+                    "d:/work/till",
+                    "D:/work//till/",
+                    r"\\?\d:\work\till",
+                    r"D:\work\.\till",
+                    "//?/D:/work/till",
+                ][..],
+                r"D:\work\till",
+            ),
             (&[r"d:\", "D:/", r"\\?\D:\"], r"D:\"),
-            (&[r"\\till\share\x\", r"\\?\UNC\till\share\x", r"\\till/share/x", "//?/unc/till/share/x"], r"\\till\share\x"),
+            (
+                &[r"\\till\share\x\", r"\\?\UNC\till\share\x", r"\\till/share/x", "//?/unc/till/share/x"],
+                r"\\till\share\x",
+            ),
             (&["/srv/till", "/srv/till/", "/srv//till", "/srv/./till/."], "/srv/till"),
             (&["/", "/./"], "/"),
             (&["/Users/zoe\u{308}/till", "/Users/zo\u{eb}/till/"], "/Users/zo\u{eb}/till"),

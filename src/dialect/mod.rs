@@ -8,8 +8,8 @@
 
 pub mod claude_code;
 pub mod codex;
-pub mod foreign;
 pub(crate) mod directory;
+pub mod foreign;
 mod json;
 mod splice;
 

@@ -21,9 +21,9 @@ pub(super) enum Place {
     PerhapsInside,
 }
 
-/// How often a search for records behind a cut may read a line: each object inside of the broken record is
-/// read on its own, and those around it, too.
-const EFFORT: usize = 32;
+/// How often a search for records behind a cut may read a line: once for each object that the cut left open,
+/// and a record has a handful of those.
+const EFFORT: usize = 8;
 
 /// Hands on the records of a line, one by one. `tell` is given what it is to read from and returns the length
 /// of the record that begins there, or `None` if none does; it says nothing of a record that it does not
@@ -68,15 +68,16 @@ fn behind_cuts(line: &[u8], tell: &mut dyn FnMut(&[u8], Place) -> Option<usize>)
     let mut at = 1;
     while let Some(found) = line.get(at..).and_then(|rest| memchr::memchr(b'{', rest)) {
         let start = at + found;
-        at = start + 1;
-        let (cost, end) = object(&line[start..]);
-        read += cost;
+        let (length, object) = object(&line[start..]);
+        read += length;
         if read > line.len().saturating_mul(EFFORT) {
             break;
         }
-        let Some(end) = end.map(|end| start + end) else { continue };
-        let is_followed_by_none = line.get(end + blanks(&line[end..])).is_some_and(|byte| *byte != b'{');
-        if is_followed_by_none {
+        let end = start + length;
+        // Nothing inside of a whole object is a record, nor inside of one that is too deep to be read.
+        at = if object == Ended::Early { start + 1 } else { end };
+        let next = line.get(end + blanks(&line[end..]));
+        if object != Ended::Whole || next.is_some_and(|byte| *byte != b'{') {
             continue;
         }
         let before = line[..start].iter().rfind(|byte| !byte.is_ascii_whitespace());
@@ -91,14 +92,24 @@ fn behind_cuts(line: &[u8], tell: &mut dyn FnMut(&[u8], Place) -> Option<usize>)
     read
 }
 
-/// Bytes that were read to find the end of an object, and the end, if it has one.
-fn object(bytes: &[u8]) -> (usize, Option<usize>) {
+/// How the reading of an object ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    Whole,
+    Early,
+    TooDeep,
+}
+
+/// The length of an object, or of what was read of it.
+fn object(bytes: &[u8]) -> (usize, Ended) {
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<IgnoredAny>();
     match values.next() {
-        Some(Ok(_)) => (values.byte_offset(), Some(values.byte_offset())),
-        // A line has no line feeds, so that the column is the place.
-        Some(Err(error)) => (error.column().max(1), None),
-        None => (1, None),
+        Some(Err(error)) => {
+            let is_deep = error.to_string().starts_with("recursion limit exceeded");
+            // A line has no line feeds, so that the column is the place.
+            (error.column().clamp(1, bytes.len()), if is_deep { Ended::TooDeep } else { Ended::Early })
+        }
+        _ => (values.byte_offset().max(1), Ended::Whole),
     }
 }
 

@@ -10,6 +10,9 @@ use sessionmill_contract::{Event, Kind, Record, Role, SourceFile, Turn, View, Wi
 /// was pasted, and the end of a reply, which is what a person answers.
 pub const TURN: usize = 16 << 10;
 
+/// Version of what is taken for a turn. A detector that is asked over a network has it in its own version.
+pub const VERSION: u32 = 2;
+
 /// Turns as they come.
 #[derive(Debug)]
 pub struct Conversation {

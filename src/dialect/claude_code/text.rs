@@ -93,9 +93,11 @@ fn is_bannered(text: &str) -> bool {
 
 /// Whether a hook's answer begins: `<event>[:<tool>] hook feedback:` and the like.
 fn is_by_hook(text: &str) -> bool {
-    const SAYS: [&str; 4] = [" hook feedback:", " hook stopped continuation:", " hook error:", " operation blocked by hook:"];
+    const SAYS: [&str; 4] =
+        [" hook feedback:", " hook stopped continuation:", " hook error:", " operation blocked by hook:"];
     let line = text.lines().next().unwrap_or_default();
-    let is_event = |event: &str| !event.is_empty() && event.chars().all(|c| c.is_ascii_alphanumeric() || ":_-".contains(c));
+    let is_event =
+        |event: &str| !event.is_empty() && event.chars().all(|c| c.is_ascii_alphanumeric() || ":_-".contains(c));
     let said = SAYS.iter().any(|says| line.split_once(says).is_some_and(|(event, _)| is_event(event)));
     let stopped = line.strip_prefix("Operation stopped by hook");
     said || stopped.is_some_and(|rest| rest.is_empty() || rest.starts_with(": "))
