@@ -21,6 +21,9 @@ struct Holder<'c> {
 
 /// Adds a row for each user, if there are several. `counted` is the one whose copies are counted.
 pub(crate) fn push(message_id: &str, copies: &[(&FactRow, Copy)], counted: &str, entities: &mut Rows) {
+    if copies.iter().all(|(row, _)| *row.username == *counted) {
+        return;
+    }
     let mut holders: BTreeMap<&str, Holder<'_>> = BTreeMap::new();
     for held in copies {
         let (row, copy) = held;
@@ -33,9 +36,6 @@ pub(crate) fn push(message_id: &str, copies: &[(&FactRow, Copy)], counted: &str,
         }
         holder.copies += 1;
         holder.output = holder.output.max(output);
-    }
-    if holders.len() < 2 {
-        return;
     }
     for (username, Holder { earliest: (row, copy), copies, output }) in holders {
         entities.push(

@@ -68,13 +68,13 @@ impl Parser for ClaudeCode {
 }
 
 /// Whether an object is a record, and not a part of a broken one: neither messages nor the records inside of
-/// progress lines name their session.
+/// progress lines say where they were written.
 fn belongs(entry: &Entry<'_>, place: Place) -> bool {
-    let names_session = entry.session_id.get().is_some() || entry.session_id_snake.get().is_some();
+    let places = [&entry.session_id, &entry.session_id_snake, &entry.cwd, &entry.version];
     match place {
         Place::Due => true,
         Place::AfterBroken => entry.kind.get().is_some() || entry.message.role.get().is_some(),
-        Place::PerhapsInside => entry.kind.get().is_some() && names_session,
+        Place::PerhapsInside => entry.kind.get().is_some() && places.iter().any(|place| place.get().is_some()),
     }
 }
 

@@ -7,11 +7,13 @@
 use sessionmill_contract::event::Decliner;
 
 /// Beginnings of what the model is told when the person said no, or stopped the call.
-const BY_PERSON: [&str; 7] = [
+const BY_PERSON: [&str; 9] = [
+    "Interrupted by user",
     "Permission for this tool use was denied. The tool use was rejected",
     "The agent proposed a plan that was rejected by the user",
     "The user doesn't want to proceed with this tool use",
     "The user doesn't want to take this action right now",
+    "User declined to answer questions",
     "User rejected tool use",
     "[Request interrupted by user]",
     "[Request interrupted by user for tool use]",
@@ -78,6 +80,8 @@ mod tests {
             (None, "[Request interrupted by user for tool use]", person),
             (None, "[Request interrupted by user]", person),
             (None, "User rejected tool use", person),
+            (None, "User declined to answer questions", person),
+            (None, "Interrupted by user", person),
             (None, "Permission to use Bash with command rm has been denied.", policy),
             (None, "Claude requested permissions to write to /x, but you haven't granted it yet.", policy),
             (None, "Permission for this action has been denied. Reason: unsafe", policy),

@@ -22,7 +22,7 @@ const NOT_A_PERSON: [&str; 13] = [
 /// Envelopes in which other sessions, agents, tasks, channels and schedules write.
 const ENVELOPES: [&str; 17] = [
     "agent-message",
-    "channel source",
+    "channel",
     "channel-message",
     "ci-monitor-event",
     "cross-session-message",
@@ -73,11 +73,12 @@ pub(super) fn is_from_elsewhere(text: &str) -> bool {
 fn is_envelope(text: &str) -> bool {
     ENVELOPES.iter().any(|tag| {
         let Some(inside) = text.strip_prefix('<').and_then(|text| text.strip_prefix(tag)) else { return false };
-        let name = tag.split(' ').next().unwrap_or_default();
-        let ends = |end: &str| end.strip_prefix(name).is_some_and(|end| end.trim_start().starts_with('>'));
-        let is_empty = inside.split_once('>').is_some_and(|(attributes, _)| attributes.ends_with('/'));
-        let is_tag = inside.starts_with(|c: char| matches!(c, '>' | '/' | '=') || c.is_whitespace());
-        is_tag && (is_empty || inside.split("</").skip(1).any(ends))
+        let has_attributes = inside.starts_with(char::is_whitespace);
+        // A feed has channels, too, which are from nobody.
+        let is_tag = has_attributes || inside.starts_with(['>', '/']) && *tag != "channel";
+        let is_empty = || inside.split_once('>').is_some_and(|(attributes, _)| attributes.ends_with('/'));
+        let ends = |end: &str| end.strip_prefix(tag).is_some_and(|end| end.trim_start().starts_with('>'));
+        is_tag && (is_empty() || inside.split("</").skip(1).any(ends))
     })
 }
 
@@ -171,7 +172,7 @@ mod tests {
             " <agent-message from=\"painter\">dry</agent-message>\n\nThis came from another session.",
             "<cross-session-message>dry</cross-session-message >",
             "<\\cross-session-message from=\"x\">dry</\\cross-session-message>",
-            "<channel source=\"radio\" user=\"7\">paint it blue</channel>",
+            "<channel user=\"7\" source=\"radio\">paint it blue</channel>",
             "<scheduled-task name=\"nightly\">paint</scheduled-task>",
             "<task-notification id=\"2\">\n<status>completed</status>\n</task-notification>",
             "<tick>07:00</tick>",
