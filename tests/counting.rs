@@ -115,6 +115,10 @@ fn what_an_agent_a_hook_or_the_client_wrote_is_no_prompt_and_nobodys_evidence() 
         (json!([{"type": "text", "text": FACT}, {"type": "image"}]), json!({"origin": {"kind": "coordinator"}})),
         (json!("<command-name>/deploy</command-name>"), json!({"origin": {"kind": "peer"}})),
         (
+            json!(format!("<scheduled-task name=\"weekly\">{FACT}</scheduled-task>")),
+            json!({"origin": {"kind": "human"}, "turnOrigin": "human"}),
+        ),
+        (
             json!("<teammate-message teammate_id=\"p\"><command-name>/deploy</command-name></teammate-message>"),
             json!({}),
         ),
@@ -183,7 +187,7 @@ fn a_directory_has_one_spelling_in_reports_filters_and_sql() {
         ("/srv//till/", &expected[2]),
         ("/srv/Till", &expected[1]),
     ] {
-        assert_eq!(report_of(&["--project", asked]), [found.clone()], "{asked}");
+        assert_eq!(report_of(&["--project", asked]), std::slice::from_ref(found), "{asked}");
     }
 }
 

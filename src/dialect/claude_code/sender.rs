@@ -24,15 +24,17 @@ impl Sender {
         if is_by_client || entry.source_tool_use_id.get().is_some() {
             return Self::Other;
         }
-        // Kinds that are new one day are no person's: those have had their name from the first.
         match (entry.origin.0.get(), entry.turn_origin.get(), entry.prompt_source.get()) {
-            (Some("human"), ..) | (None, Some("human"), _) => Self::Person,
+            (Some("human"), ..) => Self::Person,
+            // Kinds that are new one day are no person's: those have had their name from the first.
             (Some(_), ..) => Self::Other,
-            // A program sent it, which may have a person in front of it.
-            (None, Some("sdk"), _) => Self::Unsaid,
-            (None, Some(_), _) | (None, None, Some("system")) => Self::Other,
-            (None, None, Some("typed")) => Self::Person,
-            (None, None, _) => Self::Unsaid,
+            // Turns of a program are said to be a person's, too, and a program can have a person in front of it.
+            (None, None | Some("human" | "sdk"), source) => match source {
+                Some("system") => Self::Other,
+                Some("typed") => Self::Person,
+                _ => Self::Unsaid,
+            },
+            (None, Some(_), _) => Self::Other,
         }
     }
 }
@@ -54,9 +56,11 @@ mod tests {
             (r#""origin":{"kind":"a-kind-of-tomorrow"}"#, Sender::Other),
             (r#""origin":{}"#, Sender::Unsaid),
             (r#""origin":null,"turnOrigin":null,"promptSource":null"#, Sender::Unsaid),
-            (r#""turnOrigin":"human""#, Sender::Person),
+            (r#""turnOrigin":"human""#, Sender::Unsaid),
+            (r#""turnOrigin":"human","promptSource":"typed""#, Sender::Person),
             (r#""turnOrigin":"sdk","promptSource":"sdk""#, Sender::Unsaid),
-            (r#""turnOrigin":"task_notification""#, Sender::Other),
+            (r#""turnOrigin":"task_notification","promptSource":"typed""#, Sender::Other),
+            (r#""turnOrigin":"scheduled""#, Sender::Other),
             (r#""turnOrigin":"peer","origin":{"kind":"human"}"#, Sender::Person),
             (r#""promptSource":"typed""#, Sender::Person),
             (r#""promptSource":"queued""#, Sender::Unsaid),

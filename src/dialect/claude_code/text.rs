@@ -19,8 +19,8 @@ const NOT_A_PERSON: [&str; 13] = [
     "[Request interrupted by user",
 ];
 
-/// Envelopes in which other sessions, agents, tasks, channels and schedules write.
-const ENVELOPES: [&str; 17] = [
+/// Envelopes in which other sessions, agents, tasks and channels write.
+const ENVELOPES: [&str; 16] = [
     "agent-message",
     "channel",
     "channel-message",
@@ -32,7 +32,6 @@ const ENVELOPES: [&str; 17] = [
     "mcp-polling-update",
     "mcp-resource-update",
     "remote-review",
-    "scheduled-task",
     "slack-tag-message",
     "task-notification",
     "teammate-message",
@@ -43,43 +42,52 @@ const ENVELOPES: [&str; 17] = [
 /// What stands on a line above such a message.
 const BANNERS: [&str; 4] = ["A peer session", "A teammate", "Another Claude session", "The coordinator"];
 
-/// Beginnings of what clients write in words instead.
-const NOTICES: [&str; 6] = [
+/// Beginnings of what is said of other sessions and agents in words instead.
+const NOTICES: [&str; 4] =
+    ["<task-notification>", "[Cross-session delivery notice]", "[Cross-session idle notice]", "[Subagent hand-back]"];
+
+/// Beginnings of what a client writes to go on without a person.
+const RESUMES: [&str; 6] = [
     "<<autonomous-loop",
-    "<task-notification>",
-    "[Cross-session delivery notice]",
-    "[Cross-session idle notice]",
+    "I hit my usage limit while you were working, but it has reset now",
+    "The app was quit while you were working",
+    "Your claude.ai usage is available again before the usage-limit reset.",
+    "Your claude.ai usage limit has reset.",
     "[SYSTEM NOTIFICATION",
-    "[Subagent hand-back]",
 ];
 
 /// Older clients mark a compaction summary by these words only.
 const CONTINUED: &str = "This session is being continued from a previous conversation";
 
-/// Whether a person wrote the text.
+/// Whether a person wrote the text. What the client writes on its own is none, also where it says that a person
+/// did: the prompt of a scheduled task, and what goes on with work that was broken off.
 pub(super) fn is_by_a_person(text: &str) -> bool {
     let text = text.trim_start();
-    !text.is_empty() && !text.starts_with(CONTINUED) && !NOT_A_PERSON.iter().any(|start| text.starts_with(start))
+    let begins = |beginnings: &[&str]| beginnings.iter().any(|start| text.starts_with(start));
+    let is_by_client = text.starts_with(CONTINUED) || begins(&NOT_A_PERSON) || begins(&RESUMES);
+    !text.is_empty() && !is_by_client && !is_in(text, "scheduled-task")
 }
 
-/// Whether the text says that it is from another session, an agent, a task, a channel, a schedule or a hook. A
-/// person who names an envelope does not fill and close it.
+/// Whether the text says that it is from another session, an agent, a task, a channel or a hook. A person who
+/// names an envelope does not fill and close it.
 pub(super) fn is_from_elsewhere(text: &str) -> bool {
     let text = text.trim_start();
     is_envelope(text) || is_bannered(text) || is_by_hook(text) || is_notice(text)
 }
 
-/// Whether the text begins with an envelope that is closed.
 fn is_envelope(text: &str) -> bool {
-    ENVELOPES.iter().any(|tag| {
-        let Some(inside) = text.strip_prefix('<').and_then(|text| text.strip_prefix(tag)) else { return false };
-        let has_attributes = inside.starts_with(char::is_whitespace);
-        // A feed has channels, too, which are from nobody.
-        let is_tag = has_attributes || inside.starts_with(['>', '/']) && *tag != "channel";
-        let is_empty = || inside.split_once('>').is_some_and(|(attributes, _)| attributes.ends_with('/'));
-        let ends = |end: &str| end.strip_prefix(tag).is_some_and(|end| end.trim_start().starts_with('>'));
-        is_tag && (is_empty() || inside.split("</").skip(1).any(ends))
-    })
+    ENVELOPES.iter().any(|tag| is_in(text, tag))
+}
+
+/// Whether the text begins with an envelope, and it is closed.
+fn is_in(text: &str, tag: &str) -> bool {
+    let Some(inside) = text.strip_prefix('<').and_then(|text| text.strip_prefix(tag)) else { return false };
+    let has_attributes = inside.starts_with(char::is_whitespace);
+    // A feed has channels, too, which are from nobody.
+    let is_tag = has_attributes || inside.starts_with(['>', '/']) && tag != "channel";
+    let is_empty = || inside.split_once('>').is_some_and(|(attributes, _)| attributes.ends_with('/'));
+    let ends = |end: &str| end.strip_prefix(tag).is_some_and(|end| end.trim_start().starts_with('>'));
+    is_tag && (is_empty() || inside.split("</").skip(1).any(ends))
 }
 
 /// Whether a line says that a message follows, and one does.
@@ -173,7 +181,6 @@ mod tests {
             "<cross-session-message>dry</cross-session-message >",
             "<\\cross-session-message from=\"x\">dry</\\cross-session-message>",
             "<channel user=\"7\" source=\"radio\">paint it blue</channel>",
-            "<scheduled-task name=\"nightly\">paint</scheduled-task>",
             "<task-notification id=\"2\">\n<status>completed</status>\n</task-notification>",
             "<tick>07:00</tick>",
             "<ci-monitor-event/>",
@@ -187,7 +194,6 @@ mod tests {
             "UserPromptSubmit operation blocked by hook:\n[guard]: no\n\nOriginal prompt: paint",
             "Operation stopped by hook",
             "Operation stopped by hook: another painter is here",
-            "[SYSTEM NOTIFICATION - NOT USER INPUT]\npaint",
             "2 background agents were stopped by the user: \"painter\", \"cleaner\"",
             "Background agent \"painter\" was stopped by the user.",
         ] {
@@ -214,9 +220,20 @@ mod tests {
     #[test]
     fn injected_text_is_not_by_a_person() {
         assert!(is_by_a_person("please <system-reminder> is a tag"));
-        for injected in
-            ["", "  \n", " <system-reminder>x", "<local-command-stdout>x", "[Request interrupted by user for tool use]"]
-        {
+        assert!(is_by_a_person("<scheduled-task> is what I see: why?"));
+        for injected in [
+            "",
+            "  \n",
+            " <system-reminder>x",
+            "<local-command-stdout>x",
+            "[Request interrupted by user for tool use]",
+            "<scheduled-task name=\"nightly\">paint</scheduled-task>",
+            "<scheduled-task>\npaint\n</scheduled-task>\n",
+            "<<autonomous-loop-dynamic>>",
+            "[SYSTEM NOTIFICATION - NOT USER INPUT]\npaint",
+            "The app was quit while you were working. Go on painting.",
+            "Your claude.ai usage limit has reset. Continue the task",
+        ] {
             assert!(!is_by_a_person(injected), "{injected}");
         }
     }
