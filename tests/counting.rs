@@ -132,6 +132,7 @@ fn what_an_agent_a_hook_or_the_client_wrote_is_no_prompt_and_nobodys_evidence() 
             &json!({"promptSource": "typed"}),
         ),
         user(&json!("Another Claude session sent a message: what does that mean?"), &json!({})),
+        user(&json!("what is <command-name>/deploy</command-name>?"), &json!({})),
         user(&json!("<command-name>/deploy</command-name>"), &json!({"origin": {"kind": "human"}})),
     ];
     world.write("bob/s.jsonl", lines(&by_a_person));
@@ -143,7 +144,7 @@ fn what_an_agent_a_hook_or_the_client_wrote_is_no_prompt_and_nobodys_evidence() 
     world.write("cy/rollout.jsonl", rollout);
     run(&world);
     let sessions = world.rows("SELECT username, prompts, slash_commands FROM usage_sessions ORDER BY ALL");
-    assert_eq!(sessions, ["ada|0|0", "bob|3|1", "cy|0|0"]);
+    assert_eq!(sessions, ["ada|0|0", "bob|4|1", "cy|0|0"]);
     let claims = world.rows("SELECT username, count(*) FROM verification_claims GROUP BY ALL ORDER BY ALL");
     assert_eq!(claims, ["bob|2"]);
 }

@@ -215,11 +215,13 @@ fn prompt(record: &Record<'_>, entry: &Entry<'_>, message: &Message<'_>, event: 
         return;
     }
     let is_from_elsewhere = |text: &&str| sender == Sender::Unsaid && text::is_from_elsewhere(text);
-    if let Some(name) = message.content.texts().filter(|text| !is_from_elsewhere(text)).find_map(text::slash_command) {
+    let (by_a_person, by_client): (Vec<_>, Vec<_>) =
+        message.content.texts().filter(|text| !is_from_elsewhere(text)).partition(|text| text::is_by_a_person(text));
+    // An envelope that a person quotes is no command.
+    if let Some(name) = by_client.into_iter().find_map(text::slash_command) {
         return event(Kind::SlashCommand { name: json::shortened(name) });
     }
-    let is_by_a_person = |text: &&str| text::is_by_a_person(text) && !is_from_elsewhere(text);
-    let said = message.content.texts().filter(is_by_a_person).map(text::without_reminders);
+    let said = by_a_person.into_iter().map(text::without_reminders);
     let said: Vec<_> = said.collect();
     let shown = message.content.blocks().any(|block| block.kind.get() == Some("image"));
     match &said[..] {
