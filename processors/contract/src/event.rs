@@ -26,7 +26,7 @@ pub struct Record<'a> {
     /// Identity of the record. A copy in another file keeps it.
     pub uuid: Option<&'a str>,
     pub parent_uuid: Option<&'a str>,
-    /// Working directory, which can change inside a session.
+    /// Working directory, which can change inside a session. A directory has one spelling.
     pub cwd: Option<&'a str>,
     pub branch: Option<&'a str>,
     /// Version of the client, as it writes it.
@@ -47,8 +47,8 @@ pub enum Kind<'a> {
     },
     /// A line, or the rest of one, that is no record.
     Malformed,
-    /// A person wrote to the agent. Tool results, injected context, compaction summaries and command
-    /// output wear the same role in a log and are not prompts.
+    /// A person wrote to the agent. Tool results, injected context, compaction summaries, command output, and
+    /// what other agents, hooks, schedules and channels send have the same role in a log and are not prompts.
     Prompt {
         text: &'a str,
     },
