@@ -22,7 +22,7 @@ use sessionmill::scan;
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, Store};
 use sessionmill_contract::{Table, Value};
-use sessionmill_usage::{copy, response, session, tool_event};
+use sessionmill_usage::{copy, holder, response, session, tool_event};
 use sessionmill_verification::claim;
 use sessionmill_verification::evidence::EVIDENCE;
 use sessionmill_verification::item::ITEMS;
@@ -93,6 +93,7 @@ fn golden_entities_over_all_files_are_the_expected_ones() {
     let mut text = String::new();
     let tables = [
         (&response::RESPONSES, "message_id, part"),
+        (&holder::SHARED, "message_id, username"),
         (&tool_event::TOOL_EVENTS, "event_id"),
         (&ITEMS, "ALL"),
         (&EVIDENCE, "ALL"),

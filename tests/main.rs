@@ -13,6 +13,7 @@ mod commands;
 mod config;
 mod consent;
 mod corpus;
+mod counting;
 mod crashes;
 mod daemon;
 mod damage;

@@ -121,17 +121,17 @@ fn a_root_that_is_empty_all_at_once_marks_nothing_as_gone() {
 fn a_response_in_two_files_counts_once_whichever_file_changes() {
     let world = World::new();
     world.write("ada/old.jsonl", response("m1", "10:00:00", 5)).pass();
-    world.write("bob/resumed.jsonl", response("m1", "11:00:00", 50)).pass();
+    world.write("ada/resumed.jsonl", response("m1", "11:00:00", 50)).pass();
     assert_eq!(
         world.rows(TOKENS),
         ["m1|50|ada/old.jsonl|2"],
         "the numbers of the best copy, the place of the earliest"
     );
-    world.write("bob/resumed.jsonl", response("m1", "11:00:00", 2)).pass();
+    world.write("ada/resumed.jsonl", response("m1", "11:00:00", 2)).pass();
     assert_eq!(world.rows(TOKENS), ["m1|5|ada/old.jsonl|2"]);
     world.write("ada/old.jsonl", response("m9", "10:00:00", 1)).pass();
-    assert_eq!(world.rows(TOKENS), ["m1|2|bob/resumed.jsonl|1", "m9|1|ada/old.jsonl|1"], "one file has lost it");
-    world.write("bob/resumed.jsonl", "").pass();
+    assert_eq!(world.rows(TOKENS), ["m1|2|ada/resumed.jsonl|1", "m9|1|ada/old.jsonl|1"], "one file has lost it");
+    world.write("ada/resumed.jsonl", "").pass();
     assert_eq!(world.rows(TOKENS), ["m9|1|ada/old.jsonl|1"], "no file has it");
 }
 

@@ -116,7 +116,7 @@ impl Slow {
                 blocks(told.record).filter(|block| role(told.record) == "user" && block["type"] == "tool_result")
             {
                 if let Some(id) = identity(&block["tool_use_id"]) {
-                    results.entry(id.to_owned()).or_insert(block["is_error"] == true);
+                    results.entry(id.to_owned()).or_insert(block["is_error"] == true && !is_declined(block));
                 }
             }
         }
@@ -231,7 +231,8 @@ impl Slow {
                 let (_, [input, output, write, _, read]) = copy.parts[0];
                 (!copy.side_chain, output, input + output + write + read)
             };
-            let best = copies.iter().map(rank).max().unwrap();
+            let copies: Vec<_> = copies.iter().filter(|copy| copy.user == earliest.user).collect();
+            let best = copies.iter().map(|copy| rank(copy)).max().unwrap();
             let mut winners: Vec<_> = copies.iter().filter(|copy| rank(copy) == best).collect();
             winners.sort_by_key(|copy| &copy.order);
             for (part, (model, counts)) in winners[0].parts.iter().enumerate() {
@@ -257,6 +258,9 @@ impl Slow {
         for (id, copies) in &self.calls {
             let mut copies = copies.clone();
             copies.sort_by(|a, b| a.0.cmp(&b.0));
+            let user = |order: &Order| order.2.split('/').next().unwrap().to_owned();
+            let earliest = user(&copies[0].0);
+            copies.retain(|copy| user(&copy.0) == earliest);
             let Call { kind, tool, detail, within, .. } = &copies[0].1;
             let ended = copies.iter().find_map(|(_, call)| call.is_error);
             let ended = ended.map_or("-".into(), |e| e.to_string());
@@ -467,8 +471,18 @@ fn slash_command(told: &Told<'_>) -> Option<String> {
     })
 }
 
+/// Whether a result says that a person declined the call. No fixture and no transcript is from a client that
+/// names the kind.
+fn is_declined(block: &Value) -> bool {
+    let text = block["content"].as_str().or(block["content"][0]["text"].as_str()).unwrap_or_default();
+    text.starts_with("The user doesn't want to ") || text.starts_with("[Request interrupted by user")
+}
+
 fn is_prompt(told: &Told<'_>) -> bool {
-    const INJECTED: [&str; 13] = [
+    const INJECTED: [&str; 16] = [
+        "<teammate-message ",
+        "Operation stopped by hook: ",
+        "Stop hook feedback:\n",
         "<task-notification",
         "<local-command-",
         "<bash-",

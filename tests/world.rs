@@ -158,6 +158,7 @@ impl World {
             "facts.usage_copies",
             "facts.usage_responses",
             "facts.usage_sessions",
+            "facts.usage_shared_responses",
             "facts.usage_tool_calls",
             "facts.usage_tool_events",
             "facts.verification_claims",

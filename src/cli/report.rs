@@ -143,7 +143,7 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
     let sheet = ground.read(context, |reading, filter, prices| {
         let mut sheet = usage::usage(reading.connection, by, filter, prices)?;
         match options.explain {
-            true => sheet.explanation.push(explain::gone(reading.connection, filter)?),
+            true => sheet.explanation.extend(explain::sources(reading.connection, filter)?),
             false => sheet.explanation.clear(),
         }
         Ok(sheet)

@@ -3,6 +3,7 @@
 //!
 //! Types borrow from the line where its strings have no escapes.
 
+use super::directory;
 use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -66,6 +67,13 @@ impl Text<'_> {
     /// The beginning of the text, as the name of something.
     pub(super) fn name(&self) -> Option<&str> {
         self.get().map(shortened)
+    }
+
+    /// The text as the name of a directory, in the spelling of all its names.
+    pub(super) fn directory(&self) -> Option<Cow<'_, str>> {
+        let spelled = directory::spelled(self.name()?);
+        // Letters can be longer when they are composed.
+        Some(if spelled.len() > LONGEST { Cow::Owned(shortened(&spelled).to_owned()) } else { spelled })
     }
 }
 

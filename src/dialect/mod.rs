@@ -8,8 +8,10 @@
 
 pub mod claude_code;
 pub mod codex;
+pub(crate) mod directory;
 pub mod foreign;
 mod json;
+mod splice;
 
 use sessionmill_contract::Event;
 

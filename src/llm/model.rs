@@ -16,6 +16,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use md5::{Digest, Md5};
 use serde_json::Value;
 use sessionmill_contract::{Bound, Claim, Detector, Failure, FailureClass, Judge, Role, SourceFile, View, Window};
+use sessionmill_verification::conversation;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -168,7 +169,8 @@ impl Detector for Model {
     fn version(&self) -> u32 {
         let Window { turns, overlap } = WINDOW;
         let model = self.settings.model.as_deref().unwrap_or_default();
-        let about = format!("{} {model} {turns} {overlap} {INSTRUCTION} {}", self.api.name(), schema());
+        let (api, schema) = (self.api.name(), schema());
+        let about = format!("{api} {model} {turns} {overlap} {INSTRUCTION} {schema} {}", conversation::VERSION);
         let [a, b, c, d, ..] = <[u8; 16]>::from(Md5::digest(about));
         // The ledger's column is signed.
         u32::from_be_bytes([a, b, c, d]) >> 1

@@ -3,6 +3,7 @@
 use crate::error::{Result, count, thousands};
 use crate::price::{ONCE, Price, Prices};
 use crate::printable::printable;
+use crate::registry;
 use crate::report::filter::{Filter, Where};
 use crate::report::money;
 use crate::report::spending::{Spent, Used, Uses};
@@ -10,6 +11,9 @@ use crate::store::left_out::{self, LeftOut};
 use duckdb::{Connection, params_from_iter};
 use std::collections::BTreeSet;
 use std::path::Path;
+
+/// The processor that the figures are from.
+const USAGE: &str = "usage";
 
 /// The sentences.
 pub(super) fn explain(
@@ -26,7 +30,8 @@ pub(super) fn explain(
             thousands(total.copies),
             thousands(total.advisor_calls)
         ) + &left_out(total),
-        "of several copies the one with most output counts, whole; day, session, project and user are those of the earliest"
+        "of several copies of a user the one with most output counts, whole; day, session, project and user are those of \
+         the earliest copy of all"
             .to_owned(),
         format!("days begin at midnight in {}", filter.zone.name()),
         "not counted: `<synthetic>` responses, numbers inside of tool results, malformed lines (`sessionmill status` has their number)"
@@ -75,29 +80,58 @@ fn left_out(total: &Spent) -> String {
     if said.is_empty() { String::new() } else { format!("; {} beside their responses", said.join(" and ")) }
 }
 
-/// How much is of source files that are not there any more. It reads more than the report itself.
+/// Where the responses come from: how much is of source files that are not there any more, and which responses
+/// several users hold. It reads more than the report itself.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn gone(connection: &Connection, filter: &Filter) -> Result<String> {
+pub fn sources(connection: &Connection, filter: &Filter) -> Result<[String; 3]> {
     let Where { clause, params } = filter.condition();
+    let version = registry::processors().iter().map(|processor| processor.manifest()).find(|of| of.name == USAGE);
+    let version = version.map_or(0, |of| of.version);
     let sql = format!(
-        "SELECT count(*), count(gone.session_file), count(DISTINCT gone.session_file), coalesce(sum(input_tokens
-             + output_tokens + cache_creation_input_tokens + cache_read_input_tokens) FILTER (gone.session_file IS NOT NULL), 0)::BIGINT
-         FROM usage_responses LEFT JOIN (SELECT session_file FROM session_files WHERE gone_since IS NOT NULL) gone USING (session_file)
-         WHERE part = 0 AND {clause}"
+        "WITH gone AS (
+             SELECT session_file, coalesce(processor_version, 0) < {version} AS is_older
+             FROM session_files LEFT JOIN (
+                 SELECT session_file, processor_version FROM session_processor_state WHERE processor_name = '{USAGE}'
+             ) USING (session_file)
+             WHERE gone_since IS NOT NULL
+         )
+         SELECT count(*), count(gone.session_file), count(DISTINCT gone.session_file), coalesce(sum(input_tokens
+                 + output_tokens + cache_creation_input_tokens + cache_read_input_tokens) FILTER (gone.session_file IS NOT NULL), 0)::BIGINT,
+             count(DISTINCT gone.session_file) FILTER (is_older), count(*) FILTER (is_older),
+             count(*) FILTER (message_id IN (SELECT message_id FROM usage_shared_responses))
+         FROM usage_responses LEFT JOIN gone USING (session_file) WHERE part = 0 AND {clause}"
     );
-    let [all, responses, files, tokens] = connection.query_row(&sql, params_from_iter(&params), |row| {
-        Ok([row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
+    let counts = connection.query_row(&sql, params_from_iter(&params), |row| {
+        let count = |column: usize| row.get::<_, i64>(column);
+        Ok([count(0)?, count(1)?, count(2)?, count(3)?, count(4)?, count(5)?, count(6)?])
     })?;
-    Ok(format!(
-        "sources: {} of {} responses, {} tokens, are of {} gone since; what was counted stays",
-        thousands(responses.into()),
-        thousands(all.into()),
-        thousands(tokens.into()),
-        count(files.cast_unsigned(), "transcript")
-    ))
+    let [all, responses, files, tokens, older, of_older, shared] = counts.map(i64::cast_unsigned);
+    let thousands = |count: u64| thousands(count.into());
+    Ok([
+        format!(
+            "sources: {} of {} responses, {} tokens, are of {} gone since; what was counted stays",
+            thousands(responses),
+            thousands(all),
+            thousands(tokens),
+            count(files, "transcript")
+        ),
+        format!(
+            "rules: {}, with {} of these responses, {} last read by older rules and cannot be read again: the figures \
+             stay as those rules made them",
+            count(older, "gone transcript"),
+            thousands(of_older),
+            if older == 1 { "was" } else { "were" }
+        ),
+        format!(
+            "shared: {} of {} responses are held by several users; only the copies of the user with the earliest one \
+             count (`usage_shared_responses` lists them all)",
+            thousands(shared),
+            thousands(all)
+        ),
+    ])
 }
 
 /// How many folders are somebody's, where there are identities.

@@ -1,5 +1,6 @@
 //! Which part of the database a report is about.
 
+use crate::dialect::directory::spelled;
 use crate::error::Result;
 use crate::identities::Identities;
 use crate::printable::printable;
@@ -99,6 +100,11 @@ impl Filter {
             let known = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
             let answers = |value: &&String| match what {
                 "user" => self.identities.is_of(value, name),
+                // A directory can be asked for in any spelling, and can be stored in one of an older version.
+                "project" => {
+                    let (name, value) = (spelled(name), spelled(value));
+                    self.answers(what, &value).contains(&Some(&name))
+                }
                 _ => self.answers(what, value).contains(&Some(name)),
             };
             let values: Vec<_> = known.iter().filter(answers).cloned().collect();

@@ -27,7 +27,7 @@ pub struct Record<'a> {
     /// Identity of the record. A copy in another file keeps it.
     pub uuid: Option<&'a str>,
     pub parent_uuid: Option<&'a str>,
-    /// Working directory, which can change inside a session.
+    /// Working directory, which can change inside a session. A directory has one spelling.
     pub cwd: Option<&'a str>,
     pub branch: Option<&'a str>,
     /// Version of the client, as it writes it.
@@ -48,8 +48,8 @@ pub enum Kind<'a> {
     },
     /// A line, or the rest of one, that is no record.
     Malformed,
-    /// A person wrote to the agent. Tool results, injected context, compaction summaries and command
-    /// output wear the same role in a log and are not prompts.
+    /// A person wrote to the agent. Tool results, injected context, compaction summaries, command output, and
+    /// what other agents, hooks, schedules and channels send have the same role in a log and are not prompts.
     Prompt {
         text: &'a str,
     },
@@ -62,7 +62,10 @@ pub enum Kind<'a> {
     ToolCall(ToolCall<'a>),
     ToolResult {
         call_id: Option<&'a str>,
+        /// The tool failed, or a policy stopped the call. A call that a person declined is no error.
         is_error: bool,
+        /// Who did not let the call through; absent where it ran.
+        declined_by: Option<Decliner>,
         /// Searches of the web that the tool says it made.
         web_searches: u64,
     },
@@ -169,6 +172,33 @@ pub enum ToolKind<'a> {
         server: &'a str,
         tool: &'a str,
     },
+}
+
+/// Who did not let a tool call through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decliner {
+    /// A person said no, or stopped the call.
+    Person,
+    /// A permission rule, a mode, a classifier or a hook did, or nobody was there to ask.
+    Policy,
+    /// The client dropped the call when its turn ended.
+    Client,
+}
+
+impl Decliner {
+    /// The name under which it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Policy => "policy",
+            Self::Client => "client",
+        }
+    }
+
+    /// Whether the call counts as an error. One that a person declined does not, nor one that was never made.
+    pub fn is_error(self) -> bool {
+        self == Self::Policy
+    }
 }
 
 /// Money in millionths of a US dollar.

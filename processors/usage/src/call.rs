@@ -4,6 +4,7 @@
 //! its id that has none yet, of the same agent if there is one. A result can stand above its call, since
 //! the order of lines is not that of time.
 
+use sessionmill_contract::event::Decliner;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -11,6 +12,7 @@ use std::rc::Rc;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ending {
     pub(crate) is_error: bool,
+    pub(crate) declined_by: Option<Decliner>,
     pub(crate) web_searches: u64,
 }
 
@@ -101,7 +103,7 @@ fn key(agent: Option<&str>, id: &str) -> (Option<Box<str>>, Box<str>) {
 mod tests {
     use super::*;
 
-    const FINE: Ending = Ending { is_error: false, web_searches: 0 };
+    const FINE: Ending = Ending { is_error: false, declined_by: None, web_searches: 0 };
 
     #[test]
     fn a_result_is_of_the_latest_open_call_of_its_id() {

@@ -7,7 +7,7 @@ use crate::session::Summary;
 use crate::tool_event::{ToolEvent, What};
 use crate::whereabouts::Trail;
 use chrono::{DateTime, Utc};
-use sessionmill_contract::event::{Response, ToolCall, ToolKind};
+use sessionmill_contract::event::{Decliner, Response, ToolCall, ToolKind};
 use sessionmill_contract::{Event, Failure, Fold, Kind, Record, Rows, SourceFile};
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -39,6 +39,9 @@ pub struct UsageFold<'s> {
 
 /// The tool whose searches are billed beside the tokens.
 const WEB_SEARCH: &str = "WebSearch";
+
+/// Tools that ask the person: it is the person who declines them, whatever the client writes.
+const ASKS: [&str; 2] = ["AskUserQuestion", "ExitPlanMode"];
 
 /// Values by key, in the order in which the keys came.
 type Keyed<T> = (HashMap<Box<str>, usize>, Vec<(Box<str>, T)>);
@@ -194,13 +197,15 @@ impl<'s> UsageFold<'s> {
             is_error: None,
             web_searches: 0,
             subagent_id: None,
+            declined_by: None,
         };
         let Some((event, new)) = insert(&mut self.tool_events, key, new) else {
             return self.tool_events.1.len().checked_sub(1);
         };
         if new.earliest.order(&event.earliest) == Ordering::Less {
-            let (is_error, web_searches, subagent_id) = (event.is_error, event.web_searches, event.subagent_id.take());
-            *event = ToolEvent { is_error, web_searches, subagent_id, ..new };
+            let &mut ToolEvent { is_error, declined_by, web_searches, .. } = event;
+            let subagent_id = event.subagent_id.take();
+            *event = ToolEvent { is_error, declined_by, web_searches, subagent_id, ..new };
         }
         None
     }
@@ -224,9 +229,12 @@ impl<'s> UsageFold<'s> {
         }
     }
 
-    fn end_call(&mut self, position: usize, Ending { is_error, web_searches }: Ending) {
+    fn end_call(&mut self, position: usize, Ending { is_error, declined_by, web_searches }: Ending) {
         if let Some((_, event)) = self.tool_events.1.get_mut(position) {
-            (event.is_error, event.web_searches) = (Some(is_error), web_searches);
+            let asks = ASKS.iter().any(|tool| event.what.is_tool(tool));
+            event.declined_by = declined_by.map(|by| if asks { Decliner::Person } else { by });
+            event.is_error = Some(is_error && !(asks && declined_by.is_some()));
+            event.web_searches = web_searches;
         }
     }
 
@@ -268,14 +276,15 @@ impl Fold for UsageFold<'_> {
             Kind::Line { .. } => self.line(record),
             Kind::Malformed => self.summary.malformed_lines += 1,
             Kind::Prompt { .. } => {
-                self.summary.prompts += 1;
+                // A subagent's prompts are its parent's.
+                self.summary.prompts += u64::from(record.agent_id.is_none());
                 self.trail.turn(record, None);
             }
             Kind::Reply { .. } => {}
             Kind::Response(response) => self.response(record, &response),
             Kind::ToolCall(call) => self.tool_call(record, &call),
-            Kind::ToolResult { call_id, is_error, web_searches } => {
-                let ending = Ending { is_error, web_searches };
+            Kind::ToolResult { call_id, is_error, declined_by, web_searches } => {
+                let ending = Ending { is_error, declined_by, web_searches };
                 if let Some(position) = call_id.and_then(|id| self.calls.result(record.agent_id, id, ending)) {
                     self.end_call(position, ending);
                 }

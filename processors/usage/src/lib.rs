@@ -10,6 +10,7 @@
 //! | `call` | the calls of one source file by their ids, which can recur |
 //! | [`copy`] | a response as one source file tells it |
 //! | [`response`] | a response, from all its copies |
+//! | [`holder`] | a user who holds a response that others hold, too |
 //! | [`tool_event`] | a tool call or slash command: as a file tells it, and settled |
 //! | [`session`] | the summary of one source file |
 //! | [`fold`] | the state over one source file |
@@ -19,6 +20,7 @@
 mod call;
 pub mod copy;
 pub mod fold;
+pub mod holder;
 pub mod place;
 pub mod response;
 pub mod session;
@@ -43,7 +45,7 @@ static MANIFEST: Manifest = Manifest {
             facts: &copy::COPIES,
             key: "message_id",
             reviews: None,
-            entities: &[&response::RESPONSES],
+            entities: &[&response::RESPONSES, &holder::SHARED],
             memo: None,
         },
         Settlement {

@@ -1,11 +1,13 @@
 //! A response: one per message id, over all source files that repeat it.
 
 use crate::copy::Copy;
+use crate::holder;
 use sessionmill_contract::{FactRow, Failure, Rows, Table, Value};
 
 /// One row per message id and part. `session_file`, `username`, `line`, `time` and the
-/// whereabouts are those of the earliest copy, the numbers those of the winner, which stands in
-/// `counted_file` at `counted_line`. `copies` is how many source files hold the response.
+/// whereabouts are those of the earliest copy, the numbers those of the winner among the copies of its user,
+/// which stands in `counted_file` at `counted_line`. `copies` is how many source files hold the response,
+/// those of other users included.
 pub static RESPONSES: Table = Table {
     name: "usage_responses",
     columns: &[
@@ -55,14 +57,17 @@ pub(crate) fn settle(message_id: &str, facts: &[FactRow], entities: &mut Rows) -
         a.1.earliest.order_over_files(&a.0.session_file, &b.1.earliest, &b.0.session_file)
     };
     let Some(earliest) = copies.iter().min_by(order) else { return Ok(()) };
+    // Nobody raises somebody else's bill by repeating an id (rule 2 of COUNTING).
+    let own = || copies.iter().filter(|(row, _)| row.username == earliest.0.username);
     // Of equals the earliest wins, so that the outcome does not depend on the order of the facts.
-    let winner = copies.iter().max_by(|a, b| a.1.best.rank(&b.1.best).then(order(b, a))).unwrap_or(earliest);
+    let winner = own().max_by(|a, b| a.1.best.rank(&b.1.best).then(order(b, a))).unwrap_or(earliest);
     let (from, first) = earliest;
+    holder::push(message_id, &copies, &from.username, entities);
     let (source, Copy { best, advisors, .. }) = winner;
     // A file can end before the results of its last calls: they are in one that goes on.
-    let searches_by_tools = copies.iter().map(|(_, copy)| copy.tool_web_searches).max().unwrap_or_default();
+    let searches_by_tools = own().map(|(_, copy)| copy.tool_web_searches).max().unwrap_or_default();
     let web_searches = best.web_searches.saturating_add(searches_by_tools);
-    let calling = copies.iter().filter(|(_, copy)| copy.mcp_server.is_some()).min_by(|a, b| order(a, b));
+    let calling = own().filter(|(_, copy)| copy.mcp_server.is_some()).min_by(|a, b| order(a, b));
     let mcp_server = calling.and_then(|(_, copy)| copy.mcp_server.as_deref());
     for (number, part) in std::iter::once(&best.part).chain(advisors).enumerate() {
         let whole = number == 0;

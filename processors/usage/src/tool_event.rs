@@ -3,7 +3,7 @@
 
 use crate::place::Place;
 use crate::whereabouts::Whereabouts;
-use sessionmill_contract::event::{ToolCall, ToolKind};
+use sessionmill_contract::event::{Decliner, ToolCall, ToolKind};
 use sessionmill_contract::{FactRow, Failure, Rows, Table, Value};
 use std::rc::Rc;
 
@@ -33,6 +33,7 @@ pub static TOOL_CALLS: Table = Table {
         "caller_id",
         "turn_command",
         "turn_skill",
+        "declined_by",
     ],
 };
 
@@ -62,6 +63,7 @@ pub static TOOL_EVENTS: Table = Table {
         "caller_id",
         "turn_command",
         "turn_skill",
+        "declined_by",
     ],
 };
 
@@ -69,6 +71,7 @@ const LINE: usize = 1;
 const TIME: usize = 2;
 const IS_ERROR: usize = 14;
 const SUBAGENT: usize = 16;
+const DECLINED_BY: usize = 20;
 
 /// A call, or a command, in one file.
 #[derive(Clone, Debug)]
@@ -84,6 +87,8 @@ pub struct ToolEvent {
     pub web_searches: u64,
     /// The subagent that works on it.
     pub subagent_id: Option<Rc<str>>,
+    /// Who did not let it through.
+    pub declined_by: Option<Decliner>,
 }
 
 /// What was called for.
@@ -155,27 +160,33 @@ impl ToolEvent {
                 self.at.subagent_id.as_deref().into(),
                 self.at.command.as_deref().into(),
                 self.at.skill.as_deref().into(),
+                self.declined_by.map(Decliner::name).into(),
             ],
         );
     }
 }
 
-/// The earliest copy tells what and where; the earliest one with a result tells how it ended, the earliest
-/// one with a subagent who worked on it.
+/// The earliest copy tells what and where; of its user's copies, the earliest one with a result tells how it
+/// ended, the earliest one with a subagent who worked on it. Copies of others change nothing (rule 2 of
+/// COUNTING).
 pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> Result<(), Failure> {
     let mut copies = Vec::with_capacity(facts.len());
     for row in facts {
-        let values: &[Value; 20] = row.values.as_slice().try_into().map_err(|_| TOOL_CALLS.unreadable())?;
+        let values: &[Value; 21] = row.values.as_slice().try_into().map_err(|_| TOOL_CALLS.unreadable())?;
         let line = values[LINE].as_int().and_then(|line| u64::try_from(line).ok());
         let line = line.ok_or_else(|| TOOL_CALLS.unreadable())?;
         copies.push((row, Place { time: values[TIME].as_time(), line }, values));
     }
     copies.sort_by(|a, b| a.1.order_over_files(&a.0.session_file, &b.1, &b.0.session_file));
     let Some((row, _, values)) = copies.first() else { return Ok(()) };
+    let own = || copies.iter().filter(|(copy, ..)| copy.username == row.username).map(|(_, _, values)| *values);
     let first = |column: usize| {
-        let known = copies.iter().map(|(_, _, values)| &values[column]).find(|value| **value != Value::Null);
+        let known = own().map(|values| &values[column]).find(|value| **value != Value::Null);
         known.cloned().unwrap_or(Value::Null)
     };
+    // Who declined is told by the copy that tells how the call ended.
+    let ended = own().find(|values| values[IS_ERROR] != Value::Null);
+    let declined_by = ended.map_or(Value::Null, |values| values[DECLINED_BY].clone());
     let [
         _,
         line,
@@ -197,6 +208,7 @@ pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> 
         caller,
         turn_command,
         turn_skill,
+        _,
     ] = (*values).clone();
     entities.push(
         &TOOL_EVENTS,
@@ -223,6 +235,7 @@ pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> 
             caller,
             turn_command,
             turn_skill,
+            declined_by,
         ],
     );
     Ok(())

@@ -10,6 +10,9 @@ use sessionmill_contract::{Event, Kind, Record, Role, SourceFile, Turn, View, Wi
 /// was pasted, and the end of a reply, which is what a person answers.
 pub const TURN: usize = 16 << 10;
 
+/// Version of what is taken for a turn. A detector that is asked over a network has it in its own version.
+pub const VERSION: u32 = 2;
+
 /// Turns as they come.
 #[derive(Debug)]
 pub struct Conversation {
@@ -43,7 +46,8 @@ impl Conversation {
     /// Takes in an event; a window that it completes is shown to `each`.
     pub fn event(&mut self, event: &Event<'_>, each: &mut dyn FnMut(&View<'_>)) {
         let record = event.record;
-        if self.is_subagent || record.side_chain {
+        // What a subagent is told was written by its parent.
+        if self.is_subagent || record.side_chain || record.agent_id.is_some() {
             return;
         }
         match event.kind {

@@ -1,15 +1,20 @@
 //! Claude Code transcripts: one record a line, nested under `message` or flat (`{role, content}`).
 //!
-//! Two records on one line (a lost line feed) are two records. Agent progress lines of older releases
-//! hold a record of the subagent, which speaks for itself. The format is described in COUNTING.
+//! Two records on one line (a lost line feed) are two records, and one that was cut off costs itself only.
+//! Agent progress lines of older releases hold a record of the subagent, which speaks for itself. The format
+//! is described in COUNTING.
 
 mod record;
+mod refusal;
+mod sender;
 mod text;
 
-use super::json::{self, Object};
+use super::json;
+use super::splice::{self, Place};
 use super::{Dialect, Parser};
 use record::{Block, Content, Entry, Iteration, Message, Tokens};
-use sessionmill_contract::event::{Advisor, Response, ToolCall, ToolKind, Usage};
+use sender::Sender;
+use sessionmill_contract::event::{Advisor, Decliner, Response, ToolCall, ToolKind, Usage};
 use sessionmill_contract::{Event, Kind, Record};
 
 pub const CLAUDE_CODE: Dialect = Dialect { name: "claude-code", recognises: |_| true, open: || Box::new(ClaudeCode) };
@@ -48,31 +53,34 @@ pub(super) const KNOWN: [&str; 25] = [
 
 impl Parser for ClaudeCode {
     fn line(&mut self, number: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) {
-        let rest = records(number, bytes, events);
-        if rest.is_empty() {
-            return;
-        }
-        let is_repaired = json::repair(rest).is_some_and(|rest| records(number, &rest, events).is_empty());
-        if !is_repaired {
+        let is_whole = splice::records(bytes, &mut |rest, place| {
+            let (entry, length) = splice::record(rest)?;
+            if !belongs(&entry, place) {
+                return None;
+            }
+            tell(number, &entry, events);
+            Some(length)
+        });
+        if !is_whole {
             events(&Event { record: &Record { line: number, ..Record::default() }, kind: Kind::Malformed });
         }
     }
 }
 
-/// Hands on what the records of a line say, one by one; returns the rest, from the first that is none.
-fn records<'l>(number: u64, line: &'l [u8], events: &mut dyn FnMut(&Event<'_>)) -> &'l [u8] {
-    let mut entries = serde_json::Deserializer::from_slice(line).into_iter();
-    let mut told = 0;
-    while let Some(entry) = entries.next() {
-        let Ok(Object(Some(entry))) = entry else { return &line[told..] };
-        tell(number, &entry, events);
-        told = entries.byte_offset();
+/// Whether an object is a record, and not a part of a broken one: neither messages nor the records inside of
+/// progress lines say where they were written.
+fn belongs(entry: &Entry<'_>, place: Place) -> bool {
+    let places = [&entry.session_id, &entry.session_id_snake, &entry.cwd, &entry.version];
+    match place {
+        Place::Due => true,
+        Place::AfterBroken => entry.kind.get().is_some() || entry.message.role.get().is_some(),
+        Place::PerhapsInside => entry.kind.get().is_some() && places.iter().any(|place| place.get().is_some()),
     }
-    &[]
 }
 
 /// Hands on what one record says.
 fn tell(line: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
+    let cwd = entry.cwd.directory();
     let record = Record {
         line,
         agent: CLAUDE_CODE.name,
@@ -80,7 +88,7 @@ fn tell(line: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
         session_id: entry.session_id.id().or(entry.session_id_snake.id()),
         uuid: entry.uuid.id(),
         parent_uuid: entry.parent_uuid.id(),
-        cwd: entry.cwd.name(),
+        cwd: cwd.as_deref(),
         branch: entry.git_branch.name(),
         version: entry.version.name(),
         agent_id: entry.agent_id.id(),
@@ -209,25 +217,33 @@ fn tool_kind<'a>(tool: &'a str, block: &'a Block<'_>) -> ToolKind<'a> {
 }
 
 fn prompt(record: &Record<'_>, entry: &Entry<'_>, message: &Message<'_>, event: &mut dyn FnMut(Kind<'_>)) {
-    let mut answers_tool = false;
-    for block in message.content.blocks().filter(|block| block.kind.get() == Some("tool_result")) {
+    let is_result = |block: &&Block<'_>| block.kind.get() == Some("tool_result");
+    let results = message.content.blocks().filter(is_result).count();
+    for (number, block) in message.content.blocks().filter(is_result).enumerate() {
         let call_id = block.tool_use_id.id();
         // The client says once for the record what its tool did.
-        let web_searches = if answers_tool { 0 } else { entry.tool_searches.0.unwrap_or_default() };
-        let agent_id = entry.tool_agent_id.id().filter(|_| !answers_tool);
-        answers_tool = true;
-        event(Kind::ToolResult { call_id, is_error: block.is_error.0, web_searches });
+        let is_first = number == 0;
+        let web_searches = if is_first { entry.tool_searches.0.unwrap_or_default() } else { 0 };
+        let agent_id = entry.tool_agent_id.id().filter(|_| is_first);
+        let declined_by = declined_by(entry, block, results == 1);
+        let is_error = declined_by.map_or(block.is_error.0, Decliner::is_error);
+        event(Kind::ToolResult { call_id, is_error, declined_by, web_searches });
         if let (Some(call_id), Some(agent_id)) = (call_id, agent_id) {
             event(Kind::Subagent { call_id, agent_id });
         }
     }
-    if answers_tool || entry.is_meta.0 || entry.is_compact_summary.0 || record.side_chain {
+    let sender = Sender::of(entry);
+    if results > 0 || sender == Sender::Other || record.side_chain {
         return;
     }
-    if let Some(name) = message.content.texts().find_map(text::slash_command) {
+    let is_from_elsewhere = |text: &&str| sender == Sender::Unsaid && text::is_from_elsewhere(text);
+    let (by_a_person, by_client): (Vec<_>, Vec<_>) =
+        message.content.texts().filter(|text| !is_from_elsewhere(text)).partition(|text| text::is_by_a_person(text));
+    // An envelope that a person quotes is no command.
+    if let Some(name) = by_client.into_iter().find_map(text::slash_command) {
         return event(Kind::SlashCommand { name: json::shortened(name) });
     }
-    let said = message.content.texts().filter(|text| text::is_by_a_person(text)).map(text::without_reminders);
+    let said = by_a_person.into_iter().map(text::without_reminders);
     let said: Vec<_> = said.collect();
     let shown = message.content.blocks().any(|block| block.kind.get() == Some("image"));
     match &said[..] {
@@ -236,6 +252,23 @@ fn prompt(record: &Record<'_>, entry: &Entry<'_>, message: &Message<'_>, event: 
         [text] => event(Kind::Prompt { text }),
         _ => event(Kind::Prompt { text: &said.join("\n") }),
     }
+}
+
+/// Who declined the call that a block answers. What the record says of it is of its only result, or of those
+/// that are errors.
+fn declined_by(entry: &Entry<'_>, block: &Block<'_>, is_only: bool) -> Option<Decliner> {
+    if !block.is_error.0 && !is_only {
+        return None;
+    }
+    let kind = entry.tool_denial.get();
+    if kind.is_some() {
+        return refusal::decliner(kind, "");
+    }
+    if !block.is_error.0 {
+        return None;
+    }
+    let noted = || entry.tool_text.get().and_then(|text| refusal::decliner(None, text));
+    block.answer().and_then(|text| refusal::decliner(None, &text)).or_else(noted)
 }
 
 /// Rules 5 and 8 of COUNTING: the flat field is the total of cache writes, and nothing is negative.

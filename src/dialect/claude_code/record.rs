@@ -1,9 +1,10 @@
 //! The fields of a Claude Code record that anything asks for, as they stand on the line.
 
 use crate::dialect::json::{
-    Any, Count, Dollars, Fields, Flag, Lenient, Object, Objects, Text, Time, elements, fields, skip,
+    Any, Count, Dollars, Fields, Flag, Lenient, Object, Objects, Text, Time, elements, fields, repair, skip,
 };
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// One record. A flat one is its own message, so `message` holds what stands at the top and
@@ -26,6 +27,18 @@ pub(super) struct Entry<'de> {
     pub(super) is_meta: Flag,
     pub(super) is_compact_summary: Flag,
     pub(super) is_api_error: Flag,
+    /// Who a record of the user is from.
+    pub(super) origin: Origin<'de>,
+    pub(super) turn_origin: Text<'de>,
+    pub(super) prompt_source: Text<'de>,
+    /// The client marks it as its own.
+    pub(super) is_by_client: bool,
+    /// The call whose tool wrote the record.
+    pub(super) source_tool_use_id: Text<'de>,
+    /// Why a call was not let through.
+    pub(super) tool_denial: Text<'de>,
+    /// What the client notes of a tool's work, where that is a text.
+    pub(super) tool_text: Text<'de>,
     pub(super) cost: Dollars,
     pub(super) total_cost: Dollars,
     pub(super) tool_searches: Count,
@@ -59,9 +72,17 @@ impl<'de> Fields<'de> for Entry<'de> {
             "isApiErrorMessage" => self.is_api_error = map.next_value()?,
             "costUSD" => self.cost = map.next_value()?,
             "totalCostUSD" => self.total_cost = map.next_value()?,
+            "origin" => self.origin = map.next_value()?,
+            "turnOrigin" => self.turn_origin = map.next_value()?,
+            "promptSource" => self.prompt_source = map.next_value()?,
+            "isSynthetic" | "isVirtual" | "isVisibleInTranscriptOnly" | "turnCompanion" => {
+                self.is_by_client |= map.next_value::<Flag>()?.0;
+            }
+            "sourceToolUseID" => self.source_tool_use_id = map.next_value()?,
+            "toolDenialKind" => self.tool_denial = map.next_value()?,
             "toolUseResult" => {
-                let ToolOutcome { searches, agent_id } = map.next_value::<Object<_>>()?.0.unwrap_or_default();
-                (self.tool_searches, self.tool_agent_id) = (searches, agent_id);
+                let ToolOutcome { text, searches, agent_id } = map.next_value()?;
+                (self.tool_text, self.tool_searches, self.tool_agent_id) = (text, searches, agent_id);
             }
             "parentToolUseID" => self.parent_tool_use_id = map.next_value()?,
             "message" => self.nested = map.next_value::<Object<_>>()?.0.map(Box::new),
@@ -80,6 +101,8 @@ impl<'de> Fields<'de> for Entry<'de> {
 /// the subagent that did it.
 #[derive(Default)]
 struct ToolOutcome<'de> {
+    /// All of it, where it is a text.
+    text: Text<'de>,
     searches: Count,
     agent_id: Text<'de>,
 }
@@ -92,6 +115,62 @@ impl<'de> Fields<'de> for ToolOutcome<'de> {
             _ => skip(map)?,
         }
         Ok(())
+    }
+}
+
+struct AnOutcome;
+
+impl<'de> Lenient<'de> for AnOutcome {
+    type Value = ToolOutcome<'de>;
+    fn absent(self) -> ToolOutcome<'de> {
+        ToolOutcome::default()
+    }
+    fn text(self, text: Cow<'de, str>) -> ToolOutcome<'de> {
+        ToolOutcome { text: Text(Some(text)), ..ToolOutcome::default() }
+    }
+    fn map<A: MapAccess<'de>>(self, map: A) -> Result<ToolOutcome<'de>, A::Error> {
+        fields(map)
+    }
+}
+
+impl<'de> Deserialize<'de> for ToolOutcome<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any(AnOutcome))
+    }
+}
+
+/// The kind of an origin: `{"kind": …}`, or a text.
+#[derive(Debug, Default)]
+pub(super) struct Origin<'de>(pub(super) Text<'de>);
+
+impl<'de> Fields<'de> for Origin<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "kind" => self.0 = map.next_value()?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+struct AnOrigin;
+
+impl<'de> Lenient<'de> for AnOrigin {
+    type Value = Origin<'de>;
+    fn absent(self) -> Origin<'de> {
+        Origin::default()
+    }
+    fn text(self, text: Cow<'de, str>) -> Origin<'de> {
+        Origin(Text(Some(text)))
+    }
+    fn map<A: MapAccess<'de>>(self, map: A) -> Result<Origin<'de>, A::Error> {
+        fields(map)
+    }
+}
+
+impl<'de> Deserialize<'de> for Origin<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any(AnOrigin))
     }
 }
 
@@ -238,6 +317,20 @@ pub(super) struct Block<'de> {
     pub(super) input: Input<'de>,
     pub(super) tool_use_id: Text<'de>,
     pub(super) is_error: Flag,
+    /// What a tool answered, unread: it can be large, and only that of an error is asked for.
+    pub(super) result: Option<&'de RawValue>,
+}
+
+impl Block<'_> {
+    /// The beginning of what a tool answered: its text, or its first one.
+    pub(super) fn answer(&self) -> Option<String> {
+        let first = |raw: &str| {
+            let content = serde_json::from_str::<Content<'_>>(raw).ok()?;
+            content.texts().next().map(str::to_owned)
+        };
+        let raw = self.result?.get();
+        first(raw).or_else(|| first(&String::from_utf8(repair(raw.as_bytes())?).ok()?))
+    }
 }
 
 impl<'de> Fields<'de> for Block<'de> {
@@ -250,6 +343,7 @@ impl<'de> Fields<'de> for Block<'de> {
             "input" => self.input = map.next_value::<Object<_>>()?.0.unwrap_or_default(),
             "tool_use_id" => self.tool_use_id = map.next_value()?,
             "is_error" => self.is_error = map.next_value()?,
+            "content" => self.result = Some(map.next_value()?),
             _ => skip(map)?,
         }
         Ok(())

@@ -5,9 +5,10 @@
 //! comes again after its result is another call.
 
 use super::record::Payload;
+use super::refusal;
 use crate::dialect::json;
 use sessionmill_contract::Kind;
-use sessionmill_contract::event::{ToolCall, ToolKind};
+use sessionmill_contract::event::{Decliner, ToolCall, ToolKind};
 use std::collections::HashSet;
 
 #[derive(Debug, Default)]
@@ -41,8 +42,10 @@ impl Calls {
             "web_search_call" => "web_search",
             "function_call_output" | "custom_tool_call_output" | "tool_search_output" => {
                 self.done.extend(call_id.map(Into::into));
-                let is_error = payload.output.get().is_some_and(has_failed);
-                return event(Kind::ToolResult { call_id, is_error, web_searches: 0 });
+                let output = payload.output.get().unwrap_or_default();
+                let declined_by = refusal::decliner(output);
+                let is_error = declined_by.map_or_else(|| has_failed(output), Decliner::is_error);
+                return event(Kind::ToolResult { call_id, is_error, declined_by, web_searches: 0 });
             }
             _ => return,
         };

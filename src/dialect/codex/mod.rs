@@ -8,11 +8,13 @@ mod call;
 mod counter;
 mod known;
 mod record;
+mod refusal;
 mod replay;
 mod said;
 mod tier;
 
 use super::json::{self, Object};
+use super::splice::{self, Place};
 use super::{Dialect, Parser};
 use call::Calls;
 use counter::{Context, Counter, Recorded};
@@ -66,7 +68,7 @@ impl Session {
             parent: text(header.parent()),
             branch: text(header.branch.name()),
             version: text(header.version.name()),
-            cwd: text(header.cwd.name()),
+            cwd: header.cwd.directory().map(Into::into),
             model: None,
             inherits: header.parent().or(header.forked_from.id()).is_some() || !base.is_empty(),
         }
@@ -150,12 +152,18 @@ fn recognises(head: &[u8]) -> bool {
 
 impl Parser for Codex {
     fn line(&mut self, number: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) {
-        let rest = self.records(number, bytes, events);
-        if rest.is_empty() {
-            return;
-        }
-        let is_repaired = json::repair(rest).is_some_and(|rest| self.records(number, &rest, events).is_empty());
-        if !is_repaired {
+        let is_whole = splice::records(bytes, &mut |rest, place| {
+            let (entry, length): (Entry<'_>, _) = splice::record(rest)?;
+            // No object inside of a record has a payload and the time of one.
+            let is_record = entry.payload.is_some() && entry.kind.get().is_some();
+            let is_marked = place != Place::PerhapsInside || entry.timestamp.0.is_some();
+            if place != Place::Due && !(is_record && is_marked) {
+                return None;
+            }
+            self.tell(number, &entry, events);
+            Some(length)
+        });
+        if !is_whole {
             events(&Event { record: &Record { line: number, ..Record::default() }, kind: Kind::Malformed });
         }
     }
@@ -176,18 +184,6 @@ impl Parser for Codex {
 }
 
 impl Codex {
-    /// Hands on what the records of a line say, one by one; returns the rest, from the first that is none.
-    fn records<'l>(&mut self, number: u64, line: &'l [u8], events: &mut dyn FnMut(&Event<'_>)) -> &'l [u8] {
-        let mut entries = serde_json::Deserializer::from_slice(line).into_iter();
-        let mut told = 0;
-        while let Some(entry) = entries.next() {
-            let Ok(Object(Some(entry))) = entry else { return &line[told..] };
-            self.tell(number, &entry, events);
-            told = entries.byte_offset();
-        }
-        &[]
-    }
-
     /// Hands on what one record says.
     fn tell(&mut self, number: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
         let none = Payload::default();
@@ -249,7 +245,7 @@ impl Codex {
             ("turn_context", _) => {
                 self.replay.turn(payload.turn_id.id(), time);
                 self.session.model = payload.model.name().map(Into::into).or(self.session.model.take());
-                self.session.cwd = payload.cwd.name().map(Into::into).or(self.session.cwd.take());
+                self.session.cwd = payload.cwd.directory().map(Into::into).or(self.session.cwd.take());
             }
             ("event_msg", Some("task_started" | "turn_started")) => {
                 self.replay.turn(payload.turn_id.id(), time);

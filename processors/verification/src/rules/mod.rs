@@ -54,7 +54,7 @@ impl Detector for Rules {
     }
 
     fn version(&self) -> u32 {
-        6
+        7
     }
 
     fn bound(&self) -> Bound {

@@ -1,0 +1,97 @@
+//! Who did not let a tool call through: the client answers for the tool then, in fixed sentences.
+//!
+//! A sentence counts if it is all that the call came to. What a command prints stands below a head of the
+//! client's, so that a printed sentence is none.
+
+use crate::dialect::json::{Fields, Object, Text, skip};
+use serde::de::MapAccess;
+use sessionmill_contract::event::Decliner;
+
+/// What the model is told when the person said no.
+const BY_PERSON: [&str; 5] = [
+    "exec command rejected by user",
+    "patch rejected by user",
+    "rejected by user",
+    "user cancelled MCP tool call",
+    "user rejected MCP tool call",
+];
+
+/// Beginnings of what it is told when a rule, a reviewing model or a hook said no.
+const BY_POLICY: [&str; 3] =
+    ["This action was rejected due to unacceptable risk.", "command rejected by policy", "rejected by configuration"];
+
+/// Who declined the call that came to this output.
+pub(super) fn decliner(output: &str) -> Option<Decliner> {
+    let output = output.trim();
+    if output.starts_with('{') {
+        let Object(wrapped) = serde_json::from_str::<Object<Wrapped<'_>>>(output).ok()?;
+        return by_text(wrapped?.output.get()?.trim());
+    }
+    by_text(output)
+}
+
+fn by_text(text: &str) -> Option<Decliner> {
+    if BY_PERSON.contains(&text) || was_aborted(text) {
+        return Some(Decliner::Person);
+    }
+    let is_by_hook = text.lines().next().is_some_and(|line| line.contains(" blocked by PreToolUse hook: "));
+    let is_by_policy = BY_POLICY.iter().any(|start| text.starts_with(start)) || is_by_hook;
+    is_by_policy.then_some(Decliner::Policy)
+}
+
+/// `aborted by user after 1.5s`, or the same in two lines, of which the first is the time.
+fn was_aborted(text: &str) -> bool {
+    let (head, last) = text.rsplit_once('\n').unwrap_or(("", text));
+    let is_time = head.is_empty() || head.starts_with("Wall time: ") && !head.contains('\n');
+    let after = last.trim().strip_prefix("aborted by user");
+    let is_all = |after: &str| {
+        let seconds = after.strip_prefix(" after ").and_then(|after| after.strip_suffix('s'));
+        after.is_empty() || seconds.is_some_and(|seconds| seconds.trim().parse::<f64>().is_ok())
+    };
+    is_time && after.is_some_and(is_all)
+}
+
+/// Older clients write an object as text: `{"output": …, "metadata": …}`.
+#[derive(Default)]
+struct Wrapped<'de> {
+    output: Text<'de>,
+}
+
+impl<'de> Fields<'de> for Wrapped<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "output" => self.output = map.next_value()?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_of_the_client_is_all_that_a_declined_call_came_to() {
+        let (person, policy) = (Some(Decliner::Person), Some(Decliner::Policy));
+        for (output, expected) in [
+            ("exec command rejected by user", person),
+            ("patch rejected by user\n", person),
+            ("user rejected MCP tool call", person),
+            ("aborted by user after 12.5s", person),
+            ("Wall time: 3.0 seconds\naborted by user", person),
+            (r#"{"output":"aborted by user","metadata":{"exit_code":1,"duration_seconds":2.0}}"#, person),
+            ("This action was rejected due to unacceptable risk.\nReason: it deletes", policy),
+            ("command blocked by PreToolUse hook: not on Fridays", policy),
+            ("Exit code: 1\nWall time: 0 seconds\nOutput:\nexec command rejected by user", None),
+            ("Exit code: 0\naborted by user", None),
+            ("aborted by user after lunch", None),
+            ("a log says: exec command rejected by user", None),
+            (r#"{"output":"Exit code: 1","metadata":{"exit_code":1}}"#, None),
+            ("{broken", None),
+            ("", None),
+        ] {
+            assert_eq!(decliner(output), expected, "{output}");
+        }
+    }
+}

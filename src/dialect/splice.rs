@@ -1,0 +1,214 @@
+//! The records of a line, which is not always one: a lost line feed leaves two on a line, and a writer that
+//! was stopped leaves the beginning of one in front of the next.
+//!
+//! A record that was cut costs itself only, and nothing inside of it passes for a record of its own. In a
+//! whole record, a nested object is followed by a comma or a bracket; so what stands behind a cut counts if
+//! it is followed by another record, or by the end of the line. That leaves a record that was cut right
+//! behind a nested object. Such an object stands where a value can stand, and there the dialect says whether
+//! it has what only a record has.
+
+use super::json::{self, Fields, Object};
+use serde::de::IgnoredAny;
+
+/// What is known of the place of an object on its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// All that stands before it is whole records.
+    Due,
+    /// A broken record stands before it, of which it is no part.
+    AfterBroken,
+    /// A broken record stands before it, which can have been cut right behind it.
+    PerhapsInside,
+}
+
+/// How often a search for records behind a cut may read a line: once for each object that the cut left open,
+/// and a record has a handful of those.
+const EFFORT: usize = 8;
+
+/// Hands on the records of a line, one by one. `tell` is given what it is to read from and returns the length
+/// of the record that begins there, or `None` if none does; it says nothing of a record that it does not
+/// return. Returns whether all of the line is records.
+pub(super) fn records(line: &[u8], tell: &mut dyn FnMut(&[u8], Place) -> Option<usize>) -> bool {
+    let told = whole(line, tell);
+    let rest = &line[told..];
+    if rest.is_empty() {
+        return true;
+    }
+    let repaired = json::repair(rest);
+    let rest = repaired.as_deref().unwrap_or(rest);
+    let told = if repaired.is_some() { whole(rest, tell) } else { 0 };
+    let broken = &rest[told..];
+    if !broken.is_empty() {
+        behind_cuts(broken, tell);
+    }
+    broken.is_empty()
+}
+
+/// The record that begins here, and its length, with white space behind it.
+pub(super) fn record<'de, T: Fields<'de>>(bytes: &'de [u8]) -> Option<(T, usize)> {
+    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter();
+    let Some(Ok(Object(Some(record)))) = values.next() else { return None };
+    let end = values.byte_offset();
+    Some((record, end + blanks(&bytes[end..])))
+}
+
+/// Hands on records until one is not whole; returns how far.
+fn whole(line: &[u8], tell: &mut dyn FnMut(&[u8], Place) -> Option<usize>) -> usize {
+    let mut at = blanks(line);
+    while at < line.len() {
+        let Some(length) = tell(&line[at..], Place::Due) else { break };
+        at += length;
+    }
+    at
+}
+
+/// Hands on the whole records behind the first of a line, which is cut. Returns how many bytes it read.
+fn behind_cuts(line: &[u8], tell: &mut dyn FnMut(&[u8], Place) -> Option<usize>) -> usize {
+    let mut read = 0;
+    let mut at = 1;
+    while let Some(found) = line.get(at..).and_then(|rest| memchr::memchr(b'{', rest)) {
+        let start = at + found;
+        let (length, object) = object(&line[start..]);
+        read += length;
+        if read > line.len().saturating_mul(EFFORT) {
+            break;
+        }
+        let end = start + length;
+        // Nothing inside of a whole object is a record, nor inside of one that is too deep to be read.
+        at = if object == Ended::Early { start + 1 } else { end };
+        let next = line.get(end + blanks(&line[end..]));
+        if object != Ended::Whole || next.is_some_and(|byte| *byte != b'{') {
+            continue;
+        }
+        let before = line[..start].iter().rfind(|byte| !byte.is_ascii_whitespace());
+        let place = match before {
+            Some(b':' | b',' | b'[') => Place::PerhapsInside,
+            _ => Place::AfterBroken,
+        };
+        if let Some(length) = tell(&line[start..], place) {
+            at = start + length;
+        }
+    }
+    read
+}
+
+/// How the reading of an object ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    Whole,
+    Early,
+    TooDeep,
+}
+
+/// The length of an object, or of what was read of it.
+fn object(bytes: &[u8]) -> (usize, Ended) {
+    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<IgnoredAny>();
+    match values.next() {
+        Some(Err(error)) => {
+            let is_deep = error.to_string().starts_with("recursion limit exceeded");
+            // A line has no line feeds, so that the column is the place.
+            (error.column().clamp(1, bytes.len()), if is_deep { Ended::TooDeep } else { Ended::Early })
+        }
+        _ => (values.byte_offset().max(1), Ended::Whole),
+    }
+}
+
+/// White space, and the zeros of a block that was never written.
+fn blanks(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::json::{Text, skip};
+    use serde::de::MapAccess;
+
+    /// A record of the test has a name, and one that cannot be a part of another is signed.
+    #[derive(Default)]
+    struct Named<'de> {
+        name: Text<'de>,
+        signed: bool,
+    }
+
+    impl<'de> Fields<'de> for Named<'de> {
+        fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+            match name {
+                "name" => self.name = map.next_value()?,
+                "signed" => {
+                    self.signed = true;
+                    skip(map)?;
+                }
+                _ => skip(map)?,
+            }
+            Ok(())
+        }
+    }
+
+    fn names(line: &str) -> (String, bool) {
+        let mut names = Vec::new();
+        let all = records(line.as_bytes(), &mut |rest, place| {
+            let (Named { name, signed }, length) = record(rest)?;
+            let name = name.get().filter(|_| place != Place::PerhapsInside || signed);
+            if place != Place::Due && name.is_none() {
+                return None;
+            }
+            names.push(name.unwrap_or("?").to_owned());
+            Some(length)
+        });
+        (names.concat(), all)
+    }
+
+    #[test]
+    fn whole_records_share_a_line() {
+        for (line, expected) in [
+            (r#"{"name":"a"}"#, "a"),
+            (r#"{"name":"a"}{"name":"b"}"#, "ab"),
+            (r#" {"name":"a"} {"name":"b"} "#, "ab"),
+            (r#"{"x":{"name":"b"}}{}"#, "??"),
+            (r#"{"x":1e999,"name":"a"}{"name":"b"}"#, "ab"),
+        ] {
+            assert_eq!(names(line), (expected.to_owned(), true), "{line}");
+        }
+    }
+
+    #[test]
+    fn wherever_a_record_is_cut_the_whole_ones_beside_it_count() {
+        let lost = r#"{"signed":1,"list":[{"name":"no"},{"name":"no"}],"text":"{\"name\":\"no\"} {","inner":{"name":"no","a":[1,{}]},"name":"lost","n":-1.5e3,"t":true}"#;
+        let [a, b] = [r#"{"signed":1,"name":"a","x":{"name":"no"}}"#, r#"{"x":[{}],"name":"b","signed":1}"#];
+        for cut in 1..lost.len() {
+            let lost = &lost[..cut];
+            for (line, expected) in [
+                (format!("{lost}{a}"), "a"),
+                (format!("{a}{lost}"), "a"),
+                (format!("{lost}{a}{b}"), "ab"),
+                (format!("{a}{lost}{b}"), "ab"),
+                (format!("{lost}{a}{lost}{b}"), "ab"),
+                (format!("{lost}{lost}{a}"), "a"),
+                (format!("{lost} {a} "), "a"),
+                (lost.to_owned(), ""),
+            ] {
+                assert_eq!(names(&line), (expected.to_owned(), false), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_that_lost_its_beginning_costs_itself_only() {
+        let lost = r#"{"signed":1,"list":[{"name":"no"},{"name":"no"}],"text":"{\"name\":\"no\"} {","inner":{"name":"no"},"t":true}"#;
+        let whole = r#"{"name":"a","x":{"name":"no"}}"#;
+        for cut in (1..lost.len()).filter(|cut| !lost[*cut..].starts_with('{')) {
+            let line = format!("{}{whole}", &lost[cut..]);
+            assert_eq!(names(&line), ("a".to_owned(), false), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_search_behind_a_cut_takes_linear_effort() {
+        for piece in ["{", "{\"a\":", "{\"a\":[", "{\"a\":\"{", "[{\"a\":1},", "{\"a\":1,\"b\":[{},", "{\"a\":{}},"] {
+            let line = piece.repeat(4_000);
+            let read = behind_cuts(line.as_bytes(), &mut |_, _| None);
+            assert!(read <= (EFFORT + 1) * line.len(), "{piece}: {read}");
+        }
+    }
+}
