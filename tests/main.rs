@@ -37,6 +37,7 @@ mod people;
 mod prices;
 mod privacy;
 mod publish;
+mod reader;
 mod room;
 mod runs;
 mod server;

@@ -1,5 +1,5 @@
-//! Where statements of SQL end: several in one text are told from one, without asking the database, which
-//! would begin to run them.
+//! Where statements of SQL begin and end, told without the database, which would begin to run them: to say how
+//! many there are, and what an `EXPLAIN` is about. What a statement may do is for the database to judge.
 
 /// How many statements a text has. Blanks and comments are none.
 pub(super) fn count(sql: &str) -> usize {
@@ -22,6 +22,34 @@ pub(super) fn count(sql: &str) -> usize {
         rest = rest.get(length..).unwrap_or_default();
     }
     count
+}
+
+/// What a statement asks about: behind `EXPLAIN`, `ANALYZE` and their options, if it begins so.
+pub(super) fn subject(sql: &str) -> &str {
+    let Some(mut rest) = after_word(sql, "EXPLAIN") else { return sql };
+    rest = after_word(rest, "ANALYZE").unwrap_or(rest);
+    let is_option = |c: char| c.is_ascii_alphanumeric() || c.is_whitespace() || matches!(c, '_' | ',');
+    // A bracket that holds anything but words begins the statement.
+    match rest.trim_start().strip_prefix('(').and_then(|rest| rest.split_once(')')) {
+        Some((options, behind)) if options.chars().all(is_option) && !behind.trim().is_empty() => behind,
+        _ => rest,
+    }
+}
+
+/// What stands behind a word, if the text begins with it.
+fn after_word<'s>(sql: &'s str, word: &str) -> Option<&'s str> {
+    let mut rest = sql.trim_start();
+    loop {
+        let length = match rest {
+            _ if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
+            _ if rest.starts_with("/*") => comment(rest),
+            _ => break,
+        };
+        rest = rest.get(length..)?.trim_start();
+    }
+    let (first, behind) = rest.split_at_checked(word.len())?;
+    let ends = !behind.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    (ends && first.eq_ignore_ascii_case(word)).then_some(behind)
 }
 
 /// The length of a comment. They are nested.
@@ -73,6 +101,25 @@ fn escaped(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_explanation_is_about_what_stands_behind_it() {
+        for (sql, about) in [
+            ("SELECT 1", "SELECT 1"),
+            ("EXPLAIN SELECT 1", " SELECT 1"),
+            (" -- why\n/* so */ explain analyze FROM t", " FROM t"),
+            ("EXPLAIN (FORMAT json, ANALYZE) FROM t", " FROM t"),
+            ("EXPLAIN (SELECT 1)", " (SELECT 1)"),
+            ("EXPLAIN (FROM t) UNION (FROM t)", " UNION (FROM t)"),
+            ("EXPLAIN ('x') SELECT 1", " ('x') SELECT 1"),
+            ("EXPLAIN", ""),
+            ("EXPLAINED", "EXPLAINED"),
+            ("ANALYZE t", "ANALYZE t"),
+            ("süß", "süß"),
+        ] {
+            assert_eq!(subject(sql), about, "{sql}");
+        }
+    }
 
     #[test]
     fn a_semicolon_ends_a_statement_unless_it_is_quoted() {

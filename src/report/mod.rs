@@ -4,6 +4,7 @@ mod active;
 pub mod block;
 pub mod by;
 pub mod calls;
+pub mod csv;
 pub mod ccusage;
 pub mod errors;
 pub mod explain;
