@@ -49,13 +49,16 @@ impl<W: Write> Csv<W> {
     /// # Errors
     ///
     /// If `out` cannot be written, or the row has another length than the first.
-    pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<Cell>>) -> csv::Result<()> {
+    pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<Cell>>) -> std::io::Result<()> {
         let texts = self.texts;
         let cells = cells.into_iter().map(|cell| match (cell.into(), texts) {
             (Cell::Text(text), Texts::Safe) => safe(&text),
             (Cell::Text(text), Texts::Raw) | (Cell::Number(text), _) => text,
         });
-        self.writer.write_record(cells)
+        self.writer.write_record(cells).map_err(|error| match error.into_kind() {
+            csv::ErrorKind::Io(error) => error,
+            kind => std::io::Error::other(format!("{kind:?}")),
+        })
     }
 
     /// # Errors
@@ -77,13 +80,13 @@ pub fn csv<C: Into<Cell>>(
     texts: Texts,
 ) -> Result<String> {
     let mut text = Vec::new();
-    let wrong = |error: csv::Error| Error::cannot("write", "CSV", error);
+    let wrong = |error: std::io::Error| Error::cannot("write", "CSV", error);
     let mut csv = Csv::new(&mut text, texts);
     csv.row(header).map_err(wrong)?;
     for row in rows {
         csv.row(row).map_err(wrong)?;
     }
-    csv.flush().map_err(|error| Error::cannot("write", "CSV", error))?;
+    csv.flush().map_err(wrong)?;
     drop(csv);
     Ok(String::from_utf8_lossy(&text).into_owned())
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result, Status};
 use crate::failpoint;
 use crate::lock::WorkLock;
 use crate::registry;
-use crate::store::copy::Copy;
+use crate::store::copy::{self, Copy};
 use crate::store::snapshot::{self, Snapshot, quoted, with};
 use crate::store::{Access, Store, cannot_open, config, migrate, parquet, room, try_connect};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -97,6 +97,7 @@ const TRIES: u32 = 3;
 
 /// Makes and shows a snapshot, unless it tells of somebody who was erased since its copy was made.
 fn attempt(database: &Path, wanted: &Publish, now: DateTime<Utc>) -> Result<Option<Published>> {
+    let _ = copy::sweep(database, Instant::now());
     let said = Store::open_current(database, Access::ReadOnly, now)?.read(state)?;
     let newest = Snapshot::newest(database);
     let shown = newest.as_ref().and_then(state_of);
