@@ -5,6 +5,7 @@ use crate::error::{Error, Result, Status};
 use crate::holder::{self, Holder};
 use crate::owner;
 use crate::suspension::{self, Hold};
+use crate::whole;
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -212,7 +213,7 @@ const ELSEWHERE: &str = "name a database you may write with --database FILE";
 /// If the folder cannot be made or may not be written.
 pub(crate) fn file(path: &Path) -> Result<File> {
     if let Some(folder) = path.parent() {
-        let made = std::fs::create_dir_all(folder);
+        let made = whole::make_folders(folder);
         made.map_err(|error| Error::cannot("make", folder.display(), error.kind()).hint(ELSEWHERE))?;
     }
     #[expect(clippy::disallowed_methods, reason = "a lock file, not the database")]

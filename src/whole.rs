@@ -19,6 +19,23 @@ pub fn be_private() {
     let _ = CALLERS.set(before.as_raw_mode());
 }
 
+/// Makes a folder with those above it. Others can get through to what is published below, as far as the caller's
+/// umask lets them, but see no names.
+///
+/// # Errors
+///
+/// If one cannot be made.
+pub fn make_folders(folder: &Path) -> Result<()> {
+    let missing: Vec<_> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    std::fs::create_dir_all(folder)?;
+    if let Some(mask) = CALLERS.get() {
+        for folder in missing {
+            std::fs::set_permissions(folder, Permissions::from_mode(0o711 & !mask))?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes a file aside, syncs it and puts it in its place. Its mode is given, or as open to others as the
 /// caller's umask wants it.
 ///

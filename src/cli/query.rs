@@ -117,8 +117,9 @@ fn ask<W: Write>(
     most: &Most,
     sink: &mut Sink<W>,
 ) -> std::result::Result<Left, Failed> {
-    question::check(connection, statement::subject(sql))?;
-    let mut statement = bounded(|| connection.prepare(sql))?;
+    let (words, subject) = statement::explained(sql);
+    question::check(connection, subject)?;
+    let mut statement = bounded(|| connection.prepare(&format!("{words}{subject}")))?;
     // Executes it for a stream of rows, which are read below.
     bounded(|| statement.stream_arrow([]).map(drop))?;
     let names = unique(statement.column_names());

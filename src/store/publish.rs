@@ -112,7 +112,7 @@ fn attempt(database: &Path, wanted: &Publish, now: DateTime<Utc>) -> Result<Opti
     prepare(&link)?;
     let copy = Copy::make(database)?;
     let new = with(&link, ".new");
-    let size = std::fs::metadata(&copy.path).map_or(0, |file| file.len());
+    let size = std::fs::metadata(copy.path()).map_or(0, |file| file.len());
     room::require(database, size, "a snapshot")?;
     let counts = write(&new, copy, wanted)?;
     failpoint::point("written", "");
@@ -219,14 +219,14 @@ fn write(new: &Path, copy: Copy, wanted: &Publish) -> Result<Vec<(String, i64)>>
     let config = config()?.with("temp_directory", with(new, ".tmp").to_string_lossy())?;
     let connection = Connection::open_in_memory_with_flags(config)?;
     // The copy and the snapshots lie in the folder of the database.
-    let folder = copy.path.parent().unwrap_or(Path::new("/")).join("");
+    let folder = copy.path().parent().unwrap_or(Path::new("/")).join("");
     connection.execute_batch(&format!(
         "SET allowed_directories = [{folder}]; SET enable_external_access = false;
          SET checkpoint_threshold = '1GB'; PRAGMA disable_checkpoint_on_shutdown; SET lock_configuration = true;
          ATTACH {original} AS original (READ_ONLY); ATTACH {new} AS snapshot;
          COPY FROM DATABASE original TO snapshot (SCHEMA);",
         folder = quoted(&folder)?,
-        original = quoted(&copy.path)?,
+        original = quoted(copy.path())?,
         new = quoted(new)?,
     ))?;
     drop(copy);

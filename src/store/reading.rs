@@ -170,7 +170,7 @@ impl Apart {
     /// The name of the copy goes as soon as it is open.
     fn copy_as_it_is(database: &Path) -> Result<duckdb::Result<Self>> {
         let copy = Copy::make(database)?;
-        Self::connect(&copy.path)
+        Self::connect(copy.path())
     }
 
     fn read<T>(&self, body: impl FnOnce(&Reading<'_>) -> Result<T>) -> Result<T> {
