@@ -79,7 +79,8 @@ impl Error {
 }
 
 /// The hint at a statement that needs more memory or temporary room than it may have.
-const SHORT: &str = "it needs more memory or temporary room than a query may use: ask for less, or for a part at a time";
+const SHORT: &str =
+    "it needs more memory or temporary room than a query may use: ask for less, or for a part at a time";
 
 impl From<duckdb::Error> for Error {
     fn from(error: duckdb::Error) -> Self {

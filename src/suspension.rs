@@ -60,8 +60,7 @@ pub fn listen() -> Result<()> {
     if is_ignored() {
         return Ok(());
     }
-    let mut signals =
-        Signals::new([SIGTSTP]).map_err(|error| Error::cannot("listen to", "signals", error.kind()))?;
+    let mut signals = Signals::new([SIGTSTP]).map_err(|error| Error::cannot("listen to", "signals", error.kind()))?;
     std::thread::spawn(move || {
         for signal in &mut signals {
             stop(signal);

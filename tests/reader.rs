@@ -47,9 +47,22 @@ fn reaching(world: &World) -> Vec<String> {
     ];
     let mut statements = Vec::new();
     for file in &files {
-        for function in ["read_csv", "read_csv_auto", "read_text", "read_blob", "read_json", "read_json_objects", "read_ndjson",
-            "read_parquet", "parquet_scan", "parquet_metadata", "parquet_schema", "sniff_csv", "glob", "read_duckdb"]
-        {
+        for function in [
+            "read_csv",
+            "read_csv_auto",
+            "read_text",
+            "read_blob",
+            "read_json",
+            "read_json_objects",
+            "read_ndjson",
+            "read_parquet",
+            "parquet_scan",
+            "parquet_metadata",
+            "parquet_schema",
+            "sniff_csv",
+            "glob",
+            "read_duckdb",
+        ] {
             statements.push(format!("SELECT * FROM {function}('{file}')"));
         }
         statements.extend([
@@ -162,7 +175,8 @@ fn without_that_check_the_settings_of_the_connection_still_keep_it_from_files() 
     let world = world();
     let before = files(&world.path(""));
     // These know nothing of the name of a file, or look at nothing but the connection itself.
-    let harmless = ["BEGIN", "CALL", "PRAGMA", "PREPARE", "ANALYZE", "VACUUM", "CREATE MACRO", "EXPLAIN", "USE", "FROM "];
+    let harmless =
+        ["BEGIN", "CALL", "PRAGMA", "PREPARE", "ANALYZE", "VACUUM", "CREATE MACRO", "EXPLAIN", "USE", "FROM "];
     let reaches = |sql: &String| sql.contains('\'') && !harmless.iter().any(|begin| sql.starts_with(begin));
     let statements: Vec<_> = reaching(&world).into_iter().filter(reaches).collect();
     assert!(statements.len() > 150, "{}", statements.len());
@@ -216,10 +230,18 @@ fn what_tells_of_the_database_can_be_asked() {
     assert_eq!(ask("FROM (SELECT count(*) AS n FROM usage_responses)"), "n\n4\n");
     assert_eq!(ask("-- how many\nTABLE forgotten_users;").lines().count(), 1);
     assert_eq!(ask("VALUES (1), (2)"), "col0\n1\n2\n");
-    assert_eq!(ask("WITH RECURSIVE x(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM x WHERE n < 3) FROM x"), "n\n1\n2\n3\n");
+    assert_eq!(
+        ask("WITH RECURSIVE x(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM x WHERE n < 3) FROM x"),
+        "n\n1\n2\n3\n"
+    );
     assert_eq!(ask("SELECT 'it''s' AS a, $$x';--$$ AS b"), "a,b\nit's,x';--\n");
     assert_eq!(
-        ask("PIVOT usage_responses ON username IN ('ada', 'bob') USING count(*)").lines().next().unwrap_or_default().split(',').count(),
+        ask("PIVOT usage_responses ON username IN ('ada', 'bob') USING count(*)")
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .split(',')
+            .count(),
         ask("SELECT * EXCLUDE (username), 1 AS ada, 1 AS bob FROM usage_responses LIMIT 0").trim().split(',').count()
     );
     for sql in [
@@ -268,15 +290,18 @@ fn words_in_a_readers_error_do_not_condemn_a_database() {
     }
     let said = world.mill(&["run"]);
     assert!(said.status == 0 && said.stderr.is_empty() || !said.stderr.contains("moved"), "{said:?}");
-    assert!(fs::read_dir(world.path("data")).unwrap().all(|entry| {
-        !entry.unwrap().file_name().to_string_lossy().contains("damaged")
-    }));
+    assert!(
+        fs::read_dir(world.path("data"))
+            .unwrap()
+            .all(|entry| { !entry.unwrap().file_name().to_string_lossy().contains("damaged") })
+    );
 }
 
 #[test]
 fn rows_are_written_as_they_come_and_a_table_has_a_limit() {
     let world = world();
-    let (said, peak) = world.mill_measured(&["query", "SELECT range AS n, 'some words' AS t FROM range(2000000)", "--format", "csv"]);
+    let (said, peak) =
+        world.mill_measured(&["query", "SELECT range AS n, 'some words' AS t FROM range(2000000)", "--format", "csv"]);
     assert_eq!((said.status, said.stderr.as_str(), said.stdout.lines().count()), (0, "", 2_000_001));
     assert!(said.stdout.starts_with("n,t\n0,some words\n") && said.stdout.ends_with("\n1999999,some words\n"));
     assert!(peak < 250 << 20, "{peak}");
@@ -293,7 +318,10 @@ fn rows_are_written_as_they_come_and_a_table_has_a_limit() {
     let said = world.mill(&["query", many, "--max-rows", "0"]);
     assert_eq!((said.status, said.stderr.as_str(), said.stdout.lines().count()), (0, "", 2 + 10_001));
     let said = world.mill(&["query", many, "--max-rows", "2", "--format", "csv"]);
-    assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("n\n0\n1\n", "note: there are more rows than 2: --max-rows 0 shows all\n"));
+    assert_eq!(
+        (said.stdout.as_str(), said.stderr.as_str()),
+        ("n\n0\n1\n", "note: there are more rows than 2: --max-rows 0 shows all\n")
+    );
     let said = world.mill(&["query", "SELECT range AS n FROM range(10000)"]);
     assert_eq!((said.stderr.as_str(), said.stdout.lines().count()), ("", 2 + 10_000), "not one more");
     let said = world.mill(&["query", "SELECT repeat('ü', 100000) AS t"]);
@@ -338,7 +366,12 @@ fn a_query_has_limits_that_long_values_keep_to() {
         assert!(said.stderr.contains("\n  hint: it needs more memory"), "{sql}: {}", said.stderr);
         assert!(peak < 1200 << 20, "{sql}: {peak}");
     }
-    let said = world.mill(&["query", "SELECT current_setting('max_temp_directory_size') AS spill, current_setting('memory_limit') AS memory", "--format", "csv"]);
+    let said = world.mill(&[
+        "query",
+        "SELECT current_setting('max_temp_directory_size') AS spill, current_setting('memory_limit') AS memory",
+        "--format",
+        "csv",
+    ]);
     assert_eq!(said.stdout, "spill,memory\n1.8 GiB,122.0 MiB\n");
 }
 
@@ -398,7 +431,8 @@ fn a_query_without_end_holds_nobody_up() {
     std::thread::sleep(Duration::from_millis(300));
     for _ in 0..3 {
         world.append("ada/a.jsonl", &response("later", "12:00:00", 1));
-        let said: Vec<Said> = [&["run"][..], &["status"], &["query", "SELECT 1 AS x"]].map(|args| world.mill(args)).into();
+        let said: Vec<Said> =
+            [&["run"][..], &["status"], &["query", "SELECT 1 AS x"]].map(|args| world.mill(args)).into();
         assert!(said.iter().all(|said| said.status == 0), "{said:?}");
     }
     assert!(child.try_wait().unwrap().is_none(), "it is still computing");
@@ -460,8 +494,13 @@ fn another_program_that_writes_the_database_keeps_a_query_out_and_is_told() {
     let world = world();
     let other = Connection::open(world.database()).unwrap();
     let said = world.mill(&["query", "SELECT 1 AS x"]);
-    assert!(said.stderr.starts_with("sessionmill: `[world]/data/mill.duckdb` is open in another program (/"), "{said:?}");
-    assert!(said.status == 75 && said.stderr.contains(&format!(", pid {})\n  hint: close it there", std::process::id())));
+    assert!(
+        said.stderr.starts_with("sessionmill: `[world]/data/mill.duckdb` is open in another program (/"),
+        "{said:?}"
+    );
+    assert!(
+        said.status == 75 && said.stderr.contains(&format!(", pid {})\n  hint: close it there", std::process::id()))
+    );
     drop(other);
     assert_eq!(world.mill(&["query", "SELECT 1 AS x"]).status, 0);
 }
@@ -469,7 +508,8 @@ fn another_program_that_writes_the_database_keeps_a_query_out_and_is_told() {
 #[test]
 fn cells_of_text_are_no_formulas_unless_they_are_wanted_raw() {
     let world = world();
-    let sql = "SELECT '=1+1' AS \"=a\", '-5' AS b, -5 AS c, -1.5::DOUBLE AS d, '@x' AS e, ['=x'] AS f, chr(27) || '[2J' AS g";
+    let sql =
+        "SELECT '=1+1' AS \"=a\", '-5' AS b, -5 AS c, -1.5::DOUBLE AS d, '@x' AS e, ['=x'] AS f, chr(27) || '[2J' AS g";
     let said = world.mill(&["query", sql, "--format", "csv"]);
     assert_eq!(said.stdout, "'=a,b,c,d,e,f,g\n'=1+1,'-5,-5,-1.5,'@x,\"[\"\"=x\"\"]\",\\u{1b}[2J\n");
     let said = world.mill(&["query", sql, "--format", "csv", "--raw"]);
@@ -478,7 +518,8 @@ fn cells_of_text_are_no_formulas_unless_they_are_wanted_raw() {
     let report = ["report", "--by", "user", "--format", "csv"];
     let users = |args: &[&str]| {
         let said = world.mill(&[&report[..], args].concat());
-        let mut users: Vec<_> = said.stdout.lines().skip(1).map(|line| line.split(',').next().unwrap().to_owned()).collect();
+        let mut users: Vec<_> =
+            said.stdout.lines().skip(1).map(|line| line.split(',').next().unwrap().to_owned()).collect();
         users.sort();
         users
     };
@@ -494,12 +535,19 @@ fn beside(world: &World) -> Vec<String> {
 
 #[test]
 fn a_copy_that_a_killed_process_leaves_is_private_and_goes_with_the_next() {
-    for next in [&["query", "SELECT 1 AS x"][..], &["report", "--no-refresh"], &["run"], &["publish"], &["forget", "bob", "--yes"]] {
+    for next in [
+        &["query", "SELECT 1 AS x"][..],
+        &["report", "--no-refresh"],
+        &["run"],
+        &["publish"],
+        &["forget", "bob", "--yes"],
+    ] {
         let world = world();
         let whole = beside(&world);
         let said = world.mill_with(&["query", "SELECT 1 AS x"], &[("SESSIONMILL_FAILPOINT", "kill:copied")]);
         assert_eq!(said.status, -9, "{said:?}");
-        let copies = || beside(&world).into_iter().filter(|name| name.starts_with("mill.duckdb.copy")).collect::<Vec<_>>();
+        let copies =
+            || beside(&world).into_iter().filter(|name| name.starts_with("mill.duckdb.copy")).collect::<Vec<_>>();
         let [left] = &copies()[..] else { panic!("{:?}", copies()) };
         let left = world.path("data").join(left);
         assert_eq!(fs::metadata(&left).unwrap().permissions().mode() & 0o777, 0o600);
@@ -516,7 +564,9 @@ fn a_copy_that_a_killed_process_leaves_is_private_and_goes_with_the_next() {
             let aside = world.path("data/.sessionmill-abc");
             assert_eq!(aside.exists(), next[0] == "run", "what somebody may be writing");
             fs::remove_file(aside).ok();
-            let is_left = |name: &String| !name.starts_with("published/mill-2") && !whole.contains(name) && !name.ends_with(".wal");
+            let is_left = |name: &String| {
+                !name.starts_with("published/mill-2") && !whole.contains(name) && !name.ends_with(".wal")
+            };
             let left: Vec<_> = beside(&world).into_iter().filter(is_left).collect();
             assert!(left.is_empty(), "{next:?}: {left:?}");
             assert!(!world.path("data/mill.duckdb.tmp").exists());
@@ -533,9 +583,16 @@ fn what_the_program_writes_is_private_but_for_what_it_publishes() {
         assert_eq!(mode, if is_published { 0o640 } else { 0o600 }, "{name:?}");
     }
     let mode = |path: &str| fs::metadata(world.path(path)).unwrap().permissions().mode() & 0o777;
-    let said = world.mill_by(&["sh", "-c", "umask 022; exec \"$0\" \"$@\""], &["run", "--sessions", "root", "--database", "new/one/x.duckdb"]);
+    let said = world.mill_by(
+        &["sh", "-c", "umask 022; exec \"$0\" \"$@\""],
+        &["run", "--sessions", "root", "--database", "new/one/x.duckdb"],
+    );
     assert_eq!(said.status, 0, "{said:?}");
-    assert_eq!(["new", "new/one", "new/one/x.duckdb"].map(mode), [0o711, 0o711, 0o600], "what is published can be reached");
+    assert_eq!(
+        ["new", "new/one", "new/one/x.duckdb"].map(mode),
+        [0o711, 0o711, 0o600],
+        "what is published can be reached"
+    );
     let page = ["report", "html", "--out", "page.html", "--no-refresh"];
     for (mask, expected) in [("022", 0o644), ("077", 0o600)] {
         let said = world.mill_by(&["sh", "-c", &format!("umask {mask}; exec \"$0\" \"$@\"")], &page);

@@ -1,8 +1,8 @@
 //! `sessionmill report`: what was used, by whom and when.
 
+use crate::cli::form::Raw;
 use crate::cli::place::read;
 use crate::cli::scope::{Reach, Reached, Scope};
-use crate::cli::form::Raw;
 use crate::cli::{Context, Form, errors, html, print, remark, sessions, terminal_width};
 use crate::error::{Error, Result, Status};
 use crate::report::by::By;

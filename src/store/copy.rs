@@ -45,6 +45,7 @@ impl Copy {
     ///
     /// If it cannot be read, or there is no room for a copy.
     pub(super) fn make(database: &Path) -> Result<Self> {
+        let _ = sweep(database, Instant::now());
         let mut copy = Self::begin(database)?;
         if copy.scratch.is_none() && log::is_long(database) {
             // Every reader of a copy would replay it.

@@ -90,7 +90,8 @@ impl Fault {
         let strict = |fault| kind.is_none() && matches!(fault, Self::Damage | Self::Log);
         let plain = unquoted(text);
         // A file of DuckDB's own is told by its name, which stands in quotes.
-        let said = |words: &str| if words.starts_with("duckdb_temp_") { text.contains(words) } else { plain.contains(words) };
+        let said =
+            |words: &str| if words.starts_with("duckdb_temp_") { text.contains(words) } else { plain.contains(words) };
         let fits = |(fault, words): &&(Fault, &[&str])| {
             words.iter().any(|words| if strict(*fault) { text.starts_with(words) } else { said(words) })
         };

@@ -34,9 +34,12 @@ impl Scratch {
         loop {
             let private = Permissions::from_mode(0o700);
             let folder = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir().map_err(failed)?;
-            let lock = open(folder.path()).map_err(failed)?;
+            // Somebody who sweeps before it is locked removes it.
+            let lock = match open(folder.path()) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                lock => lock.map_err(failed)?,
+            };
             lock.lock().map_err(failed)?;
-            // Somebody who swept before it was locked has removed it.
             if folder.path().is_dir() {
                 return Ok(Self { folder, _lock: lock });
             }
@@ -84,6 +87,10 @@ mod tests {
 
     #[test]
     fn what_a_dead_process_has_left_is_removed_and_what_is_in_use_stays() {
+        std::thread::scope(|scope| {
+            let make = || (0..50).for_each(|_| drop(Scratch::make().unwrap()));
+            (0..4).for_each(|_| drop(scope.spawn(make)));
+        });
         let used = Scratch::make().unwrap();
         assert_eq!(std::fs::metadata(used.path()).unwrap().permissions().mode() & 0o777, 0o700);
         let left = tempfile::Builder::new().prefix(PREFIX).tempdir().unwrap();
