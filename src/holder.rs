@@ -44,7 +44,7 @@ pub fn with_state(line: &str) -> String {
 
 /// What helps against a process that is stopped.
 pub fn hint(line: &str) -> Option<String> {
-    stopped(line).map(|pid| format!("let it go on with `kill -CONT {pid}`, or end it with `kill -KILL {pid}`"))
+    stopped(line).map(|pid| format!("resume it with `kill -CONT {pid}`, or end it with `kill -KILL {pid}`"))
 }
 
 /// The process that a lock file names, if it is stopped: by SIGSTOP, by Ctrl-Z or by a debugger.

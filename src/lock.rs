@@ -55,7 +55,7 @@ impl StoreLock {
     /// With status `Busy` if another process or thread still has it then.
     pub fn take(database: &Path, mut until: Instant) -> Result<Self> {
         loop {
-            let hold = Hold::new();
+            let hold = Hold::begin();
             match Self::attempt(database, until)? {
                 Answer::Held(held) => return Ok(Self { database: database.to_owned(), _held: held, _hold: hold }),
                 Answer::Busy(holder) => {

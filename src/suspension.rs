@@ -27,8 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Hold(());
 
 impl Hold {
-    /// Waits while the process is about to stop.
-    pub fn new() -> Self {
+    /// Begins to hold one, unless the process is about to stop: then it waits.
+    pub fn begin() -> Self {
         let held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
         let mut held = CHANGED.wait_while(held, |_| is_wanted()).unwrap_or_else(PoisonError::into_inner);
         *held += 1;

@@ -313,14 +313,15 @@ fn rows_are_written_as_they_come_and_a_table_has_a_limit() {
     let many = "SELECT range AS n FROM range(10001)";
     let said = world.mill(&["query", many]);
     assert_eq!((said.status, said.stdout.lines().count()), (0, 2 + 10_000));
-    let note = "note: there are more rows than 10,000: --max-rows 0 shows all; --json and --format csv have no limit\n";
+    let note =
+        "note: only the first 10,000 rows are shown, --max-rows 0 shows all; --json and --format csv have no limit\n";
     assert_eq!(said.stderr, note);
     let said = world.mill(&["query", many, "--max-rows", "0"]);
     assert_eq!((said.status, said.stderr.as_str(), said.stdout.lines().count()), (0, "", 2 + 10_001));
     let said = world.mill(&["query", many, "--max-rows", "2", "--format", "csv"]);
     assert_eq!(
         (said.stdout.as_str(), said.stderr.as_str()),
-        ("n\n0\n1\n", "note: there are more rows than 2: --max-rows 0 shows all\n")
+        ("n\n0\n1\n", "note: only the first 2 rows are shown, --max-rows 0 shows all\n")
     );
     let said = world.mill(&["query", "SELECT range AS n FROM range(10000)"]);
     assert_eq!((said.stderr.as_str(), said.stdout.lines().count()), ("", 2 + 10_000), "not one more");
@@ -425,7 +426,7 @@ fn wait_for<T>(found: impl Fn() -> Option<T>) -> T {
 fn a_query_without_end_holds_nobody_up() {
     let world = world();
     // Nothing of it looks whether it is to stop.
-    let endless = "SELECT sum(hash(a.range + b.range)) AS x FROM range(1000000000) a, range(1000000000) b";
+    let endless = "SELECT levenshtein(repeat('a', 1000000), repeat('b', 1000000) || range) AS x FROM range(9)";
     let mut child = start(&world, &["query", endless], &[]);
     wait_for(|| fs::read_link(format!("/proc/{}/exe", child.id())).ok());
     std::thread::sleep(Duration::from_millis(300));
@@ -481,7 +482,7 @@ fn whoever_waits_for_a_process_that_is_stopped_is_told_which() {
     let said = world.mill(&["run"]);
     let expected = format!(
         "sessionmill: `[world]/data/mill.duckdb` is in use by another run of sessionmill (pid {pid}, which is stopped)\n  \
-         hint: let it go on with `kill -CONT {pid}`, or end it with `kill -KILL {pid}`\n"
+         hint: resume it with `kill -CONT {pid}`, or end it with `kill -KILL {pid}`\n"
     );
     assert!(said.status == 75 && said.stderr.ends_with(&expected), "{said:?}");
     signal(&child, rustix::process::Signal::CONT);

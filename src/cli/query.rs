@@ -3,7 +3,7 @@
 use crate::cli::place::announce;
 use crate::cli::sink::Sink;
 use crate::cli::{Context, Database, Form, remark, statement};
-use crate::error::{Error, Result, Status, thousands};
+use crate::error::{Error, Result, Status, count};
 use crate::report::render::Format;
 use crate::store::question::{self, bounded};
 use crate::store::reading::{self, Failed};
@@ -86,7 +86,8 @@ pub(crate) fn query(args: &Args, context: &Context) -> Result<Status> {
     }
     if let Left::After(rows) = left {
         let streams = if is_table { "; --json and --format csv have no limit" } else { "" };
-        remark(&format!("note: there are more rows than {}: --max-rows 0 shows all{streams}", thousands(rows.into())));
+        let shown = count(rows, "row");
+        remark(&format!("note: only the first {shown} are shown, --max-rows 0 shows all{streams}"));
     }
     if is_cut {
         remark("note: long cells are cut; --json and --format csv have them whole");

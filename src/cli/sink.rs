@@ -12,7 +12,7 @@ use std::io::{Result, Write};
 /// Writes rows in one format.
 pub(super) enum Sink<W: Write> {
     Table { out: W, names: Vec<String>, rows: Vec<Vec<String>>, bytes: usize, is_cut: bool },
-    Csv(Csv<W>),
+    Csv(Box<Csv<W>>),
     Json { out: W, is_begun: bool },
 }
 
@@ -23,7 +23,7 @@ impl<W: Write> Sink<W> {
     pub(super) fn new(out: W, form: &Form) -> Self {
         match form.format() {
             Format::Table => Self::Table { out, names: Vec::new(), rows: Vec::new(), bytes: 0, is_cut: false },
-            Format::Csv => Self::Csv(Csv::new(out, form.texts())),
+            Format::Csv => Self::Csv(Box::new(Csv::new(out, form.texts()))),
             Format::Json => Self::Json { out, is_begun: false },
         }
     }

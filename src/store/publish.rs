@@ -77,7 +77,7 @@ impl<'d> Publisher<'d> {
                 Some(published) => return Ok(published),
                 None if tries < TRIES => tries += 1,
                 None => {
-                    let message = "people are erased from the database while it is published";
+                    let message = "people were erased from the database while the snapshot was made";
                     return Err(Error::new(Status::Busy, message).hint("try again in a moment"));
                 }
             }

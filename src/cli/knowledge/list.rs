@@ -113,6 +113,6 @@ fn write<T: serde::Serialize, const N: usize, const M: usize>(
             grid(&fields, &rows, terminal_width())
         }
         Format::Json => render::pretty(&rows),
-        Format::Csv => csv::csv(names.map(str::to_owned).to_vec(), rows.iter().map(|row| cells(row)), form.texts())?,
+        Format::Csv => csv::csv(names.map(str::to_owned).to_vec(), rows.iter().map(cells), form.texts())?,
     })
 }
