@@ -69,6 +69,19 @@ pub(crate) fn database(text: &str) -> String {
     }
 }
 
+impl Error {
+    /// Of a statement that somebody else wrote: its words say nothing about the database.
+    pub(crate) fn of_statement(text: &str) -> Self {
+        let error = Self::new(Status::CannotRun, format!("the database refused: {}", database(text)));
+        let is_short = ["Out of Memory", "out of memory", "bad allocation", "bad_alloc", "max_temp_directory_size"];
+        if is_short.iter().any(|words| text.contains(words)) { error.hint(SHORT) } else { error }
+    }
+}
+
+/// The hint at a statement that needs more memory or temporary room than it may have.
+const SHORT: &str =
+    "it needs more memory or temporary room than a query may use: ask for less, or for a part at a time";
+
 impl From<duckdb::Error> for Error {
     fn from(error: duckdb::Error) -> Self {
         let text = error.to_string();

@@ -1,9 +1,10 @@
-//! Named points at which a development build dies on demand, so that tests can prove that it may.
+//! Named points at which a development build dies or stops on demand, so that tests can prove that it may.
 //! A release build has none of this.
 //!
 //! `SESSIONMILL_FAILPOINT=<how>:<point>[@<text>][:<n>]` ends the process at the n-th time (else the first)
 //! that the point is passed with the text in what it is about. How: `kill`, `abort`, `overflow` (of the
-//! stack), `memory` (until there is none; set a limit first).
+//! stack), `memory` (until there is none; set a limit first). `stop` and `suspend` only stop it: as SIGSTOP does, and
+//! as Ctrl-Z.
 
 /// Passes a point. `about` is the file or the table that it is about.
 #[cfg(not(debug_assertions))]
@@ -50,6 +51,15 @@ mod armed {
         match how {
             "kill" => {
                 let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+            }
+            "stop" => {
+                let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+            }
+            "suspend" => {
+                let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP);
+                while !crate::suspension::is_wanted() {
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
             }
             "overflow" => _ = deeper(0),
             "memory" => {

@@ -38,7 +38,7 @@
 //! | [`identities`], [`exclusion`] | who the people are whose folders hold the transcripts; who is left out |
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
 //! | [`access`], [`owner`] | what the user may read and write, and what would let them; whose a file is |
-//! | [`lock`], [`holder`] | locks between processes; who has one |
+//! | [`lock`], [`holder`], [`suspension`] | locks between processes; who has one; letting go of the database at Ctrl-Z |
 //! | [`moment`], [`zone`], [`duration`] | readings of the clock; days of a time zone; lengths of time in words |
 //! | [`error`], [`printable`], [`whole`] | sentences and exit codes; text from outside; files that are written whole |
 //! | [`failpoint`] | points at which a development build can be made to die |
@@ -118,6 +118,7 @@ pub mod source;
 pub mod stat;
 pub mod store;
 pub mod summary;
+pub mod suspension;
 pub mod trial;
 pub mod trigger;
 pub mod whole;

@@ -2,8 +2,10 @@
 //! them. The kernel lets go of a lock when its holder dies.
 
 use crate::error::{Error, Result, Status};
-use crate::holder::Holder;
+use crate::holder::{self, Holder};
 use crate::owner;
+use crate::suspension::{self, Hold};
+use crate::whole;
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -22,17 +24,17 @@ impl ProcessorLock {
     pub fn take(database: &Path, processor: &str, holder: &Holder) -> Result<Self> {
         owner::leave_to_owner(database)?;
         let path = beside(database, &format!("{processor}.lock"));
-        match take(&path, &holder.to_string(), Instant::now())? {
-            Ok(held) => Ok(Self(held)),
-            Err(line) => Err(busy(processor, &line)),
+        match take(&path, &holder.to_string(), Instant::now(), || false)? {
+            Answer::Held(held) => Ok(Self(held)),
+            Answer::Busy(line) | Answer::Over(line) => Err(busy(processor, &line)),
         }
     }
 }
 
 /// A processor that is running already, by whose account.
 pub fn busy(processor: &str, holder: &str) -> Error {
-    let message = format!("processor `{processor}` is already running ({holder})");
-    let hint = "wait for it to end, or look at `sessionmill status`";
+    let message = format!("processor `{processor}` is already running ({})", holder::with_state(holder));
+    let hint = holder::hint(holder).unwrap_or_else(|| "wait for it to end, or look at `sessionmill status`".to_owned());
     Error { holder: Holder::parse(holder), ..Error::new(Status::Busy, message).hint(hint) }
 }
 
@@ -41,6 +43,8 @@ pub fn busy(processor: &str, holder: &str) -> Error {
 pub struct StoreLock {
     database: PathBuf,
     _held: Held,
+    /// Let go of after the lock.
+    _hold: Hold,
 }
 
 impl StoreLock {
@@ -49,20 +53,36 @@ impl StoreLock {
     /// # Errors
     ///
     /// With status `Busy` if another process or thread still has it then.
-    pub fn take(database: &Path, until: Instant) -> Result<Self> {
+    pub fn take(database: &Path, mut until: Instant) -> Result<Self> {
+        loop {
+            let hold = Hold::begin();
+            match Self::attempt(database, until)? {
+                Answer::Held(held) => return Ok(Self { database: database.to_owned(), _held: held, _hold: hold }),
+                Answer::Busy(holder) => {
+                    let message = format!(
+                        "`{}` is in use by another run of sessionmill ({})",
+                        database.display(),
+                        holder::with_state(&holder)
+                    );
+                    let hint = holder::hint(&holder).unwrap_or_else(|| AGAIN.to_owned());
+                    return Err(Error::new(Status::Busy, message).hint(hint));
+                }
+                // The time in which this process is stopped is no time of waiting.
+                Answer::Over(_) => drop(hold),
+            }
+            until = until.max(Instant::now() + PATIENCE);
+        }
+    }
+
+    /// Waits until this process is to stop.
+    fn attempt(database: &Path, until: Instant) -> Result<Answer> {
         let me = format!("pid {}", std::process::id());
         // Whoever waits is the next one: a holder that lets go and asks again comes behind. Who may not make
         // the file that it takes, waits all the same.
-        let turn = take(&beside(database, "turn.lock"), &me, until);
-        let held = take(&beside(database, "lock"), &me, until)?;
+        let turn = take(&beside(database, "turn.lock"), &me, until, suspension::is_wanted);
+        let held = take(&beside(database, "lock"), &me, until, suspension::is_wanted);
         drop(turn);
-        match held {
-            Ok(held) => Ok(Self { database: database.to_owned(), _held: held }),
-            Err(holder) => {
-                let message = format!("`{}` is in use by another run of sessionmill ({holder})", database.display());
-                Err(Error::new(Status::Busy, message).hint("try again in a moment"))
-            }
-        }
+        held
     }
 
     /// The database that it is about.
@@ -86,11 +106,17 @@ impl WorkLock {
     /// With status `Busy` if another process still has it then.
     pub fn take(database: &Path, work: &str, until: Instant) -> Result<Self> {
         owner::leave_to_owner(database)?;
-        match take(&beside(database, &format!("{work}.lock")), &format!("pid {}", std::process::id()), until)? {
-            Ok(held) => Ok(Self(held)),
-            Err(holder) => {
-                let message = format!("cannot {work} `{}`: another process is at it ({holder})", database.display());
-                Err(Error::new(Status::Busy, message).hint("try again in a moment"))
+        let path = beside(database, &format!("{work}.lock"));
+        match take(&path, &format!("pid {}", std::process::id()), until, || false)? {
+            Answer::Held(held) => Ok(Self(held)),
+            Answer::Busy(holder) | Answer::Over(holder) => {
+                let message = format!(
+                    "cannot {work} `{}`: another process is at it ({})",
+                    database.display(),
+                    holder::with_state(&holder)
+                );
+                let hint = holder::hint(&holder).unwrap_or_else(|| AGAIN.to_owned());
+                Err(Error::new(Status::Busy, message).hint(hint))
             }
         }
     }
@@ -112,6 +138,20 @@ pub fn holder(database: &Path, work: &str) -> Option<String> {
 
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// How long the database is waited for after this process was stopped.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const AGAIN: &str = "try again in a moment";
+
+/// What came of waiting for a lock.
+enum Answer {
+    Held(Held),
+    /// Who has it still has it.
+    Busy(String),
+    /// Something else is to be done first.
+    Over(String),
+}
+
 /// A lock file that is locked.
 #[derive(Debug)]
 struct Held(File);
@@ -124,7 +164,7 @@ impl Drop for Held {
 }
 
 /// Takes the lock of a file and writes into it who has it, or returns who has it already.
-fn take(path: &Path, holder: &str, until: Instant) -> Result<std::result::Result<Held, String>> {
+fn take(path: &Path, holder: &str, until: Instant, is_over: impl Fn() -> bool) -> Result<Answer> {
     let mut file = file(path)?;
     let broken = |error: std::io::Error| Error::cannot("lock", path.display(), error);
     loop {
@@ -133,17 +173,27 @@ fn take(path: &Path, holder: &str, until: Instant) -> Result<std::result::Result
                 // On a full disk it is a lock all the same.
                 let line = format!("{holder}\n");
                 let _ = file.write_all(line.as_bytes()).and_then(|()| file.set_len(line.len() as u64));
-                return Ok(Ok(Held(file)));
+                return Ok(Answer::Held(Held(file)));
             }
-            Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) if Instant::now() < until && !is_over() => std::thread::sleep(PAUSE),
             Err(TryLockError::WouldBlock) => {
                 let mut other = String::new();
                 let _ = file.rewind().and_then(|()| file.read_to_string(&mut other));
-                return Ok(Err(other.trim().to_owned()));
+                let told = holder::locks(&file).map_or_else(|| other.trim().to_owned(), |pid| whose(&other, pid));
+                return Ok(if is_over() { Answer::Over(told) } else { Answer::Busy(told) });
             }
             Err(TryLockError::Error(error)) => return Err(broken(error)),
         }
     }
+}
+
+/// What a lock file says, if it is about the process that has its lock: who may not write the file cannot
+/// say so there.
+fn whose(line: &str, pid: u32) -> String {
+    let line = line.trim();
+    let own = format!("pid {pid}");
+    let is_own = line.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with(','));
+    if is_own { line.to_owned() } else { own }
 }
 
 /// `<database>.<extension>`.
@@ -163,7 +213,7 @@ const ELSEWHERE: &str = "name a database you may write with --database FILE";
 /// If the folder cannot be made or may not be written.
 pub(crate) fn file(path: &Path) -> Result<File> {
     if let Some(folder) = path.parent() {
-        let made = std::fs::create_dir_all(folder);
+        let made = whole::make_folders(folder);
         made.map_err(|error| Error::cannot("make", folder.display(), error.kind()).hint(ELSEWHERE))?;
     }
     #[expect(clippy::disallowed_methods, reason = "a lock file, not the database")]

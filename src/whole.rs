@@ -1,9 +1,40 @@
-//! A file that is there whole or not at all, for whoever reads it meanwhile.
+//! A file that is there whole or not at all, for whoever reads it meanwhile; and that what the program writes is
+//! private.
 
-use std::fs::Permissions;
+use rustix::fs::Mode;
+use rustix::process::umask;
+use std::fs::{File, Permissions};
 use std::io::{Result, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::OnceLock;
+
+/// What the caller's umask takes from the mode of a file.
+static CALLERS: OnceLock<u32> = OnceLock::new();
+
+/// Whatever this process makes from now on is for its owner only, unless it says so: the database, its log, copies,
+/// and what is spilled or half made.
+pub fn be_private() {
+    let before = umask(Mode::RWXG | Mode::RWXO);
+    let _ = CALLERS.set(before.as_raw_mode());
+}
+
+/// Makes a folder with those above it. Others can get through to what is published below, as far as the caller's
+/// umask lets them, but see no names.
+///
+/// # Errors
+///
+/// If one cannot be made.
+pub fn make_folders(folder: &Path) -> Result<()> {
+    let missing: Vec<_> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    std::fs::create_dir_all(folder)?;
+    if let Some(mask) = CALLERS.get() {
+        for folder in missing {
+            std::fs::set_permissions(folder, Permissions::from_mode(0o711 & !mask))?;
+        }
+    }
+    Ok(())
+}
 
 /// Writes a file aside, syncs it and puts it in its place. Its mode is given, or as open to others as the
 /// caller's umask wants it.
@@ -12,14 +43,35 @@ use std::path::Path;
 ///
 /// If it cannot be written. What was there stays then.
 pub fn write(path: &Path, text: &str, mode: Option<u32>) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder(path);
     let open = Permissions::from_mode(0o666);
-    let mut aside = tempfile::Builder::new().prefix(".sessionmill-").permissions(open).tempfile_in(folder)?;
+    let mut aside = tempfile::Builder::new().prefix(PREFIX).permissions(open).tempfile_in(folder)?;
+    // Tells who sweeps that it is in use.
+    aside.as_file().lock()?;
     aside.write_all(text.as_bytes())?;
-    if let Some(mode) = mode {
+    if let Some(mode) = mode.or_else(|| CALLERS.get().map(|mask| 0o666 & !mask)) {
         aside.as_file().set_permissions(Permissions::from_mode(mode))?;
     }
     aside.as_file().sync_all()?;
     aside.persist(path)?;
     Ok(())
+}
+
+/// Removes what a process that was killed has left beside a file.
+pub fn sweep(path: &Path) {
+    let entries = std::fs::read_dir(folder(path)).into_iter().flatten().flatten();
+    let left = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()));
+    for path in left.map(|entry| entry.path()).filter(|path| path.symlink_metadata().is_ok_and(|file| file.is_file())) {
+        #[expect(clippy::disallowed_methods, reason = "a file that was to be moved into its place")]
+        let is_free = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
+        if is_free {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+const PREFIX: &str = ".sessionmill-";
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

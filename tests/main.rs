@@ -40,6 +40,7 @@ mod price_history;
 mod prices;
 mod privacy;
 mod publish;
+mod reader;
 mod room;
 mod runs;
 mod server;

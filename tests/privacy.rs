@@ -185,7 +185,10 @@ fn no_name_steers_a_terminal_and_programs_get_it_exactly() {
     let user = world.mill(&["query", "SELECT username FROM session_files WHERE username <> 'ada'", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&user.stdout).unwrap();
     assert_eq!(json[0]["username"], evil);
-    let said = world.mill(&["report", "--by", "user", "--no-refresh", "--format", "csv"]);
+    let csv = ["report", "--by", "user", "--no-refresh", "--format", "csv"];
+    let said = world.mill(&csv);
+    assert!(!steers(&said.stdout) && said.stdout.contains(r"\u{1b}]0;owned"), "{said:?}");
+    let said = world.mill(&[&csv[..], &["--raw"]].concat());
     let mut csv = csv::Reader::from_reader(said.stdout.as_bytes());
     let users: Vec<String> = csv.records().map(|record| record.unwrap()[0].to_owned()).collect();
     assert!(users.iter().any(|user| user == evil), "{users:?}");

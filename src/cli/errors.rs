@@ -3,6 +3,7 @@
 use crate::cli::scope::Scope;
 use crate::cli::{Context, Form, print, terminal_width};
 use crate::error::{Result, Status, thousands};
+use crate::report::csv;
 use crate::report::errors::{self, Trouble};
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
@@ -38,7 +39,8 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
         }
         Format::Json => render::pretty(&troubles),
         Format::Csv => {
-            render::csv(["kind", "what", "count", "of"].map(str::to_owned).into(), rows(|number| number.to_string()))?
+            let header = ["kind", "what", "count", "of"].map(str::to_owned).into();
+            csv::csv(header, rows(|number| number.to_string()), args.form.texts())?
         }
     })
 }

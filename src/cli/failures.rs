@@ -8,6 +8,7 @@ use crate::error::{Error, Result, Status, count};
 use crate::failures::Fate;
 use crate::lineup::Lineup;
 use crate::registry;
+use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
 use crate::store::failures::{self, Failed, Wish};
@@ -117,7 +118,7 @@ fn list(args: &List, context: &Context) -> Result<Status> {
                     .map(str::to_owned)
                     .to_vec()
             };
-            render::csv(header.map(str::to_owned).to_vec(), failures.iter().map(row))?
+            csv::csv(header.map(str::to_owned).to_vec(), failures.iter().map(row), args.form.texts())?
         }
     })
 }

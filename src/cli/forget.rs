@@ -11,9 +11,11 @@ use crate::registry;
 use crate::settle;
 use crate::store::forget::{self, Erased};
 use crate::store::known;
-use crate::store::{Access, Store, Turns, publish, quarantine, snapshot};
+use crate::store::publish::Publisher;
+use crate::store::{Access, Store, Turns, leftovers, quarantine, snapshot};
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
 
 /// Erase what a person's transcripts said, and read none of them again
 ///
@@ -33,6 +35,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     database: Database,
 }
+
+/// How long others are waited for who publish or copy the database.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
@@ -66,6 +71,11 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     let lock = |name: &str| ProcessorLock::take(&database, name, &holder);
     let _locks = processors.iter().map(|processor| lock(processor.manifest().name)).collect::<Result<Vec<_>>>()?;
 
+    // Who publishes or copies meanwhile would show or leave what is erased here.
+    let until = || Instant::now() + PATIENCE;
+    let publisher = Publisher::take(&database, until())?;
+    leftovers::erase(&database, until())?;
+
     let mut store = Turns::new(&database, now);
     let manifests: Vec<_> = processors.iter().map(|processor| processor.manifest()).collect();
     let (answers, mut erased) = (journal::forget(&database, &folders)?, Erased::default());
@@ -84,13 +94,14 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     }
     store.get()?.checkpoint()?;
     store.close();
+    leftovers::erase(&database, until())?;
     let Erased { files, facts } = erased;
     let erased = format!("{}, {}, {}", count(files, "source file"), count(facts, "fact"), count(answers, "answer"));
     remark(&format!("{who} is forgotten: {erased}"));
 
     let snapshots = snapshot::remove(&database)?;
     if snapshots > 0 {
-        publish::publish(&database, &config.publish, now)?;
+        publisher.publish(&config.publish, now)?;
         remark(&format!("{} of before removed, and a new one published", count(snapshots, "snapshot")));
     }
     for aside in quarantine::moved_aside(&database) {

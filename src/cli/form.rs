@@ -1,5 +1,6 @@
 //! How rows are written: flags that commands share.
 
+use crate::report::csv::Texts;
 use crate::report::render::Format;
 
 /// A format, by its name or for short.
@@ -12,10 +13,32 @@ pub(crate) struct Form {
     /// Short for --format json
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    raw: Raw,
+}
+
+/// What becomes of texts in CSV.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Raw {
+    /// Write texts in CSV exactly as they are: without it, one that begins with = + - @ gets an apostrophe in
+    /// front, so that no spreadsheet runs it, and characters that steer a terminal are written by their number
+    #[arg(long)]
+    raw: bool,
+}
+
+impl Raw {
+    pub(super) fn texts(&self) -> Texts {
+        if self.raw { Texts::Raw } else { Texts::Safe }
+    }
 }
 
 impl Form {
     pub(super) fn format(&self) -> Format {
         if self.json { Format::Json } else { self.format }
+    }
+
+    pub(super) fn texts(&self) -> Texts {
+        self.raw.texts()
     }
 }

@@ -19,6 +19,7 @@ mod runs;
 mod scope;
 mod session;
 mod sessions;
+mod sink;
 mod statement;
 mod status;
 mod trial;
@@ -28,6 +29,7 @@ use crate::config::Environment;
 use crate::error::{Error, Result, Status};
 use crate::moment::Moment;
 use crate::printable::printable;
+use crate::{suspension, whole};
 use clap::{CommandFactory, Parser, Subcommand};
 use form::Form;
 use place::{Database, Place};
@@ -101,8 +103,9 @@ pub fn main(now: Moment) -> Status {
     };
     // What a service does is told by its log; a command tells what it did by itself.
     log::begin(if matches!(cli.command, Command::Daemon(_)) { LevelFilter::INFO } else { LevelFilter::WARN });
+    whole::be_private();
     let context = Context { now, environment: Environment::read() };
-    execute(cli.command, &context).unwrap_or_else(|error| {
+    suspension::listen().and_then(|()| execute(cli.command, &context)).unwrap_or_else(|error| {
         say(&error);
         error.status
     })

@@ -119,8 +119,13 @@ pub(crate) fn read<T>(
     context: &Context,
     body: impl Fn(&Reading<'_>) -> Result<T>,
 ) -> Result<T> {
+    announce(database);
+    reading::read(database, context.now.wall, body)
+}
+
+/// Says that a snapshot is read, where its user may not write the database.
+pub(crate) fn announce(database: &std::path::Path) {
     if let Some(Snapshot { path, time }) = Snapshot::instead_of(database) {
         remark(&format!("note: as of {}, from {}", time.format("%Y-%m-%d %H:%M UTC"), path.display()));
     }
-    reading::read(database, context.now.wall, body)
 }

@@ -5,6 +5,7 @@ use crate::error::{Error, Result, Status};
 use crate::price::{self, Factor, Price, Prices, Rate, Rates, Terms};
 use crate::printable::printable;
 use crate::registry;
+use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
 use chrono::NaiveDate;
@@ -74,14 +75,14 @@ pub(crate) fn prices(args: &Args, context: &Context) -> Result<Status> {
     let prices = Prices::new(&config.price)?;
     let format = options.form.format();
     let text = match &args.action {
-        None => table(prices.rows().map(cells), format)?,
+        None => table(prices.rows().map(cells), &options.form)?,
         Some(Action::Show { model, at, .. }) => {
             let day = at.unwrap_or_else(|| context.now.wall.date_naive());
             let found = prices.find(model, Some(day)).ok_or_else(|| stranger(model, &prices))?;
             let row = prices.rows().filter(|(row, _)| std::ptr::eq(*row, found));
             let applied = applied(found, model);
             let row = row.map(|row| [cells(row), vec![("applied", applied.clone())]].concat());
-            if format == Format::Table { row.map(lines).collect() } else { table(row, format)? }
+            if format == Format::Table { row.map(lines).collect() } else { table(row, &options.form)? }
         }
     };
     print(&text)
@@ -91,7 +92,8 @@ pub(crate) fn prices(args: &Args, context: &Context) -> Result<Status> {
 type Cells = Vec<(&'static str, Value)>;
 
 /// A line per row.
-fn table(rows: impl Iterator<Item = Cells>, format: Format) -> Result<String> {
+fn table(rows: impl Iterator<Item = Cells>, form: &Form) -> Result<String> {
+    let format = form.format();
     let mut rows: Vec<_> = rows.collect();
     if format == Format::Json {
         let object = |row: Vec<(&str, Value)>| row.into_iter().map(|(k, v)| (k.to_owned(), v)).collect::<Map<_, _>>();
@@ -103,7 +105,7 @@ fn table(rows: impl Iterator<Item = Cells>, format: Format) -> Result<String> {
     let header = rows.first().into_iter().flatten().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>();
     let texts = rows.iter().map(|row| row.iter().map(|(_, value)| text(value)).collect::<Vec<_>>());
     match format {
-        Format::Csv => render::csv(header, texts),
+        Format::Csv => csv::csv(header, texts, form.texts()),
         _ => {
             let field = |name: &String| match name.as_str() {
                 "model" | "from" | "input" | "output" => Field::name(name),

@@ -1,5 +1,6 @@
 //! `sessionmill report`: what was used, by whom and when.
 
+use crate::cli::form::Raw;
 use crate::cli::place::read;
 use crate::cli::scope::{Reach, Reached, Scope};
 use crate::cli::{Context, Form, errors, html, print, remark, sessions, terminal_width};
@@ -97,6 +98,9 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(super) json: bool,
 
+    #[command(flatten)]
+    pub(super) raw: Raw,
+
     /// Tell how the figures came about: what was counted, what was left out, by which prices
     #[arg(long)]
     pub(super) explain: bool,
@@ -148,7 +152,7 @@ pub(crate) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
         }
         Ok(sheet)
     })?;
-    render::sheet(&sheet, format, terminal_width(), &mut std::io::stdout())?;
+    render::sheet(&sheet, format, options.raw.texts(), terminal_width(), &mut std::io::stdout())?;
     for sentence in sheet.explanation.iter().filter(|_| format != Format::Json) {
         remark(sentence);
     }
@@ -164,8 +168,8 @@ fn knowledge(args: &Verification, context: &Context) -> Result<Status> {
     let Reach { since, until, user, no_refresh, .. } = &args.reach;
     let filter = verification::Filter { since: *since, until: *until, user: user.clone(), zone, identities };
     let sheet = read(&database, context, |reading| verification::verification(reading.connection, args.by, &filter))?;
-    let format = args.form.format();
-    render::sheet(&sheet, format, terminal_width(), &mut std::io::stdout())?;
+    let (format, texts) = (args.form.format(), args.form.texts());
+    render::sheet(&sheet, format, texts, terminal_width(), &mut std::io::stdout())?;
     if config.verification.api().is_some() && !no_refresh {
         let time =
             sheet.as_of.as_deref().map_or("no run has asked the model yet".to_owned(), |time| format!("as of {time}"));

@@ -4,6 +4,7 @@ use crate::cli::place::read;
 use crate::cli::{Context, Database, Form, print, terminal_width};
 use crate::error::{Result, Status};
 use crate::registry;
+use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
 use crate::report::runs::{self, Run};
@@ -60,7 +61,7 @@ pub(crate) fn runs(args: &Args, context: &Context) -> Result<Status> {
             let header = ["run_id", "processor", "trigger", "requested_by", "request_id", "started_at", "ended_at"];
             let numbers = ["outcome", "message", "files", "processed", "deferred", "rejected", "errors", "elapsed_ms"];
             let header = header.iter().chain(&numbers).map(|name| (*name).to_owned()).collect();
-            render::csv(header, runs.iter().map(cells))?
+            csv::csv(header, runs.iter().map(cells), args.form.texts())?
         }
     })
 }

@@ -4,6 +4,7 @@ use crate::cli::report::{self, Options};
 use crate::cli::{Context, print, remark, terminal_width};
 use crate::error::{Error, Result, Status, thousands};
 use crate::report::by::By;
+use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::money;
 use crate::report::render::{self, Format};
@@ -56,7 +57,7 @@ pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
                 let json = step.json();
                 CELLS.map(|name| plain(json.get(name).unwrap_or(&Value::Null))).to_vec()
             };
-            render::csv(CELLS.map(str::to_owned).into(), timeline.steps.iter().map(row))?
+            csv::csv(CELLS.map(str::to_owned).into(), timeline.steps.iter().map(row), options.raw.texts())?
         }
     })
 }

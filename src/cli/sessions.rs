@@ -3,6 +3,7 @@
 use crate::cli::scope::Scope;
 use crate::cli::{Context, Form, print, terminal_width};
 use crate::error::{Result, Status, thousands};
+use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::money;
 use crate::report::render::{self, Format, hours, short};
@@ -72,8 +73,8 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
             render::pretty(&sessions.iter().map(object).map(Value::Object).collect::<Vec<_>>())
         }
         Format::Csv => {
-            let rows = sessions.iter().map(|session| session.cells().iter().map(plain).collect());
-            render::csv(CELLS.map(str::to_owned).into(), rows)?
+            let rows = sessions.iter().map(|session| session.cells().iter().map(plain).collect::<Vec<_>>());
+            csv::csv(CELLS.map(str::to_owned).into(), rows, args.form.texts())?
         }
     })
 }

@@ -1,5 +1,8 @@
-//! Where statements of SQL end: several in one text are told from one, without asking the database, which
-//! would begin to run them.
+//! Where statements of SQL begin and end, told without the database, which would begin to run them: to say how
+//! many there are, and what an `EXPLAIN` is about. What a statement may do is for the database to judge.
+
+/// Either ends a comment.
+const LINE_ENDS: [char; 2] = ['\n', '\r'];
 
 /// How many statements a text has. Blanks and comments are none.
 pub(super) fn count(sql: &str) -> usize {
@@ -7,7 +10,7 @@ pub(super) fn count(sql: &str) -> usize {
     while let Some(first) = rest.chars().next() {
         let length = match first {
             _ if first.is_whitespace() => first.len_utf8(),
-            '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
+            '-' if rest.starts_with("--") => rest.find(LINE_ENDS).unwrap_or(rest.len()),
             '/' if rest.starts_with("/*") => comment(rest),
             ';' => {
                 is_open = false;
@@ -22,6 +25,41 @@ pub(super) fn count(sql: &str) -> usize {
         rest = rest.get(length..).unwrap_or_default();
     }
     count
+}
+
+/// A statement as it is to be run, in two parts: the words of an `EXPLAIN`, written anew, and what it is about. Run is
+/// only what these say: if the database sees comments or blanks elsewhere than this does, it does not get them.
+pub(super) fn explained(sql: &str) -> (String, &str) {
+    let Some(mut rest) = after_word(sql, "EXPLAIN") else { return (String::new(), sql) };
+    let mut words = String::from("EXPLAIN ");
+    if let Some(behind) = after_word(rest, "ANALYZE") {
+        words += "ANALYZE ";
+        rest = behind;
+    }
+    let is_option = |c: char| c.is_ascii_alphanumeric() || c.is_ascii_whitespace() || matches!(c, '_' | ',');
+    // A bracket that holds anything but words begins the statement.
+    match rest.trim_start().strip_prefix('(').and_then(|rest| rest.split_once(')')) {
+        Some((options, behind)) if options.chars().all(is_option) && !behind.trim().is_empty() => {
+            (format!("{words}({options}) "), behind)
+        }
+        _ => (words, rest),
+    }
+}
+
+/// What stands behind a word, if the text begins with it.
+fn after_word<'s>(sql: &'s str, word: &str) -> Option<&'s str> {
+    let mut rest = sql.trim_start();
+    loop {
+        let length = match rest {
+            _ if rest.starts_with("--") => rest.find(LINE_ENDS).unwrap_or(rest.len()),
+            _ if rest.starts_with("/*") => comment(rest),
+            _ => break,
+        };
+        rest = rest.get(length..)?.trim_start();
+    }
+    let (first, behind) = rest.split_at_checked(word.len())?;
+    let ends = !behind.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    (ends && first.eq_ignore_ascii_case(word)).then_some(behind)
 }
 
 /// The length of a comment. They are nested.
@@ -75,6 +113,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_explanation_is_about_what_stands_behind_it() {
+        for (sql, words, about) in [
+            ("SELECT 1", "", "SELECT 1"),
+            ("EXPLAIN SELECT 1", "EXPLAIN ", " SELECT 1"),
+            (" -- why\n/* so */ explain analyze FROM t", "EXPLAIN ANALYZE ", " FROM t"),
+            ("EXPLAIN (FORMAT json, ANALYZE) FROM t", "EXPLAIN (FORMAT json, ANALYZE) ", " FROM t"),
+            ("EXPLAIN (SELECT 1)", "EXPLAIN ", " (SELECT 1)"),
+            ("EXPLAIN ('x') SELECT 1", "EXPLAIN ", " ('x') SELECT 1"),
+            ("EXPLAIN", "EXPLAIN ", ""),
+            ("EXPLAINED", "", "EXPLAINED"),
+            ("ANALYZE t", "", "ANALYZE t"),
+            ("--\rDROP TABLE t; --\nEXPLAIN SELECT 1", "", "--\rDROP TABLE t; --\nEXPLAIN SELECT 1"),
+            ("süß", "", "süß"),
+        ] {
+            assert_eq!(explained(sql), (words.to_owned(), about), "{sql}");
+        }
+    }
+
+    #[test]
     fn a_semicolon_ends_a_statement_unless_it_is_quoted() {
         for (sql, statements) in [
             ("", 0),
@@ -83,6 +140,7 @@ mod tests {
             ("SELECT 1; -- that is all;\n", 1),
             ("SELECT 1; SELECT 2", 2),
             ("SELECT 1;;SELECT 2;", 2),
+            ("-- SELECT 1;\rSELECT 2; -- 3\nSELECT 4", 2),
             ("SELECT ';', 'it''s;', \"a;\"\";b\"", 1),
             ("SELECT E'it\\'s;', e'\\\\'", 1),
             ("SELECT E'\\\\'; SELECT 2", 2),

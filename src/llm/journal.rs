@@ -153,6 +153,8 @@ impl Open {
 /// If the file cannot be read or replaced.
 pub fn forget(database: &Path, usernames: &BTreeSet<&str>) -> Result<u64> {
     let path = path(database);
+    // What a process that was killed has left.
+    let _ = std::fs::remove_file(beside(&path, "new"));
     if !path.exists() {
         return Ok(0);
     }

@@ -5,6 +5,7 @@ pub mod block;
 pub mod by;
 pub mod calls;
 pub mod ccusage;
+pub mod csv;
 pub mod errors;
 pub mod explain;
 pub mod filter;

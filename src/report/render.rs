@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result, thousands};
 use crate::printable::printable;
+use crate::report::csv::{self, Cell as Csv, Texts};
 use crate::report::grid::{STYLE, ending, ruled};
 use crate::report::{Column, Row, SPARE, Sheet, Unit, money};
 use clap::ValueEnum;
@@ -24,7 +25,7 @@ pub enum Format {
 /// # Errors
 ///
 /// If `out` cannot be written.
-pub fn sheet(sheet: &Sheet, format: Format, width: Option<usize>, out: &mut dyn Write) -> Result<()> {
+pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, width: Option<usize>, out: &mut dyn Write) -> Result<()> {
     let text = match format {
         Format::Table => table(sheet, width),
         Format::Json => pretty(&sheet.json()),
@@ -32,14 +33,14 @@ pub fn sheet(sheet: &Sheet, format: Format, width: Option<usize>, out: &mut dyn 
             let header = std::iter::once(sheet.by).chain(sheet.columns.iter().map(|column| column.name));
             let rows = sheet.rows.iter().map(|row| {
                 let cell = |(column, number): (&Column, &Option<i128>)| match (number, column.unit) {
-                    (None, _) => String::new(),
-                    (Some(number), Unit::Count) => number.to_string(),
-                    (Some(money), Unit::PicoUsd) => money::exact(*money),
+                    (None, _) => Csv::Number(String::new()),
+                    (Some(number), Unit::Count) => Csv::Number(number.to_string()),
+                    (Some(money), Unit::PicoUsd) => Csv::Number(money::exact(*money)),
                 };
                 let numbers = sheet.columns.iter().zip(&row.numbers).map(cell);
-                std::iter::once(row.key.clone().unwrap_or_default()).chain(numbers).collect()
+                std::iter::once(Csv::Text(row.key.clone().unwrap_or_default())).chain(numbers).collect::<Vec<_>>()
             });
-            csv(header.map(str::to_owned).collect(), rows)?
+            csv::csv(header.map(str::to_owned).collect(), rows, texts)?
         }
     };
     write(out, &text)
@@ -60,22 +61,6 @@ pub fn write(out: &mut dyn Write, text: &str) -> Result<()> {
 /// JSON that a person can read too, with a line feed at its end.
 pub fn pretty(value: &impl serde::Serialize) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
-}
-
-/// CSV with a header.
-///
-/// # Errors
-///
-/// If a row has another length than the header.
-pub fn csv(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let wrong = |error: csv::Error| Error::cannot("write", "CSV", error);
-    writer.write_record(header).map_err(wrong)?;
-    for row in rows {
-        writer.write_record(row).map_err(wrong)?;
-    }
-    let bytes = writer.into_inner().map_err(|error| Error::cannot("write", "CSV", error))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// How a sheet gives way to a narrow terminal.

@@ -1,7 +1,8 @@
 //! Cells of any query's result, as JSON and as text.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta};
-use duckdb::types::{TimeUnit, Value as Cell, ValueRef};
+pub use duckdb::types::Value as Cell;
+use duckdb::types::{TimeUnit, ValueRef};
 use serde_json::{Map, Value, json};
 
 /// Digits that a reader of JSON keeps.

@@ -1,53 +1,193 @@
 //! A copy of the database as a file, which holds the database for moments only.
 //!
-//! This is the one place that opens the database file. Nobody else in this process has it open then:
-//! the store lock keeps threads out, and each part opens and closes the file under the lock.
+//! This is the one place that opens the database file. Nobody else in this process has it open then: the
+//! store lock keeps threads out, and each part opens and closes the file under the lock. Another program is
+//! kept from writing by the record lock that DuckDB's own readers take.
 
-use crate::error::{Error, Result};
+use crate::access::may_write;
+use crate::error::{Error, Result, Status};
 use crate::failpoint;
-use crate::lock::{StoreLock, WorkLock};
+use crate::holder;
+use crate::lock::StoreLock;
 use crate::stat::Stat;
-use crate::store::{Access, PATIENCE, Store, beside, room};
-use std::fs::File;
+use crate::store::scratch::Scratch;
+use crate::store::{Access, HELD_HINT, PATIENCE, PAUSE as SHORT_PAUSE, Store, beside, log, room};
+use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::process::{Flock, FlockType, fcntl_getlk};
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Permissions, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use tempfile::NamedTempFile;
 
-/// A copy that is still to be opened. There is one at a time; dropping it removes it, and a process
-/// that is killed leaves it to the next one.
+/// A copy that is still to be opened. Dropping it removes it; what a process that is killed leaves is removed by the
+/// next one.
 #[derive(Debug)]
 pub(super) struct Copy {
-    pub path: PathBuf,
-    _lock: WorkLock,
+    /// Its lock tells others that it is in use; the kernel lets go of it when the process dies.
+    file: NamedTempFile,
+    /// Its folder, where none can be made beside the database.
+    scratch: Option<Scratch>,
 }
 
+/// A database is more than its file: what DuckDB keeps beside it until the next checkpoint.
+const PARTS: [&str; 4] = ["", ".wal", ".wal.checkpoint", ".wal.recovery"];
+
+/// Between the name of a database and the rest of the name of a copy.
+const NAME: &str = "copy-";
+
 impl Copy {
-    /// Copies a database.
+    /// Copies a database with its log.
     ///
     /// # Errors
     ///
     /// If it cannot be read, or there is no room for a copy.
     pub(super) fn make(database: &Path) -> Result<Self> {
-        let lock = WorkLock::take(database, "copy", Instant::now() + PATIENCE)?;
-        let copy = Self { path: beside(database, "copy"), _lock: lock };
-        copy.remove();
-        let size = std::fs::metadata(database).map_or(0, |file| file.len());
-        room::require(database, size, "a copy of the database")?;
+        let _ = sweep(database, Instant::now());
+        let mut copy = Self::begin(database)?;
+        if copy.scratch.is_none() && log::is_long(database) {
+            // Every reader of a copy would replay it.
+            Store::open(database, Access::ReadWrite)?.checkpoint()?;
+        }
+        let size = PARTS.iter().map(|part| std::fs::metadata(with(database, part)).map_or(0, |file| file.len())).sum();
+        room::require(copy.path(), size, "a copy of the database")?;
         let mut parts = [PART; TRIES].into_iter();
-        while !make(database, &copy.path, parts.next().unwrap_or(u64::MAX))? {}
+        while !copy.fill(database, parts.next().unwrap_or(u64::MAX))? {}
         failpoint::point("copied", "");
         Ok(copy)
     }
 
-    fn remove(&self) {
-        let _ = std::fs::remove_file(&self.path);
+    /// An empty file, for its owner only: beside the database, or elsewhere for those who may not write there.
+    fn begin(database: &Path) -> Result<Self> {
+        let scratch = if may_write(database) { None } else { Some(Scratch::make()?) };
+        let beside = database.parent().unwrap_or(Path::new("."));
+        let folder = scratch.as_ref().map_or(beside, Scratch::path);
+        let cannot = |error: std::io::Error| Error::cannot("make a copy in", folder.display(), error.kind());
+        let prefix = beside_name(database);
+        loop {
+            let mut builder = tempfile::Builder::new();
+            let file = builder.prefix(&prefix).permissions(Permissions::from_mode(0o600)).tempfile_in(folder);
+            let file = file.map_err(cannot)?;
+            file.as_file().lock().map_err(cannot)?;
+            // Somebody who swept before it was locked has removed it.
+            if file.path().exists() {
+                return Ok(Self { file, scratch });
+            }
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Copies the file and its log as they are. Returns whether they stayed as they were.
+    fn fill(&mut self, database: &Path, part: u64) -> Result<bool> {
+        let to = self.path().to_owned();
+        let failed = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::StorageFull => room::require(&to, u64::MAX, "a copy of the database")
+                .err()
+                .unwrap_or_else(|| Error::cannot("copy", database.display(), "no room")),
+            kind => Error::cannot("copy", database.display(), kind),
+        };
+        remove_logs(&to);
+        self.file.as_file_mut().set_len(0).map_err(failed)?;
+        self.file.rewind().map_err(failed)?;
+        let mut held = hold(database, Instant::now() + PATIENCE)?;
+        let begun = stats(database).map_err(failed)?;
+        let mut done = 0;
+        for (name, stat) in PARTS.iter().zip(&begun) {
+            let Some(stat) = stat else { continue };
+            let mut log = match *name {
+                "" => None,
+                name => Some(create(&with(&to, name)).map_err(failed)?),
+            };
+            let mut at = 0;
+            while at < stat.size {
+                if done >= part {
+                    drop(held);
+                    std::thread::sleep(PAUSE);
+                    held = hold(database, Instant::now() + PATIENCE)?;
+                    done = 0;
+                }
+                let bytes = (stat.size - at).min(part - done);
+                let copied = match &mut log {
+                    // Not opened a second time: to close that would let go of the record lock.
+                    None => copy_part(&held.file, self.file.as_file_mut(), at, bytes),
+                    Some(log) => open(&with(database, name)).and_then(|from| copy_part(&from, log, at, bytes)),
+                };
+                let copied = copied.map_err(failed)?;
+                (at, done) = (at + copied, done + copied);
+                // A program of others knows nothing of our lock: the file itself tells whether it was written.
+                if stats(database).map_err(failed)? != begun {
+                    return Ok(false);
+                }
+            }
+        }
+        drop(held);
+        Ok(true)
     }
 }
 
 impl Drop for Copy {
     fn drop(&mut self) {
-        self.remove();
+        remove_logs(self.path());
     }
+}
+
+fn remove_logs(copy: &Path) {
+    for part in &PARTS[1..] {
+        let _ = std::fs::remove_file(with(copy, part));
+    }
+}
+
+/// `mill.duckdb.copy-`, with which the names of copies begin.
+fn beside_name(database: &Path) -> OsString {
+    let name = beside(database, NAME);
+    name.file_name().unwrap_or_default().to_owned()
+}
+
+/// Removes the copies that killed processes have left, waiting for those who still make one: a copy has no name any
+/// more once it is open.
+///
+/// # Errors
+///
+/// With status `Busy` if another process still copies then.
+pub fn sweep(database: &Path, until: Instant) -> Result<()> {
+    let prefix = beside_name(database);
+    let entries = std::fs::read_dir(database.parent().unwrap_or(Path::new("."))).into_iter().flatten().flatten();
+    let mut live = Ok(());
+    let begins = |name: &OsStr| name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
+    for path in entries.filter(|entry| begins(&entry.file_name())).map(|entry| entry.path()) {
+        let text = path.as_os_str().as_encoded_bytes();
+        if PARTS[1..].iter().any(|part| text.ends_with(part.as_bytes())) {
+            // It goes with its copy, or had none any more.
+            continue;
+        }
+        let Ok(file) = open(&path) else { continue };
+        if is_free(&file, until) {
+            let _ = std::fs::remove_file(&path);
+            remove_logs(&path);
+        } else {
+            let who = holder::locks(&file).map_or_else(|| "by somebody".to_owned(), |pid| format!("pid {pid}"));
+            let message = format!("`{}` is being copied ({})", database.display(), holder::with_state(&who));
+            let hint = holder::hint(&who).unwrap_or_else(|| "try again in a moment".to_owned());
+            live = Err(Error::new(Status::Busy, message).hint(hint));
+        }
+    }
+    live
+}
+
+/// Whether nobody has the lock of a file, or lets go of it by then.
+fn is_free(file: &File, until: Instant) -> bool {
+    while let Err(TryLockError::WouldBlock) = file.try_lock() {
+        if Instant::now() >= until {
+            return false;
+        }
+        std::thread::sleep(SHORT_PAUSE);
+    }
+    true
 }
 
 /// Bytes that are copied while the database is held.
@@ -60,46 +200,76 @@ const TRIES: usize = 5;
 /// Between two parts: long enough for whoever waits to see that the database is free.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Copies the file as the last checkpoint left it, log included. Returns whether it stayed as it was.
-fn make(database: &Path, to: &Path, part: u64) -> Result<bool> {
-    let store = Store::open(database, Access::ReadWrite)?;
-    store.checkpoint()?;
-    let Store { connection, mut lock } = store;
-    drop(connection);
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::StorageFull => room::require(database, u64::MAX, "a copy of the database")
-            .err()
-            .unwrap_or_else(|| Error::cannot("copy", database.display(), "no room")),
-        kind => Error::cannot("copy", database.display(), kind),
-    };
-    let begun = stat(database).map_err(failed)?;
-    #[expect(clippy::disallowed_methods, reason = "the copy, which nobody has open")]
-    let mut copy = File::create(to).map_err(failed)?;
-    let mut done = 0;
+/// The database, which nobody writes while this is there.
+#[derive(Debug)]
+struct Held {
+    /// Closed before the lock is free: to close it takes the record locks of this process away.
+    file: File,
+    _lock: StoreLock,
+}
+
+/// Keeps everybody from writing the database, waiting for those who have it.
+fn hold(database: &Path, until: Instant) -> Result<Held> {
+    let lock = StoreLock::take(database, until)?;
+    let file = open(database).map_err(|error| Error::cannot("open", database.display(), error.kind()))?;
     loop {
-        done += copy_part(database, &mut copy, done, part).map_err(failed)?;
-        // A program of others knows nothing of our lock: the file itself tells whether it was written.
-        if stat(database).map_err(failed)? != begun {
-            return Ok(false);
+        match fcntl_lock(&file, FlockOperation::NonBlockingLockShared) {
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) if Instant::now() < until => {
+                std::thread::sleep(SHORT_PAUSE);
+            }
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => return Err(held_by_other(database, &file)),
+            // As with DuckDB itself, a file system without such locks can be read all the same.
+            Ok(()) | Err(_) => return Ok(Held { file, _lock: lock }),
         }
-        if done >= begun.size {
-            return Ok(true);
-        }
-        drop(lock);
-        std::thread::sleep(PAUSE);
-        lock = StoreLock::take(database, Instant::now() + PATIENCE)?;
     }
 }
 
-fn copy_part(database: &Path, copy: &mut File, from: u64, part: u64) -> std::io::Result<u64> {
-    #[expect(clippy::disallowed_methods, reason = "closed by DuckDB, and kept closed by the store lock")]
-    let mut file = File::open(database)?;
-    file.seek(SeekFrom::Start(from))?;
-    std::io::copy(&mut file.take(part), copy)
+fn held_by_other(database: &Path, file: &File) -> Error {
+    let lock = fcntl_getlk(file, &Flock::from(FlockType::ReadLock)).ok().flatten();
+    let pid = lock.and_then(|lock| lock.pid).map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
+    let who = pid.map_or_else(String::new, |pid| {
+        let program = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_else(|_| "a program".into());
+        format!(" ({}, {})", program.display(), holder::with_state(&format!("pid {pid}")))
+    });
+    let message = format!("`{}` is open in another program{who}", database.display());
+    let hint = pid.and_then(|pid| holder::hint(&format!("pid {pid}")));
+    Error::new(Status::Busy, message).hint(hint.unwrap_or_else(|| HELD_HINT.to_owned()))
 }
 
-fn stat(path: &Path) -> std::io::Result<Stat> {
-    Ok(Stat::from(&std::fs::metadata(path)?))
+fn open(path: &Path) -> std::io::Result<File> {
+    #[expect(clippy::disallowed_methods, reason = "closed by DuckDB, and kept closed by the store lock")]
+    File::open(path)
+}
+
+/// A file for its owner only, which is not there yet.
+fn create(path: &Path) -> std::io::Result<File> {
+    #[expect(clippy::disallowed_methods, reason = "the copy, which nobody has open")]
+    File::options().write(true).create_new(true).mode(0o600).open(path)
+}
+
+fn copy_part(mut from: &File, copy: &mut File, at: u64, bytes: u64) -> std::io::Result<u64> {
+    from.seek(SeekFrom::Start(at))?;
+    match std::io::copy(&mut from.take(bytes), copy)? {
+        0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
+        copied => Ok(copied),
+    }
+}
+
+/// What the files of a database look like, as far as they are there.
+fn stats(database: &Path) -> std::io::Result<[Option<Stat>; PARTS.len()]> {
+    let mut stats = [None; PARTS.len()];
+    for (part, stat) in PARTS.iter().zip(&mut stats) {
+        *stat = match std::fs::metadata(with(database, part)) {
+            Ok(metadata) => Some(Stat::from(&metadata)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !part.is_empty() => None,
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(stats)
+}
+
+fn with(path: &Path, extension: &str) -> PathBuf {
+    crate::store::snapshot::with(path, extension)
 }
 
 #[cfg(test)]
@@ -116,12 +286,13 @@ mod tests {
     #[test]
     fn a_copy_in_parts_is_whole_or_made_again() {
         let folder = tempfile::tempdir().unwrap();
-        let (database, to) = (folder.path().join("d.duckdb"), folder.path().join("copy"));
+        let database = folder.path().join("d.duckdb");
         write(&database, "CREATE TABLE t AS SELECT hash(x) AS x FROM range(200000) r(x)");
-        assert!(make(&database, &to, 100_000).unwrap());
+        let mut copy = Copy::begin(&database).unwrap();
+        assert!(copy.fill(&database, 100_000).unwrap() && copy.fill(&database, 100_000).unwrap());
         #[expect(clippy::disallowed_methods, reason = "closed files")]
-        let [original, copy] = [&database, &to].map(|path| std::fs::read(path).unwrap());
-        assert!(original.len() > 1_000_000 && original == copy, "{} {}", original.len(), copy.len());
+        let [original, copied] = [&database, copy.path()].map(|path| std::fs::read(path).unwrap());
+        assert!(original.len() > 1_000_000 && original == copied, "{} {}", original.len(), copied.len());
 
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
@@ -131,13 +302,34 @@ mod tests {
                     std::thread::sleep(Duration::from_millis(1));
                 }
             });
-            let was_written = (0..5).any(|_| !make(&database, &to, 100_000).unwrap());
+            let was_written = (0..5).any(|_| !copy.fill(&database, 100_000).unwrap());
             let copy = Copy::make(&database).unwrap();
             stop.store(true, Ordering::Relaxed);
             assert!(was_written);
-            let connection = crate::store::try_connect(&copy.path, Access::ReadOnly, None).unwrap();
+            let connection = crate::store::try_connect(copy.path(), Access::ReadOnly, None).unwrap();
             connection.execute_batch("SELECT sum(hash(t)) FROM t").unwrap();
         });
-        assert!(!beside(&database, "copy").exists());
+        drop(copy);
+        let names = || std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(!names().any(|name| name.to_string_lossy().contains("copy")));
+    }
+
+    #[test]
+    fn copies_of_dead_processes_are_removed_and_live_ones_are_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("d.duckdb");
+        write(&database, "CREATE TABLE t (x INTEGER)");
+        let left = [folder.path().join("d.duckdb.copy-x"), folder.path().join("d.duckdb.copy-x.wal")];
+        left.iter().for_each(|path| drop(create(path).unwrap()));
+        let live = Copy::make(&database).unwrap();
+        create(&with(live.path(), ".wal")).unwrap();
+        let busy = sweep(&database, Instant::now()).unwrap_err();
+        assert_eq!(busy.status, Status::Busy);
+        assert!(busy.message.ends_with(&format!("is being copied (pid {})", std::process::id())), "{busy}");
+        assert!(live.path().exists() && with(live.path(), ".wal").exists());
+        drop(live);
+        sweep(&database, Instant::now()).unwrap();
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(!names.into_iter().any(|name| name.to_string_lossy().contains("copy")));
     }
 }

@@ -3,6 +3,8 @@
 //! DuckDB tells its kinds of errors apart by words only, so this is the one place that reads them. The
 //! words are those of version 1.5.6.
 
+use crate::holder::with_state;
+
 /// What an error says about the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -86,8 +88,12 @@ impl Fault {
         }
         // Errors of an appender come without their kind: what they quote stands further on.
         let strict = |fault| kind.is_none() && matches!(fault, Self::Damage | Self::Log);
+        let plain = unquoted(text);
+        // A file of DuckDB's own is told by its name, which stands in quotes.
+        let said =
+            |words: &str| if words.starts_with("duckdb_temp_") { text.contains(words) } else { plain.contains(words) };
         let fits = |(fault, words): &&(Fault, &[&str])| {
-            words.iter().any(|words| if strict(*fault) { text.starts_with(words) } else { text.contains(words) })
+            words.iter().any(|words| if strict(*fault) { text.starts_with(words) } else { said(words) })
         };
         WORDS.iter().find(fits).map_or(Self::Refused, |(fault, _)| *fault)
     }
@@ -95,9 +101,23 @@ impl Fault {
 
 /// The program that has the database open, as DuckDB names it: ` (/usr/bin/duckdb, pid 7)`.
 pub(super) fn holder(text: &str) -> String {
-    let named = text.split_once("lock is held in ").and_then(|(_, rest)| rest.split_once(" (PID "));
-    let named = named.and_then(|(program, rest)| Some((program, rest.split_once(')')?.0)));
-    named.map_or(String::new(), |(program, pid)| format!(" ({program}, pid {pid})"))
+    let told = |(program, pid)| format!(" ({program}, {})", with_state(&format!("pid {pid}")));
+    named(text).map_or_else(String::new, told)
+}
+
+/// Its process.
+pub(super) fn pid(text: &str) -> Option<&str> {
+    named(text).map(|(_, pid)| pid)
+}
+
+fn named(text: &str) -> Option<(&str, &str)> {
+    let (program, rest) = text.split_once("lock is held in ")?.1.split_once(" (PID ")?;
+    Some((program, rest.split_once(')')?.0))
+}
+
+/// A message without what it quotes. A path or a value can have any words in it, also those that tell of damage.
+fn unquoted(text: &str) -> String {
+    text.split('"').step_by(2).collect()
 }
 
 #[cfg(test)]
@@ -132,6 +152,9 @@ mod tests {
             ("Failed to append: Corrupt database file: computed checksum 1", Fault::Damage),
             ("Failed to append: Could not write file \"/t\": No space left on device", Fault::Room),
             ("Failed to append: Could not convert string 'Corrupt database file' to INT64", Fault::Refused),
+            ("IO Error: Cannot open file \"/srv/Corrupt database file/d\": Permission denied", Fault::Machine),
+            ("IO Error: Cannot open file \"/srv/Corrupt database file/d\": Not a directory", Fault::Refused),
+            ("Permission Error: Cannot access file \"Could not read enough bytes\" - disabled", Fault::Refused),
             ("Constraint Error: Duplicate key \"k: FATAL Error: Corrupt database file\"", Fault::Refused),
         ] {
             assert_eq!(Fault::of(text), fault, "{text}");

@@ -6,7 +6,7 @@
 
 mod adopt;
 pub mod commit;
-mod copy;
+pub mod copy;
 mod dropped;
 pub mod failures;
 pub mod fault;
@@ -15,6 +15,7 @@ pub mod history;
 mod keep;
 pub mod known;
 pub mod left_out;
+pub mod leftovers;
 pub mod log;
 pub mod migrate;
 mod origin;
@@ -23,12 +24,14 @@ pub mod pauses;
 pub mod presence;
 pub mod publish;
 pub mod quarantine;
+pub mod question;
 pub mod reading;
 pub mod record;
 pub mod reviews;
 pub mod room;
 pub mod rows;
 pub mod runs;
+pub mod scratch;
 pub mod settle;
 pub mod snapshot;
 pub mod sources;
@@ -74,10 +77,15 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// The ways out of having no database.
 const NONE: &str = "make it with `sessionmill run`, or name another one with --database FILE";
 
+/// The hint at a database that another program has open.
+const HELD_HINT: &str = "close it there, or let that program read a published snapshot";
+
 /// DuckDB's own memory. It spills to disk above it; the process needs about as much again.
 const MEMORY: &str = "128MB";
 /// One: a second thread mostly waits, actively, for short statements, and the readers have better use for it.
 const THREADS: i64 = 1;
+/// What a reader may spill.
+const SPILL: &str = "2GB";
 
 impl Store {
     /// Opens the database, waiting for others to let go of it. A missing database is made, with its
@@ -109,10 +117,7 @@ impl Store {
     ///
     /// If there is none, or it cannot be opened or migrated.
     pub fn open_current(path: &Path, access: Access, now: DateTime<Utc>) -> Result<Self> {
-        if !path.is_file() {
-            let message = format!("there is no database `{}` yet", path.display());
-            return Err(Error::new(Status::CannotRun, message).hint(NONE));
-        }
+        require_file(path)?;
         let store = Self::open(path, access)?;
         if migrate::is_current(store.connection())? {
             return Ok(store);
@@ -169,6 +174,15 @@ impl Store {
     }
 }
 
+/// Refuses a database that is not there.
+fn require_file(path: &Path) -> Result<()> {
+    if path.is_file() {
+        return Ok(());
+    }
+    let message = format!("there is no database `{}` yet", path.display());
+    Err(Error::new(Status::CannotRun, message).hint(NONE))
+}
+
 /// Whether there is a database, or one that was to be replaced when a run broke off.
 pub fn is_begun(path: &Path) -> bool {
     path.is_file() || Origin::read(path).is_some_and(|origin| origin.damaged)
@@ -201,8 +215,8 @@ fn cannot_open(path: &Path, error: &duckdb::Error) -> Error {
     match fault {
         Fault::Held => {
             let message = format!("`{}` is open in another program{}", path.display(), fault::holder(&text));
-            Error { status: Status::Busy, message, ..error }
-                .hint("close it there, or let that program read a published snapshot")
+            let hint = fault::pid(&text).and_then(|pid| crate::holder::hint(&format!("pid {pid}")));
+            Error { status: Status::Busy, message, ..error }.hint(hint.unwrap_or_else(|| HELD_HINT.to_owned()))
         }
         Fault::Log | Fault::Damage if Origin::read(path).is_some() => error.hint(crate::error::REPAIR),
         Fault::Log | Fault::Damage => error.hint(quarantine::NOT_OURS),
@@ -218,14 +232,19 @@ fn try_connect(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Res
     };
     let mut config = config()?.access_mode(mode)?;
     if let Some(folder) = spill {
-        config = config.with("temp_directory", folder.to_string_lossy())?;
+        config = config.with("temp_directory", folder.to_string_lossy())?.with("max_temp_directory_size", SPILL)?;
     }
     #[expect(clippy::disallowed_methods, reason = "the one place that opens the database, under the lock")]
     let connection = Connection::open_with_flags(path, config)?;
     connection.execute_batch(
-        "SET enable_external_access = false; SET checkpoint_threshold = '1GB';
+        "SET enable_external_access = false; SET allow_persistent_secrets = false; SET checkpoint_threshold = '1GB';
          PRAGMA disable_checkpoint_on_shutdown; SET lock_configuration = true",
     )?;
+    if access == Access::ReadWrite {
+        // What a process that was killed has spilled. Nobody else has the database open, and this one has
+        // spilled nothing yet.
+        let _ = std::fs::remove_dir_all(beside(path, "tmp"));
+    }
     Ok(connection)
 }
 

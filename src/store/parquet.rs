@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::store::snapshot::quoted;
 use duckdb::Connection;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 /// Writes the tables of the database in use into a folder, which is made, and reads them again.
@@ -11,7 +12,10 @@ use std::path::Path;
 ///
 /// If a file cannot be written, or does not say what its table says.
 pub(super) fn write(connection: &Connection, tables: &[String], folder: &Path) -> Result<()> {
-    std::fs::create_dir(folder).map_err(|error| Error::cannot("make", folder.display(), error.kind()))?;
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| Error::cannot("make", folder.display(), error.kind()))?;
     for table in tables {
         let path = folder.join(format!("{table}.parquet"));
         let file = quoted(&path)?;

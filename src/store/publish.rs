@@ -6,18 +6,19 @@
 //! read again, and the same in Parquet files before it.
 
 use crate::config::publish::Publish;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Status};
 use crate::failpoint;
 use crate::lock::WorkLock;
 use crate::registry;
-use crate::store::copy::Copy;
+use crate::store::copy::{self, Copy};
 use crate::store::snapshot::{self, Snapshot, quoted, with};
 use crate::store::{Access, Store, cannot_open, config, migrate, parquet, room, try_connect};
 use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::Connection;
+use std::collections::BTreeSet;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// What publishing came to.
@@ -42,7 +43,61 @@ const AGE: TimeDelta = TimeDelta::hours(1);
 /// database cannot be read, the snapshot cannot be written, or it does not say what the database
 /// says. The snapshots that there are stay then.
 pub fn publish(database: &Path, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
-    let _lock = WorkLock::take(database, "publish", Instant::now())?;
+    Publisher::take(database, Instant::now())?.publish(wanted, now)
+}
+
+/// The only publisher of a database.
+#[derive(Debug)]
+pub struct Publisher<'d> {
+    database: &'d Path,
+    _lock: WorkLock,
+}
+
+impl<'d> Publisher<'d> {
+    /// Keeps others from publishing, once they are done. Removes what one that was killed has left.
+    ///
+    /// # Errors
+    ///
+    /// With status `Busy` if somebody still publishes then.
+    pub fn take(database: &'d Path, until: Instant) -> Result<Self> {
+        let lock = WorkLock::take(database, "publish", until)?;
+        snapshot::remove_partial(&snapshot::link(database));
+        Ok(Self { database, _lock: lock })
+    }
+
+    /// Publishes a snapshot, if something has changed since the newest one or that is an hour old.
+    ///
+    /// # Errors
+    ///
+    /// As `publish`.
+    pub fn publish(&self, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
+        let mut tries = 1;
+        loop {
+            match attempt(self.database, wanted, now)? {
+                Some(published) => return Ok(published),
+                None if tries < TRIES => tries += 1,
+                None => {
+                    let message = "people were erased from the database while the snapshot was made";
+                    return Err(Error::new(Status::Busy, message).hint("try again in a moment"));
+                }
+            }
+        }
+    }
+}
+
+/// Removes what a publisher that was killed has left.
+pub(super) fn sweep(database: &Path) {
+    if snapshot::is_partial(&snapshot::link(database)) {
+        let _ = Publisher::take(database, Instant::now());
+    }
+}
+
+/// Snapshots that are thrown away because somebody was erased meanwhile.
+const TRIES: u32 = 3;
+
+/// Makes and shows a snapshot, unless it tells of somebody who was erased since its copy was made.
+fn attempt(database: &Path, wanted: &Publish, now: DateTime<Utc>) -> Result<Option<Published>> {
+    let _ = copy::sweep(database, Instant::now());
     let said = Store::open_current(database, Access::ReadOnly, now)?.read(state)?;
     let newest = Snapshot::newest(database);
     let shown = newest.as_ref().and_then(state_of);
@@ -51,13 +106,13 @@ pub fn publish(database: &Path, wanted: &Publish, now: DateTime<Utc>) -> Result<
         && shown == Some(State { quotes: said.quotes && wanted.quotes, ..said.clone() })
         && (!wanted.parquet || newest.parquet().is_dir())
     {
-        return Ok(Published::Before(newest));
+        return Ok(Some(Published::Before(newest)));
     }
     let link = snapshot::link(database);
     prepare(&link)?;
     let copy = Copy::make(database)?;
     let new = with(&link, ".new");
-    let size = std::fs::metadata(&copy.path).map_or(0, |file| file.len());
+    let size = std::fs::metadata(copy.path()).map_or(0, |file| file.len());
     room::require(database, size, "a snapshot")?;
     let counts = write(&new, copy, wanted)?;
     failpoint::point("written", "");
@@ -65,7 +120,18 @@ pub fn publish(database: &Path, wanted: &Publish, now: DateTime<Utc>) -> Result<
         return Err(Error::cannot("publish", link.display(), "it does not say what the database says"));
     }
     let snapshot = Snapshot::at(database, now);
-    show(&new, &snapshot, &link).map_err(|error| Error::cannot("publish", snapshot.path.display(), error.kind()))?;
+    let cannot = |error: std::io::Error| Error::cannot("publish", snapshot.path.display(), error.kind());
+    sync(&new).map_err(cannot)?;
+    let told = people(&try_connect(&new, Access::ReadOnly, None)?)?;
+    failpoint::point("checked", "");
+    // Whoever erases somebody holds the database, too: this snapshot is shown before that, and removed, or not at all.
+    let held = Store::open(database, Access::ReadOnly)?;
+    if !held.read(people)?.is_superset(&told) {
+        snapshot::remove_partial(&link);
+        return Ok(None);
+    }
+    show(&new, &snapshot, &link).map_err(cannot)?;
+    drop(held);
     // One that says more than the database can tell of people who are kept out since, or quote them.
     let says_more = |old: &Snapshot| {
         state_of(old).is_none_or(|old| {
@@ -77,7 +143,15 @@ pub fn publish(database: &Path, wanted: &Publish, now: DateTime<Utc>) -> Result<
         let _ = std::fs::remove_dir_all(old.parquet());
         let _ = std::fs::remove_file(old.path);
     }
-    Ok(Published::New(snapshot))
+    Ok(Some(Published::New(snapshot)))
+}
+
+/// The people whom a database tells of, by processor. Whoever is erased is not among them any more.
+fn people(connection: &Connection) -> Result<BTreeSet<(String, String)>> {
+    let sql = "SELECT DISTINCT processor_name, username FROM session_processor_state";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<duckdb::Result<_>>()?)
 }
 
 /// What a database must say for a snapshot of it to be up to date.
@@ -135,12 +209,7 @@ fn prepare(link: &Path) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(failed(error)),
     }
-    for extension in [".new", ".new.wal", ".link"] {
-        let _ = std::fs::remove_file(with(link, extension));
-    }
-    for extension in [".new.tmp", ".new.parquet"] {
-        let _ = std::fs::remove_dir_all(with(link, extension));
-    }
+    snapshot::remove_partial(link);
     Ok(())
 }
 
@@ -150,14 +219,14 @@ fn write(new: &Path, copy: Copy, wanted: &Publish) -> Result<Vec<(String, i64)>>
     let config = config()?.with("temp_directory", with(new, ".tmp").to_string_lossy())?;
     let connection = Connection::open_in_memory_with_flags(config)?;
     // The copy and the snapshots lie in the folder of the database.
-    let folder = copy.path.parent().unwrap_or(Path::new("/")).join("");
+    let folder = copy.path().parent().unwrap_or(Path::new("/")).join("");
     connection.execute_batch(&format!(
         "SET allowed_directories = [{folder}]; SET enable_external_access = false;
          SET checkpoint_threshold = '1GB'; PRAGMA disable_checkpoint_on_shutdown; SET lock_configuration = true;
          ATTACH {original} AS original (READ_ONLY); ATTACH {new} AS snapshot;
          COPY FROM DATABASE original TO snapshot (SCHEMA);",
         folder = quoted(&folder)?,
-        original = quoted(&copy.path)?,
+        original = quoted(copy.path())?,
         new = quoted(new)?,
     ))?;
     drop(copy);
@@ -227,18 +296,30 @@ fn count(connection: &Connection) -> Result<Vec<(String, i64)>> {
     names(connection)?.into_iter().map(count).collect()
 }
 
-/// Puts new files into their place, durably, and makes them the newest.
-fn show(new: &Path, snapshot: &Snapshot, link: &Path) -> std::io::Result<()> {
-    let files = with(new, ".parquet");
+/// A new snapshot's files.
+fn files(new: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut all = vec![new.to_owned()];
-    for entry in std::fs::read_dir(&files).into_iter().flatten() {
+    for entry in std::fs::read_dir(with(new, ".parquet")).into_iter().flatten() {
         all.push(entry?.path());
     }
-    for path in all {
-        std::fs::set_permissions(&path, Permissions::from_mode(0o640))?;
+    Ok(all)
+}
+
+/// Makes new files durable, which can take its time.
+fn sync(new: &Path) -> std::io::Result<()> {
+    for path in files(new)? {
         #[expect(clippy::disallowed_methods, reason = "a snapshot, which nobody has open yet")]
         File::open(path)?.sync_all()?;
     }
+    Ok(())
+}
+
+/// Puts new files into their place, for the group to read, and makes them the newest.
+fn show(new: &Path, snapshot: &Snapshot, link: &Path) -> std::io::Result<()> {
+    for path in files(new)? {
+        std::fs::set_permissions(path, Permissions::from_mode(0o640))?;
+    }
+    let files = with(new, ".parquet");
     std::fs::rename(new, &snapshot.path)?;
     failpoint::point("renamed", "");
     if files.is_dir() {

@@ -11,7 +11,7 @@ use crate::lock::StoreLock;
 use crate::owner;
 use crate::store::fault::Fault;
 use crate::store::origin::Origin;
-use crate::store::{Access, PATIENCE, Store, connect};
+use crate::store::{Access, PATIENCE, Store, connect, leftovers};
 use chrono::{DateTime, Utc};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -28,6 +28,7 @@ const ALL: [&str; 4] = [".wal", ".wal.checkpoint", ".wal.recovery", ""];
 /// If it cannot be opened, or is damaged and not known as ours.
 pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Store> {
     owner::leave_to_owner(path)?;
+    leftovers::sweep(path);
     let until = Instant::now() + PATIENCE;
     let lock = StoreLock::take(path, until)?;
     let mut origin = Origin::read(path);

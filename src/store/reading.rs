@@ -1,18 +1,26 @@
 //! Reading beside others: nobody waits for a reader for more than a moment.
 //!
-//! A reader holds the database for a turn. One who is not done by then goes on with a copy of the
-//! database as it is at that time; one who may not write the database reads the newest snapshot.
+//! A reader of our own statements holds the database for a turn. One who is not done by then goes on with a copy
+//! of the database as it is at that time; one who may not write the database reads the newest snapshot.
+//!
+//! SQL that somebody else wrote never runs on the database itself, which it could hold for as long as it likes:
+//! it gets a copy or a snapshot from the start. What such a statement says in its errors is its own affair: only
+//! our own statements find out whether the database is damaged.
 
 use crate::access::may_write;
 use crate::error::{Error, Result, Status};
-use crate::store::copy::Copy;
+use crate::failpoint;
+use crate::store::copy::{self, Copy};
+use crate::store::fault::Fault;
+use crate::store::scratch::Scratch;
 use crate::store::snapshot::Snapshot;
-use crate::store::{Access, Connection, Store, cannot_open, migrate, try_connect};
+use crate::store::{Access, Connection, Store, cannot_open, migrate, require_file, try_connect};
+use crate::suspension;
 use chrono::{DateTime, Utc};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A database to read, for a while.
 pub struct Reading<'c> {
@@ -30,7 +38,8 @@ impl Reading<'_> {
 /// Others wait for so long at most.
 const TURN: Duration = Duration::from_secs(2);
 
-/// Between two calls to a reader to stop: one that arrives between two statements is not heard.
+/// Between two looks whether the turn is over, and between two calls to a reader to stop: one that arrives
+/// between two statements is not heard.
 const CALL: Duration = Duration::from_millis(50);
 
 /// Reads a database. The body is begun again where its turn is over before it is done.
@@ -40,11 +49,11 @@ const CALL: Duration = Duration::from_millis(50);
 /// If there is no database or it cannot be opened, or the body fails.
 pub fn read<T>(database: &Path, now: DateTime<Utc>, body: impl Fn(&Reading<'_>) -> Result<T>) -> Result<T> {
     if let Some(snapshot) = Snapshot::instead_of(database) {
-        return read_apart(&snapshot.path, || (), body);
+        return Apart::open(&snapshot.path)?.read(body);
     }
-    // Who may not write, and has no snapshot yet, cannot make a copy either.
-    let turn = if may_write(database) { TURN } else { Duration::MAX };
+    let _ = copy::sweep(database, Instant::now());
     let store = Store::open_current(database, Access::ReadOnly, now)?;
+    let begun = Instant::now();
     let over = AtomicBool::new(false);
     let result = store.read(|connection| {
         let interrupt = connection.interrupt_handle();
@@ -52,13 +61,14 @@ pub fn read<T>(database: &Path, now: DateTime<Utc>, body: impl Fn(&Reading<'_>) 
             let (done, end) = channel::<()>();
             let over = &over;
             scope.spawn(move || {
-                let mut patience = turn;
-                while end.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-                    over.store(true, Ordering::Relaxed);
-                    interrupt.interrupt();
-                    patience = CALL;
+                while end.recv_timeout(CALL) == Err(RecvTimeoutError::Timeout) {
+                    if begun.elapsed() >= TURN || suspension::is_wanted() {
+                        over.store(true, Ordering::Relaxed);
+                        interrupt.interrupt();
+                    }
                 }
             });
+            failpoint::point("reading", "");
             let result = body(&Reading { connection, over });
             drop(done);
             result
@@ -68,21 +78,128 @@ pub fn read<T>(database: &Path, now: DateTime<Utc>, body: impl Fn(&Reading<'_>) 
     if !over.into_inner() {
         return result;
     }
-    let copy = Copy::make(database)?;
-    read_apart(&copy.path.clone(), || drop(copy), body)
+    let result = Apart::copy(database, now)?.read(body);
+    if result.as_ref().is_err_and(is_damage) {
+        inspect(database)?;
+    }
+    result
 }
 
-/// Reads a file that nobody writes. It is told when the file is open, after which its name may go.
-fn read_apart<T>(path: &Path, opened: impl FnOnce(), body: impl Fn(&Reading<'_>) -> Result<T>) -> Result<T> {
-    // What does not fit into memory is spilled beside the file otherwise, where several readers get into
-    // each other's way.
-    let spill = tempfile::tempdir().map_err(|error| Error::cannot("make", "a temporary folder", error.kind()))?;
-    let connection =
-        try_connect(path, Access::ReadOnly, Some(spill.path())).map_err(|error| cannot_open(path, &error))?;
-    opened();
-    if !migrate::is_current(&connection)? {
-        let message = format!("`{}` was published by an older sessionmill", path.display());
-        return Err(Error::new(Status::CannotRun, message).hint("the next run of the service publishes a new one"));
+/// Why somebody else's statement has no result.
+#[derive(Debug)]
+pub enum Failed {
+    /// The database says so.
+    Statement(duckdb::Error),
+    Other(Error),
+}
+
+impl From<duckdb::Error> for Failed {
+    fn from(error: duckdb::Error) -> Self {
+        Self::Statement(error)
     }
-    body(&Reading { connection: &connection, over: &AtomicBool::new(false) })
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// Runs what somebody else asks, on a copy or a snapshot that it can neither change nor hold.
+///
+/// # Errors
+///
+/// If there is no database or it cannot be copied, or the body fails; if it is damaged, and the body came upon
+/// something that looks like it.
+pub fn ask<T>(
+    database: &Path,
+    now: DateTime<Utc>,
+    body: impl FnOnce(&Connection) -> std::result::Result<T, Failed>,
+) -> Result<T> {
+    let apart = match Snapshot::instead_of(database) {
+        Some(snapshot) => Apart::open(&snapshot.path)?,
+        None => Apart::copy(database, now)?,
+    };
+    let error = match body(&apart.connection) {
+        Ok(answer) => return Ok(answer),
+        Err(Failed::Other(error)) => return Err(error),
+        Err(Failed::Statement(error)) => error,
+    };
+    drop(apart);
+    let text = error.to_string();
+    if matches!(Fault::of(&text), Fault::Damage | Fault::Log | Fault::Fatal) && may_write(database) {
+        // Words in a message prove nothing, but they are a reason to look.
+        read(database, now, |reading| read_all(reading.connection))?;
+    }
+    Err(Error::of_statement(&text))
+}
+
+/// A file that nobody writes, open.
+struct Apart {
+    connection: Connection,
+    /// What does not fit into memory is spilled beside the file otherwise, where several readers get into each
+    /// other's way.
+    _spill: Scratch,
+}
+
+impl Apart {
+    /// Opens a snapshot.
+    fn open(path: &Path) -> Result<Self> {
+        let apart = Self::connect(path)?.map_err(|error| cannot_open(path, &error))?;
+        if !migrate::is_current(&apart.connection)? {
+            let message = format!("`{}` was published by an older sessionmill", path.display());
+            return Err(Error::new(Status::CannotRun, message).hint("the next run of the service publishes a new one"));
+        }
+        Ok(apart)
+    }
+
+    /// Opens a copy of a database as it is now; an older one is migrated first.
+    fn copy(database: &Path, now: DateTime<Utc>) -> Result<Self> {
+        require_file(database)?;
+        let apart = Self::copy_as_it_is(database)?;
+        if let Ok(apart) = apart
+            && migrate::is_current(&apart.connection)?
+        {
+            return Ok(apart);
+        }
+        // Migrates it, or tells of the database what is wrong, as every other command does.
+        drop(Store::open_current(database, Access::ReadOnly, now)?);
+        Self::copy_as_it_is(database)?.map_err(|error| cannot_open(database, &error))
+    }
+
+    /// The name of the copy goes as soon as it is open.
+    fn copy_as_it_is(database: &Path) -> Result<duckdb::Result<Self>> {
+        let copy = Copy::make(database)?;
+        Self::connect(copy.path())
+    }
+
+    fn read<T>(&self, body: impl FnOnce(&Reading<'_>) -> Result<T>) -> Result<T> {
+        body(&Reading { connection: &self.connection, over: &AtomicBool::new(false) })
+    }
+
+    fn connect(path: &Path) -> Result<duckdb::Result<Self>> {
+        let spill = Scratch::make()?;
+        let connection = try_connect(path, Access::ReadOnly, Some(spill.path()));
+        Ok(connection.map(|connection| Self { connection, _spill: spill }))
+    }
+}
+
+fn is_damage(error: &Error) -> bool {
+    error.fault == Some(Fault::Damage)
+}
+
+/// Reads the database wholly, after a copy of it could not be read: only the database itself can be damaged.
+fn inspect(database: &Path) -> Result<()> {
+    Store::open(database, Access::ReadOnly)?.read(read_all)
+}
+
+/// Reads all rows there are.
+fn read_all(connection: &Connection) -> Result<()> {
+    let sql = "SELECT format('SELECT sum(hash(t)) FROM \"{}\".\"{}\" t', schema_name, table_name)
+               FROM duckdb_tables() WHERE NOT internal AND NOT temporary";
+    let mut statement = connection.prepare(sql)?;
+    for sql in statement.query_map([], |row| row.get::<_, String>(0))?.collect::<duckdb::Result<Vec<_>>>()? {
+        connection.execute(&sql, [])?;
+    }
+    Ok(())
 }

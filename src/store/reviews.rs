@@ -116,7 +116,7 @@ fn keep(database: &Path, table: &Table, rows: &Values) -> Result<()> {
         Json::Object(cells.collect()).to_string() + "\n"
     };
     let text: String = rows.iter().map(line).collect();
-    whole::write(&path, &text, None).map_err(|error| Error::cannot("write", path.display(), error.kind()))
+    whole::write(&path, &text, Some(0o600)).map_err(|error| Error::cannot("write", path.display(), error.kind()))
 }
 
 /// The reviews after a number in the file beside the database; none if there is no such file.

@@ -83,6 +83,25 @@ pub fn remove(database: &Path) -> Result<u64> {
     Ok(all.len() as u64)
 }
 
+/// What a publisher has beside the link until a snapshot is whole: files, and folders.
+const PARTIAL: [&str; 5] = [".new", ".new.wal", ".link", ".new.tmp", ".new.parquet"];
+
+/// Whether there is anything of a snapshot that is not whole.
+pub(super) fn is_partial(link: &Path) -> bool {
+    PARTIAL.iter().any(|extension| with(link, extension).symlink_metadata().is_ok())
+}
+
+/// Removes what a publisher that was killed has left. Its lock is held.
+pub(super) fn remove_partial(link: &Path) {
+    for path in PARTIAL.map(|extension| with(link, extension)) {
+        if path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            let _ = std::fs::remove_dir_all(path);
+        } else {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
 /// Where the snapshots of a database are.
 pub fn folder(database: &Path) -> PathBuf {
     database.with_file_name("published")

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::store::{Access, Fault, Store, log, quarantine};
+use crate::suspension;
 use chrono::{DateTime, Utc};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -85,14 +86,14 @@ impl Turns {
         Ok(store)
     }
 
-    /// Between two transactions: ends the turn if it is long enough. The log is moved into the
+    /// Between two transactions: ends the turn if it is long enough, or the process is to stop. The log is moved into the
     /// database file then, else the next turn would begin with reading it again.
     ///
     /// # Errors
     ///
     /// If the database cannot be written.
     pub fn pass_on(&mut self) -> Result<()> {
-        if let Some((store, _)) = self.open.take_if(|(_, since)| since.elapsed() >= TURN) {
+        if let Some((store, _)) = self.open.take_if(|(_, since)| since.elapsed() >= TURN || suspension::is_wanted()) {
             store.checkpoint()?;
             drop(store);
             std::thread::sleep(PAUSE);

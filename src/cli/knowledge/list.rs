@@ -4,6 +4,7 @@ use super::Which;
 use crate::cli::place::read;
 use crate::cli::{Context, Database, Form, print, terminal_width};
 use crate::error::{Result, Status};
+use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::knowledge::{self, Item, Review};
 use crate::report::render::{self, Format};
@@ -112,6 +113,6 @@ fn write<T: serde::Serialize, const N: usize, const M: usize>(
             grid(&fields, &rows, terminal_width())
         }
         Format::Json => render::pretty(&rows),
-        Format::Csv => render::csv(names.map(str::to_owned).to_vec(), rows.iter().map(|row| cells(row).to_vec()))?,
+        Format::Csv => csv::csv(names.map(str::to_owned).to_vec(), rows.iter().map(cells), form.texts())?,
     })
 }

@@ -1,0 +1,118 @@
+//! Where the rows of a query go as they come: straight on in CSV and JSON; into memory for a table, whose columns
+//! are as wide as their widest cell.
+
+use crate::cli::{Form, terminal_width};
+use crate::report::csv::{Cell as Text, Csv};
+use crate::report::grid::{Field, grid};
+use crate::report::render::{self, Format};
+use crate::report::value::{self, Cell};
+use serde_json::{Map, Value};
+use std::io::{Result, Write};
+
+/// Writes rows in one format.
+pub(super) enum Sink<W: Write> {
+    Table { out: W, names: Vec<String>, rows: Vec<Vec<String>>, bytes: usize, is_cut: bool },
+    Csv(Box<Csv<W>>),
+    Json { out: W, is_begun: bool },
+}
+
+/// Bytes of one cell in a table.
+const CELL: usize = 64 << 10;
+
+impl<W: Write> Sink<W> {
+    pub(super) fn new(out: W, form: &Form) -> Self {
+        match form.format() {
+            Format::Table => Self::Table { out, names: Vec::new(), rows: Vec::new(), bytes: 0, is_cut: false },
+            Format::Csv => Self::Csv(Box::new(Csv::new(out, form.texts()))),
+            Format::Json => Self::Json { out, is_begun: false },
+        }
+    }
+
+    /// Begins with the names of the columns.
+    pub(super) fn begin(&mut self, header: &[String]) -> Result<()> {
+        match self {
+            Self::Table { names, .. } => names.extend_from_slice(header),
+            Self::Csv(csv) => csv.row(header.iter().cloned())?,
+            Self::Json { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Writes a row, or keeps it.
+    pub(super) fn row(&mut self, header: &[String], cells: &[Cell]) -> Result<()> {
+        match self {
+            Self::Table { rows, bytes, is_cut, .. } => {
+                let row: Vec<_> = cells.iter().map(|cell| cut(value::text(cell), is_cut)).collect();
+                *bytes += row.iter().map(String::len).sum::<usize>();
+                rows.push(row);
+            }
+            Self::Csv(csv) => csv.row(cells.iter().map(text))?,
+            Self::Json { out, is_begun } => {
+                let object: Map<String, Value> = header.iter().cloned().zip(cells.iter().map(value::json)).collect();
+                // No text in it has a line feed: each is a line of its own.
+                let lines = render::pretty(&object);
+                let lines = lines.trim_end().replace('\n', "\n  ");
+                write!(out, "{}  {lines}", if *is_begun { ",\n" } else { "[\n" })?;
+                *is_begun = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes that are kept until the end.
+    pub(super) fn kept(&self) -> usize {
+        if let Self::Table { bytes, .. } = self { *bytes } else { 0 }
+    }
+
+    /// Whether cells were cut.
+    pub(super) fn is_cut(&self) -> bool {
+        matches!(self, Self::Table { is_cut: true, .. })
+    }
+
+    /// Writes what is left to write.
+    pub(super) fn end(self) -> Result<()> {
+        match self {
+            Self::Table { mut out, names, rows, .. } => {
+                let fields: Vec<_> = names.iter().enumerate().map(|(at, name)| field(name, at, &rows)).collect();
+                out.write_all(grid(&fields, &rows, terminal_width()).as_bytes())?;
+                out.flush()
+            }
+            Self::Csv(mut csv) => csv.flush(),
+            Self::Json { mut out, is_begun } => {
+                out.write_all(if is_begun { b"\n]\n" } else { b"[]\n" })?;
+                out.flush()
+            }
+        }
+    }
+}
+
+/// What is text to the database is text in CSV, too.
+fn text(cell: &Cell) -> Text {
+    let text = value::text(cell);
+    match cell {
+        Cell::Union(inner) => self::text(inner),
+        Cell::Text(_) | Cell::Enum(_) | Cell::Struct(_) | Cell::List(_) | Cell::Array(_) | Cell::Map(_) => {
+            Text::Text(text)
+        }
+        _ => Text::Number(text),
+    }
+}
+
+/// The beginning of a cell that is too long for a table.
+fn cut(text: String, is_cut: &mut bool) -> String {
+    if text.len() <= CELL {
+        return text;
+    }
+    *is_cut = true;
+    let end = (0..=CELL).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+    format!("{}…", &text[..end])
+}
+
+/// A column of any result: what is long and has words is to be read.
+fn field(name: &str, at: usize, rows: &[Vec<String>]) -> Field {
+    let is_text = |cell: &String| cell.len() > NAMES && cell.contains(' ');
+    if rows.iter().filter_map(|row| row.get(at)).any(is_text) { Field::text(name) } else { Field::name(name) }
+}
+
+/// Longer ones are names of nobody.
+const NAMES: usize = 32;

@@ -1,0 +1,148 @@
+//! The one place that writes CSV. A spreadsheet takes a cell that begins like a formula for one, and a terminal
+//! does what the control characters in a cell say; what a transcript or a folder's name holds must do neither.
+//!
+//! A cell of text that begins with `=`, `+`, `-`, `@`, a tab or a line break gets an apostrophe in front, which
+//! spreadsheets take as the mark of text: the known remedy (OWASP, CSV injection). Characters that steer a terminal
+//! are written by their number. Numbers stay numbers.
+
+use crate::error::{Error, Result};
+use crate::printable::printable;
+use std::io::Write;
+
+/// A cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell {
+    Text(String),
+    /// Numbers, times, and what else is no text of somebody.
+    Number(String),
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+/// How texts are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Texts {
+    /// So that no program takes them for anything else.
+    #[default]
+    Safe,
+    /// As they are.
+    Raw,
+}
+
+/// A file of CSV in the making.
+pub struct Csv<W: Write> {
+    writer: csv::Writer<W>,
+    texts: Texts,
+}
+
+impl<W: Write> Csv<W> {
+    pub fn new(out: W, texts: Texts) -> Self {
+        Self { writer: csv::Writer::from_writer(out), texts }
+    }
+
+    /// Writes a row: the header, too, since its names can come from anywhere.
+    ///
+    /// # Errors
+    ///
+    /// If `out` cannot be written, or the row has another length than the first.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<Cell>>) -> std::io::Result<()> {
+        let texts = self.texts;
+        let cells = cells.into_iter().map(|cell| match (cell.into(), texts) {
+            (Cell::Text(text), Texts::Safe) => safe(&text),
+            (Cell::Text(text), Texts::Raw) | (Cell::Number(text), _) => text,
+        });
+        self.writer.write_record(cells).map_err(|error| match error.into_kind() {
+            csv::ErrorKind::Io(error) => error,
+            kind => std::io::Error::other(format!("{kind:?}")),
+        })
+    }
+
+    /// # Errors
+    ///
+    /// If `out` cannot be written.
+    pub fn flush(&mut self) -> std::io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// A header and rows as text.
+///
+/// # Errors
+///
+/// If a row has another length than the header.
+pub fn csv<C: Into<Cell>>(
+    header: Vec<String>,
+    rows: impl Iterator<Item = impl IntoIterator<Item = C>>,
+    texts: Texts,
+) -> Result<String> {
+    let mut text = Vec::new();
+    let wrong = |error: std::io::Error| Error::cannot("write", "CSV", error);
+    let mut csv = Csv::new(&mut text, texts);
+    csv.row(header).map_err(wrong)?;
+    for row in rows {
+        csv.row(row).map_err(wrong)?;
+    }
+    csv.flush().map_err(wrong)?;
+    drop(csv);
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// A text that is nothing but text for spreadsheets and terminals.
+fn safe(text: &str) -> String {
+    // The wide forms of the same signs begin a formula, too, in some languages.
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    let mut safe = String::from(if is_formula { "'" } else { "" });
+    // Line breaks and tabs stay, since they are part of what people write; a lone carriage return goes back in its line.
+    for (at, line) in text.split('\n').enumerate() {
+        let (line, end) = line.strip_suffix('\r').map_or((line, ""), |line| (line, "\r"));
+        safe.push_str(if at > 0 { "\n" } else { "" });
+        safe.push_str(&line.split('\t').map(printable).collect::<Vec<_>>().join("\t"));
+        safe.push_str(end);
+    }
+    // The last line has no break behind its return.
+    if safe.ends_with('\r') {
+        safe.pop();
+        safe.push_str("\\r");
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_no_formula_and_steers_no_terminal() {
+        for (text, written) in [
+            ("=1+1", "'=1+1"),
+            ("+49 30 1234", "'+49 30 1234"),
+            ("-2", "'-2"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t=1"),
+            ("\r=1", "'\\r=1"),
+            ("\n=1", "'\n=1"),
+            ("＝cmd", "'＝cmd"),
+            ("a=1", "a=1"),
+            ("'=1", "'=1"),
+            ("", ""),
+            ("one\r\ntwo\tthree\n", "one\r\ntwo\tthree\n"),
+            ("over\rwritten\r", "over\\rwritten\\r"),
+            ("\u{1b}[2J\u{7}\u{9b}x\u{202e}", "\\u{1b}[2J\\u{7}\\u{9b}x\\u{202e}"),
+            ("süß 👩‍👩‍👧", "süß 👩‍👩‍👧"),
+        ] {
+            assert_eq!(safe(text), written, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn headers_are_texts_numbers_are_not_and_nothing_is_touched_where_that_is_wanted() {
+        let rows = || [vec![Cell::Number("-5".into()), Cell::Text("=a,\"b\"".into())]].into_iter();
+        let header = || vec!["@n".to_owned(), "t".to_owned()];
+        assert_eq!(csv(header(), rows(), Texts::Safe).unwrap(), "'@n,t\n-5,\"'=a,\"\"b\"\"\"\n");
+        assert_eq!(csv(header(), rows(), Texts::Raw).unwrap(), "@n,t\n-5,\"=a,\"\"b\"\"\"\n");
+    }
+}

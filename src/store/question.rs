@@ -1,0 +1,85 @@
+//! What somebody else may ask of a database: one SELECT over its tables, as DuckDB itself understands it.
+//!
+//! DuckDB parses the text, binds it and plans it, with all views, macros and queries within strings resolved. Only
+//! then it is known what the text would do. A plan is refused if it calls a function that can reach a file or
+//! change a setting, whatever its arguments.
+
+use crate::error::{Error, Status};
+use crate::store::Connection;
+use crate::store::reading::Failed;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Functions that make rows of their arguments, of what the database holds or of what DuckDB knows about it.
+const FUNCTIONS: [&str; 14] = [
+    "GENERATE_SERIES",
+    "HISTOGRAM_VALUES",
+    "ICU_CALENDAR_NAMES",
+    "JSON_EACH",
+    "JSON_TREE",
+    "PG_TIMEZONE_NAMES",
+    "RANGE",
+    "REPEAT",
+    "REPEAT_ROW",
+    "SEQ_SCAN",
+    "SUMMARY",
+    "TEST_ALL_TYPES",
+    "TEST_VECTOR_TYPES",
+    "UNNEST",
+];
+
+/// Beginnings of the names of others, which tell of the catalog.
+const CATALOG: [&str; 2] = ["DUCKDB_", "PRAGMA_"];
+
+/// These tell of files, or reach for some.
+const CATALOG_OF_FILES: [&str; 4] =
+    ["DUCKDB_EXTERNAL_FILE_CACHE", "DUCKDB_SECRETS", "DUCKDB_TEMPORARY_FILES", "DUCKDB_EXTENSIONS"];
+
+/// In a plan, in front of the name of a function. Within a string it would stand with backslashes.
+const MARK: &str = "\"Function\": \"";
+
+/// Refuses a text that is anything but one SELECT over the database, or the explanation of one.
+///
+/// # Errors
+///
+/// If it is, or DuckDB does not understand it.
+pub fn check(connection: &Connection, sql: &str) -> Result<(), Failed> {
+    // The optimizer would already compute what does not depend on rows, and drop parts of the plan.
+    let planner = connection.try_clone()?;
+    planner.execute_batch("PRAGMA disable_optimizer")?;
+    // Takes one SELECT and nothing else. What it gets is a string, so that nothing in it can end it.
+    let quoted = sql.replace('\'', "''");
+    let mut statement = bounded(|| planner.prepare(&format!("EXPLAIN (FORMAT json) FROM query('{quoted}')")))?;
+    let plans = bounded(|| {
+        let rows = statement.query_map([], |row| row.get::<_, String>(1))?;
+        rows.collect::<duckdb::Result<Vec<_>>>()
+    })?;
+    let functions = plans.iter().flat_map(|plan| plan.split(MARK).skip(1)).filter_map(|rest| rest.split('"').next());
+    match functions.into_iter().find(|name| !is_allowed(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!("the database refused: a query cannot use `{}`", name.to_lowercase());
+            let hint = "a query reads the tables of the database, and neither files nor settings";
+            Err(Error::new(Status::CannotRun, message).hint(hint).into())
+        }
+    }
+}
+
+fn is_allowed(function: &str) -> bool {
+    let is_catalog = CATALOG.iter().any(|begin| function.starts_with(begin)) && !CATALOG_OF_FILES.contains(&function);
+    is_catalog || FUNCTIONS.contains(&function)
+}
+
+/// Bytes of memory of its own that the process may have while a statement runs. DuckDB's limit does not count long
+/// strings and lists, and not what a result is handed over in.
+const MEMORY: u64 = 768 << 20;
+
+/// Runs something within that memory.
+pub fn bounded<T>(body: impl FnOnce() -> T) -> T {
+    let before = getrlimit(Resource::Data);
+    let current = before.current.map_or(MEMORY, |current| current.min(MEMORY));
+    // Where it cannot be set, DuckDB's own limit stays.
+    let _ = setrlimit(Resource::Data, Rlimit { current: Some(current), ..before });
+    let result = body();
+    let _ = setrlimit(Resource::Data, before);
+    result
+}

@@ -1,0 +1,108 @@
+//! Folders for what a reader spills, and for a copy that cannot lie beside its database. They hold what the
+//! database holds, so only their owner reads them, and one that a killed process has left is removed by the
+//! next process of that user.
+
+use crate::error::{Error, Result};
+use std::collections::BTreeSet;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A private folder. Dropping it removes it with all that is in it.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    folder: TempDir,
+    /// Its lock tells others that it is in use; the kernel lets go of it when the process dies.
+    _lock: File,
+}
+
+const PREFIX: &str = "sessionmill-reader-";
+
+/// Where other users of the same machine have their folders, whatever their environment says.
+const USUAL: [&str; 2] = ["/tmp", "/var/tmp"];
+
+impl Scratch {
+    /// Makes a folder among the temporary files, and removes those of dead processes.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made.
+    pub(super) fn make() -> Result<Self> {
+        sweep();
+        let failed = |error: std::io::Error| Error::cannot("make", "a temporary folder", error.kind());
+        loop {
+            let private = Permissions::from_mode(0o700);
+            let folder = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir().map_err(failed)?;
+            // Somebody who sweeps before it is locked removes it.
+            let lock = match open(folder.path()) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                lock => lock.map_err(failed)?,
+            };
+            lock.lock().map_err(failed)?;
+            if folder.path().is_dir() {
+                return Ok(Self { folder, _lock: lock });
+            }
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// Removes what readers have left who were killed. Those of others stay where they may not be removed.
+pub fn sweep() {
+    let temporary = std::env::temp_dir();
+    let places: BTreeSet<&Path> = USUAL.iter().map(Path::new).chain([temporary.as_path()]).collect();
+    places.into_iter().flat_map(left_in).for_each(|folder| {
+        if let Ok(lock) = open(&folder)
+            && lock.try_lock().is_ok()
+        {
+            let _ = std::fs::remove_dir_all(&folder);
+        }
+    });
+}
+
+/// Folders of ours in a place, links excepted.
+fn left_in(place: &Path) -> Vec<PathBuf> {
+    let user = rustix::process::geteuid();
+    let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
+    let named = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()));
+    let is_ours = |path: &PathBuf| {
+        let own = |uid: u32| user.is_root() || uid == user.as_raw();
+        std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir() && own(metadata.uid()))
+    };
+    named.map(|entry| entry.path()).filter(is_ours).collect()
+}
+
+fn open(folder: &Path) -> std::io::Result<File> {
+    #[expect(clippy::disallowed_methods, reason = "a folder")]
+    File::open(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_dead_process_has_left_is_removed_and_what_is_in_use_stays() {
+        std::thread::scope(|scope| {
+            let make = || (0..50).for_each(|_| drop(Scratch::make().unwrap()));
+            (0..4).for_each(|_| drop(scope.spawn(make)));
+        });
+        let used = Scratch::make().unwrap();
+        assert_eq!(std::fs::metadata(used.path()).unwrap().permissions().mode() & 0o777, 0o700);
+        let left = tempfile::Builder::new().prefix(PREFIX).tempdir().unwrap();
+        std::fs::create_dir(left.path().join("spill")).unwrap();
+        let linked = std::env::temp_dir().join(format!("{PREFIX}link-{}", std::process::id()));
+        std::os::unix::fs::symlink(used.path(), &linked).unwrap();
+        let another = Scratch::make().unwrap();
+        assert!(used.path().is_dir() && another.path().is_dir() && !left.path().exists());
+        assert!(linked.is_symlink(), "a link is somebody else's");
+        std::fs::remove_file(linked).unwrap();
+        let path = used.path().to_owned();
+        drop(used);
+        assert!(!path.exists());
+    }
+}
