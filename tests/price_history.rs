@@ -148,6 +148,26 @@ fn names_of_gateways_and_clouds_have_rows() {
     }
 }
 
+/// OpenAI's priority tier takes no long prompts of GPT-5.4 and 5.5, and those of later models.
+#[test]
+fn a_tier_that_does_not_take_long_prompts_has_no_price_for_them() {
+    let prices = Prices::new(&[]).unwrap();
+    let output = |model, above, tier| {
+        let terms = Terms { tier, ..Terms::default() };
+        rates(&prices, model, "2026-11-01", above, &terms).map(|rates| rates[1])
+    };
+    for (model, above, tier, expected) in [
+        ("gpt-5.4", 0, Tier::Priority, Some(30.0)),
+        ("gpt-5.4", 272_000, Tier::Priority, None),
+        ("gpt-5.4", 272_000, Tier::Flex, Some(11.25)),
+        ("gpt-5.5", 272_000, Tier::Priority, None),
+        ("gpt-5.5", 272_000, Tier::Standard, Some(45.0)),
+        ("gpt-5.6-sol", 272_000, Tier::Priority, Some(60.0)),
+    ] {
+        assert_eq!(output(model, above, tier.clone()), expected, "{model} above {above}, {tier:?}");
+    }
+}
+
 #[test]
 fn multipliers_are_those_of_the_makers() {
     let prices = Prices::new(&[]).unwrap();

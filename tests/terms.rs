@@ -270,3 +270,53 @@ fn the_row_of_a_model_says_what_its_spelling_multiplies() {
     assert_eq!(applied("us-gov.anthropic.claude-opus-4-1-20250805-v1:0"), json!("no price for government region"));
     assert_eq!(applied("global.anthropic.claude-opus-4-8"), Value::Null);
 }
+
+/// The settings of a fork are those of its parent until it changes them.
+#[test]
+fn a_fork_keeps_the_tier_that_its_history_tells() {
+    let world = World::new();
+    let id = |minute: u32, number: u32| format!("019ed9f4-{minute:04x}-7{number:03x}-8000-000000000000");
+    let line = |kind: &str, payload: String| {
+        format!(r#"{{"timestamp":"2026-11-18T12:00:00.000Z","type":"{kind}","payload":{payload}}}"#) + "\n"
+    };
+    let turn = |id: &str| line("turn_context", format!(r#"{{"turn_id":"{id}","model":"gpt-5.6-terra"}}"#));
+    let count = |input: u32| {
+        let total = format!(r#"{{"total_token_usage":{{"input_tokens":{input},"output_tokens":0}}}}"#);
+        line("event_msg", format!(r#"{{"type":"token_count","info":{total}}}"#))
+    };
+    let settings = r#"{"type":"thread_settings_applied","thread_settings":{"service_tier":"priority"}}"#;
+    let lines = [
+        line("session_meta", format!(r#"{{"id":"{}","forked_from_id":"{}"}}"#, id(9, 1), id(1, 1))),
+        line("event_msg", settings.to_owned()),
+        turn(&id(2, 2)),
+        count(1000),
+        turn(&id(10, 3)),
+        count(1500),
+    ];
+    world.write("ada/fork.jsonl", lines.concat());
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    assert_eq!(world.rows("SELECT service_tier, input_tokens FROM usage_responses"), ["priority|500"]);
+}
+
+#[test]
+fn peak_hours_are_those_of_working_days_in_utc() {
+    let world = World::new();
+    let times = [
+        ("2026-11-18T00:59:59Z", 0.15),
+        ("2026-11-18T01:00:00Z", 0.3),
+        ("2026-11-18T03:59:59Z", 0.3),
+        ("2026-11-18T04:00:00Z", 0.15),
+        ("2026-11-18T09:59:59Z", 0.3),
+        ("2026-11-18T10:00:00Z", 0.15),
+        // A Saturday.
+        ("2026-11-21T02:00:00Z", 0.15),
+    ];
+    for (time, _) in times {
+        let line = response(time, "2026-11-18", "deepseek-flash", r#"{"input_tokens":1000000}"#);
+        world.write(&format!("ada/{time}.jsonl"), line.replace("2026-11-18T10:00:00Z", time));
+    }
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let mut found = costs(&report(&world, &["--by", "session"]));
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(found, times.map(|(time, dollars)| (format!("s-{time}"), json!(dollars))));
+}

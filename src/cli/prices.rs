@@ -160,7 +160,7 @@ fn cells((price, configured): (&Price, bool)) -> Cells {
 /// The multiplier that the spelling of the model asks for: that of the place that serves it.
 fn applied(price: &Price, model: &str) -> Value {
     let terms = Terms { place: price::place(model), ..Terms::default() };
-    match &price.factors(&terms)[..] {
+    match &price.factors(&terms, 0)[..] {
         [Factor { name, times: Some(times) }] => json!(format!("{} times as much for {name}", times.value())),
         [Factor { name, .. }] => json!(format!("no price for {name}")),
         _ => Value::Null,

@@ -55,10 +55,9 @@ impl Price {
     /// Multipliers apply to the rate of a token, which is rounded, so that a sum does not depend on how
     /// requests are grouped.
     pub fn cost(&self, bill: &Bill) -> Option<PicoUsd> {
-        let long = self.long.as_ref().filter(|long| bill.above >= long.above);
-        let rates = long.map_or(&self.rates, |long| &long.rates);
+        let rates = self.band(bill.above).map_or(&self.rates, |long| &long.rates);
         let times: Vec<Times> =
-            self.factors(&bill.terms).into_iter().map(|factor| factor.times).collect::<Option<_>>()?;
+            self.factors(&bill.terms, bill.above).into_iter().map(|factor| factor.times).collect::<Option<_>>()?;
         let rate = |rate: Rate| times.iter().fold(i128::from(rate.0), |rate, times| times.of(rate));
         let Tokens { input, output, cache_write, cache_write_1h, cache_read, web_searches, .. } = bill.tokens;
         let sum = input * rate(rates.input)

@@ -28,6 +28,8 @@ pub struct Long {
     /// Tokens of input, cache write and cache read together.
     pub above: u64,
     pub rates: Rates,
+    /// Whether the priority tier takes such requests.
+    pub priority: bool,
 }
 
 /// One rate for each kind of token.
@@ -110,6 +112,7 @@ struct LongRow {
     cache_write_5m: Option<Rate>,
     cache_write_1h: Option<Rate>,
     cache_read: Option<Rate>,
+    priority: Option<bool>,
 }
 
 impl From<Row> for Price {
@@ -125,8 +128,9 @@ impl From<Row> for Price {
 
 impl From<LongRow> for Long {
     fn from(row: LongRow) -> Self {
-        let LongRow { above, input, output, cache_write_5m, cache_write_1h, cache_read } = row;
-        Self { above, rates: Rates::new(input, output, [cache_write_5m, cache_write_1h, cache_read]) }
+        let LongRow { above, input, output, cache_write_5m, cache_write_1h, cache_read, priority } = row;
+        let rates = Rates::new(input, output, [cache_write_5m, cache_write_1h, cache_read]);
+        Self { above, rates, priority: priority.unwrap_or(true) }
     }
 }
 
@@ -136,10 +140,11 @@ impl From<Price> for Row {
         let Multipliers { fast, us, regional, government, batch, flex, priority, ultrafast, peak } = times;
         let Rates { input, output, .. } = rates;
         let [cache_write_5m, cache_write_1h, cache_read] = rates.cache();
-        let long = long.map(|Long { above, rates }| {
+        let long = long.map(|Long { above, rates, priority }| {
             let Rates { input, output, .. } = rates;
             let [cache_write_5m, cache_write_1h, cache_read] = rates.cache();
-            LongRow { above, input, output, cache_write_5m, cache_write_1h, cache_read }
+            let priority = (!priority).then_some(false);
+            LongRow { above, input, output, cache_write_5m, cache_write_1h, cache_read, priority }
         });
         let web_search = Some(web_search);
         Self {
@@ -188,13 +193,22 @@ impl Price {
         fit(spelled).map(|letters| (letters, true)).or_else(|| Some((fit(plain)?, false)))
     }
 
-    /// The reasons why a request under these terms does not cost the listed rates. A row that names a place
-    /// itself has the rates of that place.
-    pub fn factors(&self, terms: &Terms) -> Vec<Factor> {
-        if terms.place != Place::Global && place(self.model.trim_end_matches('*')) == terms.place {
-            return self.times.factors(&Terms { place: Place::Global, ..terms.clone() });
+    /// The band of a request whose prompt is above `above` tokens, if it has one.
+    pub fn band(&self, above: u64) -> Option<&Long> {
+        self.long.as_ref().filter(|long| above >= long.above)
+    }
+
+    /// The reasons why a request under these terms, with a prompt above `above` tokens, does not cost the
+    /// listed rates. A row that names a place itself has the rates of that place.
+    pub fn factors(&self, terms: &Terms, above: u64) -> Vec<Factor> {
+        let mut times = self.times.clone();
+        if self.band(above).is_some_and(|long| !long.priority) {
+            times.priority = None;
         }
-        self.times.factors(terms)
+        if terms.place != Place::Global && place(self.model.trim_end_matches('*')) == terms.place {
+            return times.factors(&Terms { place: Place::Global, ..terms.clone() });
+        }
+        times.factors(terms)
     }
 }
 
@@ -235,7 +249,7 @@ mod tests {
             ("m", None, None, rate(10.0))
         );
         assert_eq!(price.rates, rates(1.25, 10.0, 1.25));
-        assert_eq!(price.long, Some(Long { above: 5, rates: rates(2.0, 20.0, 0.000_001) }));
+        assert_eq!(price.long, Some(Long { above: 5, rates: rates(2.0, 20.0, 0.000_001), priority: true }));
     }
 
     #[test]

@@ -179,7 +179,7 @@ fn use_of(model: Option<&str>, rate: std::result::Result<String, String>, spent:
 /// The row that applied, and the rates of it that did.
 fn row(price: &Price, used: &Used<'_>, prices: &Prices) -> String {
     let configured = prices.rows().any(|(row, configured)| configured && std::ptr::eq(row, price));
-    let long = price.long.as_ref().filter(|long| used.above >= long.above);
+    let long = price.band(used.above);
     let rates = long.map_or(&price.rates, |long| &long.rates);
     let mut row =
         format!("the {} row `{}`", if configured { "configured" } else { "built-in" }, printable(&price.model));
@@ -189,7 +189,7 @@ fn row(price: &Price, used: &Used<'_>, prices: &Prices) -> String {
     if let Some(long) = long {
         row += &format!(" above {} tokens of prompt", thousands(long.above.into()));
     }
-    for factor in price.factors(&used.terms) {
+    for factor in price.factors(&used.terms, used.above) {
         if let Some(times) = factor.times.filter(|times| *times != ONCE) {
             row += &format!(", {} times as much for {}", times.value(), factor.name);
         }
