@@ -68,6 +68,12 @@ fn behind_cuts(line: &[u8], tell: &mut dyn FnMut(&[u8], Place) -> Option<usize>)
     let mut at = 1;
     while let Some(found) = line.get(at..).and_then(|rest| memchr::memchr(b'{', rest)) {
         let start = at + found;
+        // A record has fields.
+        let first = start + 1 + blanks(&line[start + 1..]);
+        if line.get(first) != Some(&b'"') {
+            at = start + 1;
+            continue;
+        }
         let (length, object) = object(&line[start..]);
         read += length;
         if read > line.len().saturating_mul(EFFORT) {
@@ -92,6 +98,9 @@ fn behind_cuts(line: &[u8], tell: &mut dyn FnMut(&[u8], Place) -> Option<usize>)
     read
 }
 
+/// Levels that serde_json reads: an object that is deeper has as many bytes.
+const DEEPEST: usize = 128;
+
 /// How the reading of an object ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {
@@ -105,9 +114,10 @@ fn object(bytes: &[u8]) -> (usize, Ended) {
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<IgnoredAny>();
     match values.next() {
         Some(Err(error)) => {
-            let is_deep = error.to_string().starts_with("recursion limit exceeded");
             // A line has no line feeds, so that the column is the place.
-            (error.column().clamp(1, bytes.len()), if is_deep { Ended::TooDeep } else { Ended::Early })
+            let length = error.column().clamp(1, bytes.len());
+            let is_deep = length >= DEEPEST && error.to_string().starts_with("recursion limit exceeded");
+            (length, if is_deep { Ended::TooDeep } else { Ended::Early })
         }
         _ => (values.byte_offset().max(1), Ended::Whole),
     }
