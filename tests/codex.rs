@@ -382,7 +382,10 @@ fn a_thread_that_goes_on_in_a_file_of_its_own_has_responses_of_its_own() {
         ("alan/a.jsonl", &[header(SID, json!({})), turn(1, None), count(5, first, first)]),
         ("alan/b.jsonl", &[header(SID, base), turn(9, None), count(15, [140, 0, 0, 14], more)]),
     ]);
-    assert_eq!(world.rows(TOKENS), ["140|14|0|0"]);
+    assert_eq!(
+        world.rows("SELECT message_id, input_tokens FROM usage_responses ORDER BY ALL"),
+        [format!("codex:{SID}:1|100"), format!("codex:{SID}@2:1|40")]
+    );
 }
 
 #[test]

@@ -7,25 +7,29 @@
 mod call;
 mod counter;
 mod known;
+mod line;
 mod record;
 mod refusal;
 mod replay;
 mod said;
+mod session;
 mod tier;
 
-use super::json::{self, Object};
+use super::json;
 use super::splice::{self, Place};
 use super::{Dialect, Parser};
 use call::Calls;
 use counter::{Context, Counter, Recorded};
+use line::Line;
 use record::{Entry, Payload, texts};
 use replay::Replay;
 use said::{Said, Way};
+use session::Session;
 use sessionmill_contract::event::{Response, Usage};
 use sessionmill_contract::{Event, Kind, Record};
 use tier::Tier;
 
-pub const CODEX: Dialect = Dialect { name: "codex", recognises, open: || Box::<Codex>::default() };
+pub const CODEX: Dialect = Dialect { name: "codex", recognises: line::recognises, open: || Box::<Codex>::default() };
 
 /// What earlier lines say of the later ones.
 #[derive(Default)]
@@ -38,116 +42,6 @@ struct Codex {
     said: Said,
     replay: Replay,
     tier: Tier,
-}
-
-/// The session of the file: the first one that it tells; the others are of its parents.
-#[derive(Default)]
-struct Session {
-    id: Option<Box<str>>,
-    /// Where the ids of its responses begin.
-    prefix: Option<Box<str>>,
-    /// The session that it works for, as a subagent, a guardian or a review.
-    parent: Option<Box<str>>,
-    branch: Option<Box<str>>,
-    version: Option<Box<str>>,
-    cwd: Option<Box<str>>,
-    model: Option<Box<str>>,
-    /// Its counter can begin with what another file has told.
-    inherits: bool,
-}
-
-impl Session {
-    /// The session that a header tells.
-    fn of(header: &Payload<'_>) -> Self {
-        let text = |text: Option<&str>| text.map(Into::into);
-        // A session that goes on in a file of its own counts its responses from 1 again.
-        let base = header.history_base.0.map(|base| format!("@{base}")).unwrap_or_default();
-        Self {
-            id: text(header.id.id()),
-            prefix: header.id.id().map(|id| format!("codex:{id}{base}").into()),
-            parent: text(header.parent()),
-            branch: text(header.branch.name()),
-            version: text(header.version.name()),
-            cwd: header.cwd.directory().map(Into::into),
-            model: None,
-            inherits: header.parent().or(header.forked_from.id()).is_some() || !base.is_empty(),
-        }
-    }
-
-    fn record<'r>(&'r self, cwd: Option<&'r str>) -> Record<'r> {
-        Record {
-            agent: CODEX.name,
-            session_id: self.parent.as_deref().or(self.id.as_deref()),
-            agent_id: self.id.as_deref().filter(|_| self.parent.is_some()),
-            cwd,
-            branch: self.branch.as_deref(),
-            version: self.version.as_deref(),
-            ..Record::default()
-        }
-    }
-
-    /// Identity of a response. A session without an id has responses of this file only.
-    fn response_id(&self, suffix: impl std::fmt::Display) -> Option<String> {
-        let id = format!("{}:{suffix}", self.prefix.as_ref()?);
-        Some(id).filter(|id| json::is_id(id))
-    }
-}
-
-/// A record, with or without a payload.
-struct Line<'e> {
-    kind: &'e str,
-    /// Of what stands in it.
-    inner: Option<&'e str>,
-    payload: &'e Payload<'e>,
-    /// It is of the first generation.
-    is_bare: bool,
-}
-
-impl<'e> Line<'e> {
-    fn of(entry: &'e Entry<'e>, none: &'e Payload<'e>) -> Self {
-        let kind = entry.kind.get();
-        if let Some(payload) = &entry.payload {
-            let (kind, inner) = (kind.unwrap_or(Dialect::NO_TYPE), payload.kind.get());
-            return Self { kind, inner, payload, is_bare: false };
-        }
-        let (kind, inner) = match kind {
-            Some(kind) if known::RESPONSE_ITEMS.contains(&kind) => ("response_item", Some(kind)),
-            None if is_header(entry) => ("session_meta", None),
-            // A mark that a client has written its state, without what that is.
-            None if entry.record_type.get() == Some("state") => ("world_state", None),
-            kind => (kind.or(entry.record_type.get()).unwrap_or(Dialect::NO_TYPE), None),
-        };
-        Self { kind, inner, payload: entry.bare.as_deref().unwrap_or(none), is_bare: true }
-    }
-}
-
-/// Whether it is the first line of the first generation.
-fn is_header(entry: &Entry<'_>) -> bool {
-    let is_bare = entry.kind.get().is_none() && entry.payload.is_none();
-    let has_id = entry.bare.as_ref().is_some_and(|bare| bare.id.id().is_some());
-    is_bare && entry.has_instructions && entry.timestamp.0.is_some() && has_id
-}
-
-/// Whether one of the first lines has the format's shape.
-fn recognises(head: &[u8]) -> bool {
-    super::first_lines(head).any(|line| {
-        let is_entry = |entry: &Entry<'_>| match (&entry.payload, entry.kind.get()) {
-            (Some(_), Some(kind)) => known::LINES.contains(&kind),
-            (None, None) => is_header(entry) || entry.record_type.get() == Some("state"),
-            _ => false,
-        };
-        match serde_json::from_slice::<Object<Entry<'_>>>(line) {
-            Ok(Object(entry)) => entry.as_ref().is_some_and(is_entry),
-            // The first line can be longer than the head: it holds the instructions.
-            Err(_) => {
-                let start = String::from_utf8_lossy(&line[..line.len().min(200)]).replace(' ', "");
-                let (before, _) = start.split_once(r#""payload":{"#).unwrap_or_default();
-                let first = [r#"{"id":""#, r#""timestamp":""#, r#""instructions":"#];
-                known::LINES.iter().any(|kind| before.contains(&format!(r#""type":"{kind}""#)))
-                    || start.starts_with(first[0]) && first.iter().all(|field| start.contains(field))
-            }
-        }
-    })
 }
 
 impl Parser for Codex {
@@ -351,31 +245,5 @@ fn speak(said: &mut Said, kind: &str, payload: &Payload<'_>, is_subagent: bool, 
         }
         "error" | "stream_error" => event(Kind::ApiError),
         _ => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rollout_is_known_by_its_first_lines() {
-        let long =
-            format!(r#"{{"timestamp": "t", "type": "session_meta", "payload": {{"id": "a", "x": "{}"#, "y".repeat(500));
-        let first = format!(r#"{{"id":"a","timestamp":"2025-08-01T10:00:00Z","instructions":"{}"#, "y".repeat(500));
-        for (head, known) in [
-            (r#"{"timestamp":"t","type":"session_meta","payload":{"id":"a"}}"#, true),
-            (&*long, true),
-            ("{\"broken\n{\"payload\":{},\"type\":\"event_msg\"}\n", true),
-            (r#"{"id":"a","timestamp":"2025-08-01T10:00:00Z","instructions":null,"git":{"branch":"main"}}"#, true),
-            (&*first, true),
-            ("{\"record_type\":\"state\"}\n{\"type\":\"message\",\"role\":\"user\",\"content\":[]}\n", true),
-            (r#"{"id":"a","timestamp":"2025-08-01T10:00:00Z"}"#, false),
-            (r#"{"type":"user","message":{"role":"user","content":"\"type\":\"event_msg\",\"payload\":{"}}"#, false),
-            (r#"{"type":"event_msg"}"#, false),
-            ("", false),
-        ] {
-            assert_eq!(recognises(head.as_bytes()), known, "{head}");
-        }
     }
 }
