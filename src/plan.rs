@@ -70,7 +70,8 @@ pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<
             Ok(stat) => stat,
             Err(reason) => {
                 let known = ledger.files.get(file.session_file.as_str());
-                plan.lost += u64::from(reason != FROZEN && known.is_some_and(|known| known.look.is_some()));
+                let was_read = |known: &Known| known.look.is_some() && known.source == Some(source);
+                plan.lost += u64::from(reason != FROZEN && known.is_some_and(was_read));
                 plan.rejected.push((file, reason));
                 continue;
             }

@@ -42,5 +42,6 @@ mod runs;
 mod server;
 mod sessions;
 mod slow;
+mod sources;
 mod store;
 mod world;

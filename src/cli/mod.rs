@@ -19,6 +19,7 @@ mod runs;
 mod scope;
 mod session;
 mod sessions;
+mod sources;
 mod statement;
 mod status;
 mod trial;
@@ -61,6 +62,7 @@ enum Command {
     Session(session::Args),
     Status(status::Args),
     Runs(runs::Args),
+    Sources(sources::Args),
     Daemon(daemon::Args),
     Trigger(trigger::Args),
     Failures(failures::Args),
@@ -122,6 +124,7 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
         Command::Daemon(args) => daemon::daemon(&args, context),
         Command::Trigger(args) => trigger::trigger(&args, context),
         Command::Runs(args) => runs::runs(&args, context),
+        Command::Sources(args) => sources::sources(&args, context),
         Command::Knowledge(args) => knowledge::knowledge(&args, context),
         Command::Status(args) => status::status(&args, context),
         Command::Prices(args) => prices::prices(&args, context),

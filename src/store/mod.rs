@@ -24,6 +24,7 @@ pub mod publish;
 pub mod quarantine;
 pub mod reading;
 pub mod record;
+mod retired;
 pub mod reviews;
 pub mod room;
 pub mod rows;
@@ -41,11 +42,12 @@ use fault::Fault;
 pub use transaction::Transaction;
 pub use turns::Turns;
 
+use crate::access;
 use crate::error::{Error, Result, Status};
 use crate::failpoint;
 use crate::lock::StoreLock;
 use crate::owner;
-use crate::source::Source;
+use crate::source::Remembered;
 use chrono::{DateTime, Utc};
 pub use duckdb::Connection;
 use duckdb::{AccessMode, Config};
@@ -108,10 +110,7 @@ impl Store {
     ///
     /// If there is none, or it cannot be opened or migrated.
     pub fn open_current(path: &Path, access: Access, now: DateTime<Utc>) -> Result<Self> {
-        if !path.is_file() {
-            let message = format!("there is no database `{}` yet", path.display());
-            return Err(Error::new(Status::CannotRun, message).hint(NONE));
-        }
+        require(path)?;
         let store = Self::open(path, access)?;
         if migrate::is_current(store.connection())? {
             return Ok(store);
@@ -168,13 +167,31 @@ impl Store {
     }
 }
 
+/// Requires a database that can be read. One that cannot be looked for is not one that is missing.
+///
+/// # Errors
+///
+/// If there is none, or whose it is if it cannot be read.
+pub fn require(path: &Path) -> Result<()> {
+    access::may_read(path)?;
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(()),
+        Ok(_) => Err(Error::cannot("open", path.display(), "not a file").hint(NONE)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let message = format!("there is no database `{}` yet", path.display());
+            Err(Error::new(Status::CannotRun, message).hint(NONE))
+        }
+        Err(error) => Err(Error::cannot("open", path.display(), error.kind())),
+    }
+}
+
 /// Whether there is a database, or one that was to be replaced when a run broke off.
 pub fn is_begun(path: &Path) -> bool {
     path.is_file() || Origin::read(path).is_some_and(|origin| origin.damaged)
 }
 
 /// The sources that a database is made of, as far as that is known without opening it.
-pub fn remembered(path: &Path) -> Vec<Source> {
+pub fn remembered(path: &Path) -> Vec<Remembered> {
     Origin::read(path).filter(|_| is_begun(path)).map(|origin| origin.sources()).unwrap_or_default()
 }
 
