@@ -50,16 +50,27 @@ const CODEX: Agent = Agent {
 };
 
 impl Agents<'_> {
-    /// The folders that are there. One that cannot be entered is taken for one, so that it is reported.
+    /// The server's folder, or those of the agents. One that cannot be entered is taken for one that is
+    /// there, so that it is reported.
     ///
     /// # Errors
     ///
     /// If a variable names nothing.
     pub fn find(&self) -> Result<Vec<Source>> {
-        if is_there(Path::new(SERVER_ROOT)) {
-            let source = Source { name: "sessions".to_owned(), root: SERVER_ROOT.into(), layout: Layout::Users };
-            return Ok(vec![source]);
+        let server = || Source { name: "sessions".to_owned(), root: SERVER_ROOT.into(), layout: Layout::Users };
+        if Path::new(SERVER_ROOT).is_dir() {
+            return Ok(vec![server()]);
         }
+        let found = self.own()?;
+        Ok(if found.is_empty() && is_there(Path::new(SERVER_ROOT)) { vec![server()] } else { found })
+    }
+
+    /// The folders of the agents.
+    ///
+    /// # Errors
+    ///
+    /// If a variable names nothing.
+    pub fn own(&self) -> Result<Vec<Source>> {
         let mut found: Vec<Source> = Vec::new();
         for (agent, variable) in self.each() {
             let sources = match variable {
@@ -77,7 +88,7 @@ impl Agents<'_> {
         Ok(found)
     }
 
-    /// Whether a source can be one that was found, as far as its place tells.
+    /// Whether a source can be one of an agent that was found, as far as its place tells.
     pub fn can_hold(&self, source: &Source) -> bool {
         let is_same = |root: &Path, layout| layout == source.layout && real(root) == real(&source.root);
         let is_of = |(agent, variable): (Agent, Option<&OsStr>)| {
@@ -85,7 +96,7 @@ impl Agents<'_> {
             let places = named.iter().flat_map(|home| agent.below(home)).chain(agent.places(self.home));
             places.into_iter().any(|(root, _)| is_same(&root, agent.layout))
         };
-        is_same(Path::new(SERVER_ROOT), Layout::Users) || self.each().into_iter().any(is_of)
+        self.each().into_iter().any(is_of)
     }
 
     /// That nothing was found, in words.
@@ -183,16 +194,13 @@ mod tests {
         let variable = |text: Option<&str>| text.map(|text| text.replace('~', &path));
         let (claude, codex) = (variable(claude), variable(codex));
         let (claude, codex) = (claude.as_deref().map(OsStr::new), codex.as_deref().map(OsStr::new));
-        let found = Agents { claude, codex, home: Some(home.path()) }.find();
+        let found = Agents { claude, codex, home: Some(home.path()) }.own();
         let shown = |Source { name, root, .. }: &Source| format!("{name} {}", root.display()).replace(&path, "~");
         found.map(|found| found.iter().map(shown).collect()).map_err(|error| error.message.replace(&path, "~"))
     }
 
     #[test]
     fn all_folders_of_all_agents_are_found() {
-        if Path::new(SERVER_ROOT).exists() {
-            return;
-        }
         assert_eq!(found(&[], None, None), Ok(vec![]));
         assert_eq!(found(&[".codex/sessions"], None, None), Ok(vec!["codex ~/.codex/sessions".to_owned()]));
         let all = [".claude/projects", ".config/claude/projects", ".codex/archived_sessions", ".codex/sessions"];
@@ -207,9 +215,6 @@ mod tests {
 
     #[test]
     fn a_variable_replaces_the_usual_places_and_is_an_error_if_it_names_nothing() {
-        if Path::new(SERVER_ROOT).exists() {
-            return;
-        }
         let folders = [".claude/projects", "a/projects", "b, c/projects", "d/sessions", "empty"];
         let of = |claude, codex| found(&folders, Some(claude), codex);
         let ok = |sources: &[&str]| Ok(sources.iter().map(|source| (*source).to_owned()).collect::<Vec<_>>());

@@ -26,7 +26,7 @@
 //! | is empty or on another device, where files were | it freezes with an alarm, until it is back or adopted |
 //! | of a retired source | nobody looks |
 //!
-//! A retired source keeps what its files said and gives up their names: see `store::retired`.
+//! A retired source keeps what its files said and gives up their names: see `store::namesakes`.
 
 use crate::source::Source;
 use std::collections::BTreeSet;
@@ -173,9 +173,10 @@ impl Alignment {
                 Fate::Refused(_) | Fate::Unknown => {}
             }
         }
-        let mut names: BTreeSet<String> = after.iter().filter(|known| !known.is_retired).map(Known::name).collect();
-        for known in after.iter_mut().filter(|known| known.is_retired) {
-            known.source.name = free(&names, &known.source.name, "retired");
+        let in_use: BTreeSet<String> = after.iter().filter(|known| !known.is_retired).map(Known::name).collect();
+        let mut names: BTreeSet<String> = after.iter().map(Known::name).collect();
+        for known in after.iter_mut().filter(|known| known.is_retired && in_use.contains(&known.source.name)) {
+            known.source.name = free(&names, &known.source.name);
             names.insert(known.source.name.clone());
         }
         after
@@ -188,10 +189,10 @@ impl Known {
     }
 }
 
-/// A name that nobody has: the wish itself, or with a word behind it, or with a number behind that.
-fn free(names: &BTreeSet<String>, wish: &str, word: &str) -> String {
-    let more = (2..).map(|number: u32| format!("{wish}-{word}-{number}"));
-    let mut wishes = [wish.to_owned(), format!("{wish}-{word}")].into_iter().chain(more);
+/// A name for a retired source that nobody has.
+fn free(names: &BTreeSet<String>, name: &str) -> String {
+    let more = (2..).map(|number: u32| format!("{name}-retired-{number}"));
+    let mut wishes = std::iter::once(format!("{name}-retired")).chain(more);
     wishes.find(|name| !names.contains(name)).unwrap_or_default()
 }
 
@@ -311,39 +312,39 @@ mod tests {
         assert!(lists.len() > 100);
         for (before, named) in lists.iter().flat_map(|before| lists.iter().map(move |named| (before, named))) {
             for adopt in [false, true] {
-                let about = format!("{before} / {named} / {adopt}");
+                let about = (before, named, adopt);
                 let (before, named) = (known(before), wanted(named));
                 let alignment = align(&before, &named, adopt);
                 let after = alignment.known(&before, &named);
-                assert!(after.len() >= before.len(), "{about}");
-                let different = |of: &dyn Fn(&Known) -> String, all: bool| {
-                    let all = after.iter().filter(|known| all || !known.is_retired).map(of).collect::<Vec<_>>();
-                    all.len() == all.iter().collect::<BTreeSet<_>>().len()
-                };
-                assert!(different(&Known::name, true), "{about}");
-                assert!(different(&|known| known.source.root.display().to_string(), false), "{about}");
+                assert!(after.len() >= before.len(), "{about:?}");
+                let is_pair = |a: &Known, b: &Known| a.source.root == b.source.root && !a.is_retired && !b.is_retired;
+                for (number, one) in after.iter().enumerate() {
+                    let others = &after[number + 1..];
+                    assert!(others.iter().all(|other| other.source.name != one.source.name), "{about:?}");
+                    assert!(!others.iter().any(|other| is_pair(one, other)), "{about:?}");
+                }
                 for (fate, wanted) in alignment.fates.iter().zip(&named) {
                     let is_walked = matches!(fate, Fate::Added | Fate::Is(_));
                     let is_known = after.iter().any(|known| !known.is_retired && known.source == wanted.source);
-                    assert!(!is_walked || is_known, "{about}");
-                    assert!(wanted.is_there || *fate != Fate::Added, "{about}");
+                    assert!(!is_walked || is_known, "{about:?}");
+                    assert!(wanted.is_there || *fate != Fate::Added, "{about:?}");
                 }
                 for (number, (old, new)) in before.iter().zip(&after).enumerate() {
-                    assert!(adopt || old.source.root == new.source.root, "a tree moves by itself: {about}");
+                    assert!(adopt || old.source.root == new.source.root, "a tree moves by itself: {about:?}");
                     let is_named = named.iter().any(|w| w.source.root == old.source.root || w.source.name == old.source.name);
-                    assert!(!old.is_retired || new.is_retired || is_named, "{about}");
+                    assert!(!old.is_retired || new.is_retired || is_named, "{about:?}");
                     let is_left = alignment.left_out.contains(&number);
-                    assert_eq!(is_left && (old.is_retired || adopt && old != new), false, "{about}");
-                    assert!(old.is_retired || is_named || is_left || old != new, "nobody hears of it: {about}");
+                    assert!(!is_left || !old.is_retired && old == new, "{about:?}");
+                    assert!(old.is_retired || is_named || is_left || old != new, "nobody hears of it: {about:?}");
                 }
                 // The same run again changes nothing, and refuses the same.
                 let again = align(&after, &named, false);
-                assert_eq!(again.known(&after, &named), after, "{about}");
+                assert_eq!(again.known(&after, &named), after, "{about:?}");
                 let refused = |alignment: &Alignment| {
                     let is_walked = |fate: &Fate| matches!(fate, Fate::Added | Fate::Is(_));
                     alignment.fates.iter().map(is_walked).collect::<Vec<_>>()
                 };
-                assert_eq!(refused(&again), refused(&alignment), "{about}");
+                assert_eq!(refused(&again), refused(&alignment), "{about:?}");
             }
         }
     }

@@ -131,7 +131,8 @@ pub fn choose(wishes: Wishes<'_>) -> Result<Choice> {
     let Wishes { flag, environment, layout, configured, remembered, agents } = wishes;
     let named = flag.map(|root| (root, "--sessions")).or(environment.map(|root| (root, "SESSION_DATA_DIR")));
     if let Some((root, by)) = named {
-        let layout = layout.unwrap_or_else(|| Layout::of(&real(root)));
+        let known = remembered.iter().find(|known| known.source.root == real(root)).map(|known| known.source.layout);
+        let layout = layout.or(known).unwrap_or_else(|| Layout::of(&real(root)));
         let name = name_of(&real(root), &remembered);
         let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
         return Ok(Choice { sources: vec![Source { name, root, layout }], by: by.to_owned(), found: Vec::new() });
@@ -142,11 +143,14 @@ pub fn choose(wishes: Wishes<'_>) -> Result<Choice> {
     let in_use = || remembered.iter().filter(|remembered| !remembered.is_retired);
     let is_known = |source: &Source| remembered.iter().any(|known| known.source.root == source.real().root);
     let mut sources: Vec<_> = in_use().map(|remembered| remembered.source.clone()).collect();
-    let was_found = |known: &Remembered| known.is_found.unwrap_or_else(|| agents.can_hold(&known.source));
+    // Those of a server's folders are not joined by what lies in the home of who runs it.
+    let was_found = |known: &Remembered| {
+        known.source.layout != Layout::Users && known.is_found.unwrap_or_else(|| agents.can_hold(&known.source))
+    };
     if !sources.is_empty() && !in_use().all(was_found) {
         return Ok(Choice { sources, by: "the database".to_owned(), found: Vec::new() });
     }
-    let mut found = agents.find()?;
+    let mut found = if sources.is_empty() { agents.find() } else { agents.own() }?;
     found.retain(|source| !is_known(source));
     let by = if sources.is_empty() { "a search" } else { "the database" }.to_owned();
     for source in &mut found {

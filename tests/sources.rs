@@ -12,7 +12,7 @@ fn put(world: &World, file: &str, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-fn said(id: &str, output: u64) -> String {
+fn line(id: &str, output: u64) -> String {
     response(id, "10:00:00", output)
 }
 
@@ -52,7 +52,7 @@ const OUTPUT: &str = "SELECT sum(output_tokens)::BIGINT FROM usage_responses";
 #[test]
 fn an_alarm_reaches_everybody_and_clears_by_itself() {
     let world = World::new();
-    world.write("ada/p/a.jsonl", said("m1", 5)).write("bob/p/b.jsonl", said("m2", 6));
+    world.write("ada/p/a.jsonl", line("m1", 5)).write("bob/p/b.jsonl", line("m2", 6));
     configure(&world, &[("team", "root")]);
     let run = || {
         let args = ["run", "usage", "--config", "mill.toml", "--metrics-file", "mill.prom"];
@@ -88,7 +88,7 @@ fn an_alarm_reaches_everybody_and_clears_by_itself() {
     assert_eq!(metric("last_success_timestamp_seconds"), success, "it stands still");
     fs::set_permissions(world.root().join("bob"), fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!(run(), Some(0));
-    assert_eq!(world.rows(last), ["done|NULL|NULL"]);
+    assert_eq!(world.rows(last), ["done||"]);
     assert_eq!((mill(&world, &["status", "--check"]).status, metric("alarms")), (0, None));
     assert_ne!(metric("last_success_timestamp_seconds"), success);
 }
@@ -96,7 +96,7 @@ fn an_alarm_reaches_everybody_and_clears_by_itself() {
 #[test]
 fn what_an_alarm_says_of_somebody_is_forgotten_with_them() {
     let world = World::new();
-    world.write("ada/p/a.jsonl", said("m1", 5)).write("bob/p/b.jsonl", said("m2", 6));
+    world.write("ada/p/a.jsonl", line("m1", 5)).write("bob/p/b.jsonl", line("m2", 6));
     configure(&world, &[("team", "root")]);
     run(&world);
     fs::set_permissions(world.root().join("bob/p"), fs::Permissions::from_mode(0)).unwrap();
@@ -114,7 +114,7 @@ fn what_an_alarm_says_of_somebody_is_forgotten_with_them() {
 #[test]
 fn a_link_is_told_wherever_it_stands() {
     let world = World::new();
-    world.write("ada/p/a.jsonl", said("m1", 5)).write("../far/s/b.jsonl", said("m2", 6));
+    world.write("ada/p/a.jsonl", line("m1", 5)).write("../far/s/b.jsonl", line("m2", 6));
     symlink(world.path("far"), world.root().join("eve")).unwrap();
     symlink(world.path("far/s"), world.root().join("ada/linked")).unwrap();
     symlink(world.path("far/s"), world.root().join("ada/p/subagents")).unwrap();
@@ -131,8 +131,8 @@ fn a_link_is_told_wherever_it_stands() {
 #[test]
 fn a_root_that_is_known_can_have_another_name_and_new_ones_join_it() {
     let world = World::new();
-    world.write("ada/a.jsonl", said("m1", 5));
-    put(&world, "two/bob/b.jsonl", &said("m2", 6));
+    world.write("ada/a.jsonl", line("m1", 5));
+    put(&world, "two/bob/b.jsonl", &line("m2", 6));
     assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
     configure(&world, &[("team", "root")]);
     let said = mill(&world, &["config", "check"]);
@@ -158,13 +158,13 @@ fn a_root_that_is_known_can_have_another_name_and_new_ones_join_it() {
 #[test]
 fn a_bad_source_costs_itself_only() {
     let world = World::new();
-    world.write("ada/a.jsonl", said("m1", 5));
-    put(&world, "two/bob/b.jsonl", &said("m2", 6));
+    world.write("ada/a.jsonl", line("m1", 5));
+    put(&world, "two/bob/b.jsonl", &line("m2", 6));
     configure(&world, &[("one", "root"), ("two", "two")]);
     assert_eq!(alarms(&world, &[]), (0, vec![]));
     fs::rename(world.path("two"), world.path("away")).unwrap();
     // A file of a name that the source has which is away is not taken for its own.
-    world.write("ada/c.jsonl", said("m3", 7)).write("bob/b.jsonl", said("m4", 8));
+    world.write("ada/c.jsonl", line("m3", 7)).write("bob/b.jsonl", line("m4", 8));
     let missing = "source `two` is left out: cannot read `[world]/two`: ";
     let (status, told) = alarms(&world, &[]);
     assert!(status == 1 && told.len() == 1 && told[0].starts_with(missing), "{told:?}");
@@ -182,17 +182,17 @@ fn a_bad_source_costs_itself_only() {
     configure(&world, &[("one", "root"), ("three", "tree"), ("two", "two")]);
     let (status, told) = alarms(&world, &[]);
     assert!(status == 1 && told.len() == 1 && told[0].starts_with("source `three` is left out: "), "{told:?}");
-    put(&world, "three/eve/e.jsonl", &said_in("m5", 9));
+    put(&world, "three/eve/e.jsonl", &line("m5", 9));
     configure(&world, &[("one", "root"), ("three", "three"), ("two", "two")]);
     assert_eq!(alarms(&world, &[]), (0, vec![]));
     // One level too deep, and closed.
-    put(&world, "deep/d.jsonl", &said_in("m6", 1));
+    put(&world, "deep/d.jsonl", &line("m6", 1));
     configure(&world, &[("deep", "deep"), ("one", "root"), ("three", "three"), ("two", "two")]);
     let (status, told) = alarms(&world, &[]);
     let deep = "source `deep` is left out: `[world]/deep` holds transcripts itself, where the users' folders should be";
     assert!(status == 1 && told.len() == 1 && told[0].starts_with(deep), "{told:?}");
     configure(&world, &[("one", "root"), ("three", "three"), ("two", "two")]);
-    world.append("ada/a.jsonl", &said_in("m7", 10));
+    world.append("ada/a.jsonl", &line("m7", 10));
     fs::set_permissions(world.path("three"), fs::Permissions::from_mode(0)).unwrap();
     let args = ["run", "usage", "--config", "mill.toml", "--json"];
     let Some(said) = world.mill_unprivileged(&args, &[]) else { return };
@@ -206,22 +206,18 @@ fn a_bad_source_costs_itself_only() {
     assert_eq!(mill(&world, &["status", "--check"]).status, 2);
     assert_eq!(alarms(&world, &[]), (0, vec![]));
     assert_eq!(mill(&world, &["status", "--check"]).status, 0);
-    assert_eq!(world.rows(OUTPUT), ["45"]);
-}
-
-fn said_in(id: &str, output: u64) -> String {
-    said(id, output)
+    assert_eq!(world.rows(OUTPUT), ["37"], "the one of a name that another source has is rejected");
 }
 
 #[test]
 fn a_new_source_is_refused_while_a_known_one_is_not_named() {
     let world = World::new();
-    world.write("ada/a.jsonl", said("m1", 5));
-    put(&world, "two/bob/b.jsonl", &said("m2", 6));
+    world.write("ada/a.jsonl", line("m1", 5));
+    put(&world, "two/bob/b.jsonl", &line("m2", 6));
     configure(&world, &[("one", "root"), ("two", "two")]);
     run(&world);
     fs::rename(world.path("two"), world.path("new")).unwrap();
-    world.append("ada/a.jsonl", &said("m3", 7));
+    world.append("ada/a.jsonl", &line("m3", 7));
     configure(&world, &[("one", "root"), ("new", "new")]);
     let refused = "the database is made of `[world]/root`, `[world]/two`, not of `[world]/new`";
     let hint = "has the tree moved? sessionmill sources moved two [world]/new or --adopt; is the old one over? \
@@ -252,7 +248,7 @@ fn a_new_source_is_refused_while_a_known_one_is_not_named() {
     assert_eq!(world.rows(OUTPUT), ["18"]);
 
     // With two that are not named it cannot be told which has moved.
-    put(&world, "x/eve/e.jsonl", &said_in("m4", 1));
+    put(&world, "x/eve/e.jsonl", &line("m4", 1));
     configure(&world, &[("x", "x")]);
     let said = mill(&world, &["run", "--adopt"]);
     let expected = "sessionmill: the database is made of `[world]/newer`, `[world]/root`, not of `[world]/x`\n  hint: has the tree moved? sessionmill sources moved new|one [world]/x; is";
@@ -262,15 +258,15 @@ fn a_new_source_is_refused_while_a_known_one_is_not_named() {
 #[test]
 fn a_move_is_refused_where_files_would_be_counted_twice() {
     let world = World::new();
-    world.write("ada/a.jsonl", said("m1", 5));
-    put(&world, "two/bob/b.jsonl", &said("m2", 6));
+    world.write("ada/a.jsonl", line("m1", 5));
+    put(&world, "two/bob/b.jsonl", &line("m2", 6));
     configure(&world, &[("one", "root"), ("two", "two")]);
     run(&world);
     for (args, status, expected) in [
         (["moved", "two", "root"], 64, "`[world]/root` and `[world]/root`, which is source `one`, overlap"),
         (["moved", "two", "root/ada"], 64, "`[world]/root/ada` and `[world]/root`, which is source `one`, overlap"),
         (["moved", "tow", "far"], 2, "cannot read `[world]/far`: "),
-        (["moved", "tow", "two"], 64, "unknown source `tow`; known: `one`, `two`\n  hint: did you mean `two`?"),
+        (["moved", "tw", "two"], 64, "unknown source `tw`; known: `one`, `two`\n  hint: did you mean `two`?"),
     ] {
         let said = mill(&world, &[&["sources"], &args[..]].concat());
         assert!(said.status == status && said.stderr.starts_with(&format!("sessionmill: {expected}")), "{said:?}");
@@ -289,13 +285,13 @@ fn a_move_is_refused_where_files_would_be_counted_twice() {
 fn a_retired_source_keeps_what_it_said_and_gives_up_its_names() {
     let world = World::new();
     world
-        .write("ada/p/same.jsonl", said("m1", 5))
-        .write("ada/p/other.jsonl", said("m2", 6))
-        .write("ada/p/only.jsonl", said("m3", 7));
+        .write("ada/p/same.jsonl", line("m1", 5))
+        .write("ada/p/other.jsonl", line("m2", 6))
+        .write("ada/p/only.jsonl", line("m3", 7));
     configure(&world, &[("old", "root")]);
     world.mill(&["run", "--config", "mill.toml"]);
-    put(&world, "new/ada/p/same.jsonl", &said("m1", 5));
-    put(&world, "new/ada/p/other.jsonl", &said("m4", 8));
+    put(&world, "new/ada/p/same.jsonl", &line("m1", 5));
+    put(&world, "new/ada/p/other.jsonl", &line("m4", 8));
     let before = world.rows(FILES);
     assert_eq!(world.rows(OUTPUT), ["18"]);
 
@@ -341,14 +337,14 @@ fn a_retired_source_keeps_what_it_said_and_gives_up_its_names() {
     let retired = &sources(&world)[1];
     assert_eq!(retired, "old [world]/root retired");
     // Its name is free, and its folder can be read again.
-    put(&world, "third/eve/e.jsonl", &said_in("m5", 1));
+    put(&world, "third/eve/e.jsonl", &line("m5", 1));
     configure(&world, &[("new", "new"), ("old", "third")]);
     assert_eq!(alarms(&world, &[]), (0, vec![]));
     let listed = ["new [world]/new in use", "old [world]/third in use", "old-retired [world]/root retired"];
     assert_eq!(sources(&world), listed);
     assert_eq!(world.rows("SELECT count(*) FROM session_files WHERE source = 'old-retired'"), ["2"]);
     fs::create_dir(world.root()).unwrap();
-    world.write("zoe/z.jsonl", said("m6", 2));
+    world.write("zoe/z.jsonl", line("m6", 2));
     configure(&world, &[("back", "root"), ("new", "new"), ("old", "third")]);
     assert_eq!(alarms(&world, &[]), (0, vec![]));
     assert_eq!(sources(&world)[0], "back [world]/root in use");
@@ -356,10 +352,30 @@ fn a_retired_source_keeps_what_it_said_and_gives_up_its_names() {
 }
 
 #[test]
+fn a_file_that_is_gone_keeps_what_it_said_when_another_source_has_its_name() {
+    let world = World::new();
+    world.write("ada/p/a.jsonl", line("m1", 5)).write("bob/b.jsonl", line("m2", 6));
+    configure(&world, &[("one", "root")]);
+    run(&world);
+    put(&world, "two/ada/p/a.jsonl", &line("m3", 7));
+    configure(&world, &[("one", "root"), ("two", "two")]);
+    run(&world);
+    assert_eq!(world.rows(OUTPUT), ["11"]);
+    world.remove("ada/p/a.jsonl");
+    assert_eq!(alarms(&world, &[]), (0, vec![]));
+    assert_eq!(world.rows(OUTPUT), ["18"]);
+    assert_eq!(world.rows("SELECT count(*) FROM session_files WHERE gone_since IS NOT NULL"), ["1"]);
+    world.write("ada/p/a.jsonl", line("m1", 5));
+    let said = run(&world);
+    assert!(said.stdout.contains("rejected `ada/p/a.jsonl`: another source has a file of this name\n"), "{said:?}");
+    assert_eq!(world.rows(OUTPUT), ["18"]);
+}
+
+#[test]
 fn a_source_that_failed_is_at_peace_when_it_is_retired() {
     let world = World::new();
-    world.write("ada/a.jsonl", said("m1", 5));
-    put(&world, "two/bob/b.jsonl", &said("m2", 6));
+    world.write("ada/a.jsonl", line("m1", 5));
+    put(&world, "two/bob/b.jsonl", &line("m2", 6));
     fs::set_permissions(world.path("two/bob/b.jsonl"), fs::Permissions::from_mode(0)).unwrap();
     configure(&world, &[("one", "root"), ("two", "two")]);
     let Some(said) = world.mill_unprivileged(&["run", "usage", "--config", "mill.toml"], &[]) else { return };
@@ -374,7 +390,7 @@ fn a_source_that_failed_is_at_peace_when_it_is_retired() {
 /// A home with transcripts of agents.
 fn home(world: &World, folders: &[(&str, &str)]) {
     for (folder, id) in folders {
-        put(world, &format!("home/{folder}/-home-ada-shop/{id}.jsonl"), &said(id, 10));
+        put(world, &format!("home/{folder}/-home-ada-shop/{id}.jsonl"), &line(id, 10));
     }
 }
 
@@ -391,7 +407,7 @@ fn what_agents_keep_is_found_and_told_in_a_line() {
     let (_, said) = report("none.duckdb", &[]);
     assert!(said.status == 2 && said.stderr.contains("`~/.codex/sessions`"), "{said:?}");
     home(&world, &[(".codex/sessions/2026/02/01", "m1")]);
-    put(&world, "home/.codex/archived_sessions/rollout.jsonl", &said_in("m2", 10));
+    put(&world, "home/.codex/archived_sessions/rollout.jsonl", &line("m2", 10));
     let (tokens, said) = report("codex.duckdb", &[]);
     let found = "sessions: found [world]/home/.codex/sessions (Codex), [world]/home/.codex/archived_sessions (Codex)\n";
     assert!(tokens == Some(20) && said.stderr.starts_with(found), "{said:?}");
@@ -453,7 +469,7 @@ fn nothing_is_found_where_somebody_named_a_source() {
 #[test]
 fn no_access_is_not_no_database() {
     let world = World::new();
-    world.write("ada/a.jsonl", said("m1", 5));
+    world.write("ada/a.jsonl", line("m1", 5));
     let run = ["run", "--sessions", "root"];
     assert_eq!(world.mill(&run).status, 0);
     let folder = world.path("data");

@@ -1,9 +1,10 @@
-//! Files of retired sources, which give up their names.
+//! Files of different sources that have one name.
 //!
-//! A file of a source in use takes the name that a file of a retired one has. If the bytes are the same, it
-//! is the same file, and the row is its own from then on. If not, the other file keeps what it said under a
-//! name that no walk finds: `ada/shop/s.jsonl` of source `old` is `ada/(old 1f3870be)/shop/s.jsonl` then, with
-//! the beginning of its hash.
+//! As long as its source is in use and has the file, a name is its own. When the source is retired or the
+//! file is gone, the file of another source can take the name. If its bytes are the same, it is the same
+//! file, and the row is its own from then on. If not, the older file keeps what it said under a name that
+//! no walk finds: `ada/shop/s.jsonl` of source `old` is `ada/(old 1f3870be)/shop/s.jsonl` then, with the
+//! beginning of its hash.
 
 use crate::error::Result;
 use crate::registry;
@@ -14,23 +15,19 @@ use sessionmill_contract::Manifest;
 const TABLES: [&str; 5] =
     ["session_files", "session_unknown_lines", "session_failures", "session_waits", "processor_run_errors"];
 
-/// Gives another name to files of retired sources whose name a staged file of other bytes has.
+/// Gives another name to files whose name a staged file of another source and of other bytes has.
 ///
 /// # Errors
 ///
 /// If the database cannot be written.
 pub(super) fn make_way(transaction: &Transaction<'_>, manifests: &[&Manifest]) -> Result<()> {
-    if transaction.number("SELECT count(*) FROM sources WHERE retired_at IS NOT NULL", [])? == 0 {
-        return Ok(());
-    }
     transaction.batch(
         "CREATE OR REPLACE TEMP TABLE stage_renamed AS
-         SELECT known.session_file AS old_name, known.username || '/(' || source.name || ' ' ||
+         SELECT known.session_file AS old_name, known.username || '/(' || known.source || ' ' ||
              left(known.file_hash, 8) || ')' || substr(known.session_file, len(known.username) + 1) AS new_name
          FROM session_files AS known
          JOIN stage_files AS staged ON staged.session_file = known.session_file
-         JOIN sources AS source ON source.name = known.source
-         WHERE source.retired_at IS NOT NULL AND known.file_hash <> staged.file_hash;
+         WHERE known.source <> staged.source AND known.file_hash <> staged.file_hash;
          -- What it said then is kept already.
          DELETE FROM stage_renamed WHERE new_name IN (SELECT session_file FROM session_files)",
     )?;
