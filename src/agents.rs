@@ -78,7 +78,8 @@ impl Agents<'_> {
                 None => agent.usual(self.home),
             };
             // Of two names of a folder, the first one counts.
-            let is_new = |found: &[Source], source: &Source| found.iter().all(|other| real(&other.root) != real(&source.root));
+            let is_new =
+                |found: &[Source], source: &Source| found.iter().all(|other| real(&other.root) != real(&source.root));
             for source in sources {
                 if is_new(&found, &source) {
                     found.push(source);
@@ -153,7 +154,8 @@ impl Agent {
             return Ok(sources);
         }
         let Self { variable, folders, .. } = self;
-        let message = format!("`{variable}` is `{}`, where there is no folder `{}`", value.to_string_lossy(), folders[0].0);
+        let message =
+            format!("`{variable}` is `{}`, where there is no folder `{}`", value.to_string_lossy(), folders[0].0);
         Err(Error::new(Status::CannotRun, message)
             .hint("correct or unset it; several folders are separated by commas, and --sessions DIR counts more"))
     }

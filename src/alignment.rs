@@ -91,9 +91,11 @@ pub fn align(known: &[Known], wanted: &[Wanted], adopt: bool) -> Alignment {
         _ => by_root(known, &wanted.source, adopt),
     };
     let mut fates: Vec<Option<Fate>> = wanted.iter().enumerate().map(fate).collect();
-    let is_root_of = |fates: &[Option<Fate>], number: usize| fates.iter().flatten().any(|fate| fate.known() == Some(number));
+    let is_root_of =
+        |fates: &[Option<Fate>], number: usize| fates.iter().flatten().any(|fate| fate.known() == Some(number));
     let in_use = || known.iter().enumerate().filter(|(_, known)| !known.is_retired);
-    let mut left: Vec<usize> = in_use().map(|(number, _)| number).filter(|number| !is_root_of(&fates, *number)).collect();
+    let mut left: Vec<usize> =
+        in_use().map(|(number, _)| number).filter(|number| !is_root_of(&fates, *number)).collect();
     for (fate, Wanted { source, is_there }) in fates.iter_mut().zip(wanted).filter(|(fate, _)| fate.is_none()) {
         let Some(place) = left.iter().position(|number| known[*number].source.name == source.name) else { continue };
         let number = left.remove(place);
@@ -121,9 +123,8 @@ pub fn align(known: &[Known], wanted: &[Wanted], adopt: bool) -> Alignment {
 
 /// The known source that has the root, one in use before one that is retired.
 fn by_root(known: &[Known], source: &Source, adopt: bool) -> Option<Fate> {
-    let same = |is_retired| {
-        known.iter().position(|known| known.is_retired == is_retired && known.source.root == source.root)
-    };
+    let same =
+        |is_retired| known.iter().position(|known| known.is_retired == is_retired && known.source.root == source.root);
     let number = same(false).or_else(|| same(true))?;
     let fits = adopt || known[number].is_retired || known[number].source.layout == source.layout;
     Some(if fits { Fate::Is(number) } else { Fate::Refused(Refusal::Layout(number)) })
@@ -212,12 +213,14 @@ mod tests {
 
     /// Sources by name and root; one that begins with `-` is retired, or is not there.
     fn known(text: &str) -> Vec<Known> {
-        let known = |text: &str| Known { source: source(text.trim_start_matches('-')), is_retired: text.starts_with('-') };
+        let known =
+            |text: &str| Known { source: source(text.trim_start_matches('-')), is_retired: text.starts_with('-') };
         text.split_whitespace().map(known).collect()
     }
 
     fn wanted(text: &str) -> Vec<Wanted> {
-        let wanted = |text: &str| Wanted { source: source(text.trim_start_matches('-')), is_there: !text.starts_with('-') };
+        let wanted =
+            |text: &str| Wanted { source: source(text.trim_start_matches('-')), is_there: !text.starts_with('-') };
         text.split_whitespace().map(wanted).collect()
     }
 
@@ -298,7 +301,8 @@ mod tests {
         for name in ["a", "b", "c"] {
             let longer = |list: &String| {
                 let roots = ["/A", "/B", "/C"].into_iter().filter(|root| !list.contains(root)).collect::<Vec<_>>();
-                let marked = roots.into_iter().flat_map(|root| ["", "-"].map(|mark| format!("{list} {mark}{name}:{root}")));
+                let marked =
+                    roots.into_iter().flat_map(|root| ["", "-"].map(|mark| format!("{list} {mark}{name}:{root}")));
                 marked.collect::<Vec<_>>()
             };
             lists.extend(lists.iter().flat_map(longer).collect::<Vec<_>>());
@@ -331,7 +335,8 @@ mod tests {
                 }
                 for (number, (old, new)) in before.iter().zip(&after).enumerate() {
                     assert!(adopt || old.source.root == new.source.root, "a tree moves by itself: {about:?}");
-                    let is_named = named.iter().any(|w| w.source.root == old.source.root || w.source.name == old.source.name);
+                    let is_named =
+                        named.iter().any(|w| w.source.root == old.source.root || w.source.name == old.source.name);
                     assert!(!old.is_retired || new.is_retired || is_named, "{about:?}");
                     let is_left = alignment.left_out.contains(&number);
                     assert!(!is_left || !old.is_retired && old == new, "{about:?}");

@@ -200,9 +200,8 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let marks: Vec<_> = suspects.iter().map(|job| flight.begin(&job.file.session_file)).collect();
     writer.read(&jobs, &reader, threads)?;
     // Who tries a file knows the sources of the pass, also those that are not walked.
-    let trial: &Trial<'_> = &|job, processors| {
-        (pass.trial)(&Job { source: positions[job.source], ..job.clone() }, processors)
-    };
+    let trial: &Trial<'_> =
+        &|job, processors| (pass.trial)(&Job { source: positions[job.source], ..job.clone() }, processors);
     for (job, mark) in suspects.iter().zip(marks) {
         writer.read_suspect(job, mark, &reader, trial)?;
     }

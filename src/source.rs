@@ -154,7 +154,9 @@ pub fn choose(wishes: Wishes<'_>) -> Result<Choice> {
     found.retain(|source| !is_known(source));
     let by = if sources.is_empty() { "a search" } else { "the database" }.to_owned();
     for source in &mut found {
-        let is_free = |name: &String| !sources.iter().chain(remembered.iter().map(|known| &known.source)).any(|s| s.name == *name);
+        let is_free = |name: &String| {
+            !sources.iter().chain(remembered.iter().map(|known| &known.source)).any(|s| s.name == *name)
+        };
         let more = (2..).map(|number: u32| format!("{}-{number}", source.name));
         source.name = std::iter::once(source.name.clone()).chain(more).find(is_free).unwrap_or_default();
         source.layout = layout.unwrap_or(source.layout);

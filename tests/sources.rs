@@ -223,10 +223,7 @@ fn a_new_source_is_refused_while_a_known_one_is_not_named() {
     let hint = "has the tree moved? sessionmill sources moved two [world]/new or --adopt; is the old one over? \
                 sessionmill sources retire two; for another database: --database FILE";
     let left = "source `two` (`[world]/two`) is not named any more, and what is new in it is not counted: if that is meant, sessionmill sources retire two";
-    assert_eq!(
-        alarms(&world, &[]),
-        (1, vec![format!("source `new` is left out: {refused}; {hint}"), left.to_owned()])
-    );
+    assert_eq!(alarms(&world, &[]), (1, vec![format!("source `new` is left out: {refused}; {hint}"), left.to_owned()]));
     assert_eq!(world.rows(OUTPUT), ["18"], "the other one is counted");
     let said = mill(&world, &["config", "check"]);
     assert!(said.status == 78 && said.stdout.contains(&format!("{refused}\n  {hint}\n{left}\n")), "{said:?}");
@@ -241,7 +238,10 @@ fn a_new_source_is_refused_while_a_known_one_is_not_named() {
     fs::rename(world.path("new"), world.path("newer")).unwrap();
     configure(&world, &[("one", "root"), ("new", "newer")]);
     let (status, told) = alarms(&world, &[]);
-    assert!(status == 1 && told.len() == 1 && told[0].contains("sources moved new [world]/newer or --adopt"), "{told:?}");
+    assert!(
+        status == 1 && told.len() == 1 && told[0].contains("sources moved new [world]/newer or --adopt"),
+        "{told:?}"
+    );
     let said = mill(&world, &["sources", "moved", "new", "newer"]);
     assert_eq!((said.status, &*said.stderr), (0, "source `new` is in [world]/newer now\n"));
     assert_eq!(alarms(&world, &[]), (0, vec![]));
@@ -305,7 +305,10 @@ fn a_retired_source_keeps_what_it_said_and_gives_up_its_names() {
     configure(&world, &[("new", "new")]);
     assert_eq!(alarms(&world, &[]).0, 1);
     let said = mill(&world, &["sources", "retire", "old"]);
-    assert_eq!((said.status, &*said.stderr), (0, "source `old` ([world]/root) is retired; what its transcripts said stays\n"));
+    assert_eq!(
+        (said.status, &*said.stderr),
+        (0, "source `old` ([world]/root) is retired; what its transcripts said stays\n")
+    );
     fs::remove_dir_all(world.root()).unwrap();
     let said = world.mill(&["run", "--config", "mill.toml", "--json"]);
     let json: Value = serde_json::from_str(&said.stdout).unwrap();
@@ -324,11 +327,18 @@ fn a_retired_source_keeps_what_it_said_and_gives_up_its_names() {
     assert_eq!(world.rows(FILES), files);
     let states = "SELECT processor_name, session_file FROM session_processor_state ORDER BY ALL";
     let names = [aside.as_str(), "ada/p/only.jsonl", "ada/p/other.jsonl", "ada/p/same.jsonl"];
-    let expected: Vec<_> =
-        ["usage", "verification"].iter().flat_map(|processor| names.map(|name| format!("{processor}|{name}"))).collect();
+    let expected: Vec<_> = ["usage", "verification"]
+        .iter()
+        .flat_map(|processor| names.map(|name| format!("{processor}|{name}")))
+        .collect();
     assert_eq!(world.rows(states), expected);
     let told = "SELECT message_id, session_file FROM usage_responses ORDER BY ALL";
-    let of = ["m1|ada/p/same.jsonl".to_owned(), format!("m2|{aside}"), "m3|ada/p/only.jsonl".into(), "m4|ada/p/other.jsonl".into()];
+    let of = [
+        "m1|ada/p/same.jsonl".to_owned(),
+        format!("m2|{aside}"),
+        "m3|ada/p/only.jsonl".into(),
+        "m4|ada/p/other.jsonl".into(),
+    ];
     assert_eq!(world.rows(told), of);
     let said = run(&world);
     assert!(said.status == 0 && said.stdout.starts_with("usage: 2 files, 0 changed"), "{said:?}");
@@ -381,7 +391,12 @@ fn a_source_that_failed_is_at_peace_when_it_is_retired() {
     let Some(said) = world.mill_unprivileged(&["run", "usage", "--config", "mill.toml"], &[]) else { return };
     assert_eq!(said.status, 1, "{said:?}");
     let said = mill(&world, &["sources", "retire", "two"]);
-    assert!(said.stderr.ends_with("note: the configuration still names its folder: remove it there, or the next run reads it again\n"), "{said:?}");
+    assert!(
+        said.stderr.ends_with(
+            "note: the configuration still names its folder: remove it there, or the next run reads it again\n"
+        ),
+        "{said:?}"
+    );
     configure(&world, &[("one", "root")]);
     assert_eq!(alarms(&world, &[]), (0, vec![]));
     assert_eq!(mill(&world, &["status", "--check"]).status, 0);
@@ -475,15 +490,8 @@ fn no_access_is_not_no_database() {
     let folder = world.path("data");
     let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     set(&folder, 0);
-    let commands: [&[&str]; 7] = [
-        &run,
-        &["status"],
-        &["report"],
-        &["query", "SELECT 1"],
-        &["sources"],
-        &["forget", "ada", "--yes"],
-        &["runs"],
-    ];
+    let commands: [&[&str]; 7] =
+        [&run, &["status"], &["report"], &["query", "SELECT 1"], &["sources"], &["forget", "ada", "--yes"], &["runs"]];
     let tried: Vec<_> = commands.iter().map(|args| world.mill_unprivileged(args, &[])).collect();
     set(&folder, 0o755);
     set(&world.database(), 0);

@@ -180,7 +180,11 @@ fn refresh(processor: &str, place: &Place, config: &Config, database: &Path, con
     };
     match pass(&choice, database, &processors, &asked, context) {
         Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
-        Ok(summary) => summary.notices.warnings.iter().take(WARNINGS).for_each(|warning| remark(&format!("warning: {warning}"))),
+        Ok(summary) => {
+            for warning in summary.notices.warnings.iter().take(WARNINGS) {
+                remark(&format!("warning: {warning}"));
+            }
+        }
         // Whoever is at it keeps the database current.
         Err(error) if error.status == Status::Busy => {}
         Err(Error { hint: None, status, message, .. }) if store::is_begun(database) => {

@@ -126,7 +126,8 @@ fn cells(source: &Listed) -> Vec<String> {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let found = source.found.map(|found| found.to_string()).unwrap_or_default();
     let about = [source.name.clone(), source.root.clone(), source.layout.to_owned(), source.state.to_owned()];
-    let more = [text(&source.alarm), text(&source.retired_at), found, source.files.to_string(), source.gone.to_string()];
+    let more =
+        [text(&source.alarm), text(&source.retired_at), found, source.files.to_string(), source.gone.to_string()];
     about.into_iter().chain(more).collect()
 }
 

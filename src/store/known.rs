@@ -63,7 +63,8 @@ pub(super) fn users(connection: &Connection, sql: &str) -> Result<BTreeSet<Strin
 ///
 /// If the database cannot be read.
 pub fn alarms(connection: &Connection) -> Result<Vec<(String, String)>> {
-    let mut statement = connection.prepare("SELECT name, alarm FROM sources WHERE alarm IS NOT NULL AND retired_at IS NULL ORDER BY name")?;
+    let mut statement = connection
+        .prepare("SELECT name, alarm FROM sources WHERE alarm IS NOT NULL AND retired_at IS NULL ORDER BY name")?;
     let alarms = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut alarms = alarms.collect::<duckdb::Result<Vec<_>>>()?;
     for Source { name, root, .. } in sources(connection)? {
@@ -83,7 +84,8 @@ pub fn alarms(connection: &Connection) -> Result<Vec<(String, String)>> {
 pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]) -> Result<Ledger> {
     let mut ledger = Ledger::default();
     let in_use: HashSet<String> = self::sources(connection)?.into_iter().map(|source| source.name).collect();
-    let retired: HashSet<String> = users(connection, "SELECT name FROM sources WHERE retired_at IS NOT NULL")?.into_iter().collect();
+    let retired: HashSet<String> =
+        users(connection, "SELECT name FROM sources WHERE retired_at IS NOT NULL")?.into_iter().collect();
     let mut statement = connection.prepare(
         "SELECT session_file, size, mtime_ns, ctime_ns, inode, file_hash, verified_at, gone_since IS NOT NULL,
              source, settled, first_look_boot, first_look_ns

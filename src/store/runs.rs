@@ -35,7 +35,8 @@ pub fn begin(store: &Store, stamp: Stamp<'_>, request: &Request) -> Result<()> {
         let rows = names.map(|name| {
             let counts = Counts { processor: name.to_owned(), ..Counts::default() };
             let outcome = "running";
-            Row { run_id: stamp.run_id, request, at: stamp.now, end: None, outcome, why: None, alarms: None }.cells(&counts)
+            Row { run_id: stamp.run_id, request, at: stamp.now, end: None, outcome, why: None, alarms: None }
+                .cells(&counts)
         });
         transaction.append("main", "processor_runs", rows)?;
         Ok(())
@@ -69,8 +70,16 @@ pub fn end(store: &Store, stamp: Stamp<'_>, request: &Request, summary: &Summary
             } else {
                 "done"
             };
-            Row { run_id, request, at: stamp.now, end: Some(end), outcome, why: why.as_deref(), alarms: alarms.as_deref() }
-                .cells(counts)
+            Row {
+                run_id,
+                request,
+                at: stamp.now,
+                end: Some(end),
+                outcome,
+                why: why.as_deref(),
+                alarms: alarms.as_deref(),
+            }
+            .cells(counts)
         });
         // Every append is an entry of the log, which every opening reads.
         transaction.append("main", "processor_runs", rows)?;

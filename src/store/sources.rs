@@ -182,7 +182,9 @@ fn current(store: &Store) -> Result<Vec<Registered>> {
     let lost = |origin: Origin| {
         // Nothing is left of what a retired one said.
         let in_use = origin.sources().into_iter().filter(|known| !known.is_retired);
-        in_use.map(|Remembered { source, is_found, .. }| Registered { is_found, ..Registered::new(source, false) }).collect()
+        in_use
+            .map(|Remembered { source, is_found, .. }| Registered { is_found, ..Registered::new(source, false) })
+            .collect()
     };
     Ok(origin.map_or(registered, lost))
 }
@@ -221,20 +223,21 @@ fn compare(before: &[Registered], wanted: &[Wanted], adopt: bool) -> (Rememberin
     let known = as_known(before);
     let alignment = alignment::align(&known, wanted, adopt);
     let is_named = |number: usize| alignment.fates.contains(&Fate::Is(number));
-    let after = alignment.known(&known, wanted).into_iter().enumerate().map(|(number, after)| match before.get(number) {
-        Some(old) => {
-            let has_moved = old.source.root != after.source.root;
-            Registered {
-                retired_at: old.retired_at.filter(|_| after.is_retired),
-                // Whoever names one gives it a name.
-                is_found: if is_named(number) && old.source != after.source { Some(false) } else { old.is_found },
-                alarm: old.alarm.clone().filter(|_| !has_moved),
-                device: old.device.filter(|_| !has_moved),
-                source: after.source,
+    let after =
+        alignment.known(&known, wanted).into_iter().enumerate().map(|(number, after)| match before.get(number) {
+            Some(old) => {
+                let has_moved = old.source.root != after.source.root;
+                Registered {
+                    retired_at: old.retired_at.filter(|_| after.is_retired),
+                    // Whoever names one gives it a name.
+                    is_found: if is_named(number) && old.source != after.source { Some(false) } else { old.is_found },
+                    alarm: old.alarm.clone().filter(|_| !has_moved),
+                    device: old.device.filter(|_| !has_moved),
+                    source: after.source,
+                }
             }
-        }
-        None => Registered::new(after.source, false),
-    });
+            None => Registered::new(after.source, false),
+        });
     let after = after.collect();
     let left: Vec<_> = alignment.left_out.iter().map(|number| &known[*number].source).collect();
     let refused = alignment.fates.iter().zip(wanted).map(|(fate, Wanted { source, .. })| match fate {
@@ -261,7 +264,10 @@ impl Refusal {
                 "with --adopt its files are read anew under their other names; what was counted stays".to_owned(),
             ),
             Self::Taken(number) => (
-                format!("`{root}` cannot be called `{name}`, as the database calls `{}`", known[number].source.root.display()),
+                format!(
+                    "`{root}` cannot be called `{name}`, as the database calls `{}`",
+                    known[number].source.root.display()
+                ),
                 format!("give it another name; if `{name}` is over: sessionmill sources retire {name}"),
             ),
             Self::Twice(number) => (
