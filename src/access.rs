@@ -3,7 +3,7 @@
 //!
 //! Whether files may be written is asked, not tried: nothing is made, and the database is not opened.
 
-use crate::error::{Result, count};
+use crate::error::{Error, Result, Status, count};
 use crate::open::Refusal;
 use crate::owner::{leave_to_owner, name};
 use crate::scan;
@@ -64,6 +64,59 @@ pub fn may_write(database: &Path) -> bool {
     may(database.parent().unwrap_or(Path::new("."))) && may(database) && leave_to_owner(database).is_ok()
 }
 
+/// Tells whether a file can be looked for: one in a folder that is closed is not one that is missing.
+///
+/// # Errors
+///
+/// If a folder above it cannot be entered, with whose that is.
+pub fn may_enter(file: &Path) -> Result<()> {
+    closed_above(file).map_or(Ok(()), |folder| Err(refusal_of(&Barrier::new(folder, Act::Pass))))
+}
+
+/// Tells whether a file can be read, where it is there.
+///
+/// # Errors
+///
+/// If it cannot, with whose it is.
+pub fn may_read(file: &Path) -> Result<()> {
+    may_enter(file)?;
+    if file.is_file() && !is_allowed(file, Access::READ_OK) {
+        return Err(refusal_of(&Barrier::new(file, Act::Read)));
+    }
+    Ok(())
+}
+
+/// Why a folder cannot be opened, with whose it is, if that is a matter of rights.
+pub(crate) fn closed(folder: &Path) -> Option<Error> {
+    let barrier = match closed_above(folder) {
+        Some(above) => Barrier::new(above, Act::Pass),
+        None => Barrier::new(folder, Act::List),
+    };
+    Some(barrier).filter(|_| !is_allowed(folder, Access::READ_OK | Access::EXEC_OK)).map(|barrier| refusal_of(&barrier))
+}
+
+/// The outermost folder above that the user may not enter.
+fn closed_above(path: &Path) -> Option<&Path> {
+    let above: Vec<_> = path.ancestors().skip(1).collect();
+    above.into_iter().rev().find(|folder| folder.is_dir() && !is_allowed(folder, Access::EXEC_OK))
+}
+
+/// Who stands before it, and the ways in.
+fn refusal_of(barrier: &Barrier) -> Error {
+    let user = User::current();
+    let error = Error::new(Status::CannotRun, barrier.words(&user));
+    let Some(Marks { owner, group, .. }) = barrier.marks else { return error };
+    let mut ways = Vec::new();
+    if barrier.is_open_to_group() {
+        let group = name("/etc/group", group);
+        ways.push(format!("join its group and log in again: sudo usermod -aG {group} {}", user.name));
+    }
+    let known = name("/etc/passwd", owner);
+    let known = if known == owner.to_string() { format!("'#{owner}'") } else { known };
+    ways.push(format!("run it as its owner: sudo -u {known} sessionmill …"));
+    error.hint(ways.join("; or "))
+}
+
 impl fmt::Display for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` (uid {})", self.name, self.uid)
@@ -76,9 +129,7 @@ impl fmt::Display for User {
 ///
 /// If the root is missing or is no root.
 pub fn source(source: &Source, login: &str) -> Result<(u64, Vec<Barrier>)> {
-    let above = source.root.ancestors().skip(1).collect::<Vec<_>>();
-    let closed = above.iter().rev().find(|folder| folder.is_dir() && !is_allowed(folder, Access::EXEC_OK));
-    if let Some(folder) = closed {
+    if let Some(folder) = closed_above(&source.root) {
         return Ok((0, vec![Barrier::new(folder, Act::Pass)]));
     }
     if source.root.is_dir() && !is_allowed(&source.root, Access::READ_OK | Access::EXEC_OK) {

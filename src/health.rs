@@ -4,7 +4,7 @@
 //! | state | when |
 //! | --- | --- |
 //! | `failing` | its last run could not be done; none was begun in time; a root is missing or frozen |
-//! | `warning` | it lacks what it needs; files failed, keys wait to be settled, its last run was killed, files wait in vain |
+//! | `warning` | its last run raised an alarm; it lacks what it needs; files failed, keys wait to be settled, its last run was killed, files wait in vain |
 //! | `paused` | a server asked for it |
 //! | `disabled` | it is off |
 //! | `ok` | else, however long no file has changed |
@@ -55,6 +55,8 @@ pub struct Facts<'f> {
     pub alarms: &'f [String],
     /// The last run that was begun.
     pub last: Option<&'f Run>,
+    /// The last run that is over.
+    pub over: Option<&'f Run>,
     pub failed: u64,
     pub dead: u64,
     pub unsettled_keys: u64,
@@ -80,8 +82,9 @@ pub struct Run {
     pub ended_at: Option<DateTime<Utc>>,
     /// `running`, `done`, `failed`, `stopped` or `killed`.
     pub outcome: String,
-    /// Why it could not be done.
+    /// Why it could not be done; else its alarms in words.
     pub message: Option<String>,
+    pub alarms: Vec<String>,
     pub files: i64,
     pub processed: i64,
     pub pending: i64,
@@ -111,8 +114,13 @@ impl Run {
         self.outcome == "running"
     }
 
+    /// Why it could not be done.
+    fn error(&self) -> Option<&str> {
+        self.message.as_deref().filter(|_| self.alarms.is_empty())
+    }
+
     fn end(&self) -> End {
-        if self.message.is_some() || self.outcome == "killed" { End::Failed } else { End::Done }
+        if self.error().is_some() || self.outcome == "killed" { End::Failed } else { End::Done }
     }
 }
 
@@ -128,12 +136,14 @@ impl Facts<'_> {
         let mut findings: Vec<(State, String)> = Vec::new();
         let mut find = |state, reason: String| findings.push((state, reason));
         self.alarms.iter().for_each(|alarm| find(State::Failing, alarm.clone()));
-        if let Some(Run { outcome, message, .. }) = self.last {
-            match (message, &**outcome) {
+        if let Some(run) = self.over {
+            match (run.error(), &*run.outcome) {
                 (Some(message), _) => find(State::Failing, format!("the last run could not be done: {message}")),
                 (None, "killed") => find(State::Warning, "the last run was killed".into()),
                 _ => {}
             }
+            let new = run.alarms.iter().filter(|alarm| !self.alarms.contains(alarm));
+            new.for_each(|alarm| find(State::Warning, alarm.clone()));
         }
         if let Some(reason) = self.late(schedule, now.wall) {
             find(State::Failing, reason);
@@ -215,7 +225,8 @@ mod tests {
     fn run(started: &str, ended: &str, outcome: &str) -> Run {
         let (started_at, ended_at) = (at(started), Some(at(ended)).filter(|_| outcome != "running"));
         let (outcome, trigger) = (outcome.to_owned(), "schedule".to_owned());
-        Run { run_id: 1, trigger, started_at, ended_at, outcome, message: None, files: 0, processed: 0, pending: 0 }
+        let (message, alarms) = (None, Vec::new());
+        Run { run_id: 1, trigger, started_at, ended_at, outcome, message, alarms, files: 0, processed: 0, pending: 0 }
     }
 
     fn facts<'f>(schedule: Option<&'f Schedule>, last: Option<&'f Run>) -> Facts<'f> {
@@ -228,6 +239,7 @@ mod tests {
             pause: None,
             alarms: &[],
             last,
+            over: last.filter(|run| !run.is_running()),
             failed: 0,
             dead: 0,
             unsettled_keys: 0,
@@ -326,16 +338,38 @@ mod tests {
         assert_eq!(state(&Facts { last: None, ..fine.clone() }), State::Failing);
         assert_eq!(state(&Facts { last: None, keeper: Keeper::Nobody, ..fine.clone() }), State::Ok);
         let killed = run("20T03:00", "20T03:00", "killed");
-        assert_eq!(state(&Facts { last: Some(&killed), ..fine.clone() }), State::Warning);
+        assert_eq!(state(&Facts { last: Some(&killed), over: Some(&killed), ..fine.clone() }), State::Warning);
         let stopped = run("20T03:00", "20T03:00", "stopped");
         assert_eq!(state(&Facts { last: Some(&stopped), ..fine.clone() }), State::Ok);
-        let left = Facts { last: Some(&stopped), unsettled_keys: 1, ..fine.clone() };
+        let left = Facts { last: Some(&stopped), over: Some(&stopped), unsettled_keys: 1, ..fine.clone() };
         let reason = "1 key left by a run that ended early".to_owned();
         assert_eq!(health(&left, "20T03:05"), (State::Warning, vec![reason]));
         let off = Facts { schedule: None, last: None, ..fine.clone() };
         assert_eq!(health(&off, "29T03:05"), (State::Disabled, vec!["off in the configuration".to_owned()]));
         let keyless = Facts { lacks: Some("no key"), last: None, ..fine };
         assert_eq!(health(&keyless, "29T03:05"), (State::Warning, vec!["cannot run: no key".to_owned()]));
+    }
+
+    #[test]
+    fn an_alarm_of_the_last_run_is_told_until_a_run_raises_none() {
+        let every: Schedule = "every 10m".parse().unwrap();
+        let alarms = ["cannot list `ada`".to_owned(), "the root is empty".to_owned()];
+        let message = Some(alarms.join("; "));
+        let alarmed = Run { message, alarms: alarms.into(), ..run("20T03:00", "20T03:01", "failed") };
+        let told = |reasons: &[&str]| reasons.iter().map(|reason| (*reason).to_owned()).collect::<Vec<_>>();
+        let facts = facts(Some(&every), Some(&alarmed));
+        let both = told(&["cannot list `ada`", "the root is empty"]);
+        assert_eq!(health(&facts, "20T03:05"), (State::Warning, both.clone()));
+        let of_source = ["the root is empty".to_owned()];
+        let known = Facts { alarms: &of_source, ..facts.clone() };
+        assert_eq!(health(&known, "20T03:05"), (State::Failing, told(&["the root is empty", "cannot list `ada`"])));
+        let running = run("20T03:10", "20T03:10", "running");
+        let next = Facts { last: Some(&running), ..facts.clone() };
+        assert_eq!(health(&next, "20T03:11"), (State::Warning, both), "while the next one runs");
+        let done = run("20T03:10", "20T03:11", "done");
+        assert_eq!(health(&Facts { last: Some(&done), over: Some(&done), ..facts.clone() }, "20T03:15"), FINE);
+        // Such a run has done its work, and the next one comes when it is due.
+        assert_eq!(facts.health(&moment("20T03:05")).next_due, Some(at("20T03:10")));
     }
 
     #[test]

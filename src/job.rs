@@ -9,7 +9,7 @@ use sessionmill_contract::{FailureClass, Processor, SourceFile};
 use std::path::PathBuf;
 
 /// A file to be read, for the processors that are due.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Job {
     pub file: SourceFile,
     pub source: usize,

@@ -14,6 +14,7 @@
 //! | --- | --- |
 //! | [`pass`] | the program: one walk from the root to settled entities; read it first |
 //! | [`source`], [`scan`], [`stat`] | where transcripts are, which there are, and what a stat says of them |
+//! | [`agents`], [`alignment`] | where agents keep their logs; how the sources of a run and of a database line up |
 //! | [`ledger`], [`look`], [`failures`] | what is known of them: last looks and what they prove, failures that stand |
 //! | [`request`], [`limits`], [`pulse`] | who asked for a pass; how far it may go; how it lives, and the word that ends it early |
 //! | [`plan`], [`order`], [`job`] | which are due for which processor, and who comes first |
@@ -66,6 +67,8 @@
 //! 14. Same bytes in, same rows and same text out.
 
 pub mod access;
+pub mod agents;
+pub mod alignment;
 pub mod batch;
 pub mod brake;
 pub mod cli;

@@ -9,7 +9,7 @@ use crate::lineup::Lineup;
 use crate::moment::Moment;
 use crate::registry;
 use crate::store::record::Record;
-use crate::store::{Access, Store, known};
+use crate::store::{Access, Store, known, room};
 use crate::whole;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::Processor;
@@ -28,6 +28,8 @@ pub struct Sample {
     pub processor: &'static str,
     pub record: Record,
     pub state: State,
+    /// What somebody should act on.
+    pub alarms: usize,
 }
 
 /// Writes the metrics of a database as it is now. Whoever reads the file finds the old one or the new
@@ -39,7 +41,8 @@ pub struct Sample {
 pub fn write(database: &Path, config: &Config, lineup: &Lineup, now: &Moment, file: &Path) -> Result<()> {
     let store = Store::open_current(database, Access::ReadOnly, now.wall)?;
     let samples = store.read(|connection| {
-        let alarms: Vec<_> = known::alarms(connection)?.into_iter().map(|(_, alarm)| alarm).collect();
+        let of_sources = known::alarms(connection)?.into_iter().map(|(_, alarm)| alarm);
+        let alarms: Vec<_> = of_sources.chain(room::check(database).err().map(|error| error.message)).collect();
         let sample = |processor: &&'static dyn Processor| {
             let name = processor.manifest().name;
             let record = Record::read(connection, name, lineup.server_of(name))?;
@@ -47,7 +50,8 @@ pub fn write(database: &Path, config: &Config, lineup: &Lineup, now: &Moment, fi
             let facts =
                 record.facts(config.schedule.of(name), timezone, Keeper::Schedule, &alarms, lineup.disabled.why(name));
             let state = facts.health(now).state;
-            Ok(Sample { processor: name, record, state })
+            let of_run = record.over.iter().flat_map(|run| &run.alarms).filter(|alarm| !alarms.contains(alarm)).count();
+            Ok(Sample { processor: name, alarms: alarms.len() + of_run, record, state })
         };
         registry::processors().iter().map(sample).collect::<Result<Vec<_>>>()
     })?;
@@ -78,6 +82,9 @@ pub fn text(samples: &[Sample]) -> String {
         }),
         of("last_run_timestamp_seconds", "Start of the last run.", &|sample| {
             seconds(sample.record.last.as_ref().map(|run| run.started_at))
+        }),
+        of("alarms", "Alarms of the last run, or of the sources; not there without one.", &|sample| {
+            if sample.alarms > 0 { one(sample.alarms as f64) } else { Vec::new() }
         }),
         of("last_success_timestamp_seconds", "End of the last run that went through all files.", &|sample| {
             seconds(sample.record.success)

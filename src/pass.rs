@@ -4,27 +4,34 @@
 //! writes. Processors that compute share a pass; one that waits for a network has its own, which holds
 //! the database only to plan, to commit and to settle, and may ask about what was settled.
 
+use crate::access;
+use crate::alignment::Wanted;
 use crate::brake::Brake;
 use crate::error::{Error, Result, Status};
 use crate::flight::Flight;
 use crate::holder::Holder;
 use crate::inquiry;
+use crate::job::Job;
 use crate::limits::Limits;
 use crate::llm::journal;
 use crate::lock::ProcessorLock;
 use crate::moment::{Clock, Moment};
+use crate::open::Root;
 use crate::pause::Pause;
 use crate::plan::{self, Bounds};
 use crate::pulse::Pulse;
 use crate::read::{self, Reader};
 use crate::request::{Origin, Request};
-use crate::scan;
+use crate::scan::{self, Walk};
 use crate::settle;
 use crate::source::Source;
 use crate::store::fault::Fault;
+use crate::store::sources::Remembering;
 use crate::store::stamp::Stamp;
-use crate::store::{Turns, forget, known, left_out, log, migrate, pauses, presence, room, runs, sources, waits};
-use crate::summary::{Summary, Tally};
+use crate::store::{
+    Store, Turns, forget, known, left_out, log, migrate, pauses, presence, room, runs, sources, waits,
+};
+use crate::summary::{Notices, Summary, Tally};
 use crate::trial::Trial;
 use crate::writer::{Progress, Writer};
 use chrono::{DateTime, Utc};
@@ -102,6 +109,7 @@ fn run_one(pass: &Pass<'_>) -> Result<Summary> {
 
 /// One run of a processor at a time, across threads and processes.
 fn locked(pass: &Pass<'_>, clock: &Clock) -> Result<Summary> {
+    access::may_read(pass.database)?;
     let holder = Holder::new(pass.request.origin.name(), clock.start.wall);
     let take = |processor: &&dyn Processor| ProcessorLock::take(pass.database, processor.manifest().name, &holder);
     let _locks = pass.processors.iter().map(take).collect::<Result<Vec<_>>>()?;
@@ -114,12 +122,15 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let now = clock.start.wall;
     let waits = read::waits(pass.processors);
     let manifests: Vec<&Manifest> = pass.processors.iter().map(|processor| processor.manifest()).collect();
-    let sources: Vec<&str> = pass.sources.iter().map(|source| source.name.as_str()).collect();
-    let roots = scan::roots(pass.sources)?;
-    let mut walk = scan::sessions(pass.sources, &roots, pass.login)?;
+    let walks = some_of(scan::each(pass.sources, pass.login))?;
 
     migrate::migrate(store.get()?, now)?;
-    sources::remember(store.get()?, pass.sources, pass.adopt)?;
+    let (walks, mut notices) = take_over(store.get()?, pass, walks)?;
+    let positions: Vec<usize> = (0..walks.len()).filter(|number| walks[*number].is_ok()).collect();
+    let walked: Vec<Source> = positions.iter().map(|number| pass.sources[*number].clone()).collect();
+    let sources: Vec<&str> = walked.iter().map(|source| source.name.as_str()).collect();
+    let (roots, walks): (Vec<_>, Vec<_>) = walks.into_iter().flatten().unzip();
+    let mut walk = Walk::of(walks);
     for manifest in &manifests {
         match store.get()?.take_back(manifest) {
             Ok(0) => {}
@@ -135,8 +146,13 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources)?;
     let run_id = runs::next(store.get()?)?;
     let stamp = Stamp { run_id, now, processors: pass.processors, manifests: &manifests, sources: &sources };
-    let mut notices = presence::observe(store.get()?, pass.sources, &roots, pass.adopt, &mut walk, &ledger, now)?;
-    forget::hide(&known::forgotten(store.get()?.connection(), pass.database)?, &mut walk);
+    let forgotten = known::forgotten(store.get()?.connection(), pass.database)?;
+    walk.share_names(&ledger);
+    walk.forget(&forgotten);
+    let observed = presence::observe(store.get()?, &walked, &roots, pass.adopt, &mut walk, &ledger, now)?;
+    notices.alarms.extend(observed.alarms);
+    notices.warnings.extend(observed.warnings);
+    forget::hide(&forgotten, &mut walk);
     left_out::remember(store.get()?, &sources, &walk.found)?;
     let excludes = |processor: usize, username: &str| pass.processors[processor].excludes(username);
     let bounds = Bounds { quiet: waits.then_some(pass.limits.quiet), excludes: Some(&excludes) };
@@ -186,8 +202,11 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     // A suspect waits until the others are done, under its mark.
     let marks: Vec<_> = suspects.iter().map(|job| flight.begin(&job.file.session_file)).collect();
     writer.read(&jobs, &reader, threads)?;
+    // Who tries a file knows the sources of the pass, also those that are not walked.
+    let trial: &Trial<'_> =
+        &|job, processors| (pass.trial)(&Job { source: positions[job.source], ..job.clone() }, processors);
     for (job, mark) in suspects.iter().zip(marks) {
-        writer.read_suspect(job, mark, &reader, pass.trial)?;
+        writer.read_suspect(job, mark, &reader, trial)?;
     }
 
     for (position, processor) in pass.processors.iter().enumerate() {
@@ -217,6 +236,45 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     }
     Ok(summary)
 }
+
+/// Brings what the database knows of the sources up to date. A source that is refused or cannot be walked
+/// is left out with an alarm; it is an error if none is left.
+fn take_over(store: &Store, pass: &Pass<'_>, walks: Vec<Walked>) -> Result<(Vec<Walked>, Notices)> {
+    let wanted = pass.sources.iter().zip(&walks).map(|(source, walk)| Wanted::new(source, walk.is_ok()));
+    let wanted: Vec<_> = wanted.collect();
+    let Remembering { refused, left_out } = sources::remember(store, &wanted, pass.adopt)?;
+    // Why a root cannot be walked counts more: a path that is wrong looks like one that is new.
+    let walks = walks.into_iter().zip(refused).map(|(walk, refused)| match (walk, refused) {
+        (Ok(_), Some(refused)) => Err(refused),
+        (walk, _) => walk,
+    });
+    let walks = some_of(walks.collect())?;
+    let told = |(source, error): (&Source, &Error)| {
+        let hint = error.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        format!("source `{}` is left out: {}{hint}", source.name, error.message)
+    };
+    let errors = pass.sources.iter().zip(&walks).filter_map(|(source, walk)| Some((source, walk.as_ref().err()?)));
+    let alarms = errors.map(told).chain(left_out).collect();
+    let known = known::sources(store.connection())?;
+    let frozen = wanted.iter().zip(&walks).filter(|(wanted, _)| known.contains(&wanted.source));
+    let frozen = frozen.filter_map(|(wanted, walk)| Some((&*wanted.source.name, &*walk.as_ref().err()?.message)));
+    presence::freeze(store, &frozen.collect::<Vec<_>>())?;
+    Ok((walks, Notices { alarms, warnings: Vec::new() }))
+}
+
+/// Sources of which at least one can be walked.
+fn some_of(walks: Vec<Walked>) -> Result<Vec<Walked>> {
+    if walks.is_empty() || walks.iter().any(std::result::Result::is_ok) {
+        return Ok(walks);
+    }
+    let mut errors = walks.into_iter().filter_map(std::result::Result::err);
+    let first = errors.next().unwrap_or_else(|| Error::new(Status::CannotRun, "there is no source"));
+    let message = errors.fold(first.message, |all, error| format!("{all}; {}", error.message));
+    Err(Error { message, ..first })
+}
+
+/// The root of a source and what was seen below it.
+type Walked = Result<(Root, Walk)>;
 
 /// Notes the pause that a processor's server asked for in this pass. Returns the one that it now has.
 fn pause(

@@ -70,7 +70,8 @@ pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<
             Ok(stat) => stat,
             Err(reason) => {
                 let known = ledger.files.get(file.session_file.as_str());
-                plan.lost += u64::from(reason != FROZEN && known.is_some_and(|known| known.look.is_some()));
+                let was_read = |known: &Known| known.look.is_some() && known.source == Some(source);
+                plan.lost += u64::from(reason != FROZEN && known.is_some_and(was_read));
                 plan.rejected.push((file, reason));
                 continue;
             }
@@ -81,7 +82,9 @@ pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<
             let failure = known.and_then(|known| known.failure(processor));
             if bounds.excludes.is_some_and(|excludes| excludes(processor, &file.username)) {
                 plan.excluded[processor].push(file.clone());
-            } else if known.is_some_and(|known| is_unchanged(known, processor, manifest.version, &stat)) {
+            } else if known.is_some_and(|known| {
+                known.source == Some(source) && is_unchanged(known, processor, manifest.version, &stat)
+            }) {
                 proven.push(processor);
             } else if let Some(failure) = failure.filter(|failure| failure.holds(manifest.version, &stat, now)) {
                 plan.held[processor].push((file.clone(), failure.clone()));

@@ -20,7 +20,7 @@ static VERIFICATION: LazyLock<Verification> = LazyLock::new(|| Verification::new
 static DIALECTS: [Dialect; 4] = [CODEX, DOCUMENT, OTHER, CLAUDE_CODE];
 
 /// Numbered migrations, oldest first.
-pub const MIGRATIONS: [(&str, &str); 19] = [
+pub const MIGRATIONS: [(&str, &str); 20] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_usage", include_str!("../migrations/0002_usage.sql")),
     ("0003_source_marks", include_str!("../migrations/0003_source_marks.sql")),
@@ -40,6 +40,7 @@ pub const MIGRATIONS: [(&str, &str); 19] = [
     ("0017_call_keys", include_str!("../migrations/0017_call_keys.sql")),
     ("0018_terms", include_str!("../migrations/0018_terms.sql")),
     ("0019_declined", include_str!("../migrations/0019_declined.sql")),
+    ("0022_sources", include_str!("../migrations/0022_sources.sql")),
 ];
 
 /// A text column that snapshots leave empty.

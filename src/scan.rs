@@ -3,14 +3,16 @@
 //! Folders are opened beneath their root like files are: one that becomes a link in the middle of
 //! the walk does not lead it outside.
 
+use crate::access;
 use crate::error::{Error, Result, Status};
+use crate::ledger::Ledger;
 use crate::open::Root;
 use crate::source::{Layout, Source};
 use crate::stat::Stat;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use sessionmill_contract::SourceFile;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -40,7 +42,7 @@ pub struct Walk {
     pub found: Vec<Found>,
     /// Folders that could not be seen, or not all of them: what is below them is not known to be gone.
     pub unseen: Vec<Unseen>,
-    /// Names of links that stand where a user's folder should.
+    /// Names of links that can stand for a folder; nobody looks where they lead to.
     pub links: Vec<String>,
 }
 
@@ -66,6 +68,9 @@ pub fn roots(sources: &[Source]) -> Result<Vec<Root>> {
 
 fn root(path: &Path) -> Result<Root> {
     Root::open(path).map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied => {
+            access::closed(path).unwrap_or_else(|| Error::cannot("read", path.display(), error.kind()))
+        }
         ErrorKind::NotADirectory => {
             Error::cannot("read", path.display(), "not a folder").hint("name the folder that holds the users' folders")
         }
@@ -81,33 +86,80 @@ fn root(path: &Path) -> Result<Root> {
 ///
 /// If a root cannot be listed, or is one level too deep.
 pub fn sessions(sources: &[Source], roots: &[Root], login: &str) -> Result<Walk> {
-    let mut walk = Walk::default();
-    for (number, (source, root)) in sources.iter().zip(roots).enumerate() {
-        let mut branch = Branch { number, source, root, login, walk: Walk::default(), folders: vec![PathBuf::new()] };
-        while let Some(folder) = branch.folders.pop() {
-            if let Err(error) = branch.folder(&folder) {
-                branch.unseen(&folder, error)?;
-            }
-        }
-        let Walk { found, unseen, links } = branch.walk;
-        if is_too_deep(&found) {
-            return Err(too_deep(source));
-        }
-        walk.found.extend(without_twins(found));
-        walk.unseen.extend(unseen);
-        walk.links.extend(links);
-    }
-    walk.found.sort_by(|a, b| (&a.file, a.source).cmp(&(&b.file, b.source)));
-    walk.unseen.sort_by(|a, b| (&a.folder, a.source).cmp(&(&b.folder, b.source)));
-    walk.links.sort();
-    let mut seen = HashSet::new();
-    for found in &mut walk.found {
-        if !seen.insert(&found.file.session_file) {
-            found.stat = Err("another source has a file of this name");
-        }
-    }
+    let walks = sources.iter().zip(roots).map(|(source, root)| one(source, root, login)).collect::<Result<_>>()?;
+    let mut walk = Walk::of(walks);
+    walk.share_names(&Ledger::default());
     Ok(walk)
 }
+
+/// Opens and walks each source by itself: one that cannot be walked costs itself only.
+pub fn each(sources: &[Source], login: &str) -> Vec<Result<(Root, Walk)>> {
+    let walk = |source: &Source| {
+        let root = root(&source.root)?;
+        let walk = one(source, &root, login)?;
+        Ok((root, walk))
+    };
+    sources.iter().map(walk).collect()
+}
+
+/// The walk of a single source.
+fn one(source: &Source, root: &Root, login: &str) -> Result<Walk> {
+    let mut branch = Branch { number: 0, source, root, login, walk: Walk::default(), folders: vec![PathBuf::new()] };
+    while let Some(folder) = branch.folders.pop() {
+        if let Err(error) = branch.folder(&folder) {
+            branch.unseen(&folder, error)?;
+        }
+    }
+    if is_too_deep(source, &branch.walk.found) {
+        return Err(too_deep(source));
+    }
+    branch.walk.found = without_twins(branch.walk.found);
+    Ok(branch.walk)
+}
+
+impl Walk {
+    /// Joins the walks of sources.
+    pub fn of(walks: Vec<Self>) -> Self {
+        let mut walk = Self::default();
+        for (number, Self { mut found, mut unseen, links }) in walks.into_iter().enumerate() {
+            found.iter_mut().for_each(|found| found.source = number);
+            unseen.iter_mut().for_each(|unseen| unseen.source = number);
+            walk.found.extend(found);
+            walk.unseen.extend(unseen);
+            walk.links.extend(links);
+        }
+        walk.found.sort_by(|a, b| (&a.file, a.source).cmp(&(&b.file, b.source)));
+        walk.unseen.sort_by(|a, b| (&a.folder, a.source).cmp(&(&b.folder, b.source)));
+        walk.links.sort();
+        walk
+    }
+
+    /// Takes one file of each name: that of the source which had the name before, else the first. None where
+    /// a source has it that is not walked now.
+    pub fn share_names(&mut self, ledger: &Ledger) {
+        for same in self.found.chunk_by_mut(|a, b| a.file.session_file == b.file.session_file) {
+            let known = ledger.files.get(same[0].file.session_file.as_str());
+            if known.is_some_and(|known| known.is_held) {
+                same.iter_mut().for_each(|found| found.stat = Err(CLASH));
+                continue;
+            }
+            let owner = known.and_then(|known| same.iter().position(|found| Some(found.source) == known.source));
+            let taken = owner.or_else(|| same.iter().position(|found| found.stat.is_ok())).unwrap_or_default();
+            let others = same.iter_mut().enumerate().filter(|(place, _)| *place != taken);
+            others.for_each(|(_, found)| found.stat = Err(CLASH));
+        }
+    }
+
+    /// Leaves out what cannot be seen of some people, and their links.
+    pub fn forget(&mut self, people: &BTreeSet<String>) {
+        let is_of = |path: &str| people.contains(path.split('/').next().unwrap_or_default());
+        self.unseen.retain(|unseen| !is_of(&unseen.folder));
+        self.links.retain(|link| !is_of(link));
+    }
+}
+
+/// The reason for taking no file whose name another source has.
+pub const CLASH: &str = "another source has a file of this name";
 
 const IN_ROOT: &str = "directly in the root, in no user's folder";
 
@@ -165,7 +217,7 @@ impl Branch<'_> {
                 (FileType::Directory, _) => self.folders.push(path),
                 (_, Some((_, stat))) if is_transcript(&path) => self.found(path, kind, stat),
                 (FileType::RegularFile, _) if is_compressed(&path) => self.add(path, Err(COMPRESSED)),
-                (FileType::Symlink, _) if below.as_os_str().is_empty() => self.walk.links.push(key(&path)),
+                (FileType::Symlink, _) => self.walk.links.push(key(&path)),
                 _ => {}
             }
         }
@@ -228,8 +280,13 @@ pub fn key(path: &Path) -> String {
     key
 }
 
-/// Transcripts directly in the root, and no others but those of their subagents.
-fn is_too_deep(found: &[Found]) -> bool {
+/// Transcripts directly in the root, and no others but those of their subagents. Codex keeps its oldest and
+/// its archived rollouts like that; there only the folder of a day, a month or a year is too deep.
+fn is_too_deep(source: &Source, found: &[Found]) -> bool {
+    let is_number = |name: &OsStr| name.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+    if source.layout == Layout::CodexSessions && !source.root.file_name().is_some_and(is_number) {
+        return false;
+    }
     let in_root = |found: &&Found| is_in_root(&found.path) && matches!(found.stat, Ok(_) | Err(IN_ROOT));
     let sessions: HashSet<_> = found.iter().filter(in_root).filter_map(|found| found.path.file_stem()).collect();
     let of_a_session = |found: &Found| found.path.iter().next().is_some_and(|folder| sessions.contains(folder));

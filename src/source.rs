@@ -1,5 +1,6 @@
 //! Where transcripts are: a root folder and the layout below it.
 
+use crate::agents::Agents;
 use crate::error::{Error, Result, Status};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -32,6 +33,17 @@ pub enum Layout {
 pub struct Choice {
     pub sources: Vec<Source>,
     pub by: String,
+    /// Those of them that were found just now and that nobody named.
+    pub found: Vec<Source>,
+}
+
+/// A source that the database remembers, as far as the choice depends on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    pub source: Source,
+    pub is_retired: bool,
+    /// Whether it was found and not named; an older version did not note it.
+    pub is_found: Option<bool>,
 }
 
 /// What the choice depends on, in order of strength.
@@ -41,14 +53,12 @@ pub struct Wishes<'a> {
     pub environment: Option<&'a Path>,
     pub layout: Option<Layout>,
     pub configured: Vec<Source>,
-    pub remembered: Vec<Source>,
-    /// `$CLAUDE_CONFIG_DIR`.
-    pub claude_config: Option<&'a Path>,
-    pub home: Option<&'a Path>,
+    pub remembered: Vec<Remembered>,
+    /// Where agents keep their logs.
+    pub agents: Agents<'a>,
 }
 
 const DEFAULT_NAME: &str = "sessions";
-const SERVER_ROOT: &str = "/data/user_sessions";
 
 impl Layout {
     pub fn name(self) -> &'static str {
@@ -70,7 +80,9 @@ impl Layout {
         let is_claude = |name: &std::ffi::OsStr| name == ".claude" || name == "claude";
         match (parts.next(), parts.next()) {
             (Some(last), Some(above)) if last == "projects" && is_claude(above) => Self::ClaudeProjects,
-            (Some(last), Some(above)) if last == "sessions" && above == ".codex" => Self::CodexSessions,
+            (Some(last), Some(above)) if (last == "sessions" || last == "archived_sessions") && above == ".codex" => {
+                Self::CodexSessions
+            }
             _ => Self::Users,
         }
     }
@@ -82,46 +94,93 @@ impl fmt::Display for Layout {
     }
 }
 
-/// Chooses the sources: flag, environment, configuration, what the database remembers, the server's
-/// folder, the person's own transcripts.
+impl Source {
+    /// The same with its root as [`real`] has it.
+    #[must_use]
+    pub fn real(&self) -> Self {
+        Self { root: real(&self.root), ..self.clone() }
+    }
+}
+
+/// The path without links, as far as it can be followed: what a missing disk or a closed folder hides is
+/// left as it is written.
+pub fn real(path: &Path) -> PathBuf {
+    const LINKS: usize = 40;
+    let mut path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    for _ in 0..LINKS {
+        if let Ok(real) = path.canonicalize() {
+            return real;
+        }
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return path };
+        match std::fs::read_link(&path) {
+            // A link to what is not there.
+            Ok(target) => path = folder.join(target),
+            Err(_) => return real(folder).join(name),
+        }
+    }
+    path
+}
+
+/// Chooses the sources: flag, environment, configuration, what the database remembers, what is found.
+/// Where nobody ever named a source, those that are found join those that the database remembers.
 ///
 /// # Errors
 ///
-/// If there is nothing to choose.
+/// If there is nothing to choose, or a variable names folders that hold nothing.
 pub fn choose(wishes: Wishes<'_>) -> Result<Choice> {
-    let one = |root: &Path, by: &str| {
-        let real = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-        let layout = wishes.layout.unwrap_or_else(|| Layout::of(&real));
+    let Wishes { flag, environment, layout, configured, remembered, agents } = wishes;
+    let named = flag.map(|root| (root, "--sessions")).or(environment.map(|root| (root, "SESSION_DATA_DIR")));
+    if let Some((root, by)) = named {
+        let known = remembered.iter().find(|known| known.source.root == real(root)).map(|known| known.source.layout);
+        let layout = layout.or(known).unwrap_or_else(|| Layout::of(&real(root)));
+        let name = name_of(&real(root), &remembered);
         let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
-        Choice { sources: vec![Source { name: DEFAULT_NAME.to_owned(), root, layout }], by: by.to_owned() }
+        return Ok(Choice { sources: vec![Source { name, root, layout }], by: by.to_owned(), found: Vec::new() });
+    }
+    if !configured.is_empty() {
+        return Ok(Choice { sources: configured, by: "the configuration".to_owned(), found: Vec::new() });
+    }
+    let in_use = || remembered.iter().filter(|remembered| !remembered.is_retired);
+    let is_known = |source: &Source| remembered.iter().any(|known| known.source.root == source.real().root);
+    let mut sources: Vec<_> = in_use().map(|remembered| remembered.source.clone()).collect();
+    // Those of a server's folders are not joined by what lies in the home of who runs it.
+    let was_found = |known: &Remembered| {
+        known.source.layout != Layout::Users && known.is_found.unwrap_or_else(|| agents.can_hold(&known.source))
     };
-    if let Some(root) = wishes.flag {
-        return Ok(one(root, "--sessions"));
+    if !sources.is_empty() && !in_use().all(was_found) {
+        return Ok(Choice { sources, by: "the database".to_owned(), found: Vec::new() });
     }
-    if let Some(root) = wishes.environment {
-        return Ok(one(root, "SESSION_DATA_DIR"));
+    let mut found = if sources.is_empty() { agents.find() } else { agents.own() }?;
+    found.retain(|source| !is_known(source));
+    let by = if sources.is_empty() { "a search" } else { "the database" }.to_owned();
+    for source in &mut found {
+        let is_free = |name: &String| {
+            !sources.iter().chain(remembered.iter().map(|known| &known.source)).any(|s| s.name == *name)
+        };
+        let more = (2..).map(|number: u32| format!("{}-{number}", source.name));
+        source.name = std::iter::once(source.name.clone()).chain(more).find(is_free).unwrap_or_default();
+        source.layout = layout.unwrap_or(source.layout);
+        sources.push(source.clone());
     }
-    if !wishes.configured.is_empty() {
-        return Ok(Choice { sources: wishes.configured, by: "the configuration".to_owned() });
-    }
-    if !wishes.remembered.is_empty() {
-        return Ok(Choice { sources: wishes.remembered, by: "the database".to_owned() });
-    }
-    let candidates = [
-        Some((PathBuf::from(SERVER_ROOT), Layout::Users)),
-        wishes.claude_config.map(|folder| (folder.join("projects"), Layout::ClaudeProjects)),
-        wishes.home.map(|home| (home.join(".claude/projects"), Layout::ClaudeProjects)),
-        wishes.home.map(|home| (home.join(".config/claude/projects"), Layout::ClaudeProjects)),
-    ];
-    let found = candidates.into_iter().flatten().find(|(root, _)| root.is_dir());
-    let Some((root, layout)) = found else {
-        let message = format!("no transcripts: neither `{SERVER_ROOT}` nor `~/.claude/projects` exists");
+    if sources.is_empty() {
+        let message = format!("no transcripts: {}", agents.nowhere());
         return Err(
             Error::new(Status::CannotRun, message).hint("name their folder with --sessions DIR or SESSION_DATA_DIR")
         );
-    };
-    let layout = wishes.layout.unwrap_or(layout);
-    Ok(Choice { sources: vec![Source { name: DEFAULT_NAME.to_owned(), root, layout }], by: "its default".to_owned() })
+    }
+    Ok(Choice { sources, by, found })
+}
+
+/// What the database calls a root that was given without a name. The only source of a database keeps its
+/// name where it is looked for elsewhere.
+fn name_of(root: &Path, remembered: &[Remembered]) -> String {
+    let same = remembered.iter().find(|known| known.source.root == root);
+    let mut in_use = remembered.iter().filter(|known| !known.is_retired);
+    let only = in_use.next().filter(|_| in_use.next().is_none());
+    let is_free = |name: &String| !remembered.iter().any(|known| known.source.name == *name);
+    let more = (2..).map(|number: u32| format!("{DEFAULT_NAME}-{number}"));
+    let new = || std::iter::once(DEFAULT_NAME.to_owned()).chain(more).find(is_free).unwrap_or_default();
+    same.or(only).map_or_else(new, |known| known.source.name.clone())
 }
 
 #[cfg(test)]
@@ -135,12 +194,12 @@ mod tests {
 
     #[test]
     fn the_strongest_wish_wins() {
-        let source = |root: &str| vec![Source { name: "x".into(), root: root.into(), layout: Layout::Users }];
+        let source = |root: &str| Source { name: "x".into(), root: root.into(), layout: Layout::Users };
         let wishes = |flag, environment| Wishes {
             flag,
             environment,
-            configured: source("/configured"),
-            remembered: source("/remembered"),
+            configured: vec![source("/configured")],
+            remembered: vec![Remembered { source: source("/remembered"), is_retired: false, is_found: Some(false) }],
             ..Wishes::default()
         };
         let (flag, environment) = (Some(Path::new("/flag")), Some(Path::new("/env")));
@@ -157,6 +216,7 @@ mod tests {
         assert_eq!(layout("/home/ada/.claude/projects"), Layout::ClaudeProjects);
         assert_eq!(layout("/home/ada/.config/claude/projects/"), Layout::ClaudeProjects);
         assert_eq!(layout("/home/ada/.codex/sessions"), Layout::CodexSessions);
+        assert_eq!(layout("/home/ada/.codex/archived_sessions"), Layout::CodexSessions);
         assert_eq!(layout("/data/projects"), Layout::Users);
     }
 }

@@ -3,6 +3,7 @@
 use crate::store::{responses, run_pass};
 use crate::world::World;
 use duckdb::{AccessMode, Config, Connection};
+use sessionmill::alignment::Wanted;
 use sessionmill::error::Status;
 use sessionmill::report::status;
 use sessionmill::scan;
@@ -81,7 +82,7 @@ fn no_other_process_gets_the_database_while_it_is_held() {
     let store = held("open", Store::open(&database, Access::ReadWrite).unwrap());
     migrate::migrate(&store, world.next().wall).unwrap();
     let store = held("migrate", store);
-    sources::remember(&store, &sources, false).unwrap();
+    sources::remember(&store, &[Wanted::new(&sources[0], true)], false).unwrap();
     known::sources(store.connection()).unwrap();
     let store = held("sources", store);
     let ledger = known::ledger(store.connection(), &[manifest], &["sessions"]).unwrap();

@@ -135,7 +135,7 @@ fn what_takes_the_place_of_a_file_after_the_walk_is_refused_at_once() {
 }
 
 #[test]
-fn linked_folders_are_not_followed_and_a_linked_user_is_told() {
+fn linked_folders_are_not_followed_and_told() {
     let world = World::new();
     let outside = canary(&world);
     world.write("ada/s.jsonl", response("m1", "10:00:00", 5));
@@ -145,7 +145,8 @@ fn linked_folders_are_not_followed_and_a_linked_user_is_told() {
     symlink("..", world.root().join("ada/loop")).unwrap();
     let summary = world.summary();
     assert_eq!((summary.processors[0].files, summary.processors[0].processed), (1, 1));
-    let warnings = ["bob", "eve"].map(|user| format!("`{user}` is a symbolic link, which is not followed"));
+    let links = ["ada/loop", "ada/project", "bob", "eve"];
+    let warnings = links.map(|link| format!("`{link}` is a symbolic link, which is not followed"));
     assert_eq!(summary.notices.warnings, warnings);
     assert!(!summary.failed());
     assert_eq!(world.rows(IDS), ["m1"]);

@@ -46,6 +46,7 @@ mod runs;
 mod server;
 mod sessions;
 mod slow;
+mod sources;
 mod store;
 mod terms;
 mod world;

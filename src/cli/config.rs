@@ -1,6 +1,7 @@
 //! `sessionmill config`: what the configuration comes to, and whether it can be worked with.
 
 use crate::access::{self, User};
+use crate::alignment::Wanted;
 use crate::cli::{Context, Database, Place, print, remark, terminal_width};
 use crate::config::reading::{Mistake, Origin, Reading, settings};
 use crate::config::{self, SourceTable};
@@ -13,7 +14,9 @@ use crate::llm::key::Key;
 use crate::printable::printable;
 use crate::report::grid::{Field, grid};
 use crate::report::render::pretty;
-use crate::source::{Layout, Source};
+use crate::scan;
+use crate::source::{Layout, Remembered, Source};
+use crate::store::sources::{self, Preview};
 use crate::store::{self, Access, Store, known};
 use crate::zone;
 use serde_json::{Value, json};
@@ -136,11 +139,15 @@ impl Given {
         let known = people(&database);
         let mut folders = known.clone().unwrap_or_default();
         folders.insert(context.environment.login.clone());
-        match self.place.choose_among(&config, store::remembered(&database), context) {
-            Ok(choice) => choice.sources.iter().for_each(|source| {
-                findings.source(source, &user, context);
-                folders.extend(users(source));
-            }),
+        let remembered = store::remembered(&database);
+        match self.place.choose_among(&config, remembered.clone(), context) {
+            Ok(choice) => {
+                for source in &choice.sources {
+                    findings.source(source, &user, context);
+                    folders.extend(users(source));
+                }
+                findings.alignment(&choice.sources, &remembered);
+            }
             Err(error) => findings.error(&error),
         }
         if let (Ok(Some(exclusion)), Some(_)) = (Exclusion::of(&config), known) {
@@ -239,6 +246,16 @@ impl Findings {
         if !barriers.is_empty() {
             self.wrong("one of these lets them be read:", &access::ways_to_read(&barriers, &source.root, user));
         }
+    }
+
+    /// What the database makes of the sources, where they are not those that it knows.
+    fn alignment(&mut self, sources: &[Source], remembered: &[Remembered]) {
+        let is_there = |source: &Source| scan::roots(std::slice::from_ref(source)).is_ok();
+        let wanted: Vec<_> = sources.iter().map(|source| Wanted::new(source, is_there(source))).collect();
+        let Preview { changes, refused, left_out } = sources::preview(remembered, &wanted);
+        changes.iter().for_each(|change| self.fine(change));
+        refused.iter().for_each(|error| self.error(error));
+        left_out.iter().for_each(|left| self.wrong(left, &[]));
     }
 
     fn file(&mut self, file: &Path, user: &User) {

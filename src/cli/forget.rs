@@ -43,10 +43,7 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
     let user = args.user.as_str();
     let now = context.now.wall;
-    if !database.is_file() {
-        let message = format!("there is no database `{}`", database.display());
-        return Err(Error::new(Status::CannotRun, message).hint("name it with --database FILE"));
-    }
+    crate::store::require(&database)?;
     let identities = Identities::given(config.identities.as_deref())?;
     let known = known::people(&Store::open_current(&database, Access::ReadOnly, now)?)?;
     let mut folders: BTreeSet<&str> =

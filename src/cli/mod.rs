@@ -20,6 +20,7 @@ mod scope;
 mod session;
 mod sessions;
 mod sink;
+mod sources;
 mod statement;
 mod status;
 mod trial;
@@ -63,6 +64,7 @@ enum Command {
     Session(session::Args),
     Status(status::Args),
     Runs(runs::Args),
+    Sources(sources::Args),
     Daemon(daemon::Args),
     Trigger(trigger::Args),
     Failures(failures::Args),
@@ -125,6 +127,7 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
         Command::Daemon(args) => daemon::daemon(&args, context),
         Command::Trigger(args) => trigger::trigger(&args, context),
         Command::Runs(args) => runs::runs(&args, context),
+        Command::Sources(args) => sources::sources(&args, context),
         Command::Knowledge(args) => knowledge::knowledge(&args, context),
         Command::Status(args) => status::status(&args, context),
         Command::Prices(args) => prices::prices(&args, context),

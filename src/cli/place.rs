@@ -1,9 +1,11 @@
 //! Flags that say where things are, and what they come to.
 
+use crate::access;
+use crate::agents::Agents;
 use crate::cli::{Context, remark};
 use crate::config::{self, Config};
 use crate::error::{Error, Result, Status};
-use crate::source::{self, Choice, Layout, Source, Wishes};
+use crate::source::{self, Choice, Layout, Remembered, Source, Wishes};
 use crate::store::reading::{self, Reading};
 use crate::store::snapshot::Snapshot;
 use crate::store::{self, Turns, migrate, sources};
@@ -24,16 +26,16 @@ pub(crate) struct Database {
 /// Where the transcripts are.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
-    /// Folder of transcripts [default: the configured one, then the database's own, then
-    /// /data/user_sessions, then ~/.claude/projects]
+    /// Folder of transcripts [default: those that are configured, then the database's own, then
+    /// /data/user_sessions, then those of Claude Code and Codex in your home folder]
     #[arg(long, value_name = "DIR")]
     sessions: Option<PathBuf>,
 
-    /// What the folders below it mean [default: users, but for .claude/projects]
+    /// What the folders below it mean [default: users, but for those of Claude Code and Codex]
     #[arg(long)]
     layout: Option<Layout>,
 
-    /// Accept that the database's transcripts are in another folder now
+    /// Accept that the tree of a source has moved, was emptied or replaced
     #[arg(long)]
     pub(crate) adopt: bool,
 }
@@ -44,6 +46,7 @@ impl Database {
         let (file, reading) = self.read(context)?;
         let config = config::whole(file.as_deref(), reading)?;
         let path = self.path(&config, context)?;
+        access::may_enter(&path)?;
         if path.is_dir() {
             let message = format!("`{}` is a folder, and the database is a file", path.display());
             let file = path.join("sessionmill.duckdb");
@@ -83,26 +86,54 @@ impl Place {
     /// The sources to walk.
     pub(crate) fn choose(&self, config: &Config, database: &std::path::Path, context: &Context) -> Result<Choice> {
         let explicit = self.sessions.is_some() || named().is_some() || !config.source.is_empty();
-        let mut remembered = if explicit { Vec::new() } else { store::remembered(database) };
+        let mut remembered = store::remembered(database);
+        let now = context.now.wall;
         if remembered.is_empty() && !explicit && store::is_begun(database) {
-            remembered = Turns::new(database, context.now.wall).repairing(|store| {
-                migrate::migrate(store.get()?, context.now.wall)?;
+            remembered = Turns::new(database, now).repairing(|store| {
+                migrate::migrate(store.get()?, now)?;
                 sources::of(store.get()?)
             })?;
         }
-        self.choose_among(config, remembered, context)
+        let is_new = remembered.is_empty();
+        let mut choice = self.choose_among(config, remembered, context)?;
+        if choice.found.is_empty() {
+            return Ok(choice);
+        }
+        let found: Vec<_> = choice.found.iter().map(Source::real).collect();
+        let added = Turns::new(database, now).repairing(|store| {
+            migrate::migrate(store.get()?, now)?;
+            sources::add_found(store.get()?, &found)
+        });
+        match added {
+            // They are found again by the next run.
+            Err(error) if error.status == Status::Busy && !is_new => {
+                choice.sources.retain(|source| !choice.found.contains(source));
+                choice.found.clear();
+            }
+            added => added?,
+        }
+        Ok(choice)
     }
 
     /// The sources to walk, if a database is made of these.
-    pub(crate) fn choose_among(&self, config: &Config, remembered: Vec<Source>, context: &Context) -> Result<Choice> {
+    pub(crate) fn choose_among(
+        &self,
+        config: &Config,
+        remembered: Vec<Remembered>,
+        context: &Context,
+    ) -> Result<Choice> {
+        let environment = &context.environment;
         source::choose(Wishes {
             flag: self.sessions.as_deref(),
             environment: named().as_deref(),
             layout: self.layout,
             configured: config.sources(),
             remembered,
-            claude_config: context.environment.claude_config.as_deref(),
-            home: context.environment.home.as_deref(),
+            agents: Agents {
+                claude: environment.claude_config.as_deref(),
+                codex: environment.codex_home.as_deref(),
+                home: environment.home.as_deref(),
+            },
         })
     }
 }

@@ -14,7 +14,7 @@ use crate::pulse::Pulse;
 use crate::registry;
 use crate::report::render::{Format, pretty};
 use crate::request::{Origin, Request};
-use crate::source::Choice;
+use crate::source::{Choice, Layout};
 use crate::summary::Summary;
 use crate::trial;
 use crate::writer::Progress;
@@ -107,7 +107,18 @@ pub(super) fn lineup(names: &[String], config: &Config, database: &Path, context
 
 /// Says which folder and database were chosen.
 pub(super) fn tell(choice: &Choice, database: &Path) {
-    for source in &choice.sources {
+    if !choice.found.is_empty() {
+        let found = choice.found.iter().map(|source| {
+            let what = match source.layout {
+                Layout::Users => "a folder for each user",
+                Layout::ClaudeProjects => "Claude Code",
+                Layout::CodexSessions => "Codex",
+            };
+            format!("{} ({what})", source.root.display())
+        });
+        remark(&format!("sessions: found {}", found.collect::<Vec<_>>().join(", ")));
+    }
+    for source in choice.sources.iter().filter(|source| !choice.found.contains(source)) {
         remark(&format!("sessions: {} ({} layout, from {})", source.root.display(), source.layout, choice.by));
     }
     remark(&format!("database: {}", database.display()));

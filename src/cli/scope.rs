@@ -154,6 +154,9 @@ impl Ground {
     }
 }
 
+/// Warnings that a report shows before its figures.
+const WARNINGS: usize = 10;
+
 fn refresh(processor: &str, place: &Place, config: &Config, database: &Path, context: &Context) -> Result<()> {
     let credentials = context.environment.credentials.as_deref();
     let lineup = Lineup::new(&[], config, credentials, database, context.now.wall)?;
@@ -177,13 +180,17 @@ fn refresh(processor: &str, place: &Place, config: &Config, database: &Path, con
     };
     match pass(&choice, database, &processors, &asked, context) {
         Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
+        Ok(summary) => {
+            for warning in summary.notices.warnings.iter().take(WARNINGS) {
+                remark(&format!("warning: {warning}"));
+            }
+        }
         // Whoever is at it keeps the database current.
         Err(error) if error.status == Status::Busy => {}
         Err(Error { hint: None, status, message, .. }) if store::is_begun(database) => {
             return Err(Error::new(status, message).hint("--no-refresh reports what the database holds"));
         }
         Err(error) => return Err(error),
-        Ok(_) => {}
     }
     Ok(())
 }

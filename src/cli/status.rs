@@ -9,7 +9,7 @@ use crate::lineup::Lineup;
 use crate::pending::{self, Pending};
 use crate::report::render::pretty;
 use crate::report::status::{self, Overview, View};
-use crate::scan;
+use crate::scan::{self, Walk};
 use crate::source::Layout;
 use crate::store::forget;
 use sessionmill_contract::Manifest;
@@ -74,12 +74,17 @@ fn judge(args: &Args, config: &Config, database: &Path, context: &Context) -> Re
 /// What the sources hold that is not seen yet; nothing, where they cannot be walked.
 fn look(overview: &Overview, lineup: &Lineup, manifests: &[&Manifest], context: &Context) -> Option<Vec<Pending>> {
     let Overview { places, ledger, forgotten, .. } = overview;
-    let roots = scan::roots(places).ok()?;
     // Transcripts that lie in no user's folder are somebody's who need not be the one who asks.
-    let is_own = |source: Option<usize>| source.is_some_and(|number| places[number].layout == Layout::ClaudeProjects);
+    let is_own = |source: Option<usize>| source.is_some_and(|number| places[number].layout != Layout::Users);
     let known = ledger.files.iter().find(|(_, known)| is_own(known.source));
     let login = known.and_then(|(name, _)| name.split('/').next()).unwrap_or(&context.environment.login);
-    let mut walk = scan::sessions(places, &roots, login).ok()?;
+    let walks = scan::each(places, login);
+    if walks.iter().all(std::result::Result::is_err) {
+        return None;
+    }
+    let walks = walks.into_iter().map(|walk| walk.map(|(_, walk)| walk).unwrap_or_default());
+    let mut walk = Walk::of(walks.collect());
+    walk.share_names(ledger);
     forget::hide(forgotten, &mut walk);
     let processors = lineup.processors();
     let excludes = |number: usize, username: &str| {

@@ -1,6 +1,7 @@
 //! The environment, as far as it matters.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// What the process was told by whom it was started from.
@@ -9,7 +10,9 @@ pub struct Environment {
     pub home: Option<PathBuf>,
     pub data_home: Option<PathBuf>,
     pub config_home: Option<PathBuf>,
-    pub claude_config: Option<PathBuf>,
+    /// `CLAUDE_CONFIG_DIR` and `CODEX_HOME`, as they are written: each can be a list.
+    pub claude_config: Option<OsString>,
+    pub codex_home: Option<OsString>,
     /// Where the service manager puts secrets.
     pub credentials: Option<PathBuf>,
     pub login: String,
@@ -25,7 +28,8 @@ impl Environment {
     /// Reads the process's environment.
     pub fn read() -> Self {
         let text = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned()).filter(|t| !t.is_empty());
-        let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let list = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let folder = |name: &str| list(name).map(PathBuf::from);
         let uid = rustix::process::getuid();
         let login = ["USER", "LOGNAME"].into_iter().find_map(text);
         let older = super::variable::ALL.iter().filter_map(|variable| Some((variable.name, text(variable.name)?)));
@@ -33,7 +37,8 @@ impl Environment {
             home: folder("HOME"),
             data_home: folder("XDG_DATA_HOME"),
             config_home: folder("XDG_CONFIG_HOME"),
-            claude_config: folder("CLAUDE_CONFIG_DIR"),
+            claude_config: list("CLAUDE_CONFIG_DIR"),
+            codex_home: list("CODEX_HOME"),
             credentials: folder("CREDENTIALS_DIRECTORY"),
             login: login.unwrap_or_else(|| format!("uid-{}", uid.as_raw())).replace('/', "_"),
             zone: text("TZ"),

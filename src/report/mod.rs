@@ -20,6 +20,7 @@ pub mod reported;
 mod repository;
 pub mod runs;
 pub mod sessions;
+pub mod sources;
 pub mod spending;
 pub mod status;
 mod subagents;

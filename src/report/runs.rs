@@ -1,6 +1,7 @@
 //! The history of runs.
 
 use crate::error::{Result, thousands};
+use crate::store::record;
 use duckdb::{Connection, params};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -23,8 +24,10 @@ pub struct Run {
     pub ended_at: Option<String>,
     /// `running`, `done`, `failed`, `stopped`, `busy`, `refused` or `killed`.
     pub outcome: String,
-    /// Why it was busy, refused or could not run.
+    /// Why it was busy, refused or could not run; else its alarms in words.
     pub message: Option<String>,
+    /// Alarms of a run that went through.
+    pub alarms: Vec<String>,
     pub files: i64,
     pub unchanged: i64,
     pub processed: i64,
@@ -54,7 +57,7 @@ pub fn runs(connection: &Connection, processor: Option<&str>, limit: u32) -> Res
     let mut statement = connection.prepare(
         "SELECT run_id, processor_name, action, trigger, requested_by, request_id,
              strftime(started_at, '%Y-%m-%dT%H:%M:%SZ'), strftime(ended_at, '%Y-%m-%dT%H:%M:%SZ'), outcome, message,
-             files, unchanged, processed, deferred, rejected, errors, items_extracted, bytes_read, elapsed_ms
+             files, unchanged, processed, deferred, rejected, errors, items_extracted, bytes_read, elapsed_ms, alarms
          FROM processor_runs WHERE processor_name = coalesce(?, processor_name)
          ORDER BY run_id DESC, processor_name LIMIT ?",
     )?;
@@ -70,6 +73,7 @@ pub fn runs(connection: &Connection, processor: Option<&str>, limit: u32) -> Res
             ended_at: row.get(7)?,
             outcome: row.get(8)?,
             message: row.get(9)?,
+            alarms: record::alarms(row, 19)?,
             files: row.get(10)?,
             unchanged: row.get(11)?,
             processed: row.get(12)?,
@@ -103,7 +107,7 @@ pub fn runs(connection: &Connection, processor: Option<&str>, limit: u32) -> Res
 impl Run {
     /// What it came to, in words.
     pub fn words(&self) -> String {
-        if let Some(message) = &self.message {
+        if let Some(message) = self.message.as_ref().filter(|_| self.alarms.is_empty()) {
             return message.clone();
         }
         if self.ended_at.is_none() {
@@ -115,6 +119,9 @@ impl Run {
             if files > 0 {
                 words += &format!(", {} {what}", number(files));
             }
+        }
+        for alarm in &self.alarms {
+            words += &format!("; alarm: {alarm}");
         }
         words
     }

@@ -11,9 +11,9 @@ use crate::moment::Moment;
 use crate::pending::Pending;
 use crate::printable::printable;
 use crate::source::Source;
-use crate::store::known;
 use crate::store::left_out::{self, LeftOut};
 use crate::store::record::{self, Cause, Record};
+use crate::store::{known, room};
 use crate::summary::Deferral;
 use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::Connection;
@@ -92,6 +92,9 @@ pub struct Run {
     pub files: i64,
     pub processed: i64,
     pub pending: i64,
+    /// What it raised an alarm about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<String>,
 }
 
 /// What the database says of it all.
@@ -213,7 +216,9 @@ fn processor(connection: &Connection, manifest: &Manifest) -> Result<Processor> 
 impl Overview {
     /// Judges how the processors do.
     pub fn judge(self, view: &View<'_>) -> Status {
-        let Self { mut status, records, alarms, is_kept, .. } = self;
+        let Self { mut status, records, mut alarms, is_kept, .. } = self;
+        // The next run could not be done.
+        alarms.extend(room::check(view.database).err().map(|error| error.message));
         status.service = lock::holder(view.database, lock::DAEMON);
         let by_history = if is_kept || status.service.is_some() { Keeper::Schedule } else { Keeper::Nobody };
         let keeper = view.keeper.unwrap_or(by_history);
@@ -246,6 +251,7 @@ impl Overview {
                 files: run.files,
                 processed: run.processed,
                 pending: run.pending,
+                alarms: run.alarms,
             });
         }
         status.state = status.processors.iter().map(|processor| processor.state).max().unwrap_or(State::Ok);

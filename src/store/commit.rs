@@ -9,6 +9,7 @@ use crate::job::Job;
 use crate::look::Trust;
 use crate::read::{Outcome, Read, Verdict};
 use crate::store::failures;
+use crate::store::namesakes;
 use crate::store::rows::{Cell, append_entities, append_facts, append_touched, key_hash, stat_cells};
 use crate::store::settle::settle_key;
 use crate::store::stamp::{Stamp, Try};
@@ -98,6 +99,7 @@ const FORGET_STATES: &str = "
 
 fn write<'m>(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'m>, nth: Try) -> Result<Vec<Written<'m>>> {
     stage_files(transaction, group, stamp)?;
+    namesakes::make_way(transaction, stamp.manifests)?;
     let mut written = Vec::new();
     for (position, manifest) in stamp.manifests.iter().enumerate() {
         let facts = facts_of(group, position);

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::scan::Walk;
 use crate::store::origin::Origin;
 use crate::store::rows::Cell;
-use crate::store::{Store, Transaction, known, snapshot, sources};
+use crate::store::{Store, Transaction, known, runs, snapshot, sources};
 use chrono::{DateTime, Utc};
 use duckdb::params;
 use sessionmill_contract::{Manifest, Processor};
@@ -37,6 +37,7 @@ pub fn forget(store: &Store, manifests: &[&Manifest], username: &str, now: DateT
             let sql = format!("DELETE FROM {table} WHERE starts_with(session_file, ? || '/')");
             transaction.execute(&sql, [username])?;
         }
+        runs::forget(transaction, username)?;
         erased.files = transaction.execute("DELETE FROM session_files WHERE username = ?", [username])? as u64;
         transaction.execute("DELETE FROM forgotten_users WHERE username = ?", [username])?;
         transaction.execute("INSERT INTO forgotten_users VALUES (?, ?)", params![username, Cell::Time(now)])?;

@@ -28,8 +28,8 @@ fn read(database: &Path, processor: &str, now: &Moment) -> Result<Option<LastRun
     if !migrate::is_current(store.connection())? {
         return Ok(None);
     }
-    // A run that failed as a whole says why; one in which files failed has done its work.
-    let sql = "SELECT started_at, outcome, message IS NOT NULL FROM processor_runs
+    // A run that failed as a whole says why; one in which files failed, or with alarms, has done its work.
+    let sql = "SELECT started_at, outcome, message IS NOT NULL AND alarms IS NULL FROM processor_runs
                WHERE processor_name = ? AND outcome NOT IN ('busy', 'refused') ORDER BY run_id DESC LIMIT 1";
     let row = store
         .connection()

@@ -12,16 +12,17 @@ use crate::store::rows::{as_hash, as_stat, as_text, as_time};
 use crate::store::{Store, waits};
 use duckdb::{Connection, Row};
 use sessionmill_contract::{Bound, Manifest};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
-/// The sources that the database is made of.
+/// The sources in use, by name.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
 pub fn sources(connection: &Connection) -> Result<Vec<Source>> {
-    let mut statement = connection.prepare("SELECT name, root, layout FROM sources ORDER BY name")?;
+    let sql = "SELECT name, root, layout FROM sources WHERE retired_at IS NULL ORDER BY name";
+    let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map([], |row| {
         let (name, root, layout): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(Source { name, root: root.into(), layout: Layout::by_name(&layout).unwrap_or_default() })
@@ -62,7 +63,8 @@ pub(super) fn users(connection: &Connection, sql: &str) -> Result<BTreeSet<Strin
 ///
 /// If the database cannot be read.
 pub fn alarms(connection: &Connection) -> Result<Vec<(String, String)>> {
-    let mut statement = connection.prepare("SELECT name, alarm FROM sources WHERE alarm IS NOT NULL ORDER BY name")?;
+    let mut statement = connection
+        .prepare("SELECT name, alarm FROM sources WHERE alarm IS NOT NULL AND retired_at IS NULL ORDER BY name")?;
     let alarms = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut alarms = alarms.collect::<duckdb::Result<Vec<_>>>()?;
     for Source { name, root, .. } in sources(connection)? {
@@ -81,6 +83,9 @@ pub fn alarms(connection: &Connection) -> Result<Vec<(String, String)>> {
 /// If the database cannot be read.
 pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]) -> Result<Ledger> {
     let mut ledger = Ledger::default();
+    let in_use: HashSet<String> = self::sources(connection)?.into_iter().map(|source| source.name).collect();
+    let retired: HashSet<String> =
+        users(connection, "SELECT name FROM sources WHERE retired_at IS NOT NULL")?.into_iter().collect();
     let mut statement = connection.prepare(
         "SELECT session_file, size, mtime_ns, ctime_ns, inode, file_hash, verified_at, gone_since IS NOT NULL,
              source, settled, first_look_boot, first_look_ns
@@ -89,12 +94,14 @@ pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let source = as_text(row, 8)?;
+        let position = sources.iter().position(|name| *name == source);
         let known = Known {
             look: look(row)?,
             states: vec![None; manifests.len()],
             failures: Vec::new(),
-            source: sources.iter().position(|name| *name == source),
-            gone: row.get(7)?,
+            source: position,
+            is_held: position.is_none() && in_use.contains(source),
+            gone: row.get::<_, bool>(7)? || retired.contains(source),
             waits_since: None,
         };
         ledger.files.insert(as_text(row, 0)?.into(), known);

@@ -18,6 +18,7 @@ pub mod left_out;
 pub mod leftovers;
 pub mod log;
 pub mod migrate;
+mod namesakes;
 mod origin;
 mod parquet;
 pub mod pauses;
@@ -45,11 +46,12 @@ use fault::Fault;
 pub use transaction::Transaction;
 pub use turns::Turns;
 
+use crate::access;
 use crate::error::{Error, Result, Status};
 use crate::failpoint;
 use crate::lock::StoreLock;
 use crate::owner;
-use crate::source::Source;
+use crate::source::Remembered;
 use chrono::{DateTime, Utc};
 pub use duckdb::Connection;
 use duckdb::{AccessMode, Config};
@@ -117,7 +119,7 @@ impl Store {
     ///
     /// If there is none, or it cannot be opened or migrated.
     pub fn open_current(path: &Path, access: Access, now: DateTime<Utc>) -> Result<Self> {
-        require_file(path)?;
+        require(path)?;
         let store = Self::open(path, access)?;
         if migrate::is_current(store.connection())? {
             return Ok(store);
@@ -174,13 +176,22 @@ impl Store {
     }
 }
 
-/// Refuses a database that is not there.
-fn require_file(path: &Path) -> Result<()> {
-    if path.is_file() {
-        return Ok(());
+/// Requires a database that can be read. One that cannot be looked for is not one that is missing.
+///
+/// # Errors
+///
+/// If there is none, or whose it is if it cannot be read.
+pub fn require(path: &Path) -> Result<()> {
+    access::may_read(path)?;
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(()),
+        Ok(_) => Err(Error::cannot("open", path.display(), "not a file").hint(NONE)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let message = format!("there is no database `{}` yet", path.display());
+            Err(Error::new(Status::CannotRun, message).hint(NONE))
+        }
+        Err(error) => Err(Error::cannot("open", path.display(), error.kind())),
     }
-    let message = format!("there is no database `{}` yet", path.display());
-    Err(Error::new(Status::CannotRun, message).hint(NONE))
 }
 
 /// Whether there is a database, or one that was to be replaced when a run broke off.
@@ -189,7 +200,7 @@ pub fn is_begun(path: &Path) -> bool {
 }
 
 /// The sources that a database is made of, as far as that is known without opening it.
-pub fn remembered(path: &Path) -> Vec<Source> {
+pub fn remembered(path: &Path) -> Vec<Remembered> {
     Origin::read(path).filter(|_| is_begun(path)).map(|origin| origin.sources()).unwrap_or_default()
 }
 

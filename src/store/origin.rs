@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result, Status};
 use crate::registry::MIGRATIONS;
-use crate::source::{Layout, Source};
+use crate::source::{Layout, Remembered, Source};
 use crate::store::beside;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -35,25 +35,31 @@ struct Tree {
     name: String,
     root: String,
     layout: String,
+    #[serde(default)]
+    retired: bool,
+    #[serde(default)]
+    found: Option<bool>,
 }
 
 impl Origin {
     /// A database that is made of these sources, without these people.
-    pub(super) fn of(sources: &[Source], forgotten: BTreeSet<String>) -> Self {
-        let tree = |source: &Source| Tree {
+    pub(super) fn of(sources: &[Remembered], forgotten: BTreeSet<String>) -> Self {
+        let tree = |Remembered { source, is_retired, is_found }: &Remembered| Tree {
             name: source.name.clone(),
             root: source.root.to_string_lossy().into_owned(),
             layout: source.layout.name().to_owned(),
+            retired: *is_retired,
+            found: *is_found,
         };
         let sources = sources.iter().map(tree).collect();
         Self { sessionmill_schema: MIGRATIONS.len(), damaged: false, sources, forgotten }
     }
 
-    pub(super) fn sources(&self) -> Vec<Source> {
-        let source = |tree: &Tree| Source {
-            name: tree.name.clone(),
-            root: tree.root.clone().into(),
-            layout: Layout::by_name(&tree.layout).unwrap_or_default(),
+    pub(super) fn sources(&self) -> Vec<Remembered> {
+        let source = |tree: &Tree| {
+            let layout = Layout::by_name(&tree.layout).unwrap_or_default();
+            let source = Source { name: tree.name.clone(), root: tree.root.clone().into(), layout };
+            Remembered { source, is_retired: tree.retired, is_found: tree.found }
         };
         self.sources.iter().map(source).collect()
     }
@@ -113,10 +119,21 @@ mod tests {
         let database = folder.path().join("d.duckdb");
         assert_eq!(Origin::read(&database), None);
         let source = Source { name: "sessions".into(), root: "/data/\"x\"".into(), layout: Layout::ClaudeProjects };
-        let origin = Origin { damaged: true, ..Origin::of(std::slice::from_ref(&source), ["ada".to_owned()].into()) };
+        let retired = Source { name: "old".into(), root: "/old".into(), layout: Layout::Users };
+        let known = [
+            Remembered { source, is_retired: false, is_found: Some(true) },
+            Remembered { source: retired, is_retired: true, is_found: None },
+        ];
+        let origin = Origin { damaged: true, ..Origin::of(&known, ["ada".to_owned()].into()) };
         origin.write(&database).unwrap();
         assert_eq!(Origin::read(&database).unwrap(), origin);
-        assert_eq!(origin.sources(), [source]);
+        assert_eq!(origin.sources(), known);
+        let older = r#"{"sessionmill_schema":1,"damaged":false,"sources":[{"name":"a","root":"/a","layout":"users"}]}"#;
+        #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
+        std::fs::write(beside(&database, NAME), older).unwrap();
+        let source = Source { name: "a".into(), root: "/a".into(), layout: Layout::Users };
+        let known = Remembered { source, is_retired: false, is_found: None };
+        assert_eq!(Origin::read(&database).unwrap().sources(), [known], "an older program's");
         Origin { sessionmill_schema: 1000, ..origin }.write(&database).unwrap();
         assert_eq!(Origin::read(&database), None, "a newer program's database is not ours to move");
         #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]

@@ -78,6 +78,22 @@ pub fn observe(
     Ok(notices)
 }
 
+/// Notes why sources that the database knows could not be walked, by name.
+///
+/// # Errors
+///
+/// If the database cannot be written.
+pub fn freeze(store: &Store, alarms: &[(&str, &str)]) -> Result<()> {
+    for (source, alarm) in alarms {
+        let before = mark(store, source)?;
+        if before.alarm.as_deref() != Some(alarm) {
+            let set = "UPDATE sources SET alarm = ? WHERE name = ?";
+            store.transaction(|transaction| transaction.execute(set, [alarm, source]))?;
+        }
+    }
+    Ok(())
+}
+
 /// What a walk shows of the files that a source is known to have.
 struct Sight<'l> {
     /// Files that are known and were there.

@@ -14,7 +14,7 @@ use crate::store::copy::{self, Copy};
 use crate::store::fault::Fault;
 use crate::store::scratch::Scratch;
 use crate::store::snapshot::Snapshot;
-use crate::store::{Access, Connection, Store, cannot_open, migrate, require_file, try_connect};
+use crate::store::{Access, Connection, Store, cannot_open, migrate, require, try_connect};
 use crate::suspension;
 use chrono::{DateTime, Utc};
 use std::path::Path;
@@ -155,7 +155,7 @@ impl Apart {
 
     /// Opens a copy of a database as it is now; an older one is migrated first.
     fn copy(database: &Path, now: DateTime<Utc>) -> Result<Self> {
-        require_file(database)?;
+        require(database)?;
         let apart = Self::copy_as_it_is(database)?;
         if let Ok(apart) = apart
             && migrate::is_current(&apart.connection)?

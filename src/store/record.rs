@@ -17,9 +17,11 @@ use serde::Serialize;
 pub struct Record {
     /// The last run that was begun.
     pub last: Option<Run>,
+    /// The last one that is over, however it ended: what it came to holds while the next one runs.
+    pub over: Option<Run>,
     /// The last one that came to an end, and what it counted.
     pub ended: Option<Ended>,
-    /// When the last run ended that went through all files.
+    /// When the last run ended that went through all files, without an alarm.
     pub success: Option<DateTime<Utc>>,
     pub pause: Option<Pause>,
     /// Files that failed, by what becomes of them: retry, dead, dropped.
@@ -79,6 +81,7 @@ impl Record {
             pause: self.pause.as_ref(),
             alarms,
             last: self.last.as_ref(),
+            over: self.over.as_ref(),
             failed,
             dead,
             unsettled_keys: self.unsettled_keys,
@@ -125,6 +128,7 @@ impl Record {
             .collect::<duckdb::Result<_>>()?;
         Ok(Self {
             last: one(connection, processor, "outcome NOT IN ('busy', 'refused')", run)?,
+            over: one(connection, processor, "outcome NOT IN ('busy', 'refused', 'running')", run)?,
             ended: one(connection, processor, "outcome IN ('done', 'failed', 'stopped')", ended)?,
             success,
             pause: pauses::of(connection, processor, server)?,
@@ -155,7 +159,7 @@ fn one<T>(
 ) -> Result<Option<T>> {
     let mut statement = connection.prepare(&format!(
         "SELECT run_id, trigger, started_at, ended_at, outcome, message, files, processed, deferred + errors, elapsed_ms,
-             unchanged, skipped, deferred, rejected, errors
+             unchanged, skipped, deferred, rejected, errors, alarms
          FROM processor_runs WHERE processor_name = ? AND {condition} ORDER BY run_id DESC LIMIT 1"
     ))?;
     let mut rows = statement.query([processor])?;
@@ -170,10 +174,17 @@ fn run(row: &Row<'_>) -> duckdb::Result<Run> {
         ended_at: as_time(row, 3)?,
         outcome: row.get(4)?,
         message: row.get(5)?,
+        alarms: alarms(row, 15)?,
         files: row.get(6)?,
         processed: row.get(7)?,
         pending: row.get(8)?,
     })
+}
+
+/// The alarms of a run.
+pub(crate) fn alarms(row: &Row<'_>, column: usize) -> duckdb::Result<Vec<String>> {
+    let list: Option<String> = row.get(column)?;
+    Ok(list.and_then(|list| serde_json::from_str(&list).ok()).unwrap_or_default())
 }
 
 fn ended(row: &Row<'_>) -> duckdb::Result<Ended> {

@@ -1,6 +1,6 @@
 //! The history of runs: a row per run and processor, who asked for it, and the files that failed in it.
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, count};
 use crate::request::Request;
 use crate::store::rows::Cell;
 use crate::store::stamp::Stamp;
@@ -34,7 +34,8 @@ pub fn begin(store: &Store, stamp: Stamp<'_>, request: &Request) -> Result<()> {
         let names = stamp.manifests.iter().map(|manifest| manifest.name);
         let rows = names.map(|name| {
             let counts = Counts { processor: name.to_owned(), ..Counts::default() };
-            Row { run_id: stamp.run_id, request, at: stamp.now, end: None, outcome: "running", why: None }
+            let outcome = "running";
+            Row { run_id: stamp.run_id, request, at: stamp.now, end: None, outcome, why: None, alarms: None }
                 .cells(&counts)
         });
         transaction.append("main", "processor_runs", rows)?;
@@ -59,6 +60,7 @@ pub fn end(store: &Store, stamp: Stamp<'_>, request: &Request, summary: &Summary
         bury(transaction, stamp)?;
         // A run that found nothing to do has let go of the database since, and of its number with it.
         let run_id = if begun > 0 { stamp.run_id } else { transaction.number(NEXT, [])? };
+        let (why, alarms) = alarms(&summary.notices.alarms).unzip();
         let rows = summary.processors.iter().map(|counts| {
             let end = stamp.now + chrono::TimeDelta::milliseconds(counts.elapsed_ms.cast_signed());
             let outcome = if counts.is_failed() || !summary.notices.alarms.is_empty() {
@@ -68,7 +70,16 @@ pub fn end(store: &Store, stamp: Stamp<'_>, request: &Request, summary: &Summary
             } else {
                 "done"
             };
-            Row { run_id, request, at: stamp.now, end: Some(end), outcome, why: None }.cells(counts)
+            Row {
+                run_id,
+                request,
+                at: stamp.now,
+                end: Some(end),
+                outcome,
+                why: why.as_deref(),
+                alarms: alarms.as_deref(),
+            }
+            .cells(counts)
         });
         // Every append is an entry of the log, which every opening reads.
         transaction.append("main", "processor_runs", rows)?;
@@ -91,6 +102,21 @@ pub fn end(store: &Store, stamp: Stamp<'_>, request: &Request, summary: &Summary
         }
         Ok(())
     })
+}
+
+/// Erases alarms that name folders or files of a person.
+///
+/// # Errors
+///
+/// If the database cannot be written.
+pub(super) fn forget(transaction: &Transaction<'_>, username: &str) -> Result<()> {
+    const ERASED: &str = "an alarm about somebody who was forgotten";
+    transaction.execute(
+        "UPDATE processor_runs SET message = ?, alarms = ? WHERE alarms IS NOT NULL
+             AND (contains(message, '`' || ? || '/') OR contains(message, '`' || ? || '`'))",
+        params![ERASED, serde_json::json!([ERASED]).to_string(), username, username],
+    )?;
+    Ok(())
 }
 
 /// A run that never ended, although nobody else can be running now, was killed.
@@ -141,7 +167,7 @@ impl Broken<'_> {
             let rows = self.processors.iter().map(|name| {
                 let counts = Counts { processor: (*name).to_owned(), ..Counts::default() };
                 let end = Some(*at + self.elapsed);
-                Row { run_id, request, at: *at, end, outcome, why: Some(&error.message) }.cells(&counts)
+                Row { run_id, request, at: *at, end, outcome, why: Some(&error.message), alarms: None }.cells(&counts)
             });
             // Whatever else it is, a run that broke is not running.
             if outcome == "failed" {
@@ -164,11 +190,24 @@ struct Row<'r> {
     end: Option<DateTime<Utc>>,
     outcome: &'static str,
     why: Option<&'r str>,
+    alarms: Option<&'r str>,
+}
+
+/// So many alarms of a run are kept by their words.
+const ALARMS: usize = 20;
+
+/// What a run raised an alarm about, in words and as a list.
+fn alarms(alarms: &[String]) -> Option<(String, String)> {
+    let mut kept: Vec<_> = alarms.iter().take(ALARMS).cloned().collect();
+    if alarms.len() > ALARMS {
+        kept.push(format!("and {} more", count((alarms.len() - ALARMS) as u64, "alarm")));
+    }
+    (!kept.is_empty()).then(|| (kept.join("; "), serde_json::to_string(&kept).unwrap_or_default()))
 }
 
 impl Row<'_> {
     fn cells(&self, counts: &Counts) -> Vec<Cell<'static>> {
-        let Self { run_id, request, at, end, outcome, why } = self;
+        let Self { run_id, request, at, end, outcome, why, alarms } = self;
         let about: [Value; 6] = [
             (*run_id).into(),
             (&*counts.processor).into(),
@@ -198,7 +237,7 @@ impl Row<'_> {
             request.id.as_deref().into(),
             (*why).into(),
         ];
-        let dropped = [Value::from(counts.dropped)];
-        about.into_iter().chain(numbers.map(Value::from)).chain(audit).chain(dropped).map(Cell::Own).collect()
+        let last = [Value::from(counts.dropped), (*alarms).into()];
+        about.into_iter().chain(numbers.map(Value::from)).chain(audit).chain(last).map(Cell::Own).collect()
     }
 }

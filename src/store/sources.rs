@@ -1,41 +1,148 @@
-//! Which trees of transcripts a database is made of.
+//! Which trees of transcripts a database is made of. What a run makes of them is decided by
+//! [`crate::alignment`]; here it is kept.
 
+use crate::alignment::{self, Fate, Known, Refusal, Wanted};
 use crate::error::{Error, Result, Status};
-use crate::source::Source;
+use crate::source::{Layout, Remembered, Source};
 use crate::store::origin::Origin;
+use crate::store::rows::{Cell, as_time};
 use crate::store::{Store, known};
-use duckdb::params;
+use chrono::{DateTime, Utc};
+use duckdb::{Connection, params};
 
-/// Remembers the sources of a new database; refuses others than those of an old one, so that two
-/// trees never mix by accident.
+/// A source of the database, in use or retired.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Registered {
+    pub source: Source,
+    pub retired_at: Option<DateTime<Utc>>,
+    pub is_found: Option<bool>,
+    /// Why nothing of it is read.
+    pub alarm: Option<String>,
+    device: Option<i64>,
+}
+
+/// What a run makes of the sources that it names.
+#[derive(Debug)]
+pub struct Remembering {
+    /// Per source: why it is not walked.
+    pub refused: Vec<Option<Error>>,
+    /// What is to be known about those that the database has beside them.
+    pub left_out: Vec<String>,
+}
+
+/// Remembers the sources of a new database, and what has changed about those of an old one. Refuses trees
+/// that could be others than they seem, so that two never mix by accident.
 ///
 /// # Errors
 ///
-/// If the roots are not those that the database is made of and `adopt` is not said.
-pub fn remember(store: &Store, sources: &[Source], adopt: bool) -> Result<()> {
-    let canonical = |source: &Source| Source {
-        root: source.root.canonicalize().unwrap_or_else(|_| source.root.clone()),
-        ..source.clone()
+/// If the database cannot be used.
+pub fn remember(store: &Store, wanted: &[Wanted], adopt: bool) -> Result<Remembering> {
+    let (remembering, after) = compare(&current(store)?, wanted, adopt);
+    let origin = Origin::read(store.lock.database());
+    replace(store, &after)?;
+    let known_before = origin.map(|origin| origin.sources()).unwrap_or_default();
+    // Another database was here when the sources were chosen.
+    let is_replaced = |wanted: &Wanted| known_before.iter().any(|known| known.source == wanted.source);
+    let refused = remembering.refused.into_iter().zip(wanted).map(|(error, wanted)| {
+        let again = |error: Error| error.hint("another database has taken its place: run it again");
+        error.map(|error| if is_replaced(wanted) { again(error) } else { error })
+    });
+    Ok(Remembering { refused: refused.collect(), ..remembering })
+}
+
+/// What a run would make of the sources that it names, in words.
+#[derive(Debug)]
+pub struct Preview {
+    pub changes: Vec<String>,
+    pub refused: Vec<Error>,
+    pub left_out: Vec<String>,
+}
+
+/// What a run would make of the sources that it names, where the database remembers these.
+pub fn preview(remembered: &[Remembered], wanted: &[Wanted]) -> Preview {
+    let registered = |known: &Remembered| Registered {
+        retired_at: known.is_retired.then_some(DateTime::UNIX_EPOCH),
+        ..Registered::new(known.source.clone(), known.is_found.unwrap_or_default())
     };
-    let sources: Vec<Source> = sources.iter().map(canonical).collect();
-    let remembered = of(store)?;
-    let strange = |source: &&Source| !remembered.contains(source);
-    if let Some(stranger) = sources.iter().find(strange)
-        && !remembered.is_empty()
-        && !adopt
-    {
-        let origin = Origin::of(&remembered, known::forgotten(store.connection(), store.lock.database())?);
-        let is_replaced = Origin::read(store.lock.database()).is_some_and(|known| known.sources().contains(stranger));
-        origin.write(store.lock.database())?;
-        let error = refusal(stranger, &remembered);
-        return Err(if is_replaced { error.hint("another database has taken its place: run it again") } else { error });
+    let before: Vec<_> = remembered.iter().map(registered).collect();
+    let (Remembering { refused, left_out }, after) = compare(&before, wanted, false);
+    let changes = after.iter().enumerate().filter_map(|(number, after)| {
+        let Source { name, root, .. } = &after.source;
+        let root = root.display();
+        match before.get(number) {
+            None if before.is_empty() => None,
+            None => Some(format!("source `{name}` (`{root}`) is new: the next run adds it")),
+            Some(old) if old.retired_at.is_some() && after.retired_at.is_none() => {
+                Some(format!("source `{name}` (`{root}`) is retired: the next run reads it again"))
+            }
+            Some(old) if old.source.name != *name => {
+                Some(format!("source `{name}` (`{root}`) was called `{}`: the next run renames it", old.source.name))
+            }
+            Some(_) => None,
+        }
+    });
+    Preview { changes: changes.collect(), refused: refused.into_iter().flatten().collect(), left_out }
+}
+
+/// Adds sources that were found and not named.
+///
+/// # Errors
+///
+/// If the database cannot be written.
+pub fn add_found(store: &Store, found: &[Source]) -> Result<()> {
+    let mut after = current(store)?;
+    for source in found {
+        if !after.iter().any(|known| known.source.root == source.root || known.source.name == source.name) {
+            after.push(Registered::new(source.clone(), true));
+        }
     }
-    let known = known::sources(store.connection())?;
-    let new: Vec<_> = remembered.iter().chain(&sources).filter(|source| !known.contains(source)).collect();
-    if !new.is_empty() {
-        insert(store, &new)?;
+    replace(store, &after)
+}
+
+/// Notes that the tree of a source is in another folder now.
+///
+/// # Errors
+///
+/// If there is no such source in use, the folder belongs to another one, or the database cannot be used.
+pub fn move_to(store: &Store, old: &str, root: &std::path::Path) -> Result<Source> {
+    let mut all = current(store)?;
+    let number = position(&all, old)?;
+    let (root, mut others) = (root.to_owned(), all.iter().filter(|known| known.retired_at.is_none()));
+    let is_within = |known: &&Registered| known.source.root.starts_with(&root) || root.starts_with(&known.source.root);
+    if let Some(other) = others.find(|known| **known != all[number] && is_within(known)) {
+        let Source { name, root: other, .. } = &other.source;
+        let message = format!("`{}` and `{}`, which is source `{name}`, overlap", root.display(), other.display());
+        return Err(Error::new(Status::Usage, message).hint("files of both would be counted twice"));
     }
-    Origin::of(&of(store)?, known::forgotten(store.connection(), store.lock.database())?).write(store.lock.database())
+    all[number].source.root = root;
+    (all[number].is_found, all[number].device, all[number].alarm) = (Some(false), None, None);
+    let source = all[number].source.clone();
+    replace(store, &all)?;
+    Ok(source)
+}
+
+/// Retires a source: what its files said is kept, and nobody looks for them any more.
+///
+/// # Errors
+///
+/// If there is no such source in use, or the database cannot be used.
+pub fn retire(store: &Store, name: &str, now: DateTime<Utc>) -> Result<Source> {
+    let mut all = current(store)?;
+    let number = position(&all, name)?;
+    all[number].retired_at = Some(now);
+    all[number].alarm = None;
+    let source = all[number].source.clone();
+    replace(store, &all)?;
+    store.transaction(|transaction| {
+        // Nobody tries these files again.
+        transaction.execute(
+            "DELETE FROM session_waits WHERE session_file IN (SELECT session_file FROM session_files WHERE source = ?)",
+            [&source.name],
+        )?;
+        transaction.execute("DELETE FROM session_failures WHERE source = ?", [&source.name])?;
+        Ok(())
+    })?;
+    Ok(source)
 }
 
 /// The sources that a database is made of: its origin knows them too, where the database has lost them.
@@ -43,38 +150,183 @@ pub fn remember(store: &Store, sources: &[Source], adopt: bool) -> Result<()> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn of(store: &Store) -> Result<Vec<Source>> {
-    let known = known::sources(store.connection())?;
-    let origin = if known.is_empty() { Origin::read(store.lock.database()) } else { None };
-    Ok(origin.map_or(known, |origin| origin.sources()))
+pub fn of(store: &Store) -> Result<Vec<Remembered>> {
+    Ok(current(store)?.iter().map(Registered::remembered).collect())
 }
 
-fn insert(store: &Store, sources: &[&Source]) -> Result<()> {
-    store.transaction(|transaction| {
-        for source in sources {
-            transaction.execute("DELETE FROM sources WHERE name = ?", [&source.name])?;
-            let root = source.root.to_string_lossy();
-            transaction.execute(
-                "INSERT INTO sources (name, root, layout) VALUES (?, ?, ?)",
-                params![source.name, root, source.layout.name()],
-            )?;
+/// All sources that the database has rows of, by name.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn registered(connection: &Connection) -> Result<Vec<Registered>> {
+    let mut statement =
+        connection.prepare("SELECT name, root, layout, retired_at, found, alarm, device FROM sources ORDER BY name")?;
+    let rows = statement.query_map([], |row| {
+        let (name, root, layout): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let layout = Layout::by_name(&layout).unwrap_or_default();
+        Ok(Registered {
+            source: Source { name, root: root.into(), layout },
+            retired_at: as_time(row, 3)?,
+            is_found: row.get(4)?,
+            alarm: row.get(5)?,
+            device: row.get(6)?,
+        })
+    })?;
+    Ok(rows.collect::<duckdb::Result<_>>()?)
+}
+
+fn current(store: &Store) -> Result<Vec<Registered>> {
+    let registered = registered(store.connection())?;
+    let origin = if registered.is_empty() { Origin::read(store.lock.database()) } else { None };
+    let lost = |origin: Origin| {
+        // Nothing is left of what a retired one said.
+        let in_use = origin.sources().into_iter().filter(|known| !known.is_retired);
+        in_use
+            .map(|Remembered { source, is_found, .. }| Registered { is_found, ..Registered::new(source, false) })
+            .collect()
+    };
+    Ok(origin.map_or(registered, lost))
+}
+
+fn position(all: &[Registered], name: &str) -> Result<usize> {
+    let in_use = || all.iter().enumerate().filter(|(_, known)| known.retired_at.is_none());
+    let has_root = |source: &Source| source.root == crate::source::real(std::path::Path::new(name));
+    let found = in_use().find(|(_, known)| known.source.name == name);
+    let found = found.or_else(|| in_use().find(|(_, known)| has_root(&known.source)));
+    found.map(|(number, _)| number).ok_or_else(|| {
+        let names: Vec<_> = in_use().map(|(_, known)| known.source.name.as_str()).collect();
+        match names.is_empty() {
+            true => Error::new(Status::Usage, format!("unknown source `{name}`: there is none in use")),
+            false => crate::registry::unknown("source", name, names.into_iter()),
         }
-        Ok(())
     })
 }
 
-fn refusal(stranger: &Source, remembered: &[Source]) -> Error {
-    let root = stranger.root.display();
-    let same_root = remembered.iter().find(|source| source.root == stranger.root);
-    let message = match same_root {
-        Some(known) if known.layout != stranger.layout => {
-            format!("the database knows `{root}` with the layout {}, not {}", known.layout, stranger.layout)
-        }
-        _ => {
-            let roots: Vec<_> = remembered.iter().map(|source| format!("`{}`", source.root.display())).collect();
-            format!("the database is made of {}, not of `{root}`", roots.join(", "))
-        }
-    };
-    Error::new(Status::CannotRun, message)
-        .hint("if the tree has moved, say so with --adopt; for another tree, name another file with --database FILE")
+impl Registered {
+    fn new(source: Source, is_found: bool) -> Self {
+        Self { source, retired_at: None, is_found: Some(is_found), alarm: None, device: None }
+    }
+
+    fn remembered(&self) -> Remembered {
+        Remembered { source: self.source.clone(), is_retired: self.retired_at.is_some(), is_found: self.is_found }
+    }
+}
+
+fn as_known(registered: &[Registered]) -> Vec<Known> {
+    let known = |known: &Registered| Known { source: known.source.clone(), is_retired: known.retired_at.is_some() };
+    registered.iter().map(known).collect()
+}
+
+/// What a run makes of the sources, and what is known afterwards.
+fn compare(before: &[Registered], wanted: &[Wanted], adopt: bool) -> (Remembering, Vec<Registered>) {
+    let known = as_known(before);
+    let alignment = alignment::align(&known, wanted, adopt);
+    let is_named = |number: usize| alignment.fates.contains(&Fate::Is(number));
+    let after =
+        alignment.known(&known, wanted).into_iter().enumerate().map(|(number, after)| match before.get(number) {
+            Some(old) => {
+                let has_moved = old.source.root != after.source.root;
+                Registered {
+                    retired_at: old.retired_at.filter(|_| after.is_retired),
+                    // Whoever names one gives it a name.
+                    is_found: if is_named(number) && old.source != after.source { Some(false) } else { old.is_found },
+                    alarm: old.alarm.clone().filter(|_| !has_moved),
+                    device: old.device.filter(|_| !has_moved),
+                    source: after.source,
+                }
+            }
+            None => Registered::new(after.source, false),
+        });
+    let after = after.collect();
+    let left: Vec<_> = alignment.left_out.iter().map(|number| &known[*number].source).collect();
+    let refused = alignment.fates.iter().zip(wanted).map(|(fate, Wanted { source, .. })| match fate {
+        Fate::Refused(refusal) => Some(refusal.error(source, &known, wanted, &left)),
+        _ => None,
+    });
+    let left_out = left.iter().map(|Source { name, root, .. }| {
+        format!(
+            "source `{name}` (`{}`) is not named any more, and what is new in it is not counted: \
+             if that is meant, sessionmill sources retire {name}",
+            root.display()
+        )
+    });
+    (Remembering { refused: refused.collect(), left_out: left_out.collect() }, after)
+}
+
+impl Refusal {
+    fn error(self, source: &Source, known: &[Known], wanted: &[Wanted], left: &[&Source]) -> Error {
+        let Source { name, root, layout } = source;
+        let root = root.display();
+        let (message, hint) = match self {
+            Self::Layout(number) => (
+                format!("the database knows `{root}` with the layout {}, not {layout}", known[number].source.layout),
+                "with --adopt its files are read anew under their other names; what was counted stays".to_owned(),
+            ),
+            Self::Taken(number) => (
+                format!(
+                    "`{root}` cannot be called `{name}`, as the database calls `{}`",
+                    known[number].source.root.display()
+                ),
+                format!("give it another name; if `{name}` is over: sessionmill sources retire {name}"),
+            ),
+            Self::Twice(number) => (
+                format!("`{root}` is both `{}` and `{name}`", wanted[number].source.name),
+                "name each folder once".to_owned(),
+            ),
+            Self::Elsewhere(_) | Self::New => {
+                let in_use = known.iter().filter(|known| !known.is_retired);
+                let roots: Vec<_> = in_use.map(|known| format!("`{}`", known.source.root.display())).collect();
+                let old = match self {
+                    Self::Elsewhere(number) => vec![known[number].source.name.as_str()],
+                    _ => left.iter().map(|source| source.name.as_str()).collect(),
+                };
+                let adopt = if old.len() == 1 { " or --adopt" } else { "" };
+                let old = old.join("|");
+                (
+                    format!("the database is made of {}, not of `{root}`", roots.join(", ")),
+                    format!(
+                        "has the tree moved? sessionmill sources moved {old} {root}{adopt}; is the old one over? \
+                         sessionmill sources retire {old}; for another database: --database FILE"
+                    ),
+                )
+            }
+        };
+        Error::new(Status::CannotRun, message).hint(hint)
+    }
+}
+
+/// Keeps what is known of the sources, in the database and beside it.
+fn replace(store: &Store, after: &[Registered]) -> Result<()> {
+    let before = registered(store.connection())?;
+    let mut sorted = after.to_vec();
+    sorted.sort_by(|a, b| a.source.name.cmp(&b.source.name));
+    if before != sorted {
+        // A known one keeps its place in the list, whatever becomes of its name.
+        let names = before.iter().zip(after).map(|(old, new)| [&old.source.name, &new.source.name]);
+        let names: Vec<_> = names.filter(|[old, new]| old != new).collect();
+        store.transaction(|transaction| {
+            transaction.execute("DELETE FROM sources", [])?;
+            for Registered { source, retired_at, is_found, alarm, device } in &sorted {
+                let root = source.root.to_string_lossy();
+                let retired_at = retired_at.map(Cell::Time);
+                transaction.execute(
+                    "INSERT INTO sources (name, root, layout, retired_at, found, alarm, device) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    params![source.name, root, source.layout.name(), retired_at, is_found, alarm, device],
+                )?;
+            }
+            if !names.is_empty() {
+                transaction.batch("CREATE OR REPLACE TEMP TABLE stage_names (old_name VARCHAR, new_name VARCHAR)")?;
+                transaction.stage("stage_names", names.iter().map(|names| names.map(|name| Cell::Text(name))))?;
+                for table in ["session_files", "session_failures"] {
+                    let sql = format!("UPDATE {table} SET source = new_name FROM stage_names WHERE source = old_name");
+                    transaction.execute(&sql, [])?;
+                }
+            }
+            Ok(())
+        })?;
+    }
+    let remembered: Vec<_> = sorted.iter().map(Registered::remembered).collect();
+    let database = store.lock.database();
+    Origin::of(&remembered, known::forgotten(store.connection(), database)?).write(database)
 }

@@ -1,0 +1,356 @@
+//! How the sources that a run names line up with those that a database knows. Pure.
+//!
+//! A source is known by its root; its name is what the database and the configuration call it. Roots are
+//! compared first, names second:
+//!
+//! | the database knows | the run names | what happens |
+//! | --- | --- | --- |
+//! | root `R` as `a` | root `R` as `a` | it is walked |
+//! | root `R` as `a` | root `R` as `b` | it is renamed; if another source in use is called `b`: refused |
+//! | root `R` with another layout | root `R` | refused: its files would get other names. With adopt: they do |
+//! | `a` at root `R` | `a` at root `S`, nobody `R` | refused: moved? With adopt: moved |
+//! | all its sources are named | a new name and root | it is added |
+//! | some source is not named | a new name and root | refused: moved? With adopt, and one of each: moved |
+//! | `a`, and nobody names it or its root | | it is left out, with an alarm, until it is retired |
+//! | `a` at root `R`, retired | root `R` | it is in use again |
+//! | `a`, retired | `a` at another root | as if `a` were not known; the retired one gets another name |
+//! | | the same root twice | the second one is refused |
+//!
+//! What is refused costs itself only: the other sources are walked. The state of a root decides the rest:
+//!
+//! | the root | what happens |
+//! | --- | --- |
+//! | can be listed | as above |
+//! | is missing or cannot be listed, known | an alarm; its files are not gone, and keep their names |
+//! | is missing or cannot be listed, new | an alarm; it is not remembered, so that a wrong path can be corrected |
+//! | is empty or on another device, where files were | it freezes with an alarm, until it is back or adopted |
+//! | of a retired source | nobody looks |
+//!
+//! A retired source keeps what its files said and gives up their names: see `store::namesakes`.
+
+use crate::source::Source;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// A source that the database knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    pub source: Source,
+    pub is_retired: bool,
+}
+
+/// A source that a run names. Its root has no link in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub source: Source,
+    /// Its root could be listed. One that could not is never added or moved.
+    pub is_there: bool,
+}
+
+/// What a source that a run names is to the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is new.
+    Added,
+    /// It is the known one at this position, which takes over its name, its root and its layout.
+    Is(usize),
+    Refused(Refusal),
+    /// Its root cannot be listed, and the database does not know it.
+    Unknown,
+}
+
+/// Why a source is not walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The known one at this position has its root, and another layout.
+    Layout(usize),
+    /// The known one at this position has its name, and another root.
+    Elsewhere(usize),
+    /// The known one at this position has its name and is in use.
+    Taken(usize),
+    /// It is new, while known ones are not named.
+    New,
+    /// The run names its root twice, first at this position.
+    Twice(usize),
+}
+
+/// What a run makes of the sources of a database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Alignment {
+    /// Of what the run names, in its order.
+    pub fates: Vec<Fate>,
+    /// Positions of known sources in use that the run does not name.
+    pub left_out: Vec<usize>,
+}
+
+/// Lines up what a run names with what is known. `adopt` says that a tree has moved.
+pub fn align(known: &[Known], wanted: &[Wanted], adopt: bool) -> Alignment {
+    let first = |root: &Path| wanted.iter().position(|wanted| wanted.source.root == root);
+    let fate = |(place, wanted): (usize, &Wanted)| match first(&wanted.source.root) {
+        Some(first) if first < place => Some(Fate::Refused(Refusal::Twice(first))),
+        _ => by_root(known, &wanted.source, adopt),
+    };
+    let mut fates: Vec<Option<Fate>> = wanted.iter().enumerate().map(fate).collect();
+    let is_root_of =
+        |fates: &[Option<Fate>], number: usize| fates.iter().flatten().any(|fate| fate.known() == Some(number));
+    let in_use = || known.iter().enumerate().filter(|(_, known)| !known.is_retired);
+    let mut left: Vec<usize> =
+        in_use().map(|(number, _)| number).filter(|number| !is_root_of(&fates, *number)).collect();
+    for (fate, Wanted { source, is_there }) in fates.iter_mut().zip(wanted).filter(|(fate, _)| fate.is_none()) {
+        let Some(place) = left.iter().position(|number| known[*number].source.name == source.name) else { continue };
+        let number = left.remove(place);
+        *fate = Some(match () {
+            () if !is_there => Fate::Unknown,
+            () if adopt => Fate::Is(number),
+            () => Fate::Refused(Refusal::Elsewhere(number)),
+        });
+    }
+    let is_new = |(fate, wanted): &(&mut Option<Fate>, &Wanted)| fate.is_none() && wanted.is_there;
+    let new = fates.iter_mut().zip(wanted).filter(is_new).count();
+    for (fate, Wanted { is_there, .. }) in fates.iter_mut().zip(wanted).filter(|(fate, _)| fate.is_none()) {
+        *fate = Some(match left[..] {
+            _ if !is_there => Fate::Unknown,
+            [] => Fate::Added,
+            [number] if adopt && new == 1 => Fate::Is(number),
+            _ => Fate::Refused(Refusal::New),
+        });
+    }
+    let mut fates: Vec<Fate> = fates.into_iter().map(|fate| fate.unwrap_or(Fate::Unknown)).collect();
+    left.retain(|number| !fates.contains(&Fate::Is(*number)));
+    refuse_taken_names(known, wanted, &mut fates);
+    Alignment { fates, left_out: left }
+}
+
+/// The known source that has the root, one in use before one that is retired.
+fn by_root(known: &[Known], source: &Source, adopt: bool) -> Option<Fate> {
+    let same =
+        |is_retired| known.iter().position(|known| known.is_retired == is_retired && known.source.root == source.root);
+    let number = same(false).or_else(|| same(true))?;
+    let fits = adopt || known[number].is_retired || known[number].source.layout == source.layout;
+    Some(if fits { Fate::Is(number) } else { Fate::Refused(Refusal::Layout(number)) })
+}
+
+/// Refuses names that known sources have and keep, until no more are kept by that.
+fn refuse_taken_names(known: &[Known], wanted: &[Wanted], fates: &mut [Fate]) {
+    loop {
+        let keeps = |number: usize| !known[number].is_retired && !fates.contains(&Fate::Is(number));
+        let taken = fates.iter().zip(wanted).enumerate().find_map(|(place, (fate, wanted))| {
+            let has_name = |number: &usize| known[*number].source.name == wanted.source.name && keeps(*number);
+            let number = (0..known.len()).find(has_name)?;
+            matches!(fate, Fate::Added | Fate::Is(_)).then_some((place, number))
+        });
+        match taken {
+            Some((place, number)) => fates[place] = Fate::Refused(Refusal::Taken(number)),
+            None => return,
+        }
+    }
+}
+
+impl Wanted {
+    /// A source that a run names, and whether its root could be listed.
+    pub fn new(source: &Source, is_there: bool) -> Self {
+        Self { source: source.real(), is_there }
+    }
+}
+
+impl Fate {
+    fn known(&self) -> Option<usize> {
+        match self {
+            Self::Is(number) | Self::Refused(Refusal::Layout(number)) => Some(*number),
+            _ => None,
+        }
+    }
+}
+
+impl Alignment {
+    /// What the database knows afterwards: the known ones in their order, then those that were added.
+    pub fn known(&self, known: &[Known], wanted: &[Wanted]) -> Vec<Known> {
+        let mut after = known.to_vec();
+        for (fate, wanted) in self.fates.iter().zip(wanted) {
+            let source = wanted.source.clone();
+            match fate {
+                Fate::Is(number) => after[*number] = Known { source, is_retired: false },
+                Fate::Added => after.push(Known { source, is_retired: false }),
+                Fate::Refused(_) | Fate::Unknown => {}
+            }
+        }
+        let in_use: BTreeSet<String> = after.iter().filter(|known| !known.is_retired).map(Known::name).collect();
+        let mut names: BTreeSet<String> = after.iter().map(Known::name).collect();
+        for known in after.iter_mut().filter(|known| known.is_retired && in_use.contains(&known.source.name)) {
+            known.source.name = free(&names, &known.source.name);
+            names.insert(known.source.name.clone());
+        }
+        after
+    }
+}
+
+impl Known {
+    fn name(&self) -> String {
+        self.source.name.clone()
+    }
+}
+
+/// A name for a retired source that nobody has.
+fn free(names: &BTreeSet<String>, name: &str) -> String {
+    let more = (2..).map(|number: u32| format!("{name}-retired-{number}"));
+    let mut wishes = std::iter::once(format!("{name}-retired")).chain(more);
+    wishes.find(|name| !names.contains(name)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Layout;
+
+    fn source(text: &str) -> Source {
+        let (name, root) = text.split_once(':').unwrap();
+        let (root, layout) = match root.strip_suffix('*') {
+            Some(root) => (root, Layout::ClaudeProjects),
+            None => (root, Layout::Users),
+        };
+        Source { name: name.into(), root: root.into(), layout }
+    }
+
+    /// Sources by name and root; one that begins with `-` is retired, or is not there.
+    fn known(text: &str) -> Vec<Known> {
+        let known =
+            |text: &str| Known { source: source(text.trim_start_matches('-')), is_retired: text.starts_with('-') };
+        text.split_whitespace().map(known).collect()
+    }
+
+    fn wanted(text: &str) -> Vec<Wanted> {
+        let wanted =
+            |text: &str| Wanted { source: source(text.trim_start_matches('-')), is_there: !text.starts_with('-') };
+        text.split_whitespace().map(wanted).collect()
+    }
+
+    fn shown(known: &[Known]) -> String {
+        let one = |Known { source: Source { name, root, layout }, is_retired }: &Known| {
+            let (minus, star) = (if *is_retired { "-" } else { "" }, if *layout == Layout::Users { "" } else { "*" });
+            format!("{minus}{name}:{}{star}", root.display())
+        };
+        known.iter().map(one).collect::<Vec<_>>().join(" ")
+    }
+
+    /// What is known afterwards, and what is refused and left out by it.
+    fn aligned(before: &str, named: &str, adopt: bool) -> (String, String, String) {
+        let (before, named) = (known(before), wanted(named));
+        let alignment = align(&before, &named, adopt);
+        let refused = alignment.fates.iter().zip(&named).filter_map(|(fate, wanted)| match fate {
+            Fate::Refused(refusal) => Some(format!("{} {refusal:?}", wanted.source.name)),
+            Fate::Unknown => Some(format!("{} unknown", wanted.source.name)),
+            _ => None,
+        });
+        let refused = refused.collect::<Vec<_>>().join(", ");
+        let left = alignment.left_out.iter().map(|number| before[*number].name()).collect::<Vec<_>>().join(" ");
+        (shown(&alignment.known(&before, &named)), refused, left)
+    }
+
+    #[test]
+    fn each_line_of_the_table() {
+        for (before, named, after, refused, left) in [
+            ("", "a:/A b:/B", "a:/A b:/B", "", ""),
+            ("a:/A", "a:/A", "a:/A", "", ""),
+            ("a:/A", "b:/A", "b:/A", "", ""),
+            ("a:/A b:/B", "b:/A a:/B", "b:/A a:/B", "", ""),
+            ("a:/A b:/B", "b:/A", "a:/A b:/B", "b Taken(1)", "b"),
+            ("a:/A", "a:/A*", "a:/A", "a Layout(0)", ""),
+            ("a:/A", "a:/B", "a:/A", "a Elsewhere(0)", ""),
+            ("a:/A", "a:/A b:/B", "a:/A b:/B", "", ""),
+            ("a:/A", "c:/A b:/B", "c:/A b:/B", "", ""),
+            ("a:/A b:/B", "a:/A c:/C", "a:/A b:/B", "c New", "b"),
+            ("a:/A b:/B", "a:/A", "a:/A b:/B", "", "b"),
+            ("a:/A b:/B", "a:/A -b:/B", "a:/A b:/B", "", ""),
+            ("a:/A", "a:/A -b:/B", "a:/A", "b unknown", ""),
+            ("a:/A", "-a:/B c:/C", "a:/A c:/C", "a unknown", ""),
+            ("a:/A", "a:/A b:/A", "a:/A", "b Twice(0)", ""),
+            ("-a:/A", "a:/A", "a:/A", "", ""),
+            ("-a:/A", "b:/A", "b:/A", "", ""),
+            ("-a:/A", "a:/B", "-a-retired:/A a:/B", "", ""),
+            ("-a:/A -a-retired:/C", "a:/B", "-a-retired-2:/A -a-retired:/C a:/B", "", ""),
+            ("a:/A -b:/B", "c:/A b:/C", "c:/A -b-retired:/B b:/C", "", ""),
+            ("a:/A -b:/B", "b:/A", "b:/A -b-retired:/B", "", ""),
+        ] {
+            let expected = (after.to_owned(), refused.to_owned(), left.to_owned());
+            assert_eq!(aligned(before, named, false), expected, "{before} / {named}");
+        }
+    }
+
+    #[test]
+    fn a_tree_that_has_moved_is_adopted_if_there_is_no_other_that_it_can_be() {
+        for (before, named, after, refused, left) in [
+            ("a:/A", "a:/B", "a:/B", "", ""),
+            ("a:/A", "b:/B", "b:/B", "", ""),
+            ("a:/A", "a:/B*", "a:/B*", "", ""),
+            ("a:/A", "a:/A*", "a:/A*", "", ""),
+            ("a:/A b:/B", "a:/A c:/C", "a:/A c:/C", "", ""),
+            ("a:/A b:/B", "c:/C", "a:/A b:/B", "c New", "a b"),
+            ("a:/A b:/B", "b:/C", "a:/A b:/C", "", "a"),
+            ("a:/A", "b:/B c:/C", "a:/A", "b New, c New", "a"),
+            ("a:/A", "b:/B -c:/C", "b:/B", "c unknown", ""),
+            ("a:/A", "-a:/B", "a:/A", "a unknown", ""),
+        ] {
+            let expected = (after.to_owned(), refused.to_owned(), left.to_owned());
+            assert_eq!(aligned(before, named, true), expected, "{before} / {named}");
+        }
+    }
+
+    /// All lists of at most three sources with different names and different roots, some of them marked.
+    fn lists() -> Vec<String> {
+        let mut lists = vec![String::new()];
+        for name in ["a", "b", "c"] {
+            let longer = |list: &String| {
+                let roots = ["/A", "/B", "/C"].into_iter().filter(|root| !list.contains(root)).collect::<Vec<_>>();
+                let marked =
+                    roots.into_iter().flat_map(|root| ["", "-"].map(|mark| format!("{list} {mark}{name}:{root}")));
+                marked.collect::<Vec<_>>()
+            };
+            lists.extend(lists.iter().flat_map(longer).collect::<Vec<_>>());
+        }
+        lists
+    }
+
+    #[test]
+    fn whatever_is_named_nothing_is_lost_mixed_or_read_twice() {
+        let lists = lists();
+        assert!(lists.len() > 100);
+        for (before, named) in lists.iter().flat_map(|before| lists.iter().map(move |named| (before, named))) {
+            for adopt in [false, true] {
+                let about = (before, named, adopt);
+                let (before, named) = (known(before), wanted(named));
+                let alignment = align(&before, &named, adopt);
+                let after = alignment.known(&before, &named);
+                assert!(after.len() >= before.len(), "{about:?}");
+                let is_pair = |a: &Known, b: &Known| a.source.root == b.source.root && !a.is_retired && !b.is_retired;
+                for (number, one) in after.iter().enumerate() {
+                    let others = &after[number + 1..];
+                    assert!(others.iter().all(|other| other.source.name != one.source.name), "{about:?}");
+                    assert!(!others.iter().any(|other| is_pair(one, other)), "{about:?}");
+                }
+                for (fate, wanted) in alignment.fates.iter().zip(&named) {
+                    let is_walked = matches!(fate, Fate::Added | Fate::Is(_));
+                    let is_known = after.iter().any(|known| !known.is_retired && known.source == wanted.source);
+                    assert!(!is_walked || is_known, "{about:?}");
+                    assert!(wanted.is_there || *fate != Fate::Added, "{about:?}");
+                }
+                for (number, (old, new)) in before.iter().zip(&after).enumerate() {
+                    assert!(adopt || old.source.root == new.source.root, "a tree moves by itself: {about:?}");
+                    let is_named =
+                        named.iter().any(|w| w.source.root == old.source.root || w.source.name == old.source.name);
+                    assert!(!old.is_retired || new.is_retired || is_named, "{about:?}");
+                    let is_left = alignment.left_out.contains(&number);
+                    assert!(!is_left || !old.is_retired && old == new, "{about:?}");
+                    assert!(old.is_retired || is_named || is_left || old != new, "nobody hears of it: {about:?}");
+                }
+                // The same run again changes nothing, and refuses the same.
+                let again = align(&after, &named, false);
+                assert_eq!(again.known(&after, &named), after, "{about:?}");
+                let refused = |alignment: &Alignment| {
+                    let is_walked = |fate: &Fate| matches!(fate, Fate::Added | Fate::Is(_));
+                    alignment.fates.iter().map(is_walked).collect::<Vec<_>>()
+                };
+                assert_eq!(refused(&again), refused(&alignment), "{about:?}");
+            }
+        }
+    }
+}

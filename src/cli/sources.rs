@@ -1,0 +1,181 @@
+//! `sessionmill sources`: which trees of transcripts the database is made of, and what became of them.
+
+use crate::cli::place::read;
+use crate::cli::{Context, Database, Form, print, remark, terminal_width};
+use crate::config::Config;
+use crate::error::{Result, Status, thousands};
+use crate::holder::Holder;
+use crate::lock::{self, DAEMON, ProcessorLock};
+use crate::registry;
+use crate::report::csv;
+use crate::report::grid::{Field, grid};
+use crate::report::render::{self, Format};
+use crate::report::sources::{self as report, Listed};
+use crate::scan;
+use crate::source::{Layout, Source, real};
+use crate::store::{Access, Store, sources};
+use std::path::{Path, PathBuf};
+
+/// List the sources of the database; say that one has moved or is over
+///
+/// A database remembers the folders that it is made of, each under a name. A source is read as long as runs
+/// name it: in the configuration, with --sessions, or because it was found.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  sessionmill sources\n  sessionmill sources moved team /srv/user_sessions\n  \
+                        sessionmill sources retire old-laptop")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    form: Form,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    List(List),
+    Moved(Moved),
+    Retire(Retire),
+}
+
+/// List the sources: their folders, their transcripts, and what is wrong with them
+#[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    form: Form,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+/// Say that the tree of a source is in another folder now
+///
+/// Its transcripts keep their names, and the next run reads them there. Change the folder in the
+/// configuration too.
+#[derive(Debug, clap::Args)]
+struct Moved {
+    /// The source: its name, or the folder that it was in
+    old: String,
+
+    /// The folder that it is in now
+    new: PathBuf,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+/// Say that a source is over
+///
+/// What its transcripts said stays in all reports. Nobody looks for them any more, nothing about them is
+/// an alarm, and transcripts of other sources can have their names. A run that names its folder reads it
+/// again.
+#[derive(Debug, clap::Args)]
+struct Retire {
+    /// The source: its name, or its folder
+    name: String,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+pub(crate) fn sources(args: &Args, context: &Context) -> Result<Status> {
+    match &args.command {
+        None => list(&args.form, &args.database, context),
+        Some(Command::List(List { form, database })) => list(form, database, context),
+        Some(Command::Moved(args)) => moved(args, context),
+        Some(Command::Retire(args)) => retire(args, context),
+    }
+}
+
+fn list(form: &Form, database: &Database, context: &Context) -> Result<Status> {
+    let (_, database) = database.find(context)?;
+    let sources = read(&database, context, |reading| report::sources(reading.connection))?;
+    print(&match form.format() {
+        Format::Table if sources.is_empty() => "no sources yet\n".to_owned(),
+        Format::Table => {
+            let fields = [
+                Field::name("Source"),
+                Field::path("Folder"),
+                Field::name("Layout").spare(2),
+                Field::name("Transcripts").spare(1),
+                Field::text("State"),
+            ];
+            grid(&fields, &sources.iter().map(row).collect::<Vec<_>>(), terminal_width())
+        }
+        Format::Json => render::pretty(&sources),
+        Format::Csv => {
+            let header = ["name", "root", "layout", "state", "alarm", "retired_at", "found", "files", "gone"];
+            csv::csv(header.map(str::to_owned).to_vec(), sources.iter().map(cells), form.texts())?
+        }
+    })
+}
+
+fn row(source: &Listed) -> Vec<String> {
+    let state = match (&source.alarm, &source.retired_at) {
+        (_, Some(retired_at)) => format!("retired {}", retired_at.split('T').next().unwrap_or_default()),
+        (Some(alarm), None) => format!("alarm: {alarm}"),
+        (None, None) => source.state.to_owned(),
+    };
+    let files = thousands(source.files.into());
+    vec![source.name.clone(), source.root.clone(), source.layout.to_owned(), files, state]
+}
+
+fn cells(source: &Listed) -> Vec<String> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let found = source.found.map(|found| found.to_string()).unwrap_or_default();
+    let about = [source.name.clone(), source.root.clone(), source.layout.to_owned(), source.state.to_owned()];
+    let more =
+        [text(&source.alarm), text(&source.retired_at), found, source.files.to_string(), source.gone.to_string()];
+    about.into_iter().chain(more).collect()
+}
+
+fn moved(args: &Moved, context: &Context) -> Result<Status> {
+    let (config, database) = args.database.find(context)?;
+    let root = real(&args.new);
+    // Whatever its layout: what counts is that the folder can be listed.
+    scan::roots(&[Source { name: String::new(), root: root.clone(), layout: Layout::Users }])?;
+    let Source { name, root, .. } = change(&database, context, |store| sources::move_to(store, &args.old, &root))?;
+    remark(&format!("source `{name}` is in {} now", root.display()));
+    let other = config.sources().into_iter().find(|source| source.name == name && source.real().root != root);
+    if let Some(other) = other {
+        remark(&format!("note: the configuration still has `{name}` in {}: change it there too", other.root.display()));
+    }
+    after(&database);
+    Ok(Status::Done)
+}
+
+fn retire(args: &Retire, context: &Context) -> Result<Status> {
+    let (config, database) = args.database.find(context)?;
+    let now = context.now.wall;
+    let Source { name, root, .. } = change(&database, context, |store| sources::retire(store, &args.name, now))?;
+    remark(&format!("source `{name}` ({}) is retired; what its transcripts said stays", root.display()));
+    if is_configured(&config, &root) {
+        remark("note: the configuration still names its folder: remove it there, or the next run reads it again");
+    }
+    after(&database);
+    Ok(Status::Done)
+}
+
+fn is_configured(config: &Config, root: &Path) -> bool {
+    config.sources().iter().any(|source| source.real().root == root)
+}
+
+/// Changes what the database knows of its sources, while no run depends on it.
+fn change(database: &Path, context: &Context, body: impl Fn(&Store) -> Result<Source>) -> Result<Source> {
+    crate::store::require(database)?;
+    let holder = Holder::new("sources", context.now.wall);
+    let lock = |name: &str| ProcessorLock::take(database, name, &holder);
+    let processors = registry::processors().iter();
+    let _locks = processors.map(|processor| lock(processor.manifest().name)).collect::<Result<Vec<_>>>()?;
+    body(&Store::open_current(database, Access::ReadWrite, context.now.wall)?)
+}
+
+/// What else is to be done.
+fn after(database: &Path) {
+    if lock::holder(database, DAEMON).is_some() {
+        remark("note: a daemon serves this database: let it read its configuration again (SIGHUP, systemctl reload)");
+    }
+}
