@@ -135,8 +135,10 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources)?;
     let run_id = runs::next(store.get()?)?;
     let stamp = Stamp { run_id, now, processors: pass.processors, manifests: &manifests, sources: &sources };
+    let forgotten = known::forgotten(store.get()?.connection(), pass.database)?;
+    forget::overlook(&forgotten, &mut walk);
     let mut notices = presence::observe(store.get()?, pass.sources, &roots, pass.adopt, &mut walk, &ledger, now)?;
-    forget::hide(&known::forgotten(store.get()?.connection(), pass.database)?, &mut walk);
+    forget::hide(&forgotten, &mut walk);
     let excludes = |processor: usize, username: &str| pass.processors[processor].excludes(username);
     let bounds = Bounds { quiet: waits.then_some(pass.limits.quiet), excludes: Some(&excludes) };
     let plan = plan::jobs(walk, &ledger, &manifests, now, bounds);

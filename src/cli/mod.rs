@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and how the answer reaches the caller.
 
+mod ban;
 mod config;
 mod daemon;
 mod errors;

@@ -13,6 +13,7 @@ use crate::scan;
 use crate::source::Layout;
 use crate::store::forget;
 use sessionmill_contract::Manifest;
+use std::collections::HashSet;
 use std::path::Path;
 
 /// Show what the database holds, how fresh it is, and whether all is well
@@ -80,7 +81,16 @@ fn look(overview: &Overview, lineup: &Lineup, manifests: &[&Manifest], context: 
     let known = ledger.files.iter().find(|(_, known)| is_own(known.source));
     let login = known.and_then(|(name, _)| name.split('/').next()).unwrap_or(&context.environment.login);
     let mut walk = scan::sessions(places, &roots, login).ok()?;
-    forget::hide(forgotten, &mut walk);
+    match forgotten {
+        Some(forgotten) => forget::hide(forgotten, &mut walk),
+        // Any user whom nothing is known of can be one of them.
+        None => {
+            let known: HashSet<_> = ledger.files.keys().filter_map(|name| name.split('/').next()).collect();
+            let strangers = walk.found.iter().map(|found| &found.file.username);
+            let strangers = strangers.filter(|username| !known.contains(username.as_str())).cloned().collect();
+            forget::hide(&strangers, &mut walk);
+        }
+    }
     let processors = lineup.processors();
     let excludes = |number: usize, username: &str| {
         let processor = processors.iter().find(|processor| processor.manifest().name == manifests[number].name);
