@@ -46,6 +46,13 @@ const CAUSES: [(&str, &str); 8] = [
     ("quota exceeded", "your share of the disk is used up"),
 ];
 
+/// A cause in words for whoever reads them.
+pub fn cause(cause: impl Display) -> String {
+    let cause = cause.to_string();
+    let known = CAUSES.iter().find(|(theirs, _)| *theirs == cause);
+    known.map_or(cause, |(_, ours)| (*ours).to_owned())
+}
+
 /// The result of everything that can stop a command.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -56,10 +63,7 @@ impl Error {
 
     /// ``cannot <verb> `<thing>`: <cause>``.
     pub fn cannot(verb: &str, thing: impl Display, cause: impl Display) -> Self {
-        let cause = cause.to_string();
-        let known = CAUSES.iter().find(|(theirs, _)| *theirs == cause);
-        let cause = known.map_or(cause.as_str(), |(_, ours)| ours);
-        Self::new(Status::CannotRun, format!("cannot {verb} `{thing}`: {cause}"))
+        Self::new(Status::CannotRun, format!("cannot {verb} `{thing}`: {}", self::cause(cause)))
     }
 
     #[must_use]

@@ -118,7 +118,13 @@ const LIKELY: usize = 3;
 /// The known names that may be meant by another one, the likeliest first. The case of letters does not count.
 pub fn likely<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let name = name.to_lowercase();
-    let mut likely: Vec<_> = known.map(|known| (strsim::jaro_winkler(&known.to_lowercase(), &name), known)).collect();
+    // Of a short name with one letter wrong, too little is left to be like it.
+    let likeness = |known: &str| match strsim::osa_distance(known, &name) {
+        0 => 2.0,
+        1 if name.len() > 2 => 1.0,
+        _ => strsim::jaro_winkler(known, &name),
+    };
+    let mut likely: Vec<_> = known.map(|known| (likeness(&known.to_lowercase()), known)).collect();
     likely.retain(|(likeness, _)| *likeness > 0.7);
     likely.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     likely.dedup();

@@ -204,7 +204,7 @@ fn a_name_that_nobody_has_is_refused_and_changes_nothing() {
     for (name, hint) in [
         ("ADA", "did you mean `ada` or `ada-laptop` or `Ada Lovelace`?"),
         ("bbo", "did you mean `bob`?"),
-        ("ada@example.com", "did you mean `ada@example.org` or `ada` or `ada-laptop`?"),
+        ("ada@example.com", "did you mean `ada@example.org` or `ada`?"),
         ("zebulon", "`sessionmill report --by user` lists the names."),
         ("", "`sessionmill report --by user` lists the names."),
     ] {

@@ -1,6 +1,7 @@
 //! `sessionmill status`: what the database holds, how fresh it is, and whether all is well.
 
 use crate::cli::place::read;
+use crate::cli::terminal::fitted;
 use crate::cli::{Context, Database, print};
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
@@ -48,7 +49,8 @@ pub(crate) fn status(args: &Args, context: &Context) -> Result<Status> {
         Status::Busy if args.check => Error { status: Status::CannotRun, ..error },
         _ => error,
     })?;
-    let text = if args.json || args.format == "json" { pretty(&status) } else { status.words(context.now.wall) };
+    let text =
+        if args.json || args.format == "json" { pretty(&status) } else { fitted(&status.words(context.now.wall), 14) };
     print(&text)?;
     Ok(match status.state {
         State::Ok | State::Disabled => Status::Done,

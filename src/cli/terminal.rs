@@ -31,8 +31,15 @@ pub(super) fn say(error: &Error) {
 /// A remark that is no data. Whatever is quoted in it, a terminal is told nothing but text.
 pub(crate) fn remark(text: &str) {
     let width = width(&std::io::stderr());
-    let line = |line: &str| width.map_or_else(|| printable(line), |width| wrapped(&printable(line), width));
+    let line = |line: &str| width.map_or_else(|| printable(line), |width| wrapped(&printable(line), width, 0));
     write(&text.split('\n').map(line).collect::<Vec<_>>().join("\n"));
+}
+
+/// Lines for stdout, broken between words where they are too long for it; what is left of a line begins at a
+/// column, or a little further in than the line.
+pub(super) fn fitted(text: &str, column: usize) -> String {
+    let Some(width) = terminal_width() else { return text.to_owned() };
+    text.split('\n').map(|line| wrapped(line, width, column)).collect::<Vec<_>>().join("\n")
 }
 
 /// What is wrong with a command line.
@@ -49,20 +56,21 @@ fn write(text: &str) {
     let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
-/// A line that is broken between words, the rest a little further in. A word that is longer than a line stays
+/// A line that is broken between words, the rest at a column or a little further in. A word that is longer than a line stays
 /// whole: it can be a path to copy.
-fn wrapped(line: &str, width: usize) -> String {
+fn wrapped(line: &str, width: usize, column: usize) -> String {
     if line.width() <= width {
         return line.to_owned();
     }
     let words = line.trim_start();
     let indent = " ".repeat(line.len() - words.len());
-    let mut lines = vec![indent.clone()];
+    let hanging = " ".repeat(column.max(indent.len() + 2));
+    let mut lines = vec![indent];
     for word in words.split(' ') {
         let Some(last) = lines.last_mut() else { break };
         let is_begun = !last.trim_start().is_empty();
         if is_begun && last.width() + 1 + word.width() > width {
-            lines.push(format!("{indent}  {word}"));
+            lines.push(format!("{hanging}{word}"));
         } else {
             if is_begun {
                 last.push(' ');
@@ -80,15 +88,19 @@ mod tests {
     #[test]
     fn lines_break_between_words_and_a_long_word_stays_whole() {
         let note = "note: no price of `claude-opus-99`, whose cost is left out";
-        assert_eq!(wrapped(note, 60), note);
-        assert_eq!(wrapped(note, 40), "note: no price of `claude-opus-99`,\n  whose cost is left out");
+        assert_eq!(wrapped(note, 60, 0), note);
+        assert_eq!(wrapped(note, 40, 0), "note: no price of `claude-opus-99`,\n  whose cost is left out");
         let hint = "  hint: name it with --database /a/very/long/path/that/is/to/be/copied FILE";
         assert_eq!(
-            wrapped(hint, 30),
+            wrapped(hint, 30, 0),
             "  hint: name it with\n    --database\n    /a/very/long/path/that/is/to/be/copied\n    FILE"
         );
-        assert_eq!(wrapped("  月次 売上高 の 定義", 10), "  月次\n    売上高\n    の\n    定義");
-        assert_eq!(wrapped("a b", 1), "a\n  b");
+        assert_eq!(wrapped("  月次 売上高 の 定義", 10, 0), "  月次\n    売上高\n    の\n    定義");
+        assert_eq!(wrapped("a b", 1, 0), "a\n  b");
+        assert_eq!(
+            wrapped("usage    ok, 12 items from 3 files", 24, 9),
+            "usage    ok, 12 items\n         from 3 files"
+        );
     }
 
     #[test]

@@ -113,8 +113,9 @@ impl Journal {
             Some(open) => body(open),
             None => Open::read(&self.path, self.day).and_then(|read| body(open.insert(read))),
         };
-        let message =
-            |error: std::io::Error| format!("cannot use the journal `{}`: {}", self.path.display(), error.kind());
+        let message = |error: std::io::Error| {
+            format!("cannot use the journal `{}`: {}", self.path.display(), crate::error::cause(error.kind()))
+        };
         result.map_err(|error| Failure::new(FailureClass::Environment, message(error)))
     }
 }

@@ -111,7 +111,9 @@ fn widths(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Vec<O
     // All have the least; those that want little more take that, and the others share the rest.
     giving.sort_by_key(|at| natural[*at] - floor(*at));
     for (done, at) in giving.iter().enumerate() {
-        let more = (natural[*at] - floor(*at)).min(room / (giving.len() - done));
+        let (wanted, share) = (natural[*at] - floor(*at), room / (giving.len() - done));
+        // A title that does not fit into one line takes several, however wide they are.
+        let more = if wanted > share && fields[*at].kind == Kind::Number { 0 } else { wanted.min(share) };
         room -= more;
         widths[*at] = Some(floor(*at) + more);
     }
@@ -230,9 +232,9 @@ mod tests {
         assert_eq!(grid(&fields, &rows, None).lines().next(), Some(widest));
         assert_eq!(
             grid(&fields, &rows, Some(38)),
-            " What               Cache   Cost\n                    write\n\
-             ─────────────────────────────────────\n \
-             claude-opus-4-6    1,234   $0.12\n in fast mode\n"
+            " What                 Cache   Cost\n                      write\n\
+             ────────────────────────────────────\n \
+             claude-opus-4-6 in   1,234   $0.12\n fast mode\n"
         );
     }
 
