@@ -328,6 +328,25 @@ fn a_ban_that_only_the_origin_knows_is_listed_and_lifted_and_its_counts_are_not_
 }
 
 #[test]
+fn a_reader_of_a_snapshot_who_cannot_know_who_is_forgotten_waits_for_none_of_their_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = ada_twice();
+    assert_eq!(world.mill(&["publish"]).status, 0);
+    assert_eq!(world.mill(&["forget", "bob", "--yes"]).status, 0);
+    world.write("ada/new.jsonl", conversation(&[DEFINITION]));
+    let lock = |file: &str, mode| fs::set_permissions(world.path(file), fs::Permissions::from_mode(mode)).unwrap();
+    [("data/mill.duckdb.origin", 0), ("data/mill.duckdb", 0o400), ("data", 0o500)].map(|(file, mode)| lock(file, mode));
+    let said = world.mill_unprivileged(&["status", "--json"], &[]);
+    [("data", 0o700), ("data/mill.duckdb", 0o600), ("data/mill.duckdb.origin", 0o600)]
+        .map(|(file, mode)| lock(file, mode));
+    let Some(said) = said else { return };
+    assert!(said.stderr.starts_with("note: as of "), "{said:?}");
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let pending = [0, 1].map(|processor| json["processors"][processor]["pending"].as_u64().unwrap());
+    assert_eq!(pending, [1, 1], "Ada's new file, and not Bob's");
+}
+
+#[test]
 fn nobody_is_to_act_on_the_folder_of_somebody_who_is_forgotten() {
     let world = ada_twice();
     assert_eq!(world.mill(&["forget", "ada", "--yes"]).status, 0);
