@@ -9,6 +9,7 @@ use super::variable::{self, Variable};
 use super::wording::{self, Place};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use sessionmill_verification::mask::mask;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -241,6 +242,7 @@ fn remove_within(value: &mut DeValue<'_>, at: &Range<usize>) -> Option<String> {
 /// What a structure refuses, in our words: serde's own begin with the name of a field. A key that is not
 /// known here may be one of these elsewhere.
 fn mistake(origin: Origin, message: &str, place: Option<&Place>, elsewhere: &[String]) -> Mistake {
+    let message = &*mask(message);
     let Some((unknown, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, ")) else {
         let (message, hint) = match place {
             _ if message.starts_with("missing field") => (message.replace("missing field", "missing key"), None),
@@ -444,6 +446,28 @@ layout = \"user\"
             ),
         ] {
             assert_eq!(mistakes(text)[0], expected);
+        }
+    }
+
+    #[test]
+    fn a_key_in_the_wrong_place_is_not_quoted() {
+        let key = "sk-ant-api03-q7Zr2Lx9Wm4Tb8Nc6Vd1Hf5Jk3Pg0Sy";
+        for text in [
+            format!("[verification]\nkey_file = {key}\n"),
+            format!("[verification]\nkey_file = [\"{key}\"]\n"),
+            format!("[verification]\nmax_tokens = \"{key}\"\n"),
+            format!("[verification]\ndetector = \"{key}\"\n"),
+            format!("[verification]\nquiet = \"{key}\"\n"),
+            format!("[verification]\nkey_file = \"{key}\n"),
+            format!("timezone = \"{key}\"\n"),
+            format!("[schedule]\nusage = \"{key}\"\n"),
+            format!("{key}\n"),
+            format!("[{key}\n"),
+            format!("api_key = \"{key}\"\n"),
+            format!("\"{key}\" = 1\n"),
+        ] {
+            let said = mistakes(&text).join("\n");
+            assert!(!said.is_empty() && !said.contains("q7Zr2Lx9"), "{text}{said}");
         }
     }
 

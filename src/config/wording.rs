@@ -4,6 +4,7 @@
 use super::reading::below;
 use chrono::NaiveDate;
 use serde_json::Value;
+use sessionmill_verification::mask::mask;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
@@ -16,7 +17,9 @@ const QUOTED: usize = 60;
 /// A line that is no TOML. `message` is the parser's.
 pub(super) fn broken(text: &str, at: usize, message: &str) -> Words {
     let start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |feed| feed + 1);
-    let line = text.get(start..).unwrap_or_default().lines().next().unwrap_or_default().trim();
+    let whole = text.get(start..).unwrap_or_default().lines().next().unwrap_or_default().trim();
+    let is_list = whole.split_once('=').is_some_and(|(_, value)| value.trim_start().starts_with(['[', '{']));
+    let line = &*mask(whole);
     let (key, value) = line.split_once('=').map_or((line, None), |(key, value)| (key.trim(), Some(value.trim())));
     let shown = quoted(line);
     let is = |part: &str| message.contains(part);
@@ -25,7 +28,7 @@ pub(super) fn broken(text: &str, at: usize, message: &str) -> Words {
         None if is("key with no value") || is("missing assignment") => {
             (format!("`{shown}` has no `=` and no value"), example(key, "\"…\""))
         }
-        Some(value) if is("must be quoted") && !value.starts_with(['[', '{']) => {
+        Some(value) if is("must be quoted") && !is_list => {
             (format!("the text `{}` stands in no quotes", quoted(value)), example(key, &in_quotes(value)))
         }
         _ if is("unclosed table") || is("unclosed array table") => {
@@ -205,12 +208,12 @@ fn either(list: &[String]) -> String {
     }
 }
 
-/// The first line of a text, cut.
+/// The first line of a text, cut. Messages end up in logs: a key that stands in the wrong place is masked.
 fn quoted(text: &str) -> String {
-    let line = text.trim().lines().next().unwrap_or_default();
+    let line = mask(text.trim().lines().next().unwrap_or_default());
     match line.char_indices().nth(QUOTED) {
         Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
+        None => line.into_owned(),
     }
 }
 
