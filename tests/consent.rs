@@ -335,10 +335,13 @@ fn a_reader_of_a_snapshot_who_cannot_know_who_is_forgotten_waits_for_none_of_the
     assert_eq!(world.mill(&["forget", "bob", "--yes"]).status, 0);
     world.write("ada/new.jsonl", conversation(&[DEFINITION]));
     let lock = |file: &str, mode| fs::set_permissions(world.path(file), fs::Permissions::from_mode(mode)).unwrap();
-    [("data/mill.duckdb.origin", 0), ("data/mill.duckdb", 0o400), ("data", 0o500)].map(|(file, mode)| lock(file, mode));
+    for (file, mode) in [("data/mill.duckdb.origin", 0), ("data/mill.duckdb", 0o400), ("data", 0o500)] {
+        lock(file, mode);
+    }
     let said = world.mill_unprivileged(&["status", "--json"], &[]);
-    [("data", 0o700), ("data/mill.duckdb", 0o600), ("data/mill.duckdb.origin", 0o600)]
-        .map(|(file, mode)| lock(file, mode));
+    for (file, mode) in [("data", 0o700), ("data/mill.duckdb", 0o600), ("data/mill.duckdb.origin", 0o600)] {
+        lock(file, mode);
+    }
     let Some(said) = said else { return };
     assert!(said.stderr.starts_with("note: as of "), "{said:?}");
     let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
