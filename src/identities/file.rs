@@ -60,14 +60,14 @@ const COLUMNS: [&str; 4] = ["folder", "email", "name", "team"];
 /// What can separate cells. Spreadsheets write semicolons where a comma is part of numbers.
 const SEPARATORS: [(u8, &str); 4] = [(b',', "commas"), (b';', "semicolons"), (b'\t', "tabs"), (b'|', "bars")];
 
-/// The one that makes the most known columns of a header.
+/// The one that makes the most known columns of a header, and where it makes none, the most cells.
 fn separator(header: &str) -> u8 {
     let known = |separator: u8| {
         let cells = header.split(char::from(separator)).map(|cell| cell.trim().trim_matches('"').to_lowercase());
         cells.filter(|cell| COLUMNS.contains(&cell.as_str())).count()
     };
-    let (best, _) = SEPARATORS.iter().rev().max_by_key(|(separator, _)| known(*separator)).unwrap_or(&SEPARATORS[0]);
-    *best
+    let best = SEPARATORS.iter().rev().max_by_key(|(separator, _)| (known(*separator), count(header, *separator)));
+    best.map_or(b',', |(separator, _)| *separator)
 }
 
 pub(super) fn csv(text: &str) -> Found {
@@ -138,8 +138,15 @@ pub(super) fn csv(text: &str) -> Found {
 
 /// What seems to separate the cells of a row.
 fn separator_of_row(row: &str) -> u8 {
-    let count = |separator: u8| row.bytes().filter(|byte| *byte == separator).count();
-    SEPARATORS.iter().rev().max_by_key(|(separator, _)| count(*separator)).map_or(b',', |(separator, _)| *separator)
+    SEPARATORS
+        .iter()
+        .rev()
+        .max_by_key(|(separator, _)| count(row, *separator))
+        .map_or(b',', |(separator, _)| *separator)
+}
+
+fn count(line: &str, separator: u8) -> usize {
+    line.bytes().filter(|byte| *byte == separator).count()
 }
 
 /// The line of a record. Its place is before the empty lines above it.
@@ -207,6 +214,10 @@ mod tests {
             told(csv("folder;email\nada,ada@x.org\n")),
             ["line 2: 1 cells, where the header has 2; it has commas between its cells, the header has semicolons"]
         );
+        let unknown = ["line 1: unknown column `mail`; did you mean `email`?", "line 1: missing column `email`"];
+        assert_eq!(told(csv("mail;folder\na@x.org;ada\n")), unknown);
+        let unknown = told(csv("Ordner;Post\nada;a@x.org\n"));
+        assert_eq!(unknown[0], "line 1: unknown column `ordner`; did you mean `folder`?");
     }
 
     #[test]
