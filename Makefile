@@ -50,7 +50,7 @@ MILL = LD_LIBRARY_PATH=$(DUCKDB_LIB_DIR) $(TARGET_DIR)/release/sessionmill
 deb:
 	SESSIONMILL_RPATH='$$ORIGIN/../lib/sessionmill' cargo build --release $(FLAGS)
 	rm -rf $(PACKAGE) && mkdir -p $(PACKAGE)
-	$(MILL) man | gzip -9n > $(PACKAGE)/sessionmill.1.gz
+	$(MILL) man --out $(PACKAGE)/man && gzip -9n $(PACKAGE)/man/*.1
 	set -e; for shell in bash fish zsh; do $(MILL) completions $$shell > $(PACKAGE)/completion.$$shell; done
 ifneq ($(DUCKDB_LIB_DIR),)
 	strip --strip-unneeded -o $(PACKAGE)/libduckdb.so $(DUCKDB_LIB_DIR)/libduckdb.so

@@ -34,6 +34,25 @@ pub struct Error {
     pub holder: Option<Holder>,
 }
 
+/// The standard library's words for kinds of I/O errors, and ours.
+const CAUSES: [(&str, &str); 8] = [
+    ("entity not found", "there is no such file or folder"),
+    ("entity already exists", "it exists already"),
+    ("invalid data", "it is not text in UTF-8"),
+    ("is a directory", "it is a folder, not a file"),
+    ("not a directory", "a part of the path is a file, not a folder"),
+    ("invalid filename", "its name is not possible here"),
+    ("no storage space", "the disk is full"),
+    ("quota exceeded", "your share of the disk is used up"),
+];
+
+/// A cause in words for whoever reads them.
+pub fn cause(cause: impl Display) -> String {
+    let cause = cause.to_string();
+    let known = CAUSES.iter().find(|(theirs, _)| *theirs == cause);
+    known.map_or(cause, |(_, ours)| (*ours).to_owned())
+}
+
 /// The result of everything that can stop a command.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -44,7 +63,7 @@ impl Error {
 
     /// ``cannot <verb> `<thing>`: <cause>``.
     pub fn cannot(verb: &str, thing: impl Display, cause: impl Display) -> Self {
-        Self::new(Status::CannotRun, format!("cannot {verb} `{thing}`: {cause}"))
+        Self::new(Status::CannotRun, format!("cannot {verb} `{thing}`: {}", self::cause(cause)))
     }
 
     #[must_use]
@@ -127,6 +146,24 @@ pub fn thousands(number: i128) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn causes_are_in_the_words_of_who_reads_them() {
+        use std::io::ErrorKind;
+        for (kind, cause) in [
+            (ErrorKind::NotFound, "there is no such file or folder"),
+            (ErrorKind::AlreadyExists, "it exists already"),
+            (ErrorKind::InvalidData, "it is not text in UTF-8"),
+            (ErrorKind::IsADirectory, "it is a folder, not a file"),
+            (ErrorKind::NotADirectory, "a part of the path is a file, not a folder"),
+            (ErrorKind::InvalidFilename, "its name is not possible here"),
+            (ErrorKind::StorageFull, "the disk is full"),
+            (ErrorKind::QuotaExceeded, "your share of the disk is used up"),
+            (ErrorKind::PermissionDenied, "permission denied"),
+        ] {
+            assert_eq!(Error::cannot("read", "x", kind).message, format!("cannot read `x`: {cause}"));
+        }
+    }
 
     #[test]
     fn counts_read_well() {

@@ -57,7 +57,12 @@ impl Exclusion {
         let counts = summary.processors.iter().find(|counts| counts.processor == "verification");
         let Some(counts) = counts else { return };
         let Ok(Some(exclusion)) = Self::of(config) else { return };
-        match Store::open(database, Access::ReadOnly).and_then(|store| known::people(&store)) {
+        let read = |store: Store| {
+            let mut people = known::people(&store)?;
+            people.extend(known::forgotten(store.connection(), database)?);
+            Ok(people)
+        };
+        match Store::open(database, Access::ReadOnly).and_then(read) {
             Ok(mut folders) => {
                 // Whose files nobody takes stands here only.
                 let folder = |file: &str| file.split('/').next().unwrap_or_default().to_owned();

@@ -148,7 +148,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let stamp = Stamp { run_id, now, processors: pass.processors, manifests: &manifests, sources: &sources };
     let forgotten = known::forgotten(store.get()?.connection(), pass.database)?;
     walk.share_names(&ledger);
-    walk.forget(&forgotten);
+    forget::overlook(&forgotten, &mut walk);
     let observed = presence::observe(store.get()?, &walked, &roots, pass.adopt, &mut walk, &ledger, now)?;
     notices.alarms.extend(observed.alarms);
     notices.warnings.extend(observed.warnings);

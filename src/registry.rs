@@ -20,7 +20,7 @@ static VERIFICATION: LazyLock<Verification> = LazyLock::new(|| Verification::new
 static DIALECTS: [Dialect; 4] = [CODEX, DOCUMENT, OTHER, CLAUDE_CODE];
 
 /// Numbered migrations, oldest first.
-pub const MIGRATIONS: [(&str, &str); 20] = [
+pub const MIGRATIONS: [(&str, &str); 21] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_usage", include_str!("../migrations/0002_usage.sql")),
     ("0003_source_marks", include_str!("../migrations/0003_source_marks.sql")),
@@ -41,6 +41,7 @@ pub const MIGRATIONS: [(&str, &str); 20] = [
     ("0018_terms", include_str!("../migrations/0018_terms.sql")),
     ("0019_declined", include_str!("../migrations/0019_declined.sql")),
     ("0022_sources", include_str!("../migrations/0022_sources.sql")),
+    ("0023_bans", include_str!("../migrations/0023_bans.sql")),
 ];
 
 /// A text column that snapshots leave empty.
@@ -58,6 +59,9 @@ static PRIVATE: [Private; 1] = [Private { table: "verification_claims", column: 
 pub fn private() -> &'static [Private] {
     &PRIVATE
 }
+
+/// Tables that neither snapshots nor their Parquet files have.
+pub const UNPUBLISHED: [&str; 1] = ["forgotten_users"];
 
 /// All processors.
 pub fn processors() -> &'static [&'static dyn Processor] {
@@ -110,6 +114,25 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>)
         Some(nearest) => error.hint(format!("did you mean `{nearest}`?")),
         None => error,
     }
+}
+
+/// Names that [`likely`] returns.
+const LIKELY: usize = 3;
+
+/// The known names that may be meant by another one, the likeliest first. The case of letters does not count.
+pub fn likely<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let name = name.to_lowercase();
+    // Of a short name with one letter wrong, too little is left to be like it.
+    let likeness = |known: &str| match strsim::osa_distance(known, &name) {
+        0 => 2.0,
+        1 if name.len() > 2 => 1.0,
+        _ => strsim::jaro_winkler(known, &name),
+    };
+    let mut likely: Vec<_> = known.map(|known| (likeness(&known.to_lowercase()), known)).collect();
+    likely.retain(|(likeness, _)| *likeness > 0.7);
+    likely.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    likely.dedup();
+    likely.into_iter().map(|(_, known)| known).take(LIKELY).collect()
 }
 
 /// The known name that is so like another one that it may be meant.

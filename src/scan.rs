@@ -12,7 +12,7 @@ use crate::stat::Stat;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use sessionmill_contract::SourceFile;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -148,13 +148,6 @@ impl Walk {
             let others = same.iter_mut().enumerate().filter(|(place, _)| *place != taken);
             others.for_each(|(_, found)| found.stat = Err(CLASH));
         }
-    }
-
-    /// Leaves out what cannot be seen of some people, and their links.
-    pub fn forget(&mut self, people: &BTreeSet<String>) {
-        let is_of = |path: &str| people.contains(path.split('/').next().unwrap_or_default());
-        self.unseen.retain(|unseen| !is_of(&unseen.folder));
-        self.links.retain(|link| !is_of(link));
     }
 }
 

@@ -193,12 +193,20 @@ impl FromStr for Schedule {
     fn from_str(text: &str) -> Result<Self, String> {
         let (kind, rest) = text.trim().split_once(char::is_whitespace).unwrap_or((text, ""));
         match kind {
-            "every" => duration::parse(rest.trim()).map(Self::Every).map_err(|expected| format!("expected {expected}")),
+            "every" => every(rest.trim()).map(Self::Every),
             "daily" => daily(rest).map(Self::Daily),
             "cron" => cron(rest).map(|cron| Self::Cron(Box::new(cron))),
             _ => Err("expected `every 10m`, `daily 05:00,17:00` or `cron 15 3 * * 1-5`".to_owned()),
         }
     }
+}
+
+/// An interval with its unit: seconds and minutes are too far apart for a guess.
+fn every(text: &str) -> Result<Duration, String> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("expected a unit: `every {text}m` for minutes, `every {text}s` for seconds"));
+    }
+    duration::parse(text).map_err(|expected| format!("expected {expected}"))
 }
 
 fn daily(text: &str) -> Result<Vec<NaiveTime>, String> {
@@ -312,6 +320,10 @@ mod tests {
             ("10m", kinds),
             ("every", a_time),
             ("every 0m", a_time),
+            ("every 10", "expected a unit: `every 10m` for minutes, `every 10s` for seconds"),
+            ("every   600 ", "expected a unit: `every 600m` for minutes, `every 600s` for seconds"),
+            ("every 0", "expected a unit: `every 0m` for minutes, `every 0s` for seconds"),
+            ("every 10 minutes", a_time),
             ("every day", a_time),
             ("daily", "`` is no time of day such as 05:00"),
             ("daily 05:00,", "`` is no time of day such as 05:00"),

@@ -8,6 +8,7 @@ use crate::plan::Plan;
 use crate::printable::printable;
 use crate::pulse::Pulse;
 use crate::read::{Outcome, Read, Verdict};
+use crate::store::forget::FORGOTTEN;
 use serde::Serialize;
 use sessionmill_contract::{Failure, FailureClass, Manifest, SourceFile};
 use std::fmt::Write as _;
@@ -52,6 +53,9 @@ pub struct Counts {
     pub deferred: u64,
     /// Not taken, for a reason that stays until the file changes.
     pub rejected: u64,
+    /// The part of `rejected` that is of people who are forgotten, whom no list names.
+    #[serde(skip_serializing_if = "is_none")]
+    pub forgotten: u64,
     pub errors: u64,
     /// Facts of the files that were processed.
     pub items_extracted: u64,
@@ -70,6 +74,10 @@ pub struct Counts {
     /// Why they are left, most of them first.
     pub deferred_reasons: Vec<Deferral>,
     pub dropped_detail: Vec<Dropped>,
+}
+
+fn is_none(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Why files are left for the next run.
@@ -262,6 +270,10 @@ impl Counts {
 
     fn rejected(&mut self, file: &SourceFile, reason: &str) {
         self.rejected += 1;
+        if reason == FORGOTTEN {
+            self.forgotten += 1;
+            return;
+        }
         let error = reason.to_owned();
         self.rejected_detail.push(FileError { session: file.session_file.clone(), class: "rejected", error });
     }
@@ -305,6 +317,9 @@ impl Counts {
             self.errors_detail.iter().map(|e| format!("failed `{}`: {}: {}", printable(&e.session), e.class, e.error));
         let rejected =
             self.rejected_detail.iter().map(|e| format!("rejected `{}`: {}", printable(&e.session), e.error));
+        if self.forgotten > 0 {
+            let _ = writeln!(words, "  rejected {} of people who are forgotten", count(self.forgotten, "file"));
+        }
         let why = |Deferral { reason, files }: &Deferral| {
             format!("deferred {}: {}", count(*files, "file"), printable(reason))
         };
@@ -312,7 +327,7 @@ impl Counts {
         if self.errors > 0 {
             let _ = writeln!(words, "  more about them: sessionmill failures");
         }
-        name(words, rejected, self.rejected);
+        name(words, rejected, self.rejected - self.forgotten);
         name(words, self.deferred_reasons.iter().map(why), self.deferred_reasons.len() as u64);
         let gone = |Dropped { session, items }: &Dropped| {
             format!("dropped {} of `{}`: no transcript has them any more", count(*items, "item"), printable(session))

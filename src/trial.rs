@@ -40,7 +40,7 @@ pub fn spawn(
 ) -> Result<(), Refusal> {
     let failed = |class, message| Refusal::Failed(Failure::new(class, message));
     let environment = |error: std::io::Error| {
-        failed(FailureClass::Environment, format!("cannot be tried on its own: {}", error.kind()))
+        failed(FailureClass::Environment, format!("cannot be tried on its own: {}", crate::error::cause(error.kind())))
     };
     let mut command = Command::new(std::env::current_exe().map_err(environment)?);
     command.args(["trial", "--"]).arg(&source.root).arg(&job.path).args([&job.file.session_file, &job.file.username]);

@@ -63,6 +63,16 @@ fn what_cannot_be_meant_is_refused_with_a_way_out() {
                     hint: --since is the first day, --until the last\n";
     assert_eq!((said.status, &*said.stderr), (64, expected));
     assert_eq!(world.mill(&["run", "--max-sessions", "0"]).status, 64);
+    for args in [
+        &["report", "--since", "yesterday"][..],
+        &["daily", "--until", "2026-13-01"],
+        &["prices", "show", "m", "--at", "1.2.2026"],
+    ] {
+        let said = world.mill(args);
+        let [.., flag, day] = args else { panic!() };
+        let expected = format!("error: invalid value '{day}' for '{flag} <DATE>': expected a day such as 2026-02-01\n");
+        assert!(said.status == 64 && said.stderr.starts_with(&expected), "{said:?}");
+    }
     let source = |name: &str, path: &str| format!("[[source]]\nname = \"{name}\"\npath = \"{path}\"\n");
     let root = world.root();
     let root = root.to_str().unwrap();
@@ -285,7 +295,11 @@ fn roots_that_cannot_be_meant_are_refused_with_a_way_out() {
     );
     let said = world.mill(&["run", "--sessions", "nowhere"]);
     assert_eq!(said.status, 2);
-    assert!(said.stderr.contains("cannot read `[world]/nowhere`: entity not found\n  hint: "), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("cannot read `[world]/nowhere`: there is no such file or folder\n  hint: "),
+        "{}",
+        said.stderr
+    );
     let said = world.mill(&["run"]);
     assert_eq!(said.status, 2);
     assert!(said.stderr.contains("no transcripts: "), "{}", said.stderr);
@@ -458,6 +472,121 @@ fn completions_and_manual_are_printed() {
     let world = World::new();
     assert!(world.mill(&["completions", "bash"]).stdout.contains("_sessionmill"));
     assert!(world.mill(&["man"]).stdout.starts_with(".ie"));
+}
+
+#[test]
+fn the_manual_has_every_page_that_it_names() {
+    let world = World::new();
+    let said = world.mill(&["man", "--out", "share/man1"]);
+    assert_eq!((said.status, &*said.stdout, &*said.stderr), (0, "", ""));
+    let pages: std::collections::BTreeMap<String, String> = std::fs::read_dir(world.path("share/man1"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(path).unwrap()))
+        .collect();
+    for page in ["sessionmill.1", "sessionmill-forget.1", "sessionmill-report-html.1", "sessionmill-knowledge-list.1"] {
+        assert!(pages.contains_key(page), "{page} of {:?}", pages.keys());
+    }
+    assert!(!pages.contains_key("sessionmill-trial.1"), "what is not for people has none");
+    let mut named = 0;
+    for text in pages.values().chain([&world.mill(&["man"]).stdout]) {
+        let text = text.replace("\\-", "-").replace("\\fR", "").replace("\\fB", "");
+        for (end, _) in text.match_indices("(1)") {
+            let start = text[..end].rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).map_or(0, |at| at + 1);
+            let page = format!("{}.1", &text[start..end]);
+            assert!(pages.contains_key(&page), "no {page}");
+            named += 1;
+        }
+    }
+    assert!(named > 40, "{named}");
+    std::fs::write(world.path("file"), "").unwrap();
+    let said = world.mill(&["man", "--out", "file"]);
+    assert_eq!((said.status, &*said.stderr), (2, "sessionmill: cannot write `file`: it exists already\n"));
+}
+
+#[test]
+fn the_width_is_that_of_the_terminal_and_else_that_of_the_variable() {
+    let world = world();
+    run(&world);
+    let widest = |text: &str| text.lines().map(|line| line.chars().count()).max().unwrap();
+    let by_user = ["report", "--by", "user", "--no-refresh"];
+    assert_eq!(widest(&world.mill(&by_user).stdout), 80);
+    for columns in ["60", " 60 "] {
+        assert!(widest(&world.mill_with(&by_user, &[("COLUMNS", columns)]).stdout) <= 60, "{columns}");
+    }
+    for columns in ["0", "-5", "wide", ""] {
+        assert_eq!(widest(&world.mill_with(&by_user, &[("COLUMNS", columns)]).stdout), 80, "{columns}");
+    }
+    assert_eq!(widest(&world.terminal(100, &by_user, &[("COLUMNS", "40")]).stdout), 80, "the terminal knows best");
+    let csv = [&by_user[..], &["--format", "csv"]].concat();
+    assert_eq!(world.mill_with(&csv, &[("COLUMNS", "20")]).stdout, world.mill(&csv).stdout);
+}
+
+#[test]
+fn remarks_break_between_words() {
+    let world = world();
+    run(&world);
+    let args = ["report", "--no-refresh", "--user", "somebody-of-whom-nothing-is-known", "--explain"];
+    let whole = world.mill(&args).stderr;
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    for columns in [60, 80] {
+        let said = world.mill_with(&args, &[("COLUMNS", &columns.to_string())]).stderr;
+        assert!(said.lines().all(|line| line.chars().count() <= columns), "{said}");
+        assert!(said.lines().count() > whole.lines().count());
+        assert_eq!(words(&said), words(&whole));
+        let shown = world.terminal(columns, &args, &[]).stdout;
+        assert!(shown.lines().all(|line| line.chars().count() <= columns), "{shown}");
+        assert_eq!(words(&shown.replace("nothing to report\n", "")), words(&whole));
+    }
+    let said = world.mill_with(&["status"], &[("COLUMNS", "40")]);
+    assert!(said.stdout.lines().all(|line| !line.contains(' ') || line.trim_start().len() <= 40), "{}", said.stdout);
+    assert_eq!(words(&said.stdout).len(), words(&world.mill(&["status"]).stdout).len());
+}
+
+#[test]
+fn stderr_is_written_in_whole_lines() {
+    let world = world();
+    std::fs::write(world.path("c.toml"), "timezon = \"UTC\"\n").unwrap();
+    for (args, lines) in [
+        (&["run", "--sessions", "root"][..], 2),
+        (&["report", "--no-refresh", "--user", "ad", "--explain"], 9),
+        (&["run", "--config", "c.toml"], 2),
+        (&["forget", "somebody", "--yes"], 2),
+        (&["reprot"], 4),
+        (&["report", "--by", "dya"], 4),
+        (&["forget"], 4),
+        (&["query", "SELECT"], 1),
+    ] {
+        let writes = world.writes(args, &[("SESSIONMILL_LOG", "debug"), ("NO_COLOR", "1")]);
+        assert!(writes.iter().all(|text| text.ends_with('\n') && text != "\n"), "{args:?}: {writes:?}");
+        assert!(writes.concat().lines().count() >= lines, "{args:?}: {writes:?}");
+    }
+    let coloured = world.writes(&["reprot"], &[("TERM", "xterm")]);
+    assert!(!coloured.concat().contains('\u{1b}'), "{coloured:?}");
+}
+
+#[test]
+fn help_says_what_a_report_does_first() {
+    let world = World::new();
+    let words = |args: &[&str]| {
+        let said = world.mill(args);
+        assert_eq!(said.status, 0);
+        said.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let help = words(&["report", "--help"]);
+    for sentence in [
+        "A report first runs the processor that it is made from, as `sessionmill run` would: `verification` for what \
+         people know, `usage` for everything else.",
+        "Nothing is run with --no-refresh, while another process runs that processor, where its configuration \
+         disables it, or where it asks a language model.",
+        "If you may not write the database, nothing is run either",
+    ] {
+        assert!(help.contains(sentence), "{help}");
+    }
+    let help = words(&["--help"]);
+    let sentence = "`sessionmill report` reads what is new in your own transcripts into the database, and shows their \
+                    usage by day.";
+    assert!(help.contains(sentence) && !help.contains("today"), "{help}");
 }
 
 /// A database as the older program left it.

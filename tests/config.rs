@@ -89,8 +89,8 @@ fn every_mistake_is_explained_with_its_line() {
         (
             78,
             "c.toml:1: unknown key `timezon`\n  did you mean `timezone`?\n\
-             c.toml:4: invalid type: integer `30`, expected a string\n\
-             c.toml:9: unknown variant `user`, expected one of `users`, `claude-projects`, `codex-sessions`\n\
+             c.toml:4: `daemon.tick` must be a time in quotes, not `30`\n  for example: tick = \"30s\"\n\
+             c.toml:9: `source.layout` must be `users`, `claude-projects` or `codex-sessions`, not `\"user\"`\n  did you mean `users`?\n\
              SESSION_PROCESSOR_MAX_PER_RUN: `0` is no whole number above 0\n\
              [world]/root: 2 transcripts can be read\n\
              [world]/data/mill.duckdb: can be written\n\
@@ -98,8 +98,7 @@ fn every_mistake_is_explained_with_its_line() {
         )
     );
     let said = world.mill(&["config", "check", "--sessions", "nowhere"]);
-    let missing =
-        "cannot read `[world]/nowhere`: entity not found\n  is the folder mounted? name another with --sessions DIR\n";
+    let missing = "cannot read `[world]/nowhere`: there is no such file or folder\n  is the folder mounted? name another with --sessions DIR\n";
     assert!(said.status == 78 && said.stdout.contains(missing), "{said:?}");
 }
 

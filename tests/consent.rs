@@ -76,7 +76,12 @@ fn a_person_who_is_forgotten_is_nowhere_and_stays_out() {
     let said = mill(&["run", "--sessions", "root"]);
     assert_eq!(said.status, 0, "no alarm: {said:?}");
     assert!(said.stdout.starts_with("usage: 3 files, 0 changed, 2 rejected ("), "{}", said.stdout);
-    assert!(said.stdout.contains("  rejected `ada/a.jsonl`: its user is forgotten\n"), "{}", said.stdout);
+    assert!(
+        said.stdout.contains(")\n  rejected 2 files of people who are forgotten\nverification: "),
+        "{}",
+        said.stdout
+    );
+    assert!(!said.stdout.contains("ada"), "{}", said.stdout);
     assert_eq!(world.rows(CLAIMS), ["bob|1"]);
     assert_eq!(waiting(&world, &[]), [0, 0], "nobody waits for them");
     fs::remove_file(world.path("data/mill.duckdb")).unwrap();
@@ -177,8 +182,9 @@ fn all_folders_of_a_person_are_forgotten() {
     let world = ada_twice();
     let forget = |name: &str| world.mill(&["forget", name, "--yes", "--config", "mill.toml"]);
     let said = forget("Ada Lovelave");
-    let note = "note: there is nothing of `Ada Lovelave`; did you mean `Ada Lovelace`?\n";
-    assert_eq!(said.stderr, format!("{note}`Ada Lovelave` is forgotten: 0 source files, 0 facts, 0 answers\n"));
+    let hint = "did you mean `Ada Lovelace` or `ada`? --even-if-unknown keeps out a folder of this name all the same";
+    let refused = format!("sessionmill: nobody here is called `Ada Lovelave`\n  hint: {hint}\n");
+    assert_eq!((said.status, said.stderr), (64, refused));
     assert_eq!(world.rows(CLAIMS).len(), 3);
     let said = forget("Ada Lovelace");
     assert!(
@@ -189,6 +195,169 @@ fn all_folders_of_a_person_are_forgotten() {
     world.write("ada2/a.jsonl", conversation(&[DEFINITION])).append("ada/a.jsonl", &conversation(&[DEFINITION]));
     assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
     assert_eq!(world.rows(CLAIMS), ["bob|1"]);
+}
+
+#[test]
+fn a_name_that_nobody_has_is_refused_and_changes_nothing() {
+    let world = ada_twice();
+    let before = fs::read(world.database()).unwrap();
+    for (name, hint) in [
+        ("ADA", "did you mean `ada` or `ada-laptop` or `Ada Lovelace`?"),
+        ("bbo", "did you mean `bob`?"),
+        ("ada@example.com", "did you mean `ada@example.org` or `ada`?"),
+        ("zebulon", "`sessionmill report --by user` lists the names."),
+        ("", "`sessionmill report --by user` lists the names."),
+    ] {
+        let said = world.mill(&["forget", name, "--yes", "--config", "mill.toml"]);
+        let more = "--even-if-unknown keeps out a folder of this name all the same";
+        let expected = format!("sessionmill: nobody here is called `{name}`\n  hint: {hint} {more}\n");
+        assert_eq!((said.status, said.stderr), (64, expected));
+    }
+    assert_eq!(fs::read(world.database()).unwrap(), before);
+    assert_eq!(list(&world), serde_json::json!([]));
+    for name in ["", "ada/a.jsonl"] {
+        assert_eq!(world.mill(&["forget", name, "--yes", "--even-if-unknown"]).status, 64, "{name}");
+    }
+
+    let said = world.mill(&["forget", "zebulon", "--yes", "--even-if-unknown"]);
+    let expected = "note: nobody is called `zebulon` yet\n`zebulon` is forgotten: 0 source files, 0 facts, 0 answers\n";
+    assert_eq!((said.status, &*said.stderr), (0, expected));
+    world.write("zebulon/z.jsonl", conversation(&[DEFINITION]));
+    assert_eq!(world.mill(&["run"]).status, 0);
+    assert_eq!(world.rows(CLAIMS).len(), 3, "and is not read when it comes");
+}
+
+#[test]
+fn who_has_files_or_answers_but_no_facts_is_somebody() {
+    let world = ada_twice();
+    // A folder that no run has seen, and an answer about somebody whose files are gone with the old database.
+    world.write("eve/e.jsonl", conversation(&[DEFINITION]));
+    let answer = r#"{"version":1,"question":"q","at":"2026-01-01T00:00:00Z","username":"gone","model":"m","input_tokens":1,"output_tokens":1,"micro_usd":0,"answer":{}}"#;
+    fs::write(world.path("data/mill.duckdb.answers"), format!("{answer}\n")).unwrap();
+    for (name, erased) in [("eve", "0 answers"), ("gone", "1 answer"), ("gone", "0 answers")] {
+        let said = world.mill(&["forget", name, "--yes"]);
+        let expected = format!("`{name}` is forgotten: 0 source files, 0 facts, {erased}\n");
+        assert_eq!((said.status, said.stderr), (0, expected));
+    }
+    assert_eq!(list(&world)[1]["erased_answers"], 1, "the second time adds to the first");
+}
+
+/// Who is forgotten, but for the times.
+fn list(world: &World) -> serde_json::Value {
+    let said = world.mill(&["forget", "--list", "--json", "--config", "mill.toml"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let mut list: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    for ban in list.as_array_mut().unwrap() {
+        let time = ban.as_object_mut().unwrap().remove("forgotten_at").unwrap();
+        assert!(time.as_str().unwrap().ends_with('Z'), "{time}");
+    }
+    list
+}
+
+#[test]
+fn who_is_forgotten_is_listed_and_can_be_let_in_again() {
+    let world = ada_twice();
+    let mill = |args: &[&str]| world.mill(&[args, &["--config", "mill.toml"]].concat());
+    assert_eq!(mill(&["forget", "--list"]).stdout, "nobody is forgotten\n");
+    world.write("ada/b.jsonl", conversation(&["By the way, DSO means days sales outstanding in our reports."]));
+    assert_eq!(mill(&["run"]).status, 0);
+    assert_eq!(mill(&["forget", "ada@example.org", "--yes"]).status, 0);
+    assert_eq!(world.rows(CLAIMS), ["bob|1"]);
+    let ban = |user: &str, files: u64| serde_json::json!({"user": user, "person": "Ada Lovelace", "erased_files": files, "erased_answers": 0});
+    assert_eq!(list(&world), serde_json::json!([ban("ada", 2), ban("ada-laptop", 1), ban("ada2", 0)]));
+    let table = mill(&["forget", "--list"]).stdout;
+    assert!(
+        table.starts_with(" User         Person         Forgotten (UTC)    Erased files   Erased answers\n"),
+        "{table}"
+    );
+    assert_eq!(table.lines().count(), 5);
+
+    // One file goes, one comes, two stay.
+    world.remove("ada/b.jsonl").write("ada2/new.jsonl", conversation(&[DEFINITION]));
+    let who = "`Ada Lovelace` (`ada`, `ada-laptop`, `ada2`)";
+    let counts = format!(
+        "{who}:\n  still there, read again by the next run: 3 source files\n  \
+         gone, what came from them stays erased: 1 source file, 0 kept answers\n"
+    );
+    let said = mill(&["forget", "--undo", "Ada Lovelace"]);
+    let refused =
+        "sessionmill: `Ada Lovelace` is still forgotten\n  hint: type the name when you are asked, or pass --yes\n";
+    assert_eq!((said.status, said.stderr), (64, format!("{counts}{refused}")));
+    assert_eq!(list(&world).as_array().unwrap().len(), 3);
+    let said = mill(&["forget", "--undo", "Ada Lovelace", "--yes"]);
+    let done = format!("{who} is not forgotten any more; `sessionmill run` reads the files that are there\n");
+    assert_eq!((said.status, said.stderr), (0, format!("{counts}{done}")));
+    assert_eq!(list(&world), serde_json::json!([]));
+    assert!(!fs::read_to_string(world.path("data/mill.duckdb.origin")).unwrap().contains("ada"));
+    assert_eq!(mill(&["run"]).status, 0);
+    assert_eq!(world.rows(CLAIMS), ["ada|1", "ada-laptop|1", "ada2|1", "bob|1"]);
+
+    let said = mill(&["forget", "Ada Lovelace", "--undo", "--yes"]);
+    let refused = "sessionmill: `Ada Lovelace` is not forgotten\n  hint: `sessionmill forget --list` shows who is\n";
+    assert_eq!((said.status, said.stderr), (64, refused.to_owned()));
+    assert_eq!(mill(&["forget", "ada-laptop", "--yes"]).status, 0);
+    let said = mill(&["forget", "--undo", "ada-laptpo", "--yes"]);
+    assert!(said.status == 64 && said.stderr.contains("did you mean `ada-laptop`"), "{said:?}");
+    for (args, status) in [(&["forget"][..], 64), (&["forget", "--undo"], 64), (&["forget", "ada", "--list"], 64)] {
+        assert_eq!(mill(args).status, status, "{args:?}");
+    }
+    assert_eq!(mill(&["forget", "--undo=Ada@Example.org", "--yes"]).status, 0, "of what is forgotten of hers");
+    assert_eq!(list(&world), serde_json::json!([]));
+}
+
+#[test]
+fn a_ban_that_only_the_origin_knows_is_listed_and_lifted_and_its_counts_are_not_made_up() {
+    let world = ada_twice();
+    assert_eq!(world.mill(&["forget", "bob", "--yes"]).status, 0);
+    fs::remove_file(world.database()).unwrap();
+    let _ = fs::remove_file(world.path("data/mill.duckdb.wal"));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    assert_eq!(world.rows(CLAIMS), ["ada|1", "ada-laptop|1"]);
+    let table = world.mill(&["forget", "--list"]).stdout;
+    assert_eq!(table.lines().nth(2).unwrap().split_whitespace().collect::<Vec<_>>(), ["bob", "–", "–", "–"]);
+    let said = world.mill(&["forget", "--undo", "bob", "--yes"]);
+    assert!(
+        said.stderr.starts_with(
+            "`bob`:\n  still there, read again by the next run: 1 source file\n  \
+             gone, what came from them stays erased: source files of unknown number, kept answers of unknown number\n"
+        ),
+        "{said:?}"
+    );
+    assert_eq!(world.mill(&["run"]).status, 0);
+    assert_eq!(world.rows(CLAIMS), ["ada|1", "ada-laptop|1", "bob|1"]);
+}
+
+#[test]
+fn a_reader_of_a_snapshot_who_cannot_know_who_is_forgotten_waits_for_none_of_their_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = ada_twice();
+    assert_eq!(world.mill(&["publish"]).status, 0);
+    assert_eq!(world.mill(&["forget", "bob", "--yes"]).status, 0);
+    world.write("ada/new.jsonl", conversation(&[DEFINITION]));
+    let lock = |file: &str, mode| fs::set_permissions(world.path(file), fs::Permissions::from_mode(mode)).unwrap();
+    for (file, mode) in [("data/mill.duckdb.origin", 0), ("data/mill.duckdb", 0o400), ("data", 0o500)] {
+        lock(file, mode);
+    }
+    let said = world.mill_unprivileged(&["status", "--json"], &[]);
+    for (file, mode) in [("data", 0o700), ("data/mill.duckdb", 0o600), ("data/mill.duckdb.origin", 0o600)] {
+        lock(file, mode);
+    }
+    let Some(said) = said else { return };
+    assert!(said.stderr.starts_with("note: as of "), "{said:?}");
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let pending = [0, 1].map(|processor| json["processors"][processor]["pending"].as_u64().unwrap());
+    assert_eq!(pending, [1, 1], "Ada's new file, and not Bob's");
+}
+
+#[test]
+fn nobody_is_to_act_on_the_folder_of_somebody_who_is_forgotten() {
+    let world = ada_twice();
+    assert_eq!(world.mill(&["forget", "ada", "--yes"]).status, 0);
+    fs::set_permissions(world.root().join("ada"), std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
+    let Some(said) = world.mill_unprivileged(&["run"], &[]) else { return };
+    fs::set_permissions(world.root().join("ada"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(!said.stdout.contains("alarm"), "{said:?}");
 }
 
 #[test]

@@ -21,6 +21,16 @@ fn settings(unit: &str, section: &str) -> BTreeMap<String, Vec<String>> {
     settings
 }
 
+#[test]
+fn the_package_has_every_page_of_the_manual() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = |name: &str| fs::read_to_string(root.join(name)).unwrap();
+    let recipe = "\t$(MILL) man --out $(PACKAGE)/man && gzip -9n $(PACKAGE)/man/*.1\n";
+    assert!(text("Makefile").contains(recipe));
+    let asset = "[\"target/release/package/man/*.1.gz\", \"usr/share/man/man1/\", \"644\"],";
+    assert!(text("Cargo.toml").contains(asset));
+}
+
 const SERVICES: [&str; 2] = ["sessionmill.service", "sessionmill@.service"];
 
 /// What makes a service harmless, in the words of systemd.exec(5) and systemd.resource-control(5).

@@ -194,8 +194,7 @@ fn a_price_that_means_nothing_is_refused() {
     let world = World::new();
     std::fs::write(world.path("c.toml"), "[[price]]\nmodel = \"m\"\ninput = -1\noutput = 1\n").unwrap();
     let said = world.mill(&["prices", "--config", "c.toml"]);
-    let expected =
-        "sessionmill: cannot read the configuration `c.toml`: line 3: a rate is from 0 to a million dollars\n";
+    let expected = "sessionmill: cannot read the configuration `c.toml`: line 3: `price.input`: a rate is from 0 to a million dollars, not `-1`\n";
     assert_eq!((said.status, &*said.stderr), (78, expected));
 }
 

@@ -52,6 +52,50 @@ fn a_session_is_shown_step_by_step_with_its_lines() {
 }
 
 #[test]
+fn tokens_and_cost_of_a_session_are_shown_at_every_usual_width() {
+    let world = world();
+    let long = "0198c2aa-5e55-4a00-8000-000000000000";
+    let line = |minute: &str, output| crate::world::response(minute, &format!("10:{minute}:00"), output);
+    let lines = (line("00", 5) + &line("07", 123_456)).replace("\"s1\"", &format!("\"{long}\""));
+    world.write(&format!("carol/-home-carol-work-a-long-name/{long}.jsonl"), lines);
+    assert_eq!(world.mill(&["run"]).status, 0);
+    let args = ["session", "0198", "--no-refresh", "--timezone", "UTC"];
+    let said = world.mill_with(&args, &[("COLUMNS", "80")]);
+    let table = " Time       What              Input   Output   Cache   Cache read   Cost
+                                               write
+───────────────────────────────────────────────────────────────────────────
+ 10:00:00   claude-opus-4-6   10      5        0       0            <$0.01
+ 10:07:00   claude-opus-4-6   10      123k     0       0            $3.09
+";
+    assert_eq!((said.status, &*said.stdout), (0, table));
+    let note = "note: a wider terminal, or --json, shows the source file and line of each step";
+    assert_eq!(said.stderr, format!("session {long}, 2026-02-01\n{note}\n"));
+    assert_eq!(world.terminal(80, &args, &[]).stdout, said.stderr + table);
+    let said = world.mill_with(&args, &[("COLUMNS", "120")]);
+    let header: Vec<_> = said.stdout.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(header.join(" "), "Time What Input Output Cache write Cache read Cost Line");
+    assert!(said.stdout.lines().nth(3).unwrap().ends_with("000000000000.jsonl:2"), "{}", said.stdout);
+    assert!(said.stdout.lines().all(|line| line.chars().count() <= 120), "{}", said.stdout);
+
+    // On two days, the time has the day.
+    world.append(
+        &format!("carol/-home-carol-work-a-long-name/{long}.jsonl"),
+        &line("09", 7).replace("\"s1\"", &format!("\"{long}\"")).replace("2026-02-01", "2026-02-02"),
+    );
+    assert_eq!(world.mill(&["run"]).status, 0);
+    let said = world.mill_with(&args, &[("COLUMNS", "85")]);
+    assert!(
+        said.stdout.contains("\n 02-01 10:07:00 ") && said.stdout.contains("\n 02-02 10:09:00 "),
+        "{}",
+        said.stdout
+    );
+    assert!(said.stderr.starts_with(&format!("session {long}\n")), "{}", said.stderr);
+    let sessions = world.mill_with(&["report", "sessions", "--no-refresh"], &[("COLUMNS", "80")]).stdout;
+    let header: Vec<_> = sessions.lines().next().unwrap().split_whitespace().collect();
+    assert!(header.contains(&"Tokens") && header.contains(&"Cost"), "{sessions}");
+}
+
+#[test]
 fn a_session_is_found_by_the_beginning_of_its_id_if_that_is_its_alone() {
     let world = world();
     for (args, stderr) in [

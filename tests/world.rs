@@ -13,6 +13,7 @@ use sessionmill::summary::{Counts, Summary};
 use sessionmill_contract::Processor;
 use std::cell::RefCell;
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -207,6 +208,25 @@ impl World {
         let mut said = self.command("script", &["-qec", &script, "/dev/null"], environment);
         said.stdout = said.stdout.replace("\r\n", "\n");
         said
+    }
+
+    /// What the real binary writes to stderr, write by write: a datagram each.
+    pub fn writes(&self, args: &[&str], environment: &[(&str, &str)]) -> Vec<String> {
+        let (ours, theirs) = UnixDatagram::pair().unwrap();
+        ours.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let mut child = {
+            let mut command = Command::new(MILL);
+            let stderr = std::os::fd::OwnedFd::from(theirs);
+            self.prepare(command.args(args), environment).stdout(Stdio::null()).stderr(stderr).spawn().unwrap()
+        };
+        let (mut writes, mut has_ended, mut buffer) = (Vec::new(), false, vec![0; 1 << 16]);
+        loop {
+            match ours.recv(&mut buffer) {
+                Ok(length) => writes.push(String::from_utf8_lossy(&buffer[..length]).into_owned()),
+                Err(_) if has_ended => return writes,
+                Err(_) => has_ended = child.try_wait().unwrap().is_some(),
+            }
+        }
     }
 
     /// Starts the real binary.

@@ -1,6 +1,7 @@
-//! `sessionmill forget`: erase a person, and keep them out.
+//! `sessionmill forget`: erase a person, and keep them out. Who is kept out already is the matter of `ban`.
 
-use crate::cli::{Context, Database, remark};
+use crate::cli::{Context, Database, ban, remark};
+use crate::config::Config;
 use crate::error::{Error, Result, Status, count};
 use crate::holder::Holder;
 use crate::identities::Identities;
@@ -9,24 +10,46 @@ use crate::lock::ProcessorLock;
 use crate::pulse::Pulse;
 use crate::registry;
 use crate::settle;
+use crate::source::{Layout, Remembered};
 use crate::store::forget::{self, Erased};
-use crate::store::known;
 use crate::store::publish::Publisher;
-use crate::store::{Access, Store, Turns, leftovers, quarantine, snapshot};
+use crate::store::{Access, Store, Turns, known, leftovers, quarantine, snapshot, sources};
+use sessionmill_contract::Manifest;
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Erase what a person's transcripts said, and read none of them again
 ///
 /// Facts, claims, quotes and the answers of a language model about them go; what others said stays, and is
-/// settled anew. Snapshots of before are removed, and a new one is published. The transcripts themselves,
-/// and copies of the database elsewhere, are not touched.
+/// settled again. Older snapshots are removed, and a new one is published. The transcripts themselves,
+/// and copies of the database elsewhere, are not touched. --undo lifts the ban: files that are still there
+/// are read again; what came from files that are gone, and kept answers, stay erased.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  sessionmill forget ada\n  sessionmill forget ada --yes")]
+#[command(after_help = "Examples:\n  sessionmill forget ada\n  sessionmill forget ada --yes\n  \
+                        sessionmill forget --list\n  sessionmill forget --undo ada")]
 pub(crate) struct Args {
     /// Who: a person with all their folders, by name or e-mail address, or a folder
-    user: String,
+    #[arg(value_name = "NAME", required_unless_present_any = ["list", "undo"], conflicts_with = "list")]
+    user: Option<String>,
+
+    /// List everybody who is forgotten
+    #[arg(long, conflicts_with_all = ["undo", "yes"])]
+    list: bool,
+
+    /// With --list: as JSON
+    #[arg(long, requires = "list")]
+    json: bool,
+
+    /// Let runs read the person's transcripts again
+    #[arg(long, value_name = "NAME", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "the name can stand before the flag, too")]
+    undo: Option<Option<String>>,
+
+    /// Keep out a folder of this name, also where nobody has it yet
+    #[arg(long, conflicts_with_all = ["list", "undo"])]
+    even_if_unknown: bool,
 
     /// Do not ask
     #[arg(long)]
@@ -41,29 +64,39 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
-    let user = args.user.as_str();
     let now = context.now.wall;
     crate::store::require(&database)?;
     let identities = Identities::given(config.identities.as_deref())?;
-    let known = known::people(&Store::open_current(&database, Access::ReadOnly, now)?)?;
+    let ground = Ground { config: &config, identities: &identities, database: &database, context };
+    let user = match (&args.user, &args.undo) {
+        (Some(_), Some(Some(_))) => return Err(Error::new(Status::Usage, "one name at a time")),
+        (Some(user), None) => user.as_str(),
+        (Some(user), Some(None)) | (None, Some(Some(user))) => return ban::undo(&ground, user, args.yes),
+        (None, Some(None)) => return Err(Error::new(Status::Usage, "--undo needs the name of somebody")),
+        (None, None) => return ban::list(&ground, args.json),
+    };
+    let processors = registry::processors();
+    let manifests: Vec<_> = processors.iter().map(|processor| processor.manifest()).collect();
+    let known = everybody(&ground, &manifests)?;
     let mut folders: BTreeSet<&str> =
         known.iter().map(String::as_str).filter(|folder| identities.is_of(folder, user)).collect();
     folders.extend(identities.folders(user));
     if folders.is_empty() {
-        let near = registry::nearest(user, known.iter().map(|folder| identities.label(folder)));
-        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        remark(&format!("note: there is nothing of `{user}`{near}"));
+        if !args.even_if_unknown {
+            return Err(nobody(user, &known, &identities));
+        }
+        if user.is_empty() || user.contains('/') {
+            return Err(Error::new(Status::Usage, format!("`{user}` cannot be the name of a folder below the root")));
+        }
+        remark(&format!("note: nobody is called `{user}` yet"));
         folders.insert(user);
     }
-    let who = match folders.iter().map(|folder| format!("`{folder}`")).collect::<Vec<_>>().join(", ") {
-        folder if folder == format!("`{user}`") => folder,
-        folders => format!("`{user}` ({folders})"),
-    };
-    if !args.yes && !is_meant(user, &who) {
+    let who = who(user, &folders);
+    let prompt = format!("everything that the transcripts of {who} said is erased for good");
+    if !args.yes && !is_meant(user, &prompt) {
         return Err(Error::new(Status::Usage, format!("`{user}` is not forgotten"))
-            .hint("it cannot be undone: type the name when you are asked, or say --yes"));
+            .hint("where a transcript is gone, it cannot be undone: type the name when you are asked, or pass --yes"));
     }
-    let processors = registry::processors();
     let holder = Holder::new("forget", now);
     let lock = |name: &str| ProcessorLock::take(&database, name, &holder);
     let _locks = processors.iter().map(|processor| lock(processor.manifest().name)).collect::<Result<Vec<_>>>()?;
@@ -74,10 +107,11 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     leftovers::erase(&database, until())?;
 
     let mut store = Turns::new(&database, now);
-    let manifests: Vec<_> = processors.iter().map(|processor| processor.manifest()).collect();
-    let (answers, mut erased) = (journal::forget(&database, &folders)?, Erased::default());
+    let (mut answers, mut erased) = (0, Erased::default());
     for folder in folders {
-        let Erased { files, facts } = forget::forget(store.get()?, &manifests, folder, now)?;
+        let own = journal::forget(&database, &BTreeSet::from([folder]))?;
+        answers += own;
+        let Erased { files, facts } = forget::forget(store.get()?, &manifests, folder, own, now)?;
         erased.files += files;
         erased.facts += facts;
     }
@@ -107,14 +141,71 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     Ok(Status::Done)
 }
 
+/// Where a person is looked for.
+pub(super) struct Ground<'a> {
+    pub config: &'a Config,
+    pub identities: &'a Identities,
+    pub database: &'a Path,
+    pub context: &'a Context,
+}
+
+/// Everybody of whom there is something, by their folders: in the database, in kept answers, in the sources.
+fn everybody(ground: &Ground<'_>, manifests: &[&Manifest]) -> Result<BTreeSet<String>> {
+    let Ground { database, context, .. } = ground;
+    let store = Store::open_current(database, Access::ReadOnly, context.now.wall)?;
+    let mut everybody = known::everybody(&store, manifests)?;
+    let sources = sources::of(&store)?;
+    drop(store);
+    everybody.extend(journal::people(database)?);
+    // A source that cannot be listed names nobody.
+    for Remembered { source, .. } in sources {
+        match source.layout {
+            Layout::Users => {
+                let entries = std::fs::read_dir(&source.root).into_iter().flatten().flatten();
+                everybody.extend(entries.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+            }
+            _ => everybody.extend([context.environment.login.clone()]),
+        }
+    }
+    Ok(everybody)
+}
+
+/// The refusal of a name that nobody has.
+fn nobody(user: &str, known: &BTreeSet<String>, identities: &Identities) -> Error {
+    if identities.is_person(user) {
+        return Error::new(Status::Usage, format!("there is no folder of `{user}` yet"))
+            .hint("--even-if-unknown with the name of a folder keeps that out before it is there");
+    }
+    let names = known.iter().map(String::as_str).flat_map(|folder| [folder, identities.label(folder)]);
+    let hint = match likely(user, names.chain(identities.names())) {
+        Some(names) => format!("did you mean {names}? "),
+        None => "`sessionmill report --by user` lists the names. ".to_owned(),
+    };
+    Error::new(Status::Usage, format!("nobody here is called `{user}`"))
+        .hint(hint + "--even-if-unknown keeps out a folder of this name all the same")
+}
+
+/// Names that may be meant, quoted.
+pub(super) fn likely<'a>(user: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let likely: Vec<_> = registry::likely(user, names).iter().map(|name| format!("`{name}`")).collect();
+    if likely.is_empty() { None } else { Some(likely.join(" or ")) }
+}
+
+/// A person, with their folders where these have other names.
+pub(super) fn who(user: &str, folders: &BTreeSet<&str>) -> String {
+    match folders.iter().map(|folder| format!("`{folder}`")).collect::<Vec<_>>().join(", ") {
+        folder if folder == format!("`{user}`") => folder,
+        folders => format!("`{user}` ({folders})"),
+    }
+}
+
 /// Asks who calls, if somebody is there.
-fn is_meant(user: &str, who: &str) -> bool {
+pub(super) fn is_meant(user: &str, prompt: &str) -> bool {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
         return false;
     }
-    remark(&format!("everything that the transcripts of {who} said is erased for good; type the name to confirm"));
-    let _ = std::io::stderr().flush();
+    remark(&format!("{prompt}; type the name to confirm"));
     let mut answer = String::new();
     stdin.lock().read_line(&mut answer).is_ok() && answer.trim() == user
 }

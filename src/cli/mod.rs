@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and how the answer reaches the caller.
 
+mod ban;
 mod config;
 mod daemon;
 mod errors;
@@ -23,24 +24,26 @@ mod sink;
 mod sources;
 mod statement;
 mod status;
+mod terminal;
 mod trial;
 mod trigger;
 
 use crate::config::Environment;
 use crate::error::{Error, Result, Status};
 use crate::moment::Moment;
-use crate::printable::printable;
 use crate::{suspension, whole};
 use clap::{CommandFactory, Parser, Subcommand};
 use form::Form;
 use place::{Database, Place};
-use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use terminal::{remark, say, terminal_width};
 use tracing::level_filters::LevelFilter;
 
 /// Keeps a DuckDB database in step with the logs of AI coding agents.
 ///
-/// `sessionmill report` on its own shows today's usage of your own Claude Code transcripts. On a
-/// server, `sessionmill run` brings the database up to date and `report --no-refresh` reads it.
+/// `sessionmill report` reads what is new in your own transcripts into the database, and shows their usage by
+/// day. On a server, `sessionmill run` or the service does the reading, and `report --no-refresh` shows what
+/// the database holds.
 #[derive(Debug, Parser)]
 #[command(name = "sessionmill", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
@@ -82,10 +85,14 @@ enum Command {
     Completions {
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
+    /// Print the manual page, or write the pages of all commands
     ///
     /// To read it: sessionmill man | man -l -
-    Man,
+    Man {
+        /// Folder to write sessionmill.1 and a page for each command to; it is made if it is missing
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
 }
 
 /// What a command gets from the process.
@@ -99,8 +106,12 @@ pub fn main(now: Moment) -> Status {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            if error.use_stderr() {
+                terminal::usage(&error);
+                return Status::Usage;
+            }
             let _ = error.print();
-            return if error.use_stderr() { Status::Usage } else { Status::Done };
+            return Status::Done;
         }
     };
     // What a service does is told by its log; a command tells what it did by itself.
@@ -140,40 +151,31 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
             clap_complete::generate(shell, &mut Cli::command(), "sessionmill", &mut script);
             print(&String::from_utf8_lossy(&script))
         }
-        Command::Man => {
+        Command::Man { out: Some(folder) } => {
+            write_manual(&folder).map_err(|error| Error::cannot("write", folder.display(), error.kind()))?;
+            Ok(Status::Done)
+        }
+        Command::Man { out: None } => {
             let mut page = Vec::new();
-            let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
+            let rendered = clap_mangen::Man::new(manual()).render(&mut page);
             rendered.map_err(|error| Error::cannot("write", "the manual page", error))?;
             print(&String::from_utf8_lossy(&page))
         }
     }
 }
 
+/// What the manual is of: `help` has no page of its own.
+fn manual() -> clap::Command {
+    Cli::command().disable_help_subcommand(true)
+}
+
+/// Writes a page for every command.
+fn write_manual(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    clap_mangen::generate_to(manual(), folder)
+}
+
 fn print(text: &str) -> Result<Status> {
     crate::report::render::write(&mut std::io::stdout(), text)?;
     Ok(Status::Done)
-}
-
-/// An error and its hint.
-fn say(error: &Error) {
-    remark(&format!("sessionmill: {}", error.message));
-    if let Some(hint) = &error.hint {
-        remark(&format!("  hint: {hint}"));
-    }
-}
-
-/// A remark that is no data. Whatever is quoted in it, a terminal is told nothing but text.
-fn remark(text: &str) {
-    let lines: Vec<_> = text.split('\n').map(printable).collect();
-    let _ = writeln!(std::io::stderr(), "{}", lines.join("\n"));
-}
-
-/// The width of the terminal that stdout is, if it is one.
-fn terminal_width() -> Option<usize> {
-    let stdout = std::io::stdout();
-    if !stdout.is_terminal() {
-        return None;
-    }
-    let columns = rustix::termios::tcgetwinsize(stdout).ok().map(|size| size.ws_col.into());
-    columns.filter(|columns| *columns > 0)
 }

@@ -36,7 +36,7 @@ enum Action {
         model: String,
 
         /// Day of the price [default: today, in UTC]
-        #[arg(long, value_name = "DATE")]
+        #[arg(long, value_name = "DATE", value_parser = crate::cli::scope::day)]
         at: Option<NaiveDate>,
 
         #[command(flatten)]

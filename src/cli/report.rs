@@ -13,8 +13,13 @@ use crate::report::{Sheet, ccusage, explain, waiting};
 
 /// Report token usage, tool calls, and what people know
 ///
-/// Brings the database up to date first, unless another process is at it, --no-refresh is given, or you
-/// may not write it: then the newest published snapshot is what you see.
+/// A report first runs the processor that it is made from, as `sessionmill run` would: `verification` for
+/// what people know, `usage` for everything else. That reads new and changed transcripts of the configured
+/// sources (those of --sessions, if given) into the database. Nothing is run with --no-refresh, while
+/// another process runs that processor, where its configuration disables it, or where it asks a language
+/// model. If you may not write the database, nothing is run either, and the report is made from the newest
+/// published snapshot.
+///
 /// Tokens are counted once, however many files repeat a response. Cache write includes the 1-hour
 /// part; the total is input + output + cache write + cache read. Cost is by list prices, which
 /// `sessionmill prices` shows; reported is what the client says itself. A report that is made exits with
@@ -59,8 +64,8 @@ struct Usage {
 
 /// Items of knowledge and their evidence
 ///
-/// The database is brought up to date first, as for other reports, unless the configuration names a
-/// language model: that is asked by `sessionmill run verification` alone.
+/// The processor `verification` runs first, as for other reports, unless the configuration names a language
+/// model: only `sessionmill run verification` and the service ask that.
 #[derive(Debug, clap::Args)]
 struct Verification {
     /// What a row is about

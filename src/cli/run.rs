@@ -1,5 +1,6 @@
 //! `sessionmill run`: one pass, now.
 
+use crate::cli::terminal::fitted;
 use crate::cli::{Context, Database, Place, print, remark};
 use crate::config::Config;
 use crate::duration;
@@ -91,7 +92,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     }
     let mut summary = summary?;
     Exclusion::tell(&config, &database, &mut summary);
-    print(&if args.json || args.format == Format::Json { pretty(&summary) } else { summary.words() })?;
+    print(&if args.json || args.format == Format::Json { pretty(&summary) } else { fitted(&summary.words(), 0) })?;
     Ok(if summary.failed() { Status::FilesFailed } else { Status::Done })
 }
 

@@ -25,11 +25,11 @@ use std::sync::Arc;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Reach {
     /// First day, such as 2026-02-01
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     pub(super) since: Option<NaiveDate>,
 
     /// Last day
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     pub(super) until: Option<NaiveDate>,
 
     /// Only this user: a person's name or e-mail address, or a folder
@@ -92,6 +92,11 @@ pub(super) struct Ground {
     pub(super) database: PathBuf,
     pub(super) filter: Filter,
     prices: Prices,
+}
+
+/// A day of the command line.
+pub(super) fn day(text: &str) -> std::result::Result<NaiveDate, String> {
+    text.parse().map_err(|_| "expected a day such as 2026-02-01".to_owned())
 }
 
 impl Reach {

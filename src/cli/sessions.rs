@@ -40,13 +40,13 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
             let fields = [
                 Field::name("Session"),
                 Field::name("User"),
-                Field::path("Project").spare(2),
-                Field::name("Begun").spare(1),
-                Field::name("Active").spare(3),
-                Field::name("Responses").spare(4),
-                Field::name("Tokens").spare(3),
-                Field::name("Calls").spare(4),
-                Field::name("Failed").spare(4),
+                Field::path("Project").spare(3),
+                Field::name("Begun").spare(2),
+                Field::name("Active").spare(4),
+                Field::name("Responses").spare(5),
+                Field::name("Tokens").spare(1),
+                Field::name("Calls").spare(5),
+                Field::name("Failed").spare(5),
                 Field::name("Cost"),
             ];
             let begun = |time: Option<DateTime<Utc>>| {

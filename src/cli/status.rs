@@ -1,6 +1,7 @@
 //! `sessionmill status`: what the database holds, how fresh it is, and whether all is well.
 
 use crate::cli::place::read;
+use crate::cli::terminal::fitted;
 use crate::cli::{Context, Database, print};
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
@@ -13,6 +14,7 @@ use crate::scan::{self, Walk};
 use crate::source::Layout;
 use crate::store::forget;
 use sessionmill_contract::Manifest;
+use std::collections::HashSet;
 use std::path::Path;
 
 /// Show what the database holds, how fresh it is, and whether all is well
@@ -47,7 +49,8 @@ pub(crate) fn status(args: &Args, context: &Context) -> Result<Status> {
         Status::Busy if args.check => Error { status: Status::CannotRun, ..error },
         _ => error,
     })?;
-    let text = if args.json || args.format == "json" { pretty(&status) } else { status.words(context.now.wall) };
+    let text =
+        if args.json || args.format == "json" { pretty(&status) } else { fitted(&status.words(context.now.wall), 14) };
     print(&text)?;
     Ok(match status.state {
         State::Ok | State::Disabled => Status::Done,
@@ -85,7 +88,16 @@ fn look(overview: &Overview, lineup: &Lineup, manifests: &[&Manifest], context: 
     let walks = walks.into_iter().map(|walk| walk.map(|(_, walk)| walk).unwrap_or_default());
     let mut walk = Walk::of(walks.collect());
     walk.share_names(ledger);
-    forget::hide(forgotten, &mut walk);
+    match forgotten {
+        Some(forgotten) => forget::hide(forgotten, &mut walk),
+        // Any user whom nothing is known of can be one of them.
+        None => {
+            let known: HashSet<_> = ledger.files.keys().filter_map(|name| name.split('/').next()).collect();
+            let strangers = walk.found.iter().map(|found| &found.file.username);
+            let strangers = strangers.filter(|username| !known.contains(username.as_str())).cloned().collect();
+            forget::hide(&strangers, &mut walk);
+        }
+    }
     let processors = lineup.processors();
     let excludes = |number: usize, username: &str| {
         let processor = processors.iter().find(|processor| processor.manifest().name == manifests[number].name);

@@ -7,6 +7,7 @@
 //! | [`daemon`], [`publish`], [`schedules`] | the tables `[daemon]`, `[publish]` and `[schedule]` |
 //! | [`environment`], [`variable`] | what the process is told; variables of the older program |
 //! | [`reading`] | a file and the variables as written: values, where they come from, mistakes |
+//! | [`wording`] | these mistakes in words: key, what was found, what is allowed, an example |
 
 pub mod daemon;
 pub mod environment;
@@ -14,6 +15,7 @@ pub mod publish;
 pub mod reading;
 pub mod schedules;
 pub mod variable;
+mod wording;
 
 pub use environment::Environment;
 
@@ -177,7 +179,7 @@ fn zone_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::
 /// Lengths of time as people write them.
 pub(crate) mod time {
     use crate::duration;
-    use serde::{Deserialize, Deserializer, Serializer};
+    use serde::{Deserializer, Serializer};
     use std::time::Duration;
 
     pub(crate) fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -192,7 +194,21 @@ pub(crate) mod time {
         deserializer: D,
         parse: fn(&str) -> Result<Duration, String>,
     ) -> Result<Duration, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        struct Text;
+
+        impl serde::de::Visitor<'_> for Text {
+            type Value = String;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a time in quotes")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<String, E> {
+                Ok(text.to_owned())
+            }
+        }
+
+        let text = deserializer.deserialize_str(Text)?;
         let wrong = |expected: String| serde::de::Error::custom(format!("`{text}` is not {expected}"));
         parse(&text).map_err(wrong)
     }

@@ -6,8 +6,10 @@
 
 use super::Config;
 use super::variable::{self, Variable};
+use super::wording::{self, Place};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use sessionmill_verification::mask::mask;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -111,8 +113,9 @@ pub(crate) fn document<T: DeserializeOwned>(text: &str) -> (Option<T>, Vec<Mista
 fn parse<'t>(text: &'t str, mistakes: &mut Vec<Mistake>) -> (Spanned<DeTable<'t>>, Vec<Origin>) {
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
-        let message = error.message().lines().collect::<Vec<_>>().join(", ");
-        mistakes.push(Mistake::at(line(text, error.span().unwrap_or(NOWHERE).start), message));
+        let at = error.span().unwrap_or(NOWHERE).start;
+        let (message, hint) = wording::broken(text, at, error.message());
+        mistakes.push(Mistake { hint, ..Mistake::at(line(text, at), message) });
     }
     (document, mistakes.iter().map(|mistake| mistake.origin).collect())
 }
@@ -136,7 +139,7 @@ fn right<T: DeserializeOwned>(
         // What a broken line seems to say says nothing, and a value that was taken out is not missing.
         let is_taken = taken.iter().any(|key| error.message() == format!("missing field `{key}`"));
         if !broken.contains(&origin) && !is_taken {
-            mistakes.push(mistake(origin, error.message(), known));
+            mistakes.push(mistake(origin, error.message(), Place::of(document.get_ref(), &span, text).as_ref(), known));
         }
         taken.push(remove(document.get_mut(), &span)?);
     }
@@ -161,7 +164,7 @@ fn flatten(key: String, value: Value, settings: &mut Vec<(String, Value)>) {
     }
 }
 
-fn below(key: &str, name: &str) -> String {
+pub(super) fn below(key: &str, name: &str) -> String {
     if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") }
 }
 
@@ -238,9 +241,20 @@ fn remove_within(value: &mut DeValue<'_>, at: &Range<usize>) -> Option<String> {
 
 /// What a structure refuses, in our words: serde's own begin with the name of a field. A key that is not
 /// known here may be one of these elsewhere.
-fn mistake(origin: Origin, message: &str, elsewhere: &[String]) -> Mistake {
+fn mistake(origin: Origin, message: &str, place: Option<&Place>, elsewhere: &[String]) -> Mistake {
+    let message = &*mask(message);
     let Some((unknown, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, ")) else {
-        return Mistake { origin, message: message.replace("missing field", "missing key"), hint: None };
+        let (message, hint) = match place {
+            _ if message.starts_with("missing field") => (message.replace("missing field", "missing key"), None),
+            None => (message.to_owned(), None),
+            Some(place) => {
+                let known = settings(&Config::default());
+                let default = known.into_iter().find(|(key, _)| *key == place.key).map(|(_, value)| value);
+                wording::wrong(place, &default.unwrap_or_default(), message)
+                    .unwrap_or_else(|| (place.own(message), None))
+            }
+        };
+        return Mistake { origin, message, hint };
     };
     let message = format!("unknown key `{unknown}`");
     let known: Vec<_> = known.split('`').skip(1).step_by(2).collect();
@@ -301,16 +315,16 @@ layout = \"user\"
             [
                 "line 1: unknown key `timezon`; did you mean `timezone`?",
                 "line 2: unknown key `tick`; did you mean `daemon.tick`?",
-                "line 3: invalid type: integer `7`, expected path string",
-                "line 6: invalid type: string \"long\", expected usize",
-                "line 10: unknown time zone `Europe/Berln`: IANA names, such as `Europe/Berlin`",
+                "line 3: `database` must be a path in quotes, not `7`; for example: database = \"/path/to/it\"",
+                "line 6: `caps.line` must be a whole number from 0, not `\"long\"`; for example: line = 33554432",
+                "line 10: `schedule.timezone`: unknown time zone `Europe/Berln`: IANA names, such as `Europe/Berlin`",
                 "line 11: unknown key `usge`; did you mean `usage`?",
-                "line 12: `hourly` is no schedule: expected `every 10m`, `daily 05:00,17:00` or `cron 15 3 * * 1-5`, or `off`",
-                "line 15: `0s` is not a time such as 150s, 5m or 1h",
-                "line 16: invalid value: integer `0`, expected a nonzero u64",
-                "line 18: invalid type: string \"ada\", expected u32",
+                "line 12: `schedule.usage`: `hourly` is no schedule: expected `every 10m`, `daily 05:00,17:00` or `cron 15 3 * * 1-5`, or `off`",
+                "line 15: `daemon.tick`: `0s` is not a time such as 150s, 5m or 1h",
+                "line 16: `daemon.max_files` must be a whole number from 1, not `0`; for example: max_files = 10",
+                "line 18: each item of `daemon.allow_uids` must be a whole number from 0 to 4294967295, not `\"ada\"`; for example: allow_uids = [10]",
                 "line 20: missing key `path`",
-                "line 26: unknown variant `user`, expected one of `users`, `claude-projects`, `codex-sessions`",
+                "line 26: `source.layout` must be `users`, `claude-projects` or `codex-sessions`, not `\"user\"`; did you mean `users`?",
             ]
         );
         let Reading { config, .. } = Reading::of(text, &NONE);
@@ -322,11 +336,197 @@ layout = \"user\"
         assert_eq!(
             mistakes("timezone = \n\n[daemon\nwatch = true\n[caps]\nfil = 1\n"),
             [
-                "line 1: string values must be quoted, expected literal string",
-                "line 3: unclosed table, expected `]`",
+                "line 1: `timezone` has no value; for example: timezone = \"…\"",
+                "line 3: `[daemon` lacks its closing bracket; for example: [daemon]",
                 "line 6: unknown key `fil`; did you mean `file`?",
             ]
         );
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_told_in_the_words_of_who_wrote_it() {
+        let model = "[verification]\ndetector = 'anthropic'\nmodel = 'm'\n";
+        let price = "[[price]]\nmodel = \"m\"\noutput = 1\n";
+        for (text, expected) in [
+            (
+                "database = true",
+                "line 1: `database` must be a path in quotes, not `true`; for example: database = \"/path/to/it\"",
+            ),
+            ("timezone = 2", "line 1: `timezone` must be text in quotes, not `2`; for example: timezone = \"…\""),
+            (
+                "daemon.watch = \"yes\"",
+                "line 1: `daemon.watch` must be `true` or `false`, not `\"yes\"`; for example: watch = true",
+            ),
+            (
+                "daemon.tick = 30",
+                "line 1: `daemon.tick` must be a time in quotes, not `30`; for example: tick = \"30s\"",
+            ),
+            (
+                "daemon.allow_uids = 7",
+                "line 1: `daemon.allow_uids` must be a list in brackets, not `7`; for example: allow_uids = [7]",
+            ),
+            ("daemon = 7", "line 1: `daemon` must be a table, not `7`; for example: daemon = { … }"),
+            ("source = 7", "line 1: `source` must be a list in brackets, not `7`; for example: source = [7]"),
+            (
+                "caps.file = -1",
+                "line 1: `caps.file` must be a whole number from 0, not `-1`; for example: file = 17179869184",
+            ),
+            (
+                "caps.file = 1.5",
+                "line 1: `caps.file` must be a whole number from 0, not `1.5`; for example: file = 17179869184",
+            ),
+            (
+                "caps.file = \"1_000\"",
+                "line 1: `caps.file` must be a whole number from 0, not `\"1_000\"`; for example: file = 1000",
+            ),
+            (
+                "schedule.usage = 10",
+                "line 1: `schedule.usage` must be text in quotes, not `10`; for example: usage = \"every 10m\"",
+            ),
+            (
+                "schedule.usage = \"every 10\"",
+                "line 1: `schedule.usage`: `every 10` is no schedule: expected a unit: `every 10m` for minutes, `every 10s` for seconds, or `off`",
+            ),
+            (
+                &format!("{model}dollars_per_day = \"5\""),
+                "line 4: `verification.dollars_per_day` must be a number, not `\"5\"`; for example: dollars_per_day = 5",
+            ),
+            (
+                &format!("{model}input_price = \"cheap\""),
+                "line 4: `verification.input_price` must be a number, not `\"cheap\"`; for example: input_price = 0.5",
+            ),
+            (
+                "verification.detector = \"openia\"",
+                "line 1: `verification.detector` must be `rules`, `anthropic` or `openai`, not `\"openia\"`; did you mean `openai`?",
+            ),
+            (
+                "verification.confidence.correction = \"high\"",
+                "line 1: `verification.confidence.correction` must be a number, not `\"high\"`; for example: correction = 0.9",
+            ),
+            (
+                &format!("{price}input = \"free\""),
+                "line 4: `price.input` must be a number, not `\"free\"`; for example: input = 0.5",
+            ),
+            (&format!("{price}input = -1"), "line 4: `price.input`: a rate is from 0 to a million dollars, not `-1`"),
+            (
+                &format!("{price}input = 1\nfrom = \"2026-02-01\""),
+                "line 5: `price.from` must be a day without quotes, not `\"2026-02-01\"`; for example: from = 2026-02-01",
+            ),
+        ] {
+            assert_eq!(mistakes(text), [expected]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_toml_is_told_in_the_words_of_who_wrote_it() {
+        for (text, expected) in [
+            (
+                "timezone = Europe/Berlin",
+                "line 1: the text `Europe/Berlin` stands in no quotes; for example: timezone = \"Europe/Berlin\"",
+            ),
+            ("timezone = \"UTC", "line 1: a quote is missing in `timezone = \"UTC`"),
+            ("timezone", "line 1: `timezone` has no `=` and no value; for example: timezone = \"…\""),
+            ("[daemon]\nwatch = true\nwatch = false", "line 3: `watch` is there twice; keep one of them"),
+            ("[[source]\n", "line 1: `[[source]` lacks its closing bracket; for example: [[source]]"),
+            (
+                "database = \"C:\\data\"",
+                "line 1: a backslash of `database = \"C:\\data\"` means nothing; text with backslashes stands between single quotes: '\\…'",
+            ),
+            (
+                "daemon.allow_uids = [7, 8",
+                "line 1: the list that begins in `daemon.allow_uids = [7, 8` lacks its closing `]`",
+            ),
+            (
+                "daemon.allow_uids = [7 8]",
+                "line 1: the items of `daemon.allow_uids = [7 8]` are separated by one comma each",
+            ),
+            (
+                "}",
+                "line 1: `}` cannot be understood; a line is `[table]`, `key = value` or `# comment`, and text stands in quotes",
+            ),
+        ] {
+            assert_eq!(mistakes(text)[0], expected);
+        }
+    }
+
+    #[test]
+    fn a_key_in_the_wrong_place_is_not_quoted() {
+        let key = "sk-ant-api03-q7Zr2Lx9Wm4Tb8Nc6Vd1Hf5Jk3Pg0Sy";
+        for text in [
+            format!("[verification]\nkey_file = {key}\n"),
+            format!("[verification]\nkey_file = [\"{key}\"]\n"),
+            format!("[verification]\nmax_tokens = \"{key}\"\n"),
+            format!("[verification]\ndetector = \"{key}\"\n"),
+            format!("[verification]\nquiet = \"{key}\"\n"),
+            format!("[verification]\nkey_file = \"{key}\n"),
+            format!("timezone = \"{key}\"\n"),
+            format!("[schedule]\nusage = \"{key}\"\n"),
+            format!("{key}\n"),
+            format!("[{key}\n"),
+            format!("api_key = \"{key}\"\n"),
+            format!("\"{key}\" = 1\n"),
+        ] {
+            let said = mistakes(&text).join("\n");
+            assert!(!said.is_empty() && !said.contains("q7Zr2Lx9"), "{text}{said}");
+        }
+    }
+
+    #[test]
+    fn no_word_of_a_library_is_left() {
+        let values = [
+            "7",
+            "-7",
+            "1.5",
+            "\"x\"",
+            "true",
+            "[]",
+            "[[1]]",
+            "{}",
+            "{ x = 1 }",
+            "2026-02-01",
+            "",
+            "x",
+            "\"",
+            "'",
+            "[",
+            "{",
+            "0x",
+            "_1",
+            "+-1",
+            "\"\\q\"",
+            "= 1",
+            "1 2",
+        ];
+        let words = [
+            "expected a string",
+            "invalid",
+            "unexpected",
+            "usize",
+            "u64",
+            "u32",
+            "f64",
+            "i64",
+            "struct",
+            "variant",
+            "sequence",
+            "unclosed",
+            "literal",
+            "boolean",
+            "integer",
+            "field",
+            "datetime",
+        ];
+        let mut found = Vec::new();
+        for (key, _) in settings(&Config::default()) {
+            for value in values {
+                let text = format!("{key} = {value}\n");
+                let said = mistakes(&text).into_iter().map(|mistake| mistake.replace(&format!("`{value}`"), ""));
+                found.extend(
+                    said.filter(|said| words.iter().any(|word| said.contains(word))).map(|said| text.clone() + &said),
+                );
+            }
+        }
+        assert_eq!(found, [""; 0]);
     }
 
     #[test]

@@ -32,6 +32,14 @@ struct Table {
 }
 
 pub(super) fn toml(text: &str) -> Found {
+    let first = text.trim_start_matches('\u{feff}').lines().next().unwrap_or_default().to_lowercase();
+    if !first.contains(['[', '=', '#']) && COLUMNS[..2].iter().all(|column| first.contains(column)) {
+        let mistake = Mistake::at(1, "this is CSV, not TOML".to_owned());
+        return (
+            Vec::new(),
+            vec![Mistake { hint: Some("let the name of the file end in `.csv`".to_owned()), ..mistake }],
+        );
+    }
     let (document, mistakes) = reading::document::<Document>(text);
     let tables = document.into_iter().flat_map(|document| document.person);
     let entries = tables.flat_map(|Table { email, name, team, folders }| {
@@ -49,11 +57,38 @@ pub(super) fn toml(text: &str) -> Found {
 /// Columns, of which the last two may be missing.
 const COLUMNS: [&str; 4] = ["folder", "email", "name", "team"];
 
+/// What can separate cells. Spreadsheets write semicolons where a comma is part of numbers.
+const SEPARATORS: [(u8, &str); 4] = [(b',', "commas"), (b';', "semicolons"), (b'\t', "tabs"), (b'|', "bars")];
+
+/// The one that makes the most known columns of a header, and where it makes none, the most cells.
+fn separator(header: &str) -> u8 {
+    let known = |separator: u8| {
+        let cells = header.split(char::from(separator)).map(|cell| cell.trim().trim_matches('"').to_lowercase());
+        cells.filter(|cell| COLUMNS.contains(&cell.as_str())).count()
+    };
+    let best = SEPARATORS.iter().rev().max_by_key(|(separator, _)| (known(*separator), count(header, *separator)));
+    best.map_or(b',', |(separator, _)| *separator)
+}
+
 pub(super) fn csv(text: &str) -> Found {
     let text = text.trim_start_matches('\u{feff}');
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    // A spreadsheet can name the separator in a line of its own.
+    let named = text.lines().next().and_then(|line| line.strip_prefix("sep=")).and_then(|rest| rest.bytes().next());
+    let above = if named.is_some() { text.find('\n').map_or(text.len(), |feed| feed + 1) } else { 0 };
+    // The line stays, and is empty: lines are counted from it.
+    let text = &format!("{}{}", "\n".repeat(usize::from(above > 0)), &text[above..]);
+    let separator = named.unwrap_or_else(|| self::separator(text.trim_start().lines().next().unwrap_or_default()));
+    let mut reader = csv::ReaderBuilder::new().delimiter(separator).trim(csv::Trim::All).from_reader(text.as_bytes());
     let mut mistakes = Vec::new();
-    let header = reader.headers().cloned().unwrap_or_default();
+    let header: csv::StringRecord = reader.headers().cloned().unwrap_or_default();
+    let header: csv::StringRecord = header.iter().map(str::to_lowercase).collect();
+    if header.get(0).is_some_and(|name| name.starts_with('[')) {
+        let mistake = Mistake::at(1, "this is TOML, not CSV".to_owned());
+        return (
+            Vec::new(),
+            vec![Mistake { hint: Some("let the name of the file end in `.toml`".to_owned()), ..mistake }],
+        );
+    }
     for name in header.iter().filter(|name| !COLUMNS.contains(name)) {
         let nearest = registry::nearest(name, COLUMNS.into_iter());
         let hint =
@@ -83,13 +118,35 @@ pub(super) fn csv(text: &str) -> Found {
                     csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
                         format!("{len} cells, where the header has {expected_len}")
                     }
-                    _ => "no CSV".to_owned(),
+                    _ => "this line cannot be understood as CSV".to_owned(),
                 };
-                mistakes.push(Mistake::at(line(text, error.position()), message));
+                let number = line(text, error.position());
+                let own = text.lines().nth(number - 1).map_or(separator, self::separator_of_row);
+                let name = |byte| SEPARATORS.iter().find(|(own, _)| *own == byte).map(|(_, name)| *name);
+                let hint = match (name(own), name(separator)) {
+                    (Some(own), Some(other)) if own != other => {
+                        Some(format!("it has {own} between its cells, the header has {other}"))
+                    }
+                    _ => None,
+                };
+                mistakes.push(Mistake { hint, ..Mistake::at(number, message) });
             }
         }
     }
     (entries, mistakes)
+}
+
+/// What seems to separate the cells of a row.
+fn separator_of_row(row: &str) -> u8 {
+    SEPARATORS
+        .iter()
+        .rev()
+        .max_by_key(|(separator, _)| count(row, *separator))
+        .map_or(b',', |(separator, _)| *separator)
+}
+
+fn count(line: &str, separator: u8) -> usize {
+    line.bytes().filter(|byte| *byte == separator).count()
 }
 
 /// The line of a record. Its place is before the empty lines above it.
@@ -127,7 +184,7 @@ mod tests {
                 "line 1: missing key `email`",
                 "line 2: unknown key `emial`; did you mean `email`?",
                 "line 5: unknown key `people`; known here: `person`",
-                "line 8: invalid type: integer `7`, expected a string",
+                "line 8: `person.email` must be text in quotes, not `7`; for example: email = \"…\"",
             ]
         );
     }
@@ -136,6 +193,40 @@ mod tests {
     fn a_row_of_csv_is_a_folder() {
         let text = "\u{feff}email,folder,team\nada@x.org, ada ,\n\n\"bob@x.org\",bob,\"Engines, large\"\n";
         assert_eq!(told(csv(text)), ["2 ada|ada@x.org||", "4 bob|bob@x.org||Engines, large"]);
+    }
+
+    #[test]
+    fn cells_are_separated_by_what_the_header_has() {
+        let text = "folder,email,name\nada,ada@x.org,\"Lovelace, Ada\"\nbob,bob@x.org,Bob; the builder\n";
+        let expected = ["2 ada|ada@x.org|Lovelace, Ada|", "3 bob|bob@x.org|Bob; the builder|"];
+        assert_eq!(told(csv(text)), expected);
+        for separator in [";", "\t", "|"] {
+            let rows = [
+                ["Folder", "E-mail", "Name"].join(separator).replace("E-mail", "EMAIL"),
+                ["ada", "ada@x.org", "\"Lovelace, Ada\""].join(separator),
+                ["bob", "bob@x.org", "\"Bob; the builder\""].join(separator),
+            ];
+            assert_eq!(told(csv(&rows.join("\r\n"))), expected, "{separator}");
+        }
+        let named = "sep=;\r\nemail;folder\r\nada@x.org;ada\r\n";
+        assert_eq!(told(csv(named)), ["3 ada|ada@x.org||"], "as spreadsheets write it");
+        assert_eq!(
+            told(csv("folder;email\nada,ada@x.org\n")),
+            ["line 2: 1 cells, where the header has 2; it has commas between its cells, the header has semicolons"]
+        );
+        let unknown = ["line 1: unknown column `mail`; did you mean `email`?", "line 1: missing column `email`"];
+        assert_eq!(told(csv("mail;folder\na@x.org;ada\n")), unknown);
+        let unknown = told(csv("Ordner;Post\nada;a@x.org\n"));
+        assert_eq!(unknown[0], "line 1: unknown column `ordner`; did you mean `folder`?");
+    }
+
+    #[test]
+    fn a_file_of_the_other_format_is_known() {
+        let table = "[[person]]\nemail = \"ada@x.org\"\nfolders = [\"ada\"]\n";
+        assert_eq!(told(csv(table)), ["line 1: this is TOML, not CSV; let the name of the file end in `.toml`"]);
+        for text in ["folder,email\nada,ada@x.org\n", "\u{feff}Email;Folder\n", "folder\temail\tname\n"] {
+            assert_eq!(told(toml(text)), ["line 1: this is CSV, not TOML; let the name of the file end in `.csv`"]);
+        }
     }
 
     #[test]

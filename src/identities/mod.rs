@@ -32,6 +32,13 @@ pub struct Person {
     pub team: Option<String>,
 }
 
+impl Person {
+    /// Whether this is their name or e-mail address.
+    fn is(&self, name: &str) -> bool {
+        self.label == name || self.email.eq_ignore_ascii_case(name)
+    }
+}
+
 /// One folder, or pattern, as the file has it. What is not said is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Entry {
@@ -75,7 +82,9 @@ impl Identities {
             status: Status::Config,
             ..Error::cannot("read the identities", path.display(), error.kind())
         })?;
-        let is_csv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
+        let is_csv = path
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("csv") || extension.eq_ignore_ascii_case("tsv"));
         let (entries, mut mistakes) = if is_csv { file::csv(&text) } else { file::toml(&text) };
         let mut identities = Self::of(entries, &mut mistakes);
         identities.file = Some(path.to_owned());
@@ -141,8 +150,17 @@ impl Identities {
 
     /// Whether a folder is somebody's, by the name or e-mail address of a person, or is of that name itself.
     pub fn is_of(&self, folder: &str, name: &str) -> bool {
-        folder == name
-            || self.person(folder).is_some_and(|person| person.label == name || person.email.eq_ignore_ascii_case(name))
+        folder == name || self.person(folder).is_some_and(|person| person.is(name))
+    }
+
+    /// Whether the file has a person of this name or e-mail address.
+    pub fn is_person(&self, name: &str) -> bool {
+        self.people.iter().any(|person| person.is(name))
+    }
+
+    /// The names and e-mail addresses of all people.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.people.iter().flat_map(|person| [&*person.label, &*person.email])
     }
 
     /// The folders that the file gives to somebody by name.

@@ -113,8 +113,9 @@ impl Journal {
             Some(open) => body(open),
             None => Open::read(&self.path, self.day).and_then(|read| body(open.insert(read))),
         };
-        let message =
-            |error: std::io::Error| format!("cannot use the journal `{}`: {}", self.path.display(), error.kind());
+        let message = |error: std::io::Error| {
+            format!("cannot use the journal `{}`: {}", self.path.display(), crate::error::cause(error.kind()))
+        };
         result.map_err(|error| Failure::new(FailureClass::Environment, message(error)))
     }
 }
@@ -166,12 +167,36 @@ pub fn forget(database: &Path, usernames: &BTreeSet<&str>) -> Result<u64> {
     rewritten.map_err(|error| Error::cannot("rewrite", path.display(), error.kind()))
 }
 
+/// Everybody whom calls in a database's journal are about.
+///
+/// # Errors
+///
+/// If the file cannot be read.
+pub fn people(database: &Path) -> Result<BTreeSet<String>> {
+    let path = path(database);
+    if !path.exists() {
+        return Ok(BTreeSet::new());
+    }
+    let read = || -> std::io::Result<BTreeSet<String>> {
+        let mut people = BTreeSet::new();
+        for line in BufReader::new(open(&path)?).split(b'\n') {
+            if let Ok(About { username }) = serde_json::from_slice(&line?) {
+                people.insert(username);
+            }
+        }
+        Ok(people)
+    };
+    read().map_err(|error| Error::cannot("read", path.display(), error.kind()))
+}
+
+/// Whom a call was about.
+#[derive(Deserialize)]
+struct About {
+    username: String,
+}
+
 /// Whether a call was about one of these people.
 fn names(path: &Path, usernames: &BTreeSet<&str>) -> std::io::Result<bool> {
-    #[derive(Deserialize)]
-    struct About {
-        username: String,
-    }
     // As they stand in a line, which is cheap to see; most have none.
     let written = usernames.iter().filter_map(|username| serde_json::to_string(username).ok());
     let written: Vec<_> = written.map(|name| Finder::new(name.as_bytes()).into_owned()).collect();

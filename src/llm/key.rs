@@ -31,7 +31,9 @@ impl Key {
         };
         #[expect(clippy::disallowed_methods, reason = "the key, not the database")]
         let text = std::fs::read_to_string(&path);
-        let text = text.map_err(|error| format!("cannot read the key `{}`: {}", path.display(), error.kind()))?;
+        let text = text.map_err(|error| {
+            format!("cannot read the key `{}`: {}", path.display(), crate::error::cause(error.kind()))
+        })?;
         let key = text.trim();
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(format!("`{}` holds no key: one line of visible characters", path.display()));

@@ -23,6 +23,8 @@ enum Kind {
     Text,
     /// Folders, which share their beginning.
     Path,
+    /// Numbers below a title that may take several lines.
+    Number,
 }
 
 /// One line below the header.
@@ -42,6 +44,10 @@ impl Field {
 
     pub fn path(title: &str) -> Self {
         Self { kind: Kind::Path, ..Self::name(title) }
+    }
+
+    pub fn number(title: &str) -> Self {
+        Self { kind: Kind::Number, ..Self::name(title) }
     }
 
     /// Lets a narrow table do without it.
@@ -79,14 +85,15 @@ pub(super) fn ruled(table: &Table, totals: bool) -> String {
 
 /// How wide each column is; `None` for those that are left out.
 fn widths(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Vec<Option<usize>> {
-    let natural = |at: usize| {
+    let cells = |at: usize| {
         let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.width());
-        cells.max().unwrap_or_default().max(fields[at].title.width())
+        cells.max().unwrap_or_default()
     };
-    let natural: Vec<usize> = (0..fields.len()).map(natural).collect();
+    let natural: Vec<usize> = (0..fields.len()).map(|at| cells(at).max(fields[at].title.width())).collect();
     let floor = |at: usize| match fields[at].kind {
         Kind::Name => natural[at],
         Kind::Text | Kind::Path => natural[at].min(FLOOR.max(fields[at].title.width())),
+        Kind::Number => fields[at].title.split(' ').map(UnicodeWidthStr::width).fold(cells(at), usize::max),
     };
     let width = width.unwrap_or(usize::MAX);
     let mut shown: Vec<usize> = (0..fields.len()).collect();
@@ -98,16 +105,17 @@ fn widths(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Vec<O
         shown.retain(|at| *at != spare);
     }
     let (names, mut giving): (Vec<usize>, Vec<usize>) = shown.iter().partition(|at| fields[**at].kind == Kind::Name);
-    let mut room = width.saturating_sub(frame(&shown) + names.iter().map(|at| natural[*at]).sum::<usize>());
+    let mut room = width.saturating_sub(frame(&shown) + shown.iter().map(|at| floor(*at)).sum::<usize>());
     let mut widths = vec![None; fields.len()];
     names.iter().for_each(|at| widths[*at] = Some(natural[*at]));
-    // Short ones take what they need, the others share the rest.
-    giving.sort_by_key(|at| natural[*at]);
+    // All have the least; those that want little more take that, and the others share the rest.
+    giving.sort_by_key(|at| natural[*at] - floor(*at));
     for (done, at) in giving.iter().enumerate() {
-        let share = room / (giving.len() - done);
-        let own = natural[*at].min(share).max(floor(*at));
-        room = room.saturating_sub(own);
-        widths[*at] = Some(own);
+        let (wanted, share) = (natural[*at] - floor(*at), room / (giving.len() - done));
+        // A title that does not fit into one line takes several, however wide they are.
+        let more = if wanted > share && fields[*at].kind == Kind::Number { 0 } else { wanted.min(share) };
+        room -= more;
+        widths[*at] = Some(floor(*at) + more);
     }
     widths
 }
@@ -118,7 +126,7 @@ impl Field {
             _ if cell.width() <= width => cell.to_owned(),
             Kind::Name => cell.to_owned(),
             Kind::Path => ending(cell, width),
-            Kind::Text => wrapped(cell, width),
+            Kind::Text | Kind::Number => wrapped(cell, width),
         }
     }
 }
@@ -214,6 +222,20 @@ mod tests {
         assert_eq!(header(54), "Item Title");
         assert_eq!(shown(36), shown(10), "wider than the terminal, since less could not be read");
         assert!(shown(10).contains("https://example…\n"), "{}", shown(10));
+    }
+
+    #[test]
+    fn numbers_stay_whole_below_a_title_in_several_lines() {
+        let fields = [Field::text("What"), Field::number("Cache write"), Field::number("Cost")];
+        let rows = [["claude-opus-4-6 in fast mode", "1,234", "$0.12"].map(str::to_owned).to_vec()];
+        let widest = " What                           Cache write   Cost";
+        assert_eq!(grid(&fields, &rows, None).lines().next(), Some(widest));
+        assert_eq!(
+            grid(&fields, &rows, Some(38)),
+            " What                 Cache   Cost\n                      write\n\
+             ────────────────────────────────────\n \
+             claude-opus-4-6 in   1,234   $0.12\n fast mode\n"
+        );
     }
 
     #[test]

@@ -106,7 +106,8 @@ pub struct Overview {
     is_kept: bool,
     pub places: Vec<Source>,
     pub ledger: Ledger,
-    pub forgotten: BTreeSet<String>,
+    /// `None` where it is not known who that is.
+    pub forgotten: Option<BTreeSet<String>>,
 }
 
 /// What else the judgement depends on.
@@ -162,7 +163,7 @@ pub fn read(
         manifests.iter().map(|manifest| Record::read(connection, manifest.name, server)).collect::<Result<_>>()?;
     let names: Vec<_> = places.iter().map(|source| source.name.as_str()).collect();
     let ledger = known::ledger(connection, manifests, &names)?;
-    let forgotten = known::forgotten(connection, database)?;
+    let forgotten = known::forgotten_if_told(connection, database)?;
     let (state, database) = (State::Ok, database.display().to_string());
     let service = None;
     let status = Status {

@@ -2,14 +2,17 @@
 //! erased, and what they write is not read again.
 
 use crate::error::Result;
+use crate::hash;
 use crate::scan::Walk;
 use crate::store::origin::Origin;
-use crate::store::rows::Cell;
+use crate::store::rows::{Cell, as_text, as_time};
 use crate::store::{Store, Transaction, known, runs, snapshot, sources};
 use chrono::{DateTime, Utc};
-use duckdb::params;
+use duckdb::{Connection, Row, params};
+use md5::{Digest, Md5};
 use sessionmill_contract::{Manifest, Processor};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// The reason for taking no file of a person who was forgotten.
 pub const FORGOTTEN: &str = "its user is forgotten";
@@ -21,14 +24,50 @@ pub struct Erased {
     pub facts: u64,
 }
 
-/// Erases a person, and remembers to keep them out. The keys that they had facts of are touched.
+/// Why a person's transcripts are not read, and what was erased.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ban {
+    /// `None` where only the origin beside the database knows of it.
+    pub since: Option<DateTime<Utc>>,
+    /// [`digest`]s of the source files that were erased; `None` if it is not known which.
+    pub files: Option<BTreeSet<String>>,
+    /// Answers of a language model that were erased.
+    pub answers: Option<u64>,
+}
+
+/// Tells the name of an erased file from others without keeping it: 64 bits of its MD5 digest.
+pub fn digest(session_file: &str) -> String {
+    hash::to_hex(&Md5::digest(session_file).into())[..16].to_owned()
+}
+
+/// Erases a person, and remembers to keep them out, with the number of kept answers that were erased. The keys
+/// that they had facts of are touched.
 ///
 /// # Errors
 ///
 /// If the database cannot be written.
-pub fn forget(store: &Store, manifests: &[&Manifest], username: &str, now: DateTime<Utc>) -> Result<Erased> {
+pub fn forget(
+    store: &Store,
+    manifests: &[&Manifest],
+    username: &str,
+    answers: u64,
+    now: DateTime<Utc>,
+) -> Result<Erased> {
     let erased = store.transaction(|transaction| {
         let mut erased = Erased::default();
+        let mut files = BTreeSet::new();
+        let sql = "SELECT session_file FROM session_files WHERE username = ?
+                   UNION SELECT session_file FROM session_processor_state WHERE username = ?";
+        transaction.query(sql, [username, username], |row| {
+            files.insert(digest(as_text(row, 0)?));
+            Ok(())
+        })?;
+        let mut before = None;
+        let sql = format!("SELECT {BAN} FROM forgotten_users WHERE username = ?");
+        transaction.query(&sql, [username], |row| {
+            before = Some(ban(row, 0)?);
+            Ok(())
+        })?;
         for manifest in manifests {
             erased.facts += erase(transaction, manifest, username)?;
         }
@@ -39,13 +78,66 @@ pub fn forget(store: &Store, manifests: &[&Manifest], username: &str, now: DateT
         }
         runs::forget(transaction, username)?;
         erased.files = transaction.execute("DELETE FROM session_files WHERE username = ?", [username])? as u64;
+        // Who is forgotten again stays so since the first time.
+        let before = before.unwrap_or_else(|| Ban { since: Some(now), files: Some(files.clone()), answers: Some(0) });
+        let files = before.files.map(|before| before.into_iter().chain(files).collect::<BTreeSet<_>>());
+        let files = files.map(|files| files.into_iter().collect::<Vec<_>>().join(" "));
+        let answers = before.answers.map(|before| before + answers);
         transaction.execute("DELETE FROM forgotten_users WHERE username = ?", [username])?;
-        transaction.execute("INSERT INTO forgotten_users VALUES (?, ?)", params![username, Cell::Time(now)])?;
+        transaction.execute(
+            "INSERT INTO forgotten_users (username, forgotten_at, erased_files, erased_answers) VALUES (?, ?, ?, ?)",
+            params![username, Cell::Time(before.since.unwrap_or(now)), files, answers],
+        )?;
         Ok(erased)
     })?;
     let database = store.lock.database();
     Origin::of(&sources::of(store)?, known::forgotten(store.connection(), database)?).write(database)?;
     Ok(erased)
+}
+
+/// The columns of a [`Ban`].
+const BAN: &str = "forgotten_at, erased_files, erased_answers";
+
+fn ban(row: &Row<'_>, first: usize) -> duckdb::Result<Ban> {
+    let (files, answers): (Option<String>, Option<i64>) = (row.get(first + 1)?, row.get(first + 2)?);
+    Ok(Ban {
+        since: as_time(row, first)?,
+        files: files.map(|files| files.split_whitespace().map(str::to_owned).collect()),
+        answers: answers.map(|answers| u64::try_from(answers).unwrap_or_default()),
+    })
+}
+
+/// Everybody who is kept out, by folder.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn bans(connection: &Connection, database: &Path) -> Result<BTreeMap<String, Ban>> {
+    let mut statement = connection.prepare(&format!("SELECT username, {BAN} FROM forgotten_users"))?;
+    let rows = statement.query_map([], |row| Ok((as_text(row, 0)?.to_owned(), ban(row, 1)?)))?;
+    let mut bans = rows.collect::<duckdb::Result<BTreeMap<_, _>>>()?;
+    for username in known::forgotten(connection, database)? {
+        bans.entry(username).or_default();
+    }
+    Ok(bans)
+}
+
+/// Lets the next run read the transcripts of people again.
+///
+/// # Errors
+///
+/// If the database, or the origin beside it, cannot be written: who is in one of them stays out.
+pub fn lift(store: &Store, usernames: &BTreeSet<&str>) -> Result<()> {
+    store.transaction(|transaction| {
+        for username in usernames {
+            transaction.execute("DELETE FROM forgotten_users WHERE username = ?", [username])?;
+        }
+        Ok(())
+    })?;
+    let database = store.lock.database();
+    let mut forgotten = known::forgotten(store.connection(), database)?;
+    forgotten.retain(|username| !usernames.contains(username.as_str()));
+    Origin::of(&sources::of(store)?, forgotten).write(database)
 }
 
 /// Erases from each processor's facts the people that it excludes. Snapshots that can tell of them go before.
@@ -68,6 +160,13 @@ pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<BTreeSet<
         }
     }
     Ok(excluded)
+}
+
+/// Drops what is wrong with the folders of those who were forgotten: nobody is to act on it.
+pub fn overlook(forgotten: &BTreeSet<String>, walk: &mut Walk) {
+    let is_forgotten = |name: &str| name.split('/').next().is_some_and(|username| forgotten.contains(username));
+    walk.unseen.retain(|unseen| !is_forgotten(&unseen.folder));
+    walk.links.retain(|link| !is_forgotten(link));
 }
 
 /// Takes no file of those who were forgotten.

@@ -40,6 +40,37 @@ pub fn people(store: &Store) -> Result<BTreeSet<String>> {
     users(store.connection(), sql)
 }
 
+/// Everybody whom any row of the database is about, by their folders: also those whose files were never read.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn everybody(store: &Store, manifests: &[&Manifest]) -> Result<BTreeSet<String>> {
+    let facts = manifests.iter().flat_map(|manifest| manifest.facts).map(|table| format!("facts.{}", table.name));
+    let tables = ["session_files", "session_processor_state", "session_failures"].map(str::to_owned);
+    let tables = tables.into_iter().chain(facts).map(|table| format!("SELECT username FROM {table}"));
+    // These name files, and a file is named by its user first.
+    let files = ["session_unknown_lines", "processor_run_errors", "session_waits"];
+    let files = files.map(|table| format!("SELECT split_part(session_file, '/', 1) FROM {table}"));
+    let mut everybody = users(store.connection(), &tables.chain(files).collect::<Vec<_>>().join(" UNION "))?;
+    everybody.extend(forgotten(store.connection(), store.lock.database())?);
+    Ok(everybody)
+}
+
+/// Those who were forgotten, as far as a reader can know: a snapshot does not name them, and the origin beside
+/// the database may not be the reader's to read. `None` if both are silent.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn forgotten_if_told(connection: &Connection, database: &Path) -> Result<Option<BTreeSet<String>>> {
+    let sql = "SELECT count(*) > 0 FROM duckdb_tables() WHERE schema_name = 'main' AND table_name = 'forgotten_users'";
+    match connection.query_row(sql, [], |row| row.get(0))? {
+        true => forgotten(connection, database).map(Some),
+        false => Ok(Origin::read(database).map(|origin| origin.forgotten)),
+    }
+}
+
 /// Those who were forgotten: the database's origin knows them too, where the database has lost them.
 ///
 /// # Errors

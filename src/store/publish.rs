@@ -230,6 +230,9 @@ fn write(new: &Path, copy: Copy, wanted: &Publish) -> Result<Vec<(String, i64)>>
         new = quoted(new)?,
     ))?;
     drop(copy);
+    for table in registry::UNPUBLISHED {
+        connection.execute_batch(&format!("DROP TABLE snapshot.main.\"{table}\""))?;
+    }
     for (schema, table) in tables(&connection)? {
         let is_private = |column: &&registry::Private| schema == "facts" && column.table == table;
         let empty: Vec<_> =
@@ -261,8 +264,10 @@ fn tables(connection: &Connection) -> Result<Vec<(String, String)>> {
     let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let rows = rows.collect::<duckdb::Result<Vec<(String, String, bool)>>>()?;
-    let shown = |(schema, table, in_view): &(String, String, bool)| {
-        schema != "facts" || *in_view || !behind.contains(&table.as_str())
+    let shown = |(schema, table, in_view): &(String, String, bool)| match schema.as_str() {
+        "main" => !registry::UNPUBLISHED.contains(&table.as_str()),
+        "facts" => *in_view || !behind.contains(&table.as_str()),
+        _ => true,
     };
     Ok(rows.into_iter().filter(shown).map(|(schema, table, _)| (schema, table)).collect())
 }
@@ -279,12 +284,14 @@ fn read(new: &Path) -> Result<Vec<(String, i64)>> {
     count(&connection)
 }
 
-/// The public tables and views of the database in use.
+/// The tables and views of the database in use that a snapshot has.
 fn names(connection: &Connection) -> Result<Vec<String>> {
     let sql = "SELECT table_name FROM information_schema.tables
                WHERE table_catalog = current_database() AND table_schema = 'main' ORDER BY ALL";
     let mut statement = connection.prepare(sql)?;
-    Ok(statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<_>>()?)
+    let mut names = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
+    names.retain(|name| !registry::UNPUBLISHED.contains(&name.as_str()));
+    Ok(names)
 }
 
 /// The same, and how many rows they have.

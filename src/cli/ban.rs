@@ -1,0 +1,127 @@
+//! `sessionmill forget --list` and `--undo`: who is kept out of the database, and letting them in again.
+
+use crate::cli::forget::{Ground, is_meant, likely, who};
+use crate::cli::{print, remark, terminal_width};
+use crate::error::{Error, Result, Status, count, thousands};
+use crate::holder::Holder;
+use crate::lock::ProcessorLock;
+use crate::registry;
+use crate::report::grid::{Field, grid};
+use crate::report::render::pretty;
+use crate::scan;
+use crate::source::Source;
+use crate::store::forget::{self, Ban, digest};
+use crate::store::{Access, Store, Turns, sources};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Writes everybody who is kept out.
+pub(super) fn list(ground: &Ground<'_>, as_json: bool) -> Result<Status> {
+    let (bans, _) = bans(ground)?;
+    let person = |folder: &str| ground.identities.person(folder).map(|person| person.label.clone());
+    if as_json {
+        let row = |(folder, ban): (&String, &Ban)| {
+            json!({
+                "user": folder,
+                "person": person(folder),
+                "forgotten_at": ban.since.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+                "erased_files": ban.files.as_ref().map(BTreeSet::len),
+                "erased_answers": ban.answers,
+            })
+        };
+        return print(&pretty(&bans.iter().map(row).collect::<Vec<_>>()));
+    }
+    if bans.is_empty() {
+        return print("nobody is forgotten\n");
+    }
+    let number = |number: Option<u64>| number.map_or("–".to_owned(), |number| thousands(number.into()));
+    let time = |time: Option<DateTime<Utc>>| time.map_or("–".to_owned(), |time| time.format(TIME).to_string());
+    let row = |(folder, ban): (&String, &Ban)| {
+        let files = ban.files.as_ref().map(|files| files.len() as u64);
+        vec![folder.clone(), person(folder).unwrap_or_default(), time(ban.since), number(files), number(ban.answers)]
+    };
+    let fields = ["User", "Person", "Forgotten (UTC)", "Erased files", "Erased answers"].map(Field::name);
+    let mut fields = fields.to_vec();
+    let mut rows: Vec<_> = bans.iter().map(row).collect();
+    if ground.identities.is_empty() {
+        fields.remove(1);
+        rows.iter_mut().for_each(|row| drop(row.remove(1)));
+    }
+    print(&grid(&fields, &rows, terminal_width()))
+}
+
+const TIME: &str = "%Y-%m-%d %H:%M";
+
+/// Lets runs read a person's transcripts again, when who calls has seen what comes back and what does not.
+pub(super) fn undo(ground: &Ground<'_>, user: &str, is_sure: bool) -> Result<Status> {
+    let Ground { config, identities, database, context } = ground;
+    let (bans, sources) = bans(ground)?;
+    let own: BTreeMap<&str, &Ban> = bans
+        .iter()
+        .map(|(folder, ban)| (folder.as_str(), ban))
+        .filter(|(folder, _)| identities.is_of(folder, user))
+        .collect();
+    if own.is_empty() {
+        let names = bans.keys().flat_map(|folder| [folder.as_str(), identities.label(folder)]);
+        let near = likely(user, names).map(|names| format!("did you mean {names}? ")).unwrap_or_default();
+        return Err(Error::new(Status::Usage, format!("`{user}` is not forgotten"))
+            .hint(near + "`sessionmill forget --list` shows who is"));
+    }
+    let folders: BTreeSet<&str> = own.keys().copied().collect();
+    let who = who(user, &folders);
+    let there = there(&sources, &folders, &context.environment.login);
+    let names: BTreeSet<_> = there.iter().map(|file| digest(file)).collect();
+    let gone = |ban: &Ban| Some(ban.files.as_ref()?.difference(&names).count() as u64);
+    let gone: Option<u64> = own.values().map(|ban| gone(ban)).sum();
+    let answers: Option<u64> = own.values().map(|ban| ban.answers).sum();
+    let said = |number: Option<u64>, noun: &str| {
+        number.map_or(format!("{noun}s of unknown number"), |number| count(number, noun).to_string())
+    };
+    remark(&format!(
+        "{who}:\n  still there, read again by the next run: {}\n  gone, what came from them stays erased: {}, {}",
+        count(there.len() as u64, "source file"),
+        said(gone, "source file"),
+        said(answers, "kept answer")
+    ));
+    if config.verification.api().is_some() {
+        remark("note: the language model is asked about their transcripts again");
+    }
+    if !is_sure && !is_meant(user, &format!("transcripts of {who} are read again")) {
+        return Err(Error::new(Status::Usage, format!("`{user}` is still forgotten"))
+            .hint("type the name when you are asked, or pass --yes"));
+    }
+    let holder = Holder::new("forget", context.now.wall);
+    let lock = |name: &str| ProcessorLock::take(database, name, &holder);
+    let processors = registry::processors().iter();
+    let _locks = processors.map(|processor| lock(processor.manifest().name)).collect::<Result<Vec<_>>>()?;
+    let mut store = Turns::new(database, context.now.wall);
+    forget::lift(store.get()?, &folders)?;
+    store.get()?.checkpoint()?;
+    store.close();
+    remark(&format!("{who} is not forgotten any more; `sessionmill run` reads the files that are there"));
+    Ok(Status::Done)
+}
+
+/// Everybody who is kept out, and the sources.
+fn bans(ground: &Ground<'_>) -> Result<(BTreeMap<String, Ban>, Vec<Source>)> {
+    let store = Store::open_current(ground.database, Access::ReadOnly, ground.context.now.wall)?;
+    let sources = sources::of(&store)?.into_iter().filter(|known| !known.is_retired).map(|known| known.source);
+    Ok((forget::bans(store.connection(), ground.database)?, sources.collect()))
+}
+
+/// The files of people that the next run can read. A source that cannot be walked now is named, and has none.
+fn there(sources: &[Source], folders: &BTreeSet<&str>, login: &str) -> BTreeSet<String> {
+    let mut there = BTreeSet::new();
+    for source in sources {
+        let source = std::slice::from_ref(source);
+        match scan::roots(source).and_then(|roots| scan::sessions(source, &roots, login)) {
+            Ok(walk) => {
+                let own = walk.found.into_iter().filter(|found| folders.contains(found.file.username.as_str()));
+                there.extend(own.filter(|found| found.stat.is_ok()).map(|found| found.file.session_file));
+            }
+            Err(error) => remark(&format!("note: its files are not counted: {}", error.message)),
+        }
+    }
+    there
+}

@@ -1,0 +1,111 @@
+//! How text reaches the terminal: its width, and remarks on stderr, which are written in whole lines.
+
+use crate::error::Error;
+use crate::printable::printable;
+use rustix::fd::AsFd;
+use std::io::{IsTerminal, Write as _};
+use unicode_width::UnicodeWidthStr as _;
+
+/// The width that tables on stdout have room for: that of the terminal, else `COLUMNS`.
+pub(crate) fn terminal_width() -> Option<usize> {
+    width(&std::io::stdout())
+}
+
+fn width(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
+    let size = if stream.is_terminal() { rustix::termios::tcgetwinsize(stream).ok() } else { None };
+    let columns = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+    // A shell hands its own width on; a pager behind a pipe is as wide.
+    columns.or_else(|| columns_of(&std::env::var("COLUMNS").ok()?))
+}
+
+fn columns_of(variable: &str) -> Option<usize> {
+    variable.trim().parse().ok().filter(|columns| *columns > 0)
+}
+
+/// An error and its hint.
+pub(super) fn say(error: &Error) {
+    let hint = error.hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+    remark(&format!("sessionmill: {}{hint}", error.message));
+}
+
+/// A remark that is no data. Whatever is quoted in it, a terminal is told nothing but text.
+pub(crate) fn remark(text: &str) {
+    let width = width(&std::io::stderr());
+    let line = |line: &str| width.map_or_else(|| printable(line), |width| wrapped(&printable(line), width, 0));
+    write(&text.split('\n').map(line).collect::<Vec<_>>().join("\n"));
+}
+
+/// Lines for stdout, broken between words where they are too long for it; what is left of a line begins at a
+/// column, or a little further in than the line.
+pub(super) fn fitted(text: &str, column: usize) -> String {
+    let Some(width) = terminal_width() else { return text.to_owned() };
+    text.split('\n').map(|line| wrapped(line, width, column)).collect::<Vec<_>>().join("\n")
+}
+
+/// What is wrong with a command line.
+pub(super) fn usage(error: &clap::Error) {
+    let text = error.render();
+    let is_plain = !std::io::stderr().is_terminal()
+        || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    write(if is_plain { text.to_string() } else { text.ansi().to_string() }.trim_end());
+}
+
+/// Writes lines at once: what other processes write to the same place comes before or after them.
+fn write(text: &str) {
+    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
+}
+
+/// A line that is broken between words, the rest at a column or a little further in. A word that is longer than a line stays
+/// whole: it can be a path to copy.
+fn wrapped(line: &str, width: usize, column: usize) -> String {
+    if line.width() <= width {
+        return line.to_owned();
+    }
+    let words = line.trim_start();
+    let indent = " ".repeat(line.len() - words.len());
+    let hanging = " ".repeat(column.max(indent.len() + 2));
+    let mut lines = vec![indent];
+    for word in words.split(' ') {
+        let Some(last) = lines.last_mut() else { break };
+        let is_begun = !last.trim_start().is_empty();
+        if is_begun && last.width() + 1 + word.width() > width {
+            lines.push(format!("{hanging}{word}"));
+        } else {
+            if is_begun {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_between_words_and_a_long_word_stays_whole() {
+        let note = "note: no price of `claude-opus-99`, whose cost is left out";
+        assert_eq!(wrapped(note, 60, 0), note);
+        assert_eq!(wrapped(note, 40, 0), "note: no price of `claude-opus-99`,\n  whose cost is left out");
+        let hint = "  hint: name it with --database /a/very/long/path/that/is/to/be/copied FILE";
+        assert_eq!(
+            wrapped(hint, 30, 0),
+            "  hint: name it with\n    --database\n    /a/very/long/path/that/is/to/be/copied\n    FILE"
+        );
+        assert_eq!(wrapped("  月次 売上高 の 定義", 10, 0), "  月次\n    売上高\n    の\n    定義");
+        assert_eq!(wrapped("a b", 1, 0), "a\n  b");
+        assert_eq!(
+            wrapped("usage    ok, 12 items from 3 files", 24, 9),
+            "usage    ok, 12 items\n         from 3 files"
+        );
+    }
+
+    #[test]
+    fn a_variable_that_is_no_width_is_none() {
+        let columns = ["120", " 80 ", "0", "-1", "wide", "", "80x24"].map(columns_of);
+        assert_eq!(columns, [Some(120), Some(80), None, None, None, None, None]);
+    }
+}
