@@ -108,7 +108,11 @@ impl WorkLock {
         owner::leave_to_owner(database)?;
         let path = beside(database, &format!("{work}.lock"));
         match take(&path, &format!("pid {}", std::process::id()), until, || false)? {
-            Answer::Held(held) => Ok(Self(held)),
+            Answer::Held(held) => {
+                // Whoever asks the daemon for a run looks there whether it runs.
+                let _ = if work == DAEMON { whole::open_to_others(&path, 0o644) } else { Ok(()) };
+                Ok(Self(held))
+            }
             Answer::Busy(holder) | Answer::Over(holder) => {
                 let message = format!(
                     "cannot {work} `{}`: another process is at it ({})",
