@@ -226,3 +226,16 @@ pub(crate) fn file(path: &Path) -> Result<File> {
     let file = file.or_else(|error| File::open(path).map_err(|_| error));
     file.map_err(|error| Error::cannot("open", path.display(), error.kind()).hint(ELSEWHERE))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_file_that_its_holder_could_not_write_tells_of_nobody_else() {
+        assert_eq!(whose("pid 7, cli since noon\n", 7), "pid 7, cli since noon");
+        assert_eq!(whose("pid 7\n", 7), "pid 7");
+        assert_eq!(whose("pid 77\n", 7), "pid 7");
+        assert_eq!(whose("", 7), "pid 7");
+    }
+}
