@@ -108,7 +108,11 @@ impl WorkLock {
         owner::leave_to_owner(database)?;
         let path = beside(database, &format!("{work}.lock"));
         match take(&path, &format!("pid {}", std::process::id()), until, || false)? {
-            Answer::Held(held) => Ok(Self(held)),
+            Answer::Held(held) => {
+                // Whoever asks the daemon for a run looks there whether it runs.
+                let _ = if work == DAEMON { whole::open_to_others(&path, 0o644) } else { Ok(()) };
+                Ok(Self(held))
+            }
             Answer::Busy(holder) | Answer::Over(holder) => {
                 let message = format!(
                     "cannot {work} `{}`: another process is at it ({})",
@@ -221,4 +225,17 @@ pub(crate) fn file(path: &Path) -> Result<File> {
     #[expect(clippy::disallowed_methods, reason = "a lock file, which readers without the right to write can lock")]
     let file = file.or_else(|error| File::open(path).map_err(|_| error));
     file.map_err(|error| Error::cannot("open", path.display(), error.kind()).hint(ELSEWHERE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_file_that_its_holder_could_not_write_tells_of_nobody_else() {
+        assert_eq!(whose("pid 7, cli since noon\n", 7), "pid 7, cli since noon");
+        assert_eq!(whose("pid 7\n", 7), "pid 7");
+        assert_eq!(whose("pid 77\n", 7), "pid 7");
+        assert_eq!(whose("", 7), "pid 7");
+    }
 }

@@ -114,7 +114,9 @@ impl Folder {
     pub fn open(path: &Path, allowed: &[u32]) -> Result<Self> {
         let folder = Self { path: path.to_owned(), allowed: allowed.to_vec() };
         for (path, mode) in [(path.to_owned(), 0o770), (folder.claimed(), 0o700), (folder.results(), 0o750)] {
+            let is_new = !path.exists();
             let made = DirBuilder::new().recursive(true).mode(mode).create(&path);
+            let made = made.and_then(|()| if is_new { whole::open_to_others(&path, mode) } else { Ok(()) });
             made.map_err(|error| Error::cannot("make", path.display(), error.kind()))?;
         }
         Ok(folder)

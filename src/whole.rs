@@ -28,12 +28,19 @@ pub fn be_private() {
 pub fn make_folders(folder: &Path) -> Result<()> {
     let missing: Vec<_> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
     std::fs::create_dir_all(folder)?;
-    if let Some(mask) = CALLERS.get() {
-        for folder in missing {
-            std::fs::set_permissions(folder, Permissions::from_mode(0o711 & !mask))?;
-        }
+    missing.into_iter().try_for_each(|folder| open_to_others(folder, 0o711))
+}
+
+/// Gives something that is made for others, too, its mode, as far as the caller's umask lets it have that.
+///
+/// # Errors
+///
+/// If it cannot be given.
+pub fn open_to_others(path: &Path, mode: u32) -> Result<()> {
+    match CALLERS.get() {
+        Some(mask) => std::fs::set_permissions(path, Permissions::from_mode(mode & !mask)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Writes a file aside, syncs it and puts it in its place. Its mode is given, or as open to others as the

@@ -390,7 +390,7 @@ fn what_does_not_fit_into_memory_is_spilled_into_a_private_folder_that_goes_with
     let folder = || fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().path()).next();
     let endless = "SELECT sum(a.range * b.range) AS x FROM range(100000000) a, range(100000000) b";
     let mut child = start(&world, &["query", endless], &environment);
-    let spill = wait_for(|| folder());
+    let spill = wait_for(folder);
     assert_eq!(fs::metadata(&spill).unwrap().permissions().mode() & 0o777, 0o700);
     assert!(spill.file_name().unwrap().to_str().unwrap().starts_with("sessionmill-reader-"));
     assert_eq!(world.mill_with(&["query", "SELECT 1 AS x"], &environment).status, 0);

@@ -116,7 +116,10 @@ pub fn main(now: Moment) -> Status {
     };
     // What a service does is told by its log; a command tells what it did by itself.
     log::begin(if matches!(cli.command, Command::Daemon(_)) { LevelFilter::INFO } else { LevelFilter::WARN });
-    whole::be_private();
+    // A trigger is for the daemon to read, which can be another user.
+    if !matches!(cli.command, Command::Trigger(_)) {
+        whole::be_private();
+    }
     let context = Context { now, environment: Environment::read() };
     suspension::listen().and_then(|()| execute(cli.command, &context)).unwrap_or_else(|error| {
         say(&error);

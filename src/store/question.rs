@@ -9,7 +9,8 @@ use crate::store::Connection;
 use crate::store::reading::Failed;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Functions that make rows of their arguments, of what the database holds or of what DuckDB knows about it.
+/// Functions that make rows of their arguments, of what the database holds or of what DuckDB knows about it. One
+/// whose arguments are rows has no name in a plan: `JSON_EACH`, `JSON_TREE` and `SUMMARY` are all there are.
 const FUNCTIONS: [&str; 14] = [
     "GENERATE_SERIES",
     "HISTOGRAM_VALUES",
