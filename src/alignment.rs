@@ -11,7 +11,7 @@
 //! | `a` at root `R` | `a` at root `S`, nobody `R` | refused: moved? With adopt: moved |
 //! | all its sources are named | a new name and root | it is added |
 //! | some source is not named | a new name and root | refused: moved? With adopt, and one of each: moved |
-//! | `a`, and nobody names it or its root | | it is left out, with an alarm, until it is retired |
+//! | `a` at root `R` | neither | it is left out, with an alarm, until it is retired |
 //! | `a` at root `R`, retired | root `R` | it is in use again |
 //! | `a`, retired | `a` at another root | as if `a` were not known; the retired one gets another name |
 //! | | the same root twice | the second one is refused |
@@ -26,7 +26,8 @@
 //! | is empty or on another device, where files were | it freezes with an alarm, until it is back or adopted |
 //! | of a retired source | nobody looks |
 //!
-//! A retired source keeps what its files said and gives up their names: see `store::namesakes`.
+//! What a source that is retired or left out said is kept, and its files give up their names: see
+//! `store::namesakes`.
 
 use crate::source::Source;
 use std::collections::BTreeSet;

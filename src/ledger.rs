@@ -24,9 +24,9 @@ pub struct Known {
     pub failures: Vec<(usize, Standing)>,
     /// Position of its source in the pass's list, if it is one of them.
     pub source: Option<usize>,
-    /// Its source is in use and is not one of the pass's: it keeps its name.
+    /// Its source cannot be walked for now: it keeps its name until it can.
     pub is_held: bool,
-    /// The file was missing at the last walk, or its source is retired.
+    /// The file was missing at the last walk.
     pub gone: bool,
     /// When it was first seen to have changed, while it waits to be quiet for a processor.
     pub waits_since: Option<DateTime<Utc>>,

@@ -66,7 +66,7 @@ fn an_alarm_reaches_everybody_and_clears_by_itself() {
     let Some(status) = run() else { return };
     assert_eq!((status, metric("alarms")), (0, None));
     let success = metric("last_success_timestamp_seconds");
-    fs::set_permissions(world.root().join("bob"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(world.root().join("bob"), fs::Permissions::from_mode(0o000)).unwrap();
     // The end of a run is told to the second.
     std::thread::sleep(std::time::Duration::from_millis(1100));
     assert_eq!(run(), Some(1));
@@ -99,7 +99,7 @@ fn what_an_alarm_says_of_somebody_is_forgotten_with_them() {
     world.write("ada/p/a.jsonl", line("m1", 5)).write("bob/p/b.jsonl", line("m2", 6));
     configure(&world, &[("team", "root")]);
     run(&world);
-    fs::set_permissions(world.root().join("bob/p"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(world.root().join("bob/p"), fs::Permissions::from_mode(0o000)).unwrap();
     let Some(said) = world.mill_unprivileged(&["run", "usage", "--config", "mill.toml"], &[]) else { return };
     assert_eq!(said.status, 1, "{said:?}");
     assert_eq!(mill(&world, &["forget", "bob", "--yes"]).status, 0);
@@ -193,7 +193,7 @@ fn a_bad_source_costs_itself_only() {
     assert!(status == 1 && told.len() == 1 && told[0].starts_with(deep), "{told:?}");
     configure(&world, &[("one", "root"), ("three", "three"), ("two", "two")]);
     world.append("ada/a.jsonl", &line("m7", 10));
-    fs::set_permissions(world.path("three"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(world.path("three"), fs::Permissions::from_mode(0o000)).unwrap();
     let args = ["run", "usage", "--config", "mill.toml", "--json"];
     let Some(said) = world.mill_unprivileged(&args, &[]) else { return };
     fs::set_permissions(world.path("three"), fs::Permissions::from_mode(0o755)).unwrap();
@@ -303,7 +303,6 @@ fn a_retired_source_keeps_what_it_said_and_gives_up_its_names() {
     assert_eq!(world.rows(FILES), before, "whoever comes later takes none of them");
 
     configure(&world, &[("new", "new")]);
-    assert_eq!(alarms(&world, &[]).0, 1);
     let said = mill(&world, &["sources", "retire", "old"]);
     assert_eq!(
         (said.status, &*said.stderr),
@@ -382,11 +381,29 @@ fn a_file_that_is_gone_keeps_what_it_said_when_another_source_has_its_name() {
 }
 
 #[test]
+fn a_source_that_is_left_out_hides_nothing_and_an_alarm_says_so_until_it_is_retired() {
+    let world = World::new();
+    world.write("ada/p/a.jsonl", line("m1", 5)).write("ada/p/b.jsonl", line("m2", 6));
+    put(&world, "two/bob/c.jsonl", &line("m3", 7));
+    configure(&world, &[("one", "root"), ("two", "two")]);
+    run(&world);
+    put(&world, "two/ada/p/a.jsonl", &(line("m1", 5) + &line("m4", 8)));
+    configure(&world, &[("two", "two")]);
+    let left = "source `one` (`[world]/root`) is not named any more, and what is new in it is not counted: if that is meant, sessionmill sources retire one";
+    assert_eq!(alarms(&world, &[]), (1, vec![left.to_owned()]));
+    assert_eq!(world.rows(OUTPUT), ["26"]);
+    assert_eq!(mill(&world, &["status", "--check"]).status, 1);
+    mill(&world, &["sources", "retire", "one"]);
+    assert_eq!(alarms(&world, &[]), (0, vec![]));
+    assert_eq!((world.rows(OUTPUT), mill(&world, &["status", "--check"]).status), (vec!["26".to_owned()], 0));
+}
+
+#[test]
 fn a_source_that_failed_is_at_peace_when_it_is_retired() {
     let world = World::new();
     world.write("ada/a.jsonl", line("m1", 5));
     put(&world, "two/bob/b.jsonl", &line("m2", 6));
-    fs::set_permissions(world.path("two/bob/b.jsonl"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(world.path("two/bob/b.jsonl"), fs::Permissions::from_mode(0o000)).unwrap();
     configure(&world, &[("one", "root"), ("two", "two")]);
     let Some(said) = world.mill_unprivileged(&["run", "usage", "--config", "mill.toml"], &[]) else { return };
     assert_eq!(said.status, 1, "{said:?}");

@@ -12,7 +12,7 @@ use crate::store::rows::{as_hash, as_stat, as_text, as_time};
 use crate::store::{Store, waits};
 use duckdb::{Connection, Row};
 use sessionmill_contract::{Bound, Manifest};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The sources in use, by name.
@@ -114,9 +114,7 @@ pub fn alarms(connection: &Connection) -> Result<Vec<(String, String)>> {
 /// If the database cannot be read.
 pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]) -> Result<Ledger> {
     let mut ledger = Ledger::default();
-    let in_use: HashSet<String> = self::sources(connection)?.into_iter().map(|source| source.name).collect();
-    let retired: HashSet<String> =
-        users(connection, "SELECT name FROM sources WHERE retired_at IS NOT NULL")?.into_iter().collect();
+    let frozen = users(connection, "SELECT name FROM sources WHERE alarm IS NOT NULL AND retired_at IS NULL")?;
     let mut statement = connection.prepare(
         "SELECT session_file, size, mtime_ns, ctime_ns, inode, file_hash, verified_at, gone_since IS NOT NULL,
              source, settled, first_look_boot, first_look_ns
@@ -131,8 +129,8 @@ pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]
             states: vec![None; manifests.len()],
             failures: Vec::new(),
             source: position,
-            is_held: position.is_none() && in_use.contains(source),
-            gone: row.get::<_, bool>(7)? || retired.contains(source),
+            is_held: position.is_none() && frozen.contains(source),
+            gone: row.get(7)?,
             waits_since: None,
         };
         ledger.files.insert(as_text(row, 0)?.into(), known);

@@ -1,7 +1,7 @@
 //! Files of different sources that have one name.
 //!
-//! As long as its source is in use and has the file, a name is its own. When the source is retired or the
-//! file is gone, the file of another source can take the name. If its bytes are the same, it is the same
+//! As long as its source has the file, a name is its own. When the file is gone, or the source is retired or
+//! not named by the run, the file of another source can take the name. If its bytes are the same, it is the same
 //! file, and the row is its own from then on. If not, the older file keeps what it said under a name that
 //! no walk finds: `ada/shop/s.jsonl` of source `old` is `ada/(old 1f3870be)/shop/s.jsonl` then, with the
 //! beginning of its hash.

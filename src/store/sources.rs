@@ -231,7 +231,7 @@ fn compare(before: &[Registered], wanted: &[Wanted], adopt: bool) -> (Rememberin
                     retired_at: old.retired_at.filter(|_| after.is_retired),
                     // Whoever names one gives it a name.
                     is_found: if is_named(number) && old.source != after.source { Some(false) } else { old.is_found },
-                    alarm: old.alarm.clone().filter(|_| !has_moved),
+                    alarm: old.alarm.clone().filter(|_| !has_moved && !alignment.left_out.contains(&number)),
                     device: old.device.filter(|_| !has_moved),
                     source: after.source,
                 }
