@@ -1,11 +1,12 @@
 //! Who has a lock, as the lock file tells it.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use rustix::process::{Pid, test_kill_process};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Who has the lock of a processor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Holder {
     pub pid: u32,
     /// Who asked for its run.
@@ -33,4 +34,9 @@ impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "pid {}, {} since {}", self.pid, self.trigger, self.since)
     }
+}
+
+/// Whether there is a process of this number, whoever's it is.
+pub fn is_alive(pid: i32) -> bool {
+    Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }

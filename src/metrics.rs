@@ -9,7 +9,7 @@ use crate::lineup::Lineup;
 use crate::moment::Moment;
 use crate::registry;
 use crate::store::record::Record;
-use crate::store::{Access, Store, known};
+use crate::store::{Access, Store, known, room};
 use crate::whole;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::Processor;
@@ -39,10 +39,11 @@ pub struct Sample {
 pub fn write(database: &Path, config: &Config, lineup: &Lineup, now: &Moment, file: &Path) -> Result<()> {
     let store = Store::open_current(database, Access::ReadOnly, now.wall)?;
     let samples = store.read(|connection| {
-        let alarms: Vec<_> = known::alarms(connection)?.into_iter().map(|(_, alarm)| alarm).collect();
+        let alarms = known::alarms(connection)?.into_iter().map(|(_, alarm)| alarm);
+        let alarms: Vec<_> = alarms.chain(room::alarm(database)).collect();
         let sample = |processor: &&'static dyn Processor| {
             let name = processor.manifest().name;
-            let record = Record::read(connection, name, lineup.server_of(name))?;
+            let record = Record::read(connection, name, lineup.server_of(name))?.or_unwritten(database, name);
             let Schedules { timezone, .. } = config.schedule;
             let facts =
                 record.facts(config.schedule.of(name), timezone, Keeper::Schedule, &alarms, lineup.disabled.why(name));

@@ -138,7 +138,8 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let mut notices = presence::observe(store.get()?, pass.sources, &roots, pass.adopt, &mut walk, &ledger, now)?;
     forget::hide(&known::forgotten(store.get()?.connection(), pass.database)?, &mut walk);
     let excludes = |processor: usize, username: &str| pass.processors[processor].excludes(username);
-    let bounds = Bounds { quiet: waits.then_some(pass.limits.quiet), excludes: Some(&excludes) };
+    let retries = pass.request.origin == Origin::Trigger;
+    let bounds = Bounds { quiet: waits.then_some(pass.limits.quiet), excludes: Some(&excludes), retries };
     let plan = plan::jobs(walk, &ledger, &manifests, now, bounds);
     excluded.extend(plan.excluded.iter().flatten().map(|file| file.username.clone()));
     if !excluded.is_empty() {

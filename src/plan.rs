@@ -42,6 +42,8 @@ pub struct Bounds<'b> {
     /// Files that grow wait.
     pub quiet: Option<Quiet>,
     pub excludes: Option<&'b Excludes<'b>>,
+    /// Somebody asks for the run who can have removed the cause of a failure.
+    pub retries: bool,
 }
 
 /// A file whose bytes were not compared for so long is read again, whatever its stat says: what a
@@ -83,7 +85,9 @@ pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<
                 plan.excluded[processor].push(file.clone());
             } else if known.is_some_and(|known| is_unchanged(known, processor, manifest.version, &stat)) {
                 proven.push(processor);
-            } else if let Some(failure) = failure.filter(|failure| failure.holds(manifest.version, &stat, now)) {
+            } else if let Some(failure) = failure.filter(|failure| {
+                failure.holds(manifest.version, &stat, now) && !(bounds.retries && failure.can_be_over())
+            }) {
                 plan.held[processor].push((file.clone(), failure.clone()));
             } else if bounds.quiet.is_some_and(|quiet| plan.waits(quiet, &file, known, &stat, now)) {
                 plan.deferred[processor].push(file.clone());

@@ -47,6 +47,9 @@ pub struct Wishes<'a> {
     pub home: Option<&'a Path>,
 }
 
+/// How the error begins that says so.
+pub const NONE: &str = "no transcripts";
+
 const DEFAULT_NAME: &str = "sessions";
 const SERVER_ROOT: &str = "/data/user_sessions";
 
@@ -115,7 +118,7 @@ pub fn choose(wishes: Wishes<'_>) -> Result<Choice> {
     ];
     let found = candidates.into_iter().flatten().find(|(root, _)| root.is_dir());
     let Some((root, layout)) = found else {
-        let message = format!("no transcripts: neither `{SERVER_ROOT}` nor `~/.claude/projects` exists");
+        let message = format!("{NONE}: neither `{SERVER_ROOT}` nor `~/.claude/projects` exists");
         return Err(
             Error::new(Status::CannotRun, message).hint("name their folder with --sessions DIR or SESSION_DATA_DIR")
         );

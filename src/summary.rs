@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use crate::printable::printable;
 use crate::pulse::Pulse;
 use crate::read::{Outcome, Read, Verdict};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sessionmill_contract::{Failure, FailureClass, Manifest, SourceFile};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -73,7 +73,7 @@ pub struct Counts {
 }
 
 /// Why files are left for the next run.
-#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 pub struct Deferral {
     pub reason: String,
     pub files: u64,

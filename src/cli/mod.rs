@@ -148,11 +148,12 @@ fn print(text: &str) -> Result<Status> {
     Ok(Status::Done)
 }
 
-/// An error and its hint.
+/// An error and its hint. In the journal, which takes each line for itself, they have the priority of errors.
 fn say(error: &Error) {
-    remark(&format!("sessionmill: {}", error.message));
+    let priority = if log::is_journal() { log::ERROR } else { "" };
+    remark(&format!("{priority}sessionmill: {}", error.message));
     if let Some(hint) = &error.hint {
-        remark(&format!("  hint: {hint}"));
+        remark(&format!("{priority}  hint: {hint}"));
     }
 }
 

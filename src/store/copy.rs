@@ -64,7 +64,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 fn make(database: &Path, to: &Path, part: u64) -> Result<bool> {
     let store = Store::open(database, Access::ReadWrite)?;
     store.checkpoint()?;
-    let Store { connection, mut lock } = store;
+    let Store { connection, mut lock, .. } = store;
     drop(connection);
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::StorageFull => room::require(database, u64::MAX, "a copy of the database")
