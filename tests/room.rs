@@ -25,6 +25,9 @@ fn a_disk_that_fills_up_costs_what_did_not_fit_and_the_next_run_goes_on() {
         let said = run_within(&world, kilobytes << 10);
         assert_eq!((said.status, said.stdout.as_str()), (2, ""), "{kilobytes}: {said:?}");
         assert!(said.stderr.ends_with(NO_ROOM), "{kilobytes}: {}", said.stderr);
+        let check = world.mill(&["status", "--check"]);
+        let broken = "! the last run could not be done: there is no room to write the database\n";
+        assert!(check.status == 2 && check.stdout.contains(broken), "{kilobytes}: {check:?}");
         let torn = "SELECT session_file FROM session_processor_state LEFT JOIN usage_sessions s USING (session_file)
                     WHERE processor_name = 'usage' AND (coalesce(assistant_messages, 0) <> 80 OR items_extracted <>
                           (SELECT count(*) FROM facts.usage_copies c WHERE c.session_file = s.session_file))";
@@ -37,6 +40,7 @@ fn a_disk_that_fills_up_costs_what_did_not_fit_and_the_next_run_goes_on() {
         assert!(kilobytes == 300 || kept > 0, "{kilobytes}: a part that fits is kept");
         let said = world.mill(&["run"]);
         assert!(said.stdout.contains(&format!("40 files, {} changed", 40 - kept)), "{said:?}");
+        assert!(!world.mill(&["status"]).stdout.contains("no room"), "that is over");
         assert_like_new(&world, "after the next run");
     }
 }

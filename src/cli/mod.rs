@@ -95,7 +95,11 @@ pub fn main(now: Moment) -> Status {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
+            if error.use_stderr() && log::is_journal() {
+                error.to_string().lines().filter(|line| !line.is_empty()).for_each(|line| remark(&format!("{}{line}", log::ERROR)));
+            } else {
+                let _ = error.print();
+            }
             return if error.use_stderr() { Status::Usage } else { Status::Done };
         }
     };

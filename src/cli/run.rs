@@ -20,6 +20,7 @@ use crate::store::publish;
 use crate::summary::Summary;
 use crate::trial;
 use crate::writer::Progress;
+use clap::builder::FalseyValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
 use sessionmill_contract::Processor;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -64,7 +65,7 @@ pub(crate) struct Args {
     json: bool,
 
     /// Publish a snapshot and exit with 2 if there is an alarm, which is 1 otherwise: for units of systemd
-    #[arg(long, env = "SESSIONMILL_FAIL_ON_ALARM", hide_env = true)]
+    #[arg(long, env = "SESSIONMILL_FAIL_ON_ALARM", hide_env = true, value_parser = FalseyValueParser::new())]
     fail_on_alarm: bool,
 
     /// Write the state of all processors to this file afterwards, for Prometheus' node_exporter

@@ -66,8 +66,11 @@ pub(crate) fn trigger(args: &Args, context: &Context) -> Result<Status> {
     }
     let folder = config.daemon.triggers(&database);
     let uid = rustix::process::geteuid().as_raw();
-    let owner = std::fs::metadata(&folder).map_or(uid, |folder| folder.uid());
-    if ![0, owner].contains(&uid) && !config.daemon.allow_uids.contains(&uid) {
+    let is_owner = match std::fs::metadata(&folder) {
+        Ok(folder) => folder.uid() == uid,
+        Err(error) => error.kind() != std::io::ErrorKind::PermissionDenied,
+    };
+    if uid != 0 && !is_owner && !config.daemon.allow_uids.contains(&uid) {
         let message = format!("uid {uid} may not ask the daemon of `{}`", database.display());
         return Err(Error::new(Status::CannotRun, message).hint("[daemon] allow_uids names who may"));
     }
