@@ -3,7 +3,7 @@
 //!
 //! | state | when |
 //! | --- | --- |
-//! | `failing` | its last run could not be done; none was begun in time; a root is missing or frozen |
+//! | `failing` | its last run could not be done; none was begun in time; a root is missing or frozen; the disk is full |
 //! | `warning` | it lacks what it needs; files failed, keys wait to be settled, its last run was killed, files wait in vain |
 //! | `paused` | a server asked for it |
 //! | `disabled` | it is off |

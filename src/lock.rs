@@ -56,7 +56,11 @@ impl StoreLock {
     ///
     /// With status `Busy` if another process still has it then, or another thread long afterwards.
     pub fn take(database: &Path, until: Instant) -> Result<Self> {
-        Self::take_of([file(&beside(database, "turn.lock")).ok(), Some(file(&beside(database, "lock"))?)], database, until)
+        Self::take_of(
+            [file(&beside(database, "turn.lock")).ok(), Some(file(&beside(database, "lock"))?)],
+            database,
+            until,
+        )
     }
 
     /// The same for a reader who may not write the database. It makes no lock file: its owner could not use it.

@@ -19,7 +19,8 @@ pub fn leave_to_owner(database: &Path) -> Result<()> {
     let known = name("/etc/passwd", owner);
     let message = format!("`{}` belongs to {known}, who could not use what root leaves beside it", database.display());
     let owner = if known == owner.to_string() { format!("'#{owner}'") } else { known };
-    Err(Error::new(Status::CannotRun, message).hint(format!("run it as its owner: {} sessionmill …", become_user(&owner))))
+    Err(Error::new(Status::CannotRun, message)
+        .hint(format!("run it as its owner: {} sessionmill …", become_user(&owner))))
 }
 
 /// What root writes in front of a command that another user is to run: not every machine has sudo.

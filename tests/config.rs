@@ -230,7 +230,12 @@ fn the_service_is_judged_by_what_its_unit_lets_it_do() {
     let check = |settings: &str| {
         let path = unit(&world, settings);
         let said = world.mill_unprivileged(&["config", "check"], &[("PATH", &path)])?;
-        Some((said.status, said.stdout.replace(&*config.to_string_lossy(), "[config]").replace("[world]/home/.config/sessionmill/config.toml", "[config]")))
+        Some((
+            said.status,
+            said.stdout
+                .replace(&*config.to_string_lossy(), "[config]")
+                .replace("[world]/home/.config/sessionmill/config.toml", "[config]"),
+        ))
     };
     let strict = "ProtectSystem=strict\nProtectHome=read-only\n";
     let folder = world.path("data");

@@ -370,7 +370,10 @@ fn without_transcripts_it_waits_and_says_what_to_configure() {
     let socket = world.path("notify");
     let service = Service::by(&world, &[], &[], &[("NOTIFY_SOCKET", socket.to_str().unwrap())]);
     let file = world.path("home/.config/sessionmill/config.toml");
-    told.until(&format!("STATUS=no transcripts are configured: add a [[source]] with their folder to `{}`", file.display()));
+    told.until(&format!(
+        "STATUS=no transcripts are configured: add a [[source]] with their folder to `{}`",
+        file.display()
+    ));
     let said = world.mill(&["trigger", "usage", "--wait"]);
     assert!(said.status == 2 && said.stderr.starts_with("usage: failed: no transcripts are configured"), "{said:?}");
     assert_eq!(world.log().matches("no transcripts are configured").count(), 1, "{}", world.log());

@@ -375,7 +375,15 @@ fn a_reader_makes_nothing_beside_the_database_of_somebody_else() {
     }
     give(&world, 4321);
     let before = names();
-    for args in [&["status"][..], &["status", "--check"], &["report", "--no-refresh"], &["runs"], &["failures"], &["config", "check"], &["trigger", "usage"]] {
+    for args in [
+        &["status"][..],
+        &["status", "--check"],
+        &["report", "--no-refresh"],
+        &["runs"],
+        &["failures"],
+        &["config", "check"],
+        &["trigger", "usage"],
+    ] {
         let said = world.mill_by(&["sh", "-c", "umask 077; exec \"$0\" \"$@\""], args);
         assert_eq!(names(), before, "{args:?}: {said:?}");
     }

@@ -116,9 +116,8 @@ fn an_alarm_makes_a_one_shot_fail_and_a_failed_file_does_not() {
     let once = settings(&read("sessionmill@.service"), "Service");
     let variable = once["Environment"].iter().find(|value| value.contains("ALARM")).unwrap();
     let (name, value) = variable.split_once('=').unwrap();
-    let is_success = |status: i32| {
-        status == 0 || once["SuccessExitStatus"][0].split(' ').any(|code| code == status.to_string())
-    };
+    let is_success =
+        |status: i32| status == 0 || once["SuccessExitStatus"][0].split(' ').any(|code| code == status.to_string());
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).write("eve/e.jsonl", "{}\n");
     let close = |path: &str, mode| {

@@ -295,7 +295,8 @@ impl Findings {
         let is_whole = |barrier: &access::Barrier| barrier.path.is_dir();
         if !barriers.is_empty()
             && barriers.iter().all(is_whole)
-            && self.unit.as_ref().is_some_and(|unit| unit.is_state(folder)) {
+            && self.unit.as_ref().is_some_and(|unit| unit.is_state(folder))
+        {
             return self.fine(&format!("{}: can be written: systemd hands its folder to the service", file.display()));
         }
         if barriers.is_empty() {

@@ -40,9 +40,7 @@ pub(crate) fn daemon(args: &Args, context: &Context) -> Result<Status> {
         let (sources, lacks) = match args.place.choose(&config, &database, context) {
             Ok(choice) if !choice.sources.is_empty() => (choice.sources, None),
             Ok(_) => (Vec::new(), Some(lacks(args, &config, context)?)),
-            Err(error) if error.message.starts_with(source::NONE) => {
-                (Vec::new(), Some(lacks(args, &config, context)?))
-            }
+            Err(error) if error.message.starts_with(source::NONE) => (Vec::new(), Some(lacks(args, &config, context)?)),
             Err(error) => return Err(error),
         };
         let (login, credentials) = (context.environment.login.clone(), context.environment.credentials.clone());

@@ -96,7 +96,7 @@ pub fn main(now: Moment) -> Status {
         Ok(cli) => cli,
         Err(error) => {
             if error.use_stderr() && log::is_journal() {
-                error.to_string().lines().filter(|line| !line.is_empty()).for_each(|line| remark(&format!("{}{line}", log::ERROR)));
+                alert(&error.to_string());
             } else {
                 let _ = error.print();
             }
@@ -152,12 +152,18 @@ fn print(text: &str) -> Result<Status> {
     Ok(Status::Done)
 }
 
-/// An error and its hint. In the journal, which takes each line for itself, they have the priority of errors.
+/// An error and its hint.
 fn say(error: &Error) {
-    let priority = if log::is_journal() { log::ERROR } else { "" };
-    remark(&format!("{priority}sessionmill: {}", error.message));
-    if let Some(hint) = &error.hint {
-        remark(&format!("{priority}  hint: {hint}"));
+    let hint = error.hint.as_ref().map(|hint| format!("\n  hint: {hint}"));
+    alert(&format!("sessionmill: {}{}", error.message, hint.unwrap_or_default()));
+}
+
+/// Says what somebody must know. The journal takes each line for itself, and its priority from the front.
+fn alert(text: &str) {
+    if log::is_journal() {
+        text.lines().filter(|line| !line.is_empty()).for_each(|line| remark(&format!("{}{line}", log::ERROR)));
+    } else {
+        remark(text);
     }
 }
 

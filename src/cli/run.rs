@@ -1,7 +1,7 @@
 //! `sessionmill run`: one pass, now.
 
 use crate::bulletin;
-use crate::cli::{Context, Database, Place, print, remark};
+use crate::cli::{Context, Database, Place, alert, print, remark};
 use crate::config::Config;
 use crate::duration;
 use crate::error::{Error, Result, Status};
@@ -104,6 +104,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     Exclusion::tell(&config, &database, &mut summary);
     print(&if args.json || args.format == Format::Json { pretty(&summary) } else { summary.words() })?;
     if args.fail_on_alarm && !summary.notices.alarms.is_empty() {
+        summary.notices.alarms.iter().for_each(|alarm| alert(&format!("alarm: {alarm}")));
         // What was read all the same reaches its readers.
         publish::publish(&database, &config.publish, context.now.wall)?;
         return Ok(Status::CannotRun);

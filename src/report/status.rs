@@ -216,7 +216,9 @@ impl Overview {
         };
         let records = status.processors.iter().zip(records).map(of).collect();
         let mut alarms = bulletin.alarms.clone();
-        alarms.extend(known::missing(&places).filter(|(name, _)| !bulletin.alarms.iter().any(|(known, _)| known == name)));
+        alarms.extend(
+            known::missing(&places).filter(|(name, _)| !bulletin.alarms.iter().any(|(known, _)| known == name)),
+        );
         let is_kept = bulletin.is_kept;
         Self { status, records, alarms, is_kept, places, bulletin: Some(bulletin), ..self }
     }
@@ -235,8 +237,7 @@ impl Overview {
             json!({"name": name, "root": root, "layout": layout, "alarm": alarm})
         };
         status.sources = places.iter().map(source).collect();
-        let alarms: Vec<_> =
-            alarms.into_iter().map(|(_, alarm)| alarm).chain(room::alarm(view.database)).collect();
+        let alarms: Vec<_> = alarms.into_iter().map(|(_, alarm)| alarm).chain(room::alarm(view.database)).collect();
         let word = bulletin.as_ref().and_then(Bulletin::service);
         status.service = match lock::presence(view.database, lock::DAEMON) {
             Presence::Held(line) => Some(line),
@@ -261,8 +262,13 @@ impl Overview {
                 Presence::Free => None,
                 Presence::Unseen => entry.and_then(Entry::runner).cloned(),
             };
-            let mut facts =
-                record.facts(schedule, view.config.schedule.timezone, keeper, &alarms, lacks.filter(|_| entry.is_some() || !is_its_own));
+            let mut facts = record.facts(
+                schedule,
+                view.config.schedule.timezone,
+                keeper,
+                &alarms,
+                lacks.filter(|_| entry.is_some() || !is_its_own),
+            );
             facts.is_running = running.is_some();
             facts.oldest_pending = pending.and_then(|pending| pending.oldest);
             let Health { state, reasons, next_due } = facts.health(view.now);

@@ -75,9 +75,8 @@ pub fn alarms(connection: &Connection) -> Result<Vec<(String, String)>> {
 /// Sources whose roots are missing now, by name.
 pub fn missing(sources: &[Source]) -> impl Iterator<Item = (String, String)> {
     let is_missing = |source: &&Source| matches!(source.root.try_exists(), Ok(false));
-    let alarm = |source: &Source| {
-        (source.name.clone(), format!("`{}` is missing: is it mounted?", source.root.display()))
-    };
+    let alarm =
+        |source: &Source| (source.name.clone(), format!("`{}` is missing: is it mounted?", source.root.display()));
     sources.iter().filter(is_missing).map(alarm)
 }
 
