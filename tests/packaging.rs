@@ -101,13 +101,12 @@ fn services_may_read_and_write_their_state_and_nothing_else() {
 fn a_loop_of_restarts_ends_in_a_failed_unit() {
     let text = read("sessionmill.service");
     let (unit, service) = (settings(&text, "Unit"), settings(&text, "Service"));
-    let seconds = |value: &str| sessionmill::duration::parse(value).unwrap().as_secs();
     let burst: u64 = unit["StartLimitBurst"][0].parse().unwrap();
-    let interval = seconds(&unit["StartLimitIntervalSec"][0]);
+    let interval: u64 = unit["StartLimitIntervalSec"][0].parse().unwrap();
     let pause: u64 = service["RestartSec"][0].parse().unwrap();
     assert!(burst * (pause + 60) < interval, "{burst} starts in {interval} s, also of a service that takes a minute");
     // A run that hangs for ten minutes is killed by the watchdog.
-    let watchdog = seconds(&service["WatchdogSec"][0].replace("min", "m"));
+    let watchdog = 60 * service["WatchdogSec"][0].trim_end_matches("min").parse::<u64>().unwrap();
     assert!(burst * (pause + 600 + watchdog) < interval, "{burst} starts in {interval} s, {watchdog} s of watchdog");
 }
 

@@ -4,7 +4,6 @@ use crate::error::{Error, Result, Status};
 use crate::health::Run;
 use crate::report::render::pretty;
 use crate::request::Request;
-use crate::store::fault::Fault;
 use crate::store::rows::Cell;
 use crate::store::stamp::Stamp;
 use crate::store::{Access, Store, Transaction, beside, is_begun, migrate};
@@ -131,8 +130,9 @@ pub fn broken(database: &Path, broken: &Broken<'_>) {
         .and_then(|store| if migrate::is_current(store.connection())? { broken.write(&store) } else { Ok(()) });
     let Err(error) = written else { return };
     tracing::debug!(error = error.message, "cannot write that a run could not begin");
-    // A full disk must not look like a run that did not come.
-    if error.fault == Some(Fault::Room) {
+    // A full disk must not look like a run that did not come. Who is busy with the database tells of themselves.
+    let is_failure = !matches!(broken.error.status, Status::Busy | Status::Usage);
+    if is_failure && error.status != Status::Busy {
         let Broken { processors, request, at, elapsed, error } = broken;
         let names = processors.iter().map(|name| (*name).to_owned()).collect();
         let (trigger, message) = (request.origin.name().to_owned(), error.message.clone());
@@ -141,7 +141,7 @@ pub fn broken(database: &Path, broken: &Broken<'_>) {
     }
 }
 
-/// A run that broke, of which the database could not be told for want of room.
+/// A run that broke, of which the database could not be told.
 #[derive(Debug, Deserialize, Serialize)]
 struct Unwritten {
     processors: Vec<String>,
