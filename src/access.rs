@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result, Status, count};
 use crate::open::Refusal;
-use crate::owner::{leave_to_owner, name};
+use crate::owner::{become_user, leave_to_owner, name};
 use crate::scan;
 use crate::source::Source;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
@@ -261,7 +261,15 @@ pub fn ways_to_read(barriers: &[Barrier], root: &Path, user: &User) -> Vec<Strin
 pub fn ways_to_write(barriers: &[Barrier], file: &Path, user: &User) -> Vec<String> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let mut ways = Vec::new();
-    for Barrier { path, .. } in barriers {
+    for Barrier { path, marks, .. } in barriers {
+        // What belongs to a user of its own is the service's, which a change of its owner would lock out.
+        let owner = marks.map(|marks| marks.owner).filter(|owner| ![0, user.uid].contains(owner));
+        let account = owner.map(|owner| (owner, name("/etc/passwd", owner)));
+        let account = account.filter(|(owner, name)| *name != owner.to_string());
+        if let Some((_, account)) = account {
+            ways.push(format!("it is `{account}`'s: {} sessionmill config check", become_user(&account)));
+            continue;
+        }
         ways.push(match () {
             () if path.is_file() => format!("chown {} {}*", user.name, file.display()),
             () if folder.is_dir() => format!("chown {} {}", user.name, folder.display()),

@@ -119,6 +119,16 @@ impl Standing {
         }
     }
 
+    /// Whether its cause can have gone without a change of the file: a right that was missing, a server that did
+    /// not answer. What is given up waits for an operator all the same.
+    pub fn can_be_over(&self) -> bool {
+        let by_itself = matches!(
+            self.failure.class,
+            FailureClass::Environment | FailureClass::Transient | FailureClass::Changed | FailureClass::Throttled
+        );
+        by_itself && self.fate == Fate::Retry
+    }
+
     /// Whether a processor leaves the file alone in this pass.
     pub fn holds(&self, version: u32, stat: &Stat, now: DateTime<Utc>) -> bool {
         let waits = match self.fate {

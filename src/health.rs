@@ -3,7 +3,7 @@
 //!
 //! | state | when |
 //! | --- | --- |
-//! | `failing` | its last run could not be done; none was begun in time; a root is missing or frozen |
+//! | `failing` | its last run could not be done; none was begun in time; a root is missing or frozen; the disk is full |
 //! | `warning` | its last run raised an alarm; it lacks what it needs; files failed, keys wait to be settled, its last run was killed, files wait in vain |
 //! | `paused` | a server asked for it |
 //! | `disabled` | it is off |
@@ -18,7 +18,7 @@ use crate::pause::Pause;
 use crate::schedule::{End, LastRun, Schedule};
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The state of a processor; what comes later counts more.
@@ -53,6 +53,8 @@ pub struct Facts<'f> {
     pub pause: Option<&'f Pause>,
     /// What is wrong with the sources.
     pub alarms: &'f [String],
+    /// Somebody runs it just now, whatever the history says.
+    pub is_running: bool,
     /// The last run that was begun.
     pub last: Option<&'f Run>,
     /// The last run that is over.
@@ -74,11 +76,13 @@ pub enum Keeper {
 }
 
 /// A run, as the history tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Run {
     pub run_id: i64,
     pub trigger: String,
+    #[serde(with = "crate::wire::time")]
     pub started_at: DateTime<Utc>,
+    #[serde(with = "crate::wire::time_or_none")]
     pub ended_at: Option<DateTime<Utc>>,
     /// `running`, `done`, `failed`, `stopped` or `killed`.
     pub outcome: String,
@@ -175,7 +179,7 @@ impl Facts<'_> {
 
     /// Says so if a run should have been begun.
     fn late(&self, schedule: &Schedule, now: DateTime<Utc>) -> Option<String> {
-        if self.keeper == Keeper::Nobody {
+        if self.keeper == Keeper::Nobody || self.is_running {
             return None;
         }
         let Some(run) = self.last else { return Some("it never ran".into()) };
@@ -191,7 +195,8 @@ impl Facts<'_> {
 
     /// Whether a file was there at the last run and still waits, for longer than runs take to come by.
     fn waits_in_vain(&self, schedule: &Schedule, since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-        let is_seen = self.last.is_some_and(|run| !run.is_running() && since < run.started_at);
+        let is_running = |run: &Run| self.is_running || run.is_running();
+        let is_seen = self.last.is_some_and(|run| !is_running(run) && since < run.started_at);
         is_seen && now - since > grace(schedule)
     }
 }
@@ -238,6 +243,7 @@ mod tests {
             lacks: None,
             pause: None,
             alarms: &[],
+            is_running: false,
             last,
             over: last.filter(|run| !run.is_running()),
             failed: 0,
@@ -272,6 +278,16 @@ mod tests {
         assert_eq!(health(&facts(Some(&every), Some(&running)), "20T09:00"), FINE);
         let done = run("20T03:00", "20T09:00", "done");
         assert_eq!(health(&facts(Some(&every), Some(&done)), "20T09:20"), FINE);
+    }
+
+    #[test]
+    fn a_run_that_has_not_written_anything_yet_is_not_late() {
+        let every = "every 10m".parse().unwrap();
+        let done = run("20T03:00", "20T03:00", "done");
+        let facts = Facts { oldest_pending: Some(at("20T02:00")), ..facts(Some(&every), Some(&done)) };
+        assert_eq!(health(&facts, "20T09:00").0, State::Failing);
+        assert_eq!(health(&Facts { is_running: true, ..facts.clone() }, "20T09:00"), FINE);
+        assert_eq!(health(&Facts { is_running: true, last: None, ..facts }, "20T09:00"), FINE);
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! Who has a lock, as the lock file tells it.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use rustix::process::{Pid, test_kill_process};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 
 /// Who has the lock of a processor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Holder {
     pub pid: u32,
     /// Who asked for its run.
@@ -76,4 +77,9 @@ pub fn locks(file: &File) -> Option<u32> {
     let first = holders.next()?;
     // Another file system can have a file of the same number, and a process of another container is 0 here.
     (first > 0 && holders.all(|other| other == first)).then_some(first)
+}
+
+/// Whether there is a process of this number, whoever's it is.
+pub fn is_alive(pid: i32) -> bool {
+    Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }

@@ -32,13 +32,13 @@
 //! | [`summary`] | what a pass did, every file in one counted state |
 //! | [`price`] | what tokens cost: dated rows of list prices |
 //! | [`health`], [`pending`] | how a processor does; files that it has still to look into |
-//! | [`metrics`] | the same for Prometheus |
+//! | [`metrics`], [`bulletin`] | the same for Prometheus, and for those who may not read the database |
 //! | [`report`] | questions to the database, as tables, JSON, CSV and a page |
 //! | [`daemon`], [`schedule`], [`trigger`] | the service: one loop; when a processor is due; requests as files |
-//! | [`notice`] | what the service tells systemd |
+//! | [`notice`], [`unit`] | what the service tells systemd; what its unit lets it do |
 //! | [`identities`], [`exclusion`] | who the people are whose folders hold the transcripts; who is left out |
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
-//! | [`access`], [`owner`] | what the user may read and write, and what would let them; whose a file is |
+//! | [`access`], [`owner`], [`acl`] | what the user may read and write, and what would let them; whose a file is; who else may use it |
 //! | [`lock`], [`holder`], [`suspension`] | locks between processes; who has one; letting go of the database at Ctrl-Z |
 //! | [`moment`], [`zone`], [`duration`] | readings of the clock; days of a time zone; lengths of time in words |
 //! | [`error`], [`printable`], [`whole`] | sentences and exit codes; text from outside; files that are written whole |
@@ -67,10 +67,12 @@
 //! 14. Same bytes in, same rows and same text out.
 
 pub mod access;
+pub mod acl;
 pub mod agents;
 pub mod alignment;
 pub mod batch;
 pub mod brake;
+pub mod bulletin;
 pub mod cli;
 pub mod config;
 pub mod daemon;
@@ -124,6 +126,8 @@ pub mod summary;
 pub mod suspension;
 pub mod trial;
 pub mod trigger;
+pub mod unit;
 pub mod whole;
+mod wire;
 pub mod writer;
 pub mod zone;

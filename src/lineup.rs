@@ -3,7 +3,8 @@
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
 use crate::exclusion::Exclusion;
-use crate::llm::Model;
+use crate::llm::{Model, network};
+use crate::pulse::Pulse;
 use crate::registry;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Manifest, Processor};
@@ -45,13 +46,31 @@ impl Lineup {
         database: &Path,
         now: DateTime<Utc>,
     ) -> Result<Self> {
+        Self::for_run(names, config, credentials, database, now, &Pulse::default())
+    }
+
+    /// The same for a run that can be asked to end, while it waits for an answer, too.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub fn for_run(
+        names: &[String],
+        config: &Config,
+        credentials: Option<&Path>,
+        database: &Path,
+        now: DateTime<Utc>,
+        pulse: &Pulse,
+    ) -> Result<Self> {
         let mut server = String::new();
         let verification = match config.verification.api() {
             None => Ok(Verification::new(Box::new(Rules))),
-            Some(api) => Model::new(api, &config.verification, credentials, database, now).map(|model| {
-                model.server().clone_into(&mut server);
-                Verification::new(Box::new(model))
-            }),
+            Some(api) => network::check()
+                .and_then(|()| Model::new(api, &config.verification, credentials, database, now))
+                .map(|model| {
+                    model.server().clone_into(&mut server);
+                    Verification::new(Box::new(model.stopped_by(pulse)))
+                }),
         };
         let exclusion = Exclusion::of(config)?;
         let verification = verification.map(|processor| match exclusion {

@@ -42,10 +42,10 @@ pub fn write(database: &Path, config: &Config, lineup: &Lineup, now: &Moment, fi
     let store = Store::open_current(database, Access::ReadOnly, now.wall)?;
     let samples = store.read(|connection| {
         let of_sources = known::alarms(connection)?.into_iter().map(|(_, alarm)| alarm);
-        let alarms: Vec<_> = of_sources.chain(room::check(database).err().map(|error| error.message)).collect();
+        let alarms: Vec<_> = of_sources.chain(room::alarm(database)).collect();
         let sample = |processor: &&'static dyn Processor| {
             let name = processor.manifest().name;
-            let record = Record::read(connection, name, lineup.server_of(name))?;
+            let record = Record::read(connection, name, lineup.server_of(name))?.or_unwritten(database, name);
             let Schedules { timezone, .. } = config.schedule;
             let facts =
                 record.facts(config.schedule.of(name), timezone, Keeper::Schedule, &alarms, lineup.disabled.why(name));

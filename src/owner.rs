@@ -19,7 +19,32 @@ pub fn leave_to_owner(database: &Path) -> Result<()> {
     let known = name("/etc/passwd", owner);
     let message = format!("`{}` belongs to {known}, who could not use what root leaves beside it", database.display());
     let owner = if known == owner.to_string() { format!("'#{owner}'") } else { known };
-    Err(Error::new(Status::CannotRun, message).hint(format!("run it as its owner: sudo -u {owner} sessionmill …")))
+    Err(Error::new(Status::CannotRun, message)
+        .hint(format!("run it as its owner: {} sessionmill …", become_user(&owner))))
+}
+
+/// What root writes in front of a command that another user is to run: not every machine has sudo.
+pub fn become_user(user: &str) -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let has_sudo = std::env::split_paths(&path).any(|folder| folder.join("sudo").is_file());
+    // A number without a name is a user for sudo only.
+    if has_sudo || user.contains('#') { format!("sudo -u {user}") } else { format!("runuser -u {user} --") }
+}
+
+/// What /etc/passwd says of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The number of its group.
+    pub group: String,
+    pub home: String,
+}
+
+/// The account of a user, if there is one.
+pub fn account(user: &str) -> Option<Account> {
+    #[expect(clippy::disallowed_methods, reason = "users, not the database")]
+    let text = std::fs::read_to_string("/etc/passwd").ok()?;
+    let fields = text.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields[0] == user)?;
+    Some(Account { group: (*fields.get(3)?).to_owned(), home: (*fields.get(5)?).to_owned() })
 }
 
 /// The name of a number in a file such as /etc/passwd, or the number.

@@ -155,7 +155,8 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     forget::hide(&forgotten, &mut walk);
     left_out::remember(store.get()?, &sources, &walk.found)?;
     let excludes = |processor: usize, username: &str| pass.processors[processor].excludes(username);
-    let bounds = Bounds { quiet: waits.then_some(pass.limits.quiet), excludes: Some(&excludes) };
+    let retries = pass.request.origin == Origin::Trigger;
+    let bounds = Bounds { quiet: waits.then_some(pass.limits.quiet), excludes: Some(&excludes), retries };
     let plan = plan::jobs(walk, &ledger, &manifests, now, bounds);
     excluded.extend(plan.excluded.iter().flatten().map(|file| file.username.clone()));
     if !excluded.is_empty() {

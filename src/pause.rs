@@ -1,11 +1,13 @@
 //! How long a processor leaves alone the server that asked for it. Pure.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 use sessionmill_contract::Failure;
 
 /// A processor that asks nobody for a while.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Pause {
+    #[serde(with = "crate::wire::time")]
     pub until: DateTime<Utc>,
     /// Pauses in a row.
     pub strikes: u32,

@@ -42,6 +42,8 @@ pub struct Bounds<'b> {
     /// Files that grow wait.
     pub quiet: Option<Quiet>,
     pub excludes: Option<&'b Excludes<'b>>,
+    /// Somebody asks for the run who can have removed the cause of a failure.
+    pub retries: bool,
 }
 
 /// A file whose bytes were not compared for so long is read again, whatever its stat says: what a
@@ -86,7 +88,9 @@ pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<
                 known.source == Some(source) && is_unchanged(known, processor, manifest.version, &stat)
             }) {
                 proven.push(processor);
-            } else if let Some(failure) = failure.filter(|failure| failure.holds(manifest.version, &stat, now)) {
+            } else if let Some(failure) = failure.filter(|failure| {
+                failure.holds(manifest.version, &stat, now) && !(bounds.retries && failure.can_be_over())
+            }) {
                 plan.held[processor].push((file.clone(), failure.clone()));
             } else if bounds.quiet.is_some_and(|quiet| plan.waits(quiet, &file, known, &stat, now)) {
                 plan.deferred[processor].push(file.clone());
@@ -171,8 +175,10 @@ fn is_stale(known: &Known, now: DateTime<Utc>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failures::Attempt;
     use crate::ledger::State;
     use crate::look::{Look, Trust};
+    use sessionmill_contract::{Failure, FailureClass};
 
     const STAT: Stat = Stat { size: 9, mtime_ns: 1_000, ctime_ns: 1_000, inode: 7 };
     static MANIFEST: Manifest = Manifest {
@@ -210,6 +216,31 @@ mod tests {
             Stat { inode: 8, ..STAT },
         ] {
             assert!(!is_unchanged(&fresh, 0, 1, &moved), "{moved:?} is due");
+        }
+    }
+
+    #[test]
+    fn who_asks_for_a_run_has_mended_what_can_be_mended() {
+        let at = |minutes| DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes);
+        for (class, is_tried) in [
+            (FailureClass::Environment, true),
+            (FailureClass::Transient, true),
+            (FailureClass::Permanent, false),
+            (FailureClass::Crash, false),
+            (FailureClass::Rejected, false),
+        ] {
+            let attempt = Attempt { failure: Failure::new(class, ""), version: 1, stat: STAT, hash: None };
+            let standing = Standing::after(None, attempt, at(0), 1.0);
+            for retries in [false, true] {
+                let file = SourceFile::new("ada/a", "ada");
+                let (mut walk, mut ledger) = (Walk::default(), Ledger::default());
+                let known = Known { failures: vec![(0, standing.clone())], source: Some(0), ..Known::default() };
+                ledger.files.insert("ada/a".into(), known);
+                walk.found.push(Found { path: "a".into(), file, source: 0, stat: Ok(STAT) });
+                let now = standing.next_try_at - TimeDelta::milliseconds(1);
+                let plan = jobs(walk, &ledger, &[&MANIFEST], now, Bounds { retries, ..Bounds::default() });
+                assert_eq!(plan.jobs.len(), usize::from(retries && is_tried), "{class:?}");
+            }
         }
     }
 

@@ -58,6 +58,9 @@ pub struct Wishes<'a> {
     pub agents: Agents<'a>,
 }
 
+/// How the error begins that says so.
+pub const NONE: &str = "no transcripts";
+
 const DEFAULT_NAME: &str = "sessions";
 
 impl Layout {
@@ -163,7 +166,7 @@ pub fn choose(wishes: Wishes<'_>) -> Result<Choice> {
         sources.push(source.clone());
     }
     if sources.is_empty() {
-        let message = format!("no transcripts: {}", agents.nowhere());
+        let message = format!("{NONE}: {}", agents.nowhere());
         return Err(
             Error::new(Status::CannotRun, message).hint("name their folder with --sessions DIR or SESSION_DATA_DIR")
         );

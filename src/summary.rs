@@ -9,7 +9,7 @@ use crate::printable::printable;
 use crate::pulse::Pulse;
 use crate::read::{Outcome, Read, Verdict};
 use crate::store::forget::FORGOTTEN;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sessionmill_contract::{Failure, FailureClass, Manifest, SourceFile};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -81,7 +81,7 @@ fn is_none(number: &u64) -> bool {
 }
 
 /// Why files are left for the next run.
-#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 pub struct Deferral {
     pub reason: String,
     pub files: u64,

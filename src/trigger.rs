@@ -4,6 +4,7 @@
 //! wrote it and what it says, and answers in `results/<id>.json`. Nothing in it names a path or a query,
 //! and nothing of it but its id is repeated to anybody.
 
+use crate::acl;
 use crate::duration;
 use crate::error::{Error, Result};
 use crate::holder::Holder;
@@ -15,10 +16,10 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, File, Permissions};
 use std::io::Read as _;
 use std::num::NonZeroU64;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub struct Claim {
     pub processor: String,
     /// Who wrote it.
     pub by: String,
+    /// The same as a number, which may read the answer.
+    uid: Option<u32>,
     /// What it asks for, or why that is refused.
     pub order: std::result::Result<Order, String>,
     file: PathBuf,
@@ -104,6 +107,7 @@ const KEPT: TimeDelta = TimeDelta::days(30);
 const STRANGERS: usize = 20;
 
 const EXTENSION: &str = ".trigger";
+const RESULTS: &str = "results";
 
 impl Folder {
     /// Opens the folder, making it where it is missing.
@@ -113,13 +117,33 @@ impl Folder {
     /// If it cannot be made.
     pub fn open(path: &Path, allowed: &[u32]) -> Result<Self> {
         let folder = Self { path: path.to_owned(), allowed: allowed.to_vec() };
-        for (path, mode) in [(path.to_owned(), 0o770), (folder.claimed(), 0o700), (folder.results(), 0o750)] {
-            let is_new = !path.exists();
+        // In the first one everybody keeps the right to remove what is theirs, and nothing else.
+        for (path, mode) in [(path.to_owned(), 0o1770), (folder.claimed(), 0o700), (folder.results(), 0o750)] {
             let made = DirBuilder::new().recursive(true).mode(mode).create(&path);
-            let made = made.and_then(|()| if is_new { whole::open_to_others(&path, mode) } else { Ok(()) });
             made.map_err(|error| Error::cannot("make", path.display(), error.kind()))?;
+            open_up(&path, mode);
         }
+        folder.admit();
         Ok(folder)
+    }
+
+    /// Lets the users who may drop triggers get to the folder, write into it, and find their answers.
+    fn admit(&self) {
+        const PASS: u16 = 0o1;
+        const WRITE: u16 = 0o3;
+        let above = self.path.parent().map(|folder| (folder.to_owned(), PASS));
+        let places = above.into_iter().chain([(self.path.clone(), WRITE), (self.results(), PASS)]);
+        for (path, rights) in places {
+            if let Err(error) = acl::allow(&path, &self.allowed, rights) {
+                let (path, error) = (path.display(), error.kind());
+                tracing::warn!(%path, %error, "cannot let the users of [daemon] allow_uids in: setfacl can, or a group");
+            }
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     fn claimed(&self) -> PathBuf {
@@ -127,7 +151,7 @@ impl Folder {
     }
 
     fn results(&self) -> PathBuf {
-        self.path.join("results")
+        self.path.join(RESULTS)
     }
 
     /// Claims the triggers that are there. One whose answer is known is answered already.
@@ -178,6 +202,7 @@ impl Folder {
             id: id.clone(),
             processor: processor.clone(),
             by: by.to_owned(),
+            uid: None,
             order: Err(reason.to_owned()),
             file: file.clone(),
         };
@@ -208,7 +233,7 @@ impl Folder {
             ""
         };
         if !reason.is_empty() {
-            return Some(refused(&by, reason));
+            return Some(Claim { uid: Some(stat.uid()), ..refused(&by, reason) });
         }
         let mut text = Vec::new();
         if open.by_ref().take(SIZE).read_to_end(&mut text).is_err() {
@@ -216,7 +241,8 @@ impl Folder {
         }
         let order = parse(&text, &processor);
         let own_id = order.as_ref().ok().and_then(|order| order.id.clone());
-        Some(Claim { id: own_id.unwrap_or_else(|| id.clone()), processor, by, order, file })
+        let uid = Some(stat.uid());
+        Some(Claim { id: own_id.unwrap_or_else(|| id.clone()), processor, by, uid, order, file })
     }
 
     /// Answers a trigger. It is done with then, unless it is running.
@@ -237,9 +263,16 @@ impl Folder {
         };
         text["state"] = state.into();
         text[key] = value;
-        let path = self.results().join(format!("{}.json", claim.id));
-        whole::write(&path, &crate::report::render::pretty(&text), None)
+        // The daemon can look into another folder since.
+        let results = claim.file.ancestors().nth(2).map_or_else(|| self.results(), |folder| folder.join(RESULTS));
+        let path = results.join(format!("{}.json", claim.id));
+        whole::write(&path, &crate::report::render::pretty(&text), Some(0o600))
             .map_err(|error| Error::cannot("write", path.display(), error.kind()))?;
+        let own = rustix::process::geteuid().as_raw();
+        let others: Vec<_> = claim.uid.into_iter().filter(|uid| ![0, own].contains(uid)).collect();
+        if let Err(error) = acl::allow(&path, &others, 0o4) {
+            tracing::warn!(trigger = claim.id, error = %error.kind(), "whoever asked cannot read the answer");
+        }
         if !matches!(answer, Answer::Running) {
             let _ = std::fs::remove_file(&claim.file);
         }
@@ -282,6 +315,8 @@ pub fn drop_into(folder: &Path, processor: &str, order: &Order) -> Result<()> {
     let new = folder.join(format!(".{processor}.{}", std::process::id()));
     #[expect(clippy::disallowed_methods, reason = "a trigger, not the database")]
     std::fs::write(&new, json!(order).to_string()).map_err(cannot)?;
+    // The daemon is another user, who must be able to read it whatever the umask is.
+    std::fs::set_permissions(&new, Permissions::from_mode(0o644)).map_err(cannot)?;
     rustix::fs::renameat_with(CWD, &new, CWD, &path, RenameFlags::NOREPLACE).map_err(|error| {
         let _ = std::fs::remove_file(&new);
         cannot(error.into())
@@ -291,7 +326,7 @@ pub fn drop_into(folder: &Path, processor: &str, order: &Order) -> Result<()> {
 /// The answer to a trigger, as JSON, if there is one yet.
 pub fn answer_of(folder: &Path, id: &str) -> Option<serde_json::Value> {
     #[expect(clippy::disallowed_methods, reason = "an answer, not the database")]
-    let text = std::fs::read(folder.join("results").join(format!("{id}.json"))).ok()?;
+    let text = std::fs::read(folder.join(RESULTS).join(format!("{id}.json"))).ok()?;
     serde_json::from_slice(&text).ok()
 }
 
@@ -333,6 +368,14 @@ impl Args {
     pub fn budget(&self) -> std::result::Result<Option<Duration>, String> {
         let wrong = |expected| format!("its time budget is not {expected}");
         self.time_budget.as_deref().map(duration::parse).transpose().map_err(wrong)
+    }
+}
+
+/// Adds to the mode of a folder of ours what a umask has taken from it.
+fn open_up(path: &Path, mode: u32) {
+    let Ok(old) = std::fs::metadata(path).map(|folder| folder.permissions().mode() & 0o7777) else { return };
+    if old & mode != mode {
+        let _ = std::fs::set_permissions(path, Permissions::from_mode(old | mode));
     }
 }
 

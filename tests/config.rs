@@ -202,3 +202,87 @@ this lets `[world]/data/triggers/usage.trigger` be written:
 ";
     assert_eq!(check().map(|said| (said.status, said.stdout)), Some((78, expected.to_owned())));
 }
+
+/// A systemctl that shows a unit of the user who runs the tests, with these settings.
+fn unit(world: &World, settings: &str) -> String {
+    let path = world.path("bin/systemctl");
+    std::fs::create_dir_all(world.path("bin")).unwrap();
+    let shown = format!("LoadState=loaded\nUser={}\nStateDirectory=sessionmill\n{settings}", user().0);
+    std::fs::write(&path, format!("#!/bin/sh\ncat <<'END'\n{shown}\nEND\n")).unwrap();
+    lock(&path, 0o755);
+    format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", world.path("bin").display())
+}
+
+#[test]
+fn the_service_is_judged_by_what_its_unit_lets_it_do() {
+    let world = world("");
+    let config = world.path("home/.config/sessionmill/config.toml");
+    std::fs::create_dir_all(config.parent().unwrap()).unwrap();
+    let metrics = world.path("metrics/mill.prom");
+    let asks = "[verification]\ndetector = \"openai\"\nmodel = \"m\"\nbase_url = \"http://127.0.0.1:9/v1\"\n";
+    let text = |more: &str| {
+        let source = format!("[[source]]\nname = \"team\"\npath = \"{}\"\n", world.root().display());
+        std::fs::write(&config, format!("[daemon]\nmetrics_file = \"{}\"\n{more}{source}", metrics.display())).unwrap();
+    };
+    text("");
+    std::fs::create_dir(world.path("metrics")).unwrap();
+    let check = |settings: &str| {
+        let path = unit(&world, settings);
+        let said = world.mill_unprivileged(&["config", "check"], &[("PATH", &path)])?;
+        Some((
+            said.status,
+            said.stdout
+                .replace(&*config.to_string_lossy(), "[config]")
+                .replace("[world]/home/.config/sessionmill/config.toml", "[config]"),
+        ))
+    };
+    let strict = "ProtectSystem=strict\nProtectHome=read-only\n";
+    let folder = world.path("data");
+    let [data, metric] = [folder.to_str().unwrap(), metrics.parent().unwrap().to_str().unwrap()];
+    let Some(said) = check(&format!("{strict}ReadWritePaths={data}\n")) else { return };
+    let expected = "[config]: no mistake
+[world]/root: 2 transcripts can be read
+[world]/data/mill.duckdb: can be written
+[world]/data/triggers/usage.trigger: can be written
+[world]/metrics/mill.prom: the unit keeps the service from writing it: ProtectSystem=strict
+  systemctl edit sessionmill, and there
+  [Service]
+  ReadWritePaths=[world]/metrics
+";
+    assert_eq!(said, (78, expected.to_owned()));
+    let open = format!("{strict}ReadWritePaths={data} -{metric}\n");
+    assert_eq!(check(&open).unwrap().0, 0, "with what it recommends");
+
+    lock(&world.root().join("ada/a.jsonl"), 0);
+    let (status, stdout) = check(&open).unwrap();
+    assert!(status == 78 && stdout.contains("AmbientCapabilities=CAP_DAC_READ_SEARCH"), "{stdout}");
+    let capable = "AmbientCapabilities=cap_dac_read_search\nCapabilityBoundingSet=cap_dac_read_search\n";
+    let (status, stdout) = check(&format!("{open}{capable}")).unwrap();
+    let rest = "[world]/root: 1 transcript can be read\n[world]/root: the capability of the unit lets the service read the others, too\n";
+    assert!(status == 0 && stdout.contains(rest), "with the capability that it recommends: {stdout}");
+
+    let (status, stdout) = check(&format!("{open}{capable}InaccessiblePaths={}\n", world.root().display())).unwrap();
+    let hidden = "[world]/root: the unit hides it from the service: InaccessiblePaths\n";
+    assert!(status == 78 && stdout.contains(hidden), "{stdout}");
+    text(asks);
+    let (status, stdout) = check(&format!("{open}{capable}PrivateNetwork=yes\n")).unwrap();
+    let closed = "`verification` cannot run: the unit of this service closes the network; copy \
+                  `/usr/share/doc/sessionmill/examples/llm.conf` to `/etc/systemd/system/sessionmill.service.d/`";
+    assert!(status == 78 && stdout.contains(closed), "{stdout}");
+    assert_eq!(check(&format!("{open}{capable}")).unwrap().0, 0);
+}
+
+#[test]
+fn the_folder_of_a_service_is_not_given_away() {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let account = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields[2] == "1");
+    let (true, Some(account)) = (rustix::process::geteuid().is_root(), account) else { return };
+    let world = world(TEAM);
+    std::fs::create_dir(world.path("data")).unwrap();
+    std::os::unix::fs::chown(world.path("data"), Some(1), None).unwrap();
+    lock(&world.path("data"), 0o750);
+    let Some(said) = world.mill_unprivileged(&["config", "check", "--config", "c.toml"], &[]) else { return };
+    let way = format!("it is `{0}`'s: runuser -u {0} -- sessionmill config check\n", account[0]);
+    let way = if Path::new("/usr/bin/sudo").exists() { way.replace("runuser", "sudo").replace(" --", "") } else { way };
+    assert!(said.status == 78 && said.stdout.contains(&way) && !said.stdout.contains("chown"), "{said:?}");
+}

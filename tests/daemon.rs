@@ -1,11 +1,16 @@
 //! The service, as real processes: it serves, is asked, is stopped, is killed.
 
+use crate::detectors::conversation;
+use crate::server::{Says, Server};
 use crate::world::{World, response};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::process::Child;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// A daemon that is killed where a test does not end it in order.
@@ -13,9 +18,17 @@ struct Service(Child);
 
 impl Service {
     fn of(world: &World, args: &[&str]) -> Self {
-        let service = Self(world.service(&[&["daemon", "--sessions", "root"], args].concat()));
+        Self(world.service(&[&["daemon", "--sessions", "root"], args].concat())).begun(world)
+    }
+
+    /// Started by another program, with more environment.
+    fn by(world: &World, program: &[&str], args: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self(world.service_by(program, &[&["daemon"], args].concat(), environment)).begun(world)
+    }
+
+    fn begun(self, world: &World) -> Self {
         until("it serves", || world.path("data/triggers/results").is_dir());
-        service
+        self
     }
 
     fn signal(&self, signal: Signal) {
@@ -39,10 +52,15 @@ impl Drop for Service {
 }
 
 /// Waits for something that another process does.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+fn until(what: &str, is_so: impl FnMut() -> bool) {
+    within(30, what, is_so);
+}
+
+/// The same for what takes longer the slower the machine is.
+fn within(seconds: u64, what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "not within 30 seconds: {what}");
+        assert!(begun.elapsed() < Duration::from_secs(seconds), "not within {seconds} seconds: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -309,5 +327,212 @@ fn a_watched_source_is_walked_sooner() {
     world.append("ada/a.jsonl", &response("m2", "10:00:00", 5));
     until("the new response", || world.rows("SELECT count(*) FROM usage_responses") == ["2"]);
     assert_eq!(runs(&world), ["usage|schedule|done", "usage|watch|done"]);
+    assert_eq!(service.stop().0, Some(0));
+}
+
+/// What a daemon told systemd last that it does.
+struct Told(Arc<Mutex<String>>);
+
+impl Told {
+    /// Reads all that is said: whoever says it waits for that.
+    fn of(world: &World) -> Self {
+        let socket = UnixDatagram::bind(world.path("notify")).unwrap();
+        let told = Self(Arc::default());
+        let last = Arc::clone(&told.0);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length) = socket.recv(&mut buffer) {
+                let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                if text.starts_with("STATUS=") {
+                    *last.lock().unwrap() = text;
+                }
+            }
+        });
+        told
+    }
+
+    /// Waits until it says something.
+    fn until(&self, what: &str) {
+        until(what, || self.0.lock().unwrap().contains(what));
+    }
+}
+
+const QUICK: &str = "[daemon]\ntick = \"1s\"\n";
+
+#[test]
+fn without_transcripts_it_waits_and_says_what_to_configure() {
+    if Path::new("/data/user_sessions").exists() {
+        return eprintln!("skipped: this machine has transcripts of its own");
+    }
+    let world = World::new();
+    let told = Told::of(&world);
+    config(&world, &format!("{RARELY}{QUICK}"));
+    let socket = world.path("notify");
+    let service = Service::by(&world, &[], &[], &[("NOTIFY_SOCKET", socket.to_str().unwrap())]);
+    let file = world.path("home/.config/sessionmill/config.toml");
+    told.until(&format!(
+        "STATUS=no transcripts are configured: add a [[source]] with their folder to `{}`",
+        file.display()
+    ));
+    let said = world.mill(&["trigger", "usage", "--wait"]);
+    assert!(said.status == 2 && said.stderr.starts_with("usage: failed: no transcripts are configured"), "{said:?}");
+    assert_eq!(world.log().matches("no transcripts are configured").count(), 1, "{}", world.log());
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    let source = format!("[[source]]\nname = \"team\"\npath = \"{}\"\n", world.root().display());
+    config(&world, &format!("{RARELY}{QUICK}{source}"));
+    until("it reads them without being told", || world.log().contains("run ended"));
+    assert_eq!(world.rows("SELECT count(*) FROM usage_responses"), ["1"]);
+    told.until("usage: next ");
+    assert_eq!(service.stop().0, Some(0));
+}
+
+#[test]
+fn a_reload_takes_over_roots_watches_and_the_folder_of_triggers() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    let told = Told::of(&world);
+    let settings = |more: &str, root: &str| {
+        let source = format!("[[source]]\nname = \"sessions\"\npath = \"{}\"\n", world.path(root).display());
+        config(&world, &format!("{RARELY}{QUICK}{more}{source}"));
+    };
+    settings("", "root");
+    let socket = world.path("notify");
+    let service = Service::by(&world, &[], &[], &[("NOTIFY_SOCKET", socket.to_str().unwrap())]);
+    first_run(&world);
+    let reload = || service.signal(Signal::HUP);
+
+    settings("watch = true\n", "root");
+    reload();
+    until("it is read", || world.log().contains("configuration read again"));
+    world.append("ada/a.jsonl", &response("m2", "10:00:00", 5));
+    // Changes are collected for ten times what the last run took.
+    within(300, "the new response", || world.rows("SELECT count(*) FROM usage_responses") == ["2"]);
+    assert_eq!(runs(&world), ["usage|schedule|done", "usage|watch|done"]);
+
+    settings("tick = \"often\"\n", "root");
+    reload();
+    told.until("configuration refused: ");
+    settings(&format!("triggers = \"{}\"\n", world.path("asks").display()), "root");
+    fs::write(world.path("data/triggers/usage.trigger"), "{\"id\": \"before\"}").unwrap();
+    reload();
+    until("the new folder", || world.path("asks/results").is_dir());
+    told.until("STATUS=usage: ");
+    until("what waited is answered", || {
+        let answer = fs::read_to_string(world.path("data/triggers/results/before.json")).unwrap_or_default();
+        answer.contains("\"state\": \"done\"")
+    });
+    let said = world.mill(&["trigger", "usage", "--wait", "--id", "after"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(world.path("asks/results/after.json").exists());
+
+    settings("", "moved");
+    fs::rename(world.root(), world.path("moved")).unwrap();
+    reload();
+    until("it reads the other root", || world.log().contains("moved layout=users"));
+    assert_eq!(service.stop().0, Some(0));
+}
+
+#[test]
+fn listed_users_ask_and_read_their_answers_and_nobody_else_does() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    config(&world, &format!("{RARELY}[daemon]\nallow_uids = [4242, 4243]\n"));
+    let settings = world.path("home/.config/sessionmill/config.toml");
+    let ask = ["trigger", "usage", "--wait", "--id", "mine", "--config", settings.to_str().unwrap()];
+    let closed = ["sh", "-c", "umask 077; exec \"$0\" \"$@\""];
+    let service = Service::by(&world, &closed, &["--sessions", "root"], &[]);
+    first_run(&world);
+    let mode = |path: &str| fs::metadata(world.path(path)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!([mode("data/triggers"), mode("data/triggers/results")], [0o1770, 0o750]);
+    // The folders above the configuration are the tests'.
+    for folder in ["home", "home/.config", "home/.config/sessionmill"] {
+        fs::set_permissions(world.path(folder), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let Some(said) = world.mill_as(4242, &ask) else { return };
+    assert_eq!((said.status, &*said.stderr), (0, "usage: done; 0 of 1 files changed, 0 deferred, 0 failed\n"));
+    // With a umask of root's, the file that it drops is read by the daemon, whoever that is.
+    let said = world.mill_by(&closed, &["trigger", "usage", "--wait"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let said = world.mill_as(4244, &ask).unwrap();
+    let expected = "sessionmill: uid 4244 may not ask the daemon of `[world]/data/mill.duckdb`\n  hint: [daemon] allow_uids names who may\n";
+    assert_eq!((said.status, &*said.stderr), (2, expected));
+    let answer = world.path("data/triggers/results/mine.json");
+    let read = |uid: &str| {
+        let user = ["--reuid", uid, "--regid", uid, "--clear-groups", "cat", answer.to_str().unwrap()];
+        world.command("/usr/bin/setpriv", &user, &[]).status
+    };
+    assert_eq!(["4242", "4243", "4244"].map(read), [0, 1, 1]);
+    assert_eq!(service.stop().0, Some(0));
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_model() {
+    let world = World::new();
+    world.write("ada/a.jsonl", conversation(&["No, the year ends in March."]));
+    let server = Server::start(|_, _| Says::Nothing);
+    let model = format!(
+        "[schedule]\nusage = \"off\"\nverification = \"every 7d\"\n[verification]\ndetector = \"openai\"\n\
+         model = \"m\"\nquiet = \"0s\"\nbase_url = \"http://127.0.0.1:{}/v1\"\n",
+        server.port
+    );
+    config(&world, &model);
+    let service = Service::of(&world, &[]);
+    until("it asks", || !server.requests().is_empty());
+    // The model has a minute, and a run that does not end is left after 20 s without a word.
+    let (status, took) = service.stop();
+    assert_eq!(status, Some(0));
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    assert_eq!(runs(&world), ["verification|schedule|stopped"]);
+    assert_eq!(world.rows("SELECT reason, files FROM processor_deferrals"), ["the run was stopped|1"]);
+}
+
+#[test]
+fn errors_have_their_priority_and_their_hint_in_the_journal() {
+    let world = World::new();
+    config(&world, RARELY);
+    fs::write(world.path("log"), "").unwrap();
+    let log = fs::metadata(world.path("log")).unwrap();
+    let stream = format!("{}:{}", log.dev(), log.ino());
+    let journal = [("JOURNAL_STREAM", &*stream)];
+    let service = Service::by(&world, &[], &["--sessions", "nowhere"], &journal);
+    until("the run fails", || world.log().contains("run failed"));
+    let line = |text: &str| world.log().lines().find(|line| line.contains(text)).unwrap_or_default().to_owned();
+    let failed = line("run failed");
+    assert!(failed.starts_with("<3>run failed") && failed.contains("hint=\"is the folder mounted?"), "{failed}");
+    config(&world, "nonsense\n");
+    service.signal(Signal::HUP);
+    until("it is refused", || world.log().contains("cannot read the configuration again"));
+    assert!(line("cannot read the configuration again").starts_with("<3>"), "{}", world.log());
+    assert_eq!(service.stop().0, Some(0));
+    for args in [&[][..], &["--no-such-flag"]] {
+        let mut ended = world.service_by(&[], &[&["daemon"], args].concat(), &journal);
+        assert_eq!(ended.wait().unwrap().code(), Some(if args.is_empty() { 78 } else { 64 }));
+    }
+    let said = line("sessionmill: cannot read the configuration");
+    assert!(said.starts_with("<3>"), "{}", world.log());
+    assert!(line("--no-such-flag").starts_with("<3>error: "), "{}", world.log());
+    let elsewhere = world.mill_with(&["run"], &journal);
+    assert!(elsewhere.stderr.starts_with("sessionmill: "), "stderr leads elsewhere: {elsewhere:?}");
+}
+
+#[test]
+fn a_run_that_another_program_keeps_from_the_database_is_tried_again_at_once() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    config(&world, "[schedule]\nusage = \"every 1s\"\nverification = \"off\"\n");
+    let service = Service::of(&world, &[]);
+    until("the first run", || world.log().contains("run ended"));
+    // Between two runs, or it is waited for.
+    let mut other = None;
+    until("the database", || {
+        other = duckdb::Connection::open(world.database()).ok();
+        other.is_some()
+    });
+    until("it cannot", || world.log().contains("not run"));
+    let before = world.log().matches("run ended").count();
+    std::thread::sleep(Duration::from_secs(12));
+    drop(other);
+    until("it can", || world.log().matches("run ended").count() > before);
+    assert_eq!(world.log().matches("not run").count(), 1, "it is told once: {}", world.log());
     assert_eq!(service.stop().0, Some(0));
 }

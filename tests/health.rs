@@ -282,3 +282,110 @@ fn a_run_writes_metrics_whole() {
     let expected = "sessionmill: cannot write `no/folder/mill.prom`: there is no such file or folder\n";
     assert!(said.status == 2 && said.stderr.ends_with(expected), "{said:?}");
 }
+
+/// Gives the database and what is beside it to another user, for whom root makes nothing there.
+fn give(world: &World, uid: u32) {
+    for entry in walkdir::WalkDir::new(world.path("data")) {
+        std::os::unix::fs::lchown(entry.unwrap().path(), Some(uid), None).unwrap();
+    }
+}
+
+const A_DAY_AGO: &str =
+    "UPDATE processor_runs SET started_at = started_at - INTERVAL 1 DAY, ended_at = ended_at - INTERVAL 1 DAY";
+
+#[test]
+fn whoever_reads_a_snapshot_gets_the_health_of_the_service() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root can give a database to somebody else.
+        return;
+    }
+    let world = world();
+    run(&world);
+    rewrite(&world, A_DAY_AGO);
+    let publish = || world.mill(&["publish", "--config", "c.toml"]);
+    assert_eq!(publish().status, 0);
+    let check = || {
+        give(&world, 4321);
+        let said = status(&world, &["--check"]);
+        give(&world, 0);
+        assert!(said.stderr.starts_with("note: as of "), "{said:?}");
+        said
+    };
+    let late = "usage         failing, 2 items from 2 files\n              ! no run since [time], although it is due every 10m\n";
+    let said = check();
+    assert!(said.status == 2 && said.stdout.contains(late), "{said:?}");
+
+    // A quiet hour: runs that find nothing publish nothing.
+    assert!(run(&world).stdout.contains("2 files, 0 changed"));
+    let said = check();
+    let fine = "usage         ok, 2 items from 2 files\n              last run [time] by cli: done, 0 of 2 files changed\n              next run due";
+    assert!(said.status == 0 && said.stdout.contains(fine), "{said:?}");
+    // A file that was only touched is not new to the service.
+    world.touch("ada/a.jsonl", 1_700_000_000);
+    assert_eq!(run(&world).status, 0);
+    assert_eq!(check().status, 0);
+
+    // A failure of the service shows, and so does its death.
+    std::fs::rename(world.root(), world.path("aside")).unwrap();
+    assert_eq!(run(&world).status, 2);
+    std::fs::rename(world.path("aside"), world.root()).unwrap();
+    let said = check();
+    let broken = "! the last run could not be done: cannot read `[world]/root`";
+    assert!(said.status == 2 && said.stdout.contains(broken), "{said:?}");
+    rewrite(&world, &format!("DELETE FROM processor_runs WHERE message IS NOT NULL; {A_DAY_AGO}"));
+    publish();
+    let said = check();
+    assert!(said.status == 2 && said.stdout.contains(late), "{said:?}");
+}
+
+#[test]
+fn who_is_forgotten_is_in_no_word_of_the_service() {
+    let world = world();
+    world.write("eve/a.jsonl", "{}\n");
+    std::fs::set_permissions(world.root().join("eve/a.jsonl"), std::fs::Permissions::from_mode(0o000)).unwrap();
+    run(&world);
+    world.mill(&["publish", "--config", "c.toml"]);
+    let args = ["run", "usage", "--sessions", "root", "--config", "c.toml"];
+    let Some(_) = world.mill_unprivileged(&args, &[]) else { return };
+    let word = world.path("data/published/mill.duckdb.health.json");
+    let mode = word.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o640, "as open as a snapshot");
+    assert!(std::fs::read_to_string(&word).unwrap().contains("eve/a.jsonl") || run(&world).status == 0);
+    assert_eq!(world.mill(&["forget", "eve", "--yes"]).status, 0);
+    let text = std::fs::read_to_string(&word).unwrap_or_default();
+    assert!(!text.contains("eve"), "{text}");
+}
+
+#[test]
+fn a_reader_makes_nothing_beside_the_database_of_somebody_else() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let world = world();
+    run(&world);
+    let names = || {
+        let entries = std::fs::read_dir(world.path("data")).unwrap().map(|entry| entry.unwrap().file_name());
+        entries.collect::<std::collections::BTreeSet<_>>()
+    };
+    // As it is where an admin has put a database back from a backup.
+    for name in names() {
+        if name.to_str().unwrap().ends_with(".lock") {
+            std::fs::remove_file(world.path("data").join(name)).unwrap();
+        }
+    }
+    give(&world, 4321);
+    let before = names();
+    for args in [
+        &["status"][..],
+        &["status", "--check"],
+        &["report", "--no-refresh"],
+        &["runs"],
+        &["failures"],
+        &["config", "check"],
+        &["trigger", "usage"],
+    ] {
+        let said = world.mill_by(&["sh", "-c", "umask 077; exec \"$0\" \"$@\""], args);
+        assert_eq!(names(), before, "{args:?}: {said:?}");
+    }
+    assert_eq!(status(&world, &["--check"]).status, 0);
+}

@@ -5,6 +5,7 @@ use crate::world::World;
 use duckdb::{AccessMode, Config, Connection};
 use sessionmill::alignment::Wanted;
 use sessionmill::error::Status;
+use sessionmill::lock::StoreLock;
 use sessionmill::report::status;
 use sessionmill::scan;
 use sessionmill::source::{Layout, Source};
@@ -12,8 +13,10 @@ use sessionmill::store::{Access, Store, known, migrate, presence, room, runs, so
 use sessionmill_contract::{Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile};
 use sessionmill_usage::Usage;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 const SECOND: &str = "SESSIONMILL_TEST_SECOND_PROCESS";
 
@@ -135,4 +138,43 @@ fn whoever_waits_for_the_database_too_long_is_told_who_has_it() {
     drop(other);
     drop(store);
     assert_eq!(world.mill(&["status"]).status, 0);
+}
+
+#[test]
+fn threads_of_one_process_wait_for_each_other_and_for_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("d.duckdb");
+    let first = StoreLock::take(&database, Instant::now()).unwrap();
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| StoreLock::take(&database, Instant::now()).map(drop));
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!second.is_finished(), "it waits beyond its time");
+        drop(first);
+        second.join().unwrap().unwrap();
+    });
+    let held = fs::File::options().write(true).open(folder.path().join("d.duckdb.lock")).unwrap();
+    held.lock().unwrap();
+    fs::write(folder.path().join("d.duckdb.lock"), "pid 1\n").unwrap();
+    let error = StoreLock::take(&database, Instant::now()).unwrap_err();
+    assert_eq!(error.status, Status::Busy);
+    assert!(error.message.ends_with("is in use by another run of sessionmill (pid 1)"), "{}", error.message);
+}
+
+#[test]
+fn whoever_writes_in_the_folder_can_lock_whatever_the_umask_was() {
+    let world = World::new();
+    world.write("ada/a.jsonl", responses("m", 1));
+    for (mode, expected) in [(0o2770, 0o660), (0o750, 0o600), (0o1777, 0o600), (0o777, 0o666)] {
+        let database = world.path(&format!("{mode:o}/mill.duckdb"));
+        let folder = database.parent().unwrap();
+        fs::create_dir(folder).unwrap();
+        fs::set_permissions(folder, fs::Permissions::from_mode(mode)).unwrap();
+        let closed = ["sh", "-c", "umask 077; exec \"$0\" \"$@\""];
+        let args = ["run", "--sessions", "root", "--database", database.to_str().unwrap()];
+        assert_eq!(world.mill_by(&closed, &args).status, 0);
+        for lock in ["lock", "turn.lock", "usage.lock"] {
+            let lock = folder.join(format!("mill.duckdb.{lock}"));
+            assert_eq!(lock.metadata().unwrap().permissions().mode() & 0o777, expected, "{}", lock.display());
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! The units: what they allow, by their text, and by systemd's own reckoning where that is installed.
 
-use crate::world::World;
+use crate::world::{World, response};
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -34,14 +35,17 @@ fn the_package_has_every_page_of_the_manual() {
 const SERVICES: [&str; 2] = ["sessionmill.service", "sessionmill@.service"];
 
 /// What makes a service harmless, in the words of systemd.exec(5) and systemd.resource-control(5).
-const HARDENING: [(&str, &[&str]); 30] = [
+const HARDENING: [(&str, &[&str]); 33] = [
     ("AmbientCapabilities", &[""]),
     ("CapabilityBoundingSet", &[""]),
     ("DevicePolicy", &["closed"]),
+    ("ExecPaths", &["/usr"]),
     ("IPAddressDeny", &["any"]),
     ("KeyringMode", &["private"]),
+    ("LimitCORE", &["0"]),
     ("LockPersonality", &["yes"]),
     ("MemoryDenyWriteExecute", &["yes"]),
+    ("NoExecPaths", &["/"]),
     ("NoNewPrivileges", &["yes"]),
     ("PrivateDevices", &["yes"]),
     ("PrivateIPC", &["yes"]),
@@ -99,6 +103,66 @@ fn services_may_read_and_write_their_state_and_nothing_else() {
         llm.keys().collect::<Vec<_>>(),
         ["IPAddressDeny", "LoadCredential", "PrivateNetwork", "RestrictAddressFamilies"]
     );
+    // With a path, a missing key keeps the service from starting at all.
+    assert_eq!(llm["LoadCredential"], ["model-key"]);
+}
+
+#[test]
+fn a_loop_of_restarts_ends_in_a_failed_unit() {
+    let text = read("sessionmill.service");
+    let (unit, service) = (settings(&text, "Unit"), settings(&text, "Service"));
+    let burst: u64 = unit["StartLimitBurst"][0].parse().unwrap();
+    let interval: u64 = unit["StartLimitIntervalSec"][0].parse().unwrap();
+    let pause: u64 = service["RestartSec"][0].parse().unwrap();
+    assert!(burst * (pause + 60) < interval, "{burst} starts in {interval} s, also of a service that takes a minute");
+    // A run that hangs for ten minutes is killed by the watchdog.
+    let watchdog = 60 * service["WatchdogSec"][0].trim_end_matches("min").parse::<u64>().unwrap();
+    assert!(burst * (pause + 600 + watchdog) < interval, "{burst} starts in {interval} s, {watchdog} s of watchdog");
+}
+
+#[test]
+fn an_alarm_makes_a_one_shot_fail_and_a_failed_file_does_not() {
+    let once = settings(&read("sessionmill@.service"), "Service");
+    let variable = once["Environment"].iter().find(|value| value.contains("ALARM")).unwrap();
+    let (name, value) = variable.split_once('=').unwrap();
+    let is_success =
+        |status: i32| status == 0 || once["SuccessExitStatus"][0].split(' ').any(|code| code == status.to_string());
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).write("eve/e.jsonl", "{}\n");
+    let close = |path: &str, mode| {
+        fs::set_permissions(world.root().join(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    close("eve/e.jsonl", 0o000);
+    let args = ["run", "usage", "--sessions", "root"];
+    let Some(said) = world.mill_unprivileged(&args, &[(name, value)]) else { return };
+    assert!(said.status == 1 && is_success(said.status), "{said:?}");
+    assert!(!world.path("data/published").exists());
+    close("eve", 0o000);
+    let said = world.mill_unprivileged(&args, &[(name, value)]).unwrap();
+    close("eve", 0o700);
+    assert!(said.status == 2 && !is_success(said.status) && said.stdout.contains("alarm"), "{said:?}");
+    assert!(world.path("data/published/mill.duckdb").exists(), "what was read reaches its readers");
+    close("eve", 0o000);
+    assert_eq!(world.mill_unprivileged(&args, &[]).unwrap().status, 1, "as ever, where nobody asks for it");
+    close("eve", 0o700);
+}
+
+#[test]
+fn maintainer_scripts_know_the_timers_and_say_what_a_purge_leaves() {
+    for (name, words) in [
+        ("prerm", &["systemctl stop 'sessionmill@*.timer' 'sessionmill@*.service'", "*.wants/sessionmill@*.timer"][..]),
+        ("postrm", &["rm -r /var/lib/sessionmill", "userdel sessionmill", "quote what people wrote"]),
+    ] {
+        let script = read(name);
+        assert!(script.starts_with("#!/bin/sh\n") && script.contains("\n#DEBHELPER#\n"), "{name}");
+        words.iter().for_each(|words| assert!(script.contains(words), "{name}: {words}"));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(name);
+        assert!(Command::new("sh").arg("-n").arg(path).status().unwrap().success(), "{name}");
+    }
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    assert!(manifest.contains("changelog = \"packaging/changelog\""));
+    let first = read("changelog").lines().next().unwrap().to_owned();
+    assert_eq!(first, format!("sessionmill ({}) unstable; urgency=medium", env!("CARGO_PKG_VERSION")));
 }
 
 fn owned(values: &[&str]) -> Vec<String> {

@@ -308,6 +308,26 @@ fn root_leaves_nothing_beside_the_database_of_somebody_else() {
 }
 
 #[test]
+fn root_is_told_to_become_the_owner_by_what_the_machine_has() {
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let account = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields[2] == "1");
+    let (true, Some(account)) = (rustix::process::geteuid().is_root(), account) else { return };
+    let world = world();
+    std::os::unix::fs::chown(world.database(), Some(1), None).unwrap();
+    fs::create_dir(world.path("with")).unwrap();
+    let become_user = |path: &str| {
+        let said = world.mill_with(&["run", "--sessions", "root"], &[("PATH", path)]);
+        assert_eq!(said.status, 2, "{said:?}");
+        said.stderr.lines().last().unwrap().to_owned()
+    };
+    let [with, without] = ["with", "without"].map(|folder| world.path(folder).display().to_string());
+    fs::write(world.path("with/sudo"), "").unwrap();
+    let hint = |command: &str| format!("  hint: run it as its owner: {command} sessionmill …");
+    assert_eq!(become_user(&with), hint(&format!("sudo -u {}", account[0])));
+    assert_eq!(become_user(&without), hint(&format!("runuser -u {} --", account[0])));
+}
+
+#[test]
 fn a_long_query_and_runs_do_not_wait_for_each_other() {
     let world = world();
     let long = "SELECT count(*) AS n, max(a.range % b.range) AS m, (SELECT count(*) FROM usage_responses) AS r

@@ -25,6 +25,9 @@ fn a_disk_that_fills_up_costs_what_did_not_fit_and_the_next_run_goes_on() {
         let said = run_within(&world, kilobytes << 10);
         assert_eq!((said.status, said.stdout.as_str()), (2, ""), "{kilobytes}: {said:?}");
         assert!(said.stderr.ends_with(NO_ROOM), "{kilobytes}: {}", said.stderr);
+        let check = world.mill(&["status", "--check"]);
+        let broken = "! the last run could not be done: there is no room to write the database\n";
+        assert!(check.status == 2 && check.stdout.contains(broken), "{kilobytes}: {check:?}");
         let torn = "SELECT session_file FROM session_processor_state LEFT JOIN usage_sessions s USING (session_file)
                     WHERE processor_name = 'usage' AND (coalesce(assistant_messages, 0) <> 80 OR items_extracted <>
                           (SELECT count(*) FROM facts.usage_copies c WHERE c.session_file = s.session_file))";
@@ -37,6 +40,7 @@ fn a_disk_that_fills_up_costs_what_did_not_fit_and_the_next_run_goes_on() {
         assert!(kilobytes == 300 || kept > 0, "{kilobytes}: a part that fits is kept");
         let said = world.mill(&["run"]);
         assert!(said.stdout.contains(&format!("40 files, {} changed", 40 - kept)), "{said:?}");
+        assert!(!world.mill(&["status"]).stdout.contains("no room"), "that is over");
         assert_like_new(&world, "after the next run");
     }
 }
@@ -87,4 +91,29 @@ fn a_run_does_not_begin_without_room_and_reports_do_without() {
     let said = on_disk(fill, &["99999", "report", "--no-refresh", "--format", "csv"]);
     assert_eq!(said.status, 0, "{said:?}");
     assert!(said.stdout.ends_with("\n2026-02-01,1,10,0,0,0,0,0,10,0.00005,\n"), "{said:?}");
+    let said = on_disk(fill, &["99999", "status", "--check"]);
+    let full = "              ! there is no room for a pass: 0 B free in `[world]/data`, 67.1 MB needed\n";
+    assert!(said.status == 2 && said.stdout.contains(full), "{said:?}");
+}
+
+#[test]
+fn a_run_that_cannot_even_be_written_down_shows_until_the_next_one() {
+    let world = World::new();
+    world.write("ada/a.jsonl", responses("m", 1));
+    let state = || {
+        let said = world.mill(&["status", "--check"]);
+        (
+            said.status,
+            said.stdout.contains("! the last run could not be done: there is no room to write the database\n"),
+        )
+    };
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    assert_eq!(state(), (0, false));
+    world.append("ada/a.jsonl", &responses("n", 1));
+    let said = run_within(&world, 512);
+    assert!(said.status == 2 && said.stderr.ends_with(NO_ROOM), "{said:?}");
+    assert_eq!(world.rows("SELECT DISTINCT outcome FROM processor_runs"), ["done"], "the database was not told");
+    assert_eq!(state(), (2, true));
+    assert_eq!(world.mill(&["run"]).status, 0);
+    assert_eq!(state(), (0, false));
 }

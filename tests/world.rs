@@ -13,6 +13,7 @@ use sessionmill::summary::{Counts, Summary};
 use sessionmill_contract::Processor;
 use std::cell::RefCell;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -236,9 +237,40 @@ impl World {
 
     /// Starts the real binary as a service, whose log has a file of its own.
     pub fn service(&self, args: &[&str]) -> Child {
-        let mut command = Command::new(MILL);
+        self.service_by(&[], args, &[])
+    }
+
+    /// The same by another program, which gets the binary and its arguments after its own.
+    pub fn service_by(&self, program: &[&str], args: &[&str], environment: &[(&str, &str)]) -> Child {
+        let words = [program, &[MILL], args].concat();
         let log = fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
-        self.prepare(command.args(args), &[]).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+        self.prepare(Command::new(words[0]).args(&words[1..]), environment)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap()
+    }
+
+    /// Runs the real binary as another user, who may pass the folder of the world; `None` where that cannot be
+    /// done: only root can, and that user must be able to load the program.
+    pub fn mill_as(&self, uid: u32, args: &[&str]) -> Option<Said> {
+        if !rustix::process::geteuid().is_root() || !Path::new(SETPRIV).exists() {
+            return None;
+        }
+        let set = |path: PathBuf, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        set(self.path(""), 0o711);
+        // The library can be in a folder of root's.
+        let library = self.path("libduckdb.so");
+        if let Some(folder) = option_env!("DUCKDB_LIB_DIR").filter(|_| !library.exists()) {
+            fs::copy(Path::new(folder).join("libduckdb.so"), &library).ok()?;
+            set(library, 0o755);
+        }
+        let uid = uid.to_string();
+        let user = ["--reuid", &uid, "--regid", &uid, "--clear-groups", MILL];
+        let folder = self.path("");
+        let environment = [("LD_LIBRARY_PATH", folder.to_str().unwrap())];
+        let run = |args: &[&str]| self.command(SETPRIV, &[&user, args].concat(), &environment);
+        (run(&["--version"]).status == 0).then(|| run(args))
     }
 
     /// What services have logged.
@@ -248,7 +280,6 @@ impl World {
 
     /// The same without root's right to read everything; `None` where that right cannot be laid down.
     pub fn mill_unprivileged(&self, args: &[&str], environment: &[(&str, &str)]) -> Option<Said> {
-        const SETPRIV: &str = "/usr/bin/setpriv";
         let mut command = Command::new(MILL);
         if rustix::process::geteuid().is_root() {
             if !Path::new(SETPRIV).exists() {
@@ -307,6 +338,7 @@ impl World {
     }
 }
 
+const SETPRIV: &str = "/usr/bin/setpriv";
 const MILL: &str = env!("CARGO_BIN_EXE_sessionmill");
 
 /// The rows of a query over a database, cells joined by bars.

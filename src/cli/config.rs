@@ -11,6 +11,8 @@ use crate::identities::Identities;
 use crate::llm;
 use crate::llm::client::Client;
 use crate::llm::key::Key;
+use crate::llm::network;
+use crate::owner::{account, become_user};
 use crate::printable::printable;
 use crate::report::grid::{Field, grid};
 use crate::report::render::pretty;
@@ -18,6 +20,7 @@ use crate::scan;
 use crate::source::{Layout, Remembered, Source};
 use crate::store::sources::{self, Preview};
 use crate::store::{self, Access, Store, known};
+use crate::unit::Unit;
 use crate::zone;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -50,11 +53,11 @@ struct Show {
 
 /// Check the configuration, and whether its files can be read and written
 ///
-/// Every mistake is told with its line. Then every transcript is opened, as the user who runs the
-/// command: run it as that of the service (sudo -u sessionmill sessionmill config check). For what
-/// cannot be read it prints the group, the access control list or the capability that would change
-/// that. The key of a language model is read, and names that `exclude_users` has for nobody are told.
-/// Nothing is changed. Exits with 78 if something is wrong.
+/// Every mistake is shown with its line. Then every transcript is opened. Where the service is installed,
+/// root and the service's user are told what the service may do under its unit; everybody else checks as
+/// themselves. For what cannot be read or written it prints the group, the access control list, the
+/// capability or the setting of the unit that would change that. The key of a language model is read, and
+/// names in `exclude_users` that nobody has are shown. Nothing is changed. Exits with 78 if something is wrong.
 #[derive(Debug, clap::Args)]
 struct Given {
     #[command(flatten)]
@@ -124,7 +127,14 @@ impl Given {
 
     fn check(&self, context: &Context) -> Result<Status> {
         let user = User::current();
-        let mut findings = Findings::default();
+        let unit = if self.database.names_config() { None } else { Unit::of_service() };
+        let unit = unit.filter(|unit| user.uid == 0 || user.name == unit.user);
+        if let Some(unit) = unit.as_ref().filter(|unit| unit.user != user.name)
+            && let Some(status) = check_as(unit)
+        {
+            return Ok(status);
+        }
+        let mut findings = Findings { unit, ..Findings::default() };
         let (file, Reading { config, mistakes, .. }) = self.database.read(context)?;
         let name = file.as_ref().map_or("no configuration file".to_owned(), |file| file.display().to_string());
         findings.mistakes(&name, &mistakes);
@@ -159,9 +169,10 @@ impl Given {
             findings.file(&file, &user);
         }
         if user.uid == 0 {
-            remark(
-                "note: root may read everything; the service is another user: sudo -u sessionmill sessionmill config check",
-            );
+            let service = become_user("sessionmill");
+            remark(&format!(
+                "note: root may read everything; the service is another user: {service} sessionmill config check"
+            ));
         }
         print(&findings.words)?;
         Ok(if findings.is_wrong { Status::Config } else { Status::Done })
@@ -173,6 +184,28 @@ impl Given {
 struct Findings {
     words: String,
     is_wrong: bool,
+    /// Of the service, where it is the one that the check is about.
+    unit: Option<Unit>,
+}
+
+/// Checks as the user of a unit, with the rights that the unit gives; `None` if it cannot.
+fn check_as(unit: &Unit) -> Option<Status> {
+    let account = account(&unit.user)?;
+    let mut command = std::process::Command::new("setpriv");
+    command.args(["--reuid", &unit.user, "--regid", &account.group, "--init-groups"]);
+    if unit.reads_all {
+        command.args(["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]);
+    }
+    command.arg(std::env::current_exe().ok()?).args(std::env::args_os().skip(1));
+    for variable in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "CLAUDE_CONFIG_DIR"] {
+        command.env_remove(variable);
+    }
+    command.env("HOME", account.home).env("USER", &unit.user).env("LOGNAME", &unit.user);
+    match command.status().ok()?.code()? {
+        0 => Some(Status::Done),
+        78 => Some(Status::Config),
+        _ => None,
+    }
 }
 
 /// Everybody of whom the database has anything; `None` if it cannot be read now.
@@ -194,6 +227,9 @@ impl Findings {
     /// Whether a language model can be asked, where one is to be.
     fn model(&mut self, settings: &llm::Settings, credentials: Option<&Path>) {
         let Some(api) = settings.api() else { return };
+        if self.unit.as_ref().is_some_and(|unit| unit.is_offline) {
+            self.wrong(&format!("`verification` cannot run: {}", network::CLOSED), &[]);
+        }
         let key = Key::read(settings, credentials);
         let client = key.and_then(|key| Ok((Client::new(api, settings, key.as_ref())?, key)));
         match client {
@@ -241,7 +277,13 @@ impl Findings {
             Err(error) => return self.error(&error),
         };
         let root = source.root.display();
+        if let Some(setting) = self.unit.as_ref().and_then(|unit| unit.hides(&source.root)) {
+            self.wrong(&format!("{root}: the unit hides it from the service: {setting}"), &[]);
+        }
         self.fine(&format!("{root}: {} can be read", count(files, "transcript")));
+        if !barriers.is_empty() && self.unit.as_ref().is_some_and(|unit| unit.reads_all) {
+            return self.fine(&format!("{root}: the capability of the unit lets the service read the others, too"));
+        }
         barriers.iter().for_each(|barrier| self.wrong(&barrier.words(user), &[]));
         if !barriers.is_empty() {
             self.wrong("one of these lets them be read:", &access::ways_to_read(&barriers, &source.root, user));
@@ -260,6 +302,20 @@ impl Findings {
 
     fn file(&mut self, file: &Path, user: &User) {
         let barriers = access::file(file);
+        let folder = file.parent().unwrap_or(Path::new("."));
+        if let Some(setting) = self.unit.as_ref().and_then(|unit| unit.keeps_from_writing(file)) {
+            let ways = ["systemctl edit sessionmill, and there", "[Service]"].map(str::to_owned);
+            let ways = ways.into_iter().chain([format!("ReadWritePaths={}", folder.display())]);
+            let what = format!("{}: the unit keeps the service from writing it: {setting}", file.display());
+            return self.wrong(&what, &ways.collect::<Vec<_>>());
+        }
+        let is_whole = |barrier: &access::Barrier| barrier.path.is_dir();
+        if !barriers.is_empty()
+            && barriers.iter().all(is_whole)
+            && self.unit.as_ref().is_some_and(|unit| unit.is_state(folder))
+        {
+            return self.fine(&format!("{}: can be written: systemd hands its folder to the service", file.display()));
+        }
         if barriers.is_empty() {
             return self.fine(&format!("{}: can be written", file.display()));
         }

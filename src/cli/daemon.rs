@@ -3,19 +3,21 @@
 use crate::cli::{Context, Database, Place};
 use crate::config::Config;
 use crate::daemon::{Daemon, Event, Settings};
+use crate::duration;
 use crate::error::{Error, Result, Status};
 use crate::moment::Moment;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use crate::source;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 
 /// Keep the database up to date, each processor on its own schedule, until a signal ends it
 ///
 /// Runs every processor when [schedule] in the configuration says so: `every 10m`, `daily 05:00,17:00` or
 /// `cron 15 3 * * 1-5`. `sessionmill trigger` asks it for a run now. SIGTERM ends it in order, SIGHUP lets
-/// it read its configuration again. Other commands work beside it.
+/// it read its configuration again; only another database needs a restart. Without transcripts it waits until
+/// the configuration names some. Other commands work beside it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill daemon\n  \
                         sessionmill daemon --sessions /data/user_sessions --watch")]
@@ -35,21 +37,33 @@ pub(crate) fn daemon(args: &Args, context: &Context) -> Result<Status> {
     let configure = || {
         let (mut config, database) = args.database.find(context)?;
         config.daemon.watch |= args.watch;
-        let choice = args.place.choose(&config, &database, context)?;
+        let (sources, lacks) = match args.place.choose(&config, &database, context) {
+            Ok(choice) if !choice.sources.is_empty() => (choice.sources, None),
+            Ok(_) => (Vec::new(), Some(lacks(args, &config, context)?)),
+            Err(error) if error.message.starts_with(source::NONE) => (Vec::new(), Some(lacks(args, &config, context)?)),
+            Err(error) => return Err(error),
+        };
         let (login, credentials) = (context.environment.login.clone(), context.environment.credentials.clone());
-        Ok(Settings { database, sources: choice.sources, config, login, credentials })
+        Ok(Settings { database, sources, lacks, config, login, credentials })
     };
     let settings = configure()?;
-    for source in &settings.sources {
-        tracing::info!(source = source.name, root = %source.root.display(), layout = %source.layout, "serving");
-    }
     tracing::info!(database = %settings.database.display(), "serving");
     let (outbox, inbox) = channel();
     listen(outbox.clone())?;
-    let mut daemon = Daemon::new(settings.clone(), &Moment::now, &configure, outbox.clone())?;
-    let _watchers = watch(&settings, &outbox);
-    daemon.run(&inbox);
+    Daemon::new(settings, &Moment::now, &configure, outbox)?.run(&inbox);
     Ok(Status::Done)
+}
+
+/// What the daemon waits for where there are no transcripts, and how to name them.
+fn lacks(args: &Args, config: &Config, context: &Context) -> Result<String> {
+    let (file, _) = args.database.read(context)?;
+    let file = file.unwrap_or_else(|| PathBuf::from("/etc/sessionmill/config.toml"));
+    let tick = duration::text(config.daemon.tick);
+    Ok(format!(
+        "{} are configured: add a [[source]] with their folder to `{}`, which is read again every {tick}",
+        source::NONE,
+        file.display()
+    ))
 }
 
 /// Turns signals into events.
@@ -65,42 +79,4 @@ fn listen(outbox: Sender<Event>) -> Result<()> {
         }
     });
     Ok(())
-}
-
-/// Watches the folder of triggers, and the sources if that is wanted. Events only hint: what is missed is
-/// found by the next look.
-fn watch(settings: &Settings, outbox: &Sender<Event>) -> Vec<RecommendedWatcher> {
-    let Settings { database, sources, config: Config { daemon, .. }, .. } = settings;
-    let triggers = watcher(&daemon.triggers(database), RecursiveMode::NonRecursive, outbox, || Event::Dropped);
-    let roots = sources
-        .iter()
-        .filter(|_| daemon.watch)
-        .filter_map(|source| watcher(&source.root, RecursiveMode::Recursive, outbox, || Event::Changed));
-    triggers.into_iter().chain(roots).collect()
-}
-
-fn watcher(
-    path: &Path,
-    mode: RecursiveMode,
-    outbox: &Sender<Event>,
-    event: fn() -> Event,
-) -> Option<RecommendedWatcher> {
-    let outbox = outbox.clone();
-    let hint = move |change: notify::Result<notify::Event>| {
-        // Reading a folder is an access too, and the daemon does that itself. An error is a hint as well.
-        if change.map_or(true, |change| !change.kind.is_access()) {
-            let _ = outbox.send(event());
-        }
-    };
-    let watching = notify::recommended_watcher(hint).and_then(|mut watcher| {
-        watcher.watch(path, mode)?;
-        Ok(watcher)
-    });
-    match watching {
-        Ok(watcher) => Some(watcher),
-        Err(error) => {
-            tracing::warn!(path = %path.display(), error = %error, "cannot watch: what is new is found by the next look");
-            None
-        }
-    }
 }

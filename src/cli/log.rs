@@ -13,7 +13,7 @@ pub(super) fn begin(level: LevelFilter) {
     let filter = filter.with_env_var("SESSIONMILL_LOG").from_env_lossy();
     let log = tracing_subscriber::fmt().with_env_filter(filter);
     // The journal has the time of each line, and reads its priority from the front of it.
-    let _ = if std::env::var_os("JOURNAL_STREAM").is_some() {
+    let _ = if is_journal() {
         log.without_time().with_level(false).with_target(false).with_writer(Journal).try_init()
     } else {
         log.with_target(false).with_writer(io::stderr).try_init()
@@ -23,6 +23,17 @@ pub(super) fn begin(level: LevelFilter) {
         tracing::error!(place, "panic");
     }));
 }
+
+/// Whether stderr leads to the journal, as systemd.exec(5) has it: the variable is inherited by those whose
+/// stderr is another one.
+pub(super) fn is_journal() -> bool {
+    let Some(stream) = std::env::var_os("JOURNAL_STREAM") else { return false };
+    let same = |stat: rustix::fs::Stat| stream.to_str() == Some(&*format!("{}:{}", stat.st_dev, stat.st_ino));
+    rustix::fs::fstat(io::stderr()).is_ok_and(same)
+}
+
+/// The priority of an error, in front of each line in the journal.
+pub(super) const ERROR: &str = "<3>";
 
 /// Stderr that leads to the journal: each line begins with its priority, as sd-daemon(3) has it.
 struct Journal;
@@ -42,7 +53,7 @@ impl<'w> MakeWriter<'w> for Journal {
 
     fn make_writer_for(&'w self, metadata: &Metadata<'_>) -> Line {
         let priority: &[u8] = match *metadata.level() {
-            Level::ERROR => b"<3>",
+            Level::ERROR => ERROR.as_bytes(),
             Level::WARN => b"<4>",
             Level::INFO => b"<6>",
             _ => b"<7>",

@@ -62,6 +62,11 @@ impl Database {
         config::read(self.config.as_deref(), &context.environment)
     }
 
+    /// Whether a flag or a variable names the configuration.
+    pub(crate) fn names_config(&self) -> bool {
+        self.config.is_some()
+    }
+
     /// The path of the database.
     pub(crate) fn path(&self, config: &Config, context: &Context) -> Result<PathBuf> {
         let path = self.database.clone().or_else(|| config.database.clone());

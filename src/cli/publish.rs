@@ -1,7 +1,9 @@
 //! `sessionmill publish`: a snapshot of the database for readers who may not write it.
 
+use crate::bulletin;
 use crate::cli::{Context, Database, print};
 use crate::error::{Result, Status};
+use crate::lineup::Lineup;
 use crate::store::publish::{self, Published};
 
 /// Publish a snapshot of the database for readers who may not write it
@@ -18,7 +20,14 @@ pub(crate) struct Args {
 
 pub(crate) fn publish(args: &Args, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
-    print(&match publish::publish(&database, &config.publish, context.now.wall)? {
+    let published = publish::publish(&database, &config.publish, context.now.wall)?;
+    let credentials = context.environment.credentials.as_deref();
+    let told = Lineup::new(&[], &config, credentials, &database, context.now.wall)
+        .and_then(|lineup| bulletin::write(&database, &lineup, None, &context.now));
+    if let Err(error) = told {
+        tracing::warn!(error = error.message, "cannot write how the processors do");
+    }
+    print(&match published {
         Published::New(snapshot) => format!("published {}\n", snapshot.path.display()),
         Published::Before(snapshot) => format!("nothing new since {}\n", snapshot.path.display()),
     })

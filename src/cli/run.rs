@@ -1,6 +1,7 @@
 //! `sessionmill run`: one pass, now.
 
-use crate::cli::terminal::fitted;
+use crate::bulletin;
+use crate::cli::terminal::{alert, fitted};
 use crate::cli::{Context, Database, Place, print, remark};
 use crate::config::Config;
 use crate::duration;
@@ -16,9 +17,11 @@ use crate::registry;
 use crate::report::render::{Format, pretty};
 use crate::request::{Origin, Request};
 use crate::source::{Choice, Layout};
+use crate::store::publish;
 use crate::summary::Summary;
 use crate::trial;
 use crate::writer::Progress;
+use clap::builder::FalseyValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
 use sessionmill_contract::Processor;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -62,6 +65,10 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 
+    /// Publish a snapshot and exit with 2 if there is an alarm, which is 1 otherwise: for units of systemd
+    #[arg(long, env = "SESSIONMILL_FAIL_ON_ALARM", hide_env = true, value_parser = FalseyValueParser::new())]
+    fail_on_alarm: bool,
+
     /// Write the state of all processors to this file afterwards, for Prometheus' node_exporter
     #[arg(long, value_name = "FILE")]
     metrics_file: Option<PathBuf>,
@@ -76,12 +83,12 @@ fn words_or_json() -> impl clap::builder::TypedValueParser<Value = Format> {
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     registry::named(&args.processors)?;
     let (config, database) = args.database.find(context)?;
-    let lineup = lineup(&args.processors, &config, &database, context)?;
+    let pulse = Pulse::default();
+    let lineup = lineup(&args.processors, &config, &database, context, &pulse)?;
     let choice = args.place.choose(&config, &database, context)?;
     tell(&choice, &database);
     let limits = Limits { files: args.max_sessions, time: args.time_budget, ..config.limits() };
     let clock = Clock::begin(context.now.clone());
-    let pulse = Pulse::default();
     stop_at_signal(&pulse)?;
     let asked = Asked { origin: Origin::Cli, adopt: args.place.adopt, limits, pulse, server: &lineup.server };
     let summary = pass(&choice, &database, &lineup.processors(), &asked, context);
@@ -90,16 +97,32 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
         // The error of the pass itself is the one to tell.
         written.or_else(|error| if summary.is_ok() { Err(error) } else { Ok(()) })?;
     }
+    // Best effort: what a run has done does not depend on who is told of it.
+    if let Err(error) = bulletin::write(&database, &lineup, None, &clock.read()) {
+        tracing::debug!(error = error.message, "cannot write how the processors do");
+    }
     let mut summary = summary?;
     Exclusion::tell(&config, &database, &mut summary);
     print(&if args.json || args.format == Format::Json { pretty(&summary) } else { fitted(&summary.words(), 0) })?;
+    if args.fail_on_alarm && !summary.notices.alarms.is_empty() {
+        summary.notices.alarms.iter().for_each(|alarm| alert(&format!("alarm: {alarm}")));
+        // What was read all the same reaches its readers.
+        publish::publish(&database, &config.publish, context.now.wall)?;
+        return Ok(Status::CannotRun);
+    }
     Ok(if summary.failed() { Status::FilesFailed } else { Status::Done })
 }
 
 /// The processors of a run. Says which of them cannot work.
-pub(super) fn lineup(names: &[String], config: &Config, database: &Path, context: &Context) -> Result<Lineup> {
+pub(super) fn lineup(
+    names: &[String],
+    config: &Config,
+    database: &Path,
+    context: &Context,
+    pulse: &Pulse,
+) -> Result<Lineup> {
     let credentials = context.environment.credentials.as_deref();
-    let lineup = Lineup::new(names, config, credentials, database, context.now.wall)?;
+    let lineup = Lineup::for_run(names, config, credentials, database, context.now.wall, pulse)?;
     for (name, reason) in &lineup.disabled.0 {
         remark(&format!("processor `{name}` is disabled: {reason}"));
     }

@@ -1,5 +1,6 @@
 //! `sessionmill status`: what the database holds, how fresh it is, and whether all is well.
 
+use crate::bulletin::Bulletin;
 use crate::cli::place::read;
 use crate::cli::terminal::fitted;
 use crate::cli::{Context, Database, print};
@@ -13,6 +14,7 @@ use crate::report::status::{self, Overview, View};
 use crate::scan::{self, Walk};
 use crate::source::Layout;
 use crate::store::forget;
+use crate::store::snapshot::Snapshot;
 use sessionmill_contract::Manifest;
 use std::collections::HashSet;
 use std::path::Path;
@@ -67,7 +69,14 @@ fn judge(args: &Args, config: &Config, database: &Path, context: &Context) -> Re
     let overview = read(database, context, |reading| {
         status::read(reading.connection, database, &manifests, lineup.server_of("verification"))
     })?;
-    let pending = look(&overview, &lineup, &manifests, context);
+    let (overview, pending) = match Bulletin::read(database) {
+        // A file that a snapshot has not seen need not be new to the service.
+        Some(bulletin) if Snapshot::instead_of(database).is_some() => (overview.of_snapshot(bulletin), None),
+        bulletin => {
+            let pending = look(&overview, &lineup, &manifests, context);
+            (overview.with_word(bulletin), pending)
+        }
+    };
     let keeper = args.check.then_some(Keeper::Schedule);
     let view =
         View { database, config, now: &context.now, keeper, pending: pending.as_deref(), disabled: &lineup.disabled };

@@ -1,5 +1,6 @@
 //! How text reaches the terminal: its width, and remarks on stderr, which are written in whole lines.
 
+use crate::cli::log;
 use crate::error::Error;
 use crate::printable::printable;
 use rustix::fd::AsFd;
@@ -25,7 +26,16 @@ fn columns_of(variable: &str) -> Option<usize> {
 /// An error and its hint.
 pub(super) fn say(error: &Error) {
     let hint = error.hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
-    remark(&format!("sessionmill: {}{hint}", error.message));
+    alert(&format!("sessionmill: {}{hint}", error.message));
+}
+
+/// Says what somebody must know. The journal takes each line for itself, and its priority from the front.
+pub(super) fn alert(text: &str) {
+    if log::is_journal() {
+        text.lines().filter(|line| !line.is_empty()).for_each(|line| remark(&format!("{}{line}", log::ERROR)));
+    } else {
+        remark(text);
+    }
 }
 
 /// A remark that is no data. Whatever is quoted in it, a terminal is told nothing but text.
@@ -45,6 +55,9 @@ pub(super) fn fitted(text: &str, column: usize) -> String {
 /// What is wrong with a command line.
 pub(super) fn usage(error: &clap::Error) {
     let text = error.render();
+    if log::is_journal() {
+        return alert(&text.to_string());
+    }
     let is_plain = !std::io::stderr().is_terminal()
         || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
         || std::env::var_os("TERM").is_none_or(|term| term == "dumb");

@@ -2,12 +2,15 @@
 
 use crate::cli::{Context, Database, print, remark};
 use crate::error::{Error, Result, Status};
-use crate::lock;
+use crate::holder::is_alive;
+use crate::lock::{self, Presence};
 use crate::registry;
 use crate::report::render::pretty;
 use crate::trigger::{self, Order};
 use serde_json::Value;
 use std::num::NonZeroU64;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Ask the daemon to run a processor now, and wait for its answer
@@ -55,13 +58,22 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(crate) fn trigger(args: &Args, context: &Context) -> Result<Status> {
     let name = registry::named(std::slice::from_ref(&args.processor))?[0].manifest().name;
     let (config, database) = args.database.find(context)?;
-    if lock::holder(&database, lock::DAEMON).is_none() {
+    if lock::presence(&database, lock::DAEMON) == Presence::Free {
         let message = format!("no daemon serves `{}`", database.display());
         return Err(
             Error::new(Status::CannotRun, message).hint(format!("`sessionmill run {name}` runs it without one"))
         );
     }
     let folder = config.daemon.triggers(&database);
+    let uid = rustix::process::geteuid().as_raw();
+    let is_owner = match std::fs::metadata(&folder) {
+        Ok(folder) => folder.uid() == uid,
+        Err(error) => error.kind() != std::io::ErrorKind::PermissionDenied,
+    };
+    if uid != 0 && !is_owner && !config.daemon.allow_uids.contains(&uid) {
+        let message = format!("uid {uid} may not ask the daemon of `{}`", database.display());
+        return Err(Error::new(Status::CannotRun, message).hint("[daemon] allow_uids names who may"));
+    }
     let time = context.now.wall.format("%Y%m%dT%H%M%S%6f");
     let id = args.id.clone().unwrap_or_else(|| format!("{name}-{time}-{}", std::process::id()));
     let limits = trigger::Args { max_sessions: args.max_sessions, time_budget: args.time_budget.clone() };
@@ -83,13 +95,13 @@ pub(crate) fn trigger(args: &Args, context: &Context) -> Result<Status> {
     })
 }
 
-fn await_answer(args: &Args, folder: &std::path::Path, id: &str, database: &std::path::Path) -> Result<Value> {
+fn await_answer(args: &Args, folder: &Path, id: &str, database: &Path) -> Result<Value> {
     let until = Instant::now() + PATIENCE;
     loop {
         let answer = trigger::answer_of(folder, id);
         match answer {
             Some(answer) if !args.wait || answer["state"] != "running" => return Ok(answer),
-            Some(_) if lock::holder(database, lock::DAEMON).is_none() => {
+            Some(answer) if is_gone(&answer, database) => {
                 let message = format!("the daemon ended before it could answer `{id}`");
                 return Err(Error::new(Status::CannotRun, message).hint("the next one goes on with it"));
             }
@@ -98,6 +110,18 @@ fn await_answer(args: &Args, folder: &std::path::Path, id: &str, database: &std:
                 return Err(Error::new(Status::CannotRun, message).hint("`sessionmill status` shows how it is"));
             }
             _ => std::thread::sleep(PAUSE),
+        }
+    }
+}
+
+/// Whether the daemon has died that began a run. Who may not see its lock file asks for its process.
+fn is_gone(answer: &Value, database: &Path) -> bool {
+    match lock::presence(database, lock::DAEMON) {
+        Presence::Held(_) => false,
+        Presence::Free => true,
+        Presence::Unseen => {
+            let pid = answer["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
+            pid.is_some_and(|pid| !is_alive(pid))
         }
     }
 }

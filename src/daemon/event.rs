@@ -26,6 +26,8 @@ pub enum Event {
 pub struct Settings {
     pub database: PathBuf,
     pub sources: Vec<Source>,
+    /// What it waits for, where there are no sources.
+    pub lacks: Option<String>,
     pub config: Config,
     /// The user of transcripts that lie in no user's folder.
     pub login: String,

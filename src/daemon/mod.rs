@@ -6,9 +6,11 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`event`] | what can wake the daemon, and what it works on |
+//! | [`watch`] | hints that something is new |
 //! | [`work`] | a run in a worker |
 
 pub mod event;
+pub mod watch;
 pub mod work;
 
 pub use event::{Event, Settings};
@@ -33,6 +35,7 @@ use sessionmill_contract::{Bound, Processor};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
+use watch::Watches;
 use work::{Run, Work};
 
 /// The daemon's view of the world.
@@ -46,6 +49,12 @@ pub struct Daemon<'d> {
     configure: &'d dyn Fn() -> Result<Settings>,
     /// Where workers put their events.
     outbox: Sender<Event>,
+    /// Nothing before it serves.
+    watches: Option<Watches>,
+    /// Why the configuration that was read last does not count.
+    refused: Option<String>,
+    /// When it was last read, where nothing can be done with it.
+    read: Moment,
     _lock: WorkLock,
 }
 
@@ -60,10 +69,15 @@ struct Slot {
     has_backlog: bool,
     /// The first change of a source since the last run began.
     changed: Option<Moment>,
+    /// The last run did not get the database: it is tried again until somebody lets go of it.
+    is_kept_out: bool,
 }
 
 /// A supervisor kills a process that does not end in time; before that it ends by itself.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A run that did not get the database, although it waited, is tried again so long after its end.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Changes of sources are collected for so long, and for ten times what a run takes.
 const CALM: Duration = Duration::from_secs(2);
@@ -91,17 +105,18 @@ impl<'d> Daemon<'d> {
             work: None,
             has_backlog: false,
             changed: None,
+            is_kept_out: false,
         };
         let slots = registry::processors().iter().map(slot).collect();
-        Ok(Self { settings: Arc::new(settings), slots, folder, clock, configure, outbox, _lock: lock })
+        let (settings, watches, refused) = (Arc::new(settings), None, None);
+        let read = now;
+        Ok(Self { settings, slots, folder, clock, configure, outbox, watches, refused, read, _lock: lock })
     }
 
     /// Serves until it is told to stop.
     pub fn run(&mut self, inbox: &Receiver<Event>) {
         notice::ready();
-        for claim in self.folder.left((self.clock)().wall) {
-            self.heed(claim);
-        }
+        self.adopt(Arc::clone(&self.settings));
         loop {
             self.look();
             let first = match inbox.recv_timeout(self.patience()) {
@@ -132,6 +147,9 @@ impl<'d> Daemon<'d> {
     /// Looks at the triggers, the clock and the workers.
     fn look(&mut self) {
         let now = (self.clock)();
+        if self.settings.lacks.is_some() {
+            self.look_for_sources(&now);
+        }
         let claims = self.folder.claim(now.wall);
         if !claims.is_empty() {
             self.folder.tidy(now.wall);
@@ -154,12 +172,16 @@ impl<'d> Daemon<'d> {
 
     /// How long a processor that is not at work has to wait for its next run, and why it will run then.
     fn wait(&self, slot: &Slot, now: &Moment) -> Option<(Origin, Duration)> {
-        if slot.work.is_some() {
+        let Settings { config, database, lacks, .. } = &*self.settings;
+        if slot.work.is_some() || lacks.is_some() {
             return None;
         }
-        let Settings { config, database, .. } = &*self.settings;
         let name = slot.processor.manifest().name;
         let schedule = config.schedule.of(name)?;
+        if slot.is_kept_out {
+            let since = slot.last.as_ref().and_then(|last| now.steady.since(&last.started.steady));
+            return Some((Origin::Schedule, AGAIN.saturating_sub(since.unwrap_or(AGAIN).saturating_sub(slot.took))));
+        }
         if slot.has_backlog {
             return Some((Origin::Schedule, Duration::ZERO));
         }
@@ -194,6 +216,11 @@ impl<'d> Daemon<'d> {
                 if number.is_some() {
                     self.audit(&claim, Error::new(Status::Usage, reason.clone()));
                 }
+            }
+            (Ok(_), Some(_)) if self.settings.lacks.is_some() => {
+                let error = Error::new(Status::CannotRun, self.settings.lacks.clone().unwrap_or_default());
+                self.answer(&claim, &Answer::Failed(&error));
+                self.audit(&claim, error);
             }
             (Ok(order), Some(number)) => match &self.slots[number].work {
                 Some(work) => {
@@ -253,6 +280,7 @@ impl<'d> Daemon<'d> {
         slot.took = now.steady.since(&since.steady).unwrap_or_default();
         let config = &self.settings.config;
         let is_limited = config.daemon.files(config.bound(slot.processor.manifest())).is_some();
+        let was_kept_out = std::mem::take(&mut slot.is_kept_out);
         let end = match &result {
             Ok(summary) => {
                 let [deferred, progress] = summary.processors.iter().fold([0, 0], |[deferred, progress], counts| {
@@ -261,12 +289,18 @@ impl<'d> Daemon<'d> {
                 slot.has_backlog = !is_limited && !summary.is_stopped && deferred > 0 && progress > 0;
                 End::Done
             }
-            // Another process is doing it.
-            Err(error) if error.status == Status::Busy => End::Done,
+            Err(error) if error.status == Status::Busy => {
+                // Another process is doing it, or does something else with the database.
+                slot.is_kept_out = error.holder.is_none();
+                End::Done
+            }
             Err(_) => End::Failed,
         };
         slot.last = Some(LastRun { started: since, end });
-        work::tell(processor, &request, &result);
+        // One that is tried again and again is told once.
+        if !(was_kept_out && slot.is_kept_out) {
+            work::tell(processor, &request, &result);
+        }
         if let Some(claim) = claim {
             self.answer(
                 &claim,
@@ -289,24 +323,89 @@ impl<'d> Daemon<'d> {
     /// Takes over a configuration that has changed; what makes no sense leaves everything as it is.
     fn reload(&mut self) {
         notice::reloading();
-        let settings = (self.configure)().and_then(|settings| {
-            if settings.database != self.settings.database {
-                return Err(Error::new(Status::Config, "another database needs a restart"));
-            }
-            let daemon = &settings.config.daemon;
-            let folder = Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids)?;
-            Ok((settings, folder))
-        });
-        match settings {
-            Ok((settings, folder)) => {
-                (self.settings, self.folder) = (Arc::new(settings), folder);
+        match self.configured() {
+            Ok(settings) => {
+                self.adopt(settings);
                 tracing::info!("configuration read again");
             }
-            Err(error) => {
-                tracing::error!(error = error.message, "cannot read the configuration again: all stays as it is");
-            }
+            Err(error) => self.refuse(&error),
         }
         notice::ready();
+    }
+
+    /// Looks whether there are transcripts by now.
+    fn look_for_sources(&mut self, now: &Moment) {
+        if now.steady.since(&self.read.steady).is_some_and(|since| since < self.settings.config.daemon.tick) {
+            return;
+        }
+        self.read = now.clone();
+        match self.configured() {
+            Ok(settings) if settings.lacks.is_none() => self.adopt(settings),
+            Ok(_) => self.refused = None,
+            Err(error) if self.refused.as_ref() != Some(&error.message) => self.refuse(&error),
+            Err(_) => {}
+        }
+    }
+
+    /// The configuration as it is now, for the database that is served.
+    fn configured(&self) -> Result<Arc<Settings>> {
+        let settings = (self.configure)()?;
+        if settings.database != self.settings.database {
+            let message = format!("`{}` is another database, which needs a restart", settings.database.display());
+            return Err(Error::new(Status::Config, message).hint("systemctl restart sessionmill"));
+        }
+        let daemon = &settings.config.daemon;
+        Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids)?;
+        Ok(Arc::new(settings))
+    }
+
+    fn refuse(&mut self, error: &Error) {
+        let (reason, hint) = (&error.message, error.hint.as_deref());
+        tracing::error!(error = reason, hint, "cannot read the configuration again: all stays as it is");
+        self.refused = Some(error.message.clone());
+    }
+
+    /// Works with these settings from now on. What waits in another folder of triggers is answered there.
+    fn adopt(&mut self, settings: Arc<Settings>) {
+        self.refused = None;
+        let now = (self.clock)();
+        let daemon = &settings.config.daemon;
+        let folder = match Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids) {
+            Ok(folder) => folder,
+            Err(error) => return self.refuse(&error),
+        };
+        let mut claims = Vec::new();
+        if self.watches.is_none() {
+            claims.extend(folder.left(now.wall));
+        } else if folder.path() != self.folder.path() {
+            claims.extend(self.folder.claim(now.wall));
+            claims.extend(folder.left(now.wall));
+        }
+        self.folder = folder;
+        self.watches = Some(match self.watches.take() {
+            Some(watches) => watches.moved(&settings, &self.outbox),
+            None => Watches::of(&settings, &self.outbox),
+        });
+        self.settings = settings;
+        self.say_sources();
+        for claim in claims {
+            self.heed(claim);
+        }
+        let settings = Arc::clone(&self.settings);
+        std::thread::spawn(move || {
+            work::say_disabled(&settings, &now);
+            work::post(&settings, &now);
+        });
+    }
+
+    /// Says which transcripts it reads, or why none.
+    fn say_sources(&self) {
+        for source in &self.settings.sources {
+            tracing::info!(source = source.name, root = %source.root.display(), layout = %source.layout, "serving");
+        }
+        if let Some(lacks) = &self.settings.lacks {
+            tracing::warn!("{lacks}");
+        }
     }
 
     /// Ends in order: runs commit what they have in hand, and leave the rest.
@@ -341,6 +440,13 @@ impl<'d> Daemon<'d> {
                 (None, None) => format!("{name}: off"),
             }
         };
-        self.slots.iter().map(one).collect::<Vec<_>>().join("; ")
+        let words = match &self.settings.lacks {
+            Some(lacks) => lacks.clone(),
+            None => self.slots.iter().map(one).collect::<Vec<_>>().join("; "),
+        };
+        match &self.refused {
+            Some(reason) => format!("configuration refused: {reason}; {words}"),
+            None => words,
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! A run in a worker: the pass itself, and what goes with it.
 
+use crate::bulletin;
 use crate::config::Config;
 use crate::daemon::event::{Event, Settings};
 use crate::error::{Error, Result, Status};
 use crate::exclusion::Exclusion;
+use crate::holder::Holder;
 use crate::limits::Limits;
 use crate::lineup::Lineup;
 use crate::metrics;
@@ -11,7 +13,7 @@ use crate::moment::{Clock, Moment};
 use crate::pass::{self, Pass};
 use crate::pulse::Pulse;
 use crate::request::Request;
-use crate::store::publish;
+use crate::store::{is_begun, publish};
 use crate::summary::{Counts, Deferral, Summary};
 use crate::trial;
 use crate::trigger::Claim;
@@ -53,14 +55,20 @@ impl Work {
         std::thread::spawn(move || {
             let clock = Clock::begin(run.now.clone());
             let panicked = |_| Err(Error::new(Status::CannotRun, "the worker panicked; the log says where"));
+            let name = run.processor.manifest().name;
+            let holder = Holder::new(run.request.origin.name(), run.now.wall);
+            if let Err(error) = bulletin::begin(&run.settings.database, name, holder) {
+                tracing::debug!(error = error.message, "cannot say that a run begins");
+            }
             let result = catch_unwind(AssertUnwindSafe(|| run.pass(&pulse))).unwrap_or_else(panicked);
             let is_new = result.is_ok() && !pulse.is_stopped();
             // Nobody listens any more when the daemon ends.
-            let _ = outbox.send(Event::Ended { processor: run.processor.manifest().name, result });
+            let _ = outbox.send(Event::Ended { processor: name, result });
             measure(&run.settings, &clock.read());
             if is_new {
                 publish(&run.settings, &run.now);
             }
+            post(&run.settings, &clock.read());
         });
         work
     }
@@ -78,10 +86,10 @@ impl Work {
 impl Run {
     fn pass(&self, pulse: &Pulse) -> Result<Summary> {
         let Self { settings, processor, request, limits, now } = self;
-        let Settings { database, sources, config, login, credentials } = &**settings;
+        let Settings { database, sources, config, login, credentials, .. } = &**settings;
         let names = [processor.manifest().name.to_owned()];
         // Made for each run: a key can be a new one.
-        let lineup = Lineup::new(&names, config, credentials.as_deref(), database, now.wall)?;
+        let lineup = Lineup::for_run(&names, config, credentials.as_deref(), database, now.wall, pulse)?;
         let mut summary = pass::run(&Pass {
             database,
             sources,
@@ -112,6 +120,33 @@ fn measure(settings: &Settings, now: &Moment) {
         && let Err(error) = write(file)
     {
         tracing::warn!(error = error.message, "cannot write the metrics");
+    }
+}
+
+/// Says which processors cannot work as they are configured.
+pub fn say_disabled(settings: &Settings, now: &Moment) {
+    let Settings { database, config, credentials, .. } = settings;
+    match Lineup::new(&[], config, credentials.as_deref(), database, now.wall) {
+        Ok(lineup) => {
+            for (processor, reason) in &lineup.disabled.0 {
+                tracing::warn!(processor, reason, "disabled");
+            }
+        }
+        Err(error) => tracing::warn!(error = error.message, hint = error.hint.as_deref(), "no processor can work"),
+    }
+}
+
+/// What those get after a run who may not read the database.
+pub fn post(settings: &Settings, now: &Moment) {
+    let Settings { database, config, credentials, lacks, .. } = settings;
+    if !is_begun(database) {
+        return;
+    }
+    let lineup = Lineup::new(&[], config, credentials.as_deref(), database, now.wall);
+    if let Err(error) = lineup.and_then(|lineup| bulletin::write(database, &lineup, lacks.as_deref(), now))
+        && error.status != Status::Busy
+    {
+        tracing::warn!(error = error.message, "cannot write how the processors do");
     }
 }
 
@@ -153,11 +188,13 @@ pub fn tell(processor: &str, request: &Request, result: &Result<Summary>) {
             summary.notices.warnings.iter().for_each(|warning| tracing::warn!(processor, warning, "warning"));
         }
         Err(error) if error.status == Status::Config => {
-            tracing::warn!(processor, trigger, reason = error.message, "not run");
+            tracing::warn!(processor, trigger, reason = error.message, hint = error.hint.as_deref(), "not run");
         }
         Err(error) if error.status == Status::Busy => {
-            tracing::info!(processor, trigger, "another process is running it");
+            tracing::info!(processor, trigger, reason = error.message, "not run");
         }
-        Err(error) => tracing::error!(processor, trigger, error = error.message, "run failed"),
+        Err(error) => {
+            tracing::error!(processor, trigger, error = error.message, hint = error.hint.as_deref(), "run failed");
+        }
     }
 }

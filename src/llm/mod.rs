@@ -10,6 +10,7 @@
 //! | [`question`] | what a model is told, and the form of its answer |
 //! | [`prompt`] | the question about a conversation: the instruction, the schema, the turns as data |
 //! | [`judgement`] | the question about a correction, and its answer |
+//! | [`network`] | whether a connection can be opened at all |
 //! | [`api`] | the two ways in which servers want to be asked |
 //! | [`client`] | one request, and what to do about its failure |
 //! | [`answer`] | the claims that a model found, held against what was said |
@@ -25,6 +26,7 @@ pub mod journal;
 pub mod judgement;
 pub mod key;
 pub mod model;
+pub(crate) mod network;
 pub mod prompt;
 pub mod question;
 pub mod settings;

@@ -12,6 +12,7 @@ use crate::llm::key::Key;
 use crate::llm::prompt::{self, INSTRUCTION, WINDOW, schema};
 use crate::llm::question::Question;
 use crate::llm::settings::Settings;
+use crate::pulse::{Pulse, STOPPED};
 use chrono::{DateTime, SecondsFormat, Utc};
 use md5::{Digest, Md5};
 use serde_json::Value;
@@ -19,7 +20,9 @@ use sessionmill_contract::{Bound, Claim, Detector, Failure, FailureClass, Judge,
 use sessionmill_verification::conversation;
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The detector of one run.
 pub struct Model {
@@ -29,7 +32,9 @@ pub struct Model {
     /// Who is asked, and with which key.
     server: String,
     settings: Settings,
-    client: Client,
+    client: Arc<Client>,
+    /// Of the run that asks.
+    pulse: Pulse,
     journal: Journal,
     budget: Budget,
     now: DateTime<Utc>,
@@ -58,13 +63,20 @@ impl Model {
             api,
             name: format!("{}:{}", api.name(), settings.model.as_deref().unwrap_or_default()),
             settings: settings.clone(),
-            client,
+            client: Arc::new(client),
+            pulse: Pulse::default(),
             journal: Journal::new(database, now.date_naive()),
             budget: Budget::new(settings.limits(), now),
             now,
             asking: Mutex::default(),
             answered: Condvar::new(),
         })
+    }
+
+    /// The same of a run that can be asked to end.
+    #[must_use]
+    pub fn stopped_by(self, pulse: &Pulse) -> Self {
+        Self { pulse: pulse.clone(), ..self }
     }
 
     /// Who is asked, and with which key, as far as others may know it.
@@ -86,7 +98,7 @@ impl Model {
     /// Asks the server. What it says is kept before it is used, and what it took whatever it says.
     fn ask(&self, about: &About<'_>, hash: &str, form: &str, body: &str) -> Result<Value, Failure> {
         self.budget.take(about.session_file.unwrap_or(hash), self.journal.before()?)?;
-        let reply = self.client.ask(body).and_then(|body| {
+        let reply = self.reply(body)?.and_then(|body| {
             let nothing = || {
                 let message = format!("`{}` answers, but the answer is cut, or none", self.client.url());
                 Failure::new(FailureClass::Transient, message)
@@ -118,6 +130,37 @@ impl Model {
             answer: result.as_ref().cloned().unwrap_or_default(),
         })?;
         result
+    }
+}
+
+/// An answer that was paid for is waited for, for a moment, by a run that is to end.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// So often a run looks whether it is to end.
+const GLANCE: Duration = Duration::from_millis(50);
+
+impl Model {
+    /// What the server says, or that the run ends before it has said anything: then the question stays
+    /// with a thread that ends with it, or with the process.
+    fn reply(&self, body: &str) -> Result<Result<String, Failure>, Failure> {
+        let (client, body) = (Arc::clone(&self.client), body.to_owned());
+        let (sender, receiver) = channel();
+        std::thread::spawn(move || {
+            let _ = sender.send(client.ask(&body));
+        });
+        let mut stopped: Option<Instant> = None;
+        loop {
+            match receiver.recv_timeout(GLANCE) {
+                Ok(reply) => return Ok(reply),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Failure::new(FailureClass::Panic, "the client panicked"));
+                }
+            }
+            if self.pulse.is_stopped() && stopped.get_or_insert_with(Instant::now).elapsed() >= GRACE {
+                return Err(Failure::new(FailureClass::Budget, STOPPED));
+            }
+        }
     }
 }
 

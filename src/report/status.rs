@@ -1,12 +1,13 @@
 //! What the database holds, how fresh it is, and how the processors do.
 
+use crate::bulletin::{Bulletin, Entry};
 use crate::config::Config;
 use crate::error::{Result, count, thousands};
 use crate::health::{Health, Keeper, State};
 use crate::holder::Holder;
 use crate::ledger::Ledger;
 use crate::lineup::Disabled;
-use crate::lock;
+use crate::lock::{self, Presence};
 use crate::moment::Moment;
 use crate::pending::Pending;
 use crate::printable::printable;
@@ -102,7 +103,9 @@ pub struct Run {
 pub struct Overview {
     status: Status,
     records: Vec<Record>,
-    alarms: Vec<String>,
+    alarms: Vec<(String, String)>,
+    /// What the service says, where its word counts.
+    bulletin: Option<Bulletin>,
     is_kept: bool,
     pub places: Vec<Source>,
     pub ledger: Ledger,
@@ -137,11 +140,7 @@ pub fn read(
     server: Option<&str>,
 ) -> Result<Overview> {
     let (places, alarms) = (known::sources(connection)?, known::alarms(connection)?);
-    let source = |Source { name, root, layout }: &Source| {
-        let alarm = alarms.iter().find(|(source, _)| source == name).map(|(_, alarm)| alarm);
-        json!({"name": name, "root": root, "layout": layout, "alarm": alarm})
-    };
-    let sources = places.iter().map(source).collect();
+    let sources = Vec::new();
     let (files, gone, lines, malformed_lines) = connection.query_row(
         "SELECT count(*), count(gone_since), coalesce(sum(lines), 0)::BIGINT, coalesce(sum(malformed_lines), 0)::BIGINT
          FROM session_files",
@@ -160,7 +159,9 @@ pub fn read(
     let left_out = left_out::of(connection)?;
     let processors = manifests.iter().map(|manifest| processor(connection, manifest)).collect::<Result<_>>()?;
     let records =
-        manifests.iter().map(|manifest| Record::read(connection, manifest.name, server)).collect::<Result<_>>()?;
+        manifests.iter().map(|manifest| Record::read(connection, manifest.name, server)).collect::<Result<Vec<_>>>()?;
+    let unwritten = |(record, manifest): (Record, &&Manifest)| record.or_unwritten(database, manifest.name);
+    let records = records.into_iter().zip(manifests).map(unwritten).collect();
     let names: Vec<_> = places.iter().map(|source| source.name.as_str()).collect();
     let ledger = known::ledger(connection, manifests, &names)?;
     let forgotten = known::forgotten_if_told(connection, database)?;
@@ -180,9 +181,8 @@ pub fn read(
         left_out,
         processors,
     };
-    let alarms = alarms.into_iter().map(|(_, alarm)| alarm).collect();
     let is_kept = record::is_kept(connection)?;
-    Ok(Overview { status, records, alarms, is_kept, places, ledger, forgotten })
+    Ok(Overview { status, records, alarms, bulletin: None, is_kept, places, ledger, forgotten })
 }
 
 /// What the ledger has of a processor.
@@ -215,28 +215,75 @@ fn processor(connection: &Connection, manifest: &Manifest) -> Result<Processor> 
 }
 
 impl Overview {
+    /// Takes the runs from the service's word where the overview is that of a snapshot, which is as old as the
+    /// last change.
+    #[must_use]
+    pub fn of_snapshot(self, bulletin: Bulletin) -> Self {
+        let Self { status, records, places, .. } = self;
+        let of = |(processor, record): (&Processor, Record)| {
+            bulletin.of(&processor.processor).map_or(record, |entry| entry.record.clone())
+        };
+        let records = status.processors.iter().zip(records).map(of).collect();
+        let mut alarms = bulletin.alarms.clone();
+        alarms.extend(
+            known::missing(&places).filter(|(name, _)| !bulletin.alarms.iter().any(|(known, _)| known == name)),
+        );
+        let is_kept = bulletin.is_kept;
+        Self { status, records, alarms, is_kept, places, bulletin: Some(bulletin), ..self }
+    }
+
+    /// What the service says it lacks counts more than what is seen from here.
+    #[must_use]
+    pub fn with_word(self, bulletin: Option<Bulletin>) -> Self {
+        Self { bulletin, ..self }
+    }
+
     /// Judges how the processors do.
     pub fn judge(self, view: &View<'_>) -> Status {
-        let Self { mut status, records, mut alarms, is_kept, .. } = self;
-        // The next run could not be done.
-        alarms.extend(room::check(view.database).err().map(|error| error.message));
-        status.service = lock::holder(view.database, lock::DAEMON);
+        let Self { mut status, records, alarms, bulletin, is_kept, places, .. } = self;
+        let source = |Source { name, root, layout }: &Source| {
+            let alarm = alarms.iter().find(|(source, _)| source == name).map(|(_, alarm)| alarm);
+            json!({"name": name, "root": root, "layout": layout, "alarm": alarm})
+        };
+        status.sources = places.iter().map(source).collect();
+        let alarms: Vec<_> = alarms.into_iter().map(|(_, alarm)| alarm).chain(room::alarm(view.database)).collect();
+        let word = bulletin.as_ref().and_then(Bulletin::service);
+        status.service = match lock::presence(view.database, lock::DAEMON) {
+            Presence::Held(line) => Some(line),
+            Presence::Free => None,
+            Presence::Unseen => word.map(|pid| format!("pid {pid}")),
+        };
         let by_history = if is_kept || status.service.is_some() { Keeper::Schedule } else { Keeper::Nobody };
         let keeper = view.keeper.unwrap_or(by_history);
+        // Only the service sees its credentials and its network: its runs and its word tell what it lacks.
+        let word = bulletin.filter(|_| word.is_some_and(|pid| status.service == Some(format!("pid {pid}"))));
         for (number, (processor, record)) in status.processors.iter_mut().zip(records).enumerate() {
             let schedule = view.config.schedule.of(&processor.processor);
-            // A service has credentials that nobody else sees: its runs tell how it does, and what it has seen.
             let is_its_own = status.service.is_some() && view.config.verification.key_file.is_none();
-            let lacks = view.disabled.why(&processor.processor);
+            let entry = word.as_ref().and_then(|word| word.of(&processor.processor));
+            let lacks = match entry {
+                Some(entry) => entry.lacks.as_deref(),
+                None => view.disabled.why(&processor.processor),
+            };
             let pending = view.pending.and_then(|pending| pending.get(number)).filter(|_| lacks.is_none());
-            let mut facts =
-                record.facts(schedule, view.config.schedule.timezone, keeper, &alarms, lacks.filter(|_| !is_its_own));
+            let running = match lock::presence(view.database, &processor.processor) {
+                Presence::Held(line) => Holder::parse(&line),
+                Presence::Free => None,
+                Presence::Unseen => entry.and_then(Entry::runner).cloned(),
+            };
+            let mut facts = record.facts(
+                schedule,
+                view.config.schedule.timezone,
+                keeper,
+                &alarms,
+                lacks.filter(|_| entry.is_some() || !is_its_own),
+            );
+            facts.is_running = running.is_some();
             facts.oldest_pending = pending.and_then(|pending| pending.oldest);
             let Health { state, reasons, next_due } = facts.health(view.now);
             (processor.state, processor.reasons) = (state, reasons);
             processor.next_due = next_due.map(utc);
-            let holder = lock::holder(view.database, &processor.processor);
-            processor.running = holder.and_then(|line| Holder::parse(&line));
+            processor.running = running;
             (processor.failures, processor.dead) = (facts.failed + facts.dead, facts.dead);
             processor.backlog = record.backlog();
             processor.pending = pending.map(|pending| pending.files);

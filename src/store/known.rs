@@ -98,13 +98,19 @@ pub fn alarms(connection: &Connection) -> Result<Vec<(String, String)>> {
         .prepare("SELECT name, alarm FROM sources WHERE alarm IS NOT NULL AND retired_at IS NULL ORDER BY name")?;
     let alarms = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut alarms = alarms.collect::<duckdb::Result<Vec<_>>>()?;
-    for Source { name, root, .. } in sources(connection)? {
-        if matches!(root.try_exists(), Ok(false)) {
-            alarms.retain(|(other, _)| *other != name);
-            alarms.push((name, format!("`{}` is missing: is it mounted?", root.display())));
-        }
+    for (name, alarm) in missing(&sources(connection)?) {
+        alarms.retain(|(other, _)| *other != name);
+        alarms.push((name, alarm));
     }
     Ok(alarms)
+}
+
+/// Sources whose roots are missing now, by name.
+pub fn missing(sources: &[Source]) -> impl Iterator<Item = (String, String)> {
+    let is_missing = |source: &&Source| matches!(source.root.try_exists(), Ok(false));
+    let alarm =
+        |source: &Source| (source.name.clone(), format!("`{}` is missing: is it mounted?", source.root.display()));
+    sources.iter().filter(is_missing).map(alarm)
 }
 
 /// The ledger, with the states of the pass's processors.

@@ -46,7 +46,7 @@ use fault::Fault;
 pub use transaction::Transaction;
 pub use turns::Turns;
 
-use crate::access;
+use crate::access::{self, may_write};
 use crate::error::{Error, Result, Status};
 use crate::failpoint;
 use crate::lock::StoreLock;
@@ -58,11 +58,14 @@ use duckdb::{AccessMode, Config};
 use origin::Origin;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// An open database. Dropping it closes the database first and lets go of the lock then.
 pub struct Store {
     connection: Connection,
     lock: StoreLock,
+    /// Where a reader spills who may not write beside the database.
+    _spill: Option<TempDir>,
 }
 
 /// What an opener may do.
@@ -109,8 +112,14 @@ impl Store {
         if access == Access::ReadWrite {
             owner::leave_to_owner(path)?;
         }
-        let lock = StoreLock::take(path, until)?;
-        Ok(Self { connection: connect(path, access, until)?, lock })
+        if access == Access::ReadWrite || may_write(path) {
+            let lock = StoreLock::take(path, until)?;
+            return Ok(Self { connection: connect(path, access, None, until)?, lock, _spill: None });
+        }
+        // What such a reader makes beside the database would be in its owner's way.
+        let lock = StoreLock::take_to_read(path, until)?;
+        let spill = tempfile::tempdir().map_err(|error| Error::cannot("make", "a temporary folder", error.kind()))?;
+        Ok(Self { connection: connect(path, access, Some(spill.path()), until)?, lock, _spill: Some(spill) })
     }
 
     /// Opens a database that is there; an older one is migrated first.
@@ -205,9 +214,9 @@ pub fn remembered(path: &Path) -> Vec<Remembered> {
 }
 
 /// Connects to the database, waiting for other programs to close it.
-fn connect(path: &Path, access: Access, until: Instant) -> Result<Connection> {
+fn connect(path: &Path, access: Access, spill: Option<&Path>, until: Instant) -> Result<Connection> {
     loop {
-        match try_connect(path, access, None) {
+        match try_connect(path, access, spill) {
             Ok(connection) => return Ok(connection),
             Err(error) if is_held(&error) && Instant::now() < until => std::thread::sleep(PAUSE),
             Err(error) => return Err(cannot_open(path, &error)),

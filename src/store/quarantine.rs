@@ -39,12 +39,12 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Store> {
         origin = Some(new);
     }
     let Some(origin) = origin else {
-        return Ok(Store { connection: connect(path, Access::ReadWrite, until)?, lock });
+        return Ok(Store { connection: connect(path, Access::ReadWrite, None, until)?, lock, _spill: None });
     };
     if origin.damaged {
         return rebuild(path, lock, origin, now);
     }
-    let mut opened = connect(path, Access::ReadWrite, until);
+    let mut opened = connect(path, Access::ReadWrite, None, until);
     if let Err(error) = &opened
         && error.fault == Some(Fault::Log)
         && let Some(moved) = move_aside(path, &LOGS, now)?
@@ -55,11 +55,11 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Store> {
             "the log of the database is damaged and was moved aside; what it held is read again from transcripts that \
              still exist"
         );
-        opened = connect(path, Access::ReadWrite, until);
+        opened = connect(path, Access::ReadWrite, None, until);
     }
     match opened {
         Err(error) if error.fault == Some(Fault::Damage) => rebuild(path, lock, origin, now),
-        opened => Ok(Store { connection: opened?, lock }),
+        opened => Ok(Store { connection: opened?, lock, _spill: None }),
     }
 }
 
@@ -69,7 +69,7 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Store> {
 ///
 /// If the database is not known as ours, or a new one cannot be made.
 pub(super) fn replace(store: Store, error: Error, now: DateTime<Utc>) -> Result<()> {
-    let Store { connection, lock } = store;
+    let Store { connection, lock, .. } = store;
     drop(connection);
     let path = lock.database().to_owned();
     match Origin::read(&path) {
@@ -93,10 +93,10 @@ fn rebuild(path: &Path, lock: StoreLock, mut origin: Origin, now: DateTime<Utc>)
              transcripts said that are gone"
         );
     }
-    let connection = connect(path, Access::ReadWrite, Instant::now() + PATIENCE)?;
+    let connection = connect(path, Access::ReadWrite, None, Instant::now() + PATIENCE)?;
     origin.damaged = false;
     origin.write(path)?;
-    Ok(Store { connection, lock })
+    Ok(Store { connection, lock, _spill: None })
 }
 
 /// Renames `<database><extension>` to `<database>.damaged-<time><extension>`: DuckDB finds a log beside its

@@ -4,16 +4,18 @@ use crate::error::Result;
 use crate::health::{Facts, Keeper, Run};
 use crate::pause::Pause;
 use crate::schedule::Schedule;
-use crate::store::pauses;
 use crate::store::rows::as_time;
+use crate::store::{pauses, runs};
 use crate::summary::Deferral;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use duckdb::{Connection, Row};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// A processor, as the database knows it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
 pub struct Record {
     /// The last run that was begun.
     pub last: Option<Run>,
@@ -22,9 +24,11 @@ pub struct Record {
     /// The last one that came to an end, and what it counted.
     pub ended: Option<Ended>,
     /// When the last run ended that went through all files, without an alarm.
+    #[serde(with = "crate::wire::time_or_none")]
     pub success: Option<DateTime<Utc>>,
     pub pause: Option<Pause>,
     /// Files that failed, by what becomes of them: retry, dead, dropped.
+    #[serde(deserialize_with = "crate::wire::numbers")]
     pub failures: [(&'static str, u64); 3],
     /// The same by cause, the most frequent first.
     pub causes: Vec<Cause>,
@@ -35,16 +39,18 @@ pub struct Record {
 }
 
 /// A run that came to its end.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Ended {
+    #[serde(with = "crate::wire::time")]
     pub started_at: DateTime<Utc>,
     pub milliseconds: i64,
     /// Files by state; all of them together are those that the walk found.
+    #[serde(deserialize_with = "crate::wire::numbers")]
     pub files: [(&'static str, i64); 6],
 }
 
 /// Why files failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Cause {
     pub class: String,
     pub message: String,
@@ -80,12 +86,23 @@ impl Record {
             lacks,
             pause: self.pause.as_ref(),
             alarms,
+            is_running: false,
             last: self.last.as_ref(),
             over: self.over.as_ref(),
             failed,
             dead,
             unsettled_keys: self.unsettled_keys,
             oldest_pending: None,
+        }
+    }
+
+    /// The same with the last run, where the database could not be told of it.
+    #[must_use]
+    pub fn or_unwritten(self, database: &Path, processor: &str) -> Self {
+        let is_news = |run: &Run| self.last.as_ref().is_none_or(|last| last.started_at < run.started_at);
+        match runs::unwritten(database, processor).filter(is_news) {
+            Some(run) => Self { last: Some(run), ..self },
+            None => self,
         }
     }
 

@@ -20,6 +20,11 @@ pub fn check(database: &Path) -> Result<()> {
         .map_err(|error| error.hint("make room there, or name a file elsewhere with --database FILE"))
 }
 
+/// Why no pass can begin, if it is for want of room: seen by readers, too, while nothing can be written down.
+pub fn alarm(database: &Path) -> Option<String> {
+    check(database).err().map(|error| error.message)
+}
+
 /// Refuses work that needs more room beside a database than there is.
 ///
 /// # Errors

@@ -1,13 +1,17 @@
 //! The history of runs: a row per run and processor, who asked for it, and the files that failed in it.
 
 use crate::error::{Error, Result, Status, count};
+use crate::health::Run;
+use crate::report::render::pretty;
 use crate::request::Request;
 use crate::store::rows::Cell;
 use crate::store::stamp::Stamp;
-use crate::store::{Access, Store, Transaction, is_begun, migrate};
+use crate::store::{Access, Store, Transaction, beside, is_begun, migrate};
 use crate::summary::{Counts, Deferral, Summary};
+use crate::whole;
 use chrono::{DateTime, Utc};
 use duckdb::params;
+use serde::{Deserialize, Serialize};
 use sessionmill_contract::Value;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -49,6 +53,7 @@ pub fn begin(store: &Store, stamp: Stamp<'_>, request: &Request) -> Result<()> {
 ///
 /// If the database cannot be written.
 pub fn end(store: &Store, stamp: Stamp<'_>, request: &Request, summary: &Summary) -> Result<()> {
+    let _ = std::fs::remove_file(beside(store.lock.database(), UNWRITTEN));
     store.transaction(|transaction| {
         let mut begun = 0;
         for manifest in stamp.manifests {
@@ -149,9 +154,53 @@ pub fn broken(database: &Path, broken: &Broken<'_>) {
     }
     let written = Store::open_by(database, Access::ReadWrite, Instant::now() + PATIENCE)
         .and_then(|store| if migrate::is_current(store.connection())? { broken.write(&store) } else { Ok(()) });
-    if let Err(error) = written {
-        tracing::debug!(error = error.message, "cannot write that a run could not begin");
+    let Err(error) = written else { return };
+    tracing::debug!(error = error.message, "cannot write that a run could not begin");
+    // A full disk must not look like a run that did not come. Who is busy with the database tells of themselves.
+    let is_failure = !matches!(broken.error.status, Status::Busy | Status::Usage);
+    if is_failure && error.status != Status::Busy {
+        let Broken { processors, request, at, elapsed, error } = broken;
+        let names = processors.iter().map(|name| (*name).to_owned()).collect();
+        let (trigger, message) = (request.origin.name().to_owned(), error.message.clone());
+        let unwritten = Unwritten { processors: names, trigger, started_at: *at, ended_at: *at + *elapsed, message };
+        let _ = whole::write(&beside(database, UNWRITTEN), &pretty(&unwritten), Some(0o600));
     }
+}
+
+/// A run that broke, of which the database could not be told.
+#[derive(Debug, Deserialize, Serialize)]
+struct Unwritten {
+    processors: Vec<String>,
+    trigger: String,
+    #[serde(with = "crate::wire::time")]
+    started_at: DateTime<Utc>,
+    #[serde(with = "crate::wire::time")]
+    ended_at: DateTime<Utc>,
+    message: String,
+}
+
+/// Where it is told instead, until a run comes to its end.
+const UNWRITTEN: &str = "broken";
+
+/// The last run of a processor, if it broke and the database could not be told.
+pub(super) fn unwritten(database: &Path, processor: &str) -> Option<Run> {
+    #[expect(clippy::disallowed_methods, reason = "a file beside the database")]
+    let text = std::fs::read(beside(database, UNWRITTEN)).ok()?;
+    let Unwritten { processors, trigger, started_at, ended_at, message } = serde_json::from_slice(&text).ok()?;
+    let (ended_at, message) = (Some(ended_at), Some(message));
+    let run = Run {
+        run_id: 0,
+        trigger,
+        started_at,
+        ended_at,
+        outcome: "failed".to_owned(),
+        message,
+        alarms: Vec::new(),
+        files: 0,
+        processed: 0,
+        pending: 0,
+    };
+    processors.iter().any(|name| name == processor).then_some(run)
 }
 
 impl Broken<'_> {

@@ -1,0 +1,57 @@
+//! Values in files that one of our processes writes and another one reads: times, and numbers by name.
+
+use serde::de::{Deserialize, Deserializer, Error};
+
+/// Names that numbers go by: what is read again gets the name that the program knows.
+const NAMES: [&str; 9] =
+    ["dead", "deferred", "dropped", "failed", "processed", "rejected", "retry", "skipped", "unchanged"];
+
+/// Numbers by name, of which there are as many as are expected.
+///
+/// # Errors
+///
+/// If there are others.
+pub(crate) fn numbers<'de, D, T, const N: usize>(deserializer: D) -> Result<[(&'static str, T); N], D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let numbers = Vec::<(String, T)>::deserialize(deserializer)?;
+    let named = |(name, number): (String, T)| NAMES.iter().find(|known| **known == name).map(|known| (*known, number));
+    let numbers: Vec<_> = numbers.into_iter().filter_map(named).collect();
+    numbers.try_into().map_err(|_| D::Error::custom("other numbers than expected"))
+}
+
+/// A time, to the microsecond.
+pub(crate) mod time {
+    use chrono::{DateTime, SecondsFormat, Utc};
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(|_| D::Error::custom("no time"))
+    }
+}
+
+/// A time that can be missing.
+pub(crate) mod time_or_none {
+    use chrono::{DateTime, SecondsFormat, Utc};
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => serializer.serialize_some(&time.to_rfc3339_opts(SecondsFormat::Micros, true)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| text.parse().map_err(|_| D::Error::custom("no time"))).transpose()
+    }
+}
