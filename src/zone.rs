@@ -92,7 +92,7 @@ const ABBREVIATIONS: [(&str, &str); 32] = [
     ("Z", "UTC"),
 ];
 
-/// The zone that is probably meant: by an abbreviation, or by a place with as good as the same letters. A place
+/// The zone that was probably meant: by an abbreviation, or by a place with as good as the same letters. A place
 /// that merely looks a little like it is none.
 fn nearest(name: &str) -> Option<&'static str> {
     let abbreviation = ABBREVIATIONS.iter().find(|(short, _)| short.eq_ignore_ascii_case(name));

@@ -182,7 +182,7 @@ fn all_folders_of_a_person_are_forgotten() {
     let world = ada_twice();
     let forget = |name: &str| world.mill(&["forget", name, "--yes", "--config", "mill.toml"]);
     let said = forget("Ada Lovelave");
-    let hint = "did you mean `Ada Lovelace` or `ada`? --even-if-unknown keeps out a folder of this name all the same";
+    let hint = "did you mean `Ada Lovelace` or `ada`? --even-if-unknown bans this name anyway";
     let refused = format!("sessionmill: nobody here is called `Ada Lovelave`\n  hint: {hint}\n");
     assert_eq!((said.status, said.stderr), (64, refused));
     assert_eq!(world.rows(CLAIMS).len(), 3);
@@ -209,7 +209,7 @@ fn a_name_that_nobody_has_is_refused_and_changes_nothing() {
         ("", "`sessionmill report --by user` lists the names."),
     ] {
         let said = world.mill(&["forget", name, "--yes", "--config", "mill.toml"]);
-        let more = "--even-if-unknown keeps out a folder of this name all the same";
+        let more = "--even-if-unknown bans this name anyway";
         let expected = format!("sessionmill: nobody here is called `{name}`\n  hint: {hint} {more}\n");
         assert_eq!((said.status, said.stderr), (64, expected));
     }
@@ -285,7 +285,7 @@ fn who_is_forgotten_is_listed_and_can_be_let_in_again() {
     assert_eq!((said.status, said.stderr), (64, format!("{counts}{refused}")));
     assert_eq!(list(&world).as_array().unwrap().len(), 3);
     let said = mill(&["forget", "--undo", "Ada Lovelace", "--yes"]);
-    let done = format!("{who} is not forgotten any more; `sessionmill run` reads the files that are there\n");
+    let done = format!("{who} is no longer forgotten; `sessionmill run` reads the files that are still there\n");
     assert_eq!((said.status, said.stderr), (0, format!("{counts}{done}")));
     assert_eq!(list(&world), serde_json::json!([]));
     assert!(!fs::read_to_string(world.path("data/mill.duckdb.origin")).unwrap().contains("ada"));
@@ -319,7 +319,7 @@ fn a_ban_that_only_the_origin_knows_is_listed_and_lifted_and_its_counts_are_not_
     assert!(
         said.stderr.starts_with(
             "`bob`:\n  still there, read again by the next run: 1 source file\n  \
-             gone, what came from them stays erased: source files of unknown number, kept answers of unknown number\n"
+             gone, what came from them stays erased: an unknown number of source files, an unknown number of kept answers\n"
         ),
         "{said:?}"
     );

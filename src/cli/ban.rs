@@ -76,7 +76,7 @@ pub(super) fn undo(ground: &Ground<'_>, user: &str, is_sure: bool) -> Result<Sta
     let gone: Option<u64> = own.values().map(|ban| gone(ban)).sum();
     let answers: Option<u64> = own.values().map(|ban| ban.answers).sum();
     let said = |number: Option<u64>, noun: &str| {
-        number.map_or(format!("{noun}s of unknown number"), |number| count(number, noun).to_string())
+        number.map_or(format!("an unknown number of {noun}s"), |number| count(number, noun).to_string())
     };
     remark(&format!(
         "{who}:\n  still there, read again by the next run: {}\n  gone, what came from them stays erased: {}, {}",
@@ -87,7 +87,7 @@ pub(super) fn undo(ground: &Ground<'_>, user: &str, is_sure: bool) -> Result<Sta
     if config.verification.api().is_some() {
         remark("note: the language model is asked about their transcripts again");
     }
-    if !is_sure && !is_meant(user, &format!("transcripts of {who} are read again")) {
+    if !is_sure && !is_meant(user, &format!("the next run reads the transcripts of {who} again")) {
         return Err(Error::new(Status::Usage, format!("`{user}` is still forgotten"))
             .hint("type the name when you are asked, or pass --yes"));
     }
@@ -99,7 +99,7 @@ pub(super) fn undo(ground: &Ground<'_>, user: &str, is_sure: bool) -> Result<Sta
     forget::lift(store.get()?, &folders)?;
     store.get()?.checkpoint()?;
     store.close();
-    remark(&format!("{who} is not forgotten any more; `sessionmill run` reads the files that are there"));
+    remark(&format!("{who} is no longer forgotten; `sessionmill run` reads the files that are still there"));
     Ok(Status::Done)
 }
 

@@ -47,7 +47,7 @@ pub(crate) struct Args {
     #[expect(clippy::option_option, reason = "the name can stand before the flag, too")]
     undo: Option<Option<String>>,
 
-    /// Keep out a folder of this name, also where nobody has it yet
+    /// Ban the name even if nobody has it yet
     #[arg(long, conflicts_with_all = ["list", "undo"])]
     even_if_unknown: bool,
 
@@ -174,7 +174,7 @@ fn everybody(ground: &Ground<'_>, manifests: &[&Manifest]) -> Result<BTreeSet<St
 fn nobody(user: &str, known: &BTreeSet<String>, identities: &Identities) -> Error {
     if identities.is_person(user) {
         return Error::new(Status::Usage, format!("there is no folder of `{user}` yet"))
-            .hint("--even-if-unknown with the name of a folder keeps that out before it is there");
+            .hint("name a folder with --even-if-unknown to ban it before it exists");
     }
     let names = known.iter().map(String::as_str).flat_map(|folder| [folder, identities.label(folder)]);
     let hint = match likely(user, names.chain(identities.names())) {
@@ -182,7 +182,7 @@ fn nobody(user: &str, known: &BTreeSet<String>, identities: &Identities) -> Erro
         None => "`sessionmill report --by user` lists the names. ".to_owned(),
     };
     Error::new(Status::Usage, format!("nobody here is called `{user}`"))
-        .hint(hint + "--even-if-unknown keeps out a folder of this name all the same")
+        .hint(hint + "--even-if-unknown bans this name anyway")
 }
 
 /// Names that may be meant, quoted.

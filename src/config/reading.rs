@@ -422,15 +422,15 @@ layout = \"user\"
         for (text, expected) in [
             (
                 "timezone = Europe/Berlin",
-                "line 1: the text `Europe/Berlin` stands in no quotes; for example: timezone = \"Europe/Berlin\"",
+                "line 1: `Europe/Berlin` is not in quotes; for example: timezone = \"Europe/Berlin\"",
             ),
             ("timezone = \"UTC", "line 1: a quote is missing in `timezone = \"UTC`"),
             ("timezone", "line 1: `timezone` has no `=` and no value; for example: timezone = \"…\""),
-            ("[daemon]\nwatch = true\nwatch = false", "line 3: `watch` is there twice; keep one of them"),
+            ("[daemon]\nwatch = true\nwatch = false", "line 3: `watch` is set twice; keep one of them"),
             ("[[source]\n", "line 1: `[[source]` lacks its closing bracket; for example: [[source]]"),
             (
                 "database = \"C:\\data\"",
-                "line 1: a backslash of `database = \"C:\\data\"` means nothing; text with backslashes stands between single quotes: '\\…'",
+                "line 1: a backslash is wrong in `database = \"C:\\data\"`; text with backslashes goes in single quotes: '\\…'",
             ),
             (
                 "daemon.allow_uids = [7, 8",
@@ -442,7 +442,7 @@ layout = \"user\"
             ),
             (
                 "}",
-                "line 1: `}` cannot be understood; a line is `[table]`, `key = value` or `# comment`, and text stands in quotes",
+                "line 1: `}` cannot be understood; a line is `[table]`, `key = value` or `# comment`, and text is in quotes",
             ),
         ] {
             assert_eq!(mistakes(text)[0], expected);

@@ -29,15 +29,15 @@ pub(super) fn broken(text: &str, at: usize, message: &str) -> Words {
             (format!("`{shown}` has no `=` and no value"), example(key, "\"…\""))
         }
         Some(value) if is("must be quoted") && !is_list => {
-            (format!("the text `{}` stands in no quotes", quoted(value)), example(key, &in_quotes(value)))
+            (format!("`{}` is not in quotes", quoted(value)), example(key, &in_quotes(value)))
         }
         _ if is("unclosed table") || is("unclosed array table") => {
             (format!("`{shown}` lacks its closing bracket"), example_line(&closed(line)))
         }
-        _ if is("duplicate key") => (format!("`{}` is there twice", quoted(key)), Some("keep one of them".to_owned())),
+        _ if is("duplicate key") => (format!("`{}` is set twice", quoted(key)), Some("keep one of them".to_owned())),
         _ if is("escape") || is("unicode value") => (
-            format!("a backslash of `{shown}` means nothing"),
-            Some("text with backslashes stands between single quotes: '\\…'".to_owned()),
+            format!("a backslash is wrong in `{shown}`"),
+            Some("text with backslashes goes in single quotes: '\\…'".to_owned()),
         ),
         _ if is("unclosed array") => (format!("the list that begins in `{shown}` lacks its closing `]`"), None),
         _ if is("unclosed inline table") => {
@@ -49,7 +49,7 @@ pub(super) fn broken(text: &str, at: usize, message: &str) -> Words {
         _ if is("string") || is("quote") => (format!("a quote is missing in `{shown}`"), None),
         _ => (
             format!("`{shown}` cannot be understood"),
-            Some("a line is `[table]`, `key = value` or `# comment`, and text stands in quotes".to_owned()),
+            Some("a line is `[table]`, `key = value` or `# comment`, and text is in quotes".to_owned()),
         ),
     };
     (what, hint)
@@ -102,7 +102,7 @@ pub(super) fn wrong(place: &Place, default: &Value, message: &str) -> Option<Wor
         return Some((format!("{key} must be {}, not `{found}`", either(&list)), hint));
     }
     if message.contains("overflowed") {
-        return Some((format!("{key} must be a number of usual size, not `{found}`"), None));
+        return Some((format!("{key} must be a number that fits into 64 bits, not `{found}`"), None));
     }
     let what = ["invalid type: ", "invalid value: ", "invalid length "];
     let rest = what.iter().find_map(|what| message.strip_prefix(what))?;
@@ -162,7 +162,7 @@ fn allowed(expected: &str) -> (String, Kind) {
     (words.to_owned(), kind)
 }
 
-/// What was found as it is probably meant.
+/// What was found as it was probably meant.
 fn repaired(found: &str, kind: Kind) -> Option<String> {
     let bare = found.trim_matches(['"', '\'']).trim();
     match kind {
