@@ -40,8 +40,8 @@ pub const MIGRATIONS: [(&str, &str); 21] = [
     ("0017_call_keys", include_str!("../migrations/0017_call_keys.sql")),
     ("0018_terms", include_str!("../migrations/0018_terms.sql")),
     ("0019_declined", include_str!("../migrations/0019_declined.sql")),
-    ("0022_sources", include_str!("../migrations/0022_sources.sql")),
-    ("0023_bans", include_str!("../migrations/0023_bans.sql")),
+    ("0020_sources", include_str!("../migrations/0020_sources.sql")),
+    ("0021_bans", include_str!("../migrations/0021_bans.sql")),
 ];
 
 /// A text column that snapshots leave empty.
