@@ -3,6 +3,7 @@
 use crate::holder::Holder;
 use crate::store::fault::{self, Fault};
 use std::fmt::{self, Display};
+use std::io;
 
 /// What the program says to its caller when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,34 @@ impl Error {
         self.hint = Some(hint.into());
         self
     }
+}
+
+/// Why the system refused an operation, in its own words: `no such file or directory`, `input/output
+/// error`. An error that is not the system's can quote what it met: only its kind is named.
+pub fn cause(error: &io::Error) -> String {
+    let number = error.raw_os_error().or_else(|| wrapped_number(error));
+    let text = number.map_or_else(|| error.kind().to_string(), |number| os_text(number));
+    let mut chars = text.chars();
+    match (chars.next(), chars.clone().next()) {
+        // An abbreviation such as `RPC` stays as it is.
+        (Some(first), Some(second)) if !second.is_uppercase() => first.to_lowercase().chain(chars).collect(),
+        _ => text,
+    }
+}
+
+const NUMBER: &str = " (os error ";
+
+/// The system's words for an error number. The standard library adds the number.
+fn os_text(number: i32) -> String {
+    let text = io::Error::from_raw_os_error(number).to_string();
+    text.split_once(NUMBER).map_or(text.as_str(), |(words, _)| words).to_owned()
+}
+
+/// The number of an error that a library has wrapped to add a path: it is only left in the text.
+fn wrapped_number(error: &io::Error) -> Option<i32> {
+    let text = error.get_ref()?.to_string();
+    let (_, rest) = text.split_once(NUMBER)?;
+    rest.split_once(')')?.0.parse().ok()
 }
 
 /// What DuckDB says about a failed statement. Only the kind of the error is kept where the message
@@ -114,6 +143,29 @@ pub fn thousands(number: i128) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_system_error_is_named_by_what_it_is() {
+        use rustix::io::Errno;
+        for (errno, words) in [
+            (Errno::NOENT, "no such file or directory"),
+            (Errno::ACCESS, "permission denied"),
+            (Errno::IO, "input/output error"),
+            (Errno::MFILE, "too many open files"),
+            (Errno::NAMETOOLONG, "file name too long"),
+            (Errno::LOOP, "too many levels of symbolic links"),
+            (Errno::NOSPC, "no space left on device"),
+        ] {
+            assert_eq!(cause(&errno.into()), words);
+        }
+        let wrapped = format!("{} at path \"/a (b)\"", io::Error::from(Errno::IO));
+        assert_eq!(cause(&io::Error::other(wrapped)), "input/output error");
+        let quoting = io::Error::new(io::ErrorKind::InvalidData, "expected value, not `a secret`");
+        assert_eq!(cause(&quoting), "invalid data");
+        let folder = Errno::NOENT;
+        let made = tempfile::Builder::new().tempfile_in("/nowhere/at/all").unwrap_err();
+        assert_eq!(cause(&made), cause(&folder.into()), "a library has wrapped it");
+    }
 
     #[test]
     fn counts_read_well() {

@@ -5,7 +5,7 @@
 //! parks the one that kills that too. The marks live in the page cache; nothing is synced, because it
 //! is the process that dies and not the machine.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, cause};
 use crate::job::Job;
 use crate::lock::{self, beside};
 use md5::{Digest, Md5};
@@ -52,7 +52,7 @@ impl Flight {
         let path = beside(database, &format!("{processor}.flight"));
         let mut file = lock::file(&path)?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(|error| Error::cannot("read", path.display(), error.kind()))?;
+        file.read_to_end(&mut bytes).map_err(|error| Error::cannot("read", path.display(), cause(&error)))?;
         let (marks, _) = bytes.as_chunks();
         let marks = marks.iter().copied().filter(|mark| *mark != NO_MARK).collect();
         Ok((Self { file, slots: Mutex::default() }, Suspects(marks)))
@@ -64,7 +64,7 @@ impl Flight {
     ///
     /// If the file cannot be written.
     pub fn clear(&self) -> Result<()> {
-        self.file.set_len(0).map_err(|error| Error::cannot("write", "the marks of files in flight", error.kind()))
+        self.file.set_len(0).map_err(|error| Error::cannot("write", "the marks of files in flight", cause(&error)))
     }
 
     /// Marks a file before its first byte is read.
@@ -83,7 +83,7 @@ impl Flight {
     /// A mark that cannot be written is no reason not to read the file.
     fn write(&self, slot: u64, mark: Mark) {
         if let Err(error) = self.file.write_all_at(&mark, slot * mark.len() as u64) {
-            tracing::debug!(error = %error.kind(), "cannot mark a file as in flight");
+            tracing::debug!(error = cause(&error), "cannot mark a file as in flight");
         }
     }
 }

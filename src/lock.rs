@@ -1,7 +1,7 @@
 //! Locks between processes and threads: lock files that no one deletes, with the holder's name in
 //! them. The kernel lets go of a lock when its holder dies.
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::holder::Holder;
 use crate::owner;
 use std::fs::{File, TryLockError};
@@ -126,7 +126,7 @@ impl Drop for Held {
 /// Takes the lock of a file and writes into it who has it, or returns who has it already.
 fn take(path: &Path, holder: &str, until: Instant) -> Result<std::result::Result<Held, String>> {
     let mut file = file(path)?;
-    let broken = |error: std::io::Error| Error::cannot("lock", path.display(), error);
+    let broken = |error: std::io::Error| Error::cannot("lock", path.display(), cause(&error));
     loop {
         match file.try_lock() {
             Ok(()) => {
@@ -164,11 +164,11 @@ const ELSEWHERE: &str = "name a database you may write with --database FILE";
 pub(crate) fn file(path: &Path) -> Result<File> {
     if let Some(folder) = path.parent() {
         let made = std::fs::create_dir_all(folder);
-        made.map_err(|error| Error::cannot("make", folder.display(), error.kind()).hint(ELSEWHERE))?;
+        made.map_err(|error| Error::cannot("make", folder.display(), cause(&error)).hint(ELSEWHERE))?;
     }
     #[expect(clippy::disallowed_methods, reason = "a lock file, not the database")]
     let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
     #[expect(clippy::disallowed_methods, reason = "a lock file, which readers without the right to write can lock")]
     let file = file.or_else(|error| File::open(path).map_err(|_| error));
-    file.map_err(|error| Error::cannot("open", path.display(), error.kind()).hint(ELSEWHERE))
+    file.map_err(|error| Error::cannot("open", path.display(), cause(&error)).hint(ELSEWHERE))
 }

@@ -4,6 +4,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "transcripts below a root, which are not the database")]
 
+use crate::error::cause;
 use crate::stat::Stat;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -72,7 +73,7 @@ impl Root {
     pub fn file(&self, path: &Path, cap: u64) -> Result<(File, Stat), Refusal> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = File::from(beneath(&self.0, path, flags).map_err(refusal)?);
-        let metadata = file.metadata().map_err(|error| environment(error.kind()))?;
+        let metadata = file.metadata().map_err(|error| environment(&error))?;
         if !metadata.is_file() {
             return Err(Refusal::Rejected("not a regular file"));
         }
@@ -156,12 +157,12 @@ fn refusal(error: Errno) -> Refusal {
         Errno::NOENT | Errno::AGAIN => {
             Refusal::Failed(Failure::new(FailureClass::Changed, "moved while it was opened"))
         }
-        _ => environment(error.kind()),
+        _ => environment(&error.into()),
     }
 }
 
-fn environment(kind: std::io::ErrorKind) -> Refusal {
-    Refusal::Failed(Failure::new(FailureClass::Environment, format!("cannot be opened: {kind}")))
+fn environment(error: &std::io::Error) -> Refusal {
+    Refusal::Failed(Failure::new(FailureClass::Environment, format!("cannot be opened: {}", cause(error))))
 }
 
 #[cfg(test)]

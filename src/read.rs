@@ -4,6 +4,7 @@
 //! as it was is only hashed at first, and read again in the one case in which it differs. A batch of files
 //! takes turns. Nothing here knows the database, and a panic of a processor ends its own fold only.
 
+use crate::error::cause;
 use crate::brake::Brake;
 use crate::dialect::{Dialect, Parser};
 use crate::failpoint;
@@ -269,7 +270,7 @@ impl Stream<'_> {
         let want = window.len().min(usize::try_from(self.left).unwrap_or(window.len()));
         self.file.read_exact(&mut window[..want]).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => failed(FailureClass::Changed, "became shorter while it was read"),
-            kind => failed(FailureClass::Environment, &format!("cannot be read: {kind}")),
+            _ => failed(FailureClass::Environment, &format!("cannot be read: {}", cause(&error))),
         })?;
         self.left -= want as u64;
         Ok(want)

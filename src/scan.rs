@@ -3,7 +3,7 @@
 //! Folders are opened beneath their root like files are: one that becomes a link in the middle of
 //! the walk does not lead it outside.
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::open::Root;
 use crate::source::{Layout, Source};
 use crate::stat::Stat;
@@ -66,9 +66,8 @@ fn root(path: &Path) -> Result<Root> {
         ErrorKind::NotADirectory => {
             Error::cannot("read", path.display(), "not a folder").hint("name the folder that holds the users' folders")
         }
-        kind => {
-            Error::cannot("read", path.display(), kind).hint("is the folder mounted? name another with --sessions DIR")
-        }
+        _ => Error::cannot("read", path.display(), cause(&error))
+            .hint("is the folder mounted? name another with --sessions DIR"),
     })
 }
 
@@ -168,13 +167,13 @@ impl Branch<'_> {
     fn unseen(&mut self, folder: &Path, error: Errno) -> Result<()> {
         match error {
             _ if folder.as_os_str().is_empty() => {
-                let error = Error::cannot("read", self.source.root.display(), error.kind());
+                let error = Error::cannot("read", self.source.root.display(), cause(&error.into()));
                 return Err(error.hint("may this user list the folder?"));
             }
             // Gone, or something else by now: as if it had not been there.
             Errno::NOENT | Errno::NOTDIR | Errno::LOOP => {}
             _ => {
-                let (path, reason) = (folder.to_owned(), error.kind().to_string());
+                let (path, reason) = (folder.to_owned(), cause(&error.into()));
                 let folder = name(folder, self.source.layout, self.login).session_file;
                 self.walk.unseen.push(Unseen { source: self.number, path, folder, reason });
             }

@@ -1,5 +1,6 @@
 //! Reads one file in a process of its own, to see whether the process survives it.
 
+use crate::error::cause;
 use crate::batch::{self, Queue};
 use crate::job::Job;
 use crate::moment::{Clock, Moment};
@@ -40,7 +41,7 @@ pub fn spawn(
 ) -> Result<(), Refusal> {
     let failed = |class, message| Refusal::Failed(Failure::new(class, message));
     let environment = |error: std::io::Error| {
-        failed(FailureClass::Environment, format!("cannot be tried on its own: {}", error.kind()))
+        failed(FailureClass::Environment, format!("cannot be tried on its own: {}", cause(&error)))
     };
     let mut command = Command::new(std::env::current_exe().map_err(environment)?);
     command.args(["trial", "--"]).arg(&source.root).arg(&job.path).args([&job.file.session_file, &job.file.username]);

@@ -5,7 +5,7 @@
 //! and nothing of it but its id is repeated to anybody.
 
 use crate::duration;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, cause};
 use crate::holder::Holder;
 use crate::registry;
 use crate::request::{Origin, Request};
@@ -115,7 +115,7 @@ impl Folder {
         let folder = Self { path: path.to_owned(), allowed: allowed.to_vec() };
         for (path, mode) in [(path.to_owned(), 0o770), (folder.claimed(), 0o700), (folder.results(), 0o750)] {
             let made = DirBuilder::new().recursive(true).mode(mode).create(&path);
-            made.map_err(|error| Error::cannot("make", path.display(), error.kind()))?;
+            made.map_err(|error| Error::cannot("make", path.display(), cause(&error)))?;
         }
         Ok(folder)
     }
@@ -237,7 +237,7 @@ impl Folder {
         text[key] = value;
         let path = self.results().join(format!("{}.json", claim.id));
         whole::write(&path, &crate::report::render::pretty(&text), None)
-            .map_err(|error| Error::cannot("write", path.display(), error.kind()))?;
+            .map_err(|error| Error::cannot("write", path.display(), cause(&error)))?;
         if !matches!(answer, Answer::Running) {
             let _ = std::fs::remove_file(&claim.file);
         }

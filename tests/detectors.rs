@@ -459,7 +459,7 @@ fn without_a_key_the_processor_is_disabled() {
     let server = Server::start(well);
     let world = world("anthropic", &server, "");
     std::fs::remove_file(world.path("key")).unwrap();
-    let reason = "processor `verification` is disabled: cannot read the key `key`: entity not found";
+    let reason = "processor `verification` is disabled: cannot read the key `key`: no such file or directory";
     let said = run(&world);
     assert_eq!(said.status, 78, "{said:?}");
     assert!(said.stderr.contains(reason), "{}", said.stderr);
@@ -467,7 +467,7 @@ fn without_a_key_the_processor_is_disabled() {
     assert_eq!(said.status, 0, "{said:?}");
     assert!(said.stderr.contains(reason) && said.stdout.starts_with("usage: 1 file, 1 changed"), "{said:?}");
 
-    let why = "cannot run: cannot read the key `key`: entity not found\n";
+    let why = "cannot run: cannot read the key `key`: no such file or directory\n";
     let check = || world.mill(&["config", "check", "--config", "mill.toml"]);
     let said = check();
     assert!(said.status == 78 && said.stdout.contains(&format!("`verification` {why}")), "{said:?}");

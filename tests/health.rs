@@ -154,7 +154,7 @@ usage         failing, 2 items from 2 files
     assert!(said.status == 2 && said.stdout.contains(expected), "{said:?}");
     assert_eq!(run(&world).status, 2);
     let said = status(&world, &["--check"]);
-    let broken = "\n              ! the last run could not be done: cannot read `[world]/root`: entity not found\n";
+    let broken = "\n              ! the last run could not be done: cannot read `[world]/root`: no such file or directory\n";
     assert!(said.status == 2 && said.stdout.contains(broken), "{said:?}");
     std::fs::rename(world.path("aside"), world.root()).unwrap();
     run(&world);
@@ -279,6 +279,6 @@ fn a_run_writes_metrics_whole() {
     let text = std::fs::read_to_string(world.path("mill.prom")).unwrap();
     assert!(text.contains("sessionmill_health_state{processor=\"usage\",state=\"failing\"} 1\n"), "{text}");
     let said = world.mill(&["run", "usage", "--sessions", "root", "--metrics-file", "no/folder/mill.prom"]);
-    let expected = "sessionmill: cannot write `no/folder/mill.prom`: entity not found\n";
+    let expected = "sessionmill: cannot write `no/folder/mill.prom`: no such file or directory\n";
     assert!(said.status == 2 && said.stderr.ends_with(expected), "{said:?}");
 }

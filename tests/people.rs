@@ -197,7 +197,7 @@ fn a_bad_file_is_explained_and_nothing_is_reported_by_it() {
         let said = world.mill(args);
         let told = format!("{}{}", said.stdout, said.stderr);
         assert!(
-            said.status == 78 && told.contains("cannot read the identities `people.toml`: entity not found"),
+            said.status == 78 && told.contains("cannot read the identities `people.toml`: no such file or directory"),
             "{told}"
         );
     }

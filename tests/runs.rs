@@ -39,7 +39,7 @@ fn every_run_is_in_the_history_however_it_ends() {
         "processor `usage` is already running (pid {}, schedule since 2079-07-08 00:03:00 UTC)",
         std::process::id()
     );
-    let gone = format!("cannot read `{}`: entity not found", world.root().display());
+    let gone = format!("cannot read `{}`: no such file or directory", world.root().display());
     assert_eq!(
         world.rows(HISTORY),
         [
@@ -54,7 +54,7 @@ fn every_run_is_in_the_history_however_it_ends() {
     assert_eq!((said.status, said.stderr.as_str()), (0, ""));
     let table = "Run Processor Started (UTC) Took By Outcome\n\
                  5 usage 2079-07-08 00:05:00 ms cli (tester) failed 0 of 1 files changed, 1 failed\n\
-                 4 usage 2079-07-08 00:04:00 ms cli (tester) failed cannot read `[world]/root`: entity not found\n";
+                 4 usage 2079-07-08 00:04:00 ms cli (tester) failed cannot read `[world]/root`: no such file or directory\n";
     assert_eq!(timeless(&said.stdout), table);
     let json: serde_json::Value =
         serde_json::from_str(&world.mill(&["runs", "--limit", "1", "--json"]).stdout).unwrap();

@@ -3,7 +3,7 @@
 use crate::cli::{Context, Database, Place};
 use crate::config::Config;
 use crate::daemon::{Daemon, Event, Settings};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::moment::Moment;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -55,7 +55,7 @@ pub(crate) fn daemon(args: &Args, context: &Context) -> Result<Status> {
 /// Turns signals into events.
 fn listen(outbox: Sender<Event>) -> Result<()> {
     let mut signals =
-        Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|error| Error::cannot("listen to", "signals", error.kind()))?;
+        Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|error| Error::cannot("listen to", "signals", cause(&error)))?;
     std::thread::spawn(move || {
         for signal in &mut signals {
             let event = if signal == SIGHUP { Event::Reload } else { Event::Stop };

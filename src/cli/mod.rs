@@ -25,7 +25,7 @@ mod trial;
 mod trigger;
 
 use crate::config::Environment;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::moment::Moment;
 use crate::printable::printable;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -137,7 +137,7 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
         Command::Man => {
             let mut page = Vec::new();
             let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
-            rendered.map_err(|error| Error::cannot("write", "the manual page", error))?;
+            rendered.map_err(|error| Error::cannot("write", "the manual page", cause(&error)))?;
             print(&String::from_utf8_lossy(&page))
         }
     }

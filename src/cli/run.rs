@@ -3,7 +3,7 @@
 use crate::cli::{Context, Database, Place, print, remark};
 use crate::config::Config;
 use crate::duration;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::exclusion::Exclusion;
 use crate::limits::Limits;
 use crate::lineup::Lineup;
@@ -129,7 +129,7 @@ fn stop_at_signal(pulse: &Pulse) -> Result<()> {
         let stop = pulse.stopper();
         flag::register_conditional_default(signal, Arc::clone(&stop))
             .and_then(|_| flag::register(signal, stop))
-            .map_err(|error| Error::cannot("listen to", "signals", error))?;
+            .map_err(|error| Error::cannot("listen to", "signals", cause(&error)))?;
     }
     Ok(())
 }

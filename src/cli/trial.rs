@@ -1,6 +1,6 @@
 //! `sessionmill trial`: a pass calls it for a file that may have ended the process before.
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::read::Caps;
 use crate::registry;
 use crate::source::{Layout, Source};
@@ -26,6 +26,6 @@ pub(crate) fn trial(args: &Args) -> Result<Status> {
     let file = SourceFile::new(&*args.session_file, &*args.username);
     let caps = Caps { file: args.file, line: args.line, facts: args.facts };
     trial::read(source, &args.path, file, caps, &processors)
-        .map_err(|error| Error::cannot("open", args.root.display(), error.kind()))?;
+        .map_err(|error| Error::cannot("open", args.root.display(), cause(&error)))?;
     Ok(Status::Done)
 }

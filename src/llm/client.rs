@@ -3,6 +3,7 @@
 //!
 //! No error says what was sent or what came back, but for the server's own word for it.
 
+use crate::error::cause;
 use crate::llm::api::Api;
 use crate::llm::key::Key;
 use crate::llm::settings::Settings;
@@ -242,14 +243,6 @@ fn is_broken_off(error: &io::Error) -> bool {
 
 fn unknown(host: &str) -> String {
     format!("no address is known of `{host}`; check the name, and that this machine is online")
-}
-
-/// The cause in words, of which nothing comes from the other side.
-fn cause(error: &io::Error) -> String {
-    match (error.kind().to_string(), error.raw_os_error()) {
-        (kind, Some(number)) if kind == "uncategorized error" => io::Error::from_raw_os_error(number).to_string(),
-        (kind, _) => kind,
-    }
 }
 
 /// How long the server asks to be left alone: seconds, or a time, which is told by the server's clock.

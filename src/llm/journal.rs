@@ -4,7 +4,7 @@
 //! One line for each call, also for one that came to nothing: what a day may cost is counted from them.
 //! Who writes here holds the lock of the processor. The file holds quotes, and only its owner reads it.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, cause};
 use crate::llm::budget::Spent;
 use crate::lock::beside;
 use chrono::NaiveDate;
@@ -114,7 +114,7 @@ impl Journal {
             None => Open::read(&self.path, self.day).and_then(|read| body(open.insert(read))),
         };
         let message =
-            |error: std::io::Error| format!("cannot use the journal `{}`: {}", self.path.display(), error.kind());
+            |error: std::io::Error| format!("cannot use the journal `{}`: {}", self.path.display(), cause(&error));
         result.map_err(|error| Failure::new(FailureClass::Environment, message(error)))
     }
 }
@@ -161,7 +161,7 @@ pub fn forget(database: &Path, usernames: &BTreeSet<&str>) -> Result<u64> {
         Ok(true) => rewrite(&path, usernames),
         Err(error) => Err(error),
     };
-    rewritten.map_err(|error| Error::cannot("rewrite", path.display(), error.kind()))
+    rewritten.map_err(|error| Error::cannot("rewrite", path.display(), cause(&error)))
 }
 
 /// Whether a call was about one of these people.

@@ -1,6 +1,6 @@
 //! Sheets and results as tables that fit the terminal, as JSON and as CSV.
 
-use crate::error::{Error, Result, thousands};
+use crate::error::{Error, Result, cause, thousands};
 use crate::printable::printable;
 use crate::report::grid::{STYLE, ending, ruled};
 use crate::report::{Column, Row, SPARE, Sheet, Unit, money};
@@ -52,7 +52,7 @@ pub fn sheet(sheet: &Sheet, format: Format, width: Option<usize>, out: &mut dyn 
 /// If `out` cannot be written.
 pub fn write(out: &mut dyn Write, text: &str) -> Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::cannot("write", "stdout", error)),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::cannot("write", "stdout", cause(&error))),
         _ => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 //! This is the one place that opens the database file. Nobody else in this process has it open then:
 //! the store lock keeps threads out, and each part opens and closes the file under the lock.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, cause};
 use crate::failpoint;
 use crate::lock::{StoreLock, WorkLock};
 use crate::stat::Stat;
@@ -70,7 +70,7 @@ fn make(database: &Path, to: &Path, part: u64) -> Result<bool> {
         std::io::ErrorKind::StorageFull => room::require(database, u64::MAX, "a copy of the database")
             .err()
             .unwrap_or_else(|| Error::cannot("copy", database.display(), "no room")),
-        kind => Error::cannot("copy", database.display(), kind),
+        _ => Error::cannot("copy", database.display(), cause(&error)),
     };
     let begun = stat(database).map_err(failed)?;
     #[expect(clippy::disallowed_methods, reason = "the copy, which nobody has open")]

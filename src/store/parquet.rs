@@ -1,6 +1,6 @@
 //! The public tables of a snapshot as Parquet files, one per table, for programs that read no DuckDB.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, cause};
 use crate::store::snapshot::quoted;
 use duckdb::Connection;
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::path::Path;
 ///
 /// If a file cannot be written, or does not say what its table says.
 pub(super) fn write(connection: &Connection, tables: &[String], folder: &Path) -> Result<()> {
-    std::fs::create_dir(folder).map_err(|error| Error::cannot("make", folder.display(), error.kind()))?;
+    std::fs::create_dir(folder).map_err(|error| Error::cannot("make", folder.display(), cause(&error)))?;
     for table in tables {
         let path = folder.join(format!("{table}.parquet"));
         let file = quoted(&path)?;

@@ -1,6 +1,6 @@
 //! Which files of the sources are still there.
 
-use crate::error::{Error, Result, count, thousands};
+use crate::error::{Error, Result, cause, count, thousands};
 use crate::ledger::{Known, Ledger};
 use crate::open::Root;
 use crate::scan::{FROZEN, Found, Walk};
@@ -41,7 +41,7 @@ pub fn observe(
     let mut strange = Vec::new();
     for (number, (source, root)) in sources.iter().zip(roots).enumerate() {
         let path = source.root.display();
-        let device = root.device().map_err(|error| Error::cannot("look at", &path, error.kind()))?.cast_signed();
+        let device = root.device().map_err(|error| Error::cannot("look at", &path, cause(&error)))?.cast_signed();
         let before = mark(store, &source.name)?;
         let sight = Sight::of(number, walk, ledger);
         let is_moved = before.device.is_some_and(|before| before != device);

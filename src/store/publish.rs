@@ -6,7 +6,7 @@
 //! read again, and the same in Parquet files before it.
 
 use crate::config::publish::Publish;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, cause};
 use crate::failpoint;
 use crate::lock::WorkLock;
 use crate::registry;
@@ -65,7 +65,7 @@ pub fn publish(database: &Path, wanted: &Publish, now: DateTime<Utc>) -> Result<
         return Err(Error::cannot("publish", link.display(), "it does not say what the database says"));
     }
     let snapshot = Snapshot::at(database, now);
-    show(&new, &snapshot, &link).map_err(|error| Error::cannot("publish", snapshot.path.display(), error.kind()))?;
+    show(&new, &snapshot, &link).map_err(|error| Error::cannot("publish", snapshot.path.display(), cause(&error)))?;
     // One that says more than the database can tell of people who are kept out since, or quote them.
     let says_more = |old: &Snapshot| {
         state_of(old).is_none_or(|old| {
@@ -123,7 +123,7 @@ fn state_of(snapshot: &Snapshot) -> Option<State> {
 /// Makes the folder, for the group to read, and removes what a publisher that was killed has left.
 fn prepare(link: &Path) -> Result<()> {
     let folder = link.parent().unwrap_or(Path::new("."));
-    let failed = |error: std::io::Error| Error::cannot("make", folder.display(), error.kind());
+    let failed = |error: std::io::Error| Error::cannot("make", folder.display(), cause(&error));
     match std::fs::create_dir(folder) {
         // The group that the folder's own folder hands on stays.
         Ok(()) => {

@@ -4,7 +4,7 @@
 //! database as it is at that time; one who may not write the database reads the newest snapshot.
 
 use crate::access::may_write;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::store::copy::Copy;
 use crate::store::snapshot::Snapshot;
 use crate::store::{Access, Connection, Store, cannot_open, migrate, try_connect};
@@ -76,7 +76,7 @@ pub fn read<T>(database: &Path, now: DateTime<Utc>, body: impl Fn(&Reading<'_>) 
 fn read_apart<T>(path: &Path, opened: impl FnOnce(), body: impl Fn(&Reading<'_>) -> Result<T>) -> Result<T> {
     // What does not fit into memory is spilled beside the file otherwise, where several readers get into
     // each other's way.
-    let spill = tempfile::tempdir().map_err(|error| Error::cannot("make", "a temporary folder", error.kind()))?;
+    let spill = tempfile::tempdir().map_err(|error| Error::cannot("make", "a temporary folder", cause(&error)))?;
     let connection =
         try_connect(path, Access::ReadOnly, Some(spill.path())).map_err(|error| cannot_open(path, &error))?;
     opened();

@@ -5,7 +5,7 @@
 //! line: `mill.duckdb.knowledge_reviews` for that table of `mill.duckdb`. It is written before they are
 //! committed. A database that has lost some, or is a new one in the place of another, takes them back.
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::failpoint;
 use crate::store::rows::{Cell, append_touched, key_hash};
 use crate::store::settle::all;
@@ -116,7 +116,7 @@ fn keep(database: &Path, table: &Table, rows: &Values) -> Result<()> {
         Json::Object(cells.collect()).to_string() + "\n"
     };
     let text: String = rows.iter().map(line).collect();
-    whole::write(&path, &text, None).map_err(|error| Error::cannot("write", path.display(), error.kind()))
+    whole::write(&path, &text, None).map_err(|error| Error::cannot("write", path.display(), cause(&error)))
 }
 
 /// The reviews after a number in the file beside the database; none if there is no such file.
@@ -125,7 +125,7 @@ fn kept(database: &Path, table: &Table, last: i64) -> Result<Values> {
     #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
     let text = match std::fs::read_to_string(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        read => read.map_err(|error| Error::cannot("read", path.display(), error.kind()))?,
+        read => read.map_err(|error| Error::cannot("read", path.display(), cause(&error)))?,
     };
     let strange = |number: usize| {
         Error::new(Status::CannotRun, format!("cannot read `{}`: line {number} is no decision", path.display()))
