@@ -33,7 +33,8 @@
 //! | [`health`], [`pending`] | how a processor does; files that it has still to look into |
 //! | [`metrics`] | the same for Prometheus |
 //! | [`report`] | questions to the database, as tables, JSON, CSV and a page |
-//! | [`daemon`], [`schedule`], [`trigger`] | the service: one loop; when a processor is due; requests as files |
+//! | [`daemon`], [`schedule`] | the service: one loop; when a processor is due |
+//! | [`trigger`], [`folder`] | requests as files; a folder of ours that others may write to |
 //! | [`notice`] | what the service tells systemd |
 //! | [`identities`], [`exclusion`] | who the people are whose folders hold the transcripts; who is left out |
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
@@ -78,6 +79,7 @@ pub mod exclusion;
 pub mod failpoint;
 pub mod failures;
 pub mod flight;
+pub mod folder;
 pub mod hash;
 pub mod health;
 pub mod holder;

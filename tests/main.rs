@@ -43,4 +43,5 @@ mod server;
 mod sessions;
 mod slow;
 mod store;
+mod triggers;
 mod world;
