@@ -89,13 +89,12 @@ impl Root {
 }
 
 impl Folder {
-    /// Names in the folder and what they stand for, in no order.
+    /// Adds the names in the folder and what they stand for, in no order.
     ///
     /// # Errors
     ///
-    /// If the folder cannot be read to its end.
-    pub fn entries(&self) -> rustix::io::Result<Vec<(OsString, FileType)>> {
-        let mut entries = Vec::new();
+    /// If the folder cannot be read to its end. What was read before is added all the same.
+    pub fn entries(&self, entries: &mut Vec<(OsString, FileType)>) -> rustix::io::Result<()> {
         for entry in Dir::read_from(&self.0)? {
             let entry = entry?;
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
@@ -103,7 +102,12 @@ impl Folder {
                 entries.push((name.to_owned(), entry.file_type()));
             }
         }
-        Ok(entries)
+        Ok(())
+    }
+
+    /// Whether the user may list the folder but look at none of its names: the right to enter it is missing.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.look(OsStr::new(".")), Err(Errno::ACCESS))
     }
 
     /// Looks at what a name stands for, not at what a link leads to.
