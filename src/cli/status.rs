@@ -62,7 +62,7 @@ fn judge(args: &Args, config: &Config, database: &Path, context: &Context) -> Re
     let lineup = Lineup::new(&[], config, credentials, database, context.now.wall)?;
     let manifests = lineup.manifests();
     let overview = read(database, context, |reading| {
-        status::read(reading.connection, database, &manifests, lineup.server_of("verification"))
+        status::read(reading.connection, database, &manifests, lineup.server_of("verification"), context.now.wall)
     })?;
     let pending = look(&overview, &lineup, &manifests, context);
     let keeper = args.check.then_some(Keeper::Schedule);

@@ -249,8 +249,11 @@ fn unknown(host: &str) -> String {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let wish = text("retry-after")?.trim();
-    if let Ok(seconds) = wish.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
+    match wish.parse::<f64>() {
+        // However much it is, it is a wish: whoever heeds it has a bound of its own.
+        Ok(seconds) if seconds >= 0.0 => return Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
+        Ok(_) => return None,
+        Err(_) => {}
     }
     let time = |text: &str| DateTime::parse_from_rfc2822(text).ok();
     (time(wish)? - time(text("date")?)?).to_std().ok()
@@ -280,7 +283,10 @@ mod tests {
         let later = ("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT");
         assert_eq!(seconds(&[later, ("date", "Sun, 06 Nov 1994 08:49:37 GMT")]), Some(60));
         assert_eq!(seconds(&[later]), None, "our clock is not asked");
-        for wrong in ["", "soon", "-1", "NaN", "1e300"] {
+        for absurd in ["1e300", "99999999999999999999999", "inf"] {
+            assert_eq!(seconds(&[("retry-after", absurd)]), Some(u64::MAX), "{absurd}");
+        }
+        for wrong in ["", "soon", "-1", "NaN"] {
             assert_eq!(seconds(&[("retry-after", wrong)]), None, "{wrong}");
         }
     }

@@ -10,6 +10,7 @@ use crate::store::failures::{self, Failed};
 use crate::store::origin::Origin;
 use crate::store::rows::{as_hash, as_stat, as_text, as_time};
 use crate::store::{Store, waits};
+use chrono::{DateTime, Utc};
 use duckdb::{Connection, Row};
 use sessionmill_contract::{Bound, Manifest};
 use std::collections::BTreeSet;
@@ -79,7 +80,12 @@ pub fn alarms(connection: &Connection) -> Result<Vec<(String, String)>> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]) -> Result<Ledger> {
+pub fn ledger(
+    connection: &Connection,
+    manifests: &[&Manifest],
+    sources: &[&str],
+    now: DateTime<Utc>,
+) -> Result<Ledger> {
     let mut ledger = Ledger::default();
     let mut statement = connection.prepare(
         "SELECT session_file, size, mtime_ns, ctime_ns, inode, file_hash, verified_at, gone_since IS NOT NULL,
@@ -119,7 +125,7 @@ pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]
         }
     }
     for manifest in manifests.iter().filter(|manifest| manifest.bound == Bound::Network) {
-        waits::read(connection, manifest.name, &mut ledger)?;
+        waits::read(connection, manifest.name, &mut ledger, now)?;
     }
     for Failed { processor, session_file, source, standing } in failures::all(connection)? {
         let Some(processor) = manifests.iter().position(|manifest| manifest.name == processor) else { continue };
