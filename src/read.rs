@@ -4,9 +4,9 @@
 //! as it was is only hashed at first, and read again in the one case in which it differs. A batch of files
 //! takes turns. Nothing here knows the database, and a panic of a processor ends its own fold only.
 
-use crate::error::cause;
 use crate::brake::Brake;
 use crate::dialect::{Dialect, Parser};
+use crate::error::cause;
 use crate::failpoint;
 use crate::flight::{Flight, InFlight};
 use crate::hash::Hash;
@@ -308,11 +308,8 @@ impl Stream<'_> {
     pub fn end(mut self, hash: Hash) -> Result<Read, Refusal> {
         contained(|| {
             self.last_line();
-            if self.reader.waits() {
-                // A process that ends while it waits for a network says nothing about the file.
-                self.in_flight = None;
-            }
-            let Self { job, reader, begun, file, stat, folds, tally, expected, .. } = self;
+            let Self { job, reader, begun, file, stat, folds, tally, expected, in_flight, .. } = self;
+            let _waiting = in_flight.as_ref().filter(|_| reader.waits()).map(InFlight::wait);
             let reading = Reading { stat, hash, begun, ended: reader.clock.read(), local: stat::is_local(&file) };
             let last = job.known.as_ref().and_then(|known| known.look.as_ref());
             let look = Look::of(reading, last, reader.clock.start.wall);

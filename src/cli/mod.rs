@@ -128,7 +128,7 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
         Command::Query(args) => query::query(&args, context),
         Command::Config(args) => config::config(&args, context),
         Command::Publish(args) => publish::publish(&args, context),
-        Command::Trial(args) => trial::trial(&args),
+        Command::Trial(args) => trial::trial(&args, context),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "sessionmill", &mut script);

@@ -16,7 +16,7 @@ use crate::report::render::{Format, pretty};
 use crate::request::{Origin, Request};
 use crate::source::Choice;
 use crate::summary::Summary;
-use crate::trial;
+use crate::trial::{self, Setup};
 use crate::writer::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 use sessionmill_contract::Processor;
@@ -82,7 +82,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     let clock = Clock::begin(context.now.clone());
     let pulse = Pulse::default();
     stop_at_signal(&pulse)?;
-    let asked = Asked { origin: Origin::Cli, adopt: args.place.adopt, limits, pulse, server: &lineup.server };
+    let asked =
+        Asked { origin: Origin::Cli, adopt: args.place.adopt, limits, pulse, server: &lineup.server, config: &config };
     let summary = pass(&choice, &database, &lineup.processors(), &asked, context);
     if let Some(file) = &args.metrics_file {
         let written = metrics::write(&database, &config, &lineup, &clock.read(), file);
@@ -121,6 +122,7 @@ pub(super) struct Asked<'a> {
     pub pulse: Pulse,
     /// Who is asked over a network, if somebody is.
     pub server: &'a str,
+    pub config: &'a Config,
 }
 
 /// The first signal lets the pass end in order; the second one ends the program.
@@ -142,7 +144,8 @@ pub(super) fn pass(
     asked: &Asked<'_>,
     context: &Context,
 ) -> Result<Summary> {
-    let Asked { origin, adopt, limits, pulse, server } = asked;
+    let Asked { origin, adopt, limits, pulse, server, config } = asked;
+    let setup = Setup { database, config, caps: limits.caps, pulse };
     // Drawn on stderr, and not at all where that is no terminal.
     let bar = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} files, {eta} left") {
@@ -162,7 +165,7 @@ pub(super) fn pass(
         limits: *limits,
         server,
         adopt: *adopt,
-        trial: &|job, processors| trial::spawn(job, &choice.sources[job.source], limits.caps, processors, pulse),
+        trial: &|job, processors| trial::spawn(job, &choice.sources[job.source], processors, setup),
         progress: &progress,
         pulse,
     });
