@@ -59,7 +59,7 @@ impl Error {
 /// error`. An error that is not the system's can quote what it met: only its kind is named.
 pub fn cause(error: &io::Error) -> String {
     let number = error.raw_os_error().or_else(|| wrapped_number(error));
-    let text = number.map_or_else(|| error.kind().to_string(), |number| os_text(number));
+    let text = number.map_or_else(|| error.kind().to_string(), os_text);
     let mut chars = text.chars();
     match (chars.next(), chars.clone().next()) {
         // An abbreviation such as `RPC` stays as it is.

@@ -20,7 +20,7 @@ static VERIFICATION: LazyLock<Verification> = LazyLock::new(|| Verification::new
 static DIALECTS: [Dialect; 4] = [CODEX, DOCUMENT, OTHER, CLAUDE_CODE];
 
 /// Numbered migrations, oldest first.
-pub const MIGRATIONS: [(&str, &str); 16] = [
+pub const MIGRATIONS: [(&str, &str); 17] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_usage", include_str!("../migrations/0002_usage.sql")),
     ("0003_source_marks", include_str!("../migrations/0003_source_marks.sql")),
@@ -37,6 +37,7 @@ pub const MIGRATIONS: [(&str, &str); 16] = [
     ("0014_judgements", include_str!("../migrations/0014_judgements.sql")),
     ("0015_founders", include_str!("../migrations/0015_founders.sql")),
     ("0016_waiting", include_str!("../migrations/0016_waiting.sql")),
+    ("0021_settling", include_str!("../migrations/0021_settling.sql")),
 ];
 
 /// A text column that snapshots leave empty.

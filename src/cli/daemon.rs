@@ -54,8 +54,8 @@ pub(crate) fn daemon(args: &Args, context: &Context) -> Result<Status> {
 
 /// Turns signals into events.
 fn listen(outbox: Sender<Event>) -> Result<()> {
-    let mut signals =
-        Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|error| Error::cannot("listen to", "signals", cause(&error)))?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
+        .map_err(|error| Error::cannot("listen to", "signals", cause(&error)))?;
     std::thread::spawn(move || {
         for signal in &mut signals {
             let event = if signal == SIGHUP { Event::Reload } else { Event::Stop };

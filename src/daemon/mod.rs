@@ -65,6 +65,9 @@ struct Slot {
 /// A supervisor kills a process that does not end in time; before that it ends by itself.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long the audit of a request waits for the database, in a thread of its own.
+const AUDIT: Duration = Duration::from_secs(120);
+
 /// Changes of sources are collected for so long, and for ten times what a run takes.
 const CALM: Duration = Duration::from_secs(2);
 
@@ -218,7 +221,8 @@ impl<'d> Daemon<'d> {
         let at = (self.clock)().wall;
         std::thread::spawn(move || {
             let (processors, elapsed) = (&[&*processor][..], Duration::ZERO);
-            runs::broken(&settings.database, &Broken { processors, request: &request, at, elapsed, error: &error });
+            let broken = Broken { processors, request: &request, at, elapsed, error: &error };
+            runs::broken(&settings.database, &broken, AUDIT);
         });
     }
 

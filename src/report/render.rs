@@ -52,7 +52,9 @@ pub fn sheet(sheet: &Sheet, format: Format, width: Option<usize>, out: &mut dyn 
 /// If `out` cannot be written.
 pub fn write(out: &mut dyn Write, text: &str) -> Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::cannot("write", "stdout", cause(&error))),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::cannot("write", "stdout", cause(&error)))
+        }
         _ => Ok(()),
     }
 }

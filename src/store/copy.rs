@@ -131,7 +131,7 @@ mod tests {
                     std::thread::sleep(Duration::from_millis(1));
                 }
             });
-            let was_written = (0..5).any(|_| !make(&database, &to, 100_000).unwrap());
+            let was_written = (0..1_000).any(|_| !make(&database, &to, 100_000).unwrap());
             let copy = Copy::make(&database).unwrap();
             stop.store(true, Ordering::Relaxed);
             assert!(was_written);
