@@ -285,7 +285,11 @@ fn roots_that_cannot_be_meant_are_refused_with_a_way_out() {
     );
     let said = world.mill(&["run", "--sessions", "nowhere"]);
     assert_eq!(said.status, 2);
-    assert!(said.stderr.contains("cannot read `[world]/nowhere`: no such file or directory\n  hint: "), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("cannot read `[world]/nowhere`: no such file or directory\n  hint: "),
+        "{}",
+        said.stderr
+    );
     let said = world.mill(&["run"]);
     assert_eq!(said.status, 2);
     assert!(said.stderr.contains("no transcripts: "), "{}", said.stderr);

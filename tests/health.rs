@@ -154,7 +154,8 @@ usage         failing, 2 items from 2 files
     assert!(said.status == 2 && said.stdout.contains(expected), "{said:?}");
     assert_eq!(run(&world).status, 2);
     let said = status(&world, &["--check"]);
-    let broken = "\n              ! the last run could not be done: cannot read `[world]/root`: no such file or directory\n";
+    let broken =
+        "\n              ! the last run could not be done: cannot read `[world]/root`: no such file or directory\n";
     assert!(said.status == 2 && said.stdout.contains(broken), "{said:?}");
     std::fs::rename(world.path("aside"), world.root()).unwrap();
     run(&world);
