@@ -3,7 +3,7 @@
 //!
 //! Whether files may be written is asked, not tried: nothing is made, and the database is not opened.
 
-use crate::error::{Error, Result, Status, count};
+use crate::error::{Error, Result, Status, cause, count};
 use crate::open::Refusal;
 use crate::owner::{become_user, leave_to_owner, name};
 use crate::scan;
@@ -198,7 +198,7 @@ impl Barrier {
             group: metadata.gid(),
             mode: metadata.mode() & 0o7777,
         });
-        let reason = std::io::ErrorKind::PermissionDenied.to_string();
+        let reason = cause(&rustix::io::Errno::ACCESS.into());
         Self { path: path.to_owned(), act, reason, marks, more: 0 }
     }
 

@@ -3,10 +3,9 @@
 //! The list of a file is an extended attribute: a version, then entries of a tag, the rights and a user or
 //! group. Rights are those of a mode: 4 to read, 2 to write, 1 to pass.
 
+use rustix::fd::AsFd;
 use rustix::fs::XattrFlags;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 
 /// An entry of a list. The kernel wants them ordered by tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,11 +34,11 @@ const SIZE: usize = 64 << 10;
 /// # Errors
 ///
 /// If the file is somebody else's, or its file system has no such lists.
-pub fn allow(path: &Path, users: &[u32], rights: u16) -> io::Result<()> {
+pub fn allow(file: &impl AsFd, users: &[u32], rights: u16) -> io::Result<()> {
     if users.is_empty() {
         return Ok(());
     }
-    let old = read(path)?;
+    let old = read(file)?;
     let mut list = old.clone();
     for user in users {
         match list.iter_mut().find(|entry| (entry.tag, entry.id) == (USER, *user)) {
@@ -58,16 +57,16 @@ pub fn allow(path: &Path, users: &[u32], rights: u16) -> io::Result<()> {
     if list == old {
         return Ok(());
     }
-    Ok(rustix::fs::setxattr(path, ATTRIBUTE, &bytes(&list), XattrFlags::empty())?)
+    Ok(rustix::fs::fsetxattr(file, ATTRIBUTE, &bytes(&list), XattrFlags::empty())?)
 }
 
 /// The list of a file; one without has that of its mode.
-fn read(path: &Path) -> io::Result<Vec<Entry>> {
+fn read(file: &impl AsFd) -> io::Result<Vec<Entry>> {
     let mut buffer = vec![0_u8; SIZE];
-    match rustix::fs::getxattr(path, ATTRIBUTE, &mut buffer[..]) {
+    match rustix::fs::fgetxattr(file, ATTRIBUTE, &mut buffer[..]) {
         Ok(length) => Ok(parse(&buffer[..length])),
         Err(rustix::io::Errno::NODATA) => {
-            let mode = std::fs::metadata(path)?.mode();
+            let mode = rustix::fs::fstat(file)?.st_mode;
             let entry = |tag, shift: u32| Entry { tag, id: NOBODY, rights: (mode >> shift & 7) as u16 };
             Ok(vec![entry(OWNER, 6), entry(GROUP, 3), entry(OTHERS, 0)])
         }
@@ -115,8 +114,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o750)).unwrap();
         // Not every file system has such lists.
-        let Ok(()) = allow(folder.path(), &[4243], 1) else { return };
-        allow(folder.path(), &[4242, 4243], 2).unwrap();
+        #[expect(clippy::disallowed_methods, reason = "a folder")]
+        let open = std::fs::File::open(folder.path()).unwrap();
+        let Ok(()) = allow(&open, &[4243], 1) else { return };
+        allow(&open, &[4242, 4243], 2).unwrap();
         let entry = |tag, id, rights| Entry { tag, id, rights };
         let expected = [
             entry(OWNER, NOBODY, 7),
@@ -126,6 +127,6 @@ mod tests {
             entry(MASK, NOBODY, 7),
             entry(OTHERS, NOBODY, 0),
         ];
-        assert_eq!(read(folder.path()).unwrap(), expected);
+        assert_eq!(read(&open).unwrap(), expected);
     }
 }

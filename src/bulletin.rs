@@ -4,7 +4,7 @@
 //! nothing to do looks like one that has died. So the service writes this file beside the snapshots when a run
 //! begins and when it ends, and `status` takes the runs from it.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, cause};
 use crate::holder::{Holder, is_alive};
 use crate::lineup::Lineup;
 use crate::lock::{self, Presence, WorkLock};
@@ -74,7 +74,7 @@ impl Bulletin {
         let path = path(database);
         // As open as a snapshot.
         whole::write(&path, &crate::report::render::pretty(self), Some(0o640))
-            .map_err(|error| Error::cannot("write", path.display(), error.kind()))
+            .map_err(|error| Error::cannot("write", path.display(), cause(&error)))
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::holder::Holder;
 use crate::store::fault::{self, Fault};
 use std::fmt::{self, Display};
+use std::io;
 
 /// What the program says to its caller when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,25 +35,6 @@ pub struct Error {
     pub holder: Option<Holder>,
 }
 
-/// The standard library's words for kinds of I/O errors, and ours.
-const CAUSES: [(&str, &str); 8] = [
-    ("entity not found", "there is no such file or folder"),
-    ("entity already exists", "it exists already"),
-    ("invalid data", "it is not text in UTF-8"),
-    ("is a directory", "it is a folder, not a file"),
-    ("not a directory", "a part of the path is a file, not a folder"),
-    ("invalid filename", "its name is not possible here"),
-    ("no storage space", "the disk is full"),
-    ("quota exceeded", "your share of the disk is used up"),
-];
-
-/// A cause in words for whoever reads them.
-pub fn cause(cause: impl Display) -> String {
-    let cause = cause.to_string();
-    let known = CAUSES.iter().find(|(theirs, _)| *theirs == cause);
-    known.map_or(cause, |(_, ours)| (*ours).to_owned())
-}
-
 /// The result of everything that can stop a command.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -63,7 +45,7 @@ impl Error {
 
     /// ``cannot <verb> `<thing>`: <cause>``.
     pub fn cannot(verb: &str, thing: impl Display, cause: impl Display) -> Self {
-        Self::new(Status::CannotRun, format!("cannot {verb} `{thing}`: {}", self::cause(cause)))
+        Self::new(Status::CannotRun, format!("cannot {verb} `{thing}`: {cause}"))
     }
 
     #[must_use]
@@ -71,6 +53,52 @@ impl Error {
         self.hint = Some(hint.into());
         self
     }
+}
+
+/// Words of the system, and of the standard library for kinds of errors, and ours.
+const CAUSES: [(&str, &str); 12] = [
+    ("no such file or directory", "there is no such file or folder"),
+    ("entity not found", "there is no such file or folder"),
+    ("file exists", "it exists already"),
+    ("entity already exists", "it exists already"),
+    ("invalid data", "it is not text in UTF-8"),
+    ("stream did not contain valid UTF-8", "it is not text in UTF-8"),
+    ("is a directory", "it is a folder, not a file"),
+    ("not a directory", "a part of the path is a file, not a folder"),
+    ("no space left on device", "the disk is full"),
+    ("no storage space", "the disk is full"),
+    ("disk quota exceeded", "your share of the disk is used up"),
+    ("quota exceeded", "your share of the disk is used up"),
+];
+
+/// Why the system refused an operation, in words for whoever reads them: `there is no such file or folder`,
+/// `input/output error`. An error that is not the system's can quote what it met: only its kind is named.
+pub fn cause(error: &io::Error) -> String {
+    let number = error.raw_os_error().or_else(|| wrapped_number(error));
+    let text = number.map_or_else(|| error.kind().to_string(), os_text);
+    let mut chars = text.chars();
+    let text = match (chars.next(), chars.clone().next()) {
+        // An abbreviation such as `RPC` stays as it is.
+        (Some(first), Some(second)) if !second.is_uppercase() => first.to_lowercase().chain(chars).collect(),
+        _ => text,
+    };
+    let known = CAUSES.iter().find(|(theirs, _)| *theirs == text);
+    known.map_or(text, |(_, ours)| (*ours).to_owned())
+}
+
+const NUMBER: &str = " (os error ";
+
+/// The system's words for an error number. The standard library adds the number.
+fn os_text(number: i32) -> String {
+    let text = io::Error::from_raw_os_error(number).to_string();
+    text.split_once(NUMBER).map_or(text.as_str(), |(words, _)| words).to_owned()
+}
+
+/// The number of an error that a library has wrapped to add a path: it is only left in the text.
+fn wrapped_number(error: &io::Error) -> Option<i32> {
+    let text = error.get_ref()?.to_string();
+    let (_, rest) = text.split_once(NUMBER)?;
+    rest.split_once(')')?.0.parse().ok()
 }
 
 /// What DuckDB says about a failed statement. Only the kind of the error is kept where the message
@@ -149,20 +177,29 @@ mod tests {
 
     #[test]
     fn causes_are_in_the_words_of_who_reads_them() {
-        use std::io::ErrorKind;
-        for (kind, cause) in [
-            (ErrorKind::NotFound, "there is no such file or folder"),
-            (ErrorKind::AlreadyExists, "it exists already"),
-            (ErrorKind::InvalidData, "it is not text in UTF-8"),
-            (ErrorKind::IsADirectory, "it is a folder, not a file"),
-            (ErrorKind::NotADirectory, "a part of the path is a file, not a folder"),
-            (ErrorKind::InvalidFilename, "its name is not possible here"),
-            (ErrorKind::StorageFull, "the disk is full"),
-            (ErrorKind::QuotaExceeded, "your share of the disk is used up"),
-            (ErrorKind::PermissionDenied, "permission denied"),
+        use rustix::io::Errno;
+        for (errno, words) in [
+            (Errno::NOENT, "there is no such file or folder"),
+            (Errno::EXIST, "it exists already"),
+            (Errno::ISDIR, "it is a folder, not a file"),
+            (Errno::NOTDIR, "a part of the path is a file, not a folder"),
+            (Errno::NOSPC, "the disk is full"),
+            (Errno::DQUOT, "your share of the disk is used up"),
+            (Errno::ACCESS, "permission denied"),
+            (Errno::IO, "input/output error"),
+            (Errno::MFILE, "too many open files"),
+            (Errno::NAMETOOLONG, "file name too long"),
+            (Errno::LOOP, "too many levels of symbolic links"),
         ] {
-            assert_eq!(Error::cannot("read", "x", kind).message, format!("cannot read `x`: {cause}"));
+            assert_eq!(cause(&errno.into()), words);
         }
+        assert_eq!(cause(&io::ErrorKind::NotFound.into()), "there is no such file or folder");
+        let wrapped = format!("{} at path \"/a (b)\"", io::Error::from(Errno::IO));
+        assert_eq!(cause(&io::Error::other(wrapped)), "input/output error");
+        let quoting = io::Error::new(io::ErrorKind::InvalidData, "expected value, not `a secret`");
+        assert_eq!(cause(&quoting), "it is not text in UTF-8");
+        let made = tempfile::Builder::new().tempfile_in("/nowhere/at/all").unwrap_err();
+        assert_eq!(cause(&made), cause(&Errno::NOENT.into()), "a library has wrapped it");
     }
 
     #[test]

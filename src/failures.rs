@@ -14,6 +14,9 @@
 //! | rejected | yes | dead: it is over a cap, which no try changes |
 //!
 //! What is dead stays so until the file's bytes change or the processor's version does.
+//!
+//! A wait that ends later than the longest one of its class was written by a clock that was wrong, and is
+//! over.
 
 use crate::hash::Hash;
 use crate::stat::Stat;
@@ -88,18 +91,18 @@ impl Standing {
             !matches!(failure.class, FailureClass::Changed | FailureClass::Environment) && !failure.class.defers();
         let attempts = last.map_or(0, |last| last.attempts) + u32::from(counts);
         let strikes = last.map_or(0, |last| last.strikes).saturating_add(1);
-        let minutes = |number: i64| TimeDelta::minutes(number);
-        let doubled = |number: u32, most: i64| minutes((1_i64 << number.saturating_sub(1).min(16)).min(most));
+        let longest = longest_wait(failure.class);
+        let doubled = |number: u32| TimeDelta::minutes(1_i64 << number.saturating_sub(1).min(16)).min(longest);
         let (delay, most) = match failure.class {
-            FailureClass::Changed | FailureClass::Throttled | FailureClass::Budget => (TimeDelta::zero(), u32::MAX),
-            FailureClass::Environment => (doubled(strikes, 60), u32::MAX),
+            FailureClass::Changed | FailureClass::Throttled | FailureClass::Budget => (longest, u32::MAX),
+            FailureClass::Environment => (doubled(strikes), u32::MAX),
             FailureClass::Transient => {
-                let most = doubled(attempts, 360).num_milliseconds();
+                let most = doubled(attempts).num_milliseconds();
                 (TimeDelta::milliseconds((most as f64 * random) as i64), TRANSIENT_ATTEMPTS)
             }
-            FailureClass::Permanent => (TimeDelta::days(1), PERMANENT_ATTEMPTS),
-            FailureClass::Panic => (TimeDelta::zero(), PANIC_ATTEMPTS),
-            FailureClass::Crash | FailureClass::Rejected => (TimeDelta::zero(), 0),
+            FailureClass::Permanent => (longest, PERMANENT_ATTEMPTS),
+            FailureClass::Panic => (longest, PANIC_ATTEMPTS),
+            FailureClass::Crash | FailureClass::Rejected => (longest, 0),
         };
         Self {
             failure,
@@ -113,7 +116,7 @@ impl Standing {
             },
             attempts,
             strikes,
-            first_failed_at: last.map_or(now, |last| last.first_failed_at),
+            first_failed_at: last.map_or(now, |last| last.first_failed_at.min(now)),
             last_failed_at: now,
             next_try_at: now + delay,
         }
@@ -129,13 +132,33 @@ impl Standing {
         by_itself && self.fate == Fate::Retry
     }
 
+    /// When the wait is over, as far as it is to be believed.
+    pub fn next_try(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        if self.next_try_at - now > longest_wait(self.failure.class) { now } else { self.next_try_at }
+    }
+
     /// Whether a processor leaves the file alone in this pass.
     pub fn holds(&self, version: u32, stat: &Stat, now: DateTime<Utc>) -> bool {
         let waits = match self.fate {
-            Fate::Retry => now < self.next_try_at,
+            Fate::Retry => now < self.next_try(now),
             Fate::Dead | Fate::Dropped => true,
         };
         waits && self.version == version && self.stat == *stat
+    }
+}
+
+/// The longest wait after a failure.
+fn longest_wait(class: FailureClass) -> TimeDelta {
+    match class {
+        FailureClass::Environment => TimeDelta::hours(1),
+        FailureClass::Transient => TimeDelta::hours(6),
+        FailureClass::Permanent => TimeDelta::days(1),
+        FailureClass::Changed
+        | FailureClass::Throttled
+        | FailureClass::Budget
+        | FailureClass::Panic
+        | FailureClass::Crash
+        | FailureClass::Rejected => TimeDelta::zero(),
     }
 }
 
@@ -183,6 +206,29 @@ mod tests {
         for waits in [FailureClass::Changed, FailureClass::Throttled, FailureClass::Budget] {
             assert!(course(waits, 0.5).iter().all(|step| *step == (0, Retry)), "{waits:?}");
         }
+    }
+
+    #[test]
+    fn no_wait_is_longer_than_the_longest_of_its_class() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(1000);
+        let later = now + TimeDelta::days(3650);
+        for class in FailureClass::ALL {
+            let failure = Standing::after(None, failed(class, 1, STAT), now, 1.0);
+            if failure.fate == Fate::Retry {
+                let waits = failure.next_try_at > now;
+                assert_eq!(failure.holds(1, &STAT, now), waits, "{class:?}");
+            }
+            let wrong = Standing { fate: Fate::Retry, ..Standing::after(None, failed(class, 1, STAT), later, 1.0) };
+            assert!(!wrong.holds(1, &STAT, now), "{class:?}: the clock was wrong");
+            assert_eq!(wrong.next_try(now), now);
+            let right = Standing::after(Some(&wrong), failed(class, 1, STAT), now, 1.0);
+            assert!(right.next_try_at <= now + TimeDelta::days(1) && right.first_failed_at == now, "{class:?}");
+        }
+        let last = Standing {
+            next_try_at: now + TimeDelta::hours(1),
+            ..Standing::after(None, failed(FailureClass::Environment, 1, STAT), now, 1.0)
+        };
+        assert!(last.holds(1, &STAT, now), "the longest wait is one");
     }
 
     #[test]

@@ -149,6 +149,13 @@ impl Facts<'_> {
             let new = run.alarms.iter().filter(|alarm| !self.alarms.contains(alarm));
             new.for_each(|alarm| find(State::Warning, alarm.clone()));
         }
+        if let Some(run) = self.last.filter(|run| run.started_at - now.wall > FUTURE) {
+            let when = time(run.started_at);
+            find(
+                State::Warning,
+                format!("the last run is dated {when}, in the future: check the clock, and run again"),
+            );
+        }
         if let Some(reason) = self.late(schedule, now.wall) {
             find(State::Failing, reason);
         }
@@ -200,6 +207,10 @@ impl Facts<'_> {
         is_seen && now - since > grace(schedule)
     }
 }
+
+/// A run that began later than this from now was dated by a clock that was wrong: whether the next one is late
+/// cannot be told.
+const FUTURE: TimeDelta = TimeDelta::days(7);
 
 /// How long a processor may go without a run.
 fn grace(schedule: &Schedule) -> TimeDelta {
@@ -310,6 +321,16 @@ mod tests {
         let run = run("25T04:00", "25T04:01", "done");
         for schedule in ["every 10m", "daily 05:00"] {
             assert_eq!(health(&facts(schedule.parse().ok().as_ref(), Some(&run)), "20T04:31"), FINE, "{schedule}");
+        }
+    }
+
+    #[test]
+    fn a_run_of_the_far_future_does_not_pass_for_a_fresh_one() {
+        let wrong = Run { started_at: at("20T04:31") + TimeDelta::days(3650), ..run("25T04:00", "25T04:01", "done") };
+        let reason = "the last run is dated 2036-11-17 04:31 UTC, in the future: check the clock, and run again";
+        for schedule in ["every 10m", "daily 05:00"] {
+            let judged = health(&facts(schedule.parse().ok().as_ref(), Some(&wrong)), "20T04:31");
+            assert_eq!(judged, (State::Warning, vec![reason.to_owned()]), "{schedule}");
         }
     }
 

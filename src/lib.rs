@@ -34,7 +34,8 @@
 //! | [`health`], [`pending`] | how a processor does; files that it has still to look into |
 //! | [`metrics`], [`bulletin`] | the same for Prometheus, and for those who may not read the database |
 //! | [`report`] | questions to the database, as tables, JSON, CSV and a page |
-//! | [`daemon`], [`schedule`], [`trigger`] | the service: one loop; when a processor is due; requests as files |
+//! | [`daemon`], [`schedule`] | the service: one loop; when a processor is due |
+//! | [`trigger`], [`folder`] | requests as files; a folder of ours that others may write to |
 //! | [`notice`], [`unit`] | what the service tells systemd; what its unit lets it do |
 //! | [`identities`], [`exclusion`] | who the people are whose folders hold the transcripts; who is left out |
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
@@ -83,6 +84,7 @@ pub mod exclusion;
 pub mod failpoint;
 pub mod failures;
 pub mod flight;
+pub mod folder;
 pub mod hash;
 pub mod health;
 pub mod holder;

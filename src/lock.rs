@@ -1,7 +1,7 @@
 //! Locks between processes and threads: lock files that no one deletes, with the holder's name in
 //! them. The kernel lets go of a lock when its holder dies.
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::holder::{self, Holder};
 use crate::owner;
 use crate::suspension::{self, Hold};
@@ -231,7 +231,7 @@ fn take(
     until: Instant,
     is_over: impl Fn() -> bool,
 ) -> Result<Answer> {
-    let broken = |error: std::io::Error| Error::cannot("lock", path.display(), error);
+    let broken = |error: std::io::Error| Error::cannot("lock", path.display(), cause(&error));
     loop {
         match file.try_lock() {
             Ok(()) => {
@@ -281,7 +281,7 @@ const ELSEWHERE: &str = "name a database you may write with --database FILE";
 pub(crate) fn file(path: &Path) -> Result<File> {
     if let Some(folder) = path.parent() {
         let made = whole::make_folders(folder);
-        made.map_err(|error| Error::cannot("make", folder.display(), error.kind()).hint(ELSEWHERE))?;
+        made.map_err(|error| Error::cannot("make", folder.display(), cause(&error)).hint(ELSEWHERE))?;
     }
     #[expect(clippy::disallowed_methods, reason = "a lock file, not the database")]
     let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
@@ -290,7 +290,7 @@ pub(crate) fn file(path: &Path) -> Result<File> {
     }
     #[expect(clippy::disallowed_methods, reason = "a lock file, which readers without the right to write can lock")]
     let file = file.or_else(|error| File::open(path).map_err(|_| error));
-    file.map_err(|error| Error::cannot("open", path.display(), error.kind()).hint(ELSEWHERE))
+    file.map_err(|error| Error::cannot("open", path.display(), cause(&error)).hint(ELSEWHERE))
 }
 
 /// Opens a lock file, if it is there.
@@ -300,7 +300,7 @@ fn present(path: &Path) -> Result<Option<File>> {
     match file {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::cannot("open", path.display(), error.kind()).hint(ELSEWHERE)),
+        Err(error) => Err(Error::cannot("open", path.display(), cause(&error)).hint(ELSEWHERE)),
     }
 }
 

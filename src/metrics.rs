@@ -3,7 +3,7 @@
 
 use crate::config::Config;
 use crate::config::schedules::Schedules;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, cause};
 use crate::health::{Keeper, State};
 use crate::lineup::Lineup;
 use crate::moment::Moment;
@@ -58,7 +58,7 @@ pub fn write(database: &Path, config: &Config, lineup: &Lineup, now: &Moment, fi
     drop(store);
     let text = text(&samples);
     // The collector is another user.
-    whole::write(file, &text, Some(0o644)).map_err(|error| Error::cannot("write", file.display(), error.kind()))
+    whole::write(file, &text, Some(0o644)).map_err(|error| Error::cannot("write", file.display(), cause(&error)))
 }
 
 /// The metrics in the text format.

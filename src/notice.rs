@@ -1,6 +1,7 @@
 //! What the service tells systemd: that it is ready, alive, what it does, and that it ends. Where there is
 //! no systemd, nothing is told.
 
+use crate::error::cause;
 use sd_notify::NotifyState;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ pub fn ready() {
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(error) => tracing::debug!(error = %error.kind(), "cannot read the clock"),
+        Err(error) => tracing::debug!(error = cause(&error), "cannot read the clock"),
     }
 }
 
@@ -39,6 +40,6 @@ pub fn interval() -> Option<Duration> {
 
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(error = %error.kind(), "cannot tell systemd");
+        tracing::debug!(error = cause(&error), "cannot tell systemd");
     }
 }

@@ -4,6 +4,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "transcripts below a root, which are not the database")]
 
+use crate::error::cause;
 use crate::stat::Stat;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -72,7 +73,7 @@ impl Root {
     pub fn file(&self, path: &Path, cap: u64) -> Result<(File, Stat), Refusal> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = File::from(beneath(&self.0, path, flags).map_err(refusal)?);
-        let metadata = file.metadata().map_err(|error| environment(error.kind()))?;
+        let metadata = file.metadata().map_err(|error| environment(&error))?;
         if !metadata.is_file() {
             return Err(Refusal::Rejected("not a regular file"));
         }
@@ -88,13 +89,12 @@ impl Root {
 }
 
 impl Folder {
-    /// Names in the folder and what they stand for, in no order.
+    /// Adds the names in the folder and what they stand for, in no order.
     ///
     /// # Errors
     ///
-    /// If the folder cannot be read to its end.
-    pub fn entries(&self) -> rustix::io::Result<Vec<(OsString, FileType)>> {
-        let mut entries = Vec::new();
+    /// If the folder cannot be read to its end. What was read before is added all the same.
+    pub fn entries(&self, entries: &mut Vec<(OsString, FileType)>) -> rustix::io::Result<()> {
         for entry in Dir::read_from(&self.0)? {
             let entry = entry?;
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
@@ -102,7 +102,12 @@ impl Folder {
                 entries.push((name.to_owned(), entry.file_type()));
             }
         }
-        Ok(entries)
+        Ok(())
+    }
+
+    /// Whether the user may list the folder but look at none of its names: the right to enter it is missing.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.look(OsStr::new(".")), Err(Errno::ACCESS))
     }
 
     /// Looks at what a name stands for, not at what a link leads to.
@@ -156,12 +161,12 @@ fn refusal(error: Errno) -> Refusal {
         Errno::NOENT | Errno::AGAIN => {
             Refusal::Failed(Failure::new(FailureClass::Changed, "moved while it was opened"))
         }
-        _ => environment(error.kind()),
+        _ => environment(&error.into()),
     }
 }
 
-fn environment(kind: std::io::ErrorKind) -> Refusal {
-    Refusal::Failed(Failure::new(FailureClass::Environment, format!("cannot be opened: {kind}")))
+fn environment(error: &std::io::Error) -> Refusal {
+    Refusal::Failed(Failure::new(FailureClass::Environment, format!("cannot be opened: {}", cause(error))))
 }
 
 #[cfg(test)]

@@ -121,7 +121,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(move || (0..100).for_each(|value| assert!(sender.send(value, 2))));
             let receiver = outbox.receiver();
-            let until = Instant::now() + Duration::from_secs(60);
+            let until = Instant::now() + Duration::from_secs(600);
             for value in 0..100 {
                 assert_eq!(receiver.receive(until), Received::Value(value, 2));
             }

@@ -102,7 +102,8 @@ fn run_one(pass: &Pass<'_>) -> Result<Summary> {
     if let Some(error) = result.as_ref().err().filter(is_news) {
         let processors: Vec<_> = pass.processors.iter().map(|processor| processor.manifest().name).collect();
         let (request, at, elapsed) = (pass.request, clock.start.wall, clock.elapsed());
-        runs::broken(pass.database, &runs::Broken { processors: &processors, request, at, elapsed, error });
+        let broken = runs::Broken { processors: &processors, request, at, elapsed, error };
+        runs::broken(pass.database, &broken, runs::PATIENCE);
     }
     result
 }
@@ -131,19 +132,25 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let sources: Vec<&str> = walked.iter().map(|source| source.name.as_str()).collect();
     let (roots, walks): (Vec<_>, Vec<_>) = walks.into_iter().flatten().unzip();
     let mut walk = Walk::of(walks);
+    let mut untold = Vec::new();
     for manifest in &manifests {
         match store.get()?.take_back(manifest) {
-            Ok(0) => {}
-            Ok(lost) => tracing::warn!(lost, "the database had lost decisions: they were taken back"),
+            Ok((lost, unread)) => {
+                if lost > 0 {
+                    tracing::warn!(lost, "the database had lost decisions: they were taken back");
+                }
+                untold.extend(unread.into_iter().map(|unread| format!("{unread}; the database has it")));
+            }
             // It costs what only it says: the database knows its own.
             Err(Error { fault: None | Some(Fault::Refused), message, .. }) => {
                 tracing::warn!("{message}; no decision is taken back");
+                untold.push(format!("{message}; no decision is taken back"));
             }
             Err(error) => return Err(error),
         }
     }
     let mut excluded = forget::exclude(store.get()?, pass.processors)?;
-    let ledger = known::ledger(store.get()?.connection(), &manifests, &sources)?;
+    let ledger = known::ledger(store.get()?.connection(), &manifests, &sources, now)?;
     let run_id = runs::next(store.get()?)?;
     let stamp = Stamp { run_id, now, processors: pass.processors, manifests: &manifests, sources: &sources };
     let forgotten = known::forgotten(store.get()?.connection(), pass.database)?;
@@ -152,6 +159,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let observed = presence::observe(store.get()?, &walked, &roots, pass.adopt, &mut walk, &ledger, now)?;
     notices.alarms.extend(observed.alarms);
     notices.warnings.extend(observed.warnings);
+    notices.warnings.append(&mut untold);
     forget::hide(&forgotten, &mut walk);
     left_out::remember(store.get()?, &sources, &walk.found)?;
     let excludes = |processor: usize, username: &str| pass.processors[processor].excludes(username);
@@ -222,7 +230,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
                 unsettled = settle::settle(store, *processor, pass.pulse)?;
             }
         }
-        tally.unsettled(position, unsettled);
+        tally.unsettled(position, &unsettled);
     }
     if waits {
         let next = |failure: &Failure| Pause::after(pause.as_ref(), failure, pass.server, clock.read().wall);

@@ -28,7 +28,9 @@ pub fn of(walk: &Walk, ledger: &Ledger, manifests: &[&Manifest], excludes: &Excl
             if !excludes(processor, &found.file.username) && !is_dealt_with(known, processor, manifest.version, stat) {
                 let Pending { files, oldest } = &mut pending[processor];
                 *files += 1;
-                *oldest = Some(oldest.map_or(changed_at, |oldest| oldest.min(changed_at)));
+                if *stat != Stat::UNKNOWN {
+                    *oldest = Some(oldest.map_or(changed_at, |oldest| oldest.min(changed_at)));
+                }
             }
         }
     }

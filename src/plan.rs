@@ -161,7 +161,7 @@ fn is_unchanged(known: &Known, processor: usize, version: u32, stat: &Stat) -> b
 fn is_retry(known: Option<&Known>, processor: usize, version: u32, stat: &Stat, now: DateTime<Utc>) -> bool {
     let failure = known.and_then(|known| known.failure(processor));
     failure.is_some_and(|failure| {
-        failure.version == version && failure.stat == *stat && now < failure.next_try_at + LONG_WAIT
+        failure.version == version && failure.stat == *stat && now < failure.next_try(now) + LONG_WAIT
     })
 }
 
@@ -242,6 +242,25 @@ mod tests {
                 assert_eq!(plan.jobs.len(), usize::from(retries && is_tried), "{class:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_file_whose_stat_is_refused_is_opened_to_see_why() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(1000);
+        let file = SourceFile::new("ada/a.jsonl".to_owned(), "ada");
+        let found = || Found { path: "ada/a.jsonl".into(), file: file.clone(), source: 0, stat: Ok(Stat::UNKNOWN) };
+        let walk = || Walk { found: vec![found()], ..Walk::default() };
+        let mut ledger = Ledger::default();
+        ledger.files.insert("ada/a.jsonl".into(), known(1, 1, Trust::Settled));
+        let bounds = Bounds { quiet: Some(Quiet::default()), excludes: None, ..Bounds::default() };
+        let planned = |ledger: &Ledger| jobs(walk(), ledger, &[&MANIFEST], now, bounds);
+        assert_eq!(planned(&ledger).jobs.len(), 1);
+        let failure = Failure::new(FailureClass::Environment, "cannot be opened: input/output error");
+        let attempt = Attempt { failure, version: 1, stat: Stat::UNKNOWN, hash: None };
+        let known = ledger.files.get_mut("ada/a.jsonl").unwrap();
+        known.failures.push((0, Standing::after(None, attempt, now, 0.0)));
+        let plan = planned(&ledger);
+        assert_eq!((plan.jobs.len(), plan.held[0].len()), (0, 1), "what failed waits as others do");
     }
 
     /// Sizes of the files that are read again, of files that were last read so many days ago.

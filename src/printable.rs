@@ -1,5 +1,7 @@
 //! Text from outside as a terminal may have it.
 
+use std::borrow::Cow;
+
 /// Text from outside, without what would steer a terminal, break a line or turn its letters around.
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -7,6 +9,19 @@ pub fn printable(text: &str) -> String {
         if steers(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
     shown
+}
+
+/// Characters of a path that a sentence has room for.
+const ROOM: usize = 200;
+
+/// A path for a sentence: the middle of a very long one is left out.
+pub fn short(path: &str) -> Cow<'_, str> {
+    let length = path.chars().count();
+    if length <= ROOM {
+        return Cow::Borrowed(path);
+    }
+    let head = path.chars().take(ROOM / 2);
+    Cow::Owned(head.chain(['…']).chain(path.chars().skip(length - ROOM / 2)).collect())
 }
 
 /// Control characters, separators of lines, and marks and overrides of the direction of writing.
@@ -19,6 +34,15 @@ fn steers(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_middle_of_a_very_long_path_is_left_out() {
+        assert_eq!(short("ada/shop/s.jsonl"), "ada/shop/s.jsonl");
+        let long = format!("ada/{}/s.jsonl", "ü".repeat(4000));
+        let shown = short(&long);
+        assert_eq!(shown.chars().count(), 201);
+        assert!(shown.starts_with("ada/üü") && shown.ends_with("ü/s.jsonl") && shown.contains("ü…ü"), "{shown}");
+    }
 
     #[test]
     fn what_steers_a_terminal_is_shown_by_its_number() {

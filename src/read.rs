@@ -6,6 +6,7 @@
 
 use crate::brake::Brake;
 use crate::dialect::{Dialect, Parser};
+use crate::error::cause;
 use crate::failpoint;
 use crate::flight::{Flight, InFlight};
 use crate::hash::Hash;
@@ -269,7 +270,7 @@ impl Stream<'_> {
         let want = window.len().min(usize::try_from(self.left).unwrap_or(window.len()));
         self.file.read_exact(&mut window[..want]).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => failed(FailureClass::Changed, "became shorter while it was read"),
-            kind => failed(FailureClass::Environment, &format!("cannot be read: {kind}")),
+            _ => failed(FailureClass::Environment, &format!("cannot be read: {}", cause(&error))),
         })?;
         self.left -= want as u64;
         Ok(want)
@@ -308,11 +309,8 @@ impl Stream<'_> {
         contained(|| {
             self.last_line();
             self.last_words();
-            if self.reader.waits() {
-                // A process that ends while it waits for a network says nothing about the file.
-                self.in_flight = None;
-            }
-            let Self { job, reader, begun, file, stat, folds, tally, expected, .. } = self;
+            let Self { job, reader, begun, file, stat, folds, tally, expected, in_flight, .. } = self;
+            let _waiting = in_flight.as_ref().filter(|_| reader.waits()).map(InFlight::wait);
             let reading = Reading { stat, hash, begun, ended: reader.clock.read(), local: stat::is_local(&file) };
             let last = job.known.as_ref().and_then(|known| known.look.as_ref());
             let look = Look::of(reading, last, reader.clock.start.wall);

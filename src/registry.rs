@@ -20,7 +20,7 @@ static VERIFICATION: LazyLock<Verification> = LazyLock::new(|| Verification::new
 static DIALECTS: [Dialect; 4] = [CODEX, DOCUMENT, OTHER, CLAUDE_CODE];
 
 /// Numbered migrations, oldest first.
-pub const MIGRATIONS: [(&str, &str); 21] = [
+pub const MIGRATIONS: [(&str, &str); 22] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_usage", include_str!("../migrations/0002_usage.sql")),
     ("0003_source_marks", include_str!("../migrations/0003_source_marks.sql")),
@@ -42,6 +42,7 @@ pub const MIGRATIONS: [(&str, &str); 21] = [
     ("0019_declined", include_str!("../migrations/0019_declined.sql")),
     ("0020_sources", include_str!("../migrations/0020_sources.sql")),
     ("0021_bans", include_str!("../migrations/0021_bans.sql")),
+    ("0022_settling", include_str!("../migrations/0022_settling.sql")),
 ];
 
 /// A text column that snapshots leave empty.

@@ -4,7 +4,7 @@
 //! the walk does not lead it outside.
 
 use crate::access;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::ledger::Ledger;
 use crate::open::Root;
 use crate::source::{Layout, Source};
@@ -28,6 +28,12 @@ pub struct Found {
     /// Or the reason for not taking it.
     pub stat: std::result::Result<Stat, &'static str>,
 }
+
+/// The reason for taking no file whose path the system cannot open, and nothing in such a folder.
+pub const TOO_LONG: &str = "its path is longer than 4,095 bytes";
+
+/// Bytes of the longest path below a root that can be opened.
+const LONGEST: usize = 4095;
 
 /// The reason for taking no file of a source that cannot be meant; it has an alarm of its own.
 pub const FROZEN: &str = "its root is on another device than before";
@@ -57,6 +63,43 @@ pub struct Unseen {
     pub reason: String,
 }
 
+/// What a name in a folder turns out to be.
+#[derive(Debug, PartialEq, Eq)]
+enum Entry {
+    Folder,
+    /// A transcript, or something in its place.
+    Transcript(FileType, Stat),
+    Link,
+    /// It may be a folder, but the system does not say so.
+    Unseen(Errno),
+    /// Another file.
+    File,
+    Nothing,
+}
+
+impl Entry {
+    /// Of a name of this kind in the listing, and what a look at it showed, if one was needed. A look that
+    /// fails costs this name only: a file is left to be opened, which tells what is wrong with it.
+    fn of(kind: FileType, is_transcript: bool, looked: Option<rustix::io::Result<(FileType, Stat)>>) -> Self {
+        let (kind, stat) = match looked {
+            None => (kind, None),
+            Some(Ok((kind, stat))) => (kind, Some(stat)),
+            // Gone between the listing and the look: as if it had not been there.
+            Some(Err(Errno::NOENT)) => return Self::Nothing,
+            Some(Err(error)) if kind == FileType::Unknown && !is_transcript => return Self::Unseen(error),
+            Some(Err(_)) if kind == FileType::Unknown => (FileType::RegularFile, Some(Stat::UNKNOWN)),
+            Some(Err(_)) => (kind, Some(Stat::UNKNOWN)),
+        };
+        match (kind, stat) {
+            (FileType::Directory, _) => Self::Folder,
+            (_, Some(stat)) if is_transcript => Self::Transcript(kind, stat),
+            (FileType::Symlink, _) => Self::Link,
+            (FileType::RegularFile, _) => Self::File,
+            _ => Self::Nothing,
+        }
+    }
+}
+
 /// Opens the roots of the sources.
 ///
 /// # Errors
@@ -69,14 +112,13 @@ pub fn roots(sources: &[Source]) -> Result<Vec<Root>> {
 fn root(path: &Path) -> Result<Root> {
     Root::open(path).map_err(|error| match error.kind() {
         ErrorKind::PermissionDenied => {
-            access::closed(path).unwrap_or_else(|| Error::cannot("read", path.display(), error.kind()))
+            access::closed(path).unwrap_or_else(|| Error::cannot("read", path.display(), cause(&error)))
         }
         ErrorKind::NotADirectory => {
             Error::cannot("read", path.display(), "not a folder").hint("name the folder that holds the users' folders")
         }
-        kind => {
-            Error::cannot("read", path.display(), kind).hint("is the folder mounted? name another with --sessions DIR")
-        }
+        _ => Error::cannot("read", path.display(), cause(&error))
+            .hint("is the folder mounted? name another with --sessions DIR"),
     })
 }
 
@@ -195,26 +237,33 @@ impl Branch<'_> {
     /// Lists one folder.
     fn folder(&mut self, below: &Path) -> rustix::io::Result<()> {
         let folder = self.root.folder(below)?;
-        for (name, kind) in folder.entries()? {
+        let mut entries = Vec::new();
+        let listed = folder.entries(&mut entries);
+        if !entries.is_empty() && folder.is_closed() {
+            return Err(Errno::ACCESS);
+        }
+        for (name, kind) in entries {
             let path = below.join(&name);
             // Some file systems do not tell the type in the listing.
-            let looked = (kind == FileType::Unknown || is_transcript(&path)).then(|| folder.look(&name)).transpose();
-            let looked = match looked {
-                Ok(looked) => looked,
-                // Gone between the listing and the look: as if it had not been there.
-                Err(Errno::NOENT) => continue,
-                Err(error) => return Err(error),
-            };
-            let kind = looked.map_or(kind, |(kind, _)| kind);
-            match (kind, looked) {
-                (FileType::Directory, _) => self.folders.push(path),
-                (_, Some((_, stat))) if is_transcript(&path) => self.found(path, kind, stat),
-                (FileType::RegularFile, _) if is_compressed(&path) => self.add(path, Err(COMPRESSED)),
-                (FileType::Symlink, _) => self.walk.links.push(key(&path)),
-                _ => {}
+            let looked = (kind == FileType::Unknown || is_transcript(&path)).then(|| folder.look(&name));
+            match Entry::of(kind, is_transcript(&path), looked) {
+                Entry::Folder if path.as_os_str().len() > LONGEST => self.too_long(path),
+                Entry::Transcript(..) if path.as_os_str().len() > LONGEST => self.too_long(path),
+                Entry::Folder => self.folders.push(path),
+                Entry::Transcript(kind, stat) => self.found(path, kind, stat),
+                Entry::Link => self.walk.links.push(key(&path)),
+                Entry::Unseen(error) => self.add_unseen(&path, error),
+                Entry::File if is_compressed(&path) => self.add(path, Err(COMPRESSED)),
+                Entry::File | Entry::Nothing => {}
             }
         }
-        Ok(())
+        listed
+    }
+
+    /// Notes a name that cannot be opened. Of a folder, nothing below it is seen, or ever was.
+    fn too_long(&mut self, path: PathBuf) {
+        let file = name(&path, self.source.layout, self.login);
+        self.walk.found.push(Found { file, source: self.number, path, stat: Err(TOO_LONG) });
     }
 
     fn found(&mut self, path: PathBuf, kind: FileType, stat: Stat) {
@@ -235,18 +284,20 @@ impl Branch<'_> {
     fn unseen(&mut self, folder: &Path, error: Errno) -> Result<()> {
         match error {
             _ if folder.as_os_str().is_empty() => {
-                let error = Error::cannot("read", self.source.root.display(), error.kind());
+                let error = Error::cannot("read", self.source.root.display(), cause(&error.into()));
                 return Err(error.hint("may this user list the folder?"));
             }
             // Gone, or something else by now: as if it had not been there.
             Errno::NOENT | Errno::NOTDIR | Errno::LOOP => {}
-            _ => {
-                let (path, reason) = (folder.to_owned(), error.kind().to_string());
-                let folder = name(folder, self.source.layout, self.login).session_file;
-                self.walk.unseen.push(Unseen { source: self.number, path, folder, reason });
-            }
+            _ => self.add_unseen(folder, error),
         }
         Ok(())
+    }
+
+    fn add_unseen(&mut self, path: &Path, error: Errno) {
+        let folder = name(path, self.source.layout, self.login).session_file;
+        let (path, reason) = (path.to_owned(), cause(&error.into()));
+        self.walk.unseen.push(Unseen { source: self.number, path, folder, reason });
     }
 }
 
@@ -306,6 +357,22 @@ fn too_deep(source: &Source) -> Error {
 mod tests {
     use super::*;
     use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn a_look_that_fails_costs_its_name_only() {
+        use FileType::{Directory, RegularFile, Symlink, Unknown};
+        for error in [Errno::IO, Errno::ACCESS, Errno::LOOP, Errno::STALE, Errno::NAMETOOLONG] {
+            let failed = |kind, is_transcript| Entry::of(kind, is_transcript, Some(Err(error)));
+            assert_eq!(failed(RegularFile, true), Entry::Transcript(RegularFile, Stat::UNKNOWN), "{error}");
+            assert_eq!(failed(Unknown, true), Entry::Transcript(RegularFile, Stat::UNKNOWN), "{error}");
+            assert_eq!(failed(Symlink, true), Entry::Transcript(Symlink, Stat::UNKNOWN), "it is rejected");
+            assert_eq!(failed(Directory, true), Entry::Folder, "to list it tells what is wrong");
+            assert_eq!(failed(Unknown, false), Entry::Unseen(error), "it may be a folder");
+        }
+        assert_eq!(Entry::of(RegularFile, true, Some(Err(Errno::NOENT))), Entry::Nothing);
+        assert_eq!(Entry::of(RegularFile, false, None), Entry::Nothing);
+        assert_eq!(Entry::of(Unknown, false, Some(Ok((Directory, Stat::UNKNOWN)))), Entry::Folder);
+    }
 
     #[test]
     fn a_key_tells_any_two_names_apart() {

@@ -10,17 +10,17 @@ use crate::failpoint;
 use crate::pulse::Pulse;
 use crate::store::Turns;
 use crate::store::fault::Fault;
-use crate::store::settle::settle_key;
+use crate::store::settle::{Unsettled, settle_key};
 use sessionmill_contract::{Inputs, Processor, Rows, Settlement};
 
-/// Settles all touched keys of a processor, or as many as there is time for. Returns how many failed;
-/// these stay on the list, and those there was no time for.
+/// Settles all touched keys of a processor, or as many as there is time for. Returns those that failed;
+/// they stay on the list, as those do that there was no time for.
 ///
 /// # Errors
 ///
 /// If the database cannot be read or written.
-pub fn settle(store: &mut Turns, processor: &dyn Processor, pulse: &Pulse) -> Result<u64> {
-    let mut failed = 0;
+pub fn settle(store: &mut Turns, processor: &dyn Processor, pulse: &Pulse) -> Result<Vec<Unsettled>> {
+    let mut failed = Vec::new();
     let manifest = processor.manifest();
     for settlement in manifest.settlements {
         failpoint::point("before-settle", settlement.facts.name);
@@ -41,7 +41,7 @@ pub fn settle(store: &mut Turns, processor: &dyn Processor, pulse: &Pulse) -> Re
             let mut one = |key: &str, inputs: Inputs<'_>, entities: &mut Rows| {
                 settle_key(processor, settlement, key, inputs, entities)
             };
-            failed += store.settle(manifest, settlement, range, &mut one)?;
+            failed.append(&mut store.settle(manifest, settlement, range, &mut one)?);
             store.pass_on()?;
         }
         failpoint::point("after-settle", settlement.facts.name);
@@ -59,7 +59,7 @@ fn settle_apart(store: &mut Turns, processor: &dyn Processor, settlement: &Settl
     let fine = basis.facts.chunk_by(|a, b| a.values[key] == b.values[key]).all(|facts| {
         let name = facts[0].values[key].as_str().unwrap_or_default();
         let inputs = Inputs { facts, reviews: &basis.reviews, memo: &basis.memo };
-        settle_key(processor, settlement, name, inputs, &mut entities)
+        settle_key(processor, settlement, name, inputs, &mut entities).is_ok()
     });
     if !fine {
         return Ok(());

@@ -16,6 +16,12 @@ pub struct Stat {
     pub inode: u64,
 }
 
+impl Stat {
+    /// Of a file whose stat the system refuses. No file has it, so that the file is looked into: opening it
+    /// tells what is wrong.
+    pub const UNKNOWN: Self = Self { size: 0, mtime_ns: 0, ctime_ns: 0, inode: 0 };
+}
+
 /// Nanoseconds since 1970.
 fn nanos(seconds: i64, nanos: i64) -> i64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(nanos)

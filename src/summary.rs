@@ -5,10 +5,11 @@ use crate::failures::{Fate, Standing};
 use crate::job::Job;
 use crate::open::Refusal;
 use crate::plan::Plan;
-use crate::printable::printable;
+use crate::printable::{printable, short};
 use crate::pulse::Pulse;
 use crate::read::{Outcome, Read, Verdict};
 use crate::store::forget::FORGOTTEN;
+use crate::store::settle::Unsettled;
 use serde::{Deserialize, Serialize};
 use sessionmill_contract::{Failure, FailureClass, Manifest, SourceFile};
 use std::fmt::Write as _;
@@ -70,6 +71,9 @@ pub struct Counts {
     pub rejected_detail: Vec<FileError>,
     /// Keys that could not be settled; they are tried again by the next run.
     pub unsettled_keys: u64,
+    /// Why they could not be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unsettled_detail: Vec<KeyError>,
     pub deferred_detail: Vec<String>,
     /// Why they are left, most of them first.
     pub deferred_reasons: Vec<Deferral>,
@@ -98,6 +102,14 @@ pub struct Dropped {
 #[derive(Debug, Serialize, PartialEq, Eq)]
 pub struct FileError {
     pub session: String,
+    pub class: &'static str,
+    pub error: String,
+}
+
+/// Why a key could not be settled.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub struct KeyError {
+    pub key: String,
     pub class: &'static str,
     pub error: String,
 }
@@ -155,8 +167,15 @@ impl<'m> Tally<'m> {
     }
 
     /// Counts the keys that could not be settled for a processor.
-    pub fn unsettled(&mut self, processor: usize, keys: u64) {
-        self.counts[processor].unsettled_keys = keys;
+    pub fn unsettled(&mut self, processor: usize, keys: &[Unsettled]) {
+        let error = |Unsettled { key, failure, .. }: &Unsettled| KeyError {
+            key: key.clone(),
+            class: failure.class.name(),
+            error: failure.message.clone(),
+        };
+        let counts = &mut self.counts[processor];
+        counts.unsettled_keys = keys.len() as u64;
+        counts.unsettled_detail = keys.iter().map(error).collect();
     }
 
     /// Counts what transcripts of a processor do not tell any more.
@@ -182,6 +201,7 @@ impl<'m> Tally<'m> {
             counts.elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
             counts.errors_detail.sort_by(|a, b| a.session.cmp(&b.session));
             counts.rejected_detail.sort_by(|a, b| a.session.cmp(&b.session));
+            counts.unsettled_detail.sort_by(|a, b| a.key.cmp(&b.key));
             counts.deferred_detail.sort();
             counts.deferred_reasons.sort_by(|a, b| b.files.cmp(&a.files).then_with(|| a.reason.cmp(&b.reason)));
         }
@@ -313,10 +333,12 @@ impl Counts {
             let _ = write!(line, ", {} skipped", count(self.malformed_lines, "malformed line"));
         }
         let _ = writeln!(words, "{line} ({})", duration(self.elapsed_ms));
-        let failed =
-            self.errors_detail.iter().map(|e| format!("failed `{}`: {}: {}", printable(&e.session), e.class, e.error));
+        let failed = self
+            .errors_detail
+            .iter()
+            .map(|e| format!("failed `{}`: {}: {}", printable(&short(&e.session)), e.class, e.error));
         let rejected =
-            self.rejected_detail.iter().map(|e| format!("rejected `{}`: {}", printable(&e.session), e.error));
+            self.rejected_detail.iter().map(|e| format!("rejected `{}`: {}", printable(&short(&e.session)), e.error));
         if self.forgotten > 0 {
             let _ = writeln!(words, "  rejected {} of people who are forgotten", count(self.forgotten, "file"));
         }
@@ -336,6 +358,8 @@ impl Counts {
         if self.unsettled_keys > 0 {
             let _ =
                 writeln!(words, "  {} could not be settled and will be tried again", count(self.unsettled_keys, "key"));
+            let failed = |e: &KeyError| format!("failed key `{}`: {}: {}", printable(&short(&e.key)), e.class, e.error);
+            name(words, self.unsettled_detail.iter().map(failed), self.unsettled_keys);
         }
     }
 }

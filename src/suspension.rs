@@ -4,7 +4,7 @@
 //! database is asked to end its turn, and the process stops when nobody in it holds one any more. Nobody gets a
 //! database until it goes on. SIGSTOP cannot be caught; who waits for such a process is told its number.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, cause};
 use signal_hook::consts::SIGTSTP;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
@@ -60,7 +60,7 @@ pub fn listen() -> Result<()> {
     if is_ignored() {
         return Ok(());
     }
-    let mut signals = Signals::new([SIGTSTP]).map_err(|error| Error::cannot("listen to", "signals", error.kind()))?;
+    let mut signals = Signals::new([SIGTSTP]).map_err(|error| Error::cannot("listen to", "signals", cause(&error)))?;
     std::thread::spawn(move || {
         for signal in &mut signals {
             stop(signal);

@@ -1,6 +1,8 @@
 //! Reads one file in a process of its own, to see whether the process survives it.
 
 use crate::batch::{self, Queue};
+use crate::config::Config;
+use crate::error::cause;
 use crate::job::Job;
 use crate::moment::{Clock, Moment};
 use crate::open::{Refusal, Root};
@@ -10,7 +12,9 @@ use crate::source::Source;
 use crate::stat::Stat;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sessionmill_contract::{Failure, FailureClass, Processor, SourceFile};
+use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -25,29 +29,37 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const BYTES_A_SECOND: u64 = 4_000_000;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Lets a new process of this program read a file.
+/// What a trial has in common with the pass that wants it.
+#[derive(Clone, Copy)]
+pub struct Setup<'s> {
+    pub database: &'s Path,
+    pub config: &'s Config,
+    pub caps: Caps,
+    pub pulse: &'s Pulse,
+}
+
+/// Lets a new process of this program read a file, with processors of the same configuration.
 ///
 /// # Errors
 ///
 /// A failure of class `crash` if that process dies, of class `environment` if there can be none. It is
 /// deferred if the pass is to stop.
-pub fn spawn(
-    job: &Job,
-    source: &Source,
-    caps: Caps,
-    processors: &[&dyn Processor],
-    pulse: &Pulse,
-) -> Result<(), Refusal> {
+pub fn spawn(job: &Job, source: &Source, processors: &[&dyn Processor], setup: Setup<'_>) -> Result<(), Refusal> {
+    let Setup { database, config, caps, pulse } = setup;
     let failed = |class, message| Refusal::Failed(Failure::new(class, message));
     let environment = |error: std::io::Error| {
-        failed(FailureClass::Environment, format!("cannot be tried on its own: {}", crate::error::cause(error.kind())))
+        failed(FailureClass::Environment, format!("cannot be tried on its own: {}", cause(&error)))
     };
     let mut command = Command::new(std::env::current_exe().map_err(environment)?);
-    command.args(["trial", "--"]).arg(&source.root).arg(&job.path).args([&job.file.session_file, &job.file.username]);
+    command.args(["trial", "--"]).args([database, &source.root, &job.path]);
+    command.args([&job.file.session_file, &job.file.username]);
     command.args([caps.file, caps.line as u64, caps.facts as u64].map(|cap| cap.to_string()));
     command.args(job.due.iter().map(|due| processors[*due].manifest().name));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let config = written(config).map_err(|error| environment(std::io::Error::other(error)))?;
     let mut child = command.spawn().map_err(environment)?;
+    // One that ends before it has read all says so by its exit code.
+    let _ = child.stdin.take().map(|mut stdin| stdin.write_all(config.as_bytes()));
     let patience = PATIENCE + Duration::from_secs(job.stat.size / BYTES_A_SECOND);
     let died = |how: String| Err(failed(FailureClass::Crash, format!("ends the process that reads it: {how}")));
     match wait(&mut child, patience, pulse).map_err(environment)? {
@@ -59,6 +71,11 @@ pub fn spawn(
         None if pulse.is_stopped() => Err(Refusal::Deferred(pulse::STOPPED)),
         None => died("it does not come to an end".to_owned()),
     }
+}
+
+/// A configuration as text, without what no processor asks for.
+fn written(config: &Config) -> Result<String, toml::ser::Error> {
+    toml::to_string(&Config { price: Vec::new(), source: Vec::new(), ..config.clone() })
 }
 
 /// Waits for the end of a process; kills it after the time, or when the pass is to stop.
@@ -87,7 +104,7 @@ fn wait(child: &mut Child, patience: Duration, pulse: &Pulse) -> std::io::Result
 /// If the root cannot be opened.
 pub fn read(
     source: Source,
-    path: &std::path::Path,
+    path: &Path,
     file: SourceFile,
     caps: Caps,
     processors: &[&dyn Processor],
@@ -110,4 +127,47 @@ pub fn read(
     let jobs = [Job { file, source: 0, path: path.to_owned(), stat: Stat::default(), due, known: None }];
     batch::read(&Queue::new(&jobs), &reader, |_| true);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_gets_the_configuration_as_it_is() {
+        let text = "
+            database = '/data/mill.duckdb'
+            timezone = 'Europe/Berlin'
+            [caps]
+            line = 1000
+            [schedule]
+            usage = 'cron 15 3 * * 1-5'
+            verification = 'off'
+            [daemon]
+            budget = '90s'
+            allow_uids = [4, 5]
+            [verification]
+            detector = 'openai'
+            model = 'm-1'
+            base_url = 'https://gpu.lan/v1'
+            input_price = 0.1
+            output_price = 2.5
+            dollars_per_day = 1.5
+            quiet = '0s'
+            exclude_users = ['eve']
+            [[price]]
+            model = 'm-1'
+            from = 2026-02-01
+            input = 3
+            output = 15.25
+            [[source]]
+            name = 'all'
+            path = '/sessions'
+        ";
+        for text in ["", text] {
+            let config: Config = toml::from_str(text).unwrap();
+            let got: Config = toml::from_str(&written(&config).unwrap()).unwrap();
+            assert_eq!(got, Config { price: Vec::new(), source: Vec::new(), ..config });
+        }
+    }
 }

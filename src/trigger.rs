@@ -3,30 +3,34 @@
 //! `<processor>.trigger` is empty or one JSON object. The daemon claims it by a rename, looks at who
 //! wrote it and what it says, and answers in `results/<id>.json`. Nothing in it names a path or a query,
 //! and nothing of it but its id is repeated to anybody.
+//!
+//! Others may write to the folder: what is done in it is done by [`crate::folder`], through no link.
 
 use crate::acl;
 use crate::duration;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, cause};
+use crate::folder::{Old, OwnFolder};
 use crate::holder::Holder;
 use crate::registry;
 use crate::request::{Origin, Request};
 use crate::summary::Summary;
-use crate::whole;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::fs::{DirBuilder, File, Permissions};
 use std::io::Read as _;
 use std::num::NonZeroU64;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The folder that triggers are dropped into.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Folder {
-    path: PathBuf,
+    dropped: OwnFolder,
+    /// Triggers that were taken out of it, by their ids.
+    claimed: Arc<OwnFolder>,
+    results: Arc<OwnFolder>,
     /// Users who may drop triggers, beside root and this process's own.
     allowed: Vec<u32>,
 }
@@ -43,7 +47,11 @@ pub struct Claim {
     uid: Option<u32>,
     /// What it asks for, or why that is refused.
     pub order: std::result::Result<Order, String>,
-    file: PathBuf,
+    /// Its name among the claimed ones.
+    file: String,
+    claimed: Arc<OwnFolder>,
+    /// Where it is answered.
+    results: Arc<OwnFolder>,
 }
 
 /// What a trigger can say.
@@ -97,32 +105,32 @@ pub enum Answer<'a> {
 /// Bytes of a trigger.
 const SIZE: u64 = 4096;
 
-/// An older trigger was forgotten by whoever wrote it.
+/// An older trigger was forgotten by whoever wrote it. One that is dated so far ahead was written by a clock
+/// that was wrong.
 const AGE: TimeDelta = TimeDelta::hours(24);
 
-/// Answers are kept for so long: longer than a trigger can come again.
+/// Answers are kept for so long: longer than a trigger can come again. One that is dated so far ahead is not kept
+/// either.
 const KEPT: TimeDelta = TimeDelta::days(30);
 
 /// Triggers for processors that there are not, which are answered at one look.
 const STRANGERS: usize = 20;
 
 const EXTENSION: &str = ".trigger";
+/// Where answers are.
 const RESULTS: &str = "results";
 
 impl Folder {
-    /// Opens the folder, making it where it is missing.
+    /// Opens the folder and those in it, making them where they are missing.
     ///
     /// # Errors
     ///
-    /// If it cannot be made.
+    /// If one cannot be made or opened, is a link, or is open to changes by others.
     pub fn open(path: &Path, allowed: &[u32]) -> Result<Self> {
-        let folder = Self { path: path.to_owned(), allowed: allowed.to_vec() };
-        // In the first one everybody keeps the right to remove what is theirs, and nothing else.
-        for (path, mode) in [(path.to_owned(), 0o1770), (folder.claimed(), 0o700), (folder.results(), 0o750)] {
-            let made = DirBuilder::new().recursive(true).mode(mode).create(&path);
-            made.map_err(|error| Error::cannot("make", path.display(), error.kind()))?;
-            open_up(&path, mode);
-        }
+        let dropped = OwnFolder::make(path)?;
+        let claimed = dropped.make_sub("claimed", 0o700)?;
+        let results = dropped.make_sub(RESULTS, 0o750)?;
+        let folder = Self { dropped, claimed: claimed.into(), results: results.into(), allowed: allowed.to_vec() };
         folder.admit();
         Ok(folder)
     }
@@ -131,27 +139,17 @@ impl Folder {
     fn admit(&self) {
         const PASS: u16 = 0o1;
         const WRITE: u16 = 0o3;
-        let above = self.path.parent().map(|folder| (folder.to_owned(), PASS));
-        let places = above.into_iter().chain([(self.path.clone(), WRITE), (self.results(), PASS)]);
-        for (path, rights) in places {
-            if let Err(error) = acl::allow(&path, &self.allowed, rights) {
-                let (path, error) = (path.display(), error.kind());
-                tracing::warn!(%path, %error, "cannot let the users of [daemon] allow_uids in: setfacl can, or a group");
-            }
+        let admitted = self.dropped.admit_above(&self.allowed, PASS);
+        let admitted = admitted.and_then(|()| self.dropped.admit(&self.allowed, WRITE));
+        if let Err(error) = admitted.and_then(|()| self.results.admit(&self.allowed, PASS)) {
+            let (path, error) = (self.path().display(), cause(&error));
+            tracing::warn!(%path, error, "cannot let the users of [daemon] allow_uids in: setfacl can, or a group");
         }
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn claimed(&self) -> PathBuf {
-        self.path.join("claimed")
-    }
-
-    fn results(&self) -> PathBuf {
-        self.path.join(RESULTS)
+        self.dropped.path()
     }
 
     /// Claims the triggers that are there. One whose answer is known is answered already.
@@ -159,16 +157,14 @@ impl Folder {
         let processors = registry::processors().iter().map(|processor| processor.manifest().name);
         let mut names: Vec<_> = processors.map(str::to_owned).collect();
         // A look at the known names finds them however many other files there are.
-        let others = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
-        let others = others.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(EXTENSION)?.to_owned()));
+        let others = self.dropped.names().filter_map(|name| Some(name.strip_suffix(EXTENSION)?.to_owned()));
         let others: Vec<_> = others.filter(|name| !names.contains(name) && is_id(name)).take(STRANGERS).collect();
         names.extend(others);
         let mut claims = Vec::new();
         for (number, name) in names.into_iter().enumerate() {
             let id = format!("{name}-{}-{number}", now.format("%Y%m%dT%H%M%S%6f"));
-            let file = self.claimed().join(&id);
-            if std::fs::rename(self.path.join(format!("{name}{EXTENSION}")), &file).is_ok() {
-                claims.extend(self.look(name, id, file, now).filter(|claim| self.is_new(claim)));
+            if self.dropped.hand_over(&format!("{name}{EXTENSION}"), &self.claimed, &id).is_ok() {
+                claims.extend(self.look(name, id, now).filter(|claim| self.is_new(claim)));
             }
         }
         claims
@@ -176,40 +172,38 @@ impl Folder {
 
     /// Triggers that were claimed when the daemon ended, to be answered now.
     pub fn left(&self, now: DateTime<Utc>) -> Vec<Claim> {
-        let entries = std::fs::read_dir(self.claimed()).into_iter().flatten().flatten();
-        let mut names: Vec<_> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        let mut names: Vec<_> = self.claimed.names().filter(|name| is_word(name)).collect();
         names.sort();
         let claim = |id: String| {
             let name = id.rsplitn(3, '-').last()?.to_owned();
-            let file = self.claimed().join(&id);
-            self.look(name, id, file, now)
+            self.look(name, id, now)
         };
         names.into_iter().filter_map(claim).collect()
     }
 
     /// Whether there is no answer to a trigger yet; forgets it, if there is.
     fn is_new(&self, claim: &Claim) -> bool {
-        let is_known = self.results().join(format!("{}.json", claim.id)).exists();
+        let is_known = self.results.has(&format!("{}.json", claim.id));
         if is_known {
-            let _ = std::fs::remove_file(&claim.file);
+            self.claimed.remove(&claim.file);
         }
         !is_known
     }
 
     /// Looks at a claimed file; `None` if it is gone.
-    fn look(&self, processor: String, id: String, file: PathBuf, now: DateTime<Utc>) -> Option<Claim> {
+    fn look(&self, processor: String, id: String, now: DateTime<Utc>) -> Option<Claim> {
         let refused = |by: &str, reason: &str| Claim {
             id: id.clone(),
             processor: processor.clone(),
             by: by.to_owned(),
             uid: None,
             order: Err(reason.to_owned()),
-            file: file.clone(),
+            file: id.clone(),
+            claimed: Arc::clone(&self.claimed),
+            results: Arc::clone(&self.results),
         };
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        #[expect(clippy::disallowed_methods, reason = "a trigger, not the database")]
-        let mut open = match rustix::fs::openat(CWD, &file, flags, Mode::empty()) {
-            Ok(open) => File::from(open),
+        let mut open = match self.claimed.file(&id) {
+            Ok(open) => open,
             Err(rustix::io::Errno::NOENT) => return None,
             Err(rustix::io::Errno::LOOP) => return Some(refused("unknown", "it is no regular file")),
             Err(_) => return Some(refused("unknown", "it cannot be read")),
@@ -229,6 +223,8 @@ impl Folder {
             "it is over 4 KiB"
         } else if age.is_none_or(|age| age > AGE) {
             "it is older than a day"
+        } else if age.is_none_or(|age| age < -AGE) {
+            "it is dated more than a day ahead"
         } else {
             ""
         };
@@ -242,7 +238,7 @@ impl Folder {
         let order = parse(&text, &processor);
         let own_id = order.as_ref().ok().and_then(|order| order.id.clone());
         let uid = Some(stat.uid());
-        Some(Claim { id: own_id.unwrap_or_else(|| id.clone()), processor, by, uid, order, file })
+        Some(Claim { id: own_id.unwrap_or_else(|| id.clone()), uid, order, ..refused(&by, "") })
     }
 
     /// Answers a trigger. It is done with then, unless it is running.
@@ -264,27 +260,27 @@ impl Folder {
         text["state"] = state.into();
         text[key] = value;
         // The daemon can look into another folder since.
-        let results = claim.file.ancestors().nth(2).map_or_else(|| self.results(), |folder| folder.join(RESULTS));
-        let path = results.join(format!("{}.json", claim.id));
-        whole::write(&path, &crate::report::render::pretty(&text), Some(0o600))
-            .map_err(|error| Error::cannot("write", path.display(), error.kind()))?;
+        let name = format!("{}.json", claim.id);
+        let cannot = |error: std::io::Error| Error::cannot("write", format!("{RESULTS}/{name}"), cause(&error));
+        claim.results.write(&name, &crate::report::render::pretty(&text), 0o600, Old::Replace).map_err(cannot)?;
         let own = rustix::process::geteuid().as_raw();
         let others: Vec<_> = claim.uid.into_iter().filter(|uid| ![0, own].contains(uid)).collect();
-        if let Err(error) = acl::allow(&path, &others, 0o4) {
-            tracing::warn!(trigger = claim.id, error = %error.kind(), "whoever asked cannot read the answer");
+        let answer_file = || Ok::<_, std::io::Error>(claim.results.file(&name)?);
+        if let Err(error) = answer_file().and_then(|file| acl::allow(&file, &others, 0o4)) {
+            tracing::warn!(trigger = claim.id, error = cause(&error), "whoever asked cannot read the answer");
         }
         if !matches!(answer, Answer::Running) {
-            let _ = std::fs::remove_file(&claim.file);
+            claim.claimed.remove(&claim.file);
         }
         Ok(())
     }
 
     /// Forgets answers that nobody can ask for again.
     pub fn tidy(&self, now: DateTime<Utc>) {
-        for entry in std::fs::read_dir(self.results()).into_iter().flatten().flatten() {
-            let written = entry.metadata().and_then(|metadata| metadata.modified());
-            if written.is_ok_and(|written| now - DateTime::<Utc>::from(written) > KEPT) {
-                let _ = std::fs::remove_file(entry.path());
+        for name in self.results.names().collect::<Vec<_>>() {
+            let written = self.results.written(&name);
+            if written.is_some_and(|written| now.timestamp().abs_diff(written) > KEPT.num_seconds().unsigned_abs()) {
+                self.results.remove(&name);
             }
         }
     }
@@ -303,30 +299,27 @@ impl Claim {
 ///
 /// If one is waiting there already, or it cannot be written.
 pub fn drop_into(folder: &Path, processor: &str, order: &Order) -> Result<()> {
-    let path = folder.join(format!("{processor}{EXTENSION}"));
+    let name = format!("{processor}{EXTENSION}");
+    let path = folder.join(&name);
     let cannot = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
             let error = Error::cannot("write", path.display(), "a trigger is waiting there already");
             Error { status: crate::error::Status::Busy, ..error }
         }
-        kind => Error::cannot("write", path.display(), kind)
+        _ => Error::cannot("write", path.display(), cause(&error))
             .hint("the daemon's folder of triggers takes them from root, its own user and [daemon] allow_uids"),
     };
-    let new = folder.join(format!(".{processor}.{}", std::process::id()));
-    #[expect(clippy::disallowed_methods, reason = "a trigger, not the database")]
-    std::fs::write(&new, json!(order).to_string()).map_err(cannot)?;
-    // The daemon is another user, who must be able to read it whatever the umask is.
-    std::fs::set_permissions(&new, Permissions::from_mode(0o644)).map_err(cannot)?;
-    rustix::fs::renameat_with(CWD, &new, CWD, &path, RenameFlags::NOREPLACE).map_err(|error| {
-        let _ = std::fs::remove_file(&new);
-        cannot(error.into())
-    })
+    OwnFolder::open(folder)?.write(&name, &json!(order).to_string(), 0o644, Old::Keep).map_err(cannot)
 }
 
 /// The answer to a trigger, as JSON, if there is one yet.
 pub fn answer_of(folder: &Path, id: &str) -> Option<serde_json::Value> {
-    #[expect(clippy::disallowed_methods, reason = "an answer, not the database")]
-    let text = std::fs::read(folder.join(RESULTS).join(format!("{id}.json"))).ok()?;
+    let mut file = OwnFolder::open(folder).ok()?.sub_of_owner(RESULTS).ok()?.file(&format!("{id}.json")).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).ok()?;
     serde_json::from_slice(&text).ok()
 }
 
@@ -371,17 +364,13 @@ impl Args {
     }
 }
 
-/// Adds to the mode of a folder of ours what a umask has taken from it.
-fn open_up(path: &Path, mode: u32) {
-    let Ok(old) = std::fs::metadata(path).map(|folder| folder.permissions().mode() & 0o7777) else { return };
-    if old & mode != mode {
-        let _ = std::fs::set_permissions(path, Permissions::from_mode(old | mode));
-    }
-}
-
 /// Whether a text can be the name of a file that is only that.
 fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    (1..=64).contains(&text.len()) && is_word(text)
+}
+
+fn is_word(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
 }
 
 fn login(uid: u32) -> String {

@@ -1,7 +1,7 @@
 //! Change detection against file systems whose clocks are coarse, wrong, stepped or ignored: simulated
 //! files are written around the very moments in which passes look at them.
 
-use crate::world::rounds;
+use crate::world::{self, response, rounds};
 use fastrand::Rng;
 use sessionmill::hash::Hash;
 use sessionmill::ledger::{Known, Ledger, State};
@@ -10,9 +10,11 @@ use sessionmill::moment::{Moment, Steady};
 use sessionmill::plan::{self, Bounds};
 use sessionmill::scan::{Found, Walk};
 use sessionmill::stat::Stat;
+use sessionmill::store::history;
 use sessionmill_contract::{Manifest, Processor, SourceFile};
 use sessionmill_usage::Usage;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 const FILES: usize = 2_000;
 const MS: i64 = 1_000_000;
@@ -219,4 +221,22 @@ fn no_file_is_stale_whatever_the_clock_of_its_file_system() {
     }
     assert!(stale_by_rule.values().all(|[.., scrubbed]| *scrubbed == 0), "{shown}");
     println!("{shown}");
+}
+
+#[test]
+fn a_run_that_a_wrong_clock_dated_does_not_put_off_the_next_one() {
+    let years = Duration::from_secs(3650 * 86_400);
+    let world = world::World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).pass();
+    let last_run = || {
+        let now = world.next();
+        let last = history::last_run(&world.database(), "usage", &now).unwrap();
+        (now.wall - last.started.wall).num_minutes()
+    };
+    assert_eq!(last_run(), 1);
+    world.wait(years).pass();
+    world.wait_back(years);
+    assert_eq!(last_run(), 2, "the run of before counts, whenever the service is started again");
+    world.pass();
+    assert_eq!(last_run(), 1);
 }

@@ -89,10 +89,16 @@ fn a_signal_ends_a_run_in_order() {
     let mut random = Rng::with_seed(3);
     let world = World::new();
     let mut stopped = 0;
-    for _ in 0..20 {
+    for number in 0..20 {
         (0..30).for_each(|_| change(&world, &mut random));
         let mut run = world.spawn(&RUN);
-        std::thread::sleep(Duration::from_millis(random.u64(20..150)));
+        if number % 4 > 0 {
+            // It listens to signals before it takes its lock.
+            while sessionmill::lock::holder(&world.database(), "usage").is_none() && run.try_wait().unwrap().is_none() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        std::thread::sleep(Duration::from_millis(random.u64(0..100)));
         let term = rustix::process::kill_process(rustix::process::Pid::from_child(&run), rustix::process::Signal::TERM);
         let status = run.wait().unwrap();
         // Before it listens to signals there is nothing to end in order.

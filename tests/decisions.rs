@@ -92,3 +92,41 @@ fn a_file_of_decisions_that_cannot_be_read_stays_as_it_is() {
     assert!(run(&world).stderr.contains("no decision is taken back"));
     assert_eq!(world.rows(REVIEWS).len(), 2);
 }
+
+#[test]
+fn a_decision_that_cannot_be_read_back_is_reported_by_its_line() {
+    let world = decided();
+    let reviews = world.rows(REVIEWS);
+    let text = fs::read_to_string(world.path(FILE)).unwrap();
+    let last = text.lines().last().unwrap();
+    for broken in ["{\"review_id\":1,\"item\n", "no JSON at all\n", "{}\n", "\n"] {
+        fs::write(world.path(FILE), format!("{broken}{last}\n")).unwrap();
+        let said = world.mill(&["run", "--sessions", "root", "--json"]);
+        let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+        let told =
+            "cannot read `[world]/data/mill.duckdb.knowledge_reviews`: line 1 is no decision; the database has it";
+        assert_eq!((said.status, &json["warnings"]), (0, &serde_json::json!([told])), "{broken:?}");
+    }
+    // The next decision writes all of them again.
+    let id = world.rows("SELECT item_id FROM knowledge_items WHERE status = 'rejected'").remove(0);
+    assert_eq!(world.mill(&["knowledge", "approve", &id]).status, 0);
+    assert_eq!(
+        fs::read_to_string(world.path(FILE)).unwrap().lines().take(2).collect::<Vec<_>>().join("\n"),
+        text.trim_end()
+    );
+    assert_eq!(world.rows(REVIEWS)[..2], reviews);
+
+    // One that only the file has.
+    for (cell, wrong) in [("reviewed_at", "\"never\""), ("review_id", "null"), ("review_id", "-3"), ("reviewer", "[]")]
+    {
+        let mut row: serde_json::Value = serde_json::from_str(last).unwrap();
+        row["review_id"] = 9.into();
+        row[cell] = serde_json::from_str(wrong).unwrap();
+        fs::write(world.path(FILE), format!("{text}{row}\n")).unwrap();
+        let said = run(&world);
+        let told = "cannot read `[world]/data/mill.duckdb.knowledge_reviews`: line 3 is no decision; no decision is taken back";
+        assert!(said.stdout.contains(&format!("  warning: {told}\n")), "{cell}: {said:?}");
+        assert!(said.stderr.contains(told), "{cell}: {said:?}");
+        assert_eq!(world.rows(REVIEWS).len(), 3, "{cell}");
+    }
+}

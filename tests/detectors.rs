@@ -28,13 +28,19 @@ pub fn world(detector: &str, server: &Server, more: &str) -> World {
     let path = if detector == "openai" { "/v1" } else { "" };
     let config = format!(
         "[verification]\ndetector = '{detector}'\nmodel = 'm-1'\nbase_url = 'http://127.0.0.1:{}{path}'\n\
-         key_file = 'key'\ntimeout = '1s'\n{more}\n",
+         key_file = 'key'\ntimeout = '60s'\n{more}\n",
         server.port
     );
     std::fs::write(world.path("mill.toml"), config).unwrap();
     std::fs::write(world.path("key"), format!("{KEY}\n")).unwrap();
     write(&world, "ada/a.jsonl", &["No, it begins in April.", "thanks"]);
     world
+}
+
+/// Lets a call end after this time: only where the server does not answer, whatever else the machine does.
+pub fn impatient(world: &World, timeout: &str) {
+    let config = std::fs::read_to_string(world.path("mill.toml")).unwrap().replace("'60s'", &format!("'{timeout}'"));
+    std::fs::write(world.path("mill.toml"), config).unwrap();
 }
 
 pub fn write(world: &World, file: &str, prompts: &[&str]) {
@@ -205,6 +211,9 @@ fn a_server_that_misbehaves_costs_an_attempt_and_no_claims() {
             assert_eq!(run(&world).status, 0);
             write(&world, "ada/a.jsonl", &["No, it begins in April.", "thanks", "No, in May."]);
             server.now(move |_, _| says());
+            if matches!(says(), Says::Nothing) {
+                impatient(&world, "1s");
+            }
             let said = run(&world);
             assert_eq!(said.status, 1, "{said:?}");
             let path = if detector == "openai" { "/v1/chat/completions" } else { "/v1/messages" };
@@ -424,13 +433,11 @@ fn no_call_is_begun_over_a_limit() {
 fn others_work_while_a_server_is_slow() {
     let server = Server::start(|_, _| Says::Nothing);
     let world = world("anthropic", &server, "");
-    let config = std::fs::read_to_string(world.path("mill.toml")).unwrap().replace("'1s'", "'60s'");
-    std::fs::write(world.path("mill.toml"), config).unwrap();
     assert_eq!(world.mill(&["run", "usage", "--sessions", "root"]).status, 0);
     let mut waiting = world.spawn(&["run", "verification", "--sessions", "root", "--config", "mill.toml"]);
     let begun = Instant::now();
     while server.requests().is_empty() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "nobody asks");
+        assert!(begun.elapsed() < Duration::from_secs(600), "nobody asks");
         std::thread::sleep(Duration::from_millis(5));
     }
     write(&world, "bob/b.jsonl", &["x"]);
@@ -527,4 +534,28 @@ fn the_key_is_shown_to_nobody() {
     }
     let shown = world.mill(&["config", "show", "--config", "mill.toml"]);
     assert!(!format!("{shown:?}").contains("THEKEY"));
+}
+
+#[test]
+fn a_suspect_is_tried_with_the_model_that_is_configured() {
+    let server = Server::start(well);
+    let world = world("anthropic", &server, "");
+    write(&world, "bob/b.jsonl", &["No, it begins in May."]);
+    let fault = [("SESSIONMILL_FAILPOINT", "abort:question@ada/a.jsonl")];
+    let run = ["run", "verification", "--sessions", "root", "--config", "mill.toml"];
+    assert_eq!(world.mill_with(&run, &fault).status, -6);
+    let asked = server.requests().len();
+    let said = world.mill_with(&run, &fault);
+    assert_eq!(said.status, 1, "{said:?}");
+    let failed = "failed `ada/a.jsonl`: crash: ends the process that reads it: signal 6";
+    assert!(said.stdout.contains(failed), "{}", said.stdout);
+    assert!(server.requests().len() <= asked + 1, "a trial asks nobody");
+    assert_eq!(world.rows("SELECT session_file FROM verification_claims"), ["bob/b.jsonl"], "the other is dealt with");
+    assert_eq!(world.mill_with(&run, &fault).status, 1, "a third run does not try it");
+
+    // One that was in flight by chance is read after all, and paid for once.
+    write(&world, "ada/a.jsonl", &["No, it begins in April.", "thanks", "No, in June."]);
+    let said = world.mill(&run);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert_eq!(world.rows("SELECT count(DISTINCT session_file) FROM verification_claims"), ["2"]);
 }

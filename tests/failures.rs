@@ -2,7 +2,8 @@
 
 use crate::faulty::Faulty;
 use crate::world::{DAY, World, response};
-use sessionmill::summary::FileError;
+use sessionmill::summary::{FileError, KeyError};
+use sessionmill_contract::Processor as _;
 use std::time::Duration;
 
 const TOKENS: &str = "SELECT message_id, output_tokens, session_file, copies FROM usage_responses ORDER BY ALL";
@@ -173,4 +174,103 @@ fn a_wait_grows_and_ends() {
     }
     assert_eq!(world.rows(state), ["8|dead"]);
     assert_eq!(tries, 8);
+}
+
+#[test]
+fn a_wait_of_a_clock_that_was_wrong_is_over() {
+    let years = Duration::from_secs(3650 * 86_400);
+    let world = world(&["ada/a.jsonl", "ada/b.jsonl"]);
+    let faulty = Faulty { fails: "ada/a.jsonl", tires: "ada/b.jsonl", ..Faulty::new(1) };
+    world.wait(years);
+    assert_eq!(world.pass_of(&[&faulty]).unwrap()[0].errors, 2);
+    world.wait_back(years);
+    assert_eq!(world.rows("SELECT count(*) FROM session_failures WHERE year(next_try_at) = 2089"), ["2"]);
+    let counts = world.pass_of(&[&Faulty::new(1)]).unwrap().remove(0);
+    assert_eq!((counts.processed, counts.errors), (2, 0), "both are tried at once");
+    assert!(world.rows("FROM session_failures").is_empty());
+}
+
+/// Two texts of one MD5, which Marc Stevens found and published.
+const TWINS: [&str; 2] = [
+    "TEXTCOLLBYfGiJUETHQ4hAcKSMd5zYpgqf1YRDhkmxHkhPWptrkoyz28wnI9V0aHeAuaKnak",
+    "TEXTCOLLBYfGiJUETHQ4hEcKSMd5zYpgqf1YRDhkmxHkhPWptrkoyz28wnI9V0aHeAuaKnak",
+];
+
+#[test]
+fn of_two_keys_of_one_hash_none_is_doubled_when_the_second_fails() {
+    let world = World::new();
+    let write = |output| {
+        let lines = TWINS.map(|id| response(id, "10:00:00", output)).concat();
+        world.write("ada/a.jsonl", lines + &response("m1", "10:00:00", output));
+    };
+    write(5);
+    assert_eq!(world.pass().unsettled_keys, 0);
+    assert_eq!(world.rows("SELECT count(*), count(DISTINCT key_hash) FROM facts.usage_responses"), ["3|2"]);
+    let tokens = "SELECT message_id, output_tokens FROM usage_responses ORDER BY ALL";
+    let expected = |twins: u64, other: u64| {
+        TWINS.iter().map(|id| format!("{id}|{twins}")).chain([format!("m1|{other}")]).collect::<Vec<_>>()
+    };
+    for refuses in TWINS {
+        write(7);
+        let faulty = Faulty { refuses, ..Faulty::new(sessionmill_usage::Usage.manifest().version) };
+        let counts = world.pass_of(&[&faulty]).unwrap().remove(0);
+        assert_eq!(counts.unsettled_keys, 1);
+        assert_eq!(world.rows(tokens), expected(5, 7), "{refuses}");
+    }
+    assert_eq!(world.pass().unsettled_keys, 0);
+    assert_eq!(world.rows(tokens), expected(7, 7));
+}
+
+#[test]
+fn why_a_key_could_not_be_settled_is_kept_and_shown() {
+    let world = World::new();
+    let version = sessionmill_usage::Usage.manifest().version;
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5) + &response("m2", "10:00:00", 6));
+    let faulty = Faulty { refuses: "m1", breaks: "m2", ..Faulty::new(version) };
+    let summary = world.summary_of(&[&faulty]).unwrap();
+    let error = |key: &str, class, error: &str| KeyError { key: key.into(), class, error: error.into() };
+    let detail = [error("m1", "transient", "not today"), error("m2", "panic", "the processor panicked")];
+    assert_eq!(summary.processors[0].unsettled_detail, detail);
+    let words = summary.words();
+    assert!(
+        words.ends_with(
+            "\n  2 keys could not be settled and will be tried again\n  failed key `m1`: transient: not today\n  \
+             failed key `m2`: panic: the processor panicked\n"
+        ),
+        "{words}"
+    );
+    world.pass_of(&[&faulty]).unwrap();
+    let kept = "SELECT processor_name, facts_table, key, class, message, strikes FROM settling_failures ORDER BY ALL";
+    let row = |key: &str, rest: &str| format!("usage|usage_copies|{key}|{rest}|2");
+    assert_eq!(world.rows(kept), [row("m1", "transient|not today"), row("m2", "panic|the processor panicked")]);
+    assert_eq!(world.rows("SELECT unsettled_keys FROM processor_runs ORDER BY run_id"), ["2", "2"]);
+
+    let expected = " File     Processor   Class       Error                    Tries   Next try
+────────────────────────────────────────────────────────────────────────────
+ key m1   usage       transient   not today                2       next run
+ key m2   usage       panic       the processor panicked   2       next run
+";
+    assert_eq!(world.mill(&["failures"]).stdout, expected);
+    let json: serde_json::Value = serde_json::from_str(&world.mill(&["failures", "--json"]).stdout).unwrap();
+    let expected = serde_json::json!({
+        "session": null, "key": "m2", "facts_table": "usage_copies", "processor": "usage", "class": "panic",
+        "error": "the processor panicked", "state": "retry", "attempts": 2,
+        "first_failed_at": "2079-07-08T00:01:00Z", "last_failed_at": "2079-07-08T00:02:00Z", "next_try_at": null,
+    });
+    assert_eq!(json[1], expected);
+    let csv = world.mill(&["failures", "--format", "csv"]).stdout;
+    assert_eq!(csv.lines().nth(1), Some(",usage,transient,not today,retry,2,,m1"), "{csv}");
+    let other = world.mill(&["failures", "--processor", "verification"]).stdout;
+    assert_eq!(other, "no failures\n");
+    let status = world.mill(&["status"]).stdout;
+    assert!(status.contains("\n                1 key: panic: the processor panicked, such as `m2`\n"), "{status}");
+    let status: serde_json::Value = serde_json::from_str(&world.mill(&["status", "--json"]).stdout).unwrap();
+    let cause = serde_json::json!({"class": "transient", "message": "not today", "keys": 1, "example": "m1"});
+    assert_eq!(status["processors"][0]["key_causes"][1], cause);
+    let runs = world.mill(&["runs"]).stdout;
+    assert!(runs.contains("0 of 1 files changed, 2 keys not settled"), "{runs}");
+
+    assert_eq!(world.pass_of(&[&Faulty::new(version)]).unwrap()[0].unsettled_keys, 0);
+    assert!(world.rows(kept).is_empty());
+    assert_eq!(world.mill(&["failures"]).stdout, "no failures\n");
 }

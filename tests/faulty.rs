@@ -15,13 +15,15 @@ pub struct Faulty {
     pub panics: &'static str,
     /// Message ids that it cannot settle.
     pub refuses: &'static str,
+    /// Message ids that it panics at when it settles them.
+    pub breaks: &'static str,
     pub manifest: &'static Manifest,
 }
 
 impl Faulty {
     pub fn new(version: u32) -> Self {
         let manifest = Box::leak(Box::new(Manifest { version, ..Usage.manifest().clone() }));
-        Self { version, fails: "-", tires: "-", panics: "-", refuses: "-", manifest }
+        Self { version, fails: "-", tires: "-", panics: "-", refuses: "-", breaks: "-", manifest }
     }
 }
 
@@ -45,6 +47,7 @@ impl Processor for Faulty {
         if key == self.refuses {
             return Err(Failure::new(FailureClass::Transient, "not today"));
         }
+        assert!(key != self.breaks, "a bug that quotes the secret it stumbled over");
         Usage.settle(settlement, key, inputs, entities)
     }
 }

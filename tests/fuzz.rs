@@ -5,7 +5,6 @@ mod properties;
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 /// The hand-written inputs of a target, by name.
 fn corpus(target: &str) -> Vec<Vec<u8>> {
@@ -82,15 +81,12 @@ fn keys_tell_their_paths() {
     fuzz("keys", properties::keys, 100_000);
 }
 
-#[test]
-fn no_line_overflows_the_stack_or_takes_more_than_linear_time() {
-    const SIZE: usize = 2 << 20;
-    let deep = |open: &str, middle: &str, close: &str| {
-        let depth = 200_000;
-        [open.repeat(depth), middle.to_owned(), close.repeat(depth)].concat()
-    };
-    let long = |begin: &str, piece: &str, end: &str| [begin, &piece.repeat(SIZE / piece.len()), end].concat();
-    let shapes = [
+/// Inputs that are made to cost much: deeply nested, or long. The scale is a factor of their size.
+fn costly(scale: usize) -> Vec<String> {
+    let (depth, size) = (50_000 * scale, (1 << 19) * scale);
+    let deep = |open: &str, middle: &str, close: &str| [&*open.repeat(depth), middle, &*close.repeat(depth)].concat();
+    let long = |begin: &str, piece: &str, end: &str| [begin, &*piece.repeat(size / piece.len()), end].concat();
+    vec![
         deep("[", "", "]"),
         deep("[", "", ""),
         deep("{\"a\":", "1", "}"),
@@ -121,11 +117,47 @@ fn no_line_overflows_the_stack_or_takes_more_than_linear_time() {
         long("{", "\"uuid\":\"\",", "\"a\":1}"),
         long("{\"timestamp\":\"", " ", "\"}"),
         long("\"", "\u{fffd}", ""),
-    ];
-    for shape in shapes {
-        let begun = Instant::now();
-        properties::dialects(shape.as_bytes());
-        let head: String = shape.chars().take(80).collect();
-        assert!(begun.elapsed() < Duration::from_secs(5), "{head} took {:?}", begun.elapsed());
+    ]
+}
+
+/// CPU time that this thread takes for something, in nanoseconds. The time of others does not count.
+fn cpu(body: impl FnOnce()) -> i64 {
+    let now = || rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let begun = now();
+    body();
+    let ended = now();
+    (ended.tv_sec - begun.tv_sec) * 1_000_000_000 + ended.tv_nsec - begun.tv_nsec
+}
+
+/// Whether work grows with its size: four times of it take four times as long, and sixteen times as long if every
+/// part is compared with every other. A busy machine slows down single measurements, so that the quickest count.
+fn is_linear(mut work: impl FnMut(usize)) -> bool {
+    const TRIES: usize = 8;
+    const MOST: i64 = 9;
+    /// What takes less says nothing.
+    const LEAST: i64 = 2_000_000;
+    let (mut small, mut large) = (i64::MAX, i64::MAX);
+    (0..TRIES).any(|_| {
+        small = small.min(cpu(|| work(0)));
+        large = large.min(cpu(|| work(1)));
+        large <= MOST * small.max(LEAST)
+    })
+}
+
+#[test]
+fn no_line_overflows_the_stack_or_takes_more_than_linear_time() {
+    for (small, large) in costly(1).into_iter().zip(costly(4)) {
+        let head: String = large.chars().take(80).collect();
+        let inputs = [small, large];
+        assert!(is_linear(|size| properties::dialects(inputs[size].as_bytes())), "{head}");
     }
+}
+
+#[test]
+fn work_that_grows_faster_than_its_input_is_told_from_linear_work() {
+    let sum = |steps: u64| {
+        std::hint::black_box((0..steps).fold(0_u64, |sum, step| std::hint::black_box(sum ^ step)));
+    };
+    assert!(is_linear(|size| sum([2_000_000, 8_000_000][size])));
+    assert!(!is_linear(|size| sum([2_000_000, 128_000_000][size])));
 }

@@ -88,7 +88,7 @@ fn no_other_process_gets_the_database_while_it_is_held() {
     sources::remember(&store, &[Wanted::new(&sources[0], true)], false).unwrap();
     known::sources(store.connection()).unwrap();
     let store = held("sources", store);
-    let ledger = known::ledger(store.connection(), &[manifest], &["sessions"]).unwrap();
+    let ledger = known::ledger(store.connection(), &[manifest], &["sessions"], world.next().wall).unwrap();
     let store = held("ledger", store);
     let roots = scan::roots(&sources).unwrap();
     let mut walk = scan::sessions(&sources, &roots, "tester").unwrap();
@@ -105,7 +105,7 @@ fn no_other_process_gets_the_database_while_it_is_held() {
     assert_eq!(second(&database), ["opened", "opened"], "after all");
 
     let store = Store::open(&database, Access::ReadOnly).unwrap();
-    store.read(|connection| status::read(connection, &database, &[manifest], Some(""))).unwrap();
+    store.read(|connection| status::read(connection, &database, &[manifest], Some(""), world.next().wall)).unwrap();
     assert_eq!(second(&database), ["opened", "refused"], "readers share, and keep writers out");
 }
 

@@ -49,4 +49,5 @@ mod slow;
 mod sources;
 mod store;
 mod terms;
+mod triggers;
 mod world;

@@ -230,6 +230,25 @@ fn a_process_that_ends_while_it_waits_says_nothing_about_the_file() {
 }
 
 #[test]
+fn what_a_wrong_clock_dealt_with_puts_nothing_off() {
+    let world = World::new();
+    let years = Duration::from_secs(3650 * 86_400);
+    let now = || world.next().wall.timestamp() as u64;
+    world.write("ada/a.jsonl", "\n").touch("ada/a.jsonl", now()).wait(years);
+    assert_eq!(outcome(&counts(&world, |_| Ok(()))), (1, 0, 0));
+    world.wait_back(years);
+    let mut deferred = 0;
+    let mut grow = || {
+        world.wait(Duration::from_secs(240)).append("ada/a.jsonl", "\n").touch("ada/a.jsonl", now());
+        let (processed, waits, _) = outcome(&counts(&world, |_| Ok(())));
+        deferred += waits;
+        processed
+    };
+    let processed: u64 = (0..14).map(|_| grow()).sum();
+    assert_eq!((processed, deferred), (1, 13), "every five minutes for an hour, and then it is due");
+}
+
+#[test]
 fn a_file_that_grows_waits_until_it_is_quiet_but_an_hour_at_most() {
     let world = World::new();
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);

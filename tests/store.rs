@@ -16,6 +16,7 @@ use sessionmill_usage::copy::COPIES;
 use sessionmill_usage::response::RESPONSES;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a database says, but for the times at which it was told.
 pub const CONTENT: [&str; 12] = [
@@ -155,18 +156,18 @@ fn spoilt<const N: usize>(rows: &Rows, table: &Table, column: &str) -> [Value; N
     row.try_into().unwrap()
 }
 
-/// The usage processor, which takes its time for one file.
-struct Slow;
+/// The usage processor, which is not done with one file before something was committed.
+struct Slow<'c>(&'c AtomicU64);
 
-struct SlowFold<'s>(bool, Box<dyn Fold + 's>);
+struct SlowFold<'s>(Option<&'s AtomicU64>, Box<dyn Fold + 's>);
 
-impl Processor for Slow {
+impl Processor for Slow<'_> {
     fn manifest(&self) -> &'static Manifest {
         Usage.manifest()
     }
 
     fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's> {
-        Box::new(SlowFold(file.username == "slow", Usage.open(file)))
+        Box::new(SlowFold((file.username == "slow").then_some(self.0), Usage.open(file)))
     }
 
     fn settle(&self, settlement: &Settlement, key: &str, inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), Failure> {
@@ -184,8 +185,13 @@ impl Fold for SlowFold<'_> {
     }
 
     fn finish(self: Box<Self>, facts: &mut Rows) -> Result<(), Failure> {
-        if self.0 {
-            std::thread::sleep(std::time::Duration::from_millis(2_500));
+        if let Some(commits) = self.0 {
+            let mut polls = 0;
+            while commits.load(Ordering::Relaxed) == 0 {
+                assert!(polls < 600_000, "the other waits for this one");
+                polls += 1;
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
         }
         self.1.finish(facts)
     }
@@ -195,9 +201,12 @@ impl Fold for SlowFold<'_> {
 fn a_file_that_takes_long_holds_up_no_others() {
     let world = World::new();
     world.write("slow/s.jsonl", responses("s", 1)).write("ada/a.jsonl", responses("a", 1));
-    let commits = std::cell::Cell::new(0);
-    run_pass(&world, &world.database(), &[&Slow], &|| commits.set(commits.get() + 1)).unwrap();
-    assert_eq!(commits.get(), 2, "the other is committed while it is read");
+    let commits = AtomicU64::new(0);
+    let committed = || {
+        commits.fetch_add(1, Ordering::Relaxed);
+    };
+    run_pass(&world, &world.database(), &[&Slow(&commits)], &committed).unwrap();
+    assert_eq!(commits.into_inner(), 2, "the other is committed while it is read");
     assert_eq!(world.rows("SELECT count(*) FROM usage_responses"), ["2"]);
 }
 
@@ -263,6 +272,8 @@ fn a_key_whose_entities_do_not_fit_costs_itself_only() {
         assert_eq!((counts.processed, counts.unchanged), if already { (0, 2) } else { (2, 0) });
         assert_eq!(world.rows("SELECT count(*) FROM usage_responses"), ["59"]);
         assert_eq!(world.rows("SELECT count(DISTINCT key_hash) FROM facts.touched_keys"), ["1"]);
+        let why = "m-7|permanent|the database refused: NOT NULL constraint failed: usage_responses.copies";
+        assert_eq!(world.rows("SELECT key, class, message FROM settling_failures"), [why]);
     }
     assert_eq!(world.pass().unsettled_keys, 0);
     assert_like_new(&world, "after a pass of a processor without the fault");

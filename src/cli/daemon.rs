@@ -4,7 +4,7 @@ use crate::cli::{Context, Database, Place};
 use crate::config::Config;
 use crate::daemon::{Daemon, Event, Settings};
 use crate::duration;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::moment::Moment;
 use crate::source;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -68,8 +68,8 @@ fn lacks(args: &Args, config: &Config, context: &Context) -> Result<String> {
 
 /// Turns signals into events.
 fn listen(outbox: Sender<Event>) -> Result<()> {
-    let mut signals =
-        Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|error| Error::cannot("listen to", "signals", error.kind()))?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
+        .map_err(|error| Error::cannot("listen to", "signals", cause(&error)))?;
     std::thread::spawn(move || {
         for signal in &mut signals {
             let event = if signal == SIGHUP { Event::Reload } else { Event::Stop };

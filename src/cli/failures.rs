@@ -1,5 +1,5 @@
-//! `sessionmill failures`: source files that a processor could not deal with, and what to do about
-//! them.
+//! `sessionmill failures`: source files that a processor could not deal with, and what to do about them;
+//! keys that it could not settle.
 
 use crate::cli::place::read;
 use crate::cli::{Context, Database, Form, print, remark, terminal_width};
@@ -11,7 +11,7 @@ use crate::registry;
 use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
-use crate::store::failures::{self, Failed, Wish};
+use crate::store::failures::{self, Failed, FailedKey, Wish};
 use crate::store::{Access, Store, pauses};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
@@ -21,7 +21,8 @@ use std::path::Path;
 ///
 /// A file that fails is tried again by later runs, after a wait that depends on the class of the
 /// failure; one that fails again and again is given up as dead until its bytes or the processor's
-/// version change. What it said before stays in the database.
+/// version change. What it said before stays in the database. A key that could not be settled, such as a
+/// message id, is listed too; every run tries it again.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -90,10 +91,13 @@ pub(crate) fn failures(args: &Args, context: &Context) -> Result<Status> {
 
 fn list(args: &List, context: &Context) -> Result<Status> {
     let (_, database) = args.database.find(context)?;
-    let failures = read(&database, context, |reading| failures::all(reading.connection))?;
+    let (failures, mut keys) = read(&database, context, |reading| {
+        Ok((failures::all(reading.connection)?, failures::keys(reading.connection)?))
+    })?;
     let failures = of_processor(failures, args.processor.as_deref())?;
+    keys.retain(|failed| args.processor.as_ref().is_none_or(|name| failed.processor == *name));
     print(&match args.form.format() {
-        Format::Table if failures.is_empty() => "no failures\n".to_owned(),
+        Format::Table if failures.is_empty() && keys.is_empty() => "no failures\n".to_owned(),
         Format::Table => {
             let fields = [
                 Field::name("File"),
@@ -103,22 +107,30 @@ fn list(args: &List, context: &Context) -> Result<Status> {
                 Field::name("Tries").spare(4),
                 Field::name("Next try").spare(3),
             ];
-            let rows: Vec<_> = failures.iter().map(|failed| words(failed, context.now.wall)).collect();
-            grid(&fields, &rows, terminal_width())
+            let files = failures.iter().map(|failed| words(failed, context.now.wall));
+            grid(&fields, &files.chain(keys.iter().map(key_words)).collect::<Vec<_>>(), terminal_width())
         }
-        Format::Json => render::pretty(&failures.iter().map(object).collect::<Vec<_>>()),
+        Format::Json => {
+            render::pretty(&failures.iter().map(object).chain(keys.iter().map(key_object)).collect::<Vec<_>>())
+        }
         Format::Csv => {
-            let header = ["session", "processor", "class", "error", "state", "attempts", "next_try_at"];
+            let header = ["session", "processor", "class", "error", "state", "attempts", "next_try_at", "key"];
             let row = |failed: &Failed| {
                 let Failed { processor, session_file, standing, .. } = failed;
                 let (class, message) = (standing.failure.class.name(), standing.failure.message.as_str());
                 let next = next_try(failed).unwrap_or_default();
                 let attempts = standing.attempts.to_string();
-                [session_file, processor, class, message, standing.fate.name(), &attempts, &next]
+                [session_file, processor, class, message, standing.fate.name(), &attempts, &next, ""]
                     .map(str::to_owned)
                     .to_vec()
             };
-            csv::csv(header.map(str::to_owned).to_vec(), failures.iter().map(row), args.form.texts())?
+            let key_row = |failed: &FailedKey| {
+                let FailedKey { processor, key, class, message, strikes, .. } = failed;
+                let (state, attempts) = (Fate::Retry.name(), strikes.to_string());
+                ["", processor, class, message, state, &attempts, "", key].map(str::to_owned).to_vec()
+            };
+            let rows = failures.iter().map(row).chain(keys.iter().map(key_row));
+            csv::csv(header.map(str::to_owned).to_vec(), rows, args.form.texts())?
         }
     })
 }
@@ -201,6 +213,28 @@ fn object(failed: &Failed) -> serde_json::Value {
         "first_failed_at": rfc3339(standing.first_failed_at),
         "last_failed_at": rfc3339(standing.last_failed_at),
         "next_try_at": next_try(failed),
+    })
+}
+
+fn key_words(failed: &FailedKey) -> Vec<String> {
+    let FailedKey { processor, key, class, message, strikes, .. } = failed;
+    let (key, next) = (format!("key {key}"), "next run".to_owned());
+    vec![key, processor.clone(), class.clone(), message.clone(), strikes.to_string(), next]
+}
+
+fn key_object(failed: &FailedKey) -> serde_json::Value {
+    json!({
+        "session": null,
+        "key": failed.key,
+        "facts_table": failed.facts_table,
+        "processor": failed.processor,
+        "class": failed.class,
+        "error": failed.message,
+        "state": Fate::Retry.name(),
+        "attempts": failed.strikes,
+        "first_failed_at": rfc3339(failed.first_failed_at),
+        "last_failed_at": rfc3339(failed.last_failed_at),
+        "next_try_at": null,
     })
 }
 

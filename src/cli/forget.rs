@@ -117,9 +117,9 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     }
     for processor in processors {
         let unsettled = settle::settle(&mut store, *processor, &Pulse::default())?;
-        if unsettled > 0 {
-            let keys = count(unsettled, "key");
-            let message = format!("{who} is erased, but {keys} of `{}` still tell of it", processor.manifest().name);
+        if let Some(first) = unsettled.first() {
+            let (keys, name) = (count(unsettled.len() as u64, "key"), processor.manifest().name);
+            let message = format!("{who} is erased, but {keys} of `{name}` still tell of it: {}", first.failure);
             return Err(Error::new(Status::CannotRun, message).hint("`sessionmill run` settles them"));
         }
     }

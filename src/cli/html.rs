@@ -2,7 +2,7 @@
 
 use crate::cli::scope::Scope;
 use crate::cli::{Context, remark};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::report::html;
 use crate::whole;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ pub(super) fn html(args: &Args, context: &Context) -> Result<Status> {
             .hint("name another file with --out"));
     }
     let page = ground.read(context, |reading, filter, prices| html::page(reading.connection, filter, prices))?;
-    whole::write(&args.out, &page, None).map_err(|error| Error::cannot("write", args.out.display(), error))?;
+    whole::write(&args.out, &page, None).map_err(|error| Error::cannot("write", args.out.display(), cause(&error)))?;
     remark(&format!("written: {}", args.out.display()));
     Ok(Status::Done)
 }

@@ -29,7 +29,7 @@ mod trial;
 mod trigger;
 
 use crate::config::Environment;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::moment::Moment;
 use crate::{suspension, whole};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -148,20 +148,20 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
         Command::Query(args) => query::query(&args, context),
         Command::Config(args) => config::config(&args, context),
         Command::Publish(args) => publish::publish(&args, context),
-        Command::Trial(args) => trial::trial(&args),
+        Command::Trial(args) => trial::trial(&args, context),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "sessionmill", &mut script);
             print(&String::from_utf8_lossy(&script))
         }
         Command::Man { out: Some(folder) } => {
-            write_manual(&folder).map_err(|error| Error::cannot("write", folder.display(), error.kind()))?;
+            write_manual(&folder).map_err(|error| Error::cannot("write", folder.display(), cause(&error)))?;
             Ok(Status::Done)
         }
         Command::Man { out: None } => {
             let mut page = Vec::new();
             let rendered = clap_mangen::Man::new(manual()).render(&mut page);
-            rendered.map_err(|error| Error::cannot("write", "the manual page", error))?;
+            rendered.map_err(|error| Error::cannot("write", "the manual page", cause(&error)))?;
             print(&String::from_utf8_lossy(&page))
         }
     }

@@ -5,7 +5,7 @@ use crate::cli::terminal::{alert, fitted};
 use crate::cli::{Context, Database, Place, print, remark};
 use crate::config::Config;
 use crate::duration;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::exclusion::Exclusion;
 use crate::limits::Limits;
 use crate::lineup::Lineup;
@@ -19,7 +19,7 @@ use crate::request::{Origin, Request};
 use crate::source::{Choice, Layout};
 use crate::store::publish;
 use crate::summary::Summary;
-use crate::trial;
+use crate::trial::{self, Setup};
 use crate::writer::Progress;
 use clap::builder::FalseyValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -90,7 +90,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     let limits = Limits { files: args.max_sessions, time: args.time_budget, ..config.limits() };
     let clock = Clock::begin(context.now.clone());
     stop_at_signal(&pulse)?;
-    let asked = Asked { origin: Origin::Cli, adopt: args.place.adopt, limits, pulse, server: &lineup.server };
+    let asked =
+        Asked { origin: Origin::Cli, adopt: args.place.adopt, limits, pulse, server: &lineup.server, config: &config };
     let summary = pass(&choice, &database, &lineup.processors(), &asked, context);
     if let Some(file) = &args.metrics_file {
         let written = metrics::write(&database, &config, &lineup, &clock.read(), file);
@@ -156,6 +157,7 @@ pub(super) struct Asked<'a> {
     pub pulse: Pulse,
     /// Who is asked over a network, if somebody is.
     pub server: &'a str,
+    pub config: &'a Config,
 }
 
 /// The first signal lets the pass end in order; the second one ends the program.
@@ -164,7 +166,7 @@ fn stop_at_signal(pulse: &Pulse) -> Result<()> {
         let stop = pulse.stopper();
         flag::register_conditional_default(signal, Arc::clone(&stop))
             .and_then(|_| flag::register(signal, stop))
-            .map_err(|error| Error::cannot("listen to", "signals", error))?;
+            .map_err(|error| Error::cannot("listen to", "signals", cause(&error)))?;
     }
     Ok(())
 }
@@ -177,7 +179,8 @@ pub(super) fn pass(
     asked: &Asked<'_>,
     context: &Context,
 ) -> Result<Summary> {
-    let Asked { origin, adopt, limits, pulse, server } = asked;
+    let Asked { origin, adopt, limits, pulse, server, config } = asked;
+    let setup = Setup { database, config, caps: limits.caps, pulse };
     // Drawn on stderr, and not at all where that is no terminal.
     let bar = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} files, {eta} left") {
@@ -197,7 +200,7 @@ pub(super) fn pass(
         limits: *limits,
         server,
         adopt: *adopt,
-        trial: &|job, processors| trial::spawn(job, &choice.sources[job.source], limits.caps, processors, pulse),
+        trial: &|job, processors| trial::spawn(job, &choice.sources[job.source], processors, setup),
         progress: &progress,
         pulse,
     });

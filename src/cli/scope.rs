@@ -182,6 +182,7 @@ fn refresh(processor: &str, place: &Place, config: &Config, database: &Path, con
         limits: config.limits(),
         pulse: Pulse::default(),
         server: "",
+        config,
     };
     match pass(&choice, database, &processors, &asked, context) {
         Ok(summary) if summary.failed() => remark(summary.words().trim_end()),

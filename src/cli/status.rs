@@ -67,7 +67,7 @@ fn judge(args: &Args, config: &Config, database: &Path, context: &Context) -> Re
     let lineup = Lineup::new(&[], config, credentials, database, context.now.wall)?;
     let manifests = lineup.manifests();
     let overview = read(database, context, |reading| {
-        status::read(reading.connection, database, &manifests, lineup.server_of("verification"))
+        status::read(reading.connection, database, &manifests, lineup.server_of("verification"), context.now.wall)
     })?;
     let (overview, pending) = match Bulletin::read(database) {
         // A file that a snapshot has not seen need not be new to the service.

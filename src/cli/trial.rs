@@ -1,8 +1,11 @@
-//! `sessionmill trial`: a pass calls it for a file that may have ended the process before.
+//! `sessionmill trial`: a pass calls it for a file that may have ended the process before. The pass writes its
+//! configuration, as TOML, to the standard input.
 
-use crate::error::{Error, Result, Status};
+use crate::cli::Context;
+use crate::config::Config;
+use crate::error::{Error, Result, Status, cause};
+use crate::lineup::Lineup;
 use crate::read::Caps;
-use crate::registry;
 use crate::source::{Layout, Source};
 use crate::trial;
 use sessionmill_contract::SourceFile;
@@ -10,6 +13,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    database: PathBuf,
     root: PathBuf,
     path: PathBuf,
     session_file: String,
@@ -20,12 +24,21 @@ pub(crate) struct Args {
     processors: Vec<String>,
 }
 
-pub(crate) fn trial(args: &Args) -> Result<Status> {
-    let processors = registry::named(&args.processors)?;
+pub(crate) fn trial(args: &Args, context: &Context) -> Result<Status> {
+    let config = std::io::read_to_string(std::io::stdin()).map_err(|error| wrong(&cause(&error)))?;
+    let mut config: Config = toml::from_str(&config).map_err(|error| wrong(error.message()))?;
+    // A trial asks nobody: what a model said before is read, and no question is paid for.
+    config.verification.calls_per_run = 0;
+    let credentials = context.environment.credentials.as_deref();
+    let lineup = Lineup::new(&args.processors, &config, credentials, &args.database, context.now.wall)?;
     let source = Source { name: String::new(), root: args.root.clone(), layout: Layout::Users };
     let file = SourceFile::new(&*args.session_file, &*args.username);
     let caps = Caps { file: args.file, line: args.line, facts: args.facts };
-    trial::read(source, &args.path, file, caps, &processors)
-        .map_err(|error| Error::cannot("open", args.root.display(), error.kind()))?;
+    trial::read(source, &args.path, file, caps, &lineup.processors())
+        .map_err(|error| Error::cannot("open", args.root.display(), cause(&error)))?;
     Ok(Status::Done)
+}
+
+fn wrong(cause: &str) -> Error {
+    Error::cannot("read", "the configuration of the run", cause)
 }

@@ -19,7 +19,7 @@ mod wording;
 
 pub use environment::Environment;
 
-use crate::error::{Error, Result, Status, count};
+use crate::error::{Error, Result, Status, cause, count};
 use crate::limits::Limits;
 use crate::price::Price;
 use crate::read::Caps;
@@ -133,7 +133,7 @@ pub fn read(named: Option<&Path>, environment: &Environment) -> Result<(Option<P
         #[expect(clippy::disallowed_methods, reason = "the configuration, not the database")]
         std::fs::read_to_string(path).map_err(|error| Error {
             status: Status::Config,
-            ..Error::cannot("read the configuration", path.display(), error.kind())
+            ..Error::cannot("read the configuration", path.display(), cause(&error))
         })
     });
     let reading = Reading::of(&text.transpose()?.unwrap_or_default(), &environment.older);

@@ -78,6 +78,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A run that did not get the database, although it waited, is tried again so long after its end.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How long the audit of a request waits for the database, in a thread of its own.
+const AUDIT: Duration = Duration::from_secs(120);
 
 /// Changes of sources are collected for so long, and for ten times what a run takes.
 const CALM: Duration = Duration::from_secs(2);
@@ -245,7 +247,8 @@ impl<'d> Daemon<'d> {
         let at = (self.clock)().wall;
         std::thread::spawn(move || {
             let (processors, elapsed) = (&[&*processor][..], Duration::ZERO);
-            runs::broken(&settings.database, &Broken { processors, request: &request, at, elapsed, error: &error });
+            let broken = Broken { processors, request: &request, at, elapsed, error: &error };
+            runs::broken(&settings.database, &broken, AUDIT);
         });
     }
 

@@ -14,8 +14,8 @@ use crate::pass::{self, Pass};
 use crate::pulse::Pulse;
 use crate::request::Request;
 use crate::store::{is_begun, publish};
-use crate::summary::{Counts, Deferral, Summary};
-use crate::trial;
+use crate::summary::{Counts, Deferral, KeyError, Summary};
+use crate::trial::{self, Setup};
 use crate::trigger::Claim;
 use sessionmill_contract::Processor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -90,6 +90,7 @@ impl Run {
         let names = [processor.manifest().name.to_owned()];
         // Made for each run: a key can be a new one.
         let lineup = Lineup::for_run(&names, config, credentials.as_deref(), database, now.wall, pulse)?;
+        let setup = Setup { database, config, caps: limits.caps, pulse };
         let mut summary = pass::run(&Pass {
             database,
             sources,
@@ -100,7 +101,7 @@ impl Run {
             limits: *limits,
             server: &lineup.server,
             adopt: false,
-            trial: &|job, processors| trial::spawn(job, &sources[job.source], limits.caps, processors, pulse),
+            trial: &|job, processors| trial::spawn(job, &sources[job.source], processors, setup),
             progress: &|_| {},
             pulse,
         })?;
@@ -180,6 +181,10 @@ pub fn tell(processor: &str, request: &Request, result: &Result<Summary>) {
                     elapsed_ms,
                     "run ended"
                 );
+                if let Some(KeyError { key, class, error }) = counts.unsettled_detail.first() {
+                    let keys = counts.unsettled_keys;
+                    tracing::warn!(processor, keys, key, class, error, "keys could not be settled, such as this one");
+                }
                 for Deferral { reason, files } in &counts.deferred_reasons {
                     tracing::info!(processor, files, reason, "left for the next run");
                 }

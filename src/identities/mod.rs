@@ -6,7 +6,7 @@
 mod file;
 
 use crate::config::reading::Mistake;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -80,7 +80,7 @@ impl Identities {
         #[expect(clippy::disallowed_methods, reason = "names of people, not the database")]
         let text = std::fs::read_to_string(path).map_err(|error| Error {
             status: Status::Config,
-            ..Error::cannot("read the identities", path.display(), error.kind())
+            ..Error::cannot("read the identities", path.display(), cause(&error))
         })?;
         let is_csv = path
             .extension()

@@ -3,6 +3,7 @@
 //!
 //! No error says what was sent or what came back, but for the server's own word for it.
 
+use crate::error::cause;
 use crate::llm::api::Api;
 use crate::llm::key::Key;
 use crate::llm::settings::Settings;
@@ -244,20 +245,15 @@ fn unknown(host: &str) -> String {
     format!("no address is known of `{host}`; check the name, and that this machine is online")
 }
 
-/// The cause in words, of which nothing comes from the other side.
-fn cause(error: &io::Error) -> String {
-    match (error.kind().to_string(), error.raw_os_error()) {
-        (kind, Some(number)) if kind == "uncategorized error" => io::Error::from_raw_os_error(number).to_string(),
-        (kind, _) => kind,
-    }
-}
-
 /// How long the server asks to be left alone: seconds, or a time, which is told by the server's clock.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let wish = text("retry-after")?.trim();
-    if let Ok(seconds) = wish.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
+    match wish.parse::<f64>() {
+        // However much it is, it is a wish: whoever heeds it has a bound of its own.
+        Ok(seconds) if seconds >= 0.0 => return Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
+        Ok(_) => return None,
+        Err(_) => {}
     }
     let time = |text: &str| DateTime::parse_from_rfc2822(text).ok();
     (time(wish)? - time(text("date")?)?).to_std().ok()
@@ -287,7 +283,10 @@ mod tests {
         let later = ("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT");
         assert_eq!(seconds(&[later, ("date", "Sun, 06 Nov 1994 08:49:37 GMT")]), Some(60));
         assert_eq!(seconds(&[later]), None, "our clock is not asked");
-        for wrong in ["", "soon", "-1", "NaN", "1e300"] {
+        for absurd in ["1e300", "99999999999999999999999", "inf"] {
+            assert_eq!(seconds(&[("retry-after", absurd)]), Some(u64::MAX), "{absurd}");
+        }
+        for wrong in ["", "soon", "-1", "NaN"] {
             assert_eq!(seconds(&[("retry-after", wrong)]), None, "{wrong}");
         }
     }

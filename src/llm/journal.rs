@@ -4,7 +4,7 @@
 //! One line for each call, also for one that came to nothing: what a day may cost is counted from them.
 //! Who writes here holds the lock of the processor. The file holds quotes, and only its owner reads it.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, cause};
 use crate::llm::budget::Spent;
 use crate::lock::beside;
 use chrono::NaiveDate;
@@ -113,9 +113,8 @@ impl Journal {
             Some(open) => body(open),
             None => Open::read(&self.path, self.day).and_then(|read| body(open.insert(read))),
         };
-        let message = |error: std::io::Error| {
-            format!("cannot use the journal `{}`: {}", self.path.display(), crate::error::cause(error.kind()))
-        };
+        let message =
+            |error: std::io::Error| format!("cannot use the journal `{}`: {}", self.path.display(), cause(&error));
         result.map_err(|error| Failure::new(FailureClass::Environment, message(error)))
     }
 }
@@ -164,7 +163,7 @@ pub fn forget(database: &Path, usernames: &BTreeSet<&str>) -> Result<u64> {
         Ok(true) => rewrite(&path, usernames),
         Err(error) => Err(error),
     };
-    rewritten.map_err(|error| Error::cannot("rewrite", path.display(), error.kind()))
+    rewritten.map_err(|error| Error::cannot("rewrite", path.display(), cause(&error)))
 }
 
 /// Everybody whom calls in a database's journal are about.
@@ -186,7 +185,7 @@ pub fn people(database: &Path) -> Result<BTreeSet<String>> {
         }
         Ok(people)
     };
-    read().map_err(|error| Error::cannot("read", path.display(), error.kind()))
+    read().map_err(|error| Error::cannot("read", path.display(), cause(&error)))
 }
 
 /// Whom a call was about.

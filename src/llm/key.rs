@@ -1,6 +1,7 @@
 //! The secret that a server wants to see. It is read when a run begins, so that a new one counts at once,
 //! and shown to nobody.
 
+use crate::error::cause;
 use crate::llm::settings::{Detector, Settings};
 use md5::{Digest, Md5};
 use std::fmt;
@@ -31,9 +32,7 @@ impl Key {
         };
         #[expect(clippy::disallowed_methods, reason = "the key, not the database")]
         let text = std::fs::read_to_string(&path);
-        let text = text.map_err(|error| {
-            format!("cannot read the key `{}`: {}", path.display(), crate::error::cause(error.kind()))
-        })?;
+        let text = text.map_err(|error| format!("cannot read the key `{}`: {}", path.display(), cause(&error)))?;
         let key = text.trim();
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(format!("`{}` holds no key: one line of visible characters", path.display()));

@@ -1,6 +1,8 @@
 //! A detector that asks a language model about the windows of a conversation, and about what the
 //! corrections in it contradict.
 
+use crate::failpoint;
+use crate::flight;
 use crate::hash;
 use crate::llm::answer::{self, Findings};
 use crate::llm::api::{Answer, Api, Reply};
@@ -234,8 +236,12 @@ impl Detector for Model {
         }
         let SourceFile { session_file, username } = file;
         let about = About { session_file: Some(session_file), username, is_answer: &answer::is_answer };
-        let answer = self.answer(&about, &prompt::question(view))?;
-        let Findings { claims, dropped } = answer::findings(&answer, view);
+        let question = flight::computing(|| {
+            failpoint::point("question", session_file);
+            prompt::question(view)
+        });
+        let answer = self.answer(&about, &question)?;
+        let Findings { claims, dropped } = flight::computing(|| answer::findings(&answer, view));
         if dropped > 0 {
             tracing::warn!(session = file.session_file, dropped, "claims that nobody made in the conversation");
         }

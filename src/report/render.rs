@@ -1,6 +1,6 @@
 //! Sheets and results as tables that fit the terminal, as JSON and as CSV.
 
-use crate::error::{Error, Result, thousands};
+use crate::error::{Error, Result, cause, thousands};
 use crate::printable::printable;
 use crate::report::csv::{self, Cell as Csv, Texts};
 use crate::report::grid::{STYLE, ending, ruled};
@@ -53,7 +53,9 @@ pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, width: Option<usize>, 
 /// If `out` cannot be written.
 pub fn write(out: &mut dyn Write, text: &str) -> Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::cannot("write", "stdout", error)),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::cannot("write", "stdout", cause(&error)))
+        }
         _ => Ok(()),
     }
 }

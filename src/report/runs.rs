@@ -1,6 +1,6 @@
 //! The history of runs.
 
-use crate::error::{Result, thousands};
+use crate::error::{Result, count, thousands};
 use crate::store::record;
 use duckdb::{Connection, params};
 use serde::Serialize;
@@ -37,7 +37,15 @@ pub struct Run {
     pub items_extracted: i64,
     pub bytes_read: i64,
     pub elapsed_ms: i64,
+    /// Keys that could not be settled.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unsettled_keys: i64,
     pub errors_detail: Vec<FileError>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// A source file that failed in a run.
@@ -57,7 +65,8 @@ pub fn runs(connection: &Connection, processor: Option<&str>, limit: u32) -> Res
     let mut statement = connection.prepare(
         "SELECT run_id, processor_name, action, trigger, requested_by, request_id,
              strftime(started_at, '%Y-%m-%dT%H:%M:%SZ'), strftime(ended_at, '%Y-%m-%dT%H:%M:%SZ'), outcome, message,
-             files, unchanged, processed, deferred, rejected, errors, items_extracted, bytes_read, elapsed_ms, alarms
+             files, unchanged, processed, deferred, rejected, errors, items_extracted, bytes_read, elapsed_ms, alarms,
+             coalesce(unsettled_keys, 0)
          FROM processor_runs WHERE processor_name = coalesce(?, processor_name)
          ORDER BY run_id DESC, processor_name LIMIT ?",
     )?;
@@ -83,6 +92,7 @@ pub fn runs(connection: &Connection, processor: Option<&str>, limit: u32) -> Res
             items_extracted: row.get(16)?,
             bytes_read: row.get(17)?,
             elapsed_ms: row.get(18)?,
+            unsettled_keys: row.get(19)?,
             errors_detail: Vec::new(),
         })
     };
@@ -119,6 +129,9 @@ impl Run {
             if files > 0 {
                 words += &format!(", {} {what}", number(files));
             }
+        }
+        if self.unsettled_keys > 0 {
+            words += &format!(", {} not settled", count(self.unsettled_keys.cast_unsigned(), "key"));
         }
         for alarm in &self.alarms {
             words += &format!("; alarm: {alarm}");

@@ -10,10 +10,10 @@ use crate::lineup::Disabled;
 use crate::lock::{self, Presence};
 use crate::moment::Moment;
 use crate::pending::Pending;
-use crate::printable::printable;
+use crate::printable::{printable, short};
 use crate::source::Source;
 use crate::store::left_out::{self, LeftOut};
-use crate::store::record::{self, Cause, Record};
+use crate::store::record::{self, Cause, KeyCause, Record};
 use crate::store::{known, room};
 use crate::summary::Deferral;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -78,6 +78,9 @@ pub struct Processor {
     pub pending_since: Option<String>,
     /// Keys whose entities are not up to date.
     pub unsettled_keys: u64,
+    /// Why they could not be settled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub key_causes: Vec<KeyCause>,
     pub last_run: Option<Run>,
 }
 
@@ -138,6 +141,7 @@ pub fn read(
     database: &Path,
     manifests: &[&Manifest],
     server: Option<&str>,
+    now: DateTime<Utc>,
 ) -> Result<Overview> {
     let (places, alarms) = (known::sources(connection)?, known::alarms(connection)?);
     let sources = Vec::new();
@@ -163,7 +167,7 @@ pub fn read(
     let unwritten = |(record, manifest): (Record, &&Manifest)| record.or_unwritten(database, manifest.name);
     let records = records.into_iter().zip(manifests).map(unwritten).collect();
     let names: Vec<_> = places.iter().map(|source| source.name.as_str()).collect();
-    let ledger = known::ledger(connection, manifests, &names)?;
+    let ledger = known::ledger(connection, manifests, &names, now)?;
     let forgotten = known::forgotten_if_told(connection, database)?;
     let (state, database) = (State::Ok, database.display().to_string());
     let service = None;
@@ -210,6 +214,7 @@ fn processor(connection: &Connection, manifest: &Manifest) -> Result<Processor> 
         pending: None,
         pending_since: None,
         unsettled_keys: 0,
+        key_causes: Vec::new(),
         last_run: None,
     })
 }
@@ -290,6 +295,7 @@ impl Overview {
             processor.pending_since = pending.and_then(|pending| pending.oldest).map(utc);
             processor.unsettled_keys = record.unsettled_keys;
             processor.causes = record.causes;
+            processor.key_causes = record.key_causes;
             processor.deferred = record.deferrals;
             processor.last_run = record.last.map(|run| Run {
                 run_id: run.run_id,
@@ -370,8 +376,12 @@ impl Processor {
             let _ = writeln!(words, "{INDENT}! {}", printable(reason));
         }
         for Cause { class, message, files, example } in &self.causes {
-            let (files, example) = (count(*files, "file"), printable(example));
+            let (files, example) = (count(*files, "file"), printable(&short(example)));
             let _ = writeln!(words, "{INDENT}  {files}: {class}: {}, such as `{example}`", printable(message));
+        }
+        for KeyCause { class, message, keys, example } in &self.key_causes {
+            let (keys, example) = (count(*keys, "key"), printable(&short(example)));
+            let _ = writeln!(words, "{INDENT}  {keys}: {class}: {}, such as `{example}`", printable(message));
         }
         if let Some(Holder { pid, trigger, since }) = &self.running {
             let _ = writeln!(words, "{INDENT}running since {since} (pid {pid}, {trigger})");

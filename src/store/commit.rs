@@ -278,6 +278,7 @@ fn settle_new(
                     Inputs { facts: &facts, reviews: &[], memo: &[] },
                     &mut of_hash,
                 )
+                .is_ok()
             });
         if fine {
             entities.append(of_hash);

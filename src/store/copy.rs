@@ -5,7 +5,7 @@
 //! kept from writing by the record lock that DuckDB's own readers take.
 
 use crate::access::may_write;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::failpoint;
 use crate::holder;
 use crate::lock::StoreLock;
@@ -64,7 +64,7 @@ impl Copy {
         let scratch = if may_write(database) { None } else { Some(Scratch::make()?) };
         let beside = database.parent().unwrap_or(Path::new("."));
         let folder = scratch.as_ref().map_or(beside, Scratch::path);
-        let cannot = |error: std::io::Error| Error::cannot("make a copy in", folder.display(), error.kind());
+        let cannot = |error: std::io::Error| Error::cannot("make a copy in", folder.display(), cause(&error));
         let prefix = beside_name(database);
         loop {
             let mut builder = tempfile::Builder::new();
@@ -211,7 +211,7 @@ struct Held {
 /// Keeps everybody from writing the database, waiting for those who have it.
 fn hold(database: &Path, until: Instant) -> Result<Held> {
     let lock = StoreLock::take(database, until)?;
-    let file = open(database).map_err(|error| Error::cannot("open", database.display(), error.kind()))?;
+    let file = open(database).map_err(|error| Error::cannot("open", database.display(), cause(&error)))?;
     loop {
         match fcntl_lock(&file, FlockOperation::NonBlockingLockShared) {
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) if Instant::now() < until => {

@@ -56,6 +56,45 @@ pub fn all(connection: &Connection) -> Result<Vec<Failed>> {
     Ok(failures)
 }
 
+/// A key that could not be settled.
+#[derive(Clone, Debug)]
+pub struct FailedKey {
+    pub processor: String,
+    /// In schema `facts`.
+    pub facts_table: String,
+    pub key: String,
+    pub class: String,
+    pub message: String,
+    pub strikes: u32,
+    pub first_failed_at: DateTime<Utc>,
+    pub last_failed_at: DateTime<Utc>,
+}
+
+/// All keys that could not be settled, by processor and key.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn keys(connection: &Connection) -> Result<Vec<FailedKey>> {
+    let mut statement = connection.prepare(
+        "SELECT processor_name, facts_table, key, class, message, strikes, first_failed_at, last_failed_at
+         FROM settling_failures ORDER BY ALL",
+    )?;
+    let keys = statement.query_map([], |row| {
+        Ok(FailedKey {
+            processor: row.get(0)?,
+            facts_table: row.get(1)?,
+            key: row.get(2)?,
+            class: row.get(3)?,
+            message: row.get(4)?,
+            strikes: row.get(5)?,
+            first_failed_at: as_time(row, 6)?.unwrap_or_default(),
+            last_failed_at: as_time(row, 7)?.unwrap_or_default(),
+        })
+    })?;
+    Ok(keys.collect::<duckdb::Result<_>>()?)
+}
+
 /// Writes what failed in a group, and forgets the failures of what was dealt with.
 pub(super) fn write(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'_>, nth: Try) -> Result<()> {
     let (failed, fine) = sorted(group, stamp);

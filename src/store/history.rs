@@ -3,10 +3,14 @@
 use crate::error::Result;
 use crate::moment::Moment;
 use crate::schedule::{End, LastRun};
-use crate::store::rows::as_time;
+use crate::store::rows::{Cell, as_time};
 use crate::store::{Access, Store, is_begun, migrate};
-use duckdb::OptionalExt as _;
+use chrono::TimeDelta;
+use duckdb::{OptionalExt as _, params};
 use std::path::Path;
+
+/// A run that began later than this from now was dated by a clock that was wrong, and says nothing.
+const FUTURE: TimeDelta = TimeDelta::days(1);
 
 /// The last run of a processor, if it came to an end in order; nothing where that cannot be read, which
 /// makes it due.
@@ -30,10 +34,11 @@ fn read(database: &Path, processor: &str, now: &Moment) -> Result<Option<LastRun
     }
     // A run that failed as a whole says why; one in which files failed, or with alarms, has done its work.
     let sql = "SELECT started_at, outcome, message IS NOT NULL AND alarms IS NULL FROM processor_runs
-               WHERE processor_name = ? AND outcome NOT IN ('busy', 'refused') ORDER BY run_id DESC LIMIT 1";
-    let row = store
-        .connection()
-        .query_row(sql, [processor], |row| Ok((as_time(row, 0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?)));
+               WHERE processor_name = ? AND outcome NOT IN ('busy', 'refused') AND started_at <= ?
+               ORDER BY run_id DESC LIMIT 1";
+    let row = store.connection().query_row(sql, params![processor, Cell::Time(now.wall + FUTURE)], |row| {
+        Ok((as_time(row, 0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?))
+    });
     Ok(match row.optional()? {
         Some((Some(started), outcome, is_broken)) if ["done", "failed"].contains(&&*outcome) => {
             Some(LastRun::remembered(started, if is_broken { End::Failed } else { End::Done }, now))

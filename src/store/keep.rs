@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::read::{Outcome, Verdict};
 use crate::store::Turns;
 use crate::store::fault::Fault;
-use crate::store::settle::{Range, Settle};
+use crate::store::settle::{Range, Settle, Unsettled};
 use crate::store::stamp::{Stamp, Try};
 use sessionmill_contract::{Failure, FailureClass, Manifest, Settlement};
 use std::slice::from_mut;
@@ -83,8 +83,8 @@ impl Turns {
         }
     }
 
-    /// Settles the touched keys of a range; returns how many failed. These stay touched, and what was
-    /// made of their facts before stays as it is.
+    /// Settles the touched keys of a range; returns those that failed. They stay touched, and what was made
+    /// of their facts before stays as it is.
     ///
     /// # Errors
     ///
@@ -95,8 +95,9 @@ impl Turns {
         settlement: &Settlement,
         range: Range,
         settle: Settle<'_>,
-    ) -> Result<u64> {
-        let error = match self.get()?.settle(manifest, settlement, range, settle) {
+    ) -> Result<Vec<Unsettled>> {
+        let now = self.now();
+        let error = match self.get()?.settle(manifest, settlement, range, settle, now) {
             Ok(failed) => return Ok(failed),
             Err(error) => error,
         };
@@ -108,12 +109,15 @@ impl Turns {
         }
         let keys = self.get()?.touched_in(manifest, settlement, range)?;
         match keys.get(keys.len() / 2) {
-            None => Ok(0),
+            None => Ok(Vec::new()),
             Some(_) if keys.len() == 1 && error.fault == Some(Fault::Unsure) => Err(error),
-            Some(_) if keys.len() == 1 => Ok(1),
+            Some(key_hash) if keys.len() == 1 => {
+                Ok(vec![self.get()?.refuse(manifest, settlement, *key_hash, failure(error), now)?])
+            }
             Some(middle) => {
-                let failed = self.settle(manifest, settlement, (range.0, middle - 1), settle)?;
-                Ok(failed + self.settle(manifest, settlement, (*middle, range.1), settle)?)
+                let mut failed = self.settle(manifest, settlement, (range.0, middle - 1), settle)?;
+                failed.append(&mut self.settle(manifest, settlement, (*middle, range.1), settle)?);
+                Ok(failed)
             }
         }
     }

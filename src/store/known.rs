@@ -10,6 +10,7 @@ use crate::store::failures::{self, Failed};
 use crate::store::origin::Origin;
 use crate::store::rows::{as_hash, as_stat, as_text, as_time};
 use crate::store::{Store, waits};
+use chrono::{DateTime, Utc};
 use duckdb::{Connection, Row};
 use sessionmill_contract::{Bound, Manifest};
 use std::collections::BTreeSet;
@@ -118,7 +119,12 @@ pub fn missing(sources: &[Source]) -> impl Iterator<Item = (String, String)> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]) -> Result<Ledger> {
+pub fn ledger(
+    connection: &Connection,
+    manifests: &[&Manifest],
+    sources: &[&str],
+    now: DateTime<Utc>,
+) -> Result<Ledger> {
     let mut ledger = Ledger::default();
     let frozen = users(connection, "SELECT name FROM sources WHERE alarm IS NOT NULL AND retired_at IS NULL")?;
     let mut statement = connection.prepare(
@@ -161,7 +167,7 @@ pub fn ledger(connection: &Connection, manifests: &[&Manifest], sources: &[&str]
         }
     }
     for manifest in manifests.iter().filter(|manifest| manifest.bound == Bound::Network) {
-        waits::read(connection, manifest.name, &mut ledger)?;
+        waits::read(connection, manifest.name, &mut ledger, now)?;
     }
     for Failed { processor, session_file, source, standing } in failures::all(connection)? {
         let Some(processor) = manifests.iter().position(|manifest| manifest.name == processor) else { continue };

@@ -47,7 +47,7 @@ pub use transaction::Transaction;
 pub use turns::Turns;
 
 use crate::access::{self, may_write};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::failpoint;
 use crate::lock::StoreLock;
 use crate::owner;
@@ -118,7 +118,7 @@ impl Store {
         }
         // What such a reader makes beside the database would be in its owner's way.
         let lock = StoreLock::take_to_read(path, until)?;
-        let spill = tempfile::tempdir().map_err(|error| Error::cannot("make", "a temporary folder", error.kind()))?;
+        let spill = tempfile::tempdir().map_err(|error| Error::cannot("make", "a temporary folder", cause(&error)))?;
         Ok(Self { connection: connect(path, access, Some(spill.path()), until)?, lock, _spill: Some(spill) })
     }
 
@@ -199,7 +199,7 @@ pub fn require(path: &Path) -> Result<()> {
             let message = format!("there is no database `{}` yet", path.display());
             Err(Error::new(Status::CannotRun, message).hint(NONE))
         }
-        Err(error) => Err(Error::cannot("open", path.display(), error.kind())),
+        Err(error) => Err(Error::cannot("open", path.display(), cause(&error))),
     }
 }
 

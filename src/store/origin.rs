@@ -4,7 +4,7 @@
 //! Only a database with an origin is ever moved aside. A file that merely stands where a database was
 //! expected is somebody else's.
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::registry::MIGRATIONS;
 use crate::source::{Layout, Remembered, Source};
 use crate::store::beside;
@@ -102,7 +102,7 @@ impl Origin {
         };
         write().map_err(|error| match error.kind() {
             std::io::ErrorKind::StorageFull => Error::new(Status::CannotRun, "there is no room beside the database"),
-            kind => Error::cannot("write", path.display(), kind),
+            _ => Error::cannot("write", path.display(), cause(&error)),
         })
     }
 }

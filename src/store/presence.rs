@@ -1,8 +1,9 @@
 //! Which files of the sources are still there.
 
-use crate::error::{Error, Result, count, thousands};
+use crate::error::{Error, Result, cause, count, thousands};
 use crate::ledger::{Known, Ledger};
 use crate::open::Root;
+use crate::printable::short;
 use crate::scan::{FROZEN, Found, Walk};
 use crate::source::Source;
 use crate::stat::Stat;
@@ -11,7 +12,7 @@ use crate::store::rows::Cell;
 use crate::summary::Notices;
 use chrono::{DateTime, Utc};
 use duckdb::params;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Marks the known files that a walk did not find. What they said is kept. A source that cannot be
 /// meant is frozen: nothing of it is read, and none of its files is marked. Returns what the user of
@@ -30,9 +31,7 @@ pub fn observe(
     now: DateTime<Utc>,
 ) -> Result<Notices> {
     let mut notices = Notices::default();
-    for unseen in &walk.unseen {
-        notices.alarms.push(format!("cannot list `{}`: {}", unseen.folder, unseen.reason));
-    }
+    notices.alarms.extend(unseen_words(walk));
     for link in &walk.links {
         notices.warnings.push(format!("`{link}` is a symbolic link, which is not followed"));
     }
@@ -41,7 +40,7 @@ pub fn observe(
     let mut strange = Vec::new();
     for (number, (source, root)) in sources.iter().zip(roots).enumerate() {
         let path = source.root.display();
-        let device = root.device().map_err(|error| Error::cannot("look at", &path, error.kind()))?.cast_signed();
+        let device = root.device().map_err(|error| Error::cannot("look at", &path, cause(&error)))?.cast_signed();
         let before = mark(store, &source.name)?;
         let sight = Sight::of(number, walk, ledger);
         let is_moved = before.device.is_some_and(|before| before != device);
@@ -92,6 +91,25 @@ pub fn freeze(store: &Store, alarms: &[(&str, &str)]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// So many folders of one cause are named, each in an alarm of its own.
+const NAMED: usize = 10;
+
+/// Alarms about folders that could not be listed. Many of one cause share an alarm.
+fn unseen_words(walk: &Walk) -> Vec<String> {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for unseen in &walk.unseen {
+        by_reason.entry(&unseen.reason).or_default().push(&unseen.folder);
+    }
+    let mut alarms = Vec::new();
+    for (reason, folders) in by_reason {
+        let named = if folders.len() > NAMED { 1 } else { folders.len() };
+        let more = folders.len() - named;
+        let more = if more > 0 { format!(" and {}", count(more as u64, "other folder")) } else { String::new() };
+        alarms.extend(folders[..named].iter().map(|folder| format!("cannot list `{}`{more}: {reason}", short(folder))));
+    }
+    alarms
 }
 
 /// What a walk shows of the files that a source is known to have.
@@ -198,4 +216,29 @@ fn write(store: &Store, marks: &[(&String, Mark)], missing: &[&str], now: DateTi
         transaction.execute(&format!("DELETE FROM session_failures WHERE {gone}"), [])?;
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::Unseen;
+
+    #[test]
+    fn many_folders_of_one_cause_share_an_alarm() {
+        let unseen = |(folder, reason): (String, &str)| Unseen {
+            source: 0,
+            path: folder.clone().into(),
+            folder,
+            reason: reason.to_owned(),
+        };
+        let many = (10..52).map(|number| (format!("ada/{number}"), "too many open files"));
+        let few = ["bob/p", "eve/q"].map(|folder| (folder.to_owned(), "input/output error"));
+        let walk = Walk { unseen: many.chain(few).map(unseen).collect(), ..Walk::default() };
+        let expected = [
+            "cannot list `bob/p`: input/output error",
+            "cannot list `eve/q`: input/output error",
+            "cannot list `ada/10` and 41 other folders: too many open files",
+        ];
+        assert_eq!(unseen_words(&walk), expected);
+    }
 }

@@ -6,7 +6,7 @@
 //! read again, and the same in Parquet files before it.
 
 use crate::config::publish::Publish;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::failpoint;
 use crate::lock::WorkLock;
 use crate::registry;
@@ -120,7 +120,7 @@ fn attempt(database: &Path, wanted: &Publish, now: DateTime<Utc>) -> Result<Opti
         return Err(Error::cannot("publish", link.display(), "it does not say what the database says"));
     }
     let snapshot = Snapshot::at(database, now);
-    let cannot = |error: std::io::Error| Error::cannot("publish", snapshot.path.display(), error.kind());
+    let cannot = |error: std::io::Error| Error::cannot("publish", snapshot.path.display(), cause(&error));
     sync(&new).map_err(cannot)?;
     let told = people(&try_connect(&new, Access::ReadOnly, None)?)?;
     failpoint::point("checked", "");
@@ -197,7 +197,7 @@ fn state_of(snapshot: &Snapshot) -> Option<State> {
 /// Makes the folder, for the group to read, and removes what a publisher that was killed has left.
 fn prepare(link: &Path) -> Result<()> {
     let folder = link.parent().unwrap_or(Path::new("."));
-    let failed = |error: std::io::Error| Error::cannot("make", folder.display(), error.kind());
+    let failed = |error: std::io::Error| Error::cannot("make", folder.display(), cause(&error));
     match std::fs::create_dir(folder) {
         // The group that the folder's own folder hands on stays.
         Ok(()) => {

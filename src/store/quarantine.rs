@@ -6,7 +6,7 @@
 //! come back from the file that keeps them. What cannot come back is what transcripts said that do not exist
 //! any more.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, cause};
 use crate::lock::StoreLock;
 use crate::owner;
 use crate::store::fault::Fault;
@@ -112,7 +112,7 @@ fn move_aside(database: &Path, extensions: &[&str], now: DateTime<Utc>) -> Resul
         match std::fs::rename(&from, &to) {
             Ok(()) => last = Some(to),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::cannot("move aside", from.display(), error.kind())),
+            Err(error) => return Err(Error::cannot("move aside", from.display(), cause(&error))),
         }
     }
     Ok(last)

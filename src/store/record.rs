@@ -36,6 +36,8 @@ pub struct Record {
     pub deferrals: Vec<Deferral>,
     /// Keys whose entities are not up to date.
     pub unsettled_keys: u64,
+    /// Why they could not be settled, the most frequent cause first.
+    pub key_causes: Vec<KeyCause>,
 }
 
 /// A run that came to its end.
@@ -55,6 +57,16 @@ pub struct Cause {
     pub class: String,
     pub message: String,
     pub files: u64,
+    /// One of them.
+    pub example: String,
+}
+
+/// Why keys could not be settled.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct KeyCause {
+    pub class: String,
+    pub message: String,
+    pub keys: u64,
     /// One of them.
     pub example: String,
 }
@@ -137,6 +149,15 @@ impl Record {
                 Ok(Cause { class: row.get(0)?, message: row.get(1)?, files: row.get(2)?, example: row.get(3)? })
             })?
             .collect::<duckdb::Result<_>>()?;
+        let key_causes = connection
+            .prepare(&format!(
+                "SELECT class, message, count(*) AS keys, min(key) FROM settling_failures WHERE processor_name = ?
+                 GROUP BY class, message ORDER BY keys DESC, class, message LIMIT {CAUSES}"
+            ))?
+            .query_map([processor], |row| {
+                Ok(KeyCause { class: row.get(0)?, message: row.get(1)?, keys: row.get(2)?, example: row.get(3)? })
+            })?
+            .collect::<duckdb::Result<_>>()?;
         let deferrals = connection
             .prepare(
                 "SELECT reason, files FROM processor_deferrals WHERE processor_name = ? ORDER BY files DESC, reason",
@@ -153,6 +174,7 @@ impl Record {
             causes,
             deferrals,
             unsettled_keys,
+            key_causes,
         })
     }
 }

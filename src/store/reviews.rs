@@ -5,7 +5,7 @@
 //! line: `mill.duckdb.knowledge_reviews` for that table of `mill.duckdb`. It is written before they are
 //! committed. A database that has lost some, or is a new one in the place of another, takes them back.
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use crate::failpoint;
 use crate::store::rows::{Cell, append_touched, key_hash};
 use crate::store::settle::all;
@@ -51,24 +51,26 @@ impl Store {
     }
 
     /// Takes back the reviews of a processor that the database has lost, and touches all keys for them. Where
-    /// the file is missing, it is written. Returns how many were lost.
+    /// the file is missing, it is written. Returns how many were lost, and what of the file cannot be read.
     ///
     /// # Errors
     ///
     /// If the database cannot be written, or the file beside it not be read.
-    pub fn take_back(&self, manifest: &Manifest) -> Result<u64> {
-        let mut count = 0;
+    pub fn take_back(&self, manifest: &Manifest) -> Result<(u64, Vec<String>)> {
+        let (mut count, mut strange) = (0, Vec::new());
         for settlement in manifest.settlements {
             let Some(table) = settlement.reviews else { continue };
             let database = self.lock.database();
-            count += self.transaction(|transaction| {
+            let (lost, unread) = self.transaction(|transaction| {
                 if !beside(database, table.name).exists() && last(transaction, table)? > 0 {
                     keep(database, table, &all(transaction, "main", table)?)?;
                 }
                 self.take_back_in(transaction, manifest, settlement, table)
             })?;
+            count += lost;
+            strange.extend(unread);
         }
-        Ok(count)
+        Ok((count, strange))
     }
 
     fn take_back_in(
@@ -77,16 +79,18 @@ impl Store {
         manifest: &Manifest,
         settlement: &Settlement,
         table: &Table,
-    ) -> Result<u64> {
+    ) -> Result<(u64, Option<String>)> {
         let last = last(transaction, table)?;
-        let lost = kept(self.lock.database(), table, last)?;
+        let (lost, strange) = kept(self.lock.database(), table, last)?;
         if lost.is_empty() {
-            return Ok(0);
+            return Ok((0, strange));
         }
         let facts = settlement.facts.name;
         let touch = format!("INSERT INTO facts.touched_keys SELECT DISTINCT ?, ?, key_hash FROM facts.{facts}");
         transaction.execute(&touch, params![manifest.name, facts])?;
-        transaction.append("main", table.name, lost.into_iter().map(|row| row.into_iter().map(Cell::Own)))
+        let count =
+            transaction.append("main", table.name, lost.into_iter().map(|row| row.into_iter().map(Cell::Own)))?;
+        Ok((count, strange))
     }
 
     /// The entities of a settlement, which are the rows of its first table, and their reviews.
@@ -116,31 +120,33 @@ fn keep(database: &Path, table: &Table, rows: &Values) -> Result<()> {
         Json::Object(cells.collect()).to_string() + "\n"
     };
     let text: String = rows.iter().map(line).collect();
-    whole::write(&path, &text, Some(0o600)).map_err(|error| Error::cannot("write", path.display(), error.kind()))
+    whole::write(&path, &text, Some(0o600)).map_err(|error| Error::cannot("write", path.display(), cause(&error)))
 }
 
-/// The reviews after a number in the file beside the database; none if there is no such file.
-fn kept(database: &Path, table: &Table, last: i64) -> Result<Values> {
+/// The reviews after a number in the file beside the database; none if there is no such file. A line that
+/// cannot be read is an error if only the file can have the decision. If the database has a later one, it has
+/// this one too: then it is only reported, and the next decision writes the file again.
+fn kept(database: &Path, table: &Table, last: i64) -> Result<(Values, Option<String>)> {
     let path = beside(database, table.name);
     #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
     let text = match std::fs::read_to_string(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        read => read.map_err(|error| Error::cannot("read", path.display(), error.kind()))?,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Vec::new(), None)),
+        read => read.map_err(|error| Error::cannot("read", path.display(), cause(&error)))?,
     };
-    let strange = |number: usize| {
-        Error::new(Status::CannotRun, format!("cannot read `{}`: line {number} is no decision", path.display()))
-            .hint("put back the file from a copy; what only it holds is lost if it is removed")
-    };
-    let is_lost = |row: &Vec<Value>| row.first().and_then(Value::as_int).is_some_and(|number| number > last);
-    // Most often nothing is, and the last line says so.
-    if text.lines().next_back().and_then(|line| read(table, line)).is_some_and(|row| !is_lost(&row)) {
-        return Ok(Vec::new());
+    let (mut rows, mut unread, mut reported) = (Vec::new(), None, None);
+    for (number, line) in (1..).zip(text.lines()) {
+        match read(table, line) {
+            None => unread = unread.or(Some(number)),
+            Some(row) if row.first().and_then(Value::as_int).is_some_and(|number| number > last) => rows.push(row),
+            Some(_) => reported = unread.take().or(reported),
+        }
     }
-    let lines = (1..).zip(text.lines());
-    let mut rows =
-        lines.map(|(number, line)| read(table, line).ok_or_else(|| strange(number))).collect::<Result<Values>>()?;
-    rows.retain(is_lost);
-    Ok(rows)
+    let words = |number: usize| format!("cannot read `{}`: line {number} is no decision", path.display());
+    match unread {
+        Some(number) => Err(Error::new(Status::CannotRun, words(number))
+            .hint("put back the file from a copy; what only it holds is lost if it is removed")),
+        None => Ok((rows, reported.map(words))),
+    }
 }
 
 fn read(table: &Table, line: &str) -> Option<Vec<Value>> {
@@ -148,11 +154,17 @@ fn read(table: &Table, line: &str) -> Option<Vec<Value>> {
     let cell = |column: &&str| match row.get(*column)? {
         Json::Null => Some(Value::Null),
         Json::Number(number) => Some(Value::Int(number.as_i64()?)),
+        Json::String(text) if column.ends_with(TIME) => Some(Value::Time(text.parse().ok()?)),
         Json::String(text) => Some(Value::from(text.as_str())),
         _ => None,
     };
-    table.columns.iter().map(cell).collect()
+    let cells: Vec<_> = table.columns.iter().map(cell).collect::<Option<_>>()?;
+    // A decision is told from others by its number.
+    matches!(cells.first(), Some(Value::Int(1..))).then_some(cells)
 }
+
+/// How the names of columns of times end.
+const TIME: &str = "_at";
 
 /// Times are text, which the database reads.
 fn json(value: &Value) -> Json {

@@ -144,15 +144,16 @@ pub struct Broken<'b> {
     pub error: &'b Error,
 }
 
-/// Nobody is kept waiting by the audit.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the audit waits for the database while somebody waits for the audit.
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Writes why a run could not begin or go on. Best effort: the error itself is the one to tell.
-pub fn broken(database: &Path, broken: &Broken<'_>) {
+/// Writes why a run could not begin or go on, if the database is free in time. Best effort: the error itself is the
+/// one to report.
+pub fn broken(database: &Path, broken: &Broken<'_>, patience: Duration) {
     if !is_begun(database) {
         return;
     }
-    let written = Store::open_by(database, Access::ReadWrite, Instant::now() + PATIENCE)
+    let written = Store::open_by(database, Access::ReadWrite, Instant::now() + patience)
         .and_then(|store| if migrate::is_current(store.connection())? { broken.write(&store) } else { Ok(()) });
     let Err(error) = written else { return };
     tracing::debug!(error = error.message, "cannot write that a run could not begin");
@@ -286,7 +287,7 @@ impl Row<'_> {
             request.id.as_deref().into(),
             (*why).into(),
         ];
-        let last = [Value::from(counts.dropped), (*alarms).into()];
+        let last = [Value::from(counts.dropped), (*alarms).into(), Value::from(counts.unsettled_keys)];
         about.into_iter().chain(numbers.map(Value::from)).chain(audit).chain(last).map(Cell::Own).collect()
     }
 }

@@ -2,7 +2,7 @@
 //! database holds, so only their owner reads them, and one that a killed process has left is removed by the
 //! next process of that user.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, cause};
 use std::collections::BTreeSet;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -30,7 +30,7 @@ impl Scratch {
     /// If it cannot be made.
     pub(super) fn make() -> Result<Self> {
         sweep();
-        let failed = |error: std::io::Error| Error::cannot("make", "a temporary folder", error.kind());
+        let failed = |error: std::io::Error| Error::cannot("make", "a temporary folder", cause(&error));
         loop {
             let private = Permissions::from_mode(0o700);
             let folder = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir().map_err(failed)?;

@@ -2,10 +2,13 @@
 
 use crate::error::Result;
 use crate::failpoint;
-use crate::store::rows::{append_entities, value};
+use crate::store::rows::{Cell, append_entities, as_text, value};
 use crate::store::{Store, Transaction};
+use chrono::{DateTime, Utc};
 use duckdb::{Row, params};
-use sessionmill_contract::{FactRow, Inputs, Manifest, Processor, Rows, Settlement, Table, Value};
+use sessionmill_contract::{
+    FactRow, Failure, FailureClass, Inputs, Manifest, Processor, Rows, Settlement, Table, Value,
+};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,8 +16,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// the first to the second number.
 pub type Range = (i64, i64);
 
-/// Makes entities of what a key is settled from; false if it cannot.
-pub type Settle<'s> = &'s mut dyn FnMut(&str, Inputs<'_>, &mut Rows) -> bool;
+/// Makes entities of what a key is settled from, or says why it cannot.
+pub type Settle<'s> = &'s mut dyn FnMut(&str, Inputs<'_>, &mut Rows) -> std::result::Result<(), Failure>;
+
+/// A key that could not be settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsettled {
+    pub key_hash: i64,
+    pub key: String,
+    pub failure: Failure,
+}
 
 /// Keys that are settled in one transaction, about.
 const KEYS: u64 = 25_000;
@@ -35,7 +46,8 @@ pub struct Basis {
 
 const SETTLING: &str = "
     CREATE OR REPLACE TEMP TABLE settling (key_hash BIGINT);
-    CREATE OR REPLACE TEMP TABLE leaving (id BIGINT)";
+    CREATE OR REPLACE TEMP TABLE leaving (id BIGINT);
+    CREATE OR REPLACE TEMP TABLE unsettled AS FROM settling_failures LIMIT 0";
 
 impl Store {
     /// The touched keys of a settlement, in parts of about equal size. Key hashes are spread evenly,
@@ -127,10 +139,10 @@ impl Store {
     }
 
     /// Settles the touched keys of a range in one transaction: `settle` gets the facts of one key
-    /// after the other and says whether it made entities of them. The key of a failure stays touched,
-    /// and its entities stay what they were.
+    /// after the other and makes entities of them. The key of a failure stays touched, its entities stay
+    /// what they were, and the reason is kept.
     ///
-    /// Returns how many keys failed.
+    /// Returns the keys that failed.
     ///
     /// # Errors
     ///
@@ -141,7 +153,8 @@ impl Store {
         settlement: &Settlement,
         (from, to): Range,
         settle: Settle<'_>,
-    ) -> Result<u64> {
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Unsettled>> {
         self.connection.execute_batch(SETTLING)?;
         self.transaction(|transaction| {
             transaction.execute(
@@ -150,47 +163,121 @@ impl Store {
                 params![manifest.name, settlement.facts.name, from, to],
             )?;
             let (entities, failed) = read(transaction, settlement, settle)?;
-            for key_hash in &failed {
-                transaction.execute("DELETE FROM settling WHERE key_hash = ?", [key_hash])?;
-            }
+            note(transaction, manifest, settlement, &failed, now)?;
             replace(transaction, manifest, settlement, &entities)?;
             failpoint::point("settle", settlement.facts.name);
-            Ok(failed.len() as u64)
+            Ok(failed)
+        })
+    }
+
+    /// Keeps why a key could not be settled that the database itself refused the entities of.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read or written.
+    pub(super) fn refuse(
+        &self,
+        manifest: &Manifest,
+        settlement: &Settlement,
+        key_hash: i64,
+        failure: Failure,
+        now: DateTime<Utc>,
+    ) -> Result<Unsettled> {
+        self.connection.execute_batch(SETTLING)?;
+        self.transaction(|transaction| {
+            let Settlement { facts, key: column, .. } = settlement;
+            let sql = format!("SELECT min({column}) FROM facts.{} WHERE key_hash = ?", facts.name);
+            let mut key = String::new();
+            transaction.query(&sql, [key_hash], |row| {
+                key = as_text(row, 0)?.to_owned();
+                Ok(())
+            })?;
+            let unsettled = Unsettled { key_hash, key, failure };
+            note(transaction, manifest, settlement, std::slice::from_ref(&unsettled), now)?;
+            Ok(unsettled)
         })
     }
 }
 
-/// Makes entities of all facts of one key; false if the processor fails, and nothing is added then.
+/// Makes entities of all facts of one key. Nothing is added if the processor fails.
+///
+/// # Errors
+///
+/// With the processor's failure. What a panic says is not repeated: it can quote the facts.
 pub fn settle_key(
     processor: &dyn Processor,
     settlement: &Settlement,
     key: &str,
     inputs: Inputs<'_>,
     entities: &mut Rows,
-) -> bool {
+) -> std::result::Result<(), Failure> {
     let mut of_key = Rows::default();
     let settle = || processor.settle(settlement, key, inputs, &mut of_key);
-    let fine = matches!(catch_unwind(AssertUnwindSafe(settle)), Ok(Ok(())));
-    if fine {
-        entities.append(of_key);
-    }
-    fine
+    let panicked = |_| Err(Failure::new(FailureClass::Panic, "the processor panicked"));
+    catch_unwind(AssertUnwindSafe(settle)).unwrap_or_else(panicked)?;
+    entities.append(of_key);
+    Ok(())
 }
 
-/// Reads the facts key by key. Returns the entities, and the hashes of the keys that failed.
-fn read(transaction: &Transaction<'_>, settlement: &Settlement, settle: Settle<'_>) -> Result<(Rows, Vec<i64>)> {
+/// The keys of a settlement on their way to entities.
+struct Keys<'s> {
+    settle: Settle<'s>,
+    reviews: &'s [Vec<Value>],
+    entities: Rows,
+    /// Entities of keys with the hash of the last one. Keys of one hash share their fate, since they are
+    /// found and replaced by it: if one of them fails, all keep the entities that they had.
+    of_hash: Rows,
+    hash: i64,
+    failed: Vec<Unsettled>,
+}
+
+impl Keys<'_> {
+    /// Settles the next key.
+    fn next(&mut self, hash: i64, key: &str, facts: &[FactRow]) {
+        if hash != self.hash {
+            self.end();
+            self.hash = hash;
+        }
+        if self.has_failed() {
+            return;
+        }
+        let inputs = Inputs { facts, reviews: self.reviews, memo: &[] };
+        if let Err(failure) = (self.settle)(key, inputs, &mut self.of_hash) {
+            self.failed.push(Unsettled { key_hash: hash, key: key.to_owned(), failure });
+        }
+    }
+
+    /// Ends the keys of one hash.
+    fn end(&mut self) {
+        let of_hash = std::mem::take(&mut self.of_hash);
+        if !self.has_failed() {
+            self.entities.append(of_hash);
+        }
+    }
+
+    /// Whether a key of the last hash has failed.
+    fn has_failed(&self) -> bool {
+        self.failed.last().is_some_and(|failed| failed.key_hash == self.hash)
+    }
+}
+
+/// Reads the facts key by key. Returns the entities, and the keys that failed.
+fn read(transaction: &Transaction<'_>, settlement: &Settlement, settle: Settle<'_>) -> Result<(Rows, Vec<Unsettled>)> {
     let reviews = reviews(transaction, settlement)?;
     let key = settlement.facts.position(settlement.key).unwrap_or_default();
-    let (mut entities, mut failed) = (Rows::default(), Vec::new());
+    let mut keys = Keys {
+        settle,
+        reviews: &reviews,
+        entities: Rows::default(),
+        of_hash: Rows::default(),
+        hash: 0,
+        failed: Vec::new(),
+    };
     let mut of_key: Vec<FactRow> = Vec::new();
     let mut hash_of_key = 0;
     let mut end = |hash: i64, rows: &[FactRow]| {
         let Some(Value::Text(name)) = rows.first().and_then(|row| row.values.get(key)) else { return };
-        // Keys of the same hash share their fate, since they are found and replaced by it.
-        if !failed.contains(&hash) && !settle(name, Inputs { facts: rows, reviews: &reviews, memo: &[] }, &mut entities)
-        {
-            failed.push(hash);
-        }
+        keys.next(hash, name, rows);
     };
     facts(transaction, settlement, "SELECT key_hash FROM settling", |hash, fact| {
         if of_key.first().is_some_and(|first| hash != hash_of_key || first.values.get(key) != fact.values.get(key)) {
@@ -201,7 +288,50 @@ fn read(transaction: &Transaction<'_>, settlement: &Settlement, settle: Settle<'
         of_key.push(fact);
     })?;
     end(hash_of_key, &of_key);
-    Ok((entities, failed))
+    keys.end();
+    Ok((keys.entities, keys.failed))
+}
+
+/// Keeps why keys could not be settled, and leaves them touched.
+fn note(
+    transaction: &Transaction<'_>,
+    manifest: &Manifest,
+    settlement: &Settlement,
+    failed: &[Unsettled],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let rows = failed.iter().map(|Unsettled { key_hash, key, failure }| {
+        [
+            Cell::Text(manifest.name),
+            Cell::Text(settlement.facts.name),
+            Cell::Int(*key_hash),
+            Cell::Text(key),
+            Cell::Text(failure.class.name()),
+            Cell::Text(&failure.message),
+            Cell::Int(1),
+            Cell::Time(now),
+            Cell::Time(now),
+        ]
+    });
+    transaction.stage("unsettled", rows)?;
+    transaction.execute(
+        "UPDATE unsettled SET strikes = known.strikes + 1,
+             first_failed_at = least(known.first_failed_at, unsettled.first_failed_at)
+         FROM settling_failures AS known WHERE known.processor_name = unsettled.processor_name
+             AND known.facts_table = unsettled.facts_table AND known.key_hash = unsettled.key_hash",
+        [],
+    )?;
+    transaction.execute(
+        "DELETE FROM settling_failures WHERE (processor_name, facts_table, key_hash) IN
+         (SELECT processor_name, facts_table, key_hash FROM unsettled)",
+        [],
+    )?;
+    transaction.execute("INSERT INTO settling_failures SELECT * FROM unsettled", [])?;
+    transaction.execute("DELETE FROM settling WHERE key_hash IN (SELECT key_hash FROM unsettled)", [])?;
+    Ok(())
 }
 
 fn basis(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64) -> Result<Basis> {
@@ -290,11 +420,13 @@ fn replace(transaction: &Transaction<'_>, manifest: &Manifest, settlement: &Sett
     for table in settlement.entities {
         replace_in(transaction, table, settlement, entities)?;
     }
-    transaction.execute(
-        "DELETE FROM facts.touched_keys WHERE processor_name = ? AND facts_table = ?
-         AND key_hash IN (SELECT key_hash FROM settling)",
-        params![manifest.name, settlement.facts.name],
-    )?;
+    for list in ["facts.touched_keys", "settling_failures"] {
+        let sql = format!(
+            "DELETE FROM {list} WHERE processor_name = ? AND facts_table = ?
+             AND key_hash IN (SELECT key_hash FROM settling)"
+        );
+        transaction.execute(&sql, params![manifest.name, settlement.facts.name])?;
+    }
     Ok(())
 }
 

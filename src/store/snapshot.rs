@@ -6,7 +6,7 @@
 //! folder of that name with `.parquet` behind it, and the link to it.
 
 use crate::access::may_write;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, cause};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use std::path::{Path, PathBuf};
 
@@ -77,7 +77,7 @@ pub fn remove(database: &Path) -> Result<u64> {
         };
         match removed {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            removed => removed.map_err(|error| Error::cannot("remove", path.display(), error.kind()))?,
+            removed => removed.map_err(|error| Error::cannot("remove", path.display(), cause(&error)))?,
         }
     }
     Ok(all.len() as u64)

@@ -28,6 +28,11 @@ impl Turns {
         Self { path: path.to_owned(), now, open: None, begun: false }
     }
 
+    /// The start of the pass.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
     /// Does something that can be begun again: it is, with a database that can be read, when it meets
     /// damage.
     ///

@@ -5,20 +5,22 @@ use crate::ledger::Ledger;
 use crate::quiet::Wait;
 use crate::store::Store;
 use crate::store::rows::{Cell, as_text, as_time};
-use duckdb::Connection;
+use chrono::{DateTime, Utc};
+use duckdb::{Connection, params};
 
-/// Adds to the ledger since when files wait for a processor. One that was dealt with since does not.
+/// Adds to the ledger since when files wait for a processor. One that was dealt with since does not, unless a
+/// clock that was wrong says so: a pass of the future has dealt with nothing yet.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub(super) fn read(connection: &Connection, processor: &str, ledger: &mut Ledger) -> Result<()> {
+pub(super) fn read(connection: &Connection, processor: &str, ledger: &mut Ledger, now: DateTime<Utc>) -> Result<()> {
     let mut statement = connection.prepare(
         "SELECT session_file, since FROM session_waits AS wait WHERE processor_name = ? AND NOT EXISTS
          (FROM session_processor_state AS state WHERE state.processor_name = wait.processor_name
-          AND state.session_file = wait.session_file AND state.processed_at >= wait.since)",
+          AND state.session_file = wait.session_file AND state.processed_at BETWEEN wait.since AND ?)",
     )?;
-    let mut rows = statement.query([processor])?;
+    let mut rows = statement.query(params![processor, Cell::Time(now)])?;
     while let Some(row) = rows.next()? {
         ledger.files.entry(as_text(row, 0)?.into()).or_default().waits_since = as_time(row, 1)?;
     }

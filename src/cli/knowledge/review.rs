@@ -66,7 +66,7 @@ pub(super) fn decide(items: &Items, action: Action, into: Option<&str>, context:
         });
     }
     drop(store);
-    if settle::settle(&mut Turns::new(&database, context.now.wall), processor, &Pulse::default())? > 0 {
+    if !settle::settle(&mut Turns::new(&database, context.now.wall), processor, &Pulse::default())?.is_empty() {
         remark("note: what was decided is kept; the next run brings the items up to date");
     }
     Ok(Status::Done)
