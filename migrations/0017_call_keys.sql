@@ -47,8 +47,8 @@ UPDATE facts.usage_tool_calls SET key_hash = (
     CASE WHEN md5_number_upper(event_id) < 9223372036854775808 THEN md5_number_upper(event_id)::HUGEINT
     ELSE md5_number_upper(event_id)::HUGEINT - 18446744073709551616 END)::BIGINT;
 
--- Calls as they are settled: the earliest copy tells what and where, the earliest one that tells it how it
--- ended and who worked on it.
+-- Calls as they are settled: what and where are those of the earliest copy; the outcome and the subagent are
+-- those of the earliest copy that has them.
 DELETE FROM facts.usage_tool_events;
 INSERT INTO facts.usage_tool_events (
     key_hash, event_id, session_file, username, line, time, session_id, project, message_id, side_chain, kind, tool,

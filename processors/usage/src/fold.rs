@@ -26,14 +26,14 @@ pub struct UsageFold<'s> {
     calls: Calls,
     /// The response of the record at hand.
     response: Option<Box<str>>,
-    /// The server of the first call of a response that is told after its calls.
+    /// The server of the first MCP call, by response, where the response follows its calls.
     mcp_servers: HashMap<Box<str>, Rc<str>>,
     summary: Summary,
     /// What had no identity of its own so far.
     nameless: u64,
     /// Calls without an id in the record at hand.
     nameless_calls: u64,
-    /// Calls that are alike, by all that tells them.
+    /// How many calls without an identity of their own share these properties.
     alike: HashMap<Box<str>, u64>,
 }
 
@@ -105,7 +105,7 @@ impl<'s> UsageFold<'s> {
         format!("{alike} #{number}").into()
     }
 
-    /// What a call without a response is told by, in each copy of the file.
+    /// The session or subagent of a record, which is the same in each copy of the file.
     fn session(&mut self, record: &Record<'_>) -> String {
         let session = self.trail.at(record).session_id.unwrap_or_default();
         format!("session:{}", record.agent_id.unwrap_or(&session))
@@ -238,8 +238,8 @@ impl<'s> UsageFold<'s> {
         }
     }
 
-    /// Notes the server with the response that holds the call: that of the message or of the record. It can be
-    /// told after its calls.
+    /// Notes the server with the response that holds the call: that of the message or of the record. A response
+    /// can follow its calls.
     fn mcp_call(&mut self, message_id: Option<&str>, server: &str) {
         let (index, copies) = &mut self.copies;
         // A response without an identity is the next one.

@@ -83,7 +83,7 @@ pub struct ToolEvent {
     pub side_chain: bool,
     pub what: What,
     pub is_error: Option<bool>,
-    /// That its result tells.
+    /// Searches of the web, according to its result.
     pub web_searches: u64,
     /// The subagent that works on it.
     pub subagent_id: Option<Rc<str>>,

@@ -1,7 +1,7 @@
 //! Calls of tools and their results.
 //!
 //! A call belongs to the response whose count follows. Its id is unique only where its maker says so: some
-//! use the same ids in each turn, and a client that gets no counts tells no responses apart. An id that
+//! use the same ids in each turn, and without counts one response cannot be told from the next. An id that
 //! comes again after its result is another call.
 
 use super::record::Payload;

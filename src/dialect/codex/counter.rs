@@ -1,7 +1,7 @@
-//! Tokens of a session: what its total has grown by, and responses that are in no total.
+//! Tokens of a session: what its total has grown by, and responses that are missing from the total.
 //!
-//! `token_count` tells the total so far and the usage of the latest response. A total that is repeated
-//! says nothing new. The counter begins anew when a part of the total falls, or when the total is the
+//! `token_count` has the total so far and the usage of the latest response. A repeated total adds nothing.
+//! The counter begins anew when a part of the total falls, or when the total is the
 //! latest response alone. Newer clients also write a `token_usage_record` for each response: most of
 //! these are in the total, but the request that compacts a thread is not. Record and total come in any
 //! order, so what is left of the records is known at the end of the file only.
@@ -70,7 +70,7 @@ impl Sum {
     }
 }
 
-/// The usage of one response, as a record tells it.
+/// The usage of one response, from its record.
 #[derive(Debug)]
 pub(super) struct Recorded {
     pub(super) line: u64,
@@ -101,7 +101,7 @@ pub(super) struct Context {
     pub(super) inherits: bool,
 }
 
-/// A total has the records that were told shortly before it: so many are compared with it.
+/// A total includes records that come shortly before it. This is how many of them are compared with it.
 const NEAR: usize = 100;
 
 #[derive(Debug, Default)]
@@ -109,13 +109,13 @@ pub(super) struct Counter {
     total: Option<Sum>,
     /// All totals so far: a counter can be set back to one of them.
     seen: HashSet<Sum>,
-    /// The latest response that was told without a total.
+    /// The latest response that came without a total.
     alone: Option<Sum>,
     /// Responses that are in the total, as far as no record of them was seen.
     unclaimed: HashMap<Sum, u64>,
     /// What the last total has grown by, as long as no record is of it.
     latest: Option<Sum>,
-    /// Records that are in no total yet.
+    /// Records that no total includes so far.
     pending: Vec<Recorded>,
     /// Responses that have a record.
     known: HashSet<Box<str>>,
@@ -151,7 +151,7 @@ impl Counter {
         Some(grown)
     }
 
-    /// A response that is told without a total. One that is repeated is the same.
+    /// Counts a response that comes without a total. A repetition of it adds nothing.
     fn count_alone(&mut self, last: Sum, context: Context) -> Option<Sum> {
         if self.alone.replace(last) == Some(last) || last.usage().total() == 0 {
             return None;
@@ -170,7 +170,7 @@ impl Counter {
         }
     }
 
-    /// The records that are in no total.
+    /// The records that no total includes.
     pub(super) fn rest(&mut self) -> Vec<Recorded> {
         std::mem::take(&mut self.pending)
     }
@@ -178,7 +178,7 @@ impl Counter {
     /// Takes away the records that a total has.
     fn claim(&mut self, grown: Sum, last: Option<Sum>, total: Sum) {
         self.latest = None;
-        // A thread that has recorded as much as its total says is told whole.
+        // Where the records of a thread add up to its total, the total includes all of them.
         if let Some(at) = self.newest(|record| record.thread == Some(total)) {
             self.pending.drain(..=at);
             return;
@@ -203,7 +203,7 @@ impl Counter {
         self.pending[first..].iter().rposition(is).map(|at| first + at)
     }
 
-    /// Whether a total that was told before has a record.
+    /// Whether an earlier total includes a record.
     fn is_claimed(&mut self, record: &Recorded) -> bool {
         if let Some(count) = self.unclaimed.get_mut(&record.usage).filter(|count| **count > 0) {
             *count -= 1;
@@ -303,7 +303,7 @@ mod tests {
         assert_eq!(grown(OWN, &counts)[0], Some([900, 0, 0, 90]));
     }
 
-    /// `count` tells 100 and 10 first, `record` a response of 300 and 30.
+    /// A count of 100 and 10 comes first, then a response of 300 and 30 in a count and in a record.
     #[test]
     fn a_record_counts_once_whatever_comes_first() {
         let (use_, all) = ([300, 0, 0, 30], [400, 0, 0, 40]);

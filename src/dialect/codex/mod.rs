@@ -1,7 +1,7 @@
 //! Codex CLI rollouts: `{timestamp, type, payload}` a line. The format is described in COUNTING.
 //!
-//! What the total of a session's tokens has grown by is a response, and so is a record of one that is in
-//! no total. The model is that of the latest turn. The first generation of the format has a header without
+//! What the total of a session's tokens has grown by is a response, and so is a record of one that the total
+//! does not include. The model is that of the latest turn. The first generation of the format has a header without
 //! a type and bare response items below it, and counts no tokens.
 
 mod call;
@@ -169,7 +169,7 @@ impl Codex {
                 None
             }
             ("compacted", _) => {
-                // Where the record itself is not there, the copy in the checkpoint tells of it.
+                // A client that rewrites a thread drops records and keeps the copy in the checkpoint.
                 let latest = payload.latest.as_ref().filter(|latest| latest.response_id.id().is_some());
                 latest.into_iter().for_each(|latest| self.record(latest, number, entry, is_replayed));
                 None
@@ -192,7 +192,7 @@ impl Codex {
     }
 }
 
-/// A response, which is told when it is complete.
+/// A response. Clients write its usage when it is complete.
 fn response<'r>(
     message_id: Option<&'r str>,
     model: Option<&'r str>,

@@ -55,7 +55,7 @@ pub(super) fn is_injected(text: &str) -> bool {
     INJECTED.iter().any(|start| text.starts_with(start))
 }
 
-/// The working directory in a text by which the client tells the model where it is.
+/// The working directory in the description of the environment that a client sends to the model.
 pub(super) fn directory(text: &str) -> Option<&str> {
     let text = text.trim_start().strip_prefix("<environment_context>")?;
     let tagged = text.split_once("<cwd>").and_then(|(_, rest)| Some(rest.split_once("</cwd>")?.0));
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_tells_where_it_is() {
+    fn the_working_directory_is_in_the_environment() {
         for (text, path) in [
             (
                 "<environment_context>\n  <cwd>/home/alan/engine</cwd>\n</environment_context>",

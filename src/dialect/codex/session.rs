@@ -5,7 +5,7 @@ use super::record::Payload;
 use crate::dialect::json;
 use sessionmill_contract::Record;
 
-/// The session of the file: the first one that it tells; the others are of its parents.
+/// The session of the file: that of its first header. Later headers are those of its parents.
 #[derive(Default)]
 pub(super) struct Session {
     pub(super) id: Option<Box<str>>,
@@ -22,7 +22,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// The session that a header tells.
+    /// The session of a header.
     pub(super) fn of(header: &Payload<'_>) -> Self {
         let text = |text: Option<&str>| text.map(Into::into);
         // A session that goes on in a file of its own counts its responses from 1 again.
