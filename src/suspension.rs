@@ -57,7 +57,7 @@ pub fn is_wanted() -> bool {
 ///
 /// If signals cannot be listened to.
 pub fn listen() -> Result<()> {
-    if is_ignored() {
+    if is_ignored(SIGTSTP) {
         return Ok(());
     }
     let mut signals = Signals::new([SIGTSTP]).map_err(|error| Error::cannot("listen to", "signals", cause(&error)))?;
@@ -82,11 +82,11 @@ fn stop(signal: i32) {
     CHANGED.notify_all();
 }
 
-/// Whether the program was started with the signal ignored, as far as the system tells.
-fn is_ignored() -> bool {
+/// Whether the program was started with a signal ignored, as far as the system tells.
+pub fn is_ignored(signal: i32) -> bool {
     #[expect(clippy::disallowed_methods, reason = "what the kernel says about this process")]
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask & 1 << (SIGTSTP - 1) != 0)
+    mask.is_some_and(|mask| mask & 1 << (signal - 1) != 0)
 }

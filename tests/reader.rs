@@ -9,6 +9,7 @@ use sessionmill::store::reading::{self, Failed};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -399,6 +400,14 @@ fn what_does_not_fit_into_memory_is_spilled_into_a_private_folder_that_goes_with
     child.wait().unwrap();
     assert_eq!(world.mill_with(&["query", "SELECT 1 AS x"], &environment).status, 0);
     assert_eq!(folder(), None, "the next one has removed it");
+
+    for end in [rustix::process::Signal::INT, rustix::process::Signal::TERM, rustix::process::Signal::HUP] {
+        let mut child = start(&world, &["query", endless], &environment);
+        wait_for(folder);
+        signal(&child, end);
+        assert_eq!(child.wait().unwrap().signal(), Some(end.as_raw()));
+        assert_eq!(folder(), None, "it goes with the process");
+    }
 }
 
 /// Starts the real binary without anybody who reads what it says.

@@ -7,6 +7,7 @@ use crate::error::{Error, Result, Status, count};
 use crate::report::render::Format;
 use crate::store::question::{self, bounded};
 use crate::store::reading::{self, Failed};
+use crate::store::scratch;
 use duckdb::Connection;
 use duckdb::types::Value as Cell;
 use std::collections::HashSet;
@@ -63,6 +64,7 @@ pub(crate) fn query(args: &Args, context: &Context) -> Result<Status> {
     }
     let (_, database) = args.database.find(context)?;
     announce(&database);
+    scratch::remove_at_signals()?;
     let is_table = args.form.format() == Format::Table;
     let most = match args.max_rows {
         Some(0) => Most { rows: u64::MAX, bytes: usize::MAX },

@@ -3,10 +3,15 @@
 //! next process of that user.
 
 use crate::error::{Error, Result, cause};
+use crate::suspension;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 use std::collections::BTreeSet;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
 /// A private folder. Dropping it removes it with all that is in it.
@@ -15,6 +20,13 @@ pub(super) struct Scratch {
     folder: TempDir,
     /// Its lock tells others that it is in use; the kernel lets go of it when the process dies.
     _lock: File,
+}
+
+/// Folders of this process, for the signals that end it.
+static LIVE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn live() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const PREFIX: &str = "sessionmill-reader-";
@@ -33,7 +45,13 @@ impl Scratch {
         let failed = |error: std::io::Error| Error::cannot("make", "a temporary folder", cause(&error));
         loop {
             let private = Permissions::from_mode(0o700);
-            let folder = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir().map_err(failed)?;
+            let folder = {
+                // A signal finds it made and listed, or neither.
+                let mut live = live();
+                let folder = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir().map_err(failed)?;
+                live.insert(folder.path().to_owned());
+                folder
+            };
             // Somebody who sweeps before it is locked removes it.
             let lock = match open(folder.path()) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
@@ -49,6 +67,32 @@ impl Scratch {
     pub(super) fn path(&self) -> &Path {
         self.folder.path()
     }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        live().remove(self.path());
+    }
+}
+
+/// Lets Ctrl-C and its like take the folders of this process with them, before they end it as they always do.
+///
+/// # Errors
+///
+/// If signals cannot be listened to.
+pub fn remove_at_signals() -> Result<()> {
+    let signals = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !suspension::is_ignored(*signal));
+    let mut signals = Signals::new(signals).map_err(|error| Error::cannot("listen to", "signals", error.kind()))?;
+    std::thread::spawn(move || {
+        for signal in &mut signals {
+            let live = live();
+            for folder in live.iter() {
+                let _ = std::fs::remove_dir_all(folder);
+            }
+            let _ = emulate_default_handler(signal);
+        }
+    });
+    Ok(())
 }
 
 /// Removes what readers have left who were killed. Those of others stay where they may not be removed.
