@@ -17,6 +17,8 @@ pub struct Agents<'a> {
     /// `$CODEX_HOME`.
     pub codex: Option<&'a OsStr>,
     pub home: Option<&'a Path>,
+    /// `$XDG_CONFIG_HOME`.
+    pub config_home: Option<&'a Path>,
 }
 
 const SERVER_ROOT: &str = "/data/user_sessions";
@@ -28,6 +30,8 @@ struct Agent {
     variable: &'static str,
     /// Its homes below the user's.
     homes: &'static [&'static str],
+    /// Its home below the folder of configurations, where that is another one.
+    config: Option<&'static str>,
     /// Folders of logs below its home, with what is put behind the name.
     folders: &'static [(&'static str, &'static str)],
     layout: Layout,
@@ -37,6 +41,7 @@ const CLAUDE_CODE: Agent = Agent {
     name: "claude-code",
     variable: "CLAUDE_CONFIG_DIR",
     homes: &[".claude", ".config/claude"],
+    config: Some("claude"),
     folders: &[("projects", "")],
     layout: Layout::ClaudeProjects,
 };
@@ -45,6 +50,7 @@ const CODEX: Agent = Agent {
     name: "codex",
     variable: "CODEX_HOME",
     homes: &[".codex"],
+    config: None,
     folders: &[("sessions", ""), ("archived_sessions", "-archived")],
     layout: Layout::CodexSessions,
 };
@@ -75,7 +81,7 @@ impl Agents<'_> {
         for (agent, variable) in self.each() {
             let sources = match variable {
                 Some(value) => agent.named(value)?,
-                None => agent.usual(self.home),
+                None => agent.usual(self),
             };
             // Of two names of a folder, the first one counts.
             let is_new =
@@ -94,7 +100,7 @@ impl Agents<'_> {
         let is_same = |root: &Path, layout| layout == source.layout && real(root) == real(&source.root);
         let is_of = |(agent, variable): (Agent, Option<&OsStr>)| {
             let named = variable.map(homes).unwrap_or_default();
-            let places = named.iter().flat_map(|home| agent.below(home)).chain(agent.places(self.home));
+            let places = named.iter().flat_map(|home| agent.below(home)).chain(agent.places(self));
             places.into_iter().any(|(root, _)| is_same(&root, agent.layout))
         };
         self.each().into_iter().any(is_of)
@@ -121,13 +127,14 @@ impl Agent {
     }
 
     /// Its usual folders of logs.
-    fn places(&self, home: Option<&Path>) -> Vec<(PathBuf, &'static str)> {
-        let homes = home.into_iter().flat_map(|home| self.homes.iter().map(|below| home.join(below)));
-        homes.flat_map(|home| self.below(&home)).collect()
+    fn places(&self, agents: &Agents<'_>) -> Vec<(PathBuf, &'static str)> {
+        let homes = agents.home.into_iter().flat_map(|home| self.homes.iter().map(|below| home.join(below)));
+        let config = agents.config_home.zip(self.config).map(|(folder, name)| folder.join(name));
+        homes.chain(config).flat_map(|home| self.below(&home)).collect()
     }
 
-    fn usual(&self, home: Option<&Path>) -> Vec<Source> {
-        let places = self.places(home).into_iter();
+    fn usual(&self, agents: &Agents<'_>) -> Vec<Source> {
+        let places = self.places(agents).into_iter();
         places.filter(|(root, _)| is_there(root)).map(|(root, suffix)| self.source(root, suffix)).collect()
     }
 
@@ -196,7 +203,8 @@ mod tests {
         let variable = |text: Option<&str>| text.map(|text| text.replace('~', &path));
         let (claude, codex) = (variable(claude), variable(codex));
         let (claude, codex) = (claude.as_deref().map(OsStr::new), codex.as_deref().map(OsStr::new));
-        let found = Agents { claude, codex, home: Some(home.path()) }.own();
+        let config_home = home.path().join("xdg");
+        let found = Agents { claude, codex, home: Some(home.path()), config_home: Some(&config_home) }.own();
         let shown = |Source { name, root, .. }: &Source| format!("{name} {}", root.display()).replace(&path, "~");
         found.map(|found| found.iter().map(shown).collect()).map_err(|error| error.message.replace(&path, "~"))
     }
@@ -205,10 +213,12 @@ mod tests {
     fn all_folders_of_all_agents_are_found() {
         assert_eq!(found(&[], None, None), Ok(vec![]));
         assert_eq!(found(&[".codex/sessions"], None, None), Ok(vec!["codex ~/.codex/sessions".to_owned()]));
-        let all = [".claude/projects", ".config/claude/projects", ".codex/archived_sessions", ".codex/sessions"];
+        let claude = [".claude/projects", ".config/claude/projects", "xdg/claude/projects"];
+        let all = [&claude[..], &[".codex/archived_sessions", ".codex/sessions"]].concat();
         let expected = [
             "claude-code ~/.claude/projects",
             "claude-code ~/.config/claude/projects",
+            "claude-code ~/xdg/claude/projects",
             "codex ~/.codex/sessions",
             "codex-archived ~/.codex/archived_sessions",
         ];

@@ -7,7 +7,7 @@
 use crate::access;
 use crate::alignment::Wanted;
 use crate::brake::Brake;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, count};
 use crate::flight::Flight;
 use crate::holder::Holder;
 use crate::inquiry;
@@ -154,7 +154,15 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let run_id = runs::next(store.get()?)?;
     let stamp = Stamp { run_id, now, processors: pass.processors, manifests: &manifests, sources: &sources };
     let forgotten = known::forgotten(store.get()?.connection(), pass.database)?;
-    walk.share_names(&ledger);
+    let mut larger = walk.share_names(&ledger);
+    larger.retain(|file| !forgotten.contains(file.split('/').next().unwrap_or_default()));
+    if let Some(first) = larger.first() {
+        let files = count(larger.len() as u64, "transcript");
+        notices.alarms.push(format!(
+            "{files}, such as `{first}`, not read, although larger than what another source has under that name: \
+             what is new there is not counted"
+        ));
+    }
     forget::overlook(&forgotten, &mut walk);
     let observed = presence::observe(store.get()?, &walked, &roots, pass.adopt, &mut walk, &ledger, now)?;
     notices.alarms.extend(observed.alarms);

@@ -177,8 +177,10 @@ impl Walk {
     }
 
     /// Takes one file of each name: that of the source which had the name before, else the first. None where
-    /// a source has it that is not walked now.
-    pub fn share_names(&mut self, ledger: &Ledger) {
+    /// a source has it that cannot be walked now. Returns the names of those that are larger than the one
+    /// that is taken: a copy of it that was not appended to is not.
+    pub fn share_names(&mut self, ledger: &Ledger) -> Vec<String> {
+        let mut larger = Vec::new();
         for same in self.found.chunk_by_mut(|a, b| a.file.session_file == b.file.session_file) {
             let known = ledger.files.get(same[0].file.session_file.as_str());
             if known.is_some_and(|known| known.is_held) {
@@ -187,9 +189,16 @@ impl Walk {
             }
             let owner = known.and_then(|known| same.iter().position(|found| Some(found.source) == known.source));
             let taken = owner.or_else(|| same.iter().position(|found| found.stat.is_ok())).unwrap_or_default();
-            let others = same.iter_mut().enumerate().filter(|(place, _)| *place != taken);
-            others.for_each(|(_, found)| found.stat = Err(CLASH));
+            let size = |found: &Found| found.stat.as_ref().map_or(0, |stat| stat.size);
+            let taken_size = size(&same[taken]);
+            for (_, found) in same.iter_mut().enumerate().filter(|(place, _)| *place != taken) {
+                if size(found) > taken_size {
+                    larger.push(found.file.session_file.clone());
+                }
+                found.stat = Err(CLASH);
+            }
         }
+        larger
     }
 }
 

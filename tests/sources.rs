@@ -399,6 +399,25 @@ fn a_source_that_is_left_out_hides_nothing_and_an_alarm_says_so_until_it_is_reti
 }
 
 #[test]
+fn a_file_that_is_more_than_its_namesake_is_an_alarm() {
+    let world = World::new();
+    let (one, more) = (line("m1", 5), line("m1", 5) + &line("m2", 6));
+    home(&world, &[(CLAUDE, "m0"), (".config/claude/projects", "m3")]);
+    put(&world, "home/.claude/projects/-p/s.jsonl", &more);
+    put(&world, "home/.config/claude/projects/-p/s.jsonl", &one);
+    let run = || world.mill(&["run", "usage"]);
+    let said = run();
+    assert_eq!(said.status, 0, "a copy that was left behind is in the other one: {said:?}");
+    put(&world, "home/.config/claude/projects/-p/s.jsonl", &(more + &line("m4", 7)));
+    let alarm = "\n  alarm: 1 transcript, such as `tester/-p/s.jsonl`, not read, although larger than what another source has under that name: what is new there is not counted\n";
+    let said = run();
+    assert!(said.status == 1 && said.stdout.contains(alarm), "{said:?}");
+    fs::remove_file(world.path("home/.claude/projects/-p/s.jsonl")).unwrap();
+    assert_eq!(run().status, 0);
+    assert_eq!(world.rows("SELECT message_id FROM usage_responses ORDER BY ALL"), ["m0", "m1", "m2", "m3", "m4"]);
+}
+
+#[test]
 fn a_source_that_failed_is_at_peace_when_it_is_retired() {
     let world = World::new();
     world.write("ada/a.jsonl", line("m1", 5));

@@ -138,6 +138,7 @@ impl Place {
                 claude: environment.claude_config.as_deref(),
                 codex: environment.codex_home.as_deref(),
                 home: environment.home.as_deref(),
+                config_home: environment.config_home.as_deref(),
             },
         })
     }
