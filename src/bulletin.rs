@@ -1,13 +1,13 @@
 //! How the processors do, as the service knows it, for users who may not read the database.
 //!
 //! They read a snapshot, which is only made when something has changed: by its runs, a service that has had
-//! nothing to do looks like one that has died. So the service writes this file beside the snapshots when a run
-//! begins and when it ends, and `status` takes the runs from it.
+//! nothing to do looks like one that has died. So the service writes this file beside the database, as open as a
+//! snapshot, when a run begins and when it ends, and `status` takes the runs from it.
 
 use crate::error::{Error, Result, cause};
 use crate::holder::{Holder, is_alive};
 use crate::lineup::Lineup;
-use crate::lock::{self, Presence, WorkLock};
+use crate::lock::{self, Presence, WorkLock, beside};
 use crate::moment::Moment;
 use crate::registry;
 use crate::store::record::{self, Record};
@@ -47,15 +47,15 @@ pub struct Entry {
 /// Two of our processes write it one after the other.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where the bulletin of a database is.
+/// Where the bulletin of a database is. Like a snapshot, it names transcripts.
 pub fn path(database: &Path) -> PathBuf {
-    snapshot::health(database)
+    beside(database, "health.json")
 }
 
 impl Bulletin {
     /// The one of a database, if there is one that can be read.
     pub fn read(database: &Path) -> Option<Self> {
-        #[expect(clippy::disallowed_methods, reason = "a file beside the snapshots, not the database")]
+        #[expect(clippy::disallowed_methods, reason = "a file beside the database")]
         let text = std::fs::read(path(database)).ok()?;
         serde_json::from_slice(&text).ok()
     }

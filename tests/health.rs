@@ -347,7 +347,7 @@ fn who_is_forgotten_is_in_no_word_of_the_service() {
     world.mill(&["publish", "--config", "c.toml"]);
     let args = ["run", "usage", "--sessions", "root", "--config", "c.toml"];
     let Some(_) = world.mill_unprivileged(&args, &[]) else { return };
-    let word = world.path("data/published/mill.duckdb.health.json");
+    let word = world.path("data/mill.duckdb.health.json");
     let mode = word.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o640, "as open as a snapshot");
     assert!(std::fs::read_to_string(&word).unwrap().contains("eve/a.jsonl") || run(&world).status == 0);

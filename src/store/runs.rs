@@ -2,8 +2,10 @@
 
 use crate::error::{Error, Result, Status, count};
 use crate::health::Run;
+use crate::owner;
 use crate::report::render::pretty;
 use crate::request::Request;
+use crate::store::fault::Fault;
 use crate::store::rows::Cell;
 use crate::store::stamp::Stamp;
 use crate::store::{Access, Store, Transaction, beside, is_begun, migrate};
@@ -157,9 +159,10 @@ pub fn broken(database: &Path, broken: &Broken<'_>, patience: Duration) {
         .and_then(|store| if migrate::is_current(store.connection())? { broken.write(&store) } else { Ok(()) });
     let Err(error) = written else { return };
     tracing::debug!(error = error.message, "cannot write that a run could not begin");
-    // A full disk must not look like a run that did not come. Who is busy with the database tells of themselves.
+    // A full disk must not look like a run that did not come.
     let is_failure = !matches!(broken.error.status, Status::Busy | Status::Usage);
-    if is_failure && error.status != Status::Busy {
+    let is_in_the_way = matches!(error.fault, Some(Fault::Room | Fault::Machine | Fault::Fatal | Fault::Unsure));
+    if is_failure && is_in_the_way && owner::leave_to_owner(database).is_ok() {
         let Broken { processors, request, at, elapsed, error } = broken;
         let names = processors.iter().map(|name| (*name).to_owned()).collect();
         let (trigger, message) = (request.origin.name().to_owned(), error.message.clone());

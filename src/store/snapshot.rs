@@ -6,6 +6,7 @@
 //! folder of that name with `.parquet` behind it, and the link to it.
 
 use crate::access::may_write;
+use crate::bulletin;
 use crate::error::{Error, Result, Status, cause};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use std::path::{Path, PathBuf};
@@ -68,7 +69,7 @@ const FORMAT: &str = "%Y%m%dT%H%M%SZ";
 /// If one cannot be removed.
 pub fn remove(database: &Path) -> Result<u64> {
     let all = Snapshot::all(database);
-    let links = [with(&link(database), ".parquet"), link(database), health(database)];
+    let links = [with(&link(database), ".parquet"), link(database), bulletin::path(database)];
     for path in all.iter().flat_map(|snapshot| [snapshot.parquet(), snapshot.path.clone()]).chain(links) {
         let removed = if path.is_dir() && !path.is_symlink() {
             std::fs::remove_dir_all(&path)
@@ -105,11 +106,6 @@ pub(super) fn remove_partial(link: &Path) {
 /// Where the snapshots of a database are.
 pub fn folder(database: &Path) -> PathBuf {
     database.with_file_name("published")
-}
-
-/// Where the service says how it does. Like a snapshot, it names transcripts.
-pub fn health(database: &Path) -> PathBuf {
-    with(&link(database), ".health.json")
 }
 
 /// The name that the newest snapshot of a database has, too.
