@@ -379,7 +379,7 @@ mod tests {
             assert_eq!(failed(Unknown, false), Entry::Unseen(error), "it may be a folder");
         }
         assert_eq!(Entry::of(RegularFile, true, Some(Err(Errno::NOENT))), Entry::Nothing);
-        assert_eq!(Entry::of(RegularFile, false, None), Entry::Nothing);
+        assert_eq!(Entry::of(RegularFile, false, None), Entry::File);
         assert_eq!(Entry::of(Unknown, false, Some(Ok((Directory, Stat::UNKNOWN)))), Entry::Folder);
     }
 
