@@ -72,11 +72,7 @@ impl StoreLock {
         Self::take_of(database, until, |extension| present(&beside(database, extension)))
     }
 
-    fn take_of(
-        database: &Path,
-        mut until: Instant,
-        open: impl Fn(&str) -> Result<Option<File>>,
-    ) -> Result<Self> {
+    fn take_of(database: &Path, mut until: Instant, open: impl Fn(&str) -> Result<Option<File>>) -> Result<Self> {
         let me = format!("pid {}", std::process::id());
         loop {
             let hold = Hold::begin();
@@ -85,7 +81,8 @@ impl StoreLock {
             match Self::attempt(database, lock, open("turn.lock").ok().flatten(), &me, until)? {
                 Answer::Held(held) => return Ok(new(Some(held))),
                 Answer::Busy(holder) => {
-                    let who = if holder == me { "another processor of this service" } else { "another run of sessionmill" };
+                    let who =
+                        if holder == me { "another processor of this service" } else { "another run of sessionmill" };
                     let holder_now = holder::with_state(&holder);
                     let message = format!("`{}` is in use by {who} ({holder_now})", database.display());
                     let hint = holder::hint(&holder).unwrap_or_else(|| AGAIN.to_owned());
@@ -99,19 +96,16 @@ impl StoreLock {
     }
 
     /// Waits until this process is to stop.
-    fn attempt(
-        database: &Path,
-        mut lock: File,
-        turn: Option<File>,
-        me: &str,
-        until: Instant,
-    ) -> Result<Answer> {
+    fn attempt(database: &Path, mut lock: File, turn: Option<File>, me: &str, until: Instant) -> Result<Answer> {
         // Whoever waits is the next one: a holder that lets go and asks again comes behind. Who may not make
         // the file that it takes, waits all the same.
         let path = beside(database, "lock");
+        // Who waits for nobody does not wait for a thread of its own process either, which may be itself.
+        let is_patient = Instant::now() < until;
         let turn = turn.map(|mut turn| take(&mut turn, &path, me, until, suspension::is_wanted));
         let mut answer = take(&mut lock, &path, me, until, suspension::is_wanted)?;
-        while matches!(&answer, Answer::Busy(holder) if *holder == me) && Instant::now() < until + AMONG_US {
+        while is_patient && matches!(&answer, Answer::Busy(holder) if holder == me) && Instant::now() < until + AMONG_US
+        {
             let again = Instant::now() + Duration::from_secs(1);
             answer = take(&mut lock, &path, me, again, suspension::is_wanted)?;
         }
@@ -224,13 +218,7 @@ impl Drop for Held {
 }
 
 /// Takes the lock of a file and writes into it who has it, or returns who has it already.
-fn take(
-    file: &mut File,
-    path: &Path,
-    holder: &str,
-    until: Instant,
-    is_over: impl Fn() -> bool,
-) -> Result<Answer> {
+fn take(file: &mut File, path: &Path, holder: &str, until: Instant, is_over: impl Fn() -> bool) -> Result<Answer> {
     let broken = |error: std::io::Error| Error::cannot("lock", path.display(), cause(&error));
     loop {
         match file.try_lock() {

@@ -28,9 +28,7 @@ use crate::source::Source;
 use crate::store::fault::Fault;
 use crate::store::sources::Remembering;
 use crate::store::stamp::Stamp;
-use crate::store::{
-    Store, Turns, forget, known, left_out, log, migrate, pauses, presence, room, runs, sources, waits,
-};
+use crate::store::{Store, Turns, forget, known, left_out, log, migrate, pauses, presence, room, runs, sources, waits};
 use crate::summary::{Notices, Summary, Tally};
 use crate::trial::Trial;
 use crate::writer::{Progress, Writer};
