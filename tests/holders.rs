@@ -145,8 +145,12 @@ fn threads_of_one_process_wait_for_each_other_and_for_nobody_else() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("d.duckdb");
     let first = StoreLock::take(&database, Instant::now()).unwrap();
+    let itself = StoreLock::take(&database, Instant::now()).unwrap_err();
+    assert!(itself.message.contains("is in use by another processor of this service"), "{}", itself.message);
     std::thread::scope(|scope| {
-        let second = scope.spawn(|| StoreLock::take(&database, Instant::now()).map(drop));
+        let database = &database;
+        let soon = Instant::now() + Duration::from_millis(50);
+        let second = scope.spawn(move || StoreLock::take(database, soon).map(drop));
         std::thread::sleep(Duration::from_millis(300));
         assert!(!second.is_finished(), "it waits beyond its time");
         drop(first);

@@ -92,7 +92,7 @@ pub fn runs(connection: &Connection, processor: Option<&str>, limit: u32) -> Res
             items_extracted: row.get(16)?,
             bytes_read: row.get(17)?,
             elapsed_ms: row.get(18)?,
-            unsettled_keys: row.get(19)?,
+            unsettled_keys: row.get(20)?,
             errors_detail: Vec::new(),
         })
     };
