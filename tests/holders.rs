@@ -15,7 +15,7 @@ use sessionmill_usage::Usage;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const SECOND: &str = "SESSIONMILL_TEST_SECOND_PROCESS";
@@ -156,12 +156,24 @@ fn threads_of_one_process_wait_for_each_other_and_for_nobody_else() {
         drop(first);
         second.join().unwrap().unwrap();
     });
-    let held = fs::File::options().write(true).open(folder.path().join("d.duckdb.lock")).unwrap();
-    held.lock().unwrap();
-    fs::write(folder.path().join("d.duckdb.lock"), "pid 1\n").unwrap();
-    let error = StoreLock::take(&database, Instant::now()).unwrap_err();
+    // It ends with its input.
+    let mut other = Command::new("flock")
+        .arg(folder.path().join("d.duckdb.lock"))
+        .arg("cat")
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let error = loop {
+        match StoreLock::take(&database, Instant::now()) {
+            Ok(lock) => drop(lock),
+            Err(error) => break error,
+        }
+    };
     assert_eq!(error.status, Status::Busy);
-    assert!(error.message.ends_with("is in use by another run of sessionmill (pid 1)"), "{}", error.message);
+    let holder = format!("is in use by another run of sessionmill (pid {})", other.id());
+    assert!(error.message.ends_with(&holder), "{}", error.message);
+    drop(other.stdin.take());
+    other.wait().unwrap();
 }
 
 #[test]

@@ -115,7 +115,7 @@ impl Processor for Unfit {
     fn settle(&self, settlement: &Settlement, key: &str, inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), Failure> {
         Usage.settle(settlement, key, inputs, rows)?;
         if key == self.key {
-            rows.push(&RESPONSES, spoilt::<30>(rows, &RESPONSES, "copies"));
+            rows.push(&RESPONSES, spoilt::<33>(rows, &RESPONSES, "copies"));
         }
         Ok(())
     }
