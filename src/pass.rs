@@ -147,6 +147,12 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
             Err(error) => return Err(error),
         }
     }
+    for processor in pass.processors {
+        for settlement in store.get()?.touch_changed_rules(*processor)? {
+            let processor = processor.manifest().name;
+            tracing::info!(processor, settlement, "its rules or settings have changed: every key is settled again");
+        }
+    }
     let mut excluded = forget::exclude(store.get()?, pass.processors)?;
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources, now)?;
     let run_id = runs::next(store.get()?)?;
@@ -228,12 +234,12 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
         if !pass.pulse.is_stopped() {
             tally.dropped(position, store.get()?.dropped(processor.manifest())?);
         }
-        let mut unsettled = settle::settle(store, *processor, pass.pulse)?;
+        let mut unsettled = settle::settle(store, *processor, clock.read().wall, pass.pulse)?;
         if waits {
             let answers = inquiry::ask(store, *processor, &reader, now)?;
             notices.warnings.extend(answers.warnings);
             if answers.news > 0 {
-                unsettled = settle::settle(store, *processor, pass.pulse)?;
+                unsettled = settle::settle(store, *processor, clock.read().wall, pass.pulse)?;
             }
         }
         tally.unsettled(position, &unsettled);

@@ -20,7 +20,7 @@ static VERIFICATION: LazyLock<Verification> = LazyLock::new(|| Verification::new
 static DIALECTS: [Dialect; 4] = [CODEX, DOCUMENT, OTHER, CLAUDE_CODE];
 
 /// Numbered migrations, oldest first.
-pub const MIGRATIONS: [(&str, &str); 22] = [
+pub const MIGRATIONS: [(&str, &str); 23] = [
     ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
     ("0002_usage", include_str!("../migrations/0002_usage.sql")),
     ("0003_source_marks", include_str!("../migrations/0003_source_marks.sql")),
@@ -43,6 +43,7 @@ pub const MIGRATIONS: [(&str, &str); 22] = [
     ("0020_sources", include_str!("../migrations/0020_sources.sql")),
     ("0021_bans", include_str!("../migrations/0021_bans.sql")),
     ("0022_settling", include_str!("../migrations/0022_settling.sql")),
+    ("0023_settlements", include_str!("../migrations/0023_settlements.sql")),
 ];
 
 /// A text column that snapshots leave empty.
@@ -108,6 +109,9 @@ const LISTED: usize = 20;
 /// An error for a name that is none of the known ones.
 pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let known: Vec<_> = known.collect();
+    if known.is_empty() {
+        return Error::new(Status::Usage, format!("unknown {what} `{name}`; there are none yet"));
+    }
     let list = known.iter().take(LISTED).map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
     let more = if known.len() > LISTED { ", …" } else { "" };
     let error = Error::new(Status::Usage, format!("unknown {what} `{name}`; known: {list}{more}"));

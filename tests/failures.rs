@@ -197,7 +197,7 @@ const TWINS: [&str; 2] = [
 ];
 
 #[test]
-fn of_two_keys_of_one_hash_none_is_doubled_when_the_second_fails() {
+fn two_keys_of_one_hash_fail_and_settle_by_themselves() {
     let world = World::new();
     let write = |output| {
         let lines = TWINS.map(|id| response(id, "10:00:00", output)).concat();
@@ -207,18 +207,19 @@ fn of_two_keys_of_one_hash_none_is_doubled_when_the_second_fails() {
     assert_eq!(world.pass().unsettled_keys, 0);
     assert_eq!(world.rows("SELECT count(*), count(DISTINCT key_hash) FROM facts.usage_responses"), ["3|2"]);
     let tokens = "SELECT message_id, output_tokens FROM usage_responses ORDER BY ALL";
-    let expected = |twins: u64, other: u64| {
-        TWINS.iter().map(|id| format!("{id}|{twins}")).chain([format!("m1|{other}")]).collect::<Vec<_>>()
+    let expected = |twins: [u64; 2], other: u64| {
+        let twins = TWINS.iter().zip(twins).map(|(id, output)| format!("{id}|{output}"));
+        twins.chain([format!("m1|{other}")]).collect::<Vec<_>>()
     };
-    for refuses in TWINS {
-        write(7);
+    for (refuses, output, twins) in [(TWINS[0], 7, [5, 7]), (TWINS[1], 8, [8, 7])] {
+        write(output);
         let faulty = Faulty { refuses, ..Faulty::new(sessionmill_usage::Usage.manifest().version) };
         let counts = world.pass_of(&[&faulty]).unwrap().remove(0);
         assert_eq!(counts.unsettled_keys, 1);
-        assert_eq!(world.rows(tokens), expected(5, 7), "{refuses}");
+        assert_eq!(world.rows(tokens), expected(twins, output), "{refuses}");
     }
     assert_eq!(world.pass().unsettled_keys, 0);
-    assert_eq!(world.rows(tokens), expected(7, 7));
+    assert_eq!(world.rows(tokens), expected([8, 8], 8));
 }
 
 #[test]

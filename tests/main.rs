@@ -45,6 +45,7 @@ mod room;
 mod runs;
 mod server;
 mod sessions;
+mod settling;
 mod slow;
 mod sources;
 mod store;

@@ -10,13 +10,15 @@ use crate::look::Trust;
 use crate::read::{Outcome, Read, Verdict};
 use crate::store::failures;
 use crate::store::namesakes;
-use crate::store::rows::{Cell, append_entities, append_facts, append_touched, key_hash, stat_cells};
-use crate::store::settle::settle_key;
+use crate::store::rows::{Cell, append_entities, append_facts, key_hash, stat_cells};
+use crate::store::settle::replace::{self, Missing};
+use crate::store::settle::run::Run;
+use crate::store::settle::{Settled, touch};
 use crate::store::stamp::{Stamp, Try};
 use crate::store::{Store, Transaction};
 use duckdb::params;
-use sessionmill_contract::{FactRow, Inputs, Manifest, Processor, Rows, Settlement, SourceFile, Table, Value};
-use std::collections::HashSet;
+use sessionmill_contract::{FactRow, Manifest, Processor, Rows, Settlement, SourceFile, Table, Value};
+use std::collections::{HashMap, HashSet};
 
 const STAGING: &str = "
     CREATE OR REPLACE TEMP TABLE stage_files AS FROM session_files LIMIT 0;
@@ -200,9 +202,9 @@ fn stage_states(
     transaction.stage("stage_states", rows)
 }
 
-/// Replaces what the staged files said in one table, and settles the keys of which nothing else is
-/// known or notes them as touched. `known` is false if none of the files can have said anything
-/// before. Returns how many rows the table has now.
+/// Replaces what the staged files said in one table: rows that differ are written, and their keys are settled
+/// or touched. `known` is false if none of the files can have said anything before. Returns how many rows the
+/// table has now.
 fn replace(
     transaction: &Transaction<'_>,
     processor: &dyn Processor,
@@ -213,83 +215,69 @@ fn replace(
 ) -> Result<u64> {
     let manifest = processor.manifest();
     let before = transaction.number(&format!("SELECT count(*) FROM facts.{}", table.name), [])?;
-    let staged = "session_file IN (SELECT session_file FROM stage_states WHERE processor_name = ?)";
     let settlement = manifest.settlement_of(table);
-    let mut deleted = 0;
+    let (mut left, mut deleted) = (Vec::new(), 0);
+    let mut arriving: Vec<_> = rows(facts, table).collect();
     if known {
-        if settlement.is_some() {
-            let sql = format!(
-                "INSERT INTO facts.touched_keys SELECT DISTINCT ?, ?, key_hash FROM facts.{} WHERE {staged}",
-                table.name
-            );
-            transaction.execute(&sql, params![manifest.name, table.name, manifest.name])?;
+        let mut missing: HashMap<&str, Missing<'_>> = HashMap::new();
+        for (file, row) in &arriving {
+            missing.entry(&file.session_file).or_default().add(row);
         }
-        deleted = transaction.execute(&format!("DELETE FROM facts.{} WHERE {staged}", table.name), [manifest.name])?;
+        deleted = replace::facts(transaction, table, settlement.is_some(), manifest.name, |stored| {
+            let leaves = !missing.get_mut(stored.session_file).is_some_and(|missing| missing.take(&stored.values));
+            left.extend(stored.key_hash.filter(|_| leaves));
+            leaves
+        })?;
+        arriving.retain(|(file, row)| missing.get_mut(&*file.session_file).is_some_and(|missing| missing.take(row)));
     }
     if let Some(settlement) = settlement {
-        settle_new(transaction, processor, settlement, facts, nth)?;
+        left.sort_unstable();
+        left.dedup();
+        touch::hashes(transaction, manifest, settlement, &left)?;
+        settle_new(transaction, processor, settlement, &arriving, nth)?;
     }
-    let rows = facts.iter().map(|said| (&said.job.file, said.rows));
-    let count = append_facts(transaction, table, settlement, rows)?;
-    Ok(before.cast_unsigned() - deleted as u64 + count)
+    let count = append_facts(transaction, table, settlement, arriving.into_iter())?;
+    Ok(before.cast_unsigned() - deleted + count)
+}
+
+/// The rows of a table that a processor has of files.
+fn rows<'s>(facts: &'s [Said<'_>], table: &'s Table) -> impl Iterator<Item = (&'s SourceFile, &'s [Value])> {
+    facts.iter().flat_map(|said| said.rows.of(table).map(|row| (&said.job.file, row)))
 }
 
 /// Settles the keys of new facts that the database has nothing of, which are most of them: what is
 /// settled here is not read back. The others are touched, to be settled with what is there, and so are
-/// all keys of entities that people review.
+/// those that fail and all keys of entities that people review.
 fn settle_new(
     transaction: &Transaction<'_>,
     processor: &dyn Processor,
     settlement: &Settlement,
-    facts: &[Said<'_>],
+    facts: &[(&SourceFile, &[Value])],
     nth: Try,
 ) -> Result<()> {
     let Some(key) = settlement.facts.position(settlement.key) else { return Ok(()) };
-    let rows = facts.iter().flat_map(|said| said.rows.of(settlement.facts).map(|row| (&said.job.file, row)));
-    let mut rows: Vec<_> = rows
-        .filter_map(|(file, row)| {
-            let key = row.get(key)?.as_str()?;
-            Some((key_hash(key), key, file, row))
-        })
-        .collect();
-    rows.sort_by_key(|(hash, key, file, _)| (*hash, *key, *file));
-    let mut hashes: Vec<i64> = rows.iter().map(|(hash, ..)| *hash).collect();
-    hashes.dedup();
-    if nth == Try::Again || settlement.reviews.is_some() {
-        return append_touched(transaction, processor.manifest().name, settlement, &hashes);
-    }
-    let known = known_keys(transaction, settlement, &hashes)?;
-    let (mut entities, mut touched) = (Rows::default(), Vec::new());
-    for same_hash in rows.chunk_by(|a, b| a.0 == b.0) {
-        let hash = same_hash[0].0;
-        let mut of_hash = Rows::default();
-        let fine = !known.contains(&hash)
-            && same_hash.chunk_by(|a, b| a.1 == b.1).all(|same_key| {
-                let fact = |(_, _, file, row): &(i64, &str, &SourceFile, &[Value])| FactRow {
-                    session_file: (*file.session_file).into(),
-                    username: (*file.username).into(),
-                    values: row.to_vec(),
-                };
-                let facts: Vec<_> = same_key.iter().map(fact).collect();
-                settle_key(
-                    processor,
-                    settlement,
-                    same_key[0].1,
-                    Inputs { facts: &facts, reviews: &[], memo: &[] },
-                    &mut of_hash,
-                )
-                .is_ok()
-            });
-        if fine {
-            entities.append(of_hash);
-        } else {
-            touched.push(hash);
+    let hashed = facts.iter().filter_map(|(file, row)| {
+        let key = row.get(key)?.as_str()?;
+        Some((key_hash(key), key, *file, *row))
+    });
+    let mut hashed: Vec<_> = hashed.collect();
+    hashed.sort_by_key(|(hash, key, file, _)| (*hash, *key, *file));
+    let mut touched: Vec<i64> = hashed.iter().map(|(hash, ..)| *hash).collect();
+    touched.dedup();
+    if nth == Try::First && settlement.reviews.is_none() {
+        let known = known_keys(transaction, settlement, &touched)?;
+        let mut run = Run::new(processor, settlement, &[], &[]);
+        for (hash, _, file, row) in hashed.iter().filter(|(hash, ..)| !known.contains(hash)) {
+            let (session_file, username) = ((*file.session_file).into(), (*file.username).into());
+            run.push(*hash, FactRow { session_file, username, values: row.to_vec() });
         }
+        let Settled { entities, failed } = run.end();
+        for table in settlement.entities {
+            append_entities(transaction, table, settlement, entities.of(table))?;
+        }
+        touched.retain(|hash| known.contains(hash) || failed.iter().any(|failed| failed.key_hash == *hash));
     }
-    for table in settlement.entities {
-        append_entities(transaction, table, settlement, entities.of(table))?;
-    }
-    append_touched(transaction, processor.manifest().name, settlement, &touched)
+    touch::hashes(transaction, processor.manifest(), settlement, &touched)
 }
 
 /// Those of the keys that the database has facts or entities of.

@@ -6,6 +6,7 @@ use crate::hash;
 use crate::scan::Walk;
 use crate::store::origin::Origin;
 use crate::store::rows::{Cell, as_text, as_time};
+use crate::store::settle::touch;
 use crate::store::{Store, Transaction, known, runs, snapshot, sources};
 use chrono::{DateTime, Utc};
 use duckdb::{Connection, Row, params};
@@ -181,11 +182,8 @@ fn erase(transaction: &Transaction<'_>, manifest: &Manifest, username: &str) -> 
     let mut facts = 0;
     for table in manifest.facts {
         let name = table.name;
-        if manifest.settlement_of(table).is_some() {
-            let sql = format!(
-                "INSERT INTO facts.touched_keys SELECT DISTINCT ?, ?, key_hash FROM facts.{name} WHERE username = ?"
-            );
-            transaction.execute(&sql, params![manifest.name, name, username])?;
+        if let Some(settlement) = manifest.settlement_of(table) {
+            touch::of_facts(transaction, manifest, settlement, "username = ?", &[username])?;
         }
         facts += transaction.execute(&format!("DELETE FROM facts.{name} WHERE username = ?"), [username])? as u64;
     }

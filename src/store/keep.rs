@@ -1,14 +1,13 @@
-//! Keeps groups and settles keys whatever stands in the way: what the database refuses is halved until
-//! the one file or key that is to blame is found, and after a commit of unknown outcome the database is
+//! Keeps groups whatever stands in the way: what the database refuses is halved until the one file that
+//! is to blame is found, and after a commit of unknown outcome the database is
 //! opened again and asked what it kept.
 
 use crate::error::{Error, Result};
 use crate::read::{Outcome, Verdict};
 use crate::store::Turns;
 use crate::store::fault::Fault;
-use crate::store::settle::{Range, Settle, Unsettled};
 use crate::store::stamp::{Stamp, Try};
-use sessionmill_contract::{Failure, FailureClass, Manifest, Settlement};
+use sessionmill_contract::{Failure, FailureClass};
 use std::slice::from_mut;
 
 /// What became of an attempt.
@@ -82,45 +81,6 @@ impl Turns {
             _ => Err(error),
         }
     }
-
-    /// Settles the touched keys of a range; returns those that failed. They stay touched, and what was made
-    /// of their facts before stays as it is.
-    ///
-    /// # Errors
-    ///
-    /// If the database cannot be read or written, for a reason that lies in no key.
-    pub fn settle(
-        &mut self,
-        manifest: &Manifest,
-        settlement: &Settlement,
-        range: Range,
-        settle: Settle<'_>,
-    ) -> Result<Vec<Unsettled>> {
-        let now = self.now();
-        let error = match self.get()?.settle(manifest, settlement, range, settle, now) {
-            Ok(failed) => return Ok(failed),
-            Err(error) => error,
-        };
-        match error.fault {
-            Some(Fault::Refused | Fault::Memory) => {}
-            // Keys that are settled already are not touched any more, so none is settled twice.
-            Some(Fault::Unsure) => self.close(),
-            _ => return Err(error),
-        }
-        let keys = self.get()?.touched_in(manifest, settlement, range)?;
-        match keys.get(keys.len() / 2) {
-            None => Ok(Vec::new()),
-            Some(_) if keys.len() == 1 && error.fault == Some(Fault::Unsure) => Err(error),
-            Some(key_hash) if keys.len() == 1 => {
-                Ok(vec![self.get()?.refuse(manifest, settlement, *key_hash, failure(error), now)?])
-            }
-            Some(middle) => {
-                let mut failed = self.settle(manifest, settlement, (range.0, middle - 1), settle)?;
-                failed.append(&mut self.settle(manifest, settlement, (*middle, range.1), settle)?);
-                Ok(failed)
-            }
-        }
-    }
 }
 
 /// Puts verdicts in the place of others.
@@ -131,7 +91,7 @@ fn replace(outcome: &mut Outcome, verdicts: Vec<(usize, Verdict)>) -> Vec<(usize
     }
 }
 
-fn failure(error: Error) -> Failure {
+pub(super) fn failure(error: Error) -> Failure {
     let class = if error.fault == Some(Fault::Memory) { FailureClass::Environment } else { FailureClass::Permanent };
     Failure::new(class, error.message.lines().next().unwrap_or_default())
 }

@@ -9,6 +9,7 @@
 use crate::error::Result;
 use crate::registry;
 use crate::store::Transaction;
+use crate::store::settle::touch;
 use sessionmill_contract::Manifest;
 
 /// Tables that name files, beside those of facts.
@@ -49,13 +50,9 @@ pub(super) fn make_way(transaction: &Transaction<'_>, manifests: &[&Manifest]) -
     let others = all.iter().filter(|known| manifests.iter().all(|own| own.name != known.name));
     for manifest in manifests.iter().chain(others) {
         for table in manifest.facts {
-            if manifest.settlement_of(table).is_some() {
-                let sql = format!(
-                    "INSERT INTO facts.touched_keys SELECT DISTINCT ?, ?, key_hash FROM facts.{}
-                     WHERE session_file IN (SELECT old_name FROM stage_renamed)",
-                    table.name
-                );
-                transaction.execute(&sql, [manifest.name, table.name])?;
+            if let Some(settlement) = manifest.settlement_of(table) {
+                let renamed = "session_file IN (SELECT old_name FROM stage_renamed)";
+                touch::of_facts(transaction, manifest, settlement, renamed, &[])?;
             }
             rename(transaction, &format!("facts.{}", table.name))?;
         }

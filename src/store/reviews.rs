@@ -7,12 +7,11 @@
 
 use crate::error::{Error, Result, Status, cause};
 use crate::failpoint;
-use crate::store::rows::{Cell, append_touched, key_hash};
-use crate::store::settle::all;
+use crate::store::rows::Cell;
+use crate::store::settle::{all, touch};
 use crate::store::{Store, Transaction, beside};
 use crate::whole;
 use chrono::SecondsFormat;
-use duckdb::params;
 use serde_json::{Map, Value as Json};
 use sessionmill_contract::{Manifest, Settlement, Table, Value};
 use std::io::ErrorKind;
@@ -44,8 +43,7 @@ impl Store {
                 .zip(rows)
                 .map(|(number, row)| std::iter::once(Cell::Int(number)).chain(row.as_ref().iter().map(Cell::Value)));
             transaction.append("main", table.name, rows)?;
-            let hashes: Vec<_> = keys.iter().map(|key| key_hash(key)).collect();
-            append_touched(transaction, manifest.name, settlement, &hashes)?;
+            touch::keys(transaction, manifest, settlement, keys)?;
             keep(self.lock.database(), table, &all(transaction, "main", table)?)
         })
     }
@@ -85,9 +83,7 @@ impl Store {
         if lost.is_empty() {
             return Ok((0, strange));
         }
-        let facts = settlement.facts.name;
-        let touch = format!("INSERT INTO facts.touched_keys SELECT DISTINCT ?, ?, key_hash FROM facts.{facts}");
-        transaction.execute(&touch, params![manifest.name, facts])?;
+        touch::all(transaction, manifest, settlement)?;
         let count =
             transaction.append("main", table.name, lost.into_iter().map(|row| row.into_iter().map(Cell::Own)))?;
         Ok((count, strange))

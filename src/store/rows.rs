@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use duckdb::types::{TimeUnit, ToSqlOutput, ValueRef};
 use duckdb::{Row, ToSql};
 use md5::{Digest, Md5};
-use sessionmill_contract::{Rows, Settlement, SourceFile, Table, Value};
+use sessionmill_contract::{Settlement, SourceFile, Table, Value};
 
 /// A value on its way to an appender, without a copy.
 pub(super) enum Cell<'a> {
@@ -106,27 +106,14 @@ pub(super) fn append_facts<'f>(
     transaction: &Transaction<'_>,
     table: &Table,
     settlement: Option<&Settlement>,
-    files: impl Iterator<Item = (&'f SourceFile, &'f Rows)>,
+    rows: impl Iterator<Item = (&'f SourceFile, &'f [Value])>,
 ) -> Result<u64> {
     let key = settlement.and_then(|settlement| table.position(settlement.key));
-    let rows = files.flat_map(|(file, rows)| rows.of(table).map(move |row| (file, row)));
     let cells = rows.map(|(file, row)| {
         let origin = [Cell::Text(&file.session_file), Cell::Text(&file.username)];
         origin.into_iter().chain(key_cell(key, row)).chain(row.iter().map(Cell::Value))
     });
     transaction.append("facts", table.name, cells)
-}
-
-/// Notes keys as touched.
-pub(super) fn append_touched(
-    transaction: &Transaction<'_>,
-    processor: &str,
-    settlement: &Settlement,
-    hashes: &[i64],
-) -> Result<()> {
-    let rows = hashes.iter().map(|hash| [Cell::Text(processor), Cell::Text(settlement.facts.name), Cell::Int(*hash)]);
-    transaction.append("facts", "touched_keys", rows)?;
-    Ok(())
 }
 
 /// Appends entities of one table.

@@ -39,10 +39,17 @@ pub struct Table {
 /// Facts of one table that share a key become entities of others.
 #[derive(Debug)]
 pub struct Settlement {
+    /// Name under which its version is stored.
+    pub name: &'static str,
+    /// A higher version makes every key be settled again. The first one is 1.
+    pub version: u32,
     /// The facts; their rows count as the items that the processor extracted.
     pub facts: &'static Table,
     /// The column of `facts` and of the entities that holds the key: text, never null.
     pub key: &'static str,
+    /// Columns of `facts` that order the facts of one key, so that `settle` gets them in the order that it
+    /// needs. `session_file` and `username` can be among them.
+    pub order: &'static [&'static str],
     /// What people decided about entities, and what inquiries came to, in a table that the runner only
     /// ever adds to. It is an input beside the facts: every settlement sees all of it, in the order of
     /// its first column.

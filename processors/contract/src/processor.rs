@@ -20,11 +20,17 @@ pub trait Processor: Send + Sync {
     /// Begins a source file.
     fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's>;
 
+    /// The settings that settling uses, as a text that is another one when they are. A change makes every
+    /// key be settled again.
+    fn settings(&self, _settlement: &Settlement) -> String {
+        String::new()
+    }
+
     /// Makes entities of all facts of one key, over all files, and of what people decided about them.
     ///
     /// # Errors
     ///
-    /// A failure leaves the key as it was, to be settled by a later pass.
+    /// A failure leaves the entities of the key as they were. The next pass tries again.
     fn settle(
         &self,
         settlement: &Settlement,
@@ -54,8 +60,8 @@ pub trait Processor: Send + Sync {
 /// What a key is settled from. Rows follow the columns of their table.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'i> {
-    /// Ordered by source file, but the outcome must not depend on their order: it is the same whatever was
-    /// processed first.
+    /// In the order that the settlement declares. Facts that are equal in it come in any order, and the outcome
+    /// must not depend on that.
     pub facts: &'i [FactRow],
     /// The oldest first; none for a settlement without reviews.
     pub reviews: &'i [Vec<Value>],

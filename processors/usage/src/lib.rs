@@ -42,15 +42,21 @@ static MANIFEST: Manifest = Manifest {
     facts: &[&copy::COPIES, &tool_event::TOOL_CALLS, &session::SESSIONS],
     settlements: &[
         Settlement {
+            name: "responses",
+            version: 1,
             facts: &copy::COPIES,
             key: "message_id",
+            order: &["session_file"],
             reviews: None,
             entities: &[&response::RESPONSES, &holder::SHARED],
             memo: None,
         },
         Settlement {
+            name: "tool_events",
+            version: 1,
             facts: &tool_event::TOOL_CALLS,
             key: "event_id",
+            order: &["session_file"],
             reviews: None,
             entities: &[&tool_event::TOOL_EVENTS],
             memo: None,

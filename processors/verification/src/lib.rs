@@ -65,8 +65,11 @@ const MANIFEST: Manifest = Manifest {
     bound: Bound::Cpu,
     facts: &[&claim::CLAIMS],
     settlements: &[Settlement {
+        name: "knowledge",
+        version: 1,
         facts: &claim::CLAIMS,
         key: "domain",
+        order: &["session_file"],
         reviews: Some(&review::REVIEWS),
         entities: &[&item::ITEMS, &evidence::EVIDENCE, &relation::RELATIONS, &memo::FOUNDERS],
         memo: Some(&memo::FOUNDERS),

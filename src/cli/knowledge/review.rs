@@ -66,7 +66,8 @@ pub(super) fn decide(items: &Items, action: Action, into: Option<&str>, context:
         });
     }
     drop(store);
-    if !settle::settle(&mut Turns::new(&database, context.now.wall), processor, &Pulse::default())?.is_empty() {
+    let now = context.now.wall;
+    if !settle::settle(&mut Turns::new(&database, now), processor, now, &Pulse::default())?.is_empty() {
         remark("note: what was decided is kept; the next run brings the items up to date");
     }
     Ok(Status::Done)

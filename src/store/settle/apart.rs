@@ -1,0 +1,102 @@
+//! A key of so many facts that settling it takes longer than others are to wait for the database: it is read,
+//! settled with the database let go of, and written if nothing that it was settled from has changed
+//! meanwhile.
+
+use super::run::Run;
+use super::{Unsettled, facts, replace, reviews, write};
+use crate::error::Result;
+use crate::failpoint;
+use crate::store::fault::Fault;
+use crate::store::{Transaction, Turns};
+use chrono::{DateTime, Utc};
+use sessionmill_contract::{FactRow, Processor, Settlement, Value};
+
+/// What a large key is settled from, as of one moment.
+#[derive(Debug)]
+struct Basis {
+    /// Ordered by key: keys of one hash are settled together.
+    facts: Vec<FactRow>,
+    reviews: Vec<Vec<Value>>,
+    memo: Vec<Vec<Value>>,
+    /// Of the facts.
+    mark: String,
+}
+
+impl Turns {
+    /// Settles a large key. One that has changed meanwhile stays touched, and is settled with the others.
+    /// Returns it if it failed.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read or written, for a reason that does not lie in the key.
+    pub fn settle_apart(
+        &mut self,
+        processor: &dyn Processor,
+        settlement: &Settlement,
+        key_hash: i64,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Unsettled>> {
+        let mut basis = self.get()?.transaction(|transaction| basis(transaction, settlement, key_hash))?;
+        self.end()?;
+        let mut run = Run::new(processor, settlement, &basis.reviews, &basis.memo);
+        for fact in std::mem::take(&mut basis.facts) {
+            run.push(key_hash, fact);
+        }
+        let settled = run.end();
+        let store = self.get()?;
+        store.stage_settling()?;
+        let written = store.transaction(|transaction| {
+            if is_same(transaction, settlement, key_hash, &basis)? {
+                transaction.execute("INSERT INTO settling VALUES (?)", [key_hash])?;
+                write(transaction, processor.manifest(), settlement, &settled, now)?;
+                failpoint::point("settle", settlement.facts.name);
+                return Ok(settled.failed);
+            }
+            Ok(Vec::new())
+        });
+        match written {
+            // It is settled with the others if nothing of it was kept.
+            Err(error) if error.fault == Some(Fault::Unsure) => {
+                self.close();
+                Ok(Vec::new())
+            }
+            Err(error) if matches!(error.fault, Some(Fault::Refused | Fault::Memory)) => {
+                Ok(vec![self.get()?.refused(processor, settlement, key_hash, error, now)?])
+            }
+            written => written,
+        }
+    }
+}
+
+fn basis(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64) -> Result<Basis> {
+    let mut of_key = Vec::new();
+    facts(transaction, settlement, &key_hash.to_string(), |_, fact| of_key.push(fact))?;
+    let reviews = reviews(transaction, settlement)?;
+    let mut memo = Vec::new();
+    if let Some(table) = settlement.memo {
+        replace::stored(transaction, table, &key_hash.to_string(), |_, row| memo.push(row))?;
+    }
+    let mark = mark(transaction, settlement, key_hash)?;
+    Ok(Basis { facts: of_key, reviews, memo, mark })
+}
+
+/// Whether a key would be settled from the same as before.
+fn is_same(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64, from: &Basis) -> Result<bool> {
+    Ok(mark(transaction, settlement, key_hash)? == from.mark && reviews(transaction, settlement)? == from.reviews)
+}
+
+/// Tells the facts of a key from others: their number, and the sum of their hashes.
+fn mark(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64) -> Result<String> {
+    let mut mark = String::new();
+    let sql = format!(
+        "SELECT count(*) || ' ' || coalesce(sum(hash(session_file, username, {columns})), 0)
+         FROM facts.{table} WHERE key_hash = {key_hash}",
+        columns = settlement.facts.columns.join(", "),
+        table = settlement.facts.name
+    );
+    transaction.query(&sql, [], |row| {
+        mark = row.get(0)?;
+        Ok(())
+    })?;
+    Ok(mark)
+}

@@ -1,0 +1,84 @@
+//! Runs a processor's `settle` over facts that come key by key.
+//!
+//! Facts arrive ordered by key hash and key, so the end of a key is where the next one begins. Two keys can
+//! share a hash: they are two runs of facts, and each succeeds or fails by itself.
+
+use sessionmill_contract::{FactRow, Failure, FailureClass, Inputs, Processor, Rows, Settlement, Value};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A key that a processor could not settle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsettled {
+    pub key_hash: i64,
+    pub key: String,
+    pub failure: Failure,
+}
+
+/// What settling some keys came to.
+#[derive(Debug, Default)]
+pub struct Settled {
+    pub entities: Rows,
+    pub failed: Vec<Unsettled>,
+}
+
+/// Settles keys from facts that are handed over one by one.
+pub(in crate::store) struct Run<'r> {
+    pub processor: &'r dyn Processor,
+    pub settlement: &'r Settlement,
+    pub reviews: &'r [Vec<Value>],
+    pub memo: &'r [Vec<Value>],
+    facts: Vec<FactRow>,
+    key_hash: i64,
+    settled: Settled,
+}
+
+impl<'r> Run<'r> {
+    pub(in crate::store) fn new(
+        processor: &'r dyn Processor,
+        settlement: &'r Settlement,
+        reviews: &'r [Vec<Value>],
+        memo: &'r [Vec<Value>],
+    ) -> Self {
+        Self { processor, settlement, reviews, memo, facts: Vec::new(), key_hash: 0, settled: Settled::default() }
+    }
+
+    /// Takes the next fact, and settles the key of those before it if that has ended.
+    pub(in crate::store) fn push(&mut self, key_hash: i64, fact: FactRow) {
+        let position = self.settlement.facts.position(self.settlement.key).unwrap_or_default();
+        let is_next = self
+            .facts
+            .first()
+            .is_some_and(|first| key_hash != self.key_hash || first.values.get(position) != fact.values.get(position));
+        if is_next {
+            self.settle();
+        }
+        self.key_hash = key_hash;
+        self.facts.push(fact);
+    }
+
+    /// Settles the last key.
+    pub(in crate::store) fn end(mut self) -> Settled {
+        self.settle();
+        self.settled
+    }
+
+    fn settle(&mut self) {
+        let facts = std::mem::take(&mut self.facts);
+        let position = self.settlement.facts.position(self.settlement.key).unwrap_or_default();
+        let Some(Value::Text(key)) = facts.first().and_then(|fact| fact.values.get(position)) else { return };
+        let inputs = Inputs { facts: &facts, reviews: self.reviews, memo: self.memo };
+        let mut entities = Rows::default();
+        let settle = || self.processor.settle(self.settlement, key, inputs, &mut entities);
+        // What a panic says is not repeated: it can quote the facts.
+        let panicked = |_| Err(Failure::new(FailureClass::Panic, "the processor panicked"));
+        match catch_unwind(AssertUnwindSafe(settle)).unwrap_or_else(panicked) {
+            Ok(()) => self.settled.entities.append(entities),
+            Err(failure) => {
+                self.settled.failed.push(Unsettled { key_hash: self.key_hash, key: key.to_string(), failure });
+            }
+        }
+        // Capacity is kept for the next key.
+        self.facts = facts;
+        self.facts.clear();
+    }
+}

@@ -1,0 +1,99 @@
+//! Which keys are to be settled again.
+//!
+//! `facts.touched_keys` is a list of key hashes for each settlement. A row is added in the transaction that
+//! changes what a key is settled from, and removed in the transaction that settles the key, so a crash
+//! in between only delays. A hash can be on the list more than once.
+
+use crate::error::Result;
+use crate::store::rows::{Cell, key_hash};
+use crate::store::{Store, Transaction};
+use duckdb::params;
+use sessionmill_contract::{Manifest, Processor, Settlement};
+
+/// Touches keys by their hashes.
+pub(in crate::store) fn hashes(
+    transaction: &Transaction<'_>,
+    manifest: &Manifest,
+    settlement: &Settlement,
+    hashes: &[i64],
+) -> Result<()> {
+    let row = |hash: &i64| [Cell::Text(manifest.name), Cell::Text(settlement.facts.name), Cell::Int(*hash)];
+    transaction.append("facts", "touched_keys", hashes.iter().map(row))?;
+    Ok(())
+}
+
+/// Touches keys by their names.
+pub(in crate::store) fn keys(
+    transaction: &Transaction<'_>,
+    manifest: &Manifest,
+    settlement: &Settlement,
+    keys: &[String],
+) -> Result<()> {
+    let all: Vec<_> = keys.iter().map(|key| key_hash(key)).collect();
+    hashes(transaction, manifest, settlement, &all)
+}
+
+/// Touches the keys of the facts that a condition of SQL selects.
+pub(in crate::store) fn of_facts(
+    transaction: &Transaction<'_>,
+    manifest: &Manifest,
+    settlement: &Settlement,
+    condition: &str,
+    parameters: &[&str],
+) -> Result<()> {
+    let facts = settlement.facts.name;
+    let sql =
+        format!("INSERT INTO facts.touched_keys SELECT DISTINCT ?, ?, key_hash FROM facts.{facts} WHERE {condition}");
+    let parameters = [manifest.name, facts].into_iter().chain(parameters.iter().copied());
+    transaction.execute(&sql, duckdb::params_from_iter(parameters))?;
+    Ok(())
+}
+
+/// Touches every key that has facts or entities.
+pub(in crate::store) fn all(transaction: &Transaction<'_>, manifest: &Manifest, settlement: &Settlement) -> Result<()> {
+    let facts = settlement.facts.name;
+    let tables = std::iter::once(&settlement.facts).chain(settlement.entities);
+    let hashes: Vec<_> = tables.map(|table| format!("SELECT key_hash FROM facts.{}", table.name)).collect();
+    let sql =
+        format!("INSERT INTO facts.touched_keys SELECT DISTINCT ?, ?, key_hash FROM ({})", hashes.join(" UNION ALL "));
+    transaction.execute(&sql, params![manifest.name, facts])?;
+    Ok(())
+}
+
+impl Store {
+    /// Touches all keys of each settlement whose version or settings are not those that it was last made
+    /// with, and stores the new ones. A settlement that the database has no row of counts as version 1
+    /// without settings. Returns the names of the settlements that differ.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read or written.
+    pub fn touch_changed_rules(&self, processor: &dyn Processor) -> Result<Vec<&'static str>> {
+        let manifest = processor.manifest();
+        let mut changed = Vec::new();
+        for settlement in manifest.settlements {
+            let rules = (settlement.version, processor.settings(settlement));
+            let stored = self.rules(manifest, settlement)?.unwrap_or((1, String::new()));
+            if stored == rules {
+                continue;
+            }
+            self.transaction(|transaction| {
+                all(transaction, manifest, settlement)?;
+                let place = params![manifest.name, settlement.name];
+                transaction.execute("DELETE FROM facts.settlements WHERE processor_name = ? AND name = ?", place)?;
+                let row = params![manifest.name, settlement.name, rules.0, rules.1];
+                transaction.execute("INSERT INTO facts.settlements VALUES (?, ?, ?, ?)", row)?;
+                Ok(())
+            })?;
+            changed.push(settlement.name);
+        }
+        Ok(changed)
+    }
+
+    fn rules(&self, manifest: &Manifest, settlement: &Settlement) -> Result<Option<(u32, String)>> {
+        let sql = "SELECT version, settings FROM facts.settlements WHERE processor_name = ? AND name = ?";
+        let mut statement = self.connection().prepare(sql)?;
+        let mut rows = statement.query(params![manifest.name, settlement.name])?;
+        Ok(rows.next()?.map(|row| Ok::<_, duckdb::Error>((row.get(0)?, row.get(1)?))).transpose()?)
+    }
+}
