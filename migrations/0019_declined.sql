@@ -6,14 +6,16 @@ ALTER TABLE facts.usage_tool_events ADD COLUMN IF NOT EXISTS declined_by VARCHAR
 
 CREATE OR REPLACE VIEW usage_tool_events AS SELECT * EXCLUDE (key_hash) FROM facts.usage_tool_events;
 COMMENT ON VIEW usage_tool_events IS 'one row per tool call or slash command';
-COMMENT ON COLUMN usage_tool_events.event_id IS 'id of the call, or uuid of the record of a slash command';
+COMMENT ON COLUMN usage_tool_events.event_id IS
+    'response and id of the call; without an id that of the record, or what a copy has in common with it';
 COMMENT ON COLUMN usage_tool_events.session_file IS 'source file of the earliest copy';
 COMMENT ON COLUMN usage_tool_events.username IS 'whose transcript it is';
 COMMENT ON COLUMN usage_tool_events.line IS 'of session_file';
 COMMENT ON COLUMN usage_tool_events.time IS 'UTC';
 COMMENT ON COLUMN usage_tool_events.session_id IS 'session id of the transcript';
 COMMENT ON COLUMN usage_tool_events.project IS 'working directory, in one spelling';
-COMMENT ON COLUMN usage_tool_events.message_id IS 'response that makes the call';
+COMMENT ON COLUMN usage_tool_events.message_id IS
+    'response that makes the call; in a rollout of Codex the one that is counted next';
 COMMENT ON COLUMN usage_tool_events.side_chain IS 'made in a subagent''s conversation';
 COMMENT ON COLUMN usage_tool_events.kind IS 'tool_use, mcp_call, subagent or slash_command';
 COMMENT ON COLUMN usage_tool_events.tool IS 'name of the tool';
@@ -51,3 +53,8 @@ COMMENT ON COLUMN usage_shared_responses.session_file IS 'source file of the use
 COMMENT ON COLUMN usage_shared_responses.time IS 'of the user''s earliest copy, UTC';
 COMMENT ON COLUMN usage_shared_responses.copies IS 'source files of the user that hold the response';
 COMMENT ON COLUMN usage_shared_responses.output_tokens IS 'the most that a copy of the user claims';
+
+-- What several users hold is settled again by the new rule, also where all its files are gone.
+INSERT INTO facts.touched_keys
+    SELECT 'usage', 'usage_copies', key_hash FROM facts.usage_copies
+    GROUP BY key_hash HAVING count(DISTINCT username) > 1;

@@ -4,7 +4,7 @@
 //! | state | when |
 //! | --- | --- |
 //! | `failing` | its last run could not be done; none was begun in time; a root is missing or frozen; the disk is full |
-//! | `warning` | its last run raised an alarm; it lacks what it needs; files failed, keys wait to be settled, its last run was killed, files wait in vain |
+//! | `warning` | its last run raised an alarm; it lacks what it needs; files failed, keys wait to be settled, its last run was killed, files have been waiting too long |
 //! | `paused` | a server asked for it |
 //! | `disabled` | it is off |
 //! | `ok` | else, however long no file has changed |

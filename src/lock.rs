@@ -138,12 +138,13 @@ impl WorkLock {
         match take(&mut file(&path)?, &path, &format!("pid {}", std::process::id()), until, || false)? {
             Answer::Held(held) => {
                 // Whoever asks the daemon for a run looks there whether it runs.
-                let _ = if work == DAEMON { whole::open_to_others(&path, 0o644) } else { Ok(()) };
+                let mode = Permissions::from_mode(0o644);
+                let _ = if work == DAEMON { std::fs::set_permissions(&path, mode) } else { Ok(()) };
                 Ok(Self(held))
             }
             Answer::Busy(holder) | Answer::Over(holder) => {
                 let message = format!(
-                    "cannot {work} `{}`: another process is at it ({})",
+                    "cannot {work} `{}`: another process is running it ({})",
                     database.display(),
                     holder::with_state(&holder)
                 );

@@ -49,12 +49,16 @@ pub fn account(user: &str) -> Option<Account> {
 
 /// The name of a number in a file such as /etc/passwd, or the number.
 pub fn name(file: &str, number: u32) -> String {
+    known(file, number).unwrap_or_else(|| number.to_string())
+}
+
+/// The same, if there is one.
+pub fn known(file: &str, number: u32) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "names of users and groups, not the database")]
     let text = std::fs::read_to_string(file).unwrap_or_default();
-    let known = text.lines().find_map(|line| {
+    text.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;
         (fields.nth(1)? == number.to_string()).then(|| name.to_owned())
-    });
-    known.unwrap_or_else(|| number.to_string())
+    })
 }

@@ -68,6 +68,12 @@ pub struct Order {
     pub args: Args,
 }
 
+/// The id of a trigger, whatever else it says.
+#[derive(Deserialize)]
+struct Identified {
+    id: Option<String>,
+}
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -236,7 +242,12 @@ impl Folder {
             return Some(refused(&by, "it cannot be read"));
         }
         let order = parse(&text, &processor);
-        let own_id = order.as_ref().ok().and_then(|order| order.id.clone());
+        // Who asks for something invalid waits for the answer all the same.
+        let own_id = match &order {
+            Ok(order) => order.id.clone(),
+            Err(_) => serde_json::from_slice::<Identified>(&text).ok().and_then(|asked| asked.id),
+        };
+        let own_id = own_id.filter(|id| is_id(id));
         let uid = Some(stat.uid());
         Some(Claim { id: own_id.unwrap_or_else(|| id.clone()), uid, order, ..refused(&by, "") })
     }
@@ -332,7 +343,7 @@ fn parse(text: &[u8], processor: &str) -> std::result::Result<Order, String> {
         return Ok(Order::default());
     }
     // What it says is not repeated: it can be anything.
-    let place = |error: serde_json::Error| format!("it makes no sense at line {}", error.line());
+    let place = |error: serde_json::Error| format!("invalid trigger at line {}", error.line());
     let order: Order = serde_json::from_slice(text).map_err(place)?;
     order.check(processor).map(|()| order)
 }
@@ -392,7 +403,7 @@ mod tests {
         assert_eq!(args.budget(), Ok(Some(Duration::from_secs(150))));
         let expected = Order { id: Some("a-1_B".into()), command: Command::Run, processor: Some("usage".into()), args };
         assert_eq!(order(full), Ok(expected));
-        let senseless = "it makes no sense at line 1";
+        let senseless = "invalid trigger at line 1";
         let id = "its id is not 1 to 64 letters, digits, `-` and `_`";
         for (text, reason) in [
             (r#"{"path": "/etc/passwd"}"#, senseless),

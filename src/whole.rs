@@ -8,6 +8,7 @@ use std::io::{Result, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::OnceLock;
+use tempfile::NamedTempFile;
 
 /// What the caller's umask takes from the mode of a file.
 static CALLERS: OnceLock<u32> = OnceLock::new();
@@ -50,11 +51,7 @@ pub fn open_to_others(path: &Path, mode: u32) -> Result<()> {
 ///
 /// If it cannot be written. What was there stays then.
 pub fn write(path: &Path, text: &str, mode: Option<u32>) -> Result<()> {
-    let folder = folder(path);
-    let open = Permissions::from_mode(0o666);
-    let mut aside = tempfile::Builder::new().prefix(PREFIX).permissions(open).tempfile_in(folder)?;
-    // Tells who sweeps that it is in use.
-    aside.as_file().lock()?;
+    let mut aside = aside(folder(path))?;
     aside.write_all(text.as_bytes())?;
     if let Some(mode) = mode.or_else(|| CALLERS.get().map(|mask| 0o666 & !mask)) {
         aside.as_file().set_permissions(Permissions::from_mode(mode))?;
@@ -64,14 +61,28 @@ pub fn write(path: &Path, text: &str, mode: Option<u32>) -> Result<()> {
     Ok(())
 }
 
+/// A new file whose lock tells who sweeps that it is in use. One that was swept before it was locked is made
+/// again.
+fn aside(folder: &Path) -> Result<NamedTempFile> {
+    loop {
+        let open = Permissions::from_mode(0o666);
+        let aside = tempfile::Builder::new().prefix(PREFIX).permissions(open).tempfile_in(folder)?;
+        aside.as_file().lock()?;
+        if aside.path().exists() {
+            return Ok(aside);
+        }
+    }
+}
+
 /// Removes what a process that was killed has left beside a file.
 pub fn sweep(path: &Path) {
     let entries = std::fs::read_dir(folder(path)).into_iter().flatten().flatten();
     let left = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes()));
     for path in left.map(|entry| entry.path()).filter(|path| path.symlink_metadata().is_ok_and(|file| file.is_file())) {
         #[expect(clippy::disallowed_methods, reason = "a file that was to be moved into its place")]
-        let is_free = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
-        if is_free {
+        let Ok(file) = File::open(&path) else { continue };
+        // Whoever has just made it locks it after this, and finds it gone.
+        if file.try_lock().is_ok() {
             let _ = std::fs::remove_file(path);
         }
     }

@@ -160,7 +160,7 @@ pub fn end(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Period {
     Day,
-    /// Told by its Monday.
+    /// Named after its Monday.
     Week,
     /// Told by its Sunday, which it begins with.
     SundayWeek,

@@ -126,7 +126,7 @@ fn two_daemons_do_not_serve_one_database() {
     let said = world.mill(&["daemon", "--sessions", "root"]);
     assert_eq!(said.status, 75);
     let pid = service.0.id();
-    let message = format!("cannot serve `[world]/data/mill.duckdb`: another process is at it (pid {pid})");
+    let message = format!("cannot serve `[world]/data/mill.duckdb`: another process is running it (pid {pid})");
     assert!(said.stderr.contains(&message), "{said:?}");
 }
 
@@ -197,7 +197,7 @@ fn triggers_that_make_no_sense_are_refused() {
     let mut drops: Vec<Drop<'_>> = vec![
         ("anybody may write it", Box::new(|| write("", 0o666))),
         ("it is over 4 KiB", Box::new(|| write(&" ".repeat(4097), 0o644))),
-        ("it makes no sense at line 1", Box::new(|| write(r#"{"sql": "DROP TABLE x"}"#, 0o644))),
+        ("invalid trigger at line 1", Box::new(|| write(r#"{"sql": "DROP TABLE x"}"#, 0o644))),
         ("it is no regular file", Box::new(|| std::os::unix::fs::symlink(&secret, &path).unwrap())),
         ("it is no regular file", Box::new(|| fs::hard_link(&secret, &path).unwrap())),
         ("it is no regular file", Box::new(|| fs::create_dir(&path).unwrap())),

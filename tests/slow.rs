@@ -169,8 +169,13 @@ impl Slow {
             let turn = turns.get(&told.subagent).cloned().unwrap_or_default();
             let response = identity(&message["id"]).map_or(nameless.clone(), str::to_owned);
             for (number, block) in blocks(record).filter(|block| block["type"] == "tool_use").enumerate() {
-                let id = identity(&block["id"]).map_or_else(|| format!("{nameless} {number}"), str::to_owned);
-                let is_error = results.get(&id).copied();
+                let call_id = identity(&block["id"]);
+                let id = match (identity(&message["id"]), call_id) {
+                    (Some(response), Some(call_id)) => format!("{response} {call_id}"),
+                    (None, Some(call_id)) => format!("{nameless} {call_id}"),
+                    (_, None) => format!("{nameless} {number}"),
+                };
+                let is_error = call_id.and_then(|call_id| results.get(call_id).copied());
                 let (kind, tool, detail) = tool(block);
                 let [command, skill] = turns.get(&told.subagent).cloned().unwrap_or_default();
                 let within = [told.subagent.clone(), command, skill];
@@ -184,7 +189,7 @@ impl Slow {
                     }
                     _ => {}
                 }
-                let subagent = subagents.get(&id).cloned();
+                let subagent = call_id.and_then(|call_id| subagents.get(call_id).cloned());
                 call(id, Call { kind, tool, detail, is_error, subagent, within });
             }
             if message["usage"].is_object() && message["model"] != "<synthetic>" {

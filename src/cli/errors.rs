@@ -10,7 +10,7 @@ use crate::report::render::{self, Format};
 
 /// What failed, and what is wrong with the data
 ///
-/// Calls of tools that failed, errors of the API, source files that could not be dealt with, malformed
+/// Failed tool calls, errors of the API, source files that could not be dealt with, malformed
 /// lines, types that no rule is known for, output counts that are placeholders, models without a price.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

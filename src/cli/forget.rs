@@ -6,7 +6,7 @@ use crate::error::{Error, Result, Status, count};
 use crate::holder::Holder;
 use crate::identities::Identities;
 use crate::llm::journal;
-use crate::lock::ProcessorLock;
+use crate::lock::{ProcessorLock, WorkLock};
 use crate::pulse::Pulse;
 use crate::registry;
 use crate::settle;
@@ -94,8 +94,9 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     let who = who(user, &folders);
     let prompt = format!("everything that the transcripts of {who} said is erased for good");
     if !args.yes && !is_meant(user, &prompt) {
-        return Err(Error::new(Status::Usage, format!("`{user}` is not forgotten"))
-            .hint("where a transcript is gone, it cannot be undone: type the name when you are asked, or pass --yes"));
+        return Err(Error::new(Status::Usage, "nothing was erased: `forget` needs a confirmation").hint(
+            "where a transcript is gone, it cannot be undone: run it in a terminal and type the name, or pass --yes",
+        ));
     }
     let holder = Holder::new("forget", now);
     let lock = |name: &str| ProcessorLock::take(&database, name, &holder);
@@ -104,6 +105,7 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     // Who publishes or copies meanwhile would show or leave what is erased here.
     let until = || Instant::now() + PATIENCE;
     let publisher = Publisher::take(&database, until())?;
+    let _health = WorkLock::take(&database, "health", until())?;
     leftovers::erase(&database, until())?;
 
     let mut store = Turns::new(&database, now);
@@ -115,22 +117,27 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
         erased.files += files;
         erased.facts += facts;
     }
+    let mut left = None;
     for processor in processors {
-        let unsettled = settle::settle(&mut store, *processor, &Pulse::default())?;
+        let unsettled = settle::settle(&mut store, *processor, now, &Pulse::default())?;
         if let Some(first) = unsettled.first() {
             let (keys, name) = (count(unsettled.len() as u64, "key"), processor.manifest().name);
             let message = format!("{who} is erased, but {keys} of `{name}` still tell of it: {}", first.failure);
-            return Err(Error::new(Status::CannotRun, message).hint("`sessionmill run` settles them"));
+            left.get_or_insert(Error::new(Status::CannotRun, message).hint("`sessionmill run` settles them"));
         }
     }
     store.get()?.checkpoint()?;
     store.close();
     leftovers::erase(&database, until())?;
+    let snapshots = snapshot::remove(&database)?;
+    // What keys still tell of is not published again.
+    if let Some(error) = left {
+        return Err(error);
+    }
     let Erased { files, facts } = erased;
     let erased = format!("{}, {}, {}", count(files, "source file"), count(facts, "fact"), count(answers, "answer"));
     remark(&format!("{who} is forgotten: {erased}"));
 
-    let snapshots = snapshot::remove(&database)?;
     if snapshots > 0 {
         publisher.publish(&config.publish, now)?;
         remark(&format!("{} of before removed, and a new one published", count(snapshots, "snapshot")));

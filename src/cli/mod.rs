@@ -52,7 +52,7 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 all good, 1 a run finished with failed files, 2 could not run, 64 usage, \
-                          75 another process is at it, 78 configuration.";
+                          75 another process is running it, 78 configuration.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -116,8 +116,8 @@ pub fn main(now: Moment) -> Status {
     };
     // What a service does is told by its log; a command tells what it did by itself.
     log::begin(if matches!(cli.command, Command::Daemon(_)) { LevelFilter::INFO } else { LevelFilter::WARN });
-    // A trigger is for the daemon to read, which can be another user.
-    if !matches!(cli.command, Command::Trigger(_)) {
+    // A trigger is for the daemon to read, which can be another user. Manual pages are for everybody.
+    if !matches!(cli.command, Command::Trigger(_) | Command::Man { .. }) {
         whole::be_private();
     }
     let context = Context { now, environment: Environment::read() };

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 /// Show what models cost
 ///
-/// Dollars per million tokens, and per thousand searches of the web. A `[[price]]` of the
+/// Dollars per million tokens, and per thousand web searches. A `[[price]]` of the
 /// configuration is stronger than a built-in row; a model without a row has no cost in reports.
 #[derive(Debug, clap::Args)]
 #[command(

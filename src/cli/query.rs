@@ -18,7 +18,7 @@ use std::io::{BufWriter, ErrorKind, Write};
 /// One SELECT (or SHOW, DESCRIBE, SUMMARIZE, or EXPLAIN of one), which gets a copy of the database, or the newest
 /// snapshot: it holds up nobody, changes nothing and reaches no other file.
 ///
-/// The public tables: usage_responses (one row per response), usage_tool_events, usage_sessions (one
+/// The main public tables: usage_responses (one row per response), usage_tool_events, usage_sessions (one
 /// row per transcript file), verification_claims (one per fact that a person stated), knowledge_items
 /// (one per fact, however many stated it), verification_evidence, knowledge_relations, knowledge_reviews,
 /// session_processor_state (the ledger), session_files, processor_runs.
@@ -75,7 +75,10 @@ pub(crate) fn query(args: &Args, context: &Context) -> Result<Status> {
     let mut sink = Sink::new(BufWriter::new(std::io::stdout()), &args.form);
     let asked = reading::ask(&database, context.now.wall, |connection| ask(connection, &args.sql, &most, &mut sink));
     let left = asked.map_err(|error| {
-        let hint = "`SHOW TABLES` lists the tables, `DESCRIBE name` the columns of one";
+        let hint = match error.message.ends_with("permission error") {
+            true => question::TABLES_ONLY,
+            false => "`SHOW TABLES` lists the tables, `DESCRIBE name` the columns of one",
+        };
         if error.hint.is_some() { error } else { error.hint(hint) }
     })?;
     let is_cut = sink.is_cut();

@@ -106,7 +106,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub(super) raw: Raw,
 
-    /// Tell how the figures came about: what was counted, what was left out, by which prices
+    /// Explain how the figures are computed: what was counted, what was left out, by which prices
     #[arg(long)]
     pub(super) explain: bool,
 }

@@ -49,7 +49,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     database: Database,
 
-    /// Look into so many files at most and leave the rest for the next run
+    /// Process at most N files and leave the rest for the next run
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_sessions: Option<u64>,
 
@@ -108,7 +108,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     if args.fail_on_alarm && !summary.notices.alarms.is_empty() {
         summary.notices.alarms.iter().for_each(|alarm| alert(&format!("alarm: {alarm}")));
         // What was read all the same reaches its readers.
-        publish::publish(&database, &config.publish, context.now.wall)?;
+        match publish::publish(&database, &config.publish, context.now.wall) {
+            // Whoever publishes at this moment does it for this run, too.
+            Err(error) if error.status == Status::Busy => {}
+            published => _ = published?,
+        }
         return Ok(Status::CannotRun);
     }
     Ok(if summary.failed() { Status::FilesFailed } else { Status::Done })

@@ -12,7 +12,7 @@ use crate::report::runs::{self, Run};
 /// Show the history of runs: when, who asked for them, and what came of them
 ///
 /// Every run is in it, however it came to be and ended: those that found another run at it (busy) and
-/// those whose request made no sense (refused) as well.
+/// those whose request was invalid (refused) as well.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Outcomes: running, done, failed (some files did, or it could not run), stopped (by a signal), \
@@ -24,7 +24,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     processor: Option<String>,
 
-    /// So many, the newest first
+    /// Show N runs, the newest first
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 

@@ -1,7 +1,7 @@
 //! `sessionmill report sessions`: what each session cost, and how long somebody was at it.
 
 use crate::cli::scope::Scope;
-use crate::cli::{Context, Form, print, terminal_width};
+use crate::cli::{Context, Form, print, remark, terminal_width};
 use crate::error::{Result, Status, thousands};
 use crate::report::csv;
 use crate::report::grid::{Field, grid};
@@ -21,7 +21,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     scope: Scope,
 
-    /// So many, the costliest first
+    /// Show N sessions, the costliest first
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 
@@ -33,7 +33,11 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     let ground = args.scope.ground(context)?;
     let mut sessions =
         ground.read(context, |reading, filter, prices| sessions::sessions(reading.connection, filter, prices))?;
+    let all = sessions.len();
     sessions.truncate(usize::try_from(args.limit).unwrap_or(usize::MAX));
+    if sessions.len() < all {
+        remark(&format!("note: {} of {all} sessions, the costliest first; --limit N shows more", sessions.len()));
+    }
     print(&match args.form.format() {
         Format::Table if sessions.is_empty() => "nothing to report\n".to_owned(),
         Format::Table => {
@@ -41,7 +45,7 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
                 Field::name("Session"),
                 Field::name("User"),
                 Field::path("Project").spare(3),
-                Field::name("Begun").spare(2),
+                Field::name("Started").spare(2),
                 Field::name("Active").spare(4),
                 Field::name("Responses").spare(5),
                 Field::name("Tokens").spare(1),

@@ -35,7 +35,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ID")]
     id: Option<String>,
 
-    /// Look into so many files at most
+    /// Process at most N files
     #[arg(long, value_name = "N")]
     max_sessions: Option<NonZeroU64>,
 
@@ -78,7 +78,7 @@ pub(crate) fn trigger(args: &Args, context: &Context) -> Result<Status> {
     let id = args.id.clone().unwrap_or_else(|| format!("{name}-{time}-{}", std::process::id()));
     let limits = trigger::Args { max_sessions: args.max_sessions, time_budget: args.time_budget.clone() };
     let order = Order { id: Some(id.clone()), processor: Some(name.to_owned()), args: limits, ..Order::default() };
-    order.check(name).map_err(|reason| Error::new(Status::Usage, format!("the request makes no sense: {reason}")))?;
+    order.check(name).map_err(|reason| Error::new(Status::Usage, format!("invalid request: {reason}")))?;
     trigger::drop_into(&folder, name, &order)?;
     let answer = await_answer(args, &folder, &id, &database)?;
     if args.json {
@@ -131,7 +131,7 @@ fn words(name: &str, id: &str, answer: &Value) -> String {
     match answer["state"].as_str() {
         Some("running") => format!("{name}: begun; the answer will be `{id}`"),
         Some("busy") => match &answer["holder"] {
-            Value::Null => format!("{name}: another run is at it"),
+            Value::Null => format!("{name}: another run is in progress"),
             holder => format!(
                 "{name}: already running (pid {}, {} since {})",
                 holder["pid"],

@@ -1,5 +1,6 @@
 //! The environment, as far as it matters.
 
+use crate::owner;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -40,7 +41,10 @@ impl Environment {
             claude_config: list("CLAUDE_CONFIG_DIR"),
             codex_home: list("CODEX_HOME"),
             credentials: folder("CREDENTIALS_DIRECTORY"),
-            login: login.unwrap_or_else(|| format!("uid-{}", uid.as_raw())).replace('/', "_"),
+            login: login
+                .or_else(|| owner::known("/etc/passwd", uid.as_raw()))
+                .unwrap_or_else(|| format!("uid-{}", uid.as_raw()))
+                .replace('/', "_"),
             zone: text("TZ"),
             is_root: uid.is_root(),
             older: older.collect(),

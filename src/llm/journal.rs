@@ -179,8 +179,10 @@ pub fn people(database: &Path) -> Result<BTreeSet<String>> {
     let read = || -> std::io::Result<BTreeSet<String>> {
         let mut people = BTreeSet::new();
         for line in BufReader::new(open(&path)?).split(b'\n') {
-            if let Ok(About { username }) = serde_json::from_slice(&line?) {
-                people.insert(username);
+            match serde_json::from_slice(&line?) {
+                // A judgement is about nobody.
+                Ok(About { username }) if !username.is_empty() => _ = people.insert(username),
+                _ => {}
             }
         }
         Ok(people)

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum By {
     Day,
-    /// Told by its Monday.
+    /// Named after its Monday.
     Week,
     Month,
     /// Of the day, in the report's time zone.

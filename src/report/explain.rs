@@ -42,7 +42,7 @@ pub(super) fn explain(
             thousands(total.responses)
         ),
         format!(
-            "cost: list prices by model and day; {} of {} tokens of cache writes are for 1 hour; {} searches of the web \
+            "cost: list prices by model and day; {} of {} tokens of cache writes are for 1 hour; {} web searches \
              beside the tokens; rounded only when shown",
             thousands(total.tokens.cache_write_1h),
             thousands(total.tokens.cache_write),

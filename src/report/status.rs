@@ -41,7 +41,7 @@ pub struct Status {
     pub malformed_lines: i64,
     /// Files by the format that they were recognised as.
     pub formats: Vec<(String, i64)>,
-    /// Records of types that no rule is known for, by type.
+    /// Unknown record types, by type.
     pub unknown_lines: Vec<(String, i64)>,
     /// Files that can hold transcripts and are not read.
     pub left_out: Vec<LeftOut>,
@@ -338,7 +338,7 @@ impl Status {
             let _ = write!(words, ", {} of them malformed", thousands(self.malformed_lines.into()));
         }
         if self.gone > 0 {
-            let _ = write!(words, "; {} no longer there, what they said is kept", files(self.gone));
+            let _ = write!(words, "; {} deleted since, what was counted stays", files(self.gone));
         }
         words.push('\n');
         for (format, number) in &self.formats {

@@ -210,7 +210,9 @@ struct Held {
 
 /// Keeps everybody from writing the database, waiting for those who have it.
 fn hold(database: &Path, until: Instant) -> Result<Held> {
-    let lock = StoreLock::take(database, until)?;
+    // Who may not write the database makes no lock file: its owner could not use it.
+    let take = if may_write(database) { StoreLock::take } else { StoreLock::take_to_read };
+    let lock = take(database, until)?;
     let file = open(database).map_err(|error| Error::cannot("open", database.display(), cause(&error)))?;
     loop {
         match fcntl_lock(&file, FlockOperation::NonBlockingLockShared) {

@@ -51,7 +51,7 @@ pub fn everybody(store: &Store, manifests: &[&Manifest]) -> Result<BTreeSet<Stri
     let tables = ["session_files", "session_processor_state", "session_failures"].map(str::to_owned);
     let tables = tables.into_iter().chain(facts).map(|table| format!("SELECT username FROM {table}"));
     // These name files, and a file is named by its user first.
-    let files = ["session_unknown_lines", "processor_run_errors", "session_waits"];
+    let files = ["session_unknown_lines", "processor_run_errors", "session_waits", "files_left_out"];
     let files = files.map(|table| format!("SELECT split_part(session_file, '/', 1) FROM {table}"));
     let mut everybody = users(store.connection(), &tables.chain(files).collect::<Vec<_>>().join(" UNION "))?;
     everybody.extend(forgotten(store.connection(), store.lock.database())?);

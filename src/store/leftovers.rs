@@ -11,6 +11,7 @@ use std::time::Instant;
 /// that is opened to be written.
 pub fn sweep(database: &Path) {
     scratch::sweep();
+    whole::sweep(database);
     let _ = copy::sweep(database, Instant::now());
     publish::sweep(database);
 }

@@ -38,6 +38,9 @@ const CATALOG_OF_FILES: [&str; 4] =
 /// In a plan, in front of the name of a function. Within a string it would stand with backslashes.
 const MARK: &str = "\"Function\": \"";
 
+/// The hint at a query that wants more than it may have.
+pub const TABLES_ONLY: &str = "a query reads the tables of the database, and neither files nor settings";
+
 /// Refuses a text that is anything but one SELECT over the database, or the explanation of one.
 ///
 /// # Errors
@@ -59,10 +62,14 @@ pub fn check(connection: &Connection, sql: &str) -> Result<(), Failed> {
         None => Ok(()),
         Some(name) => {
             let message = format!("the database refused: a query cannot use `{}`", name.to_lowercase());
-            let hint = "a query reads the tables of the database, and neither files nor settings";
-            Err(Error::new(Status::CannotRun, message).hint(hint).into())
+            Err(Error::new(Status::CannotRun, message).hint(TABLES_ONLY).into())
         }
     }
+}
+
+/// An error of DuckDB without the place in the statement that [`check`] puts around a reader's own.
+pub fn without_frame(error: &str) -> &str {
+    error.split("\n\nLINE 1: EXPLAIN (FORMAT json) FROM query(").next().unwrap_or(error)
 }
 
 fn is_allowed(function: &str) -> bool {

@@ -12,6 +12,7 @@ use crate::error::{Error, Result, Status};
 use crate::failpoint;
 use crate::store::copy::{self, Copy};
 use crate::store::fault::Fault;
+use crate::store::question;
 use crate::store::scratch::Scratch;
 use crate::store::snapshot::Snapshot;
 use crate::store::{Access, Connection, Store, cannot_open, migrate, require, try_connect};
@@ -126,7 +127,7 @@ pub fn ask<T>(
         Err(Failed::Statement(error)) => error,
     };
     drop(apart);
-    let text = error.to_string();
+    let text = question::without_frame(&error.to_string()).to_owned();
     if matches!(Fault::of(&text), Fault::Damage | Fault::Log | Fault::Fatal) && may_write(database) {
         // Words in a message prove nothing, but they are a reason to look.
         read(database, now, |reading| read_all(reading.connection))?;

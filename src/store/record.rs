@@ -113,7 +113,7 @@ impl Record {
     pub fn or_unwritten(self, database: &Path, processor: &str) -> Self {
         let is_news = |run: &Run| self.last.as_ref().is_none_or(|last| last.started_at < run.started_at);
         match runs::unwritten(database, processor).filter(is_news) {
-            Some(run) => Self { last: Some(run), ..self },
+            Some(run) => Self { last: Some(run.clone()), over: Some(run), ..self },
             None => self,
         }
     }
@@ -124,7 +124,7 @@ impl Record {
     ///
     /// If the database cannot be read.
     pub fn read(connection: &Connection, processor: &str, server: Option<&str>) -> Result<Self> {
-        let number = |sql: &str| connection.query_row(sql, [processor], |row| row.get(0));
+        let number = |sql: &str| connection.query_row(sql, [processor], |row| row.get::<_, u64>(0));
         let mut failures = [("retry", 0), ("dead", 0), ("dropped", 0)];
         for (state, files) in &mut failures {
             let sql = "SELECT count(*) FROM session_failures WHERE processor_name = ? AND state = ?";

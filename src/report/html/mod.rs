@@ -281,7 +281,7 @@ fn troubles(troubles: &[Trouble]) -> String {
         (Kind::ApiError, "Errors of the API, by source file"),
         (Kind::FailedFile, "Source files that a processor could not deal with, as of now"),
         (Kind::MalformedLine, "Malformed lines, by source file: skipped and not counted"),
-        (Kind::UnknownLine, "Records of types that no rule is known for, in all of the database"),
+        (Kind::UnknownLine, "Unknown record types, in all of the database"),
         (Kind::Placeholder, "Responses whose output count is a placeholder, by model: more was written than is shown"),
         (Kind::Unpriced, "Responses of models without a price: their cost is not in any figure"),
     ];
