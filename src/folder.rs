@@ -7,6 +7,7 @@
 
 use crate::acl;
 use crate::error::{Error, Result, cause};
+use chrono::{DateTime, Utc};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::fs::{DirBuilder, File};
@@ -258,6 +259,14 @@ impl OwnFolder {
     /// Whether there is something of a name.
     pub fn has(&self, name: &str) -> bool {
         rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
+    /// When an empty file was made; nothing for what is no file, or has something in it.
+    pub fn empty_since(&self, name: &str) -> Option<DateTime<Utc>> {
+        let stat = rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        let nanoseconds = u32::try_from(stat.st_mtime_nsec).unwrap_or_default();
+        DateTime::from_timestamp(stat.st_mtime, nanoseconds).filter(|_| is_file && stat.st_size == 0)
     }
 
     /// When a file was last written, in seconds since 1970; nothing for what is no file.

@@ -115,6 +115,9 @@ const SIZE: u64 = 4096;
 /// that was wrong.
 const AGE: TimeDelta = TimeDelta::hours(24);
 
+/// A trigger that stays empty for this long asks for a default run.
+pub const WRITING: TimeDelta = TimeDelta::seconds(1);
+
 /// Answers are kept for so long: longer than a trigger can come again. One that is dated so far ahead is not kept
 /// either.
 const KEPT: TimeDelta = TimeDelta::days(30);
@@ -169,11 +172,25 @@ impl Folder {
         let mut claims = Vec::new();
         for (number, name) in names.into_iter().enumerate() {
             let id = format!("{name}-{}-{number}", now.format("%Y%m%dT%H%M%S%6f"));
+            if self.is_unfinished(&name, now) {
+                continue;
+            }
             if self.dropped.hand_over(&format!("{name}{EXTENSION}"), &self.claimed, &id).is_ok() {
                 claims.extend(self.look(name, id, now).filter(|claim| self.is_new(claim)));
             }
         }
         claims
+    }
+
+    /// Whether a trigger can still be between its making and its writing: an empty file of this moment.
+    fn is_unfinished(&self, processor: &str, now: DateTime<Utc>) -> bool {
+        let since = self.dropped.empty_since(&format!("{processor}{EXTENSION}"));
+        since.is_some_and(|since| (TimeDelta::zero()..WRITING).contains(&(now - since)))
+    }
+
+    /// Whether a trigger for a processor is left for a look in a moment.
+    pub fn has_unfinished(&self, now: DateTime<Utc>) -> bool {
+        registry::processors().iter().any(|processor| self.is_unfinished(processor.manifest().name, now))
     }
 
     /// Triggers that were claimed when the daemon ended, to be answered now.

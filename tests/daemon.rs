@@ -424,6 +424,24 @@ fn a_reload_takes_over_roots_watches_and_the_folder_of_triggers() {
 }
 
 #[test]
+fn a_trigger_is_not_taken_before_it_is_written() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    config(&world, RARELY);
+    let service = Service::of(&world, &[]);
+    first_run(&world);
+    let path = world.path("data/triggers/usage.trigger");
+    for id in ["slow-1", "slow-2"] {
+        let mut file = fs::File::create_new(&path).unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        std::io::Write::write_all(&mut file, format!("{{\"id\": \"{id}\"}}").as_bytes()).unwrap();
+        drop(file);
+        until("it is answered", || world.path(&format!("data/triggers/results/{id}.json")).exists());
+    }
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
 fn listed_users_ask_and_read_their_answers_and_nobody_else_does() {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5));

@@ -107,6 +107,8 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     let publisher = Publisher::take(&database, until())?;
     let _health = WorkLock::take(&database, "health", until())?;
     leftovers::erase(&database, until())?;
+    // Whenever this process ends, nothing that was published tells of somebody who is erased.
+    let snapshots = snapshot::remove(&database)?;
 
     let mut store = Turns::new(&database, now);
     let (mut answers, mut erased) = (0, Erased::default());
@@ -129,7 +131,6 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     store.get()?.checkpoint()?;
     store.close();
     leftovers::erase(&database, until())?;
-    let snapshots = snapshot::remove(&database)?;
     // What keys still tell of is not published again.
     if let Some(error) = left {
         return Err(error);

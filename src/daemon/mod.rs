@@ -28,7 +28,7 @@ use crate::schedule::{End, LastRun};
 use crate::store::history;
 use crate::store::runs::{self, Broken};
 use crate::summary::Summary;
-use crate::trigger::{Answer, Args, Claim, Folder};
+use crate::trigger::{Answer, Args, Claim, Folder, WRITING};
 use chrono::TimeDelta;
 use md5::{Digest, Md5};
 use sessionmill_contract::{Bound, Processor};
@@ -205,7 +205,8 @@ impl<'d> Daemon<'d> {
         let waits = self.slots.iter().filter_map(|slot| Some(self.wait(slot, &now)?.1));
         let tick = notice::interval()
             .map_or(self.settings.config.daemon.tick, |interval| interval.min(self.settings.config.daemon.tick));
-        waits.fold(tick, Duration::min).max(Duration::from_millis(1))
+        let unfinished = self.folder.has_unfinished(now.wall).then(|| WRITING.to_std().unwrap_or_default());
+        waits.chain(unfinished).fold(tick, Duration::min).max(Duration::from_millis(1))
     }
 
     /// Deals with a trigger.
