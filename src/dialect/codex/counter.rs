@@ -1,8 +1,8 @@
 //! Tokens of a session: what its total has grown by, and responses that are missing from the total.
 //!
 //! `token_count` has the total so far and the usage of the latest response. A repeated total adds nothing.
-//! The counter begins anew when a part of the total falls, or when the total is the
-//! latest response alone. Newer clients also write a `token_usage_record` for each response: most of
+//! The counter begins anew when a part of the total falls, or when the total is the latest response alone.
+//! A field that the total lacks grows by what the latest response says of it. Newer clients also write a `token_usage_record` for each response: most of
 //! these are in the total, but the request that compacts a thread is not. Record and total come in any
 //! order, so what is left of the records is known at the end of the file only.
 
@@ -44,16 +44,20 @@ impl Sum {
         })
     }
 
-    /// The sum and the usage of one record more.
-    fn with(self, record: &Recorded) -> Self {
-        let Self { input, cached, written, output, reasoning } = record.usage;
+    fn plus(self, other: Self) -> Self {
         Self {
-            input: self.input + input,
-            cached: self.cached + cached,
-            written: self.written + written,
-            output: self.output + output,
-            reasoning: self.reasoning + reasoning,
+            input: self.input.saturating_add(other.input),
+            cached: self.cached.saturating_add(other.cached),
+            written: self.written.saturating_add(other.written),
+            output: self.output.saturating_add(other.output),
+            reasoning: self.reasoning.saturating_add(other.reasoning),
         }
+    }
+
+    /// Input and output only. A client that leaves out the parts of one of them still writes these two, so
+    /// they tell whether two lines are about the same response.
+    fn size(self) -> Self {
+        Self { input: self.input, output: self.output, ..Self::default() }
     }
 
     pub(super) fn usage(self) -> Usage {
@@ -80,14 +84,14 @@ pub(super) struct Recorded {
     pub(super) tier: Option<Box<str>>,
     pub(super) response_id: Option<Box<str>>,
     pub(super) usage: Sum,
-    /// All records of the thread so far.
+    /// Size of all records of the thread so far.
     pub(super) thread: Option<Sum>,
 }
 
 impl Recorded {
     pub(super) fn new(line: u64, time: Option<DateTime<Utc>>, usage: Totals, thread: Option<Totals>) -> Self {
         let usage = Sum::of(usage, Sum::default());
-        let thread = thread.map(|thread| Sum::of(thread, Sum::default()));
+        let thread = thread.map(|thread| Sum::of(thread, Sum::default()).size());
         Self { line, time, model: None, cwd: None, tier: None, response_id: None, usage, thread }
     }
 }
@@ -107,13 +111,13 @@ const NEAR: usize = 100;
 #[derive(Debug, Default)]
 pub(super) struct Counter {
     total: Option<Sum>,
-    /// All totals so far: a counter can be set back to one of them.
-    seen: HashSet<Sum>,
+    /// All totals so far, by size: a counter can be set back to one of them.
+    seen: HashMap<Sum, Sum>,
     /// The latest response that came without a total.
     alone: Option<Sum>,
-    /// Responses that are in the total, as far as no record of them was seen.
+    /// Sizes of responses that are in the total, as far as no record of them was seen.
     unclaimed: HashMap<Sum, u64>,
-    /// What the last total has grown by, as long as no record is of it.
+    /// Size of what the last total has grown by, as long as no record is of it.
     latest: Option<Sum>,
     /// Records that no total includes so far.
     pending: Vec<Recorded>,
@@ -125,30 +129,44 @@ impl Counter {
     /// What the total has grown by; `None` if it says what it said before.
     pub(super) fn count(&mut self, totals: Option<Totals>, last: Option<Totals>, context: Context) -> Option<Sum> {
         let before = self.total.unwrap_or_default();
-        let last = last.map(|last| Sum::of(last, Sum::default()));
-        let Some(totals) = totals else { return self.count_alone(last?, context) };
-        let mut total = Sum::of(totals, before);
-        if self.total == Some(total) {
+        let latest = last.map(|last| Sum::of(last, Sum::default()));
+        let Some(totals) = totals else { return self.count_alone(latest?, context) };
+        let told = Sum::of(totals, before);
+        if self.total == Some(told) {
             return None;
         }
-        let has_fallen = total.without(before).is_none();
-        let is_anew = has_fallen || last == Some(total);
-        if is_anew {
-            total = Sum::of(totals, Sum::default());
-        }
-        let base = match last.and_then(|last| total.without(last)) {
-            Some(base) if self.total.is_none() && context.inherits => base,
-            Some(base) if has_fallen && self.seen.contains(&base) => base,
-            _ if is_anew => Sum::default(),
-            _ => before,
+        let has_fallen = told.without(before).is_none();
+        let alone = Sum::of(last.map_or(totals, |last| totals.or(last)), Sum::default());
+        // What both tell is compared, as long as the input is part of it.
+        let is_latest = last.is_some_and(|last| {
+            let has_input = last.input.0.and(totals.input.0).is_some();
+            has_input && Sum::of(last.or(totals), Sum::default()) == alone
+        });
+        let set_back = latest.filter(|_| has_fallen).and_then(|latest| self.set_back(totals, latest));
+        let (base, total) = match latest.and_then(|latest| alone.without(latest)) {
+            Some(base) if self.total.is_none() && context.inherits => (base, alone),
+            _ if set_back.is_some() => set_back?,
+            _ if has_fallen || is_latest => (Sum::default(), alone),
+            _ => {
+                let filled = Sum::of(totals, before.plus(latest.unwrap_or_default()));
+                (before, filled.without(before).map_or(told, |_| filled))
+            }
         };
         self.total = Some(total);
-        self.seen.insert(total);
+        self.seen.insert(total.size(), total);
         let grown = total.without(base).filter(|grown| grown.usage().total() > 0)?;
         if !context.is_replayed {
-            self.claim(grown, last, total);
+            self.claim(grown, latest, total);
         }
         Some(grown)
+    }
+
+    /// The earlier total that the latest response was added to, and the total with it.
+    fn set_back(&self, totals: Totals, latest: Sum) -> Option<(Sum, Sum)> {
+        let size = Sum::of(totals, Sum::default()).size().without(latest.size())?;
+        let base = *self.seen.get(&size)?;
+        let total = Sum::of(totals, base.plus(latest));
+        total.without(base).map(|_| (base, total))
     }
 
     /// Counts a response that comes without a total. A repetition of it adds nothing.
@@ -177,6 +195,7 @@ impl Counter {
 
     /// Takes away the records that a total has.
     fn claim(&mut self, grown: Sum, last: Option<Sum>, total: Sum) {
+        let (grown, last, total) = (grown.size(), last.map(Sum::size), total.size());
         self.latest = None;
         // Where the records of a thread add up to its total, the total includes all of them.
         if let Some(at) = self.newest(|record| record.thread == Some(total)) {
@@ -186,9 +205,10 @@ impl Counter {
         let latest = last.filter(|last| grown.without(*last).is_some()).unwrap_or(grown);
         let earlier = grown.without(latest).unwrap_or_default();
         for part in [latest, earlier].into_iter().filter(|part| *part != Sum::default()) {
-            if let Some(at) = self.newest(|record| record.usage == part) {
+            let all = |sum: Sum, record: &Recorded| sum.plus(record.usage.size());
+            if let Some(at) = self.newest(|record| record.usage.size() == part) {
                 self.pending.remove(at);
-            } else if self.pending.len() <= NEAR && self.pending.iter().fold(Sum::default(), Sum::with) == part {
+            } else if self.pending.len() <= NEAR && self.pending.iter().fold(Sum::default(), all) == part {
                 self.pending.clear();
             } else {
                 *self.unclaimed.entry(part).or_default() += 1;
@@ -205,13 +225,14 @@ impl Counter {
 
     /// Whether an earlier total includes a record.
     fn is_claimed(&mut self, record: &Recorded) -> bool {
-        if let Some(count) = self.unclaimed.get_mut(&record.usage).filter(|count| **count > 0) {
+        let size = record.usage.size();
+        if let Some(count) = self.unclaimed.get_mut(&size).filter(|count| **count > 0) {
             *count -= 1;
             self.latest = None;
             return true;
         }
-        let is_part = self.latest.is_some_and(|latest| latest.without(record.usage).is_some());
-        let is_told = is_part && record.thread.is_some() && record.thread == self.total;
+        let is_part = self.latest.is_some_and(|latest| latest.without(size).is_some());
+        let is_told = is_part && record.thread.is_some() && record.thread == self.total.map(Sum::size);
         if is_told {
             self.latest = None;
         }
@@ -293,6 +314,87 @@ mod tests {
         counter.count(Some(totals([100, 50, 20, 10])), None, OWN);
         let without = Totals { written: Count(None), cached: Count(None), ..totals([130, 0, 0, 12]) };
         assert_eq!(counter.count(Some(without), None, OWN).map(parts), Some([30, 0, 0, 2]));
+    }
+
+    /// Tokens of which some are not told: input, read from the cache, written to it, output, reasoning.
+    fn some([input, cached, written, output, reasoning]: [Option<u64>; 5]) -> Totals {
+        let [input, cached, written, output, reasoning] = [input, cached, written, output, reasoning].map(Count);
+        Totals { input, cached, written, output, reasoning }
+    }
+
+    /// All that these counts say that the totals have grown by, reasoning last.
+    fn summed(counts: &[([Option<u64>; 5], [Option<u64>; 5])]) -> [u64; 5] {
+        let mut counter = Counter::default();
+        let grown = counts.iter().filter_map(|(total, last)| counter.count(Some(some(*total)), Some(some(*last)), OWN));
+        let Sum { input, cached, written, output, reasoning } = grown.fold(Sum::default(), Sum::plus);
+        [input, cached, written, output, reasoning]
+    }
+
+    #[test]
+    fn what_only_the_latest_response_tells_is_added_once() {
+        let first = ([Some(800), None, None, Some(60), None], [Some(800), Some(300), Some(200), Some(60), Some(40)]);
+        let next = ([Some(1900), None, None, Some(90), None], [Some(1100), Some(500), Some(400), Some(30), Some(10)]);
+        assert_eq!(summed(&[first]), [800, 300, 200, 60, 40]);
+        assert_eq!(summed(&[first, first, next, next]), [1900, 800, 600, 90, 50], "a repeat adds no writes");
+        // What the total tells is right, whatever the latest response says.
+        let whole = ([Some(1900), Some(700), Some(500), Some(90), Some(45)], next.1);
+        assert_eq!(summed(&[first, whole]), [1900, 700, 500, 90, 45]);
+        // Numbers that cannot be together lose nothing of the input.
+        let odd = ([Some(110), None, None, Some(5), None], [Some(10), Some(90), None, Some(1), None]);
+        assert_eq!(summed(&[([Some(100), None, Some(100), Some(4), None], [None; 5]), odd])[0], 110);
+    }
+
+    #[test]
+    fn a_total_that_is_the_latest_response_alone_can_lack_a_field_that_the_other_has() {
+        let first = ([Some(700), Some(30), None, Some(80), Some(9)], [None; 5]);
+        let (with, without) =
+            ([Some(900), Some(40), None, Some(95), Some(12)], [Some(900), Some(40), None, Some(95), None]);
+        assert_eq!(summed(&[first, (with, without)]), [1600, 70, 0, 175, 21]);
+        assert_eq!(summed(&[first, (without, with)]), [1600, 70, 0, 175, 21]);
+        let written = [Some(900), Some(40), Some(500), Some(95), Some(12)];
+        assert_eq!(summed(&[first, (with, written), (with, written)]), [1600, 70, 500, 175, 21]);
+        // A latest response that tells nothing is no restart.
+        assert_eq!(summed(&[first, (with, [None; 5])]), [900, 40, 0, 95, 12]);
+        assert_eq!(summed(&[first, (with, [None, None, None, Some(95), None])]), [900, 40, 0, 95, 12]);
+    }
+
+    #[test]
+    fn a_counter_that_is_set_back_knows_what_only_the_latest_response_tells() {
+        let count = |input, output, last: [u64; 2], written| {
+            let total = [Some(input), None, None, Some(output), None];
+            (total, [Some(last[0]), None, Some(written), Some(last[1]), None])
+        };
+        let counts = [count(100, 10, [100, 10], 60), count(400, 40, [300, 30], 70), count(150, 15, [50, 5], 20)];
+        assert_eq!(summed(&counts), [450, 0, 150, 45, 0]);
+    }
+
+    #[test]
+    fn a_record_and_a_count_that_differ_in_a_part_are_one_response() {
+        let parted = |reasoning, written| some([Some(300), None, written, Some(30), reasoning]);
+        for (reasoning, written) in [(Some(12), None), (None, Some(200)), (Some(12), Some(200))] {
+            for is_record_first in [true, false] {
+                let mut counter = Counter::default();
+                let mut sum = Sum::default();
+                let mut count = |counter: &mut Counter, total, last| {
+                    let grown = counter.count(Some(totals(total)), Some(totals(last)), OWN);
+                    sum = sum.plus(grown.unwrap_or_default());
+                };
+                count(&mut counter, [100, 0, 0, 10], [100, 0, 0, 10]);
+                let record = Recorded::new(1, None, parted(reasoning, written), None);
+                match is_record_first {
+                    true => {
+                        counter.record(record);
+                        count(&mut counter, [400, 0, 0, 40], [300, 0, 0, 30]);
+                    }
+                    false => {
+                        count(&mut counter, [400, 0, 0, 40], [300, 0, 0, 30]);
+                        counter.record(record);
+                    }
+                }
+                assert!(counter.rest().is_empty(), "{reasoning:?} {written:?} {is_record_first}");
+                assert_eq!(parts(sum), [400, 0, 0, 40]);
+            }
+        }
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub(super) struct Payload<'de> {
     pub(super) id: Text<'de>,
     pub(super) forked_from: Text<'de>,
     pub(super) source: Source<'de>,
+    has_source: bool,
     /// Newer clients name the parent here, whatever sort of session it is.
     pub(super) parent_thread: Text<'de>,
     pub(super) thread_source: Text<'de>,
@@ -92,7 +93,10 @@ impl<'de> Fields<'de> for Payload<'de> {
             "type" => self.kind = map.next_value()?,
             "id" => self.id = map.next_value()?,
             "forked_from_id" => self.forked_from = map.next_value()?,
-            "source" => self.source = map.next_value::<Object<_>>()?.0.unwrap_or_default(),
+            "source" => {
+                self.has_source = true;
+                self.source = map.next_value::<Object<_>>()?.0.unwrap_or_default();
+            }
             "parent_thread_id" => self.parent_thread = map.next_value()?,
             "thread_source" => self.thread_source = map.next_value()?,
             "session_id" => self.root = map.next_value()?,
@@ -133,12 +137,21 @@ impl<'de> Fields<'de> for Payload<'de> {
 }
 
 impl Payload<'_> {
-    /// The session that a subagent, a guardian or a review works for.
+    /// The session that a subagent, a guardian or a review works for in the end: the one at the root where the
+    /// header names it, since the parent can be a subagent itself.
     pub(super) fn parent(&self) -> Option<&str> {
-        let is_subagent =
-            self.source.is_subagent || self.thread_source.get().is_some_and(|source| !matches!(source, "" | "user"));
-        let named = self.parent_thread.id().or(self.source.parent.id());
-        named.or(self.root.id().filter(|_| is_subagent)).filter(|parent| self.id.id() != Some(parent))
+        let is_other = |id: &&str| self.id.id() != Some(*id);
+        let named = self.parent_thread.id().or(self.source.parent.id()).filter(is_other);
+        let is_subagent = named.is_some()
+            || self.source.is_subagent
+            || self.thread_source.get().is_some_and(|source| !matches!(source, "" | "user"));
+        self.root.id().filter(|id| is_subagent && is_other(id)).or(named)
+    }
+
+    /// Whether the session is a guardian, a review or one of the client's own, which all begin without the history of
+    /// a parent. Subagents that a model spawns can begin with it, and the oldest clients do not tell.
+    pub(super) fn is_aside(&self) -> bool {
+        self.has_source && !self.source.is_spawned
     }
 }
 
@@ -148,17 +161,21 @@ impl Payload<'_> {
 pub(super) struct Source<'de> {
     parent: Text<'de>,
     is_subagent: bool,
+    /// By a model, as a thread of its own.
+    is_spawned: bool,
 }
 
 impl<'de> Fields<'de> for Source<'de> {
     fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         self.is_subagent |= matches!(name, "subagent" | "internal");
+        self.is_spawned |= name == "thread_spawn";
         if name == "parent_thread_id" {
             self.parent = map.next_value()?;
-        } else if let Some(within) = map.next_value::<Object<Self>>()?.0
-            && within.parent.id().is_some()
-        {
-            self.parent = within.parent;
+        } else if let Some(within) = map.next_value::<Object<Self>>()?.0 {
+            self.is_spawned |= within.is_spawned;
+            if within.parent.id().is_some() {
+                self.parent = within.parent;
+            }
         }
         Ok(())
     }
@@ -182,6 +199,7 @@ impl<'de> Fields<'de> for Base {
 /// What a turn has come to, in the words of a client that writes its history in pages.
 #[derive(Debug, Default)]
 pub(super) struct Item<'de> {
+    pub(super) id: Text<'de>,
     pub(super) kind: Text<'de>,
     pub(super) content: Objects<Part<'de>>,
 }
@@ -189,6 +207,7 @@ pub(super) struct Item<'de> {
 impl<'de> Fields<'de> for Item<'de> {
     fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
+            "id" => self.id = map.next_value()?,
             "type" => self.kind = map.next_value()?,
             "content" => self.content = map.next_value()?,
             _ => skip(map)?,
@@ -274,6 +293,20 @@ pub(super) struct Totals {
     pub(super) written: Count,
     pub(super) output: Count,
     pub(super) reasoning: Count,
+}
+
+impl Totals {
+    /// Fills each absent field with that of others.
+    pub(super) fn or(self, others: Self) -> Self {
+        let or = |own: Count, other: Count| Count(own.0.or(other.0));
+        Self {
+            input: or(self.input, others.input),
+            cached: or(self.cached, others.cached),
+            written: or(self.written, others.written),
+            output: or(self.output, others.output),
+            reasoning: or(self.reasoning, others.reasoning),
+        }
+    }
 }
 
 impl<'de> Fields<'de> for Totals {
