@@ -7,7 +7,8 @@
 //! - a record that names the session as its thread, since copies name that of the parent
 //! - a turn whose id is younger than the session: ids of turns and sessions are UUIDs that begin with a
 //!   time (version 7 of RFC 9562)
-//! - where turns have no such ids, a turn that begins more than a moment after the file does
+//! - a turn without such an id that begins more than a moment after the file does: copied turns have older times,
+//!   or that of the copying
 
 use super::record::Payload;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -29,10 +30,12 @@ pub(super) struct History {
     begun: Option<DateTime<Utc>>,
     /// Ordinal of the first line that is not of the history.
     end: Option<u64>,
-    /// The file says that it begins with the history of another session.
+    /// The file says that it begins with the history of another session, or has a turn of one.
     is_copied: bool,
-    /// Turns have ids that tell when they began.
-    has_ids: bool,
+    /// A session of its kind copies nothing without saying so.
+    is_aside: bool,
+    /// The latest turn has an id that tells that it began before the session.
+    is_older: bool,
 }
 
 /// A response takes longer than copying a history does.
@@ -51,7 +54,8 @@ impl Replay {
                         begun: time,
                         end: header.history_start.0,
                         is_copied: forked_from.is_some() || header.history_start.0.is_some(),
-                        has_ids: false,
+                        is_aside: header.is_aside() || born(id).is_some(),
+                        is_older: false,
                     }),
                     None => Self::Over,
                 }
@@ -64,22 +68,21 @@ impl Replay {
     /// A turn begins.
     pub(super) fn turn(&mut self, id: Option<&str>, time: Option<DateTime<Utc>>) {
         let Self::Within(history) = self else { return };
-        let is_own = match born(&history.session_id).zip(id.and_then(born)) {
-            Some((session, turn)) => {
-                history.has_ids = true;
-                turn >= session
-            }
-            None if history.has_ids => false,
+        let ids = born(&history.session_id).zip(id.and_then(born));
+        let is_own = match ids {
+            Some((session, turn)) => turn >= session,
             None => match history.begun.zip(time) {
-                // Clients that give sessions such ids name whose history they copy.
-                Some((begun, time)) if !history.is_copied && born(&history.session_id).is_some() => time >= begun,
+                Some((begun, time)) if history.copies_nothing() => time >= begun,
                 Some((begun, time)) => time > begun + MOMENT,
                 None => false,
             },
         };
         if is_own {
             *self = Self::Over;
+            return;
         }
+        history.is_older = ids.is_some();
+        history.is_copied |= history.is_older;
     }
 
     /// A record names a thread, or has an ordinal.
@@ -91,14 +94,23 @@ impl Replay {
         }
     }
 
-    /// Whether a record of this time belongs to the history. The times of turns decide, where they have
-    /// ids.
+    /// Whether a record of this time belongs to the history.
     pub(super) fn has(&self, time: Option<DateTime<Utc>>, ordinal: Option<u64>) -> bool {
         let Self::Within(history) = self else { return false };
-        if history.has_ids || history.end.zip(ordinal).is_some() {
+        if history.is_older || history.end.zip(ordinal).is_some() {
             return true;
         }
-        history.begun.zip(time).is_none_or(|(begun, time)| time <= begun + MOMENT)
+        let times = history.begun.zip(time);
+        if history.copies_nothing() {
+            return times.is_some_and(|(begun, time)| time < begun);
+        }
+        times.is_none_or(|(begun, time)| time <= begun + MOMENT)
+    }
+}
+
+impl History {
+    fn copies_nothing(&self) -> bool {
+        self.is_aside && !self.is_copied
     }
 }
 
@@ -140,11 +152,24 @@ mod tests {
         let mut replay = fork(FORK);
         assert!(replay.has(None, None), "the session of the parent is part of it");
         replay.turn(Some("019ed83b-43de-7370-a8b8-ea2fe6568f11"), None);
-        replay.turn(Some("no uuid"), time("2026-02-01T10:00:09Z"));
-        replay.turn(None, time("2026-02-01T10:00:09Z"));
-        assert!(replay.has(time("2026-02-01T10:00:09Z"), None));
+        assert!(replay.has(time("2026-02-01T10:00:09Z"), None), "copying a long history can take longer than a moment");
+        replay.turn(Some("no uuid"), time("2026-02-01T10:00:02Z"));
+        replay.turn(None, time("2026-01-02T10:00:00Z"));
+        assert!(replay.has(time("2026-02-01T10:00:02Z"), None));
         replay.turn(Some("019ed9f4-c83b-7c52-8599-154be802d240"), None);
         assert!(!replay.has(None, None));
+    }
+
+    #[test]
+    fn turns_of_its_own_can_lack_the_ids_that_those_of_the_history_have() {
+        for own in [None, Some("no uuid"), Some("7d44b2c1-09a5-4c7e-9d1f-6b1f5f6f0a11")] {
+            for begun in ["2026-02-01T10:00:09Z", "2026-02-01T10:00:01Z"] {
+                let mut replay = fork(FORK);
+                replay.turn(Some("019ed83b-43de-7370-a8b8-ea2fe6568f11"), time(BEGUN));
+                replay.turn(own, time(begun));
+                assert!(!replay.has(time("2026-02-01T10:00:10Z"), None), "{own:?} {begun}");
+            }
+        }
     }
 
     #[test]
@@ -167,11 +192,29 @@ mod tests {
             (&[&*guardian(FORK)][..], false),
             (&[&guardian(FORK), r#"{"id":"reviewed"}"#], true),
             (&[&guardian("of an older client")], true),
+            (&[r#"{"id":"c","parent_thread_id":"p","source":{"subagent":{"other":"guardian"}}}"#], false),
+            (&[r#"{"id":"c","parent_thread_id":"p","source":{"internal":"guardian"}}"#], false),
+            (&[r#"{"id":"c","parent_thread_id":"p","source":{"subagent":"review"}}"#], false),
+            (&[r#"{"id":"c","source":{"subagent":{"review":{"parent_thread_id":"p"}}}}"#], false),
+            (&[r#"{"id":"c","parent_thread_id":"p","source":"cli"}"#], false),
+            (&[r#"{"id":"c","parent_thread_id":"p","source":{"subagent":"review"}}"#, r#"{"id":"p"}"#], true),
+            (&[r#"{"id":"c","forked_from_id":"p","source":{"subagent":"review"}}"#], true),
+            (&[r#"{"id":"c","source":{"subagent":{"thread_spawn":{"parent_thread_id":"p"}}}}"#], true),
         ] {
-            let mut replay = replay(headers);
-            replay.turn(None, time(BEGUN));
-            assert_eq!(replay.has(time(BEGUN), None), is_replayed, "{headers:?}");
+            for has_turn in [true, false] {
+                let mut replay = replay(headers);
+                if has_turn {
+                    replay.turn(None, time(BEGUN));
+                }
+                assert_eq!(replay.has(time(BEGUN), None), is_replayed, "{headers:?} {has_turn}");
+                let is_earlier_replayed = is_replayed || !has_turn;
+                assert_eq!(replay.has(time("2026-02-01T09:59:59Z"), None), is_earlier_replayed, "{headers:?}");
+            }
         }
+        let mut of_a_parent = replay(&[&guardian(FORK)]);
+        of_a_parent.turn(Some("019ed83b-43de-7370-a8b8-ea2fe6568f11"), time(BEGUN));
+        of_a_parent.turn(None, time(BEGUN));
+        assert!(of_a_parent.has(time(BEGUN), None), "an older turn is copied, whatever the header says");
     }
 
     #[test]
