@@ -88,6 +88,7 @@ impl Codex {
         let counted = self.count(&line, number, entry, is_replayed).map(|usage| {
             self.responses += 1;
             self.calls.answered();
+            self.said.answered();
             (usage, self.session.response_id(self.responses))
         });
         let Self { session, responses, calls, said, tier, .. } = self;
@@ -143,9 +144,9 @@ impl Codex {
             }
             ("event_msg", Some("task_started" | "turn_started")) => {
                 self.replay.turn(payload.turn_id.id(), time);
-                self.said.turn();
+                self.said.turn_begins();
             }
-            ("event_msg", Some("task_complete" | "turn_complete" | "turn_aborted")) => self.said.turn(),
+            ("event_msg", Some("task_complete" | "turn_complete" | "turn_aborted")) => self.said.turn_ends(),
             ("response_item", Some("message")) if line.is_bare => {
                 let cwd = texts(&entry.content).find_map(said::directory).map(json::shortened);
                 self.session.cwd = cwd.map(Into::into).or(self.session.cwd.take());
@@ -221,6 +222,10 @@ fn bare_message(entry: &Entry<'_>, event: &mut dyn FnMut(Kind<'_>)) {
 
 /// Hands on what an event says.
 fn speak(said: &mut Said, kind: &str, payload: &Payload<'_>, is_subagent: bool, event: &mut dyn FnMut(Kind<'_>)) {
+    let item_id = payload.item.as_ref().and_then(|item| item.id.id());
+    if kind == "item_completed" && said.is_completed(payload.turn_id.id(), item_id) {
+        return;
+    }
     let mut say = |by_person: bool, text: &str, way: Way| {
         if said.is_repeated(by_person, text, way) {
             return;

@@ -1,11 +1,13 @@
 //! What a person and the model say to each other in a rollout, once.
 //!
 //! Clients of different ages write a message as an event of its own, as the item that a turn has come to,
-//! or as a bare response item. A thread that goes on in a newer client can have two of them in one turn.
+//! or as a bare response item. A thread that goes on in a newer client can have two of them in one turn. The
+//! first of them can stand above the line with which the turn begins, and the two can differ in the space around
+//! the text. An item that is completed twice is one.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 /// How a message is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,22 +16,52 @@ pub(super) enum Way {
     Item,
 }
 
-/// The messages of one turn, by who says them and by a hash of the text.
+/// Who says a message, and a hash of its text.
+type Message = (bool, u64);
+
 #[derive(Debug, Default)]
-pub(super) struct Said(HashMap<(bool, u64), (Option<Way>, u64)>);
+pub(super) struct Said {
+    /// The messages of the turn: how they were written first, and how often that was not yet followed by the other way.
+    messages: HashMap<Message, (Option<Way>, u64)>,
+    /// Those that the model has not answered yet. A turn that begins next can be theirs.
+    unanswered: HashSet<Message>,
+    /// The items so far, by a hash of their ids.
+    items: HashSet<u64>,
+    turns: u64,
+}
 
 impl Said {
-    /// Another turn begins.
-    pub(super) fn turn(&mut self) {
-        self.0.clear();
+    /// A turn begins. What a person has said above its first line belongs to it.
+    pub(super) fn turn_begins(&mut self) {
+        self.messages.retain(|message, _| self.unanswered.contains(message));
+        self.unanswered.clear();
+        self.turns += 1;
+    }
+
+    pub(super) fn turn_ends(&mut self) {
+        self.messages.clear();
+        self.answered();
+    }
+
+    /// The model has answered.
+    pub(super) fn answered(&mut self) {
+        self.unanswered.clear();
+    }
+
+    /// Whether an item was completed before. Items have ids that are unique in their turn.
+    pub(super) fn is_completed(&mut self, turn_id: Option<&str>, id: Option<&str>) -> bool {
+        let turn = turn_id.ok_or(self.turns);
+        id.is_some_and(|id| !self.items.insert(hash(&(turn, id))))
     }
 
     /// Whether a message of the turn says what was written in the other way already.
     pub(super) fn is_repeated(&mut self, by_person: bool, text: &str, way: Way) -> bool {
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        // How often the text was written in one way and not yet in the other.
-        let (first, count) = self.0.entry((by_person, hasher.finish())).or_default();
+        let message = (by_person, hash(text.trim()));
+        match by_person {
+            true => _ = self.unanswered.insert(message),
+            false => self.answered(),
+        }
+        let (first, count) = self.messages.entry(message).or_default();
         if *count > 0 && *first != Some(way) {
             *count -= 1;
             return true;
@@ -37,6 +69,12 @@ impl Said {
         (*first, *count) = (Some(way), *count + 1);
         false
     }
+}
+
+fn hash(value: &(impl Hash + ?Sized)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Beginnings of texts that the client puts into the role of the user.
@@ -82,8 +120,46 @@ mod tests {
         assert!(repeated("go", Way::Event) && repeated("go", Way::Event) && !repeated("go", Way::Event));
         assert!(!repeated("stop", Way::Item));
         assert!(!said.is_repeated(false, "go", Way::Item), "the model can say the same");
-        said.turn();
+        said.turn_begins();
         assert!(!said.is_repeated(true, "go", Way::Item), "another turn can begin with the same words");
+    }
+
+    #[test]
+    fn space_around_a_text_is_no_part_of_it() {
+        let mut said = Said::default();
+        assert!(!said.is_repeated(true, "oil it\n", Way::Event) && said.is_repeated(true, "  oil it", Way::Item));
+    }
+
+    #[test]
+    fn what_stands_above_a_turn_belongs_to_it_and_what_was_answered_does_not() {
+        for (first, second) in [(Way::Event, Way::Item), (Way::Item, Way::Event)] {
+            let mut said = Said::default();
+            assert!(!said.is_repeated(true, "oil it", first));
+            said.turn_begins();
+            assert!(said.is_repeated(true, "oil it", second), "{first:?}");
+            said.turn_ends();
+            assert!(!said.is_repeated(true, "oil it", first));
+            said.turn_begins();
+            assert!(said.is_repeated(true, "oil it", second), "{first:?}");
+            assert!(!said.is_repeated(true, "and that", first));
+            said.answered();
+            said.turn_begins();
+            assert!(!said.is_repeated(true, "and that", second), "{first:?}");
+            said.turn_ends();
+            said.turn_begins();
+            assert!(!said.is_repeated(true, "and that", first), "{first:?}");
+        }
+    }
+
+    #[test]
+    fn an_item_is_completed_once_in_its_turn() {
+        let mut said = Said::default();
+        assert!(!said.is_completed(Some("t"), Some("i")) && said.is_completed(Some("t"), Some("i")));
+        assert!(!said.is_completed(Some("u"), Some("i")) && !said.is_completed(Some("t"), Some("j")));
+        assert!(!said.is_completed(None, Some("i")) && said.is_completed(None, Some("i")));
+        said.turn_begins();
+        assert!(!said.is_completed(None, Some("i")), "another turn can count its items from 1 again");
+        assert!(!said.is_completed(None, None) && !said.is_completed(None, None));
     }
 
     #[test]
