@@ -1,7 +1,8 @@
 //! Who did not let a tool call through: the client answers for the tool then, in fixed sentences.
 //!
 //! A sentence counts if it is all that the call came to. What a command prints stands below a head of the
-//! client's, so that a printed sentence is none.
+//! client's, so that a printed sentence is none. A command that unified exec has not started is answered with
+//! one that ends with the reason: ``exec_command failed for `…`: CreateProcess { message: "Rejected(\"…\")" }``.
 
 use crate::dialect::json::{Fields, Object, Text, skip};
 use serde::de::MapAccess;
@@ -30,7 +31,26 @@ pub(super) fn decliner(output: &str) -> Option<Decliner> {
     by_text(output)
 }
 
+/// What the answer of unified exec says of a command that a policy has stopped, between the command and the end.
+const EXEC_BY_POLICY: [&str; 3] =
+    ["` rejected: blocked by policy", "` rejected: policy forbids commands", "approval required by policy"];
+
+/// Why unified exec has not started a command. The sentence quotes the command before the reason, and is
+/// quoted once or twice itself.
+fn exec_reason(text: &str) -> Option<&str> {
+    let (_, reason) = text.strip_prefix("exec_command failed")?.rsplit_once("Rejected(")?;
+    let is_mark = |c: char| matches!(c, '\\' | '"');
+    let reason = reason.trim_end_matches(|c: char| c == '}' || c.is_whitespace()).trim_end_matches(is_mark);
+    Some(reason.strip_suffix(')')?.trim_matches(is_mark))
+}
+
 fn by_text(text: &str) -> Option<Decliner> {
+    if let Some(reason) = exec_reason(text) {
+        let is_by_policy = BY_POLICY.iter().any(|start| reason.starts_with(start))
+            || EXEC_BY_POLICY.iter().any(|words| reason.contains(words));
+        let by_person = BY_PERSON.contains(&reason).then_some(Decliner::Person);
+        return by_person.or(is_by_policy.then_some(Decliner::Policy));
+    }
     if BY_PERSON.contains(&text) || was_aborted(text) {
         return Some(Decliner::Person);
     }
@@ -83,6 +103,24 @@ mod tests {
             (r#"{"output":"aborted by user","metadata":{"exit_code":1,"duration_seconds":2.0}}"#, person),
             ("This action was rejected due to unacceptable risk.\nReason: it deletes", policy),
             ("command blocked by PreToolUse hook: not on Fridays", policy),
+            (r#"exec_command failed for `/bin/sh -c "rm boiler"`: Rejected("rejected by user")"#, person),
+            (
+                r#"exec_command failed for `rm boiler`: CreateProcess { message: "Rejected(\"rejected by user\")" }"#,
+                person,
+            ),
+            (r#"exec_command failed: CreateProcess { message: "Rejected(\\\"rejected by user\\\")" }"#, person),
+            (
+                r#"{"output":"exec_command failed for `rm`: CreateProcess { message: \"Rejected(\\\"rejected by user\\\")\" }"}"#,
+                person,
+            ),
+            (
+                r#"exec_command failed for `rm`: CreateProcess { message: "Rejected(\"`rm` rejected: blocked by policy\")" }"#,
+                policy,
+            ),
+            (r#"exec_command failed for `rm`: Rejected("rejected by configuration")"#, policy),
+            (r#"exec_command failed for `rm`: CreateProcess { message: "Rejected(\"no such file\")" }"#, None),
+            (r#"exec_command failed for `echo 'Rejected("rejected by user")'`: CreateProcess { message: "no" }"#, None),
+            (r#"Exit code: 1\nexec_command failed for `rm`: Rejected("rejected by user")"#, None),
             ("Exit code: 1\nWall time: 0 seconds\nOutput:\nexec command rejected by user", None),
             ("Exit code: 0\naborted by user", None),
             ("aborted by user after lunch", None),
