@@ -97,6 +97,35 @@ fn tokens_that_are_written_to_the_cache_are_no_other_input() {
 }
 
 #[test]
+fn tokens_that_only_the_latest_response_tells_of_are_not_lost() {
+    let without = |tokens, names: &[&str]| {
+        let mut tokens = usage(tokens);
+        names.iter().for_each(|name| _ = tokens.as_object_mut().unwrap().remove(*name));
+        tokens
+    };
+    let told = |second, total: Value, last: Value| {
+        event(second, "token_count", json!({"info": {"total_token_usage": total, "last_token_usage": last}}))
+    };
+    let start = [header(SID, json!({})), turn(1, None)];
+    let written = ["cache_write_input_tokens"];
+    let parts = ["cache_write_input_tokens", "cached_input_tokens", "reasoning_output_tokens"];
+    for (names, sum) in [(&written[..], "1300|70|900|2000"), (&parts, "1300|70|900|2000")] {
+        let counts = [
+            told(5, without([1700, 500, 0, 40], names), usage([1700, 500, 400, 40])),
+            told(6, without([1700, 500, 0, 40], names), usage([1700, 500, 400, 40])),
+            told(9, without([4200, 2000, 0, 70], names), usage([2500, 1500, 500, 30])),
+        ];
+        assert_eq!(world(&[("alan/r.jsonl", &[&start[..], &counts].concat())]).rows(TOKENS), [sum], "{names:?}");
+    }
+    // A counter that begins anew is known by the fields that both tell.
+    let counts = [
+        told(5, without([1700, 500, 0, 40], &written), without([1700, 500, 0, 40], &written)),
+        told(9, without([4200, 2000, 0, 70], &written), usage([4200, 2000, 500, 70])),
+    ];
+    assert_eq!(world(&[("alan/r.jsonl", &[&start[..], &counts].concat())]).rows(TOKENS), ["2900|110|500|2500"]);
+}
+
+#[test]
 fn the_request_that_compacts_a_thread_counts_once() {
     let (before, compaction, after) = ([6000, 2000, 0, 100], [5000, 4000, 0, 90], [1200, 0, 0, 50]);
     let add = |a: [u64; 4], b: [u64; 4]| [a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]];
@@ -201,6 +230,39 @@ fn messages_of_a_paginated_thread_count_once() {
     )]);
     assert_eq!(world.rows("SELECT prompts FROM usage_sessions"), ["3"]);
     assert_eq!(world.rows(UNKNOWN), ["event_msg/item_completed/NewKind|1"]);
+}
+
+#[test]
+fn a_message_that_stands_above_its_turn_or_is_completed_twice_counts_once() {
+    let item = |second, turn: u32, id: &str, text: &str| {
+        let item = json!({"type": "UserMessage", "id": id, "content": [{"type": "text", "text": text}]});
+        event(second, "item_completed", json!({"thread_id": SID, "turn_id": made(turn, 2), "item": item}))
+    };
+    let started = |second| event(second, "task_started", json!({"turn_id": made(second, 2)}));
+    let classic = |second, text| event(second, "user_message", json!({"message": text}));
+    let (first, second) = ([100, 0, 0, 10], [200, 0, 0, 20]);
+    let world = world(&[(
+        "alan/r.jsonl",
+        &[
+            header(SID, json!({})),
+            classic(1, "grease the wheel\n"),
+            started(2),
+            item(3, 2, "i1", "grease the wheel"),
+            item(4, 2, "i1", "grease the wheel"),
+            count(5, first, first),
+            event(6, "task_complete", json!({})),
+            // The same words again, which the turn before has not answered.
+            classic(7, "grease the wheel"),
+            started(8),
+            item(9, 8, "i1", " grease the wheel"),
+            count(10, second, first),
+            classic(11, "more"),
+            count(12, [300, 0, 0, 30], first),
+            started(13),
+            item(14, 13, "i1", "more"),
+        ],
+    )]);
+    assert_eq!(world.rows("SELECT prompts FROM usage_sessions"), ["4"]);
 }
 
 #[test]
@@ -323,6 +385,64 @@ fn a_fork_whose_turns_have_no_ids_counts_what_is_its_own() {
         )]);
         assert_eq!(world.rows(TOKENS), ["100|30|0|400"], "{id}");
         assert_eq!(world.rows("SELECT prompts, tool_calls FROM usage_sessions"), ["1|1"], "{id}");
+    }
+}
+
+#[test]
+fn a_fork_whose_own_turns_have_no_ids_counts_them() {
+    let parent = made(0, 9);
+    let (history, own) = ([3000, 1000, 0, 300], [3500, 1400, 0, 330]);
+    for own_id in [None, Some("turn-7")] {
+        let mut first = header(&made(100, 1), json!({"forked_from_id": parent}));
+        first["timestamp"] = at(100).into();
+        let world = world(&[(
+            "alan/fork.jsonl",
+            &[
+                first,
+                turn(100, Some(&made(20, 3))),
+                turn(100, None),
+                count(100, history, history),
+                turn(160, own_id),
+                event(161, "user_message", json!({"message": "of its own"})),
+                count(165, own, [500, 400, 0, 30]),
+            ],
+        )]);
+        assert_eq!(world.rows(TOKENS), ["100|30|0|400"], "{own_id:?}");
+        assert_eq!(world.rows("SELECT prompts FROM usage_sessions"), ["1"], "{own_id:?}");
+    }
+}
+
+#[test]
+fn a_guardian_that_answers_at_once_counts_whatever_its_id() {
+    let guardian = json!({"subagent": {"other": "guardian"}});
+    for id in ["guard-1", SID] {
+        for (turns, source) in
+            [(vec![turn(0, None), event(0, "task_started", json!({}))], guardian.clone()), (vec![], guardian.clone())]
+        {
+            let mut lines = vec![header(id, json!({"parent_thread_id": "reviewed", "source": source}))];
+            lines.extend(turns);
+            lines.push(count(1, [640, 0, 0, 64], [640, 0, 0, 64]));
+            let world = world(&[("alan/guardian.jsonl", &lines)]);
+            let said = "SELECT session_id, subagent_id, input_tokens FROM usage_responses";
+            assert_eq!(world.rows(said), [format!("reviewed|{id}|640")], "{}", lines.len());
+        }
+    }
+}
+
+#[test]
+fn a_subagent_of_a_subagent_belongs_to_the_session_at_the_root() {
+    let (root, parent) = (made(0, 9), made(0, 8));
+    let spawn = json!({"subagent": {"thread_spawn": {"parent_thread_id": parent, "depth": 2}}});
+    for (more, owner) in [
+        (json!({"session_id": root, "parent_thread_id": parent, "source": spawn}), &root),
+        (json!({"session_id": root, "source": spawn}), &root),
+        (json!({"session_id": SID, "parent_thread_id": parent, "source": spawn}), &parent),
+        (json!({"parent_thread_id": parent, "source": spawn}), &parent),
+    ] {
+        let lines = [header(SID, more.clone()), turn(9, None), count(9, [100, 0, 0, 10], [100, 0, 0, 10])];
+        let world = world(&[("alan/r.jsonl", &lines)]);
+        let owners = world.rows("SELECT session_id, subagent_id FROM usage_responses");
+        assert_eq!(owners, [format!("{owner}|{SID}")], "{more}");
     }
 }
 
