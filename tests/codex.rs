@@ -416,10 +416,8 @@ fn a_fork_whose_own_turns_have_no_ids_counts_them() {
 fn a_guardian_that_answers_at_once_counts_whatever_its_id() {
     let guardian = json!({"subagent": {"other": "guardian"}});
     for id in ["guard-1", SID] {
-        for (turns, source) in
-            [(vec![turn(0, None), event(0, "task_started", json!({}))], guardian.clone()), (vec![], guardian.clone())]
-        {
-            let mut lines = vec![header(id, json!({"parent_thread_id": "reviewed", "source": source}))];
+        for turns in [vec![turn(0, None), event(0, "task_started", json!({}))], vec![]] {
+            let mut lines = vec![header(id, json!({"parent_thread_id": "reviewed", "source": guardian}))];
             lines.extend(turns);
             lines.push(count(1, [640, 0, 0, 64], [640, 0, 0, 64]));
             let world = world(&[("alan/guardian.jsonl", &lines)]);

@@ -316,14 +316,16 @@ mod tests {
         assert_eq!(counter.count(Some(without), None, OWN).map(parts), Some([30, 0, 0, 2]));
     }
 
-    /// Tokens of which some are not told: input, read from the cache, written to it, output, reasoning.
-    fn some([input, cached, written, output, reasoning]: [Option<u64>; 5]) -> Totals {
+    /// Input, read from the cache, written to it, output, reasoning, as far as they are told.
+    type Told = [Option<u64>; 5];
+
+    fn some([input, cached, written, output, reasoning]: Told) -> Totals {
         let [input, cached, written, output, reasoning] = [input, cached, written, output, reasoning].map(Count);
         Totals { input, cached, written, output, reasoning }
     }
 
     /// All that these counts say that the totals have grown by, reasoning last.
-    fn summed(counts: &[([Option<u64>; 5], [Option<u64>; 5])]) -> [u64; 5] {
+    fn summed(counts: &[(Told, Told)]) -> [u64; 5] {
         let mut counter = Counter::default();
         let grown = counts.iter().filter_map(|(total, last)| counter.count(Some(some(*total)), Some(some(*last)), OWN));
         let Sum { input, cached, written, output, reasoning } = grown.fold(Sum::default(), Sum::plus);
