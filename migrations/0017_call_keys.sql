@@ -25,14 +25,16 @@ WHERE usage_tool_calls.rowid = named.id AND named.response IS NOT NULL;
 UPDATE facts.usage_tool_calls SET event_id = named.event_id
 FROM (
     SELECT id, CASE
+        WHEN is_numbered THEN alike || ' #' || number
         WHEN event_id LIKE 'uuid:%' OR event_id LIKE 'session:%' OR starts_with(event_id, message_id || ' ') THEN event_id
-        WHEN event_id LIKE 'line:%' THEN alike || ' #' || number
         WHEN message_id IS NULL THEN session || ' ' || event_id || ' #1'
         ELSE message_id || ' ' || event_id END AS event_id
     FROM (
-        SELECT *, row_number() OVER (PARTITION BY session_file, event_id LIKE 'line:%', alike ORDER BY line, event_id) AS number
+        SELECT *, row_number() OVER (
+            PARTITION BY session_file, is_numbered, alike ORDER BY line, length(event_id), event_id) AS number
         FROM (
-            SELECT *, coalesce(message_id, session || ' ' || coalesce(epoch_us(time)::VARCHAR, '-')) || ' ' || tool AS alike
+            SELECT *, coalesce(message_id, session || ' ' || coalesce(epoch_us(time)::VARCHAR, '-')) || ' ' || tool AS alike,
+                event_id LIKE 'line:%' OR event_id LIKE 'uuid:%' AND message_id IS NOT NULL AS is_numbered
             FROM (
                 SELECT rowid AS id, *, 'session:' || coalesce(caller_id, session_id, '') AS session
                 FROM facts.usage_tool_calls

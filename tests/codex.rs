@@ -633,6 +633,7 @@ fn calls_without_an_id_are_known_by_what_a_copy_has_in_common() {
 /// Makes a database what an older version left: tool calls are known by their ids alone, or by their place.
 const OLDER: &str = "
     UPDATE facts.usage_tool_calls SET message_id = CASE WHEN agent = 'codex' THEN NULL ELSE message_id END, event_id = CASE
+        WHEN event_id LIKE 'm3 Edit #%' THEN 'uuid:u3:' || right(event_id, 1)
         WHEN event_id LIKE '%#%' THEN 'line:' || session_file || ':' || line || ':' || right(event_id, 1)
         WHEN event_id LIKE 'uuid:%' THEN event_id ELSE split_part(event_id, ' ', 2) END;
     DELETE FROM facts.usage_tool_events;
@@ -663,12 +664,12 @@ fn what_an_older_version_stored_of_files_that_are_gone_does_not_count_beside_a_c
         result("s", 2, "Bash:0", true),
         calls("s", "m2", 3, &[("Bash:1", "Bash")], Some("u2")),
         calls("s", "", 4, &[("", "Edit"), ("", "Edit")], None),
-        calls("s", "m3", 5, &[("", "Edit")], Some("u3")),
+        calls("s", "m3", 5, &[("", "Edit"), ("", "Edit")], Some("u3")),
     ];
     world.write("ada/s.jsonl", rollout(&lines)).pass();
     let events = "SELECT event_id, tool, is_error, message_id, session_file, line FROM usage_tool_events ORDER BY ALL";
     let shown = world.rows(events);
-    assert_eq!(shown.len(), 12);
+    assert_eq!(shown.len(), 13);
     Store::open(&world.database(), Access::ReadWrite).unwrap().connection().execute_batch(OLDER).unwrap();
     for (file, copy) in [("alan/sessions/r.jsonl", "alan/archived_sessions/r.jsonl"), ("ada/s.jsonl", "ada/copy.jsonl")]
     {
@@ -680,8 +681,8 @@ fn what_an_older_version_stored_of_files_that_are_gone_does_not_count_beside_a_c
     assert_eq!(world.rows(events), shown, "a reader misses nothing before the next run");
     let counts = world.pass();
     assert_eq!((counts.processed, counts.dropped), (2, 0));
-    assert_eq!(world.rows("SELECT count(*), count(DISTINCT session_file) FROM facts.usage_tool_calls"), ["24|4"]);
+    assert_eq!(world.rows("SELECT count(*), count(DISTINCT session_file) FROM facts.usage_tool_calls"), ["26|4"]);
     let by = "SELECT tool, is_error, count(*) FROM usage_tool_events GROUP BY ALL ORDER BY ALL";
-    let once = ["Bash|true|1", "Bash||1", "Edit||3", "Read||2", "shell|true|1", "shell||2", "web_search||2"];
+    let once = ["Bash|true|1", "Bash||1", "Edit||4", "Read||2", "shell|true|1", "shell||2", "web_search||2"];
     assert_eq!(world.rows(by), once);
 }

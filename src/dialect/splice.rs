@@ -1,11 +1,12 @@
-//! The records of a line, which is not always one: a lost line feed leaves two on a line, and a writer that
-//! was stopped leaves the beginning of one in front of the next.
+//! The records of a line, which is not always one: a lost line feed leaves two on a line, a writer that was
+//! stopped leaves the beginning of one in front of the next, and two writers can write one record into the
+//! middle of another.
 //!
-//! A record that was cut costs itself only, and nothing inside of it passes for a record of its own. In a
-//! whole record, a nested object is followed by a comma or a bracket; so what stands behind a cut counts if
-//! it is followed by another record, or by the end of the line. That leaves a record that was cut right
-//! behind a nested object. Such an object stands where a value can stand, and there the dialect says whether
-//! it has what only a record has.
+//! A broken record costs itself only, and nothing inside of it passes for a record of its own. A nested object
+//! stands where a value can stand, behind a colon, a comma or a bracket, and is followed by a comma or a
+//! bracket. An object for which neither is true is a record. For any other, the dialect says whether it has
+//! what only a record has: a record can be cut right behind a nested object, or be written between two parts
+//! of another.
 
 use super::json::{self, Fields, Object};
 use serde::de::IgnoredAny;
@@ -17,7 +18,7 @@ pub(super) enum Place {
     Due,
     /// A broken record stands before it, of which it is no part.
     AfterBroken,
-    /// A broken record stands before it, which can have been cut right behind it.
+    /// It can be a part of a broken record around it, or of one that was cut right behind it.
     PerhapsInside,
 }
 
@@ -82,14 +83,14 @@ fn behind_cuts(line: &[u8], tell: &mut dyn FnMut(&[u8], Place) -> Option<usize>)
         let end = start + length;
         // Nothing inside of a whole object is a record, nor inside of one that is too deep to be read.
         at = if object == Ended::Early { start + 1 } else { end };
-        let next = line.get(end + blanks(&line[end..]));
-        if object != Ended::Whole || next.is_some_and(|byte| *byte != b'{') {
+        if object != Ended::Whole {
             continue;
         }
         let before = line[..start].iter().rfind(|byte| !byte.is_ascii_whitespace());
-        let place = match before {
-            Some(b':' | b',' | b'[') => Place::PerhapsInside,
-            _ => Place::AfterBroken,
+        let place = match (before, line.get(end + blanks(&line[end..]))) {
+            (Some(b':' | b',' | b'['), _) => Place::PerhapsInside,
+            (_, None | Some(b'{')) => Place::AfterBroken,
+            _ => Place::PerhapsInside,
         };
         if let Some(length) = tell(&line[start..], place) {
             at = start + length;
@@ -210,6 +211,37 @@ mod tests {
         for cut in (1..lost.len()).filter(|cut| !lost[*cut..].starts_with('{')) {
             let line = format!("{}{whole}", &lost[cut..]);
             assert_eq!(names(&line), ("a".to_owned(), false), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_record_inside_of_a_broken_one_counts() {
+        let broken = r#"{"signed":1,"list":[{"name":"no"},{"name":"no"}],"text":"{\"name\":\"no\"} {","inner":{"name":"no","a":[1,{}]},"n":-1.5e3,"t":true}"#;
+        let [a, b] = [r#"{"signed":1,"name":"a","x":{"name":"no"}}"#, r#"{"x":[{}],"name":"b","signed":1}"#];
+        for cut in 1..broken.len() {
+            let (head, tail) = broken.split_at(cut);
+            for (line, expected) in [
+                (format!("{head}{a}{tail}"), "a"),
+                (format!("{head}{a}{b}{tail}"), "ab"),
+                (format!("{head}{a}{tail}{b}"), "ab"),
+                (format!("{head}{a}{tail}{head}{b}{tail}"), "ab"),
+            ] {
+                assert_eq!(names(&line), (expected.to_owned(), false), "{line}");
+            }
+            if !tail.starts_with('{') {
+                let line = format!("{tail}{a}{tail}");
+                assert_eq!(names(&line), ("a".to_owned(), false), "{line}");
+            }
+        }
+        for (line, expected) in [
+            (format!("garbage {a} trailing"), "a"),
+            (format!("[{a},{b}]"), "ab"),
+            (format!("[{a}, {b},"), "ab"),
+            (format!("{a},{b}"), "ab"),
+            (format!("[[{a}],[{{}},{b}]]"), "ab"),
+            (r#"[{"name":"no"},{"name":"no"}]"#.to_owned(), ""),
+        ] {
+            assert_eq!(names(&line), (expected.to_owned(), false), "{line}");
         }
     }
 

@@ -131,16 +131,23 @@ impl Line {
             inference_geo: response.inference_geo.map(Rc::from),
         }
     }
-
-    /// Rule 2 of COUNTING: the main conversation before a side chain, then most output, then the
-    /// larger total. Of equals the one that is known to be complete. `Greater` is better.
-    pub fn rank(&self, other: &Self) -> Ordering {
-        let rank = |line: &Self| (!line.side_chain, line.part.usage.output, line.part.usage.total(), line.stopped);
-        rank(self).cmp(&rank(other))
-    }
 }
 
 impl Copy {
+    /// Rule 2 of COUNTING: the main conversation before a side chain, then most output, then the larger total,
+    /// with the calls that the line's numbers leave out. Of equals the one that is known to be complete.
+    /// `Greater` is better.
+    pub fn rank(&self, other: &Self) -> Ordering {
+        let total = |Self { best, advisors, .. }: &Self| {
+            let parts = std::iter::once(&best.part).chain(advisors);
+            parts.fold(0, |total: u64, part| total.saturating_add(part.usage.total()))
+        };
+        let rank = |copy: &Self| {
+            (!copy.best.side_chain, copy.best.part.usage.output, total(copy), copy.best.stopped)
+        };
+        rank(self).cmp(&rank(other))
+    }
+
     /// Adds the copy's rows.
     pub fn push(&self, message_id: &str, rows: &mut Rows) {
         let (best, at) = (&self.best, &self.at);

@@ -35,6 +35,8 @@ pub struct UsageFold<'s> {
     nameless_calls: u64,
     /// How many calls without an identity of their own share these properties.
     alike: HashMap<Box<str>, u64>,
+    /// The keys of calls that have a response and no id, by their place in a record.
+    in_records: HashMap<Box<str>, Box<str>>,
 }
 
 /// The tool whose searches are billed beside the tokens.
@@ -62,6 +64,7 @@ impl<'s> UsageFold<'s> {
             nameless: 0,
             nameless_calls: 0,
             alike: HashMap::new(),
+            in_records: HashMap::new(),
         }
     }
 
@@ -112,7 +115,8 @@ impl<'s> UsageFold<'s> {
     }
 
     /// The key of a call: its id is unique within a response, or within a record of none. Without an id it is
-    /// known by its record, else by what makes it equal in a copy.
+    /// known by its place among those of its response that use the same tool, as it is in each copy; in a record
+    /// of none by the record, else by what makes it equal in a copy.
     fn call_key(&mut self, record: &Record<'_>, call: &ToolCall<'_>) -> Box<str> {
         let tool = call.tool;
         match (call.message_id, call.call_id, record.uuid) {
@@ -122,9 +126,16 @@ impl<'s> UsageFold<'s> {
                 let alike = format!("{} {id}", self.session(record));
                 self.numbered(alike)
             }
-            (_, None, Some(uuid)) => {
-                self.nameless_calls += 1;
-                format!("uuid:{uuid}:{}", self.nameless_calls).into()
+            (None, None, Some(uuid)) => self.key_in_record(uuid),
+            (Some(response), None, Some(uuid)) => {
+                // A file can repeat a record, which makes no second call.
+                let in_record = self.key_in_record(uuid);
+                if let Some(key) = self.in_records.get(&in_record) {
+                    return key.clone();
+                }
+                let key = self.numbered(format!("{response} {tool}"));
+                self.in_records.insert(in_record, key.clone());
+                key
             }
             (Some(response), None, None) => {
                 self.nameless += 1;
@@ -136,6 +147,12 @@ impl<'s> UsageFold<'s> {
                 self.numbered(alike)
             }
         }
+    }
+
+    /// The key of a call without an id by its place in the record.
+    fn key_in_record(&mut self, uuid: &str) -> Box<str> {
+        self.nameless_calls += 1;
+        format!("uuid:{uuid}:{}", self.nameless_calls).into()
     }
 
     fn command_key(&mut self, record: &Record<'_>, name: &str) -> Box<str> {
@@ -169,7 +186,7 @@ impl<'s> UsageFold<'s> {
         let Some(copy) = insert(&mut self.copies, key, new) else { return };
         let (copy, new) = copy;
         // Of equals the first line wins.
-        if new.best.rank(&copy.best) == Ordering::Greater {
+        if new.rank(copy) == Ordering::Greater {
             (copy.best, copy.advisors) = (new.best, new.advisors);
         }
         if new.earliest.order(&copy.earliest) == Ordering::Less {
@@ -309,7 +326,7 @@ impl Fold for UsageFold<'_> {
     }
 
     fn held(&self) -> usize {
-        let maps = self.calls.held() + self.mcp_servers.len() + self.trail.held();
+        let maps = self.calls.held() + self.mcp_servers.len() + self.in_records.len() + self.trail.held();
         self.copies.1.len() + self.tool_events.1.len() + maps + self.summary.held()
     }
 

@@ -60,7 +60,7 @@ pub(crate) fn settle(message_id: &str, facts: &[FactRow], entities: &mut Rows) -
     // Nobody raises somebody else's bill by repeating an id (rule 2 of COUNTING).
     let own = || copies.iter().filter(|(row, _)| row.username == earliest.0.username);
     // Of equals the earliest wins, so that the outcome does not depend on the order of the facts.
-    let winner = own().max_by(|a, b| a.1.best.rank(&b.1.best).then(order(b, a))).unwrap_or(earliest);
+    let winner = own().max_by(|a, b| a.1.rank(&b.1).then(order(b, a))).unwrap_or(earliest);
     let (from, first) = earliest;
     holder::push(message_id, &copies, &from.username, entities);
     let (source, Copy { best, advisors, .. }) = winner;

@@ -237,8 +237,8 @@ fn prompt(record: &Record<'_>, entry: &Entry<'_>, message: &Message<'_>, event: 
         return;
     }
     let is_from_elsewhere = |text: &&str| sender == Sender::Unsaid && text::is_from_elsewhere(text);
-    let (by_a_person, by_client): (Vec<_>, Vec<_>) =
-        message.content.texts().filter(|text| !is_from_elsewhere(text)).partition(|text| text::is_by_a_person(text));
+    let texts = message.content.texts().map(text::without_injected).filter(|text| !is_from_elsewhere(text));
+    let (by_a_person, by_client): (Vec<_>, Vec<_>) = texts.partition(|text| text::is_by_a_person(text));
     // An envelope that a person quotes is no command.
     if let Some(name) = by_client.into_iter().find_map(text::slash_command) {
         return event(Kind::SlashCommand { name: json::shortened(name) });
