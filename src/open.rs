@@ -78,7 +78,7 @@ impl Root {
             return Err(Refusal::Rejected("not a regular file"));
         }
         if metadata.nlink() != 1 {
-            return Err(Refusal::Rejected("has several names (hard links)"));
+            return Err(Refusal::Rejected(HARD_LINKED));
         }
         if metadata.size() > cap {
             return Err(Refusal::Rejected("over the size cap"));
@@ -110,16 +110,19 @@ impl Folder {
         matches!(self.look(OsStr::new(".")), Err(Errno::ACCESS))
     }
 
-    /// Looks at what a name stands for, not at what a link leads to.
+    /// Looks at what a name stands for, not at what a link leads to, and whether that has more names.
     ///
     /// # Errors
     ///
     /// If it is gone, or the folder does not let its names be looked at.
-    pub fn look(&self, name: &OsStr) -> rustix::io::Result<(FileType, Stat)> {
+    pub fn look(&self, name: &OsStr) -> rustix::io::Result<(FileType, Stat, bool)> {
         let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        Ok((FileType::from_raw_mode(stat.st_mode), Stat::from(&stat)))
+        Ok((FileType::from_raw_mode(stat.st_mode), Stat::from(&stat), stat.st_nlink > 1))
     }
 }
+
+/// The reason for not taking a file that has names elsewhere, too: it can be somebody else's.
+pub const HARD_LINKED: &str = "has several names (hard links)";
 
 /// How a folder is opened.
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);

@@ -173,7 +173,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     notices.warnings.extend(observed.warnings);
     notices.warnings.append(&mut untold);
     forget::hide(&forgotten, &mut walk);
-    left_out::remember(store.get()?, &sources, &walk.found)?;
+    left_out::remember(store.get()?, &sources, &walk)?;
     let excludes = |processor: usize, username: &str| pass.processors[processor].excludes(username);
     let retries = pass.request.origin == Origin::Trigger;
     let bounds = Bounds { quiet: waits.then_some(pass.limits.quiet), excludes: Some(&excludes), retries };

@@ -6,7 +6,7 @@
 use crate::access;
 use crate::error::{Error, Result, Status, cause};
 use crate::ledger::Ledger;
-use crate::open::Root;
+use crate::open::{HARD_LINKED, Root};
 use crate::source::{Layout, Source};
 use crate::stat::Stat;
 use rustix::fs::FileType;
@@ -41,6 +41,17 @@ pub const FROZEN: &str = "its root is on another device than before";
 /// The reason for not taking a transcript that its client, or somebody, has compressed.
 pub const COMPRESSED: &str = "compressed: only plain `.jsonl` files are read";
 
+/// The reason for not taking a file that is named like a transcript but for the case of its letters.
+pub const MISNAMED: &str = "its name does not end in `.jsonl` in lower case";
+
+/// The reason for not taking a transcript that is a link.
+pub const LINK: &str = "a symbolic link";
+
+/// Whether a file is left out for what it is, so that its owner can make it readable.
+pub fn is_left_out(reason: &str) -> bool {
+    [COMPRESSED, MISNAMED, LINK, HARD_LINKED].contains(&reason)
+}
+
 /// What a walk saw.
 #[derive(Debug, Default)]
 pub struct Walk {
@@ -48,8 +59,18 @@ pub struct Walk {
     pub found: Vec<Found>,
     /// Folders that could not be seen, or not all of them: what is below them is not known to be gone.
     pub unseen: Vec<Unseen>,
-    /// Names of links that can stand for a folder; nobody looks where they lead to.
-    pub links: Vec<String>,
+    /// Links that can stand for a folder; nobody looks where they lead to.
+    pub links: Vec<Link>,
+}
+
+/// A link that can stand for a folder.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link {
+    /// Path below the source's root, as text.
+    pub name: String,
+    pub source: usize,
+    /// Named as its files would be in the ledger.
+    pub folder: String,
 }
 
 /// A folder that could not be seen whole.
@@ -163,9 +184,10 @@ impl Walk {
     /// Joins the walks of sources.
     pub fn of(walks: Vec<Self>) -> Self {
         let mut walk = Self::default();
-        for (number, Self { mut found, mut unseen, links }) in walks.into_iter().enumerate() {
+        for (number, Self { mut found, mut unseen, mut links }) in walks.into_iter().enumerate() {
             found.iter_mut().for_each(|found| found.source = number);
             unseen.iter_mut().for_each(|unseen| unseen.source = number);
+            links.iter_mut().for_each(|link| link.source = number);
             walk.found.extend(found);
             walk.unseen.extend(unseen);
             walk.links.extend(links);
@@ -217,11 +239,16 @@ fn is_transcript(path: &Path) -> bool {
     path.extension() == Some(OsStr::new("jsonl"))
 }
 
-/// Whether `path` is named like a transcript that is compressed.
+/// Whether `path` is named like a transcript, in letters of any case.
+fn is_named_alike(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jsonl"))
+}
+
+/// Whether `path` is named like a transcript that is compressed, in letters of any case.
 fn is_compressed(path: &Path) -> bool {
-    const EXTENSIONS: [&str; 7] = ["br", "bz2", "gz", "lz4", "xz", "zip", "zst"];
-    let has = |extension: &OsStr| EXTENSIONS.iter().any(|known| extension == *known);
-    path.extension().is_some_and(has) && path.file_stem().is_some_and(|plain| is_transcript(Path::new(plain)))
+    const EXTENSIONS: [&str; 11] = ["7z", "br", "bz2", "gz", "lz4", "lzma", "xz", "z", "zip", "zst", "zstd"];
+    let has = |extension: &OsStr| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known));
+    path.extension().is_some_and(has) && path.file_stem().is_some_and(|plain| is_named_alike(Path::new(plain)))
 }
 
 /// Takes away compressed transcripts that also lie there as they were.
@@ -255,14 +282,17 @@ impl Branch<'_> {
             let path = below.join(&name);
             // Some file systems do not tell the type in the listing.
             let looked = (kind == FileType::Unknown || is_transcript(&path)).then(|| folder.look(&name));
+            let has_more_names = matches!(looked, Some(Ok((.., true))));
+            let looked = looked.map(|looked| looked.map(|(kind, stat, _)| (kind, stat)));
             match Entry::of(kind, is_transcript(&path), looked) {
                 Entry::Folder if path.as_os_str().len() > LONGEST => self.too_long(path),
                 Entry::Transcript(..) if path.as_os_str().len() > LONGEST => self.too_long(path),
                 Entry::Folder => self.folders.push(path),
-                Entry::Transcript(kind, stat) => self.found(path, kind, stat),
-                Entry::Link => self.walk.links.push(key(&path)),
+                Entry::Transcript(kind, stat) => self.found(path, kind, stat, has_more_names),
+                Entry::Link => self.link(&path),
                 Entry::Unseen(error) => self.add_unseen(&path, error),
                 Entry::File if is_compressed(&path) => self.add(path, Err(COMPRESSED)),
+                Entry::File if is_named_alike(&path) => self.add(path, Err(MISNAMED)),
                 Entry::File | Entry::Nothing => {}
             }
         }
@@ -275,11 +305,18 @@ impl Branch<'_> {
         self.walk.found.push(Found { file, source: self.number, path, stat: Err(TOO_LONG) });
     }
 
-    fn found(&mut self, path: PathBuf, kind: FileType, stat: Stat) {
+    fn link(&mut self, path: &Path) {
+        let folder = name(path, self.source.layout, self.login).session_file;
+        self.walk.links.push(Link { name: key(path), source: self.number, folder });
+    }
+
+    fn found(&mut self, path: PathBuf, kind: FileType, stat: Stat, has_more_names: bool) {
         let stat = match kind {
             FileType::RegularFile if self.source.layout == Layout::Users && is_in_root(&path) => Err(IN_ROOT),
+            // A file can have lost its other names by the time it is opened, so that this is not the only look.
+            FileType::RegularFile if has_more_names => Err(HARD_LINKED),
             FileType::RegularFile => Ok(stat),
-            FileType::Symlink => Err("a symbolic link"),
+            FileType::Symlink => Err(LINK),
             _ => Err("not a regular file"),
         };
         self.add(path, stat);
@@ -340,7 +377,7 @@ fn is_too_deep(source: &Source, found: &[Found]) -> bool {
     if source.layout == Layout::CodexSessions && !source.root.file_name().is_some_and(is_number) {
         return false;
     }
-    let in_root = |found: &&Found| is_in_root(&found.path) && matches!(found.stat, Ok(_) | Err(IN_ROOT));
+    let in_root = |found: &&Found| is_in_root(&found.path) && matches!(found.stat, Ok(_) | Err(IN_ROOT | HARD_LINKED));
     let sessions: HashSet<_> = found.iter().filter(in_root).filter_map(|found| found.path.file_stem()).collect();
     let of_a_session = |found: &Found| found.path.iter().next().is_some_and(|folder| sessions.contains(folder));
     !sessions.is_empty() && found.iter().all(|found| is_in_root(&found.path) || of_a_session(found))
@@ -397,6 +434,13 @@ mod tests {
             ("a/rollout-1.jsonl.zst", true),
             ("s.jsonl.gz", true),
             ("s.jsonl.xz", true),
+            ("s.jsonl.ZST", true),
+            ("s.Jsonl.gz", true),
+            ("s.JSONL.7z", true),
+            ("s.jsonl.zstd", true),
+            ("s.jsonl.Z", true),
+            ("s.jsonl.lzma", true),
+            ("s.JSONL", false),
             ("s.jsonl", false),
             ("s.json.gz", false),
             ("s.gz", false),

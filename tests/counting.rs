@@ -88,6 +88,168 @@ fn a_broken_record_costs_itself_only() {
     );
 }
 
+#[test]
+fn a_record_that_was_written_into_another_one_counts() {
+    let world = World::new();
+    let [b, c] = ["b", "c"].map(|id| response(id, "10:00:00", 7).trim_end().to_owned());
+    let inner =
+        response("no", "10:00:00", 900).replace(r#""sessionId":"s1","#, "").replace(r#","cwd":"/home/ada/shop""#, "");
+    let progress = json!({"type": "progress", "sessionId": "s1", "note": "a wall {\"type\":\"x\"}",
+        "data": {"message": serde_json::from_str::<Value>(&inner).unwrap(), "parts": [{"type": "text", "text": "no"}]}});
+    let broken = [response("no", "10:00:00", 900).trim_end().to_owned(), progress.to_string()];
+    let mut expected = 0;
+    for (kind, a) in broken.iter().enumerate() {
+        for cut in (1..a.len()).step_by(13) {
+            let (head, tail) = a.split_at(cut);
+            let line = |whole: &str| format!("{head}{whole}{tail}\n");
+            world.write(&format!("u{kind}-{cut}/s.jsonl"), line(&b.replace("\"b\"", &format!("\"b{kind}-{cut}\""))));
+            expected += 1;
+        }
+    }
+    let counted = "SELECT count(*), count(DISTINCT username), sum(output_tokens)::BIGINT FROM usage_responses";
+    let broken = "SELECT sum(malformed_lines)::BIGINT, sum(prompts)::BIGINT FROM usage_sessions";
+    run(&world);
+    assert_eq!(world.rows(counted), [format!("{expected}|{expected}|{}", 7 * expected)]);
+    assert_eq!(world.rows(broken), [format!("{expected}|0")]);
+
+    let world = World::new();
+    let tail = &progress.to_string()[30..];
+    for (number, line) in [
+        format!("{tail}{b}{tail}"),
+        format!("garbage {b} trailing"),
+        format!("[{b},{c}]"),
+        format!("[{b}]"),
+        format!("{tail}{b}{c}{tail}"),
+        format!("[{progress},{{\"message\":{{\"role\":\"user\",\"content\":\"no\"}}}}]"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let line = line.replace("\"b\"", &format!("\"b{number}\"")).replace("\"c\"", &format!("\"c{number}\""));
+        world.write(&format!("ada/{number}.jsonl"), line + "\n");
+    }
+    run(&world);
+    let ids = world.rows("SELECT message_id FROM usage_responses WHERE message_id <> 'no' ORDER BY ALL");
+    assert_eq!(ids, ["b0", "b1", "b2", "b3", "b4", "c2", "c4"]);
+    assert_eq!(world.rows(broken), ["6|0"]);
+}
+
+#[test]
+fn words_behind_what_the_client_puts_in_front_of_them_are_a_prompt() {
+    let world = World::new();
+    let prompts = [
+        "<system-reminder>wet paint</system-reminder>\n\npaint it",
+        "<ide_opened_file>wall.rs</ide_opened_file>\npaint it",
+        "<ide_selection>the wall</ide_selection> paint it",
+        "<session-start-hook>wet</session-start-hook><system-reminder>x</system-reminder>paint it",
+        "<goal>a dry wall</goal>\nhow?",
+    ];
+    let others = [
+        "<system-reminder>wet paint</system-reminder>",
+        "<ide_selection>the wall</ide_selection>\n",
+        "<session-start-hook>wet</session-start-hook>",
+        "<goal>\na dry wall\n</goal>",
+        "<system-reminder>wet</system-reminder><teammate-message teammate_id=\"p\">dry</teammate-message>",
+        "<system-reminder>wet</system-reminder>\n<command-name>/paint</command-name>",
+    ];
+    for (name, texts) in [("ada", &prompts[..]), ("bob", &others)] {
+        let records: Vec<_> = texts.iter().map(|text| user(&json!(text), &json!({}))).collect();
+        world.write(&format!("{name}/s.jsonl"), lines(&records));
+    }
+    run(&world);
+    let sessions = world.rows("SELECT username, prompts, slash_commands FROM usage_sessions ORDER BY ALL");
+    assert_eq!(sessions, ["ada|5|0", "bob|0|1"]);
+}
+
+#[test]
+fn calls_without_an_id_count_once_when_they_are_copied_under_another_uuid() {
+    let world = World::new();
+    let call = |uuid: &str, message: Value, tools: &[&str]| {
+        let content: Vec<_> = tools.iter().map(|tool| json!({"type": "tool_use", "name": tool, "input": {}})).collect();
+        json!({"type": "assistant", "uuid": uuid, "sessionId": "s1", "timestamp": "2026-02-01T10:00:00Z",
+            "message": {"id": message, "role": "assistant", "content": content, "usage": {"output_tokens": 1}}})
+    };
+    let of_file = |file: &str| {
+        let uuid = |number: u8| format!("{file}-{number}");
+        let first = call(&uuid(1), json!("m1"), &["Read", "Read", "Edit"]);
+        // The second record of the response, and the first one again.
+        [first.clone(), call(&uuid(2), json!("m1"), &["Read"]), first, call(&uuid(3), Value::Null, &["Grep"])]
+    };
+    let counted = "SELECT tool, count(*) FROM usage_tool_events GROUP BY ALL ORDER BY ALL";
+    world.write("ada/a.jsonl", lines(&of_file("a")));
+    run(&world);
+    assert_eq!(world.rows(counted), ["Edit|1", "Grep|1", "Read|3"]);
+    world.write("ada/b.jsonl", lines(&of_file("b")));
+    run(&world);
+    assert_eq!(world.rows(counted), ["Edit|1", "Grep|2", "Read|3"], "without a response the uuid tells calls apart");
+}
+
+#[test]
+fn of_copies_with_the_same_output_the_larger_total_wins_with_all_its_calls() {
+    let line = |time: &str, input: u64, iteration: Value| {
+        json!({"type": "assistant", "sessionId": "s1", "timestamp": format!("2026-02-01T{time}Z"),
+            "message": {"id": "m1", "role": "assistant", "model": "claude-opus-4-6", "content": [],
+            "usage": {"input_tokens": input, "output_tokens": 5, "iterations": [iteration]}}})
+    };
+    let rows = "SELECT part, input_tokens, part_kind FROM usage_responses ORDER BY ALL";
+    for kind in ["compaction", "advisor_message"] {
+        let small = line("10:00:00", 12, json!({"type": "message", "input_tokens": 12, "output_tokens": 5}));
+        let large = line("10:00:01", 10, json!({"type": kind, "input_tokens": 40, "output_tokens": 1}));
+        let name = kind.trim_end_matches("_message");
+        for order in [[&small, &large], [&large, &small]] {
+            let world = World::new();
+            world.write("ada/1.jsonl", lines(&order.map(Value::clone)));
+            run(&world);
+            assert_eq!(world.rows(rows), ["0|10|".to_owned(), format!("1|40|{name}")], "in a file");
+            let world = World::new();
+            world.write("ada/1.jsonl", lines(&[order[0].clone()])).write("ada/2.jsonl", lines(&[order[1].clone()]));
+            run(&world);
+            assert_eq!(world.rows(rows), ["0|10|".to_owned(), format!("1|40|{name}")], "over files");
+        }
+    }
+}
+
+#[test]
+fn files_and_links_that_are_not_read_are_named() {
+    let world = World::new();
+    let line = response("m1", "10:00:00", 5);
+    for name in ["ada/s.jsonl", "ada/a.jsonl.ZST", "ada/b.Jsonl.gz", "ada/c.jsonl.7z", "ada/D.JSONL", "ada/notes.txt"] {
+        world.write(name, line.clone());
+    }
+    world.write("ada/hard.jsonl", line.clone());
+    std::fs::hard_link(world.root().join("ada/hard.jsonl"), world.path("outside.jsonl")).unwrap();
+    std::os::unix::fs::symlink("s.jsonl", world.root().join("ada/link.jsonl")).unwrap();
+    std::os::unix::fs::symlink("..", world.root().join("ada/linked")).unwrap();
+    run(&world);
+    let left_out = world.rows("SELECT session_file || ': ' || reason FROM files_left_out ORDER BY ALL");
+    let compressed = "compressed: only plain `.jsonl` files are read";
+    assert_eq!(
+        left_out,
+        [
+            "ada/D.JSONL: its name does not end in `.jsonl` in lower case".to_owned(),
+            format!("ada/a.jsonl.ZST: {compressed}"),
+            format!("ada/b.Jsonl.gz: {compressed}"),
+            format!("ada/c.jsonl.7z: {compressed}"),
+            "ada/hard.jsonl: has several names (hard links)".to_owned(),
+            "ada/link.jsonl: a symbolic link".to_owned(),
+            "ada/linked: a symbolic link, which is not followed".to_owned(),
+        ]
+    );
+    let status = world.mill(&["status"]).stdout;
+    for told in [
+        format!("3 files, such as `ada/a.jsonl.ZST`: {compressed}"),
+        "1 file, such as `ada/hard.jsonl`: has several names (hard links)".to_owned(),
+        "1 file, such as `ada/link.jsonl`: a symbolic link".to_owned(),
+        "1 file, such as `ada/linked`: a symbolic link, which is not followed".to_owned(),
+    ] {
+        assert!(status.contains(&format!("left out      {told}\n")), "{told}: {status}");
+    }
+    std::fs::remove_file(world.path("outside.jsonl")).unwrap();
+    std::fs::remove_file(world.root().join("ada/linked")).unwrap();
+    run(&world);
+    assert_eq!(world.rows("SELECT count(*) FROM files_left_out"), ["5"]);
+}
+
 const FACT: &str = "By the way, TPV means total payment volume before refunds.";
 
 #[test]

@@ -167,7 +167,7 @@ pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<BTreeSet<
 pub fn overlook(forgotten: &BTreeSet<String>, walk: &mut Walk) {
     let is_forgotten = |name: &str| name.split('/').next().is_some_and(|username| forgotten.contains(username));
     walk.unseen.retain(|unseen| !is_forgotten(&unseen.folder));
-    walk.links.retain(|link| !is_forgotten(link));
+    walk.links.retain(|link| !is_forgotten(&link.name));
 }
 
 /// Takes no file of those who were forgotten.

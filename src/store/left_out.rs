@@ -1,7 +1,7 @@
-//! Files of the last walk that can hold transcripts and are not read.
+//! Files of the last walk that can hold transcripts and are not read, and links that can lead to such files.
 
 use crate::error::Result;
-use crate::scan::{COMPRESSED, Found};
+use crate::scan::{self, Walk};
 use crate::store::Store;
 use crate::store::rows::Cell;
 use duckdb::Connection;
@@ -21,13 +21,17 @@ pub struct LeftOut {
 /// # Errors
 ///
 /// If the database cannot be used.
-pub fn remember(store: &Store, sources: &[&str], found: &[Found]) -> Result<()> {
-    let rows = found.iter().filter_map(|found| {
-        let reason = found.stat.as_ref().err().filter(|reason| **reason == COMPRESSED)?;
+pub fn remember(store: &Store, sources: &[&str], walk: &Walk) -> Result<()> {
+    let files = walk.found.iter().filter_map(|found| {
+        let reason = found.stat.as_ref().err().filter(|reason| scan::is_left_out(reason))?;
         Some([*sources.get(found.source)?, found.file.session_file.as_str(), reason])
     });
-    let rows: Vec<_> = rows.collect();
-    let mut statement = store.connection().prepare("FROM files_left_out ORDER BY session_file")?;
+    let links = walk.links.iter().filter_map(|link| {
+        Some([*sources.get(link.source)?, link.folder.as_str(), "a symbolic link, which is not followed"])
+    });
+    let mut rows: Vec<_> = files.chain(links).collect();
+    rows.sort_unstable();
+    let mut statement = store.connection().prepare("FROM files_left_out ORDER BY ALL")?;
     let before = statement.query_map([], |row| Ok([row.get::<_, String>(0)?, row.get(1)?, row.get(2)?]))?;
     if before.collect::<duckdb::Result<Vec<_>>>()? == rows {
         return Ok(());

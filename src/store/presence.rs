@@ -33,7 +33,7 @@ pub fn observe(
     let mut notices = Notices::default();
     notices.alarms.extend(unseen_words(walk));
     for link in &walk.links {
-        notices.warnings.push(format!("`{link}` is a symbolic link, which is not followed"));
+        notices.warnings.push(format!("`{}` is a symbolic link, which is not followed", link.name));
     }
     let mut marks = Vec::new();
     let mut missing = Vec::new();

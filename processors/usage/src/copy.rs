@@ -142,9 +142,7 @@ impl Copy {
             let parts = std::iter::once(&best.part).chain(advisors);
             parts.fold(0, |total: u64, part| total.saturating_add(part.usage.total()))
         };
-        let rank = |copy: &Self| {
-            (!copy.best.side_chain, copy.best.part.usage.output, total(copy), copy.best.stopped)
-        };
+        let rank = |copy: &Self| (!copy.best.side_chain, copy.best.part.usage.output, total(copy), copy.best.stopped);
         rank(self).cmp(&rank(other))
     }
 
