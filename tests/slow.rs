@@ -137,6 +137,8 @@ impl Slow {
         let mut servers: HashMap<String, String> = HashMap::new();
         let mut responses = BTreeSet::new();
         let mut calls: BTreeMap<String, Call> = BTreeMap::new();
+        // Calls without an id by response and tool: the records that make them, with their places there.
+        let mut idless: HashMap<String, Vec<String>> = HashMap::new();
         let (mut prompts, mut api_errors) = (0, 0);
         for (position, told) in told.iter().enumerate() {
             let record = told.record;
@@ -170,13 +172,22 @@ impl Slow {
             let response = identity(&message["id"]).map_or(nameless.clone(), str::to_owned);
             for (number, block) in blocks(record).filter(|block| block["type"] == "tool_use").enumerate() {
                 let call_id = identity(&block["id"]);
+                let (kind, tool, detail) = tool(block);
                 let id = match (identity(&message["id"]), call_id) {
                     (Some(response), Some(call_id)) => format!("{response} {call_id}"),
                     (None, Some(call_id)) => format!("{nameless} {call_id}"),
-                    (_, None) => format!("{nameless} {number}"),
+                    (Some(response), None) => {
+                        let place = format!("{nameless} {number}");
+                        let alike = idless.entry(format!("{response} {tool}")).or_default();
+                        let known = alike.iter().position(|known| *known == place).unwrap_or(alike.len());
+                        if known == alike.len() {
+                            alike.push(place);
+                        }
+                        format!("{response} {tool} #{}", known + 1)
+                    }
+                    (None, None) => format!("{nameless} {number}"),
                 };
                 let is_error = call_id.and_then(|call_id| results.get(call_id).copied());
-                let (kind, tool, detail) = tool(block);
                 let [command, skill] = turns.get(&told.subagent).cloned().unwrap_or_default();
                 let within = [told.subagent.clone(), command, skill];
                 match (kind, &*tool) {
@@ -233,8 +244,9 @@ impl Slow {
             let earliest = copies.iter().min_by_key(|copy| &copy.order).unwrap();
             // Of equals the first: any is as good, since only their numbers are compared.
             let rank = |copy: &Copy| {
-                let (_, [input, output, write, _, read]) = copy.parts[0];
-                (!copy.side_chain, output, input + output + write + read)
+                let total = |[input, output, write, _, read]: [i64; 5]| input + output + write + read;
+                let totals = copy.parts.iter().map(|(_, counts)| total(*counts));
+                (!copy.side_chain, copy.parts[0].1[1], totals.sum::<i64>())
             };
             let copies: Vec<_> = copies.iter().filter(|copy| copy.user == earliest.user).collect();
             let best = copies.iter().map(|copy| rank(copy)).max().unwrap();
