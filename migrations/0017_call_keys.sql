@@ -73,7 +73,7 @@ INSERT INTO facts.touched_keys
     SELECT DISTINCT 'usage', 'usage_tool_calls', key_hash FROM facts.usage_tool_calls;
 
 COMMENT ON COLUMN usage_tool_events.event_id IS
-    'response and id of the call; without an id that of the record, or what a copy has in common with it';
+    'response and id of the call; without an id its tool and number in the response, or what a copy has in common with it';
 COMMENT ON COLUMN usage_tool_events.message_id IS
     'response that makes the call; in a rollout of Codex the one that is counted next';
 
@@ -83,7 +83,7 @@ CREATE TABLE IF NOT EXISTS files_left_out (
     session_file VARCHAR NOT NULL,
     reason VARCHAR NOT NULL
 );
-COMMENT ON TABLE files_left_out IS 'files of the last walk that can hold transcripts and are not read';
+COMMENT ON TABLE files_left_out IS 'files and links of the last walk that can hold transcripts and are not read';
 COMMENT ON COLUMN files_left_out.source IS 'of sources';
 COMMENT ON COLUMN files_left_out.session_file IS '<user>/<path below the user>';
 COMMENT ON COLUMN files_left_out.reason IS 'why it is not read';
