@@ -7,7 +7,7 @@ ALTER TABLE facts.usage_tool_events ADD COLUMN IF NOT EXISTS declined_by VARCHAR
 CREATE OR REPLACE VIEW usage_tool_events AS SELECT * EXCLUDE (key_hash) FROM facts.usage_tool_events;
 COMMENT ON VIEW usage_tool_events IS 'one row per tool call or slash command';
 COMMENT ON COLUMN usage_tool_events.event_id IS
-    'response and id of the call; without an id that of the record, or what a copy has in common with it';
+    'response and id of the call; without an id its tool and number in the response, or what a copy has in common with it';
 COMMENT ON COLUMN usage_tool_events.session_file IS 'source file of the earliest copy';
 COMMENT ON COLUMN usage_tool_events.username IS 'whose transcript it is';
 COMMENT ON COLUMN usage_tool_events.line IS 'of session_file';
