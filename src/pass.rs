@@ -142,7 +142,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
             // It costs what only it says: the database knows its own.
             Err(Error { fault: None | Some(Fault::Refused), message, .. }) => {
                 tracing::warn!("{message}; no decision is taken back");
-                untold.push(format!("{message}; no decision is taken back"));
+                notices.alarms.push(format!("{message}; no decision is taken back"));
             }
             Err(error) => return Err(error),
         }

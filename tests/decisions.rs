@@ -13,8 +13,13 @@ const FIRST: &str = "By the way, GMV means gross merchandise value before refund
 const SECOND: &str = "By the way, ARR means annual recurring revenue in our finance reports.";
 
 fn run(world: &World) -> Said {
+    run_to(world, 0)
+}
+
+/// A run that ends with this status.
+fn run_to(world: &World, status: i32) -> Said {
     let said = world.mill(&["run", "--sessions", "root"]);
-    assert_eq!(said.status, 0, "{said:?}");
+    assert_eq!(said.status, status, "{said:?}");
     said
 }
 
@@ -79,7 +84,7 @@ fn a_file_of_decisions_that_cannot_be_read_stays_as_it_is() {
     let world = decided();
     let text = fs::read_to_string(world.path(FILE)).unwrap() + "{\"review_id\":3\n";
     fs::write(world.path(FILE), &text).unwrap();
-    let said = run(&world);
+    let said = run_to(&world, 1);
     let told = "cannot read `[world]/data/mill.duckdb.knowledge_reviews`: line 3 is no decision";
     assert!(said.stderr.contains(told), "{}", said.stderr);
     let id = world.rows("SELECT item_id FROM knowledge_items WHERE status = 'rejected'").remove(0);
@@ -89,7 +94,7 @@ fn a_file_of_decisions_that_cannot_be_read_stays_as_it_is() {
     let never = text.lines().next().unwrap().replace("\"review_id\":1", "\"review_id\":9");
     let at = never.find("reviewed_at").unwrap();
     fs::write(world.path(FILE), format!("{}reviewed_at\":\"never\"}}\n", &never[..at])).unwrap();
-    assert!(run(&world).stderr.contains("no decision is taken back"));
+    assert!(run_to(&world, 1).stderr.contains("no decision is taken back"));
     assert_eq!(world.rows(REVIEWS).len(), 2);
 }
 
@@ -123,9 +128,9 @@ fn a_decision_that_cannot_be_read_back_is_reported_by_its_line() {
         row["review_id"] = 9.into();
         row[cell] = serde_json::from_str(wrong).unwrap();
         fs::write(world.path(FILE), format!("{text}{row}\n")).unwrap();
-        let said = run(&world);
+        let said = run_to(&world, 1);
         let told = "cannot read `[world]/data/mill.duckdb.knowledge_reviews`: line 3 is no decision; no decision is taken back";
-        assert!(said.stdout.contains(&format!("  warning: {told}\n")), "{cell}: {said:?}");
+        assert!(said.stdout.contains(&format!("  alarm: {told}\n")), "{cell}: {said:?}");
         assert!(said.stderr.contains(told), "{cell}: {said:?}");
         assert_eq!(world.rows(REVIEWS).len(), 3, "{cell}");
     }
