@@ -23,10 +23,12 @@ pub struct Settled {
 
 /// Settles keys from facts that are handed over one by one.
 pub(in crate::store) struct Run<'r> {
-    pub processor: &'r dyn Processor,
-    pub settlement: &'r Settlement,
-    pub reviews: &'r [Vec<Value>],
-    pub memo: &'r [Vec<Value>],
+    processor: &'r dyn Processor,
+    settlement: &'r Settlement,
+    reviews: &'r [Vec<Value>],
+    memo: &'r [Vec<Value>],
+    /// Where a fact has its key.
+    position: usize,
     facts: Vec<FactRow>,
     key_hash: i64,
     settled: Settled,
@@ -39,12 +41,14 @@ impl<'r> Run<'r> {
         reviews: &'r [Vec<Value>],
         memo: &'r [Vec<Value>],
     ) -> Self {
-        Self { processor, settlement, reviews, memo, facts: Vec::new(), key_hash: 0, settled: Settled::default() }
+        let position = settlement.facts.position(settlement.key).unwrap_or_default();
+        let (facts, settled) = (Vec::new(), Settled::default());
+        Self { processor, settlement, reviews, memo, position, facts, key_hash: 0, settled }
     }
 
     /// Takes the next fact, and settles the key of those before it if that has ended.
     pub(in crate::store) fn push(&mut self, key_hash: i64, fact: FactRow) {
-        let position = self.settlement.facts.position(self.settlement.key).unwrap_or_default();
+        let position = self.position;
         let is_next = self
             .facts
             .first()
@@ -64,8 +68,7 @@ impl<'r> Run<'r> {
 
     fn settle(&mut self) {
         let facts = std::mem::take(&mut self.facts);
-        let position = self.settlement.facts.position(self.settlement.key).unwrap_or_default();
-        let Some(Value::Text(key)) = facts.first().and_then(|fact| fact.values.get(position)) else { return };
+        let Some(Value::Text(key)) = facts.first().and_then(|fact| fact.values.get(self.position)) else { return };
         let inputs = Inputs { facts: &facts, reviews: self.reviews, memo: self.memo };
         let mut entities = Rows::default();
         let settle = || self.processor.settle(self.settlement, key, inputs, &mut entities);
