@@ -19,9 +19,7 @@ use crate::pulse::{self, Pulse};
 use crate::registry;
 use crate::stat::{self, Stat};
 use serde::{Deserialize, Serialize};
-use sessionmill_contract::{
-    Bound, Event, Failure, FailureClass, Fold, Kind, Manifest, Processor, Record, Rows, SourceFile,
-};
+use sessionmill_contract::{Bound, Event, Failure, FailureClass, Fold, Manifest, Processor, Rows, Said, SourceFile};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
@@ -376,16 +374,16 @@ impl Stream<'_> {
                     parser.line(number, line, &mut each);
                 }
             }
-            _ => each(&Event { record: &Record { line: number, ..Record::default() }, kind: Kind::Malformed }),
+            _ => each(&Event::malformed(number)),
         }
     }
 }
 
 impl Tally {
     fn event(&mut self, event: &Event<'_>) {
-        match event.kind {
-            Kind::Malformed => self.malformed += 1,
-            Kind::Line { name, known: false } => {
+        match event.said {
+            Said::Malformed => self.malformed += 1,
+            Said::Record { kind: name, known: false } => {
                 let full = self.unknown.len() >= UNKNOWN_TYPES && !self.unknown.contains_key(name);
                 let name = if full || !is_type_name(name) { OTHER_TYPES } else { name };
                 *self.unknown.entry(name.to_owned()).or_default() += 1;
@@ -448,7 +446,7 @@ impl<'s> Guarded<'s> {
         match held {
             Ok(held) if held > cap => *self = Self::Full,
             Ok(_) => {}
-            Err(_) => *self = Self::Failed(panicked(&format!("at line {}", event.record.line))),
+            Err(_) => *self = Self::Failed(panicked(&format!("at line {}", event.line))),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The usage processor with faults.
 
 use sessionmill_contract::{
-    Event, Failure, FailureClass, Fold, Inputs, Kind, Manifest, Processor, Rows, Settlement, SourceFile,
+    Agent, Event, Failure, FailureClass, Fold, Inputs, Manifest, Processor, Rows, Said, Settlement, SourceFile,
 };
 use sessionmill_usage::Usage;
 
@@ -60,7 +60,8 @@ struct FaultyFold<'s> {
 
 impl Fold for FaultyFold<'_> {
     fn event(&mut self, event: &Event<'_>) {
-        let breaks = self.file.session_file == self.faulty.panics && matches!(event.kind, Kind::Response(_));
+        let breaks =
+            self.file.session_file == self.faulty.panics && matches!(event.said, Said::Agent(_, Agent::Response(_)));
         assert!(!breaks, "a bug that quotes the secret it stumbled over");
         self.fold.event(event);
     }

@@ -5,13 +5,12 @@ use crate::world::{Said, World, rounds};
 use fastrand::Rng;
 use sessionmill::report::knowledge;
 use sessionmill::store::{Access, Store};
-use sessionmill_contract::{
-    Bound, Claim, Detection, Detector, Domain, Failure, Processor, Role, SourceFile, Value, View, Window,
-};
+use sessionmill_contract::{Bound, Failure, Processor, SourceFile, Value};
 use sessionmill_verification::Verification;
 use sessionmill_verification::claim::CLAIMS;
 use sessionmill_verification::review::Action;
 use sessionmill_verification::statement;
+use sessionmill_verification::{Claim, Detection, Detector, Domain, Role, View, Window};
 
 /// Takes claims as they are written: `claim <type> <domain> <entity,…>: <content>`.
 struct Scripted(u32);

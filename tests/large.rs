@@ -2,13 +2,11 @@
 
 use crate::world::World;
 use sessionmill::store::{Access, Store};
-use sessionmill_contract::{
-    Bound, Claim, Detection, Detector, Domain, Failure, Fold, Inputs, Manifest, Processor, Role, Rows, Settlement,
-    SourceFile, Value, View, Window,
-};
+use sessionmill_contract::{Bound, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile, Value};
 use sessionmill_verification::Verification;
 use sessionmill_verification::review::Action;
 use sessionmill_verification::statement;
+use sessionmill_verification::{Claim, Detection, Detector, Domain, Role, Turn, View, Window};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Instant;
@@ -35,7 +33,7 @@ impl Detector for Credulous {
 
     fn claims(&self, _: &SourceFile, view: &View<'_>) -> Result<Vec<Claim>, Failure> {
         let said = view.turns.iter().enumerate().filter(|(_, turn)| turn.role == Role::Person);
-        let claim = |(turn, said): (usize, &sessionmill_contract::Turn)| Claim {
+        let claim = |(turn, said): (usize, &Turn)| Claim {
             turn,
             detection: Detection::UnpromptedDefinition,
             title: "a fact".to_owned(),

@@ -5,8 +5,8 @@ use crate::world::{World, response, rounds};
 use fastrand::Rng;
 use sessionmill::store::{Access, Store};
 use sessionmill_contract::{
-    Bound, Event, Failure, FailureClass, Fold, Inputs, Kind, Manifest, Processor, Rows, Settlement, SourceFile, Table,
-    Value,
+    Agent, Bound, Event, Failure, FailureClass, Fold, Inputs, Manifest, Processor, Rows, Said, Settlement, SourceFile,
+    Table, Value,
 };
 use sessionmill_usage::Usage;
 use std::collections::BTreeMap;
@@ -96,10 +96,10 @@ struct Words(Vec<(String, u64, i64)>);
 
 impl Fold for Words {
     fn event(&mut self, event: &Event<'_>) {
-        if let Kind::Prompt { text } = event.kind
+        if let Said::Agent(_, Agent::Prompt { text }) = event.said
             && let Some((word, value)) = text.split_once(' ')
         {
-            self.0.push((word.to_owned(), event.record.line, value.parse().unwrap()));
+            self.0.push((word.to_owned(), event.line, value.parse().unwrap()));
         }
     }
 

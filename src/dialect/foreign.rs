@@ -4,7 +4,7 @@
 use super::json::{Fields, Object, Text, skip};
 use super::{Dialect, Parser, first_lines};
 use serde::de::MapAccess;
-use sessionmill_contract::{Event, Kind, Record};
+use sessionmill_contract::{Agent, Event, Said, Transcript};
 
 /// A document that is laid out over lines, none of which is a record.
 pub const DOCUMENT: Dialect = Dialect {
@@ -38,15 +38,14 @@ struct Other;
 
 impl Parser for Other {
     fn line(&mut self, number: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) {
-        let record = Record { line: number, agent: OTHER.name, ..Record::default() };
-        let kind = match serde_json::from_slice::<Object<Probe<'_>>>(bytes) {
-            Ok(Object(Some(probe))) => {
-                let name = probe.kind.get().unwrap_or(Dialect::NO_TYPE);
-                return events(&Event { record: &record, kind: Kind::Line { name, known: false } });
-            }
-            _ => Kind::Malformed,
+        let Ok(Object(Some(probe))) = serde_json::from_slice::<Object<Probe<'_>>>(bytes) else {
+            return events(&Event::malformed(number));
         };
-        events(&Event { record: &record, kind });
+        let kind = probe.kind.get().unwrap_or(Dialect::NO_TYPE);
+        let record = Event { line: number, time: None, id: None, said: Said::Record { kind, known: false } };
+        events(&record);
+        let transcript = Transcript { agent: OTHER.name, ..Transcript::default() };
+        events(&Event { said: Said::Agent(&transcript, Agent::Begin), ..record });
     }
 }
 

@@ -1,10 +1,10 @@
 //! One file per log format: a line of bytes becomes events. N formats and M processors, never N × M.
 //!
-//! A dialect never fails a file: a line it cannot read is one [`Kind::Malformed`] event, a type it has
-//! no rule for is a [`Kind::Line`] that is not `known`.
+//! A dialect never fails a file: a line it cannot read is one [`Said::Malformed`] event, a type it has
+//! no rule for is a [`Said::Record`] that is not `known`.
 //!
-//! [`Kind::Malformed`]: sessionmill_contract::Kind::Malformed
-//! [`Kind::Line`]: sessionmill_contract::Kind::Line
+//! [`Said::Malformed`]: sessionmill_contract::Said::Malformed
+//! [`Said::Record`]: sessionmill_contract::Said::Record
 
 pub mod claude_code;
 pub mod codex;

@@ -4,7 +4,7 @@
 use crate::llm::prompt::cut;
 use serde::Deserialize;
 use serde_json::Value;
-use sessionmill_contract::{Claim, Detection, Domain, Role, View};
+use sessionmill_verification::{Claim, Detection, Domain, Role, View};
 
 /// The claims of an answer, and how many more were made up.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use crate::llm::question::{Question, object};
 use serde_json::{Value, json};
-use sessionmill_contract::{Claim, Detection, Domain, Role, View, Window};
+use sessionmill_verification::{Claim, Detection, Domain, Role, View, Window};
 use std::fmt::Write as _;
 
 /// Turns of a question. Some are repeated from the one before, so that a reply and what the person says
@@ -110,7 +110,7 @@ const _: () = assert!(Claim::QUOTE == 1000 && Claim::TITLE == 60 && Claim::CONTE
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use sessionmill_contract::Turn;
+    use sessionmill_verification::Turn;
 
     pub(crate) fn turn(role: Role, line: u64, text: &str) -> Turn {
         Turn { role, text: text.into(), line, uuid: None, time: None, session_id: "s".into() }

@@ -4,7 +4,7 @@ use sessionmill::dialect::Dialect;
 use sessionmill::lines::{Line, Lines};
 use sessionmill::{registry, scan};
 use sessionmill_contract::event::Usage as Tokens;
-use sessionmill_contract::{Event, Kind, Processor as _, Rows, SourceFile};
+use sessionmill_contract::{Agent, Event, Processor as _, Rows, Said, SourceFile, Transcript};
 use sessionmill_usage::Usage;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -57,11 +57,11 @@ fn events(dialect: &Dialect, input: &[u8]) -> String {
     let mut each = |number: u64, line: &[u8]| {
         let (mut malformed, mut begun) = (0, false);
         parser.line(number, line, &mut |event| {
-            assert_eq!(event.record.line, number);
+            assert_eq!(event.line, number);
             assert!(malformed == 0, "what is malformed ends a line");
-            match event.kind {
-                Kind::Malformed => malformed += 1,
-                Kind::Line { .. } => begun = true,
+            match event.said {
+                Said::Malformed => malformed += 1,
+                Said::Record { .. } => begun = true,
                 _ => assert!(begun, "a record begins with its line"),
             }
             is_sane(event);
@@ -78,7 +78,7 @@ fn events(dialect: &Dialect, input: &[u8]) -> String {
     }
     let last = lines.count() + 1;
     parser.end(&mut |event| {
-        assert!((1..=last).contains(&event.record.line), "what is said at the end is of a line");
+        assert!((1..=last).contains(&event.line), "what is said at the end is of a line");
         is_sane(event);
         fold.event(event);
     });
@@ -90,10 +90,8 @@ fn events(dialect: &Dialect, input: &[u8]) -> String {
 }
 
 fn is_sane(event: &Event<'_>) {
-    let record = event.record;
-    let mut texts = vec![record.session_id, record.uuid, record.parent_uuid, record.cwd, record.branch, record.version];
-    texts.push(record.agent_id);
-    if let Some(time) = record.time {
+    let mut texts = vec![event.id];
+    if let Some(time) = event.time {
         let year = chrono::Datelike::year(&time);
         assert!((1970..=9999).contains(&year), "{year}");
     }
@@ -102,8 +100,15 @@ fn is_sane(event: &Event<'_>) {
         assert!([input, output, cache_write, cache_read].iter().all(|count| *count <= Tokens::MAX_COUNT));
         assert!(cache_write_1h <= cache_write && reasoning <= output);
     };
-    match event.kind {
-        Kind::Response(response) => {
+    let said = if let Said::Agent(transcript, said) = event.said {
+        let Transcript { session_id, cwd, branch, version, agent_id, .. } = *transcript;
+        texts.extend([session_id, cwd, branch, version, agent_id]);
+        said
+    } else {
+        Agent::Begin
+    };
+    match said {
+        Agent::Response(response) => {
             texts.extend([response.message_id, response.model, response.stop_reason]);
             texts.extend([response.service_tier, response.inference_geo]);
             count(&response.usage);
@@ -114,10 +119,10 @@ fn is_sane(event: &Event<'_>) {
             }
             assert!(response.web_searches <= Tokens::MAX_COUNT);
         }
-        Kind::ToolCall(call) => texts.extend([call.call_id, call.message_id, Some(call.tool)]),
-        Kind::ToolResult { call_id, .. } => texts.push(call_id),
-        Kind::Subagent { call_id, agent_id } => texts.extend([Some(call_id), Some(agent_id)]),
-        Kind::SlashCommand { name } => texts.push(Some(name)),
+        Agent::ToolCall(call) => texts.extend([call.call_id, call.message_id, Some(call.tool)]),
+        Agent::ToolResult { call_id, .. } => texts.push(call_id),
+        Agent::Subagent { call_id, agent_id } => texts.extend([Some(call_id), Some(agent_id)]),
+        Agent::SlashCommand { name } => texts.push(Some(name)),
         _ => {}
     }
     let longest = texts.into_iter().flatten().map(str::len).max();

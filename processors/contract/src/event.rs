@@ -1,32 +1,58 @@
-//! What one record of a log says, in words that do not depend on the agent that wrote it.
+//! What one record of a log says, in words that do not depend on the program that wrote it.
 //!
-//! A dialect turns one record into several events that share the fields of [`Record`]. The first is
-//! always [`Kind::Line`], so that every record is seen even when it says nothing else. Only a response that
-//! a dialect recognises at the end of the file comes apart from its line.
+//! A dialect turns one record into several events with the same line, time and id. The first one is
+//! [`Said::Record`] or [`Said::Malformed`], so that every record is counted even if it says nothing else. What a
+//! record says belongs to a family, such as the logs of agents; a processor matches the families that it is
+//! about and ignores the others.
+//!
+//! ```text
+//! {"type":"user","uuid":"u1","cwd":"/src","message":{"content":"oil it"}}
+//!   line 7, id u1   Record { kind: "user", known: true }
+//!   line 7, id u1   Agent(cwd /src …, Begin)
+//!   line 7, id u1   Agent(cwd /src …, Prompt { text: "oil it" })
+//! ```
+//!
+//! A response that a dialect recognises only at the end of the file comes without a `Record` before it.
 
 use chrono::{DateTime, Utc};
 
-/// One thing that a record says.
+/// One thing that a record says. Absent means that the record does not say.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
-    pub record: &'a Record<'a>,
-    pub kind: Kind<'a>,
-}
-
-/// The fields that all events of one record share. Absent means that the record does not say.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Record<'a> {
     /// Line of the source file, from 1.
     pub line: u64,
-    /// Name of the agent that wrote the log; empty where the record is none.
-    pub agent: &'static str,
     /// When the record was written, cut to microseconds.
     pub time: Option<DateTime<Utc>>,
-    /// The transcript the record belongs to; subagents name their parent's.
-    pub session_id: Option<&'a str>,
     /// Identity of the record. A copy in another file keeps it.
-    pub uuid: Option<&'a str>,
-    pub parent_uuid: Option<&'a str>,
+    pub id: Option<&'a str>,
+    pub said: Said<'a>,
+}
+
+impl Event<'_> {
+    /// A line that is no record.
+    pub fn malformed(line: u64) -> Self {
+        Self { line, time: None, id: None, said: Said::Malformed }
+    }
+}
+
+/// What is said, by family.
+#[derive(Clone, Copy, Debug)]
+pub enum Said<'a> {
+    /// A record of this type begins. `known` is false for a type that the dialect has no rule for.
+    Record { kind: &'a str, known: bool },
+    /// A line, or the rest of one, that is no record.
+    Malformed,
+    /// An agent's transcript says this.
+    Agent(&'a Transcript<'a>, Agent<'a>),
+}
+
+/// Where in the work of an agent a record was written. Absent means that the record does not say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Transcript<'a> {
+    /// Name of the agent that wrote the log.
+    pub agent: &'static str,
+    /// The transcript that the record belongs to; subagents name their parent's.
+    pub session_id: Option<&'a str>,
     /// Working directory, which can change inside a session. A directory has one spelling.
     pub cwd: Option<&'a str>,
     pub branch: Option<&'a str>,
@@ -38,16 +64,11 @@ pub struct Record<'a> {
     pub side_chain: bool,
 }
 
-/// What is said.
+/// What an agent's transcript says.
 #[derive(Clone, Copy, Debug)]
-pub enum Kind<'a> {
-    /// A record of this type begins. `known` is false for a type that the dialect has no rule for.
-    Line {
-        name: &'a str,
-        known: bool,
-    },
-    /// A line, or the rest of one, that is no record.
-    Malformed,
+pub enum Agent<'a> {
+    /// A record begins, which may say nothing but where it was written.
+    Begin,
     /// A person wrote to the agent. Tool results, injected context, compaction summaries, command output, and
     /// what other agents, hooks, schedules and channels send have the same role in a log and are not prompts.
     Prompt {

@@ -19,16 +19,3 @@ pub struct Ruling {
     /// Why there is no answer.
     pub failure: Option<Failure>,
 }
-
-/// Says which facts cannot both hold.
-pub trait Judge: Send + Sync {
-    /// Who it is, as it stands beside what it says.
-    fn name(&self) -> &str;
-
-    /// The facts that a correction contradicts, by position. It asks once, however many there are.
-    ///
-    /// # Errors
-    ///
-    /// A failure is no answer: it does not say that nothing is contradicted.
-    fn contradicted(&self, correction: &str, facts: &[&str]) -> Result<Vec<usize>, Failure>;
-}

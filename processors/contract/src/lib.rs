@@ -6,16 +6,14 @@
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`event`] | what one record of a log says, whatever agent wrote it |
+//! | [`event`] | what one record of a log says, whatever program wrote it |
 //! | [`source_file`] | the log an event comes from |
-//! | [`detector`] | what finds claims in a conversation, for the processor of them |
 //! | [`processor`] | the hooks: fold, settle, and what is asked in between |
 //! | [`inquiry`] | what is asked about settled entities, and who judges |
 //! | [`manifest`] | what a processor declares about itself: name, version, tables |
 //! | [`row`] | facts and entities on their way to the store |
 //! | [`failure`] | why a processor could not deal with a file |
 
-pub mod detector;
 pub mod event;
 pub mod failure;
 pub mod inquiry;
@@ -24,10 +22,9 @@ pub mod processor;
 pub mod row;
 pub mod source_file;
 
-pub use detector::{Claim, Detection, Detector, Domain, Role, Turn, View, Window};
-pub use event::{Event, Kind, Record};
+pub use event::{Agent, Event, Said, Transcript};
 pub use failure::{Failure, FailureClass};
-pub use inquiry::{Inquiry, Judge, Ruling};
+pub use inquiry::{Inquiry, Ruling};
 pub use manifest::{Bound, Manifest, Settlement, Table};
 pub use processor::{Fold, Inputs, Processor};
 pub use row::{FactRow, Rows, Value};

@@ -3,7 +3,7 @@
 use crate::place::Place;
 use crate::whereabouts::Whereabouts;
 use sessionmill_contract::event::{MicroUsd, Response, Usage};
-use sessionmill_contract::{FactRow, Failure, Record, Rows, Table, Value};
+use sessionmill_contract::{Event, FactRow, Failure, Rows, Table, Transcript, Value};
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -117,15 +117,15 @@ impl PartKind {
 }
 
 impl Line {
-    pub fn new(record: &Record<'_>, response: &Response<'_>) -> Self {
+    pub fn new(event: &Event<'_>, transcript: &Transcript<'_>, response: &Response<'_>) -> Self {
         Self {
-            line: record.line,
-            side_chain: record.side_chain,
+            line: event.line,
+            side_chain: transcript.side_chain,
             part: Part { kind: PartKind::Response, model: response.model.map(Rc::from), usage: response.usage },
             stopped: response.stop_reason.is_some(),
             fast: response.fast,
             web_searches: response.web_searches,
-            client_version: record.version.map(Rc::from),
+            client_version: transcript.version.map(Rc::from),
             reported_cost: response.reported_cost,
             service_tier: response.service_tier.map(Rc::from),
             inference_geo: response.inference_geo.map(Rc::from),

@@ -8,7 +8,7 @@ use crate::tool_event::{ToolEvent, What};
 use crate::whereabouts::Trail;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::event::{Decliner, Response, ToolCall, ToolKind};
-use sessionmill_contract::{Event, Failure, Fold, Kind, Record, Rows, SourceFile};
+use sessionmill_contract::{Agent, Event, Failure, Fold, Rows, Said, SourceFile, Transcript};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -68,8 +68,8 @@ impl<'s> UsageFold<'s> {
         }
     }
 
-    fn line(&mut self, record: &Record<'_>) {
-        if let Some(time) = record.time {
+    fn begin(&mut self, event: &Event<'_>, transcript: &Transcript<'_>) {
+        if let Some(time) = event.time {
             if self.clock.is_none() {
                 // What stands above the file's first time has that time, if it has none of its own: a
                 // subagent's record can have one where the line around it has not.
@@ -80,23 +80,23 @@ impl<'s> UsageFold<'s> {
         }
         self.nameless_calls = 0;
         self.response = None;
-        self.agent.get_or_insert_with(|| record.agent.into());
-        self.trail.follow(record);
-        self.summary.line(record);
+        self.agent.get_or_insert_with(|| transcript.agent.into());
+        self.trail.follow(transcript);
+        self.summary.line(event.time, transcript);
     }
 
-    fn place(&self, record: &Record<'_>) -> Place {
-        Place { time: record.time.or(self.clock), line: record.line }
+    fn place(&self, event: &Event<'_>) -> Place {
+        Place { time: event.time.or(self.clock), line: event.line }
     }
 
     /// A key for a response without an identity of its own: the record's, else its place, which no other
     /// file can repeat.
-    fn nameless(&mut self, record: &Record<'_>) -> Box<str> {
-        match record.uuid {
+    fn nameless(&mut self, event: &Event<'_>) -> Box<str> {
+        match event.id {
             Some(uuid) => format!("uuid:{uuid}").into(),
             None => {
                 self.nameless += 1;
-                format!("line:{}:{}:{}", self.file.session_file, record.line, self.nameless).into()
+                format!("line:{}:{}:{}", self.file.session_file, event.line, self.nameless).into()
             }
         }
     }
@@ -109,21 +109,21 @@ impl<'s> UsageFold<'s> {
     }
 
     /// The session or subagent of a record, which is the same in each copy of the file.
-    fn session(&mut self, record: &Record<'_>) -> String {
-        let session = self.trail.at(record).session_id.unwrap_or_default();
-        format!("session:{}", record.agent_id.unwrap_or(&session))
+    fn session(&mut self, transcript: &Transcript<'_>) -> String {
+        let session = self.trail.at(transcript).session_id.unwrap_or_default();
+        format!("session:{}", transcript.agent_id.unwrap_or(&session))
     }
 
     /// The key of a call: its id is unique within a response, or within a record of none. Without an id it is
     /// known by its place among those of its response that use the same tool, as it is in each copy; in a record
     /// of none by the record, else by what makes it equal in a copy.
-    fn call_key(&mut self, record: &Record<'_>, call: &ToolCall<'_>) -> Box<str> {
+    fn call_key(&mut self, event: &Event<'_>, transcript: &Transcript<'_>, call: &ToolCall<'_>) -> Box<str> {
         let tool = call.tool;
-        match (call.message_id, call.call_id, record.uuid) {
+        match (call.message_id, call.call_id, event.id) {
             (Some(response), Some(id), _) => format!("{response} {id}").into(),
             (None, Some(id), Some(uuid)) => format!("uuid:{uuid} {id}").into(),
             (None, Some(id), None) => {
-                let alike = format!("{} {id}", self.session(record));
+                let alike = format!("{} {id}", self.session(transcript));
                 self.numbered(alike)
             }
             (None, None, Some(uuid)) => self.key_in_record(uuid),
@@ -143,7 +143,7 @@ impl<'s> UsageFold<'s> {
             }
             (None, None, None) => {
                 self.nameless += 1;
-                let alike = format!("{} {} {tool}", self.session(record), micros(record.time));
+                let alike = format!("{} {} {tool}", self.session(transcript), micros(event.time));
                 self.numbered(alike)
             }
         }
@@ -155,26 +155,26 @@ impl<'s> UsageFold<'s> {
         format!("uuid:{uuid}:{}", self.nameless_calls).into()
     }
 
-    fn command_key(&mut self, record: &Record<'_>, name: &str) -> Box<str> {
-        match record.uuid {
+    fn command_key(&mut self, event: &Event<'_>, transcript: &Transcript<'_>, name: &str) -> Box<str> {
+        match event.id {
             Some(uuid) => format!("uuid:{uuid}").into(),
             None => {
                 self.nameless += 1;
-                let alike = format!("{} {} /{name}", self.session(record), micros(record.time));
+                let alike = format!("{} {} /{name}", self.session(transcript), micros(event.time));
                 self.numbered(alike)
             }
         }
     }
 
-    fn response(&mut self, record: &Record<'_>, response: &Response<'_>) {
-        let at = self.trail.at(record);
+    fn response(&mut self, event: &Event<'_>, transcript: &Transcript<'_>, response: &Response<'_>) {
+        let at = self.trail.at(transcript);
         let key: Box<str> = match response.message_id {
             Some(id) => id.into(),
-            None => self.nameless(record),
+            None => self.nameless(event),
         };
         self.response = Some(key.clone());
-        let earliest = self.place(record);
-        let best = Line::new(record, response);
+        let earliest = self.place(event);
+        let best = Line::new(event, transcript, response);
         let part = |kind, model: Option<&str>, usage| Part { kind, model: model.map(Rc::from), usage };
         let advisors = response.advisors.iter().map(|call| part(PartKind::Advisor, call.model, call.usage));
         let compactions = response.compactions.iter().map(|usage| part(PartKind::Compaction, response.model, *usage));
@@ -198,18 +198,19 @@ impl<'s> UsageFold<'s> {
     /// Notes a call or a command; returns its position if it is new.
     fn tool_event(
         &mut self,
-        record: &Record<'_>,
+        event: &Event<'_>,
+        transcript: &Transcript<'_>,
         key: Box<str>,
         message_id: Option<&str>,
         what: What,
     ) -> Option<usize> {
-        let at = self.trail.at(record);
+        let at = self.trail.at(transcript);
         let new = ToolEvent {
             agent: self.agent.clone(),
-            earliest: self.place(record),
+            earliest: self.place(event),
             at,
             message_id: message_id.map(Rc::from),
-            side_chain: record.side_chain,
+            side_chain: transcript.side_chain,
             what,
             is_error: None,
             web_searches: 0,
@@ -227,20 +228,20 @@ impl<'s> UsageFold<'s> {
         None
     }
 
-    fn tool_call(&mut self, record: &Record<'_>, call: &ToolCall<'_>) {
-        let key = self.call_key(record, call);
-        let new = self.tool_event(record, key, call.message_id, What::of(call));
+    fn tool_call(&mut self, event: &Event<'_>, transcript: &Transcript<'_>, call: &ToolCall<'_>) {
+        let key = self.call_key(event, transcript, call);
+        let new = self.tool_event(event, transcript, key, call.message_id, What::of(call));
         if let (Some(position), Some(id)) = (new, call.call_id) {
-            let (ending, subagent) = self.calls.call(record.agent_id, id, position);
+            let (ending, subagent) = self.calls.call(transcript.agent_id, id, position);
             if let Some(ending) = ending {
                 self.end_call(position, ending);
             }
-            if let Some((_, event)) = self.tool_events.1.get_mut(position) {
-                event.subagent_id = subagent;
+            if let Some((_, called)) = self.tool_events.1.get_mut(position) {
+                called.subagent_id = subagent;
             }
         }
         match call.kind {
-            ToolKind::Skill { skill: Some(skill) } => self.trail.skill(record, skill),
+            ToolKind::Skill { skill: Some(skill) } => self.trail.skill(transcript, skill),
             ToolKind::Mcp { server, .. } => self.mcp_call(call.message_id, server),
             _ => {}
         }
@@ -288,38 +289,41 @@ fn insert<T>((index, values): &mut Keyed<T>, key: Box<str>, value: T) -> Option<
 
 impl Fold for UsageFold<'_> {
     fn event(&mut self, event: &Event<'_>) {
-        let record = event.record;
-        match event.kind {
-            Kind::Line { .. } => self.line(record),
-            Kind::Malformed => self.summary.malformed_lines += 1,
-            Kind::Prompt { .. } => {
+        let (transcript, said) = match event.said {
+            Said::Agent(transcript, said) => (transcript, said),
+            Said::Malformed => return self.summary.malformed_lines += 1,
+            Said::Record { .. } => return,
+        };
+        match said {
+            Agent::Begin => self.begin(event, transcript),
+            Agent::Prompt { .. } => {
                 // A subagent's prompts are its parent's.
-                self.summary.prompts += u64::from(record.agent_id.is_none());
-                self.trail.turn(record, None);
+                self.summary.prompts += u64::from(transcript.agent_id.is_none());
+                self.trail.turn(transcript, None);
             }
-            Kind::Reply { .. } => {}
-            Kind::Response(response) => self.response(record, &response),
-            Kind::ToolCall(call) => self.tool_call(record, &call),
-            Kind::ToolResult { call_id, is_error, declined_by, web_searches } => {
+            Agent::Reply { .. } => {}
+            Agent::Response(response) => self.response(event, transcript, &response),
+            Agent::ToolCall(call) => self.tool_call(event, transcript, &call),
+            Agent::ToolResult { call_id, is_error, declined_by, web_searches } => {
                 let ending = Ending { is_error, declined_by, web_searches };
-                if let Some(position) = call_id.and_then(|id| self.calls.result(record.agent_id, id, ending)) {
+                if let Some(position) = call_id.and_then(|id| self.calls.result(transcript.agent_id, id, ending)) {
                     self.end_call(position, ending);
                 }
             }
-            Kind::Subagent { call_id, agent_id } => {
-                let position = self.calls.subagent(record.agent_id, call_id, agent_id);
+            Agent::Subagent { call_id, agent_id } => {
+                let position = self.calls.subagent(transcript.agent_id, call_id, agent_id);
                 if let Some((_, event)) = position.and_then(|position| self.tool_events.1.get_mut(position)) {
                     event.subagent_id.get_or_insert_with(|| agent_id.into());
                 }
             }
-            Kind::SlashCommand { name } => {
-                self.trail.turn(record, Some(name));
-                let key = self.command_key(record, name);
-                self.tool_event(record, key, None, What::SlashCommand { name: name.into() });
+            Agent::SlashCommand { name } => {
+                self.trail.turn(transcript, Some(name));
+                let key = self.command_key(event, transcript, name);
+                self.tool_event(event, transcript, key, None, What::SlashCommand { name: name.into() });
             }
-            Kind::ApiError => self.summary.api_errors += 1,
-            Kind::ReportedCost { total } => {
-                let session_id = self.trail.at(record).session_id;
+            Agent::ApiError => self.summary.api_errors += 1,
+            Agent::ReportedCost { total } => {
+                let session_id = self.trail.at(transcript).session_id;
                 self.summary.reported_cost(session_id, total);
             }
         }

@@ -4,7 +4,7 @@ use crate::copy::Copy;
 use crate::tool_event::{ToolEvent, What};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::event::{MicroUsd, Usage};
-use sessionmill_contract::{Record, Rows, SourceFile, Table, Value};
+use sessionmill_contract::{Rows, SourceFile, Table, Transcript, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -62,12 +62,12 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub fn line(&mut self, record: &Record<'_>) {
-        self.times.extend(record.time.map(|time| time.timestamp_micros()));
+    pub fn line(&mut self, time: Option<DateTime<Utc>>, transcript: &Transcript<'_>) {
+        self.times.extend(time.map(|time| time.timestamp_micros()));
         if self.session_id.is_none() {
-            self.session_id = record.session_id.map(Into::into);
+            self.session_id = transcript.session_id.map(Into::into);
         }
-        if let Some(version) = record.version.filter(|version| self.client_version.as_deref() != Some(*version)) {
+        if let Some(version) = transcript.version.filter(|version| self.client_version.as_deref() != Some(*version)) {
             self.client_version = Some(version.into());
         }
     }

@@ -6,7 +6,7 @@
 //! turn; a skill has what follows its call, up to the next skill or the end of the turn. A subagent has
 //! turns of its own: what its parent was at is known by the call that started it.
 
-use sessionmill_contract::{Record, SourceFile};
+use sessionmill_contract::{SourceFile, Transcript};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -46,19 +46,19 @@ impl Trail {
     }
 
     /// Takes in what a record says.
-    pub(crate) fn follow(&mut self, record: &Record<'_>) {
-        if let Some(session_id) = record.session_id.filter(|id| **id != *self.session_id) {
+    pub(crate) fn follow(&mut self, transcript: &Transcript<'_>) {
+        if let Some(session_id) = transcript.session_id.filter(|id| **id != *self.session_id) {
             self.session_id = session_id.into();
         }
-        if let Some(cwd) = record.cwd.filter(|cwd| self.project.as_deref() != Some(*cwd)) {
+        if let Some(cwd) = transcript.cwd.filter(|cwd| self.project.as_deref() != Some(*cwd)) {
             self.project = Some(cwd.into());
         }
         // An empty name is that of no branch.
-        if let Some(branch) = record.branch.filter(|branch| self.branch.as_deref().unwrap_or_default() != *branch) {
+        if let Some(branch) = transcript.branch.filter(|branch| self.branch.as_deref().unwrap_or_default() != *branch) {
             self.branch = Some(branch.into()).filter(|branch: &Rc<str>| !branch.is_empty());
         }
-        if record.agent_id != self.subagent_id.as_deref() {
-            self.subagent_id = record.agent_id.map(Into::into);
+        if transcript.agent_id != self.subagent_id.as_deref() {
+            self.subagent_id = transcript.agent_id.map(Into::into);
         }
     }
 
@@ -68,8 +68,8 @@ impl Trail {
     }
 
     /// Where a record stands.
-    pub(crate) fn at(&mut self, record: &Record<'_>) -> Whereabouts {
-        self.follow(record);
+    pub(crate) fn at(&mut self, transcript: &Transcript<'_>) -> Whereabouts {
+        self.follow(transcript);
         let Turn { command, skill } = self.turns.get(&self.subagent_id).cloned().unwrap_or_default();
         Whereabouts {
             session_id: Some(self.session_id.clone()),
@@ -82,14 +82,14 @@ impl Trail {
     }
 
     /// A turn begins with what a person writes, or with a slash command.
-    pub(crate) fn turn(&mut self, record: &Record<'_>, command: Option<&str>) {
-        self.follow(record);
+    pub(crate) fn turn(&mut self, transcript: &Transcript<'_>, command: Option<&str>) {
+        self.follow(transcript);
         self.turns.insert(self.subagent_id.clone(), Turn { command: command.map(Into::into), skill: None });
     }
 
     /// A skill is called.
-    pub(crate) fn skill(&mut self, record: &Record<'_>, skill: &str) {
-        self.follow(record);
+    pub(crate) fn skill(&mut self, transcript: &Transcript<'_>, skill: &str) {
+        self.follow(transcript);
         self.turns.entry(self.subagent_id.clone()).or_default().skill = Some(skill.into());
     }
 }

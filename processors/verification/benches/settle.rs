@@ -8,7 +8,8 @@
 
 use chrono::DateTime;
 use fastrand::Rng;
-use sessionmill_contract::{Detection, FactRow, Inputs, Rows, Table, Value};
+use sessionmill_contract::{FactRow, Inputs, Rows, Table, Value};
+use sessionmill_verification::Detection;
 use sessionmill_verification::evidence::EVIDENCE;
 use sessionmill_verification::item::{self, ITEMS};
 use sessionmill_verification::material::Material;

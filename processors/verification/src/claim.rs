@@ -1,7 +1,8 @@
 //! A claim on its way into the database: checked against the turn it was found in, and named.
 
+use crate::{Claim, Role, Turn, View};
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{Claim, Role, Rows, SourceFile, Table, Turn, View};
+use sessionmill_contract::{Rows, SourceFile, Table};
 
 /// One row per source file and claim.
 pub static CLAIMS: Table = Table {

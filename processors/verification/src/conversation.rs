@@ -3,8 +3,9 @@
 //! Memory is bounded by one window and the caps on a turn, not by the file.
 
 use crate::mask::mask;
+use crate::{Role, Turn, View, Window};
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{Event, Kind, Record, Role, SourceFile, Turn, View, Window};
+use sessionmill_contract::{Agent, Event, Said, SourceFile, Transcript};
 
 /// Bytes that are kept of a turn: the beginning of a prompt, which has the person's words before what
 /// was pasted, and the end of a reply, which is what a person answers.
@@ -45,20 +46,20 @@ impl Conversation {
 
     /// Takes in an event; a window that it completes is shown to `each`.
     pub fn event(&mut self, event: &Event<'_>, each: &mut dyn FnMut(&View<'_>)) {
-        let record = event.record;
+        let Said::Agent(transcript, said) = event.said else { return };
         // What a subagent is told was written by its parent.
-        if self.is_subagent || record.side_chain || record.agent_id.is_some() {
+        if self.is_subagent || transcript.side_chain || transcript.agent_id.is_some() {
             return;
         }
-        match event.kind {
-            Kind::Line { .. } => self.whereabouts(record),
-            Kind::Prompt { text } if !text.trim().is_empty() => {
+        match said {
+            Agent::Begin => self.whereabouts(event.time, transcript),
+            Agent::Prompt { text } if !text.trim().is_empty() => {
                 self.close(each);
                 // Masked before it is cut: what is left of a secret may not look like one.
-                self.begin(Role::Person, record, head(&mask(text)));
+                self.begin(Role::Person, event, head(&mask(text)));
                 self.close(each);
             }
-            Kind::Reply { text } if !text.trim().is_empty() => {
+            Agent::Reply { text } if !text.trim().is_empty() => {
                 let text = &*mask(text);
                 match self.turns.last_mut().filter(|_| self.is_open) {
                     Some(turn) => {
@@ -68,7 +69,7 @@ impl Conversation {
                             keep_tail(&mut turn.text);
                         }
                     }
-                    None => self.begin(Role::Assistant, record, text),
+                    None => self.begin(Role::Assistant, event, text),
                 }
                 self.is_open = true;
             }
@@ -95,20 +96,20 @@ impl Conversation {
     }
 
     /// The record's time and session count until a record says otherwise.
-    fn whereabouts(&mut self, record: &Record<'_>) {
-        self.time = record.time.or(self.time);
-        self.first_time = self.first_time.or(record.time);
-        if let Some(session_id) = record.session_id.filter(|id| **id != *self.session_id) {
+    fn whereabouts(&mut self, time: Option<DateTime<Utc>>, transcript: &Transcript<'_>) {
+        self.time = time.or(self.time);
+        self.first_time = self.first_time.or(time);
+        if let Some(session_id) = transcript.session_id.filter(|id| **id != *self.session_id) {
             self.session_id = session_id.into();
         }
     }
 
-    fn begin(&mut self, role: Role, record: &Record<'_>, text: &str) {
+    fn begin(&mut self, role: Role, event: &Event<'_>, text: &str) {
         self.turns.push(Turn {
             role,
             text: text.to_owned(),
-            line: record.line,
-            uuid: record.uuid.map(Into::into),
+            line: event.line,
+            uuid: event.id.map(Into::into),
             time: self.time,
             session_id: self.session_id.clone(),
         });
@@ -144,13 +145,15 @@ fn keep_tail(text: &mut String) {
 mod tests {
     use super::*;
 
-    fn turns(events: &[Kind<'_>]) -> Vec<(Role, String)> {
+    fn turns(events: &[Agent<'_>]) -> Vec<(Role, String)> {
         let file = SourceFile::new("ada/s.jsonl", "ada");
         let mut conversation = Conversation::new(&file, Window { turns: 100, overlap: 1 });
         let mut turns = Vec::new();
         let mut each = |view: &View<'_>| turns.extend(view.turns.iter().map(|turn| (turn.role, turn.text.clone())));
-        for kind in events {
-            conversation.event(&Event { record: &Record::default(), kind: *kind }, &mut each);
+        let transcript = Transcript::default();
+        for said in events {
+            let said = Said::Agent(&transcript, *said);
+            conversation.event(&Event { line: 1, time: None, id: None, said }, &mut each);
         }
         conversation.end(&mut each);
         turns
@@ -159,14 +162,14 @@ mod tests {
     #[test]
     fn replies_are_one_turn_until_a_person_speaks() {
         let said = [
-            Kind::Reply { text: "a" },
-            Kind::ApiError,
-            Kind::Reply { text: " " },
-            Kind::Reply { text: "b" },
-            Kind::Prompt { text: "" },
-            Kind::Prompt { text: "c" },
-            Kind::Prompt { text: "d" },
-            Kind::Reply { text: "e" },
+            Agent::Reply { text: "a" },
+            Agent::ApiError,
+            Agent::Reply { text: " " },
+            Agent::Reply { text: "b" },
+            Agent::Prompt { text: "" },
+            Agent::Prompt { text: "c" },
+            Agent::Prompt { text: "d" },
+            Agent::Reply { text: "e" },
         ];
         let turn = |role: Role, text: &str| (role, text.to_owned());
         let expected = [
@@ -181,9 +184,9 @@ mod tests {
     #[test]
     fn of_a_long_turn_the_beginning_or_the_end_is_kept_in_whole_characters() {
         let long = format!("a{}", "ü".repeat(TURN));
-        let prompt = &turns(&[Kind::Prompt { text: &long }])[0].1;
+        let prompt = &turns(&[Agent::Prompt { text: &long }])[0].1;
         assert_eq!((prompt.len(), prompt.starts_with("aü")), (TURN - 1, true));
-        let replies = [Kind::Reply { text: &long }, Kind::Reply { text: &long }, Kind::Reply { text: "end" }];
+        let replies = [Agent::Reply { text: &long }, Agent::Reply { text: &long }, Agent::Reply { text: "end" }];
         let reply = &turns(&replies)[0].1;
         assert_eq!((reply.len(), reply.ends_with("ü\n\nend")), (TURN - 1, true));
     }

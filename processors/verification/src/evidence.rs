@@ -3,9 +3,10 @@
 //! A copy of a conversation is no second piece, whoever has it, and neither is what the same person
 //! says of the same thing again in the same source file.
 
+use crate::Detection;
 use crate::material::Material;
 use crate::statement::Statement;
-use sessionmill_contract::{Detection, Rows, Table};
+use sessionmill_contract::{Rows, Table};
 use std::collections::{HashMap, HashSet};
 
 /// One row per piece. `statement_id` is of what it says in its own words; the quote is in the claim.

@@ -2,7 +2,8 @@
 
 use crate::claim::Found;
 use crate::conversation::Conversation;
-use sessionmill_contract::{Bound, Detector, Event, Failure, FailureClass, Fold, Rows, SourceFile, Turn, View};
+use crate::{Detector, Turn, View};
+use sessionmill_contract::{Bound, Event, Failure, FailureClass, Fold, Rows, SourceFile};
 use std::collections::HashSet;
 
 /// The fold of the verification processor.
@@ -103,9 +104,8 @@ mod tests {
     use super::*;
     use crate::Verification;
     use crate::claim::CLAIMS;
-    use sessionmill_contract::{
-        Bound, Claim, Detection, Domain, FailureClass, Kind, Processor, Record, Role, Value, Window,
-    };
+    use crate::{Claim, Detection, Domain, Role, Window};
+    use sessionmill_contract::{Agent, Bound, FailureClass, Processor, Said, Transcript, Value};
     use std::sync::Mutex;
 
     /// Claims each fresh prompt as it stands, and notes what it was shown.
@@ -162,10 +162,12 @@ mod tests {
         let file = SourceFile::new(file, "ada");
         let mut fold = processor.open(&file);
         for (at, text) in turns.iter().enumerate() {
-            let record = Record { line: at as u64 + 1, ..Record::default() };
-            let kind = if at % 2 == 0 { Kind::Prompt { text } } else { Kind::Reply { text } };
-            fold.event(&Event { record: &record, kind: Kind::Line { name: "message", known: true } });
-            fold.event(&Event { record: &record, kind });
+            let transcript = Transcript::default();
+            let said = if at % 2 == 0 { Agent::Prompt { text } } else { Agent::Reply { text } };
+            for said in [Agent::Begin, said] {
+                let said = Said::Agent(&transcript, said);
+                fold.event(&Event { line: at as u64 + 1, time: None, id: None, said });
+            }
         }
         let mut rows = Rows::default();
         fold.finish(&mut rows)?;

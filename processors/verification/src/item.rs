@@ -5,6 +5,7 @@
 //! it, it joins the item that says the same in other words; of several the approved one, then the oldest,
 //! then the one of the lowest id. What joins no item is one of its own.
 
+use crate::Detection;
 use crate::evidence;
 use crate::index::Index;
 use crate::material::Material;
@@ -13,7 +14,7 @@ use crate::review::Standing;
 use crate::statement::Statement;
 use crate::wording::Stance;
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{Detection, Rows, Table, Value};
+use sessionmill_contract::{Rows, Table, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// One row per item.

@@ -8,8 +8,9 @@
 use crate::item::ITEMS;
 use crate::review::{Finding, REVIEWS, Reviews, Standing};
 use crate::wording::{Wording, wordings};
+use crate::{Detection, Judge};
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{Detection, Failure, FailureClass, Inquiry, Judge, Ruling, Value};
+use sessionmill_contract::{Failure, FailureClass, Inquiry, Ruling, Value};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::rc::Rc;

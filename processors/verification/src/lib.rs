@@ -11,6 +11,7 @@
 //! | [`conversation`] | the turns of a source file, in windows |
 //! | [`claim`] | what a person said, as a row |
 //! | [`fold`] | the state over one source file |
+//! | [`detector`] | what finds claims in a conversation, and judges which contradict each other |
 //! | [`mask`] | credentials, and what stands in their place |
 //! | [`rules`] | the detector that needs no model |
 //! | [`settle`] | claims and reviews of a domain become items, evidence and relations |
@@ -26,6 +27,7 @@ pub mod bag;
 pub mod claim;
 pub mod confidence;
 pub mod conversation;
+pub mod detector;
 pub mod evidence;
 pub mod fold;
 pub mod index;
@@ -41,9 +43,11 @@ pub mod settle;
 pub mod statement;
 pub mod wording;
 
+pub use detector::{Claim, Detection, Detector, Domain, Judge, Role, Turn, View, Window};
+
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{
-    Bound, Detector, Failure, Fold, Inputs, Inquiry, Manifest, Processor, Rows, Settlement, SourceFile, Value,
+    Bound, Failure, Fold, Inputs, Inquiry, Manifest, Processor, Rows, Settlement, SourceFile, Value,
 };
 use std::time::Duration;
 

@@ -5,10 +5,11 @@
 //! statements that are new are held against others. Where something earlier changes, the digests of all
 //! that comes after it do, too.
 
+use crate::Detection;
 use crate::index;
 use crate::material::Material;
 use crate::statement::Statement;
-use sessionmill_contract::{Detection, Failure, Rows, Table, Value};
+use sessionmill_contract::{Failure, Rows, Table, Value};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 

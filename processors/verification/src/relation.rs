@@ -1,13 +1,14 @@
 //! What a curator should look at: items that are likely the same, and corrections that contradict an
 //! item, as their words show or a model has said. Items that were rejected have no relations.
 
+use crate::Detection;
 use crate::bag::{self, Bag};
 use crate::index::Index;
 use crate::item::{Item, RELATED};
 use crate::material::Material;
 use crate::review::Standing;
 use crate::wording::Stance;
-use sessionmill_contract::{Detection, Rows, Table};
+use sessionmill_contract::{Rows, Table};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// One row per pair of items and kind; `from_item` is the later one, or the correction. What only a model

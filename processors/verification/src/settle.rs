@@ -26,6 +26,7 @@ pub fn settle(domain: &str, inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), F
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Detection;
     use crate::claim::CLAIMS;
     use crate::evidence::{self, EVIDENCE};
     use crate::item::{ITEMS, Item};
@@ -35,7 +36,7 @@ mod tests {
     use crate::wording::Comparison;
     use chrono::DateTime;
     use fastrand::Rng;
-    use sessionmill_contract::{Detection, FactRow, Table, Value};
+    use sessionmill_contract::{FactRow, Table, Value};
     use std::collections::{BTreeMap, BTreeSet};
     use unicode_segmentation::UnicodeSegmentation;
 

@@ -1,9 +1,10 @@
 //! A claim as it takes part in settling: read back from its row, named by what it states, and in its
 //! place among all claims of the domain.
 
+use crate::Detection;
 use crate::claim::CLAIMS;
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{Detection, FactRow, Failure};
+use sessionmill_contract::{FactRow, Failure};
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
 

@@ -13,8 +13,8 @@ use crate::registry;
 use crate::report::knowledge::{self, Filter, Item};
 use crate::store::reading::Reading;
 use clap::builder::PossibleValuesParser;
-use sessionmill_contract::{Detection, Domain};
 use sessionmill_verification::review::Standing;
+use sessionmill_verification::{Detection, Domain};
 use std::sync::Arc;
 
 /// Show and review the knowledge that people confirmed in conversations

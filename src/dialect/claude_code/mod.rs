@@ -15,7 +15,7 @@ use super::{Dialect, Parser};
 use record::{Block, Content, Entry, Iteration, Message, Tokens};
 use sender::Sender;
 use sessionmill_contract::event::{Advisor, Decliner, Response, ToolCall, ToolKind, Usage};
-use sessionmill_contract::{Event, Kind, Record};
+use sessionmill_contract::{Agent, Event, Said, Transcript};
 
 pub const CLAUDE_CODE: Dialect = Dialect { name: "claude-code", recognises: |_| true, open: || Box::new(ClaudeCode) };
 
@@ -62,7 +62,7 @@ impl Parser for ClaudeCode {
             Some(length)
         });
         if !is_whole {
-            events(&Event { record: &Record { line: number, ..Record::default() }, kind: Kind::Malformed });
+            events(&Event::malformed(number));
         }
     }
 }
@@ -81,13 +81,9 @@ fn belongs(entry: &Entry<'_>, place: Place) -> bool {
 /// Hands on what one record says.
 fn tell(line: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
     let cwd = entry.cwd.directory();
-    let record = Record {
-        line,
+    let transcript = Transcript {
         agent: CLAUDE_CODE.name,
-        time: entry.timestamp.0,
         session_id: entry.session_id.id().or(entry.session_id_snake.id()),
-        uuid: entry.uuid.id(),
-        parent_uuid: entry.parent_uuid.id(),
         cwd: cwd.as_deref(),
         branch: entry.git_branch.name(),
         version: entry.version.name(),
@@ -95,53 +91,58 @@ fn tell(line: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
         side_chain: entry.is_sidechain.0,
     };
     let name = entry.kind.get().or(entry.message.role.get().map(|_| "message")).unwrap_or(Dialect::NO_TYPE);
-    events(&Event { record: &record, kind: Kind::Line { name, known: KNOWN.contains(&name) } });
-    speak(&record, entry, events);
+    let record = Event {
+        line,
+        time: entry.timestamp.0,
+        id: entry.uuid.id(),
+        said: Said::Record { kind: name, known: KNOWN.contains(&name) },
+    };
+    events(&record);
+    events(&Event { said: Said::Agent(&transcript, Agent::Begin), ..record });
+    speak(record, &transcript, entry, events);
     if let Some(inner) = entry.progress.as_ref().filter(|_| name == "progress") {
         if let (Some(call_id), Some(agent_id)) = (entry.parent_tool_use_id.id(), entry.progress_agent_id.id()) {
-            events(&Event { record: &record, kind: Kind::Subagent { call_id, agent_id } });
+            events(&Event { said: Said::Agent(&transcript, Agent::Subagent { call_id, agent_id }), ..record });
         }
-        let record = Record {
-            time: inner.timestamp.0.or(record.time),
-            uuid: inner.uuid.id(),
-            parent_uuid: inner.parent_uuid.id(),
-            agent_id: inner.agent_id.id().or(entry.progress_agent_id.id()).or(record.agent_id),
+        let record = Event { time: inner.timestamp.0.or(record.time), id: inner.uuid.id(), ..record };
+        let transcript = Transcript {
+            agent_id: inner.agent_id.id().or(entry.progress_agent_id.id()).or(transcript.agent_id),
             side_chain: true,
-            ..record
+            ..transcript
         };
-        speak(&record, inner, events);
+        speak(record, &transcript, inner, events);
     }
 }
 
-fn speak(record: &Record<'_>, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
-    let mut event = |kind: Kind<'_>| events(&Event { record, kind });
+fn speak(record: Event<'_>, transcript: &Transcript<'_>, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
+    let mut event = |said: Agent<'_>| events(&Event { said: Said::Agent(transcript, said), ..record });
     let message = entry.nested.as_deref().unwrap_or(&entry.message);
     match entry.kind.get().unwrap_or_default() {
         "system" => match entry.subtype.get() {
-            Some("api_error") => event(Kind::ApiError),
+            Some("api_error") => event(Agent::ApiError),
             Some("local_command") => {
                 if let Some(name) = message.content.texts().find_map(text::slash_command) {
-                    event(Kind::SlashCommand { name: json::shortened(name) });
+                    event(Agent::SlashCommand { name: json::shortened(name) });
                 }
             }
             _ => {}
         },
         "cost-state" => {
             if let Some(total) = entry.total_cost.0 {
-                event(Kind::ReportedCost { total });
+                event(Agent::ReportedCost { total });
             }
         }
         kind => match message.role.get().unwrap_or(kind) {
             "assistant" => reply(entry, message, &mut event),
-            "user" => prompt(record, entry, message, &mut event),
+            "user" => prompt(transcript, entry, message, &mut event),
             _ => {}
         },
     }
 }
 
-fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnMut(Kind<'_>)) {
+fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnMut(Agent<'_>)) {
     if entry.is_api_error.0 {
-        event(Kind::ApiError);
+        event(Agent::ApiError);
     }
     let synthetic = message.model.get() == Some("<synthetic>");
     if let Some(tokens) = message.usage.as_ref().filter(|_| !synthetic) {
@@ -154,7 +155,7 @@ fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnM
         let compactions = tokens.iterations.iter().filter(|iteration| iteration.kind.get() == Some("compaction"));
         let compactions: Vec<_> = compactions.map(|iteration| usage(&iteration.tokens)).collect();
         let declined = declined(tokens);
-        event(Kind::Response(Response {
+        event(Agent::Response(Response {
             message_id: message.id.id(),
             model: message.model.name(),
             usage: usage(tokens),
@@ -171,10 +172,10 @@ fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnM
     }
     for block in message.content.blocks() {
         match block.kind.get() {
-            Some("text") if !synthetic => event(Kind::Reply { text: block.text.get().unwrap_or_default() }),
+            Some("text") if !synthetic => event(Agent::Reply { text: block.text.get().unwrap_or_default() }),
             Some("tool_use") => {
                 let tool = block.name.name().unwrap_or("(unnamed)");
-                event(Kind::ToolCall(ToolCall {
+                event(Agent::ToolCall(ToolCall {
                     call_id: block.id.id(),
                     message_id: message.id.id(),
                     tool,
@@ -187,7 +188,7 @@ fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnM
     if let Content::Text(text) = &message.content
         && !synthetic
     {
-        event(Kind::Reply { text });
+        event(Agent::Reply { text });
     }
 }
 
@@ -216,7 +217,7 @@ fn tool_kind<'a>(tool: &'a str, block: &'a Block<'_>) -> ToolKind<'a> {
     }
 }
 
-fn prompt(record: &Record<'_>, entry: &Entry<'_>, message: &Message<'_>, event: &mut dyn FnMut(Kind<'_>)) {
+fn prompt(transcript: &Transcript<'_>, entry: &Entry<'_>, message: &Message<'_>, event: &mut dyn FnMut(Agent<'_>)) {
     let is_result = |block: &&Block<'_>| block.kind.get() == Some("tool_result");
     let results = message.content.blocks().filter(is_result).count();
     for (number, block) in message.content.blocks().filter(is_result).enumerate() {
@@ -227,13 +228,13 @@ fn prompt(record: &Record<'_>, entry: &Entry<'_>, message: &Message<'_>, event: 
         let agent_id = entry.tool_agent_id.id().filter(|_| is_first);
         let declined_by = declined_by(entry, block, results == 1);
         let is_error = declined_by.map_or(block.is_error.0, Decliner::is_error);
-        event(Kind::ToolResult { call_id, is_error, declined_by, web_searches });
+        event(Agent::ToolResult { call_id, is_error, declined_by, web_searches });
         if let (Some(call_id), Some(agent_id)) = (call_id, agent_id) {
-            event(Kind::Subagent { call_id, agent_id });
+            event(Agent::Subagent { call_id, agent_id });
         }
     }
     let sender = Sender::of(entry);
-    if results > 0 || sender == Sender::Other || record.side_chain {
+    if results > 0 || sender == Sender::Other || transcript.side_chain {
         return;
     }
     let is_from_elsewhere = |text: &&str| sender == Sender::Unsaid && text::is_from_elsewhere(text);
@@ -241,16 +242,16 @@ fn prompt(record: &Record<'_>, entry: &Entry<'_>, message: &Message<'_>, event: 
     let (by_a_person, by_client): (Vec<_>, Vec<_>) = texts.partition(|text| text::is_by_a_person(text));
     // An envelope that a person quotes is no command.
     if let Some(name) = by_client.into_iter().find_map(text::slash_command) {
-        return event(Kind::SlashCommand { name: json::shortened(name) });
+        return event(Agent::SlashCommand { name: json::shortened(name) });
     }
     let said = by_a_person.into_iter().map(text::without_reminders);
     let said: Vec<_> = said.collect();
     let shown = message.content.blocks().any(|block| block.kind.get() == Some("image"));
     match &said[..] {
-        [] if shown => event(Kind::Prompt { text: "" }),
+        [] if shown => event(Agent::Prompt { text: "" }),
         [] => {}
-        [text] => event(Kind::Prompt { text }),
-        _ => event(Kind::Prompt { text: &said.join("\n") }),
+        [text] => event(Agent::Prompt { text }),
+        _ => event(Agent::Prompt { text: &said.join("\n") }),
     }
 }
 

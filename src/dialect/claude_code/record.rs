@@ -14,7 +14,6 @@ pub(super) struct Entry<'de> {
     pub(super) kind: Text<'de>,
     pub(super) subtype: Text<'de>,
     pub(super) uuid: Text<'de>,
-    pub(super) parent_uuid: Text<'de>,
     pub(super) session_id: Text<'de>,
     /// Newer clients write the id under both names on the same line.
     pub(super) session_id_snake: Text<'de>,
@@ -58,7 +57,6 @@ impl<'de> Fields<'de> for Entry<'de> {
             "type" => self.kind = map.next_value()?,
             "subtype" => self.subtype = map.next_value()?,
             "uuid" => self.uuid = map.next_value()?,
-            "parentUuid" => self.parent_uuid = map.next_value()?,
             "sessionId" => self.session_id = map.next_value()?,
             "session_id" => self.session_id_snake = map.next_value()?,
             "timestamp" => self.timestamp = map.next_value()?,

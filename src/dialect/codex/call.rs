@@ -7,7 +7,7 @@
 use super::record::Payload;
 use super::refusal;
 use crate::dialect::json;
-use sessionmill_contract::Kind;
+use sessionmill_contract::Agent;
 use sessionmill_contract::event::{Decliner, ToolCall, ToolKind};
 use std::collections::HashSet;
 
@@ -31,7 +31,7 @@ impl Calls {
         kind: &str,
         payload: &Payload<'_>,
         response: Option<&str>,
-        event: &mut dyn FnMut(Kind<'_>),
+        event: &mut dyn FnMut(Agent<'_>),
     ) {
         let call_id = payload.call_id.id();
         let tool = match kind {
@@ -45,7 +45,7 @@ impl Calls {
                 let output = payload.output.get().unwrap_or_default();
                 let declined_by = refusal::decliner(output);
                 let is_error = declined_by.map_or_else(|| has_failed(output), Decliner::is_error);
-                return event(Kind::ToolResult { call_id, is_error, declined_by, web_searches: 0 });
+                return event(Agent::ToolResult { call_id, is_error, declined_by, web_searches: 0 });
             }
             _ => return,
         };
@@ -65,7 +65,7 @@ impl Calls {
             None if tool == "spawn_agent" => ToolKind::Subagent { subagent_type: None },
             None => ToolKind::Plain,
         };
-        event(Kind::ToolCall(ToolCall { call_id, message_id, tool, kind }));
+        event(Agent::ToolCall(ToolCall { call_id, message_id, tool, kind }));
     }
 }
 

@@ -25,8 +25,8 @@ use record::{Entry, Payload, texts};
 use replay::Replay;
 use said::{Said, Way};
 use session::Session;
-use sessionmill_contract::event::{Response, Usage};
-use sessionmill_contract::{Event, Kind, Record};
+use sessionmill_contract::event::{self, Response, Usage};
+use sessionmill_contract::{Agent, Event};
 use tier::Tier;
 
 pub const CODEX: Dialect = Dialect { name: "codex", recognises: line::recognises, open: || Box::<Codex>::default() };
@@ -58,7 +58,7 @@ impl Parser for Codex {
             Some(length)
         });
         if !is_whole {
-            events(&Event { record: &Record { line: number, ..Record::default() }, kind: Kind::Malformed });
+            events(&Event::malformed(number));
         }
     }
 
@@ -69,10 +69,10 @@ impl Parser for Codex {
                 None => self.session.response_id(format_args!("record:{number}")),
             };
             let Recorded { line, time, .. } = recorded;
-            let record = Record { line, time, ..self.session.record(recorded.cwd.as_deref()) };
+            let transcript = self.session.transcript(recorded.cwd.as_deref());
             let (model, tier) = (recorded.model.as_deref(), recorded.tier.as_deref());
-            let kind = response(id.as_deref(), model, tier, recorded.usage.usage());
-            events(&Event { record: &record, kind });
+            let said = response(id.as_deref(), model, tier, recorded.usage.usage());
+            events(&Event { line, time, id: None, said: event::Said::Agent(&transcript, said) });
         }
     }
 }
@@ -92,18 +92,21 @@ impl Codex {
             (usage, self.session.response_id(self.responses))
         });
         let Self { session, responses, calls, said, tier, .. } = self;
-        let record = Record {
+        let (kind, known) = known::of(entry, line.kind, line.inner);
+        let record = Event {
             line: number,
             // The history of a parent is not when this session was at work.
             time: time.filter(|_| !is_replayed),
-            ..session.record(session.cwd.as_deref())
+            id: None,
+            said: event::Said::Record { kind: &kind, known },
         };
-        let (name, known) = known::of(entry, line.kind, line.inner);
-        events(&Event { record: &record, kind: Kind::Line { name: &name, known } });
+        let transcript = session.transcript(session.cwd.as_deref());
+        events(&record);
+        events(&Event { said: event::Said::Agent(&transcript, Agent::Begin), ..record });
         if is_replayed {
             return;
         }
-        let event = &mut |kind: Kind<'_>| events(&Event { record: &record, kind });
+        let event = &mut |said: Agent<'_>| events(&Event { said: event::Said::Agent(&transcript, said), ..record });
         if let Some((usage, id)) = &counted {
             event(response(id.as_deref(), session.model.as_deref(), tier.current(), *usage));
         }
@@ -199,8 +202,8 @@ fn response<'r>(
     model: Option<&'r str>,
     service_tier: Option<&'r str>,
     usage: Usage,
-) -> Kind<'r> {
-    Kind::Response(Response {
+) -> Agent<'r> {
+    Agent::Response(Response {
         message_id,
         model,
         usage,
@@ -211,17 +214,17 @@ fn response<'r>(
 }
 
 /// Hands on what a message of the first generation says.
-fn bare_message(entry: &Entry<'_>, event: &mut dyn FnMut(Kind<'_>)) {
+fn bare_message(entry: &Entry<'_>, event: &mut dyn FnMut(Agent<'_>)) {
     let text = said::joined(texts(&entry.content));
     match entry.role.get() {
-        Some("user") if !text.trim().is_empty() && !said::is_injected(&text) => event(Kind::Prompt { text: &text }),
-        Some("assistant") => event(Kind::Reply { text: &text }),
+        Some("user") if !text.trim().is_empty() && !said::is_injected(&text) => event(Agent::Prompt { text: &text }),
+        Some("assistant") => event(Agent::Reply { text: &text }),
         _ => {}
     }
 }
 
 /// Hands on what an event says.
-fn speak(said: &mut Said, kind: &str, payload: &Payload<'_>, is_subagent: bool, event: &mut dyn FnMut(Kind<'_>)) {
+fn speak(said: &mut Said, kind: &str, payload: &Payload<'_>, is_subagent: bool, event: &mut dyn FnMut(Agent<'_>)) {
     let item_id = payload.item.as_ref().and_then(|item| item.id.id());
     if kind == "item_completed" && said.is_completed(payload.turn_id.id(), item_id) {
         return;
@@ -232,8 +235,8 @@ fn speak(said: &mut Said, kind: &str, payload: &Payload<'_>, is_subagent: bool, 
         }
         match by_person {
             true if is_subagent || said::is_injected(text) => {}
-            true => event(Kind::Prompt { text }),
-            false => event(Kind::Reply { text }),
+            true => event(Agent::Prompt { text }),
+            false => event(Agent::Reply { text }),
         }
     };
     let message = payload.message.get().unwrap_or_default();
@@ -248,7 +251,7 @@ fn speak(said: &mut Said, kind: &str, payload: &Payload<'_>, is_subagent: bool, 
                 _ => {}
             }
         }
-        "error" | "stream_error" => event(Kind::ApiError),
+        "error" | "stream_error" => event(Agent::ApiError),
         _ => {}
     }
 }

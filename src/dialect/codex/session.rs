@@ -3,7 +3,7 @@
 use super::CODEX;
 use super::record::Payload;
 use crate::dialect::json;
-use sessionmill_contract::Record;
+use sessionmill_contract::Transcript;
 
 /// The session of the file: that of its first header. Later headers are those of its parents.
 #[derive(Default)]
@@ -39,15 +39,15 @@ impl Session {
         }
     }
 
-    pub(super) fn record<'r>(&'r self, cwd: Option<&'r str>) -> Record<'r> {
-        Record {
+    pub(super) fn transcript<'r>(&'r self, cwd: Option<&'r str>) -> Transcript<'r> {
+        Transcript {
             agent: CODEX.name,
             session_id: self.parent.as_deref().or(self.id.as_deref()),
             agent_id: self.id.as_deref().filter(|_| self.parent.is_some()),
             cwd,
             branch: self.branch.as_deref(),
             version: self.version.as_deref(),
-            ..Record::default()
+            ..Transcript::default()
         }
     }
 

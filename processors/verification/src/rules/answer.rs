@@ -1,5 +1,6 @@
 //! Corrections and confirmations: what a person says to a statement of the assistant.
 
+use crate::Detection;
 use crate::rules::Fact;
 use crate::rules::comparison::Comparison;
 use crate::rules::definition::{self, after_preamble, after_reminder, after_talk};
@@ -12,7 +13,6 @@ use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, stems, valu
 use crate::rules::sign::Sign;
 use crate::rules::term::is_quoted;
 use crate::rules::worth::{FACT, worth};
-use sessionmill_contract::Detection;
 
 /// The correction or confirmation that begins in a sentence.
 pub(super) fn find<'a>(

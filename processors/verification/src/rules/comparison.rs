@@ -1,6 +1,7 @@
 //! What a person says beside what the assistant said: what they share, what differs, and whether that
 //! makes a correction or a confirmation.
 
+use crate::Detection;
 use crate::rules::answer::calls_right;
 use crate::rules::exclusion::{is_about_the_code, is_excluded, point};
 use crate::rules::lead::{Lead, lead};
@@ -10,7 +11,6 @@ use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, split_at, s
 use crate::rules::sign::Sign;
 use crate::rules::term::is_a_term;
 use crate::rules::worth::{FACT, has_value, worth};
-use sessionmill_contract::Detection;
 use std::collections::BTreeSet;
 
 /// The words that hold what somebody sees rather than knows.

@@ -1,5 +1,6 @@
 //! Definitions that nobody asked for.
 
+use crate::Detection;
 use crate::rules::Fact;
 use crate::rules::class::{is_class, is_formula, is_rule};
 use crate::rules::exclusion::{is_excluded, judges};
@@ -11,7 +12,6 @@ use crate::rules::sentence::{Sentence, Word, clause, has, has_stems, split_at, s
 use crate::rules::sign::Sign;
 use crate::rules::term::is_a_term;
 use crate::rules::worth::{MEANING, has_value, worth};
-use sessionmill_contract::Detection;
 
 /// The points that make a rule of what nobody has asked for.
 const RULE: usize = 4;

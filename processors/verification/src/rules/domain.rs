@@ -1,8 +1,8 @@
 //! The field of work that a statement belongs to, by its words.
 
+use crate::Domain;
 use crate::rules::sentence::Word;
 use crate::rules::sign::Sign;
-use sessionmill_contract::Domain;
 
 /// The domain whose words stand most often in a quote, where they count double, and in what it answers; of
 /// equals the one whose word comes first in the quote, else the first in the list of domains. How work

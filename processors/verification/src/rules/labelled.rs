@@ -6,8 +6,9 @@
 //! `cargo test -p sessionmill-verification labelled -- --nocapture` prints the figures.
 
 use crate::rules::Rules;
+use crate::{Claim, Detection, Detector, Role, Turn, View};
 use serde_json::Value;
-use sessionmill_contract::{Claim, Detection, Detector, Role, SourceFile, Turn, View};
+use sessionmill_contract::SourceFile;
 
 const TUNING: &str = include_str!("../../../../fixtures/verification/tuning.jsonl");
 const JUDGING: &str = include_str!("../../../../fixtures/verification/judging.jsonl");

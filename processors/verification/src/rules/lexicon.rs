@@ -3,9 +3,9 @@
 //! A file has sections; `[no]` begins the one of the sign [`Sign::No`]. A phrase is one or more words in
 //! lower case, divided by spaces as a sentence divides them.
 
+use crate::Domain;
 use crate::rules::sentence::{Word, stem};
 use crate::rules::sign::{SIGNS, Sign};
-use sessionmill_contract::Domain;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;

@@ -39,8 +39,9 @@ mod term;
 mod wording;
 mod worth;
 
+use crate::{Claim, Detection, Detector, Role, Turn, View, Window};
 use sentence::{Sentence, Word};
-use sessionmill_contract::{Bound, Claim, Detection, Detector, Failure, Role, SourceFile, Turn, View, Window};
+use sessionmill_contract::{Bound, Failure, SourceFile};
 use sign::Sign;
 use std::cell::OnceCell;
 

@@ -1,7 +1,7 @@
 //! The words of a claim: a title, and a text that can be read without the conversation.
 
+use crate::Claim;
 use crate::rules::sentence::Word;
-use sessionmill_contract::Claim;
 
 /// Beginnings that point to something said before.
 const POINTERS: [&str; 24] = [

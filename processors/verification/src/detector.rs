@@ -3,8 +3,8 @@
 //! A detector sees turns and says claims. It never opens a file or a database; one that asks a model
 //! over a network gets its client in its constructor.
 
-use crate::{Bound, Failure, Judge, SourceFile};
 use chrono::{DateTime, Utc};
+use sessionmill_contract::{Bound, Failure, SourceFile};
 
 /// A way to find claims.
 pub trait Detector: Send + Sync {
@@ -31,6 +31,19 @@ pub trait Detector: Send + Sync {
     fn judge(&self) -> Option<&dyn Judge> {
         None
     }
+}
+
+/// Says which facts cannot both hold.
+pub trait Judge: Send + Sync {
+    /// Who it is, as it stands beside what it says.
+    fn name(&self) -> &str;
+
+    /// The facts that a correction contradicts, by position. It asks once, however many there are.
+    ///
+    /// # Errors
+    ///
+    /// A failure is no answer: it does not say that nothing is contradicted.
+    fn contradicted(&self, correction: &str, facts: &[&str]) -> Result<Vec<usize>, Failure>;
 }
 
 /// How a conversation is cut: every window begins `turns - overlap` turns after the one before,
