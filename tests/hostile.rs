@@ -181,10 +181,10 @@ fn a_huge_sparse_file_stalls_nobody_and_the_cap_is_configured() {
     assert_eq!(world.mill(&["run", "--config", "mill.toml"]).status, 78);
     let help = world.mill(&["run", "--help"]).stdout;
     assert!(help.contains("[caps]"), "{help}");
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md")).unwrap();
     let sessionmill::read::Caps { file, line, facts } = sessionmill::read::Caps::default();
     for cap in [format!("file = {file} "), format!("line = {line} "), format!("facts = {facts} ")] {
-        assert!(readme.contains(&cap), "the README does not say `{cap}`");
+        assert!(page.contains(&cap), "the documentation does not say `{cap}`");
     }
 }
 

@@ -1,6 +1,5 @@
 //! House rules, which a command checks instead of a reviewer's patience.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -88,8 +87,15 @@ fn every_migration_is_listed_in_order() {
     }
 }
 
+/// The README and the pages that it leads to, by path.
+fn pages() -> Vec<(PathBuf, String)> {
+    let own = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| home().join(name));
+    let pages = own.into_iter().chain(files("docs", "md"));
+    pages.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
 #[test]
-fn the_readme_names_commands_and_files_that_exist() {
+fn the_readme_names_the_commands_of_the_gate() {
     let readme = fs::read_to_string(home().join("README.md")).unwrap();
     let makefile = fs::read_to_string(home().join("Makefile")).unwrap();
     let gate = fs::read_to_string(home().join(".ci/run")).unwrap();
@@ -98,32 +104,99 @@ fn the_readme_names_commands_and_files_that_exist() {
         assert!(makefile.contains(&format!("\n{target}:")), "there is no `make {target}`");
     }
     assert!(gate.contains("\nmake test\n"), "the gate does not run the README's test command");
-    let quoted: BTreeSet<_> = readme.split('`').skip(1).step_by(2).filter(|word| is_path(word)).collect();
-    assert!(quoted.len() > 10, "{quoted:?}");
-    for path in quoted {
-        assert!(home().join(path).exists(), "the README names `{path}`");
+}
+
+#[test]
+fn the_documentation_names_files_that_exist() {
+    let mut named = 0;
+    for (page, text) in pages() {
+        for path in text.split('`').skip(1).step_by(2).filter(|word| is_path(word)) {
+            assert!(home().join(path).exists(), "{page:?} names `{path}`");
+            named += 1;
+        }
     }
+    assert!(named > 20, "{named}");
+}
+
+#[test]
+fn links_in_the_documentation_lead_somewhere() {
+    let pages = pages();
+    let mut links = 0;
+    for (page, text) in &pages {
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let linked = page.parent().unwrap().join(path).canonicalize();
+            let linked = linked.unwrap_or_else(|_| panic!("{page:?} links to `{target}`"));
+            let (_, text) = pages.iter().find(|(page, _)| *page == linked).unwrap();
+            let has_heading = |anchor: &str| {
+                let anchors = text.lines().filter(|line| line.starts_with("## ")).map(anchor_of);
+                anchors.into_iter().any(|found| found == anchor)
+            };
+            assert!(anchor.is_empty() || has_heading(anchor), "{page:?} links to `{target}`");
+            links += 1;
+        }
+    }
+    assert!(links > 15, "{links}");
+}
+
+/// The anchor of a heading: lower case, words joined by hyphens.
+fn anchor_of(heading: &str) -> String {
+    heading.trim_start_matches(['#', ' ']).to_lowercase().replace(' ', "-")
+}
+
+#[test]
+fn commands_in_the_documentation_are_valid() {
+    let mut commands = 0;
+    for (page, text) in pages() {
+        for block in text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            for line in block.lines().filter(|line| line.starts_with("sessionmill ")) {
+                let words = words(line.split(" #").next().unwrap());
+                let parsed = sessionmill::cli::command().try_get_matches_from(&words);
+                assert!(parsed.is_ok(), "{page:?}: `{line}`: {}", parsed.unwrap_err());
+                commands += 1;
+            }
+        }
+    }
+    assert!(commands > 30, "{commands}");
+}
+
+/// The words of a command line, of which some stand in double quotes.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (part, text) in line.split('"').enumerate() {
+        match part % 2 {
+            0 => words.extend(text.split_whitespace().map(str::to_owned)),
+            _ => words.push(text.to_owned()),
+        }
+    }
+    words
 }
 
 /// Words in backticks that look like a path of this repository.
 fn is_path(word: &str) -> bool {
-    let roots = ["src/", "processors/", "migrations/", "fixtures/", "tests/", "benches/", "packaging/", ".ci/"];
+    let roots =
+        ["src/", "processors/", "migrations/", "docs/", "fixtures/", "tests/", "benches/", "packaging/", ".ci/"];
     roots.iter().any(|root| word.starts_with(root)) && !word.contains(['<', '*', ' '])
 }
 
 #[test]
-fn the_top_level_is_as_the_readme_draws_it() {
+fn nothing_unknown_stands_at_the_top_level() {
     let known = [
         ".ci",
         ".git",
         ".gitignore",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
         "Cargo.lock",
         "Cargo.toml",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
         "Makefile",
         "README.md",
         "benches",
         "build.rs",
         "clippy.toml",
+        "docs",
         "fixtures",
         "migrations",
         "packaging",

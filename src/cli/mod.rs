@@ -160,22 +160,22 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
         }
         Command::Man { out: None } => {
             let mut page = Vec::new();
-            let rendered = clap_mangen::Man::new(manual()).render(&mut page);
+            let rendered = clap_mangen::Man::new(self::command()).render(&mut page);
             rendered.map_err(|error| Error::cannot("write", "the manual page", cause(&error)))?;
             print(&String::from_utf8_lossy(&page))
         }
     }
 }
 
-/// What the manual is of: `help` has no page of its own.
-fn manual() -> clap::Command {
+/// The command line, as the manual describes it: `help` has no page of its own.
+pub fn command() -> clap::Command {
     Cli::command().disable_help_subcommand(true)
 }
 
 /// Writes a page for every command.
 fn write_manual(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    clap_mangen::generate_to(manual(), folder)
+    clap_mangen::generate_to(self::command(), folder)
 }
 
 fn print(text: &str) -> Result<Status> {
