@@ -11,10 +11,12 @@ use rustix::io::Errno;
 use sessionmill_contract::{Failure, FailureClass};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
+use std::sync::LazyLock;
+use walkdir::WalkDir;
 
 /// The root of a source, held open so that a path is looked up beneath it whatever happens to the
 /// folders above.
@@ -95,6 +97,30 @@ impl Folder {
     ///
     /// If the folder cannot be read to its end. What was read before is added all the same.
     pub fn entries(&self, entries: &mut Vec<(OsString, FileType)>) -> rustix::io::Result<()> {
+        if !*HAS_PROC {
+            return self.read(entries);
+        }
+        // The path names the open descriptor, not the folder's place in the tree: whatever has become of
+        // that place since, this very folder is listed.
+        let path = format!("/proc/self/fd/{}/.", self.0.as_raw_fd());
+        for entry in WalkDir::new(path).min_depth(1).max_depth(1) {
+            match entry {
+                Ok(entry) => entries.push((entry.file_name().to_owned(), kind(entry.file_type()))),
+                Err(error) => {
+                    // A name whose type the system does not tell costs itself only: it is looked at by itself.
+                    let name = error.path().filter(|_| error.depth() == 1).and_then(Path::file_name);
+                    match name {
+                        Some(name) => entries.push((name.to_owned(), FileType::Unknown)),
+                        None => return Err(errno(&error)),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for a system, or a sandbox, that has no paths for open descriptors.
+    fn read(&self, entries: &mut Vec<(OsString, FileType)>) -> rustix::io::Result<()> {
         for entry in Dir::read_from(&self.0)? {
             let entry = entry?;
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
@@ -119,6 +145,22 @@ impl Folder {
         let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok((FileType::from_raw_mode(stat.st_mode), Stat::from(&stat), stat.st_nlink > 1))
     }
+}
+
+/// Whether an open descriptor has a path.
+static HAS_PROC: LazyLock<bool> = LazyLock::new(|| Path::new("/proc/self/fd").is_dir());
+
+fn kind(kind: std::fs::FileType) -> FileType {
+    match kind {
+        kind if kind.is_dir() => FileType::Directory,
+        kind if kind.is_file() => FileType::RegularFile,
+        kind if kind.is_symlink() => FileType::Symlink,
+        _ => FileType::Unknown,
+    }
+}
+
+fn errno(error: &walkdir::Error) -> Errno {
+    error.io_error().and_then(Errno::from_io_error).unwrap_or(Errno::IO)
 }
 
 /// The reason for not taking a file that has names elsewhere, too: it can be somebody else's.
@@ -175,6 +217,26 @@ fn environment(error: &std::io::Error) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_ways_of_listing_agree_wherever_the_folder_is_now() {
+        let world = tempfile::tempdir().unwrap();
+        let path = world.path().join("ada");
+        std::fs::create_dir_all(path.join("sub/deeper")).unwrap();
+        std::fs::write(path.join("s.jsonl"), "{}").unwrap();
+        std::os::unix::fs::symlink("s.jsonl", path.join("link")).unwrap();
+        let folder = Root::open(&path).unwrap().folder(Path::new("")).unwrap();
+        std::fs::rename(&path, world.path().join("bob")).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let expected = [("link", FileType::Symlink), ("s.jsonl", FileType::RegularFile), ("sub", FileType::Directory)];
+        let expected = expected.map(|(name, kind)| (OsString::from(name), kind));
+        for list in [Folder::entries, Folder::read] {
+            let mut entries = Vec::new();
+            list(&folder, &mut entries).unwrap();
+            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            assert_eq!(entries, expected);
+        }
+    }
 
     #[test]
     fn both_ways_of_looking_up_agree() {
