@@ -1,9 +1,10 @@
 //! What stops a pass before its files are through: how many it may look into, and what the other side
 //! of a network says to it. Readers share it.
 
+use parking_lot::Mutex;
 use sessionmill_contract::{Failure, FailureClass};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The brake of one pass.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl Brake {
             FailureClass::Environment => self.stop(SHARED),
             FailureClass::Throttled => {
                 self.stop(THROTTLED);
-                let mut throttled = self.throttled.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut throttled = self.throttled.lock();
                 let longest = throttled.as_ref().and_then(|failure| failure.retry_after);
                 if throttled.is_none() || failure.retry_after > longest {
                     *throttled = Some(failure.clone());
@@ -61,7 +62,7 @@ impl Brake {
 
     /// What the other side said when it asked to be left alone, with the longest wait.
     pub fn throttled(self) -> Option<Failure> {
-        self.throttled.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.throttled.into_inner()
     }
 }
 

@@ -12,13 +12,14 @@ use crate::error::{Error, Result, cause};
 use crate::job::Job;
 use crate::lock::{self, beside};
 use md5::{Digest, Md5};
+use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// MD5 of a source file's name: marks are of one size and tell nothing to others.
 type Mark = [u8; 16];
@@ -99,7 +100,7 @@ impl Flight {
     /// Marks a file before its first byte is read.
     pub fn begin(&self, session_file: &str) -> InFlight<'_> {
         let slot = {
-            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut slots = self.slots.lock();
             slots.free.pop().unwrap_or_else(|| {
                 slots.count += 1;
                 slots.count - 1
@@ -136,7 +137,7 @@ impl InFlight<'_> {
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         write(&self.flight.file, self.slot, NO_MARK);
-        self.flight.slots.lock().unwrap_or_else(PoisonError::into_inner).free.push(self.slot);
+        self.flight.slots.lock().free.push(self.slot);
     }
 }
 

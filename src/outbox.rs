@@ -1,8 +1,8 @@
 //! The way from the readers to the writer. Outcomes wait in it while others are committed; how many
 //! depends on what they weigh, so that the memory that they take is bounded.
 
+use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// A queue that is full from a weight on.
@@ -44,17 +44,12 @@ impl<T> Outbox<T> {
     }
 
     pub fn sender(&self) -> Sender<'_, T> {
-        self.state().senders += 1;
+        self.state.lock().senders += 1;
         Sender(self)
     }
 
     pub fn receiver(&self) -> Receiver<'_, T> {
         Receiver(self)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State<T>> {
-        // Nothing that can panic runs under the lock.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -62,9 +57,8 @@ impl<T> Sender<'_, T> {
     /// Waits for room, however much is needed; false if nobody listens any more.
     pub fn send(&self, value: T, weight: usize) -> bool {
         let Self(outbox) = self;
-        let full = |state: &mut State<T>| state.weight >= outbox.full && !state.closed;
-        let waited = outbox.changed.wait_while(outbox.state(), full);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = outbox.state.lock();
+        outbox.changed.wait_while(&mut state, |state| state.weight >= outbox.full && !state.closed);
         if state.closed {
             return false;
         }
@@ -79,10 +73,9 @@ impl<T> Receiver<'_, T> {
     /// The next value, if it comes before then.
     pub fn receive(&self, until: Instant) -> Received<T> {
         let Self(outbox) = self;
-        let wait = |state: &mut State<T>| state.waiting.is_empty() && state.senders > 0;
-        let patience = until.saturating_duration_since(Instant::now());
-        let waited = outbox.changed.wait_timeout_while(outbox.state(), patience, wait);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = outbox.state.lock();
+        let is_early = |state: &mut State<T>| state.waiting.is_empty() && state.senders > 0;
+        outbox.changed.wait_while_until(&mut state, is_early, until);
         match state.waiting.pop_front() {
             Some((value, weight)) => {
                 state.weight -= weight;
@@ -97,14 +90,14 @@ impl<T> Receiver<'_, T> {
 
 impl<T> Drop for Sender<'_, T> {
     fn drop(&mut self) {
-        self.0.state().senders -= 1;
+        self.0.state.lock().senders -= 1;
         self.0.changed.notify_all();
     }
 }
 
 impl<T> Drop for Receiver<'_, T> {
     fn drop(&mut self) {
-        self.0.state().closed = true;
+        self.0.state.lock().closed = true;
         self.0.changed.notify_all();
     }
 }

@@ -5,11 +5,11 @@
 //! database until it goes on. SIGSTOP cannot be caught; who waits for such a process is told its number.
 
 use crate::error::{Error, Result, cause};
+use parking_lot::{Condvar, Mutex};
 use signal_hook::consts::SIGTSTP;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How many databases this process holds.
@@ -29,8 +29,8 @@ pub struct Hold(());
 impl Hold {
     /// Begins to hold one, unless the process is about to stop: then it waits.
     pub fn begin() -> Self {
-        let held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut held = CHANGED.wait_while(held, |_| is_wanted()).unwrap_or_else(PoisonError::into_inner);
+        let mut held = HELD.lock();
+        CHANGED.wait_while(&mut held, |_| is_wanted());
         *held += 1;
         Self(())
     }
@@ -38,11 +38,11 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = HELD.lock();
         *held -= 1;
         CHANGED.notify_all();
         // Here is a good place to stop.
-        drop(CHANGED.wait_while(held, |_| is_wanted()));
+        CHANGED.wait_while(&mut held, |_| is_wanted());
     }
 }
 
@@ -71,10 +71,9 @@ pub fn listen() -> Result<()> {
 
 /// Stops the process when it holds no database, and returns when it goes on.
 fn stop(signal: i32) {
-    let held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut held = HELD.lock();
     WANTED.store(true, Ordering::Relaxed);
-    let (held, _) =
-        CHANGED.wait_timeout_while(held, PATIENCE, |held| *held > 0).unwrap_or_else(PoisonError::into_inner);
+    CHANGED.wait_while_for(&mut held, |held| *held > 0, PATIENCE);
     // With the lock on the count: nobody begins to hold one in between.
     let _ = emulate_default_handler(signal);
     WANTED.store(false, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! The way from outcomes to commits: readers fill an outbox, one thread empties it into the database.
 
 use crate::batch::{self, Queue};
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::flight::InFlight;
 use crate::job::Job;
 use crate::open::Refusal;
@@ -12,6 +12,7 @@ use crate::store::Turns;
 use crate::store::stamp::Stamp;
 use crate::summary::Tally;
 use crate::trial::Trial;
+use rayon::ThreadPoolBuilder;
 use std::time::{Duration, Instant};
 
 /// How far a pass is.
@@ -40,13 +41,22 @@ impl Writer<'_, '_> {
     /// If the database cannot be written.
     pub fn read(&mut self, jobs: &[Job], reader: &Reader<'_>, threads: usize) -> Result<()> {
         self.rest(reader)?;
+        if jobs.is_empty() {
+            return Ok(());
+        }
         let queue = Queue::new(jobs);
         let outbox = Outbox::new(WAITING);
-        std::thread::scope(|scope| {
-            for _ in 0..threads.min(jobs.len()) {
+        let threads = threads.clamp(1, jobs.len());
+        let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|number| format!("reader-{number}"));
+        let pool = pool
+            .build()
+            .map_err(|error| Error::new(Status::CannotRun, format!("cannot start reader threads: {error}")))?;
+        // The writer stays on this thread: it waits for the readers, which never wait for a thread of the pool.
+        pool.in_place_scope(|scope| {
+            for _ in 0..threads {
                 let sender = outbox.sender();
                 let queue = &queue;
-                scope.spawn(move || {
+                scope.spawn(move |_| {
                     batch::read(queue, reader, |outcome| {
                         let weight = outcome.weight();
                         sender.send(outcome, weight)

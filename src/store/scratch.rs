@@ -4,6 +4,7 @@
 
 use crate::error::{Error, Result, cause};
 use crate::suspension;
+use parking_lot::Mutex;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
@@ -11,7 +12,6 @@ use std::collections::BTreeSet;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
 /// A private folder. Dropping it removes it with all that is in it.
@@ -24,10 +24,6 @@ pub(super) struct Scratch {
 
 /// Folders of this process, for the signals that end it.
 static LIVE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-
-fn live() -> MutexGuard<'static, BTreeSet<PathBuf>> {
-    LIVE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 const PREFIX: &str = "sessionmill-reader-";
 
@@ -47,7 +43,7 @@ impl Scratch {
             let private = Permissions::from_mode(0o700);
             let folder = {
                 // A signal finds it made and listed, or neither.
-                let mut live = live();
+                let mut live = LIVE.lock();
                 let folder = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir().map_err(failed)?;
                 live.insert(folder.path().to_owned());
                 folder
@@ -71,7 +67,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        live().remove(self.path());
+        LIVE.lock().remove(self.path());
     }
 }
 
@@ -85,7 +81,7 @@ pub fn remove_at_signals() -> Result<()> {
     let mut signals = Signals::new(signals).map_err(|error| Error::cannot("listen to", "signals", error.kind()))?;
     std::thread::spawn(move || {
         for signal in &mut signals {
-            let live = live();
+            let live = LIVE.lock();
             for folder in live.iter() {
                 let _ = std::fs::remove_dir_all(folder);
             }
