@@ -132,9 +132,9 @@ mod tests {
     use super::*;
     use crate::moment::{Clock, Moment};
     use crate::open::Root;
+    use crate::plugs::PLUGS;
     use crate::pulse::Pulse;
     use crate::read::Caps;
-    use crate::registry;
     use crate::stat::Stat;
     use md5::{Digest, Md5};
     use sessionmill_contract::SourceFile;
@@ -165,12 +165,12 @@ mod tests {
         let sizes = [0, 1, 63, 64, 65, WINDOW - 1, WINDOW, WINDOW + 1, 5 * WINDOW + 100, 2 * WINDOW];
         let (folder, jobs) = world(&[&sizes[..], &sizes[..]].concat());
         let (roots, clock) = ([Root::open(folder.path()).unwrap()], Clock::begin(Moment::now()));
-        let (processors, pulse) = (registry::processors(), Pulse::default());
+        let (processors, pulse) = (PLUGS.processors(), Pulse::default());
         let reader = Reader {
             clock: &clock,
             flight: None,
             roots: &roots,
-            processors,
+            processors: &processors,
             caps: Caps::default(),
             budget: None,
             brake: None,

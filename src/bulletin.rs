@@ -6,13 +6,12 @@
 
 use crate::error::{Error, Result, cause};
 use crate::holder::{Holder, is_alive};
-use crate::lineup::Lineup;
 use crate::lock::{self, Presence, WorkLock, beside};
 use crate::moment::Moment;
-use crate::registry;
+use crate::plugs::Lineup;
 use crate::store::record::{self, Record};
 use crate::store::snapshot;
-use crate::store::{Access, Store, known};
+use crate::store::{Access, DatabaseFile, Store, known};
 use crate::whole;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -91,7 +90,7 @@ impl Entry {
 /// # Errors
 ///
 /// If the database cannot be read or the file not be written.
-pub fn write(database: &Path, lineup: &Lineup, lacks: Option<&str>, now: &Moment) -> Result<()> {
+pub fn write(database: &DatabaseFile, lineup: &Lineup, lacks: Option<&str>, now: &Moment) -> Result<()> {
     if !snapshot::folder(database).is_dir() {
         return Ok(());
     }
@@ -111,7 +110,7 @@ pub fn write(database: &Path, lineup: &Lineup, lacks: Option<&str>, now: &Moment
             let record = Record::read(connection, name, lineup.server_of(name))?.or_unwritten(database, name);
             Ok(Entry { processor: name.to_owned(), lacks: lacks(name), running, record })
         };
-        let processors = registry::processors().iter().map(|processor| entry(processor.manifest().name));
+        let processors = database.plugs.names().map(entry);
         Ok(Bulletin {
             at: now.wall,
             pid,

@@ -23,8 +23,8 @@
 //! | [`brake`], [`pause`], [`quiet`] | what stops, puts off and delays a pass that waits for a network |
 //! | [`flight`], [`trial`] | what was being read when a pass died, and a process of its own to try it in |
 //! | [`dialect`] | one file per log format: line → events |
-//! | [`llm`] | detectors that ask a language model, where the configuration asks for one |
-//! | [`registry`], [`lineup`] | the list of processors, dialects and migrations; processors as they are configured |
+//! | [`plugs`] | the list of processors: settings, reports and commands of each, and how it is made |
+//! | [`registry`] | the list of dialects |
 //! | [`writer`] | outcomes → commits, on one thread |
 //! | [`store`] | the only user of DuckDB: lock, migrate, commit, settle, repair, read beside others, publish |
 //! | [`settle`] | facts of the touched keys → entities |
@@ -37,7 +37,7 @@
 //! | [`daemon`], [`schedule`] | the service: one loop; when a processor is due |
 //! | [`trigger`], [`folder`] | requests as files; a folder of ours that others may write to |
 //! | [`notice`], [`unit`] | what the service tells systemd; what its unit lets it do |
-//! | [`identities`], [`exclusion`] | who the people are whose folders hold the transcripts; who is left out |
+//! | [`identities`] | who the people are whose folders hold the transcripts |
 //! | [`cli`], [`config`] | the command line, the configuration, the environment |
 //! | [`access`], [`owner`], [`acl`] | what the user may read and write, and what would let them; whose a file is; who else may use it |
 //! | [`lock`], [`holder`], [`suspension`] | locks between processes; who has one; letting go of the database at Ctrl-Z |
@@ -80,7 +80,6 @@ pub mod daemon;
 pub mod dialect;
 pub mod duration;
 pub mod error;
-pub mod exclusion;
 pub mod failpoint;
 pub mod failures;
 pub mod flight;
@@ -95,8 +94,6 @@ pub mod lanes;
 pub mod ledger;
 pub mod limits;
 pub mod lines;
-pub mod lineup;
-pub mod llm;
 pub mod lock;
 pub mod look;
 pub mod metrics;
@@ -110,6 +107,7 @@ pub mod pass;
 pub mod pause;
 pub mod pending;
 pub mod plan;
+pub mod plugs;
 pub mod price;
 pub mod printable;
 pub mod pulse;

@@ -1,8 +1,9 @@
 //! Reads the clock, runs the command line, and ends with its status.
 
 use sessionmill::moment::Moment;
+use sessionmill::plugs::PLUGS;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(sessionmill::cli::main(Moment::now()) as u8)
+    ExitCode::from(sessionmill::cli::main(PLUGS, Moment::now()) as u8)
 }

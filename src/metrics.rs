@@ -5,14 +5,12 @@ use crate::config::Config;
 use crate::config::schedules::Schedules;
 use crate::error::{Error, Result, cause};
 use crate::health::{Keeper, State};
-use crate::lineup::Lineup;
 use crate::moment::Moment;
-use crate::registry;
+use crate::plugs::Lineup;
 use crate::store::record::Record;
-use crate::store::{Access, Store, known, room};
+use crate::store::{Access, DatabaseFile, Store, known, room};
 use crate::whole;
 use chrono::{DateTime, Utc};
-use sessionmill_contract::Processor;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -38,22 +36,21 @@ pub struct Sample {
 /// # Errors
 ///
 /// If the database cannot be read or the file not be written.
-pub fn write(database: &Path, config: &Config, lineup: &Lineup, now: &Moment, file: &Path) -> Result<()> {
+pub fn write(database: &DatabaseFile, config: &Config, lineup: &Lineup, now: &Moment, file: &Path) -> Result<()> {
     let store = Store::open_current(database, Access::ReadOnly, now.wall)?;
     let samples = store.read(|connection| {
         let of_sources = known::alarms(connection)?.into_iter().map(|(_, alarm)| alarm);
         let alarms: Vec<_> = of_sources.chain(room::alarm(database)).collect();
-        let sample = |processor: &&'static dyn Processor| {
-            let name = processor.manifest().name;
+        let sample = |name: &'static str| {
             let record = Record::read(connection, name, lineup.server_of(name))?.or_unwritten(database, name);
             let Schedules { timezone, .. } = config.schedule;
             let facts =
-                record.facts(config.schedule.of(name), timezone, Keeper::Schedule, &alarms, lineup.disabled.why(name));
+                record.facts(config.schedule.get(name), timezone, Keeper::Schedule, &alarms, lineup.disabled.why(name));
             let state = facts.health(now).state;
             let of_run = record.over.iter().flat_map(|run| &run.alarms).filter(|alarm| !alarms.contains(alarm)).count();
             Ok(Sample { processor: name, alarms: alarms.len() + of_run, record, state })
         };
-        registry::processors().iter().map(sample).collect::<Result<Vec<_>>>()
+        database.plugs.names().map(sample).collect::<Result<Vec<_>>>()
     })?;
     drop(store);
     let text = text(&samples);

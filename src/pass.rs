@@ -13,12 +13,12 @@ use crate::holder::Holder;
 use crate::inquiry;
 use crate::job::Job;
 use crate::limits::Limits;
-use crate::llm::journal;
 use crate::lock::ProcessorLock;
 use crate::moment::{Clock, Moment};
 use crate::open::Root;
 use crate::pause::Pause;
 use crate::plan::{self, Bounds};
+use crate::plugs::Network;
 use crate::pulse::Pulse;
 use crate::read::{self, Reader};
 use crate::request::{Origin, Request};
@@ -28,19 +28,20 @@ use crate::source::Source;
 use crate::store::fault::Fault;
 use crate::store::sources::Remembering;
 use crate::store::stamp::Stamp;
-use crate::store::{Store, Turns, forget, known, left_out, log, migrate, pauses, presence, room, runs, sources, waits};
+use crate::store::{
+    DatabaseFile, Store, Turns, forget, known, left_out, log, pauses, presence, room, runs, sources, waits,
+};
 use crate::summary::{Notices, Summary, Tally};
 use crate::trial::Trial;
 use crate::writer::{Progress, Writer};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Bound, Failure, Manifest, Processor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::time::Duration;
 
 /// What a pass is about.
 pub struct Pass<'p> {
-    pub database: &'p Path,
+    pub database: &'p DatabaseFile,
     pub sources: &'p [Source],
     pub processors: &'p [&'p dyn Processor],
     /// The start of the pass, before the first look.
@@ -49,8 +50,8 @@ pub struct Pass<'p> {
     /// The user of transcripts that lie in no user's folder.
     pub login: &'p str,
     pub limits: Limits,
-    /// Who is asked over a network, as the line-up tells it.
-    pub server: &'p str,
+    /// How processors ask that wait for a network, by name.
+    pub networks: &'p [(&'static str, Network)],
     /// Take over a database of another root.
     pub adopt: bool,
     /// Reads a file in a process of its own, and tells how that died if it did.
@@ -58,6 +59,14 @@ pub struct Pass<'p> {
     /// Is told how far the pass is.
     pub progress: &'p dyn Fn(Progress),
     pub pulse: &'p Pulse,
+}
+
+impl Pass<'_> {
+    /// How the processor asks that waits for a network: it has a pass of its own.
+    fn network(&self) -> Option<&Network> {
+        let name = self.processors.first()?.manifest().name;
+        self.networks.iter().find(|(processor, _)| *processor == name).map(|(_, network)| network)
+    }
 }
 
 /// The limits of a pass that waits for a network, where nobody says otherwise.
@@ -120,10 +129,12 @@ fn locked(pass: &Pass<'_>, clock: &Clock) -> Result<Summary> {
 fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let now = clock.start.wall;
     let waits = read::waits(pass.processors);
+    let network = pass.network();
+    let server = network.map_or("", |network| &network.server);
     let manifests: Vec<&Manifest> = pass.processors.iter().map(|processor| processor.manifest()).collect();
     let walks = some_of(scan::each(pass.sources, pass.login))?;
 
-    migrate::migrate(store.get()?, now)?;
+    store.migrate()?;
     let (walks, mut notices) = take_over(store.get()?, pass, walks)?;
     let positions: Vec<usize> = (0..walks.len()).filter(|number| walks[*number].is_ok()).collect();
     let walked: Vec<Source> = positions.iter().map(|number| pass.sources[*number].clone()).collect();
@@ -156,7 +167,14 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let mut excluded = forget::exclude(store.get()?, pass.processors)?;
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources, now)?;
     let run_id = runs::next(store.get()?)?;
-    let stamp = Stamp { run_id, now, processors: pass.processors, manifests: &manifests, sources: &sources };
+    let stamp = Stamp {
+        run_id,
+        now,
+        processors: pass.processors,
+        manifests: &manifests,
+        plugs: pass.database.plugs,
+        sources: &sources,
+    };
     let forgotten = known::forgotten(store.get()?.connection(), pass.database)?;
     let mut larger = walk.share_names(&ledger);
     larger.retain(|file| !forgotten.contains(file.split('/').next().unwrap_or_default()));
@@ -176,12 +194,13 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     left_out::remember(store.get()?, &sources, &walk)?;
     let excludes = |processor: usize, username: &str| pass.processors[processor].excludes(username);
     let retries = pass.request.origin == Origin::Trigger;
-    let bounds = Bounds { quiet: waits.then_some(pass.limits.quiet), excludes: Some(&excludes), retries };
+    let quiet = network.map_or(pass.limits.quiet, |network| network.quiet);
+    let bounds = Bounds { quiet: waits.then_some(quiet), excludes: Some(&excludes), retries };
     let plan = plan::jobs(walk, &ledger, &manifests, now, bounds);
     excluded.extend(plan.excluded.iter().flatten().map(|file| file.username.clone()));
     if !excluded.is_empty() {
         // What a model said of them holds their words.
-        journal::forget(pass.database, &excluded.iter().map(String::as_str).collect())?;
+        pass.database.plugs.forget(pass.database, &excluded.iter().map(String::as_str).collect())?;
     }
     if waits {
         waits::set(store.get()?, manifests[0].name, &ledger, &plan.waits)?;
@@ -197,7 +216,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     let mut jobs = plan.jobs;
     let suspects = marks.take(&mut jobs);
     flight.clear()?;
-    let pause = if waits { pauses::of(store.get()?.connection(), manifests[0].name, Some(pass.server))? } else { None };
+    let pause = if waits { pauses::of(store.get()?.connection(), manifests[0].name, Some(server))? } else { None };
     let files = pass.limits.files.or(waits.then_some(FILES_ASKED));
     let brake = Brake::new(files.unwrap_or(u64::MAX));
     if pause.as_ref().is_some_and(|pause| pause.holds(now)) {
@@ -214,7 +233,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
         pulse: pass.pulse,
     };
     let threads = match waits {
-        true => pass.limits.connections,
+        true => network.map_or(pass.limits.connections, |network| network.connections),
         // The first files of the order are those that a limit leaves time for.
         false if files.is_some() => 1,
         false => pass.limits.threads,
@@ -245,7 +264,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
         tally.unsettled(position, &unsettled);
     }
     if waits {
-        let next = |failure: &Failure| Pause::after(pause.as_ref(), failure, pass.server, clock.read().wall);
+        let next = |failure: &Failure| Pause::after(pause.as_ref(), failure, server, clock.read().wall);
         let next = brake.throttled().as_ref().map(next);
         let pause = self::pause(store, manifests[0].name, pause.clone(), next, clock.read().wall)?;
         notices.warnings.extend(pause.map(|pause| pause.words(manifests[0].name)));

@@ -1,96 +1,13 @@
-//! What is plugged in: processors and dialects. Adding one is a line here and a file of its own.
+//! The list of dialects, and the known names that may be meant by an unknown one.
 
 use crate::dialect::Dialect;
 use crate::dialect::claude_code::CLAUDE_CODE;
 use crate::dialect::codex::CODEX;
 use crate::dialect::foreign::{DOCUMENT, OTHER};
-use crate::error::{Error, Result, Status};
-use sessionmill_contract::Processor;
-use sessionmill_usage::Usage;
-use sessionmill_verification::Verification;
-use sessionmill_verification::rules::Rules;
-use std::sync::LazyLock;
-
-/// Processors, by name.
-static PROCESSORS: LazyLock<[&dyn Processor; 2]> = LazyLock::new(|| [&Usage, &*VERIFICATION]);
-
-static VERIFICATION: LazyLock<Verification> = LazyLock::new(|| Verification::new(Box::new(Rules)));
+use crate::error::{Error, Status};
 
 /// Dialects, in the order in which a file is offered to them; the last one takes what is left.
 static DIALECTS: [Dialect; 4] = [CODEX, DOCUMENT, OTHER, CLAUDE_CODE];
-
-/// Numbered migrations, oldest first.
-pub const MIGRATIONS: [(&str, &str); 23] = [
-    ("0001_ledger", include_str!("../migrations/0001_ledger.sql")),
-    ("0002_usage", include_str!("../migrations/0002_usage.sql")),
-    ("0003_source_marks", include_str!("../migrations/0003_source_marks.sql")),
-    ("0004_verification", include_str!("../migrations/0004_verification.sql")),
-    ("0005_network", include_str!("../migrations/0005_network.sql")),
-    ("0006_audit", include_str!("../migrations/0006_audit.sql")),
-    ("0007_agents", include_str!("../migrations/0007_agents.sql")),
-    ("0008_knowledge", include_str!("../migrations/0008_knowledge.sql")),
-    ("0009_reasoning", include_str!("../migrations/0009_reasoning.sql")),
-    ("0010_forgotten", include_str!("../migrations/0010_forgotten.sql")),
-    ("0011_whereabouts", include_str!("../migrations/0011_whereabouts.sql")),
-    ("0012_dropped", include_str!("../migrations/0012_dropped.sql")),
-    ("0013_comments", include_str!("../migrations/0013_comments.sql")),
-    ("0014_judgements", include_str!("../migrations/0014_judgements.sql")),
-    ("0015_founders", include_str!("../migrations/0015_founders.sql")),
-    ("0016_waiting", include_str!("../migrations/0016_waiting.sql")),
-    ("0017_call_keys", include_str!("../migrations/0017_call_keys.sql")),
-    ("0018_terms", include_str!("../migrations/0018_terms.sql")),
-    ("0019_declined", include_str!("../migrations/0019_declined.sql")),
-    ("0020_sources", include_str!("../migrations/0020_sources.sql")),
-    ("0021_bans", include_str!("../migrations/0021_bans.sql")),
-    ("0022_settling", include_str!("../migrations/0022_settling.sql")),
-    ("0023_settlements", include_str!("../migrations/0023_settlements.sql")),
-];
-
-/// A text column that snapshots leave empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Private {
-    /// Of a table in schema `facts`.
-    pub table: &'static str,
-    pub column: &'static str,
-}
-
-/// Columns that quote what people wrote, which snapshots leave empty.
-static PRIVATE: [Private; 1] = [Private { table: "verification_claims", column: "user_quote" }];
-
-/// Columns that snapshots leave empty.
-pub fn private() -> &'static [Private] {
-    &PRIVATE
-}
-
-/// Tables that neither snapshots nor their Parquet files have.
-pub const UNPUBLISHED: [&str; 1] = ["forgotten_users"];
-
-/// All processors.
-pub fn processors() -> &'static [&'static dyn Processor] {
-    &*PROCESSORS
-}
-
-/// The processors that the names name; all, if there are none.
-///
-/// # Errors
-///
-/// If a name is unknown.
-pub fn named(names: &[String]) -> Result<Vec<&'static dyn Processor>> {
-    if names.is_empty() {
-        return Ok(PROCESSORS.to_vec());
-    }
-    let mut chosen: Vec<&'static dyn Processor> = Vec::new();
-    for name in names {
-        let known = || PROCESSORS.iter().map(|processor| processor.manifest().name);
-        let Some(processor) = PROCESSORS.iter().find(|processor| processor.manifest().name == name) else {
-            return Err(unknown("processor", name, known()));
-        };
-        if !chosen.iter().any(|chosen| chosen.manifest().name == name) {
-            chosen.push(*processor);
-        }
-    }
-    Ok(chosen)
-}
 
 /// All dialects.
 pub fn dialects() -> &'static [Dialect] {

@@ -2,16 +2,19 @@
 
 use crate::batch::{self, Queue};
 use crate::config::Config;
+use crate::config::reading::Reading;
 use crate::error::cause;
 use crate::job::Job;
 use crate::moment::{Clock, Moment};
 use crate::open::{Refusal, Root};
+use crate::plugs::Plugs;
 use crate::pulse::{self, Pulse};
 use crate::read::{Caps, Reader};
 use crate::source::Source;
 use crate::stat::Stat;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sessionmill_contract::{Failure, FailureClass, Processor, SourceFile};
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -75,7 +78,24 @@ pub fn spawn(job: &Job, source: &Source, processors: &[&dyn Processor], setup: S
 
 /// A configuration as text, without what no processor asks for.
 fn written(config: &Config) -> Result<String, toml::ser::Error> {
-    toml::to_string(&Config { price: Vec::new(), source: Vec::new(), ..config.clone() })
+    let mut values = Config { price: Vec::new(), source: Vec::new(), ..config.clone() }.values();
+    // A file leaves out what is not set.
+    if let Some(settings) = values.as_object_mut() {
+        settings.retain(|_, value| !value.is_null());
+        let tables = settings.values_mut().filter_map(serde_json::Value::as_object_mut);
+        tables.for_each(|table| table.retain(|_, value| !value.is_null()));
+    }
+    toml::to_string(&values)
+}
+
+/// The configuration that was written.
+///
+/// # Errors
+///
+/// With what is wrong about it.
+pub fn configuration(text: &str, plugs: Plugs) -> Result<Config, String> {
+    let Reading { config, mistakes, .. } = Reading::of(text, &BTreeMap::new(), plugs);
+    mistakes.first().map_or(Ok(config), |mistake| Err(mistake.to_string()))
 }
 
 /// Waits for the end of a process; kills it after the time, or when the pass is to stop.
@@ -132,6 +152,7 @@ pub fn read(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugs::PLUGS;
 
     #[test]
     fn a_trial_gets_the_configuration_as_it_is() {
@@ -165,8 +186,8 @@ mod tests {
             path = '/sessions'
         ";
         for text in ["", text] {
-            let config: Config = toml::from_str(text).unwrap();
-            let got: Config = toml::from_str(&written(&config).unwrap()).unwrap();
+            let config = configuration(text, PLUGS).unwrap();
+            let got = configuration(&written(&config).unwrap(), PLUGS).unwrap();
             assert_eq!(got, Config { price: Vec::new(), source: Vec::new(), ..config });
         }
     }

@@ -11,7 +11,7 @@ use crate::duration;
 use crate::error::{Error, Result, cause};
 use crate::folder::{Old, OwnFolder};
 use crate::holder::Holder;
-use crate::registry;
+use crate::plugs::Plugs;
 use crate::request::{Origin, Request};
 use crate::summary::Summary;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -33,6 +33,8 @@ pub struct Folder {
     results: Arc<OwnFolder>,
     /// Users who may drop triggers, beside root and this process's own.
     allowed: Vec<u32>,
+    /// Processors that a trigger can be for.
+    plugs: Plugs,
 }
 
 /// A trigger that was taken out of the folder.
@@ -135,11 +137,12 @@ impl Folder {
     /// # Errors
     ///
     /// If one cannot be made or opened, is a link, or is open to changes by others.
-    pub fn open(path: &Path, allowed: &[u32]) -> Result<Self> {
+    pub fn open(path: &Path, allowed: &[u32], plugs: Plugs) -> Result<Self> {
         let dropped = OwnFolder::make(path)?;
         let claimed = dropped.make_sub("claimed", 0o700)?;
         let results = dropped.make_sub(RESULTS, 0o750)?;
-        let folder = Self { dropped, claimed: claimed.into(), results: results.into(), allowed: allowed.to_vec() };
+        let (claimed, results, allowed) = (claimed.into(), results.into(), allowed.to_vec());
+        let folder = Self { dropped, claimed, results, allowed, plugs };
         folder.admit();
         Ok(folder)
     }
@@ -163,8 +166,7 @@ impl Folder {
 
     /// Claims the triggers that are there. One whose answer is known is answered already.
     pub fn claim(&self, now: DateTime<Utc>) -> Vec<Claim> {
-        let processors = registry::processors().iter().map(|processor| processor.manifest().name);
-        let mut names: Vec<_> = processors.map(str::to_owned).collect();
+        let mut names: Vec<_> = self.plugs.names().map(str::to_owned).collect();
         // A look at the known names finds them however many other files there are.
         let others = self.dropped.names().filter_map(|name| Some(name.strip_suffix(EXTENSION)?.to_owned()));
         let others: Vec<_> = others.filter(|name| !names.contains(name) && is_id(name)).take(STRANGERS).collect();
@@ -190,7 +192,7 @@ impl Folder {
 
     /// Whether a trigger for a processor is left for a look in a moment.
     pub fn has_unfinished(&self, now: DateTime<Utc>) -> bool {
-        registry::processors().iter().any(|processor| self.is_unfinished(processor.manifest().name, now))
+        self.plugs.names().any(|name| self.is_unfinished(name, now))
     }
 
     /// Triggers that were claimed when the daemon ended, to be answered now.
@@ -258,7 +260,10 @@ impl Folder {
         if open.by_ref().take(SIZE).read_to_end(&mut text).is_err() {
             return Some(refused(&by, "it cannot be read"));
         }
-        let order = parse(&text, &processor);
+        let order = match self.plugs.find(&processor) {
+            Some(_) => parse(&text, &processor),
+            None => Err("there is no processor of that name".to_owned()),
+        };
         // Who asks for something invalid waits for the answer all the same.
         let own_id = match &order {
             Ok(order) => order.id.clone(),
@@ -353,9 +358,6 @@ pub fn answer_of(folder: &Path, id: &str) -> Option<serde_json::Value> {
 
 /// Reads what a trigger says; an empty one asks for a run.
 fn parse(text: &[u8], processor: &str) -> std::result::Result<Order, String> {
-    if !registry::processors().iter().any(|known| known.manifest().name == processor) {
-        return Err("there is no processor of that name".to_owned());
-    }
     if text.trim_ascii().is_empty() {
         return Ok(Order::default());
     }
@@ -411,14 +413,14 @@ mod tests {
 
     #[test]
     fn an_order_is_strict() {
-        let order = |text: &str| parse(text.as_bytes(), "usage");
+        let order = |text: &str| parse(text.as_bytes(), "a");
         assert_eq!(order(" \n"), Ok(Order::default()));
         assert_eq!(order("{}"), Ok(Order::default()));
-        let full = r#"{"id": "a-1_B", "command": "run", "processor": "usage",
+        let full = r#"{"id": "a-1_B", "command": "run", "processor": "a",
                        "args": {"max_sessions": 5, "time_budget": "150s"}}"#;
         let args = Args { max_sessions: NonZeroU64::new(5), time_budget: Some("150s".into()) };
         assert_eq!(args.budget(), Ok(Some(Duration::from_secs(150))));
-        let expected = Order { id: Some("a-1_B".into()), command: Command::Run, processor: Some("usage".into()), args };
+        let expected = Order { id: Some("a-1_B".into()), command: Command::Run, processor: Some("a".into()), args };
         assert_eq!(order(full), Ok(expected));
         let senseless = "invalid trigger at line 1";
         let id = "its id is not 1 to 64 letters, digits, `-` and `_`";
@@ -431,11 +433,10 @@ mod tests {
             (r#"{"id": "a", "id": "b"}"#, senseless),
             (r#"{"id": "../x"}"#, id),
             (r#"{"id": ""}"#, id),
-            (r#"{"processor": "verification"}"#, "it names another processor than the file's name does"),
+            (r#"{"processor": "b"}"#, "it names another processor than the file's name does"),
             (r#"{"args": {"time_budget": "soon"}}"#, "its time budget is not a time such as 150s, 5m or 1h"),
         ] {
             assert_eq!(order(text), Err(reason.to_owned()), "{text}");
         }
-        assert_eq!(parse(b"", "nothing"), Err("there is no processor of that name".to_owned()));
     }
 }

@@ -230,7 +230,7 @@ fn a_run_that_a_wrong_clock_dated_does_not_put_off_the_next_one() {
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).pass();
     let last_run = || {
         let now = world.next();
-        let last = history::last_run(&world.database(), "usage", &now).unwrap();
+        let last = history::last_run(&world.database_file(), "usage", &now).unwrap();
         (now.wall - last.started.wall).num_minutes()
     };
     assert_eq!(last_run(), 1);

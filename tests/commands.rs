@@ -2,6 +2,7 @@
 
 use crate::world::{Said, World, response};
 use duckdb::Connection;
+use sessionmill::plugs::PLUGS;
 use sessionmill_contract::Processor;
 
 fn world() -> World {
@@ -618,11 +619,11 @@ fn a_database_of_the_older_program_is_adopted() {
 /// The rows of the ledger's processors, items and versions for `ada/a.jsonl`, as they are today.
 fn now() -> Vec<String> {
     let items = [("usage", 2), ("verification", 0)];
-    let row = |((name, items), processor): ((&str, u64), &&dyn Processor)| {
+    let row = |((name, items), processor): ((&str, u64), &dyn Processor)| {
         assert_eq!(processor.manifest().name, name);
         format!("{name}|{items}|{}", processor.manifest().version)
     };
-    items.into_iter().zip(sessionmill::registry::processors()).map(row).collect()
+    items.into_iter().zip(PLUGS.processors()).map(row).collect()
 }
 
 #[test]

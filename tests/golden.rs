@@ -16,6 +16,7 @@ use sessionmill::batch::{self, Queue};
 use sessionmill::job::Job;
 use sessionmill::moment::{Clock, Moment};
 use sessionmill::open::Root;
+use sessionmill::plugs::PLUGS;
 use sessionmill::pulse::Pulse;
 use sessionmill::read::{Caps, Outcome, Read, Reader, Verdict};
 use sessionmill::scan;
@@ -53,7 +54,7 @@ fn walk() -> Vec<scan::Found> {
 #[test]
 fn golden_facts_of_each_file_are_the_expected_ones() {
     let roots = [Root::open(&fixtures().join("sessions")).unwrap()];
-    let processors = sessionmill::registry::processors();
+    let processors = &PLUGS.processors();
     let clock = Clock::begin(Moment::now());
     let caps = Caps::default();
     let reader = Reader {

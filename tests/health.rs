@@ -2,6 +2,7 @@
 
 use crate::world::{Said, World, response};
 use duckdb::Connection;
+use sessionmill::plugs::PLUGS;
 use std::os::unix::fs::PermissionsExt;
 
 const USAGE: &str = "[schedule]\nverification = \"off\"\n";
@@ -74,7 +75,7 @@ verification  disabled, 0 items from 0 files
         assert_eq!((said.status, said.stdout.as_str()), (0, expected));
     }
     let json: serde_json::Value = serde_json::from_str(&status(&world, &["--json"]).stdout).unwrap();
-    let usage = sessionmill::registry::processors()[0];
+    let usage = PLUGS.processors()[0];
     assert_eq!(
         json["processors"][0],
         serde_json::json!({

@@ -6,6 +6,7 @@ use duckdb::{AccessMode, Config, Connection};
 use sessionmill::alignment::Wanted;
 use sessionmill::error::Status;
 use sessionmill::lock::StoreLock;
+use sessionmill::plugs::PLUGS;
 use sessionmill::report::status;
 use sessionmill::scan;
 use sessionmill::source::{Layout, Source};
@@ -83,7 +84,7 @@ fn no_other_process_gets_the_database_while_it_is_held() {
         store
     };
     let store = held("open", Store::open(&database, Access::ReadWrite).unwrap());
-    migrate::migrate(&store, world.next().wall).unwrap();
+    migrate::migrate(&store, PLUGS, world.next().wall).unwrap();
     let store = held("migrate", store);
     sources::remember(&store, &[Wanted::new(&sources[0], true)], false).unwrap();
     known::sources(store.connection()).unwrap();
@@ -105,7 +106,9 @@ fn no_other_process_gets_the_database_while_it_is_held() {
     assert_eq!(second(&database), ["opened", "opened"], "after all");
 
     let store = Store::open(&database, Access::ReadOnly).unwrap();
-    store.read(|connection| status::read(connection, &database, &[manifest], Some(""), world.next().wall)).unwrap();
+    store
+        .read(|connection| status::read(connection, &database, &[manifest], &|_| Some(""), world.next().wall))
+        .unwrap();
     assert_eq!(second(&database), ["opened", "refused"], "readers share, and keep writers out");
 }
 

@@ -80,7 +80,7 @@ fn every_test_file_is_part_of_the_one_binary() {
 fn every_migration_is_listed_in_order() {
     let files: Vec<_> = files("migrations", "sql");
     let files: Vec<_> = files.iter().map(|path| path.file_stem().unwrap().to_str().unwrap()).collect();
-    let listed: Vec<_> = sessionmill::registry::MIGRATIONS.iter().map(|(name, _)| *name).collect();
+    let listed: Vec<_> = sessionmill::plugs::PLUGS.migrations().into_iter().map(|(name, _)| name).collect();
     assert_eq!(listed, files);
     for (number, name) in listed.iter().enumerate() {
         assert!(name.starts_with(&format!("{:04}_", number + 1)), "{name}");

@@ -6,9 +6,10 @@ use crate::world::{World, response};
 use sessionmill::error::Status;
 use sessionmill::holder::Holder;
 use sessionmill::lock::ProcessorLock;
+use sessionmill::plugs::PLUGS;
 use sessionmill::pulse::Pulse;
 use sessionmill::request::{Origin, Request};
-use sessionmill::store::{Access, Store};
+use sessionmill::store::{Access, DatabaseFile, Store};
 use sessionmill::summary::Counts;
 use sessionmill_contract::{
     Bound, Event, Failure, FailureClass, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile,
@@ -110,14 +111,14 @@ fn passes_side_by_side_see_a_file_once() {
             layout: sessionmill::source::Layout::Users,
         }];
         let other = sessionmill::pass::Pass {
-            database: &database,
+            database: &DatabaseFile::new(&database, PLUGS),
             sources: &sources,
             processors: &[&Usage],
             now: world_now(),
             request: &Request::new(Origin::Cli, "other"),
             login: "tester",
             limits: sessionmill::limits::Limits::default(),
-            server: "",
+            networks: &[],
             adopt: false,
             trial: &|_, _| Ok(()),
             progress: &|_| {},

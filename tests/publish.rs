@@ -24,7 +24,7 @@ fn world() -> World {
 }
 
 fn published(world: &World) -> Published {
-    publish(&world.database(), &OPEN, world.next().wall).unwrap()
+    publish(&world.database_file(), &OPEN, world.next().wall).unwrap()
 }
 
 /// Publishes what must be new.
@@ -103,7 +103,7 @@ fn every_public_table_is_a_parquet_file_too() {
     assert_eq!(mode(&folder), 0o750);
 
     let none = Publish { parquet: false, ..OPEN };
-    let Published::New(bare) = publish(&world.database(), &none, world.wait(HOUR).next().wall).unwrap() else {
+    let Published::New(bare) = publish(&world.database_file(), &none, world.wait(HOUR).next().wall).unwrap() else {
         panic!("an hour has passed")
     };
     assert!(!bare.parquet().exists());
@@ -160,13 +160,14 @@ fn what_people_decide_and_whom_they_exclude_is_published_without_a_run_that_read
     let with = Snapshot::newest(&world.database()).unwrap();
     assert_eq!(quotes(&with), [definition]);
     world.wait(Duration::from_secs(1));
-    let Published::New(without) = publish(&world.database(), &Publish::default(), world.next().wall).unwrap() else {
+    let Published::New(without) = publish(&world.database_file(), &Publish::default(), world.next().wall).unwrap()
+    else {
         panic!("quotes are not wanted any more")
     };
     assert_eq!(quotes(&without), [""]);
     assert!(!with.path.exists(), "and whoever has it not open does not get it any more");
     assert!(matches!(
-        publish(&world.database(), &Publish::default(), world.next().wall).unwrap(),
+        publish(&world.database_file(), &Publish::default(), world.next().wall).unwrap(),
         Published::Before(_)
     ));
 
@@ -191,19 +192,19 @@ fn what_people_wrote_is_nowhere_in_a_snapshot_unless_it_is_wanted() {
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5) + &prompt + "\n").pass();
     let claims = "SELECT title <> '' AS titled, user_quote FROM verification_claims";
     assert_eq!(world.rows(claims), [format!("true|{quote}")]);
-    let database = world.database();
     let holds = |path: &Path| {
         let bytes = fs::read(path).unwrap();
         bytes.windows(quote.len()).any(|window| window == quote.as_bytes())
     };
-    let Published::New(snapshot) = publish(&database, &Publish::default(), world.next().wall).unwrap() else {
+    let Published::New(snapshot) = publish(&world.database_file(), &Publish::default(), world.next().wall).unwrap()
+    else {
         panic!("there was none before")
     };
     let files = || fs::read_dir(snapshot.parquet()).unwrap().map(|entry| entry.unwrap().path());
     assert!(!holds(&snapshot.path) && files().count() > 15 && !files().any(|file| holds(&file)));
     assert_eq!(rows(&snapshot.path, claims), ["true|"]);
     world.wait(HOUR);
-    let Published::New(snapshot) = publish(&database, &OPEN, world.next().wall).unwrap() else {
+    let Published::New(snapshot) = publish(&world.database_file(), &OPEN, world.next().wall).unwrap() else {
         panic!("an hour has passed")
     };
     assert!(holds(&snapshot.path));

@@ -154,7 +154,7 @@ fn reaching(world: &World) -> Vec<String> {
 
 /// Runs something on the database as a reader's SQL is run.
 fn apart<T>(world: &World, body: impl FnOnce(&Connection) -> T) -> T {
-    reading::ask(&world.database(), world.next().wall, |connection| Ok::<_, Failed>(body(connection))).unwrap()
+    reading::ask(&world.database_file(), world.next().wall, |connection| Ok::<_, Failed>(body(connection))).unwrap()
 }
 
 #[test]

@@ -186,14 +186,14 @@ fn two_processors_that_meet_at_a_file_know_it_once() {
 /// A pass with a trial and a word after each commit.
 fn pass_with(world: &World, processors: &[&dyn Processor], trial: &Trial<'_>, pulse: &Pulse) -> Summary {
     let summary = pass::run(&Pass {
-        database: &world.database(),
+        database: &world.database_file(),
         sources: &[Source { name: "sessions".into(), root: world.root(), layout: Layout::Users }],
         processors,
         now: world.next(),
         request: &Request::new(Origin::Cli, "tester"),
         login: "tester",
         limits: Limits::default(),
-        server: "",
+        networks: &[],
         adopt: false,
         trial,
         progress: &|_| {},

@@ -4,10 +4,11 @@ use crate::world::{DAY, World, response, rows_of};
 use sessionmill::error::Status;
 use sessionmill::limits::Limits;
 use sessionmill::pass::{self, Pass};
+use sessionmill::plugs::PLUGS;
 use sessionmill::pulse::Pulse;
 use sessionmill::request::{Origin, Request};
 use sessionmill::source::{Layout, Source};
-use sessionmill::store::{Access, Store};
+use sessionmill::store::{Access, DatabaseFile, Store};
 use sessionmill_contract::{
     Event, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile, Table, Value,
 };
@@ -47,7 +48,7 @@ pub fn assert_like_new(world: &World, about: &str) {
             fs::remove_file(path).unwrap();
         }
     });
-    run_pass(world, &scratch, sessionmill::registry::processors(), &|| {}).unwrap();
+    run_pass(world, &scratch, &PLUGS.processors(), &|| {}).unwrap();
     assert_eq!(content(&world.database()), content(&scratch), "{about}");
 }
 
@@ -60,14 +61,14 @@ pub fn run_pass(
 ) -> sessionmill::error::Result<sessionmill::summary::Summary> {
     let sources = [Source { name: "sessions".into(), root: world.root(), layout: Layout::Users }];
     pass::run(&Pass {
-        database,
+        database: &DatabaseFile::new(database, PLUGS),
         sources: &sources,
         processors,
         now: world.next(),
         request: &Request::new(Origin::Cli, "tester"),
         login: "tester",
         limits: Limits::default(),
-        server: "",
+        networks: &[],
         adopt: false,
         trial: &|_, _| Ok(()),
         progress: &|_| committed(),

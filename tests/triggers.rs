@@ -3,6 +3,7 @@
 
 use crate::world::World;
 use chrono::{DateTime, Utc};
+use sessionmill::plugs::PLUGS;
 use sessionmill::trigger::{Answer, Folder, Order, answer_of, drop_into};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -56,7 +57,7 @@ fn a_daemon_does_not_serve_through_a_link() {
 #[test]
 fn a_folder_that_is_swapped_for_a_link_while_it_is_served_gets_nothing() {
     let (_world, triggers, elsewhere) = world();
-    let folder = Folder::open(&triggers, &[]).unwrap();
+    let folder = Folder::open(&triggers, &[], PLUGS).unwrap();
     for name in ["claimed", "results"] {
         fs::rename(triggers.join(name), triggers.join(format!("{name}.old"))).unwrap();
         symlink(&elsewhere, triggers.join(name)).unwrap();
@@ -91,7 +92,7 @@ fn a_request_is_written_through_no_link() {
 #[test]
 fn an_answer_is_read_from_nobody_else() {
     let (_world, triggers, elsewhere) = world();
-    let folder = Folder::open(&triggers, &[]).unwrap();
+    let folder = Folder::open(&triggers, &[], PLUGS).unwrap();
     fs::write(elsewhere.join("a.json"), "{\"state\": \"done\"}").unwrap();
     symlink(elsewhere.join("a.json"), triggers.join("results/a.json")).unwrap();
     assert_eq!(answer_of(&triggers, "a"), None, "a link");
@@ -113,7 +114,7 @@ fn an_answer_is_read_from_nobody_else() {
 #[test]
 fn a_clock_that_was_wrong_leaves_no_trigger_and_no_answer_for_years() {
     let (_world, triggers, _) = world();
-    let folder = Folder::open(&triggers, &[]).unwrap();
+    let folder = Folder::open(&triggers, &[], PLUGS).unwrap();
     let ahead = |path: &Path| {
         let file = fs::File::options().write(true).open(path).unwrap();
         file.set_modified(SystemTime::now() + Duration::from_secs(3650 * 86_400)).unwrap();
@@ -134,7 +135,7 @@ fn a_clock_that_was_wrong_leaves_no_trigger_and_no_answer_for_years() {
 #[test]
 fn a_trigger_that_is_a_folder_is_answered_once() {
     let (_world, triggers, _) = world();
-    let folder = Folder::open(&triggers, &[]).unwrap();
+    let folder = Folder::open(&triggers, &[], PLUGS).unwrap();
     fs::create_dir(triggers.join("usage.trigger")).unwrap();
     let claim = folder.claim(now()).remove(0);
     folder.answer(&claim, &Answer::Refused("it is no regular file"), now()).unwrap();

@@ -5,10 +5,11 @@ use sessionmill::error::Result;
 use sessionmill::limits::Limits;
 use sessionmill::moment::{Moment, Steady};
 use sessionmill::pass::{self, Pass};
+use sessionmill::plugs::PLUGS;
 use sessionmill::pulse::Pulse;
 use sessionmill::request::{Origin, Request};
 use sessionmill::source::{Layout, Source};
-use sessionmill::store::{Access, Store};
+use sessionmill::store::{Access, DatabaseFile, Store};
 use sessionmill::summary::{Counts, Summary};
 use sessionmill_contract::Processor;
 use std::cell::RefCell;
@@ -68,6 +69,11 @@ impl World {
         self.path("data/mill.duckdb")
     }
 
+    /// The database, with what the program keeps in it.
+    pub fn database_file(&self) -> DatabaseFile {
+        DatabaseFile::new(self.database(), PLUGS)
+    }
+
     /// Writes a transcript below the root, with its folders.
     pub fn write(&self, file: &str, text: impl AsRef<[u8]>) -> &Self {
         let path = self.root().join(file);
@@ -115,7 +121,7 @@ impl World {
 
     /// A pass of all processors.
     pub fn pass(&self) -> Counts {
-        self.pass_of(sessionmill::registry::processors()).unwrap().remove(0)
+        self.pass_of(&PLUGS.processors()).unwrap().remove(0)
     }
 
     /// A pass of some processors, a minute after the last one.
@@ -125,21 +131,21 @@ impl World {
 
     /// A pass of all processors, with what there is to know about it.
     pub fn summary(&self) -> Summary {
-        self.summary_of(sessionmill::registry::processors()).unwrap()
+        self.summary_of(&PLUGS.processors()).unwrap()
     }
 
     pub fn summary_of(&self, processors: &[&dyn Processor]) -> Result<Summary> {
         self.wait(Duration::from_secs(60));
         let sources = [Source { name: "sessions".into(), root: self.root(), layout: Layout::Users }];
         let pass = Pass {
-            database: &self.database(),
+            database: &self.database_file(),
             sources: &sources,
             processors,
             now: self.now.borrow().clone(),
             request: &Request::new(Origin::Cli, "tester"),
             login: "tester",
             limits: self.limits,
-            server: "",
+            networks: &[],
             adopt: self.adopt,
             trial: &|_, _| Ok(()),
             progress: &|_| {},

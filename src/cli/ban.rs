@@ -5,7 +5,6 @@ use crate::cli::{print, remark, terminal_width};
 use crate::error::{Error, Result, Status, count, thousands};
 use crate::holder::Holder;
 use crate::lock::ProcessorLock;
-use crate::registry;
 use crate::report::grid::{Field, grid};
 use crate::report::render::pretty;
 use crate::scan;
@@ -14,6 +13,7 @@ use crate::store::forget::{self, Ban, digest};
 use crate::store::{Access, Store, Turns, sources};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
+use sessionmill_contract::Bound;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Writes everybody who is kept out.
@@ -84,7 +84,7 @@ pub(super) fn undo(ground: &Ground<'_>, user: &str, is_sure: bool) -> Result<Sta
         said(gone, "source file"),
         said(answers, "kept answer")
     ));
-    if config.verification.api().is_some() {
+    if context.plugs.iter().any(|plug| (plug.bound)(config) == Bound::Network) {
         remark("note: the language model is asked about their transcripts again");
     }
     if !is_sure && !is_meant(user, &format!("the next run reads the transcripts of {who} again")) {
@@ -93,8 +93,7 @@ pub(super) fn undo(ground: &Ground<'_>, user: &str, is_sure: bool) -> Result<Sta
     }
     let holder = Holder::new("forget", context.now.wall);
     let lock = |name: &str| ProcessorLock::take(database, name, &holder);
-    let processors = registry::processors().iter();
-    let _locks = processors.map(|processor| lock(processor.manifest().name)).collect::<Result<Vec<_>>>()?;
+    let _locks = context.plugs.names().map(lock).collect::<Result<Vec<_>>>()?;
     let mut store = Turns::new(database, context.now.wall);
     forget::lift(store.get()?, &folders)?;
     store.get()?.checkpoint()?;

@@ -6,13 +6,9 @@ use crate::cli::{Context, Database, Place, print, remark, terminal_width};
 use crate::config::reading::{Mistake, Origin, Reading, settings};
 use crate::config::{self, SourceTable};
 use crate::error::{Error, Result, Status, count};
-use crate::exclusion::Exclusion;
 use crate::identities::Identities;
-use crate::llm;
-use crate::llm::client::Client;
-use crate::llm::key::Key;
-use crate::llm::network;
 use crate::owner::{account, become_user};
+use crate::plugs::{Finding, Surroundings};
 use crate::printable::printable;
 use crate::report::grid::{Field, grid};
 use crate::report::render::pretty;
@@ -160,12 +156,21 @@ impl Given {
             }
             Err(error) => findings.error(&error),
         }
-        if let (Ok(Some(exclusion)), Some(_)) = (Exclusion::of(&config), known) {
-            exclusion.strangers(&folders).iter().for_each(|told| findings.fine(&format!("warning: {told}")));
+        let surroundings = Surroundings {
+            credentials: context.environment.credentials.as_deref(),
+            is_offline: findings.unit.as_ref().is_some_and(|unit| unit.is_offline),
+            people: known.is_some().then_some(&folders),
+        };
+        for finding in context.plugs.iter().flat_map(|plug| (plug.check)(&config, &surroundings)) {
+            match finding {
+                Finding::Fine(what) => findings.fine(&what),
+                Finding::Wrong(what) => findings.wrong(&what, &[]),
+            }
         }
-        findings.model(&config.verification, context.environment.credentials.as_deref());
-        let trigger = config.daemon.triggers(&database).join("usage.trigger");
-        for file in [Some(database), Some(trigger), config.daemon.metrics_file].into_iter().flatten() {
+        // One stands for all: they lie in one folder.
+        let trigger = context.plugs.names().next().map(|name| format!("{name}.trigger"));
+        let trigger = trigger.map(|name| config.daemon.triggers(&database).join(name));
+        for file in [Some(database), trigger, config.daemon.metrics_file].into_iter().flatten() {
             findings.file(&file, &user);
         }
         if user.uid == 0 {
@@ -224,25 +229,6 @@ fn users(source: &Source) -> impl Iterator<Item = String> {
 }
 
 impl Findings {
-    /// Whether a language model can be asked, where one is to be.
-    fn model(&mut self, settings: &llm::Settings, credentials: Option<&Path>) {
-        let Some(api) = settings.api() else { return };
-        if self.unit.as_ref().is_some_and(|unit| unit.is_offline) {
-            self.wrong(&format!("`verification` cannot run: {}", network::CLOSED), &[]);
-        }
-        let key = Key::read(settings, credentials);
-        let client = key.and_then(|key| Ok((Client::new(api, settings, key.as_ref())?, key)));
-        match client {
-            Ok((client, Some(_))) => self.fine(&format!("`{}`: the key for it can be read", client.url())),
-            Ok((client, None)) => self.fine(&format!("`{}`: is asked without a key", client.url())),
-            // A service can have one that is not seen from here.
-            Err(reason) if settings.key_file.is_none() && credentials.is_none() => {
-                self.fine(&format!("warning: {reason}; whether the service has that credential is not seen from here"));
-            }
-            Err(reason) => self.wrong(&format!("`verification` cannot run: {reason}"), &[]),
-        }
-    }
-
     fn fine(&mut self, what: &str) {
         let _ = writeln!(self.words, "{}", printable(what));
     }

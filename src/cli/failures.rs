@@ -6,16 +6,15 @@ use crate::cli::{Context, Database, Form, print, remark, terminal_width};
 use crate::config::Config;
 use crate::error::{Error, Result, Status, count};
 use crate::failures::Fate;
-use crate::lineup::Lineup;
+use crate::plugs::Lineup;
 use crate::registry;
 use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
 use crate::store::failures::{self, Failed, FailedKey, Wish};
-use crate::store::{Access, Store, pauses};
+use crate::store::{Access, DatabaseFile, Store, pauses};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
-use std::path::Path;
 
 /// Show the files that could not be processed, try them again, or drop them
 ///
@@ -94,7 +93,7 @@ fn list(args: &List, context: &Context) -> Result<Status> {
     let (failures, mut keys) = read(&database, context, |reading| {
         Ok((failures::all(reading.connection)?, failures::keys(reading.connection)?))
     })?;
-    let failures = of_processor(failures, args.processor.as_deref())?;
+    let failures = of_processor(failures, args.processor.as_deref(), context)?;
     keys.retain(|failed| args.processor.as_ref().is_none_or(|name| failed.processor == *name));
     print(&match args.form.format() {
         Format::Table if failures.is_empty() && keys.is_empty() => "no failures\n".to_owned(),
@@ -138,7 +137,7 @@ fn list(args: &List, context: &Context) -> Result<Status> {
 fn change(which: &Which, wish: Wish, context: &Context) -> Result<Status> {
     let (config, database) = which.database.find(context)?;
     let store = Store::open_current(&database, Access::ReadWrite, context.now.wall)?;
-    let failures = of_processor(failures::all(store.connection())?, which.processor.as_deref())?;
+    let failures = of_processor(failures::all(store.connection())?, which.processor.as_deref(), context)?;
     for file in &which.files {
         let known = failures.iter().map(|failed| failed.session_file.as_str());
         if known.clone().next().is_none() {
@@ -167,23 +166,22 @@ fn tell_pauses(
     store: &Store,
     processor: Option<&str>,
     config: &Config,
-    database: &Path,
+    database: &DatabaseFile,
     context: &Context,
 ) -> Result<()> {
     let (names, now) = (processor.map(str::to_owned), context.now.wall);
-    let credentials = context.environment.credentials.as_deref();
-    for known in registry::named(names.as_slice())? {
-        let name = known.manifest().name;
-        let Ok(lineup) = Lineup::new(&[name.to_owned()], config, credentials, database, now) else { continue };
+    for plug in context.plugs.named(names.as_slice())? {
+        let name = plug.name();
+        let Ok(lineup) = Lineup::new(&[name.to_owned()], config, &context.world(database)) else { continue };
         let pause = pauses::of(store.connection(), name, lineup.server_of(name))?;
         pause.filter(|pause| pause.holds(now)).inspect(|pause| remark(&format!("note: {}", pause.words(name))));
     }
     Ok(())
 }
 
-fn of_processor(mut failures: Vec<Failed>, processor: Option<&str>) -> Result<Vec<Failed>> {
+fn of_processor(mut failures: Vec<Failed>, processor: Option<&str>, context: &Context) -> Result<Vec<Failed>> {
     if let Some(name) = processor {
-        registry::named(&[name.to_owned()])?;
+        context.plugs.named(&[name.to_owned()])?;
         failures.retain(|failed| failed.processor == name);
     }
     Ok(failures)

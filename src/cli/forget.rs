@@ -5,7 +5,6 @@ use crate::config::Config;
 use crate::error::{Error, Result, Status, count};
 use crate::holder::Holder;
 use crate::identities::Identities;
-use crate::llm::journal;
 use crate::lock::{ProcessorLock, WorkLock};
 use crate::pulse::Pulse;
 use crate::registry;
@@ -13,11 +12,10 @@ use crate::settle;
 use crate::source::{Layout, Remembered};
 use crate::store::forget::{self, Erased};
 use crate::store::publish::Publisher;
-use crate::store::{Access, Store, Turns, known, leftovers, quarantine, snapshot, sources};
+use crate::store::{Access, DatabaseFile, Store, Turns, known, leftovers, quarantine, snapshot, sources};
 use sessionmill_contract::Manifest;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Erase what a person's transcripts said, and read none of them again
@@ -75,8 +73,7 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
         (None, Some(None)) => return Err(Error::new(Status::Usage, "--undo needs the name of somebody")),
         (None, None) => return ban::list(&ground, args.json),
     };
-    let processors = registry::processors();
-    let manifests: Vec<_> = processors.iter().map(|processor| processor.manifest()).collect();
+    let (processors, manifests) = (context.plugs.processors(), context.plugs.manifests());
     let known = everybody(&ground, &manifests)?;
     let mut folders: BTreeSet<&str> =
         known.iter().map(String::as_str).filter(|folder| identities.is_of(folder, user)).collect();
@@ -100,7 +97,7 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     }
     let holder = Holder::new("forget", now);
     let lock = |name: &str| ProcessorLock::take(&database, name, &holder);
-    let _locks = processors.iter().map(|processor| lock(processor.manifest().name)).collect::<Result<Vec<_>>>()?;
+    let _locks = context.plugs.names().map(lock).collect::<Result<Vec<_>>>()?;
 
     // Who publishes or copies meanwhile would show or leave what is erased here.
     let until = || Instant::now() + PATIENCE;
@@ -113,7 +110,7 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     let mut store = Turns::new(&database, now);
     let (mut answers, mut erased) = (0, Erased::default());
     for folder in folders {
-        let own = journal::forget(&database, &BTreeSet::from([folder]))?;
+        let own = context.plugs.forget(&database, &BTreeSet::from([folder]))?;
         answers += own;
         let Erased { files, facts } = forget::forget(store.get()?, &manifests, folder, own, now)?;
         erased.files += files;
@@ -121,7 +118,7 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     }
     let mut left = None;
     for processor in processors {
-        let unsettled = settle::settle(&mut store, *processor, now, &Pulse::default())?;
+        let unsettled = settle::settle(&mut store, processor, now, &Pulse::default())?;
         if let Some(first) = unsettled.first() {
             let (keys, name) = (count(unsettled.len() as u64, "key"), processor.manifest().name);
             let message = format!("{who} is erased, but {keys} of `{name}` still tell of it: {}", first.failure);
@@ -153,7 +150,7 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
 pub(super) struct Ground<'a> {
     pub config: &'a Config,
     pub identities: &'a Identities,
-    pub database: &'a Path,
+    pub database: &'a DatabaseFile,
     pub context: &'a Context,
 }
 
@@ -164,7 +161,7 @@ fn everybody(ground: &Ground<'_>, manifests: &[&Manifest]) -> Result<BTreeSet<St
     let mut everybody = known::everybody(&store, manifests)?;
     let sources = sources::of(&store)?;
     drop(store);
-    everybody.extend(journal::people(database)?);
+    everybody.extend(context.plugs.people(database)?);
     // A source that cannot be listed names nobody.
     for Remembered { source, .. } in sources {
         match source.layout {

@@ -31,6 +31,8 @@ mod trigger;
 use crate::config::Environment;
 use crate::error::{Error, Result, Status, cause};
 use crate::moment::Moment;
+use crate::plugs::{Plugs, World};
+use crate::store::DatabaseFile;
 use crate::{suspension, whole};
 use clap::{CommandFactory, Parser, Subcommand};
 use form::Form;
@@ -99,10 +101,18 @@ enum Command {
 pub(crate) struct Context {
     pub now: Moment,
     pub environment: Environment,
+    pub plugs: Plugs,
+}
+
+impl Context {
+    /// What processors can be made from.
+    pub(crate) fn world(&self, database: &DatabaseFile) -> World {
+        World::new(&self.environment, database, self.now.wall)
+    }
 }
 
 /// Runs the command line. Says on stderr what went wrong.
-pub fn main(now: Moment) -> Status {
+pub fn main(plugs: Plugs, now: Moment) -> Status {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -120,7 +130,7 @@ pub fn main(now: Moment) -> Status {
     if !matches!(cli.command, Command::Trigger(_) | Command::Man { .. }) {
         whole::be_private();
     }
-    let context = Context { now, environment: Environment::read() };
+    let context = Context { now, environment: Environment::read(plugs), plugs };
     suspension::listen().and_then(|()| execute(cli.command, &context)).unwrap_or_else(|error| {
         say(&error);
         error.status

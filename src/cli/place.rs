@@ -8,7 +8,7 @@ use crate::error::{Error, Result, Status};
 use crate::source::{self, Choice, Layout, Remembered, Source, Wishes};
 use crate::store::reading::{self, Reading};
 use crate::store::snapshot::Snapshot;
-use crate::store::{self, Turns, migrate, sources};
+use crate::store::{self, DatabaseFile, Turns, sources};
 use std::path::PathBuf;
 
 /// Where the database is.
@@ -42,7 +42,7 @@ pub(crate) struct Place {
 
 impl Database {
     /// The configuration and the path of the database.
-    pub(crate) fn find(&self, context: &Context) -> Result<(Config, PathBuf)> {
+    pub(crate) fn find(&self, context: &Context) -> Result<(Config, DatabaseFile)> {
         let (file, reading) = self.read(context)?;
         let config = config::whole(file.as_deref(), reading)?;
         let path = self.path(&config, context)?;
@@ -54,12 +54,12 @@ impl Database {
                 Error::new(Status::CannotRun, message).hint(format!("name a file: --database {}", file.display()))
             );
         }
-        Ok((config, path))
+        Ok((config, DatabaseFile::new(path, context.plugs)))
     }
 
     /// The configuration as it is written, and the file that it is written in.
     pub(crate) fn read(&self, context: &Context) -> Result<(Option<PathBuf>, config::reading::Reading)> {
-        config::read(self.config.as_deref(), &context.environment)
+        config::read(self.config.as_deref(), &context.environment, context.plugs)
     }
 
     /// Whether a flag or a variable names the configuration.
@@ -89,13 +89,13 @@ const VARIABLE: &str = "SESSIONMILL_DATABASE";
 
 impl Place {
     /// The sources to walk.
-    pub(crate) fn choose(&self, config: &Config, database: &std::path::Path, context: &Context) -> Result<Choice> {
+    pub(crate) fn choose(&self, config: &Config, database: &DatabaseFile, context: &Context) -> Result<Choice> {
         let explicit = self.sessions.is_some() || named().is_some() || !config.source.is_empty();
         let mut remembered = store::remembered(database);
         let now = context.now.wall;
         if remembered.is_empty() && !explicit && store::is_begun(database) {
             remembered = Turns::new(database, now).repairing(|store| {
-                migrate::migrate(store.get()?, now)?;
+                store.migrate()?;
                 sources::of(store.get()?)
             })?;
         }
@@ -106,7 +106,7 @@ impl Place {
         }
         let found: Vec<_> = choice.found.iter().map(Source::real).collect();
         let added = Turns::new(database, now).repairing(|store| {
-            migrate::migrate(store.get()?, now)?;
+            store.migrate()?;
             sources::add_found(store.get()?, &found)
         });
         match added {
@@ -152,7 +152,7 @@ fn named() -> Option<PathBuf> {
 /// Reads the database, or the newest snapshot of it where its user may not write the database; says so
 /// then.
 pub(crate) fn read<T>(
-    database: &std::path::Path,
+    database: &DatabaseFile,
     context: &Context,
     body: impl Fn(&Reading<'_>) -> Result<T>,
 ) -> Result<T> {

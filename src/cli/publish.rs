@@ -3,7 +3,7 @@
 use crate::bulletin;
 use crate::cli::{Context, Database, print};
 use crate::error::{Result, Status};
-use crate::lineup::Lineup;
+use crate::plugs::Lineup;
 use crate::store::publish::{self, Published};
 
 /// Publish a snapshot of the database for readers who may not write it
@@ -21,8 +21,7 @@ pub(crate) struct Args {
 pub(crate) fn publish(args: &Args, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
     let published = publish::publish(&database, &config.publish, context.now.wall)?;
-    let credentials = context.environment.credentials.as_deref();
-    let told = Lineup::new(&[], &config, credentials, &database, context.now.wall)
+    let told = Lineup::new(&[], &config, &context.world(&database))
         .and_then(|lineup| bulletin::write(&database, &lineup, None, &context.now));
     if let Err(error) = told {
         tracing::warn!(error = error.message, "cannot write how the processors do");

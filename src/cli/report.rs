@@ -5,6 +5,7 @@ use crate::cli::place::read;
 use crate::cli::scope::{Reach, Reached, Scope};
 use crate::cli::{Context, Form, errors, html, print, remark, sessions, terminal_width};
 use crate::error::{Error, Result, Status};
+use crate::plugs::verification::Settings;
 use crate::report::by::By;
 use crate::report::render::{self, Format};
 use crate::report::usage;
@@ -175,7 +176,7 @@ fn knowledge(args: &Verification, context: &Context) -> Result<Status> {
     let sheet = read(&database, context, |reading| verification::verification(reading.connection, args.by, &filter))?;
     let (format, texts) = (args.form.format(), args.form.texts());
     render::sheet(&sheet, format, texts, terminal_width(), &mut std::io::stdout())?;
-    if config.verification.api().is_some() && !no_refresh {
+    if config.settings::<Settings>().api().is_some() && !no_refresh {
         let time =
             sheet.as_of.as_deref().map_or("no run has asked the model yet".to_owned(), |time| format!("as of {time}"));
         remark(&format!("note: {time}; `sessionmill run verification` asks it about what is new"));

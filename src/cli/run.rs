@@ -6,18 +6,16 @@ use crate::cli::{Context, Database, Place, print, remark};
 use crate::config::Config;
 use crate::duration;
 use crate::error::{Error, Result, Status, cause};
-use crate::exclusion::Exclusion;
 use crate::limits::Limits;
-use crate::lineup::Lineup;
 use crate::metrics;
 use crate::moment::Clock;
 use crate::pass::{self, Pass};
+use crate::plugs::{Lineup, Network};
 use crate::pulse::Pulse;
-use crate::registry;
 use crate::report::render::{Format, pretty};
 use crate::request::{Origin, Request};
 use crate::source::{Choice, Layout};
-use crate::store::publish;
+use crate::store::{DatabaseFile, publish};
 use crate::summary::Summary;
 use crate::trial::{self, Setup};
 use crate::writer::Progress;
@@ -81,7 +79,7 @@ fn words_or_json() -> impl clap::builder::TypedValueParser<Value = Format> {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
-    registry::named(&args.processors)?;
+    context.plugs.named(&args.processors)?;
     let (config, database) = args.database.find(context)?;
     let pulse = Pulse::default();
     let lineup = lineup(&args.processors, &config, &database, context, &pulse)?;
@@ -90,8 +88,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     let limits = Limits { files: args.max_sessions, time: args.time_budget, ..config.limits() };
     let clock = Clock::begin(context.now.clone());
     stop_at_signal(&pulse)?;
-    let asked =
-        Asked { origin: Origin::Cli, adopt: args.place.adopt, limits, pulse, server: &lineup.server, config: &config };
+    let asked = Asked {
+        origin: Origin::Cli,
+        adopt: args.place.adopt,
+        limits,
+        pulse,
+        networks: &lineup.networks,
+        config: &config,
+    };
     let summary = pass(&choice, &database, &lineup.processors(), &asked, context);
     if let Some(file) = &args.metrics_file {
         let written = metrics::write(&database, &config, &lineup, &clock.read(), file);
@@ -103,7 +107,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
         tracing::debug!(error = error.message, "cannot write how the processors do");
     }
     let mut summary = summary?;
-    Exclusion::tell(&config, &database, &mut summary);
+    context.plugs.iter().for_each(|plug| (plug.remark)(&config, &database, &mut summary));
     print(&if args.json || args.format == Format::Json { pretty(&summary) } else { fitted(&summary.words(), 0) })?;
     if args.fail_on_alarm && !summary.notices.alarms.is_empty() {
         summary.notices.alarms.iter().for_each(|alarm| alert(&format!("alarm: {alarm}")));
@@ -122,13 +126,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
 pub(super) fn lineup(
     names: &[String],
     config: &Config,
-    database: &Path,
+    database: &DatabaseFile,
     context: &Context,
     pulse: &Pulse,
 ) -> Result<Lineup> {
-    let credentials = context.environment.credentials.as_deref();
-    let lineup = Lineup::for_run(names, config, credentials, database, context.now.wall, pulse)?;
-    for (name, reason) in &lineup.disabled.0 {
+    let lineup = Lineup::new(names, config, &context.world(database).with_pulse(pulse))?;
+    for (name, reason) in lineup.disabled.iter() {
         remark(&format!("processor `{name}` is disabled: {reason}"));
     }
     Ok(lineup)
@@ -159,8 +162,8 @@ pub(super) struct Asked<'a> {
     pub adopt: bool,
     pub limits: Limits,
     pub pulse: Pulse,
-    /// Who is asked over a network, if somebody is.
-    pub server: &'a str,
+    /// How those ask who wait for a network.
+    pub networks: &'a [(&'static str, Network)],
     pub config: &'a Config,
 }
 
@@ -178,12 +181,12 @@ fn stop_at_signal(pulse: &Pulse) -> Result<()> {
 /// A pass with a progress bar, where there is somebody to see it.
 pub(super) fn pass(
     choice: &Choice,
-    database: &Path,
+    database: &DatabaseFile,
     processors: &[&dyn Processor],
     asked: &Asked<'_>,
     context: &Context,
 ) -> Result<Summary> {
-    let Asked { origin, adopt, limits, pulse, server, config } = asked;
+    let Asked { origin, adopt, limits, pulse, networks, config } = asked;
     let setup = Setup { database, config, caps: limits.caps, pulse };
     // Drawn on stderr, and not at all where that is no terminal.
     let bar = ProgressBar::new(0);
@@ -202,7 +205,7 @@ pub(super) fn pass(
         request: &Request::new(*origin, &context.environment.login),
         login: &context.environment.login,
         limits: *limits,
-        server,
+        networks,
         adopt: *adopt,
         trial: &|job, processors| trial::spawn(job, &choice.sources[job.source], processors, setup),
         progress: &progress,

@@ -3,7 +3,6 @@
 use crate::cli::place::read;
 use crate::cli::{Context, Database, Form, print, terminal_width};
 use crate::error::{Result, Status};
-use crate::registry;
 use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
@@ -37,7 +36,7 @@ pub(crate) struct Args {
 
 pub(crate) fn runs(args: &Args, context: &Context) -> Result<Status> {
     if let Some(name) = &args.processor {
-        registry::named(std::slice::from_ref(name))?;
+        context.plugs.named(std::slice::from_ref(name))?;
     }
     let (_, database) = args.database.find(context)?;
     let runs =

@@ -7,18 +7,18 @@ use crate::cli::{Context, Database, Place, remark};
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
 use crate::identities::Identities;
-use crate::lineup::Lineup;
+use crate::plugs::Lineup;
 use crate::price::Prices;
 use crate::pulse::Pulse;
 use crate::report::filter::{Filter, Only};
 use crate::request::Origin;
-use crate::store;
 use crate::store::reading::Reading;
+use crate::store::{self, DatabaseFile};
 use crate::zone;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use sessionmill_contract::Bound;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Days and people, and the database, which is brought up to date first.
@@ -82,14 +82,14 @@ pub(crate) struct Scope {
 /// A database that is as new as it can be.
 pub(super) struct Reached {
     pub(super) config: Config,
-    pub(super) database: PathBuf,
+    pub(super) database: DatabaseFile,
     pub(super) zone: Tz,
     pub(super) identities: Arc<Identities>,
 }
 
 /// What a report of usage is made from.
 pub(super) struct Ground {
-    pub(super) database: PathBuf,
+    pub(super) database: DatabaseFile,
     pub(super) filter: Filter,
     prices: Prices,
 }
@@ -162,9 +162,8 @@ impl Ground {
 /// Warnings that a report shows before its figures.
 const WARNINGS: usize = 10;
 
-fn refresh(processor: &str, place: &Place, config: &Config, database: &Path, context: &Context) -> Result<()> {
-    let credentials = context.environment.credentials.as_deref();
-    let lineup = Lineup::new(&[], config, credentials, database, context.now.wall)?;
+fn refresh(processor: &str, place: &Place, config: &Config, database: &DatabaseFile, context: &Context) -> Result<()> {
+    let lineup = Lineup::new(&[], config, &context.world(database))?;
     if let Some(reason) = lineup.disabled.why(processor) {
         remark(&format!("processor `{processor}` is disabled: {reason}"));
     }
@@ -181,7 +180,7 @@ fn refresh(processor: &str, place: &Place, config: &Config, database: &Path, con
         adopt: place.adopt,
         limits: config.limits(),
         pulse: Pulse::default(),
-        server: "",
+        networks: &[],
         config,
     };
     match pass(&choice, database, &processors, &asked, context) {

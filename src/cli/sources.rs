@@ -6,14 +6,13 @@ use crate::config::Config;
 use crate::error::{Result, Status, thousands};
 use crate::holder::Holder;
 use crate::lock::{self, DAEMON, ProcessorLock};
-use crate::registry;
 use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
 use crate::report::sources::{self as report, Listed};
 use crate::scan;
 use crate::source::{Layout, Source, real};
-use crate::store::{Access, Store, sources};
+use crate::store::{Access, DatabaseFile, Store, sources};
 use std::path::{Path, PathBuf};
 
 /// List the sources of the database; say that one has moved or is over
@@ -164,12 +163,11 @@ fn is_configured(config: &Config, root: &Path) -> bool {
 }
 
 /// Changes what the database knows of its sources, while no run depends on it.
-fn change(database: &Path, context: &Context, body: impl Fn(&Store) -> Result<Source>) -> Result<Source> {
+fn change(database: &DatabaseFile, context: &Context, body: impl Fn(&Store) -> Result<Source>) -> Result<Source> {
     crate::store::require(database)?;
     let holder = Holder::new("sources", context.now.wall);
     let lock = |name: &str| ProcessorLock::take(database, name, &holder);
-    let processors = registry::processors().iter();
-    let _locks = processors.map(|processor| lock(processor.manifest().name)).collect::<Result<Vec<_>>>()?;
+    let _locks = context.plugs.names().map(lock).collect::<Result<Vec<_>>>()?;
     body(&Store::open_current(database, Access::ReadWrite, context.now.wall)?)
 }
 

@@ -7,17 +7,16 @@ use crate::cli::{Context, Database, print};
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
 use crate::health::{Keeper, State};
-use crate::lineup::Lineup;
 use crate::pending::{self, Pending};
+use crate::plugs::Lineup;
 use crate::report::render::pretty;
 use crate::report::status::{self, Overview, View};
 use crate::scan::{self, Walk};
 use crate::source::Layout;
-use crate::store::forget;
 use crate::store::snapshot::Snapshot;
+use crate::store::{DatabaseFile, forget};
 use sessionmill_contract::Manifest;
 use std::collections::HashSet;
-use std::path::Path;
 
 /// Show what the database holds, how fresh it is, and whether all is well
 ///
@@ -62,12 +61,12 @@ pub(crate) fn status(args: &Args, context: &Context) -> Result<Status> {
     })
 }
 
-fn judge(args: &Args, config: &Config, database: &Path, context: &Context) -> Result<status::Status> {
-    let credentials = context.environment.credentials.as_deref();
-    let lineup = Lineup::new(&[], config, credentials, database, context.now.wall)?;
+fn judge(args: &Args, config: &Config, database: &DatabaseFile, context: &Context) -> Result<status::Status> {
+    let lineup = Lineup::new(&[], config, &context.world(database))?;
     let manifests = lineup.manifests();
     let overview = read(database, context, |reading| {
-        status::read(reading.connection, database, &manifests, lineup.server_of("verification"), context.now.wall)
+        let server_of = |name: &str| lineup.server_of(name);
+        status::read(reading.connection, database, &manifests, &server_of, context.now.wall)
     })?;
     let (overview, pending) = match Bulletin::read(database) {
         // A file that a snapshot has not seen need not be new to the service.

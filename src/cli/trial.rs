@@ -2,11 +2,11 @@
 //! configuration, as TOML, to the standard input.
 
 use crate::cli::Context;
-use crate::config::Config;
 use crate::error::{Error, Result, Status, cause};
-use crate::lineup::Lineup;
+use crate::plugs::{Lineup, World};
 use crate::read::Caps;
 use crate::source::{Layout, Source};
+use crate::store::DatabaseFile;
 use crate::trial;
 use sessionmill_contract::SourceFile;
 use std::path::PathBuf;
@@ -26,11 +26,10 @@ pub(crate) struct Args {
 
 pub(crate) fn trial(args: &Args, context: &Context) -> Result<Status> {
     let config = std::io::read_to_string(std::io::stdin()).map_err(|error| wrong(&cause(&error)))?;
-    let mut config: Config = toml::from_str(&config).map_err(|error| wrong(error.message()))?;
+    let config = trial::configuration(&config, context.plugs).map_err(|cause| wrong(&cause))?;
     // A trial asks nobody: what a model said before is read, and no question is paid for.
-    config.verification.calls_per_run = 0;
-    let credentials = context.environment.credentials.as_deref();
-    let lineup = Lineup::new(&args.processors, &config, credentials, &args.database, context.now.wall)?;
+    let database = DatabaseFile::new(&args.database, context.plugs);
+    let lineup = Lineup::new(&args.processors, &config, &World { may_ask: false, ..context.world(&database) })?;
     let source = Source { name: String::new(), root: args.root.clone(), layout: Layout::Users };
     let file = SourceFile::new(&*args.session_file, &*args.username);
     let caps = Caps { file: args.file, line: args.line, facts: args.facts };

@@ -4,7 +4,6 @@ use crate::cli::{Context, Database, print, remark};
 use crate::error::{Error, Result, Status};
 use crate::holder::is_alive;
 use crate::lock::{self, Presence};
-use crate::registry;
 use crate::report::render::pretty;
 use crate::trigger::{self, Order};
 use serde_json::Value;
@@ -56,7 +55,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub(crate) fn trigger(args: &Args, context: &Context) -> Result<Status> {
-    let name = registry::named(std::slice::from_ref(&args.processor))?[0].manifest().name;
+    let name = context.plugs.named(std::slice::from_ref(&args.processor))?[0].name();
     let (config, database) = args.database.find(context)?;
     if lock::presence(&database, lock::DAEMON) == Presence::Free {
         let message = format!("no daemon serves `{}`", database.display());

@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`daemon`], [`publish`], [`schedules`] | the tables `[daemon]`, `[publish]` and `[schedule]` |
 //! | [`environment`], [`variable`] | what the process is told; variables of the older program |
+//! | [`section`] | tables of processors |
 //! | [`reading`] | a file and the variables as written: values, where they come from, mistakes |
 //! | [`wording`] | these mistakes in words: key, what was found, what is allowed, an example |
 
@@ -14,6 +15,7 @@ pub mod environment;
 pub mod publish;
 pub mod reading;
 pub mod schedules;
+pub mod section;
 pub mod variable;
 mod wording;
 
@@ -21,6 +23,7 @@ pub use environment::Environment;
 
 use crate::error::{Error, Result, Status, cause, count};
 use crate::limits::Limits;
+use crate::plugs::Plugs;
 use crate::price::Price;
 use crate::read::Caps;
 use crate::source::{Layout, Source};
@@ -29,9 +32,14 @@ use daemon::Daemon;
 use publish::Publish;
 use reading::{Mistake, Origin, Reading};
 use schedules::Schedules;
+use section::{Section, Table};
 use serde::{Deserialize, Serialize};
-use sessionmill_contract::{Bound, Manifest};
+use serde_json::Value;
+use std::any::Any;
 use std::path::{Path, PathBuf};
+
+/// The table of [`Schedules`].
+const SCHEDULE: &str = "schedule";
 
 /// The configuration file. A key it does not have is an error.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -52,11 +60,11 @@ pub struct Config {
     pub publish: Publish,
     /// Prices that are stronger than the built-in ones.
     pub price: Vec<Price>,
-    /// Who looks for claims, and how far they are trusted.
-    #[serde(deserialize_with = "crate::llm::settings::checked")]
-    pub verification: crate::llm::Settings,
     /// Trees of transcripts.
     pub source: Vec<SourceTable>,
+    /// The tables of processors.
+    #[serde(skip)]
+    pub sections: Vec<Section>,
 }
 
 /// A `[[source]]` of the configuration file.
@@ -70,18 +78,32 @@ pub struct SourceTable {
 }
 
 impl Config {
-    /// The bounds of a pass.
-    pub fn limits(&self) -> Limits {
-        let settings = &self.verification;
-        Limits { caps: self.caps, connections: settings.connections, quiet: settings.quiet(), ..Limits::default() }
+    /// The configuration that nobody has written.
+    pub fn of(plugs: Plugs) -> Self {
+        let sections = plugs.iter().filter_map(|plug| plug.table).map(Table::default).collect();
+        Self { schedule: Schedules::of(plugs), sections, ..Self::default() }
     }
 
-    /// What a processor spends its time on, as it is configured.
-    pub fn bound(&self, manifest: &Manifest) -> Bound {
-        match manifest.name {
-            "verification" if self.verification.api().is_some() => Bound::Network,
-            _ => manifest.bound,
+    /// The settings of a processor, by their type.
+    pub fn settings<T: Any + Clone + Default>(&self) -> T {
+        self.sections.iter().find_map(Section::settings).cloned().unwrap_or_default()
+    }
+
+    /// The bounds of a pass.
+    pub fn limits(&self) -> Limits {
+        Limits { caps: self.caps, ..Limits::default() }
+    }
+
+    /// All settings by table and key, as a file would have them.
+    pub fn values(&self) -> Value {
+        let mut values = serde_json::to_value(self).unwrap_or_default();
+        if let Value::Object(tables) = &mut values {
+            // Sources are the last ones: they are a list.
+            let source = tables.remove("source");
+            tables.extend(self.sections.iter().map(|section| (section.name.to_owned(), section.values.clone())));
+            tables.extend(source.map(|source| ("source".to_owned(), source)));
         }
+        values
     }
 
     /// The sources that the file names.
@@ -127,7 +149,7 @@ impl Config {
 /// # Errors
 ///
 /// With status `Config` if the file cannot be read.
-pub fn read(named: Option<&Path>, environment: &Environment) -> Result<(Option<PathBuf>, Reading)> {
+pub fn read(named: Option<&Path>, environment: &Environment, plugs: Plugs) -> Result<(Option<PathBuf>, Reading)> {
     let path = named.map(Path::to_owned).or_else(|| environment.default_config());
     let text = path.as_ref().map(|path| {
         #[expect(clippy::disallowed_methods, reason = "the configuration, not the database")]
@@ -136,7 +158,7 @@ pub fn read(named: Option<&Path>, environment: &Environment) -> Result<(Option<P
             ..Error::cannot("read the configuration", path.display(), cause(&error))
         })
     });
-    let reading = Reading::of(&text.transpose()?.unwrap_or_default(), &environment.older);
+    let reading = Reading::of(&text.transpose()?.unwrap_or_default(), &environment.older, plugs);
     Ok((path, reading))
 }
 

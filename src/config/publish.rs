@@ -1,6 +1,5 @@
 //! The table `[publish]`: what readers get who may not write the database.
 
-use crate::registry::{self, Private};
 use serde::{Deserialize, Serialize};
 
 /// Settings of published snapshots.
@@ -18,12 +17,5 @@ pub struct Publish {
 impl Default for Publish {
     fn default() -> Self {
         Self { after_runs: true, parquet: true, quotes: false }
-    }
-}
-
-impl Publish {
-    /// The columns that snapshots leave empty.
-    pub fn private(&self) -> &'static [Private] {
-        if self.quotes { &[] } else { registry::private() }
     }
 }

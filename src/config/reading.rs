@@ -4,12 +4,14 @@
 //! Pure: the text of the file and the values of the variables are arguments. The structures of the
 //! configuration decide what is right; what they refuse is noted and taken out, until the rest is right.
 
-use super::Config;
+use super::schedules::TIMEZONE;
 use super::variable::{self, Variable};
 use super::wording::{self, Place};
+use super::{Config, SCHEDULE};
+use crate::plugs::Plugs;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use sessionmill_verification::mask::mask;
+use sessionmill_contract::mask::mask;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -65,14 +67,14 @@ const NOWHERE: Range<usize> = 0..0;
 
 impl Reading {
     /// Reads the text of a file and the older program's variables, which are stronger.
-    pub fn of(text: &str, variables: &BTreeMap<&'static str, String>) -> Self {
+    pub fn of(text: &str, variables: &BTreeMap<&'static str, String>, plugs: Plugs) -> Self {
         let mut reading = Self::default();
         let (mut document, broken) = parse(text, &mut reading.mistakes);
         origins(document.get_ref(), "", text, &mut reading.origins);
 
-        let settings: Vec<_> = variable::ALL.iter().filter_map(|v| Some((v, variables.get(v.name)?))).collect();
-        let settings: Vec<_> = settings.into_iter().map(|(v, value)| (v, v.setting(value))).collect();
-        for (Variable { name, key, .. }, setting) in &settings {
+        let settings: Vec<_> =
+            variable::all(plugs).into_iter().filter_map(|v| Some((v.setting(variables.get(v.name)?), v))).collect();
+        for (setting, Variable { name, key, .. }) in &settings {
             match setting {
                 Ok(setting) => {
                     put(document.get_mut(), *key, setting);
@@ -84,8 +86,24 @@ impl Reading {
                 }
             }
         }
-        let known: Vec<_> = self::settings(&Config::default()).into_iter().map(|(key, _)| key).collect();
-        reading.config = right(document, &broken, text, &known, &mut reading.mistakes).unwrap_or_default();
+        let defaults = self::settings(&Config::of(plugs));
+        let mut sections = Vec::new();
+        for table in plugs.iter().filter_map(|plug| plug.table) {
+            let mut own = DeTable::new();
+            if let Some((name, value)) = document.get_mut().remove_entry(table.name) {
+                own.insert(name, value);
+            }
+            let own = Document { table: Spanned::new(NOWHERE, own), broken: &broken, text, defaults: &defaults };
+            let (section, mistakes) = table.read(own);
+            sections.push(section);
+            reading.mistakes.extend(mistakes);
+        }
+        let mut document = Document { table: document, broken: &broken, text, defaults: &defaults };
+        reading.mistakes.extend(document.strangers(plugs));
+        let (config, mistakes) = document.right::<Config>();
+        reading.config = Config { sections, ..config.unwrap_or_default() };
+        reading.config.schedule.complete(plugs);
+        reading.mistakes.extend(mistakes);
         let (origins, config) = (&reading.origins, &reading.config);
         let of_source = |number: usize| origins.get(&format!("source[{number}].name")).copied();
         let clashes = config.clashes().into_iter();
@@ -104,7 +122,8 @@ impl Reading {
 pub(crate) fn document<T: DeserializeOwned>(text: &str) -> (Option<T>, Vec<Mistake>) {
     let mut mistakes = Vec::new();
     let (document, broken) = parse(text, &mut mistakes);
-    let value = right(document, &broken, text, &[], &mut mistakes);
+    let (value, wrong) = Document { table: document, broken: &broken, text, defaults: &[] }.right();
+    mistakes.extend(wrong);
     mistakes.sort_by_key(|mistake| mistake.origin);
     (value, mistakes)
 }
@@ -120,35 +139,64 @@ fn parse<'t>(text: &'t str, mistakes: &mut Vec<Mistake>) -> (Spanned<DeTable<'t>
     (document, mistakes.iter().map(|mistake| mistake.origin).collect())
 }
 
-/// Makes the structure of what is right of a document. What it refuses is noted and taken out.
-fn right<T: DeserializeOwned>(
-    mut document: Spanned<DeTable<'_>>,
-    broken: &[Origin],
-    text: &str,
-    known: &[String],
-    mistakes: &mut Vec<Mistake>,
-) -> Option<T> {
-    let mut taken: Vec<String> = Vec::new();
-    loop {
-        let error = match T::deserialize(Deserializer::from(document.clone())) {
-            Ok(value) => return Some(value),
-            Err(error) => error,
-        };
-        let span = error.span().unwrap_or(NOWHERE);
-        let origin = Origin::Line(line(text, span.start));
-        // What a broken line seems to say says nothing, and a value that was taken out is not missing.
-        let is_taken = taken.iter().any(|key| error.message() == format!("missing field `{key}`"));
-        if !broken.contains(&origin) && !is_taken {
-            mistakes.push(mistake(origin, error.message(), Place::of(document.get_ref(), &span, text).as_ref(), known));
+/// The tables of a text, to be made a structure of.
+pub struct Document<'d> {
+    table: Spanned<DeTable<'d>>,
+    /// Lines that are no TOML.
+    broken: &'d [Origin],
+    text: &'d str,
+    /// The settings that there are, with their defaults.
+    defaults: &'d [(String, Value)],
+}
+
+impl Document<'_> {
+    /// Makes the structure of what is right. What it refuses is noted and taken out.
+    pub(super) fn right<T: DeserializeOwned>(mut self) -> (Option<T>, Vec<Mistake>) {
+        let (mut mistakes, mut taken): (_, Vec<String>) = (Vec::new(), Vec::new());
+        loop {
+            let error = match T::deserialize(Deserializer::from(self.table.clone())) {
+                Ok(value) => return (Some(value), mistakes),
+                Err(error) => error,
+            };
+            let span = error.span().unwrap_or(NOWHERE);
+            let origin = Origin::Line(line(self.text, span.start));
+            // What a broken line seems to say says nothing, and a value that was taken out is not missing.
+            let is_taken = taken.iter().any(|key| error.message() == format!("missing field `{key}`"));
+            if !self.broken.contains(&origin) && !is_taken {
+                let place = Place::of(self.table.get_ref(), &span, self.text);
+                mistakes.push(mistake(origin, error.message(), place.as_ref(), self.defaults));
+            }
+            let Some(key) = remove(self.table.get_mut(), &span) else { return (None, mistakes) };
+            taken.push(key);
         }
-        taken.push(remove(document.get_mut(), &span)?);
+    }
+
+    /// Takes the schedules of unknown processors out.
+    fn strangers(&mut self, plugs: Plugs) -> Vec<Mistake> {
+        let schedule = self.table.get_mut().get_mut(SCHEDULE).map(Spanned::get_mut);
+        let Some(DeValue::Table(schedule)) = schedule else { return Vec::new() };
+        let is_known = |name: &str| name == TIMEZONE || plugs.find(name).is_some();
+        let known: Vec<_> = [TIMEZONE].into_iter().chain(plugs.names()).map(|name| format!("`{name}`")).collect();
+        let mut mistakes = Vec::new();
+        for (name, value) in std::mem::take(schedule) {
+            if is_known(name.get_ref()) {
+                schedule.insert(name, value);
+                continue;
+            }
+            let origin = Origin::Line(line(self.text, name.span().start));
+            let message = format!("unknown field `{}`, expected one of {}", name.get_ref(), known.join(", "));
+            if !self.broken.contains(&origin) {
+                mistakes.push(mistake(origin, &message, None, self.defaults));
+            }
+        }
+        mistakes
     }
 }
 
 /// The effective values of a configuration, by key: `daemon.tick`, `source[0].name`.
 pub fn settings(config: &Config) -> Vec<(String, Value)> {
     let mut settings = Vec::new();
-    flatten(String::new(), serde_json::to_value(config).unwrap_or_default(), &mut settings);
+    flatten(String::new(), config.values(), &mut settings);
     settings
 }
 
@@ -241,24 +289,33 @@ fn remove_within(value: &mut DeValue<'_>, at: &Range<usize>) -> Option<String> {
 
 /// What a structure refuses, in our words: serde's own begin with the name of a field. A key that is not
 /// known here may be one of these elsewhere.
-fn mistake(origin: Origin, message: &str, place: Option<&Place>, elsewhere: &[String]) -> Mistake {
+fn mistake(origin: Origin, message: &str, place: Option<&Place>, defaults: &[(String, Value)]) -> Mistake {
     let message = &*mask(message);
     let Some((unknown, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, ")) else {
         let (message, hint) = match place {
             _ if message.starts_with("missing field") => (message.replace("missing field", "missing key"), None),
             None => (message.to_owned(), None),
             Some(place) => {
-                let known = settings(&Config::default());
-                let default = known.into_iter().find(|(key, _)| *key == place.key).map(|(_, value)| value);
-                wording::wrong(place, &default.unwrap_or_default(), message)
+                let default = defaults.iter().find(|(key, _)| *key == place.key).map(|(_, value)| value);
+                wording::wrong(place, default.unwrap_or(&Value::Null), message)
                     .unwrap_or_else(|| (place.own(message), None))
             }
         };
         return Mistake { origin, message, hint };
     };
     let message = format!("unknown key `{unknown}`");
-    let known: Vec<_> = known.split('`').skip(1).step_by(2).collect();
-    let elsewhere = elsewhere.iter().find(|key| key.rsplit_once('.').is_some_and(|(_, name)| name == unknown));
+    let mut known: Vec<_> = known.split('`').skip(1).step_by(2).collect();
+    if place.is_some_and(|place| place.key == unknown) {
+        // The tables of processors are no fields of the structure.
+        let tables = defaults.iter().filter_map(|(key, _)| key.split(['.', '[']).next());
+        tables.for_each(|table| {
+            if !known.contains(&table) {
+                known.push(table)
+            }
+        });
+    }
+    let elsewhere =
+        defaults.iter().map(|(key, _)| key).find(|key| key.rsplit_once('.').is_some_and(|(_, name)| name == unknown));
     let hint = match (crate::registry::nearest(unknown, known.iter().copied()), elsewhere) {
         (_, Some(key)) => format!("did you mean `{key}`?"),
         (Some(nearest), None) => format!("did you mean `{nearest}`?"),
@@ -273,12 +330,13 @@ fn mistake(origin: Origin, message: &str, place: Option<&Place>, elsewhere: &[St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugs::PLUGS;
 
     const NONE: BTreeMap<&str, String> = BTreeMap::new();
 
     fn mistakes(text: &str) -> Vec<String> {
         let hint = |mistake: &Mistake| mistake.hint.as_ref().map_or(String::new(), |hint| format!("; {hint}"));
-        Reading::of(text, &NONE).mistakes.iter().map(|mistake| format!("{mistake}{}", hint(mistake))).collect()
+        Reading::of(text, &NONE, PLUGS).mistakes.iter().map(|mistake| format!("{mistake}{}", hint(mistake))).collect()
     }
 
     #[test]
@@ -327,7 +385,7 @@ layout = \"user\"
                 "line 26: `source.layout` must be `users`, `claude-projects` or `codex-sessions`, not `\"user\"`; did you mean `users`?",
             ]
         );
-        let Reading { config, .. } = Reading::of(text, &NONE);
+        let Reading { config, .. } = Reading::of(text, &NONE, PLUGS);
         assert!(config.daemon.watch && config.caps.file == 1000, "what is right of it counts");
     }
 
@@ -517,7 +575,7 @@ layout = \"user\"
             "datetime",
         ];
         let mut found = Vec::new();
-        for (key, _) in settings(&Config::default()) {
+        for (key, _) in settings(&Config::of(PLUGS)) {
             for value in values {
                 let text = format!("{key} = {value}\n");
                 let said = mistakes(&text).into_iter().map(|mistake| mistake.replace(&format!("`{value}`"), ""));
@@ -548,9 +606,9 @@ layout = \"user\"
         let text = "[schedule]\nusage = \"daily 05:00\"\n\n[daemon]\ntick = \"10s\"\nwatch = true\n";
         let variables = [("SCHEDULER_USAGE_PROCESSOR_INTERVAL", "61"), ("SESSION_PROCESSOR_MAX_PER_RUN", "9")];
         let variables = variables.map(|(name, value)| (name, value.to_owned())).into();
-        let Reading { config, origins, mistakes } = Reading::of(text, &variables);
+        let Reading { config, origins, mistakes } = Reading::of(text, &variables, PLUGS);
         assert_eq!(mistakes, []);
-        assert_eq!(config.schedule.of("usage"), "every 2m".parse().ok().as_ref());
+        assert_eq!(config.schedule.get("usage"), "every 2m".parse().ok().as_ref());
         let expected = [
             ("daemon.max_files", Origin::Variable("SESSION_PROCESSOR_MAX_PER_RUN")),
             ("daemon.tick", Origin::Line(5)),
@@ -566,14 +624,14 @@ layout = \"user\"
     #[test]
     fn a_wrong_variable_is_named() {
         let variables = [("SCHEDULER_TICK_SECONDS", "0".to_owned())].into();
-        let Reading { config, mistakes, .. } = Reading::of("", &variables);
+        let Reading { config, mistakes, .. } = Reading::of("", &variables, PLUGS);
         assert_eq!(mistakes[0].to_string(), "`SCHEDULER_TICK_SECONDS`: `0` is no whole number above 0");
-        assert_eq!(config, Config::default());
+        assert_eq!(config, Config::of(PLUGS));
     }
 
     #[test]
     fn a_processor_can_be_off() {
-        let of = |text: &str| Reading::of(text, &NONE).config.schedule.of("usage").map(ToString::to_string);
+        let of = |text: &str| Reading::of(text, &NONE, PLUGS).config.schedule.get("usage").map(ToString::to_string);
         assert_eq!(of(""), Some("every 10m".to_owned()));
         assert_eq!(of("[schedule]\nusage = \"off\""), None);
         assert_eq!(of("[schedule]\nusage = \"cron 0 5 * * *\""), Some("cron 0 5 * * *".to_owned()));

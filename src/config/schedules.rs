@@ -1,6 +1,6 @@
 //! The table `[schedule]`: when the daemon runs which processor.
 
-use crate::registry;
+use crate::plugs::Plugs;
 use crate::schedule::Schedule;
 use chrono_tz::Tz;
 use serde::de::{Error as _, MapAccess, Visitor};
@@ -13,34 +13,45 @@ use std::fmt;
 pub struct Schedules {
     pub timezone: Tz,
     /// By processor; `None` for one that the daemon leaves alone.
-    processors: BTreeMap<&'static str, Option<Schedule>>,
+    processors: BTreeMap<String, Option<Schedule>>,
 }
 
 const OFF: &str = "off";
-const TIMEZONE: &str = "timezone";
+pub(super) const TIMEZONE: &str = "timezone";
 
 impl Schedules {
+    /// Every processor at the cadence that it declares.
+    pub fn of(plugs: Plugs) -> Self {
+        let mut schedules = Self::default();
+        schedules.complete(plugs);
+        schedules
+    }
+
+    /// Gives the processors that the file does not name the cadence that they declare.
+    pub(super) fn complete(&mut self, plugs: Plugs) {
+        for manifest in plugs.manifests() {
+            let own = self.processors.entry(manifest.name.to_owned());
+            own.or_insert(Some(Schedule::Every(manifest.cadence)));
+        }
+    }
+
     /// The schedule of a processor, unless it is off.
-    pub fn of(&self, processor: &str) -> Option<&Schedule> {
+    pub fn get(&self, processor: &str) -> Option<&Schedule> {
         self.processors.get(processor)?.as_ref()
     }
 }
 
 impl Default for Schedules {
-    /// Every processor at the cadence that it declares.
+    /// Without any processor.
     fn default() -> Self {
-        let schedule = |processor: &&dyn sessionmill_contract::Processor| {
-            let manifest = processor.manifest();
-            (manifest.name, Some(Schedule::Every(manifest.cadence)))
-        };
-        Self { timezone: Tz::UTC, processors: registry::processors().iter().map(schedule).collect() }
+        Self { timezone: Tz::UTC, processors: BTreeMap::new() }
     }
 }
 
 impl Serialize for Schedules {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let text = |schedule: &Option<Schedule>| schedule.as_ref().map_or(OFF.to_owned(), ToString::to_string);
-        let processors = self.processors.iter().map(|(name, schedule)| (*name, text(schedule)));
+        let processors = self.processors.iter().map(|(name, schedule)| (name.as_str(), text(schedule)));
         serializer.collect_map([(TIMEZONE, self.timezone.name().to_owned())].into_iter().chain(processors))
     }
 }
@@ -62,35 +73,14 @@ impl<'de> Visitor<'de> for Table {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Schedules, A::Error> {
         let mut schedules = Schedules::default();
-        while let Some(key) = map.next_key()? {
-            match key {
-                Key::Timezone => schedules.timezone = map.next_value::<Zone>()?.0,
-                Key::Processor(name) => {
-                    schedules.processors.insert(name, map.next_value::<Rhythm>()?.0);
-                }
+        while let Some(key) = map.next_key::<String>()? {
+            if key == TIMEZONE {
+                schedules.timezone = map.next_value::<Zone>()?.0;
+            } else {
+                schedules.processors.insert(key, map.next_value::<Rhythm>()?.0);
             }
         }
         Ok(schedules)
-    }
-}
-
-enum Key {
-    Timezone,
-    Processor(&'static str),
-}
-
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let key = String::deserialize(deserializer)?;
-        let mut names = registry::processors().iter().map(|processor| processor.manifest().name);
-        match names.clone().find(|name| *name == key) {
-            _ if key == TIMEZONE => Ok(Self::Timezone),
-            Some(name) => Ok(Self::Processor(name)),
-            None => {
-                let names = names.by_ref().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-                Err(D::Error::custom(format!("unknown field `{key}`, expected one of `{TIMEZONE}`, {names}")))
-            }
-        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Variables of the older program, which are stronger than the configuration file.
 
+use crate::plugs::Plugs;
+
 /// An environment variable and the setting that it is for. All hold a whole number above zero.
 #[derive(Debug)]
 pub struct Variable {
@@ -10,13 +12,16 @@ pub struct Variable {
     setting: fn(u32) -> String,
 }
 
-/// All of them.
-pub static ALL: [Variable; 4] = [
+/// Those that are about no processor.
+const ENGINE: [Variable; 2] = [
     Variable { name: "SCHEDULER_TICK_SECONDS", key: ["daemon", "tick"], setting: seconds },
-    Variable { name: "SCHEDULER_USAGE_PROCESSOR_INTERVAL", key: ["schedule", "usage"], setting: minutes },
-    Variable { name: "SCHEDULER_VERIFICATION_DETECTOR_INTERVAL", key: ["schedule", "verification"], setting: minutes },
     Variable { name: "SESSION_PROCESSOR_MAX_PER_RUN", key: ["daemon", "max_files"], setting: number },
 ];
+
+/// All of them.
+pub fn all(plugs: Plugs) -> Vec<Variable> {
+    ENGINE.into_iter().chain(plugs.variables()).collect()
+}
 
 fn seconds(seconds: u32) -> String {
     format!("\"{seconds}s\"")
@@ -32,6 +37,11 @@ fn number(number: u32) -> String {
 }
 
 impl Variable {
+    /// A variable that sets how often a processor runs, in seconds.
+    pub const fn schedule(name: &'static str, processor: &'static str) -> Self {
+        Self { name, key: ["schedule", processor], setting: minutes }
+    }
+
     /// The setting in TOML that a value stands for.
     ///
     /// # Errors
@@ -49,20 +59,18 @@ mod tests {
 
     #[test]
     fn values_are_those_of_the_older_program() {
-        let setting = |name: &str, value: &str| {
-            let variable = ALL.iter().find(|variable| variable.name == name).unwrap();
-            variable.setting(value)
-        };
+        let every = Variable::schedule("EVERY", "a");
+        assert_eq!(every.key, ["schedule", "a"]);
         for (value, minutes) in [("600", "10"), ("601", "11"), ("1", "1"), (" 60 ", "1")] {
             let expected = Ok(format!("\"every {minutes}m\""));
-            assert_eq!(setting("SCHEDULER_USAGE_PROCESSOR_INTERVAL", value), expected);
-            assert_eq!(setting("SCHEDULER_VERIFICATION_DETECTOR_INTERVAL", value), expected);
+            assert_eq!(every.setting(value), expected);
         }
-        assert_eq!(setting("SCHEDULER_TICK_SECONDS", "90"), Ok("\"90s\"".to_owned()));
-        assert_eq!(setting("SESSION_PROCESSOR_MAX_PER_RUN", "7"), Ok("7".to_owned()));
+        let [tick, max_files] = &ENGINE;
+        assert_eq!(tick.setting("90"), Ok("\"90s\"".to_owned()));
+        assert_eq!(max_files.setting("7"), Ok("7".to_owned()));
         for wrong in ["0", "-1", "ten", "1.5", "1e3", "4294967296", "10m"] {
             let expected = Err(format!("`{wrong}` is no whole number above 0"));
-            ALL.iter().for_each(|variable| assert_eq!(variable.setting(wrong), expected));
+            [tick, max_files, &every].iter().for_each(|variable| assert_eq!(variable.setting(wrong), expected));
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::reading::below;
 use chrono::NaiveDate;
 use serde_json::Value;
-use sessionmill_verification::mask::mask;
+use sessionmill_contract::mask::mask;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::error::Result;
 use crate::source::Source;
+use crate::store::DatabaseFile;
 use crate::summary::Summary;
 use std::path::PathBuf;
 
@@ -24,7 +25,7 @@ pub enum Event {
 /// What the daemon works on.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub database: PathBuf,
+    pub database: DatabaseFile,
     pub sources: Vec<Source>,
     /// What it waits for, where there are no sources.
     pub lacks: Option<String>,

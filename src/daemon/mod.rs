@@ -22,7 +22,7 @@ use crate::limits::Limits;
 use crate::lock::{self, DAEMON, WorkLock};
 use crate::moment::Moment;
 use crate::notice;
-use crate::registry;
+use crate::plugs::Plug;
 use crate::request::{Origin, Request};
 use crate::schedule::{End, LastRun};
 use crate::store::history;
@@ -31,7 +31,7 @@ use crate::summary::Summary;
 use crate::trigger::{Answer, Args, Claim, Folder, WRITING};
 use chrono::TimeDelta;
 use md5::{Digest, Md5};
-use sessionmill_contract::{Bound, Processor};
+use sessionmill_contract::Bound;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -60,7 +60,7 @@ pub struct Daemon<'d> {
 
 /// A processor, and where it stands.
 struct Slot {
-    processor: &'static dyn Processor,
+    plug: &'static Plug,
     last: Option<LastRun>,
     /// What the last run took.
     took: Duration,
@@ -98,18 +98,18 @@ impl<'d> Daemon<'d> {
     ) -> Result<Self> {
         let lock = WorkLock::take(&settings.database, DAEMON, Instant::now() + Duration::from_secs(1))?;
         let Config { daemon, .. } = &settings.config;
-        let folder = Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids)?;
+        let folder = Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids, settings.database.plugs)?;
         let now = clock();
-        let slot = |processor: &&'static dyn Processor| Slot {
-            processor: *processor,
-            last: history::last_run(&settings.database, processor.manifest().name, &now),
+        let slot = |plug: &'static Plug| Slot {
+            plug,
+            last: history::last_run(&settings.database, plug.name(), &now),
             took: Duration::ZERO,
             work: None,
             has_backlog: false,
             changed: None,
             is_kept_out: false,
         };
-        let slots = registry::processors().iter().map(slot).collect();
+        let slots = settings.database.plugs.iter().map(slot).collect();
         let (settings, watches, refused) = (Arc::new(settings), None, None);
         let read = now;
         Ok(Self { settings, slots, folder, clock, configure, outbox, watches, refused, read, _lock: lock })
@@ -178,8 +178,8 @@ impl<'d> Daemon<'d> {
         if slot.work.is_some() || lacks.is_some() {
             return None;
         }
-        let name = slot.processor.manifest().name;
-        let schedule = config.schedule.of(name)?;
+        let name = slot.plug.name();
+        let schedule = config.schedule.get(name)?;
         if slot.is_kept_out {
             let since = slot.last.as_ref().and_then(|last| now.steady.since(&last.started.steady));
             return Some((Origin::Schedule, AGAIN.saturating_sub(since.unwrap_or(AGAIN).saturating_sub(slot.took))));
@@ -190,7 +190,7 @@ impl<'d> Daemon<'d> {
         let jitter = Md5::digest(format!("{name} {}", database.display()));
         let jitter = Duration::from_millis(u64::from(jitter[0]) * 100);
         let scheduled = schedule.wait(slot.last.as_ref(), now, config.schedule.timezone, jitter);
-        let changed = slot.changed.as_ref().filter(|_| config.bound(slot.processor.manifest()) == Bound::Cpu);
+        let changed = slot.changed.as_ref().filter(|_| (slot.plug.bound)(config) == Bound::Cpu);
         let calm = CALM.max(10 * slot.took);
         let hinted = changed.map(|first| calm.saturating_sub(now.steady.since(&first.steady).unwrap_or(calm)));
         Some(match hinted {
@@ -211,7 +211,7 @@ impl<'d> Daemon<'d> {
 
     /// Deals with a trigger.
     fn heed(&mut self, claim: Claim) {
-        let number = self.slots.iter().position(|slot| slot.processor.manifest().name == claim.processor);
+        let number = self.slots.iter().position(|slot| slot.plug.name() == claim.processor);
         match (&claim.order, number) {
             (Err(reason), _) => {
                 tracing::warn!(trigger = claim.id, requested_by = claim.by, reason, "trigger refused");
@@ -264,7 +264,7 @@ impl<'d> Daemon<'d> {
         let now = (self.clock)();
         let slot = &mut self.slots[number];
         let config = &self.settings.config;
-        let (daemon, bound) = (&config.daemon, config.bound(slot.processor.manifest()));
+        let (daemon, bound) = (&config.daemon, (slot.plug.bound)(config));
         let limits = Limits {
             files: args.max_sessions.map(Into::into).or(daemon.files(bound)),
             time: Some(args.budget().ok().flatten().unwrap_or(daemon.budget)),
@@ -272,18 +272,18 @@ impl<'d> Daemon<'d> {
         };
         slot.changed = None;
         slot.has_backlog = false;
-        let run = Run { settings: Arc::clone(&self.settings), processor: slot.processor, request, limits, now };
+        let run = Run { settings: Arc::clone(&self.settings), plug: slot.plug, request, limits, now };
         slot.work = Some(Work::start(run, claim, self.outbox.clone()));
     }
 
     /// Notes the end of a run.
     fn ended(&mut self, processor: &str, result: Result<Summary>) {
         let now = (self.clock)();
-        let Some(slot) = self.slots.iter_mut().find(|slot| slot.processor.manifest().name == processor) else { return };
+        let Some(slot) = self.slots.iter_mut().find(|slot| slot.plug.name() == processor) else { return };
         let Some(Work { request, since, claim, .. }) = slot.work.take() else { return };
         slot.took = now.steady.since(&since.steady).unwrap_or_default();
         let config = &self.settings.config;
-        let is_limited = config.daemon.files(config.bound(slot.processor.manifest())).is_some();
+        let is_limited = config.daemon.files((slot.plug.bound)(config)).is_some();
         let was_kept_out = std::mem::take(&mut slot.is_kept_out);
         let end = match &result {
             Ok(summary) => {
@@ -354,12 +354,12 @@ impl<'d> Daemon<'d> {
     /// The configuration as it is now, for the database that is served.
     fn configured(&self) -> Result<Arc<Settings>> {
         let settings = (self.configure)()?;
-        if settings.database != self.settings.database {
+        if settings.database.path != self.settings.database.path {
             let message = format!("`{}` is another database, which needs a restart", settings.database.display());
             return Err(Error::new(Status::Config, message).hint("systemctl restart sessionmill"));
         }
         let daemon = &settings.config.daemon;
-        Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids)?;
+        Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids, settings.database.plugs)?;
         Ok(Arc::new(settings))
     }
 
@@ -374,10 +374,11 @@ impl<'d> Daemon<'d> {
         self.refused = None;
         let now = (self.clock)();
         let daemon = &settings.config.daemon;
-        let folder = match Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids) {
-            Ok(folder) => folder,
-            Err(error) => return self.refuse(&error),
-        };
+        let folder =
+            match Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids, settings.database.plugs) {
+                Ok(folder) => folder,
+                Err(error) => return self.refuse(&error),
+            };
         let mut claims = Vec::new();
         if self.watches.is_none() {
             claims.extend(folder.left(now.wall));
@@ -427,14 +428,14 @@ impl<'d> Daemon<'d> {
         }
         for slot in self.slots.iter().filter(|slot| at_work(slot)) {
             // What it has committed is kept, and the next run goes on from there.
-            tracing::warn!(processor = slot.processor.manifest().name, "a run did not end in time and is left");
+            tracing::warn!(processor = slot.plug.name(), "a run did not end in time and is left");
         }
     }
 
     /// What is going on, in a line.
     fn words(&self, now: &Moment) -> String {
         let one = |slot: &Slot| {
-            let name = slot.processor.manifest().name;
+            let name = slot.plug.name();
             match (&slot.work, self.wait(slot, now)) {
                 (Some(work), _) => format!("{name}: running since {} UTC", work.since.wall.format("%H:%M:%S")),
                 (None, Some((_, wait))) => {

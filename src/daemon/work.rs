@@ -4,20 +4,18 @@ use crate::bulletin;
 use crate::config::Config;
 use crate::daemon::event::{Event, Settings};
 use crate::error::{Error, Result, Status};
-use crate::exclusion::Exclusion;
 use crate::holder::Holder;
 use crate::limits::Limits;
-use crate::lineup::Lineup;
 use crate::metrics;
 use crate::moment::{Clock, Moment};
 use crate::pass::{self, Pass};
+use crate::plugs::{Lineup, Plug, World};
 use crate::pulse::Pulse;
 use crate::request::Request;
 use crate::store::{is_begun, publish};
 use crate::summary::{Counts, Deferral, KeyError, Summary};
 use crate::trial::{self, Setup};
 use crate::trigger::Claim;
-use sessionmill_contract::Processor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -26,7 +24,7 @@ use std::time::Duration;
 /// What a worker runs.
 pub struct Run {
     pub settings: Arc<Settings>,
-    pub processor: &'static dyn Processor,
+    pub plug: &'static Plug,
     pub request: Request,
     pub limits: Limits,
     pub now: Moment,
@@ -55,7 +53,7 @@ impl Work {
         std::thread::spawn(move || {
             let clock = Clock::begin(run.now.clone());
             let panicked = |_| Err(Error::new(Status::CannotRun, "the worker panicked; the log says where"));
-            let name = run.processor.manifest().name;
+            let name = run.plug.name();
             let holder = Holder::new(run.request.origin.name(), run.now.wall);
             if let Err(error) = bulletin::begin(&run.settings.database, name, holder) {
                 tracing::debug!(error = error.message, "cannot say that a run begins");
@@ -85,11 +83,11 @@ impl Work {
 
 impl Run {
     fn pass(&self, pulse: &Pulse) -> Result<Summary> {
-        let Self { settings, processor, request, limits, now } = self;
-        let Settings { database, sources, config, login, credentials, .. } = &**settings;
-        let names = [processor.manifest().name.to_owned()];
+        let Self { settings, plug, request, limits, now } = self;
+        let Settings { database, sources, config, login, .. } = &**settings;
+        let names = [plug.name().to_owned()];
         // Made for each run: a key can be a new one.
-        let lineup = Lineup::for_run(&names, config, credentials.as_deref(), database, now.wall, pulse)?;
+        let lineup = Lineup::new(&names, config, &world(settings, now).with_pulse(pulse))?;
         let setup = Setup { database, config, caps: limits.caps, pulse };
         let mut summary = pass::run(&Pass {
             database,
@@ -99,22 +97,29 @@ impl Run {
             request,
             login,
             limits: *limits,
-            server: &lineup.server,
+            networks: &lineup.networks,
             adopt: false,
             trial: &|job, processors| trial::spawn(job, &sources[job.source], processors, setup),
             progress: &|_| {},
             pulse,
         })?;
-        Exclusion::tell(config, database, &mut summary);
+        (plug.remark)(config, database, &mut summary);
         Ok(summary)
     }
 }
 
+/// What processors can be made from.
+fn world(settings: &Settings, now: &Moment) -> World {
+    let Settings { database, credentials, .. } = settings;
+    let (credentials, database) = (credentials.clone(), database.clone());
+    World { credentials, database, now: now.wall, pulse: Pulse::default(), may_ask: true }
+}
+
 /// What monitors get after a run.
 fn measure(settings: &Settings, now: &Moment) {
-    let Settings { database, config, credentials, .. } = settings;
+    let Settings { database, config, .. } = settings;
     let write = |file| {
-        let lineup = Lineup::new(&[], config, credentials.as_deref(), database, now.wall)?;
+        let lineup = Lineup::new(&[], config, &world(settings, now))?;
         metrics::write(database, config, &lineup, now, file)
     };
     if let Some(file) = &config.daemon.metrics_file
@@ -126,10 +131,10 @@ fn measure(settings: &Settings, now: &Moment) {
 
 /// Says which processors cannot work as they are configured.
 pub fn say_disabled(settings: &Settings, now: &Moment) {
-    let Settings { database, config, credentials, .. } = settings;
-    match Lineup::new(&[], config, credentials.as_deref(), database, now.wall) {
+    let Settings { config, .. } = settings;
+    match Lineup::new(&[], config, &world(settings, now)) {
         Ok(lineup) => {
-            for (processor, reason) in &lineup.disabled.0 {
+            for (processor, reason) in lineup.disabled.iter() {
                 tracing::warn!(processor, reason, "disabled");
             }
         }
@@ -139,11 +144,11 @@ pub fn say_disabled(settings: &Settings, now: &Moment) {
 
 /// What those get after a run who may not read the database.
 pub fn post(settings: &Settings, now: &Moment) {
-    let Settings { database, config, credentials, lacks, .. } = settings;
+    let Settings { database, config, lacks, .. } = settings;
     if !is_begun(database) {
         return;
     }
-    let lineup = Lineup::new(&[], config, credentials.as_deref(), database, now.wall);
+    let lineup = Lineup::new(&[], config, &world(settings, now));
     if let Err(error) = lineup.and_then(|lineup| bulletin::write(database, &lineup, lacks.as_deref(), now))
         && error.status != Status::Busy
     {

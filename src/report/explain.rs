@@ -3,12 +3,13 @@
 use crate::error::{Result, count, thousands};
 use crate::price::{ONCE, Price, Prices};
 use crate::printable::printable;
-use crate::registry;
 use crate::report::filter::{Filter, Where};
 use crate::report::money;
 use crate::report::spending::{Spent, Used, Uses};
 use crate::store::left_out::{self, LeftOut};
 use duckdb::{Connection, params_from_iter};
+use sessionmill_contract::Processor as _;
+use sessionmill_usage::Usage;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -88,8 +89,7 @@ fn left_out(total: &Spent) -> String {
 /// If the database cannot be read.
 pub fn sources(connection: &Connection, filter: &Filter) -> Result<[String; 3]> {
     let Where { clause, params } = filter.condition();
-    let version = registry::processors().iter().map(|processor| processor.manifest()).find(|of| of.name == USAGE);
-    let version = version.map_or(0, |of| of.version);
+    let version = Usage.manifest().version;
     let sql = format!(
         "WITH gone AS (
              SELECT session_file, coalesce(processor_version, 0) < {version} AS is_older

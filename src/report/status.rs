@@ -6,10 +6,10 @@ use crate::error::{Result, count, thousands};
 use crate::health::{Health, Keeper, State};
 use crate::holder::Holder;
 use crate::ledger::Ledger;
-use crate::lineup::Disabled;
 use crate::lock::{self, Presence};
 use crate::moment::Moment;
 use crate::pending::Pending;
+use crate::plugs::Disabled;
 use crate::printable::{printable, short};
 use crate::source::Source;
 use crate::store::left_out::{self, LeftOut};
@@ -131,16 +131,17 @@ pub struct View<'v> {
 /// Unknown types that are shown.
 const TYPES: usize = 20;
 
-/// Reads the overview. A pause that another server asked for than is asked now is none, where that is known.
+/// Reads the overview. A pause that another server asked for than is asked now is none, where that
+/// is known.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn read(
+pub fn read<'s>(
     connection: &Connection,
     database: &Path,
     manifests: &[&Manifest],
-    server: Option<&str>,
+    server_of: &dyn Fn(&str) -> Option<&'s str>,
     now: DateTime<Utc>,
 ) -> Result<Overview> {
     let (places, alarms) = (known::sources(connection)?, known::alarms(connection)?);
@@ -162,8 +163,8 @@ pub fn read(
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<duckdb::Result<_>>()?;
     let left_out = left_out::of(connection)?;
     let processors = manifests.iter().map(|manifest| processor(connection, manifest)).collect::<Result<_>>()?;
-    let records =
-        manifests.iter().map(|manifest| Record::read(connection, manifest.name, server)).collect::<Result<Vec<_>>>()?;
+    let record = |manifest: &&Manifest| Record::read(connection, manifest.name, server_of(manifest.name));
+    let records = manifests.iter().map(record).collect::<Result<Vec<_>>>()?;
     let unwritten = |(record, manifest): (Record, &&Manifest)| record.or_unwritten(database, manifest.name);
     let records = records.into_iter().zip(manifests).map(unwritten).collect();
     let names: Vec<_> = places.iter().map(|source| source.name.as_str()).collect();
@@ -263,8 +264,8 @@ impl Overview {
         // Only the service sees its credentials and its network: its runs and its word tell what it lacks.
         let word = bulletin.filter(|_| word.is_some_and(|pid| status.service == Some(format!("pid {pid}"))));
         for (number, (processor, record)) in status.processors.iter_mut().zip(records).enumerate() {
-            let schedule = view.config.schedule.of(&processor.processor);
-            let is_its_own = status.service.is_some() && view.config.verification.key_file.is_none();
+            let schedule = view.config.schedule.get(&processor.processor);
+            let is_its_own = status.service.is_some() && view.disabled.is_local(&processor.processor);
             let entry = word.as_ref().and_then(|word| word.of(&processor.processor));
             let lacks = match entry {
                 Some(entry) => entry.lacks.as_deref(),

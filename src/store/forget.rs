@@ -4,6 +4,7 @@
 use crate::error::Result;
 use crate::hash;
 use crate::scan::Walk;
+use crate::store::migrate;
 use crate::store::origin::Origin;
 use crate::store::rows::{Cell, as_text, as_time};
 use crate::store::settle::touch;
@@ -92,7 +93,8 @@ pub fn forget(
         Ok(erased)
     })?;
     let database = store.lock.database();
-    Origin::of(&sources::of(store)?, known::forgotten(store.connection(), database)?).write(database)?;
+    let forgotten = known::forgotten(store.connection(), database)?;
+    Origin::of(&sources::of(store)?, forgotten, migrate::done(store.connection())?).write(database)?;
     Ok(erased)
 }
 
@@ -138,7 +140,7 @@ pub fn lift(store: &Store, usernames: &BTreeSet<&str>) -> Result<()> {
     let database = store.lock.database();
     let mut forgotten = known::forgotten(store.connection(), database)?;
     forgotten.retain(|username| !usernames.contains(username.as_str()));
-    Origin::of(&sources::of(store)?, forgotten).write(database)
+    Origin::of(&sources::of(store)?, forgotten, migrate::done(store.connection())?).write(database)
 }
 
 /// Erases from each processor's facts the people that it excludes. Snapshots that can tell of them go before.

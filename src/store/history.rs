@@ -4,17 +4,16 @@ use crate::error::Result;
 use crate::moment::Moment;
 use crate::schedule::{End, LastRun};
 use crate::store::rows::{Cell, as_time};
-use crate::store::{Access, Store, is_begun, migrate};
+use crate::store::{Access, DatabaseFile, Store, is_begun, migrate};
 use chrono::TimeDelta;
 use duckdb::{OptionalExt as _, params};
-use std::path::Path;
 
 /// A run that began later than this from now was dated by a clock that was wrong, and says nothing.
 const FUTURE: TimeDelta = TimeDelta::days(1);
 
 /// The last run of a processor, if it came to an end in order; nothing where that cannot be read, which
 /// makes it due.
-pub fn last_run(database: &Path, processor: &str, now: &Moment) -> Option<LastRun> {
+pub fn last_run(database: &DatabaseFile, processor: &str, now: &Moment) -> Option<LastRun> {
     if !is_begun(database) {
         return None;
     }
@@ -27,9 +26,9 @@ pub fn last_run(database: &Path, processor: &str, now: &Moment) -> Option<LastRu
     }
 }
 
-fn read(database: &Path, processor: &str, now: &Moment) -> Result<Option<LastRun>> {
+fn read(database: &DatabaseFile, processor: &str, now: &Moment) -> Result<Option<LastRun>> {
     let store = Store::open(database, Access::ReadOnly)?;
-    if !migrate::is_current(store.connection())? {
+    if !migrate::is_current(store.connection(), database.plugs)? {
         return Ok(None);
     }
     // A run that failed as a whole says why; one in which files failed, or with alarms, has done its work.

@@ -101,12 +101,12 @@ mod tests {
     use super::*;
     use crate::job::Job;
     use crate::look::{Look, Trust};
+    use crate::plugs::PLUGS;
     use crate::read::{Read, Tally};
     use crate::stat::Stat;
-    use crate::store::{migrate, runs};
+    use crate::store::{DatabaseFile, runs};
     use chrono::DateTime;
-    use sessionmill_contract::{Processor, Rows, SourceFile};
-    use sessionmill_usage::Usage;
+    use sessionmill_contract::{Rows, SourceFile};
 
     fn job(name: &str) -> Job {
         let file = SourceFile { session_file: format!("ada/{name}.jsonl"), username: "ada".into() };
@@ -123,15 +123,17 @@ mod tests {
     #[test]
     fn an_opened_database_tells_whether_it_kept_a_group() {
         let folder = tempfile::tempdir().unwrap();
-        let mut store = Turns::new(&folder.path().join("d.duckdb"), DateTime::UNIX_EPOCH);
-        migrate::migrate(store.get().unwrap(), DateTime::UNIX_EPOCH).unwrap();
-        let processors: [&dyn Processor; 1] = [&Usage];
-        let manifests = [Usage.manifest()];
+        let database = DatabaseFile::new(folder.path().join("d.duckdb"), PLUGS);
+        let mut store = Turns::new(&database, DateTime::UNIX_EPOCH);
+        store.migrate().unwrap();
+        let processors = &PLUGS.processors()[..1];
+        let manifests = &PLUGS.manifests()[..1];
         let mut stamp = Stamp {
             run_id: runs::next(store.get().unwrap()).unwrap(),
             now: DateTime::UNIX_EPOCH,
-            processors: &processors,
-            manifests: &manifests,
+            processors,
+            manifests,
+            plugs: PLUGS,
             sources: &["sessions"],
         };
         let jobs = ["a", "b", "c"].map(job);

@@ -2,14 +2,14 @@
 //! were half made. All of it can tell of people who are forgotten since.
 
 use crate::error::Result;
-use crate::store::{copy, publish, scratch};
+use crate::store::{DatabaseFile, copy, publish, scratch};
 use crate::whole;
 use std::path::Path;
 use std::time::Instant;
 
 /// Removes what nobody uses any more, without waiting for anybody. What DuckDB spills beside the database goes when
 /// that is opened to be written.
-pub fn sweep(database: &Path) {
+pub fn sweep(database: &DatabaseFile) {
     scratch::sweep();
     whole::sweep(database);
     let _ = copy::sweep(database, Instant::now());

@@ -10,6 +10,7 @@ pub mod copy;
 mod dropped;
 pub mod failures;
 pub mod fault;
+mod file;
 pub mod forget;
 pub mod history;
 mod keep;
@@ -43,6 +44,7 @@ pub mod waits;
 
 pub use crate::lock::beside;
 use fault::Fault;
+pub use file::DatabaseFile;
 pub use transaction::Transaction;
 pub use turns::Turns;
 
@@ -127,20 +129,20 @@ impl Store {
     /// # Errors
     ///
     /// If there is none, or it cannot be opened or migrated.
-    pub fn open_current(path: &Path, access: Access, now: DateTime<Utc>) -> Result<Self> {
-        require(path)?;
-        let store = Self::open(path, access)?;
-        if migrate::is_current(store.connection())? {
+    pub fn open_current(database: &DatabaseFile, access: Access, now: DateTime<Utc>) -> Result<Self> {
+        require(database)?;
+        let store = Self::open(database, access)?;
+        if migrate::is_current(store.connection(), database.plugs)? {
             return Ok(store);
         }
         drop(store);
-        let store = Self::open(path, Access::ReadWrite)?;
-        migrate::migrate(&store, now)?;
+        let store = Self::open(database, Access::ReadWrite)?;
+        migrate::migrate(&store, database.plugs, now)?;
         if access == Access::ReadWrite {
             return Ok(store);
         }
         drop(store);
-        Self::open(path, access)
+        Self::open(database, access)
     }
 
     /// Runs statements that belong together: all of them are kept, or none.

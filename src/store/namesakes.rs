@@ -7,7 +7,7 @@
 //! beginning of its hash.
 
 use crate::error::Result;
-use crate::registry;
+use crate::plugs::Plugs;
 use crate::store::Transaction;
 use crate::store::settle::touch;
 use sessionmill_contract::Manifest;
@@ -21,7 +21,7 @@ const TABLES: [&str; 5] =
 /// # Errors
 ///
 /// If the database cannot be written.
-pub(super) fn make_way(transaction: &Transaction<'_>, manifests: &[&Manifest]) -> Result<()> {
+pub(super) fn make_way(transaction: &Transaction<'_>, manifests: &[&Manifest], plugs: Plugs) -> Result<()> {
     transaction.batch(
         "CREATE OR REPLACE TEMP TABLE stage_renamed AS
          SELECT known.session_file AS old_name, known.username || '/(' || known.source || ' ' ||
@@ -46,7 +46,7 @@ pub(super) fn make_way(transaction: &Transaction<'_>, manifests: &[&Manifest]) -
     for table in TABLES {
         rename(transaction, table)?;
     }
-    let all: Vec<&Manifest> = registry::processors().iter().map(|processor| processor.manifest()).collect();
+    let all = plugs.manifests();
     let others = all.iter().filter(|known| manifests.iter().all(|own| own.name != known.name));
     for manifest in manifests.iter().chain(others) {
         for table in manifest.facts {

@@ -5,9 +5,8 @@
 //! expected is somebody else's.
 
 use crate::error::{Error, Result, Status, cause};
-use crate::registry::MIGRATIONS;
 use crate::source::{Layout, Remembered, Source};
-use crate::store::beside;
+use crate::store::{DatabaseFile, beside};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -43,7 +42,7 @@ struct Tree {
 
 impl Origin {
     /// A database that is made of these sources, without these people.
-    pub(super) fn of(sources: &[Remembered], forgotten: BTreeSet<String>) -> Self {
+    pub(super) fn of(sources: &[Remembered], forgotten: BTreeSet<String>, schema: usize) -> Self {
         let tree = |Remembered { source, is_retired, is_found }: &Remembered| Tree {
             name: source.name.clone(),
             root: source.root.to_string_lossy().into_owned(),
@@ -52,7 +51,7 @@ impl Origin {
             found: *is_found,
         };
         let sources = sources.iter().map(tree).collect();
-        Self { sessionmill_schema: MIGRATIONS.len(), damaged: false, sources, forgotten }
+        Self { sessionmill_schema: schema, damaged: false, sources, forgotten }
     }
 
     pub(super) fn sources(&self) -> Vec<Remembered> {
@@ -64,12 +63,17 @@ impl Origin {
         self.sources.iter().map(source).collect()
     }
 
-    /// The origin of a database, if it is known; one that is newer than the program is not.
+    /// The origin of a database, if it is known, and the program knows its schema: one of a newer program is not
+    /// ours to move aside.
+    pub(super) fn known(database: &DatabaseFile) -> Option<Self> {
+        Self::read(database).filter(|origin| origin.sessionmill_schema <= database.plugs.schema())
+    }
+
+    /// The origin of a database, if there is one that can be read.
     pub(super) fn read(database: &Path) -> Option<Self> {
         #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
         let text = std::fs::read_to_string(beside(database, NAME)).ok()?;
-        let origin: Self = serde_json::from_str(&text).ok()?;
-        (origin.sessionmill_schema <= MIGRATIONS.len()).then_some(origin)
+        serde_json::from_str(&text).ok()
     }
 
     /// Notes that a database is damaged, if it is ours.
@@ -112,6 +116,7 @@ const NAME: &str = "origin";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugs::PLUGS;
 
     #[test]
     fn an_origin_is_read_as_it_was_written_and_nothing_else_is_one() {
@@ -124,7 +129,7 @@ mod tests {
             Remembered { source, is_retired: false, is_found: Some(true) },
             Remembered { source: retired, is_retired: true, is_found: None },
         ];
-        let origin = Origin { damaged: true, ..Origin::of(&known, ["ada".to_owned()].into()) };
+        let origin = Origin { damaged: true, ..Origin::of(&known, ["ada".to_owned()].into(), 1) };
         origin.write(&database).unwrap();
         assert_eq!(Origin::read(&database).unwrap(), origin);
         assert_eq!(origin.sources(), known);
@@ -134,8 +139,10 @@ mod tests {
         let source = Source { name: "a".into(), root: "/a".into(), layout: Layout::Users };
         let known = Remembered { source, is_retired: false, is_found: None };
         assert_eq!(Origin::read(&database).unwrap().sources(), [known], "an older program's");
+        let database = DatabaseFile::new(database, PLUGS);
+        assert_eq!(Origin::known(&database), Origin::read(&database));
         Origin { sessionmill_schema: 1000, ..origin }.write(&database).unwrap();
-        assert_eq!(Origin::read(&database), None, "a newer program's database is not ours to move");
+        assert_eq!(Origin::known(&database), None, "a newer program's database is not ours to move");
         #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
         std::fs::write(beside(&database, NAME), "somebody's notes").unwrap();
         assert_eq!(Origin::read(&database), None);

@@ -9,10 +9,10 @@ use crate::config::publish::Publish;
 use crate::error::{Error, Result, Status, cause};
 use crate::failpoint;
 use crate::lock::WorkLock;
-use crate::registry;
+use crate::plugs::{Plugs, Private};
 use crate::store::copy::{self, Copy};
 use crate::store::snapshot::{self, Snapshot, quoted, with};
-use crate::store::{Access, Store, cannot_open, config, migrate, parquet, room, try_connect};
+use crate::store::{Access, DatabaseFile, Store, cannot_open, config, migrate, parquet, room, try_connect};
 use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::Connection;
 use std::collections::BTreeSet;
@@ -29,6 +29,9 @@ pub enum Published {
     Before(Snapshot),
 }
 
+/// Tables that neither snapshots nor their Parquet files have.
+const UNPUBLISHED: [&str; 1] = ["forgotten_users"];
+
 /// Snapshots that are kept: whoever has an older one open keeps it all the same.
 const KEPT: usize = 3;
 
@@ -42,14 +45,14 @@ const AGE: TimeDelta = TimeDelta::hours(1);
 /// With status `Busy` if another process or thread publishes: whatever it misses, the next call sees. If the
 /// database cannot be read, the snapshot cannot be written, or it does not say what the database
 /// says. The snapshots that there are stay then.
-pub fn publish(database: &Path, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
+pub fn publish(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
     Publisher::take(database, Instant::now())?.publish(wanted, now)
 }
 
 /// The only publisher of a database.
 #[derive(Debug)]
 pub struct Publisher<'d> {
-    database: &'d Path,
+    database: &'d DatabaseFile,
     _lock: WorkLock,
 }
 
@@ -59,7 +62,7 @@ impl<'d> Publisher<'d> {
     /// # Errors
     ///
     /// With status `Busy` if somebody still publishes then.
-    pub fn take(database: &'d Path, until: Instant) -> Result<Self> {
+    pub fn take(database: &'d DatabaseFile, until: Instant) -> Result<Self> {
         let lock = WorkLock::take(database, "publish", until)?;
         snapshot::remove_partial(&snapshot::link(database));
         Ok(Self { database, _lock: lock })
@@ -86,7 +89,7 @@ impl<'d> Publisher<'d> {
 }
 
 /// Removes what a publisher that was killed has left.
-pub(super) fn sweep(database: &Path) {
+pub(super) fn sweep(database: &DatabaseFile) {
     if snapshot::is_partial(&snapshot::link(database)) {
         let _ = Publisher::take(database, Instant::now());
     }
@@ -96,9 +99,11 @@ pub(super) fn sweep(database: &Path) {
 const TRIES: u32 = 3;
 
 /// Makes and shows a snapshot, unless it tells of somebody who was erased since its copy was made.
-fn attempt(database: &Path, wanted: &Publish, now: DateTime<Utc>) -> Result<Option<Published>> {
+fn attempt(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> Result<Option<Published>> {
     let _ = copy::sweep(database, Instant::now());
-    let said = Store::open_current(database, Access::ReadOnly, now)?.read(state)?;
+    let plugs = database.plugs;
+    let state_of = |snapshot: &Snapshot| state_of(snapshot, plugs);
+    let said = Store::open_current(database, Access::ReadOnly, now)?.read(|connection| state(connection, plugs))?;
     let newest = Snapshot::newest(database);
     let shown = newest.as_ref().and_then(state_of);
     if let Some(newest) = newest
@@ -114,7 +119,7 @@ fn attempt(database: &Path, wanted: &Publish, now: DateTime<Utc>) -> Result<Opti
     let new = with(&link, ".new");
     let size = std::fs::metadata(copy.path()).map_or(0, |file| file.len());
     room::require(database, size, "a snapshot")?;
-    let counts = write(&new, copy, wanted)?;
+    let counts = write(&new, copy, wanted, plugs)?;
     failpoint::point("written", "");
     if read(&new)? != counts {
         return Err(Error::cannot("publish", link.display(), "it does not say what the database says"));
@@ -166,21 +171,22 @@ struct State {
     quotes: bool,
 }
 
-fn state(connection: &Connection) -> Result<State> {
+fn state(connection: &Connection, plugs: Plugs) -> Result<State> {
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get(0));
-    let settlements = registry::processors().iter().flat_map(|processor| processor.manifest().settlements);
+    let settlements = plugs.iter().flat_map(|plug| plug.manifest().settlements);
     let tables = settlements.flat_map(|settlement| {
         let reviews = settlement.reviews.map(|table| format!("main.{}", table.name));
         let entities = settlement.entities.iter().filter(|table| settlement.memo.is_none_or(|memo| memo != **table));
         entities.map(|table| format!("facts.{}", table.name)).chain(reviews)
     });
-    let private = registry::private().iter().map(|column| format!("facts.{}", column.table));
-    let rows = tables.chain(private).map(|table| number(&format!("SELECT count(*) FROM {table}")));
-    let filled = |column: &registry::Private| {
+    let private = plugs.private();
+    let filled = |column: &Private| {
         let (table, column) = (column.table, column.column);
         number(&format!("SELECT count(*) FROM (FROM facts.{table} WHERE \"{column}\" <> '' LIMIT 1)"))
     };
-    let filled = registry::private().iter().map(filled).sum::<duckdb::Result<i64>>()?;
+    let filled = private.iter().map(filled).sum::<duckdb::Result<i64>>()?;
+    let private = private.iter().map(|column| format!("facts.{}", column.table));
+    let rows = tables.chain(private).map(|table| number(&format!("SELECT count(*) FROM {table}")));
     Ok(State {
         run: number("SELECT coalesce(max(run_id), 0) FROM processor_runs WHERE processed > 0")?,
         rows: rows.collect::<duckdb::Result<_>>()?,
@@ -189,9 +195,9 @@ fn state(connection: &Connection) -> Result<State> {
 }
 
 /// The state that a snapshot is of; `None` if it cannot be read.
-fn state_of(snapshot: &Snapshot) -> Option<State> {
+fn state_of(snapshot: &Snapshot, plugs: Plugs) -> Option<State> {
     let connection = try_connect(&snapshot.path, Access::ReadOnly, None).ok()?;
-    if migrate::is_current(&connection).ok()? { state(&connection).ok() } else { None }
+    if migrate::is_current(&connection, plugs).ok()? { state(&connection, plugs).ok() } else { None }
 }
 
 /// Makes the folder, for the group to read, and removes what a publisher that was killed has left.
@@ -215,7 +221,7 @@ fn prepare(link: &Path) -> Result<()> {
 
 /// Writes what a copy says into a new file, and into files beside it if wanted, without the private columns
 /// and the tables behind the scenes. Returns how many rows each table and view of the copy has.
-fn write(new: &Path, copy: Copy, wanted: &Publish) -> Result<Vec<(String, i64)>> {
+fn write(new: &Path, copy: Copy, wanted: &Publish, plugs: Plugs) -> Result<Vec<(String, i64)>> {
     let config = config()?.with("temp_directory", with(new, ".tmp").to_string_lossy())?;
     let connection = Connection::open_in_memory_with_flags(config)?;
     // The copy and the snapshots lie in the folder of the database.
@@ -230,13 +236,14 @@ fn write(new: &Path, copy: Copy, wanted: &Publish) -> Result<Vec<(String, i64)>>
         new = quoted(new)?,
     ))?;
     drop(copy);
-    for table in registry::UNPUBLISHED {
+    for table in UNPUBLISHED {
         connection.execute_batch(&format!("DROP TABLE snapshot.main.\"{table}\""))?;
     }
-    for (schema, table) in tables(&connection)? {
-        let is_private = |column: &&registry::Private| schema == "facts" && column.table == table;
+    let private = if wanted.quotes { Vec::new() } else { plugs.private() };
+    for (schema, table) in tables(&connection, plugs)? {
+        let is_private = |column: &&Private| schema == "facts" && column.table == table;
         let empty: Vec<_> =
-            wanted.private().iter().filter(is_private).map(|column| format!("'' AS \"{}\"", column.column)).collect();
+            private.iter().filter(is_private).map(|column| format!("'' AS \"{}\"", column.column)).collect();
         let replace = if empty.is_empty() { String::new() } else { format!("REPLACE ({})", empty.join(", ")) };
         let name = format!("\"{schema}\".\"{table}\"");
         connection.execute_batch(&format!("INSERT INTO snapshot.{name} SELECT * {replace} FROM original.{name}"))?;
@@ -250,10 +257,10 @@ fn write(new: &Path, copy: Copy, wanted: &Publish) -> Result<Vec<(String, i64)>>
 }
 
 /// Tables of the copy that a snapshot has rows of: not what entities are settled from, unless a view shows it.
-fn tables(connection: &Connection) -> Result<Vec<(String, String)>> {
-    let behind: Vec<_> = registry::processors()
+fn tables(connection: &Connection, plugs: Plugs) -> Result<Vec<(String, String)>> {
+    let behind: Vec<_> = plugs
         .iter()
-        .flat_map(|processor| processor.manifest().settlements)
+        .flat_map(|plug| plug.manifest().settlements)
         .flat_map(|settlement| std::iter::once(settlement.facts).chain(settlement.memo))
         .map(|table| table.name)
         .collect();
@@ -265,7 +272,7 @@ fn tables(connection: &Connection) -> Result<Vec<(String, String)>> {
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let rows = rows.collect::<duckdb::Result<Vec<(String, String, bool)>>>()?;
     let shown = |(schema, table, in_view): &(String, String, bool)| match schema.as_str() {
-        "main" => !registry::UNPUBLISHED.contains(&table.as_str()),
+        "main" => !UNPUBLISHED.contains(&table.as_str()),
         "facts" => *in_view || !behind.contains(&table.as_str()),
         _ => true,
     };
@@ -290,7 +297,7 @@ fn names(connection: &Connection) -> Result<Vec<String>> {
                WHERE table_catalog = current_database() AND table_schema = 'main' ORDER BY ALL";
     let mut statement = connection.prepare(sql)?;
     let mut names = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
-    names.retain(|name| !registry::UNPUBLISHED.contains(&name.as_str()));
+    names.retain(|name| !UNPUBLISHED.contains(&name.as_str()));
     Ok(names)
 }
 

@@ -11,7 +11,7 @@ use crate::lock::StoreLock;
 use crate::owner;
 use crate::store::fault::Fault;
 use crate::store::origin::Origin;
-use crate::store::{Access, PATIENCE, Store, connect, leftovers};
+use crate::store::{Access, DatabaseFile, PATIENCE, Store, connect, leftovers};
 use chrono::{DateTime, Utc};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -26,15 +26,15 @@ const ALL: [&str; 4] = [".wal", ".wal.checkpoint", ".wal.recovery", ""];
 /// # Errors
 ///
 /// If it cannot be opened, or is damaged and not known as ours.
-pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Store> {
+pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<Store> {
     owner::leave_to_owner(path)?;
     leftovers::sweep(path);
     let until = Instant::now() + PATIENCE;
     let lock = StoreLock::take(path, until)?;
-    let mut origin = Origin::read(path);
+    let mut origin = Origin::known(path);
     if !path.exists() && !origin.as_ref().is_some_and(|origin| origin.damaged) {
         // Ours from before its first byte: a crash while it is made leaves a file that is no database.
-        let new = Origin::of(&[], origin.map(|origin| origin.forgotten).unwrap_or_default());
+        let new = Origin::of(&[], origin.map(|origin| origin.forgotten).unwrap_or_default(), path.plugs.schema());
         new.write(path)?;
         origin = Some(new);
     }
@@ -68,12 +68,11 @@ pub(super) fn open(path: &Path, now: DateTime<Utc>) -> Result<Store> {
 /// # Errors
 ///
 /// If the database is not known as ours, or a new one cannot be made.
-pub(super) fn replace(store: Store, error: Error, now: DateTime<Utc>) -> Result<()> {
+pub(super) fn replace(store: Store, database: &DatabaseFile, error: Error, now: DateTime<Utc>) -> Result<()> {
     let Store { connection, lock, .. } = store;
     drop(connection);
-    let path = lock.database().to_owned();
-    match Origin::read(&path) {
-        Some(origin) => rebuild(&path, lock, origin, now).map(drop),
+    match Origin::known(database) {
+        Some(origin) => rebuild(database, lock, origin, now).map(drop),
         None => Err(error.hint(NOT_OURS)),
     }
 }

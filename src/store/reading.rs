@@ -10,12 +10,13 @@
 use crate::access::may_write;
 use crate::error::{Error, Result, Status};
 use crate::failpoint;
+use crate::plugs::Plugs;
 use crate::store::copy::{self, Copy};
 use crate::store::fault::Fault;
 use crate::store::question;
 use crate::store::scratch::Scratch;
 use crate::store::snapshot::Snapshot;
-use crate::store::{Access, Connection, Store, cannot_open, migrate, require, try_connect};
+use crate::store::{Access, Connection, DatabaseFile, Store, cannot_open, migrate, require, try_connect};
 use crate::suspension;
 use chrono::{DateTime, Utc};
 use std::path::Path;
@@ -48,9 +49,9 @@ const CALL: Duration = Duration::from_millis(50);
 /// # Errors
 ///
 /// If there is no database or it cannot be opened, or the body fails.
-pub fn read<T>(database: &Path, now: DateTime<Utc>, body: impl Fn(&Reading<'_>) -> Result<T>) -> Result<T> {
+pub fn read<T>(database: &DatabaseFile, now: DateTime<Utc>, body: impl Fn(&Reading<'_>) -> Result<T>) -> Result<T> {
     if let Some(snapshot) = Snapshot::instead_of(database) {
-        return Apart::open(&snapshot.path)?.read(body);
+        return Apart::open(&snapshot.path, database.plugs)?.read(body);
     }
     let _ = copy::sweep(database, Instant::now());
     let store = Store::open_current(database, Access::ReadOnly, now)?;
@@ -113,12 +114,12 @@ impl From<Error> for Failed {
 /// If there is no database or it cannot be copied, or the body fails; if it is damaged, and the body came upon
 /// something that looks like it.
 pub fn ask<T>(
-    database: &Path,
+    database: &DatabaseFile,
     now: DateTime<Utc>,
     body: impl FnOnce(&Connection) -> std::result::Result<T, Failed>,
 ) -> Result<T> {
     let apart = match Snapshot::instead_of(database) {
-        Some(snapshot) => Apart::open(&snapshot.path)?,
+        Some(snapshot) => Apart::open(&snapshot.path, database.plugs)?,
         None => Apart::copy(database, now)?,
     };
     let error = match body(&apart.connection) {
@@ -145,9 +146,9 @@ struct Apart {
 
 impl Apart {
     /// Opens a snapshot.
-    fn open(path: &Path) -> Result<Self> {
+    fn open(path: &Path, plugs: Plugs) -> Result<Self> {
         let apart = Self::connect(path)?.map_err(|error| cannot_open(path, &error))?;
-        if !migrate::is_current(&apart.connection)? {
+        if !migrate::is_current(&apart.connection, plugs)? {
             let message = format!("`{}` was published by an older sessionmill", path.display());
             return Err(Error::new(Status::CannotRun, message).hint("the next run of the service publishes a new one"));
         }
@@ -155,11 +156,11 @@ impl Apart {
     }
 
     /// Opens a copy of a database as it is now; an older one is migrated first.
-    fn copy(database: &Path, now: DateTime<Utc>) -> Result<Self> {
+    fn copy(database: &DatabaseFile, now: DateTime<Utc>) -> Result<Self> {
         require(database)?;
         let apart = Self::copy_as_it_is(database)?;
         if let Ok(apart) = apart
-            && migrate::is_current(&apart.connection)?
+            && migrate::is_current(&apart.connection, database.plugs)?
         {
             return Ok(apart);
         }

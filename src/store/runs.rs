@@ -8,7 +8,7 @@ use crate::request::Request;
 use crate::store::fault::Fault;
 use crate::store::rows::Cell;
 use crate::store::stamp::Stamp;
-use crate::store::{Access, Store, Transaction, beside, is_begun, migrate};
+use crate::store::{Access, DatabaseFile, Store, Transaction, beside, is_begun, migrate};
 use crate::summary::{Counts, Deferral, Summary};
 use crate::whole;
 use chrono::{DateTime, Utc};
@@ -151,12 +151,13 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Writes why a run could not begin or go on, if the database is free in time. Best effort: the error itself is the
 /// one to report.
-pub fn broken(database: &Path, broken: &Broken<'_>, patience: Duration) {
+pub fn broken(database: &DatabaseFile, broken: &Broken<'_>, patience: Duration) {
     if !is_begun(database) {
         return;
     }
-    let written = Store::open_by(database, Access::ReadWrite, Instant::now() + patience)
-        .and_then(|store| if migrate::is_current(store.connection())? { broken.write(&store) } else { Ok(()) });
+    let written = Store::open_by(database, Access::ReadWrite, Instant::now() + patience).and_then(|store| {
+        if migrate::is_current(store.connection(), database.plugs)? { broken.write(&store) } else { Ok(()) }
+    });
     let Err(error) = written else { return };
     tracing::debug!(error = error.message, "cannot write that a run could not begin");
     // A full disk must not look like a run that did not come.

@@ -6,7 +6,7 @@ use crate::error::{Error, Result, Status};
 use crate::source::{Layout, Remembered, Source};
 use crate::store::origin::Origin;
 use crate::store::rows::{Cell, as_time};
-use crate::store::{Store, known};
+use crate::store::{Store, known, migrate};
 use chrono::{DateTime, Utc};
 use duckdb::{Connection, params};
 
@@ -328,5 +328,6 @@ fn replace(store: &Store, after: &[Registered]) -> Result<()> {
     }
     let remembered: Vec<_> = sorted.iter().map(Registered::remembered).collect();
     let database = store.lock.database();
-    Origin::of(&remembered, known::forgotten(store.connection(), database)?).write(database)
+    let forgotten = known::forgotten(store.connection(), database)?;
+    Origin::of(&remembered, forgotten, migrate::done(store.connection())?).write(database)
 }

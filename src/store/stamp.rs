@@ -1,6 +1,7 @@
 //! What a commit is told beside the outcomes that it keeps.
 
 use crate::job::Job;
+use crate::plugs::Plugs;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Manifest, Processor};
 
@@ -12,6 +13,8 @@ pub struct Stamp<'a> {
     pub now: DateTime<Utc>,
     pub processors: &'a [&'a dyn Processor],
     pub manifests: &'a [&'a Manifest],
+    /// All that the program knows, whether they run or not.
+    pub plugs: Plugs,
     /// Names of the sources, by position.
     pub sources: &'a [&'a str],
 }

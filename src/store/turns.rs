@@ -1,15 +1,14 @@
 //! A store that is held for a turn at a time, so that others get the database during a long pass.
 
 use crate::error::{Error, Result};
-use crate::store::{Access, Fault, Store, log, quarantine};
+use crate::store::{Access, DatabaseFile, Fault, Store, log, migrate, quarantine};
 use crate::suspension;
 use chrono::{DateTime, Utc};
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A database that is opened when it is needed and let go of after a turn.
 pub struct Turns {
-    path: PathBuf,
+    database: DatabaseFile,
     now: DateTime<Utc>,
     open: Option<(Store, Instant)>,
     /// There was a first turn, which is the one that repairs.
@@ -24,13 +23,23 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 impl Turns {
     /// A database that is opened when it is first asked for.
-    pub fn new(path: &Path, now: DateTime<Utc>) -> Self {
-        Self { path: path.to_owned(), now, open: None, begun: false }
+    pub fn new(database: &DatabaseFile, now: DateTime<Utc>) -> Self {
+        Self { database: database.clone(), now, open: None, begun: false }
     }
 
     /// The start of the pass.
     pub fn now(&self) -> DateTime<Utc> {
         self.now
+    }
+
+    /// Brings the database to the newest schema.
+    ///
+    /// # Errors
+    ///
+    /// As [`migrate::migrate`].
+    pub fn migrate(&mut self) -> Result<()> {
+        let (plugs, now) = (self.database.plugs, self.now);
+        migrate::migrate(self.get()?, plugs, now)
     }
 
     /// Does something that can be begun again: it is, with a database that can be read, when it meets
@@ -52,7 +61,7 @@ impl Turns {
     fn repair(&mut self, error: Error) -> Result<()> {
         self.begun = false;
         if let Some((store, _)) = self.open.take() {
-            quarantine::replace(store, error, self.now)?;
+            quarantine::replace(store, &self.database, error, self.now)?;
         }
         Ok(())
     }
@@ -69,7 +78,7 @@ impl Turns {
     /// If the database cannot be written.
     pub fn end(&mut self) -> Result<()> {
         match self.open.take() {
-            Some((store, _)) if log::is_long(&self.path) => store.checkpoint(),
+            Some((store, _)) if log::is_long(&self.database) => store.checkpoint(),
             _ => Ok(()),
         }
     }
@@ -83,8 +92,8 @@ impl Turns {
     pub fn get(&mut self) -> Result<&Store> {
         let open = match self.open.take() {
             Some(open) => open,
-            None if self.begun => (Store::open(&self.path, Access::ReadWrite)?, Instant::now()),
-            None => (quarantine::open(&self.path, self.now)?, Instant::now()),
+            None if self.begun => (Store::open(&self.database, Access::ReadWrite)?, Instant::now()),
+            None => (quarantine::open(&self.database, self.now)?, Instant::now()),
         };
         self.begun = true;
         let (store, _) = self.open.insert(open);

@@ -12,12 +12,14 @@
 //! | [`inquiry`] | what is asked about settled entities, and who judges |
 //! | [`manifest`] | what a processor declares about itself: name, version, tables |
 //! | [`row`] | facts and entities on their way to the store |
+//! | [`mask`] | credentials, and what stands in their place |
 //! | [`failure`] | why a processor could not deal with a file |
 
 pub mod event;
 pub mod failure;
 pub mod inquiry;
 pub mod manifest;
+pub mod mask;
 pub mod processor;
 pub mod row;
 pub mod source_file;

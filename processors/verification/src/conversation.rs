@@ -2,9 +2,9 @@
 //!
 //! Memory is bounded by one window and the caps on a turn, not by the file.
 
-use crate::mask::mask;
 use crate::{Role, Turn, View, Window};
 use chrono::{DateTime, Utc};
+use sessionmill_contract::mask::mask;
 use sessionmill_contract::{Agent, Event, Said, SourceFile, Transcript};
 
 /// Bytes that are kept of a turn: the beginning of a prompt, which has the person's words before what

@@ -12,7 +12,6 @@
 //! | [`claim`] | what a person said, as a row |
 //! | [`fold`] | the state over one source file |
 //! | [`detector`] | what finds claims in a conversation, and judges which contradict each other |
-//! | [`mask`] | credentials, and what stands in their place |
 //! | [`rules`] | the detector that needs no model |
 //! | [`settle`] | claims and reviews of a domain become items, evidence and relations |
 //! | [`material`], [`statement`] | all that settling knows of a domain; a claim as it takes part |
@@ -33,7 +32,6 @@ pub mod fold;
 pub mod index;
 pub mod item;
 pub mod judgement;
-pub mod mask;
 pub mod material;
 pub mod memo;
 pub mod relation;

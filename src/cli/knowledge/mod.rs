@@ -9,6 +9,7 @@ use crate::cli::place::read;
 use crate::cli::{Context, Database, remark};
 use crate::error::{Result, Status};
 use crate::identities::Identities;
+use crate::plugs::verification::Settings;
 use crate::registry;
 use crate::report::knowledge::{self, Filter, Item};
 use crate::store::reading::Reading;
@@ -126,9 +127,9 @@ impl Which {
     ) -> Result<(Vec<Item>, T)> {
         let (config, database) = self.database.find(context)?;
         let filter = self.filter(Identities::given(config.identities.as_deref())?);
-        let (weights, identities) = (&config.verification.confidence, &filter.identities);
+        let (weights, identities) = (config.settings::<Settings>().confidence, &filter.identities);
         let (items, users, more) = read(&database, context, |reading| {
-            let items = knowledge::items(reading.connection, &filter, weights, context.now.wall)?;
+            let items = knowledge::items(reading.connection, &filter, &weights, context.now.wall)?;
             Ok((items, knowledge::users(reading.connection)?, more(reading, identities)?))
         })?;
         if let Some(user) = self.user.as_ref().filter(|user| !users.iter().any(|folder| identities.is_of(folder, user)))

@@ -2,6 +2,7 @@
 
 use crate::cli::{Context, Database, remark};
 use crate::error::{Error, Result, Status};
+use crate::plugs::verification::PLUG;
 use crate::pulse::Pulse;
 use crate::registry;
 use crate::report::knowledge::{self, Named};
@@ -41,7 +42,7 @@ pub(super) fn decide(items: &Items, action: Action, into: Option<&str>, context:
     let mut ids = items.ids.clone();
     ids.sort();
     ids.dedup();
-    let processor = registry::named(&["verification".to_owned()])?[0];
+    let processor = (PLUG.default)();
     let Some(settlement) = processor.manifest().settlement_of(&CLAIMS) else { return Ok(Status::Done) };
     let reviewer = items.by.as_deref().unwrap_or(&context.environment.login);
     let store = Store::open_current(&database, Access::ReadWrite, context.now.wall)?;

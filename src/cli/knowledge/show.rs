@@ -4,6 +4,7 @@ use crate::cli::place::read;
 use crate::cli::{Context, Database, print};
 use crate::error::{Error, Result, Status, count};
 use crate::identities::Identities;
+use crate::plugs::verification::Settings;
 use crate::printable::printable;
 use crate::registry;
 use crate::report::knowledge::{self, Filter, Item, Named, Piece, Relation, Review};
@@ -43,12 +44,13 @@ struct Page {
 pub(super) fn show(args: &Args, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
     let identities = Arc::new(Identities::given(config.identities.as_deref())?);
+    let weights = config.settings::<Settings>().confidence;
     let pages = read(&database, context, |reading| {
         let connection = reading.connection;
         let mut pages = Vec::new();
         for id in &args.ids {
             let filter = Filter { id: Some(id.clone()), identities: identities.clone(), ..Filter::default() };
-            let items = knowledge::items(connection, &filter, &config.verification.confidence, context.now.wall)?;
+            let items = knowledge::items(connection, &filter, &weights, context.now.wall)?;
             let reviews = knowledge::reviews(connection, Some(id))?;
             let mut evidence = knowledge::evidence(connection, Some(id), &identities)?;
             for item in &items {

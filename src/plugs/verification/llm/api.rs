@@ -1,7 +1,7 @@
 //! The two ways in which servers want to be asked, as JSON: pure.
 
-use crate::llm::question::Question;
-use crate::llm::settings::Settings;
+use crate::plugs::verification::llm::question::Question;
+use crate::plugs::verification::settings::Settings;
 use serde_json::{Value, json};
 
 /// A way to ask.

@@ -2,7 +2,7 @@
 //! and shown to nobody.
 
 use crate::error::cause;
-use crate::llm::settings::{Detector, Settings};
+use crate::plugs::verification::settings::{Detector, Settings};
 use md5::{Digest, Md5};
 use std::fmt;
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! What a model is asked about a correction: which of some facts cannot hold together with it. The facts
 //! are data, numbered, and an answer counts by these numbers alone.
 
-use crate::llm::prompt::neutral;
-use crate::llm::question::{Question, object};
+use crate::plugs::verification::llm::prompt::neutral;
+use crate::plugs::verification::llm::question::{Question, object};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -1,19 +1,19 @@
 //! The `[verification]` table of the configuration: who looks for claims, what it may cost, and how far
 //! claims are trusted.
 
-use crate::llm::address::Address;
-use crate::llm::api::Api;
-use crate::llm::budget::Spent;
+use super::llm::address::Address;
+use super::llm::api::Api;
+use super::llm::budget::Spent;
 use crate::quiet::Quiet;
 use chrono::TimeDelta;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sessionmill_verification::confidence::Weights;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// A key that it does not have is an error.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct Settings {
     pub detector: Detector,
     /// Name of the model, as its server knows it.
@@ -87,15 +87,20 @@ impl Default for Settings {
     }
 }
 
-/// The table, if it makes sense.
-///
-/// # Errors
-///
-/// With what does not.
-pub fn checked<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Settings, D::Error> {
-    let settings = Settings::deserialize(deserializer)?;
-    settings.check().map_err(serde::de::Error::custom)?;
-    Ok(settings)
+impl<'de> Deserialize<'de> for Settings {
+    /// The table, if it makes sense.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The derived function of the same name.
+        let settings = Self::deserialize(deserializer)?;
+        settings.check().map_err(serde::de::Error::custom)?;
+        Ok(settings)
+    }
+}
+
+impl Serialize for Settings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
 }
 
 impl Settings {

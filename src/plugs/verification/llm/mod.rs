@@ -3,7 +3,6 @@
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`settings`] | the `[verification]` table of the configuration |
 //! | [`address`] | where a server is, and whether a key may go there |
 //! | [`key`] | the secret that a server wants to see |
 //! | [`model`] | the detector: prompt, journal, budget, client, answer |
@@ -26,10 +25,8 @@ pub mod journal;
 pub mod judgement;
 pub mod key;
 pub mod model;
-pub(crate) mod network;
+pub(super) mod network;
 pub mod prompt;
 pub mod question;
-pub mod settings;
 
 pub use model::Model;
-pub use settings::Settings;

@@ -1,7 +1,7 @@
 //! What a model found, held against what was said: a claim counts only if its quote stands in a turn of
 //! the person, letter by letter. What the model thinks of its own certainty is not asked.
 
-use crate::llm::prompt::cut;
+use crate::plugs::verification::llm::prompt::cut;
 use serde::Deserialize;
 use serde_json::Value;
 use sessionmill_verification::{Claim, Detection, Domain, Role, View};
@@ -86,7 +86,7 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::llm::prompt::tests::turn;
+    use crate::plugs::verification::llm::prompt::tests::turn;
     use serde_json::json;
 
     fn claim(number: i64, quote: &str) -> Value {

@@ -1,6 +1,7 @@
-//! People whose transcripts are kept from `verification`, as the configuration names them. A name that fits
+//! People whose transcripts are kept from the processor, as the configuration names them. A name that fits
 //! nobody protects nobody, and that is said.
 
+use super::{NAME, Settings};
 use crate::config::Config;
 use crate::error::Result;
 use crate::identities::Identities;
@@ -24,7 +25,7 @@ impl Exclusion {
     ///
     /// If the identities that it names cannot be read.
     pub fn of(config: &Config) -> Result<Option<Self>> {
-        let names = config.verification.exclude_users.clone();
+        let names = config.settings::<Settings>().exclude_users;
         if names.is_empty() {
             return Ok(None);
         }
@@ -54,7 +55,7 @@ impl Exclusion {
 
     /// Adds to what is to be known of a run which names were of nobody in it. Best effort: the run is over.
     pub fn tell(config: &Config, database: &Path, summary: &mut Summary) {
-        let counts = summary.processors.iter().find(|counts| counts.processor == "verification");
+        let counts = summary.processors.iter().find(|counts| counts.processor == NAME);
         let Some(counts) = counts else { return };
         let Ok(Some(exclusion)) = Self::of(config) else { return };
         let read = |store: Store| {

@@ -3,7 +3,7 @@
 //!
 //! The texts are part of the question: whoever changes one has every file asked about again.
 
-use crate::llm::question::{Question, object};
+use crate::plugs::verification::llm::question::{Question, object};
 use serde_json::{Value, json};
 use sessionmill_verification::{Claim, Detection, Domain, Role, View, Window};
 use std::fmt::Write as _;

@@ -5,8 +5,8 @@
 //! Who writes here holds the lock of the processor. The file holds quotes, and only its owner reads it.
 
 use crate::error::{Error, Result, cause};
-use crate::llm::budget::Spent;
 use crate::lock::beside;
+use crate::plugs::verification::llm::budget::Spent;
 use chrono::NaiveDate;
 use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};

@@ -4,9 +4,9 @@
 //! No error says what was sent or what came back, but for the server's own word for it.
 
 use crate::error::cause;
-use crate::llm::api::Api;
-use crate::llm::key::Key;
-use crate::llm::settings::Settings;
+use crate::plugs::verification::llm::api::Api;
+use crate::plugs::verification::llm::key::Key;
+use crate::plugs::verification::settings::Settings;
 use chrono::DateTime;
 use rustls::CertificateError;
 use sessionmill_contract::{Failure, FailureClass};

@@ -1,0 +1,74 @@
+//! A table of the configuration that belongs to a processor.
+
+use super::reading::{Document, Mistake};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A table that a plug brings: its name, and how it is read.
+#[derive(Clone, Copy)]
+pub struct Table {
+    pub name: &'static str,
+    default: fn(&'static str) -> Section,
+    read: fn(&'static str, Document<'_>) -> (Section, Vec<Mistake>),
+}
+
+/// Settings of a processor, with their defaults filled in.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// Of the table.
+    pub name: &'static str,
+    /// As `config show` prints them.
+    pub values: Value,
+    settings: Arc<dyn Any + Send + Sync>,
+}
+
+impl Table {
+    /// A table that is read as settings of this type. The type decides what is right: what its `Deserialize`
+    /// refuses is a mistake in the file.
+    pub const fn of<T>(name: &'static str) -> Self
+    where
+        T: Any + Default + DeserializeOwned + Serialize + Send + Sync,
+    {
+        Self {
+            name,
+            default: |name| Section::new(name, T::default()),
+            read: |name, document| {
+                let (tables, mistakes) = document.right::<BTreeMap<String, T>>();
+                let settings = tables.and_then(|mut tables| tables.remove(name)).unwrap_or_default();
+                (Section::new(name, settings), mistakes)
+            },
+        }
+    }
+
+    /// The settings of a file that does not have the table.
+    pub fn default(self) -> Section {
+        (self.default)(self.name)
+    }
+
+    /// The settings of a document that has nothing but the table, and the mistakes in it.
+    pub(super) fn read(self, document: Document<'_>) -> (Section, Vec<Mistake>) {
+        (self.read)(self.name, document)
+    }
+}
+
+impl Section {
+    fn new<T: Any + Serialize + Send + Sync>(name: &'static str, settings: T) -> Self {
+        let values = serde_json::to_value(&settings).unwrap_or_default();
+        Self { name, values, settings: Arc::new(settings) }
+    }
+
+    /// The settings, if they are of this type.
+    pub fn settings<T: Any>(&self) -> Option<&T> {
+        self.settings.downcast_ref()
+    }
+}
+
+impl PartialEq for Section {
+    fn eq(&self, other: &Self) -> bool {
+        (self.name, &self.values) == (other.name, &other.values)
+    }
+}

@@ -1,0 +1,290 @@
+//! The processors of the program: an explicit list with one [`Plug`] for each.
+//!
+//! A plug is everything that the program knows about one processor: how it is made as the configuration
+//! wants it, its migrations, its table of the configuration, its reports and commands. To add a
+//! processor, write its crate, a migration and a plug in a folder of its own here, and name it in
+//! [`PLUGS`]. The rest of the program takes the list as an argument and names no processor.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | [`lineup`] | processors made as the configuration wants them |
+//! | [`usage`] | tokens and tool calls: its reports and commands |
+//! | [`verification`] | knowledge: its settings, its language model, its reports and commands |
+
+pub mod lineup;
+pub mod usage;
+pub mod verification;
+
+pub use lineup::{Disabled, Lineup};
+
+use crate::config::section::Table;
+use crate::config::variable::Variable;
+use crate::config::{Config, Environment};
+use crate::error::{Error, Result};
+use crate::pulse::Pulse;
+use crate::quiet::Quiet;
+use crate::registry::unknown;
+use crate::store::DatabaseFile;
+use crate::store::migrate::{ENGINE, Migration};
+use crate::summary::Summary;
+use chrono::{DateTime, Utc};
+use sessionmill_contract::{Bound, Manifest, Processor};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// The processors of this program. A further one is a line here.
+pub const PLUGS: Plugs = Plugs(&[&usage::PLUG, &verification::PLUG]);
+
+/// A processor, as far as the program knows it.
+#[derive(Clone, Copy)]
+pub struct Plug {
+    /// As it is without any configuration. Its manifest names it and its tables.
+    pub default: fn() -> &'static dyn Processor,
+    /// Its part of the numbered chain of migrations, by name: `0002_usage`.
+    pub migrations: &'static [Migration],
+    /// Its columns that quote what people wrote, which snapshots leave empty.
+    pub private: &'static [Private],
+    /// Its table of the configuration.
+    pub table: Option<Table>,
+    /// The variable of the older Python service that sets its schedule, in seconds.
+    pub interval: Option<&'static str>,
+    /// What it spends its time on, as it is configured.
+    pub bound: fn(&Config) -> Bound,
+    /// Makes it as it is configured.
+    pub make: fn(&Config, &World) -> std::result::Result<Plugged, Obstacle>,
+    /// Checks what `config check` can check of it beside the configuration itself.
+    pub check: fn(&Config, &Surroundings<'_>) -> Vec<Finding>,
+    /// Adds to the summary of its run what should be known. Best effort: the run is over.
+    pub remark: fn(&Config, &DatabaseFile, &mut Summary),
+    /// What it keeps about people beside the database.
+    pub kept: Option<Kept>,
+}
+
+/// A text column that snapshots leave empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Private {
+    /// Of a table in schema `facts`.
+    pub table: &'static str,
+    pub column: &'static str,
+}
+
+/// What a processor keeps about people beside the database, such as answers that were paid for.
+#[derive(Clone, Copy)]
+pub struct Kept {
+    /// The folders of the people about whom there is something.
+    pub people: fn(&Path) -> Result<BTreeSet<String>>,
+    /// Erases what there is about people; returns how many entries that were.
+    pub forget: fn(&Path, &BTreeSet<&str>) -> Result<u64>,
+}
+
+/// What a processor can be made from, beside the configuration.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// Where the service manager puts secrets.
+    pub credentials: Option<PathBuf>,
+    pub database: DatabaseFile,
+    /// When the run begins.
+    pub now: DateTime<Utc>,
+    /// Tells the processor when the run is to end, while it waits for an answer, too.
+    pub pulse: Pulse,
+    /// It may pay for answers. One that may not uses those that were kept.
+    pub may_ask: bool,
+}
+
+/// A processor that was made.
+pub struct Plugged {
+    pub processor: Box<dyn Processor>,
+    /// Of one that waits for a network.
+    pub network: Option<Network>,
+}
+
+/// How a processor asks over a network.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Who is asked: its address, and a mark of the key.
+    pub server: String,
+    /// Files about which it is asked at a time.
+    pub connections: usize,
+    /// When a file that grows is asked about.
+    pub quiet: Quiet,
+}
+
+/// Why a processor cannot be made.
+#[derive(Debug)]
+pub enum Obstacle {
+    /// It is disabled, and the others run.
+    Disabled {
+        reason: String,
+        /// The service has credentials and a network of its own: it need not be so there.
+        is_local: bool,
+    },
+    /// Nothing may run: a mistake that must not be passed over.
+    Error(Error),
+}
+
+/// What a check of the configuration can look at.
+pub struct Surroundings<'s> {
+    pub credentials: Option<&'s Path>,
+    /// The unit of the service closes the network.
+    pub is_offline: bool,
+    /// The folders of everybody who is known; `None` where the database cannot be read.
+    pub people: Option<&'s BTreeSet<String>>,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    Fine(String),
+    Wrong(String),
+}
+
+impl Plug {
+    /// A plug of a processor that computes and needs nothing else.
+    pub const fn new(
+        default: fn() -> &'static dyn Processor,
+        make: fn(&Config, &World) -> std::result::Result<Plugged, Obstacle>,
+    ) -> Self {
+        Self {
+            default,
+            migrations: &[],
+            private: &[],
+            table: None,
+            interval: None,
+            bound: |_| Bound::Cpu,
+            make,
+            check: |_, _| Vec::new(),
+            remark: |_, _, _| {},
+            kept: None,
+        }
+    }
+
+    /// The manifest of the processor as it is without any configuration.
+    pub fn manifest(&self) -> &'static Manifest {
+        (self.default)().manifest()
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.manifest().name
+    }
+}
+
+impl From<Error> for Obstacle {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl World {
+    /// The world of a command that runs now.
+    pub fn new(environment: &Environment, database: &DatabaseFile, now: DateTime<Utc>) -> Self {
+        let (credentials, database) = (environment.credentials.clone(), database.clone());
+        Self { credentials, database, now, pulse: Pulse::default(), may_ask: true }
+    }
+
+    /// The same for a run that can be asked to end.
+    #[must_use]
+    pub fn with_pulse(self, pulse: &Pulse) -> Self {
+        Self { pulse: pulse.clone(), ..self }
+    }
+}
+
+/// A list of plugs, in the order in which their processors run and are shown.
+#[derive(Clone, Copy)]
+pub struct Plugs(pub &'static [&'static Plug]);
+
+impl Plugs {
+    pub fn iter(self) -> impl Iterator<Item = &'static Plug> + Clone {
+        self.0.iter().copied()
+    }
+
+    /// The names of all processors.
+    pub fn names(self) -> impl Iterator<Item = &'static str> + Clone {
+        self.iter().map(Plug::name)
+    }
+
+    /// The processors as they are without any configuration.
+    pub fn processors(self) -> Vec<&'static dyn Processor> {
+        self.iter().map(|plug| (plug.default)()).collect()
+    }
+
+    /// Their manifests.
+    pub fn manifests(self) -> Vec<&'static Manifest> {
+        self.iter().map(Plug::manifest).collect()
+    }
+
+    /// The plug of a name.
+    pub fn find(self, name: &str) -> Option<&'static Plug> {
+        self.iter().find(|plug| plug.name() == name)
+    }
+
+    /// The plugs that the names name; all, if there are none.
+    ///
+    /// # Errors
+    ///
+    /// If a name is unknown.
+    pub fn named(self, names: &[String]) -> Result<Vec<&'static Plug>> {
+        if names.is_empty() {
+            return Ok(self.0.to_vec());
+        }
+        let mut chosen: Vec<&'static Plug> = Vec::new();
+        for name in names {
+            let plug = self.find(name).ok_or_else(|| unknown("processor", name, self.names()))?;
+            if !chosen.iter().any(|chosen| chosen.name() == name) {
+                chosen.push(plug);
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// All migrations, those of the engine among them, oldest first.
+    pub fn migrations(self) -> Vec<Migration> {
+        let mut all: Vec<_> = ENGINE.iter().chain(self.iter().flat_map(|plug| plug.migrations)).copied().collect();
+        all.sort_by_key(|(name, _)| *name);
+        all
+    }
+
+    /// The number of the newest schema.
+    pub fn schema(self) -> usize {
+        ENGINE.len() + self.iter().map(|plug| plug.migrations.len()).sum::<usize>()
+    }
+
+    /// Columns that snapshots leave empty.
+    pub fn private(self) -> Vec<Private> {
+        self.iter().flat_map(|plug| plug.private).copied().collect()
+    }
+
+    /// The variables of the older Python service that set a schedule.
+    pub fn variables(self) -> Vec<Variable> {
+        let variable = |plug: &'static Plug| Some(Variable::schedule(plug.interval?, plug.name()));
+        self.iter().filter_map(variable).collect()
+    }
+
+    /// Erases what processors keep about people beside the database; returns how many entries that were.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read or written.
+    pub fn forget(self, database: &Path, usernames: &BTreeSet<&str>) -> Result<u64> {
+        self.iter().filter_map(|plug| plug.kept).map(|kept| (kept.forget)(database, usernames)).sum()
+    }
+
+    /// The folders of the people about whom processors keep something beside the database.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn people(self, database: &Path) -> Result<BTreeSet<String>> {
+        let mut people = BTreeSet::new();
+        for kept in self.iter().filter_map(|plug| plug.kept) {
+            people.extend((kept.people)(database)?);
+        }
+        Ok(people)
+    }
+}
+
+impl fmt::Debug for Plugs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
+}

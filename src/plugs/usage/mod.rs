@@ -1,0 +1,22 @@
+//! The plug of the processor that counts tokens and tool calls.
+
+use crate::plugs::{Plug, Plugged};
+use crate::store::migrate::Migration;
+use sessionmill_usage::Usage;
+
+/// The plug.
+pub static PLUG: Plug = Plug {
+    migrations: &MIGRATIONS,
+    interval: Some("SCHEDULER_USAGE_PROCESSOR_INTERVAL"),
+    ..Plug::new(|| &Usage, |_, _| Ok(Plugged { processor: Box::new(Usage), network: None }))
+};
+
+const MIGRATIONS: [Migration; 7] = [
+    ("0002_usage", include_str!("../../../migrations/0002_usage.sql")),
+    ("0007_agents", include_str!("../../../migrations/0007_agents.sql")),
+    ("0009_reasoning", include_str!("../../../migrations/0009_reasoning.sql")),
+    ("0011_whereabouts", include_str!("../../../migrations/0011_whereabouts.sql")),
+    ("0017_call_keys", include_str!("../../../migrations/0017_call_keys.sql")),
+    ("0018_terms", include_str!("../../../migrations/0018_terms.sql")),
+    ("0019_declined", include_str!("../../../migrations/0019_declined.sql")),
+];

@@ -1,0 +1,107 @@
+//! The plug of the processor that collects what people confirmed in conversations.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | [`settings`] | its table of the configuration |
+//! | [`exclusion`] | people whose transcripts are kept from it |
+//! | [`llm`] | the detector that asks a language model |
+
+pub mod exclusion;
+pub mod llm;
+pub mod settings;
+
+pub use settings::Settings;
+
+use crate::config::Config;
+use crate::config::section::Table;
+use crate::plugs::{Finding, Kept, Network, Obstacle, Plug, Plugged, Private, Surroundings, World};
+use crate::store::migrate::Migration;
+use exclusion::Exclusion;
+use llm::client::Client;
+use llm::key::Key;
+use llm::{Model, journal, network};
+use sessionmill_contract::{Bound, Processor};
+use sessionmill_verification::Verification;
+use sessionmill_verification::rules::Rules;
+use std::sync::LazyLock;
+
+const NAME: &str = "verification";
+
+/// The plug.
+pub static PLUG: Plug = Plug {
+    migrations: &MIGRATIONS,
+    private: &[Private { table: "verification_claims", column: "user_quote" }],
+    table: Some(Table::of::<Settings>(NAME)),
+    interval: Some("SCHEDULER_VERIFICATION_DETECTOR_INTERVAL"),
+    bound,
+    check,
+    remark: |config, database, summary| Exclusion::tell(config, database, summary),
+    kept: Some(Kept { people: journal::people, forget: journal::forget }),
+    ..Plug::new(|| &*BY_RULES, make)
+};
+
+/// The processor that asks nobody.
+static BY_RULES: LazyLock<Verification> = LazyLock::new(|| Verification::new(Box::new(Rules)));
+
+const MIGRATIONS: [Migration; 4] = [
+    ("0004_verification", include_str!("../../../migrations/0004_verification.sql")),
+    ("0008_knowledge", include_str!("../../../migrations/0008_knowledge.sql")),
+    ("0014_judgements", include_str!("../../../migrations/0014_judgements.sql")),
+    ("0015_founders", include_str!("../../../migrations/0015_founders.sql")),
+];
+
+fn bound(config: &Config) -> Bound {
+    if config.settings::<Settings>().api().is_some() { Bound::Network } else { Bound::Cpu }
+}
+
+fn make(config: &Config, world: &World) -> Result<Plugged, Obstacle> {
+    let mut settings: Settings = config.settings();
+    let exclusion = Exclusion::of(config)?;
+    let excluding = |processor: Verification| -> Box<dyn Processor> {
+        match exclusion {
+            Some(exclusion) => Box::new(processor.excluding(Box::new(move |folder: &str| exclusion.excludes(folder)))),
+            None => Box::new(processor),
+        }
+    };
+    let Some(api) = settings.api() else {
+        return Ok(Plugged { processor: excluding(Verification::new(Box::new(Rules))), network: None });
+    };
+    if !world.may_ask {
+        settings.calls_per_run = 0;
+    }
+    let model = network::check()
+        .and_then(|()| Model::new(api, &settings, world.credentials.as_deref(), &world.database, world.now));
+    let is_local = settings.key_file.is_none();
+    let model = model.map_err(|reason| Obstacle::Disabled { reason, is_local })?;
+    let (connections, quiet) = (settings.connections, settings.quiet());
+    let network = Network { server: model.server().to_owned(), connections, quiet };
+    let detector = Box::new(model.stopped_by(&world.pulse));
+    Ok(Plugged { processor: excluding(Verification::new(detector)), network: Some(network) })
+}
+
+/// Whether all are known who are excluded, and whether a language model can be asked, where one is to be.
+fn check(config: &Config, surroundings: &Surroundings<'_>) -> Vec<Finding> {
+    let Surroundings { credentials, is_offline, people } = *surroundings;
+    let mut findings = Vec::new();
+    if let (Ok(Some(exclusion)), Some(people)) = (Exclusion::of(config), people) {
+        let strangers = exclusion.strangers(people);
+        findings.extend(strangers.iter().map(|told| Finding::Fine(format!("warning: {told}"))));
+    }
+    let settings: Settings = config.settings();
+    let Some(api) = settings.api() else { return findings };
+    if is_offline {
+        findings.push(Finding::Wrong(format!("`{NAME}` cannot run: {}", network::CLOSED)));
+    }
+    let key = Key::read(&settings, credentials);
+    let client = key.and_then(|key| Ok((Client::new(api, &settings, key.as_ref())?, key)));
+    findings.push(match client {
+        Ok((client, Some(_))) => Finding::Fine(format!("`{}`: the key for it can be read", client.url())),
+        Ok((client, None)) => Finding::Fine(format!("`{}`: is asked without a key", client.url())),
+        // A service can have one that is not seen from here.
+        Err(reason) if settings.key_file.is_none() && credentials.is_none() => {
+            Finding::Fine(format!("warning: {reason}; whether the service has that credential is not seen from here"))
+        }
+        Err(reason) => Finding::Wrong(format!("`{NAME}` cannot run: {reason}")),
+    });
+    findings
+}
