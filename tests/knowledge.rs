@@ -3,7 +3,7 @@
 
 use crate::world::{Said, World, rounds};
 use fastrand::Rng;
-use sessionmill::report::knowledge;
+use sessionmill::plugs::verification::report::knowledge;
 use sessionmill::store::{Access, Store};
 use sessionmill_contract::{Bound, Failure, Processor, SourceFile, Value};
 use sessionmill_verification::Verification;

@@ -28,17 +28,17 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
-    pub(super) fn texts(&self) -> Texts {
+    pub(crate) fn texts(&self) -> Texts {
         if self.raw { Texts::Raw } else { Texts::Safe }
     }
 }
 
 impl Form {
-    pub(super) fn format(&self) -> Format {
+    pub(crate) fn format(&self) -> Format {
         if self.json { Format::Json } else { self.format }
     }
 
-    pub(super) fn texts(&self) -> Texts {
+    pub(crate) fn texts(&self) -> Texts {
         self.raw.texts()
     }
 }

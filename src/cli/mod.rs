@@ -3,23 +3,17 @@
 mod ban;
 mod config;
 mod daemon;
-mod errors;
 mod failures;
 mod forget;
-mod form;
-mod html;
-mod knowledge;
+pub(crate) mod form;
 mod log;
-mod place;
+pub(crate) mod place;
 mod prices;
 mod publish;
 mod query;
-mod report;
 mod run;
 mod runs;
-mod scope;
-mod session;
-mod sessions;
+pub(crate) mod scope;
 mod sink;
 mod sources;
 mod statement;
@@ -31,14 +25,15 @@ mod trigger;
 use crate::config::Environment;
 use crate::error::{Error, Result, Status, cause};
 use crate::moment::Moment;
-use crate::plugs::{Plugs, World};
+use crate::plugs::{self, Plugs, World};
 use crate::store::DatabaseFile;
 use crate::{suspension, whole};
-use clap::{CommandFactory, Parser, Subcommand};
-use form::Form;
-use place::{Database, Place};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+pub(crate) use form::Form;
+pub(crate) use place::{Database, Place};
 use std::path::{Path, PathBuf};
-use terminal::{remark, say, terminal_width};
+use terminal::say;
+pub(crate) use terminal::{remark, terminal_width};
 use tracing::level_filters::LevelFilter;
 
 /// Keeps a DuckDB database in step with the logs of AI coding agents.
@@ -48,10 +43,7 @@ use tracing::level_filters::LevelFilter;
 /// the database holds.
 #[derive(Debug, Parser)]
 #[command(name = "sessionmill", version, max_term_width = 100, after_help = EXIT_CODES)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
+struct Cli {}
 
 const EXIT_CODES: &str = "Exit codes: 0 all good, 1 a run finished with failed files, 2 could not run, 64 usage, \
                           75 another process is running it, 78 configuration.";
@@ -59,14 +51,6 @@ const EXIT_CODES: &str = "Exit codes: 0 all good, 1 a run finished with failed f
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Args),
-    Report(report::Args),
-    /// Usage by day: short for `report --by day`
-    Daily(report::Options),
-    /// Usage by week: short for `report --by week`
-    Weekly(report::Options),
-    /// Usage by month: short for `report --by month`
-    Monthly(report::Options),
-    Session(session::Args),
     Status(status::Args),
     Runs(runs::Args),
     Sources(sources::Args),
@@ -74,7 +58,6 @@ enum Command {
     Trigger(trigger::Args),
     Failures(failures::Args),
     Forget(forget::Args),
-    Knowledge(knowledge::Args),
     Query(query::Args),
     Config(config::Args),
     Prices(prices::Args),
@@ -113,8 +96,8 @@ impl Context {
 
 /// Runs the command line. Says on stderr what went wrong.
 pub fn main(plugs: Plugs, now: Moment) -> Status {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let asked = match asked(plugs) {
+        Ok(asked) => asked,
         Err(error) => {
             if error.use_stderr() {
                 terminal::usage(&error);
@@ -125,34 +108,66 @@ pub fn main(plugs: Plugs, now: Moment) -> Status {
         }
     };
     // What a service does is told by its log; a command tells what it did by itself.
-    log::begin(if matches!(cli.command, Command::Daemon(_)) { LevelFilter::INFO } else { LevelFilter::WARN });
+    log::begin(if matches!(asked, Asked::Own(Command::Daemon(_))) { LevelFilter::INFO } else { LevelFilter::WARN });
     // A trigger is for the daemon to read, which can be another user. Manual pages are for everybody.
-    if !matches!(cli.command, Command::Trigger(_) | Command::Man { .. }) {
+    if !matches!(asked, Asked::Own(Command::Trigger(_) | Command::Man { .. })) {
         whole::be_private();
     }
     let context = Context { now, environment: Environment::read(plugs), plugs };
-    suspension::listen().and_then(|()| execute(cli.command, &context)).unwrap_or_else(|error| {
+    suspension::listen().and_then(|()| execute(asked, &context)).unwrap_or_else(|error| {
         say(&error);
         error.status
     })
 }
 
-fn execute(command: Command, context: &Context) -> Result<Status> {
-    use crate::report::by::By;
+/// What the command line asks for.
+enum Asked {
+    Own(Command),
+    /// A command of a processor, with its arguments.
+    Plug(&'static plugs::Command, ArgMatches),
+}
+
+/// The command to which all processors bring their reports.
+const REPORT: &str = "report";
+
+fn asked(plugs: Plugs) -> clap::error::Result<Asked> {
+    let matches = parser(plugs).try_get_matches()?;
+    let Some((name, own)) = matches.subcommand() else { return Command::from_arg_matches(&matches).map(Asked::Own) };
+    let report = own.subcommand().filter(|_| name == REPORT);
+    let report = report.and_then(|(name, own)| Some((plugs.reports().find(|report| report.name() == name)?, own)));
+    let command = plugs.commands().find(|command| command.name() == name).map(|command| (command, own));
+    match report.or(command) {
+        Some((command, own)) => Ok(Asked::Plug(command, own.clone())),
+        None => Command::from_arg_matches(&matches).map(Asked::Own),
+    }
+}
+
+/// The parser of the command line: the program's own commands, with those of the processors after `run`.
+fn parser(plugs: Plugs) -> clap::Command {
+    let own = Command::augment_subcommands(clap::Command::new("own"));
+    let mut own = own.get_subcommands().cloned();
+    let of_plug = |command: &'static plugs::Command| match command.name() {
+        REPORT => command.parser().subcommands(plugs.reports().map(plugs::Command::parser)),
+        _ => command.parser(),
+    };
+    let all: Vec<_> = own.next().into_iter().chain(plugs.commands().map(of_plug)).chain(own).collect();
+    let all = all.into_iter().enumerate().map(|(number, command)| command.display_order(number));
+    Cli::command().subcommand_required(true).arg_required_else_help(true).subcommands(all)
+}
+
+fn execute(asked: Asked, context: &Context) -> Result<Status> {
+    let command = match asked {
+        Asked::Own(command) => command,
+        Asked::Plug(command, matches) => return command.run(&matches, context),
+    };
     match command {
         Command::Run(args) => run::run(&args, context),
-        Command::Report(args) => report::any(&args, context),
-        Command::Daily(options) => report::report(By::Day, &options, context),
-        Command::Weekly(options) => report::report(By::Week, &options, context),
-        Command::Monthly(options) => report::report(By::Month, &options, context),
-        Command::Session(args) => session::session(&args, context),
         Command::Forget(args) => forget::forget(&args, context),
         Command::Failures(args) => failures::failures(&args, context),
         Command::Daemon(args) => daemon::daemon(&args, context),
         Command::Trigger(args) => trigger::trigger(&args, context),
         Command::Runs(args) => runs::runs(&args, context),
         Command::Sources(args) => sources::sources(&args, context),
-        Command::Knowledge(args) => knowledge::knowledge(&args, context),
         Command::Status(args) => status::status(&args, context),
         Command::Prices(args) => prices::prices(&args, context),
         Command::Query(args) => query::query(&args, context),
@@ -161,16 +176,17 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
         Command::Trial(args) => trial::trial(&args, context),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "sessionmill", &mut script);
+            clap_complete::generate(shell, &mut parser(context.plugs), "sessionmill", &mut script);
             print(&String::from_utf8_lossy(&script))
         }
         Command::Man { out: Some(folder) } => {
-            write_manual(&folder).map_err(|error| Error::cannot("write", folder.display(), cause(&error)))?;
+            write_manual(&folder, context.plugs)
+                .map_err(|error| Error::cannot("write", folder.display(), cause(&error)))?;
             Ok(Status::Done)
         }
         Command::Man { out: None } => {
             let mut page = Vec::new();
-            let rendered = clap_mangen::Man::new(self::command()).render(&mut page);
+            let rendered = clap_mangen::Man::new(self::command(context.plugs)).render(&mut page);
             rendered.map_err(|error| Error::cannot("write", "the manual page", cause(&error)))?;
             print(&String::from_utf8_lossy(&page))
         }
@@ -178,17 +194,17 @@ fn execute(command: Command, context: &Context) -> Result<Status> {
 }
 
 /// The command line, as the manual describes it: `help` has no page of its own.
-pub fn command() -> clap::Command {
-    Cli::command().disable_help_subcommand(true)
+pub fn command(plugs: Plugs) -> clap::Command {
+    parser(plugs).disable_help_subcommand(true)
 }
 
 /// Writes a page for every command.
-fn write_manual(folder: &Path) -> std::io::Result<()> {
+fn write_manual(folder: &Path, plugs: Plugs) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    clap_mangen::generate_to(self::command(), folder)
+    clap_mangen::generate_to(self::command(plugs), folder)
 }
 
-fn print(text: &str) -> Result<Status> {
+pub(crate) fn print(text: &str) -> Result<Status> {
     crate::report::render::write(&mut std::io::stdout(), text)?;
     Ok(Status::Done)
 }

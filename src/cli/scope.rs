@@ -1,18 +1,15 @@
 //! What a report is about and where it comes from: flags that reports share.
 
 use crate::access::may_write;
-use crate::cli::place::read;
 use crate::cli::run::{Asked, pass, tell};
 use crate::cli::{Context, Database, Place, remark};
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
 use crate::identities::Identities;
 use crate::plugs::Lineup;
-use crate::price::Prices;
 use crate::pulse::Pulse;
-use crate::report::filter::{Filter, Only};
+use crate::report::{Sheet, waiting};
 use crate::request::Origin;
-use crate::store::reading::Reading;
 use crate::store::{self, DatabaseFile};
 use crate::zone;
 use chrono::NaiveDate;
@@ -26,15 +23,15 @@ use std::sync::Arc;
 pub(crate) struct Reach {
     /// First day, such as 2026-02-01
     #[arg(long, value_name = "DATE", value_parser = day)]
-    pub(super) since: Option<NaiveDate>,
+    pub(crate) since: Option<NaiveDate>,
 
     /// Last day
     #[arg(long, value_name = "DATE", value_parser = day)]
-    pub(super) until: Option<NaiveDate>,
+    pub(crate) until: Option<NaiveDate>,
 
     /// Only this user: a person's name or e-mail address, or a folder
     #[arg(long)]
-    pub(super) user: Option<String>,
+    pub(crate) user: Option<String>,
 
     /// Zone that days are told in, such as Europe/Berlin [default: the configured one, then TZ, then the
     /// system's]
@@ -47,7 +44,7 @@ pub(crate) struct Reach {
 
     /// Report what the database holds, without looking for new transcripts
     #[arg(long)]
-    pub(super) no_refresh: bool,
+    pub(crate) no_refresh: bool,
 
     #[command(flatten)]
     place: Place,
@@ -56,52 +53,22 @@ pub(crate) struct Reach {
     database: Database,
 }
 
-/// The part of all usage that a report is about.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Scope {
-    #[command(flatten)]
-    reach: Reach,
-
-    /// Only people of this team
-    #[arg(long)]
-    team: Option<String>,
-
-    /// Only this project: a working directory, or a repository with its worktrees
-    #[arg(long, value_name = "DIR")]
-    project: Option<String>,
-
-    /// Only this model
-    #[arg(long)]
-    pub(super) model: Option<String>,
-
-    /// Only logs of this agent: claude-code, codex
-    #[arg(long)]
-    agent: Option<String>,
-}
-
 /// A database that is as new as it can be.
-pub(super) struct Reached {
-    pub(super) config: Config,
-    pub(super) database: DatabaseFile,
-    pub(super) zone: Tz,
-    pub(super) identities: Arc<Identities>,
-}
-
-/// What a report of usage is made from.
-pub(super) struct Ground {
-    pub(super) database: DatabaseFile,
-    pub(super) filter: Filter,
-    prices: Prices,
+pub(crate) struct Reached {
+    pub(crate) config: Config,
+    pub(crate) database: DatabaseFile,
+    pub(crate) zone: Tz,
+    pub(crate) identities: Arc<Identities>,
 }
 
 /// A day of the command line.
-pub(super) fn day(text: &str) -> std::result::Result<NaiveDate, String> {
+pub(crate) fn day(text: &str) -> std::result::Result<NaiveDate, String> {
     text.parse().map_err(|_| "expected a day such as 2026-02-01".to_owned())
 }
 
 impl Reach {
     /// Brings what one processor makes up to date, where the user wants it and may write the database.
-    pub(super) fn reached(&self, processor: &str, context: &Context) -> Result<Reached> {
+    pub(crate) fn reached(&self, processor: &str, context: &Context) -> Result<Reached> {
         let (config, database) = self.database.find(context)?;
         let zone = match self.timezone.as_deref().or(config.timezone.as_deref()) {
             Some(name) => zone::zone(Some(name))?,
@@ -122,40 +89,10 @@ impl Reach {
     }
 }
 
-impl Scope {
-    pub(super) fn ground(&self, context: &Context) -> Result<Ground> {
-        let Reached { config, database, zone, identities } = self.reach.reached("usage", context)?;
-        let only = |name: &Option<String>| name.clone().map(Only::from);
-        let filter = Filter {
-            since: self.reach.since,
-            until: self.reach.until,
-            user: only(&self.reach.user),
-            team: only(&self.team),
-            project: only(&self.project),
-            model: only(&self.model),
-            agent: only(&self.agent),
-            zone,
-            identities,
-        };
-        Ok(Ground { database, filter, prices: Prices::new(&config.price)? })
-    }
-}
-
-impl Ground {
-    /// Makes a report, and tells about names that nothing is known of.
-    pub(super) fn read<T>(
-        &self,
-        context: &Context,
-        body: impl Fn(&Reading<'_>, &Filter, &Prices) -> Result<T>,
-    ) -> Result<T> {
-        let (made, strangers) = read(&self.database, context, |reading| {
-            let (filter, strangers) = self.filter.resolved(reading.connection)?;
-            Ok((body(reading, &filter, &self.prices)?, strangers))
-        })?;
-        for stranger in strangers {
-            remark(&format!("note: {stranger}"));
-        }
-        Ok(made)
+/// Says how many source files wait for the next run.
+pub(crate) fn tell_pending(sheet: &Sheet) {
+    if let Some(words) = waiting(sheet.pending) {
+        remark(&format!("note: {words}"));
     }
 }
 

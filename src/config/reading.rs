@@ -334,6 +334,11 @@ mod tests {
 
     const NONE: BTreeMap<&str, String> = BTreeMap::new();
 
+    /// The processor that the tests set a schedule for.
+    fn first() -> &'static str {
+        PLUGS.names().next().unwrap()
+    }
+
     fn mistakes(text: &str) -> Vec<String> {
         let hint = |mistake: &Mistake| mistake.hint.as_ref().map_or(String::new(), |hint| format!("; {hint}"));
         Reading::of(text, &NONE, PLUGS).mistakes.iter().map(|mistake| format!("{mistake}{}", hint(mistake))).collect()
@@ -608,7 +613,7 @@ layout = \"user\"
         let variables = variables.map(|(name, value)| (name, value.to_owned())).into();
         let Reading { config, origins, mistakes } = Reading::of(text, &variables, PLUGS);
         assert_eq!(mistakes, []);
-        assert_eq!(config.schedule.get("usage"), "every 2m".parse().ok().as_ref());
+        assert_eq!(config.schedule.get(first()), "every 2m".parse().ok().as_ref());
         let expected = [
             ("daemon.max_files", Origin::Variable("SESSION_PROCESSOR_MAX_PER_RUN")),
             ("daemon.tick", Origin::Line(5)),
@@ -631,7 +636,7 @@ layout = \"user\"
 
     #[test]
     fn a_processor_can_be_off() {
-        let of = |text: &str| Reading::of(text, &NONE, PLUGS).config.schedule.get("usage").map(ToString::to_string);
+        let of = |text: &str| Reading::of(text, &NONE, PLUGS).config.schedule.get(first()).map(ToString::to_string);
         assert_eq!(of(""), Some("every 10m".to_owned()));
         assert_eq!(of("[schedule]\nusage = \"off\""), None);
         assert_eq!(of("[schedule]\nusage = \"cron 0 5 * * *\""), Some("cron 0 5 * * *".to_owned()));

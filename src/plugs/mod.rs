@@ -7,14 +7,17 @@
 //!
 //! | module | noun |
 //! | --- | --- |
+//! | [`command`] | a command that a plug brings |
 //! | [`lineup`] | processors made as the configuration wants them |
 //! | [`usage`] | tokens and tool calls: its reports and commands |
 //! | [`verification`] | knowledge: its settings, its language model, its reports and commands |
 
+pub mod command;
 pub mod lineup;
 pub mod usage;
 pub mod verification;
 
+pub use command::Command;
 pub use lineup::{Disabled, Lineup};
 
 use crate::config::section::Table;
@@ -49,6 +52,8 @@ pub struct Plug {
     pub table: Option<Table>,
     /// The variable of the older Python service that sets its schedule, in seconds.
     pub interval: Option<&'static str>,
+    /// It is the one processor that the older service first had, whose ledger is taken over.
+    pub adopts: bool,
     /// What it spends its time on, as it is configured.
     pub bound: fn(&Config) -> Bound,
     /// Makes it as it is configured.
@@ -59,6 +64,10 @@ pub struct Plug {
     pub remark: fn(&Config, &DatabaseFile, &mut Summary),
     /// What it keeps about people beside the database.
     pub kept: Option<Kept>,
+    /// Its subcommands of `report`.
+    pub reports: &'static [Command],
+    /// Its commands beside these.
+    pub commands: &'static [Command],
 }
 
 /// A text column that snapshots leave empty.
@@ -151,11 +160,14 @@ impl Plug {
             private: &[],
             table: None,
             interval: None,
+            adopts: false,
             bound: |_| Bound::Cpu,
             make,
             check: |_, _| Vec::new(),
             remark: |_, _, _| {},
             kept: None,
+            reports: &[],
+            commands: &[],
         }
     }
 
@@ -235,6 +247,16 @@ impl Plugs {
             }
         }
         Ok(chosen)
+    }
+
+    /// The reports of all processors.
+    pub fn reports(self) -> impl Iterator<Item = &'static Command> {
+        self.iter().flat_map(|plug| plug.reports)
+    }
+
+    /// The other commands of all processors.
+    pub fn commands(self) -> impl Iterator<Item = &'static Command> {
+        self.iter().flat_map(|plug| plug.commands)
     }
 
     /// All migrations, those of the engine among them, oldest first.

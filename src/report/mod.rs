@@ -1,34 +1,17 @@
 //! What the database says, as a sheet of rows that can be shown in several formats.
 
-mod active;
-pub mod block;
-pub mod by;
-pub mod calls;
-pub mod ccusage;
 pub mod csv;
-pub mod errors;
-pub mod explain;
-pub mod filter;
 pub mod grid;
-pub mod html;
-mod key;
-pub mod knowledge;
 pub mod money;
-pub mod period;
 pub mod render;
-pub mod reported;
-mod repository;
 pub mod runs;
-pub mod sessions;
 pub mod sources;
-pub mod spending;
 pub mod status;
-mod subagents;
-pub mod timeline;
-pub mod usage;
 pub mod value;
-pub mod verification;
 
+use crate::error::Result;
+use chrono::{DateTime, SecondsFormat};
+use duckdb::Connection;
 use serde_json::{Map, Value, json};
 
 /// Rows under one key column, and their totals.
@@ -140,8 +123,20 @@ pub(crate) fn waiting(pending: i64) -> Option<String> {
     (pending > 0).then(|| format!("{files} {verb} for the next run"))
 }
 
+/// When the newest pass of a processor began that ended, and how many files it left.
+pub(crate) fn freshness(connection: &Connection, processor: &str) -> Result<(Option<String>, i64)> {
+    let mut statement = connection.prepare(
+        "SELECT epoch_us(started_at), deferred + errors FROM processor_runs
+         WHERE processor_name = ? AND ended_at IS NOT NULL ORDER BY run_id DESC LIMIT 1",
+    )?;
+    let mut rows = statement.query([processor])?;
+    let Some(row) = rows.next()? else { return Ok((None, 0)) };
+    let as_of = DateTime::from_timestamp_micros(row.get(0)?);
+    Ok((as_of.map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true)), row.get(1)?))
+}
+
 /// A number as near as JSON's come.
-fn number(number: i128) -> Value {
+pub(crate) fn number(number: i128) -> Value {
     i64::try_from(number).map_or_else(|_| json!(number as f64), |n| json!(n))
 }
 

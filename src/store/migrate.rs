@@ -103,7 +103,7 @@ fn migrate_to(connection: &Connection, plugs: Plugs, now: DateTime<Utc>, target:
             }
             transaction.batch(sql)?;
             if number == 1 && older {
-                adopt::adopt(transaction)?;
+                adopt::adopt(transaction, plugs)?;
             }
             transaction
                 .execute("INSERT INTO schema_migrations VALUES (?, ?, ?)", params![number, name, Cell::Time(now)])?;

@@ -1,13 +1,25 @@
 //! The plug of the processor that counts tokens and tool calls.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | [`report`] | questions to its tables |
+//! | `commands` | reports and commands of the command line |
+
+mod commands;
+pub mod report;
 
 use crate::plugs::{Plug, Plugged};
 use crate::store::migrate::Migration;
 use sessionmill_usage::Usage;
 
+const NAME: &str = "usage";
+
 /// The plug.
 pub static PLUG: Plug = Plug {
     migrations: &MIGRATIONS,
     interval: Some("SCHEDULER_USAGE_PROCESSOR_INTERVAL"),
+    reports: &commands::REPORTS,
+    commands: &commands::COMMANDS,
     ..Plug::new(|| &Usage, |_, _| Ok(Plugged { processor: Box::new(Usage), network: None }))
 };
 

@@ -5,9 +5,13 @@
 //! | [`settings`] | its table of the configuration |
 //! | [`exclusion`] | people whose transcripts are kept from it |
 //! | [`llm`] | the detector that asks a language model |
+//! | [`report`] | questions to its tables |
+//! | `commands` | reports and commands of the command line |
 
+mod commands;
 pub mod exclusion;
 pub mod llm;
+pub mod report;
 pub mod settings;
 
 pub use settings::Settings;
@@ -33,10 +37,13 @@ pub static PLUG: Plug = Plug {
     private: &[Private { table: "verification_claims", column: "user_quote" }],
     table: Some(Table::of::<Settings>(NAME)),
     interval: Some("SCHEDULER_VERIFICATION_DETECTOR_INTERVAL"),
+    adopts: true,
     bound,
     check,
     remark: |config, database, summary| Exclusion::tell(config, database, summary),
     kept: Some(Kept { people: journal::people, forget: journal::forget }),
+    reports: &commands::REPORTS,
+    commands: &commands::COMMANDS,
     ..Plug::new(|| &*BY_RULES, make)
 };
 

@@ -1,0 +1,39 @@
+//! A command of the command line that a plug brings.
+
+use crate::cli::Context;
+use crate::error::{Error, Result, Status};
+use clap::{ArgMatches, FromArgMatches};
+
+/// A command, or a subcommand of `report`.
+#[derive(Clone, Copy)]
+pub struct Command {
+    pub(super) name: &'static str,
+    /// Gives a command of this name its arguments and its help.
+    pub(super) arguments: fn(clap::Command) -> clap::Command,
+    pub(super) run: fn(&ArgMatches, &Context) -> Result<Status>,
+}
+
+impl Command {
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The command, for the parser.
+    pub(crate) fn parser(&self) -> clap::Command {
+        (self.arguments)(clap::Command::new(self.name))
+    }
+
+    /// Does what the parsed arguments ask for.
+    ///
+    /// # Errors
+    ///
+    /// As the command itself.
+    pub(crate) fn run(&self, matches: &ArgMatches, context: &Context) -> Result<Status> {
+        (self.run)(matches, context)
+    }
+}
+
+/// The arguments of a command that was parsed.
+pub(super) fn parsed<T: FromArgMatches>(matches: &ArgMatches) -> Result<T> {
+    T::from_arg_matches(matches).map_err(|error| Error::new(Status::Usage, error.to_string()))
+}

@@ -1,0 +1,43 @@
+//! `sessionmill report html`: the report as a page.
+
+use super::scope::Scope;
+use crate::cli::{Context, remark};
+use crate::error::{Error, Result, Status, cause};
+use crate::plugs::usage::report::html;
+use crate::whole;
+use std::path::{Path, PathBuf};
+
+/// Write a page with charts and tables
+///
+/// Spend and tokens over time by model and by person, cache efficiency, activity, tools, sessions,
+/// failures and data quality. One file that needs no network, for the browser or for mail.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  sessionmill report html --out usage.html --since 2026-02-01")]
+pub(super) struct Args {
+    /// The file to write; one that is there is replaced
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+
+    #[command(flatten)]
+    scope: Scope,
+}
+
+pub(super) fn html(args: &Args, context: &Context) -> Result<Status> {
+    let ground = args.scope.ground(context)?;
+    if is_of(&args.out, &ground.database) {
+        return Err(Error::new(Status::Usage, format!("`{}` belongs to the database", args.out.display()))
+            .hint("name another file with --out"));
+    }
+    let page = ground.read(context, |reading, filter, prices| html::page(reading.connection, filter, prices))?;
+    whole::write(&args.out, &page, None).map_err(|error| Error::cannot("write", args.out.display(), cause(&error)))?;
+    remark(&format!("written: {}", args.out.display()));
+    Ok(Status::Done)
+}
+
+/// Whether a file is the database, or one that DuckDB keeps beside it under a longer name.
+fn is_of(file: &Path, database: &Path) -> bool {
+    let folder = |path: &Path| std::path::absolute(path).ok()?.parent()?.canonicalize().ok();
+    let (Some(name), Some(of)) = (file.file_name(), database.file_name()) else { return false };
+    let is_longer = name.as_encoded_bytes().starts_with(of.as_encoded_bytes());
+    is_longer && folder(file).is_some_and(|folder_of_file| folder(database) == Some(folder_of_file))
+}

@@ -1,0 +1,81 @@
+//! Reports of usage, and the commands that are short for one.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | [`report`] | `report`, and `report usage` |
+//! | [`sessions`], [`errors`], [`html`] | the other reports |
+//! | [`session`] | one session step by step |
+//! | [`scope`] | flags that they share |
+
+mod errors;
+mod html;
+mod report;
+mod scope;
+mod session;
+mod sessions;
+
+use crate::cli::Context;
+use crate::error::{Result, Status};
+use crate::plugs::command::{Command, parsed};
+use crate::plugs::usage::NAME;
+use crate::plugs::usage::report::by::By;
+use clap::{ArgMatches, Args as _};
+
+pub(super) const REPORTS: [Command; 4] = [
+    Command {
+        name: NAME,
+        arguments: report::Usage::augment_args,
+        run: |matches, context| report::usage(&parsed(matches)?, context),
+    },
+    Command {
+        name: "sessions",
+        arguments: sessions::Args::augment_args,
+        run: |matches, context| sessions::sessions(&parsed(matches)?, context),
+    },
+    Command {
+        name: "errors",
+        arguments: errors::Args::augment_args,
+        run: |matches, context| errors::errors(&parsed(matches)?, context),
+    },
+    Command {
+        name: "html",
+        arguments: html::Args::augment_args,
+        run: |matches, context| html::html(&parsed(matches)?, context),
+    },
+];
+
+pub(super) const COMMANDS: [Command; 5] = [
+    Command {
+        name: "report",
+        arguments: report::Args::augment_args,
+        run: |matches, context| report::any(&parsed(matches)?, context),
+    },
+    Command {
+        name: "daily",
+        arguments: |command| short(command, "Usage by day: short for `report --by day`"),
+        run: |matches, context| by(By::Day, matches, context),
+    },
+    Command {
+        name: "weekly",
+        arguments: |command| short(command, "Usage by week: short for `report --by week`"),
+        run: |matches, context| by(By::Week, matches, context),
+    },
+    Command {
+        name: "monthly",
+        arguments: |command| short(command, "Usage by month: short for `report --by month`"),
+        run: |matches, context| by(By::Month, matches, context),
+    },
+    Command {
+        name: "session",
+        arguments: session::Args::augment_args,
+        run: |matches, context| session::session(&parsed(matches)?, context),
+    },
+];
+
+fn short(command: clap::Command, about: &'static str) -> clap::Command {
+    report::Options::augment_args(command).about(about).long_about(None::<&str>)
+}
+
+fn by(by: By, matches: &ArgMatches, context: &Context) -> Result<Status> {
+    report::report(by, &parsed(matches)?, context)
+}

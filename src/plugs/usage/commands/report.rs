@@ -1,0 +1,136 @@
+//! `sessionmill report`: what was used, by whom and when.
+
+use super::scope::Scope;
+use crate::cli::form::Raw;
+use crate::cli::scope::tell_pending;
+use crate::cli::{Context, print, remark, terminal_width};
+use crate::error::{Error, Result, Status};
+use crate::plugs::usage::report::by::By;
+use crate::plugs::usage::report::{ccusage, explain, usage};
+use crate::report::render::{self, Format};
+
+/// Report token usage, tool calls, and what people know
+///
+/// A report first runs the processor that it is made from, as `sessionmill run` would: `verification` for
+/// what people know, `usage` for everything else. That reads new and changed transcripts of the configured
+/// sources (those of --sessions, if given) into the database. Nothing is run with --no-refresh, while
+/// another process runs that processor, where its configuration disables it, or where it asks a language
+/// model. If you may not write the database, nothing is run either, and the report is made from the newest
+/// published snapshot.
+///
+/// Tokens are counted once, however many files repeat a response. Cache write includes the 1-hour
+/// part; the total is input + output + cache write + cache read. Cost is by list prices, which
+/// `sessionmill prices` shows; reported is what the client says itself. A report that is made exits with
+/// 0: what failed on the way is told on stderr, and `status --check` is for monitors.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  sessionmill report\n  sessionmill report --by model --since 2026-02-01\n  \
+                  sessionmill report usage --by user --timezone Europe/Berlin --json\n  \
+                  sessionmill report --by tool --project /home/ada/shop\n  \
+                  sessionmill report --by skill --team Engines --identities people.toml\n  \
+                  sessionmill report verification --by domain\n  \
+                  sessionmill report html --out usage.html"
+)]
+pub(super) struct Args {
+    #[command(flatten)]
+    usage: Usage,
+}
+
+/// Tokens and their cost, or tool calls; the same as no subcommand
+#[derive(Debug, clap::Args)]
+pub(super) struct Usage {
+    /// What a row is about
+    #[arg(long, value_enum, default_value_t = By::Day)]
+    by: By,
+
+    #[command(flatten)]
+    options: Options,
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Shape {
+    Table,
+    Json,
+    Csv,
+    /// The JSON of ccusage, for programs that read it
+    Ccusage,
+}
+
+/// Everything but what a row is about.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    pub(super) scope: Scope,
+
+    /// How the report is written
+    #[arg(long, value_enum, default_value_t = Shape::Table, conflicts_with = "json")]
+    format: Shape,
+
+    /// Short for --format json
+    #[arg(long)]
+    pub(super) json: bool,
+
+    #[command(flatten)]
+    pub(super) raw: Raw,
+
+    /// Explain how the figures are computed: what was counted, what was left out, by which prices
+    #[arg(long)]
+    pub(super) explain: bool,
+}
+
+/// The report that is made if no other one is named.
+pub(super) fn any(args: &Args, context: &Context) -> Result<Status> {
+    usage(&args.usage, context)
+}
+
+pub(super) fn usage(args: &Usage, context: &Context) -> Result<Status> {
+    report(args.by, &args.options, context)
+}
+
+impl Options {
+    /// The format; `None` if that is the JSON of ccusage.
+    pub(super) fn format(&self) -> Option<Format> {
+        match self.format {
+            _ if self.json => Some(Format::Json),
+            Shape::Table => Some(Format::Table),
+            Shape::Json => Some(Format::Json),
+            Shape::Csv => Some(Format::Csv),
+            Shape::Ccusage => None,
+        }
+    }
+}
+
+pub(super) fn report(by: By, options: &Options, context: &Context) -> Result<Status> {
+    if by == By::Tool && options.scope.model.is_some() {
+        return Err(Error::new(
+            Status::Usage,
+            "tool calls are not told by model: --model and --by tool exclude each other",
+        ));
+    }
+    let ground = options.scope.ground(context)?;
+    let Some(format) = options.format() else {
+        let now = context.now.wall;
+        let report = ground
+            .read(context, |reading, filter, prices| ccusage::report(reading.connection, by, filter, prices, now))?;
+        return print(&render::pretty(&report));
+    };
+    let sheet = ground.read(context, |reading, filter, prices| {
+        let mut sheet = usage::usage(reading.connection, by, filter, prices)?;
+        match options.explain {
+            true => sheet.explanation.extend(explain::sources(reading.connection, filter)?),
+            false => sheet.explanation.clear(),
+        }
+        Ok(sheet)
+    })?;
+    render::sheet(&sheet, format, options.raw.texts(), terminal_width(), &mut std::io::stdout())?;
+    for sentence in sheet.explanation.iter().filter(|_| format != Format::Json) {
+        remark(sentence);
+    }
+    for note in &sheet.notes {
+        remark(&format!("note: {note}"));
+    }
+    tell_pending(&sheet);
+    Ok(Status::Done)
+}

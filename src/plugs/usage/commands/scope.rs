@@ -1,0 +1,78 @@
+//! The part of all usage that a report is about: flags that reports share.
+
+use crate::cli::place::read;
+use crate::cli::scope::{Reach, Reached};
+use crate::cli::{Context, remark};
+use crate::error::Result;
+use crate::plugs::usage::NAME;
+use crate::plugs::usage::report::filter::{Filter, Only};
+use crate::price::Prices;
+use crate::store::DatabaseFile;
+use crate::store::reading::Reading;
+
+/// The part of all usage that a report is about.
+#[derive(Debug, clap::Args)]
+pub(super) struct Scope {
+    #[command(flatten)]
+    reach: Reach,
+
+    /// Only people of this team
+    #[arg(long)]
+    team: Option<String>,
+
+    /// Only this project: a working directory, or a repository with its worktrees
+    #[arg(long, value_name = "DIR")]
+    project: Option<String>,
+
+    /// Only this model
+    #[arg(long)]
+    pub(super) model: Option<String>,
+
+    /// Only logs of this agent: claude-code, codex
+    #[arg(long)]
+    agent: Option<String>,
+}
+
+/// What a report of usage is made from.
+pub(super) struct Ground {
+    pub(super) database: DatabaseFile,
+    pub(super) filter: Filter,
+    prices: Prices,
+}
+
+impl Scope {
+    pub(super) fn ground(&self, context: &Context) -> Result<Ground> {
+        let Reached { config, database, zone, identities } = self.reach.reached(NAME, context)?;
+        let only = |name: &Option<String>| name.clone().map(Only::from);
+        let filter = Filter {
+            since: self.reach.since,
+            until: self.reach.until,
+            user: only(&self.reach.user),
+            team: only(&self.team),
+            project: only(&self.project),
+            model: only(&self.model),
+            agent: only(&self.agent),
+            zone,
+            identities,
+        };
+        Ok(Ground { database, filter, prices: Prices::new(&config.price)? })
+    }
+}
+
+impl Ground {
+    /// Makes a report, and tells about names that nothing is known of.
+    pub(super) fn read<T>(
+        &self,
+        context: &Context,
+        body: impl Fn(&Reading<'_>, &Filter, &Prices) -> Result<T>,
+    ) -> Result<T> {
+        let (made, strangers) = read(&self.database, context, |reading| {
+            let (filter, strangers) = self.filter.resolved(reading.connection)?;
+            Ok((body(reading, &filter, &self.prices)?, strangers))
+        })?;
+        for stranger in strangers {
+            remark(&format!("note: {stranger}"));
+        }
+        Ok(made)
+    }
+}

@@ -1,0 +1,121 @@
+//! `sessionmill session`: usage by session, or one session step by step.
+
+use crate::cli::{Context, print, remark, terminal_width};
+use crate::error::{Error, Result, Status, thousands};
+use crate::plugs::usage::commands::report::{self, Options};
+use crate::plugs::usage::report::by::By;
+use crate::plugs::usage::report::timeline::{self, CELLS, Step, Timeline, What};
+use crate::report::csv;
+use crate::report::grid::{Field, grid};
+use crate::report::money;
+use crate::report::render::{self, Format};
+use crate::report::value::plain;
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use unicode_width::UnicodeWidthStr;
+
+/// Usage by session, or one session step by step
+///
+/// Without an id: short for `report --by session`. With one: every response and call of that session, in
+/// order of time, with the source file and line that tell of it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Session id, or the beginning of one
+    id: Option<String>,
+
+    #[command(flatten)]
+    options: Options,
+}
+
+pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
+    let Args { id: Some(id), options } = args else { return report::report(By::Session, &args.options, context) };
+    let ground = options.scope.ground(context)?;
+    if options.explain || ground.filter.is_narrow() {
+        return Err(Error::new(Status::Usage, "a session is shown whole: leave out the other choices"));
+    }
+    let timeline =
+        ground.read(context, |reading, filter, prices| timeline::timeline(reading.connection, id, filter, prices))?;
+    let format = options.format().ok_or_else(|| Error::new(Status::Usage, "ccusage has no format for one session"))?;
+    print(&match format {
+        Format::Table => table(&timeline, ground.filter.zone, terminal_width()),
+        Format::Json => render::pretty(&timeline.json()),
+        Format::Csv => {
+            let row = |step: &Step| {
+                let json = step.json();
+                CELLS.map(|name| plain(json.get(name).unwrap_or(&Value::Null))).to_vec()
+            };
+            csv::csv(CELLS.map(str::to_owned).into(), timeline.steps.iter().map(row), options.raw.texts())?
+        }
+    })
+}
+
+/// Time, tokens and cost of every step, and its line. Where there is no room for all of it, numbers and times are
+/// short, and the line goes before anything that is counted.
+fn table(timeline: &Timeline, zone: Tz, width: Option<usize>) -> String {
+    let fields = [
+        Field::name("Time"),
+        Field::text("What"),
+        Field::number("Input").spare(3),
+        Field::number("Output").spare(2),
+        Field::number("Cache write").spare(4),
+        Field::number("Cache read").spare(4),
+        Field::number("Cost").spare(1),
+        Field::path("Line").spare(5),
+    ];
+    let rows = |form: &Form| timeline.steps.iter().map(|step| row(step, zone, form)).collect::<Vec<_>>();
+    let whole = grid(&fields, &rows(&WHOLE), None);
+    let widest = whole.lines().map(UnicodeWidthStr::width).max().unwrap_or_default();
+    let id = &timeline.session_id;
+    let Some(width) = width.filter(|width| widest > *width) else {
+        remark(&format!("session {id}"));
+        return whole;
+    };
+    let days: BTreeSet<_> = timeline.steps.iter().filter_map(|step| step.time).map(|time| day(time, zone)).collect();
+    let (form, day) = match days.first() {
+        Some(day) if days.len() == 1 => (Form { time: "%H:%M:%S", ..SHORT }, format!(", {day}")),
+        _ => (SHORT, String::new()),
+    };
+    remark(&format!("session {id}{day}"));
+    let text = grid(&fields, &rows(&form), Some(width));
+    if !text.lines().next().is_some_and(|header| header.ends_with(" Line")) {
+        remark("note: a wider terminal, or --json, shows the source file and line of each step");
+    }
+    text
+}
+
+/// How a step is written.
+struct Form {
+    time: &'static str,
+    number: fn(i128) -> String,
+}
+
+const WHOLE: Form = Form { time: "%Y-%m-%d %H:%M:%S", number: thousands };
+const SHORT: Form = Form { time: "%m-%d %H:%M:%S", number: render::short };
+
+fn day(time: DateTime<Utc>, zone: Tz) -> NaiveDate {
+    time.with_timezone(&zone).date_naive()
+}
+
+fn row(step: &Step, zone: Tz, form: &Form) -> Vec<String> {
+    let time = step.time.map(|time| time.with_timezone(&zone).format(form.time).to_string());
+    let line = format!("{}:{}", step.file, step.line);
+    let cells = match &step.what {
+        What::Response { model, tokens, cost } => {
+            let numbers = [tokens.input, tokens.output, tokens.cache_write, tokens.cache_read].map(form.number);
+            let cost = cost.map_or_else(|| "–".to_owned(), money::rounded);
+            [model.clone().unwrap_or_default()].into_iter().chain(numbers).chain([cost]).collect()
+        }
+        What::Call { tool, failed, .. } => {
+            let end = match failed {
+                Some(true) => " failed",
+                Some(false) => "",
+                None => " (no result)",
+            };
+            let none = std::iter::repeat_n(String::new(), 5);
+            [format!("  {tool}{end}")].into_iter().chain(none).collect::<Vec<_>>()
+        }
+    };
+    [time.unwrap_or_default()].into_iter().chain(cells).chain([line]).collect()
+}

@@ -1,0 +1,84 @@
+//! `sessionmill report sessions`: what each session cost, and how long somebody was at it.
+
+use super::scope::Scope;
+use crate::cli::{Context, Form, print, remark, terminal_width};
+use crate::error::{Result, Status, thousands};
+use crate::plugs::usage::report::sessions::{self, CELLS, Session};
+use crate::report::csv;
+use crate::report::grid::{Field, grid};
+use crate::report::money;
+use crate::report::render::{self, Format, hours, short};
+use crate::report::value::plain;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+/// Sessions, the costliest first
+///
+/// Subagents belong to the session that called them. Active time is that between responses which are at
+/// most 10 minutes apart. `sessionmill session ID` shows one of them step by step.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    scope: Scope,
+
+    /// Show N sessions, the costliest first
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+
+    #[command(flatten)]
+    form: Form,
+}
+
+pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
+    let ground = args.scope.ground(context)?;
+    let mut sessions =
+        ground.read(context, |reading, filter, prices| sessions::sessions(reading.connection, filter, prices))?;
+    let all = sessions.len();
+    sessions.truncate(usize::try_from(args.limit).unwrap_or(usize::MAX));
+    if sessions.len() < all {
+        remark(&format!("note: {} of {all} sessions, the costliest first; --limit N shows more", sessions.len()));
+    }
+    print(&match args.form.format() {
+        Format::Table if sessions.is_empty() => "nothing to report\n".to_owned(),
+        Format::Table => {
+            let fields = [
+                Field::name("Session"),
+                Field::name("User"),
+                Field::path("Project").spare(3),
+                Field::name("Started").spare(2),
+                Field::name("Active").spare(4),
+                Field::name("Responses").spare(5),
+                Field::name("Tokens").spare(1),
+                Field::name("Calls").spare(5),
+                Field::name("Failed").spare(5),
+                Field::name("Cost"),
+            ];
+            let begun = |time: Option<DateTime<Utc>>| {
+                time.map(|time| time.with_timezone(&ground.filter.zone).format("%Y-%m-%d %H:%M").to_string())
+            };
+            let row = |session: &Session| {
+                vec![
+                    session.id.clone(),
+                    session.user.clone(),
+                    session.project.clone().unwrap_or_default(),
+                    begun(session.begun).unwrap_or_default(),
+                    hours(session.active_seconds),
+                    thousands(session.spent.responses),
+                    short(session.spent.tokens.total()),
+                    thousands(session.calls),
+                    thousands(session.errors),
+                    session.spent.cost.map_or_else(|| "–".to_owned(), money::rounded),
+                ]
+            };
+            grid(&fields, &sessions.iter().map(row).collect::<Vec<_>>(), terminal_width())
+        }
+        Format::Json => {
+            let object = |session: &Session| CELLS.map(str::to_owned).into_iter().zip(session.cells()).collect();
+            render::pretty(&sessions.iter().map(object).map(Value::Object).collect::<Vec<_>>())
+        }
+        Format::Csv => {
+            let rows = sessions.iter().map(|session| session.cells().iter().map(plain).collect::<Vec<_>>());
+            csv::csv(CELLS.map(str::to_owned).into(), rows, args.form.texts())?
+        }
+    })
+}

@@ -1,0 +1,94 @@
+//! How long somebody was at it: the time between responses, without long pauses.
+//!
+//! Five minutes of somebody's work are one stretch: no pause in it is long. So the database puts
+//! stretches in their order, and not all responses.
+
+use crate::plugs::usage::report::filter::{Param, Where};
+use crate::report::value::integer;
+use duckdb::{Connection, params_from_iter};
+
+/// Whose work is looked at: an SQL expression, and what is read beside the responses for it.
+pub(super) struct Whose<'w> {
+    pub(super) who: &'w str,
+    pub(super) join: &'w str,
+    pub(super) params: &'w [Param],
+}
+
+/// Reads the active time of everybody, in microseconds, by the quarter of an hour in which it ended. What has no
+/// time, and is nobody's, is in none.
+pub(super) fn read(
+    connection: &Connection,
+    whose: &Whose<'_>,
+    condition: &Where,
+    mut each: impl FnMut(String, i64, i128),
+) -> duckdb::Result<()> {
+    let Whose { who, join, params } = whose;
+    let sql = format!(
+        "SELECT who, stretch // 3, sum(last - first + if(pause <= {LONG}, pause, 0)) FROM (
+             SELECT *, first - lag(last) OVER (PARTITION BY who ORDER BY stretch) AS pause FROM (
+                 SELECT {who} AS who, epoch_us(time) // {STRETCH} AS stretch, min(epoch_us(time)) AS first,
+                     max(epoch_us(time)) AS last
+                 FROM usage_responses {join} WHERE {clause} AND time IS NOT NULL GROUP BY ALL)
+             WHERE who IS NOT NULL)
+         GROUP BY ALL",
+        clause = condition.clause
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(params.iter().chain(&condition.params)))?;
+    while let Some(row) = rows.next()? {
+        each(row.get(0)?, row.get(1)?, integer(row.get_ref(2)?));
+    }
+    Ok(())
+}
+
+/// A longer pause is not active time.
+const LONG: i64 = 600_000_000;
+
+/// A third of a quarter of an hour, and no longer than a pause may be.
+const STRETCH: i64 = 300_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn stretches_leave_out_no_pause_and_no_response() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE usage_responses (session_id VARCHAR, time TIMESTAMP)").unwrap();
+        let mut random = fastrand::Rng::with_seed(1);
+        // Of many lengths, those at the bounds among them.
+        let steps = [0, 1, 299_999_999, 300_000_000, LONG - 1, LONG, LONG + 1, 900_000_000, 7_000_000_000];
+        for session in ["a", "b", "c"] {
+            let mut time = 1_770_000_000_000_000;
+            let mut insert = connection.prepare("INSERT INTO usage_responses VALUES (?, make_timestamp(?))").unwrap();
+            for _ in 0..400 {
+                time += if random.bool() { steps[random.usize(..steps.len())] } else { random.i64(0..700_000_000) };
+                insert.execute(duckdb::params![session, time]).unwrap();
+            }
+        }
+        connection.execute_batch("INSERT INTO usage_responses VALUES ('d', NULL), (NULL, '2026-01-01')").unwrap();
+        let sql = format!(
+            "SELECT session_id, epoch_us(time) // 900000000, sum(gap) FROM (
+                 SELECT session_id, time,
+                     epoch_us(time) - lag(epoch_us(time)) OVER (PARTITION BY session_id ORDER BY time) AS gap
+                 FROM usage_responses) WHERE gap BETWEEN 1 AND {LONG} GROUP BY ALL"
+        );
+        let mut statement = connection.prepare(&sql).unwrap();
+        let pauses = statement
+            .query_map([], |row| Ok(((row.get(0)?, row.get(1)?), integer(row.get_ref(2)?))))
+            .unwrap()
+            .map(Result::unwrap);
+        let expected: BTreeMap<(String, i64), i128> = pauses.collect();
+        let mut found = BTreeMap::new();
+        let whose = Whose { who: "session_id", join: "", params: &[] };
+        let everything = Where { clause: "true".to_owned(), params: Vec::new() };
+        read(&connection, &whose, &everything, |who, quarter, micros| {
+            *found.entry((who, quarter)).or_default() += micros;
+        })
+        .unwrap();
+        found.retain(|_, micros| *micros > 0);
+        assert!(expected.len() > 400, "{}", expected.len());
+        assert_eq!(found, expected);
+    }
+}

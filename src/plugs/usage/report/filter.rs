@@ -1,0 +1,155 @@
+//! Which part of the database a report is about.
+
+use crate::dialect::directory::spelled;
+use crate::error::Result;
+use crate::identities::Identities;
+use crate::plugs::usage::report::repository::repository;
+use crate::printable::printable;
+use crate::registry;
+use crate::zone;
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use duckdb::Connection;
+use duckdb::types::{TimeUnit, ToSqlOutput, ValueRef};
+use std::sync::Arc;
+
+/// Days and names; what is `None` is not asked for.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// First day.
+    pub since: Option<NaiveDate>,
+    /// Last day, which belongs to the report.
+    pub until: Option<NaiveDate>,
+    pub user: Option<Only>,
+    pub team: Option<Only>,
+    pub project: Option<Only>,
+    pub model: Option<Only>,
+    pub agent: Option<Only>,
+    pub zone: Tz,
+    /// Whose folders are whose.
+    pub identities: Arc<Identities>,
+}
+
+/// A name that is asked for, and what the database has for it. Until that is asked, the name itself.
+#[derive(Clone, Debug)]
+pub struct Only {
+    pub name: String,
+    values: Vec<String>,
+}
+
+impl From<String> for Only {
+    fn from(name: String) -> Self {
+        Self { values: vec![name.clone()], name }
+    }
+}
+
+/// A condition in SQL, and its parameters.
+#[derive(Debug)]
+pub(super) struct Where {
+    pub(super) clause: String,
+    pub(super) params: Vec<Param>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Param {
+    Text(String),
+    Time(DateTime<Utc>),
+}
+
+impl duckdb::ToSql for Param {
+    fn to_sql(&self) -> duckdb::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Time(time) => ValueRef::Timestamp(TimeUnit::Microsecond, time.timestamp_micros()),
+        }))
+    }
+}
+
+impl Filter {
+    /// What is asked for by name: what it is, the column that has it, the name.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&'static str, &'static str, &Only)> {
+        [
+            ("user", "username", &self.user),
+            ("team", "username", &self.team),
+            ("project", "project", &self.project),
+            ("model", "model", &self.model),
+            ("agent", "agent", &self.agent),
+        ]
+        .into_iter()
+        .filter_map(|(what, column, only)| Some((what, column, only.as_ref()?)))
+    }
+
+    /// Whether it leaves anything out.
+    pub fn is_narrow(&self) -> bool {
+        self.since.is_some() || self.until.is_some() || self.names().next().is_some()
+    }
+
+    /// The same with what the database has for the names; and sentences about those that it has nothing
+    /// for, each with the nearest one that it has.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn resolved(&self, connection: &Connection) -> Result<(Self, Vec<String>)> {
+        let mut filter = self.clone();
+        let mut sentences = Vec::new();
+        for (what, column, Only { name, .. }) in self.names() {
+            let mut statement = connection.prepare(&format!(
+                "SELECT DISTINCT {column} FROM usage_responses WHERE {column} IS NOT NULL ORDER BY ALL"
+            ))?;
+            let known = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
+            let answers = |value: &&String| match what {
+                "user" => self.identities.is_of(value, name),
+                // A directory can be asked for in any spelling, and can be stored in one of an older version.
+                "project" => {
+                    let (name, value) = (spelled(name), spelled(value));
+                    self.answers(what, &value).contains(&Some(&name))
+                }
+                _ => self.answers(what, value).contains(&Some(name)),
+            };
+            let values: Vec<_> = known.iter().filter(answers).cloned().collect();
+            if values.is_empty() {
+                let names = known.iter().filter_map(|value| self.answers(what, value)[0]);
+                let error = registry::unknown(what, name, names);
+                let about = format!("no usage of {what} `{name}`");
+                sentences.extend([Some(about), error.hint].into_iter().flatten().map(|text| printable(&text)));
+                continue;
+            }
+            let only = match what {
+                "user" => &mut filter.user,
+                "team" => &mut filter.team,
+                "project" => &mut filter.project,
+                "model" => &mut filter.model,
+                _ => &mut filter.agent,
+            };
+            *only = Some(Only { name: name.clone(), values });
+        }
+        Ok((filter, sentences))
+    }
+
+    /// The names that a value of a column answers to, first that which reports tell it by.
+    fn answers<'a>(&'a self, what: &str, value: &'a str) -> [Option<&'a str>; 2] {
+        match what {
+            "user" => [Some(self.identities.label(value)), Some(value)],
+            "team" => [self.identities.team(value), None],
+            "project" => [Some(repository(value)), Some(value)],
+            _ => [Some(value), None],
+        }
+    }
+
+    pub(super) fn condition(&self) -> Where {
+        let mut parts = vec!["true".to_owned()];
+        let mut params = Vec::new();
+        let since = self.since.map(|day| ("time >= ?", zone::begin(day, self.zone)));
+        let until = self.until.map(|day| ("time < ?", zone::end(day, self.zone)));
+        for (part, time) in [since, until].into_iter().flatten() {
+            parts.push(part.to_owned());
+            params.push(Param::Time(time));
+        }
+        for (_, column, Only { values, .. }) in self.names() {
+            parts.push(format!("{column} IN ({})", vec!["?"; values.len()].join(", ")));
+            params.extend(values.iter().cloned().map(Param::Text));
+        }
+        Where { clause: parts.join(" AND "), params }
+    }
+}

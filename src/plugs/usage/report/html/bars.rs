@@ -1,0 +1,157 @@
+//! A chart of stacked bars, one for each period, with its legend and its numbers as a table. The drawing
+//! stretches to any width; all words stand outside of it, where they keep their size.
+
+use crate::plugs::usage::report::html::table::{self, Kind};
+use crate::plugs::usage::report::html::text::Text;
+use std::fmt::Write as _;
+
+/// Series with a colour of their own; the others are one.
+pub(super) const COLOURS: usize = 7;
+
+/// What a chart shows.
+pub(super) struct Bars<'a> {
+    pub(super) title: &'a str,
+    /// What a bar is: day, week, month.
+    pub(super) period: &'a str,
+    /// Names of the bars, in order.
+    pub(super) bars: &'a [String],
+    /// Names, and a number for each bar. No more than [`COLOURS`] and one of others.
+    pub(super) series: Vec<(String, Vec<i128>)>,
+    /// How a number is told.
+    pub(super) told: fn(i128) -> String,
+}
+
+/// Width of a bar with the gap beside it, and height of the chart, in units of the drawing.
+const STEP: usize = 10;
+const HEIGHT: i128 = 100;
+
+impl Bars<'_> {
+    pub(super) fn html(&self) -> String {
+        let sum = |at: usize| self.series.iter().filter_map(|(_, numbers)| numbers.get(at)).sum::<i128>();
+        let sums: Vec<i128> = (0..self.bars.len()).map(sum).collect();
+        let top = round_up(sums.iter().copied().max().unwrap_or_default());
+        let mut html = format!("<figure>\n<figcaption>{}</figcaption>\n", Text(self.title));
+        let _ = write!(
+            html,
+            "<div class=\"plot\"><span class=\"top\">{}</span><span class=\"mid\">{}</span>\n\
+             <svg viewBox=\"0 0 {} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{}\">\n\
+             <path class=\"grid\" d=\"M0 0H{w}M0 50H{w}M0 100H{w}\"/>\n",
+            Text(&(self.told)(top)),
+            Text(&(self.told)(top / 2)),
+            (self.bars.len() * STEP).max(STEP),
+            Text(&format!("{}: bars by {}; the table below has the numbers", self.title, self.period)),
+            w = (self.bars.len() * STEP).max(STEP),
+        );
+        for (at, (bar, sum)) in self.bars.iter().zip(&sums).enumerate() {
+            html += &self.bar(at, bar, *sum, top);
+        }
+        let end = |bar: Option<&String>| bar.map_or("", String::as_str).to_owned();
+        let _ = write!(
+            html,
+            "</svg></div>\n<div class=\"axis\"><span>{}</span><span>{}</span></div>\n<ul class=\"legend\">",
+            Text(&end(self.bars.first())),
+            Text(&end(self.bars.last()))
+        );
+        for (number, (name, _)) in self.series.iter().enumerate() {
+            let _ = write!(html, "<li><i class=\"s{number}\"></i>{}</li>", Text(name));
+        }
+        html += "</ul>\n";
+        html += &self.table(&sums);
+        html + "</figure>\n"
+    }
+
+    /// One bar, and above it an invisible one of full height, so that all of it tells its numbers.
+    fn bar(&self, at: usize, name: &str, sum: i128, top: i128) -> String {
+        let x = at * STEP;
+        let mut told = format!("{name}: {}", (self.told)(sum));
+        let mut parts = String::new();
+        let mut below = 0;
+        for (number, (series, numbers)) in self.series.iter().enumerate() {
+            let value = numbers.get(at).copied().unwrap_or_default();
+            if value <= 0 {
+                continue;
+            }
+            let (y, end) = (height(below + value, top), height(below, top));
+            let _ = write!(
+                parts,
+                "<rect class=\"s{number}\" x=\"{x}.8\" y=\"{}\" width=\"8.4\" height=\"{}\"/>",
+                decimal(HEIGHT * 100 - y),
+                decimal(y - end)
+            );
+            let _ = write!(told, " · {series} {}", (self.told)(value));
+            below += value;
+        }
+        format!(
+            "<g><title>{}</title><rect class=\"hit\" x=\"{x}\" y=\"0\" width=\"{STEP}\" height=\"{HEIGHT}\"/>{parts}</g>\n",
+            escaped_whole(&told)
+        )
+    }
+
+    fn table(&self, sums: &[i128]) -> String {
+        let names = self.series.iter().map(|(name, _)| (name.as_str(), Kind::Numbers));
+        let head: Vec<_> =
+            std::iter::once((self.period, Kind::Words)).chain(names).chain([("all", Kind::Numbers)]).collect();
+        let rows = self.bars.iter().enumerate().map(|(at, bar)| {
+            let numbers = self.series.iter().filter_map(|(_, numbers)| numbers.get(at)).chain(sums.get(at));
+            std::iter::once(bar.clone()).chain(numbers.map(|number| (self.told)(*number))).collect()
+        });
+        table::folded(self.title, &head, rows)
+    }
+}
+
+/// A long text in pieces, each of which is short enough to be shown whole.
+fn escaped_whole(text: &str) -> String {
+    text.split_inclusive(" · ").map(|piece| Text(piece).to_string()).collect()
+}
+
+/// Hundredths of the drawing's units.
+fn height(value: i128, top: i128) -> i128 {
+    value.saturating_mul(HEIGHT * 100) / top.max(1)
+}
+
+fn decimal(hundredths: i128) -> String {
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+/// The next number of which half is a round one too.
+fn round_up(number: i128) -> i128 {
+    let mut ten = 1;
+    while ten < number / 10 {
+        ten *= 10;
+    }
+    let steps = [1, 2, 4, 6, 8, 10, 20, 40, 60, 80, 100];
+    steps.iter().map(|step| step * ten).find(|top| *top >= number).unwrap_or(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_top_is_round_and_not_below_the_highest_bar() {
+        for (number, top) in [(0, 1), (1, 1), (3, 4), (9, 10), (11, 20), (41, 60), (99, 100), (101, 200), (812, 1000)] {
+            assert_eq!(round_up(number), top, "{number}");
+        }
+    }
+
+    #[test]
+    fn bars_stand_on_each_other() {
+        let bars = ["Mon".to_owned(), "Tue".to_owned()];
+        let series = vec![("a".to_owned(), vec![1, 0]), ("<b>".to_owned(), vec![3, 2])];
+        let html = Bars { title: "T", period: "day", bars: &bars, series, told: |n| n.to_string() }.html();
+        let expected = "<g><title>Mon: 4 · a 1 · &lt;b&gt; 3</title>\
+                        <rect class=\"hit\" x=\"0\" y=\"0\" width=\"10\" height=\"100\"/>\
+                        <rect class=\"s0\" x=\"0.8\" y=\"75.00\" width=\"8.4\" height=\"25.00\"/>\
+                        <rect class=\"s1\" x=\"0.8\" y=\"0.00\" width=\"8.4\" height=\"75.00\"/></g>\n\
+                        <g><title>Tue: 2 · &lt;b&gt; 2</title>\
+                        <rect class=\"hit\" x=\"10\" y=\"0\" width=\"10\" height=\"100\"/>\
+                        <rect class=\"s1\" x=\"10.8\" y=\"50.00\" width=\"8.4\" height=\"50.00\"/></g>\n";
+        assert!(html.contains(expected), "{html}");
+        assert!(
+            html.contains(
+                "<tr><th scope=\"row\">Mon</th><td class=\"n\">1</td><td class=\"n\">3</td><td class=\"n\">4</td></tr>"
+            ),
+            "{html}"
+        );
+    }
+}

@@ -1,0 +1,101 @@
+//! The costliest and the longest sessions, each to be unfolded.
+
+use crate::error::{Result, thousands};
+use crate::plugs::usage::report::html::cost;
+use crate::plugs::usage::report::html::table::{Kind, table};
+use crate::plugs::usage::report::html::text::Text;
+use crate::plugs::usage::report::sessions::Session;
+use crate::report::render::{hours, short};
+use crate::report::value::integer;
+use chrono_tz::Tz;
+use duckdb::{Connection, params_from_iter};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Sessions of a list.
+const MOST: usize = 10;
+
+/// Calls and failed calls by tool.
+type Tools = Vec<(String, i128, i128)>;
+
+/// Both lists. `sessions` has the costliest first.
+pub(super) fn sessions(connection: &Connection, sessions: &[Session], zone: Tz) -> Result<String> {
+    let costliest: Vec<_> = sessions.iter().take(MOST).collect();
+    let mut longest: Vec<_> = sessions.iter().collect();
+    longest.sort_by_key(|session| Reverse(session.active_seconds));
+    longest.truncate(MOST);
+    let tools = tools(connection, costliest.iter().chain(&longest).copied())?;
+    let mut html = String::from("<div class=\"pair\">\n");
+    for (title, list, lead) in [
+        ("Costliest", &costliest, (|session| cost(session.spent.cost)) as fn(&Session) -> String),
+        ("Longest", &longest, |session| hours(session.active_seconds)),
+    ] {
+        let _ = writeln!(html, "<div><h3>{title}</h3>");
+        for session in list {
+            html += &folded(session, &lead(session), tools.get(&session.id), zone);
+        }
+        html += "</div>\n";
+    }
+    Ok(html + "</div>\n")
+}
+
+fn folded(session: &Session, lead: &str, tools: Option<&Tools>, zone: Tz) -> String {
+    let Session { id, user, project, begun, ended, active_seconds, file, line, spent, models, calls, errors } = session;
+    let time = |time: &Option<chrono::DateTime<chrono::Utc>>| {
+        time.map_or("unknown".to_owned(), |time| time.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string())
+    };
+    let place = project.as_deref().unwrap_or("(no project)");
+    let mut html = format!(
+        "<details class=\"session\"><summary><b>{}</b>{} · {} · <span class=\"soft\">{}</span></summary>\n\
+         <p>{} to {}; {} active; {} responses, {} tokens, {}; {} calls, {} of them failed</p>\n\
+         <p class=\"soft\">session <code>{}</code> begins at <code>{}</code></p>\n",
+        Text(lead),
+        Text(user),
+        Text(place),
+        time(begun),
+        time(begun),
+        time(ended),
+        hours(*active_seconds),
+        thousands(spent.responses),
+        short(spent.tokens.total()),
+        Text(&cost(spent.cost)),
+        thousands(*calls),
+        thousands(*errors),
+        Text(id),
+        Text(&format!("{file}:{line}")),
+    );
+    let numbers = |title| (title, Kind::Numbers);
+    let mut models: Vec<_> = models.iter().collect();
+    models.sort_by_key(|(_, spent)| Reverse((spent.cost, spent.tokens.total())));
+    let rows = models.into_iter().map(|(model, spent)| {
+        let tokens = &spent.tokens;
+        let model = model.as_deref().unwrap_or("(no model)").to_owned();
+        let counts = [spent.responses, tokens.input, tokens.output, tokens.cache_write, tokens.cache_read];
+        [model].into_iter().chain(counts.map(short)).chain([cost(spent.cost)]).collect()
+    });
+    let head = ["responses", "input", "output", "cache write", "cache read", "cost"].map(numbers);
+    html += &table("Models", &[&[("model", Kind::Words)], &head[..]].concat(), rows);
+    if let Some(tools) = tools {
+        let rows = tools.iter().map(|(tool, calls, errors)| vec![tool.clone(), thousands(*calls), thousands(*errors)]);
+        html += &table("Tools", &[("tool", Kind::Words), numbers("calls"), numbers("failed")], rows);
+    }
+    html + "</details>\n"
+}
+
+/// The tools of some sessions, most calls first.
+fn tools<'s>(connection: &Connection, sessions: impl Iterator<Item = &'s Session>) -> Result<BTreeMap<String, Tools>> {
+    let ids: Vec<_> = sessions.map(|session| &session.id).collect();
+    let mut tools: BTreeMap<String, Tools> = BTreeMap::new();
+    let marks = vec!["?"; ids.len()].join(", ");
+    let mut statement = connection.prepare(&format!(
+        "SELECT session_id, tool, count(*) AS calls, count(*) FILTER (is_error) FROM usage_tool_events
+         WHERE session_id IN ({marks}) AND kind <> 'slash_command' GROUP BY ALL ORDER BY session_id, calls DESC, tool"
+    ))?;
+    let mut rows = statement.query(params_from_iter(ids))?;
+    while let Some(row) = rows.next()? {
+        let of_session = tools.entry(row.get(0)?).or_default();
+        of_session.push((row.get(1)?, integer(row.get_ref(2)?), integer(row.get_ref(3)?)));
+    }
+    Ok(tools)
+}

@@ -1,0 +1,167 @@
+//! The sums that the page's charts and tables are made of, by day of the report's zone.
+
+use crate::error::Result;
+use crate::plugs::usage::report::active::{self, Whose};
+use crate::plugs::usage::report::filter::{Filter, Param};
+use crate::plugs::usage::report::period::{self, QUARTER};
+use crate::plugs::usage::report::sessions::Session;
+use crate::plugs::usage::report::spending::{self, Spent, Uses};
+use crate::price::{PicoUsd, Prices};
+use crate::zone::Period;
+use chrono::NaiveDate;
+use duckdb::Connection;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// Sums by name and day.
+pub(super) type Series = BTreeMap<String, Sums>;
+
+/// The sums of one name.
+#[derive(Debug, Default)]
+pub(super) struct Sums {
+    /// What has no time is in here too.
+    pub(super) total: Spent,
+    pub(super) days: BTreeMap<NaiveDate, Spent>,
+}
+
+/// What a person did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Activity {
+    /// That began.
+    pub(super) sessions: i128,
+    /// Time between responses, without long pauses; what runs side by side counts once.
+    pub(super) active_micros: i128,
+}
+
+#[derive(Debug)]
+pub(super) struct Figures<'p> {
+    pub(super) all: Sums,
+    pub(super) models: Series,
+    pub(super) people: Series,
+    /// By hour of the day.
+    pub(super) hours: BTreeMap<String, Spent>,
+    pub(super) activity: BTreeMap<String, BTreeMap<Option<NaiveDate>, Activity>>,
+    pub(super) uses: Uses<'p>,
+}
+
+impl Sums {
+    fn add(&mut self, day: Option<NaiveDate>, spent: &Spent) {
+        self.total.add(spent);
+        day.into_iter().for_each(|day| self.days.entry(day).or_default().add(spent));
+    }
+
+    pub(super) fn weight(&self) -> (PicoUsd, i128) {
+        (self.total.cost.unwrap_or_default(), self.total.tokens.total())
+    }
+}
+
+impl Activity {
+    pub(super) fn add(&mut self, other: Self) {
+        self.sessions += other.sessions;
+        self.active_micros += other.active_micros;
+    }
+}
+
+impl<'p> Figures<'p> {
+    pub(super) fn read(
+        connection: &Connection,
+        filter: &Filter,
+        prices: &'p Prices,
+        sessions: &[Session],
+    ) -> Result<Self> {
+        let (mut all, mut models, mut people) = (Sums::default(), Series::new(), Series::new());
+        let mut hours: BTreeMap<_, Spent> = BTreeMap::new();
+        let key = |row: &duckdb::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let add = |(quarter, user): (Option<i64>, String), model: Option<&str>, spent: &Spent| {
+            let day = quarter.and_then(|quarter| period::day(quarter, filter.zone));
+            let model = model.unwrap_or("(no model)").to_owned();
+            let user = filter.identities.label(&user).to_owned();
+            if let Some(hour) = quarter.and_then(|quarter| period::hour(quarter, filter.zone)) {
+                hours.entry(hour).or_default().add(spent);
+            }
+            for sums in [&mut all, models.entry(model).or_default(), people.entry(user).or_default()] {
+                sums.add(day, spent);
+            }
+        };
+        let uses = spending::read(connection, prices, &[QUARTER, "username"], &filter.condition(), key, add)?;
+        Ok(Self { all, models, people, hours, activity: activity(connection, filter, sessions)?, uses })
+    }
+
+    /// The bars of a chart over time: days, or longer periods where there are too many.
+    pub(super) fn bars(&self) -> (Period, Vec<String>) {
+        const MOST: usize = 92;
+        let used = || self.all.days.keys().copied();
+        let (Some(first), Some(last)) = (used().next(), used().next_back()) else { return (Period::Day, Vec::new()) };
+        let days = usize::try_from((last - first).num_days()).unwrap_or_default() + 1;
+        let period = match days {
+            0..=MOST => Period::Day,
+            93..=644 => Period::Week,
+            _ => Period::Month,
+        };
+        // A wrong clock can put a response anywhere: over many years only those with usage are shown.
+        let mut bars: Vec<_> = if days <= 30 * MOST {
+            first.iter_days().take(days).map(|day| period.of_day(day)).collect()
+        } else {
+            used().map(|day| period.of_day(day)).collect()
+        };
+        bars.dedup();
+        (period, bars)
+    }
+}
+
+/// The names of a series, the heaviest first.
+pub(super) fn ranked(series: &Series) -> Vec<(&String, &Sums)> {
+    let mut ranked: Vec<_> = series.iter().collect();
+    ranked.sort_by_key(|(_, sums)| Reverse(sums.weight()));
+    ranked
+}
+
+fn activity(
+    connection: &Connection,
+    filter: &Filter,
+    sessions: &[Session],
+) -> Result<BTreeMap<String, BTreeMap<Option<NaiveDate>, Activity>>> {
+    let mut activity: BTreeMap<String, BTreeMap<_, Activity>> = BTreeMap::new();
+    let mut add = |person: &str, day: Option<NaiveDate>, more: Activity| {
+        activity.entry(person.to_owned()).or_default().entry(day).or_default().add(more);
+    };
+    for session in sessions {
+        let day = session.begun.map(|time| time.with_timezone(&filter.zone).date_naive());
+        add(&session.user, day, Activity { sessions: 1, active_micros: 0 });
+    }
+    let People { person, join, params } = People::read(connection, filter)?;
+    let whose = Whose { who: person, join: &join, params: &params };
+    active::read(connection, &whose, &filter.condition(), |person, quarter, active_micros| {
+        add(&person, period::day(quarter, filter.zone), Activity { sessions: 0, active_micros });
+    })?;
+    Ok(activity)
+}
+
+/// Whose a response is, in SQL: what somebody does in two folders at a time counts once.
+struct People {
+    person: &'static str,
+    join: String,
+    params: Vec<Param>,
+}
+
+impl People {
+    fn read(connection: &Connection, filter: &Filter) -> Result<Self> {
+        let mut people = Self { person: "username", join: String::new(), params: Vec::new() };
+        if filter.identities.is_empty() {
+            return Ok(people);
+        }
+        let mut statement = connection.prepare("SELECT DISTINCT username FROM usage_responses")?;
+        for folder in statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()? {
+            let label = filter.identities.label(&folder).to_owned();
+            if label != folder {
+                people.params.extend([folder, label].map(Param::Text));
+            }
+        }
+        if !people.params.is_empty() {
+            let rows = vec!["(?, ?)"; people.params.len() / 2].join(", ");
+            people.person = "coalesce(person, username)";
+            people.join = format!("LEFT JOIN (VALUES {rows}) AS people(folder, person) ON folder = username");
+        }
+        Ok(people)
+    }
+}

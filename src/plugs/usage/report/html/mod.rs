@@ -1,0 +1,384 @@
+//! The report as one page that needs nothing else: no script, no network, no font. The same database
+//! and filter give the same bytes. Whatever a transcript names is text and nothing more.
+
+mod bars;
+mod calendar;
+mod drilldown;
+mod figures;
+mod table;
+mod text;
+mod work;
+
+use crate::error::{Result, thousands};
+use crate::plugs::usage::NAME;
+use crate::plugs::usage::report::calls;
+use crate::plugs::usage::report::errors::{self, Kind, Trouble};
+use crate::plugs::usage::report::explain::explain;
+use crate::plugs::usage::report::filter::Filter;
+use crate::plugs::usage::report::sessions;
+use crate::plugs::usage::report::spending::{Spent, Used};
+use crate::price::{Bill, PicoUsd, Prices, Tokens};
+use crate::report::freshness;
+use crate::report::money;
+use crate::report::render::{hours, short, tenths};
+use crate::zone::Period;
+use bars::{Bars, COLOURS};
+use chrono::NaiveDate;
+use duckdb::Connection;
+use figures::{Activity, Figures, Series, Sums, ranked};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use table::Kind::{Numbers, Words};
+use table::{folded, table};
+use text::{Text, escaped};
+
+const STYLE: &str = include_str!("style.css");
+
+/// Rows of a table of names; further ones are told by their number.
+const MOST: usize = 25;
+
+/// Makes the page.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn page(connection: &Connection, filter: &Filter, prices: &Prices) -> Result<String> {
+    let sessions = sessions::sessions(connection, filter, prices)?;
+    let figures = Figures::read(connection, filter, prices, &sessions)?;
+    let (as_of, pending) = freshness(connection, NAME)?;
+    let mut html = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <title>sessionmill: usage</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
+         <header><h1>Usage of coding agents</h1>\n<p class=\"soft\">{}</p></header>\n<main>\n",
+        escaped(&about(&figures, filter, as_of.as_deref(), pending))
+    );
+    if figures.all.total.responses == 0 {
+        html += "<p>There are no responses to report.</p>\n";
+    } else {
+        html += &tiles(&figures, sessions.len());
+        html += &over_time(&figures);
+        html += &work::work(connection, filter, prices)?;
+        html += &cache(&figures);
+        html += &activity(&figures);
+        html += &tools(connection, filter)?;
+        html += "<h2>Sessions</h2>\n";
+        html += &drilldown::sessions(connection, &sessions, filter.zone)?;
+    }
+    html += &troubles(&errors::errors(connection, filter, prices)?);
+    html += "</main>\n<footer><h2>How the figures came about</h2>\n<ul>\n";
+    for sentence in explain(connection, &figures.all.total, &figures.uses, prices, filter)? {
+        let _ = writeln!(html, "<li>{}</li>", quoted(&sentence));
+    }
+    html += "<li>active time: between responses of a person that are at most 10 minutes apart; sessions side by side \
+             count once, and in a list of sessions each for itself</li>\n</ul></footer>\n</body>\n</html>\n";
+    Ok(html)
+}
+
+/// What the page is about: days, names, freshness.
+fn about(figures: &Figures<'_>, filter: &Filter, as_of: Option<&str>, pending: i64) -> String {
+    let mut days = figures.all.days.keys();
+    let (first, last) = (days.next().copied(), days.next_back().copied());
+    let mut parts = Vec::new();
+    if let Some(first) = filter.since.or(first) {
+        let last = filter.until.or(last).unwrap_or(first);
+        parts.push(format!("{first} to {last}, days of {}", filter.zone.name()));
+    }
+    parts.extend(filter.names().map(|(what, _, only)| format!("only {what} {}", only.name)));
+    parts.extend(as_of.map(|time| format!("as of {time}")));
+    parts.extend(crate::report::waiting(pending));
+    parts.join(" · ")
+}
+
+fn tiles(figures: &Figures<'_>, sessions: usize) -> String {
+    let Spent { responses, tokens, cost: spent, .. } = &figures.all.total;
+    let mut all = Activity::default();
+    figures.activity.values().flat_map(BTreeMap::values).for_each(|activity| all.add(*activity));
+    let saved = figures.uses.values().flatten().filter_map(saved).sum::<PicoUsd>();
+    let people = crate::error::count(figures.people.len() as u64, "person");
+    let tiles = [
+        ("Cost by list prices", cost(*spent), format!("{} saved by caches", money::rounded(saved))),
+        ("Tokens", short(tokens.total()), format!("{} of them output", short(tokens.output))),
+        ("Responses", thousands(*responses), format!("of {} models", figures.models.len())),
+        ("Sessions", thousands(sessions as i128), format!("of {people}")),
+        ("Active time", hours(all.active_micros / 1_000_000), "pauses over 10 minutes left out".to_owned()),
+        ("Read from cache", percent(tokens.cache_read, prompt(tokens)), "of all prompt tokens".to_owned()),
+    ];
+    let mut html = String::from("<dl class=\"tiles\">\n");
+    for (title, number, beside) in tiles {
+        let _ = writeln!(html, "<div><dt>{title}</dt><dd>{}</dd><dd>{}</dd></div>", Text(&number), Text(&beside));
+    }
+    html + "</dl>\n"
+}
+
+/// Cost and tokens by model and by person.
+fn over_time(figures: &Figures<'_>) -> String {
+    let (period, bars) = figures.bars();
+    let mut html = String::new();
+    for (title, told, number) in [
+        ("Spend", money::rounded as fn(i128) -> String, (|spent| spent.cost.unwrap_or_default()) as fn(&Spent) -> i128),
+        ("Tokens", short, |spent| spent.tokens.total()),
+    ] {
+        let _ = write!(html, "<h2>{title} over time</h2>\n<div class=\"pair\">\n");
+        for (by, series) in [("model", &figures.models), ("person", &figures.people)] {
+            let title = format!("{title} by {by}");
+            let series = drawn(series, period, &bars, number);
+            html += &Bars { title: &title, period: name(period), bars: &bars, series, told }.html();
+        }
+        html += "</div>\n";
+    }
+    html += "<div class=\"pair\">\n";
+    for (by, series) in [("model", &figures.models), ("person", &figures.people)] {
+        html += &totals(by, series);
+    }
+    html + "</div>\n"
+}
+
+/// The heaviest names, each with its numbers by bar, and the others as one.
+fn drawn(series: &Series, period: Period, bars: &[String], number: fn(&Spent) -> i128) -> Vec<(String, Vec<i128>)> {
+    let numbers = |sums: &Sums| by_bar(period, bars, sums.days.iter().map(|(day, spent)| (*day, number(spent))));
+    let ranked = ranked(series);
+    let (first, others) = ranked.split_at(ranked.len().min(COLOURS));
+    let mut drawn: Vec<_> = first.iter().map(|(name, sums)| ((*name).clone(), numbers(sums))).collect();
+    if !others.is_empty() {
+        let mut sum = vec![0; bars.len()];
+        for (_, sums) in others {
+            sum.iter_mut().zip(numbers(sums)).for_each(|(sum, number)| *sum += number);
+        }
+        drawn.push((format!("{} others", others.len()), sum));
+    }
+    drawn
+}
+
+fn by_bar(period: Period, bars: &[String], days: impl Iterator<Item = (NaiveDate, i128)>) -> Vec<i128> {
+    let mut numbers = vec![0; bars.len()];
+    for (day, number) in days {
+        // Names of periods sort like their days.
+        if let Ok(at) = bars.binary_search(&period.of_day(day)) {
+            numbers[at] += number;
+        }
+    }
+    numbers
+}
+
+fn totals(by: &str, series: &Series) -> String {
+    let ranked = ranked(series);
+    let rows = ranked.iter().take(MOST).map(|(name, Sums { total, .. })| {
+        let counts = [total.responses, total.tokens.output, total.tokens.total()];
+        [(*name).clone()].into_iter().chain(counts.map(short)).chain([cost(total.cost)]).collect()
+    });
+    let head = [(by, Words), ("responses", Numbers), ("output", Numbers), ("tokens", Numbers), ("cost", Numbers)];
+    format!("<div>{}{}</div>\n", table(&format!("By {by}"), &head, rows), left_out(ranked.len()))
+}
+
+/// How much of what was sent was already there.
+fn cache(figures: &Figures<'_>) -> String {
+    let (period, bars) = figures.bars();
+    type Kind = (&'static str, fn(&Tokens) -> i128);
+    let kinds: [Kind; 3] = [
+        ("read from cache", |tokens| tokens.cache_read),
+        ("written to cache", |tokens| tokens.cache_write),
+        ("not cached", |tokens| tokens.input),
+    ];
+    let series = kinds.map(|(name, number)| {
+        let days = figures.all.days.iter().map(|(day, spent)| (*day, number(&spent.tokens)));
+        (name.to_owned(), by_bar(period, &bars, days))
+    });
+    let chart =
+        Bars { title: "Prompt tokens", period: name(period), bars: &bars, series: series.into(), told: short }.html();
+    let rows = ranked(&figures.models).into_iter().take(MOST).map(|(name, Sums { total, .. })| {
+        let tokens = &total.tokens;
+        let uses = figures.uses.iter().filter(|(model, _)| model.as_deref().unwrap_or("(no model)") == name);
+        let saved = uses.flat_map(|(_, uses)| uses).filter_map(saved).reduce(|a, b| a + b);
+        let reads = match tokens.cache_write {
+            0 => "–".to_owned(),
+            // In tenths, rounded.
+            written => tenths((tokens.cache_read * 10 + written / 2) / written),
+        };
+        vec![name.clone(), percent(tokens.cache_read, prompt(tokens)), reads, cost(saved)]
+    });
+    let head = [("model", Words), ("from cache", Numbers), ("read per written", Numbers), ("saved", Numbers)];
+    let table = table("Cache efficiency by model; saved is against the same prompts without a cache", &head, rows);
+    format!("<h2>Cache efficiency</h2>\n<div class=\"pair\">\n{chart}<div>{table}</div></div>\n")
+}
+
+/// What the same prompts would cost more without a cache.
+fn saved(used: &Used<'_>) -> Option<PicoUsd> {
+    let Used { price, terms, above, spent, .. } = used;
+    let tokens =
+        Tokens { input: prompt(&spent.tokens), cache_write: 0, cache_write_1h: 0, cache_read: 0, ..spent.tokens };
+    Some((*price)?.cost(&Bill { tokens, terms: terms.clone(), above: *above })? - spent.cost?)
+}
+
+fn prompt(tokens: &Tokens) -> i128 {
+    tokens.input + tokens.cache_write + tokens.cache_read
+}
+
+/// Sessions and active time by person, and the calendar.
+fn activity(figures: &Figures<'_>) -> String {
+    let (period, bars) = figures.bars();
+    // In the order of the other charts, so that a person has one colour.
+    let people: Vec<_> =
+        ranked(&figures.people).into_iter().filter_map(|(name, _)| figures.activity.get_key_value(name)).collect();
+    let drawn = |number: fn(&Activity) -> i128| {
+        let numbers = |days: &BTreeMap<Option<NaiveDate>, Activity>| {
+            by_bar(period, &bars, days.iter().filter_map(|(day, activity)| Some(((*day)?, number(activity)))))
+        };
+        let mut drawn: Vec<(String, Vec<i128>)> =
+            people.iter().take(COLOURS).map(|(name, days)| ((*name).clone(), numbers(days))).collect();
+        let others = people.iter().skip(COLOURS).map(|(_, days)| numbers(days));
+        let others = others.reduce(|a, b| a.into_iter().zip(b).map(|(a, b)| a + b).collect());
+        drawn.extend(others.map(|numbers| (format!("{} others", people.len() - COLOURS), numbers)));
+        drawn
+    };
+    let chart = |title, series, told| Bars { title, period: name(period), bars: &bars, series, told }.html();
+    let rows = people.iter().take(MOST).map(|(name, days)| {
+        let mut sum = Activity::default();
+        days.values().for_each(|day| sum.add(*day));
+        let Activity { sessions, active_micros } = sum;
+        vec![(*name).clone(), thousands(sessions), hours(active_micros / 1_000_000)]
+    });
+    let head = [("person", Words), ("sessions", Numbers), ("active time", Numbers)];
+    let priced = figures.all.total.cost.is_some();
+    let number = |spent: &Spent| if priced { spent.cost.unwrap_or_default() } else { spent.tokens.total() };
+    let days = figures.all.days.iter().map(|(day, spent)| (*day, number(spent))).collect();
+    let told: fn(i128) -> String = if priced { money::rounded } else { |tokens| short(tokens) + " tokens" };
+    let what = if priced { "Spend" } else { "Tokens" };
+    let clock: Vec<_> = (0..24).map(|hour| format!("{hour:02}")).collect();
+    let by_hour = clock.iter().map(|hour| figures.hours.get(hour).map_or(0, number)).collect();
+    let by_hour = vec![("all days".to_owned(), by_hour)];
+    let by_hour =
+        Bars { title: &format!("{what} by hour of day"), period: "hour", bars: &clock, series: by_hour, told };
+    format!(
+        "<h2>Activity</h2>\n<div class=\"pair\">\n{}{}</div>\n<div class=\"pair\"><div>{}{}</div>\n<div><h3>{what} by day</h3>\n{}</div></div>\n{}",
+        chart("Active time by person", drawn(|activity| activity.active_micros / 1_000_000), hours),
+        chart("Sessions begun by person", drawn(|activity| activity.sessions), thousands),
+        table("Sessions begun and active time by person", &head, rows),
+        left_out(people.len()),
+        calendar::calendar(&days, told),
+        by_hour.html(),
+    )
+}
+
+/// Tools, with how often they fail.
+fn tools(connection: &Connection, filter: &Filter) -> Result<String> {
+    if filter.model.is_some() {
+        return Ok("<h2>Tools</h2>\n<p>Tool calls are not told by model.</p>\n".to_owned());
+    }
+    let sheet = calls::calls(connection, filter)?;
+    let rows = sheet.rows.iter().take(MOST).map(|row| {
+        let number = |at: usize| row.numbers.get(at).copied().flatten().unwrap_or_default();
+        let tool = row.key.clone().unwrap_or_default();
+        vec![tool, thousands(number(0)), thousands(number(1)), percent(number(1), number(0)), thousands(number(2))]
+    });
+    let head = [("tool", Words), ("calls", Numbers), ("failed", Numbers), ("share", Numbers), ("sessions", Numbers)];
+    let table = table("Calls, and those that failed", &head, rows);
+    Ok(format!("<h2>Tools</h2>\n{table}{}", left_out(sheet.rows.len())))
+}
+
+fn troubles(troubles: &[Trouble]) -> String {
+    let kinds = [
+        (Kind::ApiError, "Errors of the API, by source file"),
+        (Kind::FailedFile, "Source files that a processor could not deal with, as of now"),
+        (Kind::MalformedLine, "Malformed lines, by source file: skipped and not counted"),
+        (Kind::UnknownLine, "Unknown record types, in all of the database"),
+        (Kind::Placeholder, "Responses whose output count is a placeholder, by model: more was written than is shown"),
+        (Kind::Unpriced, "Responses of models without a price: their cost is not in any figure"),
+    ];
+    let mut html = String::from("<h2>Failures and data quality</h2>\n");
+    for (kind, title) in kinds {
+        let all: Vec<_> = troubles.iter().filter(|trouble| trouble.kind == kind).collect();
+        if all.is_empty() {
+            let _ = writeln!(html, "<p>{title}: none</p>");
+            continue;
+        }
+        let sum = all.iter().map(|trouble| trouble.count).sum();
+        let rows = all.iter().take(MOST).map(|trouble| {
+            let of = trouble.of.map_or(String::new(), |of| format!(" of {}", thousands(of)));
+            vec![trouble.what.clone(), thousands(trouble.count) + &of]
+        });
+        let _ = writeln!(html, "<p>{title}: <strong>{}</strong></p>", thousands(sum));
+        html += &folded(title, &[("what", Words), ("how many", Numbers)], rows);
+        html += &left_out(all.len());
+    }
+    html
+}
+
+/// A sentence with its words in backticks as code.
+fn quoted(sentence: &str) -> String {
+    let parts = sentence.split('`').enumerate().map(|(at, part)| match at % 2 {
+        0 => escaped(part),
+        _ => format!("<code>{}</code>", escaped(part)),
+    });
+    parts.collect()
+}
+
+fn left_out(rows: usize) -> String {
+    match rows.saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!("<p class=\"soft\">and {more} more</p>\n"),
+    }
+}
+
+fn name(period: Period) -> &'static str {
+    match period {
+        Period::Day => "day",
+        Period::Week | Period::SundayWeek => "week",
+        Period::Month => "month",
+    }
+}
+
+fn cost(cost: Option<PicoUsd>) -> String {
+    cost.map_or_else(|| "–".to_owned(), money::rounded)
+}
+
+fn percent(part: i128, whole: i128) -> String {
+    match whole {
+        0 => "–".to_owned(),
+        _ => tenths((part * 1000 + whole / 2) / whole) + " %",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_rounded_once() {
+        assert_eq!((percent(1, 3), percent(0, 0), percent(2, 2)), ("33.3 %".into(), "–".into(), "100.0 %".into()));
+    }
+
+    /// Text against its ground 4.5 : 1, colours of a chart against theirs 3 : 1, in both themes.
+    #[test]
+    fn colours_can_be_seen_in_both_themes() {
+        let (light, dark) = STYLE.split_once("@media (prefers-color-scheme: dark)").unwrap();
+        for theme in [light, dark] {
+            let colour = |name: &str| {
+                let (_, rest) = theme.split_once(&format!("--{name}: #")).unwrap();
+                luminance(u32::from_str_radix(&rest[..6], 16).unwrap())
+            };
+            let contrast = |a: &str, b: &str| {
+                let (a, b) = (colour(a), colour(b));
+                (a.max(b) + 0.05) / (a.min(b) + 0.05)
+            };
+            for ground in ["paper", "card"] {
+                for text in ["ink", "soft", "accent"] {
+                    assert!(contrast(text, ground) >= 4.5, "{text} on {ground}: {}", contrast(text, ground));
+                }
+                for shade in (0..=COLOURS).map(|number| format!("s{number}")) {
+                    assert!(contrast(&shade, ground) >= 3.0, "{shade} on {ground}: {}", contrast(&shade, ground));
+                }
+            }
+        }
+    }
+
+    /// Relative luminance, as WCAG 2 defines it.
+    fn luminance(rgb: u32) -> f64 {
+        let channel = |shift: u32| {
+            let value = f64::from((rgb >> shift) & 255) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * channel(16) + 0.7152 * channel(8) + 0.0722 * channel(0)
+    }
+}

@@ -1,0 +1,99 @@
+//! What the rows of a report are about: the columns that a query groups by, and the name that each of its
+//! groups has in the report.
+//!
+//! Every response is in exactly one row, which may be that of what has no name. So the sum over the rows
+//! is the total, whatever they are about.
+
+use crate::error::Result;
+use crate::identities::Identities;
+use crate::plugs::usage::report::by::By;
+use crate::plugs::usage::report::filter::Filter;
+use crate::plugs::usage::report::period::{Names, QUARTER, hour};
+use crate::plugs::usage::report::repository::repository;
+use crate::plugs::usage::report::spending::Columns;
+use crate::plugs::usage::report::subagents::{self, Callers};
+use crate::zone::Period;
+use chrono_tz::Tz;
+use duckdb::{Connection, Row};
+
+/// Columns, and how they become a name.
+pub(super) struct Key<'f> {
+    keys: &'static [&'static str],
+    join: &'static str,
+    naming: Naming<'f>,
+}
+
+enum Naming<'f> {
+    /// The value of the column.
+    Plain,
+    Period(Names),
+    Hour(Tz),
+    User(&'f Identities),
+    Team(&'f Identities),
+    Project,
+    /// The value, else that of the caller.
+    Command(Callers),
+    Skill(Callers),
+}
+
+impl<'f> Key<'f> {
+    /// The key of a report; `None` for those that are not made of responses by groups.
+    pub(super) fn of(by: By, connection: &Connection, filter: &'f Filter) -> Result<Option<Self>> {
+        let period = |period| Naming::Period(Names::new(period, filter.zone));
+        let mut join = "";
+        let (keys, naming): (&[&str], _) = match by {
+            By::Day => (&[QUARTER], period(Period::Day)),
+            By::Week => (&[QUARTER], period(Period::Week)),
+            By::Month => (&[QUARTER], period(Period::Month)),
+            By::Hour => (&[QUARTER], Naming::Hour(filter.zone)),
+            By::User => (&["username"], Naming::User(&filter.identities)),
+            By::Team => (&["username"], Naming::Team(&filter.identities)),
+            By::Project => (&["project"], Naming::Project),
+            By::Branch => (&["branch"], Naming::Plain),
+            By::Model => (&["model"], Naming::Plain),
+            By::Session => (&["session_id"], Naming::Plain),
+            By::Agent => (&["agent"], Naming::Plain),
+            By::McpServer => (&["mcp_server"], Naming::Plain),
+            By::Subagent | By::Command | By::Skill => {
+                join = subagents::JOIN;
+                match by {
+                    By::Subagent => (&[subagents::TYPE], Naming::Plain),
+                    By::Command => (&subagents::COMMAND, Naming::Command(Callers::read(connection)?)),
+                    _ => (&subagents::SKILL, Naming::Skill(Callers::read(connection)?)),
+                }
+            }
+            By::Block | By::Tool => return Ok(None),
+        };
+        Ok(Some(Self { keys, join, naming }))
+    }
+
+    pub(super) fn columns(&self) -> Columns<'static> {
+        Columns { keys: self.keys, join: self.join }
+    }
+
+    /// Whether rows are in the order of time, not of weight.
+    pub(super) fn is_time(&self) -> bool {
+        matches!(self.naming, Naming::Period(_) | Naming::Hour(_))
+    }
+
+    /// The name of a group, whose columns come first in the row.
+    pub(super) fn name(&mut self, row: &Row<'_>) -> duckdb::Result<Option<String>> {
+        let text = |column: usize| row.get::<_, Option<String>>(column);
+        let name = |name: &str| name.to_owned();
+        Ok(match &mut self.naming {
+            Naming::Plain => text(0)?,
+            Naming::Period(names) => names.of(row.get(0)?),
+            Naming::Hour(zone) => row.get::<_, Option<i64>>(0)?.and_then(|quarter| hour(quarter, *zone)),
+            Naming::User(identities) => text(0)?.map(|folder| name(identities.label(&folder))),
+            Naming::Team(identities) => text(0)?.and_then(|folder| identities.team(&folder).map(name)),
+            Naming::Project => text(0)?.map(|cwd| name(repository(&cwd))),
+            Naming::Command(callers) => {
+                let command = text(0)?.or(text(1)?.and_then(|caller| callers.at(&caller, |start| &start.command)));
+                command.map(|command| format!("/{command}"))
+            }
+            Naming::Skill(callers) => {
+                text(0)?.or(text(1)?.and_then(|caller| callers.at(&caller, |start| &start.skill)))
+            }
+        })
+    }
+}

@@ -1,0 +1,20 @@
+//! Questions to the tables of usage: tokens and their cost, tool calls, sessions.
+
+mod active;
+pub mod block;
+pub mod by;
+pub mod calls;
+pub mod ccusage;
+pub mod errors;
+pub mod explain;
+pub mod filter;
+pub mod html;
+mod key;
+pub mod period;
+pub mod reported;
+mod repository;
+pub mod sessions;
+pub mod spending;
+mod subagents;
+pub mod timeline;
+pub mod usage;

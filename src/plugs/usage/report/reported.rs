@@ -1,0 +1,53 @@
+//! What the clients themselves say that it cost: shown beside the computed cost, never added to it.
+
+use crate::error::Result;
+use crate::plugs::usage::report::filter::{Filter, Where};
+use crate::plugs::usage::report::spending::Columns;
+use crate::price::PicoUsd;
+use crate::report::value::integer;
+use duckdb::{Connection, Row, params_from_iter};
+
+/// Keys that a client's total for a session can be told by: a session has no one project or model.
+const WHOLE: [&str; 3] = [super::period::QUARTER, "username", "session_id"];
+
+/// Reads the reported costs of a condition, by some columns. A session's own total counts where the
+/// session begins, and stands for the costs of its lines.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(super) fn read<K>(
+    connection: &Connection,
+    Columns { keys, join }: Columns<'_>,
+    filter: &Filter,
+    mut key: impl FnMut(&Row<'_>) -> duckdb::Result<K>,
+    mut each: impl FnMut(K, PicoUsd),
+) -> Result<()> {
+    const MICRO: PicoUsd = 1_000_000;
+    let whole = keys.iter().all(|key| WHOLE.contains(key)) && filter.project.is_none() && filter.model.is_none();
+    let Where { clause, params } = filter.condition();
+    let named: Vec<_> = keys.iter().enumerate().map(|(number, key)| format!("{key} AS key_{number}, ")).collect();
+    let (named, names) = (named.concat(), (0..keys.len()).map(|number| format!("key_{number}, ")).collect::<String>());
+    let totals =
+        if whole { format!("UNION ALL SELECT {named} reported FROM totals WHERE {clause}") } else { String::new() };
+    let sql = format!(
+        "WITH totals AS (
+             SELECT session_id, min(started) AS time, first(username ORDER BY started, session_file) AS username,
+                 first(agent ORDER BY started, session_file) AS agent, max(client_total_micro_usd) AS reported
+             FROM usage_sessions WHERE client_total_micro_usd IS NOT NULL GROUP BY session_id)
+         SELECT {names} sum(reported) FROM (
+             SELECT {named} reported_cost_micro_usd AS reported FROM usage_responses {join}
+             WHERE {clause} AND reported_cost_micro_usd IS NOT NULL
+                 AND usage_responses.session_id NOT IN (SELECT session_id FROM totals)
+             {totals})
+         GROUP BY ALL"
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let times = if whole { 2 } else { 1 };
+    let params = std::iter::repeat_n(&params, times).flatten();
+    let mut rows = statement.query(params_from_iter(params))?;
+    while let Some(row) = rows.next()? {
+        each(key(row)?, integer(row.get_ref(keys.len())?) * MICRO);
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! Sessions, subagents included: what each one cost, how long somebody was at it, and what failed in it.
+
+use crate::error::Result;
+use crate::plugs::usage::report::active::{self, Whose};
+use crate::plugs::usage::report::filter::{Filter, Where};
+use crate::plugs::usage::report::repository::repository;
+use crate::plugs::usage::report::spending::{self, Spent};
+use crate::price::Prices;
+use crate::report::value::integer;
+use crate::report::{money, number};
+use chrono::{DateTime, SecondsFormat, Utc};
+use duckdb::{Connection, params_from_iter};
+use serde_json::{Value, json};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+
+/// One session.
+#[derive(Debug)]
+pub struct Session {
+    pub id: String,
+    /// The person, else the folder.
+    pub user: String,
+    /// Project of the first response.
+    pub project: Option<String>,
+    /// Times of the first and the last response.
+    pub begun: Option<DateTime<Utc>>,
+    pub ended: Option<DateTime<Utc>>,
+    /// Time between responses, without long pauses.
+    pub active_seconds: i128,
+    /// Source file and line of the first response.
+    pub file: String,
+    pub line: i64,
+    pub spent: Spent,
+    pub models: BTreeMap<Option<String>, Spent>,
+    /// Of tools, MCP servers and subagents, whatever model made them.
+    pub calls: i128,
+    pub errors: i128,
+}
+
+/// Reads the sessions, the costliest first. What has no session id is in none.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn sessions(connection: &Connection, filter: &Filter, prices: &Prices) -> Result<Vec<Session>> {
+    let condition = filter.condition();
+    let mut spent: HashMap<Option<String>, BTreeMap<Option<String>, Spent>> = HashMap::new();
+    spending::read(
+        connection,
+        prices,
+        &["session_id"],
+        &condition,
+        |row| row.get(0),
+        |id, model, sum| {
+            spent.entry(id).or_default().entry(model.map(str::to_owned)).or_default().add(sum);
+        },
+    )?;
+    let calls = calls(connection, filter)?;
+    let mut active: HashMap<String, i128> = HashMap::new();
+    let whose = Whose { who: "session_id", join: "", params: &[] };
+    active::read(connection, &whose, &condition, |id, _, micros| *active.entry(id).or_default() += micros)?;
+    let Where { clause, params } = &condition;
+    let sql = format!(
+        "WITH chosen AS NOT MATERIALIZED (
+             SELECT session_id AS id, time, username, project, session_file, line, part
+             FROM usage_responses WHERE {clause} AND session_id IS NOT NULL),
+         span AS (SELECT id, min(time) AS begun, max(time) AS ended FROM chosen GROUP BY id)
+         SELECT chosen.id, username, project, epoch_us(begun), epoch_us(ended), session_file, line
+         FROM chosen JOIN span ON chosen.id = span.id AND chosen.time IS NOT DISTINCT FROM begun
+         QUALIFY row_number() OVER (PARTITION BY chosen.id ORDER BY session_file, line, part) = 1"
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(params))?;
+    let mut sessions = Vec::new();
+    while let Some(row) = rows.next()? {
+        let time = |at: usize| -> duckdb::Result<Option<DateTime<Utc>>> {
+            Ok(row.get::<_, Option<i64>>(at)?.and_then(DateTime::from_timestamp_micros))
+        };
+        let id: String = row.get(0)?;
+        let models = spent.remove(&Some(id.clone())).unwrap_or_default();
+        let mut sum = Spent::default();
+        models.values().for_each(|spent| sum.add(spent));
+        let (calls, errors) = calls.get(&id).copied().unwrap_or_default();
+        sessions.push(Session {
+            user: filter.identities.label(&row.get::<_, String>(1)?).to_owned(),
+            project: row.get::<_, Option<String>>(2)?.map(|cwd| repository(&cwd).to_owned()),
+            begun: time(3)?,
+            ended: time(4)?,
+            active_seconds: active.get(&id).copied().unwrap_or_default() / 1_000_000,
+            file: row.get(5)?,
+            line: row.get(6)?,
+            spent: sum,
+            models,
+            calls,
+            errors,
+            id,
+        });
+    }
+    sessions.sort_by(|a, b| {
+        let weight = |session: &Session| Reverse((session.spent.cost, session.spent.tokens.total()));
+        weight(a).cmp(&weight(b)).then_with(|| a.id.cmp(&b.id))
+    });
+    Ok(sessions)
+}
+
+/// Calls and failed calls of each session.
+fn calls(connection: &Connection, filter: &Filter) -> Result<HashMap<String, (i128, i128)>> {
+    let Where { clause, params } = Filter { model: None, ..filter.clone() }.condition();
+    let sql = format!(
+        "SELECT session_id, count(*), count(*) FILTER (is_error) FROM usage_tool_events
+         WHERE {clause} AND session_id IS NOT NULL AND kind <> 'slash_command' GROUP BY session_id"
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let row = |row: &duckdb::Row<'_>| Ok((row.get(0)?, (integer(row.get_ref(1)?), integer(row.get_ref(2)?))));
+    Ok(statement.query_map(params_from_iter(&params), row)?.collect::<duckdb::Result<_>>()?)
+}
+
+/// Names of the cells of a session, in JSON and CSV.
+pub const CELLS: [&str; 14] = [
+    "session",
+    "user",
+    "project",
+    "begun",
+    "ended",
+    "active_seconds",
+    "responses",
+    "total_tokens",
+    "cost_usd",
+    "calls",
+    "errors",
+    "models",
+    "file",
+    "line",
+];
+
+impl Session {
+    /// In the order of [`CELLS`].
+    pub fn cells(&self) -> [Value; CELLS.len()] {
+        let time =
+            |time: Option<DateTime<Utc>>| json!(time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true)));
+        [
+            json!(self.id),
+            json!(self.user),
+            json!(self.project),
+            time(self.begun),
+            time(self.ended),
+            number(self.active_seconds),
+            number(self.spent.responses),
+            number(self.spent.tokens.total()),
+            json!(self.spent.cost.map(money::dollars)),
+            number(self.calls),
+            number(self.errors),
+            json!(self.models.keys().collect::<Vec<_>>()),
+            json!(self.file),
+            json!(self.line),
+        ]
+    }
+}

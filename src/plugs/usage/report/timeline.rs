@@ -1,0 +1,167 @@
+//! One session, response by response and call by call, each with the line that tells of it.
+
+use crate::error::{Error, Result, Status, count};
+use crate::plugs::usage::report::filter::{Filter, Param, Where};
+use crate::plugs::usage::report::spending;
+use crate::price::{PicoUsd, Prices, Tokens};
+use crate::printable::printable;
+use crate::report::{money, number};
+use chrono::{DateTime, SecondsFormat, Utc};
+use duckdb::{Connection, Row, params_from_iter};
+use serde_json::{Value, json};
+
+/// What happened, in order of time.
+#[derive(Debug)]
+pub struct Timeline {
+    pub session_id: String,
+    pub steps: Vec<Step>,
+}
+
+/// A response, or a call of a tool.
+#[derive(Debug)]
+pub struct Step {
+    pub time: Option<DateTime<Utc>>,
+    /// The person, else the folder.
+    pub user: String,
+    /// Source file and line that tell of it.
+    pub file: String,
+    pub line: i64,
+    pub what: What,
+}
+
+#[derive(Debug)]
+pub enum What {
+    Response {
+        model: Option<String>,
+        tokens: Tokens,
+        cost: Option<PicoUsd>,
+    },
+    /// `failed` is `None` while no result is seen.
+    Call {
+        kind: String,
+        tool: String,
+        failed: Option<bool>,
+    },
+}
+
+/// Sessions that a key which fits several is told to fit.
+const TOLD: usize = 5;
+
+/// Reads the session of an id, or of the beginning of one, whole. The filter knows the people.
+///
+/// # Errors
+///
+/// If there is none or more than one, or the database cannot be read.
+pub fn timeline(connection: &Connection, key: &str, filter: &Filter, prices: &Prices) -> Result<Timeline> {
+    let session_id = find(connection, key)?;
+    let of_session = Where { clause: "session_id = ?".to_owned(), params: vec![Param::Text(session_id.clone())] };
+    let mut steps = Vec::new();
+    let keys = ["epoch_us(time)", "username", "session_file", "line", "message_id", "part"];
+    spending::read(connection, prices, &keys, &of_session, place, |place, model, spent| {
+        let model = model.map(str::to_owned);
+        steps.push(step(place, What::Response { model, tokens: spent.tokens, cost: spent.cost }));
+    })?;
+    let mut statement = connection.prepare(
+        "SELECT epoch_us(time), username, session_file, line, kind, tool, is_error FROM usage_tool_events
+         WHERE session_id = ? ORDER BY time, session_file, line, event_id",
+    )?;
+    let mut rows = statement.query(params_from_iter(&of_session.params))?;
+    while let Some(row) = rows.next()? {
+        let what = What::Call { kind: row.get(4)?, tool: row.get(5)?, failed: row.get(6)? };
+        steps.push(step(place(row)?, what));
+    }
+    steps.iter_mut().for_each(|step| step.user = filter.identities.label(&step.user).to_owned());
+    // A response stands before the calls that are on its line.
+    steps.sort_by(|a, b| {
+        let order = |step: &Step| (step.time.is_none(), step.time, matches!(step.what, What::Call { .. }), step.line);
+        order(a).cmp(&order(b)).then_with(|| a.file.cmp(&b.file)).then_with(|| name(a).cmp(&name(b)))
+    });
+    Ok(Timeline { session_id, steps })
+}
+
+type Place = (Option<i64>, String, String, i64);
+
+fn place(row: &Row<'_>) -> duckdb::Result<Place> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+}
+
+fn step((time, user, file, line): Place, what: What) -> Step {
+    Step { time: time.and_then(DateTime::from_timestamp_micros), user, file, line, what }
+}
+
+/// Tells steps of one line apart.
+fn name(step: &Step) -> (&str, i128) {
+    match &step.what {
+        What::Response { model, tokens, .. } => (model.as_deref().unwrap_or_default(), tokens.total()),
+        What::Call { tool, .. } => (tool, 0),
+    }
+}
+
+fn find(connection: &Connection, key: &str) -> Result<String> {
+    let mut statement = connection.prepare(
+        "SELECT DISTINCT session_id FROM (
+             SELECT session_id FROM usage_responses UNION ALL SELECT session_id FROM usage_tool_events)
+         WHERE starts_with(session_id, ?) ORDER BY session_id",
+    )?;
+    let found = statement.query_map([key], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
+    let wrong = |message: String, hint: &str| Err(Error::new(Status::Usage, message).hint(hint));
+    match found.as_slice() {
+        [] => wrong(format!("no session `{}`", printable(key)), "`sessionmill report sessions` shows them"),
+        [only] => Ok(only.clone()),
+        several if several.iter().any(|id| id == key) => Ok(key.to_owned()),
+        several => {
+            let sessions = count(several.len() as u64, "session");
+            let first: Vec<_> = several.iter().take(TOLD).map(|id| format!("`{}`", printable(id))).collect();
+            wrong(format!("{sessions} begin with `{}`", printable(key)), &first.join(", "))
+        }
+    }
+}
+
+/// Names of the cells of a step in CSV; in JSON those that it has.
+pub const CELLS: [&str; 13] = [
+    "time",
+    "user",
+    "kind",
+    "model",
+    "tool",
+    "failed",
+    "input_tokens",
+    "output_tokens",
+    "cache_creation_input_tokens",
+    "cache_read_input_tokens",
+    "cost_usd",
+    "file",
+    "line",
+];
+
+impl Timeline {
+    /// As JSON: `{"session", "steps": […]}`.
+    pub fn json(&self) -> Value {
+        json!({"session": self.session_id, "steps": self.steps.iter().map(Step::json).collect::<Vec<_>>()})
+    }
+}
+
+impl Step {
+    /// As JSON.
+    pub fn json(&self) -> Value {
+        let time = self.time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+        let mut json = json!({"time": time, "user": self.user, "file": self.file, "line": self.line});
+        match &self.what {
+            What::Response { model, tokens, cost } => {
+                json["kind"] = json!("response");
+                json["model"] = json!(model);
+                json["input_tokens"] = number(tokens.input);
+                json["output_tokens"] = number(tokens.output);
+                json["cache_creation_input_tokens"] = number(tokens.cache_write);
+                json["cache_read_input_tokens"] = number(tokens.cache_read);
+                json["cost_usd"] = json!(cost.map(money::dollars));
+            }
+            What::Call { kind, tool, failed } => {
+                json["kind"] = json!(kind);
+                json["tool"] = json!(tool);
+                json["failed"] = json!(failed);
+            }
+        }
+        json
+    }
+}

@@ -1,0 +1,130 @@
+//! Knowledge for other programs and for people.
+
+use super::Which;
+use super::show::{grounds, status};
+use crate::cli::{Context, print};
+use crate::error::{Result, Status};
+use crate::identities::Identities;
+use crate::plugs::verification::report::knowledge::{self, Item, Piece};
+use crate::printable::printable;
+use crate::store::reading::Reading;
+use clap::ValueEnum;
+use serde::Serialize;
+use sessionmill_verification::review::Standing;
+use std::fmt::Write as _;
+
+/// Write the items with their evidence as JSON Lines or Markdown
+///
+/// Rejected items are left out unless asked for with --status. What people wrote is left out unless
+/// asked for with --quotes: an export is read by others than the transcripts.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    which: Which,
+
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Form::Jsonl)]
+    format: Form,
+
+    /// With what people wrote, letter by letter
+    #[arg(long)]
+    quotes: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Form {
+    /// An item per line
+    Jsonl,
+    /// A page with a chapter per domain
+    Markdown,
+}
+
+#[derive(Serialize)]
+struct Line {
+    #[serde(flatten)]
+    item: Item,
+    #[serde(rename = "sources")]
+    pieces: Vec<Piece>,
+}
+
+pub(super) fn export(args: &Args, context: &Context) -> Result<Status> {
+    let all =
+        |reading: &Reading<'_>, identities: &Identities| knowledge::evidence(reading.connection, None, identities);
+    let (mut items, mut evidence) = args.which.items(context, all)?;
+    if args.which.status.is_none() {
+        items.retain(|item| item.status != Standing::Rejected.name());
+    }
+    let line = |item: Item| {
+        let pieces = evidence.remove(&(item.domain.clone(), item.item_id.clone())).unwrap_or_default();
+        let shown = |piece: Piece| Piece { quote: piece.quote.filter(|_| args.quotes), ..piece };
+        Line { item, pieces: pieces.into_iter().map(shown).collect() }
+    };
+    let lines: Vec<_> = items.into_iter().map(line).collect();
+    print(&match args.format {
+        Form::Jsonl => lines.iter().map(|line| serde_json::to_string(line).unwrap_or_default() + "\n").collect(),
+        Form::Markdown => markdown(&lines),
+    })
+}
+
+fn markdown(lines: &[Line]) -> String {
+    let mut page = "# Knowledge\n".to_owned();
+    for of_domain in lines.chunk_by(|a, b| a.item.domain == b.item.domain) {
+        let _ = writeln!(page, "\n## {}", of_domain[0].item.domain);
+        for Line { item, pieces } in of_domain {
+            let _ = writeln!(page, "\n### {}\n\n{}\n", escaped(&item.title), escaped(&item.content));
+            let _ = writeln!(page, "- `{}`, {}", item.item_id, escaped(&status(item)));
+            let _ = writeln!(page, "- confidence {:.2}: {}", item.confidence, grounds(item));
+            for Piece { user, session, line, quote, .. } in pieces {
+                let _ = writeln!(page, "- {}, {}:{line}", escaped(user), escaped(session));
+                if let Some(quote) = quote {
+                    let _ = writeln!(page, "  > {}", escaped(quote));
+                }
+            }
+        }
+    }
+    page
+}
+
+/// Text that Markdown shows as it is, on one line.
+fn escaped(text: &str) -> String {
+    let text = printable(&text.replace(['\n', '\r', '\t'], " "));
+    let text = text.trim();
+    // At the beginning of a line these begin a list, or are a rule.
+    let number = text.find(|c: char| !c.is_ascii_digit()).unwrap_or_default();
+    let is_mark = |at: usize, c: char| match c {
+        '-' | '+' => at == 0,
+        '.' | ')' => at == number && at > 0,
+        _ => matches!(c, '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '&'),
+    };
+    let mut escaped = String::new();
+    for (at, c) in text.char_indices() {
+        if is_mark(at, c) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_begins_a_list_or_a_rule() {
+        for (text, shown) in [
+            ("- a - b", r"\- a - b"),
+            ("+ 1", r"\+ 1"),
+            ("---", r"\---"),
+            ("> a", r"\> a"),
+            ("1. a. b", r"1\. a. b"),
+            ("12) a", r"12\) a"),
+            ("    a.b\n\tc", "a.b  c"),
+            ("# *a*", r"\# \*a\*"),
+            ("a - b, 1. c", "a - b, 1. c"),
+            ("", ""),
+        ] {
+            assert_eq!(escaped(text), shown);
+        }
+    }
+}

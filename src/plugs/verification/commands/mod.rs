@@ -1,0 +1,171 @@
+//! `sessionmill knowledge`: what people know and how sure it is, and what a curator decides about it.
+
+mod export;
+mod list;
+mod report;
+mod review;
+mod show;
+
+use crate::cli::place::read;
+use crate::cli::{Context, Database, remark};
+use crate::error::{Result, Status};
+use crate::identities::Identities;
+use crate::plugs::command::{Command, parsed};
+use crate::plugs::verification::report::knowledge::{self, Filter, Item};
+use crate::plugs::verification::{NAME, Settings};
+use crate::registry;
+use crate::store::reading::Reading;
+use clap::Args as _;
+use clap::builder::PossibleValuesParser;
+use sessionmill_verification::review::Standing;
+use sessionmill_verification::{Detection, Domain};
+use std::sync::Arc;
+
+pub(super) const REPORTS: [Command; 1] = [Command {
+    name: NAME,
+    arguments: report::Args::augment_args,
+    run: |matches, context| report::report(&parsed(matches)?, context),
+}];
+
+pub(super) const COMMANDS: [Command; 1] = [Command {
+    name: "knowledge",
+    arguments: Args::augment_args,
+    run: |matches, context| knowledge(&parsed(matches)?, context),
+}];
+
+/// Show and review the knowledge that people confirmed in conversations
+///
+/// An item is a fact that somebody stated to the assistant: a correction, a confirmation, or a
+/// definition that nobody had asked for. Its evidence is who said so, and where. Confidence follows
+/// from the evidence and decays with time: [verification.confidence] in the configuration sets how.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  sessionmill knowledge --domain finance --status pending\n  \
+                  sessionmill knowledge show kv_d8a67e06cb5c\n  \
+                  sessionmill knowledge approve kv_d8a67e06cb5c --by ada\n  \
+                  sessionmill knowledge merge kv_5f0f1b2a9c3d --into kv_d8a67e06cb5c\n  \
+                  sessionmill knowledge export --format markdown --status approved"
+)]
+struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+
+    #[command(flatten)]
+    list: list::List,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// List the items; the same as no subcommand
+    List(list::List),
+    /// Show items with their evidence, what is near them, and what was decided
+    Show(show::Args),
+    /// Say that items hold
+    Approve(review::Items),
+    /// Say that items do not hold; what repeats them and is like no other item is rejected with them
+    Reject(review::Items),
+    /// Say that items say the same as another: their evidence becomes its evidence
+    Merge(review::Merge),
+    /// Take statements, as `show` names them, out of the item that they are evidence of
+    Split(review::Items),
+    /// List the decisions, also those about what nobody states any more
+    Reviews(list::Reviews),
+    Export(export::Args),
+}
+
+/// Which items.
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// Only of this domain
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Domain::ALL.map(Domain::name)))]
+    domain: Option<String>,
+
+    /// Only with evidence of this user: a person's name or e-mail address, or a folder
+    #[arg(long)]
+    user: Option<String>,
+
+    /// Only that came up like this
+    #[arg(long = "type", value_name = "TYPE", value_parser = PossibleValuesParser::new(Detection::ALL.map(Detection::name)))]
+    kind: Option<String>,
+
+    /// Only of this status
+    #[arg(long, value_parser = PossibleValuesParser::new(Standing::ALL.map(Standing::name)))]
+    status: Option<String>,
+
+    /// Only of at least this confidence, from 0 to 1
+    #[arg(long, value_name = "X", value_parser = fraction)]
+    min_confidence: Option<f64>,
+
+    /// Only with this text in the title, the content or the entities
+    #[arg(long)]
+    text: Option<String>,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+fn knowledge(args: &Args, context: &Context) -> Result<Status> {
+    use sessionmill_verification::review::Action as Decision;
+    match &args.action {
+        None => list::list(&args.list, context),
+        Some(Action::List(args)) => list::list(args, context),
+        Some(Action::Show(args)) => show::show(args, context),
+        Some(Action::Approve(items)) => review::decide(items, Decision::Approve, None, context),
+        Some(Action::Reject(items)) => review::decide(items, Decision::Reject, None, context),
+        Some(Action::Merge(args)) => review::decide(&args.items, Decision::Merge, Some(&args.into), context),
+        Some(Action::Split(items)) => review::decide(items, Decision::Split, None, context),
+        Some(Action::Reviews(args)) => list::reviews(args, context),
+        Some(Action::Export(args)) => export::export(args, context),
+    }
+}
+
+impl Which {
+    fn filter(&self, identities: Identities) -> Filter {
+        Filter {
+            identities: Arc::new(identities),
+            id: None,
+            domain: self.domain.clone(),
+            user: self.user.clone(),
+            kind: self.kind.clone(),
+            status: self.status.clone(),
+            text: self.text.clone(),
+            min_confidence: self.min_confidence,
+        }
+    }
+
+    /// The items, and what else is to be read with them.
+    fn items<T>(
+        &self,
+        context: &Context,
+        more: impl Fn(&Reading<'_>, &Identities) -> Result<T>,
+    ) -> Result<(Vec<Item>, T)> {
+        let (config, database) = self.database.find(context)?;
+        let filter = self.filter(Identities::given(config.identities.as_deref())?);
+        let (weights, identities) = (config.settings::<Settings>().confidence, &filter.identities);
+        let (items, users, more) = read(&database, context, |reading| {
+            let items = knowledge::items(reading.connection, &filter, &weights, context.now.wall)?;
+            Ok((items, knowledge::users(reading.connection)?, more(reading, identities)?))
+        })?;
+        if let Some(user) = self.user.as_ref().filter(|user| !users.iter().any(|folder| identities.is_of(folder, user)))
+        {
+            remark(&format!("note: no evidence of user `{user}`"));
+            if let Some(hint) =
+                registry::unknown("user", user, users.iter().map(|folder| identities.label(folder))).hint
+            {
+                remark(&format!("note: {hint}"));
+            }
+        }
+        Ok((items, more))
+    }
+}
+
+/// Who decided has to be seen in a list.
+fn name(text: &str) -> std::result::Result<String, String> {
+    let name = text.trim();
+    if name.is_empty() { Err("a name is not blank".to_owned()) } else { Ok(name.to_owned()) }
+}
+
+fn fraction(text: &str) -> std::result::Result<f64, String> {
+    text.parse().ok().filter(|number| (0.0..=1.0).contains(number)).ok_or_else(|| "a number from 0 to 1".to_owned())
+}

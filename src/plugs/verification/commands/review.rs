@@ -1,0 +1,134 @@
+//! Decisions: who, when, about what. Taking one again changes nothing.
+
+use crate::cli::{Context, Database, remark};
+use crate::error::{Error, Result, Status};
+use crate::plugs::verification::PLUG;
+use crate::plugs::verification::report::knowledge::{self, Named};
+use crate::pulse::Pulse;
+use crate::registry;
+use crate::settle;
+use crate::store::{Access, Store, Turns};
+use sessionmill_contract::Value;
+use sessionmill_verification::claim::CLAIMS;
+use sessionmill_verification::review::{Action, Standing};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Items {
+    /// Ids, as `list` and `show` tell them
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+
+    /// Who decides [default: the user who runs it]
+    #[arg(long, value_name = "NAME", value_parser = super::name)]
+    by: Option<String>,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Merge {
+    #[command(flatten)]
+    pub(super) items: Items,
+
+    /// The item that says the same
+    #[arg(long, value_name = "ID")]
+    pub(super) into: String,
+}
+
+/// Takes a decision about all of the items, or, if one of them cannot be decided about, about none.
+pub(super) fn decide(items: &Items, action: Action, into: Option<&str>, context: &Context) -> Result<Status> {
+    let (_, database) = items.database.find(context)?;
+    let mut ids = items.ids.clone();
+    ids.sort();
+    ids.dedup();
+    let processor = (PLUG.default)();
+    let Some(settlement) = processor.manifest().settlement_of(&CLAIMS) else { return Ok(Status::Done) };
+    let reviewer = items.by.as_deref().unwrap_or(&context.environment.login);
+    let store = Store::open_current(&database, Access::ReadWrite, context.now.wall)?;
+    let steps = ids.iter().map(|id| step(&store, id, action, into)).collect::<Result<Vec<_>>>()?;
+    for (id, step) in ids.iter().zip(steps) {
+        let other = match step {
+            Step::Decide(other) => other,
+            Step::Done(why) => {
+                remark(&why);
+                continue;
+            }
+        };
+        let (name, now) = (action.name(), context.now.wall);
+        let row: [Value; 5] = [id.as_str().into(), name.into(), other.as_deref().into(), reviewer.into(), now.into()];
+        let keys = knowledge::domains(store.connection(), id, other.as_deref())?;
+        store.review(processor.manifest(), settlement, &[row], &keys)?;
+        remark(&match (action, other) {
+            (Action::Approve, _) => format!("`{id}` is approved"),
+            (Action::Reject, _) => format!("`{id}` is rejected"),
+            (Action::Merge, other) => format!("`{id}` is merged into `{}`", other.unwrap_or_default()),
+            (Action::Split, other) => format!("`{id}` is split off `{}`", other.unwrap_or_default()),
+        });
+    }
+    drop(store);
+    let now = context.now.wall;
+    if !settle::settle(&mut Turns::new(&database, now), processor, now, &Pulse::default())?.is_empty() {
+        remark("note: what was decided is kept; the next run brings the items up to date");
+    }
+    Ok(Status::Done)
+}
+
+/// What comes of a wish.
+enum Step {
+    /// A decision, with the other item that it is about.
+    Decide(Option<String>),
+    /// Why there is nothing to decide.
+    Done(String),
+}
+
+fn step(store: &Store, id: &str, action: Action, into: Option<&str>) -> Result<Step> {
+    let named = |id: &str| match knowledge::named(store.connection(), id)? {
+        Named::Nothing => {
+            let known = knowledge::ids(store.connection())?;
+            Err(registry::unknown("item", id, known.iter().map(String::as_str)))
+        }
+        named => Ok(named),
+    };
+    let evidence = |id: &str, of: &[String]| {
+        let of = of.first().map(String::as_str).unwrap_or_default();
+        Error::new(Status::Usage, format!("`{id}` is no item of its own, but evidence of `{of}`"))
+            .hint(format!("decide about `{of}`, or take it out with `sessionmill knowledge split {id}`"))
+    };
+    let judge = |standing: Standing| match named(id)? {
+        Named::Item { status, .. } if status == standing.name() => {
+            Ok(Step::Done(format!("`{id}` is {status} already")))
+        }
+        Named::Evidence { of } => Err(evidence(id, &of)),
+        _ => Ok(Step::Decide(None)),
+    };
+    match (action, into) {
+        (Action::Approve, _) => judge(Standing::Approved),
+        (Action::Reject, _) => judge(Standing::Rejected),
+        (Action::Split, _) => {
+            named(id)?;
+            Ok(match knowledge::joined(store.connection(), id)?.into_iter().next() {
+                Some(of) => Step::Decide(Some(of)),
+                None => Step::Done(format!("`{id}` is an item of its own already")),
+            })
+        }
+        (Action::Merge, into) => {
+            let into = into.unwrap_or_default();
+            match (named(id)?, named(into)?) {
+                (_, Named::Evidence { of }) => Err(evidence(into, &of)),
+                (Named::Evidence { of }, _) if of.iter().any(|of| of == into) => {
+                    Ok(Step::Done(format!("`{id}` is evidence of `{into}` already")))
+                }
+                (Named::Evidence { of }, _) => Err(evidence(id, &of)),
+                _ if id == into => Err(Error::new(Status::Usage, format!("`{id}` cannot be merged into itself"))),
+                (Named::Item { domains: a, .. }, Named::Item { domains: b, .. })
+                    if !a.iter().any(|a| b.contains(a)) =>
+                {
+                    let message = format!("`{id}` is of {}, `{into}` of {}", a.join(" and "), b.join(" and "));
+                    Err(Error::new(Status::Usage, message).hint("only items of one domain can say the same"))
+                }
+                _ => Ok(Step::Decide(Some(into.to_owned()))),
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Questions to the tables of knowledge.
+
+pub mod knowledge;
+pub mod overview;

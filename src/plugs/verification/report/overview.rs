@@ -1,0 +1,142 @@
+//! The verification report: what people know, by domain, person, kind of evidence or month.
+
+use crate::error::Result;
+use crate::identities::Identities;
+use crate::plugs::verification::NAME;
+use crate::report::freshness;
+use crate::report::value;
+use crate::report::{Column, Row, Sheet};
+use crate::zone::{self, Period};
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use clap::ValueEnum;
+use duckdb::Connection;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What a row of the report is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum By {
+    /// Of the items.
+    Domain,
+    /// Whose evidence it is.
+    User,
+    /// Correction, confirmation or unprompted definition.
+    Type,
+    /// Of the evidence.
+    Month,
+}
+
+/// Which evidence a report is about.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// First day.
+    pub since: Option<NaiveDate>,
+    /// Last day, which belongs to the report.
+    pub until: Option<NaiveDate>,
+    /// A person, or a folder.
+    pub user: Option<String>,
+    pub zone: Tz,
+    /// Whose folders are whose.
+    pub identities: Arc<Identities>,
+}
+
+/// Items count once in a row, whatever evidence of them is in it.
+const COLUMNS: [Column; 9] = [
+    Column::count("items", "Items"),
+    Column::count("approved", "Approved"),
+    Column::count("pending", "Pending"),
+    Column::count("rejected", "Rejected").spare(),
+    Column::count("evidence", "Evidence").rank(2),
+    Column::count("corrections", "Corrections").spare(),
+    Column::count("confirmations", "Confirmations").spare(),
+    Column::count("definitions", "Definitions").spare(),
+    Column::count("people", "People").rank(1),
+];
+
+/// A piece of evidence, with the status of its item.
+struct Piece {
+    domain: String,
+    item: String,
+    status: String,
+    kind: String,
+    /// The person, else the folder.
+    user: String,
+    time: Option<DateTime<Utc>>,
+}
+
+/// Makes the report.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn verification(connection: &Connection, by: By, filter: &Filter) -> Result<Sheet> {
+    let pieces = pieces(connection, filter)?;
+    let mut rows: BTreeMap<Option<String>, Vec<&Piece>> = BTreeMap::new();
+    for piece in &pieces {
+        let key = match by {
+            By::Domain => Some(piece.domain.clone()),
+            By::User => Some(piece.user.clone()),
+            By::Type => Some(piece.kind.clone()),
+            By::Month => piece.time.map(|time| Period::Month.of(time, filter.zone)),
+        };
+        rows.entry(key).or_default().push(piece);
+    }
+    let rows = rows.into_iter().map(|(key, pieces)| Row { key, numbers: numbers(&pieces) });
+    let by = match by {
+        By::Domain => "domain",
+        By::User => "user",
+        By::Type => "type",
+        By::Month => "month",
+    };
+    let (as_of, pending) = freshness(connection, NAME)?;
+    let totals = numbers(&pieces.iter().collect::<Vec<_>>());
+    Ok(Sheet { by, columns: &COLUMNS, rows: rows.collect(), totals, as_of, pending, ..Sheet::default() })
+}
+
+/// In the order of [`COLUMNS`].
+fn numbers(pieces: &[&Piece]) -> Vec<Option<i128>> {
+    let items: BTreeSet<_> = pieces.iter().map(|piece| (&piece.domain, &piece.item, &*piece.status)).collect();
+    let people: BTreeSet<_> = pieces.iter().map(|piece| &piece.user).collect();
+    let of_status = |status: &str| items.iter().filter(|item| item.2 == status).count();
+    let of_kind = |kind: &str| pieces.iter().filter(|piece| piece.kind == kind).count();
+    let numbers = [
+        items.len(),
+        of_status("approved"),
+        of_status("pending"),
+        of_status("rejected"),
+        pieces.len(),
+        of_kind("correction"),
+        of_kind("confirmation"),
+        of_kind("unprompted_definition"),
+        people.len(),
+    ];
+    numbers.into_iter().map(|number| Some(number as i128)).collect()
+}
+
+fn pieces(connection: &Connection, filter: &Filter) -> Result<Vec<Piece>> {
+    let (since, until) =
+        (filter.since.map(|day| zone::begin(day, filter.zone)), filter.until.map(|day| zone::end(day, filter.zone)));
+    let mut statement = connection.prepare(
+        "SELECT piece.domain, piece.item_id, status, piece.detection_type, username, time
+         FROM facts.verification_evidence AS piece JOIN facts.knowledge_items AS item USING (key_hash, domain, item_id)",
+    )?;
+    let all = statement.query_map([], |row| {
+        let time = value::text(&row.get(5)?).parse().ok();
+        let (domain, item, status) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Piece { domain, item, status, kind: row.get(3)?, user: row.get(4)?, time })
+    })?;
+    let mut pieces = all.collect::<duckdb::Result<Vec<Piece>>>()?;
+    let identities = &filter.identities;
+    if let Some(name) = &filter.user {
+        pieces.retain(|piece| identities.is_of(&piece.user, name));
+    }
+    pieces.iter_mut().for_each(|piece| piece.user = identities.label(&piece.user).to_owned());
+    // Without a time it is in no period.
+    let is_in = |time: Option<DateTime<Utc>>| {
+        since.is_none_or(|since| time.is_some_and(|time| time >= since))
+            && until.is_none_or(|until| time.is_some_and(|time| time < until))
+    };
+    pieces.retain(|piece| is_in(piece.time));
+    Ok(pieces)
+}
