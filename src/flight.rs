@@ -165,8 +165,8 @@ mod tests {
     fn a_mark_stays_until_it_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("db");
-        let left = || Flight::open(&database, "usage").unwrap().1.0;
-        let (flight, suspects) = Flight::open(&database, "usage").unwrap();
+        let left = || Flight::open(&database, "count").unwrap().1.0;
+        let (flight, suspects) = Flight::open(&database, "count").unwrap();
         assert!(suspects.0.is_empty());
         let (first, second) = (flight.begin("ada/a.jsonl"), flight.begin("ada/b.jsonl"));
         assert_eq!(left(), HashSet::from([mark("ada/a.jsonl"), mark("ada/b.jsonl")]));

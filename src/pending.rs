@@ -57,7 +57,7 @@ mod tests {
     use std::time::Duration;
 
     static MANIFEST: Manifest = Manifest {
-        name: "usage",
+        name: "count",
         version: 1,
         cadence: Duration::from_secs(600),
         bound: Bound::Cpu,

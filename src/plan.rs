@@ -182,7 +182,7 @@ mod tests {
 
     const STAT: Stat = Stat { size: 9, mtime_ns: 1_000, ctime_ns: 1_000, inode: 7 };
     static MANIFEST: Manifest = Manifest {
-        name: "usage",
+        name: "count",
         version: 1,
         cadence: std::time::Duration::from_secs(600),
         bound: sessionmill_contract::Bound::Cpu,

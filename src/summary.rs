@@ -408,7 +408,7 @@ mod tests {
     #[test]
     fn the_words_tell_what_the_counts_do() {
         let mut counts = Counts {
-            processor: "usage".into(),
+            processor: "count".into(),
             unchanged: 997,
             processed: 1,
             deferred: 1,
@@ -427,7 +427,7 @@ mod tests {
         let words = Summary { processors: vec![counts], ..Summary::default() }.words();
         assert_eq!(
             words,
-            "usage: 1,000 files, 1 changed, 1 deferred, 1 failed; 12 items from 1.5 MB (40 ms)\n  \
+            "count: 1,000 files, 1 changed, 1 deferred, 1 failed; 12 items from 1.5 MB (40 ms)\n  \
              failed `ada/a.jsonl`: panic: at line 1\n  more about them: sessionmill failures\n  \
              deferred 1 file: the time of this run is used up\n  \
              dropped 2 items of `ada/c.jsonl`: no transcript has them any more\n"

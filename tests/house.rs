@@ -1,5 +1,6 @@
 //! House rules, which a command checks instead of a reviewer's patience.
 
+use sessionmill::plugs::PLUGS;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -43,11 +44,39 @@ fn processors_depend_on_the_contract_and_pure_crates_only() {
 
 #[test]
 fn only_the_store_and_the_reports_know_the_database() {
-    let allowed = ["src/store/", "src/report/", "src/cli/query.rs", "src/error.rs", "tests/", "benches/"];
+    let allowed = [
+        "src/store/",
+        "src/report/",
+        "src/plugs/usage/report/",
+        "src/plugs/verification/report/",
+        "src/cli/query.rs",
+        "src/error.rs",
+        "tests/",
+        "benches/",
+    ];
     for (path, text) in rust() {
         let name = path.strip_prefix(home()).unwrap().to_str().unwrap();
         let knows = text.contains("use duckdb") || text.contains("duckdb::");
         assert!(!knows || allowed.iter().any(|prefix| name.starts_with(prefix)), "`{name}` knows DuckDB");
+    }
+}
+
+#[test]
+fn only_its_plug_names_a_processor() {
+    // The crate that counts takes its name from a field of the logs of agents.
+    const FIELDS: [&str; 2] = ["src/dialect/claude_code/record.rs", "src/dialect/codex/record.rs"];
+    for path in files("src", "rs") {
+        let name = path.strip_prefix(home()).unwrap().to_str().unwrap();
+        if name.starts_with("src/plugs/") || FIELDS.contains(&name) {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for processor in PLUGS.names() {
+            let paths = [format!("sessionmill_{processor}"), format!("plugs::{processor}")];
+            let literals = [format!("\"{processor}\""), format!("'{processor}'")];
+            let found: Vec<_> = paths.iter().chain(&literals).filter(|words| text.contains(*words)).collect();
+            assert!(found.is_empty(), "`{name}` has {found:?}, which belongs into src/plugs/{processor}");
+        }
     }
 }
 
@@ -80,7 +109,7 @@ fn every_test_file_is_part_of_the_one_binary() {
 fn every_migration_is_listed_in_order() {
     let files: Vec<_> = files("migrations", "sql");
     let files: Vec<_> = files.iter().map(|path| path.file_stem().unwrap().to_str().unwrap()).collect();
-    let listed: Vec<_> = sessionmill::plugs::PLUGS.migrations().into_iter().map(|(name, _)| name).collect();
+    let listed: Vec<_> = PLUGS.migrations().into_iter().map(|(name, _)| name).collect();
     assert_eq!(listed, files);
     for (number, name) in listed.iter().enumerate() {
         assert!(name.starts_with(&format!("{:04}_", number + 1)), "{name}");
@@ -151,7 +180,7 @@ fn commands_in_the_documentation_are_valid() {
         for block in text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()) {
             for line in block.lines().filter(|line| line.starts_with("sessionmill ")) {
                 let words = words(line.split(" #").next().unwrap());
-                let parsed = sessionmill::cli::command().try_get_matches_from(&words);
+                let parsed = sessionmill::cli::command(PLUGS).try_get_matches_from(&words);
                 assert!(parsed.is_ok(), "{page:?}: `{line}`: {}", parsed.unwrap_err());
                 commands += 1;
             }

@@ -1,6 +1,7 @@
 //! Databases of the older program: its ledger is taken over, its other tables are left alone.
 
 use crate::error::{Error, Result, Status};
+use crate::plugs::Plugs;
 use crate::store::Transaction;
 use duckdb::Connection;
 
@@ -58,14 +59,16 @@ pub(super) fn is_older(connection: &Connection) -> Result<bool> {
 /// # Errors
 ///
 /// If the database cannot be written.
-pub(super) fn adopt(transaction: &Transaction<'_>) -> Result<()> {
-    transaction.execute(
-        "INSERT INTO session_processor_state
-             (processor_name, session_file, username, processed_at, items_extracted, file_hash)
-         SELECT 'verification', session_file, username, processed_at, items_extracted, file_hash
-         FROM session_extraction_state",
-        [],
-    )?;
+pub(super) fn adopt(transaction: &Transaction<'_>, plugs: Plugs) -> Result<()> {
+    for plug in plugs.iter().filter(|plug| plug.adopts) {
+        transaction.execute(
+            "INSERT INTO session_processor_state
+                 (processor_name, session_file, username, processed_at, items_extracted, file_hash)
+             SELECT ?, session_file, username, processed_at, items_extracted, file_hash
+             FROM session_extraction_state",
+            [plug.name()],
+        )?;
+    }
     transaction.execute("DROP TABLE session_extraction_state", [])?;
     Ok(())
 }
