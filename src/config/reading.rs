@@ -310,7 +310,7 @@ fn mistake(origin: Origin, message: &str, place: Option<&Place>, defaults: &[(St
         let tables = defaults.iter().filter_map(|(key, _)| key.split(['.', '[']).next());
         tables.for_each(|table| {
             if !known.contains(&table) {
-                known.push(table)
+                known.push(table);
             }
         });
     }

@@ -2,9 +2,9 @@
 
 use crate::error::thousands;
 use chrono::{DateTime, Days, Utc};
+use parking_lot::Mutex;
 use sessionmill_contract::{Failure, FailureClass};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What calls took.
@@ -67,7 +67,7 @@ impl Budget {
     ///
     /// Of class `budget`, if there is none left: with the limit, and when it goes on.
     pub fn take(&self, about: &str, before: Spent) -> Result<(), Failure> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         let mut today = before;
         today.add(state.spent);
         let tomorrow = self.now.date_naive().checked_add_days(Days::new(1)).unwrap_or_default();
@@ -91,7 +91,7 @@ impl Budget {
 
     /// Notes what a call took.
     pub fn spend(&self, spent: Spent) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).spent.add(spent);
+        self.state.lock().spent.add(spent);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::lock::beside;
 use crate::plugs::verification::llm::budget::Spent;
 use chrono::NaiveDate;
 use memchr::memmem::Finder;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sessionmill_contract::{Failure, FailureClass};
@@ -17,7 +18,6 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 /// The journal of a database.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl Journal {
     }
 
     fn with<T>(&self, body: impl FnOnce(&mut Open) -> std::io::Result<T>) -> std::result::Result<T, Failure> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock();
         let result = match open.as_mut() {
             Some(open) => body(open),
             None => Open::read(&self.path, self.day).and_then(|read| body(open.insert(read))),

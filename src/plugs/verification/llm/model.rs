@@ -17,14 +17,15 @@ use crate::plugs::verification::settings::Settings;
 use crate::pulse::{Pulse, STOPPED};
 use chrono::{DateTime, SecondsFormat, Utc};
 use md5::{Digest, Md5};
+use parking_lot::{Condvar, Mutex};
 use serde_json::Value;
 use sessionmill_contract::{Bound, Failure, FailureClass, SourceFile};
 use sessionmill_verification::conversation;
 use sessionmill_verification::{Claim, Detector, Judge, Role, View, Window};
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The detector of one run.
@@ -181,9 +182,9 @@ struct Turn<'t>(&'t str, &'t Model);
 
 impl<'t> Turn<'t> {
     fn wait(model: &'t Model, hash: &'t str) -> Self {
-        let asking = model.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = model.answered.wait_while(asking, |asking| asking.contains(hash));
-        waited.unwrap_or_else(PoisonError::into_inner).insert(hash.to_owned());
+        let mut asking = model.asking.lock();
+        model.answered.wait_while(&mut asking, |asking| asking.contains(hash));
+        asking.insert(hash.to_owned());
         Self(hash, model)
     }
 }
@@ -191,7 +192,7 @@ impl<'t> Turn<'t> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let Self(hash, model) = self;
-        model.asking.lock().unwrap_or_else(PoisonError::into_inner).remove(*hash);
+        model.asking.lock().remove(*hash);
         model.answered.notify_all();
     }
 }
