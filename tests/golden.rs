@@ -102,7 +102,7 @@ fn golden_entities_over_all_files_are_the_expected_ones() {
     ];
     for (table, order) in tables {
         writeln!(text, "{}", table.name).unwrap();
-        let columns = table.columns.join(", ");
+        let columns = table.list();
         let sql = format!("SELECT {columns} FROM facts.{} ORDER BY {order}", table.name);
         let store = Store::open(&world.database(), Access::ReadOnly).unwrap();
         let mut statement = store.connection().prepare(&sql).unwrap();
@@ -152,7 +152,7 @@ fn facts(read: &Read) -> String {
 
 fn row(table: &Table, values: &[Value]) -> String {
     let mut cells = Vec::new();
-    for (column, value) in table.columns.iter().zip(values) {
+    for (column, value) in table.names().iter().zip(values) {
         let cell = match value {
             Value::Null => continue,
             Value::Bool(false) | Value::Int(0) if !NULLABLE.contains(column) => continue,

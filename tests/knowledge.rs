@@ -5,10 +5,10 @@ use crate::world::{Said, World, rounds};
 use fastrand::Rng;
 use sessionmill::plugs::verification::report::knowledge;
 use sessionmill::store::{Access, Store};
-use sessionmill_contract::{Bound, Failure, Processor, SourceFile, Value};
+use sessionmill_contract::{Bound, Failure, Processor, Row as _, SourceFile};
 use sessionmill_verification::Verification;
 use sessionmill_verification::claim::CLAIMS;
-use sessionmill_verification::review::Action;
+use sessionmill_verification::review::{Action, ReviewRow};
 use sessionmill_verification::statement;
 use sessionmill_verification::{Claim, Detection, Detector, Domain, Role, View, Window};
 
@@ -80,10 +80,17 @@ fn review(world: &World, action: Action, item: &str, other: &str) {
     let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
     let other = matches!(action, Action::Merge | Action::Split).then_some(other);
     let now = chrono::DateTime::UNIX_EPOCH;
-    let row: [Value; 5] = [item.into(), action.name().into(), other.into(), "eve".into(), now.into()];
+    let row = ReviewRow {
+        review_id: 0,
+        item_id: item,
+        action: action.name(),
+        other_id: other,
+        reviewer: "eve",
+        reviewed_at: now,
+    };
     let keys = knowledge::domains(store.connection(), item, other).unwrap();
     let settlement = processor.manifest().settlement_of(&CLAIMS).unwrap();
-    store.review(processor.manifest(), settlement, &[row], &keys).unwrap();
+    store.review(processor.manifest(), settlement, &[row.values()], &keys).unwrap();
 }
 
 const FILES: [&str; 6] = ["ada/a.jsonl", "ada/b.jsonl", "bob/c.jsonl", "bob/d.jsonl", "eve/e.jsonl", "eve/p/f.jsonl"];

@@ -2,9 +2,9 @@
 
 use crate::world::World;
 use sessionmill::store::{Access, Store};
-use sessionmill_contract::{Bound, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile, Value};
+use sessionmill_contract::{Bound, Failure, Fold, Inputs, Manifest, Processor, Row as _, Rows, Settlement, SourceFile};
 use sessionmill_verification::Verification;
-use sessionmill_verification::review::Action;
+use sessionmill_verification::review::{Action, ReviewRow};
 use sessionmill_verification::statement;
 use sessionmill_verification::{Claim, Detection, Detector, Domain, Role, Turn, View, Window};
 use std::path::PathBuf;
@@ -141,10 +141,10 @@ fn what_changes_while_a_large_key_is_settled_counts() {
     let rejected = item.clone();
     let reject = move |store: &Store, settlement: &Settlement| {
         let now = chrono::DateTime::UNIX_EPOCH;
-        let row: [Value; 5] =
-            [rejected.as_str().into(), Action::Reject.name().into(), Value::Null, "eve".into(), now.into()];
+        let (item_id, action) = (rejected.as_str(), Action::Reject.name());
+        let row = ReviewRow { review_id: 0, item_id, action, other_id: None, reviewer: "eve", reviewed_at: now };
         let usual = Verification::new(Box::new(Credulous));
-        store.review(usual.manifest(), settlement, &[row], &["finance".to_owned()]).unwrap();
+        store.review(usual.manifest(), settlement, &[row.values()], &["finance".to_owned()]).unwrap();
     };
     let processor = Meddling::new(&world, Some(Box::new(reject)));
     world.write("ada/a.jsonl", lines(0..5_000));

@@ -5,17 +5,44 @@ use crate::world::{World, response, rounds};
 use fastrand::Rng;
 use sessionmill::store::{Access, Store};
 use sessionmill_contract::{
-    Agent, Bound, Event, Failure, FailureClass, Fold, Inputs, Manifest, Processor, Rows, Said, Settlement, SourceFile,
-    Table, Value,
+    Agent, Bound, Event, Failure, FailureClass, Fold, Inputs, Manifest, Processor, Row as _, Rows, Said, Settlement,
+    SourceFile, Table, table,
 };
 use sessionmill_usage::Usage;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-static FACTS: Table = Table { name: "test_words", columns: &["word", "line", "value"] };
-static ENTITIES: Table = Table { name: "test_sums", columns: &["word", "files", "sum", "places"] };
-static SIGNS: Table = Table { name: "test_signs", columns: &["word", "sign"] };
+table! {
+    static FACTS: Table = "test_words", Hidden;
+
+    struct WordRow<'a> {
+        word: &'a str,
+        line: u64,
+        value: i64,
+    }
+}
+
+table! {
+    static ENTITIES: Table = "test_sums", Hidden;
+
+    struct SumRow<'a> {
+        word: &'a str,
+        files: u64,
+        sum: i64,
+        places: &'a str,
+    }
+}
+
+table! {
+    static SIGNS: Table = "test_signs", Hidden;
+
+    struct SignRow<'a> {
+        word: &'a str,
+        sign: i64,
+    }
+}
+
 static OF_FILES: [&Table; 1] = [&FACTS];
 static OF_WORDS: [&Table; 2] = [&ENTITIES, &SIGNS];
 
@@ -78,13 +105,14 @@ impl Processor for Sums {
         let (mut files, mut sum, mut places) = (Vec::new(), 0, String::new());
         for fact in inputs.facts {
             files.push(&fact.session_file);
-            sum += fact.values[2].as_int().unwrap() * self.factor;
-            places += &format!("{}:{} ", fact.session_file, fact.values[1].as_int().unwrap());
+            let WordRow { line, value, .. } = WordRow::read(&fact.values)?;
+            sum += value * self.factor;
+            places += &format!("{}:{line} ", fact.session_file);
         }
         files.dedup();
         let sum = if self.version > 1 { sum + i64::from(self.version) } else { sum };
-        entities.push(&ENTITIES, [key.into(), Value::from(files.len() as u64), sum.into(), places.as_str().into()]);
-        entities.push(&SIGNS, [key.into(), sum.signum().into()]);
+        entities.push(SumRow { word: key, files: files.len() as u64, sum, places: &places });
+        entities.push(SignRow { word: key, sign: sum.signum() });
         if self.refuses == Some(key) {
             return Err(Failure::new(FailureClass::Environment, "not this word"));
         }
@@ -109,7 +137,7 @@ impl Fold for Words {
 
     fn finish(self: Box<Self>, facts: &mut Rows) -> Result<(), Failure> {
         for (word, line, value) in self.0 {
-            facts.push(&FACTS, [word.as_str().into(), line.into(), value.into()]);
+            facts.push(WordRow { word: &word, line, value });
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use sessionmill::request::{Origin, Request};
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, DatabaseFile, Store};
 use sessionmill_contract::{
-    Event, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile, Table, Value,
+    Event, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile, Table, Value, table,
 };
 use sessionmill_usage::Usage;
 use sessionmill_usage::copy::COPIES;
@@ -81,6 +81,16 @@ pub fn responses(prefix: &str, count: u64) -> String {
     (0..count).map(|n| response(&format!("{prefix}-{n}"), "10:00:00", n)).collect()
 }
 
+table! {
+    static NARROW: Table = "usage_sessions", Hidden;
+
+    /// A row of fewer columns than the table has.
+    struct NarrowRow<'a> {
+        session_id: &'a str,
+        prompts: u64,
+    }
+}
+
 /// The usage processor with rows that do not fit into their tables.
 struct Unfit {
     /// The source file of whose facts one has nothing where something must be.
@@ -97,8 +107,7 @@ impl Unfit {
 
     /// One that was written for other tables.
     fn of_other_tables() -> Self {
-        let wide = Table { name: "usage_sessions", columns: &["session_id", "prompts"] };
-        let facts = Box::leak(Box::new([&*Box::leak(Box::new(wide))]));
+        let facts = Box::leak(Box::new([&NARROW]));
         let manifest = Manifest { name: "other", facts, settlements: &[], ..Usage.manifest().clone() };
         Self { manifest: Box::leak(Box::new(manifest)), ..Self::new() }
     }
@@ -116,7 +125,7 @@ impl Processor for Unfit {
     fn settle(&self, settlement: &Settlement, key: &str, inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), Failure> {
         Usage.settle(settlement, key, inputs, rows)?;
         if key == self.key {
-            rows.push(&RESPONSES, spoilt::<33>(rows, &RESPONSES, "copies"));
+            rows.push_values(&RESPONSES, spoilt(rows, &RESPONSES, "copies"));
         }
         Ok(())
     }
@@ -139,22 +148,22 @@ impl Fold for UnfitFold<'_> {
 
     fn finish(self: Box<Self>, facts: &mut Rows) -> Result<(), Failure> {
         if self.unfit.manifest.name == "other" {
-            facts.push(self.unfit.manifest.facts[0], [Value::from("s1"), Value::from(1_i64)]);
+            facts.push(NarrowRow { session_id: "s1", prompts: 1 });
             return Ok(());
         }
         self.fold.finish(facts)?;
         if self.file.session_file == self.unfit.file {
-            facts.push(&COPIES, spoilt::<30>(facts, &COPIES, "part"));
+            facts.push_values(&COPIES, spoilt(facts, &COPIES, "part"));
         }
         Ok(())
     }
 }
 
 /// A row of a table again, without a value in one column.
-fn spoilt<const N: usize>(rows: &Rows, table: &Table, column: &str) -> [Value; N] {
+fn spoilt(rows: &Rows, table: &Table, column: &str) -> Vec<Value> {
     let mut row = rows.of(table).next().unwrap().to_vec();
     row[table.position(column).unwrap()] = Value::Null;
-    row.try_into().unwrap()
+    row
 }
 
 /// The usage processor, which is not done with one file before something was committed.

@@ -46,8 +46,6 @@ pub struct Plug {
     pub default: fn() -> &'static dyn Processor,
     /// Its part of the numbered chain of migrations, by name: `0002_usage`.
     pub migrations: &'static [Migration],
-    /// Its columns that quote what people wrote, which snapshots leave empty.
-    pub private: &'static [Private],
     /// Its table of the configuration.
     pub table: Option<Table>,
     /// The variable of the older Python service that sets its schedule, in seconds.
@@ -157,7 +155,6 @@ impl Plug {
         Self {
             default,
             migrations: &[],
-            private: &[],
             table: None,
             interval: None,
             adopts: false,
@@ -271,9 +268,15 @@ impl Plugs {
         ENGINE.len() + self.iter().map(|plug| plug.migrations.len()).sum::<usize>()
     }
 
-    /// Columns that snapshots leave empty.
+    /// Columns that snapshots leave empty, as the tables declare them.
     pub fn private(self) -> Vec<Private> {
-        self.iter().flat_map(|plug| plug.private).copied().collect()
+        let tables = self.manifests().into_iter().flat_map(|manifest| {
+            let entities = manifest.settlements.iter().flat_map(|settlement| settlement.entities);
+            manifest.facts.iter().chain(entities)
+        });
+        let columns = tables.flat_map(|table| table.columns.iter().map(|column| (table.name, column)));
+        let private = columns.filter(|(_, column)| column.is_private);
+        private.map(|(table, column)| Private { table, column: column.name }).collect()
     }
 
     /// The variables of the older Python service that set a schedule.

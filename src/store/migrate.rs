@@ -204,16 +204,21 @@ mod tests {
             for table in manifest.facts {
                 let key = manifest.settlement_of(table).map(|_| "key_hash");
                 let expected: Vec<_> = ["session_file", "username"].into_iter().chain(key).collect();
-                assert_eq!(columns("facts", table.name), [&expected, table.columns].concat(), "{}", table.name);
+                assert_eq!(columns("facts", table.name), [&expected, &*table.names()].concat(), "{}", table.name);
             }
             for settlement in manifest.settlements {
                 assert!(settlement.facts.position(settlement.key).is_some());
                 for table in settlement.entities {
-                    assert_eq!(columns("facts", table.name), [&["key_hash"], table.columns].concat(), "{}", table.name);
+                    assert_eq!(
+                        columns("facts", table.name),
+                        [&["key_hash"], &*table.names()].concat(),
+                        "{}",
+                        table.name
+                    );
                     assert!(table.position(settlement.key).is_some());
                 }
                 if let Some(table) = settlement.reviews {
-                    assert_eq!(columns("main", table.name), table.columns, "{}", table.name);
+                    assert_eq!(columns("main", table.name), table.names(), "{}", table.name);
                 }
             }
         }

@@ -13,7 +13,7 @@ use crate::store::{Store, Transaction, beside};
 use crate::whole;
 use chrono::SecondsFormat;
 use serde_json::{Map, Value as Json};
-use sessionmill_contract::{Manifest, Settlement, Table, Value};
+use sessionmill_contract::{Column, ColumnKind, Manifest, Settlement, Table, Value};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -21,8 +21,8 @@ use std::path::Path;
 type Values = Vec<Vec<Value>>;
 
 impl Store {
-    /// Adds rows to the reviews of a settlement, each after a number of its own, and touches the keys
-    /// that they can change anything about. These wait for the next pass, unless they are settled at once.
+    /// Adds rows to the reviews of a settlement and touches the keys that they can change anything about. Each
+    /// gets a number of its own, whatever its first cell says. These wait for the next pass, unless they are settled at once.
     ///
     /// # Errors
     ///
@@ -39,9 +39,9 @@ impl Store {
         self.transaction(|transaction| {
             self.take_back_in(transaction, manifest, settlement, table)?;
             let first = last(transaction, table)? + 1;
-            let rows = (first..)
-                .zip(rows)
-                .map(|(number, row)| std::iter::once(Cell::Int(number)).chain(row.as_ref().iter().map(Cell::Value)));
+            let rows = (first..).zip(rows).map(|(number, row)| {
+                std::iter::once(Cell::Int(number)).chain(row.as_ref().iter().skip(1).map(Cell::Value))
+            });
             transaction.append("main", table.name, rows)?;
             touch::keys(transaction, manifest, settlement, keys)?;
             keep(self.lock.database(), table, &all(transaction, "main", table)?)
@@ -105,14 +105,14 @@ impl Store {
 
 /// The number of the last review.
 fn last(transaction: &Transaction<'_>, table: &Table) -> Result<i64> {
-    transaction.number(&format!("SELECT coalesce(max({}), 0) FROM {}", table.columns[0], table.name), [])
+    transaction.number(&format!("SELECT coalesce(max({}), 0) FROM {}", table.columns[0].name, table.name), [])
 }
 
 /// Writes all reviews into the file beside the database.
 fn keep(database: &Path, table: &Table, rows: &Values) -> Result<()> {
     let path = beside(database, table.name);
     let line = |row: &Vec<Value>| {
-        let cells = table.columns.iter().zip(row).map(|(column, value)| ((*column).to_owned(), json(value)));
+        let cells = table.columns.iter().zip(row).map(|(column, value)| (column.name.to_owned(), json(value)));
         Json::Object(cells.collect()).to_string() + "\n"
     };
     let text: String = rows.iter().map(line).collect();
@@ -147,20 +147,18 @@ fn kept(database: &Path, table: &Table, last: i64) -> Result<(Values, Option<Str
 
 fn read(table: &Table, line: &str) -> Option<Vec<Value>> {
     let row: Map<String, Json> = serde_json::from_str(line).ok()?;
-    let cell = |column: &&str| match row.get(*column)? {
-        Json::Null => Some(Value::Null),
-        Json::Number(number) => Some(Value::Int(number.as_i64()?)),
-        Json::String(text) if column.ends_with(TIME) => Some(Value::Time(text.parse().ok()?)),
-        Json::String(text) => Some(Value::from(text.as_str())),
+    let cell = |column: &Column| match (column.kind, row.get(column.name)?) {
+        (_, Json::Null) => Some(Value::Null),
+        (ColumnKind::Bool, Json::Bool(bool)) => Some(Value::Bool(*bool)),
+        (ColumnKind::Int, Json::Number(number)) => Some(Value::Int(number.as_i64()?)),
+        (ColumnKind::Time, Json::String(text)) => Some(Value::Time(text.parse().ok()?)),
+        (ColumnKind::Text, Json::String(text)) => Some(Value::from(text.as_str())),
         _ => None,
     };
     let cells: Vec<_> = table.columns.iter().map(cell).collect::<Option<_>>()?;
     // A decision is told from others by its number.
     matches!(cells.first(), Some(Value::Int(1..))).then_some(cells)
 }
-
-/// How the names of columns of times end.
-const TIME: &str = "_at";
 
 /// Times are text, which the database reads.
 fn json(value: &Value) -> Json {

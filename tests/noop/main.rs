@@ -17,7 +17,7 @@ use sessionmill::moment::Moment;
 use sessionmill::plugs::{Plug, Plugged, Plugs, usage, verification};
 use sessionmill::store::{Access, Store};
 use sessionmill_contract::{
-    Bound, Event, Failure, FailureClass, Fold, Inputs, Manifest, Processor, Rows, Said, Settlement, SourceFile, Table,
+    Bound, Event, Failure, FailureClass, Fold, Inputs, Manifest, Processor, Rows, Said, Settlement, SourceFile, table,
 };
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -29,7 +29,9 @@ const PLUGS: Plugs = Plugs(&[&usage::PLUG, &verification::PLUG, &NOOP]);
 static NOOP: Plug = Plug {
     migrations: &[(
         "9000_noop",
-        "CREATE TABLE IF NOT EXISTS facts.noop_records (session_file VARCHAR, username VARCHAR, records BIGINT);
+        "CREATE TABLE IF NOT EXISTS facts.noop_records (
+             session_file VARCHAR NOT NULL, username VARCHAR NOT NULL, session_id VARCHAR NOT NULL,
+             records BIGINT NOT NULL);
          CREATE OR REPLACE VIEW noop_records AS FROM facts.noop_records",
     )],
     table: Some(Settings::of::<Faults>("noop")),
@@ -55,7 +57,17 @@ struct Faults {
     kills: Option<String>,
 }
 
-static RECORDS: Table = Table { name: "noop_records", columns: &["records"] };
+table! {
+    /// one row per source file
+    static RECORDS: Table = "noop_records", Viewed;
+
+    struct RecordRow<'a> {
+        /// of the transcript
+        session_id: &'a str,
+        /// how many it has
+        records: i64,
+    }
+}
 
 static MANIFEST: Manifest = Manifest {
     name: "noop",
@@ -73,7 +85,7 @@ impl Processor for Noop {
 
     fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's> {
         let is = |named: &Option<String>| named.as_deref() == Some(&*file.session_file);
-        Box::new(Records { fails: is(&self.faults.fails), kills: is(&self.faults.kills), records: 0 })
+        Box::new(Records { file, fails: is(&self.faults.fails), kills: is(&self.faults.kills), records: 0 })
     }
 
     fn settle(&self, _: &Settlement, _: &str, _: Inputs<'_>, _: &mut Rows) -> Result<(), Failure> {
@@ -81,13 +93,14 @@ impl Processor for Noop {
     }
 }
 
-struct Records {
+struct Records<'s> {
+    file: &'s SourceFile,
     fails: bool,
     kills: bool,
     records: i64,
 }
 
-impl Fold for Records {
+impl Fold for Records<'_> {
     fn event(&mut self, event: &Event<'_>) {
         if self.kills {
             std::process::abort();
@@ -103,7 +116,7 @@ impl Fold for Records {
         if self.fails {
             return Err(Failure::new(FailureClass::Permanent, "does nothing with this one"));
         }
-        facts.push(&RECORDS, [self.records.into()]);
+        facts.push(RecordRow { session_id: self.file.session_id(), records: self.records });
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ pub struct Ruling {
     pub entity: Box<str>,
     /// The key of the entity, which is settled again if there is an answer.
     pub key: Box<str>,
-    /// Rows for the reviews of the settlement, without the number that comes first. A failure that
+    /// Rows for the reviews of the settlement, whose numbers the runner gives. A failure that
     /// counts against the entity leaves some too, so that nobody asks for ever.
     pub reviews: Vec<Vec<Value>>,
     /// Why there is no answer.

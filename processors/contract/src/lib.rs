@@ -11,6 +11,7 @@
 //! | [`processor`] | the hooks: fold, settle, and what is asked in between |
 //! | [`inquiry`] | what is asked about settled entities, and who judges |
 //! | [`manifest`] | what a processor declares about itself: name, version, tables |
+//! | [`table`](mod@table) | tables of facts and entities, declared once |
 //! | [`row`] | facts and entities on their way to the store |
 //! | [`mask`] | credentials, and what stands in their place |
 //! | [`failure`] | why a processor could not deal with a file |
@@ -23,11 +24,13 @@ pub mod mask;
 pub mod processor;
 pub mod row;
 pub mod source_file;
+pub mod table;
 
 pub use event::{Agent, Event, Said, Transcript};
 pub use failure::{Failure, FailureClass};
 pub use inquiry::{Inquiry, Ruling};
-pub use manifest::{Bound, Manifest, Settlement, Table};
+pub use manifest::{Bound, Manifest, Settlement};
 pub use processor::{Fold, Inputs, Processor};
 pub use row::{FactRow, Rows, Value};
 pub use source_file::SourceFile;
+pub use table::{Column, ColumnKind, Field, Place, Row, Table};

@@ -1,10 +1,10 @@
 //! What a processor declares about itself.
 
-use crate::{Failure, FailureClass};
+use crate::Table;
 use std::time::Duration;
 
-/// A processor's name, version and tables. The tables themselves are created by migrations; a test
-/// of the runner holds both against each other.
+/// A processor's name, version and tables. A new database gets the tables as they are declared, an older one
+/// by migrations; a test of the runner holds both against each other.
 #[derive(Clone, Debug)]
 pub struct Manifest {
     /// Name on the command line and in the ledger.
@@ -27,13 +27,6 @@ pub enum Bound {
     Cpu,
     /// Waiting for a network: it runs in passes of its own.
     Network,
-}
-
-/// A table and its columns, in the order in which rows give them.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Table {
-    pub name: &'static str,
-    pub columns: &'static [&'static str],
 }
 
 /// Facts of one table that share a key become entities of others.
@@ -60,18 +53,6 @@ pub struct Settlement {
     /// One of the entities' tables, whose rows a settlement of the same key may get back. Keys of so many
     /// facts that others would wait for them do.
     pub memo: Option<&'static Table>,
-}
-
-impl Table {
-    /// The failure to settle a row that is none of this table.
-    pub fn unreadable(&self) -> Failure {
-        Failure::new(FailureClass::Permanent, format!("unreadable row of `{}`", self.name))
-    }
-
-    /// Position of a column, or `None` for a name that the table does not have.
-    pub fn position(&self, column: &str) -> Option<usize> {
-        self.columns.iter().position(|c| *c == column)
-    }
 }
 
 impl Manifest {

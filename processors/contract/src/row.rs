@@ -1,6 +1,6 @@
 //! Rows on their way between processors and the store: facts of a file, entities of a key.
 
-use crate::Table;
+use crate::{Row, Table};
 use chrono::{DateTime, Utc};
 
 /// One cell.
@@ -29,13 +29,22 @@ pub struct FactRow {
 
 impl Rows {
     /// Adds a row.
+    pub fn push<'v, R: Row<'v>>(&mut self, row: R) {
+        row.write(self.slot(R::TABLE));
+    }
+
+    /// Adds a row cell by cell, whatever the types of the columns are.
     ///
     /// # Panics
     ///
     /// If the row does not have one value for each column: a bug of the processor, which the runner
     /// contains.
-    pub fn push<const N: usize>(&mut self, table: &'static Table, row: [Value; N]) {
-        assert_eq!(N, table.columns.len(), "row of `{}` has the wrong number of values", table.name);
+    pub fn push_values(&mut self, table: &'static Table, row: Vec<Value>) {
+        assert_eq!(row.len(), table.columns.len(), "row of `{}` has the wrong number of values", table.name);
+        self.slot(table).extend(row);
+    }
+
+    fn slot(&mut self, table: &'static Table) -> &mut Vec<Value> {
         let slot = match self.tables.iter().position(|(t, _)| t.name == table.name) {
             Some(slot) => slot,
             None => {
@@ -43,7 +52,7 @@ impl Rows {
                 self.tables.len() - 1
             }
         };
-        self.tables[slot].1.extend(row);
+        &mut self.tables[slot].1
     }
 
     /// Adds all rows of another set.

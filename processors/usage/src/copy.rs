@@ -2,49 +2,53 @@
 
 use crate::place::Place;
 use crate::whereabouts::Whereabouts;
+use chrono::{DateTime, Utc};
 use sessionmill_contract::event::{MicroUsd, Response, Usage};
-use sessionmill_contract::{Event, FactRow, Failure, Rows, Table, Transcript, Value};
-use std::cmp::Ordering;
+use sessionmill_contract::{Event, FactRow, Failure, Row as _, Rows, Transcript, table};
 use std::rc::Rc;
 
-/// One row per source file, message id and part. Part 0 is the response, the others are calls that
-/// its numbers leave out: of advisors (rule 7 of COUNTING), compactions and declined attempts. `line`, `time` and the whereabouts are those of the earliest line, all else
-/// is that of the best one, which is line `counted_line`. `mcp_server` is that of the first call to one.
-pub static COPIES: Table = Table {
-    name: "usage_copies",
-    columns: &[
-        "message_id",
-        "part",
-        "line",
-        "time",
-        "session_id",
-        "project",
-        "side_chain",
-        "counted_line",
-        "model",
-        "input_tokens",
-        "output_tokens",
-        "cache_creation_input_tokens",
-        "cache_creation_1h_input_tokens",
-        "cache_read_input_tokens",
-        "stopped",
-        "fast",
-        "web_searches",
-        "client_version",
-        "reported_cost_micro_usd",
-        "agent",
-        "tool_web_searches",
-        "reasoning_output_tokens",
-        "branch",
-        "subagent_id",
-        "command",
-        "skill",
-        "mcp_server",
-        "service_tier",
-        "inference_geo",
-        "part_kind",
-    ],
-};
+table! {
+    /// responses as each source file tells them, before they are counted once
+    pub static COPIES: Table = "usage_copies", Hidden;
+
+    /// A part of a response in one source file. Part 0 is the response, the others are calls that its numbers leave
+    /// out: of advisors (rule 7 of COUNTING), compactions and declined attempts. `line`, `time` and the whereabouts
+    /// are those of the earliest line, all else is that of the best one, which is line `counted_line`. `mcp_server`
+    /// is that of the first call to one.
+    #[derive(Clone, Debug)]
+    pub struct CopyRow<'a> {
+        message_id: &'a str,
+        part: u64,
+        line: u64,
+        time: Option<DateTime<Utc>>,
+        session_id: Option<&'a str>,
+        project: Option<&'a str>,
+        side_chain: bool,
+        counted_line: u64,
+        model: Option<&'a str>,
+        input_tokens: u64,
+        output_tokens: u64,
+        cache_creation_input_tokens: u64,
+        cache_creation_1h_input_tokens: u64,
+        cache_read_input_tokens: u64,
+        stopped: bool,
+        fast: bool,
+        web_searches: u64,
+        client_version: Option<&'a str>,
+        reported_cost_micro_usd: Option<i64>,
+        agent: Option<&'a str>,
+        tool_web_searches: u64 = 0,
+        reasoning_output_tokens: u64 = 0,
+        branch: Option<&'a str>,
+        subagent_id: Option<&'a str>,
+        command: Option<&'a str>,
+        skill: Option<&'a str>,
+        mcp_server: Option<&'a str>,
+        service_tier: Option<&'a str>,
+        inference_geo: Option<&'a str>,
+        part_kind: Option<&'a str>,
+    }
+}
 
 /// What the file's lines with one message id come to.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,16 +108,6 @@ impl PartKind {
             Self::Declined => Some("declined"),
         }
     }
-
-    /// Of a part's row. Rows of older versions do not name it.
-    fn of(number: u64, name: Option<&str>) -> Self {
-        match (number, name) {
-            (0, _) => Self::Response,
-            (_, Some("compaction")) => Self::Compaction,
-            (_, Some("declined")) => Self::Declined,
-            _ => Self::Advisor,
-        }
-    }
 }
 
 impl Line {
@@ -134,123 +128,131 @@ impl Line {
 }
 
 impl Copy {
-    /// Rule 2 of COUNTING: the main conversation before a side chain, then most output, then the larger total,
-    /// with the calls that the line's numbers leave out. Of equals the one that is known to be complete.
-    /// `Greater` is better.
-    pub fn rank(&self, other: &Self) -> Ordering {
-        let total = |Self { best, advisors, .. }: &Self| {
-            let parts = std::iter::once(&best.part).chain(advisors);
-            parts.fold(0, |total: u64, part| total.saturating_add(part.usage.total()))
-        };
-        let rank = |copy: &Self| (!copy.best.side_chain, copy.best.part.usage.output, total(copy), copy.best.stopped);
-        rank(self).cmp(&rank(other))
+    /// How it compares to other copies.
+    pub fn rank(&self) -> Rank {
+        Rank::new(self.best.side_chain, self.best.stopped, self.parts().map(|part| part.usage))
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        std::iter::once(&self.best.part).chain(&self.advisors)
     }
 
     /// Adds the copy's rows.
     pub fn push(&self, message_id: &str, rows: &mut Rows) {
         let (best, at) = (&self.best, &self.at);
-        let parts = std::iter::once(&best.part).chain(&self.advisors);
-        for (number, part) in parts.enumerate() {
+        for (number, part) in self.parts().enumerate() {
             let whole = number == 0;
-            rows.push(
-                &COPIES,
-                [
-                    message_id.into(),
-                    Value::from(number as u64),
-                    self.earliest.line.into(),
-                    self.earliest.time.into(),
-                    at.session_id.as_deref().into(),
-                    at.project.as_deref().into(),
-                    best.side_chain.into(),
-                    best.line.into(),
-                    part.model.as_deref().into(),
-                    part.usage.input.into(),
-                    part.usage.output.into(),
-                    part.usage.cache_write.into(),
-                    part.usage.cache_write_1h.into(),
-                    part.usage.cache_read.into(),
-                    best.stopped.into(),
-                    best.fast.into(),
-                    if whole { best.web_searches } else { 0 }.into(),
-                    best.client_version.as_deref().into(),
-                    best.reported_cost.filter(|_| whole).into(),
-                    self.agent.as_deref().into(),
-                    if whole { self.tool_web_searches } else { 0 }.into(),
-                    part.usage.reasoning.into(),
-                    at.branch.as_deref().into(),
-                    at.subagent_id.as_deref().into(),
-                    at.command.as_deref().into(),
-                    at.skill.as_deref().into(),
-                    self.mcp_server.as_deref().into(),
-                    best.service_tier.as_deref().into(),
-                    best.inference_geo.as_deref().into(),
-                    part.kind.name().into(),
-                ],
-            );
+            rows.push(CopyRow {
+                message_id,
+                part: number as u64,
+                line: self.earliest.line,
+                time: self.earliest.time,
+                session_id: at.session_id.as_deref(),
+                project: at.project.as_deref(),
+                side_chain: best.side_chain,
+                counted_line: best.line,
+                model: part.model.as_deref(),
+                input_tokens: part.usage.input,
+                output_tokens: part.usage.output,
+                cache_creation_input_tokens: part.usage.cache_write,
+                cache_creation_1h_input_tokens: part.usage.cache_write_1h,
+                cache_read_input_tokens: part.usage.cache_read,
+                stopped: best.stopped,
+                fast: best.fast,
+                web_searches: if whole { best.web_searches } else { 0 },
+                client_version: best.client_version.as_deref(),
+                reported_cost_micro_usd: best.reported_cost.filter(|_| whole),
+                agent: self.agent.as_deref(),
+                tool_web_searches: if whole { self.tool_web_searches } else { 0 },
+                reasoning_output_tokens: part.usage.reasoning,
+                branch: at.branch.as_deref(),
+                subagent_id: at.subagent_id.as_deref(),
+                command: at.command.as_deref(),
+                skill: at.skill.as_deref(),
+                mcp_server: self.mcp_server.as_deref(),
+                service_tier: best.service_tier.as_deref(),
+                inference_geo: best.inference_geo.as_deref(),
+                part_kind: part.kind.name(),
+            });
         }
     }
+}
 
+impl CopyRow<'_> {
+    fn usage(&self) -> Usage {
+        Usage {
+            input: self.input_tokens,
+            output: self.output_tokens,
+            cache_write: self.cache_creation_input_tokens,
+            cache_write_1h: self.cache_creation_1h_input_tokens,
+            cache_read: self.cache_read_input_tokens,
+            reasoning: self.reasoning_output_tokens,
+        }
+    }
+}
+
+/// Which of two copies counts (rule 2 of COUNTING): the main conversation before a side chain, then most output,
+/// then the larger total, with the calls that the line's numbers leave out. Of equals the one that is known to be
+/// complete. The greater one counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    is_main: bool,
+    output: u64,
+    total: u64,
+    stopped: bool,
+}
+
+impl Rank {
+    /// `parts` begin with the response itself.
+    fn new(side_chain: bool, stopped: bool, parts: impl Iterator<Item = Usage>) -> Self {
+        let mut parts = parts.peekable();
+        let output = parts.peek().map_or(0, |response| response.output);
+        let total = parts.fold(0, |total: u64, part| total.saturating_add(part.total()));
+        Self { is_main: !side_chain, output, total, stopped }
+    }
+}
+
+/// A copy as its rows tell it.
+#[derive(Debug)]
+pub(crate) struct Stored<'f> {
+    pub(crate) session_file: &'f str,
+    pub(crate) username: &'f str,
+    /// The response itself.
+    pub(crate) response: CopyRow<'f>,
+    /// The calls that its numbers leave out.
+    pub(crate) calls: Vec<CopyRow<'f>>,
+}
+
+impl<'f> Stored<'f> {
     /// The copies that rows tell, one per source file.
-    ///
-    /// # Errors
-    ///
-    /// If a row is not one that [`push`](Self::push) made.
-    pub fn all(rows: &[FactRow]) -> Result<Vec<(&FactRow, Self)>, Failure> {
-        let mut copies: Vec<(&FactRow, Self)> = Vec::new();
-        let mut advisors = Vec::new();
-        for row in rows {
-            match read(row).ok_or_else(|| COPIES.unreadable())? {
-                (0, copy) => copies.push((row, copy)),
-                (part, copy) => advisors.push((&row.session_file, part, copy.best.part)),
+    pub(crate) fn all(facts: &'f [FactRow]) -> Result<Vec<Self>, Failure> {
+        let (mut copies, mut calls) = (Vec::with_capacity(facts.len()), Vec::new());
+        for FactRow { session_file, username, values } in facts {
+            match CopyRow::read(values)? {
+                response if response.part == 0 => {
+                    copies.push(Self { session_file, username, response, calls: Vec::new() });
+                }
+                call => calls.push((&**session_file, call)),
             }
         }
-        advisors.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
-        for (file, _, part) in advisors {
-            if let Some((_, copy)) = copies.iter_mut().find(|(row, _)| row.session_file == *file) {
-                copy.advisors.push(part);
+        calls.sort_by_key(|(_, call)| call.part);
+        for (file, call) in calls {
+            if let Some(copy) = copies.iter_mut().find(|copy| copy.session_file == file) {
+                copy.calls.push(call);
             }
         }
         Ok(copies)
     }
-}
 
-fn read(row: &FactRow) -> Option<(u64, Copy)> {
-    let mut cells = row.values.get(1..)?.iter();
-    let mut next = || cells.next();
-    let count = |cell: &Value| cell.as_int().and_then(|int| u64::try_from(int).ok());
-    let text = |cell: &Value| cell.as_str().map(Rc::from);
-    let number = count(next()?)?;
-    let line = count(next()?)?;
-    let earliest = Place { line, time: next()?.as_time() };
-    let mut at = Whereabouts { session_id: text(next()?), project: text(next()?), ..Whereabouts::default() };
-    let (side_chain, line) = (next()?.as_bool()?, count(next()?)?);
-    let model = text(next()?);
-    let usage = Usage {
-        input: count(next()?)?,
-        output: count(next()?)?,
-        cache_write: count(next()?)?,
-        cache_write_1h: count(next()?)?,
-        cache_read: count(next()?)?,
-        reasoning: 0,
-    };
-    let mut best = Line {
-        line,
-        side_chain,
-        part: Part { kind: PartKind::Response, model, usage },
-        stopped: next()?.as_bool()?,
-        fast: next()?.as_bool()?,
-        web_searches: count(next()?)?,
-        client_version: text(next()?),
-        reported_cost: next()?.as_int(),
-        service_tier: None,
-        inference_geo: None,
-    };
-    let (agent, tool_web_searches) = (text(next()?), count(next()?)?);
-    best.part.usage.reasoning = count(next()?)?;
-    (at.branch, at.subagent_id) = (text(next()?), text(next()?));
-    (at.command, at.skill) = (text(next()?), text(next()?));
-    let mcp_server = text(next()?);
-    (best.service_tier, best.inference_geo) = (text(next()?), text(next()?));
-    best.part.kind = PartKind::of(number, next()?.as_str());
-    Some((number, Copy { agent, earliest, at, best, advisors: Vec::new(), tool_web_searches, mcp_server }))
+    pub(crate) fn earliest(&self) -> Place {
+        Place { time: self.response.time, line: self.response.line }
+    }
+
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &CopyRow<'f>> {
+        std::iter::once(&self.response).chain(&self.calls)
+    }
+
+    pub(crate) fn rank(&self) -> Rank {
+        Rank::new(self.response.side_chain, self.response.stopped, self.parts().map(CopyRow::usage))
+    }
 }

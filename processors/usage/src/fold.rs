@@ -186,7 +186,7 @@ impl<'s> UsageFold<'s> {
         let Some(copy) = insert(&mut self.copies, key, new) else { return };
         let (copy, new) = copy;
         // Of equals the first line wins.
-        if new.rank(copy) == Ordering::Greater {
+        if new.rank() > copy.rank() {
             (copy.best, copy.advisors) = (new.best, new.advisors);
         }
         if new.earliest.order(&copy.earliest) == Ordering::Less {

@@ -1,54 +1,67 @@
 //! Who holds a response: listed where several users do, since only the copies of one of them are counted.
 
-use crate::copy::Copy;
-use sessionmill_contract::{FactRow, Rows, Table, Value};
+use crate::copy::Stored;
+use chrono::{DateTime, Utc};
+use sessionmill_contract::{Rows, table};
 use std::collections::BTreeMap;
 
-/// One row per response that several users hold, and user. `session_file` and `time` are those of the user's
-/// earliest copy, `copies` is how many source files of the user hold the response, and `output_tokens` the
-/// most that one of them claims.
-pub static SHARED: Table = Table {
-    name: "usage_shared_responses",
-    columns: &["message_id", "username", "is_counted", "session_file", "time", "copies", "output_tokens"],
-};
+table! {
+    /// one row per response that several users hold, and user: only the copies of the user with the earliest one are
+    /// counted
+    pub static SHARED: Table = "usage_shared_responses", Viewed;
+
+    /// A user who holds a response that others hold, too.
+    #[derive(Clone, Debug)]
+    pub struct HolderRow<'a> {
+        /// as in usage_responses
+        message_id: &'a str,
+        /// user who holds copies
+        username: &'a str,
+        /// it is the user in whose name the response is counted
+        is_counted: bool,
+        /// source file of the user's earliest copy
+        session_file: &'a str,
+        /// of the user's earliest copy, UTC
+        time: Option<DateTime<Utc>>,
+        /// source files of the user that hold the response
+        copies: u64,
+        /// the most that a copy of the user claims
+        output_tokens: u64,
+    }
+}
 
 /// What the copies of one user come to.
 struct Holder<'c> {
-    earliest: &'c (&'c FactRow, Copy),
+    earliest: &'c Stored<'c>,
     copies: u64,
     output: u64,
 }
 
 /// Adds a row for each user, if there are several. `counted` is the one whose copies are counted.
-pub(crate) fn push(message_id: &str, copies: &[(&FactRow, Copy)], counted: &str, entities: &mut Rows) {
-    if copies.iter().all(|(row, _)| *row.username == *counted) {
+pub(crate) fn push(message_id: &str, copies: &[Stored<'_>], counted: &str, entities: &mut Rows) {
+    if copies.iter().all(|copy| copy.username == counted) {
         return;
     }
     let mut holders: BTreeMap<&str, Holder<'_>> = BTreeMap::new();
-    for held in copies {
-        let (row, copy) = held;
-        let output = copy.best.part.usage.output;
-        let new = Holder { earliest: held, copies: 0, output };
-        let holder = holders.entry(&row.username).or_insert(new);
-        let (first, earliest) = holder.earliest;
-        if copy.earliest.order_over_files(&row.session_file, &earliest.earliest, &first.session_file).is_lt() {
-            holder.earliest = held;
+    for copy in copies {
+        let new = Holder { earliest: copy, copies: 0, output: 0 };
+        let holder = holders.entry(copy.username).or_insert(new);
+        let first = holder.earliest;
+        if copy.earliest().order_over_files(copy.session_file, &first.earliest(), first.session_file).is_lt() {
+            holder.earliest = copy;
         }
         holder.copies += 1;
-        holder.output = holder.output.max(output);
+        holder.output = holder.output.max(copy.response.output_tokens);
     }
-    for (username, Holder { earliest: (row, copy), copies, output }) in holders {
-        entities.push(
-            &SHARED,
-            [
-                message_id.into(),
-                username.into(),
-                (username == counted).into(),
-                (&*row.session_file).into(),
-                copy.earliest.time.into(),
-                Value::from(copies),
-                Value::from(output),
-            ],
-        );
+    for (username, Holder { earliest, copies, output }) in holders {
+        entities.push(HolderRow {
+            message_id,
+            username,
+            is_counted: username == counted,
+            session_file: earliest.session_file,
+            time: earliest.response.time,
+            copies,
+            output_tokens: output,
+        });
     }
 }

@@ -1,119 +1,147 @@
 //! A response: one per message id, over all source files that repeat it.
 
-use crate::copy::Copy;
+use crate::copy::{PartKind, Stored};
 use crate::holder;
-use sessionmill_contract::{FactRow, Failure, Rows, Table, Value};
+use chrono::{DateTime, Utc};
+use sessionmill_contract::{FactRow, Failure, Rows, table};
 
-/// One row per message id and part. `session_file`, `username`, `line`, `time` and the
-/// whereabouts are those of the earliest copy, the numbers those of the winner among the copies of its user,
-/// which stands in `counted_file` at `counted_line`. `copies` is how many source files hold the response,
-/// those of other users included.
-pub static RESPONSES: Table = Table {
-    name: "usage_responses",
-    columns: &[
-        "message_id",
-        "part",
-        "session_file",
-        "username",
-        "line",
-        "time",
-        "session_id",
-        "project",
-        "side_chain",
-        "counted_file",
-        "counted_line",
-        "model",
-        "input_tokens",
-        "output_tokens",
-        "cache_creation_input_tokens",
-        "cache_creation_1h_input_tokens",
-        "cache_read_input_tokens",
-        "placeholder",
-        "fast",
-        "web_searches",
-        "client_version",
-        "reported_cost_micro_usd",
-        "copies",
-        "agent",
-        "reasoning_output_tokens",
-        "branch",
-        "subagent_id",
-        "command",
-        "skill",
-        "mcp_server",
-        "service_tier",
-        "inference_geo",
-        "part_kind",
-    ],
-};
+table! {
+    /// one row per response (part 0) and per call that its numbers leave out (part 1 and up): of advisors,
+    /// compactions, declined attempts
+    pub static RESPONSES: Table = "usage_responses", Viewed;
+
+    /// A part of a response. `session_file`, `username`, `line`, `time` and the whereabouts are those of the earliest
+    /// copy, the numbers those of the winner among the copies of its user, which stands in `counted_file` at
+    /// `counted_line`. `copies` is how many source files hold the response, those of other users included.
+    #[derive(Clone, Debug)]
+    pub struct ResponseRow<'a> {
+        /// message.id, or uuid:… or line:… where the log gives none
+        message_id: &'a str,
+        /// 0 for the response itself, from 1 on for calls that its numbers leave out
+        part: u64,
+        /// source file of the earliest copy, which also gives username, line, time, session_id and project
+        session_file: &'a str,
+        /// whose transcript it is
+        username: &'a str,
+        /// of session_file
+        line: u64,
+        /// UTC; of a neighbouring record where the line has none
+        time: Option<DateTime<Utc>>,
+        /// session id of the transcript; subagents have their parent's
+        session_id: Option<&'a str>,
+        /// working directory, in one spelling
+        project: Option<&'a str>,
+        /// said in a subagent's conversation
+        side_chain: bool,
+        /// source file of the copy that the numbers are taken from
+        counted_file: &'a str,
+        /// of counted_file
+        counted_line: u64,
+        /// as the log has it
+        model: Option<&'a str>,
+        /// without those read from or written to the cache
+        input_tokens: u64,
+        /// thinking included
+        output_tokens: u64,
+        /// cache writes, 1-hour ones included
+        cache_creation_input_tokens: u64,
+        /// part of cache_creation_input_tokens that is kept for an hour
+        cache_creation_1h_input_tokens: u64,
+        /// read from the cache
+        cache_read_input_tokens: u64,
+        /// the output count is from the start of the stream: older clients did not write the final one
+        placeholder: bool,
+        /// billed at the fast rate
+        fast: bool,
+        /// by the server, and by the WebSearch tool that the response called
+        web_searches: u64,
+        /// of the agent
+        client_version: Option<&'a str>,
+        /// what the client says it cost, in millionths of a US dollar
+        reported_cost_micro_usd: Option<i64>,
+        /// source files that hold the response
+        copies: u64,
+        /// the agent whose log it is: claude-code, codex
+        agent: Option<&'a str>,
+        /// part of output_tokens, where the agent tells it
+        reasoning_output_tokens: u64 = 0,
+        /// git branch
+        branch: Option<&'a str>,
+        /// subagent that it is by; null in the main conversation
+        subagent_id: Option<&'a str>,
+        /// slash command that the turn of the conversation began with
+        command: Option<&'a str>,
+        /// skill that was called last in the turn, before the response
+        skill: Option<&'a str>,
+        /// server of the first MCP call that the response makes
+        mcp_server: Option<&'a str>,
+        /// service tier, as the log names it: standard, priority, batch, flex; null where it names none
+        service_tier: Option<&'a str>,
+        /// where inference may run, as the log names it: us, global, not_available; null where it names none
+        inference_geo: Option<&'a str>,
+        /// what a part from 1 on is for: advisor, compaction, declined; null for the response itself, and for calls
+        /// of advisors that an older version read
+        part_kind: Option<&'a str>,
+    }
+}
 
 /// Output counts of older clients are mostly from the start of the stream (rule 11 of COUNTING).
 const FIRST_HONEST_VERSION: [u64; 3] = [2, 1, 59];
 const PLACEHOLDER_OUTPUT: u64 = 8;
 
 pub(crate) fn settle(message_id: &str, facts: &[FactRow], entities: &mut Rows) -> Result<(), Failure> {
-    let copies = Copy::all(facts)?;
-    let order = |a: &&(&FactRow, Copy), b: &&(&FactRow, Copy)| {
-        a.1.earliest.order_over_files(&a.0.session_file, &b.1.earliest, &b.0.session_file)
-    };
+    let copies = Stored::all(facts)?;
+    let order =
+        |a: &&Stored<'_>, b: &&Stored<'_>| a.earliest().order_over_files(a.session_file, &b.earliest(), b.session_file);
     let Some(earliest) = copies.iter().min_by(order) else { return Ok(()) };
     // Nobody raises somebody else's bill by repeating an id (rule 2 of COUNTING).
-    let own = || copies.iter().filter(|(row, _)| row.username == earliest.0.username);
+    let own = || copies.iter().filter(|copy| copy.username == earliest.username);
     // Of equals the earliest wins, so that the outcome does not depend on the order of the facts.
-    let winner = own().max_by(|a, b| a.1.rank(&b.1).then(order(b, a))).unwrap_or(earliest);
-    let (from, first) = earliest;
-    holder::push(message_id, &copies, &from.username, entities);
-    let (source, Copy { best, advisors, .. }) = winner;
+    let winner = own().max_by(|a, b| a.rank().cmp(&b.rank()).then(order(b, a))).unwrap_or(earliest);
+    holder::push(message_id, &copies, earliest.username, entities);
+    let (first, best) = (&earliest.response, &winner.response);
     // A file can end before the results of its last calls: they are in one that goes on.
-    let searches_by_tools = own().map(|(_, copy)| copy.tool_web_searches).max().unwrap_or_default();
-    let web_searches = best.web_searches.saturating_add(searches_by_tools);
-    let calling = own().filter(|(_, copy)| copy.mcp_server.is_some()).min_by(|a, b| order(a, b));
-    let mcp_server = calling.and_then(|(_, copy)| copy.mcp_server.as_deref());
-    for (number, part) in std::iter::once(&best.part).chain(advisors).enumerate() {
+    let searches_by_tools = own().map(|copy| copy.response.tool_web_searches).max().unwrap_or_default();
+    let calling = own().filter(|copy| copy.response.mcp_server.is_some()).min_by(order);
+    let is_honest = best.client_version.and_then(parse_version).is_none_or(|version| version >= FIRST_HONEST_VERSION);
+    for (number, part) in winner.parts().enumerate() {
         let whole = number == 0;
-        let version = best.client_version.as_deref();
-        let placeholder = whole
-            && !best.stopped
-            && part.usage.output <= PLACEHOLDER_OUTPUT
-            && version.and_then(parse_version).is_some_and(|version| version < FIRST_HONEST_VERSION);
-        entities.push(
-            &RESPONSES,
-            [
-                message_id.into(),
-                Value::from(number as u64),
-                (&*from.session_file).into(),
-                (&*from.username).into(),
-                first.earliest.line.into(),
-                first.earliest.time.into(),
-                first.at.session_id.as_deref().into(),
-                first.at.project.as_deref().into(),
-                best.side_chain.into(),
-                (&*source.session_file).into(),
-                best.line.into(),
-                part.model.as_deref().into(),
-                part.usage.input.into(),
-                part.usage.output.into(),
-                part.usage.cache_write.into(),
-                part.usage.cache_write_1h.into(),
-                part.usage.cache_read.into(),
-                placeholder.into(),
-                best.fast.into(),
-                if whole { web_searches } else { 0 }.into(),
-                version.into(),
-                best.reported_cost.filter(|_| whole).into(),
-                Value::from(copies.len() as u64),
-                first.agent.as_deref().into(),
-                part.usage.reasoning.into(),
-                first.at.branch.as_deref().into(),
-                first.at.subagent_id.as_deref().into(),
-                first.at.command.as_deref().into(),
-                first.at.skill.as_deref().into(),
-                mcp_server.into(),
-                best.service_tier.as_deref().into(),
-                best.inference_geo.as_deref().into(),
-                part.kind.name().into(),
-            ],
-        );
+        entities.push(ResponseRow {
+            message_id,
+            part: number as u64,
+            session_file: earliest.session_file,
+            username: earliest.username,
+            line: first.line,
+            time: first.time,
+            session_id: first.session_id,
+            project: first.project,
+            side_chain: best.side_chain,
+            counted_file: winner.session_file,
+            counted_line: best.counted_line,
+            model: part.model,
+            input_tokens: part.input_tokens,
+            output_tokens: part.output_tokens,
+            cache_creation_input_tokens: part.cache_creation_input_tokens,
+            cache_creation_1h_input_tokens: part.cache_creation_1h_input_tokens,
+            cache_read_input_tokens: part.cache_read_input_tokens,
+            placeholder: whole && !is_honest && !best.stopped && part.output_tokens <= PLACEHOLDER_OUTPUT,
+            fast: best.fast,
+            web_searches: if whole { best.web_searches.saturating_add(searches_by_tools) } else { 0 },
+            client_version: best.client_version,
+            reported_cost_micro_usd: best.reported_cost_micro_usd.filter(|_| whole),
+            copies: copies.len() as u64,
+            agent: first.agent,
+            reasoning_output_tokens: part.reasoning_output_tokens,
+            branch: first.branch,
+            subagent_id: first.subagent_id,
+            command: first.command,
+            skill: first.skill,
+            mcp_server: calling.and_then(|copy| copy.response.mcp_server),
+            service_tier: best.service_tier,
+            inference_geo: best.inference_geo,
+            // Rows of older versions do not name advisors.
+            part_kind: part.part_kind.or(PartKind::Advisor.name()).filter(|_| !whole),
+        });
     }
     Ok(())
 }

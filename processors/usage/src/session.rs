@@ -4,45 +4,76 @@ use crate::copy::Copy;
 use crate::tool_event::{ToolEvent, What};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::event::{MicroUsd, Usage};
-use sessionmill_contract::{Rows, SourceFile, Table, Transcript, Value};
+use sessionmill_contract::{Rows, SourceFile, Transcript, table};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// One row per source file. Tokens are those of the file's own copies: summed over files they count
-/// what is repeated more than once, which `usage_responses` does not.
-pub static SESSIONS: Table = Table {
-    name: "usage_sessions",
-    columns: &[
-        "session_id",
-        "started",
-        "ended",
-        "wall_seconds",
-        "active_seconds",
-        "prompts",
-        "assistant_messages",
-        "tool_calls",
-        "mcp_calls",
-        "subagent_calls",
-        "slash_commands",
-        "tool_errors",
-        "mcp_errors",
-        "subagent_errors",
-        "api_errors",
-        "distinct_tools",
-        "distinct_skills",
-        "primary_model",
-        "input_tokens",
-        "output_tokens",
-        "cache_creation_input_tokens",
-        "cache_creation_1h_input_tokens",
-        "cache_read_input_tokens",
-        "malformed_lines",
-        "client_version",
-        "reported_cost_micro_usd",
-        "agent",
-        "client_total_micro_usd",
-    ],
-};
+table! {
+    /// one row per source file; tokens are those of its own copies, so sums over files count what files repeat
+    pub static SESSIONS: Table = "usage_sessions", Viewed;
+
+    /// A source file. Tokens are those of its own copies: summed over files they count what is repeated more than
+    /// once, which `usage_responses` does not.
+    #[derive(Clone, Debug)]
+    pub struct SessionRow<'a> {
+        /// of the transcript; its name where it gives none
+        session_id: &'a str,
+        /// time of the first record, UTC
+        started: Option<DateTime<Utc>>,
+        /// time of the last record, UTC
+        ended: Option<DateTime<Utc>>,
+        /// last minus first record
+        wall_seconds: Option<i64>,
+        /// wall time without pauses of more than 600 s
+        active_seconds: Option<i64>,
+        /// messages that a person wrote
+        prompts: u64,
+        /// responses in the file
+        assistant_messages: u64,
+        /// calls of tools, MCP servers and subagents
+        tool_calls: u64,
+        /// part of tool_calls
+        mcp_calls: u64,
+        /// part of tool_calls
+        subagent_calls: u64,
+        /// that a person gave
+        slash_commands: u64,
+        /// failed calls of tools, MCP servers and subagents
+        tool_errors: u64,
+        /// part of tool_errors
+        mcp_errors: u64,
+        /// part of tool_errors
+        subagent_errors: u64,
+        /// calls of the model that failed
+        api_errors: u64,
+        /// different tools that were called
+        distinct_tools: u64,
+        /// different skills that were called
+        distinct_skills: u64,
+        /// the model of most output
+        primary_model: Option<&'a str>,
+        /// as in usage_responses
+        input_tokens: u64,
+        /// as in usage_responses
+        output_tokens: u64,
+        /// as in usage_responses
+        cache_creation_input_tokens: u64,
+        /// as in usage_responses
+        cache_creation_1h_input_tokens: u64,
+        /// as in usage_responses
+        cache_read_input_tokens: u64,
+        /// lines that are no JSON object, or too long
+        malformed_lines: u64,
+        /// of the agent, the last one
+        client_version: Option<&'a str>,
+        /// what the client says it cost, in millionths of a US dollar
+        reported_cost_micro_usd: Option<i64>,
+        /// the agent whose log it is; null for a file that says nothing
+        agent: Option<&'a str>,
+        /// the client's own total for its session, in millionths of a US dollar; not a sum over lines
+        client_total_micro_usd: Option<i64>,
+    }
+}
 
 /// A longer pause is not active time.
 const ACTIVE_GAP_MICROS: i64 = 600_000_000;
@@ -100,39 +131,36 @@ impl Summary {
         let tokens = Tokens::of(copies);
         let calls = Calls::of(tool_events);
         let total = self.reported.values().copied().reduce(i64::saturating_add);
-        rows.push(
-            &SESSIONS,
-            [
-                self.session_id.as_deref().unwrap_or(file.session_id()).into(),
-                time(first).into(),
-                time(last).into(),
-                wall.into(),
-                first.map(|_| active / 1_000_000).into(),
-                self.prompts.into(),
-                tokens.messages.into(),
-                (calls.plain + calls.mcp + calls.subagent).into(),
-                calls.mcp.into(),
-                calls.subagent.into(),
-                calls.slash_commands.into(),
-                (calls.plain_errors + calls.mcp_errors + calls.subagent_errors).into(),
-                calls.mcp_errors.into(),
-                calls.subagent_errors.into(),
-                self.api_errors.into(),
-                (calls.tools.len() as u64).into(),
-                (calls.skills.len() as u64).into(),
-                tokens.primary_model().into(),
-                tokens.usage.input.into(),
-                tokens.usage.output.into(),
-                tokens.usage.cache_write.into(),
-                tokens.usage.cache_write_1h.into(),
-                tokens.usage.cache_read.into(),
-                self.malformed_lines.into(),
-                self.client_version.as_deref().into(),
-                Value::from(total.or(tokens.reported)),
-                agent.into(),
-                total.into(),
-            ],
-        );
+        rows.push(SessionRow {
+            session_id: self.session_id.as_deref().unwrap_or(file.session_id()),
+            started: time(first),
+            ended: time(last),
+            wall_seconds: wall,
+            active_seconds: first.map(|_| active / 1_000_000),
+            prompts: self.prompts,
+            assistant_messages: tokens.messages,
+            tool_calls: calls.plain + calls.mcp + calls.subagent,
+            mcp_calls: calls.mcp,
+            subagent_calls: calls.subagent,
+            slash_commands: calls.slash_commands,
+            tool_errors: calls.plain_errors + calls.mcp_errors + calls.subagent_errors,
+            mcp_errors: calls.mcp_errors,
+            subagent_errors: calls.subagent_errors,
+            api_errors: self.api_errors,
+            distinct_tools: calls.tools.len() as u64,
+            distinct_skills: calls.skills.len() as u64,
+            primary_model: tokens.primary_model(),
+            input_tokens: tokens.usage.input,
+            output_tokens: tokens.usage.output,
+            cache_creation_input_tokens: tokens.usage.cache_write,
+            cache_creation_1h_input_tokens: tokens.usage.cache_write_1h,
+            cache_read_input_tokens: tokens.usage.cache_read,
+            malformed_lines: self.malformed_lines,
+            client_version: self.client_version.as_deref(),
+            reported_cost_micro_usd: total.or(tokens.reported),
+            agent,
+            client_total_micro_usd: total,
+        });
     }
 }
 

@@ -3,75 +3,101 @@
 
 use crate::place::Place;
 use crate::whereabouts::Whereabouts;
+use chrono::{DateTime, Utc};
 use sessionmill_contract::event::{Decliner, ToolCall, ToolKind};
-use sessionmill_contract::{FactRow, Failure, Rows, Table, Value};
+use sessionmill_contract::{FactRow, Failure, Row as _, Rows, table};
 use std::rc::Rc;
 
-/// One row per source file and call. `event_id` is made of the response and the id of the call, as far as
-/// there are these: makers are free to use an id again. `is_error` is null while no result is seen. `subagent_id` is the
-/// subagent that works on the call; `caller_id`, `turn_command` and `turn_skill` say what it was made in.
-pub static TOOL_CALLS: Table = Table {
-    name: "usage_tool_calls",
-    columns: &[
-        "event_id",
-        "line",
-        "time",
-        "session_id",
-        "project",
-        "message_id",
-        "side_chain",
-        "kind",
-        "tool",
-        "skill",
-        "subagent_type",
-        "command",
-        "mcp_server",
-        "mcp_tool",
-        "is_error",
-        "agent",
-        "subagent_id",
-        "caller_id",
-        "turn_command",
-        "turn_skill",
-        "declined_by",
-    ],
-};
+table! {
+    /// tool calls and slash commands as each source file tells them, before they are counted once
+    pub static TOOL_CALLS: Table = "usage_tool_calls", Hidden;
 
-/// One row per call, with the place of its earliest copy.
-pub static TOOL_EVENTS: Table = Table {
-    name: "usage_tool_events",
-    columns: &[
-        "event_id",
-        "session_file",
-        "username",
-        "line",
-        "time",
-        "session_id",
-        "project",
-        "message_id",
-        "side_chain",
-        "kind",
-        "tool",
-        "skill",
-        "subagent_type",
-        "command",
-        "mcp_server",
-        "mcp_tool",
-        "is_error",
-        "agent",
-        "subagent_id",
-        "caller_id",
-        "turn_command",
-        "turn_skill",
-        "declined_by",
-    ],
-};
+    /// A call in one source file. `event_id` is made of the response and the id of the call, as far as there are
+    /// these: makers are free to use an id again. `is_error` is null while no result is seen. `subagent_id` is the
+    /// subagent that works on the call; `caller_id`, `turn_command` and `turn_skill` say what it was made in.
+    #[derive(Clone, Debug)]
+    pub struct ToolCallRow<'a> {
+        event_id: &'a str,
+        line: u64,
+        time: Option<DateTime<Utc>>,
+        session_id: Option<&'a str>,
+        project: Option<&'a str>,
+        message_id: Option<&'a str>,
+        side_chain: bool,
+        kind: &'a str,
+        tool: &'a str,
+        skill: Option<&'a str>,
+        subagent_type: Option<&'a str>,
+        command: Option<&'a str>,
+        mcp_server: Option<&'a str>,
+        mcp_tool: Option<&'a str>,
+        is_error: Option<bool>,
+        agent: Option<&'a str>,
+        subagent_id: Option<&'a str>,
+        caller_id: Option<&'a str>,
+        turn_command: Option<&'a str>,
+        turn_skill: Option<&'a str>,
+        declined_by: Option<&'a str>,
+    }
+}
 
-const LINE: usize = 1;
-const TIME: usize = 2;
-const IS_ERROR: usize = 14;
-const SUBAGENT: usize = 16;
-const DECLINED_BY: usize = 20;
+table! {
+    /// one row per tool call or slash command
+    pub static TOOL_EVENTS: Table = "usage_tool_events", Viewed;
+
+    /// A call, with the place of its earliest copy.
+    #[derive(Clone, Debug)]
+    pub struct ToolEventRow<'a> {
+        /// response and id of the call; without an id its tool and number in the response, or what a copy has in
+        /// common with it
+        event_id: &'a str,
+        /// source file of the earliest copy
+        session_file: &'a str,
+        /// whose transcript it is
+        username: &'a str,
+        /// of session_file
+        line: u64,
+        /// UTC
+        time: Option<DateTime<Utc>>,
+        /// session id of the transcript
+        session_id: Option<&'a str>,
+        /// working directory, in one spelling
+        project: Option<&'a str>,
+        /// response that makes the call; in a rollout of Codex the one that is counted next
+        message_id: Option<&'a str>,
+        /// made in a subagent's conversation
+        side_chain: bool,
+        /// tool_use, mcp_call, subagent or slash_command
+        kind: &'a str,
+        /// name of the tool
+        tool: &'a str,
+        /// name of the skill that was called
+        skill: Option<&'a str>,
+        /// type of the subagent that was called
+        subagent_type: Option<&'a str>,
+        /// name of the slash command
+        command: Option<&'a str>,
+        /// server of an MCP call
+        mcp_server: Option<&'a str>,
+        /// tool of that server
+        mcp_tool: Option<&'a str>,
+        /// null while no result is seen; a call that a person declined is no error
+        is_error: Option<bool>,
+        /// the agent whose log it is
+        agent: Option<&'a str>,
+        /// subagent that worked on the call
+        subagent_id: Option<&'a str>,
+        /// subagent that made the call; null in the main conversation
+        caller_id: Option<&'a str>,
+        /// slash command that the turn of the conversation began with
+        turn_command: Option<&'a str>,
+        /// skill that was called last in the turn, before the call
+        turn_skill: Option<&'a str>,
+        /// who did not let the call through: person, policy (a rule, mode, classifier or hook) or client (its turn
+        /// had ended); else null
+        declined_by: Option<&'a str>,
+    }
+}
 
 /// A call, or a command, in one file.
 #[derive(Clone, Debug)]
@@ -125,44 +151,41 @@ impl ToolEvent {
     /// Adds the event's row.
     pub fn push(&self, event_id: &str, rows: &mut Rows) {
         let (kind, tool) = match &self.what {
-            What::Tool { tool, .. } => ("tool_use", Value::Text(tool.clone())),
-            What::Mcp { tool, .. } => ("mcp_call", Value::Text(tool.clone())),
-            What::Subagent { tool, .. } => ("subagent", Value::Text(tool.clone())),
-            What::SlashCommand { name } => ("slash_command", Value::from(&*format!("/{name}"))),
+            What::Tool { tool, .. } => ("tool_use", tool),
+            What::Mcp { tool, .. } => ("mcp_call", tool),
+            What::Subagent { tool, .. } => ("subagent", tool),
+            What::SlashCommand { name } => ("slash_command", &format!("/{name}").into()),
         };
-        let (mut skill, mut subagent_type, mut command, mut server, mut server_tool) = Default::default();
+        let (mut skill, mut subagent_type, mut command, mut mcp_server, mut mcp_tool) = Default::default();
         match &self.what {
             What::Tool { skill: name, .. } => skill = name.as_deref(),
-            What::Mcp { server: a, server_tool: b, .. } => (server, server_tool) = (Some(&**a), Some(&**b)),
+            What::Mcp { server, server_tool, .. } => (mcp_server, mcp_tool) = (Some(&**server), Some(&**server_tool)),
             What::Subagent { subagent_type: name, .. } => subagent_type = name.as_deref(),
             What::SlashCommand { name } => command = Some(&**name),
         }
-        rows.push(
-            &TOOL_CALLS,
-            [
-                event_id.into(),
-                self.earliest.line.into(),
-                self.earliest.time.into(),
-                self.at.session_id.as_deref().into(),
-                self.at.project.as_deref().into(),
-                self.message_id.as_deref().into(),
-                self.side_chain.into(),
-                kind.into(),
-                tool,
-                skill.into(),
-                subagent_type.into(),
-                command.into(),
-                server.into(),
-                server_tool.into(),
-                self.is_error.into(),
-                self.agent.as_deref().into(),
-                self.subagent_id.as_deref().into(),
-                self.at.subagent_id.as_deref().into(),
-                self.at.command.as_deref().into(),
-                self.at.skill.as_deref().into(),
-                self.declined_by.map(Decliner::name).into(),
-            ],
-        );
+        rows.push(ToolCallRow {
+            event_id,
+            line: self.earliest.line,
+            time: self.earliest.time,
+            session_id: self.at.session_id.as_deref(),
+            project: self.at.project.as_deref(),
+            message_id: self.message_id.as_deref(),
+            side_chain: self.side_chain,
+            kind,
+            tool,
+            skill,
+            subagent_type,
+            command,
+            mcp_server,
+            mcp_tool,
+            is_error: self.is_error,
+            agent: self.agent.as_deref(),
+            subagent_id: self.subagent_id.as_deref(),
+            caller_id: self.at.subagent_id.as_deref(),
+            turn_command: self.at.command.as_deref(),
+            turn_skill: self.at.skill.as_deref(),
+            declined_by: self.declined_by.map(Decliner::name),
+        });
     }
 }
 
@@ -171,72 +194,39 @@ impl ToolEvent {
 /// COUNTING).
 pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> Result<(), Failure> {
     let mut copies = Vec::with_capacity(facts.len());
-    for row in facts {
-        let values: &[Value; 21] = row.values.as_slice().try_into().map_err(|_| TOOL_CALLS.unreadable())?;
-        let line = values[LINE].as_int().and_then(|line| u64::try_from(line).ok());
-        let line = line.ok_or_else(|| TOOL_CALLS.unreadable())?;
-        copies.push((row, Place { time: values[TIME].as_time(), line }, values));
+    for fact in facts {
+        let call = ToolCallRow::read(&fact.values)?;
+        copies.push((fact, Place { time: call.time, line: call.line }, call));
     }
     copies.sort_by(|a, b| a.1.order_over_files(&a.0.session_file, &b.1, &b.0.session_file));
-    let Some((row, _, values)) = copies.first() else { return Ok(()) };
-    let own = || copies.iter().filter(|(copy, ..)| copy.username == row.username).map(|(_, _, values)| *values);
-    let first = |column: usize| {
-        let known = own().map(|values| &values[column]).find(|value| **value != Value::Null);
-        known.cloned().unwrap_or(Value::Null)
-    };
+    let Some((fact, _, call)) = copies.first() else { return Ok(()) };
+    let own = || copies.iter().filter(|(copy, ..)| copy.username == fact.username).map(|(_, _, call)| call);
     // Who declined is told by the copy that tells how the call ended.
-    let ended = own().find(|values| values[IS_ERROR] != Value::Null);
-    let declined_by = ended.map_or(Value::Null, |values| values[DECLINED_BY].clone());
-    let [
-        _,
-        line,
-        time,
-        session_id,
-        project,
-        message_id,
-        side_chain,
-        kind,
-        tool,
-        skill,
-        subagent,
-        command,
-        server,
-        server_tool,
-        _,
-        agent,
-        _,
-        caller,
-        turn_command,
-        turn_skill,
-        _,
-    ] = (*values).clone();
-    entities.push(
-        &TOOL_EVENTS,
-        [
-            event_id.into(),
-            (&*row.session_file).into(),
-            (&*row.username).into(),
-            line,
-            time,
-            session_id,
-            project,
-            message_id,
-            side_chain,
-            kind,
-            tool,
-            skill,
-            subagent,
-            command,
-            server,
-            server_tool,
-            first(IS_ERROR),
-            agent,
-            first(SUBAGENT),
-            caller,
-            turn_command,
-            turn_skill,
-            declined_by,
-        ],
-    );
+    let ended = own().find(|call| call.is_error.is_some());
+    entities.push(ToolEventRow {
+        event_id,
+        session_file: &fact.session_file,
+        username: &fact.username,
+        line: call.line,
+        time: call.time,
+        session_id: call.session_id,
+        project: call.project,
+        message_id: call.message_id,
+        side_chain: call.side_chain,
+        kind: call.kind,
+        tool: call.tool,
+        skill: call.skill,
+        subagent_type: call.subagent_type,
+        command: call.command,
+        mcp_server: call.mcp_server,
+        mcp_tool: call.mcp_tool,
+        is_error: ended.and_then(|call| call.is_error),
+        agent: call.agent,
+        subagent_id: own().find_map(|call| call.subagent_id),
+        caller_id: call.caller_id,
+        turn_command: call.turn_command,
+        turn_skill: call.turn_skill,
+        declined_by: ended.and_then(|call| call.declined_by),
+    });
     Ok(())
 }

@@ -2,24 +2,38 @@
 
 use crate::{Claim, Role, Turn, View};
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{Rows, SourceFile, Table};
+use sessionmill_contract::{Rows, SourceFile, table};
 
-/// One row per source file and claim.
-pub static CLAIMS: Table = Table {
-    name: "verification_claims",
-    columns: &[
-        "domain",
-        "claim_id",
-        "detection_type",
-        "title",
-        "content",
-        "user_quote",
-        "entities",
-        "time",
-        "session_id",
-        "line",
-    ],
-};
+table! {
+    /// one row per source file and fact that a person stated in a conversation; a copy of the conversation repeats
+    /// its claim_id
+    pub static CLAIMS: Table = "verification_claims", Viewed;
+
+    /// A claim in one source file.
+    #[derive(Clone, Debug)]
+    pub struct ClaimRow<'a> {
+        /// finance, engineering, product, data, operations or infrastructure
+        domain: &'a str,
+        /// uuid:<record>:<number>, or line:… where the log gives no uuid
+        claim_id: &'a str,
+        /// correction, confirmation or unprompted_definition
+        detection_type: &'a str,
+        /// 60 characters at most
+        title: &'a str,
+        /// the fact, to be understood without the conversation
+        content: &'a str,
+        /// what the person wrote, letter by letter
+        user_quote: &'a str as private,
+        /// what the fact is about: a JSON list of texts, in order
+        entities: &'a str,
+        /// UTC; of a neighbouring record where the line has none
+        time: Option<DateTime<Utc>>,
+        /// session id of the transcript
+        session_id: &'a str,
+        /// line of the source file that holds the quote
+        line: u64,
+    }
+}
 
 /// A claim with the turn that it was found in.
 #[derive(Debug)]
@@ -62,21 +76,18 @@ impl Found {
     pub fn push(&self, rows: &mut Rows) {
         let Self { claim_id, claim, time, session_id, line } = self;
         let entities = serde_json::Value::from(claim.entities.as_slice()).to_string();
-        rows.push(
-            &CLAIMS,
-            [
-                claim.domain.name().into(),
-                claim_id.as_str().into(),
-                claim.detection.name().into(),
-                claim.title.as_str().into(),
-                claim.content.as_str().into(),
-                claim.quote.as_str().into(),
-                entities.as_str().into(),
-                (*time).into(),
-                (&**session_id).into(),
-                (*line).into(),
-            ],
-        );
+        rows.push(ClaimRow {
+            domain: claim.domain.name(),
+            claim_id,
+            detection_type: claim.detection.name(),
+            title: &claim.title,
+            content: &claim.content,
+            user_quote: &claim.quote,
+            entities: &entities,
+            time: *time,
+            session_id,
+            line: *line,
+        });
     }
 }
 

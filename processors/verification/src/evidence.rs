@@ -6,25 +6,39 @@
 use crate::Detection;
 use crate::material::Material;
 use crate::statement::Statement;
-use sessionmill_contract::{Rows, Table};
+use chrono::{DateTime, Utc};
+use sessionmill_contract::{Rows, table};
 use std::collections::{HashMap, HashSet};
 
-/// One row per piece. `statement_id` is of what it says in its own words; the quote is in the claim.
-pub static EVIDENCE: Table = Table {
-    name: "verification_evidence",
-    columns: &[
-        "domain",
-        "item_id",
-        "statement_id",
-        "claim_id",
-        "detection_type",
-        "username",
-        "session_file",
-        "line",
-        "time",
-        "session_id",
-    ],
-};
+table! {
+    /// one row per item and piece of evidence: a person and a source file, once
+    pub static EVIDENCE: Table = "verification_evidence", Viewed;
+
+    /// A piece of evidence. `statement_id` is of what it says in its own words; the quote is in the claim.
+    #[derive(Clone, Debug)]
+    pub struct EvidenceRow<'a> {
+        /// of the item
+        domain: &'a str,
+        /// of knowledge_items
+        item_id: &'a str,
+        /// id of what the claim says in its own words; other than item_id where it says the same in others
+        statement_id: &'a str,
+        /// of verification_claims
+        claim_id: &'a str,
+        /// correction, confirmation or unprompted_definition
+        detection_type: &'a str,
+        /// who said it
+        username: &'a str,
+        /// <user>/<path below the user>
+        session_file: &'a str,
+        /// of session_file
+        line: u64,
+        /// UTC
+        time: Option<DateTime<Utc>>,
+        /// session id of the transcript
+        session_id: &'a str,
+    }
+}
 
 /// The pieces of evidence in the statements of an item, oldest first. Of what a person says in a source file the
 /// strongest counts.
@@ -49,19 +63,16 @@ pub fn of<'m, 'f>(statements: &[usize], material: &'m Material<'f>) -> Vec<&'m S
 
 /// Adds the row of a piece.
 pub fn push(piece: &Statement<'_>, domain: &str, item_id: &str, rows: &mut Rows) {
-    rows.push(
-        &EVIDENCE,
-        [
-            domain.into(),
-            item_id.into(),
-            (&*piece.id).into(),
-            piece.claim_id.into(),
-            piece.detection.name().into(),
-            piece.username.into(),
-            piece.session_file.into(),
-            piece.line.into(),
-            piece.time.into(),
-            piece.session_id.into(),
-        ],
-    );
+    rows.push(EvidenceRow {
+        domain,
+        item_id,
+        statement_id: &piece.id,
+        claim_id: piece.claim_id,
+        detection_type: piece.detection.name(),
+        username: piece.username,
+        session_file: piece.session_file,
+        line: piece.line,
+        time: piece.time,
+        session_id: piece.session_id,
+    });
 }

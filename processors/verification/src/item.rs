@@ -14,30 +14,48 @@ use crate::review::Standing;
 use crate::statement::Statement;
 use crate::wording::Stance;
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{Rows, Table, Value};
+use sessionmill_contract::{Rows, table};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// One row per item.
-pub static ITEMS: Table = Table {
-    name: "knowledge_items",
-    columns: &[
-        "domain",
-        "item_id",
-        "title",
-        "content",
-        "detection_type",
-        "entities",
-        "status",
-        "corrections",
-        "confirmations",
-        "definitions",
-        "verifiers",
-        "first_verified",
-        "last_verified",
-        "reviewer",
-        "reviewed_at",
-    ],
-};
+table! {
+    /// one row per domain and fact that people stated, however many of them
+    pub static ITEMS: Table = "knowledge_items", Viewed;
+
+    /// An item.
+    #[derive(Clone, Debug)]
+    pub struct ItemRow<'a> {
+        /// finance, engineering, product, data, operations or infrastructure
+        domain: &'a str,
+        /// kv_ and 12 hexadecimal digits of the SHA-256 of <title>:<content>
+        item_id: &'a str,
+        /// of its canonical claim, 60 characters at most
+        title: &'a str,
+        /// the fact, in the words of its canonical claim
+        content: &'a str,
+        /// of the claim that it is told in: correction, confirmation or unprompted_definition
+        detection_type: &'a str,
+        /// what it is about: a JSON list of texts
+        entities: &'a str,
+        /// pending, approved or rejected
+        status: &'a str,
+        /// pieces of evidence that corrected the assistant
+        corrections: u64,
+        /// pieces of evidence that confirm it
+        confirmations: u64,
+        /// pieces of evidence that define it
+        definitions: u64,
+        /// people that the evidence is from
+        verifiers: u64,
+        /// time of the oldest evidence
+        first_verified: Option<DateTime<Utc>>,
+        /// UTC; confidence decays from here on
+        last_verified: Option<DateTime<Utc>>,
+        /// who approved or rejected it last
+        reviewer: Option<&'a str>,
+        /// time of the last decision; null if there is none
+        reviewed_at: Option<DateTime<Utc>>,
+    }
+}
 
 /// Items that share so many entities are related.
 pub const RELATED: usize = 2;
@@ -102,31 +120,26 @@ impl Item {
         let founder = &material.statements[self.founder];
         let evidence = evidence::of(&self.statements, material);
         let verdict = material.reviews.verdict(&founder.id);
-        let count =
-            |kind: Detection| Value::from(evidence.iter().filter(|piece| piece.detection == kind).count() as u64);
+        let count = |kind: Detection| evidence.iter().filter(|piece| piece.detection == kind).count() as u64;
         let verifiers: BTreeSet<_> = evidence.iter().map(|piece| piece.username).collect();
         let times = || evidence.iter().filter_map(|piece| piece.time);
-        let (first, last): (Option<DateTime<Utc>>, Option<DateTime<Utc>>) = (times().min(), times().max());
-        rows.push(
-            &ITEMS,
-            [
-                domain.into(),
-                (&*founder.id).into(),
-                founder.title.into(),
-                founder.content.into(),
-                founder.detection.name().into(),
-                founder.entities_text.into(),
-                material.reviews.standing(&founder.id).name().into(),
-                count(Detection::Correction),
-                count(Detection::Confirmation),
-                count(Detection::UnpromptedDefinition),
-                (verifiers.len() as u64).into(),
-                first.into(),
-                last.into(),
-                verdict.map_or(Value::Null, |verdict| verdict.reviewer.clone()),
-                verdict.map_or(Value::Null, |verdict| verdict.reviewed_at.clone()),
-            ],
-        );
+        rows.push(ItemRow {
+            domain,
+            item_id: &founder.id,
+            title: founder.title,
+            content: founder.content,
+            detection_type: founder.detection.name(),
+            entities: founder.entities_text,
+            status: material.reviews.standing(&founder.id).name(),
+            corrections: count(Detection::Correction),
+            confirmations: count(Detection::Confirmation),
+            definitions: count(Detection::UnpromptedDefinition),
+            verifiers: verifiers.len() as u64,
+            first_verified: times().min(),
+            last_verified: times().max(),
+            reviewer: verdict.map(|verdict| verdict.reviewer),
+            reviewed_at: verdict.map(|verdict| verdict.reviewed_at),
+        });
         for piece in evidence {
             evidence::push(piece, domain, &founder.id, rows);
         }

@@ -5,12 +5,12 @@
 //! then the oldest. Of two corrections the one that is judged later is held against the other. One
 //! that nothing can be held against is judged without a question.
 
-use crate::item::ITEMS;
-use crate::review::{Finding, REVIEWS, Reviews, Standing};
+use crate::item::{ITEMS, ItemRow};
+use crate::review::{Finding, ReviewRow, Reviews, Standing};
 use crate::wording::{Wording, wordings};
 use crate::{Detection, Judge};
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{Failure, FailureClass, Inquiry, Ruling, Value};
+use sessionmill_contract::{Failure, FailureClass, Inquiry, Row as _, Ruling, Value};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -51,9 +51,9 @@ pub fn inquiries<'e>(
     let reviews = Reviews::new(reviews)?;
     let mut domains: BTreeMap<&str, Vec<Fact<'_>>> = BTreeMap::new();
     for row in items {
-        let (domain, status, fact) = Fact::read(row).ok_or_else(|| ITEMS.unreadable())?;
-        if status != Standing::Rejected.name() {
-            domains.entry(domain).or_default().push(fact);
+        let item = ItemRow::read(row)?;
+        if item.status != Standing::Rejected.name() {
+            domains.entry(item.domain).or_default().push(Fact::new(&item)?);
         }
     }
     let mut inquiries: Vec<Inquiry<'e>> = Vec::new();
@@ -75,19 +75,15 @@ pub fn inquiries<'e>(
 }
 
 impl<'e> Fact<'e> {
-    /// The domain, the status and the fact of a row.
-    fn read(row: &'e [Value]) -> Option<(&'e str, &'e str, Self)> {
-        let cell = |column: &str| row.get(ITEMS.position(column)?);
-        let text = |column: &str| cell(column)?.as_str();
-        let entities: Vec<String> = serde_json::from_str(text("entities")?).ok()?;
-        let fact = Self {
-            id: text("item_id")?,
-            content: text("content")?,
-            is_correction: text("detection_type")? == Detection::Correction.name(),
+    fn new(item: &ItemRow<'e>) -> Result<Self, Failure> {
+        let entities: Vec<String> = serde_json::from_str(item.entities).map_err(|_| ITEMS.unreadable())?;
+        Ok(Self {
+            id: item.item_id,
+            content: item.content,
+            is_correction: item.detection_type == Detection::Correction.name(),
             entities: entities.iter().map(|entity| entity.to_lowercase()).collect(),
-            first_verified: cell("first_verified")?.as_time(),
-        };
-        Some((text("domain")?, text("status")?, fact))
+            first_verified: item.first_verified,
+        })
     }
 
     /// Entities that two facts name.
@@ -120,10 +116,9 @@ impl Facts<'_> {
             true => Ok(Vec::new()),
             false => judge.contradicted(content, &candidates.iter().map(|fact| fact.content).collect::<Vec<_>>()),
         };
-        let row = |finding: Finding, other: Option<&str>| -> Vec<Value> {
-            let row: [Value; REVIEWS.columns.len() - 1] =
-                [id.into(), finding.name().into(), other.into(), judge.name().into(), now.into()];
-            row.into()
+        let row = |finding: Finding, other_id: Option<&str>| {
+            let (action, reviewer) = (finding.name(), judge.name());
+            ReviewRow { review_id: 0, item_id: id, action, other_id, reviewer, reviewed_at: now }.values()
         };
         let (reviews, failure) = match said {
             Ok(contradicted) => {
@@ -178,19 +173,24 @@ mod tests {
     /// An item that is named for what it says.
     fn item(domain: &str, content: &str, kind: Detection, entities: &str, status: Standing, day: i64) -> Vec<Value> {
         let time = DateTime::from_timestamp(86_400 * day, 0).unwrap();
-        ITEMS
-            .columns
-            .iter()
-            .map(|column| match *column {
-                "domain" => domain.into(),
-                "item_id" | "title" | "content" => content.into(),
-                "detection_type" => kind.name().into(),
-                "entities" => entities.into(),
-                "status" => status.name().into(),
-                "first_verified" => time.into(),
-                _ => Value::Null,
-            })
-            .collect()
+        ItemRow {
+            domain,
+            item_id: content,
+            title: content,
+            content,
+            detection_type: kind.name(),
+            entities,
+            status: status.name(),
+            corrections: 0,
+            confirmations: 0,
+            definitions: 0,
+            verifiers: 0,
+            first_verified: Some(time),
+            last_verified: None,
+            reviewer: None,
+            reviewed_at: None,
+        }
+        .values()
     }
 
     /// Asks all that is to be asked, and numbers the rows that it comes to.
@@ -200,11 +200,10 @@ mod tests {
         let mut told = Vec::new();
         for Ruling { entity, key, reviews: rows, failure } in rulings {
             for row in rows {
-                let [item, action, other] = [0, 1, 2].map(|column| row[column].as_str().unwrap_or("-").to_owned());
-                assert_eq!((&*entity, row[3].as_str()), (&*item, Some("told:m-1")));
-                told.push(format!("{key} {item} {action} {other}"));
-                let number = Value::from(reviews.len() as u64);
-                reviews.push(std::iter::once(number).chain(row).collect());
+                let ReviewRow { item_id, action, other_id, reviewer, .. } = ReviewRow::read(&row).unwrap();
+                assert_eq!((&*entity, reviewer), (item_id, "told:m-1"));
+                told.push(format!("{key} {item_id} {action} {}", other_id.unwrap_or("-")));
+                reviews.push(row);
             }
             told.extend(failure.map(|failure| format!("{key} {entity} {failure}")));
         }

@@ -9,12 +9,21 @@ use crate::Detection;
 use crate::index;
 use crate::material::Material;
 use crate::statement::Statement;
-use sessionmill_contract::{Failure, Rows, Table, Value};
+use sessionmill_contract::{Failure, Row as _, Rows, Value, table};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
-/// One row per statement, in whatever words it is told first.
-pub static FOUNDERS: Table = Table { name: "verification_founders", columns: &["domain", "history", "founder_id"] };
+table! {
+    pub static FOUNDERS: Table = "verification_founders", Hidden;
+
+    /// What a statement joined, in whatever words it was told first.
+    #[derive(Clone, Debug)]
+    pub struct FounderRow<'a> {
+        domain: &'a str,
+        history: i64,
+        founder_id: &'a str,
+    }
+}
 
 /// What was found earlier, and what is to be remembered now.
 #[derive(Debug)]
@@ -32,11 +41,8 @@ impl<'m> Memo<'m> {
     ///
     /// If a row is none of a founder.
     pub fn new(rows: &'m [Vec<Value>]) -> Result<Self, Failure> {
-        let read = |row: &'m Vec<Value>| {
-            let [_, history, founder] = &**row else { return None };
-            Some((history.as_int()?, founder.as_str()?))
-        };
-        let known = rows.iter().map(|row| read(row).ok_or_else(|| FOUNDERS.unreadable())).collect::<Result<_, _>>()?;
+        let read = |row: &'m Vec<Value>| FounderRow::read(row).map(|row| (row.history, row.founder_id));
+        let known = rows.iter().map(read).collect::<Result<_, _>>()?;
         // Another release can compare in another way, too.
         let seed = Sha256::new_with_prefix(env!("CARGO_PKG_VERSION"));
         let history = seed.chain_update([index::VERSION]).finalize().into();
@@ -72,8 +78,8 @@ impl<'m> Memo<'m> {
     /// Adds the rows of all that is to be remembered.
     pub fn push(&self, domain: &str, material: &Material<'_>, rows: &mut Rows) {
         for (history, founder) in &self.found {
-            let founder = &*material.statements[*founder].id;
-            rows.push(&FOUNDERS, [domain.into(), Value::Int(*history), founder.into()]);
+            let founder_id = &material.statements[*founder].id;
+            rows.push(FounderRow { domain, history: *history, founder_id });
         }
     }
 }

@@ -8,15 +8,33 @@ use crate::item::{Item, RELATED};
 use crate::material::Material;
 use crate::review::Standing;
 use crate::wording::Stance;
-use sessionmill_contract::{Rows, Table};
+use sessionmill_contract::{Rows, table};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// One row per pair of items and kind; `from_item` is the later one, or the correction. What only a model
-/// says has no score.
-pub static RELATIONS: Table = Table {
-    name: "knowledge_relations",
-    columns: &["domain", "kind", "from_item", "to_item", "score", "shared_entities", "judge"],
-};
+table! {
+    /// one row per pair of items of a domain that a curator should look at
+    pub static RELATIONS: Table = "knowledge_relations", Viewed;
+
+    /// A pair of items; `from_item` is the later one, or the correction. What only a model says has no score.
+    #[derive(Clone, Debug)]
+    pub struct RelationRow<'a> {
+        /// that both items are of
+        domain: &'a str,
+        /// likely_duplicate, or contradicts: a correction and what it corrects
+        kind: &'a str,
+        /// item_id
+        from_item: &'a str,
+        /// item_id
+        to_item: &'a str,
+        /// shared entities over all entities of a likely duplicate; likeness of the texts of a contradiction; null if
+        /// only a model sees one
+        score: Option<u64>,
+        /// entities that both name
+        shared_entities: u64,
+        /// <detector>:<model> that says so; null if only the texts were compared
+        judge: Option<&'a str>,
+    }
+}
 
 /// Relations of one kind that an item can begin: of more, nobody would look at the rest.
 const MOST: usize = 5;
@@ -27,9 +45,8 @@ pub fn push(items: &[Item], domain: &str, material: &Material<'_>, rows: &mut Ro
     let founders: Vec<_> = items.iter().filter(stands).map(|item| item.founder).collect();
     let id = |number: usize| &*material.statements[number].id;
     let mut push = |kind: &str, from: usize, to: usize, score: Option<u64>, judge: Option<&str>| {
-        let common = material.entities[from].shared(&material.entities[to]) as u64;
-        let (from, to) = (id(from).into(), id(to).into());
-        rows.push(&RELATIONS, [domain.into(), kind.into(), from, to, score.into(), common.into(), judge.into()]);
+        let shared_entities = material.entities[from].shared(&material.entities[to]) as u64;
+        rows.push(RelationRow { domain, kind, from_item: id(from), to_item: id(to), score, shared_entities, judge });
     };
     for (later, earlier, score) in duplicates(&founders, material) {
         push("likely_duplicate", later, earlier, Some(score), None);

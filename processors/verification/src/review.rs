@@ -6,15 +6,32 @@
 //! and is kept.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sessionmill_contract::{Failure, Table, Value};
+use sessionmill_contract::{Failure, Row as _, Value, table};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// One row per decision or finding, in the order in which they were made; of the same kind the last one
-/// holds.
-pub static REVIEWS: Table = Table {
-    name: "knowledge_reviews",
-    columns: &["review_id", "item_id", "action", "other_id", "reviewer", "reviewed_at"],
-};
+table! {
+    /// one row per decision of a person, and per finding of a language model; of the same kind about the same item
+    /// the last one holds
+    pub static REVIEWS: Table = "knowledge_reviews", Public;
+
+    /// A decision or finding, in the order in which they were made; of the same kind the last one holds.
+    #[derive(Clone, Debug)]
+    pub struct ReviewRow<'a> {
+        /// decisions are applied in this order
+        review_id: i64,
+        /// what was decided about: it need not exist for now
+        item_id: &'a str,
+        /// of a person: approve, reject, merge (into other_id) or split (off other_id); of a model: judged,
+        /// contradicts (other_id) or unjudged, where it did not answer as it should
+        action: &'a str,
+        /// item that a merge, a split or a contradiction names; else null
+        other_id: Option<&'a str>,
+        /// who decided; <detector>:<model> of a model
+        reviewer: &'a str,
+        /// UTC
+        reviewed_at: DateTime<Utc>,
+    }
+}
 
 /// A decision of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,8 +121,8 @@ pub struct Reviews<'r> {
 #[derive(Clone, Copy, Debug)]
 pub struct Verdict<'r> {
     pub standing: Standing,
-    pub reviewer: &'r Value,
-    pub reviewed_at: &'r Value,
+    pub reviewer: &'r str,
+    pub reviewed_at: DateTime<Utc>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +144,7 @@ pub struct Judgement<'r> {
 struct Tries<'r> {
     judge: &'r str,
     count: u32,
-    last: Option<DateTime<Utc>>,
+    last: DateTime<Utc>,
 }
 
 /// A judge that fails on a correction is asked again after a day, and so many times in all.
@@ -143,21 +160,21 @@ impl<'r> Reviews<'r> {
     pub fn new(rows: &'r [Vec<Value>]) -> Result<Self, Failure> {
         let mut reviews = Self::default();
         for row in rows {
-            reviews.read(row).ok_or_else(|| REVIEWS.unreadable())?;
+            reviews.take(ReviewRow::read(row)?).ok_or_else(|| REVIEWS.unreadable())?;
         }
         let into = |place: &Place<'r>| if let Place::Into(target) = place { Some(*target) } else { None };
         reviews.targets = reviews.places.values().filter_map(into).collect();
         Ok(reviews)
     }
 
-    fn read(&mut self, row: &'r [Value]) -> Option<()> {
-        let [_, item, action, other, reviewer, reviewed_at] = row else { return None };
-        let item = item.as_str()?;
-        if let Some(finding) = Finding::ALL.into_iter().find(|known| action.as_str() == Some(known.name())) {
-            return self.find(finding, item, other.as_str(), reviewer.as_str()?, reviewed_at.as_time());
+    /// Takes in the next one, or nothing if it says too little.
+    fn take(&mut self, row: ReviewRow<'r>) -> Option<()> {
+        let ReviewRow { item_id: item, action, other_id: other, reviewer, reviewed_at, .. } = row;
+        if let Some(finding) = Finding::ALL.into_iter().find(|known| action == known.name()) {
+            return self.find(finding, item, other, reviewer, reviewed_at);
         }
         // What a newer program can decide is nothing to this one.
-        let Some(action) = Action::ALL.into_iter().find(|known| action.as_str() == Some(known.name())) else {
+        let Some(action) = Action::ALL.into_iter().find(|known| action == known.name()) else {
             return Some(());
         };
         let mut judge = |standing| {
@@ -167,10 +184,10 @@ impl<'r> Reviews<'r> {
             Action::Approve => judge(Standing::Approved),
             Action::Reject => judge(Standing::Rejected),
             Action::Merge => {
-                self.places.insert(item, Place::Into(other.as_str()?));
+                self.places.insert(item, Place::Into(other?));
             }
             Action::Split => {
-                self.places.insert(item, Place::OwnNot(other.as_str()?));
+                self.places.insert(item, Place::OwnNot(other?));
             }
         }
         Some(())
@@ -182,7 +199,7 @@ impl<'r> Reviews<'r> {
         item: &'r str,
         other: Option<&'r str>,
         judge: &'r str,
-        at: Option<DateTime<Utc>>,
+        at: DateTime<Utc>,
     ) -> Option<()> {
         match finding {
             Finding::Judged | Finding::Contradicts => {
@@ -197,7 +214,7 @@ impl<'r> Reviews<'r> {
                 }
             }
             Finding::Unjudged => {
-                let tries = self.tries.entry(item).or_insert(Tries { judge, count: 0, last: None });
+                let tries = self.tries.entry(item).or_insert(Tries { judge, count: 0, last: at });
                 let before = if tries.judge == judge { tries.count } else { 0 };
                 *tries = Tries { judge, count: before + 1, last: at };
             }
@@ -224,7 +241,7 @@ impl<'r> Reviews<'r> {
         let tries = self.tries.get(id).filter(|tries| tries.judge == judge);
         let waits = |tries: &Tries<'_>| {
             // A time to come is one of a clock that was wrong.
-            tries.count >= TRIES || tries.last.is_some_and(|last| last <= now && now < last + PAUSE)
+            tries.count >= TRIES || tries.last <= now && now < tries.last + PAUSE
         };
         !is_judged && !tries.is_some_and(waits)
     }
@@ -263,7 +280,8 @@ mod tests {
 
     fn row(item: &str, finding: Finding, other: Option<&str>, judge: &str, hour: i64) -> Vec<Value> {
         let at = DateTime::UNIX_EPOCH + TimeDelta::hours(hour);
-        vec![hour.into(), item.into(), finding.name().into(), other.into(), judge.into(), at.into()]
+        let action = finding.name();
+        ReviewRow { review_id: hour, item_id: item, action, other_id: other, reviewer: judge, reviewed_at: at }.values()
     }
 
     #[test]

@@ -27,16 +27,16 @@ pub fn settle(domain: &str, inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), F
 mod tests {
     use super::*;
     use crate::Detection;
-    use crate::claim::CLAIMS;
+    use crate::claim::{CLAIMS, ClaimRow};
     use crate::evidence::{self, EVIDENCE};
     use crate::item::{ITEMS, Item};
     use crate::memo::FOUNDERS;
     use crate::relation::RELATIONS;
-    use crate::review::{Action, Finding, Standing};
+    use crate::review::{Action, Finding, ReviewRow, Standing};
     use crate::wording::Comparison;
     use chrono::DateTime;
     use fastrand::Rng;
-    use sessionmill_contract::{FactRow, Table, Value};
+    use sessionmill_contract::{FactRow, Row as _, Table, Value};
     use std::collections::{BTreeMap, BTreeSet};
     use unicode_segmentation::UnicodeSegmentation;
 
@@ -45,25 +45,25 @@ mod tests {
         let entities = serde_json::json!(entities).to_string();
         let time = DateTime::from_timestamp(86_400 * i64::try_from(line).unwrap(), 0).unwrap();
         let title: String = content.chars().take(20).collect();
-        let values = vec![
-            "finance".into(),
-            format!("uuid:{file}-{line}:0").as_str().into(),
-            kind.name().into(),
-            title.as_str().into(),
-            content.into(),
-            "quote".into(),
-            entities.as_str().into(),
-            time.into(),
-            "s1".into(),
-            line.into(),
-        ];
-        assert_eq!(values.len(), CLAIMS.columns.len());
-        FactRow { session_file: format!("{user}/{file}.jsonl").into(), username: user.into(), values }
+        let claim = ClaimRow {
+            domain: "finance",
+            claim_id: &format!("uuid:{file}-{line}:0"),
+            detection_type: kind.name(),
+            title: &title,
+            content,
+            user_quote: "quote",
+            entities: &entities,
+            time: Some(time),
+            session_id: "s1",
+            line,
+        };
+        let session_file = format!("{user}/{file}.jsonl").into();
+        FactRow { session_file, username: user.into(), values: claim.values() }
     }
 
-    fn review(number: u64, item: &str, action: Action, other: Option<&str>) -> Vec<Value> {
-        let at = DateTime::from_timestamp(0, 0).unwrap();
-        vec![number.into(), item.into(), action.name().into(), other.into(), "carol".into(), at.into()]
+    fn review(review_id: i64, item_id: &str, action: Action, other_id: Option<&str>) -> Vec<Value> {
+        let (action, reviewed_at) = (action.name(), DateTime::UNIX_EPOCH);
+        ReviewRow { review_id, item_id, action, other_id, reviewer: "carol", reviewed_at }.values()
     }
 
     fn id(content: &str) -> String {
@@ -166,13 +166,13 @@ mod tests {
             fact(Confirmation, ARR_AGAIN, &["ARR"], "bob", "c", 3),
             fact(Correction, &days_60, &["refund", "ARR"], "eve", "e", 4),
         ];
-        let said = |number: u64, item: &str, finding: Finding, other: Option<&str>| {
+        let said = |number: i64, item: &str, finding: Finding, other: Option<&str>| {
             let mut row = review(number, item, Action::Approve, other);
             (row[2], row[4]) = (finding.name().into(), "openai:m-1".into());
             row
         };
         let contradicts =
-            |number: u64, other: &str| said(number, &id(&days_60), Finding::Contradicts, Some(&id(other)));
+            |number: i64, other: &str| said(number, &id(&days_60), Finding::Contradicts, Some(&id(other)));
         let mut reviews = vec![
             said(0, &id(&days_60), Finding::Judged, None),
             contradicts(1, DAYS_14),
@@ -331,7 +331,7 @@ mod tests {
             id(fact.values[CLAIMS.position("content").unwrap()].as_str().unwrap())
         };
         let pairs: Vec<_> = (0..12).map(|_| (any(), any())).collect();
-        let action = |number: u64| [Action::Approve, Action::Reject, Action::Merge, Action::Split][number as usize % 4];
+        let action = |number: i64| [Action::Approve, Action::Reject, Action::Merge, Action::Split][number as usize % 4];
         pairs.iter().zip(0..).map(|((one, other), n)| review(n, one, action(n), Some(other))).collect()
     }
 
@@ -460,7 +460,7 @@ mod tests {
             let reviews = reviews(&mut random, &facts);
             let text = |facts: &[FactRow]| {
                 let rows = settled(facts, &reviews);
-                [&ITEMS, &EVIDENCE, &RELATIONS].map(|table| cells(&rows, table, table.columns))
+                [&ITEMS, &EVIDENCE, &RELATIONS].map(|table| cells(&rows, table, &table.names()))
             };
             let expected = text(&facts);
             for _ in 0..5 {
@@ -473,7 +473,7 @@ mod tests {
     #[test]
     fn what_is_remembered_changes_nothing() {
         let tables = [&ITEMS, &EVIDENCE, &RELATIONS, &FOUNDERS];
-        let text = |rows: &Rows| tables.map(|table| cells(rows, table, table.columns));
+        let text = |rows: &Rows| tables.map(|table| cells(rows, table, &table.names()));
         let (mut remembered, mut forgotten) = (0, 0);
         for seed in 0..60 {
             let mut random = Rng::with_seed(seed);

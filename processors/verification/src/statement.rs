@@ -2,9 +2,9 @@
 //! place among all claims of the domain.
 
 use crate::Detection;
-use crate::claim::CLAIMS;
+use crate::claim::{CLAIMS, ClaimRow};
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{FactRow, Failure};
+use sessionmill_contract::{FactRow, Failure, Row as _};
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
 
@@ -23,7 +23,7 @@ pub struct Statement<'f> {
     pub username: &'f str,
     pub session_file: &'f str,
     pub session_id: &'f str,
-    pub line: i64,
+    pub line: u64,
     /// A JSON list, as the claim has it.
     pub entities_text: &'f str,
 }
@@ -42,35 +42,32 @@ impl<'f> Statement<'f> {
     ///
     /// If a row is none of a claim.
     pub fn all(facts: &'f [FactRow]) -> Result<Vec<Self>, Failure> {
-        let wrong = || CLAIMS.unreadable();
-        let mut all = facts.iter().map(|fact| Self::read(fact).ok_or_else(wrong)).collect::<Result<Vec<_>, _>>()?;
+        let mut all = facts.iter().map(Self::read).collect::<Result<Vec<_>, _>>()?;
         all.sort_by(Self::order);
         Ok(all)
     }
 
-    fn read(fact: &'f FactRow) -> Option<Self> {
-        let [_, claim_id, detection, title, content, _, entities, time, session_id, line] = &*fact.values else {
-            return None;
-        };
-        let (title, content, entities_text) = (title.as_str()?, content.as_str()?, entities.as_str()?);
-        let detection = detection.as_str()?;
-        let entities: Vec<String> = serde_json::from_str(entities_text).ok()?;
+    fn read(fact: &'f FactRow) -> Result<Self, Failure> {
+        let claim = ClaimRow::read(&fact.values)?;
+        let unreadable = || CLAIMS.unreadable();
+        let detection = Detection::ALL.into_iter().find(|kind| claim.detection_type == kind.name());
+        let entities: Vec<String> = serde_json::from_str(claim.entities).map_err(|_| unreadable())?;
         let mut entities: Vec<_> = entities.iter().map(|entity| entity.to_lowercase()).collect();
         entities.sort();
         entities.dedup();
-        Some(Self {
-            id: id(title, content),
-            claim_id: claim_id.as_str()?,
-            detection: Detection::ALL.into_iter().find(|kind| detection == kind.name())?,
-            title,
-            content,
+        Ok(Self {
+            id: id(claim.title, claim.content),
+            claim_id: claim.claim_id,
+            detection: detection.ok_or_else(unreadable)?,
+            title: claim.title,
+            content: claim.content,
             entities,
-            time: time.as_time(),
+            time: claim.time,
             username: &fact.username,
             session_file: &fact.session_file,
-            session_id: session_id.as_str()?,
-            line: line.as_int()?,
-            entities_text,
+            session_id: claim.session_id,
+            line: claim.line,
+            entities_text: claim.entities,
         })
     }
 

@@ -18,7 +18,7 @@ pub use settings::Settings;
 
 use crate::config::Config;
 use crate::config::section::Table;
-use crate::plugs::{Finding, Kept, Network, Obstacle, Plug, Plugged, Private, Surroundings, World};
+use crate::plugs::{Finding, Kept, Network, Obstacle, Plug, Plugged, Surroundings, World};
 use crate::store::migrate::Migration;
 use exclusion::Exclusion;
 use llm::client::Client;
@@ -34,7 +34,6 @@ const NAME: &str = "verification";
 /// The plug.
 pub static PLUG: Plug = Plug {
     migrations: &MIGRATIONS,
-    private: &[Private { table: "verification_claims", column: "user_quote" }],
     table: Some(Table::of::<Settings>(NAME)),
     interval: Some("SCHEDULER_VERIFICATION_DETECTOR_INTERVAL"),
     adopts: true,

@@ -91,7 +91,7 @@ fn mark(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64) -
     let sql = format!(
         "SELECT count(*) || ' ' || coalesce(sum(hash(session_file, username, {columns})), 0)
          FROM facts.{table} WHERE key_hash = {key_hash}",
-        columns = settlement.facts.columns.join(", "),
+        columns = settlement.facts.list(),
         table = settlement.facts.name
     );
     transaction.query(&sql, [], |row| {

@@ -120,7 +120,7 @@ fn facts(
         "SELECT key_hash, session_file, username, {columns} FROM facts.{table} WHERE rowid IN
          (SELECT rowid FROM facts.{table} WHERE key_hash IN ({hashes}))
          ORDER BY key_hash, {key}, {order}",
-        columns = facts.columns.join(", "),
+        columns = facts.list(),
         table = facts.name,
         order = order.join(", ")
     );
@@ -139,7 +139,7 @@ fn reviews(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<Vec
 /// All rows of a table, by its first columns.
 pub(super) fn all(transaction: &Transaction<'_>, schema: &str, table: &Table) -> Result<Vec<Vec<Value>>> {
     let mut rows = Vec::new();
-    let sql = format!("SELECT {} FROM {schema}.{} ORDER BY ALL", table.columns.join(", "), table.name);
+    let sql = format!("SELECT {} FROM {schema}.{} ORDER BY ALL", table.list(), table.name);
     transaction.query(&sql, [], |row| {
         rows.push(values(row, 0, table)?);
         Ok(())

@@ -69,7 +69,7 @@ pub(super) fn stored(
     hashes: &str,
     mut each: impl FnMut(i64, Vec<Value>),
 ) -> Result<()> {
-    let (name, columns) = (table.name, table.columns.join(", "));
+    let (name, columns) = (table.name, table.list());
     let sql = format!(
         "SELECT rowid, {columns} FROM facts.{name} WHERE rowid IN
          (SELECT rowid FROM facts.{name} WHERE key_hash IN ({hashes}))"
@@ -96,7 +96,7 @@ pub(in crate::store) fn facts(
     processor: &str,
     mut leaves: impl FnMut(Stored<'_>) -> bool,
 ) -> Result<u64> {
-    let (name, columns) = (table.name, table.columns.join(", "));
+    let (name, columns) = (table.name, table.list());
     let key = if is_keyed { "key_hash" } else { "NULL::BIGINT" };
     let sql = format!(
         "SELECT rowid, session_file, {key}, {columns} FROM facts.{name} WHERE rowid IN

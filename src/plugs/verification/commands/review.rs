@@ -8,9 +8,9 @@ use crate::pulse::Pulse;
 use crate::registry;
 use crate::settle;
 use crate::store::{Access, Store, Turns};
-use sessionmill_contract::Value;
+use sessionmill_contract::Row as _;
 use sessionmill_verification::claim::CLAIMS;
-use sessionmill_verification::review::{Action, Standing};
+use sessionmill_verification::review::{Action, ReviewRow, Standing};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Items {
@@ -55,10 +55,10 @@ pub(super) fn decide(items: &Items, action: Action, into: Option<&str>, context:
                 continue;
             }
         };
-        let (name, now) = (action.name(), context.now.wall);
-        let row: [Value; 5] = [id.as_str().into(), name.into(), other.as_deref().into(), reviewer.into(), now.into()];
+        let (action_name, other_id, reviewed_at) = (action.name(), other.as_deref(), context.now.wall);
+        let row = ReviewRow { review_id: 0, item_id: id, action: action_name, other_id, reviewer, reviewed_at };
         let keys = knowledge::domains(store.connection(), id, other.as_deref())?;
-        store.review(processor.manifest(), settlement, &[row], &keys)?;
+        store.review(processor.manifest(), settlement, &[row.values()], &keys)?;
         remark(&match (action, other) {
             (Action::Approve, _) => format!("`{id}` is approved"),
             (Action::Reject, _) => format!("`{id}` is rejected"),
