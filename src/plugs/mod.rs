@@ -46,6 +46,8 @@ pub struct Plug {
     pub default: fn() -> &'static dyn Processor,
     /// Its part of the numbered chain of migrations, by name: `0002_usage`.
     pub migrations: &'static [Migration],
+    /// The statements that make the views of its tables in a new database, which sees no migrations.
+    pub views: &'static str,
     /// Its table of the configuration.
     pub table: Option<Table>,
     /// The variable of the older Python service that sets its schedule, in seconds.
@@ -155,6 +157,7 @@ impl Plug {
         Self {
             default,
             migrations: &[],
+            views: "",
             table: None,
             interval: None,
             adopts: false,

@@ -43,6 +43,15 @@ pub(super) fn check(connection: &Connection, ours: impl FnOnce() -> Result<Vec<S
     Ok(())
 }
 
+/// Whether the database has no tables or views at all.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(super) fn is_empty(connection: &Connection) -> Result<bool> {
+    Ok(tables(connection)?.is_empty())
+}
+
 /// Whether the ledger is that of the older program's one processor, before it had several.
 ///
 /// # Errors

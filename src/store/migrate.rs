@@ -1,10 +1,10 @@
-//! Brings a database to the newest schema: numbered migrations, each in one transaction with the row
-//! that says that it was done.
+//! Brings a database to the newest schema. An older one goes through the numbered migrations, each in one
+//! transaction with the row that says that it was done. A new one is made at once, with all of these rows.
 
 use crate::error::{Error, Result, Status};
 use crate::plugs::Plugs;
 use crate::store::rows::Cell;
-use crate::store::{Store, Transaction, adopt};
+use crate::store::{Store, Transaction, adopt, baseline, transaction};
 use chrono::{DateTime, Utc};
 use duckdb::{Connection, params};
 
@@ -36,7 +36,7 @@ pub const ENGINE: &[Migration] = &[
 /// If the database is newer than the program, has tables of others under our names, or cannot be
 /// written.
 pub fn migrate(store: &Store, plugs: Plugs, now: DateTime<Utc>) -> Result<()> {
-    migrate_to(store.connection(), plugs, now, plugs.schema())
+    to_newest(store.connection(), plugs, now)
 }
 
 /// Whether the database is at the newest schema.
@@ -84,20 +84,44 @@ fn is_marked(connection: &Connection) -> Result<bool> {
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
-fn migrate_to(connection: &Connection, plugs: Plugs, now: DateTime<Utc>, target: usize) -> Result<()> {
-    let done = version(connection, plugs)?;
+fn to_newest(connection: &Connection, plugs: Plugs, now: DateTime<Utc>) -> Result<()> {
+    match version(connection, plugs)? {
+        None if adopt::is_empty(connection)? => {
+            transaction::run(connection, |transaction| create(transaction, plugs, now))
+        }
+        done => upgrade(connection, plugs, done, plugs.schema(), now),
+    }
+}
+
+/// Makes the newest schema in an empty database.
+fn create(transaction: &Transaction<'_>, plugs: Plugs, now: DateTime<Utc>) -> Result<()> {
+    transaction.batch(&baseline::sql(plugs))?;
+    let migrations = (1_i64..).zip(plugs.migrations());
+    let done = migrations.map(|(number, (name, _))| [Cell::Int(number), Cell::Text(name), Cell::Time(now)]);
+    transaction.append("main", "schema_migrations", done)?;
+    Ok(())
+}
+
+/// Goes through the migrations after those that were done, up to one.
+fn upgrade(
+    connection: &Connection,
+    plugs: Plugs,
+    done: Option<usize>,
+    target: usize,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let first = done.unwrap_or_default();
     if first >= target {
         return Ok(());
     }
     if done.is_none() {
         adopt::check(connection, || {
-            super::transaction::run(&Connection::open_in_memory()?, |transaction| names(transaction, plugs))
+            transaction::run(&Connection::open_in_memory()?, |transaction| names(transaction, plugs))
         })?;
     }
     let older = adopt::is_older(connection)?;
     for (number, (name, sql)) in (1_i64..).zip(plugs.migrations()).take(target).skip(first) {
-        super::transaction::run(connection, |transaction| {
+        transaction::run(connection, |transaction| {
             if number == 1 {
                 transaction.execute(TABLE, [])?;
             }
@@ -113,11 +137,9 @@ fn migrate_to(connection: &Connection, plugs: Plugs, now: DateTime<Utc>, target:
     Ok(())
 }
 
-/// The names of our tables and views, as the migrations make them.
+/// The names of our tables and views.
 fn names(transaction: &Transaction<'_>, plugs: Plugs) -> Result<Vec<String>> {
-    for sql in std::iter::once(TABLE).chain(plugs.migrations().into_iter().map(|(_, sql)| sql)) {
-        transaction.batch(sql)?;
-    }
+    create(transaction, plugs, DateTime::UNIX_EPOCH)?;
     let mut names = Vec::new();
     transaction.query(adopt::NAMES, [], |row| {
         names.push(row.get(0)?);
@@ -130,38 +152,118 @@ fn names(transaction: &Transaction<'_>, plugs: Plugs) -> Result<Vec<String>> {
 mod tests {
     use super::*;
     use crate::plugs::PLUGS;
+    use sessionmill_contract::Table;
+
+    /// All that a database says of its schema, but for what numbers its parts.
+    const SCHEMA: [&str; 10] = [
+        "SELECT 'schema', schema_name, comment FROM duckdb_schemas() WHERE NOT internal",
+        "SELECT 'table', schema_name, table_name, temporary, has_primary_key, sql, comment
+         FROM duckdb_tables() WHERE NOT internal",
+        "SELECT 'column', schema_name, table_name, column_index, column_name, data_type, is_nullable, column_default,
+         comment FROM duckdb_columns() WHERE NOT internal",
+        "SELECT 'constraint', schema_name, table_name, constraint_type, constraint_text, constraint_column_names
+         FROM duckdb_constraints()",
+        "SELECT 'index', schema_name, table_name, index_name, is_unique, sql, comment FROM duckdb_indexes()",
+        "SELECT 'view', schema_name, view_name, temporary, sql, comment FROM duckdb_views() WHERE NOT internal",
+        "SELECT 'sequence', schema_name, sequence_name, sql, comment FROM duckdb_sequences()",
+        "SELECT 'macro', schema_name, function_name, parameters, macro_definition, comment
+         FROM duckdb_functions() WHERE NOT internal",
+        "SELECT 'type', schema_name, type_name, logical_type, labels, comment FROM duckdb_types() WHERE NOT internal",
+        "SELECT 'migration', version, name FROM schema_migrations",
+    ];
 
     fn schema(connection: &Connection) -> Vec<String> {
-        let sql = "SELECT schema_name || '.' || table_name || '.' || column_name || ' ' || data_type
-                   FROM duckdb_columns() WHERE NOT internal ORDER BY ALL";
-        let mut statement = connection.prepare(sql).unwrap();
-        statement.query_map([], |row| row.get(0)).unwrap().map(std::result::Result::unwrap).collect()
+        let query = |sql: &str| {
+            let mut statement =
+                connection.prepare(&format!("SELECT t::VARCHAR FROM ({sql}) AS t ORDER BY ALL")).unwrap();
+            let rows = statement.query_map([], |row| row.get(0)).unwrap();
+            rows.map(std::result::Result::unwrap).collect::<Vec<String>>()
+        };
+        SCHEMA.into_iter().flat_map(query).collect()
     }
 
-    fn migrated(prefix: usize) -> Connection {
+    /// A database that was made by the first migrations.
+    fn upgraded(count: usize) -> Connection {
         let connection = Connection::open_in_memory().unwrap();
-        migrate_to(&connection, PLUGS, DateTime::UNIX_EPOCH, prefix).unwrap();
+        upgrade(&connection, PLUGS, None, count, DateTime::UNIX_EPOCH).unwrap();
         connection
+    }
+
+    fn created() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        to_newest(&connection, PLUGS, DateTime::UNIX_EPOCH).unwrap();
+        connection
+    }
+
+    /// What one schema has and the other one has not.
+    fn difference(one: &[String], other: &[String]) -> Vec<String> {
+        let not_in = |all: &[String], line: &&String| !all.contains(line);
+        let lines = |mark: &str, a: &[String], b: &[String]| {
+            a.iter().filter(|line| not_in(b, line)).map(|line| format!("{mark} {line}")).collect::<Vec<_>>()
+        };
+        [lines("-", one, other), lines("+", other, one)].concat()
+    }
+
+    /// Whoever adds a migration makes the same change in the declaration of a table, in `baseline.sql` or in the
+    /// views of a plug.
+    #[test]
+    fn migrations_and_baseline_make_the_same_schema() {
+        let newest = schema(&created());
+        assert!(newest.len() > 700, "{}", newest.len());
+        let made = schema(&upgraded(PLUGS.schema()));
+        let differences = difference(&made, &newest);
+        assert!(
+            differences.is_empty(),
+            "only the migrations make what is marked with -, only the baseline what is marked with +:\n{}",
+            differences.join("\n")
+        );
+        assert_eq!(made, newest);
     }
 
     #[test]
     fn every_prefix_leads_to_the_same_schema() {
-        let newest = schema(&migrated(PLUGS.schema()));
-        assert!(newest.len() > 100);
+        let newest = schema(&created());
         for prefix in 0..=PLUGS.schema() {
-            let connection = migrated(prefix);
+            let connection = upgraded(prefix);
             for _ in 0..2 {
-                migrate_to(&connection, PLUGS, DateTime::UNIX_EPOCH, PLUGS.schema()).unwrap();
+                to_newest(&connection, PLUGS, DateTime::UNIX_EPOCH).unwrap();
                 assert_eq!(schema(&connection), newest, "after {prefix}");
             }
-            let rows: i64 = connection.query_row("SELECT count(*) FROM schema_migrations", [], |r| r.get(0)).unwrap();
-            assert_eq!(rows, PLUGS.schema() as i64);
+        }
+    }
+
+    #[test]
+    fn a_migration_without_the_same_change_of_the_baseline_is_seen() {
+        let newest = schema(&created());
+        for sql in [
+            "ALTER TABLE facts.usage_copies ADD COLUMN colour VARCHAR",
+            "ALTER TABLE facts.usage_copies DROP COLUMN fast",
+            "ALTER TABLE facts.usage_copies ALTER COLUMN fast DROP NOT NULL",
+            "ALTER TABLE facts.usage_copies ALTER COLUMN fast SET DEFAULT false",
+            "ALTER TABLE facts.usage_copies ALTER COLUMN part TYPE INTEGER",
+            "ALTER TABLE facts.usage_copies RENAME COLUMN fast TO quick",
+            "CREATE TABLE facts.usage_colours (name VARCHAR)",
+            "CREATE INDEX by_file ON facts.usage_copies (session_file)",
+            "CREATE SEQUENCE numbers",
+            "CREATE SCHEMA more",
+            "CREATE MACRO double(x) AS 2 * x",
+            "CREATE TYPE mood AS ENUM ('sad', 'happy')",
+            "CREATE OR REPLACE VIEW usage_sessions AS SELECT session_file FROM facts.usage_sessions",
+            "DROP VIEW usage_sessions",
+            "COMMENT ON TABLE processor_runs IS 'another one'",
+            "COMMENT ON VIEW usage_sessions IS 'another one'",
+            "COMMENT ON COLUMN usage_sessions.prompts IS 'another one'",
+            "COMMENT ON COLUMN usage_sessions.prompts IS NULL",
+        ] {
+            let connection = upgraded(PLUGS.schema());
+            connection.execute_batch(sql).unwrap();
+            assert_ne!(difference(&schema(&connection), &newest), [""; 0], "{sql}");
         }
     }
 
     #[test]
     fn everything_public_has_a_comment() {
-        let connection = migrated(PLUGS.schema());
+        let connection = created();
         let sql = "SELECT table_name || '.' || column_name FROM duckdb_columns()
                    WHERE NOT internal AND schema_name = 'main' AND comment IS NULL
                    UNION ALL SELECT table_name FROM duckdb_tables()
@@ -176,7 +278,7 @@ mod tests {
 
     #[test]
     fn every_migration_can_be_repeated() {
-        let connection = migrated(PLUGS.schema());
+        let connection = upgraded(PLUGS.schema());
         for (name, sql) in PLUGS.migrations() {
             connection.execute_batch(sql).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
@@ -184,42 +286,25 @@ mod tests {
 
     #[test]
     fn a_newer_database_is_refused() {
-        let connection = migrated(PLUGS.schema());
+        let connection = created();
         connection.execute_batch("INSERT INTO schema_migrations VALUES (1000, 'future', NULL)").unwrap();
-        let error = migrate_to(&connection, PLUGS, DateTime::UNIX_EPOCH, PLUGS.schema()).unwrap_err();
+        let error = to_newest(&connection, PLUGS, DateTime::UNIX_EPOCH).unwrap_err();
         assert_eq!(error.status, Status::CannotRun);
         assert!(error.message.contains("schema 1000"), "{}", error.message);
     }
 
     #[test]
-    fn manifests_name_the_columns_that_migrations_make() {
-        let connection = migrated(PLUGS.schema());
-        let columns = |schema: &str, table: &str| -> Vec<String> {
-            let sql = "SELECT column_name FROM duckdb_columns()
-                       WHERE schema_name = ? AND table_name = ? ORDER BY column_index";
-            let mut statement = connection.prepare(sql).unwrap();
-            statement.query_map([schema, table], |row| row.get(0)).unwrap().map(std::result::Result::unwrap).collect()
-        };
+    fn settlements_name_columns_that_their_tables_have() {
         for manifest in PLUGS.manifests() {
-            for table in manifest.facts {
-                let key = manifest.settlement_of(table).map(|_| "key_hash");
-                let expected: Vec<_> = ["session_file", "username"].into_iter().chain(key).collect();
-                assert_eq!(columns("facts", table.name), [&expected, &*table.names()].concat(), "{}", table.name);
-            }
             for settlement in manifest.settlements {
-                assert!(settlement.facts.position(settlement.key).is_some());
-                for table in settlement.entities {
-                    assert_eq!(
-                        columns("facts", table.name),
-                        [&["key_hash"], &*table.names()].concat(),
-                        "{}",
-                        table.name
-                    );
-                    assert!(table.position(settlement.key).is_some());
-                }
-                if let Some(table) = settlement.reviews {
-                    assert_eq!(columns("main", table.name), table.names(), "{}", table.name);
-                }
+                let has = |table: &Table, column: &str| {
+                    assert!(table.position(column).is_some(), "`{}` has no `{column}`", table.name);
+                };
+                has(settlement.facts, settlement.key);
+                settlement.entities.iter().for_each(|table| has(table, settlement.key));
+                let of_store = ["session_file", "username"];
+                let order = settlement.order.iter().filter(|column| !of_store.contains(column));
+                order.for_each(|column| has(settlement.facts, column));
             }
         }
     }

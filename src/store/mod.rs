@@ -5,6 +5,7 @@
 //! DuckDB guards processes against each other, not threads; the lock file guards both.
 
 mod adopt;
+mod baseline;
 pub mod commit;
 pub mod copy;
 mod dropped;

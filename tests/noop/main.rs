@@ -34,6 +34,7 @@ static NOOP: Plug = Plug {
              records BIGINT NOT NULL);
          CREATE OR REPLACE VIEW noop_records AS FROM facts.noop_records",
     )],
+    views: "CREATE VIEW noop_records AS FROM facts.noop_records;",
     table: Some(Settings::of::<Faults>("noop")),
     interval: Some("SCHEDULER_NOOP_INTERVAL"),
     ..Plug::new(

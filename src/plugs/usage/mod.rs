@@ -17,6 +17,7 @@ const NAME: &str = "usage";
 /// The plug.
 pub static PLUG: Plug = Plug {
     migrations: &MIGRATIONS,
+    views: include_str!("views.sql"),
     interval: Some("SCHEDULER_USAGE_PROCESSOR_INTERVAL"),
     reports: &commands::REPORTS,
     commands: &commands::COMMANDS,

@@ -34,6 +34,7 @@ const NAME: &str = "verification";
 /// The plug.
 pub static PLUG: Plug = Plug {
     migrations: &MIGRATIONS,
+    views: include_str!("views.sql"),
     table: Some(Table::of::<Settings>(NAME)),
     interval: Some("SCHEDULER_VERIFICATION_DETECTOR_INTERVAL"),
     adopts: true,

@@ -1,0 +1,85 @@
+//! The newest schema in one batch, for a database that is new: it spares it the way through all migrations.
+//!
+//! Tables of processors follow from their declarations, views of these are in the plugs, everything else is in
+//! `baseline.sql`. A test holds all of it against what the migrations make, so that a change of the schema is made
+//! in both places.
+
+use crate::plugs::Plugs;
+use sessionmill_contract::{Column, ColumnKind, Manifest, Place, Table};
+use std::fmt::Write as _;
+
+/// Tables that are no processor's.
+const ENGINE: &str = include_str!("baseline.sql");
+
+/// Columns that the store puts before those of a table of facts.
+const ORIGIN: [&str; 2] = ["session_file VARCHAR NOT NULL", "username VARCHAR NOT NULL"];
+
+/// The column by which the store finds the rows of a key.
+const KEY: &str = "key_hash BIGINT NOT NULL";
+
+/// The statements that make the newest schema in an empty database.
+pub(super) fn sql(plugs: Plugs) -> String {
+    let of_plugs = plugs.iter().map(|plug| {
+        let manifest = plug.manifest();
+        format!("{}{}\n{}", tables(manifest), plug.views, comments(manifest))
+    });
+    std::iter::once(ENGINE.to_owned()).chain(of_plugs).collect()
+}
+
+/// The tables of a processor.
+fn tables(manifest: &Manifest) -> String {
+    let facts = manifest.facts.iter().map(|facts| {
+        let key = manifest.settlement_of(facts).map(|_| KEY);
+        create(facts, ORIGIN.into_iter().chain(key))
+    });
+    let settlements = manifest.settlements.iter();
+    let entities = settlements.clone().flat_map(|settlement| settlement.entities).map(|table| create(table, [KEY]));
+    let reviews = settlements.filter_map(|settlement| settlement.reviews).map(|table| create(table, []));
+    facts.chain(entities).chain(reviews).collect()
+}
+
+/// A table whose own columns come after others.
+fn create<'c>(table: &Table, before: impl IntoIterator<Item = &'c str>) -> String {
+    let own = table.columns.iter().map(column);
+    let columns: Vec<_> = before.into_iter().map(str::to_owned).chain(own).collect();
+    format!("CREATE TABLE {}.{} ({});\n", table.schema(), table.name, columns.join(", "))
+}
+
+fn column(Column { name, kind, is_nullable, default, .. }: &Column) -> String {
+    let kind = match kind {
+        ColumnKind::Bool => "BOOLEAN",
+        ColumnKind::Int => "BIGINT",
+        ColumnKind::Text => "VARCHAR",
+        ColumnKind::Time => "TIMESTAMP",
+    };
+    match default {
+        // The migration that added it could not make it NOT NULL.
+        Some(default) => format!("{name} {kind} DEFAULT {default}"),
+        None if *is_nullable => format!("{name} {kind}"),
+        None => format!("{name} {kind} NOT NULL"),
+    }
+}
+
+/// What the database says of the tables of a processor, or of the views that show them.
+fn comments(manifest: &Manifest) -> String {
+    let settlements = manifest.settlements.iter();
+    let tables = settlements.flat_map(|settlement| settlement.entities.iter().copied().chain(settlement.reviews));
+    let mut sql = String::new();
+    for table in manifest.facts.iter().copied().chain(tables) {
+        let (kind, name) = match table.place {
+            Place::Hidden => ("TABLE", format!("facts.{}", table.name)),
+            Place::Viewed => ("VIEW", table.name.to_owned()),
+            Place::Public => ("TABLE", table.name.to_owned()),
+        };
+        let mut comment = |kind: &str, name: &str, comment: &str| {
+            if !comment.is_empty() {
+                let _ = writeln!(sql, "COMMENT ON {kind} {name} IS '{}';", comment.replace('\'', "''"));
+            }
+        };
+        comment(kind, &name, table.comment);
+        for column in table.columns {
+            comment("COLUMN", &format!("{name}.{}", column.name), column.comment);
+        }
+    }
+    sql
+}
