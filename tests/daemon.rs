@@ -1,10 +1,13 @@
 //! The service, as real processes: it serves, is asked, is stopped, is killed.
 
 use crate::detectors::conversation;
+use crate::publish::{outdate, published_schema};
 use crate::server::{Says, Server};
 use crate::world::{World, response};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use sessionmill::plugs::PLUGS;
+use sessionmill::store::snapshot::Snapshot;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixDatagram;
@@ -116,6 +119,18 @@ fn it_measures_every_run_and_status_shows_it_at_work() {
     let failing = "sessionmill_health_state{processor=\"usage\",state=\"failing\"} 1\n";
     until("the failure", || fs::read_to_string(&metrics).unwrap().contains(failing));
     assert_eq!(world.mill(&["status", "--check"]).status, 2);
+}
+
+#[test]
+fn it_publishes_at_the_start_where_readers_have_another_schema() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).pass();
+    config(&world, "[publish]\nafter_runs = false\n[schedule]\nusage = \"off\"\nverification = \"off\"\n");
+    assert_eq!(world.mill(&["publish"]).status, 0);
+    outdate(&Snapshot::newest(&world.database()).unwrap().path);
+    let service = Service::of(&world, &[]);
+    until("a snapshot of the newest schema", || published_schema(&world) == PLUGS.schema());
+    assert_eq!(service.stop(), Some(0));
 }
 
 #[test]

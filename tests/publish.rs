@@ -3,6 +3,7 @@
 use crate::detectors::conversation;
 use crate::world::{World, response, rows};
 use sessionmill::config::publish::Publish;
+use sessionmill::plugs::PLUGS;
 use sessionmill::store::publish::{Published, publish};
 use sessionmill::store::snapshot::Snapshot;
 use sessionmill::store::{Access, Store};
@@ -326,6 +327,42 @@ fn root_is_told_to_become_the_owner_by_what_the_machine_has() {
     let hint = |command: &str| format!("  hint: run it as its owner: {command} sessionmill …");
     assert_eq!(become_user(&with), hint(&format!("sudo -u {}", account[0])));
     assert_eq!(become_user(&without), hint(&format!("runuser -u {} --", account[0])));
+}
+
+/// Takes the last migration back, which can be repeated.
+pub(crate) fn outdate(database: &Path) {
+    let connection = duckdb::Connection::open(database).unwrap();
+    connection
+        .execute_batch("DELETE FROM schema_migrations WHERE version = (SELECT max(version) FROM schema_migrations)")
+        .unwrap();
+}
+
+/// The schema of the newest snapshot.
+pub(crate) fn published_schema(world: &World) -> usize {
+    let newest = Snapshot::newest(&world.database()).unwrap();
+    rows(&newest.path, "SELECT max(version) FROM schema_migrations")[0].parse().unwrap()
+}
+
+#[test]
+fn a_run_that_migrates_publishes_at_once() {
+    let world = world();
+    let run = || {
+        let said = world.mill(&["run", "--sessions", "root"]);
+        assert_eq!(said.status, 0, "{said:?}");
+    };
+    run();
+    assert!(!world.path("data/published/mill.duckdb").exists(), "nobody has published");
+    new(&world);
+    outdate(&Snapshot::newest(&world.database()).unwrap().path);
+    outdate(&world.database());
+    assert_eq!(published_schema(&world), PLUGS.schema() - 1);
+    run();
+    assert_eq!(published_schema(&world), PLUGS.schema());
+    let last = "SELECT scanned, processed FROM processor_runs ORDER BY run_id DESC LIMIT 1";
+    assert_eq!(world.rows(last), ["0|0"], "no file is read again");
+    let before = names(&world);
+    run();
+    assert_eq!(names(&world), before);
 }
 
 #[test]

@@ -106,6 +106,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     if let Err(error) = bulletin::write(&database, &lineup, None, &clock.read()) {
         tracing::debug!(error = error.message, "cannot write how the processors do");
     }
+    match publish::renew(&database, &config.publish, context.now.wall) {
+        Err(error) if error.status != Status::Busy => {
+            tracing::warn!(error = error.message, "readers have a snapshot of another schema, and no new one");
+        }
+        _ => {}
+    }
     let mut summary = summary?;
     context.plugs.iter().for_each(|plug| (plug.remark)(&config, &database, &mut summary));
     print(&if args.json || args.format == Format::Json { pretty(&summary) } else { fitted(&summary.words(), 0) })?;

@@ -400,6 +400,7 @@ impl<'d> Daemon<'d> {
         std::thread::spawn(move || {
             work::say_disabled(&settings, &now);
             work::post(&settings, &now);
+            work::renew(&settings, &now);
         });
     }
 

@@ -156,6 +156,17 @@ pub fn post(settings: &Settings, now: &Moment) {
     }
 }
 
+/// What readers get at the start, where they have a snapshot of an older program.
+pub fn renew(settings: &Settings, now: &Moment) {
+    let Settings { database, config, .. } = settings;
+    match publish::renew(database, &config.publish, now.wall) {
+        Ok(Some(_)) => tracing::info!("published a snapshot, since the newest one had another schema"),
+        Ok(None) => {}
+        Err(error) if error.status == Status::Busy => {}
+        Err(error) => tracing::warn!(error = error.message, "cannot publish a snapshot"),
+    }
+}
+
 /// What readers get after a run.
 fn publish(settings: &Settings, now: &Moment) {
     let Settings { database, config: Config { publish, .. }, .. } = settings;

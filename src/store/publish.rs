@@ -49,6 +49,21 @@ pub fn publish(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) ->
     Publisher::take(database, Instant::now())?.publish(wanted, now)
 }
 
+/// Publishes a snapshot if the newest one has another schema than this program, whose readers can do nothing
+/// with it. Does nothing where nobody has published.
+///
+/// # Errors
+///
+/// As `publish`.
+pub fn renew(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> Result<Option<Published>> {
+    let Some(newest) = Snapshot::newest(database) else { return Ok(None) };
+    let connection = try_connect(&newest.path, Access::ReadOnly, None);
+    if connection.is_ok_and(|connection| migrate::is_current(&connection, database.plugs).unwrap_or_default()) {
+        return Ok(None);
+    }
+    publish(database, wanted, now).map(Some)
+}
+
 /// The only publisher of a database.
 #[derive(Debug)]
 pub struct Publisher<'d> {
