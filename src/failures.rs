@@ -1,10 +1,10 @@
-//! What becomes of a file that a processor could not deal with: when it is tried again, and when it
-//! is given up. Pure.
+//! What becomes of a file that a processor could not deal with, and of a key that it could not settle: when
+//! it is tried again, and when it is given up. Pure.
 //!
 //! | class | counts as an attempt | what happens |
 //! | --- | --- | --- |
 //! | changed | no | next pass |
-//! | environment | no | 1 min, doubled up to 1 h; a change of the file ends the wait |
+//! | environment | no | 1 min, doubled up to 1 h; a change of the file or key ends the wait |
 //! | throttled | no | next pass; it is the processor that pauses: [`crate::pause`] |
 //! | budget | no | next pass |
 //! | transient | yes | a random time below 1 min × 2ⁿ, 6 h at most; after 8 attempts dead |
@@ -13,7 +13,9 @@
 //! | crash | yes | dead: it has killed a run and a trial of its own |
 //! | rejected | yes | dead: it is over a cap, which no try changes |
 //!
-//! What is dead stays so until the file's bytes change or the processor's version does.
+//! What is dead stays so until what it is about changes: a file's bytes or the processor's version
+//! ([`FileBasis`]); a key's facts and decisions, or the version or settings of its settlement (such a key is
+//! touched, see [`crate::store::settle`]).
 //!
 //! A wait that ends later than the longest one of its class was written by a clock that was wrong, and is
 //! over.
@@ -23,18 +25,12 @@ use crate::stat::Stat;
 use chrono::{DateTime, TimeDelta, Utc};
 use sessionmill_contract::{Failure, FailureClass};
 
-/// A processor's standing failure on a file.
+/// A failure that stands: of a processor on a source file, or of a settlement on a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     pub failure: Failure,
-    /// Of the processor that failed.
-    pub version: u32,
-    /// Of the file that it failed on.
-    pub stat: Stat,
-    /// Of its bytes, where the failure came with or after the last one.
-    pub hash: Option<Hash>,
     pub fate: Fate,
-    /// Failures that count against the file.
+    /// Failures that count against the file or key.
     pub attempts: u32,
     /// Failures in a row, of whatever class.
     pub strikes: u32,
@@ -43,13 +39,30 @@ pub struct Standing {
     pub next_try_at: DateTime<Utc>,
 }
 
-/// One try of a processor on a file, which failed.
-#[derive(Clone, Debug)]
-pub struct Attempt {
-    pub failure: Failure,
+/// A processor's standing failure on a source file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileFailure {
+    pub basis: FileBasis,
+    pub standing: Standing,
+}
+
+/// What a processor has failed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileBasis {
+    /// Of the processor.
     pub version: u32,
     pub stat: Stat,
+    /// Of the file's bytes, where the failure came with or after the last one.
     pub hash: Option<Hash>,
+}
+
+/// When a pass tries again what has failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Retries {
+    /// The time of the pass.
+    pub now: DateTime<Utc>,
+    /// Somebody asks for the pass who can have removed the cause of a failure.
+    pub is_asked: bool,
 }
 
 /// What is to be done about a failure.
@@ -81,12 +94,9 @@ impl Fate {
 }
 
 impl Standing {
-    /// The standing after one more failure. `random` is evenly spread from 0 to 1.
-    pub fn after(last: Option<&Self>, attempt: Attempt, now: DateTime<Utc>, random: f64) -> Self {
-        let Attempt { failure, version, stat, hash } = attempt;
-        // Other bytes or another version begin anew.
-        let same_bytes = |last: &Self| last.stat == stat || (hash.is_some() && last.hash == hash);
-        let last = last.filter(|last| last.version == version && same_bytes(last));
+    /// The standing after one more failure. `last` is what stood before, if it was about the same; `random` is
+    /// evenly spread from 0 to 1.
+    pub fn after(last: Option<&Self>, failure: Failure, now: DateTime<Utc>, random: f64) -> Self {
         let counts =
             !matches!(failure.class, FailureClass::Changed | FailureClass::Environment) && !failure.class.defers();
         let attempts = last.map_or(0, |last| last.attempts) + u32::from(counts);
@@ -106,9 +116,6 @@ impl Standing {
         };
         Self {
             failure,
-            version,
-            stat,
-            hash,
             fate: match last.map(|last| last.fate) {
                 Some(Fate::Dropped) => Fate::Dropped,
                 _ if attempts >= most => Fate::Dead,
@@ -122,28 +129,49 @@ impl Standing {
         }
     }
 
-    /// Whether its cause can have gone without a change of the file: a right that was missing, a server that did
-    /// not answer. What is given up waits for an operator all the same.
-    pub fn can_be_over(&self) -> bool {
-        let by_itself = matches!(
-            self.failure.class,
-            FailureClass::Environment | FailureClass::Transient | FailureClass::Changed | FailureClass::Throttled
-        );
-        by_itself && self.fate == Fate::Retry
-    }
-
     /// When the wait is over, as far as it is to be believed.
     pub fn next_try(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         if self.next_try_at - now > longest_wait(self.failure.class) { now } else { self.next_try_at }
     }
 
-    /// Whether a processor leaves the file alone in this pass.
-    pub fn holds(&self, version: u32, stat: &Stat, now: DateTime<Utc>) -> bool {
-        let waits = match self.fate {
-            Fate::Retry => now < self.next_try(now),
+    /// Whether the file or key, as long as nothing about it changes, is left alone by a pass. Where the pass was
+    /// asked for, it tries what can be over by itself: a right that was missing, a server that did not answer.
+    /// What is given up waits for an operator all the same.
+    pub fn holds(&self, Retries { now, is_asked }: Retries) -> bool {
+        let by_itself = matches!(
+            self.failure.class,
+            FailureClass::Environment | FailureClass::Transient | FailureClass::Changed | FailureClass::Throttled
+        );
+        match self.fate {
+            Fate::Retry => now < self.next_try(now) && !(is_asked && by_itself),
             Fate::Dead | Fate::Dropped => true,
-        };
-        waits && self.version == version && self.stat == *stat
+        }
+    }
+}
+
+impl FileFailure {
+    /// What stands after one more failure. Other bytes or another version begin anew.
+    pub fn after(last: Option<&Self>, basis: FileBasis, failure: Failure, now: DateTime<Utc>, random: f64) -> Self {
+        let last = last.filter(|last| last.basis.is_same(&basis)).map(|last| &last.standing);
+        Self { basis, standing: Standing::after(last, failure, now, random) }
+    }
+
+    /// Whether a processor leaves the file alone in a pass.
+    pub fn holds(&self, version: u32, stat: &Stat, retries: Retries) -> bool {
+        self.is_about(version, stat) && self.standing.holds(retries)
+    }
+
+    /// Whether it is a failure of this version on a file of this stat.
+    pub fn is_about(&self, version: u32, stat: &Stat) -> bool {
+        self.basis.version == version && self.basis.stat == *stat
+    }
+}
+
+impl FileBasis {
+    /// Whether the version is the same, and the bytes as far as a stat or a hash tells.
+    fn is_same(&self, other: &Self) -> bool {
+        let same_bytes = self.stat == other.stat || (other.hash.is_some() && self.hash == other.hash);
+        self.version == other.version && same_bytes
     }
 }
 
@@ -168,8 +196,12 @@ mod tests {
 
     const STAT: Stat = Stat { size: 9, mtime_ns: 1, ctime_ns: 1, inode: 7 };
 
-    fn failed(class: FailureClass, version: u32, stat: Stat) -> Attempt {
-        Attempt { failure: Failure::new(class, ""), version, stat, hash: None }
+    fn failed(class: FailureClass) -> Failure {
+        Failure::new(class, "")
+    }
+
+    fn unasked(now: DateTime<Utc>) -> Retries {
+        Retries { now, is_asked: false }
     }
 
     /// Delays in seconds and fates of failures in a row, each when the last wait is over.
@@ -178,7 +210,7 @@ mod tests {
         let mut last: Option<Standing> = None;
         (0..10)
             .map(|_| {
-                let next = Standing::after(last.as_ref(), failed(class, 1, STAT), now, random);
+                let next = Standing::after(last.as_ref(), failed(class), now, random);
                 let delay = (next.next_try_at - now).num_seconds();
                 now = next.next_try_at;
                 let fate = next.fate;
@@ -213,46 +245,63 @@ mod tests {
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(1000);
         let later = now + TimeDelta::days(3650);
         for class in FailureClass::ALL {
-            let failure = Standing::after(None, failed(class, 1, STAT), now, 1.0);
+            let failure = Standing::after(None, failed(class), now, 1.0);
             if failure.fate == Fate::Retry {
                 let waits = failure.next_try_at > now;
-                assert_eq!(failure.holds(1, &STAT, now), waits, "{class:?}");
+                assert_eq!(failure.holds(unasked(now)), waits, "{class:?}");
             }
-            let wrong = Standing { fate: Fate::Retry, ..Standing::after(None, failed(class, 1, STAT), later, 1.0) };
-            assert!(!wrong.holds(1, &STAT, now), "{class:?}: the clock was wrong");
+            let wrong = Standing { fate: Fate::Retry, ..Standing::after(None, failed(class), later, 1.0) };
+            assert!(!wrong.holds(unasked(now)), "{class:?}: the clock was wrong");
             assert_eq!(wrong.next_try(now), now);
-            let right = Standing::after(Some(&wrong), failed(class, 1, STAT), now, 1.0);
+            let right = Standing::after(Some(&wrong), failed(class), now, 1.0);
             assert!(right.next_try_at <= now + TimeDelta::days(1) && right.first_failed_at == now, "{class:?}");
         }
         let last = Standing {
             next_try_at: now + TimeDelta::hours(1),
-            ..Standing::after(None, failed(FailureClass::Environment, 1, STAT), now, 1.0)
+            ..Standing::after(None, failed(FailureClass::Environment), now, 1.0)
         };
-        assert!(last.holds(1, &STAT, now), "the longest wait is one");
+        assert!(last.holds(unasked(now)), "the longest wait is one");
+    }
+
+    #[test]
+    fn who_asks_for_a_pass_ends_the_waits_that_can_be_over() {
+        let now = DateTime::UNIX_EPOCH;
+        let is_held = |class, fate| {
+            let standing = Standing { fate, ..Standing::after(None, failed(class), now, 1.0) };
+            standing.holds(Retries { now, is_asked: true })
+        };
+        assert_eq!(
+            [FailureClass::Environment, FailureClass::Transient, FailureClass::Permanent]
+                .map(|class| is_held(class, Fate::Retry)),
+            [false, false, true]
+        );
+        assert!(is_held(FailureClass::Environment, Fate::Dropped) && is_held(FailureClass::Transient, Fate::Dead));
     }
 
     #[test]
     fn other_bytes_or_another_version_end_the_wait_and_begin_anew() {
         let now = DateTime::UNIX_EPOCH;
-        let after = |last, attempt| Standing::after(last, attempt, now, 0.0);
-        let dead = after(None, failed(FailureClass::Crash, 1, STAT));
+        let after = |last, class, version, stat| {
+            FileFailure::after(last, FileBasis { version, stat, hash: None }, failed(class), now, 0.0)
+        };
+        let dead = after(None, FailureClass::Crash, 1, STAT);
         let other = Stat { mtime_ns: 2, ..STAT };
-        assert!(dead.holds(1, &STAT, now + TimeDelta::days(1000)));
-        assert!(!dead.holds(2, &STAT, now) && !dead.holds(1, &other, now));
-        let permanent = |version, stat| failed(FailureClass::Permanent, version, stat);
-        let first = after(None, permanent(1, STAT));
-        assert_eq!(after(Some(&first), permanent(1, other)).fate, Fate::Retry);
-        assert_eq!(after(Some(&first), permanent(2, STAT)).fate, Fate::Retry);
-        assert_eq!(after(Some(&first), permanent(1, STAT)).fate, Fate::Dead);
+        assert!(dead.holds(1, &STAT, unasked(now + TimeDelta::days(1000))));
+        assert!(!dead.holds(2, &STAT, unasked(now)) && !dead.holds(1, &other, unasked(now)));
+        let first = after(None, FailureClass::Permanent, 1, STAT);
+        let fate = |version, stat| after(Some(&first), FailureClass::Permanent, version, stat).standing.fate;
+        assert_eq!([fate(1, other), fate(2, STAT), fate(1, STAT)], [Fate::Retry, Fate::Retry, Fate::Dead]);
     }
 
     #[test]
     fn a_touch_of_the_same_bytes_does_not_begin_anew() {
-        let now = DateTime::UNIX_EPOCH;
         let other = Stat { mtime_ns: 2, ..STAT };
-        let permanent = |stat, hash| Attempt { hash: Some([hash; 16]), ..failed(FailureClass::Permanent, 1, stat) };
-        let first = Standing::after(None, permanent(STAT, 1), now, 0.0);
-        assert_eq!(Standing::after(Some(&first), permanent(other, 1), now, 0.0).fate, Fate::Dead);
-        assert_eq!(Standing::after(Some(&first), permanent(other, 2), now, 0.0).fate, Fate::Retry);
+        let after = |last, stat, hash| {
+            let basis = FileBasis { version: 1, stat, hash: Some([hash; 16]) };
+            FileFailure::after(last, basis, failed(FailureClass::Permanent), DateTime::UNIX_EPOCH, 0.0)
+        };
+        let first = after(None, STAT, 1);
+        assert_eq!(after(Some(&first), other, 1).standing.fate, Fate::Dead);
+        assert_eq!(after(Some(&first), other, 2).standing.fate, Fate::Retry);
     }
 }

@@ -1,6 +1,6 @@
 //! One file's work in a pass.
 
-use crate::failures::Standing;
+use crate::failures::FileFailure;
 use crate::hash::Hash;
 use crate::ledger::Known;
 use crate::stat::Stat;
@@ -24,7 +24,7 @@ pub struct Job {
 
 impl Job {
     /// The failure of a processor that stands.
-    pub fn failure(&self, processor: usize) -> Option<&Standing> {
+    pub fn failure(&self, processor: usize) -> Option<&FileFailure> {
         self.known.as_ref()?.failure(processor)
     }
 
@@ -42,12 +42,12 @@ impl Job {
 
     /// Whether the file has ended a process before.
     pub fn has_crashed(&self) -> bool {
-        let crash = |failure: &Standing| failure.failure.class == FailureClass::Crash;
+        let crash = |failure: &FileFailure| failure.standing.failure.class == FailureClass::Crash;
         self.due.iter().filter_map(|due| self.failure(*due)).any(crash)
     }
 
     /// The end of the wait after the failures that stand.
     pub fn next_try_at(&self) -> Option<DateTime<Utc>> {
-        self.due.iter().filter_map(|due| Some(self.failure(*due)?.next_try_at)).min()
+        self.due.iter().filter_map(|due| Some(self.failure(*due)?.standing.next_try_at)).min()
     }
 }

@@ -1,7 +1,7 @@
 //! What the database knows about source files: what was seen of each, and what each processor made
 //! of it.
 
-use crate::failures::Standing;
+use crate::failures::FileFailure;
 use crate::hash::Hash;
 use crate::look::Look;
 use chrono::{DateTime, Utc};
@@ -21,7 +21,7 @@ pub struct Known {
     /// Per processor of the pass, in its order.
     pub states: Vec<Option<State>>,
     /// Failures that stand, with the position of their processor in the pass.
-    pub failures: Vec<(usize, Standing)>,
+    pub failures: Vec<(usize, FileFailure)>,
     /// Position of its source in the pass's list, if it is one of them.
     pub source: Option<usize>,
     /// Its source cannot be walked for now: it keeps its name until it can.
@@ -39,8 +39,8 @@ impl Known {
     }
 
     /// The failure of a processor that stands.
-    pub fn failure(&self, processor: usize) -> Option<&Standing> {
-        self.failures.iter().find(|(position, _)| *position == processor).map(|(_, standing)| standing)
+    pub fn failure(&self, processor: usize) -> Option<&FileFailure> {
+        self.failures.iter().find(|(position, _)| *position == processor).map(|(_, failure)| failure)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::access;
 use crate::alignment::Wanted;
 use crate::brake::Brake;
 use crate::error::{Error, Result, Status, count};
+use crate::failures::Retries;
 use crate::flight::Flight;
 use crate::holder::Holder;
 use crate::inquiry;
@@ -29,7 +30,7 @@ use crate::store::fault::Fault;
 use crate::store::sources::Remembering;
 use crate::store::stamp::Stamp;
 use crate::store::{
-    DatabaseFile, Store, Turns, forget, known, left_out, log, pauses, presence, room, runs, sources, waits,
+    DatabaseFile, Store, Turns, failures, forget, known, left_out, log, pauses, presence, room, runs, sources, waits,
 };
 use crate::summary::{Notices, Summary, Tally};
 use crate::trial::Trial;
@@ -193,10 +194,10 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     forget::hide(&forgotten, &mut walk);
     left_out::remember(store.get()?, &sources, &walk)?;
     let excludes = |processor: usize, username: &str| pass.processors[processor].excludes(username);
-    let retries = pass.request.origin == Origin::Trigger;
+    let retries = Retries { now, is_asked: pass.request.origin == Origin::Trigger };
     let quiet = network.map_or(pass.limits.quiet, |network| network.quiet);
-    let bounds = Bounds { quiet: waits.then_some(quiet), excludes: Some(&excludes), retries };
-    let plan = plan::jobs(walk, &ledger, &manifests, now, bounds);
+    let bounds = Bounds { quiet: waits.then_some(quiet), excludes: Some(&excludes) };
+    let plan = plan::jobs(walk, &ledger, &manifests, retries, bounds);
     excluded.extend(plan.excluded.iter().flatten().map(|file| file.username.clone()));
     if !excluded.is_empty() {
         // What a model said of them holds their words.
@@ -253,15 +254,16 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
         if !pass.pulse.is_stopped() {
             tally.dropped(position, store.get()?.dropped(processor.manifest())?);
         }
-        let mut unsettled = settle::settle(store, *processor, clock.read().wall, pass.pulse)?;
+        settle::settle(store, *processor, retries, pass.pulse)?;
         if waits {
             let answers = inquiry::ask(store, *processor, &reader, now)?;
             notices.warnings.extend(answers.warnings);
             if answers.news > 0 {
-                unsettled = settle::settle(store, *processor, clock.read().wall, pass.pulse)?;
+                settle::settle(store, *processor, retries, pass.pulse)?;
             }
         }
-        tally.unsettled(position, &unsettled);
+        let name = processor.manifest().name;
+        tally.unsettled(position, &failures::unsettled(store.get()?.connection(), name)?);
     }
     if waits {
         let next = |failure: &Failure| Pause::after(pause.as_ref(), failure, server, clock.read().wall);

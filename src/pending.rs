@@ -40,7 +40,7 @@ pub fn of(walk: &Walk, ledger: &Ledger, manifests: &[&Manifest], excludes: &Excl
 fn is_dealt_with(known: Option<&Known>, processor: usize, version: u32, stat: &Stat) -> bool {
     let Some(known) = known else { return false };
     if let Some(failure) = known.failure(processor) {
-        return failure.version == version && failure.stat == *stat && failure.fate != Fate::Retry;
+        return failure.is_about(version, stat) && failure.standing.fate != Fate::Retry;
     }
     let (Some(look), Some(state)) = (&known.look, known.state(processor)) else { return false };
     look.stat == *stat && state.version == Some(version) && state.hash == Some(look.hash)
@@ -49,7 +49,7 @@ fn is_dealt_with(known: Option<&Known>, processor: usize, version: u32, stat: &S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failures::{Attempt, Standing};
+    use crate::failures::{FileBasis, FileFailure};
     use crate::ledger::State;
     use crate::look::{Look, Trust};
     use crate::scan::Found;
@@ -75,9 +75,10 @@ mod tests {
     }
 
     fn failed(fate: Fate, stat: Stat) -> Known {
-        let attempt = Attempt { failure: Failure::new(FailureClass::Crash, ""), version: 1, stat, hash: None };
-        let standing = Standing { fate, ..Standing::after(None, attempt, DateTime::UNIX_EPOCH, 0.0) };
-        Known { failures: vec![(0, standing)], ..known(1, 1, STAT) }
+        let (basis, failure) = (FileBasis { version: 1, stat, hash: None }, Failure::new(FailureClass::Crash, ""));
+        let mut failure = FileFailure::after(None, basis, failure, DateTime::UNIX_EPOCH, 0.0);
+        failure.standing.fate = fate;
+        Known { failures: vec![(0, failure)], ..known(1, 1, STAT) }
     }
 
     fn files(known: Option<Known>) -> u64 {

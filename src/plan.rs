@@ -1,6 +1,6 @@
 //! Which files a pass looks into, for which processors. Pure: the walk and the ledger decide.
 
-use crate::failures::Standing;
+use crate::failures::{Retries, Standing};
 use crate::job::Job;
 use crate::ledger::{Known, Ledger};
 use crate::order;
@@ -42,8 +42,6 @@ pub struct Bounds<'b> {
     /// Files that grow wait.
     pub quiet: Option<Quiet>,
     pub excludes: Option<&'b Excludes<'b>>,
-    /// Somebody asks for the run who can have removed the cause of a failure.
-    pub retries: bool,
 }
 
 /// A file whose bytes were not compared for so long is read again, whatever its stat says: what a
@@ -57,7 +55,8 @@ const LONG_WAIT: TimeDelta = TimeDelta::hours(1);
 const SCRUB_BYTES: u64 = 256 << 20;
 
 /// Plans a pass.
-pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<Utc>, bounds: Bounds<'_>) -> Plan {
+pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], when: Retries, bounds: Bounds<'_>) -> Plan {
+    let now = when.now;
     let mut plan = Plan {
         unchanged: vec![0; manifests.len()],
         deferred: vec![Vec::new(); manifests.len()],
@@ -88,10 +87,8 @@ pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], now: DateTime<
                 known.source == Some(source) && is_unchanged(known, processor, manifest.version, &stat)
             }) {
                 proven.push(processor);
-            } else if let Some(failure) = failure.filter(|failure| {
-                failure.holds(manifest.version, &stat, now) && !(bounds.retries && failure.can_be_over())
-            }) {
-                plan.held[processor].push((file.clone(), failure.clone()));
+            } else if let Some(failure) = failure.filter(|failure| failure.holds(manifest.version, &stat, when)) {
+                plan.held[processor].push((file.clone(), failure.standing.clone()));
             } else if bounds.quiet.is_some_and(|quiet| plan.waits(quiet, &file, known, &stat, now)) {
                 plan.deferred[processor].push(file.clone());
             } else {
@@ -160,9 +157,7 @@ fn is_unchanged(known: &Known, processor: usize, version: u32, stat: &Stat) -> b
 /// limit on files must not put it off for ever.
 fn is_retry(known: Option<&Known>, processor: usize, version: u32, stat: &Stat, now: DateTime<Utc>) -> bool {
     let failure = known.and_then(|known| known.failure(processor));
-    failure.is_some_and(|failure| {
-        failure.version == version && failure.stat == *stat && now < failure.next_try(now) + LONG_WAIT
-    })
+    failure.is_some_and(|failure| failure.is_about(version, stat) && now < failure.standing.next_try(now) + LONG_WAIT)
 }
 
 /// Whether the bytes were not compared for long. A look that is later than now is one of a clock that
@@ -175,7 +170,7 @@ fn is_stale(known: &Known, now: DateTime<Utc>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failures::Attempt;
+    use crate::failures::{FileBasis, FileFailure};
     use crate::ledger::State;
     use crate::look::{Look, Trust};
     use sessionmill_contract::{Failure, FailureClass};
@@ -229,17 +224,17 @@ mod tests {
             (FailureClass::Crash, false),
             (FailureClass::Rejected, false),
         ] {
-            let attempt = Attempt { failure: Failure::new(class, ""), version: 1, stat: STAT, hash: None };
-            let standing = Standing::after(None, attempt, at(0), 1.0);
-            for retries in [false, true] {
+            let basis = FileBasis { version: 1, stat: STAT, hash: None };
+            let failure = FileFailure::after(None, basis, Failure::new(class, ""), at(0), 1.0);
+            for is_asked in [false, true] {
                 let file = SourceFile::new("ada/a", "ada");
                 let (mut walk, mut ledger) = (Walk::default(), Ledger::default());
-                let known = Known { failures: vec![(0, standing.clone())], source: Some(0), ..Known::default() };
+                let known = Known { failures: vec![(0, failure.clone())], source: Some(0), ..Known::default() };
                 ledger.files.insert("ada/a".into(), known);
                 walk.found.push(Found { path: "a".into(), file, source: 0, stat: Ok(STAT) });
-                let now = standing.next_try_at - TimeDelta::milliseconds(1);
-                let plan = jobs(walk, &ledger, &[&MANIFEST], now, Bounds { retries, ..Bounds::default() });
-                assert_eq!(plan.jobs.len(), usize::from(retries && is_tried), "{class:?}");
+                let now = failure.standing.next_try_at - TimeDelta::milliseconds(1);
+                let plan = jobs(walk, &ledger, &[&MANIFEST], Retries { now, is_asked }, Bounds::default());
+                assert_eq!(plan.jobs.len(), usize::from(is_asked && is_tried), "{class:?}");
             }
         }
     }
@@ -252,13 +247,13 @@ mod tests {
         let walk = || Walk { found: vec![found()], ..Walk::default() };
         let mut ledger = Ledger::default();
         ledger.files.insert("ada/a.jsonl".into(), known(1, 1, Trust::Settled));
-        let bounds = Bounds { quiet: Some(Quiet::default()), excludes: None, ..Bounds::default() };
-        let planned = |ledger: &Ledger| jobs(walk(), ledger, &[&MANIFEST], now, bounds);
+        let bounds = Bounds { quiet: Some(Quiet::default()), excludes: None };
+        let planned = |ledger: &Ledger| jobs(walk(), ledger, &[&MANIFEST], Retries { now, is_asked: false }, bounds);
         assert_eq!(planned(&ledger).jobs.len(), 1);
         let failure = Failure::new(FailureClass::Environment, "cannot be opened: input/output error");
-        let attempt = Attempt { failure, version: 1, stat: Stat::UNKNOWN, hash: None };
+        let basis = FileBasis { version: 1, stat: Stat::UNKNOWN, hash: None };
         let known = ledger.files.get_mut("ada/a.jsonl").unwrap();
-        known.failures.push((0, Standing::after(None, attempt, now, 0.0)));
+        known.failures.push((0, FileFailure::after(None, basis, failure, now, 0.0)));
         let plan = planned(&ledger);
         assert_eq!((plan.jobs.len(), plan.held[0].len()), (0, 1), "what failed waits as others do");
     }
@@ -275,7 +270,7 @@ mod tests {
             ledger.files.insert(file.session_file.as_str().into(), known);
             walk.found.push(Found { path: file.session_file.clone().into(), file, source: 0, stat: Ok(stat) });
         }
-        let plan = jobs(walk, &ledger, &[&MANIFEST], now, Bounds::default());
+        let plan = jobs(walk, &ledger, &[&MANIFEST], Retries { now, is_asked: false }, Bounds::default());
         assert_eq!(plan.unchanged[0] as usize + plan.jobs.len(), files.len(), "every file is counted once");
         plan.jobs.iter().map(|job| job.stat.size).collect()
     }

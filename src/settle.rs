@@ -7,48 +7,42 @@
 
 use crate::error::Result;
 use crate::failpoint;
+use crate::failures::Retries;
 use crate::pulse::Pulse;
 use crate::store::Turns;
-use crate::store::settle::Unsettled;
-use chrono::{DateTime, Utc};
 use sessionmill_contract::Processor;
 
-/// Settles all touched keys of a processor, or as many as there is time for. Returns those that failed; they
-/// stay touched for the next pass, as do those that there was no time for.
+/// Settles all keys of a processor that are due, or as many as there is time for: those that are touched, and
+/// those that have failed and are to be tried again. What fails is kept, and a key that there was no time for
+/// stays due.
 ///
 /// # Errors
 ///
 /// If the database cannot be read or written.
-pub fn settle(
-    store: &mut Turns,
-    processor: &dyn Processor,
-    now: DateTime<Utc>,
-    pulse: &Pulse,
-) -> Result<Vec<Unsettled>> {
-    let mut failed = Vec::new();
+pub fn settle(store: &mut Turns, processor: &dyn Processor, retries: Retries, pulse: &Pulse) -> Result<()> {
     let manifest = processor.manifest();
     for settlement in manifest.settlements {
         failpoint::point("before-settle", settlement.facts.name);
-        let large = match store.get()?.touched(manifest, settlement)?[..] {
+        let large = match store.get()?.due(manifest, settlement, retries)?[..] {
             [] => Vec::new(),
-            _ => store.get()?.large(manifest, settlement)?,
+            _ => store.get()?.large(manifest, settlement, retries)?,
         };
         for key_hash in large {
             if pulse.is_stopped() {
-                return Ok(failed);
+                return Ok(());
             }
             pulse.beat();
-            failed.append(&mut store.settle_apart(processor, settlement, key_hash, now)?);
+            store.settle_apart(processor, settlement, key_hash, retries)?;
         }
-        for range in store.get()?.touched(manifest, settlement)? {
+        for range in store.get()?.due(manifest, settlement, retries)? {
             if pulse.is_stopped() {
-                return Ok(failed);
+                return Ok(());
             }
             pulse.beat();
-            failed.append(&mut store.settle(processor, settlement, range, now)?);
+            store.settle(processor, settlement, range, retries)?;
             store.pass_on()?;
         }
         failpoint::point("after-settle", settlement.facts.name);
     }
-    Ok(failed)
+    Ok(())
 }

@@ -8,8 +8,8 @@ use crate::plan::Plan;
 use crate::printable::{printable, short};
 use crate::pulse::Pulse;
 use crate::read::{Outcome, Read, Verdict};
+use crate::store::failures::FailedKey;
 use crate::store::forget::FORGOTTEN;
-use crate::store::settle::Unsettled;
 use serde::{Deserialize, Serialize};
 use sessionmill_contract::{Failure, FailureClass, Manifest, SourceFile};
 use std::fmt::Write as _;
@@ -69,8 +69,11 @@ pub struct Counts {
     pub elapsed_ms: u64,
     pub errors_detail: Vec<FileError>,
     pub rejected_detail: Vec<FileError>,
-    /// Keys that could not be settled; they are tried again by the next run.
+    /// Keys that could not be settled, in this run or before.
     pub unsettled_keys: u64,
+    /// The part of `unsettled_keys` that is given up.
+    #[serde(skip)]
+    pub dead_keys: u64,
     /// Why they could not be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unsettled_detail: Vec<KeyError>,
@@ -166,15 +169,16 @@ impl<'m> Tally<'m> {
         }
     }
 
-    /// Counts the keys that could not be settled for a processor.
-    pub fn unsettled(&mut self, processor: usize, keys: &[Unsettled]) {
-        let error = |Unsettled { key, failure, .. }: &Unsettled| KeyError {
+    /// Counts the keys that could not be settled for a processor, whether they were tried or not.
+    pub fn unsettled(&mut self, processor: usize, keys: &[FailedKey]) {
+        let error = |FailedKey { key, standing, .. }: &FailedKey| KeyError {
             key: key.clone(),
-            class: failure.class.name(),
-            error: failure.message.clone(),
+            class: standing.failure.class.name(),
+            error: standing.failure.message.clone(),
         };
         let counts = &mut self.counts[processor];
         counts.unsettled_keys = keys.len() as u64;
+        counts.dead_keys = keys.iter().filter(|failed| failed.standing.fate == Fate::Dead).count() as u64;
         counts.unsettled_detail = keys.iter().map(error).collect();
     }
 
@@ -355,9 +359,14 @@ impl Counts {
             format!("dropped {} of `{}`: no transcript has them any more", count(*items, "item"), printable(session))
         };
         name(words, self.dropped_detail.iter().map(gone), self.dropped_detail.len() as u64);
+        if self.unsettled_keys > self.dead_keys {
+            let keys = count(self.unsettled_keys - self.dead_keys, "key");
+            let _ = writeln!(words, "  {keys} could not be settled and will be tried again");
+        }
+        if self.dead_keys > 0 {
+            let _ = writeln!(words, "  {} given up: sessionmill failures", count(self.dead_keys, "key"));
+        }
         if self.unsettled_keys > 0 {
-            let _ =
-                writeln!(words, "  {} could not be settled and will be tried again", count(self.unsettled_keys, "key"));
             let failed = |e: &KeyError| format!("failed key `{}`: {}: {}", printable(&short(&e.key)), e.class, e.error);
             name(words, self.unsettled_detail.iter().map(failed), self.unsettled_keys);
         }

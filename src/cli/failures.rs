@@ -5,7 +5,7 @@ use crate::cli::place::read;
 use crate::cli::{Context, Database, Form, print, remark, terminal_width};
 use crate::config::Config;
 use crate::error::{Error, Result, Status, count};
-use crate::failures::Fate;
+use crate::failures::{Fate, Standing};
 use crate::plugs::Lineup;
 use crate::registry;
 use crate::report::csv;
@@ -21,7 +21,8 @@ use serde_json::json;
 /// A file that fails is tried again by later runs, after a wait that depends on the class of the
 /// failure; one that fails again and again is given up as dead until its bytes or the processor's
 /// version change. What it said before stays in the database. A key that could not be settled, such as a
-/// message id, is listed too; every run tries it again.
+/// message id, is listed too, and treated likewise: it is tried at once when its facts, or the rules or settings
+/// by which it is settled, change.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -63,7 +64,7 @@ struct List {
 
 #[derive(Debug, clap::Args)]
 struct Which {
-    /// Files, as `failures` shows them
+    /// Files or keys, as `failures` shows them
     #[arg(value_name = "FILE", required_unless_present = "all")]
     files: Vec<String>,
 
@@ -106,29 +107,30 @@ fn list(args: &List, context: &Context) -> Result<Status> {
                 Field::name("Tries").spare(4),
                 Field::name("Next try").spare(3),
             ];
-            let files = failures.iter().map(|failed| words(failed, context.now.wall));
-            grid(&fields, &files.chain(keys.iter().map(key_words)).collect::<Vec<_>>(), terminal_width())
+            let words = |(name, processor, standing): (String, &String, &Standing)| {
+                words(name, processor, standing, context.now.wall)
+            };
+            let files =
+                failures.iter().map(|failed| (failed.session_file.clone(), &failed.processor, &failed.standing));
+            let keys = keys.iter().map(|failed| (format!("key {}", failed.key), &failed.processor, &failed.standing));
+            grid(&fields, &files.chain(keys).map(words).collect::<Vec<_>>(), terminal_width())
         }
         Format::Json => {
             render::pretty(&failures.iter().map(object).chain(keys.iter().map(key_object)).collect::<Vec<_>>())
         }
         Format::Csv => {
             let header = ["session", "processor", "class", "error", "state", "attempts", "next_try_at", "key"];
-            let row = |failed: &Failed| {
-                let Failed { processor, session_file, standing, .. } = failed;
+            let row = |(file, processor, standing, key): (&str, &String, &Standing, &str)| {
                 let (class, message) = (standing.failure.class.name(), standing.failure.message.as_str());
-                let next = next_try(failed).unwrap_or_default();
+                let next = next_try(standing).unwrap_or_default();
                 let attempts = standing.attempts.to_string();
-                [session_file, processor, class, message, standing.fate.name(), &attempts, &next, ""]
+                [file, processor, class, message, standing.fate.name(), &attempts, &next, key]
                     .map(str::to_owned)
                     .to_vec()
             };
-            let key_row = |failed: &FailedKey| {
-                let FailedKey { processor, key, class, message, strikes, .. } = failed;
-                let (state, attempts) = (Fate::Retry.name(), strikes.to_string());
-                ["", processor, class, message, state, &attempts, "", key].map(str::to_owned).to_vec()
-            };
-            let rows = failures.iter().map(row).chain(keys.iter().map(key_row));
+            let files = failures.iter().map(|failed| (&*failed.session_file, &failed.processor, &failed.standing, ""));
+            let keys = keys.iter().map(|failed| ("", &failed.processor, &failed.standing, &*failed.key));
+            let rows = files.chain(keys).map(row);
             csv::csv(header.map(str::to_owned).to_vec(), rows, args.form.texts())?
         }
     })
@@ -138,8 +140,11 @@ fn change(which: &Which, wish: Wish, context: &Context) -> Result<Status> {
     let (config, database) = which.database.find(context)?;
     let store = Store::open_current(&database, Access::ReadWrite, context.now.wall)?;
     let failures = of_processor(failures::all(store.connection())?, which.processor.as_deref(), context)?;
+    let mut keys = failures::keys(store.connection())?;
+    keys.retain(|failed| which.processor.as_ref().is_none_or(|name| failed.processor == *name));
     for file in &which.files {
         let known = failures.iter().map(|failed| failed.session_file.as_str());
+        let known = known.chain(keys.iter().map(|failed| failed.key.as_str()));
         if known.clone().next().is_none() {
             return Err(Error::new(Status::Usage, format!("`{file}` has not failed; nothing has")));
         }
@@ -147,10 +152,11 @@ fn change(which: &Which, wish: Wish, context: &Context) -> Result<Status> {
             return Err(registry::unknown("failure", file, known));
         }
     }
-    let wanted = |failed: &&Failed| which.all || which.files.contains(&failed.session_file);
-    let wanted: Vec<_> = failures.iter().filter(wanted).collect();
-    failures::wish(&store, wish, &wanted, context.now.wall)?;
-    let what = count(wanted.len() as u64, "failure");
+    let is_wanted = |name: &String| which.all || which.files.contains(name);
+    let failures: Vec<_> = failures.iter().filter(|failed| is_wanted(&failed.session_file)).collect();
+    let keys: Vec<_> = keys.iter().filter(|failed| is_wanted(&failed.key)).collect();
+    failures::wish(&store, wish, &failures, &keys, context.now.wall)?;
+    let what = count((failures.len() + keys.len()) as u64, "failure");
     match wish {
         Wish::Retry => {
             remark(&format!("{what} to be tried again by the next run"));
@@ -187,7 +193,7 @@ fn of_processor(mut failures: Vec<Failed>, processor: Option<&str>, context: &Co
     Ok(failures)
 }
 
-fn words(Failed { processor, session_file, standing, .. }: &Failed, now: DateTime<Utc>) -> Vec<String> {
+fn words(name: String, processor: &str, standing: &Standing, now: DateTime<Utc>) -> Vec<String> {
     let next = match standing.fate {
         Fate::Retry if standing.next_try_at <= now => "next run".to_owned(),
         Fate::Retry => standing.next_try_at.format("%Y-%m-%d %H:%M UTC").to_string(),
@@ -196,11 +202,10 @@ fn words(Failed { processor, session_file, standing, .. }: &Failed, now: DateTim
     };
     let class = standing.failure.class.name().to_owned();
     let tries = standing.strikes.to_string();
-    vec![session_file.clone(), processor.clone(), class, standing.failure.message.clone(), tries, next]
+    vec![name, processor.to_owned(), class, standing.failure.message.clone(), tries, next]
 }
 
-fn object(failed: &Failed) -> serde_json::Value {
-    let Failed { processor, session_file, standing, .. } = failed;
+fn object(Failed { processor, session_file, standing, .. }: &Failed) -> serde_json::Value {
     json!({
         "session": session_file,
         "processor": processor,
@@ -210,34 +215,28 @@ fn object(failed: &Failed) -> serde_json::Value {
         "attempts": standing.attempts,
         "first_failed_at": rfc3339(standing.first_failed_at),
         "last_failed_at": rfc3339(standing.last_failed_at),
-        "next_try_at": next_try(failed),
+        "next_try_at": next_try(standing),
     })
 }
 
-fn key_words(failed: &FailedKey) -> Vec<String> {
-    let FailedKey { processor, key, class, message, strikes, .. } = failed;
-    let (key, next) = (format!("key {key}"), "next run".to_owned());
-    vec![key, processor.clone(), class.clone(), message.clone(), strikes.to_string(), next]
-}
-
-fn key_object(failed: &FailedKey) -> serde_json::Value {
+fn key_object(FailedKey { processor, facts_table, key, standing }: &FailedKey) -> serde_json::Value {
     json!({
         "session": null,
-        "key": failed.key,
-        "facts_table": failed.facts_table,
-        "processor": failed.processor,
-        "class": failed.class,
-        "error": failed.message,
-        "state": Fate::Retry.name(),
-        "attempts": failed.strikes,
-        "first_failed_at": rfc3339(failed.first_failed_at),
-        "last_failed_at": rfc3339(failed.last_failed_at),
-        "next_try_at": null,
+        "key": key,
+        "facts_table": facts_table,
+        "processor": processor,
+        "class": standing.failure.class.name(),
+        "error": standing.failure.message,
+        "state": standing.fate.name(),
+        "attempts": standing.attempts,
+        "first_failed_at": rfc3339(standing.first_failed_at),
+        "last_failed_at": rfc3339(standing.last_failed_at),
+        "next_try_at": next_try(standing),
     })
 }
 
-fn next_try(failed: &Failed) -> Option<String> {
-    (failed.standing.fate == Fate::Retry).then(|| rfc3339(failed.standing.next_try_at))
+fn next_try(standing: &Standing) -> Option<String> {
+    (standing.fate == Fate::Retry).then(|| rfc3339(standing.next_try_at))
 }
 
 fn rfc3339(time: DateTime<Utc>) -> String {

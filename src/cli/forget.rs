@@ -3,6 +3,7 @@
 use crate::cli::{Context, Database, ban, remark};
 use crate::config::Config;
 use crate::error::{Error, Result, Status, count};
+use crate::failures::Retries;
 use crate::holder::Holder;
 use crate::identities::Identities;
 use crate::lock::{ProcessorLock, WorkLock};
@@ -12,7 +13,7 @@ use crate::settle;
 use crate::source::{Layout, Remembered};
 use crate::store::forget::{self, Erased};
 use crate::store::publish::Publisher;
-use crate::store::{Access, DatabaseFile, Store, Turns, known, leftovers, quarantine, snapshot, sources};
+use crate::store::{Access, DatabaseFile, Store, Turns, failures, known, leftovers, quarantine, snapshot, sources};
 use sessionmill_contract::Manifest;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _};
@@ -118,10 +119,12 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     }
     let mut left = None;
     for processor in processors {
-        let unsettled = settle::settle(&mut store, processor, now, &Pulse::default())?;
+        settle::settle(&mut store, processor, Retries { now, is_asked: false }, &Pulse::default())?;
+        let name = processor.manifest().name;
+        let unsettled = failures::unsettled(store.get()?.connection(), name)?;
         if let Some(first) = unsettled.first() {
-            let (keys, name) = (count(unsettled.len() as u64, "key"), processor.manifest().name);
-            let message = format!("{who} is erased, but {keys} of `{name}` still tell of it: {}", first.failure);
+            let (keys, failure) = (count(unsettled.len() as u64, "key"), &first.standing.failure);
+            let message = format!("{who} is erased, but {keys} of `{name}` still tell of it: {failure}");
             left.get_or_insert(Error::new(Status::CannotRun, message).hint("`sessionmill run` settles them"));
         }
     }

@@ -284,7 +284,8 @@ CREATE TABLE facts.touched_keys (
     facts_table VARCHAR NOT NULL,
     key_hash BIGINT NOT NULL
 );
-COMMENT ON TABLE facts.touched_keys IS 'keys whose facts have changed since they were settled';
+COMMENT ON TABLE facts.touched_keys IS
+    'keys whose facts, decisions or rules have changed since they were last settled or tried';
 
 CREATE TABLE facts.settlements (
     processor_name VARCHAR NOT NULL,
@@ -304,19 +305,26 @@ CREATE TABLE settling_failures (
     message VARCHAR NOT NULL,
     strikes BIGINT NOT NULL,
     first_failed_at TIMESTAMP NOT NULL,
-    last_failed_at TIMESTAMP NOT NULL
+    last_failed_at TIMESTAMP NOT NULL,
+    state VARCHAR,
+    attempts BIGINT,
+    next_try_at TIMESTAMP
 );
 COMMENT ON TABLE settling_failures IS
-    'one row per key whose entities could not be made from its facts; the next run tries again';
+    'one row per key whose entities could not be made from its facts; they stay what they were';
 COMMENT ON COLUMN settling_failures.processor_name IS 'processor that failed';
 COMMENT ON COLUMN settling_failures.facts_table IS 'table of the facts, in schema facts';
 COMMENT ON COLUMN settling_failures.key_hash IS 'the number by which the facts of the key are found';
 COMMENT ON COLUMN settling_failures.key IS 'such as a message id, a session or a domain';
 COMMENT ON COLUMN settling_failures.class IS 'environment, transient, permanent or panic';
 COMMENT ON COLUMN settling_failures.message IS 'what went wrong, without a word of a transcript';
-COMMENT ON COLUMN settling_failures.strikes IS 'failures in a row';
+COMMENT ON COLUMN settling_failures.strikes IS 'failures in a row, of whatever class';
 COMMENT ON COLUMN settling_failures.first_failed_at IS 'UTC';
 COMMENT ON COLUMN settling_failures.last_failed_at IS 'UTC';
+COMMENT ON COLUMN settling_failures.state IS
+    'retry, dead (until what it is settled from or by changes) or dropped (by hand)';
+COMMENT ON COLUMN settling_failures.attempts IS 'failures that count against the key';
+COMMENT ON COLUMN settling_failures.next_try_at IS 'UTC; of keys in state retry';
 
 -- The schema itself
 

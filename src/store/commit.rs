@@ -10,15 +10,15 @@ use crate::look::Trust;
 use crate::read::{Outcome, Read, Verdict};
 use crate::store::failures;
 use crate::store::namesakes;
-use crate::store::rows::{Cell, append_entities, append_facts, key_hash, stat_cells};
+use crate::store::rows::{Cell, append_facts, stat_cells};
 use crate::store::settle::replace::{self, Missing};
-use crate::store::settle::run::Run;
-use crate::store::settle::{Settled, touch};
+use crate::store::settle::{self, touch};
 use crate::store::stamp::{Stamp, Try};
 use crate::store::{Store, Transaction};
+use chrono::{DateTime, Utc};
 use duckdb::params;
-use sessionmill_contract::{FactRow, Manifest, Processor, Rows, Settlement, SourceFile, Table, Value};
-use std::collections::{HashMap, HashSet};
+use sessionmill_contract::{Manifest, Processor, Rows, SourceFile, Table, Value};
+use std::collections::HashMap;
 
 const STAGING: &str = "
     CREATE OR REPLACE TEMP TABLE stage_files AS FROM session_files LIMIT 0;
@@ -112,7 +112,7 @@ fn write<'m>(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'m>,
         let rows = stage_states(transaction, manifest, &facts, stamp)?;
         written.push(Written { table: "session_processor_state", processor: Some(manifest.name), rows });
         for table in manifest.facts {
-            let rows = replace(transaction, stamp.processors[position], table, known, &facts, nth)?;
+            let rows = replace(transaction, stamp.processors[position], table, known, &facts, (nth, stamp.now))?;
             written.push(Written { table: table.name, processor: None, rows });
         }
     }
@@ -211,7 +211,7 @@ fn replace(
     table: &Table,
     known: bool,
     facts: &[Said<'_>],
-    nth: Try,
+    (nth, now): (Try, DateTime<Utc>),
 ) -> Result<u64> {
     let manifest = processor.manifest();
     let before = transaction.number(&format!("SELECT count(*) FROM facts.{}", table.name), [])?;
@@ -234,7 +234,7 @@ fn replace(
         left.sort_unstable();
         left.dedup();
         touch::hashes(transaction, manifest, settlement, &left)?;
-        settle_new(transaction, processor, settlement, &arriving, nth)?;
+        settle::new::settle(transaction, processor, settlement, &arriving, nth, now)?;
     }
     let count = append_facts(transaction, table, settlement, arriving.into_iter())?;
     Ok(before.cast_unsigned() - deleted + count)
@@ -243,57 +243,6 @@ fn replace(
 /// The rows of a table that a processor has of files.
 fn rows<'s>(facts: &'s [Said<'_>], table: &'s Table) -> impl Iterator<Item = (&'s SourceFile, &'s [Value])> {
     facts.iter().flat_map(|said| said.rows.of(table).map(|row| (&said.job.file, row)))
-}
-
-/// Settles the keys of new facts that the database has nothing of, which are most of them: what is
-/// settled here is not read back. The others are touched, to be settled with what is there, and so are
-/// those that fail and all keys of entities that people review.
-fn settle_new(
-    transaction: &Transaction<'_>,
-    processor: &dyn Processor,
-    settlement: &Settlement,
-    facts: &[(&SourceFile, &[Value])],
-    nth: Try,
-) -> Result<()> {
-    let Some(key) = settlement.facts.position(settlement.key) else { return Ok(()) };
-    let hashed = facts.iter().filter_map(|(file, row)| {
-        let key = row.get(key)?.as_str()?;
-        Some((key_hash(key), key, *file, *row))
-    });
-    let mut hashed: Vec<_> = hashed.collect();
-    hashed.sort_by_key(|(hash, key, file, _)| (*hash, *key, *file));
-    let mut touched: Vec<i64> = hashed.iter().map(|(hash, ..)| *hash).collect();
-    touched.dedup();
-    if nth == Try::First && settlement.reviews.is_none() {
-        let known = known_keys(transaction, settlement, &touched)?;
-        let mut run = Run::new(processor, settlement, &[], &[]);
-        for (hash, _, file, row) in hashed.iter().filter(|(hash, ..)| !known.contains(hash)) {
-            let (session_file, username) = ((*file.session_file).into(), (*file.username).into());
-            run.push(*hash, FactRow { session_file, username, values: row.to_vec() });
-        }
-        let Settled { entities, failed } = run.end();
-        for table in settlement.entities {
-            append_entities(transaction, table, settlement, entities.of(table))?;
-        }
-        touched.retain(|hash| known.contains(hash) || failed.iter().any(|failed| failed.key_hash == *hash));
-    }
-    touch::hashes(transaction, processor.manifest(), settlement, &touched)
-}
-
-/// Those of the keys that the database has facts or entities of.
-fn known_keys(transaction: &Transaction<'_>, settlement: &Settlement, hashes: &[i64]) -> Result<HashSet<i64>> {
-    transaction.batch("CREATE OR REPLACE TEMP TABLE stage_keys (key_hash BIGINT)")?;
-    transaction.stage("stage_keys", hashes.iter().map(|hash| [Cell::Int(*hash)]))?;
-    let mut known = HashSet::new();
-    for table in std::iter::once(&settlement.facts).chain(settlement.entities) {
-        let sql =
-            format!("SELECT key_hash FROM facts.{} WHERE key_hash IN (SELECT key_hash FROM stage_keys)", table.name);
-        transaction.query(&sql, [], |row| {
-            known.insert(row.get(0)?);
-            Ok(())
-        })?;
-    }
-    Ok(known)
 }
 
 fn write_files(transaction: &Transaction<'_>, group: &[Outcome]) -> Result<()> {

@@ -18,9 +18,6 @@ impl Store {
         for settlement in manifest.settlements {
             let of_files = |table: &&&Table| table.position("session_file").is_some();
             let Some(entities) = settlement.entities.first().filter(of_files) else { continue };
-            if self.touched(manifest, settlement)?.is_empty() {
-                continue;
-            }
             let sql = format!(
                 "WITH touched AS (
                      SELECT DISTINCT key_hash FROM facts.touched_keys WHERE processor_name = ? AND facts_table = ?),

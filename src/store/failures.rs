@@ -1,7 +1,7 @@
-//! Failures that stand, in the database: one row per processor and source file.
+//! Failures that stand, in the database: one row per processor and source file, or per settlement and key.
 
 use crate::error::Result;
-use crate::failures::{Attempt, Fate, Standing};
+use crate::failures::{Fate, FileBasis, FileFailure, Standing};
 use crate::hash;
 use crate::job::Job;
 use crate::open::Refusal;
@@ -10,7 +10,7 @@ use crate::store::rows::{Cell, as_hash, as_stat, as_text, as_time, key_hash, sta
 use crate::store::stamp::{Stamp, Try};
 use crate::store::{Store, Transaction};
 use chrono::{DateTime, Utc};
-use duckdb::{Connection, params};
+use duckdb::{Connection, Row, params};
 use sessionmill_contract::{Failure, FailureClass};
 
 /// A failure that stands, and what it is about.
@@ -20,40 +20,8 @@ pub struct Failed {
     pub session_file: String,
     /// Name of the source.
     pub source: String,
+    pub basis: FileBasis,
     pub standing: Standing,
-}
-
-/// All failures, by source file and processor.
-///
-/// # Errors
-///
-/// If the database cannot be read.
-pub fn all(connection: &Connection) -> Result<Vec<Failed>> {
-    let mut statement = connection.prepare(
-        "SELECT processor_name, session_file, source, class, message, state, attempts, strikes, first_failed_at, last_failed_at,
-             next_try_at, processor_version, size, mtime_ns, ctime_ns, inode, file_hash
-         FROM session_failures ORDER BY session_file, processor_name",
-    )?;
-    let mut rows = statement.query([])?;
-    let mut failures = Vec::new();
-    while let Some(row) = rows.next()? {
-        let class = FailureClass::by_name(as_text(row, 3)?).unwrap_or(FailureClass::Permanent);
-        let at = |column| Ok::<_, duckdb::Error>(as_time(row, column)?.unwrap_or_default());
-        let standing = Standing {
-            failure: Failure::new(class, as_text(row, 4)?),
-            version: row.get(11)?,
-            stat: as_stat(row, 12)?,
-            hash: as_hash(row, 16)?,
-            fate: Fate::by_name(as_text(row, 5)?).unwrap_or(Fate::Retry),
-            attempts: row.get(6)?,
-            strikes: row.get(7)?,
-            first_failed_at: at(8)?,
-            last_failed_at: at(9)?,
-            next_try_at: at(10)?,
-        };
-        failures.push(Failed { processor: row.get(0)?, session_file: row.get(1)?, source: row.get(2)?, standing });
-    }
-    Ok(failures)
 }
 
 /// A key that could not be settled.
@@ -63,11 +31,26 @@ pub struct FailedKey {
     /// In schema `facts`.
     pub facts_table: String,
     pub key: String,
-    pub class: String,
-    pub message: String,
-    pub strikes: u32,
-    pub first_failed_at: DateTime<Utc>,
-    pub last_failed_at: DateTime<Utc>,
+    pub standing: Standing,
+}
+
+/// All failures, by source file and processor.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn all(connection: &Connection) -> Result<Vec<Failed>> {
+    let mut statement = connection.prepare(&format!(
+        "SELECT processor_name, session_file, source, processor_version, size, mtime_ns, ctime_ns, inode, file_hash,
+             {STANDING}
+         FROM session_failures ORDER BY session_file, processor_name"
+    ))?;
+    let failures = statement.query_map([], |row| {
+        let basis = FileBasis { version: row.get(3)?, stat: as_stat(row, 4)?, hash: as_hash(row, 8)? };
+        let (processor, session_file, source) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Failed { processor, session_file, source, basis, standing: standing(row, 9)? })
+    })?;
+    Ok(failures.collect::<duckdb::Result<_>>()?)
 }
 
 /// All keys that could not be settled, by processor and key.
@@ -76,23 +59,63 @@ pub struct FailedKey {
 ///
 /// If the database cannot be read.
 pub fn keys(connection: &Connection) -> Result<Vec<FailedKey>> {
-    let mut statement = connection.prepare(
-        "SELECT processor_name, facts_table, key, class, message, strikes, first_failed_at, last_failed_at
-         FROM settling_failures ORDER BY ALL",
-    )?;
+    let mut statement = connection
+        .prepare(&format!("SELECT processor_name, facts_table, key, {STANDING} FROM settling_failures ORDER BY ALL"))?;
     let keys = statement.query_map([], |row| {
-        Ok(FailedKey {
-            processor: row.get(0)?,
-            facts_table: row.get(1)?,
-            key: row.get(2)?,
-            class: row.get(3)?,
-            message: row.get(4)?,
-            strikes: row.get(5)?,
-            first_failed_at: as_time(row, 6)?.unwrap_or_default(),
-            last_failed_at: as_time(row, 7)?.unwrap_or_default(),
-        })
+        let (processor, facts_table, key) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(FailedKey { processor, facts_table, key, standing: standing(row, 3)? })
     })?;
     Ok(keys.collect::<duckdb::Result<_>>()?)
+}
+
+/// The keys that a processor could not settle, but for those that an operator has dropped.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn unsettled(connection: &Connection, processor: &str) -> Result<Vec<FailedKey>> {
+    let mut keys = keys(connection)?;
+    keys.retain(|failed| failed.processor == processor && failed.standing.fate != Fate::Dropped);
+    Ok(keys)
+}
+
+/// The columns of a [`Standing`].
+pub(super) const STANDING: &str =
+    "class, message, state, attempts, strikes, first_failed_at, last_failed_at, next_try_at";
+
+/// Reads the columns of a [`Standing`], which begin with this one.
+pub(super) fn standing(row: &Row<'_>, first: usize) -> duckdb::Result<Standing> {
+    let class = FailureClass::by_name(as_text(row, first)?).unwrap_or(FailureClass::Permanent);
+    let at = |column: usize| Ok::<_, duckdb::Error>(as_time(row, first + column)?.unwrap_or_default());
+    Ok(Standing {
+        failure: Failure::new(class, as_text(row, first + 1)?),
+        fate: Fate::by_name(as_text(row, first + 2)?).unwrap_or(Fate::Retry),
+        attempts: row.get(first + 3)?,
+        strikes: row.get(first + 4)?,
+        first_failed_at: at(5)?,
+        last_failed_at: at(6)?,
+        next_try_at: at(7)?,
+    })
+}
+
+/// The cells of [`STANDING`].
+pub(super) fn standing_cells(standing: &Standing) -> [Cell<'_>; 8] {
+    [
+        Cell::Text(standing.failure.class.name()),
+        Cell::Text(&standing.failure.message),
+        Cell::Text(standing.fate.name()),
+        Cell::Int(standing.attempts.into()),
+        Cell::Int(standing.strikes.into()),
+        Cell::Time(standing.first_failed_at),
+        Cell::Time(standing.last_failed_at),
+        Cell::Time(standing.next_try_at),
+    ]
+}
+
+/// Evenly spread from 0 to 1, over files or keys and over the tries of one.
+pub(super) fn chance(name: &str, last: Option<&Standing>) -> f64 {
+    let strikes = last.map_or(0, |last| last.strikes);
+    key_hash(&format!("{name} {strikes}")).cast_unsigned() as f64 / u64::MAX as f64
 }
 
 /// Writes what failed in a group, and forgets the failures of what was dealt with.
@@ -112,7 +135,7 @@ pub(super) fn write(transaction: &Transaction<'_>, group: &[Outcome], stamp: Sta
             [],
         )?;
     }
-    let rows = failed.iter().map(|(processor, job, standing)| row(*processor, job, standing, stamp));
+    let rows = failed.iter().map(|(processor, job, failure)| row(*processor, job, failure, stamp));
     transaction.append("main", "session_failures", rows)?;
     Ok(())
 }
@@ -121,13 +144,14 @@ pub(super) fn write(transaction: &Transaction<'_>, group: &[Outcome], stamp: Sta
 type Due<'g> = (usize, &'g Job);
 
 /// What failed in a group, as it stands now, and what was dealt with.
-fn sorted<'g>(group: &'g [Outcome<'_>], stamp: Stamp<'_>) -> (Vec<(usize, &'g Job, Standing)>, Vec<Due<'g>>) {
+fn sorted<'g>(group: &'g [Outcome<'_>], stamp: Stamp<'_>) -> (Vec<(usize, &'g Job, FileFailure)>, Vec<Due<'g>>) {
     let (mut failed, mut fine) = (Vec::new(), Vec::new());
     for &Outcome { job, ref result } in group {
         let stand = |due: usize, failure: &Failure, stat, hash| {
             let last = job.failure(due);
-            let attempt = Attempt { failure: failure.clone(), version: stamp.manifests[due].version, stat, hash };
-            (due, job, Standing::after(last, attempt, stamp.now, chance(job, last)))
+            let basis = FileBasis { version: stamp.manifests[due].version, stat, hash };
+            let random = chance(&job.file.session_file, last.map(|last| &last.standing));
+            (due, job, FileFailure::after(last, basis, failure.clone(), stamp.now, random))
         };
         match result {
             Ok(read) => {
@@ -152,30 +176,18 @@ fn sorted<'g>(group: &'g [Outcome<'_>], stamp: Stamp<'_>) -> (Vec<(usize, &'g Jo
     (failed, fine)
 }
 
-/// Evenly spread from 0 to 1, over files and over the tries of one file.
-fn chance(job: &Job, last: Option<&Standing>) -> f64 {
-    let strikes = last.map_or(0, |last| last.strikes);
-    key_hash(&format!("{} {strikes}", job.file.session_file)).cast_unsigned() as f64 / u64::MAX as f64
-}
-
-fn row<'g>(processor: usize, job: &'g Job, standing: &'g Standing, stamp: Stamp<'g>) -> Vec<Cell<'g>> {
+fn row<'g>(processor: usize, job: &'g Job, failure: &'g FileFailure, stamp: Stamp<'g>) -> Vec<Cell<'g>> {
+    let FileFailure { basis, standing } = failure;
     let mut row = vec![
         Cell::Text(stamp.manifests[processor].name),
         Cell::Text(&job.file.session_file),
         Cell::Text(&job.file.username),
         Cell::Text(stamp.sources.get(job.source).copied().unwrap_or_default()),
-        Cell::Text(standing.failure.class.name()),
-        Cell::Text(&standing.failure.message),
-        Cell::Text(standing.fate.name()),
-        Cell::Int(standing.attempts.into()),
-        Cell::Int(standing.strikes.into()),
-        Cell::Time(standing.first_failed_at),
-        Cell::Time(standing.last_failed_at),
-        Cell::Time(standing.next_try_at),
-        Cell::Int(standing.version.into()),
     ];
-    row.extend(stat_cells(&standing.stat));
-    row.push(Cell::Own(standing.hash.as_ref().map(hash::to_hex).as_deref().into()));
+    row.extend(standing_cells(standing));
+    row.push(Cell::Int(basis.version.into()));
+    row.extend(stat_cells(&basis.stat));
+    row.push(Cell::Own(basis.hash.as_ref().map(hash::to_hex).as_deref().into()));
     row
 }
 
@@ -188,23 +200,25 @@ pub enum Wish {
     Drop,
 }
 
-/// Does what an operator wants of failures.
+/// Does what an operator wants of failures of files and keys.
 ///
 /// # Errors
 ///
 /// If the database cannot be written.
-pub fn wish(store: &Store, wish: Wish, failures: &[&Failed], now: DateTime<Utc>) -> Result<()> {
+pub fn wish(store: &Store, wish: Wish, files: &[&Failed], keys: &[&FailedKey], now: DateTime<Utc>) -> Result<()> {
     let fate = match wish {
         Wish::Retry => Fate::Retry,
         Wish::Drop => Fate::Dropped,
     };
+    let set = "SET state = ?, attempts = 0, strikes = 0, next_try_at = ? WHERE processor_name = ? AND";
     store.transaction(|transaction| {
-        for Failed { processor, session_file, .. } in failures {
-            transaction.execute(
-                "UPDATE session_failures SET state = ?, attempts = 0, strikes = 0, next_try_at = ?
-                 WHERE processor_name = ? AND session_file = ?",
-                params![fate.name(), Cell::Time(now), processor, session_file],
-            )?;
+        for Failed { processor, session_file, .. } in files {
+            let sql = format!("UPDATE session_failures {set} session_file = ?");
+            transaction.execute(&sql, params![fate.name(), Cell::Time(now), processor, session_file])?;
+        }
+        for FailedKey { processor, facts_table, key, .. } in keys {
+            let sql = format!("UPDATE settling_failures {set} facts_table = ? AND key = ?");
+            transaction.execute(&sql, params![fate.name(), Cell::Time(now), processor, facts_table, key])?;
         }
         Ok(())
     })

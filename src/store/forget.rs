@@ -186,6 +186,7 @@ fn erase(transaction: &Transaction<'_>, manifest: &Manifest, username: &str) -> 
         let name = table.name;
         if let Some(settlement) = manifest.settlement_of(table) {
             touch::of_facts(transaction, manifest, settlement, "username = ?", &[username])?;
+            touch::failed(transaction, manifest, settlement)?;
         }
         facts += transaction.execute(&format!("DELETE FROM facts.{name} WHERE username = ?"), [username])? as u64;
     }

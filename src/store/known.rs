@@ -1,6 +1,7 @@
 //! Reads what the database knows before a pass: its sources, its people and its ledger.
 
 use crate::error::Result;
+use crate::failures::FileFailure;
 use crate::hash;
 use crate::ledger::{Known, Ledger, State};
 use crate::look::{Look, Trust};
@@ -169,11 +170,11 @@ pub fn ledger(
     for manifest in manifests.iter().filter(|manifest| manifest.bound == Bound::Network) {
         waits::read(connection, manifest.name, &mut ledger, now)?;
     }
-    for Failed { processor, session_file, source, standing } in failures::all(connection)? {
+    for Failed { processor, session_file, source, basis, standing } in failures::all(connection)? {
         let Some(processor) = manifests.iter().position(|manifest| manifest.name == processor) else { continue };
         let known = ledger.files.entry(session_file.into()).or_default();
         known.source = known.source.or_else(|| sources.iter().position(|name| *name == source));
-        known.failures.push((processor, standing));
+        known.failures.push((processor, FileFailure { basis, standing }));
     }
     Ok(ledger)
 }

@@ -131,7 +131,10 @@ impl Record {
             *files = connection.query_row(sql, [processor, *state], |row| row.get(0))?;
         }
         let unsettled_keys = number(
-            "SELECT count(*) FROM (SELECT DISTINCT facts_table, key_hash FROM facts.touched_keys WHERE processor_name = ?)",
+            "SELECT count(*) FROM (
+                 SELECT facts_table, key_hash FROM facts.touched_keys WHERE processor_name = $1
+                 UNION SELECT facts_table, key_hash FROM settling_failures
+                 WHERE processor_name = $1 AND state <> 'dropped')",
         )?;
         let success = connection.query_row(
             "SELECT max_by(ended_at, run_id) FROM processor_runs
@@ -151,7 +154,8 @@ impl Record {
             .collect::<duckdb::Result<_>>()?;
         let key_causes = connection
             .prepare(&format!(
-                "SELECT class, message, count(*) AS keys, min(key) FROM settling_failures WHERE processor_name = ?
+                "SELECT class, message, count(*) AS keys, min(key) FROM settling_failures
+                 WHERE processor_name = ? AND state <> 'dropped'
                  GROUP BY class, message ORDER BY keys DESC, class, message LIMIT {CAUSES}"
             ))?
             .query_map([processor], |row| {

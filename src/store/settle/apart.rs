@@ -2,14 +2,15 @@
 //! settled with the database let go of, and written if nothing that it was settled from has changed
 //! meanwhile.
 
+use super::fail::Untouched;
 use super::run::Run;
-use super::{Unsettled, facts, replace, reviews, write};
+use super::{due, facts, replace, reviews, write};
 use crate::error::Result;
 use crate::failpoint;
+use crate::failures::Retries;
 use crate::store::fault::Fault;
 use crate::store::{Transaction, Turns};
-use chrono::{DateTime, Utc};
-use sessionmill_contract::{FactRow, Processor, Settlement, Value};
+use sessionmill_contract::{FactRow, Manifest, Processor, Settlement, Value};
 
 /// What a large key is settled from, as of one moment.
 #[derive(Debug)]
@@ -20,11 +21,12 @@ struct Basis {
     memo: Vec<Vec<Value>>,
     /// Of the facts.
     mark: String,
+    /// What stood of it.
+    known: Untouched,
 }
 
 impl Turns {
     /// Settles a large key. One that has changed meanwhile stays touched, and is settled with the others.
-    /// Returns it if it failed.
     ///
     /// # Errors
     ///
@@ -34,11 +36,14 @@ impl Turns {
         processor: &dyn Processor,
         settlement: &Settlement,
         key_hash: i64,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<Unsettled>> {
-        let mut basis = self.get()?.transaction(|transaction| basis(transaction, settlement, key_hash))?;
+        retries: Retries,
+    ) -> Result<()> {
+        let manifest = processor.manifest();
+        let store = self.get()?;
+        store.stage_settling()?;
+        let mut basis = store.transaction(|transaction| basis(transaction, manifest, settlement, key_hash, retries))?;
         self.end()?;
-        let mut run = Run::new(processor, settlement, &basis.reviews, &basis.memo);
+        let mut run = Run::new(processor, settlement, &basis.reviews, &basis.memo).leaving(basis.known.held());
         for fact in std::mem::take(&mut basis.facts) {
             run.push(key_hash, fact);
         }
@@ -48,27 +53,33 @@ impl Turns {
         let written = store.transaction(|transaction| {
             if is_same(transaction, settlement, key_hash, &basis)? {
                 transaction.execute("INSERT INTO settling VALUES (?)", [key_hash])?;
-                write(transaction, processor.manifest(), settlement, &settled, now)?;
+                write(transaction, manifest, settlement, &settled, &basis.known, retries)?;
                 failpoint::point("settle", settlement.facts.name);
-                return Ok(settled.failed);
             }
-            Ok(Vec::new())
+            Ok(())
         });
         match written {
             // It is settled with the others if nothing of it was kept.
             Err(error) if error.fault == Some(Fault::Unsure) => {
                 self.close();
-                Ok(Vec::new())
+                Ok(())
             }
             Err(error) if matches!(error.fault, Some(Fault::Refused | Fault::Memory)) => {
-                Ok(vec![self.get()?.refused(processor, settlement, key_hash, error, now)?])
+                self.refused(processor, settlement, key_hash, error, retries)
             }
             written => written,
         }
     }
 }
 
-fn basis(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64) -> Result<Basis> {
+fn basis(
+    transaction: &Transaction<'_>,
+    manifest: &Manifest,
+    settlement: &Settlement,
+    key_hash: i64,
+    retries: Retries,
+) -> Result<Basis> {
+    let known = due(transaction, manifest, settlement, (key_hash, key_hash), retries)?;
     let mut of_key = Vec::new();
     facts(transaction, settlement, &key_hash.to_string(), |_, fact| of_key.push(fact))?;
     let reviews = reviews(transaction, settlement)?;
@@ -77,7 +88,7 @@ fn basis(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64) 
         replace::stored(transaction, table, &key_hash.to_string(), |_, row| memo.push(row))?;
     }
     let mark = mark(transaction, settlement, key_hash)?;
-    Ok(Basis { facts: of_key, reviews, memo, mark })
+    Ok(Basis { facts: of_key, reviews, memo, mark, known })
 }
 
 /// Whether a key would be settled from the same as before.

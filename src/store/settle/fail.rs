@@ -1,74 +1,131 @@
-//! Keys that could not be settled, and why. They stay touched, so that the next pass tries again, and their
-//! entities stay what they were.
+//! Keys that could not be settled, and when they are tried again: by the rules of [`crate::failures`], as
+//! source files are.
+//!
+//! A key that fails is taken off the list of touched ones and stands in `settling_failures`; its entities stay
+//! what they were. It is tried again when its wait is over, unless it is given up. Whatever changes about it
+//! touches it: facts, decisions, rules, settings. That ends the wait, and its failures are counted anew. So
+//! a failure does not have to say what it was about.
 
-use super::Unsettled;
+use super::Range;
+use super::run::Unsettled;
 use crate::error::Result;
+use crate::failures::{Retries, Standing};
 use crate::store::Transaction;
-use crate::store::rows::Cell;
+use crate::store::failures::{STANDING, chance, standing, standing_cells};
+use crate::store::rows::{Cell, as_text};
 use chrono::{DateTime, Utc};
 use duckdb::params;
 use sessionmill_contract::{Manifest, Settlement};
+use std::collections::{BTreeMap, HashSet};
 
-pub(super) const STAGING: &str = "CREATE OR REPLACE TEMP TABLE unsettled AS FROM settling_failures LIMIT 0";
+/// Failures that stand, by key, each with the key's hash.
+pub(super) type Failures = BTreeMap<String, (i64, Standing)>;
 
-/// Writes what failed among the keys in `settling`, forgets the failures of the others, and takes the hashes
-/// of which no key failed off the list of touched ones.
+/// What stands of keys that are not touched.
+#[derive(Debug, Default)]
+pub(super) struct Untouched {
+    /// Their time has come.
+    pub(super) due: Failures,
+    /// They are left alone, but have the hash of others that are settled.
+    pub(super) held: Failures,
+}
+
+impl Untouched {
+    /// The keys that are left alone.
+    pub(super) fn held(&self) -> HashSet<&str> {
+        self.held.keys().map(String::as_str).collect()
+    }
+
+    /// What stands after keys have failed once more.
+    pub(super) fn after(&self, failed: &[Unsettled], now: DateTime<Utc>) -> Failures {
+        let after = |Unsettled { key_hash, key, failure }: &Unsettled| {
+            let last = self.due.get(key).map(|(_, standing)| standing);
+            (key.clone(), (*key_hash, Standing::after(last, failure.clone(), now, chance(key, last))))
+        };
+        failed.iter().map(after).collect()
+    }
+}
+
+/// What stands of the keys of a range, but for those of the hashes in `settling`, which are touched.
+pub(super) fn untouched(
+    transaction: &Transaction<'_>,
+    manifest: &Manifest,
+    settlement: &Settlement,
+    range: Range,
+    retries: Retries,
+) -> Result<Untouched> {
+    let is_held = |standing: &Standing| {
+        // What failed in this pass already is left to the next one. The database knows microseconds.
+        let is_of_this_pass = standing.last_failed_at.timestamp_micros() == retries.now.timestamp_micros();
+        is_of_this_pass || standing.holds(retries)
+    };
+    let all = known(transaction, manifest, settlement, range)?;
+    let (mut held, due): (Failures, Failures) = all.into_iter().partition(|(_, (_, standing))| is_held(standing));
+    let hashes: HashSet<i64> = due.values().map(|(key_hash, _)| *key_hash).collect();
+    held.retain(|_, (key_hash, _)| hashes.contains(key_hash));
+    Ok(Untouched { due, held })
+}
+
+/// The failures of a range of keys, but for those of the hashes in `settling`.
+pub(super) fn known(
+    transaction: &Transaction<'_>,
+    manifest: &Manifest,
+    settlement: &Settlement,
+    (from, to): Range,
+) -> Result<Failures> {
+    let sql = format!(
+        "SELECT key_hash, key, {STANDING} FROM settling_failures WHERE processor_name = ? AND facts_table = ?
+         AND key_hash BETWEEN ? AND ? AND key_hash NOT IN (SELECT key_hash FROM settling)"
+    );
+    let mut failures = Failures::new();
+    transaction.query(&sql, params![manifest.name, settlement.facts.name, from, to], |row| {
+        failures.insert(as_text(row, 1)?.to_owned(), (row.get(0)?, standing(row, 2)?));
+        Ok(())
+    })?;
+    Ok(failures)
+}
+
+/// Writes what stands of the keys in `settling`, which are touched no longer: those that failed, and those that
+/// were left alone.
 pub(super) fn write(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
     settlement: &Settlement,
-    failed: &[Unsettled],
-    now: DateTime<Utc>,
+    failed: &Failures,
+    held: &Failures,
 ) -> Result<()> {
-    let place = params![manifest.name, settlement.facts.name];
-    if !failed.is_empty() {
-        stage(transaction, manifest, settlement, failed, now)?;
+    for table in ["settling_failures", "facts.touched_keys"] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE processor_name = ? AND facts_table = ?
+             AND key_hash IN (SELECT key_hash FROM settling)"
+        );
+        transaction.execute(&sql, params![manifest.name, settlement.facts.name])?;
     }
-    transaction.execute(
-        "DELETE FROM settling_failures WHERE processor_name = ? AND facts_table = ?
-         AND key_hash IN (SELECT key_hash FROM settling)",
-        place,
-    )?;
-    if !failed.is_empty() {
-        transaction.execute("INSERT INTO settling_failures SELECT * FROM unsettled", [])?;
-        transaction.execute("DELETE FROM settling WHERE key_hash IN (SELECT key_hash FROM unsettled)", [])?;
-    }
-    transaction.execute(
-        "DELETE FROM facts.touched_keys WHERE processor_name = ? AND facts_table = ?
-         AND key_hash IN (SELECT key_hash FROM settling)",
-        place,
-    )?;
-    Ok(())
+    append(transaction, manifest, settlement, failed)?;
+    append(transaction, manifest, settlement, held)
 }
 
-/// Stages failures, each with how often the key has failed before and since when.
-fn stage(
+/// Adds failures to the table.
+pub(super) fn append(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
     settlement: &Settlement,
-    failed: &[Unsettled],
-    now: DateTime<Utc>,
+    failures: &Failures,
 ) -> Result<()> {
-    let rows = failed.iter().map(|Unsettled { key_hash, key, failure }| {
-        [
+    let rows = failures.iter().map(|(key, (key_hash, standing))| {
+        let [class, message, state, attempts, strikes, first_failed_at, last_failed_at, next_try_at] =
+            standing_cells(standing);
+        let of_key = [
             Cell::Text(manifest.name),
             Cell::Text(settlement.facts.name),
             Cell::Int(*key_hash),
             Cell::Text(key),
-            Cell::Text(failure.class.name()),
-            Cell::Text(&failure.message),
-            Cell::Int(1),
-            Cell::Time(now),
-            Cell::Time(now),
-        ]
+            class,
+            message,
+            strikes,
+        ];
+        of_key.into_iter().chain([first_failed_at, last_failed_at, state, attempts, next_try_at])
     });
-    transaction.stage("unsettled", rows)?;
-    transaction.execute(
-        "UPDATE unsettled SET strikes = known.strikes + 1,
-             first_failed_at = least(known.first_failed_at, unsettled.first_failed_at)
-         FROM settling_failures AS known WHERE known.processor_name = unsettled.processor_name
-             AND known.facts_table = unsettled.facts_table AND known.key = unsettled.key",
-        [],
-    )?;
+    transaction.append("main", "settling_failures", rows)?;
     Ok(())
 }

@@ -2,16 +2,18 @@
 //!
 //! ```text
 //! touch ──▶ range ──▶ run ──▶ replace
-//!                      └────▶ fail
+//!   ▲                  └────▶ fail ──▶ range, when the wait is over
+//!   └── new ──▶ run
 //! ```
 //!
 //! | module | what it does |
 //! | --- | --- |
 //! | [`touch`] | lists the keys whose facts, decisions or rules have changed |
+//! | [`new`] | settles keys that the database has nothing of, from the facts at hand |
 //! | [`range`](mod@range) | cuts that list into parts, and finds the key that the database refuses |
 //! | [`run`] | hands the facts of one key after the other to the processor |
 //! | [`replace`] | writes the rows that differ |
-//! | [`fail`] | stores why a key failed |
+//! | [`fail`] | stores why a key failed, and when it is tried again |
 //! | [`apart`] | settles a key of many facts with the database let go of |
 //!
 //! The 64-bit hash of a key only narrows what is read. Keys that share one are told apart by their text: each
@@ -19,34 +21,31 @@
 
 mod apart;
 mod fail;
+pub(super) mod new;
 mod range;
 pub(super) mod replace;
-pub(super) mod run;
+mod run;
 pub(super) mod touch;
 
 pub use range::Range;
-pub use run::{Settled, Unsettled};
 
 use crate::error::Result;
 use crate::failpoint;
+use crate::failures::Retries;
 use crate::store::rows::{Cell, value};
 use crate::store::{Store, Transaction};
-use chrono::{DateTime, Utc};
 use duckdb::{Row, params};
-use run::Run;
+use fail::Untouched;
+use run::{Run, Settled};
 use sessionmill_contract::{FactRow, Manifest, Processor, Settlement, Table, Value};
 
 /// A key of at least this many facts is settled apart.
 const LARGE: i64 = 5_000;
 
-/// The hashes of the keys that a transaction settles.
-const SETTLING: &str = "CREATE OR REPLACE TEMP TABLE settling (key_hash BIGINT)";
-
 impl Store {
-    /// Settles the touched keys of a range in one transaction, but for those that have failed at this moment
-    /// already. The entities of a key that fails stay what they were, and the reason is kept.
-    ///
-    /// Returns the keys that failed.
+    /// Settles the keys of a range that are due in one transaction: those that are touched, and those that have
+    /// failed and are to be tried again. The entities of a key that fails stay what they were, and the reason
+    /// is kept.
     ///
     /// # Errors
     ///
@@ -55,41 +54,55 @@ impl Store {
         &self,
         processor: &dyn Processor,
         settlement: &Settlement,
-        (from, to): Range,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<Unsettled>> {
-        let manifest = processor.manifest();
+        range: Range,
+        retries: Retries,
+    ) -> Result<()> {
         self.stage_settling()?;
         self.transaction(|transaction| {
-            transaction.execute(
-                "INSERT INTO settling SELECT DISTINCT key_hash FROM facts.touched_keys
-                 WHERE processor_name = ? AND facts_table = ? AND key_hash BETWEEN ? AND ? AND key_hash NOT IN
-                 (SELECT key_hash FROM settling_failures
-                  WHERE processor_name = ? AND facts_table = ? AND last_failed_at = ?)",
-                params![
-                    manifest.name,
-                    settlement.facts.name,
-                    from,
-                    to,
-                    manifest.name,
-                    settlement.facts.name,
-                    Cell::Time(now)
-                ],
-            )?;
-            let reviews = reviews(transaction, settlement)?;
-            let mut run = Run::new(processor, settlement, &reviews, &[]);
-            facts(transaction, settlement, "SELECT key_hash FROM settling", |hash, fact| run.push(hash, fact))?;
-            let settled = run.end();
-            write(transaction, manifest, settlement, &settled, now)?;
-            failpoint::point("settle", settlement.facts.name);
-            Ok(settled.failed)
+            let known = due(transaction, processor.manifest(), settlement, range, retries)?;
+            settle(transaction, processor, settlement, &known, retries)
         })
     }
 
-    /// Makes the temporary tables of a transaction that settles.
+    /// Makes the temporary table for the hashes of the keys that a transaction settles.
     fn stage_settling(&self) -> Result<()> {
-        Ok(self.connection.execute_batch(&format!("{SETTLING}; {}", fail::STAGING))?)
+        Ok(self.connection.execute_batch("CREATE OR REPLACE TEMP TABLE settling (key_hash BIGINT)")?)
     }
+}
+
+/// Puts the keys of a range that are due into `settling`. Returns the failures that stand among them.
+fn due(
+    transaction: &Transaction<'_>,
+    manifest: &Manifest,
+    settlement: &Settlement,
+    range: Range,
+    retries: Retries,
+) -> Result<Untouched> {
+    transaction.execute(
+        "INSERT INTO settling SELECT DISTINCT key_hash FROM facts.touched_keys
+         WHERE processor_name = ? AND facts_table = ? AND key_hash BETWEEN ? AND ?",
+        params![manifest.name, settlement.facts.name, range.0, range.1],
+    )?;
+    let known = fail::untouched(transaction, manifest, settlement, range, retries)?;
+    transaction.stage("settling", known.due.values().map(|(key_hash, _)| [Cell::Int(*key_hash)]))?;
+    Ok(known)
+}
+
+/// Settles the keys in `settling`.
+fn settle(
+    transaction: &Transaction<'_>,
+    processor: &dyn Processor,
+    settlement: &Settlement,
+    known: &Untouched,
+    retries: Retries,
+) -> Result<()> {
+    let reviews = reviews(transaction, settlement)?;
+    let mut run = Run::new(processor, settlement, &reviews, &[]).leaving(known.held());
+    facts(transaction, settlement, "SELECT key_hash FROM settling", |hash, fact| run.push(hash, fact))?;
+    let settled = run.end();
+    write(transaction, processor.manifest(), settlement, &settled, known, retries)?;
+    failpoint::point("settle", settlement.facts.name);
+    Ok(())
 }
 
 /// Writes what the keys in `settling` came to.
@@ -98,13 +111,15 @@ fn write(
     manifest: &Manifest,
     settlement: &Settlement,
     settled: &Settled,
-    now: DateTime<Utc>,
+    known: &Untouched,
+    retries: Retries,
 ) -> Result<()> {
-    let failed = settled.failed.iter().map(|failed| failed.key.as_str()).collect();
+    let mut keeping = known.held();
+    keeping.extend(settled.failed.iter().map(|failed| failed.key.as_str()));
     for table in settlement.entities {
-        replace::entities(transaction, table, settlement, &failed, || settled.entities.of(table))?;
+        replace::entities(transaction, table, settlement, &keeping, || settled.entities.of(table))?;
     }
-    fail::write(transaction, manifest, settlement, &settled.failed, now)
+    fail::write(transaction, manifest, settlement, &known.after(&settled.failed, retries.now), &known.held)
 }
 
 /// Hands on the facts of keys: key by key, and in the order that the settlement declares within a key. Finding

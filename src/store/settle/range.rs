@@ -1,16 +1,18 @@
-//! The touched keys of a settlement, in parts that are small enough to settle in memory, one transaction
+//! The keys of a settlement that are due, in parts that are small enough to settle in memory, one transaction
 //! each.
 //!
 //! A part is a range of key hashes. Hashes are spread evenly, so equal parts of their range hold about as
 //! many keys. When the database refuses what a part settles to, the part is halved until the one key that is
 //! to blame is found: the others settle, and that key fails.
 
-use super::{LARGE, Unsettled, fail};
+use super::fail::{self, Untouched};
+use super::run::Unsettled;
+use super::{LARGE, due, settle};
 use crate::error::{Error, Result};
+use crate::failures::Retries;
 use crate::store::fault::Fault;
+use crate::store::rows::as_text;
 use crate::store::{Store, Turns, keep};
-use chrono::{DateTime, Utc};
-use duckdb::params;
 use sessionmill_contract::{Manifest, Processor, Settlement};
 
 /// From the first key hash to the last one.
@@ -19,54 +21,62 @@ pub type Range = (i64, i64);
 /// Keys that are settled in one transaction, about.
 const KEYS: u64 = 25_000;
 
+/// All of them.
+const ALL: Range = (i64::MIN, i64::MAX);
+
 impl Store {
-    /// The touched keys of a settlement, in parts of about equal size.
+    /// The keys of a settlement that are due, in parts of about equal size.
     ///
     /// # Errors
     ///
     /// If the database cannot be read.
-    pub fn touched(&self, manifest: &Manifest, settlement: &Settlement) -> Result<Vec<Range>> {
-        let keys: i64 = self.connection.query_row(
-            "SELECT count(DISTINCT key_hash) FROM facts.touched_keys WHERE processor_name = ? AND facts_table = ?",
-            params![manifest.name, settlement.facts.name],
-            |row| row.get(0),
-        )?;
-        let parts = i128::from(keys.cast_unsigned().div_ceil(KEYS));
+    pub fn due(&self, manifest: &Manifest, settlement: &Settlement, retries: Retries) -> Result<Vec<Range>> {
+        let keys = self.due_in(manifest, settlement, ALL, retries, "SELECT count(DISTINCT key_hash) FROM settling")?;
+        let keys = keys.first().copied().unwrap_or_default().cast_unsigned();
+        let parts = i128::from(keys.div_ceil(KEYS));
         let bound = |part: i128| i64::try_from(i128::from(i64::MIN) + (part << 64) / parts).unwrap_or(i64::MAX);
         let end = |part: i128| if part + 1 == parts { i64::MAX } else { bound(part + 1) - 1 };
         Ok((0..parts).map(|part| (bound(part), end(part))).collect())
     }
 
-    /// The touched keys of a range, in their order.
-    fn touched_in(&self, manifest: &Manifest, settlement: &Settlement, (from, to): Range) -> Result<Vec<i64>> {
-        let mut statement = self.connection.prepare(
-            "SELECT DISTINCT key_hash FROM facts.touched_keys
-             WHERE processor_name = ? AND facts_table = ? AND key_hash BETWEEN ? AND ? ORDER BY key_hash",
-        )?;
-        let keys = statement.query_map(params![manifest.name, settlement.facts.name, from, to], |row| row.get(0))?;
-        Ok(keys.collect::<duckdb::Result<_>>()?)
-    }
-
-    /// The touched keys that are to be settled apart, because they have many facts.
+    /// The keys that are due and to be settled apart, because they have many facts.
     ///
     /// # Errors
     ///
     /// If the database cannot be read.
-    pub fn large(&self, manifest: &Manifest, settlement: &Settlement) -> Result<Vec<i64>> {
+    pub fn large(&self, manifest: &Manifest, settlement: &Settlement, retries: Retries) -> Result<Vec<i64>> {
         let sql = format!(
-            "SELECT key_hash FROM facts.{} WHERE key_hash IN
-             (SELECT key_hash FROM facts.touched_keys WHERE processor_name = ? AND facts_table = ?)
-             GROUP BY key_hash HAVING count(*) >= ? ORDER BY key_hash",
+            "SELECT key_hash FROM facts.{} WHERE key_hash IN (SELECT key_hash FROM settling)
+             GROUP BY key_hash HAVING count(*) >= {LARGE} ORDER BY key_hash",
             settlement.facts.name
         );
-        let mut statement = self.connection.prepare(&sql)?;
-        let keys = statement.query_map(params![manifest.name, settlement.facts.name, LARGE], |row| row.get(0))?;
-        Ok(keys.collect::<duckdb::Result<_>>()?)
+        self.due_in(manifest, settlement, ALL, retries, &sql)
+    }
+
+    /// What a query says of the keys of a range that are due.
+    fn due_in(
+        &self,
+        manifest: &Manifest,
+        settlement: &Settlement,
+        range: Range,
+        retries: Retries,
+        sql: &str,
+    ) -> Result<Vec<i64>> {
+        self.stage_settling()?;
+        self.transaction(|transaction| {
+            due(transaction, manifest, settlement, range, retries)?;
+            let mut numbers = Vec::new();
+            transaction.query(sql, [], |row| {
+                numbers.push(row.get(0)?);
+                Ok(())
+            })?;
+            Ok(numbers)
+        })
     }
 }
 
 impl Turns {
-    /// Settles the touched keys of a range. Returns those that failed.
+    /// Settles the keys of a range that are due.
     ///
     /// # Errors
     ///
@@ -76,54 +86,95 @@ impl Turns {
         processor: &dyn Processor,
         settlement: &Settlement,
         range: Range,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<Unsettled>> {
-        let error = match self.get()?.settle(processor, settlement, range, now) {
-            Ok(failed) => return Ok(failed),
-            Err(error) => error,
-        };
+        retries: Retries,
+    ) -> Result<()> {
+        let Err(error) = self.get()?.settle(processor, settlement, range, retries) else { return Ok(()) };
         match error.fault {
             Some(Fault::Refused | Fault::Memory) => {}
-            // Keys that are settled already are not touched any more, so none is settled twice.
+            // Keys that are settled already are not due any more, so none is settled twice.
             Some(Fault::Unsure) => self.close(),
             _ => return Err(error),
         }
-        let keys = self.get()?.touched_in(processor.manifest(), settlement, range)?;
+        let sql = "SELECT DISTINCT key_hash FROM settling ORDER BY key_hash";
+        let keys = self.get()?.due_in(processor.manifest(), settlement, range, retries, sql)?;
         match keys[..] {
-            [] => Ok(Vec::new()),
+            [] => Ok(()),
             [_] if error.fault == Some(Fault::Unsure) => Err(error),
-            [key_hash] => Ok(vec![self.get()?.refused(processor, settlement, key_hash, error, now)?]),
+            [key_hash] => self.refused(processor, settlement, key_hash, error, retries),
             _ => {
                 let middle = keys[keys.len() / 2];
-                let mut failed = self.settle(processor, settlement, (range.0, middle - 1), now)?;
-                failed.append(&mut self.settle(processor, settlement, (middle, range.1), now)?);
-                Ok(failed)
+                self.settle(processor, settlement, (range.0, middle - 1), retries)?;
+                self.settle(processor, settlement, (middle, range.1), retries)
             }
         }
     }
-}
 
-impl Store {
-    /// Keeps that the database refuses what a key settles to.
+    /// Keeps that the database refuses what the keys of one hash settle to. Where these are several, each is then
+    /// settled by itself, and only those that are refused again stay failed.
     pub(super) fn refused(
-        &self,
+        &mut self,
         processor: &dyn Processor,
         settlement: &Settlement,
         key_hash: i64,
         error: Error,
-        now: DateTime<Utc>,
-    ) -> Result<Unsettled> {
+        retries: Retries,
+    ) -> Result<()> {
+        let keys: Vec<_> = self.get()?.refuse(processor.manifest(), settlement, key_hash, error, retries)?;
+        for key in keys.iter().filter(|_| keys.len() > 1) {
+            match self.get()?.settle_one(processor, settlement, (key_hash, key), retries) {
+                Err(Error { fault: Some(Fault::Refused | Fault::Memory), .. }) | Ok(()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Keeps that the database refuses what the keys of one hash settle to. Returns these keys.
+    fn refuse(
+        &self,
+        manifest: &Manifest,
+        settlement: &Settlement,
+        key_hash: i64,
+        error: Error,
+        retries: Retries,
+    ) -> Result<Vec<String>> {
+        let failure = keep::failure(error);
         let sql = format!(
-            "SELECT coalesce(min({}), '') FROM facts.{} WHERE key_hash = ?",
+            "SELECT DISTINCT {} FROM facts.{} WHERE key_hash = ? ORDER BY ALL",
             settlement.key, settlement.facts.name
         );
-        let key: String = self.connection.query_row(&sql, [key_hash], |row| row.get(0))?;
-        let failed = Unsettled { key_hash, key, failure: keep::failure(error) };
         self.stage_settling()?;
         self.transaction(|transaction| {
+            let known = due(transaction, manifest, settlement, (key_hash, key_hash), retries)?;
+            let mut failed = Vec::new();
+            transaction.query(&sql, [key_hash], |row| {
+                let key = as_text(row, 0)?.to_owned();
+                failed.push(Unsettled { key_hash, key, failure: failure.clone() });
+                Ok(())
+            })?;
+            failed.retain(|failed| !known.held.contains_key(&failed.key));
+            let failed = known.after(&failed, retries.now);
+            fail::write(transaction, manifest, settlement, &failed, &known.held)?;
+            Ok(failed.into_keys().collect())
+        })
+    }
+
+    /// Settles a key by itself, whose hash others have.
+    fn settle_one(
+        &self,
+        processor: &dyn Processor,
+        settlement: &Settlement,
+        (key_hash, key): (i64, &str),
+        retries: Retries,
+    ) -> Result<()> {
+        self.stage_settling()?;
+        self.transaction(|transaction| {
+            let mut held = fail::known(transaction, processor.manifest(), settlement, (key_hash, key_hash))?;
+            held.remove(key);
             transaction.execute("INSERT INTO settling VALUES (?)", [key_hash])?;
-            fail::write(transaction, processor.manifest(), settlement, std::slice::from_ref(&failed), now)
-        })?;
-        Ok(failed)
+            settle(transaction, processor, settlement, &Untouched { held, ..Untouched::default() }, retries)
+        })
     }
 }

@@ -35,13 +35,13 @@ impl<'r> Missing<'r> {
     }
 }
 
-/// Puts the entities of keys in the place of those that the keys in `settling` had. Entities of `failed`
-/// keys, whose hash others can share, stay what they were.
+/// Puts the entities of keys in the place of those that the keys in `settling` had. Those of the keys in
+/// `keeping`, whose hash others can share, stay what they were.
 pub(super) fn entities<'e, Rows: Iterator<Item = &'e [Value]>>(
     transaction: &Transaction<'_>,
     table: &'static Table,
     settlement: &Settlement,
-    failed: &HashSet<&str>,
+    keeping: &HashSet<&str>,
     rows: impl Fn() -> Rows,
 ) -> Result<()> {
     let mut missing = Missing::default();
@@ -49,7 +49,7 @@ pub(super) fn entities<'e, Rows: Iterator<Item = &'e [Value]>>(
     let key = table.position(settlement.key);
     let is_kept = |row: &[Value]| {
         let name = key.and_then(|key| row.get(key)).and_then(Value::as_str);
-        name.is_some_and(|name| failed.contains(name))
+        name.is_some_and(|name| keeping.contains(name))
     };
     let mut leaving = Vec::new();
     stored(transaction, table, "SELECT key_hash FROM settling", |id, row| {

@@ -4,29 +4,32 @@
 //! share a hash: they are two runs of facts, and each succeeds or fails by itself.
 
 use sessionmill_contract::{FactRow, Failure, FailureClass, Inputs, Processor, Rows, Settlement, Value};
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A key that a processor could not settle.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unsettled {
-    pub key_hash: i64,
-    pub key: String,
-    pub failure: Failure,
+#[derive(Debug)]
+pub(super) struct Unsettled {
+    pub(super) key_hash: i64,
+    pub(super) key: String,
+    pub(super) failure: Failure,
 }
 
 /// What settling some keys came to.
 #[derive(Debug, Default)]
-pub struct Settled {
-    pub entities: Rows,
-    pub failed: Vec<Unsettled>,
+pub(super) struct Settled {
+    pub(super) entities: Rows,
+    pub(super) failed: Vec<Unsettled>,
 }
 
 /// Settles keys from facts that are handed over one by one.
-pub(in crate::store) struct Run<'r> {
+pub(super) struct Run<'r> {
     processor: &'r dyn Processor,
     settlement: &'r Settlement,
     reviews: &'r [Vec<Value>],
     memo: &'r [Vec<Value>],
+    /// Keys that are left alone.
+    held: HashSet<&'r str>,
     /// Where a fact has its key.
     position: usize,
     facts: Vec<FactRow>,
@@ -35,7 +38,7 @@ pub(in crate::store) struct Run<'r> {
 }
 
 impl<'r> Run<'r> {
-    pub(in crate::store) fn new(
+    pub(super) fn new(
         processor: &'r dyn Processor,
         settlement: &'r Settlement,
         reviews: &'r [Vec<Value>],
@@ -43,11 +46,17 @@ impl<'r> Run<'r> {
     ) -> Self {
         let position = settlement.facts.position(settlement.key).unwrap_or_default();
         let (facts, settled) = (Vec::new(), Settled::default());
-        Self { processor, settlement, reviews, memo, position, facts, key_hash: 0, settled }
+        let held = HashSet::new();
+        Self { processor, settlement, reviews, memo, held, position, facts, key_hash: 0, settled }
+    }
+
+    /// Leaves keys alone: only those of a shared hash are meant, which come along with others.
+    pub(super) fn leaving(self, held: HashSet<&'r str>) -> Self {
+        Self { held, ..self }
     }
 
     /// Takes the next fact, and settles the key of those before it if that has ended.
-    pub(in crate::store) fn push(&mut self, key_hash: i64, fact: FactRow) {
+    pub(super) fn push(&mut self, key_hash: i64, fact: FactRow) {
         let position = self.position;
         let is_next = self
             .facts
@@ -61,14 +70,15 @@ impl<'r> Run<'r> {
     }
 
     /// Settles the last key.
-    pub(in crate::store) fn end(mut self) -> Settled {
+    pub(super) fn end(mut self) -> Settled {
         self.settle();
         self.settled
     }
 
     fn settle(&mut self) {
         let facts = std::mem::take(&mut self.facts);
-        let Some(Value::Text(key)) = facts.first().and_then(|fact| fact.values.get(self.position)) else { return };
+        let key = facts.first().and_then(|fact| fact.values.get(self.position)).and_then(Value::as_str);
+        let Some(key) = key.filter(|key| !self.held.contains(key)) else { return };
         let inputs = Inputs { facts: &facts, reviews: self.reviews, memo: self.memo };
         let mut entities = Rows::default();
         let settle = || self.processor.settle(self.settlement, key, inputs, &mut entities);
@@ -77,7 +87,7 @@ impl<'r> Run<'r> {
         match catch_unwind(AssertUnwindSafe(settle)).unwrap_or_else(panicked) {
             Ok(()) => self.settled.entities.append(entities),
             Err(failure) => {
-                self.settled.failed.push(Unsettled { key_hash: self.key_hash, key: key.to_string(), failure });
+                self.settled.failed.push(Unsettled { key_hash: self.key_hash, key: key.to_owned(), failure });
             }
         }
         // Capacity is kept for the next key.

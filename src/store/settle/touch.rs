@@ -1,8 +1,8 @@
 //! Which keys are to be settled again.
 //!
 //! `facts.touched_keys` is a list of key hashes for each settlement. A row is added in the transaction that
-//! changes what a key is settled from, and removed in the transaction that settles the key, so a crash
-//! in between only delays. A hash can be on the list more than once.
+//! changes what a key is settled from, and removed in the transaction that settles the key or stores why that
+//! failed, so a crash in between only delays. A hash can be on the list more than once.
 
 use crate::error::Result;
 use crate::store::rows::{Cell, key_hash};
@@ -46,6 +46,20 @@ pub(in crate::store) fn of_facts(
         format!("INSERT INTO facts.touched_keys SELECT DISTINCT ?, ?, key_hash FROM facts.{facts} WHERE {condition}");
     let parameters = [manifest.name, facts].into_iter().chain(parameters.iter().copied());
     transaction.execute(&sql, duckdb::params_from_iter(parameters))?;
+    Ok(())
+}
+
+/// Touches the keys that could not be settled: their entities are those of facts that can be gone.
+pub(in crate::store) fn failed(
+    transaction: &Transaction<'_>,
+    manifest: &Manifest,
+    settlement: &Settlement,
+) -> Result<()> {
+    transaction.execute(
+        "INSERT INTO facts.touched_keys SELECT DISTINCT processor_name, facts_table, key_hash FROM settling_failures
+         WHERE processor_name = ? AND facts_table = ?",
+        params![manifest.name, settlement.facts.name],
+    )?;
     Ok(())
 }
 

@@ -2,12 +2,13 @@
 
 use crate::cli::{Context, Database, remark};
 use crate::error::{Error, Result, Status};
+use crate::failures::Retries;
 use crate::plugs::verification::PLUG;
 use crate::plugs::verification::report::knowledge::{self, Named};
 use crate::pulse::Pulse;
 use crate::registry;
 use crate::settle;
-use crate::store::{Access, Store, Turns};
+use crate::store::{Access, Store, Turns, failures};
 use sessionmill_contract::Row as _;
 use sessionmill_verification::claim::CLAIMS;
 use sessionmill_verification::review::{Action, ReviewRow, Standing};
@@ -46,6 +47,7 @@ pub(super) fn decide(items: &Items, action: Action, into: Option<&str>, context:
     let Some(settlement) = processor.manifest().settlement_of(&CLAIMS) else { return Ok(Status::Done) };
     let reviewer = items.by.as_deref().unwrap_or(&context.environment.login);
     let store = Store::open_current(&database, Access::ReadWrite, context.now.wall)?;
+    let mut decided = Vec::new();
     let steps = ids.iter().map(|id| step(&store, id, action, into)).collect::<Result<Vec<_>>>()?;
     for (id, step) in ids.iter().zip(steps) {
         let other = match step {
@@ -59,6 +61,7 @@ pub(super) fn decide(items: &Items, action: Action, into: Option<&str>, context:
         let row = ReviewRow { review_id: 0, item_id: id, action: action_name, other_id, reviewer, reviewed_at };
         let keys = knowledge::domains(store.connection(), id, other.as_deref())?;
         store.review(processor.manifest(), settlement, &[row.values()], &keys)?;
+        decided.extend(keys);
         remark(&match (action, other) {
             (Action::Approve, _) => format!("`{id}` is approved"),
             (Action::Reject, _) => format!("`{id}` is rejected"),
@@ -67,8 +70,11 @@ pub(super) fn decide(items: &Items, action: Action, into: Option<&str>, context:
         });
     }
     drop(store);
-    let now = context.now.wall;
-    if !settle::settle(&mut Turns::new(&database, now), processor, now, &Pulse::default())?.is_empty() {
+    let (now, is_asked) = (context.now.wall, false);
+    let mut store = Turns::new(&database, now);
+    settle::settle(&mut store, processor, Retries { now, is_asked }, &Pulse::default())?;
+    let unsettled = failures::unsettled(store.get()?.connection(), processor.manifest().name)?;
+    if unsettled.iter().any(|failed| decided.contains(&failed.key)) {
         remark("note: what was decided is kept; the next run brings the items up to date");
     }
     Ok(Status::Done)

@@ -1,0 +1,100 @@
+//! Keys that the database has nothing of, which most keys of a first run are: they are settled from the facts at
+//! hand, in the transaction that writes these.
+//!
+//! | a key of new facts | what happens |
+//! | --- | --- |
+//! | the database has no fact and no entity of it | settled here, without reading anything back |
+//! | it has some | touched, to be settled with what is there |
+//! | people review its entities | touched: what they decided counts |
+//! | its facts were refused before, in a larger group | touched: settling it can be why |
+//!
+//! Both ways come to the same: a key's facts reach the processor in the same order, and a failure stands in
+//! the same table. A test settles everything again and finds nothing to write.
+
+use super::fail::{self, Untouched};
+use super::run::{Run, Settled};
+use super::touch;
+use crate::error::Result;
+use crate::store::Transaction;
+use crate::store::rows::{Cell, append_entities, key_hash};
+use crate::store::stamp::Try;
+use chrono::{DateTime, Utc};
+use sessionmill_contract::{FactRow, Processor, Settlement, SourceFile, Value};
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+/// Settles the keys of new facts that the database has nothing of, and touches the others.
+pub(in crate::store) fn settle(
+    transaction: &Transaction<'_>,
+    processor: &dyn Processor,
+    settlement: &Settlement,
+    facts: &[(&SourceFile, &[Value])],
+    nth: Try,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let Some(key) = settlement.facts.position(settlement.key) else { return Ok(()) };
+    let hashed = facts.iter().filter_map(|(file, row)| {
+        let key = row.get(key)?.as_str()?;
+        Some((key_hash(key), key, *file, *row))
+    });
+    let mut hashed: Vec<_> = hashed.collect();
+    hashed.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| declared(settlement, (a.2, a.3), (b.2, b.3))));
+    let mut touched: Vec<i64> = hashed.iter().map(|(hash, ..)| *hash).collect();
+    touched.dedup();
+    if nth == Try::First && settlement.reviews.is_none() {
+        let known = known(transaction, settlement, &touched)?;
+        let mut run = Run::new(processor, settlement, &[], &[]);
+        for (hash, _, file, row) in hashed.iter().filter(|(hash, ..)| !known.contains(hash)) {
+            let (session_file, username) = ((*file.session_file).into(), (*file.username).into());
+            run.push(*hash, FactRow { session_file, username, values: row.to_vec() });
+        }
+        let Settled { entities, failed } = run.end();
+        for table in settlement.entities {
+            append_entities(transaction, table, settlement, entities.of(table))?;
+        }
+        let failed = Untouched::default().after(&failed, now);
+        fail::append(transaction, processor.manifest(), settlement, &failed)?;
+        touched.retain(|hash| known.contains(hash));
+    }
+    touch::hashes(transaction, processor.manifest(), settlement, &touched)
+}
+
+/// Compares facts of one key by the order that the settlement declares, as the database does.
+fn declared(settlement: &Settlement, a: (&SourceFile, &[Value]), b: (&SourceFile, &[Value])) -> Ordering {
+    let by = |column: &&str| match *column {
+        "session_file" => a.0.session_file.cmp(&b.0.session_file),
+        "username" => a.0.username.cmp(&b.0.username),
+        column => {
+            let position = settlement.facts.position(column);
+            position.map_or(Ordering::Equal, |position| compare(a.1.get(position), b.1.get(position)))
+        }
+    };
+    settlement.order.iter().map(by).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+}
+
+/// Nulls come last.
+fn compare(a: Option<&Value>, b: Option<&Value>) -> Ordering {
+    match (a, b) {
+        (Some(Value::Bool(a)), Some(Value::Bool(b))) => a.cmp(b),
+        (Some(Value::Int(a)), Some(Value::Int(b))) => a.cmp(b),
+        (Some(Value::Text(a)), Some(Value::Text(b))) => a.cmp(b),
+        (Some(Value::Time(a)), Some(Value::Time(b))) => a.cmp(b),
+        (a, b) => (a == Some(&Value::Null)).cmp(&(b == Some(&Value::Null))),
+    }
+}
+
+/// Those of the keys that the database has facts or entities of.
+fn known(transaction: &Transaction<'_>, settlement: &Settlement, hashes: &[i64]) -> Result<HashSet<i64>> {
+    transaction.batch("CREATE OR REPLACE TEMP TABLE stage_keys (key_hash BIGINT)")?;
+    transaction.stage("stage_keys", hashes.iter().map(|hash| [Cell::Int(*hash)]))?;
+    let mut known = HashSet::new();
+    for table in std::iter::once(&settlement.facts).chain(settlement.entities) {
+        let sql =
+            format!("SELECT key_hash FROM facts.{} WHERE key_hash IN (SELECT key_hash FROM stage_keys)", table.name);
+        transaction.query(&sql, [], |row| {
+            known.insert(row.get(0)?);
+            Ok(())
+        })?;
+    }
+    Ok(known)
+}
