@@ -3,6 +3,7 @@
 
 use crate::world::{self, response, rounds};
 use fastrand::Rng;
+use sessionmill::failures::Retries;
 use sessionmill::hash::Hash;
 use sessionmill::ledger::{Known, Ledger, State};
 use sessionmill::look::{Look, Reading};
@@ -167,7 +168,8 @@ fn stale(scenario: Scenario, seed: u64) -> [usize; 4] {
             let file = SourceFile::new(name(number), "ada");
             let found = Found { path: name(number).into(), file, source: 0, stat: Ok(stat) };
             let walk = Walk { found: vec![found], ..Walk::default() };
-            let due = plan::jobs(walk, &ledger, &manifests, start.wall, Bounds::default()).jobs.pop();
+            let retries = Retries { now: start.wall, is_asked: false };
+            let due = plan::jobs(walk, &ledger, &manifests, retries, Bounds::default()).jobs.pop();
             let equal_is_due = equal[number].is_none_or(|(seen, _)| seen != stat);
             let naive_is_due = naive[number].is_none_or(|(processed_at, _)| stat.mtime_ns > processed_at);
             // The file can change between the stat and the last byte.

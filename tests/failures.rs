@@ -191,7 +191,7 @@ fn a_wait_of_a_clock_that_was_wrong_is_over() {
 }
 
 /// Two texts of one MD5, which Marc Stevens found and published.
-const TWINS: [&str; 2] = [
+pub const TWINS: [&str; 2] = [
     "TEXTCOLLBYfGiJUETHQ4hAcKSMd5zYpgqf1YRDhkmxHkhPWptrkoyz28wnI9V0aHeAuaKnak",
     "TEXTCOLLBYfGiJUETHQ4hEcKSMd5zYpgqf1YRDhkmxHkhPWptrkoyz28wnI9V0aHeAuaKnak",
 ];
@@ -240,27 +240,36 @@ fn why_a_key_could_not_be_settled_is_kept_and_shown() {
         ),
         "{words}"
     );
-    world.pass_of(&[&faulty]).unwrap();
-    let kept = "SELECT processor_name, facts_table, key, class, message, strikes FROM settling_failures ORDER BY ALL";
+    let words = world.summary_of(&[&faulty]).unwrap().words();
+    assert!(
+        words.contains(
+            "\n  1 key could not be settled and will be tried again\n  1 key given up: sessionmill failures\n  \
+             failed key `m1`: transient: not today\n"
+        ),
+        "{words}"
+    );
+    let kept = "SELECT processor_name, facts_table, key, class, message, state, strikes FROM settling_failures
+                ORDER BY ALL";
     let row = |key: &str, rest: &str| format!("usage|usage_copies|{key}|{rest}|2");
-    assert_eq!(world.rows(kept), [row("m1", "transient|not today"), row("m2", "panic|the processor panicked")]);
+    let rows = [row("m1", "transient|not today|retry"), row("m2", "panic|the processor panicked|dead")];
+    assert_eq!(world.rows(kept), rows);
     assert_eq!(world.rows("SELECT unsettled_keys FROM processor_runs ORDER BY run_id"), ["2", "2"]);
 
     let expected = " File     Processor   Class       Error                    Tries   Next try
-────────────────────────────────────────────────────────────────────────────
- key m1   usage       transient   not today                2       next run
- key m2   usage       panic       the processor panicked   2       next run
+────────────────────────────────────────────────────────────────────────────────────────
+ key m1   usage       transient   not today                2       2079-07-08 00:02 UTC
+ key m2   usage       panic       the processor panicked   2       none: dead
 ";
     assert_eq!(world.mill(&["failures"]).stdout, expected);
     let json: serde_json::Value = serde_json::from_str(&world.mill(&["failures", "--json"]).stdout).unwrap();
     let expected = serde_json::json!({
         "session": null, "key": "m2", "facts_table": "usage_copies", "processor": "usage", "class": "panic",
-        "error": "the processor panicked", "state": "retry", "attempts": 2,
+        "error": "the processor panicked", "state": "dead", "attempts": 2,
         "first_failed_at": "2079-07-08T00:01:00Z", "last_failed_at": "2079-07-08T00:02:00Z", "next_try_at": null,
     });
     assert_eq!(json[1], expected);
     let csv = world.mill(&["failures", "--format", "csv"]).stdout;
-    assert_eq!(csv.lines().nth(1), Some(",usage,transient,not today,retry,2,,m1"), "{csv}");
+    assert_eq!(csv.lines().nth(1), Some(",usage,transient,not today,retry,2,2079-07-08T00:02:35Z,m1"), "{csv}");
     let other = world.mill(&["failures", "--processor", "verification"]).stdout;
     assert_eq!(other, "no failures\n");
     let status = world.mill(&["status"]).stdout;
@@ -271,7 +280,57 @@ fn why_a_key_could_not_be_settled_is_kept_and_shown() {
     let runs = world.mill(&["runs"]).stdout;
     assert!(runs.contains("0 of 1 files changed, 2 keys not settled"), "{runs}");
 
+    assert_eq!(world.mill(&["failures", "drop", "m2"]).stderr, "1 failure dropped\n");
+    assert_eq!(world.pass_of(&[&faulty]).unwrap()[0].unsettled_keys, 1, "what is dropped is not counted");
+    let shown = world.mill(&["failures"]).stdout;
+    assert!(
+        shown.contains(" key m2   usage       panic       the processor panicked   0       none: dropped\n"),
+        "{shown}"
+    );
+    let status: serde_json::Value = serde_json::from_str(&world.mill(&["status", "--json"]).stdout).unwrap();
+    assert_eq!(status["processors"][0]["key_causes"].as_array().map(Vec::len), Some(1));
+    assert_eq!(status["processors"][0]["unsettled_keys"], 1);
+    let said = world.mill(&["failures", "retry", "--all"]);
+    assert_eq!(said.stderr, "2 failures to be tried again by the next run\n");
     assert_eq!(world.pass_of(&[&Faulty::new(version)]).unwrap()[0].unsettled_keys, 0);
     assert!(world.rows(kept).is_empty());
     assert_eq!(world.mill(&["failures"]).stdout, "no failures\n");
+}
+
+#[test]
+fn a_key_waits_alone_although_another_one_has_its_hash() {
+    let world = World::new();
+    world.write("ada/a.jsonl", TWINS.map(|id| response(id, "10:00:00", 5)).concat()).pass();
+    world.write("ada/a.jsonl", TWINS.map(|id| response(id, "10:00:00", 6)).concat());
+    let version = sessionmill_usage::Usage.manifest().version;
+    let [first, second] = TWINS;
+    let state = "SELECT key, state, strikes FROM settling_failures ORDER BY key";
+    let faulty = Faulty { refuses: first, breaks: second, ..Faulty::new(version) };
+    for _ in 0..3 {
+        assert_eq!(world.wait(Duration::from_secs(600)).pass_of(&[&faulty]).unwrap()[0].unsettled_keys, 2);
+    }
+    assert_eq!(world.rows(state), [format!("{first}|retry|3"), format!("{second}|dead|2")]);
+    let counts = world.wait(Duration::from_secs(600)).pass_of(&[&Faulty::new(version)]).unwrap().remove(0);
+    assert_eq!(counts.unsettled_keys, 1, "the dead stay so");
+    assert_eq!(world.rows(state), [format!("{second}|dead|2")]);
+    let tokens = "SELECT message_id, output_tokens FROM usage_responses ORDER BY ALL";
+    assert_eq!(world.rows(tokens), [format!("{first}|6"), format!("{second}|5")]);
+}
+
+#[test]
+fn what_a_given_up_key_says_of_a_person_goes_when_they_are_forgotten() {
+    let world = World::new();
+    let version = sessionmill_usage::Usage.manifest().version;
+    let both = response("m1", "10:00:00", 5);
+    world.write("ada/a.jsonl", &both).write("bob/b.jsonl", &both).pass();
+    world.write("ada/a.jsonl", response("m2", "10:00:00", 7));
+    let faulty = Faulty { breaks: "m1", ..Faulty::new(version) };
+    for _ in 0..2 {
+        assert_eq!(world.pass_of(&[&faulty]).unwrap()[0].unsettled_keys, 1);
+    }
+    let responses = "SELECT message_id, username, copies FROM usage_responses ORDER BY ALL";
+    assert_eq!(world.rows(responses), ["m1|ada|2", "m2|ada|1"], "what it was stays");
+    let said = world.mill(&["forget", "ada", "--yes"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert_eq!(world.rows(responses), ["m1|bob|1"]);
 }

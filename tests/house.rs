@@ -81,6 +81,16 @@ fn only_its_plug_names_a_processor() {
 }
 
 #[test]
+fn only_one_module_touches_keys() {
+    let others = rust().filter(|(path, text)| {
+        path.starts_with(home().join("src"))
+            && (text.contains("INTO facts.touched_keys") || text.contains("\"touched_keys\""))
+    });
+    let others: Vec<_> = others.map(|(path, _)| path).collect();
+    assert_eq!(others, [home().join("src/store/settle/touch.rs")]);
+}
+
+#[test]
 fn every_module_says_what_it_is_for() {
     for (path, text) in rust() {
         assert!(text.starts_with("//! "), "{path:?} opens without a module doc");

@@ -2,14 +2,16 @@
 
 use crate::world::World;
 use sessionmill::store::{Access, Store};
-use sessionmill_contract::{Bound, Failure, Fold, Inputs, Manifest, Processor, Row as _, Rows, Settlement, SourceFile};
+use sessionmill_contract::{
+    Bound, Failure, FailureClass, Fold, Inputs, Manifest, Processor, Row as _, Rows, Settlement, SourceFile,
+};
 use sessionmill_verification::Verification;
 use sessionmill_verification::review::{Action, ReviewRow};
 use sessionmill_verification::statement;
 use sessionmill_verification::{Claim, Detection, Detector, Domain, Role, Turn, View, Window};
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Takes whatever a person says for a definition.
 struct Credulous;
@@ -55,13 +57,15 @@ struct Meddling {
     usual: Verification,
     database: PathBuf,
     meddles: Option<Meddles>,
+    /// Whether it cannot settle.
+    fails: bool,
     seen: Mutex<Vec<(usize, usize, bool)>>,
 }
 
 impl Meddling {
     fn new(world: &World, meddles: Option<Meddles>) -> Self {
         let usual = Verification::new(Box::new(Credulous));
-        Self { usual, database: world.database(), meddles, seen: Mutex::default() }
+        Self { usual, database: world.database(), meddles, fails: false, seen: Mutex::default() }
     }
 
     /// What was settled in one pass.
@@ -95,7 +99,10 @@ impl Processor for Meddling {
         if let (1, Ok(store), Some(meddles)) = (seen.len(), store, &self.meddles) {
             meddles(&store, settlement);
         }
-        self.usual.settle(settlement, key, inputs, entities)
+        match self.fails {
+            true => Err(Failure::new(FailureClass::Environment, "no room")),
+            false => self.usual.settle(settlement, key, inputs, entities),
+        }
     }
 }
 
@@ -169,4 +176,22 @@ fn a_fact_that_changes_while_its_large_key_is_settled_counts() {
         let old = statement::id("a fact", &said(7));
         assert_eq!(world.rows(&format!("SELECT count(*) FROM knowledge_items WHERE item_id = '{old}'")), ["0"]);
     }
+}
+
+#[test]
+fn a_large_key_that_fails_is_tried_once_and_waits() {
+    let world = World::new();
+    let processor = Meddling { fails: true, ..Meddling::new(&world, None) };
+    world.write("ada/a.jsonl", lines(0..5_000));
+    let mut seen = Vec::new();
+    for minutes in [0, 0, 0, 2] {
+        let counts = world.wait(Duration::from_secs(60 * minutes)).pass_of(&[&processor]).unwrap().remove(0);
+        assert_eq!(counts.unsettled_keys, 1);
+        seen.push(processor.seen.lock().unwrap().len());
+    }
+    assert_eq!(seen, [1, 2, 2, 3], "a minute, then two");
+    let processor = Meddling { fails: false, ..processor };
+    world.wait(Duration::from_secs(240));
+    assert_eq!(processor.pass(&world), [(5_000, 0, true)]);
+    assert_eq!(world.rows(ITEMS), ["5000|0"]);
 }

@@ -1,8 +1,13 @@
 //! Settling against a naive second implementation: whatever happens to files, rules and settings, the
-//! entities are those of settling everything from scratch.
+//! entities are those of settling everything from scratch, but for keys that fail, which keep what they had
+//! until they are tried again.
 
 use crate::world::{World, response, rounds};
+use chrono::{DateTime, Utc};
 use fastrand::Rng;
+use md5::{Digest as _, Md5};
+use sessionmill::failures::{Fate, Retries, Standing};
+use sessionmill::store::failures::{self, Wish};
 use sessionmill::store::{Access, Store};
 use sessionmill_contract::{
     Agent, Bound, Event, Failure, FailureClass, Fold, Inputs, Manifest, Processor, Row as _, Rows, Said, Settlement,
@@ -39,7 +44,7 @@ table! {
 
     struct SignRow<'a> {
         word: &'a str,
-        sign: i64,
+        sign: Option<i64>,
     }
 }
 
@@ -51,7 +56,37 @@ const TABLES: &str = "
         session_file VARCHAR, username VARCHAR, key_hash BIGINT, word VARCHAR, line BIGINT, value BIGINT);
     CREATE TABLE IF NOT EXISTS facts.test_sums (
         key_hash BIGINT, word VARCHAR, files BIGINT, sum BIGINT, places VARCHAR);
-    CREATE TABLE IF NOT EXISTS facts.test_signs (key_hash BIGINT, word VARCHAR, sign BIGINT)";
+    CREATE TABLE IF NOT EXISTS facts.test_signs (key_hash BIGINT, word VARCHAR, sign BIGINT NOT NULL)";
+
+/// Why a word cannot be settled.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Fails(FailureClass),
+    Panics,
+    /// Its entities are refused by the database.
+    Unfit,
+}
+
+const FAULTS: [Fault; 5] = [
+    Fault::Fails(FailureClass::Environment),
+    Fault::Fails(FailureClass::Transient),
+    Fault::Fails(FailureClass::Permanent),
+    Fault::Panics,
+    Fault::Unfit,
+];
+
+impl Fault {
+    fn failure(self) -> Failure {
+        let unfit = "the database refused: NOT NULL constraint failed: test_signs.sign";
+        match self {
+            Self::Fails(class) => Failure::new(class, "not this word"),
+            Self::Panics => Failure::new(FailureClass::Panic, "the processor panicked"),
+            Self::Unfit => Failure::new(FailureClass::Permanent, unfit),
+        }
+    }
+}
+
+type Faults = BTreeMap<&'static str, Fault>;
 
 /// Adds up the values of each word: `word value` is a prompt.
 struct Sums {
@@ -60,12 +95,11 @@ struct Sums {
     version: u32,
     /// Stands for a setting.
     factor: i64,
-    /// The word that it cannot settle.
-    refuses: Option<&'static str>,
+    faults: Faults,
 }
 
 impl Sums {
-    fn new(version: u32, factor: i64, refuses: Option<&'static str>) -> Self {
+    fn new(version: u32, factor: i64, faults: Faults) -> Self {
         let settlement = Settlement {
             name: "sums",
             version,
@@ -84,7 +118,7 @@ impl Sums {
             facts: &OF_FILES,
             settlements: Box::leak(Box::new([settlement])),
         };
-        Self { manifest: Box::leak(Box::new(manifest)), version, factor, refuses }
+        Self { manifest: Box::leak(Box::new(manifest)), version, factor, faults }
     }
 }
 
@@ -112,11 +146,14 @@ impl Processor for Sums {
         files.dedup();
         let sum = if self.version > 1 { sum + i64::from(self.version) } else { sum };
         entities.push(SumRow { word: key, files: files.len() as u64, sum, places: &places });
-        entities.push(SignRow { word: key, sign: sum.signum() });
-        if self.refuses == Some(key) {
-            return Err(Failure::new(FailureClass::Environment, "not this word"));
+        let fault = self.faults.get(key);
+        let sign = if matches!(fault, Some(Fault::Unfit)) { None } else { Some(sum.signum()) };
+        entities.push(SignRow { word: key, sign });
+        match fault {
+            Some(Fault::Fails(class)) => Err(Failure::new(*class, "not this word")),
+            Some(Fault::Panics) => panic!("a bug"),
+            Some(Fault::Unfit) | None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -136,7 +173,8 @@ impl Fold for Words {
     }
 
     fn finish(self: Box<Self>, facts: &mut Rows) -> Result<(), Failure> {
-        for (word, line, value) in self.0 {
+        // The order of its own is not the one that the settlement declares.
+        for (word, line, value) in self.0.into_iter().rev() {
             facts.push(WordRow { word: &word, line, value });
         }
         Ok(())
@@ -173,68 +211,138 @@ fn text(lines: &Lines) -> String {
     lines.iter().map(line).collect()
 }
 
+/// What is known of a word.
+#[derive(Default)]
+struct Word {
+    /// What it was last settled from, or tried to be.
+    basis: String,
+    entity: Option<String>,
+    standing: Option<Standing>,
+}
+
+impl Word {
+    /// A pass over all words.
+    fn pass(
+        words: &mut BTreeMap<String, Self>,
+        files: &BTreeMap<&'static str, Lines>,
+        processor: &Sums,
+        now: DateTime<Utc>,
+    ) {
+        let fresh = oracle(files, processor);
+        for name in fresh.keys() {
+            words.entry(name.clone()).or_default();
+        }
+        for (name, word) in words {
+            let mut facts = String::new();
+            for (file, lines) in files {
+                places(lines, name).iter().for_each(|place| facts += &format!("{file} {place:?}\n"));
+            }
+            let basis = format!("{facts} {} {}", processor.version, processor.factor);
+            let has_changed = word.basis != basis;
+            let last = word.standing.take().filter(|_| !has_changed);
+            word.basis = basis;
+            match (fresh.get(name), processor.faults.get(&**name)) {
+                _ if last.as_ref().is_some_and(|last| last.holds(Retries { now, is_asked: false })) => {
+                    word.standing = last;
+                }
+                (None, _) => word.entity = None,
+                (Some(_), Some(fault)) if has_changed || last.is_some() => {
+                    let strikes = last.as_ref().map_or(0, |last| last.strikes);
+                    let random = spread(&format!("{name} {strikes}"));
+                    word.standing = Some(Standing::after(last.as_ref(), fault.failure(), now, random));
+                }
+                (Some(entity), _) if has_changed || last.is_some() => word.entity = Some(entity.clone()),
+                (Some(_), _) => {}
+            }
+        }
+    }
+}
+
+/// The lines of a word.
+fn places(lines: &Lines, word: &str) -> Vec<(usize, i64)> {
+    (1..).zip(lines).filter(|(_, (name, _))| *name == word).map(|(number, (_, value))| (number, *value)).collect()
+}
+
+/// A number from 0 to 1 for a text: its MD5 decides.
+fn spread(text: &str) -> f64 {
+    let digest: [u8; 16] = Md5::digest(text).into();
+    u64::from_le_bytes(digest[..8].try_into().unwrap()) as f64 / u64::MAX as f64
+}
+
 #[test]
-fn random_files_rules_and_settings_settle_as_from_scratch() {
+fn random_files_rules_settings_and_failures_settle_as_from_scratch() {
     const FILES: [&str; 4] = ["ada/a.jsonl", "ada/b.jsonl", "bob/c.jsonl", "eve/d.jsonl"];
     const WORDS: [&str; 6] = ["ash", "birch", "cedar", "elm", "fir", "oak"];
+    const WAITS: [u64; 4] = [60, 3_600, 6 * 3_600, 86_400];
     for seed in 0..rounds(3) {
         let mut random = Rng::with_seed(seed);
         let world = World::new();
         world.pass();
         Store::open(&world.database(), Access::ReadWrite).unwrap().connection().execute_batch(TABLES).unwrap();
         let mut files: BTreeMap<&'static str, Lines> = BTreeMap::new();
-        let mut processor = Sums::new(1, 1, None);
-        let mut last = BTreeMap::new();
-        for step in 0..25 {
+        let mut processor = Sums::new(1, 1, Faults::new());
+        let mut words: BTreeMap<String, Word> = BTreeMap::new();
+        for step in 0..40 {
             let file = FILES[random.usize(..FILES.len())];
             let line = |random: &mut Rng| (WORDS[random.usize(..WORDS.len())], random.i64(-3..4));
             let what = random.u32(..100);
+            let mut faults = processor.faults.clone();
             match what {
                 // Appended, inserted, removed, reordered, repeated, written anew.
-                0..35 => (0..3).for_each(|_| files.entry(file).or_default().push(line(&mut random))),
-                35..45 => {
+                0..25 => (0..3).for_each(|_| files.entry(file).or_default().push(line(&mut random))),
+                25..32 => {
                     let lines = files.entry(file).or_default();
                     lines.insert(random.usize(..=lines.len()), line(&mut random));
                 }
-                45..55 => files.entry(file).or_default().truncate(2),
-                55..62 => random.shuffle(files.entry(file).or_default()),
-                62..68 => {
+                32..40 => files.entry(file).or_default().truncate(2),
+                40..45 => random.shuffle(files.entry(file).or_default()),
+                45..50 => {
                     let lines = files.entry(file).or_default();
                     lines.extend_from_within(..);
                     lines.truncate(30);
                 }
-                68..74 => *files.entry(file).or_default() = vec![line(&mut random)],
-                74..80 => processor = Sums::new(processor.version + 1, processor.factor, processor.refuses),
-                80..86 => processor = Sums::new(processor.version, random.i64(1..4), processor.refuses),
-                86..93 => {
-                    let word = WORDS[random.usize(..WORDS.len())];
-                    processor = Sums::new(processor.version, processor.factor, Some(word));
+                50..55 => *files.entry(file).or_default() = vec![line(&mut random)],
+                55..59 => processor = Sums::new(processor.version + 1, processor.factor, faults),
+                59..63 => processor = Sums::new(processor.version, random.i64(1..4), faults),
+                63..75 => {
+                    faults.insert(WORDS[random.usize(..WORDS.len())], FAULTS[random.usize(..FAULTS.len())]);
+                    processor = Sums::new(processor.version, processor.factor, faults);
                 }
-                _ => processor = Sums::new(processor.version, processor.factor, None),
+                75..80 => {
+                    faults.remove(WORDS[random.usize(..WORDS.len())]);
+                    processor = Sums::new(processor.version, processor.factor, faults);
+                }
+                80..84 => {
+                    let (wish, fate) = [(Wish::Retry, Fate::Retry), (Wish::Drop, Fate::Dropped)][random.usize(..2)];
+                    let now = world.next().wall;
+                    let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
+                    let keys = failures::keys(store.connection()).unwrap();
+                    failures::wish(&store, wish, &[], &keys.iter().collect::<Vec<_>>(), now).unwrap();
+                    for standing in words.values_mut().filter_map(|word| word.standing.as_mut()) {
+                        *standing = Standing { fate, attempts: 0, strikes: 0, next_try_at: now, ..standing.clone() };
+                    }
+                }
+                _ => drop(world.wait(Duration::from_secs(WAITS[random.usize(..WAITS.len())]))),
             }
             for (file, lines) in &files {
                 world.write(file, text(lines));
             }
+            let now = world.next().wall;
             let counts = world.pass_of(&[&processor]).unwrap().remove(0);
-            let mut expected = oracle(&files, &processor);
-            let mut failed = 0;
-            if let Some(word) = processor.refuses {
-                let old: Option<&String> = last.get(word);
-                let is_touched = counts.unsettled_keys > 0;
-                if is_touched {
-                    failed = 1;
-                    match old {
-                        Some(old) => expected.insert(word.to_owned(), old.clone()),
-                        None => expected.remove(word),
-                    };
-                }
-            }
-            let rows: Vec<_> = expected.values().cloned().collect();
-            assert_eq!(world.rows(ROWS), rows, "seed {seed}, step {step}, what {what}");
-            assert_eq!(counts.unsettled_keys, failed, "seed {seed}, step {step}, what {what}");
-            let touched = world.rows("SELECT count(DISTINCT key_hash) FROM facts.touched_keys");
-            assert_eq!(touched, [failed.to_string()], "seed {seed}, step {step}");
-            last = expected;
+            Word::pass(&mut words, &files, &processor, now);
+            let rows: Vec<_> = words.values().filter_map(|word| word.entity.clone()).collect();
+            let place = format!("seed {seed}, step {step}, what {what}");
+            assert_eq!(world.rows(ROWS), rows, "{place}");
+            let failed: Vec<_> =
+                words.iter().filter_map(|(name, word)| Some((name.clone(), word.standing.clone()?))).collect();
+            let store = Store::open(&world.database(), Access::ReadOnly).unwrap();
+            let keys = failures::keys(store.connection()).unwrap();
+            let keys: Vec<_> = keys.into_iter().map(|failed| (failed.key, failed.standing)).collect();
+            assert_eq!(keys, failed, "{place} {counts:?}");
+            drop(store);
+            let shown = failed.iter().filter(|(_, standing)| standing.fate != Fate::Dropped);
+            assert_eq!((counts.errors, counts.unsettled_keys), (0, shown.count() as u64), "{place}");
+            assert_eq!(world.rows("SELECT count(*) FROM facts.touched_keys"), ["0"], "{place}");
         }
     }
 }
@@ -270,4 +378,34 @@ fn a_file_that_grows_settles_only_the_keys_of_its_new_lines() {
     assert_eq!(noting.0.into_inner().unwrap(), ["m7"]);
     assert_eq!(world.rows(rowids), before, "facts that did not change are not written again");
     assert_eq!(world.rows("SELECT output_tokens, copies FROM usage_responses WHERE message_id = 'm7'"), ["9|2"]);
+}
+
+#[test]
+fn settling_again_finds_nothing_to_write_of_keys_that_were_settled_on_the_way_in() {
+    let world = World::new();
+    world.pass();
+    Store::open(&world.database(), Access::ReadWrite).unwrap().connection().execute_batch(TABLES).unwrap();
+    for (file, lines) in [("ada/a.jsonl", [("ash", 1), ("elm", -2), ("ash", 3)]), ("bob/b.jsonl", [("elm", 1); 3])] {
+        world.write(file, text(&lines.to_vec()));
+    }
+    world.write("eve/c.jsonl", (0..20).map(|n| response(&format!("m{n}"), "10:00:00", n)).collect::<String>());
+    let faults = Faults::from([("elm", Fault::Fails(FailureClass::Permanent))]);
+    let processor = Sums::new(1, 1, faults);
+    world.pass_of(&[&processor, &Usage]).unwrap();
+    let rows = || {
+        let tables = ["test_sums", "test_signs", "usage_responses"];
+        let rows = tables.map(|table| world.rows(&format!("SELECT rowid, * FROM facts.{table} ORDER BY ALL")));
+        let failures =
+            world.rows("SELECT * EXCLUDE (first_failed_at, last_failed_at, next_try_at) FROM settling_failures");
+        (rows, failures)
+    };
+    let before = rows();
+    assert_eq!(before.0.each_ref().map(Vec::len), [1, 1, 20]);
+    assert_eq!(before.1.len(), 1);
+    let touch = "INSERT INTO facts.touched_keys SELECT 'sums', 'test_words', key_hash FROM facts.test_words
+                 UNION SELECT 'usage', 'usage_copies', key_hash FROM facts.usage_copies";
+    Store::open(&world.database(), Access::ReadWrite).unwrap().connection().execute_batch(touch).unwrap();
+    world.pass_of(&[&processor, &Usage]).unwrap();
+    assert_eq!(rows(), before);
+    assert_eq!(world.rows("SELECT count(*) FROM facts.touched_keys"), ["0"]);
 }

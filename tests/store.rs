@@ -1,5 +1,6 @@
 //! The store: rows that do not fit cost what they are about, and a slow file holds up nobody.
 
+use crate::failures::TWINS;
 use crate::world::{DAY, World, response, rows_of};
 use sessionmill::error::Status;
 use sessionmill::limits::Limits;
@@ -281,10 +282,32 @@ fn a_key_whose_entities_do_not_fit_costs_itself_only() {
         assert_eq!((counts.errors, counts.unsettled_keys), (0, 1), "{already}");
         assert_eq!((counts.processed, counts.unchanged), if already { (0, 2) } else { (2, 0) });
         assert_eq!(world.rows("SELECT count(*) FROM usage_responses"), ["59"]);
-        assert_eq!(world.rows("SELECT count(DISTINCT key_hash) FROM facts.touched_keys"), ["1"]);
+        assert_eq!(world.rows("SELECT count(*) FROM facts.touched_keys"), ["0"]);
         let why = "m-7|permanent|the database refused: NOT NULL constraint failed: usage_responses.copies";
         assert_eq!(world.rows("SELECT key, class, message FROM settling_failures"), [why]);
     }
-    assert_eq!(world.pass().unsettled_keys, 0);
+    assert_eq!(world.wait(DAY).pass().unsettled_keys, 0);
     assert_like_new(&world, "after a pass of a processor without the fault");
+}
+
+#[test]
+fn of_two_keys_of_one_hash_only_the_one_whose_entities_do_not_fit_fails() {
+    for already in [false, true] {
+        let world = World::new();
+        let write = |output| world.write("ada/a.jsonl", TWINS.map(|id| response(id, "10:00:00", output)).concat());
+        if already {
+            write(5).pass();
+        }
+        write(6);
+        let unfit = Unfit { key: TWINS[1], ..Unfit::new() };
+        assert_eq!(world.pass_of(&[&unfit]).unwrap()[0].unsettled_keys, 1, "{already}");
+        let why = "permanent|retry|1|the database refused: NOT NULL constraint failed: usage_responses.copies";
+        let failures = "SELECT key, class, state, strikes, message FROM settling_failures";
+        assert_eq!(world.rows(failures), [format!("{}|{why}", TWINS[1])]);
+        let tokens = "SELECT message_id, output_tokens FROM usage_responses ORDER BY ALL";
+        let stays = already.then(|| format!("{}|5", TWINS[1]));
+        assert_eq!(world.rows(tokens), [format!("{}|6", TWINS[0])].into_iter().chain(stays).collect::<Vec<_>>());
+        assert_eq!(world.wait(DAY).pass().unsettled_keys, 0);
+        assert_like_new(&world, "after a pass of a processor without the fault");
+    }
 }
