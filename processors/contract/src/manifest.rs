@@ -1,4 +1,20 @@
 //! What a processor declares about itself.
+//!
+//! A [`Settlement`] takes one table of facts, which no other settlement takes, and settles a key, which is one
+//! column of it, from all its facts. Kinds of settlements that are planned extend this as follows; `settle` of
+//! a processor stays as it is.
+//!
+//! - *Joined keys*: rows of another table say that two ids are one. `key` becomes a column with or without such
+//!   a table. The store keeps the smallest id of each group and hands that on as the key. An id that moves
+//!   to another group touches both.
+//! - *Islands*: the facts of a key fall into parts wherever nothing happens for long enough, and each part is
+//!   settled by itself. A settlement names the column with the time, and a method of the processor with a
+//!   default says how long is long enough. `order` already has the facts come in the order of time.
+//! - *Chained settlements*: `facts` names a table of entities of a settlement that comes earlier in the list.
+//!   Settlements already run in the order of the list, and the store already knows which entities differ:
+//!   their keys are touched, as those of facts are.
+//! - *Expiry*: a settlement names the column of its entities with the time from which a row is gone. A sweep
+//!   that is given the time of the pass removes such rows; `settle` sees no clock.
 
 use crate::Table;
 use std::time::Duration;

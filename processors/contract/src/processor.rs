@@ -30,7 +30,7 @@ pub trait Processor: Send + Sync {
     ///
     /// # Errors
     ///
-    /// A failure leaves the entities of the key as they were. The next pass tries again.
+    /// A failure leaves the entities of the key as they were. Its class says when a later pass tries again.
     fn settle(
         &self,
         settlement: &Settlement,
@@ -60,7 +60,8 @@ pub trait Processor: Send + Sync {
 /// What a key is settled from. Rows follow the columns of their table.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'i> {
-    /// In the order that the settlement declares. Facts that are equal in it come in any order, and the outcome
+    /// All of them at once, since those of a large key are settled while the database is let go of. In the order
+    /// that the settlement declares. Facts that are equal in it come in any order, and the outcome
     /// must not depend on that.
     pub facts: &'i [FactRow],
     /// The oldest first; none for a settlement without reviews.
