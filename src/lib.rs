@@ -24,7 +24,7 @@
 //! | [`flight`], [`trial`] | what was being read when a pass died, and a process of its own to try it in |
 //! | [`dialect`] | one file per log format: line → events |
 //! | [`plugs`] | the list of processors: settings, reports and commands of each, and how it is made |
-//! | [`registry`] | the list of dialects |
+//! | [`registry`] | known names that may be meant by an unknown one |
 //! | [`writer`] | outcomes → commits, on one thread |
 //! | [`store`] | the only user of DuckDB: lock, migrate, commit, settle, repair, read beside others, publish |
 //! | [`settle`] | facts of the touched keys → entities |

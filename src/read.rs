@@ -5,7 +5,7 @@
 //! takes turns. Nothing here knows the database, and a panic of a processor ends its own fold only.
 
 use crate::brake::Brake;
-use crate::dialect::{Dialect, Parser};
+use crate::dialect::{self, Dialect};
 use crate::error::cause;
 use crate::failpoint;
 use crate::flight::{Flight, InFlight};
@@ -16,7 +16,6 @@ use crate::look::{Look, Reading};
 use crate::moment::{Clock, Moment};
 use crate::open::{Refusal, Root};
 use crate::pulse::{self, Pulse};
-use crate::registry;
 use crate::stat::{self, Stat};
 use serde::{Deserialize, Serialize};
 use sessionmill_contract::{Bound, Event, Failure, FailureClass, Fold, Manifest, Processor, Rows, Said, SourceFile};
@@ -90,11 +89,14 @@ pub enum Verdict {
 /// What the lines of a file were.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Tally {
+    /// The first dialect that was recognised.
     pub dialect: &'static str,
+    /// The dialects of lines, with how many.
+    pub dialects: Vec<(&'static str, u64)>,
     /// Lines, blank and malformed ones included; an unfinished last line is none yet.
     pub lines: u64,
     pub malformed: u64,
-    /// Records of types that the dialect does not know.
+    /// Records of types that their dialect does not know.
     pub unknown: BTreeMap<String, u64>,
 }
 
@@ -139,7 +141,7 @@ pub struct Stream<'s> {
     /// It is only hashed, without folds: this is what the processors have dealt with.
     expected: Option<Hash>,
     lines: Lines,
-    parser: Option<Box<dyn Parser>>,
+    dialects: dialect::Reader,
     folds: Vec<Guarded<'s>>,
     tally: Tally,
 }
@@ -221,7 +223,7 @@ impl<'s> Reader<'s> {
                 left: stat.size,
                 expected,
                 lines: Lines::new(self.caps.line),
-                parser: None,
+                dialects: dialect::Reader::default(),
                 folds,
                 tally: Tally::default(),
             })
@@ -285,7 +287,6 @@ impl Stream<'_> {
             if self.expected.is_some() {
                 return Ok(());
             }
-            self.recognise(window);
             let mut lines = std::mem::replace(&mut self.lines, Lines::new(0));
             lines.feed(window, |number, line| self.line(number, line));
             self.lines = lines;
@@ -342,39 +343,26 @@ impl Stream<'_> {
         self.tally.lines += lines.count();
     }
 
-    /// What the dialect can say at the end of the file only.
+    /// What dialects can say at the end of the file only.
     fn last_words(&mut self) {
-        let Self { reader, folds, tally, parser, .. } = self;
-        if let Some(parser) = parser {
-            parser.end(&mut |event| {
-                tally.event(event);
-                folds.iter_mut().for_each(|fold| fold.event(event, reader.caps.facts));
-            });
-        }
-    }
-
-    fn recognise(&mut self, head: &[u8]) {
-        if self.parser.is_none() && !head.is_empty() {
-            let Dialect { name, open, .. } = registry::dialect_of(head);
-            self.tally.dialect = name;
-            self.parser = Some(open());
-        }
+        let Self { reader, folds, tally, dialects, .. } = self;
+        dialects.end(&mut |event| {
+            tally.event(event);
+            folds.iter_mut().for_each(|fold| fold.event(event, reader.caps.facts));
+        });
+        tally.dialect = dialects.dialect();
+        tally.dialects = dialects.dialects().collect();
     }
 
     fn line(&mut self, number: u64, line: Line<'_>) {
-        let Self { reader, folds, tally, parser, .. } = self;
+        let Self { reader, folds, tally, dialects, .. } = self;
         let mut each = |event: &Event<'_>| {
             tally.event(event);
             folds.iter_mut().for_each(|fold| fold.event(event, reader.caps.facts));
         };
-        match (line, parser) {
-            (Line::Whole(line), Some(parser)) => {
-                let line = trim(line);
-                if !line.is_empty() {
-                    parser.line(number, line, &mut each);
-                }
-            }
-            _ => each(&Event::malformed(number)),
+        match line {
+            Line::Whole(line) => dialects.line(number, trim(line), &mut each),
+            Line::Oversize => dialects.oversize(number, &mut each),
         }
     }
 }

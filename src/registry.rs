@@ -1,24 +1,6 @@
-//! The list of dialects, and the known names that may be meant by an unknown one.
+//! The known names that may be meant by an unknown one.
 
-use crate::dialect::Dialect;
-use crate::dialect::claude_code::CLAUDE_CODE;
-use crate::dialect::codex::CODEX;
-use crate::dialect::foreign::{DOCUMENT, OTHER};
 use crate::error::{Error, Status};
-
-/// Dialects, in the order in which a file is offered to them; the last one takes what is left.
-static DIALECTS: [Dialect; 4] = [CODEX, DOCUMENT, OTHER, CLAUDE_CODE];
-
-/// All dialects.
-pub fn dialects() -> &'static [Dialect] {
-    &DIALECTS
-}
-
-/// The dialect of a file that begins like this.
-pub fn dialect_of(head: &[u8]) -> Dialect {
-    let [.., last] = DIALECTS;
-    DIALECTS.into_iter().find(|dialect| (dialect.recognises)(head)).unwrap_or(last)
-}
 
 /// Known names that an error lists.
 const LISTED: usize = 20;

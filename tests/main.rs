@@ -19,6 +19,7 @@ mod daemon;
 mod damage;
 mod decisions;
 mod detectors;
+mod dialects;
 mod failures;
 mod faulty;
 mod fuzz;

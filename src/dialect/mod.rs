@@ -1,28 +1,38 @@
 //! One file per log format: a line of bytes becomes events. N formats and M processors, never N × M.
 //!
-//! A dialect never fails a file: a line it cannot read is one [`Said::Malformed`] event, a type it has
-//! no rule for is a [`Said::Record`] that is not `known`.
+//! A record is classified by its shape, never by the name of its file, and a file may hold records of several
+//! formats: see [`Reader`]. A dialect never fails a file: a line it cannot read is one [`Said::Malformed`]
+//! event, a type it has no rule for is a [`Said::Record`] that is not `known`.
 //!
 //! [`Said::Malformed`]: sessionmill_contract::Said::Malformed
 //! [`Said::Record`]: sessionmill_contract::Said::Record
 
-pub mod claude_code;
-pub mod codex;
+mod claude_code;
+mod codex;
 pub(crate) mod directory;
-pub mod foreign;
+mod foreign;
 mod json;
+mod reader;
 mod splice;
 
+pub use reader::Reader;
+
 use sessionmill_contract::Event;
+use splice::Place;
+
+/// The log formats. A document is a whole file; a record is offered to the others in their order, and the last one
+/// takes what no other knows.
+static DIALECTS: [Dialect; 4] = [foreign::DOCUMENT, codex::CODEX, claude_code::CLAUDE_CODE, foreign::UNKNOWN];
+
+const DOCUMENT: usize = 0;
+const UNKNOWN: usize = DIALECTS.len() - 1;
 
 /// A log format.
 #[derive(Clone, Copy, Debug)]
 pub struct Dialect {
     pub name: &'static str,
-    /// Whether a file that begins with these bytes is in this format.
-    pub recognises: fn(head: &[u8]) -> bool,
     /// Begins a file.
-    pub open: fn() -> Box<dyn Parser>,
+    open: fn() -> Box<dyn Parser>,
 }
 
 impl Dialect {
@@ -30,18 +40,32 @@ impl Dialect {
     pub const NO_TYPE: &str = "(no type)";
 }
 
-/// The first lines of a file, without white space and a byte-order mark; the last one can be cut.
-fn first_lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
-    const LINES: usize = 20;
-    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).take(LINES)
-}
-
 /// The state of a dialect over one file.
-pub trait Parser {
-    /// Reads one line, without its line feed, and hands on what it says.
-    fn line(&mut self, number: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>));
+trait Parser {
+    /// Reads the record that begins here, which is on this line, and hands on what it says. It says nothing of a
+    /// record that it does not return.
+    fn record(&mut self, at: Place, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told;
 
     /// Ends the file: hands on what can be said of earlier records only now.
     fn end(&mut self, _events: &mut dyn FnMut(&Event<'_>)) {}
+}
+
+/// Which records a parser is to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    /// Those that are certainly of its dialect.
+    Own,
+    /// All: no other dialect knows the record, which stands among those of this one.
+    Any,
+}
+
+/// What a parser was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// A record that is so long.
+    Record(usize),
+    /// A record that can be of another dialect.
+    Strange,
+    /// No record.
+    Nothing,
 }

@@ -55,7 +55,7 @@ COMMENT ON COLUMN session_files.mtime_ns IS 'nanoseconds since 1970';
 COMMENT ON COLUMN session_files.ctime_ns IS 'nanoseconds since 1970';
 COMMENT ON COLUMN session_files.inode IS 'number of the file in its file system';
 COMMENT ON COLUMN session_files.file_hash IS 'MD5 of the bytes';
-COMMENT ON COLUMN session_files.dialect IS 'format of the log: claude-code, codex, document or other';
+COMMENT ON COLUMN session_files.dialect IS 'first format that was recognised in the log: claude-code, codex or document, else unknown';
 COMMENT ON COLUMN session_files.lines IS 'blank and malformed ones included';
 COMMENT ON COLUMN session_files.malformed_lines IS 'lines that are no JSON object, or too long';
 COMMENT ON COLUMN session_files.first_seen IS 'start of the run that first saw the file, UTC';
@@ -65,6 +65,16 @@ COMMENT ON COLUMN session_files.first_look_boot IS 'id of the boot that first_lo
 COMMENT ON COLUMN session_files.first_look_ns IS
     'while not settled: end of the first look that found these bytes, in nanoseconds since first_look_boot';
 COMMENT ON COLUMN session_files.gone_since IS 'the file was missing at a walk; what it said is kept';
+
+CREATE TABLE session_dialects (
+    session_file VARCHAR NOT NULL,
+    dialect VARCHAR NOT NULL,
+    lines BIGINT NOT NULL
+);
+COMMENT ON TABLE session_dialects IS 'formats of the lines of a source file';
+COMMENT ON COLUMN session_dialects.session_file IS '<user>/<path below the user>';
+COMMENT ON COLUMN session_dialects.dialect IS 'claude-code, codex, document or unknown';
+COMMENT ON COLUMN session_dialects.lines IS 'how many; those of a file are session_files.lines together';
 
 CREATE TABLE session_unknown_lines (
     session_file VARCHAR NOT NULL,

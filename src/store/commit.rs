@@ -247,11 +247,15 @@ fn rows<'s>(facts: &'s [Said<'_>], table: &'s Table) -> impl Iterator<Item = (&'
 
 fn write_files(transaction: &Transaction<'_>, group: &[Outcome]) -> Result<()> {
     // What was counted in a file that has not changed stays.
-    transaction.execute(
-        "DELETE FROM session_unknown_lines WHERE session_file IN
-         (SELECT session_file FROM stage_files WHERE dialect IS NOT NULL)",
-        [],
-    )?;
+    for table in ["session_dialects", "session_unknown_lines"] {
+        transaction.execute(
+            &format!(
+                "DELETE FROM {table} WHERE session_file IN
+                 (SELECT session_file FROM stage_files WHERE dialect IS NOT NULL)"
+            ),
+            [],
+        )?;
+    }
     // A pass of another processor, side by side with this one, can have seen the file since the plan.
     transaction.execute(
         "UPDATE stage_files SET first_seen = known.first_seen, dialect = coalesce(stage_files.dialect, known.dialect),
@@ -263,14 +267,14 @@ fn write_files(transaction: &Transaction<'_>, group: &[Outcome]) -> Result<()> {
     transaction
         .execute("DELETE FROM session_files WHERE session_file IN (SELECT session_file FROM stage_files)", [])?;
     transaction.execute("INSERT INTO session_files SELECT * FROM stage_files", [])?;
-    let unknown = reads(group).flat_map(|(job, read)| {
-        let row = |(kind, lines): (&'_ String, &u64)| (kind.clone(), lines.cast_signed());
-        let unknown = read.tally.iter().flat_map(|tally| &tally.unknown);
-        unknown.map(row).map(move |(kind, lines)| (&job.file.session_file, kind, lines))
-    });
-    let unknown: Vec<_> = unknown.collect();
-    let rows = unknown.iter().map(|(file, kind, lines)| [Cell::Text(file), Cell::Text(kind), Cell::Int(*lines)]);
-    transaction.append("main", "session_unknown_lines", rows)?;
+    let tallies = || reads(group).filter_map(|(job, read)| Some((&*job.file.session_file, read.tally.as_ref()?)));
+    let row = |file, name, lines: u64| [Cell::Text(file), Cell::Text(name), Cell::Int(lines.cast_signed())];
+    let dialects = tallies()
+        .flat_map(|(file, tally)| tally.dialects.iter().map(move |(dialect, lines)| row(file, dialect, *lines)));
+    transaction.append("main", "session_dialects", dialects)?;
+    let unknown =
+        tallies().flat_map(|(file, tally)| tally.unknown.iter().map(move |(kind, lines)| row(file, kind, *lines)));
+    transaction.append("main", "session_unknown_lines", unknown)?;
     Ok(())
 }
 

@@ -74,7 +74,7 @@ pub fn forget(
             erased.facts += erase(transaction, manifest, username)?;
         }
         // Every table below names files, and a file is named by its user first.
-        for table in ["session_unknown_lines", "processor_run_errors", "session_waits", "files_left_out"] {
+        for table in known::BY_FILE {
             let sql = format!("DELETE FROM {table} WHERE starts_with(session_file, ? || '/')");
             transaction.execute(&sql, [username])?;
         }

@@ -42,6 +42,10 @@ pub fn people(store: &Store) -> Result<BTreeSet<String>> {
     users(store.connection(), sql)
 }
 
+/// Tables that name people by their files only.
+pub(super) const BY_FILE: [&str; 5] =
+    ["files_left_out", "processor_run_errors", "session_dialects", "session_unknown_lines", "session_waits"];
+
 /// Everybody whom any row of the database is about, by their folders: also those whose files were never read.
 ///
 /// # Errors
@@ -52,8 +56,7 @@ pub fn everybody(store: &Store, manifests: &[&Manifest]) -> Result<BTreeSet<Stri
     let tables = ["session_files", "session_processor_state", "session_failures"].map(str::to_owned);
     let tables = tables.into_iter().chain(facts).map(|table| format!("SELECT username FROM {table}"));
     // These name files, and a file is named by its user first.
-    let files = ["session_unknown_lines", "processor_run_errors", "session_waits", "files_left_out"];
-    let files = files.map(|table| format!("SELECT split_part(session_file, '/', 1) FROM {table}"));
+    let files = BY_FILE.map(|table| format!("SELECT split_part(session_file, '/', 1) FROM {table}"));
     let mut everybody = users(store.connection(), &tables.chain(files).collect::<Vec<_>>().join(" UNION "))?;
     everybody.extend(forgotten(store.connection(), store.lock.database())?);
     Ok(everybody)

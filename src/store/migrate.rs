@@ -28,6 +28,7 @@ pub const ENGINE: &[Migration] = &[
     ("0022_settling", include_str!("../../migrations/0022_settling.sql")),
     ("0023_settlements", include_str!("../../migrations/0023_settlements.sql")),
     ("0024_retries", include_str!("../../migrations/0024_retries.sql")),
+    ("0025_dialects", include_str!("../../migrations/0025_dialects.sql")),
 ];
 
 /// Migrates the database, if it is older than the program.

@@ -13,8 +13,14 @@ use crate::store::settle::touch;
 use sessionmill_contract::Manifest;
 
 /// Tables that name files, beside those of facts.
-const TABLES: [&str; 5] =
-    ["session_files", "session_unknown_lines", "session_failures", "session_waits", "processor_run_errors"];
+const TABLES: [&str; 6] = [
+    "session_files",
+    "session_dialects",
+    "session_unknown_lines",
+    "session_failures",
+    "session_waits",
+    "processor_run_errors",
+];
 
 /// Gives another name to files whose name a staged file of another source and of other bytes has.
 ///

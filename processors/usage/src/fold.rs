@@ -80,7 +80,9 @@ impl<'s> UsageFold<'s> {
         }
         self.nameless_calls = 0;
         self.response = None;
-        self.agent.get_or_insert_with(|| transcript.agent.into());
+        if self.agent.as_deref() != Some(transcript.agent) {
+            self.agent = Some(transcript.agent.into());
+        }
         self.trail.follow(transcript);
         self.summary.line(event.time, transcript);
     }

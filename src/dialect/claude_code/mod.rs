@@ -11,19 +11,19 @@ mod text;
 
 use super::json;
 use super::splice::{self, Place};
-use super::{Dialect, Parser};
+use super::{Ask, Dialect, Parser, Told};
 use record::{Block, Content, Entry, Iteration, Message, Tokens};
 use sender::Sender;
 use sessionmill_contract::event::{Advisor, Decliner, Response, ToolCall, ToolKind, Usage};
 use sessionmill_contract::{Agent, Event, Said, Transcript};
 
-pub const CLAUDE_CODE: Dialect = Dialect { name: "claude-code", recognises: |_| true, open: || Box::new(ClaudeCode) };
+pub(super) const CLAUDE_CODE: Dialect = Dialect { name: "claude-code", open: || Box::new(ClaudeCode) };
 
 /// The format has no state: every line stands alone.
 struct ClaudeCode;
 
 /// Types that the format is known to have. Others are read as far as they can be, and counted.
-pub(super) const KNOWN: [&str; 25] = [
+const KNOWN: [&str; 25] = [
     "agent-color",
     "agent-name",
     "agent-setting",
@@ -52,19 +52,34 @@ pub(super) const KNOWN: [&str; 25] = [
 ];
 
 impl Parser for ClaudeCode {
-    fn line(&mut self, number: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) {
-        let is_whole = splice::records(bytes, &mut |rest, place| {
-            let (entry, length) = splice::record(rest)?;
-            if !belongs(&entry, place) {
-                return None;
-            }
-            tell(number, &entry, events);
-            Some(length)
-        });
-        if !is_whole {
-            events(&Event::malformed(number));
+    fn record(&mut self, at: Place, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
+        let Some((entry, length)) = splice::record(bytes) else { return Told::Nothing };
+        if ask == Ask::Own && !is_own(&entry) {
+            return Told::Strange;
         }
+        if !belongs(&entry, at) {
+            return Told::Nothing;
+        }
+        tell(line, &entry, events);
+        Told::Record(length)
     }
+}
+
+/// Whether a record is certainly of Claude Code: by a type of its own, by the name that it gives to the id of a
+/// session, or as a message, flat or nested. The messages of OpenAI's API have parts of other types.
+fn is_own(entry: &Entry<'_>) -> bool {
+    match entry.kind.get() {
+        Some("assistant" | "user") => return true,
+        Some("message") | None => {}
+        Some(kind) => return KNOWN.contains(&kind) || entry.session_id.get().is_some() || is_flat(entry),
+    }
+    let nested = entry.nested.as_ref().filter(|_| entry.kind.get().is_none());
+    entry.session_id.get().is_some() || is_flat(entry) || nested.is_some_and(|nested| nested.role.get().is_some())
+}
+
+fn is_flat(entry: &Entry<'_>) -> bool {
+    let is_foreign = |block: &Block<'_>| matches!(block.kind.get(), Some("input_text" | "output_text" | "input_image"));
+    entry.message.role.get().is_some() && !entry.message.content.blocks().any(is_foreign)
 }
 
 /// Whether an object is a record, and not a part of a broken one: neither messages nor the records inside of

@@ -1,9 +1,8 @@
-//! What sort of record a line is, and by which of them a file is known.
+//! What sort of record a line is, and by what it is known.
 
 use super::known;
 use super::record::{Entry, Payload};
-use crate::dialect::json::Object;
-use crate::dialect::{Dialect, first_lines};
+use crate::dialect::Dialect;
 
 /// A record, with or without a payload.
 pub(super) struct Line<'e> {
@@ -33,57 +32,72 @@ impl<'e> Line<'e> {
     }
 }
 
-/// Whether it is the first line of the first generation.
+/// Whether it is the first line of the first generation. A client that has no instructions can leave them out; then
+/// it is known by having nothing else either.
 fn is_header(entry: &Entry<'_>) -> bool {
     let is_bare = entry.kind.get().is_none() && entry.payload.is_none();
-    let has_id = entry.bare.as_ref().is_some_and(|bare| bare.id.id().is_some());
-    is_bare && entry.has_instructions && entry.timestamp.0.is_some() && has_id
+    let id = entry.bare.as_ref().and_then(|bare| bare.id.id());
+    let is_whole = entry.has_instructions || !entry.has_more && id.is_some_and(is_uuid);
+    is_bare && entry.timestamp.0.is_some() && id.is_some() && is_whole
 }
 
-/// Whether one of the first lines has the format's shape.
-pub(super) fn recognises(head: &[u8]) -> bool {
-    first_lines(head).any(|line| {
-        let is_entry = |entry: &Entry<'_>| match (&entry.payload, entry.kind.get()) {
-            (Some(_), Some(kind)) => known::LINES.contains(&kind),
-            (None, None) => is_header(entry) || entry.record_type.get() == Some("state"),
-            _ => false,
-        };
-        match serde_json::from_slice::<Object<Entry<'_>>>(line) {
-            Ok(Object(entry)) => entry.as_ref().is_some_and(is_entry),
-            // The first line can be longer than the head: it holds the instructions.
-            Err(_) => {
-                let start = String::from_utf8_lossy(&line[..line.len().min(200)]).replace(' ', "");
-                let (before, _) = start.split_once(r#""payload":{"#).unwrap_or_default();
-                let first = [r#"{"id":""#, r#""timestamp":""#, r#""instructions":"#];
-                known::LINES.iter().any(|kind| before.contains(&format!(r#""type":"{kind}""#)))
-                    || start.starts_with(first[0]) && first.iter().all(|field| start.contains(field))
-            }
-        }
-    })
+fn is_uuid(id: &str) -> bool {
+    let is_right = |(place, byte): (usize, u8)| match place {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    id.len() == 36 && id.bytes().enumerate().all(is_right)
+}
+
+/// Whether only the first generation has such a record: a header, or the mark of a state.
+pub(super) fn is_mark(entry: &Entry<'_>) -> bool {
+    entry.payload.is_none()
+        && entry.kind.get().is_none()
+        && (entry.record_type.get() == Some("state") || is_header(entry))
+}
+
+/// Whether a record is certainly of Codex. Items without a payload are, where the file is of the first generation.
+pub(super) fn is_own(entry: &Entry<'_>, is_first_generation: bool) -> bool {
+    let Some(kind) = entry.kind.get() else { return false };
+    match entry.payload {
+        Some(_) => known::LINES.contains(&kind),
+        None => is_first_generation && known::RESPONSE_ITEMS.contains(&kind),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::json::Object;
 
     #[test]
-    fn a_rollout_is_known_by_its_first_lines() {
-        let long =
-            format!(r#"{{"timestamp": "t", "type": "session_meta", "payload": {{"id": "a", "x": "{}"#, "y".repeat(500));
-        let first = format!(r#"{{"id":"a","timestamp":"2025-08-01T10:00:00Z","instructions":"{}"#, "y".repeat(500));
-        for (head, known) in [
-            (r#"{"timestamp":"t","type":"session_meta","payload":{"id":"a"}}"#, true),
-            (&*long, true),
-            ("{\"broken\n{\"payload\":{},\"type\":\"event_msg\"}\n", true),
-            (r#"{"id":"a","timestamp":"2025-08-01T10:00:00Z","instructions":null,"git":{"branch":"main"}}"#, true),
-            (&*first, true),
-            ("{\"record_type\":\"state\"}\n{\"type\":\"message\",\"role\":\"user\",\"content\":[]}\n", true),
-            (r#"{"id":"a","timestamp":"2025-08-01T10:00:00Z"}"#, false),
-            (r#"{"type":"user","message":{"role":"user","content":"\"type\":\"event_msg\",\"payload\":{"}}"#, false),
-            (r#"{"type":"event_msg"}"#, false),
-            ("", false),
+    fn a_record_is_known_by_its_shape() {
+        let header = r#"{"id":"0198c0de-0000-7000-8000-000000000001","timestamp":"2025-08-01T10:00:00Z""#;
+        for (line, expected) in [
+            (r#"{"timestamp":"t","type":"session_meta","payload":{"id":"a"}}"#, "own"),
+            (r#"{"payload":{},"type":"event_msg"}"#, "own"),
+            (r#"{"payload":{},"type":"unheard"}"#, ""),
+            (r#"{"type":"event_msg"}"#, ""),
+            (r#"{"id":"a","timestamp":"2025-08-01T10:00:00Z","instructions":null,"git":{"branch":"main"}}"#, "mark"),
+            (r#"{"id":"a","timestamp":"2025-08-01T10:00:00Z"}"#, ""),
+            (&format!("{header}}}"), "mark"),
+            (&format!(r#"{header},"git":{{"branch":"main"}}}}"#), "mark"),
+            (&format!(r#"{header},"name":"ada"}}"#), ""),
+            (&format!(r#"{header},"type":"new"}}"#), ""),
+            (r#"{"record_type":"state"}"#, "mark"),
+            (r#"{"type":"message","role":"user","content":[]}"#, "item"),
+            (r#"{"type":"function_call","call_id":"a"}"#, "item"),
+            (r#"{"type":"user","message":{"role":"user","content":"\"type\":\"event_msg\",\"payload\":{"}}"#, ""),
         ] {
-            assert_eq!(recognises(head.as_bytes()), known, "{head}");
+            let Object(entry) = serde_json::from_str(line).unwrap();
+            let entry: Entry<'_> = entry.unwrap();
+            let found = match () {
+                () if is_mark(&entry) => "mark",
+                () if is_own(&entry, false) => "own",
+                () if is_own(&entry, true) => "item",
+                () => "",
+            };
+            assert_eq!(found, expected, "{line}");
         }
     }
 }

@@ -17,7 +17,7 @@ mod tier;
 
 use super::json;
 use super::splice::{self, Place};
-use super::{Dialect, Parser};
+use super::{Ask, Dialect, Parser, Told};
 use call::Calls;
 use counter::{Context, Counter, Recorded};
 use line::Line;
@@ -29,7 +29,7 @@ use sessionmill_contract::event::{self, Response, Usage};
 use sessionmill_contract::{Agent, Event};
 use tier::Tier;
 
-pub const CODEX: Dialect = Dialect { name: "codex", recognises: line::recognises, open: || Box::<Codex>::default() };
+pub(super) const CODEX: Dialect = Dialect { name: "codex", open: || Box::<Codex>::default() };
 
 /// What earlier lines say of the later ones.
 #[derive(Default)]
@@ -42,24 +42,26 @@ struct Codex {
     said: Said,
     replay: Replay,
     tier: Tier,
+    /// It has a header or a mark of the first generation, whose other records are no more than items of OpenAI's API.
+    is_first_generation: bool,
 }
 
 impl Parser for Codex {
-    fn line(&mut self, number: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) {
-        let is_whole = splice::records(bytes, &mut |rest, place| {
-            let (entry, length): (Entry<'_>, _) = splice::record(rest)?;
-            // No object inside of a record has a payload and the time of one.
-            let is_record = entry.payload.is_some() && entry.kind.get().is_some();
-            let is_marked = place != Place::PerhapsInside || entry.timestamp.0.is_some();
-            if place != Place::Due && !(is_record && is_marked) {
-                return None;
-            }
-            self.tell(number, &entry, events);
-            Some(length)
-        });
-        if !is_whole {
-            events(&Event::malformed(number));
+    fn record(&mut self, at: Place, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
+        let Some((entry, length)): Option<(Entry<'_>, _)> = splice::record(bytes) else { return Told::Nothing };
+        let is_mark = line::is_mark(&entry);
+        if ask == Ask::Own && !is_mark && !line::is_own(&entry, self.is_first_generation) {
+            return Told::Strange;
         }
+        // No object inside of a record has a payload and the time of one.
+        let is_record = entry.payload.is_some() && entry.kind.get().is_some();
+        let is_marked = at != Place::PerhapsInside || entry.timestamp.0.is_some();
+        if at != Place::Due && !(is_record && is_marked) {
+            return Told::Nothing;
+        }
+        self.is_first_generation |= is_mark;
+        self.tell(line, &entry, events);
+        Told::Record(length)
     }
 
     fn end(&mut self, events: &mut dyn FnMut(&Event<'_>)) {

@@ -17,6 +17,8 @@ pub(super) struct Entry<'de> {
     pub(super) record_type: Text<'de>,
     /// It has the field that a header of the first generation has, whatever is in it.
     pub(super) has_instructions: bool,
+    /// It has a field that no header of the first generation has.
+    pub(super) has_more: bool,
     pub(super) role: Text<'de>,
     pub(super) content: Objects<Part<'de>>,
 }
@@ -35,7 +37,10 @@ impl<'de> Fields<'de> for Entry<'de> {
             }
             "role" => self.role = map.next_value()?,
             "content" => self.content = map.next_value()?,
-            _ => return self.bare.get_or_insert_default().field(name, map),
+            _ => {
+                self.has_more |= !matches!(name, "id" | "git");
+                return self.bare.get_or_insert_default().field(name, map);
+            }
         }
         Ok(())
     }

@@ -1,0 +1,127 @@
+//! The lines of one file, each record in its own dialect.
+//!
+//! A record is offered first to the dialect of the record before. Only if that does not know it for its own,
+//! the others are asked in their order. So a file of one dialect is parsed once, whatever their number. What
+//! nobody knows stays with the dialect of the record before: a line that is broken or blank, and a type that
+//! is new. It is `unknown` only above the first record that a dialect knows.
+
+use super::foreign::is_document;
+use super::splice::{self, Place};
+use super::{Ask, DIALECTS, DOCUMENT, Parser, Told, UNKNOWN};
+use sessionmill_contract::Event;
+
+/// Reads a file. Dialects are numbers in their list.
+pub struct Reader {
+    parsers: [Box<dyn Parser>; DIALECTS.len()],
+    /// Of each dialect.
+    lines: [u64; DIALECTS.len()],
+    /// That of the record before.
+    current: Option<usize>,
+    /// The first that was recognised.
+    first: Option<usize>,
+    /// Lines above the first record.
+    above: u64,
+    /// There was a line that is not blank.
+    is_begun: bool,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self {
+            parsers: DIALECTS.map(|dialect| (dialect.open)()),
+            lines: [0; DIALECTS.len()],
+            current: None,
+            first: None,
+            above: 0,
+            is_begun: false,
+        }
+    }
+}
+
+impl Reader {
+    /// Reads one line, without its line feed and the white space around it, and hands on what it says.
+    pub fn line(&mut self, number: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) {
+        if bytes.is_empty() {
+            return self.count(self.current);
+        }
+        if !std::mem::replace(&mut self.is_begun, true) && is_document(bytes) {
+            self.recognised(DOCUMENT);
+        }
+        let mut of_first = None;
+        let is_whole = splice::records(bytes, &mut |rest, place| {
+            let length = self.record(place, number, rest, events)?;
+            of_first = of_first.or(self.current);
+            Some(length)
+        });
+        if !is_whole {
+            events(&Event::malformed(number));
+        }
+        self.count(of_first.or(self.current));
+    }
+
+    /// Counts a line that was too long to be read.
+    pub fn oversize(&mut self, number: u64, events: &mut dyn FnMut(&Event<'_>)) {
+        self.is_begun = true;
+        events(&Event::malformed(number));
+        self.count(self.current);
+    }
+
+    /// Ends the file: hands on what can be said of earlier records only now.
+    pub fn end(&mut self, events: &mut dyn FnMut(&Event<'_>)) {
+        self.parsers.iter_mut().for_each(|parser| parser.end(events));
+    }
+
+    /// The first dialect that was recognised; `unknown` if none was, empty if there are no lines.
+    pub fn dialect(&self) -> &'static str {
+        let found = self.dialects().next().map(|_| UNKNOWN);
+        self.first.or(found).map_or("", |dialect| DIALECTS[dialect].name)
+    }
+
+    /// The dialects that lines are in, with how many: together those of the file.
+    pub fn dialects(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let lines = |(number, dialect): (usize, &super::Dialect)| {
+            let above = if number == UNKNOWN { self.above } else { 0 };
+            (dialect.name, self.lines[number] + above)
+        };
+        DIALECTS.iter().enumerate().map(lines).filter(|(_, lines)| *lines > 0)
+    }
+
+    /// Reads the record that begins here; returns its length.
+    fn record(&mut self, at: Place, line: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) -> Option<usize> {
+        let known = self.current.filter(|current| *current != UNKNOWN);
+        if let Some(known) = known {
+            match self.parsers[known].record(at, line, bytes, Ask::Own, events) {
+                Told::Record(length) => return Some(length),
+                Told::Nothing => return None,
+                Told::Strange => {}
+            }
+        }
+        for other in (DOCUMENT + 1..UNKNOWN).filter(|other| Some(*other) != known) {
+            match self.parsers[other].record(at, line, bytes, Ask::Own, events) {
+                Told::Record(length) => {
+                    self.recognised(other);
+                    return Some(length);
+                }
+                // Others that read less of it might take it as it is, before it is repaired.
+                Told::Nothing => return None,
+                Told::Strange => {}
+            }
+        }
+        let own = self.current.unwrap_or(UNKNOWN);
+        let Told::Record(length) = self.parsers[own].record(at, line, bytes, Ask::Any, events) else { return None };
+        self.current = Some(own);
+        Some(length)
+    }
+
+    fn recognised(&mut self, dialect: usize) {
+        self.current = Some(dialect);
+        self.first = self.first.or(Some(dialect));
+    }
+
+    fn count(&mut self, dialect: Option<usize>) {
+        match dialect {
+            Some(dialect) => self.lines[dialect] += 1 + std::mem::take(&mut self.above),
+            None => self.above += 1,
+        }
+    }
+}
