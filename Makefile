@@ -58,7 +58,7 @@ ifneq ($(DUCKDB_LIB_DIR),)
 endif
 	cargo deb --no-build --strip $(if $(DUCKDB_LIB_DIR),--variant prebuilt)
 
-# A target of the fuzzer, until it is stopped: `make fuzz TARGET=lines`, also `keys`, `dialects`. Needs
+# A target of the fuzzer, until it is stopped: `make fuzz TARGET=lines`, also `keys`, `forms`, `dialects`. Needs
 # a nightly toolchain and `cargo install cargo-fuzz`.
 TARGET ?= dialects
 fuzz:

@@ -103,7 +103,7 @@ pub fn read<'j>(queue: &Queue<'j>, reader: &'j Reader<'j>, mut send: impl FnMut(
 fn has_room(batch: &[Lane<'_>], reader: &Reader<'_>) -> bool {
     // While one file waits for a network, its neighbours would too; a limit on files ends at one of them.
     let lanes = if reader.brake.is_some() { 1 } else { LANES };
-    batch.len() < lanes && batch.iter().map(|lane| lane.stream.size()).sum::<u64>() < SIDE_BY_SIDE
+    batch.len() < lanes && batch.iter().map(|lane| lane.stream.size()).fold(0, u64::saturating_add) < SIDE_BY_SIDE
 }
 
 impl<'j> Lane<'j> {

@@ -18,7 +18,7 @@
 //! | [`ledger`], [`look`], [`failures`] | what is known of them: last looks and what they prove, failures that stand |
 //! | [`request`], [`limits`], [`pulse`] | who asked for a pass; how far it may go; how it lives, and the word that ends it early |
 //! | [`plan`], [`order`], [`job`] | which are due for which processor, and who comes first |
-//! | [`open`], [`read`], [`lines`], [`hash`] | one safe open, one read: hashed bytes are parsed bytes |
+//! | [`open`], [`read`], [`form`], [`lines`], [`hash`] | one safe open, one read: hashed bytes are parsed bytes |
 //! | [`batch`], [`lanes`], [`outbox`] | files side by side, their hashes in lanes, their outcomes on the way to the writer |
 //! | [`brake`], [`pause`], [`quiet`] | what stops, puts off and delays a pass that waits for a network |
 //! | [`flight`], [`trial`] | what was being read when a pass died, and a process of its own to try it in |
@@ -84,6 +84,7 @@ pub mod failpoint;
 pub mod failures;
 pub mod flight;
 pub mod folder;
+pub mod form;
 pub mod hash;
 pub mod health;
 pub mod holder;

@@ -9,6 +9,7 @@ use crate::dialect::{self, Dialect};
 use crate::error::cause;
 use crate::failpoint;
 use crate::flight::{Flight, InFlight};
+use crate::form::{Form, Unpacker};
 use crate::hash::Hash;
 use crate::job::Job;
 use crate::lines::{Line, Lines};
@@ -17,6 +18,7 @@ use crate::moment::{Clock, Moment};
 use crate::open::{Refusal, Root};
 use crate::pulse::{self, Pulse};
 use crate::stat::{self, Stat};
+use chrono::{DateTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 use sessionmill_contract::{Bound, Event, Failure, FailureClass, Fold, Manifest, Processor, Rows, Said, SourceFile};
 use std::collections::BTreeMap;
@@ -46,7 +48,7 @@ pub struct Reader<'p> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Caps {
-    /// Bytes of a file.
+    /// Bytes of a file, and of its text if it is compressed.
     pub file: u64,
     /// Bytes of a line.
     pub line: usize,
@@ -140,6 +142,10 @@ pub struct Stream<'s> {
     left: u64,
     /// It is only hashed, without folds: this is what the processors have dealt with.
     expected: Option<Hash>,
+    /// Of a compressed file.
+    unpacker: Option<Unpacker>,
+    /// Bytes of text so far.
+    text: u64,
     lines: Lines,
     dialects: dialect::Reader,
     folds: Vec<Guarded<'s>>,
@@ -211,6 +217,10 @@ impl<'s> Reader<'s> {
             let begun = self.clock.read();
             let (file, stat) = root.file(&job.path, self.caps.file)?;
             let expected = expected(&stat);
+            let unpacker = match Form::of(&job.path) {
+                Some(form) if expected.is_none() => Unpacker::new(form, damage(&begun, &stat))?,
+                _ => None,
+            };
             let due = if expected.is_some() { &[][..] } else { &job.due };
             let folds = due.iter().map(|due| Guarded::open(self.processors[*due], &job.file)).collect();
             Ok(Stream {
@@ -222,6 +232,8 @@ impl<'s> Reader<'s> {
                 stat,
                 left: stat.size,
                 expected,
+                unpacker,
+                text: 0,
                 lines: Lines::new(self.caps.line),
                 dialects: dialect::Reader::default(),
                 folds,
@@ -236,6 +248,15 @@ pub fn waits(processors: &[&dyn Processor]) -> bool {
     processors.iter().any(|processor| processor.manifest().bound == Bound::Network)
 }
 
+/// So long after its last change, a compressed file that is cut off can still be written.
+const WRITING: TimeDelta = TimeDelta::hours(1);
+
+/// The class of the failure if a compressed file is damaged.
+fn damage(now: &Moment, stat: &Stat) -> FailureClass {
+    let age = now.wall - DateTime::from_timestamp_nanos(stat.ctime_ns);
+    if age.abs() < WRITING { FailureClass::Changed } else { FailureClass::Permanent }
+}
+
 /// A panic on the way costs the file only.
 fn contained<T>(body: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
     let result = catch_unwind(AssertUnwindSafe(body));
@@ -247,9 +268,11 @@ fn failed(class: FailureClass, message: &str) -> Refusal {
 }
 
 impl Stream<'_> {
-    /// Bytes that the file had when it was opened. What was appended since is the next pass's.
+    /// Bytes that the file had when it was opened, among others that are read with it. What was appended since is
+    /// the next pass's. Nobody knows how much text is in a compressed file, which can take much memory too: none is
+    /// begun beside it.
     pub fn size(&self) -> u64 {
-        self.stat.size
+        if self.unpacker.is_some() { u64::MAX } else { self.stat.size }
     }
 
     /// Bytes that are not read yet.
@@ -280,18 +303,34 @@ impl Stream<'_> {
     ///
     /// # Errors
     ///
-    /// If the reader has a bug.
+    /// If a compressed file is damaged or its text is over a cap, or the reader has a bug.
     pub fn fold(&mut self, window: &[u8]) -> Result<(), Refusal> {
         contained(|| {
             failpoint::point("read", &self.job.file.session_file);
             if self.expected.is_some() {
                 return Ok(());
             }
-            let mut lines = std::mem::replace(&mut self.lines, Lines::new(0));
-            lines.feed(window, |number, line| self.line(number, line));
-            self.lines = lines;
+            let Some(mut unpacker) = self.unpacker.take() else { return self.text(window) };
+            unpacker.feed(window, &mut |text| self.text(text))?;
+            self.unpacker = Some(unpacker);
             Ok(())
         })
+    }
+
+    /// Folds the lines that end in a piece of text.
+    fn text(&mut self, text: &[u8]) -> Result<(), Refusal> {
+        self.text += text.len() as u64;
+        if self.text > self.reader.caps.file {
+            return Err(failed(FailureClass::Rejected, "its text is over the size cap"));
+        }
+        if self.reader.pulse.is_stopped() {
+            return Err(Refusal::Deferred(pulse::STOPPED));
+        }
+        self.reader.pulse.beat();
+        let mut lines = std::mem::replace(&mut self.lines, Lines::new(0));
+        lines.feed(text, |number, line| self.line(number, line));
+        self.lines = lines;
+        Ok(())
     }
 
     /// Whether the file was only hashed, and is not what it was.
@@ -303,9 +342,12 @@ impl Stream<'_> {
     ///
     /// # Errors
     ///
-    /// If the reader has a bug.
+    /// If a compressed file is cut off, or the reader has a bug.
     pub fn end(mut self, hash: Hash) -> Result<Read, Refusal> {
         contained(|| {
+            if let Some(unpacker) = self.unpacker.take() {
+                unpacker.end(&mut |text| self.text(text))?;
+            }
             self.last_line();
             self.last_words();
             let Self { job, reader, begun, file, stat, folds, tally, expected, in_flight, .. } = self;

@@ -5,6 +5,7 @@
 
 use crate::access;
 use crate::error::{Error, Result, Status, cause};
+use crate::form::Form;
 use crate::ledger::Ledger;
 use crate::open::{HARD_LINKED, Root};
 use crate::source::{Layout, Source};
@@ -12,7 +13,7 @@ use crate::stat::Stat;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 use sessionmill_contract::SourceFile;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,10 @@ const LONGEST: usize = 4095;
 pub const FROZEN: &str = "its root is on another device than before";
 
 /// The reason for not taking a transcript that its client, or somebody, has compressed.
-pub const COMPRESSED: &str = "compressed: only plain `.jsonl` files are read";
+pub const COMPRESSED: &str = "compressed: only `.jsonl`, `.jsonl.gz` and `.jsonl.zst` files are read";
+
+/// The reason for not taking a compressed transcript that lies there in another form, too.
+pub const TWIN: &str = "a twin: only one form of a file is read";
 
 /// The reason for not taking a file that is named like a transcript but for the case of its letters.
 pub const MISNAMED: &str = "its name does not end in `.jsonl` in lower case";
@@ -176,7 +180,7 @@ fn one(source: &Source, root: &Root, login: &str) -> Result<Walk> {
     if is_too_deep(source, &branch.walk.found) {
         return Err(too_deep(source));
     }
-    branch.walk.found = without_twins(branch.walk.found);
+    tell_twins(&mut branch.walk.found, source, login);
     Ok(branch.walk)
 }
 
@@ -234,11 +238,6 @@ fn is_in_root(path: &Path) -> bool {
     path.parent().is_some_and(|parent| parent.as_os_str().is_empty())
 }
 
-/// Whether `path` is named like a transcript.
-fn is_transcript(path: &Path) -> bool {
-    path.extension() == Some(OsStr::new("jsonl"))
-}
-
 /// Whether `path` is named like a transcript, in letters of any case.
 fn is_named_alike(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jsonl"))
@@ -251,11 +250,23 @@ fn is_compressed(path: &Path) -> bool {
     path.extension().is_some_and(has) && path.file_stem().is_some_and(|plain| is_named_alike(Path::new(plain)))
 }
 
-/// Takes away compressed transcripts that also lie there as they were.
-fn without_twins(mut found: Vec<Found>) -> Vec<Found> {
-    let plain: HashSet<_> = found.iter().filter(|found| found.stat.is_ok()).map(|found| found.path.clone()).collect();
-    found.retain(|found| found.stat != Err(COMPRESSED) || !plain.contains(&found.path.with_extension("")));
-    found
+/// Takes one form of each transcript, the plain one first. The others keep the names that they are stored under.
+fn tell_twins(found: &mut [Found], source: &Source, login: &str) {
+    let mut taken: HashMap<PathBuf, Form> = HashMap::new();
+    for found in found.iter() {
+        let Some(form) = Form::of(&found.path) else { continue };
+        let taken = taken.entry(form.plain(&found.path)).or_insert(form);
+        *taken = form.min(*taken);
+    }
+    for found in found {
+        let form = Form::of(&found.path);
+        // A file that another program has compressed is one, too.
+        let plain = form.unwrap_or(Form::Gzip).plain(&found.path);
+        if taken.get(&plain).is_some_and(|taken| Some(*taken) != form) {
+            found.stat = Err(TWIN);
+            found.file = stored_name(&found.path, source.layout, login);
+        }
+    }
 }
 
 /// The walk of one source.
@@ -281,10 +292,10 @@ impl Branch<'_> {
         for (name, kind) in entries {
             let path = below.join(&name);
             // Some file systems do not tell the type in the listing.
-            let looked = (kind == FileType::Unknown || is_transcript(&path)).then(|| folder.look(&name));
+            let looked = (kind == FileType::Unknown || Form::of(&path).is_some()).then(|| folder.look(&name));
             let has_more_names = matches!(looked, Some(Ok((.., true))));
             let looked = looked.map(|looked| looked.map(|(kind, stat, _)| (kind, stat)));
-            match Entry::of(kind, is_transcript(&path), looked) {
+            match Entry::of(kind, Form::of(&path).is_some(), looked) {
                 Entry::Folder if path.as_os_str().len() > LONGEST => self.too_long(path),
                 Entry::Transcript(..) if path.as_os_str().len() > LONGEST => self.too_long(path),
                 Entry::Folder => self.folders.push(path),
@@ -347,8 +358,16 @@ impl Branch<'_> {
     }
 }
 
-/// The ledger's name of a path below the root.
+/// The ledger's name of a path below the root, which does not tell how the file is compressed.
 fn name(path: &Path, layout: Layout, login: &str) -> SourceFile {
+    match Form::of(path) {
+        Some(form) => stored_name(&form.plain(path), layout, login),
+        None => stored_name(path, layout, login),
+    }
+}
+
+/// The name of a path as it is.
+fn stored_name(path: &Path, layout: Layout, login: &str) -> SourceFile {
     let below = key(path);
     match layout {
         Layout::ClaudeProjects | Layout::CodexSessions => SourceFile::new(format!("{login}/{below}"), login),
@@ -378,7 +397,8 @@ fn is_too_deep(source: &Source, found: &[Found]) -> bool {
         return false;
     }
     let in_root = |found: &&Found| is_in_root(&found.path) && matches!(found.stat, Ok(_) | Err(IN_ROOT | HARD_LINKED));
-    let sessions: HashSet<_> = found.iter().filter(in_root).filter_map(|found| found.path.file_stem()).collect();
+    let session = |found: &Found| Some(Form::of(&found.path)?.plain(&found.path).file_stem()?.to_owned());
+    let sessions: HashSet<_> = found.iter().filter(in_root).filter_map(session).collect();
     let of_a_session = |found: &Found| found.path.iter().next().is_some_and(|folder| sessions.contains(folder));
     !sessions.is_empty() && found.iter().all(|found| is_in_root(&found.path) || of_a_session(found))
 }

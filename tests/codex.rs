@@ -538,23 +538,24 @@ fn a_rollout_of_the_first_generation_is_one_of_codex() {
 }
 
 #[test]
-fn compressed_rollouts_are_told_as_left_out() {
+fn rollouts_that_are_compressed_otherwise_are_told_as_left_out() {
     let world = World::new();
     world.write("alan/2026/03/01/r.jsonl", rollout(&[header(SID, json!({}))]));
-    world.write("alan/2026/03/01/r.jsonl.zst", "twin").write("alan/2026/02/01/old.jsonl.zst", "packed");
-    world.write("linus/older.jsonl.gz", "packed").write("linus/notes.gz", "no transcript");
+    world.write("alan/2026/03/01/r.jsonl.xz", "twin").write("alan/2026/02/01/old.jsonl.xz", "packed");
+    world.write("linus/older.jsonl.br", "packed").write("linus/notes.gz", "no transcript");
     let counts = world.pass();
-    assert_eq!((counts.files, counts.processed, counts.rejected), (3, 1, 2));
-    let reason = "compressed: only plain `.jsonl` files are read";
+    assert_eq!((counts.files, counts.processed, counts.rejected), (4, 1, 3));
+    let reason = "compressed: only `.jsonl`, `.jsonl.gz` and `.jsonl.zst` files are read";
     let rejected = counts.rejected_detail.iter().map(|file| (&*file.session, &*file.error)).collect::<Vec<_>>();
-    assert_eq!(rejected, [("alan/2026/02/01/old.jsonl.zst", reason), ("linus/older.jsonl.gz", reason)]);
-    let left_out = format!("2 files, such as `alan/2026/02/01/old.jsonl.zst`: {reason}\n");
+    let twin = ("alan/2026/03/01/r.jsonl.xz", "a twin: only one form of a file is read");
+    assert_eq!(rejected, [("alan/2026/02/01/old.jsonl.xz", reason), twin, ("linus/older.jsonl.br", reason)]);
+    let left_out = format!("2 files, such as `alan/2026/02/01/old.jsonl.xz`: {reason}\n");
     assert!(world.mill(&["status"]).stdout.contains(&format!("left out      {left_out}")));
     let explained = world.mill(&["report", "--explain", "--no-refresh"]);
     assert!(explained.stdout.contains(&left_out) || explained.stderr.contains(&left_out), "{explained:?}");
     world.mill(&["forget", "linus", "--yes"]);
-    assert_eq!(world.rows("SELECT session_file FROM files_left_out"), ["alan/2026/02/01/old.jsonl.zst"]);
-    world.remove("alan/2026/02/01/old.jsonl.zst").pass();
+    assert_eq!(world.rows("SELECT session_file FROM files_left_out"), ["alan/2026/02/01/old.jsonl.xz"]);
+    world.remove("alan/2026/02/01/old.jsonl.xz").pass();
     assert!(world.rows("FROM files_left_out").is_empty());
 }
 

@@ -222,7 +222,7 @@ fn files_and_links_that_are_not_read_are_named() {
     std::os::unix::fs::symlink("..", world.root().join("ada/linked")).unwrap();
     run(&world);
     let left_out = world.rows("SELECT session_file || ': ' || reason FROM files_left_out ORDER BY ALL");
-    let compressed = "compressed: only plain `.jsonl` files are read";
+    let compressed = "compressed: only `.jsonl`, `.jsonl.gz` and `.jsonl.zst` files are read";
     assert_eq!(
         left_out,
         [

@@ -77,6 +77,11 @@ fn dialects_make_sane_events_of_any_bytes() {
 }
 
 #[test]
+fn archives_are_unpacked_alike_in_any_windows() {
+    fuzz("forms", properties::forms, 6_000);
+}
+
+#[test]
 fn keys_tell_their_paths() {
     fuzz("keys", properties::keys, 100_000);
 }

@@ -22,6 +22,7 @@ mod detectors;
 mod dialects;
 mod failures;
 mod faulty;
+mod forms;
 mod fuzz;
 mod golden;
 mod health;

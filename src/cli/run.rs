@@ -30,9 +30,10 @@ use std::time::Duration;
 
 /// Bring the database up to date with the transcripts
 ///
-/// Walks the folder, reads what has changed since the last run, and says what it did. Running it
-/// again does nothing, fast. Files over `file` bytes or `facts` facts are rejected, lines over `line`
-/// bytes are skipped, and all are counted: [caps] in the configuration sets these.
+/// Walks the folder, reads what has changed in files named `*.jsonl`, `*.jsonl.gz` and `*.jsonl.zst` since
+/// the last run, and says what it did. Running it again does nothing, fast. Files over `file` bytes, stored
+/// or unpacked, or over `facts` facts are rejected, lines over `line` bytes are skipped, and all are
+/// counted: [caps] in the configuration sets these.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill run\n  sessionmill run usage --sessions /data/user_sessions\n  \
                         sessionmill run --time-budget 150s --json")]

@@ -1,10 +1,12 @@
 //! What must hold for any bytes: the fuzzer's targets and an ordinary test share these.
 
 use sessionmill::dialect::Reader;
+use sessionmill::form::{Form, Unpacker};
 use sessionmill::lines::{Line, Lines};
+use sessionmill::open::Refusal;
 use sessionmill::scan;
 use sessionmill_contract::event::Usage as Tokens;
-use sessionmill_contract::{Agent, Event, Processor as _, Rows, Said, SourceFile, Transcript};
+use sessionmill_contract::{Agent, Event, FailureClass, Processor as _, Rows, Said, SourceFile, Transcript};
 use sessionmill_usage::Usage;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -126,6 +128,30 @@ fn is_sane(event: &Event<'_>) {
     }
     let longest = texts.into_iter().flatten().map(str::len).max();
     assert!(longest <= Some(LONGEST), "{longest:?}");
+}
+
+/// Any bytes are an archive or a damaged one, and windows do not matter: the first byte chooses them.
+pub fn forms(input: &[u8]) {
+    let [seed, stored @ ..] = input else { return };
+    for form in [Form::Gzip, Form::Zstd] {
+        let (text, is_whole) = unpacked(form, stored, stored.len().max(1));
+        let (again, is_whole_again) = unpacked(form, stored, usize::from(*seed) + 1);
+        assert_eq!(is_whole, is_whole_again, "windows matter");
+        assert!(!is_whole || text == again, "windows matter");
+    }
+}
+
+/// The text of an archive that comes in windows of this size, and whether it is one. No more than a megabyte.
+fn unpacked(form: Form, stored: &[u8], window: usize) -> (Vec<u8>, bool) {
+    let mut text = Vec::new();
+    let mut sink = |piece: &[u8]| {
+        text.extend_from_slice(piece);
+        if text.len() > 1 << 20 { Err(Refusal::Rejected("long")) } else { Ok(()) }
+    };
+    let Ok(Some(mut unpacker)) = Unpacker::new(form, FailureClass::Changed) else { panic!("it cannot be begun") };
+    let fed = stored.chunks(window).try_for_each(|window| unpacker.feed(window, &mut sink));
+    let ended = fed.and_then(|()| unpacker.end(&mut sink));
+    (text, ended.is_ok())
 }
 
 /// Two paths, with a zero between them, have two keys, and each key tells its path.
