@@ -1,7 +1,7 @@
 //! Damaged files: what can be read of a database is kept, the rest is moved aside and made again.
 
 use crate::room::run_within;
-use crate::store::{CONTENT, assert_like_new, content, responses};
+use crate::store::{assert_like_new, content, queries, responses};
 use crate::world::{World, response};
 use sessionmill::store::{Access, Store, beside};
 use std::fs;
@@ -231,7 +231,11 @@ fn a_damaged_page_is_found_by_whoever_reads_it_and_repaired_by_the_next_run() {
             assert_eq!(first.status, 0, "round {round}: {first:?}");
             found.0 += usize::from(first.stderr.contains("moved_to="));
         }
-        let all = CONTENT.map(|sql| format!("(SELECT bit_xor(hash(t)) FROM ({sql}) t)")).join(", ");
+        let all = queries()
+            .iter()
+            .map(|sql| format!("(SELECT bit_xor(hash(t)) FROM ({sql}) t)"))
+            .collect::<Vec<_>>()
+            .join(", ");
         let sql = &format!("SELECT {all}");
         let read = world.mill(&["query", sql]);
         if read.status != 0 {

@@ -1,7 +1,7 @@
 //! The store: rows that do not fit cost what they are about, and a slow file holds up nobody.
 
 use crate::failures::TWINS;
-use crate::world::{DAY, World, response, rows_of};
+use crate::world::{DAY, World, response, rows_of, tables};
 use sessionmill::error::Status;
 use sessionmill::limits::Limits;
 use sessionmill::pass::{self, Pass};
@@ -20,25 +20,21 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a database says, but for the times at which it was told.
-pub const CONTENT: [&str; 12] = [
-    "SELECT * EXCLUDE (first_seen, verified_at, settled, first_look_boot, first_look_ns) FROM session_files ORDER BY ALL",
-    "SELECT * EXCLUDE (processed_at, run_id) FROM session_processor_state ORDER BY ALL",
-    "SELECT * FROM facts.usage_copies ORDER BY ALL",
-    "SELECT * FROM facts.usage_tool_calls ORDER BY ALL",
-    "SELECT * FROM usage_sessions ORDER BY ALL",
-    "SELECT * FROM usage_responses ORDER BY ALL",
-    "SELECT * FROM facts.verification_claims ORDER BY ALL",
-    "SELECT * FROM facts.knowledge_items ORDER BY ALL",
-    "SELECT * FROM facts.verification_evidence ORDER BY ALL",
-    "SELECT * FROM facts.knowledge_relations ORDER BY ALL",
-    "SELECT * FROM facts.touched_keys ORDER BY ALL",
-    "SELECT * EXCLUDE (first_failed_at, last_failed_at, next_try_at) FROM session_failures ORDER BY ALL",
-];
+/// Queries for all that a database says, but for the times at which it was told.
+pub fn queries() -> Vec<String> {
+    let ledger = [
+        "SELECT * EXCLUDE (first_seen, verified_at, settled, first_look_boot, first_look_ns) FROM session_files ORDER BY ALL",
+        "SELECT * EXCLUDE (processed_at, run_id) FROM session_processor_state ORDER BY ALL",
+        "SELECT * FROM facts.touched_keys ORDER BY ALL",
+        "SELECT * EXCLUDE (first_failed_at, last_failed_at, next_try_at) FROM session_failures ORDER BY ALL",
+    ];
+    let of_processors = tables().into_iter().map(|table| format!("SELECT * FROM {table} ORDER BY ALL"));
+    ledger.map(str::to_owned).into_iter().chain(of_processors).collect()
+}
 
 pub fn content(database: &Path) -> Vec<String> {
     let store = Store::open(database, Access::ReadOnly).unwrap();
-    CONTENT.iter().flat_map(|sql| rows_of(&store, sql)).collect()
+    queries().iter().flat_map(|sql| rows_of(&store, sql)).collect()
 }
 
 /// Fails unless the database says what one says that is made from nothing now.

@@ -11,7 +11,7 @@ use sessionmill::request::{Origin, Request};
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, DatabaseFile, Store};
 use sessionmill::summary::{Counts, Summary};
-use sessionmill_contract::Processor;
+use sessionmill_contract::{Manifest, Processor};
 use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -162,24 +162,13 @@ impl World {
     /// All that the database says of the transcripts: facts, entities, and what was made of each file,
     /// but no times, versions and run ids.
     pub fn dump(&self) -> String {
-        let tables = [
-            "facts.usage_copies",
-            "facts.usage_responses",
-            "facts.usage_sessions",
-            "facts.usage_shared_responses",
-            "facts.usage_tool_calls",
-            "facts.usage_tool_events",
-            "facts.verification_claims",
-            "facts.knowledge_items",
-            "facts.verification_evidence",
-            "facts.knowledge_relations",
-            "facts.verification_founders",
+        let ledger = [
             "facts.touched_keys",
             "(SELECT processor_name, session_file, username, items_extracted, file_hash FROM session_processor_state)",
         ];
         let store = Store::open(&self.database(), Access::ReadOnly).unwrap();
         let mut dump = String::new();
-        for table in tables {
+        for table in tables().into_iter().chain(ledger.map(str::to_owned)) {
             let rows = rows_of(&store, &format!("FROM {table} ORDER BY ALL"));
             dump += &format!("{table}\n{}\n", rows.join("\n"));
         }
@@ -346,6 +335,13 @@ impl World {
 
 const SETPRIV: &str = "/usr/bin/setpriv";
 const MILL: &str = env!("CARGO_BIN_EXE_sessionmill");
+
+/// The tables of all processors: facts, entities, and what settling remembers.
+pub fn tables() -> Vec<String> {
+    let entities = |manifest: &Manifest| manifest.settlements.iter().flat_map(|settlement| settlement.entities);
+    let tables = PLUGS.manifests().into_iter().flat_map(|manifest| manifest.facts.iter().chain(entities(manifest)));
+    tables.map(|table| format!("facts.{}", table.name)).collect()
+}
 
 /// The rows of a query over a database, cells joined by bars.
 pub fn rows(database: &Path, sql: &str) -> Vec<String> {

@@ -308,11 +308,11 @@ fn mistake(origin: Origin, message: &str, place: Option<&Place>, defaults: &[(St
     if place.is_some_and(|place| place.key == unknown) {
         // The tables of processors are no fields of the structure.
         let tables = defaults.iter().filter_map(|(key, _)| key.split(['.', '[']).next());
-        tables.for_each(|table| {
+        for table in tables {
             if !known.contains(&table) {
                 known.push(table);
             }
-        });
+        }
     }
     let elsewhere =
         defaults.iter().map(|(key, _)| key).find(|key| key.rsplit_once('.').is_some_and(|(_, name)| name == unknown));
