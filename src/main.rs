@@ -1,6 +1,6 @@
 //! Reads the clock, runs the command line, and ends with its status.
 
-use sessionmill::moment::Moment;
+use sessionmill::base::moment::Moment;
 use sessionmill::plugs::PLUGS;
 use std::process::ExitCode;
 

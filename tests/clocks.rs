@@ -3,14 +3,14 @@
 
 use crate::world::{self, response, rounds};
 use fastrand::Rng;
-use sessionmill::failures::Retries;
-use sessionmill::hash::Hash;
-use sessionmill::ledger::{Known, Ledger, State};
-use sessionmill::look::{Look, Reading};
-use sessionmill::moment::{Moment, Steady};
-use sessionmill::plan::{self, Bounds};
-use sessionmill::scan::{Found, Walk};
-use sessionmill::stat::Stat;
+use sessionmill::base::hash::Hash;
+use sessionmill::base::moment::{Moment, Steady};
+use sessionmill::pass::plan::{self, Bounds};
+use sessionmill::source::ledger::{Known, Ledger, State};
+use sessionmill::source::look::{Look, Reading};
+use sessionmill::source::retry::Retries;
+use sessionmill::source::scan::{Found, Walk};
+use sessionmill::source::stat::Stat;
 use sessionmill::store::history;
 use sessionmill_contract::{Manifest, Processor, SourceFile};
 use sessionmill_usage::Usage;

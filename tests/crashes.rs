@@ -94,7 +94,9 @@ fn a_signal_ends_a_run_in_order() {
         let mut run = world.spawn(&RUN);
         if number % 4 > 0 {
             // It listens to signals before it takes its lock.
-            while sessionmill::lock::holder(&world.database(), "usage").is_none() && run.try_wait().unwrap().is_none() {
+            while sessionmill::base::lock::holder(&world.database(), "usage").is_none()
+                && run.try_wait().unwrap().is_none()
+            {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }

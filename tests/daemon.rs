@@ -274,8 +274,8 @@ fn a_run_elsewhere_makes_a_trigger_busy_and_a_trigger_makes_a_run_busy() {
     config(&world, RARELY);
     let service = Service::of(&world, &[]);
     first_run(&world);
-    let holder = sessionmill::holder::Holder::new("cli", world.next().wall);
-    let lock = sessionmill::lock::ProcessorLock::take(&world.database(), "usage", &holder).unwrap();
+    let holder = sessionmill::base::holder::Holder::new("cli", world.next().wall);
+    let lock = sessionmill::base::lock::ProcessorLock::take(&world.database(), "usage", &holder).unwrap();
     let said = world.mill(&["trigger", "usage", "--wait", "--json"]);
     assert_eq!(said.status, 75, "{said:?}");
     let answer: Value = serde_json::from_str(&said.stdout).unwrap();

@@ -3,10 +3,10 @@
 use crate::world::{World, response, rows};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use sessionmill::form::{Form, Unpacker};
-use sessionmill::open::Refusal;
+use sessionmill::pass::summary::Counts;
 use sessionmill::read::Caps;
-use sessionmill::summary::Counts;
+use sessionmill::source::form::{Form, Unpacker};
+use sessionmill::source::open::Refusal;
 use sessionmill_contract::FailureClass;
 use std::io::Write as _;
 use std::time::{Duration, SystemTime};

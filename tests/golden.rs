@@ -12,14 +12,14 @@
 
 use crate::world::World;
 use duckdb::types::{TimeUnit, Value as Cell};
-use sessionmill::batch::{self, Queue};
-use sessionmill::job::Job;
-use sessionmill::moment::{Clock, Moment};
-use sessionmill::open::Root;
+use sessionmill::base::moment::{Clock, Moment};
+use sessionmill::base::pulse::Pulse;
 use sessionmill::plugs::PLUGS;
-use sessionmill::pulse::Pulse;
+use sessionmill::read::batch::{self, Queue};
+use sessionmill::read::job::Job;
 use sessionmill::read::{Caps, Outcome, Read, Reader, Verdict};
-use sessionmill::scan;
+use sessionmill::source::open::Root;
+use sessionmill::source::scan;
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, Store};
 use sessionmill_contract::{Table, Value};

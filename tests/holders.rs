@@ -3,13 +3,13 @@
 use crate::store::{responses, run_pass};
 use crate::world::World;
 use duckdb::{AccessMode, Config, Connection};
-use sessionmill::alignment::Wanted;
-use sessionmill::error::Status;
-use sessionmill::failures::Retries;
-use sessionmill::lock::StoreLock;
+use sessionmill::base::error::Status;
+use sessionmill::base::lock::StoreLock;
 use sessionmill::plugs::PLUGS;
 use sessionmill::report::status;
-use sessionmill::scan;
+use sessionmill::source::alignment::Wanted;
+use sessionmill::source::retry::Retries;
+use sessionmill::source::scan;
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, Store, known, migrate, presence, room, runs, sources};
 use sessionmill_contract::{Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile};

@@ -2,8 +2,8 @@
 //! own is never read, and costs nobody else anything.
 
 use crate::world::{World, response};
-use sessionmill::open::{Refusal, Root};
-use sessionmill::summary::Counts;
+use sessionmill::pass::summary::Counts;
+use sessionmill::source::open::{Refusal, Root};
 use sessionmill_contract::{Event, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile};
 use sessionmill_usage::Usage;
 use std::ffi::OsStr;

@@ -50,7 +50,7 @@ fn only_the_store_and_the_reports_know_the_database() {
         "src/plugs/usage/report/",
         "src/plugs/verification/report/",
         "src/cli/query.rs",
-        "src/error.rs",
+        "src/base/error.rs",
         "tests/",
         "benches/",
     ];
@@ -88,6 +88,32 @@ fn only_one_module_touches_keys() {
     });
     let others: Vec<_> = others.map(|(path, _)| path).collect();
     assert_eq!(others, [home().join("src/store/settle/touch.rs")]);
+}
+
+/// What lies below: each folder of `src` listed here uses those beside it and no others.
+const BELOW: [(&str, &[&str]); 6] = [
+    ("base", &[]),
+    ("dialect", &[]),
+    ("price", &["base"]),
+    ("source", &["base"]),
+    ("read", &["base", "dialect", "source"]),
+    ("store", &["base", "config", "pass", "plugs", "read", "report", "service", "source"]),
+];
+
+#[test]
+fn no_folder_uses_what_lies_above_it() {
+    for (folder, below) in BELOW {
+        for path in files(&format!("src/{folder}"), "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+            let code = code.split("#[cfg(test)]\nmod tests").next().unwrap();
+            for used in code.split("crate::").skip(1) {
+                let used = used.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+                let is_below = used == folder || below.contains(&used) || !home().join("src").join(used).is_dir();
+                assert!(is_below, "{path:?} uses `{used}`, which lies above `{folder}`");
+            }
+        }
+    }
 }
 
 #[test]

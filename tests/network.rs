@@ -3,14 +3,14 @@
 
 use crate::faulty::Faulty;
 use crate::world::{World, response};
-use sessionmill::error::Status;
-use sessionmill::holder::Holder;
-use sessionmill::lock::ProcessorLock;
+use sessionmill::base::error::Status;
+use sessionmill::base::holder::Holder;
+use sessionmill::base::lock::ProcessorLock;
+use sessionmill::base::pulse::Pulse;
+use sessionmill::pass::request::{Origin, Request};
+use sessionmill::pass::summary::Counts;
 use sessionmill::plugs::PLUGS;
-use sessionmill::pulse::Pulse;
-use sessionmill::request::{Origin, Request};
 use sessionmill::store::{Access, DatabaseFile, Store};
-use sessionmill::summary::Counts;
 use sessionmill_contract::{
     Bound, Event, Failure, FailureClass, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile,
 };
@@ -117,7 +117,7 @@ fn passes_side_by_side_see_a_file_once() {
             now: world_now(),
             request: &Request::new(Origin::Cli, "other"),
             login: "tester",
-            limits: sessionmill::limits::Limits::default(),
+            limits: sessionmill::pass::limits::Limits::default(),
             networks: &[],
             adopt: false,
             trial: &|_, _| Ok(()),
@@ -135,7 +135,7 @@ fn passes_side_by_side_see_a_file_once() {
     assert_eq!(world.rows(states), ["asking|2", "usage|2"]);
 }
 
-fn world_now() -> sessionmill::moment::Moment {
+fn world_now() -> sessionmill::base::moment::Moment {
     World::new().next()
 }
 

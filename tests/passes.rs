@@ -2,11 +2,11 @@
 
 use crate::faulty::Faulty;
 use crate::world::{DAY, World, response};
-use sessionmill::error::Status;
-use sessionmill::holder::Holder;
-use sessionmill::limits::Limits;
-use sessionmill::lock::ProcessorLock;
-use sessionmill::summary::Counts;
+use sessionmill::base::error::Status;
+use sessionmill::base::holder::Holder;
+use sessionmill::base::lock::ProcessorLock;
+use sessionmill::pass::limits::Limits;
+use sessionmill::pass::summary::Counts;
 use sessionmill_contract::Processor;
 use sessionmill_usage::Usage;
 use std::time::Duration;

@@ -452,7 +452,7 @@ fn a_query_without_end_holds_nobody_up() {
 
 /// Whether a process is stopped.
 fn is_stopped(child: &Child) -> bool {
-    sessionmill::holder::is_stopped(child.id())
+    sessionmill::base::holder::is_stopped(child.id())
 }
 
 fn signal(child: &Child, signal: rustix::process::Signal) {

@@ -6,7 +6,7 @@ use crate::world::{World, response, rounds};
 use chrono::{DateTime, Utc};
 use fastrand::Rng;
 use md5::{Digest as _, Md5};
-use sessionmill::failures::{Fate, Retries, Standing};
+use sessionmill::source::retry::{Fate, Retries, Standing};
 use sessionmill::store::failures::{self, Wish};
 use sessionmill::store::{Access, Store};
 use sessionmill_contract::{

@@ -2,12 +2,12 @@
 
 use crate::failures::TWINS;
 use crate::world::{DAY, World, response, rows_of, tables};
-use sessionmill::error::Status;
-use sessionmill::limits::Limits;
+use sessionmill::base::error::Status;
+use sessionmill::base::pulse::Pulse;
+use sessionmill::pass::limits::Limits;
+use sessionmill::pass::request::{Origin, Request};
 use sessionmill::pass::{self, Pass};
 use sessionmill::plugs::PLUGS;
-use sessionmill::pulse::Pulse;
-use sessionmill::request::{Origin, Request};
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, DatabaseFile, Store};
 use sessionmill_contract::{
@@ -55,7 +55,7 @@ pub fn run_pass(
     database: &Path,
     processors: &[&dyn Processor],
     committed: &dyn Fn(),
-) -> sessionmill::error::Result<sessionmill::summary::Summary> {
+) -> sessionmill::base::error::Result<sessionmill::pass::summary::Summary> {
     let sources = [Source { name: "sessions".into(), root: world.root(), layout: Layout::Users }];
     pass::run(&Pass {
         database: &DatabaseFile::new(database, PLUGS),

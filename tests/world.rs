@@ -1,16 +1,16 @@
 //! A world in a temporary folder: transcripts, a database, a clock, and the two ways to run a pass.
 
 use chrono::DateTime;
-use sessionmill::error::Result;
-use sessionmill::limits::Limits;
-use sessionmill::moment::{Moment, Steady};
+use sessionmill::base::error::Result;
+use sessionmill::base::moment::{Moment, Steady};
+use sessionmill::base::pulse::Pulse;
+use sessionmill::pass::limits::Limits;
+use sessionmill::pass::request::{Origin, Request};
+use sessionmill::pass::summary::{Counts, Summary};
 use sessionmill::pass::{self, Pass};
 use sessionmill::plugs::PLUGS;
-use sessionmill::pulse::Pulse;
-use sessionmill::request::{Origin, Request};
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, DatabaseFile, Store};
-use sessionmill::summary::{Counts, Summary};
 use sessionmill_contract::{Manifest, Processor};
 use std::cell::RefCell;
 use std::fs;

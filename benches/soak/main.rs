@@ -14,7 +14,7 @@ use clap::Parser;
 use daemon::{Daemon, Place, Vitals};
 use fastrand::Rng;
 use md5::{Digest as _, Md5};
-use sessionmill::hash::to_hex;
+use sessionmill::base::hash::to_hex;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;

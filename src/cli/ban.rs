@@ -1,14 +1,14 @@
 //! `sessionmill forget --list` and `--undo`: who is kept out of the database, and letting them in again.
 
+use crate::base::error::{Error, Result, Status, count, thousands};
+use crate::base::holder::Holder;
+use crate::base::lock::ProcessorLock;
 use crate::cli::forget::{Ground, is_meant, likely, who};
 use crate::cli::{print, remark, terminal_width};
-use crate::error::{Error, Result, Status, count, thousands};
-use crate::holder::Holder;
-use crate::lock::ProcessorLock;
 use crate::report::grid::{Field, grid};
 use crate::report::render::pretty;
-use crate::scan;
 use crate::source::Source;
+use crate::source::scan;
 use crate::store::forget::{self, Ban, digest};
 use crate::store::{Access, Store, Turns, sources};
 use chrono::{DateTime, SecondsFormat, Utc};

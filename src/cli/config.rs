@@ -1,23 +1,23 @@
 //! `sessionmill config`: what the configuration comes to, and whether it can be worked with.
 
-use crate::access::{self, User};
-use crate::alignment::Wanted;
+use crate::base::error::{Error, Result, Status, count};
+use crate::base::owner::{account, become_user};
+use crate::base::printable::printable;
+use crate::base::zone;
 use crate::cli::{Context, Database, Place, print, remark, terminal_width};
 use crate::config::reading::{Mistake, Origin, Reading, settings};
 use crate::config::{self, SourceTable};
-use crate::error::{Error, Result, Status, count};
 use crate::identities::Identities;
-use crate::owner::{account, become_user};
 use crate::plugs::{Finding, Surroundings};
-use crate::printable::printable;
 use crate::report::grid::{Field, grid};
 use crate::report::render::pretty;
-use crate::scan;
+use crate::service::unit::Unit;
+use crate::source::access::{self, User};
+use crate::source::alignment::Wanted;
+use crate::source::scan;
 use crate::source::{Layout, Remembered, Source};
 use crate::store::sources::{self, Preview};
 use crate::store::{self, Access, Store, known};
-use crate::unit::Unit;
-use crate::zone;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -1,11 +1,11 @@
 //! `sessionmill daemon`: the service.
 
+use crate::base::duration;
+use crate::base::error::{Error, Result, Status, cause};
+use crate::base::moment::Moment;
 use crate::cli::{Context, Database, Place};
 use crate::config::Config;
-use crate::daemon::{Daemon, Event, Settings};
-use crate::duration;
-use crate::error::{Error, Result, Status, cause};
-use crate::moment::Moment;
+use crate::service::daemon::{Daemon, Event, Settings};
 use crate::source;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;

@@ -1,16 +1,16 @@
 //! `sessionmill failures`: source files that a processor could not deal with, and what to do about them;
 //! keys that it could not settle.
 
+use crate::base::error::{Error, Result, Status, count};
+use crate::base::names;
 use crate::cli::place::read;
 use crate::cli::{Context, Database, Form, print, remark, terminal_width};
 use crate::config::Config;
-use crate::error::{Error, Result, Status, count};
-use crate::failures::{Fate, Standing};
 use crate::plugs::Lineup;
-use crate::registry;
 use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
+use crate::source::retry::{Fate, Standing};
 use crate::store::failures::{self, Failed, FailedKey, Wish};
 use crate::store::{Access, DatabaseFile, Store, pauses};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -149,7 +149,7 @@ fn change(which: &Which, wish: Wish, context: &Context) -> Result<Status> {
             return Err(Error::new(Status::Usage, format!("`{file}` has not failed; nothing has")));
         }
         if !known.clone().any(|known| known == file) {
-            return Err(registry::unknown("failure", file, known));
+            return Err(names::unknown("failure", file, known));
         }
     }
     let is_wanted = |name: &String| which.all || which.files.contains(name);

@@ -1,15 +1,15 @@
 //! `sessionmill forget`: erase a person, and keep them out. Who is kept out already is the matter of `ban`.
 
+use crate::base::error::{Error, Result, Status, count};
+use crate::base::holder::Holder;
+use crate::base::lock::{ProcessorLock, WorkLock};
+use crate::base::names;
+use crate::base::pulse::Pulse;
 use crate::cli::{Context, Database, ban, remark};
 use crate::config::Config;
-use crate::error::{Error, Result, Status, count};
-use crate::failures::Retries;
-use crate::holder::Holder;
 use crate::identities::Identities;
-use crate::lock::{ProcessorLock, WorkLock};
-use crate::pulse::Pulse;
-use crate::registry;
-use crate::settle;
+use crate::pass::settle;
+use crate::source::retry::Retries;
 use crate::source::{Layout, Remembered};
 use crate::store::forget::{self, Erased};
 use crate::store::publish::Publisher;
@@ -195,7 +195,7 @@ fn nobody(user: &str, known: &BTreeSet<String>, identities: &Identities) -> Erro
 
 /// Names that may be meant, quoted.
 pub(super) fn likely<'a>(user: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
-    let likely: Vec<_> = registry::likely(user, names).iter().map(|name| format!("`{name}`")).collect();
+    let likely: Vec<_> = names::likely(user, names).iter().map(|name| format!("`{name}`")).collect();
     if likely.is_empty() { None } else { Some(likely.join(" or ")) }
 }
 

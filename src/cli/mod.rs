@@ -22,12 +22,13 @@ mod terminal;
 mod trial;
 mod trigger;
 
+use crate::base::atomic_file;
+use crate::base::error::{Error, Result, Status, cause};
+use crate::base::moment::Moment;
+use crate::base::suspension;
 use crate::config::Environment;
-use crate::error::{Error, Result, Status, cause};
-use crate::moment::Moment;
 use crate::plugs::{self, Plugs, World};
 use crate::store::DatabaseFile;
-use crate::{suspension, whole};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub(crate) use form::Form;
 pub(crate) use place::{Database, Place};
@@ -111,7 +112,7 @@ pub fn main(plugs: Plugs, now: Moment) -> Status {
     log::begin(if matches!(asked, Asked::Own(Command::Daemon(_))) { LevelFilter::INFO } else { LevelFilter::WARN });
     // A trigger is for the daemon to read, which can be another user. Manual pages are for everybody.
     if !matches!(asked, Asked::Own(Command::Trigger(_) | Command::Man { .. })) {
-        whole::be_private();
+        atomic_file::be_private();
     }
     let context = Context { now, environment: Environment::read(plugs), plugs };
     suspension::listen().and_then(|()| execute(asked, &context)).unwrap_or_else(|error| {

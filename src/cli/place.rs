@@ -1,10 +1,10 @@
 //! Flags that say where things are, and what they come to.
 
-use crate::access;
-use crate::agents::Agents;
+use crate::base::error::{Error, Result, Status};
 use crate::cli::{Context, remark};
 use crate::config::{self, Config};
-use crate::error::{Error, Result, Status};
+use crate::source::access;
+use crate::source::agents::Agents;
 use crate::source::{self, Choice, Layout, Remembered, Source, Wishes};
 use crate::store::reading::{self, Reading};
 use crate::store::snapshot::Snapshot;

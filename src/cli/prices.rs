@@ -1,10 +1,10 @@
 //! `sessionmill prices`: the table of prices, and the row that a model has on a day.
 
+use crate::base::error::{Error, Result, Status};
+use crate::base::names;
+use crate::base::printable::printable;
 use crate::cli::{Context, Database, Form, print, terminal_width};
-use crate::error::{Error, Result, Status};
 use crate::price::{self, Factor, Price, Prices, Rate, Rates, Terms};
-use crate::printable::printable;
-use crate::registry;
 use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
@@ -181,7 +181,7 @@ fn stranger(model: &str, prices: &Prices) -> Error {
     let plain = price::plain(model);
     let mut known: Vec<_> = prices.rows().map(|(row, _)| row.model.as_str()).collect();
     known.dedup();
-    let nearest = registry::nearest(&plain, known.into_iter());
+    let nearest = names::nearest(&plain, known.into_iter());
     let error = Error::new(Status::CannotRun, format!("no price of `{plain}`"));
     let hint = "a `[[price]]` in the configuration can give one";
     error.hint(nearest.map_or(hint.to_owned(), |name| format!("did you mean `{name}`? {hint}")))

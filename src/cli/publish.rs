@@ -1,9 +1,9 @@
 //! `sessionmill publish`: a snapshot of the database for readers who may not write it.
 
-use crate::bulletin;
+use crate::base::error::{Result, Status};
 use crate::cli::{Context, Database, print};
-use crate::error::{Result, Status};
 use crate::plugs::Lineup;
+use crate::service::bulletin;
 use crate::store::publish::{self, Published};
 
 /// Publish a snapshot of the database for readers who may not write it

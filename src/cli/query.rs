@@ -1,9 +1,9 @@
 //! `sessionmill query`: SQL over the database, read-only.
 
+use crate::base::error::{Error, Result, Status, count};
 use crate::cli::place::announce;
 use crate::cli::sink::Sink;
 use crate::cli::{Context, Database, Form, remark, statement};
-use crate::error::{Error, Result, Status, count};
 use crate::report::render::Format;
 use crate::store::question::{self, bounded};
 use crate::store::reading::{self, Failed};

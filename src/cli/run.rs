@@ -1,24 +1,24 @@
 //! `sessionmill run`: one pass, now.
 
-use crate::bulletin;
+use crate::base::duration;
+use crate::base::error::{Error, Result, Status, cause};
+use crate::base::moment::Clock;
+use crate::base::pulse::Pulse;
 use crate::cli::terminal::{alert, fitted};
 use crate::cli::{Context, Database, Place, print, remark};
 use crate::config::Config;
-use crate::duration;
-use crate::error::{Error, Result, Status, cause};
-use crate::limits::Limits;
-use crate::metrics;
-use crate::moment::Clock;
+use crate::pass::limits::Limits;
+use crate::pass::request::{Origin, Request};
+use crate::pass::summary::Summary;
+use crate::pass::trial::{self, Setup};
+use crate::pass::writer::Progress;
 use crate::pass::{self, Pass};
 use crate::plugs::{Lineup, Network};
-use crate::pulse::Pulse;
 use crate::report::render::{Format, pretty};
-use crate::request::{Origin, Request};
+use crate::service::bulletin;
+use crate::service::metrics;
 use crate::source::{Choice, Layout};
 use crate::store::{DatabaseFile, publish};
-use crate::summary::Summary;
-use crate::trial::{self, Setup};
-use crate::writer::Progress;
 use clap::builder::FalseyValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
 use sessionmill_contract::Processor;

@@ -1,8 +1,8 @@
 //! `sessionmill runs`: what ran, when, who asked for it, and what came of it.
 
+use crate::base::error::{Result, Status};
 use crate::cli::place::read;
 use crate::cli::{Context, Database, Form, print, terminal_width};
-use crate::error::{Result, Status};
 use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
@@ -67,8 +67,11 @@ pub(crate) fn runs(args: &Args, context: &Context) -> Result<Status> {
 
 fn row(run: &Run) -> Vec<String> {
     let started = run.started_at.replace('T', " ").trim_end_matches('Z').to_owned();
-    let took =
-        if run.ended_at.is_some() { crate::summary::duration(run.elapsed_ms.cast_unsigned()) } else { String::new() };
+    let took = if run.ended_at.is_some() {
+        crate::pass::summary::duration(run.elapsed_ms.cast_unsigned())
+    } else {
+        String::new()
+    };
     let by = match &run.requested_by {
         Some(by) => format!("{} ({by})", run.trigger),
         None => run.trigger.clone(),

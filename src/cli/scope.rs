@@ -1,17 +1,17 @@
 //! What a report is about and where it comes from: flags that reports share.
 
-use crate::access::may_write;
+use crate::base::error::{Error, Result, Status};
+use crate::base::pulse::Pulse;
+use crate::base::zone;
 use crate::cli::run::{Asked, pass, tell};
 use crate::cli::{Context, Database, Place, remark};
 use crate::config::Config;
-use crate::error::{Error, Result, Status};
 use crate::identities::Identities;
+use crate::pass::request::Origin;
 use crate::plugs::Lineup;
-use crate::pulse::Pulse;
 use crate::report::{Sheet, waiting};
-use crate::request::Origin;
+use crate::source::access::may_write;
 use crate::store::{self, DatabaseFile};
-use crate::zone;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use sessionmill_contract::Bound;

@@ -1,16 +1,16 @@
 //! `sessionmill sources`: which trees of transcripts the database is made of, and what became of them.
 
+use crate::base::error::{Result, Status, thousands};
+use crate::base::holder::Holder;
+use crate::base::lock::{self, DAEMON, ProcessorLock};
 use crate::cli::place::read;
 use crate::cli::{Context, Database, Form, print, remark, terminal_width};
 use crate::config::Config;
-use crate::error::{Result, Status, thousands};
-use crate::holder::Holder;
-use crate::lock::{self, DAEMON, ProcessorLock};
 use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
 use crate::report::sources::{self as report, Listed};
-use crate::scan;
+use crate::source::scan;
 use crate::source::{Layout, Source, real};
 use crate::store::{Access, DatabaseFile, Store, sources};
 use std::path::{Path, PathBuf};

@@ -1,18 +1,18 @@
 //! `sessionmill status`: what the database holds, how fresh it is, and whether all is well.
 
-use crate::bulletin::Bulletin;
+use crate::base::error::{Error, Result, Status};
 use crate::cli::place::read;
 use crate::cli::terminal::fitted;
 use crate::cli::{Context, Database, print};
 use crate::config::Config;
-use crate::error::{Error, Result, Status};
-use crate::health::{Keeper, State};
-use crate::pending::{self, Pending};
+use crate::pass::pending::{self, Pending};
 use crate::plugs::Lineup;
 use crate::report::render::pretty;
 use crate::report::status::{self, Overview, View};
-use crate::scan::{self, Walk};
+use crate::service::bulletin::Bulletin;
+use crate::service::health::{Keeper, State};
 use crate::source::Layout;
+use crate::source::scan::{self, Walk};
 use crate::store::snapshot::Snapshot;
 use crate::store::{DatabaseFile, forget};
 use sessionmill_contract::Manifest;

@@ -1,8 +1,8 @@
 //! How text reaches the terminal: its width, and remarks on stderr, which are written in whole lines.
 
+use crate::base::error::Error;
+use crate::base::printable::printable;
 use crate::cli::log;
-use crate::error::Error;
-use crate::printable::printable;
 use rustix::fd::AsFd;
 use std::io::{IsTerminal, Write as _};
 use unicode_width::UnicodeWidthStr as _;

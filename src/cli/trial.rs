@@ -1,13 +1,13 @@
 //! `sessionmill trial`: a pass calls it for a file that may have ended the process before. The pass writes its
 //! configuration, as TOML, to the standard input.
 
+use crate::base::error::{Error, Result, Status, cause};
 use crate::cli::Context;
-use crate::error::{Error, Result, Status, cause};
+use crate::pass::trial;
 use crate::plugs::{Lineup, World};
 use crate::read::Caps;
 use crate::source::{Layout, Source};
 use crate::store::DatabaseFile;
-use crate::trial;
 use sessionmill_contract::SourceFile;
 use std::path::PathBuf;
 

@@ -1,11 +1,11 @@
 //! `sessionmill trigger`: asks the daemon for a run now.
 
+use crate::base::error::{Error, Result, Status};
+use crate::base::holder::is_alive;
+use crate::base::lock::{self, Presence};
 use crate::cli::{Context, Database, print, remark};
-use crate::error::{Error, Result, Status};
-use crate::holder::is_alive;
-use crate::lock::{self, Presence};
 use crate::report::render::pretty;
-use crate::trigger::{self, Order};
+use crate::service::trigger::{self, Order};
 use serde_json::Value;
 use std::num::NonZeroU64;
 use std::os::unix::fs::MetadataExt as _;
@@ -140,7 +140,7 @@ fn words(name: &str, id: &str, answer: &Value) -> String {
         },
         Some("done") => {
             let counts = &answer["summary"]["processors"][0];
-            let number = |key: &str| crate::error::thousands(counts[key].as_u64().unwrap_or_default().into());
+            let number = |key: &str| crate::base::error::thousands(counts[key].as_u64().unwrap_or_default().into());
             format!(
                 "{name}: done; {} of {} files changed, {} deferred, {} failed",
                 number("processed"),

@@ -1,6 +1,6 @@
 //! The environment, as far as it matters.
 
-use crate::owner;
+use crate::base::owner;
 use crate::plugs::Plugs;
 use std::collections::BTreeMap;
 use std::ffi::OsString;

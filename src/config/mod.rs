@@ -21,8 +21,8 @@ mod wording;
 
 pub use environment::Environment;
 
-use crate::error::{Error, Result, Status, cause, count};
-use crate::limits::Limits;
+use crate::base::error::{Error, Result, Status, cause, count};
+use crate::pass::limits::Limits;
 use crate::plugs::Plugs;
 use crate::price::Price;
 use crate::read::Caps;
@@ -187,7 +187,7 @@ pub(crate) fn refusal(verb: &str, path: &Path, mistakes: &[Mistake]) -> Option<E
 
 /// The zone of a name, or what is wrong with the name.
 fn zone(name: &str) -> std::result::Result<Tz, String> {
-    let zone = crate::zone::zone(Some(name));
+    let zone = crate::base::zone::zone(Some(name));
     zone.map_err(|error| format!("{}: {}", error.message, error.hint.unwrap_or_default()))
 }
 
@@ -200,7 +200,7 @@ fn zone_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::
 
 /// Lengths of time as people write them.
 pub(crate) mod time {
-    use crate::duration;
+    use crate::base::duration;
     use serde::{Deserializer, Serializer};
     use std::time::Duration;
 
@@ -239,7 +239,7 @@ pub(crate) mod time {
 /// Lengths of time that can be none.
 pub(crate) mod wait {
     pub(crate) use super::time::serialize;
-    use crate::duration;
+    use crate::base::duration;
     use serde::Deserializer;
     use std::time::Duration;
 

@@ -316,7 +316,7 @@ fn mistake(origin: Origin, message: &str, place: Option<&Place>, defaults: &[(St
     }
     let elsewhere =
         defaults.iter().map(|(key, _)| key).find(|key| key.rsplit_once('.').is_some_and(|(_, name)| name == unknown));
-    let hint = match (crate::registry::nearest(unknown, known.iter().copied()), elsewhere) {
+    let hint = match (crate::base::names::nearest(unknown, known.iter().copied()), elsewhere) {
         (_, Some(key)) => format!("did you mean `{key}`?"),
         (Some(nearest), None) => format!("did you mean `{nearest}`?"),
         (None, None) => {

@@ -93,7 +93,7 @@ pub(super) fn wrong(place: &Place, default: &Value, message: &str) -> Option<Wor
     let key = if *is_item { format!("each item of `{key}`") } else { format!("`{key}`") };
     if let Some((_, allowed)) = message.strip_prefix("unknown variant `").and_then(|rest| rest.split_once("`, ")) {
         let allowed: Vec<&str> = allowed.split('`').skip(1).step_by(2).collect();
-        let near = crate::registry::nearest(found.trim_matches(['"', '\'']), allowed.iter().copied());
+        let near = crate::base::names::nearest(found.trim_matches(['"', '\'']), allowed.iter().copied());
         let list: Vec<_> = allowed.iter().map(|allowed| format!("`{allowed}`")).collect();
         let hint = match near {
             Some(near) => Some(format!("did you mean `{near}`?")),

@@ -3,8 +3,8 @@
 //! Pure: text in, entries and mistakes out. What the entries mean together is not known here.
 
 use super::Entry;
+use crate::base::names;
 use crate::config::reading::{self, Mistake};
-use crate::registry;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -90,7 +90,7 @@ pub(super) fn csv(text: &str) -> Found {
         );
     }
     for name in header.iter().filter(|name| !COLUMNS.contains(name)) {
-        let nearest = registry::nearest(name, COLUMNS.into_iter());
+        let nearest = names::nearest(name, COLUMNS.into_iter());
         let hint =
             nearest.map_or_else(|| format!("known: {}", COLUMNS.join(", ")), |name| format!("did you mean `{name}`?"));
         mistakes.push(Mistake { hint: Some(hint), ..Mistake::at(1, format!("unknown column `{name}`")) });

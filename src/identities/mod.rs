@@ -5,8 +5,8 @@
 
 mod file;
 
+use crate::base::error::{Error, Result, Status, cause};
 use crate::config::reading::Mistake;
-use crate::error::{Error, Result, Status, cause};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 

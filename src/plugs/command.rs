@@ -1,7 +1,7 @@
 //! A command of the command line that a plug brings.
 
+use crate::base::error::{Error, Result, Status};
 use crate::cli::Context;
-use crate::error::{Error, Result, Status};
 use clap::{ArgMatches, FromArgMatches};
 
 /// A command, or a subcommand of `report`.

@@ -1,7 +1,7 @@
 //! The processors of a run, made as the configuration wants them.
 
+use crate::base::error::{Error, Result, Status};
 use crate::config::Config;
-use crate::error::{Error, Result, Status};
 use crate::plugs::{Network, Obstacle, Plugged, Plugs, World};
 use sessionmill_contract::{Manifest, Processor};
 

@@ -13,7 +13,7 @@ pub use model::{place, plain};
 pub use multiplier::{Factor, Geo, Multipliers, ONCE, PEAK_HOURS, Place, Terms, Tier, Times};
 pub use row::{Long, Price, Rate, Rates};
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use chrono::NaiveDate;
 use serde::Deserialize;
 

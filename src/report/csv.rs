@@ -5,8 +5,8 @@
 //! spreadsheets take as the mark of text: the known remedy (OWASP, CSV injection). Characters that steer a terminal
 //! are written by their number. Numbers stay numbers.
 
-use crate::error::{Error, Result};
-use crate::printable::printable;
+use crate::base::error::{Error, Result};
+use crate::base::printable::printable;
 use std::io::Write;
 
 /// A cell.

@@ -1,7 +1,7 @@
 //! Rows of text as a table that gives way to a narrow terminal and stays readable: names are never broken
 //! or shortened, text wraps between words, and columns that can be spared go.
 
-use crate::printable::printable;
+use crate::base::printable::printable;
 use comfy_table::{LineStyle, Table, TableStyle};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 

@@ -9,7 +9,7 @@ pub mod sources;
 pub mod status;
 pub mod value;
 
-use crate::error::Result;
+use crate::base::error::Result;
 use chrono::{DateTime, SecondsFormat};
 use duckdb::Connection;
 use serde_json::{Map, Value, json};
@@ -119,7 +119,7 @@ impl Sheet {
 /// Source files that wait for a next pass, in words.
 pub(crate) fn waiting(pending: i64) -> Option<String> {
     let verb = if pending == 1 { "waits" } else { "wait" };
-    let files = crate::error::count(pending.cast_unsigned(), "source file");
+    let files = crate::base::error::count(pending.cast_unsigned(), "source file");
     (pending > 0).then(|| format!("{files} {verb} for the next run"))
 }
 

@@ -1,6 +1,6 @@
 //! Money as people and programs read it: exact, but in tables, where it is rounded.
 
-use crate::error::thousands;
+use crate::base::error::thousands;
 use crate::price::PicoUsd;
 
 const DOLLAR: PicoUsd = 1_000_000_000_000;

@@ -1,7 +1,7 @@
 //! Sheets and results as tables that fit the terminal, as JSON and as CSV.
 
-use crate::error::{Error, Result, cause, thousands};
-use crate::printable::printable;
+use crate::base::error::{Error, Result, cause, thousands};
+use crate::base::printable::printable;
 use crate::report::csv::{self, Cell as Csv, Texts};
 use crate::report::grid::{STYLE, ending, ruled};
 use crate::report::{Column, Row, SPARE, Sheet, Unit, money};

@@ -1,6 +1,6 @@
 //! The history of runs.
 
-use crate::error::{Result, count, thousands};
+use crate::base::error::{Result, count, thousands};
 use crate::store::record;
 use duckdb::{Connection, params};
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! The sources of a database: where they are, what is known of their files, and what is wrong with them.
 
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::store::known;
 use crate::store::sources::{Registered, registered};
 use duckdb::Connection;

@@ -1,21 +1,21 @@
 //! What the database holds, how fresh it is, and how the processors do.
 
-use crate::bulletin::{Bulletin, Entry};
+use crate::base::error::{Result, count, thousands};
+use crate::base::holder::Holder;
+use crate::base::lock::{self, Presence};
+use crate::base::moment::Moment;
+use crate::base::printable::{printable, short};
 use crate::config::Config;
-use crate::error::{Result, count, thousands};
-use crate::health::{Health, Keeper, State};
-use crate::holder::Holder;
-use crate::ledger::Ledger;
-use crate::lock::{self, Presence};
-use crate::moment::Moment;
-use crate::pending::Pending;
+use crate::pass::pending::Pending;
+use crate::pass::summary::Deferral;
 use crate::plugs::Disabled;
-use crate::printable::{printable, short};
+use crate::service::bulletin::{Bulletin, Entry};
+use crate::service::health::{Health, Keeper, State};
 use crate::source::Source;
+use crate::source::ledger::Ledger;
 use crate::store::left_out::{self, LeftOut};
 use crate::store::record::{self, Cause, KeyCause, Record};
 use crate::store::{known, room};
-use crate::summary::Deferral;
 use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::Connection;
 use serde::Serialize;

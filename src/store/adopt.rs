@@ -1,6 +1,6 @@
 //! Databases of the older program: its ledger is taken over, its other tables are left alone.
 
-use crate::error::{Error, Result, Status};
+use crate::base::error::{Error, Result, Status};
 use crate::plugs::Plugs;
 use crate::store::Transaction;
 use duckdb::Connection;

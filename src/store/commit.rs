@@ -2,12 +2,12 @@
 //! transaction. Rows of keyed tables go through a staging table, hundreds of times faster than one
 //! by one.
 
-use crate::error::{Error, Result, Status};
-use crate::failpoint;
-use crate::hash;
-use crate::job::Job;
-use crate::look::Trust;
+use crate::base::error::{Error, Result, Status};
+use crate::base::failpoint;
+use crate::base::hash;
+use crate::read::job::Job;
 use crate::read::{Outcome, Read, Verdict};
+use crate::source::look::Trust;
 use crate::store::failures;
 use crate::store::namesakes;
 use crate::store::rows::{Cell, append_facts, stat_cells};

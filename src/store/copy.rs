@@ -4,12 +4,12 @@
 //! store lock keeps threads out, and each part opens and closes the file under the lock. Another program is
 //! kept from writing by the record lock that DuckDB's own readers take.
 
-use crate::access::may_write;
-use crate::error::{Error, Result, Status, cause};
-use crate::failpoint;
-use crate::holder;
-use crate::lock::StoreLock;
-use crate::stat::Stat;
+use crate::base::error::{Error, Result, Status, cause};
+use crate::base::failpoint;
+use crate::base::holder;
+use crate::base::lock::StoreLock;
+use crate::source::access::may_write;
+use crate::source::stat::Stat;
 use crate::store::scratch::Scratch;
 use crate::store::{Access, HELD_HINT, PATIENCE, PAUSE as SHORT_PAUSE, Store, beside, log, room};
 use rustix::fs::{FlockOperation, fcntl_lock};

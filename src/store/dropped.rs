@@ -1,7 +1,7 @@
 //! What was known from source files and is in none any more: a log was written anew with less in it, or
 //! its processor reads it in another way.
 
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::store::Store;
 use duckdb::params;
 use sessionmill_contract::{Manifest, Table};

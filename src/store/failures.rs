@@ -1,11 +1,11 @@
 //! Failures that stand, in the database: one row per processor and source file, or per settlement and key.
 
-use crate::error::Result;
-use crate::failures::{Fate, FileBasis, FileFailure, Standing};
-use crate::hash;
-use crate::job::Job;
-use crate::open::Refusal;
+use crate::base::error::Result;
+use crate::base::hash;
+use crate::read::job::Job;
 use crate::read::{Outcome, Verdict};
+use crate::source::open::Refusal;
+use crate::source::retry::{Fate, FileBasis, FileFailure, Standing};
 use crate::store::rows::{Cell, as_hash, as_stat, as_text, as_time, key_hash, stat_cells};
 use crate::store::stamp::{Stamp, Try};
 use crate::store::{Store, Transaction};

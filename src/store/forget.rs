@@ -1,9 +1,9 @@
 //! People who are not to be in the database, or not in the facts of a processor: what was said of them is
 //! erased, and what they write is not read again.
 
-use crate::error::Result;
-use crate::hash;
-use crate::scan::Walk;
+use crate::base::error::Result;
+use crate::base::hash;
+use crate::source::scan::Walk;
 use crate::store::migrate;
 use crate::store::origin::Origin;
 use crate::store::rows::{Cell, as_text, as_time};

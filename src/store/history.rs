@@ -1,8 +1,8 @@
 //! What the history of runs says to the schedule.
 
-use crate::error::Result;
-use crate::moment::Moment;
-use crate::schedule::{End, LastRun};
+use crate::base::error::Result;
+use crate::base::moment::Moment;
+use crate::service::schedule::{End, LastRun};
 use crate::store::rows::{Cell, as_time};
 use crate::store::{Access, DatabaseFile, Store, is_begun, migrate};
 use chrono::TimeDelta;

@@ -2,10 +2,10 @@
 //! is to blame is found, and after a commit of unknown outcome the database is
 //! opened again and asked what it kept.
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::fault::Fault;
 use crate::read::{Outcome, Verdict};
 use crate::store::Turns;
-use crate::store::fault::Fault;
 use crate::store::stamp::{Stamp, Try};
 use sessionmill_contract::{Failure, FailureClass};
 use std::slice::from_mut;
@@ -99,11 +99,11 @@ pub(super) fn failure(error: Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::Job;
-    use crate::look::{Look, Trust};
     use crate::plugs::PLUGS;
+    use crate::read::job::Job;
     use crate::read::{Read, Tally};
-    use crate::stat::Stat;
+    use crate::source::look::{Look, Trust};
+    use crate::source::stat::Stat;
     use crate::store::{DatabaseFile, runs};
     use chrono::DateTime;
     use sessionmill_contract::{Rows, SourceFile};

@@ -1,11 +1,11 @@
 //! Reads what the database knows before a pass: its sources, its people and its ledger.
 
-use crate::error::Result;
-use crate::failures::FileFailure;
-use crate::hash;
-use crate::ledger::{Known, Ledger, State};
-use crate::look::{Look, Trust};
-use crate::moment::Steady;
+use crate::base::error::Result;
+use crate::base::hash;
+use crate::base::moment::Steady;
+use crate::source::ledger::{Known, Ledger, State};
+use crate::source::look::{Look, Trust};
+use crate::source::retry::FileFailure;
 use crate::source::{Layout, Source};
 use crate::store::failures::{self, Failed};
 use crate::store::origin::Origin;

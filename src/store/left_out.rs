@@ -1,7 +1,7 @@
 //! Files of the last walk that can hold transcripts and are not read, and links that can lead to such files.
 
-use crate::error::Result;
-use crate::scan::{self, Walk};
+use crate::base::error::Result;
+use crate::source::scan::{self, Walk};
 use crate::store::Store;
 use crate::store::rows::Cell;
 use duckdb::Connection;

@@ -1,9 +1,9 @@
 //! What processes that were killed have left: copies of the database, what they spilled, snapshots and files that
 //! were half made. All of it can tell of people who are forgotten since.
 
-use crate::error::Result;
+use crate::base::atomic_file;
+use crate::base::error::Result;
 use crate::store::{DatabaseFile, copy, publish, scratch};
-use crate::whole;
 use std::path::Path;
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use std::time::Instant;
 /// that is opened to be written.
 pub fn sweep(database: &DatabaseFile) {
     scratch::sweep();
-    whole::sweep(database);
+    atomic_file::sweep(database);
     let _ = copy::sweep(database, Instant::now());
     publish::sweep(database);
 }
@@ -23,6 +23,6 @@ pub fn sweep(database: &DatabaseFile) {
 /// With status `Busy` if another process still copies the database then.
 pub fn erase(database: &Path, until: Instant) -> Result<()> {
     scratch::sweep();
-    whole::sweep(database);
+    atomic_file::sweep(database);
     copy::sweep(database, until)
 }

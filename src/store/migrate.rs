@@ -1,7 +1,7 @@
 //! Brings a database to the newest schema. An older one goes through the numbered migrations, each in one
 //! transaction with the row that says that it was done. A new one is made at once, with all of these rows.
 
-use crate::error::{Error, Result, Status};
+use crate::base::error::{Error, Result, Status};
 use crate::plugs::Plugs;
 use crate::store::rows::Cell;
 use crate::store::{Store, Transaction, adopt, baseline, transaction};

@@ -10,7 +10,6 @@ pub mod commit;
 pub mod copy;
 mod dropped;
 pub mod failures;
-pub mod fault;
 mod file;
 pub mod forget;
 pub mod history;
@@ -43,18 +42,18 @@ mod transaction;
 mod turns;
 pub mod waits;
 
-pub use crate::lock::beside;
-use fault::Fault;
+use crate::base::fault::{self, Fault};
+pub use crate::base::lock::beside;
 pub use file::DatabaseFile;
 pub use transaction::Transaction;
 pub use turns::Turns;
 
-use crate::access::{self, may_write};
-use crate::error::{Error, Result, Status, cause};
-use crate::failpoint;
-use crate::lock::StoreLock;
-use crate::owner;
+use crate::base::error::{Error, Result, Status, cause};
+use crate::base::failpoint;
+use crate::base::lock::StoreLock;
+use crate::base::owner;
 use crate::source::Remembered;
+use crate::source::access::{self, may_write};
 use chrono::{DateTime, Utc};
 pub use duckdb::Connection;
 use duckdb::{AccessMode, Config};
@@ -234,14 +233,15 @@ fn is_held(error: &duckdb::Error) -> bool {
 fn cannot_open(path: &Path, error: &duckdb::Error) -> Error {
     let text = error.to_string();
     let fault = Fault::of(&text);
-    let error = Error { fault: Some(fault), ..Error::cannot("open", path.display(), crate::error::database(&text)) };
+    let error =
+        Error { fault: Some(fault), ..Error::cannot("open", path.display(), crate::base::error::database(&text)) };
     match fault {
         Fault::Held => {
             let message = format!("`{}` is open in another program{}", path.display(), fault::holder(&text));
-            let hint = fault::pid(&text).and_then(|pid| crate::holder::hint(&format!("pid {pid}")));
+            let hint = fault::pid(&text).and_then(|pid| crate::base::holder::hint(&format!("pid {pid}")));
             Error { status: Status::Busy, message, ..error }.hint(hint.unwrap_or_else(|| HELD_HINT.to_owned()))
         }
-        Fault::Log | Fault::Damage if Origin::read(path).is_some() => error.hint(crate::error::REPAIR),
+        Fault::Log | Fault::Damage if Origin::read(path).is_some() => error.hint(crate::base::error::REPAIR),
         Fault::Log | Fault::Damage => error.hint(quarantine::NOT_OURS),
         _ => error,
     }

@@ -6,7 +6,7 @@
 //! no walk finds: `ada/shop/s.jsonl` of source `old` is `ada/(old 1f3870be)/shop/s.jsonl` then, with the
 //! beginning of its hash.
 
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::plugs::Plugs;
 use crate::store::Transaction;
 use crate::store::settle::touch;

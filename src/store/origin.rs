@@ -4,7 +4,7 @@
 //! Only a database with an origin is ever moved aside. A file that merely stands where a database was
 //! expected is somebody else's.
 
-use crate::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status, cause};
 use crate::source::{Layout, Remembered, Source};
 use crate::store::{DatabaseFile, beside};
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! The public tables of a snapshot as Parquet files, one per table, for programs that read no DuckDB.
 
-use crate::error::{Error, Result, cause};
+use crate::base::error::{Error, Result, cause};
 use crate::store::snapshot::quoted;
 use duckdb::Connection;
 use std::os::unix::fs::DirBuilderExt as _;

@@ -1,7 +1,7 @@
 //! Pauses, in the database: a row per processor that was asked to wait.
 
-use crate::error::Result;
-use crate::pause::Pause;
+use crate::base::error::Result;
+use crate::pass::pause::Pause;
 use crate::store::Store;
 use crate::store::rows::{Cell, as_time};
 use duckdb::{Connection, params};

@@ -1,15 +1,15 @@
 //! Which files of the sources are still there.
 
-use crate::error::{Error, Result, cause, count, thousands};
-use crate::ledger::{Known, Ledger};
-use crate::open::Root;
-use crate::printable::short;
-use crate::scan::{FROZEN, Found, Walk};
+use crate::base::error::{Error, Result, cause, count, thousands};
+use crate::base::printable::short;
+use crate::pass::summary::Notices;
 use crate::source::Source;
-use crate::stat::Stat;
+use crate::source::ledger::{Known, Ledger};
+use crate::source::open::Root;
+use crate::source::scan::{FROZEN, Found, Walk};
+use crate::source::stat::Stat;
 use crate::store::Store;
 use crate::store::rows::Cell;
-use crate::summary::Notices;
 use chrono::{DateTime, Utc};
 use duckdb::params;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -221,7 +221,7 @@ fn write(store: &Store, marks: &[(&String, Mark)], missing: &[&str], now: DateTi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::Unseen;
+    use crate::source::scan::Unseen;
 
     #[test]
     fn many_folders_of_one_cause_share_an_alarm() {

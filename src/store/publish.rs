@@ -5,10 +5,10 @@
 //! what was deleted or is nobody else's business. It appears under its name when it is whole and was
 //! read again, and the same in Parquet files before it.
 
+use crate::base::error::{Error, Result, Status, cause};
+use crate::base::failpoint;
+use crate::base::lock::WorkLock;
 use crate::config::publish::Publish;
-use crate::error::{Error, Result, Status, cause};
-use crate::failpoint;
-use crate::lock::WorkLock;
 use crate::plugs::{Plugs, Private};
 use crate::store::copy::{self, Copy};
 use crate::store::snapshot::{self, Snapshot, quoted, with};

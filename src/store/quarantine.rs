@@ -6,10 +6,10 @@
 //! come back from the file that keeps them. What cannot come back is what transcripts said that do not exist
 //! any more.
 
-use crate::error::{Error, Result, cause};
-use crate::lock::StoreLock;
-use crate::owner;
-use crate::store::fault::Fault;
+use crate::base::error::{Error, Result, cause};
+use crate::base::fault::Fault;
+use crate::base::lock::StoreLock;
+use crate::base::owner;
 use crate::store::origin::Origin;
 use crate::store::{Access, DatabaseFile, PATIENCE, Store, connect, leftovers};
 use chrono::{DateTime, Utc};

@@ -4,7 +4,7 @@
 //! then it is known what the text would do. A plan is refused if it calls a function that can reach a file or
 //! change a setting, whatever its arguments.
 
-use crate::error::{Error, Status};
+use crate::base::error::{Error, Status};
 use crate::store::Connection;
 use crate::store::reading::Failed;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -7,17 +7,17 @@
 //! it gets a copy or a snapshot from the start. What such a statement says in its errors is its own affair: only
 //! our own statements find out whether the database is damaged.
 
-use crate::access::may_write;
-use crate::error::{Error, Result, Status};
-use crate::failpoint;
+use crate::base::error::{Error, Result, Status};
+use crate::base::failpoint;
+use crate::base::fault::Fault;
+use crate::base::suspension;
 use crate::plugs::Plugs;
+use crate::source::access::may_write;
 use crate::store::copy::{self, Copy};
-use crate::store::fault::Fault;
 use crate::store::question;
 use crate::store::scratch::Scratch;
 use crate::store::snapshot::Snapshot;
 use crate::store::{Access, Connection, DatabaseFile, Store, cannot_open, migrate, require, try_connect};
-use crate::suspension;
 use chrono::{DateTime, Utc};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

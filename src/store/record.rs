@@ -1,12 +1,12 @@
 //! What the database tells of a processor: its runs, its failures, what waits.
 
-use crate::error::Result;
-use crate::health::{Facts, Keeper, Run};
-use crate::pause::Pause;
-use crate::schedule::Schedule;
+use crate::base::error::Result;
+use crate::pass::pause::Pause;
+use crate::pass::summary::Deferral;
+use crate::service::health::{Facts, Keeper, Run};
+use crate::service::schedule::Schedule;
 use crate::store::rows::as_time;
 use crate::store::{pauses, runs};
-use crate::summary::Deferral;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use duckdb::{Connection, Row};
@@ -24,11 +24,11 @@ pub struct Record {
     /// The last one that came to an end, and what it counted.
     pub ended: Option<Ended>,
     /// When the last run ended that went through all files, without an alarm.
-    #[serde(with = "crate::wire::time_or_none")]
+    #[serde(with = "crate::base::wire::time_or_none")]
     pub success: Option<DateTime<Utc>>,
     pub pause: Option<Pause>,
     /// Files that failed, by what becomes of them: retry, dead, dropped.
-    #[serde(deserialize_with = "crate::wire::numbers")]
+    #[serde(deserialize_with = "crate::base::wire::numbers")]
     pub failures: [(&'static str, u64); 3],
     /// The same by cause, the most frequent first.
     pub causes: Vec<Cause>,
@@ -43,11 +43,11 @@ pub struct Record {
 /// A run that came to its end.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Ended {
-    #[serde(with = "crate::wire::time")]
+    #[serde(with = "crate::base::wire::time")]
     pub started_at: DateTime<Utc>,
     pub milliseconds: i64,
     /// Files by state; all of them together are those that the walk found.
-    #[serde(deserialize_with = "crate::wire::numbers")]
+    #[serde(deserialize_with = "crate::base::wire::numbers")]
     pub files: [(&'static str, i64); 6],
 }
 

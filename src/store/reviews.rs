@@ -5,12 +5,12 @@
 //! line: `mill.duckdb.knowledge_reviews` for that table of `mill.duckdb`. It is written before they are
 //! committed. A database that has lost some, or is a new one in the place of another, takes them back.
 
-use crate::error::{Error, Result, Status, cause};
-use crate::failpoint;
+use crate::base::atomic_file;
+use crate::base::error::{Error, Result, Status, cause};
+use crate::base::failpoint;
 use crate::store::rows::Cell;
 use crate::store::settle::{all, touch};
 use crate::store::{Store, Transaction, beside};
-use crate::whole;
 use chrono::SecondsFormat;
 use serde_json::{Map, Value as Json};
 use sessionmill_contract::{Column, ColumnKind, Manifest, Settlement, Table, Value};
@@ -116,7 +116,7 @@ fn keep(database: &Path, table: &Table, rows: &Values) -> Result<()> {
         Json::Object(cells.collect()).to_string() + "\n"
     };
     let text: String = rows.iter().map(line).collect();
-    whole::write(&path, &text, Some(0o600)).map_err(|error| Error::cannot("write", path.display(), cause(&error)))
+    atomic_file::write(&path, &text, Some(0o600)).map_err(|error| Error::cannot("write", path.display(), cause(&error)))
 }
 
 /// The reviews after a number in the file beside the database; none if there is no such file. A line that

@@ -1,8 +1,8 @@
 //! Room on the disk: a pass that would run out of it does not begin.
 
-use crate::error::{Error, Result, Status};
+use crate::base::error::{Error, Result, Status};
+use crate::pass::summary::bytes;
 use crate::store::beside;
-use crate::summary::bytes;
 use std::path::Path;
 
 /// A pass writes a log, and a checkpoint writes beside what it replaces.

@@ -1,8 +1,8 @@
 //! Rows between the contract's values and DuckDB's.
 
-use crate::error::Result;
-use crate::hash::{self, Hash};
-use crate::stat::Stat;
+use crate::base::error::Result;
+use crate::base::hash::{self, Hash};
+use crate::source::stat::Stat;
 use crate::store::Transaction;
 use chrono::{DateTime, Utc};
 use duckdb::types::{TimeUnit, ToSqlOutput, ValueRef};

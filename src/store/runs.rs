@@ -1,16 +1,16 @@
 //! The history of runs: a row per run and processor, who asked for it, and the files that failed in it.
 
-use crate::error::{Error, Result, Status, count};
-use crate::health::Run;
-use crate::owner;
+use crate::base::atomic_file;
+use crate::base::error::{Error, Result, Status, count};
+use crate::base::fault::Fault;
+use crate::base::owner;
+use crate::pass::request::Request;
+use crate::pass::summary::{Counts, Deferral, Summary};
 use crate::report::render::pretty;
-use crate::request::Request;
-use crate::store::fault::Fault;
+use crate::service::health::Run;
 use crate::store::rows::Cell;
 use crate::store::stamp::Stamp;
 use crate::store::{Access, DatabaseFile, Store, Transaction, beside, is_begun, migrate};
-use crate::summary::{Counts, Deferral, Summary};
-use crate::whole;
 use chrono::{DateTime, Utc};
 use duckdb::params;
 use serde::{Deserialize, Serialize};
@@ -168,7 +168,7 @@ pub fn broken(database: &DatabaseFile, broken: &Broken<'_>, patience: Duration) 
         let names = processors.iter().map(|name| (*name).to_owned()).collect();
         let (trigger, message) = (request.origin.name().to_owned(), error.message.clone());
         let unwritten = Unwritten { processors: names, trigger, started_at: *at, ended_at: *at + *elapsed, message };
-        let _ = whole::write(&beside(database, UNWRITTEN), &pretty(&unwritten), Some(0o600));
+        let _ = atomic_file::write(&beside(database, UNWRITTEN), &pretty(&unwritten), Some(0o600));
     }
 }
 
@@ -177,9 +177,9 @@ pub fn broken(database: &DatabaseFile, broken: &Broken<'_>, patience: Duration) 
 struct Unwritten {
     processors: Vec<String>,
     trigger: String,
-    #[serde(with = "crate::wire::time")]
+    #[serde(with = "crate::base::wire::time")]
     started_at: DateTime<Utc>,
-    #[serde(with = "crate::wire::time")]
+    #[serde(with = "crate::base::wire::time")]
     ended_at: DateTime<Utc>,
     message: String,
 }

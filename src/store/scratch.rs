@@ -2,8 +2,8 @@
 //! database holds, so only their owner reads them, and one that a killed process has left is removed by the
 //! next process of that user.
 
-use crate::error::{Error, Result, cause};
-use crate::suspension;
+use crate::base::error::{Error, Result, cause};
+use crate::base::suspension;
 use parking_lot::Mutex;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;

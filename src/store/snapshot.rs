@@ -5,9 +5,9 @@
 //! `published/mill.duckdb` is a link to the newest. Where the same is there as Parquet files, they are in a
 //! folder of that name with `.parquet` behind it, and the link to it.
 
-use crate::access::may_write;
-use crate::bulletin;
-use crate::error::{Error, Result, Status, cause};
+use crate::base::error::{Error, Result, Status, cause};
+use crate::service::bulletin;
+use crate::source::access::may_write;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use std::path::{Path, PathBuf};
 

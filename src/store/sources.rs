@@ -1,8 +1,8 @@
 //! Which trees of transcripts a database is made of. What a run makes of them is decided by
-//! [`crate::alignment`]; here it is kept.
+//! [`crate::source::alignment`]; here it is kept.
 
-use crate::alignment::{self, Fate, Known, Refusal, Wanted};
-use crate::error::{Error, Result, Status};
+use crate::base::error::{Error, Result, Status};
+use crate::source::alignment::{self, Fate, Known, Refusal, Wanted};
 use crate::source::{Layout, Remembered, Source};
 use crate::store::origin::Origin;
 use crate::store::rows::{Cell, as_time};
@@ -198,7 +198,7 @@ fn position(all: &[Registered], name: &str) -> Result<usize> {
         let names: Vec<_> = in_use().map(|(_, known)| known.source.name.as_str()).collect();
         match names.is_empty() {
             true => Error::new(Status::Usage, format!("unknown source `{name}`: there is none in use")),
-            false => crate::registry::unknown("source", name, names.into_iter()),
+            false => crate::base::names::unknown("source", name, names.into_iter()),
         }
     })
 }

@@ -1,7 +1,7 @@
 //! What a commit is told beside the outcomes that it keeps.
 
-use crate::job::Job;
 use crate::plugs::Plugs;
+use crate::read::job::Job;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Manifest, Processor};
 

@@ -3,8 +3,8 @@
 //! DuckDB reports success for a COMMIT after a failed append and keeps half of the work, so the
 //! failure is remembered here, even if the body of the transaction forgives it.
 
-use crate::error::{Error, Result, Status};
-use crate::store::fault::Fault;
+use crate::base::error::{Error, Result, Status};
+use crate::base::fault::Fault;
 use duckdb::{Appender, Connection, Params, Row, ToSql, appender_params_from_iter};
 use std::cell::Cell;
 

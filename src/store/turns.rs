@@ -1,8 +1,8 @@
 //! A store that is held for a turn at a time, so that others get the database during a long pass.
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::suspension;
 use crate::store::{Access, DatabaseFile, Fault, Store, log, migrate, quarantine};
-use crate::suspension;
 use chrono::{DateTime, Utc};
 use std::time::{Duration, Instant};
 

@@ -1,10 +1,10 @@
 //! What must hold for any bytes: the fuzzer's targets and an ordinary test share these.
 
 use sessionmill::dialect::Reader;
-use sessionmill::form::{Form, Unpacker};
-use sessionmill::lines::{Line, Lines};
-use sessionmill::open::Refusal;
-use sessionmill::scan;
+use sessionmill::read::lines::{Line, Lines};
+use sessionmill::source::form::{Form, Unpacker};
+use sessionmill::source::open::Refusal;
+use sessionmill::source::scan;
 use sessionmill_contract::event::Usage as Tokens;
 use sessionmill_contract::{Agent, Event, FailureClass, Processor as _, Rows, Said, SourceFile, Transcript};
 use sessionmill_usage::Usage;

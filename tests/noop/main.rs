@@ -12,8 +12,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
+use sessionmill::base::moment::Moment;
 use sessionmill::config::section::Table as Settings;
-use sessionmill::moment::Moment;
 use sessionmill::plugs::{Plug, Plugged, Plugs, usage, verification};
 use sessionmill::store::{Access, Store};
 use sessionmill_contract::{

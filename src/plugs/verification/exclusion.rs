@@ -2,12 +2,12 @@
 //! nobody protects nobody, and that is said.
 
 use super::{NAME, Settings};
+use crate::base::error::Result;
+use crate::base::names;
 use crate::config::Config;
-use crate::error::Result;
 use crate::identities::Identities;
-use crate::registry;
+use crate::pass::summary::Summary;
 use crate::store::{Access, Store, known};
-use crate::summary::Summary;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -46,7 +46,7 @@ impl Exclusion {
         let labels = || folders.iter().flat_map(|folder| [folder, identities.label(folder)]);
         let told = |name: &String| {
             let other_case = labels().find(|label| label.eq_ignore_ascii_case(name));
-            let near = other_case.or_else(|| registry::nearest(name, labels()));
+            let near = other_case.or_else(|| names::nearest(name, labels()));
             let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             format!("`exclude_users` names `{name}`, and nobody here is called that{near}")
         };

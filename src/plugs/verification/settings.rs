@@ -4,7 +4,7 @@
 use super::llm::address::Address;
 use super::llm::api::Api;
 use super::llm::budget::Spent;
-use crate::quiet::Quiet;
+use crate::pass::quiet::Quiet;
 use chrono::TimeDelta;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sessionmill_verification::confidence::Weights;

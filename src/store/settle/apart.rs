@@ -5,10 +5,10 @@
 use super::fail::Untouched;
 use super::run::Run;
 use super::{due, facts, replace, reviews, write};
-use crate::error::Result;
-use crate::failpoint;
-use crate::failures::Retries;
-use crate::store::fault::Fault;
+use crate::base::error::Result;
+use crate::base::failpoint;
+use crate::base::fault::Fault;
+use crate::source::retry::Retries;
 use crate::store::{Transaction, Turns};
 use sessionmill_contract::{FactRow, Manifest, Processor, Settlement, Value};
 

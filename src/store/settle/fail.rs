@@ -1,4 +1,4 @@
-//! Keys that could not be settled, and when they are tried again: by the rules of [`crate::failures`], as
+//! Keys that could not be settled, and when they are tried again: by the rules of [`crate::source::retry`], as
 //! source files are.
 //!
 //! A key that fails is taken off the list of touched ones and stands in `settling_failures`; its entities stay
@@ -8,8 +8,8 @@
 
 use super::Range;
 use super::run::Unsettled;
-use crate::error::Result;
-use crate::failures::{Retries, Standing};
+use crate::base::error::Result;
+use crate::source::retry::{Retries, Standing};
 use crate::store::Transaction;
 use crate::store::failures::{STANDING, chance, standing, standing_cells};
 use crate::store::rows::{Cell, as_text};

@@ -29,9 +29,9 @@ pub(super) mod touch;
 
 pub use range::Range;
 
-use crate::error::Result;
-use crate::failpoint;
-use crate::failures::Retries;
+use crate::base::error::Result;
+use crate::base::failpoint;
+use crate::source::retry::Retries;
 use crate::store::rows::{Cell, value};
 use crate::store::{Store, Transaction};
 use duckdb::{Row, params};

@@ -14,7 +14,7 @@
 use super::fail::{self, Untouched};
 use super::run::{Run, Settled};
 use super::touch;
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::store::Transaction;
 use crate::store::rows::{Cell, append_entities, key_hash};
 use crate::store::stamp::Try;

@@ -8,9 +8,9 @@
 use super::fail::{self, Untouched};
 use super::run::Unsettled;
 use super::{LARGE, due, settle};
-use crate::error::{Error, Result};
-use crate::failures::Retries;
-use crate::store::fault::Fault;
+use crate::base::error::{Error, Result};
+use crate::base::fault::Fault;
+use crate::source::retry::Retries;
 use crate::store::rows::as_text;
 use crate::store::{Store, Turns, keep};
 use sessionmill_contract::{Manifest, Processor, Settlement};

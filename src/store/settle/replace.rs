@@ -7,7 +7,7 @@
 //! For example, `a a b` is stored and `a b c` is new: one `a` leaves, `c` arrives, the other `a` and `b` stay.
 
 use super::values;
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::store::Transaction;
 use crate::store::rows::{append_entities, as_text};
 use duckdb::Row;

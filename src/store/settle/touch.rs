@@ -4,7 +4,7 @@
 //! changes what a key is settled from, and removed in the transaction that settles the key or stores why that
 //! failed, so a crash in between only delays. A hash can be on the list more than once.
 
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::store::rows::{Cell, key_hash};
 use crate::store::{Store, Transaction};
 use duckdb::params;

@@ -1,8 +1,8 @@
 //! `sessionmill report errors`: what failed, and what is wrong with the data.
 
 use super::scope::Scope;
+use crate::base::error::{Result, Status, thousands};
 use crate::cli::{Context, Form, print, terminal_width};
-use crate::error::{Result, Status, thousands};
 use crate::plugs::usage::report::errors::{self, Trouble};
 use crate::report::csv;
 use crate::report::grid::{Field, grid};

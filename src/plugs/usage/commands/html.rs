@@ -1,10 +1,10 @@
 //! `sessionmill report html`: the report as a page.
 
 use super::scope::Scope;
+use crate::base::atomic_file;
+use crate::base::error::{Error, Result, Status, cause};
 use crate::cli::{Context, remark};
-use crate::error::{Error, Result, Status, cause};
 use crate::plugs::usage::report::html;
-use crate::whole;
 use std::path::{Path, PathBuf};
 
 /// Write a page with charts and tables
@@ -29,7 +29,8 @@ pub(super) fn html(args: &Args, context: &Context) -> Result<Status> {
             .hint("name another file with --out"));
     }
     let page = ground.read(context, |reading, filter, prices| html::page(reading.connection, filter, prices))?;
-    whole::write(&args.out, &page, None).map_err(|error| Error::cannot("write", args.out.display(), cause(&error)))?;
+    atomic_file::write(&args.out, &page, None)
+        .map_err(|error| Error::cannot("write", args.out.display(), cause(&error)))?;
     remark(&format!("written: {}", args.out.display()));
     Ok(Status::Done)
 }

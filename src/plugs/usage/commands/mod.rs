@@ -14,8 +14,8 @@ mod scope;
 mod session;
 mod sessions;
 
+use crate::base::error::{Result, Status};
 use crate::cli::Context;
-use crate::error::{Result, Status};
 use crate::plugs::command::{Command, parsed};
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::by::By;

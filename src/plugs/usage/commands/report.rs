@@ -1,10 +1,10 @@
 //! `sessionmill report`: what was used, by whom and when.
 
 use super::scope::Scope;
+use crate::base::error::{Error, Result, Status};
 use crate::cli::form::Raw;
 use crate::cli::scope::tell_pending;
 use crate::cli::{Context, print, remark, terminal_width};
-use crate::error::{Error, Result, Status};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::{ccusage, explain, usage};
 use crate::report::render::{self, Format};

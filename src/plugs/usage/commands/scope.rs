@@ -1,9 +1,9 @@
 //! The part of all usage that a report is about: flags that reports share.
 
+use crate::base::error::Result;
 use crate::cli::place::read;
 use crate::cli::scope::{Reach, Reached};
 use crate::cli::{Context, remark};
-use crate::error::Result;
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::filter::{Filter, Only};
 use crate::price::Prices;

@@ -1,7 +1,7 @@
 //! `sessionmill session`: usage by session, or one session step by step.
 
+use crate::base::error::{Error, Result, Status, thousands};
 use crate::cli::{Context, print, remark, terminal_width};
-use crate::error::{Error, Result, Status, thousands};
 use crate::plugs::usage::commands::report::{self, Options};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::timeline::{self, CELLS, Step, Timeline, What};

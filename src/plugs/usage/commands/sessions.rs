@@ -1,8 +1,8 @@
 //! `sessionmill report sessions`: what each session cost, and how long somebody was at it.
 
 use super::scope::Scope;
+use crate::base::error::{Result, Status, thousands};
 use crate::cli::{Context, Form, print, remark, terminal_width};
-use crate::error::{Result, Status, thousands};
 use crate::plugs::usage::report::sessions::{self, CELLS, Session};
 use crate::report::csv;
 use crate::report::grid::{Field, grid};

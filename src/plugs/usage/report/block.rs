@@ -1,6 +1,6 @@
 //! Billing windows: five hours from the hour in which somebody begins to work.
 
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::plugs::usage::report::filter::Where;
 use crate::plugs::usage::report::spending::{self, Spent, Uses};
 use crate::price::Prices;

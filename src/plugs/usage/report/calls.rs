@@ -1,6 +1,6 @@
 //! The report of tool calls by tool.
 
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::report::value::integer;
 use crate::report::{Column, Row, Sheet};

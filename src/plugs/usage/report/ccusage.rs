@@ -2,7 +2,8 @@
 //!
 //! Weeks begin on Sunday there, and a cost is a number: what has no price adds nothing to it.
 
-use crate::error::{Error, Result, Status};
+use crate::base::error::{Error, Result, Status};
+use crate::base::zone::Period;
 use crate::plugs::usage::report::block::{self, Block};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::Filter;
@@ -10,7 +11,6 @@ use crate::plugs::usage::report::period::{self, QUARTER};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::price::Prices;
 use crate::report::money;
-use crate::zone::Period;
 use chrono::{DateTime, SecondsFormat, Utc};
 use duckdb::Connection;
 use serde_json::{Map, Value, json};

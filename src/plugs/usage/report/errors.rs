@@ -1,6 +1,6 @@
 //! What failed, and what is wrong with the data: each kind of trouble, counted.
 
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::plugs::usage::report::usage::unpriced;

@@ -1,11 +1,11 @@
 //! How the figures of a usage report came about: what was counted and left out, and by which prices.
 
-use crate::error::{Result, count, thousands};
+use crate::base::error::{Result, count, thousands};
+use crate::base::printable::printable;
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{Spent, Used, Uses};
 use crate::price::{ONCE, Price, Prices};
-use crate::printable::printable;
 use crate::report::money;
 use crate::store::left_out::{self, LeftOut};
 use duckdb::{Connection, params_from_iter};

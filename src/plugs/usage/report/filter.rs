@@ -1,12 +1,12 @@
 //! Which part of the database a report is about.
 
+use crate::base::error::Result;
+use crate::base::names;
+use crate::base::printable::printable;
+use crate::base::zone;
 use crate::dialect::directory::spelled;
-use crate::error::Result;
 use crate::identities::Identities;
 use crate::plugs::usage::report::repository::repository;
-use crate::printable::printable;
-use crate::registry;
-use crate::zone;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use duckdb::Connection;
@@ -110,7 +110,7 @@ impl Filter {
             let values: Vec<_> = known.iter().filter(answers).cloned().collect();
             if values.is_empty() {
                 let names = known.iter().filter_map(|value| self.answers(what, value)[0]);
-                let error = registry::unknown(what, name, names);
+                let error = names::unknown(what, name, names);
                 let about = format!("no usage of {what} `{name}`");
                 sentences.extend([Some(about), error.hint].into_iter().flatten().map(|text| printable(&text)));
                 continue;

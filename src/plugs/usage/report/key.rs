@@ -4,7 +4,8 @@
 //! Every response is in exactly one row, which may be that of what has no name. So the sum over the rows
 //! is the total, whatever they are about.
 
-use crate::error::Result;
+use crate::base::error::Result;
+use crate::base::zone::Period;
 use crate::identities::Identities;
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::Filter;
@@ -12,7 +13,6 @@ use crate::plugs::usage::report::period::{Names, QUARTER, hour};
 use crate::plugs::usage::report::repository::repository;
 use crate::plugs::usage::report::spending::Columns;
 use crate::plugs::usage::report::subagents::{self, Callers};
-use crate::zone::Period;
 use chrono_tz::Tz;
 use duckdb::{Connection, Row};
 

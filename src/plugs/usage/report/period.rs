@@ -1,7 +1,7 @@
 //! Sums by period of a time zone. The database adds up by quarter of an hour, and the zone is applied
 //! here.
 
-use crate::zone::Period;
+use crate::base::zone::Period;
 use chrono::{DateTime, NaiveDate};
 use chrono_tz::Tz;
 use std::collections::HashMap;

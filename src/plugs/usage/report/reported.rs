@@ -1,6 +1,6 @@
 //! What the clients themselves say that it cost: shown beside the computed cost, never added to it.
 
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::Columns;
 use crate::price::PicoUsd;

@@ -1,6 +1,6 @@
 //! Sessions, subagents included: what each one cost, how long somebody was at it, and what failed in it.
 
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::plugs::usage::report::active::{self, Whose};
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::repository::repository;

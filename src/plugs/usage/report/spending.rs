@@ -1,7 +1,7 @@
 //! What responses cost. The database adds up those that are billed alike, the price comes here: so a
 //! cost does not depend on how a report groups.
 
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::plugs::usage::report::filter::Where;
 use crate::price::{Bill, Geo, PEAK_HOURS, PicoUsd, Price, Prices, Terms, Tier, Tokens, place};
 use crate::report::value::integer;

@@ -3,7 +3,7 @@
 //! The database joins a subagent with its call. Callers that are subagents themselves are followed here:
 //! there are few of them.
 
-use crate::error::Result;
+use crate::base::error::Result;
 use duckdb::Connection;
 use std::collections::HashMap;
 

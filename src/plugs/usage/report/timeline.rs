@@ -1,10 +1,10 @@
 //! One session, response by response and call by call, each with the line that tells of it.
 
-use crate::error::{Error, Result, Status, count};
+use crate::base::error::{Error, Result, Status, count};
+use crate::base::printable::printable;
 use crate::plugs::usage::report::filter::{Filter, Param, Where};
 use crate::plugs::usage::report::spending;
 use crate::price::{PicoUsd, Prices, Tokens};
-use crate::printable::printable;
 use crate::report::{money, number};
 use chrono::{DateTime, SecondsFormat, Utc};
 use duckdb::{Connection, Row, params_from_iter};

@@ -1,7 +1,8 @@
 //! The usage report: tokens and their cost by day, person, model and so on. Queries add up; what is
 //! counted once was decided when it was settled.
 
-use crate::error::{Result, thousands};
+use crate::base::error::{Result, thousands};
+use crate::base::printable::printable;
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::block::{self, Block};
 use crate::plugs::usage::report::by::By;
@@ -10,7 +11,6 @@ use crate::plugs::usage::report::key::Key;
 use crate::plugs::usage::report::spending::{self, Spent, Uses};
 use crate::plugs::usage::report::{calls, explain, reported};
 use crate::price::{PicoUsd, Prices};
-use crate::printable::printable;
 use crate::report::{Column, Row, Sheet, freshness};
 use duckdb::Connection;
 use std::collections::BTreeMap;
@@ -144,7 +144,7 @@ fn notes(total: &Spent, unpriced: &[(String, i128)]) -> Vec<String> {
             format!(
                 "`{}` ({})",
                 printable(model),
-                crate::error::count(u64::try_from(*responses).unwrap_or_default(), "response")
+                crate::base::error::count(u64::try_from(*responses).unwrap_or_default(), "response")
             )
         });
         let models = models.collect::<Vec<_>>().join(", ");

@@ -2,11 +2,11 @@
 
 use super::Which;
 use super::show::{grounds, status};
+use crate::base::error::{Result, Status};
+use crate::base::printable::printable;
 use crate::cli::{Context, print};
-use crate::error::{Result, Status};
 use crate::identities::Identities;
 use crate::plugs::verification::report::knowledge::{self, Item, Piece};
-use crate::printable::printable;
 use crate::store::reading::Reading;
 use clap::ValueEnum;
 use serde::Serialize;

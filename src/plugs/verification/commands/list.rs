@@ -1,9 +1,9 @@
 //! Items, and decisions about items, as lists.
 
 use super::Which;
+use crate::base::error::{Result, Status};
 use crate::cli::place::read;
 use crate::cli::{Context, Database, Form, print, terminal_width};
-use crate::error::{Result, Status};
 use crate::plugs::verification::report::knowledge::{self, Item, Review};
 use crate::report::csv;
 use crate::report::grid::{Field, grid};

@@ -6,14 +6,14 @@ mod report;
 mod review;
 mod show;
 
+use crate::base::error::{Result, Status};
+use crate::base::names;
 use crate::cli::place::read;
 use crate::cli::{Context, Database, remark};
-use crate::error::{Result, Status};
 use crate::identities::Identities;
 use crate::plugs::command::{Command, parsed};
 use crate::plugs::verification::report::knowledge::{self, Filter, Item};
 use crate::plugs::verification::{NAME, Settings};
-use crate::registry;
 use crate::store::reading::Reading;
 use clap::Args as _;
 use clap::builder::PossibleValuesParser;
@@ -150,9 +150,7 @@ impl Which {
         if let Some(user) = self.user.as_ref().filter(|user| !users.iter().any(|folder| identities.is_of(folder, user)))
         {
             remark(&format!("note: no evidence of user `{user}`"));
-            if let Some(hint) =
-                registry::unknown("user", user, users.iter().map(|folder| identities.label(folder))).hint
-            {
+            if let Some(hint) = names::unknown("user", user, users.iter().map(|folder| identities.label(folder))).hint {
                 remark(&format!("note: {hint}"));
             }
         }

@@ -1,10 +1,10 @@
 //! `sessionmill report verification`: how much people know, by domain, person, kind of evidence or month.
 
+use crate::base::error::{Result, Status};
 use crate::cli::form::Form;
 use crate::cli::place::read;
 use crate::cli::scope::{Reach, Reached, tell_pending};
 use crate::cli::{Context, remark, terminal_width};
-use crate::error::{Result, Status};
 use crate::plugs::verification::report::overview::{self as verification};
 use crate::plugs::verification::{NAME, Settings};
 use crate::report::render;

@@ -1,13 +1,13 @@
 //! Decisions: who, when, about what. Taking one again changes nothing.
 
+use crate::base::error::{Error, Result, Status};
+use crate::base::names;
+use crate::base::pulse::Pulse;
 use crate::cli::{Context, Database, remark};
-use crate::error::{Error, Result, Status};
-use crate::failures::Retries;
+use crate::pass::settle;
 use crate::plugs::verification::PLUG;
 use crate::plugs::verification::report::knowledge::{self, Named};
-use crate::pulse::Pulse;
-use crate::registry;
-use crate::settle;
+use crate::source::retry::Retries;
 use crate::store::{Access, Store, Turns, failures};
 use sessionmill_contract::Row as _;
 use sessionmill_verification::claim::CLAIMS;
@@ -92,7 +92,7 @@ fn step(store: &Store, id: &str, action: Action, into: Option<&str>) -> Result<S
     let named = |id: &str| match knowledge::named(store.connection(), id)? {
         Named::Nothing => {
             let known = knowledge::ids(store.connection())?;
-            Err(registry::unknown("item", id, known.iter().map(String::as_str)))
+            Err(names::unknown("item", id, known.iter().map(String::as_str)))
         }
         named => Ok(named),
     };

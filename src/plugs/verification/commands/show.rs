@@ -1,13 +1,13 @@
 //! Items with all that is known of them.
 
+use crate::base::error::{Error, Result, Status, count};
+use crate::base::names;
+use crate::base::printable::printable;
 use crate::cli::place::read;
 use crate::cli::{Context, Database, print};
-use crate::error::{Error, Result, Status, count};
 use crate::identities::Identities;
 use crate::plugs::verification::Settings;
 use crate::plugs::verification::report::knowledge::{self, Filter, Item, Named, Piece, Relation, Review};
-use crate::printable::printable;
-use crate::registry;
 use crate::report::render::pretty;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -73,7 +73,7 @@ pub(super) fn show(args: &Args, context: &Context) -> Result<Status> {
                 }
                 _ if reviews.is_empty() => {
                     let known = knowledge::ids(connection)?;
-                    return Err(registry::unknown("item", id, known.iter().map(String::as_str)));
+                    return Err(names::unknown("item", id, known.iter().map(String::as_str)));
                 }
                 _ => pages.push(Page {
                     id: id.clone(),

@@ -1,6 +1,6 @@
 //! Calls, tokens and money: what was spent, and whether there may be another call.
 
-use crate::error::thousands;
+use crate::base::error::thousands;
 use chrono::{DateTime, Days, Utc};
 use parking_lot::Mutex;
 use sessionmill_contract::{Failure, FailureClass};

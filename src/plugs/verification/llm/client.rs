@@ -3,7 +3,7 @@
 //!
 //! No error says what was sent or what came back, but for the server's own word for it.
 
-use crate::error::cause;
+use crate::base::error::cause;
 use crate::plugs::verification::llm::api::Api;
 use crate::plugs::verification::llm::key::Key;
 use crate::plugs::verification::settings::Settings;

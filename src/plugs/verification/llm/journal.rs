@@ -4,8 +4,8 @@
 //! One line for each call, also for one that came to nothing: what a day may cost is counted from them.
 //! Who writes here holds the lock of the processor. The file holds quotes, and only its owner reads it.
 
-use crate::error::{Error, Result, cause};
-use crate::lock::beside;
+use crate::base::error::{Error, Result, cause};
+use crate::base::lock::beside;
 use crate::plugs::verification::llm::budget::Spent;
 use chrono::NaiveDate;
 use memchr::memmem::Finder;

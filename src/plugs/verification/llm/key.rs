@@ -1,7 +1,7 @@
 //! The secret that a server wants to see. It is read when a run begins, so that a new one counts at once,
 //! and shown to nobody.
 
-use crate::error::cause;
+use crate::base::error::cause;
 use crate::plugs::verification::settings::{Detector, Settings};
 use md5::{Digest, Md5};
 use std::fmt;

@@ -1,9 +1,9 @@
 //! A detector that asks a language model about the windows of a conversation, and about what the
 //! corrections in it contradict.
 
-use crate::failpoint;
-use crate::flight;
-use crate::hash;
+use crate::base::failpoint;
+use crate::base::hash;
+use crate::base::pulse::{Pulse, STOPPED};
 use crate::plugs::verification::llm::answer::{self, Findings};
 use crate::plugs::verification::llm::api::{Answer, Api, Reply};
 use crate::plugs::verification::llm::budget::{Budget, Spent};
@@ -14,7 +14,7 @@ use crate::plugs::verification::llm::key::Key;
 use crate::plugs::verification::llm::prompt::{self, INSTRUCTION, WINDOW, schema};
 use crate::plugs::verification::llm::question::Question;
 use crate::plugs::verification::settings::Settings;
-use crate::pulse::{Pulse, STOPPED};
+use crate::read::in_flight;
 use chrono::{DateTime, SecondsFormat, Utc};
 use md5::{Digest, Md5};
 use parking_lot::{Condvar, Mutex};
@@ -238,12 +238,12 @@ impl Detector for Model {
         }
         let SourceFile { session_file, username } = file;
         let about = About { session_file: Some(session_file), username, is_answer: &answer::is_answer };
-        let question = flight::computing(|| {
+        let question = in_flight::computing(|| {
             failpoint::point("question", session_file);
             prompt::question(view)
         });
         let answer = self.answer(&about, &question)?;
-        let Findings { claims, dropped } = flight::computing(|| answer::findings(&answer, view));
+        let Findings { claims, dropped } = in_flight::computing(|| answer::findings(&answer, view));
         if dropped > 0 {
             tracing::warn!(session = file.session_file, dropped, "claims that nobody made in the conversation");
         }

@@ -1,7 +1,7 @@
 //! Knowledge items as a reader sees them: with their confidence of this moment, their evidence, what
 //! is near them, and what people decided.
 
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::identities::Identities;
 use crate::report::value;
 use chrono::{DateTime, Utc};

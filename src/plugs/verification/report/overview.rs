@@ -1,12 +1,12 @@
 //! The verification report: what people know, by domain, person, kind of evidence or month.
 
-use crate::error::Result;
+use crate::base::error::Result;
+use crate::base::zone::{self, Period};
 use crate::identities::Identities;
 use crate::plugs::verification::NAME;
 use crate::report::freshness;
 use crate::report::value;
 use crate::report::{Column, Row, Sheet};
-use crate::zone::{self, Period};
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use clap::ValueEnum;

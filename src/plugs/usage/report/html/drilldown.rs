@@ -1,6 +1,6 @@
 //! The costliest and the longest sessions, each to be unfolded.
 
-use crate::error::{Result, thousands};
+use crate::base::error::{Result, thousands};
 use crate::plugs::usage::report::html::cost;
 use crate::plugs::usage::report::html::table::{Kind, table};
 use crate::plugs::usage::report::html::text::Text;

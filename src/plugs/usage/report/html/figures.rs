@@ -1,13 +1,13 @@
 //! The sums that the page's charts and tables are made of, by day of the report's zone.
 
-use crate::error::Result;
+use crate::base::error::Result;
+use crate::base::zone::Period;
 use crate::plugs::usage::report::active::{self, Whose};
 use crate::plugs::usage::report::filter::{Filter, Param};
 use crate::plugs::usage::report::period::{self, QUARTER};
 use crate::plugs::usage::report::sessions::Session;
 use crate::plugs::usage::report::spending::{self, Spent, Uses};
 use crate::price::{PicoUsd, Prices};
-use crate::zone::Period;
 use chrono::NaiveDate;
 use duckdb::Connection;
 use std::cmp::Reverse;

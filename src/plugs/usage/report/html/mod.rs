@@ -9,7 +9,8 @@ mod table;
 mod text;
 mod work;
 
-use crate::error::{Result, thousands};
+use crate::base::error::{Result, thousands};
+use crate::base::zone::Period;
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::calls;
 use crate::plugs::usage::report::errors::{self, Kind, Trouble};
@@ -21,7 +22,6 @@ use crate::price::{Bill, PicoUsd, Prices, Tokens};
 use crate::report::freshness;
 use crate::report::money;
 use crate::report::render::{hours, short, tenths};
-use crate::zone::Period;
 use bars::{Bars, COLOURS};
 use chrono::NaiveDate;
 use duckdb::Connection;
@@ -96,7 +96,7 @@ fn tiles(figures: &Figures<'_>, sessions: usize) -> String {
     let mut all = Activity::default();
     figures.activity.values().flat_map(BTreeMap::values).for_each(|activity| all.add(*activity));
     let saved = figures.uses.values().flatten().filter_map(saved).sum::<PicoUsd>();
-    let people = crate::error::count(figures.people.len() as u64, "person");
+    let people = crate::base::error::count(figures.people.len() as u64, "person");
     let tiles = [
         ("Cost by list prices", cost(*spent), format!("{} saved by caches", money::rounded(saved))),
         ("Tokens", short(tokens.total()), format!("{} of them output", short(tokens.output))),

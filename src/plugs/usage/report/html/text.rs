@@ -1,6 +1,6 @@
 //! Text from outside inside of HTML: names in transcripts are anybody's.
 
-use crate::printable::printable;
+use crate::base::printable::printable;
 use std::fmt::{Display, Formatter, Result};
 
 /// Letters of a name that are shown.

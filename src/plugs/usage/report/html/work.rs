@@ -1,6 +1,6 @@
 //! What the usage was for: teams and projects, and what people and their agents were at.
 
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::html::figures::Series;

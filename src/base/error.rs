@@ -1,0 +1,213 @@
+//! The one place that turns errors into sentences and exit codes.
+
+use crate::base::fault::{self, Fault};
+use crate::base::holder::Holder;
+use std::fmt::{self, Display};
+use std::io;
+
+/// What the program says to its caller when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Everything asked for was done.
+    Done = 0,
+    /// Finished, but some files failed.
+    FilesFailed = 1,
+    /// Could not run.
+    CannotRun = 2,
+    /// The command line makes no sense.
+    Usage = 64,
+    /// Another process is doing it.
+    Busy = 75,
+    /// The configuration makes no sense.
+    Config = 78,
+}
+
+/// Why a command could not do what it was asked to, and what its user can do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    pub status: Status,
+    pub message: String,
+    pub hint: Option<String>,
+    /// What it says about the database, if it is DuckDB's.
+    pub fault: Option<Fault>,
+    /// Who has what is busy.
+    pub holder: Option<Holder>,
+}
+
+/// The result of everything that can stop a command.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub fn new(status: Status, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), hint: None, fault: None, holder: None }
+    }
+
+    /// ``cannot <verb> `<thing>`: <cause>``.
+    pub fn cannot(verb: &str, thing: impl Display, cause: impl Display) -> Self {
+        Self::new(Status::CannotRun, format!("cannot {verb} `{thing}`: {cause}"))
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// Words of the system, and of the standard library for kinds of errors, and ours.
+const CAUSES: [(&str, &str); 12] = [
+    ("no such file or directory", "there is no such file or folder"),
+    ("entity not found", "there is no such file or folder"),
+    ("file exists", "it exists already"),
+    ("entity already exists", "it exists already"),
+    ("invalid data", "it is not text in UTF-8"),
+    ("stream did not contain valid UTF-8", "it is not text in UTF-8"),
+    ("is a directory", "it is a folder, not a file"),
+    ("not a directory", "a part of the path is a file, not a folder"),
+    ("no space left on device", "the disk is full"),
+    ("no storage space", "the disk is full"),
+    ("disk quota exceeded", "your share of the disk is used up"),
+    ("quota exceeded", "your share of the disk is used up"),
+];
+
+/// Why the system refused an operation, in words for whoever reads them: `there is no such file or folder`,
+/// `input/output error`. An error that is not the system's can quote what it met: only its kind is named.
+pub fn cause(error: &io::Error) -> String {
+    let number = error.raw_os_error().or_else(|| wrapped_number(error));
+    let text = number.map_or_else(|| error.kind().to_string(), os_text);
+    let mut chars = text.chars();
+    let text = match (chars.next(), chars.clone().next()) {
+        // An abbreviation such as `RPC` stays as it is.
+        (Some(first), Some(second)) if !second.is_uppercase() => first.to_lowercase().chain(chars).collect(),
+        _ => text,
+    };
+    let known = CAUSES.iter().find(|(theirs, _)| *theirs == text);
+    known.map_or(text, |(_, ours)| (*ours).to_owned())
+}
+
+const NUMBER: &str = " (os error ";
+
+/// The system's words for an error number. The standard library adds the number.
+fn os_text(number: i32) -> String {
+    let text = io::Error::from_raw_os_error(number).to_string();
+    text.split_once(NUMBER).map_or(text.as_str(), |(words, _)| words).to_owned()
+}
+
+/// The number of an error that a library has wrapped to add a path: it is only left in the text.
+fn wrapped_number(error: &io::Error) -> Option<i32> {
+    let text = error.get_ref()?.to_string();
+    let (_, rest) = text.split_once(NUMBER)?;
+    rest.split_once(')')?.0.parse().ok()
+}
+
+/// What DuckDB says about a failed statement. Only the kind of the error is kept where the message
+/// could quote the data.
+pub(crate) fn database(text: &str) -> String {
+    let first = text.lines().next().unwrap_or_default();
+    let first = first.strip_prefix(fault::APPENDER).unwrap_or(first);
+    let kind = first.split_once(": ").map_or(first, |(kind, _)| kind);
+    match kind {
+        // Names a table and a column.
+        "NOT NULL constraint failed" => first.to_owned(),
+        "IO Error" | "Catalog Error" | "Out of Memory Error" | "Binder Error" | "Parser Error" => text.to_owned(),
+        _ if kind.ends_with("Error") => kind.to_lowercase(),
+        _ => "database error".to_owned(),
+    }
+}
+
+impl Error {
+    /// Of a statement that somebody else wrote: its words say nothing about the database.
+    pub(crate) fn of_statement(text: &str) -> Self {
+        let error = Self::new(Status::CannotRun, format!("the database refused: {}", database(text)));
+        let is_short = ["Out of Memory", "out of memory", "bad allocation", "bad_alloc", "max_temp_directory_size"];
+        if is_short.iter().any(|words| text.contains(words)) { error.hint(SHORT) } else { error }
+    }
+}
+
+/// The hint at a statement that needs more memory or temporary room than it may have.
+const SHORT: &str =
+    "it needs more memory or temporary room than a query may use: ask for less, or for a part at a time";
+
+impl From<duckdb::Error> for Error {
+    fn from(error: duckdb::Error) -> Self {
+        let text = error.to_string();
+        let fault = Fault::of(&text);
+        let (message, hint) = match fault {
+            Fault::Room => ("there is no room to write the database".to_owned(), Some(GO_ON)),
+            Fault::Fatal => (format!("the database broke down: {}", database(&text)), Some(GO_ON)),
+            Fault::Damage | Fault::Log => (format!("the database is damaged: {}", database(&text)), Some(REPAIR)),
+            _ => (format!("the database refused: {}", database(&text)), None),
+        };
+        Self { status: Status::CannotRun, message, hint: hint.map(str::to_owned), fault: Some(fault), holder: None }
+    }
+}
+
+const GO_ON: &str = "what was committed is kept; the next `sessionmill run` goes on from there";
+/// The hint at damage.
+pub(crate) const REPAIR: &str = "`sessionmill run` moves aside what is damaged and reads the transcripts again";
+
+/// `1 file`, `2 files`, `1,000 files`.
+pub fn count(number: u64, noun: &str) -> impl Display {
+    struct Count<'a>(u64, &'a str);
+    impl Display for Count<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "{} {}{}", thousands(self.0.into()), self.1, if self.0 == 1 { "" } else { "s" })
+        }
+    }
+    Count(number, noun)
+}
+
+/// A number with commas between its thousands.
+pub fn thousands(number: i128) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_in_the_words_of_who_reads_them() {
+        use rustix::io::Errno;
+        for (errno, words) in [
+            (Errno::NOENT, "there is no such file or folder"),
+            (Errno::EXIST, "it exists already"),
+            (Errno::ISDIR, "it is a folder, not a file"),
+            (Errno::NOTDIR, "a part of the path is a file, not a folder"),
+            (Errno::NOSPC, "the disk is full"),
+            (Errno::DQUOT, "your share of the disk is used up"),
+            (Errno::ACCESS, "permission denied"),
+            (Errno::IO, "input/output error"),
+            (Errno::MFILE, "too many open files"),
+            (Errno::NAMETOOLONG, "file name too long"),
+            (Errno::LOOP, "too many levels of symbolic links"),
+        ] {
+            assert_eq!(cause(&errno.into()), words);
+        }
+        assert_eq!(cause(&io::ErrorKind::NotFound.into()), "there is no such file or folder");
+        let wrapped = format!("{} at path \"/a (b)\"", io::Error::from(Errno::IO));
+        assert_eq!(cause(&io::Error::other(wrapped)), "input/output error");
+        let quoting = io::Error::new(io::ErrorKind::InvalidData, "expected value, not `a secret`");
+        assert_eq!(cause(&quoting), "it is not text in UTF-8");
+        let made = tempfile::Builder::new().tempfile_in("/nowhere/at/all").unwrap_err();
+        assert_eq!(cause(&made), cause(&Errno::NOENT.into()), "a library has wrapped it");
+    }
+
+    #[test]
+    fn counts_read_well() {
+        assert_eq!(count(1, "file").to_string(), "1 file");
+        assert_eq!(count(0, "file").to_string(), "0 files");
+        assert_eq!(count(1_234_567, "file").to_string(), "1,234,567 files");
+        assert_eq!(thousands(-1000), "-1,000");
+        assert_eq!(thousands(999), "999");
+    }
+}

@@ -1,0 +1,92 @@
+//! How long a processor leaves alone the server that asked for it. Pure.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use sessionmill_contract::Failure;
+
+/// A processor that asks nobody for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Pause {
+    #[serde(with = "crate::base::wire::time")]
+    pub until: DateTime<Utc>,
+    /// Pauses in a row.
+    pub strikes: u32,
+    /// What the other side said.
+    pub reason: String,
+    /// Who that was. Another server, or this one with another key, is not left alone.
+    pub server: String,
+}
+
+/// The first pause, where the other side names no time. Each one that follows is twice as long.
+const FIRST: TimeDelta = TimeDelta::minutes(1);
+const LONGEST: TimeDelta = TimeDelta::hours(1);
+
+/// However long the other side asks for, it is asked again after a day.
+const MOST: TimeDelta = TimeDelta::days(1);
+
+impl Pause {
+    /// The pause after a failure of class `throttled`. The last one is one of the same server.
+    pub fn after(last: Option<&Self>, failure: &Failure, server: &str, now: DateTime<Utc>) -> Self {
+        let strikes = last.map_or(0, |last| last.strikes).saturating_add(1);
+        let doubled = FIRST * (1 << strikes.saturating_sub(1).min(6));
+        let asked = failure.retry_after.map(|wait| TimeDelta::from_std(wait).unwrap_or(MOST).min(MOST));
+        let until = now + asked.unwrap_or(doubled.min(LONGEST));
+        Self { until, strikes, reason: failure.message.clone(), server: server.to_owned() }
+    }
+
+    /// The pause in words.
+    pub fn words(&self, processor: &str) -> String {
+        let Self { until, reason, .. } = self;
+        format!("`{processor}` is paused until {}: {reason}", until.format("%Y-%m-%d %H:%M:%S UTC"))
+    }
+
+    /// Whether nobody is to be asked. A pause that is longer than any is one of a clock that was wrong.
+    pub fn holds(&self, now: DateTime<Utc>) -> bool {
+        now < self.until && self.until <= now + MOST
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sessionmill_contract::FailureClass;
+    use std::time::Duration;
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    fn minutes(last: Option<&Pause>, retry_after: Option<u64>) -> i64 {
+        (pause(last, retry_after).until - NOW).num_minutes()
+    }
+
+    fn pause(last: Option<&Pause>, retry_after: Option<u64>) -> Pause {
+        let retry_after = retry_after.map(Duration::from_secs);
+        Pause::after(last, &Failure { retry_after, ..Failure::new(FailureClass::Throttled, "429") }, "", NOW)
+    }
+
+    #[test]
+    fn without_a_hint_it_doubles_up_to_an_hour() {
+        let mut last = None;
+        let mut course = Vec::new();
+        for _ in 0..9 {
+            course.push(minutes(last.as_ref(), None));
+            last = Some(pause(last.as_ref(), None));
+        }
+        assert_eq!(course, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn a_hint_counts_up_to_a_day() {
+        assert_eq!(minutes(None, Some(600)), 10);
+        for seconds in [86_401, u64::MAX / 2, u64::MAX] {
+            assert_eq!(minutes(None, Some(seconds)), 1440, "{seconds}");
+        }
+        assert!(!pause(None, Some(0)).holds(NOW));
+    }
+
+    #[test]
+    fn a_pause_ends_with_its_time_and_with_a_clock_that_is_set_back() {
+        let pause = pause(None, Some(86_400));
+        assert!(pause.holds(NOW) && pause.holds(NOW + TimeDelta::hours(23)));
+        assert!(!pause.holds(NOW + TimeDelta::days(1)) && !pause.holds(NOW - TimeDelta::seconds(1)));
+    }
+}

@@ -1,0 +1,48 @@
+//! Facts become entities, for the keys that passes have touched.
+//!
+//! A key is settled from all its facts, over all files, so that settling again changes nothing. A
+//! crash before or after only delays: touched keys are on a list that is shortened in the transaction
+//! that settles them. A key of many facts is settled while others have the database, and what it came
+//! to counts if nothing has changed meanwhile.
+
+use crate::base::error::Result;
+use crate::base::failpoint;
+use crate::base::pulse::Pulse;
+use crate::source::retry::Retries;
+use crate::store::Turns;
+use sessionmill_contract::Processor;
+
+/// Settles all keys of a processor that are due, or as many as there is time for: those that are touched, and
+/// those that have failed and are to be tried again. What fails is kept, and a key that there was no time for
+/// stays due.
+///
+/// # Errors
+///
+/// If the database cannot be read or written.
+pub fn settle(store: &mut Turns, processor: &dyn Processor, retries: Retries, pulse: &Pulse) -> Result<()> {
+    let manifest = processor.manifest();
+    for settlement in manifest.settlements {
+        failpoint::point("before-settle", settlement.facts.name);
+        let large = match store.get()?.due(manifest, settlement, retries)?[..] {
+            [] => Vec::new(),
+            _ => store.get()?.large(manifest, settlement, retries)?,
+        };
+        for key_hash in large {
+            if pulse.is_stopped() {
+                return Ok(());
+            }
+            pulse.beat();
+            store.settle_apart(processor, settlement, key_hash, retries)?;
+        }
+        for range in store.get()?.due(manifest, settlement, retries)? {
+            if pulse.is_stopped() {
+                return Ok(());
+            }
+            pulse.beat();
+            store.settle(processor, settlement, range, retries)?;
+            store.pass_on()?;
+        }
+        failpoint::point("after-settle", settlement.facts.name);
+    }
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! Reads one file in a process of its own, to see whether the process survives it.
+
+use crate::base::error::cause;
+use crate::base::moment::{Clock, Moment};
+use crate::base::pulse::{self, Pulse};
+use crate::config::Config;
+use crate::config::reading::Reading;
+use crate::plugs::Plugs;
+use crate::read::batch::{self, Queue};
+use crate::read::job::Job;
+use crate::read::{Caps, Reader};
+use crate::source::Source;
+use crate::source::open::{Refusal, Root};
+use crate::source::stat::Stat;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sessionmill_contract::{Failure, FailureClass, Processor, SourceFile};
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// Reads a file in a process of its own, for the processors of a pass, and tells how that died if it did.
+pub type Trial<'t> = dyn Fn(&Job, &[&dyn Processor]) -> Result<(), Refusal> + 't;
+
+/// Address space of a trial, in bytes: many times what reading a file takes.
+const MEMORY: u64 = 2 << 30;
+
+/// A trial may take this long, and a second more for every 4 MB.
+const PATIENCE: Duration = Duration::from_secs(60);
+const BYTES_A_SECOND: u64 = 4_000_000;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// What a trial has in common with the pass that wants it.
+#[derive(Clone, Copy)]
+pub struct Setup<'s> {
+    pub database: &'s Path,
+    pub config: &'s Config,
+    pub caps: Caps,
+    pub pulse: &'s Pulse,
+}
+
+/// Lets a new process of this program read a file, with processors of the same configuration.
+///
+/// # Errors
+///
+/// A failure of class `crash` if that process dies, of class `environment` if there can be none. It is
+/// deferred if the pass is to stop.
+pub fn spawn(job: &Job, source: &Source, processors: &[&dyn Processor], setup: Setup<'_>) -> Result<(), Refusal> {
+    let Setup { database, config, caps, pulse } = setup;
+    let failed = |class, message| Refusal::Failed(Failure::new(class, message));
+    let environment = |error: std::io::Error| {
+        failed(FailureClass::Environment, format!("cannot be tried on its own: {}", cause(&error)))
+    };
+    let mut command = Command::new(std::env::current_exe().map_err(environment)?);
+    command.args(["trial", "--"]).args([database, &source.root, &job.path]);
+    command.args([&job.file.session_file, &job.file.username]);
+    command.args([caps.file, caps.line as u64, caps.facts as u64].map(|cap| cap.to_string()));
+    command.args(job.due.iter().map(|due| processors[*due].manifest().name));
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let config = written(config).map_err(|error| environment(std::io::Error::other(error)))?;
+    let mut child = command.spawn().map_err(environment)?;
+    // One that ends before it has read all says so by its exit code.
+    let _ = child.stdin.take().map(|mut stdin| stdin.write_all(config.as_bytes()));
+    let patience = PATIENCE + Duration::from_secs(job.stat.size / BYTES_A_SECOND);
+    let died = |how: String| Err(failed(FailureClass::Crash, format!("ends the process that reads it: {how}")));
+    match wait(&mut child, patience, pulse).map_err(environment)? {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => match status.signal() {
+            Some(signal) => died(format!("signal {signal}")),
+            None => Err(failed(FailureClass::Environment, format!("cannot be tried on its own: {status}"))),
+        },
+        None if pulse.is_stopped() => Err(Refusal::Deferred(pulse::STOPPED)),
+        None => died("it does not come to an end".to_owned()),
+    }
+}
+
+/// A configuration as text, without what no processor asks for.
+fn written(config: &Config) -> Result<String, toml::ser::Error> {
+    let mut values = Config { price: Vec::new(), source: Vec::new(), ..config.clone() }.values();
+    // A file leaves out what is not set.
+    if let Some(settings) = values.as_object_mut() {
+        settings.retain(|_, value| !value.is_null());
+        let tables = settings.values_mut().filter_map(serde_json::Value::as_object_mut);
+        tables.for_each(|table| table.retain(|_, value| !value.is_null()));
+    }
+    toml::to_string(&values)
+}
+
+/// The configuration that was written.
+///
+/// # Errors
+///
+/// With what is wrong about it.
+pub fn configuration(text: &str, plugs: Plugs) -> Result<Config, String> {
+    let Reading { config, mistakes, .. } = Reading::of(text, &BTreeMap::new(), plugs);
+    mistakes.first().map_or(Ok(config), |mistake| Err(mistake.to_string()))
+}
+
+/// Waits for the end of a process; kills it after the time, or when the pass is to stop.
+fn wait(child: &mut Child, patience: Duration, pulse: &Pulse) -> std::io::Result<Option<ExitStatus>> {
+    let until = Instant::now() + patience;
+    loop {
+        match child.try_wait()? {
+            Some(status) => return Ok(Some(status)),
+            None if Instant::now() < until && !pulse.is_stopped() => {
+                pulse.beat();
+                std::thread::sleep(PAUSE);
+            }
+            None => {
+                child.kill()?;
+                child.wait()?;
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// Reads the file as a pass would; whatever comes of it but death is fine.
+///
+/// # Errors
+///
+/// If the root cannot be opened.
+pub fn read(
+    source: Source,
+    path: &Path,
+    file: SourceFile,
+    caps: Caps,
+    processors: &[&dyn Processor],
+) -> std::io::Result<()> {
+    let most = getrlimit(Resource::As).maximum.map_or(MEMORY, |most| most.min(MEMORY));
+    setrlimit(Resource::As, Rlimit { current: Some(most), maximum: Some(most) })?;
+    let roots = [Root::open(&source.root)?];
+    let clock = Clock::begin(Moment::now());
+    let reader = Reader {
+        clock: &clock,
+        flight: None,
+        roots: &roots,
+        processors,
+        caps,
+        budget: None,
+        brake: None,
+        pulse: &Pulse::default(),
+    };
+    let due = (0..processors.len()).collect();
+    let jobs = [Job { file, source: 0, path: path.to_owned(), stat: Stat::default(), due, known: None }];
+    batch::read(&Queue::new(&jobs), &reader, |_| true);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugs::PLUGS;
+
+    #[test]
+    fn a_trial_gets_the_configuration_as_it_is() {
+        let text = "
+            database = '/data/mill.duckdb'
+            timezone = 'Europe/Berlin'
+            [caps]
+            line = 1000
+            [schedule]
+            usage = 'cron 15 3 * * 1-5'
+            verification = 'off'
+            [daemon]
+            budget = '90s'
+            allow_uids = [4, 5]
+            [verification]
+            detector = 'openai'
+            model = 'm-1'
+            base_url = 'https://gpu.lan/v1'
+            input_price = 0.1
+            output_price = 2.5
+            dollars_per_day = 1.5
+            quiet = '0s'
+            exclude_users = ['eve']
+            [[price]]
+            model = 'm-1'
+            from = 2026-02-01
+            input = 3
+            output = 15.25
+            [[source]]
+            name = 'all'
+            path = '/sessions'
+        ";
+        for text in ["", text] {
+            let config = configuration(text, PLUGS).unwrap();
+            let got = configuration(&written(&config).unwrap(), PLUGS).unwrap();
+            assert_eq!(got, Config { price: Vec::new(), source: Vec::new(), ..config });
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The way from outcomes to commits: readers fill an outbox, one thread empties it into the database.
+
+use crate::base::error::{Error, Result, Status};
+use crate::base::pulse::Pulse;
+use crate::pass::outbox::{Outbox, Received, Receiver};
+use crate::pass::summary::Tally;
+use crate::pass::trial::Trial;
+use crate::read::batch::{self, Queue};
+use crate::read::in_flight::InFlight;
+use crate::read::job::Job;
+use crate::read::{Outcome, Reader};
+use crate::source::open::Refusal;
+use crate::store::Turns;
+use crate::store::stamp::Stamp;
+use rayon::ThreadPoolBuilder;
+use std::time::{Duration, Instant};
+
+/// How far a pass is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    pub files: u64,
+    pub of: u64,
+}
+
+/// The one thread that writes.
+pub struct Writer<'p, 'm> {
+    pub store: &'p mut Turns,
+    pub tally: &'p mut Tally<'m>,
+    pub stamp: Stamp<'p>,
+    /// Jobs of the pass.
+    pub of: u64,
+    pub progress: &'p dyn Fn(Progress),
+    pub pulse: &'p Pulse,
+}
+
+impl Writer<'_, '_> {
+    /// Keeps what readers make of jobs.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be written.
+    pub fn read(&mut self, jobs: &[Job], reader: &Reader<'_>, threads: usize) -> Result<()> {
+        self.rest(reader)?;
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let queue = Queue::new(jobs);
+        let outbox = Outbox::new(WAITING);
+        let threads = threads.clamp(1, jobs.len());
+        let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|number| format!("reader-{number}"));
+        let pool = pool
+            .build()
+            .map_err(|error| Error::new(Status::CannotRun, format!("cannot start reader threads: {error}")))?;
+        // The writer stays on this thread: it waits for the readers, which never wait for a thread of the pool.
+        pool.in_place_scope(|scope| {
+            for _ in 0..threads {
+                let sender = outbox.sender();
+                let queue = &queue;
+                scope.spawn(move |_| {
+                    batch::read(queue, reader, |outcome| {
+                        let weight = outcome.weight();
+                        sender.send(outcome, weight)
+                    });
+                });
+            }
+            // Dropped on the way out, whatever it is, which ends the readers.
+            let outcomes = outbox.receiver();
+            while let Some(mut group) = next_group(&outcomes) {
+                self.keep(&mut group)?;
+                self.rest(reader)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Tries a file that may have ended a process before in one of its own, and reads it if that
+    /// survives: alone, since files can be too much for a process together.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be written.
+    pub fn read_suspect(
+        &mut self,
+        job: &Job,
+        mark: InFlight<'_>,
+        reader: &Reader<'_>,
+        trial: &Trial<'_>,
+    ) -> Result<()> {
+        if let Some(why) = reader.late() {
+            mark.keep();
+            return self.keep(&mut [Outcome { job, result: Err(Refusal::Deferred(why)) }]);
+        }
+        // A trial can take a minute, and others want the database.
+        self.store.close();
+        tracing::warn!(session = job.file.session_file, "was being read when a run died: trying it on its own");
+        match trial(job, reader.processors) {
+            Ok(()) => {
+                drop(mark);
+                self.read(std::slice::from_ref(job), reader, 1)
+            }
+            Err(refusal) => {
+                if matches!(refusal, Refusal::Deferred(_)) {
+                    mark.keep();
+                }
+                self.keep(&mut [Outcome { job, result: Err(refusal) }])
+            }
+        }
+    }
+
+    /// Commits a group, if there is anything in it.
+    fn keep(&mut self, group: &mut [Outcome<'_>]) -> Result<()> {
+        if !group.is_empty() {
+            self.store.commit(group, self.stamp)?;
+            self.tally.record(group);
+            self.pulse.beat();
+            (self.progress)(Progress { files: self.tally.files(), of: self.of });
+        }
+        Ok(())
+    }
+
+    /// Lets others have the database: from time to time, and always before a wait for a network.
+    fn rest(&mut self, reader: &Reader<'_>) -> Result<()> {
+        if reader.waits() { self.store.end() } else { self.store.pass_on() }
+    }
+}
+
+/// Bytes of facts that wait while others are committed: as many as the readers make of a core meanwhile.
+const WAITING: usize = 8 << 20;
+
+/// A commit holds about so many bytes of facts: enough to be fast, few enough to be held in memory.
+const GROUP: usize = 8 << 20;
+const GROUP_FILES: usize = 500;
+
+/// What is at hand after this time is committed: a large file holds up nobody else's news.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The outcomes of the next commit, of which there may be none yet; `None` when there will be no more.
+fn next_group<'j>(outcomes: &Receiver<'_, Outcome<'j>>) -> Option<Vec<Outcome<'j>>> {
+    let until = Instant::now() + PATIENCE;
+    let (mut group, mut held) = (Vec::new(), 0);
+    while held < GROUP && group.len() < GROUP_FILES {
+        match outcomes.receive(until) {
+            Received::Value(outcome, weight) => {
+                held += weight;
+                group.push(outcome);
+            }
+            Received::End if group.is_empty() => return None,
+            Received::Late | Received::End => break,
+        }
+    }
+    Some(group)
+}

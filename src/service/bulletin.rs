@@ -1,0 +1,147 @@
+//! How the processors do, as the service knows it, for users who may not read the database.
+//!
+//! They read a snapshot, which is only made when something has changed: by its runs, a service that has had
+//! nothing to do looks like one that has died. So the service writes this file beside the database, as open as a
+//! snapshot, when a run begins and when it ends, and `status` takes the runs from it.
+
+use crate::base::atomic_file;
+use crate::base::error::{Error, Result, cause};
+use crate::base::holder::{Holder, is_alive};
+use crate::base::lock::{self, Presence, WorkLock, beside};
+use crate::base::moment::Moment;
+use crate::plugs::Lineup;
+use crate::store::record::{self, Record};
+use crate::store::snapshot;
+use crate::store::{Access, DatabaseFile, Store, known};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What the service says of itself.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Bulletin {
+    #[serde(with = "crate::base::wire::time")]
+    pub at: DateTime<Utc>,
+    /// The daemon that serves the database.
+    pub pid: Option<i32>,
+    /// A schedule runs the processors.
+    pub is_kept: bool,
+    /// What is wrong with sources, by name.
+    pub alarms: Vec<(String, String)>,
+    pub processors: Vec<Entry>,
+}
+
+/// What it says of a processor.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Entry {
+    pub processor: String,
+    /// Why it cannot run as it is configured.
+    pub lacks: Option<String>,
+    /// Who ran it when this was written.
+    pub running: Option<Holder>,
+    pub record: Record,
+}
+
+/// Two of our processes write it one after the other.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where the bulletin of a database is. Like a snapshot, it names transcripts.
+pub fn path(database: &Path) -> PathBuf {
+    beside(database, "health.json")
+}
+
+impl Bulletin {
+    /// The one of a database, if there is one that can be read.
+    pub fn read(database: &Path) -> Option<Self> {
+        #[expect(clippy::disallowed_methods, reason = "a file beside the database")]
+        let text = std::fs::read(path(database)).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// What it says of a processor.
+    pub fn of(&self, processor: &str) -> Option<&Entry> {
+        self.processors.iter().find(|entry| entry.processor == processor)
+    }
+
+    /// The daemon that wrote it, if it still lives.
+    pub fn service(&self) -> Option<i32> {
+        self.pid.filter(|pid| is_alive(*pid))
+    }
+
+    fn write(&self, database: &Path) -> Result<()> {
+        let path = path(database);
+        // As open as a snapshot.
+        atomic_file::write(&path, &crate::report::render::pretty(self), Some(0o640))
+            .map_err(|error| Error::cannot("write", path.display(), cause(&error)))
+    }
+}
+
+impl Entry {
+    /// Who runs the processor just now, as far as that is known.
+    pub fn runner(&self) -> Option<&Holder> {
+        self.running.as_ref().filter(|holder| i32::try_from(holder.pid).is_ok_and(is_alive))
+    }
+}
+
+/// Writes how the processors do now, where snapshots are published. `lacks` is what none of them can work
+/// without.
+///
+/// # Errors
+///
+/// If the database cannot be read or the file not be written.
+pub fn write(database: &DatabaseFile, lineup: &Lineup, lacks: Option<&str>, now: &Moment) -> Result<()> {
+    if !snapshot::folder(database).is_dir() {
+        return Ok(());
+    }
+    let _lock = WorkLock::take(database, "health", Instant::now() + PATIENCE)?;
+    let pid = serving(database);
+    // Only the daemon sees its credentials and its network.
+    let is_ours = pid.is_none_or(|pid| u32::try_from(pid) == Ok(std::process::id()));
+    let last = if is_ours { None } else { Bulletin::read(database) };
+    let lacks = |name: &str| match &last {
+        Some(last) => last.of(name).and_then(|entry| entry.lacks.clone()),
+        None => lacks.or(lineup.disabled.why(name)).map(str::to_owned),
+    };
+    let store = Store::open_current(database, Access::ReadOnly, now.wall)?;
+    let bulletin = store.read(|connection| {
+        let entry = |name: &'static str| {
+            let running = lock::holder(database, name).and_then(|line| Holder::parse(&line));
+            let record = Record::read(connection, name, lineup.server_of(name))?.or_unwritten(database, name);
+            Ok(Entry { processor: name.to_owned(), lacks: lacks(name), running, record })
+        };
+        let processors = database.plugs.names().map(entry);
+        Ok(Bulletin {
+            at: now.wall,
+            pid,
+            is_kept: record::is_kept(connection)?,
+            alarms: known::alarms(connection)?,
+            processors: processors.collect::<Result<_>>()?,
+        })
+    })?;
+    drop(store);
+    bulletin.write(database)
+}
+
+/// Notes that a run begins, which writes nothing into the database before it has found something to do.
+///
+/// # Errors
+///
+/// If the file cannot be written.
+pub fn begin(database: &Path, processor: &str, holder: Holder) -> Result<()> {
+    let _lock = WorkLock::take(database, "health", Instant::now() + PATIENCE)?;
+    let Some(mut bulletin) = Bulletin::read(database) else { return Ok(()) };
+    bulletin.pid = serving(database);
+    if let Some(entry) = bulletin.processors.iter_mut().find(|entry| entry.processor == processor) {
+        entry.running = Some(holder);
+    }
+    bulletin.write(database)
+}
+
+/// The process that serves a database.
+fn serving(database: &Path) -> Option<i32> {
+    match lock::presence(database, lock::DAEMON) {
+        Presence::Held(line) => line.strip_prefix("pid ")?.parse().ok(),
+        Presence::Free | Presence::Unseen => None,
+    }
+}

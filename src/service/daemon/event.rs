@@ -1,0 +1,37 @@
+//! What can wake the daemon, and what it works on.
+
+use crate::base::error::Result;
+use crate::config::Config;
+use crate::pass::summary::Summary;
+use crate::source::Source;
+use crate::store::DatabaseFile;
+use std::path::PathBuf;
+
+/// Everything that can wake the daemon, beside the time.
+#[derive(Debug)]
+pub enum Event {
+    /// Something is new in the folder of triggers.
+    Dropped,
+    /// Something has changed in a source.
+    Changed,
+    /// A run has come to its end.
+    Ended { processor: &'static str, result: Result<Summary> },
+    /// To end in order.
+    Stop,
+    /// To read the configuration again.
+    Reload,
+}
+
+/// What the daemon works on.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub database: DatabaseFile,
+    pub sources: Vec<Source>,
+    /// What it waits for, where there are no sources.
+    pub lacks: Option<String>,
+    pub config: Config,
+    /// The user of transcripts that lie in no user's folder.
+    pub login: String,
+    /// Where the service manager puts secrets.
+    pub credentials: Option<PathBuf>,
+}

@@ -1,0 +1,423 @@
+//! How well a processor does: ok or not, and why. Pure: what the database says, the schedule and the
+//! time are arguments.
+//!
+//! | state | when |
+//! | --- | --- |
+//! | `failing` | its last run could not be done; none was begun in time; a root is missing or frozen; the disk is full |
+//! | `warning` | its last run raised an alarm; it lacks what it needs; files failed, keys wait to be settled, its last run was killed, files have been waiting too long |
+//! | `paused` | a server asked for it |
+//! | `disabled` | it is off |
+//! | `ok` | else, however long no file has changed |
+//!
+//! In time means: an `every` is late after twice its interval without a run; a time of day half an hour
+//! after it.
+
+use crate::base::error::count;
+use crate::base::moment::Moment;
+use crate::pass::pause::Pause;
+use crate::service::schedule::{End, LastRun, Schedule};
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The state of a processor; what comes later counts more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Disabled,
+    Ok,
+    Paused,
+    Warning,
+    Failing,
+}
+
+/// How a processor does, and what is to be known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    pub state: State,
+    /// The worst first.
+    pub reasons: Vec<String>,
+    pub next_due: Option<DateTime<Utc>>,
+}
+
+/// What a processor's health is made of.
+#[derive(Clone, Debug)]
+pub struct Facts<'f> {
+    /// `None` for one that is off.
+    pub schedule: Option<&'f Schedule>,
+    pub zone: Tz,
+    pub keeper: Keeper,
+    /// Why it cannot run as it is configured.
+    pub lacks: Option<&'f str>,
+    pub pause: Option<&'f Pause>,
+    /// What is wrong with the sources.
+    pub alarms: &'f [String],
+    /// Somebody runs it just now, whatever the history says.
+    pub is_running: bool,
+    /// The last run that was begun.
+    pub last: Option<&'f Run>,
+    /// The last run that is over.
+    pub over: Option<&'f Run>,
+    pub failed: u64,
+    pub dead: u64,
+    pub unsettled_keys: u64,
+    /// Since when the oldest file waits that a run can have seen.
+    pub oldest_pending: Option<DateTime<Utc>>,
+}
+
+/// Who sees to it that the processor runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeper {
+    /// A schedule: a run that does not come is missed.
+    Schedule,
+    /// Whoever wants to, now and then.
+    Nobody,
+}
+
+/// A run, as the history tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Run {
+    pub run_id: i64,
+    pub trigger: String,
+    #[serde(with = "crate::base::wire::time")]
+    pub started_at: DateTime<Utc>,
+    #[serde(with = "crate::base::wire::time_or_none")]
+    pub ended_at: Option<DateTime<Utc>>,
+    /// `running`, `done`, `failed`, `stopped` or `killed`.
+    pub outcome: String,
+    /// Why it could not be done; else its alarms in words.
+    pub message: Option<String>,
+    pub alarms: Vec<String>,
+    pub files: i64,
+    pub processed: i64,
+    pub pending: i64,
+}
+
+/// After a time of day a run is late by twice the time after which a failed one is tried again.
+const LATE: TimeDelta = TimeDelta::minutes(30);
+
+impl State {
+    pub const ALL: [Self; 5] = [Self::Ok, Self::Disabled, Self::Paused, Self::Warning, Self::Failing];
+
+    /// The name under which it is shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Disabled => "disabled",
+            Self::Paused => "paused",
+            Self::Warning => "warning",
+            Self::Failing => "failing",
+        }
+    }
+}
+
+impl Run {
+    /// Whether it is at work, as far as its row says.
+    pub fn is_running(&self) -> bool {
+        self.outcome == "running"
+    }
+
+    /// Why it could not be done.
+    fn error(&self) -> Option<&str> {
+        self.message.as_deref().filter(|_| self.alarms.is_empty())
+    }
+
+    fn end(&self) -> End {
+        if self.error().is_some() || self.outcome == "killed" { End::Failed } else { End::Done }
+    }
+}
+
+impl Facts<'_> {
+    /// The health of the processor.
+    pub fn health(&self, now: &Moment) -> Health {
+        let Some(schedule) = self.schedule else {
+            return Health { state: State::Disabled, reasons: vec!["off in the configuration".into()], next_due: None };
+        };
+        if let Some(reason) = self.lacks {
+            return Health { state: State::Warning, reasons: vec![format!("cannot run: {reason}")], next_due: None };
+        }
+        let mut findings: Vec<(State, String)> = Vec::new();
+        let mut find = |state, reason: String| findings.push((state, reason));
+        self.alarms.iter().for_each(|alarm| find(State::Failing, alarm.clone()));
+        if let Some(run) = self.over {
+            match (run.error(), &*run.outcome) {
+                (Some(message), _) => find(State::Failing, format!("the last run could not be done: {message}")),
+                (None, "killed") => find(State::Warning, "the last run was killed".into()),
+                _ => {}
+            }
+            let new = run.alarms.iter().filter(|alarm| !self.alarms.contains(alarm));
+            new.for_each(|alarm| find(State::Warning, alarm.clone()));
+        }
+        if let Some(run) = self.last.filter(|run| run.started_at - now.wall > FUTURE) {
+            let when = time(run.started_at);
+            find(
+                State::Warning,
+                format!("the last run is dated {when}, in the future: check the clock, and run again"),
+            );
+        }
+        if let Some(reason) = self.late(schedule, now.wall) {
+            find(State::Failing, reason);
+        }
+        if let Some(pause) = self.pause.filter(|pause| pause.holds(now.wall)) {
+            find(State::Paused, format!("until {}: {}", time(pause.until), pause.reason));
+        }
+        if self.dead > 0 {
+            find(State::Warning, format!("{} given up: sessionmill failures", count(self.dead, "file")));
+        }
+        if self.failed > 0 {
+            find(State::Warning, format!("{} failed and will be tried again", count(self.failed, "file")));
+        }
+        if self.unsettled_keys > 0 {
+            let is_cut = self.last.is_some_and(|run| ["stopped", "killed"].contains(&&*run.outcome));
+            let why = if is_cut { "left by a run that ended early" } else { "could not be settled" };
+            find(State::Warning, format!("{} {why}", count(self.unsettled_keys, "key")));
+        }
+        if let Some(since) = self.oldest_pending.filter(|since| self.waits_in_vain(schedule, *since, now.wall)) {
+            find(State::Warning, format!("files wait since {}", time(since)));
+        }
+        findings.sort_by_key(|(state, _)| std::cmp::Reverse(*state));
+        let state = findings.first().map_or(State::Ok, |(state, _)| *state);
+        let last = self.last.map(|run| LastRun::remembered(run.started_at, run.end(), now));
+        let wait = schedule.wait(last.as_ref(), now, self.zone, Duration::ZERO);
+        let next_due = now.wall.checked_add_signed(TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX));
+        Health { state, reasons: findings.into_iter().map(|(_, reason)| reason).collect(), next_due }
+    }
+
+    /// Says so if a run should have been begun.
+    fn late(&self, schedule: &Schedule, now: DateTime<Utc>) -> Option<String> {
+        if self.keeper == Keeper::Nobody || self.is_running {
+            return None;
+        }
+        let Some(run) = self.last else { return Some("it never ran".into()) };
+        if run.is_running() {
+            return None;
+        }
+        let is_late = match schedule.last_due(now, self.zone) {
+            None => now - run.ended_at.unwrap_or(run.started_at) > grace(schedule),
+            Some(due) => run.started_at < due && now - due > LATE,
+        };
+        is_late.then(|| format!("no run since {}, although it is due {schedule}", time(run.started_at)))
+    }
+
+    /// Whether a file was there at the last run and still waits, for longer than runs take to come by.
+    fn waits_in_vain(&self, schedule: &Schedule, since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        let is_running = |run: &Run| self.is_running || run.is_running();
+        let is_seen = self.last.is_some_and(|run| !is_running(run) && since < run.started_at);
+        is_seen && now - since > grace(schedule)
+    }
+}
+
+/// A run that began later than this from now was dated by a clock that was wrong: whether the next one is late
+/// cannot be told.
+const FUTURE: TimeDelta = TimeDelta::days(7);
+
+/// How long a processor may go without a run.
+fn grace(schedule: &Schedule) -> TimeDelta {
+    match schedule {
+        Schedule::Every(interval) => TimeDelta::from_std(*interval * 2).unwrap_or(TimeDelta::MAX),
+        Schedule::Daily(_) | Schedule::Cron(_) => LATE,
+    }
+}
+
+/// A time in words.
+pub(crate) fn time(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::moment::Steady;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        format!("2026-11-{text}:00Z").parse().unwrap()
+    }
+
+    fn moment(text: &str) -> Moment {
+        Moment { wall: at(text), steady: Steady { boot: None, ns: 0 } }
+    }
+
+    fn run(started: &str, ended: &str, outcome: &str) -> Run {
+        let (started_at, ended_at) = (at(started), Some(at(ended)).filter(|_| outcome != "running"));
+        let (outcome, trigger) = (outcome.to_owned(), "schedule".to_owned());
+        let (message, alarms) = (None, Vec::new());
+        Run { run_id: 1, trigger, started_at, ended_at, outcome, message, alarms, files: 0, processed: 0, pending: 0 }
+    }
+
+    fn facts<'f>(schedule: Option<&'f Schedule>, last: Option<&'f Run>) -> Facts<'f> {
+        let (zone, keeper) = (Tz::Europe__Berlin, Keeper::Schedule);
+        Facts {
+            schedule,
+            zone,
+            keeper,
+            lacks: None,
+            pause: None,
+            alarms: &[],
+            is_running: false,
+            last,
+            over: last.filter(|run| !run.is_running()),
+            failed: 0,
+            dead: 0,
+            unsettled_keys: 0,
+            oldest_pending: None,
+        }
+    }
+
+    fn health(facts: &Facts<'_>, now: &str) -> (State, Vec<String>) {
+        let Health { state, reasons, .. } = facts.health(&moment(now));
+        (state, reasons)
+    }
+
+    const FINE: (State, Vec<String>) = (State::Ok, Vec::new());
+
+    #[test]
+    fn an_interval_is_late_after_twice_its_length() {
+        let every = "every 10m".parse().unwrap();
+        let run = run("20T03:00", "20T03:01", "done");
+        let facts = facts(Some(&every), Some(&run));
+        assert_eq!(health(&facts, "20T03:21"), FINE, "an idle night is no alarm");
+        let late = "no run since 2026-11-20 03:00 UTC, although it is due every 10m".to_owned();
+        assert_eq!(health(&facts, "20T03:22"), (State::Failing, vec![late]));
+        assert_eq!(health(&Facts { keeper: Keeper::Nobody, ..facts }, "29T03:22"), FINE);
+    }
+
+    #[test]
+    fn a_long_run_is_not_late_and_neither_is_what_follows_it() {
+        let every = "every 10m".parse().unwrap();
+        let running = run("20T03:00", "20T03:00", "running");
+        assert_eq!(health(&facts(Some(&every), Some(&running)), "20T09:00"), FINE);
+        let done = run("20T03:00", "20T09:00", "done");
+        assert_eq!(health(&facts(Some(&every), Some(&done)), "20T09:20"), FINE);
+    }
+
+    #[test]
+    fn a_run_that_has_not_written_anything_yet_is_not_late() {
+        let every = "every 10m".parse().unwrap();
+        let done = run("20T03:00", "20T03:00", "done");
+        let facts = Facts { oldest_pending: Some(at("20T02:00")), ..facts(Some(&every), Some(&done)) };
+        assert_eq!(health(&facts, "20T09:00").0, State::Failing);
+        assert_eq!(health(&Facts { is_running: true, ..facts.clone() }, "20T09:00"), FINE);
+        assert_eq!(health(&Facts { is_running: true, last: None, ..facts }, "20T09:00"), FINE);
+    }
+
+    #[test]
+    fn a_time_of_day_is_late_half_an_hour_after_it() {
+        // 05:00 in Berlin is 04:00 UTC.
+        let daily = "daily 05:00".parse().unwrap();
+        let yesterday = run("19T04:00", "19T04:01", "done");
+        let facts_of = |run| facts(Some(&daily), Some(run));
+        assert_eq!(health(&facts_of(&yesterday), "20T03:59"), FINE);
+        assert_eq!(health(&facts_of(&yesterday), "20T04:30"), FINE);
+        let late = "no run since 2026-11-19 04:00 UTC, although it is due daily 05:00".to_owned();
+        assert_eq!(health(&facts_of(&yesterday), "20T04:31"), (State::Failing, vec![late]));
+        let today = run("20T04:00", "20T04:01", "done");
+        assert_eq!(health(&facts_of(&today), "21T03:59"), FINE);
+        assert_eq!(facts_of(&today).health(&moment("20T12:00")).next_due, Some(at("21T04:00")));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_nothing_late() {
+        let run = run("25T04:00", "25T04:01", "done");
+        for schedule in ["every 10m", "daily 05:00"] {
+            assert_eq!(health(&facts(schedule.parse().ok().as_ref(), Some(&run)), "20T04:31"), FINE, "{schedule}");
+        }
+    }
+
+    #[test]
+    fn a_run_of_the_far_future_does_not_pass_for_a_fresh_one() {
+        let wrong = Run { started_at: at("20T04:31") + TimeDelta::days(3650), ..run("25T04:00", "25T04:01", "done") };
+        let reason = "the last run is dated 2036-11-17 04:31 UTC, in the future: check the clock, and run again";
+        for schedule in ["every 10m", "daily 05:00"] {
+            let judged = health(&facts(schedule.parse().ok().as_ref(), Some(&wrong)), "20T04:31");
+            assert_eq!(judged, (State::Warning, vec![reason.to_owned()]), "{schedule}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_the_worst_first() {
+        let every = "every 10m".parse().unwrap();
+        let broken = Run { message: Some("no disk".into()), ..run("20T03:00", "20T03:00", "failed") };
+        let pause = Pause { until: at("20T04:00"), strikes: 1, reason: "429".into(), server: String::new() };
+        let alarms = ["the root is missing".to_owned()];
+        let facts = Facts {
+            pause: Some(&pause),
+            alarms: &alarms,
+            failed: 1,
+            dead: 2,
+            unsettled_keys: 3,
+            oldest_pending: Some(at("20T02:00")),
+            ..facts(Some(&every), Some(&broken))
+        };
+        let reasons = [
+            "the root is missing",
+            "the last run could not be done: no disk",
+            "2 files given up: sessionmill failures",
+            "1 file failed and will be tried again",
+            "3 keys could not be settled",
+            "files wait since 2026-11-20 02:00 UTC",
+            "until 2026-11-20 04:00 UTC: 429",
+        ];
+        assert_eq!(health(&facts, "20T03:05"), (State::Failing, reasons.map(str::to_owned).into()));
+    }
+
+    #[test]
+    fn each_state_has_its_cause() {
+        let every: Schedule = "every 10m".parse().unwrap();
+        let done = run("20T03:00", "20T03:00", "done");
+        let fine = facts(Some(&every), Some(&done));
+        let state = |facts: &Facts<'_>| health(facts, "20T03:05").0;
+        let pause = Pause { until: at("20T03:06"), strikes: 1, reason: "429".into(), server: String::new() };
+        assert_eq!(state(&Facts { pause: Some(&pause), ..fine.clone() }), State::Paused);
+        let over = Pause { until: at("20T03:05"), ..pause };
+        assert_eq!(state(&Facts { pause: Some(&over), ..fine.clone() }), State::Ok);
+        assert_eq!(state(&Facts { dead: 1, ..fine.clone() }), State::Warning);
+        assert_eq!(state(&Facts { last: None, ..fine.clone() }), State::Failing);
+        assert_eq!(state(&Facts { last: None, keeper: Keeper::Nobody, ..fine.clone() }), State::Ok);
+        let killed = run("20T03:00", "20T03:00", "killed");
+        assert_eq!(state(&Facts { last: Some(&killed), over: Some(&killed), ..fine.clone() }), State::Warning);
+        let stopped = run("20T03:00", "20T03:00", "stopped");
+        assert_eq!(state(&Facts { last: Some(&stopped), ..fine.clone() }), State::Ok);
+        let left = Facts { last: Some(&stopped), over: Some(&stopped), unsettled_keys: 1, ..fine.clone() };
+        let reason = "1 key left by a run that ended early".to_owned();
+        assert_eq!(health(&left, "20T03:05"), (State::Warning, vec![reason]));
+        let off = Facts { schedule: None, last: None, ..fine.clone() };
+        assert_eq!(health(&off, "29T03:05"), (State::Disabled, vec!["off in the configuration".to_owned()]));
+        let keyless = Facts { lacks: Some("no key"), last: None, ..fine };
+        assert_eq!(health(&keyless, "29T03:05"), (State::Warning, vec!["cannot run: no key".to_owned()]));
+    }
+
+    #[test]
+    fn an_alarm_of_the_last_run_is_told_until_a_run_raises_none() {
+        let every: Schedule = "every 10m".parse().unwrap();
+        let alarms = ["cannot list `ada`".to_owned(), "the root is empty".to_owned()];
+        let message = Some(alarms.join("; "));
+        let alarmed = Run { message, alarms: alarms.into(), ..run("20T03:00", "20T03:01", "failed") };
+        let told = |reasons: &[&str]| reasons.iter().map(|reason| (*reason).to_owned()).collect::<Vec<_>>();
+        let facts = facts(Some(&every), Some(&alarmed));
+        let both = told(&["cannot list `ada`", "the root is empty"]);
+        assert_eq!(health(&facts, "20T03:05"), (State::Warning, both.clone()));
+        let of_source = ["the root is empty".to_owned()];
+        let known = Facts { alarms: &of_source, ..facts.clone() };
+        assert_eq!(health(&known, "20T03:05"), (State::Failing, told(&["the root is empty", "cannot list `ada`"])));
+        let running = run("20T03:10", "20T03:10", "running");
+        let next = Facts { last: Some(&running), ..facts.clone() };
+        assert_eq!(health(&next, "20T03:11"), (State::Warning, both), "while the next one runs");
+        let done = run("20T03:10", "20T03:11", "done");
+        assert_eq!(health(&Facts { last: Some(&done), over: Some(&done), ..facts.clone() }, "20T03:15"), FINE);
+        // Such a run has done its work, and the next one comes when it is due.
+        assert_eq!(facts.health(&moment("20T03:05")).next_due, Some(at("20T03:10")));
+    }
+
+    #[test]
+    fn files_wait_in_vain_if_a_run_has_left_them_for_long() {
+        let every: Schedule = "every 10m".parse().unwrap();
+        let done = run("20T03:00", "20T03:00", "done");
+        let state = |since: &str, now: &str| {
+            health(&Facts { oldest_pending: Some(at(since)), ..facts(Some(&every), Some(&done)) }, now).0
+        };
+        assert_eq!(state("20T02:50", "20T03:05"), State::Ok, "not for long");
+        assert_eq!(state("20T02:44", "20T03:05"), State::Warning);
+        assert_eq!(state("20T03:01", "20T03:19"), State::Ok, "no run has seen it");
+    }
+}

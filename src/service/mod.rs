@@ -1,0 +1,23 @@
+//! The service, and what others see of it.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`daemon`] | one loop, and a worker for each processor |
+//! | [`schedule`] | when a processor is due |
+//! | [`trigger`] | requests for a run, as files |
+//! | [`folder`] | a folder of ours that others may write to |
+//! | [`health`] | how a processor does |
+//! | [`metrics`] | the same for Prometheus |
+//! | [`bulletin`] | the same for users who may not read the database |
+//! | [`systemd`] | what the service tells systemd |
+//! | [`unit`](mod@unit) | what its unit lets it do |
+
+pub mod bulletin;
+pub mod daemon;
+pub mod folder;
+pub mod health;
+pub mod metrics;
+pub mod schedule;
+pub mod systemd;
+pub mod trigger;
+pub mod unit;

@@ -1,0 +1,442 @@
+//! Requests for runs, as files that somebody with the right to drops into a folder.
+//!
+//! `<processor>.trigger` is empty or one JSON object. The daemon claims it by a rename, looks at who
+//! wrote it and what it says, and answers in `results/<id>.json`. Nothing in it names a path or a query,
+//! and nothing of it but its id is repeated to anybody.
+//!
+//! Others may write to the folder: what is done in it is done by [`crate::service::folder`], through no link.
+
+use crate::base::acl;
+use crate::base::duration;
+use crate::base::error::{Error, Result, cause};
+use crate::base::holder::Holder;
+use crate::pass::request::{Origin, Request};
+use crate::pass::summary::Summary;
+use crate::plugs::Plugs;
+use crate::service::folder::{Old, OwnFolder};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::io::Read as _;
+use std::num::NonZeroU64;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The folder that triggers are dropped into.
+#[derive(Debug)]
+pub struct Folder {
+    dropped: OwnFolder,
+    /// Triggers that were taken out of it, by their ids.
+    claimed: Arc<OwnFolder>,
+    results: Arc<OwnFolder>,
+    /// Users who may drop triggers, beside root and this process's own.
+    allowed: Vec<u32>,
+    /// Processors that a trigger can be for.
+    plugs: Plugs,
+}
+
+/// A trigger that was taken out of the folder.
+#[derive(Debug)]
+pub struct Claim {
+    pub id: String,
+    /// The processor that its name names; there may be none of that name.
+    pub processor: String,
+    /// Who wrote it.
+    pub by: String,
+    /// The same as a number, which may read the answer.
+    uid: Option<u32>,
+    /// What it asks for, or why that is refused.
+    pub order: std::result::Result<Order, String>,
+    /// Its name among the claimed ones.
+    file: String,
+    claimed: Arc<OwnFolder>,
+    /// Where it is answered.
+    results: Arc<OwnFolder>,
+}
+
+/// What a trigger can say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    #[serde(default)]
+    pub command: Command,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processor: Option<String>,
+    #[serde(default)]
+    pub args: Args,
+}
+
+/// The id of a trigger, whatever else it says.
+#[derive(Deserialize)]
+struct Identified {
+    id: Option<String>,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Command {
+    #[default]
+    Run,
+}
+
+/// Limits of the run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Args {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_sessions: Option<NonZeroU64>,
+    /// Such as `150s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_budget: Option<String>,
+}
+
+/// What is answered to a trigger.
+#[derive(Debug)]
+pub enum Answer<'a> {
+    /// The run has begun.
+    Running,
+    /// The run has come to its end, with files that failed or without.
+    Done(&'a Summary),
+    /// Another run is at it.
+    Busy(Option<&'a Holder>),
+    /// It makes no sense, or its writer may not ask.
+    Refused(&'a str),
+    /// The run could not be done.
+    Failed(&'a Error),
+}
+
+/// Bytes of a trigger.
+const SIZE: u64 = 4096;
+
+/// An older trigger was forgotten by whoever wrote it. One that is dated so far ahead was written by a clock
+/// that was wrong.
+const AGE: TimeDelta = TimeDelta::hours(24);
+
+/// A trigger that stays empty for this long asks for a default run.
+pub const WRITING: TimeDelta = TimeDelta::seconds(1);
+
+/// Answers are kept for so long: longer than a trigger can come again. One that is dated so far ahead is not kept
+/// either.
+const KEPT: TimeDelta = TimeDelta::days(30);
+
+/// Triggers for processors that there are not, which are answered at one look.
+const STRANGERS: usize = 20;
+
+const EXTENSION: &str = ".trigger";
+/// Where answers are.
+const RESULTS: &str = "results";
+
+impl Folder {
+    /// Opens the folder and those in it, making them where they are missing.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be made or opened, is a link, or is open to changes by others.
+    pub fn open(path: &Path, allowed: &[u32], plugs: Plugs) -> Result<Self> {
+        let dropped = OwnFolder::make(path)?;
+        let claimed = dropped.make_sub("claimed", 0o700)?;
+        let results = dropped.make_sub(RESULTS, 0o750)?;
+        let (claimed, results, allowed) = (claimed.into(), results.into(), allowed.to_vec());
+        let folder = Self { dropped, claimed, results, allowed, plugs };
+        folder.admit();
+        Ok(folder)
+    }
+
+    /// Lets the users who may drop triggers get to the folder, write into it, and find their answers.
+    fn admit(&self) {
+        const PASS: u16 = 0o1;
+        const WRITE: u16 = 0o3;
+        let admitted = self.dropped.admit_above(&self.allowed, PASS);
+        let admitted = admitted.and_then(|()| self.dropped.admit(&self.allowed, WRITE));
+        if let Err(error) = admitted.and_then(|()| self.results.admit(&self.allowed, PASS)) {
+            let (path, error) = (self.path().display(), cause(&error));
+            tracing::warn!(%path, error, "cannot let the users of [daemon] allow_uids in: setfacl can, or a group");
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.dropped.path()
+    }
+
+    /// Claims the triggers that are there. One whose answer is known is answered already.
+    pub fn claim(&self, now: DateTime<Utc>) -> Vec<Claim> {
+        let mut names: Vec<_> = self.plugs.names().map(str::to_owned).collect();
+        // A look at the known names finds them however many other files there are.
+        let others = self.dropped.names().filter_map(|name| Some(name.strip_suffix(EXTENSION)?.to_owned()));
+        let others: Vec<_> = others.filter(|name| !names.contains(name) && is_id(name)).take(STRANGERS).collect();
+        names.extend(others);
+        let mut claims = Vec::new();
+        for (number, name) in names.into_iter().enumerate() {
+            let id = format!("{name}-{}-{number}", now.format("%Y%m%dT%H%M%S%6f"));
+            if self.is_unfinished(&name, now) {
+                continue;
+            }
+            if self.dropped.hand_over(&format!("{name}{EXTENSION}"), &self.claimed, &id).is_ok() {
+                claims.extend(self.look(name, id, now).filter(|claim| self.is_new(claim)));
+            }
+        }
+        claims
+    }
+
+    /// Whether a trigger can still be between its making and its writing: an empty file of this moment.
+    fn is_unfinished(&self, processor: &str, now: DateTime<Utc>) -> bool {
+        let since = self.dropped.empty_since(&format!("{processor}{EXTENSION}"));
+        since.is_some_and(|since| (TimeDelta::zero()..WRITING).contains(&(now - since)))
+    }
+
+    /// Whether a trigger for a processor is left for a look in a moment.
+    pub fn has_unfinished(&self, now: DateTime<Utc>) -> bool {
+        self.plugs.names().any(|name| self.is_unfinished(name, now))
+    }
+
+    /// Triggers that were claimed when the daemon ended, to be answered now.
+    pub fn left(&self, now: DateTime<Utc>) -> Vec<Claim> {
+        let mut names: Vec<_> = self.claimed.names().filter(|name| is_word(name)).collect();
+        names.sort();
+        let claim = |id: String| {
+            let name = id.rsplitn(3, '-').last()?.to_owned();
+            self.look(name, id, now)
+        };
+        names.into_iter().filter_map(claim).collect()
+    }
+
+    /// Whether there is no answer to a trigger yet; forgets it, if there is.
+    fn is_new(&self, claim: &Claim) -> bool {
+        let is_known = self.results.has(&format!("{}.json", claim.id));
+        if is_known {
+            self.claimed.remove(&claim.file);
+        }
+        !is_known
+    }
+
+    /// Looks at a claimed file; `None` if it is gone.
+    fn look(&self, processor: String, id: String, now: DateTime<Utc>) -> Option<Claim> {
+        let refused = |by: &str, reason: &str| Claim {
+            id: id.clone(),
+            processor: processor.clone(),
+            by: by.to_owned(),
+            uid: None,
+            order: Err(reason.to_owned()),
+            file: id.clone(),
+            claimed: Arc::clone(&self.claimed),
+            results: Arc::clone(&self.results),
+        };
+        let mut open = match self.claimed.file(&id) {
+            Ok(open) => open,
+            Err(rustix::io::Errno::NOENT) => return None,
+            Err(rustix::io::Errno::LOOP) => return Some(refused("unknown", "it is no regular file")),
+            Err(_) => return Some(refused("unknown", "it cannot be read")),
+        };
+        let Ok(stat) = open.metadata() else { return Some(refused("unknown", "it cannot be read")) };
+        let by = login(stat.uid());
+        let own = rustix::process::geteuid().as_raw();
+        let is_allowed = stat.uid() == 0 || stat.uid() == own || self.allowed.contains(&stat.uid());
+        let age = stat.modified().ok().map(|at| now - DateTime::<Utc>::from(at));
+        let reason = if !stat.is_file() || stat.nlink() != 1 {
+            "it is no regular file"
+        } else if !is_allowed {
+            "its owner may not ask: [daemon] allow_uids names who may"
+        } else if stat.mode() & 0o002 != 0 {
+            "anybody may write it"
+        } else if stat.size() > SIZE {
+            "it is over 4 KiB"
+        } else if age.is_none_or(|age| age > AGE) {
+            "it is older than a day"
+        } else if age.is_none_or(|age| age < -AGE) {
+            "it is dated more than a day ahead"
+        } else {
+            ""
+        };
+        if !reason.is_empty() {
+            return Some(Claim { uid: Some(stat.uid()), ..refused(&by, reason) });
+        }
+        let mut text = Vec::new();
+        if open.by_ref().take(SIZE).read_to_end(&mut text).is_err() {
+            return Some(refused(&by, "it cannot be read"));
+        }
+        let order = match self.plugs.find(&processor) {
+            Some(_) => parse(&text, &processor),
+            None => Err("there is no processor of that name".to_owned()),
+        };
+        // Who asks for something invalid waits for the answer all the same.
+        let own_id = match &order {
+            Ok(order) => order.id.clone(),
+            Err(_) => serde_json::from_slice::<Identified>(&text).ok().and_then(|asked| asked.id),
+        };
+        let own_id = own_id.filter(|id| is_id(id));
+        let uid = Some(stat.uid());
+        Some(Claim { id: own_id.unwrap_or_else(|| id.clone()), uid, order, ..refused(&by, "") })
+    }
+
+    /// Answers a trigger. It is done with then, unless it is running.
+    ///
+    /// # Errors
+    ///
+    /// If the answer cannot be written.
+    pub fn answer(&self, claim: &Claim, answer: &Answer<'_>, now: DateTime<Utc>) -> Result<()> {
+        let at = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let mut text =
+            json!({"id": claim.id, "processor": claim.processor, "requested_by": claim.by, "answered_at": at});
+        let (state, key, value) = match answer {
+            Answer::Running => ("running", "pid", json!(std::process::id())),
+            Answer::Done(summary) => ("done", "summary", json!(summary)),
+            Answer::Busy(holder) => ("busy", "holder", json!(holder)),
+            Answer::Refused(reason) => ("refused", "reason", json!(reason)),
+            Answer::Failed(error) => ("failed", "reason", json!(error.message)),
+        };
+        text["state"] = state.into();
+        text[key] = value;
+        // The daemon can look into another folder since.
+        let name = format!("{}.json", claim.id);
+        let cannot = |error: std::io::Error| Error::cannot("write", format!("{RESULTS}/{name}"), cause(&error));
+        claim.results.write(&name, &crate::report::render::pretty(&text), 0o600, Old::Replace).map_err(cannot)?;
+        let own = rustix::process::geteuid().as_raw();
+        let others: Vec<_> = claim.uid.into_iter().filter(|uid| ![0, own].contains(uid)).collect();
+        let answer_file = || Ok::<_, std::io::Error>(claim.results.file(&name)?);
+        if let Err(error) = answer_file().and_then(|file| acl::allow(&file, &others, 0o4)) {
+            tracing::warn!(trigger = claim.id, error = cause(&error), "whoever asked cannot read the answer");
+        }
+        if !matches!(answer, Answer::Running) {
+            claim.claimed.remove(&claim.file);
+        }
+        Ok(())
+    }
+
+    /// Forgets answers that nobody can ask for again.
+    pub fn tidy(&self, now: DateTime<Utc>) {
+        for name in self.results.names().collect::<Vec<_>>() {
+            let written = self.results.written(&name);
+            if written.is_some_and(|written| now.timestamp().abs_diff(written) > KEPT.num_seconds().unsigned_abs()) {
+                self.results.remove(&name);
+            }
+        }
+    }
+}
+
+impl Claim {
+    /// Who asks.
+    pub fn request(&self) -> Request {
+        Request { origin: Origin::Trigger, by: self.by.clone(), id: Some(self.id.clone()) }
+    }
+}
+
+/// Drops a trigger for a processor into a folder, as somebody who asks.
+///
+/// # Errors
+///
+/// If one is waiting there already, or it cannot be written.
+pub fn drop_into(folder: &Path, processor: &str, order: &Order) -> Result<()> {
+    let name = format!("{processor}{EXTENSION}");
+    let path = folder.join(&name);
+    let cannot = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            let error = Error::cannot("write", path.display(), "a trigger is waiting there already");
+            Error { status: crate::base::error::Status::Busy, ..error }
+        }
+        _ => Error::cannot("write", path.display(), cause(&error))
+            .hint("the daemon's folder of triggers takes them from root, its own user and [daemon] allow_uids"),
+    };
+    OwnFolder::open(folder)?.write(&name, &json!(order).to_string(), 0o644, Old::Keep).map_err(cannot)
+}
+
+/// The answer to a trigger, as JSON, if there is one yet.
+pub fn answer_of(folder: &Path, id: &str) -> Option<serde_json::Value> {
+    let mut file = OwnFolder::open(folder).ok()?.sub_of_owner(RESULTS).ok()?.file(&format!("{id}.json")).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+/// Reads what a trigger says; an empty one asks for a run.
+fn parse(text: &[u8], processor: &str) -> std::result::Result<Order, String> {
+    if text.trim_ascii().is_empty() {
+        return Ok(Order::default());
+    }
+    // What it says is not repeated: it can be anything.
+    let place = |error: serde_json::Error| format!("invalid trigger at line {}", error.line());
+    let order: Order = serde_json::from_slice(text).map_err(place)?;
+    order.check(processor).map(|()| order)
+}
+
+impl Order {
+    /// Whether it makes sense for a processor.
+    ///
+    /// # Errors
+    ///
+    /// With the reason if it does not.
+    pub fn check(&self, processor: &str) -> std::result::Result<(), String> {
+        if self.processor.as_ref().is_some_and(|named| named != processor) {
+            return Err("it names another processor than the file's name does".to_owned());
+        }
+        if self.id.as_ref().is_some_and(|id| !is_id(id)) {
+            return Err("its id is not 1 to 64 letters, digits, `-` and `_`".to_owned());
+        }
+        self.args.budget().map(|_| ())
+    }
+}
+
+impl Args {
+    /// # Errors
+    ///
+    /// If the time makes no sense.
+    pub fn budget(&self) -> std::result::Result<Option<Duration>, String> {
+        let wrong = |expected| format!("its time budget is not {expected}");
+        self.time_budget.as_deref().map(duration::parse).transpose().map_err(wrong)
+    }
+}
+
+/// Whether a text can be the name of a file that is only that.
+fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && is_word(text)
+}
+
+fn is_word(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+}
+
+fn login(uid: u32) -> String {
+    if uid == 0 { "root".to_owned() } else { format!("uid-{uid}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_strict() {
+        let order = |text: &str| parse(text.as_bytes(), "a");
+        assert_eq!(order(" \n"), Ok(Order::default()));
+        assert_eq!(order("{}"), Ok(Order::default()));
+        let full = r#"{"id": "a-1_B", "command": "run", "processor": "a",
+                       "args": {"max_sessions": 5, "time_budget": "150s"}}"#;
+        let args = Args { max_sessions: NonZeroU64::new(5), time_budget: Some("150s".into()) };
+        assert_eq!(args.budget(), Ok(Some(Duration::from_secs(150))));
+        let expected = Order { id: Some("a-1_B".into()), command: Command::Run, processor: Some("a".into()), args };
+        assert_eq!(order(full), Ok(expected));
+        let senseless = "invalid trigger at line 1";
+        let id = "its id is not 1 to 64 letters, digits, `-` and `_`";
+        for (text, reason) in [
+            (r#"{"path": "/etc/passwd"}"#, senseless),
+            (r#"{"command": "drop"}"#, senseless),
+            (r#"{"args": {"sql": "SELECT 1"}}"#, senseless),
+            (r#"{"args": {"max_sessions": 0}}"#, senseless),
+            (r#"{"id": "a"} {"id": "b"}"#, senseless),
+            (r#"{"id": "a", "id": "b"}"#, senseless),
+            (r#"{"id": "../x"}"#, id),
+            (r#"{"id": ""}"#, id),
+            (r#"{"processor": "b"}"#, "it names another processor than the file's name does"),
+            (r#"{"args": {"time_budget": "soon"}}"#, "its time budget is not a time such as 150s, 5m or 1h"),
+        ] {
+            assert_eq!(order(text), Err(reason.to_owned()), "{text}");
+        }
+    }
+}

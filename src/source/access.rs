@@ -1,0 +1,281 @@
+//! What the user who runs the program may do with files, tried without changing anything: what stands
+//! in the way, and what would let the user pass.
+//!
+//! Whether files may be written is asked, not tried: nothing is made, and the database is not opened.
+
+use crate::base::error::{Error, Result, Status, cause, count};
+use crate::base::owner::{become_user, leave_to_owner, name};
+use crate::source::Source;
+use crate::source::open::Refusal;
+use crate::source::scan;
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+use std::fmt::{self, Write as _};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Something that the user is not let to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Barrier {
+    pub path: PathBuf,
+    pub act: Act,
+    pub reason: String,
+    /// Owner, group and mode, as far as they can be seen.
+    pub marks: Option<Marks>,
+    /// Others with the same marks.
+    pub more: u64,
+}
+
+/// What was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Get through a folder above.
+    Pass,
+    List,
+    Read,
+    Write,
+}
+
+/// Who may do what with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
+    pub owner: u32,
+    pub group: u32,
+    pub mode: u32,
+}
+
+/// The user who runs the program.
+#[derive(Clone, Debug)]
+pub struct User {
+    pub name: String,
+    pub uid: u32,
+}
+
+impl User {
+    /// The one as whom files are opened.
+    pub fn current() -> Self {
+        let uid = rustix::process::geteuid().as_raw();
+        Self { name: name("/etc/passwd", uid), uid }
+    }
+}
+
+/// Whether the user who runs the program may write a database, and beside it, if it is there.
+pub fn may_write(database: &Path) -> bool {
+    let may = |path: &Path| !path.exists() || is_allowed(path, Access::WRITE_OK);
+    may(database.parent().unwrap_or(Path::new("."))) && may(database) && leave_to_owner(database).is_ok()
+}
+
+/// Tells whether a file can be looked for: one in a folder that is closed is not one that is missing.
+///
+/// # Errors
+///
+/// If a folder above it cannot be entered, with whose that is.
+pub fn may_enter(file: &Path) -> Result<()> {
+    closed_above(file).map_or(Ok(()), |folder| Err(refusal_of(&Barrier::new(folder, Act::Pass))))
+}
+
+/// Tells whether a file can be read, where it is there.
+///
+/// # Errors
+///
+/// If it cannot, with whose it is.
+pub fn may_read(file: &Path) -> Result<()> {
+    may_enter(file)?;
+    if file.is_file() && !is_allowed(file, Access::READ_OK) {
+        return Err(refusal_of(&Barrier::new(file, Act::Read)));
+    }
+    Ok(())
+}
+
+/// Why a folder cannot be opened, with whose it is, if that is a matter of rights.
+pub(crate) fn closed(folder: &Path) -> Option<Error> {
+    let barrier = match closed_above(folder) {
+        Some(above) => Barrier::new(above, Act::Pass),
+        None => Barrier::new(folder, Act::List),
+    };
+    Some(barrier).filter(|_| !is_allowed(folder, Access::READ_OK | Access::EXEC_OK)).map(|barrier| refusal_of(&barrier))
+}
+
+/// The outermost folder above that the user may not enter.
+fn closed_above(path: &Path) -> Option<&Path> {
+    let above: Vec<_> = path.ancestors().skip(1).collect();
+    above.into_iter().rev().find(|folder| folder.is_dir() && !is_allowed(folder, Access::EXEC_OK))
+}
+
+/// Who stands before it, and the ways in.
+fn refusal_of(barrier: &Barrier) -> Error {
+    let user = User::current();
+    let error = Error::new(Status::CannotRun, barrier.words(&user));
+    let Some(Marks { owner, group, .. }) = barrier.marks else { return error };
+    let mut ways = Vec::new();
+    if barrier.is_open_to_group() {
+        let group = name("/etc/group", group);
+        ways.push(format!("join its group and log in again: sudo usermod -aG {group} {}", user.name));
+    }
+    let known = name("/etc/passwd", owner);
+    let known = if known == owner.to_string() { format!("'#{owner}'") } else { known };
+    ways.push(format!("run it as its owner: sudo -u {known} sessionmill …"));
+    error.hint(ways.join("; or "))
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` (uid {})", self.name, self.uid)
+    }
+}
+
+/// Transcripts of a source that can be read, and what stands in the way of the others.
+///
+/// # Errors
+///
+/// If the root is missing or is no root.
+pub fn source(source: &Source, login: &str) -> Result<(u64, Vec<Barrier>)> {
+    if let Some(folder) = closed_above(&source.root) {
+        return Ok((0, vec![Barrier::new(folder, Act::Pass)]));
+    }
+    if source.root.is_dir() && !is_allowed(&source.root, Access::READ_OK | Access::EXEC_OK) {
+        return Ok((0, vec![Barrier::new(&source.root, Act::List)]));
+    }
+    let roots = scan::roots(std::slice::from_ref(source))?;
+    let walk = scan::sessions(std::slice::from_ref(source), &roots, login)?;
+    let mut barriers = Vec::new();
+    for unseen in &walk.unseen {
+        let path = source.root.join(&unseen.path);
+        add(&mut barriers, Barrier { reason: unseen.reason.clone(), ..Barrier::new(&path, Act::List) });
+    }
+    let mut files = 0;
+    for found in walk.found.iter().filter(|found| found.stat.is_ok()) {
+        match roots[0].file(&found.path, u64::MAX) {
+            Err(Refusal::Failed(failure)) => {
+                let path = source.root.join(&found.path);
+                let reason = failure.message.trim_start_matches("cannot be opened: ").to_owned();
+                add(&mut barriers, Barrier { reason, ..Barrier::new(&path, Act::Read) });
+            }
+            Ok(_) | Err(Refusal::Rejected(_) | Refusal::Deferred(_)) => files += 1,
+        }
+    }
+    Ok((files, barriers))
+}
+
+/// What stands in the way of writing a file, and those beside it whose names begin with its own. Folders
+/// that are missing are made by whoever may write the one above.
+pub fn file(path: &Path) -> Vec<Barrier> {
+    let folder = path.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+    let mut barriers = Vec::new();
+    if !is_allowed(folder, Access::WRITE_OK | Access::EXEC_OK) {
+        add(&mut barriers, Barrier::new(folder, Act::Write));
+    }
+    let begins = |path: &Path, name: &std::ffi::OsStr| {
+        let own = path.file_name().unwrap_or_default().as_encoded_bytes();
+        name.as_encoded_bytes().starts_with(own)
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut beside: Vec<_> =
+        entries.filter(|entry| begins(path, &entry.file_name())).map(|entry| entry.path()).collect();
+    beside.sort();
+    for path in beside.iter().filter(|path| path.is_file() && !is_allowed(path, Access::READ_OK | Access::WRITE_OK)) {
+        add(&mut barriers, Barrier::new(path, Act::Write));
+    }
+    barriers
+}
+
+fn is_allowed(path: &Path, access: Access) -> bool {
+    accessat(CWD, path, access, AtFlags::EACCESS).is_ok()
+}
+
+/// Adds a barrier, or counts it with one of the same cause.
+fn add(barriers: &mut Vec<Barrier>, new: Barrier) {
+    let same = |old: &&mut Barrier| (old.act, old.marks, &old.reason) == (new.act, new.marks, &new.reason);
+    match barriers.iter_mut().find(same) {
+        Some(old) => old.more += 1,
+        None => barriers.push(new),
+    }
+}
+
+impl Barrier {
+    fn new(path: &Path, act: Act) -> Self {
+        let marks = std::fs::symlink_metadata(path).ok().map(|metadata| Marks {
+            owner: metadata.uid(),
+            group: metadata.gid(),
+            mode: metadata.mode() & 0o7777,
+        });
+        let reason = cause(&rustix::io::Errno::ACCESS.into());
+        Self { path: path.to_owned(), act, reason, marks, more: 0 }
+    }
+
+    /// Whether members of the file's group could do it.
+    fn is_open_to_group(&self) -> bool {
+        let needed = match self.act {
+            Act::Pass => 0o010,
+            Act::List => 0o050,
+            Act::Read => 0o040,
+            Act::Write => return false,
+        };
+        self.marks.is_some_and(|marks| marks.mode & needed == needed && marks.group != 0)
+    }
+
+    /// What the user is not let to do, and the numbers that say so.
+    pub fn words(&self, user: &User) -> String {
+        let verb = match self.act {
+            Act::Pass => "pass",
+            Act::List => "list",
+            Act::Read => "read",
+            Act::Write => "write",
+        };
+        let mut words = format!("{user} cannot {verb} `{}`: {}", self.path.display(), self.reason);
+        if let Some(Marks { owner, group, mode }) = self.marks {
+            let (of, in_group) = (name("/etc/passwd", owner), name("/etc/group", group));
+            let _ = write!(words, "; owner {of} ({owner}), group {in_group} ({group}), mode {mode:04o}");
+        }
+        if self.more > 0 {
+            let _ = write!(words, "; and {} like it", count(self.more, "other"));
+        }
+        words
+    }
+}
+
+/// Ways to let the user read a source, as lines of a shell and of a unit.
+pub fn ways_to_read(barriers: &[Barrier], root: &Path, user: &User) -> Vec<String> {
+    let User { name: user, .. } = user;
+    let mut groups: Vec<_> = barriers.iter().filter(|barrier| barrier.is_open_to_group()).collect();
+    groups.dedup_by_key(|barrier| barrier.marks.map(|marks| marks.group));
+    let mut ways = Vec::new();
+    for marks in groups.iter().filter_map(|barrier| barrier.marks) {
+        ways.push(format!("its group: usermod -aG {} {user}", name("/etc/group", marks.group)));
+    }
+    for barrier in barriers.iter().filter(|barrier| barrier.act == Act::Pass) {
+        ways.push(format!("an ACL: setfacl -m u:{user}:x {}", barrier.path.display()));
+    }
+    if barriers.iter().any(|barrier| barrier.act != Act::Pass) {
+        ways.push(format!("an ACL: setfacl -R -m u:{user}:rX,d:u:{user}:rX {}", root.display()));
+        ways.push("        (without effect on new files whose owners keep them to themselves, mode 0600)".to_owned());
+    }
+    ways.push("a capability: systemctl edit sessionmill, and there".to_owned());
+    ways.extend(
+        ["[Service]", "AmbientCapabilities=CAP_DAC_READ_SEARCH", "CapabilityBoundingSet=CAP_DAC_READ_SEARCH"]
+            .map(|line| format!("        {line}")),
+    );
+    ways
+}
+
+/// Ways to let the user write a file, as lines of a shell.
+pub fn ways_to_write(barriers: &[Barrier], file: &Path, user: &User) -> Vec<String> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let mut ways = Vec::new();
+    for Barrier { path, marks, .. } in barriers {
+        // What belongs to a user of its own is the service's, which a change of its owner would lock out.
+        let owner = marks.map(|marks| marks.owner).filter(|owner| ![0, user.uid].contains(owner));
+        let account = owner.map(|owner| (owner, name("/etc/passwd", owner)));
+        let account = account.filter(|(owner, name)| *name != owner.to_string());
+        if let Some((_, account)) = account {
+            ways.push(format!("it is `{account}`'s: {} sessionmill config check", become_user(&account)));
+            continue;
+        }
+        ways.push(match () {
+            () if path.is_file() => format!("chown {} {}*", user.name, file.display()),
+            () if folder.is_dir() => format!("chown {} {}", user.name, folder.display()),
+            () => format!("install -d -o {} {}", user.name, folder.display()),
+        });
+    }
+    ways.dedup();
+    ways
+}

@@ -1,0 +1,160 @@
+//! The forms in which a transcript is stored, and the text of the compressed ones.
+//!
+//! Text comes in pieces, whatever the archive claims: memory is bounded by the window of zstd, which has a
+//! cap, and by a few buffers. An archive is one member or frame after the other, and nothing else.
+
+use crate::source::open::Refusal;
+use flate2::write::MultiGzDecoder;
+use sessionmill_contract::{Failure, FailureClass};
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation as _, OutBuffer};
+
+/// How a transcript is stored; of two files, the smaller form is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Form {
+    Plain,
+    Gzip,
+    Zstd,
+}
+
+impl Form {
+    /// The form of a file that is named like a transcript.
+    pub fn of(path: &Path) -> Option<Self> {
+        let is_plain = |path: &Path| path.extension() == Some(OsStr::new("jsonl"));
+        let form = match path.extension()?.to_str()? {
+            "gz" => Self::Gzip,
+            "zst" => Self::Zstd,
+            _ => return is_plain(path).then_some(Self::Plain),
+        };
+        path.file_stem().is_some_and(|stem| is_plain(Path::new(stem))).then_some(form)
+    }
+
+    /// The path that the file would have if it were plain.
+    pub fn plain(self, path: &Path) -> PathBuf {
+        if self == Self::Plain { path.to_owned() } else { path.with_extension("") }
+    }
+}
+
+/// Reads the text of a compressed file.
+pub struct Unpacker {
+    archive: Archive,
+    /// The class of a cut or damaged archive, which may be written right now.
+    damage: FailureClass,
+}
+
+enum Archive {
+    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
+    Zstd {
+        decoder: Decoder<'static>,
+        text: Box<[u8]>,
+        /// The frame before has ended.
+        is_whole: bool,
+    },
+}
+
+/// Takes a piece of text.
+pub type Sink<'s> = dyn FnMut(&[u8]) -> Result<(), Refusal> + 's;
+
+/// Bytes that gzip is given at a time: their text is a thousand times as long at most.
+const STEP: usize = 4 << 10;
+
+/// Bytes of a piece of text.
+const PIECE: usize = 128 << 10;
+
+/// The largest window is 128 MiB, as of the reference program where nobody allows it more.
+const WINDOW_LOG: u32 = 27;
+
+impl Unpacker {
+    /// Begins a file of this form; `None` if it is plain.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory.
+    pub fn new(form: Form, damage: FailureClass) -> Result<Option<Self>, Refusal> {
+        let archive = match form {
+            Form::Plain => return Ok(None),
+            Form::Gzip => Archive::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
+            Form::Zstd => {
+                let decoder = || {
+                    let mut decoder = Decoder::new()?;
+                    decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG))?;
+                    std::io::Result::Ok(decoder)
+                };
+                let decoder =
+                    decoder().map_err(|_| failed(FailureClass::Environment, "there is no memory for zstd"))?;
+                Archive::Zstd { decoder, text: vec![0; PIECE].into(), is_whole: false }
+            }
+        };
+        Ok(Some(Self { archive, damage }))
+    }
+
+    /// Reads the text of the next stored bytes.
+    ///
+    /// # Errors
+    ///
+    /// If the archive is damaged or asks for too much memory, or the sink does not take the text.
+    pub fn feed(&mut self, mut stored: &[u8], sink: &mut Sink<'_>) -> Result<(), Refusal> {
+        if stored.is_empty() {
+            return Ok(());
+        }
+        let damage = self.damage;
+        match &mut self.archive {
+            Archive::Gzip(decoder) => {
+                for step in stored.chunks(STEP) {
+                    let fed = decoder.write_all(step);
+                    drain(decoder.get_mut(), sink)?;
+                    fed.map_err(|_| failed(damage, "its gzip data is damaged"))?;
+                }
+            }
+            Archive::Zstd { decoder, text, is_whole } => loop {
+                let (mut input, mut output) = (InBuffer::around(stored), OutBuffer::around(&mut **text));
+                let rest = decoder.run(&mut input, &mut output);
+                let (read, written) = (input.pos(), output.pos());
+                sink(&text[..written])?;
+                *is_whole = rest.map_err(|error| zstd_failure(damage, &error))? == 0;
+                stored = &stored[read..];
+                // What does not fit into the buffer is handed on without more input.
+                if stored.is_empty() && (written < PIECE || *is_whole) {
+                    break;
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    ///
+    /// If the archive is cut off, or the sink does not take the rest of the text.
+    pub fn end(self, sink: &mut Sink<'_>) -> Result<(), Refusal> {
+        let is_whole = match self.archive {
+            Archive::Gzip(mut decoder) => {
+                let is_whole = decoder.try_finish().is_ok();
+                drain(decoder.get_mut(), sink)?;
+                is_whole
+            }
+            Archive::Zstd { is_whole, .. } => is_whole,
+        };
+        if is_whole { Ok(()) } else { Err(failed(self.damage, "its compressed data is cut off or damaged")) }
+    }
+}
+
+fn drain(text: &mut Vec<u8>, sink: &mut Sink<'_>) -> Result<(), Refusal> {
+    text.chunks(PIECE).try_for_each(&mut *sink)?;
+    text.clear();
+    Ok(())
+}
+
+fn zstd_failure(damage: FailureClass, error: &std::io::Error) -> Refusal {
+    if error.to_string().contains("too much memory") {
+        return failed(FailureClass::Rejected, "its zstd window is over 128 MiB");
+    }
+    failed(damage, "its zstd data is damaged")
+}
+
+fn failed(class: FailureClass, message: &str) -> Refusal {
+    Refusal::Failed(Failure::new(class, message))
+}

@@ -1,0 +1,263 @@
+//! Opening what users own: regular files with one name, and folders, beneath the root, through no link.
+//!
+//! This is the only module that opens files of others. It never writes, waits or follows.
+
+#![expect(clippy::disallowed_methods, reason = "transcripts below a root, which are not the database")]
+
+use crate::base::error::cause;
+use crate::source::stat::Stat;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use sessionmill_contract::{Failure, FailureClass};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path};
+use std::sync::LazyLock;
+use walkdir::WalkDir;
+
+/// The root of a source, held open so that a path is looked up beneath it whatever happens to the
+/// folders above.
+#[derive(Debug)]
+pub struct Root(OwnedFd);
+
+/// A folder beneath the root.
+#[derive(Debug)]
+pub struct Folder(OwnedFd);
+
+/// Why a file was not opened.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It is nothing to be read, now or later.
+    Rejected(&'static str),
+    Failed(Failure),
+    /// It is left for the next pass, for this reason.
+    Deferred(&'static str),
+}
+
+impl Root {
+    /// # Errors
+    ///
+    /// If the folder cannot be opened.
+    pub fn open(path: &Path) -> std::io::Result<Self> {
+        let flags = FOLDER.difference(OFlags::NOFOLLOW);
+        Ok(Self(rustix::fs::open(path, flags, Mode::empty())?))
+    }
+
+    /// The device that the root is on.
+    ///
+    /// # Errors
+    ///
+    /// If the file system does not say.
+    pub fn device(&self) -> std::io::Result<u64> {
+        Ok(rustix::fs::fstat(&self.0)?.st_dev)
+    }
+
+    /// Opens a folder; the empty path is the root itself.
+    ///
+    /// # Errors
+    ///
+    /// If it is no folder, is behind a link, or cannot be opened.
+    pub fn folder(&self, path: &Path) -> rustix::io::Result<Folder> {
+        if path.as_os_str().is_empty() {
+            return Ok(Folder(rustix::io::fcntl_dupfd_cloexec(&self.0, 0)?));
+        }
+        Ok(Folder(beneath(&self.0, path, FOLDER)?))
+    }
+
+    /// Opens a file and looks at it before its first byte is read.
+    ///
+    /// # Errors
+    ///
+    /// If it is not a regular file with one name of at most `cap` bytes, or cannot be opened.
+    pub fn file(&self, path: &Path, cap: u64) -> Result<(File, Stat), Refusal> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = File::from(beneath(&self.0, path, flags).map_err(refusal)?);
+        let metadata = file.metadata().map_err(|error| environment(&error))?;
+        if !metadata.is_file() {
+            return Err(Refusal::Rejected("not a regular file"));
+        }
+        if metadata.nlink() != 1 {
+            return Err(Refusal::Rejected(HARD_LINKED));
+        }
+        if metadata.size() > cap {
+            return Err(Refusal::Rejected("over the size cap"));
+        }
+        let stat = Stat::from(&metadata);
+        Ok((file, stat))
+    }
+}
+
+impl Folder {
+    /// Adds the names in the folder and what they stand for, in no order.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read to its end. What was read before is added all the same.
+    pub fn entries(&self, entries: &mut Vec<(OsString, FileType)>) -> rustix::io::Result<()> {
+        if !*HAS_PROC {
+            return self.read(entries);
+        }
+        // The path names the open descriptor, not the folder's place in the tree: whatever has become of
+        // that place since, this very folder is listed.
+        let path = format!("/proc/self/fd/{}/.", self.0.as_raw_fd());
+        for entry in WalkDir::new(path).min_depth(1).max_depth(1) {
+            match entry {
+                Ok(entry) => entries.push((entry.file_name().to_owned(), kind(entry.file_type()))),
+                Err(error) => {
+                    // A name whose type the system does not tell costs itself only: it is looked at by itself.
+                    let name = error.path().filter(|_| error.depth() == 1).and_then(Path::file_name);
+                    match name {
+                        Some(name) => entries.push((name.to_owned(), FileType::Unknown)),
+                        None => return Err(errno(&error)),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for a system, or a sandbox, that has no paths for open descriptors.
+    fn read(&self, entries: &mut Vec<(OsString, FileType)>) -> rustix::io::Result<()> {
+        for entry in Dir::read_from(&self.0)? {
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name != "." && name != ".." {
+                entries.push((name.to_owned(), entry.file_type()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the user may list the folder but look at none of its names: the right to enter it is missing.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.look(OsStr::new(".")), Err(Errno::ACCESS))
+    }
+
+    /// Looks at what a name stands for, not at what a link leads to, and whether that has more names.
+    ///
+    /// # Errors
+    ///
+    /// If it is gone, or the folder does not let its names be looked at.
+    pub fn look(&self, name: &OsStr) -> rustix::io::Result<(FileType, Stat, bool)> {
+        let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok((FileType::from_raw_mode(stat.st_mode), Stat::from(&stat), stat.st_nlink > 1))
+    }
+}
+
+/// Whether an open descriptor has a path.
+static HAS_PROC: LazyLock<bool> = LazyLock::new(|| Path::new("/proc/self/fd").is_dir());
+
+fn kind(kind: std::fs::FileType) -> FileType {
+    match kind {
+        kind if kind.is_dir() => FileType::Directory,
+        kind if kind.is_file() => FileType::RegularFile,
+        kind if kind.is_symlink() => FileType::Symlink,
+        _ => FileType::Unknown,
+    }
+}
+
+fn errno(error: &walkdir::Error) -> Errno {
+    error.io_error().and_then(Errno::from_io_error).unwrap_or(Errno::IO)
+}
+
+/// The reason for not taking a file that has names elsewhere, too: it can be somebody else's.
+pub const HARD_LINKED: &str = "has several names (hard links)";
+
+/// How a folder is opened.
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+#[cfg(target_os = "linux")]
+fn beneath(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    match rustix::fs::openat2(root, path, flags, Mode::empty(), resolve) {
+        // An old kernel, or a sandbox that hides the call.
+        Err(Errno::NOSYS | Errno::PERM) => by_component(root, path, flags),
+        opened => opened,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn beneath(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    by_component(root, path, flags)
+}
+
+/// Opens folder after folder, following no link, so that no swap on the way leads outside.
+fn by_component(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let mut folder: Option<OwnedFd> = None;
+    let mut parts = path.components().peekable();
+    while let Some(part) = parts.next() {
+        let Component::Normal(name) = part else { return Err(Errno::XDEV) };
+        let at = folder.as_ref().map_or(root.as_fd(), |folder| folder.as_fd());
+        if parts.peek().is_none() {
+            return rustix::fs::openat(at, name, flags, Mode::empty());
+        }
+        folder = Some(rustix::fs::openat(at, name, FOLDER, Mode::empty())?);
+    }
+    Err(Errno::NOENT)
+}
+
+fn refusal(error: Errno) -> Refusal {
+    match error {
+        Errno::LOOP | Errno::XDEV | Errno::NOTDIR => Refusal::Rejected("behind a symbolic link"),
+        Errno::NXIO | Errno::NODEV => Refusal::Rejected("not a regular file"),
+        Errno::NOENT | Errno::AGAIN => {
+            Refusal::Failed(Failure::new(FailureClass::Changed, "moved while it was opened"))
+        }
+        _ => environment(&error.into()),
+    }
+}
+
+fn environment(error: &std::io::Error) -> Refusal {
+    Refusal::Failed(Failure::new(FailureClass::Environment, format!("cannot be opened: {}", cause(error))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_of_listing_agree_wherever_the_folder_is_now() {
+        let world = tempfile::tempdir().unwrap();
+        let path = world.path().join("ada");
+        std::fs::create_dir_all(path.join("sub/deeper")).unwrap();
+        std::fs::write(path.join("s.jsonl"), "{}").unwrap();
+        std::os::unix::fs::symlink("s.jsonl", path.join("link")).unwrap();
+        let folder = Root::open(&path).unwrap().folder(Path::new("")).unwrap();
+        std::fs::rename(&path, world.path().join("bob")).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let expected = [("link", FileType::Symlink), ("s.jsonl", FileType::RegularFile), ("sub", FileType::Directory)];
+        let expected = expected.map(|(name, kind)| (OsString::from(name), kind));
+        for list in [Folder::entries, Folder::read] {
+            let mut entries = Vec::new();
+            list(&folder, &mut entries).unwrap();
+            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            assert_eq!(entries, expected);
+        }
+    }
+
+    #[test]
+    fn both_ways_of_looking_up_agree() {
+        let world = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(world.path().join("root/ada")).unwrap();
+        std::fs::write(world.path().join("root/ada/s.jsonl"), "{}").unwrap();
+        std::fs::write(world.path().join("secret"), "x").unwrap();
+        std::os::unix::fs::symlink("../../secret", world.path().join("root/ada/link")).unwrap();
+        std::os::unix::fs::symlink("ada", world.path().join("root/bob")).unwrap();
+        let root = Root::open(&world.path().join("root")).unwrap();
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        for (path, opens) in [
+            ("ada/s.jsonl", true),
+            ("ada/link", false),
+            ("bob/s.jsonl", false),
+            ("../secret", false),
+            ("ada/no", false),
+        ] {
+            let path = Path::new(path);
+            assert_eq!(beneath(&root.0, path, flags).is_ok(), opens, "{path:?}");
+            assert_eq!(by_component(&root.0, path, flags).is_ok(), opens, "{path:?} by component");
+        }
+    }
+}

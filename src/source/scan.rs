@@ -1,0 +1,482 @@
+//! The walk: which transcripts there are, by stat only. Links are not followed, no file is opened.
+//!
+//! Folders are opened beneath their root like files are: one that becomes a link in the middle of
+//! the walk does not lead it outside.
+
+use crate::base::error::{Error, Result, Status, cause};
+use crate::source::access;
+use crate::source::form::Form;
+use crate::source::ledger::Ledger;
+use crate::source::open::{HARD_LINKED, Root};
+use crate::source::stat::Stat;
+use crate::source::{Layout, Source};
+use rustix::fs::FileType;
+use rustix::io::Errno;
+use sessionmill_contract::SourceFile;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// A transcript, or something in its place.
+#[derive(Debug)]
+pub struct Found {
+    pub file: SourceFile,
+    /// Position of its source in the list that was walked.
+    pub source: usize,
+    /// Path below the source's root.
+    pub path: PathBuf,
+    /// Or the reason for not taking it.
+    pub stat: std::result::Result<Stat, &'static str>,
+}
+
+/// The reason for taking no file whose path the system cannot open, and nothing in such a folder.
+pub const TOO_LONG: &str = "its path is longer than 4,095 bytes";
+
+/// Bytes of the longest path below a root that can be opened.
+const LONGEST: usize = 4095;
+
+/// The reason for taking no file of a source that cannot be meant; it has an alarm of its own.
+pub const FROZEN: &str = "its root is on another device than before";
+
+/// The reason for not taking a transcript that its client, or somebody, has compressed.
+pub const COMPRESSED: &str = "compressed: only `.jsonl`, `.jsonl.gz` and `.jsonl.zst` files are read";
+
+/// The reason for not taking a compressed transcript that lies there in another form, too.
+pub const TWIN: &str = "a twin: only one form of a file is read";
+
+/// The reason for not taking a file that is named like a transcript but for the case of its letters.
+pub const MISNAMED: &str = "its name does not end in `.jsonl` in lower case";
+
+/// The reason for not taking a transcript that is a link.
+pub const LINK: &str = "a symbolic link";
+
+/// Whether a file is left out for what it is, so that its owner can make it readable.
+pub fn is_left_out(reason: &str) -> bool {
+    [COMPRESSED, MISNAMED, LINK, HARD_LINKED].contains(&reason)
+}
+
+/// What a walk saw.
+#[derive(Debug, Default)]
+pub struct Walk {
+    /// Ordered by `session_file`.
+    pub found: Vec<Found>,
+    /// Folders that could not be seen, or not all of them: what is below them is not known to be gone.
+    pub unseen: Vec<Unseen>,
+    /// Links that can stand for a folder; nobody looks where they lead to.
+    pub links: Vec<Link>,
+}
+
+/// A link that can stand for a folder.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link {
+    /// Path below the source's root, as text.
+    pub name: String,
+    pub source: usize,
+    /// Named as its files would be in the ledger.
+    pub folder: String,
+}
+
+/// A folder that could not be seen whole.
+#[derive(Debug)]
+pub struct Unseen {
+    pub source: usize,
+    /// Path below the source's root.
+    pub path: PathBuf,
+    /// Named as its files would be in the ledger.
+    pub folder: String,
+    pub reason: String,
+}
+
+/// What a name in a folder turns out to be.
+#[derive(Debug, PartialEq, Eq)]
+enum Entry {
+    Folder,
+    /// A transcript, or something in its place.
+    Transcript(FileType, Stat),
+    Link,
+    /// It may be a folder, but the system does not say so.
+    Unseen(Errno),
+    /// Another file.
+    File,
+    Nothing,
+}
+
+impl Entry {
+    /// Of a name of this kind in the listing, and what a look at it showed, if one was needed. A look that
+    /// fails costs this name only: a file is left to be opened, which tells what is wrong with it.
+    fn of(kind: FileType, is_transcript: bool, looked: Option<rustix::io::Result<(FileType, Stat)>>) -> Self {
+        let (kind, stat) = match looked {
+            None => (kind, None),
+            Some(Ok((kind, stat))) => (kind, Some(stat)),
+            // Gone between the listing and the look: as if it had not been there.
+            Some(Err(Errno::NOENT)) => return Self::Nothing,
+            Some(Err(error)) if kind == FileType::Unknown && !is_transcript => return Self::Unseen(error),
+            Some(Err(_)) if kind == FileType::Unknown => (FileType::RegularFile, Some(Stat::UNKNOWN)),
+            Some(Err(_)) => (kind, Some(Stat::UNKNOWN)),
+        };
+        match (kind, stat) {
+            (FileType::Directory, _) => Self::Folder,
+            (_, Some(stat)) if is_transcript => Self::Transcript(kind, stat),
+            (FileType::Symlink, _) => Self::Link,
+            (FileType::RegularFile, _) => Self::File,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// Opens the roots of the sources.
+///
+/// # Errors
+///
+/// If a root is missing or no folder.
+pub fn roots(sources: &[Source]) -> Result<Vec<Root>> {
+    sources.iter().map(|source| root(&source.root)).collect()
+}
+
+fn root(path: &Path) -> Result<Root> {
+    Root::open(path).map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied => {
+            access::closed(path).unwrap_or_else(|| Error::cannot("read", path.display(), cause(&error)))
+        }
+        ErrorKind::NotADirectory => {
+            Error::cannot("read", path.display(), "not a folder").hint("name the folder that holds the users' folders")
+        }
+        _ => Error::cannot("read", path.display(), cause(&error))
+            .hint("is the folder mounted? name another with --sessions DIR"),
+    })
+}
+
+/// Walks the sources, which `roots` are the roots of.
+///
+/// # Errors
+///
+/// If a root cannot be listed, or is one level too deep.
+pub fn sessions(sources: &[Source], roots: &[Root], login: &str) -> Result<Walk> {
+    let walks = sources.iter().zip(roots).map(|(source, root)| one(source, root, login)).collect::<Result<_>>()?;
+    let mut walk = Walk::of(walks);
+    walk.share_names(&Ledger::default());
+    Ok(walk)
+}
+
+/// Opens and walks each source by itself: one that cannot be walked costs itself only.
+pub fn each(sources: &[Source], login: &str) -> Vec<Result<(Root, Walk)>> {
+    let walk = |source: &Source| {
+        let root = root(&source.root)?;
+        let walk = one(source, &root, login)?;
+        Ok((root, walk))
+    };
+    sources.iter().map(walk).collect()
+}
+
+/// The walk of a single source.
+fn one(source: &Source, root: &Root, login: &str) -> Result<Walk> {
+    let mut branch = Branch { number: 0, source, root, login, walk: Walk::default(), folders: vec![PathBuf::new()] };
+    while let Some(folder) = branch.folders.pop() {
+        if let Err(error) = branch.folder(&folder) {
+            branch.unseen(&folder, error)?;
+        }
+    }
+    if is_too_deep(source, &branch.walk.found) {
+        return Err(too_deep(source));
+    }
+    tell_twins(&mut branch.walk.found, source, login);
+    Ok(branch.walk)
+}
+
+impl Walk {
+    /// Joins the walks of sources.
+    pub fn of(walks: Vec<Self>) -> Self {
+        let mut walk = Self::default();
+        for (number, Self { mut found, mut unseen, mut links }) in walks.into_iter().enumerate() {
+            found.iter_mut().for_each(|found| found.source = number);
+            unseen.iter_mut().for_each(|unseen| unseen.source = number);
+            links.iter_mut().for_each(|link| link.source = number);
+            walk.found.extend(found);
+            walk.unseen.extend(unseen);
+            walk.links.extend(links);
+        }
+        walk.found.sort_by(|a, b| (&a.file, a.source).cmp(&(&b.file, b.source)));
+        walk.unseen.sort_by(|a, b| (&a.folder, a.source).cmp(&(&b.folder, b.source)));
+        walk.links.sort();
+        walk
+    }
+
+    /// Takes one file of each name: that of the source which had the name before, else the first. None where
+    /// a source has it that cannot be walked now. Returns the names of those that are larger than the one
+    /// that is taken: a copy of it that was not appended to is not.
+    pub fn share_names(&mut self, ledger: &Ledger) -> Vec<String> {
+        let mut larger = Vec::new();
+        for same in self.found.chunk_by_mut(|a, b| a.file.session_file == b.file.session_file) {
+            let known = ledger.files.get(same[0].file.session_file.as_str());
+            if known.is_some_and(|known| known.is_held) {
+                same.iter_mut().for_each(|found| found.stat = Err(CLASH));
+                continue;
+            }
+            let owner = known.and_then(|known| same.iter().position(|found| Some(found.source) == known.source));
+            let taken = owner.or_else(|| same.iter().position(|found| found.stat.is_ok())).unwrap_or_default();
+            let size = |found: &Found| found.stat.as_ref().map_or(0, |stat| stat.size);
+            let taken_size = size(&same[taken]);
+            for (_, found) in same.iter_mut().enumerate().filter(|(place, _)| *place != taken) {
+                if size(found) > taken_size {
+                    larger.push(found.file.session_file.clone());
+                }
+                found.stat = Err(CLASH);
+            }
+        }
+        larger
+    }
+}
+
+/// The reason for taking no file whose name another source has.
+pub const CLASH: &str = "another source has a file of this name";
+
+const IN_ROOT: &str = "directly in the root, in no user's folder";
+
+/// Whether a path below the root is one name.
+fn is_in_root(path: &Path) -> bool {
+    path.parent().is_some_and(|parent| parent.as_os_str().is_empty())
+}
+
+/// Whether `path` is named like a transcript, in letters of any case.
+fn is_named_alike(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jsonl"))
+}
+
+/// Whether `path` is named like a transcript that is compressed, in letters of any case.
+fn is_compressed(path: &Path) -> bool {
+    const EXTENSIONS: [&str; 11] = ["7z", "br", "bz2", "gz", "lz4", "lzma", "xz", "z", "zip", "zst", "zstd"];
+    let has = |extension: &OsStr| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known));
+    path.extension().is_some_and(has) && path.file_stem().is_some_and(|plain| is_named_alike(Path::new(plain)))
+}
+
+/// Takes one form of each transcript, the plain one first. The others keep the names that they are stored under.
+fn tell_twins(found: &mut [Found], source: &Source, login: &str) {
+    let mut taken: HashMap<PathBuf, Form> = HashMap::new();
+    for found in found.iter() {
+        let Some(form) = Form::of(&found.path) else { continue };
+        let taken = taken.entry(form.plain(&found.path)).or_insert(form);
+        *taken = form.min(*taken);
+    }
+    for found in found {
+        let form = Form::of(&found.path);
+        // A file that another program has compressed is one, too.
+        let plain = form.unwrap_or(Form::Gzip).plain(&found.path);
+        if taken.get(&plain).is_some_and(|taken| Some(*taken) != form) {
+            found.stat = Err(TWIN);
+            found.file = stored_name(&found.path, source.layout, login);
+        }
+    }
+}
+
+/// The walk of one source.
+struct Branch<'w> {
+    number: usize,
+    source: &'w Source,
+    root: &'w Root,
+    login: &'w str,
+    walk: Walk,
+    /// Still to be listed.
+    folders: Vec<PathBuf>,
+}
+
+impl Branch<'_> {
+    /// Lists one folder.
+    fn folder(&mut self, below: &Path) -> rustix::io::Result<()> {
+        let folder = self.root.folder(below)?;
+        let mut entries = Vec::new();
+        let listed = folder.entries(&mut entries);
+        if !entries.is_empty() && folder.is_closed() {
+            return Err(Errno::ACCESS);
+        }
+        for (name, kind) in entries {
+            let path = below.join(&name);
+            // Some file systems do not tell the type in the listing.
+            let looked = (kind == FileType::Unknown || Form::of(&path).is_some()).then(|| folder.look(&name));
+            let has_more_names = matches!(looked, Some(Ok((.., true))));
+            let looked = looked.map(|looked| looked.map(|(kind, stat, _)| (kind, stat)));
+            match Entry::of(kind, Form::of(&path).is_some(), looked) {
+                Entry::Folder if path.as_os_str().len() > LONGEST => self.too_long(path),
+                Entry::Transcript(..) if path.as_os_str().len() > LONGEST => self.too_long(path),
+                Entry::Folder => self.folders.push(path),
+                Entry::Transcript(kind, stat) => self.found(path, kind, stat, has_more_names),
+                Entry::Link => self.link(&path),
+                Entry::Unseen(error) => self.add_unseen(&path, error),
+                Entry::File if is_compressed(&path) => self.add(path, Err(COMPRESSED)),
+                Entry::File if is_named_alike(&path) => self.add(path, Err(MISNAMED)),
+                Entry::File | Entry::Nothing => {}
+            }
+        }
+        listed
+    }
+
+    /// Notes a name that cannot be opened. Of a folder, nothing below it is seen, or ever was.
+    fn too_long(&mut self, path: PathBuf) {
+        let file = name(&path, self.source.layout, self.login);
+        self.walk.found.push(Found { file, source: self.number, path, stat: Err(TOO_LONG) });
+    }
+
+    fn link(&mut self, path: &Path) {
+        let folder = name(path, self.source.layout, self.login).session_file;
+        self.walk.links.push(Link { name: key(path), source: self.number, folder });
+    }
+
+    fn found(&mut self, path: PathBuf, kind: FileType, stat: Stat, has_more_names: bool) {
+        let stat = match kind {
+            FileType::RegularFile if self.source.layout == Layout::Users && is_in_root(&path) => Err(IN_ROOT),
+            // A file can have lost its other names by the time it is opened, so that this is not the only look.
+            FileType::RegularFile if has_more_names => Err(HARD_LINKED),
+            FileType::RegularFile => Ok(stat),
+            FileType::Symlink => Err(LINK),
+            _ => Err("not a regular file"),
+        };
+        self.add(path, stat);
+    }
+
+    fn add(&mut self, path: PathBuf, stat: std::result::Result<Stat, &'static str>) {
+        let file = name(&path, self.source.layout, self.login);
+        self.walk.found.push(Found { file, source: self.number, path, stat });
+    }
+
+    fn unseen(&mut self, folder: &Path, error: Errno) -> Result<()> {
+        match error {
+            _ if folder.as_os_str().is_empty() => {
+                let error = Error::cannot("read", self.source.root.display(), cause(&error.into()));
+                return Err(error.hint("may this user list the folder?"));
+            }
+            // Gone, or something else by now: as if it had not been there.
+            Errno::NOENT | Errno::NOTDIR | Errno::LOOP => {}
+            _ => self.add_unseen(folder, error),
+        }
+        Ok(())
+    }
+
+    fn add_unseen(&mut self, path: &Path, error: Errno) {
+        let folder = name(path, self.source.layout, self.login).session_file;
+        let (path, reason) = (path.to_owned(), cause(&error.into()));
+        self.walk.unseen.push(Unseen { source: self.number, path, folder, reason });
+    }
+}
+
+/// The ledger's name of a path below the root, which does not tell how the file is compressed.
+fn name(path: &Path, layout: Layout, login: &str) -> SourceFile {
+    match Form::of(path) {
+        Some(form) => stored_name(&form.plain(path), layout, login),
+        None => stored_name(path, layout, login),
+    }
+}
+
+/// The name of a path as it is.
+fn stored_name(path: &Path, layout: Layout, login: &str) -> SourceFile {
+    let below = key(path);
+    match layout {
+        Layout::ClaudeProjects | Layout::CodexSessions => SourceFile::new(format!("{login}/{below}"), login),
+        Layout::Users => {
+            let user = below.split('/').next().unwrap_or_default().to_owned();
+            SourceFile::new(below, user)
+        }
+    }
+}
+
+/// The path as text, reversible for any file name: bytes that are not UTF-8, and `%`, are written
+/// as `%XX`.
+pub fn key(path: &Path) -> String {
+    let mut key = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        key.push_str(&chunk.valid().replace('%', "%25"));
+        chunk.invalid().iter().for_each(|byte| key.push_str(&format!("%{byte:02X}")));
+    }
+    key
+}
+
+/// Transcripts directly in the root, and no others but those of their subagents. Codex keeps its oldest and
+/// its archived rollouts like that; there only the folder of a day, a month or a year is too deep.
+fn is_too_deep(source: &Source, found: &[Found]) -> bool {
+    let is_number = |name: &OsStr| name.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+    if source.layout == Layout::CodexSessions && !source.root.file_name().is_some_and(is_number) {
+        return false;
+    }
+    let in_root = |found: &&Found| is_in_root(&found.path) && matches!(found.stat, Ok(_) | Err(IN_ROOT | HARD_LINKED));
+    let session = |found: &Found| Some(Form::of(&found.path)?.plain(&found.path).file_stem()?.to_owned());
+    let sessions: HashSet<_> = found.iter().filter(in_root).filter_map(session).collect();
+    let of_a_session = |found: &Found| found.path.iter().next().is_some_and(|folder| sessions.contains(folder));
+    !sessions.is_empty() && found.iter().all(|found| is_in_root(&found.path) || of_a_session(found))
+}
+
+fn too_deep(source: &Source) -> Error {
+    let parent = source.root.canonicalize().ok().and_then(|root| root.parent().map(Path::to_owned));
+    let folders = match source.layout {
+        Layout::Users => "users'",
+        Layout::ClaudeProjects => "projects'",
+        Layout::CodexSessions => "days'",
+    };
+    let root = source.root.display();
+    let message = format!("`{root}` holds transcripts itself, where the {folders} folders should be");
+    let error = Error::new(Status::Usage, message);
+    match parent {
+        Some(parent) => error.hint(format!("one level up: --sessions {}", parent.display())),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn a_look_that_fails_costs_its_name_only() {
+        use FileType::{Directory, RegularFile, Symlink, Unknown};
+        for error in [Errno::IO, Errno::ACCESS, Errno::LOOP, Errno::STALE, Errno::NAMETOOLONG] {
+            let failed = |kind, is_transcript| Entry::of(kind, is_transcript, Some(Err(error)));
+            assert_eq!(failed(RegularFile, true), Entry::Transcript(RegularFile, Stat::UNKNOWN), "{error}");
+            assert_eq!(failed(Unknown, true), Entry::Transcript(RegularFile, Stat::UNKNOWN), "{error}");
+            assert_eq!(failed(Symlink, true), Entry::Transcript(Symlink, Stat::UNKNOWN), "it is rejected");
+            assert_eq!(failed(Directory, true), Entry::Folder, "to list it tells what is wrong");
+            assert_eq!(failed(Unknown, false), Entry::Unseen(error), "it may be a folder");
+        }
+        assert_eq!(Entry::of(RegularFile, true, Some(Err(Errno::NOENT))), Entry::Nothing);
+        assert_eq!(Entry::of(RegularFile, false, None), Entry::File);
+        assert_eq!(Entry::of(Unknown, false, Some(Ok((Directory, Stat::UNKNOWN)))), Entry::Folder);
+    }
+
+    #[test]
+    fn a_key_tells_any_two_names_apart() {
+        let of = |bytes: &[u8]| key(Path::new(OsStr::from_bytes(bytes)));
+        assert_eq!(of(b"ada/caf\xc3\xa9.jsonl"), "ada/café.jsonl");
+        assert_eq!(of(b"ada/\xff.jsonl"), "ada/%FF.jsonl");
+        assert_eq!(of(b"ada/%FF.jsonl"), "ada/%25FF.jsonl");
+    }
+
+    #[test]
+    fn a_compressed_transcript_is_known_by_its_name() {
+        for (name, known) in [
+            ("a/rollout-1.jsonl.zst", true),
+            ("s.jsonl.gz", true),
+            ("s.jsonl.xz", true),
+            ("s.jsonl.ZST", true),
+            ("s.Jsonl.gz", true),
+            ("s.JSONL.7z", true),
+            ("s.jsonl.zstd", true),
+            ("s.jsonl.Z", true),
+            ("s.jsonl.lzma", true),
+            ("s.JSONL", false),
+            ("s.jsonl", false),
+            ("s.json.gz", false),
+            ("s.gz", false),
+            ("jsonl.gz", false),
+            ("s.jsonl.gz.part", false),
+            ("s.jsonl.zst/x", false),
+        ] {
+            assert_eq!(is_compressed(Path::new(name)), known, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_user_is_the_first_folder_or_the_login() {
+        let file = name(Path::new("ada/p/s.jsonl"), Layout::Users, "root");
+        assert_eq!((file.session_file.as_str(), file.username.as_str()), ("ada/p/s.jsonl", "ada"));
+        let file = name(Path::new("-home-ada-p/s.jsonl"), Layout::ClaudeProjects, "ada");
+        assert_eq!((file.session_file.as_str(), file.username.as_str()), ("ada/-home-ada-p/s.jsonl", "ada"));
+    }
+}
