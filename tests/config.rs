@@ -70,7 +70,7 @@ fn a_configuration_that_can_be_worked_with_is_fine() {
         (said.status, &*said.stdout),
         (
             0,
-            "no configuration file: no mistake\n\
+            "no configuration file: OK\n\
              [world]/root: 2 transcripts can be read\n\
              [world]/data/mill.duckdb: can be written\n\
              [world]/data/triggers/usage.trigger: can be written\n"
@@ -138,7 +138,7 @@ fn what_cannot_be_read_is_told_with_its_numbers_and_ways_out() {
     let Some(said) = world.mill_unprivileged(&["config", "check", "--config", "c.toml"], &[]) else { return };
     lock(&world.root().join("eve"), 0o700);
     let expected = format!(
-        "c.toml: no mistake
+        "c.toml: OK
 [world]/root: 1 transcript can be read
 `{user}` (uid {uid}) cannot list `[world]/root/eve`: permission denied; {marks}, mode 0300
 `{user}` (uid {uid}) cannot read `[world]/root/ada/a.jsonl`: permission denied; {marks}, mode 0000; and 1 other like it
@@ -183,7 +183,7 @@ one of these lets them be read:
     std::fs::create_dir(world.path("data")).unwrap();
     give("outer", 0o710);
     give("data", 0o755);
-    let expected = "c.toml: no mistake
+    let expected = "c.toml: OK
 [world]/outer/root: 0 transcripts can be read
 `root` (uid 0) cannot pass `[world]/outer`: permission denied; owner 4321 (4321), group 4322 (4322), mode 0710
 one of these lets them be read:
@@ -240,7 +240,7 @@ fn the_service_is_judged_by_what_its_unit_lets_it_do() {
     let folder = world.path("data");
     let [data, metric] = [folder.to_str().unwrap(), metrics.parent().unwrap().to_str().unwrap()];
     let Some(said) = check(&format!("{strict}ReadWritePaths={data}\n")) else { return };
-    let expected = "[config]: no mistake
+    let expected = "[config]: OK
 [world]/root: 2 transcripts can be read
 [world]/data/mill.duckdb: can be written
 [world]/data/triggers/usage.trigger: can be written

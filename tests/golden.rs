@@ -12,8 +12,8 @@
 
 use crate::world::World;
 use duckdb::types::{TimeUnit, Value as Cell};
+use sessionmill::base::heartbeat::Heartbeat;
 use sessionmill::base::moment::{Clock, Moment};
-use sessionmill::base::pulse::Pulse;
 use sessionmill::plugs::PLUGS;
 use sessionmill::read::batch::{self, Queue};
 use sessionmill::read::job::Job;
@@ -65,7 +65,7 @@ fn golden_facts_of_each_file_are_the_expected_ones() {
         caps,
         budget: None,
         brake: None,
-        pulse: &Pulse::default(),
+        heartbeat: &Heartbeat::default(),
     };
     let job = |found: scan::Found| {
         let stat = found.stat.unwrap();

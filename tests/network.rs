@@ -4,9 +4,9 @@
 use crate::faulty::Faulty;
 use crate::world::{World, response};
 use sessionmill::base::error::Status;
+use sessionmill::base::heartbeat::Heartbeat;
 use sessionmill::base::holder::Holder;
 use sessionmill::base::lock::ProcessorLock;
-use sessionmill::base::pulse::Pulse;
 use sessionmill::pass::request::{Origin, Request};
 use sessionmill::pass::summary::Counts;
 use sessionmill::plugs::PLUGS;
@@ -122,7 +122,7 @@ fn passes_side_by_side_see_a_file_once() {
             adopt: false,
             trial: &|_, _| Ok(()),
             progress: &|_| {},
-            pulse: &Pulse::default(),
+            heartbeat: &Heartbeat::default(),
         };
         match sessionmill::pass::run(&other) {
             Err(error) => assert_eq!(error.status, Status::Busy, "{error:?}"),

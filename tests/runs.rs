@@ -3,9 +3,9 @@
 use crate::faulty::Faulty;
 use crate::world::{World, response};
 use md5::{Digest, Md5};
+use sessionmill::base::heartbeat::Heartbeat;
 use sessionmill::base::holder::Holder;
 use sessionmill::base::lock::{ProcessorLock, beside};
-use sessionmill::base::pulse::Pulse;
 use sessionmill::pass::limits::Limits;
 use sessionmill::pass::request::{Origin, Request};
 use sessionmill::pass::summary::Summary;
@@ -94,9 +94,9 @@ fn a_pass_that_is_stopped_keeps_what_it_has_and_leaves_the_rest() {
     for number in 0..1200 {
         world.write(&format!("ada/{number}.jsonl"), response(&format!("m{number}"), "10:00:00", 5));
     }
-    let pulse = Pulse::default();
-    let stopper = Stopper { pulse: &pulse, at: "ada/500.jsonl" };
-    let summary = pass_with(&world, &[&stopper], &|_, _| Ok(()), &pulse);
+    let heartbeat = Heartbeat::default();
+    let stopper = Stopper { heartbeat: &heartbeat, at: "ada/500.jsonl" };
+    let summary = pass_with(&world, &[&stopper], &|_, _| Ok(()), &heartbeat);
     let counts = &summary.processors[0];
     assert!(summary.is_stopped && counts.processed > 0 && counts.deferred > 0, "{counts:?}");
     assert_eq!(counts.processed + counts.deferred, 1200);
@@ -108,7 +108,7 @@ fn a_pass_that_is_stopped_keeps_what_it_has_and_leaves_the_rest() {
 
 /// The usage processor, and a signal that comes when it opens a file.
 struct Stopper<'p> {
-    pulse: &'p Pulse,
+    heartbeat: &'p Heartbeat,
     at: &'p str,
 }
 
@@ -118,7 +118,7 @@ impl Processor for Stopper<'_> {
     }
     fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's> {
         if file.session_file == self.at {
-            self.pulse.stop();
+            self.heartbeat.stop();
         }
         Usage.open(file)
     }
@@ -174,7 +174,7 @@ fn two_processors_that_meet_at_a_file_know_it_once() {
         assert_eq!(counts.processed, 1);
         Ok(())
     };
-    let summary = pass_with(&world, &[&Usage], &meanwhile, &Pulse::default());
+    let summary = pass_with(&world, &[&Usage], &meanwhile, &Heartbeat::default());
     assert_eq!(summary.processors[0].processed, 1);
     assert_eq!(world.rows("SELECT session_file FROM session_files"), ["ada/a.jsonl"]);
     assert_eq!(
@@ -184,7 +184,7 @@ fn two_processors_that_meet_at_a_file_know_it_once() {
 }
 
 /// A pass with a trial and a word after each commit.
-fn pass_with(world: &World, processors: &[&dyn Processor], trial: &Trial<'_>, pulse: &Pulse) -> Summary {
+fn pass_with(world: &World, processors: &[&dyn Processor], trial: &Trial<'_>, heartbeat: &Heartbeat) -> Summary {
     let summary = pass::run(&Pass {
         database: &world.database_file(),
         sources: &[Source { name: "sessions".into(), root: world.root(), layout: Layout::Users }],
@@ -197,7 +197,7 @@ fn pass_with(world: &World, processors: &[&dyn Processor], trial: &Trial<'_>, pu
         adopt: false,
         trial,
         progress: &|_| {},
-        pulse,
+        heartbeat,
     });
     summary.unwrap()
 }

@@ -3,7 +3,7 @@
 use crate::failures::TWINS;
 use crate::world::{DAY, World, response, rows_of, tables};
 use sessionmill::base::error::Status;
-use sessionmill::base::pulse::Pulse;
+use sessionmill::base::heartbeat::Heartbeat;
 use sessionmill::pass::limits::Limits;
 use sessionmill::pass::request::{Origin, Request};
 use sessionmill::pass::{self, Pass};
@@ -69,7 +69,7 @@ pub fn run_pass(
         adopt: false,
         trial: &|_, _| Ok(()),
         progress: &|_| committed(),
-        pulse: &Pulse::default(),
+        heartbeat: &Heartbeat::default(),
     })
 }
 

@@ -2,8 +2,8 @@
 
 use chrono::DateTime;
 use sessionmill::base::error::Result;
+use sessionmill::base::heartbeat::Heartbeat;
 use sessionmill::base::moment::{Moment, Steady};
-use sessionmill::base::pulse::Pulse;
 use sessionmill::pass::limits::Limits;
 use sessionmill::pass::request::{Origin, Request};
 use sessionmill::pass::summary::{Counts, Summary};
@@ -149,7 +149,7 @@ impl World {
             adopt: self.adopt,
             trial: &|_, _| Ok(()),
             progress: &|_| {},
-            pulse: &Pulse::default(),
+            heartbeat: &Heartbeat::default(),
         };
         pass::run(&pass)
     }

@@ -17,7 +17,7 @@
 //! | [`acl`] | who else may use it |
 //! | `wire` | times in JSON |
 //! | [`failpoint`] | points at which a development build can be made to die |
-//! | [`pulse`] | a sign of life of a run, and the wish that it ends early |
+//! | [`heartbeat`] | a sign of life of a run, and the wish that it ends early |
 //! | [`hash`] | a hash, and its text |
 
 pub mod acl;
@@ -27,13 +27,13 @@ pub mod error;
 pub mod failpoint;
 pub mod fault;
 pub mod hash;
+pub mod heartbeat;
 pub mod holder;
 pub mod lock;
 pub mod moment;
 pub mod names;
 pub mod owner;
 pub mod printable;
-pub mod pulse;
 pub mod suspension;
 pub(crate) mod wire;
 pub mod zone;

@@ -3,23 +3,23 @@
 use crate::base::error::{Error, Result, Status, count, thousands};
 use crate::base::holder::Holder;
 use crate::base::lock::ProcessorLock;
-use crate::cli::forget::{Ground, is_meant, likely, who};
+use crate::cli::forget::{ForgetContext, is_meant, likely, who};
 use crate::cli::{print, remark, terminal_width};
 use crate::report::grid::{Field, grid};
 use crate::report::render::pretty;
 use crate::source::Source;
 use crate::source::scan;
 use crate::store::forget::{self, Ban, digest};
-use crate::store::{Access, Store, Turns, sources};
+use crate::store::{Access, SharedStore, Store, sources};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
 use sessionmill_contract::Bound;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Writes everybody who is kept out.
-pub(super) fn list(ground: &Ground<'_>, as_json: bool) -> Result<Status> {
-    let (bans, _) = bans(ground)?;
-    let person = |folder: &str| ground.identities.person(folder).map(|person| person.label.clone());
+pub(super) fn list(forget: &ForgetContext<'_>, as_json: bool) -> Result<Status> {
+    let (bans, _) = bans(forget)?;
+    let person = |folder: &str| forget.identities.person(folder).map(|person| person.label.clone());
     if as_json {
         let row = |(folder, ban): (&String, &Ban)| {
             json!({
@@ -44,7 +44,7 @@ pub(super) fn list(ground: &Ground<'_>, as_json: bool) -> Result<Status> {
     let fields = ["User", "Person", "Forgotten (UTC)", "Erased files", "Erased answers"].map(Field::name);
     let mut fields = fields.to_vec();
     let mut rows: Vec<_> = bans.iter().map(row).collect();
-    if ground.identities.is_empty() {
+    if forget.identities.is_empty() {
         fields.remove(1);
         rows.iter_mut().for_each(|row| drop(row.remove(1)));
     }
@@ -54,9 +54,9 @@ pub(super) fn list(ground: &Ground<'_>, as_json: bool) -> Result<Status> {
 const TIME: &str = "%Y-%m-%d %H:%M";
 
 /// Lets runs read a person's transcripts again, when who calls has seen what comes back and what does not.
-pub(super) fn undo(ground: &Ground<'_>, user: &str, is_sure: bool) -> Result<Status> {
-    let Ground { config, identities, database, context } = ground;
-    let (bans, sources) = bans(ground)?;
+pub(super) fn undo(forget: &ForgetContext<'_>, user: &str, is_sure: bool) -> Result<Status> {
+    let ForgetContext { config, identities, database, context } = forget;
+    let (bans, sources) = bans(forget)?;
     let own: BTreeMap<&str, &Ban> = bans
         .iter()
         .map(|(folder, ban)| (folder.as_str(), ban))
@@ -94,7 +94,7 @@ pub(super) fn undo(ground: &Ground<'_>, user: &str, is_sure: bool) -> Result<Sta
     let holder = Holder::new("forget", context.now.wall);
     let lock = |name: &str| ProcessorLock::take(database, name, &holder);
     let _locks = context.plugs.names().map(lock).collect::<Result<Vec<_>>>()?;
-    let mut store = Turns::new(database, context.now.wall);
+    let mut store = SharedStore::new(database, context.now.wall);
     forget::lift(store.get()?, &folders)?;
     store.get()?.checkpoint()?;
     store.close();
@@ -103,10 +103,10 @@ pub(super) fn undo(ground: &Ground<'_>, user: &str, is_sure: bool) -> Result<Sta
 }
 
 /// Everybody who is kept out, and the sources.
-fn bans(ground: &Ground<'_>) -> Result<(BTreeMap<String, Ban>, Vec<Source>)> {
-    let store = Store::open_current(ground.database, Access::ReadOnly, ground.context.now.wall)?;
+fn bans(forget: &ForgetContext<'_>) -> Result<(BTreeMap<String, Ban>, Vec<Source>)> {
+    let store = Store::open_current(forget.database, Access::ReadOnly, forget.context.now.wall)?;
     let sources = sources::of(&store)?.into_iter().filter(|known| !known.is_retired).map(|known| known.source);
-    Ok((forget::bans(store.connection(), ground.database)?, sources.collect()))
+    Ok((forget::bans(store.connection(), forget.database)?, sources.collect()))
 }
 
 /// The files of people that the next run can read. A source that cannot be walked now is named, and has none.

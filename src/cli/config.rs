@@ -249,7 +249,7 @@ impl Findings {
             self.wrong(&format!("{place}: {message}"), hint.as_slice());
         }
         if mistakes.is_empty() {
-            self.fine(&format!("{name}: no mistake"));
+            self.fine(&format!("{name}: OK"));
         }
     }
 

@@ -1,10 +1,10 @@
 //! `sessionmill forget`: erase a person, and keep them out. Who is kept out already is the matter of `ban`.
 
 use crate::base::error::{Error, Result, Status, count};
+use crate::base::heartbeat::Heartbeat;
 use crate::base::holder::Holder;
 use crate::base::lock::{ProcessorLock, WorkLock};
 use crate::base::names;
-use crate::base::pulse::Pulse;
 use crate::cli::{Context, Database, ban, remark};
 use crate::config::Config;
 use crate::identities::Identities;
@@ -13,7 +13,9 @@ use crate::source::retry::Retries;
 use crate::source::{Layout, Remembered};
 use crate::store::forget::{self, Erased};
 use crate::store::publish::Publisher;
-use crate::store::{Access, DatabaseFile, Store, Turns, failures, known, leftovers, quarantine, snapshot, sources};
+use crate::store::{
+    Access, DatabaseFile, SharedStore, Store, failures, known, leftovers, quarantine, snapshot, sources,
+};
 use sessionmill_contract::Manifest;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _};
@@ -66,16 +68,16 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     let now = context.now.wall;
     crate::store::require(&database)?;
     let identities = Identities::given(config.identities.as_deref())?;
-    let ground = Ground { config: &config, identities: &identities, database: &database, context };
+    let forget = ForgetContext { config: &config, identities: &identities, database: &database, context };
     let user = match (&args.user, &args.undo) {
         (Some(_), Some(Some(_))) => return Err(Error::new(Status::Usage, "one name at a time")),
         (Some(user), None) => user.as_str(),
-        (Some(user), Some(None)) | (None, Some(Some(user))) => return ban::undo(&ground, user, args.yes),
+        (Some(user), Some(None)) | (None, Some(Some(user))) => return ban::undo(&forget, user, args.yes),
         (None, Some(None)) => return Err(Error::new(Status::Usage, "--undo needs the name of somebody")),
-        (None, None) => return ban::list(&ground, args.json),
+        (None, None) => return ban::list(&forget, args.json),
     };
     let (processors, manifests) = (context.plugs.processors(), context.plugs.manifests());
-    let known = everybody(&ground, &manifests)?;
+    let known = everybody(&forget, &manifests)?;
     let mut folders: BTreeSet<&str> =
         known.iter().map(String::as_str).filter(|folder| identities.is_of(folder, user)).collect();
     folders.extend(identities.folders(user));
@@ -108,7 +110,7 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     // Whenever this process ends, nothing that was published tells of somebody who is erased.
     let snapshots = snapshot::remove(&database)?;
 
-    let mut store = Turns::new(&database, now);
+    let mut store = SharedStore::new(&database, now);
     let (mut answers, mut erased) = (0, Erased::default());
     for folder in folders {
         let own = context.plugs.forget(&database, &BTreeSet::from([folder]))?;
@@ -119,7 +121,7 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     }
     let mut left = None;
     for processor in processors {
-        settle::settle(&mut store, processor, Retries { now, is_asked: false }, &Pulse::default())?;
+        settle::settle(&mut store, processor, Retries { now, is_asked: false }, &Heartbeat::default())?;
         let name = processor.manifest().name;
         let unsettled = failures::unsettled(store.get()?.connection(), name)?;
         if let Some(first) = unsettled.first() {
@@ -150,7 +152,7 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
 }
 
 /// Where a person is looked for.
-pub(super) struct Ground<'a> {
+pub(super) struct ForgetContext<'a> {
     pub config: &'a Config,
     pub identities: &'a Identities,
     pub database: &'a DatabaseFile,
@@ -158,8 +160,8 @@ pub(super) struct Ground<'a> {
 }
 
 /// Everybody of whom there is something, by their folders: in the database, in kept answers, in the sources.
-fn everybody(ground: &Ground<'_>, manifests: &[&Manifest]) -> Result<BTreeSet<String>> {
-    let Ground { database, context, .. } = ground;
+fn everybody(forget: &ForgetContext<'_>, manifests: &[&Manifest]) -> Result<BTreeSet<String>> {
+    let ForgetContext { database, context, .. } = forget;
     let store = Store::open_current(database, Access::ReadOnly, context.now.wall)?;
     let mut everybody = known::everybody(&store, manifests)?;
     let sources = sources::of(&store)?;

@@ -8,7 +8,7 @@ use crate::source::agents::Agents;
 use crate::source::{self, Choice, Layout, Remembered, Source, Wishes};
 use crate::store::reading::{self, Reading};
 use crate::store::snapshot::Snapshot;
-use crate::store::{self, DatabaseFile, Turns, sources};
+use crate::store::{self, DatabaseFile, SharedStore, sources};
 use std::path::PathBuf;
 
 /// Where the database is.
@@ -94,7 +94,7 @@ impl Place {
         let mut remembered = store::remembered(database);
         let now = context.now.wall;
         if remembered.is_empty() && !explicit && store::is_begun(database) {
-            remembered = Turns::new(database, now).repairing(|store| {
+            remembered = SharedStore::new(database, now).repairing(|store| {
                 store.migrate()?;
                 sources::of(store.get()?)
             })?;
@@ -105,7 +105,7 @@ impl Place {
             return Ok(choice);
         }
         let found: Vec<_> = choice.found.iter().map(Source::real).collect();
-        let added = Turns::new(database, now).repairing(|store| {
+        let added = SharedStore::new(database, now).repairing(|store| {
             store.migrate()?;
             sources::add_found(store.get()?, &found)
         });

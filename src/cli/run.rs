@@ -2,8 +2,8 @@
 
 use crate::base::duration;
 use crate::base::error::{Error, Result, Status, cause};
+use crate::base::heartbeat::Heartbeat;
 use crate::base::moment::Clock;
-use crate::base::pulse::Pulse;
 use crate::cli::terminal::{alert, fitted};
 use crate::cli::{Context, Database, Place, print, remark};
 use crate::config::Config;
@@ -82,18 +82,18 @@ fn words_or_json() -> impl clap::builder::TypedValueParser<Value = Format> {
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     context.plugs.named(&args.processors)?;
     let (config, database) = args.database.find(context)?;
-    let pulse = Pulse::default();
-    let lineup = lineup(&args.processors, &config, &database, context, &pulse)?;
+    let heartbeat = Heartbeat::default();
+    let lineup = lineup(&args.processors, &config, &database, context, &heartbeat)?;
     let choice = args.place.choose(&config, &database, context)?;
     tell(&choice, &database);
     let limits = Limits { files: args.max_sessions, time: args.time_budget, ..config.limits() };
     let clock = Clock::begin(context.now.clone());
-    stop_at_signal(&pulse)?;
+    stop_at_signal(&heartbeat)?;
     let asked = Asked {
         origin: Origin::Cli,
         adopt: args.place.adopt,
         limits,
-        pulse,
+        heartbeat,
         networks: &lineup.networks,
         config: &config,
     };
@@ -135,9 +135,9 @@ pub(super) fn lineup(
     config: &Config,
     database: &DatabaseFile,
     context: &Context,
-    pulse: &Pulse,
+    heartbeat: &Heartbeat,
 ) -> Result<Lineup> {
-    let lineup = Lineup::new(names, config, &context.world(database).with_pulse(pulse))?;
+    let lineup = Lineup::new(names, config, &context.world(database).with_pulse(heartbeat))?;
     for (name, reason) in lineup.disabled.iter() {
         remark(&format!("processor `{name}` is disabled: {reason}"));
     }
@@ -168,16 +168,16 @@ pub(super) struct Asked<'a> {
     pub origin: Origin,
     pub adopt: bool,
     pub limits: Limits,
-    pub pulse: Pulse,
+    pub heartbeat: Heartbeat,
     /// How those ask who wait for a network.
     pub networks: &'a [(&'static str, Network)],
     pub config: &'a Config,
 }
 
 /// The first signal lets the pass end in order; the second one ends the program.
-fn stop_at_signal(pulse: &Pulse) -> Result<()> {
+fn stop_at_signal(heartbeat: &Heartbeat) -> Result<()> {
     for signal in [SIGINT, SIGTERM] {
-        let stop = pulse.stopper();
+        let stop = heartbeat.stopper();
         flag::register_conditional_default(signal, Arc::clone(&stop))
             .and_then(|_| flag::register(signal, stop))
             .map_err(|error| Error::cannot("listen to", "signals", cause(&error)))?;
@@ -193,8 +193,8 @@ pub(super) fn pass(
     asked: &Asked<'_>,
     context: &Context,
 ) -> Result<Summary> {
-    let Asked { origin, adopt, limits, pulse, networks, config } = asked;
-    let setup = Setup { database, config, caps: limits.caps, pulse };
+    let Asked { origin, adopt, limits, heartbeat, networks, config } = asked;
+    let setup = Setup { database, config, caps: limits.caps, heartbeat };
     // Drawn on stderr, and not at all where that is no terminal.
     let bar = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} files, {eta} left") {
@@ -216,7 +216,7 @@ pub(super) fn pass(
         adopt: *adopt,
         trial: &|job, processors| trial::spawn(job, &choice.sources[job.source], processors, setup),
         progress: &progress,
-        pulse,
+        heartbeat,
     });
     bar.finish_and_clear();
     summary

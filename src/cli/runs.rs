@@ -10,7 +10,7 @@ use crate::report::runs::{self, Run};
 
 /// Show the history of runs: when, who asked for them, and what came of them
 ///
-/// Every run is in it, however it came to be and ended: those that found another run at it (busy) and
+/// Every run is in it, however it came to be and ended: those that found another run in progress (busy) and
 /// those whose request was invalid (refused) as well.
 #[derive(Debug, clap::Args)]
 #[command(

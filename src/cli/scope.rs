@@ -1,7 +1,7 @@
 //! What a report is about and where it comes from: flags that reports share.
 
 use crate::base::error::{Error, Result, Status};
-use crate::base::pulse::Pulse;
+use crate::base::heartbeat::Heartbeat;
 use crate::base::zone;
 use crate::cli::run::{Asked, pass, tell};
 use crate::cli::{Context, Database, Place, remark};
@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 /// Days and people, and the database, which is brought up to date first.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Reach {
+pub(crate) struct ReportArgs {
     /// First day, such as 2026-02-01
     #[arg(long, value_name = "DATE", value_parser = day)]
     pub(crate) since: Option<NaiveDate>,
@@ -54,7 +54,7 @@ pub(crate) struct Reach {
 }
 
 /// A database that is as new as it can be.
-pub(crate) struct Reached {
+pub(crate) struct ReportSetup {
     pub(crate) config: Config,
     pub(crate) database: DatabaseFile,
     pub(crate) zone: Tz,
@@ -66,9 +66,9 @@ pub(crate) fn day(text: &str) -> std::result::Result<NaiveDate, String> {
     text.parse().map_err(|_| "expected a day such as 2026-02-01".to_owned())
 }
 
-impl Reach {
+impl ReportArgs {
     /// Brings what one processor makes up to date, where the user wants it and may write the database.
-    pub(crate) fn reached(&self, processor: &str, context: &Context) -> Result<Reached> {
+    pub(crate) fn setup(&self, processor: &str, context: &Context) -> Result<ReportSetup> {
         let (config, database) = self.database.find(context)?;
         let zone = match self.timezone.as_deref().or(config.timezone.as_deref()) {
             Some(name) => zone::zone(Some(name))?,
@@ -85,7 +85,7 @@ impl Reach {
         if !self.no_refresh && may_write(&database) {
             refresh(processor, &self.place, &config, &database, context)?;
         }
-        Ok(Reached { config, database, zone, identities })
+        Ok(ReportSetup { config, database, zone, identities })
     }
 }
 
@@ -116,7 +116,7 @@ fn refresh(processor: &str, place: &Place, config: &Config, database: &DatabaseF
         origin: Origin::Report,
         adopt: place.adopt,
         limits: config.limits(),
-        pulse: Pulse::default(),
+        heartbeat: Heartbeat::default(),
         networks: &[],
         config,
     };
@@ -127,7 +127,7 @@ fn refresh(processor: &str, place: &Place, config: &Config, database: &DatabaseF
                 remark(&format!("warning: {warning}"));
             }
         }
-        // Whoever is at it keeps the database current.
+        // The run in progress keeps the database current.
         Err(error) if error.status == Status::Busy => {}
         Err(Error { hint: None, status, message, .. }) if store::is_begun(database) => {
             return Err(Error::new(status, message).hint("--no-refresh reports what the database holds"));

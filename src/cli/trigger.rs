@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 begun, or done with --wait; 1 done, but files failed; 2 refused or failed; 75 a \
-                        run is at it already.\n\n\
+                        run of it is in progress.\n\n\
                         Examples:\n  sessionmill trigger usage\n  sessionmill trigger usage --wait --max-sessions 10"
 )]
 pub(crate) struct Args {

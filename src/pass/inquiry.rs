@@ -6,7 +6,7 @@
 
 use crate::base::error::Result;
 use crate::read::Reader;
-use crate::store::Turns;
+use crate::store::SharedStore;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Failure, FailureClass, Processor, Ruling, Settlement};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,7 +26,12 @@ pub struct Answers {
 /// # Errors
 ///
 /// If the database cannot be read or written.
-pub fn ask(store: &mut Turns, processor: &dyn Processor, reader: &Reader<'_>, now: DateTime<Utc>) -> Result<Answers> {
+pub fn ask(
+    store: &mut SharedStore,
+    processor: &dyn Processor,
+    reader: &Reader<'_>,
+    now: DateTime<Utc>,
+) -> Result<Answers> {
     let mut answers = Answers::default();
     for settlement in processor.manifest().settlements {
         ask_of(settlement, store, processor, reader, now, &mut answers)?;
@@ -36,7 +41,7 @@ pub fn ask(store: &mut Turns, processor: &dyn Processor, reader: &Reader<'_>, no
 
 fn ask_of(
     settlement: &Settlement,
-    store: &mut Turns,
+    store: &mut SharedStore,
     processor: &dyn Processor,
     reader: &Reader<'_>,
     now: DateTime<Utc>,
@@ -59,7 +64,7 @@ fn ask_of(
             break;
         }
         store.end()?;
-        reader.pulse.beat();
+        reader.heartbeat.beat();
         let Ruling { entity, key, reviews, failure } = match contained(|| Ok(inquiry())) {
             Ok(ruling) => ruling,
             Err(failure) => {
@@ -75,7 +80,7 @@ fn ask_of(
             answers.news += 1;
             continue;
         };
-        reader.heed(&failure);
+        reader.stop_on(&failure);
         if !failure.class.defers() {
             answers.warnings.push(format!("`{name}` has no answer about `{entity}`: {failure}"));
         }

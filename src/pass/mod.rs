@@ -12,7 +12,7 @@
 //! | [`limits`] | how far it may go |
 //! | [`pause`] | a server asked for a break |
 //! | [`quiet`] | files that still grow wait |
-//! | [`outbox`] | the bounded queue from the readers to the writer |
+//! | [`bounded_queue`] | the bounded queue from the readers to the writer |
 //! | [`writer`] | outcomes become commits, on one thread |
 //! | [`settle`] | facts of the touched keys become entities |
 //! | [`inquiry`] | what a processor asks over a network about settled entities |
@@ -20,10 +20,10 @@
 //! | [`summary`] | what a pass did: every file in one counted state |
 //! | [`trial`] | a suspect file is tried in a process of its own |
 
+pub mod bounded_queue;
 pub mod inquiry;
 pub mod limits;
 pub mod order;
-pub mod outbox;
 pub mod pause;
 pub mod pending;
 pub mod plan;
@@ -36,10 +36,10 @@ pub mod writer;
 
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::fault::Fault;
+use crate::base::heartbeat::Heartbeat;
 use crate::base::holder::Holder;
 use crate::base::lock::ProcessorLock;
 use crate::base::moment::{Clock, Moment};
-use crate::base::pulse::Pulse;
 use crate::pass::limits::Limits;
 use crate::pass::pause::Pause;
 use crate::pass::plan::Bounds;
@@ -61,7 +61,8 @@ use crate::source::scan::{self, Walk};
 use crate::store::sources::Remembering;
 use crate::store::stamp::Stamp;
 use crate::store::{
-    DatabaseFile, Store, Turns, failures, forget, known, left_out, log, pauses, presence, room, runs, sources, waits,
+    DatabaseFile, SharedStore, Store, failures, forget, known, left_out, log, pauses, presence, room, runs, sources,
+    waits,
 };
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Bound, Failure, Manifest, Processor};
@@ -87,7 +88,7 @@ pub struct Pass<'p> {
     pub trial: &'p Trial<'p>,
     /// Is told how far the pass is.
     pub progress: &'p dyn Fn(Progress),
-    pub pulse: &'p Pulse,
+    pub heartbeat: &'p Heartbeat,
 }
 
 impl Pass<'_> {
@@ -133,7 +134,7 @@ fn run_one(pass: &Pass<'_>) -> Result<Summary> {
     let clock = Clock::begin(pass.now.clone());
     let result = catch_unwind(AssertUnwindSafe(|| locked(pass, &clock)))
         .unwrap_or_else(|_| Err(Error::new(Status::CannotRun, "the run panicked; its log says where")));
-    // A report that finds another run at it has all that it wants.
+    // A report that finds another run in progress needs none of its own.
     let is_news = |error: &&Error| error.status != Status::Busy || pass.request.origin != Origin::Report;
     if let Some(error) = result.as_ref().err().filter(is_news) {
         let processors: Vec<_> = pass.processors.iter().map(|processor| processor.manifest().name).collect();
@@ -151,13 +152,13 @@ fn locked(pass: &Pass<'_>, clock: &Clock) -> Result<Summary> {
     let take = |processor: &&dyn Processor| ProcessorLock::take(pass.database, processor.manifest().name, &holder);
     let _locks = pass.processors.iter().map(take).collect::<Result<Vec<_>>>()?;
     room::check(pass.database)?;
-    Turns::new(pass.database, pass.now.wall).repairing(|store| walk(pass, clock, store))
+    SharedStore::new(pass.database, pass.now.wall).repairing(|store| walk(pass, clock, store))
 }
 
 /// From the walk to the last checkpoint, with an open database.
-fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
+fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut SharedStore) -> Result<Summary> {
     let now = clock.start.wall;
-    let waits = read::waits(pass.processors);
+    let waits = read::is_network_bound(pass.processors);
     let network = pass.network();
     let server = network.map_or("", |network| &network.server);
     let manifests: Vec<&Manifest> = pass.processors.iter().map(|processor| processor.manifest()).collect();
@@ -259,7 +260,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
         caps: pass.limits.caps,
         budget: pass.limits.time.or(waits.then_some(TIME_ASKING)),
         brake: files.map(|_| &brake),
-        pulse: pass.pulse,
+        heartbeat: pass.heartbeat,
     };
     let threads = match waits {
         true => network.map_or(pass.limits.connections, |network| network.connections),
@@ -267,7 +268,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
         false if files.is_some() => 1,
         false => pass.limits.threads,
     };
-    let mut writer = Writer { store, tally: &mut tally, stamp, of, progress: pass.progress, pulse: pass.pulse };
+    let mut writer = Writer { store, tally: &mut tally, stamp, of, progress: pass.progress, heartbeat: pass.heartbeat };
     // A suspect waits until the others are done, under its mark.
     let marks: Vec<_> = suspects.iter().map(|job| flight.begin(&job.file.session_file)).collect();
     writer.read(&jobs, &reader, threads)?;
@@ -279,15 +280,15 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
     }
 
     for (position, processor) in pass.processors.iter().enumerate() {
-        if !pass.pulse.is_stopped() {
+        if !pass.heartbeat.is_stopped() {
             tally.dropped(position, store.get()?.dropped(processor.manifest())?);
         }
-        settle::settle(store, *processor, retries, pass.pulse)?;
+        settle::settle(store, *processor, retries, pass.heartbeat)?;
         if waits {
             let answers = inquiry::ask(store, *processor, &reader, now)?;
             notices.warnings.extend(answers.warnings);
             if answers.news > 0 {
-                settle::settle(store, *processor, retries, pass.pulse)?;
+                settle::settle(store, *processor, retries, pass.heartbeat)?;
             }
         }
         let name = processor.manifest().name;
@@ -299,7 +300,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut Turns) -> Result<Summary> {
         let pause = self::pause(store, manifests[0].name, pause.clone(), next, clock.read().wall)?;
         notices.warnings.extend(pause.map(|pause| pause.words(manifests[0].name)));
     }
-    let summary = tally.end(clock.elapsed(), notices, pass.pulse);
+    let summary = tally.end(clock.elapsed(), notices, pass.heartbeat);
     runs::end(store.get()?, stamp, pass.request, &summary)?;
     if log::is_long(pass.database) {
         store.get()?.checkpoint()?;
@@ -348,7 +349,7 @@ type Walked = Result<(Root, Walk)>;
 
 /// Notes the pause that a processor's server asked for in this pass. Returns the one that it now has.
 fn pause(
-    store: &mut Turns,
+    store: &mut SharedStore,
     processor: &str,
     last: Option<Pause>,
     next: Option<Pause>,

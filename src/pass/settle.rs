@@ -7,9 +7,9 @@
 
 use crate::base::error::Result;
 use crate::base::failpoint;
-use crate::base::pulse::Pulse;
+use crate::base::heartbeat::Heartbeat;
 use crate::source::retry::Retries;
-use crate::store::Turns;
+use crate::store::SharedStore;
 use sessionmill_contract::Processor;
 
 /// Settles all keys of a processor that are due, or as many as there is time for: those that are touched, and
@@ -19,7 +19,12 @@ use sessionmill_contract::Processor;
 /// # Errors
 ///
 /// If the database cannot be read or written.
-pub fn settle(store: &mut Turns, processor: &dyn Processor, retries: Retries, pulse: &Pulse) -> Result<()> {
+pub fn settle(
+    store: &mut SharedStore,
+    processor: &dyn Processor,
+    retries: Retries,
+    heartbeat: &Heartbeat,
+) -> Result<()> {
     let manifest = processor.manifest();
     for settlement in manifest.settlements {
         failpoint::point("before-settle", settlement.facts.name);
@@ -28,17 +33,17 @@ pub fn settle(store: &mut Turns, processor: &dyn Processor, retries: Retries, pu
             _ => store.get()?.large(manifest, settlement, retries)?,
         };
         for key_hash in large {
-            if pulse.is_stopped() {
+            if heartbeat.is_stopped() {
                 return Ok(());
             }
-            pulse.beat();
+            heartbeat.beat();
             store.settle_apart(processor, settlement, key_hash, retries)?;
         }
         for range in store.get()?.due(manifest, settlement, retries)? {
-            if pulse.is_stopped() {
+            if heartbeat.is_stopped() {
                 return Ok(());
             }
-            pulse.beat();
+            heartbeat.beat();
             store.settle(processor, settlement, range, retries)?;
             store.pass_on()?;
         }

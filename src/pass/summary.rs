@@ -1,8 +1,8 @@
 //! What a run did, per processor: every file in exactly one counted state.
 
 use crate::base::error::{count, thousands};
+use crate::base::heartbeat::Heartbeat;
 use crate::base::printable::{printable, short};
-use crate::base::pulse::Pulse;
 use crate::pass::plan::Plan;
 use crate::read::job::Job;
 use crate::read::{Outcome, Read, Verdict};
@@ -195,7 +195,7 @@ impl<'m> Tally<'m> {
     }
 
     /// Adds up.
-    pub fn end(mut self, elapsed: Duration, mut notices: Notices, pulse: &Pulse) -> Summary {
+    pub fn end(mut self, elapsed: Duration, mut notices: Notices, heartbeat: &Heartbeat) -> Summary {
         if self.lost > 0 {
             let files = count(self.lost, "transcript");
             notices.alarms.push(format!("{files} read before, rejected now: what is new there is not counted"));
@@ -209,7 +209,7 @@ impl<'m> Tally<'m> {
             counts.deferred_detail.sort();
             counts.deferred_reasons.sort_by(|a, b| b.files.cmp(&a.files).then_with(|| a.reason.cmp(&b.reason)));
         }
-        Summary { processors: self.counts, is_stopped: pulse.is_stopped(), notices }
+        Summary { processors: self.counts, is_stopped: heartbeat.is_stopped(), notices }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Reads one file in a process of its own, to see whether the process survives it.
 
 use crate::base::error::cause;
+use crate::base::heartbeat::{self, Heartbeat};
 use crate::base::moment::{Clock, Moment};
-use crate::base::pulse::{self, Pulse};
 use crate::config::Config;
 use crate::config::reading::Reading;
 use crate::plugs::Plugs;
@@ -38,7 +38,7 @@ pub struct Setup<'s> {
     pub database: &'s Path,
     pub config: &'s Config,
     pub caps: Caps,
-    pub pulse: &'s Pulse,
+    pub heartbeat: &'s Heartbeat,
 }
 
 /// Lets a new process of this program read a file, with processors of the same configuration.
@@ -48,7 +48,7 @@ pub struct Setup<'s> {
 /// A failure of class `crash` if that process dies, of class `environment` if there can be none. It is
 /// deferred if the pass is to stop.
 pub fn spawn(job: &Job, source: &Source, processors: &[&dyn Processor], setup: Setup<'_>) -> Result<(), Refusal> {
-    let Setup { database, config, caps, pulse } = setup;
+    let Setup { database, config, caps, heartbeat } = setup;
     let failed = |class, message| Refusal::Failed(Failure::new(class, message));
     let environment = |error: std::io::Error| {
         failed(FailureClass::Environment, format!("cannot be tried on its own: {}", cause(&error)))
@@ -65,13 +65,13 @@ pub fn spawn(job: &Job, source: &Source, processors: &[&dyn Processor], setup: S
     let _ = child.stdin.take().map(|mut stdin| stdin.write_all(config.as_bytes()));
     let patience = PATIENCE + Duration::from_secs(job.stat.size / BYTES_A_SECOND);
     let died = |how: String| Err(failed(FailureClass::Crash, format!("ends the process that reads it: {how}")));
-    match wait(&mut child, patience, pulse).map_err(environment)? {
+    match wait(&mut child, patience, heartbeat).map_err(environment)? {
         Some(status) if status.success() => Ok(()),
         Some(status) => match status.signal() {
             Some(signal) => died(format!("signal {signal}")),
             None => Err(failed(FailureClass::Environment, format!("cannot be tried on its own: {status}"))),
         },
-        None if pulse.is_stopped() => Err(Refusal::Deferred(pulse::STOPPED)),
+        None if heartbeat.is_stopped() => Err(Refusal::Deferred(heartbeat::STOPPED)),
         None => died("it does not come to an end".to_owned()),
     }
 }
@@ -99,13 +99,13 @@ pub fn configuration(text: &str, plugs: Plugs) -> Result<Config, String> {
 }
 
 /// Waits for the end of a process; kills it after the time, or when the pass is to stop.
-fn wait(child: &mut Child, patience: Duration, pulse: &Pulse) -> std::io::Result<Option<ExitStatus>> {
+fn wait(child: &mut Child, patience: Duration, heartbeat: &Heartbeat) -> std::io::Result<Option<ExitStatus>> {
     let until = Instant::now() + patience;
     loop {
         match child.try_wait()? {
             Some(status) => return Ok(Some(status)),
-            None if Instant::now() < until && !pulse.is_stopped() => {
-                pulse.beat();
+            None if Instant::now() < until && !heartbeat.is_stopped() => {
+                heartbeat.beat();
                 std::thread::sleep(PAUSE);
             }
             None => {
@@ -141,7 +141,7 @@ pub fn read(
         caps,
         budget: None,
         brake: None,
-        pulse: &Pulse::default(),
+        heartbeat: &Heartbeat::default(),
     };
     let due = (0..processors.len()).collect();
     let jobs = [Job { file, source: 0, path: path.to_owned(), stat: Stat::default(), due, known: None }];

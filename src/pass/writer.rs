@@ -1,8 +1,8 @@
 //! The way from outcomes to commits: readers fill an outbox, one thread empties it into the database.
 
 use crate::base::error::{Error, Result, Status};
-use crate::base::pulse::Pulse;
-use crate::pass::outbox::{Outbox, Received, Receiver};
+use crate::base::heartbeat::Heartbeat;
+use crate::pass::bounded_queue::{BoundedQueue, Received, Receiver};
 use crate::pass::summary::Tally;
 use crate::pass::trial::Trial;
 use crate::read::batch::{self, Queue};
@@ -10,7 +10,7 @@ use crate::read::in_flight::InFlight;
 use crate::read::job::Job;
 use crate::read::{Outcome, Reader};
 use crate::source::open::Refusal;
-use crate::store::Turns;
+use crate::store::SharedStore;
 use crate::store::stamp::Stamp;
 use rayon::ThreadPoolBuilder;
 use std::time::{Duration, Instant};
@@ -24,13 +24,13 @@ pub struct Progress {
 
 /// The one thread that writes.
 pub struct Writer<'p, 'm> {
-    pub store: &'p mut Turns,
+    pub store: &'p mut SharedStore,
     pub tally: &'p mut Tally<'m>,
     pub stamp: Stamp<'p>,
     /// Jobs of the pass.
     pub of: u64,
     pub progress: &'p dyn Fn(Progress),
-    pub pulse: &'p Pulse,
+    pub heartbeat: &'p Heartbeat,
 }
 
 impl Writer<'_, '_> {
@@ -45,7 +45,7 @@ impl Writer<'_, '_> {
             return Ok(());
         }
         let queue = Queue::new(jobs);
-        let outbox = Outbox::new(WAITING);
+        let outbox = BoundedQueue::new(WAITING);
         let threads = threads.clamp(1, jobs.len());
         let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|number| format!("reader-{number}"));
         let pool = pool
@@ -112,7 +112,7 @@ impl Writer<'_, '_> {
         if !group.is_empty() {
             self.store.commit(group, self.stamp)?;
             self.tally.record(group);
-            self.pulse.beat();
+            self.heartbeat.beat();
             (self.progress)(Progress { files: self.tally.files(), of: self.of });
         }
         Ok(())
@@ -120,7 +120,7 @@ impl Writer<'_, '_> {
 
     /// Lets others have the database: from time to time, and always before a wait for a network.
     fn rest(&mut self, reader: &Reader<'_>) -> Result<()> {
-        if reader.waits() { self.store.end() } else { self.store.pass_on() }
+        if reader.is_network_bound() { self.store.end() } else { self.store.pass_on() }
     }
 }
 

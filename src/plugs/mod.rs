@@ -21,8 +21,8 @@ pub use command::Command;
 pub use lineup::{Disabled, Lineup};
 
 use crate::base::error::{Error, Result};
+use crate::base::heartbeat::Heartbeat;
 use crate::base::names::unknown;
-use crate::base::pulse::Pulse;
 use crate::config::section::Table;
 use crate::config::variable::Variable;
 use crate::config::{Config, Environment};
@@ -96,7 +96,7 @@ pub struct World {
     /// When the run begins.
     pub now: DateTime<Utc>,
     /// Tells the processor when the run is to end, while it waits for an answer, too.
-    pub pulse: Pulse,
+    pub heartbeat: Heartbeat,
     /// It may pay for answers. One that may not uses those that were kept.
     pub may_ask: bool,
 }
@@ -191,13 +191,13 @@ impl World {
     /// The world of a command that runs now.
     pub fn new(environment: &Environment, database: &DatabaseFile, now: DateTime<Utc>) -> Self {
         let (credentials, database) = (environment.credentials.clone(), database.clone());
-        Self { credentials, database, now, pulse: Pulse::default(), may_ask: true }
+        Self { credentials, database, now, heartbeat: Heartbeat::default(), may_ask: true }
     }
 
     /// The same for a run that can be asked to end.
     #[must_use]
-    pub fn with_pulse(self, pulse: &Pulse) -> Self {
-        Self { pulse: pulse.clone(), ..self }
+    pub fn with_pulse(self, heartbeat: &Heartbeat) -> Self {
+        Self { heartbeat: heartbeat.clone(), ..self }
     }
 }
 

@@ -130,8 +130,8 @@ impl<'j> Lane<'j> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::heartbeat::Heartbeat;
     use crate::base::moment::{Clock, Moment};
-    use crate::base::pulse::Pulse;
     use crate::plugs::PLUGS;
     use crate::read::Caps;
     use crate::source::open::Root;
@@ -165,7 +165,7 @@ mod tests {
         let sizes = [0, 1, 63, 64, 65, WINDOW - 1, WINDOW, WINDOW + 1, 5 * WINDOW + 100, 2 * WINDOW];
         let (folder, jobs) = world(&[&sizes[..], &sizes[..]].concat());
         let (roots, clock) = ([Root::open(folder.path()).unwrap()], Clock::begin(Moment::now()));
-        let (processors, pulse) = (PLUGS.processors(), Pulse::default());
+        let (processors, heartbeat) = (PLUGS.processors(), Heartbeat::default());
         let reader = Reader {
             clock: &clock,
             flight: None,
@@ -174,7 +174,7 @@ mod tests {
             caps: Caps::default(),
             budget: None,
             brake: None,
-            pulse: &pulse,
+            heartbeat: &heartbeat,
         };
         for threads in 1..4 {
             let queue = Queue::new(&jobs);

@@ -39,7 +39,7 @@ impl Brake {
     }
 
     /// Stops at a failure that the next file would share: to ask again is to be refused again.
-    pub fn heed(&self, failure: &Failure) {
+    pub fn stop_on(&self, failure: &Failure) {
         match failure.class {
             FailureClass::Environment => self.stop(SHARED),
             FailureClass::Throttled => {
@@ -100,7 +100,7 @@ mod tests {
             (FailureClass::Transient, false),
         ] {
             let brake = Brake::new(9);
-            brake.heed(&Failure::new(class, ""));
+            brake.stop_on(&Failure::new(class, ""));
             assert_eq!((brake.why().is_some(), brake.take()), (stops, !stops), "{class:?}");
         }
     }
@@ -109,7 +109,7 @@ mod tests {
     fn the_longest_wait_counts() {
         let brake = Brake::new(9);
         for seconds in [None, Some(5), Some(60), None, Some(7)] {
-            brake.heed(&throttled(seconds));
+            brake.stop_on(&throttled(seconds));
         }
         assert_eq!(brake.throttled(), Some(throttled(Some(60))));
     }

@@ -23,8 +23,8 @@ pub mod lines;
 use crate::base::error::cause;
 use crate::base::failpoint;
 use crate::base::hash::Hash;
+use crate::base::heartbeat::{self, Heartbeat};
 use crate::base::moment::{Clock, Moment};
-use crate::base::pulse::{self, Pulse};
 use crate::dialect::{self, Dialect};
 use crate::read::brake::Brake;
 use crate::read::in_flight::{Flight, InFlight};
@@ -57,7 +57,7 @@ pub struct Reader<'p> {
     pub budget: Option<Duration>,
     /// Of a pass that waits for a network, or that looks into so many files only.
     pub brake: Option<&'p Brake>,
-    pub pulse: &'p Pulse,
+    pub heartbeat: &'p Heartbeat,
 }
 
 /// Bounds on what one file can cost. What is over them is rejected or skipped, and counted.
@@ -172,35 +172,35 @@ impl<'s> Reader<'s> {
     /// Why the pass has no more time, if it has none.
     pub fn late(&self) -> Option<&'static str> {
         let is_spent = self.budget.is_some_and(|budget| self.clock.elapsed() >= budget);
-        let is_stopped = self.pulse.is_stopped().then_some(pulse::STOPPED);
+        let is_stopped = self.heartbeat.is_stopped().then_some(heartbeat::STOPPED);
         is_stopped.or_else(|| self.brake?.why()).or(is_spent.then_some("the time of this run is used up"))
     }
 
     /// Whether a file is asked about over a network.
-    pub fn waits(&self) -> bool {
-        waits(self.processors)
+    pub fn is_network_bound(&self) -> bool {
+        is_network_bound(self.processors)
     }
 
     /// Why the pass may not look into a file that has changed, if it may not. One that waits for a network must
     /// have time.
     fn left(&self) -> Option<&'static str> {
         let brake = self.brake?;
-        let late = if self.waits() { self.late() } else { None };
+        let late = if self.is_network_bound() { self.late() } else { None };
         late.or_else(|| if brake.take() { None } else { brake.why() })
     }
 
     /// What a processor makes of a file that has ended. One that waits for a network does so here.
     fn finish(&self, fold: Guarded<'_>) -> Verdict {
         let verdict = fold.finish();
-        if let (Verdict::Failed(failure), true) = (&verdict, self.waits()) {
-            self.heed(failure);
+        if let (Verdict::Failed(failure), true) = (&verdict, self.is_network_bound()) {
+            self.stop_on(failure);
         }
         verdict
     }
 
     /// Stops the pass at a failure that whatever it asks next would share.
-    pub fn heed(&self, failure: &Failure) {
-        self.brake.inspect(|brake| brake.heed(failure));
+    pub fn stop_on(&self, failure: &Failure) {
+        self.brake.inspect(|brake| brake.stop_on(failure));
     }
 
     /// Begins a file: to be hashed only, if it is likely to be what it was.
@@ -260,7 +260,7 @@ impl<'s> Reader<'s> {
 }
 
 /// Whether a pass of these processors waits for a network.
-pub fn waits(processors: &[&dyn Processor]) -> bool {
+pub fn is_network_bound(processors: &[&dyn Processor]) -> bool {
     processors.iter().any(|processor| processor.manifest().bound == Bound::Network)
 }
 
@@ -302,10 +302,10 @@ impl Stream<'_> {
     ///
     /// If the file is shorter than it was, or cannot be read, or the pass is to stop.
     pub fn window(&mut self, window: &mut [u8]) -> Result<usize, Refusal> {
-        if self.reader.pulse.is_stopped() {
-            return Err(Refusal::Deferred(pulse::STOPPED));
+        if self.reader.heartbeat.is_stopped() {
+            return Err(Refusal::Deferred(heartbeat::STOPPED));
         }
-        self.reader.pulse.beat();
+        self.reader.heartbeat.beat();
         let want = window.len().min(usize::try_from(self.left).unwrap_or(window.len()));
         self.file.read_exact(&mut window[..want]).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => failed(FailureClass::Changed, "became shorter while it was read"),
@@ -339,10 +339,10 @@ impl Stream<'_> {
         if self.text > self.reader.caps.file {
             return Err(failed(FailureClass::Rejected, "its text is over the size cap"));
         }
-        if self.reader.pulse.is_stopped() {
-            return Err(Refusal::Deferred(pulse::STOPPED));
+        if self.reader.heartbeat.is_stopped() {
+            return Err(Refusal::Deferred(heartbeat::STOPPED));
         }
-        self.reader.pulse.beat();
+        self.reader.heartbeat.beat();
         let mut lines = std::mem::replace(&mut self.lines, Lines::new(0));
         lines.feed(text, |number, line| self.line(number, line));
         self.lines = lines;
@@ -367,7 +367,7 @@ impl Stream<'_> {
             self.last_line();
             self.last_words();
             let Self { job, reader, begun, file, stat, folds, tally, expected, in_flight, .. } = self;
-            let _waiting = in_flight.as_ref().filter(|_| reader.waits()).map(InFlight::wait);
+            let _waiting = in_flight.as_ref().filter(|_| reader.is_network_bound()).map(InFlight::wait);
             let reading = Reading { stat, hash, begun, ended: reader.clock.read(), local: stat::is_local(&file) };
             let last = job.known.as_ref().and_then(|known| known.look.as_ref());
             let look = Look::of(reading, last, reader.clock.start.wall);

@@ -102,7 +102,7 @@ pub enum Answer<'a> {
     Running,
     /// The run has come to its end, with files that failed or without.
     Done(&'a Summary),
-    /// Another run is at it.
+    /// Another run is in progress.
     Busy(Option<&'a Holder>),
     /// It makes no sense, or its writer may not ask.
     Refused(&'a str),

@@ -5,7 +5,7 @@
 use crate::base::error::{Error, Result};
 use crate::base::fault::Fault;
 use crate::read::{Outcome, Verdict};
-use crate::store::Turns;
+use crate::store::SharedStore;
 use crate::store::stamp::{Stamp, Try};
 use sessionmill_contract::{Failure, FailureClass};
 use std::slice::from_mut;
@@ -17,7 +17,7 @@ enum Attempt {
     Lost(Error),
 }
 
-impl Turns {
+impl SharedStore {
     /// Commits a group. A file whose rows the database refuses becomes a failure of the processor that
     /// made them.
     ///
@@ -27,18 +27,18 @@ impl Turns {
     pub fn commit(&mut self, group: &mut [Outcome], stamp: Stamp<'_>) -> Result<()> {
         match self.attempt(group, stamp, Try::First)? {
             Attempt::Kept => Ok(()),
-            Attempt::Lost(error) => self.divide(group, stamp, error),
+            Attempt::Lost(error) => self.bisect(group, stamp, error),
         }
     }
 
-    fn divide(&mut self, group: &mut [Outcome], stamp: Stamp<'_>, error: Error) -> Result<()> {
+    fn bisect(&mut self, group: &mut [Outcome], stamp: Stamp<'_>, error: Error) -> Result<()> {
         if let [outcome] = group {
             return self.judge(outcome, stamp, error);
         }
         let (first, second) = group.split_at_mut(group.len() / 2);
         for half in [first, second] {
             if let Attempt::Lost(error) = self.again(half, stamp)? {
-                self.divide(half, stamp, error)?;
+                self.bisect(half, stamp, error)?;
             }
         }
         Ok(())
@@ -124,7 +124,7 @@ mod tests {
     fn an_opened_database_tells_whether_it_kept_a_group() {
         let folder = tempfile::tempdir().unwrap();
         let database = DatabaseFile::new(folder.path().join("d.duckdb"), PLUGS);
-        let mut store = Turns::new(&database, DateTime::UNIX_EPOCH);
+        let mut store = SharedStore::new(&database, DateTime::UNIX_EPOCH);
         store.migrate().unwrap();
         let processors = &PLUGS.processors()[..1];
         let manifests = &PLUGS.manifests()[..1];

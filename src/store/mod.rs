@@ -35,18 +35,18 @@ pub mod rows;
 pub mod runs;
 pub mod scratch;
 pub mod settle;
+mod shared;
 pub mod snapshot;
 pub mod sources;
 pub mod stamp;
 mod transaction;
-mod turns;
 pub mod waits;
 
 use crate::base::fault::{self, Fault};
 pub use crate::base::lock::beside;
 pub use file::DatabaseFile;
+pub use shared::SharedStore;
 pub use transaction::Transaction;
-pub use turns::Turns;
 
 use crate::base::error::{Error, Result, Status, cause};
 use crate::base::failpoint;

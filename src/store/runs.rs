@@ -36,7 +36,7 @@ const NEXT: &str = "SELECT coalesce(max(run_id), 0) + 1 FROM processor_runs";
 /// If the database cannot be written.
 pub fn begin(store: &Store, stamp: Stamp<'_>, request: &Request) -> Result<()> {
     store.transaction(|transaction| {
-        bury(transaction, stamp)?;
+        close_dead_run(transaction, stamp)?;
         let names = stamp.manifests.iter().map(|manifest| manifest.name);
         let rows = names.map(|name| {
             let counts = Counts { processor: name.to_owned(), ..Counts::default() };
@@ -64,7 +64,7 @@ pub fn end(store: &Store, stamp: Stamp<'_>, request: &Request, summary: &Summary
                 params![stamp.run_id, manifest.name],
             )?;
         }
-        bury(transaction, stamp)?;
+        close_dead_run(transaction, stamp)?;
         // A run that found nothing to do has let go of the database since, and of its number with it.
         let run_id = if begun > 0 { stamp.run_id } else { transaction.number(NEXT, [])? };
         let (why, alarms) = alarms(&summary.notices.alarms).unzip();
@@ -127,7 +127,7 @@ pub(super) fn forget(transaction: &Transaction<'_>, username: &str) -> Result<()
 }
 
 /// A run that never ended, although nobody else can be running now, was killed.
-fn bury(transaction: &Transaction<'_>, stamp: Stamp<'_>) -> Result<()> {
+fn close_dead_run(transaction: &Transaction<'_>, stamp: Stamp<'_>) -> Result<()> {
     for manifest in stamp.manifests {
         transaction.execute(
             "UPDATE processor_runs SET outcome = 'killed' WHERE outcome = 'running' AND processor_name = ?",

@@ -52,7 +52,7 @@ table! {
 
 /// What the file's lines with one message id come to.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Copy {
+pub struct ResponseCopy {
     pub agent: Option<Rc<str>>,
     pub earliest: Place,
     pub at: Whereabouts,
@@ -127,7 +127,7 @@ impl Line {
     }
 }
 
-impl Copy {
+impl ResponseCopy {
     /// How it compares to other copies.
     pub fn rank(&self) -> Rank {
         Rank::new(self.best.side_chain, self.best.stopped, self.parts().map(|part| part.usage))

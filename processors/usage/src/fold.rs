@@ -1,7 +1,7 @@
 //! The state over one source file: its copies, its tool calls, its summary.
 
 use crate::call::{Calls, Ending};
-use crate::copy::{Copy, Line, Part, PartKind};
+use crate::copy::{Line, Part, PartKind, ResponseCopy};
 use crate::place::Place;
 use crate::session::Summary;
 use crate::tool_event::{ToolEvent, What};
@@ -21,7 +21,7 @@ pub struct UsageFold<'s> {
     /// Time of the last record that has one.
     clock: Option<DateTime<Utc>>,
     trail: Trail,
-    copies: Keyed<Copy>,
+    copies: Keyed<ResponseCopy>,
     tool_events: Keyed<ToolEvent>,
     calls: Calls,
     /// The response of the record at hand.
@@ -184,7 +184,7 @@ impl<'s> UsageFold<'s> {
         let advisors = advisors.chain(compactions).chain(declined).collect();
         let agent = self.agent.clone();
         let mcp_server = self.mcp_servers.remove(&key).or_else(|| self.mcp_servers.remove(""));
-        let new = Copy { agent, earliest, at, best, advisors, tool_web_searches: 0, mcp_server };
+        let new = ResponseCopy { agent, earliest, at, best, advisors, tool_web_searches: 0, mcp_server };
         let Some(copy) = insert(&mut self.copies, key, new) else { return };
         let (copy, new) = copy;
         // Of equals the first line wins.

@@ -1,6 +1,6 @@
 //! The summary of one source file.
 
-use crate::copy::Copy;
+use crate::copy::ResponseCopy;
 use crate::tool_event::{ToolEvent, What};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::event::{MicroUsd, Usage};
@@ -117,7 +117,7 @@ impl Summary {
         mut self,
         file: &SourceFile,
         agent: Option<&str>,
-        copies: impl Iterator<Item = &'c Copy>,
+        copies: impl Iterator<Item = &'c ResponseCopy>,
         tool_events: impl Iterator<Item = &'c ToolEvent>,
         rows: &mut Rows,
     ) {
@@ -174,7 +174,7 @@ struct Tokens<'c> {
 }
 
 impl<'c> Tokens<'c> {
-    fn of(copies: impl Iterator<Item = &'c Copy>) -> Self {
+    fn of(copies: impl Iterator<Item = &'c ResponseCopy>) -> Self {
         let mut tokens = Self::default();
         for copy in copies {
             tokens.messages += 1;

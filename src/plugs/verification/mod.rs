@@ -82,7 +82,7 @@ fn make(config: &Config, world: &World) -> Result<Plugged, Obstacle> {
     let model = model.map_err(|reason| Obstacle::Disabled { reason, is_local })?;
     let (connections, quiet) = (settings.connections, settings.quiet());
     let network = Network { server: model.server().to_owned(), connections, quiet };
-    let detector = Box::new(model.stopped_by(&world.pulse));
+    let detector = Box::new(model.stopped_by(&world.heartbeat));
     Ok(Plugged { processor: excluding(Verification::new(detector)), network: Some(network) })
 }
 

@@ -157,7 +157,7 @@ impl<'d> Daemon<'d> {
             self.folder.tidy(now.wall);
         }
         for claim in claims {
-            self.heed(claim);
+            self.stop_on(claim);
         }
         for number in 0..self.slots.len() {
             if let Some((origin, Duration::ZERO)) = self.wait(&self.slots[number], &now) {
@@ -210,7 +210,7 @@ impl<'d> Daemon<'d> {
     }
 
     /// Deals with a trigger.
-    fn heed(&mut self, claim: Claim) {
+    fn stop_on(&mut self, claim: Claim) {
         let number = self.slots.iter().position(|slot| slot.plug.name() == claim.processor);
         match (&claim.order, number) {
             (Err(reason), _) => {
@@ -394,7 +394,7 @@ impl<'d> Daemon<'d> {
         self.settings = settings;
         self.say_sources();
         for claim in claims {
-            self.heed(claim);
+            self.stop_on(claim);
         }
         let settings = Arc::clone(&self.settings);
         std::thread::spawn(move || {
@@ -419,7 +419,7 @@ impl<'d> Daemon<'d> {
         systemd::stopping();
         let until = Instant::now() + PATIENCE;
         let at_work = |slot: &Slot| slot.work.is_some();
-        self.slots.iter().filter_map(|slot| slot.work.as_ref()).for_each(|work| work.pulse.stop());
+        self.slots.iter().filter_map(|slot| slot.work.as_ref()).for_each(|work| work.heartbeat.stop());
         while self.slots.iter().any(at_work) {
             match inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Event::Ended { processor, result }) => self.ended(processor, result),

@@ -1,9 +1,9 @@
 //! A run in a worker: the pass itself, and what goes with it.
 
 use crate::base::error::{Error, Result, Status};
+use crate::base::heartbeat::Heartbeat;
 use crate::base::holder::Holder;
 use crate::base::moment::{Clock, Moment};
-use crate::base::pulse::Pulse;
 use crate::config::Config;
 use crate::pass::limits::Limits;
 use crate::pass::request::Request;
@@ -34,7 +34,7 @@ pub struct Run {
 pub struct Work {
     pub request: Request,
     pub since: Moment,
-    pub pulse: Pulse,
+    pub heartbeat: Heartbeat,
     /// Beats when it was last looked at, and when they last were others.
     beats: u64,
     alive: Moment,
@@ -47,9 +47,9 @@ const STALL: Duration = Duration::from_secs(600);
 impl Work {
     /// Starts a worker. Its end is an event.
     pub fn start(run: Run, claim: Option<Claim>, outbox: Sender<Event>) -> Self {
-        let pulse = Pulse::default();
+        let heartbeat = Heartbeat::default();
         let (request, since) = (run.request.clone(), run.now.clone());
-        let work = Self { request, since: since.clone(), pulse: pulse.clone(), beats: 0, alive: since, claim };
+        let work = Self { request, since: since.clone(), heartbeat: heartbeat.clone(), beats: 0, alive: since, claim };
         std::thread::spawn(move || {
             let clock = Clock::begin(run.now.clone());
             let panicked = |_| Err(Error::new(Status::CannotRun, "the worker panicked; the log says where"));
@@ -58,8 +58,8 @@ impl Work {
             if let Err(error) = bulletin::begin(&run.settings.database, name, holder) {
                 tracing::debug!(error = error.message, "cannot say that a run begins");
             }
-            let result = catch_unwind(AssertUnwindSafe(|| run.pass(&pulse))).unwrap_or_else(panicked);
-            let is_new = result.is_ok() && !pulse.is_stopped();
+            let result = catch_unwind(AssertUnwindSafe(|| run.pass(&heartbeat))).unwrap_or_else(panicked);
+            let is_new = result.is_ok() && !heartbeat.is_stopped();
             // Nobody listens any more when the daemon ends.
             let _ = outbox.send(Event::Ended { processor: name, result });
             measure(&run.settings, &clock.read());
@@ -73,7 +73,7 @@ impl Work {
 
     /// Whether it has given a sign of life lately.
     pub fn is_alive(&mut self, now: &Moment) -> bool {
-        let beats = self.pulse.beats();
+        let beats = self.heartbeat.beats();
         if beats != self.beats {
             (self.beats, self.alive) = (beats, now.clone());
         }
@@ -82,13 +82,13 @@ impl Work {
 }
 
 impl Run {
-    fn pass(&self, pulse: &Pulse) -> Result<Summary> {
+    fn pass(&self, heartbeat: &Heartbeat) -> Result<Summary> {
         let Self { settings, plug, request, limits, now } = self;
         let Settings { database, sources, config, login, .. } = &**settings;
         let names = [plug.name().to_owned()];
         // Made for each run: a key can be a new one.
-        let lineup = Lineup::new(&names, config, &world(settings, now).with_pulse(pulse))?;
-        let setup = Setup { database, config, caps: limits.caps, pulse };
+        let lineup = Lineup::new(&names, config, &world(settings, now).with_pulse(heartbeat))?;
+        let setup = Setup { database, config, caps: limits.caps, heartbeat };
         let mut summary = pass::run(&Pass {
             database,
             sources,
@@ -101,7 +101,7 @@ impl Run {
             adopt: false,
             trial: &|job, processors| trial::spawn(job, &sources[job.source], processors, setup),
             progress: &|_| {},
-            pulse,
+            heartbeat,
         })?;
         (plug.remark)(config, database, &mut summary);
         Ok(summary)
@@ -112,7 +112,7 @@ impl Run {
 fn world(settings: &Settings, now: &Moment) -> World {
     let Settings { database, credentials, .. } = settings;
     let (credentials, database) = (credentials.clone(), database.clone());
-    World { credentials, database, now: now.wall, pulse: Pulse::default(), may_ask: true }
+    World { credentials, database, now: now.wall, heartbeat: Heartbeat::default(), may_ask: true }
 }
 
 /// What monitors get after a run.

@@ -9,7 +9,7 @@ use crate::base::error::Result;
 use crate::base::failpoint;
 use crate::base::fault::Fault;
 use crate::source::retry::Retries;
-use crate::store::{Transaction, Turns};
+use crate::store::{SharedStore, Transaction};
 use sessionmill_contract::{FactRow, Manifest, Processor, Settlement, Value};
 
 /// What a large key is settled from, as of one moment.
@@ -25,7 +25,7 @@ struct Basis {
     known: Untouched,
 }
 
-impl Turns {
+impl SharedStore {
     /// Settles a large key. One that has changed meanwhile stays touched, and is settled with the others.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::base::error::{Error, Result};
 use crate::base::fault::Fault;
 use crate::source::retry::Retries;
 use crate::store::rows::as_text;
-use crate::store::{Store, Turns, keep};
+use crate::store::{SharedStore, Store, keep};
 use sessionmill_contract::{Manifest, Processor, Settlement};
 
 /// From the first key hash to the last one.
@@ -75,7 +75,7 @@ impl Store {
     }
 }
 
-impl Turns {
+impl SharedStore {
     /// Settles the keys of a range that are due.
     ///
     /// # Errors

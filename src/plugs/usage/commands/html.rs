@@ -23,12 +23,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn html(args: &Args, context: &Context) -> Result<Status> {
-    let ground = args.scope.ground(context)?;
-    if is_of(&args.out, &ground.database) {
+    let report = args.scope.report(context)?;
+    if is_of(&args.out, &report.database) {
         return Err(Error::new(Status::Usage, format!("`{}` belongs to the database", args.out.display()))
             .hint("name another file with --out"));
     }
-    let page = ground.read(context, |reading, filter, prices| html::page(reading.connection, filter, prices))?;
+    let page = report.read(context, |reading, filter, prices| html::page(reading.connection, filter, prices))?;
     atomic_file::write(&args.out, &page, None)
         .map_err(|error| Error::cannot("write", args.out.display(), cause(&error)))?;
     remark(&format!("written: {}", args.out.display()));

@@ -109,14 +109,14 @@ pub(super) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
             "tool calls are not told by model: --model and --by tool exclude each other",
         ));
     }
-    let ground = options.scope.ground(context)?;
+    let report = options.scope.report(context)?;
     let Some(format) = options.format() else {
         let now = context.now.wall;
-        let report = ground
+        let report = report
             .read(context, |reading, filter, prices| ccusage::report(reading.connection, by, filter, prices, now))?;
         return print(&render::pretty(&report));
     };
-    let sheet = ground.read(context, |reading, filter, prices| {
+    let sheet = report.read(context, |reading, filter, prices| {
         let mut sheet = usage::usage(reading.connection, by, filter, prices)?;
         match options.explain {
             true => sheet.explanation.extend(explain::sources(reading.connection, filter)?),

@@ -2,7 +2,7 @@
 
 use crate::base::error::Result;
 use crate::cli::place::read;
-use crate::cli::scope::{Reach, Reached};
+use crate::cli::scope::{ReportArgs, ReportSetup};
 use crate::cli::{Context, remark};
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::filter::{Filter, Only};
@@ -14,7 +14,7 @@ use crate::store::reading::Reading;
 #[derive(Debug, clap::Args)]
 pub(super) struct Scope {
     #[command(flatten)]
-    reach: Reach,
+    report: ReportArgs,
 
     /// Only people of this team
     #[arg(long)]
@@ -34,20 +34,20 @@ pub(super) struct Scope {
 }
 
 /// What a report of usage is made from.
-pub(super) struct Ground {
+pub(super) struct ReportContext {
     pub(super) database: DatabaseFile,
     pub(super) filter: Filter,
     prices: Prices,
 }
 
 impl Scope {
-    pub(super) fn ground(&self, context: &Context) -> Result<Ground> {
-        let Reached { config, database, zone, identities } = self.reach.reached(NAME, context)?;
+    pub(super) fn report(&self, context: &Context) -> Result<ReportContext> {
+        let ReportSetup { config, database, zone, identities } = self.report.setup(NAME, context)?;
         let only = |name: &Option<String>| name.clone().map(Only::from);
         let filter = Filter {
-            since: self.reach.since,
-            until: self.reach.until,
-            user: only(&self.reach.user),
+            since: self.report.since,
+            until: self.report.until,
+            user: only(&self.report.user),
             team: only(&self.team),
             project: only(&self.project),
             model: only(&self.model),
@@ -55,11 +55,11 @@ impl Scope {
             zone,
             identities,
         };
-        Ok(Ground { database, filter, prices: Prices::new(&config.price)? })
+        Ok(ReportContext { database, filter, prices: Prices::new(&config.price)? })
     }
 }
 
-impl Ground {
+impl ReportContext {
     /// Makes a report, and tells about names that nothing is known of.
     pub(super) fn read<T>(
         &self,

@@ -31,15 +31,15 @@ pub(super) struct Args {
 
 pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
     let Args { id: Some(id), options } = args else { return report::report(By::Session, &args.options, context) };
-    let ground = options.scope.ground(context)?;
-    if options.explain || ground.filter.is_narrow() {
+    let report = options.scope.report(context)?;
+    if options.explain || report.filter.is_narrow() {
         return Err(Error::new(Status::Usage, "a session is shown whole: leave out the other choices"));
     }
     let timeline =
-        ground.read(context, |reading, filter, prices| timeline::timeline(reading.connection, id, filter, prices))?;
+        report.read(context, |reading, filter, prices| timeline::timeline(reading.connection, id, filter, prices))?;
     let format = options.format().ok_or_else(|| Error::new(Status::Usage, "ccusage has no format for one session"))?;
     print(&match format {
-        Format::Table => table(&timeline, ground.filter.zone, terminal_width()),
+        Format::Table => table(&timeline, report.filter.zone, terminal_width()),
         Format::Json => render::pretty(&timeline.json()),
         Format::Csv => {
             let row = |step: &Step| {

@@ -30,9 +30,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
-    let ground = args.scope.ground(context)?;
+    let report = args.scope.report(context)?;
     let mut sessions =
-        ground.read(context, |reading, filter, prices| sessions::sessions(reading.connection, filter, prices))?;
+        report.read(context, |reading, filter, prices| sessions::sessions(reading.connection, filter, prices))?;
     let all = sessions.len();
     sessions.truncate(usize::try_from(args.limit).unwrap_or(usize::MAX));
     if sessions.len() < all {
@@ -54,7 +54,7 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
                 Field::name("Cost"),
             ];
             let begun = |time: Option<DateTime<Utc>>| {
-                time.map(|time| time.with_timezone(&ground.filter.zone).format("%Y-%m-%d %H:%M").to_string())
+                time.map(|time| time.with_timezone(&report.filter.zone).format("%Y-%m-%d %H:%M").to_string())
             };
             let row = |session: &Session| {
                 vec![

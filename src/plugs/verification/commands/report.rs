@@ -3,7 +3,7 @@
 use crate::base::error::{Result, Status};
 use crate::cli::form::Form;
 use crate::cli::place::read;
-use crate::cli::scope::{Reach, Reached, tell_pending};
+use crate::cli::scope::{ReportArgs, ReportSetup, tell_pending};
 use crate::cli::{Context, remark, terminal_width};
 use crate::plugs::verification::report::overview::{self as verification};
 use crate::plugs::verification::{NAME, Settings};
@@ -20,15 +20,15 @@ pub(crate) struct Args {
     by: verification::By,
 
     #[command(flatten)]
-    reach: Reach,
+    report: ReportArgs,
 
     #[command(flatten)]
     form: Form,
 }
 
 pub(crate) fn report(args: &Args, context: &Context) -> Result<Status> {
-    let Reached { config, database, zone, identities } = args.reach.reached(NAME, context)?;
-    let Reach { since, until, user, no_refresh, .. } = &args.reach;
+    let ReportSetup { config, database, zone, identities } = args.report.setup(NAME, context)?;
+    let ReportArgs { since, until, user, no_refresh, .. } = &args.report;
     let filter = verification::Filter { since: *since, until: *until, user: user.clone(), zone, identities };
     let sheet = read(&database, context, |reading| verification::verification(reading.connection, args.by, &filter))?;
     let (format, texts) = (args.form.format(), args.form.texts());

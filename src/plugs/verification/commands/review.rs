@@ -1,14 +1,14 @@
 //! Decisions: who, when, about what. Taking one again changes nothing.
 
 use crate::base::error::{Error, Result, Status};
+use crate::base::heartbeat::Heartbeat;
 use crate::base::names;
-use crate::base::pulse::Pulse;
 use crate::cli::{Context, Database, remark};
 use crate::pass::settle;
 use crate::plugs::verification::PLUG;
 use crate::plugs::verification::report::knowledge::{self, Named};
 use crate::source::retry::Retries;
-use crate::store::{Access, Store, Turns, failures};
+use crate::store::{Access, SharedStore, Store, failures};
 use sessionmill_contract::Row as _;
 use sessionmill_verification::claim::CLAIMS;
 use sessionmill_verification::review::{Action, ReviewRow, Standing};
@@ -71,8 +71,8 @@ pub(super) fn decide(items: &Items, action: Action, into: Option<&str>, context:
     }
     drop(store);
     let (now, is_asked) = (context.now.wall, false);
-    let mut store = Turns::new(&database, now);
-    settle::settle(&mut store, processor, Retries { now, is_asked }, &Pulse::default())?;
+    let mut store = SharedStore::new(&database, now);
+    settle::settle(&mut store, processor, Retries { now, is_asked }, &Heartbeat::default())?;
     let unsettled = failures::unsettled(store.get()?.connection(), processor.manifest().name)?;
     if unsettled.iter().any(|failed| decided.contains(&failed.key)) {
         remark("note: what was decided is kept; the next run brings the items up to date");

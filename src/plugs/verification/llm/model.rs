@@ -3,7 +3,7 @@
 
 use crate::base::failpoint;
 use crate::base::hash;
-use crate::base::pulse::{Pulse, STOPPED};
+use crate::base::heartbeat::{Heartbeat, STOPPED};
 use crate::plugs::verification::llm::answer::{self, Findings};
 use crate::plugs::verification::llm::api::{Answer, Api, Reply};
 use crate::plugs::verification::llm::budget::{Budget, Spent};
@@ -38,7 +38,7 @@ pub struct Model {
     settings: Settings,
     client: Arc<Client>,
     /// Of the run that asks.
-    pulse: Pulse,
+    heartbeat: Heartbeat,
     journal: Journal,
     budget: Budget,
     now: DateTime<Utc>,
@@ -68,7 +68,7 @@ impl Model {
             name: format!("{}:{}", api.name(), settings.model.as_deref().unwrap_or_default()),
             settings: settings.clone(),
             client: Arc::new(client),
-            pulse: Pulse::default(),
+            heartbeat: Heartbeat::default(),
             journal: Journal::new(database, now.date_naive()),
             budget: Budget::new(settings.limits(), now),
             now,
@@ -79,8 +79,8 @@ impl Model {
 
     /// The same of a run that can be asked to end.
     #[must_use]
-    pub fn stopped_by(self, pulse: &Pulse) -> Self {
-        Self { pulse: pulse.clone(), ..self }
+    pub fn stopped_by(self, heartbeat: &Heartbeat) -> Self {
+        Self { heartbeat: heartbeat.clone(), ..self }
     }
 
     /// Who is asked, and with which key, as far as others may know it.
@@ -161,7 +161,7 @@ impl Model {
                     return Err(Failure::new(FailureClass::Panic, "the client panicked"));
                 }
             }
-            if self.pulse.is_stopped() && stopped.get_or_insert_with(Instant::now).elapsed() >= GRACE {
+            if self.heartbeat.is_stopped() && stopped.get_or_insert_with(Instant::now).elapsed() >= GRACE {
                 return Err(Failure::new(FailureClass::Budget, STOPPED));
             }
         }

@@ -11,12 +11,12 @@ pub const STOPPED: &str = "the run was stopped";
 
 /// Shared between a pass and who watches it.
 #[derive(Clone, Debug, Default)]
-pub struct Pulse {
+pub struct Heartbeat {
     beats: Arc<AtomicU64>,
     stopped: Arc<AtomicBool>,
 }
 
-impl Pulse {
+impl Heartbeat {
     /// Something was done: bytes were read, a group was committed, keys were settled.
     pub fn beat(&self) {
         self.beats.fetch_add(1, Ordering::Relaxed);

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use std::time::{Duration, Instant};
 
 /// A database that is opened when it is needed and let go of after a turn.
-pub struct Turns {
+pub struct SharedStore {
     database: DatabaseFile,
     now: DateTime<Utc>,
     open: Option<(Store, Instant)>,
@@ -21,7 +21,7 @@ const TURN: Duration = Duration::from_secs(5);
 /// Long enough for whoever waits to see that the database is free.
 const PAUSE: Duration = Duration::from_millis(50);
 
-impl Turns {
+impl SharedStore {
     /// A database that is opened when it is first asked for.
     pub fn new(database: &DatabaseFile, now: DateTime<Utc>) -> Self {
         Self { database: database.clone(), now, open: None, begun: false }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 /// A queue that is full from a weight on.
-pub struct Outbox<T> {
+pub struct BoundedQueue<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
     full: usize,
@@ -32,12 +32,12 @@ pub enum Received<T> {
 }
 
 /// One of those who send; the last one that is dropped ends the queue.
-pub struct Sender<'o, T>(&'o Outbox<T>);
+pub struct Sender<'o, T>(&'o BoundedQueue<T>);
 
 /// The one who listens. When it is dropped, the senders are told to stop.
-pub struct Receiver<'o, T>(&'o Outbox<T>);
+pub struct Receiver<'o, T>(&'o BoundedQueue<T>);
 
-impl<T> Outbox<T> {
+impl<T> BoundedQueue<T> {
     pub fn new(full: usize) -> Self {
         let state = State { waiting: VecDeque::new(), weight: 0, senders: 0, closed: false };
         Self { state: Mutex::new(state), changed: Condvar::new(), full }
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn values_arrive_in_order_and_end_with_the_senders() {
-        let outbox = Outbox::new(3);
+        let outbox = BoundedQueue::new(3);
         let sender = outbox.sender();
         std::thread::scope(|scope| {
             scope.spawn(move || (0..100).for_each(|value| assert!(sender.send(value, 2))));
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn who_listens_does_not_wait_for_ever() {
-        let outbox = Outbox::new(1);
+        let outbox = BoundedQueue::new(1);
         let (sender, receiver) = (outbox.sender(), outbox.receiver());
         assert_eq!(receiver.receive(Instant::now()), Received::Late);
         assert!(sender.send('a', 1));
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_sender_does_not_wait_for_nobody() {
-        let outbox = Outbox::new(1);
+        let outbox = BoundedQueue::new(1);
         let (sender, receiver) = (outbox.sender(), outbox.receiver());
         assert!(sender.send('a', 9), "a value that is too heavy is let in alone");
         std::thread::scope(|scope| {
