@@ -28,24 +28,22 @@ pub fn settle(
     let manifest = processor.manifest();
     for settlement in manifest.settlements {
         failpoint::point("before-settle", settlement.facts.name);
-        let large = match store.get()?.due(manifest, settlement, retries)?[..] {
-            [] => Vec::new(),
-            _ => store.get()?.large(manifest, settlement, retries)?,
-        };
-        for key_hash in large {
-            if heartbeat.is_stopped() {
-                return Ok(());
+        if store.get()?.may_be_due(manifest, settlement)? {
+            for key_hash in store.get()?.large(manifest, settlement, retries)? {
+                if heartbeat.is_stopped() {
+                    return Ok(());
+                }
+                heartbeat.beat();
+                store.settle_apart(processor, settlement, key_hash, retries)?;
             }
-            heartbeat.beat();
-            store.settle_apart(processor, settlement, key_hash, retries)?;
-        }
-        for range in store.get()?.due(manifest, settlement, retries)? {
-            if heartbeat.is_stopped() {
-                return Ok(());
+            for range in store.get()?.due(manifest, settlement, retries)? {
+                if heartbeat.is_stopped() {
+                    return Ok(());
+                }
+                heartbeat.beat();
+                store.settle(processor, settlement, range, retries)?;
+                store.pass_on()?;
             }
-            heartbeat.beat();
-            store.settle(processor, settlement, range, retries)?;
-            store.pass_on()?;
         }
         failpoint::point("after-settle", settlement.facts.name);
     }

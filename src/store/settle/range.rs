@@ -39,6 +39,17 @@ impl Store {
         Ok((0..parts).map(|part| (bound(part), end(part))).collect())
     }
 
+    /// Whether a key of the settlement can be due: most passes find none, and this question is the cheapest one.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn may_be_due(&self, manifest: &Manifest, settlement: &Settlement) -> Result<bool> {
+        let sql = "SELECT EXISTS (FROM facts.touched_keys WHERE processor_name = $1 AND facts_table = $2)
+                   OR EXISTS (FROM settling_failures WHERE processor_name = $1 AND facts_table = $2)";
+        Ok(self.connection.query_row(sql, [manifest.name, settlement.facts.name], |row| row.get(0))?)
+    }
+
     /// The keys that are due and to be settled apart, because they have many facts.
     ///
     /// # Errors
