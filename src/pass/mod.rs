@@ -66,6 +66,7 @@ use crate::store::{
 };
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Bound, Failure, Manifest, Processor};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -171,29 +172,8 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut SharedStore) -> Result<Summa
     let sources: Vec<&str> = walked.iter().map(|source| source.name.as_str()).collect();
     let (roots, walks): (Vec<_>, Vec<_>) = walks.into_iter().flatten().unzip();
     let mut walk = Walk::of(walks);
-    let mut untold = Vec::new();
-    for manifest in &manifests {
-        match store.get()?.take_back(manifest) {
-            Ok((lost, unread)) => {
-                if lost > 0 {
-                    tracing::warn!(lost, "the database had lost decisions: they were taken back");
-                }
-                untold.extend(unread.into_iter().map(|unread| format!("{unread}; the database has it")));
-            }
-            // It costs what only it says: the database knows its own.
-            Err(Error { fault: None | Some(Fault::Refused), message, .. }) => {
-                tracing::warn!("{message}; no decision is taken back");
-                notices.alarms.push(format!("{message}; no decision is taken back"));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    for processor in pass.processors {
-        for settlement in store.get()?.touch_changed_rules(*processor)? {
-            let processor = processor.manifest().name;
-            tracing::info!(processor, settlement, "its rules or settings have changed: every key is settled again");
-        }
-    }
+    let mut unread = take_back_decisions(store.get()?, &manifests, &mut notices)?;
+    touch_changed_rules(store.get()?, pass.processors)?;
     let mut excluded = forget::exclude(store.get()?, pass.processors)?;
     let ledger = known::ledger(store.get()?.connection(), &manifests, &sources, now)?;
     let run_id = runs::next(store.get()?)?;
@@ -206,20 +186,13 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut SharedStore) -> Result<Summa
         sources: &sources,
     };
     let forgotten = known::forgotten(store.get()?.connection(), pass.database)?;
-    let mut larger = walk.share_names(&ledger);
-    larger.retain(|file| !forgotten.contains(file.split('/').next().unwrap_or_default()));
-    if let Some(first) = larger.first() {
-        let files = count(larger.len() as u64, "transcript");
-        notices.alarms.push(format!(
-            "{files}, such as `{first}`, not read, although larger than what another source has under that name: \
-             what is new there is not counted"
-        ));
-    }
+    let larger = walk.share_names(&ledger);
+    notices.alarms.extend(unread_alarm(larger, &forgotten));
     forget::overlook(&forgotten, &mut walk);
     let observed = presence::observe(store.get()?, &walked, &roots, pass.adopt, &mut walk, &ledger, now)?;
     notices.alarms.extend(observed.alarms);
     notices.warnings.extend(observed.warnings);
-    notices.warnings.append(&mut untold);
+    notices.warnings.append(&mut unread);
     forget::hide(&forgotten, &mut walk);
     left_out::remember(store.get()?, &sources, &walk)?;
     let excludes = |processor: usize, username: &str| pass.processors[processor].excludes(username);
@@ -306,6 +279,51 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut SharedStore) -> Result<Summa
         store.get()?.checkpoint()?;
     }
     Ok(summary)
+}
+
+/// Takes decisions that the database has lost back from the file beside it. Returns what cannot be read of the
+/// file and is in the database.
+fn take_back_decisions(store: &Store, manifests: &[&Manifest], notices: &mut Notices) -> Result<Vec<String>> {
+    let mut unread = Vec::new();
+    for manifest in manifests {
+        match store.take_back(manifest) {
+            Ok((lost, lines)) => {
+                if lost > 0 {
+                    tracing::warn!(lost, "the database had lost decisions: they were taken back");
+                }
+                unread.extend(lines.into_iter().map(|line| format!("{line}; the database has it")));
+            }
+            // Only decisions that the database has lost are missing: it has all others itself.
+            Err(Error { fault: None | Some(Fault::Refused), message, .. }) => {
+                tracing::warn!("{message}; no decision is taken back");
+                notices.alarms.push(format!("{message}; no decision is taken back"));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(unread)
+}
+
+/// Makes every key due whose settlement has another version or other settings than before.
+fn touch_changed_rules(store: &Store, processors: &[&dyn Processor]) -> Result<()> {
+    for processor in processors {
+        for settlement in store.touch_changed_rules(*processor)? {
+            let processor = processor.manifest().name;
+            tracing::info!(processor, settlement, "its rules or settings have changed: every key is settled again");
+        }
+    }
+    Ok(())
+}
+
+/// An alarm for files of two sources with one name, where the one that is not read is the larger one.
+fn unread_alarm(mut larger: Vec<String>, forgotten: &BTreeSet<String>) -> Option<String> {
+    larger.retain(|file| !forgotten.contains(file.split('/').next().unwrap_or_default()));
+    let first = larger.first()?;
+    let files = count(larger.len() as u64, "transcript");
+    Some(format!(
+        "{files}, such as `{first}`, not read, although larger than what another source has under that name: \
+         what is new there is not counted"
+    ))
 }
 
 /// Brings what the database knows of the sources up to date. A source that is refused or cannot be walked
