@@ -10,7 +10,7 @@ use sessionmill_verification::Verification;
 use sessionmill_verification::claim::CLAIMS;
 use sessionmill_verification::review::{Action, ReviewRow};
 use sessionmill_verification::statement;
-use sessionmill_verification::{Claim, Detection, Detector, Domain, Role, View, Window};
+use sessionmill_verification::{Claim, Detection, Detector, Domain, Role, Scope, View, Window};
 
 /// Takes claims as they are written: `claim <type> <domain> <entity,…>: <content>`.
 struct Scripted(u32);
@@ -48,7 +48,10 @@ fn scripted(turn: usize, text: &str) -> Option<Claim> {
         content: content.to_owned(),
         quote: content.to_owned(),
         domain: Domain::ALL.into_iter().find(|known| known.name() == domain)?,
+        scope: Scope::Project,
         entities: entities.split(',').map(str::to_owned).collect(),
+        likelihood: None,
+        signs: Vec::new(),
     })
 }
 

@@ -8,7 +8,7 @@ use sessionmill_contract::{
 use sessionmill_verification::Verification;
 use sessionmill_verification::review::{Action, ReviewRow};
 use sessionmill_verification::statement;
-use sessionmill_verification::{Claim, Detection, Detector, Domain, Role, Turn, View, Window};
+use sessionmill_verification::{Claim, Detection, Detector, Domain, Role, Scope, Turn, View, Window};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -42,6 +42,9 @@ impl Detector for Credulous {
             content: said.text.clone(),
             quote: said.text.clone(),
             domain: Domain::Finance,
+            scope: Scope::Project,
+            likelihood: None,
+            signs: Vec::new(),
             entities: Vec::new(),
         };
         Ok(said.map(claim).collect())

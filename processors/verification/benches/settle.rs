@@ -167,6 +167,10 @@ impl Recipe {
                 time.into(),
                 file.to_string().as_str().into(),
                 random.u64(1..2_000).into(),
+                "project".into(),
+                "/src".into(),
+                Value::Null,
+                "[]".into(),
             ],
         }
     }

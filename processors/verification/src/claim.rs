@@ -12,11 +12,11 @@ table! {
     /// A claim in one source file.
     #[derive(Clone, Debug)]
     pub struct ClaimRow<'a> {
-        /// finance, engineering, product, data, operations or infrastructure
+        /// finance, engineering, product, data, operations, infrastructure or general
         domain: &'a str,
         /// uuid:<record>:<number>, or line:… where the log gives no uuid
         claim_id: &'a str,
-        /// correction, confirmation or unprompted_definition
+        /// correction, confirmation, unprompted_definition or instruction
         detection_type: &'a str,
         /// 60 characters at most
         title: &'a str,
@@ -32,6 +32,14 @@ table! {
         session_id: &'a str,
         /// line of the source file that holds the quote
         line: u64,
+        /// for whom it holds: person, project or domain
+        scope: Option<&'a str>,
+        /// working directory of the conversation
+        project: Option<&'a str>,
+        /// how likely the detector finds it that somebody would write this down, from 0 to 1; null if it does not say
+        likelihood: Option<i64>,
+        /// what the detector saw in it, the weightiest first: a JSON list of texts
+        signs: Option<&'a str>,
     }
 }
 
@@ -45,6 +53,7 @@ pub struct Found {
     pub time: Option<DateTime<Utc>>,
     pub session_id: Box<str>,
     pub line: u64,
+    pub project: Option<Box<str>>,
 }
 
 impl Found {
@@ -69,13 +78,16 @@ impl Found {
             time: turn.time,
             session_id: turn.session_id.clone(),
             line: turn.line,
+            project: turn.project.clone(),
         })
     }
 
     /// Adds the claim's row.
     pub fn push(&self, rows: &mut Rows) {
-        let Self { claim_id, claim, time, session_id, line } = self;
+        let Self { claim_id, claim, time, session_id, line, project } = self;
         let entities = serde_json::Value::from(claim.entities.as_slice()).to_string();
+        let signs = serde_json::Value::from(claim.signs.as_slice()).to_string();
+        let likelihood = claim.likelihood.map(|likelihood| (likelihood.clamp(0.0, 1.0) * 1e3).round() as i64);
         rows.push(ClaimRow {
             domain: claim.domain.name(),
             claim_id,
@@ -87,6 +99,10 @@ impl Found {
             time: *time,
             session_id,
             line: *line,
+            scope: Some(claim.scope.name()),
+            project: project.as_deref(),
+            likelihood,
+            signs: Some(&signs),
         });
     }
 }

@@ -6,6 +6,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// What evidence weighs: shares from 0 to 1, but for the half-life.
+///
+/// The built-in detector tells how likely it finds a claim; a detector that does not has the weight of the kind
+/// instead. Every further session and person takes a share of the doubt away.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Weights {
@@ -15,16 +18,25 @@ pub struct Weights {
     /// Of one that somebody defined unasked.
     #[serde(deserialize_with = "share")]
     pub definition: f64,
+    /// Of one that says how to work.
+    #[serde(deserialize_with = "share")]
+    pub instruction: f64,
     /// Of one that was only ever confirmed.
     #[serde(deserialize_with = "share")]
     pub confirmation: f64,
-    /// For every person after the first one.
+    /// The share of the doubt that every session after the first one takes away.
+    #[serde(deserialize_with = "share")]
+    pub per_session: f64,
+    /// The same for every person after the first one.
     #[serde(deserialize_with = "share")]
     pub per_verifier: f64,
+    /// The share of the confidence that every correction takes away which the item is contradicted by.
+    #[serde(deserialize_with = "share")]
+    pub per_contradiction: f64,
     /// Confidence halves in so many months.
     #[serde(deserialize_with = "months")]
     pub half_life_months: f64,
-    /// It does not decay below this.
+    /// It does not decay below this share of what it was.
     #[serde(deserialize_with = "share")]
     pub floor: f64,
     #[serde(deserialize_with = "share")]
@@ -34,12 +46,15 @@ pub struct Weights {
 impl Default for Weights {
     fn default() -> Self {
         Self {
-            correction: 0.90,
-            definition: 0.90,
-            confirmation: 0.60,
-            per_verifier: 0.05,
-            half_life_months: 12.0,
-            floor: 0.40,
+            correction: 0.60,
+            definition: 0.60,
+            instruction: 0.60,
+            confirmation: 0.40,
+            per_session: 0.30,
+            per_verifier: 0.30,
+            per_contradiction: 0.30,
+            half_life_months: 36.0,
+            floor: 0.70,
             cap: 1.00,
         }
     }
@@ -56,12 +71,18 @@ fn months<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
 }
 
 /// The evidence of an item, counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Evidence {
     pub corrections: u64,
     pub confirmations: u64,
     pub definitions: u64,
+    pub instructions: u64,
+    pub sessions: u64,
     pub verifiers: u64,
+    /// Corrections that contradict it.
+    pub contradictions: u64,
+    /// How likely a detector finds the likeliest piece, where it says so.
+    pub likelihood: Option<f64>,
     pub last_verified: Option<DateTime<Utc>>,
 }
 
@@ -75,14 +96,22 @@ impl Weights {
         let kinds = [
             (evidence.corrections, self.correction),
             (evidence.definitions, self.definition),
+            (evidence.instructions, self.instruction),
             (evidence.confirmations, self.confirmation),
         ];
-        let base = kinds.into_iter().filter(|(count, _)| *count > 0).map(|(_, base)| base).fold(0.0, f64::max);
-        let fresh = (base + self.per_verifier * evidence.verifiers.saturating_sub(1) as f64).min(self.cap);
+        let of_kinds = kinds.into_iter().filter(|(count, _)| *count > 0).map(|(_, base)| base).fold(0.0, f64::max);
+        let once = evidence.likelihood.unwrap_or(of_kinds);
+        let doubt = (1.0 - once) * left(self.per_session, evidence.sessions) * left(self.per_verifier, evidence.verifiers);
+        let upheld = (1.0 - doubt).min(self.cap) * left(self.per_contradiction, evidence.contradictions + 1);
         let age = evidence.last_verified.map_or(0.0, |last| (now - last).as_seconds_f64().max(0.0));
-        let decayed = fresh * 0.5_f64.powf(age / (self.half_life_months * MONTH));
-        decayed.max(self.floor.min(fresh))
+        upheld * 0.5_f64.powf(age / (self.half_life_months * MONTH)).max(self.floor)
     }
+}
+
+/// What is left after all but the first have taken their share.
+fn left(share: f64, count: u64) -> f64 {
+    let further = i32::try_from(count.saturating_sub(1)).unwrap_or(i32::MAX);
+    (1.0 - share).powi(further)
 }
 
 #[cfg(test)]
@@ -92,34 +121,45 @@ mod tests {
 
     const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
-    fn confidence(counts: [u64; 4], months: f64) -> f64 {
-        let [corrections, confirmations, definitions, verifiers] = counts;
+    fn confidence(evidence: Evidence, months: f64) -> f64 {
         let last_verified = Some(NOW - TimeDelta::seconds((months * MONTH) as i64));
-        let evidence = Evidence { corrections, confirmations, definitions, verifiers, last_verified };
-        (Weights::default().confidence(&evidence, NOW) * 10_000.0).round() / 10_000.0
+        let evidence = Evidence { last_verified, ..evidence };
+        (Weights::default().confidence(&evidence, NOW) * 1e4).round() / 1e4
+    }
+
+    const ONCE: Evidence = Evidence {
+        corrections: 1,
+        confirmations: 0,
+        definitions: 0,
+        instructions: 0,
+        sessions: 1,
+        verifiers: 1,
+        contradictions: 0,
+        likelihood: None,
+        last_verified: None,
+    };
+
+    #[test]
+    fn what_a_detector_finds_likely_counts_and_else_the_strongest_kind() {
+        assert_eq!(confidence(ONCE, 0.0), 0.60);
+        assert_eq!(confidence(Evidence { corrections: 0, confirmations: 5, ..ONCE }, 0.0), 0.40);
+        assert_eq!(confidence(Evidence { instructions: 1, confirmations: 5, corrections: 0, ..ONCE }, 0.0), 0.60);
+        assert_eq!(confidence(Evidence { likelihood: Some(0.45), ..ONCE }, 0.0), 0.45);
     }
 
     #[test]
-    fn the_strongest_kind_counts_and_every_further_person() {
-        assert_eq!(confidence([1, 0, 0, 1], 0.0), 0.90);
-        assert_eq!(confidence([0, 0, 1, 1], 0.0), 0.90);
-        assert_eq!(confidence([0, 5, 0, 1], 0.0), 0.60);
-        assert_eq!(confidence([0, 5, 0, 3], 0.0), 0.70);
-        assert_eq!(confidence([1, 5, 0, 2], 0.0), 0.95);
-        assert_eq!(confidence([1, 5, 0, 9], 0.0), 1.00);
+    fn sessions_and_people_take_doubt_away_and_contradictions_confidence() {
+        assert_eq!(confidence(Evidence { sessions: 2, ..ONCE }, 0.0), 0.72);
+        assert_eq!(confidence(Evidence { sessions: 2, verifiers: 2, ..ONCE }, 0.0), 0.804);
+        assert_eq!(confidence(Evidence { sessions: 9, verifiers: 9, ..ONCE }, 0.0), 0.9987);
+        assert_eq!(confidence(Evidence { contradictions: 1, ..ONCE }, 0.0), 0.42);
     }
 
     #[test]
-    fn it_halves_in_a_year_down_to_the_floor() {
-        assert_eq!(confidence([1, 0, 0, 1], 12.0), 0.45);
-        assert_eq!(confidence([1, 0, 0, 1], 6.0), 0.6364);
-        assert_eq!(confidence([1, 0, 0, 1], 24.0), 0.40);
-        assert_eq!(confidence([1, 0, 0, 9], 12.0), 0.50);
-        assert_eq!(confidence([0, 1, 0, 1], -1.0), 0.60, "a clock that was ahead");
-        let evidence = Evidence { corrections: 1, confirmations: 0, definitions: 0, verifiers: 1, last_verified: None };
-        assert_eq!(Weights::default().confidence(&evidence, NOW), 0.90);
-        let low = Weights { confirmation: 0.30, ..Weights::default() };
-        let weak = Evidence { corrections: 0, confirmations: 1, ..evidence };
-        assert_eq!(low.confidence(&weak, NOW), 0.30, "the floor lifts nothing");
+    fn age_counts_last() {
+        assert_eq!(confidence(ONCE, 12.0), 0.4762);
+        assert_eq!(confidence(ONCE, 120.0), 0.42);
+        assert_eq!(confidence(ONCE, -1.0), 0.60, "a clock that was ahead");
+        assert_eq!(Weights::default().confidence(&ONCE, NOW), 0.60, "an unknown time");
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::{Role, Turn, View, Window};
 use chrono::{DateTime, Utc};
+use sessionmill_contract::event::Decliner;
 use sessionmill_contract::mask::mask;
 use sessionmill_contract::{Agent, Event, Said, SourceFile, Transcript};
 
@@ -12,7 +13,7 @@ use sessionmill_contract::{Agent, Event, Said, SourceFile, Transcript};
 pub const TURN: usize = 16 << 10;
 
 /// Version of what is taken for a turn. A detector that is asked over a network has it in its own version.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Turns as they come.
 #[derive(Debug)]
@@ -26,6 +27,9 @@ pub struct Conversation {
     first_time: Option<DateTime<Utc>>,
     time: Option<DateTime<Utc>>,
     session_id: Box<str>,
+    project: Option<Box<str>>,
+    /// The person has refused a tool call, and said nothing since.
+    refused: bool,
     /// A subagent's file, which no person speaks in.
     is_subagent: bool,
 }
@@ -40,6 +44,8 @@ impl Conversation {
             first_time: None,
             time: None,
             session_id: file.session_id().into(),
+            project: None,
+            refused: false,
             is_subagent: file.session_file.split('/').any(|part| part == "subagents" || part.starts_with("agent-")),
         }
     }
@@ -58,7 +64,9 @@ impl Conversation {
                 // Masked before it is cut: what is left of a secret may not look like one.
                 self.begin(Role::Person, event, head(&mask(text)));
                 self.close(each);
+                self.refused = false;
             }
+            Agent::ToolResult { declined_by: Some(Decliner::Person), .. } => self.refused = true,
             Agent::Reply { text } if !text.trim().is_empty() => {
                 let text = &*mask(text);
                 match self.turns.last_mut().filter(|_| self.is_open) {
@@ -102,6 +110,9 @@ impl Conversation {
         if let Some(session_id) = transcript.session_id.filter(|id| **id != *self.session_id) {
             self.session_id = session_id.into();
         }
+        if let Some(cwd) = transcript.cwd.filter(|cwd| self.project.as_deref() != Some(*cwd)) {
+            self.project = Some(cwd.into());
+        }
     }
 
     fn begin(&mut self, role: Role, event: &Event<'_>, text: &str) {
@@ -112,6 +123,8 @@ impl Conversation {
             uuid: event.id.map(Into::into),
             time: self.time,
             session_id: self.session_id.clone(),
+            project: self.project.clone(),
+            refuses: role == Role::Person && self.refused,
         });
     }
 

@@ -75,6 +75,10 @@ pub struct Turn {
     pub uuid: Option<Box<str>>,
     pub time: Option<DateTime<Utc>>,
     pub session_id: Box<str>,
+    /// Working directory at that time.
+    pub project: Option<Box<str>>,
+    /// Before it, the person said no to a tool call, or stopped one.
+    pub refuses: bool,
 }
 
 /// Who speaks.
@@ -85,7 +89,7 @@ pub enum Role {
 }
 
 /// What a person said that is worth knowing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
     /// Position of the person's turn in the window.
     pub turn: usize,
@@ -97,8 +101,13 @@ pub struct Claim {
     /// What the person wrote, letter by letter; at most [`Claim::QUOTE`] characters.
     pub quote: String,
     pub domain: Domain,
+    pub scope: Scope,
     /// What the fact is about.
     pub entities: Vec<String>,
+    /// How likely the detector finds it that somebody would write this down, from 0 to 1, where it says so.
+    pub likelihood: Option<f64>,
+    /// What the detector saw in it, the weightiest first.
+    pub signs: Vec<String>,
 }
 
 impl Claim {
@@ -116,10 +125,12 @@ pub enum Detection {
     Confirmation,
     /// Nobody had asked.
     UnpromptedDefinition,
+    /// It says how to work: a standing rule or a preference.
+    Instruction,
 }
 
 impl Detection {
-    pub const ALL: [Self; 3] = [Self::Correction, Self::Confirmation, Self::UnpromptedDefinition];
+    pub const ALL: [Self; 4] = [Self::Correction, Self::Confirmation, Self::UnpromptedDefinition, Self::Instruction];
 
     /// The name under which it is stored and shown.
     pub fn name(self) -> &'static str {
@@ -127,6 +138,31 @@ impl Detection {
             Self::Correction => "correction",
             Self::Confirmation => "confirmation",
             Self::UnpromptedDefinition => "unprompted_definition",
+            Self::Instruction => "instruction",
+        }
+    }
+}
+
+/// For whom a fact holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// How this person likes to work, in any project.
+    Person,
+    /// For all who work on the project.
+    Project,
+    /// Beyond the project: how a tool, a trade or the world works.
+    Domain,
+}
+
+impl Scope {
+    pub const ALL: [Self; 3] = [Self::Person, Self::Project, Self::Domain];
+
+    /// The name under which it is stored and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Project => "project",
+            Self::Domain => "domain",
         }
     }
 }
@@ -140,11 +176,13 @@ pub enum Domain {
     Data,
     Operations,
     Infrastructure,
+    /// None of these, or none plainly.
+    General,
 }
 
 impl Domain {
-    pub const ALL: [Self; 6] =
-        [Self::Finance, Self::Engineering, Self::Product, Self::Data, Self::Operations, Self::Infrastructure];
+    pub const ALL: [Self; 7] =
+        [Self::Finance, Self::Engineering, Self::Product, Self::Data, Self::Operations, Self::Infrastructure, Self::General];
 
     /// The name under which it is stored and shown.
     pub fn name(self) -> &'static str {
@@ -155,6 +193,7 @@ impl Domain {
             Self::Data => "data",
             Self::Operations => "operations",
             Self::Infrastructure => "infrastructure",
+            Self::General => "general",
         }
     }
 }

@@ -25,7 +25,7 @@ table! {
         statement_id: &'a str,
         /// of verification_claims
         claim_id: &'a str,
-        /// correction, confirmation or unprompted_definition
+        /// correction, confirmation, unprompted_definition or instruction
         detection_type: &'a str,
         /// who said it
         username: &'a str,

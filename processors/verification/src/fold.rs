@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use crate::Verification;
     use crate::claim::CLAIMS;
-    use crate::{Claim, Detection, Domain, Role, Window};
+    use crate::{Claim, Detection, Domain, Role, Scope, Window};
     use sessionmill_contract::{Agent, Bound, FailureClass, Processor, Said, Transcript, Value};
     use std::sync::Mutex;
 
@@ -146,6 +146,9 @@ mod tests {
                 content: "content".into(),
                 quote: self.quote.unwrap_or(&view.turns[turn].text).into(),
                 domain: Domain::Data,
+                scope: Scope::Project,
+                likelihood: None,
+                signs: Vec::new(),
                 entities: vec!["b".into(), "a".into(), "b".into()],
             };
             Ok((0..view.turns.len()).filter(|turn| view.turns[*turn].role == Role::Person).map(claim).collect())

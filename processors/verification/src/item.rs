@@ -24,7 +24,7 @@ table! {
     /// An item.
     #[derive(Clone, Debug)]
     pub struct ItemRow<'a> {
-        /// finance, engineering, product, data, operations or infrastructure
+        /// finance, engineering, product, data, operations, infrastructure or general
         domain: &'a str,
         /// kv_ and 12 hexadecimal digits of the SHA-256 of <title>:<content>
         item_id: &'a str,
@@ -32,7 +32,7 @@ table! {
         title: &'a str,
         /// the fact, in the words of its canonical claim
         content: &'a str,
-        /// of the claim that it is told in: correction, confirmation or unprompted_definition
+        /// of the claim that it is told in: correction, confirmation, unprompted_definition or instruction
         detection_type: &'a str,
         /// what it is about: a JSON list of texts
         entities: &'a str,
@@ -54,6 +54,18 @@ table! {
         reviewer: Option<&'a str>,
         /// time of the last decision; null if there is none
         reviewed_at: Option<DateTime<Utc>>,
+        /// pieces of evidence that say to work so
+        instructions: u64,
+        /// sessions that the evidence is from
+        sessions: u64,
+        /// for whom it holds: person, project or domain
+        scope: Option<&'a str>,
+        /// working directory of all its evidence; null if it is from several
+        project: Option<&'a str>,
+        /// of its likeliest evidence; null if the detector does not say
+        likelihood: Option<i64>,
+        /// what the detector saw in its likeliest evidence: a JSON list of texts
+        signs: Option<&'a str>,
     }
 }
 
@@ -122,6 +134,11 @@ impl Item {
         let verdict = material.reviews.verdict(&founder.id);
         let count = |kind: Detection| evidence.iter().filter(|piece| piece.detection == kind).count() as u64;
         let verifiers: BTreeSet<_> = evidence.iter().map(|piece| piece.username).collect();
+        let sessions: BTreeSet<_> = evidence.iter().map(|piece| piece.session_id).collect();
+        let projects: BTreeSet<_> = evidence.iter().map(|piece| piece.project).collect();
+        let project = projects.first().copied().flatten().filter(|_| projects.len() == 1);
+        // The first of equals: evidence is in order.
+        let likeliest = evidence.iter().rev().max_by_key(|piece| piece.likelihood);
         let times = || evidence.iter().filter_map(|piece| piece.time);
         rows.push(ItemRow {
             domain,
@@ -139,6 +156,12 @@ impl Item {
             last_verified: times().max(),
             reviewer: verdict.map(|verdict| verdict.reviewer),
             reviewed_at: verdict.map(|verdict| verdict.reviewed_at),
+            instructions: count(Detection::Instruction),
+            sessions: sessions.len() as u64,
+            scope: founder.scope,
+            project,
+            likelihood: likeliest.and_then(|piece| piece.likelihood),
+            signs: likeliest.and_then(|piece| piece.signs),
         });
         for piece in evidence {
             evidence::push(piece, domain, &founder.id, rows);

@@ -41,7 +41,7 @@ pub mod settle;
 pub mod statement;
 pub mod wording;
 
-pub use detector::{Claim, Detection, Detector, Domain, Judge, Role, Turn, View, Window};
+pub use detector::{Claim, Detection, Detector, Domain, Judge, Role, Scope, Turn, View, Window};
 
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{
@@ -68,7 +68,7 @@ const MANIFEST: Manifest = Manifest {
     facts: &[&claim::CLAIMS],
     settlements: &[Settlement {
         name: "knowledge",
-        version: 1,
+        version: 2,
         facts: &claim::CLAIMS,
         key: "domain",
         order: &["session_file"],

@@ -56,6 +56,10 @@ mod tests {
             time: Some(time),
             session_id: "s1",
             line,
+            scope: Some("project"),
+            project: Some("/src"),
+            likelihood: None,
+            signs: Some("[]"),
         };
         let session_file = format!("{user}/{file}.jsonl").into();
         FactRow { session_file, username: user.into(), values: claim.values() }

@@ -26,6 +26,12 @@ pub struct Statement<'f> {
     pub line: u64,
     /// A JSON list, as the claim has it.
     pub entities_text: &'f str,
+    pub scope: Option<&'f str>,
+    pub project: Option<&'f str>,
+    /// In thousandths.
+    pub likelihood: Option<i64>,
+    /// A JSON list.
+    pub signs: Option<&'f str>,
 }
 
 /// The id of an item that says this: `kv_` and 12 hexadecimal digits.
@@ -68,6 +74,10 @@ impl<'f> Statement<'f> {
             session_id: claim.session_id,
             line: claim.line,
             entities_text: claim.entities,
+            scope: claim.scope,
+            project: claim.project,
+            likelihood: claim.likelihood,
+            signs: claim.signs,
         })
     }
 

@@ -4,9 +4,14 @@ use crate::Domain;
 use crate::rules::sentence::Word;
 use crate::rules::sign::Sign;
 
+/// Whether a domain is one of business, rather than of software.
+pub(super) fn is_of_a_trade(domain: Domain) -> bool {
+    matches!(domain, Domain::Finance | Domain::Product | Domain::Operations)
+}
+
 /// The domain whose words stand most often in a quote, where they count double, and in what it answers; of
-/// equals the one whose word comes first in the quote, else the first in the list of domains. How work
-/// is done is a matter of operations, where no word says more.
+/// equals the one whose word comes first in the quote, else the first in the list of domains. Where no word
+/// says so, it is none of them.
 pub(super) fn domain_of(quote: &[Word], statement: &[Word]) -> Domain {
     let score = |domain: Domain| {
         let weight = |word: &Word| if word.is(Sign::Common) { 1 } else { 2 };
@@ -20,5 +25,5 @@ pub(super) fn domain_of(quote: &[Word], statement: &[Word]) -> Domain {
         .into_iter()
         .enumerate()
         .max_by_key(|(order, domain)| (score(*domain), std::cmp::Reverse(first(*domain)), std::cmp::Reverse(*order)));
-    best.map(|(_, domain)| domain).filter(|domain| score(*domain) > 0).unwrap_or(Domain::Operations)
+    best.map(|(_, domain)| domain).filter(|domain| score(*domain) > 0).unwrap_or(Domain::General)
 }

@@ -16,6 +16,8 @@
 //! | [`exclusion`], [`order`], [`path`] | statements that are no knowledge |
 //! | [`mood`] | whether a statement is meant as a rule, as news, as a report, as a proposal |
 //! | [`worth`] | how much a statement reads like knowledge |
+//! | [`feature`], [`model`] | what is seen of a sentence, and how likely that makes it a claim |
+//! | [`kind`] | how a person came to say what the model hears, and for whom it holds |
 //! | [`domain`], [`entity`], [`wording`] | a claim's field of work, its terms, its words |
 
 mod answer;
@@ -25,10 +27,13 @@ mod definition;
 mod domain;
 mod entity;
 mod exclusion;
+mod feature;
+mod kind;
 #[cfg(test)]
 mod labelled;
 mod lead;
 mod lexicon;
+mod model;
 mod mood;
 mod order;
 mod passage;
@@ -39,11 +44,13 @@ mod term;
 mod wording;
 mod worth;
 
-use crate::{Claim, Detection, Detector, Role, Turn, View, Window};
+use crate::{Claim, Detection, Detector, Domain, Role, Scope, Turn, View, Window};
 use sentence::{Sentence, Word};
 use sessionmill_contract::{Bound, Failure, SourceFile};
 use sign::Sign;
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// The detector.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,7 +62,7 @@ impl Detector for Rules {
     }
 
     fn version(&self) -> u32 {
-        7
+        8
     }
 
     fn bound(&self) -> Bound {
@@ -69,8 +76,7 @@ impl Detector for Rules {
     fn claims(&self, _: &SourceFile, view: &View<'_>) -> Result<Vec<Claim>, Failure> {
         let prompts = view.turns.iter().enumerate().skip(view.fresh).filter(|(_, turn)| turn.role == Role::Person);
         let claims = prompts.flat_map(|(at, prompt)| {
-            let reply = view.turns[..at].iter().rev().find(|turn| turn.role == Role::Assistant);
-            claims(at, prompt, reply)
+            claims(at, prompt, &view.turns[..at])
         });
         Ok(claims.collect())
     }
@@ -88,7 +94,26 @@ struct Fact<'a> {
     statement: Option<&'a Sentence<'a>>,
 }
 
-fn claims(turn: usize, prompt: &Turn, reply: Option<&Turn>) -> Vec<Claim> {
+/// The points that a fact of a trade needs, where the model does not hear it: nearly all that the weights were
+/// made from is talk about software, of which more is asked.
+const TRADE: usize = 1;
+const SOFTWARE: usize = 3;
+
+/// What the model finds of a sentence, and what it is.
+struct Weighed {
+    finding: model::Finding,
+    kind: Detection,
+    scope: Scope,
+    /// It asks to write down what the assistant said.
+    is_note: bool,
+    /// It says in so many words that it holds from now on.
+    is_standing: bool,
+    /// It is about the work at hand, or was pasted.
+    is_of_the_work: bool,
+}
+
+fn claims(turn: usize, prompt: &Turn, before: &[Turn]) -> Vec<Claim> {
+    let reply = before.iter().rev().find(|turn| turn.role == Role::Assistant);
     let said = passage::sentences(&prompt.text);
     if said.first().is_some_and(|first| lexicon::strip(&first.words, Sign::RolePlay).is_some()) {
         return Vec::new();
@@ -97,41 +122,241 @@ fn claims(turn: usize, prompt: &Turn, reply: Option<&Turn>) -> Vec<Claim> {
     let cell = OnceCell::new();
     let read = || reply.map(|reply| passage::sentences(&reply.text)).unwrap_or_default();
     let statements = || cell.get_or_init(read).as_slice();
+    let ruled = ruled(&said, &statements);
+    let reply = reply.map(|reply| tail(&reply.text));
+    let weighed = weighed(&prompt.text, prompt.refuses, reply, &said, &ruled);
+    let likelihood = |fact: &Fact<'_>| {
+        weighed[fact.from..=fact.to].iter().map(|of| of.finding.likelihood).fold(0.0, f64::max)
+    };
+    let is_of_a_trade = |fact: &Fact<'_>| {
+        let is_talk = weighed[fact.from..=fact.to].iter().any(|of| of.is_of_the_work);
+        let least = if domain::is_of_a_trade(domain_of(fact)) { TRADE } else { SOFTWARE };
+        !is_talk && worth::worth(fact.words) >= least
+    };
+    let is_kept = |fact: &Fact<'_>| likelihood(fact) >= model::RULED || is_of_a_trade(fact);
+    let mut facts: Vec<Fact<'_>> = ruled.into_iter().filter(is_kept).collect();
+    let mut at = 0;
+    while at < said.len() {
+        let is_heard = |at: usize| {
+            let is_free = !facts.iter().any(|fact| (fact.from..=fact.to).contains(&at));
+            weighed.get(at).is_some_and(|of| is_free && (of.is_note || of.is_standing || of.finding.likelihood >= model::CLAIM))
+        };
+        if !is_heard(at) {
+            at += 1;
+            continue;
+        }
+        // What goes on with it is one claim.
+        let to = (at..).take_while(|next| is_heard(*next)).last().unwrap_or(at);
+        let lead = lead::lead(&said[at].words).1;
+        let words = if lead.is_empty() { &said[at].words } else { lead };
+        let statement = if weighed[at].is_note { statements().last() } else { answered(words, statements()) };
+        facts.push(Fact { detection: weighed[at].kind, from: at, to, words, statement });
+        at = to + 1;
+    }
+    facts.sort_by_key(|fact| fact.from);
+    facts.retain(|fact| !is_echo(&prompt.text[said[fact.from].range.start..said[fact.to].range.end], before));
+    facts.iter().filter_map(|fact| claim(turn, &prompt.text, &said, fact, &weighed)).collect()
+}
+
+/// Whether the assistant has said it before, word by word: it was pasted.
+fn is_echo(quote: &str, before: &[Turn]) -> bool {
+    const SHORTEST: usize = 24;
+    quote.len() >= SHORTEST && before.iter().any(|turn| turn.role == Role::Assistant && turn.text.contains(quote))
+}
+
+/// The facts that the rules hear in a prompt.
+fn ruled<'a>(said: &'a [Sentence<'a>], statements: &dyn Fn() -> &'a [Sentence<'a>]) -> Vec<Fact<'a>> {
     let mut facts: Vec<Fact<'_>> = Vec::new();
     let mut at = 0;
     while at < said.len() {
-        let answer = answer::find(&said, at, &statements).map(|answer| {
+        let answer = answer::find(said, at, statements).map(|answer| {
             let is_free = facts.last().is_none_or(|last| last.to + 1 < at);
-            if is_free { answer::with_preface(answer, &said) } else { answer }
+            if is_free { answer::with_preface(answer, said) } else { answer }
         });
         // What follows from a fact is none by itself.
         let is_fact = |fact: &Fact<'_>| {
             fact.from < at || fact.detection == Detection::Confirmation || !answer::concludes(&said[at])
         };
-        let defined = || definition::find(&said, at).map(|fact| answer::of_what_was_said(fact, &said, at, &statements));
+        let defined = || definition::find(said, at).map(|fact| answer::of_what_was_said(fact, said, at, statements));
         let fact = answer.or_else(defined).filter(is_fact);
         at = fact.as_ref().map_or(at, |fact| fact.to) + 1;
         facts.extend(fact);
     }
-    facts.iter().filter_map(|fact| claim(turn, &prompt.text, &said, fact)).collect()
+    facts
+}
+
+/// What the model finds of each sentence.
+fn weighed(prompt: &str, refuses: bool, reply: Option<&str>, said: &[Sentence<'_>], ruled: &[Fact<'_>]) -> Vec<Weighed> {
+    let stems = reply.map(stems_of).unwrap_or_default();
+    let context = feature::Context { prompt, reply, stems: &stems };
+    let weigh = |at: usize| {
+        let unit = feature::Unit::new(said, at, &context, detection(ruled, at));
+        Weighed {
+            finding: model::find(unit.features()),
+            kind: kind::of(&unit, refuses),
+            scope: kind::scope(&unit),
+            is_note: kind::is_note(&unit),
+            is_standing: kind::is_standing(&unit),
+            is_of_the_work: unit.is_of_the_work(),
+        }
+    };
+    (0..said.len()).map(weigh).collect()
+}
+
+/// What the rules take a sentence for.
+fn detection(ruled: &[Fact<'_>], at: usize) -> Option<Detection> {
+    ruled.iter().find(|fact| (fact.from..=fact.to).contains(&at)).map(|fact| fact.detection)
+}
+
+/// The statement of the assistant that shares most words of meaning with an answer, the later of equals.
+fn answered<'a>(words: &[Word], statements: &'a [Sentence<'a>]) -> Option<&'a Sentence<'a>> {
+    let terms = sentence::stems(words);
+    let shared = |statement: &Sentence<'_>| sentence::stems(&statement.words).intersection(&terms).count();
+    statements.iter().max_by_key(|statement| shared(statement)).filter(|statement| shared(statement) > 0)
 }
 
 /// The claim of a fact; nothing for one that is longer than a quote may be.
-fn claim(turn: usize, text: &str, said: &[Sentence<'_>], fact: &Fact<'_>) -> Option<Claim> {
+fn claim(turn: usize, text: &str, said: &[Sentence<'_>], fact: &Fact<'_>, weighed: &[Weighed]) -> Option<Claim> {
     let quote = text.get(said.get(fact.from)?.range.start..said.get(fact.to)?.range.end)?;
     let exact = text.get(fact.words.first()?.range.start..said.get(fact.to)?.range.end)?;
     let statement = fact.statement.and_then(|statement| statement.text.get(statement.range.clone()));
     if quote.chars().count() > Claim::QUOTE {
         return None;
     }
-    let content = wording::content(exact, fact.words, statement);
+    let of = weighed.get(fact.from..=fact.to)?;
+    let best = of.iter().max_by(|a, b| a.finding.likelihood.total_cmp(&b.finding.likelihood))?;
+    let likelihood = best.finding.likelihood;
+    let is_any = |what: fn(&Weighed) -> bool| of.iter().any(what);
+    let note = is_any(|of| of.is_note).then_some("is to be written down");
+    let standing = is_any(|of| of.is_standing).then_some("from now on");
+    let explicit: Vec<_> = note.into_iter().chain(standing).collect();
+    let content = wording::content(exact, fact.words, statement, best.is_note);
     Some(Claim {
         turn,
         detection: fact.detection,
         title: wording::title(&content),
         content,
         quote: quote.to_owned(),
-        domain: domain::domain_of(fact.words, fact.statement.map_or(&[], |statement| &statement.words)),
+        domain: domain_of(fact),
+        scope: best.scope,
         entities: entity::entities(text, fact.words),
+        // Of the language of a trade the model knows too little.
+        likelihood: match explicit[..] {
+            [] if likelihood < model::RULED => None,
+            [] => Some(likelihood),
+            _ => Some(likelihood.max(model::EXPLICIT)),
+        },
+        signs: explicit.into_iter().chain(best.finding.signs.iter().copied()).map(str::to_owned).collect(),
     })
+}
+
+fn domain_of(fact: &Fact<'_>) -> Domain {
+    domain::domain_of(fact.words, fact.statement.map_or(&[], |statement| &statement.words))
+}
+
+/// The end of a reply: what a person answers.
+fn tail(text: &str) -> &str {
+    const TAIL: usize = 500;
+    let start = (text.len().saturating_sub(TAIL)..=text.len()).find(|start| text.is_char_boundary(*start));
+    text.get(start.unwrap_or_default()..).unwrap_or_default()
+}
+
+fn stems_of(text: &str) -> BTreeSet<String> {
+    sentence::stems(&Sentence::new(text, 0..text.len()).words).into_iter().map(str::to_owned).collect()
+}
+
+/// A sentence of a prompt, with its features: what the weights are made from.
+#[derive(Debug)]
+pub struct Seen {
+    /// Where it stands in the turn's text.
+    pub range: Range<usize>,
+    pub features: Vec<&'static str>,
+}
+
+/// The names of all features, and whether each is a construction, which says much and is rare.
+pub fn features() -> impl Iterator<Item = (&'static str, bool)> {
+    feature::Feature::all().map(|feature| (feature.name(), feature.is_construction()))
+}
+
+/// The sentences of a prompt after a reply.
+pub fn seen(prompt: &str, reply: Option<&str>) -> Vec<Seen> {
+    let said = passage::sentences(prompt);
+    let statements = reply.map(passage::sentences).unwrap_or_default();
+    let ruled = ruled(&said, &|| statements.as_slice());
+    let reply = reply.map(tail);
+    let stems = reply.map(stems_of).unwrap_or_default();
+    let context = feature::Context { prompt, reply, stems: &stems };
+    let see = |at: usize| {
+        let unit = feature::Unit::new(&said, at, &context, detection(&ruled, at));
+        Seen { range: said[at].range.clone(), features: unit.features().map(feature::Feature::name).collect() }
+    };
+    (0..said.len()).map(see).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(replies: &[&str], prompt: &str) -> Vec<Claim> {
+        let turn = |role: Role, text: &str| Turn {
+            role,
+            text: text.to_owned(),
+            line: 1,
+            uuid: None,
+            time: None,
+            session_id: "s".into(),
+            project: None,
+            refuses: false,
+        };
+        let before: Vec<_> = replies.iter().map(|reply| turn(Role::Assistant, reply)).collect();
+        claims(before.len(), &turn(Role::Person, prompt), &before)
+    }
+
+    const DONE: &str = "I moved the helper into `src/util.ts` and ran the tests. What is next?";
+
+    #[test]
+    fn people_say_how_to_work_and_what_is_so() {
+        let expect = |prompt, kind| {
+            let claims = heard(&[DONE], prompt);
+            let found: Vec<_> = claims.iter().map(|claim| claim.detection).collect();
+            assert_eq!(found, [kind], "{prompt}");
+            assert!(claims[0].likelihood.is_some_and(|likelihood| likelihood > model::RULED), "{prompt}");
+            assert!(!claims[0].signs.is_empty(), "{prompt}");
+        };
+        expect("from now on always make sure that we use the logger everywhere instead of print", Detection::Instruction);
+        expect("no, we dropped the retry helper on purpose", Detection::Correction);
+        expect("that is not correct, we don't store any tokens in the browser", Detection::Correction);
+        expect("the idea is that a worker never talks to the queue directly", Detection::UnpromptedDefinition);
+    }
+
+    #[test]
+    fn what_is_to_be_written_down_is_what_the_assistant_said() {
+        let claims = heard(&["The build fails offline. Paths are relative to the workspace root."], "Can you add this to CLAUDE.md?");
+        assert_eq!(claims.len(), 1);
+        assert_eq!(claims[0].detection, Detection::Instruction);
+        let content = "Can you add this to CLAUDE.md. Said of: Paths are relative to the workspace root.";
+        assert_eq!(claims[0].content, content);
+    }
+
+    #[test]
+    fn talk_about_the_work_is_not_kept() {
+        for prompt in [
+            "commit this and push",
+            "why does the test still fail?",
+            "can you rename the column and add a button to the header",
+            "ok, the login page shows an error again",
+            "yes please",
+            "The parseRow function ignores its second argument. This leads to wrong totals in the report.",
+            "I think we could maybe try the other approach",
+        ] {
+            assert_eq!(heard(&[DONE], prompt), [], "{prompt}");
+        }
+    }
+
+    #[test]
+    fn what_the_assistant_said_is_pasted() {
+        let said = "no, we dropped the retry helper on purpose";
+        assert_eq!(heard(&[DONE], said).len(), 1);
+        assert_eq!(heard(&[said, DONE], said), []);
+    }
 }

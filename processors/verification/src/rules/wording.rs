@@ -9,10 +9,10 @@ const POINTERS: [&str; 24] = [
     "which", "one", "es", "sie", "er", "elle", "il", "ils", "eso", "isso",
 ];
 
-/// The fact as a sentence, and what it was said of where it points to that.
-pub(super) fn content(fact: &str, words: &[Word], statement: Option<&str>) -> String {
+/// The fact as a sentence, and what it was said of where it points to that: a note always does.
+pub(super) fn content(fact: &str, words: &[Word], statement: Option<&str>, is_note: bool) -> String {
     let fact = sentence(fact);
-    let points = words
+    let points = is_note || words
         .first()
         .is_none_or(|first| POINTERS.contains(&&*first.lower) || first.lower.starts_with(|c: char| c.is_ascii_digit()));
     let text = match statement.filter(|_| points) {

@@ -104,6 +104,13 @@ impl Page {
         line("domain", &item.domain);
         line("status", &status(item));
         line("confidence", &format!("{:.2}: {}", item.confidence, grounds(item)));
+        if !item.signs.is_empty() {
+            let likelihood = item.likelihood.map(|likelihood| format!("{likelihood:.2}: ")).unwrap_or_default();
+            line("heard by", &format!("{likelihood}{}", item.signs.join("; ")));
+        }
+        if let Some(scope) = &item.scope {
+            line("scope", &item.project.as_ref().map_or(scope.clone(), |project| format!("{scope}, {project}")));
+        }
         if !item.entities.is_empty() {
             line("entities", &item.entities.join(", "));
         }
@@ -155,14 +162,23 @@ pub(super) fn status(item: &Item) -> String {
 
 /// `2 corrections, 1 definition by 2 people, last on 2026-02-01`.
 pub(super) fn grounds(item: &Item) -> String {
-    let kinds =
-        [("correction", item.corrections), ("confirmation", item.confirmations), ("definition", item.definitions)];
+    let kinds = [
+        ("correction", item.corrections),
+        ("confirmation", item.confirmations),
+        ("definition", item.definitions),
+        ("instruction", item.instructions),
+    ];
     let kinds = kinds.into_iter().filter(|(_, number)| *number > 0);
     let kinds: Vec<_> = kinds.map(|(kind, number)| count(number, kind).to_string()).collect();
     let people = if item.verifiers == 1 { "1 person".to_owned() } else { format!("{} people", item.verifiers) };
     let last = item.last_verified.as_deref().and_then(|time| time.get(..10));
     let last = last.map(|day| format!(", last on {day}")).unwrap_or_default();
-    format!("{} by {people}{last}", kinds.join(", "))
+    let sessions = if item.sessions > 1 { format!(" in {} sessions", item.sessions) } else { String::new() };
+    let against = match item.contradictions {
+        0 => String::new(),
+        number => format!(", contradicted by {}", count(number, "correction")),
+    };
+    format!("{} by {people}{sessions}{last}{against}", kinds.join(", "))
 }
 
 fn name(kind: &str) -> &str {

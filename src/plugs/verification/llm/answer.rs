@@ -4,10 +4,10 @@
 use crate::plugs::verification::llm::prompt::cut;
 use serde::Deserialize;
 use serde_json::Value;
-use sessionmill_verification::{Claim, Detection, Domain, Role, View};
+use sessionmill_verification::{Claim, Detection, Domain, Role, Scope, View};
 
 /// The claims of an answer, and how many more were made up.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Findings {
     pub claims: Vec<Claim>,
     /// Their quote is not in the conversation, or they do not have the form that was asked for.
@@ -22,6 +22,9 @@ struct Told {
     content: String,
     quote: String,
     domain: String,
+    /// Absent in answers of before.
+    #[serde(default)]
+    scope: String,
     entities: Vec<String>,
 }
 
@@ -71,6 +74,7 @@ impl Told {
         let entities = self.entities.iter().map(|entity| cut(entity.trim(), ENTITY).to_owned());
         let detection = Detection::ALL.into_iter().find(|detection| detection.name() == self.detection_type)?;
         let domain = Domain::ALL.into_iter().find(|domain| domain.name() == self.domain)?;
+        let scope = Scope::ALL.into_iter().find(|scope| scope.name() == self.scope).unwrap_or(Scope::Project);
         (!title.is_empty() && !content.is_empty()).then(|| Claim {
             turn,
             detection,
@@ -78,7 +82,10 @@ impl Told {
             content: content.to_owned(),
             quote: quote.to_owned(),
             domain,
+            scope,
             entities: entities.filter(|entity| !entity.is_empty()).take(ENTITIES).collect(),
+            likelihood: None,
+            signs: Vec::new(),
         })
     }
 }
@@ -91,7 +98,7 @@ mod tests {
 
     fn claim(number: i64, quote: &str) -> Value {
         json!({"turn": number, "detection_type": "correction", "title": "Fiscal year", "content": "It begins in April.",
-               "quote": quote, "domain": "finance", "entities": ["fiscal year", ""], "confidence": 0.99})
+               "quote": quote, "domain": "finance", "scope": "project", "entities": ["fiscal year", ""], "confidence": 0.99})
     }
 
     #[test]

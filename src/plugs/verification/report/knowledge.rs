@@ -36,6 +36,16 @@ pub struct Item {
     pub last_verified: Option<String>,
     pub reviewer: Option<String>,
     pub reviewed_at: Option<String>,
+    pub instructions: u64,
+    pub sessions: u64,
+    /// Corrections that contradict it.
+    pub contradictions: u64,
+    pub scope: Option<String>,
+    /// Working directory of all its evidence.
+    pub project: Option<String>,
+    /// As the detector finds its likeliest evidence, which shows these signs.
+    pub likelihood: Option<f64>,
+    pub signs: Vec<String>,
 }
 
 /// A piece of evidence.
@@ -112,7 +122,9 @@ pub struct Filter {
 pub fn items(connection: &Connection, filter: &Filter, weights: &Weights, now: DateTime<Utc>) -> Result<Vec<Item>> {
     const SQL: &str = "
         SELECT item_id, domain, title, content, detection_type, entities, status, evidence, corrections, confirmations,
-            definitions, last_verified, first_verified, reviewer, reviewed_at
+            definitions, last_verified, first_verified, reviewer, reviewed_at, instructions, sessions, scope, project, likelihood,
+            signs, (SELECT count(*) FROM knowledge_relations AS relation WHERE kind = 'contradicts'
+                AND relation.domain = knowledge_items.domain AND relation.to_item = knowledge_items.item_id)
         FROM knowledge_items
         WHERE item_id = coalesce($1, item_id) AND domain = coalesce($2, domain)
             AND detection_type = coalesce($3, detection_type) AND status = coalesce($4, status)
@@ -123,6 +135,7 @@ pub fn items(connection: &Connection, filter: &Filter, weights: &Weights, now: D
     let mut items = all(connection, SQL, params, |row| {
         let count = |column: usize| row.get::<_, i64>(column).map(i64::cast_unsigned);
         let entities: String = row.get(5)?;
+        let signs: Option<String> = row.get(20)?;
         let last_verified = time(row, 11)?;
         let item = (row.get(1)?, row.get(0)?);
         let people = folders.get(&item).into_iter().flatten().map(|folder| identities.label(folder));
@@ -130,6 +143,10 @@ pub fn items(connection: &Connection, filter: &Filter, weights: &Weights, now: D
             corrections: count(8)?,
             confirmations: count(9)?,
             definitions: count(10)?,
+            instructions: count(15)?,
+            sessions: count(16)?,
+            contradictions: count(21)?,
+            likelihood: row.get(19)?,
             verifiers: people.collect::<BTreeSet<_>>().len() as u64,
             last_verified: last_verified.as_deref().and_then(|time| time.parse().ok()),
         };
@@ -151,6 +168,13 @@ pub fn items(connection: &Connection, filter: &Filter, weights: &Weights, now: D
             last_verified,
             reviewer: row.get(13)?,
             reviewed_at: time(row, 14)?,
+            instructions: evidence.instructions,
+            sessions: evidence.sessions,
+            contradictions: evidence.contradictions,
+            scope: row.get(17)?,
+            project: row.get(18)?,
+            likelihood: evidence.likelihood,
+            signs: signs.and_then(|signs| serde_json::from_str(&signs).ok()).unwrap_or_default(),
         })
     })?;
     if let Some(user) = user {

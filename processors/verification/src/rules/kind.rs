@@ -1,0 +1,57 @@
+//! How a person came to say what the model hears, and for whom it holds.
+
+use crate::rules::feature::Unit;
+use crate::rules::lead::Lead;
+use crate::rules::sign::Sign;
+use crate::{Detection, Scope};
+
+/// An instruction if it says what to do; a correction if it denies, or a tool call was refused; a confirmation if it agrees; else a
+/// definition.
+pub(super) fn of(unit: &Unit<'_>, refuses: bool) -> Detection {
+    let asks_for = [Sign::Taste, Sign::Ensure, Sign::Request, Sign::Memorize].into_iter().any(|sign| unit.has(sign));
+    let denies = unit.lead == Lead::No || unit.has(Sign::Denies);
+    let is_duty = unit.duty() && (unit.standing() || unit.begins(&["we", "you", "i"]));
+    if is_note(unit) || !denies && (asks_for || unit.is_order || is_duty) {
+        Detection::Instruction
+    } else if denies || unit.lead == Lead::But || unit.has(Sign::Versus) || unit.changed() || refuses {
+        Detection::Correction
+    } else if unit.reply.is_some() && (unit.lead == Lead::Yes || unit.has(Sign::Purpose)) {
+        Detection::Confirmation
+    } else {
+        Detection::UnpromptedDefinition
+    }
+}
+
+/// A person's if it is a wish of their own; beyond the project if it is of a trade, and of nothing of ours.
+pub(super) fn scope(unit: &Unit<'_>) -> Scope {
+    let is_own = unit.has(Sign::Taste) && unit.has(Sign::Style) && !unit.has(Sign::Ours);
+    let is_of_a_trade = unit.words.iter().filter(|word| word.marks.is_term()).count() > 1;
+    if is_own {
+        Scope::Person
+    } else if is_of_a_trade && !unit.names() && !unit.has(Sign::Ours) && !unit.has(Sign::Artifact) {
+        Scope::Domain
+    } else {
+        Scope::Project
+    }
+}
+
+/// Whether it says in so many words that it holds from now on: "Next time, don't …", "Always …".
+pub(super) fn is_standing(unit: &Unit<'_>) -> bool {
+    const WORDS: std::ops::RangeInclusive<usize> = 4..=40;
+    let asks_for = [Sign::Ban, Sign::Ensure, Sign::Taste, Sign::FirmDuty].into_iter().any(|sign| unit.has(sign));
+    let is_order = unit.is_order || asks_for || unit.duty();
+    let begins = unit.begins(&["always", "never"]) && unit.words.get(1).is_some_and(|next| next.is(Sign::Order));
+    let is_talk = unit.asks() || unit.formal() || unit.is_long() || unit.has(Sign::Seen) || unit.has(Sign::Unsure);
+    !is_talk && WORDS.contains(&unit.length()) && (begins || unit.has(Sign::Henceforth) && is_order)
+}
+
+/// Whether it asks to write down what was said where agents look for rules: "Add this to CLAUDE.md".
+pub(super) fn is_note(unit: &Unit<'_>) -> bool {
+    const FILES: [&str; 6] =
+        ["claude.md", "agents.md", "gemini.md", "copilot-instructions.md", "cursorrules", "memory"];
+    const WORDS: usize = 20;
+    let is_file = |word: &str| FILES.iter().any(|file| word == *file || word.rsplit('/').next() == Some(file));
+    let mut words = unit.words.iter().map(|word| &*word.lower);
+    let points = words.clone().any(|word| matches!(word, "this" | "that" | "it" | "these" | "note" | "rule"));
+    unit.has(Sign::Enter) && points && unit.length() <= WORDS && !unit.has(Sign::Negation) && words.any(is_file)
+}

@@ -1,0 +1,80 @@
+//! How likely a sentence is one that somebody would write down: a logistic regression over its features.
+//!
+//! The weights lie beside this as a table, which `training/train.py` makes from labelled prompts. What
+//! the table does not name weighs nothing.
+
+use crate::rules::feature::Feature;
+use std::sync::LazyLock;
+
+static MODEL: LazyLock<Model> = LazyLock::new(|| Model::read(include_str!("weights.txt")));
+
+/// From here on a sentence is a claim: half of those that were not used for the weights are right.
+pub(super) const CLAIM: f64 = 0.40;
+
+/// The same for a sentence in which the rules hear a correction, a confirmation or a definition.
+pub(super) const RULED: f64 = 0.20;
+
+/// What an explicit order to write something down, or to do it from now on, is worth at least.
+pub(super) const EXPLICIT: f64 = 0.5;
+
+/// The signs that a claim is explained by.
+const SIGNS: usize = 4;
+
+/// The table, by features.
+struct Model {
+    bias: f64,
+    weights: Vec<f64>,
+}
+
+impl Model {
+    fn read(table: &str) -> Self {
+        let rows = table.lines().filter_map(|line| line.rsplit_once(" = "));
+        let weight_of = |wanted: &str| {
+            let weight = rows.clone().find(|(name, _)| *name == wanted).map(|(_, weight)| weight);
+            weight.and_then(|weight| weight.parse().ok()).unwrap_or_default()
+        };
+        Self { bias: weight_of("bias"), weights: Feature::all().map(|feature| weight_of(feature.name())).collect() }
+    }
+}
+
+/// What the model finds of a sentence.
+pub(super) struct Finding {
+    /// From 0 to 1.
+    pub(super) likelihood: f64,
+    /// The features that speak for it, the weightiest first.
+    pub(super) signs: Vec<&'static str>,
+}
+
+/// What speaks for and against a sentence with these features.
+pub(super) fn find(features: impl Iterator<Item = Feature>) -> Finding {
+    let weighed = features.map(|feature| (MODEL.weights[feature.number()], feature));
+    let mut for_it: Vec<_> = Vec::new();
+    let mut sum = MODEL.bias;
+    for (weight, feature) in weighed {
+        sum += weight;
+        if weight > 0.0 {
+            for_it.push((weight, feature));
+        }
+    }
+    for_it.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    Finding {
+        likelihood: 1.0 / (1.0 + (-sum).exp()),
+        signs: for_it.into_iter().take(SIGNS).map(|(_, feature)| feature.name()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_names_features_and_each_once() {
+        let names: Vec<_> = include_str!("weights.txt").lines().filter_map(|line| Some(line.rsplit_once(" = ")?.0)).collect();
+        let known: Vec<_> = Feature::all().map(Feature::name).collect();
+        for (at, name) in names.iter().enumerate() {
+            assert!(*name == "bias" || known.contains(name), "{name}");
+            assert!(!names[..at].contains(name), "{name}");
+        }
+        assert!(!known.iter().enumerate().any(|(at, name)| known[..at].contains(name)));
+    }
+}
