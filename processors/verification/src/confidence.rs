@@ -54,7 +54,7 @@ impl Default for Weights {
             per_verifier: 0.30,
             per_contradiction: 0.30,
             half_life_months: 36.0,
-            floor: 0.70,
+            floor: 0.90,
             cap: 1.00,
         }
     }
@@ -101,7 +101,8 @@ impl Weights {
         ];
         let of_kinds = kinds.into_iter().filter(|(count, _)| *count > 0).map(|(_, base)| base).fold(0.0, f64::max);
         let once = evidence.likelihood.unwrap_or(of_kinds);
-        let doubt = (1.0 - once) * left(self.per_session, evidence.sessions) * left(self.per_verifier, evidence.verifiers);
+        let doubt =
+            (1.0 - once) * left(self.per_session, evidence.sessions) * left(self.per_verifier, evidence.verifiers);
         let upheld = (1.0 - doubt).min(self.cap) * left(self.per_contradiction, evidence.contradictions + 1);
         let age = evidence.last_verified.map_or(0.0, |last| (now - last).as_seconds_f64().max(0.0));
         upheld * 0.5_f64.powf(age / (self.half_life_months * MONTH)).max(self.floor)
@@ -157,8 +158,8 @@ mod tests {
 
     #[test]
     fn age_counts_last() {
-        assert_eq!(confidence(ONCE, 12.0), 0.4762);
-        assert_eq!(confidence(ONCE, 120.0), 0.42);
+        assert_eq!(confidence(ONCE, 3.0), 0.5663);
+        assert_eq!(confidence(ONCE, 120.0), 0.54);
         assert_eq!(confidence(ONCE, -1.0), 0.60, "a clock that was ahead");
         assert_eq!(Weights::default().confidence(&ONCE, NOW), 0.60, "an unknown time");
     }

@@ -181,8 +181,15 @@ pub enum Domain {
 }
 
 impl Domain {
-    pub const ALL: [Self; 7] =
-        [Self::Finance, Self::Engineering, Self::Product, Self::Data, Self::Operations, Self::Infrastructure, Self::General];
+    pub const ALL: [Self; 7] = [
+        Self::Finance,
+        Self::Engineering,
+        Self::Product,
+        Self::Data,
+        Self::Operations,
+        Self::Infrastructure,
+        Self::General,
+    ];
 
     /// The name under which it is stored and shown.
     pub fn name(self) -> &'static str {

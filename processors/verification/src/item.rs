@@ -55,9 +55,9 @@ table! {
         /// time of the last decision; null if there is none
         reviewed_at: Option<DateTime<Utc>>,
         /// pieces of evidence that say to work so
-        instructions: u64,
+        instructions: u64 = 0,
         /// sessions that the evidence is from
-        sessions: u64,
+        sessions: u64 = 0,
         /// for whom it holds: person, project or domain
         scope: Option<&'a str>,
         /// working directory of all its evidence; null if it is from several

@@ -1,12 +1,15 @@
 -- Views that a new database has of the declared tables. What the database says of these views and of the columns that
 -- are declared is in the declarations; what it says of other views and columns is here.
 
-CREATE VIEW verification_claims AS SELECT * EXCLUDE (key_hash) FROM facts.verification_claims;
+CREATE VIEW verification_claims AS
+SELECT * EXCLUDE (key_hash) REPLACE (likelihood / 1000 AS likelihood) FROM facts.verification_claims;
 COMMENT ON COLUMN verification_claims.session_file IS '<user>/<path below the user>';
 COMMENT ON COLUMN verification_claims.username IS 'who said it';
 
 CREATE VIEW knowledge_items AS
-SELECT * EXCLUDE (key_hash), corrections + confirmations + definitions AS evidence FROM facts.knowledge_items;
+SELECT * EXCLUDE (key_hash) REPLACE (likelihood / 1000 AS likelihood),
+    corrections + confirmations + definitions + instructions AS evidence
+FROM facts.knowledge_items;
 COMMENT ON COLUMN knowledge_items.evidence IS 'pieces of evidence';
 
 -- The quote is kept with the claim alone, so that it is gone when that is.

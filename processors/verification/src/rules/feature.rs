@@ -4,6 +4,7 @@
 //! explained. The first features are constructions, which say much and are rare; then come single cues, and
 //! the shape.
 
+use crate::Detection;
 use crate::rules::class::is_rule;
 use crate::rules::exclusion::{is_no_statement, judges};
 use crate::rules::lead::{Lead, lead};
@@ -13,7 +14,6 @@ use crate::rules::path::is_path;
 use crate::rules::sentence::{Sentence, Word, has, stems};
 use crate::rules::sign::Sign;
 use crate::rules::worth::{has_value, worth};
-use crate::Detection;
 use std::collections::BTreeSet;
 
 /// A sentence where it stands.
@@ -65,23 +65,35 @@ const FEATURES: [(&str, Shape); COUNT] = [
     ("asserts what we do", |u| u.asserts() && u.habit()),
     ("asserts what we do not do", |u| u.asserts() && u.withholds()),
     ("what we changed", |u| !u.asks() && u.changed()),
-    ("duty without exception", |u| !u.asks() && u.duty() && (u.has(Sign::Whole) || u.has(Sign::Ever) || u.has(Sign::Usual))),
+    ("duty without exception", |u| {
+        !u.asks() && u.duty() && (u.has(Sign::Whole) || u.has(Sign::Ever) || u.has(Sign::Usual))
+    }),
     ("firm duty", |u| u.asserts() && u.has(Sign::FirmDuty)),
     ("wish for all cases", |u| {
-        !u.asks() && u.has(Sign::Taste) && [Sign::Whole, Sign::Ever, Sign::Versus, Sign::Style].into_iter().any(|sign| u.has(sign))
+        !u.asks()
+            && u.has(Sign::Taste)
+            && [Sign::Whole, Sign::Ever, Sign::Versus, Sign::Style].into_iter().any(|sign| u.has(sign))
     }),
     ("asserts an aim", |u| u.asserts() && u.has(Sign::Aim)),
     ("asserts where it is", |u| u.asserts() && u.resides() && u.has_address()),
     ("asserts what it is", |u| u.asserts() && u.is_a() && !u.has(Sign::Seen)),
-    ("asserts in short what it is", |u| u.asserts() && u.is_a() && !u.has(Sign::Seen) && !u.has(Sign::Fault) && u.count <= 3),
+    ("asserts in short what it is", |u| {
+        u.asserts() && u.is_a() && !u.has(Sign::Seen) && !u.has(Sign::Fault) && u.count <= 3
+    }),
     ("answers a question", |u| {
-        u.asserts() && u.they_asked() && !u.has(Sign::Seen) && !u.has(Sign::Request) && (u.has(Sign::Copula) || u.duty() || u.habit())
+        u.asserts()
+            && u.they_asked()
+            && !u.has(Sign::Seen)
+            && !u.has(Sign::Request)
+            && (u.has(Sign::Copula) || u.duty() || u.habit())
     }),
     ("asserts a reason", |u| u.asserts() && u.has(Sign::Because)),
     ("asks for a style", |u| {
         !u.asks() && u.has(Sign::Style) && (u.has(Sign::Taste) || u.has(Sign::Ensure) || u.duty() || u.is_order)
     }),
-    ("make sure in all cases", |u| !u.asks() && u.has(Sign::Ensure) && (u.has(Sign::Whole) || u.has(Sign::Ever) || u.has(Sign::Future))),
+    ("make sure in all cases", |u| {
+        !u.asks() && u.has(Sign::Ensure) && (u.has(Sign::Whole) || u.has(Sign::Ever) || u.has(Sign::Future))
+    }),
     ("wish for what is shown", |u| u.shows() || u.has(Sign::Interface)),
     ("opinion of what should be", |u| u.has(Sign::Opinion) && u.duty()),
     ("fault that was seen", |u| u.has(Sign::Seen) && u.has(Sign::Fault)),
@@ -346,8 +358,15 @@ impl<'a> Unit<'a> {
         let words = &self.sentence.words;
         let minds = |at: usize| words.iter().skip(at).take(2).any(|word| word.is(Sign::Minds));
         words.iter().enumerate().any(|(at, word)| {
-            let after = at + 1 + usize::from(words.get(at + 1).is_some_and(is_adverb) && !words.get(at + 1).is_some_and(|word| word.is(Sign::Withholds)));
-            matches!(&*word.lower, "we" | "i") && words.get(after).is_some_and(|word| word.is(Sign::Withholds)) && !minds(after + 1)
+            let after = at
+                + 1
+                + usize::from(
+                    words.get(at + 1).is_some_and(is_adverb)
+                        && !words.get(at + 1).is_some_and(|word| word.is(Sign::Withholds)),
+                );
+            matches!(&*word.lower, "we" | "i")
+                && words.get(after).is_some_and(|word| word.is(Sign::Withholds))
+                && !minds(after + 1)
         })
     }
 
@@ -367,9 +386,14 @@ impl<'a> Unit<'a> {
     }
 
     fn resides(&self) -> bool {
-        let is_at = |word: &Word| matches!(&*word.lower, "in" | "on" | "at" | "under" | "here" | "auf" | "unter" | "en" | "em" | "su");
+        let is_at = |word: &Word| {
+            matches!(&*word.lower, "in" | "on" | "at" | "under" | "here" | "auf" | "unter" | "en" | "em" | "su")
+        };
         self.is_followed(|word| word.is(Sign::Resides), is_at)
-            || self.words.windows(3).any(|three| three[0].lower == "you" && three[1].lower == "have" && three[2].lower == "access")
+            || self
+                .words
+                .windows(3)
+                .any(|three| three[0].lower == "you" && three[1].lower == "have" && three[2].lower == "access")
     }
 
     fn is_a(&self) -> bool {

@@ -75,9 +75,7 @@ impl Detector for Rules {
 
     fn claims(&self, _: &SourceFile, view: &View<'_>) -> Result<Vec<Claim>, Failure> {
         let prompts = view.turns.iter().enumerate().skip(view.fresh).filter(|(_, turn)| turn.role == Role::Person);
-        let claims = prompts.flat_map(|(at, prompt)| {
-            claims(at, prompt, &view.turns[..at])
-        });
+        let claims = prompts.flat_map(|(at, prompt)| claims(at, prompt, &view.turns[..at]));
         Ok(claims.collect())
     }
 }
@@ -125,9 +123,8 @@ fn claims(turn: usize, prompt: &Turn, before: &[Turn]) -> Vec<Claim> {
     let ruled = ruled(&said, &statements);
     let reply = reply.map(|reply| tail(&reply.text));
     let weighed = weighed(&prompt.text, prompt.refuses, reply, &said, &ruled);
-    let likelihood = |fact: &Fact<'_>| {
-        weighed[fact.from..=fact.to].iter().map(|of| of.finding.likelihood).fold(0.0, f64::max)
-    };
+    let likelihood =
+        |fact: &Fact<'_>| weighed[fact.from..=fact.to].iter().map(|of| of.finding.likelihood).fold(0.0, f64::max);
     let is_of_a_trade = |fact: &Fact<'_>| {
         let is_talk = weighed[fact.from..=fact.to].iter().any(|of| of.is_of_the_work);
         let least = if domain::is_of_a_trade(domain_of(fact)) { TRADE } else { SOFTWARE };
@@ -139,7 +136,9 @@ fn claims(turn: usize, prompt: &Turn, before: &[Turn]) -> Vec<Claim> {
     while at < said.len() {
         let is_heard = |at: usize| {
             let is_free = !facts.iter().any(|fact| (fact.from..=fact.to).contains(&at));
-            weighed.get(at).is_some_and(|of| is_free && (of.is_note || of.is_standing || of.finding.likelihood >= model::CLAIM))
+            weighed
+                .get(at)
+                .is_some_and(|of| is_free && (of.is_note || of.is_standing || of.finding.likelihood >= model::CLAIM))
         };
         if !is_heard(at) {
             at += 1;
@@ -186,7 +185,13 @@ fn ruled<'a>(said: &'a [Sentence<'a>], statements: &dyn Fn() -> &'a [Sentence<'a
 }
 
 /// What the model finds of each sentence.
-fn weighed(prompt: &str, refuses: bool, reply: Option<&str>, said: &[Sentence<'_>], ruled: &[Fact<'_>]) -> Vec<Weighed> {
+fn weighed(
+    prompt: &str,
+    refuses: bool,
+    reply: Option<&str>,
+    said: &[Sentence<'_>],
+    ruled: &[Fact<'_>],
+) -> Vec<Weighed> {
     let stems = reply.map(stems_of).unwrap_or_default();
     let context = feature::Context { prompt, reply, stems: &stems };
     let weigh = |at: usize| {
@@ -323,7 +328,10 @@ mod tests {
             assert!(claims[0].likelihood.is_some_and(|likelihood| likelihood > model::RULED), "{prompt}");
             assert!(!claims[0].signs.is_empty(), "{prompt}");
         };
-        expect("from now on always make sure that we use the logger everywhere instead of print", Detection::Instruction);
+        expect(
+            "from now on always make sure that we use the logger everywhere instead of print",
+            Detection::Instruction,
+        );
         expect("no, we dropped the retry helper on purpose", Detection::Correction);
         expect("that is not correct, we don't store any tokens in the browser", Detection::Correction);
         expect("the idea is that a worker never talks to the queue directly", Detection::UnpromptedDefinition);
@@ -331,7 +339,10 @@ mod tests {
 
     #[test]
     fn what_is_to_be_written_down_is_what_the_assistant_said() {
-        let claims = heard(&["The build fails offline. Paths are relative to the workspace root."], "Can you add this to CLAUDE.md?");
+        let claims = heard(
+            &["The build fails offline. Paths are relative to the workspace root."],
+            "Can you add this to CLAUDE.md?",
+        );
         assert_eq!(claims.len(), 1);
         assert_eq!(claims[0].detection, Detection::Instruction);
         let content = "Can you add this to CLAUDE.md. Said of: Paths are relative to the workspace root.";

@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn the_table_names_features_and_each_once() {
-        let names: Vec<_> = include_str!("weights.txt").lines().filter_map(|line| Some(line.rsplit_once(" = ")?.0)).collect();
+        let names: Vec<_> =
+            include_str!("weights.txt").lines().filter_map(|line| Some(line.rsplit_once(" = ")?.0)).collect();
         let known: Vec<_> = Feature::all().map(Feature::name).collect();
         for (at, name) in names.iter().enumerate() {
             assert!(*name == "bias" || known.contains(name), "{name}");

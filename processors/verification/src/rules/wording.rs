@@ -12,9 +12,10 @@ const POINTERS: [&str; 24] = [
 /// The fact as a sentence, and what it was said of where it points to that: a note always does.
 pub(super) fn content(fact: &str, words: &[Word], statement: Option<&str>, is_note: bool) -> String {
     let fact = sentence(fact);
-    let points = is_note || words
-        .first()
-        .is_none_or(|first| POINTERS.contains(&&*first.lower) || first.lower.starts_with(|c: char| c.is_ascii_digit()));
+    let points = is_note
+        || words.first().is_none_or(|first| {
+            POINTERS.contains(&&*first.lower) || first.lower.starts_with(|c: char| c.is_ascii_digit())
+        });
     let text = match statement.filter(|_| points) {
         Some(statement) => format!("{fact} Said of: {}", sentence(statement)),
         None => fact,

@@ -119,7 +119,16 @@ pub(super) mod tests {
     use sessionmill_verification::Turn;
 
     pub(crate) fn turn(role: Role, line: u64, text: &str) -> Turn {
-        Turn { role, text: text.into(), line, uuid: None, time: None, session_id: "s".into(), project: None, refuses: false }
+        Turn {
+            role,
+            text: text.into(),
+            line,
+            uuid: None,
+            time: None,
+            session_id: "s".into(),
+            project: None,
+            refuses: false,
+        }
     }
 
     #[test]
