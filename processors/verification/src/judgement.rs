@@ -189,6 +189,12 @@ mod tests {
             last_verified: None,
             reviewer: None,
             reviewed_at: None,
+            instructions: 0,
+            sessions: 1,
+            scope: None,
+            project: None,
+            likelihood: None,
+            signs: None,
         }
         .values()
     }
