@@ -1,20 +1,19 @@
 //! Prints the sentences of labelled prompts with their features, as JSON lines: what `training/train.py`
 //! makes the weights of. The first line names all features.
 //!
-//! `cargo run -p sessionmill-verification --example features -- PROMPTS.jsonl`
+//! `cargo run -p sessionmill-verification --example features < PROMPTS.jsonl`
 
 use serde_json::{Value, json};
 use sessionmill_verification::rules;
 use std::io::{BufWriter, Write};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let path = std::env::args().nth(1).ok_or("which prompts?")?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     let kind = |is_construction| if is_construction { "construction" } else { "cue" };
     let all: Vec<_> = rules::features().map(|(name, is_construction)| [name, kind(is_construction)]).collect();
     writeln!(out, "{}", json!({ "all": all }))?;
-    for (number, line) in std::fs::read_to_string(path)?.lines().enumerate() {
-        let record: Value = serde_json::from_str(line)?;
+    for (number, line) in std::io::stdin().lines().enumerate() {
+        let record: Value = serde_json::from_str(&line?)?;
         let text = |name: &str| record[name].as_str().unwrap_or_default();
         let (prompt, reply) = (text("text"), text("before"));
         for seen in rules::seen(prompt, Some(reply).filter(|reply| !reply.is_empty())) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the weights of the detector's model from labelled prompts.
 
-  cargo run -p sessionmill-verification --example features -- LABELLED/prompts.jsonl > features.jsonl
+  cargo run -p sessionmill-verification --example features < LABELLED/prompts.jsonl > features.jsonl
   train.py LABELLED/prompts.jsonl features.jsonl WEIGHTS [--folds 10] [--rounds 6]
 
 The weights are those of a logistic regression over all labelled prompts. Before they are written, the same regression is
