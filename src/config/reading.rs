@@ -464,7 +464,7 @@ layout = \"user\"
             ),
             (
                 "verification.confidence.correction = \"high\"",
-                "line 1: `verification.confidence.correction` must be a number, not `\"high\"`; for example: correction = 0.9",
+                "line 1: `verification.confidence.correction` must be a number, not `\"high\"`; for example: correction = 0.6",
             ),
             (
                 &format!("{price}input = \"free\""),
@@ -581,9 +581,13 @@ layout = \"user\"
         ];
         let mut found = Vec::new();
         for (key, _) in settings(&Config::of(PLUGS)) {
+            // `instruction` has `struct` in it.
+            let name = key.rsplit('.').next().unwrap();
             for value in values {
                 let text = format!("{key} = {value}\n");
-                let said = mistakes(&text).into_iter().map(|mistake| mistake.replace(&format!("`{value}`"), ""));
+                let said = mistakes(&text)
+                    .into_iter()
+                    .map(|mistake| mistake.replace(&format!("`{value}`"), "").replace(name, "…"));
                 found.extend(
                     said.filter(|said| words.iter().any(|word| said.contains(word))).map(|said| text.clone() + &said),
                 );
