@@ -264,9 +264,13 @@ fn try_connect(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Res
          PRAGMA disable_checkpoint_on_shutdown; SET lock_configuration = true",
     )?;
     if access == Access::ReadWrite {
-        // What a process that was killed has spilled. Nobody else has the database open, and this one has
-        // spilled nothing yet.
-        let _ = std::fs::remove_dir_all(beside(path, "tmp"));
+        // What a process that was killed has spilled. Nobody else has the database open, but this one may have
+        // spilled something while it replayed the log.
+        let spilled: i64 =
+            connection.query_row("SELECT count(*) FROM duckdb_temporary_files()", [], |row| row.get(0))?;
+        if spilled == 0 {
+            let _ = std::fs::remove_dir_all(beside(path, "tmp"));
+        }
     }
     Ok(connection)
 }
