@@ -246,8 +246,9 @@ fn items_are_listed_and_filtered() {
     assert_eq!(list(&["--type", "confirmation"]), "[14-days]");
     assert_eq!(list(&["--status", "approved"]), "");
     assert_eq!(list(&["--text", "EUROPE"]), "[30-days] [14-days]");
-    assert_eq!(list(&["--min-confidence", "0.5"]), "[arr] [30-days] [14-days]");
-    assert_eq!(list(&["--min-confidence", "0.7"]), "[arr] [30-days]");
+    assert_eq!(list(&["--min-confidence", "0.25"]), "[arr] [30-days] [14-days]");
+    assert_eq!(list(&["--min-confidence", "0.5"]), "[arr] [30-days]");
+    assert_eq!(list(&["--min-confidence", "0.7"]), "[arr]");
     let said = knowledge_of(&world, &["--user", "bop"]);
     assert_eq!(said.stdout, "nothing to show\n");
     assert_eq!(said.stderr, "note: no evidence of user `bop`\nnote: did you mean `bob`?\n");
@@ -266,7 +267,8 @@ Annual recurring revenue counts signed contracts of paying customers only
 
 domain      finance
 status      pending
-confidence  0.95: 1 confirmation, 1 definition by 2 people, last on 2026-02-03
+confidence  0.72: 1 confirmation, 1 definition by 2 people, last on 2026-02-03
+scope       project
 entities    ARR
 evidence    definition by ada, 2026-02-01 10:00 UTC, ada/a.jsonl:1
             “Annual recurring revenue counts signed contracts of paying customers only”
@@ -279,7 +281,8 @@ The refund window of the consumer plan is 30 days in Europe
 
 domain      product
 status      pending
-confidence  0.90: 1 correction by 1 person, last on 2026-02-04
+confidence  0.60: 1 correction by 1 person, last on 2026-02-04
+scope       project
 entities    Europe, refund
 evidence    correction by bob, 2026-02-04 10:00 UTC, bob/b.jsonl:3
             “The refund window of the consumer plan is 30 days in Europe”
@@ -293,10 +296,11 @@ relation    is likely a duplicate of [14-days] (1.00): The refund window
         "id": "[14-days]",
         "item": {
             "item_id": "[14-days]", "domain": "product", "title": "The refund window", "content": DAYS_14,
-            "type": "confirmation", "entities": ["Europe", "refund"], "status": "pending", "confidence": 0.6,
+            "type": "confirmation", "entities": ["Europe", "refund"], "status": "pending", "confidence": 0.28,
             "evidence": 1, "corrections": 0, "confirmations": 1, "definitions": 0, "verifiers": 1,
             "first_verified": "2026-02-02T10:00:00Z", "last_verified": "2026-02-02T10:00:00Z",
-            "reviewer": null, "reviewed_at": null,
+            "reviewer": null, "reviewed_at": null, "instructions": 0, "sessions": 1, "contradictions": 1,
+            "scope": "project", "project": null, "likelihood": null, "signs": [],
         },
         "evidence": [{
             "statement_id": "[14-days]", "type": "confirmation", "user": "ada", "session": "ada/a.jsonl", "line": 3,
@@ -447,7 +451,7 @@ fn an_export_has_quotes_only_if_asked_for() {
 The refund window of the consumer plan is 14 days in Europe
 
 - `[14-days]`, rejected by tester
-- confidence 0.60: 1 confirmation by 1 person, last on 2026-02-02
+- confidence 0.40: 1 confirmation by 1 person, last on 2026-02-02
 - ada, ada/a.jsonl:3
   > The refund window of the consumer plan is 14 days in Europe
 "
