@@ -2,6 +2,8 @@
 
 use crate::rules::feature::Unit;
 use crate::rules::lead::Lead;
+use crate::rules::lexicon::strip;
+use crate::rules::order::is_order;
 use crate::rules::sign::Sign;
 use crate::{Detection, Scope};
 
@@ -11,7 +13,7 @@ pub(super) fn of(unit: &Unit<'_>, refuses: bool) -> Detection {
     let asks_for = [Sign::Taste, Sign::Ensure, Sign::Request, Sign::Memorize].into_iter().any(|sign| unit.has(sign));
     let denies = unit.lead == Lead::No || unit.has(Sign::Denies);
     let is_duty = unit.duty() && (unit.standing() || unit.begins(&["we", "you", "i"]));
-    if is_note(unit) || !denies && (asks_for || unit.is_order || is_duty) {
+    if is_note(unit) || !denies && (asks_for || unit.is_order || is_duty || orders_henceforth(unit)) {
         Detection::Instruction
     } else if denies || unit.lead == Lead::But || unit.has(Sign::Versus) || unit.changed() || refuses {
         Detection::Correction
@@ -41,8 +43,15 @@ pub(super) fn is_standing(unit: &Unit<'_>) -> bool {
     let asks_for = [Sign::Ban, Sign::Ensure, Sign::Taste, Sign::FirmDuty].into_iter().any(|sign| unit.has(sign));
     let is_order = unit.is_order || asks_for || unit.duty();
     let begins = unit.begins(&["always", "never"]) && unit.words.get(1).is_some_and(|next| next.is(Sign::Order));
-    let is_talk = unit.asks() || unit.formal() || unit.is_long() || unit.has(Sign::Seen) || unit.has(Sign::Unsure);
-    !is_talk && WORDS.contains(&unit.length()) && (begins || unit.has(Sign::Henceforth) && is_order)
+    let is_talk = unit.asks() || unit.is_long() || unit.has(Sign::Seen) || unit.has(Sign::Unsure);
+    let is_said = begins || unit.has(Sign::Henceforth) && is_order;
+    !is_talk && WORDS.contains(&unit.length()) && (is_said && !unit.formal() || orders_henceforth(unit))
+}
+
+/// "From now on, write …", but not "in this project, run …", which may be said of now.
+fn orders_henceforth(unit: &Unit<'_>) -> bool {
+    let is_of_a_place = unit.words.get(1).is_some_and(|next| next.lower == "this");
+    !is_of_a_place && strip(unit.words, Sign::Henceforth).is_some_and(is_order)
 }
 
 /// Whether it asks to write down what was said where agents look for rules: "Add this to CLAUDE.md".

@@ -338,6 +338,37 @@ mod tests {
     }
 
     #[test]
+    fn what_is_to_be_done_from_now_on_is_kept() {
+        let expect = |prompt, kinds: &[Detection]| {
+            let found: Vec<_> = heard(&[DONE], prompt).iter().map(|claim| claim.detection).collect();
+            assert_eq!(found, kinds, "{prompt}");
+        };
+        for prompt in [
+            "From now on, always write amounts in cents.",
+            "From now on, write amounts in cents.",
+            "going forward use the fiscal calendar in every report",
+            "Always write amounts in cents.",
+            "From now on, please don't touch the generated files.",
+        ] {
+            expect(prompt, &[Detection::Instruction]);
+        }
+        expect("in this repo fix the failing test", &[]);
+        expect("From now on the report is built at noon", &[]);
+    }
+
+    #[test]
+    fn plain_statements_of_a_trade_are_kept() {
+        let counted = "I computed GMV including refunds.";
+        let expect = |prompt, kind| {
+            let claims = heard(&[counted], prompt);
+            assert_eq!(claims.iter().map(|claim| claim.detection).collect::<Vec<_>>(), [kind], "{prompt}");
+        };
+        expect("No, GMV excludes refunds.", Detection::Correction);
+        expect("By the way, GMV means gross merchandise value.", Detection::UnpromptedDefinition);
+        expect("Exactly, GMV includes refunds.", Detection::Confirmation);
+    }
+
+    #[test]
     fn what_is_to_be_written_down_is_what_the_assistant_said() {
         let claims = heard(
             &["The build fails offline. Paths are relative to the workspace root."],
