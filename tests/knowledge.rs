@@ -102,7 +102,7 @@ const FILES: [&str; 6] = ["ada/a.jsonl", "ada/b.jsonl", "bob/c.jsonl", "bob/d.js
 fn lines(random: &mut Rng) -> String {
     let mut line = || {
         let content = contents()[random.usize(..contents().len())].clone();
-        let kind = Detection::ALL[random.usize(..3)].name();
+        let kind = Detection::ALL[random.usize(..Detection::ALL.len())].name();
         let domain = ["finance", "data"][random.usize(..2)];
         let entities = ["revenue,plan", "revenue", "plan,region"][random.usize(..3)];
         says(&format!("u{}", random.u32(0..60)), random.u32(1..28), &format!("{kind} {domain} {entities}: {content}"))
@@ -494,14 +494,17 @@ fn a_report_counts_items_and_their_evidence() {
     );
     let rows =
         |args: &[&str]| report(&[args, &["--format", "csv"]].concat()).lines().skip(1).collect::<Vec<_>>().join(" ");
-    assert_eq!(rows(&["--by", "user"]), "ada,2,1,1,0,2,0,1,1,1 bob,2,1,1,0,2,1,1,0,1");
+    assert_eq!(rows(&["--by", "user"]), "ada,2,1,1,0,2,0,1,1,1,0 bob,2,1,1,0,2,1,1,0,1,0");
     assert_eq!(
         rows(&["--by", "type"]),
-        "confirmation,2,1,1,0,2,0,2,0,2 correction,1,0,1,0,1,1,0,0,1 unprompted_definition,1,1,0,0,1,0,0,1,1"
+        "confirmation,2,1,1,0,2,0,2,0,2,0 correction,1,0,1,0,1,1,0,0,1,0 unprompted_definition,1,1,0,0,1,0,0,1,1,0"
     );
-    assert_eq!(rows(&["--by", "month", "--user", "ada"]), "2026-02,2,1,1,0,2,0,1,1,1");
-    assert_eq!(rows(&["--since", "2026-02-03"]), "finance,1,1,0,0,1,0,1,0,1 product,1,0,1,0,1,1,0,0,1");
+    assert_eq!(rows(&["--by", "month", "--user", "ada"]), "2026-02,2,1,1,0,2,0,1,1,1,0");
+    assert_eq!(rows(&["--since", "2026-02-03"]), "finance,1,1,0,0,1,0,1,0,1,0 product,1,0,1,0,1,1,0,0,1,0");
     assert_eq!(rows(&["--until", "2026-01-31"]), "");
+    world.write("eve/e.jsonl", says("u5", 5, "instruction data amounts: Amounts are written in cents"));
+    pass(&world, 1);
+    assert_eq!(rows(&["--user", "eve"]), "data,1,0,1,0,1,0,0,0,1,1");
 }
 
 #[test]

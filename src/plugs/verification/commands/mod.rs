@@ -35,9 +35,10 @@ pub(super) const COMMANDS: [Command; 1] = [Command {
 
 /// Show and review the knowledge that people confirmed in conversations
 ///
-/// An item is a fact that somebody stated to the assistant: a correction, a confirmation, or a
-/// definition that nobody had asked for. Its evidence is who said so, and where. Confidence follows
-/// from the evidence and decays with time: [verification.confidence] in the configuration sets how.
+/// An item is a fact that somebody stated to the assistant: a correction, a confirmation, a definition
+/// that nobody had asked for, or an instruction how to work. Its evidence is who said so, and where.
+/// Confidence follows from the evidence and decays with time: [verification.confidence] in the
+/// configuration sets how.
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,

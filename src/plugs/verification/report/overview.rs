@@ -21,7 +21,7 @@ pub enum By {
     Domain,
     /// Whose evidence it is.
     User,
-    /// Correction, confirmation or unprompted definition.
+    /// Correction, confirmation, unprompted definition or instruction.
     Type,
     /// Of the evidence.
     Month,
@@ -42,7 +42,7 @@ pub struct Filter {
 }
 
 /// Items count once in a row, whatever evidence of them is in it.
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     Column::count("items", "Items"),
     Column::count("approved", "Approved"),
     Column::count("pending", "Pending"),
@@ -52,6 +52,7 @@ const COLUMNS: [Column; 9] = [
     Column::count("confirmations", "Confirmations").spare(),
     Column::count("definitions", "Definitions").spare(),
     Column::count("people", "People").rank(1),
+    Column::count("instructions", "Instructions").spare(),
 ];
 
 /// A piece of evidence, with the status of its item.
@@ -110,6 +111,7 @@ fn numbers(pieces: &[&Piece]) -> Vec<Option<i128>> {
         of_kind("confirmation"),
         of_kind("unprompted_definition"),
         people.len(),
+        of_kind("instruction"),
     ];
     numbers.into_iter().map(|number| Some(number as i128)).collect()
 }
