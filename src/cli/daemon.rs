@@ -66,7 +66,7 @@ fn lacks(args: &Args, config: &Config, context: &Context) -> Result<String> {
     ))
 }
 
-/// SharedStore signals into events.
+/// Turns signals into events.
 fn listen(outbox: Sender<Event>) -> Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| Error::cannot("listen to", "signals", cause(&error)))?;

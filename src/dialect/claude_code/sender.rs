@@ -28,7 +28,7 @@ impl Sender {
             (Some("human"), ..) => Self::Person,
             // Kinds that are new one day are no person's: those have had their name from the first.
             (Some(_), ..) => Self::Other,
-            // SharedStore of a program are said to be a person's, too, and a program can have a person in front of it.
+            // Turns of a program are said to be a person's, too, and a program can have a person in front of it.
             (None, None | Some("human" | "sdk"), source) => match source {
                 Some("system") => Self::Other,
                 Some("typed") => Self::Person,
