@@ -198,6 +198,17 @@ fn all_folders_of_a_person_are_forgotten() {
 }
 
 #[test]
+fn who_forgets_a_folder_hears_of_the_other_folders_of_the_person() {
+    let world = ada_twice();
+    let said = world.mill(&["forget", "ada", "--yes", "--config", "mill.toml"]);
+    let note = "note: `ada-laptop` of the same person stays: name `Ada Lovelace` to forget all their folders\n";
+    assert!(said.status == 0 && said.stderr.starts_with(&format!("{note}`ada` is forgotten: ")), "{said:?}");
+    assert_eq!(world.rows(CLAIMS), ["ada-laptop|1", "bob|1"]);
+    let said = world.mill(&["forget", "bob", "--yes", "--config", "mill.toml"]);
+    assert!(said.status == 0 && said.stderr.starts_with("`bob` is forgotten: "), "{said:?}");
+}
+
+#[test]
 fn a_name_that_nobody_has_is_refused_and_changes_nothing() {
     let world = ada_twice();
     let before = fs::read(world.database()).unwrap();

@@ -91,6 +91,9 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
         remark(&format!("note: nobody is called `{user}` yet"));
         folders.insert(user);
     }
+    for note in others(&folders, &known, &identities) {
+        remark(&note);
+    }
     let who = who(user, &folders);
     let prompt = format!("everything that the transcripts of {who} said is erased for good");
     if !args.yes && !is_meant(user, &prompt) {
@@ -193,6 +196,23 @@ fn nobody(user: &str, known: &BTreeSet<String>, identities: &Identities) -> Erro
     };
     Error::new(Status::Usage, format!("nobody here is called `{user}`"))
         .hint(hint + "--even-if-unknown bans this name anyway")
+}
+
+/// Says which folders stay that belong to the same people: who names a folder means that folder only.
+fn others(folders: &BTreeSet<&str>, known: &BTreeSet<String>, identities: &Identities) -> Vec<String> {
+    let mut notes = BTreeSet::new();
+    for folder in folders {
+        let Some(person) = identities.person(folder) else { continue };
+        let is_theirs = |other: &&String| identities.person(other).is_some_and(|other| std::ptr::eq(other, person));
+        let others = known.iter().filter(|other| !folders.contains(other.as_str())).filter(is_theirs);
+        let others: Vec<_> = others.map(|other| format!("`{other}`")).collect();
+        if !others.is_empty() {
+            let (label, others) = (identities.label(folder), others.join(", "));
+            notes
+                .insert(format!("note: {others} of the same person stays: name `{label}` to forget all their folders"));
+        }
+    }
+    notes.into_iter().collect()
 }
 
 /// Names that may be meant, quoted.
