@@ -98,7 +98,7 @@ fn every_mistake_is_explained_with_its_line() {
         )
     );
     let said = world.mill(&["config", "check", "--sessions", "nowhere"]);
-    let missing = "cannot read `[world]/nowhere`: there is no such file or folder\n  is the folder mounted? name another with --sessions DIR\n";
+    let missing = "cannot read `[world]/nowhere`: there is no such file or folder\n  is the folder mounted? name another with --sessions DIR; if a known source has moved: `sessionmill sources moved NAME DIR`\n";
     assert!(said.status == 78 && said.stdout.contains(missing), "{said:?}");
 }
 

@@ -439,7 +439,7 @@ fn a_root_that_is_empty_freezes_with_an_alarm_until_it_is_back_or_meant() {
     fs::rename(world.root(), world.path("aside")).unwrap();
     let said = world.mill(&["run"]);
     assert_eq!(said.status, 2);
-    let missing = "cannot read `[world]/root`: there is no such file or folder\n  hint: is the folder mounted? name another with --sessions DIR\n";
+    let missing = "cannot read `[world]/root`: there is no such file or folder\n  hint: is the folder mounted? name another with --sessions DIR; if a known source has moved: `sessionmill sources moved NAME DIR`\n";
     assert!(said.stderr.ends_with(missing), "{}", said.stderr);
     fs::create_dir(world.root()).unwrap();
     let alarm = "alarm: `[world]/root` is empty, where 2 transcripts had been: is it mounted? with --adopt they are taken as gone";

@@ -134,6 +134,10 @@ pub fn roots(sources: &[Source]) -> Result<Vec<Root>> {
     sources.iter().map(|source| root(&source.root)).collect()
 }
 
+/// What can be done about a root that is not there.
+const MISSING: &str = "is the folder mounted? name another with --sessions DIR; if a known source has moved: \
+                       `sessionmill sources moved NAME DIR`";
+
 fn root(path: &Path) -> Result<Root> {
     Root::open(path).map_err(|error| match error.kind() {
         ErrorKind::PermissionDenied => {
@@ -142,8 +146,7 @@ fn root(path: &Path) -> Result<Root> {
         ErrorKind::NotADirectory => {
             Error::cannot("read", path.display(), "not a folder").hint("name the folder that holds the users' folders")
         }
-        _ => Error::cannot("read", path.display(), cause(&error))
-            .hint("is the folder mounted? name another with --sessions DIR"),
+        _ => Error::cannot("read", path.display(), cause(&error)).hint(MISSING),
     })
 }
 
