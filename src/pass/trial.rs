@@ -13,7 +13,7 @@ use crate::source::Source;
 use crate::source::open::{Refusal, Root};
 use crate::source::stat::Stat;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use sessionmill_contract::{Failure, FailureClass, Processor, SourceFile};
+use sessionmill_contract::{FailureClass, Processor, SourceFile};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt;
@@ -49,9 +49,8 @@ pub struct Setup<'s> {
 /// deferred if the pass is to stop.
 pub fn spawn(job: &Job, source: &Source, processors: &[&dyn Processor], setup: Setup<'_>) -> Result<(), Refusal> {
     let Setup { database, config, caps, heartbeat } = setup;
-    let failed = |class, message| Refusal::Failed(Failure::new(class, message));
     let environment = |error: std::io::Error| {
-        failed(FailureClass::Environment, format!("cannot be tried on its own: {}", cause(&error)))
+        Refusal::failed(FailureClass::Environment, format!("cannot be tried on its own: {}", cause(&error)))
     };
     let mut command = Command::new(std::env::current_exe().map_err(environment)?);
     command.args(["trial", "--"]).args([database, &source.root, &job.path]);
@@ -64,12 +63,13 @@ pub fn spawn(job: &Job, source: &Source, processors: &[&dyn Processor], setup: S
     // One that ends before it has read all says so by its exit code.
     let _ = child.stdin.take().map(|mut stdin| stdin.write_all(config.as_bytes()));
     let patience = PATIENCE + Duration::from_secs(job.stat.size / BYTES_A_SECOND);
-    let died = |how: String| Err(failed(FailureClass::Crash, format!("ends the process that reads it: {how}")));
+    let died =
+        |how: String| Err(Refusal::failed(FailureClass::Crash, format!("ends the process that reads it: {how}")));
     match wait(&mut child, patience, heartbeat).map_err(environment)? {
         Some(status) if status.success() => Ok(()),
         Some(status) => match status.signal() {
             Some(signal) => died(format!("signal {signal}")),
-            None => Err(failed(FailureClass::Environment, format!("cannot be tried on its own: {status}"))),
+            None => Err(Refusal::failed(FailureClass::Environment, format!("cannot be tried on its own: {status}"))),
         },
         None if heartbeat.is_stopped() => Err(Refusal::Deferred(heartbeat::STOPPED)),
         None => died("it does not come to an end".to_owned()),

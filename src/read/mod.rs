@@ -227,7 +227,7 @@ impl<'s> Reader<'s> {
         }
         contained(|| {
             let root = self.roots.get(job.source);
-            let root = root.ok_or_else(|| failed(FailureClass::Permanent, "its source is gone"))?;
+            let root = root.ok_or_else(|| Refusal::failed(FailureClass::Permanent, "its source is gone"))?;
             let in_flight = self.flight.map(|flight| flight.begin(&job.file.session_file));
             failpoint::point("open", &job.file.session_file);
             let begun = self.clock.read();
@@ -276,11 +276,7 @@ fn damage(now: &Moment, stat: &Stat) -> FailureClass {
 /// A panic on the way costs the file only.
 fn contained<T>(body: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
     let result = catch_unwind(AssertUnwindSafe(body));
-    result.unwrap_or_else(|_| Err(failed(FailureClass::Panic, "the reader panicked")))
-}
-
-fn failed(class: FailureClass, message: &str) -> Refusal {
-    Refusal::Failed(Failure::new(class, message))
+    result.unwrap_or_else(|_| Err(Refusal::failed(FailureClass::Panic, "the reader panicked")))
 }
 
 impl Stream<'_> {
@@ -308,8 +304,10 @@ impl Stream<'_> {
         self.reader.heartbeat.beat();
         let want = window.len().min(usize::try_from(self.left).unwrap_or(window.len()));
         self.file.read_exact(&mut window[..want]).map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => failed(FailureClass::Changed, "became shorter while it was read"),
-            _ => failed(FailureClass::Environment, &format!("cannot be read: {}", cause(&error))),
+            std::io::ErrorKind::UnexpectedEof => {
+                Refusal::failed(FailureClass::Changed, "became shorter while it was read")
+            }
+            _ => Refusal::failed(FailureClass::Environment, format!("cannot be read: {}", cause(&error))),
         })?;
         self.left -= want as u64;
         Ok(want)
@@ -337,7 +335,7 @@ impl Stream<'_> {
     fn text(&mut self, text: &[u8]) -> Result<(), Refusal> {
         self.text += text.len() as u64;
         if self.text > self.reader.caps.file {
-            return Err(failed(FailureClass::Rejected, "its text is over the size cap"));
+            return Err(Refusal::failed(FailureClass::Rejected, "its text is over the size cap"));
         }
         if self.reader.heartbeat.is_stopped() {
             return Err(Refusal::Deferred(heartbeat::STOPPED));

@@ -5,7 +5,7 @@
 
 use crate::source::open::Refusal;
 use flate2::write::MultiGzDecoder;
-use sessionmill_contract::{Failure, FailureClass};
+use sessionmill_contract::FailureClass;
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -83,7 +83,7 @@ impl Unpacker {
                     std::io::Result::Ok(decoder)
                 };
                 let decoder =
-                    decoder().map_err(|_| failed(FailureClass::Environment, "there is no memory for zstd"))?;
+                    decoder().map_err(|_| Refusal::failed(FailureClass::Environment, "there is no memory for zstd"))?;
                 Archive::Zstd { decoder, text: vec![0; PIECE].into(), is_whole: false }
             }
         };
@@ -105,7 +105,7 @@ impl Unpacker {
                 for step in stored.chunks(STEP) {
                     let fed = decoder.write_all(step);
                     drain(decoder.get_mut(), sink)?;
-                    fed.map_err(|_| failed(damage, "its gzip data is damaged"))?;
+                    fed.map_err(|_| Refusal::failed(damage, "its gzip data is damaged"))?;
                 }
             }
             Archive::Zstd { decoder, text, is_whole } => loop {
@@ -138,7 +138,7 @@ impl Unpacker {
             }
             Archive::Zstd { is_whole, .. } => is_whole,
         };
-        if is_whole { Ok(()) } else { Err(failed(self.damage, "its compressed data is cut off or damaged")) }
+        if is_whole { Ok(()) } else { Err(Refusal::failed(self.damage, "its compressed data is cut off or damaged")) }
     }
 }
 
@@ -150,11 +150,7 @@ fn drain(text: &mut Vec<u8>, sink: &mut Sink<'_>) -> Result<(), Refusal> {
 
 fn zstd_failure(damage: FailureClass, error: &std::io::Error) -> Refusal {
     if error.to_string().contains("too much memory") {
-        return failed(FailureClass::Rejected, "its zstd window is over 128 MiB");
+        return Refusal::failed(FailureClass::Rejected, "its zstd window is over 128 MiB");
     }
-    failed(damage, "its zstd data is damaged")
-}
-
-fn failed(class: FailureClass, message: &str) -> Refusal {
-    Refusal::Failed(Failure::new(class, message))
+    Refusal::failed(damage, "its zstd data is damaged")
 }

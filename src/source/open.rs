@@ -37,6 +37,13 @@ pub enum Refusal {
     Deferred(&'static str),
 }
 
+impl Refusal {
+    /// It failed for this reason.
+    pub fn failed(class: FailureClass, message: impl Into<String>) -> Self {
+        Self::Failed(Failure::new(class, message))
+    }
+}
+
 impl Root {
     /// # Errors
     ///
@@ -203,15 +210,13 @@ fn refusal(error: Errno) -> Refusal {
     match error {
         Errno::LOOP | Errno::XDEV | Errno::NOTDIR => Refusal::Rejected("behind a symbolic link"),
         Errno::NXIO | Errno::NODEV => Refusal::Rejected("not a regular file"),
-        Errno::NOENT | Errno::AGAIN => {
-            Refusal::Failed(Failure::new(FailureClass::Changed, "moved while it was opened"))
-        }
+        Errno::NOENT | Errno::AGAIN => Refusal::failed(FailureClass::Changed, "moved while it was opened"),
         _ => environment(&error.into()),
     }
 }
 
 fn environment(error: &std::io::Error) -> Refusal {
-    Refusal::Failed(Failure::new(FailureClass::Environment, format!("cannot be opened: {}", cause(error))))
+    Refusal::failed(FailureClass::Environment, format!("cannot be opened: {}", cause(error)))
 }
 
 #[cfg(test)]
