@@ -121,8 +121,8 @@ fn claims(turn: usize, prompt: &Turn, before: &[Turn]) -> Vec<Claim> {
     let read = || reply.map(|reply| passage::sentences(&reply.text)).unwrap_or_default();
     let statements = || cell.get_or_init(read).as_slice();
     let ruled = ruled(&said, &statements);
-    let reply = reply.map(|reply| tail(&reply.text));
-    let weighed = weighed(&prompt.text, prompt.refuses, reply, &said, &ruled);
+    let weighed =
+        units(&prompt.text, reply.map(|reply| &*reply.text), &said, &ruled, |unit| weigh(unit, prompt.refuses));
     let likelihood =
         |fact: &Fact<'_>| weighed[fact.from..=fact.to].iter().map(|of| of.finding.likelihood).fold(0.0, f64::max);
     let is_of_a_trade = |fact: &Fact<'_>| {
@@ -184,28 +184,30 @@ fn ruled<'a>(said: &'a [Sentence<'a>], statements: &dyn Fn() -> &'a [Sentence<'a
     facts
 }
 
-/// What the model finds of each sentence.
-fn weighed(
+/// What is seen of each sentence of a prompt after a reply: the weights are made from the same as is weighed.
+fn units<T>(
     prompt: &str,
-    refuses: bool,
     reply: Option<&str>,
     said: &[Sentence<'_>],
     ruled: &[Fact<'_>],
-) -> Vec<Weighed> {
+    see: impl Fn(&feature::Unit<'_>) -> T,
+) -> Vec<T> {
+    let reply = reply.map(tail);
     let stems = reply.map(stems_of).unwrap_or_default();
     let context = feature::Context { prompt, reply, stems: &stems };
-    let weigh = |at: usize| {
-        let unit = feature::Unit::new(said, at, &context, detection(ruled, at));
-        Weighed {
-            finding: model::find(unit.features()),
-            kind: kind::of(&unit, refuses),
-            scope: kind::scope(&unit),
-            is_note: kind::is_note(&unit),
-            is_standing: kind::is_standing(&unit),
-            is_of_the_work: unit.is_of_the_work(),
-        }
-    };
-    (0..said.len()).map(weigh).collect()
+    (0..said.len()).map(|at| see(&feature::Unit::new(said, at, &context, detection(ruled, at)))).collect()
+}
+
+/// What the model finds of a sentence.
+fn weigh(unit: &feature::Unit<'_>, refuses: bool) -> Weighed {
+    Weighed {
+        finding: model::find(unit.features()),
+        kind: kind::of(unit, refuses),
+        scope: kind::scope(unit),
+        is_note: kind::is_note(unit),
+        is_standing: kind::is_standing(unit),
+        is_of_the_work: unit.is_of_the_work(),
+    }
 }
 
 /// What the rules take a sentence for.
@@ -288,14 +290,8 @@ pub fn seen(prompt: &str, reply: Option<&str>) -> Vec<Seen> {
     let said = passage::sentences(prompt);
     let statements = reply.map(passage::sentences).unwrap_or_default();
     let ruled = ruled(&said, &|| statements.as_slice());
-    let reply = reply.map(tail);
-    let stems = reply.map(stems_of).unwrap_or_default();
-    let context = feature::Context { prompt, reply, stems: &stems };
-    let see = |at: usize| {
-        let unit = feature::Unit::new(&said, at, &context, detection(&ruled, at));
-        Seen { range: said[at].range.clone(), features: unit.features().map(feature::Feature::name).collect() }
-    };
-    (0..said.len()).map(see).collect()
+    let features = units(prompt, reply, &said, &ruled, |unit| unit.features().map(feature::Feature::name).collect());
+    said.iter().zip(features).map(|(said, features)| Seen { range: said.range.clone(), features }).collect()
 }
 
 #[cfg(test)]
