@@ -266,10 +266,12 @@ fn try_connect(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Res
     if access == Access::ReadWrite {
         // What a process that was killed has spilled. Nobody else has the database open, but this one may have
         // spilled something while it replayed the log.
-        let spilled: i64 =
-            connection.query_row("SELECT count(*) FROM duckdb_temporary_files()", [], |row| row.get(0))?;
-        if spilled == 0 {
-            let _ = std::fs::remove_dir_all(beside(path, "tmp"));
+        let left = beside(path, "tmp");
+        let has_spilled = || -> duckdb::Result<bool> {
+            connection.query_row("SELECT count(*) > 0 FROM duckdb_temporary_files()", [], |row| row.get(0))
+        };
+        if left.exists() && !has_spilled()? {
+            let _ = std::fs::remove_dir_all(left);
         }
     }
     Ok(connection)
