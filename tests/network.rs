@@ -9,7 +9,7 @@ use sessionmill::base::holder::Holder;
 use sessionmill::base::lock::ProcessorLock;
 use sessionmill::pass::request::{Origin, Request};
 use sessionmill::pass::summary::Counts;
-use sessionmill::plugs::PLUGS;
+use sessionmill::plugs::{Network, PLUGS};
 use sessionmill::store::{Access, DatabaseFile, Store};
 use sessionmill_contract::{
     Bound, Event, Failure, FailureClass, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile,
@@ -178,7 +178,7 @@ fn a_file_that_failed_in_its_own_way_costs_itself_only() {
 #[test]
 fn who_is_throttled_pauses_and_uses_up_no_attempt() {
     let mut world = world(9);
-    world.limits.connections = 1;
+    world.networks = vec![("asking", Network { connections: 1, ..Network::default() })];
     let throttled = |retry_after: Option<Duration>| {
         move |file: &str| match file {
             "ada/000.jsonl" => Ok(()),
@@ -213,7 +213,7 @@ fn who_is_throttled_pauses_and_uses_up_no_attempt() {
 #[test]
 fn a_server_that_cannot_be_reached_is_not_asked_about_every_file() {
     let mut world = world(9);
-    world.limits.connections = 1;
+    world.networks = vec![("asking", Network { connections: 1, ..Network::default() })];
     let gone = |_: &str| Err(Failure::new(FailureClass::Environment, "cannot be reached"));
     assert_eq!(outcome(&counts(&world, gone)), (0, 8, 1));
     assert_eq!(world.rows("SELECT class, attempts FROM session_failures"), ["environment|0"]);

@@ -8,7 +8,7 @@ use sessionmill::pass::limits::Limits;
 use sessionmill::pass::request::{Origin, Request};
 use sessionmill::pass::summary::{Counts, Summary};
 use sessionmill::pass::{self, Pass};
-use sessionmill::plugs::PLUGS;
+use sessionmill::plugs::{Network, PLUGS};
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, DatabaseFile, Store};
 use sessionmill_contract::{Manifest, Processor};
@@ -35,6 +35,8 @@ pub struct World {
     /// than the pass that looks at it.
     now: RefCell<Moment>,
     pub limits: Limits,
+    /// How processors ask that wait for a network, by name.
+    pub networks: Vec<(&'static str, Network)>,
     /// Whether the passes take over a tree that has changed.
     pub adopt: bool,
 }
@@ -54,7 +56,8 @@ impl World {
         fs::create_dir(folder.path().join("root")).unwrap();
         let wall = DateTime::from_timestamp(40_000 * 86_400, 0).unwrap();
         let steady = Steady { boot: Some("boot".into()), ns: 0 };
-        Self { folder, now: RefCell::new(Moment { wall, steady }), limits: Limits::default(), adopt: false }
+        let (limits, networks) = (Limits::default(), Vec::new());
+        Self { folder, now: RefCell::new(Moment { wall, steady }), limits, networks, adopt: false }
     }
 
     pub fn path(&self, below: &str) -> PathBuf {
@@ -145,7 +148,7 @@ impl World {
             request: &Request::new(Origin::Cli, "tester"),
             login: "tester",
             limits: self.limits,
-            networks: &[],
+            networks: &self.networks,
             adopt: self.adopt,
             trial: &|_, _| Ok(()),
             progress: &|_| {},

@@ -137,7 +137,7 @@ pub(super) fn lineup(
     context: &Context,
     heartbeat: &Heartbeat,
 ) -> Result<Lineup> {
-    let lineup = Lineup::new(names, config, &context.world(database).with_pulse(heartbeat))?;
+    let lineup = Lineup::new(names, config, &context.world(database).with_heartbeat(heartbeat))?;
     for (name, reason) in lineup.disabled.iter() {
         remark(&format!("processor `{name}` is disabled: {reason}"));
     }

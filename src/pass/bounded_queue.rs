@@ -56,15 +56,15 @@ impl<T> BoundedQueue<T> {
 impl<T> Sender<'_, T> {
     /// Waits for room, however much is needed; false if nobody listens any more.
     pub fn send(&self, value: T, weight: usize) -> bool {
-        let Self(outbox) = self;
-        let mut state = outbox.state.lock();
-        outbox.changed.wait_while(&mut state, |state| state.weight >= outbox.full && !state.closed);
+        let Self(queue) = self;
+        let mut state = queue.state.lock();
+        queue.changed.wait_while(&mut state, |state| state.weight >= queue.full && !state.closed);
         if state.closed {
             return false;
         }
         state.waiting.push_back((value, weight));
         state.weight += weight;
-        outbox.changed.notify_all();
+        queue.changed.notify_all();
         true
     }
 }
@@ -72,14 +72,14 @@ impl<T> Sender<'_, T> {
 impl<T> Receiver<'_, T> {
     /// The next value, if it comes before then.
     pub fn receive(&self, until: Instant) -> Received<T> {
-        let Self(outbox) = self;
-        let mut state = outbox.state.lock();
+        let Self(queue) = self;
+        let mut state = queue.state.lock();
         let is_early = |state: &mut State<T>| state.waiting.is_empty() && state.senders > 0;
-        outbox.changed.wait_while_until(&mut state, is_early, until);
+        queue.changed.wait_while_until(&mut state, is_early, until);
         match state.waiting.pop_front() {
             Some((value, weight)) => {
                 state.weight -= weight;
-                outbox.changed.notify_all();
+                queue.changed.notify_all();
                 Received::Value(value, weight)
             }
             None if state.senders > 0 => Received::Late,
@@ -109,11 +109,11 @@ mod tests {
 
     #[test]
     fn values_arrive_in_order_and_end_with_the_senders() {
-        let outbox = BoundedQueue::new(3);
-        let sender = outbox.sender();
+        let queue = BoundedQueue::new(3);
+        let sender = queue.sender();
         std::thread::scope(|scope| {
             scope.spawn(move || (0..100).for_each(|value| assert!(sender.send(value, 2))));
-            let receiver = outbox.receiver();
+            let receiver = queue.receiver();
             let until = Instant::now() + Duration::from_secs(600);
             for value in 0..100 {
                 assert_eq!(receiver.receive(until), Received::Value(value, 2));
@@ -124,8 +124,8 @@ mod tests {
 
     #[test]
     fn who_listens_does_not_wait_for_ever() {
-        let outbox = BoundedQueue::new(1);
-        let (sender, receiver) = (outbox.sender(), outbox.receiver());
+        let queue = BoundedQueue::new(1);
+        let (sender, receiver) = (queue.sender(), queue.receiver());
         assert_eq!(receiver.receive(Instant::now()), Received::Late);
         assert!(sender.send('a', 1));
         assert_eq!(receiver.receive(Instant::now()), Received::Value('a', 1));
@@ -133,8 +133,8 @@ mod tests {
 
     #[test]
     fn a_sender_does_not_wait_for_nobody() {
-        let outbox = BoundedQueue::new(1);
-        let (sender, receiver) = (outbox.sender(), outbox.receiver());
+        let queue = BoundedQueue::new(1);
+        let (sender, receiver) = (queue.sender(), queue.receiver());
         assert!(sender.send('a', 9), "a value that is too heavy is let in alone");
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| sender.send('b', 1));

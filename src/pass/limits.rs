@@ -1,6 +1,5 @@
 //! How far a pass may go.
 
-use crate::pass::quiet::Quiet;
 use crate::read::Caps;
 use std::time::Duration;
 
@@ -15,15 +14,11 @@ pub struct Limits {
     pub caps: Caps,
     /// Threads that read.
     pub threads: usize,
-    /// Files about which a network is asked at a time.
-    pub connections: usize,
-    /// When a file that grows is asked about.
-    pub quiet: Quiet,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { files: None, time: None, caps: Caps::default(), threads, connections: 4, quiet: Quiet::default() }
+        Self { files: None, time: None, caps: Caps::default(), threads }
     }
 }

@@ -94,9 +94,9 @@ pub struct Pass<'p> {
 
 impl Pass<'_> {
     /// How the processor asks that waits for a network: it has a pass of its own.
-    fn network(&self) -> Option<&Network> {
-        let name = self.processors.first()?.manifest().name;
-        self.networks.iter().find(|(processor, _)| *processor == name).map(|(_, network)| network)
+    fn network(&self) -> Network {
+        let is_first = |name: &str| self.processors.first().is_some_and(|first| first.manifest().name == name);
+        self.networks.iter().find(|(name, _)| is_first(name)).map(|(_, network)| network.clone()).unwrap_or_default()
     }
 }
 
@@ -160,8 +160,7 @@ fn locked(pass: &Pass<'_>, clock: &Clock) -> Result<Summary> {
 fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut SharedStore) -> Result<Summary> {
     let now = clock.start.wall;
     let waits = read::is_network_bound(pass.processors);
-    let network = pass.network();
-    let server = network.map_or("", |network| &network.server);
+    let Network { server, connections, quiet } = &pass.network();
     let manifests: Vec<&Manifest> = pass.processors.iter().map(|processor| processor.manifest()).collect();
     let walks = some_of(scan::each(pass.sources, pass.login))?;
 
@@ -197,8 +196,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut SharedStore) -> Result<Summa
     left_out::remember(store.get()?, &sources, &walk)?;
     let excludes = |processor: usize, username: &str| pass.processors[processor].excludes(username);
     let retries = Retries { now, is_asked: pass.request.origin == Origin::Trigger };
-    let quiet = network.map_or(pass.limits.quiet, |network| network.quiet);
-    let bounds = Bounds { quiet: waits.then_some(quiet), excludes: Some(&excludes) };
+    let bounds = Bounds { quiet: waits.then_some(*quiet), excludes: Some(&excludes) };
     let plan = plan::jobs(walk, &ledger, &manifests, retries, bounds);
     excluded.extend(plan.excluded.iter().flatten().map(|file| file.username.clone()));
     if !excluded.is_empty() {
@@ -236,7 +234,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut SharedStore) -> Result<Summa
         heartbeat: pass.heartbeat,
     };
     let threads = match waits {
-        true => network.map_or(pass.limits.connections, |network| network.connections),
+        true => *connections,
         // The first files of the order are those that a limit leaves time for.
         false if files.is_some() => 1,
         false => pass.limits.threads,

@@ -1,4 +1,4 @@
-//! The way from outcomes to commits: readers fill an outbox, one thread empties it into the database.
+//! The way from outcomes to commits: readers fill a queue, one thread empties it into the database.
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::heartbeat::Heartbeat;
@@ -45,7 +45,7 @@ impl Writer<'_, '_> {
             return Ok(());
         }
         let queue = Queue::new(jobs);
-        let outbox = BoundedQueue::new(WAITING);
+        let outcomes = BoundedQueue::new(WAITING);
         let threads = threads.clamp(1, jobs.len());
         let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|number| format!("reader-{number}"));
         let pool = pool
@@ -54,7 +54,7 @@ impl Writer<'_, '_> {
         // The writer stays on this thread: it waits for the readers, which never wait for a thread of the pool.
         pool.in_place_scope(|scope| {
             for _ in 0..threads {
-                let sender = outbox.sender();
+                let sender = outcomes.sender();
                 let queue = &queue;
                 scope.spawn(move |_| {
                     batch::read(queue, reader, |outcome| {
@@ -64,7 +64,7 @@ impl Writer<'_, '_> {
                 });
             }
             // Dropped on the way out, whatever it is, which ends the readers.
-            let outcomes = outbox.receiver();
+            let outcomes = outcomes.receiver();
             while let Some(mut group) = next_group(&outcomes) {
                 self.keep(&mut group)?;
                 self.rest(reader)?;

@@ -181,6 +181,12 @@ impl Plug {
     }
 }
 
+impl Default for Network {
+    fn default() -> Self {
+        Self { server: String::new(), connections: 4, quiet: Quiet::default() }
+    }
+}
+
 impl From<Error> for Obstacle {
     fn from(error: Error) -> Self {
         Self::Error(error)
@@ -196,7 +202,7 @@ impl World {
 
     /// The same for a run that can be asked to end.
     #[must_use]
-    pub fn with_pulse(self, heartbeat: &Heartbeat) -> Self {
+    pub fn with_heartbeat(self, heartbeat: &Heartbeat) -> Self {
         Self { heartbeat: heartbeat.clone(), ..self }
     }
 }

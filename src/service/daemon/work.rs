@@ -87,7 +87,7 @@ impl Run {
         let Settings { database, sources, config, login, .. } = &**settings;
         let names = [plug.name().to_owned()];
         // Made for each run: a key can be a new one.
-        let lineup = Lineup::new(&names, config, &world(settings, now).with_pulse(heartbeat))?;
+        let lineup = Lineup::new(&names, config, &world(settings, now).with_heartbeat(heartbeat))?;
         let setup = Setup { database, config, caps: limits.caps, heartbeat };
         let mut summary = pass::run(&Pass {
             database,
