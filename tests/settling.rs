@@ -105,10 +105,13 @@ impl Sums {
             version,
             facts: &FACTS,
             key: "word",
+            edges: None,
+            islands: None,
             order: &["session_file", "line"],
             reviews: None,
             entities: &OF_WORDS,
             memo: None,
+            expires: None,
         };
         let manifest = Manifest {
             name: "sums",

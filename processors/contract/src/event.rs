@@ -14,6 +14,7 @@
 //!
 //! A response that a dialect recognises only at the end of the file comes without a `Record` before it.
 
+use crate::{Activity, TaskEvent};
 use chrono::{DateTime, Utc};
 
 /// One thing that a record says. Absent means that the record does not say.
@@ -44,6 +45,10 @@ pub enum Said<'a> {
     Malformed,
     /// An agent's transcript says this.
     Agent(&'a Transcript<'a>, Agent<'a>),
+    /// A log of web or app events says this.
+    Activity(&'a Activity<'a>),
+    /// A log of task life cycles says this.
+    Task(&'a TaskEvent<'a>),
 }
 
 /// Where in the work of an agent a record was written. Absent means that the record does not say.

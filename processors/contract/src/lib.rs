@@ -7,6 +7,8 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`event`] | what one record of a log says, whatever program wrote it |
+//! | [`activity`] | what a log of web or app events says |
+//! | [`task`] | what a log of task life cycles says |
 //! | [`source_file`] | the log an event comes from |
 //! | [`processor`] | the hooks: fold, settle, and what is asked in between |
 //! | [`inquiry`] | what is asked about settled entities, and who judges |
@@ -16,6 +18,7 @@
 //! | [`mask`] | credentials, and what stands in their place |
 //! | [`failure`] | why a processor could not deal with a file |
 
+pub mod activity;
 pub mod event;
 pub mod failure;
 pub mod inquiry;
@@ -25,12 +28,15 @@ pub mod processor;
 pub mod row;
 pub mod source_file;
 pub mod table;
+pub mod task;
 
+pub use activity::Activity;
 pub use event::{Agent, Event, Said, Transcript};
 pub use failure::{Failure, FailureClass};
 pub use inquiry::{Inquiry, Ruling};
-pub use manifest::{Bound, Manifest, Settlement};
+pub use manifest::{Bound, Edges, Islands, Manifest, Settlement};
 pub use processor::{Fold, Inputs, Processor};
 pub use row::{FactRow, Rows, Value};
 pub use source_file::SourceFile;
 pub use table::{Column, ColumnKind, Field, Place, Row, Table};
+pub use task::{TaskEvent, TaskState};

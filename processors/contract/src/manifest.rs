@@ -1,20 +1,17 @@
 //! What a processor declares about itself.
 //!
 //! A [`Settlement`] takes one table of facts, which no other settlement takes, and settles a key, which is one
-//! column of it, from all its facts. Kinds of settlements that are planned extend this as follows; `settle` of
-//! a processor stays as it is.
+//! column of it, from all its facts. Four things can make it more than that:
 //!
-//! - *Joined keys*: rows of another table say that two ids are one. `key` becomes a column with or without such
-//!   a table. The store keeps the smallest id of each group and hands that on as the key. An id that moves
-//!   to another group touches both.
+//! - *Joined keys*: rows of another table, [`Edges`], say that two ids are one. The key is then the smallest id of
+//!   all that are joined. For example, edges `a–b` and `b–c` make the facts of `a`, `b` and `c` one key, `a`. An id
+//!   without edges is a key of its own.
 //! - *Islands*: the facts of a key fall into parts wherever nothing happens for long enough, and each part is
-//!   settled by itself. A settlement names the column with the time, and a method of the processor with a
-//!   default says how long is long enough. `order` already has the facts come in the order of time.
-//! - *Chained settlements*: `facts` names a table of entities of a settlement that comes earlier in the list.
-//!   Settlements already run in the order of the list, and the store already knows which entities differ:
-//!   their keys are touched, as those of facts are.
-//! - *Expiry*: a settlement names the column of its entities with the time from which a row is gone. A sweep
-//!   that is given the time of the pass removes such rows; `settle` sees no clock.
+//!   settled by itself. A fact that arrives or leaves has the parts around it settled again, and no others.
+//! - *Chained settlements*: `facts` names a table of entities of a settlement that comes earlier in the list. The
+//!   rows that differ touch the keys of the later settlement, in the same transaction.
+//! - *Expiry*: a column of the entities says from when on a row is gone. A sweep at the end of a pass, which is
+//!   given the time, deletes such rows; `settle` sees no clock.
 
 use crate::Table;
 use std::time::Duration;
@@ -56,6 +53,10 @@ pub struct Settlement {
     pub facts: &'static Table,
     /// The column of `facts` and of the entities that holds the key: text, never null.
     pub key: &'static str,
+    /// What makes several ids one key. The entities hold the key of all of them.
+    pub edges: Option<&'static Edges>,
+    /// How the facts of a key fall into parts.
+    pub islands: Option<&'static Islands>,
     /// Columns of `facts` that order the facts of one key, so that `settle` gets them in the order that it
     /// needs. `session_file` and `username` can be among them.
     pub order: &'static [&'static str],
@@ -69,6 +70,31 @@ pub struct Settlement {
     /// One of the entities' tables, whose rows a settlement of the same key may get back. Keys of so many
     /// facts that others would wait for them do.
     pub memo: Option<&'static Table>,
+    /// The column of the first table of entities with the time from which on a row is gone; null is never. That
+    /// table feeds no other settlement.
+    pub expires: Option<&'static str>,
+}
+
+/// Rows that say that two ids of a key column are one.
+#[derive(Debug)]
+pub struct Edges {
+    /// Entities of a settlement that comes earlier in the list.
+    pub table: &'static Table,
+    /// The columns with the two ids.
+    pub ids: [&'static str; 2],
+}
+
+/// How the facts of a key fall into parts: wherever there are no two of them, one on each side, that are at most a
+/// [gap](crate::Processor::gap) apart.
+#[derive(Debug)]
+pub struct Islands {
+    /// The column of the facts with their time, never null.
+    pub at: &'static str,
+    /// The column of the facts with a name that is never torn apart, where it is not null: all facts between
+    /// the first and the last one of that name are one part.
+    pub span: &'static str,
+    /// The column of each table of entities with a time inside of the part that the row was settled from.
+    pub start: &'static str,
 }
 
 impl Manifest {

@@ -3,6 +3,7 @@
 
 use crate::{Event, FactRow, Failure, Inquiry, Manifest, Rows, Settlement, SourceFile, Value};
 use chrono::{DateTime, Utc};
+use std::time::Duration;
 
 /// Answers one question about logs.
 ///
@@ -24,6 +25,12 @@ pub trait Processor: Send + Sync {
     /// key be settled again.
     fn settings(&self, _settlement: &Settlement) -> String {
         String::new()
+    }
+
+    /// The longest time between two facts of one part, for a settlement with [islands](crate::Islands). Part of
+    /// its settings: a change makes every key be settled again.
+    fn gap(&self, _settlement: &Settlement) -> Duration {
+        Duration::ZERO
     }
 
     /// Makes entities of all facts of one key, over all files, and of what people decided about them.
@@ -60,10 +67,12 @@ pub trait Processor: Send + Sync {
 /// What a key is settled from. Rows follow the columns of their table.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'i> {
-    /// All of them at once, since those of a large key are settled while the database is let go of. In the order
+    /// All of one part, for a settlement with islands. All of them at once, since those of a large key are settled while the database is let go of. In the order
     /// that the settlement declares. Facts that are equal in it come in any order, and the outcome
     /// must not depend on that.
     pub facts: &'i [FactRow],
+    /// The rows that join the ids of the key; none for a settlement without [edges](crate::Edges).
+    pub edges: &'i [Vec<Value>],
     /// The oldest first; none for a settlement without reviews.
     pub reviews: &'i [Vec<Value>],
     /// What an earlier settlement of the key left as its memo, or nothing. It can spare work and must change

@@ -294,7 +294,7 @@ impl Fold for UsageFold<'_> {
         let (transcript, said) = match event.said {
             Said::Agent(transcript, said) => (transcript, said),
             Said::Malformed => return self.summary.malformed_lines += 1,
-            Said::Record { .. } => return,
+            _ => return,
         };
         match said {
             Agent::Begin => self.begin(event, transcript),

@@ -43,12 +43,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             let (items, _) = least(|| Memo::new(&[]).map(|mut memo| item::items(&material, &mut memo)));
             let (whole, rows) = least(|| {
                 let mut rows = Rows::default();
-                settle("finance", Inputs { facts: &facts, reviews: &[], memo: &[] }, &mut rows).map(|()| rows)
+                settle("finance", Inputs { facts: &facts, edges: &[], reviews: &[], memo: &[] }, &mut rows)
+                    .map(|()| rows)
             });
             let rows = rows.map_err(|failure| failure.message)?;
             let memo: Vec<_> = rows.of(&FOUNDERS).map(<[Value]>::to_vec).collect();
             let (again, _) = least(|| {
-                let inputs = Inputs { facts: &facts, reviews: &[], memo: &memo };
+                let inputs = Inputs { facts: &facts, edges: &[], reviews: &[], memo: &memo };
                 settle("finance", inputs, &mut Rows::default())
             });
             let [read, items, whole, again] = [read, items, whole, again].map(|time| time.as_secs_f64() * 1e3);

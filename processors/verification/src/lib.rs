@@ -71,10 +71,13 @@ const MANIFEST: Manifest = Manifest {
         version: 2,
         facts: &claim::CLAIMS,
         key: "domain",
+        edges: None,
+        islands: None,
         order: &["session_file"],
         reviews: Some(&review::REVIEWS),
         entities: &[&item::ITEMS, &evidence::EVIDENCE, &relation::RELATIONS, &memo::FOUNDERS],
         memo: Some(&memo::FOUNDERS),
+        expires: None,
     }],
 };
 

@@ -80,7 +80,7 @@ mod tests {
 
     fn settled_with(facts: &[FactRow], reviews: &[Vec<Value>], memo: &[Vec<Value>]) -> Rows {
         let mut rows = Rows::default();
-        settle("finance", Inputs { facts, reviews, memo }, &mut rows).unwrap();
+        settle("finance", Inputs { facts, edges: &[], reviews, memo }, &mut rows).unwrap();
         rows
     }
 

@@ -79,7 +79,7 @@ impl<'r> Run<'r> {
         let facts = std::mem::take(&mut self.facts);
         let key = facts.first().and_then(|fact| fact.values.get(self.position)).and_then(Value::as_str);
         let Some(key) = key.filter(|key| !self.held.contains(key)) else { return };
-        let inputs = Inputs { facts: &facts, reviews: self.reviews, memo: self.memo };
+        let inputs = Inputs { facts: &facts, edges: &[], reviews: self.reviews, memo: self.memo };
         let mut entities = Rows::default();
         let settle = || self.processor.settle(self.settlement, key, inputs, &mut entities);
         // What a panic says is not repeated: it can quote the facts.
