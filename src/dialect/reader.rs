@@ -10,6 +10,9 @@ use super::splice::{self, Place};
 use super::{Ask, DIALECTS, DOCUMENT, Parser, Told, UNKNOWN};
 use sessionmill_contract::Event;
 
+const NO_RECORD: &str = "not a JSON object, or a broken one";
+const TOO_LONG: &str = "longer than a line may be";
+
 /// Reads a file. Dialects are numbers in their list.
 pub struct Reader {
     parsers: [Box<dyn Parser>; DIALECTS.len()],
@@ -54,7 +57,7 @@ impl Reader {
             Some(length)
         });
         if !is_whole {
-            events(&Event::malformed(number));
+            events(&Event::malformed(number, NO_RECORD));
         }
         self.count(of_first.or(self.current));
     }
@@ -62,7 +65,7 @@ impl Reader {
     /// Counts a line that was too long to be read.
     pub fn oversize(&mut self, number: u64, events: &mut dyn FnMut(&Event<'_>)) {
         self.is_begun = true;
-        events(&Event::malformed(number));
+        events(&Event::malformed(number, TOO_LONG));
         self.count(self.current);
     }
 

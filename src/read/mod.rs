@@ -426,7 +426,7 @@ impl Stream<'_> {
 impl Tally {
     fn event(&mut self, event: &Event<'_>) {
         match event.said {
-            Said::Malformed => self.malformed += 1,
+            Said::Malformed { .. } => self.malformed += 1,
             Said::Record { kind: name, known: false } => {
                 let full = self.unknown.len() >= UNKNOWN_TYPES && !self.unknown.contains_key(name);
                 let name = if full || !is_type_name(name) { OTHER_TYPES } else { name };

@@ -1,7 +1,9 @@
 //! What a log of web or app events says: who did what, where, with which device.
 //!
 //! Text is as the log has it, trimmed; empty text and `"null"` are absent. What a dialect has to look for in several
-//! places, such as campaign values in properties and in the query of a url, it has looked for.
+//! places, such as campaign values in properties and in the query of a url, it has looked for. Addresses are cut at
+//! [`Activity::LONGEST_URL`] bytes, other text at [`Activity::LONGEST`], between characters; an id that is longer is
+//! absent.
 
 /// One event.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +33,14 @@ pub struct Activity<'a> {
     /// The properties of the event as JSON text, for those that the configuration keeps.
     pub properties: &'a str,
     /// A part of a recording.
-    pub replay: Option<Replay<'a>>,
+    pub replay: Option<Replay>,
+}
+
+impl Activity<'_> {
+    /// Bytes of a text at most, but for addresses and properties.
+    pub const LONGEST: usize = 512;
+    /// Bytes of an address at most.
+    pub const LONGEST_URL: usize = 4096;
 }
 
 /// What an event does to a session.
@@ -100,11 +109,11 @@ pub struct Geo<'a> {
 
 /// Where a part of a recording stands in the text of its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Replay<'a> {
-    /// `dom`, `mouse`, `scroll`, `input`, `viewport` or `custom`.
-    pub kind: &'a str,
-    /// Byte at which the line begins.
+pub struct Replay {
+    /// `dom`, `mouse`, `scroll`, `input`, `viewport` or `custom`; `mixed` for a line that has several of them.
+    pub kind: &'static str,
+    /// Byte of the text of the file, unpacked, at which the line begins.
     pub offset: u64,
-    /// Length of the line in bytes.
+    /// Length of the line in bytes, without its line feed.
     pub length: u64,
 }

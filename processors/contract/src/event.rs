@@ -30,9 +30,9 @@ pub struct Event<'a> {
 }
 
 impl Event<'_> {
-    /// A line that is no record.
-    pub fn malformed(line: u64) -> Self {
-        Self { line, time: None, id: None, said: Said::Malformed }
+    /// A line, or a part of one, that is lost.
+    pub fn malformed(line: u64, why: &'static str) -> Self {
+        Self { line, time: None, id: None, said: Said::Malformed { why } }
     }
 }
 
@@ -41,8 +41,11 @@ impl Event<'_> {
 pub enum Said<'a> {
     /// A record of this type begins. `known` is false for a type that the dialect has no rule for.
     Record { kind: &'a str, known: bool },
-    /// A line, or the rest of one, that is no record.
-    Malformed,
+    /// A line, or a part of one, is lost: it is no record, or a record that lacks what its dialect needs.
+    Malformed {
+        /// What is wrong, such as ``no `timestamp` ``. It repeats nothing of the line.
+        why: &'static str,
+    },
     /// An agent's transcript says this.
     Agent(&'a Transcript<'a>, Agent<'a>),
     /// A log of web or app events says this.

@@ -293,7 +293,7 @@ impl Fold for UsageFold<'_> {
     fn event(&mut self, event: &Event<'_>) {
         let (transcript, said) = match event.said {
             Said::Agent(transcript, said) => (transcript, said),
-            Said::Malformed => return self.summary.malformed_lines += 1,
+            Said::Malformed { .. } => return self.summary.malformed_lines += 1,
             _ => return,
         };
         match said {
