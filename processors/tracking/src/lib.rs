@@ -2,7 +2,9 @@
 //!
 //! | module | noun |
 //! | --- | --- |
+//! | [`channel`] | by what channel somebody came |
 //! | [`domain`] | the host of an address, its registrable domain, and which referrers are external |
 
+pub mod channel;
 pub mod domain;
 mod punycode;

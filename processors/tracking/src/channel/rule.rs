@@ -1,0 +1,110 @@
+//! Channels that the configuration says, before any other rule.
+
+use super::Arrival;
+use crate::domain::is_within;
+use serde::{Deserialize, Serialize};
+
+/// A channel of the configuration. Every condition that is given has to hold; of the patterns of one condition, one.
+///
+/// A pattern is compared with the whole value, in any case; `*` stands for any text: `spring-*`, `*newsletter*`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rule {
+    /// The name of the channel.
+    pub channel: String,
+    pub source: Vec<String>,
+    pub medium: Vec<String>,
+    pub campaign: Vec<String>,
+    /// Referring hosts, each with those below it; `$direct` for none.
+    pub referrer: Vec<String>,
+    /// Hosts of the page on which the visit began, each with those below it.
+    pub host: Vec<String>,
+    /// Paths of the page on which the visit began.
+    pub path: Vec<String>,
+}
+
+impl Rule {
+    /// Whether a rule has a name and says when it holds.
+    pub fn is_complete(&self) -> bool {
+        let conditions = [&self.source, &self.medium, &self.campaign, &self.referrer, &self.host, &self.path];
+        !self.channel.trim().is_empty() && conditions.iter().any(|patterns| !patterns.is_empty())
+    }
+
+    pub(super) fn holds(&self, arrival: &Arrival<'_>) -> bool {
+        self.is_complete()
+            && says(&self.source, arrival.source, matches)
+            && says(&self.medium, arrival.medium, matches)
+            && says(&self.campaign, arrival.campaign, matches)
+            && says(&self.referrer, arrival.referring_domain, is_at)
+            && says(&self.host, arrival.host, is_at)
+            && says(&self.path, arrival.path, matches)
+    }
+}
+
+/// Whether there is no pattern, or a value that one of them fits.
+fn says(patterns: &[String], value: Option<&str>, fits: fn(&str, &str) -> bool) -> bool {
+    patterns.is_empty()
+        || value.is_some_and(|value| {
+            let value = value.trim().to_lowercase();
+            patterns.iter().any(|pattern| fits(&pattern.trim().to_lowercase(), &value))
+        })
+}
+
+/// Whether a host is the one of the pattern, or below it.
+fn is_at(pattern: &str, host: &str) -> bool {
+    if pattern.contains('*') { matches(pattern, host) } else { is_within(host, pattern) }
+}
+
+/// Whether a pattern with `*` fits a whole value.
+fn matches(pattern: &str, value: &str) -> bool {
+    let Some((head, rest)) = pattern.split_once('*') else { return pattern == value };
+    let Some(mut value) = value.strip_prefix(head) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let tail = parts.pop().unwrap_or_default();
+    for part in parts {
+        let Some((_, after)) = value.split_once(part) else { return false };
+        value = after;
+    }
+    value.ends_with(tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, value, expected) in [
+            ("spring", "spring", true),
+            ("spring", "spring-26", false),
+            ("spring-*", "spring-26", true),
+            ("spring-*", "spring-", true),
+            ("*letter*", "newsletter-may", true),
+            ("*-sale", "may-sale", true),
+            ("a*b*c", "axxbyyc", true),
+            ("a*b*c", "axxcyyb", false),
+            ("a*a", "a", false),
+            ("*", "", true),
+            ("**", "anything", true),
+        ] {
+            assert_eq!(matches(pattern, value), expected, "{pattern} {value}");
+        }
+    }
+
+    #[test]
+    fn every_condition_has_to_hold() {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let rule = Rule {
+            channel: "Partner".to_owned(),
+            source: words(&["Hinge-Club", "oil-*"]),
+            referrer: words(&["hinges.example"]),
+            ..Rule::default()
+        };
+        let arrival = |source, referring_domain| Arrival { source, referring_domain, ..Arrival::default() };
+        assert!(rule.holds(&arrival(Some("hinge-club"), Some("www.hinges.example"))));
+        assert!(rule.holds(&arrival(Some("OIL-news"), Some("hinges.example"))));
+        assert!(!rule.holds(&arrival(Some("hinge-club"), Some("nothinges.example"))));
+        assert!(!rule.holds(&arrival(None, Some("hinges.example"))));
+        assert!(!Rule { channel: "Everything".to_owned(), ..Rule::default() }.holds(&Arrival::default()));
+    }
+}
