@@ -3,8 +3,8 @@
 //!
 //! Types borrow from the line where its strings have no escapes.
 
-use super::directory;
-use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
+use super::{directory, moment};
+use chrono::{DateTime, Utc};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use sessionmill_contract::event::Usage;
@@ -42,8 +42,7 @@ pub(super) struct Dollars(pub(super) Option<i64>);
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Flag(pub(super) bool);
 
-/// A point in time: RFC 3339, the same without an offset (taken as UTC), or seconds or milliseconds
-/// since 1970.
+/// A point in time from 1970 on, in one of the forms of [`moment`](super::moment).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Time(pub(super) Option<DateTime<Utc>>);
 
@@ -128,6 +127,10 @@ pub(super) trait Lenient<'de>: Sized {
     fn number(self, _number: f64) -> Self::Value {
         self.absent()
     }
+    /// A whole number that fits into 64 bits.
+    fn integer(self, number: i64) -> Self::Value {
+        self.number(number as f64)
+    }
     fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
         Ok(self.absent())
@@ -151,10 +154,13 @@ impl<'de, L: Lenient<'de>> Visitor<'de> for Any<L> {
         Ok(self.0.flag(flag))
     }
     fn visit_i64<E>(self, number: i64) -> Result<L::Value, E> {
-        Ok(self.0.number(number as f64))
+        Ok(self.0.integer(number))
     }
     fn visit_u64<E>(self, number: u64) -> Result<L::Value, E> {
-        Ok(self.0.number(number as f64))
+        Ok(match i64::try_from(number) {
+            Ok(number) => self.0.integer(number),
+            Err(_) => self.0.number(number as f64),
+        })
     }
     fn visit_f64<E>(self, number: f64) -> Result<L::Value, E> {
         Ok(self.0.number(number))
@@ -264,12 +270,13 @@ impl<'de> Lenient<'de> for ATime {
         Time(None)
     }
     fn text(self, text: Cow<'de, str>) -> Time {
-        Time(time(text.trim()))
+        Time(moment::of_text(&text).filter(since_1970))
+    }
+    fn integer(self, number: i64) -> Time {
+        Time(moment::of_integer(number).filter(since_1970))
     }
     fn number(self, number: f64) -> Time {
-        // Seconds since 1970 reach this only in the year 5138, milliseconds did in 1973.
-        let seconds = if number.abs() < 1e11 { number } else { number / 1e3 };
-        Time(possible((seconds * 1e6) as i64))
+        Time(moment::of_fraction(number).filter(since_1970))
     }
 }
 
@@ -296,17 +303,8 @@ impl<'de> Deserialize<'de> for Dollars {
     }
 }
 
-fn time(text: &str) -> Option<DateTime<Utc>> {
-    let time = match DateTime::parse_from_rfc3339(text) {
-        Ok(time) => time.to_utc(),
-        Err(_) => NaiveDateTime::parse_from_str(&text.replacen(' ', "T", 1), "%Y-%m-%dT%H:%M:%S%.f").ok()?.and_utc(),
-    };
-    possible(time.timestamp_micros())
-}
-
-/// A time that a calendar has: a zone's offset, or a week, does not lead out of its range.
-fn possible(micros: i64) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp_micros(micros).filter(|time| (1970..=9999).contains(&time.year()))
+fn since_1970(time: &DateTime<Utc>) -> bool {
+    *time >= DateTime::UNIX_EPOCH
 }
 
 /// The line with what is not Unicode replaced by U+FFFD, and numbers beyond a double's range by one

@@ -12,6 +12,7 @@ mod codex;
 pub(crate) mod directory;
 mod foreign;
 mod json;
+mod moment;
 mod reader;
 mod splice;
 

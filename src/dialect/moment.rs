@@ -1,0 +1,142 @@
+//! Points in time as logs write them: text or numbers, in any of the usual forms, cut to microseconds.
+//!
+//! | form | example |
+//! | --- | --- |
+//! | RFC 3339, any offset, any number of digits | `2026-03-01T12:00:00.123456789+02:00` |
+//! | the same without an offset, or with a blank for the `T`: UTC | `2026-03-01 12:00:00` |
+//! | a date: the midnight in UTC that it begins with | `2026-03-01` |
+//! | a number below 1e11: seconds since 1970 | `1772366400.25` |
+//! | below 1e14: milliseconds | `1772366400250` |
+//! | below 1e17: microseconds | `1772366400250000` |
+//! | any other: nanoseconds | `1772366400250000000` |
+//!
+//! Years are those from 1 to 9999. No form is compared with the clock.
+
+use super::json::{Any, Lenient};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use serde::de::{Deserialize, Deserializer};
+use std::borrow::Cow;
+
+/// A point in time, or nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Moment(pub(super) Option<DateTime<Utc>>);
+
+/// The time that a text says.
+pub(super) fn of_text(text: &str) -> Option<DateTime<Utc>> {
+    let text = text.trim();
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return possible(time.timestamp_micros());
+    }
+    let spelled = text.replacen(' ', "T", 1);
+    let local = || NaiveDateTime::parse_from_str(&spelled, "%Y-%m-%dT%H:%M:%S%.f").ok().map(|time| time.and_utc());
+    // ISO 8601 lets an offset go without a colon.
+    let basic = || DateTime::parse_from_str(&spelled, "%Y-%m-%dT%H:%M:%S%.f%#z").ok().map(|time| time.to_utc());
+    let date = || Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN).and_utc());
+    possible(local().or_else(basic).or_else(date)?.timestamp_micros())
+}
+
+/// The time that a whole number says.
+pub(super) fn of_integer(number: i64) -> Option<DateTime<Utc>> {
+    match number.unsigned_abs() {
+        0..100_000_000_000 => possible(number.checked_mul(1_000_000)?),
+        100_000_000_000..100_000_000_000_000 => possible(number.checked_mul(1_000)?),
+        100_000_000_000_000..100_000_000_000_000_000 => possible(number),
+        _ => possible(number.div_euclid(1_000)),
+    }
+}
+
+/// The time that a fraction says, to the nearest microsecond: a double has no more digits of a time of today.
+pub(super) fn of_fraction(number: f64) -> Option<DateTime<Utc>> {
+    let micros = match number.abs() {
+        ..1e11 => number * 1e6,
+        ..1e14 => number * 1e3,
+        ..1e17 => number,
+        _ => number / 1e3,
+    };
+    // Out of range it saturates, which no calendar has either.
+    possible(micros.round() as i64)
+}
+
+/// A time that a calendar has: an offset does not lead out of its range.
+fn possible(micros: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(micros).filter(|time| (1..=9999).contains(&time.year()))
+}
+
+struct AMoment;
+
+impl<'de> Lenient<'de> for AMoment {
+    type Value = Moment;
+    fn absent(self) -> Moment {
+        Moment(None)
+    }
+    fn text(self, text: Cow<'de, str>) -> Moment {
+        Moment(of_text(&text))
+    }
+    fn integer(self, number: i64) -> Moment {
+        Moment(of_integer(number))
+    }
+    fn number(self, number: f64) -> Moment {
+        Moment(of_fraction(number))
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any(AMoment))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Option<String> {
+        let Moment(time) = serde_json::from_str(json).unwrap();
+        time.map(|time| time.format("%Y-%m-%dT%H:%M:%S%.6f").to_string())
+    }
+
+    #[test]
+    fn every_form_of_a_time_is_read() {
+        for (json, time) in [
+            (r#""2026-03-01T12:00:00Z""#, "2026-03-01T12:00:00.000000"),
+            (r#""2026-03-01T12:00:00.123456999+02:00""#, "2026-03-01T10:00:00.123456"),
+            (r#""2026-03-01t12:00:00-03:30""#, "2026-03-01T15:30:00.000000"),
+            (r#""2026-03-01T12:00:00+0200""#, "2026-03-01T10:00:00.000000"),
+            (r#"" 2026-03-01 12:00:00.5 ""#, "2026-03-01T12:00:00.500000"),
+            (r#""2026-03-01""#, "2026-03-01T00:00:00.000000"),
+            (r#""9999-12-31T23:59:59.999999999Z""#, "9999-12-31T23:59:59.999999"),
+            (r#""0001-01-01T00:00:00Z""#, "0001-01-01T00:00:00.000000"),
+            ("1772366400", "2026-03-01T12:00:00.000000"),
+            ("1772366400.123456", "2026-03-01T12:00:00.123456"),
+            ("1772366400123", "2026-03-01T12:00:00.123000"),
+            ("1772366400123456", "2026-03-01T12:00:00.123456"),
+            ("1772366400123456999", "2026-03-01T12:00:00.123456"),
+            ("1.7723664e9", "2026-03-01T12:00:00.000000"),
+            ("99999999999", "5138-11-16T09:46:39.000000"),
+            ("100000000000", "1973-03-03T09:46:40.000000"),
+            ("100000000000000", "1973-03-03T09:46:40.000000"),
+            ("100000000000000000", "1973-03-03T09:46:40.000000"),
+        ] {
+            assert_eq!(read(json).as_deref(), Some(time), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_absent() {
+        for json in [
+            "null",
+            "true",
+            "{}",
+            "[1]",
+            r#""""#,
+            r#""today""#,
+            r#""2026-02-30T00:00:00Z""#,
+            r#""9999-12-31T23:30:00-01:00""#,
+            r#""10000-01-01T00:00:00Z""#,
+            "1e300",
+            "-99999999999",
+        ] {
+            assert_eq!(read(json), None, "{json}");
+        }
+    }
+}
