@@ -14,7 +14,7 @@
 //!
 //! A response that a dialect recognises only at the end of the file comes without a `Record` before it.
 
-use crate::{Activity, TaskEvent};
+use crate::{Activity, TaskEvent, TaskState};
 use chrono::{DateTime, Utc};
 
 /// One thing that a record says. Absent means that the record does not say.
@@ -103,6 +103,14 @@ pub enum Agent<'a> {
         call_id: &'a str,
         agent_id: &'a str,
     },
+    /// The work on a call goes on in the background: its result, which follows, says only that it has begun.
+    Launched {
+        call_id: &'a str,
+    },
+    /// Work in the background has ended.
+    Finished(Finish<'a>),
+    /// An entry of the agent's list of tasks has come to another state.
+    Todo(Todo<'a>),
     /// A person typed `/name`.
     SlashCommand {
         name: &'a str,
@@ -228,6 +236,27 @@ impl Decliner {
     pub fn is_error(self) -> bool {
         self == Self::Policy
     }
+}
+
+/// The end of work that went on in the background. Logs name the call, the subagent, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finish<'a> {
+    pub call_id: Option<&'a str>,
+    pub agent_id: Option<&'a str>,
+    /// Completed, failed or cancelled.
+    pub state: TaskState,
+}
+
+/// An entry of an agent's list of tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Todo<'a> {
+    /// Its number in the list of the transcript. An entry without one is known by its subject, in the list of the
+    /// agent that writes it.
+    pub id: Option<&'a str>,
+    /// What is to be done, where the record says it.
+    pub subject: Option<&'a str>,
+    /// What it has come to.
+    pub state: TaskState,
 }
 
 /// Money in millionths of a US dollar.

@@ -303,7 +303,7 @@ impl Fold for UsageFold<'_> {
                 self.summary.prompts += u64::from(transcript.agent_id.is_none());
                 self.trail.turn(transcript, None);
             }
-            Agent::Reply { .. } => {}
+            Agent::Reply { .. } | Agent::Launched { .. } | Agent::Finished(_) | Agent::Todo(_) => {}
             Agent::Response(response) => self.response(event, transcript, &response),
             Agent::ToolCall(call) => self.tool_call(event, transcript, &call),
             Agent::ToolResult { call_id, is_error, declined_by, web_searches } => {

@@ -4,10 +4,12 @@
 //! Agent progress lines of older releases hold a record of the subagent, which speaks for itself. The format
 //! is described in COUNTING.
 
+mod notification;
 mod record;
 mod refusal;
 mod sender;
 mod text;
+mod todo;
 
 use super::json;
 use super::splice::{self, Place};
@@ -243,10 +245,19 @@ fn prompt(transcript: &Transcript<'_>, entry: &Entry<'_>, message: &Message<'_>,
         let agent_id = entry.tool_agent_id.id().filter(|_| is_first);
         let declined_by = declined_by(entry, block, results == 1);
         let is_error = declined_by.map_or(block.is_error.0, Decliner::is_error);
+        if let Some(call_id) = call_id.filter(|_| is_first && entry.is_launched) {
+            event(Agent::Launched { call_id });
+        }
         event(Agent::ToolResult { call_id, is_error, declined_by, web_searches });
         if let (Some(call_id), Some(agent_id)) = (call_id, agent_id) {
             event(Agent::Subagent { call_id, agent_id });
         }
+    }
+    if results > 0 {
+        entry.todos.tell(event);
+    }
+    if let Some(finish) = message.content.texts().find_map(notification::read) {
+        event(Agent::Finished(finish));
     }
     let sender = Sender::of(entry);
     if results > 0 || sender == Sender::Other || transcript.side_chain {

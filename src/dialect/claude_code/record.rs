@@ -1,5 +1,6 @@
 //! The fields of a Claude Code record that anything asks for, as they stand on the line.
 
+use super::todo::Todos;
 use crate::dialect::json::{
     Any, Count, Dollars, Fields, Flag, Lenient, Object, Objects, Text, Time, elements, fields, repair, skip,
 };
@@ -42,6 +43,10 @@ pub(super) struct Entry<'de> {
     pub(super) total_cost: Dollars,
     pub(super) tool_searches: Count,
     pub(super) tool_agent_id: Text<'de>,
+    /// The tool goes on in the background.
+    pub(super) is_launched: bool,
+    /// What became of the client's list of tasks.
+    pub(super) todos: Todos<'de>,
     pub(super) message: Message<'de>,
     pub(super) nested: Option<Box<Message<'de>>>,
     /// The subagent's record in an agent progress line.
@@ -79,8 +84,10 @@ impl<'de> Fields<'de> for Entry<'de> {
             "sourceToolUseID" => self.source_tool_use_id = map.next_value()?,
             "toolDenialKind" => self.tool_denial = map.next_value()?,
             "toolUseResult" => {
-                let ToolOutcome { text, searches, agent_id } = map.next_value()?;
+                let ToolOutcome { text, searches, agent_id, status, todos } = map.next_value()?;
                 (self.tool_text, self.tool_searches, self.tool_agent_id) = (text, searches, agent_id);
+                self.is_launched = status.get() == Some("async_launched");
+                self.todos = todos;
             }
             "parentToolUseID" => self.parent_tool_use_id = map.next_value()?,
             "message" => self.nested = map.next_value::<Object<_>>()?.0.map(Box::new),
@@ -95,14 +102,16 @@ impl<'de> Fields<'de> for Entry<'de> {
     }
 }
 
-/// What a client notes of a tool's work: of its numbers only that of the searches, which are billed, and
-/// the subagent that did it.
+/// What a client notes of a tool's work: of its numbers only that of the searches, which are billed, the
+/// subagent that did it or goes on with it, and entries of the list of tasks.
 #[derive(Default)]
 struct ToolOutcome<'de> {
     /// All of it, where it is a text.
     text: Text<'de>,
     searches: Count,
     agent_id: Text<'de>,
+    status: Text<'de>,
+    todos: Todos<'de>,
 }
 
 impl<'de> Fields<'de> for ToolOutcome<'de> {
@@ -110,7 +119,8 @@ impl<'de> Fields<'de> for ToolOutcome<'de> {
         match name {
             "searchCount" => self.searches = map.next_value()?,
             "agentId" => self.agent_id = map.next_value()?,
-            _ => skip(map)?,
+            "status" => self.status = map.next_value()?,
+            _ => return self.todos.field(name, map),
         }
         Ok(())
     }

@@ -1,0 +1,137 @@
+//! What the client notes of its list of tasks when a tool changed it.
+//!
+//! | tool | note |
+//! | --- | --- |
+//! | `TaskCreate` | `task`: the number and the subject of a new entry |
+//! | `TaskUpdate` | `taskId` and `statusChange`: the new state of an entry |
+//! | `TodoWrite` | `oldTodos` and `newTodos`: the whole list, whose entries are known by their text |
+
+use crate::dialect::json::{Fields, Object, Objects, Text, skip};
+use serde::de::MapAccess;
+use sessionmill_contract::event::Todo;
+use sessionmill_contract::{Agent, TaskState};
+
+/// Entries of a list that are looked at, more than anybody can keep in mind.
+const MOST: usize = 500;
+
+/// The fields of a note.
+#[derive(Debug, Default)]
+pub(super) struct Todos<'de> {
+    created: Option<Entry<'de>>,
+    id: Text<'de>,
+    change: Option<Change<'de>>,
+    old: Vec<Entry<'de>>,
+    new: Vec<Entry<'de>>,
+}
+
+impl<'de> Fields<'de> for Todos<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "task" => self.created = map.next_value::<Object<_>>()?.0,
+            "taskId" => self.id = map.next_value()?,
+            "statusChange" => self.change = map.next_value::<Object<_>>()?.0,
+            "oldTodos" => self.old = list(map.next_value()?),
+            "newTodos" => self.new = list(map.next_value()?),
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+/// The entries that are compared.
+fn list(Objects(mut entries): Objects<Entry<'_>>) -> Vec<Entry<'_>> {
+    entries.truncate(MOST);
+    entries
+}
+
+impl Todos<'_> {
+    /// Hands on which entries came to another state.
+    pub(super) fn tell(&self, event: &mut dyn FnMut(Agent<'_>)) {
+        // To look at an entry gives its status, too.
+        if let Some(created) = self.created.as_ref().filter(|created| created.status.get().is_none())
+            && let Some(id) = created.id.id()
+        {
+            event(Agent::Todo(Todo { id: Some(id), subject: created.subject.name(), state: TaskState::Created }));
+        }
+        if let (Some(id), Some(change)) = (self.id.id(), &self.change)
+            && let Some(state) = change.to.get().and_then(changed)
+        {
+            event(Agent::Todo(Todo { id: Some(id), subject: None, state }));
+        }
+        let status = |list: &[Entry<'_>], subject: &str| {
+            let found = list.iter().find(|entry| entry.subject() == Some(subject));
+            found.map(|entry| entry.status.get().unwrap_or_default().to_owned())
+        };
+        let mut tell = |subject: &str, state| event(Agent::Todo(Todo { id: None, subject: Some(subject), state }));
+        for entry in &self.new {
+            let Some(subject) = entry.subject() else { continue };
+            let before = status(&self.old, subject);
+            if before.is_none() {
+                tell(subject, TaskState::Created);
+            }
+            let now = entry.status.get().unwrap_or_default();
+            let changes = if before.is_some() { before.as_deref() != Some(now) } else { now != "pending" };
+            if let Some(state) = changed(now).filter(|_| changes) {
+                tell(subject, state);
+            }
+        }
+        for entry in &self.old {
+            let Some(subject) = entry.subject() else { continue };
+            if entry.status.get() != Some("completed") && status(&self.new, subject).is_none() {
+                tell(subject, TaskState::Cancelled);
+            }
+        }
+    }
+}
+
+/// What an entry has come to by its new status.
+fn changed(status: &str) -> Option<TaskState> {
+    match status {
+        "pending" | "in_progress" => Some(TaskState::Updated),
+        "completed" => Some(TaskState::Completed),
+        "deleted" => Some(TaskState::Cancelled),
+        _ => None,
+    }
+}
+
+/// An entry of a list.
+#[derive(Debug, Default)]
+struct Entry<'de> {
+    id: Text<'de>,
+    subject: Text<'de>,
+    status: Text<'de>,
+}
+
+impl Entry<'_> {
+    fn subject(&self) -> Option<&str> {
+        self.subject.name().filter(|subject| !subject.is_empty())
+    }
+}
+
+impl<'de> Fields<'de> for Entry<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "id" => self.id = map.next_value()?,
+            "subject" | "content" => self.subject = map.next_value()?,
+            "status" => self.status = map.next_value()?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+/// From which status an entry came to which.
+#[derive(Debug, Default)]
+struct Change<'de> {
+    to: Text<'de>,
+}
+
+impl<'de> Fields<'de> for Change<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "to" => self.to = map.next_value()?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
