@@ -7,14 +7,19 @@
 //! [`Said::Malformed`]: sessionmill_contract::Said::Malformed
 //! [`Said::Record`]: sessionmill_contract::Said::Record
 
+mod cdevents;
+mod celery;
 mod claude_code;
+mod cloudevents;
 mod codex;
 pub(crate) mod directory;
 mod foreign;
 mod json;
 mod moment;
+mod openlineage;
 mod reader;
 mod splice;
+mod task_log;
 
 pub use reader::Reader;
 
@@ -22,8 +27,17 @@ use sessionmill_contract::Event;
 use splice::Place;
 
 /// The log formats. A document is a whole file; a record is offered to the others in their order, and the last one
-/// takes what no other knows.
-static DIALECTS: [Dialect; 4] = [foreign::DOCUMENT, codex::CODEX, claude_code::CLAUDE_CODE, foreign::UNKNOWN];
+/// takes what no other knows. Those of agents come first: their lines are the longest to read.
+static DIALECTS: [Dialect; 8] = [
+    foreign::DOCUMENT,
+    codex::CODEX,
+    claude_code::CLAUDE_CODE,
+    cloudevents::CLOUDEVENTS,
+    cdevents::CDEVENTS,
+    openlineage::OPENLINEAGE,
+    celery::CELERY,
+    foreign::UNKNOWN,
+];
 
 const DOCUMENT: usize = 0;
 const UNKNOWN: usize = DIALECTS.len() - 1;

@@ -1,0 +1,203 @@
+//! CloudEvents 1.0 in JSON: events of tasks, `<anything>.task.<state>`, and CDEvents in their envelope.
+//!
+//! ```json
+//! {"specversion":"1.0","id":"e1","source":"/runner","type":"org.example.task.created","subject":"t1",
+//!  "time":"2026-03-01T12:00:00Z","data":{"short_id":"s1","task_type":"image_analysis"}}
+//! ```
+//!
+//! The task is the subject, else `task_id` of the data. Fields of the data are stronger than the same ones in its
+//! `metadata`. The specification is at <https://github.com/cloudevents/spec>.
+
+use super::Dialect;
+use super::cdevents::CdEvent;
+use super::json::{Any, Count, Fields, Lenient, Object, Text, fields, skip};
+use super::moment::Moment;
+use super::task_log::{self, Record, Records, Tell};
+use serde::de::{Deserialize, Deserializer, MapAccess};
+use serde_json::value::RawValue;
+use sessionmill_contract::{Event, TaskEvent, TaskState};
+use std::borrow::Cow;
+
+pub(super) const CLOUDEVENTS: Dialect = Dialect {
+    name: "cloudevents",
+    open: || Box::new(Records(|at, line, bytes, ask, tell| task_log::read::<Envelope<'_>>(at, line, bytes, ask, tell))),
+};
+
+/// What a type of an event of a task ends with, behind the last `.task.`.
+const STATES: [(&str, TaskState); 5] = [
+    ("created", TaskState::Created),
+    ("updated", TaskState::Updated),
+    ("completed", TaskState::Completed),
+    ("failed", TaskState::Failed),
+    ("cancelled", TaskState::Cancelled),
+];
+
+/// The attributes of an event.
+#[derive(Debug, Default)]
+struct Envelope<'de> {
+    version: Text<'de>,
+    id: Text<'de>,
+    source: Text<'de>,
+    kind: Text<'de>,
+    subject: Text<'de>,
+    time: Moment,
+    recorded: Moment,
+    sequence: Text<'de>,
+    data: Option<&'de RawValue>,
+}
+
+impl<'de> Fields<'de> for Envelope<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "specversion" => self.version = map.next_value()?,
+            "id" => self.id = map.next_value()?,
+            "source" => self.source = map.next_value()?,
+            "type" => self.kind = map.next_value()?,
+            "subject" => self.subject = map.next_value()?,
+            "time" => self.time = map.next_value()?,
+            "recordedtime" => self.recorded = map.next_value()?,
+            "sequence" => self.sequence = map.next_value()?,
+            "data" => self.data = Some(map.next_value()?),
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Record<'de> for Envelope<'de> {
+    fn is_own(&self) -> bool {
+        self.version.get().is_some() && self.kind.get().is_some()
+    }
+
+    fn kind(&self) -> Option<&str> {
+        self.kind.name()
+    }
+
+    fn tell(&self, line: u64, bytes: &[u8], tell: &mut Tell<'_>) {
+        let malformed = |why, tell: &mut Tell<'_>| tell(&Event::malformed(line, why));
+        let kind = self.kind.name().unwrap_or_default();
+        let version = self.version.get().unwrap_or_default();
+        if !version.starts_with("1.") {
+            return malformed("a `specversion` other than 1.0", tell);
+        }
+        let Some(id) = self.id.id() else { return malformed("no `id`", tell) };
+        let Some(source) = self.source.id() else { return malformed("no `source`", tell) };
+        if kind.starts_with("dev.cdevents.") {
+            return match self.read::<CdEvent<'_>>() {
+                Some(event) => event.tell_in(line, Some((source, id)), bytes, tell),
+                None => malformed("no CDEvent in `data`", tell),
+            };
+        }
+        let Some(state) = state(kind) else { return task_log::unknown(line, kind, tell) };
+        let data = self.read::<Data<'_>>().unwrap_or_default();
+        let metadata = data.metadata.as_deref();
+        let Some(task_id) = self.subject.id().or(data.task_id.id()) else {
+            return malformed("neither `subject` nor `data.task_id`", tell);
+        };
+        let Some(time) = self.time.0.or(self.recorded.0) else { return malformed("no `time`", tell) };
+        let event = TaskEvent {
+            task_id,
+            source,
+            sequence: self.sequence.id(),
+            state,
+            short_id: data.short_id.id().or_else(|| metadata?.short_id.id()),
+            task_type: named(&data.task_type).or_else(|| named(&metadata?.task_type)),
+            user_id: data.user_id.id().or_else(|| metadata?.user_id.id()),
+            attempt: data.attempt.0.or_else(|| metadata?.attempt.0).filter(|attempt| *attempt > 0),
+            error: named(&data.error.0).or_else(|| named(&metadata?.error.0)),
+            data: self.data.map(RawValue::get).filter(|_| data.has_more),
+            is_guessed: false,
+        };
+        task_log::known(line, kind, (time, Some(id)), &event, tell);
+    }
+}
+
+impl<'de> Envelope<'de> {
+    /// The data, if it is an object.
+    fn read<T: Fields<'de>>(&self) -> Option<T> {
+        serde_json::from_str::<Object<T>>(self.data?.get()).ok()?.0
+    }
+}
+
+/// The state that a type names.
+fn state(kind: &str) -> Option<TaskState> {
+    let (before, name) = kind.rsplit_once('.')?;
+    let is_of_task = before == "task" || before.ends_with(".task");
+    STATES.iter().find(|(state, _)| is_of_task && *state == name).map(|(_, state)| *state)
+}
+
+/// A name that is not empty.
+fn named<'t>(text: &'t Text<'_>) -> Option<&'t str> {
+    text.name().filter(|name| !name.is_empty())
+}
+
+/// What the data, or its metadata, says of a task.
+#[derive(Debug, Default)]
+struct Data<'de> {
+    task_id: Text<'de>,
+    short_id: Text<'de>,
+    task_type: Text<'de>,
+    user_id: Text<'de>,
+    attempt: Count,
+    error: Reason<'de>,
+    metadata: Option<Box<Data<'de>>>,
+    /// It says more than this.
+    has_more: bool,
+}
+
+impl<'de> Fields<'de> for Data<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "task_id" => self.task_id = map.next_value()?,
+            "short_id" => self.short_id = map.next_value()?,
+            "task_type" => self.task_type = map.next_value()?,
+            "user_id" => self.user_id = map.next_value()?,
+            "attempt" => self.attempt = map.next_value()?,
+            "error" => self.error = map.next_value()?,
+            "metadata" => {
+                self.metadata = map.next_value::<Object<Self>>()?.0.map(Box::new);
+                self.has_more |= self.metadata.as_ref().is_some_and(|metadata| metadata.has_more);
+            }
+            _ => {
+                self.has_more = true;
+                skip(map)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a task failed: a text, or the `message` of an object.
+#[derive(Debug, Default)]
+struct Reason<'de>(Text<'de>);
+
+impl<'de> Fields<'de> for Reason<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "message" => self.0 = map.next_value()?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+struct AReason;
+
+impl<'de> Lenient<'de> for AReason {
+    type Value = Reason<'de>;
+    fn absent(self) -> Reason<'de> {
+        Reason::default()
+    }
+    fn text(self, text: Cow<'de, str>) -> Reason<'de> {
+        Reason(Text(Some(text)))
+    }
+    fn map<A: MapAccess<'de>>(self, map: A) -> Result<Reason<'de>, A::Error> {
+        fields(map)
+    }
+}
+
+impl<'de> Deserialize<'de> for Reason<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any(AReason))
+    }
+}
