@@ -5,7 +5,7 @@ use duckdb::Connection;
 use sessionmill::plugs::PLUGS;
 use std::os::unix::fs::PermissionsExt;
 
-const USAGE: &str = "[schedule]\nverification = \"off\"\n";
+const USAGE: &str = "[schedule]\nverification = \"off\"\ntasks = \"off\"\n";
 
 /// A world with a configuration that leaves verification out.
 fn world() -> World {
@@ -66,6 +66,10 @@ usage         ok, 2 items from 2 files
               last run [time] by cli: done, 2 of 2 files changed
               next run due [time]
 verification  disabled, 0 items from 0 files
+              ! off in the configuration
+              never ran
+              2 files not seen yet, the oldest since [time] ([age])
+tasks         disabled, 0 items from 0 files
               ! off in the configuration
               never ran
               2 files not seen yet, the oldest since [time] ([age])
@@ -237,6 +241,11 @@ fn a_run_writes_metrics_whole() {
                 "\"verification\",state=\"paused\"} 0",
                 "\"verification\",state=\"warning\"} 0",
                 "\"verification\",state=\"failing\"} 0",
+                "\"tasks\",state=\"ok\"} 0",
+                "\"tasks\",state=\"disabled\"} 1",
+                "\"tasks\",state=\"paused\"} 0",
+                "\"tasks\",state=\"warning\"} 0",
+                "\"tasks\",state=\"failing\"} 0",
             ],
         ),
         gauge("last_run_timestamp_seconds", "Start of the last run.", &[usage]),
@@ -264,14 +273,21 @@ fn a_run_writes_metrics_whole() {
                 "\"verification\",state=\"retry\"} 0",
                 "\"verification\",state=\"dead\"} 0",
                 "\"verification\",state=\"dropped\"} 0",
+                "\"tasks\",state=\"retry\"} 0",
+                "\"tasks\",state=\"dead\"} 0",
+                "\"tasks\",state=\"dropped\"} 0",
             ],
         ),
         gauge(
             "backlog_files",
             "Files that wait for a next run, because of a limit or a failure.",
-            &["\"usage\"} 0", "\"verification\"} 0"],
+            &["\"usage\"} 0", "\"verification\"} 0", "\"tasks\"} 0"],
         ),
-        gauge("unsettled_keys", "Keys whose entities are not up to date.", &["\"usage\"} 0", "\"verification\"} 0"]),
+        gauge(
+            "unsettled_keys",
+            "Keys whose entities are not up to date.",
+            &["\"usage\"} 0", "\"verification\"} 0", "\"tasks\"} 0"],
+        ),
     ];
     assert_eq!(shown, expected.concat());
     let names = std::fs::read_dir(world.path("")).unwrap().map(|entry| entry.unwrap().file_name());

@@ -1,0 +1,175 @@
+-- Task sessions: events as source files tell them, and what they come to.
+
+CREATE TABLE IF NOT EXISTS facts.task_events (
+    session_file VARCHAR NOT NULL,
+    username VARCHAR NOT NULL,
+    key_hash BIGINT NOT NULL,
+    task_id VARCHAR NOT NULL,
+    time TIMESTAMP NOT NULL,
+    source VARCHAR NOT NULL,
+    event_id VARCHAR,
+    sequence VARCHAR,
+    state VARCHAR NOT NULL,
+    short_id VARCHAR,
+    task_type VARCHAR,
+    user_id VARCHAR,
+    attempt BIGINT NOT NULL,
+    error VARCHAR,
+    data VARCHAR,
+    is_guessed BOOLEAN NOT NULL,
+    line BIGINT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS facts.task_state (
+    key_hash BIGINT NOT NULL,
+    task_id VARCHAR NOT NULL,
+    short_id VARCHAR NOT NULL,
+    task_type VARCHAR,
+    username VARCHAR NOT NULL,
+    user_id VARCHAR,
+    state VARCHAR NOT NULL,
+    is_held BOOLEAN NOT NULL,
+    is_inferred BOOLEAN NOT NULL,
+    is_guessed BOOLEAN NOT NULL,
+    attempt BIGINT NOT NULL,
+    created_at TIMESTAMP NOT NULL,
+    updated_at TIMESTAMP NOT NULL,
+    ended_at TIMESTAMP,
+    attempt_began_at TIMESTAMP,
+    closes_at TIMESTAMP NOT NULL,
+    expires_at TIMESTAMP NOT NULL,
+    error VARCHAR,
+    data VARCHAR,
+    events BIGINT NOT NULL,
+    ignored_events BIGINT NOT NULL,
+    session_file VARCHAR NOT NULL,
+    line BIGINT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS facts.task_links (
+    key_hash BIGINT NOT NULL,
+    task_id VARCHAR NOT NULL,
+    short_id VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    task_type VARCHAR NOT NULL,
+    moment TIMESTAMP NOT NULL,
+    ended_at TIMESTAMP
+);
+
+CREATE TABLE IF NOT EXISTS facts.task_releases (
+    key_hash BIGINT NOT NULL,
+    short_id VARCHAR NOT NULL,
+    task_id VARCHAR NOT NULL,
+    ended_at TIMESTAMP NOT NULL,
+    closes_at TIMESTAMP NOT NULL,
+    close_reason VARCHAR NOT NULL,
+    expires_at TIMESTAMP NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS main.task_tombstones (
+    tombstone_id BIGINT NOT NULL,
+    action VARCHAR NOT NULL,
+    task_id VARCHAR,
+    closed_before TIMESTAMP,
+    removed_by VARCHAR NOT NULL,
+    removed_at TIMESTAMP NOT NULL
+);
+
+-- Tasks as they are at a moment. All rules that depend on the time are here; nothing else asks for it.
+CREATE OR REPLACE MACRO main.task_sessions_at(moment) AS TABLE
+WITH removals AS (
+    SELECT task_id, max(removed_at) AS removed_at FROM main.task_tombstones WHERE action = 'remove' GROUP BY task_id
+), purges AS (
+    SELECT max(closed_before) AS closed_before FROM main.task_tombstones WHERE action = 'purge'
+), judged AS (
+    SELECT t.*, r.close_reason AS release,
+        coalesce(r.closes_at, t.closes_at) AS closing_at, coalesce(r.expires_at, t.expires_at) AS expiring_at,
+        -- What has ended is over, even at a time to come; who waits is closed when the moment has come.
+        CASE
+            WHEN t.state = 'active' THEN t.closes_at <= moment
+            WHEN NOT t.is_held OR r.close_reason IN ('released', 'ended') THEN true
+            ELSE coalesce(r.closes_at, t.closes_at) <= moment
+        END AS is_closed
+    FROM facts.task_state AS t
+    -- A release of an earlier end says nothing of this one.
+    LEFT JOIN facts.task_releases AS r ON t.is_held AND r.task_id = t.task_id AND r.ended_at = t.ended_at
+)
+SELECT j.task_id, j.short_id, j.task_type, j.username, j.user_id,
+    CASE WHEN j.state = 'active' AND j.is_closed THEN 'orphaned' ELSE j.state END AS status,
+    NOT j.is_closed AS is_active,
+    j.is_held AND NOT j.is_closed AS is_held,
+    j.created_at, j.updated_at, j.ended_at,
+    CASE WHEN j.is_closed THEN j.closing_at END AS closed_at,
+    CASE
+        WHEN NOT j.is_closed THEN NULL
+        WHEN j.state = 'active' THEN 'orphaned'
+        WHEN NOT j.is_held OR j.release = 'ended' THEN j.state
+        ELSE coalesce(j.release, 'hold_max')
+    END AS close_reason,
+    CASE WHEN j.is_closed THEN j.expiring_at END AS expires_at,
+    (epoch_us(j.ended_at) - epoch_us(j.created_at)) / 1000000 AS duration_seconds,
+    j.attempt, j.error, j.data, j.is_inferred, j.is_guessed, j.events, j.ignored_events, j.session_file, j.line
+FROM judged AS j
+LEFT JOIN removals ON removals.task_id = j.task_id
+CROSS JOIN purges
+WHERE (NOT j.is_closed OR j.expiring_at > moment)
+    AND (NOT j.is_closed OR purges.closed_before IS NULL OR j.closing_at > purges.closed_before)
+    AND (removals.removed_at IS NULL OR coalesce(j.attempt_began_at > removals.removed_at, false));
+
+CREATE OR REPLACE VIEW task_sessions AS SELECT * FROM main.task_sessions_at(make_timestamp(epoch_us(now())));
+COMMENT ON VIEW task_sessions IS 'one row per task that is listed: tracked, not purged and not removed, as of now';
+COMMENT ON COLUMN task_sessions.task_id IS 'unique over all folders';
+COMMENT ON COLUMN task_sessions.short_id IS 'group that the task belongs to';
+COMMENT ON COLUMN task_sessions.task_type IS 'what sort of task it is';
+COMMENT ON COLUMN task_sessions.username IS 'folder of the first event';
+COMMENT ON COLUMN task_sessions.user_id IS 'for whom it is done, as the lines say it';
+COMMENT ON COLUMN task_sessions.status IS 'active, completed, failed, cancelled or orphaned (active, and without an event for too long)';
+COMMENT ON COLUMN task_sessions.is_active IS 'not closed: it runs, or it is held';
+COMMENT ON COLUMN task_sessions.is_held IS 'it has ended, and waits to be released';
+COMMENT ON COLUMN task_sessions.created_at IS 'UTC; time of the first created event, else of the first event';
+COMMENT ON COLUMN task_sessions.updated_at IS 'UTC; time of the last event';
+COMMENT ON COLUMN task_sessions.ended_at IS 'UTC; time of the event that decided; null while it is active or orphaned';
+COMMENT ON COLUMN task_sessions.closed_at IS 'UTC; when it ended, was released, had been held for too long or was orphaned; null while it is active or held';
+COMMENT ON COLUMN task_sessions.close_reason IS 'completed, failed, cancelled, released, hold_max or orphaned; null while closed_at is';
+COMMENT ON COLUMN task_sessions.expires_at IS 'UTC; when it will be purged; null while closed_at is';
+COMMENT ON COLUMN task_sessions.duration_seconds IS 'from created_at to ended_at';
+COMMENT ON COLUMN task_sessions.attempt IS 'the highest one of its events';
+COMMENT ON COLUMN task_sessions.error IS 'the last one that an event tells, without credentials';
+COMMENT ON COLUMN task_sessions.data IS 'of the last event that has any: JSON';
+COMMENT ON COLUMN task_sessions.is_inferred IS 'no event says that it was created';
+COMMENT ON COLUMN task_sessions.is_guessed IS 'the log says that it ended, and not how';
+COMMENT ON COLUMN task_sessions.events IS 'events that count, copies once';
+COMMENT ON COLUMN task_sessions.ignored_events IS 'copies of events, and events in folders that do not decide';
+COMMENT ON COLUMN task_sessions.session_file IS 'source file of the first event';
+COMMENT ON COLUMN task_sessions.line IS 'of session_file';
+
+CREATE OR REPLACE VIEW task_events AS
+SELECT * EXCLUDE (key_hash) FROM facts.task_events SEMI JOIN main.task_sessions USING (task_id);
+COMMENT ON COLUMN task_events.session_file IS '<user>/<path below the user>';
+COMMENT ON COLUMN task_events.username IS 'whose folder it is in';
+
+COMMENT ON VIEW task_events IS 'one row per event of a task that is listed, in each source file that tells it';
+COMMENT ON COLUMN task_events.task_id IS 'unique over all folders';
+COMMENT ON COLUMN task_events.time IS 'UTC, as the line says it';
+COMMENT ON COLUMN task_events.source IS 'who says so: the source of a CloudEvent, an agent, or the name of the format';
+COMMENT ON COLUMN task_events.event_id IS 'with source, what a copy of the event has in common with it; null in a line that names none';
+COMMENT ON COLUMN task_events.sequence IS 'orders events of one time and source, as text';
+COMMENT ON COLUMN task_events.state IS 'created, updated, cancelled, failed or completed';
+COMMENT ON COLUMN task_events.short_id IS 'group that the task belongs to';
+COMMENT ON COLUMN task_events.task_type IS 'what sort of task it is';
+COMMENT ON COLUMN task_events.user_id IS 'for whom it is done, as the line says it';
+COMMENT ON COLUMN task_events.attempt IS 'of the task, from 1';
+COMMENT ON COLUMN task_events.error IS 'why it failed, without credentials';
+COMMENT ON COLUMN task_events.data IS 'what the line says beside this: JSON; null if there is nothing, or more than 16 KiB';
+COMMENT ON COLUMN task_events.is_guessed IS 'the line says that the task has ended, and not how';
+COMMENT ON COLUMN task_events.line IS 'of session_file';
+COMMENT ON TABLE facts.task_state IS 'what the events of each task come to, whatever the time is';
+COMMENT ON TABLE facts.task_links IS 'tasks that are held, and ends of tasks that release them';
+COMMENT ON TABLE facts.task_releases IS 'when each held task closes';
+COMMENT ON TABLE task_tombstones IS 'one row per task that somebody removed, and per purge of closed tasks';
+COMMENT ON COLUMN task_tombstones.tombstone_id IS 'in the order in which they were made';
+COMMENT ON COLUMN task_tombstones.action IS 'remove (one task) or purge (all that were closed by a time)';
+COMMENT ON COLUMN task_tombstones.task_id IS 'task that was removed; null for a purge';
+COMMENT ON COLUMN task_tombstones.closed_before IS 'tasks that were closed at this time or before are purged, UTC; null for a removal';
+COMMENT ON COLUMN task_tombstones.removed_by IS 'who did it';
+COMMENT ON COLUMN task_tombstones.removed_at IS 'UTC';

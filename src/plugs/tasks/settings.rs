@@ -1,0 +1,136 @@
+//! The `[tasks]` table of the configuration: which tasks count, what holds them, and how long they are kept.
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sessionmill_tasks::Policy;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// No time of the table is longer: 100 years.
+const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
+
+/// A key that it does not have is an error.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
+pub struct Settings {
+    /// Types of tasks that are in no answer; `*` at the end stands for any ending.
+    pub excluded: BTreeSet<String>,
+    /// Types of tasks that are held when they end, each with the type that releases them.
+    pub held: BTreeMap<String, String>,
+    /// How long a task is held at most.
+    #[serde(with = "crate::config::time")]
+    pub hold_max: Duration,
+    /// How long after its last event a task that has not ended counts as orphaned.
+    #[serde(with = "crate::config::time")]
+    pub orphan_after: Duration,
+    /// How long a closed task is kept.
+    #[serde(with = "crate::config::time")]
+    pub retention: Duration,
+    /// Folders that decide about tasks; all if there are none.
+    pub writers: BTreeSet<String>,
+    /// Short ids that are warned of.
+    pub reserved: BTreeSet<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let Policy { excluded, held, hold_max, orphan_after, retention, writers } = Policy::default();
+        let time = |time: TimeDelta| time.to_std().unwrap_or(LONGEST);
+        Self {
+            excluded,
+            held,
+            hold_max: time(hold_max),
+            orphan_after: time(orphan_after),
+            retention: time(retention),
+            writers,
+            reserved: ["task", "user"].map(str::to_owned).into(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Settings {
+    /// The table, if it is valid.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The derived function of the same name.
+        let settings = Self::deserialize(deserializer)?;
+        settings.check().map_err(serde::de::Error::custom)?;
+        Ok(settings)
+    }
+}
+
+impl Serialize for Settings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl Settings {
+    /// What settling needs to know of it.
+    pub fn policy(&self) -> Policy {
+        let time = |time: Duration| TimeDelta::from_std(time).unwrap_or(TimeDelta::MAX);
+        Policy {
+            excluded: self.excluded.clone(),
+            held: self.held.clone(),
+            hold_max: time(self.hold_max),
+            orphan_after: time(self.orphan_after),
+            retention: time(self.retention),
+            writers: self.writers.clone(),
+        }
+    }
+
+    /// What is wrong with the table.
+    fn check(&self) -> Result<(), String> {
+        for (name, time) in
+            [("hold_max", self.hold_max), ("orphan_after", self.orphan_after), ("retention", self.retention)]
+        {
+            if time > LONGEST {
+                return Err(format!("`{name}` is longer than 36500d"));
+            }
+        }
+        match self.held.iter().find(|(held, by)| held == by) {
+            Some((held, _)) => Err(format!("`held` has `{held}` released by itself")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Settings, String> {
+        toml::from_str(text).map_err(|error: toml::de::Error| error.message().to_owned())
+    }
+
+    #[test]
+    fn an_empty_table_is_the_default_policy() {
+        assert_eq!(read("").unwrap().policy(), Policy::default());
+        assert_eq!(read("").unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let settings = read(
+            "excluded = []\nheld = { render = \"publish\" }\nhold_max = \"2d\"\norphan_after = \"90s\"\n\
+             retention = \"1h\"\nwriters = [\"ci\"]\nreserved = []",
+        );
+        let policy = settings.unwrap().policy();
+        assert_eq!(policy.released_by("render"), Some("publish"));
+        assert_eq!(policy.released_by("scenario_generation"), None);
+        assert_eq!((policy.hold_max, policy.orphan_after), (TimeDelta::days(2), TimeDelta::seconds(90)));
+        assert_eq!(policy.retention, TimeDelta::hours(1));
+        assert!(!policy.excludes("scraping") && policy.may_write("ci") && !policy.may_write("ada"));
+    }
+
+    #[test]
+    fn a_mistake_is_explained() {
+        for (text, wrong) in [
+            ("retention = \"0s\"", "`0s` is not a time such as 150s, 5m or 1h"),
+            ("retention = \"36501d\"", "`retention` is longer than 36500d"),
+            ("held = { a = \"a\" }", "`held` has `a` released by itself"),
+        ] {
+            assert_eq!(read(text).unwrap_err(), wrong, "{text}");
+        }
+        assert!(read("orphans = \"1d\"").unwrap_err().contains("unknown field `orphans`"));
+    }
+}
