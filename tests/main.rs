@@ -7,6 +7,7 @@
     reason = "a test says so by failing, and reads its own files; its modules are one binary"
 )]
 
+mod chains;
 mod clocks;
 mod codex;
 mod commands;

@@ -405,7 +405,8 @@ fn settling_again_finds_nothing_to_write_of_keys_that_were_settled_on_the_way_in
     let before = rows();
     assert_eq!(before.0.each_ref().map(Vec::len), [1, 1, 20]);
     assert_eq!(before.1.len(), 1);
-    let touch = "INSERT INTO facts.touched_keys SELECT 'sums', 'test_words', key_hash FROM facts.test_words
+    let touch = "INSERT INTO facts.touched_keys BY NAME
+                 SELECT 'sums' AS processor_name, 'test_words' AS facts_table, key_hash FROM facts.test_words
                  UNION SELECT 'usage', 'usage_copies', key_hash FROM facts.usage_copies";
     Store::open(&world.database(), Access::ReadWrite).unwrap().connection().execute_batch(touch).unwrap();
     world.pass_of(&[&processor, &Usage]).unwrap();

@@ -14,7 +14,7 @@ use sessionmill_contract::Processor;
 
 /// Settles all keys of a processor that are due, or as many as there is time for: those that are touched, and
 /// those that have failed and are to be tried again. What fails is kept, and a key that there was no time for
-/// stays due.
+/// stays due. Then deletes the entities that have ended.
 ///
 /// # Errors
 ///
@@ -47,5 +47,5 @@ pub fn settle(
         }
         failpoint::point("after-settle", settlement.facts.name);
     }
-    Ok(())
+    store.get()?.sweep(manifest, retries.now)
 }

@@ -17,6 +17,9 @@ const ORIGIN: [&str; 2] = ["session_file VARCHAR NOT NULL", "username VARCHAR NO
 /// The column by which the store finds the rows of a key.
 const KEY: &str = "key_hash BIGINT NOT NULL";
 
+/// The column by which it finds the rows of a key of a later settlement, whose facts are entities.
+const CHAIN: &str = "chain_hash BIGINT NOT NULL";
+
 /// The statements that make the newest schema in an empty database.
 pub(super) fn sql(plugs: Plugs) -> String {
     let of_plugs = plugs.iter().map(|plug| {
@@ -33,7 +36,10 @@ fn tables(manifest: &Manifest) -> String {
         create(facts, ORIGIN.into_iter().chain(key))
     });
     let settlements = manifest.settlements.iter();
-    let entities = settlements.clone().flat_map(|settlement| settlement.entities).map(|table| create(table, [KEY]));
+    let entities = settlements.clone().flat_map(|settlement| settlement.entities).map(|table| {
+        let chain = manifest.settlement_of(table).map(|_| CHAIN);
+        create(table, std::iter::once(KEY).chain(chain))
+    });
     let reviews = settlements.filter_map(|settlement| settlement.reviews).map(|table| create(table, []));
     facts.chain(entities).chain(reviews).collect()
 }

@@ -15,7 +15,7 @@ impl Store {
     /// If the database cannot be read.
     pub fn dropped(&self, manifest: &Manifest) -> Result<Vec<(String, u64)>> {
         let mut dropped = Vec::new();
-        for settlement in manifest.settlements {
+        for settlement in manifest.settlements.iter().filter(|settlement| !manifest.is_chained(settlement)) {
             let of_files = |table: &&&Table| table.position("session_file").is_some();
             let Some(entities) = settlement.entities.first().filter(of_files) else { continue };
             let sql = format!(

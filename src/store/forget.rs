@@ -186,9 +186,11 @@ fn erase(transaction: &Transaction<'_>, manifest: &Manifest, username: &str) -> 
         let name = table.name;
         if let Some(settlement) = manifest.settlement_of(table) {
             touch::of_facts(transaction, manifest, settlement, "username = ?", &[username])?;
-            touch::failed(transaction, manifest, settlement)?;
         }
         facts += transaction.execute(&format!("DELETE FROM facts.{name} WHERE username = ?"), [username])? as u64;
+    }
+    for settlement in manifest.settlements {
+        touch::failed(transaction, manifest, settlement)?;
     }
     for table in ["session_processor_state", "session_failures"] {
         let sql = format!("DELETE FROM {table} WHERE processor_name = ? AND username = ?");

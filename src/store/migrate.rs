@@ -29,6 +29,7 @@ pub const ENGINE: &[Migration] = &[
     ("0023_settlements", include_str!("../../migrations/0023_settlements.sql")),
     ("0024_retries", include_str!("../../migrations/0024_retries.sql")),
     ("0025_dialects", include_str!("../../migrations/0025_dialects.sql")),
+    ("0027_groups", include_str!("../../migrations/0027_groups.sql")),
 ];
 
 /// Migrates the database, if it is older than the program.
@@ -305,8 +306,13 @@ mod tests {
                 has(settlement.facts, settlement.key);
                 settlement.entities.iter().for_each(|table| has(table, settlement.key));
                 let of_store = ["session_file", "username"];
-                let order = settlement.order.iter().filter(|column| !of_store.contains(column));
+                let is_of_store = |column: &str| !manifest.is_chained(settlement) && of_store.contains(&column);
+                let order = settlement.order.iter().filter(|column| !is_of_store(column));
                 order.for_each(|column| has(settlement.facts, column));
+                if let Some(expires) = settlement.expires {
+                    has(settlement.entities[0], expires);
+                    assert!(manifest.settlement_of(settlement.entities[0]).is_none(), "`{}`", settlement.name);
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use duckdb::types::{TimeUnit, ToSqlOutput, ValueRef};
 use duckdb::{Row, ToSql};
 use md5::{Digest, Md5};
-use sessionmill_contract::{Settlement, SourceFile, Table, Value};
+use sessionmill_contract::{Manifest, Settlement, SourceFile, Table, Value};
 
 /// A value on its way to an appender, without a copy.
 pub(super) enum Cell<'a> {
@@ -116,15 +116,20 @@ pub(super) fn append_facts<'f>(
     transaction.append("facts", table.name, cells)
 }
 
-/// Appends entities of one table.
+/// Appends entities of one table, which can be the facts of a later settlement.
 pub(super) fn append_entities<'r>(
     transaction: &Transaction<'_>,
+    manifest: &Manifest,
     table: &Table,
     settlement: &Settlement,
     rows: impl Iterator<Item = &'r [Value]>,
 ) -> Result<()> {
     let key = table.position(settlement.key);
-    let cells = rows.map(|row| key_cell(key, row).into_iter().chain(row.iter().map(Cell::Value)));
+    let chain = manifest.settlement_of(table).and_then(|later| table.position(later.key));
+    let cells = rows.map(|row| {
+        let hashes = key_cell(key, row).into_iter().chain(key_cell(chain, row));
+        hashes.chain(row.iter().map(Cell::Value))
+    });
     transaction.append("facts", table.name, cells)?;
     Ok(())
 }

@@ -102,4 +102,9 @@ impl Manifest {
     pub fn settlement_of(&self, facts: &Table) -> Option<&'static Settlement> {
         self.settlements.iter().find(|settlement| settlement.facts.name == facts.name)
     }
+
+    /// Whether the facts of a settlement are the entities of an earlier one.
+    pub fn is_chained(&self, settlement: &Settlement) -> bool {
+        self.facts.iter().all(|facts| facts.name != settlement.facts.name)
+    }
 }

@@ -4,7 +4,7 @@
 
 use super::fail::Untouched;
 use super::run::Run;
-use super::{due, facts, replace, reviews, write};
+use super::{due, facts, facts_hash, origin, replace, reviews, write};
 use crate::base::error::Result;
 use crate::base::failpoint;
 use crate::base::fault::Fault;
@@ -51,7 +51,7 @@ impl SharedStore {
         let store = self.get()?;
         store.stage_settling()?;
         let written = store.transaction(|transaction| {
-            if is_same(transaction, settlement, key_hash, &basis)? {
+            if is_same(transaction, manifest, settlement, (key_hash, &basis))? {
                 transaction.execute("INSERT INTO settling VALUES (?)", [key_hash])?;
                 write(transaction, manifest, settlement, &settled, &basis.known, retries)?;
                 failpoint::point("settle", settlement.facts.name);
@@ -81,27 +81,35 @@ fn basis(
 ) -> Result<Basis> {
     let known = due(transaction, manifest, settlement, (key_hash, key_hash), retries)?;
     let mut of_key = Vec::new();
-    facts(transaction, settlement, &key_hash.to_string(), |_, fact| of_key.push(fact))?;
+    facts(transaction, manifest, settlement, &key_hash.to_string(), |_, fact| of_key.push(fact))?;
     let reviews = reviews(transaction, settlement)?;
     let mut memo = Vec::new();
     if let Some(table) = settlement.memo {
         replace::stored(transaction, table, &key_hash.to_string(), |_, row| memo.push(row))?;
     }
-    let mark = mark(transaction, settlement, key_hash)?;
+    let mark = mark(transaction, manifest, settlement, key_hash)?;
     Ok(Basis { facts: of_key, reviews, memo, mark, known })
 }
 
 /// Whether a key would be settled from the same as before.
-fn is_same(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64, from: &Basis) -> Result<bool> {
-    Ok(mark(transaction, settlement, key_hash)? == from.mark && reviews(transaction, settlement)? == from.reviews)
+fn is_same(
+    transaction: &Transaction<'_>,
+    manifest: &Manifest,
+    settlement: &Settlement,
+    (key_hash, from): (i64, &Basis),
+) -> Result<bool> {
+    Ok(mark(transaction, manifest, settlement, key_hash)? == from.mark
+        && reviews(transaction, settlement)? == from.reviews)
 }
 
 /// Tells the facts of a key from others: their number, and the sum of their hashes.
-fn mark(transaction: &Transaction<'_>, settlement: &Settlement, key_hash: i64) -> Result<String> {
+fn mark(transaction: &Transaction<'_>, manifest: &Manifest, settlement: &Settlement, key_hash: i64) -> Result<String> {
     let mut mark = String::new();
     let sql = format!(
-        "SELECT count(*) || ' ' || coalesce(sum(hash(session_file, username, {columns})), 0)
-         FROM facts.{table} WHERE key_hash = {key_hash}",
+        "SELECT count(*) || ' ' || coalesce(sum(hash({origin}, {columns})), 0)
+         FROM facts.{table} WHERE {hash} = {key_hash}",
+        origin = origin(manifest, settlement),
+        hash = facts_hash(manifest, settlement),
         columns = settlement.facts.list(),
         table = settlement.facts.name
     );

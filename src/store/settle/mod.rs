@@ -13,6 +13,8 @@
 //! | [`range`](mod@range) | cuts that list into parts, and finds the key that the database refuses |
 //! | [`run`] | hands the facts of one key after the other to the processor |
 //! | [`replace`] | writes the rows that differ |
+//! | [`chain`] | touches the keys of a later settlement, whose facts are these rows |
+//! | [`sweep`] | deletes rows that have ended |
 //! | [`fail`] | stores why a key failed, and when it is tried again |
 //! | [`apart`] | settles a key of many facts with the database let go of |
 //!
@@ -20,11 +22,13 @@
 //! is settled, replaced and noted as failed by itself.
 
 mod apart;
+mod chain;
 mod fail;
 pub(super) mod new;
 mod range;
 pub(super) mod replace;
 mod run;
+mod sweep;
 pub(super) mod touch;
 
 pub use range::Range;
@@ -98,9 +102,10 @@ fn settle(
 ) -> Result<()> {
     let reviews = reviews(transaction, settlement)?;
     let mut run = Run::new(processor, settlement, &reviews, &[]).leaving(known.held());
-    facts(transaction, settlement, "SELECT key_hash FROM settling", |hash, fact| run.push(hash, fact))?;
+    let manifest = processor.manifest();
+    facts(transaction, manifest, settlement, "SELECT key_hash FROM settling", |hash, fact| run.push(hash, fact))?;
     let settled = run.end();
-    write(transaction, processor.manifest(), settlement, &settled, known, retries)?;
+    write(transaction, manifest, settlement, &settled, known, retries)?;
     failpoint::point("settle", settlement.facts.name);
     Ok(())
 }
@@ -117,24 +122,39 @@ fn write(
     let mut keeping = known.held();
     keeping.extend(settled.failed.iter().map(|failed| failed.key.as_str()));
     for table in settlement.entities {
-        replace::entities(transaction, table, settlement, &keeping, || settled.entities.of(table))?;
+        let rows = || sweep::lasting(settlement, table, retries.now, settled.entities.of(table));
+        replace::entities(transaction, (manifest, settlement), table, &keeping, rows)?;
     }
     fail::write(transaction, manifest, settlement, &known.after(&settled.failed, retries.now), &known.held)
+}
+
+/// The column by which the facts of a key are found: entities have one of their own key before.
+fn facts_hash(manifest: &Manifest, settlement: &Settlement) -> &'static str {
+    if manifest.is_chained(settlement) { "chain_hash" } else { "key_hash" }
+}
+
+/// The source file and the person of a fact, in SQL. Entities have them where their table has such columns.
+fn origin(manifest: &Manifest, settlement: &Settlement) -> String {
+    let is_there = |name: &str| !manifest.is_chained(settlement) || settlement.facts.position(name).is_some();
+    ["session_file", "username"].map(|name| if is_there(name) { name } else { "''" }).join(", ")
 }
 
 /// Hands on the facts of keys: key by key, and in the order that the settlement declares within a key. Finding
 /// the rows by the one number first spares reading the other columns of all rows.
 fn facts(
     transaction: &Transaction<'_>,
+    manifest: &Manifest,
     settlement: &Settlement,
     hashes: &str,
     mut each: impl FnMut(i64, FactRow),
 ) -> Result<()> {
     let Settlement { facts, key, order, .. } = settlement;
     let sql = format!(
-        "SELECT key_hash, session_file, username, {columns} FROM facts.{table} WHERE rowid IN
-         (SELECT rowid FROM facts.{table} WHERE key_hash IN ({hashes}))
-         ORDER BY key_hash, {key}, {order}",
+        "SELECT {hash}, {origin}, {columns} FROM facts.{table} WHERE rowid IN
+         (SELECT rowid FROM facts.{table} WHERE {hash} IN ({hashes}))
+         ORDER BY {hash}, {key}, {order}",
+        hash = facts_hash(manifest, settlement),
+        origin = origin(manifest, settlement),
         columns = facts.list(),
         table = facts.name,
         order = order.join(", ")

@@ -5,7 +5,8 @@
 //! | --- | --- |
 //! | the database has no fact and no entity of it | settled here, without reading anything back |
 //! | it has some | touched, to be settled with what is there |
-//! | people review its entities | touched: what they decided counts |
+//! | people have reviewed entities of the settlement | touched: what they decided counts |
+//! | its settlement has a memo | touched: what is at hand is a small part of it |
 //! | its facts were refused before, in a larger group | touched: settling it can be why |
 //!
 //! Both ways come to the same: a key's facts reach the processor in the same order, and a failure stands in
@@ -13,7 +14,7 @@
 
 use super::fail::{self, Untouched};
 use super::run::{Run, Settled};
-use super::touch;
+use super::{chain, sweep, touch};
 use crate::base::error::Result;
 use crate::store::Transaction;
 use crate::store::rows::{Cell, append_entities, key_hash};
@@ -41,7 +42,7 @@ pub(in crate::store) fn settle(
     hashed.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| declared(settlement, (a.2, a.3), (b.2, b.3))));
     let mut touched: Vec<i64> = hashed.iter().map(|(hash, ..)| *hash).collect();
     touched.dedup();
-    if nth == Try::First && settlement.reviews.is_none() {
+    if nth == Try::First && is_settled_at_once(transaction, settlement)? {
         let known = known(transaction, settlement, &touched)?;
         let mut run = Run::new(processor, settlement, &[], &[]);
         for (hash, _, file, row) in hashed.iter().filter(|(hash, ..)| !known.contains(hash)) {
@@ -50,13 +51,29 @@ pub(in crate::store) fn settle(
         }
         let Settled { entities, failed } = run.end();
         for table in settlement.entities {
-            append_entities(transaction, table, settlement, entities.of(table))?;
+            let rows = || sweep::lasting(settlement, table, now, entities.of(table));
+            append_entities(transaction, processor.manifest(), table, settlement, rows())?;
+            chain::differ(transaction, processor.manifest(), table, rows())?;
         }
         let failed = Untouched::default().after(&failed, now);
         fail::append(transaction, processor.manifest(), settlement, &failed)?;
         touched.retain(|hash| known.contains(hash));
     }
     touch::hashes(transaction, processor.manifest(), settlement, &touched)
+}
+
+/// Whether facts are all that a new key is settled from, and are likely to be all that it has. Keys of a settlement
+/// with a memo grow large: what is at hand is a small part of one.
+fn is_settled_at_once(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<bool> {
+    if settlement.memo.is_some() {
+        return Ok(false);
+    }
+    match settlement.reviews {
+        Some(reviews) => {
+            Ok(transaction.number(&format!("SELECT count(*) FROM (FROM {} LIMIT 1)", reviews.name), [])? == 0)
+        }
+        None => Ok(true),
+    }
 }
 
 /// Compares facts of one key by the order that the settlement declares, as the database does.

@@ -7,7 +7,7 @@
 
 use super::fail::{self, Untouched};
 use super::run::Unsettled;
-use super::{LARGE, due, settle};
+use super::{LARGE, due, facts_hash, settle};
 use crate::base::error::{Error, Result};
 use crate::base::fault::Fault;
 use crate::source::retry::Retries;
@@ -57,9 +57,10 @@ impl Store {
     /// If the database cannot be read.
     pub fn large(&self, manifest: &Manifest, settlement: &Settlement, retries: Retries) -> Result<Vec<i64>> {
         let sql = format!(
-            "SELECT key_hash FROM facts.{} WHERE key_hash IN (SELECT key_hash FROM settling)
-             GROUP BY key_hash HAVING count(*) >= {LARGE} ORDER BY key_hash",
-            settlement.facts.name
+            "SELECT {hash} FROM facts.{table} WHERE {hash} IN (SELECT key_hash FROM settling)
+             GROUP BY {hash} HAVING count(*) >= {LARGE} ORDER BY {hash}",
+            hash = facts_hash(manifest, settlement),
+            table = settlement.facts.name
         );
         self.due_in(manifest, settlement, ALL, retries, &sql)
     }
@@ -153,8 +154,10 @@ impl Store {
     ) -> Result<Vec<String>> {
         let failure = keep::failure(error);
         let sql = format!(
-            "SELECT DISTINCT {} FROM facts.{} WHERE key_hash = ? ORDER BY ALL",
-            settlement.key, settlement.facts.name
+            "SELECT DISTINCT {key} FROM facts.{table} WHERE {hash} = ? ORDER BY ALL",
+            key = settlement.key,
+            table = settlement.facts.name,
+            hash = facts_hash(manifest, settlement)
         );
         self.stage_settling()?;
         self.transaction(|transaction| {

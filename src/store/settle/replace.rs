@@ -6,12 +6,12 @@
 //!
 //! For example, `a a b` is stored and `a b c` is new: one `a` leaves, `c` arrives, the other `a` and `b` stay.
 
-use super::values;
+use super::{chain, values};
 use crate::base::error::Result;
 use crate::store::Transaction;
 use crate::store::rows::{append_entities, as_text};
 use duckdb::Row;
-use sessionmill_contract::{Settlement, Table, Value};
+use sessionmill_contract::{Manifest, Settlement, Table, Value};
 use std::collections::{HashMap, HashSet};
 
 /// Rows that are to stand in a table, each with the number of times that it is still missing.
@@ -39,8 +39,8 @@ impl<'r> Missing<'r> {
 /// `keeping`, whose hash others can share, stay what they were.
 pub(super) fn entities<'e, Rows: Iterator<Item = &'e [Value]>>(
     transaction: &Transaction<'_>,
+    (manifest, settlement): (&Manifest, &Settlement),
     table: &'static Table,
-    settlement: &Settlement,
     keeping: &HashSet<&str>,
     rows: impl Fn() -> Rows,
 ) -> Result<()> {
@@ -51,14 +51,17 @@ pub(super) fn entities<'e, Rows: Iterator<Item = &'e [Value]>>(
         let name = key.and_then(|key| row.get(key)).and_then(Value::as_str);
         name.is_some_and(|name| keeping.contains(name))
     };
-    let mut leaving = Vec::new();
+    let (mut ids, mut leaving) = (Vec::new(), Vec::new());
     stored(transaction, table, "SELECT key_hash FROM settling", |id, row| {
         if !is_kept(&row) && !missing.take(&row) {
-            leaving.push(id);
+            ids.push(id);
+            leaving.push(row);
         }
     })?;
-    delete(transaction, table, &leaving)?;
-    append_entities(transaction, table, settlement, rows().filter(|row| missing.take(row)))
+    delete(transaction, table, &ids)?;
+    let arriving: Vec<_> = rows().filter(|row| missing.take(row)).collect();
+    append_entities(transaction, manifest, table, settlement, arriving.iter().copied())?;
+    chain::differ(transaction, manifest, table, leaving.iter().map(Vec::as_slice).chain(arriving))
 }
 
 /// Hands on the entities of key hashes, each with its row id. Finding the rows by the one number first spares

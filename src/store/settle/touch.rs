@@ -4,11 +4,15 @@
 //! changes what a key is settled from, and removed in the transaction that settles the key or stores why that
 //! failed, so a crash in between only delays. A hash can be on the list more than once.
 
+use super::facts_hash;
 use crate::base::error::Result;
 use crate::store::rows::{Cell, key_hash};
 use crate::store::{Store, Transaction};
 use duckdb::params;
-use sessionmill_contract::{Manifest, Processor, Settlement};
+use sessionmill_contract::{Manifest, Processor, Settlement, Value};
+
+/// The list, of keys that are touched as a whole.
+const TOUCHED: &str = "facts.touched_keys (processor_name, facts_table, key_hash)";
 
 /// Touches keys by their hashes.
 pub(in crate::store) fn hashes(
@@ -17,7 +21,9 @@ pub(in crate::store) fn hashes(
     settlement: &Settlement,
     hashes: &[i64],
 ) -> Result<()> {
-    let row = |hash: &i64| [Cell::Text(manifest.name), Cell::Text(settlement.facts.name), Cell::Int(*hash)];
+    let null = || Cell::Own(Value::Null);
+    let place = || [Cell::Text(manifest.name), Cell::Text(settlement.facts.name)];
+    let row = |hash: &i64| place().into_iter().chain([Cell::Int(*hash), null(), null(), null()]);
     transaction.append("facts", "touched_keys", hashes.iter().map(row))?;
     Ok(())
 }
@@ -42,8 +48,8 @@ pub(in crate::store) fn of_facts(
     parameters: &[&str],
 ) -> Result<()> {
     let facts = settlement.facts.name;
-    let sql =
-        format!("INSERT INTO facts.touched_keys SELECT DISTINCT ?, ?, key_hash FROM facts.{facts} WHERE {condition}");
+    let hash = facts_hash(manifest, settlement);
+    let sql = format!("INSERT INTO {TOUCHED} SELECT DISTINCT ?, ?, {hash} FROM facts.{facts} WHERE {condition}");
     let parameters = [manifest.name, facts].into_iter().chain(parameters.iter().copied());
     transaction.execute(&sql, duckdb::params_from_iter(parameters))?;
     Ok(())
@@ -55,21 +61,21 @@ pub(in crate::store) fn failed(
     manifest: &Manifest,
     settlement: &Settlement,
 ) -> Result<()> {
-    transaction.execute(
-        "INSERT INTO facts.touched_keys SELECT DISTINCT processor_name, facts_table, key_hash FROM settling_failures
-         WHERE processor_name = ? AND facts_table = ?",
-        params![manifest.name, settlement.facts.name],
-    )?;
+    let sql = format!(
+        "INSERT INTO {TOUCHED} SELECT DISTINCT processor_name, facts_table, key_hash FROM settling_failures
+         WHERE processor_name = ? AND facts_table = ?"
+    );
+    transaction.execute(&sql, params![manifest.name, settlement.facts.name])?;
     Ok(())
 }
 
 /// Touches every key that has facts or entities.
 pub(in crate::store) fn all(transaction: &Transaction<'_>, manifest: &Manifest, settlement: &Settlement) -> Result<()> {
     let facts = settlement.facts.name;
-    let tables = std::iter::once(&settlement.facts).chain(settlement.entities);
-    let hashes: Vec<_> = tables.map(|table| format!("SELECT key_hash FROM facts.{}", table.name)).collect();
-    let sql =
-        format!("INSERT INTO facts.touched_keys SELECT DISTINCT ?, ?, key_hash FROM ({})", hashes.join(" UNION ALL "));
+    let entities = settlement.entities.iter().map(|table| ("key_hash", table.name));
+    let tables = std::iter::once((facts_hash(manifest, settlement), facts)).chain(entities);
+    let hashes: Vec<_> = tables.map(|(hash, table)| format!("SELECT {hash} AS key_hash FROM facts.{table}")).collect();
+    let sql = format!("INSERT INTO {TOUCHED} SELECT DISTINCT ?, ?, key_hash FROM ({})", hashes.join(" UNION ALL "));
     transaction.execute(&sql, params![manifest.name, facts])?;
     Ok(())
 }
