@@ -16,6 +16,7 @@ use sessionmill_contract::{Event, TaskEvent, TaskState};
 pub(super) const CDEVENTS: Dialect = Dialect {
     name: "cdevents",
     open: || Box::new(Records(|at, line, bytes, ask, tell| task_log::read::<CdEvent<'_>>(at, line, bytes, ask, tell))),
+    lists: true,
 };
 
 /// An event.

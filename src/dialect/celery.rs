@@ -17,6 +17,7 @@ use sessionmill_contract::{Event, TaskEvent, TaskState};
 pub(super) const CELERY: Dialect = Dialect {
     name: "celery",
     open: || Box::new(Records(|at, line, bytes, ask, tell| task_log::read::<Sent<'_>>(at, line, bytes, ask, tell))),
+    lists: true,
 };
 
 /// An event.

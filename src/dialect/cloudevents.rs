@@ -21,6 +21,7 @@ use std::borrow::Cow;
 pub(super) const CLOUDEVENTS: Dialect = Dialect {
     name: "cloudevents",
     open: || Box::new(Records(|at, line, bytes, ask, tell| task_log::read::<Envelope<'_>>(at, line, bytes, ask, tell))),
+    lists: true,
 };
 
 /// What a type of an event of a task ends with, behind the last `.task.`.

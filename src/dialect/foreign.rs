@@ -8,10 +8,10 @@ use serde::de::MapAccess;
 use sessionmill_contract::{Event, Said};
 
 /// A document that is laid out over lines, none of which is a record. It is a whole file.
-pub(super) const DOCUMENT: Dialect = Dialect { name: "document", open: || Box::new(Document) };
+pub(super) const DOCUMENT: Dialect = Dialect { name: "document", open: || Box::new(Document), lists: false };
 
 /// Records that no other dialect knows.
-pub(super) const UNKNOWN: Dialect = Dialect { name: "unknown", open: || Box::new(Unknown) };
+pub(super) const UNKNOWN: Dialect = Dialect { name: "unknown", open: || Box::new(Unknown), lists: false };
 
 /// Whether the first line of a file that is not blank begins a document.
 pub(super) fn is_document(first: &[u8]) -> bool {

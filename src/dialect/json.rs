@@ -11,6 +11,7 @@ use sessionmill_contract::event::Usage;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::ControlFlow;
 
 /// A struct that takes the fields it knows from an object and ignores the others.
 pub(super) trait Fields<'de>: Default {
@@ -83,8 +84,13 @@ pub(super) fn is_id(text: &str) -> bool {
 
 /// The beginning of a name that is too long to be kept.
 pub(super) fn shortened(name: &str) -> &str {
-    let end = (0..=LONGEST.min(name.len())).rev().find(|end| name.is_char_boundary(*end));
-    &name[..end.unwrap_or_default()]
+    shortened_to(name, LONGEST)
+}
+
+/// So many bytes of a text, or fewer, that end between two characters.
+pub(super) fn shortened_to(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or_default()]
 }
 
 /// Reads the elements of a list, up to a bound, and skips the others.
@@ -98,6 +104,28 @@ pub(super) fn elements<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(
     }
     while list.next_element::<IgnoredAny>()?.is_some() {}
     Ok(())
+}
+
+/// Hands on the elements of a list as texts, until one is enough. What is no list has none.
+pub(super) fn elements_of<'de>(list: &'de [u8], each: &mut dyn FnMut(&'de str) -> ControlFlow<()>) {
+    let mut deserializer = serde_json::Deserializer::from_slice(list);
+    // A list that breaks off has the elements before that.
+    let _ = deserializer.deserialize_any(Any(Elements(each)));
+}
+
+struct Elements<'e, 'de>(&'e mut dyn FnMut(&'de str) -> ControlFlow<()>);
+
+impl<'de> Lenient<'de> for Elements<'_, 'de> {
+    type Value = ();
+    fn absent(self) {}
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while let Some(element) = list.next_element::<&RawValue>()? {
+            if (self.0)(element.get()).is_break() {
+                return Err(serde::de::Error::custom("enough"));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Skips a value.

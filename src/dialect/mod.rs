@@ -20,6 +20,7 @@ mod openlineage;
 mod reader;
 mod splice;
 mod task_log;
+pub(crate) mod web;
 
 pub use reader::Reader;
 
@@ -28,10 +29,12 @@ use splice::Place;
 
 /// The log formats. A document is a whole file; a record is offered to the others in their order, and the last one
 /// takes what no other knows. Those of agents come first: their lines are the longest to read.
-static DIALECTS: [Dialect; 8] = [
+static DIALECTS: [Dialect; 10] = [
     foreign::DOCUMENT,
     codex::CODEX,
     claude_code::CLAUDE_CODE,
+    web::POSTHOG,
+    web::SEGMENT,
     cloudevents::CLOUDEVENTS,
     cdevents::CDEVENTS,
     openlineage::OPENLINEAGE,
@@ -48,6 +51,8 @@ pub struct Dialect {
     pub name: &'static str,
     /// Begins a file.
     open: fn() -> Box<dyn Parser>,
+    /// Its records can be the elements of a list that is a line, as bodies of requests are.
+    lists: bool,
 }
 
 impl Dialect {

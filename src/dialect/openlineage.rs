@@ -17,6 +17,7 @@ use sessionmill_contract::{Event, Said, TaskEvent, TaskState};
 pub(super) const OPENLINEAGE: Dialect = Dialect {
     name: "openlineage",
     open: || Box::new(Records(|at, line, bytes, ask, tell| task_log::read::<Lineage<'_>>(at, line, bytes, ask, tell))),
+    lists: true,
 };
 
 /// An event.

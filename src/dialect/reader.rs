@@ -7,8 +7,10 @@
 
 use super::foreign::is_document;
 use super::splice::{self, Place};
-use super::{Ask, DIALECTS, DOCUMENT, Parser, Told, UNKNOWN};
-use sessionmill_contract::Event;
+use super::{Ask, DIALECTS, DOCUMENT, Parser, Told, UNKNOWN, json};
+use sessionmill_contract::activity::Replay;
+use sessionmill_contract::{Activity, Event, Said};
+use std::ops::ControlFlow;
 
 const NO_RECORD: &str = "not a JSON object, or a broken one";
 const TOO_LONG: &str = "longer than a line may be";
@@ -42,14 +44,24 @@ impl Default for Reader {
 }
 
 impl Reader {
-    /// Reads one line, without its line feed and the white space around it, and hands on what it says.
-    pub fn line(&mut self, number: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) {
+    /// Reads one line, without its line feed and the white space around it, and hands on what it says. `offset` is
+    /// the byte of the text of the file at which it begins.
+    pub fn line(&mut self, number: u64, offset: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) {
         if bytes.is_empty() {
             return self.count(self.current);
         }
         if !std::mem::replace(&mut self.is_begun, true) && is_document(bytes) {
             self.recognised(DOCUMENT);
         }
+        let mut part = 0;
+        let length = bytes.len() as u64;
+        // What a dialect cannot know of an activity: its position on the line, and that of the line in the file.
+        let events = &mut |event: &Event<'_>| {
+            let Said::Activity(activity) = event.said else { return events(event) };
+            let replay = activity.replay.map(|replay| Replay { offset, length, ..replay });
+            events(&Event { said: Said::Activity(&Activity { part, replay, ..*activity }), ..*event });
+            part += 1;
+        };
         let mut of_first = None;
         let is_whole = splice::records(bytes, &mut |rest, place| {
             let length = self.record(place, number, rest, events)?;
@@ -74,6 +86,11 @@ impl Reader {
         self.parsers.iter_mut().for_each(|parser| parser.end(events));
     }
 
+    /// The dialect of the record before; none above the first one.
+    pub fn current(&self) -> Option<&'static str> {
+        self.current.map(|dialect| DIALECTS[dialect].name)
+    }
+
     /// The first dialect that was recognised; `unknown` if none was, empty if there are no lines.
     pub fn dialect(&self) -> &'static str {
         let found = self.dialects().next().map(|_| UNKNOWN);
@@ -91,6 +108,9 @@ impl Reader {
 
     /// Reads the record that begins here; returns its length.
     fn record(&mut self, at: Place, line: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) -> Option<usize> {
+        if at == Place::Due && bytes.first() == Some(&b'[') {
+            return self.list(line, bytes, events);
+        }
         let known = self.current.filter(|current| *current != UNKNOWN);
         if let Some(known) = known {
             match self.parsers[known].record(at, line, bytes, Ask::Own, events) {
@@ -114,6 +134,38 @@ impl Reader {
         let Told::Record(length) = self.parsers[own].record(at, line, bytes, Ask::Any, events) else { return None };
         self.current = Some(own);
         Some(length)
+    }
+
+    /// Reads the list of records that begins here, if the first of them is of a dialect that writes lists.
+    fn list(&mut self, line: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) -> Option<usize> {
+        let length = splice::length(bytes)?;
+        let mut is_own = None;
+        json::elements_of(bytes, &mut |element| {
+            let is_known = self.element(line, element.as_bytes(), events);
+            if *is_own.get_or_insert(is_known) && !is_known {
+                let unknown = self.parsers[UNKNOWN].record(Place::Due, line, element.as_bytes(), Ask::Any, events);
+                if !matches!(unknown, Told::Record(_)) {
+                    events(&Event::malformed(line, NO_RECORD));
+                }
+            }
+            if is_own == Some(true) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        (is_own == Some(true)).then_some(length)
+    }
+
+    /// Reads an element of a list, if a dialect that writes lists knows it.
+    fn element(&mut self, line: u64, element: &[u8], events: &mut dyn FnMut(&Event<'_>)) -> bool {
+        let repaired = json::repair(element);
+        let element = repaired.as_deref().unwrap_or(element);
+        let current = self.current.filter(|current| DIALECTS[*current].lists);
+        let others = (DOCUMENT + 1..UNKNOWN).filter(|other| DIALECTS[*other].lists && Some(*other) != current);
+        for dialect in current.into_iter().chain(others) {
+            if let Told::Record(_) = self.parsers[dialect].record(Place::Due, line, element, Ask::Own, events) {
+                self.recognised(dialect);
+                return true;
+            }
+        }
+        false
     }
 
     fn recognised(&mut self, dialect: usize) {

@@ -53,6 +53,14 @@ pub(super) fn record<'de, T: Fields<'de>>(bytes: &'de [u8]) -> Option<(T, usize)
     Some((record, end + blanks(&bytes[end..])))
 }
 
+/// The length of a whole value, with white space behind it.
+pub(super) fn length(bytes: &[u8]) -> Option<usize> {
+    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<IgnoredAny>();
+    values.next()?.ok()?;
+    let end = values.byte_offset();
+    Some(end + blanks(&bytes[end..]))
+}
+
 /// Hands on records until one is not whole; returns how far.
 fn whole(line: &[u8], tell: &mut dyn FnMut(&[u8], Place) -> Option<usize>) -> usize {
     let mut at = blanks(line);

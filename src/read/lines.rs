@@ -8,6 +8,19 @@ pub struct Lines {
     /// The line at hand is over the cap: it is skipped to its end.
     oversize: bool,
     number: u64,
+    /// Bytes in front of the line at hand.
+    offset: u64,
+    /// Bytes of the windows so far.
+    fed: u64,
+}
+
+/// Where a line stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At {
+    /// From 1.
+    pub number: u64,
+    /// The byte at which it begins.
+    pub offset: u64,
 }
 
 /// One line, without its line feed.
@@ -21,22 +34,25 @@ pub enum Line<'a> {
 impl Lines {
     /// `cap` is in bytes.
     pub fn new(cap: usize) -> Self {
-        Self { rest: Vec::new(), cap, oversize: false, number: 0 }
+        Self { rest: Vec::new(), cap, oversize: false, number: 0, offset: 0, fed: 0 }
     }
 
-    /// Hands on the lines that end in this window, with their numbers from 1.
-    pub fn feed(&mut self, mut window: &[u8], mut each: impl FnMut(u64, Line<'_>)) {
+    /// Hands on the lines that end in this window.
+    pub fn feed(&mut self, mut window: &[u8], mut each: impl FnMut(At, Line<'_>)) {
+        self.fed += window.len() as u64;
         while let Some(end) = memchr::memchr(b'\n', window) {
             let (line, after) = window.split_at(end);
             window = after.get(1..).unwrap_or_default();
             self.number += 1;
+            let at = At { number: self.number, offset: self.offset };
+            self.offset = self.fed - window.len() as u64;
             if self.oversize || self.rest.len() + line.len() > self.cap {
-                each(self.number, Line::Oversize);
+                each(at, Line::Oversize);
             } else if self.rest.is_empty() {
-                each(self.number, Line::Whole(line));
+                each(at, Line::Whole(line));
             } else {
                 self.rest.extend_from_slice(line);
-                each(self.number, Line::Whole(&self.rest));
+                each(at, Line::Whole(&self.rest));
             }
             self.oversize = false;
             self.rest.clear();
@@ -49,9 +65,10 @@ impl Lines {
         }
     }
 
-    /// The number and the bytes of a last line without a line feed, if there is one within the cap.
-    pub fn tail(&self) -> Option<(u64, &[u8])> {
-        (!self.rest.is_empty() && !self.oversize).then_some((self.number + 1, &self.rest))
+    /// The place and the bytes of a last line without a line feed, if there is one within the cap.
+    pub fn tail(&self) -> Option<(At, &[u8])> {
+        let at = At { number: self.number + 1, offset: self.offset };
+        (!self.rest.is_empty() && !self.oversize).then_some((at, &self.rest))
     }
 
     /// Lines that ended.
@@ -64,18 +81,18 @@ impl Lines {
 mod tests {
     use super::*;
 
-    /// Lines with their numbers, `None` for one over the cap, and the tail.
-    type Split = (Vec<(u64, Option<Vec<u8>>)>, Option<Vec<u8>>);
+    /// Lines with their numbers and offsets, `None` for one over the cap, and the tail.
+    type Split = (Vec<(u64, u64, Option<Vec<u8>>)>, Option<(u64, Vec<u8>)>);
 
     fn split(windows: &[&[u8]], cap: usize) -> Split {
         let mut lines = Lines::new(cap);
         let mut all = Vec::new();
         for window in windows {
-            lines.feed(window, |number, line| {
-                all.push((number, if let Line::Whole(line) = line { Some(line.to_vec()) } else { None }));
+            lines.feed(window, |At { number, offset }, line| {
+                all.push((number, offset, if let Line::Whole(line) = line { Some(line.to_vec()) } else { None }));
             });
         }
-        (all, lines.tail().map(|(_, tail)| tail.to_vec()))
+        (all, lines.tail().map(|(at, tail)| (at.offset, tail.to_vec())))
     }
 
     #[test]
@@ -83,7 +100,8 @@ mod tests {
         let text = b"one\n\nthree\r\nfour";
         let whole = split(&[text], 100);
         assert_eq!(whole.0.len(), 3);
-        assert_eq!(whole.1.as_deref(), Some(&b"four"[..]));
+        assert_eq!(whole.0.iter().map(|(_, offset, _)| *offset).collect::<Vec<_>>(), [0, 4, 5]);
+        assert_eq!(whole.1, Some((12, b"four".to_vec())));
         for cut in 0..text.len() {
             let (a, b) = text.split_at(cut);
             assert_eq!(split(&[a, b], 100), whole, "cut at {cut}");
@@ -94,7 +112,7 @@ mod tests {
     fn a_line_over_the_cap_costs_itself_only() {
         let windows: [&[u8]; 4] = [b"ok\n12", b"34", b"567", b"8\nok\n12345678"];
         let (lines, tail) = split(&windows, 5);
-        assert_eq!(lines, [(1, Some(b"ok".to_vec())), (2, None), (3, Some(b"ok".to_vec()))]);
+        assert_eq!(lines, [(1, 0, Some(b"ok".to_vec())), (2, 3, None), (3, 12, Some(b"ok".to_vec()))]);
         assert_eq!(tail, None);
     }
 }

@@ -29,7 +29,7 @@ use crate::dialect::{self, Dialect};
 use crate::read::brake::Brake;
 use crate::read::in_flight::{Flight, InFlight};
 use crate::read::job::Job;
-use crate::read::lines::{Line, Lines};
+use crate::read::lines::{At, Line, Lines};
 use crate::source::form::{Form, Unpacker};
 use crate::source::look::{Look, Reading};
 use crate::source::open::{Refusal, Root};
@@ -342,7 +342,7 @@ impl Stream<'_> {
         }
         self.reader.heartbeat.beat();
         let mut lines = std::mem::replace(&mut self.lines, Lines::new(0));
-        lines.feed(text, |number, line| self.line(number, line));
+        lines.feed(text, |at, line| self.line(at, line));
         self.lines = lines;
         Ok(())
     }
@@ -392,9 +392,9 @@ impl Stream<'_> {
     /// A line without a line feed counts if it is whole.
     fn last_line(&mut self) {
         let lines = std::mem::replace(&mut self.lines, Lines::new(0));
-        if let Some((number, tail)) = lines.tail().filter(|(_, tail)| is_whole(tail)) {
+        if let Some((at, tail)) = lines.tail().filter(|(_, tail)| is_whole(tail)) {
             self.tally.lines += 1;
-            self.line(number, Line::Whole(tail));
+            self.line(at, Line::Whole(tail));
         }
         self.tally.lines += lines.count();
     }
@@ -410,15 +410,18 @@ impl Stream<'_> {
         tally.dialects = dialects.dialects().collect();
     }
 
-    fn line(&mut self, number: u64, line: Line<'_>) {
+    fn line(&mut self, at: At, line: Line<'_>) {
         let Self { reader, folds, tally, dialects, .. } = self;
         let mut each = |event: &Event<'_>| {
             tally.event(event);
             folds.iter_mut().for_each(|fold| fold.event(event, reader.caps.facts));
         };
         match line {
-            Line::Whole(line) => dialects.line(number, trim(line), &mut each),
-            Line::Oversize => dialects.oversize(number, &mut each),
+            Line::Whole(line) => {
+                let (blanks, line) = trim(line);
+                dialects.line(at.number, at.offset + blanks, line, &mut each);
+            }
+            Line::Oversize => dialects.oversize(at.number, &mut each),
         }
     }
 }
@@ -449,18 +452,22 @@ fn is_type_name(name: &str) -> bool {
 }
 
 /// The line without what is no part of a record: white space, a byte-order mark, and the zeros that
-/// a crash leaves in place of a block that was never written.
-fn trim(line: &[u8]) -> &[u8] {
+/// a crash leaves in place of a block that was never written. Returns how many bytes stand in front of it.
+pub(crate) fn trim(line: &[u8]) -> (u64, &[u8]) {
     let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
     let start = line.iter().position(|byte| !blank(byte)).unwrap_or(line.len());
     let end = line.iter().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
     let line = &line[start..end];
-    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
+    match line.strip_prefix(BYTE_ORDER_MARK) {
+        Some(line) => ((start + BYTE_ORDER_MARK.len()) as u64, line),
+        None => (start as u64, line),
+    }
 }
 
 /// Whether an unfinished last line is one or more whole JSON objects; else it waits for its end.
-fn is_whole(tail: &[u8]) -> bool {
-    let tail = trim(tail);
+pub(crate) fn is_whole(tail: &[u8]) -> bool {
+    let (_, tail) = trim(tail);
     let mut values = serde_json::Deserializer::from_slice(tail).into_iter::<serde::de::IgnoredAny>();
     tail.first() == Some(&b'{') && values.all(|value| value.is_ok())
 }
@@ -557,9 +564,9 @@ mod tests {
 
     #[test]
     fn a_line_is_trimmed_of_what_is_no_record() {
-        assert_eq!(trim(b"\0\0 {}\r"), b"{}");
-        assert_eq!(trim(b"\xef\xbb\xbf{}"), b"{}");
-        assert_eq!(trim(b" \0\r"), b"");
+        assert_eq!(trim(b"\0\0 {}\r"), (3, &b"{}"[..]));
+        assert_eq!(trim(b"\xef\xbb\xbf{}"), (3, &b"{}"[..]));
+        assert_eq!(trim(b" \0\r"), (3, &b""[..]));
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! What must hold for any bytes: the fuzzer's targets and an ordinary test share these.
 
 use sessionmill::dialect::Reader;
-use sessionmill::read::lines::{Line, Lines};
+use sessionmill::read::lines::{At, Line, Lines};
 use sessionmill::source::form::{Form, Unpacker};
 use sessionmill::source::open::Refusal;
 use sessionmill::source::scan;
 use sessionmill_contract::event::Usage as Tokens;
-use sessionmill_contract::{Agent, Event, FailureClass, Processor as _, Rows, Said, SourceFile, Transcript};
+use sessionmill_contract::{Activity, Agent, Event, FailureClass, Processor as _, Rows, Said, SourceFile, Transcript};
 use sessionmill_usage::Usage;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -18,9 +18,9 @@ pub fn lines(input: &[u8]) {
     let cap = usize::from(*cap);
     let mut lines = Lines::new(cap);
     let mut split = Vec::new();
-    let mut each = |number: u64, line: Line<'_>| match line {
-        Line::Whole(line) => split.push((number, Some(line.to_vec()))),
-        Line::Oversize => split.push((number, None)),
+    let mut each = |at: At, line: Line<'_>| match line {
+        Line::Whole(line) => split.push((at, Some(line.to_vec()))),
+        Line::Oversize => split.push((at, None)),
     };
     let (mut rest, mut step) = (text, usize::from(*seed));
     while !rest.is_empty() {
@@ -32,11 +32,20 @@ pub fn lines(input: &[u8]) {
     let mut expected: Vec<_> = text.split(|byte| *byte == b'\n').collect();
     let tail = expected.pop().unwrap_or_default();
     let within = |line: &&[u8]| line.len() <= cap;
-    let numbered = (1..).zip(&expected).map(|(number, line)| (number, Some(*line).filter(within).map(<[u8]>::to_vec)));
-    assert!(numbered.eq(split), "windows matter");
+    let mut offset = 0;
+    let mut places = (1..).map(|number| At { number, offset: 0 });
+    let mut place = |line: &[u8]| {
+        let at = At { offset, ..places.next().unwrap() };
+        offset += line.len() as u64 + 1;
+        at
+    };
+    let numbered: Vec<_> =
+        expected.iter().map(|line| (place(line), Some(*line).filter(within).map(<[u8]>::to_vec))).collect();
+    let last = place(tail);
+    assert_eq!(numbered, split, "windows matter");
     assert_eq!(lines.count(), expected.len() as u64);
     let tail = Some(tail).filter(within).filter(|tail| !tail.is_empty());
-    assert_eq!(lines.tail(), tail.map(|tail| (lines.count() + 1, tail)));
+    assert_eq!(lines.tail(), tail.map(|tail| (last, tail)));
 }
 
 /// No text of an event that a processor keeps is longer.
@@ -53,9 +62,9 @@ fn events(input: &[u8]) -> String {
     let mut fold = Usage.open(&file);
     let mut reader = Reader::default();
     let mut lines = Lines::new(32 << 20);
-    let mut each = |number: u64, line: &[u8]| {
+    let mut each = |At { number, offset }: At, line: &[u8]| {
         let mut begun = false;
-        reader.line(number, line.trim_ascii(), &mut |event| {
+        reader.line(number, offset, line.trim_ascii(), &mut |event| {
             assert_eq!(event.line, number);
             match event.said {
                 Said::Malformed { .. } => {}
@@ -66,13 +75,13 @@ fn events(input: &[u8]) -> String {
             fold.event(event);
         });
     };
-    lines.feed(input, |number, line| {
+    lines.feed(input, |at, line| {
         if let Line::Whole(line) = line {
-            each(number, line);
+            each(at, line);
         }
     });
-    if let Some((number, tail)) = lines.tail() {
-        each(number, tail);
+    if let Some((at, tail)) = lines.tail() {
+        each(at, tail);
     }
     let last = lines.count() + 1;
     let read = lines.count() + u64::from(lines.tail().is_some());
@@ -93,13 +102,23 @@ fn is_sane(event: &Event<'_>) {
     let mut texts = vec![event.id];
     if let Some(time) = event.time {
         let year = chrono::Datelike::year(&time);
-        assert!((1970..=9999).contains(&year), "{year}");
+        let first = if matches!(event.said, Said::Agent(..)) { 1970 } else { 1 };
+        assert!((first..=9999).contains(&year), "{year}");
     }
     let count = |tokens: &Tokens| {
         let Tokens { input, output, cache_write, cache_write_1h, cache_read, reasoning } = *tokens;
         assert!([input, output, cache_write, cache_read].iter().all(|count| *count <= Tokens::MAX_COUNT));
         assert!(cache_write_1h <= cache_write && reasoning <= output);
     };
+    if let Said::Activity(activity) = event.said {
+        texts.extend(texts_of(activity));
+        assert!(!activity.distinct_id.is_empty());
+        assert!(activity.links.iter().all(|link| link.user != link.anonymous));
+        for address in [activity.url, activity.path, activity.referrer].into_iter().flatten() {
+            assert!(address.len() <= Activity::LONGEST_URL);
+        }
+        assert!(activity.properties.starts_with('{'), "{}", activity.properties);
+    }
     let said = if let Said::Agent(transcript, said) = event.said {
         let Transcript { session_id, cwd, branch, version, agent_id, .. } = *transcript;
         texts.extend([session_id, cwd, branch, version, agent_id]);
@@ -127,6 +146,25 @@ fn is_sane(event: &Event<'_>) {
     }
     let longest = texts.into_iter().flatten().map(str::len).max();
     assert!(longest <= Some(LONGEST), "{longest:?}");
+}
+
+/// The texts of an activity but for addresses.
+fn texts_of<'a>(activity: &Activity<'a>) -> Vec<Option<&'a str>> {
+    let Activity { campaign, device, geo, .. } = *activity;
+    let mut texts = vec![Some(activity.name), Some(activity.distinct_id), activity.client_session_id];
+    texts.extend([campaign.source, campaign.medium, campaign.name, campaign.term, campaign.content]);
+    texts.extend([
+        device.kind,
+        device.os,
+        device.os_version,
+        device.browser,
+        device.browser_version,
+        device.user_agent,
+    ]);
+    texts.extend([geo.ip, geo.country, geo.region, geo.city, geo.timezone]);
+    texts.extend(activity.click_ids.iter().map(|(_, value)| Some(*value)));
+    texts.extend(activity.links.iter().flat_map(|link| [Some(link.user), Some(link.anonymous)]));
+    texts
 }
 
 /// Any bytes are an archive or a damaged one, and windows do not matter: the first byte chooses them.

@@ -29,6 +29,8 @@ pub struct UsageFold<'s> {
     /// The server of the first MCP call, by response, where the response follows its calls.
     mcp_servers: HashMap<Box<str>, Rc<str>>,
     summary: Summary,
+    /// It has events of another family, such as those of a web log.
+    is_of_others: bool,
     /// What had no identity of its own so far.
     nameless: u64,
     /// Calls without an id in the record at hand.
@@ -61,6 +63,7 @@ impl<'s> UsageFold<'s> {
             response: None,
             mcp_servers: HashMap::new(),
             summary: Summary::default(),
+            is_of_others: false,
             nameless: 0,
             nameless_calls: 0,
             alike: HashMap::new(),
@@ -294,7 +297,8 @@ impl Fold for UsageFold<'_> {
         let (transcript, said) = match event.said {
             Said::Agent(transcript, said) => (transcript, said),
             Said::Malformed { .. } => return self.summary.malformed_lines += 1,
-            _ => return,
+            Said::Activity(_) | Said::Task(_) => return self.is_of_others = true,
+            Said::Record { .. } => return,
         };
         match said {
             Agent::Begin => self.begin(event, transcript),
@@ -337,6 +341,10 @@ impl Fold for UsageFold<'_> {
     }
 
     fn finish(mut self: Box<Self>, facts: &mut Rows) -> Result<(), Failure> {
+        // A log of web events or of tasks is no session of an agent.
+        if self.is_of_others && self.agent.is_none() {
+            return Ok(());
+        }
         let (index, copies) = &mut self.copies;
         for (_, event) in &self.tool_events.1 {
             let called_by = event.message_id.as_deref().filter(|_| event.what.is_tool(WEB_SEARCH));

@@ -19,7 +19,7 @@ use sender::Sender;
 use sessionmill_contract::event::{Advisor, Decliner, Response, ToolCall, ToolKind, Usage};
 use sessionmill_contract::{Agent, Event, Said, Transcript};
 
-pub(super) const CLAUDE_CODE: Dialect = Dialect { name: "claude-code", open: || Box::new(ClaudeCode) };
+pub(super) const CLAUDE_CODE: Dialect = Dialect { name: "claude-code", open: || Box::new(ClaudeCode), lists: false };
 
 /// The format has no state: every line stands alone.
 struct ClaudeCode;

@@ -29,7 +29,7 @@ use sessionmill_contract::event::{self, Response, Usage};
 use sessionmill_contract::{Agent, Event};
 use tier::Tier;
 
-pub(super) const CODEX: Dialect = Dialect { name: "codex", open: || Box::<Codex>::default() };
+pub(super) const CODEX: Dialect = Dialect { name: "codex", open: || Box::<Codex>::default(), lists: false };
 
 /// What earlier lines say of the later ones.
 #[derive(Default)]

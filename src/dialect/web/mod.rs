@@ -1,0 +1,243 @@
+//! Logs of web and app events: PostHog's events and calls of Segment's specification.
+//!
+//! The two have much in common. A line is one event, or an envelope with a `batch` of them as SDKs send it; what an
+//! event says can stand at its top level, among its `properties`, in its `context`, or in a string that holds one of
+//! these as JSON. An event that lacks an id or a time is malformed, and costs none of its neighbours.
+//!
+//! | module | what it knows |
+//! | --- | --- |
+//! | [`record`] | the top level of a record |
+//! | [`found`], [`context`] | properties that say something, and the context of a call |
+//! | [`scalar`] | ids, numbers and times, however they are written |
+//! | [`posthog`], [`segment`] | what a record of each format says |
+//! | [`class`] | what an event does to a session |
+//! | [`campaign`] | campaign values and click ids |
+//! | [`replay`] | recordings |
+
+mod campaign;
+mod class;
+mod context;
+mod found;
+mod posthog;
+mod record;
+pub(crate) mod replay;
+mod scalar;
+mod segment;
+#[cfg(test)]
+mod tests;
+
+use super::json::{self, shortened, shortened_to};
+use super::splice::{self, Place};
+use super::{Ask, Dialect, Parser, Told};
+use chrono::{DateTime, Datelike, Utc};
+use class::Call;
+use found::{Found, Key};
+use record::{Record, object};
+use scalar::Stamp;
+use sessionmill_contract::activity::{Device, Geo};
+use sessionmill_contract::{Activity, Event, Said};
+use std::ops::ControlFlow;
+
+pub(super) const POSTHOG: Dialect = Dialect { name: "posthog", open: || Box::new(Web(Format::PostHog)), lists: true };
+
+pub(super) const SEGMENT: Dialect = Dialect { name: "segment", open: || Box::new(Web(Format::Segment)), lists: true };
+
+/// What is wrong with an event.
+type Flaw = &'static str;
+
+const NO_OBJECT: Flaw = "a batch with something that is not an event";
+
+/// Every line stands alone.
+struct Web(Format);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    PostHog,
+    Segment,
+}
+
+/// What an envelope says of its events. What an event says itself counts more.
+#[derive(Clone, Copy, Debug, Default)]
+struct Envelope {
+    now: Stamp,
+    sent: Stamp,
+    received: Stamp,
+}
+
+impl Parser for Web {
+    fn record(&mut self, at: Place, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
+        let Some((record, length)): Option<(Record<'_>, _)> = splice::record(bytes) else { return Told::Nothing };
+        let mut output = Output { line, text: &bytes[..length], events };
+        if let Some(batch) = record.batch().filter(|_| at == Place::Due) {
+            let format = format_of_batch(batch);
+            return match ask {
+                Ask::Own if format != Some(self.0) => Told::Strange,
+                _ => {
+                    let Record { now, sent, received, .. } = record;
+                    output.batch(batch, Envelope { now, sent, received });
+                    Told::Record(length)
+                }
+            };
+        }
+        let mut repaired = None;
+        let properties = object(record.properties.text(), &mut repaired).unwrap_or_default();
+        let format = format(&record, &properties);
+        if ask == Ask::Own && format != Some(self.0) {
+            return Told::Strange;
+        }
+        // What an event holds can be an event for others, but has no identity as one.
+        let is_record = match at {
+            Place::Due => true,
+            Place::AfterBroken => format.is_some(),
+            Place::PerhapsInside => format.is_some() && record.event_id(None).is_some(),
+        };
+        if !is_record {
+            return Told::Nothing;
+        }
+        match tell(&record, &properties, format, Envelope::default(), &mut output) {
+            Ok(()) => Told::Record(length),
+            Err(flaw) if at == Place::Due => {
+                output.malformed(flaw);
+                Told::Record(length)
+            }
+            Err(_) => Told::Nothing,
+        }
+    }
+}
+
+/// The format that a record is certainly of.
+fn format(record: &Record<'_>, properties: &Found<'_>) -> Option<Format> {
+    if record.has_segment_id && !record.has_distinct_id && call(record).is_some() {
+        return Some(Format::Segment);
+    }
+    let is_marked = |flat: &Found<'_>| flat.is_marked;
+    let is_posthog = record.has_distinct_id || properties.is_marked || record.flat.as_deref().is_some_and(is_marked);
+    (record.has_event && is_posthog).then_some(Format::PostHog)
+}
+
+fn call(record: &Record<'_>) -> Option<Call> {
+    record.kind.get().and_then(Call::of)
+}
+
+/// The format of the first event of a batch that has one.
+fn format_of_batch(batch: &str) -> Option<Format> {
+    let mut first = None;
+    json::elements_of(batch.as_bytes(), &mut |element| {
+        let (mut repaired, mut repaired_properties) = (None, None);
+        if let Some(record) = object::<Record<'_>>(element, &mut repaired) {
+            let properties = object(record.properties.text(), &mut repaired_properties).unwrap_or_default();
+            first = format(&record, &properties);
+        }
+        if first.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    first
+}
+
+/// Hands on what a record says.
+fn tell(
+    record: &Record<'_>,
+    properties: &Found<'_>,
+    format: Option<Format>,
+    envelope: Envelope,
+    output: &mut Output<'_>,
+) -> Result<(), Flaw> {
+    match (format, call(record)) {
+        (Some(Format::Segment), Some(call)) => segment::tell(call, record, properties, envelope, output),
+        (Some(_), _) => posthog::tell(record, properties, envelope, output),
+        (None, _) => {
+            output.unknown(record.kind.get());
+            Ok(())
+        }
+    }
+}
+
+/// Where events go.
+struct Output<'o> {
+    line: u64,
+    /// Of the record.
+    text: &'o [u8],
+    events: &'o mut dyn FnMut(&Event<'_>),
+}
+
+impl<'o> Output<'o> {
+    /// Hands on a record and what it says.
+    fn event(&mut self, id: Option<&str>, time: DateTime<Utc>, kind: &str, activity: &Activity<'_>) {
+        let record = Event { line: self.line, time: Some(time), id, said: Said::Record { kind, known: true } };
+        (self.events)(&record);
+        (self.events)(&Event { said: Said::Activity(activity), ..record });
+    }
+
+    fn unknown(&mut self, kind: Option<&str>) {
+        let kind = kind.unwrap_or(Dialect::NO_TYPE);
+        (self.events)(&Event { line: self.line, time: None, id: None, said: Said::Record { kind, known: false } });
+    }
+
+    fn malformed(&mut self, flaw: Flaw) {
+        (self.events)(&Event::malformed(self.line, flaw));
+    }
+
+    /// Hands on the events of a batch.
+    fn batch(&mut self, batch: &str, envelope: Envelope) {
+        json::elements_of(batch.as_bytes(), &mut |element| {
+            let (mut repaired, mut repaired_properties) = (None, None);
+            match object::<Record<'_>>(element, &mut repaired) {
+                Some(record) => {
+                    let properties = object(record.properties.text(), &mut repaired_properties).unwrap_or_default();
+                    let mut output = Output { line: self.line, text: element.as_bytes(), events: &mut *self.events };
+                    let told = tell(&record, &properties, format(&record, &properties), envelope, &mut output);
+                    told.unwrap_or_else(|flaw| self.malformed(flaw));
+                }
+                None => self.malformed(NO_OBJECT),
+            }
+            ControlFlow::Continue(())
+        });
+    }
+
+    /// The properties of a record as JSON text: all of it, where they stand at its top level.
+    fn properties<'a>(&self, record: &'a Record<'_>) -> &'a str
+    where
+        'o: 'a,
+    {
+        match record.properties.is_absent() && record.flat.is_some() {
+            true => std::str::from_utf8(self.text).unwrap_or("{}").trim_ascii_end(),
+            false => record.properties.text(),
+        }
+    }
+}
+
+/// A time that a calendar has.
+fn is_possible(time: &DateTime<Utc>) -> bool {
+    (1..=9999).contains(&time.year())
+}
+
+/// The beginning of an address that is too long to be kept.
+fn address(text: Option<&str>) -> Option<&str> {
+    text.map(|text| shortened_to(text, Activity::LONGEST_URL))
+}
+
+fn named<'a>(places: &[&'a Found<'_>], key: Key) -> Option<&'a str> {
+    places.iter().find_map(|found| found.get(key)).map(shortened)
+}
+
+fn device<'a>(places: &[&'a Found<'_>]) -> Device<'a> {
+    let pixels = |key: Key| named(places, key)?.parse().ok();
+    Device {
+        kind: named(places, Key::DeviceType),
+        os: named(places, Key::Os).or(named(places, Key::OsName)),
+        os_version: named(places, Key::OsVersion),
+        browser: named(places, Key::Browser),
+        browser_version: named(places, Key::BrowserVersion),
+        screen: pixels(Key::ScreenWidth).zip(pixels(Key::ScreenHeight)),
+        user_agent: named(places, Key::UserAgent),
+    }
+}
+
+fn geo<'a>(places: &[&'a Found<'_>]) -> Geo<'a> {
+    Geo {
+        ip: named(places, Key::Ip),
+        country: named(places, Key::Country),
+        region: named(places, Key::Region),
+        city: named(places, Key::City),
+        timezone: named(places, Key::Timezone).or(named(places, Key::GeoTimezone)),
+    }
+}

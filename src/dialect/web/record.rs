@@ -1,0 +1,139 @@
+//! The top level of a record, with the fields of PostHog and of Segment side by side: a field of the other format
+//! costs nothing, and a batch can hold both.
+
+use super::found::{self, Found};
+use super::scalar::{Number, Scalar, Stamp};
+use crate::dialect::json::{self, Fields, Object, skip};
+use serde::de::{Deserialize, Deserializer, MapAccess};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// One record. Names in snake case are those of exports.
+#[derive(Debug, Default)]
+pub(super) struct Record<'de> {
+    /// `type`: of Segment.
+    pub(super) kind: Scalar<'de>,
+    pub(super) event: Scalar<'de>,
+    /// There is an `event`, which can be empty.
+    pub(super) has_event: bool,
+    /// Of a page or a screen.
+    pub(super) name: Scalar<'de>,
+    pub(super) uuid: Scalar<'de>,
+    /// The same in what PostHog's API answers.
+    pub(super) id: Scalar<'de>,
+    pub(super) message_id: Scalar<'de>,
+    pub(super) distinct_id: Scalar<'de>,
+    pub(super) has_distinct_id: bool,
+    pub(super) user_id: Scalar<'de>,
+    pub(super) anonymous_id: Scalar<'de>,
+    pub(super) previous_id: Scalar<'de>,
+    /// It has one of the three fields that a record of Segment cannot do without, whatever its value.
+    pub(super) has_segment_id: bool,
+    pub(super) timestamp: Stamp,
+    pub(super) original: Stamp,
+    pub(super) sent: Stamp,
+    pub(super) received: Stamp,
+    pub(super) now: Stamp,
+    /// Milliseconds.
+    pub(super) offset: Number,
+    pub(super) properties: Raw<'de>,
+    pub(super) context: Raw<'de>,
+    /// Several records, which this one is no more than an envelope of.
+    pub(super) batch: Option<&'de RawValue>,
+    /// Properties that stand beside `properties`.
+    pub(super) flat: Option<Box<Found<'de>>>,
+}
+
+impl<'de> Fields<'de> for Record<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "type" => self.kind = map.next_value()?,
+            "event" => {
+                self.event = map.next_value()?;
+                self.has_event = true;
+            }
+            "name" => self.name = map.next_value()?,
+            "uuid" => self.uuid = map.next_value()?,
+            "id" => self.id = map.next_value()?,
+            "messageId" | "message_id" => {
+                self.message_id = map.next_value()?;
+                self.has_segment_id = true;
+            }
+            "distinct_id" => {
+                self.distinct_id = map.next_value()?;
+                self.has_distinct_id = true;
+            }
+            "userId" | "user_id" => {
+                self.user_id = map.next_value()?;
+                // `user_id` is a common name.
+                self.has_segment_id |= name == "userId";
+            }
+            "anonymousId" | "anonymous_id" => {
+                self.anonymous_id = map.next_value()?;
+                self.has_segment_id = true;
+            }
+            "previousId" | "previous_id" => self.previous_id = map.next_value()?,
+            "timestamp" => self.timestamp = map.next_value()?,
+            "originalTimestamp" | "original_timestamp" => self.original = map.next_value()?,
+            "sentAt" | "sent_at" => self.sent = map.next_value()?,
+            "receivedAt" | "received_at" => self.received = map.next_value()?,
+            "now" => self.now = map.next_value()?,
+            "offset" => self.offset = map.next_value()?,
+            "properties" => self.properties = map.next_value()?,
+            "context" => self.context = map.next_value()?,
+            "batch" => self.batch = Some(map.next_value()?),
+            _ if found::is_known(name) => self.flat.get_or_insert_default().field(name, map)?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Record<'de> {
+    /// Several records as JSON text, where this one is their envelope.
+    pub(super) fn batch(&self) -> Option<&'de str> {
+        let text = self.batch?.get();
+        (text.starts_with('[') && !self.has_event).then_some(text)
+    }
+
+    /// Identity of the event, by the names that SDKs and exports give it.
+    pub(super) fn event_id<'a>(&'a self, insert_id: Option<&'a str>) -> Option<&'a str> {
+        let ids = [self.uuid.get(), self.message_id.get(), insert_id, self.id.get()];
+        ids.into_iter().flatten().find(|id| json::is_id(id))
+    }
+}
+
+/// The text of an object. Some exports write objects as strings with the text inside.
+#[derive(Debug, Default)]
+pub(super) struct Raw<'de>(Option<Cow<'de, str>>);
+
+impl Raw<'_> {
+    /// The text, of an empty object where there is none.
+    pub(super) fn text(&self) -> &str {
+        self.0.as_deref().unwrap_or("{}")
+    }
+
+    pub(super) fn is_absent(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl<'de> Deserialize<'de> for Raw<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <&RawValue>::deserialize(deserializer)?.get();
+        let inner = || serde_json::from_str::<String>(text).ok().map(|inner| Cow::Owned(inner.trim().to_owned()));
+        let text = if text.starts_with('"') { inner() } else { Some(Cow::Borrowed(text)) };
+        Ok(Self(text.filter(|text| text.starts_with('{'))))
+    }
+}
+
+/// Reads an object from its text; `None` for one that is broken, and for what is no object. One that has to be
+/// repaired first is kept in `repaired`.
+pub(super) fn object<'t, T: Fields<'t>>(text: &'t str, repaired: &'t mut Option<Vec<u8>>) -> Option<T> {
+    if let Ok(Object(object)) = serde_json::from_str(text) {
+        return object;
+    }
+    *repaired = json::repair(text.as_bytes());
+    let Object(object) = serde_json::from_slice(repaired.as_deref()?).ok()?;
+    object
+}

@@ -1,0 +1,107 @@
+//! Calls of Segment's specification, which RudderStack's SDKs write too.
+//!
+//! ```text
+//! {"type":"page","messageId":"…","anonymousId":"a-3","userId":"u-7","originalTimestamp":"…","context":{"page":{"url":"…"}}}
+//! ```
+//!
+//! The clock of a device can be wrong. Where a record says when it was written, sent and received, it happened so long
+//! before it was received as it was written before it was sent.
+
+use super::campaign::Query;
+use super::class::{self, Call};
+use super::context::Context;
+use super::found::{Found, Key};
+use super::record::{Record, object};
+use super::scalar::Stamp;
+use super::{Envelope, Flaw, Output, address, device, geo};
+use crate::dialect::json::{is_id, shortened};
+use chrono::{DateTime, Utc};
+use sessionmill_contract::Activity;
+use sessionmill_contract::activity::Link;
+
+const NO_ID: Flaw = "no `userId`, and no `anonymousId` in its place";
+const NO_TIME: Flaw = "no `timestamp` or `originalTimestamp`";
+const WRONG_TIME: Flaw = "its `timestamp` or `originalTimestamp` is not a time";
+
+/// Hands on what a call says.
+pub(super) fn tell(
+    call: Call,
+    record: &Record<'_>,
+    properties: &Found<'_>,
+    envelope: Envelope,
+    output: &mut Output<'_>,
+) -> Result<(), Flaw> {
+    let mut repaired = None;
+    let Context(context) = object(record.context.text(), &mut repaired).unwrap_or_default();
+    let nothing = Found::default();
+    let flat = record.flat.as_deref().unwrap_or(&nothing);
+    let places = [properties, &context, flat];
+    let user = record.user_id.id();
+    let anonymous = record.anonymous_id.id();
+    let distinct_id = user.or(anonymous).ok_or(NO_ID)?;
+    let time = time(record, envelope)?;
+    let event = record.event.get().filter(|_| call == Call::Track);
+    let name = event.map_or(call.name(), shortened);
+    // The properties of a page are those of the page. Those of other calls can be of anything, such as a product.
+    let is_seen = matches!(call, Call::Page | Call::Screen);
+    let places_of_page = if is_seen { &places[..] } else { &places[1..] };
+    let of_page = |key: Key| places_of_page.iter().find_map(|found| found.get(key));
+    let url = of_page(Key::PlainUrl);
+    let screen = record.name.get().or(properties.get(Key::PlainName)).filter(|_| call == Call::Screen);
+    let query = Query::of(url);
+    let session = places.iter().find_map(|found| found.get(Key::SessionId));
+    let text = output.properties(record);
+    output.event(
+        record.event_id(properties.get(Key::InsertId)),
+        time,
+        call.name(),
+        &Activity {
+            class: class::of_call(call).unwrap_or_else(|| class::of_event(name)),
+            name,
+            part: 0,
+            distinct_id,
+            client_session_id: session.filter(|id| is_id(id)),
+            links: &links(call, user, anonymous, record.previous_id.id()),
+            url: address(screen.or(url)),
+            path: address(of_page(Key::PlainPath)),
+            referrer: address(of_page(Key::PlainReferrer)),
+            campaign: query.campaign(&places),
+            click_ids: &query.click_ids(&places),
+            device: device(&places),
+            geo: geo(&places),
+            properties: text,
+            replay: None,
+        },
+    );
+    Ok(())
+}
+
+fn time(record: &Record<'_>, envelope: Envelope) -> Result<DateTime<Utc>, Flaw> {
+    let Record { timestamp, original, .. } = *record;
+    let sent = record.sent.or(envelope.sent);
+    let received = record.received.or(envelope.received);
+    if let (Stamp::At(original), Stamp::At(sent), Stamp::At(received)) = (original, sent, received) {
+        let corrected = received.checked_sub_signed(sent - original).filter(super::is_possible);
+        return corrected.ok_or("its times lead out of the calendar");
+    }
+    if let Some(time) = timestamp.time().or(original.time()) {
+        return Ok(time);
+    }
+    if [timestamp, original].contains(&Stamp::Wrong) {
+        return Err(WRONG_TIME);
+    }
+    sent.time().or(received.time()).ok_or(NO_TIME)
+}
+
+/// The ids that a call says are one person: any call can name both, and an alias names the id before.
+fn links<'a>(
+    call: Call,
+    user: Option<&'a str>,
+    anonymous: Option<&'a str>,
+    previous: Option<&'a str>,
+) -> Vec<Link<'a>> {
+    let Some(user) = user else { return Vec::new() };
+    let previous = previous.filter(|_| call == Call::Alias);
+    let joined = anonymous.into_iter().chain(previous).filter(|joined| *joined != user);
+    joined.map(|anonymous| Link { user, anonymous, is_forced: false }).collect()
+}
