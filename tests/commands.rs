@@ -17,8 +17,9 @@ fn world() -> World {
 const MADE: &str = "usage: 2 files, 2 changed; 3 items from 722 B ([n] ms)
 verification: 2 files, 2 changed; 0 items from 722 B ([n] ms)
 tasks: 2 files, 2 changed; 0 items from 722 B ([n] ms)
+tracking: 2 files, 2 changed; 3 items from 722 B ([n] ms)
 ";
-const UNCHANGED: &str = "usage: 2 files, 0 changed ([n] ms)\nverification: 2 files, 0 changed ([n] ms)\ntasks: 2 files, 0 changed ([n] ms)\n";
+const UNCHANGED: &str = "usage: 2 files, 0 changed ([n] ms)\nverification: 2 files, 0 changed ([n] ms)\ntasks: 2 files, 0 changed ([n] ms)\ntracking: 2 files, 0 changed ([n] ms)\n";
 
 fn run(world: &World) -> Said {
     let said = world.mill(&["run", "--sessions", "root"]);
@@ -277,7 +278,7 @@ fn an_empty_root_is_all_zeros() {
     let world = World::new();
     assert_eq!(
         timeless(&run(&world).stdout),
-        "usage: 0 files, 0 changed ([n] ms)\nverification: 0 files, 0 changed ([n] ms)\ntasks: 0 files, 0 changed ([n] ms)\n"
+        "usage: 0 files, 0 changed ([n] ms)\nverification: 0 files, 0 changed ([n] ms)\ntasks: 0 files, 0 changed ([n] ms)\ntracking: 0 files, 0 changed ([n] ms)\n"
     );
     assert_eq!(world.mill(&["report"]).stdout, "nothing to report\n");
 }
@@ -408,7 +409,7 @@ fn unknown_names_are_told_with_the_known_ones_and_the_nearest() {
     assert_eq!((said.status, said.stdout.as_str()), (64, ""));
     assert_eq!(
         said.stderr,
-        "sessionmill: unknown processor `usge`; known: `usage`, `verification`, `tasks`\n  hint: did you mean `usage`?\n"
+        "sessionmill: unknown processor `usge`; known: `usage`, `verification`, `tasks`, `tracking`\n  hint: did you mean `usage`?\n"
     );
     for args in [
         &["reprot"][..],
@@ -619,7 +620,7 @@ fn a_database_of_the_older_program_is_adopted() {
 
 /// The rows of the ledger's processors, items and versions for `ada/a.jsonl`, as they are today.
 fn now() -> Vec<String> {
-    let items = [("usage", 2), ("verification", 0), ("tasks", 0)];
+    let items = [("usage", 2), ("verification", 0), ("tasks", 0), ("tracking", 2)];
     let row = |((name, items), processor): ((&str, u64), &dyn Processor)| {
         assert_eq!(processor.manifest().name, name);
         format!("{name}|{items}|{}", processor.manifest().version)

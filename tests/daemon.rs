@@ -67,7 +67,7 @@ fn config(world: &World, schedule: &str) {
 }
 
 /// Nothing is due but at the start.
-const RARELY: &str = "[schedule]\nusage = \"every 7d\"\nverification = \"off\"\ntasks = \"off\"\n";
+const RARELY: &str = "[schedule]\nusage = \"every 7d\"\nverification = \"off\"\ntasks = \"off\"\ntracking = \"off\"\n";
 
 fn runs(world: &World) -> Vec<String> {
     let database = world.database();
@@ -87,7 +87,10 @@ fn first_run(world: &World) {
 fn it_runs_what_is_due_and_stops_in_order() {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
-    config(&world, "[schedule]\nusage = \"every 1s\"\nverification = \"every 7d\"\ntasks = \"off\"\n");
+    config(
+        &world,
+        "[schedule]\nusage = \"every 1s\"\nverification = \"every 7d\"\ntasks = \"off\"\ntracking = \"off\"\n",
+    );
     let service = Service::of(&world, &[]);
     until("three runs of usage and one of verification", || {
         let runs = runs(&world);
@@ -127,7 +130,7 @@ fn it_publishes_at_the_start_where_readers_have_another_schema() {
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5)).pass();
     config(
         &world,
-        "[publish]\nafter_runs = false\n[schedule]\nusage = \"off\"\nverification = \"off\"\ntasks = \"off\"\n",
+        "[publish]\nafter_runs = false\n[schedule]\nusage = \"off\"\nverification = \"off\"\ntasks = \"off\"\ntracking = \"off\"\n",
     );
     assert_eq!(world.mill(&["publish"]).status, 0);
     outdate(&Snapshot::newest(&world.database()).unwrap().path);
@@ -320,7 +323,7 @@ fn a_configuration_is_read_again_and_a_bad_one_is_not_taken() {
     config(&world, "[schedule]\nusage = \"sometimes\"\n");
     service.signal(Signal::HUP);
     until("it says so", || world.log().contains("cannot read the configuration again"));
-    config(&world, "[schedule]\nusage = \"every 1s\"\nverification = \"off\"\ntasks = \"off\"\n");
+    config(&world, "[schedule]\nusage = \"every 1s\"\nverification = \"off\"\ntasks = \"off\"\ntracking = \"off\"\n");
     service.signal(Signal::HUP);
     until("it runs more often", || runs(&world).len() > 2);
     assert_eq!(service.stop(), Some(0));
@@ -498,7 +501,7 @@ fn a_stop_does_not_wait_for_a_model() {
     world.write("ada/a.jsonl", conversation(&["No, the year ends in March."]));
     let server = Server::start(|_, _| Says::Nothing);
     let model = format!(
-        "[schedule]\nusage = \"off\"\nverification = \"every 7d\"\ntasks = \"off\"\n[verification]\ndetector = \"openai\"\n\
+        "[schedule]\nusage = \"off\"\nverification = \"every 7d\"\ntasks = \"off\"\ntracking = \"off\"\n[verification]\ndetector = \"openai\"\n\
          model = \"m\"\nquiet = \"0s\"\nbase_url = \"http://127.0.0.1:{}/v1\"\n",
         server.port
     );
@@ -544,7 +547,7 @@ fn errors_have_their_priority_and_their_hint_in_the_journal() {
 fn a_run_that_another_program_keeps_from_the_database_is_tried_again_at_once() {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
-    config(&world, "[schedule]\nusage = \"every 1s\"\nverification = \"off\"\ntasks = \"off\"\n");
+    config(&world, "[schedule]\nusage = \"every 1s\"\nverification = \"off\"\ntasks = \"off\"\ntracking = \"off\"\n");
     let service = Service::of(&world, &[]);
     until("the first run", || world.log().contains("run ended"));
     // Between two runs, or it is waited for.

@@ -5,7 +5,7 @@ use duckdb::Connection;
 use sessionmill::plugs::PLUGS;
 use std::os::unix::fs::PermissionsExt;
 
-const USAGE: &str = "[schedule]\nverification = \"off\"\ntasks = \"off\"\n";
+const USAGE: &str = "[schedule]\nverification = \"off\"\ntasks = \"off\"\ntracking = \"off\"\n";
 
 /// A world with a configuration that leaves verification out.
 fn world() -> World {
@@ -70,6 +70,10 @@ verification  disabled, 0 items from 0 files
               never ran
               2 files not seen yet, the oldest since [time] ([age])
 tasks         disabled, 0 items from 0 files
+              ! off in the configuration
+              never ran
+              2 files not seen yet, the oldest since [time] ([age])
+tracking      disabled, 0 items from 0 files
               ! off in the configuration
               never ran
               2 files not seen yet, the oldest since [time] ([age])
@@ -246,6 +250,11 @@ fn a_run_writes_metrics_whole() {
                 "\"tasks\",state=\"paused\"} 0",
                 "\"tasks\",state=\"warning\"} 0",
                 "\"tasks\",state=\"failing\"} 0",
+                "\"tracking\",state=\"ok\"} 0",
+                "\"tracking\",state=\"disabled\"} 1",
+                "\"tracking\",state=\"paused\"} 0",
+                "\"tracking\",state=\"warning\"} 0",
+                "\"tracking\",state=\"failing\"} 0",
             ],
         ),
         gauge("last_run_timestamp_seconds", "Start of the last run.", &[usage]),
@@ -276,17 +285,20 @@ fn a_run_writes_metrics_whole() {
                 "\"tasks\",state=\"retry\"} 0",
                 "\"tasks\",state=\"dead\"} 0",
                 "\"tasks\",state=\"dropped\"} 0",
+                "\"tracking\",state=\"retry\"} 0",
+                "\"tracking\",state=\"dead\"} 0",
+                "\"tracking\",state=\"dropped\"} 0",
             ],
         ),
         gauge(
             "backlog_files",
             "Files that wait for a next run, because of a limit or a failure.",
-            &["\"usage\"} 0", "\"verification\"} 0", "\"tasks\"} 0"],
+            &["\"usage\"} 0", "\"verification\"} 0", "\"tasks\"} 0", "\"tracking\"} 0"],
         ),
         gauge(
             "unsettled_keys",
             "Keys whose entities are not up to date.",
-            &["\"usage\"} 0", "\"verification\"} 0", "\"tasks\"} 0"],
+            &["\"usage\"} 0", "\"verification\"} 0", "\"tasks\"} 0", "\"tracking\"} 0"],
         ),
     ];
     assert_eq!(shown, expected.concat());

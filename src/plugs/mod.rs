@@ -10,12 +10,14 @@
 //! | [`command`] | a command that a plug brings |
 //! | [`lineup`] | processors made as the configuration wants them |
 //! | [`tasks`] | task sessions: their settings, reports and commands |
+//! | [`tracking`] | activity sessions of web events and of work with agents |
 //! | [`usage`] | tokens and tool calls: its reports and commands |
 //! | [`verification`] | knowledge: its settings, its language model, its reports and commands |
 
 pub mod command;
 pub mod lineup;
 pub mod tasks;
+pub mod tracking;
 pub mod usage;
 pub mod verification;
 
@@ -39,7 +41,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// The processors of this program. A further one is a line here.
-pub const PLUGS: Plugs = Plugs(&[&usage::PLUG, &verification::PLUG, &tasks::PLUG]);
+pub const PLUGS: Plugs = Plugs(&[&usage::PLUG, &verification::PLUG, &tasks::PLUG, &tracking::PLUG]);
 
 /// A processor, as far as the program knows it.
 #[derive(Clone, Copy)]

@@ -1,14 +1,197 @@
-//! Activity sessions: who was active when, from where, with what.
+//! Activity sessions: who was active when, from where, with what; for web events and for work with agents.
+//!
+//! The fold notes each event with its person, and which ids are said to be one person. Links become edges, by which
+//! the store brings all events of a person together, and each stretch of them without a long pause is cut into
+//! sessions.
 //!
 //! | module | noun |
 //! | --- | --- |
+//! | `fold` | the state over one source file |
+//! | `transcript` | events of agents' transcripts |
+//! | [`line`](mod@line) | an event as one source file tells it |
+//! | [`class`] | what an event is to a session |
+//! | [`link`] | what source files say of who is who |
+//! | [`edge`] | which ids are settled together |
+//! | `people` | who is who among them |
+//! | [`nobody`] | ids that mean nobody |
+//! | [`settings`] | what sessions depend on, beside the events |
+//! | [`preset`] | ways to cut activity into sessions |
+//! | `rules` | when a session begins and ends |
+//! | `named` | sessions that clients name |
+//! | `settle` | sessions and people from all events of one stretch |
+//! | [`session`], `summary` | an activity session, and its columns |
+//! | `campaign` | what tells one campaign from another |
+//! | `setting` | what a session was seen on, and where |
+//! | `work` | what work with agents has beside other sessions |
+//! | [`presence`] | which ids a person used |
+//! | [`replay`] | where parts of recordings stand |
+//! | [`id`] | ids of sessions |
+//! | `json` | small objects of texts |
 //! | [`bot`] | programs that nobody sits in front of |
 //! | [`channel`] | by what channel somebody came |
 //! | [`device`] | what somebody used, by agent string |
 //! | [`domain`] | the host of an address, its registrable domain, and which referrers are external |
 
 pub mod bot;
+mod campaign;
 pub mod channel;
+pub mod class;
 pub mod device;
 pub mod domain;
+pub mod edge;
+mod fold;
+pub mod id;
+mod json;
+pub mod line;
+pub mod link;
+mod named;
+pub mod nobody;
+mod people;
+pub mod presence;
+pub mod preset;
 mod punycode;
+pub mod replay;
+mod rules;
+pub mod session;
+mod setting;
+pub mod settings;
+mod settle;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod transcript;
+mod work;
+
+pub use settings::Settings;
+
+use crate::device::Devices;
+use crate::domain::Sites;
+use crate::rules::Rules;
+use sessionmill_contract::{
+    Bound, Edges, Failure, Fold, Inputs, Islands, Manifest, Processor, Rows, Settlement, SourceFile,
+};
+use std::time::Duration;
+
+/// The processor.
+#[derive(Debug)]
+pub struct Tracking {
+    manifest: Manifest,
+    settings: Settings,
+    sites: Sites,
+    devices: Devices,
+}
+
+static MANIFEST: Manifest = Manifest {
+    name: "tracking",
+    version: 1,
+    cadence: Duration::from_secs(600),
+    bound: Bound::Cpu,
+    facts: &[&line::LINES, &link::LINKS, &replay::REPLAY],
+    settlements: &[
+        Settlement {
+            name: "links",
+            version: 1,
+            facts: &link::LINKS,
+            key: "node",
+            edges: None,
+            islands: None,
+            order: &["time", "session_file", "line", "part", "role", "other"],
+            reviews: None,
+            entities: &[&edge::EDGES],
+            memo: None,
+            expires: None,
+        },
+        Settlement {
+            name: "sessions",
+            version: 1,
+            facts: &line::LINES,
+            key: "person",
+            edges: Some(&Edges { table: &edge::EDGES, ids: ["id", "other"] }),
+            islands: Some(&Islands { at: "time", span: "client_session_id", start: "started_at" }),
+            order: &["time", "session_file", "line", "part"],
+            reviews: None,
+            entities: &[&session::SESSIONS, &presence::PRESENCE],
+            memo: None,
+            expires: None,
+        },
+    ],
+};
+
+/// Versions that come from settings of the fold are at least this.
+const VERSIONS: u32 = 1 << 16;
+
+impl Tracking {
+    pub fn new(settings: Settings) -> Self {
+        let manifest = Manifest { version: version(&settings), ..MANIFEST };
+        let sites = Sites::new(&settings.own_domains, &settings.excluded_referrers);
+        Self { manifest, settings, sites, devices: Devices::default() }
+    }
+}
+
+impl Default for Tracking {
+    fn default() -> Self {
+        Self::new(Settings::default())
+    }
+}
+
+/// The version of the fold with these settings. What is masked and which properties are kept decides what is stored of
+/// a file, so that other settings are another version, and every file is due again.
+fn version(Settings { mask, properties, .. }: &Settings) -> u32 {
+    if *mask == settings::Mask::default() && properties.is_empty() {
+        return MANIFEST.version;
+    }
+    let text = format!("{mask:?} {properties:?}");
+    // FNV-1a.
+    let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    MANIFEST.version * VERSIONS + hash % VERSIONS
+}
+
+impl Processor for Tracking {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's> {
+        Box::new(fold::TrackingFold::new(file, &self.settings))
+    }
+
+    fn settings(&self, settlement: &Settlement) -> String {
+        let Settings {
+            switches,
+            session_source,
+            identity,
+            own_domains,
+            excluded_referrers,
+            bounce_seconds,
+            conversions,
+            zone,
+            properties,
+            mask: _,
+            channels,
+        } = &self.settings;
+        if settlement.facts.name == link::LINKS.name {
+            return format!("{identity:?}");
+        }
+        let (sites, counted) = ((own_domains, excluded_referrers, channels), (bounce_seconds, conversions, properties));
+        format!("{switches:?} {session_source:?} {sites:?} {counted:?} {zone}")
+    }
+
+    fn gap(&self, settlement: &Settlement) -> Duration {
+        let gap = settlement.islands.map(|_| self.settings.switches.gap());
+        gap.and_then(|gap| gap.to_std().ok()).unwrap_or_default()
+    }
+
+    fn settle(
+        &self,
+        settlement: &Settlement,
+        key: &str,
+        inputs: Inputs<'_>,
+        entities: &mut Rows,
+    ) -> Result<(), Failure> {
+        if settlement.facts.name == link::LINKS.name {
+            return link::settle(key, inputs.facts, self.settings.identity, entities);
+        }
+        let rules = Rules { settings: &self.settings, sites: &self.sites, devices: &self.devices };
+        settle::settle(key, inputs, rules, entities)
+    }
+}

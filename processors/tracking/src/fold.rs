@@ -1,0 +1,159 @@
+//! The state over one source file: its events, its links between ids, its recordings.
+
+use crate::bot;
+use crate::campaign;
+use crate::class::Class;
+use crate::line::{LineRow, person};
+use crate::link::{ANONYMOUS, CLIENT, LinkRow, USER};
+use crate::nobody::is_nobody;
+use crate::replay::ReplayRow;
+use crate::setting;
+use crate::settings::{Mask, Settings};
+use crate::transcript::Transcripts;
+use crate::{json, link};
+use chrono::{DateTime, Utc};
+use sessionmill_contract::{Activity, Event, Failure, Fold, Rows, Said, SourceFile};
+use std::collections::BTreeMap;
+
+/// The kind of what web logs say.
+const KIND: &str = "web";
+
+/// The fold of the processor.
+pub(crate) struct TrackingFold<'s> {
+    username: &'s str,
+    settings: &'s Settings,
+    rows: Rows,
+    /// How many rows there are.
+    count: usize,
+    /// Where each link is said first.
+    links: BTreeMap<LinkKey, Place>,
+    transcripts: Transcripts<'s>,
+}
+
+/// Node, role, other end, and whether it is forced.
+type LinkKey = (String, &'static str, String, bool);
+
+/// Time, line and part.
+type Place = (DateTime<Utc>, u64, u64);
+
+impl<'s> TrackingFold<'s> {
+    pub(crate) fn new(file: &'s SourceFile, settings: &'s Settings) -> Self {
+        Self {
+            username: &file.username,
+            settings,
+            rows: Rows::default(),
+            count: 0,
+            links: BTreeMap::new(),
+            transcripts: Transcripts::new(file),
+        }
+    }
+
+    fn activity(&mut self, event: &Event<'_>, at: DateTime<Utc>, activity: &Activity<'_>) {
+        let Mask { query, click_ids, ip } = self.settings.mask;
+        let (line, part) = (event.line, u64::from(activity.part));
+        let who = person(self.username, KIND, activity.distinct_id);
+        let clicks = if click_ids { &[] } else { activity.click_ids };
+        let source = campaign::stored(&activity.campaign, clicks);
+        let device = setting::stored(&activity.device, &activity.geo, bot::is_marked(activity.properties));
+        let properties = self.properties(activity.properties);
+        let address: fn(&str) -> &str = if query { without_query } else { |address| address };
+        self.rows.push(LineRow {
+            person: &who,
+            time: at,
+            event_id: event.id,
+            line,
+            part,
+            class: Class::of(activity.class, activity.name).name(),
+            name: activity.name,
+            client_session_id: activity.client_session_id,
+            url: activity.url.map(address),
+            path: activity.path.map(address),
+            referrer: activity.referrer.map(address),
+            source: source.as_deref(),
+            device: device.as_deref(),
+            ip: activity.geo.ip.filter(|_| !ip),
+            properties: properties.as_deref(),
+            agent: None,
+            transcript: None,
+        });
+        self.count += 1;
+        if let Some(replay) = activity.replay {
+            self.rows.push(ReplayRow {
+                distinct_id: activity.distinct_id,
+                client_session_id: activity.client_session_id,
+                time: at,
+                event_type: replay.kind,
+                line,
+                part,
+                offset_bytes: replay.offset,
+                length_bytes: replay.length,
+            });
+            self.count += 1;
+        }
+        let place = (at, line, part);
+        for link in activity.links {
+            if link.user != link.anonymous && !is_nobody(link.user) && !is_nobody(link.anonymous) {
+                let [user, anonymous] = [link.user, link.anonymous].map(|id| person(self.username, KIND, id));
+                self.link((anonymous.clone(), ANONYMOUS, user.clone(), link.is_forced), place);
+                self.link((user, USER, anonymous, link.is_forced), place);
+            }
+        }
+        if let Some(session) = activity.client_session_id
+            && !is_nobody(activity.distinct_id)
+        {
+            let node = person(self.username, link::CLIENT, session);
+            self.link((node, CLIENT, who, false), place);
+        }
+    }
+
+    /// Notes a link where it is said first.
+    fn link(&mut self, key: LinkKey, place: Place) {
+        let first = self.links.entry(key).or_insert(place);
+        *first = place.min(*first);
+    }
+
+    /// The properties that the configuration keeps.
+    fn properties(&self, text: &str) -> Option<String> {
+        if self.settings.properties.is_empty() {
+            return None;
+        }
+        let properties = json::read(text);
+        let mut object = json::Object::default();
+        for key in &self.settings.properties {
+            if let Some(value) = properties.get(key).filter(|value| !value.is_null()) {
+                object.raw(key, &value.to_string());
+            }
+        }
+        object.end()
+    }
+}
+
+/// An address without what follows its path.
+fn without_query(address: &str) -> &str {
+    address.split(['?', '#']).next().unwrap_or_default()
+}
+
+impl Fold for TrackingFold<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        match (event.said, event.time) {
+            (Said::Activity(activity), Some(at)) => self.activity(event, at, activity),
+            (Said::Agent(transcript, said), _) => {
+                self.count += self.transcripts.event(event, transcript, &said, &mut self.rows);
+            }
+            _ => {}
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.count + self.links.len() + self.transcripts.held()
+    }
+
+    fn finish(self: Box<Self>, facts: &mut Rows) -> Result<(), Failure> {
+        facts.append(self.rows);
+        for ((node, role, other, is_forced), (time, line, part)) in &self.links {
+            let (is_forced, time, line, part) = (*is_forced, *time, *line, *part);
+            facts.push(LinkRow { node, role, other, is_forced, time, line, part });
+        }
+        Ok(())
+    }
+}

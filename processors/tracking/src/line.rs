@@ -1,0 +1,103 @@
+//! One event as a source file tells it: what the fold stores, and what sessions are settled from.
+
+use crate::class::Class;
+use chrono::{DateTime, Utc};
+use sessionmill_contract::{FactRow, Failure, Row, table};
+use std::borrow::Cow;
+
+table! {
+    /// one row per event of a source file that says who did something and when
+    pub static LINES: Table = "activity_lines", Hidden;
+
+    /// An event where it was found. Its identity is `event_id`, else source file, line and part.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct LineRow<'a> {
+        /// <user folder>/<kind>/<distinct id>
+        person: &'a str,
+        /// of the event itself, UTC
+        time: DateTime<Utc>,
+        /// identity of the event within the user folder; null if the log gives none
+        event_id: Option<&'a str>,
+        line: u64,
+        /// position among the events of the line, from 0
+        part: u64,
+        /// view, event, passive, ping, recording, identity or end
+        class: &'a str,
+        /// as the log has it; for agents prompt, response, tool, tool_error, api_error or command
+        name: &'a str,
+        /// the session that the client says it belongs to
+        client_session_id: Option<&'a str>,
+        /// address of the page or name of the screen; for agents the working directory
+        url: Option<&'a str>,
+        /// path of the page, where the log gives it apart from the address
+        path: Option<&'a str>,
+        referrer: Option<&'a str>,
+        /// campaign and click ids: a JSON object
+        source: Option<&'a str>,
+        /// device and place: a JSON object
+        device: Option<&'a str>,
+        /// address of the client
+        ip: Option<&'a str> as private,
+        /// properties that the configuration keeps: a JSON object
+        properties: Option<&'a str>,
+        /// name of the agent
+        agent: Option<&'a str>,
+        /// session id of the transcript
+        transcript: Option<&'a str>,
+    }
+}
+
+/// A stored event with where it comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Line<'f> {
+    pub(crate) row: LineRow<'f>,
+    pub(crate) class: Class,
+    pub(crate) file: &'f str,
+}
+
+impl<'f> Line<'f> {
+    /// Reads a fact.
+    ///
+    /// # Errors
+    ///
+    /// If it is no row of the table.
+    pub(crate) fn read(fact: &'f FactRow) -> Result<Self, Failure> {
+        let row = LineRow::read(&fact.values)?;
+        let class = Class::by_name(row.class).ok_or_else(|| LINES.unreadable())?;
+        Ok(Self { row, class, file: &fact.session_file })
+    }
+
+    /// Where it stands: of copies the first one counts.
+    pub(crate) fn place(&self) -> (&'f str, u64, u64) {
+        (self.file, self.row.line, self.row.part)
+    }
+
+    /// What tells it from other events of the user folder.
+    pub(crate) fn identity(&self) -> Cow<'f, str> {
+        match self.row.event_id {
+            Some(id) => Cow::Borrowed(id),
+            None => Cow::Owned(format!("{}:{}:{}", self.file, self.row.line, self.row.part)),
+        }
+    }
+
+    /// The id that the client gives the person.
+    pub(crate) fn distinct_id(&self) -> &'f str {
+        distinct_id(self.row.person)
+    }
+}
+
+/// The text by which a person is known: a user folder, the kind of what is told, and an id.
+pub(crate) fn person(username: &str, kind: &str, distinct_id: &str) -> String {
+    format!("{username}/{kind}/{distinct_id}")
+}
+
+/// The folder and the kind of a person.
+pub(crate) fn folder_and_kind(person: &str) -> (&str, &str) {
+    let mut parts = person.splitn(3, '/');
+    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+}
+
+/// The id of a person, which can have slashes itself.
+pub(crate) fn distinct_id(person: &str) -> &str {
+    person.splitn(3, '/').nth(2).unwrap_or_default()
+}

@@ -1,0 +1,90 @@
+//! Who is who among ids that are settled together: those that links make one person.
+//!
+//! A client session that two people share brings their ids together too, and leaves them two people. For example, of
+//! the rows
+//!
+//! ```text
+//! identity  shop/web/ada   shop/web/anon-1
+//! client    shop/web/ada   shop/web/bob
+//! ```
+//!
+//! `ada` and `anon-1` are one person, `ada`, and `bob` is another one.
+
+use crate::edge::EdgeRow;
+use crate::line::distinct_id;
+use sessionmill_contract::{Failure, Row, Value};
+use std::collections::{BTreeMap, HashMap};
+
+/// The people among some ids.
+#[derive(Debug, Default)]
+pub(crate) struct People<'e> {
+    /// The id of the person, by each id that is linked to another.
+    by_id: HashMap<&'e str, &'e str>,
+}
+
+impl<'e> People<'e> {
+    /// Reads who is who from edges.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is no edge.
+    pub(crate) fn of(edges: &'e [Vec<Value>]) -> Result<Self, Failure> {
+        let mut numbers: HashMap<&str, usize> = HashMap::new();
+        let mut groups = Groups::default();
+        let mut users = Vec::new();
+        for edge in edges {
+            let edge = EdgeRow::read(edge)?;
+            if edge.kind != "identity" {
+                continue;
+            }
+            let ends = [edge.id, edge.other].map(|id| *numbers.entry(id).or_insert_with(|| groups.add()));
+            groups.join(ends[0], ends[1]);
+            users.push(edge.id);
+        }
+        // The smallest user of each group.
+        let mut persons: BTreeMap<usize, &str> = BTreeMap::new();
+        for user in users {
+            let smallest = persons.entry(groups.root(numbers[user])).or_insert(user);
+            *smallest = (*smallest).min(user);
+        }
+        let by_id = numbers.iter().map(|(id, number)| (*id, persons[&groups.root(*number)]));
+        Ok(Self { by_id: by_id.collect() })
+    }
+
+    /// The id of the person whose id this is, as `person_id` shows it.
+    pub(crate) fn person_id<'p>(&self, person: &'p str) -> &'p str
+    where
+        'e: 'p,
+    {
+        distinct_id(self.by_id.get(person).copied().unwrap_or(person))
+    }
+}
+
+/// Disjoint sets of numbers.
+#[derive(Debug, Default)]
+struct Groups {
+    parents: Vec<usize>,
+}
+
+impl Groups {
+    /// Adds a set of a new number.
+    fn add(&mut self) -> usize {
+        self.parents.push(self.parents.len());
+        self.parents.len() - 1
+    }
+
+    /// The number that stands for the set of another one. Halves the way to it.
+    fn root(&mut self, mut number: usize) -> usize {
+        while self.parents[number] != number {
+            self.parents[number] = self.parents[self.parents[number]];
+            number = self.parents[number];
+        }
+        number
+    }
+
+    fn join(&mut self, one: usize, other: usize) {
+        let (one, other) = (self.root(one), self.root(other));
+        let (low, high) = (one.min(other), one.max(other));
+        self.parents[high] = low;
+    }
+}

@@ -1,0 +1,274 @@
+//! When a session begins and ends: rules over the events of one person, in the order of their time.
+//!
+//! The first view or event opens a session. The next one begins another if one of these holds, tried in this order:
+//! an event of class *end* came, nothing happened for too long (*idle*), the session lasts for too long (*length*),
+//! another calendar day has begun (*day*), it has too many events (*actions*), another *campaign* or another
+//! *referrer* brought the person. [`Switches`](crate::preset::Switches) say which of these count.
+//!
+//! ```text
+//! 10:00 view  /            opens A
+//! 10:20 view  /cans        A, 20 minutes later
+//! 10:50 view  /cart        A, exactly 30 minutes later
+//! 11:21 event pay          opens B: A was idle for 31 minutes
+//! ```
+
+use crate::campaign;
+use crate::class::Class;
+use crate::device::Devices;
+use crate::domain::Sites;
+use crate::line::Line;
+use crate::preset::{Campaigns, Reach, Switches};
+use crate::settings::Settings;
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// What sessions are found by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules<'r> {
+    pub(crate) settings: &'r Settings,
+    /// Which referrers are external.
+    pub(crate) sites: &'r Sites,
+    /// What agent strings say.
+    pub(crate) devices: &'r Devices,
+}
+
+/// A session, as positions in the events of all who are settled together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found<'l> {
+    /// The name that the client has for it; nothing for one that rules found.
+    pub(crate) client: Option<&'l str>,
+    /// All of its events, in order.
+    pub(crate) members: Vec<usize>,
+    /// The first view or event.
+    pub(crate) first: usize,
+    /// The last view or event; of those that name the session, where the client does.
+    pub(crate) last: usize,
+    pub(crate) started_at: DateTime<Utc>,
+    pub(crate) last_at: DateTime<Utc>,
+    /// Until when an event that names no session belongs to it.
+    pub(crate) attaches_until: DateTime<Utc>,
+    /// When an event ended it.
+    pub(crate) ended_at: Option<DateTime<Utc>>,
+    pub(crate) reason: Reason,
+    /// The view whose campaign or referrer it took over.
+    pub(crate) adopted: Option<usize>,
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    End,
+    Idle,
+    Length,
+    Day,
+    Actions,
+    Campaign,
+    Referrer,
+    Client,
+}
+
+impl Reason {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::End => "end",
+            Self::Idle => "idle",
+            Self::Length => "length",
+            Self::Day => "day",
+            Self::Actions => "actions",
+            Self::Campaign => "campaign",
+            Self::Referrer => "referrer",
+            Self::Client => "client",
+        }
+    }
+}
+
+/// What an event does by its class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Opens,
+    Extends,
+    Attaches,
+    Ends,
+}
+
+impl Role {
+    pub(crate) fn of(class: Class, switches: &Switches) -> Self {
+        let reach = match class {
+            Class::View | Class::Event => return Self::Opens,
+            Class::End => return Self::Ends,
+            Class::Passive => switches.passive,
+            Class::Ping => switches.ping,
+            Class::Recording => switches.recording,
+            Class::Identity => switches.identity,
+        };
+        match reach {
+            Reach::Opens => Self::Opens,
+            Reach::Extends => Self::Extends,
+            Reach::Attaches => Self::Attaches,
+        }
+    }
+}
+
+/// A session while its events are gone through.
+struct Running<'l> {
+    found: Found<'l>,
+    /// What brought the person, as far as rules compare it.
+    campaign: Option<String>,
+    referrer: Option<String>,
+    has_view: bool,
+    actions: u64,
+}
+
+impl<'l> Found<'l> {
+    /// A session that begins with an event.
+    pub(crate) fn at(position: usize, line: &Line<'l>, switches: &Switches) -> Self {
+        let at = line.row.time;
+        Self {
+            client: None,
+            members: vec![position],
+            first: position,
+            last: position,
+            started_at: at,
+            last_at: at,
+            attaches_until: switches.runs_until(at),
+            ended_at: None,
+            reason: Reason::Idle,
+            adopted: None,
+        }
+    }
+
+    /// Takes an event that keeps it alive.
+    pub(crate) fn extend(&mut self, at: DateTime<Utc>, switches: &Switches) {
+        self.last_at = self.last_at.max(at);
+        self.attaches_until = self.attaches_until.max(switches.runs_until(at));
+    }
+}
+
+/// The sessions of one person's events, which are given by their positions, and the positions that belong to none.
+pub(crate) fn sessions<'l>(lines: &[Line<'l>], positions: &[usize], rules: Rules<'_>) -> (Vec<Found<'l>>, Vec<usize>) {
+    let switches = &rules.settings.switches;
+    let mut sessions: Vec<Running<'l>> = Vec::new();
+    let mut others = Vec::new();
+    for &position in positions {
+        let line = &lines[position];
+        let role = Role::of(line.class, switches);
+        if role != Role::Opens {
+            others.push(position);
+        }
+        match (role, sessions.last_mut()) {
+            (Role::Opens, Some(session)) => match session.ends(line, rules) {
+                None => session.take(position, line, rules),
+                Some(reason) => {
+                    session.found.reason = reason;
+                    sessions.push(Running::begin(position, line, rules));
+                }
+            },
+            (Role::Opens, None) => sessions.push(Running::begin(position, line, rules)),
+            (Role::Extends, Some(session)) if session.runs(line) => session.found.extend(line.row.time, switches),
+            (Role::Ends, Some(session)) if session.runs(line) => {
+                session.found.ended_at = Some(line.row.time);
+                session.found.reason = Reason::End;
+            }
+            _ => {}
+        }
+    }
+    let mut found: Vec<Found<'l>> = sessions.into_iter().map(|session| session.found).collect();
+    let loose = attach(&mut found, lines, others);
+    (found, loose)
+}
+
+/// Adds events to the latest of the sessions that run at their time, and returns those that belong to none. An event
+/// at the very time of a session's first one belongs to it, wherever it stands.
+fn attach(sessions: &mut [Found<'_>], lines: &[Line<'_>], positions: Vec<usize>) -> Vec<usize> {
+    let mut loose = Vec::new();
+    for position in positions {
+        let at = lines[position].row.time;
+        let begun = sessions.partition_point(|session| session.started_at <= at);
+        match sessions[..begun].last_mut().filter(|session| at <= session.attaches_until) {
+            Some(session) => session.members.push(position),
+            None => loose.push(position),
+        }
+    }
+    sessions.iter_mut().for_each(|session| session.members.sort_unstable());
+    loose
+}
+
+impl<'l> Running<'l> {
+    fn begin(position: usize, line: &Line<'l>, rules: Rules<'_>) -> Self {
+        let found = Found::at(position, line, &rules.settings.switches);
+        let mut session = Self { found, campaign: None, referrer: None, has_view: false, actions: 1 };
+        session.note(line, rules);
+        session
+    }
+
+    /// Whether it runs at the time of an event, so that the event can keep it alive or end it.
+    fn runs(&self, line: &Line<'_>) -> bool {
+        self.found.ended_at.is_none() && line.row.time <= self.found.attaches_until
+    }
+
+    /// Why the session ends before a view or an event.
+    fn ends(&self, line: &Line<'_>, rules: Rules<'_>) -> Option<Reason> {
+        let (Settings { switches, zone, .. }, at) = (rules.settings, line.row.time);
+        let Found { started_at, last_at, attaches_until, ended_at, .. } = self.found;
+        let day = |at: DateTime<Utc>| at.with_timezone(zone).date_naive();
+        let is_too_long = |length: TimeDelta| at.signed_duration_since(started_at) > length;
+        if ended_at.is_some() {
+            Some(Reason::End)
+        } else if at > attaches_until {
+            Some(Reason::Idle)
+        } else if switches.max_length.is_some_and(is_too_long) {
+            Some(Reason::Length)
+        } else if switches.splits_on_day && day(last_at) != day(at) {
+            Some(Reason::Day)
+        } else if switches.max_actions.is_some_and(|most| self.actions >= most) {
+            Some(Reason::Actions)
+        } else if self.differs(&self.campaign, campaign_of(line, rules), switches.campaign == Campaigns::ByName) {
+            Some(Reason::Campaign)
+        } else if self.differs(&self.referrer, referrer_of(line, rules), false) {
+            Some(Reason::Referrer)
+        } else {
+            None
+        }
+    }
+
+    /// Whether what brought the person is another one than what brought them first. A session without one takes it
+    /// over until its first view, or whenever it comes.
+    fn differs(&self, own: &Option<String>, other: Option<String>, adopts_late: bool) -> bool {
+        match (own, other) {
+            (_, None) => false,
+            (Some(own), Some(other)) => *own != other,
+            (None, Some(_)) => self.has_view && !adopts_late,
+        }
+    }
+
+    fn take(&mut self, position: usize, line: &Line<'l>, rules: Rules<'_>) {
+        self.found.members.push(position);
+        self.found.last = position;
+        self.found.extend(line.row.time, &rules.settings.switches);
+        self.actions += 1;
+        if self.note(line, rules) {
+            self.found.adopted = Some(position);
+        }
+    }
+
+    /// Notes what brought the person; says whether that is new.
+    fn note(&mut self, line: &Line<'_>, rules: Rules<'_>) -> bool {
+        let (campaign, referrer) = (campaign_of(line, rules), referrer_of(line, rules));
+        let is_new = campaign.is_some() && self.campaign.is_none() || referrer.is_some() && self.referrer.is_none();
+        self.campaign = self.campaign.take().or(campaign);
+        self.referrer = self.referrer.take().or(referrer);
+        self.has_view |= line.class == Class::View;
+        is_new
+    }
+}
+
+/// The campaign of a view, if campaigns count.
+fn campaign_of(line: &Line<'_>, rules: Rules<'_>) -> Option<String> {
+    let source = line.row.source.filter(|_| line.class == Class::View)?;
+    campaign::mark(source, rules.settings.switches.campaign)
+}
+
+/// The domain of an external referrer of a view, if referrers count.
+fn referrer_of(line: &Line<'_>, rules: Rules<'_>) -> Option<String> {
+    let counts = rules.settings.switches.splits_on_referrer && line.class == Class::View;
+    rules.sites.external(line.row.referrer.filter(|_| counts)?, line.row.url)
+}

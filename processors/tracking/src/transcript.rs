@@ -1,0 +1,127 @@
+//! Events of agents' transcripts. The person is the folder that the transcript is in.
+//!
+//! | what a transcript says | what it is |
+//! | --- | --- |
+//! | a prompt | a view; its page is the working directory |
+//! | a response, a tool call, a slash command | an event |
+//! | a failed call of a tool or of the API | passive |
+//! | anything by a subagent | passive; its prompts are its parent's and none of the person's |
+//!
+//! What has no time of its own says nothing about when somebody was active.
+
+use crate::class::Class;
+use crate::line::{LineRow, person};
+use crate::work::{API_ERROR, COMMAND, KIND, PROMPT, RESPONSE, TOOL, TOOL_ERROR};
+use chrono::{DateTime, Utc};
+use sessionmill_contract::{Agent, Event, Rows, SourceFile, Transcript};
+use std::collections::{HashMap, HashSet};
+
+/// The transcripts of one source file.
+pub(crate) struct Transcripts<'s> {
+    person: String,
+    /// The transcript of records that name none.
+    of_file: &'s str,
+    /// Working directory of the last record that has one.
+    cwd: Option<Box<str>>,
+    line: u64,
+    /// Events of the line so far.
+    parts: u64,
+    /// Responses that were seen: each of their records repeats them.
+    responses: HashSet<Box<str>>,
+    /// How many events without an identity of their own are alike.
+    alike: HashMap<String, u64>,
+}
+
+impl<'s> Transcripts<'s> {
+    pub(crate) fn new(file: &'s SourceFile) -> Self {
+        Self {
+            person: person(&file.username, KIND, &file.username),
+            of_file: file.session_id(),
+            cwd: None,
+            line: 0,
+            parts: 0,
+            responses: HashSet::new(),
+            alike: HashMap::new(),
+        }
+    }
+
+    /// How many ids it holds.
+    pub(crate) fn held(&self) -> usize {
+        self.responses.len() + self.alike.len()
+    }
+
+    /// Adds the row of an event, if there is one; returns how many rows that are.
+    pub(crate) fn event(
+        &mut self,
+        event: &Event<'_>,
+        transcript: &Transcript<'_>,
+        said: &Agent<'_>,
+        rows: &mut Rows,
+    ) -> usize {
+        if let Some(cwd) = transcript.cwd.filter(|cwd| self.cwd.as_deref() != Some(cwd)) {
+            self.cwd = Some(cwd.into());
+        }
+        if event.line != self.line {
+            (self.line, self.parts) = (event.line, 0);
+        }
+        let Some(at) = event.time else { return 0 };
+        let is_subagent = transcript.side_chain || transcript.agent_id.is_some();
+        let (name, class, id) = match said {
+            Agent::Prompt { .. } if is_subagent => return 0,
+            Agent::Prompt { .. } => (PROMPT, Class::View, event.id.map(str::to_owned)),
+            Agent::Response(response) => {
+                if let Some(id) = response.message_id
+                    && !self.responses.insert(id.into())
+                {
+                    return 0;
+                }
+                let id = response.message_id.map(str::to_owned);
+                (RESPONSE, Class::Event, id.or_else(|| Some(format!("{}/{RESPONSE}", event.id?))))
+            }
+            Agent::ToolCall(call) => {
+                let id = call.message_id.or(event.id).zip(call.call_id);
+                (TOOL, Class::Event, id.map(|(holder, call)| format!("{holder}/{call}")))
+            }
+            Agent::SlashCommand { .. } => (COMMAND, Class::Event, event.id.map(|id| format!("{id}/{COMMAND}"))),
+            Agent::ToolResult { is_error: true, call_id, .. } => {
+                let id = event.id.zip(*call_id).map(|(record, call)| format!("{record}/{call}/{TOOL_ERROR}"));
+                (TOOL_ERROR, Class::Passive, id)
+            }
+            Agent::ApiError => (API_ERROR, Class::Passive, event.id.map(|id| format!("{id}/{API_ERROR}"))),
+            _ => return 0,
+        };
+        let class = if is_subagent { Class::Passive } else { class };
+        let session = transcript.session_id.unwrap_or(self.of_file);
+        let id = id.unwrap_or_else(|| numbered(&mut self.alike, session, at, name));
+        rows.push(LineRow {
+            person: &self.person,
+            time: at,
+            event_id: Some(&id),
+            line: event.line,
+            part: self.parts,
+            class: class.name(),
+            name,
+            client_session_id: None,
+            url: self.cwd.as_deref(),
+            path: None,
+            referrer: None,
+            source: None,
+            device: None,
+            ip: None,
+            properties: None,
+            agent: Some(transcript.agent),
+            transcript: Some(session),
+        });
+        self.parts += 1;
+        1
+    }
+}
+
+/// An identity for an event that has none: its transcript, time and name, and its number among those that are alike. A
+/// copy of the transcript has them in the same order.
+fn numbered(alike: &mut HashMap<String, u64>, session: &str, at: DateTime<Utc>, name: &str) -> String {
+    let key = format!("{session}/{}/{name}", at.timestamp_micros());
+    let number = alike.entry(key.clone()).or_default();
+    *number += 1;
+    format!("{key}/{number}")
+}
