@@ -14,6 +14,7 @@ mod commands;
 mod config;
 mod consent;
 mod corpus;
+mod costs;
 mod counting;
 mod crashes;
 mod daemon;

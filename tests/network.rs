@@ -119,6 +119,7 @@ fn passes_side_by_side_see_a_file_once() {
             login: "tester",
             limits: sessionmill::pass::limits::Limits::default(),
             networks: &[],
+            lookups: &[],
             adopt: false,
             trial: &|_, _| Ok(()),
             progress: &|_| {},

@@ -194,6 +194,7 @@ fn pass_with(world: &World, processors: &[&dyn Processor], trial: &Trial<'_>, he
         login: "tester",
         limits: Limits::default(),
         networks: &[],
+        lookups: &[],
         adopt: false,
         trial,
         progress: &|_| {},

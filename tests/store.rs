@@ -66,6 +66,7 @@ pub fn run_pass(
         login: "tester",
         limits: Limits::default(),
         networks: &[],
+        lookups: &[],
         adopt: false,
         trial: &|_, _| Ok(()),
         progress: &|_| committed(),

@@ -149,6 +149,7 @@ impl World {
             login: "tester",
             limits: self.limits,
             networks: &self.networks,
+            lookups: &[],
             adopt: self.adopt,
             trial: &|_, _| Ok(()),
             progress: &|_| {},

@@ -18,6 +18,7 @@ use crate::report::render::{Format, pretty};
 use crate::service::bulletin;
 use crate::service::metrics;
 use crate::source::{Choice, Layout};
+use crate::store::lookup::Lookup;
 use crate::store::{DatabaseFile, publish};
 use clap::builder::FalseyValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -95,6 +96,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
         limits,
         heartbeat,
         networks: &lineup.networks,
+        lookups: &lineup.lookups,
         config: &config,
     };
     let summary = pass(&choice, &database, &lineup.processors(), &asked, context);
@@ -171,6 +173,8 @@ pub(super) struct Asked<'a> {
     pub heartbeat: Heartbeat,
     /// How those ask who wait for a network.
     pub networks: &'a [(&'static str, Network)],
+    /// Tables of what the configuration knows.
+    pub lookups: &'a [Lookup],
     pub config: &'a Config,
 }
 
@@ -193,7 +197,7 @@ pub(super) fn pass(
     asked: &Asked<'_>,
     context: &Context,
 ) -> Result<Summary> {
-    let Asked { origin, adopt, limits, heartbeat, networks, config } = asked;
+    let Asked { origin, adopt, limits, heartbeat, networks, lookups, config } = asked;
     let setup = Setup { database, config, caps: limits.caps, heartbeat };
     // Drawn on stderr, and not at all where that is no terminal.
     let bar = ProgressBar::new(0);
@@ -213,6 +217,7 @@ pub(super) fn pass(
         login: &context.environment.login,
         limits: *limits,
         networks,
+        lookups,
         adopt: *adopt,
         trial: &|job, processors| trial::spawn(job, &choice.sources[job.source], processors, setup),
         progress: &progress,

@@ -118,6 +118,7 @@ fn refresh(processor: &str, place: &Place, config: &Config, database: &DatabaseF
         limits: config.limits(),
         heartbeat: Heartbeat::default(),
         networks: &[],
+        lookups: &lineup.lookups,
         config,
     };
     match pass(&choice, database, &processors, &asked, context) {

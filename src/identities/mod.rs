@@ -1,9 +1,10 @@
 //! Who the people are whose folders hold the transcripts: folder → e-mail, name, team.
 //!
-//! A report applies them when it is made. Nothing of them is stored, so that a change of their file
-//! counts at once, and what was before is told by the new names too.
+//! A report applies them when it is made, so that a change of their file counts at once, and what was before is told
+//! by the new names too. For SQL, each run brings the table [`people`](mod@people) up to date.
 
 mod file;
+pub mod people;
 
 use crate::base::error::{Error, Result, Status, cause};
 use crate::config::reading::Mistake;
@@ -130,6 +131,13 @@ impl Identities {
         }
         identities.people = people(told);
         identities
+    }
+
+    /// All that is said, as a text that is another one if anything differs.
+    fn settings(&self) -> String {
+        let Self { file: _, people, exact, patterns } = self;
+        let exact: BTreeMap<_, _> = exact.iter().collect();
+        format!("{people:?} {exact:?} {patterns:?}")
     }
 
     /// Whether there are none.

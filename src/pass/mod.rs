@@ -58,6 +58,7 @@ use crate::source::alignment::Wanted;
 use crate::source::open::Root;
 use crate::source::retry::Retries;
 use crate::source::scan::{self, Walk};
+use crate::store::lookup::{self, Lookup};
 use crate::store::sources::Remembering;
 use crate::store::stamp::Stamp;
 use crate::store::{
@@ -83,6 +84,8 @@ pub struct Pass<'p> {
     pub limits: Limits,
     /// How processors ask that wait for a network, by name.
     pub networks: &'p [(&'static str, Network)],
+    /// Tables of what the configuration knows.
+    pub lookups: &'p [Lookup],
     /// Take over a database of another root.
     pub adopt: bool,
     /// Reads a file in a process of its own, and tells how that died if it did.
@@ -250,9 +253,13 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut SharedStore) -> Result<Summa
         writer.read_suspect(job, mark, &reader, trial)?;
     }
 
+    let mut has_news = of > 0 || !excluded.is_empty();
     for (position, processor) in pass.processors.iter().enumerate() {
         if !pass.heartbeat.is_stopped() {
             tally.dropped(position, store.get()?.dropped(processor.manifest())?);
+        }
+        for settlement in processor.manifest().settlements {
+            has_news |= store.get()?.may_be_due(processor.manifest(), settlement)?;
         }
         settle::settle(store, *processor, retries, pass.heartbeat)?;
         if waits {
@@ -273,6 +280,7 @@ fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut SharedStore) -> Result<Summa
     }
     let summary = tally.end(clock.elapsed(), notices, pass.heartbeat);
     runs::end(store.get()?, stamp, pass.request, &summary)?;
+    lookup::refresh(store.get()?, pass.lookups, has_news)?;
     if log::is_long(pass.database) {
         store.get()?.checkpoint()?;
     }

@@ -2,7 +2,9 @@
 
 use crate::base::error::{Error, Result, Status};
 use crate::config::Config;
+use crate::identities::people;
 use crate::plugs::{Network, Obstacle, Plugged, Plugs, World};
+use crate::store::lookup::Lookup;
 use sessionmill_contract::{Manifest, Processor};
 
 /// The processors of one run, as the configuration wants them.
@@ -11,6 +13,8 @@ pub struct Lineup {
     pub disabled: Disabled,
     /// How those ask that wait for a network, by name.
     pub networks: Vec<(&'static str, Network)>,
+    /// Tables of what the configuration knows.
+    pub lookups: Vec<Lookup>,
     plugs: Plugs,
 }
 
@@ -53,10 +57,12 @@ impl Lineup {
     /// If a name is unknown, none of the named can work, or one has a mistake that must not be passed over.
     pub fn new(names: &[String], config: &Config, world: &World) -> Result<Self> {
         let plugs = world.database.plugs;
-        let mut lineup = Self { processors: Vec::new(), disabled: Disabled::default(), networks: Vec::new(), plugs };
+        let (processors, disabled, networks) = (Vec::new(), Disabled::default(), Vec::new());
+        let mut lineup = Self { processors, disabled, networks, lookups: people::lookups(config), plugs };
         let wanted = plugs.named(names)?;
         for plug in plugs.iter() {
             let (name, made) = (plug.name(), (plug.make)(config, world));
+            lineup.lookups.extend((plug.lookups)(config)?);
             let is_wanted = wanted.iter().any(|wanted| wanted.name() == name);
             match made {
                 Err(Obstacle::Error(error)) => return Err(error),

@@ -33,6 +33,7 @@ use crate::config::{Config, Environment};
 use crate::pass::quiet::Quiet;
 use crate::pass::summary::Summary;
 use crate::store::DatabaseFile;
+use crate::store::lookup::Lookup;
 use crate::store::migrate::{ENGINE, Migration};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Bound, Manifest, Processor};
@@ -66,6 +67,8 @@ pub struct Plug {
     pub check: fn(&Config, &Surroundings<'_>) -> Vec<Finding>,
     /// Adds to the summary of its run what should be known. Best effort: the run is over.
     pub remark: fn(&Config, &DatabaseFile, &mut Summary),
+    /// Tables of what the configuration knows about its values.
+    pub lookups: fn(&Config) -> Result<Vec<Lookup>>,
     /// What it keeps about people beside the database.
     pub kept: Option<Kept>,
     /// Its subcommands of `report`.
@@ -169,6 +172,7 @@ impl Plug {
             make,
             check: |_, _| Vec::new(),
             remark: |_, _, _| {},
+            lookups: |_| Ok(Vec::new()),
             kept: None,
             reports: &[],
             commands: &[],

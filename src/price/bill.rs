@@ -49,23 +49,50 @@ impl AddAssign<&Self> for Tokens {
     }
 }
 
+/// What one token, or one search, costs under some terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnitCosts {
+    pub input: PicoUsd,
+    pub output: PicoUsd,
+    pub cache_write_5m: PicoUsd,
+    pub cache_write_1h: PicoUsd,
+    pub cache_read: PicoUsd,
+    pub web_search: PicoUsd,
+}
+
 impl Price {
-    /// What a bill comes to, or `None` where the row lacks a multiplier that the terms ask for.
+    /// What units cost under these terms, where the prompt is above `above` tokens; `None` where the row lacks a
+    /// multiplier that the terms ask for.
     ///
     /// Multipliers apply to the rate of a token, which is rounded, so that a sum does not depend on how
     /// requests are grouped.
-    pub fn cost(&self, bill: &Bill) -> Option<PicoUsd> {
-        let rates = self.band(bill.above).map_or(&self.rates, |long| &long.rates);
+    pub fn unit_costs(&self, terms: &Terms, above: u64) -> Option<UnitCosts> {
+        let rates = self.band(above).map_or(&self.rates, |long| &long.rates);
         let times: Vec<Times> =
-            self.factors(&bill.terms, bill.above).into_iter().map(|factor| factor.times).collect::<Option<_>>()?;
+            self.factors(terms, above).into_iter().map(|factor| factor.times).collect::<Option<_>>()?;
         let rate = |rate: Rate| times.iter().fold(i128::from(rate.0), |rate, times| times.of(rate));
+        Some(UnitCosts {
+            input: rate(rates.input),
+            output: rate(rates.output),
+            cache_write_5m: rate(rates.cache_write_5m),
+            cache_write_1h: rate(rates.cache_write_1h),
+            cache_read: rate(rates.cache_read),
+            web_search: 1000 * i128::from(self.web_search.0),
+        })
+    }
+
+    /// What a bill comes to; `None` as for [`unit_costs`](Self::unit_costs).
+    pub fn cost(&self, bill: &Bill) -> Option<PicoUsd> {
+        let unit = self.unit_costs(&bill.terms, bill.above)?;
         let Tokens { input, output, cache_write, cache_write_1h, cache_read, web_searches, .. } = bill.tokens;
-        let sum = input * rate(rates.input)
-            + output * rate(rates.output)
-            + (cache_write - cache_write_1h) * rate(rates.cache_write_5m)
-            + cache_write_1h * rate(rates.cache_write_1h)
-            + cache_read * rate(rates.cache_read);
-        Some(sum + web_searches * 1000 * i128::from(self.web_search.0))
+        Some(
+            input * unit.input
+                + output * unit.output
+                + (cache_write - cache_write_1h) * unit.cache_write_5m
+                + cache_write_1h * unit.cache_write_1h
+                + cache_read * unit.cache_read
+                + web_searches * unit.web_search,
+        )
     }
 }
 

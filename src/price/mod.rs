@@ -8,7 +8,7 @@ mod model;
 mod multiplier;
 mod row;
 
-pub use bill::{Bill, PicoUsd, Tokens};
+pub use bill::{Bill, PicoUsd, Tokens, UnitCosts};
 pub use model::{place, plain};
 pub use multiplier::{Factor, Geo, Multipliers, ONCE, PEAK_HOURS, Place, Terms, Tier, Times};
 pub use row::{Long, Price, Rate, Rates};

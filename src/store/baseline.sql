@@ -363,3 +363,13 @@ COMMENT ON TABLE schema_migrations IS 'migrations that were done';
 COMMENT ON COLUMN schema_migrations.version IS 'number of the migration';
 COMMENT ON COLUMN schema_migrations.name IS 'of the migration';
 COMMENT ON COLUMN schema_migrations.applied_at IS 'UTC';
+
+CREATE TABLE people (
+    username VARCHAR NOT NULL,
+    person VARCHAR NOT NULL,
+    team VARCHAR
+);
+COMMENT ON TABLE people IS 'one row per folder of a user: who it belongs to, as the configured identities say';
+COMMENT ON COLUMN people.username IS 'name of the folder';
+COMMENT ON COLUMN people.person IS 'name in reports; the folder where no identity names it';
+COMMENT ON COLUMN people.team IS 'null where no identity gives one';

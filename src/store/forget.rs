@@ -78,6 +78,7 @@ pub fn forget(
             let sql = format!("DELETE FROM {table} WHERE starts_with(session_file, ? || '/')");
             transaction.execute(&sql, [username])?;
         }
+        transaction.execute("DELETE FROM people WHERE username = ?", [username])?;
         runs::forget(transaction, username)?;
         erased.files = transaction.execute("DELETE FROM session_files WHERE username = ?", [username])? as u64;
         // Who is forgotten again stays so since the first time.

@@ -30,6 +30,7 @@ pub const ENGINE: &[Migration] = &[
     ("0024_retries", include_str!("../../migrations/0024_retries.sql")),
     ("0025_dialects", include_str!("../../migrations/0025_dialects.sql")),
     ("0027_groups", include_str!("../../migrations/0027_groups.sql")),
+    ("0030_people", include_str!("../../migrations/0030_people.sql")),
 ];
 
 /// Migrates the database, if it is older than the program.

@@ -18,6 +18,7 @@ pub mod known;
 pub mod left_out;
 pub mod leftovers;
 pub mod log;
+pub mod lookup;
 pub mod migrate;
 mod namesakes;
 mod origin;

@@ -202,6 +202,10 @@ fn state(connection: &Connection, plugs: Plugs) -> Result<State> {
     let filled = private.iter().map(filled).sum::<duckdb::Result<i64>>()?;
     let private = private.iter().map(|column| format!("facts.{}", column.table));
     let rows = tables.chain(private).map(|table| number(&format!("SELECT count(*) FROM {table}")));
+    // What the configuration says of prices and people.
+    let rows = rows.chain([number(
+        "SELECT count(*) + coalesce(sum(hash(settings) % 1000000007), 0)::BIGINT FROM facts.settlements",
+    )]);
     Ok(State {
         run: number("SELECT coalesce(max(run_id), 0) FROM processor_runs WHERE processed > 0")?,
         rows: rows.collect::<duckdb::Result<_>>()?,

@@ -3,9 +3,11 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`report`] | questions to its tables |
+//! | `costs` | what responses cost and whose repository a folder is, for SQL |
 //! | `commands` | reports and commands of the command line |
 
 mod commands;
+mod costs;
 pub mod report;
 
 use crate::plugs::{Plug, Plugged};
@@ -19,12 +21,13 @@ pub static PLUG: Plug = Plug {
     migrations: &MIGRATIONS,
     views: include_str!("views.sql"),
     interval: Some("SCHEDULER_USAGE_PROCESSOR_INTERVAL"),
+    lookups: costs::lookups,
     reports: &commands::REPORTS,
     commands: &commands::COMMANDS,
     ..Plug::new(|| &Usage, |_, _| Ok(Plugged { processor: Box::new(Usage), network: None }))
 };
 
-const MIGRATIONS: [Migration; 7] = [
+const MIGRATIONS: [Migration; 8] = [
     ("0002_usage", include_str!("../../../migrations/0002_usage.sql")),
     ("0007_agents", include_str!("../../../migrations/0007_agents.sql")),
     ("0009_reasoning", include_str!("../../../migrations/0009_reasoning.sql")),
@@ -32,4 +35,5 @@ const MIGRATIONS: [Migration; 7] = [
     ("0017_call_keys", include_str!("../../../migrations/0017_call_keys.sql")),
     ("0018_terms", include_str!("../../../migrations/0018_terms.sql")),
     ("0019_declined", include_str!("../../../migrations/0019_declined.sql")),
+    ("0031_costs", include_str!("../../../migrations/0031_costs.sql")),
 ];

@@ -25,3 +25,83 @@ COMMENT ON COLUMN usage_subagents.skill IS 'skill that was called last in the tu
 CREATE VIEW usage_sessions AS SELECT * FROM facts.usage_sessions;
 COMMENT ON COLUMN usage_sessions.session_file IS '<user>/<path below the user>';
 COMMENT ON COLUMN usage_sessions.username IS 'whose transcript it is';
+
+CREATE TABLE usage_prices (
+    model VARCHAR NOT NULL,
+    fast BOOLEAN NOT NULL,
+    service_tier VARCHAR,
+    inference_geo VARCHAR,
+    valid_from TIMESTAMP,
+    valid_until TIMESTAMP,
+    prompt_above BIGINT,
+    prompt_up_to BIGINT,
+    peak BOOLEAN,
+    price VARCHAR,
+    price_from DATE,
+    lacks VARCHAR,
+    input DECIMAL(18, 12),
+    output DECIMAL(18, 12),
+    cache_write_5m DECIMAL(18, 12),
+    cache_write_1h DECIMAL(18, 12),
+    cache_read DECIMAL(18, 12),
+    web_search DECIMAL(18, 12)
+);
+COMMENT ON TABLE usage_prices IS 'what a token costs, for each model and way of billing that responses have; US dollars';
+COMMENT ON COLUMN usage_prices.model IS 'as the logs spell it';
+COMMENT ON COLUMN usage_prices.fast IS 'requests in fast mode';
+COMMENT ON COLUMN usage_prices.service_tier IS 'as in usage_responses';
+COMMENT ON COLUMN usage_prices.inference_geo IS 'as in usage_responses';
+COMMENT ON COLUMN usage_prices.valid_from IS 'first moment, UTC; null is from the beginning';
+COMMENT ON COLUMN usage_prices.valid_until IS 'moment after the last one, UTC; null is for ever';
+COMMENT ON COLUMN usage_prices.prompt_above IS 'requests with more tokens of input, cache write and cache read together; null is any';
+COMMENT ON COLUMN usage_prices.prompt_up_to IS 'requests with so many tokens or fewer; null is any';
+COMMENT ON COLUMN usage_prices.peak IS 'requests at peak hours or outside of them; null is at any time of the day';
+COMMENT ON COLUMN usage_prices.price IS 'row of the table of prices; null where the model has none';
+COMMENT ON COLUMN usage_prices.price_from IS 'first day of that row; null is from the beginning';
+COMMENT ON COLUMN usage_prices.lacks IS 'multipliers that the row does not give, so that there is no cost';
+COMMENT ON COLUMN usage_prices.input IS 'per token';
+COMMENT ON COLUMN usage_prices.output IS 'per token';
+COMMENT ON COLUMN usage_prices.cache_write_5m IS 'per token';
+COMMENT ON COLUMN usage_prices.cache_write_1h IS 'per token';
+COMMENT ON COLUMN usage_prices.cache_read IS 'per token';
+COMMENT ON COLUMN usage_prices.web_search IS 'per search';
+
+CREATE TABLE usage_repositories (
+    project VARCHAR NOT NULL,
+    repository VARCHAR NOT NULL
+);
+COMMENT ON TABLE usage_repositories IS 'one row per working directory';
+COMMENT ON COLUMN usage_repositories.project IS 'as in usage_responses';
+COMMENT ON COLUMN usage_repositories.repository IS 'folder of the repository, of a worktree as far as its path tells';
+
+CREATE VIEW usage_costs AS
+SELECT r.*, coalesce(people.person, r.username) AS person, people.team,
+    coalesce(usage_repositories.repository, r.project) AS repository, price.price, price.price_from, price.lacks,
+    r.input_tokens::DECIMAL(18, 0) * price.input + r.output_tokens::DECIMAL(18, 0) * price.output
+        + (r.cache_creation_input_tokens - r.cache_creation_1h_input_tokens)::DECIMAL(18, 0) * price.cache_write_5m
+        + r.cache_creation_1h_input_tokens::DECIMAL(18, 0) * price.cache_write_1h
+        + r.cache_read_input_tokens::DECIMAL(18, 0) * price.cache_read
+        + r.web_searches::DECIMAL(18, 0) * price.web_search AS cost_usd
+FROM usage_responses AS r
+LEFT JOIN people USING (username)
+LEFT JOIN usage_repositories ON usage_repositories.project = r.project
+LEFT JOIN usage_prices AS price ON price.model = r.model
+    AND price.fast = (r.fast AND (r.part = 0 OR r.part_kind IS NOT DISTINCT FROM 'compaction'))
+    AND price.service_tier IS NOT DISTINCT FROM r.service_tier
+    AND price.inference_geo IS NOT DISTINCT FROM r.inference_geo
+    AND (price.valid_from IS NULL OR r.time IS NULL OR r.time >= price.valid_from)
+    AND (price.valid_until IS NULL OR r.time < price.valid_until)
+    AND (price.prompt_above IS NULL
+        OR r.input_tokens + r.cache_creation_input_tokens + r.cache_read_input_tokens > price.prompt_above)
+    AND (price.prompt_up_to IS NULL
+        OR r.input_tokens + r.cache_creation_input_tokens + r.cache_read_input_tokens <= price.prompt_up_to)
+    AND (price.peak IS NULL
+        OR price.peak = coalesce(isodow(r.time) < 6 AND hour(r.time) IN (1, 2, 3, 6, 7, 8, 9), false));
+COMMENT ON VIEW usage_costs IS 'usage_responses with who it is for and what it costs: one row per response and part';
+COMMENT ON COLUMN usage_costs.person IS 'name in reports, as in people';
+COMMENT ON COLUMN usage_costs.team IS 'as in people';
+COMMENT ON COLUMN usage_costs.repository IS 'as in usage_repositories';
+COMMENT ON COLUMN usage_costs.price IS 'row of the table of prices that it costs by; null where the model has none';
+COMMENT ON COLUMN usage_costs.price_from IS 'first day of that row';
+COMMENT ON COLUMN usage_costs.lacks IS 'multipliers that the row does not give, so that there is no cost';
+COMMENT ON COLUMN usage_costs.cost_usd IS 'exact, in US dollars at list prices; null without a price';

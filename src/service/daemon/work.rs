@@ -98,6 +98,7 @@ impl Run {
             login,
             limits: *limits,
             networks: &lineup.networks,
+            lookups: &lineup.lookups,
             adopt: false,
             trial: &|job, processors| trial::spawn(job, &sources[job.source], processors, setup),
             progress: &|_| {},

@@ -12,7 +12,7 @@ pub mod html;
 mod key;
 pub mod period;
 pub mod reported;
-mod repository;
+pub mod repository;
 pub mod sessions;
 pub mod spending;
 mod subagents;

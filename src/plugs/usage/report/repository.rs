@@ -7,7 +7,7 @@
 
 /// The repository of a worktree in `<repository>/.worktrees`, `<repository>/.claude/worktrees`, or a
 /// folder beside the repository: `<repository>-worktrees`, also with `.` or `_`. Any other path is its own.
-pub(super) fn repository(cwd: &str) -> &str {
+pub fn repository(cwd: &str) -> &str {
     let mut before = "";
     let mut start = 0;
     for (end, _) in cwd.match_indices(['/', '\\']) {

@@ -1,0 +1,28 @@
+//! The table `people`: who the folders belong to, for SQL.
+
+use crate::config::Config;
+use crate::identities::Identities;
+use crate::store::lookup::{Cells, Lookup};
+
+/// The table, as the configured identities fill it. It stays as it is where these cannot be read: what they say of
+/// people is no reason to read no transcripts.
+pub fn lookups(config: &Config) -> Vec<Lookup> {
+    let identities = match Identities::given(config.identities.as_deref()) {
+        Ok(identities) => identities,
+        Err(error) => {
+            tracing::warn!(error = error.message, "the table `people` stays as it is");
+            return Vec::new();
+        }
+    };
+    let settings = identities.settings();
+    let rows = move |value: &Cells| match value.first() {
+        Some(Some(folder)) => vec![vec![
+            Some(folder.clone()),
+            Some(identities.label(folder).to_owned()),
+            identities.team(folder).map(str::to_owned),
+        ]],
+        _ => Vec::new(),
+    };
+    let values = "SELECT DISTINCT username FROM session_files";
+    vec![Lookup { table: "people", values, settings, rows: Box::new(rows) }]
+}

@@ -1,0 +1,162 @@
+//! What responses cost and whose repository a folder is, as tables for SQL: `usage_prices` has what a token costs
+//! for each model and each way in which its requests are billed, `usage_repositories` the repository of each
+//! working directory. The view `usage_costs` joins both. Reports use the same prices and the same rule for
+//! repositories; a test holds the view against every report.
+
+use crate::base::error::Result;
+use crate::config::Config;
+use crate::plugs::usage::report::repository::repository;
+use crate::price::{Geo, PicoUsd, Price, Prices, Terms, Tier, UnitCosts, place};
+use crate::store::lookup::{Cells, Lookup};
+use chrono::NaiveDate;
+
+/// Models, and how their requests are billed as far as the log says it. Fast mode is none of an advisor's call.
+const BILLED: &str = "
+    SELECT DISTINCT model, (fast AND (part = 0 OR part_kind IS NOT DISTINCT FROM 'compaction'))::VARCHAR,
+        service_tier, inference_geo
+    FROM usage_responses WHERE model IS NOT NULL";
+
+const PROJECTS: &str = "SELECT DISTINCT project FROM usage_responses WHERE project IS NOT NULL";
+
+/// The tables, with the prices of the configuration.
+///
+/// # Errors
+///
+/// If the built-in prices are broken.
+pub(super) fn lookups(config: &Config) -> Result<Vec<Lookup>> {
+    let prices = Prices::new(&config.price)?;
+    let settings = format!("{:?}", prices.rows().collect::<Vec<_>>());
+    let of_model = move |value: &Cells| match &value[..] {
+        [Some(model), fast, tier, geo] => {
+            let terms = Terms {
+                fast: fast.as_deref() == Some("true"),
+                tier: Tier::of(tier.as_deref()),
+                geo: Geo::of(geo.as_deref()),
+                place: place(model),
+                peak: false,
+            };
+            let rows = Rows { prices: &prices, model, terms };
+            rows.all().into_iter().map(|row| [value.clone(), row].concat()).collect()
+        }
+        _ => Vec::new(),
+    };
+    let of_project = |value: &Cells| match &value[..] {
+        [Some(project)] => vec![vec![Some(project.clone()), Some(repository(project).to_owned())]],
+        _ => Vec::new(),
+    };
+    Ok(vec![
+        Lookup { table: "usage_prices", values: BILLED, settings, rows: Box::new(of_model) },
+        Lookup { table: "usage_repositories", values: PROJECTS, settings: "1".to_owned(), rows: Box::new(of_project) },
+    ])
+}
+
+/// The prices of a model under some terms.
+struct Rows<'p> {
+    prices: &'p Prices,
+    model: &'p str,
+    terms: Terms,
+}
+
+impl Rows<'_> {
+    /// One row for each time, length of prompt and time of day that has a price of its own. The columns are those of
+    /// `usage_prices` after the values.
+    fn all(&self) -> Vec<Cells> {
+        let mut eras: Vec<(Option<NaiveDate>, Option<&Price>)> = Vec::new();
+        for day in std::iter::once(None).chain(self.prices.days().into_iter().map(Some)) {
+            let price = self.prices.find(self.model, day);
+            let is_same = |last: &(_, Option<&Price>)| match (last.1, price) {
+                (Some(last), Some(price)) => std::ptr::eq(last, price),
+                (last, price) => last.is_none() && price.is_none(),
+            };
+            if !eras.last().is_some_and(is_same) {
+                eras.push((day, price));
+            }
+        }
+        let ends: Vec<_> = eras.iter().skip(1).map(|(day, _)| *day).chain([None]).collect();
+        let eras = eras.into_iter().zip(ends);
+        eras.flat_map(|((from, price), until)| self.of_price(price, [from, until])).collect()
+    }
+
+    fn of_price(&self, price: Option<&Price>, days: [Option<NaiveDate>; 2]) -> Vec<Cells> {
+        let long = price.and_then(|price| price.long.as_ref()).map(|long| long.above);
+        let bands = match long {
+            Some(above) => vec![[None, Some(above)], [Some(above), None]],
+            None => vec![[None, None]],
+        };
+        let has_peak = price.is_some_and(|price| price.times.peak.is_some());
+        let peaks = if has_peak { vec![Some(false), Some(true)] } else { vec![None] };
+        let times: Cells = days.iter().map(|day| day.map(|day| format!("{day} 00:00:00"))).collect();
+        let mut rows = Vec::new();
+        for band in bands {
+            for peak in &peaks {
+                let terms = Terms { peak: peak.unwrap_or_default(), ..self.terms.clone() };
+                let above = band[0].unwrap_or_default();
+                let mut row = times.clone();
+                row.extend(band.map(|tokens| tokens.map(|tokens| tokens.to_string())));
+                row.push(peak.map(|peak| peak.to_string()));
+                row.push(price.map(|price| price.model.clone()));
+                row.push(price.and_then(|price| price.from).map(|day| day.to_string()));
+                row.push(price.and_then(|price| lacks(price, &terms, above)));
+                row.extend(cells(price.and_then(|price| price.unit_costs(&terms, above))));
+                rows.push(row);
+            }
+        }
+        rows
+    }
+}
+
+/// The multipliers that a price lacks for these terms.
+fn lacks(price: &Price, terms: &Terms, above: u64) -> Option<String> {
+    let factors = price.factors(terms, above).into_iter().filter(|factor| factor.times.is_none());
+    let names: Vec<_> = factors.map(|factor| factor.name).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+fn cells(unit: Option<UnitCosts>) -> [Option<String>; 6] {
+    let Some(UnitCosts { input, output, cache_write_5m, cache_write_1h, cache_read, web_search }) = unit else {
+        return [const { None }; 6];
+    };
+    [input, output, cache_write_5m, cache_write_1h, cache_read, web_search].map(|cost| Some(dollars(cost)))
+}
+
+/// An exact decimal.
+fn dollars(cost: PicoUsd) -> String {
+    format!("{}.{:012}", cost / 1_000_000_000_000, cost % 1_000_000_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(model: &str, fast: bool) -> Vec<String> {
+        let prices = Prices::new(&[]).unwrap();
+        let rows = Rows { prices: &prices, model, terms: Terms { fast, ..Terms::default() } };
+        let text = |row: Cells| row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join("|");
+        rows.all().into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn a_price_has_a_row_for_each_time_and_length_of_prompt() {
+        assert_eq!(
+            rows("o3", false),
+            [
+                "|2025-06-10 00:00:00||||o3|||0.000010000000|0.000040000000|0.000010000000|0.000010000000|0.000002500000|0.010000000000",
+                "2025-06-10 00:00:00|||||o3|2025-06-10||0.000002000000|0.000008000000|0.000002000000|0.000002000000|0.000000500000|0.010000000000",
+            ]
+        );
+        let bands: Vec<_> = rows("claude-sonnet-4-5", false)
+            .iter()
+            .map(|row| row.split('|').take(9).collect::<Vec<_>>().join("|"))
+            .collect();
+        assert_eq!(
+            bands,
+            ["|||200000||claude-sonnet-4-5|||0.000003000000", "||200000|||claude-sonnet-4-5|||0.000006000000"]
+        );
+    }
+
+    #[test]
+    fn what_has_no_price_says_why() {
+        assert_eq!(rows("claude-opus-4-5", true), ["|||||claude-opus-4-5||fast mode||||||"]);
+        assert_eq!(rows("nobody-1", false), ["|||||||||||||"]);
+    }
+}

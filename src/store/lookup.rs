@@ -1,0 +1,83 @@
+//! Tables that say what the configuration knows about values of the database, such as what a model costs or who
+//! a folder belongs to. Views join them, so that SQL, snapshots and files of Parquet tell what reports tell.
+//!
+//! They are brought up to date at the end of a pass: where it changed something, or where the configuration is
+//! not the one that the table was made with. For example, a `[[price]]` that is added to the configuration counts
+//! in `usage_costs` after the next run, and no response is read or settled again for it.
+
+use crate::base::error::Result;
+use crate::base::hash;
+use crate::store::{Store, Transaction};
+use duckdb::{Connection, params, params_from_iter};
+use md5::{Digest, Md5};
+
+/// A row of a lookup table: a text for each column, which DuckDB casts to the column's type.
+pub type Cells = Vec<Option<String>>;
+
+/// A table that is made of values of the database and of the configuration.
+pub struct Lookup {
+    /// In schema `main`.
+    pub table: &'static str,
+    /// The query for the values: texts, without doubles.
+    pub values: &'static str,
+    /// What the rows are made with, as a text that is another one when that is.
+    pub settings: String,
+    /// The rows about a value.
+    pub rows: Box<dyn Fn(&Cells) -> Vec<Cells> + Send + Sync>,
+}
+
+/// Under which name the settings of lookup tables stand among those of settlements.
+const OWNER: &str = "(lookup)";
+
+/// Brings tables up to date. `has_news` says that the pass may have changed the values.
+///
+/// # Errors
+///
+/// If the database cannot be read or written.
+pub fn refresh(store: &Store, lookups: &[Lookup], has_news: bool) -> Result<()> {
+    for lookup in lookups {
+        let settings = hash::to_hex(&Md5::digest(&lookup.settings).into());
+        if has_news || made_with(store.connection(), lookup.table)?.as_ref() != Some(&settings) {
+            store.transaction(|transaction| make(transaction, lookup, &settings))?;
+        }
+    }
+    Ok(())
+}
+
+/// The settings that a table was last made with.
+fn made_with(connection: &Connection, table: &str) -> Result<Option<String>> {
+    let sql = "SELECT settings FROM facts.settlements WHERE processor_name = ? AND name = ?";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query(params![OWNER, table])?;
+    Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
+}
+
+/// Writes a table anew, unless it has these rows already.
+fn make(transaction: &Transaction<'_>, lookup: &Lookup, settings: &str) -> Result<()> {
+    let Lookup { table, values, rows, .. } = lookup;
+    let mut all: Vec<Cells> = Vec::new();
+    transaction.query(values, [], |row| {
+        let count = row.as_ref().column_count();
+        let value = (0..count).map(|column| row.get(column)).collect::<duckdb::Result<Cells>>()?;
+        all.extend(rows(&value));
+        Ok(())
+    })?;
+    transaction.batch(&format!("CREATE OR REPLACE TEMP TABLE looked_up AS FROM main.{table} LIMIT 0"))?;
+    for row in &all {
+        let marks = vec!["?"; row.len()].join(", ");
+        transaction.execute(&format!("INSERT INTO looked_up VALUES ({marks})"), params_from_iter(row))?;
+    }
+    let sql = format!(
+        "SELECT (SELECT count(*) FROM (FROM looked_up EXCEPT ALL FROM main.{table}))
+              + (SELECT count(*) FROM (FROM main.{table} EXCEPT ALL FROM looked_up))"
+    );
+    if transaction.number(&sql, [])? > 0 {
+        transaction
+            .batch(&format!("DELETE FROM main.{table}; INSERT INTO main.{table} FROM looked_up ORDER BY ALL"))?;
+    }
+    transaction.batch("DROP TABLE looked_up")?;
+    transaction
+        .execute("DELETE FROM facts.settlements WHERE processor_name = ? AND name = ?", params![OWNER, table])?;
+    transaction.execute("INSERT INTO facts.settlements VALUES (?, ?, 1, ?)", params![OWNER, table, settings])?;
+    Ok(())
+}
