@@ -53,6 +53,7 @@ mod settling;
 mod slow;
 mod sources;
 mod store;
+mod task_sessions;
 mod terms;
 mod triggers;
 mod world;
