@@ -48,6 +48,7 @@ CREATE TABLE IF NOT EXISTS facts.task_state (
 
 CREATE TABLE IF NOT EXISTS facts.task_links (
     key_hash BIGINT NOT NULL,
+    chain_hash BIGINT NOT NULL,
     task_id VARCHAR NOT NULL,
     short_id VARCHAR NOT NULL,
     kind VARCHAR NOT NULL,
