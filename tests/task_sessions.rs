@@ -64,7 +64,7 @@ fn a_task_is_what_its_events_say() {
         listed(&world, columns),
         [
             "t1|s1|image_analysis|ada|u1|failed|false|false|2079-07-07T10:00:00Z|2079-07-07T10:00:09Z|\
-             2079-07-07T10:00:09Z|2079-07-07T10:00:09Z|failed|2079-07-14T10:00:09Z|9|1|no space left|\
+             2079-07-07T10:00:09Z|2079-07-07T10:00:09Z|failed|2079-07-14T10:00:09Z|9.0|1|no space left|\
              {\"progress\":0.5,\"user_id\":\"\"}|false|false|3|0|ada/tasks.jsonl|1",
             "t2|s1||ada||active|true|false|2079-07-07T10:00:00Z|2079-07-07T10:00:00Z||||||1|||false|false|1|0|\
              ada/tasks.jsonl|4",
@@ -273,7 +273,7 @@ fn a_build_of_many_runs_finishes_each_of_them() {
     let world = world(&[lines.clone(), lines[..50].to_vec(), vec![dataset]].concat());
     let sql = "SELECT short_id, task_type, status, count(*), sum(events), sum(ignored_events)
                FROM task_sessions_at(TIMESTAMP '2079-07-07 23:00:00') GROUP BY ALL ORDER BY ALL";
-    assert_eq!(world.rows(sql), ["run-0|MODEL|completed|91|182|50", "run-0|MODEL|failed|2|4|0"]);
+    assert_eq!(world.rows(sql), ["run-0|MODEL|completed|91|182|46", "run-0|MODEL|failed|2|4|4"]);
     assert_eq!(world.rows("SELECT dialect, lines, malformed_lines FROM session_files"), ["openlineage|237|0"]);
     assert!(world.rows("FROM session_unknown_lines").is_empty(), "events without a run are known");
     assert_eq!(listed(&world, "created_at")[0], "2079-07-07T10:00:00.123456Z", "nanoseconds are cut");
@@ -304,7 +304,7 @@ fn celery_is_read_in_any_order() {
     assert_eq!(
         listed(&world, columns),
         [
-            "c1|c0|shop.mail|completed|2079-07-07T10:00:00Z|2079-07-07T10:00:02.500000Z||false",
+            "c1|c0|shop.mail|completed|2079-07-07T10:00:00Z|2079-07-07T10:00:02.500Z||false",
             "c2|c0|shop.mail|failed|2079-07-07T10:00:02Z|2079-07-07T10:00:03Z|TimeoutError()|false",
             "c3|c3||cancelled|2079-07-07T10:00:00Z|2079-07-07T10:00:00Z||true",
         ]
@@ -351,7 +351,7 @@ fn cdevents_end_by_their_outcome() {
         "an event counts once, in its envelope and without"
     );
     let unknown = world.rows("SELECT kind FROM session_unknown_lines");
-    assert_eq!(unknown, ["dev.cdevents.environment.created.0.2.0"]);
+    assert_eq!(unknown, ["environment/created"]);
 }
 
 #[test]
@@ -360,8 +360,8 @@ fn times_are_read_in_every_form_and_lines_that_lack_one_are_malformed() {
         ("a", json!("2079-07-07T10:00:00.123456789Z"), Some("2079-07-07T10:00:00.123456Z")),
         ("b", json!("2079-07-07T10:00:00"), Some("2079-07-07T10:00:00Z")),
         ("c", json!("2079-07-07"), Some("2079-07-07T00:00:00Z")),
-        ("d", json!("9999-12-31T23:59:59.999Z"), Some("9999-12-31T23:59:59.999000Z")),
-        ("e", json!(3_455_949_600_250_i64), Some("2079-07-07T10:00:00.250000Z")),
+        ("d", json!("9999-12-31T23:59:59.999Z"), Some("9999-12-31T23:59:59.999Z")),
+        ("e", json!(3_455_949_600_250_i64), Some("2079-07-07T10:00:00.250Z")),
         ("f", json!("yesterday"), None),
         ("g", Json::Null, None),
     ];
@@ -386,7 +386,7 @@ fn times_are_read_in_every_form_and_lines_that_lack_one_are_malformed() {
     expected.push("h|2079-07-07T10:00:00Z".to_owned());
     assert_eq!(listed(&world, "task_id, created_at"), expected);
     assert_eq!(world.rows("SELECT dialect, lines, malformed_lines FROM session_files"), ["cloudevents|12|5"]);
-    assert_eq!(world.rows("SELECT kind FROM session_unknown_lines"), ["org.example.task.paused"]);
+    assert_eq!(world.rows("SELECT kind FROM session_unknown_lines"), ["task/paused"]);
 }
 
 /// A record of a transcript of the session `s1`.
@@ -498,8 +498,8 @@ fn a_run_warns_of_reserved_short_ids_and_settings_are_checked() {
     world.write("ada/a.jsonl", event("1", "10:00:00", "created", "t1", &json!({"short_id": "task"})));
     let said = world.mill(&["run", "--sessions", "root"]);
     let warning = "the short id `task` is reserved, and 1 task has it: use another one";
-    assert!(said.status == 0 && said.stderr.contains(warning), "{said:?}");
-    assert!(!world.mill(&["run", "--sessions", "root"]).stderr.contains("reserved"), "once for a change");
+    assert!(said.status == 0 && said.stdout.contains(warning), "{said:?}");
+    assert!(!world.mill(&["run", "--sessions", "root"]).stdout.contains("reserved"), "once for a change");
     std::fs::write(world.path("c.toml"), "[tasks]\norphans = \"1h\"\nretention = \"1\u{20}day\"\n").unwrap();
     let said = world.mill(&["config", "check", "--config", "c.toml"]);
     assert!(said.status == 78 && said.stdout.contains("unknown key `orphans`"), "{said:?}");

@@ -58,9 +58,11 @@ impl CdEvent<'_> {
         let Self { context, subject } = self;
         let Some(kind) = context.kind.name() else { return malformed("no `context.type`", tell) };
         let mut parts = kind.strip_prefix("dev.cdevents.").unwrap_or_default().split('.');
-        let (Some(task_type @ ("taskrun" | "pipelinerun")), Some(predicate)) = (parts.next(), parts.next()) else {
-            return task_log::unknown(line, kind, tell);
-        };
+        let (task_type, predicate) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let strange = |tell: &mut Tell<'_>| task_log::unknown(line, &format!("{task_type}/{predicate}"), tell);
+        if !matches!(task_type, "taskrun" | "pipelinerun") {
+            return strange(tell);
+        }
         let content = subject.content();
         let (state, is_guessed) = match (predicate, content.outcome.get()) {
             ("queued" | "started", _) => (TaskState::Created, false),
@@ -68,7 +70,7 @@ impl CdEvent<'_> {
             ("finished", Some("failure" | "error")) => (TaskState::Failed, false),
             ("finished", Some("cancel")) => (TaskState::Cancelled, false),
             ("finished", _) => (TaskState::Completed, true),
-            _ => return task_log::unknown(line, kind, tell),
+            _ => return strange(tell),
         };
         let Some(task_id) = subject.id.id() else { return malformed("no `subject.id`", tell) };
         let Some(time) = context.timestamp.0 else { return malformed("no `context.timestamp`", tell) };

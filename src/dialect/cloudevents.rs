@@ -89,7 +89,7 @@ impl<'de> Record<'de> for Envelope<'de> {
                 None => malformed("no CDEvent in `data`", tell),
             };
         }
-        let Some(state) = state(kind) else { return task_log::unknown(line, kind, tell) };
+        let Some(state) = state(kind) else { return task_log::unknown(line, &short(kind), tell) };
         let data = self.read::<Data<'_>>().unwrap_or_default();
         let metadata = data.metadata.as_deref();
         let Some(task_id) = self.subject.id().or(data.task_id.id()) else {
@@ -125,6 +125,12 @@ fn state(kind: &str) -> Option<TaskState> {
     let (before, name) = kind.rsplit_once('.')?;
     let is_of_task = before == "task" || before.ends_with(".task");
     STATES.iter().find(|(state, _)| is_of_task && *state == name).map(|(_, state)| *state)
+}
+
+/// The last two words of a type, which are what it is about, without the domain of whoever gives it.
+fn short(kind: &str) -> String {
+    let words: Vec<_> = kind.rsplit('.').take(2).collect();
+    words.into_iter().rev().collect::<Vec<_>>().join("/")
 }
 
 /// A name that is not empty.

@@ -9,6 +9,7 @@
 //! count once.
 
 use sessionmill_contract::event::{Decliner, Finish, Todo, ToolKind};
+use sessionmill_contract::mask::mask;
 use sessionmill_contract::{Agent, TaskEvent, TaskState, Transcript};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
@@ -129,7 +130,7 @@ impl Work {
         };
         // One record can say several things of one entry.
         let event_id = event_id.map(|id| format!("{id}#{}", todo.state.name()));
-        let data = todo.subject.map(|subject| serde_json::json!({ "subject": subject }).to_string());
+        let data = todo.subject.map(|subject| serde_json::json!({ "subject": mask(subject) }).to_string());
         let mut event = TaskEvent { task_id: &task_id, state: todo.state, task_type: Some("todo"), ..event };
         event.data = data.as_deref();
         let entry = self.entries.entry(task_id.as_str().into()).or_insert(Entry { attempt: 1, has_ended: false });
