@@ -67,8 +67,8 @@ pub(crate) fn day(text: &str) -> std::result::Result<NaiveDate, String> {
 }
 
 impl ReportArgs {
-    /// Brings what one processor makes up to date, where the user wants it and may write the database.
-    pub(crate) fn setup(&self, processor: &str, context: &Context) -> Result<ReportSetup> {
+    /// Brings what some processors make up to date, where the user wants it and may write the database.
+    pub(crate) fn setup(&self, processors: &[&str], context: &Context) -> Result<ReportSetup> {
         let (config, database) = self.database.find(context)?;
         let zone = match self.timezone.as_deref().or(config.timezone.as_deref()) {
             Some(name) => zone::zone(Some(name))?,
@@ -83,7 +83,7 @@ impl ReportArgs {
                 .hint("--since is the first day, --until the last"));
         }
         if !self.no_refresh && may_write(&database) {
-            refresh(processor, &self.place, &config, &database, context)?;
+            refresh(processors, &self.place, &config, &database, context)?;
         }
         Ok(ReportSetup { config, database, zone, identities })
     }
@@ -99,14 +99,16 @@ pub(crate) fn tell_pending(sheet: &Sheet) {
 /// Warnings that a report shows before its figures.
 const WARNINGS: usize = 10;
 
-fn refresh(processor: &str, place: &Place, config: &Config, database: &DatabaseFile, context: &Context) -> Result<()> {
+fn refresh(names: &[&str], place: &Place, config: &Config, database: &DatabaseFile, context: &Context) -> Result<()> {
     let lineup = Lineup::new(&[], config, &context.world(database))?;
-    if let Some(reason) = lineup.disabled.why(processor) {
-        remark(&format!("processor `{processor}` is disabled: {reason}"));
+    for name in names {
+        if let Some(reason) = lineup.disabled.why(name) {
+            remark(&format!("processor `{name}` is disabled: {reason}"));
+        }
     }
     let mut processors = lineup.processors();
     // A report waits for no network.
-    processors.retain(|own| own.manifest().name == processor && own.manifest().bound == Bound::Cpu);
+    processors.retain(|own| names.contains(&own.manifest().name) && own.manifest().bound == Bound::Cpu);
     if processors.is_empty() {
         return Ok(());
     }

@@ -56,6 +56,12 @@ pub enum Unit {
     Count,
     /// [`PicoUsd`](crate::price::PicoUsd), shown in dollars.
     PicoUsd,
+    /// A length of time.
+    Seconds,
+    /// Thousandths, shown in percent.
+    Share,
+    /// Hundredths.
+    Ratio,
 }
 
 /// One row. A key of `None` is what has none: no time, no project. A number of `None` is not known: no
@@ -75,6 +81,18 @@ impl Column {
         Self { name, title, unit: Unit::PicoUsd, rank: 0 }
     }
 
+    pub const fn seconds(name: &'static str, title: &'static str) -> Self {
+        Self { name, title, unit: Unit::Seconds, rank: 0 }
+    }
+
+    pub const fn share(name: &'static str, title: &'static str) -> Self {
+        Self { name, title, unit: Unit::Share, rank: 0 }
+    }
+
+    pub const fn ratio(name: &'static str, title: &'static str) -> Self {
+        Self { name, title, unit: Unit::Ratio, rank: 0 }
+    }
+
     pub const fn spare(self) -> Self {
         self.rank(SPARE)
     }
@@ -89,7 +107,9 @@ impl Sheet {
     pub fn json(&self) -> Value {
         let cell = |(column, value): (&Column, &Option<i128>)| {
             let value = value.map(|value| match column.unit {
-                Unit::Count => number(value),
+                Unit::Count | Unit::Seconds => number(value),
+                Unit::Share => json!(value as f64 / 1000.0),
+                Unit::Ratio => json!(value as f64 / 100.0),
                 Unit::PicoUsd => json!(money::dollars(value)),
             });
             (column.name.to_owned(), value.unwrap_or_default())

@@ -34,7 +34,9 @@ pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, width: Option<usize>, 
             let rows = sheet.rows.iter().map(|row| {
                 let cell = |(column, number): (&Column, &Option<i128>)| match (number, column.unit) {
                     (None, _) => Csv::Number(String::new()),
-                    (Some(number), Unit::Count) => Csv::Number(number.to_string()),
+                    (Some(number), Unit::Count | Unit::Seconds) => Csv::Number(number.to_string()),
+                    (Some(share), Unit::Share) => Csv::Number(format!("{}.{:03}", share / 1000, share % 1000)),
+                    (Some(ratio), Unit::Ratio) => Csv::Number(format!("{}.{:02}", ratio / 100, ratio % 100)),
                     (Some(money), Unit::PicoUsd) => Csv::Number(money::exact(*money)),
                 };
                 let numbers = sheet.columns.iter().zip(&row.numbers).map(cell);
@@ -120,6 +122,9 @@ fn shaped(sheet: &Sheet, shape: Shape) -> String {
     let number = |column: &Column, number: &Option<i128>| match (number, column.unit) {
         (None, _) => "–".to_owned(),
         (Some(money), Unit::PicoUsd) => money::rounded(*money),
+        (Some(seconds), Unit::Seconds) => length(*seconds),
+        (Some(share), Unit::Share) => percent(*share),
+        (Some(ratio), Unit::Ratio) => format!("{}.{:02}", thousands(ratio / 100), ratio % 100),
         (Some(number), Unit::Count) if shape.short => short(*number),
         (Some(number), Unit::Count) => thousands(*number),
     };
@@ -176,6 +181,16 @@ pub(crate) fn hours(seconds: i128) -> String {
     }
 }
 
+/// The same to the second below a minute: `45 s`.
+pub(crate) fn length(seconds: i128) -> String {
+    if seconds < 60 { format!("{seconds} s") } else { hours(seconds) }
+}
+
+/// Thousandths in percent: `41.7 %`.
+pub(crate) fn percent(thousandths: i128) -> String {
+    tenths(thousandths) + " %"
+}
+
 /// A number of tenths: `1.5`.
 pub(crate) fn tenths(tenths: i128) -> String {
     format!("{}.{}", thousands(tenths / 10), tenths % 10)
@@ -215,6 +230,8 @@ mod tests {
         ] {
             assert_eq!(hours(seconds), text);
         }
+        assert_eq!([0, 45, 60].map(length), ["0 s", "45 s", "1 min"]);
+        assert_eq!(percent(417), "41.7 %");
     }
 
     #[test]

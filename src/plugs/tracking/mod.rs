@@ -2,8 +2,12 @@
 //!
 //! | module | noun |
 //! | --- | --- |
+//! | [`report`] | questions to its tables |
 //! | [`settings`] | its table of the configuration |
+//! | `commands` | reports and commands of the command line |
 
+mod commands;
+pub mod report;
 pub mod settings;
 
 pub use settings::Settings;
@@ -14,13 +18,15 @@ use crate::store::migrate::Migration;
 use sessionmill_tracking::Tracking;
 use std::sync::LazyLock;
 
-const NAME: &str = "tracking";
+pub(in crate::plugs) const NAME: &str = "tracking";
 
 /// The plug.
 pub static PLUG: Plug = Plug {
     migrations: &MIGRATIONS,
     views: include_str!("views.sql"),
     table: Some(Table::of::<Settings>(NAME)),
+    reports: &commands::REPORTS,
+    commands: &commands::COMMANDS,
     ..Plug::new(
         || &*DEFAULT,
         |config, _| {

@@ -14,7 +14,7 @@ use crate::plugs::{Plug, Plugged};
 use crate::store::migrate::Migration;
 use sessionmill_usage::Usage;
 
-const NAME: &str = "usage";
+pub(in crate::plugs) const NAME: &str = "usage";
 
 /// The plug.
 pub static PLUG: Plug = Plug {

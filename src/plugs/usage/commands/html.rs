@@ -5,12 +5,13 @@ use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status, cause};
 use crate::cli::{Context, remark};
 use crate::plugs::usage::report::html;
+use crate::plugs::{tracking, usage};
 use std::path::{Path, PathBuf};
 
 /// Write a page with charts and tables
 ///
-/// Spend and tokens over time by model and by person, cache efficiency, activity, tools, sessions,
-/// failures and data quality. One file that needs no network, for the browser or for mail.
+/// Spend and tokens over time by model and by person, cache efficiency, activity, when people are there, tools,
+/// sessions, failures and data quality. One file that needs no network, for the browser or for mail.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sessionmill report html --out usage.html --since 2026-02-01")]
 pub(super) struct Args {
@@ -23,7 +24,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn html(args: &Args, context: &Context) -> Result<Status> {
-    let report = args.scope.report(context)?;
+    let report = args.scope.report_of(&[usage::NAME, tracking::NAME], context)?;
     if is_of(&args.out, &report.database) {
         return Err(Error::new(Status::Usage, format!("`{}` belongs to the database", args.out.display()))
             .hint("name another file with --out"));

@@ -42,7 +42,12 @@ pub(super) struct ReportContext {
 
 impl Scope {
     pub(super) fn report(&self, context: &Context) -> Result<ReportContext> {
-        let ReportSetup { config, database, zone, identities } = self.report.setup(NAME, context)?;
+        self.report_of(&[NAME], context)
+    }
+
+    /// The same with what further processors make.
+    pub(super) fn report_of(&self, processors: &[&str], context: &Context) -> Result<ReportContext> {
+        let ReportSetup { config, database, zone, identities } = self.report.setup(processors, context)?;
         let only = |name: &Option<String>| name.clone().map(Only::from);
         let filter = Filter {
             since: self.report.since,

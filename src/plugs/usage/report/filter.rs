@@ -45,13 +45,13 @@ impl From<String> for Only {
 
 /// A condition in SQL, and its parameters.
 #[derive(Debug)]
-pub(super) struct Where {
-    pub(super) clause: String,
-    pub(super) params: Vec<Param>,
+pub(in crate::plugs) struct Where {
+    pub(in crate::plugs) clause: String,
+    pub(in crate::plugs) params: Vec<Param>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Param {
+pub(in crate::plugs) enum Param {
     Text(String),
     Time(DateTime<Utc>),
 }

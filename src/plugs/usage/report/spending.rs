@@ -67,9 +67,9 @@ impl Used<'_> {
 pub type Uses<'p> = HashMap<Option<String>, Vec<Used<'p>>>;
 
 /// What responses are grouped by: expressions, and what is read beside the responses for them.
-pub(super) struct Columns<'k> {
-    pub(super) keys: &'k [&'k str],
-    pub(super) join: &'k str,
+pub(in crate::plugs) struct Columns<'k> {
+    pub(in crate::plugs) keys: &'k [&'k str],
+    pub(in crate::plugs) join: &'k str,
 }
 
 impl<'k, const N: usize> From<&'k [&'k str; N]> for Columns<'k> {
@@ -84,7 +84,7 @@ impl<'k, const N: usize> From<&'k [&'k str; N]> for Columns<'k> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub(super) fn read<'p, 'k, K>(
+pub(in crate::plugs) fn read<'p, 'k, K>(
     connection: &Connection,
     prices: &'p Prices,
     columns: impl Into<Columns<'k>>,

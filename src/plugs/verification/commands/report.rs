@@ -27,7 +27,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn report(args: &Args, context: &Context) -> Result<Status> {
-    let ReportSetup { config, database, zone, identities } = args.report.setup(NAME, context)?;
+    let ReportSetup { config, database, zone, identities } = args.report.setup(&[NAME], context)?;
     let ReportArgs { since, until, user, no_refresh, .. } = &args.report;
     let filter = verification::Filter { since: *since, until: *until, user: user.clone(), zone, identities };
     let sheet = read(&database, context, |reading| verification::verification(reading.connection, args.by, &filter))?;

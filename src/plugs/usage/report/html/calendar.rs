@@ -15,7 +15,7 @@ const TOP: u64 = 18;
 const SHADES: usize = 4;
 
 /// The weeks that end with the last day of usage. `told` says what the number of a day is.
-pub(super) fn calendar(days: &BTreeMap<NaiveDate, i128>, told: fn(i128) -> String) -> String {
+pub(in crate::plugs) fn calendar(days: &BTreeMap<NaiveDate, i128>, told: fn(i128) -> String) -> String {
     let Some(last) = days.keys().next_back().copied() else { return String::new() };
     let monday = last.week(Weekday::Mon).checked_first_day().unwrap_or(last);
     let begin = monday.checked_sub_days(Days::new((WEEKS - 1) * 7)).unwrap_or(monday);
@@ -53,7 +53,7 @@ pub(super) fn calendar(days: &BTreeMap<NaiveDate, i128>, told: fn(i128) -> Strin
 }
 
 /// Above which numbers the next shade begins: as many days have each.
-fn limits(mut numbers: Vec<i128>) -> Vec<i128> {
+pub(in crate::plugs) fn limits(mut numbers: Vec<i128>) -> Vec<i128> {
     numbers.retain(|number| *number > 0);
     numbers.sort_unstable();
     let quarter = |part: usize| numbers.get((numbers.len() * part / SHADES).checked_sub(1)?).copied();

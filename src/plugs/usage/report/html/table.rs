@@ -5,16 +5,16 @@ use std::fmt::Write as _;
 
 /// What stands in a column.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::plugs) enum Kind {
     Words,
     Numbers,
 }
 
 /// A column: its title, and what stands in it.
-pub(super) type Head<'a> = (&'a str, Kind);
+pub(in crate::plugs) type Head<'a> = (&'a str, Kind);
 
 /// A table whose first column names its rows.
-pub(super) fn table(caption: &str, head: &[Head<'_>], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+pub(in crate::plugs) fn table(caption: &str, head: &[Head<'_>], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let class = |kind: Kind| if kind == Kind::Numbers { " class=\"n\"" } else { "" };
     let mut html = format!("<div class=\"scroll\"><table><caption>{}</caption><thead><tr>", Text(caption));
     for (title, kind) in head {

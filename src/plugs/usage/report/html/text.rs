@@ -7,7 +7,7 @@ use std::fmt::{Display, Formatter, Result};
 const LONGEST: usize = 200;
 
 /// A text that is shown as it is, in an element or a quoted attribute, and never acts.
-pub(super) struct Text<'a>(pub(super) &'a str);
+pub(in crate::plugs) struct Text<'a>(pub(in crate::plugs) &'a str);
 
 impl Display for Text<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {

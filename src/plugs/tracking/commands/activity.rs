@@ -1,0 +1,80 @@
+//! `sessionmill report activity`: who was there, when and for how long.
+
+use crate::base::error::{Result, Status};
+use crate::cli::form::Form;
+use crate::cli::place::read;
+use crate::cli::scope::{ReportArgs, ReportSetup, tell_pending};
+use crate::cli::{Context, remark, terminal_width};
+use crate::plugs::tracking::report::activity;
+use crate::plugs::tracking::report::by::By;
+use crate::plugs::tracking::report::filter::{Filter, Kind};
+use crate::plugs::{tracking, usage};
+use crate::price::Prices;
+use crate::report::render;
+
+/// Activity sessions: how many, of how many people, how long, and what they cost
+///
+/// Of web events a session is a visit; of transcripts it is a stretch of work with agents, over all of a person's
+/// transcripts. The processors `tracking` and `usage` run first, as for other reports. Active is the time between events
+/// that are at most 10 minutes apart. Median and p90 are of the lengths from the first to the last event. Views are pages
+/// and screens, or prompts. Bounced and engaged are shares of the sessions. Cost is that of the responses in a session, by
+/// list prices.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  sessionmill report activity --by week\n  \
+                  sessionmill report activity --by channel --kind web --since 2026-02-01\n  \
+                  sessionmill report activity --by hour --kind agent --user ada")]
+pub(super) struct Args {
+    /// What a row is about
+    #[arg(long, value_enum, default_value_t = By::Day)]
+    by: By,
+
+    #[command(flatten)]
+    choice: Choice,
+
+    #[command(flatten)]
+    report: ReportArgs,
+
+    #[command(flatten)]
+    form: Form,
+}
+
+/// Which sessions count.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct Choice {
+    /// Only sessions of this kind
+    #[arg(long, value_enum)]
+    kind: Option<Kind>,
+
+    /// Count sessions of bots, too
+    #[arg(long)]
+    bots: bool,
+}
+
+impl Choice {
+    pub(super) fn filter(self, report: &ReportArgs, setup: &ReportSetup) -> Filter {
+        Filter {
+            since: report.since,
+            until: report.until,
+            user: report.user.clone(),
+            kind: self.kind,
+            bots: self.bots,
+            zone: setup.zone,
+            identities: setup.identities.clone(),
+        }
+    }
+}
+
+pub(super) fn activity(args: &Args, context: &Context) -> Result<Status> {
+    let setup = args.report.setup(&[tracking::NAME, usage::NAME], context)?;
+    let filter = args.choice.filter(&args.report, &setup);
+    let prices = Prices::new(&setup.config.price)?;
+    let sheet =
+        read(&setup.database, context, |reading| activity::activity(reading.connection, args.by, &filter, &prices))?;
+    let (format, texts) = (args.form.format(), args.form.texts());
+    render::sheet(&sheet, format, texts, terminal_width(), &mut std::io::stdout())?;
+    for note in &sheet.notes {
+        remark(&format!("note: {note}"));
+    }
+    tell_pending(&sheet);
+    Ok(Status::Done)
+}

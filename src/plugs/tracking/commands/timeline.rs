@@ -1,0 +1,86 @@
+//! `sessionmill timeline`: everything that somebody did, in one order.
+
+use super::activity::Choice;
+use crate::base::error::{Result, Status};
+use crate::cli::form::Form;
+use crate::cli::place::read;
+use crate::cli::scope::{ReportArgs, day};
+use crate::cli::{Context, print, terminal_width};
+use crate::plugs::tracking::report::timeline::{self, CELLS, Entry};
+use crate::plugs::{tracking, usage};
+use crate::report::csv;
+use crate::report::grid::{Field, grid};
+use crate::report::render::{self, Format, length};
+use crate::report::value::plain;
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use serde_json::{Map, Value};
+
+/// Everything that somebody did, in one order
+///
+/// Activity sessions, transcripts, and the runs that read them, oldest first. What was at work over midnight is told on
+/// the day on which it began.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  sessionmill timeline ada --day 2026-02-03\n  sessionmill timeline shop/customer-7 --json"
+)]
+pub(super) struct Args {
+    /// A person's name or e-mail address, a folder, or SITE/ID for one person of a site
+    #[arg(value_name = "USER", conflicts_with = "user")]
+    who: String,
+
+    /// Only this day; short for --since and --until
+    #[arg(long, value_name = "DATE", value_parser = day, conflicts_with_all = ["since", "until"])]
+    day: Option<NaiveDate>,
+
+    #[command(flatten)]
+    choice: Choice,
+
+    #[command(flatten)]
+    report: ReportArgs,
+
+    #[command(flatten)]
+    form: Form,
+}
+
+pub(super) fn timeline(args: &Args, context: &Context) -> Result<Status> {
+    let setup = args.report.setup(&[tracking::NAME, usage::NAME], context)?;
+    let mut filter = args.choice.filter(&args.report, &setup);
+    filter.since = args.day.or(filter.since);
+    filter.until = args.day.or(filter.until);
+    let entries = read(&setup.database, context, |reading| timeline::timeline(reading.connection, &args.who, &filter))?;
+    print(&match args.form.format() {
+        Format::Table if entries.is_empty() => "nothing to report\n".to_owned(),
+        Format::Table => table(&entries, filter.zone),
+        Format::Json => render::pretty(&entries.iter().map(object).collect::<Vec<_>>()),
+        Format::Csv => {
+            let rows = entries.iter().map(|entry| entry.cells().iter().map(plain).collect::<Vec<_>>());
+            csv::csv(CELLS.map(str::to_owned).into(), rows, args.form.texts())?
+        }
+    })
+}
+
+fn object(entry: &Entry) -> Map<String, Value> {
+    CELLS.into_iter().map(str::to_owned).zip(entry.cells()).collect()
+}
+
+fn table(entries: &[Entry], zone: Tz) -> String {
+    let fields = [
+        Field::name("Begun"),
+        Field::name("Length").spare(2),
+        Field::name("What"),
+        Field::text("About"),
+        Field::name("Id").spare(1),
+    ];
+    let row = |entry: &Entry| {
+        let lasted = entry.ended.map(|ended| length((ended - entry.begun).num_seconds().into()));
+        vec![
+            entry.begun.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S").to_string(),
+            lasted.unwrap_or_default(),
+            entry.kind.to_owned(),
+            entry.about.clone(),
+            entry.id.clone(),
+        ]
+    };
+    grid(&fields, &entries.iter().map(row).collect::<Vec<_>>(), terminal_width())
+}

@@ -1,0 +1,172 @@
+//! The report of activity: how many sessions of how many people, how long, and what they cost.
+
+use crate::base::error::{Result, count};
+use crate::plugs::tracking::NAME;
+use crate::plugs::tracking::report::by::{By, Key};
+use crate::plugs::tracking::report::cost::Costs;
+use crate::plugs::tracking::report::filter::Filter;
+use crate::plugs::tracking::report::visits::{self, Visit};
+use crate::price::{PicoUsd, Prices};
+use crate::report::{Column, Row, Sheet, freshness};
+use duckdb::Connection;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+const COLUMNS: [Column; 10] = [
+    Column::count("sessions", "Sessions"),
+    Column::count("people", "People").rank(1),
+    Column::seconds("active_seconds", "Active"),
+    Column::seconds("median_seconds", "Median").rank(2),
+    Column::seconds("p90_seconds", "p90").rank(3),
+    Column::count("page_views", "Views").rank(4),
+    Column::ratio("views_per_session", "Per session").rank(5),
+    Column::share("bounce_rate", "Bounced").rank(3),
+    Column::share("engaged_rate", "Engaged").rank(3),
+    Column::money("cost_usd", "Cost").rank(1),
+];
+
+/// A row on its way.
+#[derive(Debug, Default)]
+struct Sums {
+    sessions: i128,
+    /// By their numbers.
+    people: HashSet<usize>,
+    active_seconds: i128,
+    lengths: Vec<i128>,
+    views: i128,
+    /// Sessions that can be a bounce, and those that are.
+    judged: i128,
+    bounced: i128,
+    engaged: i128,
+    cost: Option<PicoUsd>,
+}
+
+impl Sums {
+    fn add(&mut self, visit: &Visit, person: usize, cost: Option<PicoUsd>) {
+        self.sessions += 1;
+        self.people.insert(person);
+        self.active_seconds += visit.active_seconds;
+        self.lengths.push(visit.duration_seconds);
+        self.views += visit.views;
+        self.judged += i128::from(visit.is_bounce.is_some());
+        self.bounced += i128::from(visit.is_bounce == Some(true));
+        self.engaged += i128::from(visit.is_engaged);
+        self.cost = self.cost.into_iter().chain(cost).reduce(|a, b| a + b);
+    }
+
+    /// In the order of [`COLUMNS`].
+    fn numbers(mut self) -> Vec<Option<i128>> {
+        self.lengths.sort_unstable();
+        vec![
+            Some(self.sessions),
+            Some(self.people.len() as i128),
+            Some(self.active_seconds),
+            percentile(&self.lengths, 50),
+            percentile(&self.lengths, 90),
+            Some(self.views),
+            rounded(self.views * 100, self.sessions),
+            rounded(self.bounced * 1000, self.judged),
+            rounded(self.engaged * 1000, self.sessions),
+            self.cost,
+        ]
+    }
+}
+
+/// The least number that so many percent of all are not above: the nearest rank. The numbers are in order.
+fn percentile(numbers: &[i128], percent: usize) -> Option<i128> {
+    numbers.get((numbers.len() * percent).div_ceil(100).checked_sub(1)?).copied()
+}
+
+/// A quotient, rounded half up; `None` of nothing.
+fn rounded(part: i128, of: i128) -> Option<i128> {
+    (of > 0).then(|| (part * 2 + of) / (of * 2))
+}
+
+/// Makes the report.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn activity(connection: &Connection, by: By, filter: &Filter, prices: &Prices) -> Result<Sheet> {
+    let costs = Costs::read(connection, filter, prices)?;
+    let mut sums: BTreeMap<Option<Key>, Sums> = BTreeMap::new();
+    let mut total = Sums::default();
+    let mut people: HashMap<(bool, String, String), usize> = HashMap::new();
+    let (mut bots, mut shared) = (0, 0);
+    let stranger = visits::read(connection, by, filter, |visit| {
+        if visit.is_bot && !filter.bots {
+            bots += 1;
+            return;
+        }
+        // An id of a site names nobody on another one.
+        let site = if visit.is_agent { String::new() } else { visit.username.clone() };
+        let next = people.len();
+        let person = *people.entry((visit.is_agent, site, filter.who(&visit))).or_insert(next);
+        let keys = by.keys(&visit, filter);
+        shared += u64::from(keys.len() > 1);
+        for key in keys {
+            let cost = match by {
+                By::Project => costs.of_project(&visit.session_id, key.as_ref().map(|key| &*key.name)),
+                _ => costs.of(&visit.session_id),
+            };
+            sums.entry(key).or_default().add(&visit, person, cost);
+        }
+        total.add(&visit, person, costs.of(&visit.session_id));
+    })?;
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    if !by.is_time() {
+        // Of equals the first by name.
+        sums.sort_by_key(|(_, sums)| Reverse((sums.sessions, sums.active_seconds)));
+    }
+    let (as_of, pending) = freshness(connection, NAME)?;
+    Ok(Sheet {
+        by: by.name(),
+        columns: &COLUMNS,
+        rows: sums
+            .into_iter()
+            .map(|(key, sums)| Row { key: key.map(|key| key.name), numbers: sums.numbers() })
+            .collect(),
+        totals: total.numbers(),
+        as_of,
+        pending,
+        notes: stranger.into_iter().chain(notes(bots, shared)).collect(),
+        ..Sheet::default()
+    })
+}
+
+fn notes(bots: u64, shared: u64) -> Vec<String> {
+    let mut notes = Vec::new();
+    if bots > 0 {
+        let verb = if bots == 1 { "is" } else { "are" };
+        notes.push(format!("{} of bots {verb} left out; --bots counts them", count(bots, "session")));
+    }
+    if shared > 0 {
+        notes.push(format!(
+            "{} with several projects: counted in each of them with all of their time, and once in the total",
+            count(shared, "session")
+        ));
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_one_of_the_numbers() {
+        let numbers: Vec<i128> = (1..=10).collect();
+        assert_eq!((percentile(&numbers, 50), percentile(&numbers, 90)), (Some(5), Some(9)));
+        assert_eq!((percentile(&[7], 50), percentile(&[7], 90)), (Some(7), Some(7)));
+        assert_eq!(percentile(&[1, 2, 3], 50), Some(2));
+        assert_eq!(percentile(&[], 50), None);
+    }
+
+    #[test]
+    fn quotients_are_rounded_half_up() {
+        assert_eq!(rounded(500, 3), Some(167));
+        assert_eq!(rounded(5, 2), Some(3));
+        assert_eq!(rounded(0, 4), Some(0));
+        assert_eq!(rounded(1, 0), None);
+    }
+}

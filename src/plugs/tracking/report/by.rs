@@ -1,0 +1,114 @@
+//! What a row of the report of activity is about, and the name that each session has there.
+
+use crate::base::zone::Period;
+use crate::plugs::tracking::report::filter::Filter;
+use crate::plugs::tracking::report::visits::Visit;
+use crate::plugs::usage::report::repository::repository;
+use chrono::{Datelike, Timelike};
+use clap::ValueEnum;
+use std::collections::BTreeSet;
+
+/// What a row is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum By {
+    /// On which the session began.
+    Day,
+    /// Named after its Monday.
+    Week,
+    /// Of the day, in which the session began.
+    Hour,
+    /// On which the session began.
+    Weekday,
+    /// Of web events the id of the person; of agents a person, whatever folders they have.
+    User,
+    /// Of the person who works with agents.
+    Team,
+    /// Of agents: a session counts in each of its projects, and once in the total.
+    Project,
+    /// Kind of traffic that the visit came by.
+    Channel,
+    /// Of the campaign, else the domain of the referrer.
+    Source,
+    Campaign,
+    Country,
+    /// Type of the device.
+    Device,
+    /// Path of the first page.
+    Entry,
+    /// Path of the last page.
+    Exit,
+}
+
+impl By {
+    /// In JSON and CSV.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Hour => "hour",
+            Self::Weekday => "weekday",
+            Self::User => "user",
+            Self::Team => "team",
+            Self::Project => "project",
+            Self::Channel => "channel",
+            Self::Source => "source",
+            Self::Campaign => "campaign",
+            Self::Country => "country",
+            Self::Device => "device",
+            Self::Entry => "entry",
+            Self::Exit => "exit",
+        }
+    }
+
+    /// The expression that has what a row is named by, as text.
+    pub(super) fn column(self) -> &'static str {
+        match self {
+            Self::Day | Self::Week | Self::Hour | Self::Weekday | Self::User | Self::Team => "NULL::VARCHAR",
+            Self::Project => "projects",
+            Self::Channel => "channel",
+            Self::Source => "coalesce(utm_source, referring_domain)",
+            Self::Campaign => "utm_campaign",
+            Self::Country => "country",
+            Self::Device => "device_type",
+            Self::Entry => "landing_page",
+            Self::Exit => "exit_page",
+        }
+    }
+
+    /// Whether rows are in the order of time, not of weight.
+    pub(super) fn is_time(self) -> bool {
+        matches!(self, Self::Day | Self::Week | Self::Hour | Self::Weekday)
+    }
+
+    /// The rows that a session is in: the names, each after what it is sorted by. Never none.
+    pub(super) fn keys(self, visit: &Visit, filter: &Filter) -> BTreeSet<Option<Key>> {
+        let named = |name: String| Some(Key { place: 0, name });
+        let local = visit.started.with_timezone(&filter.zone);
+        let key = match self {
+            Self::Day => named(local.date_naive().to_string()),
+            Self::Week => named(Period::Week.of_day(local.date_naive())),
+            Self::Hour => named(format!("{:02}", local.hour())),
+            Self::Weekday => {
+                let name = local.format("%A").to_string();
+                Some(Key { place: local.weekday().number_from_monday(), name })
+            }
+            Self::User => named(filter.who(visit)),
+            Self::Team if visit.is_agent => filter.identities.team(&visit.username).map(str::to_owned).and_then(named),
+            Self::Team => None,
+            Self::Project => {
+                let projects: BTreeSet<_> =
+                    visit.projects().iter().map(|cwd| named(repository(cwd).to_owned())).collect();
+                return if projects.is_empty() { BTreeSet::from([None]) } else { projects };
+            }
+            _ => visit.name.clone().and_then(named),
+        };
+        BTreeSet::from([key])
+    }
+}
+
+/// The name of a row, and its place among the others where that is not the order of the names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Key {
+    place: u32,
+    pub(super) name: String,
+}

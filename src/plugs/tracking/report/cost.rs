@@ -1,0 +1,54 @@
+//! What the responses in activity sessions cost, by list prices, as the reports of usage count them.
+
+use crate::base::error::Result;
+use crate::base::zone;
+use crate::plugs::tracking::report::filter::Filter;
+use crate::plugs::usage::report::filter::{Param, Where};
+use crate::plugs::usage::report::repository::repository;
+use crate::plugs::usage::report::spending::{self, Columns};
+use crate::price::{PicoUsd, Prices};
+use duckdb::Connection;
+use std::collections::HashMap;
+
+/// Costs by session and project.
+pub(super) struct Costs(HashMap<String, Vec<(Option<String>, PicoUsd)>>);
+
+impl Costs {
+    /// Reads them. What has no price costs nothing here; the report of usage says which models have none.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub(super) fn read(connection: &Connection, filter: &Filter, prices: &Prices) -> Result<Self> {
+        // No response is older than the session that it is in.
+        let condition = match filter.since {
+            Some(day) => {
+                Where { clause: "time >= ?".to_owned(), params: vec![Param::Time(zone::begin(day, filter.zone))] }
+            }
+            None => Where { clause: "true".to_owned(), params: Vec::new() },
+        };
+        let columns = Columns {
+            keys: &["activity_usage.session_id", "project"],
+            join: "JOIN activity_usage USING (message_id, part)",
+        };
+        let mut costs: HashMap<String, Vec<(Option<String>, PicoUsd)>> = HashMap::new();
+        let key = |row: &duckdb::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?));
+        spending::read(connection, prices, columns, &condition, key, |(session, cwd), _, spent| {
+            if let Some(cost) = spent.cost {
+                costs.entry(session).or_default().push((cwd.map(|cwd| repository(&cwd).to_owned()), cost));
+            }
+        })?;
+        Ok(Self(costs))
+    }
+
+    /// The cost of a session; `None` if nothing in it has one.
+    pub(super) fn of(&self, session: &str) -> Option<PicoUsd> {
+        self.0.get(session)?.iter().map(|(_, cost)| *cost).reduce(|a, b| a + b)
+    }
+
+    /// What of it was for a project.
+    pub(super) fn of_project(&self, session: &str, project: Option<&str>) -> Option<PicoUsd> {
+        let costs = self.0.get(session)?.iter().filter(|(name, _)| name.as_deref() == project);
+        costs.map(|(_, cost)| *cost).reduce(|a, b| a + b)
+    }
+}

@@ -1,0 +1,148 @@
+//! The part of the page about activity: a calendar, a map of the hours of the week, and tables. No script, no network.
+
+use crate::base::error::{Result, thousands};
+use crate::plugs::tracking::report::activity::activity;
+use crate::plugs::tracking::report::by::By;
+use crate::plugs::tracking::report::filter::Filter;
+use crate::plugs::tracking::report::rhythm::Rhythm;
+use crate::plugs::tracking::report::visits;
+use crate::plugs::usage::report::html::calendar::{calendar, limits};
+use crate::plugs::usage::report::html::table::Kind::{Numbers, Words};
+use crate::plugs::usage::report::html::table::table;
+use crate::plugs::usage::report::html::text::Text;
+use crate::price::Prices;
+use crate::report::money;
+use crate::report::render::{hours, length, percent};
+use crate::report::{Column, Row, Unit};
+use chrono::NaiveDate;
+use duckdb::Connection;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Rows of a table.
+const MOST: usize = 15;
+
+/// Distance of squares, and room for the words beside and above them.
+const STEP: usize = 22;
+const LEFT: usize = 40;
+const TOP: usize = 18;
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/// Makes the part. It is empty where nothing is known of activity, as in a snapshot of an older version.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn part(connection: &Connection, filter: &Filter, prices: &Prices) -> Result<String> {
+    let mut known = connection
+        .prepare("SELECT count(*) > 0 FROM information_schema.tables WHERE table_name = 'activity_sessions'")?;
+    if !known.query_row([], |row| row.get::<_, bool>(0))? {
+        return Ok(String::new());
+    }
+    let mut rhythm = Rhythm::new(filter.zone);
+    let mut days: BTreeMap<NaiveDate, i128> = BTreeMap::new();
+    let (mut has_web, mut has_agents) = (false, false);
+    visits::read(connection, By::Day, filter, |visit| {
+        if visit.is_bot && !filter.bots {
+            return;
+        }
+        rhythm.add(&visit);
+        *days.entry(visit.started.with_timezone(&filter.zone).date_naive()).or_default() += visit.active_seconds;
+        has_agents |= visit.is_agent;
+        has_web |= !visit.is_agent;
+    })?;
+    if days.is_empty() {
+        return Ok(String::new());
+    }
+    let mut html = format!(
+        "<h2>When people are there</h2>\n<div class=\"pair\"><div><h3>Active time by day</h3>\n{}</div>\n\
+         <div><h3>Time in sessions by hour of the week</h3>\n{}</div></div>\n<div class=\"pair\">\n",
+        calendar(&days, hours),
+        week(&rhythm)
+    );
+    let chosen = [(By::User, true), (By::Project, has_agents), (By::Channel, has_web), (By::Entry, has_web)];
+    for by in chosen.into_iter().filter_map(|(by, is_shown)| is_shown.then_some(by)) {
+        html += &sheet(connection, by, filter, prices)?;
+    }
+    Ok(html + "</div>\n")
+}
+
+/// Squares for the hours of a week, the darker the more time.
+fn week(rhythm: &Rhythm) -> String {
+    let (width, height) = (LEFT + 24 * STEP, TOP + 7 * STEP);
+    let limits = limits(rhythm.seconds.iter().flatten().copied().collect());
+    let mut html = format!(
+        "<div class=\"scroll\"><svg class=\"calendar\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"Time in sessions by weekday and hour; \
+         sessionmill report activity has the numbers\">\n"
+    );
+    for hour in (0..24).step_by(3) {
+        let _ = write!(html, "<text x=\"{}\" y=\"11\">{hour:02}</text>", LEFT + hour * STEP);
+    }
+    for (day, (name, seconds)) in DAYS.iter().zip(&rhythm.seconds).enumerate() {
+        let y = TOP + day * STEP;
+        let _ = writeln!(html, "<text x=\"0\" y=\"{}\">{name}</text>", y + 14);
+        for (hour, seconds) in seconds.iter().enumerate() {
+            let shade = limits.iter().filter(|limit| seconds > limit).count() + usize::from(*seconds > 0);
+            let _ = writeln!(
+                html,
+                "<rect class=\"h{shade}\" x=\"{}\" y=\"{y}\" width=\"19\" height=\"19\" rx=\"3\">\
+                 <title>{name} {hour:02}:00: {}</title></rect>",
+                LEFT + hour * STEP,
+                Text(&hours(*seconds))
+            );
+        }
+    }
+    html + "</svg></div>\n"
+}
+
+/// The report by something, as a table.
+fn sheet(connection: &Connection, by: By, filter: &Filter, prices: &Prices) -> Result<String> {
+    const SHOWN: [&str; 5] = ["sessions", "active_seconds", "median_seconds", "engaged_rate", "cost_usd"];
+    let sheet = activity(connection, by, filter, prices)?;
+    let mut columns: Vec<(usize, &Column)> = sheet.columns.iter().enumerate().collect();
+    columns.retain(|(at, column)| SHOWN.contains(&column.name) && sheet.totals.get(*at).is_some_and(Option::is_some));
+    let cell = |row: &Row, (at, column): &(usize, &Column)| match (row.numbers.get(*at).copied().flatten(), column.unit)
+    {
+        (None, _) => "–".to_owned(),
+        (Some(number), Unit::Seconds) if column.name == "active_seconds" => hours(number),
+        (Some(number), Unit::Seconds) => length(number),
+        (Some(number), Unit::Share) => percent(number),
+        (Some(number), Unit::PicoUsd) => money::rounded(number),
+        (Some(number), Unit::Count | Unit::Ratio) => thousands(number),
+    };
+    let rows = sheet.rows.iter().take(MOST).map(|row| {
+        let name = row.key.clone().unwrap_or_else(|| "(none)".to_owned());
+        std::iter::once(name).chain(columns.iter().map(|column| cell(row, column))).collect()
+    });
+    let titles: Vec<String> = columns.iter().map(|(_, column)| column.title.to_lowercase()).collect();
+    let head: Vec<_> =
+        std::iter::once((sheet.by, Words)).chain(titles.iter().map(|title| (&**title, Numbers))).collect();
+    let left_out = match sheet.rows.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!("<p class=\"soft\">and {} more</p>\n", thousands(more as i128)),
+    };
+    Ok(format!("<div>{}{left_out}</div>\n", table(&format!("Sessions by {}", sheet.by), &head, rows)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono_tz::Tz;
+
+    #[test]
+    fn the_darkest_square_is_that_of_most_time() {
+        let mut rhythm = Rhythm::new(Tz::UTC);
+        rhythm.seconds[0][9] = 3600;
+        rhythm.seconds[6][23] = 60;
+        let html = week(&rhythm);
+        let square = |shade: usize, x: usize, y: usize, title: &str| {
+            format!(
+                "<rect class=\"h{shade}\" x=\"{x}\" y=\"{y}\" width=\"19\" height=\"19\" rx=\"3\"><title>{title}</title></rect>"
+            )
+        };
+        assert!(html.contains(&square(3, LEFT + 9 * STEP, TOP, "Mon 09:00: 1.0 h")), "{html}");
+        assert!(html.contains(&square(1, LEFT + 23 * STEP, TOP + 6 * STEP, "Sun 23:00: 1 min")), "{html}");
+        assert_eq!(html.matches("<rect").count(), 168);
+    }
+}

@@ -1,0 +1,21 @@
+//! Questions to the tables of activity sessions.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | [`by`] | what a row of the report is about |
+//! | [`filter`] | which sessions a report is about |
+//! | [`visits`] | the sessions, as a report reads them |
+//! | [`activity`] | the report: sessions, people, time, cost |
+//! | [`cost`] | what the responses in a session cost |
+//! | [`rhythm`] | at which hours of which weekdays people are there |
+//! | [`html`] | the part of the page about activity |
+//! | [`timeline`] | everything that somebody did, in one order |
+
+pub mod activity;
+pub mod by;
+mod cost;
+pub mod filter;
+pub mod html;
+mod rhythm;
+pub mod timeline;
+mod visits;

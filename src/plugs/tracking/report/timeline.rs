@@ -1,0 +1,210 @@
+//! Everything that somebody did, in one order: activity sessions, transcripts, and the runs of sessionmill that read
+//! them.
+
+use crate::base::error::{self, Error, Result, Status};
+use crate::base::names;
+use crate::base::printable::printable;
+use crate::base::zone;
+use crate::plugs::tracking::report::filter::Filter;
+use crate::plugs::usage::report::filter::Param;
+use crate::report::value::integer;
+use chrono::{DateTime, SecondsFormat, Utc};
+use duckdb::{Connection, params_from_iter};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// One thing that happened.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub begun: DateTime<Utc>,
+    /// `None` while it runs.
+    pub ended: Option<DateTime<Utc>>,
+    /// `activity`, `transcript` or `run`.
+    pub kind: &'static str,
+    /// Of the session, transcript or run.
+    pub id: String,
+    /// What there is to say of it, in a few words.
+    pub about: String,
+}
+
+/// Names of the cells of an entry, in JSON and CSV.
+pub const CELLS: [&str; 5] = ["begun", "ended", "kind", "id", "about"];
+
+impl Entry {
+    /// In the order of [`CELLS`].
+    pub fn cells(&self) -> [Value; CELLS.len()] {
+        let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        [json!(time(self.begun)), json!(self.ended.map(time)), json!(self.kind), json!(self.id), json!(self.about)]
+    }
+}
+
+/// Whose timeline it is: folders, and perhaps one person of a site.
+struct Who {
+    folders: Vec<String>,
+    person: Option<String>,
+}
+
+/// Reads the timeline of a user: a person's name or e-mail address, a folder, or `SITE/ID` for one person of a site.
+///
+/// # Errors
+///
+/// If nothing is known of the user, or the database cannot be read.
+pub fn timeline(connection: &Connection, user: &str, filter: &Filter) -> Result<Vec<Entry>> {
+    let who = who(connection, user, filter)?;
+    let mut entries = activity(connection, &who, filter)?;
+    if who.person.is_none() {
+        entries.extend(transcripts(connection, &who.folders, filter)?);
+        entries.extend(runs(connection, &who.folders, filter)?);
+    }
+    entries.sort_by(|a, b| (a.begun, a.kind, &a.id).cmp(&(b.begun, b.kind, &b.id)));
+    Ok(entries)
+}
+
+fn who(connection: &Connection, user: &str, filter: &Filter) -> Result<Who> {
+    let mut statement = connection.prepare(
+        "SELECT username FROM activity_sessions UNION SELECT username FROM usage_sessions ORDER BY username",
+    )?;
+    let known = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
+    let folders: Vec<String> = known.iter().filter(|folder| filter.identities.is_of(folder, user)).cloned().collect();
+    if !folders.is_empty() {
+        return Ok(Who { folders, person: None });
+    }
+    if let Some((site, id)) = user.split_once('/')
+        && known.iter().any(|folder| folder == site)
+    {
+        let person = person(connection, site, id)?.ok_or_else(|| {
+            Error::new(Status::Usage, format!("`{}` has nobody with the id `{}`", printable(site), printable(id)))
+                .hint(format!("`sessionmill report activity --by user --user {}` shows the ids", printable(site)))
+        })?;
+        return Ok(Who { folders: vec![site.to_owned()], person: Some(person) });
+    }
+    let labels: BTreeSet<&str> = known.iter().map(|folder| filter.identities.label(folder)).collect();
+    Err(names::unknown("user", user, labels.into_iter()))
+}
+
+/// The person of a site that an id belongs to.
+fn person(connection: &Connection, site: &str, id: &str) -> Result<Option<String>> {
+    let mut statement = connection.prepare(
+        "SELECT person_id FROM activity_people WHERE username = ? AND kind = 'web'
+             AND (person_id = ? OR list_contains(string_split(distinct_ids, ', '), ?)) ORDER BY person_id LIMIT 1",
+    )?;
+    let mut rows = statement.query([site, id, id])?;
+    Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
+}
+
+/// A condition that a row is of some folders and in the days that are asked for, by a column.
+fn condition(folders: &[String], time: &str, filter: &Filter) -> (String, Vec<Param>) {
+    let mut clause = format!("username IN ({})", vec!["?"; folders.len()].join(", "));
+    let mut params: Vec<_> = folders.iter().cloned().map(Param::Text).collect();
+    days(&mut clause, &mut params, time, filter);
+    (clause, params)
+}
+
+fn days(clause: &mut String, params: &mut Vec<Param>, time: &str, filter: &Filter) {
+    let since = filter.since.map(|day| (">=", zone::begin(day, filter.zone)));
+    let until = filter.until.map(|day| ("<", zone::end(day, filter.zone)));
+    for (compared, moment) in [since, until].into_iter().flatten() {
+        *clause += &format!(" AND {time} {compared} ?");
+        params.push(Param::Time(moment));
+    }
+}
+
+fn activity(connection: &Connection, who: &Who, filter: &Filter) -> Result<Vec<Entry>> {
+    let (mut clause, mut params) = condition(&who.folders, "started_at", filter);
+    if let Some(person) = &who.person {
+        clause += " AND kind = 'web' AND person_id = ?";
+        params.push(Param::Text(person.clone()));
+    }
+    if let Some(kind) = filter.kind {
+        clause += " AND kind = ?";
+        params.push(Param::Text(kind.name().to_owned()));
+    }
+    if !filter.bots {
+        clause += " AND NOT is_bot";
+    }
+    let sql = format!(
+        "SELECT epoch_us(started_at), if(is_active, NULL, epoch_us(seen_until)), session_id, kind = 'agent', page_views,
+             coalesce(responses, 0), coalesce(tool_calls, 0), coalesce(errors, 0), channel, landing_page,
+             person_id, event_count
+         FROM activity_sessions WHERE {clause}"
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(&params))?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        let number = |at: usize| row.get_ref(at).map(|cell| u64::try_from(integer(cell)).unwrap_or_default());
+        let about = if row.get(3)? {
+            let mut parts =
+                vec![count(number(4)?, "prompt"), count(number(5)?, "response"), count(number(6)?, "tool call")];
+            let errors = number(7)?;
+            parts.extend((errors > 0).then(|| count(errors, "error")));
+            parts.join(", ")
+        } else {
+            let (channel, page) = (row.get::<_, Option<String>>(8)?, row.get::<_, Option<String>>(9)?);
+            let mut parts = vec![count(number(4)?, "view")];
+            parts.extend(channel.map(|channel| format!("by {channel}")));
+            parts.extend(page.map(|page| format!("from {page}")));
+            parts.extend(who.person.is_none().then(|| row.get::<_, String>(10)).transpose()?);
+            parts.join(", ")
+        };
+        entries.push(entry(row, "activity", row.get(2)?, about)?);
+    }
+    Ok(entries)
+}
+
+fn transcripts(connection: &Connection, folders: &[String], filter: &Filter) -> Result<Vec<Entry>> {
+    let (clause, params) = condition(folders, "started", filter);
+    let sql = format!(
+        "SELECT epoch_us(min(started)), epoch_us(max(ended)), session_id, any_value(agent ORDER BY session_file),
+             sum(prompts), sum(assistant_messages), count(*)
+         FROM usage_sessions WHERE {clause} AND started IS NOT NULL GROUP BY session_id, username"
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(&params))?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        let number = |at: usize| row.get_ref(at).map(|cell| u64::try_from(integer(cell)).unwrap_or_default());
+        let agent: Option<String> = row.get(3)?;
+        let mut parts: Vec<_> = agent.into_iter().collect();
+        parts.extend([count(number(4)?, "prompt"), count(number(5)?, "response"), count(number(6)?, "file")]);
+        entries.push(entry(row, "transcript", row.get(2)?, parts.join(", "))?);
+    }
+    Ok(entries)
+}
+
+/// The runs after which the database has what it has of these people.
+fn runs(connection: &Connection, folders: &[String], filter: &Filter) -> Result<Vec<Entry>> {
+    let mut clause = "true".to_owned();
+    let mut params: Vec<_> = folders.iter().cloned().map(Param::Text).collect();
+    days(&mut clause, &mut params, "runs.started_at", filter);
+    let sql = format!(
+        "SELECT epoch_us(runs.started_at), epoch_us(runs.ended_at), runs.run_id::VARCHAR, runs.processor_name,
+             runs.outcome, read.files
+         FROM processor_runs AS runs JOIN (
+             SELECT run_id, processor_name, count(*) AS files FROM session_processor_state
+             WHERE username IN ({}) GROUP BY ALL
+         ) AS read USING (run_id, processor_name) WHERE {clause}",
+        vec!["?"; folders.len()].join(", ")
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(&params))?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (processor, outcome): (String, String) = (row.get(3)?, row.get(4)?);
+        let files = count(u64::try_from(integer(row.get_ref(5)?)).unwrap_or_default(), "file");
+        entries.push(entry(row, "run", row.get(2)?, format!("{processor} read {files}, {outcome}"))?);
+    }
+    Ok(entries)
+}
+
+/// A number of things: `1 prompt`.
+fn count(number: u64, what: &str) -> String {
+    error::count(number, what).to_string()
+}
+
+/// An entry, whose times are the first two columns of the row.
+fn entry(row: &duckdb::Row<'_>, kind: &'static str, id: String, about: String) -> duckdb::Result<Entry> {
+    let time = |micros: i64| DateTime::from_timestamp_micros(micros).unwrap_or_default();
+    let ended = row.get::<_, Option<i64>>(1)?.map(time);
+    Ok(Entry { begun: time(row.get(0)?), ended, kind, id, about })
+}

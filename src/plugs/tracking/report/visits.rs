@@ -1,0 +1,81 @@
+//! The activity sessions of a report, read one by one: medians and percentiles need each, and names come from zones and
+//! identities that the database does not know.
+
+use crate::base::error::Result;
+use crate::plugs::tracking::report::by::By;
+use crate::plugs::tracking::report::filter::{Filter, Where};
+use crate::report::value::integer;
+use chrono::{DateTime, Utc};
+use duckdb::{Connection, params_from_iter};
+
+/// An activity session, as far as reports need it.
+#[derive(Debug)]
+pub(super) struct Visit {
+    pub(super) session_id: String,
+    pub(super) is_agent: bool,
+    /// Folder.
+    pub(super) username: String,
+    pub(super) person_id: String,
+    pub(super) started: DateTime<Utc>,
+    /// Time of the last event of any class.
+    pub(super) until: DateTime<Utc>,
+    pub(super) duration_seconds: i128,
+    pub(super) active_seconds: i128,
+    pub(super) views: i128,
+    pub(super) is_bounce: Option<bool>,
+    pub(super) is_engaged: bool,
+    pub(super) is_bot: bool,
+    /// What the report names it by.
+    pub(super) name: Option<String>,
+}
+
+impl Visit {
+    /// The working directories, where the name is the list of them.
+    pub(super) fn projects(&self) -> Vec<String> {
+        self.name.as_deref().and_then(|list| serde_json::from_str(list).ok()).unwrap_or_default()
+    }
+}
+
+/// Hands on the sessions of a filter, those of bots among them. Returns a sentence about a user without sessions.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(super) fn read(
+    connection: &Connection,
+    by: By,
+    filter: &Filter,
+    mut each: impl FnMut(Visit),
+) -> Result<Option<String>> {
+    let (Where { clause, params }, stranger) = filter.condition(connection)?;
+    let sql = format!(
+        "SELECT session_id, kind = 'agent', username, person_id, epoch_us(started_at), epoch_us(seen_until),
+             duration_seconds, active_seconds, page_views, is_bounce, is_engaged, is_bot, {}
+         FROM activity_sessions WHERE {clause} ORDER BY started_at, session_id",
+        by.column()
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(&params))?;
+    while let Some(row) = rows.next()? {
+        let time = |at: usize| -> duckdb::Result<DateTime<Utc>> {
+            Ok(DateTime::from_timestamp_micros(row.get(at)?).unwrap_or_default())
+        };
+        let number = |at: usize| row.get_ref(at).map(integer);
+        each(Visit {
+            session_id: row.get(0)?,
+            is_agent: row.get(1)?,
+            username: row.get(2)?,
+            person_id: row.get(3)?,
+            started: time(4)?,
+            until: time(5)?,
+            duration_seconds: number(6)?,
+            active_seconds: number(7)?,
+            views: number(8)?,
+            is_bounce: row.get(9)?,
+            is_engaged: row.get(10)?,
+            is_bot: row.get(11)?,
+            name: row.get(12)?,
+        });
+    }
+    Ok(stranger)
+}
