@@ -8,6 +8,7 @@
 )]
 
 mod chains;
+mod activity_report;
 mod clocks;
 mod codex;
 mod commands;

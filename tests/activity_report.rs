@@ -1,0 +1,251 @@
+//! The report of activity, the timeline and the part of the page: exact figures over sessions that are put into the
+//! database by hand, so that these tests say nothing of how sessions are found.
+
+use crate::world::{World, response};
+use sessionmill::store::{Access, Store};
+
+/// A row of `facts.activity_sessions`, with what reports ask for.
+struct Visit {
+    id: &'static str,
+    kind: &'static str,
+    username: &'static str,
+    person: &'static str,
+    /// Time of the day of 2026-02, UTC.
+    from: &'static str,
+    until: &'static str,
+    active: u64,
+    views: u64,
+    bounce: &'static str,
+    engaged: bool,
+    bot: bool,
+    channel: &'static str,
+    source: &'static str,
+    page: &'static str,
+    projects: &'static str,
+}
+
+const WEB: Visit = Visit {
+    id: "",
+    kind: "web",
+    username: "shop",
+    person: "p1",
+    from: "",
+    until: "",
+    active: 0,
+    views: 1,
+    bounce: "false",
+    engaged: false,
+    bot: false,
+    channel: "Direct",
+    source: "",
+    page: "/",
+    projects: "",
+};
+
+const WORK: Visit = Visit { kind: "agent", username: "ada", person: "ada", channel: "", page: "/home/ada/shop", ..WEB };
+
+impl Visit {
+    fn sql(&self) -> String {
+        let text = |text: &str| if text.is_empty() { "NULL".to_owned() } else { format!("'{text}'") };
+        let Self { id, kind, username, person, from, until, active, views, bounce, engaged, bot, .. } = self;
+        let [channel, source, page, projects] = [self.channel, self.source, self.page, self.projects].map(text);
+        let (from, until) = (format!("TIMESTAMP '2026-02-{from}'"), format!("TIMESTAMP '2026-02-{until}'"));
+        format!(
+            "INSERT INTO facts.activity_sessions BY NAME SELECT 1 AS key_hash, '{username}/{kind}/{person}' AS person,
+                 '{id}' AS session_id, '{username}' AS username, '{kind}' AS kind, '{person}' AS person_id,
+                 '{person}' AS distinct_id, {from} AS started_at, {until} AS last_at, {until} AS seen_until,
+                 {until} AS closed_at, 'idle' AS close_reason, {until} AS expires_at, {until} AS attaches_until,
+                 {until} AS active_until, {views} AS page_views, {views} AS event_count, 0 AS screens, 0 AS autocaptures,
+                 date_diff('second', {from}, {until}) AS duration_seconds, {active} AS active_seconds,
+                 {bounce} AS is_bounce, {engaged} AS is_engaged, 1 AS unique_urls, {bot} AS is_bot,
+                 false AS suspect_time, false AS nobody, 1 AS files, {channel} AS channel, {source} AS utm_source,
+                 {page} AS landing_page, {page} AS exit_page, {projects} AS projects;"
+        )
+    }
+}
+
+/// A shop with three visits of two people and one of a bot, and two stretches of work of one person.
+fn world() -> World {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 1_000_000) + &response("m2", "10:20:00", 5));
+    let said = world.mill(&["run", "--sessions", "root"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let visits = [
+        Visit { id: "v1", from: "01 09:00:00", until: "01 09:00:05", bounce: "true", channel: "Organic Search", ..WEB },
+        Visit { id: "v2", from: "02 22:30:00", until: "02 23:30:00", active: 600, views: 4, engaged: true, ..WEB },
+        Visit {
+            id: "v3",
+            person: "p2",
+            from: "02 09:00:00",
+            until: "02 09:01:00",
+            active: 60,
+            views: 2,
+            engaged: true,
+            source: "letter",
+            page: "/cans",
+            ..WEB
+        },
+        Visit { id: "v4", person: "p9", from: "02 09:00:00", until: "02 09:00:00", bot: true, ..WEB },
+        Visit {
+            id: "w1",
+            from: "01 09:59:00",
+            until: "01 10:30:00",
+            active: 1200,
+            views: 3,
+            engaged: true,
+            projects: r#"["/home/ada/shop","/home/ada/hinges"]"#,
+            ..WORK
+        },
+        Visit {
+            id: "w2",
+            from: "03 08:00:00",
+            until: "03 08:00:30",
+            active: 30,
+            engaged: true,
+            projects: r#"["/home/ada/shop/.worktrees/2"]"#,
+            ..WORK
+        },
+    ];
+    let sql: String = visits.iter().map(Visit::sql).collect();
+    let sql = sql + "DELETE FROM facts.activity_sessions WHERE session_id NOT IN ('v1', 'v2', 'v3', 'v4', 'w1', 'w2');";
+    Store::open(&world.database(), Access::ReadWrite).unwrap().connection().execute_batch(&sql).unwrap();
+    world
+}
+
+fn said(world: &World, args: &[&str]) -> String {
+    let said = world.mill(&[args, &["--no-refresh", "--timezone", "UTC"]].concat());
+    assert_eq!(said.status, 0, "{said:?}");
+    said.stdout
+}
+
+fn csv(world: &World, args: &[&str]) -> String {
+    said(world, &[&["report", "activity", "--format", "csv"], args].concat())
+}
+
+#[test]
+fn activity_is_told_by_day_with_shares_and_lengths() {
+    let world = world();
+    assert_eq!(
+        csv(&world, &[]),
+        "day,sessions,people,active_seconds,median_seconds,p90_seconds,page_views,views_per_session,bounce_rate,engaged_rate,cost_usd\n\
+         2026-02-01,2,2,1200,5,1860,4,2.00,0.500,0.500,25.000175\n\
+         2026-02-02,2,2,660,60,3600,6,3.00,0.000,1.000,\n\
+         2026-02-03,1,1,30,30,30,1,1.00,0.000,1.000,\n"
+    );
+    let said = world.mill(&["report", "activity", "--no-refresh", "--timezone", "UTC"]);
+    assert_eq!(said.stderr, "note: 1 session of bots is left out; --bots counts them\n");
+    assert_eq!(
+        said.stdout,
+        " Day          Sessions   People   Active   Median      p90   Views   Per session   Bounced   Engaged     Cost
+──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ 2026-02-01          2        2   20 min      5 s   31 min       4          2.00    50.0 %    50.0 %   $25.00
+ 2026-02-02          2        2   11 min    1 min    1.0 h       6          3.00     0.0 %   100.0 %        –
+ 2026-02-03          1        1     30 s     30 s     30 s       1          1.00     0.0 %   100.0 %        –
+──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ Total               5        3   32 min    1 min    1.0 h      11          2.20    20.0 %    80.0 %   $25.00
+"
+    );
+}
+
+/// The first two columns: names and numbers of sessions.
+fn sessions(world: &World, args: &[&str]) -> Vec<String> {
+    let text = csv(world, args);
+    let cells = |line: &str| line.split(',').take(2).collect::<Vec<_>>().join(" ");
+    text.lines().skip(1).map(cells).collect()
+}
+
+#[test]
+fn activity_is_told_by_everything_that_sessions_have() {
+    let world = world();
+    for (by, expected) in [
+        ("week", &["2026-01-26 2", "2026-02-02 3"][..]),
+        ("hour", &["08 1", "09 3", "22 1"]),
+        ("weekday", &["Monday 2", "Tuesday 1", "Sunday 2"]),
+        ("user", &["ada 2", "p1 2", "p2 1"]),
+        ("team", &[" 5"]),
+        ("project", &[" 3", "/home/ada/shop 2", "/home/ada/hinges 1"]),
+        ("channel", &[" 2", "Direct 2", "Organic Search 1"]),
+        ("source", &[" 4", "letter 1"]),
+        ("campaign", &[" 5"]),
+        ("country", &[" 5"]),
+        ("device", &[" 5"]),
+        ("entry", &["/home/ada/shop 2", "/ 2", "/cans 1"]),
+        ("exit", &["/home/ada/shop 2", "/ 2", "/cans 1"]),
+    ] {
+        assert_eq!(sessions(&world, &["--by", by]), expected, "{by}");
+    }
+    assert_eq!(sessions(&world, &["--by", "hour", "--timezone", "Asia/Kolkata"]), ["04 1", "13 1", "14 2", "15 1"]);
+    assert_eq!(sessions(&world, &["--by", "user", "--kind", "web", "--bots"]), ["p1 2", "p2 1", "p9 1"]);
+    assert_eq!(sessions(&world, &["--by", "day", "--since", "2026-02-02", "--until", "2026-02-02"]), ["2026-02-02 2"]);
+    assert_eq!(sessions(&world, &["--by", "user", "--user", "p2"]), ["p2 1"]);
+    assert_eq!(sessions(&world, &["--by", "user", "--user", "shop"]), ["p1 2", "p2 1"]);
+}
+
+#[test]
+fn a_session_of_two_projects_is_in_both_and_once_in_the_total() {
+    let world = world();
+    let args = ["report", "activity", "--by", "project", "--kind", "agent", "--no-refresh", "--json"];
+    let said = world.mill(&args);
+    let note = "note: 1 session with several projects: counted in each of them with all of their time, and once in the total\n";
+    assert_eq!((said.status, &*said.stderr), (0, note));
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let figures = |row: &serde_json::Value| {
+        ["project", "sessions", "active_seconds", "cost_usd"].map(|name| row[name].to_string()).join(" ")
+    };
+    let rows: Vec<_> = json["rows"].as_array().unwrap().iter().map(figures).collect();
+    // All responses are of one project.
+    assert_eq!(rows, ["\"/home/ada/shop\" 2 1230 25.000175", "\"/home/ada/hinges\" 1 1200 null"]);
+    assert_eq!(figures(&json["totals"]), "null 2 1230 25.000175");
+}
+
+#[test]
+fn a_user_without_activity_is_told() {
+    let world = world();
+    let said = world.mill(&["report", "activity", "--user", "adda", "--no-refresh"]);
+    assert_eq!((said.status, &*said.stdout), (0, "nothing to report\n"));
+    assert_eq!(said.stderr, "note: no activity of user `adda`: did you mean `ada`?\n");
+}
+
+#[test]
+fn a_timeline_has_everything_in_one_order() {
+    let world = world();
+    let text = said(&world, &["timeline", "ada", "--format", "csv", "--until", "2026-02-28"]);
+    assert_eq!(
+        text,
+        "begun,ended,kind,id,about\n\
+         2026-02-01T09:59:00Z,2026-02-01T10:30:00Z,activity,w1,\"3 prompts, 0 responses, 0 tool calls\"\n\
+         2026-02-01T10:00:00Z,2026-02-01T10:20:00Z,transcript,s1,\"claude-code, 0 prompts, 2 responses, 1 file\"\n\
+         2026-02-03T08:00:00Z,2026-02-03T08:00:30Z,activity,w2,\"1 prompt, 0 responses, 0 tool calls\"\n"
+    );
+    let text = said(&world, &["timeline", "ada", "--format", "csv"]);
+    assert!(text.lines().any(|line| line.contains(",run,1,\"usage read 1 file, done\"")), "{text}");
+    let day = ["timeline", "shop", "--day", "2026-02-02", "--json"];
+    let entries: serde_json::Value = serde_json::from_str(&said(&world, &day)).unwrap();
+    let about: Vec<_> = entries.as_array().unwrap().iter().map(|entry| entry["about"].as_str().unwrap()).collect();
+    assert_eq!(about, ["2 views, by Direct, from /cans, p2", "4 views, by Direct, from /, p1"]);
+    let said = world.mill(&["timeline", "adda", "--no-refresh"]);
+    assert_eq!(said.status, 64);
+    assert_eq!(said.stderr, "error: unknown user `adda`; known: `ada`, `shop`\nhint: did you mean `ada`?\n");
+}
+
+#[test]
+fn the_page_shows_when_people_are_there() {
+    let world = world();
+    let said = world.mill(&["report", "html", "--out", "page.html", "--no-refresh", "--timezone", "UTC"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let page = std::fs::read_to_string(world.path("page.html")).unwrap();
+    for expected in [
+        "<h2>When people are there</h2>",
+        "<title>Sun 2026-02-01: 20 min</title>",
+        "<title>Mon 22:00: 30 min</title>",
+        "<title>Mon 23:00: 30 min</title>",
+        "<caption>Sessions by channel</caption>",
+        "<tr><th scope=\"row\">Organic Search</th><td class=\"n\">1</td>",
+    ] {
+        assert!(page.contains(expected), "no {expected} in\n{page}");
+    }
+    assert!(!page.contains("<script"), "{page}");
+    let of_model = world.mill(&["report", "html", "--out", "page.html", "--no-refresh", "--model", "claude-opus-4-6"]);
+    assert_eq!(of_model.status, 0, "{of_model:?}");
+    assert!(!std::fs::read_to_string(world.path("page.html")).unwrap().contains("When people are there"));
+}
