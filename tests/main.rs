@@ -7,8 +7,8 @@
     reason = "a test says so by failing, and reads its own files; its modules are one binary"
 )]
 
-mod chains;
 mod activity_report;
+mod chains;
 mod clocks;
 mod codex;
 mod commands;

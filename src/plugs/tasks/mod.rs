@@ -17,7 +17,7 @@ use crate::store::migrate::Migration;
 use sessionmill_tasks::Tasks;
 use std::sync::LazyLock;
 
-const NAME: &str = "tasks";
+pub(in crate::plugs) const NAME: &str = "tasks";
 
 /// The plug.
 pub static PLUG: Plug = Plug {

@@ -7,7 +7,7 @@ use crate::cli::place::read;
 use crate::cli::scope::{ReportArgs, day};
 use crate::cli::{Context, print, terminal_width};
 use crate::plugs::tracking::report::timeline::{self, CELLS, Entry};
-use crate::plugs::{tracking, usage};
+use crate::plugs::{tasks, tracking, usage};
 use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format, length};
@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 /// Everything that somebody did, in one order
 ///
-/// Activity sessions, transcripts, and the runs that read them, oldest first. What was at work over midnight is told on
+/// Activity sessions, transcripts, tasks, and the runs that read them, oldest first. What was at work over midnight is told on
 /// the day on which it began.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -44,7 +44,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn timeline(args: &Args, context: &Context) -> Result<Status> {
-    let setup = args.report.setup(&[tracking::NAME, usage::NAME], context)?;
+    let setup = args.report.setup(&[tasks::NAME, tracking::NAME, usage::NAME], context)?;
     let mut filter = args.choice.filter(&args.report, &setup);
     filter.since = args.day.or(filter.since);
     filter.until = args.day.or(filter.until);

@@ -1,5 +1,5 @@
-//! Everything that somebody did, in one order: activity sessions, transcripts, and the runs of sessionmill that read
-//! them.
+//! Everything that somebody did, in one order: activity sessions, transcripts, tasks, and the runs of sessionmill that
+//! read them.
 
 use crate::base::error::{self, Error, Result, Status};
 use crate::base::names;
@@ -19,9 +19,9 @@ pub struct Entry {
     pub begun: DateTime<Utc>,
     /// `None` while it runs.
     pub ended: Option<DateTime<Utc>>,
-    /// `activity`, `transcript` or `run`.
+    /// `activity`, `transcript`, `task` or `run`.
     pub kind: &'static str,
-    /// Of the session, transcript or run.
+    /// Of the session, transcript, task or run.
     pub id: String,
     /// What there is to say of it, in a few words.
     pub about: String,
@@ -54,6 +54,7 @@ pub fn timeline(connection: &Connection, user: &str, filter: &Filter) -> Result<
     let mut entries = activity(connection, &who, filter)?;
     if who.person.is_none() {
         entries.extend(transcripts(connection, &who.folders, filter)?);
+        entries.extend(tasks(connection, &who.folders, filter)?);
         entries.extend(runs(connection, &who.folders, filter)?);
     }
     entries.sort_by(|a, b| (a.begun, a.kind, &a.id).cmp(&(b.begun, b.kind, &b.id)));
@@ -168,6 +169,23 @@ fn transcripts(connection: &Connection, folders: &[String], filter: &Filter) -> 
         let mut parts: Vec<_> = agent.into_iter().collect();
         parts.extend([count(number(4)?, "prompt"), count(number(5)?, "response"), count(number(6)?, "file")]);
         entries.push(entry(row, "transcript", row.get(2)?, parts.join(", "))?);
+    }
+    Ok(entries)
+}
+
+fn tasks(connection: &Connection, folders: &[String], filter: &Filter) -> Result<Vec<Entry>> {
+    let (clause, params) = condition(folders, "created_at", filter);
+    let sql = format!(
+        "SELECT epoch_us(created_at), epoch_us(coalesce(ended_at, closed_at)), task_id, task_type, status
+         FROM task_sessions WHERE {clause}"
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(&params))?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (task_type, status): (Option<String>, String) = (row.get(3)?, row.get(4)?);
+        let about = task_type.into_iter().chain([status]).collect::<Vec<_>>().join(", ");
+        entries.push(entry(row, "task", row.get(2)?, about)?);
     }
     Ok(entries)
 }
