@@ -6,6 +6,7 @@ use crate::base::printable::printable;
 use crate::base::zone;
 use crate::identities::Identities;
 use crate::plugs::tracking::report::visits::Visit;
+use crate::plugs::usage::report as usage;
 use crate::plugs::usage::report::filter::Param;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -56,6 +57,22 @@ pub(super) struct Where {
 }
 
 impl Filter {
+    /// The same days and people as those of a report of usage. `None` for one of a team, a project, a model or an
+    /// agent, since activity is of people.
+    pub fn of_usage(filter: &usage::filter::Filter) -> Option<Self> {
+        let usage::filter::Filter { since, until, user, team, project, model, agent, zone, identities } = filter;
+        let is_of_people = [team, project, model, agent].into_iter().all(Option::is_none);
+        is_of_people.then(|| Self {
+            since: *since,
+            until: *until,
+            user: user.as_ref().map(|only| only.name.clone()),
+            kind: None,
+            bots: false,
+            zone: *zone,
+            identities: identities.clone(),
+        })
+    }
+
     /// The condition; and a sentence about a user that no session is of, with the nearest name.
     ///
     /// # Errors

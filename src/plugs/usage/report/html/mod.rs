@@ -63,7 +63,9 @@ pub fn page(connection: &Connection, filter: &Filter, prices: &Prices) -> Result
         html += &work::work(connection, filter, prices)?;
         html += &cache(&figures);
         html += &activity(&figures);
-        html += &presence(connection, filter, prices)?;
+        if let Some(filter) = tracking::filter::Filter::of_usage(filter) {
+            html += &tracking::html::part(connection, &filter, prices)?;
+        }
         html += &tools(connection, filter)?;
         html += "<h2>Sessions</h2>\n";
         html += &drilldown::sessions(connection, &sessions, filter.zone)?;
@@ -261,23 +263,6 @@ fn activity(figures: &Figures<'_>) -> String {
         calendar::calendar(&days, told),
         by_hour.html(),
     )
-}
-
-/// When people are there. Activity sessions are of people, and not told by project, model or agent.
-fn presence(connection: &Connection, filter: &Filter, prices: &Prices) -> Result<String> {
-    if [&filter.team, &filter.project, &filter.model, &filter.agent].into_iter().any(Option::is_some) {
-        return Ok(String::new());
-    }
-    let filter = tracking::filter::Filter {
-        since: filter.since,
-        until: filter.until,
-        user: filter.user.as_ref().map(|only| only.name.clone()),
-        kind: None,
-        bots: false,
-        zone: filter.zone,
-        identities: filter.identities.clone(),
-    };
-    tracking::html::part(connection, &filter, prices)
 }
 
 /// Tools, with how often they fail.
