@@ -253,6 +253,10 @@ fn the_page_shows_when_people_are_there() {
         assert!(page.contains(expected), "no {expected} in\n{page}");
     }
     assert!(!page.contains("<script"), "{page}");
+    let of_site = ["report", "html", "--out", "page.html", "--no-refresh", "--timezone", "UTC", "--user", "shop"];
+    assert_eq!(world.mill(&of_site).status, 0);
+    let page = std::fs::read_to_string(world.path("page.html")).unwrap();
+    assert!(page.contains("There are no responses to report.") && page.contains("Sessions by entry"), "{page}");
     let of_model = world.mill(&["report", "html", "--out", "page.html", "--no-refresh", "--model", "claude-opus-4-6"]);
     assert_eq!(of_model.status, 0, "{of_model:?}");
     assert!(!std::fs::read_to_string(world.path("page.html")).unwrap().contains("When people are there"));

@@ -55,17 +55,20 @@ pub fn page(connection: &Connection, filter: &Filter, prices: &Prices) -> Result
          <header><h1>Usage of coding agents</h1>\n<p class=\"soft\">{}</p></header>\n<main>\n",
         escaped(&about(&figures, filter, as_of.as_deref(), pending))
     );
+    let presence = match tracking::filter::Filter::of_usage(filter) {
+        Some(filter) => tracking::html::part(connection, &filter, prices)?,
+        None => String::new(),
+    };
     if figures.all.total.responses == 0 {
         html += "<p>There are no responses to report.</p>\n";
+        html += &presence;
     } else {
         html += &tiles(&figures, sessions.len());
         html += &over_time(&figures);
         html += &work::work(connection, filter, prices)?;
         html += &cache(&figures);
         html += &activity(&figures);
-        if let Some(filter) = tracking::filter::Filter::of_usage(filter) {
-            html += &tracking::html::part(connection, &filter, prices)?;
-        }
+        html += &presence;
         html += &tools(connection, filter)?;
         html += "<h2>Sessions</h2>\n";
         html += &drilldown::sessions(connection, &sessions, filter.zone)?;
