@@ -176,3 +176,31 @@ fn a_database_of_before_is_filled_without_reading_again() {
     assert_eq!(world.rows("FROM session_dialects ORDER BY ALL"), dump);
     assert_eq!(world.rows("SELECT dialect FROM session_files ORDER BY ALL"), ["", "claude-code", "unknown"]);
 }
+
+#[test]
+fn a_log_of_web_events_is_no_session_of_an_agent() {
+    let view = r#"{"event":"$pageview","distinct_id":"u-7","timestamp":"2026-03-01T12:00:00Z"}"#;
+    let page = r#"{"type":"page","anonymousId":"a-1","timestamp":"2026-03-01T12:01:00Z"}"#;
+    let world = World::new();
+    world
+        .write(
+            "shop/p.jsonl",
+            format!("{view}\n{{\"event\":\"e\",\"distinct_id\":\"\"}}\n{{\"type\":\"new\"}}\n{page}\n"),
+        )
+        .write("ada/s.jsonl", format!("{view}\n{}", response("m1", "10:00:00", 5)))
+        .pass();
+    assert_eq!(world.rows("SELECT session_file, agent FROM usage_sessions"), ["ada/s.jsonl|claude-code"]);
+    assert_eq!(
+        world.rows("SELECT session_file, dialect, lines, malformed_lines FROM session_files ORDER BY ALL"),
+        ["ada/s.jsonl|posthog|2|0", "shop/p.jsonl|posthog|4|1"]
+    );
+    let dialects = "SELECT session_file, dialect, lines FROM session_dialects ORDER BY ALL";
+    let expected =
+        ["ada/s.jsonl|claude-code|1", "ada/s.jsonl|posthog|1", "shop/p.jsonl|posthog|3", "shop/p.jsonl|segment|1"];
+    assert_eq!(world.rows(dialects), expected);
+    assert_eq!(world.rows(UNKNOWN), ["new|1"]);
+    let ledger =
+        "SELECT processor_name, items_extracted FROM session_processor_state WHERE session_file = 'shop/p.jsonl'";
+    let usage = format!("{ledger} AND processor_name IN ('usage', 'verification') ORDER BY ALL");
+    assert_eq!(world.rows(&usage), ["usage|0", "verification|0"]);
+}

@@ -9,6 +9,7 @@
 
 mod activity_report;
 mod chains;
+mod check;
 mod clocks;
 mod codex;
 mod commands;

@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and how the answer reaches the caller.
 
 mod ban;
+mod check;
 mod config;
 mod daemon;
 mod failures;
@@ -55,6 +56,7 @@ enum Command {
     Status(status::Args),
     Runs(runs::Args),
     Sources(sources::Args),
+    Check(check::Args),
     Daemon(daemon::Args),
     Trigger(trigger::Args),
     Failures(failures::Args),
@@ -168,6 +170,7 @@ fn execute(asked: Asked, context: &Context) -> Result<Status> {
         Command::Daemon(args) => daemon::daemon(&args, context),
         Command::Trigger(args) => trigger::trigger(&args, context),
         Command::Runs(args) => runs::runs(&args, context),
+        Command::Check(args) => check::check(&args),
         Command::Sources(args) => sources::sources(&args, context),
         Command::Status(args) => status::status(&args, context),
         Command::Prices(args) => prices::prices(&args, context),

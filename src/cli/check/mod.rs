@@ -1,0 +1,98 @@
+//! `sessionmill check`: what the lines of files would be understood as, and which would be lost. For whoever writes
+//! such lines; it reads no configuration and no database.
+
+mod finding;
+mod output;
+
+use crate::base::error::{Error, Result, Status, cause};
+use crate::cli::print;
+use finding::examine;
+use output::Output;
+use std::fs::File;
+use std::io::{BufWriter, Read};
+use std::path::{Path, PathBuf};
+
+/// Check that lines of logs are understood
+///
+/// For each line: the format and the kind of record that it is understood as, what it does to a session or a task, who
+/// did it and when; or what is wrong with it. A line that is broken, lacks what its format needs, or is of an unknown
+/// type would be lost. Exit code 1 if any line would be lost.
+///
+/// Files are read as a run reads them, compressed ones too, and `-` is standard input. Nothing is stored.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  sessionmill check events.jsonl\n  tail -n 100 app.jsonl | sessionmill check --verbose -\n  \
+                        sessionmill check --schema activity > activity.schema.json"
+)]
+pub(super) struct Args {
+    /// Files to check; - for standard input
+    #[arg(value_name = "FILE", required_unless_present = "schema")]
+    files: Vec<PathBuf>,
+
+    /// Show the lines that are understood too
+    #[arg(long, short)]
+    verbose: bool,
+
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t, conflicts_with = "json")]
+    format: Format,
+
+    /// Short for --format json
+    #[arg(long)]
+    json: bool,
+
+    /// Print the JSON Schema of lines to write instead: an activity (an event of PostHog) or an event of a task (a CloudEvent)
+    #[arg(long, value_enum, value_name = "FAMILY", conflicts_with_all = ["files", "verbose", "format", "json"])]
+    schema: Option<Schema>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// What to write a line about.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Schema {
+    Activity,
+    Task,
+}
+
+impl Schema {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Activity => include_str!("../../../docs/schemas/activity.json"),
+            Self::Task => include_str!("../../../docs/schemas/task.json"),
+        }
+    }
+}
+
+pub(super) fn check(args: &Args) -> Result<Status> {
+    if let Some(schema) = args.schema {
+        return print(schema.text());
+    }
+    let format = if args.json { Format::Json } else { args.format };
+    let mut output = Output::new(BufWriter::new(std::io::stdout()), format == Format::Json, args.verbose);
+    for path in &args.files {
+        let name = path.display().to_string();
+        output.begin_file();
+        examine(&mut *open(path)?, &mut |finding| output.line(&name, finding))
+            .map_err(|error| Error::cannot("check", &name, error))?;
+    }
+    let lost = output.end().or_else(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Ok(0),
+        _ => Err(Error::cannot("write", "stdout", cause(&error))),
+    })?;
+    Ok(if lost == 0 { Status::Done } else { Status::FilesFailed })
+}
+
+fn open(path: &Path) -> Result<Box<dyn Read>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(std::io::stdin().lock()));
+    }
+    #[expect(clippy::disallowed_methods, reason = "this command uses no database")]
+    let file = File::open(path).map_err(|error| Error::cannot("read", path.display(), cause(&error)))?;
+    Ok(Box::new(file))
+}

@@ -1,0 +1,146 @@
+//! `sessionmill check`: what lines are understood as, and which would be lost.
+
+use crate::world::{World, response};
+use serde_json::{Map, Value};
+
+const MILL: &str = env!("CARGO_BIN_EXE_sessionmill");
+
+const VIEW: &str = r#"{"event":"$pageview","distinct_id":"u-7","timestamp":"2026-03-01T12:00:00.5Z"}"#;
+const TASK: &str = r#"{"specversion":"1.0","id":"e1","source":"/mill","type":"mill.task.created","subject":"grind-1","time":"2026-03-01T12:00:00Z"}"#;
+
+fn check(world: &World, arguments: &[&str]) -> (i32, String) {
+    let said = world.mill(&[&["check"], arguments].concat());
+    assert_eq!(said.stderr, "");
+    (said.status, said.stdout)
+}
+
+#[test]
+fn good_lines_are_counted_and_shown_if_asked_for() {
+    let world = World::new();
+    let batch = format!(r#"{{"api_key":"k","batch":[{VIEW},{VIEW}]}}"#);
+    world.write("good.jsonl", format!("{VIEW}\n\n{TASK}\n{batch}\n{}", response("m1", "10:00:00", 5).trim()));
+    let summary = "4 lines: 5 records understood (claude-code 1, cloudevents 1, posthog 3), 0 lost\n";
+    assert_eq!(check(&world, &["root/good.jsonl"]), (0, summary.to_owned()));
+    let view =
+        |line: u64| format!("root/good.jsonl:{line}: posthog $pageview, view by u-7 at 2026-03-01T12:00:00.500Z\n");
+    let lines = [
+        view(1),
+        "root/good.jsonl:3: cloudevents mill.task.created, created by grind-1 at 2026-03-01T12:00:00Z\n".to_owned(),
+        view(4),
+        view(4),
+        "root/good.jsonl:5: claude-code assistant at 2026-02-01T10:00:00Z\n".to_owned(),
+        summary.to_owned(),
+    ];
+    assert_eq!(check(&world, &["root/good.jsonl", "--verbose"]), (0, lines.concat()));
+    assert!(!world.database().exists());
+}
+
+#[test]
+fn a_line_that_would_be_lost_is_named_with_what_is_wrong() {
+    let world = World::new();
+    let lines = [
+        VIEW,
+        r#"{"event":"$pageview","distinct_id":"u-7"}"#,
+        r#"{"type":"new-kind"}"#,
+        "{\"cut",
+        &format!(r#"{{"batch":[{VIEW},{{"event":"e","distinct_id":" "}}],"sent_at":"2026-03-01"}}"#),
+        &VIEW.replace(r#""timestamp":""#, r#""timestamp":"\u001b[2J"#),
+        &VIEW[..20],
+    ];
+    world.write("bad.jsonl", lines.join("\n"));
+    let expected = "\
+root/bad.jsonl:2: lost: no `timestamp`, and no `now` or `sent_at` to count an `offset` from
+root/bad.jsonl:3: lost: its type is unknown (`new-kind`)
+root/bad.jsonl:4: lost: not a JSON object, or a broken one
+root/bad.jsonl:5: lost: no `distinct_id`, and no `$device_id` in its place
+root/bad.jsonl:6: lost: its `timestamp` is not a time
+root/bad.jsonl:7: lost: the last line has no line feed and is not a whole JSON object
+7 lines: 2 records understood (posthog 2), 6 lost
+";
+    assert_eq!(check(&world, &["root/bad.jsonl"]), (1, expected.to_owned()));
+    world.write("document.jsonl", format!("{{\n\"event\":\"e\"\n}}\n{VIEW}\n"));
+    let (status, text) = check(&world, &["root/document.jsonl"]);
+    assert_eq!(status, 1);
+    assert!(text.ends_with("4 lines: 1 record understood (posthog 1), 3 lost\n"), "{text}");
+}
+
+#[test]
+fn an_answer_in_json_has_the_same() {
+    let world = World::new();
+    world.write("a.jsonl", format!("{VIEW}\n{{}}\n"));
+    let (status, text) = check(&world, &["root/a.jsonl", "--format", "json"]);
+    let lost = serde_json::json!({
+        "lines": [{"file": "root/a.jsonl", "line": 2, "dialect": "posthog", "kind": "(no type)", "class": null,
+                   "who": null, "time": null, "wrong": "its type is unknown"}],
+        "summary": {"files": 1, "lines": 2, "understood": 1, "lost": 1, "dialects": {"posthog": 1}},
+    });
+    assert_eq!((status, serde_json::from_str::<Value>(&text).unwrap()), (1, lost));
+    let (_, text) = check(&world, &["root/a.jsonl", "--json", "--verbose"]);
+    let first = &serde_json::from_str::<Value>(&text).unwrap()["lines"][0];
+    let expected = serde_json::json!({"file": "root/a.jsonl", "line": 1, "dialect": "posthog", "kind": "$pageview",
+                                      "class": "view", "who": "u-7", "time": "2026-03-01T12:00:00.500Z", "wrong": null});
+    assert_eq!(*first, expected);
+    world.write("none.jsonl", "\n");
+    let (status, text) = check(&world, &["root/none.jsonl", "--json"]);
+    let none = serde_json::json!({"lines": [],
+                                  "summary": {"files": 1, "lines": 0, "understood": 0, "lost": 0, "dialects": {}}});
+    assert_eq!((status, serde_json::from_str::<Value>(&text).unwrap()), (0, none));
+}
+
+#[test]
+fn standard_input_and_archives_are_checked() {
+    let world = World::new();
+    let packed = zstd::encode_all(format!("{VIEW}\n").as_bytes(), 3).unwrap();
+    world.write("a.jsonl.zst", packed);
+    world.write("b.jsonl", format!("{VIEW}\n"));
+    let script = format!("gzip -c root/b.jsonl | {MILL} check - root/a.jsonl.zst");
+    let said = world.command("sh", &["-c", &script], &[]);
+    let summary = "2 files, 2 lines: 2 records understood (posthog 2), 0 lost\n";
+    assert_eq!((said.status, said.stdout.as_str(), said.stderr.as_str()), (0, summary, ""));
+    let said = world.command("sh", &["-c", &format!("head -c 30 root/a.jsonl.zst | {MILL} check -")], &[]);
+    assert_eq!((said.status, said.stdout.as_str()), (2, ""));
+    assert!(said.stderr.starts_with("sessionmill: cannot check `-`: "), "{said:?}");
+    let said = world.mill(&["check", "root/none.jsonl"]);
+    assert_eq!(
+        (said.status, said.stderr.as_str()),
+        (2, "sessionmill: cannot read `root/none.jsonl`: there is no such file or folder\n")
+    );
+    assert_eq!(world.mill(&["check"]).status, 64);
+}
+
+/// The examples of a schema, and the fields that it requires.
+fn schema(world: &World, name: &str) -> (Vec<Map<String, Value>>, Vec<String>) {
+    let (status, text) = check(world, &["--schema", name]);
+    assert_eq!(status, 0);
+    let schema: Value = serde_json::from_str(&text).unwrap();
+    let part = |name: &str| schema[name].clone();
+    (serde_json::from_value(part("examples")).unwrap(), serde_json::from_value(part("required")).unwrap())
+}
+
+#[test]
+fn schemas_say_what_is_understood() {
+    let world = World::new();
+    for name in ["activity", "task"] {
+        let (examples, required) = schema(&world, name);
+        assert!(examples.len() > 1 && required.len() > 2, "{name}");
+        let lines: Vec<_> = examples.iter().map(|line| Value::Object(line.clone()).to_string()).collect();
+        world.write("good.jsonl", lines.join("\n") + "\n");
+        assert_eq!(check(&world, &["root/good.jsonl"]).0, 0, "{name}");
+        let mut without = Vec::new();
+        for example in &examples {
+            for field in &required {
+                let mut example = example.clone();
+                assert!(example.remove(field).is_some(), "{name}: an example has no `{field}`");
+                without.push(Value::Object(example).to_string());
+            }
+        }
+        world.write("bad.jsonl", without.join("\n") + "\n");
+        let (status, text) = check(&world, &["root/bad.jsonl"]);
+        let lines = without.len();
+        assert_eq!(
+            (status, text.lines().last().unwrap()),
+            (1, &*format!("{lines} lines: 0 records understood, {lines} lost")),
+            "{text}"
+        );
+    }
+}
