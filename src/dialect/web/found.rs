@@ -72,38 +72,54 @@ pub(super) const CLICK_IDS: [&str; 18] = [
     "wbraid",
 ];
 
-/// Values by property; the last one of a name counts.
-#[derive(Debug, Default)]
+/// Values by property; the last one of a name counts. Most records have few of the properties, so that values are kept
+/// in the order in which they come.
+#[derive(Debug)]
 pub(super) struct Found<'de> {
-    values: Values<'de>,
-    clicks: [Scalar<'de>; CLICK_IDS.len()],
+    values: Vec<Scalar<'de>>,
+    /// For each property and click id the position of its value, from 1; 0 for none.
+    positions: [u8; KEYS + CLICK_IDS.len()],
     /// It has a property that only PostHog's SDKs write, whatever its value.
     pub(super) is_marked: bool,
     /// What a recording holds.
     pub(super) snapshot: Option<&'de RawValue>,
 }
 
-#[derive(Debug)]
-struct Values<'de>([Scalar<'de>; KEYS]);
-
-impl Default for Values<'_> {
+impl Default for Found<'_> {
     fn default() -> Self {
-        Self([const { Scalar(None) }; KEYS])
+        Self { values: Vec::new(), positions: [0; KEYS + CLICK_IDS.len()], is_marked: false, snapshot: None }
     }
 }
 
 impl<'de> Found<'de> {
     pub(super) fn get(&self, key: Key) -> Option<&str> {
-        self.values.0[key as usize].get()
+        self.at(key as usize)
     }
 
     pub(super) fn set(&mut self, key: Key, value: Scalar<'de>) {
-        self.values.0[key as usize] = value;
+        self.put(key as usize, value);
     }
 
     /// A click id, by its position in [`CLICK_IDS`].
     pub(super) fn click(&self, position: usize) -> Option<&str> {
-        self.clicks.get(position).and_then(Scalar::get)
+        self.at(KEYS + position)
+    }
+
+    fn at(&self, slot: usize) -> Option<&str> {
+        let position = usize::from(*self.positions.get(slot)?);
+        self.values.get(position.checked_sub(1)?)?.get()
+    }
+
+    fn put(&mut self, slot: usize, value: Scalar<'de>) {
+        let Some(position) = self.positions.get_mut(slot) else { return };
+        match self.values.get_mut(usize::from(*position).wrapping_sub(1)) {
+            Some(old) => *old = value,
+            None => {
+                self.values.push(value);
+                // There are fewer slots than a byte can count.
+                *position = self.values.len() as u8;
+            }
+        }
     }
 }
 
@@ -111,9 +127,9 @@ impl<'de> Fields<'de> for Found<'de> {
     fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         if let Some(key) = key(name) {
             self.is_marked |= matches!(key, Key::DistinctId | Key::DeviceId | Key::SessionId | Key::InsertId);
-            self.values.0[key as usize] = map.next_value()?;
+            self.put(key as usize, map.next_value()?);
         } else if let Some(position) = click_id(name) {
-            self.clicks[position] = map.next_value()?;
+            self.put(KEYS + position, map.next_value()?);
         } else if matches!(name, "$snapshot_data" | "$snapshot_items") {
             self.snapshot = Some(map.next_value()?);
         } else {
