@@ -47,6 +47,7 @@ mod prices;
 mod privacy;
 mod publish;
 mod reader;
+mod replay;
 mod room;
 mod runs;
 mod server;

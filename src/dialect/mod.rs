@@ -18,9 +18,10 @@ mod json;
 mod moment;
 mod openlineage;
 mod reader;
+pub(crate) mod replay;
 mod splice;
 mod task_log;
-pub(crate) mod web;
+mod web;
 
 pub use reader::Reader;
 

@@ -12,6 +12,7 @@
 //! | [`retry`] | what becomes of a file or a key that failed: when it is tried again, and when it is given up |
 //! | [`open`] | files and folders are opened beneath their root, through no link |
 //! | [`form`] | plain, gzip or zstd |
+//! | [`passage`] | pieces of the text of a file |
 
 pub mod access;
 pub mod agents;
@@ -20,6 +21,7 @@ pub mod form;
 pub mod ledger;
 pub mod look;
 pub mod open;
+pub mod passage;
 pub mod retry;
 pub mod scan;
 pub mod stat;

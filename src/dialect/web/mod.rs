@@ -20,7 +20,7 @@ mod context;
 mod found;
 mod posthog;
 mod record;
-pub(crate) mod replay;
+pub(super) mod replay;
 mod scalar;
 mod segment;
 #[cfg(test)]

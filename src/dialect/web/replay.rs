@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 const MIXED: &str = "mixed";
 
 /// The kind of one event of a recording.
-pub(crate) fn kind(event_type: Option<u64>, source: Option<u64>) -> &'static str {
+pub(in crate::dialect) fn kind(event_type: Option<u64>, source: Option<u64>) -> &'static str {
     const INCREMENTAL: u64 = 3;
     match (event_type, source) {
         (Some(0..=2), _) => "dom",

@@ -1,9 +1,10 @@
 //! Single values as SDKs and exports write them: ids as numbers, `"null"` for nothing, times of several forms.
 
-use crate::dialect::json::{Any, Lenient, is_id};
+use crate::dialect::json::{self, Any, Lenient, is_id};
 use crate::dialect::moment;
 use chrono::{DateTime, Utc};
 use serde::de::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// A text or a number, as text without the white space around it. Empty text and `"null"` are absent, and so is any
@@ -75,28 +76,23 @@ pub(super) fn present(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     })
 }
 
-struct AScalar;
-
-impl<'de> Lenient<'de> for AScalar {
-    type Value = Scalar<'de>;
-    fn absent(self) -> Scalar<'de> {
-        Scalar(None)
-    }
-    fn text(self, text: Cow<'de, str>) -> Scalar<'de> {
-        Scalar(present(text))
-    }
-    fn integer(self, number: i64) -> Scalar<'de> {
-        Scalar(Some(number.to_string().into()))
-    }
-    fn number(self, number: f64) -> Scalar<'de> {
-        Scalar(number.is_finite().then(|| number.to_string().into()))
+impl<'de> Deserialize<'de> for Scalar<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The text as it is written: a number is not read to be written again.
+        let raw = <&RawValue>::deserialize(deserializer)?.get();
+        let Some(text) = raw.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
+            let is_number = raw.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+            return Ok(Self(is_number.then_some(Cow::Borrowed(raw))));
+        };
+        let text = if text.contains('\\') { unescaped(raw).map(Cow::Owned) } else { Some(Cow::Borrowed(text)) };
+        Ok(Self(text.and_then(present)))
     }
 }
 
-impl<'de> Deserialize<'de> for Scalar<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Any(AScalar))
-    }
+/// The text of a string with escapes.
+fn unescaped(raw: &str) -> Option<String> {
+    let repaired = || json::repair(raw.as_bytes()).and_then(|raw| serde_json::from_slice(&raw).ok());
+    serde_json::from_str(raw).ok().or_else(repaired)
 }
 
 struct AStamp;
@@ -161,7 +157,8 @@ mod tests {
             (r#"" u-7 ""#, "u-7"),
             (r#""\u0000u-7\t""#, "u-7"),
             ("34806809", "34806809"),
-            ("18446744073709551615", "18446744073709552000"),
+            ("18446744073709551615", "18446744073709551615"),
+            (r#""u\ud83d\u00e9""#, "u\u{fffd}\u{e9}"),
             ("103.5", "103.5"),
             (r#""NaN""#, "NaN"),
         ] {

@@ -3,9 +3,11 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`activity`] | `report activity` |
+//! | [`replay`] | the recording of a session |
 //! | [`timeline`] | everything that somebody did, in one order |
 
 mod activity;
+mod replay;
 mod timeline;
 
 use crate::plugs::command::{Command, parsed};
@@ -17,9 +19,17 @@ pub(super) const REPORTS: [Command; 1] = [Command {
     run: |matches, context| activity::activity(&parsed(matches)?, context),
 }];
 
-pub(super) const COMMANDS: [Command; 1] = [Command {
+pub(super) const COMMANDS: [Command; 2] = [REPLAY, TIMELINE];
+
+const REPLAY: Command = Command {
+    name: "replay",
+    arguments: replay::Args::augment_args,
+    run: |matches, context| replay::replay(&parsed(matches)?, context),
+};
+
+const TIMELINE: Command = Command {
     name: "timeline",
     // Whose timeline it is, is no choice among others.
     arguments: |command| timeline::Args::augment_args(command).mut_arg("user", |user| user.hide(true)),
     run: |matches, context| timeline::timeline(&parsed(matches)?, context),
-}];
+};

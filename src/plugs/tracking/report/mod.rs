@@ -9,6 +9,7 @@
 //! | [`cost`] | what the responses in a session cost |
 //! | [`rhythm`] | at which hours of which weekdays people are there |
 //! | [`html`] | the part of the page about activity |
+//! | [`recording`] | where the recording of a session stands |
 //! | [`timeline`] | everything that somebody did, in one order |
 
 pub mod activity;
@@ -16,6 +17,7 @@ pub mod by;
 mod cost;
 pub mod filter;
 pub mod html;
+pub(super) mod recording;
 mod rhythm;
 pub mod timeline;
 mod visits;
