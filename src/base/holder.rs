@@ -1,5 +1,6 @@
 //! Who has a lock, as the lock file tells it.
 
+use crate::base::utc;
 use chrono::{DateTime, Utc};
 use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ pub struct Holder {
 impl Holder {
     /// This process.
     pub fn new(trigger: &str, since: DateTime<Utc>) -> Self {
-        let since = since.format("%Y-%m-%d %H:%M:%S UTC").to_string();
+        let since = utc::second(since);
         Self { pid: std::process::id(), trigger: trigger.to_owned(), since }
     }
 

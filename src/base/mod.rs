@@ -7,6 +7,7 @@
 //! | [`names`] | the known names that may be meant by an unknown one |
 //! | [`printable`] | text from outside, for a terminal |
 //! | [`moment`] | readings of the clock |
+//! | [`utc`] | moments as text |
 //! | [`zone`] | days of a time zone |
 //! | [`duration`] | lengths of time in words |
 //! | [`lock`] | locks between processes |
@@ -17,6 +18,7 @@
 //! | [`acl`] | who else may use it |
 //! | `wire` | times in JSON |
 //! | [`failpoint`] | points at which a development build can be made to die |
+//! | [`guard`] | panics that are contained |
 //! | [`heartbeat`] | a sign of life of a run, and the wish that it ends early |
 //! | [`hash`] | a hash, and its text |
 
@@ -26,6 +28,7 @@ pub mod duration;
 pub mod error;
 pub mod failpoint;
 pub mod fault;
+pub mod guard;
 pub mod hash;
 pub mod heartbeat;
 pub mod holder;
@@ -35,5 +38,6 @@ pub mod names;
 pub mod owner;
 pub mod printable;
 pub mod suspension;
+pub mod utc;
 pub(crate) mod wire;
 pub mod zone;

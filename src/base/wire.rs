@@ -24,12 +24,13 @@ where
 
 /// A time, to the microsecond.
 pub(crate) mod time {
-    use chrono::{DateTime, SecondsFormat, Utc};
+    use crate::base::utc;
+    use chrono::{DateTime, Utc};
     use serde::de::{Deserialize, Deserializer, Error};
     use serde::ser::Serializer;
 
     pub(crate) fn serialize<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
+        serializer.serialize_str(&utc::microseconds(*time))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
@@ -39,13 +40,14 @@ pub(crate) mod time {
 
 /// A time that can be missing.
 pub(crate) mod time_or_none {
-    use chrono::{DateTime, SecondsFormat, Utc};
+    use crate::base::utc;
+    use chrono::{DateTime, Utc};
     use serde::de::{Deserialize, Deserializer, Error};
     use serde::ser::Serializer;
 
     pub(crate) fn serialize<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
         match time {
-            Some(time) => serializer.serialize_some(&time.to_rfc3339_opts(SecondsFormat::Micros, true)),
+            Some(time) => serializer.serialize_some(&utc::microseconds(*time)),
             None => serializer.serialize_none(),
         }
     }

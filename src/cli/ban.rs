@@ -3,6 +3,7 @@
 use crate::base::error::{Error, Result, Status, count, thousands};
 use crate::base::holder::Holder;
 use crate::base::lock::ProcessorLock;
+use crate::base::utc;
 use crate::cli::forget::{ForgetContext, is_meant, likely, who};
 use crate::cli::{print, remark, terminal_width};
 use crate::report::grid::{Field, grid};
@@ -11,7 +12,7 @@ use crate::source::Source;
 use crate::source::scan;
 use crate::store::forget::{self, Ban, digest};
 use crate::store::{Access, SharedStore, Store, sources};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use sessionmill_contract::Bound;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +26,7 @@ pub(super) fn list(forget: &ForgetContext<'_>, as_json: bool) -> Result<Status> 
             json!({
                 "user": folder,
                 "person": person(folder),
-                "forgotten_at": ban.since.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+                "forgotten_at": ban.since.map(utc::shortest),
                 "erased_files": ban.files.as_ref().map(BTreeSet::len),
                 "erased_answers": ban.answers,
             })
@@ -36,7 +37,7 @@ pub(super) fn list(forget: &ForgetContext<'_>, as_json: bool) -> Result<Status> 
         return print("nobody is forgotten\n");
     }
     let number = |number: Option<u64>| number.map_or("–".to_owned(), |number| thousands(number.into()));
-    let time = |time: Option<DateTime<Utc>>| time.map_or("–".to_owned(), |time| time.format(TIME).to_string());
+    let time = |time: Option<DateTime<Utc>>| time.map_or("–".to_owned(), utc::minute_of_column);
     let row = |(folder, ban): (&String, &Ban)| {
         let files = ban.files.as_ref().map(|files| files.len() as u64);
         vec![folder.clone(), person(folder).unwrap_or_default(), time(ban.since), number(files), number(ban.answers)]
@@ -50,8 +51,6 @@ pub(super) fn list(forget: &ForgetContext<'_>, as_json: bool) -> Result<Status> 
     }
     print(&grid(&fields, &rows, terminal_width()))
 }
-
-const TIME: &str = "%Y-%m-%d %H:%M";
 
 /// Lets runs read a person's transcripts again, when who calls has seen what comes back and what does not.
 pub(super) fn undo(forget: &ForgetContext<'_>, user: &str, is_sure: bool) -> Result<Status> {

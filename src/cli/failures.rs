@@ -3,6 +3,7 @@
 
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::names;
+use crate::base::utc;
 use crate::cli::place::read;
 use crate::cli::{Context, Database, Form, print, remark, terminal_width};
 use crate::config::Config;
@@ -13,7 +14,7 @@ use crate::report::render::{self, Format};
 use crate::source::retry::{Fate, Standing};
 use crate::store::failures::{self, Failed, FailedKey, Wish};
 use crate::store::{Access, DatabaseFile, Store, pauses};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 /// Show the files that could not be processed, try them again, or drop them
@@ -196,7 +197,7 @@ fn of_processor(mut failures: Vec<Failed>, processor: Option<&str>, context: &Co
 fn words(name: String, processor: &str, standing: &Standing, now: DateTime<Utc>) -> Vec<String> {
     let next = match standing.fate {
         Fate::Retry if standing.next_try_at <= now => "next run".to_owned(),
-        Fate::Retry => standing.next_try_at.format("%Y-%m-%d %H:%M UTC").to_string(),
+        Fate::Retry => utc::minute(standing.next_try_at),
         Fate::Dead => "none: dead".to_owned(),
         Fate::Dropped => "none: dropped".to_owned(),
     };
@@ -213,8 +214,8 @@ fn object(Failed { processor, session_file, standing, .. }: &Failed) -> serde_js
         "error": standing.failure.message,
         "state": standing.fate.name(),
         "attempts": standing.attempts,
-        "first_failed_at": rfc3339(standing.first_failed_at),
-        "last_failed_at": rfc3339(standing.last_failed_at),
+        "first_failed_at": utc::seconds(standing.first_failed_at),
+        "last_failed_at": utc::seconds(standing.last_failed_at),
         "next_try_at": next_try(standing),
     })
 }
@@ -229,16 +230,12 @@ fn key_object(FailedKey { processor, facts_table, key, standing }: &FailedKey) -
         "error": standing.failure.message,
         "state": standing.fate.name(),
         "attempts": standing.attempts,
-        "first_failed_at": rfc3339(standing.first_failed_at),
-        "last_failed_at": rfc3339(standing.last_failed_at),
+        "first_failed_at": utc::seconds(standing.first_failed_at),
+        "last_failed_at": utc::seconds(standing.last_failed_at),
         "next_try_at": next_try(standing),
     })
 }
 
 fn next_try(standing: &Standing) -> Option<String> {
-    (standing.fate == Fate::Retry).then(|| rfc3339(standing.next_try_at))
-}
-
-fn rfc3339(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+    (standing.fate == Fate::Retry).then(|| utc::seconds(standing.next_try_at))
 }

@@ -1,6 +1,7 @@
 //! Flags that say where things are, and what they come to.
 
 use crate::base::error::{Error, Result, Status};
+use crate::base::utc;
 use crate::cli::{Context, remark};
 use crate::config::{self, Config};
 use crate::source::access;
@@ -163,6 +164,6 @@ pub(crate) fn read<T>(
 /// Says that a snapshot is read, where its user may not write the database.
 pub(crate) fn announce(database: &std::path::Path) {
     if let Some(Snapshot { path, time }) = Snapshot::instead_of(database) {
-        remark(&format!("note: as of {}, from {}", time.format("%Y-%m-%d %H:%M UTC"), path.display()));
+        remark(&format!("note: as of {}, from {}", utc::minute(time), path.display()));
     }
 }

@@ -3,6 +3,7 @@
 use crate::base::error::{Error, Result, Status};
 use crate::base::holder::is_alive;
 use crate::base::lock::{self, Presence};
+use crate::base::utc;
 use crate::cli::{Context, Database, print, remark};
 use crate::report::render::pretty;
 use crate::service::trigger::{self, Order};
@@ -73,7 +74,7 @@ pub(crate) fn trigger(args: &Args, context: &Context) -> Result<Status> {
         let message = format!("uid {uid} may not ask the daemon of `{}`", database.display());
         return Err(Error::new(Status::CannotRun, message).hint("[daemon] allow_uids names who may"));
     }
-    let time = context.now.wall.format("%Y%m%dT%H%M%S%6f");
+    let time = utc::name(context.now.wall);
     let id = args.id.clone().unwrap_or_else(|| format!("{name}-{time}-{}", std::process::id()));
     let limits = trigger::Args { max_sessions: args.max_sessions, time_budget: args.time_budget.clone() };
     let order = Order { id: Some(id.clone()), processor: Some(name.to_owned()), args: limits, ..Order::default() };

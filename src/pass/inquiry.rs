@@ -5,11 +5,11 @@
 //! before the next question, and the database is let go of while one is waited for.
 
 use crate::base::error::Result;
+use crate::base::guard;
 use crate::read::Reader;
 use crate::store::SharedStore;
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{Failure, FailureClass, Processor, Ruling, Settlement};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use sessionmill_contract::{FailureClass, Processor, Ruling, Settlement};
 
 /// What asking came to.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ fn ask_of(
     }
     let name = processor.manifest().name;
     let (entities, reviews) = store.get()?.reviewed(settlement)?;
-    let inquiries = match contained(|| processor.inquiries(settlement, &entities, &reviews, now)) {
+    let inquiries = match guard::processor("", || processor.inquiries(settlement, &entities, &reviews, now)) {
         Ok(inquiries) => inquiries,
         Err(failure) => {
             answers.warnings.push(format!("`{name}` cannot tell what to ask: {failure}"));
@@ -65,7 +65,7 @@ fn ask_of(
         }
         store.end()?;
         reader.heartbeat.beat();
-        let Ruling { entity, key, reviews, failure } = match contained(|| Ok(inquiry())) {
+        let Ruling { entity, key, reviews, failure } = match guard::processor("", || Ok(inquiry())) {
             Ok(ruling) => ruling,
             Err(failure) => {
                 answers.warnings.push(format!("`{name}` cannot ask: {failure}"));
@@ -90,10 +90,4 @@ fn ask_of(
         }
     }
     Ok(())
-}
-
-/// A panic of a processor costs what it was about.
-fn contained<T>(body: impl FnOnce() -> std::result::Result<T, Failure>) -> std::result::Result<T, Failure> {
-    let panicked = || Failure::new(FailureClass::Panic, "the processor panicked");
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(panicked()))
 }

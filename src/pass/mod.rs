@@ -36,6 +36,7 @@ pub mod writer;
 
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::fault::Fault;
+use crate::base::guard::guard;
 use crate::base::heartbeat::Heartbeat;
 use crate::base::holder::Holder;
 use crate::base::lock::ProcessorLock;
@@ -68,7 +69,6 @@ use crate::store::{
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Bound, Failure, Manifest, Processor};
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// What a pass is about.
@@ -136,8 +136,8 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
 /// Runs a pass of processors of one bound.
 fn run_one(pass: &Pass<'_>) -> Result<Summary> {
     let clock = Clock::begin(pass.now.clone());
-    let result = catch_unwind(AssertUnwindSafe(|| locked(pass, &clock)))
-        .unwrap_or_else(|_| Err(Error::new(Status::CannotRun, "the run panicked; its log says where")));
+    let panicked = || Error::new(Status::CannotRun, "the run panicked; its log says where");
+    let result = guard(|| locked(pass, &clock), panicked);
     // A report that finds another run in progress needs none of its own.
     let is_news = |error: &&Error| error.status != Status::Busy || pass.request.origin != Origin::Report;
     if let Some(error) = result.as_ref().err().filter(is_news) {

@@ -1,5 +1,6 @@
 //! How long a processor leaves alone the server that asked for it. Pure.
 
+use crate::base::utc;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sessionmill_contract::Failure;
@@ -37,7 +38,7 @@ impl Pause {
     /// The pause in words.
     pub fn words(&self, processor: &str) -> String {
         let Self { until, reason, .. } = self;
-        format!("`{processor}` is paused until {}: {reason}", until.format("%Y-%m-%d %H:%M:%S UTC"))
+        format!("`{processor}` is paused until {}: {reason}", utc::second(*until))
     }
 
     /// Whether nobody is to be asked. A pause that is longer than any is one of a clock that was wrong.

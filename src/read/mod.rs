@@ -22,6 +22,7 @@ pub mod lines;
 
 use crate::base::error::cause;
 use crate::base::failpoint;
+use crate::base::guard;
 use crate::base::hash::Hash;
 use crate::base::heartbeat::{self, Heartbeat};
 use crate::base::moment::{Clock, Moment};
@@ -40,7 +41,6 @@ use sessionmill_contract::{Bound, Event, Failure, FailureClass, Fold, Manifest, 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// What a worker needs to read the jobs of a pass.
@@ -275,8 +275,7 @@ fn damage(now: &Moment, stat: &Stat) -> FailureClass {
 
 /// A panic on the way costs the file only.
 fn contained<T>(body: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
-    let result = catch_unwind(AssertUnwindSafe(body));
-    result.unwrap_or_else(|_| Err(Refusal::failed(FailureClass::Panic, "the reader panicked")))
+    guard::guard(body, || Refusal::failed(FailureClass::Panic, "the reader panicked"))
 }
 
 impl Stream<'_> {
@@ -482,22 +481,25 @@ enum Guarded<'s> {
 
 impl<'s> Guarded<'s> {
     fn open(processor: &'s dyn Processor, file: &'s SourceFile) -> Self {
-        match catch_unwind(AssertUnwindSafe(|| processor.open(file))) {
+        match guard::processor(" before the first line", || Ok(processor.open(file))) {
             Ok(fold) => Self::Live(fold),
-            Err(_) => Self::Failed(panicked("before the first line")),
+            Err(failure) => Self::Failed(failure),
         }
     }
 
     fn event(&mut self, event: &Event<'_>, cap: usize) {
         let Self::Live(fold) = self else { return };
-        let held = catch_unwind(AssertUnwindSafe(|| {
-            fold.event(event);
-            fold.held()
-        }));
+        let held = guard::guard(
+            || {
+                fold.event(event);
+                Ok(fold.held())
+            },
+            || guard::panicked(&format!(" at line {}", event.line)),
+        );
         match held {
             Ok(held) if held > cap => *self = Self::Full,
             Ok(_) => {}
-            Err(_) => *self = Self::Failed(panicked(&format!("at line {}", event.line))),
+            Err(failure) => *self = Self::Failed(failure),
         }
     }
 
@@ -509,20 +511,12 @@ impl<'s> Guarded<'s> {
             }
             Self::Failed(failure) => return Verdict::Failed(failure),
         };
-        let finished = catch_unwind(AssertUnwindSafe(|| {
-            let mut facts = Rows::default();
-            fold.finish(&mut facts).map(|()| facts)
-        }));
-        match finished {
-            Ok(Ok(facts)) => Verdict::Facts(facts),
-            Ok(Err(failure)) => Verdict::Failed(failure),
-            Err(_) => Verdict::Failed(panicked("after the last line")),
+        let mut facts = Rows::default();
+        match guard::processor(" after the last line", || fold.finish(&mut facts)) {
+            Ok(()) => Verdict::Facts(facts),
+            Err(failure) => Verdict::Failed(failure),
         }
     }
-}
-
-fn panicked(place: &str) -> Failure {
-    Failure::new(FailureClass::Panic, format!("the processor panicked {place}"))
 }
 
 #[cfg(test)]

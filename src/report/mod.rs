@@ -10,7 +10,8 @@ pub mod status;
 pub mod value;
 
 use crate::base::error::Result;
-use chrono::{DateTime, SecondsFormat};
+use crate::base::utc;
+use chrono::DateTime;
 use duckdb::Connection;
 use serde_json::{Map, Value, json};
 
@@ -152,7 +153,7 @@ pub(crate) fn freshness(connection: &Connection, processor: &str) -> Result<(Opt
     let mut rows = statement.query([processor])?;
     let Some(row) = rows.next()? else { return Ok((None, 0)) };
     let as_of = DateTime::from_timestamp_micros(row.get(0)?);
-    Ok((as_of.map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true)), row.get(1)?))
+    Ok((as_of.map(utc::seconds), row.get(1)?))
 }
 
 /// A number as near as JSON's come.

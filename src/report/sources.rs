@@ -1,6 +1,7 @@
 //! The sources of a database: where they are, what is known of their files, and what is wrong with them.
 
 use crate::base::error::Result;
+use crate::base::utc;
 use crate::store::known;
 use crate::store::sources::{Registered, registered};
 use duckdb::Connection;
@@ -51,7 +52,7 @@ pub fn sources(connection: &Connection) -> Result<Vec<Listed>> {
             },
             root: source.root.display().to_string(),
             layout: source.layout.name(),
-            retired_at: retired_at.map(|time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string()),
+            retired_at: retired_at.map(utc::seconds),
             found: is_found,
             name: source.name,
             alarm,

@@ -5,6 +5,7 @@ use crate::base::holder::Holder;
 use crate::base::lock::{self, Presence};
 use crate::base::moment::Moment;
 use crate::base::printable::{printable, short};
+use crate::base::utc;
 use crate::config::Config;
 use crate::pass::pending::Pending;
 use crate::pass::summary::Deferral;
@@ -288,12 +289,12 @@ impl Overview {
             facts.oldest_pending = pending.and_then(|pending| pending.oldest);
             let Health { state, reasons, next_due } = facts.health(view.now);
             (processor.state, processor.reasons) = (state, reasons);
-            processor.next_due = next_due.map(utc);
+            processor.next_due = next_due.map(utc::seconds);
             processor.running = running;
             (processor.failures, processor.dead) = (facts.failed + facts.dead, facts.dead);
             processor.backlog = record.backlog();
             processor.pending = pending.map(|pending| pending.files);
-            processor.pending_since = pending.and_then(|pending| pending.oldest).map(utc);
+            processor.pending_since = pending.and_then(|pending| pending.oldest).map(utc::seconds);
             processor.unsettled_keys = record.unsettled_keys;
             processor.causes = record.causes;
             processor.key_causes = record.key_causes;
@@ -301,7 +302,7 @@ impl Overview {
             processor.last_run = record.last.map(|run| Run {
                 run_id: run.run_id,
                 trigger: run.trigger,
-                started_at: utc(run.started_at),
+                started_at: utc::seconds(run.started_at),
                 outcome: run.outcome,
                 files: run.files,
                 processed: run.processed,
@@ -312,10 +313,6 @@ impl Overview {
         status.state = status.processors.iter().map(|processor| processor.state).max().unwrap_or(State::Ok);
         status
     }
-}
-
-fn utc(time: DateTime<Utc>) -> String {
-    time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 impl Status {

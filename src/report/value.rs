@@ -1,6 +1,7 @@
 //! Cells of any query's result, as JSON and as text.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta};
+use crate::base::utc;
+use chrono::{DateTime, TimeDelta};
 pub use duckdb::types::Value as Cell;
 use duckdb::types::{TimeUnit, ValueRef};
 use serde_json::{Map, Value, json};
@@ -93,5 +94,5 @@ fn timestamp(unit: TimeUnit, time: i64) -> Value {
         return json!(if time > 0 { "infinity" } else { "-infinity" });
     }
     let time = DateTime::from_timestamp_micros(unit.to_micros(time));
-    json!(time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true)))
+    json!(time.map(utc::shortest))
 }

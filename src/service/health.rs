@@ -14,6 +14,7 @@
 
 use crate::base::error::count;
 use crate::base::moment::Moment;
+use crate::base::utc;
 use crate::pass::pause::Pause;
 use crate::service::schedule::{End, LastRun, Schedule};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -150,7 +151,7 @@ impl Facts<'_> {
             new.for_each(|alarm| find(State::Warning, alarm.clone()));
         }
         if let Some(run) = self.last.filter(|run| run.started_at - now.wall > FUTURE) {
-            let when = time(run.started_at);
+            let when = utc::minute(run.started_at);
             find(
                 State::Warning,
                 format!("the last run is dated {when}, in the future: check the clock, and run again"),
@@ -160,7 +161,7 @@ impl Facts<'_> {
             find(State::Failing, reason);
         }
         if let Some(pause) = self.pause.filter(|pause| pause.holds(now.wall)) {
-            find(State::Paused, format!("until {}: {}", time(pause.until), pause.reason));
+            find(State::Paused, format!("until {}: {}", utc::minute(pause.until), pause.reason));
         }
         if self.dead > 0 {
             find(State::Warning, format!("{} given up: sessionmill failures", count(self.dead, "file")));
@@ -174,7 +175,7 @@ impl Facts<'_> {
             find(State::Warning, format!("{} {why}", count(self.unsettled_keys, "key")));
         }
         if let Some(since) = self.oldest_pending.filter(|since| self.waits_in_vain(schedule, *since, now.wall)) {
-            find(State::Warning, format!("files wait since {}", time(since)));
+            find(State::Warning, format!("files wait since {}", utc::minute(since)));
         }
         findings.sort_by_key(|(state, _)| std::cmp::Reverse(*state));
         let state = findings.first().map_or(State::Ok, |(state, _)| *state);
@@ -197,7 +198,7 @@ impl Facts<'_> {
             None => now - run.ended_at.unwrap_or(run.started_at) > grace(schedule),
             Some(due) => run.started_at < due && now - due > LATE,
         };
-        is_late.then(|| format!("no run since {}, although it is due {schedule}", time(run.started_at)))
+        is_late.then(|| format!("no run since {}, although it is due {schedule}", utc::minute(run.started_at)))
     }
 
     /// Whether a file was there at the last run and still waits, for longer than runs take to come by.
@@ -218,11 +219,6 @@ fn grace(schedule: &Schedule) -> TimeDelta {
         Schedule::Every(interval) => TimeDelta::from_std(*interval * 2).unwrap_or(TimeDelta::MAX),
         Schedule::Daily(_) | Schedule::Cron(_) => LATE,
     }
-}
-
-/// A time in words.
-pub(crate) fn time(time: DateTime<Utc>) -> String {
-    time.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 #[cfg(test)]

@@ -10,11 +10,12 @@ use crate::base::acl;
 use crate::base::duration;
 use crate::base::error::{Error, Result, cause};
 use crate::base::holder::Holder;
+use crate::base::utc;
 use crate::pass::request::{Origin, Request};
 use crate::pass::summary::Summary;
 use crate::plugs::Plugs;
 use crate::service::folder::{Old, OwnFolder};
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::io::Read as _;
@@ -173,7 +174,7 @@ impl Folder {
         names.extend(others);
         let mut claims = Vec::new();
         for (number, name) in names.into_iter().enumerate() {
-            let id = format!("{name}-{}-{number}", now.format("%Y%m%dT%H%M%S%6f"));
+            let id = format!("{name}-{}-{number}", utc::name(now));
             if self.is_unfinished(&name, now) {
                 continue;
             }
@@ -280,7 +281,7 @@ impl Folder {
     ///
     /// If the answer cannot be written.
     pub fn answer(&self, claim: &Claim, answer: &Answer<'_>, now: DateTime<Utc>) -> Result<()> {
-        let at = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let at = utc::seconds(now);
         let mut text =
             json!({"id": claim.id, "processor": claim.processor, "requested_by": claim.by, "answered_at": at});
         let (state, key, value) = match answer {

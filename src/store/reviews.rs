@@ -8,10 +8,10 @@
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status, cause};
 use crate::base::failpoint;
+use crate::base::utc;
 use crate::store::rows::Cell;
 use crate::store::settle::{all, touch};
 use crate::store::{Store, Transaction, beside};
-use chrono::SecondsFormat;
 use serde_json::{Map, Value as Json};
 use sessionmill_contract::{Column, ColumnKind, Manifest, Settlement, Table, Value};
 use std::io::ErrorKind;
@@ -167,6 +167,6 @@ fn json(value: &Value) -> Json {
         Value::Bool(bool) => (*bool).into(),
         Value::Int(int) => (*int).into(),
         Value::Text(text) => (&**text).into(),
-        Value::Time(time) => time.to_rfc3339_opts(SecondsFormat::Micros, true).into(),
+        Value::Time(time) => utc::microseconds(*time).into(),
     }
 }

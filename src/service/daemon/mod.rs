@@ -19,6 +19,7 @@ use crate::base::error::{Error, Result, Status};
 use crate::base::holder::Holder;
 use crate::base::lock::{self, DAEMON, WorkLock};
 use crate::base::moment::Moment;
+use crate::base::utc;
 use crate::config::Config;
 use crate::pass::limits::Limits;
 use crate::pass::request::{Origin, Request};
@@ -438,10 +439,10 @@ impl<'d> Daemon<'d> {
         let one = |slot: &Slot| {
             let name = slot.plug.name();
             match (&slot.work, self.wait(slot, now)) {
-                (Some(work), _) => format!("{name}: running since {} UTC", work.since.wall.format("%H:%M:%S")),
+                (Some(work), _) => format!("{name}: running since {}", utc::second_of_day(work.since.wall)),
                 (None, Some((_, wait))) => {
                     let next = now.wall + TimeDelta::from_std(wait).unwrap_or_default();
-                    format!("{name}: next {} UTC", next.format("%Y-%m-%d %H:%M:%S"))
+                    format!("{name}: next {}", utc::second(next))
                 }
                 (None, None) => format!("{name}: off"),
             }

@@ -1,6 +1,7 @@
 //! A run in a worker: the pass itself, and what goes with it.
 
 use crate::base::error::{Error, Result, Status};
+use crate::base::guard::guard;
 use crate::base::heartbeat::Heartbeat;
 use crate::base::holder::Holder;
 use crate::base::moment::{Clock, Moment};
@@ -16,7 +17,6 @@ use crate::service::daemon::event::{Event, Settings};
 use crate::service::metrics;
 use crate::service::trigger::Claim;
 use crate::store::{is_begun, publish};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -52,13 +52,13 @@ impl Work {
         let work = Self { request, since: since.clone(), heartbeat: heartbeat.clone(), beats: 0, alive: since, claim };
         std::thread::spawn(move || {
             let clock = Clock::begin(run.now.clone());
-            let panicked = |_| Err(Error::new(Status::CannotRun, "the worker panicked; the log says where"));
+            let panicked = || Error::new(Status::CannotRun, "the worker panicked; the log says where");
             let name = run.plug.name();
             let holder = Holder::new(run.request.origin.name(), run.now.wall);
             if let Err(error) = bulletin::begin(&run.settings.database, name, holder) {
                 tracing::debug!(error = error.message, "cannot say that a run begins");
             }
-            let result = catch_unwind(AssertUnwindSafe(|| run.pass(&heartbeat))).unwrap_or_else(panicked);
+            let result = guard(|| run.pass(&heartbeat), panicked);
             let is_new = result.is_ok() && !heartbeat.is_stopped();
             // Nobody listens any more when the daemon ends.
             let _ = outbox.send(Event::Ended { processor: name, result });

@@ -3,6 +3,7 @@
 //! Weeks begin on Sunday there, and a cost is a number: what has no price adds nothing to it.
 
 use crate::base::error::{Error, Result, Status};
+use crate::base::utc;
 use crate::base::zone::Period;
 use crate::plugs::usage::report::block::{self, Block};
 use crate::plugs::usage::report::by::By;
@@ -11,7 +12,7 @@ use crate::plugs::usage::report::period::{self, QUARTER};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::price::Prices;
 use crate::report::money;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use duckdb::Connection;
 use serde_json::{Map, Value, json};
 use std::cmp::Reverse;
@@ -72,10 +73,6 @@ fn sums(spent: &Spent) -> Map<String, Value> {
     sums.insert("totalTokens".to_owned(), count(spent.tokens.total()));
     sums.insert("totalCost".to_owned(), cost(spent));
     sums
-}
-
-fn time(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// Makes the report.
@@ -160,13 +157,13 @@ fn with_gaps(blocks: &[Block], now: DateTime<Utc>) -> Value {
     for block in blocks {
         if let Some(last) = last.filter(|last| block.first - *last > block::WINDOW) {
             let start = last + block::WINDOW;
-            let mut gap = window(&format!("gap-{}", time(start)), start, block.first, &Spent::default());
+            let mut gap = window(&format!("gap-{}", utc::milliseconds(start)), start, block.first, &Spent::default());
             gap["isGap"] = json!(true);
             list.push(gap);
         }
         let end = block.start + block::WINDOW;
-        let mut window = window(&time(block.start), block.start, end, &block.spent);
-        window["actualEndTime"] = json!(time(block.last));
+        let mut window = window(&utc::milliseconds(block.start), block.start, end, &block.spent);
+        window["actualEndTime"] = json!(utc::milliseconds(block.last));
         window["isActive"] = json!(now - block.last < block::WINDOW && now < end);
         window["models"] = block.models.keys().map(|model| json!(model)).collect();
         list.push(window);
@@ -178,8 +175,8 @@ fn with_gaps(blocks: &[Block], now: DateTime<Utc>) -> Value {
 fn window(id: &str, start: DateTime<Utc>, end: DateTime<Utc>, spent: &Spent) -> Value {
     json!({
         "id": id,
-        "startTime": time(start),
-        "endTime": time(end),
+        "startTime": utc::milliseconds(start),
+        "endTime": utc::milliseconds(end),
         "actualEndTime": null,
         "isActive": false,
         "isGap": false,

@@ -1,6 +1,7 @@
 //! Sessions, subagents included: what each one cost, how long somebody was at it, and what failed in it.
 
 use crate::base::error::Result;
+use crate::base::utc;
 use crate::plugs::usage::report::active::{self, Whose};
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::repository::repository;
@@ -8,7 +9,7 @@ use crate::plugs::usage::report::spending::{self, Spent};
 use crate::price::Prices;
 use crate::report::value::integer;
 use crate::report::{money, number};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use duckdb::{Connection, params_from_iter};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
@@ -136,8 +137,7 @@ pub const CELLS: [&str; 14] = [
 impl Session {
     /// In the order of [`CELLS`].
     pub fn cells(&self) -> [Value; CELLS.len()] {
-        let time =
-            |time: Option<DateTime<Utc>>| json!(time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true)));
+        let time = |time: Option<DateTime<Utc>>| json!(time.map(utc::shortest));
         [
             json!(self.id),
             json!(self.user),

@@ -2,11 +2,12 @@
 
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::printable::printable;
+use crate::base::utc;
 use crate::plugs::usage::report::filter::{Filter, Param, Where};
 use crate::plugs::usage::report::spending;
 use crate::price::{PicoUsd, Prices, Tokens};
 use crate::report::{money, number};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use duckdb::{Connection, Row, params_from_iter};
 use serde_json::{Value, json};
 
@@ -144,7 +145,7 @@ impl Timeline {
 impl Step {
     /// As JSON.
     pub fn json(&self) -> Value {
-        let time = self.time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+        let time = self.time.map(utc::shortest);
         let mut json = json!({"time": time, "user": self.user, "file": self.file, "line": self.line});
         match &self.what {
             What::Response { model, tokens, cost } => {

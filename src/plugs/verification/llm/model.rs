@@ -4,6 +4,7 @@
 use crate::base::failpoint;
 use crate::base::hash;
 use crate::base::heartbeat::{Heartbeat, STOPPED};
+use crate::base::utc;
 use crate::plugs::verification::llm::answer::{self, Findings};
 use crate::plugs::verification::llm::api::{Answer, Api, Reply};
 use crate::plugs::verification::llm::budget::{Budget, Spent};
@@ -15,7 +16,7 @@ use crate::plugs::verification::llm::prompt::{self, INSTRUCTION, WINDOW, schema}
 use crate::plugs::verification::llm::question::Question;
 use crate::plugs::verification::settings::Settings;
 use crate::read::in_flight;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use md5::{Digest, Md5};
 use parking_lot::{Condvar, Mutex};
 use serde_json::Value;
@@ -125,7 +126,7 @@ impl Model {
         self.journal.keep(&Entry {
             version: VERSION,
             question: hash.to_owned(),
-            at: self.now.to_rfc3339_opts(SecondsFormat::Secs, true),
+            at: utc::seconds(self.now),
             username: about.username.to_owned(),
             model: self.settings.model.clone().unwrap_or_default(),
             input_tokens: tokens.0,
