@@ -23,6 +23,7 @@
 //! | [`report`] | questions to the database, as tables, JSON, CSV and a page |
 //! | [`price`], [`identities`] | what tokens cost; who owns which folder |
 //! | [`service`] | the daemon: when a processor is due, requests as files, health, metrics, systemd |
+//! | [`actions`] | what can be done, as functions for commands and trigger files |
 //! | [`cli`], [`config`] | the command line; the configuration and the environment |
 //! | [`base`] | what all of these use: errors, time, locks, files that are written whole |
 //!
@@ -48,6 +49,7 @@
 //!     there.
 //! 14. Same bytes in, same rows and same text out.
 
+pub mod actions;
 pub mod base;
 pub mod cli;
 pub mod config;

@@ -5,7 +5,8 @@ use crate::world::{self, response, rounds};
 use fastrand::Rng;
 use sessionmill::base::hash::Hash;
 use sessionmill::base::moment::{Moment, Steady};
-use sessionmill::pass::plan::{self, Bounds};
+use sessionmill::pass::plan;
+use sessionmill::pass::policy::Policy;
 use sessionmill::source::ledger::{Known, Ledger, State};
 use sessionmill::source::look::{Look, Reading};
 use sessionmill::source::retry::Retries;
@@ -169,7 +170,7 @@ fn stale(scenario: Scenario, seed: u64) -> [usize; 4] {
             let found = Found { path: name(number).into(), file, source: 0, stat: Ok(stat) };
             let walk = Walk { found: vec![found], ..Walk::default() };
             let retries = Retries { now: start.wall, is_asked: false };
-            let due = plan::jobs(walk, &ledger, &manifests, retries, Bounds::default()).jobs.pop();
+            let due = plan::jobs(&walk, &ledger, &manifests, &Policy::default(), retries).jobs.pop();
             let equal_is_due = equal[number].is_none_or(|(seen, _)| seen != stat);
             let naive_is_due = naive[number].is_none_or(|(processed_at, _)| stat.mtime_ns > processed_at);
             // The file can change between the stat and the last byte.

@@ -66,6 +66,15 @@ fn config(world: &World, schedule: &str) {
     fs::write(world.path("home/.config/sessionmill/config.toml"), schedule).unwrap();
 }
 
+/// A table of schedules, in which all processors are off that it does not name.
+pub fn schedule(named: &[(&str, &str)]) -> String {
+    let line = |name: &str| {
+        let own = named.iter().find(|(own, _)| *own == name).map_or("off", |(_, schedule)| schedule);
+        format!("{name} = \"{own}\"\n")
+    };
+    PLUGS.names().fold("[schedule]\n".to_owned(), |table, name| table + &line(name))
+}
+
 /// Nothing is due but at the start.
 const RARELY: &str = "[schedule]\nusage = \"every 7d\"\nverification = \"off\"\ntasks = \"off\"\ntracking = \"off\"\n";
 
@@ -103,6 +112,18 @@ fn it_runs_what_is_due_and_stops_in_order() {
     assert_eq!(report.status, 0, "{report:?}");
     assert_eq!(service.stop(), Some(0));
     assert!(!runs(&world).iter().any(|run| run.contains("running")));
+}
+
+#[test]
+fn processors_that_compute_share_a_run() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    config(&world, &schedule(&[("usage", "every 7d"), ("verification", "every 7d")]));
+    let _service = Service::of(&world, &[]);
+    let both = ["usage|schedule|done", "verification|schedule|done"];
+    until("the end of the run", || runs(&world) == both);
+    assert_eq!(world.rows("SELECT count(DISTINCT run_id) FROM processor_runs"), ["1"]);
+    until("the ends in the log", || world.log().matches("run ended").count() == 2);
 }
 
 #[test]
@@ -174,11 +195,13 @@ fn a_trigger_runs_a_processor_and_is_answered() {
     let by = if rustix::process::geteuid().is_root() { "root" } else { "uid-" };
     let row = world.rows(audit).remove(0);
     assert!(row.starts_with(&format!("run_session_processor:usage|{by}")) && row.ends_with("|first"), "{row}");
-    // The same one again is answered from the record.
+    let answered_at = answers(&world)[0]["answered_at"].as_str().unwrap().to_owned();
+    // The same one again is answered from the record, and not run again.
     world.append("ada/a.jsonl", &response("m3", "10:00:00", 5));
     let again = world.mill(&["trigger", "usage", "--wait", "--id", "first"]);
-    assert_eq!(again.stderr, said.stderr);
-    until("it is taken", || !world.path("data/triggers/usage.trigger").exists());
+    let done = format!("`first` is done already, since {answered_at}: a request with another --id is a new one\n");
+    assert_eq!((again.status, again.stderr), (0, done + &said.stderr));
+    assert!(!world.path("data/triggers/usage.trigger").exists());
     assert_eq!(runs(&world).len(), 2);
     // An empty file does as well, and the answer has the counters.
     fs::write(world.path("data/triggers/usage.trigger"), "").unwrap();
@@ -188,6 +211,78 @@ fn a_trigger_runs_a_processor_and_is_answered() {
     assert_eq!(answer["summary"]["processors"][0]["processed"], 1);
     assert_eq!(fs::read_dir(world.path("data/triggers/claimed")).unwrap().count(), 0);
     assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn a_trigger_of_any_name_says_what_is_to_be_done() {
+    const STATES: &str = "SELECT session_file, state, attempts FROM session_failures WHERE processor_name = 'usage'";
+    let world = World::new();
+    world.write("ada/a.jsonl", conversation(&["By the way, GMV means gross merchandise value before refunds."]));
+    world.write("ada/b.jsonl.zst", "damaged, and never a transcript").touch("ada/b.jsonl.zst", 1_000_000_000);
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 1);
+    assert_eq!(world.mill(&["failures", "drop", "--all"]).status, 0);
+    assert_eq!(world.rows(STATES), ["ada/b.jsonl|dropped|0"]);
+    let item = world.rows("SELECT item_id FROM knowledge_items").remove(0);
+    config(&world, &(schedule(&[]) + "[publish]\nafter_runs = false\n"));
+    let service = Service::of(&world, &[]);
+    let ask = |id: &str, order: Value| {
+        fs::write(world.path("new"), order.to_string()).unwrap();
+        fs::rename(world.path("new"), world.path(&format!("data/triggers/{id}.trigger"))).unwrap();
+        let answer = || answers(&world).into_iter().find(|answer| answer["id"] == id && answer["state"] != "running");
+        until(id, || answer().is_some());
+        let answer = answer().unwrap();
+        let text = |key: &str| answer[key].as_str().unwrap_or("-").to_owned();
+        [text("state"), text("processor"), answer["message"].as_str().unwrap_or(&text("reason")).to_owned()]
+    };
+    let review = json!({"action": "approve", "ids": [item], "by": "eve"});
+    for (id, order, expected) in [
+        (
+            "try-1",
+            json!({"command": "retry", "args": {"files": ["ada/b.jsonl"]}}),
+            ["done", "-", &format!("{} to be tried again by the next run", failures(&world))],
+        ),
+        (
+            "try-2",
+            json!({"command": "retry", "args": {"files": ["ada/c.jsonl"]}}),
+            ["failed", "-", "unknown failure `ada/c.jsonl`; known: `ada/b.jsonl`"],
+        ),
+        (
+            "review-1",
+            json!({"command": "review", "processor": "verification", "args": review}),
+            ["done", "verification", &format!("`{item}` is approved")],
+        ),
+        (
+            "review-2",
+            json!({"command": "review", "processor": "usage", "args": review}),
+            ["failed", "usage", "processor `usage` has nothing to decide about"],
+        ),
+        (
+            "lost",
+            json!({"command": "run", "processor": "nobody"}),
+            ["refused", "lost", "there is no processor of that name"],
+        ),
+    ] {
+        assert_eq!(ask(id, order), expected, "{id}");
+    }
+    assert_eq!(world.rows(STATES), ["ada/b.jsonl|retry|0"]);
+    assert_eq!(world.rows("SELECT status FROM knowledge_items"), ["approved"]);
+    assert_eq!(world.rows("SELECT action, reviewer FROM knowledge_reviews"), ["approve|eve"]);
+    let [state, _, message] = ask("snapshot", json!({"command": "publish"}));
+    let newest = Snapshot::newest(&world.database()).unwrap().path;
+    assert_eq!((state.as_str(), message), ("done", format!("published {}", newest.display())));
+    assert_eq!(ask("run-1", json!({"command": "run", "processor": "usage"}))[..2], ["done", "usage"]);
+    assert_eq!(runs(&world).last().unwrap(), "usage|trigger|failed");
+    // The same id again does nothing.
+    fs::write(world.path("data/triggers/review-1.trigger"), "{\"command\": \"publish\"}").unwrap();
+    until("it is taken", || !world.path("data/triggers/review-1.trigger").exists());
+    assert_eq!(fs::read_dir(world.path("data/triggers/claimed")).unwrap().count(), 0);
+    assert_eq!(service.stop(), Some(0));
+}
+
+/// How many processors have failed on a file.
+fn failures(world: &World) -> String {
+    let count = world.rows("SELECT count(*) FROM session_failures").remove(0);
+    format!("{count} failures")
 }
 
 fn answers(world: &World) -> Vec<Value> {

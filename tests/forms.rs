@@ -233,21 +233,21 @@ fn caps_hold_for_what_is_stored_and_for_the_text() {
         let stored = pack(text.as_bytes());
         let mut world = World::new();
         let cap = |file: usize| Caps { file: file as u64, ..Caps::default() };
-        world.limits.caps = cap(text.len());
+        world.caps = cap(text.len());
         assert_eq!(world.write(&name, &stored).pass().processed, 1);
         let before = facts(&world);
-        world.limits.caps = cap(text.len() - 1);
+        world.caps = cap(text.len() - 1);
         let counts = world.touch(&name, 1_000_000_000).write(&name, pack(format!("{text} ").as_bytes())).pass();
         assert_eq!(rejected(&counts), [("ada/s.jsonl", "its text is over the size cap")]);
         assert_eq!(world.rows("SELECT class, state FROM session_failures"), ["rejected|dead"; 2]);
         assert_eq!(world.pass().rejected, 1, "it is not unpacked again for that");
         assert_eq!(facts(&world), before);
-        world.limits.caps = cap(stored.len() - 1);
+        world.caps = cap(stored.len() - 1);
         let counts = world.write(&name, &stored).pass();
         assert_eq!(rejected(&counts), [("ada/s.jsonl", "over the size cap")]);
     }
     let mut world = World::new();
-    world.limits.caps.line = 10;
+    world.caps.line = 10;
     world.write("ada/s.jsonl.zst", zstd(b"{}\n{\"a\":\"long\"}\n{}\n")).pass();
     assert_eq!(world.rows("SELECT lines, malformed_lines FROM session_files"), ["3|1"]);
 }

@@ -12,7 +12,7 @@
 
 use crate::world::World;
 use duckdb::types::{TimeUnit, Value as Cell};
-use sessionmill::base::heartbeat::Heartbeat;
+use sessionmill::base::limits::{Allowance, Limits};
 use sessionmill::base::moment::{Clock, Moment};
 use sessionmill::plugs::PLUGS;
 use sessionmill::read::batch::{self, Queue};
@@ -55,18 +55,9 @@ fn walk() -> Vec<scan::Found> {
 fn golden_facts_of_each_file_are_the_expected_ones() {
     let roots = [Root::open(&fixtures().join("sessions")).unwrap()];
     let processors = &PLUGS.processors();
-    let clock = Clock::begin(Moment::now());
+    let (clock, limits) = (Clock::begin(Moment::now()), Limits::default());
     let caps = Caps::default();
-    let reader = Reader {
-        clock: &clock,
-        flight: None,
-        roots: &roots,
-        processors,
-        caps,
-        budget: None,
-        brake: None,
-        heartbeat: &Heartbeat::default(),
-    };
+    let reader = Reader { flight: None, roots: &roots, processors, caps, allowance: &Allowance::new(&limits, &clock) };
     let job = |found: scan::Found| {
         let stat = found.stat.unwrap();
         Job { file: found.file, source: 0, path: found.path, stat, due: (0..processors.len()).collect(), known: None }

@@ -112,7 +112,7 @@ fn what_takes_the_place_of_a_file_after_the_walk_is_refused_at_once() {
         ] {
             let said = match root.file(Path::new(file), 4) {
                 Ok(_) => "opened",
-                Err(Refusal::Rejected(reason)) => reason,
+                Err(Refusal::Rejected(rejection)) => rejection.words(),
                 Err(_) => "failed",
             };
             answer.send((file, said)).unwrap();
@@ -351,7 +351,7 @@ impl Fold for VandalFold<'_> {
 /// A world with a file of several megabytes, read by one thread.
 fn big() -> World {
     let mut world = World::new();
-    world.limits.threads = 1;
+    world.threads = 1;
     let lines: String = (0..20_000).map(|n| response(&format!("m{n}"), "10:00:00", 5)).collect();
     world.write("ada/big.jsonl", lines).write("zoe/z.jsonl", response("z", "10:00:00", 5));
     world

@@ -4,7 +4,6 @@
 use crate::faulty::Faulty;
 use crate::world::{World, response};
 use sessionmill::base::error::Status;
-use sessionmill::base::heartbeat::Heartbeat;
 use sessionmill::base::holder::Holder;
 use sessionmill::base::lock::ProcessorLock;
 use sessionmill::pass::request::{Origin, Request};
@@ -117,13 +116,14 @@ fn passes_side_by_side_see_a_file_once() {
             now: world_now(),
             request: &Request::new(Origin::Cli, "other"),
             login: "tester",
-            limits: sessionmill::pass::limits::Limits::default(),
+            limits: &sessionmill::base::limits::Limits::default(),
+            caps: sessionmill::read::Caps::default(),
+            threads: 2,
             networks: &[],
             lookups: &[],
             adopt: false,
             trial: &|_, _| Ok(()),
             progress: &|_| {},
-            heartbeat: &Heartbeat::default(),
         };
         match sessionmill::pass::run(&other) {
             Err(error) => assert_eq!(error.status, Status::Busy, "{error:?}"),

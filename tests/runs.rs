@@ -3,14 +3,17 @@
 use crate::faulty::Faulty;
 use crate::world::{World, response};
 use md5::{Digest, Md5};
+use sessionmill::base::error::Error;
 use sessionmill::base::heartbeat::Heartbeat;
 use sessionmill::base::holder::Holder;
+use sessionmill::base::limits::Limits;
 use sessionmill::base::lock::{ProcessorLock, beside};
-use sessionmill::pass::limits::Limits;
 use sessionmill::pass::request::{Origin, Request};
 use sessionmill::pass::summary::Summary;
 use sessionmill::pass::trial::Trial;
 use sessionmill::pass::{self, Pass};
+use sessionmill::plugs::PLUGS;
+use sessionmill::read::Caps;
 use sessionmill::read::job::Job;
 use sessionmill::source::{Layout, Source};
 use sessionmill_contract::{Bound, Event, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile};
@@ -73,6 +76,29 @@ fn timeless(text: &str) -> String {
         words += &(line.join(" ") + "\n");
     }
     words
+}
+
+#[test]
+fn one_that_is_running_elsewhere_does_not_stop_those_that_would_share_a_run_with_it() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    let by_name = |name: &str| (PLUGS.find(name).unwrap().default)();
+    let processors = [by_name("usage"), by_name("verification")];
+    world.pass_of(&processors[..1]).unwrap();
+    let holder = Holder::new("cli", world.next().wall);
+    let lock = ProcessorLock::take(&world.database(), "usage", &holder).unwrap();
+    let outcome = |(name, result): (&'static str, Result<Summary, Error>)| match result {
+        Ok(summary) => format!("{name}: {} of {}", summary.processors[0].processed, summary.processors.len()),
+        Err(error) => format!("{name}: {:?} {:?}", error.status, error.holder.map(|holder| holder.trigger)),
+    };
+    let results: Vec<_> = world.free_pass_of(&processors).into_iter().map(outcome).collect();
+    assert_eq!(results, ["usage: Busy Some(\"cli\")", "verification: 1 of 1"]);
+    drop(lock);
+    let results: Vec<_> = world.free_pass_of(&processors).into_iter().map(outcome).collect();
+    assert_eq!(results, ["usage: 0 of 1", "verification: 0 of 1"]);
+    let runs = "SELECT run_id, processor_name, outcome FROM processor_runs ORDER BY ALL";
+    let expected = ["1|usage|done", "2|usage|busy", "3|verification|done", "4|usage|done", "4|verification|done"];
+    assert_eq!(world.rows(runs), expected);
 }
 
 #[test]
@@ -192,13 +218,14 @@ fn pass_with(world: &World, processors: &[&dyn Processor], trial: &Trial<'_>, he
         now: world.next(),
         request: &Request::new(Origin::Cli, "tester"),
         login: "tester",
-        limits: Limits::default(),
+        limits: &Limits { stop: heartbeat.clone(), ..Limits::default() },
+        caps: Caps::default(),
+        threads: 2,
         networks: &[],
         lookups: &[],
         adopt: false,
         trial,
         progress: &|_| {},
-        heartbeat,
     });
     summary.unwrap()
 }

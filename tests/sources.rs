@@ -1,5 +1,6 @@
 //! Sources: alarms about them, what a run makes of those that it finds or is told of, and what becomes of them.
 
+use crate::daemon::schedule;
 use crate::world::{Said, World, response};
 use serde_json::Value;
 use std::fs;
@@ -20,7 +21,7 @@ fn line(id: &str, output: u64) -> String {
 fn configure(world: &World, sources: &[(&str, &str)]) {
     let table = |(name, path): &(&str, &str)| format!("[[source]]\nname = \"{name}\"\npath = \"{path}\"\n\n");
     let tables: String = sources.iter().map(table).collect();
-    fs::write(world.path("mill.toml"), format!("[schedule]\nverification = \"off\"\n\n{tables}")).unwrap();
+    fs::write(world.path("mill.toml"), schedule(&[("usage", "every 10m")]) + &tables).unwrap();
 }
 
 fn mill(world: &World, args: &[&str]) -> Said {

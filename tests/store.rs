@@ -3,11 +3,11 @@
 use crate::failures::TWINS;
 use crate::world::{DAY, World, response, rows_of, tables};
 use sessionmill::base::error::Status;
-use sessionmill::base::heartbeat::Heartbeat;
-use sessionmill::pass::limits::Limits;
+use sessionmill::base::limits::Limits;
 use sessionmill::pass::request::{Origin, Request};
 use sessionmill::pass::{self, Pass};
 use sessionmill::plugs::PLUGS;
+use sessionmill::read::Caps;
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, DatabaseFile, Store};
 use sessionmill_contract::{
@@ -64,13 +64,14 @@ pub fn run_pass(
         now: world.next(),
         request: &Request::new(Origin::Cli, "tester"),
         login: "tester",
-        limits: Limits::default(),
+        limits: &Limits::default(),
+        caps: Caps::default(),
+        threads: 2,
         networks: &[],
         lookups: &[],
         adopt: false,
         trial: &|_, _| Ok(()),
         progress: &|_| committed(),
-        heartbeat: &Heartbeat::default(),
     })
 }
 

@@ -4,7 +4,8 @@
 use crate::world::World;
 use chrono::{DateTime, Utc};
 use sessionmill::plugs::PLUGS;
-use sessionmill::service::trigger::{Answer, Folder, Order, answer_of, drop_into};
+use sessionmill::service::order::Order;
+use sessionmill::service::trigger::{Answer, Folder, answer_of, drop_into};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};

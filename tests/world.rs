@@ -2,13 +2,13 @@
 
 use chrono::DateTime;
 use sessionmill::base::error::Result;
-use sessionmill::base::heartbeat::Heartbeat;
+use sessionmill::base::limits::Limits;
 use sessionmill::base::moment::{Moment, Steady};
-use sessionmill::pass::limits::Limits;
 use sessionmill::pass::request::{Origin, Request};
 use sessionmill::pass::summary::{Counts, Summary};
 use sessionmill::pass::{self, Pass};
 use sessionmill::plugs::{Network, PLUGS};
+use sessionmill::read::Caps;
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, DatabaseFile, Store};
 use sessionmill_contract::{Manifest, Processor};
@@ -35,6 +35,8 @@ pub struct World {
     /// than the pass that looks at it.
     now: RefCell<Moment>,
     pub limits: Limits,
+    pub caps: Caps,
+    pub threads: usize,
     /// How processors ask that wait for a network, by name.
     pub networks: Vec<(&'static str, Network)>,
     /// Whether the passes take over a tree that has changed.
@@ -56,8 +58,15 @@ impl World {
         fs::create_dir(folder.path().join("root")).unwrap();
         let wall = DateTime::from_timestamp(40_000 * 86_400, 0).unwrap();
         let steady = Steady { boot: Some("boot".into()), ns: 0 };
-        let (limits, networks) = (Limits::default(), Vec::new());
-        Self { folder, now: RefCell::new(Moment { wall, steady }), limits, networks, adopt: false }
+        Self {
+            folder,
+            now: RefCell::new(Moment { wall, steady }),
+            limits: Limits::default(),
+            caps: Caps::default(),
+            threads: pass::threads(),
+            networks: Vec::new(),
+            adopt: false,
+        }
     }
 
     pub fn path(&self, below: &str) -> PathBuf {
@@ -138,24 +147,33 @@ impl World {
     }
 
     pub fn summary_of(&self, processors: &[&dyn Processor]) -> Result<Summary> {
+        self.with_pass(processors, pass::run)
+    }
+
+    /// A pass of those processors that are running nowhere else, as the daemon has one.
+    pub fn free_pass_of(&self, processors: &[&dyn Processor]) -> Vec<(&'static str, Result<Summary>)> {
+        self.with_pass(processors, pass::run_free)
+    }
+
+    fn with_pass<T>(&self, processors: &[&dyn Processor], run: impl FnOnce(&Pass<'_>) -> T) -> T {
         self.wait(Duration::from_secs(60));
         let sources = [Source { name: "sessions".into(), root: self.root(), layout: Layout::Users }];
-        let pass = Pass {
+        run(&Pass {
             database: &self.database_file(),
             sources: &sources,
             processors,
             now: self.now.borrow().clone(),
             request: &Request::new(Origin::Cli, "tester"),
             login: "tester",
-            limits: self.limits,
+            limits: &self.limits,
+            caps: self.caps,
+            threads: self.threads,
             networks: &self.networks,
             lookups: &[],
             adopt: self.adopt,
             trial: &|_, _| Ok(()),
             progress: &|_| {},
-            heartbeat: &Heartbeat::default(),
-        };
-        pass::run(&pass)
+        })
     }
 
     /// The rows of a query, cells as text.

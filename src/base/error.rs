@@ -23,7 +23,7 @@ pub enum Status {
 }
 
 /// Why a command could not do what it was asked to, and what its user can do about it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
     pub status: Status,

@@ -6,9 +6,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Why files are left by a pass that was asked to end.
-pub const STOPPED: &str = "the run was stopped";
-
 /// Shared between a pass and who watches it.
 #[derive(Clone, Debug, Default)]
 pub struct Heartbeat {

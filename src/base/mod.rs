@@ -19,6 +19,7 @@
 //! | `wire` | times in JSON |
 //! | [`failpoint`] | points at which a development build can be made to die |
 //! | [`guard`] | panics that are contained |
+//! | [`limits`] | how far a run may go, and why it ends early |
 //! | [`heartbeat`] | a sign of life of a run, and the wish that it ends early |
 //! | [`hash`] | a hash, and its text |
 
@@ -32,6 +33,7 @@ pub mod guard;
 pub mod hash;
 pub mod heartbeat;
 pub mod holder;
+pub mod limits;
 pub mod lock;
 pub mod moment;
 pub mod names;

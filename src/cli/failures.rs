@@ -1,19 +1,16 @@
 //! `sessionmill failures`: source files that a processor could not deal with, and what to do about them;
 //! keys that it could not settle.
 
-use crate::base::error::{Error, Result, Status, count};
-use crate::base::names;
+use crate::actions::failures::{self as actions, Names};
+use crate::base::error::{Result, Status};
 use crate::base::utc;
 use crate::cli::place::read;
 use crate::cli::{Context, Database, Form, print, remark, terminal_width};
-use crate::config::Config;
-use crate::plugs::Lineup;
 use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
 use crate::source::retry::{Fate, Standing};
 use crate::store::failures::{self, Failed, FailedKey, Wish};
-use crate::store::{Access, DatabaseFile, Store, pauses};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
@@ -139,51 +136,12 @@ fn list(args: &List, context: &Context) -> Result<Status> {
 
 fn change(which: &Which, wish: Wish, context: &Context) -> Result<Status> {
     let (config, database) = which.database.find(context)?;
-    let store = Store::open_current(&database, Access::ReadWrite, context.now.wall)?;
-    let failures = of_processor(failures::all(store.connection())?, which.processor.as_deref(), context)?;
-    let mut keys = failures::keys(store.connection())?;
-    keys.retain(|failed| which.processor.as_ref().is_none_or(|name| failed.processor == *name));
-    for file in &which.files {
-        let known = failures.iter().map(|failed| failed.session_file.as_str());
-        let known = known.chain(keys.iter().map(|failed| failed.key.as_str()));
-        if known.clone().next().is_none() {
-            return Err(Error::new(Status::Usage, format!("`{file}` has not failed; nothing has")));
-        }
-        if !known.clone().any(|known| known == file) {
-            return Err(names::unknown("failure", file, known));
-        }
-    }
-    let is_wanted = |name: &String| which.all || which.files.contains(name);
-    let failures: Vec<_> = failures.iter().filter(|failed| is_wanted(&failed.session_file)).collect();
-    let keys: Vec<_> = keys.iter().filter(|failed| is_wanted(&failed.key)).collect();
-    failures::wish(&store, wish, &failures, &keys, context.now.wall)?;
-    let what = count((failures.len() + keys.len()) as u64, "failure");
-    match wish {
-        Wish::Retry => {
-            remark(&format!("{what} to be tried again by the next run"));
-            tell_pauses(&store, which.processor.as_deref(), &config, &database, context)?;
-        }
-        Wish::Drop => remark(&format!("{what} dropped")),
-    }
+    let names = if which.all { Names::All } else { Names::These(which.files.clone()) };
+    let wanted = actions::Which { names, processor: which.processor.clone() };
+    let changed = actions::change(wish, &wanted, &config, &context.world(&database))?;
+    remark(&changed.words(wish));
+    changed.pauses.iter().for_each(|pause| remark(&format!("note: {pause}")));
     Ok(Status::Done)
-}
-
-/// Says which processors ask nobody for a while, whatever is to be tried again.
-fn tell_pauses(
-    store: &Store,
-    processor: Option<&str>,
-    config: &Config,
-    database: &DatabaseFile,
-    context: &Context,
-) -> Result<()> {
-    let (names, now) = (processor.map(str::to_owned), context.now.wall);
-    for plug in context.plugs.named(names.as_slice())? {
-        let name = plug.name();
-        let Ok(lineup) = Lineup::new(&[name.to_owned()], config, &context.world(database)) else { continue };
-        let pause = pauses::of(store.connection(), name, lineup.server_of(name))?;
-        pause.filter(|pause| pause.holds(now)).inspect(|pause| remark(&format!("note: {}", pause.words(name))));
-    }
-    Ok(())
 }
 
 fn of_processor(mut failures: Vec<Failed>, processor: Option<&str>, context: &Context) -> Result<Vec<Failed>> {

@@ -1,10 +1,8 @@
 //! `sessionmill publish`: a snapshot of the database for readers who may not write it.
 
+use crate::actions::publish as actions;
 use crate::base::error::{Result, Status};
 use crate::cli::{Context, Database, print};
-use crate::plugs::Lineup;
-use crate::service::bulletin;
-use crate::store::publish::{self, Published};
 
 /// Publish a snapshot of the database for readers who may not write it
 ///
@@ -20,14 +18,6 @@ pub(crate) struct Args {
 
 pub(crate) fn publish(args: &Args, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
-    let published = publish::publish(&database, &config.publish, context.now.wall)?;
-    let told = Lineup::new(&[], &config, &context.world(&database))
-        .and_then(|lineup| bulletin::write(&database, &lineup, None, &context.now));
-    if let Err(error) = told {
-        tracing::warn!(error = error.message, "cannot write how the processors do");
-    }
-    print(&match published {
-        Published::New(snapshot) => format!("published {}\n", snapshot.path.display()),
-        Published::Before(snapshot) => format!("nothing new since {}\n", snapshot.path.display()),
-    })
+    let published = actions::publish(&config, &context.world(&database), None, &context.now)?;
+    print(&format!("{}\n", actions::words(&published)))
 }

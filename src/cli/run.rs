@@ -1,18 +1,18 @@
 //! `sessionmill run`: one pass, now.
 
+use crate::actions::run::Run;
 use crate::base::duration;
 use crate::base::error::{Error, Result, Status, cause};
 use crate::base::heartbeat::Heartbeat;
+use crate::base::limits::Limits;
 use crate::base::moment::Clock;
 use crate::cli::terminal::{alert, fitted};
 use crate::cli::{Context, Database, Place, print, remark};
 use crate::config::Config;
-use crate::pass::limits::Limits;
+use crate::pass;
 use crate::pass::request::{Origin, Request};
 use crate::pass::summary::Summary;
-use crate::pass::trial::{self, Setup};
 use crate::pass::writer::Progress;
-use crate::pass::{self, Pass};
 use crate::plugs::{Lineup, Network};
 use crate::report::render::{Format, pretty};
 use crate::service::bulletin;
@@ -87,18 +87,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     let lineup = lineup(&args.processors, &config, &database, context, &heartbeat)?;
     let choice = args.place.choose(&config, &database, context)?;
     tell(&choice, &database);
-    let limits = Limits { files: args.max_sessions, time: args.time_budget, ..config.limits() };
+    let limits = Limits { files: args.max_sessions, time: args.time_budget, stop: heartbeat };
     let clock = Clock::begin(context.now.clone());
-    stop_at_signal(&heartbeat)?;
-    let asked = Asked {
-        origin: Origin::Cli,
-        adopt: args.place.adopt,
-        limits,
-        heartbeat,
-        networks: &lineup.networks,
-        lookups: &lineup.lookups,
-        config: &config,
-    };
+    stop_at_signal(&limits.stop)?;
+    let (origin, adopt) = (Origin::Cli, args.place.adopt);
+    let (networks, lookups) = (&lineup.networks, &lineup.lookups);
+    let asked = Asked { origin, adopt, limits, networks, lookups, config: &config };
     let summary = pass(&choice, &database, &lineup.processors(), &asked, context);
     if let Some(file) = &args.metrics_file {
         let written = metrics::write(&database, &config, &lineup, &clock.read(), file);
@@ -170,7 +164,6 @@ pub(super) struct Asked<'a> {
     pub origin: Origin,
     pub adopt: bool,
     pub limits: Limits,
-    pub heartbeat: Heartbeat,
     /// How those ask who wait for a network.
     pub networks: &'a [(&'static str, Network)],
     /// Tables of what the configuration knows.
@@ -197,8 +190,7 @@ pub(super) fn pass(
     asked: &Asked<'_>,
     context: &Context,
 ) -> Result<Summary> {
-    let Asked { origin, adopt, limits, heartbeat, networks, lookups, config } = asked;
-    let setup = Setup { database, config, caps: limits.caps, heartbeat };
+    let Asked { origin, adopt, limits, networks, lookups, config } = asked;
     // Drawn on stderr, and not at all where that is no terminal.
     let bar = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} files, {eta} left") {
@@ -208,21 +200,20 @@ pub(super) fn pass(
         bar.set_length(of);
         bar.set_position(files);
     };
-    let summary = pass::run(&Pass {
+    let run = Run {
         database,
+        config,
         sources: &choice.sources,
-        processors,
-        now: context.now.clone(),
-        request: &Request::new(*origin, &context.environment.login),
         login: &context.environment.login,
-        limits: *limits,
+        request: &Request::new(*origin, &context.environment.login),
+        now: &context.now,
+        limits,
         networks,
         lookups,
         adopt: *adopt,
-        trial: &|job, processors| trial::spawn(job, &choice.sources[job.source], processors, setup),
         progress: &progress,
-        heartbeat,
-    });
+    };
+    let summary = run.of(processors, pass::run);
     bar.finish_and_clear();
     summary
 }

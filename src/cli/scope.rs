@@ -1,7 +1,7 @@
 //! What a report is about and where it comes from: flags that reports share.
 
 use crate::base::error::{Error, Result, Status};
-use crate::base::heartbeat::Heartbeat;
+use crate::base::limits::Limits;
 use crate::base::zone;
 use crate::cli::run::{Asked, pass, tell};
 use crate::cli::{Context, Database, Place, remark};
@@ -114,15 +114,8 @@ fn refresh(names: &[&str], place: &Place, config: &Config, database: &DatabaseFi
     }
     let choice = place.choose(config, database, context)?;
     tell(&choice, database);
-    let asked = Asked {
-        origin: Origin::Report,
-        adopt: place.adopt,
-        limits: config.limits(),
-        heartbeat: Heartbeat::default(),
-        networks: &[],
-        lookups: &lineup.lookups,
-        config,
-    };
+    let (origin, adopt, limits) = (Origin::Report, place.adopt, Limits::default());
+    let asked = Asked { origin, adopt, limits, networks: &[], lookups: &lineup.lookups, config };
     match pass(&choice, database, &processors, &asked, context) {
         Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
         Ok(summary) => {

@@ -6,6 +6,7 @@ use crate::cli::terminal::fitted;
 use crate::cli::{Context, Database, print};
 use crate::config::Config;
 use crate::pass::pending::{self, Pending};
+use crate::pass::policy::Policy;
 use crate::plugs::Lineup;
 use crate::report::render::pretty;
 use crate::report::status::{self, Overview, View};
@@ -13,8 +14,8 @@ use crate::service::bulletin::Bulletin;
 use crate::service::health::{Keeper, State};
 use crate::source::Layout;
 use crate::source::scan::{self, Walk};
+use crate::store::DatabaseFile;
 use crate::store::snapshot::Snapshot;
-use crate::store::{DatabaseFile, forget};
 use sessionmill_contract::Manifest;
 use std::collections::HashSet;
 
@@ -63,7 +64,7 @@ pub(crate) fn status(args: &Args, context: &Context) -> Result<Status> {
 
 fn judge(args: &Args, config: &Config, database: &DatabaseFile, context: &Context) -> Result<status::Status> {
     let lineup = Lineup::new(&[], config, &context.world(database))?;
-    let manifests = lineup.manifests();
+    let manifests: Vec<_> = lineup.all().iter().map(|processor| processor.manifest()).collect();
     let overview = read(database, context, |reading| {
         let server_of = |name: &str| lineup.server_of(name);
         status::read(reading.connection, database, &manifests, &server_of, context.now.wall)
@@ -94,22 +95,15 @@ fn look(overview: &Overview, lineup: &Lineup, manifests: &[&Manifest], context: 
         return None;
     }
     let walks = walks.into_iter().map(|walk| walk.map(|(_, walk)| walk).unwrap_or_default());
-    let mut walk = Walk::of(walks.collect());
-    walk.share_names(ledger);
-    match forgotten {
-        Some(forgotten) => forget::hide(forgotten, &mut walk),
+    let (walk, _) = Walk::of(walks.collect()).share_names(ledger);
+    let forgotten = match forgotten {
+        Some(forgotten) => forgotten.clone(),
         // Any user whom nothing is known of can be one of them.
         None => {
             let known: HashSet<_> = ledger.files.keys().filter_map(|name| name.split('/').next()).collect();
-            let strangers = walk.found.iter().map(|found| &found.file.username);
-            let strangers = strangers.filter(|username| !known.contains(username.as_str())).cloned().collect();
-            forget::hide(&strangers, &mut walk);
+            let users = walk.found.iter().map(|found| &found.file.username);
+            users.filter(|username| !known.contains(username.as_str())).cloned().collect()
         }
-    }
-    let processors = lineup.processors();
-    let excludes = |number: usize, username: &str| {
-        let processor = processors.iter().find(|processor| processor.manifest().name == manifests[number].name);
-        processor.is_some_and(|processor| processor.excludes(username))
     };
-    Some(pending::of(&walk, ledger, manifests, &excludes))
+    Some(pending::of(&walk, ledger, manifests, &Policy::new(&lineup.all(), forgotten)))
 }

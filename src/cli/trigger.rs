@@ -6,7 +6,8 @@ use crate::base::lock::{self, Presence};
 use crate::base::utc;
 use crate::cli::{Context, Database, print, remark};
 use crate::report::render::pretty;
-use crate::service::trigger::{self, Order};
+use crate::service::order::{self, Order};
+use crate::service::trigger;
 use serde_json::Value;
 use std::num::NonZeroU64;
 use std::os::unix::fs::MetadataExt as _;
@@ -76,10 +77,21 @@ pub(crate) fn trigger(args: &Args, context: &Context) -> Result<Status> {
     }
     let time = utc::name(context.now.wall);
     let id = args.id.clone().unwrap_or_else(|| format!("{name}-{time}-{}", std::process::id()));
-    let limits = trigger::Args { max_sessions: args.max_sessions, time_budget: args.time_budget.clone() };
+    let limits = order::Args {
+        max_sessions: args.max_sessions,
+        time_budget: args.time_budget.clone(),
+        ..order::Args::default()
+    };
     let order = Order { id: Some(id.clone()), processor: Some(name.to_owned()), args: limits, ..Order::default() };
-    order.check(name).map_err(|reason| Error::new(Status::Usage, format!("invalid request: {reason}")))?;
-    trigger::drop_into(&folder, name, &order)?;
+    order.check(Some(name)).map_err(|reason| Error::new(Status::Usage, format!("invalid request: {reason}")))?;
+    match trigger::answer_of(&folder, &id) {
+        Some(answer) if answer["state"] != "running" => {
+            let at = answer["answered_at"].as_str().unwrap_or_default();
+            remark(&format!("`{id}` is done already, since {at}: a request with another --id is a new one"));
+        }
+        Some(_) => remark(&format!("`{id}` is running already")),
+        None => trigger::drop_into(&folder, name, &order)?,
+    }
     let answer = await_answer(args, &folder, &id, &database)?;
     if args.json {
         print(&pretty(&answer))?;

@@ -22,7 +22,6 @@ mod wording;
 pub use environment::Environment;
 
 use crate::base::error::{Error, Result, Status, cause, count};
-use crate::pass::limits::Limits;
 use crate::plugs::Plugs;
 use crate::price::Price;
 use crate::read::Caps;
@@ -87,11 +86,6 @@ impl Config {
     /// The settings of a processor, by their type.
     pub fn settings<T: Any + Clone + Default>(&self) -> T {
         self.sections.iter().find_map(Section::settings).cloned().unwrap_or_default()
-    }
-
-    /// The bounds of a pass.
-    pub fn limits(&self) -> Limits {
-        Limits { caps: self.caps, ..Limits::default() }
     }
 
     /// All settings by table and key, as a file would have them.

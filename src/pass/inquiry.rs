@@ -6,7 +6,7 @@
 
 use crate::base::error::Result;
 use crate::base::guard;
-use crate::read::Reader;
+use crate::base::limits::Allowance;
 use crate::store::SharedStore;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{FailureClass, Processor, Ruling, Settlement};
@@ -29,12 +29,12 @@ pub struct Answers {
 pub fn ask(
     store: &mut SharedStore,
     processor: &dyn Processor,
-    reader: &Reader<'_>,
+    allowance: &Allowance<'_>,
     now: DateTime<Utc>,
 ) -> Result<Answers> {
     let mut answers = Answers::default();
     for settlement in processor.manifest().settlements {
-        ask_of(settlement, store, processor, reader, now, &mut answers)?;
+        ask_of(settlement, store, processor, allowance, now, &mut answers)?;
     }
     Ok(answers)
 }
@@ -43,11 +43,11 @@ fn ask_of(
     settlement: &Settlement,
     store: &mut SharedStore,
     processor: &dyn Processor,
-    reader: &Reader<'_>,
+    allowance: &Allowance<'_>,
     now: DateTime<Utc>,
     answers: &mut Answers,
 ) -> Result<()> {
-    if settlement.reviews.is_none() || reader.late().is_some() {
+    if settlement.reviews.is_none() || allowance.halt().is_some() {
         return Ok(());
     }
     let name = processor.manifest().name;
@@ -60,11 +60,11 @@ fn ask_of(
         }
     };
     for inquiry in inquiries {
-        if reader.late().is_some() {
+        if allowance.halt().is_some() {
             break;
         }
         store.end()?;
-        reader.heartbeat.beat();
+        allowance.beat();
         let Ruling { entity, key, reviews, failure } = match guard::processor("", || Ok(inquiry())) {
             Ok(ruling) => ruling,
             Err(failure) => {
@@ -80,7 +80,7 @@ fn ask_of(
             answers.news += 1;
             continue;
         };
-        reader.stop_on(&failure);
+        allowance.end_at(&failure);
         if !failure.class.defers() {
             answers.warnings.push(format!("`{name}` has no answer about `{entity}`: {failure}"));
         }

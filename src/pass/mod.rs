@@ -1,74 +1,73 @@
 //! The program: one walk, what has changed since the last one, what processors make of it.
 //!
-//! A schedule, a command and a trigger all end here. Parallel code reads and folds; one thread
-//! writes. Processors that compute share a pass; one that waits for a network has its own, which holds
-//! the database only to plan, to commit and to settle, and may ask about what was settled.
+//! A schedule, a command and a trigger all end here. A pass is a row of stages that hand on values; read
+//! [`compute`] first, then [`ask`]:
+//!
+//! ```text
+//! walk ──▶ recall ──▶ plan ──▶ read ──▶ settle ──▶ finish
+//! ```
+//!
+//! Parallel code reads and folds; one thread writes. Processors that compute share a pass, in which every file
+//! is read once. One that waits for a network has a pass of its own, which holds the database only to plan, to
+//! commit and to settle, and asks about what was settled.
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`plan`] | which files are due for which processor |
-//! | [`order`] | who comes first |
-//! | [`request`] | who asked for the pass |
-//! | [`limits`] | how far it may go |
-//! | [`pause`] | a server asked for a break |
+//! | [`walk`] | what there is |
+//! | [`recall`] | what the database knows of it |
+//! | [`policy`] | who is left out, and who waits |
 //! | [`quiet`] | files that still grow wait |
-//! | [`bounded_queue`] | the bounded queue from the readers to the writer |
-//! | [`writer`] | outcomes become commits, on one thread |
-//! | [`settle`] | facts of the touched keys become entities |
-//! | [`inquiry`] | what a processor asks over a network about settled entities |
-//! | [`pending`] | files that have still to be looked into |
-//! | [`summary`] | what a pass did: every file in one counted state |
+//! | [`plan`] | which files are due for which processor, and why the others are not |
+//! | [`order`] | who comes first |
+//! | [`writer`] | files are read, and outcomes become commits, on one thread |
+//! | [`bounded_queue`] | the queue from the readers to the writer |
 //! | [`trial`] | a suspect file is tried in a process of its own |
+//! | [`settle`] | facts of the touched keys become entities |
+//! | [`settled`] | what that left behind |
+//! | [`inquiry`] | what a processor asks over a network about settled entities |
+//! | [`pause`] | a server asked for a break |
+//! | [`summary`] | what a pass did: every file in one counted state |
+//! | [`request`] | who asked for the pass |
+//! | [`pending`] | files that have still to be looked into, for those who only look |
 
 pub mod bounded_queue;
 pub mod inquiry;
-pub mod limits;
 pub mod order;
 pub mod pause;
 pub mod pending;
 pub mod plan;
+pub mod policy;
 pub mod quiet;
+pub mod recall;
 pub mod request;
 pub mod settle;
+pub mod settled;
 pub mod summary;
 pub mod trial;
+pub mod walk;
 pub mod writer;
 
-use crate::base::error::{Error, Result, Status, count};
-use crate::base::fault::Fault;
+use crate::base::error::{Error, Result, Status};
 use crate::base::guard::guard;
-use crate::base::heartbeat::Heartbeat;
 use crate::base::holder::Holder;
+use crate::base::limits::{Allowance, Halt, Limits};
 use crate::base::lock::ProcessorLock;
 use crate::base::moment::{Clock, Moment};
-use crate::pass::limits::Limits;
 use crate::pass::pause::Pause;
-use crate::pass::plan::Bounds;
+use crate::pass::recall::Recalled;
 use crate::pass::request::{Origin, Request};
-use crate::pass::summary::{Notices, Summary, Tally};
+use crate::pass::settled::Settled;
+use crate::pass::summary::{Summary, Tally};
 use crate::pass::trial::Trial;
-use crate::pass::writer::{Progress, Writer};
+use crate::pass::writer::Progress;
 use crate::plugs::Network;
-use crate::read::brake::Brake;
-use crate::read::in_flight::Flight;
-use crate::read::job::Job;
-use crate::read::{self, Reader};
+use crate::read::Caps;
 use crate::source::Source;
 use crate::source::access;
-use crate::source::alignment::Wanted;
-use crate::source::open::Root;
 use crate::source::retry::Retries;
-use crate::source::scan::{self, Walk};
 use crate::store::lookup::{self, Lookup};
-use crate::store::sources::Remembering;
-use crate::store::stamp::Stamp;
-use crate::store::{
-    DatabaseFile, SharedStore, Store, failures, forget, known, left_out, log, pauses, presence, room, runs, sources,
-    waits,
-};
-use chrono::{DateTime, Utc};
-use sessionmill_contract::{Bound, Failure, Manifest, Processor};
-use std::collections::BTreeSet;
+use crate::store::{DatabaseFile, SharedStore, log, pauses, room, runs, waits};
+use sessionmill_contract::{Bound, Manifest, Processor};
 use std::time::Duration;
 
 /// What a pass is about.
@@ -81,7 +80,11 @@ pub struct Pass<'p> {
     pub request: &'p Request,
     /// The user of transcripts that lie in no user's folder.
     pub login: &'p str,
-    pub limits: Limits,
+    pub limits: &'p Limits,
+    /// What one file may cost.
+    pub caps: Caps,
+    /// Threads that read.
+    pub threads: usize,
     /// How processors ask that wait for a network, by name.
     pub networks: &'p [(&'static str, Network)],
     /// Tables of what the configuration knows.
@@ -92,14 +95,27 @@ pub struct Pass<'p> {
     pub trial: &'p Trial<'p>,
     /// Is told how far the pass is.
     pub progress: &'p dyn Fn(Progress),
-    pub heartbeat: &'p Heartbeat,
 }
 
-impl Pass<'_> {
-    /// How the processor asks that waits for a network: it has a pass of its own.
-    fn network(&self) -> Network {
-        let is_first = |name: &str| self.processors.first().is_some_and(|first| first.manifest().name == name);
-        self.networks.iter().find(|(name, _)| is_first(name)).map(|(_, network)| network.clone()).unwrap_or_default()
+/// As many threads as there are cores.
+pub fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+impl<'p> Pass<'p> {
+    fn manifests(&self) -> Vec<&'p Manifest> {
+        self.processors.iter().map(|processor| processor.manifest()).collect()
+    }
+
+    /// The processor of a pass that waits for a network, and how it asks.
+    fn network(&self) -> Option<(&'p dyn Processor, Network)> {
+        let processor = *self.processors.iter().find(|processor| processor.manifest().bound == Bound::Network)?;
+        let own = self.networks.iter().find(|(name, _)| *name == processor.manifest().name);
+        Some((processor, own.map(|(_, network)| network.clone()).unwrap_or_default()))
+    }
+
+    fn retries(&self) -> Retries {
+        Retries { now: self.now.wall, is_asked: self.request.origin == Origin::Trigger }
     }
 }
 
@@ -133,11 +149,48 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     Ok(summary.unwrap_or_default())
 }
 
+/// Runs processors that compute in one pass, in which each file is read once, but for those that are running
+/// elsewhere. Returns what came of each.
+pub fn run_free(pass: &Pass<'_>) -> Vec<(&'static str, Result<Summary>)> {
+    let clock = Clock::begin(pass.now.clone());
+    let (mut free, mut locks, mut results) = (Vec::new(), Vec::new(), Vec::new());
+    for processor in pass.processors {
+        match take_lock(pass, *processor) {
+            Ok(lock) => {
+                free.push(*processor);
+                locks.push(lock);
+            }
+            Err(error) => {
+                let alone = Pass { processors: &[*processor], now: pass.now.clone(), ..*pass };
+                results.push((processor.manifest().name, recorded(&alone, &clock, || Err(error))));
+            }
+        }
+    }
+    if !free.is_empty() {
+        let pass = Pass { processors: &free, now: pass.now.clone(), ..*pass };
+        let names = free.iter().map(|processor| processor.manifest().name);
+        match recorded(&pass, &clock, || locked(&pass, &clock, locks)) {
+            Ok(summary) => results.extend(names.zip(summary.apart().into_iter().map(Ok))),
+            Err(error) => results.extend(names.map(|name| (name, Err(error.clone())))),
+        }
+    }
+    results
+}
+
 /// Runs a pass of processors of one bound.
 fn run_one(pass: &Pass<'_>) -> Result<Summary> {
     let clock = Clock::begin(pass.now.clone());
+    recorded(pass, &clock, || {
+        let take = |processor: &&dyn Processor| take_lock(pass, *processor);
+        let locks = pass.processors.iter().map(take).collect::<Result<Vec<_>>>()?;
+        locked(pass, &clock, locks)
+    })
+}
+
+/// Sees to it that the history of runs has a run that does not come to its end in order.
+fn recorded(pass: &Pass<'_>, clock: &Clock, run: impl FnOnce() -> Result<Summary>) -> Result<Summary> {
     let panicked = || Error::new(Status::CannotRun, "the run panicked; its log says where");
-    let result = guard(|| locked(pass, &clock), panicked);
+    let result = guard(run, panicked);
     // A report that finds another run in progress needs none of its own.
     let is_news = |error: &&Error| error.status != Status::Busy || pass.request.origin != Origin::Report;
     if let Some(error) = result.as_ref().err().filter(is_news) {
@@ -150,241 +203,91 @@ fn run_one(pass: &Pass<'_>) -> Result<Summary> {
 }
 
 /// One run of a processor at a time, across threads and processes.
-fn locked(pass: &Pass<'_>, clock: &Clock) -> Result<Summary> {
+fn take_lock(pass: &Pass<'_>, processor: &dyn Processor) -> Result<ProcessorLock> {
     access::may_read(pass.database)?;
-    let holder = Holder::new(pass.request.origin.name(), clock.start.wall);
-    let take = |processor: &&dyn Processor| ProcessorLock::take(pass.database, processor.manifest().name, &holder);
-    let _locks = pass.processors.iter().map(take).collect::<Result<Vec<_>>>()?;
-    room::check(pass.database)?;
-    SharedStore::new(pass.database, pass.now.wall).repairing(|store| walk(pass, clock, store))
+    let holder = Holder::new(pass.request.origin.name(), pass.now.wall);
+    ProcessorLock::take(pass.database, processor.manifest().name, &holder)
 }
 
-/// From the walk to the last checkpoint, with an open database.
-fn walk(pass: &Pass<'_>, clock: &Clock, store: &mut SharedStore) -> Result<Summary> {
-    let now = clock.start.wall;
-    let waits = read::is_network_bound(pass.processors);
-    let Network { server, connections, quiet } = &pass.network();
-    let manifests: Vec<&Manifest> = pass.processors.iter().map(|processor| processor.manifest()).collect();
-    let walks = some_of(scan::each(pass.sources, pass.login))?;
+/// The pass itself, under the locks of its processors.
+fn locked(pass: &Pass<'_>, clock: &Clock, _locks: Vec<ProcessorLock>) -> Result<Summary> {
+    room::check(pass.database)?;
+    SharedStore::new(pass.database, pass.now.wall).repairing(|store| match pass.network() {
+        None => compute(pass, clock, store),
+        Some((processor, network)) => ask(pass, processor, &network, clock, store),
+    })
+}
 
-    store.migrate()?;
-    let (walks, mut notices) = take_over(store.get()?, pass, walks)?;
-    let positions: Vec<usize> = (0..walks.len()).filter(|number| walks[*number].is_ok()).collect();
-    let walked: Vec<Source> = positions.iter().map(|number| pass.sources[*number].clone()).collect();
-    let sources: Vec<&str> = walked.iter().map(|source| source.name.as_str()).collect();
-    let (roots, walks): (Vec<_>, Vec<_>) = walks.into_iter().flatten().unzip();
-    let mut walk = Walk::of(walks);
-    let mut unread = take_back_decisions(store.get()?, &manifests, &mut notices)?;
-    touch_changed_rules(store.get()?, pass.processors)?;
-    let mut excluded = forget::exclude(store.get()?, pass.processors)?;
-    let ledger = known::ledger(store.get()?.connection(), &manifests, &sources, now)?;
-    let run_id = runs::next(store.get()?)?;
-    let stamp = Stamp {
-        run_id,
-        now,
-        processors: pass.processors,
-        manifests: &manifests,
-        plugs: pass.database.plugs,
-        sources: &sources,
-    };
-    let forgotten = known::forgotten(store.get()?.connection(), pass.database)?;
-    let larger = walk.share_names(&ledger);
-    notices.alarms.extend(unread_alarm(larger, &forgotten));
-    forget::overlook(&forgotten, &mut walk);
-    let observed = presence::observe(store.get()?, &walked, &roots, pass.adopt, &mut walk, &ledger, now)?;
-    notices.alarms.extend(observed.alarms);
-    notices.warnings.extend(observed.warnings);
-    notices.warnings.append(&mut unread);
-    forget::hide(&forgotten, &mut walk);
-    left_out::remember(store.get()?, &sources, &walk)?;
-    let excludes = |processor: usize, username: &str| pass.processors[processor].excludes(username);
-    let retries = Retries { now, is_asked: pass.request.origin == Origin::Trigger };
-    let bounds = Bounds { quiet: waits.then_some(*quiet), excludes: Some(&excludes) };
-    let plan = plan::jobs(walk, &ledger, &manifests, retries, bounds);
-    excluded.extend(plan.excluded.iter().flatten().map(|file| file.username.clone()));
-    if !excluded.is_empty() {
-        // What a model said of them holds their words.
-        pass.database.plugs.forget(pass.database, &excluded.iter().map(String::as_str).collect())?;
-    }
-    if waits {
-        waits::set(store.get()?, manifests[0].name, &ledger, &plan.waits)?;
-    }
-    drop(ledger);
+/// A pass of processors that compute, from the walk to the last checkpoint.
+fn compute(pass: &Pass<'_>, clock: &Clock, store: &mut SharedStore) -> Result<Summary> {
+    let walked = walk::walk(pass.sources, pass.login)?;
+    let known = recall::recall(store, pass, walked)?;
+    let plan = plan::plan(&known, &known.policy, pass.retries());
+    let allowance = Allowance::new(pass.limits, clock);
+    // The first files of the order are those that a limit leaves time for.
+    let threads = if allowance.counts_files() { 1 } else { pass.threads };
+    let tally = writer::read(store, pass, &known, plan, &allowance, threads)?;
+    let mut settle = |processor: &&dyn Processor| Settled::of(store, *processor, pass.retries(), &pass.limits.stop);
+    let settled = pass.processors.iter().map(&mut settle).collect::<Result<Vec<_>>>()?;
+    finish(store, pass, clock, &known, tally, settled, Vec::new())
+}
 
-    let mut tally = Tally::begin(&manifests, &plan);
-    let of = plan.jobs.len() as u64;
-    if of > 0 {
-        runs::begin(store.get()?, stamp, pass.request)?;
-    }
-    let (flight, marks) = Flight::open(pass.database, manifests.first().map_or("", |manifest| manifest.name))?;
-    let mut jobs = plan.jobs;
-    let suspects = marks.take(&mut jobs);
-    flight.clear()?;
-    let pause = if waits { pauses::of(store.get()?.connection(), manifests[0].name, Some(server))? } else { None };
-    let files = pass.limits.files.or(waits.then_some(FILES_ASKED));
-    let brake = Brake::new(files.unwrap_or(u64::MAX));
-    if pause.as_ref().is_some_and(|pause| pause.holds(now)) {
-        brake.stop("its processor is paused");
-    }
-    let reader = Reader {
-        clock,
-        flight: Some(&flight),
-        roots: &roots,
-        processors: pass.processors,
-        caps: pass.limits.caps,
-        budget: pass.limits.time.or(waits.then_some(TIME_ASKING)),
-        brake: files.map(|_| &brake),
-        heartbeat: pass.heartbeat,
-    };
-    let threads = match waits {
-        true => *connections,
-        // The first files of the order are those that a limit leaves time for.
-        false if files.is_some() => 1,
-        false => pass.limits.threads,
-    };
-    let mut writer = Writer { store, tally: &mut tally, stamp, of, progress: pass.progress, heartbeat: pass.heartbeat };
-    // A suspect waits until the others are done, under its mark.
-    let marks: Vec<_> = suspects.iter().map(|job| flight.begin(&job.file.session_file)).collect();
-    writer.read(&jobs, &reader, threads)?;
-    // Who tries a file knows the sources of the pass, also those that are not walked.
-    let trial: &Trial<'_> =
-        &|job, processors| (pass.trial)(&Job { source: positions[job.source], ..job.clone() }, processors);
-    for (job, mark) in suspects.iter().zip(marks) {
-        writer.read_suspect(job, mark, &reader, trial)?;
-    }
+/// A pass of one processor that waits for a network: what it cannot tell from a file alone it asks about the
+/// entities, which are settled again with the answers.
+fn ask(
+    pass: &Pass<'_>,
+    processor: &dyn Processor,
+    network: &Network,
+    clock: &Clock,
+    store: &mut SharedStore,
+) -> Result<Summary> {
+    let name = processor.manifest().name;
+    let walked = walk::walk(pass.sources, pass.login)?;
+    let known = recall::recall(store, pass, walked)?;
+    let plan = plan::plan(&known, &known.policy.waiting(network.quiet), pass.retries());
+    waits::set(store.get()?, name, &known.ledger, &plan.waits)?;
 
-    let mut has_news = of > 0 || !excluded.is_empty();
-    for (position, processor) in pass.processors.iter().enumerate() {
-        if !pass.heartbeat.is_stopped() {
-            tally.dropped(position, store.get()?.dropped(processor.manifest())?);
-        }
-        for settlement in processor.manifest().settlements {
-            has_news |= store.get()?.may_be_due(processor.manifest(), settlement)?;
-        }
-        settle::settle(store, *processor, retries, pass.heartbeat)?;
-        if waits {
-            let answers = inquiry::ask(store, *processor, &reader, now)?;
-            notices.warnings.extend(answers.warnings);
-            if answers.news > 0 {
-                settle::settle(store, *processor, retries, pass.heartbeat)?;
-            }
-        }
-        let name = processor.manifest().name;
-        tally.unsettled(position, &failures::unsettled(store.get()?.connection(), name)?);
+    let Limits { files, time, stop } = pass.limits.clone();
+    let limits = Limits { files: files.or(Some(FILES_ASKED)), time: time.or(Some(TIME_ASKING)), stop };
+    let allowance = Allowance::new(&limits, clock);
+    let pause = pauses::of(store.get()?.connection(), name, Some(&network.server))?;
+    if pause.as_ref().is_some_and(|pause| pause.holds(pass.now.wall)) {
+        allowance.end(Halt::Paused);
     }
-    if waits {
-        let next = |failure: &Failure| Pause::after(pause.as_ref(), failure, server, clock.read().wall);
-        let next = brake.throttled().as_ref().map(next);
-        let pause = self::pause(store, manifests[0].name, pause.clone(), next, clock.read().wall)?;
-        notices.warnings.extend(pause.map(|pause| pause.words(manifests[0].name)));
+    let tally = writer::read(store, pass, &known, plan, &allowance, network.connections)?;
+
+    let settled = Settled::of(store, processor, pass.retries(), &limits.stop)?;
+    let answers = inquiry::ask(store, processor, &allowance, pass.now.wall)?;
+    let settled = match answers.news {
+        0 => settled,
+        _ => settled.again(store, processor, pass.retries(), &limits.stop)?,
+    };
+    let next = Pause::next(pause.as_ref(), allowance.throttled().as_ref(), &network.server, clock.read().wall);
+    if next != pause {
+        pauses::set(store.get()?, name, next.as_ref())?;
     }
-    let summary = tally.end(clock.elapsed(), notices, pass.heartbeat);
-    runs::end(store.get()?, stamp, pass.request, &summary)?;
+    let warnings = answers.warnings.into_iter().chain(next.map(|pause| pause.words(name)));
+    finish(store, pass, clock, &known, tally, vec![settled], warnings.collect())
+}
+
+/// Writes what the run came to, and adds it up.
+fn finish(
+    store: &mut SharedStore,
+    pass: &Pass<'_>,
+    clock: &Clock,
+    known: &Recalled<'_>,
+    tally: Tally<'_>,
+    settled: Vec<Settled>,
+    warnings: Vec<String>,
+) -> Result<Summary> {
+    let has_news = tally.files() > 0 || known.has_excluded || settled.iter().any(|settled| settled.was_due);
+    let mut notices = known.notices.clone();
+    notices.warnings.extend(warnings);
+    let summary = tally.settled(settled).end(clock.elapsed(), notices, &pass.limits.stop);
+    runs::end(store.get()?, known.stamp(pass), pass.request, &summary)?;
     lookup::refresh(store.get()?, pass.lookups, has_news)?;
     if log::is_long(pass.database) {
         store.get()?.checkpoint()?;
     }
     Ok(summary)
-}
-
-/// Takes decisions that the database has lost back from the file beside it. Returns what cannot be read of the
-/// file and is in the database.
-fn take_back_decisions(store: &Store, manifests: &[&Manifest], notices: &mut Notices) -> Result<Vec<String>> {
-    let mut unread = Vec::new();
-    for manifest in manifests {
-        match store.take_back(manifest) {
-            Ok((lost, lines)) => {
-                if lost > 0 {
-                    tracing::warn!(lost, "the database had lost decisions: they were taken back");
-                }
-                unread.extend(lines.into_iter().map(|line| format!("{line}; the database has it")));
-            }
-            // Only decisions that the database has lost are missing: it has all others itself.
-            Err(Error { fault: None | Some(Fault::Refused), message, .. }) => {
-                tracing::warn!("{message}; no decision is taken back");
-                notices.alarms.push(format!("{message}; no decision is taken back"));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(unread)
-}
-
-/// Makes every key due whose settlement has another version or other settings than before.
-fn touch_changed_rules(store: &Store, processors: &[&dyn Processor]) -> Result<()> {
-    for processor in processors {
-        for settlement in store.touch_changed_rules(*processor)? {
-            let processor = processor.manifest().name;
-            tracing::info!(processor, settlement, "its rules or settings have changed: every key is settled again");
-        }
-    }
-    Ok(())
-}
-
-/// An alarm for files of two sources with one name, where the one that is not read is the larger one.
-fn unread_alarm(mut larger: Vec<String>, forgotten: &BTreeSet<String>) -> Option<String> {
-    larger.retain(|file| !forgotten.contains(file.split('/').next().unwrap_or_default()));
-    let first = larger.first()?;
-    let files = count(larger.len() as u64, "transcript");
-    Some(format!(
-        "{files}, such as `{first}`, not read, although larger than what another source has under that name: \
-         what is new there is not counted"
-    ))
-}
-
-/// Brings what the database knows of the sources up to date. A source that is refused or cannot be walked
-/// is left out with an alarm; it is an error if none is left.
-fn take_over(store: &Store, pass: &Pass<'_>, walks: Vec<Walked>) -> Result<(Vec<Walked>, Notices)> {
-    let wanted = pass.sources.iter().zip(&walks).map(|(source, walk)| Wanted::new(source, walk.is_ok()));
-    let wanted: Vec<_> = wanted.collect();
-    let Remembering { refused, left_out } = sources::remember(store, &wanted, pass.adopt)?;
-    // Why a root cannot be walked counts more: a path that is wrong looks like one that is new.
-    let walks = walks.into_iter().zip(refused).map(|(walk, refused)| match (walk, refused) {
-        (Ok(_), Some(refused)) => Err(refused),
-        (walk, _) => walk,
-    });
-    let walks = some_of(walks.collect())?;
-    let told = |(source, error): (&Source, &Error)| {
-        let hint = error.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
-        format!("source `{}` is left out: {}{hint}", source.name, error.message)
-    };
-    let errors = pass.sources.iter().zip(&walks).filter_map(|(source, walk)| Some((source, walk.as_ref().err()?)));
-    let alarms = errors.map(told).chain(left_out).collect();
-    let known = known::sources(store.connection())?;
-    let frozen = wanted.iter().zip(&walks).filter(|(wanted, _)| known.contains(&wanted.source));
-    let frozen = frozen.filter_map(|(wanted, walk)| Some((&*wanted.source.name, &*walk.as_ref().err()?.message)));
-    presence::freeze(store, &frozen.collect::<Vec<_>>())?;
-    Ok((walks, Notices { alarms, warnings: Vec::new() }))
-}
-
-/// Sources of which at least one can be walked.
-fn some_of(walks: Vec<Walked>) -> Result<Vec<Walked>> {
-    if walks.is_empty() || walks.iter().any(std::result::Result::is_ok) {
-        return Ok(walks);
-    }
-    let mut errors = walks.into_iter().filter_map(std::result::Result::err);
-    let first = errors.next().unwrap_or_else(|| Error::new(Status::CannotRun, "there is no source"));
-    let message = errors.fold(first.message, |all, error| format!("{all}; {}", error.message));
-    Err(Error { message, ..first })
-}
-
-/// The root of a source and what was seen below it.
-type Walked = Result<(Root, Walk)>;
-
-/// Notes the pause that a processor's server asked for in this pass. Returns the one that it now has.
-fn pause(
-    store: &mut SharedStore,
-    processor: &str,
-    last: Option<Pause>,
-    next: Option<Pause>,
-    now: DateTime<Utc>,
-) -> Result<Option<Pause>> {
-    let pause = match (last, next) {
-        (_, Some(next)) => Some(next),
-        (Some(last), None) if last.holds(now) => return Ok(Some(last)),
-        (None, None) => return Ok(None),
-        (Some(_), None) => None,
-    };
-    pauses::set(store.get()?, processor, pause.as_ref())?;
-    Ok(pause)
 }

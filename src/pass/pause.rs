@@ -27,12 +27,21 @@ const MOST: TimeDelta = TimeDelta::days(1);
 
 impl Pause {
     /// The pause after a failure of class `throttled`. The last one is one of the same server.
-    pub fn after(last: Option<&Self>, failure: &Failure, server: &str, now: DateTime<Utc>) -> Self {
+    fn after(last: Option<&Self>, failure: &Failure, server: &str, now: DateTime<Utc>) -> Self {
         let strikes = last.map_or(0, |last| last.strikes).saturating_add(1);
         let doubled = FIRST * (1 << strikes.saturating_sub(1).min(6));
         let asked = failure.retry_after.map(|wait| TimeDelta::from_std(wait).unwrap_or(MOST).min(MOST));
         let until = now + asked.unwrap_or(doubled.min(LONGEST));
         Self { until, strikes, reason: failure.message.clone(), server: server.to_owned() }
+    }
+
+    /// The pause after a pass of a processor which had the last one, of the same server, if any. A pass in which the
+    /// server did not object ends a pause that is over.
+    pub fn next(last: Option<&Self>, failure: Option<&Failure>, server: &str, now: DateTime<Utc>) -> Option<Self> {
+        match failure {
+            Some(failure) => Some(Self::after(last, failure, server, now)),
+            None => last.filter(|last| last.holds(now)).cloned(),
+        }
     }
 
     /// The pause in words.

@@ -1,6 +1,6 @@
 //! Files whose bytes a processor has not seen yet, as far as their stat tells. Pure.
 
-use crate::pass::plan::Excludes;
+use crate::pass::policy::Policy;
 use crate::source::ledger::{Known, Ledger};
 use crate::source::retry::Fate;
 use crate::source::scan::Walk;
@@ -18,14 +18,16 @@ pub struct Pending {
 
 /// Per processor, what a walk shows that the ledger does not know. Files that are given up do not count;
 /// those that only wait for a second look at the same bytes, or are of people whom it excludes, do not either.
-pub fn of(walk: &Walk, ledger: &Ledger, manifests: &[&Manifest], excludes: &Excludes<'_>) -> Vec<Pending> {
+pub fn of(walk: &Walk, ledger: &Ledger, manifests: &[&Manifest], policy: &Policy<'_>) -> Vec<Pending> {
     let mut pending = vec![Pending::default(); manifests.len()];
     for found in &walk.found {
-        let Ok(stat) = &found.stat else { continue };
+        let Ok(stat) = policy.stat(found) else { continue };
         let known = ledger.files.get(found.file.session_file.as_str());
         let changed_at = DateTime::from_timestamp_nanos(stat.ctime_ns);
         for (processor, manifest) in manifests.iter().enumerate() {
-            if !excludes(processor, &found.file.username) && !is_dealt_with(known, processor, manifest.version, stat) {
+            if !policy.excludes(processor, &found.file.username)
+                && !is_dealt_with(known, processor, manifest.version, stat)
+            {
                 let Pending { files, oldest } = &mut pending[processor];
                 *files += 1;
                 if *stat != Stat::UNKNOWN {
@@ -53,7 +55,8 @@ mod tests {
     use crate::source::look::{Look, Trust};
     use crate::source::retry::{FileBasis, FileFailure};
     use crate::source::scan::Found;
-    use sessionmill_contract::{Bound, Failure, FailureClass, SourceFile};
+    use sessionmill_contract::{Bound, Failure, FailureClass, Fold, Inputs, Processor, Rows, Settlement, SourceFile};
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     static MANIFEST: Manifest = Manifest {
@@ -64,6 +67,27 @@ mod tests {
         facts: &[],
         settlements: &[],
     };
+
+    /// Excludes ada.
+    struct Shy;
+
+    impl Processor for Shy {
+        fn manifest(&self) -> &Manifest {
+            &MANIFEST
+        }
+
+        fn excludes(&self, username: &str) -> bool {
+            username == "ada"
+        }
+
+        fn open<'p>(&'p self, _: &'p SourceFile) -> Box<dyn Fold + 'p> {
+            unreachable!("nothing is read")
+        }
+
+        fn settle(&self, _: &Settlement, _: &str, _: Inputs<'_>, _: &mut Rows) -> Result<(), Failure> {
+            unreachable!("nothing is settled")
+        }
+    }
 
     const STAT: Stat = Stat { size: 9, mtime_ns: 1, ctime_ns: 2_000_000_000, inode: 7 };
 
@@ -87,8 +111,10 @@ mod tests {
         ledger.files.extend(known.map(|known| ("ada/a.jsonl".into(), known)));
         let found = Found { path: "ada/a.jsonl".into(), file, source: 0, stat: Ok(STAT) };
         let walk = Walk { found: vec![found], ..Walk::default() };
-        let pending = of(&walk, &ledger, &[&MANIFEST], &|_, _| false)[0];
-        assert_eq!(of(&walk, &ledger, &[&MANIFEST], &|_, username| username == "ada"), [Pending::default()]);
+        let pending = of(&walk, &ledger, &[&MANIFEST], &Policy::default())[0];
+        let forgotten = Policy::new(&[], ["ada".to_owned()].into());
+        assert_eq!(of(&walk, &ledger, &[&MANIFEST], &forgotten), [Pending::default()]);
+        assert_eq!(of(&walk, &ledger, &[&MANIFEST], &Policy::new(&[&Shy], BTreeSet::new())), [Pending::default()]);
         assert_eq!(pending.oldest, (pending.files > 0).then_some(DateTime::UNIX_EPOCH + Duration::from_secs(2)));
         pending.files
     }

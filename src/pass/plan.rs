@@ -1,11 +1,14 @@
 //! Which files a pass looks into, for which processors. Pure: the walk and the ledger decide.
 
 use crate::pass::order;
+use crate::pass::policy::Policy;
 use crate::pass::quiet::{Quiet, Wait};
+use crate::pass::recall::Recalled;
 use crate::read::job::Job;
 use crate::source::ledger::{Known, Ledger};
+use crate::source::rejection::Rejection;
 use crate::source::retry::{Retries, Standing};
-use crate::source::scan::{FROZEN, Found, Walk};
+use crate::source::scan::{Found, Walk};
 use crate::source::stat::Stat;
 use chrono::{DateTime, TimeDelta, Utc};
 use sessionmill_contract::{Manifest, SourceFile};
@@ -15,33 +18,38 @@ use sessionmill_contract::{Manifest, SourceFile};
 pub struct Plan {
     /// In the order of work.
     pub jobs: Vec<Job>,
-    /// Files that are not taken, with the reason.
-    pub rejected: Vec<(SourceFile, &'static str)>,
-    /// How many of them were read before: what is new in them is lost.
+    /// For each processor, the files that it does not look into.
+    pub left: Vec<Left>,
+    /// Files that were read before and are rejected now: what is new in them is lost.
     pub lost: u64,
-    /// Per processor: files that the stat alone proves unchanged.
-    pub unchanged: Vec<u64>,
-    /// Per processor: files that wait until they are quiet.
-    pub deferred: Vec<Vec<SourceFile>>,
-    /// What these wait for.
-    pub quiet: Option<Quiet>,
-    /// Per processor: files that it failed on and leaves alone.
-    pub held: Vec<Vec<(SourceFile, Standing)>>,
     /// Changed files on which somebody works, or did when they were first seen.
     pub waits: Vec<Wait>,
-    /// Per processor: files of people that it excludes.
-    pub excluded: Vec<Vec<SourceFile>>,
 }
 
-/// Whether a processor, by position, excludes a person.
-pub type Excludes<'b> = dyn Fn(usize, &str) -> bool + 'b;
+/// Files that a processor does not look into.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// How many are unchanged.
+    pub unchanged: u64,
+    /// The others, each with its reason.
+    pub files: Vec<(SourceFile, Reason)>,
+}
 
-/// What a plan puts off, and leaves out.
-#[derive(Clone, Copy, Default)]
-pub struct Bounds<'b> {
-    /// Files that grow wait.
-    pub quiet: Option<Quiet>,
-    pub excludes: Option<&'b Excludes<'b>>,
+/// What becomes of a file for one processor. Each file has exactly one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is not taken, now or later.
+    Rejected(Rejection),
+    /// The stat alone proves that it is what the processor has dealt with.
+    Unchanged,
+    /// The processor has failed on it, and leaves it alone.
+    Failed(Standing),
+    /// Somebody may still be writing.
+    Growing(Quiet),
+    /// It is new, or can have changed.
+    Due,
+    /// The processor has failed on it, and tries again.
+    Retry,
 }
 
 /// A file whose bytes were not compared for so long is read again, whatever its stat says: what a
@@ -54,95 +62,108 @@ const LONG_WAIT: TimeDelta = TimeDelta::hours(1);
 /// So many bytes of such files are read by a pass, and one file at least.
 const SCRUB_BYTES: u64 = 256 << 20;
 
-/// Plans a pass.
-pub fn jobs(walk: Walk, ledger: &Ledger, manifests: &[&Manifest], when: Retries, bounds: Bounds<'_>) -> Plan {
-    let now = when.now;
-    let mut plan = Plan {
-        unchanged: vec![0; manifests.len()],
-        deferred: vec![Vec::new(); manifests.len()],
-        held: vec![Vec::new(); manifests.len()],
-        excluded: vec![Vec::new(); manifests.len()],
-        quiet: bounds.quiet,
-        ..Plan::default()
-    };
+/// Plans a pass over what is known.
+pub fn plan(known: &Recalled<'_>, policy: &Policy<'_>, when: Retries) -> Plan {
+    jobs(&known.walk, &known.ledger, &known.manifests, policy, when)
+}
+
+/// Plans a pass over a walk.
+pub fn jobs(walk: &Walk, ledger: &Ledger, manifests: &[&Manifest], policy: &Policy<'_>, when: Retries) -> Plan {
+    let mut plan = Plan { left: manifests.iter().map(|_| Left::default()).collect(), ..Plan::default() };
     let (mut fresh, mut retries, mut stale) = (Vec::new(), Vec::new(), Vec::new());
-    for Found { file, source, path, stat } in walk.found {
-        let stat = match stat {
-            Ok(stat) => stat,
-            Err(reason) => {
-                let known = ledger.files.get(file.session_file.as_str());
-                let was_read = |known: &Known| known.look.is_some() && known.source == Some(source);
-                plan.lost += u64::from(reason != FROZEN && known.is_some_and(was_read));
-                plan.rejected.push((file, reason));
+    for found in &walk.found {
+        let known = ledger.files.get(found.file.session_file.as_str());
+        let stat = match policy.stat(found) {
+            Ok(stat) => *stat,
+            Err(rejection) => {
+                let was_read = |known: &Known| known.look.is_some() && known.source == Some(found.source);
+                plan.lost += u64::from(rejection != Rejection::Frozen && known.is_some_and(was_read));
+                let reason = || (found.file.clone(), Reason::Rejected(rejection));
+                plan.left.iter_mut().for_each(|left| left.files.push(reason()));
                 continue;
             }
         };
-        let known = ledger.files.get(file.session_file.as_str());
-        let (mut due, mut proven) = (Vec::new(), Vec::new());
+        let (mut due, mut unchanged, mut is_retry) = (Vec::new(), Vec::new(), false);
         for (processor, manifest) in manifests.iter().enumerate() {
-            let failure = known.and_then(|known| known.failure(processor));
-            if bounds.excludes.is_some_and(|excludes| excludes(processor, &file.username)) {
-                plan.excluded[processor].push(file.clone());
-            } else if known.is_some_and(|known| {
-                known.source == Some(source) && is_unchanged(known, processor, manifest.version, &stat)
-            }) {
-                proven.push(processor);
-            } else if let Some(failure) = failure.filter(|failure| failure.holds(manifest.version, &stat, when)) {
-                plan.held[processor].push((file.clone(), failure.standing.clone()));
-            } else if bounds.quiet.is_some_and(|quiet| plan.waits(quiet, &file, known, &stat, now)) {
-                plan.deferred[processor].push(file.clone());
-            } else {
-                due.push(processor);
+            match reason(found, known, (processor, manifest), &stat, policy, when) {
+                Reason::Unchanged => unchanged.push(processor),
+                reason @ (Reason::Due | Reason::Retry) => {
+                    due.push(processor);
+                    is_retry |= reason == Reason::Retry;
+                    plan.waits.extend(policy.wait(&found.file, known, &stat, when.now));
+                }
+                reason => {
+                    if matches!(reason, Reason::Growing(_)) {
+                        plan.waits.extend(policy.wait(&found.file, known, &stat, when.now));
+                    }
+                    plan.left[processor].files.push((found.file.clone(), reason));
+                }
             }
         }
-        proven.iter().for_each(|processor| plan.unchanged[*processor] += 1);
-        let is_stale = known.is_some_and(|known| is_stale(known, now));
-        let queue = match () {
-            () if due.iter().any(|due| is_retry(known, *due, manifests[*due].version, &stat, now)) => &mut retries,
-            () if !due.is_empty() => &mut fresh,
-            () if is_stale && !proven.is_empty() => {
-                due = proven;
-                &mut stale
-            }
-            () => continue,
+        let job = |due| {
+            let (file, path) = (found.file.clone(), found.path.clone());
+            Job { file, source: found.source, path, stat, due, known: known.cloned() }
         };
-        queue.push(Job { file, source, path, stat, due, known: known.cloned() });
+        let is_stale = due.is_empty() && !unchanged.is_empty() && known.is_some_and(|known| is_stale(known, when.now));
+        match due.is_empty() {
+            true if is_stale => stale.push(job(unchanged)),
+            true => plan.unchanged(&unchanged),
+            false => {
+                plan.unchanged(&unchanged);
+                if is_retry { &mut retries } else { &mut fresh }.push(job(due));
+            }
+        }
     }
     plan.jobs = order::fair(fresh, retries);
     plan.scrub(stale);
     plan
 }
 
+/// What becomes of a file for one processor, of which this is the stat.
+fn reason(
+    found: &Found,
+    known: Option<&Known>,
+    (processor, manifest): (usize, &Manifest),
+    stat: &Stat,
+    policy: &Policy<'_>,
+    when: Retries,
+) -> Reason {
+    if policy.excludes(processor, &found.file.username) {
+        return Reason::Rejected(Rejection::Excluded);
+    }
+    let is_own = |known: &&Known| known.source == Some(found.source);
+    if known.filter(is_own).is_some_and(|known| is_unchanged(known, processor, manifest.version, stat)) {
+        return Reason::Unchanged;
+    }
+    let failure = known.and_then(|known| known.failure(processor));
+    if let Some(failure) = failure.filter(|failure| failure.holds(manifest.version, stat, when)) {
+        return Reason::Failed(failure.standing.clone());
+    }
+    if let Some(quiet) = policy.holds_back(known, stat, when.now) {
+        return Reason::Growing(quiet);
+    }
+    if is_retry(known, processor, manifest.version, stat, when.now) { Reason::Retry } else { Reason::Due }
+}
+
 impl Plan {
-    /// Whether a changed file is left until it is quiet. What it is remembered for ends when it is dealt
-    /// with, not when it is due.
-    fn waits(
-        &mut self,
-        quiet: Quiet,
-        file: &SourceFile,
-        known: Option<&Known>,
-        stat: &Stat,
-        now: DateTime<Utc>,
-    ) -> bool {
-        let seen = known.and_then(|known| known.waits_since).filter(|since| *since <= now);
-        let waits = quiet.waits(stat.mtime_ns, seen.unwrap_or(now), now);
-        if waits || seen.is_some() {
-            self.waits.push(Wait { session_file: file.session_file.clone(), since: seen.unwrap_or(now) });
-        }
-        waits
+    fn unchanged(&mut self, processors: &[usize]) {
+        processors.iter().for_each(|processor| self.left[*processor].unchanged += 1);
     }
 
-    /// Adds files that are read again to be sure, the longest unread first, after all other work.
+    /// Adds files that are read again to be sure, the longest unread first, after all other work. The others are
+    /// unchanged.
     fn scrub(&mut self, mut stale: Vec<Job>) {
         stale.sort_by_key(|job| job.known.as_ref().and_then(|known| Some(known.look.as_ref()?.verified_at)));
         let mut bytes = 0;
+        let mut is_full = false;
         for job in stale {
-            if bytes > 0 && bytes + job.stat.size > SCRUB_BYTES {
-                break;
+            is_full |= bytes > 0 && bytes + job.stat.size > SCRUB_BYTES;
+            if is_full {
+                self.unchanged(&job.due);
+            } else {
+                bytes += job.stat.size;
+                self.jobs.push(job);
             }
-            bytes += job.stat.size;
-            job.due.iter().for_each(|due| self.unchanged[*due] -= 1);
-            self.jobs.push(job);
         }
     }
 }
@@ -233,7 +254,7 @@ mod tests {
                 ledger.files.insert("ada/a".into(), known);
                 walk.found.push(Found { path: "a".into(), file, source: 0, stat: Ok(STAT) });
                 let now = failure.standing.next_try_at - TimeDelta::milliseconds(1);
-                let plan = jobs(walk, &ledger, &[&MANIFEST], Retries { now, is_asked }, Bounds::default());
+                let plan = jobs(&walk, &ledger, &[&MANIFEST], &Policy::default(), Retries { now, is_asked });
                 assert_eq!(plan.jobs.len(), usize::from(is_asked && is_tried), "{class:?}");
             }
         }
@@ -247,15 +268,16 @@ mod tests {
         let walk = || Walk { found: vec![found()], ..Walk::default() };
         let mut ledger = Ledger::default();
         ledger.files.insert("ada/a.jsonl".into(), known(1, 1, Trust::Settled));
-        let bounds = Bounds { quiet: Some(Quiet::default()), excludes: None };
-        let planned = |ledger: &Ledger| jobs(walk(), ledger, &[&MANIFEST], Retries { now, is_asked: false }, bounds);
+        let policy = Policy::default().waiting(Quiet::default());
+        let when = Retries { now, is_asked: false };
+        let planned = |ledger: &Ledger| jobs(&walk(), ledger, &[&MANIFEST], &policy, when);
         assert_eq!(planned(&ledger).jobs.len(), 1);
         let failure = Failure::new(FailureClass::Environment, "cannot be opened: input/output error");
         let basis = FileBasis { version: 1, stat: Stat::UNKNOWN, hash: None };
         let known = ledger.files.get_mut("ada/a.jsonl").unwrap();
         known.failures.push((0, FileFailure::after(None, basis, failure, now, 0.0)));
         let plan = planned(&ledger);
-        assert_eq!((plan.jobs.len(), plan.held[0].len()), (0, 1), "what failed waits as others do");
+        assert_eq!((plan.jobs.len(), plan.left[0].files.len()), (0, 1), "what failed waits as others do");
     }
 
     /// Sizes of the files that are read again, of files that were last read so many days ago.
@@ -270,8 +292,8 @@ mod tests {
             ledger.files.insert(file.session_file.as_str().into(), known);
             walk.found.push(Found { path: file.session_file.clone().into(), file, source: 0, stat: Ok(stat) });
         }
-        let plan = jobs(walk, &ledger, &[&MANIFEST], Retries { now, is_asked: false }, Bounds::default());
-        assert_eq!(plan.unchanged[0] as usize + plan.jobs.len(), files.len(), "every file is counted once");
+        let plan = jobs(&walk, &ledger, &[&MANIFEST], &Policy::default(), Retries { now, is_asked: false });
+        assert_eq!(plan.left[0].unchanged as usize + plan.jobs.len(), files.len(), "every file is counted once");
         plan.jobs.iter().map(|job| job.stat.size).collect()
     }
 

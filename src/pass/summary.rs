@@ -3,13 +3,14 @@
 use crate::base::error::{count, thousands};
 use crate::base::heartbeat::Heartbeat;
 use crate::base::printable::{printable, short};
-use crate::pass::plan::Plan;
+use crate::pass::plan::{Plan, Reason};
+use crate::pass::settled::Settled;
 use crate::read::job::Job;
 use crate::read::{Outcome, Read, Verdict};
 use crate::source::open::Refusal;
+use crate::source::rejection::Rejection;
 use crate::source::retry::{Fate, Standing};
 use crate::store::failures::FailedKey;
-use crate::store::forget::FORGOTTEN;
 use serde::{Deserialize, Serialize};
 use sessionmill_contract::{Failure, FailureClass, Manifest, SourceFile};
 use std::fmt::Write as _;
@@ -130,14 +131,10 @@ pub struct Tally<'m> {
 impl<'m> Tally<'m> {
     /// Counts what the plan already decides.
     pub fn begin(manifests: &'m [&'m Manifest], plan: &Plan) -> Self {
-        let counts = manifests.iter().enumerate().map(|(processor, manifest)| {
-            let unchanged = plan.unchanged[processor];
+        let counts = manifests.iter().zip(&plan.left).map(|(manifest, left)| {
+            let unchanged = left.unchanged;
             let mut counts = Counts { processor: manifest.name.to_owned(), unchanged, ..Counts::default() };
-            plan.rejected.iter().for_each(|(file, reason)| counts.rejected(file, reason));
-            plan.excluded[processor].iter().for_each(|file| counts.rejected(file, "its user is excluded"));
-            let quiet = plan.quiet.map(|quiet| quiet.words()).unwrap_or_default();
-            plan.deferred[processor].iter().for_each(|file| counts.deferred(file, &quiet));
-            plan.held[processor].iter().for_each(|(file, standing)| counts.held(file, standing));
+            left.files.iter().for_each(|(file, reason)| counts.left(file, reason));
             counts
         });
         Self { manifests, counts: counts.collect(), files: 0, lost: plan.lost }
@@ -159,9 +156,9 @@ impl<'m> Tally<'m> {
                     for due in &job.due {
                         let counts = &mut self.counts[*due];
                         match refusal {
-                            Refusal::Rejected(reason) => counts.rejected(&job.file, reason),
+                            Refusal::Rejected(rejection) => counts.rejected(&job.file, rejection.words()),
                             Refusal::Failed(failure) => counts.failed(&job.file, failure),
-                            Refusal::Deferred(why) => counts.deferred(&job.file, why),
+                            Refusal::Deferred(halt) => counts.deferred(&job.file, halt.words()),
                         }
                     }
                 }
@@ -169,24 +166,11 @@ impl<'m> Tally<'m> {
         }
     }
 
-    /// Counts the keys that could not be settled for a processor, whether they were tried or not.
-    pub fn unsettled(&mut self, processor: usize, keys: &[FailedKey]) {
-        let error = |FailedKey { key, standing, .. }: &FailedKey| KeyError {
-            key: key.clone(),
-            class: standing.failure.class.name(),
-            error: standing.failure.message.clone(),
-        };
-        let counts = &mut self.counts[processor];
-        counts.unsettled_keys = keys.len() as u64;
-        counts.dead_keys = keys.iter().filter(|failed| failed.standing.fate == Fate::Dead).count() as u64;
-        counts.unsettled_detail = keys.iter().map(error).collect();
-    }
-
-    /// Counts what transcripts of a processor do not tell any more.
-    pub fn dropped(&mut self, processor: usize, dropped: Vec<(String, u64)>) {
-        let counts = &mut self.counts[processor];
-        counts.dropped = dropped.iter().map(|(_, items)| items).sum();
-        counts.dropped_detail = dropped.into_iter().map(|(session, items)| Dropped { session, items }).collect();
+    /// Counts what settling left behind, for each processor.
+    #[must_use]
+    pub fn settled(mut self, settled: Vec<Settled>) -> Self {
+        self.counts.iter_mut().zip(settled).for_each(|(counts, settled)| counts.settled(settled));
+        self
     }
 
     /// Files that were looked into so far.
@@ -195,7 +179,7 @@ impl<'m> Tally<'m> {
     }
 
     /// Adds up.
-    pub fn end(mut self, elapsed: Duration, mut notices: Notices, heartbeat: &Heartbeat) -> Summary {
+    pub fn end(mut self, elapsed: Duration, mut notices: Notices, stop: &Heartbeat) -> Summary {
         if self.lost > 0 {
             let files = count(self.lost, "transcript");
             notices.alarms.push(format!("{files} read before, rejected now: what is new there is not counted"));
@@ -209,7 +193,7 @@ impl<'m> Tally<'m> {
             counts.deferred_detail.sort();
             counts.deferred_reasons.sort_by(|a, b| b.files.cmp(&a.files).then_with(|| a.reason.cmp(&b.reason)));
         }
-        Summary { processors: self.counts, is_stopped: heartbeat.is_stopped(), notices }
+        Summary { processors: self.counts, is_stopped: stop.is_stopped(), notices }
     }
 }
 
@@ -227,6 +211,13 @@ impl Summary {
         };
         new(&mut self.notices.alarms, other.notices.alarms);
         new(&mut self.notices.warnings, other.notices.warnings);
+    }
+
+    /// The summary of each processor by itself. All of them walked the same tree.
+    pub fn apart(self) -> Vec<Self> {
+        let Self { processors, is_stopped, notices } = self;
+        let one = |counts| Self { processors: vec![counts], is_stopped, notices: notices.clone() };
+        processors.into_iter().map(one).collect()
     }
 
     pub fn failed(&self) -> bool {
@@ -272,6 +263,37 @@ impl Counts {
         }
     }
 
+    /// Counts a file that is not looked into.
+    fn left(&mut self, file: &SourceFile, reason: &Reason) {
+        match reason {
+            // Who is forgotten is not named.
+            Reason::Rejected(Rejection::Forgotten) => {
+                self.rejected += 1;
+                self.forgotten += 1;
+            }
+            Reason::Rejected(rejection) => self.rejected(file, rejection.words()),
+            Reason::Failed(standing) => self.held(file, standing),
+            Reason::Growing(quiet) => self.deferred(file, &quiet.words()),
+            Reason::Unchanged => self.unchanged += 1,
+            // It is counted by what becomes of it.
+            Reason::Due | Reason::Retry => {}
+        }
+    }
+
+    /// Counts what transcripts do not tell any more, and the keys that could not be settled, whether they were tried
+    /// or not.
+    fn settled(&mut self, Settled { dropped, unsettled, .. }: Settled) {
+        self.dropped = dropped.iter().map(|(_, items)| items).sum();
+        self.dropped_detail = dropped.into_iter().map(|(session, items)| Dropped { session, items }).collect();
+        self.unsettled_keys = unsettled.len() as u64;
+        self.dead_keys = unsettled.iter().filter(|failed| failed.standing.fate == Fate::Dead).count() as u64;
+        let error = |FailedKey { key, standing, .. }: FailedKey| {
+            let Failure { class, message, .. } = standing.failure;
+            KeyError { key, class: class.name(), error: message }
+        };
+        self.unsettled_detail = unsettled.into_iter().map(error).collect();
+    }
+
     /// Counts a failure that stands as what it was.
     fn held(&mut self, file: &SourceFile, standing: &Standing) {
         match standing.fate {
@@ -294,10 +316,6 @@ impl Counts {
 
     fn rejected(&mut self, file: &SourceFile, reason: &str) {
         self.rejected += 1;
-        if reason == FORGOTTEN {
-            self.forgotten += 1;
-            return;
-        }
         let error = reason.to_owned();
         self.rejected_detail.push(FileError { session: file.session_file.clone(), class: "rejected", error });
     }

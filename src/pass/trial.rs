@@ -1,7 +1,8 @@
 //! Reads one file in a process of its own, to see whether the process survives it.
 
 use crate::base::error::cause;
-use crate::base::heartbeat::{self, Heartbeat};
+use crate::base::heartbeat::Heartbeat;
+use crate::base::limits::{Allowance, Halt, Limits};
 use crate::base::moment::{Clock, Moment};
 use crate::config::Config;
 use crate::config::reading::Reading;
@@ -37,7 +38,6 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub struct Setup<'s> {
     pub database: &'s Path,
     pub config: &'s Config,
-    pub caps: Caps,
     pub heartbeat: &'s Heartbeat,
 }
 
@@ -48,7 +48,8 @@ pub struct Setup<'s> {
 /// A failure of class `crash` if that process dies, of class `environment` if there can be none. It is
 /// deferred if the pass is to stop.
 pub fn spawn(job: &Job, source: &Source, processors: &[&dyn Processor], setup: Setup<'_>) -> Result<(), Refusal> {
-    let Setup { database, config, caps, heartbeat } = setup;
+    let Setup { database, config, heartbeat } = setup;
+    let caps = config.caps;
     let environment = |error: std::io::Error| {
         Refusal::failed(FailureClass::Environment, format!("cannot be tried on its own: {}", cause(&error)))
     };
@@ -71,7 +72,7 @@ pub fn spawn(job: &Job, source: &Source, processors: &[&dyn Processor], setup: S
             Some(signal) => died(format!("signal {signal}")),
             None => Err(Refusal::failed(FailureClass::Environment, format!("cannot be tried on its own: {status}"))),
         },
-        None if heartbeat.is_stopped() => Err(Refusal::Deferred(heartbeat::STOPPED)),
+        None if heartbeat.is_stopped() => Err(Refusal::Deferred(Halt::Stopped)),
         None => died("it does not come to an end".to_owned()),
     }
 }
@@ -132,17 +133,9 @@ pub fn read(
     let most = getrlimit(Resource::As).maximum.map_or(MEMORY, |most| most.min(MEMORY));
     setrlimit(Resource::As, Rlimit { current: Some(most), maximum: Some(most) })?;
     let roots = [Root::open(&source.root)?];
-    let clock = Clock::begin(Moment::now());
-    let reader = Reader {
-        clock: &clock,
-        flight: None,
-        roots: &roots,
-        processors,
-        caps,
-        budget: None,
-        brake: None,
-        heartbeat: &Heartbeat::default(),
-    };
+    let (clock, limits) = (Clock::begin(Moment::now()), Limits::default());
+    let allowance = Allowance::new(&limits, &clock);
+    let reader = Reader { flight: None, roots: &roots, processors, caps, allowance: &allowance };
     let due = (0..processors.len()).collect();
     let jobs = [Job { file, source: 0, path: path.to_owned(), stat: Stat::default(), due, known: None }];
     batch::read(&Queue::new(&jobs), &reader, |_| true);

@@ -1,17 +1,20 @@
 //! The way from outcomes to commits: readers fill a queue, one thread empties it into the database.
 
 use crate::base::error::{Error, Result, Status};
-use crate::base::heartbeat::Heartbeat;
+use crate::base::limits::Allowance;
+use crate::pass::Pass;
 use crate::pass::bounded_queue::{BoundedQueue, Received, Receiver};
+use crate::pass::plan::Plan;
+use crate::pass::recall::Recalled;
 use crate::pass::summary::Tally;
 use crate::pass::trial::Trial;
 use crate::read::batch::{self, Queue};
-use crate::read::in_flight::InFlight;
+use crate::read::in_flight::{Flight, InFlight};
 use crate::read::job::Job;
 use crate::read::{Outcome, Reader};
 use crate::source::open::Refusal;
-use crate::store::SharedStore;
 use crate::store::stamp::Stamp;
+use crate::store::{SharedStore, runs};
 use rayon::ThreadPoolBuilder;
 use std::time::{Duration, Instant};
 
@@ -22,24 +25,56 @@ pub struct Progress {
     pub of: u64,
 }
 
+/// Reads what is planned, and keeps what it comes to.
+///
+/// # Errors
+///
+/// If the database cannot be written.
+pub fn read<'k>(
+    store: &mut SharedStore,
+    pass: &Pass<'_>,
+    known: &'k Recalled<'_>,
+    plan: Plan,
+    allowance: &Allowance<'_>,
+    threads: usize,
+) -> Result<Tally<'k>> {
+    let (stamp, of) = (known.stamp(pass), plan.jobs.len() as u64);
+    let mut tally = Tally::begin(&known.manifests, &plan);
+    if of > 0 {
+        runs::begin(store.get()?, stamp, pass.request)?;
+    }
+    let names: Vec<_> = known.manifests.iter().map(|manifest| manifest.name).collect();
+    let (flight, marks) = Flight::open(pass.database, &names)?;
+    let (suspects, jobs) = marks.part(plan.jobs);
+    flight.clear()?;
+    let reader =
+        Reader { flight: Some(&flight), roots: &known.roots, processors: pass.processors, caps: pass.caps, allowance };
+    let mut writer = Writer { store, tally: &mut tally, stamp, of, progress: pass.progress };
+    // A suspect waits until the others are done, under its mark.
+    let marks: Vec<_> = suspects.iter().map(|job| flight.begin(&job.file.session_file)).collect();
+    writer.read(&jobs, &reader, threads)?;
+    // Who tries a file knows the sources of the pass, also those that are not walked.
+    let trial: &Trial<'_> =
+        &|job, processors| (pass.trial)(&Job { source: known.positions[job.source], ..job.clone() }, processors);
+    for (job, mark) in suspects.iter().zip(marks) {
+        writer.read_suspect(job, mark, &reader, trial)?;
+    }
+    Ok(tally)
+}
+
 /// The one thread that writes.
-pub struct Writer<'p, 'm> {
-    pub store: &'p mut SharedStore,
-    pub tally: &'p mut Tally<'m>,
-    pub stamp: Stamp<'p>,
+struct Writer<'p, 'm> {
+    store: &'p mut SharedStore,
+    tally: &'p mut Tally<'m>,
+    stamp: Stamp<'p>,
     /// Jobs of the pass.
-    pub of: u64,
-    pub progress: &'p dyn Fn(Progress),
-    pub heartbeat: &'p Heartbeat,
+    of: u64,
+    progress: &'p dyn Fn(Progress),
 }
 
 impl Writer<'_, '_> {
     /// Keeps what readers make of jobs.
-    ///
-    /// # Errors
-    ///
-    /// If the database cannot be written.
-    pub fn read(&mut self, jobs: &[Job], reader: &Reader<'_>, threads: usize) -> Result<()> {
+    fn read(&mut self, jobs: &[Job], reader: &Reader<'_>, threads: usize) -> Result<()> {
         self.rest(reader)?;
         if jobs.is_empty() {
             return Ok(());
@@ -66,7 +101,7 @@ impl Writer<'_, '_> {
             // Dropped on the way out, whatever it is, which ends the readers.
             let outcomes = outcomes.receiver();
             while let Some(mut group) = next_group(&outcomes) {
-                self.keep(&mut group)?;
+                self.keep(&mut group, reader)?;
                 self.rest(reader)?;
             }
             Ok(())
@@ -75,20 +110,10 @@ impl Writer<'_, '_> {
 
     /// Tries a file that may have ended a process before in one of its own, and reads it if that
     /// survives: alone, since files can be too much for a process together.
-    ///
-    /// # Errors
-    ///
-    /// If the database cannot be written.
-    pub fn read_suspect(
-        &mut self,
-        job: &Job,
-        mark: InFlight<'_>,
-        reader: &Reader<'_>,
-        trial: &Trial<'_>,
-    ) -> Result<()> {
-        if let Some(why) = reader.late() {
+    fn read_suspect(&mut self, job: &Job, mark: InFlight<'_>, reader: &Reader<'_>, trial: &Trial<'_>) -> Result<()> {
+        if let Some(halt) = reader.allowance.halt() {
             mark.keep();
-            return self.keep(&mut [Outcome { job, result: Err(Refusal::Deferred(why)) }]);
+            return self.keep(&mut [Outcome { job, result: Err(Refusal::Deferred(halt)) }], reader);
         }
         // A trial can take a minute, and others want the database.
         self.store.close();
@@ -102,17 +127,17 @@ impl Writer<'_, '_> {
                 if matches!(refusal, Refusal::Deferred(_)) {
                     mark.keep();
                 }
-                self.keep(&mut [Outcome { job, result: Err(refusal) }])
+                self.keep(&mut [Outcome { job, result: Err(refusal) }], reader)
             }
         }
     }
 
     /// Commits a group, if there is anything in it.
-    fn keep(&mut self, group: &mut [Outcome<'_>]) -> Result<()> {
+    fn keep(&mut self, group: &mut [Outcome<'_>], reader: &Reader<'_>) -> Result<()> {
         if !group.is_empty() {
             self.store.commit(group, self.stamp)?;
             self.tally.record(group);
-            self.heartbeat.beat();
+            reader.allowance.beat();
             (self.progress)(Progress { files: self.tally.files(), of: self.of });
         }
         Ok(())

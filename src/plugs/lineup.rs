@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::identities::people;
 use crate::plugs::{Network, Obstacle, Plugged, Plugs, World};
 use crate::store::lookup::Lookup;
-use sessionmill_contract::{Manifest, Processor};
+use sessionmill_contract::Processor;
 
 /// The processors of one run, as the configuration wants them.
 pub struct Lineup {
@@ -39,6 +39,11 @@ impl Disabled {
         self.of(processor).is_some_and(|reason| reason.is_local)
     }
 
+    /// What a run of each of them comes to.
+    pub fn errors(&self) -> impl Iterator<Item = (&'static str, Error)> {
+        self.iter().map(|(name, reason)| (name, disabled_error(name, reason)))
+    }
+
     /// All of them, with the reasons.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.iter().map(|(name, reason)| (*name, &*reason.words))
@@ -47,6 +52,11 @@ impl Disabled {
     fn of(&self, processor: &str) -> Option<&Reason> {
         self.0.iter().find(|(name, _)| *name == processor).map(|(_, reason)| reason)
     }
+}
+
+/// The error of a run of a processor that cannot work.
+fn disabled_error(name: &str, reason: &str) -> Error {
+    Error::new(Status::Config, format!("processor `{name}` is disabled: {reason}"))
 }
 
 impl Lineup {
@@ -76,12 +86,11 @@ impl Lineup {
                 }
             }
         }
-        if let Some((name, reason)) = lineup.disabled.iter().next()
-            && lineup.processors.is_empty()
-        {
-            return Err(Error::new(Status::Config, format!("processor `{name}` is disabled: {reason}")));
+        let first = lineup.disabled.iter().next().map(|(name, reason)| disabled_error(name, reason));
+        match first {
+            Some(error) if lineup.processors.is_empty() => Err(error),
+            _ => Ok(lineup),
         }
-        Ok(lineup)
     }
 
     /// Whom a processor asks: nobody, if it waits for no network; `None` if it cannot be told here.
@@ -93,10 +102,10 @@ impl Lineup {
         Some(network.map_or("", |(_, network)| &network.server))
     }
 
-    /// The manifests of all processors; those of the disabled ones as they are by default.
-    pub fn manifests(&self) -> Vec<&Manifest> {
-        let own = |name: &str| self.processors.iter().map(|own| own.manifest()).find(|own| own.name == name);
-        self.plugs.iter().map(|plug| own(plug.name()).unwrap_or_else(|| plug.manifest())).collect()
+    /// All processors of the program; the disabled ones as they are by default.
+    pub fn all(&self) -> Vec<&dyn Processor> {
+        let own = |name: &str| self.processors().into_iter().find(|own| own.manifest().name == name);
+        self.plugs.iter().map(|plug| own(plug.name()).unwrap_or_else(|| (plug.default)())).collect()
     }
 
     pub fn processors(&self) -> Vec<&dyn Processor> {

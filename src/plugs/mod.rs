@@ -24,6 +24,7 @@ pub mod verification;
 pub use command::Command;
 pub use lineup::{Disabled, Lineup};
 
+use crate::actions::review::Review;
 use crate::base::error::{Error, Result};
 use crate::base::heartbeat::Heartbeat;
 use crate::base::names::unknown;
@@ -69,6 +70,8 @@ pub struct Plug {
     pub remark: fn(&Config, &DatabaseFile, &mut Summary),
     /// Tables of what the configuration knows about its values.
     pub lookups: fn(&Config) -> Result<Vec<Lookup>>,
+    /// Takes a decision of a person about what it found out; returns what came of it, in words.
+    pub review: Option<fn(&Review, &World) -> Result<Vec<String>>>,
     /// What it keeps about people beside the database.
     pub kept: Option<Kept>,
     /// Its subcommands of `report`.
@@ -173,6 +176,7 @@ impl Plug {
             check: |_, _| Vec::new(),
             remark: |_, _, _| {},
             lookups: |_| Ok(Vec::new()),
+            review: None,
             kept: None,
             reports: &[],
             commands: &[],

@@ -102,7 +102,7 @@ pub fn read<'j>(queue: &Queue<'j>, reader: &'j Reader<'j>, mut send: impl FnMut(
 
 fn has_room(batch: &[Lane<'_>], reader: &Reader<'_>) -> bool {
     // While one file waits for a network, its neighbours would too; a limit on files ends at one of them.
-    let lanes = if reader.brake.is_some() { 1 } else { LANES };
+    let lanes = if reader.allowance.counts_files() { 1 } else { LANES };
     batch.len() < lanes && batch.iter().map(|lane| lane.stream.size()).fold(0, u64::saturating_add) < SIDE_BY_SIDE
 }
 
@@ -130,7 +130,7 @@ impl<'j> Lane<'j> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::heartbeat::Heartbeat;
+    use crate::base::limits::{Allowance, Limits};
     use crate::base::moment::{Clock, Moment};
     use crate::plugs::PLUGS;
     use crate::read::Caps;
@@ -165,16 +165,14 @@ mod tests {
         let sizes = [0, 1, 63, 64, 65, WINDOW - 1, WINDOW, WINDOW + 1, 5 * WINDOW + 100, 2 * WINDOW];
         let (folder, jobs) = world(&[&sizes[..], &sizes[..]].concat());
         let (roots, clock) = ([Root::open(folder.path()).unwrap()], Clock::begin(Moment::now()));
-        let (processors, heartbeat) = (PLUGS.processors(), Heartbeat::default());
+        let (processors, limits) = (PLUGS.processors(), Limits::default());
+        let allowance = Allowance::new(&limits, &clock);
         let reader = Reader {
-            clock: &clock,
             flight: None,
             roots: &roots,
             processors: &processors,
             caps: Caps::default(),
-            budget: None,
-            brake: None,
-            heartbeat: &heartbeat,
+            allowance: &allowance,
         };
         for threads in 1..4 {
             let queue = Queue::new(&jobs);

@@ -29,7 +29,8 @@ const NO_MARK: Mark = [0; 16];
 /// The marks of one pass, a slot for each file that is being read.
 #[derive(Debug)]
 pub struct Flight {
-    file: Arc<File>,
+    /// A file for each processor of the pass: the next pass of any of them finds the marks.
+    files: Arc<[File]>,
     slots: Mutex<Slots>,
 }
 
@@ -53,15 +54,15 @@ pub struct Waiting(());
 
 thread_local! {
     /// The mark of the file that this thread waits with.
-    static WAITING: RefCell<Option<(Arc<File>, u64, Mark)>> = const { RefCell::new(None) };
+    static WAITING: RefCell<Option<(Arc<[File]>, u64, Mark)>> = const { RefCell::new(None) };
 }
 
 /// Computes something about the file that this thread waits with, under the file's mark.
 pub fn computing<T>(body: impl FnOnce() -> T) -> T {
-    let Some((file, slot, mark)) = WAITING.with_borrow(Clone::clone) else { return body() };
-    write(&file, slot, mark);
+    let Some((files, slot, mark)) = WAITING.with_borrow(Clone::clone) else { return body() };
+    write(&files, slot, mark);
     let result = body();
-    write(&file, slot, NO_MARK);
+    write(&files, slot, NO_MARK);
     result
 }
 
@@ -72,20 +73,24 @@ impl Drop for Waiting {
 }
 
 impl Flight {
-    /// Opens the marks of a processor's pass, which holds the processor's lock. Returns them with the
-    /// marks that the last pass left.
+    /// Opens the marks of a pass of processors, which holds their locks. Returns them with the marks that the last
+    /// pass of each of them left: not all of them need have been in one.
     ///
     /// # Errors
     ///
-    /// If the file beside the database cannot be read.
-    pub fn open(database: &Path, processor: &str) -> Result<(Self, Suspects)> {
-        let path = beside(database, &format!("{processor}.flight"));
-        let mut file = lock::file(&path)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(|error| Error::cannot("read", path.display(), cause(&error)))?;
-        let (marks, _) = bytes.as_chunks();
-        let marks = marks.iter().copied().filter(|mark| *mark != NO_MARK).collect();
-        Ok((Self { file: Arc::new(file), slots: Mutex::default() }, Suspects(marks)))
+    /// If a file beside the database cannot be read.
+    pub fn open(database: &Path, processors: &[&str]) -> Result<(Self, Suspects)> {
+        let (mut files, mut marked) = (Vec::new(), HashSet::new());
+        for processor in processors {
+            let path = beside(database, &format!("{processor}.flight"));
+            let mut file = lock::file(&path)?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(|error| Error::cannot("read", path.display(), cause(&error)))?;
+            let (marks, _) = bytes.as_chunks();
+            marked.extend(marks.iter().copied().filter(|mark| *mark != NO_MARK));
+            files.push(file);
+        }
+        Ok((Self { files: files.into(), slots: Mutex::default() }, Suspects(marked)))
     }
 
     /// Forgets the marks of the last pass.
@@ -94,7 +99,8 @@ impl Flight {
     ///
     /// If the file cannot be written.
     pub fn clear(&self) -> Result<()> {
-        self.file.set_len(0).map_err(|error| Error::cannot("write", "the marks of files in flight", cause(&error)))
+        let cleared = self.files.iter().try_for_each(|file| file.set_len(0));
+        cleared.map_err(|error| Error::cannot("write", "the marks of files in flight", cause(&error)))
     }
 
     /// Marks a file before its first byte is read.
@@ -107,15 +113,17 @@ impl Flight {
             })
         };
         let mark = mark(session_file);
-        write(&self.file, slot, mark);
+        write(&self.files, slot, mark);
         InFlight { flight: self, slot, mark }
     }
 }
 
 /// A mark that cannot be written is no reason not to read the file.
-fn write(file: &File, slot: u64, mark: Mark) {
-    if let Err(error) = file.write_all_at(&mark, slot * mark.len() as u64) {
-        tracing::debug!(error = cause(&error), "cannot mark a file as in flight");
+fn write(files: &[File], slot: u64, mark: Mark) {
+    for file in files {
+        if let Err(error) = file.write_all_at(&mark, slot * mark.len() as u64) {
+            tracing::debug!(error = cause(&error), "cannot mark a file as in flight");
+        }
     }
 }
 
@@ -123,8 +131,8 @@ impl InFlight<'_> {
     /// Takes the mark away while this thread waits for a network.
     #[must_use]
     pub fn wait(&self) -> Waiting {
-        write(&self.flight.file, self.slot, NO_MARK);
-        WAITING.set(Some((Arc::clone(&self.flight.file), self.slot, self.mark)));
+        write(&self.flight.files, self.slot, NO_MARK);
+        WAITING.set(Some((Arc::clone(&self.flight.files), self.slot, self.mark)));
         Waiting(())
     }
 
@@ -136,7 +144,7 @@ impl InFlight<'_> {
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        write(&self.flight.file, self.slot, NO_MARK);
+        write(&self.flight.files, self.slot, NO_MARK);
         self.flight.slots.lock().free.push(self.slot);
     }
 }
@@ -146,10 +154,10 @@ impl Drop for InFlight<'_> {
 pub struct Suspects(HashSet<Mark>);
 
 impl Suspects {
-    /// Takes the suspects out of the jobs, and those who ended a process before.
-    pub fn take(&self, jobs: &mut Vec<Job>) -> Vec<Job> {
+    /// Parts jobs into the suspects, with those who ended a process before, and the others.
+    pub fn part(&self, jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
         let is_marked = |job: &Job| !self.0.is_empty() && self.0.contains(&mark(&job.file.session_file));
-        jobs.extract_if(.., |job| job.has_crashed() || is_marked(job)).collect()
+        jobs.into_iter().partition(|job| job.has_crashed() || is_marked(job))
     }
 }
 
@@ -165,8 +173,8 @@ mod tests {
     fn a_mark_stays_until_it_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("db");
-        let left = || Flight::open(&database, "count").unwrap().1.0;
-        let (flight, suspects) = Flight::open(&database, "count").unwrap();
+        let left = || Flight::open(&database, &["count"]).unwrap().1.0;
+        let (flight, suspects) = Flight::open(&database, &["count"]).unwrap();
         assert!(suspects.0.is_empty());
         let (first, second) = (flight.begin("ada/a.jsonl"), flight.begin("ada/b.jsonl"));
         assert_eq!(left(), HashSet::from([mark("ada/a.jsonl"), mark("ada/b.jsonl")]));
@@ -178,11 +186,24 @@ mod tests {
     }
 
     #[test]
+    fn each_processor_of_a_pass_finds_the_marks_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("db");
+        let (flight, _) = Flight::open(&database, &["count", "sum"]).unwrap();
+        let _mark = flight.begin("ada/a.jsonl");
+        for name in ["count", "sum"] {
+            assert_eq!(Flight::open(&database, &[name]).unwrap().1.0, HashSet::from([mark("ada/a.jsonl")]), "{name}");
+        }
+        flight.clear().unwrap();
+        assert!(Flight::open(&database, &["sum"]).unwrap().1.0.is_empty());
+    }
+
+    #[test]
     fn a_file_that_waits_has_a_mark_only_while_something_is_computed() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("db");
-        let left = || Flight::open(&database, "asking").unwrap().1.0;
-        let (flight, _) = Flight::open(&database, "asking").unwrap();
+        let left = || Flight::open(&database, &["asking"]).unwrap().1.0;
+        let (flight, _) = Flight::open(&database, &["asking"]).unwrap();
         let file = flight.begin("ada/a.jsonl");
         let marked = HashSet::from([mark("ada/a.jsonl")]);
         let waiting = file.wait();

@@ -11,10 +11,8 @@
 //! | [`lanes`] | MD5 of several files at once |
 //! | [`in_flight`] | marks of files that are being read, for the case that they end the process |
 //! | [`job`] | a file that is due |
-//! | [`brake`] | what stops a pass before its files are through |
 
 pub mod batch;
-pub mod brake;
 pub mod in_flight;
 pub mod job;
 pub mod lanes;
@@ -24,10 +22,9 @@ use crate::base::error::cause;
 use crate::base::failpoint;
 use crate::base::guard;
 use crate::base::hash::Hash;
-use crate::base::heartbeat::{self, Heartbeat};
-use crate::base::moment::{Clock, Moment};
+use crate::base::limits::{Allowance, Halt};
+use crate::base::moment::Moment;
 use crate::dialect::{self, Dialect};
-use crate::read::brake::Brake;
 use crate::read::in_flight::{Flight, InFlight};
 use crate::read::job::Job;
 use crate::read::lines::{At, Line, Lines};
@@ -41,23 +38,18 @@ use sessionmill_contract::{Bound, Event, Failure, FailureClass, Fold, Manifest, 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
-use std::time::Duration;
 
 /// What a worker needs to read the jobs of a pass.
 #[derive(Clone, Copy)]
 pub struct Reader<'p> {
-    pub clock: &'p Clock,
     /// Where files are marked while they are read.
     pub flight: Option<&'p Flight>,
     /// One per source.
     pub roots: &'p [Root],
     pub processors: &'p [&'p dyn Processor],
     pub caps: Caps,
-    /// Files that are not begun by then are left for the next pass.
-    pub budget: Option<Duration>,
-    /// Of a pass that waits for a network, or that looks into so many files only.
-    pub brake: Option<&'p Brake>,
-    pub heartbeat: &'p Heartbeat,
+    /// How much of the pass is left.
+    pub allowance: &'p Allowance<'p>,
 }
 
 /// Bounds on what one file can cost. What is over them is rejected or skipped, and counted.
@@ -169,13 +161,6 @@ pub struct Stream<'s> {
 }
 
 impl<'s> Reader<'s> {
-    /// Why the pass has no more time, if it has none.
-    pub fn late(&self) -> Option<&'static str> {
-        let is_spent = self.budget.is_some_and(|budget| self.clock.elapsed() >= budget);
-        let is_stopped = self.heartbeat.is_stopped().then_some(heartbeat::STOPPED);
-        is_stopped.or_else(|| self.brake?.why()).or(is_spent.then_some("the time of this run is used up"))
-    }
-
     /// Whether a file is asked about over a network.
     pub fn is_network_bound(&self) -> bool {
         is_network_bound(self.processors)
@@ -183,24 +168,18 @@ impl<'s> Reader<'s> {
 
     /// Why the pass may not look into a file that has changed, if it may not. One that waits for a network must
     /// have time.
-    fn left(&self) -> Option<&'static str> {
-        let brake = self.brake?;
-        let late = if self.is_network_bound() { self.late() } else { None };
-        late.or_else(|| if brake.take() { None } else { brake.why() })
+    fn left(&self) -> Option<Halt> {
+        let late = if self.is_network_bound() { self.allowance.halt() } else { None };
+        late.or_else(|| self.allowance.take().err())
     }
 
     /// What a processor makes of a file that has ended. One that waits for a network does so here.
     fn finish(&self, fold: Guarded<'_>) -> Verdict {
         let verdict = fold.finish();
         if let (Verdict::Failed(failure), true) = (&verdict, self.is_network_bound()) {
-            self.stop_on(failure);
+            self.allowance.end_at(failure);
         }
         verdict
-    }
-
-    /// Stops the pass at a failure that whatever it asks next would share.
-    pub fn stop_on(&self, failure: &Failure) {
-        self.brake.inspect(|brake| brake.stop_on(failure));
     }
 
     /// Begins a file: to be hashed only, if it is likely to be what it was.
@@ -222,15 +201,15 @@ impl<'s> Reader<'s> {
     }
 
     fn begin(&'s self, job: &'s Job, expected: impl FnOnce(&Stat) -> Option<Hash>) -> Result<Stream<'s>, Refusal> {
-        if let Some(why) = self.late() {
-            return Err(Refusal::Deferred(why));
+        if let Some(halt) = self.allowance.halt() {
+            return Err(Refusal::Deferred(halt));
         }
         contained(|| {
             let root = self.roots.get(job.source);
             let root = root.ok_or_else(|| Refusal::failed(FailureClass::Permanent, "its source is gone"))?;
             let in_flight = self.flight.map(|flight| flight.begin(&job.file.session_file));
             failpoint::point("open", &job.file.session_file);
-            let begun = self.clock.read();
+            let begun = self.allowance.clock().read();
             let (file, stat) = root.file(&job.path, self.caps.file)?;
             let expected = expected(&stat);
             let unpacker = match Form::of(&job.path) {
@@ -297,10 +276,10 @@ impl Stream<'_> {
     ///
     /// If the file is shorter than it was, or cannot be read, or the pass is to stop.
     pub fn window(&mut self, window: &mut [u8]) -> Result<usize, Refusal> {
-        if self.reader.heartbeat.is_stopped() {
-            return Err(Refusal::Deferred(heartbeat::STOPPED));
+        if self.reader.allowance.is_stopped() {
+            return Err(Refusal::Deferred(Halt::Stopped));
         }
-        self.reader.heartbeat.beat();
+        self.reader.allowance.beat();
         let want = window.len().min(usize::try_from(self.left).unwrap_or(window.len()));
         self.file.read_exact(&mut window[..want]).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => {
@@ -336,10 +315,10 @@ impl Stream<'_> {
         if self.text > self.reader.caps.file {
             return Err(Refusal::failed(FailureClass::Rejected, "its text is over the size cap"));
         }
-        if self.reader.heartbeat.is_stopped() {
-            return Err(Refusal::Deferred(heartbeat::STOPPED));
+        if self.reader.allowance.is_stopped() {
+            return Err(Refusal::Deferred(Halt::Stopped));
         }
-        self.reader.heartbeat.beat();
+        self.reader.allowance.beat();
         let mut lines = std::mem::replace(&mut self.lines, Lines::new(0));
         lines.feed(text, |at, line| self.line(at, line));
         self.lines = lines;
@@ -365,9 +344,10 @@ impl Stream<'_> {
             self.last_words();
             let Self { job, reader, begun, file, stat, folds, tally, expected, in_flight, .. } = self;
             let _waiting = in_flight.as_ref().filter(|_| reader.is_network_bound()).map(InFlight::wait);
-            let reading = Reading { stat, hash, begun, ended: reader.clock.read(), local: stat::is_local(&file) };
+            let reading =
+                Reading { stat, hash, begun, ended: reader.allowance.clock().read(), local: stat::is_local(&file) };
             let last = job.known.as_ref().and_then(|known| known.look.as_ref());
-            let look = Look::of(reading, last, reader.clock.start.wall);
+            let look = Look::of(reading, last, reader.allowance.clock().start.wall);
             if expected.is_some() {
                 let verdicts = job.due.iter().map(|due| (*due, Verdict::Unchanged)).collect();
                 return Ok(Read { look, tally: None, verdicts });
@@ -381,7 +361,7 @@ impl Stream<'_> {
             let verdict = |(due, fold): (&usize, Guarded<'_>)| match left {
                 _ if is_unchanged(*due) => (*due, Verdict::Unchanged),
                 None => (*due, reader.finish(fold)),
-                Some(why) => (*due, Verdict::Failed(Failure::new(FailureClass::Budget, why))),
+                Some(halt) => (*due, Verdict::Failed(Failure::new(FailureClass::Budget, halt.words()))),
             };
             let verdicts = job.due.iter().zip(folds).map(verdict).collect();
             Ok(Read { look, tally: Some(tally), verdicts })

@@ -128,12 +128,12 @@ pub fn write(database: &DatabaseFile, lineup: &Lineup, lacks: Option<&str>, now:
 /// # Errors
 ///
 /// If the file cannot be written.
-pub fn begin(database: &Path, processor: &str, holder: Holder) -> Result<()> {
+pub fn begin(database: &Path, processors: &[&str], holder: &Holder) -> Result<()> {
     let _lock = WorkLock::take(database, "health", Instant::now() + PATIENCE)?;
     let Some(mut bulletin) = Bulletin::read(database) else { return Ok(()) };
     bulletin.pid = serving(database);
-    if let Some(entry) = bulletin.processors.iter_mut().find(|entry| entry.processor == processor) {
-        entry.running = Some(holder);
+    for entry in bulletin.processors.iter_mut().filter(|entry| processors.contains(&entry.processor.as_str())) {
+        entry.running = Some(holder.clone());
     }
     bulletin.write(database)
 }

@@ -2,9 +2,10 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`daemon`] | one loop, and a worker for each processor |
+//! | [`daemon`] | one loop, and a worker for each run |
 //! | [`schedule`] | when a processor is due |
-//! | [`trigger`] | requests for a run, as files |
+//! | [`trigger`] | requests, as files |
+//! | [`order`] | what they can say |
 //! | [`folder`] | a folder of ours that others may write to |
 //! | [`health`] | how a processor does |
 //! | [`metrics`] | the same for Prometheus |
@@ -17,6 +18,7 @@ pub mod daemon;
 pub mod folder;
 pub mod health;
 pub mod metrics;
+pub mod order;
 pub mod schedule;
 pub mod systemd;
 pub mod trigger;

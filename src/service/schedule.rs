@@ -99,6 +99,15 @@ impl Schedule {
         (due + jitter.min(interval / 10).min(JITTER)).saturating_sub(age)
     }
 
+    /// How much earlier than it is due a run may be, so that it shares the work of another one: as much as it can be
+    /// put off. A time of day is never early, since it would be due again.
+    pub fn slack(&self) -> Duration {
+        match self {
+            Self::Every(interval) => (*interval / 10).min(JITTER),
+            Self::Daily(_) | Self::Cron(_) => Duration::ZERO,
+        }
+    }
+
     /// The first due time after an instant.
     pub fn next(&self, after: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
         match self {

@@ -1,13 +1,12 @@
-//! Requests for runs, as files that somebody with the right to drops into a folder.
+//! Requests, as files that somebody with the right to drops into a folder.
 //!
-//! `<processor>.trigger` is empty or one JSON object. The daemon claims it by a rename, looks at who
-//! wrote it and what it says, and answers in `results/<id>.json`. Nothing in it names a path or a query,
-//! and nothing of it but its id is repeated to anybody.
+//! `<processor>.trigger` is empty or one JSON object, and asks for a run of the processor if it says nothing else.
+//! `<id>.trigger` is an [`Order`]. The daemon claims it by a rename, looks at who wrote it and what it says, and
+//! answers in `results/<id>.json`. Nothing in it names a path of the system or a query.
 //!
 //! Others may write to the folder: what is done in it is done by [`crate::service::folder`], through no link.
 
 use crate::base::acl;
-use crate::base::duration;
 use crate::base::error::{Error, Result, cause};
 use crate::base::holder::Holder;
 use crate::base::utc;
@@ -15,15 +14,13 @@ use crate::pass::request::{Origin, Request};
 use crate::pass::summary::Summary;
 use crate::plugs::Plugs;
 use crate::service::folder::{Old, OwnFolder};
+use crate::service::order::{Order, is_id, is_word};
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::io::Read as _;
-use std::num::NonZeroU64;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The folder that triggers are dropped into.
 #[derive(Debug)]
@@ -42,8 +39,8 @@ pub struct Folder {
 #[derive(Debug)]
 pub struct Claim {
     pub id: String,
-    /// The processor that its name names; there may be none of that name.
-    pub processor: String,
+    /// The processor that its name names, or it itself. There may be none of that name.
+    pub processor: Option<String>,
     /// Who wrote it.
     pub by: String,
     /// The same as a number, which may read the answer.
@@ -57,45 +54,6 @@ pub struct Claim {
     results: Arc<OwnFolder>,
 }
 
-/// What a trigger can say.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Order {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    #[serde(default)]
-    pub command: Command,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub processor: Option<String>,
-    #[serde(default)]
-    pub args: Args,
-}
-
-/// The id of a trigger, whatever else it says.
-#[derive(Deserialize)]
-struct Identified {
-    id: Option<String>,
-}
-
-/// What is to be done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Command {
-    #[default]
-    Run,
-}
-
-/// Limits of the run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Args {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_sessions: Option<NonZeroU64>,
-    /// Such as `150s`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub time_budget: Option<String>,
-}
-
 /// What is answered to a trigger.
 #[derive(Debug)]
 pub enum Answer<'a> {
@@ -107,6 +65,8 @@ pub enum Answer<'a> {
     Busy(Option<&'a Holder>),
     /// It makes no sense, or its writer may not ask.
     Refused(&'a str),
+    /// It was done, and this is what came of it.
+    Said(&'a str),
     /// The run could not be done.
     Failed(&'a Error),
 }
@@ -125,8 +85,11 @@ pub const WRITING: TimeDelta = TimeDelta::seconds(1);
 /// either.
 const KEPT: TimeDelta = TimeDelta::days(30);
 
-/// Triggers for processors that there are not, which are answered at one look.
-const STRANGERS: usize = 20;
+/// Triggers that are named for no processor, which are taken at one look.
+const OTHERS: usize = 20;
+
+/// Why a trigger for a processor that there is not is refused.
+const NO_PROCESSOR: &str = "there is no processor of that name";
 
 const EXTENSION: &str = ".trigger";
 /// Where answers are.
@@ -170,7 +133,7 @@ impl Folder {
         let mut names: Vec<_> = self.plugs.names().map(str::to_owned).collect();
         // A look at the known names finds them however many other files there are.
         let others = self.dropped.names().filter_map(|name| Some(name.strip_suffix(EXTENSION)?.to_owned()));
-        let others: Vec<_> = others.filter(|name| !names.contains(name) && is_id(name)).take(STRANGERS).collect();
+        let others: Vec<_> = others.filter(|name| !names.contains(name) && is_id(name)).take(OTHERS).collect();
         names.extend(others);
         let mut claims = Vec::new();
         for (number, name) in names.into_iter().enumerate() {
@@ -217,10 +180,10 @@ impl Folder {
     }
 
     /// Looks at a claimed file; `None` if it is gone.
-    fn look(&self, processor: String, id: String, now: DateTime<Utc>) -> Option<Claim> {
+    fn look(&self, name: String, id: String, now: DateTime<Utc>) -> Option<Claim> {
         let refused = |by: &str, reason: &str| Claim {
             id: id.clone(),
-            processor: processor.clone(),
+            processor: Some(name.clone()),
             by: by.to_owned(),
             uid: None,
             order: Err(reason.to_owned()),
@@ -261,18 +224,33 @@ impl Folder {
         if open.by_ref().take(SIZE).read_to_end(&mut text).is_err() {
             return Some(refused(&by, "it cannot be read"));
         }
-        let order = match self.plugs.find(&processor) {
-            Some(_) => parse(&text, &processor),
-            None => Err("there is no processor of that name".to_owned()),
+        let named = self.plugs.find(&name).map(|plug| plug.name());
+        let order = match named {
+            None if text.trim_ascii().is_empty() => Err(NO_PROCESSOR.to_owned()),
+            _ => Order::parse(&text, named).and_then(|order| self.known(order)),
         };
         // Who asks for something invalid waits for the answer all the same.
         let own_id = match &order {
             Ok(order) => order.id.clone(),
-            Err(_) => serde_json::from_slice::<Identified>(&text).ok().and_then(|asked| asked.id),
+            Err(_) => Order::id_of(&text),
         };
-        let own_id = own_id.filter(|id| is_id(id));
+        // An empty file has no id of its own: each one asks again.
+        let by_name = named.is_none() && !text.trim_ascii().is_empty();
+        let own_id = own_id.filter(|id| is_id(id)).or_else(|| by_name.then(|| name.clone()));
+        let processor = match &order {
+            Ok(order) => named.map(str::to_owned).or_else(|| order.processor.clone()),
+            Err(_) => Some(name.clone()),
+        };
         let uid = Some(stat.uid());
-        Some(Claim { id: own_id.unwrap_or_else(|| id.clone()), uid, order, ..refused(&by, "") })
+        Some(Claim { id: own_id.unwrap_or_else(|| id.clone()), processor, uid, order, ..refused(&by, "") })
+    }
+
+    /// An order, if there is the processor that it names.
+    fn known(&self, order: Order) -> std::result::Result<Order, String> {
+        match &order.processor {
+            Some(name) if self.plugs.find(name).is_none() => Err(NO_PROCESSOR.to_owned()),
+            _ => Ok(order),
+        }
     }
 
     /// Answers a trigger. It is done with then, unless it is running.
@@ -289,6 +267,7 @@ impl Folder {
             Answer::Done(summary) => ("done", "summary", json!(summary)),
             Answer::Busy(holder) => ("busy", "holder", json!(holder)),
             Answer::Refused(reason) => ("refused", "reason", json!(reason)),
+            Answer::Said(words) => ("done", "message", json!(words)),
             Answer::Failed(error) => ("failed", "reason", json!(error.message)),
         };
         text["state"] = state.into();
@@ -327,13 +306,13 @@ impl Claim {
     }
 }
 
-/// Drops a trigger for a processor into a folder, as somebody who asks.
+/// Drops a trigger of a name into a folder, as somebody who asks.
 ///
 /// # Errors
 ///
 /// If one is waiting there already, or it cannot be written.
-pub fn drop_into(folder: &Path, processor: &str, order: &Order) -> Result<()> {
-    let name = format!("{processor}{EXTENSION}");
+pub fn drop_into(folder: &Path, name: &str, order: &Order) -> Result<()> {
+    let name = format!("{name}{EXTENSION}");
     let path = folder.join(&name);
     let cannot = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
@@ -357,87 +336,6 @@ pub fn answer_of(folder: &Path, id: &str) -> Option<serde_json::Value> {
     serde_json::from_slice(&text).ok()
 }
 
-/// Reads what a trigger says; an empty one asks for a run.
-fn parse(text: &[u8], processor: &str) -> std::result::Result<Order, String> {
-    if text.trim_ascii().is_empty() {
-        return Ok(Order::default());
-    }
-    // What it says is not repeated: it can be anything.
-    let place = |error: serde_json::Error| format!("invalid trigger at line {}", error.line());
-    let order: Order = serde_json::from_slice(text).map_err(place)?;
-    order.check(processor).map(|()| order)
-}
-
-impl Order {
-    /// Whether it makes sense for a processor.
-    ///
-    /// # Errors
-    ///
-    /// With the reason if it does not.
-    pub fn check(&self, processor: &str) -> std::result::Result<(), String> {
-        if self.processor.as_ref().is_some_and(|named| named != processor) {
-            return Err("it names another processor than the file's name does".to_owned());
-        }
-        if self.id.as_ref().is_some_and(|id| !is_id(id)) {
-            return Err("its id is not 1 to 64 letters, digits, `-` and `_`".to_owned());
-        }
-        self.args.budget().map(|_| ())
-    }
-}
-
-impl Args {
-    /// # Errors
-    ///
-    /// If the time makes no sense.
-    pub fn budget(&self) -> std::result::Result<Option<Duration>, String> {
-        let wrong = |expected| format!("its time budget is not {expected}");
-        self.time_budget.as_deref().map(duration::parse).transpose().map_err(wrong)
-    }
-}
-
-/// Whether a text can be the name of a file that is only that.
-fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && is_word(text)
-}
-
-fn is_word(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-}
-
 fn login(uid: u32) -> String {
     if uid == 0 { "root".to_owned() } else { format!("uid-{uid}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_order_is_strict() {
-        let order = |text: &str| parse(text.as_bytes(), "a");
-        assert_eq!(order(" \n"), Ok(Order::default()));
-        assert_eq!(order("{}"), Ok(Order::default()));
-        let full = r#"{"id": "a-1_B", "command": "run", "processor": "a",
-                       "args": {"max_sessions": 5, "time_budget": "150s"}}"#;
-        let args = Args { max_sessions: NonZeroU64::new(5), time_budget: Some("150s".into()) };
-        assert_eq!(args.budget(), Ok(Some(Duration::from_secs(150))));
-        let expected = Order { id: Some("a-1_B".into()), command: Command::Run, processor: Some("a".into()), args };
-        assert_eq!(order(full), Ok(expected));
-        let senseless = "invalid trigger at line 1";
-        let id = "its id is not 1 to 64 letters, digits, `-` and `_`";
-        for (text, reason) in [
-            (r#"{"path": "/etc/passwd"}"#, senseless),
-            (r#"{"command": "drop"}"#, senseless),
-            (r#"{"args": {"sql": "SELECT 1"}}"#, senseless),
-            (r#"{"args": {"max_sessions": 0}}"#, senseless),
-            (r#"{"id": "a"} {"id": "b"}"#, senseless),
-            (r#"{"id": "a", "id": "b"}"#, senseless),
-            (r#"{"id": "../x"}"#, id),
-            (r#"{"id": ""}"#, id),
-            (r#"{"processor": "b"}"#, "it names another processor than the file's name does"),
-            (r#"{"args": {"time_budget": "soon"}}"#, "its time budget is not a time such as 150s, 5m or 1h"),
-        ] {
-            assert_eq!(order(text), Err(reason.to_owned()), "{text}");
-        }
-    }
 }

@@ -10,6 +10,7 @@
 //! | [`ledger`] | what is known of each file |
 //! | [`look`] | a look at a file, and what it proves |
 //! | [`retry`] | what becomes of a file or a key that failed: when it is tried again, and when it is given up |
+//! | [`rejection`] | why a file is not taken |
 //! | [`open`] | files and folders are opened beneath their root, through no link |
 //! | [`form`] | plain, gzip or zstd |
 //! | [`passage`] | pieces of the text of a file |
@@ -22,6 +23,7 @@ pub mod ledger;
 pub mod look;
 pub mod open;
 pub mod passage;
+pub mod rejection;
 pub mod retry;
 pub mod scan;
 pub mod stat;

@@ -5,6 +5,8 @@
 #![expect(clippy::disallowed_methods, reason = "transcripts below a root, which are not the database")]
 
 use crate::base::error::cause;
+use crate::base::limits::Halt;
+use crate::source::rejection::Rejection;
 use crate::source::stat::Stat;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -31,10 +33,10 @@ pub struct Folder(OwnedFd);
 #[derive(Debug)]
 pub enum Refusal {
     /// It is nothing to be read, now or later.
-    Rejected(&'static str),
+    Rejected(Rejection),
     Failed(Failure),
     /// It is left for the next pass, for this reason.
-    Deferred(&'static str),
+    Deferred(Halt),
 }
 
 impl Refusal {
@@ -84,13 +86,13 @@ impl Root {
         let file = File::from(beneath(&self.0, path, flags).map_err(refusal)?);
         let metadata = file.metadata().map_err(|error| environment(&error))?;
         if !metadata.is_file() {
-            return Err(Refusal::Rejected("not a regular file"));
+            return Err(Refusal::Rejected(Rejection::NotRegular));
         }
         if metadata.nlink() != 1 {
-            return Err(Refusal::Rejected(HARD_LINKED));
+            return Err(Refusal::Rejected(Rejection::HardLinked));
         }
         if metadata.size() > cap {
-            return Err(Refusal::Rejected("over the size cap"));
+            return Err(Refusal::Rejected(Rejection::OverCap));
         }
         let stat = Stat::from(&metadata);
         Ok((file, stat))
@@ -170,9 +172,6 @@ fn errno(error: &walkdir::Error) -> Errno {
     error.io_error().and_then(Errno::from_io_error).unwrap_or(Errno::IO)
 }
 
-/// The reason for not taking a file that has names elsewhere, too: it can be somebody else's.
-pub const HARD_LINKED: &str = "has several names (hard links)";
-
 /// How a folder is opened.
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
@@ -208,8 +207,8 @@ fn by_component(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, E
 
 fn refusal(error: Errno) -> Refusal {
     match error {
-        Errno::LOOP | Errno::XDEV | Errno::NOTDIR => Refusal::Rejected("behind a symbolic link"),
-        Errno::NXIO | Errno::NODEV => Refusal::Rejected("not a regular file"),
+        Errno::LOOP | Errno::XDEV | Errno::NOTDIR => Refusal::Rejected(Rejection::BehindLink),
+        Errno::NXIO | Errno::NODEV => Refusal::Rejected(Rejection::NotRegular),
         Errno::NOENT | Errno::AGAIN => Refusal::failed(FailureClass::Changed, "moved while it was opened"),
         _ => environment(&error.into()),
     }

@@ -152,7 +152,8 @@ fn path(layout: Layout, session_file: &str) -> PathBuf {
 
 fn reason(refusal: Refusal) -> String {
     match refusal {
-        Refusal::Rejected(why) | Refusal::Deferred(why) => why.to_owned(),
+        Refusal::Rejected(rejection) => rejection.words().to_owned(),
+        Refusal::Deferred(halt) => halt.words().to_owned(),
         Refusal::Failed(failure) => failure.message,
     }
 }

@@ -7,7 +7,8 @@ use crate::base::error::{Error, Result, Status, cause};
 use crate::source::access;
 use crate::source::form::Form;
 use crate::source::ledger::Ledger;
-use crate::source::open::{HARD_LINKED, Root};
+use crate::source::open::Root;
+use crate::source::rejection::Rejection;
 use crate::source::stat::Stat;
 use crate::source::{Layout, Source};
 use rustix::fs::FileType;
@@ -27,34 +28,11 @@ pub struct Found {
     /// Path below the source's root.
     pub path: PathBuf,
     /// Or the reason for not taking it.
-    pub stat: std::result::Result<Stat, &'static str>,
+    pub stat: std::result::Result<Stat, Rejection>,
 }
-
-/// The reason for taking no file whose path the system cannot open, and nothing in such a folder.
-pub const TOO_LONG: &str = "its path is longer than 4,095 bytes";
 
 /// Bytes of the longest path below a root that can be opened.
 const LONGEST: usize = 4095;
-
-/// The reason for taking no file of a source that cannot be meant; it has an alarm of its own.
-pub const FROZEN: &str = "its root is on another device than before";
-
-/// The reason for not taking a transcript that its client, or somebody, has compressed.
-pub const COMPRESSED: &str = "compressed: only `.jsonl`, `.jsonl.gz` and `.jsonl.zst` files are read";
-
-/// The reason for not taking a compressed transcript that lies there in another form, too.
-pub const TWIN: &str = "a twin: only one form of a file is read";
-
-/// The reason for not taking a file that is named like a transcript but for the case of its letters.
-pub const MISNAMED: &str = "its name does not end in `.jsonl` in lower case";
-
-/// The reason for not taking a transcript that is a link.
-pub const LINK: &str = "a symbolic link";
-
-/// Whether a file is left out for what it is, so that its owner can make it readable.
-pub fn is_left_out(reason: &str) -> bool {
-    [COMPRESSED, MISNAMED, LINK, HARD_LINKED].contains(&reason)
-}
 
 /// What a walk saw.
 #[derive(Debug, Default)]
@@ -157,9 +135,7 @@ fn root(path: &Path) -> Result<Root> {
 /// If a root cannot be listed, or is one level too deep.
 pub fn sessions(sources: &[Source], roots: &[Root], login: &str) -> Result<Walk> {
     let walks = sources.iter().zip(roots).map(|(source, root)| one(source, root, login)).collect::<Result<_>>()?;
-    let mut walk = Walk::of(walks);
-    walk.share_names(&Ledger::default());
-    Ok(walk)
+    Ok(Walk::of(walks).share_names(&Ledger::default()).0)
 }
 
 /// Opens and walks each source by itself: one that cannot be walked costs itself only.
@@ -206,14 +182,15 @@ impl Walk {
     }
 
     /// Takes one file of each name: that of the source which had the name before, else the first. None where
-    /// a source has it that cannot be walked now. Returns the names of those that are larger than the one
+    /// a source has it that cannot be walked now. Returns with it the names of those that are larger than the one
     /// that is taken: a copy of it that was not appended to is not.
-    pub fn share_names(&mut self, ledger: &Ledger) -> Vec<String> {
+    #[must_use]
+    pub fn share_names(mut self, ledger: &Ledger) -> (Self, Vec<String>) {
         let mut larger = Vec::new();
         for same in self.found.chunk_by_mut(|a, b| a.file.session_file == b.file.session_file) {
             let known = ledger.files.get(same[0].file.session_file.as_str());
             if known.is_some_and(|known| known.is_held) {
-                same.iter_mut().for_each(|found| found.stat = Err(CLASH));
+                same.iter_mut().for_each(|found| found.stat = Err(Rejection::Clash));
                 continue;
             }
             let owner = known.and_then(|known| same.iter().position(|found| Some(found.source) == known.source));
@@ -224,17 +201,12 @@ impl Walk {
                 if size(found) > taken_size {
                     larger.push(found.file.session_file.clone());
                 }
-                found.stat = Err(CLASH);
+                found.stat = Err(Rejection::Clash);
             }
         }
-        larger
+        (self, larger)
     }
 }
-
-/// The reason for taking no file whose name another source has.
-pub const CLASH: &str = "another source has a file of this name";
-
-const IN_ROOT: &str = "directly in the root, in no user's folder";
 
 /// Whether a path below the root is one name.
 fn is_in_root(path: &Path) -> bool {
@@ -266,7 +238,7 @@ fn tell_twins(found: &mut [Found], source: &Source, login: &str) {
         // A file that another program has compressed is one, too.
         let plain = form.unwrap_or(Form::Gzip).plain(&found.path);
         if taken.get(&plain).is_some_and(|taken| Some(*taken) != form) {
-            found.stat = Err(TWIN);
+            found.stat = Err(Rejection::Twin);
             found.file = stored_name(&found.path, source.layout, login);
         }
     }
@@ -305,8 +277,8 @@ impl Branch<'_> {
                 Entry::Transcript(kind, stat) => self.found(path, kind, stat, has_more_names),
                 Entry::Link => self.link(&path),
                 Entry::Unseen(error) => self.add_unseen(&path, error),
-                Entry::File if is_compressed(&path) => self.add(path, Err(COMPRESSED)),
-                Entry::File if is_named_alike(&path) => self.add(path, Err(MISNAMED)),
+                Entry::File if is_compressed(&path) => self.add(path, Err(Rejection::Compressed)),
+                Entry::File if is_named_alike(&path) => self.add(path, Err(Rejection::Misnamed)),
                 Entry::File | Entry::Nothing => {}
             }
         }
@@ -316,7 +288,7 @@ impl Branch<'_> {
     /// Notes a name that cannot be opened. Of a folder, nothing below it is seen, or ever was.
     fn too_long(&mut self, path: PathBuf) {
         let file = name(&path, self.source.layout, self.login);
-        self.walk.found.push(Found { file, source: self.number, path, stat: Err(TOO_LONG) });
+        self.walk.found.push(Found { file, source: self.number, path, stat: Err(Rejection::TooLong) });
     }
 
     fn link(&mut self, path: &Path) {
@@ -326,17 +298,17 @@ impl Branch<'_> {
 
     fn found(&mut self, path: PathBuf, kind: FileType, stat: Stat, has_more_names: bool) {
         let stat = match kind {
-            FileType::RegularFile if self.source.layout == Layout::Users && is_in_root(&path) => Err(IN_ROOT),
+            FileType::RegularFile if self.source.layout == Layout::Users && is_in_root(&path) => Err(Rejection::InRoot),
             // A file can have lost its other names by the time it is opened, so that this is not the only look.
-            FileType::RegularFile if has_more_names => Err(HARD_LINKED),
+            FileType::RegularFile if has_more_names => Err(Rejection::HardLinked),
             FileType::RegularFile => Ok(stat),
-            FileType::Symlink => Err(LINK),
-            _ => Err("not a regular file"),
+            FileType::Symlink => Err(Rejection::Link),
+            _ => Err(Rejection::NotRegular),
         };
         self.add(path, stat);
     }
 
-    fn add(&mut self, path: PathBuf, stat: std::result::Result<Stat, &'static str>) {
+    fn add(&mut self, path: PathBuf, stat: std::result::Result<Stat, Rejection>) {
         let file = name(&path, self.source.layout, self.login);
         self.walk.found.push(Found { file, source: self.number, path, stat });
     }
@@ -399,7 +371,9 @@ fn is_too_deep(source: &Source, found: &[Found]) -> bool {
     if source.layout == Layout::CodexSessions && !source.root.file_name().is_some_and(is_number) {
         return false;
     }
-    let in_root = |found: &&Found| is_in_root(&found.path) && matches!(found.stat, Ok(_) | Err(IN_ROOT | HARD_LINKED));
+    let in_root = |found: &&Found| {
+        is_in_root(&found.path) && matches!(found.stat, Ok(_) | Err(Rejection::InRoot | Rejection::HardLinked))
+    };
     let session = |found: &Found| Some(Form::of(&found.path)?.plain(&found.path).file_stem()?.to_owned());
     let sessions: HashSet<_> = found.iter().filter(in_root).filter_map(session).collect();
     let of_a_session = |found: &Found| found.path.iter().next().is_some_and(|folder| sessions.contains(folder));

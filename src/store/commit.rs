@@ -148,7 +148,7 @@ fn facts_of<'g>(group: &'g [Outcome<'_>], processor: usize) -> Vec<Said<'g>> {
 fn stage_files(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'_>) -> Result<()> {
     let hashes: Vec<_> = reads(group).map(|(_, read)| hash::to_hex(&read.look.hash)).collect();
     let rows = reads(group).zip(&hashes).map(|((job, read), hash)| {
-        let source = stamp.sources.get(job.source).copied().unwrap_or_default();
+        let source = stamp.source(job);
         let [size, mtime_ns, ctime_ns, inode] = stat_cells(&read.look.stat);
         let (boot, ns) = match &read.look.trust {
             Trust::Settled => (None, None),

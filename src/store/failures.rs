@@ -182,7 +182,7 @@ fn row<'g>(processor: usize, job: &'g Job, failure: &'g FileFailure, stamp: Stam
         Cell::Text(stamp.manifests[processor].name),
         Cell::Text(&job.file.session_file),
         Cell::Text(&job.file.username),
-        Cell::Text(stamp.sources.get(job.source).copied().unwrap_or_default()),
+        Cell::Text(stamp.source(job)),
     ];
     row.extend(standing_cells(standing));
     row.push(Cell::Int(basis.version.into()));

@@ -3,7 +3,6 @@
 
 use crate::base::error::Result;
 use crate::base::hash;
-use crate::source::scan::Walk;
 use crate::store::migrate;
 use crate::store::origin::Origin;
 use crate::store::rows::{Cell, as_text, as_time};
@@ -15,9 +14,6 @@ use md5::{Digest, Md5};
 use sessionmill_contract::{Manifest, Processor};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-
-/// The reason for taking no file of a person who was forgotten.
-pub const FORGOTTEN: &str = "its user is forgotten";
 
 /// What the database held of people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -164,20 +160,6 @@ pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<BTreeSet<
         }
     }
     Ok(excluded)
-}
-
-/// Drops what is wrong with the folders of those who were forgotten: nobody is to act on it.
-pub fn overlook(forgotten: &BTreeSet<String>, walk: &mut Walk) {
-    let is_forgotten = |name: &str| name.split('/').next().is_some_and(|username| forgotten.contains(username));
-    walk.unseen.retain(|unseen| !is_forgotten(&unseen.folder));
-    walk.links.retain(|link| !is_forgotten(&link.name));
-}
-
-/// Takes no file of those who were forgotten.
-pub fn hide(forgotten: &BTreeSet<String>, walk: &mut Walk) {
-    for found in walk.found.iter_mut().filter(|found| forgotten.contains(&found.file.username)) {
-        found.stat = Err(FORGOTTEN);
-    }
 }
 
 /// Erases what a processor says of a person. Returns how many facts that was.

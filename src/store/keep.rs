@@ -104,6 +104,7 @@ mod tests {
     use crate::read::{Read, Tally};
     use crate::source::look::{Look, Trust};
     use crate::source::stat::Stat;
+    use crate::source::{Layout, Source};
     use crate::store::{DatabaseFile, runs};
     use chrono::DateTime;
     use sessionmill_contract::{Rows, SourceFile};
@@ -128,13 +129,14 @@ mod tests {
         store.migrate().unwrap();
         let processors = &PLUGS.processors()[..1];
         let manifests = &PLUGS.manifests()[..1];
+        let sources = [Source { name: "sessions".into(), root: "/".into(), layout: Layout::Users }];
         let mut stamp = Stamp {
             run_id: runs::next(store.get().unwrap()).unwrap(),
             now: DateTime::UNIX_EPOCH,
             processors,
             manifests,
             plugs: PLUGS,
-            sources: &["sessions"],
+            sources: &sources,
         };
         let jobs = ["a", "b", "c"].map(job);
         let [a, b, c] = jobs.each_ref().map(outcome);

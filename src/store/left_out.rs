@@ -1,7 +1,9 @@
 //! Files of the last walk that can hold transcripts and are not read, and links that can lead to such files.
 
 use crate::base::error::Result;
-use crate::source::scan::{self, Walk};
+use crate::pass::policy::Policy;
+use crate::source::rejection::Rejection;
+use crate::source::scan::Walk;
 use crate::store::Store;
 use crate::store::rows::Cell;
 use duckdb::Connection;
@@ -16,17 +18,19 @@ pub struct LeftOut {
     pub example: String,
 }
 
-/// Remembers which files a walk leaves out, of the sources that it went through.
+/// Remembers which files a walk leaves out, of the sources that it went through, but for those of people who are
+/// forgotten.
 ///
 /// # Errors
 ///
 /// If the database cannot be used.
-pub fn remember(store: &Store, sources: &[&str], walk: &Walk) -> Result<()> {
+pub fn remember(store: &Store, sources: &[&str], walk: &Walk, policy: &Policy<'_>) -> Result<()> {
     let files = walk.found.iter().filter_map(|found| {
-        let reason = found.stat.as_ref().err().filter(|reason| scan::is_left_out(reason))?;
-        Some([*sources.get(found.source)?, found.file.session_file.as_str(), reason])
+        let rejection = policy.stat(found).err().filter(|rejection: &Rejection| rejection.is_of_owner())?;
+        Some([*sources.get(found.source)?, found.file.session_file.as_str(), rejection.words()])
     });
-    let links = walk.links.iter().filter_map(|link| {
+    let links = walk.links.iter().filter(|link| !policy.forgets(&link.folder));
+    let links = links.filter_map(|link| {
         Some([*sources.get(link.source)?, link.folder.as_str(), "a symbolic link, which is not followed"])
     });
     let mut rows: Vec<_> = files.chain(links).collect();

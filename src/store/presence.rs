@@ -2,11 +2,12 @@
 
 use crate::base::error::{Error, Result, cause, count, thousands};
 use crate::base::printable::short;
+use crate::pass::policy::Policy;
 use crate::pass::summary::Notices;
 use crate::source::Source;
 use crate::source::ledger::{Known, Ledger};
 use crate::source::open::Root;
-use crate::source::scan::{FROZEN, Found, Walk};
+use crate::source::scan::{Found, Unseen, Walk};
 use crate::source::stat::Stat;
 use crate::store::Store;
 use crate::store::rows::Cell;
@@ -14,35 +15,48 @@ use chrono::{DateTime, Utc};
 use duckdb::params;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+/// What was walked, and what is known of it.
+pub struct Tree<'t> {
+    pub sources: &'t [Source],
+    /// One per source.
+    pub roots: &'t [Root],
+    pub walk: &'t Walk,
+    pub ledger: &'t Ledger,
+    pub policy: &'t Policy<'t>,
+}
+
+/// What a look at the sources shows.
+#[derive(Debug, Default)]
+pub struct Observed {
+    /// What the user of the program should know.
+    pub notices: Notices,
+    /// Positions of sources that are on another device and show other files: nothing of them may be read.
+    pub strange: Vec<usize>,
+}
+
 /// Marks the known files that a walk did not find. What they said is kept. A source that cannot be
-/// meant is frozen: nothing of it is read, and none of its files is marked. Returns what the user of
-/// the program should know.
+/// meant is frozen: none of its files is marked.
 ///
 /// # Errors
 ///
 /// If the database cannot be used, or a root not be looked at.
-pub fn observe(
-    store: &Store,
-    sources: &[Source],
-    roots: &[Root],
-    adopt: bool,
-    walk: &mut Walk,
-    ledger: &Ledger,
-    now: DateTime<Utc>,
-) -> Result<Notices> {
+pub fn observe(store: &Store, tree: &Tree<'_>, adopt: bool, now: DateTime<Utc>) -> Result<Observed> {
+    let Tree { sources, roots, walk, ledger, policy } = tree;
     let mut notices = Notices::default();
-    notices.alarms.extend(unseen_words(walk));
-    for link in &walk.links {
+    // Nobody is to act on the folders of those who are forgotten.
+    let unseen: Vec<_> = walk.unseen.iter().filter(|unseen| !policy.forgets(&unseen.folder)).collect();
+    notices.alarms.extend(unseen_words(&unseen));
+    for link in walk.links.iter().filter(|link| !policy.forgets(&link.folder)) {
         notices.warnings.push(format!("`{}` is a symbolic link, which is not followed", link.name));
     }
     let mut marks = Vec::new();
     let mut missing = Vec::new();
     let mut strange = Vec::new();
-    for (number, (source, root)) in sources.iter().zip(roots).enumerate() {
+    for (number, (source, root)) in sources.iter().zip(*roots).enumerate() {
         let path = source.root.display();
         let device = root.device().map_err(|error| Error::cannot("look at", &path, cause(&error)))?.cast_signed();
         let before = mark(store, &source.name)?;
-        let sight = Sight::of(number, walk, ledger);
+        let sight = Sight::of(number, walk, &unseen, ledger);
         let is_moved = before.device.is_some_and(|before| before != device);
         let alarm = sight.alarm(is_moved).filter(|_| !adopt).map(|alarm| match alarm {
             Alarm::Empty => {
@@ -71,10 +85,7 @@ pub fn observe(
         }
     }
     write(store, &marks, &missing, now)?;
-    for found in walk.found.iter_mut().filter(|found| strange.contains(&found.source)) {
-        found.stat = Err(FROZEN);
-    }
-    Ok(notices)
+    Ok(Observed { notices, strange })
 }
 
 /// Notes why sources that the database knows could not be walked, by name.
@@ -97,9 +108,9 @@ pub fn freeze(store: &Store, alarms: &[(&str, &str)]) -> Result<()> {
 const NAMED: usize = 10;
 
 /// Alarms about folders that could not be listed. Many of one cause share an alarm.
-fn unseen_words(walk: &Walk) -> Vec<String> {
+fn unseen_words(unseen: &[&Unseen]) -> Vec<String> {
     let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for unseen in &walk.unseen {
+    for unseen in unseen {
         by_reason.entry(&unseen.reason).or_default().push(&unseen.folder);
     }
     let mut alarms = Vec::new();
@@ -135,10 +146,10 @@ const EXODUS: usize = 10;
 const EXODUS_PART: usize = 4;
 
 impl<'l> Sight<'l> {
-    fn of(source: usize, walk: &Walk, ledger: &'l Ledger) -> Self {
+    fn of(source: usize, walk: &Walk, unseen: &[&Unseen], ledger: &'l Ledger) -> Self {
         let found = walk.found.iter().filter(|found| found.source == source);
         let found: HashMap<&str, &Found> = found.map(|found| (&*found.file.session_file, found)).collect();
-        let unseen = walk.unseen.iter().filter(|unseen| unseen.source == source);
+        let unseen = unseen.iter().filter(|unseen| unseen.source == source);
         let unseen: HashSet<&str> = unseen.map(|unseen| &*unseen.folder).collect();
         let mut sight = Self { known: 0, alike: 0, missing: Vec::new(), is_empty: found.is_empty() };
         let of_source = ledger.files.iter().filter(|(_, known)| known.source == Some(source));
@@ -221,7 +232,6 @@ fn write(store: &Store, marks: &[(&String, Mark)], missing: &[&str], now: DateTi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::scan::Unseen;
 
     #[test]
     fn many_folders_of_one_cause_share_an_alarm() {
@@ -233,12 +243,12 @@ mod tests {
         };
         let many = (10..52).map(|number| (format!("ada/{number}"), "too many open files"));
         let few = ["bob/p", "eve/q"].map(|folder| (folder.to_owned(), "input/output error"));
-        let walk = Walk { unseen: many.chain(few).map(unseen).collect(), ..Walk::default() };
+        let unseen: Vec<_> = many.chain(few).map(unseen).collect();
         let expected = [
             "cannot list `bob/p`: input/output error",
             "cannot list `eve/q`: input/output error",
             "cannot list `ada/10` and 41 other folders: too many open files",
         ];
-        assert_eq!(unseen_words(&walk), expected);
+        assert_eq!(unseen_words(&unseen.iter().collect::<Vec<_>>()), expected);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::plugs::Plugs;
 use crate::read::job::Job;
+use crate::source::Source;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Manifest, Processor};
 
@@ -15,8 +16,15 @@ pub struct Stamp<'a> {
     pub manifests: &'a [&'a Manifest],
     /// All that the program knows, whether they run or not.
     pub plugs: Plugs,
-    /// Names of the sources, by position.
-    pub sources: &'a [&'a str],
+    /// The sources of the pass, by position.
+    pub sources: &'a [Source],
+}
+
+impl<'a> Stamp<'a> {
+    /// The name of the source of a job.
+    pub(super) fn source(self, job: &Job) -> &'a str {
+        self.sources.get(job.source).map(|source| source.name.as_str()).unwrap_or_default()
+    }
 }
 
 /// Which attempt at a group it is.

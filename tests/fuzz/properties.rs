@@ -4,6 +4,7 @@ use sessionmill::dialect::Reader;
 use sessionmill::read::lines::{At, Line, Lines};
 use sessionmill::source::form::{Form, Unpacker};
 use sessionmill::source::open::Refusal;
+use sessionmill::source::rejection::Rejection;
 use sessionmill::source::scan;
 use sessionmill_contract::event::Usage as Tokens;
 use sessionmill_contract::{Activity, Agent, Event, FailureClass, Processor as _, Rows, Said, SourceFile, Transcript};
@@ -183,7 +184,7 @@ fn unpacked(form: Form, stored: &[u8], window: usize) -> (Vec<u8>, bool) {
     let mut text = Vec::new();
     let mut sink = |piece: &[u8]| {
         text.extend_from_slice(piece);
-        if text.len() > 1 << 20 { Err(Refusal::Rejected("long")) } else { Ok(()) }
+        if text.len() > 1 << 20 { Err(Refusal::Rejected(Rejection::OverCap)) } else { Ok(()) }
     };
     let Ok(Some(mut unpacker)) = Unpacker::new(form, FailureClass::Changed) else { panic!("it cannot be begun") };
     let fed = stored.chunks(window).try_for_each(|window| unpacker.feed(window, &mut sink));

@@ -77,7 +77,8 @@ fn form(head: &[u8]) -> Form {
 
 fn reason(refusal: Refusal) -> String {
     match refusal {
-        Refusal::Rejected(why) | Refusal::Deferred(why) => why.to_owned(),
+        Refusal::Rejected(rejection) => rejection.words().to_owned(),
+        Refusal::Deferred(halt) => halt.words().to_owned(),
         Refusal::Failed(failure) => failure.message,
     }
 }

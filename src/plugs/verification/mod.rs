@@ -6,12 +6,14 @@
 //! | [`exclusion`] | people whose transcripts are kept from it |
 //! | [`llm`] | the detector that asks a language model |
 //! | [`report`] | questions to its tables |
+//! | `review` | decisions of people |
 //! | `commands` | reports and commands of the command line |
 
 mod commands;
 pub mod exclusion;
 pub mod llm;
 pub mod report;
+mod review;
 pub mod settings;
 
 pub use settings::Settings;
@@ -41,6 +43,7 @@ pub static PLUG: Plug = Plug {
     bound,
     check,
     remark: |config, database, summary| Exclusion::tell(config, database, summary),
+    review: Some(review::decide),
     kept: Some(Kept { people: journal::people, forget: journal::forget }),
     reports: &commands::REPORTS,
     commands: &commands::COMMANDS,

@@ -2,7 +2,8 @@
 
 use crate::base::error::Result;
 use crate::config::Config;
-use crate::pass::summary::Summary;
+use crate::service::daemon::work::Results;
+use crate::service::trigger::Claim;
 use crate::source::Source;
 use crate::store::DatabaseFile;
 use std::path::PathBuf;
@@ -15,7 +16,9 @@ pub enum Event {
     /// Something has changed in a source.
     Changed,
     /// A run has come to its end.
-    Ended { processor: &'static str, result: Result<Summary> },
+    Ended(Results),
+    /// What a trigger asked for, beside a run, is done: what came of it, in words.
+    Acted { claim: Claim, result: Result<String> },
     /// To end in order.
     Stop,
     /// To read the configuration again.

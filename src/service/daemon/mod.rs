@@ -1,4 +1,5 @@
-//! The service: one loop over everything that can wake it, and a worker for each processor that runs.
+//! The service: one loop over everything that can wake it, and a worker for each run. Processors that compute and are
+//! due at the same time share a run, which reads each file once.
 //!
 //! The loop alone decides; workers run passes and say how these ended. It waits for nothing but its
 //! inbox, and never touches the database while a worker could need it.
@@ -6,43 +7,46 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`event`] | what can wake the daemon, and what it works on |
+//! | [`slot`] | a processor, and when it runs next |
 //! | [`watch`] | hints that something is new |
 //! | [`work`] | a run in a worker |
 
 pub mod event;
+pub mod slot;
 pub mod watch;
 pub mod work;
 
 pub use event::{Event, Settings};
 
 use crate::base::error::{Error, Result, Status};
+use crate::base::heartbeat::Heartbeat;
 use crate::base::holder::Holder;
+use crate::base::limits::Limits;
 use crate::base::lock::{self, DAEMON, WorkLock};
 use crate::base::moment::Moment;
 use crate::base::utc;
 use crate::config::Config;
-use crate::pass::limits::Limits;
 use crate::pass::request::{Origin, Request};
-use crate::pass::summary::Summary;
 use crate::plugs::Plug;
-use crate::service::schedule::{End, LastRun};
+use crate::service::order::Args;
 use crate::service::systemd;
-use crate::service::trigger::{Answer, Args, Claim, Folder, WRITING};
+use crate::service::trigger::{Answer, Claim, Folder, WRITING};
 use crate::store::history;
 use crate::store::runs::{self, Broken};
 use chrono::TimeDelta;
-use md5::{Digest, Md5};
-use sessionmill_contract::Bound;
+use slot::Slot;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 use watch::Watches;
-use work::{Run, Work};
+use work::{Results, Run, Work};
 
 /// The daemon's view of the world.
 pub struct Daemon<'d> {
     settings: Arc<Settings>,
     slots: Vec<Slot>,
+    /// Runs that are not over.
+    works: Vec<Work>,
     folder: Folder,
     /// Reads the clock.
     clock: &'d dyn Fn() -> Moment,
@@ -59,31 +63,11 @@ pub struct Daemon<'d> {
     _lock: WorkLock,
 }
 
-/// A processor, and where it stands.
-struct Slot {
-    plug: &'static Plug,
-    last: Option<LastRun>,
-    /// What the last run took.
-    took: Duration,
-    work: Option<Work>,
-    /// The last run left files that nothing but the time kept it from.
-    has_backlog: bool,
-    /// The first change of a source since the last run began.
-    changed: Option<Moment>,
-    /// The last run did not get the database: it is tried again until somebody lets go of it.
-    is_kept_out: bool,
-}
-
 /// A supervisor kills a process that does not end in time; before that it ends by itself.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A run that did not get the database, although it waited, is tried again so long after its end.
-const AGAIN: Duration = Duration::from_secs(1);
 /// How long the audit of a request waits for the database, in a thread of its own.
 const AUDIT: Duration = Duration::from_secs(120);
-
-/// Changes of sources are collected for so long, and for ten times what a run takes.
-const CALM: Duration = Duration::from_secs(2);
 
 impl<'d> Daemon<'d> {
     /// Prepares to serve a database.
@@ -101,19 +85,11 @@ impl<'d> Daemon<'d> {
         let Config { daemon, .. } = &settings.config;
         let folder = Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids, settings.database.plugs)?;
         let now = clock();
-        let slot = |plug: &'static Plug| Slot {
-            plug,
-            last: history::last_run(&settings.database, plug.name(), &now),
-            took: Duration::ZERO,
-            work: None,
-            has_backlog: false,
-            changed: None,
-            is_kept_out: false,
-        };
+        let slot = |plug: &'static Plug| Slot::new(plug, history::last_run(&settings.database, plug.name(), &now));
         let slots = settings.database.plugs.iter().map(slot).collect();
-        let (settings, watches, refused) = (Arc::new(settings), None, None);
+        let (settings, works, watches, refused) = (Arc::new(settings), Vec::new(), None, None);
         let read = now;
-        Ok(Self { settings, slots, folder, clock, configure, outbox, watches, refused, read, _lock: lock })
+        Ok(Self { settings, slots, works, folder, clock, configure, outbox, watches, refused, read, _lock: lock })
     }
 
     /// Serves until it is told to stop.
@@ -134,7 +110,8 @@ impl<'d> Daemon<'d> {
                 match event {
                     Event::Dropped => {}
                     Event::Changed => self.changed(),
-                    Event::Ended { processor, result } => self.ended(processor, result),
+                    Event::Ended(results) => self.ended(results),
+                    Event::Acted { claim, result } => self.acted(&claim, &result),
                     Event::Reload => self.reload(),
                     // The end of a run can stand behind it.
                     Event::Stop => is_over = true,
@@ -160,44 +137,27 @@ impl<'d> Daemon<'d> {
         for claim in claims {
             self.stop_on(claim);
         }
-        for number in 0..self.slots.len() {
-            if let Some((origin, Duration::ZERO)) = self.wait(&self.slots[number], &now) {
-                let request = Request::new(origin, &self.settings.login);
-                self.start(number, request, &Args::default(), None);
-            }
+        let idle = (0..self.slots.len()).filter(|number| self.wait(&self.slots[*number], &now).is_some());
+        let idle: Vec<_> = idle.map(|number| (number, &self.slots[number])).collect();
+        for (origin, numbers) in slot::due(&idle, &self.settings, &now) {
+            let request = Request::new(origin, &self.settings.login);
+            self.start(&numbers, request, &Args::default(), None);
         }
-        let is_alive = self.slots.iter_mut().filter_map(|slot| slot.work.as_mut()).all(|work| work.is_alive(&now));
+        let is_alive = self.works.iter_mut().all(|work| work.is_alive(&now));
         if is_alive {
             systemd::alive();
         }
         systemd::status(&self.words(&now));
     }
 
+    /// The run that a processor takes part in.
+    fn work(&self, slot: &Slot) -> Option<&Work> {
+        self.works.iter().find(|work| work.processors.contains(&slot.plug.name()))
+    }
+
     /// How long a processor that is not at work has to wait for its next run, and why it will run then.
     fn wait(&self, slot: &Slot, now: &Moment) -> Option<(Origin, Duration)> {
-        let Settings { config, database, lacks, .. } = &*self.settings;
-        if slot.work.is_some() || lacks.is_some() {
-            return None;
-        }
-        let name = slot.plug.name();
-        let schedule = config.schedule.get(name)?;
-        if slot.is_kept_out {
-            let since = slot.last.as_ref().and_then(|last| now.steady.since(&last.started.steady));
-            return Some((Origin::Schedule, AGAIN.saturating_sub(since.unwrap_or(AGAIN).saturating_sub(slot.took))));
-        }
-        if slot.has_backlog {
-            return Some((Origin::Schedule, Duration::ZERO));
-        }
-        let jitter = Md5::digest(format!("{name} {}", database.display()));
-        let jitter = Duration::from_millis(u64::from(jitter[0]) * 100);
-        let scheduled = schedule.wait(slot.last.as_ref(), now, config.schedule.timezone, jitter);
-        let changed = slot.changed.as_ref().filter(|_| (slot.plug.bound)(config) == Bound::Cpu);
-        let calm = CALM.max(10 * slot.took);
-        let hinted = changed.map(|first| calm.saturating_sub(now.steady.since(&first.steady).unwrap_or(calm)));
-        Some(match hinted {
-            Some(hinted) if hinted < scheduled => (Origin::Watch, hinted),
-            _ => (Origin::Schedule, scheduled),
-        })
+        if self.work(slot).is_some() || self.settings.lacks.is_some() { None } else { slot.wait(&self.settings, now) }
     }
 
     /// How long nothing happens by itself.
@@ -212,40 +172,47 @@ impl<'d> Daemon<'d> {
 
     /// Deals with a trigger.
     fn stop_on(&mut self, claim: Claim) {
-        let number = self.slots.iter().position(|slot| slot.plug.name() == claim.processor);
-        match (&claim.order, number) {
-            (Err(reason), _) => {
+        let named = claim.processor.as_deref();
+        let number = self.slots.iter().position(|slot| Some(slot.plug.name()) == named);
+        let order = match &claim.order {
+            Ok(order) => order.clone(),
+            Err(reason) => {
                 tracing::warn!(trigger = claim.id, requested_by = claim.by, reason, "trigger refused");
                 self.answer(&claim, &Answer::Refused(reason));
                 if number.is_some() {
                     self.audit(&claim, Error::new(Status::Usage, reason.clone()));
                 }
+                return;
             }
-            (Ok(_), Some(_)) if self.settings.lacks.is_some() => {
-                let error = Error::new(Status::CannotRun, self.settings.lacks.clone().unwrap_or_default());
-                self.answer(&claim, &Answer::Failed(&error));
-                self.audit(&claim, error);
+        };
+        if let Some(action) = order.action(named, &claim.by) {
+            self.answer(&claim, &Answer::Running);
+            return work::act(action, claim, Arc::clone(&self.settings), (self.clock)(), self.outbox.clone());
+        }
+        // An order of a run is for a processor that there is.
+        let Some(number) = number else { return };
+        if let Some(lacks) = self.settings.lacks.clone() {
+            let error = Error::new(Status::CannotRun, lacks);
+            self.answer(&claim, &Answer::Failed(&error));
+            return self.audit(&claim, error);
+        }
+        match self.work(&self.slots[number]) {
+            Some(work) => {
+                let holder = Holder::new(work.request.origin.name(), work.since.wall);
+                self.answer(&claim, &Answer::Busy(Some(&holder)));
+                self.audit(&claim, lock::busy(self.slots[number].plug.name(), &holder.to_string()));
             }
-            (Ok(order), Some(number)) => match &self.slots[number].work {
-                Some(work) => {
-                    let holder = Holder::new(work.request.origin.name(), work.since.wall);
-                    self.answer(&claim, &Answer::Busy(Some(&holder)));
-                    self.audit(&claim, lock::busy(&claim.processor, &holder.to_string()));
-                }
-                None => {
-                    let args = order.args.clone();
-                    self.answer(&claim, &Answer::Running);
-                    self.start(number, claim.request(), &args, Some(claim));
-                }
-            },
-            // An order is for a processor that there is.
-            (Ok(_), None) => {}
+            None => {
+                self.answer(&claim, &Answer::Running);
+                self.start(&[number], claim.request(), &order.args, Some(claim));
+            }
         }
     }
 
     /// Writes down a request that led to no run, in a thread of its own: the database can be held.
     fn audit(&self, claim: &Claim, error: Error) {
-        let (settings, request, processor) = (Arc::clone(&self.settings), claim.request(), claim.processor.clone());
+        let (settings, request) = (Arc::clone(&self.settings), claim.request());
+        let processor = claim.processor.clone().unwrap_or_default();
         let at = (self.clock)().wall;
         std::thread::spawn(move || {
             let (processors, elapsed) = (&[&*processor][..], Duration::ZERO);
@@ -254,67 +221,56 @@ impl<'d> Daemon<'d> {
         });
     }
 
+    /// Answers a trigger that asked for something else than a run.
+    fn acted(&self, claim: &Claim, result: &Result<String>) {
+        let (trigger, requested_by) = (&claim.id, &claim.by);
+        match result {
+            Ok(words) => tracing::info!(trigger, requested_by, "{words}"),
+            Err(error) => tracing::warn!(trigger, requested_by, error = error.message, "trigger failed"),
+        }
+        self.answer(claim, &answer_of(result, |words| Answer::Said(words)));
+    }
+
     fn answer(&self, claim: &Claim, answer: &Answer<'_>) {
         if let Err(error) = self.folder.answer(claim, answer, (self.clock)().wall) {
             tracing::warn!(trigger = claim.id, error = error.message, "cannot answer a trigger");
         }
     }
 
-    /// Starts a worker.
-    fn start(&mut self, number: usize, request: Request, args: &Args, claim: Option<Claim>) {
+    /// Starts a worker for processors of one bound.
+    fn start(&mut self, numbers: &[usize], request: Request, args: &Args, claim: Option<Claim>) {
         let now = (self.clock)();
-        let slot = &mut self.slots[number];
-        let config = &self.settings.config;
-        let (daemon, bound) = (&config.daemon, (slot.plug.bound)(config));
+        let Settings { config, .. } = &*self.settings;
+        let plugs: Vec<_> = numbers.iter().map(|number| self.slots[*number].plug).collect();
+        let files = plugs.iter().filter_map(|plug| config.daemon.files((plug.bound)(config))).min();
         let limits = Limits {
-            files: args.max_sessions.map(Into::into).or(daemon.files(bound)),
-            time: Some(args.budget().ok().flatten().unwrap_or(daemon.budget)),
-            ..config.limits()
+            files: args.max_sessions.map(Into::into).or(files),
+            time: Some(args.budget().ok().flatten().unwrap_or(config.daemon.budget)),
+            stop: Heartbeat::default(),
         };
-        slot.changed = None;
-        slot.has_backlog = false;
-        let run = Run { settings: Arc::clone(&self.settings), plug: slot.plug, request, limits, now };
-        slot.work = Some(Work::start(run, claim, self.outbox.clone()));
+        for number in numbers {
+            let slot = &mut self.slots[*number];
+            slot.changed = None;
+            slot.has_backlog = false;
+        }
+        let run = Run { settings: Arc::clone(&self.settings), plugs, request, limits, now };
+        self.works.push(Work::start(run, claim, self.outbox.clone()));
     }
 
     /// Notes the end of a run.
-    fn ended(&mut self, processor: &str, result: Result<Summary>) {
+    fn ended(&mut self, results: Results) {
         let now = (self.clock)();
-        let Some(slot) = self.slots.iter_mut().find(|slot| slot.plug.name() == processor) else { return };
-        let Some(Work { request, since, claim, .. }) = slot.work.take() else { return };
-        slot.took = now.steady.since(&since.steady).unwrap_or_default();
-        let config = &self.settings.config;
-        let is_limited = config.daemon.files((slot.plug.bound)(config)).is_some();
-        let was_kept_out = std::mem::take(&mut slot.is_kept_out);
-        let end = match &result {
-            Ok(summary) => {
-                let [deferred, progress] = summary.processors.iter().fold([0, 0], |[deferred, progress], counts| {
-                    [deferred + counts.deferred, progress + counts.processed + counts.skipped]
-                });
-                slot.has_backlog = !is_limited && !summary.is_stopped && deferred > 0 && progress > 0;
-                End::Done
-            }
-            Err(error) if error.status == Status::Busy => {
-                // Another process is doing it, or does something else with the database.
-                slot.is_kept_out = error.holder.is_none();
-                End::Done
-            }
-            Err(_) => End::Failed,
-        };
-        slot.last = Some(LastRun { started: since, end });
-        // One that is tried again and again is told once.
-        if !(was_kept_out && slot.is_kept_out) {
-            work::tell(processor, &request, &result);
+        let is_it = |work: &mut Work| results.iter().any(|(name, _)| work.processors.contains(name));
+        let Some(Work { request, since, claim, .. }) = self.works.extract_if(.., is_it).next() else { return };
+        if let (Some(claim), Some((_, result))) = (claim, results.first()) {
+            self.answer(&claim, &answer_of(result, Answer::Done));
         }
-        if let Some(claim) = claim {
-            self.answer(
-                &claim,
-                &match &result {
-                    Ok(summary) => Answer::Done(summary),
-                    Err(error) if error.status == Status::Busy => Answer::Busy(error.holder.as_ref()),
-                    Err(error) => Answer::Failed(error),
-                },
-            );
+        for (processor, result) in results {
+            let slot = self.slots.iter_mut().find(|slot| slot.plug.name() == processor);
+            let is_news = slot.is_some_and(|slot| slot.ended(&since, &now, &result, &self.settings));
+            if is_news {
+                work::tell(processor, &request, &result);
+            }
         }
     }
 
@@ -419,18 +375,18 @@ impl<'d> Daemon<'d> {
     fn stop(&mut self, inbox: &Receiver<Event>) {
         systemd::stopping();
         let until = Instant::now() + PATIENCE;
-        let at_work = |slot: &Slot| slot.work.is_some();
-        self.slots.iter().filter_map(|slot| slot.work.as_ref()).for_each(|work| work.heartbeat.stop());
-        while self.slots.iter().any(at_work) {
+        self.works.iter().for_each(|work| work.heartbeat.stop());
+        while !self.works.is_empty() {
             match inbox.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(Event::Ended { processor, result }) => self.ended(processor, result),
+                Ok(Event::Ended(results)) => self.ended(results),
+                Ok(Event::Acted { claim, result }) => self.acted(&claim, &result),
                 Ok(_) => {}
                 Err(_) => break,
             }
         }
-        for slot in self.slots.iter().filter(|slot| at_work(slot)) {
+        for processor in self.works.iter().flat_map(|work| &work.processors) {
             // What it has committed is kept, and the next run goes on from there.
-            tracing::warn!(processor = slot.plug.name(), "a run did not end in time and is left");
+            tracing::warn!(processor, "a run did not end in time and is left");
         }
     }
 
@@ -438,7 +394,7 @@ impl<'d> Daemon<'d> {
     fn words(&self, now: &Moment) -> String {
         let one = |slot: &Slot| {
             let name = slot.plug.name();
-            match (&slot.work, self.wait(slot, now)) {
+            match (self.work(slot), self.wait(slot, now)) {
                 (Some(work), _) => format!("{name}: running since {}", utc::second_of_day(work.since.wall)),
                 (None, Some((_, wait))) => {
                     let next = now.wall + TimeDelta::from_std(wait).unwrap_or_default();
@@ -455,5 +411,14 @@ impl<'d> Daemon<'d> {
             Some(reason) => format!("configuration refused: {reason}; {words}"),
             None => words,
         }
+    }
+}
+
+/// The answer to a trigger that was dealt with.
+fn answer_of<'r, T>(result: &'r Result<T>, done: impl FnOnce(&'r T) -> Answer<'r>) -> Answer<'r> {
+    match result {
+        Ok(value) => done(value),
+        Err(error) if error.status == Status::Busy => Answer::Busy(error.holder.as_ref()),
+        Err(error) => Answer::Failed(error),
     }
 }

@@ -1,30 +1,32 @@
 //! A run in a worker: the pass itself, and what goes with it.
 
+use crate::actions;
 use crate::base::error::{Error, Result, Status};
 use crate::base::guard::guard;
 use crate::base::heartbeat::Heartbeat;
 use crate::base::holder::Holder;
+use crate::base::limits::Limits;
 use crate::base::moment::{Clock, Moment};
 use crate::config::Config;
-use crate::pass::limits::Limits;
+use crate::pass;
 use crate::pass::request::Request;
 use crate::pass::summary::{Counts, Deferral, KeyError, Summary};
-use crate::pass::trial::{self, Setup};
-use crate::pass::{self, Pass};
 use crate::plugs::{Lineup, Plug, World};
 use crate::service::bulletin;
 use crate::service::daemon::event::{Event, Settings};
 use crate::service::metrics;
+use crate::service::order::Action;
 use crate::service::trigger::Claim;
+use crate::store::failures::Wish;
 use crate::store::{is_begun, publish};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-/// What a worker runs.
+/// What a worker runs: processors that share a pass, or one that waits for a network.
 pub struct Run {
     pub settings: Arc<Settings>,
-    pub plug: &'static Plug,
+    pub plugs: Vec<&'static Plug>,
     pub request: Request,
     pub limits: Limits,
     pub now: Moment,
@@ -32,6 +34,8 @@ pub struct Run {
 
 /// A run in a worker.
 pub struct Work {
+    /// The processors that it runs, by name.
+    pub processors: Vec<&'static str>,
     pub request: Request,
     pub since: Moment,
     pub heartbeat: Heartbeat,
@@ -41,27 +45,37 @@ pub struct Work {
     pub claim: Option<Claim>,
 }
 
+/// What a run came to, for each of its processors.
+pub type Results = Vec<(&'static str, Result<Summary>)>;
+
 /// A run without a sign of life for so long is stuck, and its daemon is of no use.
 const STALL: Duration = Duration::from_secs(600);
 
 impl Work {
     /// Starts a worker. Its end is an event.
     pub fn start(run: Run, claim: Option<Claim>, outbox: Sender<Event>) -> Self {
-        let heartbeat = Heartbeat::default();
-        let (request, since) = (run.request.clone(), run.now.clone());
-        let work = Self { request, since: since.clone(), heartbeat: heartbeat.clone(), beats: 0, alive: since, claim };
+        let work = Self {
+            processors: run.plugs.iter().map(|plug| plug.name()).collect(),
+            request: run.request.clone(),
+            since: run.now.clone(),
+            heartbeat: run.limits.stop.clone(),
+            beats: 0,
+            alive: run.now.clone(),
+            claim,
+        };
+        let names = work.processors.clone();
         std::thread::spawn(move || {
             let clock = Clock::begin(run.now.clone());
             let panicked = || Error::new(Status::CannotRun, "the worker panicked; the log says where");
-            let name = run.plug.name();
             let holder = Holder::new(run.request.origin.name(), run.now.wall);
-            if let Err(error) = bulletin::begin(&run.settings.database, name, holder) {
+            if let Err(error) = bulletin::begin(&run.settings.database, &names, &holder) {
                 tracing::debug!(error = error.message, "cannot say that a run begins");
             }
-            let result = guard(|| run.pass(&heartbeat), panicked);
-            let is_new = result.is_ok() && !heartbeat.is_stopped();
+            let results = guard(|| run.pass(), panicked)
+                .unwrap_or_else(|error| names.into_iter().map(|name| (name, Err(error.clone()))).collect());
+            let is_new = results.iter().any(|(_, result)| result.is_ok()) && !run.limits.stop.is_stopped();
             // Nobody listens any more when the daemon ends.
-            let _ = outbox.send(Event::Ended { processor: name, result });
+            let _ = outbox.send(Event::Ended(results));
             measure(&run.settings, &clock.read());
             if is_new {
                 publish(&run.settings, &run.now);
@@ -82,30 +96,63 @@ impl Work {
 }
 
 impl Run {
-    fn pass(&self, heartbeat: &Heartbeat) -> Result<Summary> {
-        let Self { settings, plug, request, limits, now } = self;
+    /// The pass itself.
+    ///
+    /// # Errors
+    ///
+    /// If none of the processors can work as it is configured.
+    fn pass(&self) -> Result<Results> {
+        let Self { settings, plugs, request, limits, now } = self;
         let Settings { database, sources, config, login, .. } = &**settings;
-        let names = [plug.name().to_owned()];
+        let names: Vec<_> = plugs.iter().map(|plug| plug.name().to_owned()).collect();
         // Made for each run: a key can be a new one.
-        let lineup = Lineup::new(&names, config, &world(settings, now).with_heartbeat(heartbeat))?;
-        let setup = Setup { database, config, caps: limits.caps, heartbeat };
-        let mut summary = pass::run(&Pass {
+        let lineup = Lineup::new(&names, config, &world(settings, now).with_heartbeat(&limits.stop))?;
+        let run = actions::run::Run {
             database,
+            config,
             sources,
-            processors: &lineup.processors(),
-            now: now.clone(),
-            request,
             login,
-            limits: *limits,
+            request,
+            now,
+            limits,
             networks: &lineup.networks,
             lookups: &lineup.lookups,
             adopt: false,
-            trial: &|job, processors| trial::spawn(job, &sources[job.source], processors, setup),
             progress: &|_| {},
-            heartbeat,
-        })?;
-        (plug.remark)(config, database, &mut summary);
-        Ok(summary)
+        };
+        let mut results = run.of(&lineup.processors(), pass::run_free);
+        for (name, result) in &mut results {
+            if let (Ok(summary), Some(plug)) = (result, database.plugs.find(name)) {
+                (plug.remark)(config, database, summary);
+            }
+        }
+        results.extend(lineup.disabled.errors().map(|(name, error)| (name, Err(error))));
+        Ok(results)
+    }
+}
+
+/// Does in a thread of its own what a trigger asks for. Its end is an event.
+pub fn act(action: Action, claim: Claim, settings: Arc<Settings>, now: Moment, outbox: Sender<Event>) {
+    std::thread::spawn(move || {
+        let panicked = || Error::new(Status::CannotRun, "the worker panicked; the log says where");
+        let result = guard(|| done(&action, &settings, &now), panicked);
+        let _ = outbox.send(Event::Acted { claim, result });
+    });
+}
+
+/// Does it, and says what came of it.
+fn done(action: &Action, settings: &Settings, now: &Moment) -> Result<String> {
+    let (world, config) = (world(settings, now), &settings.config);
+    match action {
+        Action::Retry(which) => {
+            let changed = actions::failures::change(Wish::Retry, which, config, &world)?;
+            Ok(std::iter::once(changed.words(Wish::Retry)).chain(changed.pauses).collect::<Vec<_>>().join("; "))
+        }
+        Action::Review { processor, review } => Ok(actions::review::review(processor, review, &world)?.join("; ")),
+        Action::Publish => {
+            let published = actions::publish::publish(config, &world, settings.lacks.as_deref(), now)?;
+            Ok(actions::publish::words(&published))
+        }
     }
 }
 

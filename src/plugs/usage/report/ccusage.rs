@@ -132,7 +132,8 @@ fn sessions(connection: &Connection, filter: &Filter, prices: &Prices) -> Result
     let mut sorted: Vec<_> = entries.iter().collect();
     sorted.sort_by_key(|(_, entry)| Reverse(entry.spent.cost));
     let session = |(id, entry): (&String, &Entry)| {
-        let moment = |micros: Option<i64>| json!(micros.and_then(DateTime::from_timestamp_micros).map(time));
+        let moment =
+            |micros: Option<i64>| json!(micros.and_then(DateTime::from_timestamp_micros).map(utc::milliseconds));
         let mut json = entry.json();
         json.insert("sessionId".to_owned(), json!(id));
         json.insert("projectPath".to_owned(), json!(project(entry.file.as_deref().unwrap_or_default())));

@@ -1,17 +1,10 @@
-//! Decisions: who, when, about what. Taking one again changes nothing.
+//! `sessionmill knowledge approve|reject|merge|split`: what a curator decides.
 
-use crate::base::error::{Error, Result, Status};
-use crate::base::heartbeat::Heartbeat;
-use crate::base::names;
+use crate::actions::review::Review;
+use crate::base::error::{Result, Status};
 use crate::cli::{Context, Database, remark};
-use crate::pass::settle;
-use crate::plugs::verification::PLUG;
-use crate::plugs::verification::report::knowledge::{self, Named};
-use crate::source::retry::Retries;
-use crate::store::{Access, SharedStore, Store, failures};
-use sessionmill_contract::Row as _;
-use sessionmill_verification::claim::CLAIMS;
-use sessionmill_verification::review::{Action, ReviewRow, Standing};
+use crate::plugs::verification::review;
+use sessionmill_verification::review::Action;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Items {
@@ -40,101 +33,14 @@ pub(super) struct Merge {
 /// Takes a decision about all of the items, or, if one of them cannot be decided about, about none.
 pub(super) fn decide(items: &Items, action: Action, into: Option<&str>, context: &Context) -> Result<Status> {
     let (_, database) = items.database.find(context)?;
-    let mut ids = items.ids.clone();
-    ids.sort();
-    ids.dedup();
-    let processor = (PLUG.default)();
-    let Some(settlement) = processor.manifest().settlement_of(&CLAIMS) else { return Ok(Status::Done) };
-    let reviewer = items.by.as_deref().unwrap_or(&context.environment.login);
-    let store = Store::open_current(&database, Access::ReadWrite, context.now.wall)?;
-    let mut decided = Vec::new();
-    let steps = ids.iter().map(|id| step(&store, id, action, into)).collect::<Result<Vec<_>>>()?;
-    for (id, step) in ids.iter().zip(steps) {
-        let other = match step {
-            Step::Decide(other) => other,
-            Step::Done(why) => {
-                remark(&why);
-                continue;
-            }
-        };
-        let (action_name, other_id, reviewed_at) = (action.name(), other.as_deref(), context.now.wall);
-        let row = ReviewRow { review_id: 0, item_id: id, action: action_name, other_id, reviewer, reviewed_at };
-        let keys = knowledge::domains(store.connection(), id, other.as_deref())?;
-        store.review(processor.manifest(), settlement, &[row.values()], &keys)?;
-        decided.extend(keys);
-        remark(&match (action, other) {
-            (Action::Approve, _) => format!("`{id}` is approved"),
-            (Action::Reject, _) => format!("`{id}` is rejected"),
-            (Action::Merge, other) => format!("`{id}` is merged into `{}`", other.unwrap_or_default()),
-            (Action::Split, other) => format!("`{id}` is split off `{}`", other.unwrap_or_default()),
-        });
-    }
-    drop(store);
-    let (now, is_asked) = (context.now.wall, false);
-    let mut store = SharedStore::new(&database, now);
-    settle::settle(&mut store, processor, Retries { now, is_asked }, &Heartbeat::default())?;
-    let unsettled = failures::unsettled(store.get()?.connection(), processor.manifest().name)?;
-    if unsettled.iter().any(|failed| decided.contains(&failed.key)) {
-        remark("note: what was decided is kept; the next run brings the items up to date");
+    let review = Review {
+        action: action.name().to_owned(),
+        ids: items.ids.clone(),
+        into: into.map(str::to_owned),
+        by: items.by.clone().unwrap_or_else(|| context.environment.login.clone()),
+    };
+    for note in review::decide(&review, &context.world(&database))? {
+        remark(&note);
     }
     Ok(Status::Done)
-}
-
-/// What comes of a wish.
-enum Step {
-    /// A decision, with the other item that it is about.
-    Decide(Option<String>),
-    /// Why there is nothing to decide.
-    Done(String),
-}
-
-fn step(store: &Store, id: &str, action: Action, into: Option<&str>) -> Result<Step> {
-    let named = |id: &str| match knowledge::named(store.connection(), id)? {
-        Named::Nothing => {
-            let known = knowledge::ids(store.connection())?;
-            Err(names::unknown("item", id, known.iter().map(String::as_str)))
-        }
-        named => Ok(named),
-    };
-    let evidence = |id: &str, of: &[String]| {
-        let of = of.first().map(String::as_str).unwrap_or_default();
-        Error::new(Status::Usage, format!("`{id}` is no item of its own, but evidence of `{of}`"))
-            .hint(format!("decide about `{of}`, or take it out with `sessionmill knowledge split {id}`"))
-    };
-    let judge = |standing: Standing| match named(id)? {
-        Named::Item { status, .. } if status == standing.name() => {
-            Ok(Step::Done(format!("`{id}` is {status} already")))
-        }
-        Named::Evidence { of } => Err(evidence(id, &of)),
-        _ => Ok(Step::Decide(None)),
-    };
-    match (action, into) {
-        (Action::Approve, _) => judge(Standing::Approved),
-        (Action::Reject, _) => judge(Standing::Rejected),
-        (Action::Split, _) => {
-            named(id)?;
-            Ok(match knowledge::joined(store.connection(), id)?.into_iter().next() {
-                Some(of) => Step::Decide(Some(of)),
-                None => Step::Done(format!("`{id}` is an item of its own already")),
-            })
-        }
-        (Action::Merge, into) => {
-            let into = into.unwrap_or_default();
-            match (named(id)?, named(into)?) {
-                (_, Named::Evidence { of }) => Err(evidence(into, &of)),
-                (Named::Evidence { of }, _) if of.iter().any(|of| of == into) => {
-                    Ok(Step::Done(format!("`{id}` is evidence of `{into}` already")))
-                }
-                (Named::Evidence { of }, _) => Err(evidence(id, &of)),
-                _ if id == into => Err(Error::new(Status::Usage, format!("`{id}` cannot be merged into itself"))),
-                (Named::Item { domains: a, .. }, Named::Item { domains: b, .. })
-                    if !a.iter().any(|a| b.contains(a)) =>
-                {
-                    let message = format!("`{id}` is of {}, `{into}` of {}", a.join(" and "), b.join(" and "));
-                    Err(Error::new(Status::Usage, message).hint("only items of one domain can say the same"))
-                }
-                _ => Ok(Step::Decide(Some(into.to_owned()))),
-            }
-        }
-    }
 }

@@ -3,7 +3,8 @@
 
 use crate::base::failpoint;
 use crate::base::hash;
-use crate::base::heartbeat::{Heartbeat, STOPPED};
+use crate::base::heartbeat::Heartbeat;
+use crate::base::limits::Halt;
 use crate::base::utc;
 use crate::plugs::verification::llm::answer::{self, Findings};
 use crate::plugs::verification::llm::api::{Answer, Api, Reply};
@@ -163,7 +164,7 @@ impl Model {
                 }
             }
             if self.heartbeat.is_stopped() && stopped.get_or_insert_with(Instant::now).elapsed() >= GRACE {
-                return Err(Failure::new(FailureClass::Budget, STOPPED));
+                return Err(Failure::new(FailureClass::Budget, Halt::Stopped.words()));
             }
         }
     }

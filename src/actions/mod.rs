@@ -1,0 +1,14 @@
+//! What can be done, as functions that the command line, trigger files and a console call alike. They ask nobody and
+//! print nothing: what there is to say is returned.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`run`] | a pass of processors over sources |
+//! | [`failures`] | tries again what has failed, or gives it up |
+//! | [`publish`] | a snapshot for readers, and how the processors do |
+//! | [`review`] | a decision of a person about what a processor found out |
+
+pub mod failures;
+pub mod publish;
+pub mod review;
+pub mod run;

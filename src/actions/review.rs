@@ -1,0 +1,32 @@
+//! A decision of a person about what a processor found out.
+
+use crate::base::error::{Error, Result, Status};
+use crate::plugs::World;
+
+/// What is decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Review {
+    /// In the processor's words, such as `approve`.
+    pub action: String,
+    /// What it is about.
+    pub ids: Vec<String>,
+    /// The other side of it, where there is one.
+    pub into: Option<String>,
+    /// Who decides.
+    pub by: String,
+}
+
+/// Takes a decision about something that a processor found out. Returns what came of it, in words. Taking the same
+/// decision again changes nothing.
+///
+/// # Errors
+///
+/// If the processor is unknown or has nothing to decide about, if it makes nothing of the decision, or if the database
+/// cannot be written.
+pub fn review(processor: &str, review: &Review, world: &World) -> Result<Vec<String>> {
+    let plugs = world.database.plugs.named(&[processor.to_owned()])?;
+    match plugs.first().and_then(|plug| plug.review) {
+        Some(decide) => decide(review, world),
+        None => Err(Error::new(Status::Usage, format!("processor `{processor}` has nothing to decide about"))),
+    }
+}

@@ -1,0 +1,63 @@
+//! What settling the touched keys of a processor left behind.
+
+use crate::base::error::Result;
+use crate::base::heartbeat::Heartbeat;
+use crate::pass::settle;
+use crate::source::retry::Retries;
+use crate::store::failures::{self, FailedKey};
+use crate::store::{SharedStore, Store};
+use sessionmill_contract::Processor;
+
+/// What there is to tell of a processor when its keys are settled.
+#[derive(Debug)]
+pub struct Settled {
+    /// Items that were known from files and are in none any more, with how many.
+    pub dropped: Vec<(String, u64)>,
+    /// Whether there were keys to be settled.
+    pub was_due: bool,
+    /// Keys that could not be settled, in this pass or before.
+    pub unsettled: Vec<FailedKey>,
+}
+
+impl Settled {
+    /// Settles the keys of a processor that are due.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read or written.
+    pub fn of(
+        store: &mut SharedStore,
+        processor: &dyn Processor,
+        retries: Retries,
+        heartbeat: &Heartbeat,
+    ) -> Result<Self> {
+        // It is told from the keys that are touched, so before they are settled.
+        let dropped = if heartbeat.is_stopped() { Vec::new() } else { store.get()?.dropped(processor.manifest())? };
+        let mut was_due = false;
+        for settlement in processor.manifest().settlements {
+            was_due |= store.get()?.may_be_due(processor.manifest(), settlement)?;
+        }
+        settle::settle(store, processor, retries, heartbeat)?;
+        Ok(Self { dropped, was_due, unsettled: unsettled(store.get()?, processor)? })
+    }
+
+    /// Settles again what was touched since.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settled::of`].
+    pub fn again(
+        self,
+        store: &mut SharedStore,
+        processor: &dyn Processor,
+        retries: Retries,
+        heartbeat: &Heartbeat,
+    ) -> Result<Self> {
+        settle::settle(store, processor, retries, heartbeat)?;
+        Ok(Self { unsettled: unsettled(store.get()?, processor)?, ..self })
+    }
+}
+
+fn unsettled(store: &Store, processor: &dyn Processor) -> Result<Vec<FailedKey>> {
+    failures::unsettled(store.connection(), processor.manifest().name)
+}

@@ -1,0 +1,118 @@
+//! A processor of the daemon: when it runs next, with whom, and what its last run means for that.
+
+use crate::base::error::{Result, Status};
+use crate::base::moment::Moment;
+use crate::pass::request::Origin;
+use crate::pass::summary::Summary;
+use crate::plugs::Plug;
+use crate::service::daemon::event::Settings;
+use crate::service::schedule::{End, LastRun, Schedule};
+use md5::{Digest, Md5};
+use sessionmill_contract::Bound;
+use std::time::Duration;
+
+/// A processor, and where it stands.
+pub struct Slot {
+    pub plug: &'static Plug,
+    last: Option<LastRun>,
+    /// What the last run took.
+    took: Duration,
+    /// The last run left files that nothing but the time kept it from.
+    pub has_backlog: bool,
+    /// The first change of a source since the last run began.
+    pub changed: Option<Moment>,
+    /// The last run did not get the database: it is tried again until somebody lets go of it.
+    is_kept_out: bool,
+}
+
+/// A run that did not get the database, although it waited, is tried again so long after its end.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Changes of sources are collected for so long, and for ten times what a run takes.
+const CALM: Duration = Duration::from_secs(2);
+
+impl Slot {
+    /// A processor of which the history of runs tells the last one.
+    pub fn new(plug: &'static Plug, last: Option<LastRun>) -> Self {
+        Self { plug, last, took: Duration::ZERO, has_backlog: false, changed: None, is_kept_out: false }
+    }
+
+    /// How long a processor that is not at work has to wait for its next run, and why it will run then.
+    pub fn wait(&self, settings: &Settings, now: &Moment) -> Option<(Origin, Duration)> {
+        let Settings { config, database, .. } = settings;
+        let name = self.plug.name();
+        let schedule = config.schedule.get(name)?;
+        if self.is_kept_out {
+            let since = self.last.as_ref().and_then(|last| now.steady.since(&last.started.steady));
+            return Some((Origin::Schedule, AGAIN.saturating_sub(since.unwrap_or(AGAIN).saturating_sub(self.took))));
+        }
+        if self.has_backlog {
+            return Some((Origin::Schedule, Duration::ZERO));
+        }
+        let jitter = Md5::digest(format!("{name} {}", database.display()));
+        let jitter = Duration::from_millis(u64::from(jitter[0]) * 100);
+        let scheduled = schedule.wait(self.last.as_ref(), now, config.schedule.timezone, jitter);
+        let changed = self.changed.as_ref().filter(|_| (self.plug.bound)(config) == Bound::Cpu);
+        let calm = CALM.max(10 * self.took);
+        let hinted = changed.map(|first| calm.saturating_sub(now.steady.since(&first.steady).unwrap_or(calm)));
+        Some(match hinted {
+            Some(hinted) if hinted < scheduled => (Origin::Watch, hinted),
+            _ => (Origin::Schedule, scheduled),
+        })
+    }
+
+    /// Notes what a run came to. Returns whether that is news.
+    pub fn ended(&mut self, since: &Moment, now: &Moment, result: &Result<Summary>, settings: &Settings) -> bool {
+        self.took = now.steady.since(&since.steady).unwrap_or_default();
+        let config = &settings.config;
+        let is_limited = config.daemon.files((self.plug.bound)(config)).is_some();
+        let was_kept_out = std::mem::take(&mut self.is_kept_out);
+        let end = match result {
+            Ok(summary) => {
+                let [deferred, progress] = summary.processors.iter().fold([0, 0], |[deferred, progress], counts| {
+                    [deferred + counts.deferred, progress + counts.processed + counts.skipped]
+                });
+                self.has_backlog = !is_limited && !summary.is_stopped && deferred > 0 && progress > 0;
+                End::Done
+            }
+            Err(error) if error.status == Status::Busy => {
+                // Another process is doing it, or does something else with the database.
+                self.is_kept_out = error.holder.is_none();
+                End::Done
+            }
+            Err(_) => End::Failed,
+        };
+        self.last = Some(LastRun { started: since.clone(), end });
+        // One that is tried again and again is told once.
+        !(was_kept_out && self.is_kept_out)
+    }
+}
+
+/// Which of the processors that are not at work share a run now, and why it is due: each that waits for a network by
+/// itself, and those that compute together, also with those of them that are as good as due.
+pub fn due(idle: &[(usize, &Slot)], settings: &Settings, now: &Moment) -> Vec<(Origin, Vec<usize>)> {
+    let (mut runs, mut shared, mut early) = (Vec::new(), Vec::new(), Vec::new());
+    let mut shared_origin = None;
+    let config = &settings.config;
+    for &(number, slot) in idle {
+        let Some((origin, wait)) = slot.wait(settings, now) else { continue };
+        let slack = || config.schedule.get(slot.plug.name()).map(Schedule::slack).unwrap_or_default();
+        match (slot.plug.bound)(config) {
+            Bound::Network if wait.is_zero() => runs.push((origin, vec![number])),
+            Bound::Network => {}
+            Bound::Cpu if wait.is_zero() => {
+                // A run that a schedule asks for is one, whoever else takes part in it.
+                shared_origin = shared_origin.filter(|shared| *shared == Origin::Schedule).or(Some(origin));
+                shared.push(number);
+            }
+            Bound::Cpu if !slot.is_kept_out && wait <= slack() => early.push(number),
+            Bound::Cpu => {}
+        }
+    }
+    if let Some(origin) = shared_origin {
+        shared.extend(early);
+        shared.sort_unstable();
+        runs.insert(0, (origin, shared));
+    }
+    runs
+}

@@ -1,0 +1,250 @@
+//! What a trigger file can say.
+//!
+//! | command | `processor` | `args` |
+//! | --- | --- | --- |
+//! | `run` | which one | `max_sessions`, `time_budget` |
+//! | `retry` | only its failures | `files`, which are files or keys as `failures` shows them, or `all` |
+//! | `review` | which one | `action`, `ids`, `into`, `by` |
+//! | `publish` | | |
+
+use crate::actions::failures::{Names, Which};
+use crate::actions::review::Review;
+use crate::base::duration;
+use serde::{Deserialize, Serialize};
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+/// One request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    #[serde(default)]
+    pub command: Command,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processor: Option<String>,
+    #[serde(default)]
+    pub args: Args,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Command {
+    #[default]
+    Run,
+    Retry,
+    Review,
+    Publish,
+}
+
+/// How it is to be done. Each command has its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Args {
+    /// Files of a run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_sessions: Option<NonZeroU64>,
+    /// Of a run, such as `150s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_budget: Option<String>,
+    /// Failures to be tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<String>>,
+    /// All failures are to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub all: Option<bool>,
+    /// The decision of a review.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// What it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ids: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub into: Option<String>,
+    /// Who decides, if not whoever wrote the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+/// What an order asks for, beside a run of a processor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    Retry(Which),
+    Review { processor: String, review: Review },
+    Publish,
+}
+
+impl Order {
+    /// Reads what a trigger says; an empty one asks for a run. `named` is the processor that its name names.
+    ///
+    /// # Errors
+    ///
+    /// Why it is invalid. What it says is not repeated: it can be anything.
+    pub fn parse(text: &[u8], named: Option<&str>) -> Result<Self, String> {
+        if text.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
+        let place = |error: serde_json::Error| format!("invalid trigger at line {}", error.line());
+        let order: Self = serde_json::from_slice(text).map_err(place)?;
+        order.check(named).map(|()| order)
+    }
+
+    /// The id of a trigger, whatever else it says.
+    pub fn id_of(text: &[u8]) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Identified {
+            id: Option<String>,
+        }
+        serde_json::from_slice::<Identified>(text).ok()?.id
+    }
+
+    /// Whether it makes sense in a file that is named for a processor, or for none.
+    ///
+    /// # Errors
+    ///
+    /// With the reason if it does not.
+    pub fn check(&self, named: Option<&str>) -> Result<(), String> {
+        if let (Some(own), Some(named)) = (&self.processor, named)
+            && own != named
+        {
+            return Err("it names another processor than the file's name does".to_owned());
+        }
+        if self.id.as_ref().is_some_and(|id| !is_id(id)) {
+            return Err("its id is not 1 to 64 letters, digits, `-` and `_`".to_owned());
+        }
+        let has_processor = named.is_some() || self.processor.is_some();
+        if !has_processor && matches!(self.command, Command::Run | Command::Review) {
+            return Err("it names no processor".to_owned());
+        }
+        if self.args != self.args.of(self.command) {
+            return Err("it has args of another command".to_owned());
+        }
+        let Args { files, all, action, ids, .. } = &self.args;
+        match self.command {
+            Command::Retry if files.is_some() == (*all == Some(true)) => {
+                return Err("its args name neither `files` nor `all`, or both".to_owned());
+            }
+            Command::Review if action.is_none() || ids.as_ref().is_none_or(Vec::is_empty) => {
+                return Err("its args name no `action`, or no `ids`".to_owned());
+            }
+            _ => {}
+        }
+        self.args.budget().map(|_| ())
+    }
+
+    /// What is to be done for whoever wrote the trigger, beside a run; `None` for a run.
+    pub fn action(&self, named: Option<&str>, by: &str) -> Option<Action> {
+        let processor = self.processor.as_deref().or(named).map(str::to_owned);
+        let Args { files, action, ids, into, by: reviewer, .. } = self.args.clone();
+        match self.command {
+            Command::Run => None,
+            Command::Retry => Some(Action::Retry(Which { names: files.map_or(Names::All, Names::These), processor })),
+            Command::Review => {
+                let by = reviewer.unwrap_or_else(|| by.to_owned());
+                let review = Review { action: action.unwrap_or_default(), ids: ids.unwrap_or_default(), into, by };
+                Some(Action::Review { processor: processor.unwrap_or_default(), review })
+            }
+            Command::Publish => Some(Action::Publish),
+        }
+    }
+}
+
+impl Args {
+    /// Those of them that a command has.
+    fn of(&self, command: Command) -> Self {
+        let Self { max_sessions, time_budget, files, all, action, ids, into, by } = self.clone();
+        match command {
+            Command::Run => Self { max_sessions, time_budget, ..Self::default() },
+            Command::Retry => Self { files, all, ..Self::default() },
+            Command::Review => Self { action, ids, into, by, ..Self::default() },
+            Command::Publish => Self::default(),
+        }
+    }
+
+    /// The time of a run.
+    ///
+    /// # Errors
+    ///
+    /// If it makes no sense.
+    pub fn budget(&self) -> Result<Option<Duration>, String> {
+        let wrong = |expected| format!("its time budget is not {expected}");
+        self.time_budget.as_deref().map(duration::parse).transpose().map_err(wrong)
+    }
+}
+
+/// Whether a text can be the name of a file that is only that.
+pub fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && is_word(text)
+}
+
+/// Whether a text has nothing in it that a path has.
+pub fn is_word(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_strict() {
+        let order = |text: &str| Order::parse(text.as_bytes(), Some("a"));
+        assert_eq!(order(" \n"), Ok(Order::default()));
+        assert_eq!(order("{}"), Ok(Order::default()));
+        let full = r#"{"id": "a-1_B", "command": "run", "processor": "a",
+                       "args": {"max_sessions": 5, "time_budget": "150s"}}"#;
+        let args = Args { max_sessions: NonZeroU64::new(5), time_budget: Some("150s".into()), ..Args::default() };
+        assert_eq!(args.budget(), Ok(Some(Duration::from_secs(150))));
+        let expected = Order { id: Some("a-1_B".into()), command: Command::Run, processor: Some("a".into()), args };
+        assert_eq!(order(full), Ok(expected));
+        let senseless = "invalid trigger at line 1";
+        let id = "its id is not 1 to 64 letters, digits, `-` and `_`";
+        let foreign = "it has args of another command";
+        let no_names = "its args name neither `files` nor `all`, or both";
+        for (text, reason) in [
+            (r#"{"path": "/etc/passwd"}"#, senseless),
+            (r#"{"command": "drop"}"#, senseless),
+            (r#"{"args": {"sql": "SELECT 1"}}"#, senseless),
+            (r#"{"args": {"max_sessions": 0}}"#, senseless),
+            (r#"{"id": "a"} {"id": "b"}"#, senseless),
+            (r#"{"id": "a", "id": "b"}"#, senseless),
+            (r#"{"id": "../x"}"#, id),
+            (r#"{"id": ""}"#, id),
+            (r#"{"processor": "b"}"#, "it names another processor than the file's name does"),
+            (r#"{"args": {"time_budget": "soon"}}"#, "its time budget is not a time such as 150s, 5m or 1h"),
+            (r#"{"args": {"all": true}}"#, foreign),
+            (r#"{"command": "publish", "args": {"ids": []}}"#, foreign),
+            (r#"{"command": "retry"}"#, no_names),
+            (r#"{"command": "retry", "args": {"all": false}}"#, no_names),
+            (r#"{"command": "retry", "args": {"all": true, "files": []}}"#, no_names),
+            (r#"{"command": "review", "args": {"ids": ["k"]}}"#, "its args name no `action`, or no `ids`"),
+            (
+                r#"{"command": "review", "args": {"action": "approve", "ids": []}}"#,
+                "its args name no `action`, or no `ids`",
+            ),
+        ] {
+            assert_eq!(order(text), Err(reason.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_order_that_is_named_for_no_processor_says_what_it_is_about() {
+        let order = |text: &str| Order::parse(text.as_bytes(), None);
+        for text in [r#"{"command": "run"}"#, r#"{"command": "review", "args": {"action": "x", "ids": ["k"]}}"#] {
+            assert_eq!(order(text), Err("it names no processor".to_owned()), "{text}");
+        }
+        let action = |text: &str| order(text).unwrap().action(None, "root");
+        assert_eq!(action(r#"{"command": "run", "processor": "a"}"#), None);
+        assert_eq!(action(r#"{"command": "publish"}"#), Some(Action::Publish));
+        let which = |names| Some(Action::Retry(Which { names, processor: None }));
+        assert_eq!(action(r#"{"command": "retry", "args": {"all": true}}"#), which(Names::All));
+        let files = Names::These(vec!["ada/a.jsonl".into()]);
+        assert_eq!(action(r#"{"command": "retry", "args": {"files": ["ada/a.jsonl"]}}"#), which(files));
+        let text =
+            r#"{"command": "review", "processor": "a", "args": {"action": "approve", "ids": ["k"], "by": "ada"}}"#;
+        let review = Review { action: "approve".into(), ids: vec!["k".into()], into: None, by: "ada".into() };
+        assert_eq!(action(text), Some(Action::Review { processor: "a".into(), review }));
+    }
+}
