@@ -12,7 +12,7 @@ use crate::store::failures;
 use crate::store::namesakes;
 use crate::store::rows::{Cell, append_facts, stat_cells};
 use crate::store::settle::replace::{self, Missing};
-use crate::store::settle::{self, touch};
+use crate::store::settle::{self, Groups, touch};
 use crate::store::stamp::{Stamp, Try};
 use crate::store::{Store, Transaction};
 use chrono::{DateTime, Utc};
@@ -225,18 +225,25 @@ fn replace(
         }
         deleted = replace::facts(transaction, table, settlement.is_some(), manifest.name, |stored| {
             let leaves = !missing.get_mut(stored.session_file).is_some_and(|missing| missing.take(&stored.values));
-            left.extend(stored.key_hash.filter(|_| leaves));
+            if let Some(hash) = stored.key_hash.filter(|_| leaves) {
+                // Only what has a time that counts is looked at again.
+                let has_islands = settlement.is_some_and(|settlement| settlement.islands.is_some());
+                left.push((hash, if has_islands { stored.values } else { Vec::new() }));
+            }
             leaves
         })?;
         arriving.retain(|(file, row)| missing.get_mut(&*file.session_file).is_some_and(|missing| missing.take(row)));
     }
-    if let Some(settlement) = settlement {
-        left.sort_unstable();
-        left.dedup();
-        touch::hashes(transaction, manifest, settlement, &left)?;
-        settle::new::settle(transaction, processor, settlement, &arriving, nth, now)?;
+    let mut groups = Groups::default();
+    if let Some((settlement, key)) = settlement.and_then(|settled| Some((settled, table.position(settled.key)?))) {
+        let left = left.iter().map(|(hash, values)| (*hash, values.as_slice()));
+        touch::facts(transaction, processor, settlement, left)?;
+        let ids = arriving.iter().filter_map(|(_, row)| row.get(key)?.as_str());
+        groups = Groups::of(transaction, manifest, settlement, ids)?;
+        settle::new::settle(transaction, processor, settlement, &arriving, &groups, (nth, now))?;
     }
-    let count = append_facts(transaction, table, settlement, arriving.into_iter())?;
+    let count =
+        append_facts(transaction, table, settlement.map(|settlement| (settlement, &groups)), arriving.into_iter())?;
     Ok(before.cast_unsigned() - deleted + count)
 }
 

@@ -4,7 +4,7 @@
 use crate::base::error::Result;
 use crate::store::Store;
 use duckdb::params;
-use sessionmill_contract::{Manifest, Table};
+use sessionmill_contract::{Manifest, Settlement, Table};
 
 impl Store {
     /// Entities of the touched keys that no fact is left of, by the source file that had them. Settling
@@ -15,7 +15,9 @@ impl Store {
     /// If the database cannot be read.
     pub fn dropped(&self, manifest: &Manifest) -> Result<Vec<(String, u64)>> {
         let mut dropped = Vec::new();
-        for settlement in manifest.settlements.iter().filter(|settlement| !manifest.is_chained(settlement)) {
+        // Entities of a key that is joined to another one are not lost, but settled from that one.
+        let is_of_files = |settlement: &Settlement| !manifest.is_chained(settlement) && settlement.edges.is_none();
+        for settlement in manifest.settlements.iter().filter(|settlement| is_of_files(settlement)) {
             let of_files = |table: &&&Table| table.position("session_file").is_some();
             let Some(entities) = settlement.entities.first().filter(of_files) else { continue };
             let sql = format!(

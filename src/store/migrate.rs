@@ -156,7 +156,7 @@ fn names(transaction: &Transaction<'_>, plugs: Plugs) -> Result<Vec<String>> {
 mod tests {
     use super::*;
     use crate::plugs::PLUGS;
-    use sessionmill_contract::Table;
+    use sessionmill_contract::{ColumnKind, Table};
 
     /// All that a database says of its schema, but for what numbers its parts.
     const SCHEMA: [&str; 10] = [
@@ -310,6 +310,19 @@ mod tests {
                 let is_of_store = |column: &str| !manifest.is_chained(settlement) && of_store.contains(&column);
                 let order = settlement.order.iter().filter(|column| !is_of_store(column));
                 order.for_each(|column| has(settlement.facts, column));
+                if let Some(edges) = settlement.edges {
+                    edges.ids.iter().for_each(|id| has(edges.table, id));
+                }
+                if let Some(islands) = settlement.islands {
+                    let is_time = |table: &Table, column: &str| {
+                        has(table, column);
+                        let column = table.columns.iter().find(|c| c.name == column).unwrap();
+                        assert!(column.kind == ColumnKind::Time && !column.is_nullable, "`{}`", table.name);
+                    };
+                    has(settlement.facts, islands.span);
+                    is_time(settlement.facts, islands.at);
+                    settlement.entities.iter().for_each(|table| is_time(table, islands.start));
+                }
                 if let Some(expires) = settlement.expires {
                     has(settlement.entities[0], expires);
                     assert!(manifest.settlement_of(settlement.entities[0]).is_none(), "`{}`", settlement.name);

@@ -32,6 +32,9 @@ pub enum Published {
 /// Tables that neither snapshots nor their Parquet files have.
 const UNPUBLISHED: [&str; 1] = ["forgotten_users"];
 
+/// A table behind the scenes: it has the ids of people, whatever views show of them.
+const GROUPS: &str = "key_groups";
+
 /// Snapshots that are kept: whoever has an older one open keeps it all the same.
 const KEPT: usize = 3;
 
@@ -282,6 +285,7 @@ fn tables(connection: &Connection, plugs: Plugs) -> Result<Vec<(String, String)>
         .flat_map(|plug| plug.manifest().settlements)
         .flat_map(|settlement| std::iter::once(settlement.facts).chain(settlement.memo))
         .map(|table| table.name)
+        .chain([GROUPS])
         .collect();
     let sql = "SELECT schema_name, table_name, EXISTS (
                    FROM duckdb_views() v WHERE v.database_name = 'original' AND NOT v.internal

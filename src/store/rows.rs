@@ -4,6 +4,7 @@ use crate::base::error::Result;
 use crate::base::hash::{self, Hash};
 use crate::source::stat::Stat;
 use crate::store::Transaction;
+use crate::store::settle::Groups;
 use chrono::{DateTime, Utc};
 use duckdb::types::{TimeUnit, ToSqlOutput, ValueRef};
 use duckdb::{Row, ToSql};
@@ -101,14 +102,14 @@ pub(super) fn key_hash(key: &str) -> i64 {
     i64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
-/// Appends facts of one table, with where they come from; returns how many.
+/// Appends facts of one table, with where they come from, under the hashes of their groups; returns how many.
 pub(super) fn append_facts<'f>(
     transaction: &Transaction<'_>,
     table: &Table,
-    settlement: Option<&Settlement>,
+    settlement: Option<(&Settlement, &Groups)>,
     rows: impl Iterator<Item = (&'f SourceFile, &'f [Value])>,
 ) -> Result<u64> {
-    let key = settlement.and_then(|settlement| table.position(settlement.key));
+    let key = settlement.and_then(|(settlement, groups)| Some((table.position(settlement.key)?, groups)));
     let cells = rows.map(|(file, row)| {
         let origin = [Cell::Text(&file.session_file), Cell::Text(&file.username)];
         origin.into_iter().chain(key_cell(key, row)).chain(row.iter().map(Cell::Value))
@@ -122,11 +123,20 @@ pub(super) fn append_entities<'r>(
     manifest: &Manifest,
     table: &Table,
     settlement: &Settlement,
-    rows: impl Iterator<Item = &'r [Value]>,
+    rows: &[&'r [Value]],
 ) -> Result<()> {
-    let key = table.position(settlement.key);
-    let chain = manifest.settlement_of(table).and_then(|later| table.position(later.key));
-    let cells = rows.map(|row| {
+    let own = Groups::default();
+    let key = table.position(settlement.key).map(|key| (key, &own));
+    let later = manifest.settlement_of(table).and_then(|later| Some((later, table.position(later.key)?)));
+    let groups = match later {
+        Some((later, key)) => {
+            let keys = rows.iter().filter_map(|row| row.get(key)?.as_str());
+            Groups::of(transaction, manifest, later, keys)?
+        }
+        None => Groups::default(),
+    };
+    let chain = later.map(|(_, key)| (key, &groups));
+    let cells = rows.iter().map(|row| {
         let hashes = key_cell(key, row).into_iter().chain(key_cell(chain, row));
         hashes.chain(row.iter().map(Cell::Value))
     });
@@ -134,7 +144,8 @@ pub(super) fn append_entities<'r>(
     Ok(())
 }
 
-fn key_cell<'a>(key: Option<usize>, row: &'a [Value]) -> Option<Cell<'a>> {
-    let key = key.and_then(|key| row.get(key))?.as_str().unwrap_or_default();
-    Some(Cell::Int(key_hash(key)))
+/// The hash of a key, which is in this place of a row.
+fn key_cell<'a>(key: Option<(usize, &Groups)>, row: &'a [Value]) -> Option<Cell<'a>> {
+    let (key, groups) = key?;
+    Some(Cell::Int(groups.hash(row.get(key)?.as_str().unwrap_or_default())))
 }

@@ -67,9 +67,9 @@ pub trait Processor: Send + Sync {
 /// What a key is settled from. Rows follow the columns of their table.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'i> {
-    /// All of one part, for a settlement with islands. All of them at once, since those of a large key are settled while the database is let go of. In the order
-    /// that the settlement declares. Facts that are equal in it come in any order, and the outcome
-    /// must not depend on that.
+    /// All facts of the key, or of one part of it for a settlement with [islands](crate::Islands). All at once, since
+    /// those of a large key are settled while the database is let go of. In the order that the settlement
+    /// declares. Facts that are equal in it come in any order, and the outcome must not depend on that.
     pub facts: &'i [FactRow],
     /// The rows that join the ids of the key; none for a settlement without [edges](crate::Edges).
     pub edges: &'i [Vec<Value>],

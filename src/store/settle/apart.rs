@@ -3,22 +3,21 @@
 //! meanwhile.
 
 use super::fail::Untouched;
-use super::run::Run;
-use super::{due, facts, facts_hash, origin, replace, reviews, write};
+use super::run::{Beside, Run};
+use super::{due, facts, facts_hash, islands, origin, replace, write};
 use crate::base::error::Result;
 use crate::base::failpoint;
 use crate::base::fault::Fault;
 use crate::source::retry::Retries;
 use crate::store::{SharedStore, Transaction};
-use sessionmill_contract::{FactRow, Manifest, Processor, Settlement, Value};
+use sessionmill_contract::{FactRow, Manifest, Processor, Settlement};
 
 /// What a large key is settled from, as of one moment.
 #[derive(Debug)]
 struct Basis {
     /// Ordered by key: keys of one hash are settled together.
-    facts: Vec<FactRow>,
-    reviews: Vec<Vec<Value>>,
-    memo: Vec<Vec<Value>>,
+    facts: Vec<(String, FactRow)>,
+    beside: Beside,
     /// Of the facts.
     mark: String,
     /// What stood of it.
@@ -41,11 +40,13 @@ impl SharedStore {
         let manifest = processor.manifest();
         let store = self.get()?;
         store.stage_settling()?;
-        let mut basis = store.transaction(|transaction| basis(transaction, manifest, settlement, key_hash, retries))?;
+        let mut basis =
+            store.transaction(|transaction| basis(transaction, processor, settlement, key_hash, retries))?;
         self.end()?;
-        let mut run = Run::new(processor, settlement, &basis.reviews, &basis.memo).leaving(basis.known.held());
-        for fact in std::mem::take(&mut basis.facts) {
-            run.push(key_hash, fact);
+        let facts = std::mem::take(&mut basis.facts);
+        let mut run = Run::new(processor, settlement, &basis.beside).leaving(basis.known.held());
+        for (key, fact) in facts {
+            run.push(key_hash, &key, fact);
         }
         let settled = run.end();
         let store = self.get()?;
@@ -53,7 +54,8 @@ impl SharedStore {
         let written = store.transaction(|transaction| {
             if is_same(transaction, manifest, settlement, (key_hash, &basis))? {
                 transaction.execute("INSERT INTO settling VALUES (?)", [key_hash])?;
-                write(transaction, manifest, settlement, &settled, &basis.known, retries)?;
+                islands::whole(transaction, manifest, settlement)?;
+                write(transaction, processor, settlement, &settled, &basis.known, retries)?;
                 failpoint::point("settle", settlement.facts.name);
             }
             Ok(())
@@ -74,21 +76,25 @@ impl SharedStore {
 
 fn basis(
     transaction: &Transaction<'_>,
-    manifest: &Manifest,
+    processor: &dyn Processor,
     settlement: &Settlement,
     key_hash: i64,
     retries: Retries,
 ) -> Result<Basis> {
+    let (manifest, hash) = (processor.manifest(), key_hash.to_string());
     let known = due(transaction, manifest, settlement, (key_hash, key_hash), retries)?;
+    // It is settled as a whole, also if nothing of it is due any more.
+    transaction.execute("INSERT INTO settling VALUES (?)", [key_hash])?;
+    islands::whole(transaction, manifest, settlement)?;
     let mut of_key = Vec::new();
-    facts(transaction, manifest, settlement, &key_hash.to_string(), |_, fact| of_key.push(fact))?;
-    let reviews = reviews(transaction, settlement)?;
-    let mut memo = Vec::new();
+    facts(transaction, processor, settlement, &hash, |_, key, fact| of_key.push((key.to_owned(), fact)))?;
+    let mut beside = Beside::of(transaction, manifest, settlement, &hash)?;
     if let Some(table) = settlement.memo {
-        replace::stored(transaction, table, &key_hash.to_string(), |_, row| memo.push(row))?;
+        let of_key = replace::of_keys(table, &hash);
+        replace::stored(transaction, table, &of_key, |_, row| beside.memo.push(row))?;
     }
     let mark = mark(transaction, manifest, settlement, key_hash)?;
-    Ok(Basis { facts: of_key, reviews, memo, mark, known })
+    Ok(Basis { facts: of_key, beside, mark, known })
 }
 
 /// Whether a key would be settled from the same as before.
@@ -99,7 +105,7 @@ fn is_same(
     (key_hash, from): (i64, &Basis),
 ) -> Result<bool> {
     Ok(mark(transaction, manifest, settlement, key_hash)? == from.mark
-        && reviews(transaction, settlement)? == from.reviews)
+        && Beside::of(transaction, manifest, settlement, &key_hash.to_string())?.is_as(&from.beside))
 }
 
 /// Tells the facts of a key from others: their number, and the sum of their hashes.

@@ -17,6 +17,8 @@
 //! | [`sweep`] | deletes rows that have ended |
 //! | [`fail`] | stores why a key failed, and when it is tried again |
 //! | [`apart`] | settles a key of many facts with the database let go of |
+//! | [`groups`] | which ids are one key, because edges join them |
+//! | [`islands`] | the parts that the facts of a key fall into, and which of them a change concerns |
 //!
 //! The 64-bit hash of a key only narrows what is read. Keys that share one are told apart by their text: each
 //! is settled, replaced and noted as failed by itself.
@@ -24,6 +26,8 @@
 mod apart;
 mod chain;
 mod fail;
+mod groups;
+mod islands;
 pub(super) mod new;
 mod range;
 pub(super) mod replace;
@@ -31,16 +35,18 @@ mod run;
 mod sweep;
 pub(super) mod touch;
 
+pub(super) use groups::Groups;
 pub use range::Range;
 
 use crate::base::error::Result;
 use crate::base::failpoint;
 use crate::source::retry::Retries;
-use crate::store::rows::{Cell, value};
+use crate::store::rows::{Cell, as_text, value};
 use crate::store::{Store, Transaction};
 use duckdb::{Row, params};
 use fail::Untouched;
-use run::{Run, Settled};
+use islands::Knife;
+use run::{Beside, Run, Settled};
 use sessionmill_contract::{FactRow, Manifest, Processor, Settlement, Table, Value};
 
 /// A key of at least this many facts is settled apart.
@@ -68,9 +74,13 @@ impl Store {
         })
     }
 
-    /// Makes the temporary table for the hashes of the keys that a transaction settles.
+    /// Makes the temporary tables for the hashes of the keys that a transaction settles, and for the ranges of
+    /// their times, in microseconds since 1970, where these have islands.
     fn stage_settling(&self) -> Result<()> {
-        Ok(self.connection.execute_batch("CREATE OR REPLACE TEMP TABLE settling (key_hash BIGINT)")?)
+        Ok(self.connection.execute_batch(
+            "CREATE OR REPLACE TEMP TABLE settling (key_hash BIGINT);
+             CREATE OR REPLACE TEMP TABLE settling_ranges (key_hash BIGINT, first BIGINT, last BIGINT)",
+        )?)
     }
 }
 
@@ -89,6 +99,7 @@ fn due(
     )?;
     let known = fail::untouched(transaction, manifest, settlement, range, retries)?;
     transaction.stage("settling", known.due.values().map(|(key_hash, _)| [Cell::Int(*key_hash)]))?;
+    islands::whole(transaction, manifest, settlement)?;
     Ok(known)
 }
 
@@ -100,12 +111,16 @@ fn settle(
     known: &Untouched,
     retries: Retries,
 ) -> Result<()> {
-    let reviews = reviews(transaction, settlement)?;
-    let mut run = Run::new(processor, settlement, &reviews, &[]).leaving(known.held());
+    const KEYS: &str = "SELECT key_hash FROM settling";
     let manifest = processor.manifest();
-    facts(transaction, manifest, settlement, "SELECT key_hash FROM settling", |hash, fact| run.push(hash, fact))?;
+    if let Some(knife) = Knife::of(processor, settlement) {
+        knife.ranges(transaction, manifest, settlement)?;
+    }
+    let beside = Beside::of(transaction, manifest, settlement, KEYS)?;
+    let mut run = Run::new(processor, settlement, &beside).leaving(known.held());
+    facts(transaction, processor, settlement, KEYS, |hash, key, fact| run.push(hash, key, fact))?;
     let settled = run.end();
-    write(transaction, manifest, settlement, &settled, known, retries)?;
+    write(transaction, processor, settlement, &settled, known, retries)?;
     failpoint::point("settle", settlement.facts.name);
     Ok(())
 }
@@ -113,7 +128,7 @@ fn settle(
 /// Writes what the keys in `settling` came to.
 fn write(
     transaction: &Transaction<'_>,
-    manifest: &Manifest,
+    processor: &dyn Processor,
     settlement: &Settlement,
     settled: &Settled,
     known: &Untouched,
@@ -123,8 +138,9 @@ fn write(
     keeping.extend(settled.failed.iter().map(|failed| failed.key.as_str()));
     for table in settlement.entities {
         let rows = || sweep::lasting(settlement, table, retries.now, settled.entities.of(table));
-        replace::entities(transaction, (manifest, settlement), table, &keeping, rows)?;
+        replace::entities(transaction, (processor, settlement), table, &keeping, rows)?;
     }
+    let manifest = processor.manifest();
     fail::write(transaction, manifest, settlement, &known.after(&settled.failed, retries.now), &known.held)
 }
 
@@ -139,29 +155,35 @@ fn origin(manifest: &Manifest, settlement: &Settlement) -> String {
     ["session_file", "username"].map(|name| if is_there(name) { name } else { "''" }).join(", ")
 }
 
-/// Hands on the facts of keys: key by key, and in the order that the settlement declares within a key. Finding
-/// the rows by the one number first spares reading the other columns of all rows.
+/// Hands on the facts of keys with the hash and the key of each: key by key, and in the order that the settlement
+/// declares within a key. Where these have islands, only those in the ranges of the keys in `settling`. Finding the
+/// rows by the one number first spares reading the other columns of all rows.
 fn facts(
     transaction: &Transaction<'_>,
-    manifest: &Manifest,
+    processor: &dyn Processor,
     settlement: &Settlement,
     hashes: &str,
-    mut each: impl FnMut(i64, FactRow),
+    mut each: impl FnMut(i64, &str, FactRow),
 ) -> Result<()> {
-    let Settlement { facts, key, order, .. } = settlement;
+    let manifest = processor.manifest();
+    let Settlement { facts, order, .. } = settlement;
+    let hash = facts_hash(manifest, settlement);
+    let rows = match Knife::of(processor, settlement) {
+        Some(knife) => knife.facts(manifest, settlement),
+        None => format!("SELECT rowid FROM facts.{} WHERE {hash} IN ({hashes})", facts.name),
+    };
+    let (from, key) = groups::keyed(manifest, settlement);
     let sql = format!(
-        "SELECT {hash}, {origin}, {columns} FROM facts.{table} WHERE rowid IN
-         (SELECT rowid FROM facts.{table} WHERE {hash} IN ({hashes}))
-         ORDER BY {hash}, {key}, {order}",
-        hash = facts_hash(manifest, settlement),
+        "SELECT {hash}, {key} AS settled_key, {origin}, {columns} FROM {from} WHERE fact.rowid IN ({rows})
+         ORDER BY {hash}, settled_key, {order}",
         origin = origin(manifest, settlement),
         columns = facts.list(),
-        table = facts.name,
         order = order.join(", ")
     );
     transaction.query(&sql, [], |row| {
-        let (session_file, username) = (text(value(row, 1)?), text(value(row, 2)?));
-        each(row.get(0)?, FactRow { session_file, username, values: values(row, 3, facts)? });
+        let (session_file, username) = (text(value(row, 2)?), text(value(row, 3)?));
+        let fact = FactRow { session_file, username, values: values(row, 4, facts)? };
+        each(row.get(0)?, as_text(row, 1)?, fact);
         Ok(())
     })
 }

@@ -6,23 +6,26 @@
 //! | the database has no fact and no entity of it | settled here, without reading anything back |
 //! | it has some | touched, to be settled with what is there |
 //! | people have reviewed entities of the settlement | touched: what they decided counts |
+//! | it is joined to others by edges | touched: theirs count |
 //! | its settlement has a memo | touched: what is at hand is a small part of it |
 //! | its facts were refused before, in a larger group | touched: settling it can be why |
+//!
+//! Edges can arrive later in the same transaction: they touch the keys that they join.
 //!
 //! Both ways come to the same: a key's facts reach the processor in the same order, and a failure stands in
 //! the same table. A test settles everything again and finds nothing to write.
 
 use super::fail::{self, Untouched};
-use super::run::{Run, Settled};
-use super::{chain, sweep, touch};
+use super::run::{Beside, Run, Settled};
+use super::{Groups, chain, sweep, touch};
 use crate::base::error::Result;
 use crate::store::Transaction;
-use crate::store::rows::{Cell, append_entities, key_hash};
+use crate::store::rows::{Cell, append_entities};
 use crate::store::stamp::Try;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{FactRow, Processor, Settlement, SourceFile, Value};
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Settles the keys of new facts that the database has nothing of, and touches the others.
 pub(in crate::store) fn settle(
@@ -30,36 +33,37 @@ pub(in crate::store) fn settle(
     processor: &dyn Processor,
     settlement: &Settlement,
     facts: &[(&SourceFile, &[Value])],
-    nth: Try,
-    now: DateTime<Utc>,
+    groups: &Groups,
+    (nth, now): (Try, DateTime<Utc>),
 ) -> Result<()> {
+    let manifest = processor.manifest();
     let Some(key) = settlement.facts.position(settlement.key) else { return Ok(()) };
     let hashed = facts.iter().filter_map(|(file, row)| {
         let key = row.get(key)?.as_str()?;
-        Some((key_hash(key), key, *file, *row))
+        Some((groups.hash(key), key, *file, *row))
     });
     let mut hashed: Vec<_> = hashed.collect();
-    hashed.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| declared(settlement, (a.2, a.3), (b.2, b.3))));
-    let mut touched: Vec<i64> = hashed.iter().map(|(hash, ..)| *hash).collect();
-    touched.dedup();
     if nth == Try::First && is_settled_at_once(transaction, settlement)? {
-        let known = known(transaction, settlement, &touched)?;
-        let mut run = Run::new(processor, settlement, &[], &[]);
-        for (hash, _, file, row) in hashed.iter().filter(|(hash, ..)| !known.contains(hash)) {
+        hashed.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| declared(settlement, (a.2, a.3), (b.2, b.3))));
+        let mut known = known(transaction, settlement, hashed.iter().map(|(hash, ..)| *hash))?;
+        known.extend(hashed.iter().filter(|(_, key, ..)| groups.has(key)).map(|(hash, ..)| *hash));
+        let beside = Beside::default();
+        let mut run = Run::new(processor, settlement, &beside);
+        for (hash, key, file, row) in hashed.iter().filter(|(hash, ..)| !known.contains(hash)) {
             let (session_file, username) = ((*file.session_file).into(), (*file.username).into());
-            run.push(*hash, FactRow { session_file, username, values: row.to_vec() });
+            run.push(*hash, key, FactRow { session_file, username, values: row.to_vec() });
         }
         let Settled { entities, failed } = run.end();
         for table in settlement.entities {
-            let rows = || sweep::lasting(settlement, table, now, entities.of(table));
-            append_entities(transaction, processor.manifest(), table, settlement, rows())?;
-            chain::differ(transaction, processor.manifest(), table, rows())?;
+            let rows: Vec<_> = sweep::lasting(settlement, table, now, entities.of(table)).collect();
+            append_entities(transaction, manifest, table, settlement, &rows)?;
+            chain::differ(transaction, processor, table, &rows)?;
         }
         let failed = Untouched::default().after(&failed, now);
-        fail::append(transaction, processor.manifest(), settlement, &failed)?;
-        touched.retain(|hash| known.contains(hash));
+        fail::append(transaction, manifest, settlement, &failed)?;
+        hashed.retain(|(hash, ..)| known.contains(hash));
     }
-    touch::hashes(transaction, processor.manifest(), settlement, &touched)
+    touch::facts(transaction, processor, settlement, hashed.iter().map(|(hash, _, _, row)| (*hash, *row)))
 }
 
 /// Whether facts are all that a new key is settled from, and are likely to be all that it has. Keys of a settlement
@@ -101,9 +105,14 @@ fn compare(a: Option<&Value>, b: Option<&Value>) -> Ordering {
 }
 
 /// Those of the keys that the database has facts or entities of.
-fn known(transaction: &Transaction<'_>, settlement: &Settlement, hashes: &[i64]) -> Result<HashSet<i64>> {
+fn known(
+    transaction: &Transaction<'_>,
+    settlement: &Settlement,
+    hashes: impl Iterator<Item = i64>,
+) -> Result<HashSet<i64>> {
+    let hashes: BTreeSet<i64> = hashes.collect();
     transaction.batch("CREATE OR REPLACE TEMP TABLE stage_keys (key_hash BIGINT)")?;
-    transaction.stage("stage_keys", hashes.iter().map(|hash| [Cell::Int(*hash)]))?;
+    transaction.stage("stage_keys", hashes.into_iter().map(|hash| [Cell::Int(hash)]))?;
     let mut known = HashSet::new();
     for table in std::iter::once(&settlement.facts).chain(settlement.entities) {
         let sql =

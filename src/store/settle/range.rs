@@ -7,7 +7,7 @@
 
 use super::fail::{self, Untouched};
 use super::run::Unsettled;
-use super::{LARGE, due, facts_hash, settle};
+use super::{LARGE, due, facts_hash, groups, islands, settle};
 use crate::base::error::{Error, Result};
 use crate::base::fault::Fault;
 use crate::source::retry::Retries;
@@ -56,8 +56,10 @@ impl Store {
     ///
     /// If the database cannot be read.
     pub fn large(&self, manifest: &Manifest, settlement: &Settlement, retries: Retries) -> Result<Vec<i64>> {
+        // Of keys with islands, those that are settled as a whole.
+        let due = if settlement.islands.is_some() { "settling_ranges" } else { "settling" };
         let sql = format!(
-            "SELECT {hash} FROM facts.{table} WHERE {hash} IN (SELECT key_hash FROM settling)
+            "SELECT {hash} FROM facts.{table} WHERE {hash} IN (SELECT key_hash FROM {due})
              GROUP BY {hash} HAVING count(*) >= {LARGE} ORDER BY {hash}",
             hash = facts_hash(manifest, settlement),
             table = settlement.facts.name
@@ -153,12 +155,9 @@ impl Store {
         retries: Retries,
     ) -> Result<Vec<String>> {
         let failure = keep::failure(error);
-        let sql = format!(
-            "SELECT DISTINCT {key} FROM facts.{table} WHERE {hash} = ? ORDER BY ALL",
-            key = settlement.key,
-            table = settlement.facts.name,
-            hash = facts_hash(manifest, settlement)
-        );
+        let (from, key) = groups::keyed(manifest, settlement);
+        let hash = facts_hash(manifest, settlement);
+        let sql = format!("SELECT DISTINCT {key} FROM {from} WHERE {hash} = ? ORDER BY ALL");
         self.stage_settling()?;
         self.transaction(|transaction| {
             let known = due(transaction, manifest, settlement, (key_hash, key_hash), retries)?;
@@ -188,6 +187,7 @@ impl Store {
             let mut held = fail::known(transaction, processor.manifest(), settlement, (key_hash, key_hash))?;
             held.remove(key);
             transaction.execute("INSERT INTO settling VALUES (?)", [key_hash])?;
+            islands::whole(transaction, processor.manifest(), settlement)?;
             settle(transaction, processor, settlement, &Untouched { held, ..Untouched::default() }, retries)
         })
     }

@@ -6,12 +6,13 @@
 //!
 //! For example, `a a b` is stored and `a b c` is new: one `a` leaves, `c` arrives, the other `a` and `b` stay.
 
+use super::islands::Knife;
 use super::{chain, values};
 use crate::base::error::Result;
 use crate::store::Transaction;
 use crate::store::rows::{append_entities, as_text};
 use duckdb::Row;
-use sessionmill_contract::{Manifest, Settlement, Table, Value};
+use sessionmill_contract::{Processor, Settlement, Table, Value};
 use std::collections::{HashMap, HashSet};
 
 /// Rows that are to stand in a table, each with the number of times that it is still missing.
@@ -35,11 +36,11 @@ impl<'r> Missing<'r> {
     }
 }
 
-/// Puts the entities of keys in the place of those that the keys in `settling` had. Those of the keys in
-/// `keeping`, whose hash others can share, stay what they were.
+/// Puts the entities of keys in the place of those that the keys in `settling` had, of those with islands the ones
+/// in their ranges. Those of the keys in `keeping`, whose hash others can share, stay what they were.
 pub(super) fn entities<'e, Rows: Iterator<Item = &'e [Value]>>(
     transaction: &Transaction<'_>,
-    (manifest, settlement): (&Manifest, &Settlement),
+    (processor, settlement): (&dyn Processor, &Settlement),
     table: &'static Table,
     keeping: &HashSet<&str>,
     rows: impl Fn() -> Rows,
@@ -52,7 +53,11 @@ pub(super) fn entities<'e, Rows: Iterator<Item = &'e [Value]>>(
         name.is_some_and(|name| keeping.contains(name))
     };
     let (mut ids, mut leaving) = (Vec::new(), Vec::new());
-    stored(transaction, table, "SELECT key_hash FROM settling", |id, row| {
+    let concerned = match Knife::of(processor, settlement) {
+        Some(knife) => knife.entities(table),
+        None => of_keys(table, "SELECT key_hash FROM settling"),
+    };
+    stored(transaction, table, &concerned, |id, row| {
         if !is_kept(&row) && !missing.take(&row) {
             ids.push(id);
             leaving.push(row);
@@ -60,23 +65,26 @@ pub(super) fn entities<'e, Rows: Iterator<Item = &'e [Value]>>(
     })?;
     delete(transaction, table, &ids)?;
     let arriving: Vec<_> = rows().filter(|row| missing.take(row)).collect();
-    append_entities(transaction, manifest, table, settlement, arriving.iter().copied())?;
-    chain::differ(transaction, manifest, table, leaving.iter().map(Vec::as_slice).chain(arriving))
+    append_entities(transaction, processor.manifest(), table, settlement, &arriving)?;
+    let differing: Vec<_> = leaving.iter().map(Vec::as_slice).chain(arriving).collect();
+    chain::differ(transaction, processor, table, &differing)
 }
 
-/// Hands on the entities of key hashes, each with its row id. Finding the rows by the one number first spares
-/// reading the other columns of all rows.
+/// The row ids of the entities of key hashes, in SQL. Finding the rows by the one number first spares reading the
+/// other columns of all rows.
+pub(super) fn of_keys(table: &Table, hashes: &str) -> String {
+    format!("SELECT rowid FROM facts.{} WHERE key_hash IN ({hashes})", table.name)
+}
+
+/// Hands on entities, each with its row id.
 pub(super) fn stored(
     transaction: &Transaction<'_>,
     table: &Table,
-    hashes: &str,
+    ids: &str,
     mut each: impl FnMut(i64, Vec<Value>),
 ) -> Result<()> {
     let (name, columns) = (table.name, table.list());
-    let sql = format!(
-        "SELECT rowid, {columns} FROM facts.{name} WHERE rowid IN
-         (SELECT rowid FROM facts.{name} WHERE key_hash IN ({hashes}))"
-    );
+    let sql = format!("SELECT rowid, {columns} FROM facts.{name} WHERE rowid IN ({ids})");
     transaction.query(&sql, [], |row| {
         each(row.get(0)?, values(row, 1, table)?);
         Ok(())

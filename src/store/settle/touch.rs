@@ -2,14 +2,18 @@
 //!
 //! `facts.touched_keys` is a list of key hashes for each settlement. A row is added in the transaction that
 //! changes what a key is settled from, and removed in the transaction that settles the key or stores why that
-//! failed, so a crash in between only delays. A hash can be on the list more than once.
+//! failed, so a crash in between only delays. A hash can be on the list more than once. Where a settlement has
+//! [islands], the list says from when to when the facts of a key differ, unless it is touched as a whole.
 
 use super::facts_hash;
+use super::islands::{self, Knife, Moment};
 use crate::base::error::Result;
 use crate::store::rows::{Cell, key_hash};
 use crate::store::{Store, Transaction};
+use chrono::DateTime;
 use duckdb::params;
 use sessionmill_contract::{Manifest, Processor, Settlement, Value};
+use std::collections::BTreeSet;
 
 /// The list, of keys that are touched as a whole.
 const TOUCHED: &str = "facts.touched_keys (processor_name, facts_table, key_hash)";
@@ -25,6 +29,29 @@ pub(in crate::store) fn hashes(
     let place = || [Cell::Text(manifest.name), Cell::Text(settlement.facts.name)];
     let row = |hash: &i64| place().into_iter().chain([Cell::Int(*hash), null(), null(), null()]);
     transaction.append("facts", "touched_keys", hashes.iter().map(row))?;
+    Ok(())
+}
+
+/// Touches the keys of facts that arrived or left, each with its hash: only the islands around them, where the
+/// settlement has any.
+pub(in crate::store) fn facts<'f>(
+    transaction: &Transaction<'_>,
+    processor: &dyn Processor,
+    settlement: &Settlement,
+    facts: impl Iterator<Item = (i64, &'f [Value])>,
+) -> Result<()> {
+    let manifest = processor.manifest();
+    let Some(knife) = Knife::of(processor, settlement) else {
+        let all: BTreeSet<i64> = facts.map(|(hash, _)| hash).collect();
+        return hashes(transaction, manifest, settlement, &all.into_iter().collect::<Vec<_>>());
+    };
+    let moments = knife.moments(facts);
+    let rows = moments.iter().map(|Moment { key_hash, extent: (first, last), span }| {
+        let [first, last] = [first, last].map(|at| Cell::Own(DateTime::from_timestamp_micros(*at).into()));
+        let span = span.map_or(Cell::Own(Value::Null), Cell::Text);
+        [Cell::Text(manifest.name), Cell::Text(settlement.facts.name), Cell::Int(*key_hash), first, last, span]
+    });
+    transaction.append("facts", "touched_keys", rows)?;
     Ok(())
 }
 
@@ -80,6 +107,15 @@ pub(in crate::store) fn all(transaction: &Transaction<'_>, manifest: &Manifest, 
     Ok(())
 }
 
+/// The settings that a settlement was made with.
+fn settings(processor: &dyn Processor, settlement: &Settlement) -> String {
+    let settings = processor.settings(settlement);
+    match settlement.islands {
+        Some(_) => format!("{settings} gap {} µs", islands::gap(processor, settlement)).trim_start().to_owned(),
+        None => settings,
+    }
+}
+
 impl Store {
     /// Touches all keys of each settlement whose version or settings are not those that it was last made
     /// with, and stores the new ones. A settlement that the database has no row of counts as version 1
@@ -92,7 +128,7 @@ impl Store {
         let manifest = processor.manifest();
         let mut changed = Vec::new();
         for settlement in manifest.settlements {
-            let rules = (settlement.version, processor.settings(settlement));
+            let rules = (settlement.version, settings(processor, settlement));
             let stored = self.rules(manifest, settlement)?.unwrap_or((1, String::new()));
             if stored == rules {
                 continue;

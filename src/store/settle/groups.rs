@@ -1,0 +1,230 @@
+//! Ids that are one key because edges join them, directly or through others: the key is the smallest of them.
+//!
+//! For example, edges `b–c` and `c–d` make `b` the key of all three. When an edge `a–d` arrives, the key of all four is
+//! `a`. When `c–d` leaves, `b` and `c` have the key `b` again, and `a` and `d` have `a`.
+//!
+//! `facts.key_groups` has the key of each id that has an edge; any other id is a key of its own. The facts of an
+//! id are stored under the hash of their key, so that those of a key are found as if they had one id. When edges
+//! differ, only the groups that they were or are part of are computed again: all old groups of the ids that they
+//! name, with these ids, since no other edge leaves them. Facts whose key is another one move to it, and the old
+//! and the new keys are touched, all in the transaction that changes the edges. A key of those groups that stays
+//! the same is touched, too: it is settled from its edges.
+
+use super::{facts_hash, touch, values};
+use crate::base::error::Result;
+use crate::store::Transaction;
+use crate::store::rows::{Cell, as_text, key_hash};
+use duckdb::params;
+use sessionmill_contract::{Manifest, Settlement, Table, Value};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// The keys of ids that are joined to others.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Groups(HashMap<String, String>);
+
+impl Groups {
+    /// Those of some ids.
+    pub(in crate::store) fn of<'i>(
+        transaction: &Transaction<'_>,
+        manifest: &Manifest,
+        settlement: &Settlement,
+        ids: impl Iterator<Item = &'i str>,
+    ) -> Result<Self> {
+        let mut groups = Self::default();
+        let place = params![manifest.name, settlement.facts.name];
+        let any = "SELECT count(*) FROM (FROM facts.key_groups WHERE processor_name = ? AND facts_table = ? LIMIT 1)";
+        if settlement.edges.is_none() || transaction.number(any, place)? == 0 {
+            return Ok(groups);
+        }
+        stage(transaction, ids.collect())?;
+        let sql = "SELECT id, key FROM facts.key_groups WHERE processor_name = ? AND facts_table = ?
+                   AND id_hash IN (SELECT id_hash FROM stage_ids)";
+        transaction.query(sql, place, |row| {
+            groups.0.insert(as_text(row, 0)?.to_owned(), as_text(row, 1)?.to_owned());
+            Ok(())
+        })?;
+        Ok(groups)
+    }
+
+    /// Whether an id is joined to others.
+    pub(in crate::store) fn has(&self, id: &str) -> bool {
+        self.0.contains_key(id)
+    }
+
+    /// The hash of the key of an id.
+    pub(in crate::store) fn hash(&self, id: &str) -> i64 {
+        key_hash(self.0.get(id).map_or(id, String::as_str))
+    }
+}
+
+/// Puts ids into `stage_ids`.
+fn stage(transaction: &Transaction<'_>, ids: BTreeSet<&str>) -> Result<()> {
+    transaction.batch("CREATE OR REPLACE TEMP TABLE stage_ids (id VARCHAR, id_hash BIGINT)")?;
+    transaction.stage("stage_ids", ids.into_iter().map(|id| [Cell::Text(id), Cell::Int(key_hash(id))]))?;
+    Ok(())
+}
+
+/// The rows of the groups of a settlement, in SQL.
+fn rows(manifest: &Manifest, settlement: &Settlement) -> String {
+    let (processor, facts) = (manifest.name, settlement.facts.name);
+    format!("FROM facts.key_groups WHERE processor_name = '{processor}' AND facts_table = '{facts}'")
+}
+
+/// A table of facts with the key that each settles to, in SQL: `fact`, and the expression of the key.
+pub(super) fn keyed(manifest: &Manifest, settlement: &Settlement) -> (String, String) {
+    let (facts, key) = (settlement.facts.name, settlement.key);
+    match settlement.edges {
+        None => (format!("facts.{facts} AS fact"), format!("fact.{key}")),
+        Some(_) => (
+            format!(
+                "facts.{facts} AS fact LEFT JOIN (SELECT id AS joined_id, key AS joined_key {rows}) AS joined
+                 ON joined_id = fact.{key}",
+                rows = rows(manifest, settlement)
+            ),
+            format!("coalesce(joined_key, fact.{key})"),
+        ),
+    }
+}
+
+/// The edges of keys, by key, each with the cells of its row in their order.
+pub(super) type Edges = HashMap<String, Vec<Vec<Value>>>;
+
+/// The edges of the keys of some hashes.
+pub(super) fn edges(
+    transaction: &Transaction<'_>,
+    manifest: &Manifest,
+    settlement: &Settlement,
+    hashes: &str,
+) -> Result<Edges> {
+    let mut edges = Edges::new();
+    let Some(of) = settlement.edges else { return Ok(edges) };
+    let sql = format!(
+        "SELECT joined_key, {columns} FROM facts.{table} JOIN
+         (SELECT id AS joined_id, key AS joined_key {rows} AND key_hash IN ({hashes})) AS joined
+         ON joined_id = {id} ORDER BY ALL",
+        columns = of.table.list(),
+        table = of.table.name,
+        rows = rows(manifest, settlement),
+        id = of.ids[0]
+    );
+    transaction.query(&sql, [], |row| {
+        let cells = values(row, 1, of.table)?;
+        match edges.get_mut(as_text(row, 0)?) {
+            Some(of_key) => of_key.push(cells),
+            None => drop(edges.insert(as_text(row, 0)?.to_owned(), vec![cells])),
+        }
+        Ok(())
+    })?;
+    Ok(edges)
+}
+
+/// Computes the groups again that rows of a table of edges concern which arrived or left.
+pub(super) fn differ<'e>(
+    transaction: &Transaction<'_>,
+    manifest: &Manifest,
+    table: &Table,
+    edges: &[&'e [Value]],
+) -> Result<()> {
+    for settlement in manifest.settlements {
+        let Some(of) = settlement.edges.filter(|of| of.table.name == table.name) else { continue };
+        let positions = of.ids.map(|column| table.position(column));
+        let named = edges.iter().flat_map(|row| positions.map(|id| row.get(id?)?.as_str())).flatten();
+        let named: BTreeSet<&str> = named.collect();
+        if !named.is_empty() {
+            regroup(transaction, manifest, settlement, named)?;
+        }
+    }
+    Ok(())
+}
+
+fn regroup(
+    transaction: &Transaction<'_>,
+    manifest: &Manifest,
+    settlement: &Settlement,
+    named: BTreeSet<&str>,
+) -> Result<()> {
+    let rows = rows(manifest, settlement);
+    let mut old: BTreeMap<String, String> = named.iter().map(|id| ((*id).to_owned(), (*id).to_owned())).collect();
+    stage(transaction, named)?;
+    let sql = format!(
+        "SELECT id, key {rows} AND key_hash IN
+             (SELECT key_hash {rows} AND id_hash IN (SELECT id_hash FROM stage_ids))"
+    );
+    transaction.query(&sql, [], |row| {
+        old.insert(as_text(row, 0)?.to_owned(), as_text(row, 1)?.to_owned());
+        Ok(())
+    })?;
+    stage(transaction, old.keys().map(String::as_str).collect())?;
+    let new = components(transaction, settlement, &old)?;
+    let sql = format!("DELETE {rows} AND id IN (SELECT id FROM stage_ids)");
+    transaction.execute(&sql, [])?;
+    let place = || [Cell::Text(manifest.name), Cell::Text(settlement.facts.name)];
+    let rows = new.iter().map(|(id, key)| {
+        place().into_iter().chain([Cell::Text(id), Cell::Int(key_hash(id)), Cell::Text(key), Cell::Int(key_hash(key))])
+    });
+    transaction.append("facts", "key_groups", rows)?;
+    let key = |id: &'_ str| -> String { new.get(id).map_or(id, |key| *key).to_owned() };
+    let moved: Vec<_> = old.iter().map(|(id, old)| (id, old, key(id))).collect();
+    carry(transaction, manifest, settlement, moved.iter().filter(|(_, old, new)| *old != new))?;
+    let keys: BTreeSet<&str> = moved.iter().flat_map(|(_, old, new)| [old.as_str(), new.as_str()]).collect();
+    let hashes: Vec<_> = keys.into_iter().map(key_hash).collect();
+    touch::hashes(transaction, manifest, settlement, &hashes)
+}
+
+/// The smallest id that each of the ids in `stage_ids` is joined to, where it has an edge.
+fn components<'i>(
+    transaction: &Transaction<'_>,
+    settlement: &Settlement,
+    ids: &'i BTreeMap<String, String>,
+) -> Result<BTreeMap<&'i str, &'i str>> {
+    let Some(of) = settlement.edges else { return Ok(BTreeMap::new()) };
+    let names: Vec<&str> = ids.keys().map(String::as_str).collect();
+    let number: HashMap<&str, usize> = names.iter().enumerate().map(|(number, id)| (*id, number)).collect();
+    // Each id has a smaller one above it, or itself; none where it has no edge.
+    let mut above: Vec<Option<usize>> = vec![None; names.len()];
+    let [a, b] = of.ids;
+    let sql = format!("SELECT {a}, {b} FROM facts.{} WHERE {a} IN (SELECT id FROM stage_ids)", of.table.name);
+    transaction.query(&sql, [], |row| {
+        if let (Some(a), Some(b)) = (number.get(as_text(row, 0)?), number.get(as_text(row, 1)?)) {
+            let (a, b) = (top(&mut above, *a), top(&mut above, *b));
+            above[a.max(b)] = Some(a.min(b));
+        }
+        Ok(())
+    })?;
+    let joined: Vec<_> = (0..names.len()).filter(|number| above[*number].is_some()).collect();
+    Ok(joined.into_iter().map(|number| (names[number], names[top(&mut above, number)])).collect())
+}
+
+/// The smallest id above one. The way there is halved on the way.
+fn top(above: &mut [Option<usize>], mut id: usize) -> usize {
+    loop {
+        let next = *above[id].get_or_insert(id);
+        let after = *above[next].get_or_insert(next);
+        if next == after {
+            return next;
+        }
+        above[id] = Some(after);
+        id = after;
+    }
+}
+
+/// Moves the facts of ids from the hash of their old key to that of the new one.
+fn carry<'m>(
+    transaction: &Transaction<'_>,
+    manifest: &Manifest,
+    settlement: &Settlement,
+    moved: impl Iterator<Item = &'m (&'m String, &'m String, String)>,
+) -> Result<()> {
+    transaction.batch("CREATE OR REPLACE TEMP TABLE stage_moved (id VARCHAR, old_hash BIGINT, new_hash BIGINT)")?;
+    let rows = moved.map(|(id, old, new)| [Cell::Text(id), Cell::Int(key_hash(old)), Cell::Int(key_hash(new))]);
+    if transaction.stage("stage_moved", rows)? > 0 {
+        let sql = format!(
+            "UPDATE facts.{table} SET {hash} = new_hash FROM stage_moved WHERE {hash} = old_hash AND {key} = id",
+            table = settlement.facts.name,
+            hash = facts_hash(manifest, settlement),
+            key = settlement.key
+        );
+        transaction.execute(&sql, [])?;
+    }
+    Ok(())
+}

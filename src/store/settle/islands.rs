@@ -1,0 +1,264 @@
+//! The islands that the facts of a key fall into, and which of them a change concerns.
+//!
+//! A time without facts that is longer than the gap of the settlement ends an island. The facts of one span, such
+//! as the session of a client, are on one island, whatever lies between them. For example, with a gap of 30 minutes:
+//!
+//! ```text
+//! facts     10:00   10:20            11:30   11:55            15:00
+//! islands   └──────────┘             └──────────┘             └───┘
+//! ```
+//!
+//! When a fact of 10:45 arrives, it touches its key from 10:45 to 10:45 ([`Moment`]). This is widened by the
+//! stored facts to the island from 10:00 to 10:45. Its facts alone are read and settled, and the result takes
+//! the place of the entities that start from 10:00 to 10:45. When the fact of 10:20 leaves, it counts as if it were
+//! there: the range that is concerned goes from 10:00 to 10:20, and has one fact.
+//!
+//! So a touched time is one of all islands that there are or were since the key was last settled, and each
+//! of these lies in a range as a whole, or outside of all of them.
+
+use super::facts_hash;
+use crate::base::error::Result;
+use crate::store::Transaction;
+use duckdb::params;
+use sessionmill_contract::{FactRow, Failure, FailureClass, Islands, Manifest, Processor, Settlement, Table, Value};
+use std::collections::{BTreeMap, HashMap};
+
+/// From the first fact to the last one, in microseconds since 1970.
+pub(super) type Extent = (i64, i64);
+
+/// All of a key.
+const WHOLE: Extent = (i64::MIN, i64::MAX);
+
+/// Where nothing is narrowed down by them any more: a key with more ranges is settled from the first to the last one.
+const RANGES: i64 = 32;
+
+/// How the facts of one settlement are cut.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Knife {
+    islands: &'static Islands,
+    /// In microseconds.
+    gap: i64,
+    /// Where facts have their time.
+    at: usize,
+    /// Where they have the name of their span.
+    span: usize,
+}
+
+/// Facts of a key that arrived or left, of one span or without one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Moment<'f> {
+    pub(super) key_hash: i64,
+    pub(super) extent: Extent,
+    pub(super) span: Option<&'f str>,
+}
+
+impl Knife {
+    /// None for a settlement without islands.
+    pub(super) fn of(processor: &dyn Processor, settlement: &Settlement) -> Option<Self> {
+        let islands = settlement.islands?;
+        let (at, span) = (settlement.facts.position(islands.at)?, settlement.facts.position(islands.span)?);
+        Some(Self { islands, gap: gap(processor, settlement), at, span })
+    }
+
+    fn time(self, values: &[Value]) -> i64 {
+        micros(values.get(self.at))
+    }
+
+    fn span(self, values: &[Value]) -> Option<&str> {
+        values.get(self.span).and_then(Value::as_str)
+    }
+
+    /// What facts touch that arrive or leave, each with its hash: few rows for many facts that are close together.
+    pub(super) fn moments<'f>(self, facts: impl Iterator<Item = (i64, &'f [Value])>) -> Vec<Moment<'f>> {
+        let mut of_spans: BTreeMap<(i64, &str), Extent> = BTreeMap::new();
+        let mut alone: BTreeMap<i64, Vec<Extent>> = BTreeMap::new();
+        for (hash, values) in facts {
+            let at = self.time(values);
+            match self.span(values) {
+                Some(span) => {
+                    let extent = of_spans.entry((hash, span)).or_insert((at, at));
+                    *extent = (extent.0.min(at), extent.1.max(at));
+                }
+                None => alone.entry(hash).or_default().push((at, at)),
+            }
+        }
+        let of_spans = of_spans.into_iter().map(|((key_hash, span), extent)| (key_hash, extent, Some(span)));
+        let alone = alone.into_iter().flat_map(|(key_hash, parts)| {
+            joined(parts, self.gap).into_iter().map(move |extent| (key_hash, extent, None))
+        });
+        of_spans.chain(alone).map(|(key_hash, extent, span)| Moment { key_hash, extent, span }).collect()
+    }
+
+    /// Cuts facts of a key, which stay in their order within each island.
+    pub(super) fn cut(self, facts: Vec<FactRow>) -> Vec<(Extent, Vec<FactRow>)> {
+        let mut of_spans: HashMap<&str, Extent> = HashMap::new();
+        let mut parts = Vec::new();
+        for FactRow { values, .. } in &facts {
+            let at = self.time(values);
+            match self.span(values) {
+                Some(span) => {
+                    let extent = of_spans.entry(span).or_insert((at, at));
+                    *extent = (extent.0.min(at), extent.1.max(at));
+                }
+                None => parts.push((at, at)),
+            }
+        }
+        parts.extend(of_spans.into_values());
+        let mut islands: Vec<_> = joined(parts, self.gap).into_iter().map(|extent| (extent, Vec::new())).collect();
+        for fact in facts {
+            let at = self.time(&fact.values);
+            let number = islands.partition_point(|((_, last), _)| *last < at);
+            if let Some((_, island)) = islands.get_mut(number) {
+                island.push(fact);
+            }
+        }
+        islands
+    }
+
+    /// Requires that all entities start on the island that they were settled from: the next ones would not take
+    /// their place.
+    pub(super) fn check<'e>(
+        self,
+        (first, last): Extent,
+        table: &Table,
+        mut entities: impl Iterator<Item = &'e [Value]>,
+    ) -> std::result::Result<(), Failure> {
+        let start = table.position(self.islands.start);
+        let strays = |row: &[Value]| {
+            let at = micros(start.and_then(|start| row.get(start)));
+            at < first || at > last
+        };
+        match entities.any(strays) {
+            false => Ok(()),
+            true => {
+                let message = format!("a row of `{}` starts outside of the facts that it was settled from", table.name);
+                Err(Failure::new(FailureClass::Permanent, message))
+            }
+        }
+    }
+
+    /// The stored facts in the ranges of the keys in `settling`, by row id, in SQL.
+    pub(super) fn facts(self, manifest: &Manifest, settlement: &Settlement) -> String {
+        within(settlement.facts, facts_hash(manifest, settlement), self.islands.at)
+    }
+
+    /// The stored entities in these ranges.
+    pub(super) fn entities(self, table: &Table) -> String {
+        within(table, "key_hash", self.islands.start)
+    }
+
+    /// Adds the ranges of the keys in `settling` that are touched in a part of their time.
+    pub(super) fn ranges(
+        self,
+        transaction: &Transaction<'_>,
+        manifest: &Manifest,
+        settlement: &Settlement,
+    ) -> Result<()> {
+        let partly =
+            "key_hash IN (SELECT key_hash FROM settling) AND key_hash NOT IN (SELECT key_hash FROM settling_ranges)";
+        // Peers of the second window share a number: only the first part of one time can begin an island.
+        let sql = format!(
+            "INSERT INTO settling_ranges
+             WITH moments AS (
+                 SELECT key_hash, epoch_us(first_at) AS first, epoch_us(last_at) AS last, span, true AS touches
+                 FROM facts.touched_keys WHERE processor_name = ? AND facts_table = ? AND {partly}
+                 UNION ALL
+                 SELECT {hash}, epoch_us({at}), epoch_us({at}), {span}, false
+                 FROM facts.{table} WHERE {hash} IN (SELECT key_hash FROM settling)
+                     AND {hash} NOT IN (SELECT key_hash FROM settling_ranges)),
+             parts AS (
+                 SELECT key_hash, first, last, touches FROM moments WHERE span IS NULL
+                 UNION ALL
+                 SELECT key_hash, min(first), max(last), bool_or(touches) FROM moments WHERE span IS NOT NULL
+                 GROUP BY key_hash, span),
+             begun AS (
+                 SELECT *, coalesce(first - max(last) OVER (PARTITION BY key_hash ORDER BY first
+                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) > {gap}, true) AS begins FROM parts),
+             numbered AS (
+                 SELECT *, count(*) FILTER (begins) OVER (PARTITION BY key_hash ORDER BY first
+                     RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS island FROM begun),
+             islands AS (
+                 SELECT key_hash, island, min(first) AS first, max(last) AS last FROM numbered
+                 GROUP BY key_hash, island HAVING bool_or(touches)),
+             counted AS (SELECT *, count(*) OVER (PARTITION BY key_hash) > {RANGES} AS are_many FROM islands)
+             SELECT key_hash, min(first), max(last) FROM counted
+             GROUP BY key_hash, CASE WHEN are_many THEN 0 ELSE island END",
+            hash = facts_hash(manifest, settlement),
+            at = self.islands.at,
+            span = self.islands.span,
+            table = settlement.facts.name,
+            gap = self.gap,
+        );
+        transaction.execute(&sql, params![manifest.name, settlement.facts.name])?;
+        Ok(())
+    }
+}
+
+/// Begins the ranges of the keys in `settling` with those that are settled as a whole: because they were touched
+/// so, or nothing has touched them, or what has touched them before came to a failure.
+pub(super) fn whole(transaction: &Transaction<'_>, manifest: &Manifest, settlement: &Settlement) -> Result<()> {
+    if settlement.islands.is_none() {
+        return Ok(());
+    }
+    transaction.batch("DELETE FROM settling_ranges")?;
+    let sql = format!(
+        "INSERT INTO settling_ranges SELECT DISTINCT key_hash, {}, {} FROM settling WHERE key_hash NOT IN (
+             SELECT key_hash FROM facts.touched_keys WHERE processor_name = $1 AND facts_table = $2
+             GROUP BY key_hash HAVING bool_and(first_at IS NOT NULL))
+         OR key_hash IN (SELECT key_hash FROM settling_failures WHERE processor_name = $1 AND facts_table = $2)",
+        WHOLE.0, WHOLE.1
+    );
+    transaction.execute(&sql, params![manifest.name, settlement.facts.name])?;
+    Ok(())
+}
+
+/// The gap of a settlement in microseconds, which the database knows.
+pub(super) fn gap(processor: &dyn Processor, settlement: &Settlement) -> i64 {
+    i64::try_from(processor.gap(settlement).as_micros()).unwrap_or(i64::MAX)
+}
+
+fn within(table: &Table, hash: &str, at: &str) -> String {
+    format!(
+        "SELECT part.rowid FROM facts.{} AS part JOIN settling_ranges AS concerned
+         ON part.{hash} = concerned.key_hash AND epoch_us(part.{at}) BETWEEN concerned.first AND concerned.last",
+        table.name
+    )
+}
+
+fn micros(value: Option<&Value>) -> i64 {
+    value.and_then(Value::as_time).map_or(0, |time| time.timestamp_micros())
+}
+
+/// Joins what is at most a gap apart.
+fn joined(mut parts: Vec<Extent>, gap: i64) -> Vec<Extent> {
+    parts.sort_unstable();
+    let mut joined: Vec<Extent> = Vec::new();
+    for (first, last) in parts {
+        match joined.last_mut() {
+            Some(before) if first.saturating_sub(before.1) <= gap => before.1 = before.1.max(last),
+            _ => joined.push((first, last)),
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_joined_that_are_at_most_a_gap_apart() {
+        let cases: [(&[Extent], &[Extent]); 6] = [
+            (&[], &[]),
+            (&[(0, 0), (10, 10), (20, 20)], &[(0, 20)]),
+            (&[(0, 0), (11, 11), (21, 21)], &[(0, 0), (11, 21)]),
+            (&[(21, 21), (0, 0), (11, 11)], &[(0, 0), (11, 21)]),
+            // What lies within a long part does not end it.
+            (&[(0, 100), (20, 20), (110, 110), (121, 121)], &[(0, 110), (121, 121)]),
+            (&[(i64::MIN, i64::MIN), (i64::MAX, i64::MAX)], &[(i64::MIN, i64::MIN), (i64::MAX, i64::MAX)]),
+        ];
+        for (parts, expected) in cases {
+            assert_eq!(joined(parts.to_vec(), 10), expected, "{parts:?}");
+        }
+    }
+}
