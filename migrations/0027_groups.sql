@@ -1,11 +1,17 @@
 -- Keys that are touched in a part of their time only, and ids that are joined to one key.
 
-ALTER TABLE facts.touched_keys ADD COLUMN IF NOT EXISTS first_at TIMESTAMP;
-ALTER TABLE facts.touched_keys ADD COLUMN IF NOT EXISTS last_at TIMESTAMP;
-ALTER TABLE facts.touched_keys ADD COLUMN IF NOT EXISTS span VARCHAR;
-COMMENT ON COLUMN facts.touched_keys.first_at IS 'time of the first fact that differs; null where the whole key is touched';
-COMMENT ON COLUMN facts.touched_keys.last_at IS 'time of the last one';
-COMMENT ON COLUMN facts.touched_keys.span IS 'name of the span that these facts are of, if any';
+CREATE TABLE IF NOT EXISTS facts.touched_moments (
+    processor_name VARCHAR NOT NULL,
+    facts_table VARCHAR NOT NULL,
+    key_hash BIGINT NOT NULL,
+    first_at TIMESTAMP NOT NULL,
+    last_at TIMESTAMP NOT NULL,
+    span VARCHAR
+);
+COMMENT ON TABLE facts.touched_moments IS 'when the facts of keys have changed that are settled in parts, since they were last settled or tried';
+COMMENT ON COLUMN facts.touched_moments.first_at IS 'time of the first fact that differs';
+COMMENT ON COLUMN facts.touched_moments.last_at IS 'time of the last one';
+COMMENT ON COLUMN facts.touched_moments.span IS 'name of the span that these facts are of, if any';
 
 CREATE TABLE IF NOT EXISTS facts.key_groups (
     processor_name VARCHAR NOT NULL,

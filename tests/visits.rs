@@ -376,7 +376,16 @@ pub fn rows(world: &World) -> Vec<String> {
 
 /// All that is stored, by table.
 pub fn dump(world: &World, columns: &str) -> Vec<String> {
-    let tables = ["test_edges", "test_visits", "test_stays", "test_days", "test_totals", "key_groups", "touched_keys"];
+    let tables = [
+        "test_edges",
+        "test_visits",
+        "test_stays",
+        "test_days",
+        "test_totals",
+        "key_groups",
+        "touched_keys",
+        "touched_moments",
+    ];
     tables
         .iter()
         .flat_map(|table| world.rows(&format!("SELECT '{table}', {columns} FROM facts.{table} ORDER BY ALL")))

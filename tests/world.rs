@@ -186,6 +186,7 @@ impl World {
     pub fn dump(&self) -> String {
         let ledger = [
             "facts.touched_keys",
+            "facts.touched_moments",
             "facts.key_groups",
             "(SELECT processor_name, session_file, username, items_extracted, file_hash FROM session_processor_state)",
         ];

@@ -292,16 +292,23 @@ COMMENT ON COLUMN processor_pauses.server IS
 CREATE TABLE facts.touched_keys (
     processor_name VARCHAR NOT NULL,
     facts_table VARCHAR NOT NULL,
-    key_hash BIGINT NOT NULL,
-    first_at TIMESTAMP,
-    last_at TIMESTAMP,
-    span VARCHAR
+    key_hash BIGINT NOT NULL
 );
 COMMENT ON TABLE facts.touched_keys IS
     'keys whose facts, decisions or rules have changed since they were last settled or tried';
-COMMENT ON COLUMN facts.touched_keys.first_at IS 'time of the first fact that differs; null where the whole key is touched';
-COMMENT ON COLUMN facts.touched_keys.last_at IS 'time of the last one';
-COMMENT ON COLUMN facts.touched_keys.span IS 'name of the span that these facts are of, if any';
+
+CREATE TABLE facts.touched_moments (
+    processor_name VARCHAR NOT NULL,
+    facts_table VARCHAR NOT NULL,
+    key_hash BIGINT NOT NULL,
+    first_at TIMESTAMP NOT NULL,
+    last_at TIMESTAMP NOT NULL,
+    span VARCHAR
+);
+COMMENT ON TABLE facts.touched_moments IS 'when the facts of keys have changed that are settled in parts, since they were last settled or tried';
+COMMENT ON COLUMN facts.touched_moments.first_at IS 'time of the first fact that differs';
+COMMENT ON COLUMN facts.touched_moments.last_at IS 'time of the last one';
+COMMENT ON COLUMN facts.touched_moments.span IS 'name of the span that these facts are of, if any';
 
 CREATE TABLE facts.key_groups (
     processor_name VARCHAR NOT NULL,

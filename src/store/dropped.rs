@@ -22,7 +22,8 @@ impl Store {
             let Some(entities) = settlement.entities.first().filter(of_files) else { continue };
             let sql = format!(
                 "WITH touched AS (
-                     SELECT DISTINCT key_hash FROM facts.touched_keys WHERE processor_name = ? AND facts_table = ?),
+                     SELECT key_hash FROM facts.touched_keys WHERE processor_name = $1 AND facts_table = $2
+                     UNION SELECT key_hash FROM facts.touched_moments WHERE processor_name = $1 AND facts_table = $2),
                  lost AS (FROM touched ANTI JOIN facts.{facts} USING (key_hash))
                  SELECT session_file, count(*) FROM facts.{entities} SEMI JOIN lost USING (key_hash)
                  GROUP BY session_file ORDER BY session_file",

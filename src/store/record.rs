@@ -133,6 +133,7 @@ impl Record {
         let unsettled_keys = number(
             "SELECT count(*) FROM (
                  SELECT facts_table, key_hash FROM facts.touched_keys WHERE processor_name = $1
+                 UNION SELECT facts_table, key_hash FROM facts.touched_moments WHERE processor_name = $1
                  UNION SELECT facts_table, key_hash FROM settling_failures
                  WHERE processor_name = $1 AND state <> 'dropped')",
         )?;

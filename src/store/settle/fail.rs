@@ -94,7 +94,7 @@ pub(super) fn write(
     failed: &Failures,
     held: &Failures,
 ) -> Result<()> {
-    for table in ["settling_failures", "facts.touched_keys"] {
+    for table in ["settling_failures", "facts.touched_keys", "facts.touched_moments"] {
         let sql = format!(
             "DELETE FROM {table} WHERE processor_name = ? AND facts_table = ?
              AND key_hash IN (SELECT key_hash FROM settling)"

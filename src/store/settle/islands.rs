@@ -161,7 +161,7 @@ impl Knife {
             "INSERT INTO settling_ranges
              WITH moments AS (
                  SELECT key_hash, epoch_us(first_at) AS first, epoch_us(last_at) AS last, span, true AS touches
-                 FROM facts.touched_keys WHERE processor_name = ? AND facts_table = ? AND {partly}
+                 FROM facts.touched_moments WHERE processor_name = ? AND facts_table = ? AND {partly}
                  UNION ALL
                  SELECT {hash}, epoch_us({at}), epoch_us({at}), {span}, false
                  FROM facts.{table} WHERE {hash} IN (SELECT key_hash FROM settling)
@@ -202,10 +202,10 @@ pub(super) fn whole(transaction: &Transaction<'_>, manifest: &Manifest, settleme
     }
     transaction.batch("DELETE FROM settling_ranges")?;
     let sql = format!(
-        "INSERT INTO settling_ranges SELECT DISTINCT key_hash, {}, {} FROM settling WHERE key_hash NOT IN (
-             SELECT key_hash FROM facts.touched_keys WHERE processor_name = $1 AND facts_table = $2
-             GROUP BY key_hash HAVING bool_and(first_at IS NOT NULL))
-         OR key_hash IN (SELECT key_hash FROM settling_failures WHERE processor_name = $1 AND facts_table = $2)",
+        "INSERT INTO settling_ranges SELECT DISTINCT key_hash, {}, {} FROM settling WHERE
+             key_hash NOT IN (SELECT key_hash FROM facts.touched_moments WHERE processor_name = $1 AND facts_table = $2)
+             OR key_hash IN (SELECT key_hash FROM facts.touched_keys WHERE processor_name = $1 AND facts_table = $2)
+             OR key_hash IN (SELECT key_hash FROM settling_failures WHERE processor_name = $1 AND facts_table = $2)",
         WHOLE.0, WHOLE.1
     );
     transaction.execute(&sql, params![manifest.name, settlement.facts.name])?;

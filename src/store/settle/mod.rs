@@ -92,11 +92,13 @@ fn due(
     range: Range,
     retries: Retries,
 ) -> Result<Untouched> {
-    transaction.execute(
-        "INSERT INTO settling SELECT DISTINCT key_hash FROM facts.touched_keys
-         WHERE processor_name = ? AND facts_table = ? AND key_hash BETWEEN ? AND ?",
-        params![manifest.name, settlement.facts.name, range.0, range.1],
-    )?;
+    for table in ["touched_keys", "touched_moments"] {
+        let sql = format!(
+            "INSERT INTO settling SELECT DISTINCT key_hash FROM facts.{table}
+             WHERE processor_name = ? AND facts_table = ? AND key_hash BETWEEN ? AND ?"
+        );
+        transaction.execute(&sql, params![manifest.name, settlement.facts.name, range.0, range.1])?;
+    }
     let known = fail::untouched(transaction, manifest, settlement, range, retries)?;
     transaction.stage("settling", known.due.values().map(|(key_hash, _)| [Cell::Int(*key_hash)]))?;
     islands::whole(transaction, manifest, settlement)?;

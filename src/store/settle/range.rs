@@ -46,6 +46,7 @@ impl Store {
     /// If the database cannot be read.
     pub fn may_be_due(&self, manifest: &Manifest, settlement: &Settlement) -> Result<bool> {
         let sql = "SELECT EXISTS (FROM facts.touched_keys WHERE processor_name = $1 AND facts_table = $2)
+                   OR EXISTS (FROM facts.touched_moments WHERE processor_name = $1 AND facts_table = $2)
                    OR EXISTS (FROM settling_failures WHERE processor_name = $1 AND facts_table = $2)";
         Ok(self.connection.query_row(sql, [manifest.name, settlement.facts.name], |row| row.get(0))?)
     }

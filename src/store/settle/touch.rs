@@ -2,8 +2,10 @@
 //!
 //! `facts.touched_keys` is a list of key hashes for each settlement. A row is added in the transaction that
 //! changes what a key is settled from, and removed in the transaction that settles the key or stores why that
-//! failed, so a crash in between only delays. A hash can be on the list more than once. Where a settlement has
-//! [islands], the list says from when to when the facts of a key differ, unless it is touched as a whole.
+//! failed, so a crash in between only delays. A hash can be on the list more than once.
+//!
+//! Where a settlement has [islands], facts that differ are noted in `facts.touched_moments` instead, with their time:
+//! what is on the first list is touched as a whole.
 
 use super::facts_hash;
 use super::islands::{self, Knife, Moment};
@@ -15,9 +17,6 @@ use duckdb::params;
 use sessionmill_contract::{Manifest, Processor, Settlement, Value};
 use std::collections::BTreeSet;
 
-/// The list, of keys that are touched as a whole.
-const TOUCHED: &str = "facts.touched_keys (processor_name, facts_table, key_hash)";
-
 /// Touches keys by their hashes.
 pub(in crate::store) fn hashes(
     transaction: &Transaction<'_>,
@@ -25,9 +24,7 @@ pub(in crate::store) fn hashes(
     settlement: &Settlement,
     hashes: &[i64],
 ) -> Result<()> {
-    let null = || Cell::Own(Value::Null);
-    let place = || [Cell::Text(manifest.name), Cell::Text(settlement.facts.name)];
-    let row = |hash: &i64| place().into_iter().chain([Cell::Int(*hash), null(), null(), null()]);
+    let row = |hash: &i64| [Cell::Text(manifest.name), Cell::Text(settlement.facts.name), Cell::Int(*hash)];
     transaction.append("facts", "touched_keys", hashes.iter().map(row))?;
     Ok(())
 }
@@ -51,7 +48,7 @@ pub(in crate::store) fn facts<'f>(
         let span = span.map_or(Cell::Own(Value::Null), Cell::Text);
         [Cell::Text(manifest.name), Cell::Text(settlement.facts.name), Cell::Int(*key_hash), first, last, span]
     });
-    transaction.append("facts", "touched_keys", rows)?;
+    transaction.append("facts", "touched_moments", rows)?;
     Ok(())
 }
 
@@ -76,7 +73,8 @@ pub(in crate::store) fn of_facts(
 ) -> Result<()> {
     let facts = settlement.facts.name;
     let hash = facts_hash(manifest, settlement);
-    let sql = format!("INSERT INTO {TOUCHED} SELECT DISTINCT ?, ?, {hash} FROM facts.{facts} WHERE {condition}");
+    let sql =
+        format!("INSERT INTO facts.touched_keys SELECT DISTINCT ?, ?, {hash} FROM facts.{facts} WHERE {condition}");
     let parameters = [manifest.name, facts].into_iter().chain(parameters.iter().copied());
     transaction.execute(&sql, duckdb::params_from_iter(parameters))?;
     Ok(())
@@ -89,7 +87,7 @@ pub(in crate::store) fn failed(
     settlement: &Settlement,
 ) -> Result<()> {
     let sql = format!(
-        "INSERT INTO {TOUCHED} SELECT DISTINCT processor_name, facts_table, key_hash FROM settling_failures
+        "INSERT INTO facts.touched_keys SELECT DISTINCT processor_name, facts_table, key_hash FROM settling_failures
          WHERE processor_name = ? AND facts_table = ?"
     );
     transaction.execute(&sql, params![manifest.name, settlement.facts.name])?;
@@ -102,7 +100,8 @@ pub(in crate::store) fn all(transaction: &Transaction<'_>, manifest: &Manifest, 
     let entities = settlement.entities.iter().map(|table| ("key_hash", table.name));
     let tables = std::iter::once((facts_hash(manifest, settlement), facts)).chain(entities);
     let hashes: Vec<_> = tables.map(|(hash, table)| format!("SELECT {hash} AS key_hash FROM facts.{table}")).collect();
-    let sql = format!("INSERT INTO {TOUCHED} SELECT DISTINCT ?, ?, key_hash FROM ({})", hashes.join(" UNION ALL "));
+    let sql =
+        format!("INSERT INTO facts.touched_keys SELECT DISTINCT ?, ?, key_hash FROM ({})", hashes.join(" UNION ALL "));
     transaction.execute(&sql, params![manifest.name, facts])?;
     Ok(())
 }
