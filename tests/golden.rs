@@ -23,6 +23,7 @@ use sessionmill::source::scan;
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, Store};
 use sessionmill_contract::{Table, Value};
+use sessionmill_tasks::event as task_event;
 use sessionmill_usage::{copy, holder, response, session, tool_event};
 use sessionmill_verification::claim;
 use sessionmill_verification::evidence::EVIDENCE;
@@ -130,7 +131,7 @@ fn facts(read: &Read) -> String {
     }
     for (_, verdict) in &read.verdicts {
         let Verdict::Facts(facts) = verdict else { panic!("{verdict:?}") };
-        for table in [&copy::COPIES, &tool_event::TOOL_CALLS, &session::SESSIONS, &claim::CLAIMS] {
+        for table in [&copy::COPIES, &tool_event::TOOL_CALLS, &session::SESSIONS, &claim::CLAIMS, &task_event::EVENTS] {
             let mut rows = facts.of(table).peekable();
             if rows.peek().is_some() {
                 writeln!(text, "\n{}", table.name).unwrap();
