@@ -78,10 +78,8 @@ impl Work {
                 keep(event_id, &TaskEvent { task_id: &task_id, task_type, ..event });
                 self.calls.insert(call_id.into(), Call { task_id: task_id.into(), is_launched: false });
             }
-            Agent::Subagent { call_id, agent_id } => {
-                if self.calls.contains_key(call_id) {
-                    self.agents.insert(agent_id.into(), call_id.into());
-                }
+            Agent::Subagent { call_id, agent_id } if self.calls.contains_key(call_id) => {
+                self.agents.insert(agent_id.into(), call_id.into());
             }
             Agent::Launched { call_id } => {
                 if let Some(call) = self.calls.get_mut(call_id) {
