@@ -1,6 +1,8 @@
 //! Random histories of tasks, settled in any order, against a second implementation that replays them event by
 //! event and knows nothing of the first one's formulas.
 
+#![allow(clippy::unwrap_used, reason = "a test says so by failing")]
+
 use chrono::{DateTime, TimeDelta, Utc};
 use fastrand::Rng;
 use sessionmill_contract::{FactRow, Inputs, Processor, Row, Rows, TaskState, Value};
