@@ -222,7 +222,7 @@ fn a_timeline_has_everything_in_one_order() {
         text,
         "begun,ended,kind,id,about\n\
          2026-02-01T09:59:00Z,2026-02-01T10:30:00Z,activity,w1,\"3 prompts, 0 responses, 0 tool calls\"\n\
-         2026-02-01T10:00:00Z,2026-02-01T10:20:00Z,transcript,s1,\"claude-code, 0 prompts, 2 responses, 1 file\"\n\
+         2026-02-01T10:00:00Z,2026-02-01T10:20:00Z,transcript,s1,\"claude-code, 2 responses, 1 file\"\n\
          2026-02-03T08:00:00Z,2026-02-03T08:00:30Z,activity,w2,\"1 prompt, 0 responses, 0 tool calls\"\n"
     );
     let text = said(&world, &["timeline", "ada", "--format", "csv"]);

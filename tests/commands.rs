@@ -374,6 +374,8 @@ fn a_configuration_names_several_sources() {
          verification: 4 files, 3 changed, 1 rejected; 0 items from 960 B ([n] ms)\n  \
          rejected `tester/-p/s.jsonl`: another source has a file of this name\n\
          tasks: 4 files, 3 changed, 1 rejected; 0 items from 960 B ([n] ms)\n  \
+         rejected `tester/-p/s.jsonl`: another source has a file of this name\n\
+         tracking: 4 files, 3 changed, 1 rejected; 4 items from 960 B ([n] ms)\n  \
          rejected `tester/-p/s.jsonl`: another source has a file of this name\n"
     );
     std::fs::write(world.path("mill.toml"), "timezon = \"UTC\"\n").unwrap();

@@ -155,10 +155,15 @@ fn activity(connection: &Connection, who: &Who, filter: &Filter) -> Result<Vec<E
 
 fn transcripts(connection: &Connection, folders: &[String], filter: &Filter) -> Result<Vec<Entry>> {
     let (clause, params) = condition(folders, "started", filter);
+    // Files repeat responses, which are counted once here as in all reports.
     let sql = format!(
-        "SELECT epoch_us(min(started)), epoch_us(max(ended)), session_id, any_value(agent ORDER BY session_file),
-             sum(prompts), sum(assistant_messages), count(*)
-         FROM usage_sessions WHERE {clause} AND started IS NOT NULL GROUP BY session_id, username"
+        "SELECT epoch_us(begun), epoch_us(ended), session_id, agent, coalesce(responses, 0), files FROM (
+             SELECT session_id, min(started) AS begun, max(ended) AS ended, count(*) AS files,
+                 any_value(agent ORDER BY session_file) AS agent
+             FROM usage_sessions WHERE {clause} AND started IS NOT NULL GROUP BY session_id, username
+         ) LEFT JOIN (
+             SELECT session_id, count(*) FILTER (part = 0) AS responses FROM usage_responses GROUP BY session_id
+         ) USING (session_id)"
     );
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query(params_from_iter(&params))?;
@@ -167,7 +172,7 @@ fn transcripts(connection: &Connection, folders: &[String], filter: &Filter) -> 
         let number = |at: usize| row.get_ref(at).map(|cell| u64::try_from(integer(cell)).unwrap_or_default());
         let agent: Option<String> = row.get(3)?;
         let mut parts: Vec<_> = agent.into_iter().collect();
-        parts.extend([count(number(4)?, "prompt"), count(number(5)?, "response"), count(number(6)?, "file")]);
+        parts.extend([count(number(4)?, "response"), count(number(5)?, "file")]);
         entries.push(entry(row, "transcript", row.get(2)?, parts.join(", "))?);
     }
     Ok(entries)
