@@ -56,7 +56,7 @@ pub struct Devices {
 impl Devices {
     /// The device of an agent string.
     pub fn of(&self, agent: &str) -> Arc<Device> {
-        let agent = &agent[..agent.floor_char_boundary(MAX_AGENT)];
+        let agent = beginning(agent);
         if let Some(device) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(agent) {
             return Arc::clone(device);
         }
@@ -74,6 +74,12 @@ impl fmt::Debug for Devices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Devices").finish_non_exhaustive()
     }
+}
+
+/// As much of an agent string as is looked at, in whole letters.
+fn beginning(agent: &str) -> &str {
+    let end = (0..=agent.len().min(MAX_AGENT)).rev().find(|end| agent.is_char_boundary(*end));
+    &agent[..end.unwrap_or_default()]
 }
 
 fn device(agent: &str) -> Device {
