@@ -33,7 +33,8 @@ WITH ids AS (
         ORDER BY lines.session_file, lines.line, lines.part
     ) = 1
 ), named AS (
-    SELECT username, client_session_id, session_id FROM facts.activity_sessions WHERE client_session_id IS NOT NULL
+    SELECT key_hash, username, client_session_id, session_id
+    FROM facts.activity_sessions WHERE client_session_id IS NOT NULL
 ), sessions AS (
     SELECT username, kind, person_id, client_session_id IS NOT NULL AS is_named, started_at, attaches_until, session_id
     FROM facts.activity_sessions
@@ -49,7 +50,8 @@ SELECT
     events.referrer, events.source, events.device, events.ip, events.properties, events.agent, events.transcript,
     events.session_file, events.line, events.part
 FROM events
-LEFT JOIN named ON events.username = named.username AND events.client_session_id = named.client_session_id
+LEFT JOIN named ON events.key_hash = named.key_hash AND events.username = named.username
+    AND events.client_session_id = named.client_session_id
 ASOF LEFT JOIN (SELECT * FROM sessions WHERE is_named) AS among_named
     ON events.username = among_named.username AND events.kind = among_named.kind
     AND events.person_id = among_named.person_id AND events.time >= among_named.started_at

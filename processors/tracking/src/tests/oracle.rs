@@ -91,7 +91,7 @@ fn compared(session: &SessionRow<'_>) -> String {
 fn random_logs_give_the_sessions_of_the_slow_way() {
     let mut random = Random(0x5e55_1041);
     let (mut sessions, mut reasons) = (0, BTreeSet::new());
-    for round in 0..600 {
+    for round in 0..180 {
         let (name, switches) = &PRESETS[round % PRESETS.len()];
         let session_source = random.one(&[SessionSource::Auto, SessionSource::Client, SessionSource::Computed]);
         let settings = Settings { switches: switches.clone(), session_source, ..Settings::default() };
@@ -106,7 +106,7 @@ fn random_logs_give_the_sessions_of_the_slow_way() {
         sessions += fast.len();
         reasons.extend(told(&rows, |session| session.close_reason.to_owned()));
     }
-    assert!(sessions > 1_000, "{sessions}");
+    assert!(sessions > 500, "{sessions}");
     let all = ["campaign", "client", "end", "idle", "referrer"];
     assert!(all.iter().all(|reason| reasons.contains(*reason)), "{reasons:?}");
 }
@@ -114,7 +114,7 @@ fn random_logs_give_the_sessions_of_the_slow_way() {
 #[test]
 fn islands_and_files_in_any_order_give_the_rows_of_the_whole() {
     let mut random = Random(0x0015_1a4d);
-    for round in 0..300 {
+    for round in 0..90 {
         let (_, switches) = &PRESETS[round % PRESETS.len()];
         let tracking = Tracking::new(Settings { switches: switches.clone(), ..Settings::default() });
         let events = log(&mut random, switches);
