@@ -156,7 +156,8 @@ impl Knife {
     ) -> Result<()> {
         let partly =
             "key_hash IN (SELECT key_hash FROM settling) AND key_hash NOT IN (SELECT key_hash FROM settling_ranges)";
-        // Peers of the second window share a number: only the first part of one time can begin an island.
+        // Peers of the second window share a number: only the first part of one time can begin an island. A `FILTER` in
+        // it would have DuckDB count the whole frame again for each row.
         let sql = format!(
             "INSERT INTO settling_ranges
              WITH moments AS (
@@ -175,7 +176,7 @@ impl Knife {
                  SELECT *, coalesce(first - max(last) OVER (PARTITION BY key_hash ORDER BY first
                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) > {gap}, true) AS begins FROM parts),
              numbered AS (
-                 SELECT *, count(*) FILTER (begins) OVER (PARTITION BY key_hash ORDER BY first
+                 SELECT *, count(CASE WHEN begins THEN 1 END) OVER (PARTITION BY key_hash ORDER BY first
                      RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS island FROM begun),
              islands AS (
                  SELECT key_hash, island, min(first) AS first, max(last) AS last FROM numbered
