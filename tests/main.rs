@@ -7,6 +7,7 @@
     reason = "a test says so by failing, and reads its own files; its modules are one binary"
 )]
 
+mod activity;
 mod activity_report;
 mod chains;
 mod check;
