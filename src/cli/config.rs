@@ -77,7 +77,8 @@ impl Given {
         let mut config = config::whole(file.as_deref(), reading)?;
         let database = self.database.path(&config, context)?;
         let choice = self.place.choose_among(&config, store::remembered(&database), context);
-        let (sources, by) = choice.map_or((Vec::new(), String::new()), |choice| (choice.sources, choice.by));
+        let choice = choice.unwrap_or_default();
+        let (sources, by) = (choice.transcripts().cloned().collect::<Vec<_>>(), &choice.by);
 
         config.daemon.triggers = Some(config.daemon.triggers(&database));
         config.database = Some(database);
@@ -95,7 +96,7 @@ impl Given {
                 _ if key == "database" && self.database.origin().is_some() => {
                     self.database.origin().unwrap_or_default()
                 }
-                _ if key.starts_with("source[") && !is_configured => &by,
+                _ if key.starts_with("source[") && !is_configured => by,
                 Some(Origin::Variable(name)) => name,
                 Some(Origin::Line(line)) => {
                     return format!("{}:{line}", file.as_deref().unwrap_or(Path::new("")).display());
@@ -106,6 +107,11 @@ impl Given {
             .to_owned()
         };
         let rows = settings(&config).into_iter().map(|(key, value)| (from(&key), key, value));
+        let events = choice.events.as_ref().map(|root| {
+            let from = context.environment.events.as_ref().map_or("its default", |_| "SESSIONMILL_EVENTS");
+            (from.to_owned(), "events".to_owned(), json!(root))
+        });
+        let rows = rows.chain(events);
         if json {
             let rows = rows.map(|(from, key, value)| json!({"setting": key, "value": value, "from": from}));
             return print(&pretty(&rows.collect::<Vec<_>>()));

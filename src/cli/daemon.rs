@@ -6,7 +6,7 @@ use crate::base::moment::Moment;
 use crate::cli::{Context, Database, Place};
 use crate::config::Config;
 use crate::service::daemon::{Daemon, Event, Settings};
-use crate::source;
+use crate::source::{self, Choice};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::path::PathBuf;
@@ -37,14 +37,15 @@ pub(crate) fn daemon(args: &Args, context: &Context) -> Result<Status> {
     let configure = || {
         let (mut config, database) = args.database.find(context)?;
         config.daemon.watch |= args.watch;
-        let (sources, lacks) = match args.place.choose(&config, &database, context) {
-            Ok(choice) if !choice.sources.is_empty() => (choice.sources, None),
-            Ok(_) => (Vec::new(), Some(lacks(args, &config, context)?)),
-            Err(error) if error.message.starts_with(source::NONE) => (Vec::new(), Some(lacks(args, &config, context)?)),
-            Err(error) => return Err(error),
+        let choice = match args.place.choose(&config, &database, context) {
+            Err(error) if error.message.starts_with(source::NONE) => Choice::default(),
+            choice => choice?,
         };
+        let lacks = choice.sources.is_empty().then(|| lacks(args, &config, context)).transpose()?;
+        let awaits = context.environment.events().filter(|_| choice.events.is_none());
+        let sources = choice.sources;
         let (login, credentials) = (context.environment.login.clone(), context.environment.credentials.clone());
-        Ok(Settings { database, sources, lacks, config, login, credentials })
+        Ok(Settings { database, sources, lacks, awaits, config, login, credentials })
     };
     let settings = configure()?;
     tracing::info!(database = %settings.database.display(), "serving");

@@ -114,6 +114,7 @@ impl Place {
             // They are found again by the next run.
             Err(error) if error.status == Status::Busy && !is_new => {
                 choice.sources.retain(|source| !choice.found.contains(source));
+                choice.events = choice.events.filter(|root| choice.sources.iter().any(|source| source.root == *root));
                 choice.found.clear();
             }
             added => added?,
@@ -129,6 +130,7 @@ impl Place {
         context: &Context,
     ) -> Result<Choice> {
         let environment = &context.environment;
+        let events = environment.events();
         source::choose(Wishes {
             flag: self.sessions.as_deref(),
             environment: named().as_deref(),
@@ -141,6 +143,7 @@ impl Place {
                 home: environment.home.as_deref(),
                 config_home: environment.config_home.as_deref(),
             },
+            events: events.as_deref(),
         })
     }
 }

@@ -142,8 +142,9 @@ pub(super) fn lineup(
 
 /// Says which folder and database were chosen.
 pub(super) fn tell(choice: &Choice, database: &Path) {
-    if !choice.found.is_empty() {
-        let found = choice.found.iter().map(|source| {
+    let (found, known): (Vec<_>, Vec<_>) = choice.transcripts().partition(|source| choice.found.contains(source));
+    if !found.is_empty() {
+        let found = found.iter().map(|source| {
             let what = match source.layout {
                 Layout::Users => "a folder for each user",
                 Layout::ClaudeProjects => "Claude Code",
@@ -153,8 +154,11 @@ pub(super) fn tell(choice: &Choice, database: &Path) {
         });
         remark(&format!("sessions: found {}", found.collect::<Vec<_>>().join(", ")));
     }
-    for source in choice.sources.iter().filter(|source| !choice.found.contains(source)) {
+    for source in known {
         remark(&format!("sessions: {} ({} layout, from {})", source.root.display(), source.layout, choice.by));
+    }
+    if let Some(root) = &choice.events {
+        remark(&format!("events: {}", root.display()));
     }
     remark(&format!("database: {}", database.display()));
 }

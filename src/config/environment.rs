@@ -2,6 +2,7 @@
 
 use crate::base::owner;
 use crate::plugs::Plugs;
+use crate::source::events::SERVER_ROOT;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ pub struct Environment {
     /// `CLAUDE_CONFIG_DIR` and `CODEX_HOME`, as they are written: each can be a list.
     pub claude_config: Option<OsString>,
     pub codex_home: Option<OsString>,
+    /// `SESSIONMILL_EVENTS`: the folder of events, if it is another one.
+    pub events: Option<PathBuf>,
     /// Where the service manager puts secrets.
     pub credentials: Option<PathBuf>,
     pub login: String,
@@ -42,6 +45,7 @@ impl Environment {
             config_home: folder("XDG_CONFIG_HOME"),
             claude_config: list("CLAUDE_CONFIG_DIR"),
             codex_home: list("CODEX_HOME"),
+            events: folder("SESSIONMILL_EVENTS"),
             credentials: folder("CREDENTIALS_DIRECTORY"),
             login: login
                 .or_else(|| owner::known("/etc/passwd", uid.as_raw()))
@@ -55,14 +59,20 @@ impl Environment {
 
     /// Where the database is if nobody says otherwise; `None` for somebody without a home.
     pub fn default_database(&self) -> Option<PathBuf> {
-        let folder = match (&self.data_home, &self.home) {
-            _ if self.is_root => PathBuf::from("/var/lib"),
-            (Some(data_home), _) => data_home.clone(),
-            (None, Some(home)) if cfg!(target_os = "macos") => home.join("Library/Application Support"),
-            (None, Some(home)) => home.join(".local/share"),
-            (None, None) => return None,
-        };
+        let folder = if self.is_root { PathBuf::from("/var/lib") } else { self.data()? };
         Some(folder.join("sessionmill/sessionmill.duckdb"))
+    }
+
+    /// The folder of events; `None` for somebody without a home.
+    pub fn events(&self) -> Option<PathBuf> {
+        let server = Some(PathBuf::from(SERVER_ROOT)).filter(|root| root.is_dir());
+        self.events.clone().or(server).or_else(|| Some(self.data()?.join("sessionmill/events")))
+    }
+
+    /// The folder where programs keep data of this user.
+    fn data(&self) -> Option<PathBuf> {
+        let of_home = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/share" };
+        self.data_home.clone().or_else(|| Some(self.home.as_ref()?.join(of_home)))
     }
 
     /// The first of the default configuration files that is there.

@@ -5,6 +5,7 @@
 //! | [`scan`] | the walk: which files there are |
 //! | [`stat`] | what a stat says of a file |
 //! | [`agents`] | where agents keep their logs |
+//! | [`events`] | the folder that commands of this program append to |
 //! | [`alignment`] | how the sources of a run and of a database line up |
 //! | [`access`] | what the user may read, and what would help |
 //! | [`ledger`] | what is known of each file |
@@ -18,6 +19,7 @@
 pub mod access;
 pub mod agents;
 pub mod alignment;
+pub mod events;
 pub mod form;
 pub mod ledger;
 pub mod look;
@@ -30,6 +32,7 @@ pub mod stat;
 
 use crate::base::error::{Error, Result, Status};
 use crate::source::agents::Agents;
+use crate::source::events::Joining;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -57,12 +60,14 @@ pub enum Layout {
 }
 
 /// What was chosen, and by what.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Choice {
     pub sources: Vec<Source>,
     pub by: String,
     /// Those of them that were found just now and that nobody named.
     pub found: Vec<Source>,
+    /// The root of the one that is the folder of events, which is read beside the others.
+    pub events: Option<PathBuf>,
 }
 
 /// A source that the database remembers, as far as the choice depends on it.
@@ -84,6 +89,8 @@ pub struct Wishes<'a> {
     pub remembered: Vec<Remembered>,
     /// Where agents keep their logs.
     pub agents: Agents<'a>,
+    /// The folder of events.
+    pub events: Option<&'a Path>,
 }
 
 /// How the error begins that says so.
@@ -125,6 +132,13 @@ impl fmt::Display for Layout {
     }
 }
 
+impl Choice {
+    /// The sources that are read for their transcripts: all but the folder of events.
+    pub fn transcripts(&self) -> impl Iterator<Item = &Source> {
+        self.sources.iter().filter(|source| Some(&source.root) != self.events.as_ref())
+    }
+}
+
 impl Source {
     /// The same with its root as [`real`] has it.
     #[must_use]
@@ -153,23 +167,35 @@ pub fn real(path: &Path) -> PathBuf {
 }
 
 /// Chooses the sources: flag, environment, configuration, what the database remembers, what is found.
-/// Where nobody ever named a source, those that are found join those that the database remembers.
+/// Where nobody ever named a source, those that are found join those that the database remembers. The folder of events
+/// joins them all.
 ///
 /// # Errors
 ///
 /// If there is nothing to choose, or a variable names folders that hold nothing.
 pub fn choose(wishes: Wishes<'_>) -> Result<Choice> {
-    let Wishes { flag, environment, layout, configured, remembered, agents } = wishes;
+    let Some(root) = wishes.events else { return transcripts(wishes) };
+    let remembered = wishes.remembered.clone();
+    let joining =
+        Joining { root, remembered: &remembered, is_narrow: wishes.flag.or(wishes.environment).is_some() };
+    let (events, others) = (real(root), wishes.remembered.into_iter());
+    let others = others.filter(|known| known.source.root != events).collect();
+    joining.join(transcripts(Wishes { remembered: others, ..wishes }))
+}
+
+/// Chooses the sources of transcripts.
+fn transcripts(wishes: Wishes<'_>) -> Result<Choice> {
+    let Wishes { flag, environment, layout, configured, remembered, agents, .. } = wishes;
     let named = flag.map(|root| (root, "--sessions")).or(environment.map(|root| (root, "SESSION_DATA_DIR")));
     if let Some((root, by)) = named {
         let known = remembered.iter().find(|known| known.source.root == real(root)).map(|known| known.source.layout);
         let layout = layout.or(known).unwrap_or_else(|| Layout::of(&real(root)));
         let name = name_of(&real(root), &remembered);
         let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
-        return Ok(Choice { sources: vec![Source { name, root, layout }], by: by.to_owned(), found: Vec::new() });
+        return Ok(Choice { sources: vec![Source { name, root, layout }], by: by.to_owned(), ..Choice::default() });
     }
     if !configured.is_empty() {
-        return Ok(Choice { sources: configured, by: "the configuration".to_owned(), found: Vec::new() });
+        return Ok(Choice { sources: configured, by: "the configuration".to_owned(), ..Choice::default() });
     }
     let in_use = || remembered.iter().filter(|remembered| !remembered.is_retired);
     let is_known = |source: &Source| remembered.iter().any(|known| known.source.root == source.real().root);
@@ -179,7 +205,7 @@ pub fn choose(wishes: Wishes<'_>) -> Result<Choice> {
         known.source.layout != Layout::Users && known.is_found.unwrap_or_else(|| agents.can_hold(&known.source))
     };
     if !sources.is_empty() && !in_use().all(was_found) {
-        return Ok(Choice { sources, by: "the database".to_owned(), found: Vec::new() });
+        return Ok(Choice { sources, by: "the database".to_owned(), ..Choice::default() });
     }
     let mut found = if sources.is_empty() { agents.find() } else { agents.own() }?;
     found.retain(|source| !is_known(source));
@@ -199,7 +225,7 @@ pub fn choose(wishes: Wishes<'_>) -> Result<Choice> {
             Error::new(Status::CannotRun, message).hint("name their folder with --sessions DIR or SESSION_DATA_DIR")
         );
     }
-    Ok(Choice { sources, by, found })
+    Ok(Choice { sources, by, found, events: None })
 }
 
 /// What the database calls a root that was given without a name. The only source of a database keeps its

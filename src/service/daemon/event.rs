@@ -32,6 +32,8 @@ pub struct Settings {
     pub sources: Vec<Source>,
     /// What it waits for, where there are no sources.
     pub lacks: Option<String>,
+    /// The folder of events that is read as soon as somebody uses it.
+    pub awaits: Option<PathBuf>,
     pub config: Config,
     /// The user of transcripts that lie in no user's folder.
     pub login: String,

@@ -31,6 +31,7 @@ use crate::plugs::Plug;
 use crate::service::order::Args;
 use crate::service::systemd;
 use crate::service::trigger::{Answer, Claim, Folder, WRITING};
+use crate::source::events;
 use crate::store::history;
 use crate::store::runs::{self, Broken};
 use chrono::TimeDelta;
@@ -127,7 +128,7 @@ impl<'d> Daemon<'d> {
     /// Looks at the triggers, the clock and the workers.
     fn look(&mut self) {
         let now = (self.clock)();
-        if self.settings.lacks.is_some() {
+        if self.settings.lacks.is_some() || self.settings.awaits.is_some() {
             self.look_for_sources(&now);
         }
         let claims = self.folder.claim(now.wall);
@@ -294,14 +295,20 @@ impl<'d> Daemon<'d> {
         systemd::ready();
     }
 
-    /// Looks whether there are transcripts by now.
+    /// Looks whether there are transcripts, or events, by now.
     fn look_for_sources(&mut self, now: &Moment) {
         if now.steady.since(&self.read.steady).is_some_and(|since| since < self.settings.config.daemon.tick) {
             return;
         }
         self.read = now.clone();
+        let Settings { lacks, awaits, .. } = &*self.settings;
+        if lacks.is_none() && !awaits.as_deref().is_some_and(events::is_used) {
+            return;
+        }
         match self.configured() {
-            Ok(settings) if settings.lacks.is_none() => self.adopt(settings),
+            Ok(settings) if settings.lacks.is_none() && settings.sources != self.settings.sources => {
+                self.adopt(settings);
+            }
             Ok(_) => self.refused = None,
             Err(error) if self.refused.as_ref() != Some(&error.message) => self.refuse(&error),
             Err(_) => {}

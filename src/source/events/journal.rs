@@ -1,0 +1,284 @@
+//! Appending to a user's own folder of events: a line is there whole, on disk and on a line of its own, or the
+//! writer is told that it is not.
+//!
+//! Many processes append to one file at once. Each line is one `write` to a file that is open for appending, which
+//! the system does not interleave with another. A line that a crash or a full disk cut off has no end: whoever
+//! appends next begins a new line first, so that it costs itself only.
+//!
+//! The folder of all users can be one that everybody may write to. The user's own is opened beneath it, through no
+//! link, and must belong to the user; so must the file, which has no other name.
+
+#![expect(clippy::disallowed_methods, reason = "lines of events, not the database")]
+
+use crate::base::error::{Error, Result, cause};
+use chrono::NaiveDate;
+use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use std::fs::DirBuilder;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+/// A user's own folder of events, held open.
+#[derive(Debug)]
+pub struct Journal {
+    folder: OwnedFd,
+    /// As it was when the folder was opened, for messages.
+    path: PathBuf,
+    /// The group of the folder of all users reads the lines.
+    is_shared: bool,
+}
+
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// How a folder of all users is opened, which not everybody may list.
+const PASSED: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// What is made in a folder with this bit belongs to the group of the folder.
+const SET_GROUP: u32 = 0o2000;
+
+/// A line that is cut off is written again so often.
+const TRIES: usize = 3;
+
+impl Journal {
+    /// Opens the folder of a login, making it where it is missing. Links above the folder of all users are
+    /// followed.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made or opened, is a link, or belongs to somebody else.
+    pub fn open(root: &Path, login: &str) -> Result<Self> {
+        // A slash at the end would have the link at the end followed.
+        let root: PathBuf = root.components().collect();
+        let path = root.join(login);
+        if matches!(login, "" | "." | "..") || login.contains('/') {
+            return Err(Error::cannot("use", path.display(), format!("`{login}` is no name of a folder")));
+        }
+        let all = match rustix::fs::open(&root, PASSED, Mode::empty()) {
+            Err(Errno::NOENT) => {
+                let made = DirBuilder::new().recursive(true).mode(0o700).create(&root);
+                made.map_err(|error| Error::cannot("make", root.display(), cause(&error)))?;
+                rustix::fs::open(&root, PASSED, Mode::empty())
+            }
+            opened => opened,
+        };
+        let all = all.map_err(|error| no_folder(&root, error))?;
+        let is_shared = look(&all, &root)?.st_mode & SET_GROUP != 0;
+        let is_new = match make(&all, login, is_shared) {
+            Ok(()) => true,
+            // What is there is judged when it is opened.
+            Err(Errno::EXIST) => false,
+            Err(error) => {
+                let error = Error::cannot("make", path.display(), cause(&error.into()));
+                return Err(error.hint("SESSIONMILL_EVENTS names another folder, for writing and for reading"));
+            }
+        };
+        let folder = rustix::fs::openat(&all, login, FOLDER, Mode::empty());
+        let journal = Self { folder: folder.map_err(|error| no_folder(&path, error))?, path, is_shared };
+        own(&look(&journal.folder, &journal.path)?, &journal.path)?;
+        if is_new {
+            // The name of the folder, too, has to outlast a crash. A folder that may not be listed cannot be synced
+            // by its user.
+            let synced = rustix::fs::openat(&journal.folder, "..", FOLDER, Mode::empty()).and_then(rustix::fs::fsync);
+            if !matches!(synced, Ok(()) | Err(Errno::ACCESS)) {
+                synced.map_err(|error| Error::cannot("write", root.display(), cause(&error.into())))?;
+            }
+        }
+        Ok(journal)
+    }
+
+    /// Appends a line to the file of a day, and returns when it is on disk. The line has no line feed in it.
+    ///
+    /// # Errors
+    ///
+    /// If the file is a link, belongs to somebody else or cannot be written, or the disk is full. A part of the
+    /// line can be in the file then.
+    pub fn append(&self, day: NaiveDate, line: &str) -> Result<()> {
+        let name = format!("{day}.jsonl");
+        let path = self.path.join(&name);
+        let failed = |error: Errno| Error::cannot("write", path.display(), cause(&error.into()));
+        let (file, is_new) = self.file(&name).map_err(|error| match error {
+            Errno::LOOP | Errno::ISDIR => no_file(&path, "it is a link or a folder"),
+            error => failed(error),
+        })?;
+        let stat = look(&file, &path)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(no_file(&path, "it is not a regular file"));
+        }
+        if stat.st_nlink != 1 {
+            return Err(no_file(&path, crate::source::open::HARD_LINKED));
+        }
+        own(&stat, &path)?;
+        if is_new && self.is_shared {
+            rustix::fs::fchmod(&file, Mode::from_raw_mode(0o640)).map_err(failed)?;
+        }
+        write(&file, line).and_then(|()| rustix::fs::fsync(&file)).map_err(failed)?;
+        if is_new {
+            rustix::fs::fsync(&self.folder).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Opens a file for appending; whether it was made just now.
+    fn file(&self, name: &str) -> rustix::io::Result<(OwnedFd, bool)> {
+        let flags = OFlags::RDWR | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        match rustix::fs::openat(&self.folder, name, flags, Mode::empty()) {
+            Err(Errno::NOENT) => {
+                let mode = Mode::from_raw_mode(0o600);
+                Ok((rustix::fs::openat(&self.folder, name, flags | OFlags::CREATE, mode)?, true))
+            }
+            opened => Ok((opened?, false)),
+        }
+    }
+}
+
+/// Makes the folder of a user. The bit that hands its files to the group of the folder above comes with it, and would
+/// be lost by a change of its mode: the mode has to be right from the start, whatever the umask.
+fn make(all: &OwnedFd, login: &str, is_shared: bool) -> rustix::io::Result<()> {
+    if !is_shared {
+        return rustix::fs::mkdirat(all, login, Mode::from_raw_mode(0o700));
+    }
+    let before = rustix::process::umask(Mode::WGRP | Mode::RWXO);
+    let made = rustix::fs::mkdirat(all, login, Mode::from_raw_mode(0o750));
+    rustix::process::umask(before);
+    made
+}
+
+/// Writes a line and its end with one call, after the end of what is cut off.
+fn write(file: &OwnedFd, line: &str) -> rustix::io::Result<()> {
+    let whole = format!("\n{line}\n");
+    let mut text = if is_cut_off(file)? { &*whole } else { &whole[1..] };
+    for _ in 0..TRIES {
+        let written = rustix::io::retry_on_intr(|| rustix::io::write(file, text.as_bytes()))?;
+        if written == text.len() {
+            return Ok(());
+        }
+        text = &whole;
+    }
+    Err(Errno::IO)
+}
+
+/// Whether the last line of a file has no end. Another writer can be in the middle of it: a blank line too many
+/// says nothing.
+fn is_cut_off(file: &OwnedFd) -> rustix::io::Result<bool> {
+    let size = u64::try_from(rustix::fs::fstat(file)?.st_size).unwrap_or_default();
+    let Some(last) = size.checked_sub(1) else { return Ok(false) };
+    let mut byte = [0];
+    let read = rustix::io::retry_on_intr(|| rustix::io::pread(file, &mut byte, last))?;
+    Ok(read == 1 && byte != *b"\n")
+}
+
+fn look(file: &OwnedFd, path: &Path) -> Result<Stat> {
+    rustix::fs::fstat(file).map_err(|error| Error::cannot("look at", path.display(), cause(&error.into())))
+}
+
+/// Refuses what belongs to somebody else.
+fn own(stat: &Stat, path: &Path) -> Result<()> {
+    let user = rustix::process::geteuid().as_raw();
+    if stat.st_uid == user {
+        return Ok(());
+    }
+    let path = path.display();
+    let message = format!("it belongs to uid {}, not to uid {user}", stat.st_uid);
+    Err(Error::cannot("use", &path, message).hint(format!("as root: chown {user} {path}")))
+}
+
+fn no_folder(path: &Path, error: Errno) -> Error {
+    match error {
+        // Which of them it is depends on the system.
+        Errno::LOOP | Errno::NOTDIR | Errno::MLINK => {
+            Error::cannot("open", path.display(), "it is a link, or no folder").hint("remove it: a folder is made there")
+        }
+        error => Error::cannot("open", path.display(), cause(&error.into())),
+    }
+}
+
+fn no_file(path: &Path, why: &str) -> Error {
+    Error::cannot("write", path.display(), why).hint("remove it: a file is made there")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    fn day() -> NaiveDate {
+        "2026-02-01".parse().unwrap()
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    fn message(result: Result<()>, world: &Path) -> String {
+        result.unwrap_err().message.replace(&world.display().to_string(), "~")
+    }
+
+    #[test]
+    fn a_line_is_appended_after_the_end_of_one_that_was_cut_off() {
+        let world = tempfile::tempdir().unwrap();
+        let root = world.path().join("new/events");
+        let file = root.join("ada/2026-02-01.jsonl");
+        Journal::open(&root, "ada").unwrap().append(day(), "{1}").unwrap();
+        Journal::open(&root, "ada").unwrap().append(day(), "{2}").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "{1}\n{2}\n");
+        fs::write(&file, "{1}\n{torn").unwrap();
+        let journal = Journal::open(&root, "ada").unwrap();
+        journal.append(day(), "{2}").unwrap();
+        journal.append(day(), "{3}").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "{1}\n{torn\n{2}\n{3}\n");
+        assert_eq!(mode(&root.join("ada")), 0o700);
+        assert_eq!(mode(&file) & 0o077, 0);
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link_or_to_what_has_another_name() {
+        let world = tempfile::tempdir().unwrap();
+        let (root, world) = (world.path().join("events"), world.path());
+        let append = || Journal::open(&root, "ada").and_then(|journal| journal.append(day(), "{}"));
+        append().unwrap();
+        let file = root.join("ada/2026-02-01.jsonl");
+        let theirs = world.join("theirs");
+        fs::write(&theirs, "theirs").unwrap();
+        let name = "cannot write `~/events/ada/2026-02-01.jsonl`:";
+        for (make, why) in [
+            (Box::new(|| symlink(&theirs, &file)) as Box<dyn Fn() -> std::io::Result<()>>, "it is a link or a folder"),
+            (Box::new(|| fs::create_dir(&file)), "it is a link or a folder"),
+            (Box::new(|| fs::hard_link(&theirs, &file)), "has several names (hard links)"),
+        ] {
+            let _ = fs::remove_file(&file).or_else(|_| fs::remove_dir(&file));
+            make().unwrap();
+            assert_eq!(message(append(), world), format!("{name} {why}"));
+        }
+        fs::remove_file(&file).unwrap();
+        fs::remove_dir(root.join("ada")).unwrap();
+        symlink(world, root.join("ada")).unwrap();
+        assert_eq!(message(append(), world), "cannot open `~/events/ada`: it is a link, or no folder");
+        fs::remove_file(root.join("ada")).unwrap();
+        fs::remove_dir(&root).unwrap();
+        symlink(world, &root).unwrap();
+        assert_eq!(message(append(), world), "cannot open `~/events`: it is a link, or no folder");
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "theirs");
+        for login in ["", "..", "a/b"] {
+            assert!(Journal::open(&world.join("x"), login).is_err(), "{login}");
+        }
+        assert!(!world.join("x").exists());
+    }
+
+    #[test]
+    fn the_group_of_a_folder_of_all_users_reads_what_is_theirs() {
+        let world = tempfile::tempdir().unwrap();
+        let root = world.path().join("events");
+        fs::create_dir(&root).unwrap();
+        fs::set_permissions(&root, fs::Permissions::from_mode(0o3773)).unwrap();
+        Journal::open(&root, "ada").unwrap().append(day(), "{}").unwrap();
+        assert_eq!(mode(&root.join("ada")), 0o2750);
+        assert_eq!(mode(&root.join("ada/2026-02-01.jsonl")), 0o640);
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(root.join("ada"), Some(4242), None).unwrap();
+            let refused = Journal::open(&root, "ada").unwrap_err();
+            assert!(refused.message.ends_with("it belongs to uid 4242, not to uid 0"), "{refused}");
+        }
+    }
+}

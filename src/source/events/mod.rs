@@ -1,0 +1,143 @@
+//! The folder of events: lines that commands of this program append, in a folder for each login.
+//!
+//! It is a source like any other, called `events`, that nobody has to name. Where it is, writers and readers
+//! find out by the same rule: `$SESSIONMILL_EVENTS`, else the server's folder if there is one, else the folder
+//! `sessionmill/events` in the user's data folder.
+
+pub mod journal;
+
+pub use journal::Journal;
+
+use crate::base::error::{Result, Status};
+use crate::source::{Choice, Layout, Remembered, Source, real};
+use std::path::Path;
+
+/// Where the lines of all users of a server go; the package makes it.
+pub const SERVER_ROOT: &str = "/var/lib/sessionmill-events";
+
+/// What the source is called.
+const NAME: &str = "events";
+
+/// How the folder of events joins the sources of a run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Joining<'a> {
+    pub root: &'a Path,
+    /// All sources that the database remembers.
+    pub remembered: &'a [Remembered],
+    /// Somebody said for this run which folder is to be read: only a folder of events that the database is made
+    /// of already is read beside it.
+    pub is_narrow: bool,
+}
+
+impl Joining<'_> {
+    /// The choice with the folder of events, if there is one to read. It is enough for a run that finds nothing
+    /// else.
+    pub(super) fn join(self, choice: Result<Choice>) -> Result<Choice> {
+        let is_alone = matches!(&choice, Err(error) if error.status == Status::CannotRun && error.message.starts_with(super::NONE));
+        let Some((source, is_new)) = self.source(is_alone, choice.as_ref().map_or(&[], |choice| &choice.sources)) else {
+            return choice;
+        };
+        let mut choice = match choice {
+            Err(_) if is_alone => Choice { by: "a search".to_owned(), ..Choice::default() },
+            choice => choice?,
+        };
+        choice.events = Some(source.root.clone());
+        if is_new {
+            choice.found.push(source.clone());
+        }
+        choice.sources.push(source);
+        Ok(choice)
+    }
+
+    /// The folder as a source, and whether the database does not know it yet.
+    fn source(self, is_alone: bool, others: &[Source]) -> Option<(Source, bool)> {
+        let root = real(self.root);
+        let overlaps = |other: &Source| {
+            let other = real(&other.root);
+            other.starts_with(&root) || root.starts_with(other)
+        };
+        if others.iter().any(overlaps) {
+            return None;
+        }
+        if let Some(known) = self.remembered.iter().find(|known| known.source.root == root) {
+            return (!known.is_retired).then(|| (known.source.clone(), false));
+        }
+        if self.is_narrow || !(is_used(&root) || !is_alone && is_listed(&root)) {
+            return None;
+        }
+        let names = || others.iter().chain(self.remembered.iter().map(|known| &known.source)).map(|source| &source.name);
+        let more = (2..).map(|number: u32| format!("{NAME}-{number}"));
+        let name = std::iter::once(NAME.to_owned()).chain(more).find(|name| !names().any(|taken| taken == name));
+        Some((Source { name: name?, root, layout: Layout::Users }, true))
+    }
+}
+
+/// Whether somebody has a folder in a folder of events. One that its user may not list is for others to read.
+pub fn is_used(root: &Path) -> bool {
+    std::fs::read_dir(root).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| entry.path().is_dir())))
+}
+
+fn is_listed(root: &Path) -> bool {
+    std::fs::read_dir(root).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::error::Error;
+
+    fn source(name: &str, root: &Path) -> Source {
+        Source { name: name.to_owned(), root: root.to_owned(), layout: Layout::Users }
+    }
+
+    fn nothing() -> Result<Choice> {
+        Err(Error::new(Status::CannotRun, format!("{}: nowhere", crate::source::NONE)))
+    }
+
+    fn names(choice: Result<Choice>) -> Option<(Vec<String>, Vec<String>)> {
+        let names = |sources: Vec<Source>| sources.into_iter().map(|source| source.name).collect();
+        choice.ok().map(|choice| (names(choice.sources), names(choice.found)))
+    }
+
+    #[test]
+    fn the_folder_joins_what_was_chosen_once_it_is_there_and_is_enough_once_it_is_used() {
+        let world = tempfile::tempdir().unwrap();
+        let world = world.path().canonicalize().unwrap();
+        let root = world.join("events");
+        let other = source("team", &world.join("team"));
+        let chosen = || Ok(Choice { sources: vec![other.clone()], ..Choice::default() });
+        let join = |choice| names(Joining { root: &root, remembered: &[], is_narrow: false }.join(choice));
+        let words = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(join(chosen()), Some((words(&["team"]), words(&[]))), "it is not there");
+        std::fs::create_dir(&root).unwrap();
+        assert_eq!(join(chosen()), Some((words(&["team", "events"]), words(&["events"]))));
+        assert_eq!(join(nothing()), None, "an empty one is nothing to run for");
+        std::fs::create_dir(root.join("ada")).unwrap();
+        assert_eq!(join(nothing()), Some((words(&["events"]), words(&["events"]))));
+        let error = || Err(Error::new(Status::CannotRun, "`CODEX_HOME` is wrong"));
+        assert_eq!(join(error()), None, "an error stays one");
+        let narrow = Joining { root: &root, remembered: &[], is_narrow: true };
+        assert_eq!(names(narrow.join(chosen())), Some((words(&["team"]), words(&[]))));
+        let within = || Ok(Choice { sources: vec![source("all", &world)], ..Choice::default() });
+        assert_eq!(join(within()), Some((words(&["all"]), words(&[]))), "its files are read already");
+        let named = || Ok(Choice { sources: vec![source("events", &world.join("x"))], ..Choice::default() });
+        assert_eq!(join(named()).unwrap().0, words(&["events", "events-2"]));
+    }
+
+    #[test]
+    fn a_folder_that_the_database_knows_is_read_under_its_name_until_it_is_retired() {
+        let world = tempfile::tempdir().unwrap();
+        let root = world.path().canonicalize().unwrap().join("events");
+        let known = |is_retired| [Remembered { source: source("jobs", &root), is_retired, is_found: Some(true) }];
+        let other = source("team", Path::new("/no/team"));
+        let join = |is_retired, is_narrow| {
+            let choice = Ok(Choice { sources: vec![other.clone()], ..Choice::default() });
+            let remembered = &known(is_retired);
+            names(Joining { root: &root, remembered, is_narrow }.join(choice)).unwrap()
+        };
+        let both = (vec!["team".to_owned(), "jobs".to_owned()], vec![]);
+        assert_eq!(join(false, false), both, "a run reports that it is missing");
+        assert_eq!(join(false, true), both);
+        assert_eq!(join(true, false), (vec!["team".to_owned()], vec![]));
+    }
+}
