@@ -59,6 +59,7 @@ fn only_the_store_and_the_reports_know_the_database() {
     let allowed = [
         "src/store/",
         "src/report/",
+        "src/plugs/tasks/report/",
         "src/plugs/tracking/report/",
         "src/plugs/usage/report/",
         "src/plugs/verification/report/",

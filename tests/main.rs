@@ -59,6 +59,7 @@ mod slow;
 mod sources;
 mod store;
 mod task_sessions;
+mod tasks;
 mod terms;
 mod triggers;
 mod visits;

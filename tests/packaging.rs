@@ -151,7 +151,15 @@ fn an_alarm_makes_a_one_shot_fail_and_a_failed_file_does_not() {
 fn maintainer_scripts_know_the_timers_and_say_what_a_purge_leaves() {
     for (name, words) in [
         ("prerm", &["systemctl stop 'sessionmill@*.timer' 'sessionmill@*.service'", "*.wants/sessionmill@*.timer"][..]),
-        ("postrm", &["rm -r /var/lib/sessionmill", "userdel sessionmill", "quote what people wrote"]),
+        (
+            "postrm",
+            &[
+                "rm -r /var/lib/sessionmill\"",
+                "rm -r /var/lib/sessionmill-events\"",
+                "userdel sessionmill",
+                "quote what people wrote",
+            ],
+        ),
     ] {
         let script = read(name);
         assert!(script.starts_with("#!/bin/sh\n") && script.contains("\n#DEBHELPER#\n"), "{name}");
@@ -163,6 +171,19 @@ fn maintainer_scripts_know_the_timers_and_say_what_a_purge_leaves() {
     assert!(manifest.contains("changelog = \"packaging/changelog\""));
     let first = read("changelog").lines().next().unwrap().to_owned();
     assert_eq!(first, format!("sessionmill ({}) unstable; urgency=medium", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn everybody_may_append_events_and_the_service_reads_them() {
+    let text = read("sessionmill.tmpfile");
+    let line = text.lines().find(|line| line.contains(sessionmill::source::events::SERVER_ROOT)).unwrap();
+    // Sticky, so that nobody replaces the folder of another one; what is made in it belongs to the group.
+    assert_eq!(line, "d /var/lib/sessionmill-events 3773 root sessionmill -");
+    for name in SERVICES {
+        let service = settings(&read(name), "Service");
+        assert_eq!(service["Group"], ["sessionmill"], "{name}");
+        assert!(!service.contains_key("InaccessiblePaths"), "{name}");
+    }
 }
 
 fn owned(values: &[&str]) -> Vec<String> {

@@ -81,6 +81,11 @@ impl World {
         self.path("data/mill.duckdb")
     }
 
+    /// The folder of events.
+    pub fn events(&self) -> PathBuf {
+        self.path("events")
+    }
+
     /// The database, with what the program keeps in it.
     pub fn database_file(&self) -> DatabaseFile {
         DatabaseFile::new(self.database(), PLUGS)
@@ -339,6 +344,7 @@ impl World {
             .env("HOME", self.path("home"))
             .env("XDG_DATA_HOME", self.path("home/data"))
             .env("SESSIONMILL_DATABASE", self.database())
+            .env("SESSIONMILL_EVENTS", self.events())
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("TZ", "UTC")
             .env("USER", "tester")

@@ -99,7 +99,18 @@ pub(crate) fn tell_pending(sheet: &Sheet) {
 /// Warnings that a report shows before its figures.
 const WARNINGS: usize = 10;
 
-fn refresh(names: &[&str], place: &Place, config: &Config, database: &DatabaseFile, context: &Context) -> Result<()> {
+/// Brings what processors make up to date.
+///
+/// # Errors
+///
+/// If a run of it cannot be done.
+pub(crate) fn refresh(
+    names: &[&str],
+    place: &Place,
+    config: &Config,
+    database: &DatabaseFile,
+    context: &Context,
+) -> Result<()> {
     let lineup = Lineup::new(&[], config, &context.world(database))?;
     for name in names {
         if let Some(reason) = lineup.disabled.why(name) {

@@ -63,6 +63,8 @@ pub enum Unit {
     Share,
     /// Hundredths.
     Ratio,
+    /// A length of time, in shorter steps.
+    Milliseconds,
 }
 
 /// One row. A key of `None` is what has none: no time, no project. A number of `None` is not known: no
@@ -94,6 +96,10 @@ impl Column {
         Self { name, title, unit: Unit::Ratio, rank: 0 }
     }
 
+    pub const fn milliseconds(name: &'static str, title: &'static str) -> Self {
+        Self { name, title, unit: Unit::Milliseconds, rank: 0 }
+    }
+
     pub const fn spare(self) -> Self {
         self.rank(SPARE)
     }
@@ -108,7 +114,7 @@ impl Sheet {
     pub fn json(&self) -> Value {
         let cell = |(column, value): (&Column, &Option<i128>)| {
             let value = value.map(|value| match column.unit {
-                Unit::Count | Unit::Seconds => number(value),
+                Unit::Count | Unit::Seconds | Unit::Milliseconds => number(value),
                 Unit::Share => json!(value as f64 / 1000.0),
                 Unit::Ratio => json!(value as f64 / 100.0),
                 Unit::PicoUsd => json!(money::dollars(value)),

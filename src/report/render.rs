@@ -34,7 +34,7 @@ pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, width: Option<usize>, 
             let rows = sheet.rows.iter().map(|row| {
                 let cell = |(column, number): (&Column, &Option<i128>)| match (number, column.unit) {
                     (None, _) => Csv::Number(String::new()),
-                    (Some(number), Unit::Count | Unit::Seconds) => Csv::Number(number.to_string()),
+                    (Some(number), Unit::Count | Unit::Seconds | Unit::Milliseconds) => Csv::Number(number.to_string()),
                     (Some(share), Unit::Share) => Csv::Number(format!("{}.{:03}", share / 1000, share % 1000)),
                     (Some(ratio), Unit::Ratio) => Csv::Number(format!("{}.{:02}", ratio / 100, ratio % 100)),
                     (Some(money), Unit::PicoUsd) => Csv::Number(money::exact(*money)),
@@ -125,6 +125,7 @@ fn shaped(sheet: &Sheet, shape: Shape) -> String {
         (Some(seconds), Unit::Seconds) => length(*seconds),
         (Some(share), Unit::Share) => percent(*share),
         (Some(ratio), Unit::Ratio) => format!("{}.{:02}", thousands(ratio / 100), ratio % 100),
+        (Some(time), Unit::Milliseconds) => span(*time),
         (Some(number), Unit::Count) if shape.short => short(*number),
         (Some(number), Unit::Count) => thousands(*number),
     };
@@ -191,6 +192,18 @@ pub(crate) fn percent(thousandths: i128) -> String {
     tenths(thousandths) + " %"
 }
 
+/// A length of time in its two largest units: `340 ms`, `4.2 s`, `5 min 3 s`, `3 h 20 min`, `2 d 4 h`.
+pub(crate) fn span(milliseconds: i128) -> String {
+    let seconds = milliseconds / 1000;
+    match seconds {
+        0 => format!("{milliseconds} ms"),
+        1..60 => format!("{} s", tenths(milliseconds / 100)),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} d {} h", thousands(seconds / 86_400), seconds / 3600 % 24),
+    }
+}
+
 /// A number of tenths: `1.5`.
 pub(crate) fn tenths(tenths: i128) -> String {
     format!("{}.{}", thousands(tenths / 10), tenths % 10)
@@ -232,6 +245,22 @@ mod tests {
         }
         assert_eq!([0, 45, 60].map(length), ["0 s", "45 s", "1 min"]);
         assert_eq!(percent(417), "41.7 %");
+    }
+
+    #[test]
+    fn a_span_has_its_two_largest_units() {
+        for (milliseconds, text) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1000, "1.0 s"),
+            (59_999, "59.9 s"),
+            (60_000, "1 min 0 s"),
+            (3_599_999, "59 min 59 s"),
+            (12_000_000, "3 h 20 min"),
+            (187_200_000, "2 d 4 h"),
+        ] {
+            assert_eq!(span(milliseconds), text);
+        }
     }
 
     #[test]

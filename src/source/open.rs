@@ -6,6 +6,7 @@
 
 use crate::base::error::cause;
 use crate::base::limits::Halt;
+use crate::base::owner;
 use crate::source::rejection::Rejection;
 use crate::source::stat::Stat;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
@@ -143,6 +144,24 @@ impl Folder {
     /// Whether the user may list the folder but look at none of its names: the right to enter it is missing.
     pub fn is_closed(&self) -> bool {
         matches!(self.look(OsStr::new(".")), Err(Errno::ACCESS))
+    }
+
+    /// Whether everybody may make a folder in it, and nobody but its owner and its group may list it: a mailbox, as
+    /// the package makes one for events.
+    pub fn is_mailbox(&self) -> bool {
+        const STICKY_AND_GROUP: u32 = 0o3000;
+        const OTHERS: u32 = 0o007;
+        const OTHERS_PUT: u32 = 0o003;
+        rustix::fs::fstat(&self.0)
+            .is_ok_and(|stat| stat.st_mode & (STICKY_AND_GROUP | OTHERS) == STICKY_AND_GROUP | OTHERS_PUT)
+    }
+
+    /// Whether a name in it belongs to the user of that name, to root, or to whoever runs the program.
+    pub fn is_of_its_user(&self, name: &OsStr) -> bool {
+        let Ok(stat) = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) else { return true };
+        let owner = stat.st_uid;
+        let is_named = || owner::name("/etc/passwd", owner) == *name.to_string_lossy() || name == &*format!("uid-{owner}");
+        owner == 0 || owner == rustix::process::geteuid().as_raw() || is_named()
     }
 
     /// Looks at what a name stands for, not at what a link leads to, and whether that has more names.

@@ -20,6 +20,8 @@ pub enum Rejection {
     /// It is named like a transcript but for the case of its letters.
     Misnamed,
     OverCap,
+    /// It lies in a root where everybody may make a folder, and its folder speaks for somebody else.
+    OfAnotherUser,
     /// Another source has its name.
     Clash,
     /// Its source cannot be meant, which has an alarm of its own.
@@ -44,6 +46,7 @@ impl Rejection {
             Self::Twin => "a twin: only one form of a file is read",
             Self::Misnamed => "its name does not end in `.jsonl` in lower case",
             Self::OverCap => "over the size cap",
+            Self::OfAnotherUser => "a folder that does not belong to the user whose name it has",
             Self::Clash => "another source has a file of this name",
             Self::Frozen => "its root is on another device than before",
             Self::Forgotten => "its user is forgotten",
@@ -53,6 +56,6 @@ impl Rejection {
 
     /// Whether a file is left out for what it is, so that its owner can make it readable.
     pub fn is_of_owner(self) -> bool {
-        matches!(self, Self::Compressed | Self::Misnamed | Self::Link | Self::HardLinked)
+        matches!(self, Self::Compressed | Self::Misnamed | Self::Link | Self::HardLinked | Self::OfAnotherUser)
     }
 }

@@ -11,6 +11,7 @@
 #![expect(clippy::disallowed_methods, reason = "lines of events, not the database")]
 
 use crate::base::error::{Error, Result, cause};
+use crate::source::rejection::Rejection;
 use chrono::NaiveDate;
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -106,7 +107,7 @@ impl Journal {
             return Err(no_file(&path, "it is not a regular file"));
         }
         if stat.st_nlink != 1 {
-            return Err(no_file(&path, crate::source::open::HARD_LINKED));
+            return Err(no_file(&path, Rejection::HardLinked.words()));
         }
         own(&stat, &path)?;
         if is_new && self.is_shared {

@@ -1,0 +1,173 @@
+//! `sessionmill tasks`: the tasks, the newest first.
+
+use crate::base::error::{Result, Status, thousands};
+use crate::base::names;
+use crate::cli::place::read;
+use crate::cli::scope::{ReportArgs, ReportSetup};
+use crate::cli::{Context, Form, print, remark, terminal_width};
+use crate::plugs::tasks::NAME;
+use crate::plugs::tasks::report::filter::Filter;
+use crate::plugs::tasks::report::session::{self, TaskSession};
+use crate::report::csv;
+use crate::report::grid::{Field, grid};
+use crate::report::render::{self, Format, span};
+use crate::report::value::plain;
+use crate::store::DatabaseFile;
+use chrono::{DateTime, Utc};
+use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
+use serde_json::Value;
+
+/// What a task can be.
+const STATUSES: [&str; 5] = ["active", "completed", "failed", "cancelled", "orphaned"];
+
+#[derive(Debug, clap::Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    which: Which,
+
+    /// List more than what is active or held
+    #[arg(long, value_name = "WHAT")]
+    include: Option<Include>,
+
+    /// List N tasks, the newest first
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+
+    #[command(flatten)]
+    form: Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Include {
+    /// Tasks that are over, until they are purged
+    Closed,
+}
+
+/// Which tasks. The days are those on which they were created.
+#[derive(Debug, clap::Args)]
+pub(super) struct Which {
+    /// Only of this status, or of these with commas between them; closed tasks are included
+    #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(STATUSES))]
+    status: Vec<String>,
+
+    /// Only of this type; of all that begin with it and a colon, too
+    #[arg(long = "type", value_name = "TYPE")]
+    task_type: Option<String>,
+
+    /// Only with this short id
+    #[arg(long, value_name = "ID")]
+    short_id: Option<String>,
+
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+impl Which {
+    /// The database, brought up to date, and what is asked of it.
+    pub(super) fn filter(&self, with_closed: bool, context: &Context) -> Result<(DatabaseFile, Filter)> {
+        let ReportSetup { database, zone, identities, .. } = self.report.setup(&[NAME], context)?;
+        let filter = Filter {
+            since: self.report.since,
+            until: self.report.until,
+            zone,
+            user: self.report.user.clone(),
+            identities,
+            status: self.status.clone(),
+            task_type: self.task_type.clone(),
+            short_id: self.short_id.clone(),
+            with_closed: with_closed || !self.status.is_empty(),
+            now: context.now.wall,
+        };
+        Ok((database, filter))
+    }
+}
+
+pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
+    let (database, filter) = args.which.filter(args.include.is_some(), context)?;
+    let (tasks, all, types) = read(&database, context, |reading| {
+        let mut tasks = Vec::new();
+        session::read(reading.connection, &filter, Some(args.limit), |task| tasks.push(task))?;
+        let all = session::count(reading.connection, &filter)?;
+        let types = if tasks.is_empty() { session::types(reading.connection, filter.now)? } else { Vec::new() };
+        Ok((tasks, all, types))
+    })?;
+    let shown = tasks.len() as u64;
+    if shown < all {
+        let (shown, all) = (thousands(shown.into()), thousands(all.into()));
+        remark(&format!("note: {shown} of {all} tasks, the newest first; --limit N shows more"));
+    }
+    if let (Some(task_type), true) = (&filter.task_type, tasks.is_empty()) {
+        let known = types.iter().flat_map(|known| [known.as_str(), known.split(':').next().unwrap_or_default()]);
+        if let Some(near) = names::nearest(task_type, known).filter(|near| near != task_type) {
+            remark(&format!("note: no task of type `{task_type}`; did you mean `{near}`?"));
+        }
+    }
+    print(&match args.form.format() {
+        Format::Table if tasks.is_empty() => match filter.with_closed {
+            true => "no tasks\n".to_owned(),
+            false => "no active tasks\n".to_owned(),
+        },
+        Format::Table => table(&tasks, &filter, terminal_width()),
+        Format::Json => render::pretty(&tasks),
+        Format::Csv => {
+            let rows = tasks.iter().map(|task| CELLS.map(|name| cell(task, name)).to_vec());
+            csv::csv(CELLS.map(str::to_owned).into(), rows, args.form.texts())?
+        }
+    })
+}
+
+/// Names of the cells of a task in CSV, which are those of its JSON.
+const CELLS: [&str; 18] = [
+    "task_id",
+    "short_id",
+    "task_type",
+    "username",
+    "user_id",
+    "status",
+    "attempt",
+    "created_at",
+    "updated_at",
+    "ended_at",
+    "closed_at",
+    "close_reason",
+    "is_held",
+    "is_inferred",
+    "error",
+    "data",
+    "session_file",
+    "line",
+];
+
+fn cell(task: &TaskSession, name: &str) -> String {
+    plain(serde_json::to_value(task).unwrap_or_default().get(name).unwrap_or(&Value::Null))
+}
+
+fn table(tasks: &[TaskSession], filter: &Filter, width: Option<usize>) -> String {
+    let fields = [
+        Field::name("Task"),
+        Field::name("Type").spare(1),
+        Field::name("Short id").spare(2),
+        Field::name("User").spare(5),
+        Field::name("Status"),
+        Field::name("Created").spare(4),
+        Field::name("For").spare(3),
+        Field::text("Error").spare(6),
+    ];
+    let time = |time: DateTime<Utc>| time.with_timezone(&filter.zone).format("%Y-%m-%d %H:%M").to_string();
+    let row = |task: &TaskSession| {
+        let user = task.username.as_deref().map(|folder| filter.identities.label(folder));
+        let end = task.ended_at.or(task.closed_at).unwrap_or(filter.now);
+        vec![
+            task.task_id.clone(),
+            task.task_type.clone().unwrap_or_default(),
+            task.short_id.clone().unwrap_or_default(),
+            user.or(task.user_id.as_deref()).unwrap_or_default().to_owned(),
+            task.words(),
+            time(task.created_at),
+            span((end - task.created_at).num_milliseconds().max(0).into()),
+            task.error.clone().unwrap_or_default(),
+        ]
+    };
+    grid(&fields, &tasks.iter().map(row).collect::<Vec<_>>(), width)
+}

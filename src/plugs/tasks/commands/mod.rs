@@ -1,0 +1,121 @@
+//! Commands about tasks.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | [`task`] | `task`: says what happened to one |
+//! | [`list`], [`show`] | `tasks`, `tasks show`: what is known of them |
+//! | [`remove`] | `tasks remove`, `tasks purge`: decisions that hide them |
+//! | [`report`] | `report tasks`: figures |
+
+mod list;
+mod remove;
+mod report;
+mod show;
+mod task;
+
+use crate::base::error::{Result, Status};
+use crate::cli::scope::refresh;
+use crate::cli::{Context, Database, Place};
+use crate::config::Config;
+use crate::plugs::command::{Command, parsed};
+use crate::plugs::tasks::NAME;
+use crate::source::access::may_write;
+use crate::store::DatabaseFile;
+use clap::Args as _;
+
+pub(super) const REPORTS: [Command; 1] = [Command {
+    name: NAME,
+    arguments: report::Args::augment_args,
+    run: |matches, context| report::report(&parsed(matches)?, context),
+}];
+
+pub(super) const COMMANDS: [Command; 2] = [
+    Command {
+        name: NAME,
+        arguments: Args::augment_args,
+        run: |matches, context| tasks(&parsed(matches)?, context),
+    },
+    Command {
+        name: "task",
+        arguments: task::Args::augment_args,
+        run: |matches, context| task::task(&parsed(matches)?, context),
+    },
+];
+
+/// List tasks: what runs, what is held, and what is over
+///
+/// A task is what job runners, scripts and agents log about its life: created, updated, and then completed, failed
+/// or cancelled. `sessionmill task` writes such lines; docs/sources.md lists the formats of others that are read. New
+/// lines are read first, as a report does.
+///
+/// Listed are active tasks, and those that have ended and are held. One without an event for a day is orphaned. What is
+/// closed is listed with --include closed until it is purged, seven days later; [tasks] in the configuration sets
+/// these times. The runs of this program are tasks of the type session_processor:NAME, listed with --type.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  sessionmill tasks\n  sessionmill tasks --short-id order-17 --include closed\n  \
+                  sessionmill tasks --status failed,orphaned --since 2026-02-01 --json\n  \
+                  sessionmill tasks --type session_processor --include closed\n  \
+                  sessionmill tasks show 019c17a4-6f00-7d2e-8f5b-0c2a3b4d5e6f\n  \
+                  sessionmill tasks purge --older-than 2d --dry-run"
+)]
+struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+
+    #[command(flatten)]
+    list: list::List,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// List the tasks; the same as no subcommand
+    List(list::List),
+    /// Show tasks with their events, and the lines that say so
+    Show(show::Args),
+    /// Hide tasks, until they are created again
+    ///
+    /// Nothing is erased: the lines stay where they are. A removal is kept beside the database and holds in a new one,
+    /// too. The task comes back with its history when a line says that it was created, later and with a higher attempt.
+    Remove(remove::Remove),
+    /// Hide all tasks that were closed some time ago, and print how many
+    ///
+    /// Without --older-than this is what every run does by itself. An earlier time is kept beside the database and holds
+    /// in a new one, too.
+    Purge(remove::Purge),
+}
+
+fn tasks(args: &Args, context: &Context) -> Result<Status> {
+    match &args.action {
+        None => list::list(&args.list, context),
+        Some(Action::List(args)) => list::list(args, context),
+        Some(Action::Show(args)) => show::show(args, context),
+        Some(Action::Remove(args)) => remove::remove(args, context),
+        Some(Action::Purge(args)) => remove::purge(args, context),
+    }
+}
+
+/// The database, which is brought up to date first.
+#[derive(Debug, clap::Args)]
+struct Current {
+    /// Use what the database holds, without looking for new lines
+    #[arg(long)]
+    no_refresh: bool,
+
+    #[command(flatten)]
+    place: Place,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+impl Current {
+    fn find(&self, context: &Context) -> Result<(Config, DatabaseFile)> {
+        let (config, database) = self.database.find(context)?;
+        if !self.no_refresh && may_write(&database) {
+            refresh(&[NAME], &self.place, &config, &database, context)?;
+        }
+        Ok((config, database))
+    }
+}

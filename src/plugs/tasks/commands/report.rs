@@ -1,0 +1,38 @@
+//! `sessionmill report tasks`: how many tasks, how many failed, how long they took.
+
+use super::list::Which;
+use crate::base::error::{Result, Status};
+use crate::cli::place::read;
+use crate::cli::scope::tell_pending;
+use crate::cli::{Context, Form, terminal_width};
+use crate::plugs::tasks::report::figures::{self, By};
+use crate::report::render;
+
+/// Tasks by type, status, user or day: how many, how many failed, how long they took
+///
+/// Closed tasks are counted until they are purged. Durations are from the creation of a task to its end; half of the
+/// tasks took no longer than p50, and 95 of 100 no longer than p95. Orphaned tasks have no end. Runs of this program are
+/// counted with --type session_processor only.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  sessionmill report tasks\n  \
+                        sessionmill report tasks --by day --type image_analysis --since 2026-02-01\n  \
+                        sessionmill report tasks --by status --short-id order-17 --json")]
+pub(super) struct Args {
+    /// What a row is about
+    #[arg(long, value_enum, default_value_t = By::Type)]
+    by: By,
+
+    #[command(flatten)]
+    which: Which,
+
+    #[command(flatten)]
+    form: Form,
+}
+
+pub(super) fn report(args: &Args, context: &Context) -> Result<Status> {
+    let (database, filter) = args.which.filter(true, context)?;
+    let sheet = read(&database, context, |reading| figures::figures(reading.connection, args.by, &filter))?;
+    render::sheet(&sheet, args.form.format(), args.form.texts(), terminal_width(), &mut std::io::stdout())?;
+    tell_pending(&sheet);
+    Ok(Status::Done)
+}

@@ -1,0 +1,108 @@
+//! `sessionmill tasks show`: a task with its events, and the lines that say so.
+
+use super::Current;
+use crate::base::error::{Result, Status};
+use crate::base::printable::printable;
+use crate::cli::place::read;
+use crate::cli::{Context, print, terminal_width};
+use crate::plugs::tasks::report::session::{self, Happened, TaskSession};
+use crate::report::grid::{Field, grid};
+use crate::report::render::{pretty, span};
+use crate::report::value::plain;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use std::fmt::Write as _;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Ids, as `tasks` lists them
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+
+    /// How they are written
+    #[arg(long, value_parser = ["table", "json"], default_value = "table", conflicts_with = "json")]
+    format: String,
+
+    /// Short for --format json
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    current: Current,
+}
+
+/// What is known of a task.
+#[derive(Debug, Serialize)]
+struct Page {
+    #[serde(flatten)]
+    task: TaskSession,
+    /// As all source files tell them, copies too.
+    events: Vec<Happened>,
+}
+
+pub(super) fn show(args: &Args, context: &Context) -> Result<Status> {
+    let (_, database) = args.current.find(context)?;
+    let now = context.now.wall;
+    let pages = read(&database, context, |reading| {
+        let connection = reading.connection;
+        let page = |id: &String| {
+            let Some(task) = session::find(connection, id, now)? else { return Err(session::unknown(connection, id, now)?) };
+            Ok(Page { task, events: session::events(connection, id)? })
+        };
+        args.ids.iter().map(page).collect::<Result<Vec<_>>>()
+    })?;
+    let words = || pages.iter().map(|page| page.words(now, terminal_width())).collect::<Vec<_>>().join("\n");
+    print(&if args.json || args.format == "json" { pretty(&pages) } else { words() })
+}
+
+impl Page {
+    fn words(&self, now: DateTime<Utc>, width: Option<usize>) -> String {
+        let Self { task, events } = self;
+        let mut words = format!("{}\n", printable(&task.task_id));
+        let mut line = |name: &str, text: &str| _ = writeln!(words, "{name:<9} {}", printable(text));
+        let mut optional = |name: &str, text: Option<&str>| text.into_iter().for_each(|text| line(name, text));
+        optional("type", task.task_type.as_deref());
+        optional("short id", task.short_id.as_deref());
+        optional("owner", task.username.as_deref());
+        optional("user", task.user_id.as_deref());
+        let end = task.ended_at.or(task.closed_at);
+        let time = span((end.unwrap_or(now) - task.created_at).num_milliseconds().max(0).into());
+        let time = if end.is_some() { format!("after {time}") } else { format!("for {time}") };
+        let attempt = if task.attempt > 1 { format!(", attempt {}", task.attempt) } else { String::new() };
+        line("status", &format!("{} {time}{attempt}", task.words()));
+        let created = if task.is_inferred { " (the first event: none says that it was created)" } else { "" };
+        line("created", &format!("{}{created}", second(task.created_at)));
+        line("updated", &second(task.updated_at));
+        if let Some(closed_at) = task.closed_at {
+            line("closed", &format!("{} ({})", second(closed_at), task.close_reason.as_deref().unwrap_or_default()));
+        }
+        for (name, text) in [("error", task.error.clone()), ("data", Some(plain(&task.data)))] {
+            text.filter(|text| !text.is_empty()).iter().for_each(|text| line(name, text));
+        }
+        if events.is_empty() {
+            return words;
+        }
+        let fields = [
+            Field::name("Time (UTC)"),
+            Field::name("State"),
+            Field::name("Attempt").spare(2),
+            Field::text("Error").spare(1),
+            Field::path("Line"),
+        ];
+        let row = |event: &Happened| {
+            vec![
+                event.time.format("%Y-%m-%d %H:%M:%S%.6f").to_string(),
+                event.state.clone(),
+                event.attempt.to_string(),
+                event.error.clone().unwrap_or_default(),
+                format!("{}:{}", event.session_file, event.line),
+            ]
+        };
+        words + "\n" + &grid(&fields, &events.iter().map(row).collect::<Vec<_>>(), width)
+    }
+}
+
+/// `2026-02-01 10:00:00 UTC`.
+fn second(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}

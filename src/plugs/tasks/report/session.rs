@@ -1,0 +1,240 @@
+//! Task sessions as the database shows them at a moment, and the events that they follow from.
+
+use crate::base::error::{Error, Result, Status};
+use crate::base::names;
+use crate::plugs::tasks::report::filter::Filter;
+use chrono::{DateTime, SecondsFormat, Utc};
+use duckdb::{Connection, Row, params_from_iter};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+/// A task session.
+#[derive(Clone, Debug, Serialize)]
+pub struct TaskSession {
+    pub task_id: String,
+    pub short_id: Option<String>,
+    pub task_type: Option<String>,
+    /// The folder that told of it first; of a run, who asked for it.
+    pub username: Option<String>,
+    pub user_id: Option<String>,
+    /// `active`, `completed`, `failed`, `cancelled` or `orphaned`.
+    pub status: String,
+    pub attempt: i64,
+    #[serde(serialize_with = "rfc3339")]
+    pub created_at: DateTime<Utc>,
+    #[serde(serialize_with = "rfc3339")]
+    pub updated_at: DateTime<Utc>,
+    /// When somebody said that it has ended.
+    #[serde(serialize_with = "rfc3339_or_null")]
+    pub ended_at: Option<DateTime<Utc>>,
+    /// From then on it is history: held tasks end before.
+    #[serde(serialize_with = "rfc3339_or_null")]
+    pub closed_at: Option<DateTime<Utc>>,
+    pub close_reason: Option<String>,
+    pub is_held: bool,
+    /// Nobody said that it was created.
+    pub is_inferred: bool,
+    pub error: Option<String>,
+    pub data: Value,
+    /// Source file of the first event; a run has none.
+    pub session_file: Option<String>,
+    pub line: Option<i64>,
+}
+
+impl TaskSession {
+    /// The status, and whether it is held.
+    pub fn words(&self) -> String {
+        if self.is_held { format!("{}, held", self.status) } else { self.status.clone() }
+    }
+}
+
+/// An event of a task.
+#[derive(Clone, Debug, Serialize)]
+pub struct Happened {
+    #[serde(serialize_with = "rfc3339")]
+    pub time: DateTime<Utc>,
+    pub state: String,
+    pub attempt: i64,
+    pub source: String,
+    pub error: Option<String>,
+    pub data: Value,
+    pub session_file: String,
+    pub line: i64,
+}
+
+fn rfc3339<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(&text(*time))
+}
+
+fn rfc3339_or_null<S: Serializer>(
+    time: &Option<DateTime<Utc>>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => rfc3339(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// A time as JSON and CSV have it.
+pub fn text(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+const COLUMNS: &str = "task_id, short_id, task_type, username, user_id, status, attempt, epoch_us(created_at),
+    epoch_us(updated_at), epoch_us(ended_at), epoch_us(closed_at), close_reason, is_held, is_inferred, error, data, session_file, line";
+
+/// Reads tasks, the newest first, and of those that were created at once the first by id.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn read(
+    connection: &Connection,
+    filter: &Filter,
+    limit: Option<u32>,
+    mut take: impl FnMut(TaskSession),
+) -> Result<()> {
+    let condition = filter.condition(connection)?;
+    let limit = limit.map(|limit| format!("LIMIT {limit}")).unwrap_or_default();
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {} WHERE {} ORDER BY created_at DESC, task_id {limit}",
+        at(filter.now),
+        condition.clause()
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(&condition.params))?;
+    while let Some(row) = rows.next()? {
+        take(task(row)?);
+    }
+    Ok(())
+}
+
+/// How many tasks there are.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn count(connection: &Connection, filter: &Filter) -> Result<u64> {
+    let condition = filter.condition(connection)?;
+    let sql = format!("SELECT count(*) FROM {} WHERE {}", at(filter.now), condition.clause());
+    let number: i64 = connection.query_row(&sql, params_from_iter(&condition.params), |row| row.get(0))?;
+    Ok(number.cast_unsigned())
+}
+
+/// The task of an id, if it is shown at that moment.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn find(connection: &Connection, task_id: &str, now: DateTime<Utc>) -> Result<Option<TaskSession>> {
+    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM {} WHERE task_id = ?", at(now)))?;
+    let mut rows = statement.query([task_id])?;
+    Ok(rows.next()?.map(task).transpose()?)
+}
+
+/// The refusal of an id that no task has, with the one that may be meant.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn unknown(connection: &Connection, task_id: &str, now: DateTime<Utc>) -> Result<Error> {
+    let mut statement = connection.prepare(&format!("SELECT task_id FROM {} ORDER BY task_id", at(now)))?;
+    let known = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
+    let error = names::unknown("task", task_id, known.iter().map(String::as_str));
+    let hint = error.hint.unwrap_or_else(|| "`sessionmill tasks --include closed` lists them".to_owned());
+    Ok(Error::new(Status::Usage, format!("unknown task `{task_id}`")).hint(hint))
+}
+
+/// Whether somebody removed a task.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn is_removed(connection: &Connection, task_id: &str) -> Result<bool> {
+    let sql = "SELECT count(*) > 0 FROM task_tombstones WHERE task_id = ?";
+    Ok(connection.query_row(sql, [task_id], |row| row.get(0))?)
+}
+
+/// The types of the tasks that are shown at a moment.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn types(connection: &Connection, now: DateTime<Utc>) -> Result<Vec<String>> {
+    let sql = format!("SELECT DISTINCT task_type FROM {} WHERE task_type IS NOT NULL ORDER BY ALL", at(now));
+    let mut statement = connection.prepare(&sql)?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<_>>()?)
+}
+
+/// How many tasks are closed at a moment and were so at an earlier one.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn closed_before(connection: &Connection, time: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64> {
+    let sql = format!("SELECT count(*) FROM {} WHERE epoch_us(closed_at) <= ? AND session_file IS NOT NULL", at(now));
+    let number: i64 = connection.query_row(&sql, [time.timestamp_micros()], |row| row.get(0))?;
+    Ok(number.cast_unsigned())
+}
+
+/// The events of a task, in order.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn events(connection: &Connection, task_id: &str) -> Result<Vec<Happened>> {
+    let sql = "SELECT epoch_us(time), state, attempt, source, error, data, session_file, line FROM task_events
+               WHERE task_id = ? ORDER BY time, source, sequence NULLS FIRST, session_file, line";
+    let mut statement = connection.prepare(sql)?;
+    let event = |row: &Row<'_>| {
+        Ok(Happened {
+            time: time(row, 0)?.unwrap_or_default(),
+            state: row.get(1)?,
+            attempt: row.get(2)?,
+            source: row.get(3)?,
+            error: row.get(4)?,
+            data: json(row.get(5)?),
+            session_file: row.get(6)?,
+            line: row.get(7)?,
+        })
+    };
+    Ok(statement.query_map([task_id], event)?.collect::<duckdb::Result<_>>()?)
+}
+
+/// The tasks of a moment, as a table.
+fn at(now: DateTime<Utc>) -> String {
+    format!("task_sessions_at(make_timestamp({}))", now.timestamp_micros())
+}
+
+fn task(row: &Row<'_>) -> duckdb::Result<TaskSession> {
+    Ok(TaskSession {
+        task_id: row.get(0)?,
+        short_id: row.get(1)?,
+        task_type: row.get(2)?,
+        username: row.get(3)?,
+        user_id: row.get(4)?,
+        status: row.get(5)?,
+        attempt: row.get(6)?,
+        created_at: time(row, 7)?.unwrap_or_default(),
+        updated_at: time(row, 8)?.unwrap_or_default(),
+        ended_at: time(row, 9)?,
+        closed_at: time(row, 10)?,
+        close_reason: row.get(11)?,
+        is_held: row.get(12)?,
+        is_inferred: row.get(13)?,
+        error: row.get(14)?,
+        data: json(row.get(15)?),
+        session_file: row.get(16)?,
+        line: row.get(17)?,
+    })
+}
+
+fn time(row: &Row<'_>, at: usize) -> duckdb::Result<Option<DateTime<Utc>>> {
+    Ok(row.get::<_, Option<i64>>(at)?.and_then(DateTime::from_timestamp_micros))
+}
+
+/// What a line said, as JSON; as text, if it is none.
+fn json(text: Option<String>) -> Value {
+    text.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
