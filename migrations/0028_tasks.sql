@@ -115,14 +115,27 @@ LEFT JOIN removals ON removals.task_id = j.task_id
 CROSS JOIN purges
 WHERE (NOT j.is_closed OR j.expiring_at > moment)
     AND (NOT j.is_closed OR purges.closed_before IS NULL OR j.closing_at > purges.closed_before)
-    AND (removals.removed_at IS NULL OR coalesce(j.attempt_began_at > removals.removed_at, false));
+    AND (removals.removed_at IS NULL OR coalesce(j.attempt_began_at > removals.removed_at, false))
+UNION ALL
+-- The runs of this program, from their history.
+SELECT 'session_processor:' || processor_name || ':' || run_id, request_id, 'session_processor:' || processor_name,
+    NULL, requested_by,
+    CASE WHEN ended_at IS NULL THEN 'active' ELSE outcomes.status END,
+    ended_at IS NULL, false, started_at, coalesce(ended_at, started_at), ended_at, ended_at,
+    CASE WHEN ended_at IS NOT NULL THEN outcomes.status END,
+    NULL, (epoch_us(ended_at) - epoch_us(started_at)) / 1000000,
+    1, CASE WHEN outcomes.status <> 'completed' THEN message END, NULL, false, false, 0, 0, NULL, NULL
+FROM main.processor_runs
+-- A run that was stopped, or found another one at work, was not wanted any more.
+LEFT JOIN (VALUES ('done', 'completed'), ('failed', 'failed'), ('killed', 'failed'), ('stopped', 'cancelled'),
+    ('busy', 'cancelled'), ('refused', 'cancelled')) AS outcomes(outcome, status) USING (outcome);
 
 CREATE OR REPLACE VIEW task_sessions AS SELECT * FROM main.task_sessions_at(make_timestamp(epoch_us(now())));
-COMMENT ON VIEW task_sessions IS 'one row per task that is listed: tracked, not purged and not removed, as of now';
+COMMENT ON VIEW task_sessions IS 'one row per task that is listed: tracked, not purged and not removed, as of now; and per run of this program';
 COMMENT ON COLUMN task_sessions.task_id IS 'unique over all folders';
 COMMENT ON COLUMN task_sessions.short_id IS 'group that the task belongs to';
-COMMENT ON COLUMN task_sessions.task_type IS 'what sort of task it is';
-COMMENT ON COLUMN task_sessions.username IS 'folder of the first event';
+COMMENT ON COLUMN task_sessions.task_type IS 'what sort of task it is; of a run session_processor:<name>';
+COMMENT ON COLUMN task_sessions.username IS 'folder of the first event; null for a run';
 COMMENT ON COLUMN task_sessions.user_id IS 'for whom it is done, as the lines say it';
 COMMENT ON COLUMN task_sessions.status IS 'active, completed, failed, cancelled or orphaned (active, and without an event for too long)';
 COMMENT ON COLUMN task_sessions.is_active IS 'not closed: it runs, or it is held';
@@ -141,7 +154,7 @@ COMMENT ON COLUMN task_sessions.is_inferred IS 'no event says that it was create
 COMMENT ON COLUMN task_sessions.is_guessed IS 'the log says that it ended, and not how';
 COMMENT ON COLUMN task_sessions.events IS 'events that count, copies once';
 COMMENT ON COLUMN task_sessions.ignored_events IS 'copies of events, and events in folders that do not decide';
-COMMENT ON COLUMN task_sessions.session_file IS 'source file of the first event';
+COMMENT ON COLUMN task_sessions.session_file IS 'source file of the first event; null for a run';
 COMMENT ON COLUMN task_sessions.line IS 'of session_file';
 
 CREATE OR REPLACE VIEW task_events AS

@@ -45,7 +45,10 @@ fn example() -> World {
     write(
         &world,
         "bob",
-        &[event("6", "t-done", "created", "08:00:00", &data), event("7", "t-done", "completed", "08:00:00.25", &json!({}))],
+        &[
+            event("6", "t-done", "created", "08:00:00", &data),
+            event("7", "t-done", "completed", "08:00:00.25", &json!({})),
+        ],
     );
     world
 }
@@ -63,7 +66,8 @@ fn talk(said: &Said) -> Vec<&str> {
 #[test]
 fn a_task_is_created_and_ends_in_one_line_each() {
     let world = World::new();
-    let args = ["task", "create", "image_analysis", "--short-id", "order-17", "--user", "u7", "--data", "{\"pages\": 3}"];
+    let args =
+        ["task", "create", "image_analysis", "--short-id", "order-17", "--user", "u7", "--data", "{\"pages\": 3}"];
     let said = world.mill(&args);
     assert_eq!((said.status, &*said.stderr), (0, ""), "{said:?}");
     let id = said.stdout.trim_end().to_owned();
@@ -79,7 +83,8 @@ fn a_task_is_created_and_ends_in_one_line_each() {
         let printed = if args[1] == "create" { format!("{id}\n") } else { String::new() };
         assert_eq!((said.status, &*said.stdout, &*said.stderr), (0, &*printed, ""));
     }
-    let files: Vec<_> = fs::read_dir(world.events().join("tester")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files: Vec<_> =
+        fs::read_dir(world.events().join("tester")).unwrap().map(|entry| entry.unwrap().path()).collect();
     let text = fs::read_to_string(&files[0]).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let kinds = lines.iter().map(|line| line["type"].as_str().unwrap().rsplit('.').next().unwrap());
@@ -104,9 +109,8 @@ fn a_task_is_created_and_ends_in_one_line_each() {
 #[test]
 fn what_makes_no_sense_is_refused_with_the_way_out_and_nothing_is_written() {
     let world = World::new();
-    let create = |short_id: &str, data: &str| {
-        world.mill(&["task", "create", "backup", "--short-id", short_id, "--data", data])
-    };
+    let create =
+        |short_id: &str, data: &str| world.mill(&["task", "create", "backup", "--short-id", short_id, "--data", data]);
     let example = r#"expected a JSON object such as {"pages": 3}"#;
     for (said, words) in [
         (create("task", "{}"), "`task` is reserved: name what the task belongs to, such as `task-17`".to_owned()),
@@ -135,7 +139,9 @@ fn no_line_leaves_the_folder_of_its_user() {
     let before = fs::read(&theirs).unwrap();
     let name = file.file_name().unwrap().to_str().unwrap();
     let refused = |why: &str| {
-        format!("sessionmill: cannot write `[world]/events/tester/{name}`: {why}\n  hint: remove it: a file is made there\n")
+        format!(
+            "sessionmill: cannot write `[world]/events/tester/{name}`: {why}\n  hint: remove it: a file is made there\n"
+        )
     };
     let said = create();
     assert_eq!((said.status, &*said.stdout, &*said.stderr), (2, "", &*refused("it is a link or a folder")));
@@ -145,7 +151,10 @@ fn no_line_leaves_the_folder_of_its_user() {
     fs::remove_dir_all(&folder).unwrap();
     symlink(world.path("root"), &folder).unwrap();
     let said = create();
-    assert!(said.stderr.starts_with("sessionmill: cannot open `[world]/events/tester`: it is a link, or no folder\n"), "{said:?}");
+    assert!(
+        said.stderr.starts_with("sessionmill: cannot open `[world]/events/tester`: it is a link, or no folder\n"),
+        "{said:?}"
+    );
     assert_eq!(fs::read_dir(world.path("root")).unwrap().count(), 0);
     assert_eq!(fs::read(&theirs).unwrap(), before);
 }
@@ -222,7 +231,10 @@ fn a_task_is_shown_with_its_events_and_their_lines() {
          2099-02-01 10:00:03.500000   failed    1         no answer after 30 s   ada/2099-02-01.jsonl:3\n"
     );
     let said = world.mill(&["tasks", "show", "t-fial"]);
-    assert_eq!((said.status, talk(&said)), (64, vec!["sessionmill: unknown task `t-fial`", "  hint: did you mean `t-fail`?"]));
+    assert_eq!(
+        (said.status, talk(&said)),
+        (64, vec!["sessionmill: unknown task `t-fial`", "  hint: did you mean `t-fail`?"])
+    );
     let page: Value = serde_json::from_str(&ok(world.mill(&["tasks", "show", "t-done", "--json"]))).unwrap();
     assert_eq!((&page[0]["data"]["metadata"], &page[0]["events"][0]["line"]), (&json!({"pages": 3}), &json!(1)));
 }
@@ -256,9 +268,8 @@ fn a_removed_task_stays_hidden_in_a_new_database_until_it_is_created_again() {
 #[test]
 fn a_purge_hides_what_was_closed_before_and_holds_in_a_new_database() {
     let world = World::new();
-    let create = |short_id: &str| {
-        ok(world.mill(&["task", "create", "backup", "--short-id", short_id])).trim_end().to_owned()
-    };
+    let create =
+        |short_id: &str| ok(world.mill(&["task", "create", "backup", "--short-id", short_id])).trim_end().to_owned();
     let (first, second, open) = (create("a"), create("b"), create("c"));
     ok(world.mill(&["task", "complete", &first]));
     ok(world.mill(&["task", "fail", &second]));
@@ -313,7 +324,8 @@ fn figures_are_told_by_type_status_user_and_day() {
 fn runs_of_the_program_are_tasks_in_the_command_and_in_sql() {
     let world = example();
     ok(world.mill(&["run", "tasks"]));
-    let listed = ok(world.mill(&["tasks", "--type", "session_processor", "--include", "closed", "--no-refresh", "--json"]));
+    let listed =
+        ok(world.mill(&["tasks", "--type", "session_processor", "--include", "closed", "--no-refresh", "--json"]));
     let listed: Value = serde_json::from_str(&listed).unwrap();
     let run = &listed.as_array().unwrap()[0];
     let shown = ["task_type", "status", "user_id", "username", "close_reason", "session_file"].map(|name| &run[name]);
@@ -325,7 +337,10 @@ fn runs_of_the_program_are_tasks_in_the_command_and_in_sql() {
     assert_eq!(world.rows(sql), ["session_processor:tasks:1|completed"]);
     assert_eq!(run["task_id"], "session_processor:tasks:1");
     let shown = ok(world.mill(&["tasks", "show", "session_processor:tasks:1", "--no-refresh"]));
-    assert!(shown.starts_with("session_processor:tasks:1\ntype      session_processor:tasks\nuser      tester\n"), "{shown}");
+    assert!(
+        shown.starts_with("session_processor:tasks:1\ntype      session_processor:tasks\nuser      tester\n"),
+        "{shown}"
+    );
     let said = world.mill(&["tasks", "remove", "session_processor:tasks:1", "--no-refresh"]);
     assert_eq!(said.status, 64, "{said:?}");
     assert!(!ok(world.mill(&["tasks", "--include", "closed", "--no-refresh"])).contains("session_processor"));

@@ -176,8 +176,7 @@ pub fn real(path: &Path) -> PathBuf {
 pub fn choose(wishes: Wishes<'_>) -> Result<Choice> {
     let Some(root) = wishes.events else { return transcripts(wishes) };
     let remembered = wishes.remembered.clone();
-    let joining =
-        Joining { root, remembered: &remembered, is_narrow: wishes.flag.or(wishes.environment).is_some() };
+    let joining = Joining { root, remembered: &remembered, is_narrow: wishes.flag.or(wishes.environment).is_some() };
     let (events, others) = (real(root), wishes.remembered.into_iter());
     let others = others.filter(|known| known.source.root != events).collect();
     joining.join(transcripts(Wishes { remembered: others, ..wishes }))

@@ -160,7 +160,8 @@ impl Folder {
     pub fn is_of_its_user(&self, name: &OsStr) -> bool {
         let Ok(stat) = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) else { return true };
         let owner = stat.st_uid;
-        let is_named = || owner::name("/etc/passwd", owner) == *name.to_string_lossy() || name == &*format!("uid-{owner}");
+        let is_named =
+            || owner::name("/etc/passwd", owner) == *name.to_string_lossy() || name == &*format!("uid-{owner}");
         owner == 0 || owner == rustix::process::geteuid().as_raw() || is_named()
     }
 

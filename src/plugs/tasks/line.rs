@@ -7,8 +7,8 @@
 //! ```
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use sessionmill_contract::TaskState;
 use serde_json::{Map, Value, json};
+use sessionmill_contract::TaskState;
 use std::fmt::Write as _;
 use uuid::{NoContext, Timestamp, Uuid};
 
@@ -94,8 +94,7 @@ mod tests {
             ..Details::default()
         };
         let time = "2026-02-01T10:00:00.1234567Z".parse().unwrap();
-        let created =
-            Happening { task_id: "t1", state: TaskState::Created, time, login: "ada l", details: &details };
+        let created = Happening { task_id: "t1", state: TaskState::Created, time, login: "ada l", details: &details };
         assert_eq!(
             created.line("e1"),
             r#"{"specversion":"1.0","id":"e1","source":"urn:sessionmill:ada%20l","type":"sessionmill.task.created","subject":"t1","time":"2026-02-01T10:00:00.123456Z","datacontenttype":"application/json","data":{"short_id":"order-17","task_type":"image_analysis","metadata":{"pages":3}}}"#

@@ -4,7 +4,13 @@
 //! | --- | --- |
 //! | [`settings`] | its table of the configuration |
 //! | [`reserved`] | short ids that mean something else |
+//! | `line` | a line that says what happened to a task |
+//! | [`report`] | questions to its tables |
+//! | `commands` | reports and commands of the command line |
 
+mod commands;
+mod line;
+pub mod report;
 pub mod reserved;
 pub mod settings;
 
@@ -24,6 +30,8 @@ pub static PLUG: Plug = Plug {
     migrations: &MIGRATIONS,
     views: include_str!("views.sql"),
     table: Some(Table::of::<Settings>(NAME)),
+    reports: &commands::REPORTS,
+    commands: &commands::COMMANDS,
     remark: |config, database, summary| reserved::warn(config, database, summary),
     ..Plug::new(|| &*BY_DEFAULT, make)
 };

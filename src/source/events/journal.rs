@@ -122,7 +122,8 @@ impl Journal {
 
     /// Opens a file for appending; whether it was made just now.
     fn file(&self, name: &str) -> rustix::io::Result<(OwnedFd, bool)> {
-        let flags = OFlags::RDWR | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let flags =
+            OFlags::RDWR | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         match rustix::fs::openat(&self.folder, name, flags, Mode::empty()) {
             Err(Errno::NOENT) => {
                 let mode = Mode::from_raw_mode(0o600);
@@ -188,7 +189,8 @@ fn no_folder(path: &Path, error: Errno) -> Error {
     match error {
         // Which of them it is depends on the system.
         Errno::LOOP | Errno::NOTDIR | Errno::MLINK => {
-            Error::cannot("open", path.display(), "it is a link, or no folder").hint("remove it: a folder is made there")
+            Error::cannot("open", path.display(), "it is a link, or no folder")
+                .hint("remove it: a folder is made there")
         }
         error => Error::cannot("open", path.display(), cause(&error.into())),
     }

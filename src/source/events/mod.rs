@@ -34,7 +34,8 @@ impl Joining<'_> {
     /// else.
     pub(super) fn join(self, choice: Result<Choice>) -> Result<Choice> {
         let is_alone = matches!(&choice, Err(error) if error.status == Status::CannotRun && error.message.starts_with(super::NONE));
-        let Some((source, is_new)) = self.source(is_alone, choice.as_ref().map_or(&[], |choice| &choice.sources)) else {
+        let Some((source, is_new)) = self.source(is_alone, choice.as_ref().map_or(&[], |choice| &choice.sources))
+        else {
             return choice;
         };
         let mut choice = match choice {
@@ -65,7 +66,8 @@ impl Joining<'_> {
         if self.is_narrow || !(is_used(&root) || !is_alone && is_listed(&root)) {
             return None;
         }
-        let names = || others.iter().chain(self.remembered.iter().map(|known| &known.source)).map(|source| &source.name);
+        let names =
+            || others.iter().chain(self.remembered.iter().map(|known| &known.source)).map(|source| &source.name);
         let more = (2..).map(|number: u32| format!("{NAME}-{number}"));
         let name = std::iter::once(NAME.to_owned()).chain(more).find(|name| !names().any(|taken| taken == name));
         Some((Source { name: name?, root, layout: Layout::Users }, true))

@@ -30,11 +30,7 @@ pub(super) const REPORTS: [Command; 1] = [Command {
 }];
 
 pub(super) const COMMANDS: [Command; 2] = [
-    Command {
-        name: NAME,
-        arguments: Args::augment_args,
-        run: |matches, context| tasks(&parsed(matches)?, context),
-    },
+    Command { name: NAME, arguments: Args::augment_args, run: |matches, context| tasks(&parsed(matches)?, context) },
     Command {
         name: "task",
         arguments: task::Args::augment_args,

@@ -73,7 +73,8 @@ pub(super) fn remove(args: &Remove, context: &Context) -> Result<Status> {
             _ => return Err(session::unknown(connection, id, now)?),
         }
     }
-    let row = |id: &str| TombstoneRow { task_id: Some(id), ..row(Action::Remove, args.who.name(context), now) }.values();
+    let row =
+        |id: &str| TombstoneRow { task_id: Some(id), ..row(Action::Remove, args.who.name(context), now) }.values();
     let rows: Vec<_> = hidden.iter().map(|(id, ..)| row(id)).collect();
     if !rows.is_empty() {
         store.review((PLUG.default)().manifest(), settlement(), &rows, &[])?;

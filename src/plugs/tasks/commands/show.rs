@@ -46,7 +46,9 @@ pub(super) fn show(args: &Args, context: &Context) -> Result<Status> {
     let pages = read(&database, context, |reading| {
         let connection = reading.connection;
         let page = |id: &String| {
-            let Some(task) = session::find(connection, id, now)? else { return Err(session::unknown(connection, id, now)?) };
+            let Some(task) = session::find(connection, id, now)? else {
+                return Err(session::unknown(connection, id, now)?);
+            };
             Ok(Page { task, events: session::events(connection, id)? })
         };
         args.ids.iter().map(page).collect::<Result<Vec<_>>>()

@@ -190,7 +190,10 @@ mod tests {
     #[test]
     fn names_are_trimmed_and_reserved_short_ids_refused() {
         assert_eq!(short_id(" order-17 "), Ok("order-17".to_owned()));
-        assert_eq!(short_id("task").unwrap_err(), "`task` is reserved: name what the task belongs to, such as `task-17`");
+        assert_eq!(
+            short_id("task").unwrap_err(),
+            "`task` is reserved: name what the task belongs to, such as `task-17`"
+        );
         assert_eq!(name("  ").unwrap_err(), "it is empty");
         assert_eq!(name("a\tb").unwrap_err(), "it has control characters");
         assert_eq!(name(&"x".repeat(257)).unwrap_err(), "it is longer than 256 bytes");

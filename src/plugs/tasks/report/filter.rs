@@ -103,7 +103,8 @@ impl Filter {
 
     /// The folders of a person.
     fn folders(&self, connection: &Connection, user: &str) -> Result<Vec<String>> {
-        let mut statement = connection.prepare("SELECT DISTINCT username FROM task_sessions WHERE username IS NOT NULL")?;
+        let mut statement =
+            connection.prepare("SELECT DISTINCT username FROM task_sessions WHERE username IS NOT NULL")?;
         let folders = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
         Ok(folders.into_iter().filter(|folder| self.identities.is_of(folder, user)).collect())
     }

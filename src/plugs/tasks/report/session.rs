@@ -66,10 +66,7 @@ fn rfc3339<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> std::result::R
     serializer.serialize_str(&text(*time))
 }
 
-fn rfc3339_or_null<S: Serializer>(
-    time: &Option<DateTime<Utc>>,
-    serializer: S,
-) -> std::result::Result<S::Ok, S::Error> {
+fn rfc3339_or_null<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     match time {
         Some(time) => rfc3339(time, serializer),
         None => serializer.serialize_none(),
