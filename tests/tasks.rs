@@ -58,6 +58,13 @@ fn ok(said: Said) -> String {
     said.stdout
 }
 
+/// The ids in a list of tasks.
+fn ids(listed: &str) -> String {
+    let listed: Value = serde_json::from_str(listed).unwrap();
+    let ids = listed.as_array().unwrap().iter().map(|task| task["task_id"].as_str().unwrap().to_owned());
+    ids.collect::<Vec<_>>().join(" ")
+}
+
 /// What a command says beside its data, but for where things are.
 fn talk(said: &Said) -> Vec<&str> {
     said.stderr.lines().filter(|line| !line.starts_with("events: ") && !line.starts_with("database: ")).collect()
@@ -165,16 +172,11 @@ fn tasks_are_listed_as_tables_that_fit() {
     let list = |args: &[&str]| ok(world.mill(&[&["tasks"], args].concat()));
     assert_eq!(
         list(&[]),
-        " Task     Type                  Short id   User   Status            Created            For         Error\n\
+        " Task     Type                  Short id   User   Status            Created            For          Error\n\
          ──────────────────────────────────────────────────────────────────────────────────────────────────────────\n \
          t-run    image_analysis        order-17   ada    active            2099-02-01 10:00   0 ms\n \
          t-held   scenario_generation   order-17   ada    completed, held   2099-02-01 09:00   3 h 20 min\n"
     );
-    let ids = |args: &[&str]| {
-        let listed: Value = serde_json::from_str(&list(&[args, &["--json"]].concat())).unwrap();
-        let ids = listed.as_array().unwrap().iter().map(|task| task["task_id"].as_str().unwrap().to_owned());
-        ids.collect::<Vec<_>>().join(" ")
-    };
     for (args, expected) in [
         (&["--include", "closed"][..], "t-fail t-run t-held t-done"),
         (&["--include", "closed", "--limit", "2"], "t-fail t-run"),
@@ -188,7 +190,7 @@ fn tasks_are_listed_as_tables_that_fit() {
         (&["--until", "2099-01-31"], ""),
         (&["--type", "image"], ""),
     ] {
-        assert_eq!(ids(args), expected, "{args:?}");
+        assert_eq!(ids(&list(&[args, &["--json"]].concat())), expected, "{args:?}");
     }
     assert_eq!(list(&["--short-id", "no"]), "no active tasks\n");
     assert_eq!(list(&["--short-id", "no", "--include", "closed"]), "no tasks\n");
@@ -226,7 +228,7 @@ fn a_task_is_shown_with_its_events_and_their_lines() {
          closed    2099-02-01 10:00:03 UTC (failed)\n\
          error     no answer after 30 s\n\n \
          Time (UTC)                   State     Attempt   Error                  Line\n\
-         ─────────────────────────────────────────────────────────────────────────────────────────────────\n \
+         ────────────────────────────────────────────────────────────────────────────────────────────────\n \
          2099-02-01 10:00:01.000000   created   1                                ada/2099-02-01.jsonl:2\n \
          2099-02-01 10:00:03.500000   failed    1         no answer after 30 s   ada/2099-02-01.jsonl:3\n"
     );
@@ -241,28 +243,34 @@ fn a_task_is_shown_with_its_events_and_their_lines() {
 
 #[test]
 fn a_removed_task_stays_hidden_in_a_new_database_until_it_is_created_again() {
-    let world = example();
-    let shown = || {
-        let listed: Value = serde_json::from_str(&ok(world.mill(&["tasks", "--include", "closed", "--json"]))).unwrap();
-        let ids = listed.as_array().unwrap().iter().map(|task| task["task_id"].as_str().unwrap().to_owned());
-        ids.collect::<Vec<_>>().join(" ")
+    let world = World::new();
+    let task = |args: &[&str]| ok(world.mill(&[&["task"], args].concat()));
+    let create = |id: &str, attempt: &str| {
+        task(&["create", "backup", "--short-id", "nightly", "--id", id, "--attempt", attempt]);
     };
+    create("t-fail", "1");
+    task(&["fail", "t-fail", "--error", "no room"]);
+    create("t-run", "1");
+    let shown = || ids(&ok(world.mill(&["tasks", "--include", "closed", "--json"])));
     let said = world.mill(&["tasks", "remove", "t-fail", "no"]);
-    assert_eq!((said.status, talk(&said)[0]), (64, "sessionmill: unknown task `no`"));
-    assert_eq!(shown(), "t-fail t-run t-held t-done", "all or none");
+    let hint = "  hint: `sessionmill tasks --include closed` lists them";
+    assert_eq!((said.status, talk(&said)), (64, vec!["sessionmill: unknown task `no`", hint]));
+    assert_eq!(shown(), "t-run t-fail", "all or none");
     let said = world.mill(&["tasks", "remove", "t-fail", "--by", "eve"]);
-    let words = "`t-fail` is removed: image_analysis of `order-17`, failed; 2 events hidden";
+    let words = "`t-fail` is removed: backup of `nightly`, failed; 2 events hidden";
     assert_eq!((said.status, talk(&said)), (0, vec![words]));
-    assert_eq!(shown(), "t-run t-held t-done");
+    assert_eq!(shown(), "t-run");
     assert_eq!(world.rows("SELECT action, task_id, removed_by FROM task_tombstones"), ["remove|t-fail|eve"]);
     assert_eq!(world.rows("SELECT count(*) FROM task_events WHERE task_id = 't-fail'"), ["0"]);
     let said = world.mill(&["tasks", "remove", "t-fail"]);
     assert_eq!((said.status, talk(&said)), (0, vec!["`t-fail` is removed already"]));
     fs::remove_file(world.database()).unwrap();
-    assert_eq!(shown(), "t-run t-held t-done", "the decision is kept beside the database");
-    let again = json!({"short_id": "order-17", "task_type": "image_analysis", "attempt": 2});
-    write(&world, "eve", &[event("8", "t-fail", "created", "11:00:00", &again)]);
-    assert_eq!(shown(), "t-fail t-run t-held t-done");
+    assert_eq!(shown(), "t-run", "the decision is kept beside the database");
+    create("t-fail", "1");
+    assert_eq!(shown(), "t-run", "an attempt that there was before");
+    create("t-fail", "2");
+    assert_eq!(shown(), "t-run t-fail", "with its whole history");
+    assert_eq!(world.rows("SELECT count(*) FROM task_events WHERE task_id = 't-fail'"), ["4"]);
 }
 
 #[test]
@@ -423,7 +431,7 @@ fn the_folder_joins_other_sources_unless_a_run_names_its_own() {
     let said = world.mill(&["run", "usage", "--sessions", "root"]);
     assert!(said.status == 0 && !said.stdout.contains("not named any more"), "{said:?}");
     let said = world.mill(&["sources", "--format", "csv"]);
-    assert!(said.stdout.contains("\nevents,[world]/events,users,ok,,,true,2,0\n"), "{said:?}");
+    assert!(said.stdout.contains("\nevents,[world]/events,users,in use,,,true,2,0\n"), "{said:?}");
     ok(world.mill(&["sources", "retire", "events"]));
     let said = world.mill(&["tasks", "--include", "closed"]);
     assert!(said.stdout.contains("t-done") && !said.stderr.contains("events: "), "what it said stays: {said:?}");
