@@ -494,6 +494,22 @@ fn without_transcripts_it_waits_and_says_what_to_configure() {
 }
 
 #[test]
+fn events_are_read_as_soon_as_somebody_writes_them() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    let source = format!("[[source]]\nname = \"team\"\npath = \"{}\"\n", world.root().display());
+    config(&world, &format!("{RARELY}{QUICK}{source}"));
+    let service = Service::by(&world, &[], &[], &[]);
+    until("it reads what is configured", || world.log().contains("run ended"));
+    assert_eq!(world.mill(&["task", "create", "backup", "--short-id", "nightly"]).status, 0);
+    until("it serves them without being told", || world.log().contains("/events"));
+    let said = world.mill(&["trigger", "tasks", "--wait"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert_eq!(world.rows("SELECT short_id FROM task_sessions WHERE is_active"), ["nightly"]);
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
 fn a_reload_takes_over_roots_watches_and_the_folder_of_triggers() {
     let world = World::new();
     world.write("ada/a.jsonl", response("m1", "10:00:00", 5));

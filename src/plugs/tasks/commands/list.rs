@@ -144,7 +144,7 @@ fn cell(task: &TaskSession, name: &str) -> String {
 }
 
 fn table(tasks: &[TaskSession], filter: &Filter, width: Option<usize>) -> String {
-    let fields = [
+    let mut fields = vec![
         Field::name("Task"),
         Field::name("Type").spare(1),
         Field::name("Short id").spare(2),
@@ -152,13 +152,16 @@ fn table(tasks: &[TaskSession], filter: &Filter, width: Option<usize>) -> String
         Field::name("Status"),
         Field::name("Created").spare(4),
         Field::name("For").spare(3),
-        Field::text("Error").spare(6),
     ];
+    let has_errors = tasks.iter().any(|task| task.error.is_some());
+    if has_errors {
+        fields.push(Field::text("Error").spare(6));
+    }
     let time = |time: DateTime<Utc>| time.with_timezone(&filter.zone).format("%Y-%m-%d %H:%M").to_string();
     let row = |task: &TaskSession| {
         let user = task.username.as_deref().map(|folder| filter.identities.label(folder));
         let end = task.ended_at.or(task.closed_at).unwrap_or(filter.now);
-        vec![
+        let cells = vec![
             task.task_id.clone(),
             task.task_type.clone().unwrap_or_default(),
             task.short_id.clone().unwrap_or_default(),
@@ -166,8 +169,8 @@ fn table(tasks: &[TaskSession], filter: &Filter, width: Option<usize>) -> String
             task.words(),
             time(task.created_at),
             span((end - task.created_at).num_milliseconds().max(0).into()),
-            task.error.clone().unwrap_or_default(),
-        ]
+        ];
+        cells.into_iter().chain(has_errors.then(|| task.error.clone().unwrap_or_default())).collect()
     };
     grid(&fields, &tasks.iter().map(row).collect::<Vec<_>>(), width)
 }

@@ -71,7 +71,8 @@ impl Page {
         let time = span((end.unwrap_or(now) - task.created_at).num_milliseconds().max(0).into());
         let time = if end.is_some() { format!("after {time}") } else { format!("for {time}") };
         let attempt = if task.attempt > 1 { format!(", attempt {}", task.attempt) } else { String::new() };
-        line("status", &format!("{} {time}{attempt}", task.words()));
+        let held = if task.is_held { ", held" } else { "" };
+        line("status", &format!("{} {time}{held}{attempt}", task.status));
         let created = if task.is_inferred { " (the first event: none says that it was created)" } else { "" };
         line("created", &format!("{}{created}", second(task.created_at)));
         line("updated", &second(task.updated_at));
@@ -84,21 +85,17 @@ impl Page {
         if events.is_empty() {
             return words;
         }
-        let fields = [
-            Field::name("Time (UTC)"),
-            Field::name("State"),
-            Field::name("Attempt").spare(2),
-            Field::text("Error").spare(1),
-            Field::path("Line"),
-        ];
+        let has_errors = events.iter().any(|event| event.error.is_some());
+        let mut fields =
+            vec![Field::name("Time (UTC)"), Field::name("State"), Field::name("Attempt").spare(2), Field::path("Line")];
+        if has_errors {
+            fields.push(Field::text("Error").spare(1));
+        }
         let row = |event: &Happened| {
-            vec![
-                event.time.format("%Y-%m-%d %H:%M:%S%.6f").to_string(),
-                event.state.clone(),
-                event.attempt.to_string(),
-                event.error.clone().unwrap_or_default(),
-                format!("{}:{}", event.session_file, event.line),
-            ]
+            let time = event.time.format("%Y-%m-%d %H:%M:%S%.6f").to_string();
+            let line = format!("{}:{}", event.session_file, event.line);
+            let cells = vec![time, event.state.clone(), event.attempt.to_string(), line];
+            cells.into_iter().chain(has_errors.then(|| event.error.clone().unwrap_or_default())).collect()
         };
         words + "\n" + &grid(&fields, &events.iter().map(row).collect::<Vec<_>>(), width)
     }
