@@ -2,6 +2,7 @@
 
 use crate::base::error::{Error, Result, Status};
 use crate::cli::{Context, print};
+use crate::plugs::tasks::Settings;
 use crate::plugs::tasks::line::{Details, Happening, new_id};
 use crate::source::events::Journal;
 use serde_json::{Map, Value};
@@ -147,9 +148,6 @@ const NAME: usize = 256;
 const TEXT: usize = 4 << 10;
 const DATA: usize = 48 << 10;
 
-/// Short ids that programs which ask for tasks have other answers for.
-const RESERVED: [&str; 2] = ["task", "user"];
-
 fn name(text: &str) -> std::result::Result<String, String> {
     match text.trim() {
         "" => Err("it is empty".to_owned()),
@@ -161,7 +159,8 @@ fn name(text: &str) -> std::result::Result<String, String> {
 
 fn short_id(text: &str) -> std::result::Result<String, String> {
     let text = name(text)?;
-    if RESERVED.contains(&&*text) {
+    // Those of the default policy: a script has to work whatever a configuration elsewhere says.
+    if Settings::default().reserved.contains(&text) {
         return Err(format!("`{text}` is reserved: name what the task belongs to, such as `{text}-17`"));
     }
     Ok(text)
