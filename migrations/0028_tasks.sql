@@ -118,17 +118,18 @@ WHERE (NOT j.is_closed OR j.expiring_at > moment)
     AND (removals.removed_at IS NULL OR coalesce(j.attempt_began_at > removals.removed_at, false))
 UNION ALL
 -- The runs of this program, from their history.
-SELECT 'session_processor:' || processor_name || ':' || run_id, request_id, 'session_processor:' || processor_name,
-    NULL, requested_by,
-    CASE WHEN ended_at IS NULL THEN 'active' ELSE outcomes.status END,
-    ended_at IS NULL, false, started_at, coalesce(ended_at, started_at), ended_at, ended_at,
-    CASE WHEN ended_at IS NOT NULL THEN outcomes.status END,
-    NULL, (epoch_us(ended_at) - epoch_us(started_at)) / 1000000,
-    1, CASE WHEN outcomes.status <> 'completed' THEN message END, NULL, false, false, 0, 0, NULL, NULL
-FROM main.processor_runs
+SELECT 'session_processor:' || r.processor_name || ':' || r.run_id, r.request_id,
+    'session_processor:' || r.processor_name, NULL, r.requested_by,
+    CASE WHEN r.is_over THEN outcomes.status ELSE 'active' END,
+    NOT r.is_over, false, r.started_at, CASE WHEN r.is_over THEN r.ended_at ELSE r.started_at END,
+    CASE WHEN r.is_over THEN r.ended_at END, CASE WHEN r.is_over THEN r.ended_at END,
+    CASE WHEN r.is_over THEN outcomes.status END,
+    NULL, CASE WHEN r.is_over THEN (epoch_us(r.ended_at) - epoch_us(r.started_at)) / 1000000 END,
+    1, CASE WHEN r.is_over AND outcomes.status <> 'completed' THEN r.message END, NULL, false, false, 0, 0, NULL, NULL
+FROM (SELECT *, coalesce(ended_at <= moment, false) AS is_over FROM main.processor_runs WHERE started_at <= moment) AS r
 -- A run that was stopped, or found another one at work, was not wanted any more.
 LEFT JOIN (VALUES ('done', 'completed'), ('failed', 'failed'), ('killed', 'failed'), ('stopped', 'cancelled'),
-    ('busy', 'cancelled'), ('refused', 'cancelled')) AS outcomes(outcome, status) USING (outcome);
+    ('busy', 'cancelled'), ('refused', 'cancelled')) AS outcomes(outcome, status) ON outcomes.outcome = r.outcome;
 
 CREATE OR REPLACE VIEW task_sessions AS SELECT * FROM main.task_sessions_at(make_timestamp(epoch_us(now())));
 COMMENT ON VIEW task_sessions IS 'one row per task that is listed: tracked, not purged and not removed, as of now; and per run of this program';

@@ -31,9 +31,10 @@ fn world(lines: &[String]) -> World {
     world
 }
 
-/// What some columns say of the tasks that are listed at a moment.
+/// What some columns say of the tasks that are listed at a moment, but for the runs of the program.
 fn at(world: &World, moment: &str, columns: &str) -> Vec<String> {
-    world.rows(&format!("SELECT {columns} FROM task_sessions_at(TIMESTAMP '{moment}') ORDER BY task_id"))
+    let tasks = format!("FROM task_sessions_at(TIMESTAMP '{moment}') WHERE session_file IS NOT NULL ORDER BY task_id");
+    world.rows(&format!("SELECT {columns} {tasks}"))
 }
 
 /// The same an hour before midnight.
