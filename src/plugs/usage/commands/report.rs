@@ -12,7 +12,7 @@ use crate::report::render::{self, Format};
 /// Report token usage, tool calls, and what people know
 ///
 /// A report first runs the processor that it is made from, as `sessionmill run` would: `verification` for
-/// what people know, `usage` for everything else. That reads new and changed transcripts of the configured
+/// what people know, `tasks` for tasks, `usage` for everything else. That reads new and changed transcripts of the configured
 /// sources (those of --sessions, if given) into the database. Nothing is run with --no-refresh, while
 /// another process runs that processor, where its configuration disables it, or where it asks a language
 /// model. If you may not write the database, nothing is run either, and the report is made from the newest
@@ -30,6 +30,7 @@ use crate::report::render::{self, Format};
                   sessionmill report --by tool --project /home/ada/shop\n  \
                   sessionmill report --by skill --team Engines --identities people.toml\n  \
                   sessionmill report verification --by domain\n  \
+                  sessionmill report tasks --by type\n  \
                   sessionmill report html --out usage.html"
 )]
 pub(super) struct Args {
