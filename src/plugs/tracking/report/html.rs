@@ -12,7 +12,7 @@ use crate::plugs::usage::report::html::table::table;
 use crate::plugs::usage::report::html::text::Text;
 use crate::price::Prices;
 use crate::report::money;
-use crate::report::render::{hours, length, percent};
+use crate::report::render::{hours, length, percent, span};
 use crate::report::{Column, Row, Unit};
 use chrono::NaiveDate;
 use duckdb::Connection;
@@ -107,6 +107,7 @@ fn sheet(connection: &Connection, by: By, filter: &Filter, prices: &Prices) -> R
         (None, _) => "–".to_owned(),
         (Some(number), Unit::Seconds) if column.name == "active_seconds" => hours(number),
         (Some(number), Unit::Seconds) => length(number),
+        (Some(number), Unit::Milliseconds) => span(number),
         (Some(number), Unit::Share) => percent(number),
         (Some(number), Unit::PicoUsd) => money::rounded(number),
         (Some(number), Unit::Count | Unit::Ratio) => thousands(number),
