@@ -327,7 +327,7 @@ fn a_retired_source_keeps_what_it_said_and_gives_up_its_names() {
     assert_eq!(world.rows(FILES), files);
     let states = "SELECT processor_name, session_file FROM session_processor_state ORDER BY ALL";
     let names = [aside.as_str(), "ada/p/only.jsonl", "ada/p/other.jsonl", "ada/p/same.jsonl"];
-    let expected: Vec<_> = ["usage", "verification", "tasks", "tracking"]
+    let expected: Vec<_> = ["tasks", "tracking", "usage", "verification"]
         .iter()
         .flat_map(|processor| names.map(|name| format!("{processor}|{name}")))
         .collect();

@@ -429,12 +429,29 @@ fn subagents_of_a_transcript_are_tasks() {
         result(8, "c4", "launched", false, &launched),
         record(9, "user", &json!(note), &json!({})),
         call(10, "c5", "plan"),
+        call(11, "c6", "review"),
+        result(12, "c6", "launched", false, &json!({"isAsync": true, "status": "async_launched", "agentId": "a18"})),
+        result(
+            13,
+            "o1",
+            "not yet",
+            false,
+            &json!({"retrieval_status": "not_ready", "task": {"task_id": "a18", "status": "running"}}),
+        ),
+        result(
+            14,
+            "o2",
+            "done",
+            false,
+            &json!({"retrieval_status": "success", "task": {"task_id": "a18", "status": "completed"}}),
+        ),
     ];
     let world = world(&lines);
     let columns = "task_id, short_id, task_type, status, created_at, closed_at, events";
     let expected = [
         "m1/c1|s1|subagent:explore|completed|2079-07-07T10:00:01Z|2079-07-07T10:00:02Z|2",
         "m10/c5|s1|subagent:plan|active|2079-07-07T10:00:10Z||1",
+        "m11/c6|s1|subagent:review|completed|2079-07-07T10:00:11Z|2079-07-07T10:00:14Z|3",
         "m3/c2|s1|subagent:explore|failed|2079-07-07T10:00:03Z|2079-07-07T10:00:04Z|2",
         "m5/c3|s1|subagent:plan|cancelled|2079-07-07T10:00:05Z|2079-07-07T10:00:06Z|2",
         "m7/c4|s1|subagent:review|failed|2079-07-07T10:00:07Z|2079-07-07T10:00:09Z|3",

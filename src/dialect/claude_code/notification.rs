@@ -18,15 +18,20 @@ pub(super) fn read(text: &str) -> Option<Finish<'_>> {
     let inside = text.trim_start().strip_prefix(MARK)?;
     // What the work came to stands behind, and can be any text.
     let inside = inside.split("<result>").next().unwrap_or_default();
-    let state = match tag(inside, "<status>", "</status>")? {
-        "completed" => TaskState::Completed,
-        "failed" => TaskState::Failed,
-        "killed" | "stopped" => TaskState::Cancelled,
-        _ => return None,
-    };
+    let state = ended(tag(inside, "<status>", "</status>")?)?;
     let call_id = tag(inside, "<tool-use-id>", "</tool-use-id>").filter(|id| is_id(id));
     let agent_id = tag(inside, "<task-id>", "</task-id>").filter(|id| is_id(id));
     Some(Finish { call_id, agent_id, state })
+}
+
+/// How work in the background has ended, if it has.
+pub(super) fn ended(status: &str) -> Option<TaskState> {
+    match status {
+        "completed" => Some(TaskState::Completed),
+        "failed" => Some(TaskState::Failed),
+        "killed" | "stopped" => Some(TaskState::Cancelled),
+        _ => None,
+    }
 }
 
 /// What stands between two marks.

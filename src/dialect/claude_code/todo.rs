@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | `TaskCreate` | `task`: the number and the subject of a new entry |
 //! | `TaskUpdate` | `taskId` and `statusChange`: the new state of an entry |
+//! | `TaskOutput` | `task`: the id and the status of work in the background, which is no entry |
 //! | `TodoWrite` | `oldTodos` and `newTodos`: the whole list, whose entries are known by their text |
 
+use super::notification;
 use crate::dialect::json::{Fields, Object, Objects, Text, skip};
 use serde::de::MapAccess;
-use sessionmill_contract::event::Todo;
+use sessionmill_contract::event::{Finish, Todo};
 use sessionmill_contract::{Agent, TaskState};
 
 /// Entries of a list that are looked at, more than anybody can keep in mind.
@@ -17,7 +19,8 @@ const MOST: usize = 500;
 /// The fields of a note.
 #[derive(Debug, Default)]
 pub(super) struct Todos<'de> {
-    created: Option<Entry<'de>>,
+    /// Of `task`.
+    one: Option<Entry<'de>>,
     id: Text<'de>,
     change: Option<Change<'de>>,
     old: Vec<Entry<'de>>,
@@ -27,7 +30,7 @@ pub(super) struct Todos<'de> {
 impl<'de> Fields<'de> for Todos<'de> {
     fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
-            "task" => self.created = map.next_value::<Object<_>>()?.0,
+            "task" => self.one = map.next_value::<Object<_>>()?.0,
             "taskId" => self.id = map.next_value()?,
             "statusChange" => self.change = map.next_value::<Object<_>>()?.0,
             "oldTodos" => self.old = list(map.next_value()?),
@@ -48,10 +51,15 @@ impl Todos<'_> {
     /// Hands on which entries came to another state.
     pub(super) fn tell(&self, event: &mut dyn FnMut(Agent<'_>)) {
         // To look at an entry gives its status, too.
-        if let Some(created) = self.created.as_ref().filter(|created| created.status.get().is_none())
+        if let Some(created) = self.one.as_ref().filter(|created| created.status.get().is_none())
             && let Some(id) = created.id.id()
         {
             event(Agent::Todo(Todo { id: Some(id), subject: created.subject.name(), state: TaskState::Created }));
+        }
+        if let Some(work) = &self.one
+            && let (Some(agent_id), Some(state)) = (work.task_id.id(), work.status.get().and_then(notification::ended))
+        {
+            event(Agent::Finished(Finish { call_id: None, agent_id: Some(agent_id), state }));
         }
         if let (Some(id), Some(change)) = (self.id.id(), &self.change)
             && let Some(state) = change.to.get().and_then(changed)
@@ -98,6 +106,7 @@ fn changed(status: &str) -> Option<TaskState> {
 #[derive(Debug, Default)]
 struct Entry<'de> {
     id: Text<'de>,
+    task_id: Text<'de>,
     subject: Text<'de>,
     status: Text<'de>,
 }
@@ -112,6 +121,7 @@ impl<'de> Fields<'de> for Entry<'de> {
     fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
             "id" => self.id = map.next_value()?,
+            "task_id" => self.task_id = map.next_value()?,
             "subject" | "content" => self.subject = map.next_value()?,
             "status" => self.status = map.next_value()?,
             _ => skip(map)?,
