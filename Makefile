@@ -24,9 +24,9 @@ demo:
 test:
 	cargo test --workspace $(FLAGS)
 
-# The random tests ten times as long: 1,000 kills, 5,000 sequences of actions.
+# The random tests thirty times as long: 3,000 kills, 4,800 sequences of actions.
 torture:
-	SESSIONMILL_TORTURE=$${TIMES:-10} cargo test $(FLAGS) --test world -- random_ clocks
+	SESSIONMILL_TORTURE=$${TIMES:-30} cargo test $(FLAGS) --test world -- random_ clocks
 
 # Formatting and lints, warnings denied.
 check:

@@ -95,6 +95,15 @@ fn only_its_plug_names_a_processor() {
 }
 
 #[test]
+fn panics_are_contained_in_one_place() {
+    for (path, text) in rust().filter(|(path, _)| !path.starts_with(home().join("tests"))) {
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let is_own = path.ends_with("base/guard.rs");
+        assert!(is_own || !code.contains("catch_unwind"), "{path:?} contains panics itself: see src/base/guard.rs");
+    }
+}
+
+#[test]
 fn moments_are_written_in_one_place() {
     const FORMS: [&str; 3] = ["to_rfc3339_opts(", "%d %H:%M UTC", "%H:%M:%S UTC"];
     for (path, text) in rust().filter(|(path, _)| path.starts_with(home().join("src"))) {

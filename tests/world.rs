@@ -23,7 +23,7 @@ use std::time::{Duration, SystemTime};
 
 pub const DAY: Duration = Duration::from_secs(86_400);
 
-/// How often a test of random worlds repeats itself: `make torture` asks for ten times as much.
+/// How often a test of random worlds repeats itself: `make torture` asks for thirty times as much.
 pub fn rounds(usual: u64) -> u64 {
     let times = std::env::var("SESSIONMILL_TORTURE").ok().and_then(|times| times.parse().ok());
     usual * times.unwrap_or(1)

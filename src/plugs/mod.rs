@@ -70,8 +70,8 @@ pub struct Plug {
     pub remark: fn(&Config, &DatabaseFile, &mut Summary),
     /// Tables of what the configuration knows about its values.
     pub lookups: fn(&Config) -> Result<Vec<Lookup>>,
-    /// Takes a decision of a person about what it found out; returns what came of it, in words.
-    pub review: Option<fn(&Review, &World) -> Result<Vec<String>>>,
+    /// Takes a decision of a person about what it found out.
+    pub review: Option<Decide>,
     /// What it keeps about people beside the database.
     pub kept: Option<Kept>,
     /// Its subcommands of `report`.
@@ -79,6 +79,9 @@ pub struct Plug {
     /// Its commands beside these.
     pub commands: &'static [Command],
 }
+
+/// Takes a decision of a person; returns what came of it, in words.
+pub type Decide = fn(&Review, &World) -> Result<Vec<String>>;
 
 /// A text column that snapshots leave empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,13 +48,16 @@ pub struct InFlight<'f> {
     mark: Mark,
 }
 
+/// The files, the slot and the mark that was there.
+type Taken = (Arc<[File]>, u64, Mark);
+
 /// A mark that is taken away for a wait. Dropping it ends what [`computing`] does for this thread.
 #[derive(Debug)]
 pub struct Waiting(());
 
 thread_local! {
     /// The mark of the file that this thread waits with.
-    static WAITING: RefCell<Option<(Arc<[File]>, u64, Mark)>> = const { RefCell::new(None) };
+    static WAITING: RefCell<Option<Taken>> = const { RefCell::new(None) };
 }
 
 /// Computes something about the file that this thread waits with, under the file's mark.

@@ -12,7 +12,7 @@ use crate::base::holder::Holder;
 use crate::base::utc;
 use crate::pass::request::{Origin, Request};
 use crate::pass::summary::Summary;
-use crate::plugs::Plugs;
+use crate::plugs::{Plug, Plugs};
 use crate::service::folder::{Old, OwnFolder};
 use crate::service::order::{Order, is_id, is_word};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -224,7 +224,7 @@ impl Folder {
         if open.by_ref().take(SIZE).read_to_end(&mut text).is_err() {
             return Some(refused(&by, "it cannot be read"));
         }
-        let named = self.plugs.find(&name).map(|plug| plug.name());
+        let named = self.plugs.find(&name).map(Plug::name);
         let order = match named {
             None if text.trim_ascii().is_empty() => Err(NO_PROCESSOR.to_owned()),
             _ => Order::parse(&text, named).and_then(|order| self.known(order)),

@@ -3,7 +3,7 @@
 use super::finding::Finding;
 use crate::base::error::count;
 use crate::base::printable::printable;
-use chrono::SecondsFormat;
+use crate::base::utc;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{Result, Write};
@@ -115,5 +115,5 @@ fn object(file: &str, finding: &Finding) -> Value {
 }
 
 fn time(finding: &Finding) -> Option<String> {
-    finding.time.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    finding.time.map(utc::shortest)
 }

@@ -6,7 +6,8 @@
 //!  "data":{"short_id":"order-17","task_type":"image_analysis"}}
 //! ```
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use crate::base::utc;
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use sessionmill_contract::TaskState;
 use std::fmt::Write as _;
@@ -60,7 +61,7 @@ impl Happening<'_> {
             "source": source(self.login),
             "type": format!("sessionmill.task.{}", self.state.name()),
             "subject": self.task_id,
-            "time": self.time.to_rfc3339_opts(SecondsFormat::Micros, true),
+            "time": utc::microseconds(self.time),
             "datacontenttype": "application/json",
             "data": data.collect::<Map<_, _>>(),
         })

@@ -18,7 +18,7 @@ pub enum Event {
     /// A run has come to its end.
     Ended(Results),
     /// What a trigger asked for, beside a run, is done: what came of it, in words.
-    Acted { claim: Claim, result: Result<String> },
+    Acted { claim: Box<Claim>, result: Result<String> },
     /// To end in order.
     Stop,
     /// To read the configuration again.

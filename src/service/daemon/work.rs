@@ -136,7 +136,7 @@ pub fn act(action: Action, claim: Claim, settings: Arc<Settings>, now: Moment, o
     std::thread::spawn(move || {
         let panicked = || Error::new(Status::CannotRun, "the worker panicked; the log says where");
         let result = guard(|| done(&action, &settings, &now), panicked);
-        let _ = outbox.send(Event::Acted { claim, result });
+        let _ = outbox.send(Event::Acted { claim: Box::new(claim), result });
     });
 }
 

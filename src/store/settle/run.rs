@@ -7,10 +7,10 @@ use super::groups::{self, Edges};
 use super::islands::Knife;
 use super::reviews;
 use crate::base::error::Result;
+use crate::base::guard;
 use crate::store::Transaction;
-use sessionmill_contract::{FactRow, Failure, FailureClass, Inputs, Manifest, Processor, Rows, Settlement, Value};
+use sessionmill_contract::{FactRow, Failure, Inputs, Manifest, Processor, Rows, Settlement, Value};
 use std::collections::HashSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A key that a processor could not settle.
 #[derive(Debug)]
@@ -131,9 +131,7 @@ impl<'r> Run<'r> {
         let inputs = Inputs { facts, edges, reviews, memo };
         let mut entities = Rows::default();
         let settle = || self.processor.settle(self.settlement, &self.key, inputs, &mut entities);
-        // What a panic says is not repeated: it can quote the facts.
-        let panicked = |_| Err(Failure::new(FailureClass::Panic, "the processor panicked"));
-        catch_unwind(AssertUnwindSafe(settle)).unwrap_or_else(panicked)?;
+        guard::processor("", settle)?;
         Ok(entities)
     }
 }

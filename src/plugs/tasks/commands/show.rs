@@ -3,6 +3,7 @@
 use super::Current;
 use crate::base::error::{Result, Status};
 use crate::base::printable::printable;
+use crate::base::utc;
 use crate::cli::place::read;
 use crate::cli::{Context, print, terminal_width};
 use crate::plugs::tasks::report::session::{self, Happened, TaskSession};
@@ -74,10 +75,13 @@ impl Page {
         let held = if task.is_held { ", held" } else { "" };
         line("status", &format!("{} {time}{held}{attempt}", task.status));
         let created = if task.is_inferred { " (the first event: none says that it was created)" } else { "" };
-        line("created", &format!("{}{created}", second(task.created_at)));
-        line("updated", &second(task.updated_at));
+        line("created", &format!("{}{created}", utc::second(task.created_at)));
+        line("updated", &utc::second(task.updated_at));
         if let Some(closed_at) = task.closed_at {
-            line("closed", &format!("{} ({})", second(closed_at), task.close_reason.as_deref().unwrap_or_default()));
+            line(
+                "closed",
+                &format!("{} ({})", utc::second(closed_at), task.close_reason.as_deref().unwrap_or_default()),
+            );
         }
         for (name, text) in [("error", task.error.clone()), ("data", Some(plain(&task.data)))] {
             text.filter(|text| !text.is_empty()).iter().for_each(|text| line(name, text));
@@ -99,9 +103,4 @@ impl Page {
         };
         words + "\n" + &grid(&fields, &events.iter().map(row).collect::<Vec<_>>(), width)
     }
-}
-
-/// `2026-02-01 10:00:00 UTC`.
-fn second(time: DateTime<Utc>) -> String {
-    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

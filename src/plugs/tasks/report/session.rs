@@ -2,8 +2,9 @@
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::names;
+use crate::base::utc;
 use crate::plugs::tasks::report::filter::Filter;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use duckdb::{Connection, Row, params_from_iter};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -75,7 +76,7 @@ fn rfc3339_or_null<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -
 
 /// A time as JSON and CSV have it.
 pub fn text(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+    utc::microseconds(time)
 }
 
 const COLUMNS: &str = "task_id, short_id, task_type, username, user_id, status, attempt, epoch_us(created_at),

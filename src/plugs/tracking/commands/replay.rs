@@ -1,6 +1,7 @@
 //! `sessionmill replay`: what was recorded in an activity session, out of the source files.
 
 use crate::base::error::{Error, Result, Status, cause};
+use crate::base::utc;
 use crate::cli::place::read;
 use crate::cli::{Context, Database};
 use crate::dialect::replay::{Item, Typed, items};
@@ -8,7 +9,7 @@ use crate::plugs::tracking::report::recording::{Part, parts};
 use crate::source::Source;
 use crate::source::passage::{Passage, Passages};
 use crate::store::sources;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufWriter, ErrorKind, Write};
@@ -108,7 +109,7 @@ impl Recording {
             }
             let items = at_hand.iter().find(|(known, _)| *known == part).map(|(_, items)| items);
             let Some(Item { time, event_type, data }) = items.and_then(|items| items.get(number)) else { continue };
-            let timestamp = time.to_rfc3339_opts(SecondsFormat::Millis, true);
+            let timestamp = utc::milliseconds(*time);
             let item = json!({"timestamp": timestamp, "event_type": event_type, "data": data});
             writeln!(out, "{item}").map_err(Stopped::Output)?;
         }

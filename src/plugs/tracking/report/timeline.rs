@@ -4,11 +4,12 @@
 use crate::base::error::{self, Error, Result, Status};
 use crate::base::names;
 use crate::base::printable::printable;
+use crate::base::utc;
 use crate::base::zone;
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::usage::report::filter::Param;
 use crate::report::value::integer;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use duckdb::{Connection, params_from_iter};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -33,8 +34,13 @@ pub const CELLS: [&str; 5] = ["begun", "ended", "kind", "id", "about"];
 impl Entry {
     /// In the order of [`CELLS`].
     pub fn cells(&self) -> [Value; CELLS.len()] {
-        let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        [json!(time(self.begun)), json!(self.ended.map(time)), json!(self.kind), json!(self.id), json!(self.about)]
+        [
+            json!(utc::shortest(self.begun)),
+            json!(self.ended.map(utc::shortest)),
+            json!(self.kind),
+            json!(self.id),
+            json!(self.about),
+        ]
     }
 }
 
