@@ -152,7 +152,7 @@ fn sessions_that_clients_name_are_whole_whatever_lies_between() {
 #[test]
 fn passive_events_alone_are_no_session_of_a_client() {
     let passive = Web::of(Class::Passive, "$pageleave", 60).in_session("a");
-    assert_eq!(default(&[passive.clone()]), [""; 0]);
+    assert_eq!(default(std::slice::from_ref(&passive)), [""; 0]);
     let rows = rows(Settings::default(), &[Web::view(0), passive]);
     assert_eq!(people(&rows, |id| id.loose), [0], "the session that runs has it");
 }

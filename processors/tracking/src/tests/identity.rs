@@ -36,7 +36,7 @@ fn the_earliest_link_counts_wherever_it_stands() {
     let [first, second] = [identify(60, "zoe", "anon-1"), identify(120, "bob", "anon-1")];
     let users = [Web::view(200).by("zoe"), Web::view(200).by("bob")];
     for links in [[first.clone(), second.clone()], [second, first]] {
-        let events = [&[anonymous.clone()], &links[..], &users[..]].concat();
+        let events = [std::slice::from_ref(&anonymous), &links[..], &users[..]].concat();
         assert_eq!(who(Settings::default(), &events), ["anon-1 is zoe", "bob is bob", "zoe is zoe"]);
         assert_eq!(refused(&events), 1);
         let union = Settings { identity: Identity::Union, ..Settings::default() };
