@@ -155,8 +155,12 @@ impl Reader {
 
     /// Reads an element of a list, if a dialect that writes lists knows it.
     fn element(&mut self, line: u64, element: &[u8], events: &mut dyn FnMut(&Event<'_>)) -> bool {
-        let repaired = json::repair(element);
-        let element = repaired.as_deref().unwrap_or(element);
+        self.is_listed(line, element, events)
+            || json::repair(element).is_some_and(|repaired| self.is_listed(line, &repaired, events))
+    }
+
+    /// Reads a record that a dialect which writes lists knows for its own, as it is.
+    fn is_listed(&mut self, line: u64, element: &[u8], events: &mut dyn FnMut(&Event<'_>)) -> bool {
         let current = self.current.filter(|current| DIALECTS[*current].lists);
         let others = (DOCUMENT + 1..UNKNOWN).filter(|other| DIALECTS[*other].lists && Some(*other) != current);
         for dialect in current.into_iter().chain(others) {

@@ -68,7 +68,7 @@ impl Parser for Web {
     fn record(&mut self, at: Place, line: u64, bytes: &[u8], ask: Ask, events: &mut dyn FnMut(&Event<'_>)) -> Told {
         let Some((record, length)): Option<(Record<'_>, _)> = splice::record(bytes) else { return Told::Nothing };
         let mut output = Output { line, text: &bytes[..length], events };
-        if let Some(batch) = record.batch().filter(|_| at == Place::Due) {
+        if let Some(batch) = record.batch().filter(|_| at != Place::PerhapsInside) {
             let format = format_of_batch(batch);
             return match ask {
                 Ask::Own if format != Some(self.0) => Told::Strange,

@@ -313,6 +313,8 @@ fn a_batch_is_many_events_and_a_broken_one_costs_itself_only() {
         one(r#"[{"type":"new"},{"event":"a","distinct_id":"u","timestamp":1}]"#),
         "1 lost: not a JSON object, or a broken one"
     );
+    let cut = said(&[&format!("{}{body}", &batch[..40])]);
+    assert_eq!(cut, ["1.0 View page by a at 03-01T12:00:00", "1 lost: not a JSON object, or a broken one"]);
     let line = r#"{"event":"a","distinct_id":"u","timestamp":1772366400}"#;
     let two = said(&[&format!("{line}{line}")]);
     assert_eq!(two, ["1.0 Event a by u at 03-01T12:00:00", "1.1 Event a by u at 03-01T12:00:00"]);
@@ -373,6 +375,8 @@ fn records_are_told_apart_by_their_shape() {
     let expected = [("claude-code", 2), ("posthog", 2), ("segment", 3)];
     assert_eq!(reader.dialects().collect::<Vec<_>>(), expected);
     assert_eq!((reader.dialect(), reader.current()), ("posthog", Some("segment")));
+    let both = r#"{"type":"track","messageId":"m","event":"e","distinct_id":"u","timestamp":1772366400}"#;
+    assert_eq!(one(both), "1.0 Event e by u at 03-01T12:00:00 id=m");
     for unknown in
         [r#"{"event":"e"}"#, r#"{"distinct_id":"u"}"#, r#"{"type":"page"}"#, r#"{"type":"order","userId":"u"}"#]
     {
