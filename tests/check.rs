@@ -54,7 +54,7 @@ root/bad.jsonl:3: lost: its type is unknown (`new-kind`)
 root/bad.jsonl:4: lost: not a JSON object, or a broken one
 root/bad.jsonl:5: lost: no `distinct_id`, and no `$device_id` in its place
 root/bad.jsonl:6: lost: its `timestamp` is not a time
-root/bad.jsonl:7: lost: the last line has no line feed and is not a whole JSON object
+root/bad.jsonl:7: lost: the last line has no line feed and is not whole JSON
 7 lines: 2 records understood (posthog 2), 6 lost
 ";
     assert_eq!(check(&world, &["root/bad.jsonl"]), (1, expected.to_owned()));

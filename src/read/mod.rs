@@ -444,11 +444,11 @@ pub(crate) fn trim(line: &[u8]) -> (u64, &[u8]) {
     }
 }
 
-/// Whether an unfinished last line is one or more whole JSON objects; else it waits for its end.
+/// Whether an unfinished last line is one or more whole JSON objects, or lists of them; else it waits for its end.
 pub(crate) fn is_whole(tail: &[u8]) -> bool {
     let (_, tail) = trim(tail);
     let mut values = serde_json::Deserializer::from_slice(tail).into_iter::<serde::de::IgnoredAny>();
-    tail.first() == Some(&b'{') && values.all(|value| value.is_ok())
+    matches!(tail.first(), Some(b'{' | b'[')) && values.all(|value| value.is_ok())
 }
 
 /// A fold whose panic is contained.
@@ -549,6 +549,8 @@ mod tests {
             (&b"{\"a\":1}"[..], true),
             (b"{\"a\":1}{\"b\":2}", true),
             (b"{\"a\":1}{\"b\"", false),
+            (b"[{\"a\":1}]", true),
+            (b"[{\"a\":1}", false),
             (b"{\"a\":", false),
             (b"12", false),
             (b"", false),

@@ -29,7 +29,7 @@ pub(super) struct Finding {
 
 const UNKNOWN: &str = "its type is unknown";
 const DOCUMENT: &str = "a part of one JSON document over many lines: write each record on a line of its own";
-const UNFINISHED: &str = "the last line has no line feed and is not a whole JSON object";
+const UNFINISHED: &str = "the last line has no line feed and is not whole JSON";
 
 /// Bytes that are read at a time.
 const WINDOW: usize = 128 << 10;
