@@ -275,7 +275,7 @@ impl Branch<'_> {
                 Entry::Folder if path.as_os_str().len() > LONGEST => self.too_long(path),
                 Entry::Transcript(..) if path.as_os_str().len() > LONGEST => self.too_long(path),
                 Entry::Folder if is_mailbox && !folder.is_of_its_user(&name) => {
-                    self.add(path, Err(Rejection::OfAnotherUser))
+                    self.add(path, Err(Rejection::OfAnotherUser));
                 }
                 Entry::Folder => self.folders.push(path),
                 Entry::Transcript(kind, stat) => self.found(path, kind, stat, has_more_names),
