@@ -21,7 +21,7 @@ use crate::base::error::Result;
 use crate::store::Transaction;
 use duckdb::params;
 use sessionmill_contract::{FactRow, Failure, FailureClass, Islands, Manifest, Processor, Settlement, Table, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// From the first fact to the last one, in microseconds since 1970.
 pub(super) type Extent = (i64, i64);
@@ -30,7 +30,7 @@ pub(super) type Extent = (i64, i64);
 const WHOLE: Extent = (i64::MIN, i64::MAX);
 
 /// Where nothing is narrowed down by them any more: a key with more ranges is settled from the first to the last one.
-const RANGES: i64 = 32;
+const RANGES: usize = 32;
 
 /// How the facts of one settlement are cut.
 #[derive(Clone, Copy, Debug)]
@@ -156,41 +156,32 @@ impl Knife {
     ) -> Result<()> {
         let partly =
             "key_hash IN (SELECT key_hash FROM settling) AND key_hash NOT IN (SELECT key_hash FROM settling_ranges)";
-        // Peers of the second window share a number: only the first part of one time can begin an island. A `FILTER` in
-        // it would have DuckDB count the whole frame again for each row.
         let sql = format!(
-            "INSERT INTO settling_ranges
-             WITH moments AS (
+            "WITH moments AS (
                  SELECT key_hash, epoch_us(first_at) AS first, epoch_us(last_at) AS last, span, true AS touches
                  FROM facts.touched_moments WHERE processor_name = ? AND facts_table = ? AND {partly}
                  UNION ALL
                  SELECT {hash}, epoch_us({at}), epoch_us({at}), {span}, false
                  FROM facts.{table} WHERE {hash} IN (SELECT key_hash FROM settling)
-                     AND {hash} NOT IN (SELECT key_hash FROM settling_ranges)),
-             parts AS (
-                 SELECT key_hash, first, last, touches FROM moments WHERE span IS NULL
-                 UNION ALL
-                 SELECT key_hash, min(first), max(last), bool_or(touches) FROM moments WHERE span IS NOT NULL
-                 GROUP BY key_hash, span),
-             begun AS (
-                 SELECT *, coalesce(first - max(last) OVER (PARTITION BY key_hash ORDER BY first
-                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) > {gap}, true) AS begins FROM parts),
-             numbered AS (
-                 SELECT *, count(CASE WHEN begins THEN 1 END) OVER (PARTITION BY key_hash ORDER BY first
-                     RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS island FROM begun),
-             islands AS (
-                 SELECT key_hash, island, min(first) AS first, max(last) AS last FROM numbered
-                 GROUP BY key_hash, island HAVING bool_or(touches)),
-             counted AS (SELECT *, count(*) OVER (PARTITION BY key_hash) > {RANGES} AS are_many FROM islands)
-             SELECT key_hash, min(first), max(last) FROM counted
-             GROUP BY key_hash, CASE WHEN are_many THEN 0 ELSE island END",
+                     AND {hash} NOT IN (SELECT key_hash FROM settling_ranges))
+             SELECT key_hash, first, last, touches FROM moments WHERE span IS NULL
+             UNION ALL
+             SELECT key_hash, min(first), max(last), bool_or(touches) FROM moments WHERE span IS NOT NULL
+             GROUP BY key_hash, span",
             hash = facts_hash(manifest, settlement),
             at = self.islands.at,
             span = self.islands.span,
             table = settlement.facts.name,
-            gap = self.gap,
         );
-        transaction.execute(&sql, params![manifest.name, settlement.facts.name])?;
+        let mut parts: BTreeMap<i64, Vec<(Extent, bool)>> = BTreeMap::new();
+        transaction.query(&sql, params![manifest.name, settlement.facts.name], |row| {
+            parts.entry(row.get(0)?).or_default().push(((row.get(1)?, row.get(2)?), row.get(3)?));
+            Ok(())
+        })?;
+        let ranges = parts.into_iter().flat_map(|(key_hash, parts)| {
+            concerned(parts, self.gap).into_iter().map(move |(first, last)| [key_hash, first, last])
+        });
+        transaction.stage("settling_ranges", ranges)?;
         Ok(())
     }
 }
@@ -230,6 +221,17 @@ fn micros(value: Option<&Value>) -> i64 {
     value.and_then(Value::as_time).map_or(0, |time| time.timestamp_micros())
 }
 
+/// The islands of parts that something has touched.
+fn concerned(parts: Vec<(Extent, bool)>, gap: i64) -> Vec<Extent> {
+    let touched: BTreeSet<i64> = parts.iter().filter(|(_, touches)| *touches).map(|((first, _), _)| *first).collect();
+    let mut islands = joined(parts.into_iter().map(|(extent, _)| extent).collect(), gap);
+    islands.retain(|(first, last)| touched.range(first..=last).next().is_some());
+    match islands[..] {
+        [(first, _), .., (_, last)] if islands.len() > RANGES => vec![(first, last)],
+        _ => islands,
+    }
+}
+
 /// Joins what is at most a gap apart.
 fn joined(mut parts: Vec<Extent>, gap: i64) -> Vec<Extent> {
     parts.sort_unstable();
@@ -261,5 +263,14 @@ mod tests {
         for (parts, expected) in cases {
             assert_eq!(joined(parts.to_vec(), 10), expected, "{parts:?}");
         }
+    }
+
+    #[test]
+    fn islands_are_concerned_that_something_touches() {
+        let parts = vec![((0, 5), false), ((14, 14), true), ((30, 30), false), ((50, 60), true), ((61, 61), false)];
+        assert_eq!(concerned(parts, 10), [(0, 14), (50, 61)]);
+        let many = |count: i64| (0..count).map(|number| ((number * 20, number * 20), number % 2 == 0)).collect();
+        assert_eq!(concerned(many(64), 10).len(), 32);
+        assert_eq!(concerned(many(65), 10), [(0, 64 * 20)], "from the first to the last, where they are many");
     }
 }
