@@ -118,12 +118,12 @@ pub(super) fn append_facts<'f>(
 }
 
 /// Appends entities of one table, which can be the facts of a later settlement.
-pub(super) fn append_entities<'r>(
+pub(super) fn append_entities(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
     table: &Table,
     settlement: &Settlement,
-    rows: &[&'r [Value]],
+    rows: &[&[Value]],
 ) -> Result<()> {
     let own = Groups::default();
     let key = table.position(settlement.key).map(|key| (key, &own));

@@ -119,11 +119,11 @@ pub(super) fn edges(
 }
 
 /// Computes the groups again that rows of a table of edges concern which arrived or left.
-pub(super) fn differ<'e>(
+pub(super) fn differ(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
     table: &Table,
-    edges: &[&'e [Value]],
+    edges: &[&[Value]],
 ) -> Result<()> {
     for settlement in manifest.settlements {
         let Some(of) = settlement.edges.filter(|of| of.table.name == table.name) else { continue };

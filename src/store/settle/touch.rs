@@ -86,11 +86,10 @@ pub(in crate::store) fn failed(
     manifest: &Manifest,
     settlement: &Settlement,
 ) -> Result<()> {
-    let sql = format!(
-        "INSERT INTO facts.touched_keys SELECT DISTINCT processor_name, facts_table, key_hash FROM settling_failures
-         WHERE processor_name = ? AND facts_table = ?"
-    );
-    transaction.execute(&sql, params![manifest.name, settlement.facts.name])?;
+    let sql = "INSERT INTO facts.touched_keys
+               SELECT DISTINCT processor_name, facts_table, key_hash FROM settling_failures
+               WHERE processor_name = ? AND facts_table = ?";
+    transaction.execute(sql, params![manifest.name, settlement.facts.name])?;
     Ok(())
 }
 
