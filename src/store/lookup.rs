@@ -14,6 +14,9 @@ use md5::{Digest, Md5};
 /// A row of a lookup table: a text for each column, which DuckDB casts to the column's type.
 pub type Cells = Vec<Option<String>>;
 
+/// The rows about a value.
+pub type About = Box<dyn Fn(&Cells) -> Vec<Cells> + Send + Sync>;
+
 /// A table that is made of values of the database and of the configuration.
 pub struct Lookup {
     /// In schema `main`.
@@ -22,8 +25,7 @@ pub struct Lookup {
     pub values: &'static str,
     /// What the rows are made with, as a text that is another one when that is.
     pub settings: String,
-    /// The rows about a value.
-    pub rows: Box<dyn Fn(&Cells) -> Vec<Cells> + Send + Sync>,
+    pub rows: About,
 }
 
 /// Under which name the settings of lookup tables stand among those of settlements.
