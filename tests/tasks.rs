@@ -292,7 +292,7 @@ fn a_purge_hides_what_was_closed_before_and_holds_in_a_new_database() {
     assert_eq!(purge(&["--older-than", "0s", "--dry-run"]), expected("2", would));
     assert_eq!(purge(&["--older-than", "0s"]), expected("2", "2 tasks closed for 0s or longer are purged"));
     let left = || world.rows("SELECT task_id FROM task_sessions WHERE session_file IS NOT NULL");
-    assert_eq!(left(), [open.clone()]);
+    assert_eq!(left(), std::slice::from_ref(&open));
     let later = create("d");
     ok(world.mill(&["task", "complete", &later]));
     fs::remove_file(world.database()).unwrap();

@@ -333,12 +333,11 @@ pub fn oracle(files: &Files, gap: TimeDelta, now: DateTime<Utc>) -> Vec<String> 
         own.sort_by_key(|(.., at, _, _)| *at);
         let mut islands = Vec::new();
         for (number, fact) in own.iter().enumerate() {
-            let (before, after) = own.split_at(number);
-            let spans = |facts: &[&(&str, u64, &String, i64, &Option<String>, i64)]| {
-                facts.iter().filter_map(|fact| fact.4.clone()).collect::<BTreeSet<_>>()
-            };
+            let before = &own[..number];
+            let all: Vec<_> = own.iter().map(|fact| fact.4.clone()).collect();
+            let spans = |of: &[Option<String>]| of.iter().flatten().cloned().collect::<BTreeSet<_>>();
             let is_near = before.last().is_some_and(|last| fact.3 - last.3 <= gap.num_microseconds().unwrap());
-            if !is_near && spans(before).is_disjoint(&spans(after)) {
+            if !is_near && spans(&all[..number]).is_disjoint(&spans(&all[number..])) {
                 islands.push(Vec::new());
             }
             islands.last_mut().unwrap().push(**fact);
