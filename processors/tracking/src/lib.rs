@@ -86,7 +86,8 @@ static MANIFEST: Manifest = Manifest {
     version: 1,
     cadence: Duration::from_secs(600),
     bound: Bound::Cpu,
-    facts: &[&line::LINES, &link::LINKS, &replay::REPLAY],
+    // Links first: who is who is known then when events are settled.
+    facts: &[&link::LINKS, &line::LINES, &replay::REPLAY],
     settlements: &[
         Settlement {
             name: "links",

@@ -147,11 +147,11 @@ impl<'l> Found<'l> {
 pub(crate) fn sessions<'l>(lines: &[Line<'l>], positions: &[usize], rules: Rules<'_>) -> (Vec<Found<'l>>, Vec<usize>) {
     let switches = &rules.settings.switches;
     let mut sessions: Vec<Running<'l>> = Vec::new();
-    let mut others = Vec::new();
+    let (mut others, mut without) = (Vec::new(), Vec::new());
     for &position in positions {
         let line = &lines[position];
         let role = Role::of(line.class, switches);
-        if role != Role::Opens {
+        if matches!(role, Role::Extends | Role::Attaches) {
             others.push(position);
         }
         match (role, sessions.last_mut()) {
@@ -167,13 +167,16 @@ pub(crate) fn sessions<'l>(lines: &[Line<'l>], positions: &[usize], rules: Rules
             (Role::Ends, Some(session)) if session.runs(line) => {
                 session.found.ended_at = Some(line.row.time);
                 session.found.reason = Reason::End;
+                session.found.members.push(position);
             }
+            // What ends no session is in none.
+            (Role::Ends, _) => without.push(position),
             _ => {}
         }
     }
     let mut found: Vec<Found<'l>> = sessions.into_iter().map(|session| session.found).collect();
-    let loose = attach(&mut found, lines, others);
-    (found, loose)
+    without.extend(attach(&mut found, lines, others));
+    (found, without)
 }
 
 /// Adds events to the latest of the sessions that run at their time, and returns those that belong to none. An event
