@@ -305,7 +305,7 @@ COMMENT ON COLUMN activity_session_properties."$num_uniq_urls" IS 'different add
 COMMENT ON COLUMN activity_session_properties."$pageview_count" IS 'pages seen, without screens';
 COMMENT ON COLUMN activity_session_properties."$screen_count" IS 'screens seen';
 COMMENT ON COLUMN activity_session_properties."$autocapture_count" IS 'clicks and inputs that the client noted by itself';
-COMMENT ON COLUMN activity_session_properties."$is_bounce" IS 'one view or click and nothing more; null without either';
+COMMENT ON COLUMN activity_session_properties."$is_bounce" IS 'one view or click, and gone in less than ten seconds; null without either';
 COMMENT ON COLUMN activity_session_properties."$channel_type" IS 'kind of traffic';
 COMMENT ON COLUMN activity_session_properties."$entry_referring_domain" IS 'registrable domain of the referrer, if it is another site';
 COMMENT ON COLUMN activity_session_properties."$entry_utm_source" IS 'of the campaign';
@@ -409,7 +409,7 @@ COMMENT ON COLUMN activity_sessions.properties IS 'properties that the configura
 COMMENT ON COLUMN activity_sessions.duration_seconds IS 'from started_at to seen_until, whole seconds';
 COMMENT ON COLUMN activity_sessions.active_seconds IS 'sum of the gaps of at most ten minutes between neighbouring events';
 COMMENT ON COLUMN activity_sessions.channel IS 'kind of traffic that brought the person: Direct, Organic Search, Email and others';
-COMMENT ON COLUMN activity_sessions.is_bounce IS 'one view or click and nothing more; null without either';
+COMMENT ON COLUMN activity_sessions.is_bounce IS 'one view or click, and gone in less than ten seconds; null without either';
 COMMENT ON COLUMN activity_sessions.is_engaged IS 'active for more than ten seconds, two views, or a conversion';
 COMMENT ON COLUMN activity_sessions.unique_urls IS 'different addresses seen';
 COMMENT ON COLUMN activity_sessions.is_bot IS 'the client says that it is a program';

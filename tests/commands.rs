@@ -583,7 +583,7 @@ fn help_says_what_a_report_does_first() {
     let help = words(&["report", "--help"]);
     for sentence in [
         "A report first runs the processor that it is made from, as `sessionmill run` would: `verification` for what \
-         people know, `usage` for everything else.",
+         people know, `tasks` for tasks, `tracking` for activity, `usage` for everything else.",
         "Nothing is run with --no-refresh, while another process runs that processor, where its configuration \
          disables it, or where it asks a language model.",
         "If you may not write the database, nothing is run either",

@@ -502,7 +502,11 @@ fn a_processor_that_lacks_its_key_is_no_processor_that_is_off() {
     let config = std::fs::read_to_string(world.path("mill.toml")).unwrap();
     assert_eq!(run(&world).status, 0);
     let check = |schedule: &str| {
-        std::fs::write(world.path("mill.toml"), format!("[schedule]\nusage = 'off'\n{schedule}\n{config}")).unwrap();
+        std::fs::write(
+            world.path("mill.toml"),
+            format!("[schedule]\nusage = 'off'\ntasks = 'off'\ntracking = 'off'\n{schedule}\n{config}"),
+        )
+        .unwrap();
         world.mill(&["status", "--check", "--config", "mill.toml"]).status
     };
     assert_eq!(check(""), 0);

@@ -128,7 +128,7 @@ table! {
         active_seconds: u64,
         /// kind of traffic that brought the person: Direct, Organic Search, Email and others
         channel: Option<&'a str>,
-        /// one view or click and nothing more; null without either
+        /// one view or click, and gone in less than ten seconds; null without either
         is_bounce: Option<bool>,
         /// active for more than ten seconds, two views, or a conversion
         is_engaged: bool,

@@ -22,6 +22,8 @@ pub(super) struct Finding {
     pub(super) class: Option<&'static str>,
     /// Who did it; the id of a task.
     pub(super) who: Option<String>,
+    /// `who` is a task.
+    pub(super) is_task: bool,
     pub(super) time: Option<DateTime<Utc>>,
     /// Why it would be lost.
     pub(super) wrong: Option<&'static str>,
@@ -147,6 +149,7 @@ fn take(event: &Event<'_>, found: &mut Vec<Finding>) {
             let Some(last) = found.last_mut() else { return };
             last.class = Some(task.state.name());
             last.who = Some(task.task_id.to_owned());
+            last.is_task = true;
         }
         Said::Agent(..) => {}
     }

@@ -101,7 +101,8 @@ fn sentence(file: &str, finding: &Finding) -> String {
         return format!("{place}: lost: {wrong}{of}");
     }
     let class = finding.class.map(|class| format!(", {class}")).unwrap_or_default();
-    let who = finding.who.as_deref().map(|who| format!(" by {who}")).unwrap_or_default();
+    let of = if finding.is_task { "of task" } else { "by" };
+    let who = finding.who.as_deref().map(|who| format!(" {of} {who}")).unwrap_or_default();
     let time = time(finding).map(|time| format!(" at {time}")).unwrap_or_default();
     format!("{place}: {dialect} {kind}{class}{who}{time}")
 }

@@ -156,7 +156,7 @@ COMMENT ON COLUMN activity_session_properties."$num_uniq_urls" IS 'different add
 COMMENT ON COLUMN activity_session_properties."$pageview_count" IS 'pages seen, without screens';
 COMMENT ON COLUMN activity_session_properties."$screen_count" IS 'screens seen';
 COMMENT ON COLUMN activity_session_properties."$autocapture_count" IS 'clicks and inputs that the client noted by itself';
-COMMENT ON COLUMN activity_session_properties."$is_bounce" IS 'one view or click and nothing more; null without either';
+COMMENT ON COLUMN activity_session_properties."$is_bounce" IS 'one view or click, and gone in less than ten seconds; null without either';
 COMMENT ON COLUMN activity_session_properties."$channel_type" IS 'kind of traffic';
 COMMENT ON COLUMN activity_session_properties."$entry_referring_domain" IS 'registrable domain of the referrer, if it is another site';
 COMMENT ON COLUMN activity_session_properties."$entry_utm_source" IS 'of the campaign';

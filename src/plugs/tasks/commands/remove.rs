@@ -26,7 +26,7 @@ pub(super) struct Remove {
 #[derive(Debug, clap::Args)]
 pub(super) struct Purge {
     /// Tasks that were closed so long ago, such as 2d or 36h [default: the configured retention]
-    #[arg(long, value_name = "TIME", value_parser = duration::parse_wait)]
+    #[arg(long, value_name = "TIME", value_parser = age)]
     older_than: Option<Duration>,
 
     /// Print how many there are, and hide none
@@ -88,6 +88,14 @@ pub(super) fn remove(args: &Remove, context: &Context) -> Result<Status> {
 }
 
 /// Hides all tasks that are closed for so long.
+/// How long ago. A bare number would be seconds, and a purge cannot be undone.
+fn age(text: &str) -> std::result::Result<Duration, String> {
+    match text.parse::<u64>() {
+        Ok(number) if number > 0 => Err(format!("a purge needs a unit, such as {number}d or {number}h")),
+        _ => duration::parse_wait(text),
+    }
+}
+
 pub(super) fn purge(args: &Purge, context: &Context) -> Result<Status> {
     let (config, database) = args.who.current.find(context)?;
     let now = context.now.wall;

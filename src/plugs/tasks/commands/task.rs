@@ -21,7 +21,8 @@ use sessionmill_contract::TaskState;
                         sessionmill task update \"$id\" --data '{\"pages\": 3}'\n  \
                         sessionmill task complete \"$id\"\n  \
                         sessionmill task fail \"$id\" --error 'no answer after 30 s'\n  \
-                        sessionmill task create image_analysis --short-id order-17 --id \"$id\" --attempt 2\n\n\
+                        sessionmill task create image_analysis --short-id order-17 --id \"$id\" --attempt 2\n  \
+                        sessionmill task complete \"$id\" --attempt 2\n\n\
                         From cron, as one line:\n  \
                         id=$(sessionmill task create backup --short-id nightly) && { backup.sh && \
                         sessionmill task complete \"$id\" || sessionmill task fail \"$id\"; }")]
@@ -92,7 +93,7 @@ struct More {
     #[arg(long, value_name = "USER", value_parser = name)]
     user: Option<String>,
 
-    /// Which attempt at it this is, from 1
+    /// Which attempt at it this is [default: 1]. What ends a later attempt has to name it, too
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     attempt: Option<u64>,
 

@@ -9,13 +9,13 @@ use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::{ccusage, explain, usage};
 use crate::report::render::{self, Format};
 
-/// Report token usage, tool calls, and what people know
+/// Report token usage, tool calls, activity, tasks, and what people know
 ///
-/// A report first runs the processor that it is made from, as `sessionmill run` would: `verification` for
-/// what people know, `tasks` for tasks, `usage` for everything else. That reads new and changed transcripts of the configured
-/// sources (those of --sessions, if given) into the database. Nothing is run with --no-refresh, while
-/// another process runs that processor, where its configuration disables it, or where it asks a language
-/// model. If you may not write the database, nothing is run either, and the report is made from the newest
+/// A report first runs the processor that it is made from, as `sessionmill run` would: `verification` for what
+/// people know, `tasks` for tasks, `tracking` for activity, `usage` for everything else. That reads new and changed
+/// transcripts of the configured sources (those of --sessions, if given) into the database. Nothing is run with
+/// --no-refresh, while another process runs that processor, where its configuration disables it, or where it asks a
+/// language model. If you may not write the database, nothing is run either, and the report is made from the newest
 /// published snapshot.
 ///
 /// Tokens are counted once, however many files repeat a response. Cache write includes the 1-hour
