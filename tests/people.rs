@@ -130,7 +130,7 @@ fn every_report_that_tells_people_tells_them_by_name() {
         assert!(page.contains(expected), "no {expected} in\n{page}");
     }
     let row = "<tr><th scope=\"row\">Ada Lovelace</th><td class=\"n\">2</td>";
-    assert_eq!(page.matches(row).count(), 2, "responses, then sessions\n{page}");
+    assert_eq!(page.matches(row).count(), 3, "responses, then sessions, then activity sessions\n{page}");
     assert!(!page.contains(">ada-laptop<"), "{page}");
 }
 

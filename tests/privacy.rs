@@ -123,7 +123,9 @@ fn no_secret_of_a_transcript_is_in_logs_errors_summaries_or_overviews() {
         if table.starts_with("usage_") {
             continue; // What people ask for: tools by their names.
         }
-        for cell in world.rows(&format!("SELECT DISTINCT {column} FROM {schema}.{table} WHERE {column} IS NOT NULL")) {
+        for cell in
+            world.rows(&format!("SELECT DISTINCT \"{column}\" FROM {schema}.{table} WHERE \"{column}\" IS NOT NULL"))
+        {
             assert_eq!(quoted(&cell, &secrets), None, "{table}.{column}");
             seen += 1;
         }

@@ -17,7 +17,7 @@ const NO_ROOM: &str = "sessionmill: there is no room to write the database\n  hi
 
 #[test]
 fn a_disk_that_fills_up_costs_what_did_not_fit_and_the_next_run_goes_on() {
-    for kilobytes in [300, 330, 400] {
+    for kilobytes in [300, 360, 440] {
         let world = World::new();
         for n in 0..40 {
             world.write(&format!("ada/{n:02}.jsonl"), responses(&format!("m{n}"), 80));
@@ -77,7 +77,7 @@ fn a_run_does_not_begin_without_room_and_reports_do_without() {
         return eprintln!("skipped: nothing can be mounted here");
     }
     let fill = "\"$0\" run --sessions root; : >data/mill.duckdb.lock; dd if=/dev/zero of=data/fill bs=4k count=$1 2>/dev/null; shift";
-    let said = on_disk(fill, &["4800", "run", "--sessions", "root"]);
+    let said = on_disk(fill, &["3600", "run", "--sessions", "root"]);
     assert_eq!(said.status, 2, "{said:?}");
     assert!(said.stderr.contains("sessionmill: there is no room for a pass: 6"), "{}", said.stderr);
     assert!(

@@ -64,11 +64,12 @@ impl CdEvent<'_> {
             return strange(tell);
         }
         let content = subject.content();
-        let (state, is_guessed) = match (predicate, content.outcome.get()) {
+        let outcome = content.outcome.get().map(str::to_ascii_lowercase);
+        let (state, is_guessed) = match (predicate, outcome.as_deref()) {
             ("queued" | "started", _) => (TaskState::Created, false),
             ("finished", Some("success")) => (TaskState::Completed, false),
             ("finished", Some("failure" | "error")) => (TaskState::Failed, false),
-            ("finished", Some("cancel")) => (TaskState::Cancelled, false),
+            ("finished", Some("cancel" | "cancelled" | "canceled")) => (TaskState::Cancelled, false),
             ("finished", _) => (TaskState::Completed, true),
             _ => return strange(tell),
         };

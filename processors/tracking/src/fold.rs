@@ -12,6 +12,7 @@ use crate::settings::{Mask, Settings};
 use crate::transcript::Transcripts;
 use crate::{json, link};
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use sessionmill_contract::{Activity, Event, Failure, Fold, Rows, Said, SourceFile};
 use std::collections::BTreeMap;
 
@@ -55,7 +56,7 @@ impl<'s> TrackingFold<'s> {
         let clicks = if click_ids { &[] } else { activity.click_ids };
         let source = campaign::stored(&activity.campaign, clicks);
         let device = setting::stored(&activity.device, &activity.geo, bot::is_marked(activity.properties));
-        let properties = self.properties(activity.properties);
+        let properties = self.properties(activity);
         let address: fn(&str) -> &str = if query { without_query } else { |address| address };
         self.rows.push(LineRow {
             person: &who,
@@ -112,15 +113,23 @@ impl<'s> TrackingFold<'s> {
         *first = place.min(*first);
     }
 
-    /// The properties that the configuration keeps.
-    fn properties(&self, text: &str) -> Option<String> {
+    /// The properties that the configuration keeps, without what it masks.
+    fn properties(&self, activity: &Activity<'_>) -> Option<String> {
         if self.settings.properties.is_empty() {
             return None;
         }
-        let properties = json::read(text);
+        let mask = self.settings.mask;
+        let is_masked = |key: &str| {
+            let name = key.trim_start_matches('$').trim_start_matches("initial_");
+            mask.ip && name == "ip" || mask.click_ids && activity.click_ids.iter().any(|(click, _)| *click == name)
+        };
+        let mut properties = json::read(activity.properties);
         let mut object = json::Object::default();
-        for key in &self.settings.properties {
-            if let Some(value) = properties.get(key).filter(|value| !value.is_null()) {
+        for key in self.settings.properties.iter().filter(|key| !is_masked(key)) {
+            if let Some(mut value) = properties.remove(key).filter(|value| !value.is_null()) {
+                if mask.query {
+                    cut_queries(&mut value);
+                }
                 object.raw(key, &value.to_string());
             }
         }
@@ -131,6 +140,16 @@ impl<'s> TrackingFold<'s> {
 /// An address without what follows its path.
 fn without_query(address: &str) -> &str {
     address.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// Leaves out what follows the path of the addresses in a value.
+fn cut_queries(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains("://") => *text = without_query(text).to_owned(),
+        Value::Array(values) => values.iter_mut().for_each(cut_queries),
+        Value::Object(values) => values.values_mut().for_each(cut_queries),
+        _ => {}
+    }
 }
 
 impl Fold for TrackingFold<'_> {

@@ -50,7 +50,7 @@ enum Action {
 #[derive(Debug, clap::Args)]
 struct Create {
     /// What sort of task it is, such as image_analysis
-    #[arg(value_name = "TYPE", value_parser = name)]
+    #[arg(value_name = "TYPE", value_parser = task_type)]
     task_type: String,
 
     /// What it belongs to, such as an order: tasks are looked for by it
@@ -76,7 +76,7 @@ struct Change {
     short_id: Option<String>,
 
     /// What sort of task it is, if that was not said before
-    #[arg(long = "type", value_name = "TYPE", value_parser = name)]
+    #[arg(long = "type", value_name = "TYPE", value_parser = task_type)]
     task_type: Option<String>,
 
     /// What went wrong
@@ -94,7 +94,7 @@ struct More {
     user: Option<String>,
 
     /// Which attempt at it this is [default: 1]. What ends a later attempt has to name it, too
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=i64::MAX as u64))]
     attempt: Option<u64>,
 
     /// Whatever else is to be known of it: a JSON object
@@ -156,6 +156,15 @@ fn name(text: &str) -> std::result::Result<String, String> {
         text if text.chars().any(char::is_control) => Err("it has control characters".to_owned()),
         text => Ok(text.to_owned()),
     }
+}
+
+/// Runs of the program are listed as tasks under a type of their own.
+fn task_type(text: &str) -> std::result::Result<String, String> {
+    let text = name(text)?;
+    if text.starts_with("session_processor") {
+        return Err("types that begin with `session_processor` are the program's own runs".to_owned());
+    }
+    Ok(text)
 }
 
 fn short_id(text: &str) -> std::result::Result<String, String> {
