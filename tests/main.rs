@@ -25,6 +25,7 @@ mod damage;
 mod decisions;
 mod detectors;
 mod dialects;
+mod erasing;
 mod failures;
 mod faulty;
 mod forms;

@@ -1,11 +1,9 @@
-//! `sessionmill forget --list` and `--undo`: who is kept out of the database, and letting them in again.
+//! `sessionmill forget --list` and `--undo`: who is kept out of the database, and letting folders in again.
 
 use crate::base::error::{Error, Result, Status, count, thousands};
-use crate::base::holder::Holder;
-use crate::base::lock::ProcessorLock;
 use crate::base::utc;
 use crate::cli::forget::{ForgetContext, is_meant, likely, who};
-use crate::cli::{print, remark, terminal_width};
+use crate::cli::{erasure, person, print, remark, terminal_width};
 use crate::report::grid::{Field, grid};
 use crate::report::render::pretty;
 use crate::source::Source;
@@ -20,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Writes everybody who is kept out.
 pub(super) fn list(forget: &ForgetContext<'_>, as_json: bool) -> Result<Status> {
     let (bans, _) = bans(forget)?;
+    let ids = person::kept_out(forget)?;
     let person = |folder: &str| forget.identities.person(folder).map(|person| person.label.clone());
     if as_json {
         let row = |(folder, ban): (&String, &Ban)| {
@@ -31,7 +30,13 @@ pub(super) fn list(forget: &ForgetContext<'_>, as_json: bool) -> Result<Status> 
                 "erased_answers": ban.answers,
             })
         };
-        return print(&pretty(&bans.iter().map(row).collect::<Vec<_>>()));
+        let sites = ids.iter().map(|(site, ids)| json!({"site": site, "erased_ids": ids}));
+        return print(&pretty(&bans.iter().map(row).chain(sites).collect::<Vec<_>>()));
+    }
+    let of_site = |(site, ids): (&String, &u64)| format!("{} of people of `{site}` kept out\n", count(*ids, "id"));
+    let sites: String = ids.iter().map(of_site).collect();
+    if bans.is_empty() && !sites.is_empty() {
+        return print(&sites);
     }
     if bans.is_empty() {
         return print("nobody is forgotten\n");
@@ -49,7 +54,7 @@ pub(super) fn list(forget: &ForgetContext<'_>, as_json: bool) -> Result<Status> 
         fields.remove(1);
         rows.iter_mut().for_each(|row| drop(row.remove(1)));
     }
-    print(&grid(&fields, &rows, terminal_width()))
+    print(&(grid(&fields, &rows, terminal_width()) + &sites))
 }
 
 /// Lets runs read a person's transcripts again, when who calls has seen what comes back and what does not.
@@ -90,9 +95,7 @@ pub(super) fn undo(forget: &ForgetContext<'_>, user: &str, is_sure: bool) -> Res
         return Err(Error::new(Status::Usage, format!("`{user}` is still forgotten"))
             .hint("type the name when you are asked, or pass --yes"));
     }
-    let holder = Holder::new("forget", context.now.wall);
-    let lock = |name: &str| ProcessorLock::take(database, name, &holder);
-    let _locks = context.plugs.names().map(lock).collect::<Result<Vec<_>>>()?;
+    let _locks = erasure::lock(forget)?;
     let mut store = SharedStore::new(database, context.now.wall);
     forget::lift(store.get()?, &folders)?;
     store.get()?.checkpoint()?;

@@ -1,25 +1,18 @@
 //! `sessionmill forget`: erase a person, and keep them out. Who is kept out already is the matter of `ban`.
 
 use crate::base::error::{Error, Result, Status, count};
-use crate::base::heartbeat::Heartbeat;
-use crate::base::holder::Holder;
-use crate::base::lock::{ProcessorLock, WorkLock};
 use crate::base::names;
+use crate::cli::erasure::Erasure;
+use crate::cli::person::{self, Visitor};
 use crate::cli::{Context, Database, ban, remark};
 use crate::config::Config;
 use crate::identities::Identities;
-use crate::pass::settle;
-use crate::source::retry::Retries;
 use crate::source::{Layout, Remembered};
 use crate::store::forget::{self, Erased};
-use crate::store::publish::Publisher;
-use crate::store::{
-    Access, DatabaseFile, SharedStore, Store, failures, known, leftovers, quarantine, snapshot, sources,
-};
+use crate::store::{Access, DatabaseFile, Store, known, sources};
 use sessionmill_contract::Manifest;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _};
-use std::time::{Duration, Instant};
 
 /// Erase what a person's transcripts said, and read none of them again
 ///
@@ -27,11 +20,15 @@ use std::time::{Duration, Instant};
 /// settled again. Older snapshots are removed, and a new one is published. The transcripts themselves,
 /// and copies of the database elsewhere, are not touched. --undo lifts the ban: files that are still there
 /// are read again; what came from files that are gone, and kept answers, stay erased.
+///
+/// SITE/ID erases one person of a site's web events instead, with all ids that are joined to this one, and
+/// passes over these ids from then on, in a new database, too. --undo SITE/ID lets this one id in again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill forget ada\n  sessionmill forget ada --yes\n  \
+                        sessionmill forget shop/user-17\n  \
                         sessionmill forget --list\n  sessionmill forget --undo ada")]
 pub(crate) struct Args {
-    /// Who: a person with all their folders, by name or e-mail address, or a folder
+    /// Who: a person with all their folders, by name or e-mail address, a folder, or SITE/ID
     #[arg(value_name = "NAME", required_unless_present_any = ["list", "undo"], conflicts_with = "list")]
     user: Option<String>,
 
@@ -43,7 +40,7 @@ pub(crate) struct Args {
     #[arg(long, requires = "list")]
     json: bool,
 
-    /// Let runs read the person's transcripts again
+    /// Let runs read the person's transcripts, or the events of SITE/ID, again
     #[arg(long, value_name = "NAME", num_args = 0..=1)]
     #[expect(clippy::option_option, reason = "the name can stand before the flag, too")]
     undo: Option<Option<String>>,
@@ -60,9 +57,6 @@ pub(crate) struct Args {
     database: Database,
 }
 
-/// How long others are waited for who publish or copy the database.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
     let now = context.now.wall;
@@ -72,10 +66,18 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     let user = match (&args.user, &args.undo) {
         (Some(_), Some(Some(_))) => return Err(Error::new(Status::Usage, "one name at a time")),
         (Some(user), None) => user.as_str(),
-        (Some(user), Some(None)) | (None, Some(Some(user))) => return ban::undo(&forget, user, args.yes),
+        (Some(user), Some(None)) | (None, Some(Some(user))) => {
+            return match Visitor::read(user, &forget) {
+                Some(visitor) => person::undo(&forget, visitor, args.yes),
+                None => ban::undo(&forget, user, args.yes),
+            };
+        }
         (None, Some(None)) => return Err(Error::new(Status::Usage, "--undo needs the name of somebody")),
         (None, None) => return ban::list(&forget, args.json),
     };
+    if let Some(visitor) = Visitor::read(user, &forget) {
+        return person::forget(&forget, visitor, args.yes, args.even_if_unknown);
+    }
     let (processors, manifests) = (context.plugs.processors(), context.plugs.manifests());
     let known = everybody(&forget, &manifests)?;
     let mut folders: BTreeSet<&str> =
@@ -101,57 +103,18 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
             "where a transcript is gone, it cannot be undone: run it in a terminal and type the name, or pass --yes",
         ));
     }
-    let holder = Holder::new("forget", now);
-    let lock = |name: &str| ProcessorLock::take(&database, name, &holder);
-    let _locks = context.plugs.names().map(lock).collect::<Result<Vec<_>>>()?;
-
-    // Who publishes or copies meanwhile would show or leave what is erased here.
-    let until = || Instant::now() + PATIENCE;
-    let publisher = Publisher::take(&database, until())?;
-    let _health = WorkLock::take(&database, "health", until())?;
-    leftovers::erase(&database, until())?;
-    // Whenever this process ends, nothing that was published tells of somebody who is erased.
-    let snapshots = snapshot::remove(&database)?;
-
-    let mut store = SharedStore::new(&database, now);
+    let mut erasure = Erasure::begin(&forget)?;
     let (mut answers, mut erased) = (0, Erased::default());
     for folder in folders {
         let own = context.plugs.forget(&database, &BTreeSet::from([folder]))?;
         answers += own;
-        let Erased { files, facts } = forget::forget(store.get()?, &manifests, folder, own, now)?;
+        let Erased { files, facts } = forget::forget(erasure.store.get()?, &manifests, folder, own, now)?;
         erased.files += files;
         erased.facts += facts;
     }
-    let mut left = None;
-    for processor in processors {
-        settle::settle(&mut store, processor, Retries { now, is_asked: false }, &Heartbeat::default())?;
-        let name = processor.manifest().name;
-        let unsettled = failures::unsettled(store.get()?.connection(), name)?;
-        if let Some(first) = unsettled.first() {
-            let (keys, failure) = (count(unsettled.len() as u64, "key"), &first.standing.failure);
-            let message = format!("{who} is erased, but {keys} of `{name}` still tell of it: {failure}");
-            left.get_or_insert(Error::new(Status::CannotRun, message).hint("`sessionmill run` settles them"));
-        }
-    }
-    store.get()?.checkpoint()?;
-    store.close();
-    leftovers::erase(&database, until())?;
-    // What keys still tell of is not published again.
-    if let Some(error) = left {
-        return Err(error);
-    }
     let Erased { files, facts } = erased;
     let erased = format!("{}, {}, {}", count(files, "source file"), count(facts, "fact"), count(answers, "answer"));
-    remark(&format!("{who} is forgotten: {erased}"));
-
-    if snapshots > 0 {
-        publisher.publish(&config.publish, now)?;
-        remark(&format!("{} of before removed, and a new one published", count(snapshots, "snapshot")));
-    }
-    for aside in quarantine::moved_aside(&database) {
-        remark(&format!("note: `{}` was moved aside as damaged and can hold remains: delete it", aside.display()));
-    }
-    Ok(Status::Done)
+    erasure.end(&processors, &who, &erased)
 }
 
 /// Where a person is looked for.

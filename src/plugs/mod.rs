@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | [`command`] | a command that a plug brings |
 //! | [`lineup`] | processors made as the configuration wants them |
+//! | [`persons`] | people whom a processor tells apart inside of a user folder |
 //! | [`tasks`] | task sessions: their settings, reports and commands |
 //! | [`tracking`] | activity sessions of web events and of work with agents |
 //! | [`usage`] | tokens and tool calls: its reports and commands |
@@ -16,6 +17,7 @@
 
 pub mod command;
 pub mod lineup;
+pub mod persons;
 pub mod tasks;
 pub mod tracking;
 pub mod usage;
@@ -23,6 +25,7 @@ pub mod verification;
 
 pub use command::Command;
 pub use lineup::{Disabled, Lineup};
+pub use persons::Persons;
 
 use crate::actions::review::Review;
 use crate::base::error::{Error, Result};
@@ -74,6 +77,8 @@ pub struct Plug {
     pub review: Option<Decide>,
     /// What it keeps about people beside the database.
     pub kept: Option<Kept>,
+    /// How people inside of a user folder are erased.
+    pub persons: Option<Persons>,
     /// Its subcommands of `report`.
     pub reports: &'static [Command],
     /// Its commands beside these.
@@ -181,6 +186,7 @@ impl Plug {
             lookups: |_| Ok(Vec::new()),
             review: None,
             kept: None,
+            persons: None,
             reports: &[],
             commands: &[],
         }
@@ -307,6 +313,11 @@ impl Plugs {
     pub fn variables(self) -> Vec<Variable> {
         let variable = |plug: &'static Plug| Some(Variable::schedule(plug.interval?, plug.name()));
         self.iter().filter_map(variable).collect()
+    }
+
+    /// The processors that tell people apart inside of a user folder.
+    pub fn persons(self) -> impl Iterator<Item = (&'static Plug, Persons)> {
+        self.iter().filter_map(|plug| Some((plug, plug.persons?)))
     }
 
     /// Erases what processors keep about people beside the database; returns how many entries that were.

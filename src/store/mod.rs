@@ -24,6 +24,7 @@ mod namesakes;
 mod origin;
 mod parquet;
 pub mod pauses;
+pub mod persons;
 pub mod presence;
 pub mod publish;
 pub mod quarantine;

@@ -17,7 +17,7 @@ use sessionmill_contract::{Activity, Event, Failure, Fold, Rows, Said, SourceFil
 use std::collections::BTreeMap;
 
 /// The kind of what web logs say.
-const KIND: &str = "web";
+pub(crate) const KIND: &str = "web";
 
 /// The fold of the processor.
 pub(crate) struct TrackingFold<'s> {
@@ -53,6 +53,10 @@ impl<'s> TrackingFold<'s> {
         let Mask { query, click_ids, ip } = self.settings.mask;
         let (line, part) = (event.line, u64::from(activity.part));
         let who = person(self.username, KIND, activity.distinct_id);
+        let erased = &self.settings.erased;
+        if erased.has(&who) {
+            return;
+        }
         let clicks = if click_ids { &[] } else { activity.click_ids };
         let source = campaign::stored(&activity.campaign, clicks);
         let device = setting::stored(&activity.device, &activity.geo, bot::is_marked(activity.properties));
@@ -95,6 +99,9 @@ impl<'s> TrackingFold<'s> {
         for link in activity.links {
             if link.user != link.anonymous && !is_nobody(link.user) && !is_nobody(link.anonymous) {
                 let [user, anonymous] = [link.user, link.anonymous].map(|id| person(self.username, KIND, id));
+                if erased.has(&user) || erased.has(&anonymous) {
+                    continue;
+                }
                 self.link((anonymous.clone(), ANONYMOUS, user.clone(), link.is_forced), place);
                 self.link((user, USER, anonymous, link.is_forced), place);
             }

@@ -12,6 +12,7 @@
 //! | [`class`] | what an event is to a session |
 //! | [`link`] | what source files say of who is who |
 //! | [`edge`] | which ids are settled together |
+//! | [`erased`] | people who are passed over |
 //! | `people` | who is who among them |
 //! | [`nobody`] | ids that mean nobody |
 //! | [`settings`] | what sessions depend on, beside the events |
@@ -39,6 +40,7 @@ pub mod class;
 pub mod device;
 pub mod domain;
 pub mod edge;
+pub mod erased;
 mod fold;
 pub mod id;
 mod json;
@@ -169,6 +171,7 @@ impl Processor for Tracking {
             properties,
             mask: _,
             channels,
+            erased: _,
         } = &self.settings;
         if settlement.facts.name == link::LINKS.name {
             return format!("{identity:?}");

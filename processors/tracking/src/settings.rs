@@ -1,6 +1,7 @@
 //! What sessions depend on, beside the events.
 
 use crate::channel::Rule;
+use crate::erased::Erased;
 use crate::preset::Switches;
 use chrono_tz::Tz;
 use std::collections::BTreeSet;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub mask: Mask,
     /// Channels that come before those that are built in.
     pub channels: Vec<Rule>,
+    /// People whose events are passed over.
+    pub erased: Erased,
 }
 
 /// Which sessions count: those that clients name, or those that rules find.
@@ -73,6 +76,7 @@ impl Default for Settings {
             properties: BTreeSet::new(),
             mask: Mask::default(),
             channels: Vec::new(),
+            erased: Erased::default(),
         }
     }
 }

@@ -4,9 +4,11 @@
 //! | --- | --- |
 //! | [`report`] | questions to its tables |
 //! | [`settings`] | its table of the configuration |
+//! | `erased` | people of a site who are kept out |
 //! | `commands` | reports and commands of the command line |
 
 mod commands;
+mod erased;
 pub mod report;
 pub mod settings;
 
@@ -25,12 +27,15 @@ pub static PLUG: Plug = Plug {
     migrations: &MIGRATIONS,
     views: include_str!("views.sql"),
     table: Some(Table::of::<Settings>(NAME)),
+    persons: Some(erased::PERSONS),
     reports: &commands::REPORTS,
     commands: &commands::COMMANDS,
     ..Plug::new(
         || &*DEFAULT,
-        |config, _| {
-            let processor = Tracking::new(config.settings::<Settings>().of_processor());
+        |config, world| {
+            let erased = erased::of_run(&world.database)?;
+            let settings = config.settings::<Settings>().of_processor();
+            let processor = Tracking::new(sessionmill_tracking::Settings { erased, ..settings });
             Ok(Plugged { processor: Box::new(processor), network: None })
         },
     )

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sessionmill_tracking::channel::Rule;
+use sessionmill_tracking::erased::Erased;
 use sessionmill_tracking::preset::{Campaigns, PRESETS, Switches};
 use sessionmill_tracking::settings::{self, Identity, Mask, SessionSource};
 use std::collections::BTreeSet;
@@ -157,7 +158,7 @@ impl Settings {
         Ok(switches)
     }
 
-    /// What the processor is made with.
+    /// What the processor is made with, beside the people who are erased.
     pub fn of_processor(&self) -> settings::Settings {
         let masks = |what| self.mask.contains(&what);
         settings::Settings {
@@ -180,6 +181,7 @@ impl Settings {
             properties: self.properties.clone(),
             mask: Mask { query: masks(Masked::Query), click_ids: masks(Masked::ClickIds), ip: masks(Masked::Ip) },
             channels: self.channels.clone(),
+            erased: Erased::default(),
         }
     }
 }

@@ -1,0 +1,187 @@
+//! People of a site who are erased: in the facts, and in the file that keeps them out.
+//!
+//! The file `<database>.erased` has a random key of 256 bits and, by site, the hashes of ids with that key. It names
+//! nobody. It is not part of the database, so that it holds for a new one in the same place, too.
+
+use crate::base::atomic_file;
+use crate::base::error::{Error, Result, Status, cause};
+use crate::plugs::{Obstacle, Persons};
+use crate::store::beside;
+use serde::{Deserialize, Serialize};
+use sessionmill_tracking::erased::{Bytes, Erased, person};
+use sessionmill_tracking::nobody::is_nobody;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+
+/// The visitors of a site.
+pub(super) const PERSONS: Persons = Persons {
+    name: person,
+    is_nobody,
+    joined: "WITH RECURSIVE pairs AS (
+                 SELECT id, other FROM facts.activity_edges WHERE kind = 'identity'
+                 UNION ALL SELECT other, id FROM facts.activity_edges WHERE kind = 'identity'
+             ), joined (person) AS (
+                 SELECT ?::VARCHAR UNION SELECT pairs.other FROM joined JOIN pairs ON pairs.id = joined.person
+             ) SELECT person FROM joined",
+    facts: &[
+        ("activity_links", "node IN (SELECT person FROM stage_persons) OR other IN (SELECT person FROM stage_persons)"),
+        ("activity_lines", "person IN (SELECT person FROM stage_persons)"),
+        ("activity_replay", "(username, distinct_id) IN (SELECT username, id FROM stage_persons)"),
+    ],
+    keep_out,
+    is_out,
+    let_in,
+    kept_out,
+};
+
+/// The file, as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// 64 hexadecimal digits.
+    key: String,
+    /// The hashes of ids, by site, as the key is written.
+    ids: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// The ids that a run keeps out.
+///
+/// # Errors
+///
+/// If the file is there and cannot be read: nothing is read from logs then, so that nobody is let in. Who may not
+/// read the file may not write the database.
+pub(super) fn of_run(database: &Path) -> std::result::Result<Erased, Obstacle> {
+    read(database)
+        .map_err(|error| Obstacle::Disabled { is_local: error.status != Status::Config, reason: error.message })
+}
+
+fn read(database: &Path) -> Result<Erased> {
+    let Some(file) = open(database)? else { return Ok(Erased::default()) };
+    let hashes = file.ids.values().flatten().map(|hash| from_hex(hash)).collect::<Option<_>>();
+    match (from_hex(&file.key), hashes) {
+        (Some(key), Some(hashes)) => Ok(Erased { key, hashes }),
+        _ => Err(damaged(&path(database))),
+    }
+}
+
+fn keep_out(database: &Path, site: &str, persons: &BTreeSet<String>) -> Result<()> {
+    let mut file = match open(database)? {
+        Some(file) => file,
+        None => File { key: to_hex(&random()?), ids: BTreeMap::new() },
+    };
+    let erased = Erased { key: from_hex(&file.key).ok_or_else(|| damaged(&path(database)))?, ..Erased::default() };
+    let hashes = persons.iter().map(|person| to_hex(&erased.hash(person)));
+    file.ids.entry(site.to_owned()).or_default().extend(hashes);
+    write(database, &file)
+}
+
+fn is_out(database: &Path, person: &str) -> Result<bool> {
+    Ok(read(database)?.has(person))
+}
+
+fn let_in(database: &Path, site: &str, person: &str) -> Result<()> {
+    let hash = to_hex(&read(database)?.hash(person));
+    let Some(mut file) = open(database)? else { return Ok(()) };
+    file.ids.entry(site.to_owned()).or_default().remove(&hash);
+    file.ids.retain(|_, ids| !ids.is_empty());
+    write(database, &file)
+}
+
+fn kept_out(database: &Path) -> Result<BTreeMap<String, u64>> {
+    let ids = open(database)?.map(|file| file.ids).unwrap_or_default();
+    Ok(ids.into_iter().map(|(site, ids)| (site, ids.len() as u64)).collect())
+}
+
+fn path(database: &Path) -> PathBuf {
+    beside(database, "erased")
+}
+
+fn open(database: &Path) -> Result<Option<File>> {
+    let path = path(database);
+    #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
+    let text = match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::InvalidData => return Err(damaged(&path)),
+        Err(error) => return Err(Error::cannot("read", path.display(), cause(&error))),
+        Ok(text) => text,
+    };
+    serde_json::from_str(&text).map(Some).map_err(|_| damaged(&path))
+}
+
+fn write(database: &Path, file: &File) -> Result<()> {
+    let path = path(database);
+    let text = serde_json::to_string(file).unwrap_or_default() + "\n";
+    atomic_file::write(&path, &text, Some(0o600)).map_err(|error| Error::cannot("write", path.display(), cause(&error)))
+}
+
+fn damaged(path: &Path) -> Error {
+    let message = format!("`{}` is damaged, which keeps out people who are erased: restore it", path.display());
+    Error::new(Status::Config, message)
+}
+
+/// A key, as the kernel draws it.
+fn random() -> Result<Bytes> {
+    const SOURCE: &str = "/dev/urandom";
+    let mut key = Bytes::default();
+    #[expect(clippy::disallowed_methods, reason = "no file of the database")]
+    let read = std::fs::File::open(SOURCE).and_then(|mut source| source.read_exact(&mut key));
+    read.map_err(|error| Error::cannot("read", SOURCE, cause(&error)))?;
+    Ok(key)
+}
+
+fn to_hex(bytes: &Bytes) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hex(text: &str) -> Option<Bytes> {
+    let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let byte = |position: usize| u8::from_str_radix(text.get(2 * position..2 * position + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..32).map(byte).collect();
+    bytes.filter(|_| is_hex)?.try_into().ok()
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "files of the test")]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn the_file_keeps_ids_out_and_names_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("mill.duckdb");
+        assert_eq!(read(&database).unwrap(), Erased::default());
+        let persons = |ids: &[&str]| ids.iter().map(|id| person("oil", id)).collect();
+        keep_out(&database, "oil", &persons(&["zoe", "anon-1"])).unwrap();
+        keep_out(&database, "oil", &persons(&["zoe", "bob"])).unwrap();
+        assert_eq!(kept_out(&database).unwrap(), BTreeMap::from([("oil".to_owned(), 3)]));
+        let erased = read(&database).unwrap();
+        assert!(["zoe", "anon-1", "bob"].iter().all(|id| erased.has(&person("oil", id))));
+        assert!(!erased.has("gas/web/zoe"));
+        assert_ne!(erased.key, Bytes::default());
+        let file = path(&database);
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("zoe") && !text.contains("anon"), "{text}");
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+
+        assert!(is_out(&database, "oil/web/bob").unwrap() && !is_out(&database, "gas/web/bob").unwrap());
+        let_in(&database, "oil", "oil/web/bob").unwrap();
+        assert!(!is_out(&database, "oil/web/bob").unwrap());
+        assert_eq!(kept_out(&database).unwrap(), BTreeMap::from([("oil".to_owned(), 2)]));
+    }
+
+    #[test]
+    fn a_damaged_file_lets_nobody_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("mill.duckdb");
+        let zeros = "0".repeat(64);
+        for text in
+            ["", "{}", "{\"key\":\"12\",\"ids\":{}}", &format!("{{\"key\":\"{zeros}\",\"ids\":{{\"oil\":[\"é\"]}}}}")]
+        {
+            std::fs::write(path(&database), text).unwrap();
+            let Err(Obstacle::Disabled { reason, is_local: false }) = of_run(&database) else { panic!("{text}") };
+            assert!(reason.ends_with("is damaged, which keeps out people who are erased: restore it"), "{reason}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! One person of a site is erased with all joined ids, and kept out of whatever is read later.
+
+use crate::world::{Said, World};
+use std::fs;
+
+/// A line of PostHog: who, what, and further properties.
+fn line(id: &str, time: &str, who: &str, event: &str, properties: &str) -> String {
+    format!(
+        "{{\"uuid\":\"{id}\",\"event\":\"{event}\",\"distinct_id\":\"{who}\",\
+         \"timestamp\":\"2026-03-02T{time}Z\",\"properties\":{{{properties}}}}}\n"
+    )
+}
+
+fn view(id: &str, time: &str, who: &str) -> String {
+    line(id, time, who, "$pageview", "\"$session_id\":\"s1\",\"$current_url\":\"https://oil.example/cans\"")
+}
+
+fn identify(id: &str, time: &str, user: &str, anonymous: &str) -> String {
+    line(id, time, user, "$identify", &format!("\"$anon_distinct_id\":\"{anonymous}\""))
+}
+
+/// What Bob does, in a client session that he shares with Zoe.
+fn bob() -> String {
+    identify("b0", "09:59:00", "bob", "anon-2")
+        + &view("b1", "10:05:00", "bob")
+        + &view("b2", "12:00:00", "anon-2")
+        + &line("b3", "12:01:00", "bob", "order", "")
+}
+
+/// What Zoe does, under three ids.
+fn zoe() -> String {
+    view("z1", "10:00:00", "anon-1")
+        + &identify("z2", "10:10:00", "zoe", "anon-1")
+        + &view("z3", "10:20:00", "zoe")
+        + &identify("z4", "10:30:00", "zoe", "anon-3")
+        + &line("z5", "10:31:00", "anon-3", "order", "")
+}
+
+/// A world with settings of its own: whatever is settled, is settled by them.
+fn world() -> World {
+    let world = World::new();
+    fs::write(world.path("mill.toml"), "[tracking]\nidle = '4m'\nsession_source = 'computed'\n").unwrap();
+    world
+}
+
+fn run(world: &World) {
+    let said = world.mill(&["run", "tracking", "--sessions", "root", "--config", "mill.toml"]);
+    assert_eq!(said.status, 0, "{said:?}");
+}
+
+fn forget(world: &World, args: &[&str]) -> Said {
+    world.mill(&[&["forget"], args, &["--config", "mill.toml"]].concat())
+}
+
+/// The tables about people, without those of files.
+fn told(world: &World) -> Vec<Vec<String>> {
+    let tables = ["sessions", "presence", "edges"].map(|table| format!("FROM facts.activity_{table} ORDER BY ALL"));
+    let groups = "SELECT id, key FROM facts.key_groups ORDER BY ALL".to_owned();
+    let lines = "SELECT person, event_id FROM facts.activity_lines ORDER BY ALL".to_owned();
+    let links = "SELECT node, role, other FROM facts.activity_links ORDER BY ALL".to_owned();
+    tables.into_iter().chain([groups, lines, links]).map(|sql| world.rows(&sql)).collect()
+}
+
+/// What the tables say where Zoe has never been.
+fn without_zoe(site: &str) -> Vec<Vec<String>> {
+    let world = world();
+    world.write(&format!("{site}/a.jsonl"), bob());
+    run(&world);
+    told(&world)
+}
+
+#[test]
+fn one_id_of_a_person_erases_all_of_them_and_nobody_else() {
+    let world = world();
+    world.write("oil/a.jsonl", zoe() + &bob());
+    run(&world);
+    assert_ne!(told(&world), without_zoe("oil"));
+    assert_eq!(world.mill(&["publish"]).status, 0);
+
+    let said = forget(&world, &["oil/anon-3"]);
+    assert_eq!(said.status, 64, "{said:?}");
+    assert!(said.stderr.contains("nothing was erased: `forget` needs a confirmation"), "{}", said.stderr);
+    let said = forget(&world, &["oil/anon-3", "--yes"]);
+    let expected = "`oil/anon-3` is one person with 2 other ids: `anon-1`, `zoe`\n\
+                    `oil/anon-3` is forgotten: 11 facts of 3 ids\n\
+                    1 snapshot of before removed, and a new one published\n";
+    assert_eq!((said.status, said.stderr.as_str()), (0, expected));
+    assert_eq!(told(&world), without_zoe("oil"));
+    let dump = world.dump();
+    assert!(!["zoe", "anon-1", "anon-3"].iter().any(|id| dump.contains(id)), "{dump}");
+    let file = fs::read_to_string(world.path("data/mill.duckdb.erased")).unwrap();
+    assert!(!file.contains("zoe") && !file.contains("anon"), "{file}");
+    let said = forget(&world, &["--list"]);
+    assert_eq!(said.stdout, "3 ids of people of `oil` kept out\n");
+    let said = forget(&world, &["--list", "--json"]);
+    assert!(said.stdout.contains("\"erased_ids\": 3"), "{}", said.stdout);
+}
+
+#[test]
+fn who_is_erased_stays_out_when_files_grow_and_of_a_new_database() {
+    let world = world();
+    world.write("oil/a.jsonl", zoe()).write("oil/b.jsonl", bob()).write("gas/a.jsonl", zoe());
+    run(&world);
+    let gas = "SELECT person, event_id FROM facts.activity_lines WHERE username = 'gas' ORDER BY ALL";
+    let of_gas = world.rows(gas);
+    assert_eq!(of_gas.len(), 5);
+    assert_eq!(forget(&world, &["oil/zoe", "--yes"]).status, 0);
+    assert_eq!(world.rows(gas), of_gas, "the same ids are others on another site");
+    let lines = "SELECT event_id FROM facts.activity_lines WHERE username = 'oil' ORDER BY ALL";
+    let of_bob = ["b0", "b1", "b2", "b3"];
+    assert_eq!(world.rows(lines), of_bob);
+
+    world.append("oil/a.jsonl", &(view("z6", "11:00:00", "anon-1") + &view("n1", "11:05:00", "nora")));
+    // A link of somebody else to one of them joins nothing.
+    world.append("oil/b.jsonl", &identify("b4", "12:02:00", "bob", "anon-3"));
+    run(&world);
+    let expected = ["b0", "b1", "b2", "b3", "b4", "n1"];
+    assert_eq!(world.rows(lines), expected);
+    let links = "SELECT count(*) FROM facts.activity_links WHERE username = 'oil'
+        AND concat(node, other) SIMILAR TO '.*(zoe|anon-[13]).*'";
+    assert_eq!(world.rows(links), ["0"]);
+    fs::remove_file(world.database()).unwrap();
+    let _ = fs::remove_file(world.path("data/mill.duckdb.wal"));
+    run(&world);
+    assert_eq!(world.rows(lines), expected);
+    assert_eq!(world.rows(links), ["0"]);
+    assert_eq!(world.rows(gas), of_gas);
+    // Nobody is let in because the file cannot be read.
+    fs::write(world.path("data/mill.duckdb.erased"), "{}").unwrap();
+    let said = world.mill(&["run", "tracking", "--sessions", "root", "--config", "mill.toml"]);
+    assert_eq!(said.status, 78, "{said:?}");
+    assert!(said.stderr.contains("mill.duckdb.erased` is damaged, which keeps out"), "{}", said.stderr);
+    assert_eq!(forget(&world, &["gas/zoe", "--yes"]).status, 78);
+    assert_eq!(world.rows(gas), of_gas);
+}
+
+#[test]
+fn an_id_that_is_let_in_again_is_read_by_the_next_run() {
+    let world = world();
+    world.write("oil/a.jsonl", zoe() + &bob());
+    run(&world);
+    assert_eq!(forget(&world, &["oil/zoe", "--yes"]).status, 0);
+    assert_eq!(forget(&world, &["--undo", "oil/bob", "--yes"]).status, 64);
+    let said = forget(&world, &["--undo", "oil/zoe", "--yes"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    run(&world);
+    let lines = "SELECT event_id FROM facts.activity_lines ORDER BY ALL";
+    assert_eq!(world.rows(lines), ["b0", "b1", "b2", "b3", "z2", "z3", "z4"]);
+    for id in ["oil/anon-1", "oil/anon-3"] {
+        assert_eq!(forget(&world, &["--undo", id, "--yes"]).status, 0);
+    }
+    run(&world);
+    let fresh = self::world();
+    fresh.write("oil/a.jsonl", zoe() + &bob());
+    run(&fresh);
+    assert_eq!(told(&world), told(&fresh));
+    assert_eq!(forget(&world, &["--list"]).stdout, "nobody is forgotten\n");
+}
+
+#[test]
+fn an_id_that_is_unknown_or_means_nobody_is_refused() {
+    let world = world();
+    world.write("oil/a.jsonl", zoe() + &view("x", "13:00:00", "anonymous"));
+    run(&world);
+    let said = forget(&world, &["oil/zo", "--yes"]);
+    let refused =
+        "sessionmill: there is nothing of `zo` in `oil`\n  hint: --even-if-unknown keeps this id out anyway\n";
+    assert_eq!((said.status, said.stderr.as_str()), (64, refused));
+    let said = forget(&world, &["oil/anonymous", "--yes"]);
+    assert_eq!(said.status, 64, "{said:?}");
+    assert!(said.stderr.contains("`anonymous` means nobody in particular"), "{}", said.stderr);
+    let said = forget(&world, &["oil/a/b", "--yes", "--even-if-unknown"]);
+    assert_eq!((said.status, said.stderr.as_str()), (0, "`oil/a/b` is forgotten: 0 facts of 1 id\n"));
+    world.append("oil/a.jsonl", &view("y", "14:00:00", "a/b"));
+    run(&world);
+    assert_eq!(world.rows("SELECT count(*) FROM facts.activity_lines WHERE event_id IN ('x', 'y')"), ["1"]);
+}
