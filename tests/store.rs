@@ -309,3 +309,30 @@ fn of_two_keys_of_one_hash_only_the_one_whose_entities_do_not_fit_fails() {
         assert_like_new(&world, "after a pass of a processor without the fault");
     }
 }
+
+/// DuckDB makes its folder for what does not fit into memory once, also while it replays the log.
+#[test]
+fn what_was_spilled_while_the_log_was_replayed_takes_no_room_from_what_comes_later() {
+    let world = World::new();
+    world.write("ada/a.jsonl", responses("m", 1)).pass();
+    let connection = duckdb::Connection::open(world.database()).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA disable_checkpoint_on_shutdown; SET checkpoint_threshold = '9GB';
+             CREATE TABLE padding (a VARCHAR)",
+        )
+        .unwrap();
+    for part in 0..40 {
+        let sql = format!(
+            "INSERT INTO padding SELECT md5(range::VARCHAR) || md5((range + 1)::VARCHAR)
+             FROM range({part} * 100000, ({part} + 1) * 100000)"
+        );
+        connection.execute_batch(&sql).unwrap();
+    }
+    connection.execute_batch("DROP TABLE padding").unwrap();
+    drop(connection);
+    let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
+    let large = "SELECT count(*) FROM (SELECT md5(range::VARCHAR) AS a FROM range(6000000) GROUP BY a)";
+    let counted: i64 = store.connection().query_row(large, [], |row| row.get(0)).unwrap();
+    assert_eq!(counted, 6_000_000);
+}

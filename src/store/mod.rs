@@ -251,27 +251,27 @@ fn cannot_open(path: &Path, error: &duckdb::Error) -> Error {
 
 /// Connects, spilling what does not fit into memory into a folder other than the one beside the database.
 fn try_connect(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Result<Connection> {
-    let mode = match access {
-        Access::ReadWrite => AccessMode::ReadWrite,
-        Access::ReadOnly => AccessMode::ReadOnly,
-    };
-    #[expect(clippy::disallowed_methods, reason = "the one place that opens the database, under the lock")]
-    let open = || {
-        let mut config = config()?.access_mode(mode.clone())?;
-        if let Some(folder) = spill {
-            let folder = folder.to_string_lossy();
-            config = config.with("temp_directory", folder)?.with("max_temp_directory_size", SPILL)?;
-        }
-        Connection::open_with_flags(path, config)
-    };
     // What a process that was killed has spilled. It goes only when the database is closed again: an open DuckDB
     // makes the folder once, and can need it as soon as it replays the log. Whoever opens the database has it alone.
     let left = beside(path, "tmp");
     if access == Access::ReadWrite && left.exists() {
-        drop(open()?);
+        drop(open(path, access, spill)?);
         let _ = std::fs::remove_dir_all(left);
     }
-    let connection = open()?;
+    open(path, access, spill)
+}
+
+fn open(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Result<Connection> {
+    let mode = match access {
+        Access::ReadWrite => AccessMode::ReadWrite,
+        Access::ReadOnly => AccessMode::ReadOnly,
+    };
+    let mut config = config()?.access_mode(mode)?;
+    if let Some(folder) = spill {
+        config = config.with("temp_directory", folder.to_string_lossy())?.with("max_temp_directory_size", SPILL)?;
+    }
+    #[expect(clippy::disallowed_methods, reason = "the one place that opens the database, under the lock")]
+    let connection = Connection::open_with_flags(path, config)?;
     connection.execute_batch(
         "SET enable_external_access = false; SET allow_persistent_secrets = false; SET checkpoint_threshold = '1GB';
          PRAGMA disable_checkpoint_on_shutdown; SET lock_configuration = true",
