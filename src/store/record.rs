@@ -111,7 +111,12 @@ impl Record {
     /// The same with the last run, where the database could not be told of it.
     #[must_use]
     pub fn or_unwritten(self, database: &Path, processor: &str) -> Self {
-        let is_news = |run: &Run| self.last.as_ref().is_none_or(|last| last.started_at < run.started_at);
+        // The database can have the beginning of the same run, which it thinks is going on.
+        let is_older = |last: &Run, run: &Run| match last.ended_at {
+            Some(_) => last.started_at < run.started_at,
+            None => last.started_at <= run.started_at,
+        };
+        let is_news = |run: &Run| self.last.as_ref().is_none_or(|last| is_older(last, run));
         match runs::unwritten(database, processor).filter(is_news) {
             Some(run) => Self { last: Some(run.clone()), over: Some(run), ..self },
             None => self,
