@@ -25,7 +25,8 @@ fn good_lines_are_counted_and_shown_if_asked_for() {
         |line: u64| format!("root/good.jsonl:{line}: posthog $pageview, view by u-7 at 2026-03-01T12:00:00.500Z\n");
     let lines = [
         view(1),
-        "root/good.jsonl:3: cloudevents mill.task.created, created by grind-1 at 2026-03-01T12:00:00Z\n".to_owned(),
+        "root/good.jsonl:3: cloudevents mill.task.created, created of task grind-1 at 2026-03-01T12:00:00Z\n"
+            .to_owned(),
         view(4),
         view(4),
         "root/good.jsonl:5: claude-code assistant at 2026-02-01T10:00:00Z\n".to_owned(),
