@@ -69,7 +69,8 @@ pub fn timeline(connection: &Connection, user: &str, filter: &Filter) -> Result<
 
 fn who(connection: &Connection, user: &str, filter: &Filter) -> Result<Who> {
     let mut statement = connection.prepare(
-        "SELECT username FROM activity_sessions UNION SELECT username FROM usage_sessions ORDER BY username",
+        "SELECT username FROM activity_sessions UNION SELECT username FROM usage_sessions
+         UNION SELECT username FROM task_sessions WHERE username IS NOT NULL ORDER BY username",
     )?;
     let known = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
     let folders: Vec<String> = known.iter().filter(|folder| filter.identities.is_of(folder, user)).cloned().collect();
