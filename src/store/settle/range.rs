@@ -18,8 +18,11 @@ use sessionmill_contract::{Manifest, Processor, Settlement};
 /// From the first key hash to the last one.
 pub type Range = (i64, i64);
 
-/// Keys that are settled in one transaction, about.
-const KEYS: u64 = 25_000;
+/// Facts that are settled in one transaction, about.
+const FACTS: u64 = 250_000;
+
+/// A key weighs as much as this many facts, however few it has.
+const WEIGHT: u64 = 10;
 
 /// All of them.
 const ALL: Range = (i64::MIN, i64::MAX);
@@ -31,9 +34,15 @@ impl Store {
     ///
     /// If the database cannot be read.
     pub fn due(&self, manifest: &Manifest, settlement: &Settlement, retries: Retries) -> Result<Vec<Range>> {
-        let keys = self.due_in(manifest, settlement, ALL, retries, "SELECT count(DISTINCT key_hash) FROM settling")?;
-        let keys = keys.first().copied().unwrap_or_default().cast_unsigned();
-        let parts = i128::from(keys.div_ceil(KEYS));
+        let sql = format!(
+            "SELECT greatest((SELECT count(DISTINCT key_hash) FROM settling) * {WEIGHT},
+                 (SELECT count(*) FROM facts.{table} WHERE {hash} IN (SELECT key_hash FROM settling)))",
+            table = settlement.facts.name,
+            hash = facts_hash(manifest, settlement),
+        );
+        let facts = self.due_in(manifest, settlement, ALL, retries, &sql)?;
+        let facts = facts.first().copied().unwrap_or_default().cast_unsigned();
+        let parts = i128::from(facts.div_ceil(FACTS));
         let bound = |part: i128| i64::try_from(i128::from(i64::MIN) + (part << 64) / parts).unwrap_or(i64::MAX);
         let end = |part: i128| if part + 1 == parts { i64::MAX } else { bound(part + 1) - 1 };
         Ok((0..parts).map(|part| (bound(part), end(part))).collect())
