@@ -198,6 +198,14 @@ impl Price {
         self.long.as_ref().filter(|long| above >= long.above)
     }
 
+    /// The multipliers that the row does not give and a request under these terms needs, such as `fast mode`;
+    /// nothing if it lacks none.
+    pub fn lacks(&self, terms: &Terms, above: u64) -> Option<String> {
+        let factors = self.factors(terms, above).into_iter().filter(|factor| factor.times.is_none());
+        let names: Vec<_> = factors.map(|factor| factor.name).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+
     /// The reasons why a request under these terms, with a prompt above `above` tokens, does not cost the
     /// listed rates. A row that names a place itself has the rates of that place.
     pub fn factors(&self, terms: &Terms, above: u64) -> Vec<Factor> {

@@ -96,20 +96,13 @@ impl Rows<'_> {
                 row.push(peak.map(|peak| peak.to_string()));
                 row.push(price.map(|price| price.model.clone()));
                 row.push(price.and_then(|price| price.from).map(|day| day.to_string()));
-                row.push(price.and_then(|price| lacks(price, &terms, above)));
+                row.push(price.and_then(|price| price.lacks(&terms, above)));
                 row.extend(cells(price.and_then(|price| price.unit_costs(&terms, above))));
                 rows.push(row);
             }
         }
         rows
     }
-}
-
-/// The multipliers that a price lacks for these terms.
-fn lacks(price: &Price, terms: &Terms, above: u64) -> Option<String> {
-    let factors = price.factors(terms, above).into_iter().filter(|factor| factor.times.is_none());
-    let names: Vec<_> = factors.map(|factor| factor.name).collect();
-    (!names.is_empty()).then(|| names.join(", "))
 }
 
 fn cells(unit: Option<UnitCosts>) -> [Option<String>; 6] {

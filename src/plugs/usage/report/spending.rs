@@ -57,9 +57,7 @@ impl Used<'_> {
     /// What the price has no multiplier for, such as `fast mode`; `None` if it lacks nothing, or there is no
     /// price at all.
     pub fn missing(&self) -> Option<String> {
-        let factors = self.price?.factors(&self.terms, self.above).into_iter().filter(|factor| factor.times.is_none());
-        let names: Vec<_> = factors.map(|factor| factor.name).collect();
-        (!names.is_empty()).then(|| names.join(", "))
+        self.price?.lacks(&self.terms, self.above)
     }
 }
 
