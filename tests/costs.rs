@@ -107,6 +107,11 @@ fn a_price_and_a_name_that_change_count_after_the_next_run() {
     run();
     assert_eq!(of("person"), (Some("Ada".to_owned()), (1_000_000, Some(3_000_000.0))));
     assert_eq!(of("price || ' ' || team"), (Some("mine-1 mills".to_owned()), (1_000_000, Some(3_000_000.0))));
+    // A model that nobody used before gets its price, too.
+    let other = crate::prices::response("m2", "2026-02-01", "claude-opus-4-6", r#"{"input_tokens":100000}"#);
+    world.write("ada/b.jsonl", other);
+    run();
+    assert_eq!(of("person"), (Some("Ada".to_owned()), (1_100_000, Some(3_500_000.0))));
     let said = world.mill(&["forget", "ada", "--yes"]);
     assert_eq!(said.status, 0, "{said:?}");
     let connection = Connection::open(world.database()).unwrap();

@@ -38,15 +38,16 @@ const OWNER: &str = "(lookup)";
 /// If the database cannot be read or written.
 pub fn refresh(store: &Store, lookups: &[Lookup], has_news: bool) -> Result<()> {
     for lookup in lookups {
-        let settings = hash::to_hex(&Md5::digest(&lookup.settings).into());
-        if has_news || made_with(store.connection(), lookup.table)?.as_ref() != Some(&settings) {
-            store.transaction(|transaction| make(transaction, lookup, &settings))?;
+        let settings = digest([lookup.settings.as_str()]);
+        let made_with = made_with(store.connection(), lookup.table)?;
+        if has_news || !made_with.as_ref().is_some_and(|made_with| made_with.starts_with(&settings)) {
+            store.transaction(|transaction| make(transaction, lookup, &settings, made_with.as_deref()))?;
         }
     }
     Ok(())
 }
 
-/// The settings that a table was last made with.
+/// What a table was last made with: the hashes of its settings and of its values.
 fn made_with(connection: &Connection, table: &str) -> Result<Option<String>> {
     let sql = "SELECT settings FROM facts.settlements WHERE processor_name = ? AND name = ?";
     let mut statement = connection.prepare(sql)?;
@@ -54,32 +55,35 @@ fn made_with(connection: &Connection, table: &str) -> Result<Option<String>> {
     Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
 }
 
-/// Writes a table anew, unless it has these rows already.
-fn make(transaction: &Transaction<'_>, lookup: &Lookup, settings: &str) -> Result<()> {
+/// Writes a table anew, unless it was made of the same.
+fn make(transaction: &Transaction<'_>, lookup: &Lookup, settings: &str, made_with: Option<&str>) -> Result<()> {
     let Lookup { table, values, rows, .. } = lookup;
     let mut all: Vec<Cells> = Vec::new();
     transaction.query(values, [], |row| {
         let count = row.as_ref().column_count();
-        let value = (0..count).map(|column| row.get(column)).collect::<duckdb::Result<Cells>>()?;
-        all.extend(rows(&value));
+        all.push((0..count).map(|column| row.get(column)).collect::<duckdb::Result<Cells>>()?);
         Ok(())
     })?;
-    transaction.batch(&format!("CREATE OR REPLACE TEMP TABLE looked_up AS FROM main.{table} LIMIT 0"))?;
-    for row in &all {
+    all.sort_unstable();
+    let cells: Vec<_> = all.iter().map(|value| format!("{value:?}")).collect();
+    let made_of = format!("{settings} {}", digest(cells.iter().map(String::as_str)));
+    if made_with == Some(&*made_of) {
+        return Ok(());
+    }
+    transaction.batch(&format!("DELETE FROM main.{table}"))?;
+    for row in all.iter().flat_map(rows) {
         let marks = vec!["?"; row.len()].join(", ");
-        transaction.execute(&format!("INSERT INTO looked_up VALUES ({marks})"), params_from_iter(row))?;
+        transaction.execute(&format!("INSERT INTO main.{table} VALUES ({marks})"), params_from_iter(&row))?;
     }
-    let sql = format!(
-        "SELECT (SELECT count(*) FROM (FROM looked_up EXCEPT ALL FROM main.{table}))
-              + (SELECT count(*) FROM (FROM main.{table} EXCEPT ALL FROM looked_up))"
-    );
-    if transaction.number(&sql, [])? > 0 {
-        transaction
-            .batch(&format!("DELETE FROM main.{table}; INSERT INTO main.{table} FROM looked_up ORDER BY ALL"))?;
-    }
-    transaction.batch("DROP TABLE looked_up")?;
     transaction
         .execute("DELETE FROM facts.settlements WHERE processor_name = ? AND name = ?", params![OWNER, table])?;
-    transaction.execute("INSERT INTO facts.settlements VALUES (?, ?, 1, ?)", params![OWNER, table, settings])?;
+    transaction.execute("INSERT INTO facts.settlements VALUES (?, ?, 1, ?)", params![OWNER, table, made_of])?;
     Ok(())
+}
+
+/// A hash of texts.
+fn digest<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
+    let mut hash = Md5::new();
+    texts.into_iter().for_each(|text| hash.update(text));
+    hash::to_hex(&hash.finalize().into())
 }
