@@ -3,16 +3,21 @@
 /// MD5 of a file's bytes.
 pub type Hash = [u8; 16];
 
-/// 32 hexadecimal digits.
-pub fn to_hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Two hexadecimal digits for each byte.
+pub fn to_hex<const N: usize>(bytes: &[u8; N]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Reads 32 hexadecimal digits.
-pub fn from_hex(text: &str) -> Option<Hash> {
-    let number = (text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        .then(|| u128::from_str_radix(text, 16).ok())??;
-    Some(number.to_be_bytes())
+/// Reads what [`to_hex`] writes, of as many bytes; in capital letters, too.
+pub fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    if text.len() != 2 * N || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (position, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * position..2 * position + 2], 16).ok()?;
+    }
+    Some(bytes)
 }
 
 #[cfg(test)]
@@ -24,10 +29,10 @@ mod tests {
         let hash = *b"0123456789abcdef";
         assert_eq!(from_hex(&to_hex(&hash)), Some(hash));
         assert_eq!(
-            from_hex("d41d8cd98f00b204e9800998ecf8427e").map(|hash| to_hex(&hash)).unwrap(),
+            from_hex::<16>("d41d8cd98f00b204e9800998ecf8427e").map(|hash| to_hex(&hash)).unwrap(),
             "d41d8cd98f00b204e9800998ecf8427e"
         );
-        assert_eq!(from_hex("d41d"), None);
-        assert_eq!(from_hex("+41d8cd98f00b204e9800998ecf8427"), None);
+        assert_eq!(from_hex::<16>("d41d"), None);
+        assert_eq!(from_hex::<16>("+41d8cd98f00b204e9800998ecf8427"), None);
     }
 }

@@ -72,6 +72,7 @@ use crate::rules::Rules;
 use sessionmill_contract::{
     Bound, Edges, Failure, Fold, Inputs, Islands, Manifest, Processor, Rows, Settlement, SourceFile,
 };
+use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 
 /// The processor.
@@ -144,9 +145,8 @@ fn version(Settings { mask, properties, .. }: &Settings) -> u32 {
         return MANIFEST.version;
     }
     let text = format!("{mask:?} {properties:?}");
-    // FNV-1a.
-    let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    MANIFEST.version * VERSIONS + hash % VERSIONS
+    let hash: [u8; 32] = Sha256::digest(text).into();
+    MANIFEST.version * VERSIONS + u32::from(u16::from_be_bytes([hash[0], hash[1]]))
 }
 
 impl Processor for Tracking {

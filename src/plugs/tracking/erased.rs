@@ -5,6 +5,7 @@
 
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status, cause};
+use crate::base::hash::{from_hex, to_hex};
 use crate::plugs::{Obstacle, Persons};
 use crate::store::beside;
 use serde::{Deserialize, Serialize};
@@ -128,17 +129,6 @@ fn random() -> Result<Bytes> {
     let read = std::fs::File::open(SOURCE).and_then(|mut source| source.read_exact(&mut key));
     read.map_err(|error| Error::cannot("read", SOURCE, cause(&error)))?;
     Ok(key)
-}
-
-fn to_hex(bytes: &Bytes) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn from_hex(text: &str) -> Option<Bytes> {
-    let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let byte = |position: usize| u8::from_str_radix(text.get(2 * position..2 * position + 2)?, 16).ok();
-    let bytes: Option<Vec<u8>> = (0..32).map(byte).collect();
-    bytes.filter(|_| is_hex)?.try_into().ok()
 }
 
 #[cfg(test)]
