@@ -23,7 +23,7 @@ struct Told {
     row: EventRow<'static>,
 }
 
-/// The moment so many seconds after some day. Few of them make many events of one time.
+/// The moment this many seconds after a fixed day. A small range makes many events of one time.
 fn second(second: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_772_366_400 + second, 0).unwrap()
 }

@@ -1,6 +1,6 @@
 //! Programs that nobody sits in front of: crawlers, fetchers of AI assistants, headless browsers, checks.
 //!
-//! They are told by what they call themselves and by what the page noticed. One that does neither looks like a person.
+//! They are recognised by what they call themselves and by what the page noticed. One that does neither looks like a person.
 
 use serde::Deserialize;
 use serde_json::Value;

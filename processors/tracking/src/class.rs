@@ -2,7 +2,7 @@
 
 use sessionmill_contract::activity;
 
-/// The class of an event. Recordings are told from other passive events, because one way of counting treats them
+/// The class of an event. Recordings are kept apart from other passive events, because one way of counting treats them
 /// apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {

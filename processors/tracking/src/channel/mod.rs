@@ -44,7 +44,7 @@ pub struct Arrival<'a> {
     pub path: Option<&'a str>,
 }
 
-/// The channels that are told without any configuration.
+/// The channels that are recognised without any configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
     Affiliate,
