@@ -4,7 +4,7 @@
 DUCKDB_LIB_DIR ?= $(shell .ci/duckdb)
 ifneq ($(DUCKDB_LIB_DIR),)
 export DUCKDB_LIB_DIR
-FLAGS = --no-default-features
+FLAGS = --no-default-features --features console
 else
 unexport DUCKDB_LIB_DIR
 FLAGS =
