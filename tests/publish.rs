@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Snapshots with everything.
-const OPEN: Publish = Publish { after_runs: true, parquet: true, quotes: true };
+const OPEN: Publish = Publish { after_runs: true, parquet: true, quotes: true, ips: true };
 
 /// A world with a run.
 fn world() -> World {
@@ -210,6 +210,27 @@ fn what_people_wrote_is_nowhere_in_a_snapshot_unless_it_is_wanted() {
     };
     assert!(holds(&snapshot.path));
     assert_eq!(rows(&snapshot.path, claims), world.rows(claims));
+}
+
+#[test]
+fn network_addresses_are_in_a_snapshot_only_where_they_are_wanted() {
+    let world = World::new();
+    let view = r#"{"uuid":"e1","event":"$pageview","distinct_id":"zoe","timestamp":"2026-02-01T10:00:00Z","properties":{"$ip":"203.0.113.7"}}"#;
+    world.write("oil/a.jsonl", format!("{view}\n")).pass();
+    let snapshot = |wanted: &Publish| match publish(&world.database_file(), wanted, world.next().wall).unwrap() {
+        Published::New(snapshot) | Published::Before(snapshot) => snapshot,
+    };
+    let ips = |snapshot: &Snapshot| rows(&snapshot.path, "SELECT ip FROM activity_events");
+    let without = snapshot(&Publish { quotes: true, ..Publish::default() });
+    assert_eq!(ips(&without), [""]);
+    world.wait(Duration::from_secs(1));
+    let wanted = Publish { ips: true, ..Publish::default() };
+    let with = snapshot(&wanted);
+    assert_eq!(ips(&with), ["203.0.113.7"]);
+    world.wait(Duration::from_secs(1));
+    assert_eq!(snapshot(&wanted), with, "nothing has changed");
+    assert_eq!(ips(&snapshot(&Publish::default())), [""]);
+    assert!(!with.path.exists(), "whoever has it not open does not get it any more");
 }
 
 #[test]

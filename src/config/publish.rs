@@ -1,6 +1,7 @@
 //! The table `[publish]`: what readers get who may not write the database.
 
 use serde::{Deserialize, Serialize};
+use sessionmill_contract::Sensitive;
 
 /// Settings of published snapshots.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -12,10 +13,22 @@ pub struct Publish {
     pub parquet: bool,
     /// Snapshots hold what people wrote, letter by letter.
     pub quotes: bool,
+    /// Snapshots hold the network addresses of people.
+    pub ips: bool,
 }
 
 impl Default for Publish {
     fn default() -> Self {
-        Self { after_runs: true, parquet: true, quotes: false }
+        Self { after_runs: true, parquet: true, quotes: false, ips: false }
+    }
+}
+
+impl Publish {
+    /// Whether snapshots have what a column tells.
+    pub fn has(&self, what: Sensitive) -> bool {
+        match what {
+            Sensitive::Quote => self.quotes,
+            Sensitive::Ip => self.ips,
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::store::snapshot::{self, Snapshot, quoted, with};
 use crate::store::{Access, DatabaseFile, Store, cannot_open, config, migrate, parquet, room, try_connect};
 use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::Connection;
+use sessionmill_contract::Sensitive;
 use std::collections::BTreeSet;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -126,7 +127,7 @@ fn attempt(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> Res
     let shown = newest.as_ref().and_then(state_of);
     if let Some(newest) = newest
         && (now - newest.time).abs() < AGE
-        && shown == Some(State { quotes: said.quotes && wanted.quotes, ..said.clone() })
+        && shown == Some(said.clone().of(wanted))
         && (!wanted.parquet || newest.parquet().is_dir())
     {
         return Ok(Some(Published::Before(newest)));
@@ -155,10 +156,11 @@ fn attempt(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> Res
     }
     show(&new, &snapshot, &link).map_err(cannot)?;
     drop(held);
-    // One that says more than the database can tell of people who are kept out since, or quote them.
+    // One that says more than the database can tell of people who are kept out since, or more than is wanted.
     let says_more = |old: &Snapshot| {
         state_of(old).is_none_or(|old| {
-            old.quotes && !wanted.quotes || old.rows.iter().zip(&said.rows).any(|(old, said)| old > said)
+            old.tells.iter().any(|what| !wanted.has(*what))
+                || old.rows.iter().zip(&said.rows).any(|(old, said)| old > said)
         })
     };
     let others = Snapshot::all(database).into_iter().rev().filter(|other| *other != snapshot);
@@ -185,8 +187,16 @@ struct State {
     /// How many rows there are of each table that changes between runs, too: when people decide, or are kept
     /// out.
     rows: Vec<i64>,
-    /// Whether it quotes what people wrote.
-    quotes: bool,
+    /// What it tells of people.
+    tells: BTreeSet<Sensitive>,
+}
+
+impl State {
+    /// That of a snapshot which has no more than what is wanted.
+    fn of(mut self, wanted: &Publish) -> Self {
+        self.tells.retain(|what| wanted.has(*what));
+        self
+    }
 }
 
 fn state(connection: &Connection, plugs: Plugs) -> Result<State> {
@@ -199,10 +209,12 @@ fn state(connection: &Connection, plugs: Plugs) -> Result<State> {
     });
     let private = plugs.private();
     let filled = |column: &Private| {
-        let (table, column) = (column.table, column.column);
-        number(&format!("SELECT count(*) FROM (FROM facts.{table} WHERE \"{column}\" <> '' LIMIT 1)"))
+        let (table, name) = (column.table, column.column);
+        let sql = format!("SELECT count(*) FROM (FROM facts.{table} WHERE \"{name}\" <> '' LIMIT 1)");
+        Ok((number(&sql)? > 0).then_some(column.tells))
     };
-    let filled = private.iter().map(filled).sum::<duckdb::Result<i64>>()?;
+    let tells = private.iter().filter_map(|column| filled(column).transpose());
+    let tells = tells.collect::<duckdb::Result<_>>()?;
     let private = private.iter().map(|column| format!("facts.{}", column.table));
     let rows = tables.chain(private).map(|table| number(&format!("SELECT count(*) FROM {table}")));
     // What the configuration says of prices and people.
@@ -212,7 +224,7 @@ fn state(connection: &Connection, plugs: Plugs) -> Result<State> {
     Ok(State {
         run: number("SELECT coalesce(max(run_id), 0) FROM processor_runs WHERE processed > 0")?,
         rows: rows.collect::<duckdb::Result<_>>()?,
-        quotes: filled > 0,
+        tells,
     })
 }
 
@@ -261,7 +273,8 @@ fn write(new: &Path, copy: Copy, wanted: &Publish, plugs: Plugs) -> Result<Vec<(
     for table in UNPUBLISHED {
         connection.execute_batch(&format!("DROP TABLE snapshot.main.\"{table}\""))?;
     }
-    let private = if wanted.quotes { Vec::new() } else { plugs.private() };
+    let mut private = plugs.private();
+    private.retain(|column| !wanted.has(column.tells));
     for (schema, table) in tables(&connection, plugs)? {
         let is_private = |column: &&Private| schema == "facts" && column.table == table;
         let empty: Vec<_> =

@@ -38,5 +38,5 @@ pub use manifest::{Bound, Edges, Islands, Manifest, Settlement};
 pub use processor::{Fold, Inputs, Processor};
 pub use row::{FactRow, Rows, Value};
 pub use source_file::SourceFile;
-pub use table::{Column, ColumnKind, Field, Place, Row, Table};
+pub use table::{Column, ColumnKind, Field, Place, Row, Sensitive, Table};
 pub use task::{TaskEvent, TaskState};

@@ -14,20 +14,20 @@
 //!         /// null in a log without times
 //!         time: Option<chrono::DateTime<chrono::Utc>>,
 //!         /// what a person wrote
-//!         sentence: &'a str as private,
+//!         sentence: &'a str as quote,
 //!         /// came later, so that older rows have none
 //!         letters: u64 = 0,
 //!     }
 //! }
 //!
-//! use sessionmill_contract::{ColumnKind, Row, Rows};
+//! use sessionmill_contract::{ColumnKind, Row, Rows, Sensitive};
 //!
 //! let mut rows = Rows::default();
 //! rows.push(WordRow { word: "mill", line: 3, time: None, sentence: "a mill", letters: 4 });
 //! let values = rows.of(&WORDS).next().unwrap();
 //! assert_eq!(WordRow::read(values).unwrap().letters, 4);
 //! assert_eq!(WORDS.columns[2].kind, ColumnKind::Time);
-//! assert!(WORDS.columns[2].is_nullable && WORDS.columns[3].is_private);
+//! assert!(WORDS.columns[2].is_nullable && WORDS.columns[3].sensitive == Some(Sensitive::Quote));
 //! ```
 
 use crate::{Failure, FailureClass, Value};
@@ -64,8 +64,17 @@ pub struct Column {
     pub default: Option<i64>,
     /// What the database says of the column; empty if it says nothing.
     pub comment: &'static str,
-    /// It quotes what people wrote: snapshots leave it empty.
-    pub is_private: bool,
+    /// What it tells of people that snapshots leave empty.
+    pub sensitive: Option<Sensitive>,
+}
+
+/// What snapshots leave empty unless the configuration wants it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sensitive {
+    /// What people wrote, letter by letter.
+    Quote,
+    /// The network address of somebody.
+    Ip,
 }
 
 /// What the values of a column are.
@@ -114,8 +123,8 @@ pub trait Row<'v>: Sized {
 /// The types of the fields are `bool`, `i64`, `u64`, `&str` and `DateTime<Utc>`, or an `Option` of one of
 /// these, whose column can be null. Doc comments on the table and on the fields are what the database says of
 /// them, so they are written for its readers. A field can be marked behind its type: `= 0` is the default of a
-/// column that was added to a table with rows (the database takes null there, a reader does not), `as private`
-/// is for what quotes people.
+/// column that was added to a table with rows (the database takes null there, a reader does not), `as quote`
+/// and the other kinds of [`Sensitive`] are for what snapshots leave empty.
 #[macro_export]
 macro_rules! table {
     (
@@ -153,7 +162,7 @@ macro_rules! table {
                         is_nullable: <$type as $crate::Field<$life>>::IS_NULLABLE,
                         default: None,
                         comment: concat!($($about),*).trim_ascii(),
-                        is_private: false,
+                        sensitive: None,
                     }
                     $(.default($default))?
                     $(.$mark())?
@@ -209,10 +218,16 @@ impl Column {
         Self { default: Some(default), ..self }
     }
 
-    /// The same, for what snapshots leave empty.
+    /// The same, for what people wrote.
     #[must_use]
-    pub const fn private(self) -> Self {
-        Self { is_private: true, ..self }
+    pub const fn quote(self) -> Self {
+        Self { sensitive: Some(Sensitive::Quote), ..self }
+    }
+
+    /// The same, for network addresses.
+    #[must_use]
+    pub const fn ip(self) -> Self {
+        Self { sensitive: Some(Sensitive::Ip), ..self }
     }
 }
 
@@ -284,7 +299,7 @@ mod tests {
             word: &'a str,
             line: u64,
             score: Option<i64>,
-            is_first: Option<bool> as private,
+            is_first: Option<bool> as quote,
             time: DateTime<Utc>,
             letters: u64 = 0,
         }
@@ -296,12 +311,12 @@ mod tests {
     #[test]
     fn a_declaration_says_all_of_its_columns() {
         let column =
-            |name, kind| Column { name, kind, is_nullable: false, default: None, comment: "", is_private: false };
+            |name, kind| Column { name, kind, is_nullable: false, default: None, comment: "", sensitive: None };
         let columns = [
             Column { comment: "as it is written", ..column("word", ColumnKind::Text) },
             column("line", ColumnKind::Int),
             Column { is_nullable: true, ..column("score", ColumnKind::Int) },
-            Column { is_nullable: true, is_private: true, ..column("is_first", ColumnKind::Bool) },
+            Column { is_nullable: true, sensitive: Some(Sensitive::Quote), ..column("is_first", ColumnKind::Bool) },
             column("time", ColumnKind::Time),
             Column { default: Some(0), ..column("letters", ColumnKind::Int) },
         ];

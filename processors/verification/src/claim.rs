@@ -23,7 +23,7 @@ table! {
         /// the fact, to be understood without the conversation
         content: &'a str,
         /// what the person wrote, letter by letter
-        user_quote: &'a str as private,
+        user_quote: &'a str as quote,
         /// what the fact is about: a JSON list of texts, in order
         entities: &'a str,
         /// UTC; of a neighbouring record where the line has none
