@@ -81,7 +81,12 @@ fn any_order_of_files_gives_the_same_rows() {
             }
             world.pass();
         }
-        let tables = ["sessions", "presence", "edges"];
+        // Sessions overlap, and an event belongs to the session that counts it.
+        let counted = "SELECT count(*) FROM activity_sessions AS s LEFT JOIN (
+            SELECT session_id, count(*) FILTER (class IN ('view', 'event')) AS events FROM activity_events GROUP BY ALL
+            ) AS e USING (session_id) WHERE s.event_count IS DISTINCT FROM e.events";
+        assert_eq!(world.rows(counted), ["0"]);
+        let tables = ["sessions", "presence", "edges", "members"];
         tables.map(|table| world.rows(&format!("SELECT * FROM facts.activity_{table} ORDER BY ALL")))
     };
     let whole = rows(&[&[0, 1, 2, 3, 4, 5]]);
@@ -132,4 +137,18 @@ fn what_work_with_agents_used_is_found_by_its_time() {
     assert_eq!(world.rows(used), ["1|5", "2|7"]);
     let counts = "SELECT responses, prompts, agents, parallel_transcripts FROM activity_sessions";
     assert_eq!(world.rows(counts), ["1|0|[\"claude-code\"]|1"; 2]);
+}
+
+#[test]
+fn an_event_belongs_to_the_session_that_still_runs() {
+    let world = World::new();
+    let named = |id: &str, time: &str, session: &str| {
+        line(id, time, "zoe", "$pageview", &format!("\"$session_id\":\"{session}\""))
+    };
+    // The session `b` began last and is over at 10:40; `a` goes on until 11:10.
+    let a = named("a1", "10:00:00", "a") + &named("a2", "10:20:00", "a") + &named("a3", "10:40:00", "a");
+    world.write("oil/a.jsonl", a + &named("b1", "10:10:00", "b") + &view("e1", "10:45:00", "zoe")).pass();
+    let events = "SELECT event_id, sessions.client_session_id FROM activity_events JOIN activity_sessions AS sessions
+        USING (session_id) ORDER BY event_id";
+    assert_eq!(world.rows(events), ["a1|a", "a2|a", "a3|a", "b1|b", "e1|a"]);
 }

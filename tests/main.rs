@@ -45,6 +45,7 @@ mod network;
 mod packaging;
 mod passes;
 mod people;
+mod places;
 mod price_history;
 mod prices;
 mod privacy;

@@ -73,3 +73,18 @@ fn what_cannot_be_replayed_is_said() {
     let said = world.mill(&["replay", &self::session(&world)]);
     assert!(said.stderr.starts_with("sessionmill: nothing was recorded in the activity session `"), "{said:?}");
 }
+
+#[test]
+fn an_id_from_before_an_earlier_event_came_leads_to_its_session() {
+    let world = world();
+    let before = session(&world);
+    let recorded = world.mill(&["replay", &before]).stdout;
+    let earlier = VIEW.replace("v1", "v0").replace("12:00:00", "11:59:00");
+    world.write("shop/c.jsonl", format!("{earlier}\n"));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    assert_ne!(session(&world), before);
+    let said = world.mill(&["replay", &before]);
+    assert_eq!((said.status, said.stdout.as_str(), said.stderr.as_str()), (0, recorded.as_str(), ""));
+    let other = before.replace(&before[30..], "000000");
+    assert_eq!(world.mill(&["replay", &other]).status, 64, "an id of no event");
+}

@@ -1,11 +1,13 @@
 //! The state over one source file: its events, its links between ids, its recordings.
 
+use crate::address::bare;
 use crate::bot;
 use crate::campaign;
 use crate::class::Class;
 use crate::line::{LineRow, person};
 use crate::link::{ANONYMOUS, CLIENT, LinkRow, USER};
 use crate::nobody::is_nobody;
+use crate::places::{Place, Places};
 use crate::replay::ReplayRow;
 use crate::setting;
 use crate::settings::{Mask, Settings};
@@ -13,7 +15,9 @@ use crate::transcript::Transcripts;
 use crate::{json, link};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use sessionmill_contract::activity::Geo;
 use sessionmill_contract::{Activity, Event, Failure, Fold, Rows, Said, SourceFile};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The kind of what web logs say.
@@ -23,11 +27,14 @@ pub(crate) const KIND: &str = "web";
 pub(crate) struct TrackingFold<'s> {
     username: &'s str,
     settings: &'s Settings,
+    places: Option<&'s Places>,
+    /// The address that was looked up last, and where it is: many events of one come together.
+    last_place: Option<(String, Place)>,
     rows: Rows,
     /// How many rows there are.
     count: usize,
     /// Where each link is said first.
-    links: BTreeMap<LinkKey, Place>,
+    links: BTreeMap<LinkKey, Moment>,
     transcripts: Transcripts<'s>,
 }
 
@@ -35,13 +42,15 @@ pub(crate) struct TrackingFold<'s> {
 type LinkKey = (String, &'static str, String, bool);
 
 /// Time, line and part.
-type Place = (DateTime<Utc>, u64, u64);
+type Moment = (DateTime<Utc>, u64, u64);
 
 impl<'s> TrackingFold<'s> {
-    pub(crate) fn new(file: &'s SourceFile, settings: &'s Settings) -> Self {
+    pub(crate) fn new(file: &'s SourceFile, settings: &'s Settings, places: Option<&'s Places>) -> Self {
         Self {
             username: &file.username,
             settings,
+            places,
+            last_place: None,
             rows: Rows::default(),
             count: 0,
             links: BTreeMap::new(),
@@ -59,9 +68,19 @@ impl<'s> TrackingFold<'s> {
         }
         let clicks = if click_ids { &[] } else { activity.click_ids };
         let source = campaign::stored(&activity.campaign, clicks);
-        let device = setting::stored(&activity.device, &activity.geo, bot::is_marked(activity.properties));
+        let place = self.place(activity.geo);
+        let geo = match &place {
+            Some(Place { country, region, city }) => {
+                let [country, region, city] = [country, region, city].map(Option::as_deref);
+                Geo { country, region, city, ..activity.geo }
+            }
+            None => activity.geo,
+        };
+        let device = setting::stored(&activity.device, &geo, bot::is_marked(activity.properties));
         let properties = self.properties(activity);
-        let address: fn(&str) -> &str = if query { without_query } else { |address| address };
+        let [url, path, referrer] = [activity.url, activity.path, activity.referrer].map(|address| {
+            address.map(|address| if query { Cow::Owned(bare(address)) } else { Cow::Borrowed(address) })
+        });
         self.rows.push(LineRow {
             person: &who,
             time: at,
@@ -71,9 +90,9 @@ impl<'s> TrackingFold<'s> {
             class: Class::of(activity.class, activity.name).name(),
             name: activity.name,
             client_session_id: activity.client_session_id,
-            url: activity.url.map(address),
-            path: activity.path.map(address),
-            referrer: activity.referrer.map(address),
+            url: url.as_deref(),
+            path: path.as_deref(),
+            referrer: referrer.as_deref(),
             source: source.as_deref(),
             device: device.as_deref(),
             ip: activity.geo.ip.filter(|_| !ip),
@@ -114,8 +133,18 @@ impl<'s> TrackingFold<'s> {
         }
     }
 
+    /// Where the address of an event is that does not say it itself.
+    fn place(&mut self, geo: Geo<'_>) -> Option<Place> {
+        let places = self.places.filter(|_| geo.country.or(geo.region).or(geo.city).is_none())?;
+        let ip = geo.ip?;
+        if self.last_place.as_ref().is_none_or(|(last, _)| last != ip) {
+            self.last_place = Some((ip.to_owned(), places.of(ip)));
+        }
+        self.last_place.as_ref().map(|(_, place)| place.clone())
+    }
+
     /// Notes a link where it is said first.
-    fn link(&mut self, key: LinkKey, place: Place) {
+    fn link(&mut self, key: LinkKey, place: Moment) {
         let first = self.links.entry(key).or_insert(place);
         *first = place.min(*first);
     }
@@ -135,7 +164,7 @@ impl<'s> TrackingFold<'s> {
         for key in self.settings.properties.iter().filter(|key| !is_masked(key)) {
             if let Some(mut value) = properties.remove(key).filter(|value| !value.is_null()) {
                 if mask.query {
-                    cut_queries(&mut value);
+                    mask_addresses(&mut value);
                 }
                 object.raw(key, &value.to_string());
             }
@@ -144,17 +173,12 @@ impl<'s> TrackingFold<'s> {
     }
 }
 
-/// An address without what follows its path.
-fn without_query(address: &str) -> &str {
-    address.split(['?', '#']).next().unwrap_or_default()
-}
-
-/// Leaves out what follows the path of the addresses in a value.
-fn cut_queries(value: &mut Value) {
+/// Leaves of the addresses in a value what can be kept.
+fn mask_addresses(value: &mut Value) {
     match value {
-        Value::String(text) if text.contains("://") => *text = without_query(text).to_owned(),
-        Value::Array(values) => values.iter_mut().for_each(cut_queries),
-        Value::Object(values) => values.values_mut().for_each(cut_queries),
+        Value::String(text) if text.contains("://") => *text = bare(text),
+        Value::Array(values) => values.iter_mut().for_each(mask_addresses),
+        Value::Object(values) => values.values_mut().for_each(mask_addresses),
         _ => {}
     }
 }

@@ -23,19 +23,30 @@ pub fn session_id(username: &str, identity: &str, at: DateTime<Utc>) -> String {
     text
 }
 
+/// The millisecond of the first event, out of an id in this layout; nothing for other text.
+pub fn millis(id: &str) -> Option<i64> {
+    let digits: String = id.split('-').collect();
+    let is_id = id.len() == 36 && digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    i64::from_str_radix(digits.get(..12).filter(|_| is_id)?, 16).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn an_id_has_the_layout_of_version_7() {
-        let at = "2022-02-22T19:22:22.000999Z".parse().unwrap();
+        let at: DateTime<Utc> = "2022-02-22T19:22:22.000999Z".parse().unwrap();
         let id = session_id("shop", "e1", at);
         // The time is that of the example in RFC 9562, appendix A.6.
         assert_eq!(&id[..15], "017f22e2-79b0-7");
         assert!("89ab".contains(&id[19..20]), "{id}");
         assert_eq!(id.len(), 36);
         assert_eq!(id, session_id("shop", "e1", at), "it is a function of the event");
+        assert_eq!(millis(&id), Some(at.timestamp_millis()));
+        for other in ["", "e1", &id[1..], &id.replace('-', "_"), &id.replace('7', "g"), &id.replacen('0', "é", 1)] {
+            assert_eq!(millis(other), None, "{other}");
+        }
         for other in [session_id("shop2", "e1", at), session_id("shop", "e2", at), session_id("sho", "pe1", at)] {
             assert_ne!(id, other);
         }

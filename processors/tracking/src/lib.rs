@@ -25,14 +25,18 @@
 //! | `setting` | what a session was seen on, and where |
 //! | `work` | what work with agents has beside other sessions |
 //! | [`presence`] | which ids a person used |
+//! | [`member`] | which session each event belongs to |
 //! | [`replay`] | where parts of recordings stand |
 //! | [`id`] | ids of sessions |
+//! | `address` | what is kept of an address where queries are masked |
+//! | [`places`] | where network addresses are |
 //! | `json` | small objects of texts |
 //! | [`bot`] | programs that nobody sits in front of |
 //! | [`channel`] | by what channel somebody came |
 //! | [`device`] | what somebody used, by agent string |
 //! | [`domain`] | the host of an address, its registrable domain, and which referrers are external |
 
+mod address;
 pub mod bot;
 mod campaign;
 pub mod channel;
@@ -46,9 +50,11 @@ pub mod id;
 mod json;
 pub mod line;
 pub mod link;
+pub mod member;
 mod named;
 pub mod nobody;
 mod people;
+pub mod places;
 pub mod presence;
 pub mod preset;
 mod punycode;
@@ -68,6 +74,7 @@ pub use settings::Settings;
 
 use crate::device::Devices;
 use crate::domain::Sites;
+use crate::places::Places;
 use crate::rules::Rules;
 use sessionmill_contract::{
     Bound, Edges, Failure, Fold, Inputs, Islands, Manifest, Processor, Rows, Settlement, SourceFile,
@@ -82,11 +89,12 @@ pub struct Tracking {
     settings: Settings,
     sites: Sites,
     devices: Devices,
+    places: Option<Places>,
 }
 
 static MANIFEST: Manifest = Manifest {
     name: "tracking",
-    version: 1,
+    version: 2,
     cadence: Duration::from_secs(600),
     bound: Bound::Cpu,
     // Links first: who is who is known then when events are settled.
@@ -107,14 +115,14 @@ static MANIFEST: Manifest = Manifest {
         },
         Settlement {
             name: "sessions",
-            version: 1,
+            version: 2,
             facts: &line::LINES,
             key: "person",
             edges: Some(&Edges { table: &edge::EDGES, ids: ["id", "other"] }),
             islands: Some(&Islands { at: "time", span: "client_session_id", start: "started_at" }),
             order: &["time", "session_file", "line", "part"],
             reviews: None,
-            entities: &[&session::SESSIONS, &presence::PRESENCE],
+            entities: &[&session::SESSIONS, &presence::PRESENCE, &member::MEMBERS],
             memo: None,
             expires: None,
         },
@@ -125,26 +133,28 @@ static MANIFEST: Manifest = Manifest {
 const VERSIONS: u32 = 1 << 16;
 
 impl Tracking {
-    pub fn new(settings: Settings) -> Self {
-        let manifest = Manifest { version: version(&settings), ..MANIFEST };
+    /// With the places of network addresses, where a file with them is configured.
+    pub fn new(settings: Settings, places: Option<Places>) -> Self {
+        let manifest = Manifest { version: version(&settings, places.as_ref()), ..MANIFEST };
         let sites = Sites::new(&settings.own_domains, &settings.excluded_referrers);
-        Self { manifest, settings, sites, devices: Devices::default() }
+        Self { manifest, settings, sites, devices: Devices::default(), places }
     }
 }
 
 impl Default for Tracking {
     fn default() -> Self {
-        Self::new(Settings::default())
+        Self::new(Settings::default(), None)
     }
 }
 
-/// The version of the fold with these settings. What is masked and which properties are kept decides what is stored of
-/// a file, so that other settings are another version, and every file is due again.
-fn version(Settings { mask, properties, .. }: &Settings) -> u32 {
-    if *mask == settings::Mask::default() && properties.is_empty() {
+/// The version of the fold with these settings. What is masked, which properties are kept and what is known of
+/// addresses decides what is stored of a file, so that another of these is another version, and every file is due again.
+fn version(Settings { mask, properties, .. }: &Settings, places: Option<&Places>) -> u32 {
+    if *mask == settings::Mask::default() && properties.is_empty() && places.is_none() {
         return MANIFEST.version;
     }
-    let text = format!("{mask:?} {properties:?}");
+    let build = places.map(|places| &places.build);
+    let text = format!("{mask:?} {properties:?} {build:?}");
     let hash: [u8; 32] = Sha256::digest(text).into();
     MANIFEST.version * VERSIONS + u32::from(u16::from_be_bytes([hash[0], hash[1]]))
 }
@@ -155,7 +165,7 @@ impl Processor for Tracking {
     }
 
     fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's> {
-        Box::new(fold::TrackingFold::new(file, &self.settings))
+        Box::new(fold::TrackingFold::new(file, &self.settings, self.places.as_ref()))
     }
 
     fn settings(&self, settlement: &Settlement) -> String {

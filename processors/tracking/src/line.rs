@@ -37,7 +37,7 @@ table! {
         /// device and place: a JSON object
         device: Option<&'a str>,
         /// address of the client
-        ip: Option<&'a str> as private,
+        ip: Option<&'a str> as ip,
         /// properties that the configuration keeps: a JSON object
         properties: Option<&'a str>,
         /// name of the agent

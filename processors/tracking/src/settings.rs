@@ -56,7 +56,7 @@ pub enum Identity {
 /// What is not stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mask {
-    /// What follows `?` or `#` in addresses.
+    /// In addresses what follows `?` or `#`, the user, and the parameters of the path.
     pub query: bool,
     pub click_ids: bool,
     pub ip: bool,

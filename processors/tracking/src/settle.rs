@@ -1,6 +1,7 @@
 //! Sessions and people from all events of one stretch of activity of everybody who is settled together.
 
-use crate::line::{Line, distinct_id, folder_and_kind};
+use crate::line::{Line, LineRow, distinct_id, folder_and_kind};
+use crate::member::MemberRow;
 use crate::named;
 use crate::nobody::is_nobody;
 use crate::people::People;
@@ -30,13 +31,21 @@ pub(crate) fn settle(key: &str, inputs: Inputs<'_>, rules: Rules<'_>, entities: 
     let mut is_copy = is_copy.into_iter();
     all.retain(|_| is_copy.next() == Some(false));
     let (sessions, loose) = named::sessions(&all, &people, rules);
+    let member = |line: &Line<'_>, session_id: Option<&str>, entities: &mut Rows| {
+        let LineRow { person, time: started_at, line: number, part, .. } = line.row;
+        let (person_id, session_file) = (people.person_id(person), line.file);
+        let row = MemberRow { person: key, person_id, session_file, line: number, part, started_at, session_id };
+        entities.push(row);
+    };
     for position in loose {
         if let Some(tally) = tallies.get_mut(all[position].row.person) {
             tally.loose += 1;
         }
+        member(&all[position], None, entities);
     }
     for session in &sessions {
-        summary::push(key, session, &all, &people, rules, entities);
+        let session_id = summary::push(key, session, &all, &people, rules, entities);
+        session.members.iter().for_each(|position| member(&all[*position], Some(&session_id), entities));
     }
     for (person, tally) in tallies {
         let (username, kind) = folder_and_kind(person);

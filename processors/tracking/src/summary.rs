@@ -24,7 +24,7 @@ pub(crate) const PAUSE: TimeDelta = TimeDelta::minutes(10);
 /// So much activity is more than a glance.
 const ENGAGED: TimeDelta = TimeDelta::seconds(10);
 
-/// Adds the row of a session.
+/// Adds the row of a session; returns its id.
 pub(crate) fn push(
     key: &str,
     session: &Found<'_>,
@@ -32,7 +32,7 @@ pub(crate) fn push(
     people: &People<'_>,
     rules: Rules<'_>,
     entities: &mut Rows,
-) {
+) -> String {
     let settings = rules.settings;
     let members: Vec<&Line<'_>> = session.members.iter().map(|position| &lines[*position]).collect();
     let first = &lines[session.first];
@@ -74,9 +74,10 @@ pub(crate) fn push(
         Some(most) => later(session.started_at, most).min(later(session.last_at, settings.switches.idle)),
         None => later(session.last_at, settings.switches.idle),
     };
+    let id = session_id(username, &first.identity(), first.row.time);
     entities.push(SessionRow {
         person: key,
-        session_id: &session_id(username, &first.identity(), first.row.time),
+        session_id: &id,
         username,
         kind,
         person_id: people.person_id(owner.row.person),
@@ -152,6 +153,7 @@ pub(crate) fn push(
         agents: work.as_ref().map(|work| &*work.agents),
         parallel_transcripts: work.as_ref().map(|work| work.parallel_transcripts),
     });
+    id
 }
 
 fn later(at: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {

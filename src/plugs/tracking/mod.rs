@@ -5,17 +5,19 @@
 //! | [`report`] | questions to its tables |
 //! | [`settings`] | its table of the configuration |
 //! | `erased` | people of a site who are kept out |
+//! | `geo` | the file that knows where network addresses are |
 //! | `commands` | reports and commands of the command line |
 
 mod commands;
 mod erased;
+mod geo;
 pub mod report;
 pub mod settings;
 
 pub use settings::Settings;
 
 use crate::config::section::Table;
-use crate::plugs::{Plug, Plugged};
+use crate::plugs::{Obstacle, Plug, Plugged};
 use crate::store::migrate::Migration;
 use sessionmill_tracking::Tracking;
 use std::sync::LazyLock;
@@ -28,6 +30,7 @@ pub static PLUG: Plug = Plug {
     views: include_str!("views.sql"),
     table: Some(Table::of::<Settings>(NAME)),
     persons: Some(erased::PERSONS),
+    check: geo::check,
     reports: &commands::REPORTS,
     commands: &commands::COMMANDS,
     ..Plug::new(
@@ -35,7 +38,8 @@ pub static PLUG: Plug = Plug {
         |config, world| {
             let erased = erased::of_run(&world.database)?;
             let settings = config.settings::<Settings>().of_processor();
-            let processor = Tracking::new(sessionmill_tracking::Settings { erased, ..settings });
+            let places = geo::of(config).map_err(|reason| Obstacle::Disabled { reason, is_local: false })?;
+            let processor = Tracking::new(sessionmill_tracking::Settings { erased, ..settings }, places);
             Ok(Plugged { processor: Box::new(processor), network: None })
         },
     )
@@ -44,4 +48,7 @@ pub static PLUG: Plug = Plug {
 /// The processor as it is without any configuration.
 static DEFAULT: LazyLock<Tracking> = LazyLock::new(Tracking::default);
 
-const MIGRATIONS: [Migration; 1] = [("0029_tracking", include_str!("../../../migrations/0029_tracking.sql"))];
+const MIGRATIONS: [Migration; 2] = [
+    ("0029_tracking", include_str!("../../../migrations/0029_tracking.sql")),
+    ("0032_members", include_str!("../../../migrations/0032_members.sql")),
+];

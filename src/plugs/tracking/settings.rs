@@ -9,6 +9,7 @@ use sessionmill_tracking::erased::Erased;
 use sessionmill_tracking::preset::{Campaigns, PRESETS, Switches};
 use sessionmill_tracking::settings::{self, Identity, Mask, SessionSource};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A key that it does not have is an error.
@@ -42,6 +43,8 @@ pub struct Settings {
     pub properties: BTreeSet<String>,
     /// What is not stored.
     pub mask: BTreeSet<Masked>,
+    /// A file that knows where network addresses are.
+    pub geo_file: Option<PathBuf>,
     /// Channels that come before those that are built in.
     pub channels: Vec<Rule>,
 }
@@ -99,6 +102,7 @@ impl Default for Settings {
             timezone: Tz::UTC,
             properties: BTreeSet::new(),
             mask: BTreeSet::new(),
+            geo_file: None,
             channels: Vec::new(),
         }
     }

@@ -19,45 +19,14 @@ COMMENT ON COLUMN activity_sessions.is_active IS 'the person can still go on wit
 COMMENT ON COLUMN activity_sessions.session_index IS 'position among the sessions of the person, from 1';
 COMMENT ON COLUMN activity_sessions.previous_session_id IS 'session of the person before it';
 
--- An event of a session that the client names belongs to that one, others by their time.
 CREATE VIEW activity_events AS
-WITH ids AS (
-    SELECT DISTINCT key_hash, username, kind, distinct_id, person_id FROM facts.activity_presence
-), events AS (
-    SELECT ids.kind, ids.person_id, ids.distinct_id, lines.*
-    FROM facts.activity_lines AS lines JOIN ids
-        ON lines.key_hash = ids.key_hash AND lines.person = concat(ids.username, '/', ids.kind, '/', ids.distinct_id)
-    QUALIFY row_number() OVER (
-        PARTITION BY lines.key_hash,
-            coalesce(lines.event_id, concat(lines.session_file, ':', lines.line, ':', lines.part))
-        ORDER BY lines.session_file, lines.line, lines.part
-    ) = 1
-), named AS (
-    SELECT key_hash, username, client_session_id, session_id
-    FROM facts.activity_sessions WHERE client_session_id IS NOT NULL
-), sessions AS (
-    SELECT username, kind, person_id, client_session_id IS NOT NULL AS is_named, started_at, attaches_until, session_id
-    FROM facts.activity_sessions
-)
 SELECT
-    events.username, events.kind, events.person_id, events.distinct_id,
-    coalesce(
-        named.session_id,
-        CASE WHEN events.time <= among_named.attaches_until THEN among_named.session_id END,
-        CASE WHEN events.time <= among_others.attaches_until THEN among_others.session_id END
-    ) AS session_id,
-    events.time, events.event_id, events.class, events.name, events.client_session_id, events.url, events.path,
-    events.referrer, events.source, events.device, events.ip, events.properties, events.agent, events.transcript,
-    events.session_file, events.line, events.part
-FROM events
-LEFT JOIN named ON events.key_hash = named.key_hash AND events.username = named.username
-    AND events.client_session_id = named.client_session_id
-ASOF LEFT JOIN (SELECT * FROM sessions WHERE is_named) AS among_named
-    ON events.username = among_named.username AND events.kind = among_named.kind
-    AND events.person_id = among_named.person_id AND events.time >= among_named.started_at
-ASOF LEFT JOIN (SELECT * FROM sessions WHERE NOT is_named) AS among_others
-    ON events.username = among_others.username AND events.kind = among_others.kind
-    AND events.person_id = among_others.person_id AND events.time >= among_others.started_at;
+    lines.username, split_part(lines.person, '/', 2) AS kind, members.person_id,
+    substr(lines.person, length(lines.username) + length(split_part(lines.person, '/', 2)) + 3) AS distinct_id,
+    members.session_id, lines.time, lines.event_id, lines.class, lines.name, lines.client_session_id, lines.url,
+    lines.path, lines.referrer, lines.source, lines.device, lines.ip, lines.properties, lines.agent, lines.transcript,
+    lines.session_file, lines.line, lines.part
+FROM facts.activity_lines AS lines JOIN facts.activity_members AS members USING (session_file, line, part);
 COMMENT ON VIEW activity_events IS 'one row per event, copies counted once';
 COMMENT ON COLUMN activity_events.username IS 'folder of the log';
 COMMENT ON COLUMN activity_events.kind IS 'web, or agent for work with coding agents';

@@ -137,14 +137,17 @@ fn what_is_masked_is_not_stored() {
     let view = Web {
         referrer: Some("https://news.example/?id=7"),
         clicks: &[("gclid", "Cj0")],
-        ..at_url(Web::view(0), "https://shop.example/a?token=x#y")
+        ..at_url(Web::view(0), "https://ada:pass@shop.example/a;sid=8?token=x#y")
     };
-    let tracking = |mask| Tracking::new(Settings { mask, ..Settings::default() });
+    let tracking = |mask| Tracking::new(Settings { mask, ..Settings::default() }, None);
     let stored = |mask| format!("{:?}", folded(&tracking(mask), &numbered(std::slice::from_ref(&view))));
     let plain = stored(Mask::default());
-    assert!(["token=x", "id=7", "Cj0"].iter().all(|secret| plain.contains(secret)));
+    assert!(["ada:pass", "sid=8", "token=x", "id=7", "Cj0"].iter().all(|secret| plain.contains(secret)));
     let masked = stored(Mask { query: true, click_ids: true, ip: true });
-    assert!(["token=x", "#y", "id=7", "Cj0"].iter().all(|secret| !masked.contains(secret)), "{masked}");
+    assert!(
+        ["ada:pass", "sid=8", "token=x", "#y", "id=7", "Cj0"].iter().all(|secret| !masked.contains(secret)),
+        "{masked}"
+    );
     let versions = [Mask::default(), Mask { ip: true, ..Mask::default() }, Mask { query: true, ..Mask::default() }];
     let [plain, ip, query] = versions.map(|mask| tracking(mask).manifest().version);
     assert!(plain != ip && ip != query && query != plain, "every file is due again");

@@ -231,7 +231,7 @@ fn settled(tracking: &Tracking, files: &[(SourceFile, Rows)], cut: Cut) -> Rows 
 
 /// The rows of the sessions of a log, by their start.
 fn rows(settings: Settings, events: &[Web]) -> Rows {
-    let tracking = Tracking::new(settings);
+    let tracking = Tracking::new(settings, None);
     settled(&tracking, &folded(&tracking, &numbered(events)), Cut::Islands)
 }
 

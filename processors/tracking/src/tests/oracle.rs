@@ -96,7 +96,7 @@ fn random_logs_give_the_sessions_of_the_slow_way() {
         let session_source = random.one(&[SessionSource::Auto, SessionSource::Client, SessionSource::Computed]);
         let settings = Settings { switches: switches.clone(), session_source, ..Settings::default() };
         let events = log(&mut random, switches);
-        let tracking = Tracking::new(settings.clone());
+        let tracking = Tracking::new(settings.clone(), None);
         let rows = settled(&tracking, &folded(&tracking, &events), Cut::Islands);
         let mut fast = told(&rows, compared);
         let mut slow = slow::sessions(&settings, &events);
@@ -116,7 +116,7 @@ fn islands_and_files_in_any_order_give_the_rows_of_the_whole() {
     let mut random = Random(0x0015_1a4d);
     for round in 0..90 {
         let (_, switches) = &PRESETS[round % PRESETS.len()];
-        let tracking = Tracking::new(Settings { switches: switches.clone(), ..Settings::default() });
+        let tracking = Tracking::new(Settings { switches: switches.clone(), ..Settings::default() }, None);
         let events = log(&mut random, switches);
         let mut files = folded(&tracking, &events);
         let sorted = |rows: &Rows| {

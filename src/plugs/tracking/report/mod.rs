@@ -9,6 +9,7 @@
 //! | [`cost`] | what the responses in a session cost |
 //! | [`rhythm`] | at which hours of which weekdays people are there |
 //! | [`html`] | the part of the page about activity |
+//! | [`session`] | the session that an id names |
 //! | [`recording`] | where the recording of a session stands |
 //! | [`timeline`] | everything that somebody did, in one order |
 
@@ -19,5 +20,6 @@ pub mod filter;
 pub mod html;
 pub(super) mod recording;
 mod rhythm;
+pub mod session;
 pub mod timeline;
 mod visits;

@@ -1,6 +1,7 @@
 //! Where the recording of an activity session stands.
 
 use crate::base::error::{Error, Result, Status};
+use crate::plugs::tracking::report::session;
 use crate::source::passage::Passage;
 use duckdb::Connection;
 
@@ -30,6 +31,8 @@ const PARTS: &str = "
 ///
 /// If there is no such session, or nothing was recorded in it.
 pub(in crate::plugs::tracking) fn parts(connection: &Connection, session: &str) -> Result<Vec<Part>> {
+    let current = session::resolve(connection, session)?;
+    let session = current.as_deref().unwrap_or(session);
     let mut statement = connection.prepare("SELECT kind FROM activity_sessions WHERE session_id = ?")?;
     let kind: Option<String> = statement.query_map([session], |row| row.get(0))?.next().transpose()?;
     let no = |message: String| Error::new(Status::CannotRun, message);

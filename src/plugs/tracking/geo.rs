@@ -1,0 +1,29 @@
+//! The file that knows where network addresses are, in MaxMind's format, where one is configured.
+
+use super::Settings;
+use crate::base::error::cause;
+use crate::config::Config;
+use crate::plugs::{Finding, Surroundings};
+use sessionmill_tracking::places::Places;
+
+/// The places of the configured file.
+///
+/// # Errors
+///
+/// Why it cannot be used: without it, other places would be stored than with it.
+pub(super) fn of(config: &Config) -> Result<Option<Places>, String> {
+    let settings = config.settings::<Settings>();
+    let Some(path) = &settings.geo_file else { return Ok(None) };
+    let cannot = |why: &str| format!("cannot read `{}`, the `geo_file` of `[tracking]`: {why}", path.display());
+    #[expect(clippy::disallowed_methods, reason = "no file of the database")]
+    let file = std::fs::read(path).map_err(|error| cannot(&cause(&error)))?;
+    Places::new(file).map(Some).map_err(|_| cannot("it is no file in MaxMind's format"))
+}
+
+pub(super) fn check(config: &Config, _: &Surroundings<'_>) -> Vec<Finding> {
+    match of(config) {
+        Ok(None) => Vec::new(),
+        Ok(Some(_)) => vec![Finding::Fine("tracking: the `geo_file` can be read".to_owned())],
+        Err(reason) => vec![Finding::Wrong(format!("tracking: {reason}"))],
+    }
+}

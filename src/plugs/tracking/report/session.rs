@@ -1,0 +1,33 @@
+//! The activity session that an id names.
+
+use crate::base::error::Result;
+use chrono::{DateTime, Utc};
+use duckdb::{Connection, params};
+use sessionmill_tracking::id::{millis, session_id};
+
+/// Events of one millisecond that are in a session, by what ids are made of.
+const EVENTS: &str = "
+    SELECT session_id, username, coalesce(event_id, concat(session_file, ':', line, ':', part)), epoch_us(time)
+    FROM activity_events
+    WHERE session_id IS NOT NULL AND time < make_timestamp(($1 + 1) * 1000)
+        AND ($1 = 0 OR time >= make_timestamp($1 * 1000))";
+
+/// The id of the session that holds the event which an id is made of: the same id where that event is the first one
+/// of its session, and another one once an earlier event has arrived. Nothing if there is no such event.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn resolve(connection: &Connection, id: &str) -> Result<Option<String>> {
+    let Some(millis) = millis(id) else { return Ok(None) };
+    let mut statement = connection.prepare(EVENTS)?;
+    let mut rows = statement.query(params![millis])?;
+    while let Some(row) = rows.next()? {
+        let (username, identity): (String, String) = (row.get(1)?, row.get(2)?);
+        let time = DateTime::<Utc>::from_timestamp_micros(row.get(3)?).unwrap_or_default();
+        if session_id(&username, &identity, time) == id {
+            return Ok(Some(row.get(0)?));
+        }
+    }
+    Ok(None)
+}
