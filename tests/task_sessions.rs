@@ -281,6 +281,24 @@ fn a_build_of_many_runs_finishes_each_of_them() {
 }
 
 #[test]
+fn the_name_of_a_job_is_its_type_only_where_none_is_given() {
+    let run = |kind: &str, run: &str, second: u64, facets: &Json| {
+        let line = json!({
+            "eventType": kind, "eventTime": format!("2079-07-07T10:00:{second:02}Z"), "run": {"runId": run},
+            "job": {"namespace": "shop", "name": "orders", "facets": facets},
+        });
+        line.to_string() + "\n"
+    };
+    let model = json!({"jobType": {"jobType": "MODEL"}});
+    let lines =
+        [run("START", "r1", 1, &model), run("COMPLETE", "r1", 2, &json!({})), run("START", "r2", 3, &json!({}))];
+    let world = world(&lines);
+    assert_eq!(listed(&world, "task_id, task_type, status"), ["r1|MODEL|completed", "r2|orders|active"]);
+    let events = "SELECT task_type, task_name FROM facts.task_events ORDER BY line";
+    assert_eq!(world.rows(events), ["MODEL|orders", "|orders", "|orders"]);
+}
+
+#[test]
 fn celery_is_read_in_any_order() {
     let event = |kind: &str, uuid: &str, time: f64, clock: u64, more: &Json| {
         let mut line =
@@ -459,6 +477,47 @@ fn subagents_of_a_transcript_are_tasks() {
     assert_eq!(listed(&world, columns), expected);
     world.write("ada/resumed.jsonl", lines.concat()).pass();
     assert_eq!(listed(&world, columns), expected, "a copy of the transcript repeats it");
+}
+
+#[test]
+fn subagents_of_codex_run_until_they_are_done() {
+    let mut second = 0;
+    let mut line = |payload: Json| {
+        second += 1;
+        json!({"timestamp": format!("2079-07-07T10:00:{second:02}Z"), "type": "response_item", "payload": payload})
+            .to_string()
+            + "\n"
+    };
+    let mut call = |id: &str, tool: &str, arguments: Json, output: Json| {
+        let arguments = arguments.to_string();
+        let call = json!({"type": "function_call", "name": tool, "arguments": arguments, "call_id": id});
+        let output = json!({"type": "function_call_output", "call_id": id, "output": output.to_string()});
+        line(call) + &line(output)
+    };
+    let spawn = |agent: &str| json!({"agent_id": agent, "nickname": "Ada"});
+    let kind = |kind: &str| json!({"agent_type": kind, "message": "look"});
+    let done = json!({"status": {"a1": {"completed": "found"}, "a9": "running"}, "timed_out": false});
+    let calls = [
+        call("c1", "spawn_agent", kind("explorer"), spawn("a1")),
+        call("c2", "spawn_agent", kind("worker"), spawn("a2")),
+        call("c3", "spawn_agent", json!({"message": "go"}), spawn("a3")),
+        call("c4", "spawn_agent", kind("worker"), spawn("a4")),
+        call("c5", "wait_agent", json!({"targets": ["a1", "a9"]}), done),
+        call("c6", "close_agent", json!({"target": "a2"}), json!({"previous_status": "running"})),
+    ];
+    let note = r#"<subagent_notification>{"agent_id":"a3","status":{"errored":"no quota"}}</subagent_notification>"#;
+    let note = line(json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": note}]}));
+    let meta = json!({"timestamp": "2079-07-07T10:00:00Z", "type": "session_meta", "payload": {"id": "s1"}});
+    let world = world(&[format!("{meta}\n"), calls.concat(), note]);
+    let expected = [
+        "codex:s1:1/c1|s1|subagent:explorer|completed|2079-07-07T10:00:01Z|2079-07-07T10:00:10Z|3",
+        "codex:s1:1/c2|s1|subagent:worker|cancelled|2079-07-07T10:00:03Z|2079-07-07T10:00:12Z|3",
+        "codex:s1:1/c3|s1|subagent|failed|2079-07-07T10:00:05Z|2079-07-07T10:00:13Z|3",
+        "codex:s1:1/c4|s1|subagent:worker|active|2079-07-07T10:00:07Z||2",
+    ];
+    assert_eq!(listed(&world, "task_id, short_id, task_type, status, created_at, closed_at, events"), expected);
+    let named = "SELECT subagent_id FROM usage_tool_events WHERE subagent_id IS NOT NULL ORDER BY ALL";
+    assert_eq!(world.rows(named), ["a1", "a2", "a3", "a4"], "and their transcripts are theirs");
 }
 
 #[test]

@@ -349,6 +349,13 @@ fn runs_of_the_program_are_tasks_in_the_command_and_in_sql() {
         shown.starts_with("session_processor:tasks:1\ntype      session_processor:tasks\nuser      tester\n"),
         "{shown}"
     );
+    world.write("ada/more.jsonl", "{}\n");
+    assert_eq!(
+        ok(world.mill(&["tasks", "--type", "session_processor"])),
+        "no active tasks\n",
+        "it is not its own task"
+    );
+    assert_eq!(world.rows("SELECT count(*) > 1 FROM processor_runs"), ["true"]);
     let said = world.mill(&["tasks", "remove", "session_processor:tasks:1", "--no-refresh"]);
     assert_eq!(said.status, 64, "{said:?}");
     assert!(!ok(world.mill(&["tasks", "--include", "closed", "--no-refresh"])).contains("session_processor"));

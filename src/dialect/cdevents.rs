@@ -85,6 +85,7 @@ impl CdEvent<'_> {
             state,
             short_id: content.pipeline_run.id.id().or(context.chain.id()).or(Some(task_id)),
             task_type: Some(task_type),
+            task_name: None,
             user_id: None,
             attempt: None,
             error: content.errors.name().filter(|error| !error.is_empty()),

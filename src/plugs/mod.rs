@@ -40,7 +40,7 @@ use crate::store::DatabaseFile;
 use crate::store::lookup::Lookup;
 use crate::store::migrate::{ENGINE, Migration};
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{Bound, Manifest, Processor};
+use sessionmill_contract::{Bound, Manifest, Processor, Sensitive};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -75,6 +75,8 @@ pub struct Plug {
     pub lookups: fn(&Config) -> Result<Vec<Lookup>>,
     /// Takes a decision of a person about what it found out.
     pub review: Option<Decide>,
+    /// Why a task is in no list, by its short id and its type, with the default settings.
+    pub unlisted: fn(Option<&str>, Option<&str>) -> Option<String>,
     /// What it keeps about people beside the database.
     pub kept: Option<Kept>,
     /// How people inside of a user folder are erased.
@@ -88,12 +90,13 @@ pub struct Plug {
 /// Takes a decision of a person; returns what came of it, in words.
 pub type Decide = fn(&Review, &World) -> Result<Vec<String>>;
 
-/// A text column that snapshots leave empty.
+/// A text column that snapshots leave empty unless they are to have what it tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Private {
     /// Of a table in schema `facts`.
     pub table: &'static str,
     pub column: &'static str,
+    pub tells: Sensitive,
 }
 
 /// What a processor keeps about people beside the database, such as answers that were paid for.
@@ -185,6 +188,7 @@ impl Plug {
             remark: |_, _, _| {},
             lookups: |_| Ok(Vec::new()),
             review: None,
+            unlisted: |_, _| None,
             kept: None,
             persons: None,
             reports: &[],
@@ -298,15 +302,16 @@ impl Plugs {
         ENGINE.len() + self.iter().map(|plug| plug.migrations.len()).sum::<usize>()
     }
 
-    /// Columns that snapshots leave empty, as the tables declare them.
+    /// Columns that snapshots can leave empty, as the tables declare them.
     pub fn private(self) -> Vec<Private> {
         let tables = self.manifests().into_iter().flat_map(|manifest| {
             let entities = manifest.settlements.iter().flat_map(|settlement| settlement.entities);
             manifest.facts.iter().chain(entities)
         });
         let columns = tables.flat_map(|table| table.columns.iter().map(|column| (table.name, column)));
-        let private = columns.filter(|(_, column)| column.is_private);
-        private.map(|(table, column)| Private { table, column: column.name }).collect()
+        let private = columns
+            .filter_map(|(table, column)| Some(Private { table, column: column.name, tells: column.sensitive? }));
+        private.collect()
     }
 
     /// The variables of the older Python service that set a schedule.

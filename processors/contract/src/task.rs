@@ -14,6 +14,8 @@ pub struct TaskEvent<'a> {
     /// Groups tasks; what is asked for by it.
     pub short_id: Option<&'a str>,
     pub task_type: Option<&'a str>,
+    /// What the task is called: its type where no event gives one.
+    pub task_name: Option<&'a str>,
     pub user_id: Option<&'a str>,
     /// Absent counts as the first.
     pub attempt: Option<u64>,

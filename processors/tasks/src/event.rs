@@ -35,11 +35,13 @@ table! {
         /// why it failed, without credentials
         error: Option<&'a str>,
         /// what the line says beside this: JSON; null if there is nothing, or more than 16 KiB
-        data: Option<&'a str> as private,
+        data: Option<&'a str> as quote,
         /// the line says that the task has ended, and not how
         is_guessed: bool,
         /// of session_file
         line: u64,
+        /// what the line calls the task: its type where no event gives one
+        task_name: Option<&'a str>,
     }
 }
 

@@ -63,6 +63,7 @@ fn push(event: &Event<'_>, event_id: Option<&str>, told: &TaskEvent<'_>, rows: &
         short_id: told.short_id,
         task_type: told.task_type,
         user_id: told.user_id,
+        task_name: told.task_name,
         attempt: told.attempt.unwrap_or(1),
         error: error.as_deref(),
         data: told.data.filter(|data| data.len() <= LONGEST_DATA),

@@ -42,14 +42,14 @@ pub struct Tasks {
 
 static MANIFEST: Manifest = Manifest {
     name: "tasks",
-    version: 1,
+    version: 2,
     cadence: Duration::from_secs(120),
     bound: Bound::Cpu,
     facts: &[&event::EVENTS],
     settlements: &[
         Settlement {
             name: "tasks",
-            version: 1,
+            version: 2,
             facts: &event::EVENTS,
             key: "task_id",
             edges: None,

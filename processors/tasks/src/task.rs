@@ -5,7 +5,7 @@
 //! - The highest attempt of a `created` is the one that runs. Of the events that end an attempt not below it, the
 //!   last one decides. So a terminal event of a lower attempt decides nothing, and only a `created` of a higher
 //!   attempt takes a task up again.
-//! - Of the other fields, the last value that is there counts.
+//! - Of the other fields, the last value that is there counts. Where no event gives a type, the name of the task is it.
 //! - A task whose group is named by its own id alone is a group of its own.
 //! - A task without any `created` is inferred.
 //!
@@ -44,7 +44,7 @@ table! {
         closes_at: DateTime<Utc>,
         expires_at: DateTime<Utc>,
         error: Option<&'a str>,
-        data: Option<&'a str> as private,
+        data: Option<&'a str> as quote,
         events: u64,
         ignored_events: u64,
         session_file: &'a str,
@@ -68,7 +68,9 @@ pub fn settle(policy: &Policy, task_id: &str, facts: &[FactRow], entities: &mut 
     // Logs that name a group in some of their events only give the task's own id in the others.
     let group = latest(&events, |event| event.row.short_id.filter(|short_id| *short_id != task_id));
     let Some(short_id) = group.or_else(|| latest(&events, |event| event.row.short_id)) else { return Ok(()) };
+    // A name stands for the type only where no event gives one.
     let task_type = latest(&events, |event| event.row.task_type);
+    let task_type = task_type.or_else(|| latest(&events, |event| event.row.task_name));
     let created = || events.iter().filter(|event| event.state == TaskState::Created);
     let running = created().map(|event| event.row.attempt).max();
     let decides = |event: &&Event<'_>| event.state.is_terminal() && Some(event.row.attempt) >= running;

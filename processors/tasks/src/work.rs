@@ -63,6 +63,7 @@ impl Work {
             state: TaskState::Created,
             short_id: Some(session),
             task_type: None,
+            task_name: None,
             user_id: None,
             attempt: None,
             error: None,

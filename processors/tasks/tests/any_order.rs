@@ -50,6 +50,7 @@ fn told(random: &mut Rng, task_id: &'static str, line: u64) -> Told {
         data: one_of(random, &[None, None, Some("{\"n\":1}"), Some("{\"n\":2}")]),
         is_guessed: random.u8(..10) == 0,
         line,
+        task_name: None,
     };
     Told { file, user, row }
 }

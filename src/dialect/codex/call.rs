@@ -4,6 +4,7 @@
 //! use the same ids in each turn, and without counts one response cannot be told from the next. An id that
 //! comes again after its result is another call.
 
+use super::collab::Collab;
 use super::record::Payload;
 use super::refusal;
 use crate::dialect::json;
@@ -17,12 +18,14 @@ pub(super) struct Calls {
     done: HashSet<Box<str>>,
     /// How often one of them came again.
     again: u64,
+    collab: Collab,
 }
 
 impl Calls {
     /// The response is counted: what follows belongs to the next one.
     pub(super) fn answered(&mut self) {
-        *self = Self::default();
+        self.done.clear();
+        self.again = 0;
     }
 
     /// Hands on what a response item says. `response` is the id of the response at hand.
@@ -45,6 +48,7 @@ impl Calls {
                 let output = payload.output.get().unwrap_or_default();
                 let declined_by = refusal::decliner(output);
                 let is_error = declined_by.map_or_else(|| has_failed(output), Decliner::is_error);
+                self.collab.result(call_id, output, event);
                 return event(Agent::ToolResult { call_id, is_error, declined_by, web_searches: 0 });
             }
             _ => return,
@@ -60,9 +64,10 @@ impl Calls {
         let full = mcp_name(payload.namespace.get().unwrap_or_default(), tool);
         let tool = full.as_deref().map_or(tool, json::shortened);
         let mcp = tool.strip_prefix("mcp__").and_then(|rest| rest.split_once("__"));
+        let spawned = self.collab.call(tool, call_id, payload.arguments);
         let kind = match mcp {
             Some((server, tool)) => ToolKind::Mcp { server, tool },
-            None if tool == "spawn_agent" => ToolKind::Subagent { subagent_type: None },
+            None if tool == "spawn_agent" => ToolKind::Subagent { subagent_type: spawned.as_deref() },
             None => ToolKind::Plain,
         };
         event(Agent::ToolCall(ToolCall { call_id, message_id, tool, kind }));

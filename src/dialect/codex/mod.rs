@@ -5,6 +5,7 @@
 //! a type and bare response items below it, and counts no tokens.
 
 mod call;
+mod collab;
 mod counter;
 mod known;
 mod line;
@@ -116,6 +117,7 @@ impl Codex {
             "response_item" if line.is_bare && line.inner == Some("message") => {
                 bare_message(entry, event);
             }
+            "response_item" if line.inner == Some("message") => collab::note(line.payload.content, event),
             "response_item" => {
                 let next = session.response_id(*responses + 1);
                 calls.tell(line.inner.unwrap_or_default(), line.payload, next.as_deref(), event);

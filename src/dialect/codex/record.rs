@@ -2,6 +2,7 @@
 
 use crate::dialect::json::{Count, Fields, Object, Objects, Text, Time, skip};
 use serde::de::MapAccess;
+use serde_json::value::RawValue;
 
 /// One line: `{timestamp, type, payload}`. The first generation of the format has no payload: what stands
 /// in it otherwise stands at the top.
@@ -88,7 +89,9 @@ pub(super) struct Payload<'de> {
     pub(super) namespace: Text<'de>,
     pub(super) name: Text<'de>,
     pub(super) call_id: Text<'de>,
+    pub(super) arguments: Option<&'de RawValue>,
     pub(super) output: Text<'de>,
+    pub(super) content: Option<&'de RawValue>,
     pub(super) item: Option<Box<Item<'de>>>,
 }
 
@@ -133,7 +136,9 @@ impl<'de> Fields<'de> for Payload<'de> {
             "namespace" => self.namespace = map.next_value()?,
             "name" => self.name = map.next_value()?,
             "call_id" => self.call_id = map.next_value()?,
+            "arguments" => self.arguments = Some(map.next_value()?),
             "output" => self.output = map.next_value()?,
+            "content" => self.content = Some(map.next_value()?),
             "item" => self.item = map.next_value::<Object<_>>()?.0.map(Box::new),
             _ => skip(map)?,
         }

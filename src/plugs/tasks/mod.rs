@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::config::section::Table;
 use crate::plugs::{Obstacle, Plug, Plugged, World};
 use crate::store::migrate::Migration;
-use sessionmill_tasks::Tasks;
+use sessionmill_tasks::{Policy, Tasks};
 use std::sync::LazyLock;
 
 pub(in crate::plugs) const NAME: &str = "tasks";
@@ -32,6 +32,7 @@ pub static PLUG: Plug = Plug {
     table: Some(Table::of::<Settings>(NAME)),
     reports: &commands::REPORTS,
     commands: &commands::COMMANDS,
+    unlisted,
     remark: |config, database, summary| reserved::warn(config, database, summary),
     ..Plug::new(|| &*BY_DEFAULT, make)
 };
@@ -39,7 +40,19 @@ pub static PLUG: Plug = Plug {
 /// The processor with the default policy.
 static BY_DEFAULT: LazyLock<Tasks> = LazyLock::new(Tasks::default);
 
-const MIGRATIONS: [Migration; 1] = [("0028_tasks", include_str!("../../../migrations/0028_tasks.sql"))];
+const MIGRATIONS: [Migration; 2] = [
+    ("0028_tasks", include_str!("../../../migrations/0028_tasks.sql")),
+    ("0033_task_names", include_str!("../../../migrations/0033_task_names.sql")),
+];
+
+/// Why a task is in no list, with the default settings.
+fn unlisted(short_id: Option<&str>, task_type: Option<&str>) -> Option<String> {
+    if short_id.is_none() {
+        return Some("none of its lines has a short id".to_owned());
+    }
+    let excluded = task_type.filter(|task_type| Policy::default().excludes(task_type))?;
+    Some(format!("its type `{excluded}` is `excluded` by default"))
+}
 
 fn make(config: &Config, _: &World) -> Result<Plugged, Obstacle> {
     let policy = config.settings::<Settings>().policy();

@@ -42,7 +42,7 @@ WHERE (NOT j.is_closed OR j.expiring_at > moment)
     AND (NOT j.is_closed OR purges.closed_before IS NULL OR j.closing_at > purges.closed_before)
     AND (removals.removed_at IS NULL OR coalesce(j.attempt_began_at > removals.removed_at, false))
 UNION ALL
--- The runs of this program, from their history.
+-- The runs of this program, from their history. One that begins at the moment is the one that reads what is asked for.
 SELECT 'session_processor:' || r.processor_name || ':' || r.run_id, r.request_id,
     'session_processor:' || r.processor_name, NULL, r.requested_by,
     CASE WHEN r.is_over THEN outcomes.status ELSE 'active' END,
@@ -51,7 +51,7 @@ SELECT 'session_processor:' || r.processor_name || ':' || r.run_id, r.request_id
     CASE WHEN r.is_over THEN outcomes.status END,
     NULL, CASE WHEN r.is_over THEN (epoch_us(r.ended_at) - epoch_us(r.started_at)) / 1000000 END,
     1, CASE WHEN r.is_over AND outcomes.status <> 'completed' THEN r.message END, NULL, false, false, 0, 0, NULL, NULL
-FROM (SELECT *, coalesce(ended_at <= moment, false) AS is_over FROM main.processor_runs WHERE started_at <= moment) AS r
+FROM (SELECT *, coalesce(ended_at <= moment, false) AS is_over FROM main.processor_runs WHERE started_at < moment) AS r
 -- A run that was stopped, or found another one at work, was not wanted any more.
 LEFT JOIN (VALUES ('done', 'completed'), ('failed', 'failed'), ('killed', 'failed'), ('stopped', 'cancelled'),
     ('busy', 'cancelled'), ('refused', 'cancelled')) AS outcomes(outcome, status) ON outcomes.outcome = r.outcome;
