@@ -6,7 +6,10 @@ use serde_json::{Map, Value};
 const MILL: &str = env!("CARGO_BIN_EXE_sessionmill");
 
 const VIEW: &str = r#"{"event":"$pageview","distinct_id":"u-7","timestamp":"2026-03-01T12:00:00.5Z"}"#;
-const TASK: &str = r#"{"specversion":"1.0","id":"e1","source":"/mill","type":"mill.task.created","subject":"grind-1","time":"2026-03-01T12:00:00Z"}"#;
+const TASK: &str = r#"{"specversion":"1.0","id":"e1","source":"/mill","type":"mill.task.created","subject":"grind-1","time":"2026-03-01T12:00:00Z","data":{"short_id":"s1"}}"#;
+
+const NO_FORMAT: &str =
+    "no known format: an event has `event` and `distinct_id`, a call `type` and `userId` or `anonymousId`";
 
 fn check(world: &World, arguments: &[&str]) -> (i32, String) {
     let said = world.mill(&[&["check"], arguments].concat());
@@ -67,14 +70,74 @@ root/bad.jsonl:7: lost: the last line has no line feed and is not whole JSON
 }
 
 #[test]
+fn what_is_wrong_with_an_id_is_named() {
+    let world = World::new();
+    let long = "x".repeat(513);
+    let call = |ids: &str| format!(r#"{{"type":"track","event":"e","messageId":"m","timestamp":"2026-03-01"{ids}}}"#);
+    let anonymous = r#"{"event":"$pageview","timestamp":"2026-03-01T12:00:00Z"}"#;
+    let lines = [
+        anonymous,
+        VIEW,
+        anonymous,
+        &VIEW.replace("u-7", &long),
+        r#"{"batch":[]}"#,
+        &format!(r#"{{"batch":[{VIEW},{anonymous}]}}"#),
+        &call(r#","userId":7"#),
+        &call(""),
+        &call(&format!(r#","userId":"{long}""#)),
+        &TASK.replace("grind-1", &long),
+    ];
+    world.write("ids.jsonl", lines.join("\n") + "\n");
+    let no_id = "no `distinct_id`, and no `$device_id` in its place";
+    let wrong = [
+        (1, NO_FORMAT),
+        (3, no_id),
+        (4, "its `distinct_id` is longer than 512 bytes"),
+        (6, no_id),
+        (8, "no `userId`, and no `anonymousId` in its place"),
+        (9, "its `userId` or `anonymousId` is longer than 512 bytes"),
+        (10, "neither `subject` nor `data.task_id` of 1 to 512 bytes"),
+    ];
+    let expected: String =
+        wrong.iter().map(|(line, wrong)| format!("root/ids.jsonl:{line}: lost: {wrong}\n")).collect();
+    let summary = "10 lines: 4 records understood (posthog 3, segment 1), 7 lost\n";
+    assert_eq!(check(&world, &["root/ids.jsonl"]), (1, expected + summary));
+}
+
+#[test]
+fn a_task_that_no_list_shows_is_named() {
+    let world = World::new();
+    let task = |id: &str, data: &str| TASK.replace("grind-1", id).replace(r#""short_id":"s1""#, data);
+    let lines = [
+        task("t1", r#""task_type":"grind""#),
+        task("t2", r#""task_type":"scraping","short_id":"s2""#),
+        task("t3", r#""short_id":"s3""#),
+        task("t4", r#""task_type":"grind""#),
+        task("t4", r#""short_id":"s4""#),
+        task("t1", ""),
+    ];
+    world.write("tasks.jsonl", lines.join("\n") + "\n");
+    let expected = "\
+root/tasks.jsonl:1: no list shows task t1: none of its lines has a short id
+root/tasks.jsonl:2: no list shows task t2: its type `scraping` is `excluded` by default
+6 lines: 6 records understood (cloudevents 6), 0 lost
+";
+    assert_eq!(check(&world, &["root/tasks.jsonl"]), (0, expected.to_owned()));
+    let (_, text) = check(&world, &["root/tasks.jsonl", "--json"]);
+    let second = serde_json::json!({"file": "root/tasks.jsonl", "line": 2, "task": "t2",
+                                    "why": "its type `scraping` is `excluded` by default"});
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["summary"]["unlisted"][1], second);
+}
+
+#[test]
 fn an_answer_in_json_has_the_same() {
     let world = World::new();
     world.write("a.jsonl", format!("{VIEW}\n{{}}\n"));
     let (status, text) = check(&world, &["root/a.jsonl", "--format", "json"]);
     let lost = serde_json::json!({
-        "lines": [{"file": "root/a.jsonl", "line": 2, "dialect": "posthog", "kind": "(no type)", "class": null,
-                   "who": null, "time": null, "wrong": "its type is unknown"}],
-        "summary": {"files": 1, "lines": 2, "understood": 1, "lost": 1, "dialects": {"posthog": 1}},
+        "lines": [{"file": "root/a.jsonl", "line": 2, "dialect": "posthog", "kind": null, "class": null, "who": null,
+                   "time": null, "wrong": NO_FORMAT}],
+        "summary": {"files": 1, "lines": 2, "understood": 1, "lost": 1, "dialects": {"posthog": 1}, "unlisted": []},
     });
     assert_eq!((status, serde_json::from_str::<Value>(&text).unwrap()), (1, lost));
     let (_, text) = check(&world, &["root/a.jsonl", "--json", "--verbose"]);
@@ -85,7 +148,7 @@ fn an_answer_in_json_has_the_same() {
     world.write("none.jsonl", "\n");
     let (status, text) = check(&world, &["root/none.jsonl", "--json"]);
     let none = serde_json::json!({"lines": [],
-                                  "summary": {"files": 1, "lines": 0, "understood": 0, "lost": 0, "dialects": {}}});
+                                  "summary": {"files": 1, "lines": 0, "understood": 0, "lost": 0, "dialects": {}, "unlisted": []}});
     assert_eq!((status, serde_json::from_str::<Value>(&text).unwrap()), (0, none));
 }
 

@@ -172,7 +172,7 @@ fn execute(asked: Asked, context: &Context) -> Result<Status> {
         Command::Daemon(args) => daemon::daemon(&args, context),
         Command::Trigger(args) => trigger::trigger(&args, context),
         Command::Runs(args) => runs::runs(&args, context),
-        Command::Check(args) => check::check(&args),
+        Command::Check(args) => check::check(&args, context.plugs),
         Command::Sources(args) => sources::sources(&args, context),
         Command::Status(args) => status::status(&args, context),
         Command::Prices(args) => prices::prices(&args, context),

@@ -74,7 +74,7 @@ impl<'de> Record<'de> for Sent<'de> {
             "task-revoked" => TaskState::Cancelled,
             _ => return task_log::unknown(line, kind, tell),
         };
-        let Some(task_id) = self.uuid.id() else { return tell(&Event::malformed(line, "no `uuid`")) };
+        let Some(task_id) = self.uuid.id() else { return tell(&Event::malformed(line, "no `uuid` of 1 to 512 bytes")) };
         let Some(time) = self.timestamp.and_then(|time| time.0) else {
             return tell(&Event::malformed(line, "no `timestamp`"));
         };
@@ -87,6 +87,7 @@ impl<'de> Record<'de> for Sent<'de> {
             state,
             short_id: self.root_id.id().or(Some(task_id)),
             task_type: self.name.name().filter(|name| !name.is_empty()),
+            task_name: None,
             user_id: None,
             attempt: None,
             error: self.exception.name().filter(|error| !error.is_empty()),

@@ -81,8 +81,8 @@ impl<'de> Record<'de> for Envelope<'de> {
         if !version.starts_with("1.") {
             return malformed("a `specversion` other than 1.0", tell);
         }
-        let Some(id) = self.id.id() else { return malformed("no `id`", tell) };
-        let Some(source) = self.source.id() else { return malformed("no `source`", tell) };
+        let Some(id) = self.id.id() else { return malformed("no `id` of 1 to 512 bytes", tell) };
+        let Some(source) = self.source.id() else { return malformed("no `source` of 1 to 512 bytes", tell) };
         if kind.starts_with("dev.cdevents.") {
             return match self.read::<CdEvent<'_>>() {
                 Some(event) => event.tell_in(line, Some((source, id)), bytes, tell),
@@ -93,7 +93,7 @@ impl<'de> Record<'de> for Envelope<'de> {
         let data = self.read::<Data<'_>>().unwrap_or_default();
         let metadata = data.metadata.as_deref();
         let Some(task_id) = self.subject.id().or(data.task_id.id()) else {
-            return malformed("neither `subject` nor `data.task_id`", tell);
+            return malformed("neither `subject` nor `data.task_id` of 1 to 512 bytes", tell);
         };
         let Some(time) = self.time.0.or(self.recorded.0) else { return malformed("no `time`", tell) };
         let event = TaskEvent {
@@ -103,6 +103,7 @@ impl<'de> Record<'de> for Envelope<'de> {
             state,
             short_id: data.short_id.id().or_else(|| metadata?.short_id.id()),
             task_type: named(&data.task_type).or_else(|| named(&metadata?.task_type)),
+            task_name: None,
             user_id: data.user_id.id().or_else(|| metadata?.user_id.id()),
             attempt: data.attempt.0.or_else(|| metadata?.attempt.0).filter(|attempt| *attempt > 0),
             error: named(&data.error.0).or_else(|| named(&metadata?.error.0)),

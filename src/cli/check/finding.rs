@@ -1,7 +1,7 @@
 //! What the lines of one file are understood as.
 
 use crate::base::error::cause;
-use crate::dialect;
+use crate::dialect::{self, Dialect};
 use crate::read::lines::{At, Line, Lines};
 use crate::read::{Caps, is_whole, trim};
 use crate::source::form::{Form, Unpacker};
@@ -9,6 +9,7 @@ use crate::source::open::Refusal;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::activity::Class;
 use sessionmill_contract::{Event, FailureClass, Said};
+use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 
 /// One record of a line, or what is wrong with the line.
@@ -29,24 +30,39 @@ pub(super) struct Finding {
     pub(super) wrong: Option<&'static str>,
 }
 
+/// What the lines of a file say of a task.
+#[derive(Debug, Default)]
+pub(super) struct Task {
+    /// The first one.
+    pub(super) line: u64,
+    pub(super) short_id: Option<String>,
+    pub(super) task_type: Option<String>,
+}
+
+/// Tasks by their ids.
+pub(super) type Tasks = BTreeMap<String, Task>;
+
 const UNKNOWN: &str = "its type is unknown";
+const NO_TYPE: &str =
+    "no known format: an event has `event` and `distinct_id`, a call `type` and `userId` or `anonymousId`";
 const DOCUMENT: &str = "a part of one JSON document over many lines: write each record on a line of its own";
 const UNFINISHED: &str = "the last line has no line feed and is not whole JSON";
 
 /// Bytes that are read at a time.
 const WINDOW: usize = 128 << 10;
 
-/// Reads a log, compressed or not, and hands on what is found, the records of a line together.
+/// Reads a log, compressed or not, and hands on what is found, the records of a line together. Returns the tasks.
 ///
 /// # Errors
 ///
 /// Why it cannot be read, or is a damaged archive.
-pub(super) fn examine(input: &mut dyn Read, each: &mut dyn FnMut(&[Finding])) -> Result<(), String> {
+pub(super) fn examine(input: &mut dyn Read, each: &mut dyn FnMut(&[Finding])) -> Result<Tasks, String> {
     let mut head = Vec::new();
     input.take(4).read_to_end(&mut head).map_err(|error| cause(&error))?;
     let mut unpacker = Unpacker::new(form(&head), FailureClass::Permanent).map_err(reason)?;
     let mut input = Cursor::new(head).chain(input);
-    let mut log = Log { lines: Lines::new(Caps::default().line), reader: dialect::Reader::default(), each };
+    let mut log =
+        Log { lines: Lines::new(Caps::default().line), reader: dialect::Reader::default(), tasks: Tasks::new(), each };
     let mut window = vec![0; WINDOW];
     loop {
         let read = match input.read(&mut window) {
@@ -63,8 +79,7 @@ pub(super) fn examine(input: &mut dyn Read, each: &mut dyn FnMut(&[Finding])) ->
     if let Some(unpacker) = unpacker {
         unpacker.end(&mut |text| log.text(text)).map_err(reason)?;
     }
-    log.end();
-    Ok(())
+    Ok(log.end())
 }
 
 /// The form of a file by its first bytes: standard input has no name.
@@ -88,38 +103,40 @@ fn reason(refusal: Refusal) -> String {
 struct Log<'e> {
     lines: Lines,
     reader: dialect::Reader,
+    tasks: Tasks,
     each: &'e mut dyn FnMut(&[Finding]),
 }
 
 impl Log<'_> {
     fn text(&mut self, text: &[u8]) -> Result<(), Refusal> {
-        let Self { lines, reader, each } = self;
-        lines.feed(text, |at, line| each(&findings(reader, at, line)));
+        let Self { lines, reader, tasks, each } = self;
+        lines.feed(text, |at, line| each(&findings(reader, tasks, at, line)));
         Ok(())
     }
 
-    fn end(self) {
-        let Self { lines, mut reader, each } = self;
-        let Some((at, tail)) = lines.tail() else { return };
+    fn end(self) -> Tasks {
+        let Self { lines, mut reader, mut tasks, each } = self;
+        let Some((at, tail)) = lines.tail() else { return tasks };
         if is_whole(tail) {
-            each(&findings(&mut reader, at, Line::Whole(tail)));
+            each(&findings(&mut reader, &mut tasks, at, Line::Whole(tail)));
         } else if !trim(tail).1.is_empty() {
             each(&[Finding { line: at.number, wrong: Some(UNFINISHED), ..Finding::default() }]);
         }
+        tasks
     }
 }
 
 /// What is found on a line: nothing on a blank one.
-fn findings(reader: &mut dialect::Reader, at: At, line: Line<'_>) -> Vec<Finding> {
+fn findings(reader: &mut dialect::Reader, tasks: &mut Tasks, at: At, line: Line<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     let is_blank = match line {
         Line::Whole(line) => {
             let (blanks, line) = trim(line);
-            reader.line(at.number, at.offset + blanks, line, &mut |event| take(event, &mut found));
+            reader.line(at.number, at.offset + blanks, line, &mut |event| take(event, tasks, &mut found));
             line.is_empty()
         }
         Line::Oversize => {
-            reader.oversize(at.number, &mut |event| take(event, &mut found));
+            reader.oversize(at.number, &mut |event| take(event, tasks, &mut found));
             false
         }
     };
@@ -131,12 +148,13 @@ fn findings(reader: &mut dialect::Reader, at: At, line: Line<'_>) -> Vec<Finding
     found
 }
 
-fn take(event: &Event<'_>, found: &mut Vec<Finding>) {
+fn take(event: &Event<'_>, tasks: &mut Tasks, found: &mut Vec<Finding>) {
     let finding = Finding { line: event.line, time: event.time, ..Finding::default() };
     match event.said {
         Said::Record { kind, known } => {
-            let wrong = (!known).then_some(UNKNOWN);
-            found.push(Finding { kind: Some(kind.to_owned()), wrong, ..finding });
+            let has_type = kind != Dialect::NO_TYPE;
+            let wrong = (!known).then_some(if has_type { UNKNOWN } else { NO_TYPE });
+            found.push(Finding { kind: has_type.then(|| kind.to_owned()), wrong, ..finding });
         }
         Said::Malformed { why } => found.push(Finding { wrong: Some(why), ..finding }),
         Said::Activity(activity) => {
@@ -146,6 +164,11 @@ fn take(event: &Event<'_>, found: &mut Vec<Finding>) {
             last.who = Some(activity.distinct_id.to_owned());
         }
         Said::Task(task) => {
+            let known = tasks.entry(task.task_id.to_owned()).or_default();
+            known.line = if known.line == 0 { event.line } else { known.line };
+            known.short_id = task.short_id.map(str::to_owned).or(known.short_id.take());
+            let task_type = task.task_type.or(task.task_name.filter(|_| known.task_type.is_none()));
+            known.task_type = task_type.map(str::to_owned).or(known.task_type.take());
             let Some(last) = found.last_mut() else { return };
             last.class = Some(task.state.name());
             last.who = Some(task.task_id.to_owned());

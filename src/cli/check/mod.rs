@@ -6,6 +6,7 @@ mod output;
 
 use crate::base::error::{Error, Result, Status, cause};
 use crate::cli::print;
+use crate::plugs::{Plug, Plugs};
 use finding::examine;
 use output::Output;
 use std::fs::File;
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 ///
 /// For each line: the format and the kind of record that it is understood as, what it does to a session or a task, who
 /// did it and when; or what is wrong with it. A line that is broken, lacks what its format needs, or is of an unknown
-/// type would be lost. Exit code 1 if any line would be lost.
+/// type would be lost. Exit code 1 if any line would be lost. Tasks that no list would show are named, too.
 ///
 /// Files are read as a run reads them, compressed ones too, and `-` is standard input. Nothing is stored.
 #[derive(Debug, clap::Args)]
@@ -69,7 +70,7 @@ impl Schema {
     }
 }
 
-pub(super) fn check(args: &Args) -> Result<Status> {
+pub(super) fn check(args: &Args, plugs: Plugs) -> Result<Status> {
     if let Some(schema) = args.schema {
         return print(schema.text());
     }
@@ -78,8 +79,14 @@ pub(super) fn check(args: &Args) -> Result<Status> {
     for path in &args.files {
         let name = path.display().to_string();
         output.begin_file();
-        examine(&mut *open(path)?, &mut |finding| output.line(&name, finding))
+        let tasks = examine(&mut *open(path)?, &mut |finding| output.line(&name, finding))
             .map_err(|error| Error::cannot("check", &name, error))?;
+        for (id, task) in &tasks {
+            let why = |plug: &Plug| (plug.unlisted)(task.short_id.as_deref(), task.task_type.as_deref());
+            if let Some(why) = plugs.iter().find_map(why) {
+                output.unlisted(&name, task.line, id, &why);
+            }
+        }
     }
     let lost = output.end().or_else(|error| match error.kind() {
         std::io::ErrorKind::BrokenPipe => Ok(0),

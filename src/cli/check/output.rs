@@ -24,12 +24,25 @@ pub(super) struct Output<W: Write> {
     /// Records that are understood, by format.
     understood: BTreeMap<&'static str, u64>,
     lost: u64,
+    /// Tasks that no list would show.
+    unlisted: Vec<Value>,
 }
 
 impl<W: Write> Output<W> {
     pub(super) fn new(out: W, is_json: bool, has_good: bool) -> Self {
         let understood = BTreeMap::new();
-        Self { out, is_json, has_good, failed: Ok(()), is_begun: false, files: 0, lines: 0, understood, lost: 0 }
+        Self {
+            out,
+            is_json,
+            has_good,
+            failed: Ok(()),
+            is_begun: false,
+            files: 0,
+            lines: 0,
+            understood,
+            lost: 0,
+            unlisted: Vec::new(),
+        }
     }
 
     pub(super) fn begin_file(&mut self) {
@@ -63,6 +76,15 @@ impl<W: Write> Output<W> {
         writeln!(self.out, "{}", printable(&sentence(file, finding)))
     }
 
+    /// Notes that no list would show a task, and why.
+    pub(super) fn unlisted(&mut self, file: &str, line: u64, task: &str, why: &str) {
+        self.unlisted.push(json!({ "file": file, "line": line, "task": task, "why": why }));
+        if !self.is_json && self.failed.is_ok() {
+            let sentence = format!("{file}:{line}: no list shows task {task}: {why}");
+            self.failed = writeln!(self.out, "{}", printable(&sentence));
+        }
+    }
+
     /// Writes the summary; returns how many records would be lost.
     ///
     /// # Errors
@@ -74,7 +96,7 @@ impl<W: Write> Output<W> {
         if self.is_json {
             let summary = json!({
                 "files": self.files, "lines": self.lines, "understood": understood, "lost": self.lost,
-                "dialects": self.understood,
+                "dialects": self.understood, "unlisted": self.unlisted,
             });
             let begin = if self.is_begun { "\n  ]" } else { "{\n  \"lines\": []" };
             writeln!(self.out, "{begin},\n  \"summary\": {summary}\n}}")?;

@@ -71,10 +71,14 @@ impl Parser for Web {
         if let Some(batch) = record.batch().filter(|_| at != Place::PerhapsInside) {
             let format = format_of_batch(batch);
             return match ask {
+                _ if is_empty(batch) => {
+                    output.empty();
+                    Told::Record(length)
+                }
                 Ask::Own if format != Some(self.0) => Told::Strange,
                 _ => {
                     let Record { now, sent, received, .. } = record;
-                    output.batch(batch, Envelope { now, sent, received });
+                    output.batch(batch, self.0, Envelope { now, sent, received });
                     Told::Record(length)
                 }
             };
@@ -94,6 +98,7 @@ impl Parser for Web {
         if !is_record {
             return Told::Nothing;
         }
+        let format = if at == Place::Due { format.or(likely(&record, self.0)) } else { format };
         match tell(&record, &properties, format, Envelope::default(), &mut output) {
             Ok(()) => Told::Record(length),
             Err(flaw) if at == Place::Due => {
@@ -115,8 +120,23 @@ fn format(record: &Record<'_>, properties: &Found<'_>) -> Option<Format> {
     (record.has_event && is_posthog).then_some(Format::PostHog)
 }
 
+/// The format of a record that lacks what a format is known by, among records of a format: this one, if it says as they
+/// do what it is about.
+fn likely(record: &Record<'_>, among: Format) -> Option<Format> {
+    let is_likely = match among {
+        Format::PostHog => record.event.get().is_some(),
+        Format::Segment => call(record).is_some(),
+    };
+    is_likely.then_some(among)
+}
+
 fn call(record: &Record<'_>) -> Option<Call> {
     record.kind.get().and_then(Call::of)
+}
+
+/// Whether a batch holds nothing: an SDK that has nothing to send can send that.
+fn is_empty(batch: &str) -> bool {
+    batch.trim_start_matches('[').trim_ascii() == "]"
 }
 
 /// The format of the first event of a batch that has one.
@@ -172,19 +192,30 @@ impl<'o> Output<'o> {
         (self.events)(&Event { line: self.line, time: None, id: None, said: Said::Record { kind, known: false } });
     }
 
+    /// A batch without events.
+    fn empty(&mut self) {
+        (self.events)(&Event {
+            line: self.line,
+            time: None,
+            id: None,
+            said: Said::Record { kind: "batch", known: true },
+        });
+    }
+
     fn malformed(&mut self, flaw: Flaw) {
         (self.events)(&Event::malformed(self.line, flaw));
     }
 
     /// Hands on the events of a batch.
-    fn batch(&mut self, batch: &str, envelope: Envelope) {
+    fn batch(&mut self, batch: &str, among: Format, envelope: Envelope) {
         json::elements_of(batch.as_bytes(), &mut |element| {
             let (mut repaired, mut repaired_properties) = (None, None);
             match object::<Record<'_>>(element, &mut repaired) {
                 Some(record) => {
                     let properties = object(record.properties.text(), &mut repaired_properties).unwrap_or_default();
                     let mut output = Output { line: self.line, text: element.as_bytes(), events: &mut *self.events };
-                    let told = tell(&record, &properties, format(&record, &properties), envelope, &mut output);
+                    let format = format(&record, &properties).or(likely(&record, among));
+                    let told = tell(&record, &properties, format, envelope, &mut output);
                     told.unwrap_or_else(|flaw| self.malformed(flaw));
                 }
                 None => self.malformed(NO_OBJECT),

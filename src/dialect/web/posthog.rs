@@ -18,6 +18,7 @@ use sessionmill_contract::activity::{Link, Replay};
 
 const NO_NAME: Flaw = "no `event`";
 const NO_ID: Flaw = "no `distinct_id`, and no `$device_id` in its place";
+const LONG_ID: Flaw = "its `distinct_id` is longer than 512 bytes";
 const NO_TIME: Flaw = "no `timestamp`, and no `now` or `sent_at` to count an `offset` from";
 const WRONG_TIME: Flaw = "its `timestamp` is not a time";
 
@@ -33,7 +34,8 @@ pub(super) fn tell(
     let get = |key: Key| places.iter().find_map(|found| found.get(key));
     let name = record.event.get().map(shortened).ok_or(NO_NAME)?;
     let ids = [record.distinct_id.get(), get(Key::DistinctId), get(Key::DeviceId)];
-    let distinct_id = ids.into_iter().flatten().find(|id| is_id(id)).ok_or(NO_ID)?;
+    let distinct_id = ids.into_iter().flatten().find(|id| is_id(id));
+    let distinct_id = distinct_id.ok_or(if ids == [None; 3] { NO_ID } else { LONG_ID })?;
     let time = time(record, envelope, get(Key::Time))?;
     let url = get(Key::CurrentUrl);
     let query = Query::of(url);

@@ -20,6 +20,7 @@ use sessionmill_contract::Activity;
 use sessionmill_contract::activity::Link;
 
 const NO_ID: Flaw = "no `userId`, and no `anonymousId` in its place";
+const LONG_ID: Flaw = "its `userId` or `anonymousId` is longer than 512 bytes";
 const NO_TIME: Flaw = "no `timestamp` or `originalTimestamp`";
 const WRONG_TIME: Flaw = "its `timestamp` or `originalTimestamp` is not a time";
 
@@ -38,7 +39,8 @@ pub(super) fn tell(
     let places = [properties, &context, flat];
     let user = record.user_id.id();
     let anonymous = record.anonymous_id.id();
-    let distinct_id = user.or(anonymous).ok_or(NO_ID)?;
+    let has_id = record.user_id.get().or(record.anonymous_id.get()).is_some();
+    let distinct_id = user.or(anonymous).ok_or(if has_id { LONG_ID } else { NO_ID })?;
     let time = time(record, envelope)?;
     let event = record.event.get().filter(|_| call == Call::Track);
     let name = event.map_or(call.name(), shortened);

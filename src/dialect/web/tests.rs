@@ -171,7 +171,7 @@ fn who_did_it_falls_back_to_the_device() {
     for (event, why) in [
         (r#""event":"e","distinct_id":"""#, "no `distinct_id`, and no `$device_id` in its place"),
         (r#""event":"e","distinct_id":{"a":1}"#, "no `distinct_id`, and no `$device_id` in its place"),
-        (&*format!(r#""event":"e","distinct_id":"{long}""#), "no `distinct_id`, and no `$device_id` in its place"),
+        (&*format!(r#""event":"e","distinct_id":"{long}""#), "its `distinct_id` is longer than 512 bytes"),
         (r#""event":"e","properties":{"$session_id":"s"}"#, "no `distinct_id`, and no `$device_id` in its place"),
         (r#""event":" ","distinct_id":"u""#, "no `event`"),
         (r#""event":7,"distinct_id":"u","x":1"#, ""),
