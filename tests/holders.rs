@@ -90,9 +90,9 @@ fn no_other_process_gets_the_database_while_it_is_held() {
     migrate::migrate(&store, PLUGS, world.next().wall).unwrap();
     let store = held("migrate", store);
     sources::remember(&store, &[Wanted::new(&sources[0], true)], false).unwrap();
-    known::sources(store.connection()).unwrap();
+    known::sources(store.reader()).unwrap();
     let store = held("sources", store);
-    let ledger = known::ledger(store.connection(), &[manifest], &["sessions"], world.next().wall).unwrap();
+    let ledger = known::ledger(store.reader(), &[manifest], &["sessions"], world.next().wall).unwrap();
     let store = held("ledger", store);
     let roots = scan::roots(&sources).unwrap();
     let walk = scan::sessions(&sources, &roots, "tester").unwrap();

@@ -91,7 +91,7 @@ fn review(world: &World, action: Action, item: &str, other: &str) {
         reviewer: "eve",
         reviewed_at: now,
     };
-    let keys = knowledge::domains(store.connection(), item, other).unwrap();
+    let keys = knowledge::domains(store.reader(), item, other).unwrap();
     let settlement = processor.manifest().settlement_of(&CLAIMS).unwrap();
     store.review(processor.manifest(), settlement, &[row.values()], &keys).unwrap();
 }

@@ -2,11 +2,12 @@
 
 use crate::detectors::conversation;
 use crate::world::{World, response, rows};
+use sessionmill::base::lock::{DAEMON, WorkLock};
 use sessionmill::config::publish::Publish;
 use sessionmill::plugs::PLUGS;
 use sessionmill::store::publish::{Published, publish};
 use sessionmill::store::snapshot::Snapshot;
-use sessionmill::store::{Access, Store};
+use sessionmill::store::{Access, DatabaseReader, Store, Version};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -414,4 +415,43 @@ fn a_long_query_and_runs_do_not_wait_for_each_other() {
     let responses: usize = said.trim().rsplit(',').next().unwrap().parse().unwrap();
     assert!(said.starts_with("n,m,r\n1200000000,19999,") && (2..=2 + runs).contains(&responses), "{said}");
     assert!(!folder.join("data/mill.duckdb.copy").exists());
+}
+
+#[test]
+fn a_process_that_stays_reads_what_is_new_and_keeps_open_what_is_not() {
+    let world = world();
+    let reader = DatabaseReader::new(world.database_file());
+    let count = || {
+        reader.read(world.next().wall, |reader| {
+            reader.one("SELECT count(*), current_database() FROM usage_responses", &[], |row| {
+                Ok((row.count(0)?, row.get::<String>(1)?))
+            })
+        })
+    };
+    let before = (reader.version().unwrap(), count().unwrap());
+    assert_eq!(before.1.0, 2);
+    // The name of a copy is a random one: the same name is the same copy.
+    assert_eq!((reader.version().unwrap(), count().unwrap()), before, "nothing has changed");
+    world.append("ada/a.jsonl", &response("m3", "10:02:00", 7)).pass();
+    assert_ne!(reader.version().unwrap(), before.0);
+    assert_eq!(count().unwrap().0, 3);
+}
+
+#[test]
+fn beside_a_service_a_process_that_stays_reads_snapshots() {
+    let world = world();
+    let reader = DatabaseReader::new(world.database_file());
+    let first = new(&world);
+    assert!(matches!(reader.version().unwrap(), Version::Live(_)), "nobody else keeps the database");
+    let _service = WorkLock::take(&world.database(), DAEMON, Instant::now()).unwrap();
+    assert_eq!(reader.version().unwrap(), Version::Snapshot(first.path.clone()));
+    let count = || {
+        let sql = "SELECT count(*) FROM usage_responses";
+        reader.read(world.next().wall, |reader| reader.one(sql, &[], |row| row.count(0))).unwrap()
+    };
+    assert_eq!(count(), 2);
+    world.append("ada/a.jsonl", &response("m3", "10:02:00", 7)).pass();
+    assert_eq!(count(), 2, "not published yet");
+    let second = new(&world);
+    assert_eq!((reader.version().unwrap(), count()), (Version::Snapshot(second.path), 3));
 }

@@ -319,7 +319,7 @@ fn random_files_rules_settings_and_failures_settle_as_from_scratch() {
                     let (wish, fate) = [(Wish::Retry, Fate::Retry), (Wish::Drop, Fate::Dropped)][random.usize(..2)];
                     let now = world.next().wall;
                     let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
-                    let keys = failures::keys(store.connection()).unwrap();
+                    let keys = failures::keys(store.reader()).unwrap();
                     failures::wish(&store, wish, &[], &keys.iter().collect::<Vec<_>>(), now).unwrap();
                     for standing in words.values_mut().filter_map(|word| word.standing.as_mut()) {
                         *standing = Standing { fate, attempts: 0, strikes: 0, next_try_at: now, ..standing.clone() };
@@ -339,7 +339,7 @@ fn random_files_rules_settings_and_failures_settle_as_from_scratch() {
             let failed: Vec<_> =
                 words.iter().filter_map(|(name, word)| Some((name.clone(), word.standing.clone()?))).collect();
             let store = Store::open(&world.database(), Access::ReadOnly).unwrap();
-            let keys = failures::keys(store.connection()).unwrap();
+            let keys = failures::keys(store.reader()).unwrap();
             let keys: Vec<_> = keys.into_iter().map(|failed| (failed.key, failed.standing)).collect();
             assert_eq!(keys, failed, "{place} {counts:?}");
             drop(store);

@@ -387,7 +387,7 @@ pub fn rows_of(store: &Store, sql: &str) -> Vec<String> {
         let columns = row.as_ref().column_count();
         let cells = (0..columns).map(|column| {
             let cell = row.get(column).unwrap();
-            sessionmill::report::value::text(&cell)
+            sessionmill::store::cell::text(&cell)
         });
         texts.push(cells.collect::<Vec<_>>().join("|"));
     }

@@ -43,9 +43,9 @@ pub fn change(wish: Wish, which: &Which, config: &Config, world: &World) -> Resu
     let plugs = world.database.plugs.named(&processors)?;
     let store = Store::open_current(&world.database, Access::ReadWrite, world.now)?;
     let is_own = |processor: &String| which.processor.as_ref().is_none_or(|name| processor == name);
-    let mut files = failures::all(store.connection())?;
+    let mut files = failures::all(store.reader())?;
     files.retain(|failed| is_own(&failed.processor));
-    let mut keys = failures::keys(store.connection())?;
+    let mut keys = failures::keys(store.reader())?;
     keys.retain(|failed| is_own(&failed.processor));
     if let Names::These(names) = &which.names {
         // Several processors can have failed on one file.
@@ -66,7 +66,7 @@ pub fn change(wish: Wish, which: &Which, config: &Config, world: &World) -> Resu
     let mut pauses = Vec::new();
     for name in plugs.iter().map(|plug| plug.name()).filter(|_| wish == Wish::Retry) {
         let Ok(lineup) = Lineup::new(&[name.to_owned()], config, world) else { continue };
-        let pause = pauses::of(store.connection(), name, lineup.server_of(name))?;
+        let pause = pauses::of(store.reader(), name, lineup.server_of(name))?;
         pauses.extend(pause.filter(|pause| pause.holds(world.now)).map(|pause| pause.words(name)));
     }
     Ok(Changed { failures: (files.len() + keys.len()) as u64, pauses })

@@ -1,6 +1,6 @@
 //! The one place that turns errors into sentences and exit codes.
 
-use crate::base::fault::{self, Fault};
+use crate::base::fault::Fault;
 use crate::base::holder::Holder;
 use std::fmt::{self, Display};
 use std::io;
@@ -100,52 +100,6 @@ fn wrapped_number(error: &io::Error) -> Option<i32> {
     let (_, rest) = text.split_once(NUMBER)?;
     rest.split_once(')')?.0.parse().ok()
 }
-
-/// What DuckDB says about a failed statement. Only the kind of the error is kept where the message
-/// could quote the data.
-pub(crate) fn database(text: &str) -> String {
-    let first = text.lines().next().unwrap_or_default();
-    let first = first.strip_prefix(fault::APPENDER).unwrap_or(first);
-    let kind = first.split_once(": ").map_or(first, |(kind, _)| kind);
-    match kind {
-        // Names a table and a column.
-        "NOT NULL constraint failed" => first.to_owned(),
-        "IO Error" | "Catalog Error" | "Out of Memory Error" | "Binder Error" | "Parser Error" => text.to_owned(),
-        _ if kind.ends_with("Error") => kind.to_lowercase(),
-        _ => "database error".to_owned(),
-    }
-}
-
-impl Error {
-    /// Of a statement that somebody else wrote: its words say nothing about the database.
-    pub(crate) fn of_statement(text: &str) -> Self {
-        let error = Self::new(Status::CannotRun, format!("the database refused: {}", database(text)));
-        let is_short = ["Out of Memory", "out of memory", "bad allocation", "bad_alloc", "max_temp_directory_size"];
-        if is_short.iter().any(|words| text.contains(words)) { error.hint(SHORT) } else { error }
-    }
-}
-
-/// The hint at a statement that needs more memory or temporary room than it may have.
-const SHORT: &str =
-    "it needs more memory or temporary room than a query may use: ask for less, or for a part at a time";
-
-impl From<duckdb::Error> for Error {
-    fn from(error: duckdb::Error) -> Self {
-        let text = error.to_string();
-        let fault = Fault::of(&text);
-        let (message, hint) = match fault {
-            Fault::Room => ("there is no room to write the database".to_owned(), Some(GO_ON)),
-            Fault::Fatal => (format!("the database broke down: {}", database(&text)), Some(GO_ON)),
-            Fault::Damage | Fault::Log => (format!("the database is damaged: {}", database(&text)), Some(REPAIR)),
-            _ => (format!("the database refused: {}", database(&text)), None),
-        };
-        Self { status: Status::CannotRun, message, hint: hint.map(str::to_owned), fault: Some(fault), holder: None }
-    }
-}
-
-const GO_ON: &str = "what was committed is kept; the next `sessionmill run` goes on from there";
-/// The hint at damage.
-pub(crate) const REPAIR: &str = "`sessionmill run` moves aside what is damaged and reads the transcripts again";
 
 /// `1 file`, `2 files`, `1,000 files`.
 pub fn count(number: u64, noun: &str) -> impl Display {

@@ -108,7 +108,7 @@ pub(super) fn undo(forget: &ForgetContext<'_>, user: &str, is_sure: bool) -> Res
 fn bans(forget: &ForgetContext<'_>) -> Result<(BTreeMap<String, Ban>, Vec<Source>)> {
     let store = Store::open_current(forget.database, Access::ReadOnly, forget.context.now.wall)?;
     let sources = sources::of(&store)?.into_iter().filter(|known| !known.is_retired).map(|known| known.source);
-    Ok((forget::bans(store.connection(), forget.database)?, sources.collect()))
+    Ok((forget::bans(store.reader(), forget.database)?, sources.collect()))
 }
 
 /// The files of people that the next run can read. A source that cannot be walked now is named, and has none.

@@ -68,7 +68,7 @@ impl<'f> Erasure<'f> {
         for processor in processors {
             self.settle(*processor)?;
             let name = processor.manifest().name;
-            let unsettled = failures::unsettled(self.store.get()?.connection(), name)?;
+            let unsettled = failures::unsettled(self.store.get()?.reader(), name)?;
             if let Some(first) = unsettled.first() {
                 let (keys, failure) = (count(unsettled.len() as u64, "key"), &first.standing.failure);
                 let message = format!("{who} is erased, but {keys} of `{name}` still tell of it: {failure}");

@@ -89,9 +89,8 @@ pub(crate) fn failures(args: &Args, context: &Context) -> Result<Status> {
 
 fn list(args: &List, context: &Context) -> Result<Status> {
     let (_, database) = args.database.find(context)?;
-    let (failures, mut keys) = read(&database, context, |reading| {
-        Ok((failures::all(reading.connection)?, failures::keys(reading.connection)?))
-    })?;
+    let (failures, mut keys) =
+        read(&database, context, |reader| Ok((failures::all(reader)?, failures::keys(reader)?)))?;
     let failures = of_processor(failures, args.processor.as_deref(), context)?;
     keys.retain(|failed| args.processor.as_ref().is_none_or(|name| failed.processor == *name));
     print(&match args.form.format() {

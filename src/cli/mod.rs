@@ -19,7 +19,6 @@ mod runs;
 pub(crate) mod scope;
 mod sink;
 mod sources;
-mod statement;
 mod status;
 mod terminal;
 mod trial;

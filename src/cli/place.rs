@@ -7,7 +7,8 @@ use crate::config::{self, Config};
 use crate::source::access;
 use crate::source::agents::Agents;
 use crate::source::{self, Choice, Layout, Remembered, Source, Wishes};
-use crate::store::reading::{self, Reading};
+use crate::store::reader::Reader;
+use crate::store::reading;
 use crate::store::snapshot::Snapshot;
 use crate::store::{self, DatabaseFile, SharedStore, sources};
 use std::path::PathBuf;
@@ -155,11 +156,7 @@ fn named() -> Option<PathBuf> {
 
 /// Reads the database, or the newest snapshot of it where its user may not write the database; says so
 /// then.
-pub(crate) fn read<T>(
-    database: &DatabaseFile,
-    context: &Context,
-    body: impl Fn(&Reading<'_>) -> Result<T>,
-) -> Result<T> {
+pub(crate) fn read<T>(database: &DatabaseFile, context: &Context, body: impl Fn(Reader<'_>) -> Result<T>) -> Result<T> {
     announce(database);
     reading::read(database, context.now.wall, body)
 }

@@ -3,15 +3,11 @@
 use crate::base::error::{Error, Result, Status, count};
 use crate::cli::place::announce;
 use crate::cli::sink::Sink;
-use crate::cli::{Context, Database, Form, remark, statement};
+use crate::cli::{Context, Database, Form, remark};
 use crate::report::render::Format;
-use crate::store::question::{self, bounded};
-use crate::store::reading::{self, Failed};
-use crate::store::scratch;
-use duckdb::Connection;
-use duckdb::types::Value as Cell;
-use std::collections::HashSet;
-use std::io::{BufWriter, ErrorKind, Write};
+use crate::store::{question, scratch, statement};
+use std::io::{BufWriter, ErrorKind};
+use std::ops::ControlFlow;
 
 /// Ask the database in SQL, read-only
 ///
@@ -73,8 +69,26 @@ pub(crate) fn query(args: &Args, context: &Context) -> Result<Status> {
         None => Most { rows: u64::MAX, bytes: usize::MAX },
     };
     let mut sink = Sink::new(BufWriter::new(std::io::stdout()), &args.form);
-    let asked = reading::ask(&database, context.now.wall, |connection| ask(connection, &args.sql, &most, &mut sink));
-    let left = asked.map_err(|error| {
+    let mut left = Left::Nothing;
+    let mut written = 0;
+    let asked = question::ask(&database, context.now.wall, &args.sql, |names, row| {
+        let begun = if written == 0 { sink.begin(names) } else { Ok(()) };
+        let result = begun.and_then(|()| match row {
+            Some(_) if written >= most.rows || sink.kept() >= most.bytes => {
+                left = Left::After(written);
+                Ok(())
+            }
+            Some(row) => sink.row(names, row).inspect(|()| written += 1),
+            None => Ok(()),
+        });
+        match result {
+            // A reader of the output who has seen enough is no error.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => left = Left::Unwanted,
+            result => result.map_err(cannot_write)?,
+        }
+        Ok(if matches!(left, Left::Nothing) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    });
+    asked.map_err(|error| {
         let hint = match error.message.ends_with("permission error") {
             true => question::TABLES_ONLY,
             false => "`SHOW TABLES` lists the tables, `DESCRIBE name` the columns of one",
@@ -116,58 +130,6 @@ enum Left {
     Unwanted,
 }
 
-/// Runs a statement and hands on its rows, one at a time.
-fn ask<W: Write>(
-    connection: &Connection,
-    sql: &str,
-    most: &Most,
-    sink: &mut Sink<W>,
-) -> std::result::Result<Left, Failed> {
-    let (words, subject) = statement::explained(sql);
-    question::check(connection, subject)?;
-    let mut statement = bounded(|| connection.prepare(&format!("{words}{subject}")))?;
-    // Executes it for a stream of rows, which are read below.
-    bounded(|| statement.stream_arrow([]).map(drop))?;
-    let names = unique(statement.column_names());
-    let mut rows = statement.raw_query();
-    let mut written = 0;
-    loop {
-        // The header waits for the first row: a statement that fails writes nothing.
-        let row = bounded(|| rows.next())?;
-        let begun = if written == 0 { sink.begin(&names) } else { Ok(()) };
-        let Some(row) = row else {
-            return handed_on(begun, Left::Nothing);
-        };
-        if written >= most.rows || sink.kept() >= most.bytes {
-            return handed_on(begun, Left::After(written));
-        }
-        let cells = (0..names.len()).map(|column| row.get(column)).collect::<duckdb::Result<Vec<Cell>>>()?;
-        match begun.and_then(|()| sink.row(&names, &cells)) {
-            Ok(()) => written += 1,
-            Err(error) => return handed_on(Err(error), Left::Unwanted),
-        }
-    }
-}
-
-/// A reader of the output who has seen enough is no error.
-fn handed_on(written: std::io::Result<()>, left: Left) -> std::result::Result<Left, Failed> {
-    match written {
-        Ok(()) => Ok(left),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Left::Unwanted),
-        Err(error) => Err(cannot_write(error).into()),
-    }
-}
-
 fn cannot_write(error: std::io::Error) -> Error {
     Error::cannot("write", "stdout", error)
-}
-
-/// Names that differ: in an object of JSON the last one of a name would stand for all.
-fn unique(names: Vec<String>) -> Vec<String> {
-    let mut taken = HashSet::new();
-    let mut own = |name: String| {
-        let numbered = (1..).map(|number| format!("{name}_{number}"));
-        std::iter::once(name.clone()).chain(numbered).find(|name| taken.insert(name.clone())).unwrap_or(name)
-    };
-    names.into_iter().map(&mut own).collect()
 }

@@ -39,8 +39,7 @@ pub(crate) fn runs(args: &Args, context: &Context) -> Result<Status> {
         context.plugs.named(std::slice::from_ref(name))?;
     }
     let (_, database) = args.database.find(context)?;
-    let runs =
-        read(&database, context, |reading| runs::runs(reading.connection, args.processor.as_deref(), args.limit))?;
+    let runs = read(&database, context, |reader| runs::runs(reader, args.processor.as_deref(), args.limit))?;
     print(&match args.form.format() {
         Format::Table if runs.is_empty() => "no runs yet\n".to_owned(),
         Format::Table => {

@@ -5,7 +5,7 @@ use crate::cli::{Form, terminal_width};
 use crate::report::csv::{Cell as Text, Csv};
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
-use crate::report::value::{self, Cell};
+use crate::store::cell::{self, Cell};
 use serde_json::{Map, Value};
 use std::io::{Result, Write};
 
@@ -42,13 +42,13 @@ impl<W: Write> Sink<W> {
     pub(super) fn row(&mut self, header: &[String], cells: &[Cell]) -> Result<()> {
         match self {
             Self::Table { rows, bytes, is_cut, .. } => {
-                let row: Vec<_> = cells.iter().map(|cell| cut(value::text(cell), is_cut)).collect();
+                let row: Vec<_> = cells.iter().map(|cell| cut(cell::text(cell), is_cut)).collect();
                 *bytes += row.iter().map(String::len).sum::<usize>();
                 rows.push(row);
             }
             Self::Csv(csv) => csv.row(cells.iter().map(text))?,
             Self::Json { out, is_begun } => {
-                let object: Map<String, Value> = header.iter().cloned().zip(cells.iter().map(value::json)).collect();
+                let object: Map<String, Value> = header.iter().cloned().zip(cells.iter().map(cell::json)).collect();
                 // No text in it has a line feed: each is a line of its own.
                 let lines = render::pretty(&object);
                 let lines = lines.trim_end().replace('\n', "\n  ");
@@ -88,7 +88,7 @@ impl<W: Write> Sink<W> {
 
 /// What is text to the database is text in CSV, too.
 fn text(cell: &Cell) -> Text {
-    let text = value::text(cell);
+    let text = cell::text(cell);
     match cell {
         Cell::Union(inner) => self::text(inner),
         Cell::Text(_) | Cell::Enum(_) | Cell::Struct(_) | Cell::List(_) | Cell::Array(_) | Cell::Map(_) => {

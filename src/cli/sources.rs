@@ -91,7 +91,7 @@ pub(crate) fn sources(args: &Args, context: &Context) -> Result<Status> {
 
 fn list(form: &Form, database: &Database, context: &Context) -> Result<Status> {
     let (_, database) = database.find(context)?;
-    let sources = read(&database, context, |reading| report::sources(reading.connection))?;
+    let sources = read(&database, context, report::sources)?;
     print(&match form.format() {
         Format::Table if sources.is_empty() => "no sources yet\n".to_owned(),
         Format::Table => {

@@ -65,9 +65,9 @@ pub(crate) fn status(args: &Args, context: &Context) -> Result<Status> {
 fn judge(args: &Args, config: &Config, database: &DatabaseFile, context: &Context) -> Result<status::Status> {
     let lineup = Lineup::new(&[], config, &context.world(database))?;
     let manifests: Vec<_> = lineup.all().iter().map(|processor| processor.manifest()).collect();
-    let overview = read(database, context, |reading| {
+    let overview = read(database, context, |reader| {
         let server_of = |name: &str| lineup.server_of(name);
-        status::read(reading.connection, database, &manifests, &server_of, context.now.wall)
+        status::read(reader, database, &manifests, &server_of, context.now.wall)
     })?;
     let (overview, pending) = match Bulletin::read(database) {
         // A file that a snapshot has not seen need not be new to the service.

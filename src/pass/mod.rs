@@ -250,7 +250,7 @@ fn ask(
     let Limits { files, time, stop } = pass.limits.clone();
     let limits = Limits { files: files.or(Some(FILES_ASKED)), time: time.or(Some(TIME_ASKING)), stop };
     let allowance = Allowance::new(&limits, clock);
-    let pause = pauses::of(store.get()?.connection(), name, Some(&network.server))?;
+    let pause = pauses::of(store.get()?.reader(), name, Some(&network.server))?;
     if pause.as_ref().is_some_and(|pause| pause.holds(pass.now.wall)) {
         allowance.end(Halt::Paused);
     }

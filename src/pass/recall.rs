@@ -69,10 +69,10 @@ pub fn recall<'p>(store: &mut SharedStore, pass: &Pass<'p>, walks: Vec<Walked>) 
     let unread = take_back_decisions(store, &manifests, &mut notices)?;
     touch_changed_rules(store, pass.processors)?;
     let mut excluded = forget::exclude(store, pass.processors)?;
-    let ledger = known::ledger(store.connection(), &manifests, &names, pass.now.wall)?;
+    let ledger = known::ledger(store.reader(), &manifests, &names, pass.now.wall)?;
     let run_id = runs::next(store)?;
 
-    let policy = Policy::new(pass.processors, known::forgotten(store.connection(), pass.database)?);
+    let policy = Policy::new(pass.processors, known::forgotten(store.reader(), pass.database)?);
     let (walk, larger) = Walk::of(walks).share_names(&ledger);
     notices.alarms.extend(unread_alarm(&larger, &policy));
     let tree = Tree { sources: &sources, roots: &roots, walk: &walk, ledger: &ledger, policy: &policy };
@@ -108,7 +108,7 @@ fn take_over(store: &Store, pass: &Pass<'_>, walks: Vec<Walked>) -> Result<(Vec<
     };
     let errors = pass.sources.iter().zip(&walks).filter_map(|(source, walk)| Some((source, walk.as_ref().err()?)));
     let alarms = errors.map(told).chain(left_out).collect();
-    let known = known::sources(store.connection())?;
+    let known = known::sources(store.reader())?;
     let frozen = wanted.iter().zip(&walks).filter(|(wanted, _)| known.contains(&wanted.source));
     let frozen = frozen.filter_map(|(wanted, walk)| Some((&*wanted.source.name, &*walk.as_ref().err()?.message)));
     presence::freeze(store, &frozen.collect::<Vec<_>>())?;

@@ -59,5 +59,5 @@ impl Settled {
 }
 
 fn unsettled(store: &Store, processor: &dyn Processor) -> Result<Vec<FailedKey>> {
-    failures::unsettled(store.connection(), processor.manifest().name)
+    failures::unsettled(store.reader(), processor.manifest().name)
 }

@@ -7,12 +7,10 @@ pub mod render;
 pub mod runs;
 pub mod sources;
 pub mod status;
-pub mod value;
 
 use crate::base::error::Result;
 use crate::base::utc;
-use chrono::DateTime;
-use duckdb::Connection;
+use crate::store::reader::Reader;
 use serde_json::{Map, Value, json};
 
 /// Rows under one key column, and their totals.
@@ -151,15 +149,11 @@ pub(crate) fn waiting(pending: i64) -> Option<String> {
 }
 
 /// When the newest pass of a processor began that ended, and how many files it left.
-pub(crate) fn freshness(connection: &Connection, processor: &str) -> Result<(Option<String>, i64)> {
-    let mut statement = connection.prepare(
-        "SELECT epoch_us(started_at), deferred + errors FROM processor_runs
-         WHERE processor_name = ? AND ended_at IS NOT NULL ORDER BY run_id DESC LIMIT 1",
-    )?;
-    let mut rows = statement.query([processor])?;
-    let Some(row) = rows.next()? else { return Ok((None, 0)) };
-    let as_of = DateTime::from_timestamp_micros(row.get(0)?);
-    Ok((as_of.map(utc::seconds), row.get(1)?))
+pub(crate) fn freshness(reader: Reader<'_>, processor: &str) -> Result<(Option<String>, i64)> {
+    let sql = "SELECT started_at, deferred + errors FROM processor_runs
+               WHERE processor_name = ? AND ended_at IS NOT NULL ORDER BY run_id DESC LIMIT 1";
+    let last = reader.first(sql, &[processor.into()], |row| Ok((row.time(0)?.map(utc::seconds), row.get(1)?)))?;
+    Ok(last.unwrap_or_default())
 }
 
 /// A number as near as JSON's come.

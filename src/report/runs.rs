@@ -1,8 +1,8 @@
 //! The history of runs.
 
 use crate::base::error::{Result, count, thousands};
+use crate::store::reader::{Reader, Row};
 use crate::store::record;
-use duckdb::{Connection, params};
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -61,16 +61,8 @@ pub struct FileError {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn runs(connection: &Connection, processor: Option<&str>, limit: u32) -> Result<Vec<Run>> {
-    let mut statement = connection.prepare(
-        "SELECT run_id, processor_name, action, trigger, requested_by, request_id,
-             strftime(started_at, '%Y-%m-%dT%H:%M:%SZ'), strftime(ended_at, '%Y-%m-%dT%H:%M:%SZ'), outcome, message,
-             files, unchanged, processed, deferred, rejected, errors, items_extracted, bytes_read, elapsed_ms, alarms,
-             coalesce(unsettled_keys, 0)
-         FROM processor_runs WHERE processor_name = coalesce(?, processor_name)
-         ORDER BY run_id DESC, processor_name LIMIT ?",
-    )?;
-    let run = |row: &duckdb::Row<'_>| -> duckdb::Result<Run> {
+pub fn runs(reader: Reader<'_>, processor: Option<&str>, limit: u32) -> Result<Vec<Run>> {
+    let run = |row: &Row<'_>| -> Result<Run> {
         Ok(Run {
             run_id: row.get(0)?,
             processor: row.get(1)?,
@@ -82,7 +74,7 @@ pub fn runs(connection: &Connection, processor: Option<&str>, limit: u32) -> Res
             ended_at: row.get(7)?,
             outcome: row.get(8)?,
             message: row.get(9)?,
-            alarms: record::alarms(row, 19)?,
+            alarms: record::alarms(row.get(19)?),
             files: row.get(10)?,
             unchanged: row.get(11)?,
             processed: row.get(12)?,
@@ -96,18 +88,28 @@ pub fn runs(connection: &Connection, processor: Option<&str>, limit: u32) -> Res
             errors_detail: Vec::new(),
         })
     };
-    let mut runs: Vec<Run> = statement.query_map(params![processor, limit], run)?.collect::<duckdb::Result<_>>()?;
+    let mut runs: Vec<Run> = reader.rows(
+        "SELECT run_id, processor_name, action, trigger, requested_by, request_id,
+             strftime(started_at, '%Y-%m-%dT%H:%M:%SZ'), strftime(ended_at, '%Y-%m-%dT%H:%M:%SZ'), outcome, message,
+             files, unchanged, processed, deferred, rejected, errors, items_extracted, bytes_read, elapsed_ms, alarms,
+             coalesce(unsettled_keys, 0)
+         FROM processor_runs WHERE processor_name = coalesce(?, processor_name)
+         ORDER BY run_id DESC, processor_name LIMIT ?",
+        &[processor.into(), i64::from(limit).into()],
+        run,
+    )?;
     let Some(oldest) = runs.iter().map(|run| run.run_id).min() else { return Ok(runs) };
-    let mut statement = connection.prepare(
+    let mut errors: HashMap<(i64, String), Vec<FileError>> = HashMap::new();
+    reader.each(
         "SELECT run_id, processor_name, session_file, class, error FROM processor_run_errors
          WHERE run_id >= ? ORDER BY session_file",
+        &[oldest.into()],
+        |row| {
+            let error = FileError { session: row.get(2)?, class: row.get(3)?, error: row.get(4)? };
+            errors.entry((row.get(0)?, row.get(1)?)).or_default().push(error);
+            Ok(())
+        },
     )?;
-    let mut rows = statement.query([oldest])?;
-    let mut errors: HashMap<(i64, String), Vec<FileError>> = HashMap::new();
-    while let Some(row) = rows.next()? {
-        let error = FileError { session: row.get(2)?, class: row.get(3)?, error: row.get(4)? };
-        errors.entry((row.get(0)?, row.get(1)?)).or_default().push(error);
-    }
     for run in &mut runs {
         run.errors_detail = errors.remove(&(run.run_id, run.processor.clone())).unwrap_or_default();
     }

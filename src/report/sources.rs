@@ -3,8 +3,8 @@
 use crate::base::error::Result;
 use crate::base::utc;
 use crate::store::known;
+use crate::store::reader::Reader;
 use crate::store::sources::{Registered, registered};
-use duckdb::Connection;
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -33,13 +33,12 @@ pub struct Listed {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn sources(connection: &Connection) -> Result<Vec<Listed>> {
-    let mut statement =
-        connection.prepare("SELECT source, count(*), count(gone_since) FROM session_files GROUP BY source")?;
-    let files = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
-    let files: HashMap<String, (i64, i64)> = files.collect::<duckdb::Result<_>>()?;
-    let alarms: HashMap<String, String> = known::alarms(connection)?.into_iter().collect();
-    let mut all = registered(connection)?;
+pub fn sources(reader: Reader<'_>) -> Result<Vec<Listed>> {
+    let sql = "SELECT source, count(*), count(gone_since) FROM session_files GROUP BY source";
+    let files = reader.rows(sql, &[], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
+    let files: HashMap<String, (i64, i64)> = files.into_iter().collect();
+    let alarms: HashMap<String, String> = known::alarms(reader)?.into_iter().collect();
+    let mut all = registered(reader)?;
     all.sort_by_key(|known| known.retired_at.is_some());
     let listed = |Registered { source, retired_at, is_found, .. }: Registered| {
         let alarm = alarms.get(&source.name).cloned();

@@ -15,10 +15,10 @@ use crate::service::health::{Health, Keeper, State};
 use crate::source::Source;
 use crate::source::ledger::Ledger;
 use crate::store::left_out::{self, LeftOut};
+use crate::store::reader::Reader;
 use crate::store::record::{self, Cause, KeyCause, Record};
 use crate::store::{known, room};
 use chrono::{DateTime, TimeDelta, Utc};
-use duckdb::Connection;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sessionmill_contract::Manifest;
@@ -139,38 +139,39 @@ const TYPES: usize = 20;
 ///
 /// If the database cannot be read.
 pub fn read<'s>(
-    connection: &Connection,
+    reader: Reader<'_>,
     database: &Path,
     manifests: &[&Manifest],
     server_of: &dyn Fn(&str) -> Option<&'s str>,
     now: DateTime<Utc>,
 ) -> Result<Overview> {
-    let (places, alarms) = (known::sources(connection)?, known::alarms(connection)?);
+    let (places, alarms) = (known::sources(reader)?, known::alarms(reader)?);
     let sources = Vec::new();
-    let (files, gone, lines, malformed_lines) = connection.query_row(
+    let (files, gone, lines, malformed_lines) = reader.one(
         "SELECT count(*), count(gone_since), coalesce(sum(lines), 0)::BIGINT, coalesce(sum(malformed_lines), 0)::BIGINT
          FROM session_files",
-        [],
+        &[],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
     )?;
-    let mut statement = connection.prepare(
+    let formats = reader.rows(
         "SELECT dialect, count(*) AS files FROM session_files GROUP BY dialect ORDER BY files DESC, dialect",
+        &[],
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    let formats = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<duckdb::Result<_>>()?;
-    let mut statement = connection.prepare(&format!(
-        "SELECT kind, sum(lines)::BIGINT AS lines FROM session_unknown_lines GROUP BY kind ORDER BY lines DESC, kind LIMIT {TYPES}"
-    ))?;
-    let unknown_lines =
-        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<duckdb::Result<_>>()?;
-    let left_out = left_out::of(connection)?;
-    let processors = manifests.iter().map(|manifest| processor(connection, manifest)).collect::<Result<_>>()?;
-    let record = |manifest: &&Manifest| Record::read(connection, manifest.name, server_of(manifest.name));
+    let sql = format!(
+        "SELECT kind, sum(lines)::BIGINT AS lines FROM session_unknown_lines
+         GROUP BY kind ORDER BY lines DESC, kind LIMIT {TYPES}"
+    );
+    let unknown_lines = reader.rows(&sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let left_out = left_out::of(reader)?;
+    let processors = manifests.iter().map(|manifest| processor(reader, manifest)).collect::<Result<_>>()?;
+    let record = |manifest: &&Manifest| Record::read(reader, manifest.name, server_of(manifest.name));
     let records = manifests.iter().map(record).collect::<Result<Vec<_>>>()?;
     let unwritten = |(record, manifest): (Record, &&Manifest)| record.or_unwritten(database, manifest.name);
     let records = records.into_iter().zip(manifests).map(unwritten).collect();
     let names: Vec<_> = places.iter().map(|source| source.name.as_str()).collect();
-    let ledger = known::ledger(connection, manifests, &names, now)?;
-    let forgotten = known::forgotten_if_told(connection, database)?;
+    let ledger = known::ledger(reader, manifests, &names, now)?;
+    let forgotten = known::forgotten_if_told(reader, database)?;
     let (state, database) = (State::Ok, database.display().to_string());
     let service = None;
     let status = Status {
@@ -187,16 +188,16 @@ pub fn read<'s>(
         left_out,
         processors,
     };
-    let is_kept = record::is_kept(connection)?;
+    let is_kept = record::is_kept(reader)?;
     Ok(Overview { status, records, alarms, bulletin: None, is_kept, places, ledger, forgotten })
 }
 
 /// What the ledger has of a processor.
-fn processor(connection: &Connection, manifest: &Manifest) -> Result<Processor> {
-    let (files, items) = connection.query_row(
+fn processor(reader: Reader<'_>, manifest: &Manifest) -> Result<Processor> {
+    let (files, items) = reader.one(
         "SELECT count(*), coalesce(sum(items_extracted), 0)::BIGINT FROM session_processor_state
          WHERE processor_name = ? AND processor_version = ?",
-        duckdb::params![manifest.name, manifest.version],
+        &[manifest.name.into(), i64::from(manifest.version).into()],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     Ok(Processor {

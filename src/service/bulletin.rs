@@ -104,18 +104,18 @@ pub fn write(database: &DatabaseFile, lineup: &Lineup, lacks: Option<&str>, now:
         None => lacks.or(lineup.disabled.why(name)).map(str::to_owned),
     };
     let store = Store::open_current(database, Access::ReadOnly, now.wall)?;
-    let bulletin = store.read(|connection| {
+    let bulletin = store.read(|reader| {
         let entry = |name: &'static str| {
             let running = lock::holder(database, name).and_then(|line| Holder::parse(&line));
-            let record = Record::read(connection, name, lineup.server_of(name))?.or_unwritten(database, name);
+            let record = Record::read(reader, name, lineup.server_of(name))?.or_unwritten(database, name);
             Ok(Entry { processor: name.to_owned(), lacks: lacks(name), running, record })
         };
         let processors = database.plugs.names().map(entry);
         Ok(Bulletin {
             at: now.wall,
             pid,
-            is_kept: record::is_kept(connection)?,
-            alarms: known::alarms(connection)?,
+            is_kept: record::is_kept(reader)?,
+            alarms: known::alarms(reader)?,
             processors: processors.collect::<Result<_>>()?,
         })
     })?;

@@ -38,11 +38,11 @@ pub struct Sample {
 /// If the database cannot be read or the file not be written.
 pub fn write(database: &DatabaseFile, config: &Config, lineup: &Lineup, now: &Moment, file: &Path) -> Result<()> {
     let store = Store::open_current(database, Access::ReadOnly, now.wall)?;
-    let samples = store.read(|connection| {
-        let of_sources = known::alarms(connection)?.into_iter().map(|(_, alarm)| alarm);
+    let samples = store.read(|reader| {
+        let of_sources = known::alarms(reader)?.into_iter().map(|(_, alarm)| alarm);
         let alarms: Vec<_> = of_sources.chain(room::alarm(database)).collect();
         let sample = |name: &'static str| {
-            let record = Record::read(connection, name, lineup.server_of(name))?.or_unwritten(database, name);
+            let record = Record::read(reader, name, lineup.server_of(name))?.or_unwritten(database, name);
             let Schedules { timezone, .. } = config.schedule;
             let facts =
                 record.facts(config.schedule.get(name), timezone, Keeper::Schedule, &alarms, lineup.disabled.why(name));

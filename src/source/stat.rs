@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 
 /// The tuple that tells one observation of a file from another. Only equality means anything: a
 /// copy with an older preserved mtime is a change too, and an inode can be used again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Stat {
     /// Bytes.
     pub size: u64,

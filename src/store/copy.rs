@@ -11,7 +11,7 @@ use crate::base::lock::StoreLock;
 use crate::source::access::may_write;
 use crate::source::stat::Stat;
 use crate::store::scratch::Scratch;
-use crate::store::{Access, HELD_HINT, PATIENCE, PAUSE as SHORT_PAUSE, Store, beside, log, room};
+use crate::store::{Access, HELD_HINT, PATIENCE, PAUSE as SHORT_PAUSE, Store, beside, log, require, room};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::{Flock, FlockType, fcntl_getlk};
 use std::ffi::{OsStr, OsString};
@@ -33,7 +33,7 @@ pub(super) struct Copy {
 }
 
 /// A database is more than its file: what DuckDB keeps beside it until the next checkpoint.
-const PARTS: [&str; 4] = ["", ".wal", ".wal.checkpoint", ".wal.recovery"];
+pub(super) const PARTS: [&str; 4] = ["", ".wal", ".wal.checkpoint", ".wal.recovery"];
 
 /// Between the name of a database and the rest of the name of a copy.
 const NAME: &str = "copy-";
@@ -255,6 +255,16 @@ fn copy_part(mut from: &File, copy: &mut File, at: u64, bytes: u64) -> std::io::
         0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
         copied => Ok(copied),
     }
+}
+
+/// The files of a database as they are now, without opening one: equal if nothing was written in between.
+///
+/// # Errors
+///
+/// If there is no database, or it cannot be looked at.
+pub(super) fn current(database: &Path) -> Result<[Option<Stat>; PARTS.len()]> {
+    require(database)?;
+    stats(database).map_err(|error| Error::cannot("look at", database.display(), cause(&error)))
 }
 
 /// What the files of a database look like, as far as they are there.

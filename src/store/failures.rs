@@ -6,11 +6,12 @@ use crate::read::job::Job;
 use crate::read::{Outcome, Verdict};
 use crate::source::open::Refusal;
 use crate::source::retry::{Fate, FileBasis, FileFailure, Standing};
+use crate::store::reader::Reader;
 use crate::store::rows::{Cell, as_hash, as_stat, as_text, as_time, key_hash, stat_cells};
 use crate::store::stamp::{Stamp, Try};
 use crate::store::{Store, Transaction};
 use chrono::{DateTime, Utc};
-use duckdb::{Connection, Row, params};
+use duckdb::{Row, params};
 use sessionmill_contract::{Failure, FailureClass};
 
 /// A failure that stands, and what it is about.
@@ -39,8 +40,8 @@ pub struct FailedKey {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn all(connection: &Connection) -> Result<Vec<Failed>> {
-    let mut statement = connection.prepare(&format!(
+pub fn all(reader: Reader<'_>) -> Result<Vec<Failed>> {
+    let mut statement = reader.connection().prepare(&format!(
         "SELECT processor_name, session_file, source, processor_version, size, mtime_ns, ctime_ns, inode, file_hash,
              {STANDING}
          FROM session_failures ORDER BY session_file, processor_name"
@@ -58,8 +59,9 @@ pub fn all(connection: &Connection) -> Result<Vec<Failed>> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn keys(connection: &Connection) -> Result<Vec<FailedKey>> {
-    let mut statement = connection
+pub fn keys(reader: Reader<'_>) -> Result<Vec<FailedKey>> {
+    let mut statement = reader
+        .connection()
         .prepare(&format!("SELECT processor_name, facts_table, key, {STANDING} FROM settling_failures ORDER BY ALL"))?;
     let keys = statement.query_map([], |row| {
         let (processor, facts_table, key) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -73,8 +75,8 @@ pub fn keys(connection: &Connection) -> Result<Vec<FailedKey>> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn unsettled(connection: &Connection, processor: &str) -> Result<Vec<FailedKey>> {
-    let mut keys = keys(connection)?;
+pub fn unsettled(reader: Reader<'_>, processor: &str) -> Result<Vec<FailedKey>> {
+    let mut keys = keys(reader)?;
     keys.retain(|failed| failed.processor == processor && failed.standing.fate != Fate::Dropped);
     Ok(keys)
 }

@@ -5,11 +5,12 @@ use crate::base::error::Result;
 use crate::base::hash;
 use crate::store::migrate;
 use crate::store::origin::Origin;
+use crate::store::reader::Reader;
 use crate::store::rows::{Cell, as_text, as_time};
 use crate::store::settle::touch;
 use crate::store::{Store, Transaction, known, runs, snapshot, sources};
 use chrono::{DateTime, Utc};
-use duckdb::{Connection, Row, params};
+use duckdb::{Row, params};
 use md5::{Digest, Md5};
 use sessionmill_contract::{Manifest, Processor};
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,7 +91,7 @@ pub fn forget(
         Ok(erased)
     })?;
     let database = store.lock.database();
-    let forgotten = known::forgotten(store.connection(), database)?;
+    let forgotten = known::forgotten(store.reader(), database)?;
     Origin::of(&sources::of(store)?, forgotten, migrate::done(store.connection())?).write(database)?;
     Ok(erased)
 }
@@ -112,11 +113,11 @@ fn ban(row: &Row<'_>, first: usize) -> duckdb::Result<Ban> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn bans(connection: &Connection, database: &Path) -> Result<BTreeMap<String, Ban>> {
-    let mut statement = connection.prepare(&format!("SELECT username, {BAN} FROM forgotten_users"))?;
+pub fn bans(reader: Reader<'_>, database: &Path) -> Result<BTreeMap<String, Ban>> {
+    let mut statement = reader.connection().prepare(&format!("SELECT username, {BAN} FROM forgotten_users"))?;
     let rows = statement.query_map([], |row| Ok((as_text(row, 0)?.to_owned(), ban(row, 1)?)))?;
     let mut bans = rows.collect::<duckdb::Result<BTreeMap<_, _>>>()?;
-    for username in known::forgotten(connection, database)? {
+    for username in known::forgotten(reader, database)? {
         bans.entry(username).or_default();
     }
     Ok(bans)
@@ -135,7 +136,7 @@ pub fn lift(store: &Store, usernames: &BTreeSet<&str>) -> Result<()> {
         Ok(())
     })?;
     let database = store.lock.database();
-    let mut forgotten = known::forgotten(store.connection(), database)?;
+    let mut forgotten = known::forgotten(store.reader(), database)?;
     forgotten.retain(|username| !usernames.contains(username.as_str()));
     Origin::of(&sources::of(store)?, forgotten, migrate::done(store.connection())?).write(database)
 }
@@ -148,7 +149,7 @@ pub fn lift(store: &Store, usernames: &BTreeSet<&str>) -> Result<()> {
 /// If the database cannot be used, or a snapshot not be removed.
 pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<BTreeSet<String>> {
     let mut excluded = BTreeSet::new();
-    let known = known::users(store.connection(), "SELECT DISTINCT username FROM session_processor_state")?;
+    let known = known::users(store.reader(), "SELECT DISTINCT username FROM session_processor_state")?;
     for processor in processors {
         let manifest = processor.manifest();
         for username in known.iter().filter(|username| processor.excludes(username)) {

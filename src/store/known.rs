@@ -9,10 +9,11 @@ use crate::source::retry::FileFailure;
 use crate::source::{Layout, Source};
 use crate::store::failures::{self, Failed};
 use crate::store::origin::Origin;
+use crate::store::reader::Reader;
 use crate::store::rows::{as_hash, as_stat, as_text, as_time};
 use crate::store::{Store, waits};
 use chrono::{DateTime, Utc};
-use duckdb::{Connection, Row};
+use duckdb::Row;
 use sessionmill_contract::{Bound, Manifest};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,14 +23,12 @@ use std::path::Path;
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn sources(connection: &Connection) -> Result<Vec<Source>> {
+pub fn sources(reader: Reader<'_>) -> Result<Vec<Source>> {
     let sql = "SELECT name, root, layout FROM sources WHERE retired_at IS NULL ORDER BY name";
-    let mut statement = connection.prepare(sql)?;
-    let rows = statement.query_map([], |row| {
+    reader.rows(sql, &[], |row| {
         let (name, root, layout): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(Source { name, root: root.into(), layout: Layout::by_name(&layout).unwrap_or_default() })
-    })?;
-    Ok(rows.collect::<duckdb::Result<_>>()?)
+    })
 }
 
 /// Everybody of whom the database has anything, by their folders.
@@ -39,7 +38,7 @@ pub fn sources(connection: &Connection) -> Result<Vec<Source>> {
 /// If the database cannot be read.
 pub fn people(store: &Store) -> Result<BTreeSet<String>> {
     let sql = "SELECT username FROM session_files UNION SELECT username FROM session_processor_state";
-    users(store.connection(), sql)
+    users(store.reader(), sql)
 }
 
 /// Tables that name people by their files only.
@@ -57,8 +56,8 @@ pub fn everybody(store: &Store, manifests: &[&Manifest]) -> Result<BTreeSet<Stri
     let tables = tables.into_iter().chain(facts).map(|table| format!("SELECT username FROM {table}"));
     // These name files, and a file is named by its user first.
     let files = BY_FILE.map(|table| format!("SELECT split_part(session_file, '/', 1) FROM {table}"));
-    let mut everybody = users(store.connection(), &tables.chain(files).collect::<Vec<_>>().join(" UNION "))?;
-    everybody.extend(forgotten(store.connection(), store.lock.database())?);
+    let mut everybody = users(store.reader(), &tables.chain(files).collect::<Vec<_>>().join(" UNION "))?;
+    everybody.extend(forgotten(store.reader(), store.lock.database())?);
     Ok(everybody)
 }
 
@@ -68,10 +67,10 @@ pub fn everybody(store: &Store, manifests: &[&Manifest]) -> Result<BTreeSet<Stri
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn forgotten_if_told(connection: &Connection, database: &Path) -> Result<Option<BTreeSet<String>>> {
+pub fn forgotten_if_told(reader: Reader<'_>, database: &Path) -> Result<Option<BTreeSet<String>>> {
     let sql = "SELECT count(*) > 0 FROM duckdb_tables() WHERE schema_name = 'main' AND table_name = 'forgotten_users'";
-    match connection.query_row(sql, [], |row| row.get(0))? {
-        true => forgotten(connection, database).map(Some),
+    match reader.one(sql, &[], |row| row.get(0))? {
+        true => forgotten(reader, database).map(Some),
         false => Ok(Origin::read(database).map(|origin| origin.forgotten)),
     }
 }
@@ -81,16 +80,15 @@ pub fn forgotten_if_told(connection: &Connection, database: &Path) -> Result<Opt
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn forgotten(connection: &Connection, database: &Path) -> Result<BTreeSet<String>> {
-    let mut forgotten = users(connection, "SELECT username FROM forgotten_users")?;
+pub fn forgotten(reader: Reader<'_>, database: &Path) -> Result<BTreeSet<String>> {
+    let mut forgotten = users(reader, "SELECT username FROM forgotten_users")?;
     forgotten.extend(Origin::read(database).into_iter().flat_map(|origin| origin.forgotten));
     Ok(forgotten)
 }
 
-pub(super) fn users(connection: &Connection, sql: &str) -> Result<BTreeSet<String>> {
-    let mut statement = connection.prepare(sql)?;
-    let users = statement.query_map([], |row| Ok(as_text(row, 0)?.to_owned()))?;
-    Ok(users.collect::<duckdb::Result<_>>()?)
+pub(super) fn users(reader: Reader<'_>, sql: &str) -> Result<BTreeSet<String>> {
+    let users = reader.rows(sql, &[], |row| row.get::<Option<String>>(0))?;
+    Ok(users.into_iter().map(Option::unwrap_or_default).collect())
 }
 
 /// What is wrong with sources, by name: what the last walk found, or a root that is missing now.
@@ -98,12 +96,10 @@ pub(super) fn users(connection: &Connection, sql: &str) -> Result<BTreeSet<Strin
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn alarms(connection: &Connection) -> Result<Vec<(String, String)>> {
-    let mut statement = connection
-        .prepare("SELECT name, alarm FROM sources WHERE alarm IS NOT NULL AND retired_at IS NULL ORDER BY name")?;
-    let alarms = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let mut alarms = alarms.collect::<duckdb::Result<Vec<_>>>()?;
-    for (name, alarm) in missing(&sources(connection)?) {
+pub fn alarms(reader: Reader<'_>) -> Result<Vec<(String, String)>> {
+    let sql = "SELECT name, alarm FROM sources WHERE alarm IS NOT NULL AND retired_at IS NULL ORDER BY name";
+    let mut alarms: Vec<(String, String)> = reader.rows(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    for (name, alarm) in missing(&sources(reader)?) {
         alarms.retain(|(other, _)| *other != name);
         alarms.push((name, alarm));
     }
@@ -123,14 +119,10 @@ pub fn missing(sources: &[Source]) -> impl Iterator<Item = (String, String)> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn ledger(
-    connection: &Connection,
-    manifests: &[&Manifest],
-    sources: &[&str],
-    now: DateTime<Utc>,
-) -> Result<Ledger> {
+pub fn ledger(reader: Reader<'_>, manifests: &[&Manifest], sources: &[&str], now: DateTime<Utc>) -> Result<Ledger> {
+    let connection = reader.connection();
     let mut ledger = Ledger::default();
-    let frozen = users(connection, "SELECT name FROM sources WHERE alarm IS NOT NULL AND retired_at IS NULL")?;
+    let frozen = users(reader, "SELECT name FROM sources WHERE alarm IS NOT NULL AND retired_at IS NULL")?;
     let mut statement = connection.prepare(
         "SELECT session_file, size, mtime_ns, ctime_ns, inode, file_hash, verified_at, gone_since IS NOT NULL,
              source, settled, first_look_boot, first_look_ns
@@ -173,7 +165,7 @@ pub fn ledger(
     for manifest in manifests.iter().filter(|manifest| manifest.bound == Bound::Network) {
         waits::read(connection, manifest.name, &mut ledger, now)?;
     }
-    for Failed { processor, session_file, source, basis, standing } in failures::all(connection)? {
+    for Failed { processor, session_file, source, basis, standing } in failures::all(reader)? {
         let Some(processor) = manifests.iter().position(|manifest| manifest.name == processor) else { continue };
         let known = ledger.files.entry(session_file.into()).or_default();
         known.source = known.source.or_else(|| sources.iter().position(|name| *name == source));

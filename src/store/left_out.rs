@@ -5,8 +5,8 @@ use crate::pass::policy::Policy;
 use crate::source::rejection::Rejection;
 use crate::source::scan::Walk;
 use crate::store::Store;
+use crate::store::reader::Reader;
 use crate::store::rows::Cell;
-use duckdb::Connection;
 use serde::Serialize;
 
 /// Files that are left out for one reason.
@@ -52,10 +52,8 @@ pub fn remember(store: &Store, sources: &[&str], walk: &Walk, policy: &Policy<'_
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn of(connection: &Connection) -> Result<Vec<LeftOut>> {
-    let mut statement = connection.prepare(
-        "SELECT reason, count(*) AS files, min(session_file) FROM files_left_out GROUP BY reason ORDER BY files DESC, reason",
-    )?;
-    let row = |row: &duckdb::Row<'_>| Ok(LeftOut { reason: row.get(0)?, files: row.get(1)?, example: row.get(2)? });
-    Ok(statement.query_map([], row)?.collect::<duckdb::Result<_>>()?)
+pub fn of(reader: Reader<'_>) -> Result<Vec<LeftOut>> {
+    let sql = "SELECT reason, count(*) AS files, min(session_file) FROM files_left_out
+               GROUP BY reason ORDER BY files DESC, reason";
+    reader.rows(sql, &[], |row| Ok(LeftOut { reason: row.get(0)?, files: row.get(1)?, example: row.get(2)? }))
 }

@@ -6,8 +6,10 @@
 
 mod adopt;
 mod baseline;
+pub mod cell;
 pub mod commit;
 pub mod copy;
+mod database_reader;
 mod dropped;
 pub mod failures;
 mod file;
@@ -29,8 +31,10 @@ pub mod presence;
 pub mod publish;
 pub mod quarantine;
 pub mod question;
+pub mod reader;
 pub mod reading;
 pub mod record;
+mod refusal;
 pub mod reviews;
 pub mod room;
 pub mod rows;
@@ -41,11 +45,13 @@ mod shared;
 pub mod snapshot;
 pub mod sources;
 pub mod stamp;
+pub mod statement;
 mod transaction;
 pub mod waits;
 
 use crate::base::fault::{self, Fault};
 pub use crate::base::lock::beside;
+pub use database_reader::{DatabaseReader, Version};
 pub use file::DatabaseFile;
 pub use shared::SharedStore;
 pub use transaction::Transaction;
@@ -57,9 +63,9 @@ use crate::base::owner;
 use crate::source::Remembered;
 use crate::source::access::{self, may_write};
 use chrono::{DateTime, Utc};
-pub use duckdb::Connection;
-use duckdb::{AccessMode, Config};
+use duckdb::{AccessMode, Config, Connection};
 use origin::Origin;
+use reader::Reader;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -174,8 +180,8 @@ impl Store {
     /// # Errors
     ///
     /// If the body fails.
-    pub fn read<T>(&self, body: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let result = body(&self.connection);
+    pub fn read<T>(&self, body: impl FnOnce(Reader<'_>) -> Result<T>) -> Result<T> {
+        let result = body(self.reader());
         if result.as_ref().is_err_and(|error| error.fault == Some(Fault::Damage)) {
             // The error itself is the one to tell, also where nothing can be noted.
             let _ = Origin::condemn(self.lock.database());
@@ -184,6 +190,11 @@ impl Store {
     }
 
     /// For reading.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader::new(&self.connection)
+    }
+
+    /// For what a [`Reader`] does not ask for.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
@@ -235,15 +246,14 @@ fn is_held(error: &duckdb::Error) -> bool {
 fn cannot_open(path: &Path, error: &duckdb::Error) -> Error {
     let text = error.to_string();
     let fault = Fault::of(&text);
-    let error =
-        Error { fault: Some(fault), ..Error::cannot("open", path.display(), crate::base::error::database(&text)) };
+    let error = Error { fault: Some(fault), ..Error::cannot("open", path.display(), refusal::words(&text)) };
     match fault {
         Fault::Held => {
             let message = format!("`{}` is open in another program{}", path.display(), fault::holder(&text));
             let hint = fault::pid(&text).and_then(|pid| crate::base::holder::hint(&format!("pid {pid}")));
             Error { status: Status::Busy, message, ..error }.hint(hint.unwrap_or_else(|| HELD_HINT.to_owned()))
         }
-        Fault::Log | Fault::Damage if Origin::read(path).is_some() => error.hint(crate::base::error::REPAIR),
+        Fault::Log | Fault::Damage if Origin::read(path).is_some() => error.hint(refusal::REPAIR),
         Fault::Log | Fault::Damage => error.hint(quarantine::NOT_OURS),
         _ => error,
     }

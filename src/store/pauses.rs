@@ -3,23 +3,22 @@
 use crate::base::error::Result;
 use crate::pass::pause::Pause;
 use crate::store::Store;
-use crate::store::rows::{Cell, as_time};
-use duckdb::{Connection, params};
+use crate::store::reader::Reader;
+use crate::store::rows::Cell;
+use duckdb::params;
 
 /// The last pause of a processor, if this server asked for it, or any, if none is named. It can be over.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn of(connection: &Connection, processor: &str, server: Option<&str>) -> Result<Option<Pause>> {
-    let mut statement = connection.prepare(
-        "SELECT paused_until, strikes, reason, server FROM processor_pauses
-         WHERE processor_name = $1 AND server = coalesce($2, server)",
-    )?;
-    let mut rows = statement.query(params![processor, server])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let until = as_time(row, 0)?.unwrap_or_default();
-    Ok(Some(Pause { until, strikes: row.get(1)?, reason: row.get(2)?, server: row.get(3)? }))
+pub fn of(reader: Reader<'_>, processor: &str, server: Option<&str>) -> Result<Option<Pause>> {
+    let sql = "SELECT paused_until, strikes, reason, server FROM processor_pauses
+               WHERE processor_name = $1 AND server = coalesce($2, server)";
+    reader.first(sql, &[processor.into(), server.into()], |row| {
+        let until = row.time(0)?.unwrap_or_default();
+        Ok(Pause { until, strikes: row.get(1)?, reason: row.get(2)?, server: row.get(3)? })
+    })
 }
 
 /// Replaces the pause of a processor; `None` is none.

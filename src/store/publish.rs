@@ -122,7 +122,8 @@ fn attempt(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> Res
     let _ = copy::sweep(database, Instant::now());
     let plugs = database.plugs;
     let state_of = |snapshot: &Snapshot| state_of(snapshot, plugs);
-    let said = Store::open_current(database, Access::ReadOnly, now)?.read(|connection| state(connection, plugs))?;
+    let said =
+        Store::open_current(database, Access::ReadOnly, now)?.read(|reader| state(reader.connection(), plugs))?;
     let newest = Snapshot::newest(database);
     let shown = newest.as_ref().and_then(state_of);
     if let Some(newest) = newest
@@ -150,7 +151,7 @@ fn attempt(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> Res
     failpoint::point("checked", "");
     // Whoever erases somebody holds the database, too: this snapshot is shown before that, and removed, or not at all.
     let held = Store::open(database, Access::ReadOnly)?;
-    if !held.read(people)?.is_superset(&told) {
+    if !people(held.connection())?.is_superset(&told) {
         snapshot::remove_partial(&link);
         return Ok(None);
     }

@@ -4,10 +4,14 @@
 //! then it is known what the text would do. A plan is refused if it calls a function that can reach a file or
 //! change a setting, whatever its arguments.
 
-use crate::base::error::{Error, Status};
-use crate::store::Connection;
-use crate::store::reading::Failed;
+use crate::base::error::{Error, Result, Status};
+use crate::store::cell::Cell;
+use crate::store::reading::{self, Failed};
+use crate::store::{Connection, DatabaseFile, statement};
+use chrono::{DateTime, Utc};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 /// Functions that make rows of their arguments, of what the database holds or of what DuckDB knows about it. One
 /// whose arguments are rows has no name in a plan: `JSON_EACH`, `JSON_TREE` and `SUMMARY` are all there are.
@@ -41,12 +45,54 @@ const MARK: &str = "\"Function\": \"";
 /// The hint at a query that wants more than it may have.
 pub const TABLES_ONLY: &str = "a query reads the tables of the database, and neither files nor settings";
 
+/// Asks what somebody else wrote. Each row is handed on with the names of the columns, and after the last one `None`,
+/// until the answer is not wanted any more.
+///
+/// # Errors
+///
+/// If the text is anything but one SELECT or the database refuses it, or a row cannot be handed on.
+pub fn ask(
+    database: &DatabaseFile,
+    now: DateTime<Utc>,
+    sql: &str,
+    mut take: impl FnMut(&[String], Option<&[Cell]>) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    reading::ask(database, now, |connection| {
+        let (words, subject) = statement::explained(sql);
+        check(connection, subject)?;
+        let mut statement = bounded(|| connection.prepare(&format!("{words}{subject}")))?;
+        // Executes it for a stream of rows, which are read below.
+        bounded(|| statement.stream_arrow([]).map(drop))?;
+        let names = unique(statement.column_names());
+        let mut rows = statement.raw_query();
+        // The names wait for the first row: a statement that fails has none.
+        while let Some(row) = bounded(|| rows.next())? {
+            let cells = (0..names.len()).map(|column| row.get(column)).collect::<duckdb::Result<Vec<Cell>>>()?;
+            if take(&names, Some(&cells))?.is_break() {
+                return Ok(());
+            }
+        }
+        let _ = take(&names, None)?;
+        Ok(())
+    })
+}
+
+/// Names that differ: in an object of JSON the last one of a name would stand for all.
+fn unique(names: Vec<String>) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let mut own = |name: String| {
+        let numbered = (1..).map(|number| format!("{name}_{number}"));
+        std::iter::once(name.clone()).chain(numbered).find(|name| taken.insert(name.clone())).unwrap_or(name)
+    };
+    names.into_iter().map(&mut own).collect()
+}
+
 /// Refuses a text that is anything but one SELECT over the database, or the explanation of one.
 ///
 /// # Errors
 ///
 /// If it is, or DuckDB does not understand it.
-pub fn check(connection: &Connection, sql: &str) -> Result<(), Failed> {
+pub fn check(connection: &Connection, sql: &str) -> std::result::Result<(), Failed> {
     // The optimizer would already compute what does not depend on rows, and drop parts of the plan.
     let planner = connection.try_clone()?;
     planner.execute_batch("PRAGMA disable_optimizer")?;
@@ -82,7 +128,7 @@ fn is_allowed(function: &str) -> bool {
 const MEMORY: u64 = 768 << 20;
 
 /// Runs something within that memory.
-pub fn bounded<T>(body: impl FnOnce() -> T) -> T {
+fn bounded<T>(body: impl FnOnce() -> T) -> T {
     let before = getrlimit(Resource::Data);
     let current = before.current.map_or(MEMORY, |current| current.min(MEMORY));
     // Where it cannot be set, DuckDB's own limit stays.

@@ -15,6 +15,7 @@ use crate::plugs::Plugs;
 use crate::source::access::may_write;
 use crate::store::copy::{self, Copy};
 use crate::store::question;
+use crate::store::reader::Reader;
 use crate::store::scratch::Scratch;
 use crate::store::snapshot::Snapshot;
 use crate::store::{Access, Connection, DatabaseFile, Store, cannot_open, migrate, require, try_connect};
@@ -23,19 +24,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
-
-/// A database to read, for a while.
-pub struct Reading<'c> {
-    pub connection: &'c Connection,
-    over: &'c AtomicBool,
-}
-
-impl Reading<'_> {
-    /// Whether others wait for the database by now. What is read is read again then, from a copy.
-    pub fn is_over(&self) -> bool {
-        self.over.load(Ordering::Relaxed)
-    }
-}
 
 /// Others wait for so long at most.
 const TURN: Duration = Duration::from_secs(2);
@@ -49,7 +37,7 @@ const CALL: Duration = Duration::from_millis(50);
 /// # Errors
 ///
 /// If there is no database or it cannot be opened, or the body fails.
-pub fn read<T>(database: &DatabaseFile, now: DateTime<Utc>, body: impl Fn(&Reading<'_>) -> Result<T>) -> Result<T> {
+pub fn read<T>(database: &DatabaseFile, now: DateTime<Utc>, body: impl Fn(Reader<'_>) -> Result<T>) -> Result<T> {
     if let Some(snapshot) = Snapshot::instead_of(database) {
         return Apart::open(&snapshot.path, database.plugs)?.read(body);
     }
@@ -57,7 +45,8 @@ pub fn read<T>(database: &DatabaseFile, now: DateTime<Utc>, body: impl Fn(&Readi
     let store = Store::open_current(database, Access::ReadOnly, now)?;
     let begun = Instant::now();
     let over = AtomicBool::new(false);
-    let result = store.read(|connection| {
+    let result = store.read(|reader| {
+        let connection = reader.connection();
         let interrupt = connection.interrupt_handle();
         std::thread::scope(|scope| {
             let (done, end) = channel::<()>();
@@ -71,7 +60,7 @@ pub fn read<T>(database: &DatabaseFile, now: DateTime<Utc>, body: impl Fn(&Readi
                 }
             });
             failpoint::point("reading", "");
-            let result = body(&Reading { connection, over });
+            let result = body(Reader::until(connection, over));
             drop(done);
             result
         })
@@ -131,14 +120,14 @@ pub fn ask<T>(
     let text = question::without_frame(&error.to_string()).to_owned();
     if matches!(Fault::of(&text), Fault::Damage | Fault::Log | Fault::Fatal) && may_write(database) {
         // Words in a message prove nothing, but they are a reason to look.
-        read(database, now, |reading| read_all(reading.connection))?;
+        read(database, now, |reader| read_all(reader.connection()))?;
     }
     Err(Error::of_statement(&text))
 }
 
 /// A file that nobody writes, open.
-struct Apart {
-    connection: Connection,
+pub(super) struct Apart {
+    pub(super) connection: Connection,
     /// What does not fit into memory is spilled beside the file otherwise, where several readers get into each
     /// other's way.
     _spill: Scratch,
@@ -146,7 +135,7 @@ struct Apart {
 
 impl Apart {
     /// Opens a snapshot.
-    fn open(path: &Path, plugs: Plugs) -> Result<Self> {
+    pub(super) fn open(path: &Path, plugs: Plugs) -> Result<Self> {
         let apart = Self::connect(path)?.map_err(|error| cannot_open(path, &error))?;
         if !migrate::is_current(&apart.connection, plugs)? {
             let message = format!("`{}` was published by an older sessionmill", path.display());
@@ -156,7 +145,7 @@ impl Apart {
     }
 
     /// Opens a copy of a database as it is now; an older one is migrated first.
-    fn copy(database: &DatabaseFile, now: DateTime<Utc>) -> Result<Self> {
+    pub(super) fn copy(database: &DatabaseFile, now: DateTime<Utc>) -> Result<Self> {
         require(database)?;
         let apart = Self::copy_as_it_is(database)?;
         if let Ok(apart) = apart
@@ -175,8 +164,8 @@ impl Apart {
         Self::connect(copy.path())
     }
 
-    fn read<T>(&self, body: impl FnOnce(&Reading<'_>) -> Result<T>) -> Result<T> {
-        body(&Reading { connection: &self.connection, over: &AtomicBool::new(false) })
+    fn read<T>(&self, body: impl FnOnce(Reader<'_>) -> Result<T>) -> Result<T> {
+        body(Reader::new(&self.connection))
     }
 
     fn connect(path: &Path) -> Result<duckdb::Result<Self>> {
@@ -192,7 +181,7 @@ fn is_damage(error: &Error) -> bool {
 
 /// Reads the database wholly, after a copy of it could not be read: only the database itself can be damaged.
 fn inspect(database: &Path) -> Result<()> {
-    Store::open(database, Access::ReadOnly)?.read(read_all)
+    Store::open(database, Access::ReadOnly)?.read(|reader| read_all(reader.connection()))
 }
 
 /// Reads all rows there are.

@@ -5,6 +5,7 @@ use crate::pass::pause::Pause;
 use crate::pass::summary::Deferral;
 use crate::service::health::{Facts, Keeper, Run};
 use crate::service::schedule::Schedule;
+use crate::store::reader::Reader;
 use crate::store::rows::as_time;
 use crate::store::{pauses, runs};
 use chrono::{DateTime, Utc};
@@ -128,7 +129,8 @@ impl Record {
     /// # Errors
     ///
     /// If the database cannot be read.
-    pub fn read(connection: &Connection, processor: &str, server: Option<&str>) -> Result<Self> {
+    pub fn read(reader: Reader<'_>, processor: &str, server: Option<&str>) -> Result<Self> {
+        let connection = reader.connection();
         let number = |sql: &str| connection.query_row(sql, [processor], |row| row.get::<_, u64>(0));
         let mut failures = [("retry", 0), ("dead", 0), ("dropped", 0)];
         for (state, files) in &mut failures {
@@ -179,7 +181,7 @@ impl Record {
             over: one(connection, processor, "outcome NOT IN ('busy', 'refused', 'running')", run)?,
             ended: one(connection, processor, "outcome IN ('done', 'failed', 'stopped')", ended)?,
             success,
-            pause: pauses::of(connection, processor, server)?,
+            pause: pauses::of(reader, processor, server)?,
             failures,
             causes,
             deferrals,
@@ -194,9 +196,9 @@ impl Record {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn is_kept(connection: &Connection) -> Result<bool> {
+pub fn is_kept(reader: Reader<'_>) -> Result<bool> {
     let sql = "SELECT count(*) > 0 FROM processor_runs WHERE trigger = 'schedule'";
-    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+    reader.one(sql, &[], |row| row.get(0))
 }
 
 /// The last run of a processor that meets a condition.
@@ -223,7 +225,7 @@ fn run(row: &Row<'_>) -> duckdb::Result<Run> {
         ended_at: as_time(row, 3)?,
         outcome: row.get(4)?,
         message: row.get(5)?,
-        alarms: alarms(row, 15)?,
+        alarms: alarms(row.get(15)?),
         files: row.get(6)?,
         processed: row.get(7)?,
         pending: row.get(8)?,
@@ -231,9 +233,8 @@ fn run(row: &Row<'_>) -> duckdb::Result<Run> {
 }
 
 /// The alarms of a run.
-pub(crate) fn alarms(row: &Row<'_>, column: usize) -> duckdb::Result<Vec<String>> {
-    let list: Option<String> = row.get(column)?;
-    Ok(list.and_then(|list| serde_json::from_str(&list).ok()).unwrap_or_default())
+pub(crate) fn alarms(list: Option<String>) -> Vec<String> {
+    list.and_then(|list| serde_json::from_str(&list).ok()).unwrap_or_default()
 }
 
 fn ended(row: &Row<'_>) -> duckdb::Result<Ended> {

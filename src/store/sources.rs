@@ -5,10 +5,11 @@ use crate::base::error::{Error, Result, Status};
 use crate::source::alignment::{self, Fate, Known, Refusal, Wanted};
 use crate::source::{Layout, Remembered, Source};
 use crate::store::origin::Origin;
+use crate::store::reader::Reader;
 use crate::store::rows::{Cell, as_time};
 use crate::store::{Store, known, migrate};
 use chrono::{DateTime, Utc};
-use duckdb::{Connection, params};
+use duckdb::params;
 
 /// A source of the database, in use or retired.
 #[derive(Clone, Debug, PartialEq)]
@@ -159,9 +160,10 @@ pub fn of(store: &Store) -> Result<Vec<Remembered>> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn registered(connection: &Connection) -> Result<Vec<Registered>> {
-    let mut statement =
-        connection.prepare("SELECT name, root, layout, retired_at, found, alarm, device FROM sources ORDER BY name")?;
+pub fn registered(reader: Reader<'_>) -> Result<Vec<Registered>> {
+    let mut statement = reader
+        .connection()
+        .prepare("SELECT name, root, layout, retired_at, found, alarm, device FROM sources ORDER BY name")?;
     let rows = statement.query_map([], |row| {
         let (name, root, layout): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let layout = Layout::by_name(&layout).unwrap_or_default();
@@ -177,7 +179,7 @@ pub fn registered(connection: &Connection) -> Result<Vec<Registered>> {
 }
 
 fn current(store: &Store) -> Result<Vec<Registered>> {
-    let registered = registered(store.connection())?;
+    let registered = registered(store.reader())?;
     let origin = if registered.is_empty() { Origin::read(store.lock.database()) } else { None };
     let lost = |origin: Origin| {
         // Nothing is left of what a retired one said.
@@ -298,7 +300,7 @@ impl Refusal {
 
 /// Keeps what is known of the sources, in the database and beside it.
 fn replace(store: &Store, after: &[Registered]) -> Result<()> {
-    let before = registered(store.connection())?;
+    let before = registered(store.reader())?;
     let mut sorted = after.to_vec();
     sorted.sort_by(|a, b| a.source.name.cmp(&b.source.name));
     if before != sorted {
@@ -328,6 +330,6 @@ fn replace(store: &Store, after: &[Registered]) -> Result<()> {
     }
     let remembered: Vec<_> = sorted.iter().map(Registered::remembered).collect();
     let database = store.lock.database();
-    let forgotten = known::forgotten(store.connection(), database)?;
+    let forgotten = known::forgotten(store.reader(), database)?;
     Origin::of(&remembered, forgotten, migrate::done(store.connection())?).write(database)
 }

@@ -33,9 +33,7 @@ fn warning(id: &str, tasks: u64) -> String {
 fn tasks(store: &Store, ids: &[String]) -> Result<Vec<(String, u64)>> {
     let sql = "SELECT short_id, count(DISTINCT task_id) FROM facts.task_events
                WHERE list_contains(string_split(?, chr(10)), short_id) GROUP BY short_id ORDER BY short_id";
-    let mut statement = store.connection().prepare(sql)?;
-    let rows = statement.query_map([ids.join(SEPARATOR)], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<std::result::Result<_, _>>()?)
+    store.reader().rows(sql, &[ids.join(SEPARATOR).into()], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 #[cfg(test)]

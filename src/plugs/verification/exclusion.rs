@@ -60,7 +60,7 @@ impl Exclusion {
         let Ok(Some(exclusion)) = Self::of(config) else { return };
         let read = |store: Store| {
             let mut people = known::people(&store)?;
-            people.extend(known::forgotten(store.connection(), database)?);
+            people.extend(known::forgotten(store.reader(), database)?);
             Ok(people)
         };
         match Store::open(database, Access::ReadOnly).and_then(read) {

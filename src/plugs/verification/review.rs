@@ -44,7 +44,7 @@ pub(super) fn decide(review: &Review, world: &World) -> Result<Vec<String>> {
         };
         let (action_name, other_id, reviewed_at) = (action.name(), other.as_deref(), world.now);
         let row = ReviewRow { review_id: 0, item_id: id, action: action_name, other_id, reviewer: by, reviewed_at };
-        let keys = knowledge::domains(store.connection(), id, other.as_deref())?;
+        let keys = knowledge::domains(store.reader(), id, other.as_deref())?;
         store.review(processor.manifest(), settlement, &[row.values()], &keys)?;
         decided.extend(keys);
         notes.push(match (action, other) {
@@ -57,7 +57,7 @@ pub(super) fn decide(review: &Review, world: &World) -> Result<Vec<String>> {
     drop(store);
     let mut store = SharedStore::new(&world.database, world.now);
     settle::settle(&mut store, processor, Retries { now: world.now, is_asked: false }, &world.heartbeat)?;
-    let unsettled = failures::unsettled(store.get()?.connection(), processor.manifest().name)?;
+    let unsettled = failures::unsettled(store.get()?.reader(), processor.manifest().name)?;
     if unsettled.iter().any(|failed| decided.contains(&failed.key)) {
         notes.push("note: what was decided is kept; the next run brings the items up to date".to_owned());
     }
@@ -73,9 +73,9 @@ enum Step {
 }
 
 fn step(store: &Store, id: &str, action: Action, into: Option<&str>) -> Result<Step> {
-    let named = |id: &str| match knowledge::named(store.connection(), id)? {
+    let named = |id: &str| match knowledge::named(store.reader(), id)? {
         Named::Nothing => {
-            let known = knowledge::ids(store.connection())?;
+            let known = knowledge::ids(store.reader())?;
             Err(names::unknown("item", id, known.iter().map(String::as_str)))
         }
         named => Ok(named),
@@ -97,7 +97,7 @@ fn step(store: &Store, id: &str, action: Action, into: Option<&str>) -> Result<S
         (Action::Reject, _) => judge(Standing::Rejected),
         (Action::Split, _) => {
             named(id)?;
-            Ok(match knowledge::joined(store.connection(), id)?.into_iter().next() {
+            Ok(match knowledge::joined(store.reader(), id)?.into_iter().next() {
                 Some(of) => Step::Decide(Some(of)),
                 None => Step::Done(format!("`{id}` is an item of its own already")),
             })

@@ -11,8 +11,8 @@ use crate::plugs::tasks::report::session::{self, TaskSession};
 use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format, span};
-use crate::report::value::plain;
 use crate::store::DatabaseFile;
+use crate::store::cell::plain;
 use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
@@ -85,11 +85,11 @@ impl Which {
 
 pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
     let (database, filter) = args.which.filter(args.include.is_some(), context)?;
-    let (tasks, all, types) = read(&database, context, |reading| {
+    let (tasks, all, types) = read(&database, context, |reader| {
         let mut tasks = Vec::new();
-        session::read(reading.connection, &filter, Some(args.limit), |task| tasks.push(task))?;
-        let all = session::count(reading.connection, &filter)?;
-        let types = if tasks.is_empty() { session::types(reading.connection, filter.now)? } else { Vec::new() };
+        session::read(reader, &filter, Some(args.limit), |task| tasks.push(task))?;
+        let all = session::count(reader, &filter)?;
+        let types = if tasks.is_empty() { session::types(reader, filter.now)? } else { Vec::new() };
         Ok((tasks, all, types))
     })?;
     let shown = tasks.len() as u64;

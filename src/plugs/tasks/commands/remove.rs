@@ -61,7 +61,7 @@ pub(super) fn remove(args: &Remove, context: &Context) -> Result<Status> {
     ids.sort();
     ids.dedup();
     let store = Store::open_current(&database, Access::ReadWrite, now)?;
-    let connection = store.connection();
+    let connection = store.reader();
     let mut hidden = Vec::new();
     for id in &ids {
         match session::find(connection, id, now)? {
@@ -103,7 +103,7 @@ pub(super) fn purge(args: &Purge, context: &Context) -> Result<Status> {
     let closed_before = TimeDelta::from_std(age).ok().and_then(|age| now.checked_sub_signed(age));
     let store = Store::open_current(&database, Access::ReadWrite, now)?;
     let tasks = match closed_before {
-        Some(time) => session::closed_before(store.connection(), time, now)?,
+        Some(time) => session::closed_before(store.reader(), time, now)?,
         None => 0,
     };
     if tasks > 0 && !args.dry_run {

@@ -31,7 +31,7 @@ pub(super) struct Args {
 
 pub(super) fn report(args: &Args, context: &Context) -> Result<Status> {
     let (database, filter) = args.which.filter(true, context)?;
-    let sheet = read(&database, context, |reading| figures::figures(reading.connection, args.by, &filter))?;
+    let sheet = read(&database, context, |reader| figures::figures(reader, args.by, &filter))?;
     render::sheet(&sheet, args.form.format(), args.form.texts(), terminal_width(), &mut std::io::stdout())?;
     tell_pending(&sheet);
     Ok(Status::Done)

@@ -9,7 +9,7 @@ use crate::cli::{Context, print, terminal_width};
 use crate::plugs::tasks::report::session::{self, Happened, TaskSession};
 use crate::report::grid::{Field, grid};
 use crate::report::render::{pretty, span};
-use crate::report::value::plain;
+use crate::store::cell::plain;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -44,13 +44,12 @@ struct Page {
 pub(super) fn show(args: &Args, context: &Context) -> Result<Status> {
     let (_, database) = args.current.find(context)?;
     let now = context.now.wall;
-    let pages = read(&database, context, |reading| {
-        let connection = reading.connection;
+    let pages = read(&database, context, |reader| {
         let page = |id: &String| {
-            let Some(task) = session::find(connection, id, now)? else {
-                return Err(session::unknown(connection, id, now)?);
+            let Some(task) = session::find(reader, id, now)? else {
+                return Err(session::unknown(reader, id, now)?);
             };
-            Ok(Page { task, events: session::events(connection, id)? })
+            Ok(Page { task, events: session::events(reader, id)? })
         };
         args.ids.iter().map(page).collect::<Result<Vec<_>>>()
     })?;

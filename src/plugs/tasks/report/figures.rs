@@ -5,9 +5,9 @@ use crate::plugs::tasks::NAME;
 use crate::plugs::tasks::report::filter::Filter;
 use crate::plugs::tasks::report::session::{self, TaskSession};
 use crate::report::{Column, Row, Sheet, freshness};
+use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
 use clap::ValueEnum;
-use duckdb::Connection;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -98,10 +98,10 @@ fn percentile(sorted: &[i64], percent: usize) -> Option<i128> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn figures(connection: &Connection, by: By, filter: &Filter) -> Result<Sheet> {
+pub fn figures(reader: Reader<'_>, by: By, filter: &Filter) -> Result<Sheet> {
     let mut groups: BTreeMap<Option<String>, Group> = BTreeMap::new();
     let mut total = Group::default();
-    session::read(connection, filter, None, |task| {
+    session::read(reader, filter, None, |task| {
         groups.entry(by.key(&task, filter)).or_default().add(&task);
         total.add(&task);
     })?;
@@ -109,7 +109,7 @@ pub fn figures(connection: &Connection, by: By, filter: &Filter) -> Result<Sheet
     if by != By::Day {
         groups.sort_by_key(|(_, group)| Reverse(group.tasks));
     }
-    let (as_of, pending) = freshness(connection, NAME)?;
+    let (as_of, pending) = freshness(reader, NAME)?;
     Ok(Sheet {
         by: by.name(),
         columns: &COLUMNS,

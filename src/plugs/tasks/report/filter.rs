@@ -3,10 +3,9 @@
 use crate::base::error::Result;
 use crate::base::zone;
 use crate::identities::Identities;
+use crate::store::reader::{Param, Reader};
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use duckdb::types::{TimeUnit, ToSqlOutput, ValueRef};
-use duckdb::{Connection, ToSql};
 use std::sync::Arc;
 
 /// What is `None`, or empty, is not asked for.
@@ -38,21 +37,6 @@ pub(super) struct Condition {
     pub(super) params: Vec<Param>,
 }
 
-#[derive(Clone, Debug)]
-pub(super) enum Param {
-    Text(String),
-    Time(DateTime<Utc>),
-}
-
-impl ToSql for Param {
-    fn to_sql(&self) -> duckdb::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-            Self::Time(time) => ValueRef::Timestamp(TimeUnit::Microsecond, time.timestamp_micros()),
-        }))
-    }
-}
-
 impl Condition {
     fn add(&mut self, part: impl Into<String>, params: impl IntoIterator<Item = Param>) {
         self.parts.push(part.into());
@@ -65,7 +49,7 @@ impl Condition {
 }
 
 impl Filter {
-    pub(super) fn condition(&self, connection: &Connection) -> Result<Condition> {
+    pub(super) fn condition(&self, reader: Reader<'_>) -> Result<Condition> {
         let mut condition = Condition::default();
         if let Some(day) = self.since {
             condition.add("created_at >= ?", [Param::Time(zone::begin(day, self.zone))]);
@@ -74,7 +58,7 @@ impl Filter {
             condition.add("created_at < ?", [Param::Time(zone::end(day, self.zone))]);
         }
         if let Some(user) = &self.user {
-            let mut names = self.folders(connection, user)?;
+            let mut names = self.folders(reader, user)?;
             names.push(user.clone());
             let marks = vec!["?"; names.len()].join(", ");
             let names = names.into_iter().map(Param::Text);
@@ -102,10 +86,9 @@ impl Filter {
     }
 
     /// The folders of a person.
-    fn folders(&self, connection: &Connection, user: &str) -> Result<Vec<String>> {
-        let mut statement =
-            connection.prepare("SELECT DISTINCT username FROM task_sessions WHERE username IS NOT NULL")?;
-        let folders = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
+    fn folders(&self, reader: Reader<'_>, user: &str) -> Result<Vec<String>> {
+        let sql = "SELECT DISTINCT username FROM task_sessions WHERE username IS NOT NULL";
+        let folders: Vec<String> = reader.rows(sql, &[], |row| row.get(0))?;
         Ok(folders.into_iter().filter(|folder| self.identities.is_of(folder, user)).collect())
     }
 }

@@ -4,8 +4,8 @@ use crate::base::error::{Error, Result, Status};
 use crate::base::names;
 use crate::base::utc;
 use crate::plugs::tasks::report::filter::Filter;
+use crate::store::reader::{Reader, Row};
 use chrono::{DateTime, Utc};
-use duckdb::{Connection, Row, params_from_iter};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -79,33 +79,26 @@ pub fn text(time: DateTime<Utc>) -> String {
     utc::microseconds(time)
 }
 
-const COLUMNS: &str = "task_id, short_id, task_type, username, user_id, status, attempt, epoch_us(created_at),
-    epoch_us(updated_at), epoch_us(ended_at), epoch_us(closed_at), close_reason, is_held, is_inferred, error, data, session_file, line";
+const COLUMNS: &str = "task_id, short_id, task_type, username, user_id, status, attempt, created_at,
+    updated_at, ended_at, closed_at, close_reason, is_held, is_inferred, error, data, session_file, line";
 
 /// Reads tasks, the newest first, and of those that were created at once the first by id.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn read(
-    connection: &Connection,
-    filter: &Filter,
-    limit: Option<u32>,
-    mut take: impl FnMut(TaskSession),
-) -> Result<()> {
-    let condition = filter.condition(connection)?;
+pub fn read(reader: Reader<'_>, filter: &Filter, limit: Option<u32>, mut take: impl FnMut(TaskSession)) -> Result<()> {
+    let condition = filter.condition(reader)?;
     let limit = limit.map(|limit| format!("LIMIT {limit}")).unwrap_or_default();
     let sql = format!(
         "SELECT {COLUMNS} FROM {} WHERE {} ORDER BY created_at DESC, task_id {limit}",
         at(filter.now),
         condition.clause()
     );
-    let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query(params_from_iter(&condition.params))?;
-    while let Some(row) = rows.next()? {
+    reader.each(&sql, &condition.params, |row| {
         take(task(row)?);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// How many tasks there are.
@@ -113,11 +106,10 @@ pub fn read(
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn count(connection: &Connection, filter: &Filter) -> Result<u64> {
-    let condition = filter.condition(connection)?;
+pub fn count(reader: Reader<'_>, filter: &Filter) -> Result<u64> {
+    let condition = filter.condition(reader)?;
     let sql = format!("SELECT count(*) FROM {} WHERE {}", at(filter.now), condition.clause());
-    let number: i64 = connection.query_row(&sql, params_from_iter(&condition.params), |row| row.get(0))?;
-    Ok(number.cast_unsigned())
+    reader.one(&sql, &condition.params, |row| row.count(0))
 }
 
 /// The task of an id, if it is shown at that moment.
@@ -125,10 +117,9 @@ pub fn count(connection: &Connection, filter: &Filter) -> Result<u64> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn find(connection: &Connection, task_id: &str, now: DateTime<Utc>) -> Result<Option<TaskSession>> {
-    let mut statement = connection.prepare(&format!("SELECT {COLUMNS} FROM {} WHERE task_id = ?", at(now)))?;
-    let mut rows = statement.query([task_id])?;
-    Ok(rows.next()?.map(task).transpose()?)
+pub fn find(reader: Reader<'_>, task_id: &str, now: DateTime<Utc>) -> Result<Option<TaskSession>> {
+    let sql = format!("SELECT {COLUMNS} FROM {} WHERE task_id = ?", at(now));
+    reader.first(&sql, &[task_id.into()], task)
 }
 
 /// The refusal of an id that no task has, with the one that may be meant.
@@ -136,9 +127,9 @@ pub fn find(connection: &Connection, task_id: &str, now: DateTime<Utc>) -> Resul
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn unknown(connection: &Connection, task_id: &str, now: DateTime<Utc>) -> Result<Error> {
-    let mut statement = connection.prepare(&format!("SELECT task_id FROM {} ORDER BY task_id", at(now)))?;
-    let known = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
+pub fn unknown(reader: Reader<'_>, task_id: &str, now: DateTime<Utc>) -> Result<Error> {
+    let sql = format!("SELECT task_id FROM {} ORDER BY task_id", at(now));
+    let known: Vec<String> = reader.rows(&sql, &[], |row| row.get(0))?;
     let error = names::unknown("task", task_id, known.iter().map(String::as_str));
     let hint = error.hint.unwrap_or_else(|| "`sessionmill tasks --include closed` lists them".to_owned());
     Ok(Error::new(Status::Usage, format!("unknown task `{task_id}`")).hint(hint))
@@ -149,9 +140,9 @@ pub fn unknown(connection: &Connection, task_id: &str, now: DateTime<Utc>) -> Re
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn is_removed(connection: &Connection, task_id: &str) -> Result<bool> {
+pub fn is_removed(reader: Reader<'_>, task_id: &str) -> Result<bool> {
     let sql = "SELECT count(*) > 0 FROM task_tombstones WHERE task_id = ?";
-    Ok(connection.query_row(sql, [task_id], |row| row.get(0))?)
+    reader.one(sql, &[task_id.into()], |row| row.get(0))
 }
 
 /// The types of the tasks that are shown at a moment.
@@ -159,10 +150,9 @@ pub fn is_removed(connection: &Connection, task_id: &str) -> Result<bool> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn types(connection: &Connection, now: DateTime<Utc>) -> Result<Vec<String>> {
+pub fn types(reader: Reader<'_>, now: DateTime<Utc>) -> Result<Vec<String>> {
     let sql = format!("SELECT DISTINCT task_type FROM {} WHERE task_type IS NOT NULL ORDER BY ALL", at(now));
-    let mut statement = connection.prepare(&sql)?;
-    Ok(statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<_>>()?)
+    reader.rows(&sql, &[], |row| row.get(0))
 }
 
 /// How many tasks are closed at a moment and were so at an earlier one.
@@ -170,10 +160,9 @@ pub fn types(connection: &Connection, now: DateTime<Utc>) -> Result<Vec<String>>
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn closed_before(connection: &Connection, time: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64> {
+pub fn closed_before(reader: Reader<'_>, time: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64> {
     let sql = format!("SELECT count(*) FROM {} WHERE epoch_us(closed_at) <= ? AND session_file IS NOT NULL", at(now));
-    let number: i64 = connection.query_row(&sql, [time.timestamp_micros()], |row| row.get(0))?;
-    Ok(number.cast_unsigned())
+    reader.one(&sql, &[time.timestamp_micros().into()], |row| row.count(0))
 }
 
 /// The events of a task, in order.
@@ -181,13 +170,12 @@ pub fn closed_before(connection: &Connection, time: DateTime<Utc>, now: DateTime
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn events(connection: &Connection, task_id: &str) -> Result<Vec<Happened>> {
-    let sql = "SELECT epoch_us(time), state, attempt, source, error, data, session_file, line FROM task_events
+pub fn events(reader: Reader<'_>, task_id: &str) -> Result<Vec<Happened>> {
+    let sql = "SELECT time, state, attempt, source, error, data, session_file, line FROM task_events
                WHERE task_id = ? ORDER BY time, source, sequence NULLS FIRST, session_file, line";
-    let mut statement = connection.prepare(sql)?;
-    let event = |row: &Row<'_>| {
+    reader.rows(sql, &[task_id.into()], |row| {
         Ok(Happened {
-            time: time(row, 0)?.unwrap_or_default(),
+            time: row.time(0)?.unwrap_or_default(),
             state: row.get(1)?,
             attempt: row.get(2)?,
             source: row.get(3)?,
@@ -196,8 +184,7 @@ pub fn events(connection: &Connection, task_id: &str) -> Result<Vec<Happened>> {
             session_file: row.get(6)?,
             line: row.get(7)?,
         })
-    };
-    Ok(statement.query_map([task_id], event)?.collect::<duckdb::Result<_>>()?)
+    })
 }
 
 /// The tasks of a moment, as a table.
@@ -205,7 +192,7 @@ fn at(now: DateTime<Utc>) -> String {
     format!("task_sessions_at(make_timestamp({}))", now.timestamp_micros())
 }
 
-fn task(row: &Row<'_>) -> duckdb::Result<TaskSession> {
+fn task(row: &Row<'_>) -> Result<TaskSession> {
     Ok(TaskSession {
         task_id: row.get(0)?,
         short_id: row.get(1)?,
@@ -214,10 +201,10 @@ fn task(row: &Row<'_>) -> duckdb::Result<TaskSession> {
         user_id: row.get(4)?,
         status: row.get(5)?,
         attempt: row.get(6)?,
-        created_at: time(row, 7)?.unwrap_or_default(),
-        updated_at: time(row, 8)?.unwrap_or_default(),
-        ended_at: time(row, 9)?,
-        closed_at: time(row, 10)?,
+        created_at: row.time(7)?.unwrap_or_default(),
+        updated_at: row.time(8)?.unwrap_or_default(),
+        ended_at: row.time(9)?,
+        closed_at: row.time(10)?,
         close_reason: row.get(11)?,
         is_held: row.get(12)?,
         is_inferred: row.get(13)?,
@@ -226,10 +213,6 @@ fn task(row: &Row<'_>) -> duckdb::Result<TaskSession> {
         session_file: row.get(16)?,
         line: row.get(17)?,
     })
-}
-
-fn time(row: &Row<'_>, at: usize) -> duckdb::Result<Option<DateTime<Utc>>> {
-    Ok(row.get::<_, Option<i64>>(at)?.and_then(DateTime::from_timestamp_micros))
 }
 
 /// What a line said, as JSON; as text, if it is none.

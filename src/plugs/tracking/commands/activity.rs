@@ -68,8 +68,7 @@ pub(super) fn activity(args: &Args, context: &Context) -> Result<Status> {
     let setup = args.report.setup(&[tracking::NAME, usage::NAME], context)?;
     let filter = args.choice.filter(&args.report, &setup);
     let prices = Prices::new(&setup.config.price)?;
-    let sheet =
-        read(&setup.database, context, |reading| activity::activity(reading.connection, args.by, &filter, &prices))?;
+    let sheet = read(&setup.database, context, |reader| activity::activity(reader, args.by, &filter, &prices))?;
     let (format, texts) = (args.form.format(), args.form.texts());
     render::sheet(&sheet, format, texts, terminal_width(), &mut std::io::stdout())?;
     for note in &sheet.notes {

@@ -39,9 +39,8 @@ pub(super) struct Args {
 
 pub(super) fn replay(args: &Args, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
-    let (parts, sources) = read(&database, context, |reading| {
-        Ok((parts(reading.connection, &args.session)?, sources::registered(reading.connection)?))
-    })?;
+    let (parts, sources) =
+        read(&database, context, |reader| Ok((parts(reader, &args.session)?, sources::registered(reader)?)))?;
     let sources: Vec<Source> = sources.into_iter().map(|registered| registered.source).collect();
     let recording = Recording::copy(parts, &sources, config.caps.file, args.show_input)?;
     match recording.write(&mut BufWriter::new(std::io::stdout().lock())) {

@@ -11,7 +11,7 @@ use crate::plugs::{tasks, tracking, usage};
 use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format, length};
-use crate::report::value::plain;
+use crate::store::cell::plain;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
@@ -48,7 +48,7 @@ pub(super) fn timeline(args: &Args, context: &Context) -> Result<Status> {
     let mut filter = args.choice.filter(&args.report, &setup);
     filter.since = args.day.or(filter.since);
     filter.until = args.day.or(filter.until);
-    let entries = read(&setup.database, context, |reading| timeline::timeline(reading.connection, &args.who, &filter))?;
+    let entries = read(&setup.database, context, |reader| timeline::timeline(reader, &args.who, &filter))?;
     print(&match args.form.format() {
         Format::Table if entries.is_empty() => "nothing to report\n".to_owned(),
         Format::Table => table(&entries, filter.zone),

@@ -8,7 +8,7 @@ use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::visits::{self, Visit};
 use crate::price::{PicoUsd, Prices};
 use crate::report::{Column, Row, Sheet, freshness};
-use duckdb::Connection;
+use crate::store::reader::Reader;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -87,13 +87,13 @@ fn rounded(part: i128, of: i128) -> Option<i128> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn activity(connection: &Connection, by: By, filter: &Filter, prices: &Prices) -> Result<Sheet> {
-    let costs = Costs::read(connection, filter, prices)?;
+pub fn activity(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) -> Result<Sheet> {
+    let costs = Costs::read(reader, filter, prices)?;
     let mut sums: BTreeMap<Option<Key>, Sums> = BTreeMap::new();
     let mut total = Sums::default();
     let mut people: HashMap<(bool, String, String), usize> = HashMap::new();
     let (mut bots, mut shared) = (0, 0);
-    let stranger = visits::read(connection, by, filter, |visit| {
+    let stranger = visits::read(reader, by, filter, |visit| {
         if visit.is_bot && !filter.bots {
             bots += 1;
             return;
@@ -118,7 +118,7 @@ pub fn activity(connection: &Connection, by: By, filter: &Filter, prices: &Price
         // Of equals the first by name.
         sums.sort_by_key(|(_, sums)| Reverse((sums.sessions, sums.active_seconds)));
     }
-    let (as_of, pending) = freshness(connection, NAME)?;
+    let (as_of, pending) = freshness(reader, NAME)?;
     Ok(Sheet {
         by: by.name(),
         columns: &COLUMNS,

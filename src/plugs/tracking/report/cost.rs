@@ -3,11 +3,11 @@
 use crate::base::error::Result;
 use crate::base::zone;
 use crate::plugs::tracking::report::filter::Filter;
-use crate::plugs::usage::report::filter::{Param, Where};
+use crate::plugs::usage::report::filter::Where;
 use crate::plugs::usage::report::repository::repository;
 use crate::plugs::usage::report::spending::{self, Columns};
 use crate::price::{PicoUsd, Prices};
-use duckdb::Connection;
+use crate::store::reader::{Param, Reader, Row};
 use std::collections::HashMap;
 
 /// Costs by session and project.
@@ -19,7 +19,7 @@ impl Costs {
     /// # Errors
     ///
     /// If the database cannot be read.
-    pub(super) fn read(connection: &Connection, filter: &Filter, prices: &Prices) -> Result<Self> {
+    pub(super) fn read(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Self> {
         // No response is older than the session that it is in.
         let condition = match filter.since {
             Some(day) => {
@@ -32,8 +32,8 @@ impl Costs {
             join: "JOIN activity_usage USING (message_id, part)",
         };
         let mut costs: HashMap<String, Vec<(Option<String>, PicoUsd)>> = HashMap::new();
-        let key = |row: &duckdb::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?));
-        spending::read(connection, prices, columns, &condition, key, |(session, cwd), _, spent| {
+        let key = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?));
+        spending::read(reader, prices, columns, &condition, key, |(session, cwd), _, spent| {
             if let Some(cost) = spent.cost {
                 costs.entry(session).or_default().push((cwd.map(|cwd| repository(&cwd).to_owned()), cost));
             }

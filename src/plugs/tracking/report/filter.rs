@@ -7,11 +7,10 @@ use crate::base::zone;
 use crate::identities::Identities;
 use crate::plugs::tracking::report::visits::Visit;
 use crate::plugs::usage::report as usage;
-use crate::plugs::usage::report::filter::Param;
+use crate::store::reader::{Param, Reader};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use clap::ValueEnum;
-use duckdb::Connection;
 use std::sync::Arc;
 
 /// Days, people and kinds; what is `None` is not asked for.
@@ -78,7 +77,7 @@ impl Filter {
     /// # Errors
     ///
     /// If the database cannot be read.
-    pub(super) fn condition(&self, connection: &Connection) -> Result<(Where, Option<String>)> {
+    pub(super) fn condition(&self, reader: Reader<'_>) -> Result<(Where, Option<String>)> {
         let mut clause = vec!["true".to_owned()];
         let mut params = Vec::new();
         let since = self.since.map(|day| ("started_at >= ?", zone::begin(day, self.zone)));
@@ -93,8 +92,8 @@ impl Filter {
         }
         let mut stranger = None;
         if let Some(name) = &self.user {
-            let folders = self.folders(connection, name)?;
-            let is_known = !folders.is_empty() || has_person(connection, name)?;
+            let folders = self.folders(reader, name)?;
+            let is_known = !folders.is_empty() || has_person(reader, name)?;
             let marks = vec!["?"; folders.len()].join(", ");
             clause.push(match folders.is_empty() {
                 true => "person_id = ?".to_owned(),
@@ -103,15 +102,15 @@ impl Filter {
             params.extend(folders.into_iter().map(Param::Text));
             params.push(Param::Text(name.clone()));
             if !is_known {
-                stranger = Some(self.stranger(connection, name)?);
+                stranger = Some(self.stranger(reader, name)?);
             }
         }
         Ok((Where { clause: clause.join(" AND "), params }, stranger))
     }
 
     /// The folders with sessions that are of a name.
-    pub(super) fn folders(&self, connection: &Connection, name: &str) -> Result<Vec<String>> {
-        let mut folders = folders(connection)?;
+    pub(super) fn folders(&self, reader: Reader<'_>, name: &str) -> Result<Vec<String>> {
+        let mut folders = folders(reader)?;
         folders.retain(|folder| self.identities.is_of(folder, name));
         Ok(folders)
     }
@@ -121,8 +120,8 @@ impl Filter {
         if visit.is_agent { self.identities.label(&visit.username).to_owned() } else { visit.person_id.clone() }
     }
 
-    fn stranger(&self, connection: &Connection, name: &str) -> Result<String> {
-        let folders = folders(connection)?;
+    fn stranger(&self, reader: Reader<'_>, name: &str) -> Result<String> {
+        let folders = folders(reader)?;
         let known = folders.iter().map(|folder| self.identities.label(folder));
         let hint = names::unknown("user", name, known).hint;
         let about = printable(&format!("no activity of user `{name}`"));
@@ -131,13 +130,11 @@ impl Filter {
 }
 
 /// All folders with sessions.
-fn folders(connection: &Connection) -> Result<Vec<String>> {
-    let mut statement = connection.prepare("SELECT DISTINCT username FROM activity_sessions ORDER BY ALL")?;
-    Ok(statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<_>>()?)
+fn folders(reader: Reader<'_>) -> Result<Vec<String>> {
+    reader.rows("SELECT DISTINCT username FROM activity_sessions ORDER BY ALL", &[], |row| row.get(0))
 }
 
 /// Whether a person has this id.
-fn has_person(connection: &Connection, id: &str) -> Result<bool> {
-    let mut statement = connection.prepare("SELECT count(*) > 0 FROM activity_sessions WHERE person_id = ?")?;
-    Ok(statement.query_row([id], |row| row.get(0))?)
+fn has_person(reader: Reader<'_>, id: &str) -> Result<bool> {
+    reader.one("SELECT count(*) > 0 FROM activity_sessions WHERE person_id = ?", &[id.into()], |row| row.get(0))
 }

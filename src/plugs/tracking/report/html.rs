@@ -14,8 +14,8 @@ use crate::price::Prices;
 use crate::report::money;
 use crate::report::render::{hours, length, percent, span};
 use crate::report::{Column, Row, Unit};
+use crate::store::reader::Reader;
 use chrono::NaiveDate;
-use duckdb::Connection;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -33,16 +33,15 @@ const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn part(connection: &Connection, filter: &Filter, prices: &Prices) -> Result<String> {
-    let mut known = connection
-        .prepare("SELECT count(*) > 0 FROM information_schema.tables WHERE table_name = 'activity_sessions'")?;
-    if !known.query_row([], |row| row.get::<_, bool>(0))? {
+pub fn part(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<String> {
+    let sql = "SELECT count(*) > 0 FROM information_schema.tables WHERE table_name = 'activity_sessions'";
+    if !reader.one(sql, &[], |row| row.get::<bool>(0))? {
         return Ok(String::new());
     }
     let mut rhythm = Rhythm::new(filter.zone);
     let mut days: BTreeMap<NaiveDate, i128> = BTreeMap::new();
     let (mut has_web, mut has_agents) = (false, false);
-    visits::read(connection, By::Day, filter, |visit| {
+    visits::read(reader, By::Day, filter, |visit| {
         if visit.is_bot && !filter.bots {
             return;
         }
@@ -62,7 +61,7 @@ pub fn part(connection: &Connection, filter: &Filter, prices: &Prices) -> Result
     );
     let chosen = [(By::User, true), (By::Project, has_agents), (By::Channel, has_web), (By::Entry, has_web)];
     for by in chosen.into_iter().filter_map(|(by, is_shown)| is_shown.then_some(by)) {
-        html += &sheet(connection, by, filter, prices)?;
+        html += &sheet(reader, by, filter, prices)?;
     }
     Ok(html + "</div>\n")
 }
@@ -97,9 +96,9 @@ fn week(rhythm: &Rhythm) -> String {
 }
 
 /// The report by something, as a table.
-fn sheet(connection: &Connection, by: By, filter: &Filter, prices: &Prices) -> Result<String> {
+fn sheet(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) -> Result<String> {
     const SHOWN: [&str; 5] = ["sessions", "active_seconds", "median_seconds", "engaged_rate", "cost_usd"];
-    let sheet = activity(connection, by, filter, prices)?;
+    let sheet = activity(reader, by, filter, prices)?;
     let mut columns: Vec<(usize, &Column)> = sheet.columns.iter().enumerate().collect();
     columns.retain(|(at, column)| SHOWN.contains(&column.name) && sheet.totals.get(*at).is_some_and(Option::is_some));
     let cell = |row: &Row, (at, column): &(usize, &Column)| match (row.numbers.get(*at).copied().flatten(), column.unit)

@@ -3,7 +3,7 @@
 use crate::base::error::{Error, Result, Status};
 use crate::plugs::tracking::report::session;
 use crate::source::passage::Passage;
-use duckdb::Connection;
+use crate::store::reader::Reader;
 
 /// A part of a recording: an event of a line.
 #[derive(Clone, Debug)]
@@ -30,11 +30,11 @@ const PARTS: &str = "
 /// # Errors
 ///
 /// If there is no such session, or nothing was recorded in it.
-pub(in crate::plugs::tracking) fn parts(connection: &Connection, session: &str) -> Result<Vec<Part>> {
-    let current = session::resolve(connection, session)?;
+pub(in crate::plugs::tracking) fn parts(reader: Reader<'_>, session: &str) -> Result<Vec<Part>> {
+    let current = session::resolve(reader, session)?;
     let session = current.as_deref().unwrap_or(session);
-    let mut statement = connection.prepare("SELECT kind FROM activity_sessions WHERE session_id = ?")?;
-    let kind: Option<String> = statement.query_map([session], |row| row.get(0))?.next().transpose()?;
+    let sql = "SELECT kind FROM activity_sessions WHERE session_id = ?";
+    let kind: Option<String> = reader.first(sql, &[session.into()], |row| row.get(0))?;
     let no = |message: String| Error::new(Status::CannotRun, message);
     match kind.as_deref() {
         None => {
@@ -48,12 +48,10 @@ pub(in crate::plugs::tracking) fn parts(connection: &Connection, session: &str) 
         }
         Some(_) => {}
     }
-    let mut statement = connection.prepare(PARTS)?;
-    let parts = statement.query_map([session], |row| {
+    let parts: Vec<_> = reader.rows(PARTS, &[session.into()], |row| {
         let passage = Passage { offset: row.get(3)?, length: row.get(4)? };
         Ok(Part { session_file: row.get(0)?, source: row.get(1)?, number: row.get(2)?, passage })
     })?;
-    let parts = parts.collect::<duckdb::Result<Vec<_>>>()?;
     if parts.is_empty() {
         return Err(no(format!("nothing was recorded in the activity session `{session}`")));
     }

@@ -1,13 +1,12 @@
 //! The activity session that an id names.
 
 use crate::base::error::Result;
-use chrono::{DateTime, Utc};
-use duckdb::{Connection, params};
+use crate::store::reader::Reader;
 use sessionmill_tracking::id::{millis, session_id};
 
 /// Events of one millisecond that are in a session, by what ids are made of.
 const EVENTS: &str = "
-    SELECT session_id, username, coalesce(event_id, concat(session_file, ':', line, ':', part)), epoch_us(time)
+    SELECT session_id, username, coalesce(event_id, concat(session_file, ':', line, ':', part)), time
     FROM activity_events
     WHERE session_id IS NOT NULL AND time < make_timestamp(($1 + 1) * 1000)
         AND ($1 = 0 OR time >= make_timestamp($1 * 1000))";
@@ -18,16 +17,15 @@ const EVENTS: &str = "
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn resolve(connection: &Connection, id: &str) -> Result<Option<String>> {
+pub fn resolve(reader: Reader<'_>, id: &str) -> Result<Option<String>> {
     let Some(millis) = millis(id) else { return Ok(None) };
-    let mut statement = connection.prepare(EVENTS)?;
-    let mut rows = statement.query(params![millis])?;
-    while let Some(row) = rows.next()? {
+    let mut found = None;
+    reader.each(EVENTS, &[millis.into()], |row| {
         let (username, identity): (String, String) = (row.get(1)?, row.get(2)?);
-        let time = DateTime::<Utc>::from_timestamp_micros(row.get(3)?).unwrap_or_default();
-        if session_id(&username, &identity, time) == id {
-            return Ok(Some(row.get(0)?));
+        if found.is_none() && session_id(&username, &identity, row.time(3)?.unwrap_or_default()) == id {
+            found = Some(row.get(0)?);
         }
-    }
-    Ok(None)
+        Ok(())
+    })?;
+    Ok(found)
 }

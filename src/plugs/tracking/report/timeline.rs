@@ -7,10 +7,8 @@ use crate::base::printable::printable;
 use crate::base::utc;
 use crate::base::zone;
 use crate::plugs::tracking::report::filter::Filter;
-use crate::plugs::usage::report::filter::Param;
-use crate::report::value::integer;
+use crate::store::reader::{Param, Reader, Row};
 use chrono::{DateTime, Utc};
-use duckdb::{Connection, params_from_iter};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -55,24 +53,22 @@ struct Who {
 /// # Errors
 ///
 /// If nothing is known of the user, or the database cannot be read.
-pub fn timeline(connection: &Connection, user: &str, filter: &Filter) -> Result<Vec<Entry>> {
-    let who = who(connection, user, filter)?;
-    let mut entries = activity(connection, &who, filter)?;
+pub fn timeline(reader: Reader<'_>, user: &str, filter: &Filter) -> Result<Vec<Entry>> {
+    let who = who(reader, user, filter)?;
+    let mut entries = activity(reader, &who, filter)?;
     if who.person.is_none() {
-        entries.extend(transcripts(connection, &who.folders, filter)?);
-        entries.extend(tasks(connection, &who.folders, filter)?);
-        entries.extend(runs(connection, &who.folders, filter)?);
+        entries.extend(transcripts(reader, &who.folders, filter)?);
+        entries.extend(tasks(reader, &who.folders, filter)?);
+        entries.extend(runs(reader, &who.folders, filter)?);
     }
     entries.sort_by(|a, b| (a.begun, a.kind, &a.id).cmp(&(b.begun, b.kind, &b.id)));
     Ok(entries)
 }
 
-fn who(connection: &Connection, user: &str, filter: &Filter) -> Result<Who> {
-    let mut statement = connection.prepare(
-        "SELECT username FROM activity_sessions UNION SELECT username FROM usage_sessions
-         UNION SELECT username FROM task_sessions WHERE username IS NOT NULL ORDER BY username",
-    )?;
-    let known = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
+fn who(reader: Reader<'_>, user: &str, filter: &Filter) -> Result<Who> {
+    let sql = "SELECT username FROM activity_sessions UNION SELECT username FROM usage_sessions
+               UNION SELECT username FROM task_sessions WHERE username IS NOT NULL ORDER BY username";
+    let known: Vec<String> = reader.rows(sql, &[], |row| row.get(0))?;
     let folders: Vec<String> = known.iter().filter(|folder| filter.identities.is_of(folder, user)).cloned().collect();
     if !folders.is_empty() {
         return Ok(Who { folders, person: None });
@@ -80,7 +76,7 @@ fn who(connection: &Connection, user: &str, filter: &Filter) -> Result<Who> {
     if let Some((site, id)) = user.split_once('/')
         && known.iter().any(|folder| folder == site)
     {
-        let person = person(connection, site, id)?.ok_or_else(|| {
+        let person = person(reader, site, id)?.ok_or_else(|| {
             Error::new(Status::Usage, format!("`{}` has nobody with the id `{}`", printable(site), printable(id)))
                 .hint(format!("`sessionmill report activity --by user --user {}` shows the ids", printable(site)))
         })?;
@@ -91,13 +87,10 @@ fn who(connection: &Connection, user: &str, filter: &Filter) -> Result<Who> {
 }
 
 /// The person of a site that an id belongs to.
-fn person(connection: &Connection, site: &str, id: &str) -> Result<Option<String>> {
-    let mut statement = connection.prepare(
-        "SELECT person_id FROM activity_people WHERE username = ? AND kind = 'web'
-             AND (person_id = ? OR list_contains(string_split(distinct_ids, ', '), ?)) ORDER BY person_id LIMIT 1",
-    )?;
-    let mut rows = statement.query([site, id, id])?;
-    Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
+fn person(reader: Reader<'_>, site: &str, id: &str) -> Result<Option<String>> {
+    let sql = "SELECT person_id FROM activity_people WHERE username = ? AND kind = 'web'
+                   AND (person_id = ? OR list_contains(string_split(distinct_ids, ', '), ?)) ORDER BY person_id LIMIT 1";
+    reader.first(sql, &[site.into(), id.into(), id.into()], |row| row.get(0))
 }
 
 /// A condition that a row is of some folders and in the days that are asked for, by a column.
@@ -117,7 +110,7 @@ fn days(clause: &mut String, params: &mut Vec<Param>, time: &str, filter: &Filte
     }
 }
 
-fn activity(connection: &Connection, who: &Who, filter: &Filter) -> Result<Vec<Entry>> {
+fn activity(reader: Reader<'_>, who: &Who, filter: &Filter) -> Result<Vec<Entry>> {
     let (mut clause, mut params) = condition(&who.folders, "started_at", filter);
     if let Some(person) = &who.person {
         clause += " AND kind = 'web' AND person_id = ?";
@@ -131,40 +124,38 @@ fn activity(connection: &Connection, who: &Who, filter: &Filter) -> Result<Vec<E
         clause += " AND NOT is_bot";
     }
     let sql = format!(
-        "SELECT epoch_us(started_at), if(is_active, NULL, epoch_us(seen_until)), session_id, kind = 'agent', page_views,
+        "SELECT started_at, if(is_active, NULL, seen_until), session_id, kind = 'agent', page_views,
              coalesce(responses, 0), coalesce(tool_calls, 0), coalesce(errors, 0), channel, landing_page,
              person_id, event_count
          FROM activity_sessions WHERE {clause}"
     );
-    let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query(params_from_iter(&params))?;
-    let mut entries = Vec::new();
-    while let Some(row) = rows.next()? {
-        let number = |at: usize| row.get_ref(at).map(|cell| u64::try_from(integer(cell)).unwrap_or_default());
+    reader.rows(&sql, &params, |row| {
         let about = if row.get(3)? {
-            let mut parts =
-                vec![count(number(4)?, "prompt"), count(number(5)?, "response"), count(number(6)?, "tool call")];
-            let errors = number(7)?;
+            let mut parts = vec![
+                count(row.count(4)?, "prompt"),
+                count(row.count(5)?, "response"),
+                count(row.count(6)?, "tool call"),
+            ];
+            let errors = row.count(7)?;
             parts.extend((errors > 0).then(|| count(errors, "error")));
             parts.join(", ")
         } else {
-            let (channel, page) = (row.get::<_, Option<String>>(8)?, row.get::<_, Option<String>>(9)?);
-            let mut parts = vec![count(number(4)?, "view")];
+            let (channel, page) = (row.get::<Option<String>>(8)?, row.get::<Option<String>>(9)?);
+            let mut parts = vec![count(row.count(4)?, "view")];
             parts.extend(channel.map(|channel| format!("by {channel}")));
             parts.extend(page.map(|page| format!("from {page}")));
-            parts.extend(who.person.is_none().then(|| row.get::<_, String>(10)).transpose()?);
+            parts.extend(who.person.is_none().then(|| row.get::<String>(10)).transpose()?);
             parts.join(", ")
         };
-        entries.push(entry(row, "activity", row.get(2)?, about)?);
-    }
-    Ok(entries)
+        entry(row, "activity", row.get(2)?, about)
+    })
 }
 
-fn transcripts(connection: &Connection, folders: &[String], filter: &Filter) -> Result<Vec<Entry>> {
+fn transcripts(reader: Reader<'_>, folders: &[String], filter: &Filter) -> Result<Vec<Entry>> {
     let (clause, params) = condition(folders, "started", filter);
     // Files repeat responses, which are counted once here as in all reports.
     let sql = format!(
-        "SELECT epoch_us(begun), epoch_us(ended), session_id, agent, coalesce(responses, 0), files FROM (
+        "SELECT begun, ended, session_id, agent, coalesce(responses, 0), files FROM (
              SELECT session_id, min(started) AS begun, max(ended) AS ended, count(*) AS files,
                  any_value(agent ORDER BY session_file) AS agent
              FROM usage_sessions WHERE {clause} AND started IS NOT NULL GROUP BY session_id, username
@@ -172,43 +163,34 @@ fn transcripts(connection: &Connection, folders: &[String], filter: &Filter) -> 
              SELECT session_id, count(*) FILTER (part = 0) AS responses FROM usage_responses GROUP BY session_id
          ) USING (session_id)"
     );
-    let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query(params_from_iter(&params))?;
-    let mut entries = Vec::new();
-    while let Some(row) = rows.next()? {
-        let number = |at: usize| row.get_ref(at).map(|cell| u64::try_from(integer(cell)).unwrap_or_default());
+    reader.rows(&sql, &params, |row| {
         let agent: Option<String> = row.get(3)?;
         let mut parts: Vec<_> = agent.into_iter().collect();
-        parts.extend([count(number(4)?, "response"), count(number(5)?, "file")]);
-        entries.push(entry(row, "transcript", row.get(2)?, parts.join(", "))?);
-    }
-    Ok(entries)
+        parts.extend([count(row.count(4)?, "response"), count(row.count(5)?, "file")]);
+        entry(row, "transcript", row.get(2)?, parts.join(", "))
+    })
 }
 
-fn tasks(connection: &Connection, folders: &[String], filter: &Filter) -> Result<Vec<Entry>> {
+fn tasks(reader: Reader<'_>, folders: &[String], filter: &Filter) -> Result<Vec<Entry>> {
     let (clause, params) = condition(folders, "created_at", filter);
     let sql = format!(
-        "SELECT epoch_us(created_at), epoch_us(coalesce(ended_at, closed_at)), task_id, task_type, status
+        "SELECT created_at, coalesce(ended_at, closed_at), task_id, task_type, status
          FROM task_sessions WHERE {clause}"
     );
-    let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query(params_from_iter(&params))?;
-    let mut entries = Vec::new();
-    while let Some(row) = rows.next()? {
+    reader.rows(&sql, &params, |row| {
         let (task_type, status): (Option<String>, String) = (row.get(3)?, row.get(4)?);
         let about = task_type.into_iter().chain([status]).collect::<Vec<_>>().join(", ");
-        entries.push(entry(row, "task", row.get(2)?, about)?);
-    }
-    Ok(entries)
+        entry(row, "task", row.get(2)?, about)
+    })
 }
 
 /// The runs after which the database has what it has of these people.
-fn runs(connection: &Connection, folders: &[String], filter: &Filter) -> Result<Vec<Entry>> {
+fn runs(reader: Reader<'_>, folders: &[String], filter: &Filter) -> Result<Vec<Entry>> {
     let mut clause = "true".to_owned();
     let mut params: Vec<_> = folders.iter().cloned().map(Param::Text).collect();
     days(&mut clause, &mut params, "runs.started_at", filter);
     let sql = format!(
-        "SELECT epoch_us(runs.started_at), epoch_us(runs.ended_at), runs.run_id::VARCHAR, runs.processor_name,
+        "SELECT runs.started_at, runs.ended_at, runs.run_id::VARCHAR, runs.processor_name,
              runs.outcome, read.files
          FROM processor_runs AS runs JOIN (
              SELECT run_id, processor_name, count(*) AS files FROM session_processor_state
@@ -216,15 +198,11 @@ fn runs(connection: &Connection, folders: &[String], filter: &Filter) -> Result<
          ) AS read USING (run_id, processor_name) WHERE {clause}",
         vec!["?"; folders.len()].join(", ")
     );
-    let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query(params_from_iter(&params))?;
-    let mut entries = Vec::new();
-    while let Some(row) = rows.next()? {
+    reader.rows(&sql, &params, |row| {
         let (processor, outcome): (String, String) = (row.get(3)?, row.get(4)?);
-        let files = count(u64::try_from(integer(row.get_ref(5)?)).unwrap_or_default(), "file");
-        entries.push(entry(row, "run", row.get(2)?, format!("{processor} read {files}, {outcome}"))?);
-    }
-    Ok(entries)
+        let files = count(row.count(5)?, "file");
+        entry(row, "run", row.get(2)?, format!("{processor} read {files}, {outcome}"))
+    })
 }
 
 /// A number of things: `1 prompt`.
@@ -233,8 +211,6 @@ fn count(number: u64, what: &str) -> String {
 }
 
 /// An entry, whose times are the first two columns of the row.
-fn entry(row: &duckdb::Row<'_>, kind: &'static str, id: String, about: String) -> duckdb::Result<Entry> {
-    let time = |micros: i64| DateTime::from_timestamp_micros(micros).unwrap_or_default();
-    let ended = row.get::<_, Option<i64>>(1)?.map(time);
-    Ok(Entry { begun: time(row.get(0)?), ended, kind, id, about })
+fn entry(row: &Row<'_>, kind: &'static str, id: String, about: String) -> Result<Entry> {
+    Ok(Entry { begun: row.time(0)?.unwrap_or_default(), ended: row.time(1)?, kind, id, about })
 }

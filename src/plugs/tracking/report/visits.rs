@@ -4,9 +4,8 @@
 use crate::base::error::Result;
 use crate::plugs::tracking::report::by::By;
 use crate::plugs::tracking::report::filter::{Filter, Where};
-use crate::report::value::integer;
+use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
-use duckdb::{Connection, params_from_iter};
 
 /// An activity session, as far as reports need it.
 #[derive(Debug)]
@@ -41,41 +40,31 @@ impl Visit {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub(super) fn read(
-    connection: &Connection,
-    by: By,
-    filter: &Filter,
-    mut each: impl FnMut(Visit),
-) -> Result<Option<String>> {
-    let (Where { clause, params }, stranger) = filter.condition(connection)?;
+pub(super) fn read(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl FnMut(Visit)) -> Result<Option<String>> {
+    let (Where { clause, params }, stranger) = filter.condition(reader)?;
     let sql = format!(
-        "SELECT session_id, kind = 'agent', username, person_id, epoch_us(started_at), epoch_us(seen_until),
+        "SELECT session_id, kind = 'agent', username, person_id, started_at, seen_until,
              duration_seconds, active_seconds, page_views, is_bounce, is_engaged, is_bot, {}
          FROM activity_sessions WHERE {clause} ORDER BY started_at, session_id",
         by.column()
     );
-    let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query(params_from_iter(&params))?;
-    while let Some(row) = rows.next()? {
-        let time = |at: usize| -> duckdb::Result<DateTime<Utc>> {
-            Ok(DateTime::from_timestamp_micros(row.get(at)?).unwrap_or_default())
-        };
-        let number = |at: usize| row.get_ref(at).map(integer);
+    reader.each(&sql, &params, |row| {
         each(Visit {
             session_id: row.get(0)?,
             is_agent: row.get(1)?,
             username: row.get(2)?,
             person_id: row.get(3)?,
-            started: time(4)?,
-            until: time(5)?,
-            duration_seconds: number(6)?,
-            active_seconds: number(7)?,
-            views: number(8)?,
+            started: row.time(4)?.unwrap_or_default(),
+            until: row.time(5)?.unwrap_or_default(),
+            duration_seconds: row.integer(6)?,
+            active_seconds: row.integer(7)?,
+            views: row.integer(8)?,
             is_bounce: row.get(9)?,
             is_engaged: row.get(10)?,
             is_bot: row.get(11)?,
             name: row.get(12)?,
         });
-    }
+        Ok(())
+    })?;
     Ok(stranger)
 }

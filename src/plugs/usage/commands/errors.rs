@@ -23,8 +23,7 @@ pub(super) struct Args {
 
 pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
     let report = args.scope.report(context)?;
-    let troubles =
-        report.read(context, |reading, filter, prices| errors::errors(reading.connection, filter, prices))?;
+    let troubles = report.read(context, errors::errors)?;
     let rows = |number: fn(i128) -> String| {
         let row = move |Trouble { kind, what, count, of }: &Trouble| {
             vec![kind.name().to_owned(), what.clone(), number(*count), of.map_or_else(String::new, number)]

@@ -29,7 +29,7 @@ pub(super) fn html(args: &Args, context: &Context) -> Result<Status> {
         return Err(Error::new(Status::Usage, format!("`{}` belongs to the database", args.out.display()))
             .hint("name another file with --out"));
     }
-    let page = report.read(context, |reading, filter, prices| html::page(reading.connection, filter, prices))?;
+    let page = report.read(context, html::page)?;
     atomic_file::write(&args.out, &page, None)
         .map_err(|error| Error::cannot("write", args.out.display(), cause(&error)))?;
     remark(&format!("written: {}", args.out.display()));

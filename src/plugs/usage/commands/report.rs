@@ -113,14 +113,13 @@ pub(super) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
     let report = options.scope.report(context)?;
     let Some(format) = options.format() else {
         let now = context.now.wall;
-        let report = report
-            .read(context, |reading, filter, prices| ccusage::report(reading.connection, by, filter, prices, now))?;
+        let report = report.read(context, |reader, filter, prices| ccusage::report(reader, by, filter, prices, now))?;
         return print(&render::pretty(&report));
     };
-    let sheet = report.read(context, |reading, filter, prices| {
-        let mut sheet = usage::usage(reading.connection, by, filter, prices)?;
+    let sheet = report.read(context, |reader, filter, prices| {
+        let mut sheet = usage::usage(reader, by, filter, prices)?;
         match options.explain {
-            true => sheet.explanation.extend(explain::sources(reading.connection, filter)?),
+            true => sheet.explanation.extend(explain::sources(reader, filter)?),
             false => sheet.explanation.clear(),
         }
         Ok(sheet)

@@ -8,7 +8,7 @@ use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::filter::{Filter, Only};
 use crate::price::Prices;
 use crate::store::DatabaseFile;
-use crate::store::reading::Reading;
+use crate::store::reader::Reader;
 
 /// The part of all usage that a report is about.
 #[derive(Debug, clap::Args)]
@@ -69,11 +69,11 @@ impl ReportContext {
     pub(super) fn read<T>(
         &self,
         context: &Context,
-        body: impl Fn(&Reading<'_>, &Filter, &Prices) -> Result<T>,
+        body: impl Fn(Reader<'_>, &Filter, &Prices) -> Result<T>,
     ) -> Result<T> {
-        let (made, strangers) = read(&self.database, context, |reading| {
-            let (filter, strangers) = self.filter.resolved(reading.connection)?;
-            Ok((body(reading, &filter, &self.prices)?, strangers))
+        let (made, strangers) = read(&self.database, context, |reader| {
+            let (filter, strangers) = self.filter.resolved(reader)?;
+            Ok((body(reader, &filter, &self.prices)?, strangers))
         })?;
         for stranger in strangers {
             remark(&format!("note: {stranger}"));

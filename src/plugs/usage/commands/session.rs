@@ -9,7 +9,7 @@ use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::money;
 use crate::report::render::{self, Format};
-use crate::report::value::plain;
+use crate::store::cell::plain;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
@@ -35,8 +35,7 @@ pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
     if options.explain || report.filter.is_narrow() {
         return Err(Error::new(Status::Usage, "a session is shown whole: leave out the other choices"));
     }
-    let timeline =
-        report.read(context, |reading, filter, prices| timeline::timeline(reading.connection, id, filter, prices))?;
+    let timeline = report.read(context, |reader, filter, prices| timeline::timeline(reader, id, filter, prices))?;
     let format = options.format().ok_or_else(|| Error::new(Status::Usage, "ccusage has no format for one session"))?;
     print(&match format {
         Format::Table => table(&timeline, report.filter.zone, terminal_width()),

@@ -8,7 +8,7 @@ use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::money;
 use crate::report::render::{self, Format, hours, short};
-use crate::report::value::plain;
+use crate::store::cell::plain;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -31,8 +31,7 @@ pub(super) struct Args {
 
 pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     let report = args.scope.report(context)?;
-    let mut sessions =
-        report.read(context, |reading, filter, prices| sessions::sessions(reading.connection, filter, prices))?;
+    let mut sessions = report.read(context, sessions::sessions)?;
     let all = sessions.len();
     sessions.truncate(usize::try_from(args.limit).unwrap_or(usize::MAX));
     if sessions.len() < all {

@@ -3,9 +3,9 @@
 //! Five minutes of somebody's work are one stretch: no pause in it is long. So the database puts
 //! stretches in their order, and not all responses.
 
-use crate::plugs::usage::report::filter::{Param, Where};
-use crate::report::value::integer;
-use duckdb::{Connection, params_from_iter};
+use crate::base::error::Result;
+use crate::plugs::usage::report::filter::Where;
+use crate::store::reader::{Param, Reader};
 
 /// Whose work is looked at: an SQL expression, and what is read beside the responses for it.
 pub(super) struct Whose<'w> {
@@ -17,11 +17,11 @@ pub(super) struct Whose<'w> {
 /// Reads the active time of everybody, in microseconds, by the quarter of an hour in which it ended. What has no
 /// time, and is nobody's, is in none.
 pub(super) fn read(
-    connection: &Connection,
+    reader: Reader<'_>,
     whose: &Whose<'_>,
     condition: &Where,
     mut each: impl FnMut(String, i64, i128),
-) -> duckdb::Result<()> {
+) -> Result<()> {
     let Whose { who, join, params } = whose;
     let sql = format!(
         "SELECT who, stretch // 3, sum(last - first + if(pause <= {LONG}, pause, 0)) FROM (
@@ -33,12 +33,10 @@ pub(super) fn read(
          GROUP BY ALL",
         clause = condition.clause
     );
-    let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query(params_from_iter(params.iter().chain(&condition.params)))?;
-    while let Some(row) = rows.next()? {
-        each(row.get(0)?, row.get(1)?, integer(row.get_ref(2)?));
-    }
-    Ok(())
+    reader.each(&sql, &[*params, &*condition.params].concat(), |row| {
+        each(row.get(0)?, row.get(1)?, row.integer(2)?);
+        Ok(())
+    })
 }
 
 /// A longer pause is not active time.
@@ -54,7 +52,8 @@ mod tests {
 
     #[test]
     fn stretches_leave_out_no_pause_and_no_response() {
-        let connection = Connection::open_in_memory().unwrap();
+        let connection = duckdb::Connection::open_in_memory().unwrap();
+        let reader = Reader::new(&connection);
         connection.execute_batch("CREATE TABLE usage_responses (session_id VARCHAR, time TIMESTAMP)").unwrap();
         let mut random = fastrand::Rng::with_seed(1);
         // Of many lengths, those at the bounds among them.
@@ -74,16 +73,12 @@ mod tests {
                      epoch_us(time) - lag(epoch_us(time)) OVER (PARTITION BY session_id ORDER BY time) AS gap
                  FROM usage_responses) WHERE gap BETWEEN 1 AND {LONG} GROUP BY ALL"
         );
-        let mut statement = connection.prepare(&sql).unwrap();
-        let pauses = statement
-            .query_map([], |row| Ok(((row.get(0)?, row.get(1)?), integer(row.get_ref(2)?))))
-            .unwrap()
-            .map(Result::unwrap);
-        let expected: BTreeMap<(String, i64), i128> = pauses.collect();
+        let expected = reader.rows(&sql, &[], |row| Ok(((row.get(0)?, row.get(1)?), row.integer(2)?))).unwrap();
+        let expected: BTreeMap<(String, i64), i128> = expected.into_iter().collect();
         let mut found = BTreeMap::new();
         let whose = Whose { who: "session_id", join: "", params: &[] };
         let everything = Where { clause: "true".to_owned(), params: Vec::new() };
-        read(&connection, &whose, &everything, |who, quarter, micros| {
+        read(reader, &whose, &everything, |who, quarter, micros| {
             *found.entry((who, quarter)).or_default() += micros;
         })
         .unwrap();

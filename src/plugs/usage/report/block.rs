@@ -4,8 +4,8 @@ use crate::base::error::Result;
 use crate::plugs::usage::report::filter::Where;
 use crate::plugs::usage::report::spending::{self, Spent, Uses};
 use crate::price::Prices;
+use crate::store::reader::{Reader, Row};
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use duckdb::Connection;
 use std::collections::BTreeMap;
 
 /// One window, and what was spent in it.
@@ -37,15 +37,11 @@ struct Hour {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub(super) fn blocks<'p>(
-    connection: &Connection,
-    prices: &'p Prices,
-    condition: &Where,
-) -> Result<(Vec<Block>, Uses<'p>)> {
+pub(super) fn blocks<'p>(reader: Reader<'_>, prices: &'p Prices, condition: &Where) -> Result<(Vec<Block>, Uses<'p>)> {
     let mut hours = Vec::new();
     let keys = ["(epoch_us(time) - 1) // 3600000000", "min(epoch_us(time))", "max(epoch_us(time))"];
-    let span = |row: &duckdb::Row<'_>| -> duckdb::Result<(Option<i64>, Option<i64>)> { Ok((row.get(1)?, row.get(2)?)) };
-    let uses = spending::read(connection, prices, &keys, condition, span, |(first, last), model, spent| {
+    let span = |row: &Row<'_>| -> Result<(Option<i64>, Option<i64>)> { Ok((row.get(1)?, row.get(2)?)) };
+    let uses = spending::read(reader, prices, &keys, condition, span, |(first, last), model, spent| {
         let time = |micros: Option<i64>| DateTime::from_timestamp_micros(micros?);
         if let (Some(first), Some(last)) = (time(first), time(last)) {
             hours.push(Hour { first, last, model: model.map(str::to_owned), spent: spent.clone() });

@@ -2,9 +2,8 @@
 
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
-use crate::report::value::integer;
-use crate::report::{Column, Row, Sheet};
-use duckdb::{Connection, params_from_iter};
+use crate::report::{self, Column, Sheet};
+use crate::store::reader::{Reader, Row};
 
 const CALLS: [Column; 3] =
     [Column::count("calls", "Calls"), Column::count("errors", "Errors"), Column::count("sessions", "Sessions").spare()];
@@ -17,18 +16,17 @@ const SUMS: &str = "count(*), count(*) FILTER (is_error), count(DISTINCT session
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn calls(connection: &Connection, filter: &Filter) -> Result<Sheet> {
+pub fn calls(reader: Reader<'_>, filter: &Filter) -> Result<Sheet> {
     let Where { clause, params } = filter.condition();
-    let numbers = |row: &duckdb::Row<'_>, from: usize| -> duckdb::Result<Vec<Option<i128>>> {
-        (from..from + CALLS.len()).map(|column| Ok(Some(integer(row.get_ref(column)?)))).collect()
+    let numbers = |row: &Row<'_>, from: usize| -> Result<Vec<Option<i128>>> {
+        (from..from + CALLS.len()).map(|column| Ok(Some(row.integer(column)?))).collect()
     };
     let sql =
         format!("SELECT tool, {SUMS} FROM usage_tool_events WHERE {clause} GROUP BY ALL ORDER BY count(*) DESC, tool");
-    let mut statement = connection.prepare(&sql)?;
-    let row = |row: &duckdb::Row<'_>| Ok(Row { key: row.get(0)?, numbers: numbers(row, 1)? });
-    let rows = statement.query_map(params_from_iter(&params), row)?.collect::<duckdb::Result<_>>()?;
+    let row = |row: &Row<'_>| Ok(report::Row { key: row.get(0)?, numbers: numbers(row, 1)? });
+    let rows = reader.rows(&sql, &params, row)?;
     // Sessions of several tools are in several rows.
     let sql = format!("SELECT {SUMS} FROM usage_tool_events WHERE {clause}");
-    let totals = connection.query_row(&sql, params_from_iter(&params), |row| numbers(row, 0))?;
+    let totals = reader.one(&sql, &params, |row| numbers(row, 0))?;
     Ok(Sheet { by: "tool", columns: &CALLS, rows, totals, ..Sheet::default() })
 }

@@ -12,8 +12,8 @@ use crate::plugs::usage::report::period::{self, QUARTER};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::price::Prices;
 use crate::report::money;
+use crate::store::reader::{Reader, Row};
 use chrono::{DateTime, Utc};
-use duckdb::Connection;
 use serde_json::{Map, Value, json};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -80,14 +80,14 @@ fn sums(spent: &Spent) -> Map<String, Value> {
 /// # Errors
 ///
 /// If there is no such report in this shape, or the database cannot be read.
-pub fn report(connection: &Connection, by: By, filter: &Filter, prices: &Prices, now: DateTime<Utc>) -> Result<Value> {
+pub fn report(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices, now: DateTime<Utc>) -> Result<Value> {
     let (list, key, period) = match by {
         By::Day => ("daily", "date", Period::Day),
         By::Week => ("weekly", "week", Period::SundayWeek),
         By::Month => ("monthly", "month", Period::Month),
-        By::Session => return sessions(connection, filter, prices),
+        By::Session => return sessions(reader, filter, prices),
         By::Block => {
-            let (blocks, _) = block::blocks(connection, prices, &filter.condition())?;
+            let (blocks, _) = block::blocks(reader, prices, &filter.condition())?;
             return Ok(json!({"blocks": with_gaps(&blocks, now)}));
         }
         _ => {
@@ -97,8 +97,8 @@ pub fn report(connection: &Connection, by: By, filter: &Filter, prices: &Prices,
     };
     let mut entries: BTreeMap<Option<String>, Entry> = BTreeMap::new();
     let mut names = period::Names::new(period, filter.zone);
-    let quarter = |row: &duckdb::Row<'_>| row.get(0);
-    spending::read(connection, prices, &[QUARTER], &filter.condition(), quarter, |quarter, model, spent| {
+    let quarter = |row: &Row<'_>| row.get(0);
+    spending::read(reader, prices, &[QUARTER], &filter.condition(), quarter, |quarter, model, spent| {
         entries.entry(names.of(quarter)).or_default().add(model, spent);
     })?;
     let entry = |(name, entry): (&Option<String>, &Entry)| {
@@ -116,13 +116,12 @@ fn totals<'e>(entries: impl Iterator<Item = &'e Entry>) -> Map<String, Value> {
     sums(&total)
 }
 
-fn sessions(connection: &Connection, filter: &Filter, prices: &Prices) -> Result<Value> {
+fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Value> {
     type Key = (Option<String>, Option<i64>, Option<i64>, Option<String>);
     let keys = ["session_id", "min(epoch_us(time))", "max(epoch_us(time))", "min(session_file)"];
-    let key =
-        |row: &duckdb::Row<'_>| -> duckdb::Result<Key> { Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)) };
+    let key = |row: &Row<'_>| -> Result<Key> { Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)) };
     let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
-    spending::read(connection, prices, &keys, &filter.condition(), key, |(id, first, last, file), model, spent| {
+    spending::read(reader, prices, &keys, &filter.condition(), key, |(id, first, last, file), model, spent| {
         let entry = entries.entry(id.unwrap_or_default()).or_default();
         entry.add(model, spent);
         entry.first = entry.first.into_iter().chain(first).min();

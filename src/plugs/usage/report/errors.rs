@@ -5,8 +5,7 @@ use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::plugs::usage::report::usage::unpriced;
 use crate::price::Prices;
-use crate::report::value::integer;
-use duckdb::{Connection, params_from_iter};
+use crate::store::reader::Reader;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -61,10 +60,10 @@ impl Kind {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn errors(connection: &Connection, filter: &Filter, prices: &Prices) -> Result<Vec<Trouble>> {
+pub fn errors(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Trouble>> {
     let mut models: BTreeMap<Option<String>, Spent> = BTreeMap::new();
     let uses = spending::read(
-        connection,
+        reader,
         prices,
         &[],
         &filter.condition(),
@@ -73,11 +72,11 @@ pub fn errors(connection: &Connection, filter: &Filter, prices: &Prices) -> Resu
             models.entry(model.map(str::to_owned)).or_default().add(spent);
         },
     )?;
-    let mut troubles = tool_errors(connection, filter)?;
-    troubles.extend(of_files(connection, filter, Kind::ApiError, "api_errors")?);
-    troubles.extend(failed_files(connection, filter)?);
-    troubles.extend(of_files(connection, filter, Kind::MalformedLine, "malformed_lines")?);
-    troubles.extend(unknown_lines(connection)?);
+    let mut troubles = tool_errors(reader, filter)?;
+    troubles.extend(of_files(reader, filter, Kind::ApiError, "api_errors")?);
+    troubles.extend(failed_files(reader, filter)?);
+    troubles.extend(of_files(reader, filter, Kind::MalformedLine, "malformed_lines")?);
+    troubles.extend(unknown_lines(reader)?);
     let mut placeholders: Vec<_> = models.into_iter().filter(|(_, spent)| spent.placeholders > 0).collect();
     placeholders.sort_by_key(|(_, spent)| std::cmp::Reverse(spent.placeholders));
     troubles.extend(placeholders.into_iter().map(|(model, spent)| Trouble {
@@ -92,7 +91,7 @@ pub fn errors(connection: &Connection, filter: &Filter, prices: &Prices) -> Resu
 }
 
 /// Which calls a model made is not told.
-fn tool_errors(connection: &Connection, filter: &Filter) -> Result<Vec<Trouble>> {
+fn tool_errors(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
     if filter.model.is_some() {
         return Ok(Vec::new());
     }
@@ -102,11 +101,11 @@ fn tool_errors(connection: &Connection, filter: &Filter) -> Result<Vec<Trouble>>
              GROUP BY tool HAVING errors > 0 ORDER BY errors DESC, tool"
         )
     };
-    read(connection, Kind::ToolError, sql, filter.condition())
+    read(reader, Kind::ToolError, sql, filter.condition())
 }
 
 /// Counts of source files. Of a project, those of the sessions that were there.
-fn of_files(connection: &Connection, filter: &Filter, kind: Kind, column: &str) -> Result<Vec<Trouble>> {
+fn of_files(reader: Reader<'_>, filter: &Filter, kind: Kind, column: &str) -> Result<Vec<Trouble>> {
     let Where { clause, params } = Filter { project: None, model: None, ..filter.clone() }.condition();
     let mut condition = Where { clause, params };
     if filter.project.is_some() || filter.model.is_some() {
@@ -120,10 +119,10 @@ fn of_files(connection: &Connection, filter: &Filter, kind: Kind, column: &str) 
              WHERE {column} > 0 AND {clause} ORDER BY {column} DESC, session_file"
         )
     };
-    read(connection, kind, sql, condition)
+    read(reader, kind, sql, condition)
 }
 
-fn failed_files(connection: &Connection, filter: &Filter) -> Result<Vec<Trouble>> {
+fn failed_files(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
     let only = Filter { since: None, until: None, project: None, model: None, agent: None, ..filter.clone() };
     let sql = |clause: &str| {
         format!(
@@ -131,29 +130,26 @@ fn failed_files(connection: &Connection, filter: &Filter) -> Result<Vec<Trouble>
              WHERE {clause} AND state <> 'dropped' GROUP BY what ORDER BY files DESC, what"
         )
     };
-    read(connection, Kind::FailedFile, sql, only.condition())
+    read(reader, Kind::FailedFile, sql, only.condition())
 }
 
-fn unknown_lines(connection: &Connection) -> Result<Vec<Trouble>> {
+fn unknown_lines(reader: Reader<'_>) -> Result<Vec<Trouble>> {
     let sql = |_: &str| {
         "SELECT kind, sum(lines) AS count, NULL FROM session_unknown_lines GROUP BY kind ORDER BY count DESC, kind"
             .to_owned()
     };
-    read(connection, Kind::UnknownLine, sql, Where { clause: String::new(), params: Vec::new() })
+    read(reader, Kind::UnknownLine, sql, Where { clause: String::new(), params: Vec::new() })
 }
 
 /// Rows of what, count, and of how many.
 fn read(
-    connection: &Connection,
+    reader: Reader<'_>,
     kind: Kind,
     sql: impl Fn(&str) -> String,
     Where { clause, params }: Where,
 ) -> Result<Vec<Trouble>> {
-    let mut statement = connection.prepare(&sql(&clause))?;
-    let trouble = |row: &duckdb::Row<'_>| {
-        let of = row.get_ref(2)?;
-        let of = (of != duckdb::types::ValueRef::Null).then(|| integer(of));
-        Ok(Trouble { kind, what: row.get(0)?, count: integer(row.get_ref(1)?), of })
-    };
-    Ok(statement.query_map(params_from_iter(&params), trouble)?.collect::<duckdb::Result<_>>()?)
+    reader.rows(&sql(&clause), &params, |row| {
+        let of = if row.is_null(2)? { None } else { Some(row.integer(2)?) };
+        Ok(Trouble { kind, what: row.get(0)?, count: row.integer(1)?, of })
+    })
 }

@@ -8,7 +8,7 @@ use crate::plugs::usage::report::spending::{Spent, Used, Uses};
 use crate::price::{ONCE, Price, Prices};
 use crate::report::money;
 use crate::store::left_out::{self, LeftOut};
-use duckdb::{Connection, params_from_iter};
+use crate::store::reader::Reader;
 use sessionmill_contract::Processor as _;
 use sessionmill_usage::Usage;
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use std::path::Path;
 
 /// The sentences.
 pub(super) fn explain(
-    connection: &Connection,
+    reader: Reader<'_>,
     total: &Spent,
     uses: &Uses<'_>,
     prices: &Prices,
@@ -50,11 +50,11 @@ pub(super) fn explain(
         "reported: what clients say themselves, on lines and for whole sessions where these begin; never part of the cost"
             .to_owned(),
     ];
-    said.extend(left_out::of(connection)?.into_iter().map(|LeftOut { reason, files, example }| {
+    said.extend(left_out::of(reader)?.into_iter().map(|LeftOut { reason, files, example }| {
         let (files, example) = (count(files.cast_unsigned(), "file"), printable(&example));
         format!("not counted: {files}, such as `{example}`: {}", printable(&reason))
     }));
-    said.extend(people(connection, filter)?);
+    said.extend(people(reader, filter)?);
     let mut priced: Vec<_> = uses.iter().flat_map(|(model, uses)| uses.iter().map(move |used| (model, used))).collect();
     priced.sort_by_key(|(model, used)| (*model, used.day, used.above, &used.terms));
     // Days and sizes of prompts at which the same price applies are one use of it.
@@ -85,7 +85,7 @@ fn left_out(total: &Spent) -> String {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn sources(connection: &Connection, filter: &Filter) -> Result<[String; 3]> {
+pub fn sources(reader: Reader<'_>, filter: &Filter) -> Result<[String; 3]> {
     let Where { clause, params } = filter.condition();
     let version = Usage.manifest().version;
     let sql = format!(
@@ -102,11 +102,10 @@ pub fn sources(connection: &Connection, filter: &Filter) -> Result<[String; 3]> 
              count(*) FILTER (message_id IN (SELECT message_id FROM usage_shared_responses))
          FROM usage_responses LEFT JOIN gone USING (session_file) WHERE part = 0 AND {clause}"
     );
-    let counts = connection.query_row(&sql, params_from_iter(&params), |row| {
-        let count = |column: usize| row.get::<_, i64>(column);
+    let [all, responses, files, tokens, older, of_older, shared] = reader.one(&sql, &params, |row| {
+        let count = |column| row.count(column);
         Ok([count(0)?, count(1)?, count(2)?, count(3)?, count(4)?, count(5)?, count(6)?])
     })?;
-    let [all, responses, files, tokens, older, of_older, shared] = counts.map(i64::cast_unsigned);
     let thousands = |count: u64| thousands(count.into());
     Ok([
         format!(
@@ -133,15 +132,13 @@ pub fn sources(connection: &Connection, filter: &Filter) -> Result<[String; 3]> 
 }
 
 /// How many folders are somebody's, where there are identities.
-fn people(connection: &Connection, filter: &Filter) -> Result<Option<String>> {
+fn people(reader: Reader<'_>, filter: &Filter) -> Result<Option<String>> {
     if filter.identities.is_empty() {
         return Ok(None);
     }
     let Where { clause, params } = filter.condition();
-    let mut statement =
-        connection.prepare(&format!("SELECT DISTINCT username FROM usage_responses WHERE {clause} ORDER BY ALL"))?;
-    let folders = statement.query_map(params_from_iter(&params), |row| row.get(0))?;
-    let folders = folders.collect::<duckdb::Result<Vec<String>>>()?;
+    let sql = format!("SELECT DISTINCT username FROM usage_responses WHERE {clause} ORDER BY ALL");
+    let folders: Vec<String> = reader.rows(&sql, &params, |row| row.get(0))?;
     let people: Vec<_> = folders.iter().filter_map(|folder| filter.identities.person(folder)).collect();
     let distinct: BTreeSet<_> = people.iter().map(|person| &person.email).collect();
     let file = filter.identities.file.as_deref().unwrap_or(Path::new(""));

@@ -7,10 +7,9 @@ use crate::base::zone;
 use crate::dialect::directory::spelled;
 use crate::identities::Identities;
 use crate::plugs::usage::report::repository::repository;
-use chrono::{DateTime, NaiveDate, Utc};
+use crate::store::reader::{Param, Reader};
+use chrono::NaiveDate;
 use chrono_tz::Tz;
-use duckdb::Connection;
-use duckdb::types::{TimeUnit, ToSqlOutput, ValueRef};
 use std::sync::Arc;
 
 /// Days and names; what is `None` is not asked for.
@@ -50,21 +49,6 @@ pub(in crate::plugs) struct Where {
     pub(in crate::plugs) params: Vec<Param>,
 }
 
-#[derive(Clone, Debug)]
-pub(in crate::plugs) enum Param {
-    Text(String),
-    Time(DateTime<Utc>),
-}
-
-impl duckdb::ToSql for Param {
-    fn to_sql(&self) -> duckdb::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-            Self::Time(time) => ValueRef::Timestamp(TimeUnit::Microsecond, time.timestamp_micros()),
-        }))
-    }
-}
-
 impl Filter {
     /// What is asked for by name: what it is, the column that has it, the name.
     pub(super) fn names(&self) -> impl Iterator<Item = (&'static str, &'static str, &Only)> {
@@ -90,14 +74,12 @@ impl Filter {
     /// # Errors
     ///
     /// If the database cannot be read.
-    pub fn resolved(&self, connection: &Connection) -> Result<(Self, Vec<String>)> {
+    pub fn resolved(&self, reader: Reader<'_>) -> Result<(Self, Vec<String>)> {
         let mut filter = self.clone();
         let mut sentences = Vec::new();
         for (what, column, Only { name, .. }) in self.names() {
-            let mut statement = connection.prepare(&format!(
-                "SELECT DISTINCT {column} FROM usage_responses WHERE {column} IS NOT NULL ORDER BY ALL"
-            ))?;
-            let known = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
+            let sql = format!("SELECT DISTINCT {column} FROM usage_responses WHERE {column} IS NOT NULL ORDER BY ALL");
+            let known: Vec<String> = reader.rows(&sql, &[], |row| row.get(0))?;
             let answers = |value: &&String| match what {
                 "user" => self.identities.is_of(value, name),
                 // A directory can be asked for in any spelling, and can be stored in one of an older version.

@@ -13,8 +13,8 @@ use crate::plugs::usage::report::period::{Names, QUARTER, hour};
 use crate::plugs::usage::report::repository::repository;
 use crate::plugs::usage::report::spending::Columns;
 use crate::plugs::usage::report::subagents::{self, Callers};
+use crate::store::reader::{Reader, Row};
 use chrono_tz::Tz;
-use duckdb::{Connection, Row};
 
 /// Columns, and how they become a name.
 pub(super) struct Key<'f> {
@@ -38,7 +38,7 @@ enum Naming<'f> {
 
 impl<'f> Key<'f> {
     /// The key of a report; `None` for those that are not made of responses by groups.
-    pub(super) fn of(by: By, connection: &Connection, filter: &'f Filter) -> Result<Option<Self>> {
+    pub(super) fn of(by: By, reader: Reader<'_>, filter: &'f Filter) -> Result<Option<Self>> {
         let period = |period| Naming::Period(Names::new(period, filter.zone));
         let mut join = "";
         let (keys, naming): (&[&str], _) = match by {
@@ -58,8 +58,8 @@ impl<'f> Key<'f> {
                 join = subagents::JOIN;
                 match by {
                     By::Subagent => (&[subagents::TYPE], Naming::Plain),
-                    By::Command => (&subagents::COMMAND, Naming::Command(Callers::read(connection)?)),
-                    _ => (&subagents::SKILL, Naming::Skill(Callers::read(connection)?)),
+                    By::Command => (&subagents::COMMAND, Naming::Command(Callers::read(reader)?)),
+                    _ => (&subagents::SKILL, Naming::Skill(Callers::read(reader)?)),
                 }
             }
             By::Block | By::Tool => return Ok(None),
@@ -77,13 +77,13 @@ impl<'f> Key<'f> {
     }
 
     /// The name of a group, whose columns come first in the row.
-    pub(super) fn name(&mut self, row: &Row<'_>) -> duckdb::Result<Option<String>> {
-        let text = |column: usize| row.get::<_, Option<String>>(column);
+    pub(super) fn name(&mut self, row: &Row<'_>) -> Result<Option<String>> {
+        let text = |column: usize| row.get::<Option<String>>(column);
         let name = |name: &str| name.to_owned();
         Ok(match &mut self.naming {
             Naming::Plain => text(0)?,
             Naming::Period(names) => names.of(row.get(0)?),
-            Naming::Hour(zone) => row.get::<_, Option<i64>>(0)?.and_then(|quarter| hour(quarter, *zone)),
+            Naming::Hour(zone) => row.get::<Option<i64>>(0)?.and_then(|quarter| hour(quarter, *zone)),
             Naming::User(identities) => text(0)?.map(|folder| name(identities.label(&folder))),
             Naming::Team(identities) => text(0)?.and_then(|folder| identities.team(&folder).map(name)),
             Naming::Project => text(0)?.map(|cwd| name(repository(&cwd))),

@@ -4,8 +4,7 @@ use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::Columns;
 use crate::price::PicoUsd;
-use crate::report::value::integer;
-use duckdb::{Connection, Row, params_from_iter};
+use crate::store::reader::{Reader, Row};
 
 /// Keys that a client's total for a session can be told by: a session has no one project or model.
 const WHOLE: [&str; 3] = [super::period::QUARTER, "username", "session_id"];
@@ -17,10 +16,10 @@ const WHOLE: [&str; 3] = [super::period::QUARTER, "username", "session_id"];
 ///
 /// If the database cannot be read.
 pub(super) fn read<K>(
-    connection: &Connection,
+    reader: Reader<'_>,
     Columns { keys, join }: Columns<'_>,
     filter: &Filter,
-    mut key: impl FnMut(&Row<'_>) -> duckdb::Result<K>,
+    mut key: impl FnMut(&Row<'_>) -> Result<K>,
     mut each: impl FnMut(K, PicoUsd),
 ) -> Result<()> {
     const MICRO: PicoUsd = 1_000_000;
@@ -42,12 +41,9 @@ pub(super) fn read<K>(
              {totals})
          GROUP BY ALL"
     );
-    let mut statement = connection.prepare(&sql)?;
     let times = if whole { 2 } else { 1 };
-    let params = std::iter::repeat_n(&params, times).flatten();
-    let mut rows = statement.query(params_from_iter(params))?;
-    while let Some(row) = rows.next()? {
-        each(key(row)?, integer(row.get_ref(keys.len())?) * MICRO);
-    }
-    Ok(())
+    reader.each(&sql, &vec![params; times].concat(), |row| {
+        each(key(row)?, row.integer(keys.len())? * MICRO);
+        Ok(())
+    })
 }

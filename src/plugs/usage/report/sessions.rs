@@ -7,10 +7,9 @@ use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::repository::repository;
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::price::Prices;
-use crate::report::value::integer;
 use crate::report::{money, number};
+use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
-use duckdb::{Connection, params_from_iter};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -43,11 +42,11 @@ pub struct Session {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn sessions(connection: &Connection, filter: &Filter, prices: &Prices) -> Result<Vec<Session>> {
+pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Session>> {
     let condition = filter.condition();
     let mut spent: HashMap<Option<String>, BTreeMap<Option<String>, Spent>> = HashMap::new();
     spending::read(
-        connection,
+        reader,
         prices,
         &["session_id"],
         &condition,
@@ -56,37 +55,32 @@ pub fn sessions(connection: &Connection, filter: &Filter, prices: &Prices) -> Re
             spent.entry(id).or_default().entry(model.map(str::to_owned)).or_default().add(sum);
         },
     )?;
-    let calls = calls(connection, filter)?;
+    let calls = calls(reader, filter)?;
     let mut active: HashMap<String, i128> = HashMap::new();
     let whose = Whose { who: "session_id", join: "", params: &[] };
-    active::read(connection, &whose, &condition, |id, _, micros| *active.entry(id).or_default() += micros)?;
+    active::read(reader, &whose, &condition, |id, _, micros| *active.entry(id).or_default() += micros)?;
     let Where { clause, params } = &condition;
     let sql = format!(
         "WITH chosen AS NOT MATERIALIZED (
              SELECT session_id AS id, time, username, project, session_file, line, part
              FROM usage_responses WHERE {clause} AND session_id IS NOT NULL),
          span AS (SELECT id, min(time) AS begun, max(time) AS ended FROM chosen GROUP BY id)
-         SELECT chosen.id, username, project, epoch_us(begun), epoch_us(ended), session_file, line
+         SELECT chosen.id, username, project, begun, ended, session_file, line
          FROM chosen JOIN span ON chosen.id = span.id AND chosen.time IS NOT DISTINCT FROM begun
          QUALIFY row_number() OVER (PARTITION BY chosen.id ORDER BY session_file, line, part) = 1"
     );
-    let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query(params_from_iter(params))?;
     let mut sessions = Vec::new();
-    while let Some(row) = rows.next()? {
-        let time = |at: usize| -> duckdb::Result<Option<DateTime<Utc>>> {
-            Ok(row.get::<_, Option<i64>>(at)?.and_then(DateTime::from_timestamp_micros))
-        };
+    reader.each(&sql, params, |row| {
         let id: String = row.get(0)?;
         let models = spent.remove(&Some(id.clone())).unwrap_or_default();
         let mut sum = Spent::default();
         models.values().for_each(|spent| sum.add(spent));
         let (calls, errors) = calls.get(&id).copied().unwrap_or_default();
         sessions.push(Session {
-            user: filter.identities.label(&row.get::<_, String>(1)?).to_owned(),
-            project: row.get::<_, Option<String>>(2)?.map(|cwd| repository(&cwd).to_owned()),
-            begun: time(3)?,
-            ended: time(4)?,
+            user: filter.identities.label(&row.get::<String>(1)?).to_owned(),
+            project: row.get::<Option<String>>(2)?.map(|cwd| repository(&cwd).to_owned()),
+            begun: row.time(3)?,
+            ended: row.time(4)?,
             active_seconds: active.get(&id).copied().unwrap_or_default() / 1_000_000,
             file: row.get(5)?,
             line: row.get(6)?,
@@ -96,7 +90,8 @@ pub fn sessions(connection: &Connection, filter: &Filter, prices: &Prices) -> Re
             errors,
             id,
         });
-    }
+        Ok(())
+    })?;
     sessions.sort_by(|a, b| {
         let weight = |session: &Session| Reverse((session.spent.cost, session.spent.tokens.total()));
         weight(a).cmp(&weight(b)).then_with(|| a.id.cmp(&b.id))
@@ -105,15 +100,14 @@ pub fn sessions(connection: &Connection, filter: &Filter, prices: &Prices) -> Re
 }
 
 /// Calls and failed calls of each session.
-fn calls(connection: &Connection, filter: &Filter) -> Result<HashMap<String, (i128, i128)>> {
+fn calls(reader: Reader<'_>, filter: &Filter) -> Result<HashMap<String, (i128, i128)>> {
     let Where { clause, params } = Filter { model: None, ..filter.clone() }.condition();
     let sql = format!(
         "SELECT session_id, count(*), count(*) FILTER (is_error) FROM usage_tool_events
          WHERE {clause} AND session_id IS NOT NULL AND kind <> 'slash_command' GROUP BY session_id"
     );
-    let mut statement = connection.prepare(&sql)?;
-    let row = |row: &duckdb::Row<'_>| Ok((row.get(0)?, (integer(row.get_ref(1)?), integer(row.get_ref(2)?))));
-    Ok(statement.query_map(params_from_iter(&params), row)?.collect::<duckdb::Result<_>>()?)
+    let calls = reader.rows(&sql, &params, |row| Ok((row.get(0)?, (row.integer(1)?, row.integer(2)?))))?;
+    Ok(calls.into_iter().collect())
 }
 
 /// Names of the cells of a session, in JSON and CSV.

@@ -4,9 +4,8 @@
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::Where;
 use crate::price::{Bill, Geo, PEAK_HOURS, PicoUsd, Price, Prices, Terms, Tier, Tokens, place};
-use crate::report::value::integer;
+use crate::store::reader::{Reader, Row};
 use chrono::NaiveDate;
-use duckdb::{Connection, Row, params_from_iter};
 use std::collections::HashMap;
 
 /// Sums over responses.
@@ -83,11 +82,11 @@ impl<'k, const N: usize> From<&'k [&'k str; N]> for Columns<'k> {
 ///
 /// If the database cannot be read.
 pub(in crate::plugs) fn read<'p, 'k, K>(
-    connection: &Connection,
+    reader: Reader<'_>,
     prices: &'p Prices,
     columns: impl Into<Columns<'k>>,
     condition: &Where,
-    mut key: impl FnMut(&Row<'_>) -> duckdb::Result<K>,
+    mut key: impl FnMut(&Row<'_>) -> Result<K>,
     mut each: impl FnMut(K, Option<&str>, &Spent),
 ) -> Result<Uses<'p>> {
     let Columns { keys, join } = columns.into();
@@ -108,16 +107,14 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
         condition = condition.clause,
     );
     let days = prices.days();
-    let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query(params_from_iter(&condition.params))?;
     let mut uses = Uses::new();
     let first = keys.len();
-    while let Some(row) = rows.next()? {
-        let number = |column: usize| row.get_ref(first + column).map(integer);
+    reader.each(&sql, &condition.params, |row| {
+        let number = |column: usize| row.integer(first + column);
         let model: Option<String> = row.get(first)?;
         let day = usize::try_from(number(1)?).ok().and_then(|era| days.get(era.checked_sub(1)?)).copied();
         let above = u64::try_from(number(2)?).unwrap_or_default();
-        let named = |column: usize| row.get::<_, Option<String>>(first + column);
+        let named = |column: usize| row.get::<Option<String>>(first + column);
         let terms = Terms {
             fast: row.get(first + 3)?,
             tier: Tier::of(named(4)?.as_deref()),
@@ -148,7 +145,8 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
         };
         used.spent.add(&spent);
         each(key(row)?, model.as_deref(), &spent);
-    }
+        Ok(())
+    })?;
     Ok(uses)
 }
 

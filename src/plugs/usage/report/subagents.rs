@@ -4,7 +4,7 @@
 //! there are few of them.
 
 use crate::base::error::Result;
-use duckdb::Connection;
+use crate::store::reader::{Reader, Row};
 use std::collections::HashMap;
 
 /// The call that started a response's subagent. Ids are unique within a session.
@@ -45,15 +45,13 @@ pub(super) struct Start {
 const DEEPEST: usize = 64;
 
 impl Callers {
-    pub(super) fn read(connection: &Connection) -> Result<Self> {
-        let mut statement = connection.prepare(
-            "SELECT session_id || ' ' || subagent_id, command, skill, session_id || ' ' || started_by FROM usage_subagents
-             WHERE session_id IN (SELECT session_id FROM usage_tool_events WHERE kind = 'subagent' AND caller_id IS NOT NULL)",
-        )?;
-        let start = |row: &duckdb::Row<'_>| {
-            Ok((row.get(0)?, Start { command: row.get(1)?, skill: row.get(2)?, by: row.get(3)? }))
-        };
-        Ok(Self(statement.query_map([], start)?.collect::<duckdb::Result<_>>()?))
+    pub(super) fn read(reader: Reader<'_>) -> Result<Self> {
+        let sql = "SELECT session_id || ' ' || subagent_id, command, skill, session_id || ' ' || started_by
+             FROM usage_subagents WHERE session_id IN (
+                 SELECT session_id FROM usage_tool_events WHERE kind = 'subagent' AND caller_id IS NOT NULL)";
+        let start =
+            |row: &Row<'_>| Ok((row.get(0)?, Start { command: row.get(1)?, skill: row.get(2)?, by: row.get(3)? }));
+        Ok(Self(reader.rows(sql, &[], start)?.into_iter().collect()))
     }
 
     /// What a caller was at, or who called it.

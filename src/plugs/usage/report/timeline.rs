@@ -3,12 +3,12 @@
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::printable::printable;
 use crate::base::utc;
-use crate::plugs::usage::report::filter::{Filter, Param, Where};
+use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending;
 use crate::price::{PicoUsd, Prices, Tokens};
 use crate::report::{money, number};
+use crate::store::reader::{Param, Reader, Row};
 use chrono::{DateTime, Utc};
-use duckdb::{Connection, Row, params_from_iter};
 use serde_json::{Value, json};
 
 /// What happened, in order of time.
@@ -53,24 +53,22 @@ const TOLD: usize = 5;
 /// # Errors
 ///
 /// If there is none or more than one, or the database cannot be read.
-pub fn timeline(connection: &Connection, key: &str, filter: &Filter, prices: &Prices) -> Result<Timeline> {
-    let session_id = find(connection, key)?;
+pub fn timeline(reader: Reader<'_>, key: &str, filter: &Filter, prices: &Prices) -> Result<Timeline> {
+    let session_id = find(reader, key)?;
     let of_session = Where { clause: "session_id = ?".to_owned(), params: vec![Param::Text(session_id.clone())] };
     let mut steps = Vec::new();
     let keys = ["epoch_us(time)", "username", "session_file", "line", "message_id", "part"];
-    spending::read(connection, prices, &keys, &of_session, place, |place, model, spent| {
+    spending::read(reader, prices, &keys, &of_session, place, |place, model, spent| {
         let model = model.map(str::to_owned);
         steps.push(step(place, What::Response { model, tokens: spent.tokens, cost: spent.cost }));
     })?;
-    let mut statement = connection.prepare(
-        "SELECT epoch_us(time), username, session_file, line, kind, tool, is_error FROM usage_tool_events
-         WHERE session_id = ? ORDER BY time, session_file, line, event_id",
-    )?;
-    let mut rows = statement.query(params_from_iter(&of_session.params))?;
-    while let Some(row) = rows.next()? {
+    let sql = "SELECT epoch_us(time), username, session_file, line, kind, tool, is_error FROM usage_tool_events
+               WHERE session_id = ? ORDER BY time, session_file, line, event_id";
+    reader.each(sql, &of_session.params, |row| {
         let what = What::Call { kind: row.get(4)?, tool: row.get(5)?, failed: row.get(6)? };
         steps.push(step(place(row)?, what));
-    }
+        Ok(())
+    })?;
     steps.iter_mut().for_each(|step| step.user = filter.identities.label(&step.user).to_owned());
     // A response stands before the calls that are on its line.
     steps.sort_by(|a, b| {
@@ -82,7 +80,7 @@ pub fn timeline(connection: &Connection, key: &str, filter: &Filter, prices: &Pr
 
 type Place = (Option<i64>, String, String, i64);
 
-fn place(row: &Row<'_>) -> duckdb::Result<Place> {
+fn place(row: &Row<'_>) -> Result<Place> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
 }
 
@@ -98,13 +96,11 @@ fn name(step: &Step) -> (&str, i128) {
     }
 }
 
-fn find(connection: &Connection, key: &str) -> Result<String> {
-    let mut statement = connection.prepare(
-        "SELECT DISTINCT session_id FROM (
-             SELECT session_id FROM usage_responses UNION ALL SELECT session_id FROM usage_tool_events)
-         WHERE starts_with(session_id, ?) ORDER BY session_id",
-    )?;
-    let found = statement.query_map([key], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()?;
+fn find(reader: Reader<'_>, key: &str) -> Result<String> {
+    let sql = "SELECT DISTINCT session_id FROM (
+                   SELECT session_id FROM usage_responses UNION ALL SELECT session_id FROM usage_tool_events)
+               WHERE starts_with(session_id, ?) ORDER BY session_id";
+    let found: Vec<String> = reader.rows(sql, &[key.into()], |row| row.get(0))?;
     let wrong = |message: String, hint: &str| Err(Error::new(Status::Usage, message).hint(hint));
     match found.as_slice() {
         [] => wrong(format!("no session `{}`", printable(key)), "`sessionmill report sessions` shows them"),

@@ -12,7 +12,7 @@ use crate::plugs::usage::report::spending::{self, Spent, Uses};
 use crate::plugs::usage::report::{calls, explain, reported};
 use crate::price::{PicoUsd, Prices};
 use crate::report::{Column, Row, Sheet, freshness};
-use duckdb::Connection;
+use crate::store::reader::{self, Reader};
 use std::collections::BTreeMap;
 
 const COLUMNS: [Column; 10] = [
@@ -63,33 +63,32 @@ impl Sums {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn usage(connection: &Connection, by: By, filter: &Filter, prices: &Prices) -> Result<Sheet> {
-    let mut sheet =
-        if by == By::Tool { calls::calls(connection, filter)? } else { tokens(connection, by, filter, prices)? };
-    (sheet.as_of, sheet.pending) = freshness(connection, NAME)?;
+pub fn usage(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) -> Result<Sheet> {
+    let mut sheet = if by == By::Tool { calls::calls(reader, filter)? } else { tokens(reader, by, filter, prices)? };
+    (sheet.as_of, sheet.pending) = freshness(reader, NAME)?;
     Ok(sheet)
 }
 
-fn tokens(connection: &Connection, by: By, filter: &Filter, prices: &Prices) -> Result<Sheet> {
+fn tokens(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) -> Result<Sheet> {
     let condition = filter.condition();
     let mut sums: BTreeMap<Option<String>, Sums> = BTreeMap::new();
-    let mut key = Key::of(by, connection, filter)?;
+    let mut key = Key::of(by, reader, filter)?;
     let uses = match &mut key {
         Some(key) => {
             let columns = key.columns();
-            let name = |row: &duckdb::Row<'_>| key.name(row);
-            let uses = spending::read(connection, prices, columns, &condition, name, |name, _, spent| {
+            let name = |row: &reader::Row<'_>| key.name(row);
+            let uses = spending::read(reader, prices, columns, &condition, name, |name, _, spent| {
                 sums.entry(name).or_default().spent.add(spent);
             })?;
             let columns = key.columns();
-            let name = |row: &duckdb::Row<'_>| key.name(row);
-            reported::read(connection, columns, filter, name, |name, cost| {
+            let name = |row: &reader::Row<'_>| key.name(row);
+            reported::read(reader, columns, filter, name, |name, cost| {
                 sums.entry(name).or_default().add_reported(cost);
             })?;
             uses
         }
         None => {
-            let (blocks, uses) = block::blocks(connection, prices, &condition)?;
+            let (blocks, uses) = block::blocks(reader, prices, &condition)?;
             for Block { start, spent, .. } in blocks {
                 let start = start.with_timezone(&filter.zone).format("%Y-%m-%dT%H:%M:%S%:z");
                 sums.entry(Some(start.to_string())).or_default().spent.add(&spent);
@@ -116,7 +115,7 @@ fn tokens(connection: &Connection, by: By, filter: &Filter, prices: &Prices) -> 
         rows: sums.into_iter().map(|(key, sums)| Row { key, numbers: sums.numbers() }).collect(),
         totals: total.numbers(),
         notes: notes(&total.spent, &unpriced),
-        explanation: explain::explain(connection, &total.spent, &uses, prices, filter)?,
+        explanation: explain::explain(reader, &total.spent, &uses, prices, filter)?,
         unpriced,
         ..Sheet::default()
     })

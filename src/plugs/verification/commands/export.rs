@@ -7,7 +7,7 @@ use crate::base::printable::printable;
 use crate::cli::{Context, print};
 use crate::identities::Identities;
 use crate::plugs::verification::report::knowledge::{self, Item, Piece};
-use crate::store::reading::Reading;
+use crate::store::reader::Reader;
 use clap::ValueEnum;
 use serde::Serialize;
 use sessionmill_verification::review::Standing;
@@ -48,8 +48,7 @@ struct Line {
 }
 
 pub(super) fn export(args: &Args, context: &Context) -> Result<Status> {
-    let all =
-        |reading: &Reading<'_>, identities: &Identities| knowledge::evidence(reading.connection, None, identities);
+    let all = |reader: Reader<'_>, identities: &Identities| knowledge::evidence(reader, None, identities);
     let (mut items, mut evidence) = args.which.items(context, all)?;
     if args.which.status.is_none() {
         items.retain(|item| item.status != Standing::Rejected.name());

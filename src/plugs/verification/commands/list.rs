@@ -74,7 +74,7 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
 
 pub(super) fn reviews(args: &Reviews, context: &Context) -> Result<Status> {
     let (_, database) = args.database.find(context)?;
-    let reviews = read(&database, context, |reading| knowledge::reviews(reading.connection, None))?;
+    let reviews = read(&database, context, |reader| knowledge::reviews(reader, None))?;
     let cells = |review: &Review| {
         let Review { item_id, action, other_id, reviewer, reviewed_at, stated, .. } = review;
         let [other, at] = [other_id, reviewed_at].map(|text| text.as_deref().unwrap_or_default());

@@ -14,7 +14,7 @@ use crate::identities::Identities;
 use crate::plugs::command::{Command, parsed};
 use crate::plugs::verification::report::knowledge::{self, Filter, Item};
 use crate::plugs::verification::{NAME, Settings};
-use crate::store::reading::Reading;
+use crate::store::reader::Reader;
 use clap::Args as _;
 use clap::builder::PossibleValuesParser;
 use sessionmill_verification::review::Standing;
@@ -139,14 +139,14 @@ impl Which {
     fn items<T>(
         &self,
         context: &Context,
-        more: impl Fn(&Reading<'_>, &Identities) -> Result<T>,
+        more: impl Fn(Reader<'_>, &Identities) -> Result<T>,
     ) -> Result<(Vec<Item>, T)> {
         let (config, database) = self.database.find(context)?;
         let filter = self.filter(Identities::given(config.identities.as_deref())?);
         let (weights, identities) = (config.settings::<Settings>().confidence, &filter.identities);
-        let (items, users, more) = read(&database, context, |reading| {
-            let items = knowledge::items(reading.connection, &filter, &weights, context.now.wall)?;
-            Ok((items, knowledge::users(reading.connection)?, more(reading, identities)?))
+        let (items, users, more) = read(&database, context, |reader| {
+            let items = knowledge::items(reader, &filter, &weights, context.now.wall)?;
+            Ok((items, knowledge::users(reader)?, more(reader, identities)?))
         })?;
         if let Some(user) = self.user.as_ref().filter(|user| !users.iter().any(|folder| identities.is_of(folder, user)))
         {

@@ -30,7 +30,7 @@ pub(crate) fn report(args: &Args, context: &Context) -> Result<Status> {
     let ReportSetup { config, database, zone, identities } = args.report.setup(&[NAME], context)?;
     let ReportArgs { since, until, user, no_refresh, .. } = &args.report;
     let filter = verification::Filter { since: *since, until: *until, user: user.clone(), zone, identities };
-    let sheet = read(&database, context, |reading| verification::verification(reading.connection, args.by, &filter))?;
+    let sheet = read(&database, context, |reader| verification::verification(reader, args.by, &filter))?;
     let (format, texts) = (args.form.format(), args.form.texts());
     render::sheet(&sheet, format, texts, terminal_width(), &mut std::io::stdout())?;
     if config.settings::<Settings>().api().is_some() && !no_refresh {

@@ -45,34 +45,33 @@ pub(super) fn show(args: &Args, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
     let identities = Arc::new(Identities::given(config.identities.as_deref())?);
     let weights = config.settings::<Settings>().confidence;
-    let pages = read(&database, context, |reading| {
-        let connection = reading.connection;
+    let pages = read(&database, context, |reader| {
         let mut pages = Vec::new();
         for id in &args.ids {
             let filter = Filter { id: Some(id.clone()), identities: identities.clone(), ..Filter::default() };
-            let items = knowledge::items(connection, &filter, &weights, context.now.wall)?;
-            let reviews = knowledge::reviews(connection, Some(id))?;
-            let mut evidence = knowledge::evidence(connection, Some(id), &identities)?;
+            let items = knowledge::items(reader, &filter, &weights, context.now.wall)?;
+            let reviews = knowledge::reviews(reader, Some(id))?;
+            let mut evidence = knowledge::evidence(reader, Some(id), &identities)?;
             for item in &items {
                 pages.push(Page {
                     id: id.clone(),
                     item: Some(item.clone()),
                     evidence: evidence.remove(&(item.domain.clone(), id.clone())).unwrap_or_default(),
-                    relations: knowledge::relations(connection, item)?,
+                    relations: knowledge::relations(reader, item)?,
                     reviews: reviews.clone(),
                 });
             }
             if !items.is_empty() {
                 continue;
             }
-            match knowledge::named(connection, id)? {
+            match knowledge::named(reader, id)? {
                 Named::Evidence { of } => {
                     let of = of.first().map(String::as_str).unwrap_or_default();
                     return Err(Error::new(Status::Usage, format!("`{id}` is evidence of `{of}`"))
                         .hint(format!("`sessionmill knowledge show {of}` shows it")));
                 }
                 _ if reviews.is_empty() => {
-                    let known = knowledge::ids(connection)?;
+                    let known = knowledge::ids(reader)?;
                     return Err(names::unknown("item", id, known.iter().map(String::as_str)));
                 }
                 _ => pages.push(Page {

@@ -2,10 +2,10 @@
 //! is near them, and what people decided.
 
 use crate::base::error::Result;
+use crate::base::utc;
 use crate::identities::Identities;
-use crate::report::value;
+use crate::store::reader::{Param, Reader, Row};
 use chrono::{DateTime, Utc};
-use duckdb::{Connection, Params, Row, params, params_from_iter};
 use serde::Serialize;
 use sessionmill_verification::confidence::{Evidence, Weights};
 use sessionmill_verification::review::Action;
@@ -119,7 +119,7 @@ pub struct Filter {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn items(connection: &Connection, filter: &Filter, weights: &Weights, now: DateTime<Utc>) -> Result<Vec<Item>> {
+pub fn items(reader: Reader<'_>, filter: &Filter, weights: &Weights, now: DateTime<Utc>) -> Result<Vec<Item>> {
     const SQL: &str = "
         SELECT item_id, domain, title, content, detection_type, entities, status, evidence, corrections, confirmations,
             definitions, last_verified, first_verified, reviewer, reviewed_at, instructions, sessions, scope, project, likelihood,
@@ -130,10 +130,10 @@ pub fn items(connection: &Connection, filter: &Filter, weights: &Weights, now: D
             AND detection_type = coalesce($3, detection_type) AND status = coalesce($4, status)
             AND ($5::VARCHAR IS NULL OR contains(lower(concat_ws(' ', title, content, entities)), lower($5)))";
     let Filter { id, domain, user, kind, status, text, min_confidence, identities } = filter;
-    let folders = folders(connection, id.as_deref())?;
-    let params = params_from_iter([id, domain, kind, status, text]);
-    let mut items = all(connection, SQL, params, |row| {
-        let count = |column: usize| row.get::<_, i64>(column).map(i64::cast_unsigned);
+    let folders = folders(reader, id.as_deref())?;
+    let params = [id, domain, kind, status, text].map(|name| Param::from(name.as_deref()));
+    let mut items: Vec<_> = reader.rows(SQL, &params, |row| {
+        let count = |column: usize| row.count(column);
         let entities: String = row.get(5)?;
         let signs: Option<String> = row.get(20)?;
         let last_verified = time(row, 11)?;
@@ -191,12 +191,13 @@ pub fn items(connection: &Connection, filter: &Filter, weights: &Weights, now: D
 }
 
 /// The folders of those who stated an item, or all of them, by domain and item.
-fn folders(connection: &Connection, id: Option<&str>) -> Result<HashMap<(String, String), Vec<String>>> {
+fn folders(reader: Reader<'_>, id: Option<&str>) -> Result<HashMap<(String, String), Vec<String>>> {
     const SQL: &str = "SELECT DISTINCT domain, item_id, username FROM facts.verification_evidence WHERE item_id = coalesce(?, item_id)";
     let mut folders: HashMap<_, Vec<String>> = HashMap::new();
-    for (item, folder) in all(connection, SQL, [id], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))? {
-        folders.entry(item).or_default().push(folder);
-    }
+    reader.each(SQL, &[id.into()], |row| {
+        folders.entry((row.get(0)?, row.get(1)?)).or_default().push(row.get(2)?);
+        Ok(())
+    })?;
     Ok(folders)
 }
 
@@ -208,26 +209,25 @@ pub type Pieces = HashMap<(String, String), Vec<Piece>>;
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn evidence(connection: &Connection, id: Option<&str>, identities: &Identities) -> Result<Pieces> {
+pub fn evidence(reader: Reader<'_>, id: Option<&str>, identities: &Identities) -> Result<Pieces> {
     const SQL: &str = "
         SELECT domain, item_id, statement_id, detection_type, username, session_file, line, time, user_quote
         FROM verification_evidence WHERE item_id = coalesce($1, item_id)
         ORDER BY time NULLS LAST, session_file, line, claim_id";
     let mut pieces = Pieces::new();
-    for (item, piece) in all(connection, SQL, [id], |row| {
+    reader.each(SQL, &[id.into()], |row| {
         let piece = Piece {
             statement_id: row.get(2)?,
             kind: row.get(3)?,
-            user: identities.label(&row.get::<_, String>(4)?).to_owned(),
+            user: identities.label(&row.get::<String>(4)?).to_owned(),
             session: row.get(5)?,
-            line: row.get::<_, i64>(6)?.cast_unsigned(),
+            line: row.count(6)?,
             time: time(row, 7)?,
-            quote: row.get::<_, Option<String>>(8)?.filter(|quote| !quote.is_empty()),
+            quote: row.get::<Option<String>>(8)?.filter(|quote| !quote.is_empty()),
         };
-        Ok(((row.get(0)?, row.get(1)?), piece))
-    })? {
-        pieces.entry(item).or_default().push(piece);
-    }
+        pieces.entry((row.get(0)?, row.get(1)?)).or_default().push(piece);
+        Ok(())
+    })?;
     Ok(pieces)
 }
 
@@ -236,14 +236,14 @@ pub fn evidence(connection: &Connection, id: Option<&str>, identities: &Identiti
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn relations(connection: &Connection, item: &Item) -> Result<Vec<Relation>> {
+pub fn relations(reader: Reader<'_>, item: &Item) -> Result<Vec<Relation>> {
     const SQL: &str = "
         SELECT kind, from_item, to_item, relation.score, relation.judge, other.title
         FROM knowledge_relations AS relation JOIN knowledge_items AS other
             ON other.domain = relation.domain AND other.item_id = if(from_item = $2, to_item, from_item)
         WHERE relation.domain = $1 AND $2 IN (from_item, to_item)
         ORDER BY kind, relation.score DESC NULLS LAST, from_item, to_item";
-    all(connection, SQL, [&item.domain, &item.item_id], |row| {
+    reader.rows(SQL, &[item.domain.as_str().into(), item.item_id.as_str().into()], |row| {
         Ok(Relation {
             kind: row.get(0)?,
             from: row.get(1)?,
@@ -263,15 +263,15 @@ pub fn relations(connection: &Connection, item: &Item) -> Result<Vec<Relation>> 
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn reviews(connection: &Connection, id: Option<&str>) -> Result<Vec<Review>> {
+pub fn reviews(reader: Reader<'_>, id: Option<&str>) -> Result<Vec<Review>> {
     let sql = format!(
         "SELECT review_id, item_id, action, other_id, reviewer, reviewed_at, item_id IN (
              SELECT {STATEMENT_ID} FROM facts.verification_claims)
          FROM knowledge_reviews ORDER BY review_id"
     );
-    let mut reviews = all(connection, &sql, [], |row| {
+    let mut reviews: Vec<_> = reader.rows(&sql, &[], |row| {
         Ok(Review {
-            review_id: row.get::<_, i64>(0)?.cast_unsigned(),
+            review_id: row.count(0)?,
             item_id: row.get(1)?,
             action: row.get(2)?,
             other_id: row.get(3)?,
@@ -333,15 +333,13 @@ pub enum Named {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn named(connection: &Connection, id: &str) -> Result<Named> {
-    let items =
-        all(connection, "SELECT domain, status FROM knowledge_items WHERE item_id = ? ORDER BY ALL", [id], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-        })?;
+pub fn named(reader: Reader<'_>, id: &str) -> Result<Named> {
+    let sql = "SELECT domain, status FROM knowledge_items WHERE item_id = ? ORDER BY ALL";
+    let items: Vec<(String, String)> = reader.rows(sql, &[id.into()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if let Some((_, status)) = items.first().cloned() {
         return Ok(Named::Item { domains: items.into_iter().map(|(domain, _)| domain).collect(), status });
     }
-    let of = joined(connection, id)?;
+    let of = joined(reader, id)?;
     Ok(if of.is_empty() { Named::Nothing } else { Named::Evidence { of } })
 }
 
@@ -351,13 +349,13 @@ pub fn named(connection: &Connection, id: &str) -> Result<Named> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn joined(connection: &Connection, id: &str) -> Result<Vec<String>> {
+pub fn joined(reader: Reader<'_>, id: &str) -> Result<Vec<String>> {
     let sql = "SELECT item_id FROM verification_evidence WHERE statement_id = $1 AND item_id <> $1
                UNION SELECT other_id FROM (
                    FROM knowledge_reviews WHERE item_id = $1 AND action IN ('merge', 'split')
                    ORDER BY review_id DESC LIMIT 1
                ) WHERE action = 'merge' ORDER BY ALL";
-    all(connection, sql, [id], |row| row.get(0))
+    reader.rows(sql, &[id.into()], |row| row.get(0))
 }
 
 /// All ids that can be decided about.
@@ -365,9 +363,9 @@ pub fn joined(connection: &Connection, id: &str) -> Result<Vec<String>> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn ids(connection: &Connection) -> Result<Vec<String>> {
+pub fn ids(reader: Reader<'_>) -> Result<Vec<String>> {
     let sql = "SELECT item_id FROM knowledge_items UNION SELECT statement_id FROM verification_evidence ORDER BY ALL";
-    all(connection, sql, [], |row| row.get(0))
+    reader.rows(sql, &[], |row| row.get(0))
 }
 
 /// The domains in which anybody states one of two things.
@@ -375,10 +373,10 @@ pub fn ids(connection: &Connection) -> Result<Vec<String>> {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn domains(connection: &Connection, one: &str, other: Option<&str>) -> Result<Vec<String>> {
+pub fn domains(reader: Reader<'_>, one: &str, other: Option<&str>) -> Result<Vec<String>> {
     let sql =
         format!("SELECT DISTINCT domain FROM facts.verification_claims WHERE {STATEMENT_ID} IN (?, ?) ORDER BY ALL");
-    all(connection, &sql, params![one, other], |row| row.get(0))
+    reader.rows(&sql, &[one.into(), other.into()], |row| row.get(0))
 }
 
 /// The folders of all who said something.
@@ -386,26 +384,15 @@ pub fn domains(connection: &Connection, one: &str, other: Option<&str>) -> Resul
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn users(connection: &Connection) -> Result<Vec<String>> {
-    all(connection, "SELECT DISTINCT username FROM verification_evidence ORDER BY ALL", [], |row| row.get(0))
+pub fn users(reader: Reader<'_>) -> Result<Vec<String>> {
+    reader.rows("SELECT DISTINCT username FROM verification_evidence ORDER BY ALL", &[], |row| row.get(0))
 }
 
 /// `statement::id` of the verification processor, of a row of claims.
 const STATEMENT_ID: &str = "'kv_' || left(sha256(title || ':' || content), 12)";
 
-fn all<T>(
-    connection: &Connection,
-    sql: &str,
-    params: impl Params,
-    each: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
-) -> Result<Vec<T>> {
-    let mut statement = connection.prepare(sql)?;
-    let rows = statement.query_map(params, each)?;
-    Ok(rows.collect::<duckdb::Result<_>>()?)
-}
-
-fn time(row: &Row<'_>, column: usize) -> duckdb::Result<Option<String>> {
-    Ok(Some(value::text(&row.get(column)?)).filter(|text| !text.is_empty()))
+fn time(row: &Row<'_>, column: usize) -> Result<Option<String>> {
+    Ok(row.time(column)?.map(utc::shortest))
 }
 
 #[cfg(test)]

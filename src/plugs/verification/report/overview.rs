@@ -5,12 +5,11 @@ use crate::base::zone::{self, Period};
 use crate::identities::Identities;
 use crate::plugs::verification::NAME;
 use crate::report::freshness;
-use crate::report::value;
 use crate::report::{Column, Row, Sheet};
+use crate::store::reader::Reader;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use clap::ValueEnum;
-use duckdb::Connection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -71,8 +70,8 @@ struct Piece {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn verification(connection: &Connection, by: By, filter: &Filter) -> Result<Sheet> {
-    let pieces = pieces(connection, filter)?;
+pub fn verification(reader: Reader<'_>, by: By, filter: &Filter) -> Result<Sheet> {
+    let pieces = pieces(reader, filter)?;
     let mut rows: BTreeMap<Option<String>, Vec<&Piece>> = BTreeMap::new();
     for piece in &pieces {
         let key = match by {
@@ -90,7 +89,7 @@ pub fn verification(connection: &Connection, by: By, filter: &Filter) -> Result<
         By::Type => "type",
         By::Month => "month",
     };
-    let (as_of, pending) = freshness(connection, NAME)?;
+    let (as_of, pending) = freshness(reader, NAME)?;
     let totals = numbers(&pieces.iter().collect::<Vec<_>>());
     Ok(Sheet { by, columns: &COLUMNS, rows: rows.collect(), totals, as_of, pending, ..Sheet::default() })
 }
@@ -116,19 +115,15 @@ fn numbers(pieces: &[&Piece]) -> Vec<Option<i128>> {
     numbers.into_iter().map(|number| Some(number as i128)).collect()
 }
 
-fn pieces(connection: &Connection, filter: &Filter) -> Result<Vec<Piece>> {
+fn pieces(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Piece>> {
     let (since, until) =
         (filter.since.map(|day| zone::begin(day, filter.zone)), filter.until.map(|day| zone::end(day, filter.zone)));
-    let mut statement = connection.prepare(
-        "SELECT piece.domain, piece.item_id, status, piece.detection_type, username, time
-         FROM facts.verification_evidence AS piece JOIN facts.knowledge_items AS item USING (key_hash, domain, item_id)",
-    )?;
-    let all = statement.query_map([], |row| {
-        let time = value::text(&row.get(5)?).parse().ok();
+    let sql = "SELECT piece.domain, piece.item_id, status, piece.detection_type, username, time
+         FROM facts.verification_evidence AS piece JOIN facts.knowledge_items AS item USING (key_hash, domain, item_id)";
+    let mut pieces: Vec<_> = reader.rows(sql, &[], |row| {
         let (domain, item, status) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(Piece { domain, item, status, kind: row.get(3)?, user: row.get(4)?, time })
+        Ok(Piece { domain, item, status, kind: row.get(3)?, user: row.get(4)?, time: row.time(5)? })
     })?;
-    let mut pieces = all.collect::<duckdb::Result<Vec<Piece>>>()?;
     let identities = &filter.identities;
     if let Some(name) = &filter.user {
         pieces.retain(|piece| identities.is_of(&piece.user, name));

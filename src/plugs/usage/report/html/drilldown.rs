@@ -6,9 +6,8 @@ use crate::plugs::usage::report::html::table::{Kind, table};
 use crate::plugs::usage::report::html::text::Text;
 use crate::plugs::usage::report::sessions::Session;
 use crate::report::render::{hours, short};
-use crate::report::value::integer;
+use crate::store::reader::Reader;
 use chrono_tz::Tz;
-use duckdb::{Connection, params_from_iter};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,12 +19,12 @@ const MOST: usize = 10;
 type Tools = Vec<(String, i128, i128)>;
 
 /// Both lists. `sessions` has the costliest first.
-pub(super) fn sessions(connection: &Connection, sessions: &[Session], zone: Tz) -> Result<String> {
+pub(super) fn sessions(reader: Reader<'_>, sessions: &[Session], zone: Tz) -> Result<String> {
     let costliest: Vec<_> = sessions.iter().take(MOST).collect();
     let mut longest: Vec<_> = sessions.iter().collect();
     longest.sort_by_key(|session| Reverse(session.active_seconds));
     longest.truncate(MOST);
-    let tools = tools(connection, costliest.iter().chain(&longest).copied())?;
+    let tools = tools(reader, costliest.iter().chain(&longest).copied())?;
     let mut html = String::from("<div class=\"pair\">\n");
     for (title, list, lead) in [
         ("Costliest", &costliest, (|session| cost(session.spent.cost)) as fn(&Session) -> String),
@@ -84,18 +83,18 @@ fn folded(session: &Session, lead: &str, tools: Option<&Tools>, zone: Tz) -> Str
 }
 
 /// The tools of some sessions, most calls first.
-fn tools<'s>(connection: &Connection, sessions: impl Iterator<Item = &'s Session>) -> Result<BTreeMap<String, Tools>> {
-    let ids: Vec<_> = sessions.map(|session| &session.id).collect();
-    let mut tools: BTreeMap<String, Tools> = BTreeMap::new();
-    let marks = vec!["?"; ids.len()].join(", ");
-    let mut statement = connection.prepare(&format!(
+fn tools<'s>(reader: Reader<'_>, sessions: impl Iterator<Item = &'s Session>) -> Result<BTreeMap<String, Tools>> {
+    let ids: Vec<_> = sessions.map(|session| session.id.as_str().into()).collect();
+    let sql = format!(
         "SELECT session_id, tool, count(*) AS calls, count(*) FILTER (is_error) FROM usage_tool_events
-         WHERE session_id IN ({marks}) AND kind <> 'slash_command' GROUP BY ALL ORDER BY session_id, calls DESC, tool"
-    ))?;
-    let mut rows = statement.query(params_from_iter(ids))?;
-    while let Some(row) = rows.next()? {
+         WHERE session_id IN ({}) AND kind <> 'slash_command' GROUP BY ALL ORDER BY session_id, calls DESC, tool",
+        vec!["?"; ids.len()].join(", ")
+    );
+    let mut tools: BTreeMap<String, Tools> = BTreeMap::new();
+    reader.each(&sql, &ids, |row| {
         let of_session = tools.entry(row.get(0)?).or_default();
-        of_session.push((row.get(1)?, integer(row.get_ref(2)?), integer(row.get_ref(3)?)));
-    }
+        of_session.push((row.get(1)?, row.integer(2)?, row.integer(3)?));
+        Ok(())
+    })?;
     Ok(tools)
 }

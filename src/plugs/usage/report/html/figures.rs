@@ -3,13 +3,13 @@
 use crate::base::error::Result;
 use crate::base::zone::Period;
 use crate::plugs::usage::report::active::{self, Whose};
-use crate::plugs::usage::report::filter::{Filter, Param};
+use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::period::{self, QUARTER};
 use crate::plugs::usage::report::sessions::Session;
 use crate::plugs::usage::report::spending::{self, Spent, Uses};
 use crate::price::{PicoUsd, Prices};
+use crate::store::reader::{Param, Reader, Row};
 use chrono::NaiveDate;
-use duckdb::Connection;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -63,15 +63,10 @@ impl Activity {
 }
 
 impl<'p> Figures<'p> {
-    pub(super) fn read(
-        connection: &Connection,
-        filter: &Filter,
-        prices: &'p Prices,
-        sessions: &[Session],
-    ) -> Result<Self> {
+    pub(super) fn read(reader: Reader<'_>, filter: &Filter, prices: &'p Prices, sessions: &[Session]) -> Result<Self> {
         let (mut all, mut models, mut people) = (Sums::default(), Series::new(), Series::new());
         let mut hours: BTreeMap<_, Spent> = BTreeMap::new();
-        let key = |row: &duckdb::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let key = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
         let add = |(quarter, user): (Option<i64>, String), model: Option<&str>, spent: &Spent| {
             let day = quarter.and_then(|quarter| period::day(quarter, filter.zone));
             let model = model.unwrap_or("(no model)").to_owned();
@@ -83,8 +78,8 @@ impl<'p> Figures<'p> {
                 sums.add(day, spent);
             }
         };
-        let uses = spending::read(connection, prices, &[QUARTER, "username"], &filter.condition(), key, add)?;
-        Ok(Self { all, models, people, hours, activity: activity(connection, filter, sessions)?, uses })
+        let uses = spending::read(reader, prices, &[QUARTER, "username"], &filter.condition(), key, add)?;
+        Ok(Self { all, models, people, hours, activity: activity(reader, filter, sessions)?, uses })
     }
 
     /// The bars of a chart over time: days, or longer periods where there are too many.
@@ -117,7 +112,7 @@ pub(super) fn ranked(series: &Series) -> Vec<(&String, &Sums)> {
 }
 
 fn activity(
-    connection: &Connection,
+    reader: Reader<'_>,
     filter: &Filter,
     sessions: &[Session],
 ) -> Result<BTreeMap<String, BTreeMap<Option<NaiveDate>, Activity>>> {
@@ -129,9 +124,9 @@ fn activity(
         let day = session.begun.map(|time| time.with_timezone(&filter.zone).date_naive());
         add(&session.user, day, Activity { sessions: 1, active_micros: 0 });
     }
-    let People { person, join, params } = People::read(connection, filter)?;
+    let People { person, join, params } = People::read(reader, filter)?;
     let whose = Whose { who: person, join: &join, params: &params };
-    active::read(connection, &whose, &filter.condition(), |person, quarter, active_micros| {
+    active::read(reader, &whose, &filter.condition(), |person, quarter, active_micros| {
         add(&person, period::day(quarter, filter.zone), Activity { sessions: 0, active_micros });
     })?;
     Ok(activity)
@@ -145,13 +140,13 @@ struct People {
 }
 
 impl People {
-    fn read(connection: &Connection, filter: &Filter) -> Result<Self> {
+    fn read(reader: Reader<'_>, filter: &Filter) -> Result<Self> {
         let mut people = Self { person: "username", join: String::new(), params: Vec::new() };
         if filter.identities.is_empty() {
             return Ok(people);
         }
-        let mut statement = connection.prepare("SELECT DISTINCT username FROM usage_responses")?;
-        for folder in statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<Vec<String>>>()? {
+        let sql = "SELECT DISTINCT username FROM usage_responses";
+        for folder in reader.rows::<String>(sql, &[], |row| row.get(0))? {
             let label = filter.identities.label(&folder).to_owned();
             if label != folder {
                 people.params.extend([folder, label].map(Param::Text));

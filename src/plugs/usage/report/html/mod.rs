@@ -23,9 +23,9 @@ use crate::price::{Bill, PicoUsd, Prices, Tokens};
 use crate::report::freshness;
 use crate::report::money;
 use crate::report::render::{hours, short, tenths};
+use crate::store::reader::Reader;
 use bars::{Bars, COLOURS};
 use chrono::NaiveDate;
-use duckdb::Connection;
 use figures::{Activity, Figures, Series, Sums, ranked};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -43,10 +43,10 @@ const MOST: usize = 25;
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn page(connection: &Connection, filter: &Filter, prices: &Prices) -> Result<String> {
-    let sessions = sessions::sessions(connection, filter, prices)?;
-    let figures = Figures::read(connection, filter, prices, &sessions)?;
-    let (as_of, pending) = freshness(connection, NAME)?;
+pub fn page(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<String> {
+    let sessions = sessions::sessions(reader, filter, prices)?;
+    let figures = Figures::read(reader, filter, prices, &sessions)?;
+    let (as_of, pending) = freshness(reader, NAME)?;
     let mut html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -56,7 +56,7 @@ pub fn page(connection: &Connection, filter: &Filter, prices: &Prices) -> Result
         escaped(&about(&figures, filter, as_of.as_deref(), pending))
     );
     let presence = match tracking::filter::Filter::of_usage(filter) {
-        Some(filter) => tracking::html::part(connection, &filter, prices)?,
+        Some(filter) => tracking::html::part(reader, &filter, prices)?,
         None => String::new(),
     };
     if figures.all.total.responses == 0 {
@@ -65,17 +65,17 @@ pub fn page(connection: &Connection, filter: &Filter, prices: &Prices) -> Result
     } else {
         html += &tiles(&figures, sessions.len());
         html += &over_time(&figures);
-        html += &work::work(connection, filter, prices)?;
+        html += &work::work(reader, filter, prices)?;
         html += &cache(&figures);
         html += &activity(&figures);
         html += &presence;
-        html += &tools(connection, filter)?;
+        html += &tools(reader, filter)?;
         html += "<h2>Sessions</h2>\n";
-        html += &drilldown::sessions(connection, &sessions, filter.zone)?;
+        html += &drilldown::sessions(reader, &sessions, filter.zone)?;
     }
-    html += &troubles(&errors::errors(connection, filter, prices)?);
+    html += &troubles(&errors::errors(reader, filter, prices)?);
     html += "</main>\n<footer><h2>How the figures came about</h2>\n<ul>\n";
-    for sentence in explain(connection, &figures.all.total, &figures.uses, prices, filter)? {
+    for sentence in explain(reader, &figures.all.total, &figures.uses, prices, filter)? {
         let _ = writeln!(html, "<li>{}</li>", quoted(&sentence));
     }
     html += "<li>active time: between responses of a person that are at most 10 minutes apart; sessions side by side \
@@ -269,11 +269,11 @@ fn activity(figures: &Figures<'_>) -> String {
 }
 
 /// Tools, with how often they fail.
-fn tools(connection: &Connection, filter: &Filter) -> Result<String> {
+fn tools(reader: Reader<'_>, filter: &Filter) -> Result<String> {
     if filter.model.is_some() {
         return Ok("<h2>Tools</h2>\n<p>Tool calls are not told by model.</p>\n".to_owned());
     }
-    let sheet = calls::calls(connection, filter)?;
+    let sheet = calls::calls(reader, filter)?;
     let rows = sheet.rows.iter().take(MOST).map(|row| {
         let number = |at: usize| row.numbers.get(at).copied().flatten().unwrap_or_default();
         let tool = row.key.clone().unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::plugs::usage::report::html::totals;
 use crate::plugs::usage::report::key::Key;
 use crate::plugs::usage::report::spending;
 use crate::price::Prices;
-use duckdb::Connection;
+use crate::store::reader::{Reader, Row};
 
 /// What a table is by, and what it is called.
 const TABLES: [(By, &str); 6] = [
@@ -24,14 +24,14 @@ const TABLES: [(By, &str); 6] = [
 const NONE: &str = "(none)";
 
 /// A table for each kind of names that there are any of.
-pub(super) fn work(connection: &Connection, filter: &Filter, prices: &Prices) -> Result<String> {
+pub(super) fn work(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<String> {
     let mut html = String::new();
     for (by, title) in TABLES {
-        let Some(mut key) = Key::of(by, connection, filter)? else { continue };
+        let Some(mut key) = Key::of(by, reader, filter)? else { continue };
         let mut series = Series::new();
         let columns = key.columns();
-        let name = |row: &duckdb::Row<'_>| key.name(row);
-        spending::read(connection, prices, columns, &filter.condition(), name, |name, _, spent| {
+        let name = |row: &Row<'_>| key.name(row);
+        spending::read(reader, prices, columns, &filter.condition(), name, |name, _, spent| {
             series.entry(name.unwrap_or_else(|| NONE.to_owned())).or_default().total.add(spent);
         })?;
         if series.keys().any(|name| name != NONE) {

@@ -5,7 +5,7 @@
 const LINE_ENDS: [char; 2] = ['\n', '\r'];
 
 /// How many statements a text has. Blanks and comments are none.
-pub(super) fn count(sql: &str) -> usize {
+pub fn count(sql: &str) -> usize {
     let (mut rest, mut count, mut is_open) = (sql, 0, false);
     while let Some(first) = rest.chars().next() {
         let length = match first {
@@ -29,7 +29,7 @@ pub(super) fn count(sql: &str) -> usize {
 
 /// A statement as it is to be run, in two parts: the words of an `EXPLAIN`, written anew, and what it is about. Run is
 /// only what these say: if the database sees comments or blanks elsewhere than this does, it does not get them.
-pub(super) fn explained(sql: &str) -> (String, &str) {
+pub fn explained(sql: &str) -> (String, &str) {
     let Some(mut rest) = after_word(sql, "EXPLAIN") else { return (String::new(), sql) };
     let mut words = String::from("EXPLAIN ");
     if let Some(behind) = after_word(rest, "ANALYZE") {

@@ -2,22 +2,12 @@
 
 use crate::base::utc;
 use chrono::{DateTime, TimeDelta};
+use duckdb::types::TimeUnit;
 pub use duckdb::types::Value as Cell;
-use duckdb::types::{TimeUnit, ValueRef};
 use serde_json::{Map, Value, json};
 
 /// Digits that a reader of JSON keeps.
 const EXACT_DIGITS: usize = 15;
-
-/// The cell as a whole number; 0 where it is none.
-pub fn integer(cell: ValueRef<'_>) -> i128 {
-    match cell {
-        ValueRef::BigInt(int) => int.into(),
-        ValueRef::HugeInt(int) => int,
-        ValueRef::Int(int) => int.into(),
-        _ => 0,
-    }
-}
 
 /// The cell as JSON. What is no number there, and numbers that its reader would round, are told as text.
 pub fn json(cell: &Cell) -> Value {

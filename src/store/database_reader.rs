@@ -1,0 +1,85 @@
+//! Reading again and again, for a process that stays: what it reads stays open until there is something newer.
+//!
+//! A command reads once and holds the database for a moment. A process that answers requests would hold it for a
+//! moment per request, and pay for opening it each time. So it reads a file that nobody writes: the newest snapshot,
+//! or a copy of the database that is made once per change.
+
+use crate::base::error::Result;
+use crate::base::lock;
+use crate::source::access::may_write;
+use crate::source::stat::Stat;
+use crate::store::reader::Reader;
+use crate::store::reading::Apart;
+use crate::store::snapshot::Snapshot;
+use crate::store::{DatabaseFile, copy};
+use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Reads a database for a process that stays. Threads share one, and read side by side.
+pub struct DatabaseReader {
+    database: DatabaseFile,
+    open: Mutex<Option<Open>>,
+}
+
+/// What is read: two that are equal say the same, so an answer can be kept for as long as this one is current.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Version {
+    Snapshot(PathBuf),
+    /// The database itself, as its files are.
+    Live([Option<Stat>; copy::PARTS.len()]),
+}
+
+struct Open {
+    version: Version,
+    apart: Arc<Mutex<Apart>>,
+}
+
+impl DatabaseReader {
+    pub fn new(database: DatabaseFile) -> Self {
+        Self { database, open: Mutex::new(None) }
+    }
+
+    /// What a reader would read now. It opens nothing.
+    ///
+    /// # Errors
+    ///
+    /// If there is no database, or it cannot be looked for.
+    pub fn version(&self) -> Result<Version> {
+        // A service publishes what it does, and needs the database for itself.
+        let is_own = may_write(&self.database) && lock::holder(&self.database, lock::DAEMON).is_none();
+        match Snapshot::newest(&self.database).filter(|_| !is_own) {
+            Some(snapshot) => Ok(Version::Snapshot(snapshot.path)),
+            None => copy::current(&self.database).map(Version::Live),
+        }
+    }
+
+    /// Reads the newest state there is.
+    ///
+    /// # Errors
+    ///
+    /// If there is no database or it cannot be opened, or the body fails.
+    pub fn read<T>(&self, now: DateTime<Utc>, body: impl FnOnce(Reader<'_>) -> Result<T>) -> Result<T> {
+        let apart = self.newest(now)?;
+        // A connection of its own for each reader: they run side by side, and what is open stays so until all are done.
+        let connection = apart.lock().connection.try_clone()?;
+        body(Reader::new(&connection))
+    }
+
+    fn newest(&self, now: DateTime<Utc>) -> Result<Arc<Mutex<Apart>>> {
+        let mut open = self.open.lock();
+        // Before it is opened: what is written in between is newer, and is seen by the next reader.
+        let version = self.version()?;
+        if let Some(open) = open.as_ref().filter(|open| open.version == version) {
+            return Ok(open.apart.clone());
+        }
+        let apart = match &version {
+            Version::Snapshot(path) => Apart::open(path, self.database.plugs)?,
+            Version::Live(_) => Apart::copy(&self.database, now)?,
+        };
+        let apart = Arc::new(Mutex::new(apart));
+        *open = Some(Open { version, apart: apart.clone() });
+        Ok(apart)
+    }
+}

@@ -1,0 +1,222 @@
+//! The one door for whoever asks what the database says: a question in SQL with its parameters, answered in rows.
+//!
+//! Everything outside of the store reads through a [`Reader`]; nothing there knows DuckDB. Where a reader comes
+//! from is a matter of [`reading`](crate::store::reading) for a command and of
+//! [`DatabaseReader`](crate::store::DatabaseReader) for a process that reads again and again.
+
+use crate::base::error::Result;
+use crate::store::rows::as_time;
+use chrono::{DateTime, Utc};
+use duckdb::types::{FromSql, TimeUnit, ToSqlOutput, ValueRef};
+use duckdb::{Connection, ToSql, params_from_iter};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A database that can be asked.
+#[derive(Clone, Copy)]
+pub struct Reader<'c> {
+    connection: &'c Connection,
+    over: Option<&'c AtomicBool>,
+}
+
+/// A parameter of a question: what stands for a `?`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Param {
+    Null,
+    Int(i64),
+    Text(String),
+    Time(DateTime<Utc>),
+}
+
+/// A row of an answer.
+pub struct Row<'r>(&'r duckdb::Row<'r>);
+
+impl<'c> Reader<'c> {
+    pub(crate) fn new(connection: &'c Connection) -> Self {
+        Self { connection, over: None }
+    }
+
+    /// One whose turn can end.
+    pub(super) fn until(connection: &'c Connection, over: &'c AtomicBool) -> Self {
+        Self { connection, over: Some(over) }
+    }
+
+    pub(super) fn connection(self) -> &'c Connection {
+        self.connection
+    }
+
+    /// Whether others wait for the database by now. What is read is read again then, from a copy.
+    pub fn is_over(self) -> bool {
+        self.over.is_some_and(|over| over.load(Ordering::Relaxed))
+    }
+
+    /// Asks, and hands on the rows one by one.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read, or a row is refused.
+    pub fn each(self, sql: &str, params: &[Param], mut each: impl FnMut(&Row<'_>) -> Result<()>) -> Result<()> {
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query(params_from_iter(params))?;
+        while let Some(row) = rows.next()? {
+            each(&Row(row))?;
+        }
+        Ok(())
+    }
+
+    /// Asks for all rows.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read, or a row is not what is made of it.
+    pub fn rows<T>(self, sql: &str, params: &[Param], mut make: impl FnMut(&Row<'_>) -> Result<T>) -> Result<Vec<T>> {
+        let mut rows = Vec::new();
+        self.each(sql, params, |row| {
+            rows.push(make(row)?);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Asks for the first row, if there is any.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read, or the row is not what is made of it.
+    pub fn first<T>(self, sql: &str, params: &[Param], make: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<Option<T>> {
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query(params_from_iter(params))?;
+        rows.next()?.map(|row| make(&Row(row))).transpose()
+    }
+
+    /// Asks for the only row of a question that always has one, such as for a sum.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read, or the row is not what is made of it.
+    pub fn one<T>(self, sql: &str, params: &[Param], make: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<T> {
+        self.first(sql, params, make)?.ok_or_else(|| duckdb::Error::QueryReturnedNoRows.into())
+    }
+}
+
+impl Row<'_> {
+    /// The value of a column, counted from 0.
+    ///
+    /// # Errors
+    ///
+    /// If it is of another type.
+    pub fn get<T: FromSql>(&self, column: usize) -> Result<T> {
+        Ok(self.0.get(column)?)
+    }
+
+    /// A whole number of any width; 0 where there is none.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such column.
+    pub fn integer(&self, column: usize) -> Result<i128> {
+        Ok(match self.0.get_ref(column)? {
+            ValueRef::BigInt(int) => int.into(),
+            ValueRef::HugeInt(int) => int,
+            ValueRef::Int(int) => int.into(),
+            _ => 0,
+        })
+    }
+
+    /// A number of things; 0 where there is none.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such column.
+    pub fn count(&self, column: usize) -> Result<u64> {
+        Ok(u64::try_from(self.integer(column)?).unwrap_or_default())
+    }
+
+    /// A time; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such column.
+    pub fn time(&self, column: usize) -> Result<Option<DateTime<Utc>>> {
+        Ok(as_time(self.0, column)?)
+    }
+
+    /// # Errors
+    ///
+    /// If there is no such column.
+    pub fn is_null(&self, column: usize) -> Result<bool> {
+        Ok(self.0.get_ref(column)? == ValueRef::Null)
+    }
+}
+
+impl ToSql for Param {
+    fn to_sql(&self) -> duckdb::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(int) => ValueRef::BigInt(*int),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Time(time) => ValueRef::Timestamp(TimeUnit::Microsecond, time.timestamp_micros()),
+        }))
+    }
+}
+
+impl From<&str> for Param {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Param {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Param {
+    fn from(int: i64) -> Self {
+        Self::Int(int)
+    }
+}
+
+impl From<DateTime<Utc>> for Param {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self::Time(time)
+    }
+}
+
+impl<P: Into<Self>> From<Option<P>> for Param {
+    fn from(param: Option<P>) -> Self {
+        param.map_or(Self::Null, Into::into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_and_columns_keep_their_values() {
+        let connection = Connection::open_in_memory().unwrap();
+        let reader = Reader::new(&connection);
+        let time = DateTime::from_timestamp_micros(1_770_000_000_123_456).unwrap();
+        let params = ["a".into(), 7.into(), time.into(), None::<&str>.into()];
+        let sql = "SELECT $1, $2, $3, $4, 2::HUGEINT, 3::INTEGER, 'x'";
+        let row = |row: &Row<'_>| {
+            let all = (row.get::<String>(0)?, row.get::<i64>(1)?, row.time(2)?, row.get::<Option<String>>(3)?);
+            Ok((all, [row.integer(4)?, row.integer(5)?, row.integer(6)?], row.is_null(3)?, row.count(1)?))
+        };
+        let expected = (("a".to_owned(), 7, Some(time), None), [2, 3, 0], true, 7);
+        assert_eq!(reader.one(sql, &params, row).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_row_that_is_refused_ends_the_answer_and_none_is_no_row() {
+        let connection = Connection::open_in_memory().unwrap();
+        let reader = Reader::new(&connection);
+        let numbers: Vec<i64> = reader.rows("FROM range(?)", &[3.into()], |row| row.get(0)).unwrap();
+        assert_eq!(numbers, [0, 1, 2]);
+        assert_eq!(reader.first("FROM range(0)", &[], |row| row.get::<i64>(0)).unwrap(), None);
+        assert!(reader.one("FROM range(0)", &[], |row| row.get::<i64>(0)).is_err());
+        let words = reader.rows::<String>("FROM range(3)", &[], |row| row.get(0));
+        assert!(words.is_err(), "a number is no text");
+    }
+}
