@@ -4,6 +4,7 @@ pub mod csv;
 pub mod grid;
 pub mod money;
 pub mod render;
+pub mod repository;
 pub mod runs;
 pub mod sources;
 pub mod status;

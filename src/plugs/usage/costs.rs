@@ -5,8 +5,8 @@
 
 use crate::base::error::Result;
 use crate::config::Config;
-use crate::plugs::usage::report::repository::repository;
 use crate::price::{Geo, PicoUsd, Price, Prices, Terms, Tier, UnitCosts, place};
+use crate::report::repository::repository;
 use crate::store::lookup::{Cells, Lookup};
 use chrono::NaiveDate;
 

@@ -3,7 +3,7 @@
 use crate::base::zone::Period;
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::visits::Visit;
-use crate::plugs::usage::report::repository::repository;
+use crate::report::repository::repository;
 use chrono::{Datelike, Timelike};
 use clap::ValueEnum;
 use std::collections::BTreeSet;

@@ -4,9 +4,9 @@ use crate::base::error::Result;
 use crate::base::zone;
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::usage::report::filter::Where;
-use crate::plugs::usage::report::repository::repository;
 use crate::plugs::usage::report::spending::{self, Columns};
 use crate::price::{PicoUsd, Prices};
+use crate::report::repository::repository;
 use crate::store::reader::{Param, Reader, Row};
 use std::collections::HashMap;
 

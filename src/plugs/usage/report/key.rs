@@ -10,9 +10,9 @@ use crate::identities::Identities;
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::period::{Names, QUARTER, hour};
-use crate::plugs::usage::report::repository::repository;
 use crate::plugs::usage::report::spending::Columns;
 use crate::plugs::usage::report::subagents::{self, Callers};
+use crate::report::repository::repository;
 use crate::store::reader::{Reader, Row};
 use chrono_tz::Tz;
 

@@ -12,7 +12,6 @@ pub mod html;
 mod key;
 pub mod period;
 pub mod reported;
-pub mod repository;
 pub mod sessions;
 pub mod spending;
 mod subagents;
