@@ -304,7 +304,7 @@ relation    is likely a duplicate of [14-days] (1.00): The refund window
         },
         "evidence": [{
             "statement_id": "[14-days]", "type": "confirmation", "user": "ada", "session": "ada/a.jsonl", "line": 3,
-            "time": "2026-02-02T10:00:00Z", "quote": DAYS_14,
+            "time": "2026-02-02T10:00:00Z", "quote": DAYS_14, "project": null,
         }],
         "relations": [
             {"kind": "contradicts", "from": "[30-days]", "to": "[14-days]", "score": 0.916, "title": "The refund window"},

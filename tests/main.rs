@@ -60,6 +60,7 @@ mod settling;
 mod slow;
 mod sources;
 mod store;
+mod suggest;
 mod task_sessions;
 mod tasks;
 mod terms;

@@ -5,6 +5,9 @@ use chrono::{DateTime, Utc};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+/// What is shown where nobody asks for more: an item of at least this confidence.
+pub const SHOWN: f64 = 0.60;
+
 /// What evidence weighs: shares from 0 to 1, but for the half-life.
 ///
 /// The built-in detector tells how likely it finds a claim; a detector that does not has the weight of the kind

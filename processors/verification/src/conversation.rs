@@ -2,6 +2,7 @@
 //!
 //! Memory is bounded by one window and the caps on a turn, not by the file.
 
+use crate::prompt::Prompts;
 use crate::{Role, Turn, View, Window};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::event::Decliner;
@@ -13,13 +14,14 @@ use sessionmill_contract::{Agent, Event, Said, SourceFile, Transcript};
 pub const TURN: usize = 16 << 10;
 
 /// Version of what is taken for a turn. A detector that is asked over a network has it in its own version.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Turns as they come.
 #[derive(Debug)]
 pub struct Conversation {
     window: Window,
     turns: Vec<Turn>,
+    prompts: Prompts,
     /// The first turn that was in no window before.
     fresh: usize,
     /// The last turn is a reply that may go on.
@@ -39,6 +41,7 @@ impl Conversation {
         Self {
             window,
             turns: Vec::new(),
+            prompts: Prompts::default(),
             fresh: 0,
             is_open: false,
             first_time: None,
@@ -63,6 +66,7 @@ impl Conversation {
                 self.close(each);
                 // Masked before it is cut: what is left of a secret may not look like one.
                 self.begin(Role::Person, event, head(&mask(text)));
+                self.turns.last().into_iter().for_each(|turn| self.prompts.push(turn));
                 self.close(each);
                 self.refused = false;
             }
@@ -85,9 +89,14 @@ impl Conversation {
         }
     }
 
-    /// Turns that are held.
+    /// Turns and prompts that are held.
     pub fn held(&self) -> usize {
-        self.turns.len()
+        self.turns.len() + self.prompts.len()
+    }
+
+    /// What the person asked for so far.
+    pub fn prompts(&self) -> &Prompts {
+        &self.prompts
     }
 
     /// The time of what was said before any record had one (rule 9 of COUNTING).

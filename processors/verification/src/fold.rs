@@ -91,6 +91,7 @@ impl Fold for VerificationFold<'_> {
         if let Some(failure) = findings.failure {
             return Err(failure);
         }
+        conversation.prompts().finish(facts);
         for mut found in findings.found {
             found.time = found.time.or(conversation.first_time());
             found.push(facts);

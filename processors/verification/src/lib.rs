@@ -9,6 +9,7 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`conversation`] | the turns of a source file, in windows |
+//! | [`prompt`] | what a person asked for, as a row |
 //! | [`claim`] | what a person said, as a row |
 //! | [`fold`] | the state over one source file |
 //! | [`detector`] | what finds claims in a conversation, and judges which contradict each other |
@@ -34,6 +35,7 @@ pub mod item;
 pub mod judgement;
 pub mod material;
 pub mod memo;
+pub mod prompt;
 pub mod relation;
 pub mod review;
 pub mod rules;
@@ -65,7 +67,7 @@ const MANIFEST: Manifest = Manifest {
     version: 0,
     cadence: Duration::from_secs(900),
     bound: Bound::Cpu,
-    facts: &[&claim::CLAIMS],
+    facts: &[&claim::CLAIMS, &prompt::PROMPTS],
     settlements: &[Settlement {
         name: "knowledge",
         version: 2,

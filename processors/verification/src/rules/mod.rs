@@ -19,6 +19,7 @@
 //! | [`feature`], [`model`] | what is seen of a sentence, and how likely that makes it a claim |
 //! | [`kind`] | how a person came to say what the model hears, and for whom it holds |
 //! | [`domain`], [`entity`], [`wording`] | a claim's field of work, its terms, its words |
+//! | [`gist`] | whether another text says the same already |
 
 mod answer;
 mod class;
@@ -28,6 +29,7 @@ mod domain;
 mod entity;
 mod exclusion;
 mod feature;
+mod gist;
 mod kind;
 #[cfg(test)]
 mod labelled;
@@ -43,6 +45,8 @@ mod sign;
 mod term;
 mod wording;
 mod worth;
+
+pub use gist::Gist;
 
 use crate::{Claim, Detection, Detector, Domain, Role, Scope, Turn, View, Window};
 use sentence::{Sentence, Word};
@@ -62,7 +66,7 @@ impl Detector for Rules {
     }
 
     fn version(&self) -> u32 {
-        8
+        9
     }
 
     fn bound(&self) -> Bound {

@@ -5,6 +5,7 @@ mod list;
 mod report;
 mod review;
 mod show;
+mod suggest;
 
 use crate::base::error::{Result, Status};
 use crate::base::names;
@@ -27,11 +28,19 @@ pub(super) const REPORTS: [Command; 1] = [Command {
     run: |matches, context| report::report(&parsed(matches)?, context),
 }];
 
-pub(super) const COMMANDS: [Command; 1] = [Command {
+pub(super) const COMMANDS: [Command; 2] = [KNOWLEDGE, SUGGEST];
+
+const KNOWLEDGE: Command = Command {
     name: "knowledge",
     arguments: Args::augment_args,
     run: |matches, context| knowledge(&parsed(matches)?, context),
-}];
+};
+
+const SUGGEST: Command = Command {
+    name: "suggest",
+    arguments: suggest::Args::augment_args,
+    run: |matches, context| suggest::suggest(&parsed(matches)?, context),
+};
 
 /// Show and review the knowledge that people confirmed in conversations
 ///

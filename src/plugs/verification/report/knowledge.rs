@@ -61,6 +61,8 @@ pub struct Piece {
     pub time: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quote: Option<String>,
+    /// Working directory of the conversation.
+    pub project: Option<String>,
 }
 
 /// Something that a curator should look at.
@@ -211,8 +213,11 @@ pub type Pieces = HashMap<(String, String), Vec<Piece>>;
 /// If the database cannot be read.
 pub fn evidence(reader: Reader<'_>, id: Option<&str>, identities: &Identities) -> Result<Pieces> {
     const SQL: &str = "
-        SELECT domain, item_id, statement_id, detection_type, username, session_file, line, time, user_quote
-        FROM verification_evidence WHERE item_id = coalesce($1, item_id)
+        SELECT domain, item_id, statement_id, detection_type, username, session_file, line, time, user_quote, project
+        FROM verification_evidence LEFT JOIN (
+            SELECT domain, session_file, claim_id, min(project) AS project
+            FROM facts.verification_claims GROUP BY ALL
+        ) USING (domain, session_file, claim_id) WHERE item_id = coalesce($1, item_id)
         ORDER BY time NULLS LAST, session_file, line, claim_id";
     let mut pieces = Pieces::new();
     reader.each(SQL, &[id.into()], |row| {
@@ -224,6 +229,7 @@ pub fn evidence(reader: Reader<'_>, id: Option<&str>, identities: &Identities) -
             line: row.count(6)?,
             time: time(row, 7)?,
             quote: row.get::<Option<String>>(8)?.filter(|quote| !quote.is_empty()),
+            project: row.get(9)?,
         };
         pieces.entry((row.get(0)?, row.get(1)?)).or_default().push(piece);
         Ok(())

@@ -1,0 +1,222 @@
+//! What people ask of an agent, prompt by prompt: what they ask again and again is a candidate for a slash command.
+//!
+//! Prompts that ask for the same have the same id, however they are worded around it. For example, "please commit the
+//! changes" and "Commit changes now" are one, and "don't commit" is another one. What only agrees or goes on, such as
+//! "yes, continue", asks for nothing and is left out.
+
+use crate::Turn;
+use chrono::{DateTime, Utc};
+use sessionmill_contract::{Rows, table};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
+
+table! {
+    /// one row per source file and prompt of a person that asks for something
+    pub static PROMPTS: Table = "verification_prompts", Hidden;
+
+    /// A prompt.
+    #[derive(Clone, Debug)]
+    pub struct PromptRow<'a> {
+        /// prompts that ask for the same have the same one
+        prompt_id: &'a str,
+        /// the beginning of what the person wrote, without secrets
+        text: &'a str as quote,
+        /// UTC; null if the log has no times
+        time: Option<DateTime<Utc>>,
+        /// time of the next prompt in the source file, UTC; null if there is none
+        until: Option<DateTime<Utc>>,
+        /// session id of the transcript
+        session_id: &'a str,
+        /// working directory at that time
+        project: Option<&'a str>,
+        /// line of the source file
+        line: u64,
+    }
+}
+
+/// Characters of a prompt that are kept.
+const TEXT: usize = 300;
+
+/// Bytes that tell one prompt from another.
+const GIST: usize = 4 << 10;
+
+/// Words that change nothing about what is asked for.
+const EMPTY: [&str; 44] = [
+    "a",
+    "all",
+    "also",
+    "an",
+    "and",
+    "are",
+    "be",
+    "can",
+    "could",
+    "do",
+    "everything",
+    "for",
+    "i",
+    "in",
+    "is",
+    "it",
+    "its",
+    "just",
+    "let",
+    "lets",
+    "me",
+    "my",
+    "now",
+    "of",
+    "on",
+    "our",
+    "please",
+    "pls",
+    "so",
+    "that",
+    "the",
+    "then",
+    "these",
+    "this",
+    "those",
+    "to",
+    "us",
+    "want",
+    "we",
+    "will",
+    "with",
+    "would",
+    "you",
+    "your",
+];
+
+/// Words that agree, greet or go on.
+const ASSENT: [&str; 40] = [
+    "again",
+    "agree",
+    "agreed",
+    "ahead",
+    "awesome",
+    "continue",
+    "cool",
+    "correct",
+    "done",
+    "excellent",
+    "fine",
+    "go",
+    "going",
+    "good",
+    "great",
+    "hello",
+    "hey",
+    "hi",
+    "keep",
+    "looks",
+    "next",
+    "nice",
+    "no",
+    "ok",
+    "okay",
+    "perfect",
+    "proceed",
+    "resume",
+    "retry",
+    "right",
+    "sounds",
+    "stop",
+    "sure",
+    "thank",
+    "thanks",
+    "try",
+    "up",
+    "well",
+    "yes",
+    "yeah",
+];
+
+/// The prompts of a source file.
+#[derive(Debug, Default)]
+pub struct Prompts(Vec<Prompt>);
+
+#[derive(Debug)]
+struct Prompt {
+    /// Nothing for one that asks for nothing: it ends the one before.
+    id: Option<String>,
+    text: String,
+    time: Option<DateTime<Utc>>,
+    session_id: Box<str>,
+    project: Option<Box<str>>,
+    line: u64,
+}
+
+impl Prompts {
+    /// Takes in the next turn of the person.
+    pub fn push(&mut self, turn: &Turn) {
+        let id = id(&turn.text);
+        let text = id.as_ref().map_or_else(String::new, |_| turn.text.chars().take(TEXT).collect());
+        let (session_id, project) = (turn.session_id.clone(), turn.project.clone());
+        self.0.push(Prompt { id, text, time: turn.time, session_id, project, line: turn.line });
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds their rows.
+    pub fn finish(&self, rows: &mut Rows) {
+        let until = self.0.iter().skip(1).map(|next| next.time).chain([None]);
+        for (Prompt { id, text, time, session_id, project, line }, until) in self.0.iter().zip(until) {
+            let Some(prompt_id) = id else { continue };
+            let project = project.as_deref();
+            rows.push(PromptRow { prompt_id, text, time: *time, until, session_id, project, line: *line });
+        }
+    }
+}
+
+/// The id of all prompts that ask for the same: those of the same words of meaning. Nothing for one that asks for nothing.
+pub fn id(text: &str) -> Option<String> {
+    let end = (0..=GIST.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    // Of a longer one, no word is cut.
+    let end = if end < text.len() { text[..end].rfind(char::is_whitespace).unwrap_or(end) } else { end };
+    let head = text[..end].to_lowercase();
+    let words = head.split(|c: char| !c.is_alphanumeric() && !matches!(c, '\'' | '’')).filter(|word| !word.is_empty());
+    let words: BTreeSet<&str> = words.filter(|word| !EMPTY.contains(word)).collect();
+    let asks = |word: &&str| word.chars().any(char::is_alphabetic) && !ASSENT.contains(word);
+    if !words.iter().any(asks) {
+        return None;
+    }
+    let mut hasher = Sha256::new();
+    for word in words {
+        hasher.update(word);
+        hasher.update(b" ");
+    }
+    let hash = hasher.finalize();
+    let number = hash.iter().take(6).fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
+    Some(format!("pr_{number:012x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompts_that_ask_for_the_same_are_one() {
+        let is_same = |a: &str, b: &str| id(a).is_some() && id(a) == id(b);
+        assert!(is_same("please commit the changes", "Commit changes now!"));
+        assert!(!is_same("commit the changes", "don't commit the changes"));
+        assert!(!is_same("look at issue 12", "look at issue 13"));
+        assert!(is_same(&"word ".repeat(9000), "word"), "of a long one, the beginning counts");
+    }
+
+    #[test]
+    fn who_agrees_or_goes_on_asks_for_nothing() {
+        for text in ["yes", "OK, continue please", "1.", "go ahead", "thanks, looks good", "👍", ""] {
+            assert_eq!(id(text), None, "{text}");
+        }
+        assert!(id("yes, add the test").is_some());
+    }
+}

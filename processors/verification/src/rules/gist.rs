@@ -1,0 +1,41 @@
+//! What a text is about, for whoever asks whether another one says it already.
+
+use crate::rules::sentence::{Sentence, Word};
+use crate::rules::sign::Sign;
+use std::collections::BTreeSet;
+
+/// The words of meaning in a text, and whether it denies something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gist {
+    stems: BTreeSet<String>,
+    denies: bool,
+}
+
+/// Words that are too few to tell what a text is about.
+const LEAST: usize = 2;
+
+/// A text covers another one that has so many of its words in a hundred, or more, in it.
+const COVERED: usize = 75;
+
+impl Gist {
+    pub fn of(text: &str) -> Self {
+        let words = Sentence::new(text, 0..text.len()).words;
+        let stems = words.iter().filter_map(Word::stem).map(str::to_owned).collect();
+        Self { stems, denies: words.iter().any(|word| word.is(Sign::Negation)) }
+    }
+
+    /// Different words of meaning.
+    pub fn len(&self) -> usize {
+        self.stems.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.stems.is_empty()
+    }
+
+    /// Whether a text of this gist says what one of another gist says, and perhaps more.
+    pub fn covers(&self, other: &Self) -> bool {
+        let common = self.stems.intersection(&other.stems).count();
+        other.len() >= LEAST && self.denies == other.denies && 100 * common >= COVERED * other.len()
+    }
+}

@@ -1,0 +1,109 @@
+//! `sessionmill suggest`: lines for the files that agents read.
+
+use super::fraction;
+use crate::base::error::{Error, Result, Status};
+use crate::cli::place::read;
+use crate::cli::scope::refresh;
+use crate::cli::{Context, Database, Place, print};
+use crate::identities::Identities;
+use crate::plugs::usage;
+use crate::plugs::verification::report::suggest::{self, Wish, diff, page};
+use crate::plugs::verification::{NAME, Settings};
+use crate::report::render::pretty;
+use crate::source::access::may_write;
+use clap::ValueEnum;
+use sessionmill_verification::confidence::SHOWN;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Suggest lines for CLAUDE.md and AGENTS.md from what people told their agents
+///
+/// For each project: rules and facts that its file does not say yet, each with how often it was said and by whom; what
+/// the file says and people had to say again since; and prompts that come back in three sessions or more, which can be
+/// slash commands, with what they cost. Only what is sure enough is shown, or was approved. The files are those of the
+/// project's folder, if it is on this machine. A person who says the same twice in one session counts once.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  sessionmill suggest\n  \
+                        sessionmill suggest --project . --format diff | git apply\n  \
+                        sessionmill suggest --person --user ada\n  \
+                        sessionmill suggest --project shop --against docs/RULES.md --min-confidence 0")]
+pub(super) struct Args {
+    /// Only for this project: a folder, such as `.`, or the name of one
+    #[arg(long, value_name = "PROJECT", conflicts_with = "person")]
+    project: Option<String>,
+
+    /// For people instead of projects: how each likes to work, wherever they work
+    #[arg(long)]
+    person: bool,
+
+    /// Only what this user said: a person's name or e-mail address, or a folder
+    #[arg(long)]
+    user: Option<String>,
+
+    /// Leave out what this file says [default: the project's CLAUDE.md and AGENTS.md]
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+
+    /// Only of at least this confidence, from 0 to 1
+    #[arg(long, value_name = "X", value_parser = fraction, default_value_t = SHOWN)]
+    min_confidence: f64,
+
+    /// A page with quotes, JSON, or a change of the file that `git apply` takes
+    #[arg(long, value_enum, default_value_t = Form::Markdown)]
+    format: Form,
+
+    /// Suggest from what the database holds, without looking for new transcripts
+    #[arg(long)]
+    no_refresh: bool,
+
+    #[command(flatten)]
+    place: Place,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Form {
+    Markdown,
+    Json,
+    Diff,
+}
+
+pub(super) fn suggest(args: &Args, context: &Context) -> Result<Status> {
+    let (config, database) = args.database.find(context)?;
+    if let Some(file) = args.against.as_ref().filter(|file| !file.is_file()) {
+        return Err(Error::new(Status::Usage, format!("--against: there is no file `{}`", file.display())));
+    }
+    if !args.no_refresh && may_write(&database) {
+        refresh(&[NAME, usage::NAME], &args.place, &config, &database, context)?;
+    }
+    let identities = Arc::new(Identities::given(config.identities.as_deref())?);
+    let wish = Wish {
+        project: args.project.clone(),
+        by_person: args.person,
+        user: args.user.clone(),
+        against: args.against.as_ref().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone())),
+        min_confidence: args.min_confidence,
+        home: context.environment.home.clone(),
+    };
+    let weights = config.settings::<Settings>().confidence;
+    let pages =
+        read(&database, context, |reader| suggest::pages(reader, &wish, &identities, (&weights, context.now.wall)))?;
+    print(&match args.format {
+        Form::Json => pretty(&pages),
+        Form::Markdown if pages.is_empty() => "nothing to suggest\n".to_owned(),
+        Form::Markdown => pages.iter().map(page::markdown).collect::<Vec<_>>().join("\n"),
+        Form::Diff => match &pages[..] {
+            [] => String::new(),
+            [page] => diff::diff(page),
+            pages => {
+                let names: Vec<_> = pages.iter().map(|page| format!("`{}`", page.about)).collect();
+                let message = format!("a change is for one file, and there are {}: {}", pages.len(), names.join(", "));
+                return Err(
+                    Error::new(Status::Usage, message).hint("choose one with --project, or --user with --person")
+                );
+            }
+        },
+    })
+}

@@ -1,0 +1,377 @@
+//! Lines for the files that agents read before they begin, from what people told them: for each project what its
+//! `CLAUDE.md` does not say yet, what it says and people had to say again, and prompts that come back.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | [`file`] | a file that agents read, and since when it says what |
+//! | [`prompt`] | a prompt that comes back |
+//! | [`page`] | the suggestions as Markdown |
+//! | [`diff`] | the suggestions as a change of the file |
+
+pub(crate) mod diff;
+mod file;
+pub(crate) mod page;
+mod prompt;
+
+use crate::base::error::Result;
+use crate::base::names;
+use crate::base::utc;
+use crate::identities::Identities;
+use crate::plugs::verification::report::knowledge::{self, Filter, Item, Piece};
+use crate::report::repository::repository;
+use crate::store::reader::Reader;
+use chrono::{DateTime, Utc};
+use file::File;
+use prompt::Prompt;
+use serde::Serialize;
+use sessionmill_verification::confidence::Weights;
+use sessionmill_verification::review::Standing;
+use sessionmill_verification::rules::Gist;
+use sessionmill_verification::{Detection, Scope};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What is asked for.
+pub(crate) struct Wish {
+    /// A folder, or the name of one.
+    pub(crate) project: Option<String>,
+    /// For each person, how they like to work in any project, instead of for each project.
+    pub(crate) by_person: bool,
+    /// Only what this person said.
+    pub(crate) user: Option<String>,
+    /// The file, instead of the project's own.
+    pub(crate) against: Option<PathBuf>,
+    pub(crate) min_confidence: f64,
+    /// Folder of whoever asks.
+    pub(crate) home: Option<PathBuf>,
+}
+
+/// The suggestions for one project, or for one person.
+#[derive(Debug, Serialize)]
+pub(crate) struct Page {
+    /// The name of the project or of the person.
+    pub(crate) about: String,
+    /// The file that the lines are for, where it is on this machine.
+    pub(crate) file: Option<PathBuf>,
+    /// Its name in a change of it.
+    #[serde(skip)]
+    pub(crate) name: Option<PathBuf>,
+    #[serde(skip)]
+    pub(crate) text: Option<String>,
+    /// What the file does not say, the surest first.
+    pub(crate) lines: Vec<Line>,
+    /// What it says and was said again since.
+    pub(crate) said_again: Vec<Line>,
+    pub(crate) prompts: Vec<Prompt>,
+    /// Items that are less sure than asked for.
+    pub(crate) unsure: u64,
+}
+
+/// A line that is suggested, and who said so.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line {
+    pub(crate) item_id: String,
+    pub(crate) line: String,
+    /// What the assistant had said, where the line answers that.
+    pub(crate) said_of: Option<String>,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) status: String,
+    pub(crate) confidence: f64,
+    /// Times that it was said, by whom, and in how many sessions.
+    pub(crate) times: u64,
+    pub(crate) people: BTreeSet<String>,
+    pub(crate) sessions: u64,
+    pub(crate) last: Option<String>,
+    /// The two newest.
+    pub(crate) quotes: Vec<Quote>,
+    /// Where the file says it.
+    pub(crate) written: Option<Written>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Quote {
+    pub(crate) user: String,
+    pub(crate) time: Option<String>,
+    pub(crate) quote: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Written {
+    pub(crate) file: PathBuf,
+    pub(crate) line: usize,
+    pub(crate) since: Option<String>,
+    /// Times that it was said since.
+    pub(crate) times: u64,
+}
+
+impl Line {
+    /// Whether it says how to work, or else how things are.
+    pub(crate) fn is_rule(&self) -> bool {
+        self.kind == Detection::Instruction.name()
+    }
+}
+
+/// The pages that are asked for, of which each suggests something.
+///
+/// # Errors
+///
+/// If the database cannot be read, or there is no such project.
+pub(crate) fn pages(
+    reader: Reader<'_>,
+    wish: &Wish,
+    identities: &Arc<Identities>,
+    (weights, now): (&Weights, DateTime<Utc>),
+) -> Result<Vec<Page>> {
+    let filter = Filter { identities: identities.clone(), user: wish.user.clone(), ..Filter::default() };
+    let items = knowledge::items(reader, &filter, weights, now)?;
+    let mut evidence = knowledge::evidence(reader, None, identities)?;
+    let mut prompts = prompt::repeated(reader, identities, wish)?;
+    let mut lines: BTreeMap<String, Vec<(Item, Vec<Piece>)>> = BTreeMap::new();
+    let folders = folders(reader)?;
+    for item in items {
+        let is_own = item.scope.as_deref() == Some(Scope::Person.name());
+        if item.status == Standing::Rejected.name() || is_own != wish.by_person {
+            continue;
+        }
+        let pieces = evidence.remove(&(item.domain.clone(), item.item_id.clone())).unwrap_or_default();
+        let mut by_page: BTreeMap<String, Vec<Piece>> = BTreeMap::new();
+        for piece in pieces {
+            let page = if wish.by_person { Some(piece.user.as_str()) } else { piece.project.as_deref().map(project) };
+            let Some(page) = page.map(str::to_owned) else { continue };
+            by_page.entry(page).or_default().push(piece);
+        }
+        for (page, pieces) in by_page {
+            lines.entry(page).or_default().push((item.clone(), pieces));
+        }
+    }
+    let names: BTreeSet<String> = lines.keys().chain(prompts.keys()).cloned().collect();
+    let chosen = match &wish.project {
+        Some(name) => BTreeSet::from([choose(name, &names)?]),
+        None => names,
+    };
+    let is_one = chosen.len() == 1;
+    let pages = chosen.into_iter().map(|about| {
+        let of_page = (lines.remove(&about).unwrap_or_default(), prompts.remove(&about).unwrap_or_default());
+        let files = files(wish, folders.get(&about), is_one);
+        page(about, of_page, &files, wish.min_confidence)
+    });
+    Ok(pages.filter(|page| is_one || !page.is_empty()).collect())
+}
+
+/// The project of a working directory: the name of its repository, so that the folders of several people are one.
+fn project(cwd: &str) -> &str {
+    let repository = repository(cwd);
+    repository.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(repository)
+}
+
+/// The repositories of each project.
+fn folders(reader: Reader<'_>) -> Result<BTreeMap<String, BTreeSet<PathBuf>>> {
+    let mut folders: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
+    reader.each("SELECT DISTINCT project FROM verification_claims WHERE project <> ''", &[], |row| {
+        let cwd: String = row.get(0)?;
+        folders.entry(project(&cwd).to_owned()).or_default().insert(repository(&cwd).into());
+        Ok(())
+    })?;
+    Ok(folders)
+}
+
+/// The project that is meant: by its name, by its folder, or by a folder inside of that.
+fn choose(wish: &str, known: &BTreeSet<String>) -> Result<String> {
+    let path = std::path::absolute(wish).unwrap_or_default();
+    let above = || path.components().rev().find_map(|part| known.get(&*part.as_os_str().to_string_lossy()));
+    let unknown = || names::unknown("project", wish, known.iter().map(String::as_str));
+    known.get(wish).or_else(above).cloned().ok_or_else(unknown)
+}
+
+/// The files that the lines are held against, the one that they are for first, each with its name in a change of it.
+fn files(wish: &Wish, folders: Option<&BTreeSet<PathBuf>>, is_one: bool) -> Vec<(PathBuf, File)> {
+    let in_home = |home: &PathBuf| [".claude/CLAUDE.md", ".codex/AGENTS.md"].map(|name| (name.into(), home.join(name)));
+    let paths: Vec<(PathBuf, PathBuf)> = match &wish.against {
+        Some(path) => vec![(path.clone(), path.clone())],
+        // Only one person's files are on this machine.
+        None if wish.by_person => wish.home.iter().filter(|_| is_one).flat_map(in_home).collect(),
+        None => {
+            let named = wish.project.as_ref().map(PathBuf::from).filter(|path| path.is_dir());
+            let folders = named.iter().chain(folders.into_iter().flatten());
+            folders.flat_map(|folder| file::NAMES.map(|name| (name.into(), folder.join(name)))).collect()
+        }
+    };
+    paths.into_iter().filter_map(|(name, path)| Some((name, File::read(&path)?))).collect()
+}
+
+fn page(
+    about: String,
+    (items, prompts): (Vec<(Item, Vec<Piece>)>, Vec<Prompt>),
+    files: &[(PathBuf, File)],
+    least: f64,
+) -> Page {
+    let first = files.first();
+    let mut page = Page {
+        about,
+        file: first.map(|(_, file)| file.path.clone()),
+        name: first.map(|(name, _)| name.clone()),
+        text: first.map(|(_, file)| file.text.clone()),
+        lines: Vec::new(),
+        said_again: Vec::new(),
+        prompts,
+        unsure: 0,
+    };
+    for (item, pieces) in items {
+        let line = Line::new(&item, pieces, files);
+        match &line.written {
+            Some(Written { times: 0, .. }) => {}
+            Some(_) => page.said_again.push(line),
+            None if item.confidence >= least || item.status == Standing::Approved.name() => page.lines.push(line),
+            None => page.unsure += 1,
+        }
+    }
+    let by_worth = |a: &Line, b: &Line| {
+        b.confidence.total_cmp(&a.confidence).then(b.times.cmp(&a.times)).then_with(|| a.item_id.cmp(&b.item_id))
+    };
+    page.lines.sort_by(by_worth);
+    page.said_again.sort_by(|a, b| {
+        let times = |line: &Line| line.written.as_ref().map_or(0, |written| written.times);
+        times(b).cmp(&times(a)).then_with(|| by_worth(a, b))
+    });
+    page
+}
+
+impl Page {
+    /// Whether it suggests nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.said_again.is_empty() && self.prompts.is_empty()
+    }
+}
+
+/// Quotes of a line.
+const QUOTES: usize = 2;
+
+impl Line {
+    /// The line of an item with its pieces of evidence, oldest first.
+    fn new(item: &Item, pieces: Vec<Piece>, files: &[(PathBuf, File)]) -> Self {
+        let (line, said_of) = match item.content.split_once(" Said of: ") {
+            Some((line, said_of)) => (line, Some(said_of.to_owned())),
+            None => (item.content.as_str(), None),
+        };
+        let gist = Gist::of(line);
+        let place = files.iter().find_map(|(_, file)| Some((file, file.says(&gist)?)));
+        let is_later = |piece: &&Piece, since: DateTime<Utc>| {
+            piece.time.as_deref().and_then(|time| time.parse::<DateTime<Utc>>().ok()).is_some_and(|time| time > since)
+        };
+        let written = place.map(|(file, place)| Written {
+            file: file.path.clone(),
+            line: place.line,
+            since: place.since.map(utc::seconds),
+            times: place.since.map_or(0, |since| pieces.iter().filter(|piece| is_later(piece, since)).count() as u64),
+        });
+        let people: BTreeSet<String> = pieces.iter().map(|piece| piece.user.clone()).collect();
+        let sessions: BTreeSet<&str> = pieces.iter().map(|piece| piece.session.as_str()).collect();
+        let quotes = pieces.iter().rev().filter_map(|piece| {
+            let quote = piece.quote.as_ref()?.split_whitespace().collect::<Vec<_>>().join(" ");
+            Some(Quote { user: piece.user.clone(), time: piece.time.clone(), quote })
+        });
+        Self {
+            item_id: item.item_id.clone(),
+            line: to_the_point(line),
+            said_of,
+            kind: item.kind.clone(),
+            status: item.status.clone(),
+            confidence: item.confidence,
+            times: pieces.len() as u64,
+            sessions: sessions.len() as u64,
+            people,
+            last: pieces.iter().filter_map(|piece| piece.time.clone()).max(),
+            quotes: quotes.take(QUOTES).collect(),
+            written,
+        }
+    }
+}
+
+/// How people begin what they ask for.
+const BEGINNINGS: [&str; 26] = [
+    "no",
+    "yes",
+    "ok",
+    "okay",
+    "also",
+    "and",
+    "so",
+    "but",
+    "instead",
+    "please",
+    "pls",
+    "can we",
+    "can you",
+    "could we",
+    "could you",
+    "would you",
+    "i think",
+    "i'd like you to",
+    "i would like you to",
+    "i want you to",
+    "you should",
+    "let's",
+    "lets",
+    "just",
+    "from now on",
+    "going forward",
+];
+
+/// A line without what leads up to its point, and without the number that it had in a list of answers.
+fn to_the_point(line: &str) -> String {
+    let mut rest = line.trim();
+    loop {
+        let number = rest.find(['.', ')']).filter(|at| {
+            let mark = &rest[..*at];
+            mark.len() <= 2
+                && !mark.is_empty()
+                && mark.chars().all(char::is_alphanumeric)
+                && rest[at + 1..].starts_with(' ')
+        });
+        let after = |beginning: &&&str| {
+            let head = rest.get(..beginning.len())?;
+            let tail = rest.get(beginning.len()..)?;
+            (head.eq_ignore_ascii_case(beginning) && tail.starts_with([' ', ','])).then_some(tail)
+        };
+        let shorter = match number {
+            Some(at) => &rest[at + 1..],
+            None => match BEGINNINGS.iter().find_map(|beginning| after(&beginning)) {
+                Some(tail) => tail,
+                None => break,
+            },
+        };
+        rest = shorter.trim_start_matches([' ', ',']);
+    }
+    let rest = rest.strip_suffix(" please.").unwrap_or(rest);
+    let is_word = rest.split(' ').next().is_some_and(|first| first.chars().all(|c| c.is_lowercase() || c == '\''));
+    let mut chars = rest.chars();
+    let mut line: String = match chars.next().filter(|_| is_word) {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => rest.to_owned(),
+    };
+    if !line.ends_with(['.', '!', '?', '…']) {
+        line.push('.');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_comes_to_the_point() {
+        for (said, line) in [
+            ("No, please use US English everywhere please.", "Use US English everywhere."),
+            ("Can we please log an entry.", "Log an entry."),
+            ("2. we don't store tokens.", "We don't store tokens."),
+            ("B) `make lint` runs first.", "`make lint` runs first."),
+            ("Nothing is stored.", "Nothing is stored."),
+            ("No tokens are stored", "Tokens are stored."),
+        ] {
+            assert_eq!(to_the_point(said), line);
+        }
+    }
+}

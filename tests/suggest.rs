@@ -1,0 +1,94 @@
+//! `sessionmill suggest`: what people told their agents as lines for the files that agents read.
+
+use crate::world::World;
+use serde_json::Value;
+
+/// A person says it in a project; the agent answers.
+fn says(session: &str, at: &str, cwd: &str, text: &str) -> String {
+    format!(
+        r#"{{"type":"user","uuid":"{session}-{at}","sessionId":"{session}","cwd":"{cwd}","timestamp":"2026-02-{at}:00Z","message":{{"role":"user","content":"{text}"}}}}
+{{"type":"assistant","uuid":"{session}-{at}-a","sessionId":"{session}","timestamp":"2026-02-{at}:05Z","message":{{"id":"{session}-{at}-m","role":"assistant","model":"claude-sonnet-4-5","content":[{{"type":"text","text":"Done. I moved the helper and ran the tests."}}],"usage":{{"input_tokens":100000,"output_tokens":0}}}}}}
+"#
+    )
+}
+
+const RULE: &str = "From now on, always write amounts in cents in every log file.";
+
+fn world() -> World {
+    let world = World::new();
+    let shop = |folder: &str, session: &str, day: &str| {
+        says(session, &format!("{day}T10:00"), folder, RULE)
+            + &says(session, &format!("{day}T10:10"), folder, "please commit the changes")
+    };
+    world.write("ada/a.jsonl", shop("/home/ada/shop", "s1", "01"));
+    world.write("ada/b.jsonl", shop("/home/ada/shop/.worktrees/2", "s2", "02"));
+    world.write("bob/c.jsonl", shop("/Users/bob/shop", "s3", "03"));
+    world.write("bob/d.jsonl", says("s4", "04T10:00", "/Users/bob/other", "From now on, always run make lint first."));
+    world
+}
+
+fn suggest(world: &World, args: &[&str]) -> String {
+    let said = world.mill(&[&["suggest", "--sessions", "root"], args].concat());
+    assert_eq!(said.status, 0, "{}", said.stderr);
+    said.stdout
+}
+
+#[test]
+fn suggest_shows_rules_with_who_said_so_and_prompts_that_come_back() {
+    let page = suggest(&world(), &["--project", "shop", "--min-confidence", "0"]);
+    let expected = "# shop
+
+1 line; no file of it is on this machine.
+
+## How to work
+
+- Always write amounts in cents in every log file.
+  - said 3 times in 3 sessions by ada and bob, last on 2026-02-03; confidence 0.";
+    assert!(page.starts_with(expected), "{page}");
+    assert!(page.contains(&format!("  - “{RULE}” (bob, 2026-02-03)\n  - “{RULE}” (ada, 2026-02-02)\n")), "{page}");
+    let prompts = "## Prompts that come back
+
+- `/commit-changes`: “please commit the changes”
+  - 3 times in 3 sessions by ada and bob; $0.90 in all, $0.30 each time
+";
+    assert!(page.ends_with(prompts), "{page}");
+}
+
+#[test]
+fn suggest_leaves_out_what_the_file_says_and_shows_what_was_said_again() {
+    let world = world();
+    let file = world.path("RULES.md");
+    let pages = |text: &str| -> Value {
+        std::fs::write(&file, text).unwrap();
+        // Between the second and the third time that it was said.
+        let time = "2026-02-02T12:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+        std::fs::File::options().write(true).open(&file).unwrap().set_modified(time.into()).unwrap();
+        let args = ["--project", "shop", "--against", "RULES.md", "--format", "json", "--min-confidence", "0"];
+        serde_json::from_str(&suggest(&world, &args)).unwrap()
+    };
+    let unsaid = pages("# Rules\n\n- Write code.\n");
+    assert_eq!((unsaid[0]["lines"].as_array().unwrap().len(), &unsaid[0]["said_again"]), (1, &Value::Array(vec![])));
+    let said =
+        pages("# Rules\n\n- Write code.\n- Amounts are written in cents, always, when you\n  write every log file.\n");
+    assert_eq!(said[0]["lines"], Value::Array(vec![]));
+    let again = &said[0]["said_again"][0];
+    assert_eq!((&again["written"]["line"], &again["written"]["times"]), (&4.into(), &1.into()), "{again}");
+    assert_eq!(again["times"], 3);
+}
+
+#[test]
+fn suggest_changes_the_file_of_one_project() {
+    let world = world();
+    let both = world.mill(&["suggest", "--sessions", "root", "--format", "diff", "--min-confidence", "0"]);
+    assert_eq!(both.status, 64);
+    assert!(both.stderr.contains("choose one with --project"), "{}", both.stderr);
+    let change = suggest(&world, &["--project", "/somewhere/else/shop", "--format", "diff", "--min-confidence", "0"]);
+    let expected = "--- /dev/null
++++ b/CLAUDE.md
+@@ -0,0 +1,3 @@
++## How to work
++
++- Always write amounts in cents in every log file.
+";
+    assert_eq!(change, expected);
+}
