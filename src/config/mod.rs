@@ -4,12 +4,13 @@
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | [`daemon`], [`publish`], [`schedules`] | the tables `[daemon]`, `[publish]` and `[schedule]` |
+//! | [`console`], [`daemon`], [`publish`], [`schedules`] | the tables `[console]`, `[daemon]`, `[publish]` and `[schedule]` |
 //! | [`environment`], [`variable`] | what the process is told; variables of the older program |
 //! | [`section`] | tables of processors |
 //! | [`reading`] | a file and the variables as written: values, where they come from, mistakes |
 //! | [`wording`] | these mistakes in words: key, what was found, what is allowed, an example |
 
+pub mod console;
 pub mod daemon;
 pub mod environment;
 pub mod publish;
@@ -27,6 +28,7 @@ use crate::price::Price;
 use crate::read::Caps;
 use crate::source::{Layout, Source};
 use chrono_tz::Tz;
+use console::Console;
 use daemon::Daemon;
 use publish::Publish;
 use reading::{Mistake, Origin, Reading};
@@ -57,6 +59,7 @@ pub struct Config {
     pub schedule: Schedules,
     pub daemon: Daemon,
     pub publish: Publish,
+    pub console: Console,
     /// Prices that are stronger than the built-in ones.
     pub price: Vec<Price>,
     /// Trees of transcripts.

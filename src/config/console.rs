@@ -1,0 +1,183 @@
+//! The table `[console]`: the HTTP API, and the store of who may use it.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Settings of the console.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Console {
+    /// The address on which it listens.
+    pub listen: SocketAddr,
+    /// The URL at which browsers find it, if a proxy stands in front: `https://mill.example.org`.
+    pub public_url: Option<String>,
+    /// A certificate chain and its key as PEM files, if it speaks TLS itself.
+    pub tls_certificate: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+    /// Addresses of proxies, whose word on the address of a client counts.
+    pub trusted_proxies: Vec<Network>,
+    /// The header in which these proxies name the user who has logged in with them.
+    pub sign_on_header: Option<String>,
+    /// The URL of the store: `sqlite:`, `postgres:` or `mysql:`.
+    pub store: Option<String>,
+    /// Connections to the store that are kept open, and most of them.
+    pub min_connections: u32,
+    pub max_connections: u32,
+    /// How long it takes at most until the store is ready to be used, at the first time.
+    #[serde(with = "super::time")]
+    pub connect_timeout: Duration,
+    /// How long a request waits for a connection to the store.
+    #[serde(with = "super::time")]
+    pub acquire_timeout: Duration,
+    /// How long a statement may take.
+    #[serde(with = "super::time")]
+    pub statement_timeout: Duration,
+    /// A login session ends after so long without a request, and in any case after its lifetime.
+    #[serde(with = "super::time")]
+    pub idle_timeout: Duration,
+    #[serde(with = "super::time")]
+    pub session_lifetime: Duration,
+    /// How often the secret in the cookie is replaced.
+    #[serde(with = "super::time")]
+    pub renewal: Duration,
+    /// What happens when a login session moves to another network or another browser.
+    pub client_binding: Binding,
+    /// The cookie of an older program, whose login sessions were imported.
+    pub older_cookie: Option<String>,
+    /// Groups of fewer people are merged for everybody else.
+    pub min_group: u32,
+    /// How long a request may take.
+    #[serde(with = "super::time")]
+    pub request_timeout: Duration,
+}
+
+/// What happens when a login session moves to another network or another browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Binding {
+    /// Nothing.
+    Off,
+    /// It is in the audit log.
+    Log,
+    /// Whoever wants to change something logs in again.
+    StepUp,
+    /// It ends.
+    Revoke,
+}
+
+/// Addresses with a common beginning, such as `10.0.0.0/8`; or one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8686)),
+            public_url: None,
+            tls_certificate: None,
+            tls_key: None,
+            trusted_proxies: Vec::new(),
+            sign_on_header: None,
+            store: None,
+            min_connections: 0,
+            max_connections: 10,
+            connect_timeout: Duration::from_secs(10),
+            acquire_timeout: Duration::from_secs(3),
+            statement_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(30 * 60),
+            session_lifetime: Duration::from_secs(8 * 3600),
+            renewal: Duration::from_secs(3600),
+            client_binding: Binding::Log,
+            older_cookie: None,
+            min_group: 3,
+            request_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Console {
+    /// Whether browsers reach it over TLS.
+    pub fn is_secure(&self) -> bool {
+        self.tls_certificate.is_some() || self.public_url.as_ref().is_some_and(|url| url.starts_with("https://"))
+    }
+
+    /// Whether a proxy may speak for others.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.has(address))
+    }
+}
+
+impl Network {
+    /// The network of an address, by its first bits.
+    pub fn new(address: IpAddr, bits: u8) -> Self {
+        Self { address: address.to_canonical(), bits }
+    }
+
+    pub fn has(&self, address: IpAddr) -> bool {
+        let shift = |length: u32| length - u32::from(self.bits).min(length);
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                (own.to_bits() ^ other.to_bits()).checked_shr(shift(32)).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                (own.to_bits() ^ other.to_bits()).checked_shr(shift(128)).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not an address such as 10.0.0.7 or a network such as 10.0.0.0/8");
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        let length = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(length), str::parse).map_err(|_| wrong())?;
+        if bits > length {
+            return Err(wrong());
+        }
+        Ok(Self { address, bits })
+    }
+}
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl Serialize for Network {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}/{}", self.address, self.bits))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_has_the_addresses_that_begin_like_it() {
+        let has = |network: &str, address: &str| network.parse::<Network>().unwrap().has(address.parse().unwrap());
+        assert!(has("10.0.0.0/8", "10.200.3.4"));
+        assert!(!has("10.0.0.0/8", "11.0.0.1"));
+        assert!(has("10.0.0.7", "10.0.0.7"));
+        assert!(!has("10.0.0.7", "10.0.0.6"));
+        assert!(has("0.0.0.0/0", "203.0.113.9"));
+        assert!(has("2001:db8::/32", "2001:db8:1::5"));
+        assert!(!has("2001:db8::/32", "2001:db9::5"));
+        assert!(has("10.0.0.0/8", "::ffff:10.1.1.1"), "an IPv4 address that was written as IPv6");
+        for wrong in ["", "10.0.0", "10.0.0.0/33", "10.0.0.0/x", "::/129"] {
+            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+        }
+    }
+}
