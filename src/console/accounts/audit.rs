@@ -1,0 +1,123 @@
+//! The audit log: who did what, and when. It holds no secret and no content.
+
+use super::sql::{Cells, Kind, Value};
+use super::{Accounts, Micros, StoreError};
+use crate::base::hash::to_hex;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// An entry to be written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Entry<'e> {
+    /// The user; nobody, if nobody is logged in.
+    pub actor: Option<&'e str>,
+    /// What happened, such as `login`.
+    pub event: &'e str,
+    /// What it happened to.
+    pub object: Option<&'e str>,
+    /// Whose that is, where content was read: they see the entry.
+    pub owner: Option<&'e str>,
+    pub detail: Option<&'e str>,
+    pub ip_address: Option<&'e str>,
+    /// The public id of the login session.
+    pub session: Option<&'e str>,
+}
+
+/// An entry that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Written {
+    pub id: i64,
+    /// Microseconds since 1970, UTC.
+    pub at: i64,
+    pub actor: Option<String>,
+    pub event: String,
+    pub object: Option<String>,
+    pub owner: Option<String>,
+    pub detail: Option<String>,
+    pub ip_address: Option<String>,
+    /// Entries of one login session have one mark. It says nothing else of the session.
+    pub session_mark: Option<String>,
+}
+
+const COLUMNS: &str = "id, at, actor, event, object, owner, detail, ip_address, session_mark";
+const KINDS: [Kind; 9] = {
+    use Kind::{Int, Text};
+    [Int, Int, Text, Text, Text, Text, Text, Text, Text]
+};
+
+/// Characters of a text in the log.
+const LONGEST: usize = 1000;
+
+impl Accounts {
+    /// Writes an entry.
+    ///
+    /// # Errors
+    ///
+    /// If the store is away.
+    pub async fn log(&self, entry: Entry<'_>, now: Micros) -> Result<()> {
+        let sql = self.ready(now).await?;
+        let mark = entry.session.map(|id| self.mark(id));
+        let [object, detail] = [entry.object, entry.detail].map(|text| text.map(clean));
+        let actor = entry.actor.map(|actor| actor.chars().take(100).collect::<String>());
+        let insert = "INSERT INTO audit_log (at, actor, event, object, owner, detail, ip_address, session_mark)
+                      VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+        let values: [Value<'_>; 8] = [
+            now.into(),
+            actor.as_deref().into(),
+            entry.event.into(),
+            object.as_deref().into(),
+            entry.owner.into(),
+            detail.as_deref().into(),
+            entry.ip_address.into(),
+            mark.as_deref().into(),
+        ];
+        sql.execute(insert, &values).await?;
+        let Entry { event, .. } = entry;
+        tracing::info!(event, actor, object, session = mark, "audit");
+        Ok(())
+    }
+
+    /// The newest entries before one, of everybody, or those that a user made or is the owner of.
+    ///
+    /// # Errors
+    ///
+    /// If the store is away.
+    pub async fn audit(&self, of: Option<&str>, before: Option<i64>, limit: u32, now: Micros) -> Result<Vec<Written>> {
+        let sql = self.ready(now).await?;
+        let before = before.unwrap_or(i64::MAX);
+        let order = format!("ORDER BY id DESC LIMIT {limit}");
+        let rows = match of {
+            Some(user) => {
+                let select =
+                    format!("SELECT {COLUMNS} FROM audit_log WHERE (actor = ? OR owner = ?) AND id < ? {order}");
+                sql.rows(&select, &KINDS, &[user.into(), user.into(), before.into()]).await?
+            }
+            None => {
+                let select = format!("SELECT {COLUMNS} FROM audit_log WHERE id < ? {order}");
+                sql.rows(&select, &KINDS, &[before.into()]).await?
+            }
+        };
+        Ok(rows.into_iter().map(written).collect())
+    }
+
+    /// A salted hash of a login session's public id.
+    fn mark(&self, public_id: &str) -> String {
+        let salt = self.salt.get().map(Vec::as_slice).unwrap_or_default();
+        let digest: [u8; 32] = Sha256::new().chain_update(salt).chain_update(public_id).finalize().into();
+        to_hex(&digest)[..16].to_owned()
+    }
+}
+
+/// A text on one line, and not too long.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect()
+}
+
+fn written(mut cells: Cells) -> Written {
+    let (id, at) = (cells.int().unwrap_or_default(), cells.int().unwrap_or_default());
+    let mut text = || cells.text();
+    let (actor, event, object, owner, detail) = (text(), text().unwrap_or_default(), text(), text(), text());
+    Written { id, at, actor, event, object, owner, detail, ip_address: text(), session_mark: text() }
+}

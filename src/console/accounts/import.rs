@@ -1,0 +1,114 @@
+//! Login sessions of an older store, taken over once so that nobody has to log in again.
+//!
+//! Its table is `sessions(id, user_id, created_at, last_accessed_at, expires_at, ip_address, user_agent, is_active,
+//! data)`, whose ids are what the cookies hold. Only their hashes are written here. The back ends keep its times in
+//! different types, so the back end itself turns them into seconds.
+
+use super::secret::{Secret, public_id};
+use super::sql::{Connections, Kind, Sql, Value};
+use super::{Accounts, Micros, StoreError};
+use crate::config::console::Console;
+
+/// What came of an import.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    pub taken: u64,
+    /// Were taken over before.
+    pub known: u64,
+    /// Had ended by then.
+    pub ended: u64,
+    /// Have no usable id, or data that cannot be kept.
+    pub refused: u64,
+}
+
+impl Accounts {
+    /// Takes over the sessions of an older store.
+    ///
+    /// # Errors
+    ///
+    /// If one of the stores is away, or the older one has no such table.
+    pub async fn import(&self, url: &str, settings: &Console, now: Micros) -> Result<Imported, StoreError> {
+        let older = Sql::new(url, settings)?;
+        let seconds = |column: &str| match &older.pool {
+            // A number, or text that SQLite understands.
+            Connections::Sqlite(_) => format!(
+                "CASE typeof({column}) WHEN 'integer' THEN {column} WHEN 'real' THEN CAST({column} AS INTEGER)
+                 ELSE CAST(strftime('%s', {column}) AS INTEGER) END"
+            ),
+            Connections::Postgres(_) => format!("CAST(extract(epoch FROM {column}) AS BIGINT)"),
+            // A time without a zone is of UTC: no conversion of the connection's zone.
+            Connections::MySql(_) => format!("CAST(TIMESTAMPDIFF(SECOND, '1970-01-01 00:00:00', {column}) AS SIGNED)"),
+        };
+        let text = |column: &str| match &older.pool {
+            Connections::MySql(_) => format!("CAST({column} AS CHAR)"),
+            _ => format!("CAST({column} AS TEXT)"),
+        };
+        let active = match &older.pool {
+            Connections::MySql(_) => "CASE WHEN is_active THEN CAST(1 AS SIGNED) ELSE CAST(0 AS SIGNED) END",
+            _ => "CASE WHEN is_active THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END",
+        };
+        let select = format!(
+            "SELECT {}, {}, {}, {}, {}, {}, {}, {active}, {} FROM sessions ORDER BY 1",
+            text("id"),
+            text("user_id"),
+            seconds("created_at"),
+            seconds("last_accessed_at"),
+            seconds("expires_at"),
+            text("ip_address"),
+            text("user_agent"),
+            text("data"),
+        );
+        use Kind::{Int, Text};
+        let rows = older.rows(&select, &[Text, Text, Int, Int, Int, Text, Text, Int, Text], &[]).await;
+        older.close().await;
+        let mut imported = Imported::default();
+        for mut cells in rows? {
+            let (id, user_id) = (cells.text().unwrap_or_default(), cells.text());
+            let mut time = || cells.int().map(|seconds| seconds.saturating_mul(1_000_000));
+            let (created_at, last_accessed_at, expires_at) = (time(), time(), time());
+            let (ip_address, user_agent) = (cells.text(), cells.text());
+            let (is_active, data) = (cells.int() == Some(1), cells.text().unwrap_or_else(|| "{}".to_owned()));
+            let expires_at = expires_at.unwrap_or_default();
+            if !is_active || expires_at <= now {
+                imported.ended += 1;
+                continue;
+            }
+            let is_json = data.len() <= 64 << 10 && serde_json::from_str::<serde::de::IgnoredAny>(&data).is_ok();
+            let Some(secret) = Secret::presented(&id).filter(|_| is_json) else {
+                imported.refused += 1;
+                continue;
+            };
+            // It lives no longer than it would have, nor than a new one would.
+            let until = expires_at.min(now + self.limits.absolute());
+            let idle = until.min(now + self.limits.idle());
+            let (hash, public_id) = (secret.hash(), public_id());
+            let insert = "INSERT INTO login_sessions (token_hash, public_id, user_id, created_at, last_accessed_at,
+                              auth_at, idle_expires_at, absolute_expires_at, expires_at, ip_address, user_agent, data,
+                              version)
+                          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, JSON(?), 1)";
+            let created_at = created_at.unwrap_or(now);
+            let cut = |text: &Option<String>, length| text.as_ref().map(|t| t.chars().take(length).collect::<String>());
+            let (ip_address, user_agent) = (cut(&ip_address, 45), cut(&user_agent, 512));
+            let values: [Value<'_>; 12] = [
+                (&hash.0).into(),
+                (&*public_id).into(),
+                user_id.as_deref().into(),
+                created_at.into(),
+                last_accessed_at.unwrap_or(created_at).into(),
+                user_id.as_ref().map(|_| created_at).into(),
+                idle.into(),
+                until.into(),
+                idle.into(),
+                ip_address.as_deref().into(),
+                user_agent.as_deref().into(),
+                (&*data).into(),
+            ];
+            match self.ready(now).await?.execute(insert, &values).await {
+                Ok(_) => imported.taken += 1,
+                Err(StoreError::Taken) => imported.known += 1,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(imported)
+    }
+}

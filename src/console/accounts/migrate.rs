@@ -1,0 +1,91 @@
+//! The schema of the store: numbered SQL files for each back end, each of which runs once.
+//!
+//! Several machines can start at once. A lock of the back end lets one of them migrate, and the others find it done.
+
+use super::secret::random;
+use super::sql::{Connections, Kind, Sql, Value};
+use super::{Micros, StoreError};
+use sqlx::{Connection as _, Executor as _};
+
+/// A migration: the same for each back end.
+struct Migration {
+    sqlite: &'static str,
+    postgres: &'static str,
+    mysql: &'static str,
+}
+
+/// In their order; the first is number 1.
+const MIGRATIONS: [Migration; 1] = [Migration {
+    sqlite: include_str!("../../../migrations/console/sqlite/0001_accounts.sql"),
+    postgres: include_str!("../../../migrations/console/postgres/0001_accounts.sql"),
+    mysql: include_str!("../../../migrations/console/mysql/0001_accounts.sql"),
+}];
+
+const VERSIONS: &str =
+    "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)";
+
+/// The name of the lock as a number, which PostgreSQL wants: `sessionm` in ASCII.
+const LOCK: i64 = 0x7365_7373_696f_6e6d;
+
+/// Brings the schema up to date.
+pub(super) async fn migrate(sql: &Sql, now: Micros) -> Result<(), StoreError> {
+    match &sql.pool {
+        Connections::Sqlite(pool) => {
+            let mut connection = pool.acquire().await?;
+            // Takes the right to write at once: who comes second waits here, and finds it done.
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+            transaction.execute(VERSIONS).await?;
+            let done: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM schema_version")
+                .fetch_one(&mut *transaction)
+                .await?;
+            for (number, migration) in (1i64..).zip(&MIGRATIONS).skip(usize::try_from(done).unwrap_or(0)) {
+                transaction.execute(sqlx::raw_sql(migration.sqlite)).await?;
+                let noted = sqlx::query("INSERT INTO schema_version VALUES (?, ?)").bind(number).bind(now);
+                noted.execute(&mut *transaction).await?;
+            }
+            transaction.commit().await?;
+        }
+        Connections::Postgres(pool) => {
+            let mut transaction = pool.begin().await?;
+            sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
+            transaction.execute(VERSIONS).await?;
+            let done: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM schema_version")
+                .fetch_one(&mut *transaction)
+                .await?;
+            for (number, migration) in (1i64..).zip(&MIGRATIONS).skip(usize::try_from(done).unwrap_or(0)) {
+                transaction.execute(sqlx::raw_sql(migration.postgres)).await?;
+                let noted = sqlx::query("INSERT INTO schema_version VALUES ($1, $2)").bind(number).bind(now);
+                noted.execute(&mut *transaction).await?;
+            }
+            transaction.commit().await?;
+        }
+        Connections::MySql(pool) => {
+            // No transaction: MySQL commits after each statement that defines something.
+            let mut connection = pool.acquire().await?.detach();
+            sqlx::query("SELECT GET_LOCK('sessionmill', 60)").execute(&mut connection).await?;
+            connection.execute(VERSIONS).await?;
+            let done: i64 = sqlx::query_scalar("SELECT CAST(coalesce(max(version), 0) AS SIGNED) FROM schema_version")
+                .fetch_one(&mut connection)
+                .await?;
+            for (number, migration) in (1i64..).zip(&MIGRATIONS).skip(usize::try_from(done).unwrap_or(0)) {
+                connection.execute(sqlx::raw_sql(migration.mysql)).await?;
+                let noted = sqlx::query("INSERT INTO schema_version VALUES (?, ?)").bind(number).bind(now);
+                noted.execute(&mut connection).await?;
+            }
+            // The lock goes with its connection.
+            connection.close().await?;
+        }
+    }
+    Ok(())
+}
+
+/// What the marks of login sessions in the audit log are salted with: the same for all machines of a store.
+pub(super) async fn salt(sql: &Sql) -> Result<Vec<u8>, StoreError> {
+    let new = random::<32>();
+    match sql.execute("INSERT INTO audit_salt VALUES (?, ?)", &[Value::from(1), Value::from(&new)]).await {
+        Ok(_) | Err(StoreError::Taken) => {}
+        Err(error) => return Err(error),
+    }
+    let row = sql.row("SELECT salt FROM audit_salt WHERE id = ?", &[Kind::Bytes], &[Value::from(1)]).await?;
+    Ok(row.and_then(|mut row| row.bytes()).unwrap_or_default())
+}

@@ -1,0 +1,105 @@
+//! The store of the console: users, their login sessions, tokens of programs, and the audit log.
+//!
+//! One contract with three back ends by the scheme of the URL: `sqlite:` (the default, beside the database),
+//! `postgres:`, and `mysql:` for MySQL and MariaDB, where several machines share the store.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | [`session`] | a login session: made once, touched, renewed, ended |
+//! | [`user`] | who may log in, with a role and a person |
+//! | [`token`] | what a program presents |
+//! | [`audit`] | who did what, and when |
+//! | [`import`] | the login sessions of an older store |
+//! | [`secret`] | what is presented, and the hash that is kept of it |
+//! | `sql`, `migrate` | the three back ends, and their schema |
+//!
+//! A store that cannot be reached is an error, and never an empty answer: otherwise everybody would be logged out
+//! while it is away, and a log-out would seem to have worked.
+
+pub mod audit;
+pub mod import;
+mod migrate;
+pub mod secret;
+pub mod session;
+mod sql;
+pub mod token;
+pub mod user;
+
+use crate::config::console::Console;
+use sql::Sql;
+use tokio::sync::OnceCell;
+
+/// Microseconds since 1970, UTC: they mean the same in every back end, whatever the zone of a connection.
+pub type Micros = i64;
+
+/// Why the store could not do what it was asked to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached or does not answer: another try may find it.
+    #[error("the store of login sessions is away: {0}")]
+    Away(String),
+    /// What was to be made is there already.
+    #[error("it exists already")]
+    Taken,
+    /// Another statement was in the way.
+    #[error("the store of login sessions is away: other writers were in the way")]
+    Deadlock,
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// The store.
+#[derive(Debug)]
+pub struct Accounts {
+    sql: Sql,
+    /// Made once the schema is up to date: what marks of the audit log are salted with.
+    salt: OnceCell<Vec<u8>>,
+    limits: session::Limits,
+}
+
+impl Accounts {
+    /// Gets ready to connect. The store is looked at when it is first used, and again until it is there.
+    ///
+    /// # Errors
+    ///
+    /// If the URL is invalid.
+    pub fn new(url: &str, settings: &Console) -> Result<Self, StoreError> {
+        let limits = session::Limits::of(settings);
+        Ok(Self { sql: Sql::new(url, settings)?, salt: OnceCell::new(), limits })
+    }
+
+    /// Connects, if that was not done yet, and brings the schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// If the store is away.
+    pub async fn open(&self, now: Micros) -> Result<(), StoreError> {
+        self.ready(now).await.map(|_| ())
+    }
+
+    /// Whether the store answers now.
+    ///
+    /// # Errors
+    ///
+    /// If it does not.
+    pub async fn probe(&self, now: Micros) -> Result<(), StoreError> {
+        let sql = self.ready(now).await?;
+        sql.row("SELECT version FROM schema_version", &[sql::Kind::Int], &[]).await.map(|_| ())
+    }
+
+    /// Lets go of all connections.
+    pub async fn close(&self) {
+        self.sql.close().await;
+    }
+
+    /// The store, once its schema is up to date.
+    async fn ready(&self, now: Micros) -> Result<&Sql, StoreError> {
+        let prepare = || async {
+            migrate::migrate(&self.sql, now).await?;
+            migrate::salt(&self.sql).await
+        };
+        self.salt.get_or_try_init(prepare).await?;
+        Ok(&self.sql)
+    }
+}

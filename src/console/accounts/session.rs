@@ -1,0 +1,381 @@
+//! Login sessions: from a log-in to a log-out, or to the end of one of two limits.
+//!
+//! A session is inserted once and then only updated where it lives. A statement that wrote it anew would bring it
+//! back: somebody logs out while a slow request of theirs is under way, and what that request saves at its end is
+//! a session again. Here its update meets no row, and the session stays gone.
+//!
+//! A session is known by the hash of its secret. When the secret is renewed, requests that are under way still
+//! present the one before. That is let in for [`GRACE`] more, and cannot itself be renewed: of two requests that
+//! renew at once, one does.
+
+use super::secret::{Secret, SecretHash, is_public_id, public_id};
+use super::sql::{Cells, Kind, Value};
+use super::{Accounts, Micros, StoreError};
+use crate::config::console::Console;
+use std::time::Duration;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// A secret that was renewed lets in for so long.
+const GRACE: Micros = 30_000_000;
+/// A session is touched again after so long: not every request writes.
+const TOUCH: Micros = 60_000_000;
+/// Bytes of what is kept with a session.
+const DATA: usize = 64 << 10;
+/// Rows that a clean-up deletes with one statement.
+const BATCH: u32 = 1000;
+/// A new secret is drawn again where it is taken, which nobody has ever seen happen.
+const DRAWS: usize = 3;
+
+/// How long sessions live, in microseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    idle: Micros,
+    absolute: Micros,
+    renewal: Micros,
+}
+
+impl Limits {
+    pub(super) fn of(settings: &Console) -> Self {
+        let micros = |time: Duration| Micros::try_from(time.as_micros()).unwrap_or(Micros::MAX / 4);
+        let (idle, absolute, renewal) = (settings.idle_timeout, settings.session_lifetime, settings.renewal);
+        Self { idle: micros(idle), absolute: micros(absolute), renewal: micros(renewal) }
+    }
+
+    pub(super) fn idle(self) -> Micros {
+        self.idle
+    }
+
+    pub(super) fn absolute(self) -> Micros {
+        self.absolute
+    }
+}
+
+/// A login session that lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginSession {
+    pub hash: SecretHash,
+    pub public_id: String,
+    /// Nobody, before the log-in.
+    pub user_id: Option<String>,
+    pub created_at: Micros,
+    pub last_accessed_at: Micros,
+    pub auth_at: Option<Micros>,
+    pub absolute_expires_at: Micros,
+    pub expires_at: Micros,
+    pub ip_address: Option<String>,
+    pub user_agent: Option<String>,
+    /// JSON.
+    pub data: String,
+    pub version: i64,
+    /// It was presented with the secret before.
+    pub by_previous: bool,
+    /// When its secret was made.
+    renewed_at: Micros,
+}
+
+/// What a session begins with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct New<'n> {
+    pub user_id: Option<&'n str>,
+    pub ip_address: Option<&'n str>,
+    pub user_agent: Option<&'n str>,
+    /// JSON; empty is `{}`.
+    pub data: &'n str,
+}
+
+/// What became of an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Updated {
+    Done,
+    /// Somebody else was faster: read it again.
+    Conflict,
+    /// The session has ended.
+    Gone,
+}
+
+const COLUMNS: &str = "token_hash, public_id, user_id, created_at, last_accessed_at, auth_at, absolute_expires_at,
+    expires_at, ip_address, user_agent, TEXT(data), version, prev_valid_until";
+
+const KINDS: [Kind; 13] = {
+    use Kind::{Bytes, Int, Text};
+    [Bytes, Text, Text, Int, Int, Int, Int, Int, Text, Text, Text, Int, Int]
+};
+
+impl Accounts {
+    /// Begins a session. Returns the secret, which is kept nowhere.
+    ///
+    /// # Errors
+    ///
+    /// If the store is away, or the data is no JSON or too long.
+    pub async fn begin(&self, new: New<'_>, now: Micros) -> Result<(Secret, String)> {
+        for _ in 0..DRAWS {
+            let (secret, public_id) = (Secret::new(""), public_id());
+            match self.insert(secret.hash(), &public_id, new, now).await {
+                Err(StoreError::Taken) => {}
+                inserted => return inserted.map(|()| (secret, public_id)),
+            }
+        }
+        Err(StoreError::Taken)
+    }
+
+    /// Inserts a session, and never writes over one.
+    ///
+    /// # Errors
+    ///
+    /// With [`StoreError::Taken`] if the secret or the public id is taken.
+    pub async fn insert(&self, hash: SecretHash, public_id: &str, new: New<'_>, now: Micros) -> Result<()> {
+        let data = if new.data.is_empty() { "{}" } else { new.data };
+        check(data)?;
+        let Limits { idle, absolute, .. } = self.limits;
+        let (idle, absolute) = (now + idle.min(absolute), now + absolute);
+        let sql = "INSERT INTO login_sessions (token_hash, public_id, user_id, created_at, last_accessed_at, auth_at,
+                       idle_expires_at, absolute_expires_at, expires_at, ip_address, user_agent, data, version)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, JSON(?), 1)";
+        let ip_address = new.ip_address.map(|text| cut(text, 45));
+        let user_agent = new.user_agent.map(|text| cut(text, 512));
+        let auth_at = new.user_id.map(|_| now);
+        let values: [Value<'_>; 12] = [
+            (&hash.0).into(),
+            public_id.into(),
+            new.user_id.into(),
+            now.into(),
+            now.into(),
+            auth_at.into(),
+            idle.into(),
+            absolute.into(),
+            idle.into(),
+            ip_address.into(),
+            user_agent.into(),
+            data.into(),
+        ];
+        self.ready(now).await?.execute(sql, &values).await.map(|_| ())
+    }
+
+    /// The session of a secret, if it lives. One that has expired is deleted, unless a request extends it at this
+    /// moment.
+    ///
+    /// # Errors
+    ///
+    /// If the store is away.
+    pub async fn session(&self, secret: &Secret, now: Micros) -> Result<Option<LoginSession>> {
+        let hash = secret.hash();
+        let sql = self.ready(now).await?;
+        let own = format!("SELECT {COLUMNS} FROM login_sessions WHERE token_hash = ? AND revoked_at IS NULL");
+        if let Some(cells) = sql.row(&own, &KINDS, &[(&hash.0).into()]).await? {
+            let session = session(cells, false);
+            if session.expires_at > now {
+                return Ok(Some(session));
+            }
+            self.delete_expired(hash, now).await?;
+            return Ok(None);
+        }
+        let before = format!(
+            "SELECT {COLUMNS} FROM login_sessions
+             WHERE prev_token_hash = ? AND prev_valid_until > ? AND revoked_at IS NULL AND expires_at > ?"
+        );
+        let row = sql.row(&before, &KINDS, &[(&hash.0).into(), now.into(), now.into()]).await?;
+        Ok(row.map(|cells| session(cells, true)))
+    }
+
+    /// Deletes a session that has expired by then, and is not deleted if it was extended since it was read.
+    ///
+    /// # Errors
+    ///
+    /// If the store is away.
+    pub async fn delete_expired(&self, hash: SecretHash, now: Micros) -> Result<bool> {
+        let sql = "DELETE FROM login_sessions WHERE token_hash = ? AND expires_at <= ?";
+        Ok(self.ready(now).await?.execute(sql, &[(&hash.0).into(), now.into()]).await? > 0)
+    }
+
+    /// Writes what is kept with a session, if nobody else has since it was read.
+    ///
+    /// # Errors
+    ///
+    /// If the store is away, or the data is no JSON or too long.
+    pub async fn update(&self, session: &LoginSession, data: &str, now: Micros) -> Result<Updated> {
+        check(data)?;
+        let sql = self.ready(now).await?;
+        let update = "UPDATE login_sessions SET data = JSON(?), version = version + 1
+                      WHERE token_hash = ? AND version = ? AND revoked_at IS NULL AND expires_at > ?";
+        let hash = &session.hash.0;
+        if sql.execute(update, &[data.into(), hash.into(), session.version.into(), now.into()]).await? > 0 {
+            return Ok(Updated::Done);
+        }
+        let lives = "SELECT version FROM login_sessions WHERE token_hash = ? AND revoked_at IS NULL AND expires_at > ?";
+        let row = sql.row(lives, &[Kind::Int], &[hash.into(), now.into()]).await?;
+        Ok(if row.is_some() { Updated::Conflict } else { Updated::Gone })
+    }
+
+    /// Notes that a session is in use, once a minute at most. Its data and version stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// If the store is away.
+    pub async fn touch(&self, session: &LoginSession, now: Micros) -> Result<bool> {
+        if session.last_accessed_at > now - TOUCH {
+            return Ok(false);
+        }
+        let idle = (now + self.limits.idle).min(session.absolute_expires_at);
+        let sql = "UPDATE login_sessions SET last_accessed_at = ?, idle_expires_at = ?, expires_at = ?
+                   WHERE token_hash = ? AND revoked_at IS NULL AND expires_at > ? AND last_accessed_at <= ?";
+        let hash = (&session.hash.0).into();
+        let values = [now.into(), idle.into(), idle.into(), hash, now.into(), (now - TOUCH).into()];
+        Ok(self.ready(now).await?.execute(sql, &values).await? > 0)
+    }
+
+    /// A new secret for a session whose own is old enough; `None` if it is not, or another request renews it.
+    ///
+    /// # Errors
+    ///
+    /// If the store is away.
+    pub async fn renew(&self, session: &LoginSession, now: Micros) -> Result<Option<Secret>> {
+        if session.by_previous || session.renewed_at > now - self.limits.renewal {
+            return Ok(None);
+        }
+        self.replace(session, Some(now + GRACE), now).await
+    }
+
+    /// A new secret for a session: the one before is dead at once, and so is the one before that. `None` if the
+    /// session has ended.
+    ///
+    /// # Errors
+    ///
+    /// If the store is away.
+    pub async fn rotate(&self, session: &LoginSession, now: Micros) -> Result<Option<Secret>> {
+        self.replace(session, None, now).await
+    }
+
+    async fn replace(&self, session: &LoginSession, until: Option<Micros>, now: Micros) -> Result<Option<Secret>> {
+        let new = Secret::new("");
+        let old = &session.hash.0;
+        let previous = Value::Bytes(until.map(|_| old.as_slice()));
+        // MySQL sets columns from left to right: the hash comes last, so that nothing sees the new one.
+        let sql = "UPDATE login_sessions SET prev_token_hash = ?, prev_valid_until = ?, token_hash = ?
+                   WHERE token_hash = ? AND revoked_at IS NULL AND expires_at > ?";
+        // Without a grace the moment is kept all the same: it says when the secret was made.
+        let until = until.unwrap_or(now);
+        let hash = new.hash();
+        let values = [previous, until.into(), (&hash.0).into(), old.into(), now.into()];
+        let met = self.ready(now).await?.execute(sql, &values).await?;
+        Ok((met > 0).then_some(new))
+    }
+
+    /// Ends the session of a secret, its own or the one before. It is all the same if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If the store is away: the session may live on.
+    pub async fn delete(&self, hash: SecretHash, now: Micros) -> Result<()> {
+        let sql = "DELETE FROM login_sessions WHERE token_hash = ? OR prev_token_hash = ?";
+        self.ready(now).await?.execute(sql, &[(&hash.0).into(), (&hash.0).into()]).await.map(|_| ())
+    }
+
+    /// The sessions of a user that live, the last used first.
+    ///
+    /// # Errors
+    ///
+    /// If the store is away.
+    pub async fn sessions_of(&self, user_id: &str, now: Micros) -> Result<Vec<LoginSession>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM login_sessions WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ?
+             ORDER BY last_accessed_at DESC, public_id"
+        );
+        let rows = self.ready(now).await?.rows(&sql, &KINDS, &[user_id.into(), now.into()]).await?;
+        Ok(rows.into_iter().map(|cells| session(cells, false)).collect())
+    }
+
+    /// Ends a session of a user by its public id. Whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// If the store is away.
+    pub async fn revoke(&self, user_id: &str, public_id: &str, reason: &str, now: Micros) -> Result<bool> {
+        if !is_public_id(public_id) {
+            return Ok(false);
+        }
+        let sql = "UPDATE login_sessions SET revoked_at = ?, revoke_reason = ?, expires_at = ?
+                   WHERE user_id = ? AND public_id = ? AND revoked_at IS NULL AND expires_at > ?";
+        let values = [now.into(), reason.into(), now.into(), user_id.into(), public_id.into(), now.into()];
+        Ok(self.ready(now).await?.execute(sql, &values).await? > 0)
+    }
+
+    /// Ends all sessions of a user but one. Returns how many those were.
+    ///
+    /// # Errors
+    ///
+    /// If the store is away.
+    pub async fn revoke_all(&self, user_id: &str, but: Option<&str>, reason: &str, now: Micros) -> Result<u64> {
+        let sql = "UPDATE login_sessions SET revoked_at = ?, revoke_reason = ?, expires_at = ?
+                   WHERE user_id = ? AND public_id <> ? AND revoked_at IS NULL AND expires_at > ?";
+        let but = but.unwrap_or_default();
+        let values = [now.into(), reason.into(), now.into(), user_id.into(), but.into(), now.into()];
+        self.ready(now).await?.execute(sql, &values).await
+    }
+
+    /// Deletes sessions that have expired or were revoked, a batch at a time. Returns how many those were. A session
+    /// that is revoked expires at that moment, so that one index finds both.
+    ///
+    /// # Errors
+    ///
+    /// If the store is away. What was deleted by then is.
+    pub async fn clean_up(&self, now: Micros) -> Result<u64> {
+        let sql = self.ready(now).await?;
+        let statement = sql.delete_some("login_sessions", "token_hash", "expires_at <= ?", "expires_at", BATCH);
+        let values = vec![Value::from(now); sql.repeats()];
+        let mut all = 0;
+        loop {
+            let deleted = sql.execute(&statement, &values).await?;
+            all += deleted;
+            if deleted < BATCH.into() {
+                return Ok(all);
+            }
+        }
+    }
+}
+
+fn session(mut cells: Cells, by_previous: bool) -> LoginSession {
+    let mut hash = SecretHash([0; 32]);
+    if let Some(bytes) = cells.bytes().filter(|bytes| bytes.len() == 32) {
+        hash.0.copy_from_slice(&bytes);
+    }
+    let (public_id, user_id) = (cells.text().unwrap_or_default(), cells.text());
+    let mut int = || cells.int();
+    let (created_at, last_accessed_at, auth_at) = (int().unwrap_or_default(), int().unwrap_or_default(), int());
+    let (absolute_expires_at, expires_at) = (int().unwrap_or_default(), int().unwrap_or_default());
+    let (ip_address, user_agent, data) = (cells.text(), cells.text(), cells.text().unwrap_or_default());
+    let (version, until) = (cells.int().unwrap_or_default(), cells.int());
+    let renewed_at = until.map_or(created_at, |until| until - GRACE);
+    LoginSession {
+        hash,
+        public_id,
+        user_id,
+        created_at,
+        last_accessed_at,
+        auth_at,
+        absolute_expires_at,
+        expires_at,
+        ip_address,
+        user_agent,
+        data,
+        version,
+        by_previous,
+        renewed_at,
+    }
+}
+
+/// Refuses what cannot be kept with a session.
+fn check(data: &str) -> Result<()> {
+    if data.len() > DATA {
+        return Err(StoreError::Invalid("what is kept with a login session is over 64 KiB".to_owned()));
+    }
+    match serde_json::from_str::<serde::de::IgnoredAny>(data) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(StoreError::Invalid("what is kept with a login session is not JSON".to_owned())),
+    }
+}
+
+/// The beginning of a text, of so many characters.
+fn cut(text: &str, length: usize) -> &str {
+    text.char_indices().nth(length).map_or(text, |(end, _)| &text[..end])
+}
