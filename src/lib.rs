@@ -24,6 +24,7 @@
 //! | [`price`], [`identities`] | what tokens cost; who owns which folder |
 //! | [`service`] | the daemon: when a processor is due, requests as files, health, metrics, systemd |
 //! | [`actions`] | what can be done, as functions for commands and trigger files |
+//! | `console` | the HTTP API, its pages, and the store of login sessions; all async code |
 //! | [`cli`], [`config`] | the command line; the configuration and the environment |
 //! | [`base`] | what all of these use: errors, time, locks, files that are written whole |
 //!
@@ -45,14 +46,18 @@
 //!     database; a long pass lets go of it every few seconds.
 //! 11. Sources are never written, locked, or followed outside of their root.
 //! 12. A database remembers its sources and refuses others.
-//! 13. Time is an argument: only `main`, and the trial of a file, reads the clock; a pass counts on from
-//!     there.
+//! 13. Time is an argument: only `main`, the trial of a file, and the console's requests read the clock; a pass
+//!     counts on from there.
 //! 14. Same bytes in, same rows and same text out.
+//! 15. The console never opens the database for writing: it reads snapshots or copies, and asks for changes by the
+//!     actions that triggers use.
 
 pub mod actions;
 pub mod base;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "console")]
+pub mod console;
 pub mod dialect;
 pub mod identities;
 pub mod pass;

@@ -170,12 +170,30 @@ fn every_test_file_is_part_of_the_one_binary() {
 
 #[test]
 fn every_migration_is_listed_in_order() {
+    // The store of the console has migrations of its own, in a folder for each back end.
     let files: Vec<_> = files("migrations", "sql");
-    let files: Vec<_> = files.iter().map(|path| path.file_stem().unwrap().to_str().unwrap()).collect();
+    let files = files.iter().filter(|path| path.parent().unwrap().ends_with("migrations"));
+    let files: Vec<_> = files.map(|path| path.file_stem().unwrap().to_str().unwrap()).collect();
     let listed: Vec<_> = PLUGS.migrations().into_iter().map(|(name, _)| name).collect();
     assert_eq!(listed, files);
     for (number, name) in listed.iter().enumerate() {
         assert!(name.starts_with(&format!("{:04}_", number + 1)), "{name}");
+    }
+}
+
+#[test]
+fn each_back_end_of_the_console_has_the_same_migrations() {
+    let names = |back_end: &str| {
+        let files = files(&format!("migrations/console/{back_end}"), "sql");
+        files.iter().map(|path| path.file_name().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let code = fs::read_to_string(home().join("src/console/accounts/migrate.rs")).unwrap();
+    for back_end in ["sqlite", "postgres", "mysql"] {
+        assert_eq!(names(back_end), names("sqlite"));
+        for name in names(back_end) {
+            let listed = format!("migrations/console/{back_end}/{}", name.to_str().unwrap());
+            assert!(code.contains(&listed), "`{listed}` is not run");
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 mod ban;
 mod check;
 mod config;
+#[cfg(feature = "console")]
+mod console;
 mod daemon;
 mod erasure;
 mod failures;
@@ -59,6 +61,8 @@ enum Command {
     Sources(sources::Args),
     Check(check::Args),
     Daemon(daemon::Args),
+    #[cfg(feature = "console")]
+    Console(console::Args),
     Trigger(trigger::Args),
     Failures(failures::Args),
     Forget(forget::Args),
@@ -112,7 +116,7 @@ pub fn main(plugs: Plugs, now: Moment) -> Status {
         }
     };
     // What a service does is told by its log; a command tells what it did by itself.
-    log::begin(if matches!(asked, Asked::Own(Command::Daemon(_))) { LevelFilter::INFO } else { LevelFilter::WARN });
+    log::begin(if asked.is_service() { LevelFilter::INFO } else { LevelFilter::WARN });
     // A trigger is for the daemon to read, which can be another user. Manual pages are for everybody.
     if !matches!(asked, Asked::Own(Command::Trigger(_) | Command::Man { .. })) {
         atomic_file::be_private();
@@ -129,6 +133,18 @@ enum Asked {
     Own(Command),
     /// A command of a processor, with its arguments.
     Plug(&'static plugs::Command, ArgMatches),
+}
+
+impl Asked {
+    /// Whether it serves until a signal ends it.
+    fn is_service(&self) -> bool {
+        match self {
+            Self::Own(Command::Daemon(_)) => true,
+            #[cfg(feature = "console")]
+            Self::Own(Command::Console(args)) => args.is_service(),
+            _ => false,
+        }
+    }
 }
 
 /// The command to which all processors bring their reports.
@@ -169,6 +185,8 @@ fn execute(asked: Asked, context: &Context) -> Result<Status> {
         Command::Forget(args) => forget::forget(&args, context),
         Command::Failures(args) => failures::failures(&args, context),
         Command::Daemon(args) => daemon::daemon(&args, context),
+        #[cfg(feature = "console")]
+        Command::Console(args) => console::console(&args, context),
         Command::Trigger(args) => trigger::trigger(&args, context),
         Command::Runs(args) => runs::runs(&args, context),
         Command::Check(args) => check::check(&args, context.plugs),

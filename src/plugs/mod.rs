@@ -7,6 +7,7 @@
 //!
 //! | module | noun |
 //! | --- | --- |
+//! | `call` | a question of the HTTP API that a plug brings |
 //! | [`command`] | a command that a plug brings |
 //! | [`lineup`] | processors made as the configuration wants them |
 //! | [`persons`] | people whom a processor tells apart inside of a user folder |
@@ -15,6 +16,8 @@
 //! | [`usage`] | tokens and tool calls: its reports and commands |
 //! | [`verification`] | knowledge: its settings, its language model, its reports and commands |
 
+#[cfg(feature = "console")]
+pub mod call;
 pub mod command;
 pub mod lineup;
 pub mod persons;
@@ -85,6 +88,9 @@ pub struct Plug {
     pub reports: &'static [Command],
     /// Its commands beside these.
     pub commands: &'static [Command],
+    /// Its questions of the HTTP API.
+    #[cfg(feature = "console")]
+    pub calls: &'static [call::Call],
 }
 
 /// Takes a decision of a person; returns what came of it, in words.
@@ -193,6 +199,8 @@ impl Plug {
             persons: None,
             reports: &[],
             commands: &[],
+            #[cfg(feature = "console")]
+            calls: &[],
         }
     }
 

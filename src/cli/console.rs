@@ -1,0 +1,370 @@
+//! `sessionmill console`: the HTTP API and its pages, and who may use them.
+
+use crate::base::duration;
+use crate::base::error::{Error, Result, Status, cause, count};
+use crate::base::moment::Moment;
+use crate::base::owner;
+use crate::base::utc;
+use crate::cli::{Context, Database, print, remark, terminal_width};
+use crate::config::Config;
+use crate::console::accounts::token::Scope;
+use crate::console::accounts::user::Role;
+use crate::console::commands::Office;
+use crate::console::{Setup, serve};
+use crate::report::grid::{Field, grid};
+use chrono::DateTime;
+use std::io::{BufRead as _, IsTerminal as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Serve the HTTP API and its pages until a signal ends it
+///
+/// On your own machine it needs no set-up: it prints a link that logs your browser in, once. With users, people log in
+/// with a password and programs send a token. Users, their login sessions and tokens are kept in a store of their own,
+/// which [console] store in the configuration names: SQLite beside the database unless it says otherwise, PostgreSQL
+/// or MySQL where several machines share it.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  sessionmill console --open\n  sessionmill console user add ada --role admin\n  \
+                  sessionmill console token create --user ada --label ci --scope read"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+
+    /// Address to listen on [default: the configured one, then 127.0.0.1:8686]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+
+    /// Open the page in a browser
+    #[arg(long)]
+    open: bool,
+
+    #[command(flatten)]
+    database: Database,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Add, list and change users
+    User {
+        #[command(subcommand)]
+        action: UserAction,
+    },
+    /// Make, list and end tokens of programs
+    Token {
+        #[command(subcommand)]
+        action: TokenAction,
+    },
+    /// Take over login sessions, or delete those that have ended
+    Sessions {
+        #[command(subcommand)]
+        action: SessionsAction,
+    },
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum UserAction {
+    /// Add a user; the password is asked for, or read from the first line of the standard input
+    Add {
+        name: String,
+        #[arg(long, value_enum, default_value_t = Role::Member)]
+        role: Role,
+        /// Whose data is their own: a name or e-mail address of the identities file, or a folder [default: the name]
+        #[arg(long, value_name = "WHO")]
+        person: Option<String>,
+        /// They log in by a proxy only
+        #[arg(long)]
+        no_password: bool,
+        #[command(flatten)]
+        database: Database,
+    },
+    /// List the users
+    List {
+        #[command(flatten)]
+        database: Database,
+    },
+    /// Set another password, which ends all login sessions of the user
+    Password {
+        name: String,
+        #[command(flatten)]
+        database: Database,
+    },
+    /// Set another role, which ends all login sessions of the user
+    Role {
+        name: String,
+        #[arg(value_enum)]
+        role: Role,
+        #[command(flatten)]
+        database: Database,
+    },
+    /// Remove a user, with login sessions and tokens
+    Remove {
+        name: String,
+        #[command(flatten)]
+        database: Database,
+    },
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum TokenAction {
+    /// Make a token, and print it this once
+    Create {
+        /// Whose rights it has
+        #[arg(long, value_name = "NAME")]
+        user: String,
+        /// What it is for
+        #[arg(long, value_name = "WORDS")]
+        label: String,
+        /// What it may do; can be repeated
+        #[arg(long, value_enum, required = true)]
+        scope: Vec<Scope>,
+        /// How long it lives
+        #[arg(long, value_name = "TIME", default_value = "90d", value_parser = duration::parse)]
+        expires_in: Duration,
+        #[command(flatten)]
+        database: Database,
+    },
+    /// List the tokens
+    List {
+        /// Only those of this user
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+        #[command(flatten)]
+        database: Database,
+    },
+    /// End a token
+    Revoke {
+        /// As `list` shows it
+        id: String,
+        #[command(flatten)]
+        database: Database,
+    },
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum SessionsAction {
+    /// Take over the login sessions of an older program's table `sessions`, so that nobody has to log in again
+    ///
+    /// Only hashes of their ids are kept. Name the cookie that holds the ids as [console] older_cookie.
+    Import {
+        /// sqlite:, postgres: or mysql:
+        url: String,
+        #[command(flatten)]
+        database: Database,
+    },
+    /// Delete login sessions and tokens that have ended; a running console does so every 15 minutes
+    Prune {
+        #[command(flatten)]
+        database: Database,
+    },
+}
+
+impl Args {
+    /// Whether it serves until a signal ends it.
+    pub(crate) fn is_service(&self) -> bool {
+        self.action.is_none()
+    }
+}
+
+pub(crate) fn console(args: &Args, context: &Context) -> Result<Status> {
+    match &args.action {
+        None => run(args, context),
+        Some(Action::User { action }) => user(action, context),
+        Some(Action::Token { action }) => token(action, context),
+        Some(Action::Sessions { action }) => sessions(action, context),
+    }
+}
+
+fn run(args: &Args, context: &Context) -> Result<Status> {
+    let (mut config, database) = args.database.find(context)?;
+    config.console.listen = args.listen.unwrap_or(config.console.listen);
+    let store = store(&config, &database, context)?;
+    let login = context.environment.login.clone();
+    let setup = Setup { config, database, store, login, now: Moment::now };
+    serve(setup, |url| {
+        remark(&format!("console: {url}"));
+        if args.open {
+            open(&url);
+        }
+    })?;
+    Ok(Status::Done)
+}
+
+/// Shows a page in the user's browser, if there is one.
+fn open(url: &str) {
+    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let mut command = std::process::Command::new(program);
+    let quiet = || std::process::Stdio::null();
+    if command.arg(url).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn().is_err() {
+        remark("note: no browser could be started: open the address yourself");
+    }
+}
+
+/// The folder of the console's state on a server; the package makes it.
+const SERVER_STATE: &str = "/var/lib/sessionmill-console";
+
+/// The URL of the store, whose folder is there then.
+fn store(config: &Config, database: &Path, context: &Context) -> Result<String> {
+    let credential = |name: &str| context.environment.credentials.as_ref().map(|folder| folder.join(name));
+    if let Some(file) = credential("console-store").filter(|file| file.is_file()) {
+        // A URL with a password in it does not belong into a file that everybody may read.
+        #[expect(clippy::disallowed_methods, reason = "a secret, not the database")]
+        let text = std::fs::read_to_string(&file);
+        let text = text.map_err(|error| Error::cannot("read", file.display(), cause(&error)))?;
+        return Ok(text.trim().to_owned());
+    }
+    if let Some(url) = &config.console.store {
+        return Ok(url.clone());
+    }
+    let server = PathBuf::from(SERVER_STATE);
+    let is_server = database.starts_with("/var/lib/sessionmill") && server.is_dir();
+    let folder = if is_server { Some(&*server) } else { database.parent() };
+    let file = folder.unwrap_or(Path::new(".")).join("console.sqlite");
+    owner::leave_to_owner(&file)?;
+    if let Some(folder) = file.parent() {
+        let made = std::fs::create_dir_all(folder);
+        made.map_err(|error| Error::cannot("make", folder.display(), cause(&error)))?;
+    }
+    let escaped = file.display().to_string().replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+    Ok(format!("sqlite://{escaped}"))
+}
+
+/// Works on the store of the configuration.
+fn with<T>(database: &Database, context: &Context, work: impl FnOnce(&Office) -> Result<T>) -> Result<T> {
+    let (config, database) = database.find(context)?;
+    let store = store(&config, &database, context)?;
+    let by = format!("{} (command)", context.environment.login);
+    work(&Office { store, config, now: context.now.wall, by })
+}
+
+fn user(action: &UserAction, context: &Context) -> Result<Status> {
+    match action {
+        UserAction::Add { name, role, person, no_password, database } => {
+            let password = if *no_password { None } else { Some(password()?) };
+            with(database, context, |office| office.add_user(name, *role, person.as_deref(), password.as_deref()))?;
+            remark(&format!("`{name}` is added, as {}", role.name()));
+        }
+        UserAction::List { database } => {
+            let users = with(database, context, Office::users)?;
+            let row = |user: &crate::console::accounts::user::User| {
+                let person = user.person.clone().unwrap_or_else(|| user.name.clone());
+                let by = if user.password_hash.is_some() { "password" } else { "proxy" };
+                vec![user.name.clone(), user.role.name().to_owned(), person, by.to_owned(), minute(user.created_at)]
+            };
+            let fields = ["Name", "Role", "Person", "Logs in by", "Added (UTC)"].map(Field::name);
+            let rows: Vec<_> = users.iter().map(row).collect();
+            return print(&if rows.is_empty() {
+                "no users\n".to_owned()
+            } else {
+                grid(&fields, &rows, terminal_width())
+            });
+        }
+        UserAction::Password { name, database } => {
+            let password = password()?;
+            with(database, context, |office| office.set_password(name, &password))?;
+            remark(&format!("`{name}` has another password, and is logged out everywhere"));
+        }
+        UserAction::Role { name, role, database } => {
+            with(database, context, |office| office.set_role(name, *role))?;
+            remark(&format!("`{name}` is {} now, and is logged out everywhere", role.name()));
+        }
+        UserAction::Remove { name, database } => {
+            with(database, context, |office| office.remove_user(name))?;
+            remark(&format!("`{name}` is removed, with login sessions and tokens"));
+        }
+    }
+    Ok(Status::Done)
+}
+
+fn token(action: &TokenAction, context: &Context) -> Result<Status> {
+    match action {
+        TokenAction::Create { user, label, scope, expires_in, database } => {
+            let made = with(database, context, |office| office.add_token(user, label, scope, *expires_in));
+            let (secret, id) = made?;
+            remark(&format!("token {id} of `{user}`; it is shown this once:"));
+            return print(&format!("{secret}\n"));
+        }
+        TokenAction::List { user, database } => {
+            let tokens = with(database, context, |office| office.tokens(user.as_deref()))?;
+            let row = |token: &crate::console::accounts::token::ApiToken| {
+                let scopes = token.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(", ");
+                let used = token.last_used_at.map_or("never".to_owned(), minute);
+                let (id, user, label) = (token.public_id.clone(), token.user_id.clone(), token.label.clone());
+                vec![id, user, label, scopes, used, minute(token.expires_at)]
+            };
+            let fields = ["Id", "User", "For", "May", "Last used (UTC)", "Ends (UTC)"].map(Field::name);
+            let rows: Vec<_> = tokens.iter().map(row).collect();
+            return print(&if rows.is_empty() {
+                "no tokens\n".to_owned()
+            } else {
+                grid(&fields, &rows, terminal_width())
+            });
+        }
+        TokenAction::Revoke { id, database } => {
+            with(database, context, |office| office.revoke_token(id))?;
+            remark(&format!("token {id} is ended"));
+        }
+    }
+    Ok(Status::Done)
+}
+
+fn sessions(action: &SessionsAction, context: &Context) -> Result<Status> {
+    match action {
+        SessionsAction::Import { url, database } => {
+            let imported = with(database, context, |office| office.import(url))?;
+            let mut words = format!("{} taken over", count(imported.taken, "login session"));
+            for (number, what) in [
+                (imported.ended, "had ended"),
+                (imported.known, "taken over before"),
+                (imported.refused, "without a usable id or data"),
+            ] {
+                if number > 0 {
+                    words += &format!(", {number} {what}");
+                }
+            }
+            remark(&words);
+        }
+        SessionsAction::Prune { database } => {
+            let deleted = with(database, context, Office::clean_up)?;
+            print(&format!("{deleted}\n"))?;
+        }
+    }
+    Ok(Status::Done)
+}
+
+fn minute(time: i64) -> String {
+    utc::minute_of_column(DateTime::from_timestamp_micros(time).unwrap_or_default())
+}
+
+/// A password, from the first line of the standard input. A terminal does not show it.
+fn password() -> Result<String> {
+    let input = std::io::stdin();
+    let cannot = |error: std::io::Error| Error::cannot("read", "the password", cause(&error));
+    let read = || {
+        let mut line = String::new();
+        input.lock().read_line(&mut line).map_err(cannot)?;
+        Ok(line.trim_end_matches(['\n', '\r']).to_owned())
+    };
+    if !input.is_terminal() {
+        return read();
+    }
+    let shown = rustix::termios::tcgetattr(&input).map_err(|error| cannot(error.into()))?;
+    let mut hidden = shown.clone();
+    hidden.local_modes.remove(rustix::termios::LocalModes::ECHO);
+    let set = |modes| rustix::termios::tcsetattr(&input, rustix::termios::OptionalActions::Flush, modes);
+    let ask = |words: &str| {
+        remark(words);
+        read()
+    };
+    set(&hidden).map_err(|error| cannot(error.into()))?;
+    let passwords = ask("password:").and_then(|first: String| Ok((first, ask("the same again:")?)));
+    set(&shown).map_err(|error| cannot(error.into()))?;
+    let (first, second) = passwords?;
+    if first != second {
+        return Err(Error::new(Status::Usage, "these are two passwords").hint("type the same one twice"));
+    }
+    Ok(first)
+}

@@ -1,0 +1,88 @@
+//! What all requests share.
+
+use super::Setup;
+use super::accounts::secret::SecretHash;
+use super::accounts::{Accounts, Micros};
+use super::password::Passwords;
+use super::problem::Problem;
+use super::throttle::Throttle;
+use crate::base::error::Result;
+use crate::base::moment::Moment;
+use crate::config::Config;
+use crate::config::console::Console;
+use crate::store::reader::Reader;
+use crate::store::{DatabaseFile, DatabaseReader};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// The console, as its requests see it.
+pub(crate) struct App {
+    pub accounts: Accounts,
+    pub config: Config,
+    pub database: DatabaseFile,
+    pub reader: DatabaseReader,
+    /// The login of the user whose process it is.
+    pub login: String,
+    pub passwords: Passwords,
+    pub throttle: Mutex<Throttle>,
+    /// What the one-time link of a laptop presents, until it is used.
+    pub link: Mutex<Option<SecretHash>>,
+    /// Reads the clock.
+    pub now: fn() -> Moment,
+    /// Turns at the database.
+    pub turns: Semaphore,
+}
+
+/// Readers of the database at once: each has memory of its own.
+const READERS: usize = 4;
+
+impl App {
+    pub(super) fn new(setup: Setup, accounts: Accounts, link: Option<SecretHash>) -> Self {
+        let Setup { config, database, store: _, login, now } = setup;
+        Self {
+            accounts,
+            config,
+            reader: DatabaseReader::new(database.clone()),
+            database,
+            login,
+            passwords: Passwords::default(),
+            throttle: Mutex::default(),
+            link: Mutex::new(link),
+            now,
+            turns: Semaphore::new(READERS),
+        }
+    }
+
+    pub(crate) fn settings(&self) -> &Console {
+        &self.config.console
+    }
+
+    /// This moment, as the store of login sessions has it.
+    pub(crate) fn micros(&self) -> Micros {
+        (self.now)().wall.timestamp_micros()
+    }
+
+    /// Reads the database. What is read runs on a thread that may wait.
+    pub(crate) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        body: impl FnOnce(Reader<'_>) -> Result<T> + Send + 'static,
+    ) -> std::result::Result<T, Problem> {
+        let app = Arc::clone(self);
+        self.work(move || app.reader.read((app.now)().wall, body)).await
+    }
+
+    /// Does what may wait for files or the database.
+    pub(crate) async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> std::result::Result<T, Problem> {
+        let turn = self.turns.acquire().await.map_err(|_| Problem::away("the console is stopping"))?;
+        let done = tokio::task::spawn_blocking(work).await;
+        drop(turn);
+        match done {
+            Ok(done) => done.map_err(Problem::from),
+            Err(_) => Err(Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "the request failed: a bug")),
+        }
+    }
+}

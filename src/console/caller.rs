@@ -1,0 +1,79 @@
+//! Who makes a request, and what they may do and see.
+
+use super::accounts::session::LoginSession;
+use super::accounts::token::{ApiToken, Scope};
+use super::accounts::user::{Role, User};
+use super::client::Client;
+use super::problem::Problem;
+use crate::plugs::call::{Level, Viewer};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::http::request::Parts;
+use std::convert::Infallible;
+
+/// Somebody who is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub user: User,
+    pub via: Via,
+    pub client: Client,
+    /// They opened the link that only whoever can read the database has seen.
+    pub is_owner: bool,
+    /// Their login session moved, and the settings want them to log in again before they change anything.
+    pub must_step_up: bool,
+}
+
+/// How they are known.
+#[derive(Clone, Debug)]
+pub(crate) enum Via {
+    Session(Box<LoginSession>),
+    Token(Box<ApiToken>),
+    /// A trusted proxy says so.
+    Proxy,
+}
+
+impl Caller {
+    /// Refuses what a token is not good for. People may do what their role may.
+    pub(crate) fn require(&self, scope: Scope) -> Result<(), Problem> {
+        match &self.via {
+            Via::Token(token) if !token.scopes.contains(&scope) && !token.scopes.contains(&Scope::Admin) => {
+                Err(Problem::forbidden(format!("the token has no scope `{}`", scope.name())))
+            }
+            _ if self.must_step_up && scope != Scope::Read => {
+                Err(Problem::forbidden("your network or browser has changed: log in again to change something"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The public id of the login session.
+    pub(crate) fn session(&self) -> Option<&str> {
+        if let Via::Session(session) = &self.via { Some(&session.public_id) } else { None }
+    }
+
+    /// What they may see, as the questions to the database want it.
+    pub(crate) fn viewer(&self) -> Viewer {
+        let others = match self.user.role {
+            _ if self.is_owner => Level::Content,
+            Role::Lead | Role::Admin | Role::Auditor => Level::Metadata,
+            Role::Member | Role::Curator => Level::Aggregate,
+        };
+        let person = self.user.person.clone().unwrap_or_else(|| self.user.name.clone());
+        Viewer { person, others }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(Problem::unauthenticated)
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned())
+    }
+}

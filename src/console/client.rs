@@ -1,0 +1,96 @@
+//! Where a request comes from: the address and the kind of program of a client.
+
+use crate::config::console::{Console, Network};
+use axum::http::HeaderMap;
+use axum::http::header::USER_AGENT;
+use std::net::{IpAddr, SocketAddr};
+
+/// The other end of the connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub SocketAddr);
+
+/// A client.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub address: IpAddr,
+    pub agent: Option<String>,
+    /// The request came through a trusted proxy.
+    pub is_proxied: bool,
+}
+
+impl Client {
+    /// A proxy appends the address that it saw to a list. What stands before the last address that is no trusted
+    /// proxy can have been invented by anybody.
+    pub(crate) fn of(peer: Peer, headers: &HeaderMap, settings: &Console) -> Self {
+        let direct = peer.0.ip().to_canonical();
+        let is_proxied = settings.trusts(direct);
+        let lists = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+        let told: Vec<_> = lists.flat_map(|list| list.split(',')).map(|text| text.trim().parse::<IpAddr>()).collect();
+        let mut address = direct;
+        for hop in told.iter().rev() {
+            let Ok(hop) = hop else { break };
+            if !settings.trusts(address) {
+                break;
+            }
+            address = hop.to_canonical();
+        }
+        let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).map(str::to_owned);
+        Self { address, agent, is_proxied }
+    }
+
+    /// The network of an address: a phone changes its address all the time, its network less often.
+    pub(crate) fn network(address: IpAddr) -> Network {
+        Network::new(address, if address.is_ipv4() { 24 } else { 56 })
+    }
+
+    /// Whether a login session that began at an address with an agent can be this client's.
+    pub(crate) fn is_like(&self, address: Option<&str>, agent: Option<&str>) -> bool {
+        let began_at = address.and_then(|address| address.parse::<IpAddr>().ok());
+        let is_near = began_at.is_none_or(|began_at| Self::network(began_at).has(self.address));
+        is_near && (agent.is_none() || family(agent) == family(self.agent.as_deref()))
+    }
+}
+
+/// The kind of browser, by the names that they give themselves; the more special ones come first.
+fn family(agent: Option<&str>) -> &str {
+    const KNOWN: [&str; 7] = ["Edg", "OPR", "Firefox", "Chrome", "Safari", "curl", "python"];
+    let agent = agent.unwrap_or_default();
+    let known = KNOWN.into_iter().find(|name| agent.contains(name));
+    known.unwrap_or_else(|| agent.split(['/', ' ']).next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(peer: &str, forwarded: &str) -> String {
+        let settings = Console { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()], ..Console::default() };
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", forwarded.parse().unwrap());
+        Client::of(Peer(format!("{peer}:1").parse().unwrap()), &headers, &settings).address.to_string()
+    }
+
+    #[test]
+    fn only_trusted_proxies_say_who_asks() {
+        assert_eq!(address("203.0.113.1", "198.51.100.7"), "203.0.113.1");
+        assert_eq!(address("10.0.0.1", "198.51.100.7"), "198.51.100.7");
+        assert_eq!(address("10.0.0.1", "1.2.3.4, 198.51.100.7"), "198.51.100.7", "the first one is invented");
+        assert_eq!(address("10.0.0.1", "198.51.100.7, 10.0.0.2"), "198.51.100.7", "two proxies");
+        assert_eq!(address("10.0.0.1", "nonsense"), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_client_is_known_by_network_and_family() {
+        let firefox = |version: u32| Some(format!("Mozilla/5.0 (X11) Gecko/20100101 Firefox/{version}.0"));
+        let client =
+            |address: &str| Client { address: address.parse().unwrap(), agent: firefox(142), is_proxied: false };
+        let began = firefox(140);
+        let is_like = |address: &str| client(address).is_like(Some("192.0.2.10"), began.as_deref());
+        assert!(is_like("192.0.2.99"));
+        assert!(!is_like("192.0.3.10"));
+        assert!(!client("192.0.2.10").is_like(Some("192.0.2.10"), Some("curl/8.0")));
+        assert!(client("2001:db8:0:1::5").is_like(Some("2001:db8:0:ff::1"), began.as_deref()));
+        assert!(!client("2001:db8:0:1::5").is_like(Some("2001:db8:1:ff::1"), began.as_deref()));
+        assert!(client("192.0.2.10").is_like(None, None), "an imported session may know neither");
+    }
+}

@@ -1,0 +1,145 @@
+//! Logging in and out, by the API and by the pages alike.
+
+use super::accounts::audit::Entry;
+use super::accounts::secret::Secret;
+use super::accounts::session::New;
+use super::app::App;
+use super::caller::{Caller, Via};
+use super::client::Client;
+use super::gate::BY_LINK;
+use super::problem::Problem;
+use axum::http::StatusCode;
+use serde_json::json;
+use std::time::Instant;
+
+impl App {
+    /// Lets somebody in who knows the password. `before` is the session of the same browser, which ends: nobody can
+    /// have somebody else log in to a session that they know.
+    pub(crate) async fn log_in(
+        &self,
+        name: &str,
+        password: &str,
+        client: &Client,
+        before: Option<&Caller>,
+    ) -> Result<Secret, Problem> {
+        let network = format!("network {:?}", Client::network(client.address));
+        let account = format!("account {}", name.chars().take(100).collect::<String>());
+        let welcome = self.throttle.lock().try_now(&[account.clone(), network.clone()], Instant::now());
+        let now = self.micros();
+        let address = client.address.to_string();
+        let entry = Entry { actor: Some(name), ip_address: Some(&address), ..Entry::default() };
+        if let Err(wait) = welcome {
+            self.accounts.log(Entry { event: "login.throttled", ..entry }, now).await?;
+            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many failed log-ins: wait a while");
+            return Err(problem.after(wait.as_secs() + 1));
+        }
+        let user = self.accounts.user(name, now).await?;
+        let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
+        let is_right = self.passwords.is_right(password, hash).await?;
+        let Some(user) = user.filter(|_| is_right) else {
+            self.accounts.log(Entry { event: "login.failed", ..entry }, now).await?;
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, "the name or the password is wrong"));
+        };
+        self.throttle.lock().was_right(&account, &network);
+        self.enter(&user.name, "password", client, before).await
+    }
+
+    /// Lets the owner of a laptop in, who presents the one-time link. It works once.
+    pub(crate) async fn log_in_by_link(&self, secret: &Secret, client: &Client) -> Result<Secret, Problem> {
+        let is_link = {
+            let mut link = self.link.lock();
+            let is_link = link.is_some_and(|link| link == secret.hash());
+            if is_link {
+                *link = None;
+            }
+            is_link
+        };
+        if !is_link {
+            let detail = "the link was used already, or is of another start: restart `sessionmill console`";
+            return Err(Problem::forbidden(detail));
+        }
+        let login = self.login.clone();
+        self.enter(&login, BY_LINK, client, None).await
+    }
+
+    /// Begins the login session of somebody who is known.
+    async fn enter(&self, user: &str, by: &str, client: &Client, before: Option<&Caller>) -> Result<Secret, Problem> {
+        let now = self.micros();
+        if let Some(Via::Session(session)) = before.map(|caller| &caller.via) {
+            self.accounts.delete(session.hash, now).await?;
+        }
+        let address = client.address.to_string();
+        let data = json!({"by": by}).to_string();
+        let new =
+            New { user_id: Some(user), ip_address: Some(&address), user_agent: client.agent.as_deref(), data: &data };
+        let (secret, public_id) = self.accounts.begin(new, now).await?;
+        let entry = Entry {
+            actor: Some(user),
+            event: "login",
+            detail: Some(by),
+            ip_address: Some(&address),
+            session: Some(&public_id),
+            ..Entry::default()
+        };
+        self.accounts.log(entry, now).await?;
+        Ok(secret)
+    }
+
+    /// Ends the login session of a request.
+    pub(crate) async fn log_out(&self, caller: &Caller) -> Result<(), Problem> {
+        if let Via::Session(session) = &caller.via {
+            self.accounts.delete(session.hash, self.micros()).await?;
+            self.note(caller, "logout", None, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives somebody another password. Their other login sessions end, and this one gets another secret.
+    pub(crate) async fn change_password(
+        &self,
+        caller: &Caller,
+        old: &str,
+        new: &str,
+    ) -> Result<Option<Secret>, Problem> {
+        let Via::Session(session) = &caller.via else {
+            return Err(Problem::forbidden("log in to change the password"));
+        };
+        let network = format!("network {:?}", Client::network(caller.client.address));
+        let account = format!("account {}", caller.user.name);
+        let welcome = self.throttle.lock().try_now(&[account.clone(), network.clone()], Instant::now());
+        welcome.map_err(|wait| {
+            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong passwords: wait a while");
+            problem.after(wait.as_secs() + 1)
+        })?;
+        if !self.passwords.is_right(old, caller.user.password_hash.as_deref()).await? {
+            return Err(Problem::forbidden("the old password is wrong"));
+        }
+        self.throttle.lock().was_right(&account, &network);
+        let hash = self.passwords.hash(new).await?;
+        let now = self.micros();
+        self.accounts.set_password(&caller.user.name, &hash, Some(&session.public_id), now).await?;
+        self.note(caller, "password", None, None).await?;
+        Ok(self.accounts.rotate(session, now).await?)
+    }
+
+    /// Writes to the audit log what a caller did.
+    pub(crate) async fn note(
+        &self,
+        caller: &Caller,
+        event: &str,
+        object: Option<&str>,
+        detail: Option<&str>,
+    ) -> Result<(), Problem> {
+        let address = caller.client.address.to_string();
+        let entry = Entry {
+            actor: Some(&caller.user.name),
+            event,
+            object,
+            detail,
+            owner: None,
+            ip_address: Some(&address),
+            session: caller.session(),
+        };
+        Ok(self.accounts.log(entry, self.micros()).await?)
+    }
+}

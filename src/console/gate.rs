@@ -1,0 +1,206 @@
+//! What every request goes through, before and after it is answered: from the headers of every answer to the question
+//! who asks. Read [`gate`] from top to bottom.
+
+use super::accounts::Micros;
+use super::accounts::audit::Entry;
+use super::accounts::secret::{Secret, TOKEN_PREFIX};
+use super::accounts::session::LoginSession;
+use super::accounts::user::{Role, User};
+use super::app::App;
+use super::caller::{Caller, Via};
+use super::client::{Client, Peer};
+use super::cookie;
+use super::problem::Problem;
+use crate::config::console::Binding;
+use axum::extract::{Request, State};
+use axum::http::header::{self, HeaderName};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::Value;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+/// How a login session began whose user opened the one-time link.
+pub(crate) const BY_LINK: &str = "link";
+
+/// Takes a request in, and its answer out.
+pub(crate) async fn gate(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let is_probe = request.uri().path().ends_with("/health/live");
+    let peer = request.extensions().get::<Peer>().copied();
+    let peer = peer.unwrap_or(Peer(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))));
+    let client = Client::of(peer, request.headers(), app.settings());
+    let answered = async {
+        check_host(&app, request.headers())?;
+        check_origin(&app, request.method(), request.headers())?;
+        let (caller, renewed) =
+            if is_probe { (None, None) } else { recognise(&app, &client, request.headers()).await? };
+        request.extensions_mut().insert(client);
+        if let Some(caller) = caller {
+            request.extensions_mut().insert(caller);
+        }
+        let mut response = next.run(request).await;
+        // A log-in or log-out in this request has the last word on the cookie.
+        if let Some(cookie) = renewed.filter(|_| !response.headers().contains_key(header::SET_COOKIE)) {
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
+        Ok::<_, Problem>(response)
+    };
+    let time = app.settings().request_timeout;
+    let mut response = match tokio::time::timeout(time, answered).await {
+        Ok(answered) => answered.unwrap_or_else(Problem::into_response),
+        Err(_) => Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response(),
+    };
+    protect(response.headers_mut(), app.settings().is_secure());
+    response
+}
+
+/// Tells the browser what it must not do with an answer.
+fn protect(headers: &mut HeaderMap, is_secure: bool) {
+    const HEADERS: [(HeaderName, &str); 8] = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if is_secure {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+}
+
+/// A page of an attacker can give its own name the address of this machine. A console on loopback answers to the
+/// names of loopback only.
+fn check_host(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    let settings = app.settings();
+    if !settings.listen.ip().is_loopback() || settings.public_url.is_some() {
+        return Ok(());
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    if ["localhost", "127.0.0.1", "[::1]"].contains(&name) || settings.trusts(settings.listen.ip()) {
+        return Ok(());
+    }
+    let detail = "the console listens on this machine only: call it localhost, or set [console] public_url";
+    Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail))
+}
+
+/// A page of somebody else must not change anything in the name of who looks at it: a browser says where a request
+/// comes from. A program that sends its token is no browser.
+fn check_origin(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    if method.is_safe() || headers.contains_key(header::AUTHORIZATION) {
+        return Ok(());
+    }
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("invalid"));
+    let is_own = match (text("sec-fetch-site"), text("origin")) {
+        (Some(site), _) => site == "same-origin" || site == "none",
+        (None, None) => true,
+        (None, Some(origin)) => match &app.settings().public_url {
+            Some(url) => origin == url.trim_end_matches('/'),
+            None => origin.split_once("://").is_some_and(|(_, host)| Some(host) == text("host")),
+        },
+    };
+    if is_own { Ok(()) } else { Err(Problem::forbidden("the request comes from a page of another site")) }
+}
+
+/// Finds out who asks; with the cookie of a secret that was renewed.
+async fn recognise(
+    app: &App,
+    client: &Client,
+    headers: &HeaderMap,
+) -> Result<(Option<Caller>, Option<HeaderValue>), Problem> {
+    let now = app.micros();
+    if let Some(authorization) = headers.get(header::AUTHORIZATION) {
+        let text = authorization.to_str().unwrap_or_default();
+        let token = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let secret = token.map(|(_, token)| token.trim()).filter(|token| token.starts_with(TOKEN_PREFIX));
+        let secret = secret.and_then(Secret::presented).ok_or_else(Problem::unauthenticated)?;
+        let token = app.accounts.token(&secret, now).await?.ok_or_else(Problem::unauthenticated)?;
+        let user = app.accounts.user(&token.user_id, now).await?.ok_or_else(Problem::unauthenticated)?;
+        return Ok((Some(caller(user, Via::Token(Box::new(token)), client)), None));
+    }
+    let settings = app.settings();
+    if let Some(header) = settings.sign_on_header.as_deref().filter(|_| client.is_proxied)
+        && let Some(name) = headers.get(header).and_then(|name| name.to_str().ok())
+    {
+        let user = app.accounts.user(name, now).await?;
+        let user = user.ok_or_else(|| Problem::forbidden("the proxy names a user whom the console does not have"))?;
+        return Ok((Some(caller(user, Via::Proxy, client)), None));
+    }
+    let own = cookie::presented(headers, cookie::name(settings));
+    let (secret, is_older) = match (own, &settings.older_cookie) {
+        (Some(secret), _) => (Some(secret), false),
+        (None, Some(name)) => (cookie::presented(headers, name), true),
+        (None, None) => (None, false),
+    };
+    let Some(secret) = secret else { return Ok((None, None)) };
+    let Some(session) = app.accounts.session(&secret, now).await? else { return Ok((None, None)) };
+    let Some(caller) = of_session(app, client, session, now).await? else { return Ok((None, None)) };
+    let Via::Session(session) = &caller.via else { return Ok((Some(caller), None)) };
+    app.accounts.touch(session, now).await?;
+    // The secret of an older program is replaced at once: its cookie has other rules.
+    let renewed = match is_older {
+        true => app.accounts.rotate(session, now).await?,
+        false => app.accounts.renew(session, now).await?,
+    };
+    let renewed = renewed.and_then(|secret| cookie::set(&secret, settings));
+    Ok((Some(caller), renewed))
+}
+
+/// Whose login session it is, if it may still be used by this client.
+async fn of_session(app: &App, client: &Client, session: LoginSession, now: Micros) -> Result<Option<Caller>, Problem> {
+    let Some(name) = session.user_id.clone() else { return Ok(None) };
+    let data: Value = serde_json::from_str(&session.data).unwrap_or_default();
+    let is_owner = data["by"] == BY_LINK;
+    let user = match app.accounts.user(&name, now).await? {
+        Some(user) => user,
+        // Whoever opened the link need not be a user of the store.
+        None if is_owner => {
+            User { person: None, name, role: Role::Admin, password_hash: None, created_at: session.created_at }
+        }
+        None => return Ok(None),
+    };
+    let binding = app.settings().client_binding;
+    let has_moved =
+        binding != Binding::Off && !client.is_like(session.ip_address.as_deref(), session.user_agent.as_deref());
+    let mut must_step_up = data["moved"] == true && binding == Binding::StepUp;
+    if has_moved && data["moved"] != true {
+        let address = client.address.to_string();
+        let entry = Entry {
+            actor: Some(&user.name),
+            event: "session.moved",
+            ip_address: Some(&address),
+            session: Some(&session.public_id),
+            ..Entry::default()
+        };
+        app.accounts.log(entry, now).await?;
+        if binding == Binding::Revoke {
+            app.accounts.revoke(&user.name, &session.public_id, "moved", now).await?;
+            return Ok(None);
+        }
+        // Remembered, so that the log has it once. Another request may be faster with that.
+        let mut data = data;
+        data["moved"] = true.into();
+        app.accounts.update(&session, &data.to_string(), now).await?;
+        must_step_up = binding == Binding::StepUp;
+    }
+    let via = Via::Session(Box::new(session));
+    Ok(Some(Caller { is_owner, must_step_up, ..caller(user, via, client) }))
+}
+
+fn caller(user: User, via: Via, client: &Client) -> Caller {
+    Caller { user, via, client: client.clone(), is_owner: false, must_step_up: false }
+}

@@ -1,0 +1,73 @@
+//! The pages: to log in, to see and end one's own login sessions and tokens, and the audit log.
+//!
+//! They are forms and tables without a script. Everything that is shown is escaped when it is written.
+
+mod account;
+mod audit;
+mod login;
+
+use super::app::App;
+use super::problem::Problem;
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::get;
+use maud::{DOCTYPE, Markup, html};
+use std::sync::Arc;
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    let style = async || ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("console.css"));
+    Router::new()
+        .route("/assets/console.css", get(style))
+        .merge(login::routes())
+        .merge(account::routes())
+        .merge(audit::routes())
+}
+
+/// A page. `user` is who is logged in.
+fn page(title: &str, user: Option<&str>, body: &Markup) -> Html<String> {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · sessionmill" }
+                link rel="stylesheet" href="/assets/console.css";
+            }
+            body {
+                header {
+                    a.brand href="/" { "sessionmill" }
+                    @if let Some(user) = user {
+                        nav {
+                            a href="/" { "Account" }
+                            a href="/audit" { "Audit log" }
+                            form method="post" action="/logout" { button { "Log out " (user) } }
+                        }
+                    }
+                }
+                main { h1 { (title) } (body) }
+            }
+        }
+    };
+    Html(page.into_string())
+}
+
+/// A page that says what went wrong.
+struct Failure(Problem);
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        if self.0.status == StatusCode::UNAUTHORIZED {
+            return Redirect::to("/login").into_response();
+        }
+        let body = html! { p.problem role="alert" { (self.0.detail) } p { a href="/" { "Back" } } };
+        (self.0.status, page("Something went wrong", None, &body)).into_response()
+    }
+}

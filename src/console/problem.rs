@@ -1,0 +1,124 @@
+//! What a caller is told when something cannot be done: a problem document of RFC 9457.
+
+use super::accounts::StoreError;
+use crate::base::error::{Error, Status};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+/// A problem. What it says holds no secret and nothing that somebody wrote in a transcript.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    pub status: StatusCode,
+    pub detail: String,
+    /// More members, such as who holds what is busy.
+    more: Map<String, Value>,
+    /// Seconds after which another try makes sense.
+    retry_after: Option<u64>,
+}
+
+/// The schema of a problem in the description of the API.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemDocument {
+    /// Always `about:blank`: the status says what kind of problem it is.
+    r#type: String,
+    title: String,
+    status: u16,
+    detail: String,
+}
+
+/// A store that is away may be back by then.
+const SOON: u64 = 5;
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), more: Map::new(), retry_after: None }
+    }
+
+    pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// The same words for what there is not and for what is somebody else's.
+    pub(crate) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "there is nothing of that name, or it is not yours to see")
+    }
+
+    pub(crate) fn unauthenticated() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "log in, or send a token: `Authorization: Bearer sm_…`")
+    }
+
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    pub(crate) fn away(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).after(SOON)
+    }
+
+    /// Says when another try makes sense.
+    pub(crate) fn after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    pub(crate) fn with(mut self, key: &str, value: Value) -> Self {
+        self.more.insert(key.to_owned(), value);
+        self
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Away(cause) => {
+                tracing::error!(error = cause, "the store of login sessions is away");
+                Self::away("the store of login sessions is away")
+            }
+            StoreError::Deadlock => Self::away(error.to_string()),
+            StoreError::Taken => Self::new(StatusCode::CONFLICT, error.to_string()),
+            StoreError::Invalid(detail) => Self::bad_request(detail),
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let status = match error.status {
+            Status::Busy if error.holder.is_some() => StatusCode::CONFLICT,
+            Status::Usage => StatusCode::BAD_REQUEST,
+            Status::Config => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(SOON);
+        if status.is_server_error() {
+            tracing::error!(error = error.message, "a request failed");
+        }
+        let problem = Self { retry_after, ..Self::new(status, error.message) };
+        match error.holder {
+            Some(holder) => problem.with("holder", json!(holder)),
+            None => problem,
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut document = Map::new();
+        document.insert("type".to_owned(), json!("about:blank"));
+        document.insert("title".to_owned(), json!(self.status.canonical_reason().unwrap_or("Problem")));
+        document.insert("status".to_owned(), json!(self.status.as_u16()));
+        document.insert("detail".to_owned(), json!(self.detail));
+        document.extend(self.more);
+        let body = Value::Object(document).to_string();
+        let mut response = (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

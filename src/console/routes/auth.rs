@@ -1,0 +1,280 @@
+//! Logging in and out, one's own login sessions and tokens.
+
+use super::json;
+use crate::base::duration;
+use crate::base::utc;
+use crate::console::accounts::Micros;
+use crate::console::accounts::session::LoginSession;
+use crate::console::accounts::token::{ApiToken, Scope};
+use crate::console::app::App;
+use crate::console::caller::Caller;
+use crate::console::client::Client;
+use crate::console::cookie;
+use crate::console::problem::{Problem, ProblemDocument};
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{delete, get, post};
+use axum::{Extension, Json, Router};
+use chrono::DateTime;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/auth/login", post(log_in))
+        .route("/auth/logout", post(log_out))
+        .route("/auth/sessions", get(sessions).delete(end_others))
+        .route("/auth/sessions/{public_id}", delete(end_session))
+        .route("/auth/tokens", get(tokens).post(make_token))
+        .route("/auth/tokens/{public_id}", delete(end_token))
+}
+
+/// What a browser is to forget after a log-out.
+pub(crate) const FORGET: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\", \"cookies\", \"storage\""));
+
+/// A token lives for so long unless it is said otherwise, and at most.
+pub(crate) const TOKEN_LIFE: Duration = Duration::from_secs(90 * 86_400);
+const LONGEST_LIFE: Duration = Duration::from_secs(366 * 86_400);
+
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Credentials {
+    username: String,
+    password: String,
+}
+
+/// A login session that lives.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct SessionView {
+    pub(crate) public_id: String,
+    pub(crate) created_at: String,
+    pub(crate) last_accessed_at: String,
+    pub(crate) expires_at: String,
+    pub(crate) ip_address: Option<String>,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) is_active: bool,
+    /// The one that asks.
+    pub(crate) is_current: bool,
+}
+
+/// One's own login sessions, the last used first.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Sessions {
+    sessions: Vec<SessionView>,
+    total: usize,
+}
+
+/// A token of a program.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct TokenView {
+    pub(crate) public_id: String,
+    pub(crate) label: String,
+    pub(crate) scopes: Vec<Scope>,
+    pub(crate) created_at: String,
+    pub(crate) expires_at: String,
+    pub(crate) last_used_at: Option<String>,
+}
+
+/// One's own tokens, the newest first.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Tokens {
+    tokens: Vec<TokenView>,
+    total: usize,
+}
+
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewToken {
+    /// What it is for.
+    label: String,
+    scopes: Vec<Scope>,
+    /// How long it lives, such as `30d`; 90 days unless it is said.
+    expires_in: Option<String>,
+}
+
+/// A token that was made.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct MadeToken {
+    /// Shown this once.
+    token: String,
+    public_id: String,
+}
+
+/// How many were ended.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Ended {
+    ended: u64,
+}
+
+impl SessionView {
+    pub(crate) fn of(session: LoginSession, current: Option<&str>) -> Self {
+        Self {
+            is_current: current == Some(&*session.public_id),
+            public_id: session.public_id,
+            created_at: text(session.created_at),
+            last_accessed_at: text(session.last_accessed_at),
+            expires_at: text(session.expires_at),
+            ip_address: session.ip_address,
+            user_agent: session.user_agent,
+            is_active: true,
+        }
+    }
+}
+
+impl TokenView {
+    pub(crate) fn of(token: ApiToken) -> Self {
+        Self {
+            public_id: token.public_id,
+            label: token.label,
+            scopes: token.scopes,
+            created_at: text(token.created_at),
+            expires_at: text(token.expires_at),
+            last_used_at: token.last_used_at.map(text),
+        }
+    }
+}
+
+/// A moment as programs read it.
+pub(crate) fn text(time: Micros) -> String {
+    utc::microseconds(DateTime::from_timestamp_micros(time).unwrap_or_default())
+}
+
+/// Log in with a name and a password; the answer sets a cookie.
+#[utoipa::path(post, path = "/auth/login", operation_id = "logIn", tag = "auth", security(()),
+    request_body = Credentials,
+    responses((status = 204), (status = 400, body = ProblemDocument), (status = 401, body = ProblemDocument),
+        (status = 429, body = ProblemDocument), (status = 503, body = ProblemDocument)))]
+pub(super) async fn log_in(
+    State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
+    before: Option<Caller>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let Credentials { username, password } = json(&body)?;
+    let secret = app.log_in(&username, &password, &client, before.as_ref()).await?;
+    let cookie = cookie::set(&secret, app.settings());
+    Ok((StatusCode::NO_CONTENT, cookie.map(|cookie| [(header::SET_COOKIE, cookie)]), ()).into_response())
+}
+
+/// Log out: the login session of this request ends at once.
+#[utoipa::path(post, path = "/auth/logout", operation_id = "logOut", tag = "auth",
+    responses((status = 204), (status = 503, body = ProblemDocument)))]
+pub(super) async fn log_out(State(app): State<Arc<App>>, caller: Option<Caller>) -> Result<Response, Problem> {
+    if let Some(caller) = caller {
+        app.log_out(&caller).await?;
+    }
+    let cookie = cookie::clear(app.settings()).map(|cookie| [(header::SET_COOKIE, cookie)]);
+    Ok((StatusCode::NO_CONTENT, [FORGET], cookie, ()).into_response())
+}
+
+/// One's own login sessions that live.
+#[utoipa::path(get, path = "/auth/sessions", operation_id = "listLoginSessions", tag = "auth",
+    responses((status = 200, body = Sessions), (status = 401, body = ProblemDocument)))]
+pub(super) async fn sessions(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Sessions>, Problem> {
+    let sessions = app.accounts.sessions_of(&caller.user.name, app.micros()).await?;
+    let sessions: Vec<_> = sessions.into_iter().map(|session| SessionView::of(session, caller.session())).collect();
+    Ok(Json(Sessions { total: sessions.len(), sessions }))
+}
+
+/// End one of one's own login sessions.
+#[utoipa::path(delete, path = "/auth/sessions/{public_id}", operation_id = "endLoginSession", tag = "auth",
+    params(("public_id" = String, Path)),
+    responses((status = 204), (status = 401, body = ProblemDocument), (status = 404, body = ProblemDocument)))]
+pub(super) async fn end_session(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(public_id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    caller.require(Scope::Admin)?;
+    if !app.accounts.revoke(&caller.user.name, &public_id, "ended", app.micros()).await? {
+        return Err(Problem::not_found());
+    }
+    app.note(&caller, "session.ended", None, None).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// End all of one's own login sessions but the one that asks.
+#[utoipa::path(delete, path = "/auth/sessions", operation_id = "endOtherLoginSessions", tag = "auth",
+    responses((status = 200, body = Ended), (status = 401, body = ProblemDocument)))]
+pub(super) async fn end_others(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Ended>, Problem> {
+    caller.require(Scope::Admin)?;
+    let ended = app.accounts.revoke_all(&caller.user.name, caller.session(), "ended", app.micros()).await?;
+    app.note(&caller, "sessions.ended", Some(&ended.to_string()), None).await?;
+    Ok(Json(Ended { ended }))
+}
+
+/// One's own tokens that live.
+#[utoipa::path(get, path = "/auth/tokens", operation_id = "listTokens", tag = "auth",
+    responses((status = 200, body = Tokens), (status = 401, body = ProblemDocument)))]
+pub(super) async fn tokens(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Tokens>, Problem> {
+    let tokens = app.accounts.tokens(Some(&caller.user.name), app.micros()).await?;
+    let tokens: Vec<_> = tokens.into_iter().map(TokenView::of).collect();
+    Ok(Json(Tokens { total: tokens.len(), tokens }))
+}
+
+/// Make a token for a program.
+#[utoipa::path(post, path = "/auth/tokens", operation_id = "makeToken", tag = "auth", request_body = NewToken,
+    responses((status = 201, body = MadeToken), (status = 400, body = ProblemDocument),
+        (status = 401, body = ProblemDocument), (status = 403, body = ProblemDocument)))]
+pub(super) async fn make_token(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<(StatusCode, Json<MadeToken>), Problem> {
+    let NewToken { label, scopes, expires_in } = json(&body)?;
+    let life = expires_in.as_deref().map_or(Ok(TOKEN_LIFE), duration::parse_wait);
+    let life = life.map_err(|expected| Problem::bad_request(format!("`expires_in` is not {expected}")))?;
+    let (secret, public_id) = app.make_token(&caller, &label, &scopes, life).await?;
+    Ok((StatusCode::CREATED, Json(MadeToken { token: secret.reveal().to_owned(), public_id })))
+}
+
+/// End one of one's own tokens.
+#[utoipa::path(delete, path = "/auth/tokens/{public_id}", operation_id = "endToken", tag = "auth",
+    params(("public_id" = String, Path)),
+    responses((status = 204), (status = 401, body = ProblemDocument), (status = 404, body = ProblemDocument)))]
+pub(super) async fn end_token(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(public_id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    app.end_token(&caller, &public_id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl App {
+    /// Makes a token for the caller, who is a person or has a token for everything.
+    pub(crate) async fn make_token(
+        &self,
+        caller: &Caller,
+        label: &str,
+        scopes: &[Scope],
+        life: Duration,
+    ) -> Result<(crate::console::accounts::secret::Secret, String), Problem> {
+        caller.require(Scope::Admin)?;
+        if life > LONGEST_LIFE {
+            return Err(Problem::bad_request("a token lives for 366 days at most"));
+        }
+        let now = self.micros();
+        if self.accounts.user(&caller.user.name, now).await?.is_none() {
+            let detail = "a token belongs to a user: add one with `sessionmill console user add`";
+            return Err(Problem::forbidden(detail));
+        }
+        let expires_at = now + Micros::try_from(life.as_micros()).unwrap_or_default();
+        let (secret, public_id) = self.accounts.add_token(&caller.user.name, label, scopes, expires_at, now).await?;
+        self.note(caller, "token.added", Some(&public_id), Some(label)).await?;
+        Ok((secret, public_id))
+    }
+
+    /// Ends a token of the caller.
+    pub(crate) async fn end_token(&self, caller: &Caller, public_id: &str) -> Result<(), Problem> {
+        caller.require(Scope::Admin)?;
+        if !self.accounts.revoke_token(Some(&caller.user.name), public_id, self.micros()).await? {
+            return Err(Problem::not_found());
+        }
+        self.note(caller, "token.ended", Some(public_id), None).await
+    }
+}

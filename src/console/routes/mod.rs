@@ -1,0 +1,66 @@
+//! The API and the pages by their paths, one file for each family of calls.
+//!
+//! | module | calls |
+//! | --- | --- |
+//! | [`auth`] | log-in, login sessions, tokens |
+//! | [`audit`] | the audit log |
+//! | [`calls`] | questions that the processors bring |
+//! | [`health`] | whether the console and its stores are there |
+//! | [`openapi`] | the description of the API |
+
+mod audit;
+mod auth;
+mod calls;
+mod health;
+mod openapi;
+
+use super::app::App;
+use super::gate::gate;
+use super::pages;
+use super::problem::Problem;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse as _, Response};
+use axum::{Router, body::Bytes};
+use serde::de::DeserializeOwned;
+use std::any::Any;
+use std::sync::Arc;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub(super) use auth::{FORGET, SessionView, TOKEN_LIFE, TokenView, text};
+use openapi::BASE;
+
+/// Bytes of a request, but for those that append events.
+const BODY: usize = 64 << 10;
+
+/// All paths, behind the gate.
+pub(super) fn router(app: Arc<App>) -> Router {
+    let api = auth::routes().merge(audit::routes()).merge(calls::routes(&app)).merge(openapi::routes());
+    Router::new()
+        .nest(BASE, api.merge(health::routes()))
+        // Where probes look for it.
+        .merge(health::routes())
+        .merge(pages::routes())
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is no such path"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "the path has no such method")
+        })
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(CatchPanicLayer::custom(broken))
+        .layer(from_fn_with_state(Arc::clone(&app), gate))
+        .with_state(app)
+}
+
+/// The answer to a request that came upon a bug.
+fn broken(_: Box<dyn Any + Send>) -> Response {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed: a bug").into_response()
+}
+
+/// The JSON of a body. What it says is not repeated in an error.
+fn json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        let place = format!("the body is not the JSON that is expected, at line {}", error.line());
+        Problem::bad_request(format!("{place}, column {}", error.column()))
+    })
+}

@@ -1,0 +1,497 @@
+//! The store of login sessions: one suite for SQLite, PostgreSQL and MariaDB, whose servers the tests start
+//! themselves from installed packages, in temporary folders and as users who are not root.
+
+#![cfg(feature = "console")]
+
+use crate::store_server::{Server, StoreServer};
+use sessionmill::config::console::Console;
+use sessionmill::console::accounts::audit::Entry;
+use sessionmill::console::accounts::secret::{Secret, SecretHash};
+use sessionmill::console::accounts::session::{LoginSession, New, Updated};
+use sessionmill::console::accounts::token::Scope;
+use sessionmill::console::accounts::user::{Role, User};
+use sessionmill::console::accounts::{Accounts, Micros, StoreError};
+use std::sync::Arc;
+use std::time::Duration;
+
+const MINUTE: Micros = 60_000_000;
+const HOUR: Micros = 60 * MINUTE;
+/// Noon of a day in 2026.
+const NOON: Micros = 1_796_040_000_000_000;
+
+/// Each of these is a test of each back end.
+macro_rules! suite {
+    ($($scenario:ident),* $(,)?) => {
+        mod sqlite { $(#[test] fn $scenario() { super::run(super::StoreServer::Sqlite, async |w| super::$scenario(w).await); })* }
+        mod postgres { $(#[test] fn $scenario() { super::run(super::StoreServer::Postgres, async |w| super::$scenario(w).await); })* }
+        mod mariadb { $(#[test] fn $scenario() { super::run(super::StoreServer::MariaDb, async |w| super::$scenario(w).await); })* }
+    };
+}
+
+suite!(
+    a_session_lives_until_it_is_deleted,
+    a_secret_or_an_id_is_taken_once,
+    an_update_does_not_bring_back_what_was_deleted,
+    a_stale_version_is_a_conflict,
+    a_touch_is_rare_and_rewrites_nothing_else,
+    a_session_ends_by_the_earlier_of_two_limits,
+    an_expired_session_that_was_extended_is_not_deleted,
+    sessions_are_listed_by_their_last_use,
+    a_session_is_ended_by_its_owner_only,
+    a_clean_up_goes_on_until_nothing_is_left,
+    a_rotation_keeps_the_data_and_kills_the_old_secret,
+    a_renewed_secret_lets_in_for_a_moment_and_renews_nothing,
+    of_two_renewals_at_once_one_is_done,
+    secrets_and_names_that_differ_in_case_are_two,
+    data_is_json_and_not_too_long,
+    text_of_any_language_comes_back,
+    two_migrations_at_once_are_one,
+    many_writers_at_once_all_succeed,
+    the_store_holds_no_secret,
+    a_user_is_known_by_name_and_loses_everything_at_the_end,
+    a_token_has_scopes_and_an_end,
+    the_audit_log_is_read_by_pages,
+);
+
+/// A store, and the server behind it.
+struct World {
+    server: Server,
+    accounts: Accounts,
+}
+
+fn settings() -> Console {
+    // A busy machine is no failure.
+    let slow = Duration::from_secs(60);
+    Console { acquire_timeout: slow, statement_timeout: slow, connect_timeout: slow, ..Console::default() }
+}
+
+fn run(kind: StoreServer, scenario: impl AsyncFnOnce(World)) {
+    let Some(server) = kind.start() else { return };
+    play(server, scenario);
+}
+
+fn play(server: Server, scenario: impl AsyncFnOnce(World)) {
+    runtime().block_on(async {
+        let accounts = Accounts::new(&server.url(), &settings()).unwrap();
+        accounts.open(NOON).await.unwrap();
+        scenario(World { server, accounts }).await;
+    });
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+fn of(user: &str) -> New<'_> {
+    New { user_id: Some(user), ip_address: Some("192.0.2.1"), user_agent: Some("curl/8.0"), data: r#"{"n": 1}"# }
+}
+
+impl World {
+    async fn begin(&self, user: &str, now: Micros) -> (Secret, LoginSession) {
+        let (secret, _) = self.accounts.begin(of(user), now).await.unwrap();
+        let session = self.get(&secret, now).await.unwrap();
+        (secret, session)
+    }
+
+    async fn get(&self, secret: &Secret, now: Micros) -> Option<LoginSession> {
+        self.accounts.session(secret, now).await.unwrap()
+    }
+}
+
+/// JSON without the spaces that a back end adds or takes away.
+fn json(session: &LoginSession) -> serde_json::Value {
+    serde_json::from_str(&session.data).unwrap()
+}
+
+async fn a_session_lives_until_it_is_deleted(world: World) {
+    let (secret, session) = world.begin("ada", NOON).await;
+    assert_eq!(session.user_id.as_deref(), Some("ada"));
+    assert_eq!((session.created_at, session.last_accessed_at, session.auth_at), (NOON, NOON, Some(NOON)));
+    assert_eq!((session.expires_at, session.absolute_expires_at), (NOON + 30 * MINUTE, NOON + 8 * HOUR));
+    assert_eq!(session.ip_address.as_deref(), Some("192.0.2.1"));
+    assert_eq!(json(&session), serde_json::json!({"n": 1}));
+    world.accounts.delete(session.hash, NOON).await.unwrap();
+    assert_eq!(world.get(&secret, NOON).await, None);
+    world.accounts.delete(session.hash, NOON).await.unwrap();
+    let (nobodys, _) = world.accounts.begin(New::default(), NOON).await.unwrap();
+    let session = world.get(&nobodys, NOON).await.unwrap();
+    assert_eq!((session.user_id, session.auth_at), (None, None));
+}
+
+async fn a_secret_or_an_id_is_taken_once(world: World) {
+    let (secret, session) = world.begin("ada", NOON).await;
+    let id = "0123456789abcdef0123456789abcdef";
+    let again = world.accounts.insert(secret.hash(), id, of("eve"), NOON).await;
+    assert_eq!(again, Err(StoreError::Taken));
+    let again = world.accounts.insert(SecretHash([7; 32]), &session.public_id, of("eve"), NOON).await;
+    assert_eq!(again, Err(StoreError::Taken));
+    assert_eq!(world.get(&secret, NOON).await, Some(session), "nothing was written over");
+}
+
+async fn an_update_does_not_bring_back_what_was_deleted(world: World) {
+    let (secret, session) = world.begin("ada", NOON).await;
+    world.accounts.delete(session.hash, NOON).await.unwrap();
+    assert_eq!(world.accounts.update(&session, "{}", NOON).await, Ok(Updated::Gone));
+    assert_eq!(world.accounts.touch(&session, NOON + 2 * MINUTE).await, Ok(false));
+    assert_eq!(world.accounts.rotate(&session, NOON).await, Ok(None));
+    assert_eq!(world.get(&secret, NOON).await, None);
+    let (secret, session) = world.begin("ada", NOON).await;
+    assert_eq!(world.accounts.revoke_all("ada", None, "ended", NOON).await, Ok(1));
+    assert_eq!(world.accounts.update(&session, "{}", NOON).await, Ok(Updated::Gone));
+    assert_eq!(world.accounts.touch(&session, NOON + 2 * MINUTE).await, Ok(false));
+    assert_eq!(world.get(&secret, NOON).await, None);
+}
+
+async fn a_stale_version_is_a_conflict(world: World) {
+    let (secret, session) = world.begin("ada", NOON).await;
+    assert_eq!(world.accounts.update(&session, r#"{"n": 2}"#, NOON).await, Ok(Updated::Done));
+    assert_eq!(world.accounts.update(&session, r#"{"n": 3}"#, NOON).await, Ok(Updated::Conflict));
+    let now = world.get(&secret, NOON).await.unwrap();
+    assert_eq!((json(&now), now.version), (serde_json::json!({"n": 2}), session.version + 1));
+    assert_eq!(world.accounts.update(&now, r#"{"n": 3}"#, NOON).await, Ok(Updated::Done));
+}
+
+async fn a_touch_is_rare_and_rewrites_nothing_else(world: World) {
+    let (secret, session) = world.begin("ada", NOON).await;
+    assert_eq!(world.accounts.touch(&session, NOON + MINUTE - 1).await, Ok(false));
+    assert_eq!(world.accounts.update(&session, r#"{"n": 2}"#, NOON).await, Ok(Updated::Done));
+    // Of two requests that read the session at once, one writes.
+    assert_eq!(world.accounts.touch(&session, NOON + MINUTE).await, Ok(true));
+    assert_eq!(world.accounts.touch(&session, NOON + MINUTE).await, Ok(false));
+    let touched = world.get(&secret, NOON + MINUTE).await.unwrap();
+    assert_eq!(touched.last_accessed_at, NOON + MINUTE);
+    assert_eq!(touched.expires_at, NOON + 31 * MINUTE);
+    assert_eq!((json(&touched), touched.version), (serde_json::json!({"n": 2}), session.version + 1));
+}
+
+async fn a_session_ends_by_the_earlier_of_two_limits(world: World) {
+    let (secret, mut session) = world.begin("ada", NOON).await;
+    let mut now = NOON;
+    while now < NOON + 8 * HOUR - 20 * MINUTE {
+        now += 20 * MINUTE;
+        assert!(world.accounts.touch(&session, now).await.unwrap(), "{now}");
+        session = world.get(&secret, now).await.unwrap();
+    }
+    assert_eq!(session.expires_at, NOON + 8 * HOUR, "not beyond the end of its life");
+    assert!(world.get(&secret, NOON + 8 * HOUR - 1).await.is_some());
+    assert_eq!(world.get(&secret, NOON + 8 * HOUR).await, None, "expired at the limit itself");
+    let (idle, _) = world.begin("ada", NOON).await;
+    assert!(world.get(&idle, NOON + 30 * MINUTE - 1).await.is_some());
+    assert_eq!(world.get(&idle, NOON + 30 * MINUTE).await, None);
+}
+
+async fn an_expired_session_that_was_extended_is_not_deleted(world: World) {
+    let (secret, session) = world.begin("ada", NOON).await;
+    // A request reads it one moment before its end and another one at its end; the first is faster.
+    assert!(world.accounts.touch(&session, NOON + 30 * MINUTE - 1).await.unwrap());
+    assert_eq!(world.accounts.delete_expired(session.hash, NOON + 30 * MINUTE).await, Ok(false));
+    assert!(world.get(&secret, NOON + 30 * MINUTE).await.is_some());
+    assert_eq!(world.accounts.delete_expired(session.hash, NOON + HOUR).await, Ok(true));
+}
+
+async fn sessions_are_listed_by_their_last_use(world: World) {
+    let (_, first) = world.begin("ada", NOON).await;
+    let (_, second) = world.begin("ada", NOON + 1).await;
+    world.begin("bob", NOON).await;
+    let (_, ended) = world.begin("ada", NOON + 2).await;
+    world.accounts.revoke("ada", &ended.public_id, "ended", NOON).await.unwrap();
+    let ids = async |now| {
+        let sessions = world.accounts.sessions_of("ada", now).await.unwrap();
+        sessions.into_iter().map(|session| session.public_id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(NOON + 2).await, [second.public_id.clone(), first.public_id.clone()]);
+    world.accounts.touch(&first, NOON + 2 * MINUTE).await.unwrap();
+    assert_eq!(ids(NOON + 2 * MINUTE).await, [first.public_id.clone(), second.public_id]);
+    assert_eq!(ids(NOON + 31 * MINUTE).await, [first.public_id], "the other has expired");
+}
+
+async fn a_session_is_ended_by_its_owner_only(world: World) {
+    let (secret, session) = world.begin("ada", NOON).await;
+    let (other, _) = world.begin("ada", NOON).await;
+    let revoke = async |user: &str, id: &str| world.accounts.revoke(user, id, "ended", NOON).await.unwrap();
+    assert!(!revoke("eve", &session.public_id).await);
+    assert!(!revoke("ada", "' OR 1 = 1 --").await);
+    assert!(world.get(&secret, NOON).await.is_some());
+    assert!(revoke("ada", &session.public_id).await);
+    assert!(!revoke("ada", &session.public_id).await, "it has ended already");
+    assert_eq!(world.get(&secret, NOON).await, None);
+    let (third, _) = world.begin("ada", NOON).await;
+    let kept = world.get(&third, NOON).await.unwrap().public_id;
+    assert_eq!(world.accounts.revoke_all("ada", Some(&kept), "ended", NOON).await, Ok(1));
+    assert_eq!(world.get(&other, NOON).await, None);
+    assert!(world.get(&third, NOON).await.is_some());
+}
+
+async fn a_clean_up_goes_on_until_nothing_is_left(world: World) {
+    for number in 0..1203u64 {
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&number.to_be_bytes());
+        world.accounts.insert(SecretHash(hash), &format!("{number:032x}"), of("ada"), NOON).await.unwrap();
+    }
+    let (alive, _) = world.begin("bob", NOON + 20 * MINUTE).await;
+    let (_, revoked) = world.begin("cyd", NOON + 20 * MINUTE).await;
+    world.accounts.revoke("cyd", &revoked.public_id, "ended", NOON + 25 * MINUTE).await.unwrap();
+    assert_eq!(world.accounts.clean_up(NOON).await, Ok(0));
+    assert_eq!(world.accounts.clean_up(NOON + 30 * MINUTE).await, Ok(1204), "two batches, with the revoked one");
+    assert_eq!(world.accounts.clean_up(NOON + 30 * MINUTE).await, Ok(0));
+    assert!(world.get(&alive, NOON + 30 * MINUTE).await.is_some());
+}
+
+async fn a_rotation_keeps_the_data_and_kills_the_old_secret(world: World) {
+    let (old, session) = world.begin("ada", NOON).await;
+    let new = world.accounts.rotate(&session, NOON).await.unwrap().unwrap();
+    assert_eq!(world.get(&old, NOON).await, None, "dead at once");
+    let rotated = world.get(&new, NOON).await.unwrap();
+    assert_eq!((&rotated.public_id, json(&rotated)), (&session.public_id, json(&session)));
+    assert_eq!(world.accounts.rotate(&session, NOON).await, Ok(None), "the old secret rotates nothing");
+    assert!(world.get(&new, NOON).await.is_some());
+}
+
+async fn a_renewed_secret_lets_in_for_a_moment_and_renews_nothing(world: World) {
+    let (old, mut session) = world.begin("ada", NOON).await;
+    assert_eq!(world.accounts.renew(&session, NOON + HOUR - 1).await, Ok(None), "it is too young");
+    for minutes in [20, 40] {
+        world.accounts.touch(&session, NOON + minutes * MINUTE).await.unwrap();
+        session = world.get(&old, NOON + minutes * MINUTE).await.unwrap();
+    }
+    let now = NOON + HOUR;
+    let new = world.accounts.renew(&session, now).await.unwrap().unwrap();
+    let by_old = world.get(&old, now + 29_999_999).await.unwrap();
+    assert!(by_old.by_previous);
+    assert_eq!(world.accounts.renew(&by_old, now + 29_999_999).await, Ok(None));
+    assert_eq!(world.get(&old, now + 30_000_000).await, None, "half a minute later it is dead");
+    let renewed = world.get(&new, now).await.unwrap();
+    assert_eq!((renewed.by_previous, &renewed.public_id), (false, &session.public_id));
+    assert_eq!(world.accounts.renew(&renewed, now + HOUR - 1).await, Ok(None));
+    world.accounts.delete(by_old.hash, now).await.unwrap();
+    assert_eq!(world.get(&new, now).await, None, "a log-out with either of them ends the session");
+}
+
+async fn of_two_renewals_at_once_one_is_done(world: World) {
+    let mut limits = settings();
+    limits.renewal = Duration::from_secs(600);
+    let accounts = Accounts::new(&world.server.url(), &limits).unwrap();
+    let (secret, session) = world.begin("ada", NOON).await;
+    let now = NOON + 20 * MINUTE;
+    let (one, two) = tokio::join!(accounts.renew(&session, now), accounts.renew(&session, now));
+    let renewed: Vec<_> = [one, two].into_iter().filter_map(Result::unwrap).collect();
+    assert_eq!(renewed.len(), 1);
+    assert!(world.get(&renewed[0], now).await.is_some());
+    assert!(world.get(&secret, now).await.unwrap().by_previous);
+    accounts.close().await;
+}
+
+async fn secrets_and_names_that_differ_in_case_are_two(world: World) {
+    let of_id = |id: &str| Secret::presented(id).unwrap();
+    for (id, public_id, user) in [("aBc", "a", "Ada"), ("AbC", "A", "ada")] {
+        world.accounts.insert(of_id(id).hash(), &public_id.repeat(32), of(user), NOON).await.unwrap();
+    }
+    assert_eq!(world.get(&of_id("aBc"), NOON).await.unwrap().user_id.as_deref(), Some("Ada"));
+    assert_eq!(world.get(&of_id("AbC"), NOON).await.unwrap().user_id.as_deref(), Some("ada"));
+    assert_eq!(world.get(&of_id("abc"), NOON).await, None);
+    assert_eq!(world.accounts.sessions_of("ada", NOON).await.unwrap().len(), 1);
+    assert_eq!(world.accounts.sessions_of("ADA", NOON).await.unwrap().len(), 0);
+}
+
+async fn data_is_json_and_not_too_long(world: World) {
+    let (secret, session) = world.begin("ada", NOON).await;
+    let invalid = |update| assert!(matches!(update, Err(StoreError::Invalid(_))), "{update:?}");
+    for wrong in ["", "{", "{'a': 1}", "nonsense"] {
+        invalid(world.accounts.update(&session, wrong, NOON).await);
+    }
+    let long = format!("\"{}\"", "a".repeat((64 << 10) - 2));
+    assert_eq!(world.accounts.update(&session, &long, NOON).await, Ok(Updated::Done));
+    let kept = world.get(&secret, NOON).await.unwrap();
+    assert_eq!(kept.data.len(), 64 << 10);
+    invalid(world.accounts.update(&kept, &format!("{long} "), NOON).await);
+    let new = New { data: "nonsense", ..of("ada") };
+    assert!(matches!(world.accounts.begin(new, NOON).await, Err(StoreError::Invalid(_))));
+}
+
+async fn text_of_any_language_comes_back(world: World) {
+    let data = serde_json::json!({"text": "Grüße 👋 'quoted' \\ \"double\" \u{202e}"});
+    let agent = "Ä".repeat(600);
+    let new = New { data: &data.to_string(), user_agent: Some(&agent), ..of("Ünï-user") };
+    let (secret, _) = world.accounts.begin(new, NOON).await.unwrap();
+    let session = world.get(&secret, NOON).await.unwrap();
+    assert_eq!(json(&session), data);
+    assert_eq!(session.user_agent, Some("Ä".repeat(512)), "cut to what the column holds");
+    assert_eq!(session.user_id.as_deref(), Some("Ünï-user"));
+}
+
+async fn two_migrations_at_once_are_one(world: World) {
+    let url = world.server.another();
+    let open = async || {
+        let accounts = Accounts::new(&url, &settings()).unwrap();
+        let opened = accounts.open(NOON).await;
+        accounts.close().await;
+        opened
+    };
+    let (one, two, three, four) = tokio::join!(open(), open(), open(), open());
+    assert_eq!([one, two, three, four], [Ok(()), Ok(()), Ok(()), Ok(())]);
+}
+
+async fn many_writers_at_once_all_succeed(world: World) {
+    let accounts = Arc::new(world.accounts);
+    let mut writers = tokio::task::JoinSet::new();
+    for number in 0..50 {
+        let accounts = Arc::clone(&accounts);
+        writers.spawn(async move {
+            let user = format!("user-{}", number % 5);
+            for _ in 0..5 {
+                let (secret, _) = accounts.begin(of(&user), NOON).await.unwrap();
+                let session = accounts.session(&secret, NOON).await.unwrap().unwrap();
+                assert_eq!(accounts.update(&session, "{}", NOON).await, Ok(Updated::Done));
+                assert_eq!(accounts.touch(&session, NOON + MINUTE).await, Ok(true));
+            }
+        });
+    }
+    while let Some(writer) = writers.join_next().await {
+        writer.unwrap();
+    }
+    for number in 0..5 {
+        let sessions = accounts.sessions_of(&format!("user-{number}"), NOON).await.unwrap();
+        assert_eq!(sessions.len(), 50);
+    }
+}
+
+async fn the_store_holds_no_secret(world: World) {
+    let (secret, session) = world.begin("ada", NOON).await;
+    let renewed = world.accounts.rotate(&session, NOON).await.unwrap().unwrap();
+    let (token, _) = world.accounts.add_token("ada", "ci", &[Scope::Read], NOON + HOUR, NOON).await.unwrap();
+    let entry = Entry { actor: Some("ada"), event: "login", session: Some(&session.public_id), ..Entry::default() };
+    world.accounts.log(entry, NOON).await.unwrap();
+    let dump = world.server.dump();
+    assert!(dump.contains(&session.public_id), "the dump shows what is there");
+    for secret in [&secret, &renewed, &token] {
+        let text = secret.reveal().trim_start_matches("sm_");
+        assert!(!dump.contains(text));
+        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        assert!(!dump.to_lowercase().contains(&hex));
+    }
+    let written = world.accounts.audit(None, None, 10, NOON).await.unwrap();
+    let mark = written[0].session_mark.as_deref().unwrap();
+    assert!(mark.len() == 16 && !session.public_id.contains(mark), "{mark}");
+}
+
+async fn sessions_outlast_a_restart(mut world: World) {
+    let (secret, session) = world.begin("ada", NOON).await;
+    if world.server.stop() {
+        let away = world.accounts.session(&secret, NOON).await;
+        assert!(matches!(away, Err(StoreError::Away(_))), "{away:?}");
+        let away = world.accounts.delete(session.hash, NOON).await;
+        assert!(matches!(away, Err(StoreError::Away(_))), "a log-out that was not done: {away:?}");
+        world.server.start_again();
+        assert_eq!(world.get(&secret, NOON).await, Some(session.clone()), "the same pool connects again");
+    }
+    let restarted = Accounts::new(&world.server.url(), &settings()).unwrap();
+    assert_eq!(restarted.session(&secret, NOON).await.unwrap(), Some(session));
+    restarted.close().await;
+}
+
+async fn a_user_is_known_by_name_and_loses_everything_at_the_end(world: World) {
+    let accounts = &world.accounts;
+    let password_hash = Some("$argon2id$".to_owned());
+    let ada =
+        User { name: "ada".into(), role: Role::Lead, person: Some("Ada L".into()), password_hash, created_at: NOON };
+    accounts.add_user(&ada, NOON).await.unwrap();
+    assert_eq!(accounts.add_user(&ada, NOON).await, Err(StoreError::Taken));
+    assert_eq!(accounts.user("ada", NOON).await, Ok(Some(ada.clone())));
+    for stranger in ["ADA", "ada ", "ad", "", "a'; DROP TABLE users; --"] {
+        assert_eq!(accounts.user(stranger, NOON).await, Ok(None), "{stranger}");
+    }
+    let invalid = User { name: "a b".into(), ..ada.clone() };
+    assert!(matches!(accounts.add_user(&invalid, NOON).await, Err(StoreError::Invalid(_))));
+    let (secret, _) = world.begin("ada", NOON).await;
+    assert_eq!(accounts.set_role("ada", Role::Admin, NOON).await, Ok(true));
+    assert_eq!(world.get(&secret, NOON).await, None, "another role is another log-in");
+    let (kept, session) = world.begin("ada", NOON).await;
+    let (secret, _) = world.begin("ada", NOON).await;
+    assert_eq!(accounts.set_password("ada", "$new", Some(&session.public_id), NOON).await, Ok(true));
+    assert_eq!(world.get(&secret, NOON).await, None);
+    assert!(world.get(&kept, NOON).await.is_some());
+    assert_eq!(accounts.set_role("eve", Role::Admin, NOON).await, Ok(false));
+    let (token, _) = accounts.add_token("ada", "ci", &[Scope::Read], NOON + HOUR, NOON).await.unwrap();
+    assert_eq!(accounts.remove_user("ada", NOON).await, Ok(true));
+    assert_eq!(accounts.remove_user("ada", NOON).await, Ok(false));
+    assert_eq!(world.get(&kept, NOON).await, None);
+    assert_eq!(accounts.token(&token, NOON).await, Ok(None));
+    assert_eq!(accounts.users(NOON).await, Ok(vec![]));
+}
+
+async fn a_token_has_scopes_and_an_end(world: World) {
+    let accounts = &world.accounts;
+    let scopes = [Scope::Read, Scope::Ingest];
+    let (secret, id) = accounts.add_token("ada", "ci", &scopes, NOON + HOUR, NOON).await.unwrap();
+    assert!(secret.reveal().starts_with("sm_"));
+    let token = accounts.token(&secret, NOON).await.unwrap().unwrap();
+    assert_eq!((&*token.user_id, &*token.label, &token.scopes[..]), ("ada", "ci", &scopes[..]));
+    let listed = accounts.tokens(Some("ada"), NOON).await.unwrap();
+    assert_eq!((listed.len(), listed[0].last_used_at), (1, Some(NOON)));
+    assert_eq!(accounts.token(&secret, NOON + HOUR).await, Ok(None));
+    assert_eq!(accounts.revoke_token(Some("eve"), &id, NOON).await, Ok(false));
+    assert_eq!(accounts.revoke_token(Some("ada"), &id, NOON).await, Ok(true));
+    assert_eq!(accounts.token(&secret, NOON).await, Ok(None));
+    accounts.add_token("ada", "old", &scopes, NOON - 1, NOON - HOUR).await.unwrap();
+    assert_eq!(accounts.clean_up_tokens(NOON).await, Ok(1));
+}
+
+async fn the_audit_log_is_read_by_pages(world: World) {
+    let accounts = &world.accounts;
+    for number in 0..5 {
+        let detail = format!("line {number}\nsecond line");
+        let actor = if number == 3 { "eve" } else { "ada" };
+        let owner = (number == 3).then_some("bob");
+        let entry = Entry { actor: Some(actor), event: "test", owner, detail: Some(&detail), ..Entry::default() };
+        accounts.log(entry, NOON + number).await.unwrap();
+    }
+    let page = accounts.audit(None, None, 2, NOON).await.unwrap();
+    let details = page.iter().map(|entry| entry.detail.as_deref().unwrap()).collect::<Vec<_>>();
+    assert_eq!(details, ["line 4 second line", "line 3 second line"], "one line each");
+    let next = accounts.audit(None, Some(page[1].id), 10, NOON).await.unwrap();
+    assert_eq!(next.iter().map(|entry| entry.at - NOON).collect::<Vec<_>>(), [2, 1, 0]);
+    let of_bob = accounts.audit(Some("bob"), None, 10, NOON).await.unwrap();
+    assert_eq!(of_bob.iter().map(|entry| entry.at - NOON).collect::<Vec<_>>(), [3], "what was read of theirs");
+}
+
+/// On servers of their own: they are stopped.
+#[test]
+fn sessions_outlast_a_restart_of_each_back_end() {
+    for kind in [StoreServer::Sqlite, StoreServer::Postgres, StoreServer::MariaDb] {
+        if let Some(server) = kind.start_own() {
+            play(server, async |world| sessions_outlast_a_restart(world).await);
+        }
+    }
+}
+
+#[test]
+fn the_zone_of_a_connection_changes_nothing() {
+    for zone in ["America/New_York", "Asia/Tokyo", "UTC"] {
+        let Some(server) = StoreServer::Postgres.start() else { return };
+        let separator = if server.url().contains('?') { '&' } else { '?' };
+        let url = format!("{}{separator}options=-c%20TimeZone%3D{}", server.url(), zone.replace('/', "%2F"));
+        runtime().block_on(async {
+            let accounts = Accounts::new(&url, &settings()).unwrap();
+            let (secret, _) = accounts.begin(of("ada"), NOON).await.unwrap();
+            assert_eq!(accounts.clean_up(NOON + 30 * MINUTE - 1).await, Ok(0), "{zone}");
+            assert!(accounts.session(&secret, NOON + 30 * MINUTE - 1).await.unwrap().is_some(), "{zone}");
+            assert_eq!(accounts.clean_up(NOON + 30 * MINUTE).await, Ok(1), "{zone}");
+            accounts.close().await;
+        });
+    }
+}
+
+#[test]
+fn a_store_that_cannot_be_reached_is_away_in_time() {
+    let settings = Console { acquire_timeout: Duration::from_millis(300), ..Console::default() };
+    // A port of this machine on which nobody listens.
+    for url in ["postgres://nobody@127.0.0.1:1/none", "mysql://nobody@127.0.0.1:1/none"] {
+        runtime().block_on(async {
+            let accounts = Accounts::new(url, &settings).unwrap();
+            let begun = std::time::Instant::now();
+            let away = accounts.session(&Secret::new(""), NOON).await;
+            assert!(matches!(away, Err(StoreError::Away(_))), "{away:?}");
+            assert!(begun.elapsed() < Duration::from_secs(10));
+        });
+    }
+}
