@@ -3,7 +3,7 @@
 use crate::detectors::conversation;
 use crate::world::{World, response, rows};
 use sessionmill::base::lock::{DAEMON, WorkLock};
-use sessionmill::config::publish::Publish;
+use sessionmill::config::publish::{Publish, Titles};
 use sessionmill::plugs::PLUGS;
 use sessionmill::store::publish::{Published, publish};
 use sessionmill::store::snapshot::Snapshot;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Snapshots with everything.
-const OPEN: Publish = Publish { after_runs: true, parquet: true, quotes: true, ips: true };
+const OPEN: Publish = Publish { after_runs: true, parquet: true, quotes: true, ips: true, titles: Titles::All };
 
 /// A world with a run.
 fn world() -> World {

@@ -15,11 +15,25 @@ pub struct Publish {
     pub quotes: bool,
     /// Snapshots hold the network addresses of people.
     pub ips: bool,
+    /// Titles of sessions, and what is taken from prompts and errors.
+    pub titles: Titles,
+}
+
+/// Which titles snapshots have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Titles {
+    /// Those that clients give.
+    #[default]
+    Client,
+    /// Those that are taken from prompts, too, and examples of errors.
+    All,
+    None,
 }
 
 impl Default for Publish {
     fn default() -> Self {
-        Self { after_runs: true, parquet: true, quotes: false, ips: false }
+        Self { after_runs: true, parquet: true, quotes: false, ips: false, titles: Titles::Client }
     }
 }
 
@@ -29,6 +43,8 @@ impl Publish {
         match what {
             Sensitive::Quote => self.quotes,
             Sensitive::Ip => self.ips,
+            Sensitive::Title => self.titles != Titles::None,
+            Sensitive::Content => self.titles == Titles::All,
         }
     }
 }

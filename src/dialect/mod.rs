@@ -13,6 +13,7 @@ mod claude_code;
 mod cloudevents;
 mod codex;
 pub(crate) mod directory;
+mod fault;
 mod foreign;
 mod json;
 mod moment;

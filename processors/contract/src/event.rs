@@ -14,7 +14,7 @@
 //!
 //! A response that a dialect recognises only at the end of the file comes without a `Record` before it.
 
-use crate::{Activity, TaskEvent, TaskState};
+use crate::{Activity, ApiCause, Fault, TaskEvent, TaskState, Title, Work};
 use chrono::{DateTime, Utc};
 
 /// One thing that a record says. Absent means that the record does not say.
@@ -97,6 +97,8 @@ pub enum Agent<'a> {
         declined_by: Option<Decliner>,
         /// Searches of the web that the tool says it made.
         web_searches: u64,
+        /// Of a call that came to nothing.
+        fault: Option<Fault<'a>>,
     },
     /// A subagent works on a tool call.
     Subagent {
@@ -116,7 +118,15 @@ pub enum Agent<'a> {
         name: &'a str,
     },
     /// The API refused or broke off.
-    ApiError,
+    ApiError {
+        cause: ApiCause,
+    },
+    /// The client names its session.
+    Title(Title<'a>),
+    /// The conversation so far was replaced by a summary of it.
+    Compacted,
+    /// A person stopped the turn.
+    Interrupted,
     /// The client's own total for its session so far.
     ReportedCost {
         total: MicroUsd,
@@ -192,6 +202,8 @@ pub struct ToolCall<'a> {
     /// Name of the tool: free text.
     pub tool: &'a str,
     pub kind: ToolKind<'a>,
+    /// What it sets out to do.
+    pub work: Work<'a>,
 }
 
 /// What sort of tool a call is for.

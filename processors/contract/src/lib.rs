@@ -7,6 +7,7 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`event`] | what one record of a log says, whatever program wrote it |
+//! | [`call`] | what a call of a tool sets out to do, and why one came to nothing |
 //! | [`activity`] | what a log of web or app events says |
 //! | [`task`] | what a log of task life cycles says |
 //! | [`source_file`] | the log an event comes from |
@@ -19,6 +20,7 @@
 //! | [`failure`] | why a processor could not deal with a file |
 
 pub mod activity;
+pub mod call;
 pub mod event;
 pub mod failure;
 pub mod inquiry;
@@ -31,6 +33,7 @@ pub mod table;
 pub mod task;
 
 pub use activity::Activity;
+pub use call::{ApiCause, Cause, Edit, Fault, Title, TitleBy, Work};
 pub use event::{Agent, Event, Said, Transcript};
 pub use failure::{Failure, FailureClass};
 pub use inquiry::{Inquiry, Ruling};

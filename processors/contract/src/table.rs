@@ -75,6 +75,10 @@ pub enum Sensitive {
     Quote,
     /// The network address of somebody.
     Ip,
+    /// What a client calls a session.
+    Title,
+    /// What is taken from a prompt or an error: a title, an example.
+    Content,
 }
 
 /// What the values of a column are.
@@ -222,6 +226,18 @@ impl Column {
     #[must_use]
     pub const fn quote(self) -> Self {
         Self { sensitive: Some(Sensitive::Quote), ..self }
+    }
+
+    /// The same, for what a client calls a session.
+    #[must_use]
+    pub const fn title(self) -> Self {
+        Self { sensitive: Some(Sensitive::Title), ..self }
+    }
+
+    /// The same, for what is taken from a prompt or an error.
+    #[must_use]
+    pub const fn content(self) -> Self {
+        Self { sensitive: Some(Sensitive::Content), ..self }
     }
 
     /// The same, for network addresses.

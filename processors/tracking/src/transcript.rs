@@ -87,7 +87,7 @@ impl<'s> Transcripts<'s> {
                 let id = event.id.zip(*call_id).map(|(record, call)| format!("{record}/{call}/{TOOL_ERROR}"));
                 (TOOL_ERROR, Class::Passive, id)
             }
-            Agent::ApiError => (API_ERROR, Class::Passive, event.id.map(|id| format!("{id}/{API_ERROR}"))),
+            Agent::ApiError { .. } => (API_ERROR, Class::Passive, event.id.map(|id| format!("{id}/{API_ERROR}"))),
             _ => return 0,
         };
         let class = if is_subagent { Class::Passive } else { class };

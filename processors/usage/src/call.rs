@@ -4,16 +4,20 @@
 //! its id that has none yet, of the same agent if there is one. A result can stand above its call, since
 //! the order of lines is not that of time.
 
+use sessionmill_contract::Cause;
 use sessionmill_contract::event::Decliner;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 /// What the result of a call says.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ending {
     pub(crate) is_error: bool,
     pub(crate) declined_by: Option<Decliner>,
     pub(crate) web_searches: u64,
+    /// Why it came to nothing, and what the model was told.
+    pub(crate) cause: Option<Cause>,
+    pub(crate) error: Option<Rc<str>>,
 }
 
 /// Positions of calls in the list of the file's events.
@@ -103,7 +107,7 @@ fn key(agent: Option<&str>, id: &str) -> (Option<Box<str>>, Box<str>) {
 mod tests {
     use super::*;
 
-    const FINE: Ending = Ending { is_error: false, declined_by: None, web_searches: 0 };
+    const FINE: Ending = Ending { is_error: false, declined_by: None, web_searches: 0, cause: None, error: None };
 
     #[test]
     fn a_result_is_of_the_latest_open_call_of_its_id() {

@@ -1,14 +1,16 @@
 //! The state over one source file: its copies, its tool calls, its summary.
 
 use crate::call::{Calls, Ending};
+use crate::caption;
 use crate::copy::{Line, Part, PartKind, ResponseCopy};
+use crate::deed::Deed;
 use crate::place::Place;
 use crate::session::Summary;
 use crate::tool_event::{ToolEvent, What};
 use crate::whereabouts::Trail;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::event::{Decliner, Response, ToolCall, ToolKind};
-use sessionmill_contract::{Agent, Event, Failure, Fold, Rows, Said, SourceFile, Transcript};
+use sessionmill_contract::{Agent, Cause, Event, Failure, Fold, Rows, Said, SourceFile, Transcript};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -43,6 +45,9 @@ pub struct UsageFold<'s> {
 
 /// The tool whose searches are billed beside the tokens.
 const WEB_SEARCH: &str = "WebSearch";
+
+/// The tool that runs commands.
+const COMMAND: &str = "Bash";
 
 /// Tools that ask the person: it is the person who declines them, whatever the client writes.
 const ASKS: [&str; 2] = ["AskUserQuestion", "ExitPlanMode"];
@@ -87,7 +92,7 @@ impl<'s> UsageFold<'s> {
             self.agent = Some(transcript.agent.into());
         }
         self.trail.follow(transcript);
-        self.summary.line(event.time, transcript);
+        self.summary.line(event.time, event.id, transcript);
     }
 
     fn place(&self, event: &Event<'_>) -> Place {
@@ -208,6 +213,7 @@ impl<'s> UsageFold<'s> {
         key: Box<str>,
         message_id: Option<&str>,
         what: What,
+        deed: Deed,
     ) -> Option<usize> {
         let at = self.trail.at(transcript);
         let new = ToolEvent {
@@ -221,21 +227,24 @@ impl<'s> UsageFold<'s> {
             web_searches: 0,
             subagent_id: None,
             declined_by: None,
+            cause: None,
+            error: None,
+            deed,
         };
         let Some((event, new)) = insert(&mut self.tool_events, key, new) else {
             return self.tool_events.1.len().checked_sub(1);
         };
         if new.earliest.order(&event.earliest) == Ordering::Less {
-            let &mut ToolEvent { is_error, declined_by, web_searches, .. } = event;
-            let subagent_id = event.subagent_id.take();
-            *event = ToolEvent { is_error, declined_by, web_searches, subagent_id, ..new };
+            let &mut ToolEvent { is_error, declined_by, web_searches, cause, .. } = event;
+            let (subagent_id, error) = (event.subagent_id.take(), event.error.take());
+            *event = ToolEvent { is_error, declined_by, web_searches, cause, error, subagent_id, ..new };
         }
         None
     }
 
     fn tool_call(&mut self, event: &Event<'_>, transcript: &Transcript<'_>, call: &ToolCall<'_>) {
         let key = self.call_key(event, transcript, call);
-        let new = self.tool_event(event, transcript, key, call.message_id, What::of(call));
+        let new = self.tool_event(event, transcript, key, call.message_id, What::of(call), Deed::of(call.work));
         if let (Some(position), Some(id)) = (new, call.call_id) {
             let (ending, subagent) = self.calls.call(transcript.agent_id, id, position);
             if let Some(ending) = ending {
@@ -252,12 +261,19 @@ impl<'s> UsageFold<'s> {
         }
     }
 
-    fn end_call(&mut self, position: usize, Ending { is_error, declined_by, web_searches }: Ending) {
+    fn end_call(&mut self, position: usize, ending: Ending) {
+        let Ending { is_error, declined_by, web_searches, cause, error } = ending;
         if let Some((_, event)) = self.tool_events.1.get_mut(position) {
             let asks = ASKS.iter().any(|tool| event.what.is_tool(tool));
             event.declined_by = declined_by.map(|by| if asks { Decliner::Person } else { by });
             event.is_error = Some(is_error && !(asks && declined_by.is_some()));
             event.web_searches = web_searches;
+            event.cause = match cause {
+                // Older clients hand on what a command wrote and not its exit code.
+                Some(Cause::Other) if event.what.is_tool(COMMAND) => Some(Cause::Exit),
+                cause => cause,
+            };
+            event.error = error;
         }
     }
 
@@ -302,17 +318,25 @@ impl Fold for UsageFold<'_> {
         };
         match said {
             Agent::Begin => self.begin(event, transcript),
-            Agent::Prompt { .. } => {
+            Agent::Prompt { text } => {
                 // A subagent's prompts are its parent's.
-                self.summary.prompts += u64::from(transcript.agent_id.is_none());
+                if transcript.agent_id.is_none() {
+                    self.summary.prompt(text);
+                }
                 self.trail.turn(transcript, None);
             }
+            Agent::Title(title) => self.summary.title(title),
+            Agent::Compacted => self.summary.compactions += 1,
+            Agent::Interrupted => self.summary.interruptions += u64::from(transcript.agent_id.is_none()),
             Agent::Reply { .. } | Agent::Launched { .. } | Agent::Finished(_) | Agent::Todo(_) => {}
             Agent::Response(response) => self.response(event, transcript, &response),
             Agent::ToolCall(call) => self.tool_call(event, transcript, &call),
-            Agent::ToolResult { call_id, is_error, declined_by, web_searches } => {
-                let ending = Ending { is_error, declined_by, web_searches };
-                if let Some(position) = call_id.and_then(|id| self.calls.result(transcript.agent_id, id, ending)) {
+            Agent::ToolResult { call_id, is_error, declined_by, web_searches, fault } => {
+                let (cause, error) =
+                    (fault.map(|fault| fault.cause), fault.and_then(|fault| caption::error(fault.message)));
+                let ending = Ending { is_error, declined_by, web_searches, cause, error: error.map(Into::into) };
+                let called = call_id.and_then(|id| self.calls.result(transcript.agent_id, id, ending.clone()));
+                if let Some(position) = called {
                     self.end_call(position, ending);
                 }
             }
@@ -324,10 +348,18 @@ impl Fold for UsageFold<'_> {
             }
             Agent::SlashCommand { name } => {
                 self.trail.turn(transcript, Some(name));
+                self.summary.turns += u64::from(transcript.agent_id.is_none());
                 let key = self.command_key(event, transcript, name);
-                self.tool_event(event, transcript, key, None, What::SlashCommand { name: name.into() });
+                self.tool_event(
+                    event,
+                    transcript,
+                    key,
+                    None,
+                    What::SlashCommand { name: name.into() },
+                    Deed::default(),
+                );
             }
-            Agent::ApiError => self.summary.api_errors += 1,
+            Agent::ApiError { cause } => self.summary.api_error(cause),
             Agent::ReportedCost { total } => {
                 let session_id = self.trail.at(transcript).session_id;
                 self.summary.reported_cost(session_id, total);

@@ -8,19 +8,25 @@
 //! | module | noun |
 //! | --- | --- |
 //! | `call` | the calls of one source file by their ids, which can recur |
+//! | `caption` | short texts: a title, an example of an error |
 //! | [`copy`] | a response as one source file tells it |
 //! | [`response`] | a response, from all its copies |
 //! | [`holder`] | a user who holds a response that others hold, too |
 //! | [`tool_event`] | a tool call or slash command: as a file tells it, and settled |
+//! | [`deed`] | what a call did: changes of files, commits, tests |
 //! | [`session`] | the summary of one source file |
+//! | `names` | what a session is called |
 //! | [`fold`] | the state over one source file |
 //! | [`place`] | where and when something stands, and which comes first |
 //! | [`whereabouts`] | the session, directory, branch, subagent and turn that it stands in |
 
 mod call;
+mod caption;
 pub mod copy;
+pub mod deed;
 pub mod fold;
 pub mod holder;
+mod names;
 pub mod place;
 pub mod response;
 pub mod session;
@@ -36,7 +42,7 @@ pub struct Usage;
 
 static MANIFEST: Manifest = Manifest {
     name: "usage",
-    version: 5,
+    version: 6,
     cadence: Duration::from_secs(600),
     bound: Bound::Cpu,
     facts: &[&copy::COPIES, &tool_event::TOOL_CALLS, &session::SESSIONS],

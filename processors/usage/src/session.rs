@@ -1,10 +1,12 @@
 //! The summary of one source file.
 
 use crate::copy::ResponseCopy;
+use crate::deed::{COMMIT, PULL_REQUEST, TEST};
+use crate::names::Names;
 use crate::tool_event::{ToolEvent, What};
 use chrono::{DateTime, Utc};
-use sessionmill_contract::event::{MicroUsd, Usage};
-use sessionmill_contract::{Rows, SourceFile, Transcript, table};
+use sessionmill_contract::event::{Decliner, MicroUsd, Usage};
+use sessionmill_contract::{ApiCause, Cause, Rows, SourceFile, Title, Transcript, table};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -72,6 +74,36 @@ table! {
         agent: Option<&'a str>,
         /// the client's own total for its session, in millionths of a US dollar; not a sum over lines
         client_total_micro_usd: Option<i64>,
+        client_title: Option<&'a str> as title,
+        first_prompt: Option<&'a str> as content,
+        /// prompts and slash commands of a person, each of which begins a turn
+        turns: u64 = 0,
+        /// times that the conversation was replaced by a summary of it
+        compactions: u64 = 0,
+        /// times that a person stopped a turn
+        interruptions: u64 = 0,
+        /// calls that a person declined
+        rejections: u64 = 0,
+        /// part of api_errors: the server had too much to do
+        api_overloads: u64 = 0,
+        /// part of api_errors: a limit of the account was reached
+        api_limits: u64 = 0,
+        /// part of api_errors: nobody was logged in, or the key was refused
+        api_auth_errors: u64 = 0,
+        /// by calls that did not fail; those of a file that is written whole are all new
+        lines_added: u64 = 0,
+        /// by calls that did not fail
+        lines_removed: u64 = 0,
+        /// different files that calls changed
+        files_changed: u64 = 0,
+        /// commands that committed
+        commits: u64 = 0,
+        /// commands that opened a pull request
+        pull_requests: u64 = 0,
+        /// commands that ran tests, whatever came of it
+        test_runs: u64 = 0,
+        /// part of test_runs: they ended with an exit code other than 0
+        failed_test_runs: u64 = 0,
     }
 }
 
@@ -81,8 +113,15 @@ const ACTIVE_GAP_MICROS: i64 = 600_000_000;
 /// What the fold counts on its way; the rest of the row follows from the file's copies and events.
 #[derive(Debug, Default)]
 pub struct Summary {
-    pub prompts: u64,
-    pub api_errors: u64,
+    prompts: u64,
+    pub turns: u64,
+    pub compactions: u64,
+    pub interruptions: u64,
+    api_errors: u64,
+    api_overloads: u64,
+    api_limits: u64,
+    api_auth_errors: u64,
+    names: Names,
     pub malformed_lines: u64,
     /// Microseconds since 1970, in line order, which is not time order.
     times: Vec<i64>,
@@ -93,13 +132,36 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub fn line(&mut self, time: Option<DateTime<Utc>>, transcript: &Transcript<'_>) {
+    pub fn line(&mut self, time: Option<DateTime<Utc>>, id: Option<&str>, transcript: &Transcript<'_>) {
         self.times.extend(time.map(|time| time.timestamp_micros()));
         if self.session_id.is_none() {
             self.session_id = transcript.session_id.map(Into::into);
         }
+        self.names.record(id);
         if let Some(version) = transcript.version.filter(|version| self.client_version.as_deref() != Some(*version)) {
             self.client_version = Some(version.into());
+        }
+    }
+
+    /// A person wrote something.
+    pub fn prompt(&mut self, text: &str) {
+        self.prompts += 1;
+        self.turns += 1;
+        self.names.prompt(text);
+    }
+
+    /// The client names the session.
+    pub fn title(&mut self, title: Title<'_>) {
+        self.names.title(title);
+    }
+
+    pub fn api_error(&mut self, cause: ApiCause) {
+        self.api_errors += 1;
+        match cause {
+            ApiCause::Overload => self.api_overloads += 1,
+            ApiCause::Limit => self.api_limits += 1,
+            ApiCause::Auth => self.api_auth_errors += 1,
+            ApiCause::Other => {}
         }
     }
 
@@ -109,7 +171,7 @@ impl Summary {
 
     /// What it holds, in facts: a time is a small part of one.
     pub fn held(&self) -> usize {
-        self.times.len() / 32 + self.reported.len()
+        self.times.len() / 32 + self.reported.len() + self.names.held()
     }
 
     /// Adds the row.
@@ -160,6 +222,22 @@ impl Summary {
             reported_cost_micro_usd: total.or(tokens.reported),
             agent,
             client_total_micro_usd: total,
+            client_title: self.names.client(),
+            first_prompt: self.names.first_prompt(),
+            turns: self.turns,
+            compactions: self.compactions,
+            interruptions: self.interruptions,
+            rejections: calls.rejections,
+            api_overloads: self.api_overloads,
+            api_limits: self.api_limits,
+            api_auth_errors: self.api_auth_errors,
+            lines_added: calls.added,
+            lines_removed: calls.removed,
+            files_changed: calls.files.len() as u64,
+            commits: calls.commits,
+            pull_requests: calls.pull_requests,
+            test_runs: calls.test_runs,
+            failed_test_runs: calls.failed_test_runs,
         });
     }
 }
@@ -220,6 +298,14 @@ struct Calls<'c> {
     slash_commands: u64,
     tools: BTreeSet<&'c str>,
     skills: BTreeSet<&'c str>,
+    rejections: u64,
+    files: BTreeSet<&'c str>,
+    added: u64,
+    removed: u64,
+    commits: u64,
+    pull_requests: u64,
+    test_runs: u64,
+    failed_test_runs: u64,
 }
 
 impl<'c> Calls<'c> {
@@ -227,6 +313,7 @@ impl<'c> Calls<'c> {
         let mut calls = Self::default();
         for event in tool_events {
             let errors = u64::from(event.is_error == Some(true));
+            calls.deed(event);
             let tool = match &event.what {
                 What::Tool { tool, skill } => {
                     calls.plain += 1;
@@ -252,5 +339,24 @@ impl<'c> Calls<'c> {
             calls.tools.insert(tool);
         }
         calls
+    }
+
+    /// Counts what a call did. A call without a result is not known to have done anything.
+    fn deed(&mut self, event: &'c ToolEvent) {
+        let has_tests = event.deed.has(TEST);
+        self.rejections += u64::from(event.declined_by == Some(Decliner::Person));
+        if has_tests && event.cause == Some(Cause::Exit) {
+            self.test_runs += 1;
+            self.failed_test_runs += 1;
+        }
+        if event.is_error != Some(false) || event.declined_by.is_some() {
+            return;
+        }
+        self.test_runs += u64::from(has_tests);
+        self.commits += u64::from(event.deed.has(COMMIT));
+        self.pull_requests += u64::from(event.deed.has(PULL_REQUEST));
+        self.added += event.deed.added;
+        self.removed += event.deed.removed;
+        self.files.extend(event.deed.files.as_deref().into_iter().flat_map(str::lines));
     }
 }

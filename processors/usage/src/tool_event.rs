@@ -1,11 +1,12 @@
 //! A tool call or slash command: as one source file tells it, and settled over all files that
 //! repeat it.
 
+use crate::deed::Deed;
 use crate::place::Place;
 use crate::whereabouts::Whereabouts;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::event::{Decliner, ToolCall, ToolKind};
-use sessionmill_contract::{FactRow, Failure, Row as _, Rows, table};
+use sessionmill_contract::{Cause, FactRow, Failure, Row as _, Rows, table};
 use std::rc::Rc;
 
 table! {
@@ -38,6 +39,12 @@ table! {
         turn_command: Option<&'a str>,
         turn_skill: Option<&'a str>,
         declined_by: Option<&'a str>,
+        cause: Option<&'a str>,
+        error: Option<&'a str> as content,
+        files: Option<&'a str>,
+        lines_added: u64 = 0,
+        lines_removed: u64 = 0,
+        acts: Option<&'a str>,
     }
 }
 
@@ -96,6 +103,19 @@ table! {
         /// who did not let the call through: person, policy (a rule, mode, classifier or hook) or client (its turn
         /// had ended); else null
         declined_by: Option<&'a str>,
+        /// why it came to nothing: declined, interrupted, not_run, permission, exit, edit_target, not_read, no_file,
+        /// timeout, unknown_tool, arguments, too_large or other; else null
+        cause: Option<&'a str>,
+        /// what the model was told then: two lines of it, without credentials
+        error: Option<&'a str> as content,
+        /// files that it changes: paths, one on each line
+        files: Option<&'a str>,
+        /// new lines of these files; those of a file that is written whole are all new
+        lines_added: u64 = 0,
+        /// lines that go
+        lines_removed: u64 = 0,
+        /// what its command does: test, commit and pull_request, with spaces between them
+        acts: Option<&'a str>,
     }
 }
 
@@ -115,6 +135,10 @@ pub struct ToolEvent {
     pub subagent_id: Option<Rc<str>>,
     /// Who did not let it through.
     pub declined_by: Option<Decliner>,
+    /// Why it came to nothing, and what the model was told.
+    pub cause: Option<Cause>,
+    pub error: Option<Rc<str>>,
+    pub deed: Deed,
 }
 
 /// What was called for.
@@ -185,6 +209,12 @@ impl ToolEvent {
             turn_command: self.at.command.as_deref(),
             turn_skill: self.at.skill.as_deref(),
             declined_by: self.declined_by.map(Decliner::name),
+            cause: self.cause.map(Cause::name),
+            error: self.error.as_deref(),
+            files: self.deed.files.as_deref(),
+            lines_added: self.deed.added,
+            lines_removed: self.deed.removed,
+            acts: self.deed.acts.as_deref(),
         });
     }
 }
@@ -227,6 +257,12 @@ pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> 
         turn_command: call.turn_command,
         turn_skill: call.turn_skill,
         declined_by: ended.and_then(|call| call.declined_by),
+        cause: ended.and_then(|call| call.cause),
+        error: ended.and_then(|call| call.error),
+        files: call.files,
+        lines_added: call.lines_added,
+        lines_removed: call.lines_removed,
+        acts: call.acts,
     });
     Ok(())
 }

@@ -166,6 +166,7 @@ fn keep_tail(text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sessionmill_contract::ApiCause;
 
     fn turns(events: &[Agent<'_>]) -> Vec<(Role, String)> {
         let file = SourceFile::new("ada/s.jsonl", "ada");
@@ -185,7 +186,7 @@ mod tests {
     fn replies_are_one_turn_until_a_person_speaks() {
         let said = [
             Agent::Reply { text: "a" },
-            Agent::ApiError,
+            Agent::ApiError { cause: ApiCause::Other },
             Agent::Reply { text: " " },
             Agent::Reply { text: "b" },
             Agent::Prompt { text: "" },

@@ -10,16 +10,22 @@ mod refusal;
 mod sender;
 mod text;
 mod todo;
+mod work;
 
+use super::fault;
 use super::json;
 use super::splice::{self, Place};
 use super::{Ask, Dialect, Parser, Told};
 use record::{Block, Content, Entry, Iteration, Message, Tokens};
 use sender::Sender;
+use serde_json::value::RawValue;
 use sessionmill_contract::event::{Advisor, Decliner, Response, ToolCall, ToolKind, Usage};
-use sessionmill_contract::{Agent, Event, Said, Transcript};
+use sessionmill_contract::{Agent, Cause, Event, Fault, Said, Title, TitleBy, Transcript};
 
 pub(super) const CLAUDE_CODE: Dialect = Dialect { name: "claude-code", open: || Box::new(ClaudeCode), lists: false };
+
+/// Beginning of what the client writes in the name of a person who stops a turn.
+const INTERRUPTED: &str = "[Request interrupted by user";
 
 /// The format has no state: every line stands alone.
 struct ClaudeCode;
@@ -136,7 +142,7 @@ fn speak(record: Event<'_>, transcript: &Transcript<'_>, entry: &Entry<'_>, even
     let message = entry.nested.as_deref().unwrap_or(&entry.message);
     match entry.kind.get().unwrap_or_default() {
         "system" => match entry.subtype.get() {
-            Some("api_error") => event(Agent::ApiError),
+            Some("api_error") => event(api_error(entry, message)),
             Some("local_command") => {
                 if let Some(name) = message.content.texts().find_map(text::slash_command) {
                     event(Agent::SlashCommand { name: json::shortened(name) });
@@ -144,6 +150,16 @@ fn speak(record: Event<'_>, transcript: &Transcript<'_>, entry: &Entry<'_>, even
             }
             _ => {}
         },
+        kind @ ("summary" | "ai-title" | "custom-title") => {
+            let by = match kind {
+                "summary" => TitleBy::Summary { last: entry.leaf.id() },
+                "ai-title" => TitleBy::Client,
+                _ => TitleBy::Person,
+            };
+            if let Some(text) = entry.title.get() {
+                event(Agent::Title(Title { text, by }));
+            }
+        }
         "cost-state" => {
             if let Some(total) = entry.total_cost.0 {
                 event(Agent::ReportedCost { total });
@@ -157,9 +173,16 @@ fn speak(record: Event<'_>, transcript: &Transcript<'_>, entry: &Entry<'_>, even
     }
 }
 
+/// An error of the API, with its cause as the client tells it to the person, or notes it.
+fn api_error(entry: &Entry<'_>, message: &Message<'_>) -> Agent<'static> {
+    let noted = entry.error.map_or("", RawValue::get);
+    let told: String = message.content.texts().chain([noted]).collect::<Vec<_>>().join("\n");
+    Agent::ApiError { cause: fault::api(&told) }
+}
+
 fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnMut(Agent<'_>)) {
     if entry.is_api_error.0 {
-        event(Agent::ApiError);
+        event(api_error(entry, message));
     }
     let synthetic = message.model.get() == Some("<synthetic>");
     if let Some(tokens) = message.usage.as_ref().filter(|_| !synthetic) {
@@ -197,6 +220,7 @@ fn reply<'a>(entry: &'a Entry<'_>, message: &'a Message<'_>, event: &mut dyn FnM
                     message_id: message.id.id(),
                     tool,
                     kind: tool_kind(tool, block),
+                    work: work::of(tool, block),
                 }));
             }
             _ => {}
@@ -243,12 +267,20 @@ fn prompt(transcript: &Transcript<'_>, entry: &Entry<'_>, message: &Message<'_>,
         let is_first = number == 0;
         let web_searches = if is_first { entry.tool_searches.0.unwrap_or_default() } else { 0 };
         let agent_id = entry.tool_agent_id.id().filter(|_| is_first);
-        let declined_by = declined_by(entry, block, results == 1);
+        let answer = if block.is_error.0 { block.answer() } else { None };
+        let declined_by = declined_by(entry, block, answer.as_deref(), results == 1);
         let is_error = declined_by.map_or(block.is_error.0, Decliner::is_error);
+        let message = answer.as_deref().or(entry.tool_text.get()).unwrap_or_default();
+        let cause = || match entry.tool_denial.get() {
+            Some("interrupted") => Cause::Interrupted,
+            _ => fault::cause(declined_by, message),
+        };
+        let has_failed = is_error || declined_by.is_some();
+        let fault = has_failed.then(|| Fault { cause: cause(), message: fault::inner(message) });
         if let Some(call_id) = call_id.filter(|_| is_first && entry.is_launched) {
             event(Agent::Launched { call_id });
         }
-        event(Agent::ToolResult { call_id, is_error, declined_by, web_searches });
+        event(Agent::ToolResult { call_id, is_error, declined_by, web_searches, fault });
         if let (Some(call_id), Some(agent_id)) = (call_id, agent_id) {
             event(Agent::Subagent { call_id, agent_id });
         }
@@ -258,6 +290,12 @@ fn prompt(transcript: &Transcript<'_>, entry: &Entry<'_>, message: &Message<'_>,
     }
     if let Some(finish) = message.content.texts().find_map(notification::read) {
         event(Agent::Finished(finish));
+    }
+    if entry.is_compact_summary.0 {
+        event(Agent::Compacted);
+    }
+    if !transcript.side_chain && message.content.texts().any(|text| text.starts_with(INTERRUPTED)) {
+        event(Agent::Interrupted);
     }
     let sender = Sender::of(entry);
     if results > 0 || sender == Sender::Other || transcript.side_chain {
@@ -283,7 +321,7 @@ fn prompt(transcript: &Transcript<'_>, entry: &Entry<'_>, message: &Message<'_>,
 
 /// Who declined the call that a block answers. What the record says of it is of its only result, or of those
 /// that are errors.
-fn declined_by(entry: &Entry<'_>, block: &Block<'_>, is_only: bool) -> Option<Decliner> {
+fn declined_by(entry: &Entry<'_>, block: &Block<'_>, answer: Option<&str>, is_only: bool) -> Option<Decliner> {
     if !block.is_error.0 && !is_only {
         return None;
     }
@@ -295,7 +333,7 @@ fn declined_by(entry: &Entry<'_>, block: &Block<'_>, is_only: bool) -> Option<De
         return None;
     }
     let noted = || entry.tool_text.get().and_then(|text| refusal::decliner(None, text));
-    block.answer().and_then(|text| refusal::decliner(None, &text)).or_else(noted)
+    answer.and_then(|text| refusal::decliner(None, text)).or_else(noted)
 }
 
 /// Rules 5 and 8 of COUNTING: the flat field is the total of cache writes, and nothing is negative.

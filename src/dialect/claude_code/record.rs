@@ -54,6 +54,12 @@ pub(super) struct Entry<'de> {
     pub(super) progress_agent_id: Text<'de>,
     /// The call that the progress is of.
     pub(super) parent_tool_use_id: Text<'de>,
+    /// A name of the session.
+    pub(super) title: Text<'de>,
+    /// The last record of the conversation that the name is of.
+    pub(super) leaf: Text<'de>,
+    /// What the client notes of an error of the API, unread.
+    pub(super) error: Option<&'de RawValue>,
 }
 
 impl<'de> Fields<'de> for Entry<'de> {
@@ -89,6 +95,9 @@ impl<'de> Fields<'de> for Entry<'de> {
                 self.is_launched = status.get() == Some("async_launched");
                 self.todos = todos;
             }
+            "summary" | "aiTitle" | "customTitle" => self.title = map.next_value()?,
+            "leafUuid" => self.leaf = map.next_value()?,
+            "error" => self.error = Some(map.next_value()?),
             "parentToolUseID" => self.parent_tool_use_id = map.next_value()?,
             "message" => self.nested = map.next_value::<Object<_>>()?.0.map(Box::new),
             "data" => {
@@ -358,12 +367,21 @@ impl<'de> Fields<'de> for Block<'de> {
     }
 }
 
-/// The fields of a tool's input that name a skill or a subagent.
+/// The fields of a tool's input that name a skill or a subagent, or tell what is changed or run. Texts that can be
+/// large are unread.
 #[derive(Debug, Default)]
 pub(super) struct Input<'de> {
     pub(super) skill: Text<'de>,
     pub(super) name: Text<'de>,
     pub(super) subagent_type: Text<'de>,
+    pub(super) command: Text<'de>,
+    pub(super) file_path: Text<'de>,
+    pub(super) notebook_path: Text<'de>,
+    pub(super) old_string: Option<&'de RawValue>,
+    pub(super) new_string: Option<&'de RawValue>,
+    pub(super) content: Option<&'de RawValue>,
+    pub(super) edits: Option<&'de RawValue>,
+    pub(super) new_source: Option<&'de RawValue>,
 }
 
 impl<'de> Fields<'de> for Input<'de> {
@@ -372,6 +390,14 @@ impl<'de> Fields<'de> for Input<'de> {
             "skill" => self.skill = map.next_value()?,
             "name" => self.name = map.next_value()?,
             "subagent_type" => self.subagent_type = map.next_value()?,
+            "command" => self.command = map.next_value()?,
+            "file_path" => self.file_path = map.next_value()?,
+            "notebook_path" => self.notebook_path = map.next_value()?,
+            "old_string" => self.old_string = Some(map.next_value()?),
+            "new_string" => self.new_string = Some(map.next_value()?),
+            "content" => self.content = Some(map.next_value()?),
+            "edits" => self.edits = Some(map.next_value()?),
+            "new_source" => self.new_source = Some(map.next_value()?),
             _ => skip(map)?,
         }
         Ok(())

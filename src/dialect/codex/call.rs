@@ -7,9 +7,10 @@
 use super::collab::Collab;
 use super::record::Payload;
 use super::refusal;
-use crate::dialect::json;
-use sessionmill_contract::Agent;
+use super::work::{self, Plan};
+use crate::dialect::{fault, json};
 use sessionmill_contract::event::{Decliner, ToolCall, ToolKind};
+use sessionmill_contract::{Agent, Cause, Edit, Fault, Work};
 use std::collections::HashSet;
 
 #[derive(Debug, Default)]
@@ -49,7 +50,14 @@ impl Calls {
                 let declined_by = refusal::decliner(output);
                 let is_error = declined_by.map_or_else(|| has_failed(output), Decliner::is_error);
                 self.collab.result(call_id, output, event);
-                return event(Agent::ToolResult { call_id, is_error, declined_by, web_searches: 0 });
+                let body = body(output);
+                let cause = || match fault::cause(declined_by, body) {
+                    Cause::Other if has_failed(output) => Cause::Exit,
+                    cause => cause,
+                };
+                let has_fault = is_error || declined_by.is_some();
+                let fault = has_fault.then(|| Fault { cause: cause(), message: fault::inner(body) });
+                return event(Agent::ToolResult { call_id, is_error, declined_by, web_searches: 0, fault });
             }
             _ => return,
         };
@@ -70,7 +78,13 @@ impl Calls {
             None if tool == "spawn_agent" => ToolKind::Subagent { subagent_type: spawned.as_deref() },
             None => ToolKind::Plain,
         };
-        event(Agent::ToolCall(ToolCall { call_id, message_id, tool, kind }));
+        let plan = work::of(tool, payload.arguments, payload.input.get().unwrap_or_default());
+        let work = match &plan {
+            Some(Plan::Edit { files, added, removed }) => Work::Edit(Edit { files, added: *added, removed: *removed }),
+            Some(Plan::Command(command)) => Work::Command(command),
+            None => Work::Other,
+        };
+        event(Agent::ToolCall(ToolCall { call_id, message_id, tool, kind, work }));
     }
 }
 
@@ -79,6 +93,11 @@ fn mcp_name(namespace: &str, tool: &str) -> Option<String> {
     let namespace = namespace.strip_suffix("__").unwrap_or(namespace);
     let is_mcp = namespace.strip_prefix("mcp__").is_some_and(|server| !server.is_empty());
     (is_mcp && !tool.starts_with("mcp__")).then(|| format!("{namespace}__{tool}"))
+}
+
+/// What a tool wrote, without what the client says of it.
+fn body(output: &str) -> &str {
+    output.split_once("\nOutput:\n").map_or(output, |(_, body)| body)
 }
 
 /// Whether a tool's output begins with an exit code that is not 0.

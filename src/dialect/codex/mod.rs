@@ -15,7 +15,9 @@ mod replay;
 mod said;
 mod session;
 mod tier;
+mod work;
 
+use super::fault;
 use super::json;
 use super::splice::{self, Place};
 use super::{Ask, Dialect, Parser, Told};
@@ -27,7 +29,7 @@ use replay::Replay;
 use said::{Said, Way};
 use session::Session;
 use sessionmill_contract::event::{self, Response, Usage};
-use sessionmill_contract::{Agent, Event};
+use sessionmill_contract::{Agent, Event, Title, TitleBy};
 use tier::Tier;
 
 pub(super) const CODEX: Dialect = Dialect { name: "codex", open: || Box::<Codex>::default(), lists: false };
@@ -122,6 +124,7 @@ impl Codex {
                 let next = session.response_id(*responses + 1);
                 calls.tell(line.inner.unwrap_or_default(), line.payload, next.as_deref(), event);
             }
+            "compacted" => event(Agent::Compacted),
             // What stands in the role of the user there is by the agent that it works for.
             "event_msg" => {
                 speak(said, line.inner.unwrap_or_default(), line.payload, session.parent.is_some(), event);
@@ -255,7 +258,13 @@ fn speak(said: &mut Said, kind: &str, payload: &Payload<'_>, is_subagent: bool, 
                 _ => {}
             }
         }
-        "error" | "stream_error" => event(Agent::ApiError),
+        "error" | "stream_error" => event(Agent::ApiError { cause: fault::api(message) }),
+        "thread_name_updated" => {
+            if let Some(text) = payload.title.get() {
+                event(Agent::Title(Title { text, by: TitleBy::Person }));
+            }
+        }
+        "turn_aborted" if payload.reason.get() == Some("interrupted") && !is_subagent => event(Agent::Interrupted),
         _ => {}
     }
 }

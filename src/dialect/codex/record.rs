@@ -92,6 +92,11 @@ pub(super) struct Payload<'de> {
     pub(super) arguments: Option<&'de RawValue>,
     pub(super) output: Text<'de>,
     pub(super) content: Option<&'de RawValue>,
+    /// Of a call whose argument is a text.
+    pub(super) input: Text<'de>,
+    /// Of a thread, and why a turn ended.
+    pub(super) title: Text<'de>,
+    pub(super) reason: Text<'de>,
     pub(super) item: Option<Box<Item<'de>>>,
 }
 
@@ -138,6 +143,9 @@ impl<'de> Fields<'de> for Payload<'de> {
             "call_id" => self.call_id = map.next_value()?,
             "arguments" => self.arguments = Some(map.next_value()?),
             "output" => self.output = map.next_value()?,
+            "input" => self.input = map.next_value()?,
+            "thread_name" => self.title = map.next_value()?,
+            "reason" => self.reason = map.next_value()?,
             "content" => self.content = Some(map.next_value()?),
             "item" => self.item = map.next_value::<Object<_>>()?.0.map(Box::new),
             _ => skip(map)?,

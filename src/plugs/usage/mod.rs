@@ -27,7 +27,7 @@ pub static PLUG: Plug = Plug {
     ..Plug::new(|| &Usage, |_, _| Ok(Plugged { processor: Box::new(Usage), network: None }))
 };
 
-const MIGRATIONS: [Migration; 8] = [
+const MIGRATIONS: [Migration; 9] = [
     ("0002_usage", include_str!("../../../migrations/0002_usage.sql")),
     ("0007_agents", include_str!("../../../migrations/0007_agents.sql")),
     ("0009_reasoning", include_str!("../../../migrations/0009_reasoning.sql")),
@@ -36,4 +36,5 @@ const MIGRATIONS: [Migration; 8] = [
     ("0018_terms", include_str!("../../../migrations/0018_terms.sql")),
     ("0019_declined", include_str!("../../../migrations/0019_declined.sql")),
     ("0031_costs", include_str!("../../../migrations/0031_costs.sql")),
+    ("0034_outcomes", include_str!("../../../migrations/0034_outcomes.sql")),
 ];

@@ -22,9 +22,15 @@ COMMENT ON COLUMN usage_subagents.started_by IS 'subagent that called; null for 
 COMMENT ON COLUMN usage_subagents.command IS 'slash command that the turn of the call began with';
 COMMENT ON COLUMN usage_subagents.skill IS 'skill that was called last in the turn, before the call';
 
-CREATE VIEW usage_sessions AS SELECT * FROM facts.usage_sessions;
+CREATE VIEW usage_sessions AS
+SELECT * EXCLUDE (client_title, first_prompt),
+    coalesce(nullif(client_title, ''), nullif(first_prompt, '')) AS title,
+    CASE WHEN client_title <> '' THEN 'client' WHEN first_prompt <> '' THEN 'prompt' END AS title_source
+FROM facts.usage_sessions;
 COMMENT ON COLUMN usage_sessions.session_file IS '<user>/<path below the user>';
 COMMENT ON COLUMN usage_sessions.username IS 'whose transcript it is';
+COMMENT ON COLUMN usage_sessions.title IS 'what it is called: by a person or the client, else the first line of the first prompt, without credentials';
+COMMENT ON COLUMN usage_sessions.title_source IS 'client or prompt; null without a title';
 
 CREATE TABLE usage_prices (
     model VARCHAR NOT NULL,

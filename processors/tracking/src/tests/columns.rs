@@ -165,7 +165,7 @@ fn times_out_of_the_ordinary_are_kept_and_said() {
 #[test]
 fn transcripts_are_work() {
     use sessionmill_contract::event::{Response, ToolCall, ToolKind};
-    use sessionmill_contract::{Agent, Transcript};
+    use sessionmill_contract::{Agent, Transcript, Work};
     let tracking = Tracking::default();
     let call = |message_id, call_id| {
         Agent::ToolCall(ToolCall {
@@ -173,10 +173,12 @@ fn transcripts_are_work() {
             message_id: Some(message_id),
             tool: "Bash",
             kind: ToolKind::Plain,
+            work: Work::Other,
         })
     };
     let response = |id| Agent::Response(Response { message_id: Some(id), ..Response::default() });
-    let failed = Agent::ToolResult { call_id: Some("c1"), is_error: true, declined_by: None, web_searches: 0 };
+    let failed =
+        Agent::ToolResult { call_id: Some("c1"), is_error: true, declined_by: None, web_searches: 0, fault: None };
     let said = |session: &'static str, cwd: &'static str, side_chain| Transcript {
         agent: "claude-code",
         session_id: Some(session),

@@ -1,0 +1,57 @@
+//! Short texts that say what a session was about, or what went wrong: without credentials, on one line.
+
+use sessionmill_contract::mask::mask;
+
+/// Characters of a title.
+const TITLE: usize = 80;
+
+/// Characters of an error.
+const ERROR: usize = 160;
+
+/// Bytes that are looked at: what follows is not shown, however long it is.
+const HEAD: usize = 2000;
+
+/// The first line of a text that is not blank, as a title; nothing if there is none.
+pub(crate) fn title(text: &str) -> Option<Box<str>> {
+    lines(text).first().map(|line| shortened(line, TITLE))
+}
+
+/// The first two lines of an error.
+pub(crate) fn error(text: &str) -> Option<Box<str>> {
+    let lines = lines(text);
+    (!lines.is_empty()).then(|| shortened(&lines[..lines.len().min(2)].join(": "), ERROR))
+}
+
+/// The lines of the beginning of a text that are not blank, masked as a whole: a secret can spread over lines.
+fn lines(text: &str) -> Vec<String> {
+    let end = (0..=HEAD.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    let masked = mask(&text[..end]);
+    masked
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
+fn shortened(line: &str, most: usize) -> Box<str> {
+    if line.chars().count() <= most {
+        return line.into();
+    }
+    line.chars().take(most - 1).chain(['…']).collect::<String>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caption_is_one_line_without_credentials() {
+        assert_eq!(title("\n  Oil\tthe   mill \nand sweep").as_deref(), Some("Oil the mill"));
+        assert_eq!(title(" \n\t").as_deref(), None);
+        assert_eq!(title("use password=hunter22 please").as_deref(), Some("use password=[masked] please"));
+        assert_eq!(error("Exit code 1\n\nno oil\nat line 7").as_deref(), Some("Exit code 1: no oil"));
+        let long = title(&"é".repeat(3000)).unwrap();
+        assert_eq!((long.chars().count(), long.ends_with('…')), (80, true));
+        assert_eq!(title(&"é".repeat(80)).unwrap().chars().count(), 80);
+    }
+}

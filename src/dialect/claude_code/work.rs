@@ -1,0 +1,105 @@
+//! What a call sets out to do: the change that it makes to a file, or the command that it runs.
+//!
+//! Texts are counted as they stand in the JSON, where a line feed is written as `\n`: a large file that is written
+//! whole is not copied to count its lines.
+
+use super::record::{Block, Input};
+use crate::dialect::json::{Fields, Object, skip};
+use serde::de::MapAccess;
+use serde_json::value::RawValue;
+use sessionmill_contract::{Edit, Work};
+
+/// What a call of a tool sets out to do.
+pub(super) fn of<'a>(tool: &str, block: &'a Block<'_>) -> Work<'a> {
+    let Input { command, file_path, notebook_path, old_string, new_string, content, edits, new_source, .. } =
+        &block.input;
+    let (added, removed) = match tool {
+        "Bash" | "PowerShell" => return command.get().map_or(Work::Other, Work::Command),
+        "Edit" => changed(*old_string, *new_string),
+        "MultiEdit" => {
+            let edits: Vec<Object<Change<'_>>> =
+                edits.and_then(|edits| serde_json::from_str(edits.get()).ok()).unwrap_or_default();
+            let edits = edits.into_iter().filter_map(|Object(change)| change);
+            edits.map(|change| changed(change.old, change.new)).fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+        }
+        "Write" => changed(None, *content),
+        "NotebookEdit" => changed(None, *new_source),
+        _ => return Work::Other,
+    };
+    match file_path.get().or(notebook_path.get()) {
+        Some(files) => Work::Edit(Edit { files, added, removed }),
+        None => Work::Other,
+    }
+}
+
+/// A change of a text to another one.
+#[derive(Default)]
+struct Change<'de> {
+    old: Option<&'de RawValue>,
+    new: Option<&'de RawValue>,
+}
+
+impl<'de> Fields<'de> for Change<'de> {
+    fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "old_string" => self.old = Some(map.next_value()?),
+            "new_string" => self.new = Some(map.next_value()?),
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+/// Lines that are new, and lines that go, without those that both texts begin and end with.
+fn changed(old: Option<&RawValue>, new: Option<&RawValue>) -> (u64, u64) {
+    let (old, new) = (lines(old), lines(new));
+    let same = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
+    let (old, new) = (&old[same..], &new[same..]);
+    let same = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new).count();
+    ((new.len() - same) as u64, (old.len() - same) as u64)
+}
+
+/// The lines of a string of JSON as they stand there.
+fn lines(raw: Option<&RawValue>) -> Vec<&str> {
+    let text = raw.map(RawValue::get).and_then(|raw| raw.strip_prefix('"')?.strip_suffix('"')).unwrap_or_default();
+    let (mut lines, mut start, mut at) = (Vec::new(), 0, 0);
+    let bytes = text.as_bytes();
+    while let Some(found) = memchr::memchr(b'\\', bytes.get(at..).unwrap_or_default()) {
+        let escape = at + found;
+        if bytes.get(escape + 1) == Some(&b'n') {
+            lines.push(&text[start..escape]);
+            start = escape + 2;
+        }
+        at = escape + 2;
+    }
+    if start < text.len() {
+        lines.push(&text[start..]);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> Box<RawValue> {
+        RawValue::from_string(json.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn lines_that_stay_are_no_change() {
+        for (old, new, expected) in [
+            (r#""""#, r#""""#, (0, 0)),
+            (r#""a""#, r#""a""#, (0, 0)),
+            (r#""a\nb\nc""#, r#""a\nx\nc""#, (1, 1)),
+            (r#""a\nc""#, r#""a\nb\nc""#, (1, 0)),
+            (r#""a\nb\nc\n""#, r#""c\n""#, (0, 2)),
+            (r#""""#, r#""a\nb\n""#, (2, 0)),
+            (r#""a\\nb""#, r#""é\t\n""#, (1, 1)),
+            ("null", r#""a\n\nb""#, (3, 0)),
+            ("7", "[]", (0, 0)),
+        ] {
+            assert_eq!(changed(Some(&raw(old)), Some(&raw(new))), expected, "{old} {new}");
+        }
+    }
+}
