@@ -43,6 +43,7 @@ mod large;
 mod login_store;
 mod model;
 mod network;
+mod outcomes;
 mod packaging;
 mod passes;
 mod people;

@@ -23,9 +23,11 @@ fn sessions_come_the_costliest_first() {
     let csv = said(&world, &["report", "sessions", "--limit", "1", "--format", "csv"]);
     assert_eq!(
         csv,
-        "session,user,project,begun,ended,active_seconds,responses,total_tokens,cost_usd,calls,errors,models,file,line\n\
+        "session,user,project,begun,ended,active_seconds,responses,total_tokens,cost_usd,calls,errors,models,file,line,\
+         title,title_source,prompts,turns,compactions,interruptions,rejections,lines_added,lines_removed,files_changed,\
+         commits,pull_requests,test_runs,failed_test_runs\n\
          s1,ada,/home/ada/shop,2026-02-01T10:00:00Z,2026-02-01T10:05:00Z,300,2,1000115,25.00027,1,1,\
-         \"[\"\"claude-opus-4-6\"\"]\",ada/a.jsonl,1\n"
+         \"[\"\"claude-opus-4-6\"\"]\",ada/a.jsonl,1,,,0,0,0,0,0,0,0,0,0,0,0,0\n"
     );
 }
 
@@ -117,13 +119,14 @@ fn what_failed_is_told_by_kind() {
     let world = world();
     assert_eq!(
         said(&world, &["report", "errors"]),
-        " Kind             What             Count   Of
-──────────────────────────────────────────────
+        " Kind             What             Count   Of   First seen   Example
+─────────────────────────────────────────────────────────────────────
  tool_error       Bash             1       1
+ cause            exit             1       1    2026-02-01   no
  malformed_line   ada/a.jsonl      1
  unpriced         claude-opus-99   1
 "
     );
     let of_bob = said(&world, &["report", "errors", "--user", "bob", "--format", "csv"]);
-    assert_eq!(of_bob, "kind,what,count,of\nunpriced,claude-opus-99,1,\n");
+    assert_eq!(of_bob, "kind,what,count,of,cost_usd,first_seen,example\nunpriced,claude-opus-99,1,,,,\n");
 }

@@ -36,5 +36,5 @@ const MIGRATIONS: [Migration; 9] = [
     ("0018_terms", include_str!("../../../migrations/0018_terms.sql")),
     ("0019_declined", include_str!("../../../migrations/0019_declined.sql")),
     ("0031_costs", include_str!("../../../migrations/0031_costs.sql")),
-    ("0034_outcomes", include_str!("../../../migrations/0034_outcomes.sql")),
+    ("0035_outcomes", include_str!("../../../migrations/0035_outcomes.sql")),
 ];

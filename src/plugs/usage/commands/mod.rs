@@ -3,12 +3,13 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`report`] | `report`, and `report usage` |
-//! | [`sessions`], [`errors`], [`html`] | the other reports |
+//! | [`sessions`], [`errors`], [`outcomes`], [`html`] | the other reports |
 //! | [`session`] | one session step by step |
 //! | [`scope`] | flags that they share |
 
 mod errors;
 mod html;
+mod outcomes;
 mod report;
 mod scope;
 mod session;
@@ -21,7 +22,7 @@ use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::by::By;
 use clap::{ArgMatches, Args as _};
 
-pub(super) const REPORTS: [Command; 4] = [
+pub(super) const REPORTS: [Command; 5] = [
     Command {
         name: NAME,
         arguments: report::Usage::augment_args,
@@ -36,6 +37,11 @@ pub(super) const REPORTS: [Command; 4] = [
         name: "errors",
         arguments: errors::Args::augment_args,
         run: |matches, context| errors::errors(&parsed(matches)?, context),
+    },
+    Command {
+        name: "outcomes",
+        arguments: outcomes::Args::augment_args,
+        run: |matches, context| outcomes::outcomes(&parsed(matches)?, context),
     },
     Command {
         name: "html",

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 /// Sessions, the costliest first
 ///
+/// The title is what the client calls a session, else the first line of the first prompt, without credentials.
 /// Subagents belong to the session that called them. Active time is that between responses which are at
 /// most 10 minutes apart. `sessionmill session ID` shows one of them step by step.
 #[derive(Debug, clap::Args)]
@@ -40,7 +41,7 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     print(&match args.form.format() {
         Format::Table if sessions.is_empty() => "nothing to report\n".to_owned(),
         Format::Table => {
-            let fields = [
+            let mut fields = vec![
                 Field::name("Session"),
                 Field::name("User"),
                 Field::path("Project").spare(3),
@@ -55,8 +56,14 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
             let begun = |time: Option<DateTime<Utc>>| {
                 time.map(|time| time.with_timezone(&report.filter.zone).format("%Y-%m-%d %H:%M").to_string())
             };
+            // A list without a name in it has no column for them.
+            let has_titles = sessions.iter().any(|session| session.facts.title.is_some());
+            if has_titles {
+                fields.insert(0, Field::text("Title"));
+            }
             let row = |session: &Session| {
-                vec![
+                let title = has_titles.then(|| session.facts.title.clone().unwrap_or_default());
+                let cells = [
                     session.id.clone(),
                     session.user.clone(),
                     session.project.clone().unwrap_or_default(),
@@ -64,10 +71,11 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
                     hours(session.active_seconds),
                     thousands(session.spent.responses),
                     short(session.spent.tokens.total()),
-                    thousands(session.calls),
-                    thousands(session.errors),
+                    thousands(session.outcome.calls.into()),
+                    thousands(session.outcome.errors.into()),
                     session.spent.cost.map_or_else(|| "–".to_owned(), money::rounded),
-                ]
+                ];
+                title.into_iter().chain(cells).collect()
             };
             grid(&fields, &sessions.iter().map(row).collect::<Vec<_>>(), terminal_width())
         }

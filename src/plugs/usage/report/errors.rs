@@ -1,12 +1,14 @@
 //! What failed, and what is wrong with the data: each kind of trouble, counted.
 
 use crate::base::error::Result;
+use crate::plugs::usage::report::causes;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::plugs::usage::report::usage::unpriced;
-use crate::price::Prices;
+use crate::price::{PicoUsd, Prices};
+use crate::report::money;
 use crate::store::reader::Reader;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// One trouble.
@@ -18,6 +20,23 @@ pub struct Trouble {
     pub count: i128,
     /// Of how many, where that is known.
     pub of: Option<i128>,
+    /// When it happened first, of what is told by its cause.
+    pub first_seen: Option<String>,
+    /// The newest of what the model was told then.
+    pub example: Option<String>,
+    /// List price of the responses that made the calls.
+    #[serde(rename = "cost_usd", serialize_with = "dollars")]
+    pub cost: Option<PicoUsd>,
+}
+
+impl Trouble {
+    pub(super) fn new(kind: Kind, what: String, count: i128, of: Option<i128>) -> Self {
+        Self { kind, what, count, of, first_seen: None, example: None, cost: None }
+    }
+}
+
+fn dollars<S: Serializer>(cost: &Option<PicoUsd>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    cost.map(money::dollars).serialize(serializer)
 }
 
 /// Kinds of trouble, in the order in which they are told.
@@ -26,8 +45,16 @@ pub struct Trouble {
 pub enum Kind {
     /// Calls of a tool that failed.
     ToolError,
+    /// Calls that came to nothing for this cause, of all calls.
+    Cause,
+    /// Calls of a tool that failed for the same cause three times or more in a row.
+    RetryLoop,
+    /// Changes of a file in one session, where that is at least three: the ten files of most changes.
+    EditedAgain,
     /// Answers of the API that are errors, in a source file.
     ApiError,
+    /// The same by cause.
+    ApiCause,
     /// Source files that a processor could not deal with, by processor and class; as it stands now.
     FailedFile,
     /// Lines of a source file that are no JSON.
@@ -45,7 +72,11 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::ToolError => "tool_error",
+            Self::Cause => "cause",
+            Self::RetryLoop => "retry_loop",
+            Self::EditedAgain => "edited_again",
             Self::ApiError => "api_error",
+            Self::ApiCause => "api_cause",
             Self::FailedFile => "failed_file",
             Self::MalformedLine => "malformed_line",
             Self::UnknownLine => "unknown_line",
@@ -73,20 +104,28 @@ pub fn errors(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Ve
         },
     )?;
     let mut troubles = tool_errors(reader, filter)?;
+    // Which calls a model made is not told.
+    if filter.model.is_none() {
+        troubles.extend(causes::causes(reader, filter)?);
+        troubles.extend(causes::loops(reader, filter, prices)?);
+        troubles.extend(causes::edited_again(reader, filter)?);
+    }
     troubles.extend(of_files(reader, filter, Kind::ApiError, "api_errors")?);
+    for (cause, column) in [("overload", "api_overloads"), ("limit", "api_limits"), ("auth", "api_auth_errors")] {
+        let count = of_files(reader, filter, Kind::ApiCause, column)?.iter().map(|trouble| trouble.count).sum();
+        troubles.extend((count > 0).then(|| Trouble::new(Kind::ApiCause, cause.to_owned(), count, None)));
+    }
     troubles.extend(failed_files(reader, filter)?);
     troubles.extend(of_files(reader, filter, Kind::MalformedLine, "malformed_lines")?);
     troubles.extend(unknown_lines(reader)?);
     let mut placeholders: Vec<_> = models.into_iter().filter(|(_, spent)| spent.placeholders > 0).collect();
     placeholders.sort_by_key(|(_, spent)| std::cmp::Reverse(spent.placeholders));
-    troubles.extend(placeholders.into_iter().map(|(model, spent)| Trouble {
-        kind: Kind::Placeholder,
-        what: model.unwrap_or_else(|| "(no model)".to_owned()),
-        count: spent.placeholders,
-        of: Some(spent.responses),
+    troubles.extend(placeholders.into_iter().map(|(model, spent)| {
+        let what = model.unwrap_or_else(|| "(no model)".to_owned());
+        Trouble::new(Kind::Placeholder, what, spent.placeholders, Some(spent.responses))
     }));
     let unpriced = unpriced(&uses).into_iter();
-    troubles.extend(unpriced.map(|(what, count)| Trouble { kind: Kind::Unpriced, what, count, of: None }));
+    troubles.extend(unpriced.map(|(what, count)| Trouble::new(Kind::Unpriced, what, count, None)));
     Ok(troubles)
 }
 
@@ -150,6 +189,6 @@ fn read(
 ) -> Result<Vec<Trouble>> {
     reader.rows(&sql(&clause), &params, |row| {
         let of = if row.is_null(2)? { None } else { Some(row.integer(2)?) };
-        Ok(Trouble { kind, what: row.get(0)?, count: row.integer(1)?, of })
+        Ok(Trouble::new(kind, row.get(0)?, row.integer(1)?, of))
     })
 }

@@ -3,6 +3,7 @@
 use crate::base::error::Result;
 use crate::base::utc;
 use crate::plugs::usage::report::active::{self, Whose};
+use crate::plugs::usage::report::facts::{self, Facts, Outcome};
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::price::Prices;
@@ -32,9 +33,9 @@ pub struct Session {
     pub line: i64,
     pub spent: Spent,
     pub models: BTreeMap<Option<String>, Spent>,
+    pub facts: Facts,
     /// Of tools, MCP servers and subagents, whatever model made them.
-    pub calls: i128,
-    pub errors: i128,
+    pub outcome: Outcome,
 }
 
 /// Reads the sessions, the costliest first. What has no session id is in none.
@@ -55,7 +56,7 @@ pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<
             spent.entry(id).or_default().entry(model.map(str::to_owned)).or_default().add(sum);
         },
     )?;
-    let calls = calls(reader, filter)?;
+    let (mut facts, outcomes) = (facts::facts(reader)?, facts::outcomes(reader, filter)?);
     let mut active: HashMap<String, i128> = HashMap::new();
     let whose = Whose { who: "session_id", join: "", params: &[] };
     active::read(reader, &whose, &condition, |id, _, micros| *active.entry(id).or_default() += micros)?;
@@ -75,7 +76,6 @@ pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<
         let models = spent.remove(&Some(id.clone())).unwrap_or_default();
         let mut sum = Spent::default();
         models.values().for_each(|spent| sum.add(spent));
-        let (calls, errors) = calls.get(&id).copied().unwrap_or_default();
         sessions.push(Session {
             user: filter.identities.label(&row.get::<String>(1)?).to_owned(),
             project: row.get::<Option<String>>(2)?.map(|cwd| repository(&cwd).to_owned()),
@@ -86,8 +86,8 @@ pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<
             line: row.get(6)?,
             spent: sum,
             models,
-            calls,
-            errors,
+            facts: facts.remove(&id).unwrap_or_default(),
+            outcome: outcomes.get(&id).copied().unwrap_or_default(),
             id,
         });
         Ok(())
@@ -99,19 +99,8 @@ pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<
     Ok(sessions)
 }
 
-/// Calls and failed calls of each session.
-fn calls(reader: Reader<'_>, filter: &Filter) -> Result<HashMap<String, (i128, i128)>> {
-    let Where { clause, params } = Filter { model: None, ..filter.clone() }.condition();
-    let sql = format!(
-        "SELECT session_id, count(*), count(*) FILTER (is_error) FROM usage_tool_events
-         WHERE {clause} AND session_id IS NOT NULL AND kind <> 'slash_command' GROUP BY session_id"
-    );
-    let calls = reader.rows(&sql, &params, |row| Ok((row.get(0)?, (row.integer(1)?, row.integer(2)?))))?;
-    Ok(calls.into_iter().collect())
-}
-
 /// Names of the cells of a session, in JSON and CSV.
-pub const CELLS: [&str; 14] = [
+pub const CELLS: [&str; 28] = [
     "session",
     "user",
     "project",
@@ -126,6 +115,20 @@ pub const CELLS: [&str; 14] = [
     "models",
     "file",
     "line",
+    "title",
+    "title_source",
+    "prompts",
+    "turns",
+    "compactions",
+    "interruptions",
+    "rejections",
+    "lines_added",
+    "lines_removed",
+    "files_changed",
+    "commits",
+    "pull_requests",
+    "test_runs",
+    "failed_test_runs",
 ];
 
 impl Session {
@@ -142,11 +145,25 @@ impl Session {
             number(self.spent.responses),
             number(self.spent.tokens.total()),
             json!(self.spent.cost.map(money::dollars)),
-            number(self.calls),
-            number(self.errors),
+            json!(self.outcome.calls),
+            json!(self.outcome.errors),
             json!(self.models.keys().collect::<Vec<_>>()),
             json!(self.file),
             json!(self.line),
+            json!(self.facts.title),
+            json!(self.facts.title_source),
+            json!(self.facts.prompts),
+            json!(self.facts.turns),
+            json!(self.facts.compactions),
+            json!(self.facts.interruptions),
+            json!(self.outcome.rejections),
+            json!(self.outcome.lines_added),
+            json!(self.outcome.lines_removed),
+            json!(self.outcome.files),
+            json!(self.outcome.commits),
+            json!(self.outcome.pull_requests),
+            json!(self.outcome.test_runs),
+            json!(self.outcome.failed_test_runs),
         ]
     }
 }

@@ -40,16 +40,20 @@ pub(super) fn sessions(reader: Reader<'_>, sessions: &[Session], zone: Tz) -> Re
 }
 
 fn folded(session: &Session, lead: &str, tools: Option<&Tools>, zone: Tz) -> String {
-    let Session { id, user, project, begun, ended, active_seconds, file, line, spent, models, calls, errors } = session;
+    let Session { id, user, project, begun, ended, active_seconds, file, line, spent, models, facts, outcome } =
+        session;
     let time = |time: &Option<chrono::DateTime<chrono::Utc>>| {
         time.map_or("unknown".to_owned(), |time| time.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string())
     };
     let place = project.as_deref().unwrap_or("(no project)");
+    // A page is read by others: it quotes no prompt.
+    let title = facts.title.as_deref().filter(|_| facts.title_source.as_deref() == Some("client"));
     let mut html = format!(
-        "<details class=\"session\"><summary><b>{}</b>{} · {} · <span class=\"soft\">{}</span></summary>\n\
+        "<details class=\"session\"><summary><b>{}</b>{}{} · {} · <span class=\"soft\">{}</span></summary>\n\
          <p>{} to {}; {} active; {} responses, {} tokens, {}; {} calls, {} of them failed</p>\n\
          <p class=\"soft\">session <code>{}</code> begins at <code>{}</code></p>\n",
         Text(lead),
+        Text(&title.map(|title| format!("{title} · ")).unwrap_or_default()),
         Text(user),
         Text(place),
         time(begun),
@@ -59,8 +63,8 @@ fn folded(session: &Session, lead: &str, tools: Option<&Tools>, zone: Tz) -> Str
         thousands(spent.responses),
         short(spent.tokens.total()),
         Text(&cost(spent.cost)),
-        thousands(*calls),
-        thousands(*errors),
+        thousands(outcome.calls.into()),
+        thousands(outcome.errors.into()),
         Text(id),
         Text(&format!("{file}:{line}")),
     );

@@ -1,0 +1,43 @@
+//! `sessionmill report outcomes`: what came of the work, and what it cost.
+
+use super::scope::Scope;
+use crate::base::error::{Result, Status};
+use crate::cli::scope::tell_pending;
+use crate::cli::{Context, Form, remark, terminal_width};
+use crate::plugs::usage::report::outcomes::{self, OutcomesBy};
+use crate::report::render::{self, Format};
+
+/// What came of the work: lines, files, commits, pull requests, tests, and what they cost
+///
+/// This is what transcripts show: changes that agents made to files, and commands that committed, opened a pull request
+/// or ran tests. Calls that failed do not count, except for tests, where a failed run is told apart. A file that is
+/// written whole counts with all of its lines. What people do by hand is in no transcript.
+///
+/// Files that were changed in several rows count in each of them. Active time is that between responses which are at
+/// most 10 minutes apart; that of several people, and by session or project also that of one person, can overlap.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  sessionmill report outcomes --by project\n  \
+                        sessionmill report outcomes --by week --user ada --json")]
+pub(super) struct Args {
+    /// What a row is about
+    #[arg(long, value_enum, default_value_t = OutcomesBy::Week)]
+    by: OutcomesBy,
+
+    #[command(flatten)]
+    scope: Scope,
+
+    #[command(flatten)]
+    form: Form,
+}
+
+pub(super) fn outcomes(args: &Args, context: &Context) -> Result<Status> {
+    let report = args.scope.report(context)?;
+    let sheet = report.read(context, |reader, filter, prices| outcomes::outcomes(reader, args.by, filter, prices))?;
+    let format = args.form.format();
+    render::sheet(&sheet, format, args.form.texts(), terminal_width(), &mut std::io::stdout())?;
+    for note in sheet.notes.iter().filter(|_| format != Format::Json) {
+        remark(&format!("note: {note}"));
+    }
+    tell_pending(&sheet);
+    Ok(Status::Done)
+}

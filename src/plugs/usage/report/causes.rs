@@ -1,0 +1,111 @@
+//! Why calls of tools came to nothing, what was tried again and again, and which files were changed again and again.
+
+use super::errors::{Kind, Trouble};
+use crate::base::error::Result;
+use crate::base::utc;
+use crate::plugs::usage::report::facts::CALLS;
+use crate::plugs::usage::report::filter::{Filter, Where};
+use crate::plugs::usage::report::spending::{self, Columns};
+use crate::price::{PicoUsd, Prices};
+use crate::store::reader::{Reader, Row};
+use std::collections::HashMap;
+
+/// The causes of calls that came to nothing, the most frequent first.
+pub(super) fn causes(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
+    let Where { clause, params } = filter.condition();
+    let sql = format!(
+        "SELECT cause, count(*) AS calls, sum(count(*)) OVER (), min(time), {EXAMPLE} FROM usage_tool_events
+         WHERE {clause} AND kind <> 'slash_command' GROUP BY cause ORDER BY calls DESC, cause"
+    );
+    let mut causes = Vec::new();
+    reader.each(&sql, &params, |row| {
+        if row.get::<Option<String>>(0)?.is_some() {
+            causes.push(Trouble { of: Some(row.integer(2)?), ..trouble(Kind::Cause, row, 3)? });
+        }
+        Ok(())
+    })?;
+    Ok(causes)
+}
+
+/// What the model was told last.
+const EXAMPLE: &str = "arg_max(error, time) FILTER (error <> '')";
+
+/// A trouble with when it happened first, and an example, which begin at a column.
+fn trouble(kind: Kind, row: &Row<'_>, at: usize) -> Result<Trouble> {
+    Ok(Trouble {
+        kind,
+        what: row.get(0)?,
+        count: row.integer(1)?,
+        of: None,
+        first_seen: row.time(at)?.map(utc::shortest),
+        example: row.get(at + 1)?,
+        cost: None,
+    })
+}
+
+/// Calls in loops: three or more in a row, in one conversation, that fail with the same tool and for the same cause. Of
+/// calls in a row, the number among all calls and that among equal ones differ by the same amount:
+///
+/// ```text
+/// call   Bash exit   Bash exit   Read   Bash exit
+/// all            1           2      3           4
+/// equal          1           2      –           3
+/// ```
+fn in_loops(clause: &str) -> String {
+    format!(
+        "SELECT * FROM (
+             SELECT *, tool || ': ' || cause AS what,
+                 count(*) OVER (PARTITION BY session_id, caller_id, tool, cause, number - equal) AS length
+             FROM (
+                 SELECT *, row_number() OVER (PARTITION BY session_id, caller_id ORDER BY time, line, event_id) AS number,
+                     row_number() OVER (
+                         PARTITION BY session_id, caller_id, tool, cause ORDER BY time, line, event_id) AS equal
+                 FROM usage_tool_events WHERE {clause} AND kind <> 'slash_command'))
+         WHERE length >= 3 AND cause NOT IN ('declined', 'interrupted', 'not_run')"
+    )
+}
+
+/// Loops, and what the responses cost that made their calls.
+pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Trouble>> {
+    let Where { clause, params } = filter.condition();
+    let calls = in_loops(&clause);
+    let sql = format!(
+        "SELECT what, count(*) AS calls, min(time), {EXAMPLE} FROM ({calls}) GROUP BY what ORDER BY calls DESC, what"
+    );
+    let mut loops = reader.rows(&sql, &params, |row| trouble(Kind::RetryLoop, row, 2))?;
+    if loops.is_empty() {
+        return Ok(loops);
+    }
+    let join = format!("JOIN (SELECT DISTINCT message_id, what FROM ({calls})) AS loops USING (message_id)");
+    let condition = Where { clause: "true".to_owned(), params };
+    let columns = Columns { keys: &["loops.what"], join: &join };
+    let mut costs: HashMap<String, PicoUsd> = HashMap::new();
+    spending::read(
+        reader,
+        prices,
+        columns,
+        &condition,
+        |row| row.get(0),
+        |what: String, _, spent| {
+            *costs.entry(what).or_default() += spent.cost.unwrap_or_default();
+        },
+    )?;
+    for of_loop in &mut loops {
+        of_loop.cost = costs.get(&of_loop.what).copied();
+    }
+    Ok(loops)
+}
+
+/// Files that were changed at least three times in one session.
+pub(super) fn edited_again(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
+    let Where { clause, params } = filter.condition();
+    let sql = format!(
+        "SELECT file, max(changes)::BIGINT AS most FROM (
+             SELECT file, session_id, count(*) AS changes FROM (
+                 SELECT session_id, unnest(string_split(files, chr(10))) AS file FROM {CALLS}
+                 WHERE {clause} AND is_done AND files IS NOT NULL)
+             GROUP BY ALL HAVING changes >= 3)
+         GROUP BY file ORDER BY most DESC, file LIMIT 10"
+    );
+    reader.rows(&sql, &params, |row| Ok(Trouble::new(Kind::EditedAgain, row.get(0)?, row.integer(1)?, None)))
+}

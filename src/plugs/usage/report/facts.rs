@@ -1,0 +1,102 @@
+//! What there is to know of a session beside its tokens: what it was called, how it went, what came of it.
+
+use crate::base::error::Result;
+use crate::plugs::usage::report::filter::{Filter, Where};
+use crate::store::reader::{Reader, Row};
+use std::collections::HashMap;
+
+/// What the transcripts of a session tell.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    pub title: Option<String>,
+    /// `client`, or `prompt` for the first line of the first prompt.
+    pub title_source: Option<String>,
+    pub prompts: u64,
+    pub turns: u64,
+    pub compactions: u64,
+    pub interruptions: u64,
+}
+
+/// What came of calls. Each call counts once, however many files repeat it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Outcome {
+    pub calls: u64,
+    pub errors: u64,
+    pub rejections: u64,
+    pub lines_added: u64,
+    pub lines_removed: u64,
+    pub files: u64,
+    pub commits: u64,
+    pub pull_requests: u64,
+    pub test_runs: u64,
+    pub failed_test_runs: u64,
+}
+
+/// In SQL, in the order of the fields. A call that failed, or that has no result, has done nothing.
+pub(super) const OUTCOME: &str = "
+    count(*) FILTER (kind <> 'slash_command'), count(*) FILTER (is_error),
+    count(*) FILTER (declined_by = 'person'),
+    coalesce(sum(lines_added) FILTER (is_done), 0)::BIGINT, coalesce(sum(lines_removed) FILTER (is_done), 0)::BIGINT,
+    len(list_distinct(flatten(coalesce(list(string_split(files, chr(10))) FILTER (is_done AND files IS NOT NULL), [])))),
+    count(*) FILTER (is_done AND acts LIKE '%commit%'),
+    count(*) FILTER (is_done AND acts LIKE '%pull_request%'),
+    count(*) FILTER ((is_done OR cause = 'exit') AND acts LIKE '%test%'),
+    count(*) FILTER (cause = 'exit' AND acts LIKE '%test%')";
+
+/// Calls, with whether each is done.
+pub(super) const CALLS: &str = "(SELECT *, is_error IS NOT DISTINCT FROM false AND declined_by IS NULL AS is_done
+    FROM usage_tool_events)";
+
+impl Outcome {
+    /// Reads the fields, which begin at a column.
+    pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Self> {
+        let number = |at: usize| row.count(first + at);
+        Ok(Self {
+            calls: number(0)?,
+            errors: number(1)?,
+            rejections: number(2)?,
+            lines_added: number(3)?,
+            lines_removed: number(4)?,
+            files: number(5)?,
+            commits: number(6)?,
+            pull_requests: number(7)?,
+            test_runs: number(8)?,
+            failed_test_runs: number(9)?,
+        })
+    }
+}
+
+/// What the transcripts of all sessions tell. Files that go on with a session repeat what came before, so that of
+/// several the one that tells most counts. A name of the client is that of the newest file that has one.
+pub(super) fn facts(reader: Reader<'_>) -> Result<HashMap<String, Facts>> {
+    let sql = "
+        SELECT session_id,
+            coalesce(arg_max(title, ended) FILTER (title_source = 'client'),
+                arg_min(title, started) FILTER (title_source = 'prompt'),
+                any_value(title)),
+            CASE WHEN bool_or(title_source = 'client') THEN 'client' ELSE any_value(title_source) END,
+            max(prompts), max(turns), max(compactions), max(interruptions)
+        FROM usage_sessions GROUP BY session_id";
+    let facts = reader.rows(sql, &[], |row| {
+        let facts = Facts {
+            title: row.get(1)?,
+            title_source: row.get(2)?,
+            prompts: row.count(3)?,
+            turns: row.count(4)?,
+            compactions: row.count(5)?,
+            interruptions: row.count(6)?,
+        };
+        Ok((row.get(0)?, facts))
+    })?;
+    Ok(facts.into_iter().collect())
+}
+
+/// What came of the calls of each session, whatever model made them.
+pub(super) fn outcomes(reader: Reader<'_>, filter: &Filter) -> Result<HashMap<String, Outcome>> {
+    let Where { clause, params } = Filter { model: None, ..filter.clone() }.condition();
+    let sql = format!(
+        "SELECT session_id, {OUTCOME} FROM {CALLS} WHERE {clause} AND session_id IS NOT NULL GROUP BY session_id"
+    );
+    let outcomes = reader.rows(&sql, &params, |row| Ok((row.get(0)?, Outcome::read(row, 1)?)))?;
+    Ok(outcomes.into_iter().collect())
+}

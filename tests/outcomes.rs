@@ -1,0 +1,182 @@
+//! What sessions are called, why calls came to nothing, and what came of them: in tables, reports and snapshots.
+
+use crate::world::{World, rows};
+use serde_json::{Value, json};
+use sessionmill::config::publish::{Publish, Titles};
+use sessionmill::store::publish::{Published, publish};
+use std::time::Duration;
+
+/// A line of a transcript, at a second after 10 o'clock.
+fn line(second: u32, kind: &str, more: Value) -> String {
+    let mut line = json!({
+        "type": kind, "uuid": format!("u{second}"), "sessionId": "s1", "cwd": "/home/ada/mill",
+        "timestamp": format!("2026-02-01T10:{:02}:{:02}Z", second / 60, second % 60),
+    });
+    line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    line.to_string() + "\n"
+}
+
+fn prompt(second: u32, text: &str) -> String {
+    line(second, "user", json!({"message": {"role": "user", "content": text}}))
+}
+
+/// A call and its result.
+fn call(second: u32, tool: &str, input: Value, error: Option<&str>) -> String {
+    let message = json!({
+        "id": format!("m{second}"), "role": "assistant", "model": "claude-opus-4-6",
+        "content": [{"type": "tool_use", "id": "t", "name": tool, "input": input}],
+        "usage": {"input_tokens": 1000, "output_tokens": 1000},
+    });
+    let result = json!({"type": "tool_result", "tool_use_id": "t", "content": error.unwrap_or("fine"), "is_error": error.is_some()});
+    line(second, "assistant", json!({"message": message}))
+        + &line(second + 1, "user", json!({"message": {"role": "user", "content": [result]}}))
+}
+
+const REFUSED: &str = "The user doesn't want to proceed with this tool use. The tool use was rejected";
+
+fn world() -> World {
+    let world = World::new();
+    let edit = |path: &str, old: &str, new: &str| json!({"file_path": path, "old_string": old, "new_string": new});
+    let command = |command: &str| json!({"command": command});
+    let lines = [
+        json!({"type": "summary", "summary": "Another mill", "leafUuid": "elsewhere"}).to_string() + "\n",
+        prompt(0, "\n Oil the mill with token=abc1234 \nand sweep"),
+        call(10, "Edit", edit("/m/a.rs", "a\nb\nc", "a\nx\ny\nc"), None),
+        call(20, "Edit", edit("/m/a.rs", "x", "z"), None),
+        call(
+            30,
+            "Edit",
+            edit("/m/a.rs", "q", "r"),
+            Some("<tool_use_error>String to replace not found in file.\nString: q</tool_use_error>"),
+        ),
+        call(40, "Write", json!({"file_path": "/m/b.rs", "content": "1\n2\n3\n"}), None),
+        call(50, "Bash", command("cargo test"), Some("Exit code 101\n\nerror: no oil, api_key=abc12345")),
+        call(60, "Bash", command("cargo test -q"), Some("Exit code 101\nerror")),
+        call(70, "Bash", command("cargo test --lib"), Some("Exit code 101\nerror")),
+        call(80, "Read", json!({"file_path": "/m/c"}), Some("<tool_use_error>File does not exist.</tool_use_error>")),
+        call(90, "Bash", command("cargo test && git commit -am oil"), None),
+        call(100, "Bash", command("gh pr create --fill"), Some(REFUSED)),
+        call(110, "Edit", edit("/m/a.rs", "z", "w"), None),
+        line(
+            120,
+            "user",
+            json!({"message": {"role": "user", "content": [{"type": "text", "text": "[Request interrupted by user]"}]}}),
+        ),
+        prompt(130, "go on"),
+        line(140, "user", json!({"isCompactSummary": true, "message": {"role": "user", "content": "It went well."}})),
+    ];
+    world.write("ada/a.jsonl", lines.concat()).pass();
+    world
+}
+
+fn report(world: &World, args: &[&str]) -> Value {
+    let said = world.mill(&[&["report"], args, &["--no-refresh", "--timezone", "UTC", "--json"]].concat());
+    assert_eq!(said.status, 0, "{said:?}");
+    serde_json::from_str(&said.stdout).unwrap()
+}
+
+#[test]
+fn a_session_tells_what_it_is_called_and_how_it_went() {
+    let world = world();
+    let facts = "title, title_source, prompts, turns, compactions, interruptions, rejections FROM usage_sessions";
+    let sql = format!("SELECT {facts}");
+    assert_eq!(world.rows(&sql), ["Oil the mill with token=[masked]|prompt|2|2|1|1|1"]);
+    let title = json!({"type": "ai-title", "aiTitle": "Oiling", "sessionId": "s1"});
+    let custom = json!({"type": "custom-title", "customTitle": "Oil day", "sessionId": "s1"});
+    world.append("ada/a.jsonl", &format!("{title}\n")).pass();
+    assert_eq!(world.rows(&sql), ["Oiling|client|2|2|1|1|1"]);
+    world.append("ada/a.jsonl", &format!("{custom}\n{title}\n")).pass();
+    assert_eq!(world.rows(&sql), ["Oil day|client|2|2|1|1|1"], "what a person gives is before what the client makes");
+    let session = &report(&world, &["sessions"])[0];
+    let of_report = ["title", "title_source", "prompts", "rejections", "commits", "files_changed", "lines_added"];
+    let expected = json!(["Oil day", "client", 2, 1, 1, 2, 7]);
+    assert_eq!(json!(of_report.map(|name| session[name].clone())), expected);
+    let table = world.mill(&["report", "sessions", "--no-refresh"]).stdout;
+    assert!(table.starts_with(" Title     Session ") && table.contains("\n Oil day   s1 "), "{table}");
+}
+
+#[test]
+fn calls_tell_why_they_failed_and_what_they_did() {
+    let world = world();
+    let calls =
+        "SELECT tool, cause, error, files, lines_added, lines_removed, acts FROM usage_tool_events ORDER BY time";
+    let expected = [
+        "Edit|||/m/a.rs|2|1|",
+        "Edit|||/m/a.rs|1|1|",
+        "Edit|edit_target|String to replace not found in file.: String: q|/m/a.rs|1|1|",
+        "Write|||/m/b.rs|3|0|",
+        "Bash|exit|Exit code 101: error: no oil, api_key=[masked]||0|0|test",
+        "Bash|exit|Exit code 101: error||0|0|test",
+        "Bash|exit|Exit code 101: error||0|0|test",
+        "Read|no_file|File does not exist.||0|0|",
+        "Bash||||0|0|test commit",
+        "Bash|declined|The user doesn't want to proceed with this tool use. The tool use was rejected||0|0|pull_request",
+        "Edit|||/m/a.rs|1|1|",
+    ];
+    assert_eq!(world.rows(calls), expected);
+    let outcome =
+        "SELECT lines_added, lines_removed, files_changed, commits, pull_requests, test_runs, failed_test_runs
+        FROM usage_sessions";
+    assert_eq!(world.rows(outcome), ["7|3|2|1|0|4|3"]);
+}
+
+#[test]
+fn errors_are_told_by_cause_and_as_loops() {
+    let world = world();
+    let troubles = report(&world, &["errors"]);
+    let of_kind = |kind: &str| {
+        let all = troubles.as_array().unwrap().iter().filter(|trouble| trouble["kind"] == kind);
+        all.map(|trouble| format!("{} {} {}", trouble["what"].as_str().unwrap(), trouble["count"], trouble["of"]))
+            .collect::<Vec<_>>()
+    };
+    let causes = ["exit 3 11", "declined 1 11", "edit_target 1 11", "no_file 1 11"];
+    assert_eq!(of_kind("cause"), causes);
+    assert_eq!(of_kind("retry_loop"), ["Bash: exit 3 null"]);
+    assert_eq!(of_kind("edited_again"), ["/m/a.rs 3 null"]);
+    let find = |kind: &str| troubles.as_array().unwrap().iter().find(|trouble| trouble["kind"] == kind).unwrap();
+    let of_loop = find("retry_loop");
+    // Three responses with 1,000 tokens of input and of output, at $5 and $25 for a million.
+    assert_eq!((of_loop["cost_usd"].as_f64(), &of_loop["first_seen"]), (Some(0.09), &json!("2026-02-01T10:00:50Z")));
+    assert_eq!(find("cause")["example"], "Exit code 101: error");
+    assert_eq!(find("tool_error")["example"], Value::Null);
+}
+
+#[test]
+fn outcomes_add_up_by_whatever_they_are_told() {
+    let world = world();
+    let other = call(10, "Write", json!({"file_path": "/m/b.rs", "content": "1\n"}), None);
+    world.write("bob/b.jsonl", other.replace("\"s1\"", "\"s2\"").replace("\"m10\"", "\"n10\"")).pass();
+    let cost = 12.0 * 0.03;
+    for by in ["day", "week", "month", "user", "team", "project", "agent", "session"] {
+        let totals = &report(&world, &["outcomes", "--by", by])["totals"];
+        let counts = ["lines_added", "lines_removed", "commits", "test_runs", "failed_test_runs"];
+        assert_eq!(json!(counts.map(|name| totals[name].clone())), json!([8, 3, 1, 4, 3]), "{by}");
+        assert!((totals["cost_usd"].as_f64().unwrap() - cost).abs() < 1e-9, "{by}: {totals}");
+        assert!((totals["cost_per_commit_usd"].as_f64().unwrap() - cost).abs() < 1e-9, "{by}");
+        assert_eq!(totals["active_seconds"], 100, "{by}");
+    }
+    let by_user = report(&world, &["outcomes", "--by", "user"]);
+    let ada = &by_user["rows"][0];
+    assert_eq!(json!([ada["user"], ada["lines_added"], ada["files"]]), json!(["ada", 7, 2]));
+    let none = report(&world, &["outcomes", "--by", "user", "--user", "bob"]);
+    assert_eq!(none["totals"]["cost_per_commit_usd"], Value::Null);
+}
+
+#[test]
+fn snapshots_have_the_titles_that_are_wanted() {
+    let world = world();
+    let titled = line(0, "custom-title", json!({"customTitle": "Sweep"})) + &prompt(1, "sweep");
+    world.write("bob/b.jsonl", titled.replace("\"s1\"", "\"s2\"")).pass();
+    let told = |titles| {
+        let wanted = Publish { titles, ..Publish::default() };
+        world.wait(Duration::from_secs(1));
+        let (Published::New(snapshot) | Published::Before(snapshot)) =
+            publish(&world.database_file(), &wanted, world.next().wall).unwrap();
+        let titles = rows(&snapshot.path, "SELECT title, title_source FROM usage_sessions ORDER BY username");
+        (titles, rows(&snapshot.path, "SELECT count(*) FILTER (error <> '') FROM usage_tool_events"))
+    };
+    let of = |titles: [&str; 2], errors: &str| (titles.map(str::to_owned).to_vec(), vec![errors.to_owned()]);
+    assert_eq!(told(Titles::Client), of(["|", "Sweep|client"], "0"));
+    assert_eq!(told(Titles::All), of(["Oil the mill with token=[masked]|prompt", "Sweep|client"], "6"));
+    assert_eq!(told(Titles::None), of(["|", "|"], "0"));
+}
