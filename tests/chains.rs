@@ -122,7 +122,7 @@ impl Processor for Chain {
 
     fn settle(&self, of: &Settlement, key: &str, inputs: Inputs<'_>, entities: &mut Rows) -> Result<(), Failure> {
         if of.name == "words" {
-            let values = inputs.facts.iter().map(|fact| Ok(WordRow::read(&fact.values)?.value));
+            let values = inputs.facts.iter().map(|fact| Ok(WordRow::read(fact.values)?.value));
             let sum = values.sum::<Result<i64, Failure>>()?;
             entities.push(SumRow { word: key, sum, ends: end(sum) });
             entities.push(InitialRow { word: key, initial: initial(key), sum });
@@ -133,8 +133,8 @@ impl Processor for Chain {
         }
         let (mut words, mut total) = (String::new(), 0);
         for fact in inputs.facts {
-            assert_eq!((&*fact.session_file, &*fact.username), ("", ""));
-            let InitialRow { word, sum, .. } = InitialRow::read(&fact.values)?;
+            assert_eq!((fact.session_file, fact.username), ("", ""));
+            let InitialRow { word, sum, .. } = InitialRow::read(fact.values)?;
             words += word;
             total += sum;
         }

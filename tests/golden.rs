@@ -135,7 +135,7 @@ fn facts(read: &Read) -> String {
             let mut rows = facts.of(table).peekable();
             if rows.peek().is_some() {
                 writeln!(text, "\n{}", table.name).unwrap();
-                rows.for_each(|values| text += &row(table, values));
+                rows.for_each(|cells| text += &row(table, &cells.to_vec()));
             }
         }
     }

@@ -141,8 +141,8 @@ impl Processor for Sums {
     fn settle(&self, _: &Settlement, key: &str, inputs: Inputs<'_>, entities: &mut Rows) -> Result<(), Failure> {
         let (mut files, mut sum, mut places) = (Vec::new(), 0, String::new());
         for fact in inputs.facts {
-            files.push(&fact.session_file);
-            let WordRow { line, value, .. } = WordRow::read(&fact.values)?;
+            files.push(fact.session_file);
+            let WordRow { line, value, .. } = WordRow::read(fact.values)?;
             sum += value * self.factor;
             places += &format!("{}:{line} ", fact.session_file);
         }

@@ -124,7 +124,8 @@ impl Processor for Unfit {
     fn settle(&self, settlement: &Settlement, key: &str, inputs: Inputs<'_>, rows: &mut Rows) -> Result<(), Failure> {
         Usage.settle(settlement, key, inputs, rows)?;
         if key == self.key {
-            rows.push_values(&RESPONSES, spoilt(rows, &RESPONSES, "copies"));
+            let row = spoilt(rows, &RESPONSES, "copies");
+            rows.push_cells(&RESPONSES, row.iter().map(Value::cell));
         }
         Ok(())
     }
@@ -152,15 +153,16 @@ impl Fold for UnfitFold<'_> {
         }
         self.fold.finish(facts)?;
         if self.file.session_file == self.unfit.file {
-            facts.push_values(&COPIES, spoilt(facts, &COPIES, "part"));
+            let row = spoilt(facts, &COPIES, "part");
+            facts.push_cells(&COPIES, row.iter().map(Value::cell));
         }
         Ok(())
     }
 }
 
-/// A row of a table again, without a value in one column.
+/// The last row of a table again, without a value in one column.
 fn spoilt(rows: &Rows, table: &Table, column: &str) -> Vec<Value> {
-    let mut row = rows.of(table).next().unwrap().to_vec();
+    let mut row = rows.of(table).last().unwrap().to_vec();
     row[table.position(column).unwrap()] = Value::Null;
     row
 }

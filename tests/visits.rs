@@ -188,13 +188,13 @@ impl Processor for Visits {
         self.seen.lock().unwrap().push(format!("{} {key} {}", of.name, inputs.facts.len()));
         match of.name {
             "links" => {
-                let LinkRow { one, other, .. } = LinkRow::read(&inputs.facts[0].values)?;
+                let LinkRow { one, other, .. } = LinkRow::read(inputs.facts[0].values)?;
                 entities.push(EdgeRow { link: key, one, other });
             }
             "days" => {
                 let (mut people, mut total) = (String::new(), 0);
                 for fact in inputs.facts {
-                    let DayRow { person, sum, .. } = DayRow::read(&fact.values)?;
+                    let DayRow { person, sum, .. } = DayRow::read(fact.values)?;
                     people += &format!("{person} ");
                     total += sum;
                 }
@@ -203,7 +203,7 @@ impl Processor for Visits {
             _ => {
                 let (mut sum, mut places, mut started_at) = (0, String::new(), None);
                 for fact in inputs.facts {
-                    let VisitRow { person, line, time: at, value, .. } = VisitRow::read(&fact.values)?;
+                    let VisitRow { person, line, time: at, value, .. } = VisitRow::read(fact.values)?;
                     if self.faulty.contains(&value) {
                         return Err(Failure::new(FailureClass::Transient, "not this one"));
                     }

@@ -10,14 +10,14 @@ use crate::read::{Outcome, Read, Verdict};
 use crate::source::look::Trust;
 use crate::store::failures;
 use crate::store::namesakes;
-use crate::store::rows::{Cell, append_facts, stat_cells};
+use crate::store::rows::{Cell, Fact, append_facts, stat_cells, text};
 use crate::store::settle::replace::{self, Missing};
 use crate::store::settle::{self, Groups, touch};
 use crate::store::stamp::{Stamp, Try};
 use crate::store::{Store, Transaction};
 use chrono::{DateTime, Utc};
 use duckdb::params;
-use sessionmill_contract::{Manifest, Processor, Rows, SourceFile, Table, Value};
+use sessionmill_contract::{Columns, Manifest, Processor, Rows, Table, Value};
 use std::collections::HashMap;
 
 const STAGING: &str = "
@@ -208,7 +208,7 @@ fn stage_states(
 fn replace(
     transaction: &Transaction<'_>,
     processor: &dyn Processor,
-    table: &Table,
+    table: &'static Table,
     known: bool,
     facts: &[Said<'_>],
     (nth, now): (Try, DateTime<Utc>),
@@ -216,40 +216,35 @@ fn replace(
     let manifest = processor.manifest();
     let before = transaction.number(&format!("SELECT count(*) FROM facts.{}", table.name), [])?;
     let settlement = manifest.settlement_of(table);
-    let (mut left, mut deleted) = (Vec::new(), 0);
+    let (mut left, mut rows_left, mut deleted) = (Vec::new(), Columns::new(table), 0);
     let mut arriving: Vec<_> = rows(facts, table).collect();
     if known {
-        let mut missing: HashMap<&str, Missing<'_>> = HashMap::new();
-        for (file, row) in &arriving {
-            missing.entry(&file.session_file).or_default().add(row);
-        }
+        let said = facts.iter().map(|said| (&*said.job.file.session_file, Missing::new(said.rows.of(table))));
+        let mut missing: HashMap<&str, Missing<'_>> = said.collect();
         deleted = replace::facts(transaction, table, settlement.is_some(), manifest.name, |stored| {
-            let leaves = !missing.get_mut(stored.session_file).is_some_and(|missing| missing.take(&stored.values));
+            let leaves = !missing.get_mut(stored.session_file).is_some_and(|missing| missing.take(stored.row));
             if let Some(hash) = stored.key_hash.filter(|_| leaves) {
-                // Only what has a time that counts is looked at again.
-                let has_islands = settlement.is_some_and(|settlement| settlement.islands.is_some());
-                left.push((hash, if has_islands { stored.values } else { Vec::new() }));
+                left.push(hash);
+                rows_left.push(stored.row.cells());
             }
             leaves
         })?;
-        arriving.retain(|(file, row)| missing.get_mut(&*file.session_file).is_some_and(|missing| missing.take(row)));
+        arriving.retain(|fact| missing.get_mut(&*fact.file.session_file).is_some_and(|missing| missing.take(fact.row)));
     }
-    let mut groups = Groups::default();
     if let Some((settlement, key)) = settlement.and_then(|settled| Some((settled, table.position(settled.key)?))) {
-        let left = left.iter().map(|(hash, values)| (*hash, values.as_slice()));
-        touch::facts(transaction, processor, settlement, left)?;
-        let ids = arriving.iter().filter_map(|(_, row)| row.get(key)?.as_str());
-        groups = Groups::of(transaction, manifest, settlement, ids)?;
+        touch::facts(transaction, processor, settlement, left.into_iter().zip(rows_left.rows()))?;
+        let ids = arriving.iter().map(|fact| text(fact.row, key));
+        let groups = Groups::of(transaction, manifest, settlement, ids)?;
+        arriving.iter_mut().for_each(|fact| fact.key_hash = groups.hash(text(fact.row, key)));
         settle::new::settle(transaction, processor, settlement, &arriving, &groups, (nth, now))?;
     }
-    let count =
-        append_facts(transaction, table, settlement.map(|settlement| (settlement, &groups)), arriving.into_iter())?;
+    let count = append_facts(transaction, table, settlement, &arriving)?;
     Ok(before.cast_unsigned() - deleted + count)
 }
 
-/// The rows of a table that a processor has of files.
-fn rows<'s>(facts: &'s [Said<'_>], table: &'s Table) -> impl Iterator<Item = (&'s SourceFile, &'s [Value])> {
-    facts.iter().flat_map(|said| said.rows.of(table).map(|row| (&said.job.file, row)))
+/// The rows of a table that a processor has of files, without the hashes of their keys.
+fn rows<'s>(facts: &'s [Said<'_>], table: &'s Table) -> impl Iterator<Item = Fact<'s>> {
+    facts.iter().flat_map(|said| said.rows.of(table).map(|row| Fact { file: &said.job.file, row, key_hash: 0 }))
 }
 
 fn write_files(transaction: &Transaction<'_>, group: &[Outcome]) -> Result<()> {

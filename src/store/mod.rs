@@ -6,6 +6,7 @@
 
 mod adopt;
 mod baseline;
+mod batch;
 pub mod cell;
 pub mod commit;
 pub mod copy;

@@ -4,12 +4,15 @@ use crate::base::error::Result;
 use crate::base::hash::{self, Hash};
 use crate::source::stat::Stat;
 use crate::store::Transaction;
+use crate::store::batch::{self, Lead};
 use crate::store::settle::Groups;
 use chrono::{DateTime, Utc};
 use duckdb::types::{TimeUnit, ToSqlOutput, ValueRef};
 use duckdb::{Row, ToSql};
 use md5::{Digest, Md5};
-use sessionmill_contract::{Manifest, Settlement, SourceFile, Table, Value};
+use sessionmill_contract::{
+    self as contract, Cells as _, Columns, FactRow, Manifest, RowRef, Settlement, SourceFile, Table, Value,
+};
 
 /// A value on its way to an appender, without a copy.
 pub(super) enum Cell<'a> {
@@ -52,17 +55,28 @@ fn borrowed(value: &Value) -> ValueRef<'_> {
 }
 
 /// A cell of a result.
-pub(super) fn value(row: &Row<'_>, column: usize) -> duckdb::Result<Value> {
+pub(super) fn cell<'r>(row: &'r Row<'_>, column: usize) -> duckdb::Result<contract::Cell<'r>> {
     Ok(match row.get_ref(column)? {
-        ValueRef::Null => Value::Null,
-        ValueRef::Boolean(bool) => Value::Bool(bool),
-        ValueRef::BigInt(int) => Value::Int(int),
-        ValueRef::Timestamp(unit, time) => {
-            DateTime::from_timestamp_micros(unit.to_micros(time)).map_or(Value::Null, Value::Time)
-        }
-        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into()),
+        ValueRef::Null => contract::Cell::Null,
+        ValueRef::Boolean(bool) => bool.into(),
+        ValueRef::BigInt(int) => int.into(),
+        ValueRef::Timestamp(unit, time) => DateTime::from_timestamp_micros(unit.to_micros(time)).into(),
+        ValueRef::Text(_) => as_text(row, column)?.into(),
         other => return Err(duckdb::Error::InvalidColumnType(column, String::new(), other.data_type())),
     })
+}
+
+/// The cells of a table's columns, which begin with this one.
+pub(super) fn values(row: &Row<'_>, first: usize, table: &Table) -> duckdb::Result<Vec<Value>> {
+    (first..first + table.columns.len()).map(|column| Ok(cell(row, column)?.to_value())).collect()
+}
+
+/// Adds the cells of a result from this column on.
+pub(super) fn push_row(columns: &mut Columns, row: &Row<'_>, first: usize) -> duckdb::Result<()> {
+    let all = first..first + columns.table().columns.len();
+    let cells = all.map(|column| cell(row, column));
+    columns.push(cells.collect::<duckdb::Result<Vec<_>>>()?);
+    Ok(())
 }
 
 /// Size, mtime, ctime and inode, from this column on.
@@ -102,19 +116,41 @@ pub(super) fn key_hash(key: &str) -> i64 {
     i64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
-/// Appends facts of one table, with where they come from, under the hashes of their groups; returns how many.
-pub(super) fn append_facts<'f>(
+/// A fact on its way to the database.
+#[derive(Clone, Copy)]
+pub(super) struct Fact<'f> {
+    pub(super) file: &'f SourceFile,
+    pub(super) row: RowRef<'f>,
+    /// Of the key of its group; 0 in a table without one.
+    pub(super) key_hash: i64,
+}
+
+impl<'f> Fact<'f> {
+    /// The hash of its key, and its own key, which is in this place.
+    pub(super) fn place(&self, key: usize) -> (i64, &'f str) {
+        (self.key_hash, text(self.row, key))
+    }
+
+    /// As a processor takes it.
+    pub(super) fn as_row(&self) -> FactRow<'f> {
+        FactRow { session_file: &self.file.session_file, username: &self.file.username, values: self.row }
+    }
+}
+
+/// Appends facts of one table, with where they come from; returns how many.
+pub(super) fn append_facts(
     transaction: &Transaction<'_>,
     table: &Table,
-    settlement: Option<(&Settlement, &Groups)>,
-    rows: impl Iterator<Item = (&'f SourceFile, &'f [Value])>,
+    settlement: Option<&Settlement>,
+    facts: &[Fact<'_>],
 ) -> Result<u64> {
-    let key = settlement.and_then(|(settlement, groups)| Some((table.position(settlement.key)?, groups)));
-    let cells = rows.map(|(file, row)| {
-        let origin = [Cell::Text(&file.session_file), Cell::Text(&file.username)];
-        origin.into_iter().chain(key_cell(key, row)).chain(row.iter().map(Cell::Value))
-    });
-    transaction.append("facts", table.name, cells)
+    let mut lead = vec![
+        Lead::Text("session_file", Box::new(|at| &facts[at].file.session_file)),
+        Lead::Text("username", Box::new(|at| &facts[at].file.username)),
+    ];
+    lead.extend(settlement.map(|_| Lead::Int("key_hash", Box::new(|at| facts[at].key_hash))));
+    let rows: Vec<_> = facts.iter().map(|fact| fact.row).collect();
+    batch::append(transaction, table, &lead, &rows)
 }
 
 /// Appends entities of one table, which can be the facts of a later settlement.
@@ -123,29 +159,26 @@ pub(super) fn append_entities(
     manifest: &Manifest,
     table: &Table,
     settlement: &Settlement,
-    rows: &[&[Value]],
+    rows: &[RowRef<'_>],
 ) -> Result<()> {
     let own = Groups::default();
-    let key = table.position(settlement.key).map(|key| (key, &own));
     let later = manifest.settlement_of(table).and_then(|later| Some((later, table.position(later.key)?)));
     let groups = match later {
-        Some((later, key)) => {
-            let keys = rows.iter().filter_map(|row| row.get(key)?.as_str());
-            Groups::of(transaction, manifest, later, keys)?
-        }
+        Some((later, key)) => Groups::of(transaction, manifest, later, rows.iter().map(|row| text(*row, key)))?,
         None => Groups::default(),
     };
-    let chain = later.map(|(_, key)| (key, &groups));
-    let cells = rows.iter().map(|row| {
-        let hashes = key_cell(key, row).into_iter().chain(key_cell(chain, row));
-        hashes.chain(row.iter().map(Cell::Value))
-    });
-    transaction.append("facts", table.name, cells)?;
+    let key = table.position(settlement.key).map(|key| hashes("key_hash", rows, key, &own));
+    let chain = later.map(|(_, key)| hashes("chain_hash", rows, key, &groups));
+    batch::append(transaction, table, &key.into_iter().chain(chain).collect::<Vec<_>>(), rows)?;
     Ok(())
 }
 
-/// The hash of a key, which is in this place of a row.
-fn key_cell<'a>(key: Option<(usize, &Groups)>, row: &'a [Value]) -> Option<Cell<'a>> {
-    let (key, groups) = key?;
-    Some(Cell::Int(groups.hash(row.get(key)?.as_str().unwrap_or_default())))
+/// The hashes of a key, which is in this place of the rows.
+fn hashes<'l>(name: &'static str, rows: &'l [RowRef<'l>], key: usize, groups: &'l Groups) -> Lead<'l> {
+    Lead::Int(name, Box::new(move |at| groups.hash(text(rows[at], key))))
+}
+
+/// A text of a row; empty where there is none.
+pub(super) fn text(row: RowRef<'_>, position: usize) -> &str {
+    row.cell(position).as_str().unwrap_or_default()
 }

@@ -5,6 +5,8 @@
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::fault::Fault;
+use duckdb::arrow::error::ArrowError;
+use duckdb::arrow::record_batch::RecordBatch;
 use duckdb::{Appender, Connection, Params, Row, ToSql, appender_params_from_iter};
 use std::cell::Cell;
 
@@ -105,7 +107,35 @@ impl Transaction<'_> {
         R: IntoIterator<Item = C>,
         C: ToSql,
     {
-        self.fill(self.connection.appender_to_db(table, schema), rows)
+        self.fill(|| self.connection.appender_to_db(table, schema), rows)
+    }
+
+    /// Appends batches of rows to a table of a schema; returns how many rows.
+    ///
+    /// # Errors
+    ///
+    /// If a row does not fit; the transaction is lost then.
+    pub(super) fn append_batches(
+        &self,
+        schema: &str,
+        table: &str,
+        batches: impl Iterator<Item = std::result::Result<RecordBatch, ArrowError>>,
+    ) -> Result<u64> {
+        let failed = |error: ArrowError| duckdb::Error::ToSqlConversionFailure(Box::new(error));
+        let mut batches = batches.peekable();
+        if batches.peek().is_none() {
+            return Ok(0);
+        }
+        self.watch(self.connection.appender_to_db(table, schema).and_then(|mut appender| {
+            let mut count = 0;
+            for batch in batches {
+                let batch = batch.map_err(failed)?;
+                count += batch.num_rows() as u64;
+                appender.append_record_batch(batch)?;
+            }
+            appender.flush()?;
+            Ok(count)
+        }))
     }
 
     /// Appends rows to a temporary table; returns how many.
@@ -118,16 +148,24 @@ impl Transaction<'_> {
         R: IntoIterator<Item = C>,
         C: ToSql,
     {
-        self.fill(self.connection.appender_to_catalog_and_db(table, "temp", "main"), rows)
+        self.fill(|| self.connection.appender_to_catalog_and_db(table, "temp", "main"), rows)
     }
 
-    /// The appender ends here, in whatever way, before the transaction does.
-    fn fill<R, C>(&self, appender: duckdb::Result<Appender<'_>>, rows: impl Iterator<Item = R>) -> Result<u64>
+    /// The appender ends here, in whatever way, before the transaction does. No row needs none.
+    fn fill<'a, R, C>(
+        &self,
+        appender: impl FnOnce() -> duckdb::Result<Appender<'a>>,
+        rows: impl Iterator<Item = R>,
+    ) -> Result<u64>
     where
         R: IntoIterator<Item = C>,
         C: ToSql,
     {
-        self.watch(appender.and_then(|mut appender| {
+        let mut rows = rows.peekable();
+        if rows.peek().is_none() {
+            return Ok(0);
+        }
+        self.watch(appender().and_then(|mut appender| {
             let mut count = 0;
             for row in rows {
                 appender.append_row(appender_params_from_iter(row))?;

@@ -15,12 +15,16 @@
 //! | [`inquiry`] | what is asked about settled entities, and who judges |
 //! | [`manifest`] | what a processor declares about itself: name, version, tables |
 //! | [`table`](mod@table) | tables of facts and entities, declared once |
+//! | [`cell`] | a cell of a row, owned or borrowed |
+//! | [`columns`] | rows of one table, kept column by column |
 //! | [`row`] | facts and entities on their way to the store |
 //! | [`mask`] | credentials, and what stands in their place |
 //! | [`failure`] | why a processor could not deal with a file |
 
 pub mod activity;
 pub mod call;
+pub mod cell;
+pub mod columns;
 pub mod event;
 pub mod failure;
 pub mod inquiry;
@@ -34,12 +38,14 @@ pub mod task;
 
 pub use activity::Activity;
 pub use call::{ApiCause, Cause, Edit, Fault, Title, TitleBy, Work};
+pub use cell::{Cell, Cells, Value};
+pub use columns::{Columns, RowRef};
 pub use event::{Agent, Event, Said, Transcript};
 pub use failure::{Failure, FailureClass};
 pub use inquiry::{Inquiry, Ruling};
 pub use manifest::{Bound, Edges, Islands, Manifest, Settlement};
 pub use processor::{Fold, Inputs, Processor};
-pub use row::{FactRow, Rows, Value};
+pub use row::{FactRow, Mark, Rows};
 pub use source_file::SourceFile;
 pub use table::{Column, ColumnKind, Field, Place, Row, Sensitive, Table};
 pub use task::{TaskEvent, TaskState};

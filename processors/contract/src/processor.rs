@@ -70,7 +70,7 @@ pub struct Inputs<'i> {
     /// All facts of the key, or of one part of it for a settlement with [islands](crate::Islands). All at once, since
     /// those of a large key are settled while the database is let go of. In the order that the settlement
     /// declares. Facts that are equal in it come in any order, and the outcome must not depend on that.
-    pub facts: &'i [FactRow],
+    pub facts: &'i [FactRow<'i>],
     /// The rows that join the ids of the key; none for a settlement without [edges](crate::Edges).
     pub edges: &'i [Vec<Value>],
     /// The oldest first; none for a settlement without reviews.

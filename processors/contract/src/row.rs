@@ -1,30 +1,23 @@
 //! Rows on their way between processors and the store: facts of a file, entities of a key.
 
-use crate::{Row, Table};
-use chrono::{DateTime, Utc};
-
-/// One cell.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Value {
-    Null,
-    Bool(bool),
-    Int(i64),
-    Text(Box<str>),
-    Time(DateTime<Utc>),
-}
+use crate::{Cell, Columns, Row, RowRef, Table};
 
 /// Rows by table, in the order in which they were pushed.
 #[derive(Debug, Default)]
 pub struct Rows {
-    tables: Vec<(&'static Table, Vec<Value>)>,
+    tables: Vec<Columns>,
 }
 
-/// A stored fact with where it comes from. `values` follow the columns of its table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FactRow {
-    pub session_file: Box<str>,
-    pub username: Box<str>,
-    pub values: Vec<Value>,
+/// How many rows there were of each table at some time.
+#[derive(Debug, Default)]
+pub struct Mark(Vec<usize>);
+
+/// A fact with where it comes from. `values` follow the columns of its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FactRow<'f> {
+    pub session_file: &'f str,
+    pub username: &'f str,
+    pub values: RowRef<'f>,
 }
 
 impl Rows {
@@ -37,43 +30,59 @@ impl Rows {
     ///
     /// # Panics
     ///
-    /// If the row does not have one value for each column: a bug of the processor, which the runner
-    /// contains.
-    pub fn push_values(&mut self, table: &'static Table, row: Vec<Value>) {
-        assert_eq!(row.len(), table.columns.len(), "row of `{}` has the wrong number of values", table.name);
-        self.slot(table).extend(row);
+    /// As [`Columns::push`].
+    pub fn push_cells<'c>(&mut self, table: &'static Table, row: impl IntoIterator<Item = Cell<'c>>) {
+        self.slot(table).push(row);
     }
 
-    fn slot(&mut self, table: &'static Table) -> &mut Vec<Value> {
-        let slot = match self.tables.iter().position(|(t, _)| t.name == table.name) {
+    fn slot(&mut self, table: &'static Table) -> &mut Columns {
+        let slot = match self.tables.iter().position(|columns| columns.table().name == table.name) {
             Some(slot) => slot,
             None => {
-                self.tables.push((table, Vec::new()));
+                self.tables.push(Columns::new(table));
                 self.tables.len() - 1
             }
         };
-        &mut self.tables[slot].1
+        &mut self.tables[slot]
     }
 
     /// Adds all rows of another set.
     pub fn append(&mut self, other: Self) {
-        for (table, values) in other.tables {
-            match self.tables.iter_mut().find(|(t, _)| t.name == table.name) {
-                Some((_, all)) => all.extend(values),
-                None => self.tables.push((table, values)),
+        for columns in other.tables {
+            match self.tables.iter_mut().find(|own| own.table().name == columns.table().name) {
+                Some(own) => columns.rows().for_each(|row| own.push(row.cells())),
+                None => self.tables.push(columns),
             }
         }
     }
 
     /// The rows of one table.
-    pub fn of(&self, table: &Table) -> impl Iterator<Item = &[Value]> {
-        let values = self.tables.iter().find(|(t, _)| t.name == table.name).map_or(&[][..], |(_, v)| v);
-        values.chunks_exact(table.columns.len().max(1))
+    pub fn of(&self, table: &Table) -> impl Iterator<Item = RowRef<'_>> {
+        self.tables.iter().filter(|columns| columns.table().name == table.name).flat_map(Columns::rows)
+    }
+
+    /// How many rows there are now.
+    pub fn mark(&self) -> Mark {
+        Mark(self.tables.iter().map(Columns::len).collect())
+    }
+
+    /// The rows of one table that were pushed since.
+    pub fn since(&self, mark: &Mark, table: &Table) -> impl Iterator<Item = RowRef<'_>> {
+        let first = |at: usize| mark.0.get(at).copied().unwrap_or_default();
+        let of_table = self.tables.iter().enumerate().filter(|(_, columns)| columns.table().name == table.name);
+        of_table.flat_map(move |(at, columns)| columns.rows_from(first(at)))
+    }
+
+    /// Leaves out all rows that were pushed since.
+    pub fn truncate(&mut self, mark: &Mark) {
+        for (table, columns) in self.tables.iter_mut().enumerate() {
+            columns.truncate(mark.0.get(table).copied().unwrap_or_default());
+        }
     }
 
     /// Number of rows of all tables.
     pub fn len(&self) -> usize {
-        self.tables.iter().map(|(table, values)| values.len() / table.columns.len().max(1)).sum()
+        self.tables.iter().map(Columns::len).sum()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -82,74 +91,6 @@ impl Rows {
 
     /// Bytes of memory that the rows take, about.
     pub fn weight(&self) -> usize {
-        let text = |value: &Value| value.as_str().map_or(0, str::len);
-        self.tables.iter().flat_map(|(_, values)| values).map(|value| size_of::<Value>() + text(value)).sum()
-    }
-}
-
-impl Value {
-    pub fn as_str(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    pub fn as_int(&self) -> Option<i64> {
-        match self {
-            Self::Int(int) => Some(*int),
-            _ => None,
-        }
-    }
-
-    pub fn as_bool(&self) -> Option<bool> {
-        match self {
-            Self::Bool(bool) => Some(*bool),
-            _ => None,
-        }
-    }
-
-    pub fn as_time(&self) -> Option<DateTime<Utc>> {
-        match self {
-            Self::Time(time) => Some(*time),
-            _ => None,
-        }
-    }
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<bool> for Value {
-    fn from(bool: bool) -> Self {
-        Self::Bool(bool)
-    }
-}
-
-impl From<i64> for Value {
-    fn from(int: i64) -> Self {
-        Self::Int(int)
-    }
-}
-
-impl From<u64> for Value {
-    /// Saturates: what does not fit into a signed column is shown as its largest value.
-    fn from(int: u64) -> Self {
-        Self::Int(i64::try_from(int).unwrap_or(i64::MAX))
-    }
-}
-
-impl From<DateTime<Utc>> for Value {
-    fn from(time: DateTime<Utc>) -> Self {
-        Self::Time(time)
-    }
-}
-
-impl<T: Into<Value>> From<Option<T>> for Value {
-    fn from(option: Option<T>) -> Self {
-        option.map_or(Self::Null, Into::into)
+        self.tables.iter().map(Columns::weight).sum()
     }
 }

@@ -30,7 +30,7 @@
 //! assert!(WORDS.columns[2].is_nullable && WORDS.columns[3].sensitive == Some(Sensitive::Quote));
 //! ```
 
-use crate::{Failure, FailureClass, Value};
+use crate::{Cell, Cells, Columns, Failure, FailureClass, Value};
 use chrono::{DateTime, Utc};
 
 /// A table and its columns, in the order in which rows give them.
@@ -91,12 +91,12 @@ pub enum ColumnKind {
 }
 
 /// The type of a field, from which the kind of its column follows.
-pub trait Field<'v>: Into<Value> + Sized {
+pub trait Field<'v>: Into<Cell<'v>> + Sized {
     const KIND: ColumnKind;
     const IS_NULLABLE: bool = false;
 
     /// The field of a cell, or nothing if the cell is of another kind or has a number out of range.
-    fn read(value: &'v Value) -> Option<Self>;
+    fn read(cell: Cell<'v>) -> Option<Self>;
 }
 
 /// A row of a table, with a field for each column. [`table!`](crate::table!) implements it.
@@ -109,16 +109,16 @@ pub trait Row<'v>: Sized {
     /// # Errors
     ///
     /// If they are none of a row of the table.
-    fn read(values: &'v [Value]) -> Result<Self, Failure>;
+    fn read(cells: impl Cells<'v>) -> Result<Self, Failure>;
 
-    /// Adds the cells of the row.
-    fn write(self, values: &mut Vec<Value>);
+    /// Adds the row to others.
+    fn write(self, columns: &mut Columns);
 
     /// The cells of the row.
     fn values(self) -> Vec<Value> {
-        let mut values = Vec::with_capacity(Self::COLUMNS.len());
-        self.write(&mut values);
-        values
+        let mut columns = Columns::new(Self::TABLE);
+        self.write(&mut columns);
+        columns.row(0).to_vec()
     }
 }
 
@@ -173,13 +173,17 @@ macro_rules! table {
                 ),+
             ];
 
-            fn read(values: &$life [$crate::Value]) -> Result<Self, $crate::Failure> {
-                let [$($column),+] = values else { return Err($table.unreadable()) };
-                Ok(Self { $($column: $crate::Field::read($column).ok_or_else(|| $table.unreadable())?),+ })
+            fn read(cells: impl $crate::Cells<$life>) -> ::core::result::Result<Self, $crate::Failure> {
+                if cells.width() != Self::COLUMNS.len() {
+                    return Err($table.unreadable());
+                }
+                let mut positions = 0..;
+                let mut next = || positions.next().map_or($crate::Cell::Null, |position| cells.cell(position));
+                Ok(Self { $($column: $crate::Field::read(next()).ok_or_else(|| $table.unreadable())?),+ })
             }
 
-            fn write(self, values: &mut Vec<$crate::Value>) {
-                values.extend([$(self.$column.into()),+]);
+            fn write(self, columns: &mut $crate::Columns) {
+                columns.push([$(self.$column.into()),+]);
             }
         }
     };
@@ -250,40 +254,40 @@ impl Column {
 impl Field<'_> for bool {
     const KIND: ColumnKind = ColumnKind::Bool;
 
-    fn read(value: &Value) -> Option<Self> {
-        value.as_bool()
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        cell.as_bool()
     }
 }
 
 impl Field<'_> for i64 {
     const KIND: ColumnKind = ColumnKind::Int;
 
-    fn read(value: &Value) -> Option<Self> {
-        value.as_int()
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        cell.as_int()
     }
 }
 
 impl Field<'_> for u64 {
     const KIND: ColumnKind = ColumnKind::Int;
 
-    fn read(value: &Value) -> Option<Self> {
-        value.as_int()?.try_into().ok()
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        cell.as_int()?.try_into().ok()
     }
 }
 
 impl<'v> Field<'v> for &'v str {
     const KIND: ColumnKind = ColumnKind::Text;
 
-    fn read(value: &'v Value) -> Option<Self> {
-        value.as_str()
+    fn read(cell: Cell<'v>) -> Option<Self> {
+        cell.as_str()
     }
 }
 
 impl Field<'_> for DateTime<Utc> {
     const KIND: ColumnKind = ColumnKind::Time;
 
-    fn read(value: &Value) -> Option<Self> {
-        value.as_time()
+    fn read(cell: Cell<'_>) -> Option<Self> {
+        cell.as_time()
     }
 }
 
@@ -291,10 +295,10 @@ impl<'v, F: Field<'v>> Field<'v> for Option<F> {
     const KIND: ColumnKind = F::KIND;
     const IS_NULLABLE: bool = true;
 
-    fn read(value: &'v Value) -> Option<Self> {
-        match value {
-            Value::Null => Some(None),
-            value => F::read(value).map(Some),
+    fn read(cell: Cell<'v>) -> Option<Self> {
+        match cell {
+            Cell::Null => Some(None),
+            cell => F::read(cell).map(Some),
         }
     }
 }
@@ -346,7 +350,7 @@ mod tests {
         let mut rows = Rows::default();
         rows.push(ROW);
         let values = rows.of(&WORDS).next().unwrap();
-        assert_eq!(values.len(), WORDS.columns.len());
+        assert_eq!(values.width(), WORDS.columns.len());
         assert_eq!(WordRow::read(values), Ok(ROW));
     }
 

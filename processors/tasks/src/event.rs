@@ -61,10 +61,10 @@ impl<'f> Event<'f> {
     ///
     /// If it is none.
     pub fn read(fact: &'f FactRow) -> Result<Self, Failure> {
-        let row = EventRow::read(&fact.values)?;
+        let row = EventRow::read(fact.values)?;
         let state = TaskState::ALL.into_iter().find(|state| state.name() == row.state);
         let state = state.ok_or_else(|| EVENTS.unreadable())?;
-        Ok(Self { session_file: &fact.session_file, username: &fact.username, state, row })
+        Ok(Self { session_file: fact.session_file, username: fact.username, state, row })
     }
 
     /// Where it stands. Of copies, the first one counts.

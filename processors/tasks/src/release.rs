@@ -30,7 +30,7 @@ table! {
 ///
 /// If a fact is no link.
 pub fn settle(policy: &Policy, short_id: &str, facts: &[FactRow], entities: &mut Rows) -> Result<(), Failure> {
-    let links = facts.iter().map(|fact| LinkRow::read(&fact.values)).collect::<Result<Vec<_>, _>>()?;
+    let links = facts.iter().map(|fact| LinkRow::read(fact.values)).collect::<Result<Vec<_>, _>>()?;
     let of_kind = |kind: Kind| links.iter().filter(move |link| link.kind == kind.name());
     for LinkRow { task_id, task_type, moment: created_at, ended_at, .. } in of_kind(Kind::Held).copied() {
         let ended_at = ended_at.ok_or_else(|| crate::link::LINKS.unreadable())?;

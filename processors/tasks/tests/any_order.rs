@@ -5,9 +5,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fastrand::Rng;
-use sessionmill_contract::{FactRow, Inputs, Processor, Row, Rows, TaskState, Value};
-use sessionmill_tasks::event::EventRow;
-use sessionmill_tasks::link::LINKS;
+use sessionmill_contract::{FactRow, Inputs, Processor, Row, RowRef, Rows, TaskState, Value};
+use sessionmill_tasks::event::{EVENTS, EventRow};
+use sessionmill_tasks::link::{LINKS, LinkRow};
 use sessionmill_tasks::release::{RELEASES, ReleaseRow};
 use sessionmill_tasks::task::{TASKS, TaskRow};
 use sessionmill_tasks::{Policy, Tasks};
@@ -76,8 +76,10 @@ fn settled(processor: &Tasks, all: &[Told]) -> (Vec<Vec<Value>>, Vec<Vec<Value>>
     let [first, second] = processor.manifest().settlements else { panic!("two settlements") };
     let inputs = |facts| Inputs { facts, edges: &[], reviews: &[], memo: &[] };
     let mut by_task: BTreeMap<&str, Vec<FactRow>> = BTreeMap::new();
-    for Told { file, user, row } in all {
-        let fact = FactRow { session_file: (*file).into(), username: (*user).into(), values: row.values() };
+    let mut events = Rows::default();
+    all.iter().for_each(|told| events.push(told.row));
+    for (Told { file, user, row }, values) in all.iter().zip(events.of(&EVENTS)) {
+        let fact = FactRow { session_file: file, username: user, values };
         by_task.entry(row.task_id).or_default().push(fact);
     }
     let mut tasks = Rows::default();
@@ -85,9 +87,9 @@ fn settled(processor: &Tasks, all: &[Told]) -> (Vec<Vec<Value>>, Vec<Vec<Value>>
         processor.settle(first, task_id, inputs(facts), &mut tasks).unwrap();
     }
     let mut by_group: BTreeMap<String, Vec<FactRow>> = BTreeMap::new();
-    for link in tasks.of(&LINKS) {
-        let fact = FactRow { session_file: "".into(), username: "".into(), values: link.to_vec() };
-        let group = link[LINKS.position("short_id").unwrap()].as_str().unwrap();
+    for values in tasks.of(&LINKS) {
+        let fact = FactRow { session_file: "", username: "", values };
+        let group = LinkRow::read(values).unwrap().short_id;
         by_group.entry(group.to_owned()).or_default().push(fact);
     }
     let mut releases = Rows::default();
@@ -95,7 +97,7 @@ fn settled(processor: &Tasks, all: &[Told]) -> (Vec<Vec<Value>>, Vec<Vec<Value>>
         processor.settle(second, short_id, inputs(facts), &mut releases).unwrap();
     }
     let all = |rows: &Rows, table| {
-        let mut all: Vec<_> = rows.of(table).map(<[Value]>::to_vec).collect();
+        let mut all: Vec<_> = rows.of(table).map(RowRef::to_vec).collect();
         all.sort_by_key(|row| format!("{row:?}"));
         all
     };

@@ -62,9 +62,9 @@ impl<'f> Line<'f> {
     ///
     /// If it is no row of the table.
     pub(crate) fn read(fact: &'f FactRow) -> Result<Self, Failure> {
-        let row = LineRow::read(&fact.values)?;
+        let row = LineRow::read(fact.values)?;
         let class = Class::by_name(row.class).ok_or_else(|| LINES.unreadable())?;
-        Ok(Self { row, class, file: &fact.session_file })
+        Ok(Self { row, class, file: fact.session_file })
     }
 
     /// Where it stands: of copies the first one counts.

@@ -40,7 +40,7 @@ const HUB: usize = 100;
 pub(crate) fn settle(node: &str, facts: &[FactRow], mode: Identity, edges: &mut Rows) -> Result<(), Failure> {
     let mut links = Vec::with_capacity(facts.len());
     for fact in facts {
-        links.push(LinkRow::read(&fact.values)?);
+        links.push(LinkRow::read(fact.values)?);
     }
     let of = |role: &'static str| links.iter().filter(move |link| link.role == role);
     let ids: BTreeSet<&str> = of(CLIENT).map(|link| link.other).collect();

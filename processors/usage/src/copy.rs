@@ -228,11 +228,11 @@ impl<'f> Stored<'f> {
     pub(crate) fn all(facts: &'f [FactRow]) -> Result<Vec<Self>, Failure> {
         let (mut copies, mut calls) = (Vec::with_capacity(facts.len()), Vec::new());
         for FactRow { session_file, username, values } in facts {
-            match CopyRow::read(values)? {
+            match CopyRow::read(*values)? {
                 response if response.part == 0 => {
                     copies.push(Self { session_file, username, response, calls: Vec::new() });
                 }
-                call => calls.push((&**session_file, call)),
+                call => calls.push((*session_file, call)),
             }
         }
         calls.sort_by_key(|(_, call)| call.part);

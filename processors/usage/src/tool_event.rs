@@ -225,18 +225,18 @@ impl ToolEvent {
 pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> Result<(), Failure> {
     let mut copies = Vec::with_capacity(facts.len());
     for fact in facts {
-        let call = ToolCallRow::read(&fact.values)?;
+        let call = ToolCallRow::read(fact.values)?;
         copies.push((fact, Place { time: call.time, line: call.line }, call));
     }
-    copies.sort_by(|a, b| a.1.order_over_files(&a.0.session_file, &b.1, &b.0.session_file));
+    copies.sort_by(|a, b| a.1.order_over_files(a.0.session_file, &b.1, b.0.session_file));
     let Some((fact, _, call)) = copies.first() else { return Ok(()) };
     let own = || copies.iter().filter(|(copy, ..)| copy.username == fact.username).map(|(_, _, call)| call);
     // Who declined is told by the copy that tells how the call ended.
     let ended = own().find(|call| call.is_error.is_some());
     entities.push(ToolEventRow {
         event_id,
-        session_file: &fact.session_file,
-        username: &fact.username,
+        session_file: fact.session_file,
+        username: fact.username,
         line: call.line,
         time: call.time,
         session_id: call.session_id,

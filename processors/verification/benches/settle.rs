@@ -8,8 +8,9 @@
 
 use chrono::DateTime;
 use fastrand::Rng;
-use sessionmill_contract::{FactRow, Inputs, Rows, Table, Value};
+use sessionmill_contract::{Columns, FactRow, Inputs, RowRef, Rows, Table, Value};
 use sessionmill_verification::Detection;
+use sessionmill_verification::claim::CLAIMS;
 use sessionmill_verification::evidence::EVIDENCE;
 use sessionmill_verification::item::{self, ITEMS};
 use sessionmill_verification::material::Material;
@@ -37,7 +38,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             continue;
         }
         for &count in &counts {
-            let facts = recipe.claims(&mut Rng::with_seed(1), count);
+            let claims = recipe.claims(&mut Rng::with_seed(1), count);
+            let mut columns = Columns::new(&CLAIMS);
+            claims.iter().for_each(|claim| columns.push(claim.values.iter().map(Value::cell)));
+            let facts = claims
+                .iter()
+                .zip(columns.rows())
+                .map(|(Claim { session_file, username, .. }, values)| FactRow { session_file, username, values });
+            let facts: Vec<_> = facts.collect();
             let (read, material) = least(|| Material::new(&facts, &[]));
             let material = material.map_err(|failure| failure.message)?;
             let (items, _) = least(|| Memo::new(&[]).map(|mut memo| item::items(&material, &mut memo)));
@@ -47,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     .map(|()| rows)
             });
             let rows = rows.map_err(|failure| failure.message)?;
-            let memo: Vec<_> = rows.of(&FOUNDERS).map(<[Value]>::to_vec).collect();
+            let memo: Vec<_> = rows.of(&FOUNDERS).map(RowRef::to_vec).collect();
             let (again, _) = least(|| {
                 let inputs = Inputs { facts: &facts, edges: &[], reviews: &[], memo: &memo };
                 settle("finance", inputs, &mut Rows::default())
@@ -118,7 +126,7 @@ impl Recipe {
         }
     }
 
-    fn claims(&self, random: &mut Rng, count: usize) -> Vec<FactRow> {
+    fn claims(&self, random: &mut Rng, count: usize) -> Vec<Claim> {
         let (words, names) = (Zipf::new(self.words.len(), self.skew), Zipf::new(self.entities.len(), self.skew));
         let mut known: Vec<(Vec<usize>, Vec<usize>)> = Vec::with_capacity(count);
         let claim = |number| {
@@ -147,16 +155,16 @@ impl Recipe {
         (0..count).map(claim).collect()
     }
 
-    fn fact(&self, random: &mut Rng, number: usize, text: &[usize], entities: &[usize]) -> FactRow {
+    fn fact(&self, random: &mut Rng, number: usize, text: &[usize], entities: &[usize]) -> Claim {
         let content = text.iter().map(|word| &*self.words[*word]).collect::<Vec<_>>().join(" ");
         let entities: Vec<_> = entities.iter().map(|entity| &self.entities[*entity]).collect();
         let entities = serde_json::json!(entities).to_string();
         let title: String = content.chars().take(40).collect();
         let [user, file] = [random.u8(0..30), random.u8(0..100)];
         let time = DateTime::from_timestamp(random.i64(1_700_000_000..1_760_000_000), 0);
-        FactRow {
-            session_file: format!("{user}/{file}.jsonl").into(),
-            username: user.to_string().into(),
+        Claim {
+            session_file: format!("{user}/{file}.jsonl"),
+            username: user.to_string(),
             values: vec![
                 "finance".into(),
                 format!("uuid:{number}:0").as_str().into(),
@@ -175,6 +183,13 @@ impl Recipe {
             ],
         }
     }
+}
+
+/// A claim with where it comes from.
+struct Claim {
+    session_file: String,
+    username: String,
+    values: Vec<Value>,
 }
 
 /// A word without digits, of its own for every number.

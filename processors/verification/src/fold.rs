@@ -106,7 +106,7 @@ mod tests {
     use crate::Verification;
     use crate::claim::CLAIMS;
     use crate::{Claim, Detection, Domain, Role, Scope, Window};
-    use sessionmill_contract::{Agent, Bound, FailureClass, Processor, Said, Transcript, Value};
+    use sessionmill_contract::{Agent, Bound, FailureClass, Processor, RowRef, Said, Transcript, Value};
     use std::sync::Mutex;
 
     /// Claims each fresh prompt as it stands, and notes what it was shown.
@@ -175,7 +175,7 @@ mod tests {
         }
         let mut rows = Rows::default();
         fold.finish(&mut rows)?;
-        Ok(rows.of(&CLAIMS).map(<[Value]>::to_vec).collect())
+        Ok(rows.of(&CLAIMS).map(RowRef::to_vec).collect())
     }
 
     fn column(rows: &[Vec<Value>], name: &str) -> Vec<Value> {

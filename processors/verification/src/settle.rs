@@ -36,12 +36,37 @@ mod tests {
     use crate::wording::Comparison;
     use chrono::DateTime;
     use fastrand::Rng;
-    use sessionmill_contract::{FactRow, Row as _, Table, Value};
+    use sessionmill_contract::{Cell, Cells as _, Columns, FactRow, Row as _, RowRef, Table, Value};
     use std::collections::{BTreeMap, BTreeSet};
     use unicode_segmentation::UnicodeSegmentation;
 
+    /// A claim with where it comes from.
+    #[derive(Clone, Debug)]
+    struct Fact {
+        session_file: String,
+        username: String,
+        values: Vec<Value>,
+    }
+
+    /// The cells of claims.
+    fn columns(facts: &[Fact]) -> Columns {
+        let mut columns = Columns::new(&CLAIMS);
+        facts.iter().for_each(|fact| columns.push(fact.values.iter().map(Value::cell)));
+        columns
+    }
+
+    /// Claims as a settlement takes them.
+    fn rows<'f>(facts: &'f [Fact], columns: &'f Columns) -> Vec<FactRow<'f>> {
+        let row = |(fact, values): (&'f Fact, _)| FactRow {
+            session_file: &fact.session_file,
+            username: &fact.username,
+            values,
+        };
+        facts.iter().zip(columns.rows()).map(row).collect()
+    }
+
     /// A claim of somebody in a source file.
-    fn fact(kind: Detection, content: &str, entities: &[&str], user: &str, file: &str, line: u64) -> FactRow {
+    fn fact(kind: Detection, content: &str, entities: &[&str], user: &str, file: &str, line: u64) -> Fact {
         let entities = serde_json::json!(entities).to_string();
         let time = DateTime::from_timestamp(86_400 * i64::try_from(line).unwrap(), 0).unwrap();
         let title: String = content.chars().take(20).collect();
@@ -61,8 +86,7 @@ mod tests {
             likelihood: None,
             signs: Some("[]"),
         };
-        let session_file = format!("{user}/{file}.jsonl").into();
-        FactRow { session_file, username: user.into(), values: claim.values() }
+        Fact { session_file: format!("{user}/{file}.jsonl"), username: user.to_owned(), values: claim.values() }
     }
 
     fn review(review_id: i64, item_id: &str, action: Action, other_id: Option<&str>) -> Vec<Value> {
@@ -74,14 +98,15 @@ mod tests {
         crate::statement::id(&content.chars().take(20).collect::<String>(), content)
     }
 
-    fn settled(facts: &[FactRow], reviews: &[Vec<Value>]) -> Rows {
+    fn settled(facts: &[Fact], reviews: &[Vec<Value>]) -> Rows {
         settled_with(facts, reviews, &[])
     }
 
-    fn settled_with(facts: &[FactRow], reviews: &[Vec<Value>], memo: &[Vec<Value>]) -> Rows {
-        let mut rows = Rows::default();
-        settle("finance", Inputs { facts, edges: &[], reviews, memo }, &mut rows).unwrap();
-        rows
+    fn settled_with(facts: &[Fact], reviews: &[Vec<Value>], memo: &[Vec<Value>]) -> Rows {
+        let (columns, mut entities) = (columns(facts), Rows::default());
+        let inputs = Inputs { facts: &rows(facts, &columns), edges: &[], reviews, memo };
+        settle("finance", inputs, &mut entities).unwrap();
+        entities
     }
 
     /// The items without anything that is remembered.
@@ -91,11 +116,11 @@ mod tests {
 
     /// Some columns of a table's rows, as text.
     fn cells(rows: &Rows, table: &Table, columns: &[&str]) -> Vec<String> {
-        let cell = |row: &[Value], column: &str| match &row[table.position(column).unwrap()] {
-            Value::Text(text) => text.to_string(),
-            Value::Int(int) => int.to_string(),
-            Value::Time(time) => time.date_naive().to_string(),
-            Value::Null => "-".to_owned(),
+        let cell = |row: RowRef<'_>, column: &str| match row.cell(table.position(column).unwrap()) {
+            Cell::Text(text) => text.to_owned(),
+            Cell::Int(int) => int.to_string(),
+            Cell::Time(time) => time.date_naive().to_string(),
+            Cell::Null => "-".to_owned(),
             other => format!("{other:?}"),
         };
         rows.of(table).map(|row| columns.iter().map(|c| cell(row, c)).collect::<Vec<_>>().join(" ")).collect()
@@ -226,7 +251,7 @@ mod tests {
             fact(Correction, &younger, &[], "bob", "b", 2),
             fact(Confirmation, ARR_AGAIN, &[], "eve", "e", 3),
         ];
-        let items = |facts: &[FactRow], reviews: &[Vec<Value>]| {
+        let items = |facts: &[Fact], reviews: &[Vec<Value>]| {
             cells(&settled(facts, reviews), &ITEMS, &["item_id", "status", "corrections", "confirmations", "reviewer"])
         };
         let line = |content: &str, rest: &str| format!("{} {rest}", id(content));
@@ -257,7 +282,7 @@ mod tests {
             older.clone(),
         ];
         let line = |content: &str, rest: &str| format!("{} {rest}", id(content));
-        let items = |facts: &[FactRow], reviews: &[Vec<Value>]| {
+        let items = |facts: &[Fact], reviews: &[Vec<Value>]| {
             cells(&settled(facts, reviews), &ITEMS, &["item_id", "status", "corrections", "confirmations"])
         };
         assert_eq!(items(&facts, &[])[0], line(ARR, "pending 0 2"));
@@ -275,7 +300,7 @@ mod tests {
     }
 
     /// A world of claims whose texts are near to each other, and near to the bounds of likeness.
-    fn claims(random: &mut Rng, count: u64) -> Vec<FactRow> {
+    fn claims(random: &mut Rng, count: u64) -> Vec<Fact> {
         const WORDS: [&str; 14] = [
             "revenue",
             "counts",
@@ -322,14 +347,14 @@ mod tests {
     }
 
     /// Makes the claims be about more entities than a mask has bits, some of them frequent.
-    fn many_entities(random: &mut Rng, facts: &mut [FactRow]) {
+    fn many_entities(random: &mut Rng, facts: &mut [Fact]) {
         for fact in facts {
             let names: Vec<_> = (0..random.u8(0..7)).map(|_| (random.u8(..14) * random.u8(..14)).to_string()).collect();
             fact.values[CLAIMS.position("entities").unwrap()] = serde_json::json!(names).to_string().as_str().into();
         }
     }
 
-    fn reviews(random: &mut Rng, facts: &[FactRow]) -> Vec<Vec<Value>> {
+    fn reviews(random: &mut Rng, facts: &[Fact]) -> Vec<Vec<Value>> {
         let mut any = || {
             let fact = &facts[random.usize(..facts.len())];
             id(fact.values[CLAIMS.position("content").unwrap()].as_str().unwrap())
@@ -391,7 +416,9 @@ mod tests {
             let mut random = Rng::with_seed(seed);
             let facts = claims(&mut random, count);
             let reviews = if seed % 2 == 0 { Vec::new() } else { reviews(&mut random, &facts) };
-            let material = Material::new(&facts, &reviews).unwrap();
+            let columns = columns(&facts);
+            let rows = rows(&facts, &columns);
+            let material = Material::new(&rows, &reviews).unwrap();
             let items = items_of(&material);
             assert_eq!(items, naive(&material), "seed {seed}");
             joined += facts.len() - items.len();
@@ -445,7 +472,9 @@ mod tests {
                 many_entities(&mut random, &mut facts);
             }
             let reviews = reviews(&mut random, &facts);
-            let material = Material::new(&facts, &reviews).unwrap();
+            let columns = columns(&facts);
+            let rows = rows(&facts, &columns);
+            let material = Material::new(&rows, &reviews).unwrap();
             assert_eq!(items_of(&material), naive(&material), "seed {seed}");
             let expected = naive_relations(&material, &items_of(&material));
             let found = cells(&settled(&facts, &reviews), &RELATIONS, &["kind", "from_item", "to_item", "score"]);
@@ -462,7 +491,7 @@ mod tests {
             let mut random = Rng::with_seed(seed);
             let mut facts = claims(&mut random, 40);
             let reviews = reviews(&mut random, &facts);
-            let text = |facts: &[FactRow]| {
+            let text = |facts: &[Fact]| {
                 let rows = settled(facts, &reviews);
                 [&ITEMS, &EVIDENCE, &RELATIONS].map(|table| cells(&rows, table, &table.names()))
             };
@@ -499,11 +528,11 @@ mod tests {
                 }
                 let rows = settled_with(&facts, &decisions[..decided], &memo);
                 assert_eq!(text(&rows), text(&settled(&facts, &decisions[..decided])), "seed {seed}");
-                let is_known = |row: &&[Value]| memo.iter().any(|known| known == row);
+                let is_known = |row: &RowRef<'_>| memo.contains(&row.to_vec());
                 let known = rows.of(&FOUNDERS).filter(is_known).count();
                 remembered += known;
                 forgotten += rows.of(&FOUNDERS).count() - known;
-                memo = rows.of(&FOUNDERS).map(<[Value]>::to_vec).collect();
+                memo = rows.of(&FOUNDERS).map(RowRef::to_vec).collect();
             }
         }
         assert!(remembered > 10_000 && forgotten > 10_000, "{remembered} {forgotten}");
@@ -513,7 +542,9 @@ mod tests {
     fn every_claim_is_evidence_once_or_a_copy() {
         let mut random = Rng::with_seed(7);
         let facts = claims(&mut random, 400);
-        let material = Material::new(&facts, &[]).unwrap();
+        let columns = columns(&facts);
+        let rows = rows(&facts, &columns);
+        let material = Material::new(&rows, &[]).unwrap();
         let items = items_of(&material);
         let mut numbers: Vec<_> = items.iter().flat_map(|item| item.statements.clone()).collect();
         numbers.sort_unstable();

@@ -54,7 +54,7 @@ impl<'f> Statement<'f> {
     }
 
     fn read(fact: &'f FactRow) -> Result<Self, Failure> {
-        let claim = ClaimRow::read(&fact.values)?;
+        let claim = ClaimRow::read(fact.values)?;
         let unreadable = || CLAIMS.unreadable();
         let detection = Detection::ALL.into_iter().find(|kind| claim.detection_type == kind.name());
         let entities: Vec<String> = serde_json::from_str(claim.entities).map_err(|_| unreadable())?;
@@ -69,8 +69,8 @@ impl<'f> Statement<'f> {
             content: claim.content,
             entities,
             time: claim.time,
-            username: &fact.username,
-            session_file: &fact.session_file,
+            username: fact.username,
+            session_file: fact.session_file,
             session_id: claim.session_id,
             line: claim.line,
             entities_text: claim.entities,

@@ -2,21 +2,22 @@
 //! settled with the database let go of, and written if nothing that it was settled from has changed
 //! meanwhile.
 
+use super::facts::{Facts, facts};
 use super::fail::Untouched;
 use super::run::{Beside, Run};
-use super::{due, facts, facts_hash, islands, origin, replace, write};
+use super::{due, facts_hash, islands, origin, replace, write};
 use crate::base::error::Result;
 use crate::base::failpoint;
 use crate::base::fault::Fault;
 use crate::source::retry::Retries;
 use crate::store::{SharedStore, Transaction};
-use sessionmill_contract::{FactRow, Manifest, Processor, Settlement};
+use sessionmill_contract::{Manifest, Processor, Settlement};
 
 /// What a large key is settled from, as of one moment.
 #[derive(Debug)]
 struct Basis {
-    /// Ordered by key: keys of one hash are settled together.
-    facts: Vec<(String, FactRow)>,
+    /// By key: keys of one hash are settled together.
+    facts: Vec<(String, Facts)>,
     beside: Beside,
     /// Of the facts.
     mark: String,
@@ -45,8 +46,8 @@ impl SharedStore {
         self.end()?;
         let facts = std::mem::take(&mut basis.facts);
         let mut run = Run::new(processor, settlement, &basis.beside).leaving(basis.known.held());
-        for (key, fact) in facts {
-            run.push(key_hash, &key, fact);
+        for (key, facts) in &facts {
+            run.settle(key_hash, key, &facts.rows());
         }
         let settled = run.end();
         let store = self.get()?;
@@ -87,11 +88,11 @@ fn basis(
     transaction.execute("INSERT INTO settling VALUES (?)", [key_hash])?;
     islands::whole(transaction, manifest, settlement)?;
     let mut of_key = Vec::new();
-    facts(transaction, processor, settlement, &hash, |_, key, fact| of_key.push((key.to_owned(), fact)))?;
+    facts(transaction, processor, settlement, &hash, |_, key, facts| of_key.push((key.to_owned(), facts.take())))?;
     let mut beside = Beside::of(transaction, manifest, settlement, &hash)?;
     if let Some(table) = settlement.memo {
         let of_key = replace::of_keys(table, &hash);
-        replace::stored(transaction, table, &of_key, |_, row| beside.memo.push(row))?;
+        replace::stored(transaction, table, &of_key, |_, row| beside.memo.push(row.to_vec()))?;
     }
     let mark = mark(transaction, manifest, settlement, key_hash)?;
     Ok(Basis { facts: of_key, beside, mark, known })

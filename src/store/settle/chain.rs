@@ -12,22 +12,21 @@
 use super::{Groups, groups, touch};
 use crate::base::error::Result;
 use crate::store::Transaction;
-use sessionmill_contract::{Processor, Table, Value};
+use crate::store::rows::text;
+use sessionmill_contract::{Processor, RowRef, Table};
 
 /// Does what is to be done about rows of a table of entities that arrived or left.
 pub(super) fn differ(
     transaction: &Transaction<'_>,
     processor: &dyn Processor,
     table: &Table,
-    rows: &[&[Value]],
+    rows: &[RowRef<'_>],
 ) -> Result<()> {
     let manifest = processor.manifest();
     groups::differ(transaction, manifest, table, rows)?;
     let later = manifest.settlement_of(table).and_then(|later| Some((later, table.position(later.key)?)));
     let Some((later, key)) = later else { return Ok(()) };
-    let key = |row: &&'_ [Value]| row.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let keys: Vec<_> = rows.iter().map(key).collect();
-    let groups = Groups::of(transaction, manifest, later, keys.iter().map(String::as_str))?;
-    let hashed = rows.iter().zip(&keys).map(|(row, key)| (groups.hash(key), *row));
+    let groups = Groups::of(transaction, manifest, later, rows.iter().map(|row| text(*row, key)))?;
+    let hashed = rows.iter().map(|row| (groups.hash(text(*row, key)), *row));
     touch::facts(transaction, processor, later, hashed)
 }

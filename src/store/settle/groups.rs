@@ -10,12 +10,12 @@
 //! and the new keys are touched, all in the transaction that changes the edges. A key of those groups that stays
 //! the same is touched, too: it is settled from its edges.
 
-use super::{facts_hash, touch, values};
+use super::{facts_hash, touch};
 use crate::base::error::Result;
 use crate::store::Transaction;
-use crate::store::rows::{Cell, as_text, key_hash};
+use crate::store::rows::{Cell, as_text, key_hash, values};
 use duckdb::params;
-use sessionmill_contract::{Manifest, Settlement, Table, Value};
+use sessionmill_contract::{Cells as _, Manifest, RowRef, Settlement, Table, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The keys of ids that are joined to others.
@@ -123,12 +123,12 @@ pub(super) fn differ(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
     table: &Table,
-    edges: &[&[Value]],
+    edges: &[RowRef<'_>],
 ) -> Result<()> {
     for settlement in manifest.settlements {
         let Some(of) = settlement.edges.filter(|of| of.table.name == table.name) else { continue };
         let positions = of.ids.map(|column| table.position(column));
-        let named = edges.iter().flat_map(|row| positions.map(|id| row.get(id?)?.as_str())).flatten();
+        let named = edges.iter().flat_map(|row| positions.map(|id| row.cell(id?).as_str())).flatten();
         let named: BTreeSet<&str> = named.collect();
         if !named.is_empty() {
             regroup(transaction, manifest, settlement, named)?;

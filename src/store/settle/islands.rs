@@ -20,7 +20,9 @@ use super::facts_hash;
 use crate::base::error::Result;
 use crate::store::Transaction;
 use duckdb::params;
-use sessionmill_contract::{FactRow, Failure, FailureClass, Islands, Manifest, Processor, Settlement, Table, Value};
+use sessionmill_contract::{
+    Cells as _, FactRow, Failure, FailureClass, Islands, Manifest, Processor, RowRef, Settlement, Table,
+};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// From the first fact to the last one, in microseconds since 1970.
@@ -60,21 +62,21 @@ impl Knife {
         Some(Self { islands, gap: gap(processor, settlement), at, span })
     }
 
-    fn time(self, values: &[Value]) -> i64 {
-        micros(values.get(self.at))
+    fn time(self, row: RowRef<'_>) -> i64 {
+        micros(row, self.at)
     }
 
-    fn span(self, values: &[Value]) -> Option<&str> {
-        values.get(self.span).and_then(Value::as_str)
+    fn span(self, row: RowRef<'_>) -> Option<&str> {
+        row.cell(self.span).as_str()
     }
 
     /// What facts touch that arrive or leave, each with its hash: few rows for many facts that are close together.
-    pub(super) fn moments<'f>(self, facts: impl Iterator<Item = (i64, &'f [Value])>) -> Vec<Moment<'f>> {
+    pub(super) fn moments<'f>(self, facts: impl Iterator<Item = (i64, RowRef<'f>)>) -> Vec<Moment<'f>> {
         let mut of_spans: BTreeMap<(i64, &str), Extent> = BTreeMap::new();
         let mut alone: BTreeMap<i64, Vec<Extent>> = BTreeMap::new();
-        for (hash, values) in facts {
-            let at = self.time(values);
-            match self.span(values) {
+        for (hash, row) in facts {
+            let at = self.time(row);
+            match self.span(row) {
                 Some(span) => {
                     let extent = of_spans.entry((hash, span)).or_insert((at, at));
                     *extent = (extent.0.min(at), extent.1.max(at));
@@ -90,12 +92,12 @@ impl Knife {
     }
 
     /// Cuts facts of a key, which stay in their order within each island.
-    pub(super) fn cut(self, facts: Vec<FactRow>) -> Vec<(Extent, Vec<FactRow>)> {
+    pub(super) fn cut<'f>(self, facts: &[FactRow<'f>]) -> Vec<(Extent, Vec<FactRow<'f>>)> {
         let mut of_spans: HashMap<&str, Extent> = HashMap::new();
         let mut parts = Vec::new();
-        for FactRow { values, .. } in &facts {
-            let at = self.time(values);
-            match self.span(values) {
+        for fact in facts {
+            let at = self.time(fact.values);
+            match self.span(fact.values) {
                 Some(span) => {
                     let extent = of_spans.entry(span).or_insert((at, at));
                     *extent = (extent.0.min(at), extent.1.max(at));
@@ -106,10 +108,10 @@ impl Knife {
         parts.extend(of_spans.into_values());
         let mut islands: Vec<_> = joined(parts, self.gap).into_iter().map(|extent| (extent, Vec::new())).collect();
         for fact in facts {
-            let at = self.time(&fact.values);
+            let at = self.time(fact.values);
             let number = islands.partition_point(|((_, last), _)| *last < at);
             if let Some((_, island)) = islands.get_mut(number) {
-                island.push(fact);
+                island.push(*fact);
             }
         }
         islands
@@ -121,11 +123,11 @@ impl Knife {
         self,
         (first, last): Extent,
         table: &Table,
-        mut entities: impl Iterator<Item = &'e [Value]>,
+        mut entities: impl Iterator<Item = RowRef<'e>>,
     ) -> std::result::Result<(), Failure> {
         let start = table.position(self.islands.start);
-        let strays = |row: &[Value]| {
-            let at = micros(start.and_then(|start| row.get(start)));
+        let strays = |row: RowRef<'_>| {
+            let at = start.map_or(0, |start| micros(row, start));
             at < first || at > last
         };
         match entities.any(strays) {
@@ -217,8 +219,8 @@ fn within(table: &Table, hash: &str, at: &str) -> String {
     )
 }
 
-fn micros(value: Option<&Value>) -> i64 {
-    value.and_then(Value::as_time).map_or(0, |time| time.timestamp_micros())
+fn micros(row: RowRef<'_>, position: usize) -> i64 {
+    row.cell(position).as_time().map_or(0, |time| time.timestamp_micros())
 }
 
 /// The islands of parts that something has touched.

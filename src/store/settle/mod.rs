@@ -11,6 +11,7 @@
 //! | [`touch`] | lists the keys whose facts, decisions or rules have changed |
 //! | [`new`] | settles keys that the database has nothing of, from the facts at hand |
 //! | [`range`](mod@range) | cuts that list into parts, and finds the key that the database refuses |
+//! | [`facts`](mod@facts) | reads the stored facts of keys |
 //! | [`run`] | hands the facts of one key after the other to the processor |
 //! | [`replace`] | writes the rows that differ |
 //! | [`chain`] | touches the keys of a later settlement, whose facts are these rows |
@@ -25,6 +26,7 @@
 
 mod apart;
 mod chain;
+mod facts;
 mod fail;
 mod groups;
 mod islands;
@@ -41,13 +43,14 @@ pub use range::Range;
 use crate::base::error::Result;
 use crate::base::failpoint;
 use crate::source::retry::Retries;
-use crate::store::rows::{Cell, as_text, value};
+use crate::store::rows::{Cell, values};
 use crate::store::{Store, Transaction};
-use duckdb::{Row, params};
+use duckdb::params;
+use facts::facts;
 use fail::Untouched;
 use islands::Knife;
 use run::{Beside, Run, Settled};
-use sessionmill_contract::{FactRow, Manifest, Processor, Settlement, Table, Value};
+use sessionmill_contract::{Manifest, Processor, Settlement, Table, Value};
 
 /// A key of at least this many facts is settled apart.
 const LARGE: i64 = 5_000;
@@ -120,7 +123,7 @@ fn settle(
     }
     let beside = Beside::of(transaction, manifest, settlement, KEYS)?;
     let mut run = Run::new(processor, settlement, &beside).leaving(known.held());
-    facts(transaction, processor, settlement, KEYS, |hash, key, fact| run.push(hash, key, fact))?;
+    facts(transaction, processor, settlement, KEYS, |hash, key, facts| run.settle(hash, key, &facts.rows()))?;
     let settled = run.end();
     write(transaction, processor, settlement, &settled, known, retries)?;
     failpoint::point("settle", settlement.facts.name);
@@ -157,39 +160,6 @@ fn origin(manifest: &Manifest, settlement: &Settlement) -> String {
     ["session_file", "username"].map(|name| if is_there(name) { name } else { "''" }).join(", ")
 }
 
-/// Hands on the facts of keys with the hash and the key of each: key by key, and in the order that the settlement
-/// declares within a key. Where these have islands, only those in the ranges of the keys in `settling`. Finding the
-/// rows by the one number first spares reading the other columns of all rows.
-fn facts(
-    transaction: &Transaction<'_>,
-    processor: &dyn Processor,
-    settlement: &Settlement,
-    hashes: &str,
-    mut each: impl FnMut(i64, &str, FactRow),
-) -> Result<()> {
-    let manifest = processor.manifest();
-    let Settlement { facts, order, .. } = settlement;
-    let hash = facts_hash(manifest, settlement);
-    let rows = match Knife::of(processor, settlement) {
-        Some(knife) => knife.facts(manifest, settlement),
-        None => format!("SELECT rowid FROM facts.{} WHERE {hash} IN ({hashes})", facts.name),
-    };
-    let (from, key) = groups::keyed(manifest, settlement);
-    let sql = format!(
-        "SELECT {hash}, {key} AS settled_key, {origin}, {columns} FROM {from} WHERE fact.rowid IN ({rows})
-         ORDER BY {hash}, settled_key, {order}",
-        origin = origin(manifest, settlement),
-        columns = facts.list(),
-        order = order.join(", ")
-    );
-    transaction.query(&sql, [], |row| {
-        let (session_file, username) = (text(value(row, 2)?), text(value(row, 3)?));
-        let fact = FactRow { session_file, username, values: values(row, 4, facts)? };
-        each(row.get(0)?, as_text(row, 1)?, fact);
-        Ok(())
-    })
-}
-
 /// The reviews of a settlement, oldest first.
 fn reviews(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<Vec<Vec<Value>>> {
     settlement.reviews.map_or(Ok(Vec::new()), |table| all(transaction, "main", table))
@@ -204,13 +174,4 @@ pub(super) fn all(transaction: &Transaction<'_>, schema: &str, table: &Table) ->
         Ok(())
     })?;
     Ok(rows)
-}
-
-/// The cells of a table's columns, which begin with this one.
-fn values(row: &Row<'_>, first: usize, table: &Table) -> duckdb::Result<Vec<Value>> {
-    (first..first + table.columns.len()).map(|column| value(row, column)).collect()
-}
-
-fn text(value: Value) -> Box<str> {
-    if let Value::Text(text) = value { text } else { Box::default() }
 }

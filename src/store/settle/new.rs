@@ -20,10 +20,10 @@ use super::run::{Beside, Run, Settled};
 use super::{Groups, chain, sweep, touch};
 use crate::base::error::Result;
 use crate::store::Transaction;
-use crate::store::rows::{Cell, append_entities};
+use crate::store::rows::{self, Fact, append_entities, text};
 use crate::store::stamp::Try;
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{FactRow, Processor, Settlement, SourceFile, Value};
+use sessionmill_contract::{Cell, Cells as _, Processor, Settlement};
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashSet};
 
@@ -32,26 +32,25 @@ pub(in crate::store) fn settle(
     transaction: &Transaction<'_>,
     processor: &dyn Processor,
     settlement: &Settlement,
-    facts: &[(&SourceFile, &[Value])],
+    facts: &[Fact<'_>],
     groups: &Groups,
     (nth, now): (Try, DateTime<Utc>),
 ) -> Result<()> {
     let manifest = processor.manifest();
     let Some(key) = settlement.facts.position(settlement.key) else { return Ok(()) };
-    let hashed = facts.iter().filter_map(|(file, row)| {
-        let key = row.get(key)?.as_str()?;
-        Some((groups.hash(key), key, *file, *row))
-    });
-    let mut hashed: Vec<_> = hashed.collect();
+    let mut facts: Vec<&Fact<'_>> = facts.iter().collect();
     if nth == Try::First && is_settled_at_once(transaction, settlement)? {
-        hashed.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| declared(settlement, (a.2, a.3), (b.2, b.3))));
-        let mut known = known(transaction, settlement, hashed.iter().map(|(hash, ..)| *hash))?;
-        known.extend(hashed.iter().filter(|(_, key, ..)| groups.has(key)).map(|(hash, ..)| *hash));
+        let order = Order::of(settlement);
+        facts.sort_by(|a, b| a.place(key).cmp(&b.place(key)).then_with(|| order.compare(a, b)));
+        let mut known = known(transaction, settlement, facts.iter().map(|fact| fact.key_hash))?;
+        known.extend(facts.iter().filter(|fact| groups.has(text(fact.row, key))).map(|fact| fact.key_hash));
         let beside = Beside::default();
         let mut run = Run::new(processor, settlement, &beside);
-        for (hash, key, file, row) in hashed.iter().filter(|(hash, ..)| !known.contains(hash)) {
-            let (session_file, username) = ((*file.session_file).into(), (*file.username).into());
-            run.push(*hash, key, FactRow { session_file, username, values: row.to_vec() });
+        for of_key in facts.chunk_by(|a, b| a.place(key) == b.place(key)) {
+            let (hash, name) = of_key[0].place(key);
+            if !known.contains(&hash) {
+                run.settle(hash, name, &of_key.iter().map(|fact| fact.as_row()).collect::<Vec<_>>());
+            }
         }
         let Settled { entities, failed } = run.end();
         for table in settlement.entities {
@@ -61,9 +60,9 @@ pub(in crate::store) fn settle(
         }
         let failed = Untouched::default().after(&failed, now);
         fail::append(transaction, manifest, settlement, &failed)?;
-        hashed.retain(|(hash, ..)| known.contains(hash));
+        facts.retain(|fact| known.contains(&fact.key_hash));
     }
-    touch::facts(transaction, processor, settlement, hashed.iter().map(|(hash, _, _, row)| (*hash, *row)))
+    touch::facts(transaction, processor, settlement, facts.iter().map(|fact| (fact.key_hash, fact.row)))
 }
 
 /// Whether facts are all that a new key is settled from, and are likely to be all that it has. Keys of a settlement
@@ -80,27 +79,43 @@ fn is_settled_at_once(transaction: &Transaction<'_>, settlement: &Settlement) ->
     }
 }
 
-/// Compares facts of one key by the order that the settlement declares, as the database does.
-fn declared(settlement: &Settlement, a: (&SourceFile, &[Value]), b: (&SourceFile, &[Value])) -> Ordering {
-    let by = |column: &&str| match *column {
-        "session_file" => a.0.session_file.cmp(&b.0.session_file),
-        "username" => a.0.username.cmp(&b.0.username),
-        column => {
-            let position = settlement.facts.position(column);
-            position.map_or(Ordering::Equal, |position| compare(a.1.get(position), b.1.get(position)))
-        }
-    };
-    settlement.order.iter().map(by).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+/// What facts of one key are compared by: as the settlement declares it, and as the database does.
+struct Order(Vec<By>);
+
+enum By {
+    SessionFile,
+    Username,
+    Column(usize),
+}
+
+impl Order {
+    fn of(settlement: &Settlement) -> Self {
+        let by = |column: &&str| match *column {
+            "session_file" => Some(By::SessionFile),
+            "username" => Some(By::Username),
+            column => settlement.facts.position(column).map(By::Column),
+        };
+        Self(settlement.order.iter().filter_map(by).collect())
+    }
+
+    fn compare(&self, a: &Fact<'_>, b: &Fact<'_>) -> Ordering {
+        let by = |by: &By| match *by {
+            By::SessionFile => a.file.session_file.cmp(&b.file.session_file),
+            By::Username => a.file.username.cmp(&b.file.username),
+            By::Column(position) => compare(a.row.cell(position), b.row.cell(position)),
+        };
+        self.0.iter().map(by).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    }
 }
 
 /// Nulls come last.
-fn compare(a: Option<&Value>, b: Option<&Value>) -> Ordering {
+fn compare(a: Cell<'_>, b: Cell<'_>) -> Ordering {
     match (a, b) {
-        (Some(Value::Bool(a)), Some(Value::Bool(b))) => a.cmp(b),
-        (Some(Value::Int(a)), Some(Value::Int(b))) => a.cmp(b),
-        (Some(Value::Text(a)), Some(Value::Text(b))) => a.cmp(b),
-        (Some(Value::Time(a)), Some(Value::Time(b))) => a.cmp(b),
-        (a, b) => (a == Some(&Value::Null)).cmp(&(b == Some(&Value::Null))),
+        (Cell::Bool(a), Cell::Bool(b)) => a.cmp(&b),
+        (Cell::Int(a), Cell::Int(b)) => a.cmp(&b),
+        (Cell::Text(a), Cell::Text(b)) => a.cmp(b),
+        (Cell::Time(a), Cell::Time(b)) => a.cmp(&b),
+        (a, b) => (a == Cell::Null).cmp(&(b == Cell::Null)),
     }
 }
 
@@ -112,7 +127,7 @@ fn known(
 ) -> Result<HashSet<i64>> {
     let hashes: BTreeSet<i64> = hashes.collect();
     transaction.batch("CREATE OR REPLACE TEMP TABLE stage_keys (key_hash BIGINT)")?;
-    transaction.stage("stage_keys", hashes.into_iter().map(|hash| [Cell::Int(hash)]))?;
+    transaction.stage("stage_keys", hashes.into_iter().map(|hash| [rows::Cell::Int(hash)]))?;
     let mut known = HashSet::new();
     for table in std::iter::once(&settlement.facts).chain(settlement.entities) {
         let sql =

@@ -19,7 +19,7 @@ use sessionmill_contract::{Manifest, Processor, Settlement};
 pub type Range = (i64, i64);
 
 /// Facts that are settled in one transaction, about.
-const FACTS: u64 = 250_000;
+const FACTS: u64 = 100_000;
 
 /// A key weighs as much as this many facts, however few it has.
 const WEIGHT: u64 = 10;
@@ -48,7 +48,19 @@ impl Store {
         Ok((0..parts).map(|part| (bound(part), end(part))).collect())
     }
 
-    /// Whether a key of the settlement can be due: most passes find none, and this question is the cheapest one.
+    /// Whether a key of a processor can be due: most passes find none, and this question is the cheapest one.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn is_any_due(&self, manifest: &Manifest) -> Result<bool> {
+        let sql = "SELECT EXISTS (FROM facts.touched_keys WHERE processor_name = $1)
+                   OR EXISTS (FROM facts.touched_moments WHERE processor_name = $1)
+                   OR EXISTS (FROM settling_failures WHERE processor_name = $1)";
+        Ok(self.connection.query_row(sql, [manifest.name], |row| row.get(0))?)
+    }
+
+    /// Whether a key of the settlement can be due.
     ///
     /// # Errors
     ///

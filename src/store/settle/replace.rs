@@ -6,67 +6,78 @@
 //!
 //! For example, `a a b` is stored and `a b c` is new: one `a` leaves, `c` arrives, the other `a` and `b` stay.
 
+use super::chain;
 use super::islands::Knife;
-use super::{chain, values};
 use crate::base::error::Result;
 use crate::store::Transaction;
-use crate::store::rows::{append_entities, as_text};
+use crate::store::rows::{append_entities, as_text, push_row, text};
 use duckdb::Row;
-use sessionmill_contract::{Processor, Settlement, Table, Value};
-use std::collections::{HashMap, HashSet};
+use sessionmill_contract::{Columns, Processor, RowRef, Settlement, Table};
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-/// Rows that are to stand in a table, each with the number of times that it is still missing.
-#[derive(Default)]
-pub(in crate::store) struct Missing<'r>(HashMap<&'r [Value], usize>);
+/// Rows that are to stand in a table, each with the number of times that it is still missing, by the hash of the row.
+pub(in crate::store) struct Missing<'r>(Vec<(u64, RowRef<'r>, usize)>);
 
 impl<'r> Missing<'r> {
-    pub(in crate::store) fn add(&mut self, row: &'r [Value]) {
-        *self.0.entry(row).or_default() += 1;
+    pub(in crate::store) fn new(rows: impl Iterator<Item = RowRef<'r>>) -> Self {
+        let mut all: Vec<_> = rows.map(|row| (hash(row), row, 1)).collect();
+        all.sort_unstable_by_key(|(hash, ..)| *hash);
+        all.dedup_by(|next, first| {
+            let is_same = next.0 == first.0 && next.1 == first.1;
+            first.2 += usize::from(is_same);
+            is_same
+        });
+        Self(all)
     }
 
     /// Whether the row is still missing; then it is missing once less.
-    pub(in crate::store) fn take(&mut self, row: &[Value]) -> bool {
-        match self.0.get_mut(row) {
-            Some(count) if *count > 0 => {
-                *count -= 1;
-                true
-            }
-            _ => false,
-        }
+    pub(in crate::store) fn take(&mut self, row: RowRef<'_>) -> bool {
+        let hash = hash(row);
+        let first = self.0.partition_point(|(other, ..)| *other < hash);
+        let same = self.0[first..].iter_mut().take_while(|(other, ..)| *other == hash);
+        let missing = same.filter(|(_, other, count)| *count > 0 && *other == row).map(|(.., count)| count).next();
+        missing.map(|count| *count -= 1).is_some()
     }
+}
+
+fn hash(row: RowRef<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    row.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Puts the entities of keys in the place of those that the keys in `settling` had, of those with islands the ones
 /// in their ranges. Those of the keys in `keeping`, whose hash others can share, stay what they were.
-pub(super) fn entities<'e, Rows: Iterator<Item = &'e [Value]>>(
+pub(super) fn entities<'e, Rows: Iterator<Item = RowRef<'e>>>(
     transaction: &Transaction<'_>,
     (processor, settlement): (&dyn Processor, &Settlement),
     table: &'static Table,
     keeping: &HashSet<&str>,
     rows: impl Fn() -> Rows,
 ) -> Result<()> {
-    let mut missing = Missing::default();
-    rows().for_each(|row| missing.add(row));
+    // Most keys of a first run have nothing stored that theirs would have to be compared with.
+    let mut missing = None;
     let key = table.position(settlement.key);
-    let is_kept = |row: &[Value]| {
-        let name = key.and_then(|key| row.get(key)).and_then(Value::as_str);
-        name.is_some_and(|name| keeping.contains(name))
-    };
-    let (mut ids, mut leaving) = (Vec::new(), Vec::new());
+    let is_kept = |row: RowRef<'_>| key.is_some_and(|key| keeping.contains(text(row, key)));
+    let (mut ids, mut leaving) = (Vec::new(), Columns::new(table));
     let concerned = match Knife::of(processor, settlement) {
         Some(knife) => knife.entities(table),
         None => of_keys(table, "SELECT key_hash FROM settling"),
     };
     stored(transaction, table, &concerned, |id, row| {
-        if !is_kept(&row) && !missing.take(&row) {
+        if !is_kept(row) && !missing.get_or_insert_with(|| Missing::new(rows())).take(row) {
             ids.push(id);
-            leaving.push(row);
+            leaving.push(row.cells());
         }
     })?;
     delete(transaction, table, &ids)?;
-    let arriving: Vec<_> = rows().filter(|row| missing.take(row)).collect();
+    let arriving: Vec<_> = match &mut missing {
+        Some(missing) => rows().filter(|row| missing.take(*row)).collect(),
+        None => rows().collect(),
+    };
     append_entities(transaction, processor.manifest(), table, settlement, &arriving)?;
-    let differing: Vec<_> = leaving.iter().map(Vec::as_slice).chain(arriving).collect();
+    let differing: Vec<_> = leaving.rows().chain(arriving).collect();
     chain::differ(transaction, processor, table, &differing)
 }
 
@@ -79,14 +90,17 @@ pub(super) fn of_keys(table: &Table, hashes: &str) -> String {
 /// Hands on entities, each with its row id.
 pub(super) fn stored(
     transaction: &Transaction<'_>,
-    table: &Table,
+    table: &'static Table,
     ids: &str,
-    mut each: impl FnMut(i64, Vec<Value>),
+    mut each: impl FnMut(i64, RowRef<'_>),
 ) -> Result<()> {
     let (name, columns) = (table.name, table.list());
+    let mut cells = Columns::new(table);
     let sql = format!("SELECT rowid, {columns} FROM facts.{name} WHERE rowid IN ({ids})");
     transaction.query(&sql, [], |row| {
-        each(row.get(0)?, values(row, 1, table)?);
+        cells.clear();
+        push_row(&mut cells, row, 1)?;
+        each(row.get(0)?, cells.row(0));
         Ok(())
     })
 }
@@ -96,13 +110,13 @@ pub(in crate::store) struct Stored<'r> {
     pub(in crate::store) session_file: &'r str,
     /// Of its key, where the table has one.
     pub(in crate::store) key_hash: Option<i64>,
-    pub(in crate::store) values: Vec<Value>,
+    pub(in crate::store) row: RowRef<'r>,
 }
 
 /// Deletes the facts of the staged files of a processor that `leaves` names. Returns how many these were.
 pub(in crate::store) fn facts(
     transaction: &Transaction<'_>,
-    table: &Table,
+    table: &'static Table,
     is_keyed: bool,
     processor: &str,
     mut leaves: impl FnMut(Stored<'_>) -> bool,
@@ -114,9 +128,11 @@ pub(in crate::store) fn facts(
          (SELECT rowid FROM facts.{name} WHERE session_file IN
              (SELECT session_file FROM stage_states WHERE processor_name = ?))"
     );
-    let mut leaving = Vec::new();
+    let (mut leaving, mut cells) = (Vec::new(), Columns::new(table));
     let mut each = |row: &Row<'_>| {
-        let stored = Stored { session_file: as_text(row, 1)?, key_hash: row.get(2)?, values: values(row, 3, table)? };
+        cells.clear();
+        push_row(&mut cells, row, 3)?;
+        let stored = Stored { session_file: as_text(row, 1)?, key_hash: row.get(2)?, row: cells.row(0) };
         if leaves(stored) {
             leaving.push(row.get(0)?);
         }
@@ -142,16 +158,27 @@ fn delete(transaction: &Transaction<'_>, table: &Table, leaving: &[i64]) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sessionmill_contract::{Cell, table};
+
+    table! {
+        static WORDS: Table = "test_words", Hidden;
+
+        struct WordRow<'a> {
+            word: &'a str,
+        }
+    }
 
     #[test]
     fn rows_are_compared_as_bags() {
-        let row = |text: &str| [Value::from(text)];
-        let new = [row("a"), row("b"), row("c")];
-        let mut missing = Missing::default();
-        new.iter().for_each(|row| missing.add(row));
-        let stored = [row("a"), row("a"), row("b")];
-        let leaving: Vec<_> = stored.iter().filter(|row| !missing.take(&row[..])).collect();
-        let arriving: Vec<_> = new.iter().filter(|row| missing.take(&row[..])).collect();
-        assert_eq!((leaving, arriving), (vec![&row("a")], vec![&row("c")]));
+        let columns = |texts: &[&'static str]| {
+            let mut columns = Columns::new(&WORDS);
+            texts.iter().for_each(|text| columns.push([Cell::from(*text)]));
+            columns
+        };
+        let (new, stored) = (columns(&["a", "b", "c", "d", "d"]), columns(&["a", "a", "b", "d"]));
+        let mut missing = Missing::new(new.rows());
+        let leaving: Vec<_> = stored.rows().filter(|row| !missing.take(*row)).map(|row| text(row, 0)).collect();
+        let arriving: Vec<_> = new.rows().filter(|row| missing.take(*row)).map(|row| text(row, 0)).collect();
+        assert_eq!((leaving, arriving), (vec!["a"], vec!["c", "d"]));
     }
 }

@@ -1,7 +1,5 @@
-//! Runs a processor's `settle` over facts that come key by key.
-//!
-//! Facts arrive ordered by key hash and key, so the end of a key is where the next one begins. Two keys can
-//! share a hash: they are two runs of facts, and each succeeds or fails by itself.
+//! Runs a processor's `settle` over facts that come key by key. Two keys can share a hash: each succeeds or fails
+//! by itself.
 
 use super::groups::{self, Edges};
 use super::islands::Knife;
@@ -62,18 +60,13 @@ pub(super) struct Run<'r> {
     knife: Option<Knife>,
     /// Keys that are left alone.
     held: HashSet<&'r str>,
-    /// Of one key.
-    facts: Vec<FactRow>,
-    key_hash: i64,
-    key: String,
     settled: Settled,
 }
 
 impl<'r> Run<'r> {
     pub(super) fn new(processor: &'r dyn Processor, settlement: &'r Settlement, beside: &'r Beside) -> Self {
         let knife = Knife::of(processor, settlement);
-        let (held, facts, key, settled) = (HashSet::new(), Vec::new(), String::new(), Settled::default());
-        Self { processor, settlement, beside, knife, held, facts, key_hash: 0, key, settled }
+        Self { processor, settlement, beside, knife, held: HashSet::new(), settled: Settled::default() }
     }
 
     /// Leaves keys alone: only those of a shared hash are meant, which come along with others.
@@ -81,57 +74,41 @@ impl<'r> Run<'r> {
         Self { held, ..self }
     }
 
-    /// Takes the next fact, and settles the key of those before it if that has ended.
-    pub(super) fn push(&mut self, key_hash: i64, key: &str, fact: FactRow) {
-        if key_hash != self.key_hash || key != self.key {
-            self.settle();
-            self.key_hash = key_hash;
-            key.clone_into(&mut self.key);
+    /// Settles a key from its facts.
+    pub(super) fn settle(&mut self, key_hash: i64, key: &str, facts: &[FactRow<'_>]) {
+        if self.held.contains(key) {
+            return;
         }
-        self.facts.push(fact);
+        let mark = self.settled.entities.mark();
+        if let Err(failure) = self.entities(key, facts) {
+            self.settled.entities.truncate(&mark);
+            self.settled.failed.push(Unsettled { key_hash, key: key.to_owned(), failure });
+        }
     }
 
-    /// Settles the last key.
-    pub(super) fn end(mut self) -> Settled {
-        self.settle();
+    /// What all keys came to.
+    pub(super) fn end(self) -> Settled {
         self.settled
     }
 
-    fn settle(&mut self) {
-        let facts = std::mem::take(&mut self.facts);
-        if facts.is_empty() || self.held.contains(&*self.key) {
-            return;
-        }
-        match self.entities(facts) {
-            Ok(entities) => self.settled.entities.append(entities),
-            Err(failure) => {
-                let (key_hash, key) = (self.key_hash, self.key.clone());
-                self.settled.failed.push(Unsettled { key_hash, key, failure });
-            }
-        }
-    }
-
-    /// What the facts of the key come to, all of their islands: where one fails, the key does.
-    fn entities(&self, facts: Vec<FactRow>) -> std::result::Result<Rows, Failure> {
-        let Some(knife) = self.knife else { return self.part(&facts) };
-        let mut entities = Rows::default();
+    /// Adds what the facts of a key come to, all of their islands: where one fails, the key does.
+    fn entities(&mut self, key: &str, facts: &[FactRow<'_>]) -> std::result::Result<(), Failure> {
+        let Some(knife) = self.knife else { return self.part(key, facts) };
         for (extent, facts) in knife.cut(facts) {
-            let part = self.part(&facts)?;
+            let mark = self.settled.entities.mark();
+            self.part(key, &facts)?;
             for table in self.settlement.entities {
-                knife.check(extent, table, part.of(table))?;
+                knife.check(extent, table, self.settled.entities.since(&mark, table))?;
             }
-            entities.append(part);
         }
-        Ok(entities)
+        Ok(())
     }
 
-    fn part(&self, facts: &[FactRow]) -> std::result::Result<Rows, Failure> {
+    fn part(&mut self, key: &str, facts: &[FactRow<'_>]) -> std::result::Result<(), Failure> {
         let Beside { reviews, edges, memo } = self.beside;
-        let edges = edges.get(&self.key).map_or(&[][..], Vec::as_slice);
+        let edges = edges.get(key).map_or(&[][..], Vec::as_slice);
         let inputs = Inputs { facts, edges, reviews, memo };
-        let mut entities = Rows::default();
-        let settle = || self.processor.settle(self.settlement, &self.key, inputs, &mut entities);
-        guard::processor("", settle)?;
-        Ok(entities)
+        let entities = &mut self.settled.entities;
+        guard::processor("", || self.processor.settle(self.settlement, key, inputs, entities))
     }
 }

@@ -8,20 +8,20 @@ use crate::base::error::Result;
 use crate::store::Store;
 use crate::store::rows::Cell;
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{Manifest, Settlement, Table, Value};
+use sessionmill_contract::{Cells as _, Manifest, RowRef, Settlement, Table};
 
 /// The rows of a table that have not ended yet.
 pub(super) fn lasting<'e>(
     settlement: &Settlement,
     table: &Table,
     now: DateTime<Utc>,
-    rows: impl Iterator<Item = &'e [Value]>,
-) -> impl Iterator<Item = &'e [Value]> {
+    rows: impl Iterator<Item = RowRef<'e>>,
+) -> impl Iterator<Item = RowRef<'e>> {
     let is_first = settlement.entities.first().is_some_and(|first| first.name == table.name);
     let end = settlement.expires.filter(|_| is_first).and_then(|column| table.position(column));
     // The database knows microseconds.
     let has_ended = move |time: DateTime<Utc>| time.timestamp_micros() <= now.timestamp_micros();
-    rows.filter(move |row| !end.and_then(|end| row.get(end)?.as_time()).is_some_and(has_ended))
+    rows.filter(move |row| !end.and_then(|end| row.cell(end).as_time()).is_some_and(has_ended))
 }
 
 impl Store {

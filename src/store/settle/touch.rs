@@ -14,7 +14,7 @@ use crate::store::rows::{Cell, key_hash};
 use crate::store::{Store, Transaction};
 use chrono::DateTime;
 use duckdb::params;
-use sessionmill_contract::{Manifest, Processor, Settlement, Value};
+use sessionmill_contract::{Manifest, Processor, RowRef, Settlement, Value};
 use std::collections::BTreeSet;
 
 /// Touches keys by their hashes.
@@ -35,7 +35,7 @@ pub(in crate::store) fn facts<'f>(
     transaction: &Transaction<'_>,
     processor: &dyn Processor,
     settlement: &Settlement,
-    facts: impl Iterator<Item = (i64, &'f [Value])>,
+    facts: impl Iterator<Item = (i64, RowRef<'f>)>,
 ) -> Result<()> {
     let manifest = processor.manifest();
     let Some(knife) = Knife::of(processor, settlement) else {

@@ -13,7 +13,7 @@ mod identity;
 mod oracle;
 
 use crate::edge::EDGES;
-use crate::line::LINES;
+use crate::line::{LINES, LineRow};
 use crate::link::LINKS;
 use crate::presence::{PRESENCE, PresenceRow};
 use crate::preset::Switches;
@@ -21,7 +21,9 @@ use crate::session::{SESSIONS, SessionRow};
 use crate::{MANIFEST, Settings, Tracking};
 use chrono::{DateTime, TimeDelta, Utc};
 use sessionmill_contract::activity::{Campaign, Class, Device, Geo, Link};
-use sessionmill_contract::{Activity, Event, FactRow, Inputs, Processor, Row, Rows, Said, SourceFile, Table, Value};
+use sessionmill_contract::{
+    Activity, Cell, Cells as _, Event, FactRow, Inputs, Processor, Row, RowRef, Rows, Said, SourceFile, Table, Value,
+};
 use std::collections::BTreeMap;
 
 /// An event of a web log.
@@ -153,23 +155,26 @@ fn folded(tracking: &Tracking, events: &[Web]) -> Vec<(SourceFile, Rows)> {
 }
 
 /// The facts of one table by a key, in the order that the settlement declares.
-fn by_key(files: &[(SourceFile, Rows)], table: &Table, key: impl Fn(&str) -> String) -> BTreeMap<String, Vec<FactRow>> {
+fn by_key<'f>(
+    files: &'f [(SourceFile, Rows)],
+    table: &Table,
+    key: impl Fn(&str) -> String,
+) -> BTreeMap<String, Vec<FactRow<'f>>> {
     let settlement = MANIFEST.settlement_of(table).unwrap();
     let position = table.position(settlement.key).unwrap();
-    let mut keys: BTreeMap<String, Vec<FactRow>> = BTreeMap::new();
+    let mut keys: BTreeMap<String, Vec<FactRow<'_>>> = BTreeMap::new();
     for (file, rows) in files {
         for values in rows.of(table) {
-            let (session_file, username) = (file.session_file.as_str().into(), file.username.as_str().into());
-            let fact = FactRow { session_file, username, values: values.to_vec() };
-            keys.entry(key(values[position].as_str().unwrap())).or_default().push(fact);
+            let fact = FactRow { session_file: &file.session_file, username: &file.username, values };
+            keys.entry(key(values.cell(position).as_str().unwrap())).or_default().push(fact);
         }
     }
-    let cell = |fact: &FactRow, column: &&str| match table.position(column) {
-        None => (0, fact.session_file.to_string()),
-        Some(position) => match &fact.values[position] {
-            Value::Time(at) => (at.timestamp_micros(), String::new()),
-            Value::Int(int) => (*int, String::new()),
-            Value::Text(text) => (0, text.to_string()),
+    let cell = |fact: &FactRow<'_>, column: &&str| match table.position(column) {
+        None => (0, fact.session_file.to_owned()),
+        Some(position) => match fact.values.cell(position) {
+            Cell::Time(at) => (at.timestamp_micros(), String::new()),
+            Cell::Int(int) => (int, String::new()),
+            Cell::Text(text) => (0, text.to_owned()),
             other => panic!("{other:?}"),
         },
     };
@@ -180,11 +185,12 @@ fn by_key(files: &[(SourceFile, Rows)], table: &Table, key: impl Fn(&str) -> Str
 }
 
 /// Cuts the facts of a key wherever nothing is for longer than the gap, and no client session is torn.
-fn islands(facts: &[FactRow], gap: TimeDelta) -> Vec<&[FactRow]> {
-    let time = |fact: &FactRow| fact.values[LINES.position("time").unwrap()].as_time().unwrap();
-    let span = |fact: &FactRow| fact.values[LINES.position("client_session_id").unwrap()].clone();
+fn islands<'i, 'f>(facts: &'i [FactRow<'f>], gap: TimeDelta) -> Vec<&'i [FactRow<'f>]> {
+    let line = |fact: &FactRow<'f>| LineRow::read(fact.values).unwrap();
+    let time = |fact: &FactRow<'f>| line(fact).time;
+    let span = |fact: &FactRow<'f>| line(fact).client_session_id;
     let is_torn = |cut: usize| {
-        facts[..cut].iter().any(|fact| span(fact) != Value::Null && facts[cut..].iter().any(|f| span(f) == span(fact)))
+        facts[..cut].iter().any(|fact| span(fact).is_some() && facts[cut..].iter().any(|f| span(f) == span(fact)))
     };
     let is_cut = |cut: &usize| time(&facts[*cut]) - time(&facts[*cut - 1]) > gap && !is_torn(*cut);
     let cuts: Vec<usize> = std::iter::once(0).chain((1..facts.len()).filter(is_cut)).chain([facts.len()]).collect();
@@ -206,7 +212,7 @@ fn settled(tracking: &Tracking, files: &[(SourceFile, Rows)], cut: Cut) -> Rows 
         let inputs = Inputs { facts: &facts, edges: &[], reviews: &[], memo: &[] };
         tracking.settle(links, &node, inputs, &mut entities).unwrap();
     }
-    let edges: Vec<Vec<Value>> = entities.of(&EDGES).map(<[Value]>::to_vec).collect();
+    let edges: Vec<Vec<Value>> = entities.of(&EDGES).map(RowRef::to_vec).collect();
     let ends = |edge: &[Value]| [2, 3].map(|column| edge[column].as_str().unwrap().to_owned());
     let mut group: BTreeMap<String, String> = BTreeMap::new();
     edges.iter().flat_map(|edge| ends(edge)).for_each(|id| _ = group.insert(id.clone(), id));

@@ -1,0 +1,102 @@
+//! The stored facts of keys, key by key, and in the order that the settlement declares within a key.
+
+use super::islands::Knife;
+use super::{facts_hash, groups, origin};
+use crate::base::error::Result;
+use crate::store::Transaction;
+use crate::store::rows::{as_text, push_row};
+use duckdb::Row;
+use sessionmill_contract::{Cells as _, Columns, FactRow, Processor, RowRef, Settlement, Table, table};
+
+table! {
+    static ORIGINS: Table = "origins", Hidden;
+
+    /// Where a fact comes from.
+    struct OriginRow<'a> {
+        session_file: &'a str,
+        username: &'a str,
+    }
+}
+
+/// The facts of one key.
+#[derive(Debug)]
+pub(super) struct Facts {
+    origins: Columns,
+    rows: Columns,
+}
+
+impl Facts {
+    fn new(table: &'static Table) -> Self {
+        Self { origins: Columns::new(&ORIGINS), rows: Columns::new(table) }
+    }
+
+    fn push(&mut self, row: &Row<'_>, first: usize) -> duckdb::Result<()> {
+        push_row(&mut self.origins, row, first)?;
+        push_row(&mut self.rows, row, first + ORIGINS.columns.len())
+    }
+
+    fn clear(&mut self) {
+        self.origins.clear();
+        self.rows.clear();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// All of it, leaving nothing.
+    pub(super) fn take(&mut self) -> Self {
+        let table = self.rows.table();
+        std::mem::replace(self, Self::new(table))
+    }
+
+    /// The facts as a processor takes them.
+    pub(super) fn rows<'a>(&'a self) -> Vec<FactRow<'a>> {
+        let text = |origin: RowRef<'a>, column| origin.cell(column).as_str().unwrap_or_default();
+        let facts = self.origins.rows().zip(self.rows.rows());
+        facts.map(|(from, values)| FactRow { session_file: text(from, 0), username: text(from, 1), values }).collect()
+    }
+}
+
+/// Hands on the facts of keys, all of one key with its hash. Where these have islands, only those in the ranges of
+/// the keys in `settling`. Finding the rows by the one number first spares reading the other columns of all rows.
+pub(super) fn facts(
+    transaction: &Transaction<'_>,
+    processor: &dyn Processor,
+    settlement: &Settlement,
+    hashes: &str,
+    mut each: impl FnMut(i64, &str, &mut Facts),
+) -> Result<()> {
+    let manifest = processor.manifest();
+    let Settlement { facts: table, order, .. } = settlement;
+    let hash = facts_hash(manifest, settlement);
+    let rows = match Knife::of(processor, settlement) {
+        Some(knife) => knife.facts(manifest, settlement),
+        None => format!("SELECT rowid FROM facts.{} WHERE {hash} IN ({hashes})", table.name),
+    };
+    let (from, key) = groups::keyed(manifest, settlement);
+    let sql = format!(
+        "SELECT {hash}, {key} AS settled_key, {origin}, {columns} FROM {from} WHERE fact.rowid IN ({rows})
+         ORDER BY {hash}, settled_key, {order}",
+        origin = origin(manifest, settlement),
+        columns = table.list(),
+        order = order.join(", ")
+    );
+    let (mut hash, mut key, mut facts) = (0, String::new(), Facts::new(table));
+    transaction.query(&sql, [], |row| {
+        let (next_hash, next_key) = (row.get(0)?, as_text(row, 1)?);
+        if (next_hash, next_key) != (hash, &*key) {
+            if !facts.is_empty() {
+                each(hash, &key, &mut facts);
+                facts.clear();
+            }
+            hash = next_hash;
+            next_key.clone_into(&mut key);
+        }
+        facts.push(row, 2)
+    })?;
+    if !facts.is_empty() {
+        each(hash, &key, &mut facts);
+    }
+    Ok(())
+}
