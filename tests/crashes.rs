@@ -51,23 +51,17 @@ fn check(world: &World, about: &str) {
 fn killed_at_any_point_nothing_is_lost_or_counted_twice() {
     let mut random = Rng::with_seed(1);
     // A file that is read in a process of its own passes the first two once.
-    let read = ["open", "read"].map(|point| (point, [2, 3, 2]));
-    let written = [
-        "before-commit",
-        "commit",
-        "after-commit",
-        "before-settle",
-        "settle",
-        "after-settle",
-        "before-checkpoint",
-        "after-checkpoint",
-    ]
-    .map(|point| (point, [1, 2, 1]));
-    for (point, nths) in read.into_iter().chain(written) {
+    let read = ["open", "read"].map(|point| (point, [2, 3, 2], 0));
+    let written = ["before-commit", "commit", "after-commit", "before-settle", "settle", "after-settle"];
+    let written = written.map(|point| (point, [1, 2, 1], 0));
+    // A commit of so many responses is logged, and its log is long enough to be moved after it.
+    let moved = ["before-checkpoint", "after-checkpoint"].map(|point| (point, [1, 2, 1], 2_500));
+    // One of so many goes into the database file at once.
+    let at_once = ["commit", "after-commit"].map(|point| (point, [1, 2, 1], 21_000));
+    for (point, nths, many) in read.into_iter().chain(written).chain(moved).chain(at_once) {
         let world = World::new();
-        if point.ends_with("checkpoint") {
-            // Enough for a checkpoint of its own.
-            let many = (0..21_000).map(|number| response(&format!("big{number}"), "10:00:00", number));
+        if many > 0 {
+            let many = (0..many).map(|number| response(&format!("big{number}"), "10:00:00", number));
             world.write("big/big.jsonl", many.collect::<String>());
         }
         let mut deaths = 0;

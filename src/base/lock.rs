@@ -113,6 +113,12 @@ impl StoreLock {
         Ok(answer)
     }
 
+    /// Whether somebody waits for the lock, as far as that can be seen: other programs that open the database
+    /// leave no mark.
+    pub fn is_awaited(database: &Path) -> bool {
+        presence(database, "turn") != Presence::Free
+    }
+
     /// The database that it is about.
     pub fn database(&self) -> &Path {
         &self.database

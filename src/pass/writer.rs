@@ -153,8 +153,8 @@ impl Writer<'_, '_> {
 const WAITING: usize = 8 << 20;
 
 /// A commit holds about so many bytes of facts: enough to be fast, few enough to be held in memory.
-const GROUP: usize = 8 << 20;
-const GROUP_FILES: usize = 500;
+const GROUP: usize = 16 << 20;
+const GROUP_FILES: usize = 2_000;
 
 /// What is at hand after this time is committed: a large file holds up nobody else's news.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -1,10 +1,14 @@
 //! The log: what was committed since the database file was last written. Every opening reads it.
+//!
+//! A commit of some megabytes is not logged: DuckDB writes it into the database file at once, by the setting
+//! `checkpoint_threshold`, and the commit is over when that file is synced. So most of a first run is written once.
 
 use crate::store::beside;
 use std::path::Path;
 
-/// A log of so many bytes is moved into any database: some runs with news, or many without.
-const SMALL: u64 = 48 << 10;
+/// A log of so many bytes is moved into any database: many runs with some news. Reading it takes a few milliseconds,
+/// and moving it rewrites the last rows of every table.
+const SMALL: u64 = 512 << 10;
 
 /// A large database is slower to write: its log may have this part of its size, too.
 const PART: u64 = 10_000;

@@ -1,6 +1,7 @@
 //! A store that is held for a turn at a time, so that others get the database during a long pass.
 
 use crate::base::error::{Error, Result};
+use crate::base::lock::StoreLock;
 use crate::base::suspension;
 use crate::store::{Access, DatabaseFile, Fault, Store, log, migrate, quarantine};
 use chrono::{DateTime, Utc};
@@ -15,8 +16,11 @@ pub struct SharedStore {
     begun: bool,
 }
 
-/// Others wait for ten seconds at most.
+/// A turn while somebody waits, which they do for ten seconds at most.
 const TURN: Duration = Duration::from_secs(5);
+
+/// A turn while nobody is seen to wait.
+const LONG_TURN: Duration = Duration::from_secs(30);
 
 /// Long enough for whoever waits to see that the database is free.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -71,7 +75,7 @@ impl SharedStore {
         self.open = None;
     }
 
-    /// Ends the turn before a wait for somebody else, who can take long.
+    /// Ends the turn, such as before a wait for somebody else, who can take long.
     ///
     /// # Errors
     ///
@@ -100,16 +104,20 @@ impl SharedStore {
         Ok(store)
     }
 
-    /// Between two transactions: ends the turn if it is long enough, or the process is to stop. The log is moved into the
-    /// database file then, else the next turn would begin with reading it again.
+    /// Between two transactions: ends the turn if it is long enough, or the process is to stop. A long log is moved
+    /// into the database file then, else the next turn would begin with reading it again.
     ///
     /// # Errors
     ///
     /// If the database cannot be written.
     pub fn pass_on(&mut self) -> Result<()> {
-        if let Some((store, _)) = self.open.take_if(|(_, since)| since.elapsed() >= TURN || suspension::is_wanted()) {
-            store.checkpoint()?;
-            drop(store);
+        let database = &self.database;
+        let is_over = |since: Instant| {
+            let held = since.elapsed();
+            suspension::is_wanted() || held >= LONG_TURN || held >= TURN && StoreLock::is_awaited(database)
+        };
+        if self.open.as_ref().is_some_and(|(_, since)| is_over(*since)) {
+            self.end()?;
             std::thread::sleep(PAUSE);
         }
         Ok(())
