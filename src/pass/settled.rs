@@ -31,14 +31,16 @@ impl Settled {
         retries: Retries,
         heartbeat: &Heartbeat,
     ) -> Result<Self> {
-        // It is told from the keys that are touched, so before they are settled.
-        let dropped = if heartbeat.is_stopped() { Vec::new() } else { store.get()?.dropped(processor.manifest())? };
-        let mut was_due = false;
-        for settlement in processor.manifest().settlements {
-            was_due |= store.get()?.may_be_due(processor.manifest(), settlement)?;
+        let manifest = processor.manifest();
+        // Most passes find nothing to settle, and then there is nothing to tell of it either.
+        if !store.get()?.is_any_due(manifest)? {
+            store.get()?.sweep(manifest, retries.now)?;
+            return Ok(Self { dropped: Vec::new(), was_due: false, unsettled: Vec::new() });
         }
+        // It is told from the keys that are touched, so before they are settled.
+        let dropped = if heartbeat.is_stopped() { Vec::new() } else { store.get()?.dropped(manifest)? };
         settle::settle(store, processor, retries, heartbeat)?;
-        Ok(Self { dropped, was_due, unsettled: unsettled(store.get()?, processor)? })
+        Ok(Self { dropped, was_due: true, unsettled: unsettled(store.get()?, processor)? })
     }
 
     /// Settles again what was touched since.

@@ -57,13 +57,10 @@ pub fn begin(store: &Store, stamp: Stamp<'_>, request: &Request) -> Result<()> {
 pub fn end(store: &Store, stamp: Stamp<'_>, request: &Request, summary: &Summary) -> Result<()> {
     let _ = std::fs::remove_file(beside(store.lock.database(), UNWRITTEN));
     store.transaction(|transaction| {
-        let mut begun = 0;
-        for manifest in stamp.manifests {
-            begun += transaction.execute(
-                "DELETE FROM processor_runs WHERE run_id = ? AND processor_name = ? AND outcome = 'running'",
-                params![stamp.run_id, manifest.name],
-            )?;
-        }
+        let begun = transaction.execute(
+            &format!("DELETE FROM processor_runs WHERE run_id = ? AND outcome = 'running' AND {}", of(stamp)),
+            [stamp.run_id],
+        )?;
         close_dead_run(transaction, stamp)?;
         // A run that found nothing to do has let go of the database since, and of its number with it.
         let run_id = if begun > 0 { stamp.run_id } else { transaction.number(NEXT, [])? };
@@ -90,13 +87,15 @@ pub fn end(store: &Store, stamp: Stamp<'_>, request: &Request, summary: &Summary
         });
         // Every append is an entry of the log, which every opening reads.
         transaction.append("main", "processor_runs", rows)?;
-        for counts in &summary.processors {
-            transaction.execute("DELETE FROM processor_deferrals WHERE processor_name = ?", [&counts.processor])?;
-            let deferrals = counts.deferred_reasons.iter().map(|Deferral { reason, files }| {
+        transaction.execute(&format!("DELETE FROM processor_deferrals WHERE {}", of(stamp)), [])?;
+        let deferrals = summary.processors.iter().flat_map(|counts| {
+            counts.deferred_reasons.iter().map(|Deferral { reason, files }| {
                 [Cell::Text(&counts.processor), Cell::Text(reason), Cell::Own((*files).into())]
-            });
-            transaction.append("main", "processor_deferrals", deferrals)?;
-            let errors = counts.errors_detail.iter().map(|error| {
+            })
+        });
+        transaction.append("main", "processor_deferrals", deferrals)?;
+        let errors = summary.processors.iter().flat_map(|counts| {
+            counts.errors_detail.iter().map(move |error| {
                 [
                     Cell::Int(run_id),
                     Cell::Text(&counts.processor),
@@ -104,9 +103,9 @@ pub fn end(store: &Store, stamp: Stamp<'_>, request: &Request, summary: &Summary
                     Cell::Text(error.class),
                     Cell::Text(&error.error),
                 ]
-            });
-            transaction.append("main", "processor_run_errors", errors)?;
-        }
+            })
+        });
+        transaction.append("main", "processor_run_errors", errors)?;
         Ok(())
     })
 }
@@ -128,13 +127,15 @@ pub(super) fn forget(transaction: &Transaction<'_>, username: &str) -> Result<()
 
 /// A run that never ended, although nobody else can be running now, was killed.
 fn close_dead_run(transaction: &Transaction<'_>, stamp: Stamp<'_>) -> Result<()> {
-    for manifest in stamp.manifests {
-        transaction.execute(
-            "UPDATE processor_runs SET outcome = 'killed' WHERE outcome = 'running' AND processor_name = ?",
-            [manifest.name],
-        )?;
-    }
+    let sql = format!("UPDATE processor_runs SET outcome = 'killed' WHERE outcome = 'running' AND {}", of(stamp));
+    transaction.execute(&sql, [])?;
     Ok(())
+}
+
+/// The rows of the processors of a run, in SQL.
+fn of(stamp: Stamp<'_>) -> String {
+    let names: Vec<_> = stamp.manifests.iter().map(|manifest| format!("'{}'", manifest.name)).collect();
+    format!("processor_name IN ({})", names.join(", "))
 }
 
 /// A run that did not come to its end in order.

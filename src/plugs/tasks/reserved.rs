@@ -13,7 +13,7 @@ const SEPARATOR: &str = "\n";
 /// Adds to what is to be known of a run how many tasks have a reserved short id. Best effort: the run is over.
 pub fn warn(config: &Config, database: &DatabaseFile, summary: &mut Summary) {
     let reserved = config.settings::<Settings>().reserved;
-    let has_read = summary.processors.iter().any(|counts| counts.processor == NAME && counts.processed > 0);
+    let has_read = summary.processors.iter().any(|counts| counts.processor == NAME && counts.items_extracted > 0);
     if reserved.is_empty() || !has_read {
         return;
     }
