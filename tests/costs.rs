@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 use std::fs;
 
 /// Keys of reports, each with its column of the view.
-const KEYS: [(&str, &str); 11] = [
+const KEYS: [(&str, &str); 12] = [
     ("day", "strftime(time, '%Y-%m-%d')"),
     ("week", "strftime(date_trunc('week', time), '%Y-%m-%d')"),
     ("month", "strftime(time, '%Y-%m')"),
+    ("hour", "strftime(time, '%H')"),
     ("user", "person"),
     ("team", "team"),
     ("project", "repository"),
@@ -22,6 +23,48 @@ const KEYS: [(&str, &str); 11] = [
     ("agent", "agent"),
     ("mcp_server", "mcp_server"),
 ];
+
+/// Keys that need more than a column: what is read, and the column.
+const FURTHER: [(&str, &str, &str); 4] = [
+    (
+        "subagent",
+        "usage_costs LEFT JOIN usage_subagents AS start USING (session_id, subagent_id)",
+        "CASE WHEN start.subagent_type IS NOT NULL THEN start.subagent_type
+            WHEN usage_costs.subagent_id IS NULL AND NOT side_chain THEN NULL
+            ELSE coalesce(nullif(regexp_extract(subagent_id, '^a([a-z_]+)-[0-9a-f]+$', 1), ''), '(unknown)') END",
+    ),
+    ("command", COMMANDS, "'/' || coalesce(usage_costs.command, above.command)"),
+    ("skill", COMMANDS, "coalesce(usage_costs.skill, above.skill)"),
+    // A window is begun by a response that lies more than five hours after its beginning, or after the last response.
+    (
+        "block",
+        "(WITH RECURSIVE numbered AS (
+            SELECT *, row_number() OVER (ORDER BY time) AS number FROM usage_costs WHERE time IS NOT NULL
+        ), windows AS (
+            SELECT number, time, date_trunc('hour', time) AS start FROM numbered WHERE number = 1
+            UNION ALL
+            SELECT next.number, next.time, CASE
+                WHEN next.time - start <= INTERVAL 5 HOUR AND next.time - windows.time <= INTERVAL 5 HOUR THEN start
+                ELSE date_trunc('hour', next.time) END
+            FROM windows JOIN numbered AS next ON next.number = windows.number + 1
+        ) SELECT numbered.*, start FROM numbered JOIN windows USING (number))",
+        "strftime(start, '%Y-%m-%dT%H:%M:%S+00:00')",
+    ),
+];
+
+/// Responses with what their subagents were called in, by whomever of those above that is known.
+const COMMANDS: &str = "usage_costs LEFT JOIN (
+    WITH RECURSIVE above AS (
+        SELECT session_id, subagent_id, command, skill, started_by, 0 AS depth FROM usage_subagents
+        UNION ALL
+        SELECT above.session_id, above.subagent_id, coalesce(above.command, start.command),
+            coalesce(above.skill, start.skill), start.started_by, depth + 1
+        FROM above JOIN usage_subagents AS start
+            ON start.session_id = above.session_id AND start.subagent_id = above.started_by
+        WHERE depth < 64
+    ) SELECT session_id, subagent_id, arg_max(command, depth) AS command, arg_max(skill, depth) AS skill
+    FROM above GROUP BY ALL
+) AS above USING (session_id, subagent_id)";
 
 /// Total tokens and cost, in millionths of a dollar, by name.
 type Rows = BTreeMap<Option<String>, (i64, Option<f64>)>;
@@ -44,12 +87,12 @@ fn run(world: &World) {
     assert_eq!(said.status, 0, "{said:?}");
 }
 
-fn by_sql(world: &World, column: &str) -> Rows {
+fn by_sql(world: &World, from: &str, column: &str) -> Rows {
     let connection = Connection::open(world.database()).unwrap();
     let sql = format!(
         "SELECT {column}, sum(input_tokens + output_tokens + cache_creation_input_tokens + cache_read_input_tokens)::BIGINT,
              sum(cost_usd)::DOUBLE * 1000000
-         FROM usage_costs GROUP BY ALL"
+         FROM {from} GROUP BY ALL"
     );
     let mut statement = connection.prepare(&sql).unwrap();
     let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))).unwrap();
@@ -76,8 +119,9 @@ fn sql_over_the_view_says_what_each_report_says() {
     )
     .unwrap();
     run(&world);
-    for (key, column) in KEYS {
-        let (sql, report) = (by_sql(&world, column), by_report(&world, key));
+    let plain = KEYS.map(|(key, column)| (key, "usage_costs", column));
+    for (key, from, column) in plain.into_iter().chain(FURTHER) {
+        let (sql, report) = (by_sql(&world, from, column), by_report(&world, key));
         assert!(!report.is_empty(), "{key}");
         assert!(sql.keys().eq(report.keys()), "{key}: {sql:?} {report:?}");
         for (name, (tokens, cost)) in &sql {
@@ -99,7 +143,7 @@ fn a_price_and_a_name_that_change_count_after_the_next_run() {
         let said = world.mill(&["run", "usage", "--config", "c.toml", "--sessions", "root"]);
         assert_eq!(said.status, 0, "{said:?}");
     };
-    let of = |column: &str| by_sql(&world, column).into_iter().next().unwrap();
+    let of = |column: &str| by_sql(&world, "usage_costs", column).into_iter().next().unwrap();
     run();
     assert_eq!(of("person"), (Some("ada".to_owned()), (1_000_000, None)));
     fs::write(world.path("c.toml"), "identities = 'who.toml'\n[[price]]\nmodel = 'mine-1'\ninput = 3\noutput = 1\n")

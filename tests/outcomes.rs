@@ -180,3 +180,55 @@ fn snapshots_have_the_titles_that_are_wanted() {
     assert_eq!(told(Titles::All), of(["Oil the mill with token=[masked]|prompt", "Sweep|client"], "6"));
     assert_eq!(told(Titles::None), of(["|", "|"], "0"));
 }
+
+#[test]
+fn a_session_is_shown_with_its_context_and_its_subagents() {
+    let world = world();
+    let id = |id: &str| json!({"agentId": id, "isSidechain": true});
+    let started = |second: u32, by: Option<&str>, agent: &str| {
+        let input = json!({"subagent_type": "oiler", "prompt": "oil"});
+        let call = call(second, "Task", input, None).replace("\"t\"", &format!("\"t{second}\""));
+        let lines = call.replace("\"fine\"", &format!("\"fine\",\"x\":\"{agent}\""));
+        let lines: Vec<_> = lines
+            .lines()
+            .map(|line| {
+                let mut line: Value = serde_json::from_str(line).unwrap();
+                let more = by.map_or_else(|| json!({}), id);
+                line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+                if line["type"] == "user" {
+                    line["toolUseResult"] = json!({"agentId": agent});
+                }
+                line.to_string() + "\n"
+            })
+            .collect();
+        lines.concat()
+    };
+    let of_agent = |second: u32, agent: &str| {
+        let mut line: Value =
+            serde_json::from_str(call(second, "Read", json!({}), None).lines().next().unwrap()).unwrap();
+        line.as_object_mut().unwrap().extend(id(agent).as_object().unwrap().clone());
+        line.to_string() + "\n"
+    };
+    world.append("ada/a.jsonl", &started(200, None, "a1"));
+    world.write("ada/s1/subagents/agent-a1.jsonl", of_agent(210, "a1") + &started(220, Some("a1"), "a2"));
+    world.write("ada/s1/subagents/agent-a2.jsonl", of_agent(230, "a2")).pass();
+    let said = world.mill(&["session", "s1", "--no-refresh", "--json"]);
+    let session: Value = serde_json::from_str(&said.stdout).unwrap();
+    let subagents = session["subagents"].as_array().unwrap().iter();
+    let told: Vec<_> = subagents
+        .map(|one| {
+            json!([one["subagent"], one["type"], one["started_by"], one["responses"], one["cost_with_subagents_usd"]])
+        })
+        .collect();
+    assert_eq!(told, [json!(["a1", "oiler", null, 2, 0.09]), json!(["a2", "oiler", "a1", 1, 0.03])]);
+    let step = session["steps"].as_array().unwrap().iter().find(|step| step["subagent"] == "a2").unwrap();
+    assert_eq!((&step["kind"], &step["context_tokens"]), (&json!("response"), &json!(1000)));
+    assert_eq!(session["title"], "Oil the mill with token=[masked]");
+    let table = world.mill(&["session", "s1", "--no-refresh"]).stdout;
+    assert!(
+        table.ends_with(
+            "\n a1         oiler   2           $0.06   $0.09\n   a2       oiler   1           $0.03   $0.03\n"
+        ),
+        "{table}"
+    );
+}

@@ -46,10 +46,10 @@ fn a_session_is_shown_step_by_step_with_its_lines() {
     assert_eq!(
         said(&world, &["session", "s1", "--format", "csv"]),
         "time,user,kind,model,tool,failed,input_tokens,output_tokens,cache_creation_input_tokens,\
-         cache_read_input_tokens,cost_usd,file,line\n\
-         2026-02-01T10:00:00Z,ada,response,claude-opus-4-6,,,10,5,0,0,0.000175,ada/a.jsonl,1\n\
-         2026-02-01T10:05:00Z,ada,response,claude-opus-4-6,,,10,1000000,0,90,25.000095,ada/a.jsonl,2\n\
-         2026-02-01T10:05:00Z,ada,tool_use,,Bash,true,,,,,,ada/a.jsonl,2\n"
+         cache_read_input_tokens,cost_usd,file,line,subagent,context_tokens\n\
+         2026-02-01T10:00:00Z,ada,response,claude-opus-4-6,,,10,5,0,0,0.000175,ada/a.jsonl,1,,10\n\
+         2026-02-01T10:05:00Z,ada,response,claude-opus-4-6,,,10,1000000,0,90,25.000095,ada/a.jsonl,2,,100\n\
+         2026-02-01T10:05:00Z,ada,tool_use,,Bash,true,,,,,,ada/a.jsonl,2,,\n"
     );
 }
 

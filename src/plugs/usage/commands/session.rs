@@ -4,7 +4,9 @@ use crate::base::error::{Error, Result, Status, thousands};
 use crate::cli::{Context, print, remark, terminal_width};
 use crate::plugs::usage::commands::report::{self, Options};
 use crate::plugs::usage::report::by::By;
+use crate::plugs::usage::report::family::Member;
 use crate::plugs::usage::report::timeline::{self, CELLS, Step, Timeline, What};
+use crate::price::PicoUsd;
 use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::money;
@@ -19,7 +21,8 @@ use unicode_width::UnicodeWidthStr;
 /// Usage by session, or one session step by step
 ///
 /// Without an id: short for `report --by session`. With one: every response and call of that session, in
-/// order of time, with the source file and line that tell of it.
+/// order of time, with the source file and line that tell of it; then its subagents as a tree, with their cost. JSON and
+/// CSV also have the size of the context that each response had before it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Session id, or the beginning of one
@@ -38,7 +41,7 @@ pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
     let timeline = report.read(context, |reader, filter, prices| timeline::timeline(reader, id, filter, prices))?;
     let format = options.format().ok_or_else(|| Error::new(Status::Usage, "ccusage has no format for one session"))?;
     print(&match format {
-        Format::Table => table(&timeline, report.filter.zone, terminal_width()),
+        Format::Table => table(&timeline, report.filter.zone, terminal_width()) + &subagents(&timeline.subagents),
         Format::Json => render::pretty(&timeline.json()),
         Format::Csv => {
             let row = |step: &Step| {
@@ -66,7 +69,8 @@ fn table(timeline: &Timeline, zone: Tz, width: Option<usize>) -> String {
     let rows = |form: &Form| timeline.steps.iter().map(|step| row(step, zone, form)).collect::<Vec<_>>();
     let whole = grid(&fields, &rows(&WHOLE), None);
     let widest = whole.lines().map(UnicodeWidthStr::width).max().unwrap_or_default();
-    let id = &timeline.session_id;
+    let title = timeline.facts.title.as_ref().map(|title| format!(" ({title})")).unwrap_or_default();
+    let id = format!("{}{title}", timeline.session_id);
     let Some(width) = width.filter(|width| widest > *width) else {
         remark(&format!("session {id}"));
         return whole;
@@ -82,6 +86,31 @@ fn table(timeline: &Timeline, zone: Tz, width: Option<usize>) -> String {
         remark("note: a wider terminal, or --json, shows the source file and line of each step");
     }
     text
+}
+
+/// The subagents as a tree, each with what it cost alone and with those that it called.
+fn subagents(family: &[Member]) -> String {
+    if family.is_empty() {
+        return String::new();
+    }
+    let fields = [
+        Field::name("Subagent"),
+        Field::name("Type"),
+        Field::name("Responses").spare(1),
+        Field::name("Cost"),
+        Field::name("With its own").spare(2),
+    ];
+    let cost = |cost: Option<PicoUsd>| cost.map_or_else(|| "–".to_owned(), money::rounded);
+    let row = |member: &Member| {
+        vec![
+            format!("{}{}", "  ".repeat(member.depth), member.id),
+            member.kind.clone().unwrap_or_default(),
+            thousands(member.spent.responses),
+            cost(member.spent.cost),
+            cost(member.total),
+        ]
+    };
+    format!("\n{}", grid(&fields, &family.iter().map(row).collect::<Vec<_>>(), terminal_width()))
 }
 
 /// How a step is written.

@@ -9,6 +9,7 @@ pub mod ccusage;
 pub mod errors;
 pub mod explain;
 mod facts;
+pub mod family;
 pub mod filter;
 pub mod html;
 mod key;

@@ -3,6 +3,8 @@
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::printable::printable;
 use crate::base::utc;
+use crate::plugs::usage::report::facts::{self, Facts};
+use crate::plugs::usage::report::family::{self, Member};
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending;
 use crate::price::{PicoUsd, Prices, Tokens};
@@ -15,7 +17,9 @@ use serde_json::{Value, json};
 #[derive(Debug)]
 pub struct Timeline {
     pub session_id: String,
+    pub facts: Facts,
     pub steps: Vec<Step>,
+    pub subagents: Vec<Member>,
 }
 
 /// A response, or a call of a tool.
@@ -27,6 +31,8 @@ pub struct Step {
     /// Source file and line that tell of it.
     pub file: String,
     pub line: i64,
+    /// The subagent that it is of; `None` for the main conversation.
+    pub subagent: Option<String>,
     pub what: What,
 }
 
@@ -57,15 +63,16 @@ pub fn timeline(reader: Reader<'_>, key: &str, filter: &Filter, prices: &Prices)
     let session_id = find(reader, key)?;
     let of_session = Where { clause: "session_id = ?".to_owned(), params: vec![Param::Text(session_id.clone())] };
     let mut steps = Vec::new();
-    let keys = ["epoch_us(time)", "username", "session_file", "line", "message_id", "part"];
+    let keys = ["epoch_us(time)", "username", "session_file", "line", "subagent_id", "message_id", "part"];
     spending::read(reader, prices, &keys, &of_session, place, |place, model, spent| {
         let model = model.map(str::to_owned);
         steps.push(step(place, What::Response { model, tokens: spent.tokens, cost: spent.cost }));
     })?;
-    let sql = "SELECT epoch_us(time), username, session_file, line, kind, tool, is_error FROM usage_tool_events
+    let sql = "SELECT epoch_us(time), username, session_file, line, caller_id, kind, tool, is_error
+               FROM usage_tool_events
                WHERE session_id = ? ORDER BY time, session_file, line, event_id";
     reader.each(sql, &of_session.params, |row| {
-        let what = What::Call { kind: row.get(4)?, tool: row.get(5)?, failed: row.get(6)? };
+        let what = What::Call { kind: row.get(5)?, tool: row.get(6)?, failed: row.get(7)? };
         steps.push(step(place(row)?, what));
         Ok(())
     })?;
@@ -75,17 +82,19 @@ pub fn timeline(reader: Reader<'_>, key: &str, filter: &Filter, prices: &Prices)
         let order = |step: &Step| (step.time.is_none(), step.time, matches!(step.what, What::Call { .. }), step.line);
         order(a).cmp(&order(b)).then_with(|| a.file.cmp(&b.file)).then_with(|| name(a).cmp(&name(b)))
     });
-    Ok(Timeline { session_id, steps })
+    let facts = facts::facts(reader)?.remove(&session_id).unwrap_or_default();
+    let subagents = family::family(reader, prices, &of_session)?;
+    Ok(Timeline { session_id, facts, steps, subagents })
 }
 
-type Place = (Option<i64>, String, String, i64);
+type Place = (Option<i64>, String, String, i64, Option<String>);
 
 fn place(row: &Row<'_>) -> Result<Place> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
 }
 
-fn step((time, user, file, line): Place, what: What) -> Step {
-    Step { time: time.and_then(DateTime::from_timestamp_micros), user, file, line, what }
+fn step((time, user, file, line, subagent): Place, what: What) -> Step {
+    Step { time: time.and_then(DateTime::from_timestamp_micros), user, file, line, subagent, what }
 }
 
 /// Tells steps of one line apart.
@@ -115,7 +124,7 @@ fn find(reader: Reader<'_>, key: &str) -> Result<String> {
 }
 
 /// Names of the cells of a step in CSV; in JSON those that it has.
-pub const CELLS: [&str; 13] = [
+pub const CELLS: [&str; 15] = [
     "time",
     "user",
     "kind",
@@ -129,12 +138,20 @@ pub const CELLS: [&str; 13] = [
     "cost_usd",
     "file",
     "line",
+    "subagent",
+    "context_tokens",
 ];
 
 impl Timeline {
-    /// As JSON: `{"session", "steps": […]}`.
+    /// As JSON: `{"session", "title", …, "steps": […], "subagents": […]}`.
     pub fn json(&self) -> Value {
-        json!({"session": self.session_id, "steps": self.steps.iter().map(Step::json).collect::<Vec<_>>()})
+        let Facts { title, title_source, prompts, turns, compactions, interruptions } = &self.facts;
+        json!({
+            "session": self.session_id, "title": title, "title_source": title_source, "prompts": prompts, "turns": turns,
+            "compactions": compactions, "interruptions": interruptions,
+            "steps": self.steps.iter().map(Step::json).collect::<Vec<_>>(),
+            "subagents": self.subagents.iter().map(Member::json).collect::<Vec<_>>(),
+        })
     }
 }
 
@@ -142,7 +159,8 @@ impl Step {
     /// As JSON.
     pub fn json(&self) -> Value {
         let time = self.time.map(utc::shortest);
-        let mut json = json!({"time": time, "user": self.user, "file": self.file, "line": self.line});
+        let mut json =
+            json!({"time": time, "user": self.user, "file": self.file, "line": self.line, "subagent": self.subagent});
         match &self.what {
             What::Response { model, tokens, cost } => {
                 json["kind"] = json!("response");
@@ -151,6 +169,8 @@ impl Step {
                 json["output_tokens"] = number(tokens.output);
                 json["cache_creation_input_tokens"] = number(tokens.cache_write);
                 json["cache_read_input_tokens"] = number(tokens.cache_read);
+                // What the model had before it when it answered.
+                json["context_tokens"] = number(tokens.input + tokens.cache_write + tokens.cache_read);
                 json["cost_usd"] = json!(cost.map(money::dollars));
             }
             What::Call { kind, tool, failed } => {
