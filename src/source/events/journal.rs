@@ -95,6 +95,15 @@ impl Journal {
     /// If the file is a link, belongs to somebody else or cannot be written, or the disk is full. A part of the
     /// line can be in the file then.
     pub fn append(&self, day: NaiveDate, line: &str) -> Result<()> {
+        self.append_all(day, &[line])
+    }
+
+    /// Appends lines, and returns when all of them are on disk.
+    ///
+    /// # Errors
+    ///
+    /// As above. Some of the lines can be in the file then.
+    pub fn append_all(&self, day: NaiveDate, lines: &[impl AsRef<str>]) -> Result<()> {
         let name = format!("{day}.jsonl");
         let path = self.path.join(&name);
         let failed = |error: Errno| Error::cannot("write", path.display(), cause(&error.into()));
@@ -113,7 +122,11 @@ impl Journal {
         if is_new && self.is_shared {
             rustix::fs::fchmod(&file, Mode::from_raw_mode(0o640)).map_err(failed)?;
         }
-        write(&file, line).and_then(|()| rustix::fs::fsync(&file)).map_err(failed)?;
+        let mut lines = lines.iter();
+        lines
+            .try_for_each(|line| write(&file, line.as_ref()))
+            .and_then(|()| rustix::fs::fsync(&file))
+            .map_err(failed)?;
         if is_new {
             rustix::fs::fsync(&self.folder).map_err(failed)?;
         }
