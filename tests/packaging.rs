@@ -186,6 +186,42 @@ fn everybody_may_append_events_and_the_service_reads_them() {
     }
 }
 
+#[test]
+fn the_console_is_a_service_of_its_own_that_somebody_starts() {
+    let service = settings(&read("sessionmill-console.service"), "Service");
+    for (setting, value) in [
+        ("User", "sessionmill-console"),
+        ("SupplementaryGroups", "sessionmill"),
+        ("StateDirectory", "sessionmill-console"),
+        ("ExecStart", "/usr/bin/sessionmill console"),
+        ("CapabilityBoundingSet", ""),
+        ("LoadCredential", "console-store"),
+    ] {
+        assert_eq!(service[setting], [value], "{setting}");
+    }
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    assert!(
+        manifest.contains(
+            "unit-name = \"sessionmill-console\", unit-scripts = \"packaging\", enable = false, start = false"
+        )
+    );
+    for (name, words) in [
+        ("sessionmill.sysusers", "u sessionmill-console - "),
+        ("sessionmill.tmpfile", "d /var/lib/sessionmill-console 0700 sessionmill-console sessionmill-console -"),
+        ("prerm", "systemctl stop sessionmill-console.service"),
+        ("postrm", "rm -r /var/lib/sessionmill-console\""),
+    ] {
+        assert!(read(name).contains(words), "{name}");
+    }
+    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+        return eprintln!("skipped: there is no systemd-analyze");
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/sessionmill-console.service");
+    let args = ["security", "--offline=true", "--no-pager", "--threshold=15"];
+    let output = Command::new("systemd-analyze").args(args).arg(path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
 fn owned(values: &[&str]) -> Vec<String> {
     values.iter().map(|&value| value.to_owned()).collect()
 }
