@@ -16,6 +16,7 @@ mod codex;
 mod commands;
 mod config;
 mod consent;
+mod console;
 mod corpus;
 mod costs;
 mod counting;

@@ -182,8 +182,9 @@ fn run(args: &Args, context: &Context) -> Result<Status> {
     let (mut config, database) = args.database.find(context)?;
     config.console.listen = args.listen.unwrap_or(config.console.listen);
     let store = store(&config, &database, context)?;
-    let login = context.environment.login.clone();
-    let setup = Setup { config, database, store, login, now: Moment::now };
+    let (login, events) = (context.environment.login.clone(), context.environment.events());
+    let flags = args.database.flags(&database);
+    let setup = Setup { config, database, store, login, events, flags, now: Moment::now };
     serve(setup, |url| {
         remark(&format!("console: {url}"));
         if args.open {

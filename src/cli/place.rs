@@ -12,6 +12,8 @@ use crate::store::reading;
 use crate::store::snapshot::Snapshot;
 use crate::store::{self, DatabaseFile, SharedStore, sources};
 use std::path::PathBuf;
+#[cfg(feature = "console")]
+use std::{ffi::OsString, path::Path};
 
 /// Where the database is.
 #[derive(Debug, clap::Args)]
@@ -67,6 +69,14 @@ impl Database {
     /// Whether a flag or a variable names the configuration.
     pub(crate) fn names_config(&self) -> bool {
         self.config.is_some()
+    }
+
+    /// The flags that name the same for another process.
+    #[cfg(feature = "console")]
+    pub(crate) fn flags(&self, database: &DatabaseFile) -> Vec<OsString> {
+        let config = self.config.iter().flat_map(|file| ["--config".into(), file.clone().into_os_string()]);
+        let database: &Path = database;
+        ["--database".into(), database.as_os_str().to_owned()].into_iter().chain(config).collect()
     }
 
     /// The path of the database.

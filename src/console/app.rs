@@ -3,6 +3,7 @@
 use super::Setup;
 use super::accounts::secret::SecretHash;
 use super::accounts::{Accounts, Micros};
+use super::answers::Answers;
 use super::password::Passwords;
 use super::problem::Problem;
 use super::throttle::Throttle;
@@ -11,19 +12,27 @@ use crate::base::moment::Moment;
 use crate::config::Config;
 use crate::config::console::Console;
 use crate::store::reader::Reader;
-use crate::store::{DatabaseFile, DatabaseReader};
+use crate::store::{DatabaseFile, DatabaseReader, Version};
 use parking_lot::Mutex;
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// The console, as its requests see it.
 pub(crate) struct App {
     pub accounts: Accounts,
-    pub config: Config,
+    pub config: Arc<Config>,
     pub database: DatabaseFile,
     pub reader: DatabaseReader,
     /// The login of the user whose process it is.
     pub login: String,
+    /// The folder of events.
+    pub events: Option<PathBuf>,
+    /// What the process was started with, for a run of its own.
+    pub flags: Vec<OsString>,
+    /// Answers that hold until the database changes.
+    pub answers: Mutex<Answers>,
     pub passwords: Passwords,
     pub throttle: Mutex<Throttle>,
     /// What the one-time link of a laptop presents, until it is used.
@@ -39,13 +48,16 @@ const READERS: usize = 4;
 
 impl App {
     pub(super) fn new(setup: Setup, accounts: Accounts, link: Option<SecretHash>) -> Self {
-        let Setup { config, database, store: _, login, now } = setup;
+        let Setup { config, database, store: _, login, events, flags, now } = setup;
         Self {
             accounts,
-            config,
+            config: Arc::new(config),
             reader: DatabaseReader::new(database.clone()),
             database,
             login,
+            events,
+            flags,
+            answers: Mutex::default(),
             passwords: Passwords::default(),
             throttle: Mutex::default(),
             link: Mutex::new(link),
@@ -70,6 +82,12 @@ impl App {
     ) -> std::result::Result<T, Problem> {
         let app = Arc::clone(self);
         self.work(move || app.reader.read((app.now)().wall, body)).await
+    }
+
+    /// What a reader would read now.
+    pub(crate) fn version(&self) -> std::result::Result<Version, Problem> {
+        // A few looks at files, which are quicker than a change of threads.
+        self.reader.version().map_err(Problem::from)
     }
 
     /// Does what may wait for files or the database.

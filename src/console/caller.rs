@@ -45,6 +45,15 @@ impl Caller {
         }
     }
 
+    /// Refuses who has none of the roles.
+    pub(crate) fn require_role(&self, roles: &[Role]) -> Result<(), Problem> {
+        if self.is_owner || roles.contains(&self.user.role) {
+            return Ok(());
+        }
+        let names = roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(" or ");
+        Err(Problem::forbidden(format!("only for the role {names}")))
+    }
+
     /// The public id of the login session.
     pub(crate) fn session(&self) -> Option<&str> {
         if let Via::Session(session) = &self.via { Some(&session.public_id) } else { None }
@@ -58,7 +67,8 @@ impl Caller {
             Role::Member | Role::Curator => Level::Aggregate,
         };
         let person = self.user.person.clone().unwrap_or_else(|| self.user.name.clone());
-        Viewer { person, others }
+        let sees_knowledge = self.is_owner || self.user.role == Role::Curator;
+        Viewer { name: self.user.name.clone(), person, others, sees_knowledge }
     }
 }
 

@@ -12,12 +12,16 @@
 //! | `entrance`, `password`, `throttle`, `cookie` | logging in and out |
 //! | `routes` | the API, one file for each family of calls |
 //! | `pages` | the pages |
+//! | `asking` | changes, which the daemon makes, or an action where there is none |
+//! | `answers` | answers that hold until the database changes |
 //! | `app`, `problem` | what requests share; what a caller is told when something cannot be done |
 //! | `server`, `tls` | the process |
 //! | [`commands`] | what the command line does with the store |
 
 pub mod accounts;
+mod answers;
 mod app;
+mod asking;
 mod caller;
 mod client;
 pub mod commands;
@@ -40,7 +44,9 @@ use crate::store::DatabaseFile;
 use accounts::Accounts;
 use accounts::secret::Secret;
 use app::App;
+use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What the console works on.
@@ -51,6 +57,10 @@ pub struct Setup {
     pub store: String,
     /// The login of the user whose process it is.
     pub login: String,
+    /// The folder of events.
+    pub events: Option<PathBuf>,
+    /// Flags that name the database and the configuration, for a run of its own.
+    pub flags: Vec<OsString>,
     /// Reads the clock.
     pub now: fn() -> Moment,
 }

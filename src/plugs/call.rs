@@ -2,9 +2,10 @@
 //! parameters, who asks, and a database to read, and says what there is.
 
 use crate::base::error::Result;
+use crate::config::Config;
 use crate::identities::Identities;
 use crate::store::reader::Reader;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ pub struct Call {
     pub parameters: &'static [Parameter],
     /// The schema of the answer.
     pub schema: fn(&mut Schemas) -> Schema,
+    /// The answer follows from the database alone: the same question to the same state has the same one.
+    pub is_stable: bool,
     pub answer: fn(&Asked, Reader<'_>) -> Result<Reply>,
 }
 
@@ -53,6 +56,7 @@ pub struct Asked {
     pub now: DateTime<Utc>,
     pub zone: Tz,
     pub identities: Arc<Identities>,
+    pub config: Arc<Config>,
     /// Most rows of a list, and where it begins.
     pub limit: u32,
     pub cursor: Option<String>,
@@ -61,7 +65,7 @@ pub struct Asked {
 }
 
 /// How much of something is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Level {
     /// Counts, cost, kinds.
     Aggregate,
@@ -72,12 +76,16 @@ pub enum Level {
 }
 
 /// Who looks.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Viewer {
+    /// The user, whose folder of events has this name.
+    pub name: String,
     /// An entry of the identities, or a folder.
     pub person: String,
     /// How much they see of what is others'.
     pub others: Level,
+    /// They see what others stated, with its quotes.
+    pub sees_knowledge: bool,
 }
 
 /// What there is to say.
@@ -105,6 +113,46 @@ impl Asked {
 
     /// Whether a folder is theirs.
     pub fn is_own(&self, folder: &str) -> bool {
-        folder == self.viewer.person || self.identities.is_of(folder, &self.viewer.person)
+        self.is_self(folder) || self.identities.is_of(folder, &self.viewer.person)
+    }
+
+    /// Whether a name is theirs.
+    pub fn is_self(&self, name: &str) -> bool {
+        name == self.viewer.person || name == self.viewer.name
+    }
+
+    /// Where the page of a list begins; `None` if the cursor is none of ours.
+    pub fn offset(&self) -> Option<usize> {
+        self.cursor.as_deref().map_or(Some(0), |cursor| cursor.strip_prefix('p')?.parse().ok())
+    }
+
+    /// The cursor of the page after one that begins there, has so many rows and is of so many; `None` after the last.
+    pub fn next(&self, from: usize, rows: usize, total: usize) -> Option<String> {
+        let next = from.saturating_add(rows);
+        (rows > 0 && next < total).then(|| format!("p{next}"))
+    }
+
+    /// A day, or why it is none.
+    pub fn day(&self, name: &str) -> std::result::Result<Option<NaiveDate>, Reply> {
+        let day = self.value(name).map(str::parse::<NaiveDate>).transpose();
+        day.map_err(|_| Reply::Invalid(format!("`{name}` is no day such as 2026-02-01")))
+    }
+}
+
+#[cfg(test)]
+impl Asked {
+    /// A question without parameters.
+    pub(crate) fn of(viewer: Viewer) -> Self {
+        Self {
+            values: BTreeMap::new(),
+            viewer,
+            now: DateTime::UNIX_EPOCH,
+            zone: Tz::UTC,
+            identities: Arc::default(),
+            config: Arc::default(),
+            limit: 100,
+            cursor: None,
+            min_group: 3,
+        }
     }
 }

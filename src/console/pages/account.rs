@@ -1,6 +1,6 @@
 //! The page of one's own login sessions, tokens and password.
 
-use super::{Failure, page};
+use super::{Failure, Visitor, page};
 use crate::console::accounts::token::Scope;
 use crate::console::app::App;
 use crate::console::caller::Caller;
@@ -33,7 +33,7 @@ struct Passwords {
     new: String,
 }
 
-async fn show(State(app): State<Arc<App>>, caller: Caller) -> Result<Response, Failure> {
+async fn show(State(app): State<Arc<App>>, Visitor(caller): Visitor) -> Result<Response, Failure> {
     account(&app, &caller, None).await
 }
 
@@ -138,7 +138,7 @@ fn minute(time: &str) -> String {
 
 async fn end_session(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    Visitor(caller): Visitor,
     Path(public_id): Path<String>,
 ) -> Result<Redirect, Failure> {
     let ended = app.accounts.revoke(&caller.user.name, &public_id, "ended", app.micros()).await;
@@ -149,7 +149,7 @@ async fn end_session(
     Ok(Redirect::to("/"))
 }
 
-async fn end_others(State(app): State<Arc<App>>, caller: Caller) -> Result<Redirect, Failure> {
+async fn end_others(State(app): State<Arc<App>>, Visitor(caller): Visitor) -> Result<Redirect, Failure> {
     let ended = app.accounts.revoke_all(&caller.user.name, caller.session(), "ended", app.micros()).await;
     let ended = ended.map_err(Problem::from)?;
     app.note(&caller, "sessions.ended", Some(&ended.to_string()), None).await?;
@@ -157,7 +157,7 @@ async fn end_others(State(app): State<Arc<App>>, caller: Caller) -> Result<Redir
 }
 
 /// The boxes that are ticked repeat a name, which a form of distinct fields cannot hold.
-async fn make_token(State(app): State<Arc<App>>, caller: Caller, body: Bytes) -> Result<Response, Failure> {
+async fn make_token(State(app): State<Arc<App>>, Visitor(caller): Visitor, body: Bytes) -> Result<Response, Failure> {
     let (mut label, mut scopes) = (String::new(), Vec::new());
     for (name, value) in form_urlencoded(&body) {
         match name.as_str() {
@@ -179,7 +179,7 @@ fn form_urlencoded(body: &[u8]) -> Vec<(String, String)> {
 
 async fn end_token(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    Visitor(caller): Visitor,
     Path(public_id): Path<String>,
 ) -> Result<Redirect, Failure> {
     app.end_token(&caller, &public_id).await?;
@@ -188,7 +188,7 @@ async fn end_token(
 
 async fn change_password(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    Visitor(caller): Visitor,
     Form(form): Form<Passwords>,
 ) -> Result<Response, Failure> {
     let secret = app.change_password(&caller, &form.old, &form.new).await?;

@@ -1,8 +1,7 @@
 //! The page of the audit log.
 
-use super::{Failure, page};
+use super::{Failure, Visitor, page};
 use crate::console::app::App;
-use crate::console::caller::Caller;
 use crate::console::routes::text;
 use axum::Router;
 use axum::extract::{Query, State};
@@ -24,7 +23,11 @@ struct Page {
     before: Option<i64>,
 }
 
-async fn show(State(app): State<Arc<App>>, caller: Caller, Query(asked): Query<Page>) -> Result<Response, Failure> {
+async fn show(
+    State(app): State<Arc<App>>,
+    Visitor(caller): Visitor,
+    Query(asked): Query<Page>,
+) -> Result<Response, Failure> {
     let entries = app.entries(&caller, asked.before, ENTRIES).await?;
     let before = entries.last().filter(|_| entries.len() >= ENTRIES as usize).map(|entry| entry.id);
     let body = html! {

@@ -7,9 +7,12 @@ mod audit;
 mod login;
 
 use super::app::App;
+use super::caller::Caller;
 use super::problem::Problem;
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::extract::FromRequestParts;
+use axum::http::header;
+use axum::http::request::Parts;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use maud::{DOCTYPE, Markup, html};
@@ -53,6 +56,17 @@ fn page(title: &str, user: Option<&str>, body: &Markup) -> Html<String> {
     Html(page.into_string())
 }
 
+/// Somebody who is known; whoever is not is sent to the page to log in.
+struct Visitor(Caller);
+
+impl<S: Send + Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Redirect;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Redirect> {
+        parts.extensions.get::<Caller>().cloned().map(Self).ok_or_else(|| Redirect::to("/login"))
+    }
+}
+
 /// A page that says what went wrong.
 struct Failure(Problem);
 
@@ -64,9 +78,6 @@ impl From<Problem> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        if self.0.status == StatusCode::UNAUTHORIZED {
-            return Redirect::to("/login").into_response();
-        }
         let body = html! { p.problem role="alert" { (self.0.detail) } p { a href="/" { "Back" } } };
         (self.0.status, page("Something went wrong", None, &body)).into_response()
     }

@@ -5,14 +5,20 @@
 //! | [`auth`] | log-in, login sessions, tokens |
 //! | [`audit`] | the audit log |
 //! | [`calls`] | questions that the processors bring |
+//! | [`events`] | events that programs send |
 //! | [`health`] | whether the console and its stores are there |
+//! | [`knowledge`] | decisions about knowledge |
 //! | [`openapi`] | the description of the API |
+//! | [`pipeline`] | processors, runs, files, failures |
 
 mod audit;
 mod auth;
 mod calls;
+mod events;
 mod health;
+mod knowledge;
 mod openapi;
+mod pipeline;
 
 use super::app::App;
 use super::gate::gate;
@@ -36,9 +42,19 @@ const BODY: usize = 64 << 10;
 
 /// All paths, behind the gate.
 pub(super) fn router(app: Arc<App>) -> Router {
-    let api = auth::routes().merge(audit::routes()).merge(calls::routes(&app)).merge(openapi::routes());
+    let api = [
+        audit::routes(),
+        auth::routes(),
+        calls::routes(&app),
+        events::routes(),
+        health::routes(),
+        knowledge::routes(),
+        openapi::routes(),
+        pipeline::routes(),
+    ];
     Router::new()
-        .nest(BASE, api.merge(health::routes()))
+        .nest(BASE, api.into_iter().fold(Router::new(), Router::merge))
+        .merge(pipeline::older())
         // Where probes look for it.
         .merge(health::routes())
         .merge(pages::routes())

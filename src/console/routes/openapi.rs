@@ -1,6 +1,6 @@
 //! The description of the API, made from the code that answers it.
 
-use super::{audit, auth, health};
+use super::{audit, auth, events, health, knowledge, pipeline};
 use crate::console::app::App;
 use crate::console::problem::ProblemDocument;
 use crate::plugs::Plugs;
@@ -36,8 +36,18 @@ pub(super) fn routes() -> Router<Arc<App>> {
         auth::tokens,
         auth::make_token,
         auth::end_token,
+        events::append,
         health::live,
-        health::ready
+        health::ready,
+        knowledge::decide,
+        pipeline::processors,
+        pipeline::run,
+        pipeline::request,
+        pipeline::list_runs,
+        pipeline::files,
+        pipeline::list_failures,
+        pipeline::retry,
+        pipeline::metrics_text
     ),
     components(schemas(ProblemDocument)),
     security(("token" = []), ("cookie" = []))

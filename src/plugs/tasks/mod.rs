@@ -7,7 +7,10 @@
 //! | `line` | a line that says what happened to a task |
 //! | [`report`] | questions to its tables |
 //! | `commands` | reports and commands of the command line |
+//! | `api` | questions of the HTTP API |
 
+#[cfg(feature = "console")]
+mod api;
 mod commands;
 mod line;
 pub mod report;
@@ -32,6 +35,8 @@ pub static PLUG: Plug = Plug {
     table: Some(Table::of::<Settings>(NAME)),
     reports: &commands::REPORTS,
     commands: &commands::COMMANDS,
+    #[cfg(feature = "console")]
+    calls: &api::CALLS,
     unlisted,
     remark: |config, database, summary| reserved::warn(config, database, summary),
     ..Plug::new(|| &*BY_DEFAULT, make)

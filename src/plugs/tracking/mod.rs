@@ -7,7 +7,10 @@
 //! | `erased` | people of a site who are kept out |
 //! | `geo` | the file that knows where network addresses are |
 //! | `commands` | reports and commands of the command line |
+//! | `api` | questions of the HTTP API |
 
+#[cfg(feature = "console")]
+mod api;
 mod commands;
 mod erased;
 mod geo;
@@ -33,6 +36,8 @@ pub static PLUG: Plug = Plug {
     check: geo::check,
     reports: &commands::REPORTS,
     commands: &commands::COMMANDS,
+    #[cfg(feature = "console")]
+    calls: &api::CALLS,
     ..Plug::new(
         || &*DEFAULT,
         |config, world| {

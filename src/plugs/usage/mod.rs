@@ -5,7 +5,10 @@
 //! | [`report`] | questions to its tables |
 //! | `costs` | what responses cost and whose repository a folder is, for SQL |
 //! | `commands` | reports and commands of the command line |
+//! | `api` | questions of the HTTP API |
 
+#[cfg(feature = "console")]
+mod api;
 mod commands;
 mod costs;
 pub mod report;
@@ -24,6 +27,8 @@ pub static PLUG: Plug = Plug {
     lookups: costs::lookups,
     reports: &commands::REPORTS,
     commands: &commands::COMMANDS,
+    #[cfg(feature = "console")]
+    calls: &api::CALLS,
     ..Plug::new(|| &Usage, |_, _| Ok(Plugged { processor: Box::new(Usage), network: None }))
 };
 

@@ -8,7 +8,10 @@
 //! | [`report`] | questions to its tables |
 //! | `review` | decisions of people |
 //! | `commands` | reports and commands of the command line |
+//! | `api` | questions of the HTTP API |
 
+#[cfg(feature = "console")]
+mod api;
 mod commands;
 pub mod exclusion;
 pub mod llm;
@@ -47,6 +50,8 @@ pub static PLUG: Plug = Plug {
     kept: Some(Kept { people: journal::people, forget: journal::forget }),
     reports: &commands::REPORTS,
     commands: &commands::COMMANDS,
+    #[cfg(feature = "console")]
+    calls: &api::CALLS,
     ..Plug::new(|| &*BY_RULES, make)
 };
 

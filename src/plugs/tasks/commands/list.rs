@@ -19,7 +19,7 @@ use clap::builder::PossibleValuesParser;
 use serde_json::Value;
 
 /// What a task can be.
-const STATUSES: [&str; 5] = ["active", "completed", "failed", "cancelled", "orphaned"];
+pub(in crate::plugs::tasks) const STATUSES: [&str; 5] = ["active", "completed", "failed", "cancelled", "orphaned"];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct List {

@@ -13,6 +13,9 @@ mod report;
 mod show;
 mod task;
 
+#[cfg(feature = "console")]
+pub(super) use list::STATUSES;
+
 use crate::base::error::{Result, Status};
 use crate::cli::scope::refresh;
 use crate::cli::{Context, Database, Place};

@@ -14,6 +14,8 @@ pub mod filter;
 pub mod html;
 mod key;
 pub mod outcomes;
+#[cfg(feature = "console")]
+pub mod people;
 pub mod period;
 pub mod reported;
 pub mod sessions;

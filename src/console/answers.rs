@@ -1,0 +1,72 @@
+//! Answers that follow from the database alone, kept until it changes: pages and programs ask the same again and again.
+
+use crate::plugs::call::Viewer;
+use crate::store::Version;
+use axum::body::Bytes;
+use std::collections::{BTreeMap, HashMap};
+
+/// What was asked, and by whom as far as that matters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Question {
+    pub call: &'static str,
+    pub values: BTreeMap<String, String>,
+    pub viewer: Viewer,
+    pub limit: u32,
+    pub cursor: Option<String>,
+}
+
+/// Answers to one state of the database.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    version: Option<Version>,
+    known: HashMap<Question, Bytes>,
+    bytes: usize,
+}
+
+/// Bytes that are kept. Above it, all are forgotten: that is seldom, and simple.
+const MOST: usize = 16 << 20;
+
+impl Answers {
+    /// The answer to a question about a state, if it was asked before.
+    pub(crate) fn of(&self, version: &Version, question: &Question) -> Option<Bytes> {
+        self.known.get(question).filter(|_| self.version.as_ref() == Some(version)).cloned()
+    }
+
+    /// Keeps an answer. The database was in that state before it was read: if it has changed since, the answer is
+    /// of the newer one, and the next question finds that out.
+    pub(crate) fn keep(&mut self, version: Version, question: Question, answer: Bytes) {
+        if self.version.as_ref() != Some(&version) || self.bytes + answer.len() > MOST {
+            self.known.clear();
+            self.bytes = 0;
+        }
+        self.version = Some(version);
+        self.bytes += answer.len();
+        self.known.insert(question, answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugs::call::Level;
+
+    #[test]
+    fn an_answer_is_for_one_state_and_one_viewer() {
+        let version = |name: &str| Version::Snapshot(name.into());
+        let question = |name: &str| Question {
+            call: "list",
+            values: BTreeMap::new(),
+            viewer: Viewer { name: name.into(), person: name.into(), others: Level::Aggregate, sees_knowledge: false },
+            limit: 1,
+            cursor: None,
+        };
+        let mut answers = Answers::default();
+        answers.keep(version("a"), question("ada"), Bytes::from("1"));
+        assert_eq!(answers.of(&version("a"), &question("ada")), Some(Bytes::from("1")));
+        assert_eq!(answers.of(&version("a"), &question("bob")), None);
+        assert_eq!(answers.of(&version("b"), &question("ada")), None);
+        answers.keep(version("b"), question("bob"), Bytes::from("2"));
+        assert_eq!(answers.of(&version("b"), &question("ada")), None, "forgotten with the state");
+        assert_eq!(answers.bytes, 1);
+    }
+}

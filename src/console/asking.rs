@@ -1,0 +1,167 @@
+//! Changes. The console makes none itself: it asks the daemon by a trigger file and waits a moment for the answer. Where
+//! no daemon serves the database, its owner's console calls the same action; a run is a process of its own then.
+
+use super::app::App;
+use super::problem::Problem;
+use crate::actions;
+use crate::base::error::{Error, cause};
+use crate::base::holder::Holder;
+use crate::base::lock::{self, Presence};
+use crate::base::utc;
+use crate::plugs::World;
+use crate::plugs::call::Reply;
+use crate::service::order::{Action, Command, Order};
+use crate::service::trigger;
+use crate::source::access::may_write;
+use crate::store::failures::Wish;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Whoever asks waits for the answer this long.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// What came of a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Asked {
+    /// It was done.
+    Done(Value),
+    /// It is under way, and will be answered under this id.
+    Accepted(String),
+}
+
+impl App {
+    /// Asks for a change.
+    pub(crate) async fn ask(self: &Arc<Self>, order: Order) -> std::result::Result<Asked, Problem> {
+        let named = order.processor.clone();
+        order.check(named.as_deref()).map_err(Problem::bad_request)?;
+        let app = Arc::clone(self);
+        // Not one of the turns of readers: it waits, and reads nothing.
+        let asked = tokio::task::spawn_blocking(move || app.ask_now(order)).await;
+        asked.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed: a bug"))?
+    }
+
+    fn ask_now(&self, mut order: Order) -> std::result::Result<Asked, Problem> {
+        if let Some(name) = order.processor.as_deref().filter(|_| order.command == Command::Run)
+            && let Some(holder) = lock::holder(&self.database, name)
+        {
+            return Err(busy(name, Holder::parse(&holder)));
+        }
+        let has_daemon = match lock::presence(&self.database, lock::DAEMON) {
+            Presence::Held(_) => true,
+            Presence::Free => false,
+            Presence::Unseen => true,
+        };
+        if !has_daemon {
+            if !may_write(&self.database) {
+                return Err(Problem::away("no daemon serves the database, and the console may not change it"));
+            }
+            return self.act(&order);
+        }
+        let now = (self.now)().wall;
+        let id = format!("console-{}-{}", utc::name(now), std::process::id());
+        order.id = Some(id.clone());
+        let folder = self.config.daemon.triggers(&self.database);
+        // One trigger of a name waits at a time; that of a run has its processor's, of anything else its id.
+        let name = match &order.processor {
+            Some(processor) if order.command == Command::Run => processor.clone(),
+            _ => id.clone(),
+        };
+        trigger::drop_into(&folder, &name, &order)?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match trigger::answer_of(&folder, &id) {
+                Some(answer) if order.command == Command::Run || answer["state"] != "running" => {
+                    return self.told(&id, &answer, order.processor.as_deref().unwrap_or_default());
+                }
+                _ if Instant::now() >= until => return Ok(Asked::Accepted(id)),
+                _ => sleep(PAUSE),
+            }
+        }
+    }
+
+    /// The answer of the daemon, in the words of the API.
+    fn told(&self, id: &str, answer: &Value, processor: &str) -> std::result::Result<Asked, Problem> {
+        let reason = || answer["reason"].as_str().unwrap_or("it was refused").to_owned();
+        match answer["state"].as_str() {
+            Some("running") => Ok(Asked::Accepted(id.to_owned())),
+            Some("done") => Ok(Asked::Done(answer.clone())),
+            Some("busy") => Err(busy(processor, serde_json::from_value(answer["holder"].clone()).ok())),
+            Some("refused") => Err(Problem::bad_request(reason())),
+            _ => Err(Problem::new(StatusCode::CONFLICT, reason())),
+        }
+    }
+
+    /// What the daemon has answered to a request, if it has.
+    pub(crate) fn answer(&self, id: &str) -> Reply {
+        let folder = self.config.daemon.triggers(&self.database);
+        let is_ours = id.starts_with("console-") && crate::service::order::is_id(id);
+        trigger::answer_of(&folder, id).filter(|_| is_ours).map_or(Reply::NotFound, Reply::Found)
+    }
+
+    /// Does it, where no daemon does.
+    fn act(&self, order: &Order) -> std::result::Result<Asked, Problem> {
+        let now = (self.now)();
+        let world = World {
+            credentials: None,
+            database: self.database.clone(),
+            now: now.wall,
+            heartbeat: crate::base::heartbeat::Heartbeat::default(),
+            may_ask: false,
+        };
+        let said = |words: String| Ok(Asked::Done(json!({"state": "done", "message": words})));
+        match order.action(order.processor.as_deref(), &self.login) {
+            None => self.run(order.processor.as_deref().unwrap_or_default()),
+            Some(Action::Retry(which)) => {
+                let changed = actions::failures::change(Wish::Retry, &which, &self.config, &world)?;
+                said(changed.words(Wish::Retry))
+            }
+            Some(Action::Review { processor, review }) => {
+                said(actions::review::review(&processor, &review, &world)?.join("; "))
+            }
+            Some(Action::Publish) => {
+                said(actions::publish::words(&actions::publish::publish(&self.config, &world, None, &now)?))
+            }
+        }
+    }
+
+    /// A run of a processor in a process of its own: it goes on when the console ends.
+    fn run(&self, processor: &str) -> std::result::Result<Asked, Problem> {
+        let cannot = |error: std::io::Error| Error::cannot("start", "a run", cause(&error));
+        let program = std::env::current_exe().map_err(cannot)?;
+        let mut command = std::process::Command::new(program);
+        command.arg("run").arg(processor).arg("--json").args(&self.flags);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut run = command.spawn().map_err(cannot)?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match run.try_wait().map_err(cannot)?.map(|status| status.code()) {
+                Some(Some(0 | 1)) => return Ok(Asked::Done(json!({"state": "done", "processor": processor}))),
+                Some(Some(75)) => {
+                    let holder = lock::holder(&self.database, processor).and_then(|line| Holder::parse(&line));
+                    return Err(busy(processor, holder));
+                }
+                Some(_) => {
+                    let detail = format!("the run failed: `sessionmill run {processor}` says why");
+                    return Err(Problem::new(StatusCode::CONFLICT, detail));
+                }
+                None if Instant::now() >= until => {
+                    // Somebody has to hear of its end.
+                    std::thread::spawn(move || run.wait());
+                    return Ok(Asked::Accepted(format!("run-{processor}")));
+                }
+                None => sleep(PAUSE),
+            }
+        }
+    }
+}
+
+/// That another run of a processor is in progress, and whose.
+fn busy(processor: &str, holder: Option<Holder>) -> Problem {
+    let detail = format!("processor `{processor}` is already running");
+    Problem::new(StatusCode::CONFLICT, detail).with("holder", json!(holder))
+}

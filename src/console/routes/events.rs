@@ -1,0 +1,170 @@
+//! Events that programs send. Each becomes a line of the caller's own folder of events, on disk before the answer; the
+//! next run reads it like any other line. Nothing else is written.
+
+use crate::base::utc;
+use crate::console::accounts::token::Scope;
+use crate::console::app::App;
+use crate::console::caller::Caller;
+use crate::console::problem::{Problem, ProblemDocument};
+use crate::source::events::Journal;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::routing::post;
+use axum::{Json, Router};
+use flate2::read::MultiGzDecoder;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::sync::Arc;
+
+/// Bytes of a request, and of what it unpacks to.
+const BODY: usize = 20 << 20;
+const UNPACKED: u64 = 64 << 20;
+/// Events of a request.
+const EVENTS: usize = 50_000;
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new().route("/events", post(append)).layer(DefaultBodyLimit::max(BODY))
+}
+
+/// How many events are on disk.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Appended {
+    accepted: usize,
+}
+
+/// Append events: one, a list, or PostHog's `{"batch": […]}`; of PostHog or CloudEvents, packed with gzip or not. All of
+/// them are appended, or none if one is neither.
+#[utoipa::path(post, path = "/events", operation_id = "appendEvents", tag = "events",
+    request_body(content = serde_json::Value, content_type = "application/json"),
+    responses((status = 202, body = Appended), (status = 400, body = ProblemDocument),
+        (status = 401, body = ProblemDocument), (status = 403, body = ProblemDocument),
+        (status = 413, body = ProblemDocument)))]
+pub(super) async fn append(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Appended>), Problem> {
+    caller.require(Scope::Ingest)?;
+    let Some(root) = app.events.clone() else { return Err(Problem::away("there is no folder of events")) };
+    let is_packed = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "gzip");
+    let (now, user) = ((app.now)().wall, caller.user.name.clone());
+    let done = tokio::task::spawn_blocking(move || {
+        let text = if is_packed { unpacked(&body)? } else { body.to_vec() };
+        let lines = lines(&text, &utc::milliseconds(now))?;
+        Journal::open(&root, &user)?.append_all(now.date_naive(), &lines)?;
+        Ok::<_, Problem>(lines.len())
+    });
+    let accepted = done.await.map_err(|_| Problem::away("the events could not be appended"))??;
+    Ok((StatusCode::ACCEPTED, Json(Appended { accepted })))
+}
+
+fn unpacked(body: &[u8]) -> Result<Vec<u8>, Problem> {
+    let mut text = Vec::new();
+    let read = MultiGzDecoder::new(body).take(UNPACKED + 1).read_to_end(&mut text);
+    match read {
+        Ok(bytes) if bytes as u64 > UNPACKED => {
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body unpacks to more than 64 MiB"))
+        }
+        Ok(_) => Ok(text),
+        Err(_) => Err(Problem::bad_request("the body is not packed with gzip")),
+    }
+}
+
+type Object<'t> = BTreeMap<String, &'t RawValue>;
+
+/// The events of a body, each on a line of its own: letter by letter as they were sent, with the moment at which they
+/// arrived.
+fn lines(text: &[u8], now: &str) -> Result<Vec<String>, Problem> {
+    let no_json = |error: serde_json::Error| {
+        Problem::bad_request(format!("the body is not JSON, at line {}, column {}", error.line(), error.column()))
+    };
+    let whole: &RawValue = serde_json::from_slice(text).map_err(no_json)?;
+    let (events, sent_at): (Vec<&RawValue>, Option<&RawValue>) = match whole.get().as_bytes().first() {
+        Some(b'[') => (serde_json::from_str(whole.get()).map_err(no_json)?, None),
+        Some(b'{') => {
+            let object: Object<'_> = serde_json::from_str(whole.get()).map_err(no_json)?;
+            match object.get("batch") {
+                Some(batch) => {
+                    let wrong = |_| Problem::bad_request("`batch` is not a list");
+                    let events = serde_json::from_str(batch.get()).map_err(wrong)?;
+                    (events, object.get("sent_at").copied())
+                }
+                None => (vec![whole], None),
+            }
+        }
+        _ => return Err(Problem::bad_request("the body is neither an event nor a list of events")),
+    };
+    if events.len() > EVENTS {
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a request has {EVENTS} events at most")));
+    }
+    events.iter().enumerate().map(|(number, event)| line(number, event, sent_at, now)).collect()
+}
+
+fn line(number: usize, event: &RawValue, sent_at: Option<&RawValue>, now: &str) -> Result<String, Problem> {
+    let wrong = |why: &str| Problem::bad_request(format!("event {} {why}", number + 1));
+    let object: Object<'_> = serde_json::from_str(event.get()).map_err(|_| wrong("is not a JSON object"))?;
+    let has = |names: &[&str]| names.iter().all(|name| object.contains_key(*name));
+    let is_posthog = has(&["event"]) && (has(&["distinct_id"]) || has(&["properties"]));
+    if !is_posthog && !has(&["specversion", "id", "source", "type"]) {
+        return Err(wrong(
+            "is neither PostHog's (`event`, `distinct_id`) nor a CloudEvent (`specversion`, `id`, `source`, `type`)",
+        ));
+    }
+    // Outside of strings a line feed is a space, and in them it is written as two characters.
+    let text = event.get().replace(['\n', '\r'], " ");
+    let body = text.trim().strip_suffix('}').unwrap_or(&text).trim_end();
+    let mut line = body.to_owned();
+    if !object.contains_key("now") {
+        line += &format!(",\"now\":\"{now}\"");
+    }
+    if let Some(sent_at) = sent_at.filter(|_| is_posthog && !object.contains_key("sent_at")) {
+        line += &format!(",\"sent_at\":{}", sent_at.get().replace(['\n', '\r'], " "));
+    }
+    line.push('}');
+    Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(text: &str) -> Result<Vec<String>, String> {
+        lines(text.as_bytes(), "2026-02-01T10:00:00.000Z").map_err(|problem| problem.detail)
+    }
+
+    #[test]
+    fn each_event_is_a_line_as_it_was_sent() {
+        let now = r#""now":"2026-02-01T10:00:00.000Z""#;
+        let one = r#"{"event":"$pageview","distinct_id":"u","n":12345678901234567890.10}"#;
+        let with_now = one.replace("10}", &format!("10,{now}}}"));
+        assert_eq!(made(one), Ok(vec![with_now.clone()]));
+        assert_eq!(made(&format!("[{one},\n{one}]")), Ok(vec![with_now.clone(); 2]));
+        let batch = format!(r#"{{"api_key":"k","sent_at":"2026-02-01T09:59:59Z","batch":[{one}]}}"#);
+        let with_sent = with_now.replace('}', r#","sent_at":"2026-02-01T09:59:59Z"}"#);
+        assert_eq!(made(&batch), Ok(vec![with_sent]));
+        let pretty = "{\n  \"specversion\": \"1.0\", \"id\": \"a\\nb\",\r\n \"source\": \"s\", \"type\": \"t\"\n}\n";
+        let line = made(pretty).unwrap().remove(0);
+        assert!(!line.contains('\n') && line.contains(r#""id": "a\nb""#), "{line}");
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&value["id"], &value["now"]), (&"a\nb".into(), &"2026-02-01T10:00:00.000Z".into()));
+        assert_eq!(made("[]"), Ok(vec![]));
+    }
+
+    #[test]
+    fn what_is_no_event_appends_nothing() {
+        for (text, why) in [
+            ("", "the body is not JSON, at line 1, column 0"),
+            ("7", "the body is neither an event nor a list of events"),
+            ("[1]", "event 1 is not a JSON object"),
+            (r#"{"batch": 7}"#, "`batch` is not a list"),
+        ] {
+            assert_eq!(made(text), Err(why.to_owned()), "{text}");
+        }
+        let fine = r#"{"specversion":"1.0","id":"a","source":"s","type":"t"}"#;
+        assert!(made(&format!("[{fine},{{}}]")).unwrap_err().starts_with("event 2 is neither PostHog's"));
+    }
+}

@@ -1,0 +1,181 @@
+//! Questions of the HTTP API about tasks.
+
+use crate::base::error::Result;
+use crate::base::utc;
+use crate::plugs::call::{Asked, Call, Level, Parameter, Reply, Schema, Schemas, schema_of};
+use crate::plugs::tasks::commands::STATUSES;
+use crate::plugs::tasks::report::filter::Filter;
+use crate::plugs::tasks::report::session::{self, TaskSession};
+use crate::store::reader::Reader;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+const INCLUDE: Parameter =
+    Parameter { name: "include", words: "also tasks that are over, until they are purged", values: &["closed"] };
+const STATUS: Parameter =
+    Parameter { name: "status", words: "only of these, with commas between them; closed ones too", values: &STATUSES };
+const TYPE: Parameter =
+    Parameter { name: "task_type", words: "only of this type, or of all that begin with it and a colon", values: &[] };
+
+pub(super) const CALLS: [Call; 3] = [
+    Call {
+        path: "/sessions/{short_id}",
+        id: "listTasksOfShortId",
+        summary: "The tasks that share a short id, the newest first",
+        parameters: &[INCLUDE, STATUS, TYPE],
+        schema: tasks_schema,
+        is_stable: false,
+        answer: of_short_id,
+    },
+    Call {
+        path: "/sessions/task/{task_id}",
+        id: "getTask",
+        summary: "A task that is active or held",
+        parameters: &[INCLUDE],
+        schema: |schemas| schema_of::<Task>(schemas),
+        is_stable: false,
+        answer: of_id,
+    },
+    Call {
+        path: "/sessions/user/{user_id}",
+        id: "listTasksOfUser",
+        summary: "The tasks of a user: a person, a folder, or for whom they are done",
+        parameters: &[INCLUDE, STATUS, TYPE],
+        schema: tasks_schema,
+        is_stable: false,
+        answer: of_user,
+    },
+];
+
+/// A task, as the API tells it.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Task {
+    short_id: Option<String>,
+    task_type: Option<String>,
+    task_id: String,
+    user_id: Option<String>,
+    /// `active`, `completed`, `failed`, `cancelled` or `orphaned`.
+    status: String,
+    created_at: String,
+    updated_at: String,
+    /// The folder that told of it first.
+    username: Option<String>,
+    attempt: i64,
+    ended_at: Option<String>,
+    closed_at: Option<String>,
+    close_reason: Option<String>,
+    is_held: bool,
+    is_inferred: bool,
+    /// For those who may see content.
+    error: Option<String>,
+    #[schema(value_type = Object)]
+    data: Value,
+}
+
+/// Tasks, the newest first.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Tasks {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    short_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<String>,
+    sessions: Vec<Task>,
+    /// On all pages.
+    total_sessions: usize,
+    timestamp: String,
+    next_cursor: Option<String>,
+}
+
+fn tasks_schema(schemas: &mut Schemas) -> Schema {
+    schema_of::<Tasks>(schemas)
+}
+
+impl Task {
+    fn of(task: TaskSession, asked: &Asked) -> Self {
+        let is_open = asked.may_see(task.username.as_deref(), Level::Content);
+        Self {
+            short_id: task.short_id,
+            task_type: task.task_type,
+            task_id: task.task_id,
+            user_id: task.user_id,
+            status: task.status,
+            created_at: session::text(task.created_at),
+            updated_at: session::text(task.updated_at),
+            username: task.username,
+            attempt: task.attempt,
+            ended_at: task.ended_at.map(session::text),
+            closed_at: task.closed_at.map(session::text),
+            close_reason: task.close_reason,
+            is_held: task.is_held,
+            is_inferred: task.is_inferred,
+            error: task.error.filter(|_| is_open),
+            data: if is_open { task.data } else { Value::Null },
+        }
+    }
+}
+
+/// What a list asks for, whatever it is of.
+fn filter(asked: &Asked) -> Filter {
+    let status: Vec<_> = asked.value("status").into_iter().flat_map(|all| all.split(',')).map(str::to_owned).collect();
+    Filter {
+        since: None,
+        until: None,
+        zone: asked.zone,
+        user: None,
+        identities: asked.identities.clone(),
+        with_closed: asked.value("include").is_some() || !status.is_empty(),
+        status,
+        task_type: asked.value("task_type").map(str::to_owned),
+        short_id: None,
+        now: asked.now,
+    }
+}
+
+fn of_short_id(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
+    let short_id = asked.value("short_id").map(str::to_owned);
+    let filter = Filter { short_id: short_id.clone(), ..filter(asked) };
+    list(asked, reader, &filter, |tasks| Tasks { short_id, ..tasks })
+}
+
+fn of_user(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
+    let user_id = asked.value("user_id").map(str::to_owned);
+    let filter = Filter { user: user_id.clone(), ..filter(asked) };
+    list(asked, reader, &filter, |tasks| Tasks { user_id, ..tasks })
+}
+
+fn list(asked: &Asked, reader: Reader<'_>, filter: &Filter, name: impl FnOnce(Tasks) -> Tasks) -> Result<Reply> {
+    let Some(from) = asked.offset() else { return Ok(Reply::Invalid("`cursor` is none of ours".to_owned())) };
+    let mut tasks = Vec::new();
+    session::read(reader, filter, None, |task| {
+        if asked.may_see(task.username.as_deref(), Level::Metadata) {
+            tasks.push(task);
+        }
+    })?;
+    let total_sessions = tasks.len();
+    let page = tasks.into_iter().skip(from).take(asked.limit as usize);
+    let sessions: Vec<_> = page.map(|task| Task::of(task, asked)).collect();
+    let tasks = Tasks {
+        short_id: None,
+        user_id: None,
+        next_cursor: asked.next(from, sessions.len(), total_sessions),
+        sessions,
+        total_sessions,
+        timestamp: utc::microseconds(asked.now),
+    };
+    Ok(Reply::Found(json!(name(tasks))))
+}
+
+fn of_id(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
+    let task = session::find(reader, asked.value("task_id").unwrap_or_default(), asked.now)?;
+    let with_closed = asked.value("include").is_some();
+    let is_shown = |task: &TaskSession| {
+        // A run of the program is told by the history of runs.
+        task.session_file.is_some()
+            && (with_closed || task.closed_at.is_none())
+            && asked.may_see(task.username.as_deref(), Level::Metadata)
+    };
+    Ok(match task.filter(is_shown) {
+        Some(task) => Reply::Found(json!(Task::of(task, asked))),
+        None => Reply::NotFound,
+    })
+}

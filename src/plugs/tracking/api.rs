@@ -1,0 +1,241 @@
+//! Questions of the HTTP API about activity sessions, and about everything that somebody did.
+
+use crate::base::error::{Result, Status};
+use crate::base::zone;
+use crate::plugs::call::{Asked, Call, Level, Parameter, Reply, schema_of};
+use crate::plugs::tracking::report::filter::Filter;
+use crate::plugs::tracking::report::session;
+use crate::plugs::tracking::report::timeline::{self, CELLS};
+use crate::store::reader::{Param, Reader};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+
+const fn any(name: &'static str, words: &'static str) -> Parameter {
+    Parameter { name, words, values: &[] }
+}
+
+const FROM: Parameter = any("from", "first day, such as 2026-02-01");
+const TO: Parameter = any("to", "last day");
+
+pub(super) const CALLS: [Call; 4] = [
+    Call {
+        path: "/activity-sessions",
+        id: "listActivitySessions",
+        summary: "Activity sessions, the newest first",
+        parameters: &[
+            any("user", "a person's name or e-mail address, or a folder"),
+            any("person", "the person that a session is of"),
+            Parameter { name: "kind", words: "of web events, or of work with agents", values: &["web", "agent"] },
+            FROM,
+            TO,
+            any("channel", "only of this channel"),
+            Parameter { name: "bounce", words: "whether the person left at once", values: &["true", "false"] },
+        ],
+        schema: |schemas| schema_of::<ActivitySessions>(schemas),
+        is_stable: false,
+        answer: list,
+    },
+    Call {
+        path: "/activity-sessions/{id}",
+        id: "getActivitySession",
+        summary: "An activity session, by its id; 308 where the id is of a later event of it",
+        parameters: &[],
+        schema: |schemas| schema_of::<ActivitySession>(schemas),
+        is_stable: false,
+        answer: one,
+    },
+    Call {
+        path: "/activity-sessions/{id}/events",
+        id: "listActivityEvents",
+        summary: "The events of an activity session, in order",
+        parameters: &[],
+        schema: |schemas| schema_of::<ActivityEvents>(schemas),
+        is_stable: true,
+        answer: events,
+    },
+    Call {
+        path: "/users/{user}/timeline",
+        id: "timeline",
+        summary: "Activity sessions, transcripts, tasks and runs of a user, in one order",
+        parameters: &[FROM, TO],
+        schema: |schemas| schema_of::<Timeline>(schemas),
+        is_stable: true,
+        answer: timeline,
+    },
+];
+
+/// An activity session: the columns of the table `activity_sessions`, with `last_activity`, `ended_at` and `is_active` for
+/// older programs.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct ActivitySession {
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    columns: Map<String, Value>,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct ActivitySessions {
+    #[schema(value_type = Vec<Object>)]
+    sessions: Vec<Value>,
+    /// On all pages.
+    total: usize,
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct ActivityEvents {
+    #[schema(value_type = Vec<Object>)]
+    events: Vec<Value>,
+    /// On all pages.
+    total: usize,
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Timeline {
+    #[schema(value_type = Vec<Object>)]
+    entries: Vec<Map<String, Value>>,
+    /// On all pages.
+    total: usize,
+    next_cursor: Option<String>,
+}
+
+/// A time in RFC 3339, in SQL.
+fn rfc3339(column: &str) -> String {
+    format!("strftime({column}, '%Y-%m-%dT%H:%M:%S.%fZ') AS {column}")
+}
+
+/// Sessions as JSON objects, without their end.
+fn sessions() -> String {
+    let times = ["started_at", "last_at", "seen_until", "closed_at", "expires_at"].map(rfc3339).join(", ");
+    format!(
+        "SELECT to_json(shown) FROM (
+             SELECT * REPLACE ({times}), strftime(last_at, '%Y-%m-%dT%H:%M:%S.%fZ') AS last_activity,
+                 strftime(closed_at, '%Y-%m-%dT%H:%M:%S.%fZ') AS ended_at
+             FROM activity_sessions"
+    )
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
+    let (from, to) = match (asked.day("from"), asked.day("to")) {
+        (Ok(from), Ok(to)) => (from, to),
+        (Err(reply), _) | (_, Err(reply)) => return Ok(reply),
+    };
+    let Some(begin) = asked.offset() else { return Ok(Reply::Invalid("`cursor` is none of ours".to_owned())) };
+    let user = asked.value("user");
+    let folders: Vec<String> =
+        reader.rows("SELECT DISTINCT username FROM activity_sessions ORDER BY ALL", &[], |row| row.get(0))?;
+    let is_asked = |folder: &String| {
+        user.is_none_or(|user| folder == user || asked.identities.is_of(folder, user))
+            && asked.may_see(Some(folder), Level::Metadata)
+    };
+    let folders: Vec<_> = folders.into_iter().filter(is_asked).collect();
+    if folders.is_empty() {
+        return Ok(Reply::Found(json!(ActivitySessions { sessions: Vec::new(), total: 0, next_cursor: None })));
+    }
+    let mut clause = format!("username IN ({})", vec!["?"; folders.len()].join(", "));
+    let mut params: Vec<_> = folders.into_iter().map(Param::Text).collect();
+    let days = [("started_at >= ?", from.map(|day| zone::begin(day, asked.zone)))];
+    let days = days.into_iter().chain([("started_at < ?", to.map(|day| zone::end(day, asked.zone)))]);
+    for (part, time) in days.filter_map(|(part, time)| Some((part, time?))) {
+        clause += &format!(" AND {part}");
+        params.push(Param::Time(time));
+    }
+    for (name, column) in [("person", "person_id"), ("kind", "kind"), ("channel", "channel")] {
+        if let Some(value) = asked.value(name) {
+            clause += &format!(" AND {column} = ?");
+            params.push(value.into());
+        }
+    }
+    match asked.value("bounce") {
+        Some("true") => clause += " AND is_bounce",
+        Some(_) => clause += " AND is_bounce = false",
+        None => {}
+    }
+    let total =
+        reader.one(&format!("SELECT count(*) FROM activity_sessions WHERE {clause}"), &params, |row| row.count(0))?;
+    let total = usize::try_from(total).unwrap_or(usize::MAX);
+    let sql = format!(
+        "{} WHERE {clause} ORDER BY activity_sessions.started_at DESC, session_id LIMIT {} OFFSET {begin}) AS shown",
+        sessions(),
+        asked.limit
+    );
+    let sessions = reader.rows(&sql, &params, |row| Ok(parsed(&row.get::<String>(0)?)))?;
+    let next_cursor = asked.next(begin, sessions.len(), total);
+    Ok(Reply::Found(json!(ActivitySessions { sessions, total, next_cursor })))
+}
+
+/// The folder of a session.
+fn folder(reader: Reader<'_>, id: &str) -> Result<Option<String>> {
+    reader.first("SELECT username FROM activity_sessions WHERE session_id = ?", &[id.into()], |row| row.get(0))
+}
+
+fn one(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
+    let id = asked.value("id").unwrap_or_default();
+    match folder(reader, id)? {
+        Some(folder) if asked.may_see(Some(&folder), Level::Metadata) => {}
+        Some(_) => return Ok(Reply::NotFound),
+        None => {
+            let Some(now) = session::resolve(reader, id)? else {
+                return Ok(Reply::NotFound);
+            };
+            let is_shown = folder(reader, &now)?.is_some_and(|folder| asked.may_see(Some(&folder), Level::Metadata));
+            return Ok(if is_shown { Reply::Moved(format!("/activity-sessions/{now}")) } else { Reply::NotFound });
+        }
+    }
+    let sql = format!("{} WHERE session_id = ?) AS shown", sessions());
+    let found = reader.first(&sql, &[id.into()], |row| Ok(parsed(&row.get::<String>(0)?)))?;
+    Ok(found.map_or(Reply::NotFound, Reply::Found))
+}
+
+fn events(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
+    let id = asked.value("id").unwrap_or_default();
+    let Some(begin) = asked.offset() else { return Ok(Reply::Invalid("`cursor` is none of ours".to_owned())) };
+    if !folder(reader, id)?.is_some_and(|folder| asked.may_see(Some(&folder), Level::Metadata)) {
+        return Ok(Reply::NotFound);
+    }
+    let total = "SELECT count(*) FROM activity_events WHERE session_id = ?";
+    let total = usize::try_from(reader.one(total, &[id.into()], |row| row.count(0))?).unwrap_or(usize::MAX);
+    let sql = format!(
+        "SELECT to_json(shown) FROM (
+             SELECT * EXCLUDE (ip) REPLACE ({}) FROM activity_events WHERE session_id = ?
+             ORDER BY activity_events.time, session_file, line, part LIMIT {} OFFSET {begin}) AS shown",
+        rfc3339("time"),
+        asked.limit
+    );
+    let events = reader.rows(&sql, &[id.into()], |row| Ok(parsed(&row.get::<String>(0)?)))?;
+    let next_cursor = asked.next(begin, events.len(), total);
+    Ok(Reply::Found(json!(ActivityEvents { events, total, next_cursor })))
+}
+
+fn timeline(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
+    let (since, until) = match (asked.day("from"), asked.day("to")) {
+        (Ok(since), Ok(until)) => (since, until),
+        (Err(reply), _) | (_, Err(reply)) => return Ok(reply),
+    };
+    let Some(begin) = asked.offset() else { return Ok(Reply::Invalid("`cursor` is none of ours".to_owned())) };
+    let user = asked.value("user").unwrap_or_default();
+    let folders = asked.identities.folders(user).map(str::to_owned).chain([user.to_owned()]).collect::<BTreeSet<_>>();
+    let of_site = user.split_once('/').map(|(site, _)| site);
+    if !asked.is_self(user)
+        && !folders.iter().all(|folder| asked.may_see(Some(of_site.unwrap_or(folder)), Level::Metadata))
+    {
+        return Ok(Reply::NotFound);
+    }
+    let (zone, identities) = (asked.zone, asked.identities.clone());
+    let filter = Filter { since, until, user: None, kind: None, bots: false, zone, identities };
+    let entries = match timeline::timeline(reader, user, &filter) {
+        Err(error) if error.status == Status::Usage => return Ok(Reply::NotFound),
+        entries => entries?,
+    };
+    let total = entries.len();
+    let object = |entry: &timeline::Entry| CELLS.into_iter().map(str::to_owned).zip(entry.cells()).collect();
+    let page: Vec<_> = entries.iter().skip(begin).take(asked.limit as usize).map(object).collect();
+    let next_cursor = asked.next(begin, page.len(), total);
+    Ok(Reply::Found(json!(Timeline { entries: page, total, next_cursor })))
+}

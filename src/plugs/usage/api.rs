@@ -1,0 +1,299 @@
+//! Questions of the HTTP API about usage: the same figures as those of the command line.
+//!
+//! Who sees no more of others than sums gets rows of several people only. A row of fewer is merged with the other such
+//! rows; their sum is shown if it is of enough people, and else left out of the totals, too: what is missing between
+//! the rows and the total would tell it.
+
+use crate::base::error::Result;
+use crate::plugs::call::{Asked, Call, Level, Parameter, Reply, Schema, Schemas, schema_of};
+use crate::plugs::usage::report::by::By;
+use crate::plugs::usage::report::filter::{Filter, Only};
+use crate::plugs::usage::report::sessions::{CELLS, Session, sessions};
+use crate::plugs::usage::report::{people, timeline, usage};
+use crate::price::Prices;
+use crate::report::{Row, Sheet};
+use crate::store::reader::Reader;
+use clap::ValueEnum as _;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+const fn any(name: &'static str, words: &'static str) -> Parameter {
+    Parameter { name, words, values: &[] }
+}
+
+const SINCE: Parameter = any("since", "first day, such as 2026-02-01");
+const UNTIL: Parameter = any("until", "last day");
+const USER: Parameter = any("user", "a person's name or e-mail address, or a folder");
+const TEAM: Parameter = any("team", "only people of this team");
+const PROJECT: Parameter = any("project", "a working directory, or a repository with its worktrees");
+const MODEL: Parameter = any("model", "only this model");
+const AGENT: Parameter = any("agent", "only logs of this agent");
+
+pub(super) const CALLS: [Call; 3] = [
+    Call {
+        path: "/usage",
+        id: "usage",
+        summary: "Tokens, cost and tool calls by day, person, model and so on",
+        parameters: &[
+            Parameter {
+                name: "by",
+                words: "what a row is about; day, if it is not said",
+                values: &[
+                    "day",
+                    "week",
+                    "month",
+                    "hour",
+                    "user",
+                    "team",
+                    "project",
+                    "branch",
+                    "model",
+                    "session",
+                    "agent",
+                    "subagent",
+                    "command",
+                    "skill",
+                    "mcp-server",
+                    "block",
+                    "tool",
+                ],
+            },
+            SINCE,
+            UNTIL,
+            USER,
+            TEAM,
+            PROJECT,
+            MODEL,
+            AGENT,
+        ],
+        schema: |schemas| schema_of::<Usage>(schemas),
+        is_stable: true,
+        answer: by,
+    },
+    Call {
+        path: "/usage/sessions",
+        id: "listUsageSessions",
+        summary: "What each session of an agent cost, the costliest first",
+        parameters: &[SINCE, UNTIL, USER, TEAM, PROJECT, MODEL, AGENT],
+        schema: sessions_schema,
+        is_stable: true,
+        answer: list,
+    },
+    Call {
+        path: "/usage/sessions/{id}",
+        id: "getUsageSession",
+        summary: "One session of an agent, step by step",
+        parameters: &[],
+        schema: |schemas| schema_of::<Steps>(schemas),
+        is_stable: true,
+        answer: steps,
+    },
+];
+
+/// Rows under one key, and their totals. The names of the figures are those of the command line's JSON.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Usage {
+    by: String,
+    as_of: Option<String>,
+    pending: i64,
+    #[schema(value_type = Vec<Object>)]
+    rows: Vec<Value>,
+    #[schema(value_type = Object)]
+    totals: Value,
+    #[schema(value_type = Vec<Object>)]
+    unpriced: Vec<Value>,
+}
+
+/// Sessions of agents, the costliest first.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Sessions {
+    #[schema(value_type = Vec<Object>)]
+    sessions: Vec<Map<String, Value>>,
+    /// On all pages.
+    total: usize,
+    next_cursor: Option<String>,
+}
+
+/// A session, step by step.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Steps {
+    session: String,
+    #[schema(value_type = Vec<Object>)]
+    steps: Vec<Value>,
+}
+
+fn sessions_schema(schemas: &mut Schemas) -> Schema {
+    schema_of::<Sessions>(schemas)
+}
+
+/// What stands for rows of too few people.
+const MERGED: &str = "(others)";
+
+/// What is asked for, or why it makes no sense.
+fn filter(asked: &Asked, reader: Reader<'_>) -> Result<std::result::Result<Filter, Reply>> {
+    let (since, until) = match (asked.day("since"), asked.day("until")) {
+        (Ok(since), Ok(until)) => (since, until),
+        (Err(reply), _) | (_, Err(reply)) => return Ok(Err(reply)),
+    };
+    let only = |name: &str| asked.value(name).map(str::to_owned).map(Only::from);
+    let filter = Filter {
+        since,
+        until,
+        user: only("user"),
+        team: only("team"),
+        project: only("project"),
+        model: only("model"),
+        agent: only("agent"),
+        zone: asked.zone,
+        identities: asked.identities.clone(),
+    };
+    let (filter, unknown) = filter.resolved(reader)?;
+    Ok(if unknown.is_empty() { Ok(filter) } else { Err(Reply::NotFound) })
+}
+
+/// The same for what tells people or projects apart: who may not see that of others asks about their own.
+fn own(asked: &Asked, reader: Reader<'_>) -> Result<std::result::Result<Filter, Reply>> {
+    let mut asked = asked.clone();
+    if asked.viewer.others < Level::Metadata {
+        let user = asked.value("user");
+        if user.is_some_and(|user| !asked.is_self(user)) {
+            return Ok(Err(Reply::NotFound));
+        }
+        asked.values.insert("user".to_owned(), asked.viewer.person.clone());
+    }
+    filter(&asked, reader)
+}
+
+fn by(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
+    let by = asked.value("by").map_or(Ok(By::Day), |by| By::from_str(by, false));
+    let Ok(by) = by else { return Ok(Reply::Invalid("`by` is unknown".to_owned())) };
+    let prices = Prices::new(&asked.config.price)?;
+    let is_aggregate = matches!(by, By::Day | By::Week | By::Month | By::Hour | By::Team | By::Model | By::Agent)
+        && ["user", "project"].iter().all(|name| asked.value(name).is_none());
+    let is_guarded = asked.viewer.others < Level::Metadata && is_aggregate;
+    let filter = if is_guarded { self::filter(asked, reader)? } else { own(asked, reader)? };
+    let filter = match filter {
+        Ok(filter) => filter,
+        // Nothing of one's own is no secret.
+        Err(Reply::NotFound) if asked.value("user").is_none_or(|user| asked.is_self(user)) => {
+            return Ok(Reply::Found(json!({"by": by_name(by), "as_of": null, "pending": 0, "rows": [], "totals": {},
+                "unpriced": []})));
+        }
+        Err(reply) => return Ok(reply),
+    };
+    let mut sheet = usage::usage(reader, by, &filter, &prices)?;
+    sheet.explanation.clear();
+    if is_guarded {
+        let people = people::of_rows(reader, by, &filter)?;
+        guard(&mut sheet, &people, asked);
+    } else if by == By::User {
+        // Nobody is ranked by what they cost.
+        sheet.rows.sort_by(|a, b| a.key.cmp(&b.key));
+    }
+    Ok(Reply::Found(sheet.json()))
+}
+
+fn by_name(by: By) -> String {
+    by.to_possible_value().map(|value| value.get_name().replace('-', "_")).unwrap_or_default()
+}
+
+/// Merges rows of too few people.
+fn guard(sheet: &mut Sheet, people: &BTreeMap<Option<String>, BTreeSet<String>>, asked: &Asked) {
+    let enough = asked.min_group as usize;
+    let nobody = BTreeSet::new();
+    let of = |key: &Option<String>| people.get(key).unwrap_or(&nobody);
+    let is_shown = |row: &Row| {
+        let people = of(&row.key);
+        people.len() >= enough || !people.is_empty() && people.iter().all(|folder| asked.is_own(folder))
+    };
+    let (shown, hidden): (Vec<_>, Vec<_>) = std::mem::take(&mut sheet.rows).into_iter().partition(is_shown);
+    let merged: BTreeSet<_> = hidden.iter().flat_map(|row| of(&row.key)).collect();
+    sheet.rows = shown;
+    if !hidden.is_empty() && merged.len() >= enough {
+        sheet.rows.push(Row { key: Some(MERGED.to_owned()), numbers: sum(&hidden, sheet.columns.len()) });
+    } else if !hidden.is_empty() {
+        sheet.totals = sum(&sheet.rows, sheet.columns.len());
+    }
+    // Names models by their responses, whoever had them.
+    sheet.unpriced.clear();
+    sheet.notes.clear();
+}
+
+fn sum(rows: &[Row], columns: usize) -> Vec<Option<i128>> {
+    let column = |at: usize| rows.iter().filter_map(|row| row.numbers.get(at).copied().flatten()).reduce(|a, b| a + b);
+    (0..columns).map(column).collect()
+}
+
+fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
+    let Some(from) = asked.offset() else { return Ok(Reply::Invalid("`cursor` is none of ours".to_owned())) };
+    let prices = Prices::new(&asked.config.price)?;
+    let all = match own(asked, reader)? {
+        Ok(filter) => sessions(reader, &filter, &prices)?,
+        Err(Reply::NotFound) => Vec::new(),
+        Err(reply) => return Ok(reply),
+    };
+    let total = all.len();
+    let object = |session: Session| CELLS.map(str::to_owned).into_iter().zip(session.cells()).collect();
+    let page: Vec<_> = all.into_iter().skip(from).take(asked.limit as usize).map(object).collect();
+    let next_cursor = asked.next(from, page.len(), total);
+    Ok(Reply::Found(json!(Sessions { sessions: page, total, next_cursor })))
+}
+
+fn steps(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
+    let id = asked.value("id").unwrap_or_default();
+    let sql = "SELECT DISTINCT username FROM usage_responses WHERE session_id = ?";
+    let folders: Vec<String> = reader.rows(sql, &[id.into()], |row| row.get(0))?;
+    if folders.is_empty() || !folders.iter().all(|folder| asked.may_see(Some(folder), Level::Metadata)) {
+        return Ok(Reply::NotFound);
+    }
+    let prices = Prices::new(&asked.config.price)?;
+    let filter = match filter(asked, reader)? {
+        Ok(filter) => filter,
+        Err(reply) => return Ok(reply),
+    };
+    Ok(Reply::Found(timeline::timeline(reader, id, &filter, &prices)?.json()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugs::call::Viewer;
+    use crate::report::Column;
+
+    const COLUMNS: [Column; 1] = [Column::count("responses", "Responses")];
+
+    /// What a member sees of days on which these people had one response each.
+    fn seen(days: &[&[&str]]) -> (Vec<(String, i128)>, Option<i128>) {
+        let mut asked = Asked::of(Viewer {
+            name: "ada".into(),
+            person: "ada".into(),
+            others: Level::Aggregate,
+            sees_knowledge: false,
+        });
+        asked.min_group = 3;
+        let key = |day: usize| Some(format!("day {day}"));
+        let row = |(day, people): (usize, &&[&str])| Row { key: key(day), numbers: vec![Some(people.len() as i128)] };
+        let rows: Vec<_> = days.iter().enumerate().map(row).collect();
+        let people = days
+            .iter()
+            .enumerate()
+            .map(|(day, people)| (key(day), people.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>()));
+        let totals = sum(&rows, 1);
+        let mut sheet = Sheet { columns: &COLUMNS, rows, totals, ..Sheet::default() };
+        guard(&mut sheet, &people.collect(), &asked);
+        let rows = sheet.rows.into_iter().map(|row| (row.key.unwrap(), row.numbers[0].unwrap())).collect();
+        (rows, sheet.totals[0])
+    }
+
+    #[test]
+    fn rows_of_few_people_are_merged_or_left_out() {
+        let row = |key: &str, number| (key.to_owned(), number);
+        assert_eq!(seen(&[&["ada", "bob", "cyd"]]), (vec![row("day 0", 3)], Some(3)));
+        assert_eq!(seen(&[&["ada"]]), (vec![row("day 0", 1)], Some(1)), "one's own is one's own");
+        let all = seen(&[&["ada", "bob", "cyd"], &["bob"], &["cyd", "dan"]]);
+        assert_eq!(all, (vec![row("day 0", 3), row("(others)", 3)], Some(6)), "three people in the others");
+        let all = seen(&[&["ada", "bob", "cyd"], &["bob"], &["cyd"]]);
+        assert_eq!(all, (vec![row("day 0", 3)], Some(3)), "two people: the total would tell their sum");
+    }
+}

@@ -1,0 +1,464 @@
+//! The console as a real process: who may come in, what they see, what they change.
+
+#![cfg(feature = "console")]
+
+use crate::world::{World, response};
+use serde_json::{Value, json};
+use sessionmill::base::holder::Holder;
+use sessionmill::base::lock::ProcessorLock;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+const PASSWORD: &str = "a long password";
+
+/// A console, killed at the end.
+struct Console {
+    process: Child,
+    /// `127.0.0.1:40001`.
+    address: String,
+    /// The path that it says: with the token of the link, if there is one.
+    path: String,
+}
+
+/// An answer.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    headers: String,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{self:?}"))
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let line = self.headers.lines().find(|line| line.to_lowercase().starts_with(&format!("{name}: ")))?;
+        Some(line.split_once(": ")?.1)
+    }
+
+    /// What a browser sends back.
+    fn cookie(&self) -> String {
+        self.header("set-cookie").unwrap_or_else(|| panic!("{self:?}")).split(';').next().unwrap().to_owned()
+    }
+}
+
+impl Console {
+    fn start(world: &World, config: &str) -> Self {
+        fs::write(world.path("c.toml"), format!("[console]\nlisten = \"127.0.0.1:0\"\n{config}")).unwrap();
+        let process = world.service(&["console", "--config", "c.toml"]);
+        let mut console = Self { process, address: String::new(), path: String::new() };
+        let begun = Instant::now();
+        while console.address.is_empty() {
+            std::thread::sleep(Duration::from_millis(20));
+            let log = fs::read_to_string(world.path("log")).unwrap_or_default();
+            assert!(begun.elapsed() < Duration::from_secs(120), "{log}");
+            // The log is whole up to its last line feed.
+            let whole = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
+            if let Some(url) = whole.lines().find_map(|line| line.strip_prefix("console: http://")) {
+                let (address, path) = url.split_once('/').unwrap();
+                (console.address, console.path) = (address.to_owned(), format!("/{path}"));
+            }
+        }
+        console
+    }
+
+    /// Sends a request as it is given, and reads the answer to its end.
+    fn raw(&self, request: &str, body: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let _ = stream.write_all(body);
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let (line, headers) = head.split_once("\r\n").unwrap_or((head, ""));
+        let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        Answer { status, headers: headers.to_owned(), body: body.to_owned() }
+    }
+
+    /// `GET /path`, with headers and a body.
+    fn ask(&self, request: &str, headers: &[&str], body: &[u8]) -> Answer {
+        let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        let host = if headers.to_lowercase().contains("host: ") { String::new() } else { "Host: localhost\r\n".into() };
+        let length = body.len();
+        let head =
+            format!("{request} HTTP/1.1\r\n{host}Connection: close\r\nContent-Length: {length}\r\n{headers}\r\n");
+        self.raw(&head, body)
+    }
+
+    fn api(&self, request: &str, token: &str) -> Answer {
+        let (method, path) = request.split_once(' ').unwrap();
+        self.ask(&format!("{method} /api/v1{path}"), &[&format!("Authorization: Bearer {token}")], b"")
+    }
+
+    fn log_in(&self, user: &str, password: &str, headers: &[&str]) -> Answer {
+        let body = json!({"username": user, "password": password}).to_string();
+        self.ask("POST /api/v1/auth/login", headers, body.as_bytes())
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A world with usage of three people and a fourth, tasks of one of them, and a token for each user of the console.
+fn team() -> World {
+    let world = World::new();
+    for (user, id) in [("ada", "m1"), ("bob", "m2"), ("cyd", "m3")] {
+        world.write(&format!("{user}/a.jsonl"), response(id, "10:00:00", 5));
+    }
+    let task = |id: &str, state: &str, task: &str, at: &str, data: Value| {
+        json!({"specversion": "1.0", "id": id, "source": "/w", "type": format!("x.task.{state}"), "subject": task,
+               "time": format!("2079-07-07T{at}Z"), "data": data})
+        .to_string()
+            + "\n"
+    };
+    let of = |kind: &str| json!({"short_id": "order-1", "task_type": kind, "user_id": "u-7"});
+    let lines = [
+        task("1", "created", "t1", "10:00:00", of("image_analysis")),
+        task("2", "created", "t2", "10:01:00", of("video_generation")),
+        task("3", "completed", "t2", "10:02:00", json!({"short_id": "order-1"})),
+        task("4", "created", "t3", "10:03:00", of("scraping")),
+        task("5", "created", "t4", "10:04:00", json!({"short_id": "<script>alert(1)</script>"})),
+    ];
+    world.write("ada/tasks.jsonl", lines.concat());
+    world.pass();
+    world
+}
+
+fn add(world: &World, user: &str, role: &str) -> String {
+    fs::write(world.path("password"), format!("{PASSWORD}\n")).unwrap();
+    let script = format!("$0 console user add {user} --role {role} < password");
+    let said = world.command("sh", &["-c", &script, env!("CARGO_BIN_EXE_sessionmill")], &[]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let scopes = ["--scope", "read", "--scope", "run", "--scope", "ingest", "--scope", "admin"];
+    let said = world.mill(&[&["console", "token", "create", "--user", user, "--label", "test"][..], &scopes].concat());
+    assert_eq!(said.status, 0, "{said:?}");
+    said.stdout.trim().to_owned()
+}
+
+#[test]
+fn on_a_laptop_a_link_lets_its_owner_in_once() {
+    let world = team();
+    let console = Console::start(&world, "");
+    let page = console.ask("GET /", &[], b"");
+    assert_eq!((page.status, page.header("location")), (303, Some("/login")));
+    assert_eq!(console.ask("GET /link?token=wrong", &[], b"").status, 403);
+    let entered = console.ask(&format!("GET {}", console.path), &[], b"");
+    assert_eq!(entered.status, 200, "{entered:?}");
+    let cookie = entered.header("set-cookie").unwrap();
+    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict"), "{cookie}");
+    let csp = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+    assert_eq!(entered.header("content-security-policy"), Some(csp));
+    assert_eq!(entered.header("cache-control"), Some("no-store"));
+    assert_eq!(console.ask(&format!("GET {}", console.path), &[], b"").status, 403, "it was used");
+    let cookie = format!("Cookie: {}", entered.cookie());
+    let page = console.ask("GET /", &[&cookie], b"");
+    assert!(page.body.contains("this one"), "{page:?}");
+    let foreign = console.ask("GET /", &[&cookie, "Host: evil.example"], b"");
+    assert_eq!(foreign.status, 421, "a name that an attacker has given the address of this machine");
+    let usage = console.ask("GET /api/v1/usage?by=user", &[&cookie], b"").json();
+    assert_eq!(usage["rows"].as_array().unwrap().len(), 3, "{usage}");
+}
+
+#[test]
+fn a_log_in_is_a_new_session_and_a_log_out_its_end() {
+    let world = team();
+    add(&world, "ada", "member");
+    let console = Console::start(&world, "");
+    assert_eq!(console.path, "/", "with users there is no link");
+    let first = console.log_in("ada", PASSWORD, &[]);
+    assert_eq!(first.status, 204, "{first:?}");
+    let old = format!("Cookie: {}", first.cookie());
+    let fixed = console.log_in("ada", PASSWORD, &["Cookie: sessionmill=0123"]);
+    assert!(!fixed.cookie().contains("0123"), "a secret that somebody else chose is worth nothing");
+    let again = console.log_in("ada", PASSWORD, &[&old]);
+    assert_eq!(console.ask("GET /api/v1/auth/sessions", &[&old], b"").status, 401, "the one before is dead");
+    let new = format!("Cookie: {}", again.cookie());
+    let sessions = console.ask("GET /api/v1/auth/sessions", &[&new], b"").json();
+    assert_eq!(sessions["total"], 2);
+    // From a page of another site, a form or a script.
+    for header in ["Origin: http://evil.example", "Sec-Fetch-Site: cross-site", "Origin: null"] {
+        let refused = console.ask("POST /api/v1/auth/logout", &[&new, header], b"");
+        assert_eq!(refused.status, 403, "{header}");
+    }
+    let others = console.ask("DELETE /api/v1/auth/sessions", &[&new, "Origin: http://localhost"], b"");
+    assert_eq!(others.json(), json!({"ended": 1}));
+    let out = console.ask("POST /api/v1/auth/logout", &[&new, "Sec-Fetch-Site: same-origin"], b"");
+    assert_eq!((out.status, out.header("clear-site-data")), (204, Some("\"cache\", \"cookies\", \"storage\"")));
+    assert_eq!(console.ask("GET /api/v1/auth/sessions", &[&new], b"").status, 401);
+}
+
+#[test]
+fn wrong_log_ins_look_alike_and_have_to_wait() {
+    let world = team();
+    add(&world, "ada", "member");
+    let console = Console::start(&world, "");
+    let wrong = |user: &str| {
+        let answer = console.log_in(user, "wrong", &[]);
+        (answer.status, answer.body)
+    };
+    let body = json!({"type": "about:blank", "title": "Unauthorized", "status": 401,
+        "detail": "the name or the password is wrong"});
+    for user in ["ada", "nobody", "' OR 1=1 --", "", "ada"] {
+        assert_eq!(wrong(user), (401, body.to_string()), "{user}");
+    }
+    let waiting = console.log_in("ada", PASSWORD, &[]);
+    assert_eq!(waiting.status, 429, "{waiting:?}");
+    assert!(waiting.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+}
+
+#[test]
+fn the_task_endpoints_answer_as_their_contract_says() {
+    let world = team();
+    let token = add(&world, "ada", "member");
+    let console = Console::start(&world, "");
+    let list = |query: &str| console.api(&format!("GET /sessions/order-1{query}"), &token).json();
+    let ids = |list: &Value| {
+        let ids = list["sessions"].as_array().unwrap().iter().map(|task| task["task_id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    let open = list("");
+    assert_eq!(
+        (ids(&open), &open["total_sessions"], &open["short_id"]),
+        (vec!["t1".into()], &1.into(), &"order-1".into())
+    );
+    assert!(open["timestamp"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(ids(&list("?include=closed")), ["t2", "t1"], "the newest first, and none of an excluded type");
+    assert_eq!(ids(&list("?status=completed")), ["t2"]);
+    assert_eq!(ids(&list("?task_type=image_analysis&include=closed")), ["t1"]);
+    let page = list("?include=closed&limit=1");
+    assert_eq!((ids(&page), &page["total_sessions"]), (vec!["t2".into()], &2.into()));
+    let next = list(&format!("?include=closed&limit=1&cursor={}", page["next_cursor"].as_str().unwrap()));
+    assert_eq!((ids(&next), &next["next_cursor"]), (vec!["t1".into()], &Value::Null));
+    let nothing = console.api("GET /sessions/unknown", &token);
+    assert_eq!(
+        (nothing.status, &nothing.json()["sessions"], &nothing.json()["total_sessions"]),
+        (200, &json!([]), &0.into())
+    );
+    let task = console.api("GET /sessions/task/t1", &token).json();
+    let expected = [
+        ("short_id", "order-1"),
+        ("task_type", "image_analysis"),
+        ("task_id", "t1"),
+        ("user_id", "u-7"),
+        ("status", "active"),
+        ("created_at", "2079-07-07T10:00:00.000000Z"),
+        ("updated_at", "2079-07-07T10:00:00.000000Z"),
+    ];
+    for (key, value) in expected {
+        assert_eq!(task[key], value, "{key}");
+    }
+    for (path, status) in [
+        ("/sessions/task/t2", 404),
+        ("/sessions/task/t2?include=closed", 200),
+        ("/sessions/task/t3?include=closed", 404),
+        ("/sessions/task/unknown", 404),
+        ("/sessions/user/u-7", 200),
+        ("/sessions/order-1?status=lost", 400),
+        ("/sessions/order-1?limit=501", 400),
+        ("/sessions/order-1?cursor=x", 400),
+        ("/sessions/order-1?colour=red", 400),
+    ] {
+        assert_eq!(console.api(&format!("GET {path}"), &token).status, status, "{path}");
+    }
+}
+
+#[test]
+fn what_is_others_is_not_there() {
+    let world = team();
+    let [bob, lead] = [("bob", "member"), ("eve", "lead")].map(|(user, role)| add(&world, user, role));
+    let console = Console::start(&world, "");
+    assert_eq!(console.api("GET /sessions/task/t1", &bob).body, console.api("GET /sessions/task/none", &bob).body);
+    assert_eq!(console.api("GET /sessions/order-1", &bob).json()["total_sessions"], 0);
+    let task = console.api("GET /sessions/task/t1", &lead);
+    assert_eq!((task.status, &task.json()["data"]), (200, &Value::Null), "without its content");
+    let rows = |path: &str, token: &str| console.api(&format!("GET {path}"), token).json()["rows"].clone();
+    let own = rows("/usage?by=user", &bob);
+    assert_eq!((own.as_array().unwrap().len(), &own[0]["user"]), (1, &"bob".into()));
+    assert_eq!(rows("/usage?by=user", &lead).as_array().unwrap().len(), 3);
+    assert_eq!(console.api("GET /usage?user=ada", &bob).status, 404);
+    let day = rows("/usage?by=day", &bob);
+    assert_eq!((day.as_array().unwrap().len(), &day[0]["responses"]), (1, &3.into()), "three people");
+    assert_eq!(rows("/files", &bob).as_array().unwrap().len(), 1);
+    assert_eq!(rows("/files", &lead).as_array().unwrap().len(), 4);
+    for path in ["/users/ada/timeline", "/usage/sessions/s", "/activity-sessions/none"] {
+        assert_eq!(console.api(&format!("GET {path}"), &bob).status, 404, "{path}");
+    }
+    for path in
+        ["/users/bob/timeline", "/activity-sessions", "/knowledge", "/usage/sessions", "/failures", "/processors"]
+    {
+        assert_eq!(console.api(&format!("GET {path}"), &bob).status, 200, "{path}");
+    }
+    assert_eq!(console.api("GET /runs", &bob).status, 403);
+    assert_eq!(console.api("POST /knowledge/k/approve", &bob).status, 403);
+}
+
+#[test]
+fn figures_are_those_of_the_command_line() {
+    let world = team();
+    let token = add(&world, "eve", "lead");
+    let console = Console::start(&world, "");
+    for by in ["day", "model", "project", "session", "agent", "tool"] {
+        let said = world.mill(&["report", "--by", by, "--no-refresh", "--json", "--timezone", "UTC"]);
+        let command: Value = serde_json::from_str(&said.stdout).unwrap();
+        let first = console.api(&format!("GET /usage?by={by}"), &token);
+        assert_eq!(first.json(), command, "{by}");
+        assert_eq!(console.api(&format!("GET /usage?by={by}"), &token).body, first.body, "kept");
+    }
+}
+
+#[test]
+fn a_run_is_refused_while_another_one_is_in_progress() {
+    let world = team();
+    let [admin, member] = [("root", "admin"), ("bob", "member")].map(|(user, role)| add(&world, user, role));
+    let console = Console::start(&world, "");
+    let holder = Holder::new("cli", chrono::DateTime::UNIX_EPOCH);
+    let lock = ProcessorLock::take(&world.database(), "tasks", &holder).unwrap();
+    for request in ["POST /api/v1/processors/tasks/runs", "POST /api/admin/run-session-processor?processor=tasks"] {
+        let busy = console.ask(request, &[&format!("Authorization: Bearer {admin}")], b"");
+        assert_eq!((busy.status, &busy.json()["holder"]["pid"]), (409, &std::process::id().into()), "{busy:?}");
+    }
+    drop(lock);
+    assert_eq!(console.api("POST /processors/nothing/runs", &admin).status, 404);
+    assert_eq!(console.api("POST /processors/tasks/runs", &member).status, 403);
+    let run = console.api("POST /processors/tasks/runs", &admin);
+    assert!([200, 202].contains(&run.status), "{run:?}");
+}
+
+#[test]
+fn every_event_that_was_acknowledged_is_on_disk() {
+    let world = team();
+    let token = add(&world, "ada", "member");
+    let mut console = Console::start(&world, "");
+    let bearer = format!("Authorization: Bearer {token}");
+    let lines = || {
+        let folder = fs::read_dir(world.events().join("ada")).into_iter().flatten().flatten();
+        let text: String = folder.map(|file| fs::read_to_string(file.path()).unwrap()).collect();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut sent = 0;
+    for batch in 0..5 {
+        let event = |number: usize| json!({"event": "x", "distinct_id": "d", "uuid": format!("{batch}-{number}")});
+        let body = json!({"batch": (0..2000).map(event).collect::<Vec<_>>()}).to_string();
+        let answer = console.ask("POST /api/v1/events", &[&bearer], body.as_bytes());
+        assert_eq!((answer.status, &answer.json()["accepted"]), (202, &2000.into()), "{answer:?}");
+        sent += 2000;
+        assert_eq!(lines().len(), sent);
+    }
+    let packed = {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(br#"{"event": "x", "distinct_id": "d", "uuid": "packed"}"#).unwrap();
+        packer.finish().unwrap()
+    };
+    console.process.kill().unwrap();
+    console.process.wait().unwrap();
+    assert_eq!(lines().len(), sent, "nothing was held back");
+    fs::remove_file(world.path("log")).unwrap();
+    let console = Console::start(&world, "");
+    let answer = console.ask("POST /api/v1/events", &[&bearer, "Content-Encoding: gzip"], &packed);
+    assert_eq!(answer.status, 202, "{answer:?}");
+    assert!(lines().last().unwrap().contains("\"packed\""));
+    for (body, status) in [("nonsense", 400), ("[{}]", 400), ("{\"batch\": 1}", 400)] {
+        assert_eq!(console.ask("POST /api/v1/events", &[&bearer], body.as_bytes()).status, status, "{body}");
+    }
+    let long = vec![b' '; (20 << 20) + 1];
+    let refused = console.ask("POST /api/v1/events", &[&bearer], &long);
+    assert!([0, 413].contains(&refused.status), "{refused:?}");
+    assert_eq!(lines().len(), sent + 1);
+}
+
+#[test]
+fn the_description_of_the_api_names_what_there_is() {
+    let world = team();
+    let token = add(&world, "root", "admin");
+    let console = Console::start(&world, "");
+    let document = console.ask("GET /api/v1/openapi.json", &[], b"").json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let text = document.to_string();
+    for reference in text.split("\"$ref\":\"#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap();
+        assert!(document["components"]["schemas"].get(name).is_some(), "`{name}` is not described");
+    }
+    let mut ids = std::collections::BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{path}");
+            if path == "/auth/logout" || path.ends_with("/runs") && method == "post" {
+                continue;
+            }
+            let filled = path.replace(['{', '}'], "");
+            let answer = console.api(&format!("{} {filled}", method.to_uppercase()), &token);
+            let described = operation["responses"].get(answer.status.to_string()).is_some();
+            assert!(described && answer.status != 405, "{method} {path}: {answer:?}");
+            assert!(!answer.body.contains("there is no such path"), "{method} {path}");
+        }
+    }
+    assert!(ids.len() >= 28, "{ids:?}");
+}
+
+#[test]
+fn whatever_is_asked_is_answered() {
+    let world = team();
+    let token = add(&world, "root", "admin");
+    let console = Console::start(&world, "");
+    let bearer = format!("Authorization: Bearer {token}");
+    let paths = [
+        "/usage",
+        "/usage/sessions",
+        "/sessions/order-1",
+        "/activity-sessions",
+        "/knowledge",
+        "/runs",
+        "/files",
+        "/audit",
+    ];
+    let names = ["by", "since", "limit", "cursor", "user", "status", "min_confidence", "bounce", "from", "x"];
+    let values = [
+        "",
+        "day",
+        "-1",
+        "99999999999999999999",
+        "2026-02-30",
+        "%00",
+        "%FF%FE",
+        "'%20OR%201=1",
+        "%E2%80%AE",
+        "p9999999999",
+    ];
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..150 {
+        let pick = |random: &mut fastrand::Rng, from: &[&str]| from[random.usize(..from.len())].to_owned();
+        let (path, name, value) = (pick(&mut random, &paths), pick(&mut random, &names), pick(&mut random, &values));
+        let request = format!("GET /api/v1{path}?{name}={value}");
+        let answer = console.ask(&request, &[&bearer], b"");
+        assert!(answer.status < 500 && answer.status >= 200, "{request}: {answer:?}");
+    }
+    for (request, status) in [
+        ("GET /../../etc/passwd", 404),
+        ("GET /assets/..%2f..%2fCargo.toml", 404),
+        ("GET /api/v1/nothing", 404),
+        ("PUT /api/v1/usage", 405),
+        ("GET /api/v1/requests/..%2f..%2fdata", 404),
+    ] {
+        assert_eq!(console.ask(request, &[&bearer], b"").status, status, "{request}");
+    }
+    let label = json!({"label": "<script>alert(1)</script>", "scopes": ["read"]}).to_string();
+    assert_eq!(console.ask("POST /api/v1/auth/tokens", &[&bearer], label.as_bytes()).status, 201);
+    let long = json!({"label": "x".repeat(70_000), "scopes": ["read"]}).to_string();
+    assert_eq!(console.ask("POST /api/v1/auth/tokens", &[&bearer], long.as_bytes()).status, 413);
+    let page = console.ask("GET /", &[&bearer], b"");
+    assert!(page.body.contains("&lt;script&gt;") && !page.body.contains("<script>"), "{page:?}");
+    let split = console.ask("GET /api/v1/activity-sessions/a%0d%0aSet-Cookie:%20x=1", &[&bearer], b"");
+    assert_eq!((split.status, split.header("set-cookie")), (404, None));
+    let forged = console.ask("GET /api/v1/usage", &["Authorization: Bearer sm_forged"], b"");
+    assert_eq!((forged.status, forged.header("www-authenticate")), (401, Some("Bearer")));
+}
