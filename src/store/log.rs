@@ -1,7 +1,8 @@
 //! The log: what was committed since the database file was last written. Every opening reads it.
 //!
-//! A commit of some megabytes is not logged: DuckDB writes it into the database file at once, by the setting
-//! `checkpoint_threshold`, and the commit is over when that file is synced. So most of a first run is written once.
+//! A commit with which it would grow above 64 MB is not logged: DuckDB writes all of it into the database file, by the
+//! setting `checkpoint_threshold`, and the commit is over when that file is synced. That rewrites the last rows of
+//! every table, so smaller commits are better logged: the log is moved once for many of them.
 
 use crate::store::beside;
 use std::path::Path;

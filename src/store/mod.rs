@@ -284,7 +284,7 @@ fn open(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Result<Con
     #[expect(clippy::disallowed_methods, reason = "the one place that opens the database, under the lock")]
     let connection = Connection::open_with_flags(path, config)?;
     connection.execute_batch(
-        "SET enable_external_access = false; SET allow_persistent_secrets = false; SET checkpoint_threshold = '4MB';
+        "SET enable_external_access = false; SET allow_persistent_secrets = false; SET checkpoint_threshold = '64MB';
          PRAGMA disable_checkpoint_on_shutdown; SET lock_configuration = true",
     )?;
     Ok(connection)
