@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 /// Keys of reports, each with its column of the view.
-const KEYS: [(&str, &str); 12] = [
+const KEYS: [(&str, &str); 13] = [
     ("day", "strftime(time, '%Y-%m-%d')"),
     ("week", "strftime(date_trunc('week', time), '%Y-%m-%d')"),
     ("month", "strftime(time, '%Y-%m')"),
@@ -17,6 +17,7 @@ const KEYS: [(&str, &str); 12] = [
     ("user", "person"),
     ("team", "team"),
     ("project", "repository"),
+    ("path", "project"),
     ("branch", "branch"),
     ("model", "model"),
     ("session", "session_id"),
@@ -75,7 +76,8 @@ fn world() -> World {
     fs::write(
         world.path("who.toml"),
         "[[person]]\nemail = 'ada@example.org'\nname = 'Ada'\nteam = 'mills'\nfolders = ['ada']\n\
-         [[person]]\nemail = 'grace@example.org'\nteam = 'mills'\nfolders = ['grace']\n",
+         [[person]]\nemail = 'grace@example.org'\nteam = 'mills'\nfolders = ['grace']\n\
+         [[project]]\nname = 'Mill'\npaths = ['/home/*/compiler', '/home/linus/kernel']\n",
     )
     .unwrap();
     world

@@ -2,7 +2,7 @@
 //!
 //! Pure: text in, entries and mistakes out. What the entries mean together is not known here.
 
-use super::Entry;
+use super::{Entry, project};
 use crate::base::names;
 use crate::config::reading::{self, Mistake};
 use serde::Deserialize;
@@ -16,6 +16,17 @@ type Found = (Vec<Entry>, Vec<Mistake>);
 struct Document {
     #[serde(default)]
     person: Vec<Table>,
+    #[serde(default)]
+    project: Vec<ProjectTable>,
+}
+
+/// A `[[project]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProjectTable {
+    name: Spanned<String>,
+    /// Working directories, or patterns.
+    paths: Vec<String>,
 }
 
 /// A `[[person]]`.
@@ -31,17 +42,20 @@ struct Table {
     folders: Vec<Spanned<String>>,
 }
 
-pub(super) fn toml(text: &str) -> Found {
+pub(super) fn toml(text: &str) -> (Vec<Entry>, Vec<project::Entry>, Vec<Mistake>) {
     let first = text.trim_start_matches('\u{feff}').lines().next().unwrap_or_default().to_lowercase();
     if !first.contains(['[', '=', '#']) && COLUMNS[..2].iter().all(|column| first.contains(column)) {
         let mistake = Mistake::at(1, "this is CSV, not TOML".to_owned());
-        return (
-            Vec::new(),
-            vec![Mistake { hint: Some("let the name of the file end in `.csv`".to_owned()), ..mistake }],
-        );
+        let hint = Some("let the name of the file end in `.csv`".to_owned());
+        return (Vec::new(), Vec::new(), vec![Mistake { hint, ..mistake }]);
     }
     let (document, mistakes) = reading::document::<Document>(text);
-    let tables = document.into_iter().flat_map(|document| document.person);
+    let (tables, projects) = document.map(|document| (document.person, document.project)).unwrap_or_default();
+    let projects = projects.into_iter().map(|ProjectTable { name, paths }| {
+        let line = reading::line(text, name.span().start);
+        project::Entry { line, name: name.into_inner(), paths }
+    });
+    let tables = tables.into_iter();
     let entries = tables.flat_map(|Table { email, name, team, folders }| {
         let email_line = reading::line(text, email.span().start);
         let email = email.into_inner();
@@ -51,7 +65,7 @@ pub(super) fn toml(text: &str) -> Found {
             Entry { line, email_line, folder: folder.into_inner(), email, name, team }
         })
     });
-    (entries.collect(), mistakes)
+    (entries.collect(), projects.collect(), mistakes)
 }
 
 /// Columns, of which the last two may be missing.
@@ -160,6 +174,12 @@ fn line(text: &str, place: Option<&csv::Position>) -> usize {
 mod tests {
     use super::*;
 
+    /// The people of a file in TOML.
+    fn people(text: &str) -> Found {
+        let (people, _, mistakes) = toml(text);
+        (people, mistakes)
+    }
+
     fn told((entries, mistakes): Found) -> Vec<String> {
         let entry =
             |Entry { line, folder, email, name, team, .. }: Entry| format!("{line} {folder}|{email}|{name}|{team}");
@@ -172,18 +192,18 @@ mod tests {
     fn a_person_of_toml_has_an_entry_for_each_folder() {
         let text = "[[person]]\nemail = \"ada@x.org\"\nname = \"Ada\"\nfolders = [\n  \"ada\",\n  \"ada-*\",\n]\n\n\
                     [[person]]\nemail = \"bob@x.org\"\nteam = \"Engines\"\nfolders = [\"bob\"]\n";
-        assert_eq!(told(toml(text)), ["5 ada|ada@x.org|Ada|", "6 ada-*|ada@x.org|Ada|", "12 bob|bob@x.org||Engines"]);
+        assert_eq!(told(people(text)), ["5 ada|ada@x.org|Ada|", "6 ada-*|ada@x.org|Ada|", "12 bob|bob@x.org||Engines"]);
     }
 
     #[test]
     fn mistakes_of_toml_have_their_line() {
         let text = "[[person]]\nemial = \"ada@x.org\"\nfolders = [\"ada\"]\n\n[[people]]\n\n[[person]]\nemail = 7\nfolders = [\"x\"]\n";
         assert_eq!(
-            told(toml(text)),
+            told(people(text)),
             [
                 "line 1: missing key `email`",
                 "line 2: unknown key `emial`; did you mean `email`?",
-                "line 5: unknown key `people`; known here: `person`",
+                "line 5: unknown key `people`; known here: `person`, `project`",
                 "line 8: `person.email` must be text in quotes, not `7`; for example: email = \"…\"",
             ]
         );
@@ -225,7 +245,7 @@ mod tests {
         let table = "[[person]]\nemail = \"ada@x.org\"\nfolders = [\"ada\"]\n";
         assert_eq!(told(csv(table)), ["line 1: this is TOML, not CSV; let the name of the file end in `.toml`"]);
         for text in ["folder,email\nada,ada@x.org\n", "\u{feff}Email;Folder\n", "folder\temail\tname\n"] {
-            assert_eq!(told(toml(text)), ["line 1: this is CSV, not TOML; let the name of the file end in `.csv`"]);
+            assert_eq!(told(people(text)), ["line 1: this is CSV, not TOML; let the name of the file end in `.csv`"]);
         }
     }
 
@@ -243,5 +263,15 @@ mod tests {
             told(csv("folder,email\nada,ada@x.org\nbob\neve,eve@x.org,7\n")),
             ["2 ada|ada@x.org||", "line 3: 1 cells, where the header has 2", "line 4: 3 cells, where the header has 2"]
         );
+    }
+
+    #[test]
+    fn a_project_has_a_name_and_paths() {
+        let (people, projects, mistakes) = toml("\n[[project]]\nname = 'shop'\npaths = ['/a/*', '/b']\n");
+        let paths = ["/a/*", "/b"].map(str::to_owned).into();
+        assert_eq!((people, projects), (Vec::new(), vec![project::Entry { line: 3, name: "shop".to_owned(), paths }]));
+        assert!(mistakes.is_empty());
+        let (_, _, mistakes) = toml("[[project]]\nname = 'shop'\npath = '/a'\n");
+        assert!(!mistakes.is_empty(), "a key that it does not have");
     }
 }

@@ -1,13 +1,16 @@
-//! Who the people are whose folders hold the transcripts: folder → e-mail, name, team.
+//! Who the people are whose folders hold the transcripts: folder → e-mail, name, team; and which working directories are
+//! one project.
 //!
 //! A report applies them when it is made, so that a change of their file counts at once, and what was before is told
 //! by the new names too. For SQL, each run brings the table [`people`](mod@people) up to date.
 
 mod file;
 pub mod people;
+mod project;
 
 use crate::base::error::{Error, Result, Status, cause};
 use crate::config::reading::Mistake;
+use project::Projects;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +24,7 @@ pub struct Identities {
     exact: HashMap<String, usize>,
     /// Of other folders, the first that fits.
     patterns: Vec<(String, usize)>,
+    projects: Projects,
 }
 
 /// Somebody, whatever number of folders they have.
@@ -86,8 +90,14 @@ impl Identities {
         let is_csv = path
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("csv") || extension.eq_ignore_ascii_case("tsv"));
-        let (entries, mut mistakes) = if is_csv { file::csv(&text) } else { file::toml(&text) };
+        let (entries, projects, mut mistakes) = if is_csv {
+            let (entries, mistakes) = file::csv(&text);
+            (entries, Vec::new(), mistakes)
+        } else {
+            file::toml(&text)
+        };
         let mut identities = Self::of(entries, &mut mistakes);
+        identities.projects = Projects::of(projects, &mut mistakes);
         identities.file = Some(path.to_owned());
         mistakes.sort_by_key(|mistake| mistake.origin);
         // What is wrong about somebody is so for each of their folders.
@@ -134,10 +144,15 @@ impl Identities {
     }
 
     /// All that is said, as a text that is another one if anything differs.
-    fn settings(&self) -> String {
-        let Self { file: _, people, exact, patterns } = self;
+    pub fn settings(&self) -> String {
+        let Self { file: _, people, exact, patterns, projects } = self;
         let exact: BTreeMap<_, _> = exact.iter().collect();
-        format!("{people:?} {exact:?} {patterns:?}")
+        format!("{people:?} {exact:?} {patterns:?} {}", projects.settings())
+    }
+
+    /// The name of the project of a working directory; else its repository, as far as its path tells.
+    pub fn project<'a>(&'a self, cwd: &'a str) -> &'a str {
+        self.projects.name(cwd)
     }
 
     /// Whether there are none.

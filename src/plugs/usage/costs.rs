@@ -1,12 +1,12 @@
 //! What responses cost and whose repository a folder is, as tables for SQL: `usage_prices` has what a token costs
-//! for each model and each way in which its requests are billed, `usage_repositories` the repository of each
+//! for each model and each way in which its requests are billed, `usage_repositories` the project or repository of each
 //! working directory. The view `usage_costs` joins both. Reports use the same prices and the same rule for
 //! repositories; a test holds the view against every report.
 
 use crate::base::error::Result;
 use crate::config::Config;
+use crate::identities::Identities;
 use crate::price::{Geo, PicoUsd, Price, Prices, Terms, Tier, UnitCosts, place};
-use crate::report::repository::repository;
 use crate::store::lookup::{Cells, Lookup};
 use chrono::NaiveDate;
 
@@ -40,14 +40,17 @@ pub(super) fn lookups(config: &Config) -> Result<Vec<Lookup>> {
         }
         _ => Vec::new(),
     };
-    let of_project = |value: &Cells| match &value[..] {
-        [Some(project)] => vec![vec![Some(project.clone()), Some(repository(project).to_owned())]],
-        _ => Vec::new(),
-    };
-    Ok(vec![
-        Lookup { table: "usage_prices", values: BILLED, settings, rows: Box::new(of_model) },
-        Lookup { table: "usage_repositories", values: PROJECTS, settings: "1".to_owned(), rows: Box::new(of_project) },
-    ])
+    let mut lookups = vec![Lookup { table: "usage_prices", values: BILLED, settings, rows: Box::new(of_model) }];
+    // Where identities cannot be read, the table stays as it is, as `people` does.
+    if let Ok(identities) = Identities::given(config.identities.as_deref()) {
+        let settings = identities.settings();
+        let of_project = move |value: &Cells| match &value[..] {
+            [Some(cwd)] => vec![vec![Some(cwd.clone()), Some(identities.project(cwd).to_owned())]],
+            _ => Vec::new(),
+        };
+        lookups.push(Lookup { table: "usage_repositories", values: PROJECTS, settings, rows: Box::new(of_project) });
+    }
+    Ok(lookups)
 }
 
 /// The prices of a model under some terms.

@@ -32,7 +32,7 @@ pub static PLUG: Plug = Plug {
     ..Plug::new(|| &Usage, |_, _| Ok(Plugged { processor: Box::new(Usage), network: None }))
 };
 
-const MIGRATIONS: [Migration; 9] = [
+const MIGRATIONS: [Migration; 10] = [
     ("0002_usage", include_str!("../../../migrations/0002_usage.sql")),
     ("0007_agents", include_str!("../../../migrations/0007_agents.sql")),
     ("0009_reasoning", include_str!("../../../migrations/0009_reasoning.sql")),
@@ -42,4 +42,5 @@ const MIGRATIONS: [Migration; 9] = [
     ("0019_declined", include_str!("../../../migrations/0019_declined.sql")),
     ("0031_costs", include_str!("../../../migrations/0031_costs.sql")),
     ("0035_outcomes", include_str!("../../../migrations/0035_outcomes.sql")),
+    ("0036_projects", include_str!("../../../migrations/0036_projects.sql")),
 ];

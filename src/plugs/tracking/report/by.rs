@@ -3,7 +3,6 @@
 use crate::base::zone::Period;
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::visits::Visit;
-use crate::report::repository::repository;
 use chrono::{Datelike, Timelike};
 use clap::ValueEnum;
 use std::collections::BTreeSet;
@@ -97,7 +96,7 @@ impl By {
             Self::Team => None,
             Self::Project => {
                 let projects: BTreeSet<_> =
-                    visit.projects().iter().map(|cwd| named(repository(cwd).to_owned())).collect();
+                    visit.projects().iter().map(|cwd| named(filter.identities.project(cwd).to_owned())).collect();
                 return if projects.is_empty() { BTreeSet::from([None]) } else { projects };
             }
             _ => visit.name.clone().and_then(named),

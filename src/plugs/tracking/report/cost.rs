@@ -6,7 +6,6 @@ use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::usage::report::filter::Where;
 use crate::plugs::usage::report::spending::{self, Columns};
 use crate::price::{PicoUsd, Prices};
-use crate::report::repository::repository;
 use crate::store::reader::{Param, Reader, Row};
 use std::collections::HashMap;
 
@@ -35,7 +34,10 @@ impl Costs {
         let key = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?));
         spending::read(reader, prices, columns, &condition, key, |(session, cwd), _, spent| {
             if let Some(cost) = spent.cost {
-                costs.entry(session).or_default().push((cwd.map(|cwd| repository(&cwd).to_owned()), cost));
+                costs
+                    .entry(session)
+                    .or_default()
+                    .push((cwd.map(|cwd| filter.identities.project(&cwd).to_owned()), cost));
             }
         })?;
         Ok(Self(costs))

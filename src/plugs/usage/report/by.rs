@@ -15,8 +15,10 @@ pub enum By {
     User,
     /// Of the person.
     Team,
-    /// Working directory; of a git worktree the repository, where its path tells that.
+    /// As the identities name it; else the working directory, of a git worktree the repository, where its path tells that.
     Project,
+    /// Working directory, as the log has it.
+    Path,
     /// Of git. Repositories share names: give --project.
     Branch,
     Model,
@@ -51,6 +53,7 @@ impl By {
             Self::User => "user",
             Self::Team => "team",
             Self::Project => "project",
+            Self::Path => "path",
             Self::Branch => "branch",
             Self::Model => "model",
             Self::Session => "session",

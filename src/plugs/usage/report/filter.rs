@@ -110,12 +110,12 @@ impl Filter {
     }
 
     /// The names that a value of a column answers to, first that which reports tell it by.
-    fn answers<'a>(&'a self, what: &str, value: &'a str) -> [Option<&'a str>; 2] {
+    fn answers<'a>(&'a self, what: &str, value: &'a str) -> [Option<&'a str>; 3] {
         match what {
-            "user" => [Some(self.identities.label(value)), Some(value)],
-            "team" => [self.identities.team(value), None],
-            "project" => [Some(repository(value)), Some(value)],
-            _ => [Some(value), None],
+            "user" => [Some(self.identities.label(value)), Some(value), None],
+            "team" => [self.identities.team(value), None, None],
+            "project" => [Some(self.identities.project(value)), Some(repository(value)), Some(value)],
+            _ => [Some(value), None, None],
         }
     }
 

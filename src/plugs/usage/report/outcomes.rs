@@ -14,7 +14,6 @@ use crate::plugs::usage::report::key::Key;
 use crate::plugs::usage::report::period::Names;
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::price::{PicoUsd, Prices};
-use crate::report::repository::repository;
 use crate::report::{Column, Row, Sheet, freshness};
 use crate::store::reader::{self, Reader};
 use clap::ValueEnum;
@@ -177,7 +176,7 @@ fn active(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl FnMut(Opti
         let name = match by {
             By::User => Some(filter.identities.label(user).to_owned()),
             By::Team => filter.identities.team(user).map(str::to_owned),
-            By::Project => value.map(|cwd| repository(cwd).to_owned()),
+            By::Project => value.map(|cwd| filter.identities.project(cwd).to_owned()),
             By::Agent | By::Session => value.map(str::to_owned),
             _ => names.of(Some(quarter)),
         };

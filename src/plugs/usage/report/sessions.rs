@@ -7,7 +7,6 @@ use crate::plugs::usage::report::facts::{self, Facts, Outcome};
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::price::Prices;
-use crate::report::repository::repository;
 use crate::report::{money, number};
 use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
@@ -78,7 +77,7 @@ pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<
         models.values().for_each(|spent| sum.add(spent));
         sessions.push(Session {
             user: filter.identities.label(&row.get::<String>(1)?).to_owned(),
-            project: row.get::<Option<String>>(2)?.map(|cwd| repository(&cwd).to_owned()),
+            project: row.get::<Option<String>>(2)?.map(|cwd| filter.identities.project(&cwd).to_owned()),
             begun: row.time(3)?,
             ended: row.time(4)?,
             active_seconds: active.get(&id).copied().unwrap_or_default() / 1_000_000,

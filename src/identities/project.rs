@@ -1,0 +1,90 @@
+//! Which working directories are one project: those that a `[[project]]` names, else those of one repository, as far
+//! as their paths tell it.
+
+use super::fits;
+use crate::config::reading::Mistake;
+use crate::dialect::directory::spelled;
+use crate::report::repository::repository;
+
+/// A `[[project]]`, as the file has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) line: usize,
+    pub(super) name: String,
+    pub(super) paths: Vec<String>,
+}
+
+/// Names of projects, each with a pattern of its paths, in the order of the file.
+#[derive(Debug, Default)]
+pub(super) struct Projects(Vec<(String, String)>);
+
+impl Projects {
+    pub(super) fn of(entries: Vec<Entry>, mistakes: &mut Vec<Mistake>) -> Self {
+        let mut projects = Vec::new();
+        for Entry { line, name, paths } in entries {
+            let mut wrong = |message: String| mistakes.push(Mistake::at(line, message));
+            if name.trim().is_empty() {
+                wrong("a project without a name".to_owned());
+            } else if paths.is_empty() {
+                wrong(format!("the project `{name}` has no paths"));
+            }
+            projects.extend(paths.iter().map(|path| (spelled(path.trim_end_matches('/')).into_owned(), name.clone())));
+        }
+        Self(projects)
+    }
+
+    /// The project of a working directory: the first one whose path fits the directory, a folder above it, or the
+    /// repository of the worktree that it is; else that repository.
+    pub(super) fn name<'a>(&'a self, cwd: &'a str) -> &'a str {
+        let repository = repository(cwd);
+        let is_in = |path: &str| {
+            let below = [path, "/*"].concat();
+            [cwd, repository].iter().any(|cwd| fits(path, cwd) || fits(&below, cwd))
+        };
+        self.0.iter().find(|(path, _)| is_in(path)).map_or(repository, |(_, name)| name)
+    }
+
+    pub(super) fn settings(&self) -> String {
+        format!("{:?}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn projects(entries: &[(&str, &[&str])]) -> (Projects, Vec<String>) {
+        let entry = |(number, (name, paths)): (usize, &(&str, &[&str]))| Entry {
+            line: number + 1,
+            name: (*name).to_owned(),
+            paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        };
+        let mut mistakes = Vec::new();
+        let projects = Projects::of(entries.iter().enumerate().map(entry).collect(), &mut mistakes);
+        (projects, mistakes.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_directory_is_of_the_first_project_that_fits_it() {
+        let (projects, mistakes) = projects(&[("shop", &["/home/*/shop", "/srv/shop/"]), ("all", &["/home/bob"])]);
+        assert_eq!(mistakes, [""; 0]);
+        for (cwd, expected) in [
+            ("/home/ada/shop", "shop"),
+            ("/home/ada/shop/src", "shop"),
+            ("/home/ada/shop-worktrees/fix", "shop"),
+            ("/srv/shop", "shop"),
+            ("/home/bob/shop", "shop"),
+            ("/home/bob/mill", "all"),
+            ("/home/ada/shop2", "/home/ada/shop2"),
+            ("/home/ada/mill/.worktrees/2", "/home/ada/mill"),
+        ] {
+            assert_eq!(projects.name(cwd), expected, "{cwd}");
+        }
+    }
+
+    #[test]
+    fn a_project_without_a_name_or_a_path_is_a_mistake() {
+        let (_, mistakes) = projects(&[(" ", &["/a"]), ("shop", &[])]);
+        assert_eq!(mistakes, ["line 1: a project without a name", "line 2: the project `shop` has no paths"]);
+    }
+}
