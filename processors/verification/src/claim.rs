@@ -1,5 +1,6 @@
 //! A claim on its way into the database: checked against the turn it was found in, and named.
 
+use crate::prompt;
 use crate::{Claim, Role, Turn, View};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Rows, SourceFile, table};
@@ -40,8 +41,13 @@ table! {
         likelihood: Option<i64>,
         /// what the detector saw in it, the weightiest first: a JSON list of texts
         signs: Option<&'a str>,
+        /// of a long prompt: in several sessions, a tool or a template wrote it, and it is nobody's evidence
+        template_id: Option<&'a str>,
     }
 }
+
+/// Bytes of a prompt that a person does not type twice.
+const LONG: usize = 600;
 
 /// A claim with the turn that it was found in.
 #[derive(Debug)]
@@ -54,6 +60,7 @@ pub struct Found {
     pub session_id: Box<str>,
     pub line: u64,
     pub project: Option<Box<str>>,
+    pub template_id: Option<String>,
 }
 
 impl Found {
@@ -79,12 +86,13 @@ impl Found {
             session_id: turn.session_id.clone(),
             line: turn.line,
             project: turn.project.clone(),
+            template_id: (turn.text.len() >= LONG).then(|| prompt::id(&turn.text)).flatten(),
         })
     }
 
     /// Adds the claim's row.
     pub fn push(&self, rows: &mut Rows) {
-        let Self { claim_id, claim, time, session_id, line, project } = self;
+        let Self { claim_id, claim, time, session_id, line, project, template_id } = self;
         let entities = serde_json::Value::from(claim.entities.as_slice()).to_string();
         let signs = serde_json::Value::from(claim.signs.as_slice()).to_string();
         let likelihood = claim.likelihood.map(|likelihood| (likelihood.clamp(0.0, 1.0) * 1e3).round() as i64);
@@ -103,6 +111,7 @@ impl Found {
             project: project.as_deref(),
             likelihood,
             signs: Some(&signs),
+            template_id: template_id.as_deref(),
         });
     }
 }

@@ -30,7 +30,7 @@ pub struct Conversation {
     time: Option<DateTime<Utc>>,
     session_id: Box<str>,
     project: Option<Box<str>>,
-    /// The person has refused a tool call, and said nothing since.
+    /// The person has refused a tool call or stopped the agent, and said nothing since.
     refused: bool,
     /// A subagent's file, which no person speaks in.
     is_subagent: bool,
@@ -70,7 +70,7 @@ impl Conversation {
                 self.close(each);
                 self.refused = false;
             }
-            Agent::ToolResult { declined_by: Some(Decliner::Person), .. } => self.refused = true,
+            Agent::ToolResult { declined_by: Some(Decliner::Person), .. } | Agent::Interrupted => self.refused = true,
             Agent::Reply { text } if !text.trim().is_empty() => {
                 let text = &*mask(text);
                 match self.turns.last_mut().filter(|_| self.is_open) {
@@ -202,6 +202,33 @@ mod tests {
             turn(Role::Assistant, "e"),
         ];
         assert_eq!(turns(&said), expected);
+    }
+
+    #[test]
+    fn what_follows_a_refusal_or_an_interruption_refuses() {
+        let refused = Agent::ToolResult {
+            call_id: None,
+            is_error: false,
+            declined_by: Some(Decliner::Person),
+            web_searches: 0,
+            fault: None,
+        };
+        let file = SourceFile::new("ada/s.jsonl", "ada");
+        let mut conversation = Conversation::new(&file, Window { turns: 100, overlap: 1 });
+        let transcript = Transcript::default();
+        for said in [
+            Agent::Prompt { text: "a" },
+            Agent::Interrupted,
+            Agent::Prompt { text: "b" },
+            Agent::Prompt { text: "c" },
+            refused,
+            Agent::Prompt { text: "d" },
+        ] {
+            let said = Said::Agent(&transcript, said);
+            conversation.event(&Event { line: 1, time: None, id: None, said }, &mut |_| {});
+        }
+        let refuses: Vec<_> = conversation.turns.iter().map(|turn| (turn.text.as_str(), turn.refuses)).collect();
+        assert_eq!(refuses, [("a", false), ("b", true), ("c", false), ("d", true)]);
     }
 
     #[test]

@@ -70,7 +70,7 @@ const MANIFEST: Manifest = Manifest {
     facts: &[&claim::CLAIMS, &prompt::PROMPTS],
     settlements: &[Settlement {
         name: "knowledge",
-        version: 2,
+        version: 3,
         facts: &claim::CLAIMS,
         key: "domain",
         edges: None,

@@ -85,6 +85,7 @@ mod tests {
             project: Some("/src"),
             likelihood: None,
             signs: Some("[]"),
+            template_id: None,
         };
         Fact { session_file: format!("{user}/{file}.jsonl"), username: user.to_owned(), values: claim.values() }
     }
@@ -132,7 +133,7 @@ mod tests {
     const DAYS_14: &str = "The refund window of the consumer plan is 14 days in Europe";
     const DAYS_30: &str = "The refund window of the consumer plan is 30 days in Europe";
 
-    use Detection::{Confirmation, Correction, UnpromptedDefinition as Definition};
+    use Detection::{Confirmation, Correction, Instruction, UnpromptedDefinition as Definition};
 
     #[test]
     fn what_says_the_same_is_evidence_of_the_oldest_item() {
@@ -241,6 +242,23 @@ mod tests {
         let expected = ["unprompted_definition ada/a.jsonl 2", "confirmation ada/b.jsonl 3"];
         assert_eq!(cells(&rows, &EVIDENCE, &["detection_type", "session_file", "line"]), expected);
         assert_eq!(cells(&rows, &ITEMS, &["confirmations", "definitions", "verifiers"]), ["1 1 1"]);
+    }
+
+    #[test]
+    fn what_stands_in_the_same_long_prompt_of_several_sessions_is_nobodys_evidence() {
+        let of = |template: &str, session: &str, claim: &str, file: &str| {
+            let mut fact = fact(Instruction, ARR, &[], "ada", file, 1);
+            let cells = [("template_id", template), ("session_id", session), ("claim_id", claim)];
+            cells.into_iter().for_each(|(column, text)| fact.values[CLAIMS.position(column).unwrap()] = text.into());
+            fact
+        };
+        let sessions = |facts: &[Fact]| cells(&settled(facts, &[]), &ITEMS, &["sessions"]);
+        let one = of("pr_1", "s1", "uuid:a:0", "a");
+        assert_eq!(sessions(&[one.clone(), of("pr_2", "s2", "uuid:b:0", "b")]), ["2"]);
+        assert_eq!(sessions(&[one.clone(), of("pr_1", "s2", "uuid:a:0", "b")]), ["1"], "a copy");
+        assert_eq!(sessions(&[one.clone(), of("pr_1", "s2", "uuid:b:0", "b")]), [""; 0]);
+        let by_hand = fact(Instruction, ARR, &[], "bob", "c", 2);
+        assert_eq!(sessions(&[one, of("pr_1", "s2", "uuid:b:0", "b"), by_hand]), ["1"]);
     }
 
     #[test]

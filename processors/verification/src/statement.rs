@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use sessionmill_contract::{FactRow, Failure, Row as _};
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
 
 /// What one claim states, and where.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub struct Statement<'f> {
     pub likelihood: Option<i64>,
     /// A JSON list.
     pub signs: Option<&'f str>,
+    pub template_id: Option<&'f str>,
 }
 
 /// The id of an item that says this: `kv_` and 12 hexadecimal digits.
@@ -42,13 +44,24 @@ pub fn id(title: &str, content: &str) -> String {
 }
 
 impl<'f> Statement<'f> {
-    /// The statements of facts, oldest first. The order depends on the claims alone.
+    /// The statements of facts, oldest first. The order depends on the claims alone. What stands in the same long
+    /// prompt of several sessions was written by a tool or a template, and is left out.
     ///
     /// # Errors
     ///
     /// If a row is none of a claim.
     pub fn all(facts: &'f [FactRow]) -> Result<Vec<Self>, Failure> {
         let mut all = facts.iter().map(Self::read).collect::<Result<Vec<_>, _>>()?;
+        // A copy of a conversation has the same claims under another session id.
+        let mut sessions: HashMap<&str, HashMap<&str, &str>> = HashMap::new();
+        for Self { template_id, session_id, claim_id, .. } in &all {
+            if let Some(template_id) = template_id {
+                let first = sessions.entry(template_id).or_default().entry(session_id).or_insert(claim_id);
+                *first = (*first).min(claim_id);
+            }
+        }
+        let is_template = |id: &str| sessions[id].values().collect::<HashSet<_>>().len() > 1;
+        all.retain(|statement| statement.template_id.is_none_or(|id| !is_template(id)));
         all.sort_by(Self::order);
         Ok(all)
     }
@@ -78,6 +91,7 @@ impl<'f> Statement<'f> {
             project: claim.project,
             likelihood: claim.likelihood,
             signs: claim.signs,
+            template_id: claim.template_id,
         })
     }
 

@@ -58,13 +58,14 @@ pub static PLUG: Plug = Plug {
 /// The processor that asks nobody.
 static BY_RULES: LazyLock<Verification> = LazyLock::new(|| Verification::new(Box::new(Rules)));
 
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 7] = [
     ("0004_verification", include_str!("../../../migrations/0004_verification.sql")),
     ("0008_knowledge", include_str!("../../../migrations/0008_knowledge.sql")),
     ("0014_judgements", include_str!("../../../migrations/0014_judgements.sql")),
     ("0015_founders", include_str!("../../../migrations/0015_founders.sql")),
     ("0026_instructions", include_str!("../../../migrations/0026_instructions.sql")),
     ("0034_prompts", include_str!("../../../migrations/0034_prompts.sql")),
+    ("0036_templates", include_str!("../../../migrations/0036_templates.sql")),
 ];
 
 fn bound(config: &Config) -> Bound {
