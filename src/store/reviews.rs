@@ -2,7 +2,7 @@
 //! changed.
 //!
 //! No transcript can bring them back, so all of them stand in a file beside the database, too, a JSON object a
-//! line: `mill.duckdb.knowledge_reviews` for that table of `mill.duckdb`. It is written before they are
+//! line: `mill.duckdb.knowledge_reviews` for that table of `mill.duckdb`. They are added to its end before they are
 //! committed. A database that has lost some, or is a new one in the place of another, takes them back.
 
 use crate::base::atomic_file;
@@ -14,7 +14,8 @@ use crate::store::settle::{all, touch};
 use crate::store::{Store, Transaction, beside};
 use serde_json::{Map, Value as Json};
 use sessionmill_contract::{Column, ColumnKind, Manifest, Settlement, Table, Value};
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 /// Rows of a table, which follow its columns.
@@ -37,14 +38,20 @@ impl Store {
         let Some(table) = settlement.reviews else { return Ok(()) };
         failpoint::point("before-review", table.name);
         self.transaction(|transaction| {
-            self.take_back_in(transaction, manifest, settlement, table)?;
-            let first = last(transaction, table)? + 1;
-            let rows = (first..).zip(rows).map(|(number, row)| {
-                std::iter::once(Cell::Int(number)).chain(row.as_ref().iter().skip(1).map(Cell::Value))
-            });
-            transaction.append("main", table.name, rows)?;
+            let (_, strange) = self.take_back_in(transaction, manifest, settlement, table)?;
+            let last = last(transaction, table)?;
+            let numbered = |(number, row): (i64, &[Value])| -> Vec<Value> {
+                std::iter::once(number.into()).chain(row.iter().skip(1).cloned()).collect()
+            };
+            let rows: Values = (last + 1..).zip(rows.iter().map(AsRef::as_ref)).map(numbered).collect();
+            transaction.append("main", table.name, rows.iter().map(|row| row.iter().map(Cell::Value)))?;
             touch::keys(transaction, manifest, settlement, keys)?;
-            keep(self.lock.database(), table, &all(transaction, "main", table)?)
+            let database = self.lock.database();
+            // What of the file cannot be read is written again from the database.
+            match strange.is_none() && ends_with(database, table, last) {
+                true => extend(database, table, &rows),
+                false => keep(database, table, &all(transaction, "main", table)?),
+            }
         })
     }
 
@@ -111,17 +118,42 @@ fn last(transaction: &Transaction<'_>, table: &Table) -> Result<i64> {
 /// Writes all reviews into the file beside the database.
 fn keep(database: &Path, table: &Table, rows: &Values) -> Result<()> {
     let path = beside(database, table.name);
+    let written = atomic_file::write(&path, &lines(table, rows), Some(0o600));
+    written.map_err(|error| Error::cannot("write", path.display(), cause(&error)))
+}
+
+/// Adds reviews to the end of the file, on disk when it returns.
+fn extend(database: &Path, table: &Table, rows: &Values) -> Result<()> {
+    let path = beside(database, table.name);
+    #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
+    let written = File::options().append(true).open(&path).and_then(|mut file| {
+        file.write_all(lines(table, rows).as_bytes())?;
+        file.sync_data()
+    });
+    written.map_err(|error| Error::cannot("write", path.display(), cause(&error)))
+}
+
+/// Whether the last line of the file is whole, and the review of this number.
+fn ends_with(database: &Path, table: &Table, number: i64) -> bool {
+    #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
+    let text = std::fs::read_to_string(beside(database, table.name)).unwrap_or_default();
+    let last = text.strip_suffix('\n').and_then(|text| read(table, text.lines().next_back()?));
+    last.is_some_and(|row| row.first().and_then(Value::as_int) == Some(number))
+}
+
+/// Reviews, a line for each.
+fn lines(table: &Table, rows: &Values) -> String {
     let line = |row: &Vec<Value>| {
         let cells = table.columns.iter().zip(row).map(|(column, value)| (column.name.to_owned(), json(value)));
         Json::Object(cells.collect()).to_string() + "\n"
     };
-    let text: String = rows.iter().map(line).collect();
-    atomic_file::write(&path, &text, Some(0o600)).map_err(|error| Error::cannot("write", path.display(), cause(&error)))
+    rows.iter().map(line).collect()
 }
 
 /// The reviews after a number in the file beside the database; none if there is no such file. A line that
 /// cannot be read is an error if only the file can have the decision. If the database has a later one, it has
-/// this one too: then it is only reported, and the next decision writes the file again.
+/// this one too: then it is only reported, and the next decision writes the file again. A last line without an end was
+/// cut by a crash, before its decision was committed.
 fn kept(database: &Path, table: &Table, last: i64) -> Result<(Values, Option<String>)> {
     let path = beside(database, table.name);
     #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
@@ -130,7 +162,8 @@ fn kept(database: &Path, table: &Table, last: i64) -> Result<(Values, Option<Str
         read => read.map_err(|error| Error::cannot("read", path.display(), cause(&error)))?,
     };
     let (mut rows, mut unread, mut reported) = (Vec::new(), None, None);
-    for (number, line) in (1..).zip(text.lines()) {
+    let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+    for (number, line) in (1..).zip(whole.lines()) {
         match read(table, line) {
             None => unread = unread.or(Some(number)),
             Some(row) if row.first().and_then(Value::as_int).is_some_and(|number| number > last) => rows.push(row),
