@@ -205,7 +205,10 @@ fn curated() -> World {
 }
 
 fn knowledge_of(world: &World, args: &[&str]) -> Said {
-    let mut said = world.mill_with(&[&["knowledge"], args].concat(), &[("SESSIONMILL_CONFIG", "mill.toml")]);
+    // What lists items would read the transcripts with the program's own detector.
+    let lists = args.first().is_none_or(|first| first.starts_with('-') || ["list", "export"].contains(first));
+    let still: &[&str] = if lists { &["--no-refresh"] } else { &[] };
+    let mut said = world.mill_with(&[&["knowledge"], args, still].concat(), &[("SESSIONMILL_CONFIG", "mill.toml")]);
     for text in [&mut said.stdout, &mut said.stderr] {
         *text = named(text);
     }
@@ -240,12 +243,15 @@ fn items_are_listed_and_filtered() {
         let rows: Vec<_> = said.stdout.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
         rows.join(" ")
     };
-    assert_eq!(list(&[]), "[arr] [30-days] [14-days]");
-    assert_eq!(list(&["--domain", "product"]), "[30-days] [14-days]");
-    assert_eq!(list(&["--user", "bob"]), "[arr] [30-days]");
-    assert_eq!(list(&["--type", "confirmation"]), "[14-days]");
+    assert_eq!(list(&["--min-confidence", "0"]), "[arr] [30-days] [14-days]");
+    assert_eq!(list(&[]), "[arr]");
+    let note = "note: 2 items with a confidence below 0.7 not shown; `--min-confidence 0` shows all\n";
+    assert_eq!(knowledge_of(&world, &[]).stderr, note);
+    assert_eq!(list(&["--domain", "product", "--status", "pending"]), "[30-days] [14-days]");
+    assert_eq!(list(&["--user", "bob", "--min-confidence", "0"]), "[arr] [30-days]");
+    assert_eq!(list(&["--type", "confirmation", "--status", "pending"]), "[14-days]");
     assert_eq!(list(&["--status", "approved"]), "");
-    assert_eq!(list(&["--text", "EUROPE"]), "[30-days] [14-days]");
+    assert_eq!(list(&["--text", "EUROPE", "--min-confidence", "0"]), "[30-days] [14-days]");
     assert_eq!(list(&["--min-confidence", "0.25"]), "[arr] [30-days] [14-days]");
     assert_eq!(list(&["--min-confidence", "0.5"]), "[arr] [30-days]");
     assert_eq!(list(&["--min-confidence", "0.7"]), "[arr]");
@@ -299,7 +305,7 @@ relation    is likely a duplicate of [14-days] (1.00): The refund window
             "type": "confirmation", "entities": ["Europe", "refund"], "status": "pending", "confidence": 0.28,
             "evidence": 1, "corrections": 0, "confirmations": 1, "definitions": 0, "verifiers": 1,
             "first_verified": "2026-02-02T10:00:00Z", "last_verified": "2026-02-02T10:00:00Z",
-            "reviewer": null, "reviewed_at": null, "instructions": 0, "sessions": 1, "contradictions": 1,
+            "reviewer": null, "reviewed_at": null, "instructions": 0, "sessions": 1, "contradictions": 1, "contradicted_since": 0,
             "scope": "project", "project": null, "likelihood": null, "signs": [],
         },
         "evidence": [{
@@ -319,13 +325,13 @@ relation    is likely a duplicate of [14-days] (1.00): The refund window
 fn a_narrow_terminal_breaks_no_id() {
     let world = curated();
     for columns in [200, 120, 80, 60, 40] {
-        let said = world.terminal(columns, &["knowledge"], &[]);
+        let said = world.terminal(columns, &["knowledge", "--no-refresh", "--min-confidence", "0"], &[]);
         for item in [ARR, DAYS_14, DAYS_30] {
             assert!(said.stdout.contains(&format!("\n {} ", id(item))), "{columns}:\n{}", said.stdout);
         }
         assert!(said.stdout.lines().all(|line| line.chars().count() <= columns), "{columns}:\n{}", said.stdout);
     }
-    let said = world.terminal(120, &["knowledge"], &[]);
+    let said = world.terminal(120, &["knowledge", "--no-refresh", "--min-confidence", "0"], &[]);
     assert_eq!(said.stdout.matches("unprompted_definition").count(), 1, "{}", said.stdout);
 }
 
@@ -465,7 +471,12 @@ fn what_people_wrote_steers_no_terminal() {
     world.write("ada/a.jsonl", says("u1", 1, &format!("confirmation data escape: {text}")));
     pass(&world, 1);
     let id = id(&text.replace("\\u001b", "\u{1b}"));
-    for args in [&["list"][..], &["show", &id], &["export"], &["export", "--format", "markdown", "--quotes"]] {
+    for args in [
+        &["list", "--no-refresh", "--min-confidence", "0"][..],
+        &["show", &id],
+        &["export", "--no-refresh"],
+        &["export", "--no-refresh", "--format", "markdown", "--quotes"],
+    ] {
         let said = world.mill(&[&["knowledge"], args].concat());
         assert_eq!(said.status, 0, "{said:?}");
         let shown = ["\\u{1b}", "\\u001b", "\\\\u\\{1b\\}"].iter().any(|escape| said.stdout.contains(escape));
@@ -532,4 +543,29 @@ fn the_same_words_in_another_domain_do_not_hinder_a_split() {
     items(&["data|The lim|1", "finance|Refunds|1", "finance|The lim|1"]);
     let said = knowledge(&["split", &id(first)]);
     assert_eq!(said.stderr, format!("`{}` is an item of its own already\n", id(first)));
+}
+
+#[test]
+fn the_beginning_of_an_id_is_enough_and_what_contradicts_an_approved_item_is_shown() {
+    let world = curated();
+    let old = id(DAYS_14);
+    let said = world.mill(&["knowledge", "show", &old[3..9]]);
+    assert!(said.stdout.starts_with(&old), "{said:?}");
+    let said = world.mill(&["knowledge", "approve", "kv_"]);
+    assert_eq!(said.status, 64, "{said:?}");
+    // It was contradicted before anybody approved it.
+    let said = world.mill(&["knowledge", "approve", &old[..8]]);
+    assert_eq!(said.stderr, format!("`{old}` is approved\n"));
+    let since = |world: &World| -> u64 {
+        let said = world.mill(&["knowledge", "show", &old, "--json"]);
+        let pages: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+        pages[0]["item"]["contradicted_since"].as_u64().unwrap()
+    };
+    assert_eq!(since(&world), 0);
+    let later = says("u9", 9, &format!("correction product Europe,refund: {}", DAYS_14.replace("14", "60")));
+    world.write("eve/e.jsonl", later.replace("2026-02-09", "2999-02-09"));
+    pass(&world, 1);
+    assert_eq!(since(&world), 1);
+    let said = world.mill(&["knowledge", "--no-refresh"]);
+    assert!(said.stdout.contains("approved, contradicted"), "{said:?}");
 }

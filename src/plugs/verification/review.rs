@@ -12,6 +12,7 @@ use crate::store::{Access, SharedStore, Store, failures};
 use sessionmill_contract::Row as _;
 use sessionmill_verification::claim::CLAIMS;
 use sessionmill_verification::review::{Action, ReviewRow, Standing};
+use std::collections::BTreeSet;
 
 /// Takes a decision about all of the items, or, if one of them cannot be decided about, about none. Returns what came
 /// of each, in words.
@@ -26,12 +27,13 @@ pub(super) fn decide(review: &Review, world: &World) -> Result<Vec<String>> {
     if (action == Action::Merge) != into.is_some() {
         return Err(Error::new(Status::Usage, "items are merged into another one, and only merged ones are"));
     }
-    let (mut ids, into) = (ids.clone(), into.as_deref());
-    ids.sort();
-    ids.dedup();
     let processor = (PLUG.default)();
     let Some(settlement) = processor.manifest().settlement_of(&CLAIMS) else { return Ok(Vec::new()) };
     let store = Store::open_current(&world.database, Access::ReadWrite, world.now)?;
+    let whole = |id: &String| knowledge::whole_id(store.reader(), id);
+    let ids: BTreeSet<String> = ids.iter().map(whole).collect::<Result<_>>()?;
+    let into = into.as_ref().map(whole).transpose()?;
+    let into = into.as_deref();
     let (mut notes, mut decided) = (Vec::new(), Vec::new());
     let steps = ids.iter().map(|id| step(&store, id, action, into)).collect::<Result<Vec<_>>>()?;
     for (id, step) in ids.iter().zip(steps) {

@@ -50,6 +50,7 @@ struct Line {
 pub(super) fn export(args: &Args, context: &Context) -> Result<Status> {
     let all = |reader: Reader<'_>, identities: &Identities| knowledge::evidence(reader, None, identities);
     let (mut items, mut evidence) = args.which.items(context, all)?;
+    items.sort_by(|a, b| a.domain.cmp(&b.domain));
     if args.which.status.is_none() {
         items.retain(|item| item.status != Standing::Rejected.name());
     }

@@ -1,13 +1,15 @@
 //! Items, and decisions about items, as lists.
 
 use super::Which;
-use crate::base::error::{Result, Status};
+use crate::base::error::{Result, Status, count};
 use crate::cli::place::read;
-use crate::cli::{Context, Database, Form, print, terminal_width};
+use crate::cli::{Context, Database, Form, print, remark, terminal_width};
 use crate::plugs::verification::report::knowledge::{self, Item, Review};
 use crate::report::csv;
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
+use sessionmill_verification::confidence::SHOWN;
+use sessionmill_verification::review::Standing;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct List {
@@ -28,7 +30,15 @@ pub(super) struct Reviews {
 }
 
 pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
-    let (items, ()) = args.which.items(context, |_, _| Ok(()))?;
+    let (mut items, ()) = args.which.items(context, |_, _| Ok(()))?;
+    if args.which.status.is_none() && args.which.min_confidence.is_none() {
+        let all = items.len();
+        items.retain(|item| item.confidence >= SHOWN || item.status != Standing::Pending.name());
+        if let left @ 1.. = all - items.len() {
+            let left = count(left as u64, "item");
+            remark(&format!("note: {left} with a confidence below {SHOWN} not shown; `--min-confidence 0` shows all"));
+        }
+    }
     write(
         &args.form,
         &items,
@@ -60,6 +70,7 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
             let day = item.last_verified.as_deref().and_then(|time| time.get(..10)).unwrap_or_default();
             let numbers = [format!("{:.2}", item.confidence), item.verifiers.to_string(), item.evidence.to_string()];
             let [confidence, verifiers, evidence] = numbers.each_ref().map(String::as_str);
+            let status = if item.contradicted_since > 0 { "approved, contradicted" } else { status };
             [item_id, domain, status, kind, confidence, verifiers, evidence, day, title].map(str::to_owned)
         },
         |item: &Item| {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Ids, as `list` tells them
+    /// Ids, as `list` tells them, or how they begin
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
 
@@ -48,6 +48,7 @@ pub(super) fn show(args: &Args, context: &Context) -> Result<Status> {
     let pages = read(&database, context, |reader| {
         let mut pages = Vec::new();
         for id in &args.ids {
+            let id = &knowledge::whole_id(reader, id)?;
             let filter = Filter { id: Some(id.clone()), identities: identities.clone(), ..Filter::default() };
             let items = knowledge::items(reader, &filter, &weights, context.now.wall)?;
             let reviews = knowledge::reviews(reader, Some(id))?;
@@ -151,10 +152,14 @@ impl Page {
     }
 }
 
-/// `approved by ada, 2026-02-01 10:00 UTC`.
+/// `approved by ada, 2026-02-01 10:00 UTC; contradicted since by 1 correction`.
 pub(super) fn status(item: &Item) -> String {
+    let since = match item.contradicted_since {
+        0 => String::new(),
+        number => format!("; contradicted since by {}", count(number, "correction")),
+    };
     match &item.reviewer {
-        Some(reviewer) => format!("{} by {reviewer}, {}", item.status, minute(item.reviewed_at.as_deref())),
+        Some(reviewer) => format!("{} by {reviewer}, {}{since}", item.status, minute(item.reviewed_at.as_deref())),
         None => item.status.clone(),
     }
 }

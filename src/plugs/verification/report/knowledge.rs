@@ -1,7 +1,7 @@
 //! Knowledge items as a reader sees them: with their confidence of this moment, their evidence, what
 //! is near them, and what people decided.
 
-use crate::base::error::Result;
+use crate::base::error::{Error, Result, Status};
 use crate::base::utc;
 use crate::identities::Identities;
 use crate::store::reader::{Param, Reader, Row};
@@ -40,6 +40,8 @@ pub struct Item {
     pub sessions: u64,
     /// Corrections that contradict it.
     pub contradictions: u64,
+    /// Those of them that were said after it was approved.
+    pub contradicted_since: u64,
     pub scope: Option<String>,
     /// Working directory of all its evidence.
     pub project: Option<String>,
@@ -116,7 +118,8 @@ pub struct Filter {
     pub identities: Arc<Identities>,
 }
 
-/// The items of a filter: by domain, those of most confidence first.
+/// The items of a filter, by what they are worth: those of most confidence first, of equals those that most people said
+/// in most sessions.
 ///
 /// # Errors
 ///
@@ -126,7 +129,12 @@ pub fn items(reader: Reader<'_>, filter: &Filter, weights: &Weights, now: DateTi
         SELECT item_id, domain, title, content, detection_type, entities, status, evidence, corrections, confirmations,
             definitions, last_verified, first_verified, reviewer, reviewed_at, instructions, sessions, scope, project, likelihood,
             signs, (SELECT count(*) FROM knowledge_relations AS relation WHERE kind = 'contradicts'
-                AND relation.domain = knowledge_items.domain AND relation.to_item = knowledge_items.item_id)
+                AND relation.domain = knowledge_items.domain AND relation.to_item = knowledge_items.item_id),
+            (SELECT count(*) FROM knowledge_relations AS relation JOIN knowledge_items AS correction
+                ON correction.domain = relation.domain AND correction.item_id = relation.from_item
+                WHERE kind = 'contradicts' AND relation.domain = knowledge_items.domain
+                AND relation.to_item = knowledge_items.item_id AND knowledge_items.status = 'approved'
+                AND correction.last_verified > knowledge_items.reviewed_at)
         FROM knowledge_items
         WHERE item_id = coalesce($1, item_id) AND domain = coalesce($2, domain)
             AND detection_type = coalesce($3, detection_type) AND status = coalesce($4, status)
@@ -173,6 +181,7 @@ pub fn items(reader: Reader<'_>, filter: &Filter, weights: &Weights, now: DateTi
             instructions: evidence.instructions,
             sessions: evidence.sessions,
             contradictions: evidence.contradictions,
+            contradicted_since: count(22)?,
             scope: row.get(17)?,
             project: row.get(18)?,
             likelihood: evidence.likelihood,
@@ -187,7 +196,9 @@ pub fn items(reader: Reader<'_>, filter: &Filter, weights: &Weights, now: DateTi
     }
     items.retain(|item| min_confidence.is_none_or(|least| item.confidence >= least));
     items.sort_by(|a, b| {
-        a.domain.cmp(&b.domain).then(b.confidence.total_cmp(&a.confidence)).then_with(|| a.item_id.cmp(&b.item_id))
+        let said = |item: &Item| (item.verifiers, item.sessions, item.evidence);
+        let by_confidence = b.confidence.total_cmp(&a.confidence);
+        by_confidence.then_with(|| said(b).cmp(&said(a))).then_with(|| a.item_id.cmp(&b.item_id))
     });
     Ok(items)
 }
@@ -372,6 +383,29 @@ pub fn joined(reader: Reader<'_>, id: &str) -> Result<Vec<String>> {
 pub fn ids(reader: Reader<'_>) -> Result<Vec<String>> {
     let sql = "SELECT item_id FROM knowledge_items UNION SELECT statement_id FROM verification_evidence ORDER BY ALL";
     reader.rows(sql, &[], |row| row.get(0))
+}
+
+/// The id that is meant by the beginning of one, with or without its `kv_`. What is the beginning of none is left as it
+/// is.
+///
+/// # Errors
+///
+/// If it is the beginning of several ids, or the database cannot be read.
+pub fn whole_id(reader: Reader<'_>, beginning: &str) -> Result<String> {
+    let known = ids(reader)?;
+    let digits = beginning.strip_prefix("kv_").unwrap_or(beginning);
+    let begins =
+        |id: &&String| id.strip_prefix("kv_").is_some_and(|rest| !digits.is_empty() && rest.starts_with(digits));
+    let meant: Vec<_> = known.iter().filter(begins).collect();
+    match &meant[..] {
+        [id] => Ok((*id).clone()),
+        [] => Ok(beginning.to_owned()),
+        _ => {
+            let some = meant.iter().take(5).map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+            let message = format!("`{beginning}` is the beginning of {} ids: {some}", meant.len());
+            Err(Error::new(Status::Usage, message).hint("give more of its digits"))
+        }
+    }
 }
 
 /// The domains in which anybody states one of two things.
