@@ -16,7 +16,7 @@ pub struct Queue<'j> {
 }
 
 /// Bytes of a window: those of all lanes stay in a core's own cache.
-const WINDOW: usize = 32 << 10;
+const WINDOW: usize = 16 << 10;
 
 /// Bytes of files that are read side by side, about. The facts that they hold grow with it, so a
 /// large file is read alone.

@@ -1,0 +1,59 @@
+//! Where the bytes stand that give JSON text its structure.
+
+/// The marks of 64 bytes: bit `n` is that of byte `n`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    pub backslash: u64,
+    pub quote: u64,
+    /// `[`, `]`, `{` and `}`; also `Y`, `_`, `y` and DEL, which JSON has inside of strings only. All eight are found by
+    /// one comparison.
+    pub bracket: u64,
+    /// Blanks, commas and colons.
+    pub separator: u64,
+    /// Bytes below a blank, which JSON text on one line has nowhere.
+    pub control: u64,
+}
+
+/// Bytes that have their marks in one word.
+pub const BLOCK: usize = 64;
+
+/// The marks of whole blocks: those of as many as there are in both.
+pub fn of(blocks: &[[u8; BLOCK]], marks: &mut [Marks]) {
+    #[cfg(target_arch = "x86_64")]
+    if crate::has_avx2() {
+        return crate::avx2::marks(blocks, marks);
+    }
+    crate::portable::marks(blocks, marks);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by_the_byte(block: &[u8; BLOCK]) -> Marks {
+        let all = |is: fn(u8) -> bool| (0..BLOCK).fold(0, |bits, at| bits | u64::from(is(block[at])) << at);
+        Marks {
+            backslash: all(|byte| byte == b'\\'),
+            quote: all(|byte| byte == b'"'),
+            bracket: all(|byte| b"[]{}Y_y\x7f".contains(&byte)),
+            separator: all(|byte| b" ,:".contains(&byte)),
+            control: all(|byte| byte < b' '),
+        }
+    }
+
+    #[test]
+    fn marks_are_those_of_each_byte() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut blocks = vec![[0; BLOCK]; 400];
+        blocks.as_flattened_mut().iter_mut().for_each(|byte| *byte = random.u8(..));
+        let every: Vec<u8> = (0..=255).collect();
+        blocks.extend(every.as_chunks().0);
+        let expected: Vec<_> = blocks.iter().map(by_the_byte).collect();
+        let mut marks = vec![Marks::default(); blocks.len()];
+        of(&blocks, &mut marks);
+        assert_eq!(marks, expected);
+        marks.fill(Marks::default());
+        crate::portable::marks(&blocks, &mut marks);
+        assert_eq!(marks, expected, "without AVX2");
+    }
+}
