@@ -6,11 +6,10 @@
 //! ```
 
 use super::Dialect;
-use super::json::{Fields, Object, Text, skip};
+use super::json::{Fields, Object, Raw, Text, skip};
 use super::moment::Moment;
 use super::task_log::{self, Record, Records, Tell};
 use serde::de::MapAccess;
-use serde_json::value::RawValue;
 use sessionmill_contract::{Event, TaskEvent, TaskState};
 
 pub(super) const CDEVENTS: Dialect = Dialect {
@@ -89,7 +88,7 @@ impl CdEvent<'_> {
             user_id: None,
             attempt: None,
             error: content.errors.name().filter(|error| !error.is_empty()),
-            data: subject.content.map(RawValue::get),
+            data: subject.content.map(|Raw(text)| text),
             is_guessed,
         };
         task_log::known(line, kind, (time, Some(id)), &event, tell);
@@ -122,12 +121,12 @@ impl<'de> Fields<'de> for Context<'de> {
 #[derive(Debug, Default)]
 struct Subject<'de> {
     id: Text<'de>,
-    content: Option<&'de RawValue>,
+    content: Option<Raw<'de>>,
 }
 
 impl Subject<'_> {
     fn content(&self) -> Content<'_> {
-        let read = self.content.map(|raw| serde_json::from_str::<Object<Content<'_>>>(raw.get()));
+        let read = self.content.map(|raw| serde_json::from_str::<Object<Content<'_>>>(raw.0));
         read.and_then(|read| read.ok()?.0).unwrap_or_default()
     }
 }

@@ -10,11 +10,10 @@
 
 use super::Dialect;
 use super::cdevents::CdEvent;
-use super::json::{Any, Count, Fields, Lenient, Object, Text, fields, skip};
+use super::json::{Any, Count, Fields, Lenient, Object, Raw, Text, fields, skip};
 use super::moment::Moment;
 use super::task_log::{self, Record, Records, Tell};
 use serde::de::{Deserialize, Deserializer, MapAccess};
-use serde_json::value::RawValue;
 use sessionmill_contract::{Event, TaskEvent, TaskState};
 use std::borrow::Cow;
 
@@ -44,7 +43,7 @@ struct Envelope<'de> {
     time: Moment,
     recorded: Moment,
     sequence: Text<'de>,
-    data: Option<&'de RawValue>,
+    data: Option<Raw<'de>>,
 }
 
 impl<'de> Fields<'de> for Envelope<'de> {
@@ -107,7 +106,7 @@ impl<'de> Record<'de> for Envelope<'de> {
             user_id: data.user_id.id().or_else(|| metadata?.user_id.id()),
             attempt: data.attempt.0.or_else(|| metadata?.attempt.0).filter(|attempt| *attempt > 0),
             error: named(&data.error.0).or_else(|| named(&metadata?.error.0)),
-            data: self.data.map(RawValue::get).filter(|_| data.has_more),
+            data: self.data.map(|Raw(text)| text).filter(|_| data.has_more),
             is_guessed: false,
         };
         task_log::known(line, kind, (time, Some(id)), &event, tell);
@@ -117,7 +116,7 @@ impl<'de> Record<'de> for Envelope<'de> {
 impl<'de> Envelope<'de> {
     /// The data, if it is an object.
     fn read<T: Fields<'de>>(&self) -> Option<T> {
-        serde_json::from_str::<Object<T>>(self.data?.get()).ok()?.0
+        serde_json::from_str::<Object<T>>(self.data?.0).ok()?.0
     }
 }
 

@@ -30,6 +30,15 @@ pub(super) struct Objects<T>(pub(super) Vec<T>);
 #[derive(Debug, Default)]
 pub(super) struct Text<'de>(pub(super) Option<Cow<'de, str>>);
 
+/// A value as it is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Raw<'de>(pub(super) &'de str);
+
+/// The same, of which nobody says that it is sound, nor that it is Unicode: it can be large, and is read in a rare case
+/// only.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unread<'de>(pub(super) &'de [u8]);
+
 /// A token count in whatever way it is written, or nothing. A negative one is 0; one that no response
 /// can reach is none, so that a single line cannot drown the sums.
 #[derive(Clone, Copy, Debug, Default)]
@@ -119,8 +128,8 @@ impl<'de> Lenient<'de> for Elements<'_, 'de> {
     type Value = ();
     fn absent(self) {}
     fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(element) = list.next_element::<&RawValue>()? {
-            if (self.0)(element.get()).is_break() {
+        while let Some(Raw(element)) = list.next_element()? {
+            if (self.0)(element).is_break() {
                 return Err(serde::de::Error::custom("enough"));
             }
         }
@@ -195,6 +204,9 @@ impl<'de, L: Lenient<'de>> Visitor<'de> for Any<L> {
     }
     fn visit_unit<E>(self) -> Result<L::Value, E> {
         Ok(self.0.absent())
+    }
+    fn visit_string<E>(self, text: String) -> Result<L::Value, E> {
+        Ok(self.0.text(Cow::Owned(text)))
     }
     fn visit_str<E>(self, text: &str) -> Result<L::Value, E> {
         Ok(self.0.text(Cow::Owned(text.to_owned())))
@@ -314,20 +326,91 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
+struct ACount;
+
+impl<'de> Lenient<'de> for ACount {
+    type Value = Count;
+    fn absent(self) -> Count {
+        Count(None)
+    }
+    fn text(self, text: Cow<'de, str>) -> Count {
+        let text = text.trim();
+        let fraction = || text.parse().ok().filter(|number: &f64| !number.is_nan()).map(|number| number as u64);
+        Count(text.parse().ok().or_else(fraction).filter(is_count))
+    }
+    fn integer(self, number: i64) -> Count {
+        Count(Some(u64::try_from(number).unwrap_or_default()).filter(is_count))
+    }
+    fn number(self, number: f64) -> Count {
+        Count(Some(number as u64).filter(is_count))
+    }
+}
+
+fn is_count(number: &u64) -> bool {
+    *number <= Usage::MAX_COUNT
+}
+
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The raw text, because a number out of a double's range would fail the whole line.
-        let raw = <&RawValue>::deserialize(deserializer)?.get().trim_matches('"').trim();
-        let whole = || raw.parse().ok().filter(|n: &f64| !n.is_nan()).map(|n| n as u64);
-        Ok(Self(raw.parse().ok().or_else(whole).filter(|count| *count <= Usage::MAX_COUNT)))
+        deserializer.deserialize_any(Any(ACount))
+    }
+}
+
+struct SomeDollars;
+
+impl<'de> Lenient<'de> for SomeDollars {
+    type Value = Dollars;
+    fn absent(self) -> Dollars {
+        Dollars(None)
+    }
+    fn text(self, text: Cow<'de, str>) -> Dollars {
+        text.trim().parse().map_or(Dollars(None), |number| self.number(number))
+    }
+    fn number(self, number: f64) -> Dollars {
+        Dollars((0.0..=1e9).contains(&number).then(|| (number * 1e6).round() as i64))
     }
 }
 
 impl<'de> Deserialize<'de> for Dollars {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?.get().trim_matches('"').trim();
-        let dollars = raw.parse().ok().filter(|n: &f64| n.is_finite() && (0.0..=1e9).contains(n));
-        Ok(Self(dollars.map(|dollars| (dollars * 1e6).round() as i64)))
+        deserializer.deserialize_any(Any(SomeDollars))
+    }
+}
+
+impl<'de> Deserialize<'de> for Raw<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let is_read = deserializer.is_human_readable();
+        let Unread(bytes) = Unread::deserialize(deserializer)?;
+        let text = std::str::from_utf8(bytes).map_err(serde::de::Error::custom)?;
+        // A string without escapes has nothing that can be wrong.
+        let is_plain = text.starts_with('"') && !text.contains('\\');
+        if !is_read && !is_plain && serde_json::from_str::<IgnoredAny>(text).is_err() {
+            return Err(serde::de::Error::custom("damaged"));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Unread<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // serde_json says that it is for human readers; a walk says it is not, and hands on what it skips.
+        if deserializer.is_human_readable() {
+            return <&RawValue>::deserialize(deserializer).map(|raw| Self(raw.get().as_bytes()));
+        }
+        deserializer.deserialize_bytes(AnUnread)
+    }
+}
+
+struct AnUnread;
+
+impl<'de> Visitor<'de> for AnUnread {
+    type Value = Unread<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value as it is written")
+    }
+    fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Unread<'de>, E> {
+        Ok(Unread(bytes))
     }
 }
 
@@ -416,7 +499,7 @@ mod tests {
         assert_eq!(count("\"12\""), Some(12));
         assert_eq!(count("-3"), Some(0));
         assert_eq!(count("1099511627776"), Some(1 << 40));
-        for absent in ["null", "\"many\"", "{}", "[1]", "true", "\"\"", "\"NaN\"", "1e400", "1099511627777", "\"inf\""]
+        for absent in ["null", "\"many\"", "{}", "[1]", "true", "\"\"", "\"NaN\"", "1e308", "1099511627777", "\"inf\""]
         {
             assert_eq!(count(absent), None, "{absent}");
         }

@@ -15,6 +15,7 @@ mod codex;
 pub(crate) mod directory;
 mod fault;
 mod foreign;
+mod index;
 mod json;
 mod moment;
 mod openlineage;
@@ -22,6 +23,7 @@ mod reader;
 pub(crate) mod replay;
 mod splice;
 mod task_log;
+mod walk;
 mod web;
 
 pub use reader::Reader;

@@ -24,6 +24,9 @@ pub(super) struct Moment(pub(super) Option<DateTime<Utc>>);
 /// The time that a text says.
 pub(super) fn of_text(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
+    if let Some(time) = usual(text) {
+        return possible(time.and_utc().timestamp_micros());
+    }
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return possible(time.timestamp_micros());
     }
@@ -33,6 +36,25 @@ pub(super) fn of_text(text: &str) -> Option<DateTime<Utc>> {
     let basic = || DateTime::parse_from_str(&spelled, "%Y-%m-%dT%H:%M:%S%.f%#z").ok().map(|time| time.to_utc());
     let date = || Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN).and_utc());
     possible(local().or_else(basic).or_else(date)?.timestamp_micros())
+}
+
+/// The time in the form that most logs write, `2026-03-01T12:00:00.123Z`, with up to nine digits of a second.
+fn usual(text: &str) -> Option<NaiveDateTime> {
+    let (whole, fraction) = text.strip_suffix('Z')?.as_bytes().split_at_checked(19)?;
+    let number = |digits: &[u8]| {
+        let digit = |sum: u32, byte: &u8| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0'));
+        digits.iter().try_fold(0, digit)
+    };
+    let marks = [4, 7, 10, 13, 16].map(|at| whole[at]);
+    let [year, month, day, hour, minute, second] =
+        [&whole[..4], &whole[5..7], &whole[8..10], &whole[11..13], &whole[14..16], &whole[17..]].map(number);
+    let nanos = match fraction {
+        [] => 0,
+        [b'.', digits @ ..] if (1..=9).contains(&digits.len()) => number(digits)? * 10u32.pow(9 - digits.len() as u32),
+        _ => return None,
+    };
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year?).ok()?, month?, day?)?;
+    (marks == *b"--T::").then(|| date.and_hms_nano_opt(hour?, minute?, second?, nanos))?
 }
 
 /// The time that a whole number says.

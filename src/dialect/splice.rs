@@ -9,6 +9,7 @@
 //! of another.
 
 use super::json::{self, Fields, Object};
+use super::walk;
 use serde::de::IgnoredAny;
 
 /// What is known of the place of an object on its line.
@@ -47,10 +48,15 @@ pub(super) fn records(line: &[u8], tell: &mut dyn FnMut(&[u8], Place) -> Option<
 
 /// The record that begins here, and its length, with white space behind it.
 pub(super) fn record<'de, T: Fields<'de>>(bytes: &'de [u8]) -> Option<(T, usize)> {
+    let (record, end) = walk::object(bytes).or_else(|| read(bytes))?;
+    Some((record, end + blanks(&bytes[end..])))
+}
+
+/// The object that the bytes begin with, every byte of which is read.
+fn read<'de, T: Fields<'de>>(bytes: &'de [u8]) -> Option<(T, usize)> {
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter();
     let Some(Ok(Object(Some(record)))) = values.next() else { return None };
-    let end = values.byte_offset();
-    Some((record, end + blanks(&bytes[end..])))
+    Some((record, values.byte_offset()))
 }
 
 /// The length of a whole value, with white space behind it.

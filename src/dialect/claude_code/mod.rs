@@ -18,7 +18,6 @@ use super::splice::{self, Place};
 use super::{Ask, Dialect, Parser, Told};
 use record::{Block, Content, Entry, Iteration, Message, Tokens};
 use sender::Sender;
-use serde_json::value::RawValue;
 use sessionmill_contract::event::{Advisor, Decliner, Response, ToolCall, ToolKind, Usage};
 use sessionmill_contract::{Agent, Cause, Event, Fault, Said, Title, TitleBy, Transcript};
 
@@ -175,7 +174,7 @@ fn speak(record: Event<'_>, transcript: &Transcript<'_>, entry: &Entry<'_>, even
 
 /// An error of the API, with its cause as the client tells it to the person, or notes it.
 fn api_error(entry: &Entry<'_>, message: &Message<'_>) -> Agent<'static> {
-    let noted = entry.error.map_or("", RawValue::get);
+    let noted = entry.error.map_or("", |json::Raw(text)| text);
     let told: String = message.content.texts().chain([noted]).collect::<Vec<_>>().join("\n");
     Agent::ApiError { cause: fault::api(&told) }
 }

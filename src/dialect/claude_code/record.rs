@@ -2,10 +2,10 @@
 
 use super::todo::Todos;
 use crate::dialect::json::{
-    Any, Count, Dollars, Fields, Flag, Lenient, Object, Objects, Text, Time, elements, fields, repair, skip,
+    Any, Count, Dollars, Fields, Flag, Lenient, Object, Objects, Raw, Text, Time, Unread, elements, fields, repair,
+    skip,
 };
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess};
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// One record. A flat one is its own message, so `message` holds what stands at the top and
@@ -59,7 +59,7 @@ pub(super) struct Entry<'de> {
     /// The last record of the conversation that the name is of.
     pub(super) leaf: Text<'de>,
     /// What the client notes of an error of the API, unread.
-    pub(super) error: Option<&'de RawValue>,
+    pub(super) error: Option<Raw<'de>>,
 }
 
 impl<'de> Fields<'de> for Entry<'de> {
@@ -335,18 +335,18 @@ pub(super) struct Block<'de> {
     pub(super) tool_use_id: Text<'de>,
     pub(super) is_error: Flag,
     /// What a tool answered, unread: it can be large, and only that of an error is asked for.
-    pub(super) result: Option<&'de RawValue>,
+    pub(super) result: Option<Unread<'de>>,
 }
 
 impl Block<'_> {
     /// The beginning of what a tool answered: its text, or its first one.
     pub(super) fn answer(&self) -> Option<String> {
-        let first = |raw: &str| {
-            let content = serde_json::from_str::<Content<'_>>(raw).ok()?;
+        let first = |raw: &[u8]| {
+            let content = serde_json::from_slice::<Content<'_>>(raw).ok()?;
             content.texts().next().map(str::to_owned)
         };
-        let raw = self.result?.get();
-        first(raw).or_else(|| first(&String::from_utf8(repair(raw.as_bytes())?).ok()?))
+        let Unread(raw) = self.result?;
+        first(raw).or_else(|| first(&repair(raw)?))
     }
 }
 
@@ -377,11 +377,11 @@ pub(super) struct Input<'de> {
     pub(super) command: Text<'de>,
     pub(super) file_path: Text<'de>,
     pub(super) notebook_path: Text<'de>,
-    pub(super) old_string: Option<&'de RawValue>,
-    pub(super) new_string: Option<&'de RawValue>,
-    pub(super) content: Option<&'de RawValue>,
-    pub(super) edits: Option<&'de RawValue>,
-    pub(super) new_source: Option<&'de RawValue>,
+    pub(super) old_string: Option<Raw<'de>>,
+    pub(super) new_string: Option<Raw<'de>>,
+    pub(super) content: Option<Raw<'de>>,
+    pub(super) edits: Option<Raw<'de>>,
+    pub(super) new_source: Option<Raw<'de>>,
 }
 
 impl<'de> Fields<'de> for Input<'de> {

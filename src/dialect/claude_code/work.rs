@@ -4,9 +4,8 @@
 //! whole is not copied to count its lines.
 
 use super::record::{Block, Input};
-use crate::dialect::json::{Fields, Object, skip};
+use crate::dialect::json::{Fields, Object, Raw, skip};
 use serde::de::MapAccess;
-use serde_json::value::RawValue;
 use sessionmill_contract::{Edit, Work};
 
 /// What a call of a tool sets out to do.
@@ -18,7 +17,7 @@ pub(super) fn of<'a>(tool: &str, block: &'a Block<'_>) -> Work<'a> {
         "Edit" => changed(*old_string, *new_string),
         "MultiEdit" => {
             let edits: Vec<Object<Change<'_>>> =
-                edits.and_then(|edits| serde_json::from_str(edits.get()).ok()).unwrap_or_default();
+                edits.and_then(|edits| serde_json::from_str(edits.0).ok()).unwrap_or_default();
             let edits = edits.into_iter().filter_map(|Object(change)| change);
             edits.map(|change| changed(change.old, change.new)).fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
         }
@@ -35,8 +34,8 @@ pub(super) fn of<'a>(tool: &str, block: &'a Block<'_>) -> Work<'a> {
 /// A change of a text to another one.
 #[derive(Default)]
 struct Change<'de> {
-    old: Option<&'de RawValue>,
-    new: Option<&'de RawValue>,
+    old: Option<Raw<'de>>,
+    new: Option<Raw<'de>>,
 }
 
 impl<'de> Fields<'de> for Change<'de> {
@@ -51,7 +50,7 @@ impl<'de> Fields<'de> for Change<'de> {
 }
 
 /// Lines that are new, and lines that go, without those that both texts begin and end with.
-fn changed(old: Option<&RawValue>, new: Option<&RawValue>) -> (u64, u64) {
+fn changed(old: Option<Raw<'_>>, new: Option<Raw<'_>>) -> (u64, u64) {
     let (old, new) = (lines(old), lines(new));
     let same = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
     let (old, new) = (&old[same..], &new[same..]);
@@ -60,8 +59,8 @@ fn changed(old: Option<&RawValue>, new: Option<&RawValue>) -> (u64, u64) {
 }
 
 /// The lines of a string of JSON as they stand there.
-fn lines(raw: Option<&RawValue>) -> Vec<&str> {
-    let text = raw.map(RawValue::get).and_then(|raw| raw.strip_prefix('"')?.strip_suffix('"')).unwrap_or_default();
+fn lines(raw: Option<Raw<'_>>) -> Vec<&str> {
+    let text = raw.map(|Raw(text)| text).and_then(|raw| raw.strip_prefix('"')?.strip_suffix('"')).unwrap_or_default();
     let (mut lines, mut start, mut at) = (Vec::new(), 0, 0);
     let bytes = text.as_bytes();
     while let Some(found) = memchr::memchr(b'\\', bytes.get(at..).unwrap_or_default()) {
@@ -82,10 +81,6 @@ fn lines(raw: Option<&RawValue>) -> Vec<&str> {
 mod tests {
     use super::*;
 
-    fn raw(json: &str) -> Box<RawValue> {
-        RawValue::from_string(json.to_owned()).unwrap()
-    }
-
     #[test]
     fn lines_that_stay_are_no_change() {
         for (old, new, expected) in [
@@ -99,7 +94,7 @@ mod tests {
             ("null", r#""a\n\nb""#, (3, 0)),
             ("7", "[]", (0, 0)),
         ] {
-            assert_eq!(changed(Some(&raw(old)), Some(&raw(new))), expected, "{old} {new}");
+            assert_eq!(changed(Some(Raw(old)), Some(Raw(new))), expected, "{old} {new}");
         }
     }
 }

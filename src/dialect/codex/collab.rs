@@ -11,9 +11,8 @@
 //! <subagent_notification>{"agent_id":"019e…","status":{"errored":"no quota"}}</subagent_notification>
 //! ```
 
-use crate::dialect::json::is_id;
+use crate::dialect::json::{Raw, is_id};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use sessionmill_contract::event::Finish;
 use sessionmill_contract::{Agent, TaskState};
 use std::collections::HashMap;
@@ -35,14 +34,14 @@ const END_OF_NOTE: &str = "</subagent_notification>";
 
 impl Collab {
     /// Notes a call; returns the type of the subagent that it spawns.
-    pub(super) fn call(&mut self, tool: &str, call_id: Option<&str>, arguments: Option<&RawValue>) -> Option<String> {
+    pub(super) fn call(&mut self, tool: &str, call_id: Option<&str>, arguments: Option<Raw<'_>>) -> Option<String> {
         let text = |arguments: &Value, names: &[&str]| {
             let text = names.iter().find_map(|name| arguments.get(name)?.as_str());
             text.filter(|text| is_id(text)).map(str::to_owned)
         };
         // The arguments are JSON in a string.
         let arguments = || {
-            let text: String = serde_json::from_str(arguments?.get()).ok()?;
+            let text: String = serde_json::from_str(arguments?.0).ok()?;
             serde_json::from_str::<Value>(&text).ok()
         };
         let (pending, kind) = match tool {
@@ -86,8 +85,8 @@ impl Collab {
 }
 
 /// Hands on what a message in the role of the user says of a subagent, if it is such a note.
-pub(super) fn note(content: Option<&RawValue>, event: &mut dyn FnMut(Agent<'_>)) {
-    let Some(content) = content.map(RawValue::get).filter(|content| content.contains(NOTE)) else { return };
+pub(super) fn note(content: Option<Raw<'_>>, event: &mut dyn FnMut(Agent<'_>)) {
+    let Some(content) = content.map(|Raw(text)| text).filter(|content| content.contains(NOTE)) else { return };
     let Ok(parts) = serde_json::from_str::<Vec<Value>>(content) else { return };
     for text in parts.iter().filter_map(|part| part.get("text")?.as_str()) {
         let Some(note) = text.trim().strip_prefix(NOTE).and_then(|text| text.strip_suffix(END_OF_NOTE)) else {

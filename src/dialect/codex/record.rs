@@ -1,8 +1,7 @@
 //! The fields of a Codex record that anything asks for, as they stand on the line.
 
-use crate::dialect::json::{Count, Fields, Object, Objects, Text, Time, skip};
+use crate::dialect::json::{Count, Fields, Object, Objects, Raw, Text, Time, skip};
 use serde::de::MapAccess;
-use serde_json::value::RawValue;
 
 /// One line: `{timestamp, type, payload}`. The first generation of the format has no payload: what stands
 /// in it otherwise stands at the top.
@@ -89,9 +88,9 @@ pub(super) struct Payload<'de> {
     pub(super) namespace: Text<'de>,
     pub(super) name: Text<'de>,
     pub(super) call_id: Text<'de>,
-    pub(super) arguments: Option<&'de RawValue>,
+    pub(super) arguments: Option<Raw<'de>>,
     pub(super) output: Text<'de>,
-    pub(super) content: Option<&'de RawValue>,
+    pub(super) content: Option<Raw<'de>>,
     /// Of a call whose argument is a text.
     pub(super) input: Text<'de>,
     /// Of a thread, and why a turn ended.

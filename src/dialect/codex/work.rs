@@ -11,8 +11,8 @@
 //! *** End Patch
 //! ```
 
+use crate::dialect::json::Raw;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 /// What a call sets out to do, with texts of its own.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) enum Plan {
 }
 
 /// The plan of a call by its tool and its arguments.
-pub(super) fn of(tool: &str, arguments: Option<&RawValue>, input: &str) -> Option<Plan> {
+pub(super) fn of(tool: &str, arguments: Option<Raw<'_>>, input: &str) -> Option<Plan> {
     let command = match tool {
         "apply_patch" => return patch(input).or_else(|| patch(&text(&json(arguments)?, "input")?)),
         "exec_command" => text(&json(arguments)?, "cmd")?,
@@ -33,8 +33,8 @@ pub(super) fn of(tool: &str, arguments: Option<&RawValue>, input: &str) -> Optio
 }
 
 /// Arguments are JSON in a string.
-fn json(arguments: Option<&RawValue>) -> Option<Value> {
-    let text: String = serde_json::from_str(arguments?.get()).ok()?;
+fn json(arguments: Option<Raw<'_>>) -> Option<Value> {
+    let text: String = serde_json::from_str(arguments?.0).ok()?;
     serde_json::from_str(&text).ok()
 }
 
@@ -79,8 +79,7 @@ mod tests {
         let patch =
             "*** Begin Patch\n*** Update File: a.rs\n@@\n-x\n+y\n+z\n*** Add File: b.rs\n+b\n*** End Patch\n+no";
         let edit = || Some(Plan::Edit { files: "a.rs\nb.rs".to_owned(), added: 3, removed: 1 });
-        let arguments =
-            |value: Value| RawValue::from_string(serde_json::to_string(&value.to_string()).unwrap()).unwrap();
+        let arguments = |value: Value| serde_json::to_string(&value.to_string()).unwrap();
         let command = |text: &str| Some(Plan::Command(text.to_owned()));
         assert_eq!(of("apply_patch", None, patch), edit());
         for (tool, value, expected) in [
@@ -95,7 +94,7 @@ mod tests {
             ("exec_command", serde_json::json!({"command": "cargo test"}), None),
             ("view_image", serde_json::json!({"path": "a.png"}), None),
         ] {
-            assert_eq!(of(tool, Some(&arguments(value)), ""), expected, "{tool}");
+            assert_eq!(of(tool, Some(Raw(&arguments(value))), ""), expected, "{tool}");
         }
     }
 }

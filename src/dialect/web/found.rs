@@ -4,9 +4,8 @@
 //! warehouse exports, which flatten `context` into columns.
 
 use super::scalar::Scalar;
-use crate::dialect::json::{Fields, skip};
+use crate::dialect::json::{Fields, Raw, skip};
 use serde::de::MapAccess;
-use serde_json::value::RawValue;
 
 /// A property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +81,7 @@ pub(super) struct Found<'de> {
     /// It has a property that only PostHog's SDKs write, whatever its value.
     pub(super) is_marked: bool,
     /// What a recording holds.
-    pub(super) snapshot: Option<&'de RawValue>,
+    pub(super) snapshot: Option<Raw<'de>>,
 }
 
 impl Default for Found<'_> {

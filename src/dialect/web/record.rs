@@ -5,7 +5,6 @@ use super::found::{self, Found};
 use super::scalar::{Number, Scalar, Stamp};
 use crate::dialect::json::{self, Fields, Object, skip};
 use serde::de::{Deserialize, Deserializer, MapAccess};
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// One record. Names in snake case are those of exports.
@@ -39,7 +38,7 @@ pub(super) struct Record<'de> {
     pub(super) properties: Raw<'de>,
     pub(super) context: Raw<'de>,
     /// Several records, which this one is no more than an envelope of.
-    pub(super) batch: Option<&'de RawValue>,
+    pub(super) batch: Option<json::Raw<'de>>,
     /// Properties that stand beside `properties`.
     pub(super) flat: Option<Box<Found<'de>>>,
 }
@@ -92,7 +91,7 @@ impl<'de> Fields<'de> for Record<'de> {
 impl<'de> Record<'de> {
     /// Several records as JSON text, where this one is their envelope.
     pub(super) fn batch(&self) -> Option<&'de str> {
-        let text = self.batch?.get();
+        let json::Raw(text) = self.batch?;
         (text.starts_with('[') && !self.has_event).then_some(text)
     }
 
@@ -120,7 +119,7 @@ impl Raw<'_> {
 
 impl<'de> Deserialize<'de> for Raw<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <&RawValue>::deserialize(deserializer)?.get();
+        let json::Raw(text) = json::Raw::deserialize(deserializer)?;
         let inner = || serde_json::from_str::<String>(text).ok().map(|inner| Cow::Owned(inner.trim().to_owned()));
         let text = if text.starts_with('"') { inner() } else { Some(Cow::Borrowed(text)) };
         Ok(Self(text.filter(|text| text.starts_with('{'))))

@@ -2,9 +2,8 @@
 //! those of type 3 name their source; the numbers are those of rrweb's `EventType` and `IncrementalSource`.
 
 use super::scalar::Number;
-use crate::dialect::json::{Fields, Object, Objects, skip};
+use crate::dialect::json::{Fields, Object, Objects, Raw, skip};
 use serde::de::MapAccess;
-use serde_json::value::RawValue;
 
 const MIXED: &str = "mixed";
 
@@ -23,8 +22,8 @@ pub(in crate::dialect) fn kind(event_type: Option<u64>, source: Option<u64>) -> 
 }
 
 /// The kind that all events of a recording have, which is a list of them or a single one.
-pub(super) fn kind_of_all(snapshot: Option<&RawValue>) -> &'static str {
-    let text = snapshot.map_or("", RawValue::get);
+pub(super) fn kind_of_all(snapshot: Option<Raw<'_>>) -> &'static str {
+    let text = snapshot.map_or("", |Raw(text)| text);
     let events = match text.as_bytes().first() {
         Some(b'[') => serde_json::from_str(text).map(|Objects(events)| events),
         _ => serde_json::from_str(text).map(|Object(event)| event.into_iter().collect()),

@@ -1,10 +1,9 @@
 //! Single values as SDKs and exports write them: ids as numbers, `"null"` for nothing, times of several forms.
 
-use crate::dialect::json::{self, Any, Lenient, is_id};
+use crate::dialect::json::{self, Any, Lenient, Raw, is_id};
 use crate::dialect::moment;
 use chrono::{DateTime, Utc};
 use serde::de::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// A text or a number, as text without the white space around it. Empty text and `"null"` are absent, and so is any
@@ -79,7 +78,7 @@ pub(super) fn present(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
 impl<'de> Deserialize<'de> for Scalar<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // The text as it is written: a number is not read to be written again.
-        let raw = <&RawValue>::deserialize(deserializer)?.get();
+        let Raw(raw) = Raw::deserialize(deserializer)?;
         let Some(text) = raw.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
             let is_number = raw.starts_with(|first: char| first == '-' || first.is_ascii_digit());
             return Ok(Self(is_number.then_some(Cow::Borrowed(raw))));
