@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use sessionmill_contract::event::Decliner;
 use sessionmill_contract::mask::mask;
 use sessionmill_contract::{Agent, Event, Said, SourceFile, Transcript};
+use std::borrow::Cow;
 
 /// Bytes that are kept of a turn: the beginning of a prompt, which has the person's words before what
 /// was pasted, and the end of a reply, which is what a person answers.
@@ -64,8 +65,7 @@ impl Conversation {
             Agent::Begin => self.whereabouts(event.time, transcript),
             Agent::Prompt { text } if !text.trim().is_empty() => {
                 self.close(each);
-                // Masked before it is cut: what is left of a secret may not look like one.
-                self.begin(Role::Person, event, head(&mask(text)));
+                self.begin(Role::Person, event, &beginning(text));
                 self.turns.last().into_iter().for_each(|turn| self.prompts.push(turn));
                 self.close(each);
                 self.refused = false;
@@ -151,9 +151,22 @@ impl Conversation {
     }
 }
 
-/// The first bytes of a text that fit into a turn, in whole characters.
-fn head(text: &str) -> &str {
-    let end = (0..=TURN.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+/// What fits into a turn of a text without its secrets. It is masked before it is cut, since what is left of a secret may
+/// not look like one. Of a long text only so much is masked as will do: it is as long as a turn without its secrets, too.
+fn beginning(text: &str) -> Cow<'_, str> {
+    let mut masked = mask(head(text, 4 * TURN));
+    if masked.len() < TURN.min(text.len()) {
+        masked = mask(text);
+    }
+    match masked {
+        Cow::Borrowed(text) => Cow::Borrowed(head(text, TURN)),
+        Cow::Owned(text) => Cow::Owned(head(&text, TURN).to_owned()),
+    }
+}
+
+/// The first bytes of a text, in whole characters.
+fn head(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     text.get(..end.unwrap_or_default()).unwrap_or_default()
 }
 
@@ -229,6 +242,18 @@ mod tests {
         }
         let refuses: Vec<_> = conversation.turns.iter().map(|turn| (turn.text.as_str(), turn.refuses)).collect();
         assert_eq!(refuses, [("a", false), ("b", true), ("c", false), ("d", true)]);
+    }
+
+    #[test]
+    fn a_long_prompt_is_without_secrets_whichever_part_of_it_they_take() {
+        let secret = "Ab3/".repeat(TURN);
+        for (prompt, kept) in [
+            (format!("{}{secret}", "a b ".repeat(TURN / 4 - 1)), format!("{}[mas", "a b ".repeat(TURN / 4 - 1))),
+            (format!("{secret} {}", "a b ".repeat(TURN)), format!("[masked] {}", "a b ".repeat(TURN))),
+            (format!("{secret}{secret} end"), "[masked] end".to_owned()),
+        ] {
+            assert_eq!(turns(&[Agent::Prompt { text: &prompt }])[0].1, head(&kept, TURN));
+        }
     }
 
     #[test]

@@ -1,0 +1,146 @@
+//! Tells texts that hold no credential, which nearly all are, far faster than a search for one.
+//!
+//! Each shape has a sign that no text of that shape is without: the word that it begins with, or so many bytes of a sort.
+//! What follows the word is looked at with less care than by the search, so that a sign can be a false one, but no
+//! credential is without. A letter that is not ASCII counts as whatever would make it a sign.
+
+use aho_corasick::AhoCorasick;
+use std::sync::LazyLock;
+
+/// What stands behind the word of a sign.
+#[derive(Clone, Copy)]
+enum Then {
+    Anything,
+    /// So many letters, digits, `_` or `-`.
+    Word(usize),
+    /// Blanks, and so many characters of a token.
+    Token(usize),
+    /// A name, a colon, a password and an `@`.
+    Password,
+    /// A `:` or `=`, perhaps behind a quote and blanks.
+    Value,
+}
+
+const WORDS: [(&str, Then); 32] = [
+    ("-----begin ", Then::Anything),
+    ("sk-", Then::Word(16)),
+    ("sk_", Then::Word(16)),
+    ("pk-", Then::Word(16)),
+    ("pk_", Then::Word(16)),
+    ("rk-", Then::Word(16)),
+    ("rk_", Then::Word(16)),
+    ("gho_", Then::Word(10)),
+    ("ghp_", Then::Word(10)),
+    ("ghr_", Then::Word(10)),
+    ("ghs_", Then::Word(10)),
+    ("ghu_", Then::Word(10)),
+    ("github_pat_", Then::Word(10)),
+    ("glpat-", Then::Word(10)),
+    ("npm_", Then::Word(10)),
+    ("hf_", Then::Word(10)),
+    ("xox", Then::Word(11)),
+    ("akia", Then::Word(16)),
+    ("asia", Then::Word(16)),
+    ("aiza", Then::Word(30)),
+    ("eyj", Then::Word(8)),
+    ("://", Then::Password),
+    ("bearer", Then::Token(16)),
+    ("basic", Then::Token(16)),
+    ("password", Then::Value),
+    ("passwd", Then::Value),
+    ("passphrase", Then::Value),
+    ("pwd", Then::Value),
+    ("secret", Then::Value),
+    ("token", Then::Value),
+    ("key", Then::Value),
+    // Two letters that Unicode takes for an `s` and a `k`: a name can be spelled with them.
+    ("\u{17f}", Then::Anything),
+];
+
+/// The other one; it has no place in the list, whose words are compared without case.
+const KELVIN: &str = "\u{212a}";
+
+/// The words, in any case.
+static SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let words = WORDS.iter().map(|(word, _)| *word);
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words.chain([KELVIN])).ok()
+});
+
+/// Whether a text can hold a credential.
+pub(super) fn is_in(text: &str) -> bool {
+    let Some(search) = &*SEARCH else { return true };
+    let bytes = text.as_bytes();
+    let is_sign = |end: usize, word: usize| {
+        let behind = &bytes[end..];
+        match WORDS.get(word).map_or(Then::Anything, |(_, then)| *then) {
+            Then::Anything => true,
+            Then::Word(least) => behind.iter().take(least).filter(|byte| is_word(**byte)).count() == least,
+            Then::Token(least) => is_token(behind, least),
+            Then::Password => is_password(behind),
+            Then::Value => is_value(behind),
+        }
+    };
+    let mut words = search.find_overlapping_iter(text);
+    words.any(|found| is_sign(found.end(), found.pattern().as_usize())) || has_long_word(bytes) || has_card(bytes)
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+fn is_blank(byte: &u8) -> bool {
+    byte.is_ascii_whitespace() || *byte == 0x0b || !byte.is_ascii()
+}
+
+fn is_token(behind: &[u8], least: usize) -> bool {
+    let is_part = |byte: &&u8| is_word(**byte) || b"._~+/".contains(*byte);
+    let blanks = behind.iter().take_while(|byte| is_blank(byte)).count();
+    blanks > 0 && behind[blanks..].iter().take(least).take_while(is_part).count() == least
+}
+
+fn is_password(behind: &[u8]) -> bool {
+    let ends = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'/' || *byte == b'@';
+    let Some(end) = behind.iter().position(ends) else { return false };
+    behind[end] == b'@' && behind[..end].contains(&b':')
+}
+
+fn is_value(behind: &[u8]) -> bool {
+    let quote = usize::from(matches!(behind.first(), Some(b'"' | b'\'')));
+    let sign = behind[quote..].iter().find(|byte| !is_blank(byte));
+    matches!(sign, Some(b':' | b'='))
+}
+
+/// Whether so many bytes of a kind stand in a row somewhere, and the row is one.
+fn has_row(bytes: &[u8], least: usize, kind: fn(u8) -> bool, is_one: impl Fn(&[u8]) -> bool) -> bool {
+    // One of the bytes in such a row is at each multiple of its least length.
+    let mut at = least - 1;
+    while let Some(byte) = bytes.get(at) {
+        if !kind(*byte) {
+            at += least;
+            continue;
+        }
+        let start = bytes[..at].iter().rposition(|byte| !kind(*byte)).map_or(0, |before| before + 1);
+        let end = bytes[at..].iter().position(|byte| !kind(*byte)).map_or(bytes.len(), |length| at + length);
+        if end - start >= least && is_one(&bytes[start..end]) {
+            return true;
+        }
+        at = end + least;
+    }
+    false
+}
+
+/// Whether a long word is mixed enough to be random, or can have a number of 256 bits in it.
+fn has_long_word(bytes: &[u8]) -> bool {
+    let is_part = |byte: u8| is_word(byte) || byte == b'+' || byte == b'/';
+    has_row(bytes, 40, is_part, |row| {
+        let count = |kind: fn(&u8) -> bool| row.iter().filter(|byte| kind(byte)).count();
+        let mixed = [count(u8::is_ascii_uppercase), count(u8::is_ascii_lowercase), count(u8::is_ascii_digit)];
+        mixed.iter().all(|count| *count >= 3) || count(u8::is_ascii_hexdigit) >= 64
+    })
+}
+
+/// Whether digits, with or without separators, are as many as those of a card.
+fn has_card(bytes: &[u8]) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_digit() || byte == b' ' || byte == b'-';
+    has_row(bytes, 13, is_part, |row| row.iter().filter(|byte| byte.is_ascii_digit()).count() >= 13)
+}
