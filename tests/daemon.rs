@@ -219,6 +219,15 @@ fn a_trigger_of_any_name_says_what_is_to_be_done() {
     let world = World::new();
     world.write("ada/a.jsonl", conversation(&["By the way, GMV means gross merchandise value before refunds."]));
     world.write("ada/b.jsonl.zst", "damaged, and never a transcript").touch("ada/b.jsonl.zst", 1_000_000_000);
+    let task = |id: &str, state: &str, time: &str| {
+        let (source, data) = ("urn:example:worker", json!({"short_id": "nightly", "task_type": "backup"}));
+        let kind = format!("com.example.task.{state}");
+        json!({"specversion": "1.0", "id": id, "source": source, "type": kind, "subject": "t-1", "time": time, "data": data})
+            .to_string()
+            + "\n"
+    };
+    let (created, failed) = ("2099-02-01T10:00:00Z", "2099-02-01T10:00:01Z");
+    world.write("bob/t.jsonl", task("1", "created", created) + &task("2", "failed", failed));
     assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 1);
     assert_eq!(world.mill(&["failures", "drop", "--all"]).status, 0);
     assert_eq!(world.rows(STATES), ["ada/b.jsonl|dropped|0"]);
@@ -257,6 +266,16 @@ fn a_trigger_of_any_name_says_what_is_to_be_done() {
             ["failed", "usage", "processor `usage` has nothing to decide about"],
         ),
         (
+            "remove-1",
+            json!({"command": "remove", "processor": "tasks", "args": {"ids": ["t-1"], "by": "eve"}}),
+            ["done", "tasks", "`t-1` is removed: backup of `nightly`, failed; 2 events hidden"],
+        ),
+        (
+            "remove-2",
+            json!({"command": "remove", "processor": "usage", "args": {"ids": ["m1"]}}),
+            ["failed", "usage", "processor `usage` has nothing to remove"],
+        ),
+        (
             "lost",
             json!({"command": "run", "processor": "nobody"}),
             ["refused", "lost", "there is no processor of that name"],
@@ -267,6 +286,12 @@ fn a_trigger_of_any_name_says_what_is_to_be_done() {
     assert_eq!(world.rows(STATES), ["ada/b.jsonl|retry|0"]);
     assert_eq!(world.rows("SELECT status FROM knowledge_items"), ["approved"]);
     assert_eq!(world.rows("SELECT action, reviewer FROM knowledge_reviews"), ["approve|eve"]);
+    assert_eq!(world.rows("SELECT action, task_id, removed_by FROM task_tombstones"), ["remove|t-1|eve"]);
+    let [state, _, message] = ask("forget-1", json!({"command": "remove", "args": {"user": "bob"}}));
+    assert_eq!((state.as_str(), message.as_str()), ("done", "is forgotten: 1 source file, 2 facts, 0 answers"));
+    assert_eq!(world.rows("SELECT count(*) FROM facts.task_events"), ["0"]);
+    let bob = ["failed", "-", "nobody here is called `bobby`"];
+    assert_eq!(ask("forget-2", json!({"command": "remove", "args": {"user": "bobby"}})), bob);
     let [state, _, message] = ask("snapshot", json!({"command": "publish"}));
     let newest = Snapshot::newest(&world.database()).unwrap().path;
     assert_eq!((state.as_str(), message), ("done", format!("published {}", newest.display())));

@@ -1,17 +1,14 @@
 //! The command line: what can be asked for, and how the answer reaches the caller.
 
-mod ban;
 mod check;
 mod config;
 #[cfg(feature = "console")]
 mod console;
 mod daemon;
-mod erasure;
 mod failures;
 mod forget;
 pub(crate) mod form;
 mod log;
-mod person;
 pub(crate) mod place;
 mod prices;
 mod publish;

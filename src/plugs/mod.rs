@@ -30,6 +30,7 @@ pub use command::Command;
 pub use lineup::{Disabled, Lineup};
 pub use persons::Persons;
 
+use crate::actions::remove::Removal;
 use crate::actions::review::Review;
 use crate::base::error::{Error, Result};
 use crate::base::heartbeat::Heartbeat;
@@ -78,6 +79,8 @@ pub struct Plug {
     pub lookups: fn(&Config) -> Result<Vec<Lookup>>,
     /// Takes a decision of a person about what it found out.
     pub review: Option<Decide>,
+    /// Hides what it shows.
+    pub remove: Option<Hide>,
     /// Why a task is in no list, by its short id and its type, with the default settings.
     pub unlisted: fn(Option<&str>, Option<&str>) -> Option<String>,
     /// What it keeps about people beside the database.
@@ -95,6 +98,9 @@ pub struct Plug {
 
 /// Takes a decision of a person; returns what came of it, in words.
 pub type Decide = fn(&Review, &World) -> Result<Vec<String>>;
+
+/// Hides what a processor shows; returns what came of it, in words.
+pub type Hide = fn(&Removal, &World) -> Result<Vec<String>>;
 
 /// A text column that snapshots leave empty unless they are to have what it tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,6 +200,7 @@ impl Plug {
             remark: |_, _, _| {},
             lookups: |_| Ok(Vec::new()),
             review: None,
+            remove: None,
             unlisted: |_, _| None,
             kept: None,
             persons: None,

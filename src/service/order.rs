@@ -5,9 +5,12 @@
 //! | `run` | which one | `max_sessions`, `time_budget` |
 //! | `retry` | only its failures | `files`, which are files or keys as `failures` shows them, or `all` |
 //! | `review` | which one | `action`, `ids`, `into`, `by` |
+//! | `remove` | which one | `ids` of what it shows, such as tasks, `by` |
+//! | `remove` | | `user`, who is forgotten as by `forget` |
 //! | `publish` | | |
 
 use crate::actions::failures::{Names, Which};
+use crate::actions::remove::Removal;
 use crate::actions::review::Review;
 use crate::base::duration;
 use serde::{Deserialize, Serialize};
@@ -36,6 +39,7 @@ pub enum Command {
     Run,
     Retry,
     Review,
+    Remove,
     Publish,
 }
 
@@ -63,6 +67,9 @@ pub struct Args {
     pub ids: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub into: Option<String>,
+    /// Somebody who is to be forgotten.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// Who decides, if not whoever wrote the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -72,7 +79,16 @@ pub struct Args {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     Retry(Which),
-    Review { processor: String, review: Review },
+    Review {
+        processor: String,
+        review: Review,
+    },
+    Remove {
+        processor: String,
+        removal: Removal,
+    },
+    /// Erases everything about somebody.
+    Forget(String),
     Publish,
 }
 
@@ -121,13 +137,20 @@ impl Order {
         if self.args != self.args.of(self.command) {
             return Err("it has args of another command".to_owned());
         }
-        let Args { files, all, action, ids, .. } = &self.args;
+        let Args { files, all, action, ids, user, by, .. } = &self.args;
+        let has_ids = ids.as_ref().is_some_and(|ids| !ids.is_empty());
         match self.command {
             Command::Retry if files.is_some() == (*all == Some(true)) => {
                 return Err("its args name neither `files` nor `all`, or both".to_owned());
             }
-            Command::Review if action.is_none() || ids.as_ref().is_none_or(Vec::is_empty) => {
+            Command::Review if action.is_none() || !has_ids => {
                 return Err("its args name no `action`, or no `ids`".to_owned());
+            }
+            Command::Remove if user.is_some() && (has_processor || ids.is_some() || by.is_some()) => {
+                return Err("its args name a `user`, who is of no processor, and more".to_owned());
+            }
+            Command::Remove if user.is_none() && !(has_processor && has_ids) => {
+                return Err("its args name neither `ids` of a processor nor a `user`".to_owned());
             }
             _ => {}
         }
@@ -137,15 +160,22 @@ impl Order {
     /// What is to be done for whoever wrote the trigger, beside a run; `None` for a run.
     pub fn action(&self, named: Option<&str>, by: &str) -> Option<Action> {
         let processor = self.processor.as_deref().or(named).map(str::to_owned);
-        let Args { files, action, ids, into, by: reviewer, .. } = self.args.clone();
+        let Args { files, action, ids, into, user, by: reviewer, .. } = self.args.clone();
+        let by = reviewer.unwrap_or_else(|| by.to_owned());
         match self.command {
             Command::Run => None,
             Command::Retry => Some(Action::Retry(Which { names: files.map_or(Names::All, Names::These), processor })),
             Command::Review => {
-                let by = reviewer.unwrap_or_else(|| by.to_owned());
                 let review = Review { action: action.unwrap_or_default(), ids: ids.unwrap_or_default(), into, by };
                 Some(Action::Review { processor: processor.unwrap_or_default(), review })
             }
+            Command::Remove => Some(match user {
+                Some(user) => Action::Forget(user),
+                None => Action::Remove {
+                    processor: processor.unwrap_or_default(),
+                    removal: Removal { ids: ids.unwrap_or_default(), by },
+                },
+            }),
             Command::Publish => Some(Action::Publish),
         }
     }
@@ -154,11 +184,12 @@ impl Order {
 impl Args {
     /// Those of them that a command has.
     fn of(&self, command: Command) -> Self {
-        let Self { max_sessions, time_budget, files, all, action, ids, into, by } = self.clone();
+        let Self { max_sessions, time_budget, files, all, action, ids, into, user, by } = self.clone();
         match command {
             Command::Run => Self { max_sessions, time_budget, ..Self::default() },
             Command::Retry => Self { files, all, ..Self::default() },
             Command::Review => Self { action, ids, into, by, ..Self::default() },
+            Command::Remove => Self { ids, user, by, ..Self::default() },
             Command::Publish => Self::default(),
         }
     }
@@ -221,6 +252,14 @@ mod tests {
             (r#"{"command": "retry", "args": {"all": true, "files": []}}"#, no_names),
             (r#"{"command": "review", "args": {"ids": ["k"]}}"#, "its args name no `action`, or no `ids`"),
             (
+                r#"{"command": "remove", "args": {"ids": []}}"#,
+                "its args name neither `ids` of a processor nor a `user`",
+            ),
+            (
+                r#"{"command": "remove", "args": {"user": "ada"}}"#,
+                "its args name a `user`, who is of no processor, and more",
+            ),
+            (
                 r#"{"command": "review", "args": {"action": "approve", "ids": []}}"#,
                 "its args name no `action`, or no `ids`",
             ),
@@ -242,6 +281,10 @@ mod tests {
         assert_eq!(action(r#"{"command": "retry", "args": {"all": true}}"#), which(Names::All));
         let files = Names::These(vec!["ada/a.jsonl".into()]);
         assert_eq!(action(r#"{"command": "retry", "args": {"files": ["ada/a.jsonl"]}}"#), which(files));
+        assert_eq!(action(r#"{"command": "remove", "args": {"user": "ada"}}"#), Some(Action::Forget("ada".into())));
+        let removal = Removal { ids: vec!["t".into()], by: "root".into() };
+        let text = r#"{"command": "remove", "processor": "a", "args": {"ids": ["t"]}}"#;
+        assert_eq!(action(text), Some(Action::Remove { processor: "a".into(), removal }));
         let text =
             r#"{"command": "review", "processor": "a", "args": {"action": "approve", "ids": ["k"], "by": "ada"}}"#;
         let review = Review { action: "approve".into(), ids: vec!["k".into()], into: None, by: "ada".into() };

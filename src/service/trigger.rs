@@ -91,6 +91,9 @@ const OTHERS: usize = 20;
 /// Why a trigger for a processor that there is not is refused.
 const NO_PROCESSOR: &str = "there is no processor of that name";
 
+/// Why somebody is not forgotten: it cannot be undone, and who may ask for a run need not be who may erase.
+const NO_ADMIN: &str = "only root and the daemon's own user may have somebody forgotten";
+
 const EXTENSION: &str = ".trigger";
 /// Where answers are.
 const RESULTS: &str = "results";
@@ -229,6 +232,11 @@ impl Folder {
             None if text.trim_ascii().is_empty() => Err(NO_PROCESSOR.to_owned()),
             _ => Order::parse(&text, named).and_then(|order| self.known(order)),
         };
+        let is_admin = stat.uid() == 0 || stat.uid() == own;
+        let order = order.and_then(|order| match order.args.user {
+            Some(_) if !is_admin => Err(NO_ADMIN.to_owned()),
+            _ => Ok(order),
+        });
         // Who asks for something invalid waits for the answer all the same.
         let own_id = match &order {
             Ok(order) => order.id.clone(),

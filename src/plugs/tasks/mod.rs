@@ -5,6 +5,7 @@
 //! | [`settings`] | its table of the configuration |
 //! | [`reserved`] | short ids that mean something else |
 //! | `line` | a line that says what happened to a task |
+//! | `tombstone` | decisions that hide tasks |
 //! | [`report`] | questions to its tables |
 //! | `commands` | reports and commands of the command line |
 //! | `api` | questions of the HTTP API |
@@ -16,6 +17,7 @@ mod line;
 pub mod report;
 pub mod reserved;
 pub mod settings;
+mod tombstone;
 
 pub use settings::Settings;
 
@@ -37,6 +39,7 @@ pub static PLUG: Plug = Plug {
     commands: &commands::COMMANDS,
     #[cfg(feature = "console")]
     calls: &api::CALLS,
+    remove: Some(tombstone::hide),
     unlisted,
     remark: |config, database, summary| reserved::warn(config, database, summary),
     ..Plug::new(|| &*BY_DEFAULT, make)

@@ -1,6 +1,7 @@
 //! A run in a worker: the pass itself, and what goes with it.
 
 use crate::actions;
+use crate::actions::forget::{Outcome, Search};
 use crate::base::error::{Error, Result, Status};
 use crate::base::guard::guard;
 use crate::base::heartbeat::Heartbeat;
@@ -8,6 +9,7 @@ use crate::base::holder::Holder;
 use crate::base::limits::Limits;
 use crate::base::moment::{Clock, Moment};
 use crate::config::Config;
+use crate::identities::Identities;
 use crate::pass;
 use crate::pass::request::Request;
 use crate::pass::summary::{Counts, Deferral, KeyError, Summary};
@@ -149,6 +151,14 @@ fn done(action: &Action, settings: &Settings, now: &Moment) -> Result<String> {
             Ok(std::iter::once(changed.words(Wish::Retry)).chain(changed.pauses).collect::<Vec<_>>().join("; "))
         }
         Action::Review { processor, review } => Ok(actions::review::review(processor, review, &world)?.join("; ")),
+        Action::Remove { processor, removal } => Ok(actions::remove::remove(processor, removal, &world)?.join("; ")),
+        Action::Forget(user) => {
+            let identities = Identities::given(config.identities.as_deref())?;
+            let search = Search { config, identities: &identities, world: &world, login: &settings.login };
+            // Answers are kept, and name nobody who is forgotten.
+            let Outcome { state, notes, .. } = actions::forget::forget(&search, user, false)?.carry_out()?;
+            Ok(std::iter::once(state).chain(notes).collect::<Vec<_>>().join("; "))
+        }
         Action::Publish => {
             let published = actions::publish::publish(config, &world, settings.lacks.as_deref(), now)?;
             Ok(actions::publish::words(&published))

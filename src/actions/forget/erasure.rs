@@ -1,12 +1,10 @@
 //! What every way to forget somebody shares: nobody else uses the database meanwhile, what depended on the erased
 //! facts is settled again, and no snapshot of before stays.
 
+use super::{Outcome, Search};
 use crate::base::error::{Error, Result, Status, count};
-use crate::base::heartbeat::Heartbeat;
 use crate::base::holder::Holder;
 use crate::base::lock::{ProcessorLock, WorkLock};
-use crate::cli::forget::ForgetContext;
-use crate::cli::remark;
 use crate::pass::settle;
 use crate::source::retry::Retries;
 use crate::store::publish::Publisher;
@@ -18,10 +16,10 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The database, while somebody is erased from it.
-pub(super) struct Erasure<'f> {
-    forget: &'f ForgetContext<'f>,
-    pub store: SharedStore,
-    publisher: Publisher<'f>,
+pub(super) struct Erasure<'s> {
+    search: &'s Search<'s>,
+    pub(super) store: SharedStore,
+    publisher: Publisher<'s>,
     /// How many were there before.
     snapshots: u64,
     _health: WorkLock,
@@ -29,41 +27,41 @@ pub(super) struct Erasure<'f> {
 }
 
 /// Nobody runs a processor until the locks are dropped.
-pub(super) fn lock(forget: &ForgetContext<'_>) -> Result<Vec<ProcessorLock>> {
-    let holder = Holder::new("forget", forget.context.now.wall);
-    let names = forget.context.plugs.names();
-    names.map(|name| ProcessorLock::take(forget.database, name, &holder)).collect()
+pub(super) fn lock(search: &Search<'_>) -> Result<Vec<ProcessorLock>> {
+    let database = &search.world.database;
+    let holder = Holder::new("forget", search.world.now);
+    database.plugs.names().map(|name| ProcessorLock::take(database, name, &holder)).collect()
 }
 
 fn until() -> Instant {
     Instant::now() + PATIENCE
 }
 
-impl<'f> Erasure<'f> {
+impl<'s> Erasure<'s> {
     /// Waits for everybody else, and removes the snapshots.
-    pub(super) fn begin(forget: &'f ForgetContext<'f>) -> Result<Self> {
-        let database = forget.database;
-        let processors = lock(forget)?;
+    pub(super) fn begin(search: &'s Search<'s>) -> Result<Self> {
+        let database = &search.world.database;
+        let processors = lock(search)?;
         // Who publishes or copies meanwhile would show or leave what is erased here.
         let publisher = Publisher::take(database, until())?;
         let health = WorkLock::take(database, "health", until())?;
         leftovers::erase(database, until())?;
         // Whenever this process ends, nothing that was published tells of somebody who is erased.
         let snapshots = snapshot::remove(database)?;
-        let store = SharedStore::new(database, forget.context.now.wall);
-        Ok(Self { forget, store, publisher, snapshots, _health: health, _processors: processors })
+        let store = SharedStore::new(database, search.world.now);
+        Ok(Self { search, store, publisher, snapshots, _health: health, _processors: processors })
     }
 
     /// Settles what is due for a processor.
     pub(super) fn settle(&mut self, processor: &dyn Processor) -> Result<()> {
-        let now = self.forget.context.now.wall;
-        settle::settle(&mut self.store, processor, Retries { now, is_asked: false }, &Heartbeat::default())
+        let world = self.search.world;
+        settle::settle(&mut self.store, processor, Retries { now: world.now, is_asked: false }, &world.heartbeat)
     }
 
     /// Settles what depended on the erased facts, and publishes a new snapshot where there were some. Says that `who`
     /// is forgotten, and what was `erased` of them.
-    pub(super) fn end(mut self, processors: &[&dyn Processor], who: &str, erased: &str) -> Result<Status> {
-        let ForgetContext { config, database, context, .. } = self.forget;
+    pub(super) fn end(mut self, processors: &[&dyn Processor], who: String, erased: &str) -> Result<Outcome> {
+        let Search { config, world, .. } = self.search;
         let mut left = None;
         for processor in processors {
             self.settle(*processor)?;
@@ -77,19 +75,24 @@ impl<'f> Erasure<'f> {
         }
         self.store.get()?.checkpoint()?;
         self.store.close();
-        leftovers::erase(database, until())?;
+        leftovers::erase(&world.database, until())?;
         // What keys still tell of is not published again.
         if let Some(error) = left {
             return Err(error);
         }
-        remark(&format!("{who} is forgotten: {erased}"));
+        let mut notes = Vec::new();
         if self.snapshots > 0 {
-            self.publisher.publish(&config.publish, context.now.wall)?;
-            remark(&format!("{} of before removed, and a new one published", count(self.snapshots, "snapshot")));
+            let unpublished = |error: Error| {
+                let message = format!("{who} is forgotten, but no new snapshot is published: {}", error.message);
+                Error { message, ..error }
+            };
+            self.publisher.publish(&config.publish, world.now).map_err(unpublished)?;
+            notes.push(format!("{} of before removed, and a new one published", count(self.snapshots, "snapshot")));
         }
-        for aside in quarantine::moved_aside(database) {
-            remark(&format!("note: `{}` was moved aside as damaged and can hold remains: delete it", aside.display()));
-        }
-        Ok(Status::Done)
+        let aside = quarantine::moved_aside(&world.database).into_iter();
+        notes.extend(aside.map(|aside| {
+            format!("note: `{}` was moved aside as damaged and can hold remains: delete it", aside.display())
+        }));
+        Ok(Outcome { who, state: format!("is forgotten: {erased}"), notes })
     }
 }

@@ -1,0 +1,89 @@
+//! Who is kept out by folder, and letting folders in again.
+
+use super::erasure;
+use super::{Outcome, Plan, Search, Step, likely, who};
+use crate::base::error::{Error, Result, Status, count};
+use crate::source::Source;
+use crate::source::scan;
+use crate::store::forget::{self, Ban, digest};
+use crate::store::{Access, SharedStore, Store, sources};
+use sessionmill_contract::Bound;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Folders that are let in again.
+pub(super) struct Lift {
+    who: String,
+    folders: BTreeSet<String>,
+}
+
+/// Looks for what comes back when a person is let in again, and for what does not.
+pub(super) fn undo<'a>(search: &'a Search<'a>, user: &str) -> Result<Plan<'a>> {
+    let Search { config, identities, world, login } = search;
+    let (bans, sources) = bans(search)?;
+    let own: BTreeMap<&String, &Ban> = bans.iter().filter(|(folder, _)| identities.is_of(folder, user)).collect();
+    if own.is_empty() {
+        let names = bans.keys().flat_map(|folder| [folder.as_str(), identities.label(folder)]);
+        let near = likely(user, names).map(|names| format!("did you mean {names}? ")).unwrap_or_default();
+        return Err(Error::new(Status::Usage, format!("`{user}` is not forgotten"))
+            .hint(near + "`sessionmill forget --list` shows who is"));
+    }
+    let folders: BTreeSet<String> = own.keys().map(|folder| (*folder).clone()).collect();
+    let who = who(user, &folders);
+    let mut notes = Vec::new();
+    let there = there(&sources, &folders, login, &mut notes);
+    let names: BTreeSet<_> = there.iter().map(|file| digest(file)).collect();
+    let gone = |ban: &Ban| Some(ban.files.as_ref()?.difference(&names).count() as u64);
+    let gone: Option<u64> = own.values().map(|ban| gone(ban)).sum();
+    let answers: Option<u64> = own.values().map(|ban| ban.answers).sum();
+    let said = |number: Option<u64>, noun: &str| {
+        number.map_or(format!("an unknown number of {noun}s"), |number| count(number, noun).to_string())
+    };
+    notes.push(format!(
+        "{who}:\n  still there, read again by the next run: {}\n  gone, what came from them stays erased: {}, {}",
+        count(there.len() as u64, "source file"),
+        said(gone, "source file"),
+        said(answers, "kept answer")
+    ));
+    if world.database.plugs.iter().any(|plug| (plug.bound)(config) == Bound::Network) {
+        notes.push("note: the language model is asked about their transcripts again".to_owned());
+    }
+    let effect = format!("the next run reads the transcripts of {who} again");
+    Ok(Plan { notes, name: user.to_owned(), effect, search, step: Step::LiftFolders(Lift { who, folders }) })
+}
+
+impl Lift {
+    pub(super) fn carry_out(self, search: &Search<'_>) -> Result<Outcome> {
+        let Self { who, folders } = self;
+        let _locks = erasure::lock(search)?;
+        let mut store = SharedStore::new(&search.world.database, search.world.now);
+        forget::lift(store.get()?, &folders.iter().map(String::as_str).collect())?;
+        store.get()?.checkpoint()?;
+        store.close();
+        let state = "is no longer forgotten; `sessionmill run` reads the files that are still there".to_owned();
+        Ok(Outcome { who, state, notes: Vec::new() })
+    }
+}
+
+/// Everybody who is kept out, and the sources.
+pub(super) fn bans(search: &Search<'_>) -> Result<(BTreeMap<String, Ban>, Vec<Source>)> {
+    let database = &search.world.database;
+    let store = Store::open_current(database, Access::ReadOnly, search.world.now)?;
+    let sources = sources::of(&store)?.into_iter().filter(|known| !known.is_retired).map(|known| known.source);
+    Ok((forget::bans(store.reader(), database)?, sources.collect()))
+}
+
+/// The files of people that the next run can read. A source that cannot be walked now is noted, and has none.
+fn there(sources: &[Source], folders: &BTreeSet<String>, login: &str, notes: &mut Vec<String>) -> BTreeSet<String> {
+    let mut there = BTreeSet::new();
+    for source in sources {
+        let source = std::slice::from_ref(source);
+        match scan::roots(source).and_then(|roots| scan::sessions(source, &roots, login)) {
+            Ok(walk) => {
+                let own = walk.found.into_iter().filter(|found| folders.contains(&*found.file.username));
+                there.extend(own.filter(|found| found.stat.is_ok()).map(|found| found.file.session_file));
+            }
+            Err(error) => notes.push(format!("note: its files are not counted: {}", error.message)),
+        }
+    }
+    there
+}

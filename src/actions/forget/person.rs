@@ -1,0 +1,158 @@
+//! Forgetting one person of a site with all ids that are joined to theirs, and letting one id in again.
+
+use super::erasure;
+use super::{Erasure, Outcome, Plan, Search, Step};
+use crate::base::error::{Error, Result, Status, count};
+use crate::plugs::{Lineup, Persons, Plug};
+use crate::store::{Access, SharedStore, Store, persons};
+use sessionmill_contract::Processor;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A person of a site, by one of their ids.
+#[derive(Clone, Copy)]
+pub(super) struct Visitor<'a> {
+    /// The folder.
+    site: &'a str,
+    id: &'a str,
+}
+
+/// A person who is to be erased, and the processors that know them.
+pub(super) struct Person<'a> {
+    visitor: Visitor<'a>,
+    lineup: Lineup,
+}
+
+/// Other ids that are named before somebody confirms.
+const NAMED: usize = 10;
+
+impl<'a> Visitor<'a> {
+    /// Reads `SITE/ID`. No folder has a slash in its name, but the name of a person of the identities can.
+    pub(super) fn read(name: &'a str, search: &Search<'_>) -> Option<Self> {
+        let (site, id) = name.split_once('/').filter(|(site, id)| !site.is_empty() && !id.is_empty())?;
+        if search.identities.is_person(name) { None } else { Some(Self { site, id }) }
+    }
+
+    fn name(self, persons: &Persons) -> String {
+        (persons.name)(self.site, self.id)
+    }
+
+    /// As reports show it.
+    fn shown(self) -> String {
+        format!("{}/{}", self.site, self.id)
+    }
+}
+
+/// Looks for all ids of a person.
+pub(super) fn forget<'a>(search: &'a Search<'a>, visitor: Visitor<'a>, even_if_unknown: bool) -> Result<Plan<'a>> {
+    let Search { config, world, .. } = search;
+    let (Visitor { site, id }, plugs) = (visitor, world.database.plugs);
+    if plugs.persons().all(|(_, persons)| (persons.is_nobody)(id)) {
+        return Err(Error::new(Status::Usage, format!("`{id}` means nobody in particular, and is no one person")));
+    }
+    let names: Vec<_> = plugs.persons().map(|(plug, _)| plug.name().to_owned()).collect();
+    let lineup = Lineup::new(&names, config, world)?;
+    let store = Store::open_current(&world.database, Access::ReadOnly, world.now)?;
+    let ids = ids(search, &store, visitor)?;
+    drop(store);
+    if ids.is_empty() && !even_if_unknown {
+        return Err(Error::new(Status::Usage, format!("there is nothing of `{id}` in `{site}`"))
+            .hint("--even-if-unknown keeps this id out anyway"));
+    }
+    let others: Vec<_> = ids.iter().filter(|other| *other != id).map(|other| format!("`{other}`")).collect();
+    let name = visitor.shown();
+    let mut notes = Vec::new();
+    if !others.is_empty() {
+        let more = if others.len() > NAMED { ", …" } else { "" };
+        let named = others[..others.len().min(NAMED)].join(", ");
+        let number = count(others.len() as u64, "other id");
+        notes.push(format!("`{name}` is one person with {number}: {named}{more}"));
+    }
+    let effect = format!("everything that events of `{name}` say is erased for good");
+    Ok(Plan { notes, name, effect, search, step: Step::Person(Person { visitor, lineup }) })
+}
+
+impl Person<'_> {
+    /// Erases the person, and keeps all of their ids out.
+    pub(super) fn erase(self, search: &Search<'_>) -> Result<Outcome> {
+        let Self { visitor, lineup } = self;
+        let (site, database) = (visitor.site, &search.world.database);
+        let mut erasure = Erasure::begin(search)?;
+        let (mut facts, mut erased) = (0, BTreeSet::new());
+        let all = lineup.processors();
+        let of = |plug: &Plug| all.iter().copied().filter(|own| own.manifest().name == plug.name()).collect::<Vec<_>>();
+        let mut processors: Vec<&dyn Processor> = Vec::new();
+        for (plug, of_plug) in database.plugs.persons() {
+            let own = of(plug);
+            // Who is who is known when all that was read is settled.
+            own.iter().try_for_each(|processor| erasure.settle(*processor))?;
+            let store = erasure.store.get()?;
+            let mut names = persons::known(store, &of_plug, site, visitor.id)?;
+            names.insert(visitor.name(&of_plug));
+            // Kept out first: whoever is interrupted after this can do it again, and nothing comes back.
+            (of_plug.keep_out)(database, site, &names)?;
+            for processor in &own {
+                facts += persons::erase(store, processor.manifest(), &of_plug, site, &names)?;
+            }
+            erased.extend(names);
+            processors.extend(own);
+        }
+        let (facts, ids) = (count(facts, "fact"), count(erased.len() as u64, "id"));
+        erasure.end(&processors, format!("`{}`", visitor.shown()), &format!("{facts} of {ids}"))
+    }
+}
+
+/// All ids of a person; none if nothing is known of any.
+fn ids(search: &Search<'_>, store: &Store, Visitor { site, id }: Visitor<'_>) -> Result<BTreeSet<String>> {
+    let mut ids = BTreeSet::new();
+    for (_, persons) in search.world.database.plugs.persons() {
+        let prefix = (persons.name)(site, "");
+        let names = persons::known(store, &persons, site, id)?;
+        ids.extend(names.iter().filter_map(|name| name.strip_prefix(&prefix)).map(str::to_owned));
+    }
+    Ok(ids)
+}
+
+/// Looks whether an id is kept out.
+pub(super) fn undo<'a>(search: &'a Search<'a>, visitor: Visitor<'a>) -> Result<Plan<'a>> {
+    let database = &search.world.database;
+    let name = visitor.shown();
+    let is_out = |(_, persons): (&Plug, Persons)| (persons.is_out)(database, &visitor.name(&persons));
+    if !database.plugs.persons().map(is_out).collect::<Result<Vec<_>>>()?.contains(&true) {
+        return Err(Error::new(Status::Usage, format!("`{name}` is not forgotten"))
+            .hint("`sessionmill forget --list` shows of which sites people are"));
+    }
+    let note = format!("`{name}`: ids that were erased with it stay out; name each of them to let it in again");
+    let effect = format!("the next run reads all files of `{}` again", visitor.site);
+    Ok(Plan { notes: vec![note], name, effect, search, step: Step::LiftPerson(visitor) })
+}
+
+impl Visitor<'_> {
+    /// Lets one id in again. The others that were erased with it stay out: who they are is not known any more.
+    pub(super) fn let_in(self, search: &Search<'_>) -> Result<Outcome> {
+        let (site, database) = (self.site, &search.world.database);
+        let _locks = erasure::lock(search)?;
+        let mut store = SharedStore::new(database, search.world.now);
+        for (plug, persons) in database.plugs.persons() {
+            // In this order, whoever is interrupted can do it again.
+            persons::read_again(store.get()?, plug.manifest(), site)?;
+            store.get()?.checkpoint()?;
+            (persons.let_in)(database, site, &self.name(&persons))?;
+        }
+        store.close();
+        let read = format!("`sessionmill run` reads the files of `{site}` that are still there");
+        let (who, state) = (format!("`{}`", self.shown()), format!("is no longer forgotten; {read}"));
+        Ok(Outcome { who, state, notes: Vec::new() })
+    }
+}
+
+/// How many ids are kept out, by site.
+pub(super) fn kept_out(search: &Search<'_>) -> Result<BTreeMap<String, u64>> {
+    let database = &search.world.database;
+    let mut all = BTreeMap::new();
+    for (_, persons) in database.plugs.persons() {
+        for (site, ids) in (persons.kept_out)(database)? {
+            *all.entry(site).or_default() += ids;
+        }
+    }
+    Ok(all)
+}

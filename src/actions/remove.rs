@@ -1,0 +1,26 @@
+//! Hides what a processor shows, for as long as nobody makes it anew.
+
+use crate::base::error::{Error, Result, Status};
+use crate::plugs::World;
+
+/// What is hidden.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removal {
+    pub ids: Vec<String>,
+    /// Who decides.
+    pub by: String,
+}
+
+/// Hides all of the ids, or, if one of them is unknown, none. Returns what came of it, in words.
+///
+/// # Errors
+///
+/// If the processor is unknown or shows nothing that can be hidden, if an id is unknown, or if the database cannot be
+/// written.
+pub fn remove(processor: &str, removal: &Removal, world: &World) -> Result<Vec<String>> {
+    let plugs = world.database.plugs.named(&[processor.to_owned()])?;
+    match plugs.first().and_then(|plug| plug.remove) {
+        Some(hide) => hide(removal, world),
+        None => Err(Error::new(Status::Usage, format!("processor `{processor}` has nothing to remove"))),
+    }
+}

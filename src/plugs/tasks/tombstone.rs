@@ -1,0 +1,80 @@
+//! Decisions that hide tasks. They are kept beside the database, so that a new one made from the same files hides them,
+//! too.
+
+use super::PLUG;
+use crate::actions::remove::Removal;
+use crate::base::error::{Result, count};
+use crate::plugs::World;
+use crate::plugs::tasks::report::session;
+use crate::store::{Access, Store};
+use chrono::{DateTime, Utc};
+use sessionmill_contract::{Row as _, Settlement};
+use sessionmill_tasks::tombstone::{Action, TOMBSTONES, TombstoneRow};
+
+/// Hides all of the tasks, or, if one of them is unknown, none. Returns what came of each, in words.
+///
+/// # Errors
+///
+/// If a task is unknown, or the database cannot be written.
+pub(super) fn hide(removal: &Removal, world: &World) -> Result<Vec<String>> {
+    let (now, by) = (world.now, removal.by.as_str());
+    let mut ids = removal.ids.clone();
+    ids.sort();
+    ids.dedup();
+    let store = Store::open_current(&world.database, Access::ReadWrite, now)?;
+    let reader = store.reader();
+    let (mut said, mut hidden) = (Vec::new(), Vec::new());
+    for id in &ids {
+        match session::find(reader, id, now)? {
+            Some(task) if task.session_file.is_some() => {
+                hidden.push((id, task, session::events(reader, id)?.len() as u64));
+            }
+            // A run has no lines that could be hidden: it is in the history of runs.
+            _ if session::is_removed(reader, id)? => said.push(format!("`{id}` is removed already")),
+            _ => return Err(session::unknown(reader, id, now)?),
+        }
+    }
+    let row = |id: &str| TombstoneRow { task_id: Some(id), ..row(Action::Remove, by, now) }.values();
+    let rows: Vec<_> = hidden.iter().map(|(id, ..)| row(id)).collect();
+    if !rows.is_empty() {
+        store.review((PLUG.default)().manifest(), settlement(), &rows, &[])?;
+    }
+    said.extend(hidden.into_iter().map(|(id, task, events)| {
+        let what = task.task_type.as_deref().unwrap_or("a task without a type");
+        let of = task.short_id.as_deref().map(|short_id| format!(" of `{short_id}`")).unwrap_or_default();
+        format!("`{id}` is removed: {what}{of}, {}; {} hidden", task.words(), count(events, "event"))
+    }));
+    Ok(said)
+}
+
+/// Hides all tasks that were closed before a time, if somebody decides so. Returns how many there are.
+///
+/// # Errors
+///
+/// If the database cannot be written.
+pub(super) fn purge(closed_before: Option<DateTime<Utc>>, by: Option<&str>, world: &World) -> Result<u64> {
+    let store = Store::open_current(&world.database, Access::ReadWrite, world.now)?;
+    let tasks = match closed_before {
+        Some(time) => session::closed_before(store.reader(), time, world.now)?,
+        None => 0,
+    };
+    if let Some(by) = by.filter(|_| tasks > 0) {
+        let purge = TombstoneRow { closed_before, ..row(Action::Purge, by, world.now) };
+        store.review((PLUG.default)().manifest(), settlement(), &[purge.values()], &[])?;
+    }
+    Ok(tasks)
+}
+
+/// A decision about nothing yet. The store numbers it.
+fn row<'a>(action: Action, removed_by: &'a str, removed_at: DateTime<Utc>) -> TombstoneRow<'a> {
+    let (task_id, closed_before) = (None, None);
+    TombstoneRow { tombstone_id: 0, action: action.name(), task_id, closed_before, removed_by, removed_at }
+}
+
+/// The settlement whose decisions these are.
+fn settlement() -> &'static Settlement {
+    let settlements = (PLUG.default)().manifest().settlements.iter();
+    let mut with_tombstones =
+        settlements.filter(|settlement| settlement.reviews.is_some_and(|table| table.name == TOMBSTONES.name));
+    with_tombstones.next().unwrap_or(&(PLUG.default)().manifest().settlements[0])
+}
