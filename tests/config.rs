@@ -1,6 +1,6 @@
 //! The configuration: what it comes to, its mistakes, and what its files let be done.
 
-use crate::world::World;
+use crate::world::{World, skip};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
@@ -159,8 +159,7 @@ one of these lets them be read:
 #[test]
 fn a_group_that_may_read_and_a_folder_that_may_not_be_passed_are_told() {
     if !rustix::process::geteuid().is_root() {
-        // Only root can give a file to another group.
-        return;
+        return skip("only root can give a file to another group");
     }
     let world = world(TEAM);
     let give = |path: &str, mode| {
@@ -276,7 +275,9 @@ fn the_service_is_judged_by_what_its_unit_lets_it_do() {
 fn the_folder_of_a_service_is_not_given_away() {
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let account = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields[2] == "1");
-    let (true, Some(account)) = (rustix::process::geteuid().is_root(), account) else { return };
+    let (true, Some(account)) = (rustix::process::geteuid().is_root(), account) else {
+        return skip("only root can give a file to the user of number 1");
+    };
     let world = world(TEAM);
     std::fs::create_dir(world.path("data")).unwrap();
     std::os::unix::fs::chown(world.path("data"), Some(1), None).unwrap();

@@ -1,6 +1,6 @@
 //! Real transcripts, where they are at hand: figures that other programs have found too.
 
-use crate::world::World;
+use crate::world::{World, skip};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ fn corpus() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    eprintln!("skipped: `../shared/corpus` is not there");
+    skip("`../shared/corpus` is not there");
     None
 }
 

@@ -1,6 +1,6 @@
 //! The units: what they allow, by their text, and by systemd's own reckoning where that is installed.
 
-use crate::world::{World, response};
+use crate::world::{World, response, skip};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -249,7 +249,7 @@ fn installed(world: &World, open: &str) -> Vec<PathBuf> {
 #[test]
 fn systemd_finds_the_units_right_and_the_services_safe() {
     if Command::new("systemd-analyze").arg("--version").output().is_err() {
-        return eprintln!("skipped: there is no systemd-analyze");
+        return skip("there is no systemd-analyze");
     }
     // Tenths: at most 1.0 without network and 1.5 with.
     for (open, most) in [("closed", "10"), ("open", "15")] {

@@ -1,10 +1,10 @@
 //! The folder of triggers, where those who may drop one are not to be trusted: what they put in the place of
 //! a folder or a file leads nowhere else.
 
-use crate::world::World;
+use crate::world::{World, skip};
 use chrono::{DateTime, Utc};
 use sessionmill::plugs::PLUGS;
-use sessionmill::service::order::Order;
+use sessionmill::service::order::{Action, Order};
 use sessionmill::service::trigger::{Answer, Folder, answer_of, drop_into};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -141,4 +141,27 @@ fn a_trigger_that_is_a_folder_is_answered_once() {
     let claim = folder.claim(now()).remove(0);
     folder.answer(&claim, &Answer::Refused("it is no regular file"), now()).unwrap();
     assert_eq!(folder.left(now()).len(), 0);
+}
+
+#[test]
+fn nobody_is_forgotten_for_those_who_may_only_ask() {
+    if !rustix::process::geteuid().is_root() {
+        return skip("only root can write a trigger as somebody else");
+    }
+    let (_world, triggers, _) = world();
+    let folder = Folder::open(&triggers, &[4242], PLUGS).unwrap();
+    let path = triggers.join("out.trigger");
+    let mut claim = |by: u32, text: &str| {
+        fs::write(&path, text).unwrap();
+        std::os::unix::fs::chown(&path, Some(by), None).unwrap();
+        let claim = folder.claim(now()).remove(0);
+        folder.answer(&claim, &Answer::Refused("for a test"), now()).unwrap();
+        fs::remove_file(triggers.join("results/out.json")).unwrap();
+        claim.order.map(|order| order.action(None, "root"))
+    };
+    let forget = r#"{"command": "remove", "args": {"user": "ada"}}"#;
+    assert_eq!(claim(0, forget), Ok(Some(Action::Forget("ada".into()))));
+    let refused = "only root and the daemon's own user may have somebody forgotten";
+    assert_eq!(claim(4242, forget), Err(refused.to_owned()));
+    assert!(claim(4242, r#"{"command": "remove", "processor": "tasks", "args": {"ids": ["t-1"]}}"#).is_ok());
 }

@@ -279,6 +279,7 @@ impl World {
     /// done: only root can, and that user must be able to load the program.
     pub fn mill_as(&self, uid: u32, args: &[&str]) -> Option<Said> {
         if !rustix::process::geteuid().is_root() || !Path::new(SETPRIV).exists() {
+            skip("only root can become another user, with setpriv");
             return None;
         }
         let set = |path: PathBuf, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -294,7 +295,11 @@ impl World {
         let folder = self.path("");
         let environment = [("LD_LIBRARY_PATH", folder.to_str().unwrap())];
         let run = |args: &[&str]| self.command(SETPRIV, &[&user, args].concat(), &environment);
-        (run(&["--version"]).status == 0).then(|| run(args))
+        if run(&["--version"]).status != 0 {
+            skip("another user cannot run the program where it is built");
+            return None;
+        }
+        Some(run(args))
     }
 
     /// What services have logged.
@@ -307,6 +312,7 @@ impl World {
         let mut command = Command::new(MILL);
         if rustix::process::geteuid().is_root() {
             if !Path::new(SETPRIV).exists() {
+                skip("root needs setpriv to do without its capabilities");
                 return None;
             }
             command = Command::new(SETPRIV);
@@ -365,6 +371,18 @@ impl World {
 
 const SETPRIV: &str = "/usr/bin/setpriv";
 const MILL: &str = env!("CARGO_BIN_EXE_sessionmill");
+
+/// Says that the rest of a test cannot be done here. In the gate that is a failure, unless `.ci/skips` lists the test
+/// with the reason.
+pub fn skip(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or_default();
+    eprintln!("skipped {test}: {why}");
+    let Some(list) = std::env::var_os("SESSIONMILL_SKIPS") else { return };
+    let list = fs::read_to_string(list).unwrap();
+    let is_listed = list.lines().any(|line| line.split_once(": ").is_some_and(|(name, _)| name == test));
+    assert!(is_listed, "`{test}` is skipped, which `.ci/skips` does not list: {why}");
+}
 
 /// The tables of all processors: facts, entities, and what settling remembers.
 pub fn tables() -> Vec<String> {
