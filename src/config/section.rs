@@ -1,8 +1,8 @@
 //! A table of the configuration that belongs to a processor.
 
 use super::reading::{Document, Mistake};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -14,6 +14,28 @@ pub struct Table {
     pub name: &'static str,
     default: fn(&'static str) -> Section,
     read: fn(&'static str, Document<'_>) -> (Section, Vec<Mistake>),
+}
+
+/// What a plug's table is read as. Each key is read by `Deserialize`; what keys must have to do with each other is
+/// checked afterwards.
+pub trait Settings: Any + Default + DeserializeOwned + Serialize + Send + Sync {
+    /// Whether the values go together.
+    ///
+    /// # Errors
+    ///
+    /// With the mistake in words.
+    fn check(&self) -> Result<(), String>;
+}
+
+/// Settings that were checked.
+struct Checked<T>(T);
+
+impl<'de, T: Settings> Deserialize<'de> for Checked<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let settings = T::deserialize(deserializer)?;
+        settings.check().map_err(D::Error::custom)?;
+        Ok(Self(settings))
+    }
 }
 
 /// Settings of a processor, with their defaults filled in.
@@ -28,17 +50,15 @@ pub struct Section {
 
 impl Table {
     /// A table that is read as settings of this type. The type decides what is right: what its `Deserialize`
-    /// refuses is a mistake in the file.
-    pub const fn of<T>(name: &'static str) -> Self
-    where
-        T: Any + Default + DeserializeOwned + Serialize + Send + Sync,
-    {
+    /// or its check refuses is a mistake in the file.
+    pub const fn of<T: Settings>(name: &'static str) -> Self {
         Self {
             name,
             default: |name| Section::new(name, T::default()),
             read: |name, document| {
-                let (tables, mistakes) = document.right::<BTreeMap<String, T>>();
-                let settings = tables.and_then(|mut tables| tables.remove(name)).unwrap_or_default();
+                let (tables, mistakes) = document.right::<BTreeMap<String, Checked<T>>>();
+                let settings = tables.and_then(|mut tables| tables.remove(name));
+                let settings = settings.map(|Checked(settings)| settings).unwrap_or_default();
                 (Section::new(name, settings), mistakes)
             },
         }

@@ -1,7 +1,8 @@
 //! The `[tasks]` table of the configuration: which tasks count, what holds them, and how long they are kept.
 
+use crate::config::section;
 use chrono::TimeDelta;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use sessionmill_tasks::Policy;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,7 +12,7 @@ const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
 
 /// A key that it does not have is an error.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(remote = "Self", default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Types of tasks that are in no answer; `*` at the end stands for any ending.
     pub excluded: BTreeSet<String>,
@@ -48,19 +49,19 @@ impl Default for Settings {
     }
 }
 
-impl<'de> Deserialize<'de> for Settings {
-    /// The table, if it is valid.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The derived function of the same name.
-        let settings = Self::deserialize(deserializer)?;
-        settings.check().map_err(serde::de::Error::custom)?;
-        Ok(settings)
-    }
-}
-
-impl Serialize for Settings {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Self::serialize(self, serializer)
+impl section::Settings for Settings {
+    fn check(&self) -> Result<(), String> {
+        for (name, time) in
+            [("hold_max", self.hold_max), ("orphan_after", self.orphan_after), ("retention", self.retention)]
+        {
+            if time > LONGEST {
+                return Err(format!("`{name}` is longer than 36500d"));
+            }
+        }
+        match self.held.iter().find(|(held, by)| held == by) {
+            Some((held, _)) => Err(format!("`held` has `{held}` released by itself")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -77,29 +78,16 @@ impl Settings {
             writers: self.writers.clone(),
         }
     }
-
-    /// What is wrong with the table.
-    fn check(&self) -> Result<(), String> {
-        for (name, time) in
-            [("hold_max", self.hold_max), ("orphan_after", self.orphan_after), ("retention", self.retention)]
-        {
-            if time > LONGEST {
-                return Err(format!("`{name}` is longer than 36500d"));
-            }
-        }
-        match self.held.iter().find(|(held, by)| held == by) {
-            Some((held, _)) => Err(format!("`held` has `{held}` released by itself")),
-            None => Ok(()),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::section::Settings as _;
 
     fn read(text: &str) -> Result<Settings, String> {
-        toml::from_str(text).map_err(|error: toml::de::Error| error.message().to_owned())
+        let settings: Settings = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        settings.check().map(|()| settings)
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The `[tracking]` table of the configuration: when a session ends, who is who, and what is not stored.
 
 use crate::base::duration;
+use crate::config::section;
 use chrono::TimeDelta;
 use chrono_tz::Tz;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use sessionmill_tracking::channel::Rule;
 use sessionmill_tracking::erased::Erased;
 use sessionmill_tracking::preset::{Campaigns, PRESETS, Switches};
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 /// A key that it does not have is an error.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(remote = "Self", default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// The way to cut activity into sessions.
     pub preset: String,
@@ -108,28 +109,7 @@ impl Default for Settings {
     }
 }
 
-impl<'de> Deserialize<'de> for Settings {
-    /// The table, if it makes sense.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The derived function of the same name.
-        let settings = Self::deserialize(deserializer)?;
-        settings.check().map_err(serde::de::Error::custom)?;
-        Ok(settings)
-    }
-}
-
-impl Serialize for Settings {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Self::serialize(self, serializer)
-    }
-}
-
-impl Settings {
-    /// What is wrong with the table.
-    ///
-    /// # Errors
-    ///
-    /// With the mistake in words.
+impl section::Settings for Settings {
     fn check(&self) -> Result<(), String> {
         self.switches()?;
         for (name, time) in [("idle", self.idle), ("max_length", self.max_length)] {
@@ -144,7 +124,9 @@ impl Settings {
             None => Ok(()),
         }
     }
+}
 
+impl Settings {
     /// The switches of the preset, as the other settings change them.
     fn switches(&self) -> Result<Switches, String> {
         let known = || PRESETS.map(|(name, _)| format!("`{name}`")).join(", ");
@@ -193,6 +175,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::section::Settings as _;
 
     fn read(text: &str) -> Result<Settings, String> {
         let settings: Settings = toml::from_str(text).map_err(|error| error.message().to_owned())?;

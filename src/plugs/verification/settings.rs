@@ -4,16 +4,17 @@
 use super::llm::address::Address;
 use super::llm::api::Api;
 use super::llm::budget::Spent;
+use crate::config::section;
 use crate::pass::quiet::Quiet;
 use chrono::TimeDelta;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use sessionmill_verification::confidence::Weights;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// A key that it does not have is an error.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(remote = "Self", default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     pub detector: Detector,
     /// Name of the model, as its server knows it.
@@ -87,19 +88,26 @@ impl Default for Settings {
     }
 }
 
-impl<'de> Deserialize<'de> for Settings {
-    /// The table, if it makes sense.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The derived function of the same name.
-        let settings = Self::deserialize(deserializer)?;
-        settings.check().map_err(serde::de::Error::custom)?;
-        Ok(settings)
-    }
-}
-
-impl Serialize for Settings {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Self::serialize(self, serializer)
+impl section::Settings for Settings {
+    fn check(&self) -> Result<(), String> {
+        let Some(api) = self.api() else { return Ok(()) };
+        if self.model.as_ref().is_none_or(|model| model.trim().is_empty()) {
+            return Err(format!("detector `{}` needs a `model`", api.name()));
+        }
+        if !(1..=64).contains(&self.connections) {
+            return Err("`connections` is a number from 1 to 64".to_owned());
+        }
+        let prices = [self.input_price, self.output_price];
+        let money = [self.dollars_per_run, self.dollars_per_day];
+        if prices.iter().chain(&money).flatten().any(|amount| !amount.is_finite() || *amount < 0.0) {
+            return Err("an amount of money is below zero".to_owned());
+        }
+        if money.iter().any(Option::is_some) && prices.iter().any(Option::is_none) {
+            return Err("a limit in dollars needs `input_price` and `output_price`".to_owned());
+        }
+        let address = self.address(api)?;
+        // Another key, the service's, is seen only where it is used.
+        if self.key_file.is_some() || api == Api::Anthropic { address.may_see_key() } else { Ok(()) }
     }
 }
 
@@ -120,32 +128,6 @@ impl Settings {
     /// With what is wrong about the address.
     pub fn address(&self, api: Api) -> Result<Address, String> {
         Address::parse(self.base_url.as_deref().unwrap_or(api.base_url()))
-    }
-
-    /// What makes no sense about the table.
-    ///
-    /// # Errors
-    ///
-    /// With the mistake in words.
-    fn check(&self) -> Result<(), String> {
-        let Some(api) = self.api() else { return Ok(()) };
-        if self.model.as_ref().is_none_or(|model| model.trim().is_empty()) {
-            return Err(format!("detector `{}` needs a `model`", api.name()));
-        }
-        if !(1..=64).contains(&self.connections) {
-            return Err("`connections` is a number from 1 to 64".to_owned());
-        }
-        let prices = [self.input_price, self.output_price];
-        let money = [self.dollars_per_run, self.dollars_per_day];
-        if prices.iter().chain(&money).flatten().any(|amount| !amount.is_finite() || *amount < 0.0) {
-            return Err("an amount of money is below zero".to_owned());
-        }
-        if money.iter().any(Option::is_some) && prices.iter().any(Option::is_none) {
-            return Err("a limit in dollars needs `input_price` and `output_price`".to_owned());
-        }
-        let address = self.address(api)?;
-        // Another key, the service's, is seen only where it is used.
-        if self.key_file.is_some() || api == Api::Anthropic { address.may_see_key() } else { Ok(()) }
     }
 
     /// When a file that grows is sent.
@@ -179,6 +161,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::section::Settings as _;
 
     fn checked(text: &str) -> Result<(), String> {
         toml::from_str::<Settings>(text).map_err(|error| error.message().to_owned())?.check()
