@@ -6,7 +6,7 @@ use crate::base::moment::Moment;
 use crate::cli::{Context, Database, Place};
 use crate::config::Config;
 use crate::service::daemon::{Daemon, Event, Settings};
-use crate::source::{self, Choice};
+use crate::source;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::path::PathBuf;
@@ -37,10 +37,7 @@ pub(crate) fn daemon(args: &Args, context: &Context) -> Result<Status> {
     let configure = || {
         let (mut config, database) = args.database.find(context)?;
         config.daemon.watch |= args.watch;
-        let choice = match args.place.choose(&config, &database, context) {
-            Err(error) if error.message.starts_with(source::NONE) => Choice::default(),
-            choice => choice?,
-        };
+        let choice = args.place.find(&config, &database, context)?.unwrap_or_default();
         let lacks = choice.sources.is_empty().then(|| lacks(args, &config, context)).transpose()?;
         let awaits = context.environment.events().filter(|_| choice.events.is_none());
         let sources = choice.sources;

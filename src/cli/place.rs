@@ -102,6 +102,11 @@ const VARIABLE: &str = "SESSIONMILL_DATABASE";
 impl Place {
     /// The sources to walk.
     pub(crate) fn choose(&self, config: &Config, database: &DatabaseFile, context: &Context) -> Result<Choice> {
+        self.find(config, database, context)?.ok_or_else(|| source::nothing(agents(context)))
+    }
+
+    /// The sources to walk, if there are any.
+    pub(crate) fn find(&self, config: &Config, database: &DatabaseFile, context: &Context) -> Result<Option<Choice>> {
         let explicit = self.sessions.is_some() || named().is_some() || !config.source.is_empty();
         let mut remembered = store::remembered(database);
         let now = context.now.wall;
@@ -112,9 +117,9 @@ impl Place {
             })?;
         }
         let is_new = remembered.is_empty();
-        let mut choice = self.choose_among(config, remembered, context)?;
+        let Some(mut choice) = self.find_among(config, remembered, context)? else { return Ok(None) };
         if choice.found.is_empty() {
-            return Ok(choice);
+            return Ok(Some(choice));
         }
         let found: Vec<_> = choice.found.iter().map(Source::real).collect();
         let added = SharedStore::new(database, now).repairing(|store| {
@@ -130,7 +135,7 @@ impl Place {
             }
             added => added?,
         }
-        Ok(choice)
+        Ok(Some(choice))
     }
 
     /// The sources to walk, if a database is made of these.
@@ -140,22 +145,31 @@ impl Place {
         remembered: Vec<Remembered>,
         context: &Context,
     ) -> Result<Choice> {
-        let environment = &context.environment;
-        let events = environment.events();
+        self.find_among(config, remembered, context)?.ok_or_else(|| source::nothing(agents(context)))
+    }
+
+    fn find_among(&self, config: &Config, remembered: Vec<Remembered>, context: &Context) -> Result<Option<Choice>> {
+        let events = context.environment.events();
         source::choose(Wishes {
             flag: self.sessions.as_deref(),
             environment: named().as_deref(),
             layout: self.layout,
             configured: config.sources(),
             remembered,
-            agents: Agents {
-                claude: environment.claude_config.as_deref(),
-                codex: environment.codex_home.as_deref(),
-                home: environment.home.as_deref(),
-                config_home: environment.config_home.as_deref(),
-            },
+            agents: agents(context),
             events: events.as_deref(),
         })
+    }
+}
+
+/// Where agents keep their logs.
+fn agents(context: &Context) -> Agents<'_> {
+    let environment = &context.environment;
+    Agents {
+        claude: environment.claude_config.as_deref(),
+        codex: environment.codex_home.as_deref(),
+        home: environment.home.as_deref(),
+        config_home: environment.config_home.as_deref(),
     }
 }
 

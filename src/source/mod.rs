@@ -93,7 +93,7 @@ pub struct Wishes<'a> {
     pub events: Option<&'a Path>,
 }
 
-/// How the error begins that says so.
+/// How it is said that there is nothing to choose.
 pub const NONE: &str = "no transcripts";
 
 const DEFAULT_NAME: &str = "sessions";
@@ -168,22 +168,28 @@ pub fn real(path: &Path) -> PathBuf {
 
 /// Chooses the sources: flag, environment, configuration, what the database remembers, what is found.
 /// Where nobody ever named a source, those that are found join those that the database remembers. The folder of events
-/// joins them all.
+/// joins them all. `None` if there is nothing to choose.
 ///
 /// # Errors
 ///
-/// If there is nothing to choose, or a variable names folders that hold nothing.
-pub fn choose(wishes: Wishes<'_>) -> Result<Choice> {
+/// If a variable names folders that hold nothing.
+pub fn choose(wishes: Wishes<'_>) -> Result<Option<Choice>> {
     let Some(root) = wishes.events else { return transcripts(wishes) };
     let remembered = wishes.remembered.clone();
     let joining = Joining { root, remembered: &remembered, is_narrow: wishes.flag.or(wishes.environment).is_some() };
     let (events, others) = (real(root), wishes.remembered.into_iter());
     let others = others.filter(|known| known.source.root != events).collect();
-    joining.join(transcripts(Wishes { remembered: others, ..wishes }))
+    Ok(joining.join(transcripts(Wishes { remembered: others, ..wishes })?))
+}
+
+/// That there is nothing to choose, and what to do about it.
+pub fn nothing(agents: Agents<'_>) -> Error {
+    Error::new(Status::CannotRun, format!("{NONE}: {}", agents.nowhere()))
+        .hint("name their folder with --sessions DIR or SESSION_DATA_DIR")
 }
 
 /// Chooses the sources of transcripts.
-fn transcripts(wishes: Wishes<'_>) -> Result<Choice> {
+fn transcripts(wishes: Wishes<'_>) -> Result<Option<Choice>> {
     let Wishes { flag, environment, layout, configured, remembered, agents, .. } = wishes;
     let named = flag.map(|root| (root, "--sessions")).or(environment.map(|root| (root, "SESSION_DATA_DIR")));
     if let Some((root, by)) = named {
@@ -191,10 +197,11 @@ fn transcripts(wishes: Wishes<'_>) -> Result<Choice> {
         let layout = layout.or(known).unwrap_or_else(|| Layout::of(&real(root)));
         let name = name_of(&real(root), &remembered);
         let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
-        return Ok(Choice { sources: vec![Source { name, root, layout }], by: by.to_owned(), ..Choice::default() });
+        let sources = vec![Source { name, root, layout }];
+        return Ok(Some(Choice { sources, by: by.to_owned(), ..Choice::default() }));
     }
     if !configured.is_empty() {
-        return Ok(Choice { sources: configured, by: "the configuration".to_owned(), ..Choice::default() });
+        return Ok(Some(Choice { sources: configured, by: "the configuration".to_owned(), ..Choice::default() }));
     }
     let in_use = || remembered.iter().filter(|remembered| !remembered.is_retired);
     let is_known = |source: &Source| remembered.iter().any(|known| known.source.root == source.real().root);
@@ -204,7 +211,7 @@ fn transcripts(wishes: Wishes<'_>) -> Result<Choice> {
         known.source.layout != Layout::Users && known.is_found.unwrap_or_else(|| agents.can_hold(&known.source))
     };
     if !sources.is_empty() && !in_use().all(was_found) {
-        return Ok(Choice { sources, by: "the database".to_owned(), ..Choice::default() });
+        return Ok(Some(Choice { sources, by: "the database".to_owned(), ..Choice::default() }));
     }
     let mut found = if sources.is_empty() { agents.find() } else { agents.own() }?;
     found.retain(|source| !is_known(source));
@@ -218,13 +225,7 @@ fn transcripts(wishes: Wishes<'_>) -> Result<Choice> {
         source.layout = layout.unwrap_or(source.layout);
         sources.push(source.clone());
     }
-    if sources.is_empty() {
-        let message = format!("{NONE}: {}", agents.nowhere());
-        return Err(
-            Error::new(Status::CannotRun, message).hint("name their folder with --sessions DIR or SESSION_DATA_DIR")
-        );
-    }
-    Ok(Choice { sources, by, found, events: None })
+    Ok((!sources.is_empty()).then_some(Choice { sources, by, found, events: None }))
 }
 
 /// What the database calls a root that was given without a name. The only source of a database keeps its
@@ -244,7 +245,7 @@ mod tests {
     use super::*;
 
     fn chosen(wishes: Wishes<'_>) -> (String, Layout, String) {
-        let choice = choose(wishes).unwrap();
+        let choice = choose(wishes).unwrap().unwrap();
         (choice.sources[0].root.display().to_string(), choice.sources[0].layout, choice.by)
     }
 

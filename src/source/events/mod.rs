@@ -8,7 +8,6 @@ pub mod journal;
 
 pub use journal::Journal;
 
-use crate::base::error::{Result, Status};
 use crate::source::{Choice, Layout, Remembered, Source, real};
 use std::path::Path;
 
@@ -32,22 +31,16 @@ pub(super) struct Joining<'a> {
 impl Joining<'_> {
     /// The choice with the folder of events, if there is one to read. It is enough for a run that finds nothing
     /// else.
-    pub(super) fn join(self, choice: Result<Choice>) -> Result<Choice> {
-        let is_alone = matches!(&choice, Err(error) if error.status == Status::CannotRun && error.message.starts_with(super::NONE));
-        let Some((source, is_new)) = self.source(is_alone, choice.as_ref().map_or(&[], |choice| &choice.sources))
-        else {
-            return choice;
-        };
-        let mut choice = match choice {
-            Err(_) if is_alone => Choice { by: "a search".to_owned(), ..Choice::default() },
-            choice => choice?,
-        };
+    pub(super) fn join(self, choice: Option<Choice>) -> Option<Choice> {
+        let others = choice.as_ref().map_or(&[][..], |choice| &choice.sources);
+        let Some((source, is_new)) = self.source(choice.is_none(), others) else { return choice };
+        let mut choice = choice.unwrap_or_else(|| Choice { by: "a search".to_owned(), ..Choice::default() });
         choice.events = Some(source.root.clone());
         if is_new {
             choice.found.push(source.clone());
         }
         choice.sources.push(source);
-        Ok(choice)
+        Some(choice)
     }
 
     /// The folder as a source, and whether the database does not know it yet.
@@ -86,19 +79,14 @@ fn is_listed(root: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::error::Error;
 
     fn source(name: &str, root: &Path) -> Source {
         Source { name: name.to_owned(), root: root.to_owned(), layout: Layout::Users }
     }
 
-    fn nothing() -> Result<Choice> {
-        Err(Error::new(Status::CannotRun, format!("{}: nowhere", crate::source::NONE)))
-    }
-
-    fn names(choice: Result<Choice>) -> Option<(Vec<String>, Vec<String>)> {
+    fn names(choice: Option<Choice>) -> Option<(Vec<String>, Vec<String>)> {
         let names = |sources: Vec<Source>| sources.into_iter().map(|source| source.name).collect();
-        choice.ok().map(|choice| (names(choice.sources), names(choice.found)))
+        choice.map(|choice| (names(choice.sources), names(choice.found)))
     }
 
     #[test]
@@ -107,22 +95,20 @@ mod tests {
         let world = world.path().canonicalize().unwrap();
         let root = world.join("events");
         let other = source("team", &world.join("team"));
-        let chosen = || Ok(Choice { sources: vec![other.clone()], ..Choice::default() });
+        let chosen = || Some(Choice { sources: vec![other.clone()], ..Choice::default() });
         let join = |choice| names(Joining { root: &root, remembered: &[], is_narrow: false }.join(choice));
         let words = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         assert_eq!(join(chosen()), Some((words(&["team"]), words(&[]))), "it is not there");
         std::fs::create_dir(&root).unwrap();
         assert_eq!(join(chosen()), Some((words(&["team", "events"]), words(&["events"]))));
-        assert_eq!(join(nothing()), None, "an empty one is nothing to run for");
+        assert_eq!(join(None), None, "an empty one is nothing to run for");
         std::fs::create_dir(root.join("ada")).unwrap();
-        assert_eq!(join(nothing()), Some((words(&["events"]), words(&["events"]))));
-        let error = || Err(Error::new(Status::CannotRun, "`CODEX_HOME` is wrong"));
-        assert_eq!(join(error()), None, "an error stays one");
+        assert_eq!(join(None), Some((words(&["events"]), words(&["events"]))));
         let narrow = Joining { root: &root, remembered: &[], is_narrow: true };
         assert_eq!(names(narrow.join(chosen())), Some((words(&["team"]), words(&[]))));
-        let within = || Ok(Choice { sources: vec![source("all", &world)], ..Choice::default() });
+        let within = || Some(Choice { sources: vec![source("all", &world)], ..Choice::default() });
         assert_eq!(join(within()), Some((words(&["all"]), words(&[]))), "its files are read already");
-        let named = || Ok(Choice { sources: vec![source("events", &world.join("x"))], ..Choice::default() });
+        let named = || Some(Choice { sources: vec![source("events", &world.join("x"))], ..Choice::default() });
         assert_eq!(join(named()).unwrap().0, words(&["events", "events-2"]));
     }
 
@@ -133,7 +119,7 @@ mod tests {
         let known = |is_retired| [Remembered { source: source("jobs", &root), is_retired, is_found: Some(true) }];
         let other = source("team", Path::new("/no/team"));
         let join = |is_retired, is_narrow| {
-            let choice = Ok(Choice { sources: vec![other.clone()], ..Choice::default() });
+            let choice = Some(Choice { sources: vec![other.clone()], ..Choice::default() });
             let remembered = &known(is_retired);
             names(Joining { root: &root, remembered, is_narrow }.join(choice)).unwrap()
         };
