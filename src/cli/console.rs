@@ -5,7 +5,7 @@ use crate::base::error::{Error, Result, Status, cause, count};
 use crate::base::moment::Moment;
 use crate::base::owner;
 use crate::base::utc;
-use crate::cli::{Context, Database, print, remark, terminal_width};
+use crate::cli::{Context, Database, form, print, remark, terminal_width};
 use crate::config::Config;
 use crate::console::accounts::token::Scope;
 use crate::console::accounts::user::Role;
@@ -257,11 +257,10 @@ fn user(action: &UserAction, context: &Context) -> Result<Status> {
             };
             let fields = ["Name", "Role", "Person", "Logs in by", "Added (UTC)"].map(Field::name);
             let rows: Vec<_> = users.iter().map(row).collect();
-            return print(&if rows.is_empty() {
-                "no users\n".to_owned()
-            } else {
-                grid(&fields, &rows, terminal_width())
-            });
+            return match rows.is_empty() {
+                true => print("no users\n"),
+                false => form::grid(&grid(&fields, &rows, terminal_width())),
+            };
         }
         UserAction::Password { name, database } => {
             let password = password()?;
@@ -298,11 +297,10 @@ fn token(action: &TokenAction, context: &Context) -> Result<Status> {
             };
             let fields = ["Id", "User", "For", "May", "Last used (UTC)", "Ends (UTC)"].map(Field::name);
             let rows: Vec<_> = tokens.iter().map(row).collect();
-            return print(&if rows.is_empty() {
-                "no tokens\n".to_owned()
-            } else {
-                grid(&fields, &rows, terminal_width())
-            });
+            return match rows.is_empty() {
+                true => print("no tokens\n"),
+                false => form::grid(&grid(&fields, &rows, terminal_width())),
+            };
         }
         TokenAction::Revoke { id, database } => {
             with(database, context, |office| office.revoke_token(id))?;

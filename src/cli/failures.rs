@@ -5,14 +5,14 @@ use crate::actions::failures::{self as actions, Names};
 use crate::base::error::{Result, Status};
 use crate::base::utc;
 use crate::cli::place::read;
-use crate::cli::{Context, Database, Form, print, remark, terminal_width};
-use crate::report::csv;
-use crate::report::grid::{Field, grid};
-use crate::report::render::{self, Format};
+use crate::cli::{Context, Database, Form, remark};
+use crate::report::grid::Field;
+use crate::report::listing::Listing;
 use crate::source::retry::{Fate, Standing};
+use crate::store::cell::plain;
 use crate::store::failures::{self, Failed, FailedKey, Wish};
 use chrono::{DateTime, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Show the files that could not be processed, try them again, or drop them
 ///
@@ -93,44 +93,30 @@ fn list(args: &List, context: &Context) -> Result<Status> {
         read(&database, context, |reader| Ok((failures::all(reader)?, failures::keys(reader)?)))?;
     let failures = of_processor(failures, args.processor.as_deref(), context)?;
     keys.retain(|failed| args.processor.as_ref().is_none_or(|name| failed.processor == *name));
-    print(&match args.form.format() {
-        Format::Table if failures.is_empty() && keys.is_empty() => "no failures\n".to_owned(),
-        Format::Table => {
-            let fields = [
-                Field::name("File"),
-                Field::name("Processor").spare(1),
-                Field::name("Class").spare(2),
-                Field::text("Error"),
-                Field::name("Tries").spare(4),
-                Field::name("Next try").spare(3),
-            ];
-            let words = |(name, processor, standing): (String, &String, &Standing)| {
-                words(name, processor, standing, context.now.wall)
-            };
-            let files =
-                failures.iter().map(|failed| (failed.session_file.clone(), &failed.processor, &failed.standing));
-            let keys = keys.iter().map(|failed| (format!("key {}", failed.key), &failed.processor, &failed.standing));
-            grid(&fields, &files.chain(keys).map(words).collect::<Vec<_>>(), terminal_width())
-        }
-        Format::Json => {
-            render::pretty(&failures.iter().map(object).chain(keys.iter().map(key_object)).collect::<Vec<_>>())
-        }
-        Format::Csv => {
-            let header = ["session", "processor", "class", "error", "state", "attempts", "next_try_at", "key"];
-            let row = |(file, processor, standing, key): (&str, &String, &Standing, &str)| {
-                let (class, message) = (standing.failure.class.name(), standing.failure.message.as_str());
-                let next = next_try(standing).unwrap_or_default();
-                let attempts = standing.attempts.to_string();
-                [file, processor, class, message, standing.fate.name(), &attempts, &next, key]
-                    .map(str::to_owned)
-                    .to_vec()
-            };
-            let files = failures.iter().map(|failed| (&*failed.session_file, &failed.processor, &failed.standing, ""));
-            let keys = keys.iter().map(|failed| ("", &failed.processor, &failed.standing, &*failed.key));
-            let rows = files.chain(keys).map(row);
-            csv::csv(header.map(str::to_owned).to_vec(), rows, args.form.texts())?
-        }
+    let files = failures.iter().map(Entry::File);
+    let entries: Vec<_> = files.chain(keys.iter().map(Entry::Key)).collect();
+    args.form.list(&Listing {
+        rows: &entries,
+        empty: "no failures",
+        fields: vec![
+            Field::name("File"),
+            Field::name("Processor").spare(1),
+            Field::name("Class").spare(2),
+            Field::text("Error"),
+            Field::name("Tries").spare(4),
+            Field::name("Next try").spare(3),
+        ],
+        shown: &|entry| entry.words(context.now.wall),
+        object: &Entry::object,
+        names: &["session", "processor", "class", "error", "state", "attempts", "next_try_at", "key"],
+        text: plain,
     })
+}
+
+/// A failure, of a source file or of a key.
+enum Entry<'f> {
+    File(&'f Failed),
+    Key(&'f FailedKey),
 }
 
 fn change(which: &Which, wish: Wish, context: &Context) -> Result<Status> {
@@ -151,46 +137,46 @@ fn of_processor(mut failures: Vec<Failed>, processor: Option<&str>, context: &Co
     Ok(failures)
 }
 
-fn words(name: String, processor: &str, standing: &Standing, now: DateTime<Utc>) -> Vec<String> {
-    let next = match standing.fate {
-        Fate::Retry if standing.next_try_at <= now => "next run".to_owned(),
-        Fate::Retry => utc::minute(standing.next_try_at),
-        Fate::Dead => "none: dead".to_owned(),
-        Fate::Dropped => "none: dropped".to_owned(),
-    };
-    let class = standing.failure.class.name().to_owned();
-    let tries = standing.strikes.to_string();
-    vec![name, processor.to_owned(), class, standing.failure.message.clone(), tries, next]
-}
+impl Entry<'_> {
+    fn words(&self, now: DateTime<Utc>) -> Vec<String> {
+        let (name, processor, standing) = match self {
+            Self::File(failed) => (failed.session_file.clone(), &failed.processor, &failed.standing),
+            Self::Key(failed) => (format!("key {}", failed.key), &failed.processor, &failed.standing),
+        };
+        let next = match standing.fate {
+            Fate::Retry if standing.next_try_at <= now => "next run".to_owned(),
+            Fate::Retry => utc::minute(standing.next_try_at),
+            Fate::Dead => "none: dead".to_owned(),
+            Fate::Dropped => "none: dropped".to_owned(),
+        };
+        let class = standing.failure.class.name().to_owned();
+        let tries = standing.strikes.to_string();
+        vec![name, processor.clone(), class, standing.failure.message.clone(), tries, next]
+    }
 
-fn object(Failed { processor, session_file, standing, .. }: &Failed) -> serde_json::Value {
-    json!({
-        "session": session_file,
-        "processor": processor,
-        "class": standing.failure.class.name(),
-        "error": standing.failure.message,
-        "state": standing.fate.name(),
-        "attempts": standing.attempts,
-        "first_failed_at": utc::seconds(standing.first_failed_at),
-        "last_failed_at": utc::seconds(standing.last_failed_at),
-        "next_try_at": next_try(standing),
-    })
-}
-
-fn key_object(FailedKey { processor, facts_table, key, standing }: &FailedKey) -> serde_json::Value {
-    json!({
-        "session": null,
-        "key": key,
-        "facts_table": facts_table,
-        "processor": processor,
-        "class": standing.failure.class.name(),
-        "error": standing.failure.message,
-        "state": standing.fate.name(),
-        "attempts": standing.attempts,
-        "first_failed_at": utc::seconds(standing.first_failed_at),
-        "last_failed_at": utc::seconds(standing.last_failed_at),
-        "next_try_at": next_try(standing),
-    })
+    fn object(&self) -> Value {
+        let (mut object, processor, standing) = match self {
+            Self::File(Failed { session_file, processor, standing, .. }) => {
+                (json!({"session": session_file}), processor, standing)
+            }
+            Self::Key(FailedKey { key, facts_table, processor, standing }) => {
+                (json!({"session": null, "key": key, "facts_table": facts_table}), processor, standing)
+            }
+        };
+        for (name, value) in [
+            ("processor", json!(processor)),
+            ("class", json!(standing.failure.class.name())),
+            ("error", json!(standing.failure.message)),
+            ("state", json!(standing.fate.name())),
+            ("attempts", json!(standing.attempts)),
+            ("first_failed_at", json!(utc::seconds(standing.first_failed_at))),
+            ("last_failed_at", json!(utc::seconds(standing.last_failed_at))),
+            ("next_try_at", json!(next_try(standing))),
+        ] {
+            object[name] = value;
+        }
+        object
+    }
 }
 
 fn next_try(standing: &Standing) -> Option<String> {

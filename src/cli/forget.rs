@@ -3,7 +3,7 @@
 use crate::actions::forget::{self, Outcome, Plan, Search};
 use crate::base::error::{Error, Result, Status, count, thousands};
 use crate::base::utc;
-use crate::cli::{Context, Database, print, remark, terminal_width};
+use crate::cli::{Context, Database, form, print, remark, terminal_width};
 use crate::identities::Identities;
 use crate::report::grid::{Field, grid};
 use crate::report::render::pretty;
@@ -140,5 +140,6 @@ fn list(search: &Search<'_>, as_json: bool) -> Result<Status> {
         fields.remove(1);
         rows.iter_mut().for_each(|row| drop(row.remove(1)));
     }
-    print(&(grid(&fields, &rows, terminal_width()) + &sites))
+    form::grid(&grid(&fields, &rows, terminal_width()))?;
+    print(&sites)
 }

@@ -1,6 +1,9 @@
 //! How rows are written: flags that commands share.
 
+use crate::base::error::{Result, Status};
+use crate::cli::{print, remark, terminal_width};
 use crate::report::csv::Texts;
+use crate::report::listing::{Listing, Written};
 use crate::report::render::Format;
 
 /// A format, by its name or for short.
@@ -41,4 +44,19 @@ impl Form {
     pub(crate) fn texts(&self) -> Texts {
         self.raw.texts()
     }
+
+    /// Writes a list to stdout.
+    pub(crate) fn list<T>(&self, listing: &Listing<'_, T>) -> Result<Status> {
+        grid(&listing.write(self.format(), self.texts(), terminal_width())?)
+    }
+}
+
+/// Writes a table to stdout, and says which columns there was no room for.
+pub(crate) fn grid(written: &Written) -> Result<Status> {
+    print(&written.text)?;
+    if !written.left_out.is_empty() {
+        let columns: Vec<_> = written.left_out.iter().map(|title| format!("`{title}`")).collect();
+        remark(&format!("note: no room for {}; a wider terminal or --json shows all", columns.join(", ")));
+    }
+    Ok(Status::Done)
 }

@@ -3,13 +3,13 @@
 use crate::base::error::{Error, Result, Status};
 use crate::base::names;
 use crate::base::printable::printable;
-use crate::cli::{Context, Database, Form, print, terminal_width};
+use crate::cli::{Context, Database, Form, print};
 use crate::price::{self, Factor, Price, Prices, Rate, Rates, Terms};
-use crate::report::csv;
-use crate::report::grid::{Field, grid};
-use crate::report::render::{self, Format};
+use crate::report::grid::Field;
+use crate::report::listing::{Listing, short_number};
+use crate::report::render::Format;
 use chrono::NaiveDate;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Show what models cost
 ///
@@ -73,54 +73,48 @@ pub(crate) fn prices(args: &Args, context: &Context) -> Result<Status> {
     let options = if let Some(Action::Show { options, .. }) = &args.action { options } else { &args.options };
     let (config, _) = options.database.find(context)?;
     let prices = Prices::new(&config.price)?;
-    let format = options.form.format();
-    let text = match &args.action {
-        None => table(prices.rows().map(cells), &options.form)?,
+    match &args.action {
+        None => list(&prices.rows().map(cells).collect::<Vec<_>>(), &options.form),
         Some(Action::Show { model, at, .. }) => {
             let day = at.unwrap_or_else(|| context.now.wall.date_naive());
             let found = prices.find(model, Some(day)).ok_or_else(|| stranger(model, &prices))?;
             let row = prices.rows().filter(|(row, _)| std::ptr::eq(*row, found));
             let applied = applied(found, model);
-            let row = row.map(|row| [cells(row), vec![("applied", applied.clone())]].concat());
-            if format == Format::Table { row.map(lines).collect() } else { table(row, &options.form)? }
+            let row: Vec<_> = row.map(|row| [cells(row), vec![("applied", applied.clone())]].concat()).collect();
+            match options.form.format() {
+                Format::Table => print(&row.into_iter().map(lines).collect::<String>()),
+                _ => list(&row, &options.form),
+            }
         }
-    };
-    print(&text)
+    }
 }
 
 /// A row's values, by the names of their columns.
 type Cells = Vec<(&'static str, Value)>;
 
 /// A line per row.
-fn table(rows: impl Iterator<Item = Cells>, form: &Form) -> Result<String> {
-    let format = form.format();
-    let mut rows: Vec<_> = rows.collect();
-    if format == Format::Json {
-        let object = |row: Vec<(&str, Value)>| row.into_iter().map(|(k, v)| (k.to_owned(), v)).collect::<Map<_, _>>();
-        return Ok(render::pretty(&rows.into_iter().map(object).collect::<Vec<_>>()));
-    }
-    if format == Format::Table {
-        rows.iter_mut().for_each(|row| row.retain(|(name, _)| !SPARE.contains(name)));
-    }
-    let header = rows.first().into_iter().flatten().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>();
-    let texts = rows.iter().map(|row| row.iter().map(|(_, value)| text(value)).collect::<Vec<_>>());
-    match format {
-        Format::Csv => csv::csv(header, texts, form.texts()),
-        _ => {
-            let field = |name: &String| match name.as_str() {
-                "model" | "from" | "input" | "output" => Field::name(name),
-                name => Field::name(name).spare(1),
-            };
-            let fields: Vec<_> = header.iter().map(field).collect();
-            Ok(grid(&fields, &texts.collect::<Vec<_>>(), terminal_width()))
-        }
-    }
+fn list(rows: &[Cells], form: &Form) -> Result<Status> {
+    let names: Vec<_> = rows.first().into_iter().flatten().map(|(name, _)| *name).collect();
+    let field = |name: &str| match name {
+        "model" | "from" | "input" | "output" => Field::name(name),
+        name => Field::name(name).spare(1),
+    };
+    let is_shown = |name: &&str| !SPARE.contains(name);
+    form.list(&Listing {
+        rows,
+        empty: "no prices",
+        fields: names.iter().filter(|name| is_shown(name)).map(|name| field(name)).collect(),
+        shown: &|row| row.iter().filter(|(name, _)| is_shown(name)).map(|(_, value)| short_number(value)).collect(),
+        object: &|row| Value::Object(row.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()),
+        names: &names,
+        text: short_number,
+    })
 }
 
 /// A line per column of the row.
 fn lines(row: Cells) -> String {
     let said = row.into_iter().filter(|(_, value)| !value.is_null());
-    said.map(|(name, value)| format!("{name:<19}  {}\n", printable(&text(&value)))).collect()
+    said.map(|(name, value)| format!("{name:<19}  {}\n", printable(&short_number(&value)))).collect()
 }
 
 /// The columns of a row, named as the configuration names them.
@@ -164,16 +158,6 @@ fn applied(price: &Price, model: &str) -> Value {
         [Factor { name, times: Some(times) }] => json!(format!("{} times as much for {name}", times.value())),
         [Factor { name, .. }] => json!(format!("no price for {name}")),
         _ => Value::Null,
-    }
-}
-
-/// Whole dollars without a point.
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.as_f64().unwrap_or_default().to_string(),
-        other => other.to_string(),
     }
 }
 

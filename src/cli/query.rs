@@ -89,10 +89,7 @@ pub(crate) fn query(args: &Args, context: &Context) -> Result<Status> {
         Ok(if matches!(left, Left::Nothing) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     });
     asked.map_err(|error| {
-        let hint = match error.message.ends_with("permission error") {
-            true => question::TABLES_ONLY,
-            false => "`SHOW TABLES` lists the tables, `DESCRIBE name` the columns of one",
-        };
+        let hint = "`SHOW TABLES` lists the tables, `DESCRIBE name` the columns of one";
         if error.hint.is_some() { error } else { error.hint(hint) }
     })?;
     let is_cut = sink.is_cut();

@@ -142,7 +142,19 @@ pub(super) fn lineup(
 
 /// Says which folder and database were chosen.
 pub(super) fn tell(choice: &Choice, database: &Path) {
-    let (found, known): (Vec<_>, Vec<_>) = choice.transcripts().partition(|source| choice.found.contains(source));
+    tell_found(choice);
+    for source in choice.transcripts().filter(|source| !choice.found.contains(source)) {
+        remark(&format!("sessions: {} ({} layout, from {})", source.root.display(), source.layout, choice.by));
+    }
+    if let Some(root) = &choice.events {
+        remark(&format!("events: {}", root.display()));
+    }
+    remark(&format!("database: {}", database.display()));
+}
+
+/// Says which sources nobody has named.
+pub(super) fn tell_found(choice: &Choice) {
+    let found: Vec<_> = choice.transcripts().filter(|source| choice.found.contains(source)).collect();
     if !found.is_empty() {
         let found = found.iter().map(|source| {
             let what = match source.layout {
@@ -154,13 +166,6 @@ pub(super) fn tell(choice: &Choice, database: &Path) {
         });
         remark(&format!("sessions: found {}", found.collect::<Vec<_>>().join(", ")));
     }
-    for source in known {
-        remark(&format!("sessions: {} ({} layout, from {})", source.root.display(), source.layout, choice.by));
-    }
-    if let Some(root) = &choice.events {
-        remark(&format!("events: {}", root.display()));
-    }
-    remark(&format!("database: {}", database.display()));
 }
 
 /// What a command wants of its pass.

@@ -2,11 +2,11 @@
 
 use crate::base::error::{Result, Status};
 use crate::cli::place::read;
-use crate::cli::{Context, Database, Form, print, terminal_width};
-use crate::report::csv;
-use crate::report::grid::{Field, grid};
-use crate::report::render::{self, Format};
+use crate::cli::{Context, Database, Form};
+use crate::report::grid::Field;
+use crate::report::listing::{Listing, object};
 use crate::report::runs::{self, Run};
+use crate::store::cell::plain;
 
 /// Show the history of runs: when, who asked for them, and what came of them
 ///
@@ -40,27 +40,38 @@ pub(crate) fn runs(args: &Args, context: &Context) -> Result<Status> {
     }
     let (_, database) = args.database.find(context)?;
     let runs = read(&database, context, |reader| runs::runs(reader, args.processor.as_deref(), args.limit))?;
-    print(&match args.form.format() {
-        Format::Table if runs.is_empty() => "no runs yet\n".to_owned(),
-        Format::Table => {
-            let fields = [
-                Field::name("Run"),
-                Field::name("Processor"),
-                Field::name("Started (UTC)"),
-                Field::name("Took").spare(2),
-                Field::name("By").spare(1),
-                Field::name("Outcome"),
-                Field::text(""),
-            ];
-            grid(&fields, &runs.iter().map(row).collect::<Vec<_>>(), terminal_width())
-        }
-        Format::Json => render::pretty(&runs),
-        Format::Csv => {
-            let header = ["run_id", "processor", "trigger", "requested_by", "request_id", "started_at", "ended_at"];
-            let numbers = ["outcome", "message", "files", "processed", "deferred", "rejected", "errors", "elapsed_ms"];
-            let header = header.iter().chain(&numbers).map(|name| (*name).to_owned()).collect();
-            csv::csv(header, runs.iter().map(cells), args.form.texts())?
-        }
+    args.form.list(&Listing {
+        rows: &runs,
+        empty: "no runs yet",
+        fields: vec![
+            Field::name("Run"),
+            Field::name("Processor"),
+            Field::name("Started (UTC)"),
+            Field::name("Took").spare(2),
+            Field::name("By").spare(1),
+            Field::name("Outcome"),
+            Field::text(""),
+        ],
+        shown: &row,
+        object: &object,
+        names: &[
+            "run_id",
+            "processor",
+            "trigger",
+            "requested_by",
+            "request_id",
+            "started_at",
+            "ended_at",
+            "outcome",
+            "message",
+            "files",
+            "processed",
+            "deferred",
+            "rejected",
+            "errors",
+            "elapsed_ms",
+        ],
+        text: plain,
     })
 }
 
@@ -76,21 +87,4 @@ fn row(run: &Run) -> Vec<String> {
         None => run.trigger.clone(),
     };
     vec![run.run_id.to_string(), run.processor.clone(), started, took, by, run.outcome.clone(), run.words()]
-}
-
-fn cells(run: &Run) -> Vec<String> {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let numbers = [run.files, run.processed, run.deferred, run.rejected, run.errors, run.elapsed_ms];
-    let about = [
-        run.run_id.to_string(),
-        run.processor.clone(),
-        run.trigger.clone(),
-        text(&run.requested_by),
-        text(&run.request_id),
-        run.started_at.clone(),
-        text(&run.ended_at),
-        run.outcome.clone(),
-        text(&run.message),
-    ];
-    about.into_iter().chain(numbers.map(|number| number.to_string())).collect()
 }

@@ -3,7 +3,7 @@
 use crate::base::error::{Error, Result, Status};
 use crate::base::limits::Limits;
 use crate::base::zone;
-use crate::cli::run::{Asked, pass, tell};
+use crate::cli::run::{Asked, pass, tell_found};
 use crate::cli::{Context, Database, Place, remark};
 use crate::config::Config;
 use crate::identities::Identities;
@@ -124,7 +124,7 @@ pub(crate) fn refresh(
         return Ok(());
     }
     let choice = place.choose(config, database, context)?;
-    tell(&choice, database);
+    tell_found(&choice);
     let (origin, adopt, limits) = (Origin::Report, place.adopt, Limits::default());
     let asked = Asked { origin, adopt, limits, networks: &[], lookups: &lineup.lookups, config };
     match pass(&choice, database, &processors, &asked, context) {

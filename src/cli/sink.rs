@@ -74,7 +74,7 @@ impl<W: Write> Sink<W> {
         match self {
             Self::Table { mut out, names, rows, .. } => {
                 let fields: Vec<_> = names.iter().enumerate().map(|(at, name)| field(name, at, &rows)).collect();
-                out.write_all(grid(&fields, &rows, terminal_width()).as_bytes())?;
+                out.write_all(grid(&fields, &rows, terminal_width()).text.as_bytes())?;
                 out.flush()
             }
             Self::Csv(mut csv) => csv.flush(),

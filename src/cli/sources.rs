@@ -4,14 +4,14 @@ use crate::base::error::{Result, Status, thousands};
 use crate::base::holder::Holder;
 use crate::base::lock::{self, DAEMON, ProcessorLock};
 use crate::cli::place::read;
-use crate::cli::{Context, Database, Form, print, remark, terminal_width};
+use crate::cli::{Context, Database, Form, remark};
 use crate::config::Config;
-use crate::report::csv;
-use crate::report::grid::{Field, grid};
-use crate::report::render::{self, Format};
+use crate::report::grid::Field;
+use crate::report::listing::{Listing, object};
 use crate::report::sources::{self as report, Listed};
 use crate::source::scan;
 use crate::source::{Layout, Source, real};
+use crate::store::cell::plain;
 use crate::store::{Access, DatabaseFile, Store, sources};
 use std::path::{Path, PathBuf};
 
@@ -92,23 +92,20 @@ pub(crate) fn sources(args: &Args, context: &Context) -> Result<Status> {
 fn list(form: &Form, database: &Database, context: &Context) -> Result<Status> {
     let (_, database) = database.find(context)?;
     let sources = read(&database, context, report::sources)?;
-    print(&match form.format() {
-        Format::Table if sources.is_empty() => "no sources yet\n".to_owned(),
-        Format::Table => {
-            let fields = [
-                Field::name("Source"),
-                Field::path("Folder"),
-                Field::name("Layout").spare(2),
-                Field::name("Transcripts").spare(1),
-                Field::text("State"),
-            ];
-            grid(&fields, &sources.iter().map(row).collect::<Vec<_>>(), terminal_width())
-        }
-        Format::Json => render::pretty(&sources),
-        Format::Csv => {
-            let header = ["name", "root", "layout", "state", "alarm", "retired_at", "found", "files", "gone"];
-            csv::csv(header.map(str::to_owned).to_vec(), sources.iter().map(cells), form.texts())?
-        }
+    form.list(&Listing {
+        rows: &sources,
+        empty: "no sources yet",
+        fields: vec![
+            Field::name("Source"),
+            Field::path("Folder"),
+            Field::name("Layout").spare(2),
+            Field::name("Transcripts").spare(1),
+            Field::text("State"),
+        ],
+        shown: &row,
+        object: &object,
+        names: &["name", "root", "layout", "state", "alarm", "retired_at", "found", "files", "gone"],
+        text: plain,
     })
 }
 
@@ -120,15 +117,6 @@ fn row(source: &Listed) -> Vec<String> {
     };
     let files = thousands(source.files.into());
     vec![source.name.clone(), source.root.clone(), source.layout.to_owned(), files, state]
-}
-
-fn cells(source: &Listed) -> Vec<String> {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let found = source.found.map(|found| found.to_string()).unwrap_or_default();
-    let about = [source.name.clone(), source.root.clone(), source.layout.to_owned(), source.state.to_owned()];
-    let more =
-        [text(&source.alarm), text(&source.retired_at), found, source.files.to_string(), source.gone.to_string()];
-    about.into_iter().chain(more).collect()
 }
 
 fn moved(args: &Moved, context: &Context) -> Result<Status> {

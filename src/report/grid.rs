@@ -2,6 +2,7 @@
 //! or shortened, text wraps between words, and columns that can be spared go.
 
 use crate::base::printable::printable;
+use crate::report::listing::Written;
 use comfy_table::{LineStyle, Table, TableStyle};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -59,7 +60,7 @@ impl Field {
 
 /// Writes a table for a terminal of so many columns; without a width it is as wide as it is. What cannot
 /// give way any more is wider than the terminal.
-pub fn grid(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> String {
+pub fn grid(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Written {
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
     let widths = widths(fields, &rows, width);
     let cells = |row: &[String]| -> Vec<String> {
@@ -71,7 +72,8 @@ pub fn grid(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Str
     table.load_style(STYLE);
     table.set_header(cells(&titles));
     table.add_rows(rows.iter().map(|row| cells(row)));
-    ruled(&table, false)
+    let left_out = fields.iter().zip(&widths).filter(|(_, width)| width.is_none());
+    Written { text: ruled(&table, false), left_out: left_out.map(|(field, _)| field.title.clone()).collect() }
 }
 
 /// The table's lines, with a rule above the totals.
@@ -194,7 +196,7 @@ mod tests {
             row(["kv_772f1b473a1b", "/home/ada/work/shop", "correction", "2026-11-10", "Annual recurring revenue"]),
             row(["kv_0", "", "", "", "https://example.org/a 月次売上高の定義は税抜です"]),
         ];
-        grid(&fields, &rows, Some(width))
+        grid(&fields, &rows, Some(width)).text
     }
 
     #[test]
@@ -229,9 +231,9 @@ mod tests {
         let fields = [Field::text("What"), Field::number("Cache write"), Field::number("Cost")];
         let rows = [["claude-opus-4-6 in fast mode", "1,234", "$0.12"].map(str::to_owned).to_vec()];
         let widest = " What                           Cache write   Cost";
-        assert_eq!(grid(&fields, &rows, None).lines().next(), Some(widest));
+        assert_eq!(grid(&fields, &rows, None).text.lines().next(), Some(widest));
         assert_eq!(
-            grid(&fields, &rows, Some(38)),
+            grid(&fields, &rows, Some(38)).text,
             " What                 Cache   Cost\n                      write\n\
              ────────────────────────────────────\n \
              claude-opus-4-6 in   1,234   $0.12\n fast mode\n"

@@ -2,6 +2,7 @@
 
 pub mod csv;
 pub mod grid;
+pub mod listing;
 pub mod money;
 pub mod render;
 pub mod repository;

@@ -4,6 +4,7 @@ use crate::base::error::{Error, Result, cause, thousands};
 use crate::base::printable::printable;
 use crate::report::csv::{self, Cell as Csv, Texts};
 use crate::report::grid::{STYLE, ending, ruled};
+use crate::report::listing::Written;
 use crate::report::{Column, Row, SPARE, Sheet, Unit, money};
 use clap::ValueEnum;
 use comfy_table::{Cell, CellAlignment, Table};
@@ -19,15 +20,14 @@ pub enum Format {
     Csv,
 }
 
-/// Writes a sheet. `width` is that of the terminal, in columns; without one a table is as wide as it
-/// is.
+/// A sheet as it is written. `width` is that of the terminal, in columns; without one a table is as wide as it is.
 ///
 /// # Errors
 ///
-/// If `out` cannot be written.
-pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, width: Option<usize>, out: &mut dyn Write) -> Result<()> {
+/// If CSV cannot be written.
+pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, width: Option<usize>) -> Result<Written> {
     let text = match format {
-        Format::Table => table(sheet, width),
+        Format::Table => return Ok(table(sheet, width)),
         Format::Json => pretty(&sheet.json()),
         Format::Csv => {
             let header = std::iter::once(sheet.by).chain(sheet.columns.iter().map(|column| column.name));
@@ -45,7 +45,7 @@ pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, width: Option<usize>, 
             csv::csv(header.map(str::to_owned).collect(), rows, texts)?
         }
     };
-    write(out, &text)
+    Ok(Written { text, left_out: Vec::new() })
 }
 
 /// Writes text to stdout. A reader that has seen enough is no error.
@@ -81,10 +81,15 @@ struct Shape {
 /// A path keeps so much while there are columns that can go, and so much in the end.
 const KEYS: [usize; 2] = [24, 8];
 
-fn table(sheet: &Sheet, width: Option<usize>) -> String {
+fn table(sheet: &Sheet, width: Option<usize>) -> Written {
     if sheet.rows.is_empty() {
-        return "nothing to report\n".to_owned();
+        return Written { text: "nothing to report\n".to_owned(), left_out: Vec::new() };
     }
+    let written = |text: String, shape: Shape| {
+        let left_out = sheet.columns.iter().filter(|column| is_shown(sheet, column, SPARE));
+        let left_out = left_out.filter(|column| !is_shown(sheet, column, shape.rank));
+        Written { text, left_out: left_out.map(|column| column.title.to_owned()).collect() }
+    };
     let whole = Shape { short: false, rank: SPARE, key: usize::MAX };
     let mut ranks: Vec<_> = sheet.columns.iter().map(|column| column.rank).chain([0, SPARE]).collect();
     ranks.sort_unstable_by(|a, b| b.cmp(a));
@@ -92,10 +97,10 @@ fn table(sheet: &Sheet, width: Option<usize>) -> String {
     let less = ranks.into_iter().map(|rank| Shape { short: true, rank, ..whole });
     let width = width.unwrap_or(usize::MAX);
     let longest = sheet.rows.iter().filter_map(|row| row.key.as_deref()).map(UnicodeWidthStr::width).max();
-    let mut text = String::new();
+    let mut last = whole;
     for shape in std::iter::once(whole).chain(less) {
-        text = shaped(sheet, shape);
-        let over = widest(&text).saturating_sub(width);
+        last = shape;
+        let over = widest(&shaped(sheet, shape)).saturating_sub(width);
         if over == 0 {
             break;
         }
@@ -103,10 +108,19 @@ fn table(sheet: &Sheet, width: Option<usize>) -> String {
         let key = longest.unwrap_or_default().saturating_sub(over);
         let least = if shape.rank == 0 { KEYS[1] } else { KEYS[0] };
         if sheet.by == "project" && shape.rank < SPARE && (key >= least || shape.rank == 0) {
-            return shaped(sheet, Shape { key: key.max(least), ..shape });
+            return written(shaped(sheet, Shape { key: key.max(least), ..shape }), shape);
         }
     }
-    text
+    written(shaped(sheet, last), last)
+}
+
+/// Whether there is room for a column, and something in it.
+fn is_shown(sheet: &Sheet, column: &Column, rank: u8) -> bool {
+    let is_empty = || {
+        let at = sheet.columns.iter().position(|other| other == column).unwrap_or_default();
+        sheet.totals.get(at).is_none_or(|total| total.is_none_or(|total| total == 0))
+    };
+    column.rank <= rank && !(column.rank == SPARE && is_empty())
 }
 
 fn widest(text: &str) -> usize {
@@ -114,11 +128,7 @@ fn widest(text: &str) -> usize {
 }
 
 fn shaped(sheet: &Sheet, shape: Shape) -> String {
-    let is_empty = |column: &Column| {
-        let at = sheet.columns.iter().position(|other| other == column).unwrap_or_default();
-        sheet.totals.get(at).is_none_or(|total| total.is_none_or(|total| total == 0))
-    };
-    let shown = |column: &Column| column.rank <= shape.rank && !(column.rank == SPARE && is_empty(column));
+    let shown = |column: &Column| is_shown(sheet, column, shape.rank);
     let number = |column: &Column, number: &Option<i128>| match (number, column.unit) {
         (None, _) => "–".to_owned(),
         (Some(money), Unit::PicoUsd) => money::rounded(*money),
@@ -280,7 +290,7 @@ mod tests {
             explanation: vec![],
         };
         assert_eq!(
-            table(&sheet, None),
+            table(&sheet, None).text,
             " Project                 A           B\n\
              ───────────────────────────────────────\n \
              /home/ada/one   1,234,567   1,234,567\n \
@@ -289,18 +299,17 @@ mod tests {
              Total           1,234,568   1,234,568\n"
         );
         for width in [40, 30, 25, 20] {
-            let text = table(&sheet, Some(width));
-            assert!(widest(&text) <= width, "{width}:\n{text}");
+            let written = table(&sheet, Some(width));
+            assert!(widest(&written.text) <= width, "{width}:\n{}", written.text);
+            assert_eq!(written.left_out, if width < 30 { vec!["A"] } else { vec![] }, "{width}");
         }
         const RANKED: [Column; 2] = [Column::count("a", "A").rank(1), Column::count("b", "B")];
         let sheet = Sheet { by: "session", columns: &RANKED, ..sheet };
         let narrow = " Session             B\n───────────────────────\n /home/ada/one   1.23M\n";
         for width in [24, 5] {
-            assert!(
-                table(&sheet, Some(width)).starts_with(narrow),
-                "a name stays whole:\n{}",
-                table(&sheet, Some(width))
-            );
+            let written = table(&sheet, Some(width));
+            assert!(written.text.starts_with(narrow), "a name stays whole:\n{}", written.text);
+            assert_eq!(written.left_out, ["A"]);
         }
     }
 }

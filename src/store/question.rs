@@ -43,7 +43,7 @@ const CATALOG_OF_FILES: [&str; 4] =
 const MARK: &str = "\"Function\": \"";
 
 /// The hint at a query that wants more than it may have.
-pub const TABLES_ONLY: &str = "a query reads the tables of the database, and neither files nor settings";
+pub(super) const TABLES_ONLY: &str = "a query reads the tables of the database, and neither files nor settings";
 
 /// Asks what somebody else wrote. Each row is handed on with the names of the columns, and after the last one `None`,
 /// until the answer is not wanted any more.

@@ -2,6 +2,7 @@
 
 use crate::base::error::{Error, Status};
 use crate::base::fault::{self, Fault};
+use crate::store::question::TABLES_ONLY;
 
 /// What DuckDB says about a failed statement. Only the kind of the error is kept where the message
 /// could quote the data.
@@ -23,7 +24,11 @@ impl Error {
     pub(crate) fn of_statement(text: &str) -> Self {
         let error = Self::new(Status::CannotRun, format!("the database refused: {}", words(text)));
         let is_short = ["Out of Memory", "out of memory", "bad allocation", "bad_alloc", "max_temp_directory_size"];
-        if is_short.iter().any(|words| text.contains(words)) { error.hint(SHORT) } else { error }
+        match text {
+            _ if is_short.iter().any(|words| text.contains(words)) => error.hint(SHORT),
+            _ if text.starts_with("Permission Error") => error.hint(TABLES_ONLY),
+            _ => error,
+        }
     }
 }
 

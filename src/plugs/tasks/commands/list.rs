@@ -4,19 +4,17 @@ use crate::base::error::{Result, Status, thousands};
 use crate::base::names;
 use crate::cli::place::read;
 use crate::cli::scope::{ReportArgs, ReportSetup};
-use crate::cli::{Context, Form, print, remark, terminal_width};
+use crate::cli::{Context, Form, remark};
 use crate::plugs::tasks::NAME;
 use crate::plugs::tasks::report::filter::Filter;
 use crate::plugs::tasks::report::session::{self, TaskSession};
-use crate::report::csv;
-use crate::report::grid::{Field, grid};
-use crate::report::render::{self, Format, span};
+use crate::report::grid::Field;
+use crate::report::listing::{Listing, object};
+use crate::report::render::span;
 use crate::store::DatabaseFile;
 use crate::store::cell::plain;
-use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
-use serde_json::Value;
 
 /// What a task can be.
 pub(in crate::plugs::tasks) const STATUSES: [&str; 5] = ["active", "completed", "failed", "cancelled", "orphaned"];
@@ -103,17 +101,27 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
             remark(&format!("note: no task of type `{task_type}`; did you mean `{near}`?"));
         }
     }
-    print(&match args.form.format() {
-        Format::Table if tasks.is_empty() => match filter.with_closed {
-            true => "no tasks\n".to_owned(),
-            false => "no active tasks\n".to_owned(),
-        },
-        Format::Table => table(&tasks, &filter, terminal_width()),
-        Format::Json => render::pretty(&tasks),
-        Format::Csv => {
-            let rows = tasks.iter().map(|task| CELLS.map(|name| cell(task, name)).to_vec());
-            csv::csv(CELLS.map(str::to_owned).into(), rows, args.form.texts())?
-        }
+    let has_errors = tasks.iter().any(|task| task.error.is_some());
+    let mut fields = vec![
+        Field::name("Task"),
+        Field::name("Type").spare(1),
+        Field::name("Short id").spare(2),
+        Field::name("User").spare(5),
+        Field::name("Status"),
+        Field::name("Created").spare(4),
+        Field::name("For").spare(3),
+    ];
+    if has_errors {
+        fields.push(Field::text("Error").spare(6));
+    }
+    args.form.list(&Listing {
+        rows: &tasks,
+        empty: if filter.with_closed { "no tasks" } else { "no active tasks" },
+        fields,
+        shown: &|task| row(task, &filter).into_iter().chain(error(task).filter(|_| has_errors)).collect(),
+        object: &object,
+        names: &CELLS,
+        text: plain,
     })
 }
 
@@ -139,38 +147,21 @@ const CELLS: [&str; 18] = [
     "line",
 ];
 
-fn cell(task: &TaskSession, name: &str) -> String {
-    plain(serde_json::to_value(task).unwrap_or_default().get(name).unwrap_or(&Value::Null))
+fn error(task: &TaskSession) -> Option<String> {
+    Some(task.error.clone().unwrap_or_default())
 }
 
-fn table(tasks: &[TaskSession], filter: &Filter, width: Option<usize>) -> String {
-    let mut fields = vec![
-        Field::name("Task"),
-        Field::name("Type").spare(1),
-        Field::name("Short id").spare(2),
-        Field::name("User").spare(5),
-        Field::name("Status"),
-        Field::name("Created").spare(4),
-        Field::name("For").spare(3),
-    ];
-    let has_errors = tasks.iter().any(|task| task.error.is_some());
-    if has_errors {
-        fields.push(Field::text("Error").spare(6));
-    }
-    let time = |time: DateTime<Utc>| time.with_timezone(&filter.zone).format("%Y-%m-%d %H:%M").to_string();
-    let row = |task: &TaskSession| {
-        let user = task.username.as_deref().map(|folder| filter.identities.label(folder));
-        let end = task.ended_at.or(task.closed_at).unwrap_or(filter.now);
-        let cells = vec![
-            task.task_id.clone(),
-            task.task_type.clone().unwrap_or_default(),
-            task.short_id.clone().unwrap_or_default(),
-            user.or(task.user_id.as_deref()).unwrap_or_default().to_owned(),
-            task.words(),
-            time(task.created_at),
-            span((end - task.created_at).num_milliseconds().max(0).into()),
-        ];
-        cells.into_iter().chain(has_errors.then(|| task.error.clone().unwrap_or_default())).collect()
-    };
-    grid(&fields, &tasks.iter().map(row).collect::<Vec<_>>(), width)
+/// What a table shows of a task, but for its error.
+fn row(task: &TaskSession, filter: &Filter) -> [String; 7] {
+    let user = task.username.as_deref().map(|folder| filter.identities.label(folder));
+    let end = task.ended_at.or(task.closed_at).unwrap_or(filter.now);
+    [
+        task.task_id.clone(),
+        task.task_type.clone().unwrap_or_default(),
+        task.short_id.clone().unwrap_or_default(),
+        user.or(task.user_id.as_deref()).unwrap_or_default().to_owned(),
+        task.words(),
+        task.created_at.with_timezone(&filter.zone).format("%Y-%m-%d %H:%M").to_string(),
+        span((end - task.created_at).num_milliseconds().max(0).into()),
+    ]
 }

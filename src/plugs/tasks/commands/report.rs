@@ -4,7 +4,7 @@ use super::list::Which;
 use crate::base::error::{Result, Status};
 use crate::cli::place::read;
 use crate::cli::scope::tell_pending;
-use crate::cli::{Context, Form, terminal_width};
+use crate::cli::{Context, Form, form, terminal_width};
 use crate::plugs::tasks::report::figures::{self, By};
 use crate::report::render;
 
@@ -32,7 +32,7 @@ pub(super) struct Args {
 pub(super) fn report(args: &Args, context: &Context) -> Result<Status> {
     let (database, filter) = args.which.filter(true, context)?;
     let sheet = read(&database, context, |reader| figures::figures(reader, args.by, &filter))?;
-    render::sheet(&sheet, args.form.format(), args.form.texts(), terminal_width(), &mut std::io::stdout())?;
+    form::grid(&render::sheet(&sheet, args.form.format(), args.form.texts(), terminal_width())?)?;
     tell_pending(&sheet);
     Ok(Status::Done)
 }

@@ -100,6 +100,6 @@ impl Page {
             let cells = vec![time, event.state.clone(), event.attempt.to_string(), line];
             cells.into_iter().chain(has_errors.then(|| event.error.clone().unwrap_or_default())).collect()
         };
-        words + "\n" + &grid(&fields, &events.iter().map(row).collect::<Vec<_>>(), width)
+        words + "\n" + &grid(&fields, &events.iter().map(row).collect::<Vec<_>>(), width).text
     }
 }

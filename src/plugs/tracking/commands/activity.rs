@@ -1,7 +1,7 @@
 //! `sessionmill report activity`: who was there, when and for how long.
 
 use crate::base::error::{Result, Status};
-use crate::cli::form::Form;
+use crate::cli::form::{self, Form};
 use crate::cli::place::read;
 use crate::cli::scope::{ReportArgs, ReportSetup, tell_pending};
 use crate::cli::{Context, remark, terminal_width};
@@ -70,7 +70,7 @@ pub(super) fn activity(args: &Args, context: &Context) -> Result<Status> {
     let prices = Prices::new(&setup.config.price)?;
     let sheet = read(&setup.database, context, |reader| activity::activity(reader, args.by, &filter, &prices))?;
     let (format, texts) = (args.form.format(), args.form.texts());
-    render::sheet(&sheet, format, texts, terminal_width(), &mut std::io::stdout())?;
+    form::grid(&render::sheet(&sheet, format, texts, terminal_width())?)?;
     for note in &sheet.notes {
         remark(&format!("note: {note}"));
     }

@@ -2,19 +2,17 @@
 
 use super::activity::Choice;
 use crate::base::error::{Result, Status};
+use crate::cli::Context;
 use crate::cli::form::Form;
 use crate::cli::place::read;
 use crate::cli::scope::{ReportArgs, day};
-use crate::cli::{Context, print, terminal_width};
-use crate::plugs::tracking::report::timeline::{self, CELLS, Entry};
+use crate::plugs::tracking::report::timeline::{self, CELLS};
 use crate::plugs::{tasks, tracking, usage};
-use crate::report::csv;
-use crate::report::grid::{Field, grid};
-use crate::report::render::{self, Format, length};
+use crate::report::grid::Field;
+use crate::report::listing::{Listing, named};
+use crate::report::render::length;
 use crate::store::cell::plain;
 use chrono::NaiveDate;
-use chrono_tz::Tz;
-use serde_json::{Map, Value};
 
 /// Everything that somebody did, in one order
 ///
@@ -49,38 +47,28 @@ pub(super) fn timeline(args: &Args, context: &Context) -> Result<Status> {
     filter.since = args.day.or(filter.since);
     filter.until = args.day.or(filter.until);
     let entries = read(&setup.database, context, |reader| timeline::timeline(reader, &args.who, &filter))?;
-    print(&match args.form.format() {
-        Format::Table if entries.is_empty() => "nothing to report\n".to_owned(),
-        Format::Table => table(&entries, filter.zone),
-        Format::Json => render::pretty(&entries.iter().map(object).collect::<Vec<_>>()),
-        Format::Csv => {
-            let rows = entries.iter().map(|entry| entry.cells().iter().map(plain).collect::<Vec<_>>());
-            csv::csv(CELLS.map(str::to_owned).into(), rows, args.form.texts())?
-        }
+    args.form.list(&Listing {
+        rows: &entries,
+        empty: "nothing to report",
+        fields: vec![
+            Field::name("Begun"),
+            Field::name("Length").spare(2),
+            Field::name("What"),
+            Field::text("About"),
+            Field::name("Id").spare(1),
+        ],
+        shown: &|entry| {
+            let lasted = entry.ended.map(|ended| length((ended - entry.begun).num_seconds().into()));
+            vec![
+                entry.begun.with_timezone(&filter.zone).format("%Y-%m-%d %H:%M:%S").to_string(),
+                lasted.unwrap_or_default(),
+                entry.kind.to_owned(),
+                entry.about.clone(),
+                entry.id.clone(),
+            ]
+        },
+        object: &|entry| named(CELLS, entry.cells()),
+        names: &CELLS,
+        text: plain,
     })
-}
-
-fn object(entry: &Entry) -> Map<String, Value> {
-    CELLS.into_iter().map(str::to_owned).zip(entry.cells()).collect()
-}
-
-fn table(entries: &[Entry], zone: Tz) -> String {
-    let fields = [
-        Field::name("Begun"),
-        Field::name("Length").spare(2),
-        Field::name("What"),
-        Field::text("About"),
-        Field::name("Id").spare(1),
-    ];
-    let row = |entry: &Entry| {
-        let lasted = entry.ended.map(|ended| length((ended - entry.begun).num_seconds().into()));
-        vec![
-            entry.begun.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S").to_string(),
-            lasted.unwrap_or_default(),
-            entry.kind.to_owned(),
-            entry.about.clone(),
-            entry.id.clone(),
-        ]
-    };
-    grid(&fields, &entries.iter().map(row).collect::<Vec<_>>(), terminal_width())
 }

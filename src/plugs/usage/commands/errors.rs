@@ -2,12 +2,12 @@
 
 use super::scope::Scope;
 use crate::base::error::{Result, Status, thousands};
-use crate::cli::{Context, Form, print, terminal_width};
+use crate::cli::{Context, Form};
 use crate::plugs::usage::report::errors::{self, Trouble};
-use crate::report::csv;
-use crate::report::grid::{Field, grid};
+use crate::report::grid::Field;
+use crate::report::listing::{Listing, object};
 use crate::report::money;
-use crate::report::render::{self, Format};
+use crate::store::cell::plain;
 
 /// What failed, and what is wrong with the data
 ///
@@ -27,45 +27,31 @@ pub(super) struct Args {
 pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
     let report = args.scope.report(context)?;
     let troubles = report.read(context, errors::errors)?;
-    let rows = |number: fn(i128) -> String| {
-        let row = move |Trouble { kind, what, count, of, .. }: &Trouble| {
-            vec![kind.name().to_owned(), what.clone(), number(*count), of.map_or_else(String::new, number)]
-        };
-        troubles.iter().map(row)
-    };
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    print(&match args.form.format() {
-        Format::Table if troubles.is_empty() => "nothing to report\n".to_owned(),
-        Format::Table => {
-            let mut fields =
-                vec![Field::name("Kind"), Field::text("What"), Field::name("Count"), Field::name("Of").spare(1)];
-            let mut rows: Vec<_> = rows(thousands).collect();
-            let mut add = |field: Field, cell: &dyn Fn(&Trouble) -> String| {
-                if troubles.iter().any(|trouble| !cell(trouble).is_empty()) {
-                    fields.push(field);
-                    rows.iter_mut().zip(&troubles).for_each(|(row, trouble)| row.push(cell(trouble)));
-                }
-            };
-            let cost = |trouble: &Trouble| trouble.cost.map(money::rounded).unwrap_or_default();
-            add(Field::name("Cost").spare(2), &cost);
-            let day = |trouble: &Trouble| text(&trouble.first_seen).chars().take(10).collect();
-            add(Field::name("First seen").spare(3), &day);
-            add(Field::text("Example").spare(4), &|trouble| text(&trouble.example));
-            grid(&fields, &rows, terminal_width())
-        }
-        Format::Json => render::pretty(&troubles),
-        Format::Csv => {
-            let header = ["kind", "what", "count", "of", "cost_usd", "first_seen", "example"].map(str::to_owned).into();
-            let more = troubles.iter().map(|trouble| {
-                let cost = trouble.cost.map(money::exact).unwrap_or_default();
-                [cost, text(&trouble.first_seen), text(&trouble.example)]
-            });
-            let rows = rows(|number| number.to_string()).zip(more);
-            csv::csv(
-                header,
-                rows.map(|(row, more)| row.into_iter().chain(more).collect::<Vec<_>>()),
-                args.form.texts(),
-            )?
-        }
+    let cost = |trouble: &Trouble| trouble.cost.map(money::rounded).unwrap_or_default();
+    let day = |trouble: &Trouble| text(&trouble.first_seen).chars().take(10).collect();
+    let example = |trouble: &Trouble| text(&trouble.example);
+    // A column that would be empty is left out.
+    let more: [(Field, &dyn Fn(&Trouble) -> String); 3] = [
+        (Field::name("Cost").spare(2), &cost),
+        (Field::name("First seen").spare(3), &day),
+        (Field::text("Example").spare(4), &example),
+    ];
+    let has_any = |cell: &dyn Fn(&Trouble) -> String| troubles.iter().any(|trouble| !cell(trouble).is_empty());
+    let (more, cells): (Vec<_>, Vec<_>) = more.into_iter().filter(|(_, cell)| has_any(cell)).unzip();
+    let fields = [Field::name("Kind"), Field::text("What"), Field::name("Count"), Field::name("Of").spare(1)];
+    args.form.list(&Listing {
+        rows: &troubles,
+        empty: "nothing to report",
+        fields: fields.into_iter().chain(more).collect(),
+        shown: &|trouble: &Trouble| {
+            let Trouble { kind, what, count, of, .. } = trouble;
+            let own =
+                [kind.name().to_owned(), what.clone(), thousands(*count), of.map(thousands).unwrap_or_default()];
+            own.into_iter().chain(cells.iter().map(|cell| cell(trouble))).collect()
+        },
+        object: &object,
+        names: &["kind", "what", "count", "of", "cost_usd", "first_seen", "example"],
+        text: plain,
     })
 }

@@ -3,7 +3,7 @@
 use super::scope::Scope;
 use crate::base::error::{Result, Status};
 use crate::cli::scope::tell_pending;
-use crate::cli::{Context, Form, remark, terminal_width};
+use crate::cli::{Context, Form, form, remark, terminal_width};
 use crate::plugs::usage::report::outcomes::{self, OutcomesBy};
 use crate::report::render::{self, Format};
 
@@ -34,7 +34,7 @@ pub(super) fn outcomes(args: &Args, context: &Context) -> Result<Status> {
     let report = args.scope.report(context)?;
     let sheet = report.read(context, |reader, filter, prices| outcomes::outcomes(reader, args.by, filter, prices))?;
     let format = args.form.format();
-    render::sheet(&sheet, format, args.form.texts(), terminal_width(), &mut std::io::stdout())?;
+    form::grid(&render::sheet(&sheet, format, args.form.texts(), terminal_width())?)?;
     for note in sheet.notes.iter().filter(|_| format != Format::Json) {
         remark(&format!("note: {note}"));
     }

@@ -2,7 +2,7 @@
 
 use super::scope::Scope;
 use crate::base::error::{Error, Result, Status};
-use crate::cli::form::Raw;
+use crate::cli::form::{self, Raw};
 use crate::cli::scope::tell_pending;
 use crate::cli::{Context, print, remark, terminal_width};
 use crate::plugs::usage::report::by::By;
@@ -124,7 +124,7 @@ pub(super) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
         }
         Ok(sheet)
     })?;
-    render::sheet(&sheet, format, options.raw.texts(), terminal_width(), &mut std::io::stdout())?;
+    form::grid(&render::sheet(&sheet, format, options.raw.texts(), terminal_width())?)?;
     for sentence in sheet.explanation.iter().filter(|_| format != Format::Json) {
         remark(sentence);
     }

@@ -9,6 +9,7 @@ use crate::plugs::usage::report::timeline::{self, CELLS, Step, Timeline, What};
 use crate::price::PicoUsd;
 use crate::report::csv;
 use crate::report::grid::{Field, grid};
+use crate::report::listing::Written;
 use crate::report::money;
 use crate::report::render::{self, Format};
 use crate::store::cell::plain;
@@ -67,7 +68,7 @@ fn table(timeline: &Timeline, zone: Tz, width: Option<usize>) -> String {
         Field::path("Line").spare(5),
     ];
     let rows = |form: &Form| timeline.steps.iter().map(|step| row(step, zone, form)).collect::<Vec<_>>();
-    let whole = grid(&fields, &rows(&WHOLE), None);
+    let whole = grid(&fields, &rows(&WHOLE), None).text;
     let widest = whole.lines().map(UnicodeWidthStr::width).max().unwrap_or_default();
     let title = timeline.facts.title.as_ref().map(|title| format!(" ({title})")).unwrap_or_default();
     let id = format!("{}{title}", timeline.session_id);
@@ -81,8 +82,8 @@ fn table(timeline: &Timeline, zone: Tz, width: Option<usize>) -> String {
         _ => (SHORT, String::new()),
     };
     remark(&format!("session {id}{day}"));
-    let text = grid(&fields, &rows(&form), Some(width));
-    if !text.lines().next().is_some_and(|header| header.ends_with(" Line")) {
+    let Written { text, left_out } = grid(&fields, &rows(&form), Some(width));
+    if left_out.iter().any(|title| title == "Line") {
         remark("note: a wider terminal, or --json, shows the source file and line of each step");
     }
     text

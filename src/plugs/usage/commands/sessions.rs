@@ -2,15 +2,14 @@
 
 use super::scope::Scope;
 use crate::base::error::{Result, Status, thousands};
-use crate::cli::{Context, Form, print, remark, terminal_width};
+use crate::cli::{Context, Form, remark};
 use crate::plugs::usage::report::sessions::{self, CELLS, Session};
-use crate::report::csv;
-use crate::report::grid::{Field, grid};
+use crate::report::grid::Field;
+use crate::report::listing::{Listing, named};
 use crate::report::money;
-use crate::report::render::{self, Format, hours, short};
+use crate::report::render::{hours, short};
 use crate::store::cell::plain;
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
 /// Sessions, the costliest first
 ///
@@ -38,54 +37,45 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     if sessions.len() < all {
         remark(&format!("note: {} of {all} sessions, the costliest first; --limit N shows more", sessions.len()));
     }
-    print(&match args.form.format() {
-        Format::Table if sessions.is_empty() => "nothing to report\n".to_owned(),
-        Format::Table => {
-            let mut fields = vec![
-                Field::name("Session"),
-                Field::name("User"),
-                Field::path("Project").spare(3),
-                Field::name("Started").spare(2),
-                Field::name("Active").spare(4),
-                Field::name("Responses").spare(5),
-                Field::name("Tokens").spare(1),
-                Field::name("Calls").spare(5),
-                Field::name("Failed").spare(5),
-                Field::name("Cost"),
+    let begun = |time: Option<DateTime<Utc>>| {
+        time.map(|time| time.with_timezone(&report.filter.zone).format("%Y-%m-%d %H:%M").to_string())
+    };
+    // A list without a name in it has no column for them.
+    let has_titles = sessions.iter().any(|session| session.facts.title.is_some());
+    let fields = [
+        Field::name("Session"),
+        Field::name("User"),
+        Field::path("Project").spare(3),
+        Field::name("Started").spare(2),
+        Field::name("Active").spare(4),
+        Field::name("Responses").spare(5),
+        Field::name("Tokens").spare(1),
+        Field::name("Calls").spare(5),
+        Field::name("Failed").spare(5),
+        Field::name("Cost"),
+    ];
+    args.form.list(&Listing {
+        rows: &sessions,
+        empty: "nothing to report",
+        fields: has_titles.then(|| Field::text("Title")).into_iter().chain(fields).collect(),
+        shown: &|session: &Session| {
+            let title = has_titles.then(|| session.facts.title.clone().unwrap_or_default());
+            let cells = [
+                session.id.clone(),
+                session.user.clone(),
+                session.project.clone().unwrap_or_default(),
+                begun(session.begun).unwrap_or_default(),
+                hours(session.active_seconds),
+                thousands(session.spent.responses),
+                short(session.spent.tokens.total()),
+                thousands(session.outcome.calls.into()),
+                thousands(session.outcome.errors.into()),
+                session.spent.cost.map_or_else(|| "–".to_owned(), money::rounded),
             ];
-            let begun = |time: Option<DateTime<Utc>>| {
-                time.map(|time| time.with_timezone(&report.filter.zone).format("%Y-%m-%d %H:%M").to_string())
-            };
-            // A list without a name in it has no column for them.
-            let has_titles = sessions.iter().any(|session| session.facts.title.is_some());
-            if has_titles {
-                fields.insert(0, Field::text("Title"));
-            }
-            let row = |session: &Session| {
-                let title = has_titles.then(|| session.facts.title.clone().unwrap_or_default());
-                let cells = [
-                    session.id.clone(),
-                    session.user.clone(),
-                    session.project.clone().unwrap_or_default(),
-                    begun(session.begun).unwrap_or_default(),
-                    hours(session.active_seconds),
-                    thousands(session.spent.responses),
-                    short(session.spent.tokens.total()),
-                    thousands(session.outcome.calls.into()),
-                    thousands(session.outcome.errors.into()),
-                    session.spent.cost.map_or_else(|| "–".to_owned(), money::rounded),
-                ];
-                title.into_iter().chain(cells).collect()
-            };
-            grid(&fields, &sessions.iter().map(row).collect::<Vec<_>>(), terminal_width())
-        }
-        Format::Json => {
-            let object = |session: &Session| CELLS.map(str::to_owned).into_iter().zip(session.cells()).collect();
-            render::pretty(&sessions.iter().map(object).map(Value::Object).collect::<Vec<_>>())
-        }
-        Format::Csv => {
-            let rows = sessions.iter().map(|session| session.cells().iter().map(plain).collect::<Vec<_>>());
-            csv::csv(CELLS.map(str::to_owned).into(), rows, args.form.texts())?
-        }
+            title.into_iter().chain(cells).collect()
+        },
+        object: &|session| named(CELLS, session.cells()),
+        names: &CELLS,
+        text: plain,
     })
 }

@@ -3,11 +3,12 @@
 use super::Which;
 use crate::base::error::{Result, Status, count};
 use crate::cli::place::read;
-use crate::cli::{Context, Database, Form, print, remark, terminal_width};
-use crate::plugs::verification::report::knowledge::{self, Item, Review};
-use crate::report::csv;
-use crate::report::grid::{Field, grid};
-use crate::report::render::{self, Format};
+use crate::cli::{Context, Database, Form, remark};
+use crate::plugs::verification::report::knowledge::{self, Item};
+use crate::report::grid::Field;
+use crate::report::listing::{Listing, object, short_number};
+use crate::store::cell::plain;
+use serde_json::Value;
 use sessionmill_verification::confidence::SHOWN;
 use sessionmill_verification::review::Standing;
 
@@ -39,10 +40,10 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
             remark(&format!("note: {left} with a confidence below {SHOWN} not shown; `--min-confidence 0` shows all"));
         }
     }
-    write(
-        &args.form,
-        &items,
-        [
+    args.form.list(&Listing {
+        rows: &items,
+        empty: "nothing to show",
+        fields: vec![
             Field::name("Item"),
             Field::name("Domain").spare(1),
             Field::name("Status").spare(1),
@@ -53,7 +54,16 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
             Field::name("Last verified").spare(2),
             Field::text("Title"),
         ],
-        [
+        shown: &|item: &Item| {
+            let Item { item_id, domain, status, kind, title, .. } = item;
+            let day = item.last_verified.as_deref().and_then(|time| time.get(..10)).unwrap_or_default();
+            let numbers = [format!("{:.2}", item.confidence), item.verifiers.to_string(), item.evidence.to_string()];
+            let [confidence, verifiers, evidence] = numbers.each_ref().map(String::as_str);
+            let status = if item.contradicted_since > 0 { "approved, contradicted" } else { status };
+            [item_id, domain, status, kind, confidence, verifiers, evidence, day, title].map(str::to_owned).to_vec()
+        },
+        object: &object,
+        names: &[
             "item_id",
             "domain",
             "status",
@@ -65,37 +75,17 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
             "title",
             "content",
         ],
-        |item: &Item| {
-            let Item { item_id, domain, status, kind, title, .. } = item;
-            let day = item.last_verified.as_deref().and_then(|time| time.get(..10)).unwrap_or_default();
-            let numbers = [format!("{:.2}", item.confidence), item.verifiers.to_string(), item.evidence.to_string()];
-            let [confidence, verifiers, evidence] = numbers.each_ref().map(String::as_str);
-            let status = if item.contradicted_since > 0 { "approved, contradicted" } else { status };
-            [item_id, domain, status, kind, confidence, verifiers, evidence, day, title].map(str::to_owned)
-        },
-        |item: &Item| {
-            let Item { item_id, domain, status, kind, title, content, .. } = item;
-            let numbers = [item.confidence.to_string(), item.verifiers.to_string(), item.evidence.to_string()];
-            let [confidence, verifiers, evidence] = numbers.each_ref().map(String::as_str);
-            let last = item.last_verified.as_deref().unwrap_or_default();
-            [item_id, domain, status, kind, confidence, verifiers, evidence, last, title, content].map(str::to_owned)
-        },
-    )
+        text: short_number,
+    })
 }
 
 pub(super) fn reviews(args: &Reviews, context: &Context) -> Result<Status> {
     let (_, database) = args.database.find(context)?;
     let reviews = read(&database, context, |reader| knowledge::reviews(reader, None))?;
-    let cells = |review: &Review| {
-        let Review { item_id, action, other_id, reviewer, reviewed_at, stated, .. } = review;
-        let [other, at] = [other_id, reviewed_at].map(|text| text.as_deref().unwrap_or_default());
-        let stated = if *stated { "yes" } else { "no" };
-        [at, reviewer, action, item_id, other, stated].map(str::to_owned)
-    };
-    write(
-        &args.form,
-        &reviews,
-        [
+    args.form.list(&Listing {
+        rows: &reviews,
+        empty: "nothing to show",
+        fields: vec![
             Field::name("When").spare(1),
             Field::name("Who"),
             Field::name("Decision"),
@@ -103,27 +93,20 @@ pub(super) fn reviews(args: &Reviews, context: &Context) -> Result<Status> {
             Field::name("Other"),
             Field::name("Stated").spare(2),
         ],
-        ["reviewed_at", "reviewer", "action", "item_id", "other_id", "stated"],
-        cells,
-        cells,
-    )
+        shown: &|review| NAMES.map(|name| word(&object(review)[name])).to_vec(),
+        object: &object,
+        names: &NAMES,
+        text: word,
+    })
 }
 
-fn write<T: serde::Serialize, const N: usize, const M: usize>(
-    form: &Form,
-    rows: &[T],
-    fields: [Field; N],
-    names: [&str; M],
-    words: impl Fn(&T) -> [String; N],
-    cells: impl Fn(&T) -> [String; M],
-) -> Result<Status> {
-    print(&match form.format() {
-        Format::Table if rows.is_empty() => "nothing to show\n".to_owned(),
-        Format::Table => {
-            let rows: Vec<_> = rows.iter().map(|row| words(row).to_vec()).collect();
-            grid(&fields, &rows, terminal_width())
-        }
-        Format::Json => render::pretty(&rows),
-        Format::Csv => csv::csv(names.map(str::to_owned).to_vec(), rows.iter().map(cells), form.texts())?,
-    })
+/// The columns of a decision.
+const NAMES: [&str; 6] = ["reviewed_at", "reviewer", "action", "item_id", "other_id", "stated"];
+
+fn word(value: &Value) -> String {
+    match value {
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        value => plain(value),
+    }
 }

@@ -1,7 +1,7 @@
 //! `sessionmill report verification`: how much people know, by domain, person, kind of evidence or month.
 
 use crate::base::error::{Result, Status};
-use crate::cli::form::Form;
+use crate::cli::form::{self, Form};
 use crate::cli::place::read;
 use crate::cli::scope::{ReportArgs, ReportSetup, tell_pending};
 use crate::cli::{Context, remark, terminal_width};
@@ -32,7 +32,7 @@ pub(crate) fn report(args: &Args, context: &Context) -> Result<Status> {
     let filter = verification::Filter { since: *since, until: *until, user: user.clone(), zone, identities };
     let sheet = read(&database, context, |reader| verification::verification(reader, args.by, &filter))?;
     let (format, texts) = (args.form.format(), args.form.texts());
-    render::sheet(&sheet, format, texts, terminal_width(), &mut std::io::stdout())?;
+    form::grid(&render::sheet(&sheet, format, texts, terminal_width())?)?;
     if config.settings::<Settings>().api().is_some() && !no_refresh {
         let time =
             sheet.as_of.as_deref().map_or("no run has asked the model yet".to_owned(), |time| format!("as of {time}"));

@@ -1,0 +1,109 @@
+//! A list of things, described once: it is a table that fits the terminal, JSON, or CSV with the same cells.
+
+use crate::base::error::Result;
+use crate::report::csv::{self, Texts};
+use crate::report::grid::{Field, grid};
+use crate::report::render::{Format, pretty};
+use crate::store::cell::plain;
+use serde_json::Value;
+
+/// A list of things, and how one of them is written.
+pub struct Listing<'l, T> {
+    pub rows: &'l [T],
+    /// What a table says where there are none.
+    pub empty: &'l str,
+    /// The columns of a table.
+    pub fields: Vec<Field>,
+    /// The cells of a table's row.
+    pub shown: &'l dyn Fn(&T) -> Vec<String>,
+    /// The object of JSON.
+    pub object: &'l dyn Fn(&T) -> Value,
+    /// The columns of CSV, by the names that they have in the object.
+    pub names: &'l [&'static str],
+    /// How a value of the object is written in CSV.
+    pub text: fn(&Value) -> String,
+}
+
+/// A list as it is written, and the titles of the columns that there was no room for.
+pub struct Written {
+    pub text: String,
+    pub left_out: Vec<String>,
+}
+
+impl<T> Listing<'_, T> {
+    /// The objects of serializable things, with plain texts in CSV.
+    ///
+    /// # Errors
+    ///
+    /// If CSV cannot be written.
+    pub fn write(&self, format: Format, texts: Texts, width: Option<usize>) -> Result<Written> {
+        let objects = || self.rows.iter().map(self.object);
+        let text = match format {
+            Format::Table if self.rows.is_empty() => format!("{}\n", self.empty),
+            Format::Table => {
+                let rows: Vec<_> = self.rows.iter().map(self.shown).collect();
+                return Ok(grid(&self.fields, &rows, width));
+            }
+            Format::Json => pretty(&objects().collect::<Vec<_>>()),
+            Format::Csv => {
+                let header = self.names.iter().map(|name| (*name).to_owned()).collect();
+                let cells = |object: Value| {
+                    let cell = |name| (self.text)(object.get(name).unwrap_or(&Value::Null));
+                    self.names.iter().map(cell).collect::<Vec<_>>()
+                };
+                csv::csv(header, objects().map(cells), texts)?
+            }
+        };
+        Ok(Written { text, left_out: Vec::new() })
+    }
+}
+
+/// The object of something that says itself how it is one.
+pub fn object(thing: &impl serde::Serialize) -> Value {
+    serde_json::to_value(thing).unwrap_or_default()
+}
+
+/// The object of a row of cells.
+pub fn named<const N: usize>(names: [&str; N], cells: [Value; N]) -> Value {
+    Value::Object(names.map(str::to_owned).into_iter().zip(cells).collect())
+}
+
+/// Whole numbers without a point, for those who read them as text.
+pub fn short_number(value: &Value) -> String {
+    match value {
+        Value::Number(number) => number.as_f64().unwrap_or_default().to_string(),
+        value => plain(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_list_is_the_same_in_every_format() {
+        let rows = [("a", 1.0), ("=b", 2.5)];
+        let listing = Listing {
+            rows: &rows,
+            empty: "none",
+            fields: vec![Field::name("Name"), Field::name("Size").spare(1)],
+            shown: &|(name, size)| vec![(*name).to_owned(), format!("{size:.2}")],
+            object: &|(name, size)| json!({"name": name, "size": size}),
+            names: &["name", "size", "more"],
+            text: short_number,
+        };
+        let write = |format, width| listing.write(format, Texts::Safe, width).unwrap();
+        assert_eq!(write(Format::Csv, None).text, "name,size,more\na,1,\n'=b,2.5,\n");
+        let json: Value = serde_json::from_str(&write(Format::Json, None).text).unwrap();
+        assert_eq!(json, json!([{"name": "a", "size": 1.0}, {"name": "=b", "size": 2.5}]));
+        let wide = write(Format::Table, None);
+        assert_eq!(wide.text, " Name   Size\n─────────────\n a      1.00\n =b     2.50\n");
+        assert!(wide.left_out.is_empty());
+        let narrow = write(Format::Table, Some(6));
+        assert_eq!((narrow.text.as_str(), narrow.left_out), (" Name\n──────\n a\n =b\n", vec!["Size".to_owned()]));
+        let none = Listing { rows: &[], ..listing };
+        assert_eq!(none.write(Format::Table, Texts::Safe, None).unwrap().text, "none\n");
+        assert_eq!(none.write(Format::Json, Texts::Safe, None).unwrap().text, "[]\n");
+    }
+}
