@@ -27,6 +27,7 @@ mod decisions;
 mod detectors;
 mod dialects;
 mod erasing;
+mod everything;
 mod failures;
 mod faulty;
 mod forms;

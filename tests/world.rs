@@ -160,12 +160,26 @@ impl World {
         self.with_pass(processors, pass::run_free)
     }
 
+    /// A pass of all processors over other sources.
+    pub fn summary_at(&self, sources: &[Source]) -> Result<Summary> {
+        self.with_sources(sources, &PLUGS.processors(), pass::run)
+    }
+
     fn with_pass<T>(&self, processors: &[&dyn Processor], run: impl FnOnce(&Pass<'_>) -> T) -> T {
-        self.wait(Duration::from_secs(60));
         let sources = [Source { name: "sessions".into(), root: self.root(), layout: Layout::Users }];
+        self.with_sources(&sources, processors, run)
+    }
+
+    fn with_sources<T>(
+        &self,
+        sources: &[Source],
+        processors: &[&dyn Processor],
+        run: impl FnOnce(&Pass<'_>) -> T,
+    ) -> T {
+        self.wait(Duration::from_secs(60));
         run(&Pass {
             database: &self.database_file(),
-            sources: &sources,
+            sources,
             processors,
             now: self.now.borrow().clone(),
             request: &Request::new(Origin::Cli, "tester"),
