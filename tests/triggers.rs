@@ -151,7 +151,7 @@ fn nobody_is_forgotten_for_those_who_may_only_ask() {
     let (_world, triggers, _) = world();
     let folder = Folder::open(&triggers, &[4242], PLUGS).unwrap();
     let path = triggers.join("out.trigger");
-    let mut claim = |by: u32, text: &str| {
+    let claim = |by: u32, text: &str| {
         fs::write(&path, text).unwrap();
         std::os::unix::fs::chown(&path, Some(by), None).unwrap();
         let claim = folder.claim(now()).remove(0);

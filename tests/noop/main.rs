@@ -13,7 +13,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sessionmill::base::moment::Moment;
-use sessionmill::config::section::Table as Settings;
+use sessionmill::config::section::{self, Table as Settings};
 use sessionmill::plugs::{Plug, Plugged, Plugs, usage, verification};
 use sessionmill::store::{Access, Store};
 use sessionmill_contract::{
@@ -57,6 +57,8 @@ struct Faults {
     /// A source file that ends the process that reads it.
     kills: Option<String>,
 }
+
+impl section::Settings for Faults {}
 
 table! {
     /// one row per source file
