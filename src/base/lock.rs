@@ -1,5 +1,17 @@
 //! Locks between processes and threads: lock files that no one deletes, with the holder's name in
 //! them. The kernel lets go of a lock when its holder dies.
+//!
+//! There are three kinds, always taken in this order, so that two processes never wait for each other in a circle:
+//!
+//! - `<database>.<processor>.lock` is held for a whole run. Who finds it taken does not wait, but says who runs.
+//! - `<database>.<work>.lock` is held while something is done once at a time, such as publishing.
+//! - `<database>.lock` is held for a moment, while the database is open, and everybody waits for it. A second file,
+//!   `<database>.turn.lock`, keeps the order fair: who waits holds it and is next. For example, a run commits every few
+//!   seconds and asks for the lock again at once; a report that came in between holds the turn, so the run waits for
+//!   the turn first, and the report gets the database.
+//!
+//! A lock file is never deleted, since a process that waits for the lock of a deleted file would get it at once, while
+//! another process locks a new file of the same name.
 
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status, cause};

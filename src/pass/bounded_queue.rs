@@ -1,5 +1,10 @@
 //! The way from the readers to the writer. Outcomes wait in it while others are committed; how many
 //! depends on what they weigh, so that the memory that they take is bounded.
+//!
+//! It is full once what waits weighs more than the limit, not when the next outcome would not fit. So one outcome that
+//! is heavier than the limit still gets through, and the queue holds less than the limit and one outcome together.
+//! For example, with a limit of 64 MB: 60 MB wait, a reader adds an outcome of 30 MB, and then, at 90 MB, all readers
+//! wait until the writer has taken enough for less than 64 MB to wait.
 
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
