@@ -124,8 +124,8 @@ const BELOW: [(&str, &[&str]); 7] = [
     ("price", &["base"]),
     ("source", &["base"]),
     ("read", &["base", "dialect", "source"]),
-    ("actions", &["base", "config", "pass", "plugs", "service", "source", "store"]),
-    ("store", &["base", "config", "pass", "plugs", "read", "report", "service", "source"]),
+    ("actions", &["base", "config", "identities", "pass", "plugs", "service", "source", "store"]),
+    ("store", &["base", "config", "pass", "plugs", "read", "source"]),
 ];
 
 #[test]

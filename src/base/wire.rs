@@ -2,6 +2,11 @@
 
 use serde::de::{Deserialize, Deserializer, Error};
 
+/// JSON that a person can read too, with a line feed at its end.
+pub fn pretty(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+}
+
 /// Names that numbers go by: what is read again gets the name that the program knows.
 const NAMES: [&str; 9] =
     ["dead", "deferred", "dropped", "failed", "processed", "rejected", "retry", "skipped", "unchanged"];

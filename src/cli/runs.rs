@@ -4,8 +4,8 @@ use crate::base::error::{Result, Status};
 use crate::cli::place::read;
 use crate::cli::{Context, Database, Form};
 use crate::report::grid::Field;
-use crate::report::listing::{Listing, object};
-use crate::report::runs::{self, Run};
+use crate::report::listing::Listing;
+use crate::report::runs::{self, Listed};
 use crate::store::cell::plain;
 
 /// Show the history of runs: when, who asked for them, and what came of them
@@ -53,7 +53,7 @@ pub(crate) fn runs(args: &Args, context: &Context) -> Result<Status> {
             Field::text(""),
         ],
         shown: &row,
-        object: &object,
+        object: &Listed::object,
         names: &[
             "run_id",
             "processor",
@@ -75,16 +75,13 @@ pub(crate) fn runs(args: &Args, context: &Context) -> Result<Status> {
     })
 }
 
-fn row(run: &Run) -> Vec<String> {
-    let started = run.started_at.replace('T', " ").trim_end_matches('Z').to_owned();
-    let took = if run.ended_at.is_some() {
-        crate::pass::summary::duration(run.elapsed_ms.cast_unsigned())
-    } else {
-        String::new()
-    };
+fn row(Listed { run, .. }: &Listed) -> Vec<String> {
+    let started = run.started_at.format("%Y-%m-%d %H:%M:%S").to_string();
+    let took = run.ended_at.map(|_| crate::pass::summary::duration(run.elapsed_ms.cast_unsigned()));
     let by = match &run.requested_by {
         Some(by) => format!("{} ({by})", run.trigger),
         None => run.trigger.clone(),
     };
-    vec![run.run_id.to_string(), run.processor.clone(), started, took, by, run.outcome.clone(), run.words()]
+    let (id, took) = (run.run_id.to_string(), took.unwrap_or_default());
+    vec![id, run.processor.clone(), started, took, by, run.outcome.clone(), run.words()]
 }

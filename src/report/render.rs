@@ -2,6 +2,7 @@
 
 use crate::base::error::{Error, Result, cause, thousands};
 use crate::base::printable::printable;
+pub use crate::base::wire::pretty;
 use crate::report::csv::{self, Cell as Csv, Texts};
 use crate::report::grid::{STYLE, ending, ruled};
 use crate::report::listing::Written;
@@ -60,11 +61,6 @@ pub fn write(out: &mut dyn Write, text: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// JSON that a person can read too, with a line feed at its end.
-pub fn pretty(value: &impl serde::Serialize) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
 
 /// How a sheet gives way to a narrow terminal.

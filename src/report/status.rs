@@ -11,15 +11,16 @@ use crate::pass::pending::Pending;
 use crate::pass::summary::Deferral;
 use crate::plugs::Disabled;
 use crate::service::bulletin::{Bulletin, Entry};
-use crate::service::health::{Health, Keeper, State};
+use crate::service::health::{Facts, Health, Keeper, State};
 use crate::source::Source;
 use crate::source::ledger::Ledger;
 use crate::store::left_out::{self, LeftOut};
 use crate::store::reader::Reader;
 use crate::store::record::{self, Cause, KeyCause, Record};
+use crate::store::run::Run;
 use crate::store::{known, room};
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use sessionmill_contract::Manifest;
 use std::collections::BTreeSet;
@@ -82,24 +83,28 @@ pub struct Processor {
     /// Why they could not be settled.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub key_causes: Vec<KeyCause>,
+    #[serde(serialize_with = "last_run")]
     pub last_run: Option<Run>,
 }
 
-/// The last run of a processor.
-#[derive(Debug, Serialize)]
-pub struct Run {
-    pub run_id: i64,
-    pub trigger: String,
-    /// UTC.
-    pub started_at: String,
-    /// `running`, `done`, `failed`, `stopped` or `killed`.
-    pub outcome: String,
-    pub files: i64,
-    pub processed: i64,
-    pub pending: i64,
-    /// What it raised an alarm about.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub alarms: Vec<String>,
+/// What an overview shows of the last run.
+fn last_run<S: Serializer>(run: &Option<Run>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    let shown = run.as_ref().map(|run| {
+        let mut shown = json!({
+            "run_id": run.run_id,
+            "trigger": run.trigger,
+            "started_at": utc::seconds(run.started_at),
+            "outcome": run.outcome,
+            "files": run.files,
+            "processed": run.processed,
+            "pending": run.pending(),
+        });
+        if !run.alarms.is_empty() {
+            shown["alarms"] = json!(run.alarms);
+        }
+        shown
+    });
+    shown.serialize(serializer)
 }
 
 /// What the database says of it all.
@@ -279,7 +284,8 @@ impl Overview {
                 Presence::Free => None,
                 Presence::Unseen => entry.and_then(Entry::runner).cloned(),
             };
-            let mut facts = record.facts(
+            let mut facts = Facts::of(
+                &record,
                 schedule,
                 view.config.schedule.timezone,
                 keeper,
@@ -300,16 +306,7 @@ impl Overview {
             processor.causes = record.causes;
             processor.key_causes = record.key_causes;
             processor.deferred = record.deferrals;
-            processor.last_run = record.last.map(|run| Run {
-                run_id: run.run_id,
-                trigger: run.trigger,
-                started_at: utc::seconds(run.started_at),
-                outcome: run.outcome,
-                files: run.files,
-                processed: run.processed,
-                pending: run.pending,
-                alarms: run.alarms,
-            });
+            processor.last_run = record.last;
         }
         status.state = status.processors.iter().map(|processor| processor.state).max().unwrap_or(State::Ok);
         status
@@ -391,6 +388,7 @@ impl Processor {
             }
             Some(Run { started_at, trigger, outcome, processed, files, .. }) => {
                 let (processed, files) = (thousands((*processed).into()), thousands((*files).into()));
+                let started_at = utc::seconds(*started_at);
                 let _ = write!(words, "{INDENT}last run {started_at} by {trigger}: {outcome}");
                 let _ = writeln!(words, ", {processed} of {files} files changed");
             }

@@ -7,15 +7,15 @@
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result, cause};
 use crate::base::holder::{Holder, is_alive};
-use crate::base::lock::{self, Presence, WorkLock, beside};
+use crate::base::lock::{self, Presence, WorkLock};
 use crate::base::moment::Moment;
 use crate::plugs::Lineup;
 use crate::store::record::{self, Record};
-use crate::store::snapshot;
+use crate::store::snapshot::{self, word_of_service};
 use crate::store::{Access, DatabaseFile, Store, known};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// What the service says of itself.
@@ -46,16 +46,11 @@ pub struct Entry {
 /// Two of our processes write it one after the other.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where the bulletin of a database is. Like a snapshot, it names transcripts.
-pub fn path(database: &Path) -> PathBuf {
-    beside(database, "health.json")
-}
-
 impl Bulletin {
     /// The one of a database, if there is one that can be read.
     pub fn read(database: &Path) -> Option<Self> {
         #[expect(clippy::disallowed_methods, reason = "a file beside the database")]
-        let text = std::fs::read(path(database)).ok()?;
+        let text = std::fs::read(word_of_service(database)).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
@@ -70,7 +65,7 @@ impl Bulletin {
     }
 
     fn write(&self, database: &Path) -> Result<()> {
-        let path = path(database);
+        let path = word_of_service(database);
         // As open as a snapshot.
         atomic_file::write(&path, &crate::report::render::pretty(self), Some(0o640))
             .map_err(|error| Error::cannot("write", path.display(), cause(&error)))

@@ -17,9 +17,11 @@ use crate::base::moment::Moment;
 use crate::base::utc;
 use crate::pass::pause::Pause;
 use crate::service::schedule::{End, LastRun, Schedule};
+use crate::store::record::Record;
+use crate::store::run::Run;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::time::Duration;
 
 /// The state of a processor; what comes later counts more.
@@ -67,6 +69,35 @@ pub struct Facts<'f> {
     pub oldest_pending: Option<DateTime<Utc>>,
 }
 
+impl<'f> Facts<'f> {
+    /// What the database knows of it, but for what a look at the sources adds.
+    pub fn of(
+        record: &'f Record,
+        schedule: Option<&'f Schedule>,
+        zone: Tz,
+        keeper: Keeper,
+        alarms: &'f [String],
+        lacks: Option<&'f str>,
+    ) -> Self {
+        let [(_, failed), (_, dead), _] = record.failures;
+        Self {
+            schedule,
+            zone,
+            keeper,
+            lacks,
+            pause: record.pause.as_ref(),
+            alarms,
+            is_running: false,
+            last: record.last.as_ref(),
+            over: record.over.as_ref(),
+            failed,
+            dead,
+            unsettled_keys: record.unsettled_keys,
+            oldest_pending: None,
+        }
+    }
+}
+
 /// Who sees to it that the processor runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeper {
@@ -74,25 +105,6 @@ pub enum Keeper {
     Schedule,
     /// Whoever wants to, now and then.
     Nobody,
-}
-
-/// A run, as the history tells it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Run {
-    pub run_id: i64,
-    pub trigger: String,
-    #[serde(with = "crate::base::wire::time")]
-    pub started_at: DateTime<Utc>,
-    #[serde(with = "crate::base::wire::time_or_none")]
-    pub ended_at: Option<DateTime<Utc>>,
-    /// `running`, `done`, `failed`, `stopped` or `killed`.
-    pub outcome: String,
-    /// Why it could not be done; else its alarms in words.
-    pub message: Option<String>,
-    pub alarms: Vec<String>,
-    pub files: i64,
-    pub processed: i64,
-    pub pending: i64,
 }
 
 /// After a time of day a run is late by twice the time after which a failed one is tried again.
@@ -113,20 +125,10 @@ impl State {
     }
 }
 
-impl Run {
-    /// Whether it is at work, as far as its row says.
-    pub fn is_running(&self) -> bool {
-        self.outcome == "running"
-    }
-
-    /// Why it could not be done.
-    fn error(&self) -> Option<&str> {
-        self.message.as_deref().filter(|_| self.alarms.is_empty())
-    }
-
-    fn end(&self) -> End {
-        if self.error().is_some() || self.outcome == "killed" { End::Failed } else { End::Done }
-    }
+/// How a run ended, for the schedule. One that failed as a whole says why; one in which files failed, or with alarms,
+/// has done its work.
+pub(super) fn end(run: &Run) -> End {
+    if run.error().is_some() || run.outcome == "killed" { End::Failed } else { End::Done }
 }
 
 impl Facts<'_> {
@@ -179,7 +181,7 @@ impl Facts<'_> {
         }
         findings.sort_by_key(|(state, _)| std::cmp::Reverse(*state));
         let state = findings.first().map_or(State::Ok, |(state, _)| *state);
-        let last = self.last.map(|run| LastRun::remembered(run.started_at, run.end(), now));
+        let last = self.last.map(|run| LastRun::remembered(run.started_at, end(run), now));
         let wait = schedule.wait(last.as_ref(), now, self.zone, Duration::ZERO);
         let next_due = now.wall.checked_add_signed(TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX));
         Health { state, reasons: findings.into_iter().map(|(_, reason)| reason).collect(), next_due }
@@ -237,8 +239,7 @@ mod tests {
     fn run(started: &str, ended: &str, outcome: &str) -> Run {
         let (started_at, ended_at) = (at(started), Some(at(ended)).filter(|_| outcome != "running"));
         let (outcome, trigger) = (outcome.to_owned(), "schedule".to_owned());
-        let (message, alarms) = (None, Vec::new());
-        Run { run_id: 1, trigger, started_at, ended_at, outcome, message, alarms, files: 0, processed: 0, pending: 0 }
+        Run { run_id: 1, trigger, started_at, ended_at, outcome, ..Run::default() }
     }
 
     fn facts<'f>(schedule: Option<&'f Schedule>, last: Option<&'f Run>) -> Facts<'f> {

@@ -2,11 +2,11 @@
 
 use crate::base::error::Result;
 use crate::base::moment::Moment;
-use crate::service::schedule::{End, LastRun};
-use crate::store::rows::{Cell, as_time};
-use crate::store::{Access, DatabaseFile, Store, is_begun, migrate};
+use crate::service::health;
+use crate::service::schedule::LastRun;
+use crate::store::run::{COLUMNS, Run};
+use crate::store::{Access, DatabaseFile, Store, is_begun};
 use chrono::TimeDelta;
-use duckdb::{OptionalExt as _, params};
 
 /// A run that began later than this from now was dated by a clock that was wrong, and says nothing.
 const FUTURE: TimeDelta = TimeDelta::days(1);
@@ -28,20 +28,15 @@ pub fn last_run(database: &DatabaseFile, processor: &str, now: &Moment) -> Optio
 
 fn read(database: &DatabaseFile, processor: &str, now: &Moment) -> Result<Option<LastRun>> {
     let store = Store::open(database, Access::ReadOnly)?;
-    if !migrate::is_current(store.connection(), database.plugs)? {
+    if !store.is_current(database.plugs)? {
         return Ok(None);
     }
-    // A run that failed as a whole says why; one in which files failed, or with alarms, has done its work.
-    let sql = "SELECT started_at, outcome, message IS NOT NULL AND alarms IS NULL FROM processor_runs
-               WHERE processor_name = ? AND outcome NOT IN ('busy', 'refused') AND started_at <= ?
-               ORDER BY run_id DESC LIMIT 1";
-    let row = store.connection().query_row(sql, params![processor, Cell::Time(now.wall + FUTURE)], |row| {
-        Ok((as_time(row, 0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?))
-    });
-    Ok(match row.optional()? {
-        Some((Some(started), outcome, is_broken)) if ["done", "failed"].contains(&&*outcome) => {
-            Some(LastRun::remembered(started, if is_broken { End::Failed } else { End::Done }, now))
-        }
-        _ => None,
-    })
+    let sql = format!(
+        "SELECT {COLUMNS} FROM processor_runs
+         WHERE processor_name = ? AND outcome NOT IN ('busy', 'refused') AND started_at <= ?
+         ORDER BY run_id DESC LIMIT 1"
+    );
+    let last = store.reader().first(&sql, &[processor.into(), (now.wall + FUTURE).into()], Run::of)?;
+    let last = last.filter(|run| ["done", "failed"].contains(&&*run.outcome));
+    Ok(last.map(|run| LastRun::remembered(run.started_at, health::end(&run), now)))
 }

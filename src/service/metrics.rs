@@ -7,7 +7,7 @@ use crate::base::moment::Moment;
 use crate::config::Config;
 use crate::config::schedules::Schedules;
 use crate::plugs::Lineup;
-use crate::service::health::{Keeper, State};
+use crate::service::health::{Facts, Keeper, State};
 use crate::store::record::Record;
 use crate::store::{Access, DatabaseFile, Store, known, room};
 use chrono::{DateTime, Utc};
@@ -44,8 +44,14 @@ pub fn write(database: &DatabaseFile, config: &Config, lineup: &Lineup, now: &Mo
         let sample = |name: &'static str| {
             let record = Record::read(reader, name, lineup.server_of(name))?.or_unwritten(database, name);
             let Schedules { timezone, .. } = config.schedule;
-            let facts =
-                record.facts(config.schedule.get(name), timezone, Keeper::Schedule, &alarms, lineup.disabled.why(name));
+            let facts = Facts::of(
+                &record,
+                config.schedule.get(name),
+                timezone,
+                Keeper::Schedule,
+                &alarms,
+                lineup.disabled.why(name),
+            );
             let state = facts.health(now).state;
             let of_run = record.over.iter().flat_map(|run| &run.alarms).filter(|alarm| !alarms.contains(alarm)).count();
             Ok(Sample { processor: name, alarms: alarms.len() + of_run, record, state })
@@ -87,10 +93,11 @@ pub fn text(samples: &[Sample]) -> String {
             seconds(sample.record.success)
         }),
         of("last_run_duration_seconds", "Length of the last run that ended.", &|sample| {
-            sample.record.ended.as_ref().map_or(Vec::new(), |run| one(run.milliseconds as f64 / 1000.0))
+            sample.record.ended.as_ref().map_or(Vec::new(), |run| one(run.elapsed_ms as f64 / 1000.0))
         }),
         of("last_run_files", "Files of the last run that ended, by what became of them.", &|sample| {
-            let files = sample.record.ended.as_ref().map(|run| run.files.map(|(state, files)| (state, files as f64)));
+            let files =
+                sample.record.ended.as_ref().map(|run| run.by_state().map(|(state, files)| (state, files as f64)));
             files.map_or(Vec::new(), |files| states(&files))
         }),
         of("failures", "Files that a processor could not deal with, by what becomes of them.", &|sample| {

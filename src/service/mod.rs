@@ -17,6 +17,7 @@ pub mod bulletin;
 pub mod daemon;
 pub mod folder;
 pub mod health;
+pub mod history;
 pub mod metrics;
 pub mod order;
 pub mod schedule;

@@ -15,7 +15,6 @@ mod dropped;
 pub mod failures;
 mod file;
 pub mod forget;
-pub mod history;
 mod keep;
 pub mod known;
 pub mod left_out;
@@ -39,6 +38,7 @@ mod refusal;
 pub mod reviews;
 pub mod room;
 pub mod rows;
+pub mod run;
 pub mod runs;
 pub mod scratch;
 pub mod settle;
@@ -61,6 +61,7 @@ use crate::base::error::{Error, Result, Status, cause};
 use crate::base::failpoint;
 use crate::base::lock::StoreLock;
 use crate::base::owner;
+use crate::plugs::Plugs;
 use crate::source::Remembered;
 use crate::source::access::{self, may_write};
 use chrono::{DateTime, Utc};
@@ -141,7 +142,7 @@ impl Store {
     pub fn open_current(database: &DatabaseFile, access: Access, now: DateTime<Utc>) -> Result<Self> {
         require(database)?;
         let store = Self::open(database, access)?;
-        if migrate::is_current(store.connection(), database.plugs)? {
+        if store.is_current(database.plugs)? {
             return Ok(store);
         }
         drop(store);
@@ -188,6 +189,15 @@ impl Store {
             let _ = Origin::condemn(self.lock.database());
         }
         result
+    }
+
+    /// Whether its schema is the newest one.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn is_current(&self, plugs: Plugs) -> Result<bool> {
+        migrate::is_current(&self.connection, plugs)
     }
 
     /// For reading.

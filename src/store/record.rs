@@ -3,14 +3,10 @@
 use crate::base::error::Result;
 use crate::pass::pause::Pause;
 use crate::pass::summary::Deferral;
-use crate::service::health::{Facts, Keeper, Run};
-use crate::service::schedule::Schedule;
-use crate::store::reader::Reader;
-use crate::store::rows::as_time;
+use crate::store::reader::{Param, Reader};
+use crate::store::run::{COLUMNS, Run};
 use crate::store::{pauses, runs};
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
-use duckdb::{Connection, Row};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -23,7 +19,7 @@ pub struct Record {
     /// The last one that is over, however it ended: what it came to holds while the next one runs.
     pub over: Option<Run>,
     /// The last one that came to an end, and what it counted.
-    pub ended: Option<Ended>,
+    pub ended: Option<Run>,
     /// When the last run ended that went through all files, without an alarm.
     #[serde(with = "crate::base::wire::time_or_none")]
     pub success: Option<DateTime<Utc>>,
@@ -39,17 +35,6 @@ pub struct Record {
     pub unsettled_keys: u64,
     /// Why they could not be settled, the most frequent cause first.
     pub key_causes: Vec<KeyCause>,
-}
-
-/// A run that came to its end.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Ended {
-    #[serde(with = "crate::base::wire::time")]
-    pub started_at: DateTime<Utc>,
-    pub milliseconds: i64,
-    /// Files by state; all of them together are those that the walk found.
-    #[serde(deserialize_with = "crate::base::wire::numbers")]
-    pub files: [(&'static str, i64); 6],
 }
 
 /// Why files failed.
@@ -78,35 +63,7 @@ const CAUSES: usize = 10;
 impl Record {
     /// Files that wait for a next run.
     pub fn backlog(&self) -> u64 {
-        let deferred = self.ended.as_ref().and_then(|ended| ended.files.iter().find(|(name, _)| *name == "deferred"));
-        deferred.map_or(0, |(_, files)| files.cast_unsigned()) + self.failures[0].1
-    }
-
-    /// What the health of the processor is made of, but for what a look at the sources adds.
-    pub fn facts<'f>(
-        &'f self,
-        schedule: Option<&'f Schedule>,
-        zone: Tz,
-        keeper: Keeper,
-        alarms: &'f [String],
-        lacks: Option<&'f str>,
-    ) -> Facts<'f> {
-        let [(_, failed), (_, dead), _] = self.failures;
-        Facts {
-            schedule,
-            zone,
-            keeper,
-            lacks,
-            pause: self.pause.as_ref(),
-            alarms,
-            is_running: false,
-            last: self.last.as_ref(),
-            over: self.over.as_ref(),
-            failed,
-            dead,
-            unsettled_keys: self.unsettled_keys,
-            oldest_pending: None,
-        }
+        self.ended.as_ref().map_or(0, |run| run.deferred.cast_unsigned()) + self.failures[0].1
     }
 
     /// The same with the last run, where the database could not be told of it.
@@ -130,12 +87,11 @@ impl Record {
     ///
     /// If the database cannot be read.
     pub fn read(reader: Reader<'_>, processor: &str, server: Option<&str>) -> Result<Self> {
-        let connection = reader.connection();
-        let number = |sql: &str| connection.query_row(sql, [processor], |row| row.get::<_, u64>(0));
+        let number = |sql: &str, params: &[Param]| reader.one(sql, params, |row| row.count(0));
         let mut failures = [("retry", 0), ("dead", 0), ("dropped", 0)];
         for (state, files) in &mut failures {
             let sql = "SELECT count(*) FROM session_failures WHERE processor_name = ? AND state = ?";
-            *files = connection.query_row(sql, [processor, *state], |row| row.get(0))?;
+            *files = number(sql, &[processor.into(), (*state).into()])?;
         }
         let unsettled_keys = number(
             "SELECT count(*) FROM (
@@ -143,43 +99,37 @@ impl Record {
                  UNION SELECT facts_table, key_hash FROM facts.touched_moments WHERE processor_name = $1
                  UNION SELECT facts_table, key_hash FROM settling_failures
                  WHERE processor_name = $1 AND state <> 'dropped')",
+            &[processor.into()],
         )?;
-        let success = connection.query_row(
+        let success = reader.one(
             "SELECT max_by(ended_at, run_id) FROM processor_runs
              WHERE processor_name = ? AND ended_at IS NOT NULL AND outcome IN ('done', 'failed') AND message IS NULL",
-            [processor],
-            |row| as_time(row, 0),
+            &[processor.into()],
+            |row| row.time(0),
         )?;
-        let causes = connection
-            .prepare(&format!(
-                "SELECT class, message, count(*) AS files, min(session_file) FROM session_failures
-                 WHERE processor_name = ? AND state <> 'dropped'
-                 GROUP BY class, message ORDER BY files DESC, class, message LIMIT {CAUSES}"
-            ))?
-            .query_map([processor], |row| {
-                Ok(Cause { class: row.get(0)?, message: row.get(1)?, files: row.get(2)?, example: row.get(3)? })
-            })?
-            .collect::<duckdb::Result<_>>()?;
-        let key_causes = connection
-            .prepare(&format!(
-                "SELECT class, message, count(*) AS keys, min(key) FROM settling_failures
-                 WHERE processor_name = ? AND state <> 'dropped'
-                 GROUP BY class, message ORDER BY keys DESC, class, message LIMIT {CAUSES}"
-            ))?
-            .query_map([processor], |row| {
-                Ok(KeyCause { class: row.get(0)?, message: row.get(1)?, keys: row.get(2)?, example: row.get(3)? })
-            })?
-            .collect::<duckdb::Result<_>>()?;
-        let deferrals = connection
-            .prepare(
-                "SELECT reason, files FROM processor_deferrals WHERE processor_name = ? ORDER BY files DESC, reason",
-            )?
-            .query_map([processor], |row| Ok(Deferral { reason: row.get(0)?, files: row.get(1)? }))?
-            .collect::<duckdb::Result<_>>()?;
+        let sql = format!(
+            "SELECT class, message, count(*) AS files, min(session_file) FROM session_failures
+             WHERE processor_name = ? AND state <> 'dropped'
+             GROUP BY class, message ORDER BY files DESC, class, message LIMIT {CAUSES}"
+        );
+        let causes = reader.rows(&sql, &[processor.into()], |row| {
+            Ok(Cause { class: row.get(0)?, message: row.get(1)?, files: row.get(2)?, example: row.get(3)? })
+        })?;
+        let sql = format!(
+            "SELECT class, message, count(*) AS keys, min(key) FROM settling_failures
+             WHERE processor_name = ? AND state <> 'dropped'
+             GROUP BY class, message ORDER BY keys DESC, class, message LIMIT {CAUSES}"
+        );
+        let key_causes = reader.rows(&sql, &[processor.into()], |row| {
+            Ok(KeyCause { class: row.get(0)?, message: row.get(1)?, keys: row.get(2)?, example: row.get(3)? })
+        })?;
+        let sql = "SELECT reason, files FROM processor_deferrals WHERE processor_name = ? ORDER BY files DESC, reason";
+        let deferrals =
+            reader.rows(sql, &[processor.into()], |row| Ok(Deferral { reason: row.get(0)?, files: row.get(1)? }))?;
         Ok(Self {
-            last: one(connection, processor, "outcome NOT IN ('busy', 'refused')", run)?,
-            over: one(connection, processor, "outcome NOT IN ('busy', 'refused', 'running')", run)?,
-            ended: one(connection, processor, "outcome IN ('done', 'failed', 'stopped')", ended)?,
+            last: last(reader, processor, "outcome NOT IN ('busy', 'refused')")?,
+            over: last(reader, processor, "outcome NOT IN ('busy', 'refused', 'running')")?,
+            ended: last(reader, processor, "outcome IN ('done', 'failed', 'stopped')")?,
             success,
             pause: pauses::of(reader, processor, server)?,
             failures,
@@ -202,47 +152,9 @@ pub fn is_kept(reader: Reader<'_>) -> Result<bool> {
 }
 
 /// The last run of a processor that meets a condition.
-fn one<T>(
-    connection: &Connection,
-    processor: &str,
-    condition: &str,
-    read: impl Fn(&Row<'_>) -> duckdb::Result<T>,
-) -> Result<Option<T>> {
-    let mut statement = connection.prepare(&format!(
-        "SELECT run_id, trigger, started_at, ended_at, outcome, message, files, processed, deferred + errors, elapsed_ms,
-             unchanged, skipped, deferred, rejected, errors, alarms
-         FROM processor_runs WHERE processor_name = ? AND {condition} ORDER BY run_id DESC LIMIT 1"
-    ))?;
-    let mut rows = statement.query([processor])?;
-    Ok(rows.next()?.map(read).transpose()?)
-}
-
-fn run(row: &Row<'_>) -> duckdb::Result<Run> {
-    Ok(Run {
-        run_id: row.get(0)?,
-        trigger: row.get(1)?,
-        started_at: as_time(row, 2)?.unwrap_or_default(),
-        ended_at: as_time(row, 3)?,
-        outcome: row.get(4)?,
-        message: row.get(5)?,
-        alarms: alarms(row.get(15)?),
-        files: row.get(6)?,
-        processed: row.get(7)?,
-        pending: row.get(8)?,
-    })
-}
-
-/// The alarms of a run.
-pub(crate) fn alarms(list: Option<String>) -> Vec<String> {
-    list.and_then(|list| serde_json::from_str(&list).ok()).unwrap_or_default()
-}
-
-fn ended(row: &Row<'_>) -> duckdb::Result<Ended> {
-    let states = ["unchanged", "processed", "skipped", "deferred", "rejected", "failed"];
-    let columns = [10, 7, 11, 12, 13, 14];
-    let mut files = states.map(|state| (state, 0));
-    for ((_, files), column) in files.iter_mut().zip(columns) {
-        *files = row.get(column)?;
-    }
-    Ok(Ended { started_at: as_time(row, 2)?.unwrap_or_default(), milliseconds: row.get(9)?, files })
+fn last(reader: Reader<'_>, processor: &str, condition: &str) -> Result<Option<Run>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM processor_runs WHERE processor_name = ? AND {condition} ORDER BY run_id DESC LIMIT 1"
+    );
+    reader.first(&sql, &[processor.into()], Run::of)
 }

@@ -4,13 +4,13 @@ use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::fault::Fault;
 use crate::base::owner;
+use crate::base::wire::pretty;
 use crate::pass::request::Request;
 use crate::pass::summary::{Counts, Deferral, Summary};
-use crate::report::render::pretty;
-use crate::service::health::Run;
 use crate::store::rows::Cell;
+use crate::store::run::Run;
 use crate::store::stamp::Stamp;
-use crate::store::{Access, DatabaseFile, Store, Transaction, beside, is_begun, migrate};
+use crate::store::{Access, DatabaseFile, Store, Transaction, beside, is_begun};
 use chrono::{DateTime, Utc};
 use duckdb::params;
 use serde::{Deserialize, Serialize};
@@ -156,9 +156,8 @@ pub fn broken(database: &DatabaseFile, broken: &Broken<'_>, patience: Duration) 
     if !is_begun(database) {
         return;
     }
-    let written = Store::open_by(database, Access::ReadWrite, Instant::now() + patience).and_then(|store| {
-        if migrate::is_current(store.connection(), database.plugs)? { broken.write(&store) } else { Ok(()) }
-    });
+    let written = Store::open_by(database, Access::ReadWrite, Instant::now() + patience)
+        .and_then(|store| if store.is_current(database.plugs)? { broken.write(&store) } else { Ok(()) });
     let Err(error) = written else { return };
     tracing::debug!(error = error.message, "cannot write that a run could not begin");
     // A full disk must not look like a run that did not come.
@@ -194,19 +193,9 @@ pub(super) fn unwritten(database: &Path, processor: &str) -> Option<Run> {
     let text = std::fs::read(beside(database, UNWRITTEN)).ok()?;
     let Unwritten { processors, trigger, started_at, ended_at, message } = serde_json::from_slice(&text).ok()?;
     let (ended_at, message) = (Some(ended_at), Some(message));
-    let run = Run {
-        run_id: 0,
-        trigger,
-        started_at,
-        ended_at,
-        outcome: "failed".to_owned(),
-        message,
-        alarms: Vec::new(),
-        files: 0,
-        processed: 0,
-        pending: 0,
-    };
-    processors.iter().any(|name| name == processor).then_some(run)
+    let (processor, outcome) = (processor.to_owned(), "failed".to_owned());
+    let run = Run { processor, trigger, started_at, ended_at, outcome, message, ..Run::default() };
+    processors.contains(&run.processor).then_some(run)
 }
 
 impl Broken<'_> {

@@ -6,8 +6,8 @@
 //! folder of that name with `.parquet` behind it, and the link to it.
 
 use crate::base::error::{Error, Result, Status, cause};
-use crate::service::bulletin;
 use crate::source::access::may_write;
+use crate::store::beside;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use std::path::{Path, PathBuf};
 
@@ -69,7 +69,7 @@ const FORMAT: &str = "%Y%m%dT%H%M%SZ";
 /// If one cannot be removed.
 pub fn remove(database: &Path) -> Result<u64> {
     let all = Snapshot::all(database);
-    let links = [with(&link(database), ".parquet"), link(database), bulletin::path(database)];
+    let links = [with(&link(database), ".parquet"), link(database), word_of_service(database)];
     for path in all.iter().flat_map(|snapshot| [snapshot.parquet(), snapshot.path.clone()]).chain(links) {
         let removed = if path.is_dir() && !path.is_symlink() {
             std::fs::remove_dir_all(&path)
@@ -106,6 +106,11 @@ pub(super) fn remove_partial(link: &Path) {
 /// Where the snapshots of a database are.
 pub fn folder(database: &Path) -> PathBuf {
     database.with_file_name("published")
+}
+
+/// Where the service says how it does, for those who may not read the database. Like a snapshot, it names transcripts.
+pub fn word_of_service(database: &Path) -> PathBuf {
+    beside(database, "health.json")
 }
 
 /// The name that the newest snapshot of a database has, too.
