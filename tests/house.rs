@@ -117,15 +117,39 @@ fn only_one_module_touches_keys() {
     assert_eq!(others, [home().join("src/store/settle/touch.rs")]);
 }
 
-/// What lies below: each folder of `src` listed here uses those beside it and no others.
-const BELOW: [(&str, &[&str]); 7] = [
+/// Which folders of `src` each of them uses; no others. A folder is above all that it uses, but for those that know
+/// each other: `store`, `pass`, `plugs` and `config` say what a processor, its tables and its settings are, `actions`
+/// are told to the service by triggers, and the commands of a plug are written with those of the command line.
+const BELOW: [(&str, &[&str]); 13] = [
     ("base", &[]),
     ("dialect", &[]),
     ("price", &["base"]),
     ("source", &["base"]),
     ("read", &["base", "dialect", "source"]),
-    ("actions", &["base", "config", "identities", "pass", "plugs", "service", "source", "store"]),
+    ("config", &["base", "plugs", "price", "read", "source"]),
+    ("identities", &["base", "config", "store"]),
     ("store", &["base", "config", "pass", "plugs", "read", "source"]),
+    ("pass", &["base", "config", "plugs", "read", "source", "store"]),
+    ("plugs", PLUGS_USE),
+    ("actions", &["base", "config", "identities", "pass", "plugs", "service", "source", "store"]),
+    ("service", &["actions", "base", "config", "identities", "pass", "plugs", "source", "store"]),
+    ("report", &["base", "config", "pass", "plugs", "price", "service", "source", "store"]),
+];
+
+/// Plugs bring reports and commands of their own.
+const PLUGS_USE: &[&str] = &[
+    "actions",
+    "base",
+    "cli",
+    "config",
+    "dialect",
+    "identities",
+    "pass",
+    "price",
+    "read",
+    "report",
+    "source",
+    "store",
 ];
 
 #[test]

@@ -39,6 +39,7 @@ pub mod moment;
 pub mod names;
 pub mod owner;
 pub mod printable;
+pub mod schedule;
 pub mod suspension;
 pub mod utc;
 pub(crate) mod wire;

@@ -1,7 +1,7 @@
 //! The table `[schedule]`: when the daemon runs which processor.
 
+use crate::base::schedule::Schedule;
 use crate::plugs::Plugs;
-use crate::service::schedule::Schedule;
 use chrono_tz::Tz;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

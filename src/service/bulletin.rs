@@ -67,7 +67,7 @@ impl Bulletin {
     fn write(&self, database: &Path) -> Result<()> {
         let path = word_of_service(database);
         // As open as a snapshot.
-        atomic_file::write(&path, &crate::report::render::pretty(self), Some(0o640))
+        atomic_file::write(&path, &crate::base::wire::pretty(self), Some(0o640))
             .map_err(|error| Error::cannot("write", path.display(), cause(&error)))
     }
 }

@@ -14,9 +14,9 @@
 
 use crate::base::error::count;
 use crate::base::moment::Moment;
+use crate::base::schedule::{End, LastRun, Schedule};
 use crate::base::utc;
 use crate::pass::pause::Pause;
-use crate::service::schedule::{End, LastRun, Schedule};
 use crate::store::record::Record;
 use crate::store::run::Run;
 use chrono::{DateTime, TimeDelta, Utc};

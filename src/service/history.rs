@@ -2,8 +2,8 @@
 
 use crate::base::error::Result;
 use crate::base::moment::Moment;
+use crate::base::schedule::LastRun;
 use crate::service::health;
-use crate::service::schedule::LastRun;
 use crate::store::run::{COLUMNS, Run};
 use crate::store::{Access, DatabaseFile, Store, is_begun};
 use chrono::TimeDelta;

@@ -20,7 +20,6 @@ pub mod health;
 pub mod history;
 pub mod metrics;
 pub mod order;
-pub mod schedule;
 pub mod systemd;
 pub mod trigger;
 pub mod unit;

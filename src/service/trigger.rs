@@ -283,7 +283,7 @@ impl Folder {
         // The daemon can look into another folder since.
         let name = format!("{}.json", claim.id);
         let cannot = |error: std::io::Error| Error::cannot("write", format!("{RESULTS}/{name}"), cause(&error));
-        claim.results.write(&name, &crate::report::render::pretty(&text), 0o600, Old::Replace).map_err(cannot)?;
+        claim.results.write(&name, &crate::base::wire::pretty(&text), 0o600, Old::Replace).map_err(cannot)?;
         let own = rustix::process::geteuid().as_raw();
         let others: Vec<_> = claim.uid.into_iter().filter(|uid| ![0, own].contains(uid)).collect();
         let answer_file = || Ok::<_, std::io::Error>(claim.results.file(&name)?);

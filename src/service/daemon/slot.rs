@@ -2,11 +2,11 @@
 
 use crate::base::error::{Result, Status};
 use crate::base::moment::Moment;
+use crate::base::schedule::{End, LastRun, Schedule};
 use crate::pass::request::Origin;
 use crate::pass::summary::Summary;
 use crate::plugs::Plug;
 use crate::service::daemon::event::Settings;
-use crate::service::schedule::{End, LastRun, Schedule};
 use md5::{Digest, Md5};
 use sessionmill_contract::Bound;
 use std::time::Duration;

@@ -46,8 +46,7 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
         fields: fields.into_iter().chain(more).collect(),
         shown: &|trouble: &Trouble| {
             let Trouble { kind, what, count, of, .. } = trouble;
-            let own =
-                [kind.name().to_owned(), what.clone(), thousands(*count), of.map(thousands).unwrap_or_default()];
+            let own = [kind.name().to_owned(), what.clone(), thousands(*count), of.map(thousands).unwrap_or_default()];
             own.into_iter().chain(cells.iter().map(|cell| cell(trouble))).collect()
         },
         object: &object,
