@@ -76,7 +76,7 @@ impl StoreServer {
 
     fn or_skip<T>(self, process: Option<T>) -> Option<T> {
         if process.is_none() {
-            eprintln!("skipped: {self:?} is not installed");
+            crate::world::skip(&format!("{self:?} is not installed"));
         }
         process
     }
