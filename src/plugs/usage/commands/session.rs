@@ -111,7 +111,7 @@ fn subagents(family: &[Member]) -> String {
             cost(member.total),
         ]
     };
-    format!("\n{}", grid(&fields, &family.iter().map(row).collect::<Vec<_>>(), terminal_width()))
+    format!("\n{}", grid(&fields, &family.iter().map(row).collect::<Vec<_>>(), terminal_width()).text)
 }
 
 /// How a step is written.
