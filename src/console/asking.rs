@@ -4,10 +4,12 @@
 use super::app::App;
 use super::problem::Problem;
 use crate::actions;
+use crate::actions::forget::Search;
 use crate::base::error::{Error, cause};
 use crate::base::holder::Holder;
 use crate::base::lock::{self, Presence};
 use crate::base::utc;
+use crate::identities::Identities;
 use crate::plugs::World;
 use crate::plugs::call::Reply;
 use crate::service::order::{Action, Command, Order};
@@ -122,6 +124,15 @@ impl App {
             }
             Some(Action::Review { processor, review }) => {
                 said(actions::review::review(&processor, &review, &world)?.join("; "))
+            }
+            Some(Action::Remove { processor, removal }) => {
+                said(actions::remove::remove(&processor, &removal, &world)?.join("; "))
+            }
+            Some(Action::Forget(user)) => {
+                let identities = Identities::given(self.config.identities.as_deref())?;
+                let (config, login) = (&self.config, self.login.as_str());
+                let search = Search { config, identities: &identities, world: &world, login };
+                said(actions::forget::forget(&search, &user, false)?.carry_out()?.state)
             }
             Some(Action::Publish) => {
                 said(actions::publish::words(&actions::publish::publish(&self.config, &world, None, &now)?))

@@ -12,9 +12,9 @@ use crate::console::caller::Caller;
 use crate::console::problem::{Problem, ProblemDocument};
 use crate::identities::Identities;
 use crate::plugs::call::{Level, Reply};
-use crate::report::runs::{self, Run};
+use crate::report::runs::{self, Listed};
 use crate::service::bulletin::Bulletin;
-use crate::service::health::{Keeper, State as Condition};
+use crate::service::health::{Facts, Keeper, State as Condition};
 use crate::service::metrics::{self, Sample};
 use crate::service::order::{Args, Command, Order};
 use crate::store::record::Record;
@@ -57,7 +57,7 @@ pub(super) struct Processor {
     #[schema(value_type = Option<Object>)]
     running: Option<Holder>,
     #[schema(value_type = Option<Object>)]
-    last_run: Option<Run>,
+    last_run: Option<serde_json::Value>,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -145,10 +145,11 @@ impl App {
                 };
                 let lacks = entry.and_then(|entry| entry.lacks.as_deref());
                 let schedule = &app.config.schedule;
-                let health = record.facts(schedule.get(name), schedule.timezone, keeper, &alarms, lacks).health(&now);
+                let health =
+                    Facts::of(&record, schedule.get(name), schedule.timezone, keeper, &alarms, lacks).health(&now);
                 let running = lock::holder(&app.database, name).and_then(|line| Holder::parse(&line));
                 let running = running.or_else(|| entry.and_then(|entry| entry.runner()).cloned());
-                let last_run = runs::runs(reader, Some(name), 1)?.into_iter().next();
+                let last_run = runs::runs(reader, Some(name), 1)?.first().map(Listed::object);
                 let state: Condition = health.state;
                 let processor = Processor {
                     name: name.to_owned(),
@@ -276,7 +277,7 @@ pub(super) async fn list_runs(
     let rows = app
         .read(move |reader| {
             let runs = runs::runs(reader, page.processor.as_deref(), u32::MAX >> 1)?;
-            Ok(page.of(runs.iter().map(|run| json!(run)).collect()))
+            Ok(page.of(runs.iter().map(Listed::object).collect()))
         })
         .await?;
     Ok(Json(rows))
