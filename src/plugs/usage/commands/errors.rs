@@ -24,6 +24,9 @@ pub(super) struct Args {
     form: Form,
 }
 
+/// What a table shows in a column.
+type Cell<'c> = &'c dyn Fn(&Trouble) -> String;
+
 pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
     let report = args.scope.report(context)?;
     let troubles = report.read(context, errors::errors)?;
@@ -32,12 +35,12 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
     let day = |trouble: &Trouble| text(&trouble.first_seen).chars().take(10).collect();
     let example = |trouble: &Trouble| text(&trouble.example);
     // A column that would be empty is left out.
-    let more: [(Field, &dyn Fn(&Trouble) -> String); 3] = [
+    let more: [(Field, Cell<'_>); 3] = [
         (Field::name("Cost").spare(2), &cost),
         (Field::name("First seen").spare(3), &day),
         (Field::text("Example").spare(4), &example),
     ];
-    let has_any = |cell: &dyn Fn(&Trouble) -> String| troubles.iter().any(|trouble| !cell(trouble).is_empty());
+    let has_any = |cell: Cell<'_>| troubles.iter().any(|trouble| !cell(trouble).is_empty());
     let (more, cells): (Vec<_>, Vec<_>) = more.into_iter().filter(|(_, cell)| has_any(cell)).unzip();
     let fields = [Field::name("Kind"), Field::text("What"), Field::name("Count"), Field::name("Of").spare(1)];
     args.form.list(&Listing {
