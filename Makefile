@@ -10,7 +10,7 @@ unexport DUCKDB_LIB_DIR
 FLAGS =
 endif
 
-.PHONY: demo test torture fuzz check bench soak deb
+.PHONY: demo test torture fuzz check bench bench-gate soak deb
 
 # The whole pipeline over the fixtures, into a temporary database, and a report.
 demo:
@@ -36,6 +36,10 @@ check:
 # Times on a generated corpus; `make bench ARGS="--help"` shows the choices.
 bench:
 	cargo bench --bench pipeline $(FLAGS) -- $(ARGS)
+
+# The same on less, and an error if something has become slower: a ratio of CPU times is over its bound.
+bench-gate:
+	cargo bench --bench pipeline $(FLAGS) -- --gate --size 150MB --events 250000 --people 5000 --runs 3 $(ARGS)
 
 # The daemon under load, with kills and stops: `make soak ARGS="--minutes 5"`; a quarter of an hour if not
 # said. PROFILE=dev takes the build of the tests.

@@ -26,13 +26,15 @@ impl Samples {
         self.0.push(sample);
     }
 
-    /// The median by wall time, with the largest peak of all; `None` if nothing ran.
+    /// The median of each time, with the largest peak of all; `None` if nothing ran.
     pub(crate) fn median(&self) -> Option<Sample> {
-        let mut sorted = self.0.clone();
-        sorted.sort_by_key(|sample| sample.wall);
-        let median = sorted.get(sorted.len() / 2)?;
-        let peak = sorted.iter().map(|sample| sample.peak).max()?;
-        Some(Sample { peak, ..*median })
+        let middle = |time: fn(&Sample) -> Duration| {
+            let mut times: Vec<_> = self.0.iter().map(time).collect();
+            times.sort();
+            times.get(times.len() / 2).copied()
+        };
+        let peak = self.0.iter().map(|sample| sample.peak).max()?;
+        Some(Sample { wall: middle(|sample| sample.wall)?, cpu: middle(|sample| sample.cpu)?, peak })
     }
 
     /// The fastest and the slowest wall time.
@@ -84,6 +86,22 @@ impl Place {
     pub(crate) fn md5sum(&self, root: &Path) -> io::Result<Sample> {
         let script = "find \"$0\" -name '*.jsonl' -print0 | xargs -0 -P2 -n32 md5sum > /dev/null";
         Ok(self.run("sh", ["-c", script, text(root)?])?.0)
+    }
+
+    /// A query of DuckDB over the lines of a log, by a process of its own. Returns what it counts.
+    pub(crate) fn query(&self, sql: &str) -> io::Result<(Sample, String)> {
+        self.run(std::env::current_exe()?, ["--query", sql])
+    }
+
+    /// Removes a database in the folder, and what belongs to it.
+    pub(crate) fn forget(&self, database: &str) -> io::Result<()> {
+        for entry in std::fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if path.is_file() && text(&path)?.starts_with(database) {
+                std::fs::remove_file(path)?;
+            }
+        }
+        Ok(())
     }
 
     /// What no command can go below: a process that starts and opens an empty database in memory.
