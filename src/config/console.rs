@@ -11,6 +11,7 @@ use std::time::Duration;
 #[serde(default, deny_unknown_fields)]
 pub struct Console {
     /// The address on which it listens.
+    #[serde(deserialize_with = "listen")]
     pub listen: SocketAddr,
     /// The URL at which browsers find it, if a proxy stands in front: `https://mill.example.org`.
     pub public_url: Option<String>,
@@ -131,6 +132,12 @@ impl Network {
             _ => false,
         }
     }
+}
+
+fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    super::from_text(deserializer, "an address in quotes", |text| {
+        text.parse().map_err(|_| "an address with a port such as 127.0.0.1:8686".to_owned())
+    })
 }
 
 impl FromStr for Network {

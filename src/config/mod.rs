@@ -195,41 +195,45 @@ fn zone_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::
     Ok(Some(name))
 }
 
+/// A value that a file has as text. `kind` is what is expected where there is no text at all, and `parse` says what
+/// the text is not.
+pub(crate) fn from_text<'de, D: serde::Deserializer<'de>, T>(
+    deserializer: D,
+    kind: &'static str,
+    parse: impl Fn(&str) -> std::result::Result<T, String>,
+) -> std::result::Result<T, D::Error> {
+    struct Text(&'static str);
+
+    impl serde::de::Visitor<'_> for Text {
+        type Value = String;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_str<E>(self, text: &str) -> std::result::Result<String, E> {
+            Ok(text.to_owned())
+        }
+    }
+
+    let text = deserializer.deserialize_str(Text(kind))?;
+    parse(&text).map_err(|expected| serde::de::Error::custom(format!("`{text}` is not {expected}")))
+}
+
 /// Lengths of time as people write them.
 pub(crate) mod time {
     use crate::base::duration;
     use serde::{Deserializer, Serializer};
     use std::time::Duration;
 
+    pub(super) const A_TIME: &str = "a time in quotes";
+
     pub(crate) fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&duration::text(*time))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        parsed(deserializer, duration::parse)
-    }
-
-    pub(super) fn parsed<'de, D: Deserializer<'de>>(
-        deserializer: D,
-        parse: fn(&str) -> Result<Duration, String>,
-    ) -> Result<Duration, D::Error> {
-        struct Text;
-
-        impl serde::de::Visitor<'_> for Text {
-            type Value = String;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a time in quotes")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<String, E> {
-                Ok(text.to_owned())
-            }
-        }
-
-        let text = deserializer.deserialize_str(Text)?;
-        let wrong = |expected: String| serde::de::Error::custom(format!("`{text}` is not {expected}"));
-        parse(&text).map_err(wrong)
+        super::from_text(deserializer, A_TIME, duration::parse)
     }
 }
 
@@ -241,6 +245,6 @@ pub(crate) mod wait {
     use std::time::Duration;
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        super::time::parsed(deserializer, duration::parse_wait)
+        super::from_text(deserializer, super::time::A_TIME, duration::parse_wait)
     }
 }
