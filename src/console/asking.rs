@@ -32,7 +32,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 pub(crate) enum Asked {
     /// It was done.
     Done(Value),
-    /// It is under way, and will be answered under this id.
+    /// It is under way; this path of the API tells later what came of it.
     Accepted(String),
 }
 
@@ -80,7 +80,7 @@ impl App {
                 Some(answer) if order.command == Command::Run || answer["state"] != "running" => {
                     return self.told(&id, &answer, order.processor.as_deref().unwrap_or_default());
                 }
-                _ if Instant::now() >= until => return Ok(Asked::Accepted(id)),
+                _ if Instant::now() >= until => return Ok(accepted(&id)),
                 _ => sleep(PAUSE),
             }
         }
@@ -90,7 +90,7 @@ impl App {
     fn told(&self, id: &str, answer: &Value, processor: &str) -> std::result::Result<Asked, Problem> {
         let reason = || answer["reason"].as_str().unwrap_or("it was refused").to_owned();
         match answer["state"].as_str() {
-            Some("running") => Ok(Asked::Accepted(id.to_owned())),
+            Some("running") => Ok(accepted(id)),
             Some("done") => Ok(Asked::Done(answer.clone())),
             Some("busy") => Err(busy(processor, serde_json::from_value(answer["holder"].clone()).ok())),
             Some("refused") => Err(Problem::bad_request(reason())),
@@ -163,12 +163,17 @@ impl App {
                 None if Instant::now() >= until => {
                     // Somebody has to hear of its end.
                     std::thread::spawn(move || run.wait());
-                    return Ok(Asked::Accepted(format!("run-{processor}")));
+                    return Ok(Asked::Accepted(format!("/runs?processor={processor}&limit=1")));
                 }
                 None => sleep(PAUSE),
             }
         }
     }
+}
+
+/// A request that the daemon has not answered yet.
+fn accepted(id: &str) -> Asked {
+    Asked::Accepted(format!("/requests/{id}"))
 }
 
 /// That another run of a processor is in progress, and whose.

@@ -27,6 +27,7 @@ pub mod user;
 
 use crate::config::console::Console;
 use sql::Sql;
+use std::time::Duration;
 use tokio::sync::OnceCell;
 
 /// Microseconds since 1970, UTC: they mean the same in every back end, whatever the zone of a connection.
@@ -56,6 +57,8 @@ pub struct Accounts {
     /// Made once the schema is up to date: what marks of the audit log are salted with.
     salt: OnceCell<Vec<u8>>,
     limits: session::Limits,
+    /// How long its schema may take to be ready.
+    patience: Duration,
 }
 
 impl Accounts {
@@ -66,7 +69,7 @@ impl Accounts {
     /// If the URL is invalid.
     pub fn new(url: &str, settings: &Console) -> Result<Self, StoreError> {
         let limits = session::Limits::of(settings);
-        Ok(Self { sql: Sql::new(url, settings)?, salt: OnceCell::new(), limits })
+        Ok(Self { sql: Sql::new(url, settings)?, salt: OnceCell::new(), limits, patience: settings.connect_timeout })
     }
 
     /// Connects, if that was not done yet, and brings the schema up to date.
@@ -99,7 +102,9 @@ impl Accounts {
             migrate::migrate(&self.sql, now).await?;
             migrate::salt(&self.sql).await
         };
-        self.salt.get_or_try_init(prepare).await?;
-        Ok(&self.sql)
+        match tokio::time::timeout(self.patience, self.salt.get_or_try_init(prepare)).await {
+            Ok(ready) => ready.map(|_| &self.sql),
+            Err(_) => Err(StoreError::Away("it was not ready in time".to_owned())),
+        }
     }
 }

@@ -66,7 +66,7 @@ pub(super) struct Processors {
     total: usize,
 }
 
-/// What came of a request. While it is under way, `/requests/{id}` tells it later.
+/// What came of a request. While it is under way, `request` is the path that tells it later.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Requested {
     /// `done` or `running`.
@@ -235,8 +235,8 @@ pub(super) fn requested(asked: Asked) -> Response {
         Asked::Done(answer) => {
             Json(Requested { state: "done".to_owned(), answer: Some(answer), request: None }).into_response()
         }
-        Asked::Accepted(id) => {
-            let location = format!("{BASE}/requests/{id}");
+        Asked::Accepted(path) => {
+            let location = format!("{BASE}{path}");
             let body = Requested { state: "running".to_owned(), answer: None, request: Some(location.clone()) };
             (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(body)).into_response()
         }
