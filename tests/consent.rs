@@ -97,7 +97,7 @@ fn the_answers_about_a_person_are_forgotten() {
     write(&world, "bob/b.jsonl", &["No, in May."]);
     assert_eq!(run(&world).status, 0);
     let said = world.mill(&["forget", "ada", "--yes", "--config", "mill.toml"]);
-    assert_eq!(said.stderr, "`ada` is forgotten: 1 source file, 1 fact, 1 answer\n");
+    assert_eq!(said.stderr, "`ada` is forgotten: 1 source file, 2 facts, 1 answer\n");
     let journal = fs::read_to_string(world.path("data/mill.duckdb.answers")).unwrap();
     assert!(!journal.contains("April") && journal.contains("in May"), "{journal}");
     assert_eq!((run(&world).status, server.requests().len()), (0, 2), "nobody is asked about them again");
