@@ -144,13 +144,15 @@ fn errors_are_told_by_cause_and_as_loops() {
 #[test]
 fn outcomes_add_up_by_whatever_they_are_told() {
     let world = world();
-    let other = call(10, "Write", json!({"file_path": "/m/b.rs", "content": "1\n"}), None);
-    world.write("bob/b.jsonl", other.replace("\"s1\"", "\"s2\"").replace("\"m10\"", "\"n10\"")).pass();
-    let cost = 12.0 * 0.03;
+    // Of another person, twice, so far apart that no row of time that is added up has both.
+    let write = |second| call(second, "Write", json!({"file_path": "/m/b.rs", "content": "1\n"}), None);
+    let other = (write(10) + &write(1500)).replace("\"s1\"", "\"s2\"").replace("\"id\":\"m", "\"id\":\"n");
+    world.write("bob/b.jsonl", other).pass();
+    let cost = 13.0 * 0.03;
     for by in ["day", "week", "month", "user", "team", "project", "agent", "session"] {
         let totals = &report(&world, &["outcomes", "--by", by])["totals"];
-        let counts = ["lines_added", "lines_removed", "commits", "test_runs", "failed_test_runs"];
-        assert_eq!(json!(counts.map(|name| totals[name].clone())), json!([8, 3, 1, 4, 3]), "{by}");
+        let counts = ["lines_added", "lines_removed", "files", "commits", "test_runs", "failed_test_runs"];
+        assert_eq!(json!(counts.map(|name| totals[name].clone())), json!([9, 3, 3, 1, 4, 3]), "{by}");
         assert!((totals["cost_usd"].as_f64().unwrap() - cost).abs() < 1e-9, "{by}: {totals}");
         assert!((totals["cost_per_commit_usd"].as_f64().unwrap() - cost).abs() < 1e-9, "{by}");
         assert_eq!(totals["active_seconds"], 100, "{by}");

@@ -13,8 +13,9 @@ use crate::report::render::{self, Format};
 /// or ran tests. Calls that failed do not count, except for tests, where a failed run is told apart. A file that is
 /// written whole counts with all of its lines. What people do by hand is in no transcript.
 ///
-/// Files that were changed in several rows count in each of them. Active time is that between responses which are at
-/// most 10 minutes apart; that of several people, and by session or project also that of one person, can overlap.
+/// A file that was changed in several rows counts in each of them, and once in the total. Active time is that between
+/// responses which are at most 10 minutes apart; that of several people, and by session or project also that of one
+/// person, can overlap.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill report outcomes --by project\n  \
                         sessionmill report outcomes --by week --user ada --json")]

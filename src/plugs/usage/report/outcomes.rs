@@ -18,7 +18,7 @@ use crate::report::{Column, Row, Sheet, freshness};
 use crate::store::reader::{self, Reader};
 use clap::ValueEnum;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// What a row of the report is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -66,6 +66,8 @@ const COLUMNS: [Column; 11] = [
 #[derive(Default)]
 struct Sums {
     outcome: Outcome,
+    /// Changed files, each with whose it is: one that is changed again and again is one file.
+    files: HashSet<String>,
     spent: Spent,
     active_micros: i128,
 }
@@ -75,7 +77,6 @@ impl Sums {
         let sum = &mut self.outcome;
         sum.lines_added += outcome.lines_added;
         sum.lines_removed += outcome.lines_removed;
-        sum.files += outcome.files;
         sum.commits += outcome.commits;
         sum.pull_requests += outcome.pull_requests;
         sum.test_runs += outcome.test_runs;
@@ -85,13 +86,13 @@ impl Sums {
     /// In the order of [`COLUMNS`].
     fn numbers(&self) -> Vec<Option<i128>> {
         const HOUR: i128 = 3_600_000_000;
-        let Self { outcome, spent, active_micros } = self;
+        let Self { outcome, files, spent, active_micros } = self;
         let each = |of: PicoUsd, number: i128| (number > 0).then(|| of / number);
         let count = |number: u64| Some(i128::from(number));
         vec![
             count(outcome.lines_added),
             count(outcome.lines_removed),
-            count(outcome.files),
+            i128::try_from(files.len()).ok(),
             count(outcome.commits),
             count(outcome.pull_requests),
             count(outcome.test_runs),
@@ -104,7 +105,7 @@ impl Sums {
     }
 }
 
-/// Makes the report. What is in several rows, such as a file, counts in each of them.
+/// Makes the report. A file that several rows have counts in each of them, and once in the total.
 ///
 /// # Errors
 ///
@@ -129,11 +130,20 @@ pub fn outcomes(reader: Reader<'_>, by: OutcomesBy, filter: &Filter, prices: &Pr
             sums.entry(key.name(row)?).or_default().add(&Outcome::read(row, width)?);
             Ok(())
         })?;
+        let sql = format!(
+            "SELECT DISTINCT {keys}, concat(username, chr(10), unnest(string_split(files, chr(10))))
+             FROM {CALLS} WHERE {clause} AND is_done AND files IS NOT NULL"
+        );
+        reader.each(&sql, params, |row| {
+            sums.entry(key.name(row)?).or_default().files.insert(row.get(width)?);
+            Ok(())
+        })?;
     }
     active(reader, by, filter, |name, micros| sums.entry(name).or_default().active_micros += micros)?;
     let mut total = Sums::default();
-    for Sums { outcome, spent, active_micros } in sums.values() {
+    for Sums { outcome, files, spent, active_micros } in sums.values() {
         total.add(outcome);
+        total.files.extend(files.iter().cloned());
         total.spent.add(spent);
         total.active_micros += active_micros;
     }
