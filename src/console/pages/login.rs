@@ -84,7 +84,7 @@ async fn by_link(
     let secret = app.log_in_by_link(&secret, &client).await?;
     // A cookie that is for this site only does not come back with a redirect from elsewhere, such as a terminal.
     let cookie = cookie::set(&secret, app.settings()).map(|cookie| [(header::SET_COOKIE, cookie)]);
-    let body = html! { p { "This browser is logged in until it is closed." } p { a href="/" { "Go on" } } };
+    let body = html! { p { "This browser is logged in." } p { a href="/" { "Go on" } } };
     Ok((StatusCode::OK, cookie, page("Welcome", None, &body)).into_response())
 }
 

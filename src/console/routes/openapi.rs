@@ -2,6 +2,7 @@
 
 use super::{audit, auth, events, health, knowledge, pipeline};
 use crate::console::app::App;
+use crate::console::cookie;
 use crate::console::problem::ProblemDocument;
 use crate::plugs::Plugs;
 use crate::plugs::call::Call;
@@ -19,7 +20,8 @@ use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Required, ResponseBui
 pub(in crate::console) const BASE: &str = "/api/v1";
 
 pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/openapi.json", get(async |State(app): State<Arc<App>>| Json(document(app.database.plugs))))
+    let answer = async |State(app): State<Arc<App>>| Json(document(app.database.plugs, cookie::name(app.settings())));
+    Router::new().route("/openapi.json", get(answer))
 }
 
 #[derive(utoipa::OpenApi)]
@@ -54,13 +56,13 @@ pub(super) fn routes() -> Router<Arc<App>> {
 )]
 struct Description;
 
-/// The description, with what the processors bring.
-fn document(plugs: Plugs) -> OpenApi {
+/// The description, with what the processors bring, and the cookie of a browser that is logged in.
+fn document(plugs: Plugs, cookie: &str) -> OpenApi {
     let mut document = Description::openapi();
     let components = document.components.get_or_insert_default();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     components.add_security_scheme("token", SecurityScheme::Http(bearer));
-    let cookie = ApiKey::Cookie(ApiKeyValue::new("__Host-sessionmill"));
+    let cookie = ApiKey::Cookie(ApiKeyValue::new(cookie));
     components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
     for (plug, call) in plugs.iter().flat_map(|plug| plug.calls.iter().map(move |call| (plug, call))) {
         let mut schemas = Vec::new();
