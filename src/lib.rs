@@ -27,6 +27,7 @@
 //! | `console` | the HTTP API, its pages, and the store of login sessions; all async code |
 //! | [`cli`], [`config`] | the command line; the configuration and the environment |
 //! | [`base`] | what all of these use: errors, time, locks, files that are written whole |
+//! | `simd` | a crate of its own, the only one with unsafe code: MD5 and the marks of JSON text, many bytes at once |
 //!
 //! # Invariants
 //!
@@ -43,14 +44,14 @@
 //! 8. A skip needs proof.
 //! 9. Parallel code never touches the database. A commit after a failed statement is impossible.
 //! 10. Between passes, and while one waits for a network or settles a large key, no process holds the
-//!     database; a long pass lets go of it every few seconds.
+//!     database; a long pass lets go of it within seconds of another process that waits.
 //! 11. Sources are never written, locked, or followed outside of their root.
 //! 12. A database remembers its sources and refuses others.
 //! 13. Time is an argument: only `main`, the trial of a file, and the console's requests read the clock; a pass
 //!     counts on from there.
 //! 14. Same bytes in, same rows and same text out.
-//! 15. The console never opens the database for writing: it reads snapshots or copies, and asks for changes by the
-//!     actions that triggers use.
+//! 15. The console reads snapshots or copies. It changes nothing by itself: it asks the daemon, or calls the same
+//!     actions as a command would where no daemon serves the database.
 
 pub mod actions;
 pub mod base;
