@@ -65,7 +65,7 @@ const MIGRATIONS: [Migration; 7] = [
     ("0015_founders", include_str!("../../../migrations/0015_founders.sql")),
     ("0026_instructions", include_str!("../../../migrations/0026_instructions.sql")),
     ("0034_prompts", include_str!("../../../migrations/0034_prompts.sql")),
-    ("0036_templates", include_str!("../../../migrations/0036_templates.sql")),
+    ("0037_templates", include_str!("../../../migrations/0037_templates.sql")),
 ];
 
 fn bound(config: &Config) -> Bound {
