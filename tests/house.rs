@@ -127,7 +127,7 @@ const BELOW: [(&str, &[&str]); 13] = [
     ("source", &["base"]),
     ("read", &["base", "dialect", "source"]),
     ("config", &["base", "plugs", "price", "read", "source"]),
-    ("identities", &["base", "config", "store"]),
+    ("identities", &["base", "config", "dialect", "store"]),
     ("store", &["base", "config", "pass", "plugs", "read", "source"]),
     ("pass", &["base", "config", "plugs", "read", "source", "store"]),
     ("plugs", PLUGS_USE),
