@@ -7,6 +7,7 @@
 mod file;
 pub mod people;
 mod project;
+pub mod repository;
 
 use crate::base::error::{Error, Result, Status, cause};
 use crate::config::reading::Mistake;

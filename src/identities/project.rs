@@ -4,7 +4,7 @@
 use super::fits;
 use crate::config::reading::Mistake;
 use crate::dialect::directory::spelled;
-use crate::report::repository::repository;
+use crate::identities::repository::repository;
 
 /// A `[[project]]`, as the file has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

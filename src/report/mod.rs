@@ -5,7 +5,6 @@ pub mod grid;
 pub mod listing;
 pub mod money;
 pub mod render;
-pub mod repository;
 pub mod runs;
 pub mod sources;
 pub mod status;

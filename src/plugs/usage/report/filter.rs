@@ -6,7 +6,7 @@ use crate::base::printable::printable;
 use crate::base::zone;
 use crate::dialect::directory::spelled;
 use crate::identities::Identities;
-use crate::report::repository::repository;
+use crate::identities::repository::repository;
 use crate::store::reader::{Param, Reader};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
