@@ -1,6 +1,7 @@
 //! Answers that follow from the database alone, kept until it changes: pages and programs ask the same again and again.
 
 use crate::plugs::call::Viewer;
+use crate::source::stat::Stat;
 use crate::store::Version;
 use axum::body::Bytes;
 use std::collections::{BTreeMap, HashMap};
@@ -11,6 +12,8 @@ pub(crate) struct Question {
     pub call: &'static str,
     pub values: BTreeMap<String, String>,
     pub viewer: Viewer,
+    /// The file of identities, as it is: it decides what is somebody's own.
+    pub identities: Option<Stat>,
     pub limit: u32,
     pub cursor: Option<String>,
 }
@@ -57,6 +60,7 @@ mod tests {
             call: "list",
             values: BTreeMap::new(),
             viewer: Viewer { name: name.into(), person: name.into(), others: Level::Aggregate, sees_knowledge: false },
+            identities: None,
             limit: 1,
             cursor: None,
         };

@@ -43,8 +43,8 @@ pub(crate) struct App {
     pub turns: Semaphore,
 }
 
-/// Readers of the database at once: each has memory of its own.
-const READERS: usize = 4;
+/// Readers of the database at once. They share the memory that it may take, and long lists need much of it.
+const READERS: usize = 2;
 
 impl App {
     pub(super) fn new(setup: Setup, accounts: Accounts, link: Option<SecretHash>) -> Self {

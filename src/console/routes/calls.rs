@@ -9,6 +9,7 @@ use crate::console::caller::Caller;
 use crate::console::problem::Problem;
 use crate::identities::Identities;
 use crate::plugs::call::{Asked, Call, Reply};
+use crate::source::stat::Stat;
 use axum::Router;
 use axum::extract::{Query, RawPathParams, State};
 use axum::http::header;
@@ -61,8 +62,15 @@ async fn answer(
         }
     }
     query.extend(path);
-    let question =
-        Question { call: call.id, values: query.clone(), viewer: caller.viewer(), limit, cursor: cursor.clone() };
+    let identities = app.config.identities.as_deref().and_then(|file| file.metadata().ok());
+    let question = Question {
+        call: call.id,
+        values: query.clone(),
+        viewer: caller.viewer(),
+        identities: identities.as_ref().map(Stat::from),
+        limit,
+        cursor: cursor.clone(),
+    };
     let version = app.version()?;
     if call.is_stable
         && let Some(answer) = app.answers.lock().of(&version, &question)

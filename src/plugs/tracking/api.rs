@@ -60,7 +60,7 @@ pub(super) const CALLS: [Call; 4] = [
         summary: "Activity sessions, transcripts, tasks and runs of a user, in one order",
         parameters: &[FROM, TO],
         schema: |schemas| schema_of::<Timeline>(schemas),
-        is_stable: true,
+        is_stable: false,
         answer: timeline,
     },
 ];

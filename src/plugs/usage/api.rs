@@ -234,7 +234,12 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         Err(reply) => return Ok(reply),
     };
     let total = all.len();
-    let object = |session: Session| CELLS.map(str::to_owned).into_iter().zip(session.cells()).collect();
+    let object = |mut session: Session| {
+        if !asked.may_see(session.file.split('/').next(), Level::Content) {
+            session.facts.hide_prompt();
+        }
+        CELLS.map(str::to_owned).into_iter().zip(session.cells()).collect()
+    };
     let page: Vec<_> = all.into_iter().skip(from).take(asked.limit as usize).map(object).collect();
     let next_cursor = asked.next(from, page.len(), total);
     Ok(Reply::Found(json!(Sessions { sessions: page, total, next_cursor })))
@@ -252,7 +257,11 @@ fn steps(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         Ok(filter) => filter,
         Err(reply) => return Ok(reply),
     };
-    Ok(Reply::Found(timeline::timeline(reader, id, &filter, &prices)?.json()))
+    let mut timeline = timeline::timeline(reader, id, &filter, &prices)?;
+    if !folders.iter().all(|folder| asked.may_see(Some(folder), Level::Content)) {
+        timeline.facts.hide_prompt();
+    }
+    Ok(Reply::Found(timeline.json()))
 }
 
 #[cfg(test)]

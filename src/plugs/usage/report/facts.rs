@@ -17,6 +17,15 @@ pub struct Facts {
     pub interruptions: u64,
 }
 
+impl Facts {
+    /// For who may not see what people write: a title that is from a prompt is content.
+    pub(in crate::plugs::usage) fn hide_prompt(&mut self) {
+        if self.title_source.as_deref() == Some("prompt") {
+            (self.title, self.title_source) = (None, None);
+        }
+    }
+}
+
 /// What came of calls. Each call counts once, however many files repeat it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Outcome {
