@@ -305,14 +305,14 @@ fn what_is_others_is_not_there() {
 #[test]
 fn a_title_from_a_prompt_is_content() {
     let world = World::new();
-    let prompt = json!({"type": "user", "uuid": "u1", "sessionId": "s", "timestamp": "2026-02-01T09:00:00Z",
+    let prompt = json!({"type": "user", "uuid": "u1", "sessionId": "s1", "timestamp": "2026-02-01T09:00:00Z",
                         "message": {"role": "user", "content": "Oil the mill"}});
     world.write("ada/a.jsonl", prompt.to_string() + "\n" + &response("m1", "10:00:00", 5)).pass();
     let [ada, lead] = [("ada", "member"), ("eve", "lead")].map(|(user, role)| add(&world, user, role));
     let console = Console::start(&world, "");
     for (token, title, source) in [(&ada, json!("Oil the mill"), json!("prompt")), (&lead, Value::Null, Value::Null)] {
         let list = console.api("GET /usage/sessions", token).json()["sessions"][0].clone();
-        let one = console.api("GET /usage/sessions/s", token).json();
+        let one = console.api("GET /usage/sessions/s1", token).json();
         for session in [list, one] {
             assert_eq!((&session["title"], &session["title_source"]), (&title, &source), "{session}");
         }
