@@ -345,7 +345,8 @@ impl World {
             let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
             let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
             let kilobytes: Option<u64> = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-            peak = peak.max(1024 * kilobytes.unwrap_or_default());
+            // It only grows, so that the last one counts: the first can be that of the process before `exec`.
+            peak = kilobytes.map_or(peak, |kilobytes| 1024 * kilobytes);
             if let Some(status) = child.try_wait().unwrap() {
                 return (self.said(status), peak);
             }
