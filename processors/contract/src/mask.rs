@@ -63,11 +63,20 @@ fn replacement(found: &Captures<'_>) -> String {
 
 /// Whether a long text is no word, path or short hash: it mixes capitals, small letters and digits, or is
 /// a number of 256 bits.
+///
+/// A path, as in `com/Mill/Oil/pull/123`, mixes them by its parts. Base64 has slashes, too, but few, and the parts between
+/// them are mixed. So a text with two slashes or more is random if one of its parts is.
 fn is_random(text: &str) -> bool {
-    let has = |kind: fn(&u8) -> bool| text.bytes().filter(kind).count();
-    let is_number = text.len() >= 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let mixed = [has(u8::is_ascii_uppercase), has(u8::is_ascii_lowercase), has(u8::is_ascii_digit)];
-    is_number || mixed.iter().all(|count| *count >= 3)
+    let is_number = |text: &str| text.len() >= 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mixes = |text: &str, least: usize| {
+        [u8::is_ascii_uppercase, u8::is_ascii_lowercase, u8::is_ascii_digit]
+            .iter()
+            .all(|kind| text.bytes().filter(kind).count() >= least)
+    };
+    match text.matches('/').count() {
+        0 | 1 => is_number(text) || mixes(text, 3),
+        _ => text.split('/').any(|part| is_number(part) || part.len() >= 8 && mixes(part, 2)),
+    }
 }
 
 /// Whether digits are written as those of a card, or add up as a card's do (ISO/IEC 7812-1, annex B).
@@ -100,6 +109,8 @@ mod tests {
             ("DB_PASSWORD=\"s3cret!pass\"".to_owned(), "DB_PASSWORD=\"[masked]\""),
             ("my api_key: abc123def".to_owned(), "my api_key: [masked]"),
             (format!("it is {random}/+{random}=="), "it is [masked]"),
+            (format!("https://example.org/a/b/{random}/c"), "https://example.[masked]"),
+            ("wJalr7XUtnFEM/K7MDENG/bPx2RfiCY1EXAMPLEKEY".to_owned(), "[masked]"),
             ("0123456789abcdef".repeat(4), "[masked]"),
             ("pay with 4111 1111 1111 1112".to_owned(), "pay with [masked]"),
             ("or 4111111111111111.".to_owned(), "or [masked]."),
@@ -178,6 +189,8 @@ mod tests {
             "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
             "commit da39a3ee5e6b4b0d3255bfef95601890afd80709",
             "/home/ada/projects/shop/src/checkout/cart/taxes_per_country",
+            "/Users/Ada/Documents/Projects2024/ShopAPI/v1/Taxes123.rs",
+            "https://github.com/Ada-Mill/OilPress/blob/main/src/Grinder/README.md?plain=1#L123-L456",
             "http://localhost:8080/a@b",
             "1234567890123 rows",
             "skate-boarding-in-the-park-at-night",

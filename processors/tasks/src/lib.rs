@@ -42,7 +42,7 @@ pub struct Tasks {
 
 static MANIFEST: Manifest = Manifest {
     name: "tasks",
-    version: 2,
+    version: 3,
     cadence: Duration::from_secs(120),
     bound: Bound::Cpu,
     facts: &[&event::EVENTS],

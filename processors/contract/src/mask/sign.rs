@@ -1,6 +1,7 @@
 //! Tells texts that hold no credential, which nearly all are, far faster than a search for one.
 //!
-//! Each shape has a sign that no text of that shape is without: the word that it begins with, or so many bytes of a sort.
+//! Each shape has a sign that no text of that shape is without: the word that it begins with, or a long row of bytes of
+//! one kind.
 //! What follows the word is looked at with less care than by the search, so that a sign can be a false one, but no
 //! credential is without. A letter that is not ASCII counts as whatever would make it a sign.
 

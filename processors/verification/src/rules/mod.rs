@@ -66,7 +66,7 @@ impl Detector for Rules {
     }
 
     fn version(&self) -> u32 {
-        10
+        11
     }
 
     fn bound(&self) -> Bound {
