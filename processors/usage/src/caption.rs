@@ -12,8 +12,19 @@ const ERROR: usize = 160;
 const HEAD: usize = 2000;
 
 /// The first line of a text that is not blank, as a title; nothing if there is none.
+///
+/// A line that only introduces the next one, such as `Implement the following plan:`, says little. So it is joined with
+/// the line that follows, and left out where that is a heading.
 pub(crate) fn title(text: &str) -> Option<Box<str>> {
-    lines(text).first().map(|line| shortened(line, TITLE))
+    let lines = lines(text);
+    let heading = |line: &str| line.trim_start_matches('#').trim_start().to_owned();
+    let title = match &lines[..] {
+        [] => return None,
+        [first, next, ..] if first.ends_with(':') && next.starts_with('#') => heading(next),
+        [first, next, ..] if first.ends_with(':') => format!("{} {next}", heading(first)),
+        [first, ..] => heading(first),
+    };
+    (!title.is_empty()).then(|| shortened(&title, TITLE))
 }
 
 /// The first two lines of an error.
@@ -49,6 +60,15 @@ mod tests {
         assert_eq!(title("\n  Oil\tthe   mill \nand sweep").as_deref(), Some("Oil the mill"));
         assert_eq!(title(" \n\t").as_deref(), None);
         assert_eq!(title("use password=hunter22 please").as_deref(), Some("use password=[masked] please"));
+        for (text, expected) in [
+            ("# Oil the mill\nfirst", "Oil the mill"),
+            ("Implement the following plan:\n\n# Plan: oil\n\n## Why", "Plan: oil"),
+            ("Do this:\n- oil\n- sweep", "Do this: - oil"),
+            ("Do this:", "Do this:"),
+        ] {
+            assert_eq!(title(text).as_deref(), Some(expected));
+        }
+        assert_eq!(title("##").as_deref(), None);
         assert_eq!(error("Exit code 1\n\nno oil\nat line 7").as_deref(), Some("Exit code 1: no oil"));
         let long = title(&"é".repeat(3000)).unwrap();
         assert_eq!((long.chars().count(), long.ends_with('…')), (80, true));

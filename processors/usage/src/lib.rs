@@ -42,7 +42,7 @@ pub struct Usage;
 
 static MANIFEST: Manifest = Manifest {
     name: "usage",
-    version: 6,
+    version: 7,
     cadence: Duration::from_secs(600),
     bound: Bound::Cpu,
     facts: &[&copy::COPIES, &tool_event::TOOL_CALLS, &session::SESSIONS],
