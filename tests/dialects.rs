@@ -140,6 +140,13 @@ fn a_document_is_a_whole_file() {
 }
 
 #[test]
+fn a_first_line_that_is_torn_off_after_its_brace_is_no_document() {
+    let claude = response("m1", "10:00:00", 5);
+    let file = world(&["{", "", claude.trim()]);
+    assert_eq!((file.rows(FILES), file.rows(RESPONSES).len()), (vec!["claude-code|3|1".to_owned()], 1));
+}
+
+#[test]
 fn the_dialects_of_a_file_follow_it() {
     let world = World::new();
     let claude = response("m1", "10:00:00", 5);

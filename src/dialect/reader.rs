@@ -28,6 +28,8 @@ pub struct Reader {
     above: u64,
     /// There was a line that is not blank.
     is_begun: bool,
+    /// The line that was a `{` alone, if no other one followed yet.
+    opened: Option<u64>,
 }
 
 impl Default for Reader {
@@ -39,6 +41,7 @@ impl Default for Reader {
             first: None,
             above: 0,
             is_begun: false,
+            opened: None,
         }
     }
 }
@@ -52,6 +55,12 @@ impl Reader {
         }
         if !std::mem::replace(&mut self.is_begun, true) && is_document(bytes) {
             self.recognised(DOCUMENT);
+            self.opened = Some(number).filter(|_| bytes == b"{");
+        } else if let Some(opened) = self.opened.take()
+            && bytes.starts_with(b"{")
+        {
+            self.is_no_document();
+            events(&Event::malformed(opened, NO_RECORD));
         }
         let mut part = 0;
         let length = bytes.len() as u64;
@@ -175,6 +184,12 @@ impl Reader {
     fn recognised(&mut self, dialect: usize) {
         self.current = Some(dialect);
         self.first = self.first.or(Some(dialect));
+    }
+
+    /// No object begins with an object: the `{` above is what is left of a broken line.
+    fn is_no_document(&mut self) {
+        self.above += std::mem::take(&mut self.lines[DOCUMENT]);
+        (self.current, self.first) = (None, None);
     }
 
     fn count(&mut self, dialect: Option<usize>) {
