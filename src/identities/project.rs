@@ -28,6 +28,12 @@ impl Projects {
             } else if paths.is_empty() {
                 wrong(format!("the project `{name}` has no paths"));
             }
+            for path in paths.iter().filter(|path| !is_absolute(path)) {
+                wrong(format!(
+                    "`{path}` of the project `{name}` fits no working directory: a path is absolute, such as \
+                     `/home/ada/{name}`, or begins with `*`, such as `*/{name}`"
+                ));
+            }
             projects.extend(paths.iter().map(|path| (spelled(path.trim_end_matches('/')).into_owned(), name.clone())));
         }
         Self(projects)
@@ -47,6 +53,11 @@ impl Projects {
     pub(super) fn settings(&self) -> String {
         format!("{:?}", self.0)
     }
+}
+
+/// Whether a path is absolute on some system, or a pattern of such paths.
+fn is_absolute(path: &str) -> bool {
+    path.starts_with(['/', '\\', '*']) || path.get(1..2) == Some(":")
 }
 
 #[cfg(test)]
@@ -86,5 +97,15 @@ mod tests {
     fn a_project_without_a_name_or_a_path_is_a_mistake() {
         let (_, mistakes) = projects(&[(" ", &["/a"]), ("shop", &[])]);
         assert_eq!(mistakes, ["line 1: a project without a name", "line 2: the project `shop` has no paths"]);
+    }
+
+    #[test]
+    fn a_path_that_fits_no_directory_is_a_mistake() {
+        let (_, mistakes) = projects(&[("shop", &["~/shop", r"C:\shop", r"\\server\shop", "*/shop", "shop"])]);
+        let expected = ["`~/shop` of the project `shop` fits no", "`shop` of the project `shop` fits no"];
+        assert_eq!(mistakes.len(), expected.len(), "{mistakes:?}");
+        for (mistake, expected) in mistakes.iter().zip(expected) {
+            assert!(mistake.starts_with(&format!("line 1: {expected}")), "{mistake}");
+        }
     }
 }
