@@ -1,6 +1,7 @@
 //! The known names that may be meant by an unknown one.
 
-use crate::base::error::{Error, Status};
+use crate::base::error::{Error, Result, Status, count};
+use crate::base::printable::printable;
 
 /// Known names that an error lists.
 const LISTED: usize = 20;
@@ -18,6 +19,25 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>)
         Some(nearest) => error.hint(format!("did you mean `{nearest}`?")),
         None => error,
     }
+}
+
+/// Ids that an error lists, of those that begin alike.
+const ALIKE: usize = 5;
+
+/// The id that is meant by its beginning, among all ids that begin so. `None` if there are none.
+///
+/// # Errors
+///
+/// If there are several, and it is none of them.
+pub fn whole(what: &str, beginning: &str, mut ids: Vec<String>) -> Result<Option<String>> {
+    if ids.len() < 2 || ids.iter().any(|id| id == beginning) {
+        let exact = ids.iter().position(|id| id == beginning).unwrap_or_default();
+        return Ok((!ids.is_empty()).then(|| ids.swap_remove(exact)));
+    }
+    let first: Vec<_> = ids.iter().take(ALIKE).map(|id| format!("`{}`", printable(id))).collect();
+    let more = if ids.len() > ALIKE { ", …" } else { "" };
+    let message = format!("{} begin with `{}`", count(ids.len() as u64, what), printable(beginning));
+    Err(Error::new(Status::Usage, message).hint(format!("{}{more}", first.join(", "))))
 }
 
 /// Names that [`likely`] returns.

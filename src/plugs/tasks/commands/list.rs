@@ -1,6 +1,6 @@
 //! `sessionmill tasks`: the tasks, the newest first.
 
-use crate::base::error::{Result, Status, thousands};
+use crate::base::error::{Result, Status, count, thousands};
 use crate::base::names;
 use crate::cli::place::read;
 use crate::cli::scope::{ReportArgs, ReportSetup};
@@ -17,7 +17,9 @@ use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 
 /// What a task can be.
-pub(in crate::plugs::tasks) const STATUSES: [&str; 5] = ["active", "completed", "failed", "cancelled", "orphaned"];
+pub(in crate::plugs::tasks) const STATUSES: [&str; 5] = ["active", "completed", "failed", "cancelled", ORPHANED];
+
+const ORPHANED: &str = "orphaned";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct List {
@@ -83,17 +85,27 @@ impl Which {
 
 pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
     let (database, filter) = args.which.filter(args.include.is_some(), context)?;
-    let (tasks, all, types) = read(&database, context, |reader| {
+    let (tasks, all, types, orphaned) = read(&database, context, |reader| {
         let mut tasks = Vec::new();
         session::read(reader, &filter, Some(args.limit), |task| tasks.push(task))?;
         let all = session::count(reader, &filter)?;
         let types = if tasks.is_empty() { session::types(reader, filter.now)? } else { Vec::new() };
-        Ok((tasks, all, types))
+        let orphaned = match filter.with_closed {
+            true => 0,
+            false => session::count(
+                reader,
+                &Filter { status: vec![ORPHANED.to_owned()], with_closed: true, ..filter.clone() },
+            )?,
+        };
+        Ok((tasks, all, types, orphaned))
     })?;
     let shown = tasks.len() as u64;
     if shown < all {
         let (shown, all) = (thousands(shown.into()), thousands(all.into()));
         remark(&format!("note: {shown} of {all} tasks, the newest first; --limit N shows more"));
+    }
+    if orphaned > 0 {
+        remark(&format!("note: {} without an event for long; --status {ORPHANED} lists them", count(orphaned, "task")));
     }
     if let (Some(task_type), true) = (&filter.task_type, tasks.is_empty()) {
         let known = types.iter().flat_map(|known| [known.as_str(), known.split(':').next().unwrap_or_default()]);

@@ -4,14 +4,16 @@ use super::Current;
 use crate::actions::{self, remove::Removal};
 use crate::base::duration;
 use crate::base::error::{Result, Status, count};
+use crate::cli::place::read;
 use crate::cli::{Context, print, remark};
+use crate::plugs::tasks::report::session;
 use crate::plugs::tasks::{NAME, Settings, tombstone};
 use chrono::TimeDelta;
 use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Remove {
-    /// Ids, as `tasks` lists them
+    /// Ids, as `tasks` lists them, or the beginnings of ids
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
 
@@ -51,7 +53,10 @@ impl Who {
 
 pub(super) fn remove(args: &Remove, context: &Context) -> Result<Status> {
     let (_, database) = args.who.current.find(context)?;
-    let removal = Removal { ids: args.ids.clone(), by: args.who.name(context).to_owned() };
+    let ids = read(&database, context, |reader| {
+        args.ids.iter().map(|id| session::whole_id(reader, id, context.now.wall)).collect::<Result<Vec<_>>>()
+    })?;
+    let removal = Removal { ids, by: args.who.name(context).to_owned() };
     actions::remove::remove(NAME, &removal, &context.world(&database))?.iter().for_each(|said| remark(said));
     Ok(Status::Done)
 }

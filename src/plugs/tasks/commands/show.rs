@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Ids, as `tasks` lists them
+    /// Ids, as `tasks` lists them, or the beginnings of ids
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
 
@@ -45,7 +45,8 @@ pub(super) fn show(args: &Args, context: &Context) -> Result<Status> {
     let (_, database) = args.current.find(context)?;
     let now = context.now.wall;
     let pages = read(&database, context, |reader| {
-        let page = |id: &String| {
+        let page = |beginning: &String| {
+            let id = &session::whole_id(reader, beginning, now)?;
             let Some(task) = session::find(reader, id, now)? else {
                 return Err(session::unknown(reader, id, now)?);
             };

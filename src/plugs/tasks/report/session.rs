@@ -112,6 +112,17 @@ pub fn count(reader: Reader<'_>, filter: &Filter) -> Result<u64> {
     reader.one(&sql, &condition.params, |row| row.count(0))
 }
 
+/// The whole id of a task, by its beginning, or what is given if no task that is shown at that moment begins so.
+///
+/// # Errors
+///
+/// If several begin so, or the database cannot be read.
+pub fn whole_id(reader: Reader<'_>, beginning: &str, now: DateTime<Utc>) -> Result<String> {
+    let sql = format!("SELECT task_id FROM {} WHERE starts_with(task_id, ?) ORDER BY task_id", at(now));
+    let ids = reader.rows(&sql, &[beginning.into()], |row| row.get(0))?;
+    Ok(names::whole("task", beginning, ids)?.unwrap_or_else(|| beginning.to_owned()))
+}
+
 /// The task of an id, if it is shown at that moment.
 ///
 /// # Errors

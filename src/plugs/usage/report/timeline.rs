@@ -1,6 +1,7 @@
 //! One session, response by response and call by call, each with the line that tells of it.
 
-use crate::base::error::{Error, Result, Status, count};
+use crate::base::error::{Error, Result, Status};
+use crate::base::names;
 use crate::base::printable::printable;
 use crate::base::utc;
 use crate::plugs::usage::report::facts::{self, Facts};
@@ -50,9 +51,6 @@ pub enum What {
         failed: Option<bool>,
     },
 }
-
-/// Sessions that a key which fits several is told to fit.
-const TOLD: usize = 5;
 
 /// Reads the session of an id, or of the beginning of one, whole. The filter knows the people.
 ///
@@ -110,17 +108,10 @@ fn find(reader: Reader<'_>, key: &str) -> Result<String> {
                    SELECT session_id FROM usage_responses UNION ALL SELECT session_id FROM usage_tool_events)
                WHERE starts_with(session_id, ?) ORDER BY session_id";
     let found: Vec<String> = reader.rows(sql, &[key.into()], |row| row.get(0))?;
-    let wrong = |message: String, hint: &str| Err(Error::new(Status::Usage, message).hint(hint));
-    match found.as_slice() {
-        [] => wrong(format!("no session `{}`", printable(key)), "`sessionmill report sessions` shows them"),
-        [only] => Ok(only.clone()),
-        several if several.iter().any(|id| id == key) => Ok(key.to_owned()),
-        several => {
-            let sessions = count(several.len() as u64, "session");
-            let first: Vec<_> = several.iter().take(TOLD).map(|id| format!("`{}`", printable(id))).collect();
-            wrong(format!("{sessions} begin with `{}`", printable(key)), &first.join(", "))
-        }
-    }
+    names::whole("session", key, found)?.ok_or_else(|| {
+        Error::new(Status::Usage, format!("no session `{}`", printable(key)))
+            .hint("`sessionmill report sessions` shows them")
+    })
 }
 
 /// Names of the cells of a step in CSV; in JSON those that it has.

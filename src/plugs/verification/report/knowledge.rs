@@ -1,7 +1,8 @@
 //! Knowledge items as a reader sees them: with their confidence of this moment, their evidence, what
 //! is near them, and what people decided.
 
-use crate::base::error::{Error, Result, Status};
+use crate::base::error::Result;
+use crate::base::names;
 use crate::base::utc;
 use crate::identities::Identities;
 use crate::store::reader::{Param, Reader, Row};
@@ -396,16 +397,8 @@ pub fn whole_id(reader: Reader<'_>, beginning: &str) -> Result<String> {
     let digits = beginning.strip_prefix("kv_").unwrap_or(beginning);
     let begins =
         |id: &&String| id.strip_prefix("kv_").is_some_and(|rest| !digits.is_empty() && rest.starts_with(digits));
-    let meant: Vec<_> = known.iter().filter(begins).collect();
-    match &meant[..] {
-        [id] => Ok((*id).clone()),
-        [] => Ok(beginning.to_owned()),
-        _ => {
-            let some = meant.iter().take(5).map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
-            let message = format!("`{beginning}` is the beginning of {} ids: {some}", meant.len());
-            Err(Error::new(Status::Usage, message).hint("give more of its digits"))
-        }
-    }
+    let meant = known.iter().filter(begins).cloned().collect();
+    Ok(names::whole("id", beginning, meant)?.unwrap_or_else(|| beginning.to_owned()))
 }
 
 /// The domains in which anybody states one of two things.
