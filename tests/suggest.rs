@@ -92,3 +92,24 @@ fn suggest_changes_the_file_of_one_project() {
 ";
     assert_eq!(change, expected);
 }
+
+#[test]
+fn suggest_names_a_file_in_a_change_as_its_repository_does() {
+    let world = world();
+    std::fs::create_dir_all(world.path("clone/.git")).unwrap();
+    std::fs::create_dir_all(world.path("clone/.claude")).unwrap();
+    std::fs::write(world.path("clone/.claude/CLAUDE.md"), "# Rules\n").unwrap();
+    let file = world.path("clone/.claude/CLAUDE.md");
+    let args = ["--project", "shop", "--against", file.to_str().unwrap(), "--format", "diff", "--min-confidence", "0"];
+    let change = suggest(&world, &args);
+    assert!(change.starts_with("--- a/.claude/CLAUDE.md\n+++ b/.claude/CLAUDE.md\n"), "{change}");
+}
+
+#[test]
+fn suggest_names_projects_as_the_identities_do() {
+    let world = world();
+    std::fs::write(world.path("who.toml"), "[[project]]\nname = \"The Shop\"\npaths = [\"*/shop\"]\n").unwrap();
+    std::fs::write(world.path("c.toml"), "identities = \"who.toml\"\n").unwrap();
+    let page = suggest(&world, &["--config", "c.toml", "--project", "The Shop", "--min-confidence", "0"]);
+    assert!(page.starts_with("# The Shop\n"), "{page}");
+}

@@ -13,8 +13,7 @@ pub(crate) fn diff(page: &Page) -> String {
     if added.is_empty() {
         return String::new();
     }
-    let name = page.name.as_deref().unwrap_or(Path::new("CLAUDE.md")).to_string_lossy();
-    let name = name.trim_start_matches(['.', '/']);
+    let name = page.name.as_deref().unwrap_or(Path::new("CLAUDE.md")).display();
     let old: Vec<&str> = page.text.as_deref().unwrap_or_default().lines().collect();
     let context = &old[old.len().saturating_sub(CONTEXT)..];
     let is_ended = page.text.as_deref().is_none_or(|text| text.is_empty() || text.ends_with('\n'));

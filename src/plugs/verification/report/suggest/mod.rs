@@ -29,7 +29,7 @@ use sessionmill_verification::review::Standing;
 use sessionmill_verification::rules::Gist;
 use sessionmill_verification::{Detection, Scope};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What is asked for.
@@ -129,7 +129,7 @@ pub(crate) fn pages(
     let mut evidence = knowledge::evidence(reader, None, identities)?;
     let mut prompts = prompt::repeated(reader, identities, wish)?;
     let mut lines: BTreeMap<String, Vec<(Item, Vec<Piece>)>> = BTreeMap::new();
-    let folders = folders(reader)?;
+    let folders = folders(reader, identities)?;
     for item in items {
         let is_own = item.scope.as_deref() == Some(Scope::Person.name());
         if item.status == Standing::Rejected.name() || is_own != wish.by_person {
@@ -138,7 +138,8 @@ pub(crate) fn pages(
         let pieces = evidence.remove(&(item.domain.clone(), item.item_id.clone())).unwrap_or_default();
         let mut by_page: BTreeMap<String, Vec<Piece>> = BTreeMap::new();
         for piece in pieces {
-            let page = if wish.by_person { Some(piece.user.as_str()) } else { piece.project.as_deref().map(project) };
+            let of_project = || piece.project.as_deref().map(|cwd| project(cwd, identities));
+            let page = if wish.by_person { Some(piece.user.as_str()) } else { of_project() };
             let Some(page) = page.map(str::to_owned) else { continue };
             by_page.entry(page).or_default().push(piece);
         }
@@ -160,18 +161,24 @@ pub(crate) fn pages(
     Ok(pages.filter(|page| is_one || !page.is_empty()).collect())
 }
 
-/// The project of a working directory: the name of its repository, so that the folders of several people are one.
-fn project(cwd: &str) -> &str {
+/// The project of a working directory: the name that the identities give it, else that of its repository, so that the
+/// folders of several people are one.
+fn project<'a>(cwd: &'a str, identities: &'a Identities) -> &'a str {
     let repository = repository(cwd);
-    repository.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(repository)
+    match identities.project(cwd) {
+        project if project == repository => {
+            repository.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(repository)
+        }
+        name => name,
+    }
 }
 
 /// The repositories of each project.
-fn folders(reader: Reader<'_>) -> Result<BTreeMap<String, BTreeSet<PathBuf>>> {
+fn folders(reader: Reader<'_>, identities: &Identities) -> Result<BTreeMap<String, BTreeSet<PathBuf>>> {
     let mut folders: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
     reader.each("SELECT DISTINCT project FROM verification_claims WHERE project <> ''", &[], |row| {
         let cwd: String = row.get(0)?;
-        folders.entry(project(&cwd).to_owned()).or_default().insert(repository(&cwd).into());
+        folders.entry(project(&cwd, identities).to_owned()).or_default().insert(repository(&cwd).into());
         Ok(())
     })?;
     Ok(folders)
@@ -189,7 +196,7 @@ fn choose(wish: &str, known: &BTreeSet<String>) -> Result<String> {
 fn files(wish: &Wish, folders: Option<&BTreeSet<PathBuf>>, is_one: bool) -> Vec<(PathBuf, File)> {
     let in_home = |home: &PathBuf| [".claude/CLAUDE.md", ".codex/AGENTS.md"].map(|name| (name.into(), home.join(name)));
     let paths: Vec<(PathBuf, PathBuf)> = match &wish.against {
-        Some(path) => vec![(path.clone(), path.clone())],
+        Some(path) => vec![(name_in_change(path), path.clone())],
         // Only one person's files are on this machine.
         None if wish.by_person => wish.home.iter().filter(|_| is_one).flat_map(in_home).collect(),
         None => {
@@ -199,6 +206,16 @@ fn files(wish: &Wish, folders: Option<&BTreeSet<PathBuf>>, is_one: bool) -> Vec<
         }
     };
     paths.into_iter().filter_map(|(name, path)| Some((name, File::read(&path)?))).collect()
+}
+
+/// The name of a file in a change of it: below its repository, as `git apply` has it; else below the working directory,
+/// or its last part.
+fn name_in_change(path: &Path) -> PathBuf {
+    let repository = path.ancestors().skip(1).find(|folder| folder.join(".git").exists());
+    let here = || std::env::current_dir().ok().filter(|here| path.starts_with(here));
+    let above = repository.map(Path::to_owned).or_else(here);
+    let below = above.and_then(|above| path.strip_prefix(above).ok());
+    below.or(path.file_name().map(Path::new)).unwrap_or(path).to_owned()
 }
 
 fn page(

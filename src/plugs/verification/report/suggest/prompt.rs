@@ -68,7 +68,11 @@ pub(crate) fn repeated(
     reader.each(SQL, &[SESSIONS.into()], |row| {
         let user = identities.label(&row.get::<String>(1)?).to_owned();
         let project: Option<String> = row.get(3)?;
-        let page = if wish.by_person { Some(user.clone()) } else { project.map(|cwd| super::project(&cwd).to_owned()) };
+        let page = if wish.by_person {
+            Some(user.clone())
+        } else {
+            project.map(|cwd| super::project(&cwd, identities).to_owned())
+        };
         let (session, text, cost) = (row.get(2)?, row.get(4)?, row.get(5)?);
         if let Some(page) = page.filter(|_| wish.user.as_ref().is_none_or(|wanted| user == *wanted)) {
             said.entry((page, row.get(0)?)).or_default().push(Once { user, session, text, cost });
