@@ -227,6 +227,9 @@ fn a_timeline_has_everything_in_one_order() {
     );
     let text = said(&world, &["timeline", "ada", "--format", "csv"]);
     assert!(text.lines().any(|line| line.contains(",run,1,\"usage read 1 file, done\"")), "{text}");
+    let text = said(&world, &["timeline", "ada", "--kind", "transcript", "--format", "csv"]);
+    let kinds: Vec<_> = text.lines().skip(1).filter_map(|line| line.split(',').nth(2)).collect();
+    assert_eq!(kinds, ["transcript"]);
     let day = ["timeline", "shop", "--day", "2026-02-02", "--json"];
     let entries: serde_json::Value = serde_json::from_str(&said(&world, &day)).unwrap();
     let about: Vec<_> = entries.as_array().unwrap().iter().map(|entry| entry["about"].as_str().unwrap()).collect();

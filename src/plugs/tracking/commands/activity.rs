@@ -43,11 +43,11 @@ pub(super) struct Args {
 pub(super) struct Choice {
     /// Only sessions of this kind
     #[arg(long, value_enum)]
-    kind: Option<Kind>,
+    pub(super) kind: Option<Kind>,
 
     /// Count sessions of bots, too
     #[arg(long)]
-    bots: bool,
+    pub(super) bots: bool,
 }
 
 impl Choice {

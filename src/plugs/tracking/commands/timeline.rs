@@ -6,7 +6,7 @@ use crate::cli::Context;
 use crate::cli::form::Form;
 use crate::cli::place::read;
 use crate::cli::scope::{ReportArgs, day};
-use crate::plugs::tracking::report::timeline::{self, CELLS};
+use crate::plugs::tracking::report::timeline::{self, CELLS, KINDS};
 use crate::plugs::{tasks, tracking, usage};
 use crate::report::grid::Field;
 use crate::report::listing::{Listing, named};
@@ -20,7 +20,8 @@ use chrono::NaiveDate;
 /// the day on which it began.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  sessionmill timeline ada --day 2026-02-03\n  sessionmill timeline shop/customer-7 --json"
+    after_help = "Examples:\n  sessionmill timeline ada --day 2026-02-03\n  sessionmill timeline shop/customer-7 --json\n  \
+                  sessionmill timeline ada --kind task"
 )]
 pub(super) struct Args {
     /// A person's name or e-mail address, a folder, or SITE/ID for one person of a site
@@ -31,8 +32,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "DATE", value_parser = day, conflicts_with_all = ["since", "until"])]
     day: Option<NaiveDate>,
 
-    #[command(flatten)]
-    choice: Choice,
+    /// Only entries of this kind
+    #[arg(long, value_parser = KINDS)]
+    kind: Option<String>,
+
+    /// Show sessions of bots, too
+    #[arg(long)]
+    bots: bool,
 
     #[command(flatten)]
     report: ReportArgs,
@@ -43,10 +49,12 @@ pub(super) struct Args {
 
 pub(super) fn timeline(args: &Args, context: &Context) -> Result<Status> {
     let setup = args.report.setup(&[tasks::NAME, tracking::NAME, usage::NAME], context)?;
-    let mut filter = args.choice.filter(&args.report, &setup);
+    let choice = Choice { kind: None, bots: args.bots };
+    let mut filter = choice.filter(&args.report, &setup);
     filter.since = args.day.or(filter.since);
     filter.until = args.day.or(filter.until);
-    let entries = read(&setup.database, context, |reader| timeline::timeline(reader, &args.who, &filter))?;
+    let mut entries = read(&setup.database, context, |reader| timeline::timeline(reader, &args.who, &filter))?;
+    entries.retain(|entry| args.kind.as_ref().is_none_or(|kind| entry.kind == kind));
     args.form.list(&Listing {
         rows: &entries,
         empty: "nothing to report",

@@ -18,13 +18,16 @@ pub struct Entry {
     pub begun: DateTime<Utc>,
     /// `None` while it runs.
     pub ended: Option<DateTime<Utc>>,
-    /// `activity`, `transcript`, `task` or `run`.
+    /// One of [`KINDS`].
     pub kind: &'static str,
     /// Of the session, transcript, task or run.
     pub id: String,
     /// What there is to say of it, in a few words.
     pub about: String,
 }
+
+/// What an entry can be.
+pub const KINDS: [&str; 4] = ["activity", "transcript", "task", "run"];
 
 /// Names of the cells of an entry, in JSON and CSV.
 pub const CELLS: [&str; 5] = ["begun", "ended", "kind", "id", "about"];
