@@ -181,10 +181,18 @@ impl Facts<'_> {
         }
         findings.sort_by_key(|(state, _)| std::cmp::Reverse(*state));
         let state = findings.first().map_or(State::Ok, |(state, _)| *state);
+        let reasons = findings.into_iter().map(|(_, reason)| reason).collect();
+        Health { state, reasons, next_due: self.next_due(schedule, now) }
+    }
+
+    /// When the daemon runs it next, if there is one.
+    fn next_due(&self, schedule: &Schedule, now: &Moment) -> Option<DateTime<Utc>> {
+        if self.keeper == Keeper::Nobody {
+            return None;
+        }
         let last = self.last.map(|run| LastRun::remembered(run.started_at, end(run), now));
         let wait = schedule.wait(last.as_ref(), now, self.zone, Duration::ZERO);
-        let next_due = now.wall.checked_add_signed(TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX));
-        Health { state, reasons: findings.into_iter().map(|(_, reason)| reason).collect(), next_due }
+        now.wall.checked_add_signed(TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX))
     }
 
     /// Says so if a run should have been begun.

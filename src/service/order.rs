@@ -92,6 +92,10 @@ pub enum Action {
     Publish,
 }
 
+/// What a trigger is.
+const EXPECTED: &str = "expected nothing, or an object with `id`, `command` (run, retry, review, remove or publish), \
+                        `processor` and `args`, as docs/server.md describes";
+
 impl Order {
     /// Reads what a trigger says; an empty one asks for a run. `named` is the processor that its name names.
     ///
@@ -102,7 +106,7 @@ impl Order {
         if text.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        let place = |error: serde_json::Error| format!("invalid trigger at line {}", error.line());
+        let place = |error: serde_json::Error| format!("invalid trigger at line {}: {EXPECTED}", error.line());
         let order: Self = serde_json::from_slice(text).map_err(place)?;
         order.check(named).map(|()| order)
     }
@@ -230,7 +234,7 @@ mod tests {
         assert_eq!(args.budget(), Ok(Some(Duration::from_secs(150))));
         let expected = Order { id: Some("a-1_B".into()), command: Command::Run, processor: Some("a".into()), args };
         assert_eq!(order(full), Ok(expected));
-        let senseless = "invalid trigger at line 1";
+        let senseless = &*format!("invalid trigger at line 1: {EXPECTED}");
         let id = "its id is not 1 to 64 letters, digits, `-` and `_`";
         let foreign = "it has args of another command";
         let no_names = "its args name neither `files` nor `all`, or both";
