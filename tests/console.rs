@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const PASSWORD: &str = "a long password";
 
 /// A console, killed at the end.
-struct Console {
+pub(crate) struct Console {
     process: Child,
     /// `127.0.0.1:40001`.
     address: String,
@@ -25,18 +25,18 @@ struct Console {
 
 /// An answer.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     headers: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{self:?}"))
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let line = self.headers.lines().find(|line| line.to_lowercase().starts_with(&format!("{name}: ")))?;
         Some(line.split_once(": ")?.1)
     }
@@ -48,7 +48,7 @@ impl Answer {
 }
 
 impl Console {
-    fn start(world: &World, config: &str) -> Self {
+    pub(crate) fn start(world: &World, config: &str) -> Self {
         fs::write(world.path("c.toml"), format!("[console]\nlisten = \"127.0.0.1:0\"\n{config}")).unwrap();
         let process = world.service(&["console", "--config", "c.toml"]);
         let mut console = Self { process, address: String::new(), path: String::new() };
@@ -82,7 +82,7 @@ impl Console {
     }
 
     /// `GET /path`, with headers and a body.
-    fn ask(&self, request: &str, headers: &[&str], body: &[u8]) -> Answer {
+    pub(crate) fn ask(&self, request: &str, headers: &[&str], body: &[u8]) -> Answer {
         let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
         let host = if headers.to_lowercase().contains("host: ") { String::new() } else { "Host: localhost\r\n".into() };
         let length = body.len();
@@ -91,7 +91,7 @@ impl Console {
         self.raw(&head, body)
     }
 
-    fn api(&self, request: &str, token: &str) -> Answer {
+    pub(crate) fn api(&self, request: &str, token: &str) -> Answer {
         let (method, path) = request.split_once(' ').unwrap();
         self.ask(&format!("{method} /api/v1{path}"), &[&format!("Authorization: Bearer {token}")], b"")
     }
@@ -110,7 +110,7 @@ impl Drop for Console {
 }
 
 /// A world with usage of three people and a fourth, tasks of one of them, and a token for each user of the console.
-fn team() -> World {
+pub(crate) fn team() -> World {
     let world = World::new();
     for (user, id) in [("ada", "m1"), ("bob", "m2"), ("cyd", "m3")] {
         world.write(&format!("{user}/a.jsonl"), response(id, "10:00:00", 5));
@@ -121,7 +121,7 @@ fn team() -> World {
         .to_string()
             + "\n"
     };
-    let of = |kind: &str| json!({"short_id": "order-1", "task_type": kind, "user_id": "u-7"});
+    let of = |kind: &str| json!({"short_id": "order-1", "task_type": kind, "user_id": "u-7", "prompt": "a mill"});
     let lines = [
         task("1", "created", "t1", "10:00:00", of("image_analysis")),
         task("2", "created", "t2", "10:01:00", of("video_generation")),
@@ -134,7 +134,7 @@ fn team() -> World {
     world
 }
 
-fn add(world: &World, user: &str, role: &str) -> String {
+pub(crate) fn add(world: &World, user: &str, role: &str) -> String {
     fs::write(world.path("password"), format!("{PASSWORD}\n")).unwrap();
     let script = format!("$0 console user add {user} --role {role} < password");
     let said = world.command("sh", &["-c", &script, env!("CARGO_BIN_EXE_sessionmill")], &[]);
@@ -303,6 +303,85 @@ fn what_is_others_is_not_there() {
 }
 
 #[test]
+fn an_answer_does_not_tell_what_others_have() {
+    let world = team();
+    let of_dan =
+        response("m4", "11:00:00", 5).replace("claude-opus-4-6", "model-of-dan").replace("ada/shop", "dan/mill");
+    world.write("dan/b.jsonl", of_dan);
+    world.pass();
+    let bob = add(&world, "bob", "member");
+    let lead = add(&world, "eve", "lead");
+    let console = Console::start(&world, "");
+    let seen = console.api("GET /usage?by=model&model=model-of-dan", &lead).json();
+    assert_eq!(seen["rows"][0]["responses"], 1, "{seen}");
+    for query in ["by=day&model=MODEL", "by=month&model=MODEL&agent=claude-code", "by=branch&model=MODEL"] {
+        let ask = |model: &str| console.api(&format!("GET /usage?{}", query.replace("MODEL", model)), &bob);
+        let (of_dan, of_nobody) = (ask("model-of-dan"), ask("model-of-nobody"));
+        assert_eq!((of_dan.status, &of_dan.body), (200, &of_nobody.body), "{query}");
+        assert_ne!(of_dan.json()["as_of"], Value::Null);
+    }
+    let ask =
+        |project: &str, token: &str| console.api(&format!("GET /usage?by=path&project=%2Fhome%2F{project}"), token);
+    assert_eq!(ask("dan%2Fmill", &lead).json()["rows"][0]["path"], "/home/dan/mill");
+    assert_eq!(ask("dan%2Fmill", &bob).body, ask("nobody%2Fmill", &bob).body);
+}
+
+#[test]
+fn a_session_of_an_agent_is_found_by_the_beginning_of_its_id() {
+    let world = World::new();
+    for (user, id, session) in
+        [("ada", "m1", "5e551"), ("ada", "m2", "5e552"), ("bob", "m3", "5e553"), ("bob", "m4", "b0b")]
+    {
+        world.write(
+            &format!("{user}/{id}.jsonl"),
+            response(id, "10:00:00", 5).replace("\"s1\"", &format!("\"{session}\"")),
+        );
+    }
+    world.pass();
+    let [ada, lead] = [("ada", "member"), ("eve", "lead")].map(|(user, role)| add(&world, user, role));
+    let console = Console::start(&world, "");
+    let ask = |id: &str, token: &str| {
+        let answer = console.api(&format!("GET /usage/sessions/{id}"), token);
+        (answer.status, answer.json()["session"].as_str().map(str::to_owned))
+    };
+    assert_eq!(ask("b0", &lead), (200, Some("b0b".to_owned())));
+    assert_eq!(ask("5e552", &lead), (200, Some("5e552".to_owned())));
+    assert_eq!((ask("5e5", &lead).0, ask("5e5", &ada).0), (400, 400), "several");
+    assert_eq!((ask("b0", &ada).0, ask("b1", &lead).0), (404, 404), "somebody else's, and nobody's");
+}
+
+#[test]
+fn lists_are_read_page_by_page() {
+    let world = team();
+    let lead = add(&world, "eve", "lead");
+    let console = Console::start(&world, "");
+    for (path, key) in [("/files", "session_file"), ("/runs", "processor")] {
+        let all = console.api(&format!("GET {path}"), &lead).json();
+        let rows = all["rows"].as_array().unwrap();
+        assert!(rows.len() > 2 && all["total"] == rows.len() && all["next_cursor"].is_null(), "{all}");
+        let (mut pages, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = console.api(&format!("GET {path}?limit=2&cursor={cursor}"), &lead).json();
+            assert_eq!(page["total"], rows.len());
+            pages.extend(page["rows"].as_array().unwrap().clone());
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = next.to_owned();
+        }
+        assert_eq!(&pages, rows, "{key}");
+    }
+    let runs = console.api("GET /runs?processor=tasks", &lead).json();
+    assert!(runs["rows"].as_array().unwrap().iter().all(|run| run["processor"] == "tasks") && runs["total"] == 1);
+    let entries = |query: &str| console.api(&format!("GET /audit{query}"), &lead).json();
+    let root = add(&world, "root", "admin");
+    let all = console.api("GET /audit", &root).json()["entries"].clone();
+    let first = console.api("GET /audit?limit=1", &root).json();
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = console.api(&format!("GET /audit?limit=1&cursor={cursor}"), &root).json();
+    assert_eq!((&first["entries"][0], &second["entries"][0]), (&all[0], &all[1]));
+    assert_eq!(entries("")["entries"], json!([]), "what a lead did and what was read of theirs");
+}
+
+#[test]
 fn a_title_from_a_prompt_is_content() {
     let world = World::new();
     let prompt = json!({"type": "user", "uuid": "u1", "sessionId": "s1", "timestamp": "2026-02-01T09:00:00Z",
@@ -380,12 +459,24 @@ fn every_event_that_was_acknowledged_is_on_disk() {
     console.process.wait().unwrap();
     assert_eq!(lines().len(), sent, "nothing was held back");
     fs::remove_file(world.path("log")).unwrap();
-    let console = Console::start(&world, "");
+    let console = Console::start(&world, "[caps]\nline = 1048576\n");
     let answer = console.ask("POST /api/v1/events", &[&bearer, "Content-Encoding: gzip"], &packed);
     assert_eq!(answer.status, 202, "{answer:?}");
     assert!(lines().last().unwrap().contains("\"packed\""));
-    for (body, status) in [("nonsense", 400), ("[{}]", 400), ("{\"batch\": 1}", 400)] {
-        assert_eq!(console.ask("POST /api/v1/events", &[&bearer], body.as_bytes()).status, status, "{body}");
+    // What a run would drop is not acknowledged, and neither is anything beside it.
+    let fine = r#"{"event": "x", "distinct_id": "d", "uuid": "fine"}"#;
+    let long = fine.replace("fine", &"x".repeat(2 << 20));
+    let timeless = fine.replace("fine\"", "fine\", \"now\": \"noon\"");
+    for (body, status, why) in [
+        ("nonsense", 400, "the body is not JSON"),
+        ("[{}]", 400, "event 1 is neither"),
+        ("{\"batch\": 1}", 400, "`batch` is not a list"),
+        (&format!("[{fine}, {long}]"), 413, "event 2 is longer than a line may be, which is 1048576 bytes"),
+        (&format!("[{fine}, {timeless}]"), 400, "event 2 would not be read: no `timestamp`"),
+    ] {
+        let answer = console.ask("POST /api/v1/events", &[&bearer], body.as_bytes());
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.json()["detail"].as_str().unwrap().starts_with(why), "{answer:?}");
     }
     let long = vec![b' '; (20 << 20) + 1];
     let refused = console.ask("POST /api/v1/events", &[&bearer], &long);
@@ -450,6 +541,7 @@ fn whatever_is_asked_is_answered() {
         "'%20OR%201=1",
         "%E2%80%AE",
         "p9999999999",
+        "p9223372036854775807",
     ];
     let mut random = fastrand::Rng::with_seed(7);
     for _ in 0..150 {
@@ -458,6 +550,8 @@ fn whatever_is_asked_is_answered() {
         let request = format!("GET /api/v1{path}?{name}={value}");
         let answer = console.ask(&request, &[&bearer], b"");
         assert!(answer.status < 500 && answer.status >= 200, "{request}: {answer:?}");
+        let of = answer.header("content-type");
+        assert_eq!(of == Some("application/problem+json"), answer.status >= 400, "{request}: {answer:?}");
     }
     for (request, status) in [
         ("GET /../../etc/passwd", 404),
@@ -465,8 +559,26 @@ fn whatever_is_asked_is_answered() {
         ("GET /api/v1/nothing", 404),
         ("PUT /api/v1/usage", 405),
         ("GET /api/v1/requests/..%2f..%2fdata", 404),
+        ("GET /api/v1/usage/sessions?cursor=p9223372036854775807", 400),
+        ("GET /api/v1/audit?limit=x", 400),
+        ("GET /api/v1/files?colour=red", 400),
+        ("GET /api/v1/sessions/%FF", 400),
+        ("POST /api/admin/run-session-processor", 400),
     ] {
-        assert_eq!(console.ask(request, &[&bearer], b"").status, status, "{request}");
+        let answer = console.ask(request, &[&bearer], b"");
+        assert_eq!(answer.status, status, "{request}: {answer:?}");
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{request}");
+        assert_eq!(answer.json()["status"], status, "{request}");
+    }
+    let curator = add(&world, "kim", "curator");
+    assert_eq!(console.api("POST /knowledge/nope/approve", &curator).status, 404);
+    for path in ["/health/ready", "/api/v1/health/ready", "/health/live"] {
+        let probe = console.ask(&format!("GET {path}"), &["Authorization: Bearer sm_old", "Host: LOCALHOST"], b"");
+        assert_eq!(probe.status, 200, "{path}: {probe:?}");
+    }
+    for name in [".", "..", ".ada"] {
+        let said = world.mill(&["console", "user", "add", name, "--no-password"]);
+        assert_eq!(said.status, 64, "{said:?}");
     }
     let label = json!({"label": "<script>alert(1)</script>", "scopes": ["read"]}).to_string();
     assert_eq!(console.ask("POST /api/v1/auth/tokens", &[&bearer], label.as_bytes()).status, 201);

@@ -26,6 +26,7 @@ mod damage;
 mod decisions;
 mod detectors;
 mod dialects;
+mod disclosure;
 mod erasing;
 mod everything;
 mod failures;

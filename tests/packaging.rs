@@ -103,6 +103,9 @@ fn services_may_read_and_write_their_state_and_nothing_else() {
         llm.keys().collect::<Vec<_>>(),
         ["IPAddressDeny", "LoadCredential", "PrivateNetwork", "RestrictAddressFamilies"]
     );
+    let transcripts = settings(&read("transcripts.conf"), "Service");
+    assert_eq!(transcripts.keys().collect::<Vec<_>>(), ["InaccessiblePaths"]);
+    assert_eq!(transcripts["InaccessiblePaths"], [""]);
     // With a path, a missing key keeps the service from starting at all.
     assert_eq!(llm["LoadCredential"], ["model-key"]);
 }

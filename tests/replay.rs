@@ -9,12 +9,12 @@ fn snapshot(id: &str, second: u32, events: &str) -> String {
     )
 }
 
-const VIEW: &str = r#"{"uuid":"v1","event":"$pageview","distinct_id":"u-7","timestamp":"2026-03-01T12:00:00Z","properties":{"$session_id":"s-1","$current_url":"https://mill.example/"}}"#;
+pub(crate) const VIEW: &str = r#"{"uuid":"v1","event":"$pageview","distinct_id":"u-7","timestamp":"2026-03-01T12:00:00Z","properties":{"$session_id":"s-1","$current_url":"https://mill.example/"}}"#;
 
 /// 12:00 on the first of March, in milliseconds.
 const NOON: u64 = 1_772_366_400_000;
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     let world = World::new();
     let typed = format!(r#"[{{"type":3,"data":{{"source":5,"id":4,"text":"rye"}},"timestamp":{}}}]"#, NOON + 5_000);
     let late = format!(r#"[{{"type":3,"data":{{"source":3,"y":9}},"timestamp":{}}}]"#, NOON + 9_000);
@@ -28,7 +28,7 @@ fn world() -> World {
     world
 }
 
-fn session(world: &World) -> String {
+pub(crate) fn session(world: &World) -> String {
     world.rows("SELECT session_id FROM activity_sessions").concat()
 }
 

@@ -26,7 +26,7 @@ pub struct Review {
 pub fn review(processor: &str, review: &Review, world: &World) -> Result<Vec<String>> {
     let plugs = world.database.plugs.named(&[processor.to_owned()])?;
     match plugs.first().and_then(|plug| plug.review) {
-        Some(decide) => decide(review, world),
+        Some(decisions) => (decisions.decide)(review, world),
         None => Err(Error::new(Status::Usage, format!("processor `{processor}` has nothing to decide about"))),
     }
 }

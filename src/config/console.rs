@@ -53,6 +53,8 @@ pub struct Console {
     /// How long a request may take.
     #[serde(with = "super::time")]
     pub request_timeout: Duration,
+    /// The console may read source files, for recordings.
+    pub transcripts: bool,
 }
 
 /// What happens when a login session moves to another network or another browser.
@@ -98,6 +100,7 @@ impl Default for Console {
             older_cookie: None,
             min_group: 3,
             request_timeout: Duration::from_secs(30),
+            transcripts: false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Answers that follow from the database alone, kept until it changes: pages and programs ask the same again and again.
 
-use crate::plugs::call::Viewer;
+use crate::plugs::call::{Decided, Viewer};
 use crate::source::stat::Stat;
 use crate::store::Version;
 use axum::body::Bytes;
@@ -14,8 +14,8 @@ pub(crate) struct Question {
     pub viewer: Viewer,
     /// The file of identities, as it is: it decides what is somebody's own.
     pub identities: Option<Stat>,
-    pub limit: u32,
-    pub cursor: Option<String>,
+    /// What was decided since the database was published.
+    pub decided: Vec<Decided>,
 }
 
 /// Answers to one state of the database.
@@ -61,8 +61,7 @@ mod tests {
             values: BTreeMap::new(),
             viewer: Viewer { name: name.into(), person: name.into(), others: Level::Aggregate, sees_knowledge: false },
             identities: None,
-            limit: 1,
-            cursor: None,
+            decided: Vec::new(),
         };
         let mut answers = Answers::default();
         answers.keep(version("a"), question("ada"), Bytes::from("1"));

@@ -11,8 +11,10 @@ use crate::base::error::Result;
 use crate::base::moment::Moment;
 use crate::config::Config;
 use crate::config::console::Console;
+use crate::plugs::call::Decided;
 use crate::store::reader::Reader;
 use crate::store::{DatabaseFile, DatabaseReader, Version};
+use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -33,6 +35,8 @@ pub(crate) struct App {
     pub flags: Vec<OsString>,
     /// Answers that hold until the database changes.
     pub answers: Mutex<Answers>,
+    /// What was decided here, with the processor that it is about and when that was.
+    decided: Mutex<Vec<(DateTime<Utc>, &'static str, Decided)>>,
     pub passwords: Passwords,
     pub throttle: Mutex<Throttle>,
     /// What the one-time link of a laptop presents, until it is used.
@@ -58,6 +62,7 @@ impl App {
             events,
             flags,
             answers: Mutex::default(),
+            decided: Mutex::default(),
             passwords: Passwords::default(),
             throttle: Mutex::default(),
             link: Mutex::new(link),
@@ -88,6 +93,19 @@ impl App {
     pub(crate) fn version(&self) -> std::result::Result<Version, Problem> {
         // A few looks at files, which are quicker than a change of threads.
         self.reader.version().map_err(Problem::from)
+    }
+
+    /// Remembers what was decided until a snapshot shows it.
+    pub(crate) fn remember(&self, processor: &'static str, decided: Decided) {
+        self.decided.lock().push(((self.now)().wall, processor, decided));
+    }
+
+    /// What was decided about what a processor shows since what is read was made. The live database shows it.
+    pub(crate) fn decided(&self, processor: &str, version: &Version) -> Vec<Decided> {
+        let mut all = self.decided.lock();
+        let snapshot = version.snapshot_time(&self.database);
+        all.retain(|(at, ..)| snapshot.is_some_and(|snapshot| *at >= snapshot));
+        all.iter().filter(|(_, of, _)| *of == processor).map(|(.., decided)| decided.clone()).collect()
     }
 
     /// Does what may wait for files or the database.

@@ -61,14 +61,19 @@ impl Caller {
 
     /// What they may see, as the questions to the database want it.
     pub(crate) fn viewer(&self) -> Viewer {
+        self.viewer_for(None)
+    }
+
+    /// The same for a reason, which is what an auditor gives to see content.
+    pub(crate) fn viewer_for(&self, reason: Option<&str>) -> Viewer {
         let others = match self.user.role {
             _ if self.is_owner => Level::Content,
+            Role::Auditor if reason.is_some() => Level::Content,
             Role::Lead | Role::Admin | Role::Auditor => Level::Metadata,
             Role::Member | Role::Curator => Level::Aggregate,
         };
-        let person = self.user.person.clone().unwrap_or_else(|| self.user.name.clone());
         let sees_knowledge = self.is_owner || self.user.role == Role::Curator;
-        Viewer { name: self.user.name.clone(), person, others, sees_knowledge }
+        Viewer { others, sees_knowledge, ..self.user.viewer() }
     }
 }
 

@@ -11,6 +11,7 @@ use super::caller::{Caller, Via};
 use super::client::{Client, Peer};
 use super::cookie;
 use super::problem::Problem;
+use super::routes::BASE;
 use crate::config::console::Binding;
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName};
@@ -26,7 +27,8 @@ pub(crate) const BY_LINK: &str = "link";
 
 /// Takes a request in, and its answer out.
 pub(crate) async fn gate(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let is_probe = request.uri().path().ends_with("/health/live");
+    let path = request.uri().path();
+    let is_probe = path.strip_prefix(BASE).unwrap_or(path).starts_with("/health/");
     let peer = request.extensions().get::<Peer>().copied();
     let peer = peer.unwrap_or(Peer(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))));
     let client = Client::of(peer, request.headers(), app.settings());
@@ -39,7 +41,7 @@ pub(crate) async fn gate(State(app): State<Arc<App>>, mut request: Request, next
         if let Some(caller) = caller {
             request.extensions_mut().insert(caller);
         }
-        let mut response = next.run(request).await;
+        let mut response = Problem::documented(next.run(request).await).await;
         // A log-in or log-out in this request has the last word on the cookie.
         if let Some(cookie) = renewed.filter(|_| !response.headers().contains_key(header::SET_COOKIE)) {
             response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -91,7 +93,8 @@ fn check_host(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    if ["localhost", "127.0.0.1", "[::1]"].contains(&name) || settings.trusts(settings.listen.ip()) {
+    let is_own = ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| name.eq_ignore_ascii_case(own));
+    if is_own || settings.trusts(settings.listen.ip()) {
         return Ok(());
     }
     let detail = "the console listens on this machine only: call it localhost, or set [console] public_url";
@@ -109,8 +112,11 @@ fn check_origin(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), P
         (Some(site), _) => site == "same-origin" || site == "none",
         (None, None) => true,
         (None, Some(origin)) => match &app.settings().public_url {
-            Some(url) => origin == url.trim_end_matches('/'),
-            None => origin.split_once("://").is_some_and(|(_, host)| Some(host) == text("host")),
+            Some(url) => origin.eq_ignore_ascii_case(url.trim_end_matches('/')),
+            None => {
+                let host = text("host").unwrap_or_default();
+                origin.split_once("://").is_some_and(|(_, own)| own.eq_ignore_ascii_case(host))
+            }
         },
     };
     if is_own { Ok(()) } else { Err(Problem::forbidden("the request comes from a page of another site")) }

@@ -57,6 +57,23 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).after(SOON)
     }
 
+    /// The same answer, or a problem document with what it says: the framework refuses in plain text what it cannot
+    /// read, such as a parameter that is no number.
+    pub(crate) async fn documented(response: Response) -> Response {
+        let is_plain =
+            response.headers().get(header::CONTENT_TYPE).is_none_or(|of| of.as_bytes().starts_with(b"text/plain"));
+        let status = response.status();
+        if !is_plain || !(status.is_client_error() || status.is_server_error()) {
+            return response;
+        }
+        let text = axum::body::to_bytes(response.into_body(), 4096).await.unwrap_or_default();
+        let detail = match status {
+            StatusCode::PAYLOAD_TOO_LARGE => "the body is longer than a request may be".into(),
+            _ => String::from_utf8_lossy(&text),
+        };
+        Self::new(status, detail).into_response()
+    }
+
     /// Says when another try makes sense.
     pub(crate) fn after(self, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..self }

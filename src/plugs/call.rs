@@ -7,8 +7,9 @@ use crate::identities::Identities;
 use crate::store::reader::Reader;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
+use parking_lot::Mutex;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One question of the API.
@@ -23,7 +24,23 @@ pub struct Call {
     pub schema: fn(&mut Schemas) -> Schema,
     /// The answer follows from the database alone: the same question to the same state has the same one.
     pub is_stable: bool,
+    /// The answer is lines of the schema instead of one such object.
+    pub is_lines: bool,
     pub answer: fn(&Asked, Reader<'_>) -> Result<Reply>,
+    /// How what it is about can be removed, by DELETE at the same path.
+    pub remove: Option<Removing>,
+}
+
+/// How something can be removed by a request.
+#[derive(Clone, Copy)]
+pub struct Removing {
+    /// A name as that of the question.
+    pub id: &'static str,
+    pub summary: &'static str,
+    /// The parameter of the path that names what is removed.
+    pub parameter: &'static str,
+    /// Whether it is there, for those who ask.
+    pub find: fn(&Asked, Reader<'_>) -> Result<Reply>,
 }
 
 /// A schema, or where it is.
@@ -47,6 +64,75 @@ pub struct Parameter {
     pub values: &'static [&'static str],
 }
 
+/// What every list can be asked for.
+pub const LIMIT: Parameter =
+    Parameter { name: "limit", words: "rows of a page, 100 unless it is said, 500 at most", values: &[] };
+pub const CURSOR: Parameter = Parameter { name: "cursor", words: "`next_cursor` of the page before", values: &[] };
+
+/// A page of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Rows at most.
+    pub limit: u32,
+    /// Where it begins, in numbers of the list: rows before it, or the key of the row before it. `None` for the first
+    /// page.
+    pub from: Option<u64>,
+}
+
+impl Page {
+    /// Rows at most, and where nothing is said.
+    const MOST: u32 = 500;
+    const USUAL: u32 = 100;
+    /// Numbers up to here are exact in JSON, and are none too many for any database.
+    const LAST: u64 = 1 << 53;
+
+    /// A page, or why the values make no sense.
+    pub fn parse(limit: Option<&str>, cursor: Option<&str>) -> std::result::Result<Self, String> {
+        let limit = match limit.filter(|limit| !limit.is_empty()).map(str::parse::<u32>) {
+            None => Self::USUAL,
+            Some(Ok(limit)) if (1..=Self::MOST).contains(&limit) => limit,
+            Some(_) => return Err(format!("`limit` is not a number from 1 to {}", Self::MOST)),
+        };
+        let from = match cursor.filter(|cursor| !cursor.is_empty()) {
+            None => None,
+            Some(cursor) => {
+                let from = cursor.strip_prefix('p').and_then(|from| from.parse::<u64>().ok());
+                let from = from.filter(|from| *from <= Self::LAST);
+                Some(from.ok_or("`cursor` is not the `next_cursor` of a page")?)
+            }
+        };
+        Ok(Self { limit, from })
+    }
+
+    /// Rows before it.
+    pub fn offset(self) -> u64 {
+        self.from.unwrap_or(0)
+    }
+
+    /// Its rows, of all.
+    pub fn of<T>(self, all: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
+        let offset = usize::try_from(self.offset()).unwrap_or(usize::MAX);
+        all.into_iter().skip(offset).take(self.limit as usize)
+    }
+
+    /// The cursor of the page after it, if it has so many rows and the list has so many; `None` after the last.
+    pub fn next(self, rows: usize, total: usize) -> Option<String> {
+        let next = self.offset().saturating_add(rows as u64);
+        (rows > 0 && next < total as u64).then(|| Self::cursor(next))
+    }
+
+    /// The cursor of a page that begins there.
+    pub fn cursor(from: u64) -> String {
+        format!("p{from}")
+    }
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self { limit: Self::USUAL, from: None }
+    }
+}
+
 /// What was asked.
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -57,11 +143,37 @@ pub struct Asked {
     pub zone: Tz,
     pub identities: Arc<Identities>,
     pub config: Arc<Config>,
-    /// Most rows of a list, and where it begins.
-    pub limit: u32,
-    pub cursor: Option<String>,
+    /// Of a list.
+    pub page: Page,
     /// Groups of fewer people are merged for everybody else.
     pub min_group: u32,
+    /// What was decided since what is read was made, by the same processor.
+    pub decided: Vec<Decided>,
+    /// Whose content the answer holds, beside that of those who ask: folders.
+    pub disclosed: Disclosed,
+}
+
+/// Something that was decided about one of the things that a processor shows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Decided {
+    /// In the processor's words, such as `approve`.
+    pub action: String,
+    /// The whole id.
+    pub id: String,
+}
+
+/// Folders whose content is told to others.
+#[derive(Clone, Debug, Default)]
+pub struct Disclosed(Arc<Mutex<BTreeSet<String>>>);
+
+impl Disclosed {
+    pub fn note(&self, folder: &str) {
+        self.0.lock().insert(folder.to_owned());
+    }
+
+    pub fn folders(&self) -> BTreeSet<String> {
+        self.0.lock().clone()
+    }
 }
 
 /// How much of something is shown.
@@ -88,12 +200,33 @@ pub struct Viewer {
     pub sees_knowledge: bool,
 }
 
+impl Viewer {
+    /// Whether they may see something of a folder at a level. What belongs to nobody is like others'.
+    pub fn may_see(&self, folder: Option<&str>, level: Level, identities: &Identities) -> bool {
+        level <= self.others || folder.is_some_and(|folder| self.owns(folder, identities))
+    }
+
+    /// Whether a folder is theirs.
+    pub fn owns(&self, folder: &str, identities: &Identities) -> bool {
+        self.is(folder) || identities.is_of(folder, &self.person)
+    }
+
+    /// Whether a name is theirs.
+    pub fn is(&self, name: &str) -> bool {
+        name == self.person || name == self.name
+    }
+}
+
 /// What there is to say.
 #[derive(Clone, Debug)]
 pub enum Reply {
     Found(Value),
+    /// JSON objects, one a line.
+    Lines(Vec<u8>),
     /// Nothing of that name, or nothing for those who ask.
     NotFound,
+    /// It is not handed out, and why.
+    Withheld(String),
     /// It is at another path now, below `/api/v1`.
     Moved(String),
     /// A parameter makes no sense.
@@ -106,30 +239,23 @@ impl Asked {
         self.values.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Whether they may see something of a folder at a level. What belongs to nobody is like others'.
+    /// Whether they may see something of a folder at a level. Content that they may see is in the answer.
     pub fn may_see(&self, folder: Option<&str>, level: Level) -> bool {
-        level <= self.viewer.others || folder.is_some_and(|folder| self.is_own(folder))
+        let may = self.viewer.may_see(folder, level, &self.identities);
+        if let Some(folder) = folder.filter(|folder| may && level == Level::Content && !self.is_own(folder)) {
+            self.disclosed.note(folder);
+        }
+        may
+    }
+
+    /// What was decided about something since what is read was made.
+    pub fn decision(&self, id: &str) -> Option<&str> {
+        self.decided.iter().rev().find(|decided| decided.id == id).map(|decided| decided.action.as_str())
     }
 
     /// Whether a folder is theirs.
     pub fn is_own(&self, folder: &str) -> bool {
-        self.is_self(folder) || self.identities.is_of(folder, &self.viewer.person)
-    }
-
-    /// Whether a name is theirs.
-    pub fn is_self(&self, name: &str) -> bool {
-        name == self.viewer.person || name == self.viewer.name
-    }
-
-    /// Where the page of a list begins; `None` if the cursor is none of ours.
-    pub fn offset(&self) -> Option<usize> {
-        self.cursor.as_deref().map_or(Some(0), |cursor| cursor.strip_prefix('p')?.parse().ok())
-    }
-
-    /// The cursor of the page after one that begins there, has so many rows and is of so many; `None` after the last.
-    pub fn next(&self, from: usize, rows: usize, total: usize) -> Option<String> {
-        let next = from.saturating_add(rows);
-        (rows > 0 && next < total).then(|| format!("p{next}"))
+        self.viewer.owns(folder, &self.identities)
     }
 
     /// A day, or why it is none.
@@ -150,9 +276,31 @@ impl Asked {
             zone: Tz::UTC,
             identities: Arc::default(),
             config: Arc::default(),
-            limit: 100,
-            cursor: None,
+            page: Page::default(),
             min_group: 3,
+            decided: Vec::new(),
+            disclosed: Disclosed::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_page_by_page_to_its_end() {
+        let page = |limit: &str, cursor: &str| Page::parse(Some(limit), Some(cursor));
+        let first = page("2", "").unwrap();
+        assert_eq!((first.of(0..5).collect::<Vec<_>>(), first.next(2, 5)), (vec![0, 1], Some("p2".to_owned())));
+        let last = page("2", "p4").unwrap();
+        assert_eq!((last.of(0..5).collect::<Vec<_>>(), last.next(1, 5)), (vec![4], None));
+        let beyond = page("2", "p9007199254740992").unwrap();
+        assert_eq!((beyond.of(0..5).count(), beyond.next(0, 5)), (0, None));
+        assert_eq!(Page::parse(None, None), Ok(Page { limit: 100, from: None }));
+        for (limit, cursor) in [("0", ""), ("501", ""), ("x", ""), ("2", "2"), ("2", "p-1"), ("2", "p9007199254740993")]
+        {
+            assert!(page(limit, cursor).is_err(), "{limit} {cursor}");
         }
     }
 }

@@ -43,6 +43,7 @@ use crate::pass::summary::Summary;
 use crate::store::DatabaseFile;
 use crate::store::lookup::Lookup;
 use crate::store::migrate::{ENGINE, Migration};
+use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Bound, Manifest, Processor, Sensitive};
 use std::collections::BTreeSet;
@@ -77,8 +78,8 @@ pub struct Plug {
     pub remark: fn(&Config, &DatabaseFile, &mut Summary),
     /// Tables of what the configuration knows about its values.
     pub lookups: fn(&Config) -> Result<Vec<Lookup>>,
-    /// Takes a decision of a person about what it found out.
-    pub review: Option<Decide>,
+    /// Decisions of people about what it found out.
+    pub review: Option<Decisions>,
     /// Hides what it shows.
     pub remove: Option<Hide>,
     /// Why a task is in no list, by its short id and its type, with the default settings.
@@ -96,8 +97,14 @@ pub struct Plug {
     pub calls: &'static [call::Call],
 }
 
-/// Takes a decision of a person; returns what came of it, in words.
-pub type Decide = fn(&Review, &World) -> Result<Vec<String>>;
+/// Decisions of people about what a processor found out.
+#[derive(Clone, Copy)]
+pub struct Decisions {
+    /// The whole id of something that can be decided about, by the beginning of it.
+    pub find: fn(Reader<'_>, &str) -> Result<Option<String>>,
+    /// Takes a decision; returns what came of it, in words.
+    pub decide: fn(&Review, &World) -> Result<Vec<String>>,
+}
 
 /// Hides what a processor shows; returns what came of it, in words.
 pub type Hide = fn(&Removal, &World) -> Result<Vec<String>>;

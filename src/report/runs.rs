@@ -29,17 +29,37 @@ pub struct FileError {
 ///
 /// If the database cannot be read.
 pub fn runs(reader: Reader<'_>, processor: Option<&str>, limit: u32) -> Result<Vec<Listed>> {
+    page(reader, processor, 0, limit)
+}
+
+/// How many runs there were.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn total(reader: Reader<'_>, processor: Option<&str>) -> Result<u64> {
+    let sql = "SELECT count(*) FROM processor_runs WHERE processor_name = coalesce(?, processor_name)";
+    reader.one(sql, &[processor.into()], |row| row.count(0))
+}
+
+/// The runs after the `offset` newest ones, newest first.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn page(reader: Reader<'_>, processor: Option<&str>, offset: u64, limit: u32) -> Result<Vec<Listed>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM processor_runs WHERE processor_name = coalesce(?, processor_name)
-         ORDER BY run_id DESC, processor_name LIMIT ?"
+         ORDER BY run_id DESC, processor_name LIMIT {limit} OFFSET {offset}"
     );
-    let runs = reader.rows(&sql, &[processor.into(), i64::from(limit).into()], Run::of)?;
-    let Some(oldest) = runs.iter().map(|run| run.run_id).min() else { return Ok(Vec::new()) };
+    let runs = reader.rows(&sql, &[processor.into()], Run::of)?;
+    let ids = || runs.iter().map(|run| run.run_id);
+    let (Some(oldest), Some(newest)) = (ids().min(), ids().max()) else { return Ok(Vec::new()) };
     let mut errors: HashMap<(i64, String), Vec<FileError>> = HashMap::new();
     reader.each(
         "SELECT run_id, processor_name, session_file, class, error FROM processor_run_errors
-         WHERE run_id >= ? ORDER BY session_file",
-        &[oldest.into()],
+         WHERE run_id BETWEEN ? AND ? ORDER BY session_file",
+        &[oldest.into(), newest.into()],
         |row| {
             let error = FileError { session: row.get(2)?, class: row.get(3)?, error: row.get(4)? };
             errors.entry((row.get(0)?, row.get(1)?)).or_default().push(error);

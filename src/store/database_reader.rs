@@ -31,6 +31,16 @@ pub enum Version {
     Live([Option<Stat>; copy::PARTS.len()]),
 }
 
+impl Version {
+    /// Of when a snapshot is.
+    pub fn snapshot_time(&self, database: &DatabaseFile) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Snapshot(path) => Snapshot::of(database, path.clone()).map(|snapshot| snapshot.time),
+            Self::Live(_) => None,
+        }
+    }
+}
+
 struct Open {
     version: Version,
     apart: Arc<Mutex<Apart>>,

@@ -52,7 +52,7 @@ impl Snapshot {
     }
 
     /// The one that the path names, if it names one.
-    fn of(database: &Path, path: PathBuf) -> Option<Self> {
+    pub(super) fn of(database: &Path, path: PathBuf) -> Option<Self> {
         let (stem, extension) = name(database);
         let time = path.file_name()?.to_str()?.strip_prefix(&stem)?.strip_prefix('-')?.strip_suffix(&extension)?;
         let time = NaiveDateTime::parse_from_str(time, FORMAT).ok()?.and_utc();

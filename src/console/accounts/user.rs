@@ -2,6 +2,7 @@
 
 use super::sql::{Cells, Kind, Value};
 use super::{Accounts, Micros, StoreError};
+use crate::plugs::call::{Level, Viewer};
 use serde::{Deserialize, Serialize};
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -57,10 +58,17 @@ const COLUMNS: &str = "name, role, person, password_hash, created_at";
 const KINDS: [Kind; 5] = [Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Int];
 
 impl User {
-    /// Whether a name can be one: MySQL ignores spaces at the end, and log files have lines.
+    /// Who they are in the data. They see sums of others, if nothing else is said.
+    pub(crate) fn viewer(&self) -> Viewer {
+        let person = self.person.clone().unwrap_or_else(|| self.name.clone());
+        Viewer { name: self.name.clone(), person, others: Level::Aggregate, sees_knowledge: false }
+    }
+
+    /// Whether a name can be one: MySQL ignores spaces at the end, log files have lines, and the events of a user are in
+    /// a folder of that name, which is none that begins with a dot.
     pub fn is_name(name: &str) -> bool {
         let is_fine = |c: char| c.is_alphanumeric() || "._-@+".contains(c);
-        (1..=100).contains(&name.len()) && name.chars().all(is_fine)
+        (1..=100).contains(&name.len()) && name.chars().all(is_fine) && !name.starts_with('.')
     }
 }
 
@@ -72,7 +80,7 @@ impl Accounts {
     /// With [`StoreError::Taken`] if there is one of that name.
     pub async fn add_user(&self, user: &User, now: Micros) -> Result<()> {
         if !User::is_name(&user.name) {
-            let message = "the name of a user is 1 to 100 letters, digits and . _ - @ +";
+            let message = "the name of a user is 1 to 100 letters, digits and . _ - @ +, and begins with no dot";
             return Err(StoreError::Invalid(message.to_owned()));
         }
         let sql = "INSERT INTO users (name, role, person, password_hash, created_at) VALUES (?, ?, ?, ?, ?)";

@@ -2,34 +2,24 @@
 
 use super::{Failure, Visitor, page};
 use crate::console::app::App;
-use crate::console::routes::text;
+use crate::console::routes::{Entries, Paging, text};
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use maud::html;
-use serde::Deserialize;
 use std::sync::Arc;
-
-/// Entries of a page.
-const ENTRIES: u32 = 100;
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new().route("/audit", get(show))
 }
 
-#[derive(Deserialize)]
-struct Page {
-    before: Option<i64>,
-}
-
 async fn show(
     State(app): State<Arc<App>>,
     Visitor(caller): Visitor,
-    Query(asked): Query<Page>,
+    Query(paging): Query<Paging>,
 ) -> Result<Response, Failure> {
-    let entries = app.entries(&caller, asked.before, ENTRIES).await?;
-    let before = entries.last().filter(|_| entries.len() >= ENTRIES as usize).map(|entry| entry.id);
+    let Entries { entries, next_cursor } = app.entries(&caller, paging.page()?).await?;
     let body = html! {
         @if entries.is_empty() { p { "Nothing." } } @else {
             div.scroll { table {
@@ -48,8 +38,8 @@ async fn show(
                 }
             } }
         }
-        @if let Some(before) = before {
-            p { a href={ "/audit?before=" (before) } { "Older" } }
+        @if let Some(next) = next_cursor {
+            p { a href={ "/audit?cursor=" (next) } { "Older" } }
         }
     };
     Ok(page("Audit log", Some(&caller.user.name), &body).into_response())

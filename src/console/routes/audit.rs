@@ -1,64 +1,52 @@
 //! The audit log: all of it for admins, for everybody else what they did and what was read of theirs.
 
+use super::paging::Paging;
 use crate::console::accounts::audit::Written;
 use crate::console::accounts::token::Scope;
 use crate::console::accounts::user::Role;
 use crate::console::app::App;
 use crate::console::caller::Caller;
 use crate::console::problem::{Problem, ProblemDocument};
+use crate::plugs::call::Page;
 use axum::extract::{Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::sync::Arc;
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new().route("/audit", get(audit))
 }
 
-#[derive(Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Page {
-    /// Entries, 100 unless it is said, 500 at most.
-    limit: Option<u32>,
-    /// `next_cursor` of the page before.
-    cursor: Option<i64>,
-}
-
 /// Entries, the newest first.
 #[derive(Serialize, utoipa::ToSchema)]
-pub(super) struct Entries {
-    entries: Vec<Written>,
+pub(in crate::console) struct Entries {
+    pub(in crate::console) entries: Vec<Written>,
     /// None on the last page.
-    next_cursor: Option<i64>,
+    pub(in crate::console) next_cursor: Option<String>,
 }
 
 /// The audit log, the newest entries first.
-#[utoipa::path(get, path = "/audit", operation_id = "audit", tag = "auth", params(Page),
-    responses((status = 200, body = Entries), (status = 401, body = ProblemDocument)))]
+#[utoipa::path(get, path = "/audit", operation_id = "audit", tag = "auth", params(Paging),
+    responses((status = 200, body = Entries), (status = 400, body = ProblemDocument), (status = 401, body = ProblemDocument)))]
 pub(super) async fn audit(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Query(page): Query<Page>,
+    Query(paging): Query<Paging>,
 ) -> Result<Json<Entries>, Problem> {
     caller.require(Scope::Read)?;
-    let limit = page.limit.unwrap_or(100).clamp(1, 500);
-    let entries = app.entries(&caller, page.cursor, limit).await?;
-    let is_full = entries.len() as u64 >= u64::from(limit);
-    let next_cursor = entries.last().filter(|_| is_full).map(|entry| entry.id);
-    Ok(Json(Entries { entries, next_cursor }))
+    Ok(Json(app.entries(&caller, paging.page()?).await?))
 }
 
 impl App {
-    /// The entries that somebody may see.
-    pub(crate) async fn entries(
-        &self,
-        caller: &Caller,
-        before: Option<i64>,
-        limit: u32,
-    ) -> Result<Vec<Written>, Problem> {
+    /// The entries that somebody may see. A page begins below the number of an entry: new ones do not move it.
+    pub(in crate::console) async fn entries(&self, caller: &Caller, page: Page) -> Result<Entries, Problem> {
         let sees_all = caller.is_owner || caller.user.role == Role::Admin;
         let of = (!sees_all).then_some(&*caller.user.name);
-        Ok(self.accounts.audit(of, before, limit, self.micros()).await?)
+        let before = page.from.and_then(|from| i64::try_from(from).ok());
+        let entries = self.accounts.audit(of, before, page.limit, self.micros()).await?;
+        let last = entries.last().filter(|_| entries.len() >= page.limit as usize);
+        let next_cursor = last.and_then(|last| u64::try_from(last.id).ok()).map(Page::cursor);
+        Ok(Entries { entries, next_cursor })
     }
 }

@@ -1,59 +1,214 @@
 //! Questions that the processors bring: their parameters are checked here, and who may ask.
 
 use super::openapi::BASE;
+use super::pipeline::requested;
 use crate::base::zone;
+use crate::console::accounts::audit::Entry;
 use crate::console::accounts::token::Scope;
+use crate::console::accounts::user::Role;
 use crate::console::answers::Question;
 use crate::console::app::App;
+use crate::console::asking;
 use crate::console::caller::Caller;
 use crate::console::problem::Problem;
 use crate::identities::Identities;
-use crate::plugs::call::{Asked, Call, Reply};
+use crate::plugs::call::{Asked, CURSOR, Call, Decided, Disclosed, LIMIT, Page, Removing, Reply, Viewer};
+use crate::service::order::{Args, Command, Order};
 use crate::source::stat::Stat;
+use crate::store::Version;
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Query, RawPathParams, State};
-use axum::http::header;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{delete, get};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Rows of a list at most, and where nothing is said.
-pub(super) const MOST: u32 = 500;
-const USUAL: u32 = 100;
+/// The header with which an auditor says why they read the content of others.
+pub(super) const REASON: &str = "audit-reason";
+
+type Values = BTreeMap<String, String>;
 
 pub(super) fn routes(app: &App) -> Router<Arc<App>> {
-    let calls = app.database.plugs.iter().flat_map(|plug| plug.calls);
-    calls.fold(Router::new(), |router, call| {
-        let handler = move |State(app): State<Arc<App>>,
-                            caller: Caller,
-                            path: RawPathParams,
-                            Query(query): Query<BTreeMap<String, String>>| async move {
-            let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            answer(&app, &caller, call, path, query).await
+    let calls = app.database.plugs.iter().flat_map(|plug| plug.calls.iter().map(move |call| (plug.name(), call)));
+    calls.fold(Router::new(), |router, (processor, call)| {
+        let values =
+            |path: RawPathParams| path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let asked = move |State(app): State<Arc<App>>,
+                          caller: Caller,
+                          uri: Uri,
+                          headers: HeaderMap,
+                          path: RawPathParams,
+                          Query(query): Query<Values>| async move {
+            let reason = reason(&caller, &headers)?;
+            let request = Request { app: &app, caller: &caller, processor, path: uri.path(), reason };
+            request.answer(call, values(path), query).await
         };
-        router.route(call.path, get(handler))
+        let removed = move |State(app): State<Arc<App>>, caller: Caller, uri: Uri, path: RawPathParams| async move {
+            let request = Request { app: &app, caller: &caller, processor, path: uri.path(), reason: None };
+            match call.remove {
+                Some(removing) => request.remove(call, removing, values(path)).await,
+                None => Err(Problem::not_found()),
+            }
+        };
+        let methods = if call.remove.is_some() { get(asked).merge(delete(removed)) } else { get(asked) };
+        router.route(call.path, methods)
     })
 }
 
-async fn answer(
-    app: &Arc<App>,
-    caller: &Caller,
-    call: &'static Call,
-    path: BTreeMap<String, String>,
-    mut query: BTreeMap<String, String>,
-) -> Result<Response, Problem> {
-    caller.require(Scope::Read)?;
-    let limit = match query.remove("limit").map(|limit| limit.parse::<u32>()) {
-        None => USUAL,
-        Some(Ok(limit)) if (1..=MOST).contains(&limit) => limit,
-        Some(_) => return Err(Problem::bad_request(format!("`limit` is not a number from 1 to {MOST}"))),
-    };
-    let cursor = query.remove("cursor").filter(|cursor| !cursor.is_empty());
-    for (name, value) in &query {
+/// Why an auditor reads what others wrote. They need no reason for anything else.
+fn reason(caller: &Caller, headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(reason) = headers.get(REASON).filter(|_| caller.user.role == Role::Auditor) else { return Ok(None) };
+    let reason = reason.to_str().map(str::trim).unwrap_or_default();
+    if !(10..=500).contains(&reason.len()) {
+        let detail = format!("`{REASON}` is not a reason in 10 to 500 letters of ASCII");
+        return Err(Problem::bad_request(detail));
+    }
+    Ok(Some(reason.to_owned()))
+}
+
+/// A question of somebody to a processor.
+struct Request<'r> {
+    app: &'r Arc<App>,
+    caller: &'r Caller,
+    processor: &'static str,
+    /// Of the URL, below the base of the API.
+    path: &'r str,
+    reason: Option<String>,
+}
+
+impl Request<'_> {
+    async fn answer(&self, call: &'static Call, path: Values, mut query: Values) -> Result<Response, Problem> {
+        let Self { app, caller, .. } = self;
+        caller.require(Scope::Read)?;
+        check(call, &query)?;
+        let text = |name: &str| query.get(name).map(String::as_str);
+        let page = Page::parse(text(LIMIT.name), text(CURSOR.name)).map_err(Problem::bad_request)?;
+        query.extend(path);
+        let viewer = caller.viewer_for(self.reason.as_deref());
+        let identities = app.config.identities.as_deref().and_then(|file| file.metadata().ok());
+        let version = app.version()?;
+        let question = Question {
+            call: call.id,
+            values: query.clone(),
+            viewer: viewer.clone(),
+            identities: identities.as_ref().map(Stat::from),
+            decided: app.decided(self.processor, &version),
+        };
+        if call.is_stable
+            && let Some(answer) = app.answers.lock().of(&version, &question)
+        {
+            return Ok(json(answer));
+        }
+        let disclosed = Disclosed::default();
+        match self.ask(call.answer, query, viewer, page, &version, &disclosed).await? {
+            Reply::Found(value) => {
+                let text = Bytes::from(value.to_string());
+                // What tells others of somebody is asked for, and noted, each time.
+                if !self.note_disclosed(&disclosed).await? && call.is_stable {
+                    app.answers.lock().keep(version, question, text.clone());
+                }
+                Ok(json(text))
+            }
+            Reply::Lines(text) => {
+                self.note_disclosed(&disclosed).await?;
+                Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], text).into_response())
+            }
+            Reply::NotFound => Err(Problem::not_found()),
+            Reply::Withheld(why) => Err(Problem::new(StatusCode::NOT_FOUND, why)),
+            Reply::Invalid(detail) => Err(Problem::bad_request(detail)),
+            Reply::Moved(path) => {
+                let location = format!("{BASE}{path}");
+                Ok((StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, location)]).into_response())
+            }
+        }
+    }
+
+    /// Reads the answer of a processor.
+    async fn ask(
+        &self,
+        answer: fn(&Asked, crate::store::reader::Reader<'_>) -> crate::base::error::Result<Reply>,
+        values: Values,
+        viewer: Viewer,
+        page: Page,
+        version: &Version,
+        disclosed: &Disclosed,
+    ) -> Result<Reply, Problem> {
+        let (app, disclosed) = (Arc::clone(self.app), disclosed.clone());
+        let decided = app.decided(self.processor, version);
+        let read = move |reader: crate::store::reader::Reader<'_>| {
+            let config = Arc::clone(&app.config);
+            let identities = Arc::new(Identities::given(config.identities.as_deref())?);
+            let zone = match config.timezone.as_deref() {
+                Some(name) => zone::zone(Some(name))?,
+                None => zone::local(None)?,
+            };
+            let (now, min_group) = ((app.now)().wall, app.settings().min_group);
+            let asked = Asked { values, viewer, now, zone, identities, page, min_group, config, decided, disclosed };
+            answer(&asked, reader)
+        };
+        self.app.read(read).await
+    }
+
+    /// Writes to the audit log whose content is told, so that they see it. Whether it is anybody's.
+    async fn note_disclosed(&self, disclosed: &Disclosed) -> Result<bool, Problem> {
+        let folders = disclosed.folders();
+        if folders.is_empty() {
+            return Ok(false);
+        }
+        let (app, caller) = (self.app, self.caller);
+        let now = app.micros();
+        let identities = Identities::given(app.config.identities.as_deref())?;
+        let users = app.accounts.users(now).await?;
+        let address = caller.client.address.to_string();
+        for folder in &folders {
+            let owner = users.iter().find(|user| user.viewer().owns(folder, &identities));
+            let entry = Entry {
+                actor: Some(&caller.user.name),
+                event: "content.read",
+                object: Some(self.path),
+                owner: Some(owner.map_or(folder, |user| &user.name)),
+                detail: self.reason.as_deref(),
+                ip_address: Some(&address),
+                session: caller.session(),
+            };
+            app.accounts.log(entry, now).await?;
+        }
+        Ok(true)
+    }
+
+    async fn remove(&self, call: &'static Call, removing: Removing, path: Values) -> Result<Response, Problem> {
+        let Self { app, caller, processor, .. } = self;
+        caller.require(Scope::Admin)?;
+        caller.require_role(&[Role::Admin])?;
+        let id = path.get(removing.parameter).cloned().unwrap_or_default();
+        let (version, nothing) = (app.version()?, Disclosed::default());
+        let found = self.ask(removing.find, path, caller.viewer(), Page::default(), &version, &nothing).await?;
+        if !matches!(found, Reply::Found(_)) {
+            return Err(Problem::not_found());
+        }
+        let args = Args { ids: Some(vec![id.clone()]), by: Some(caller.user.name.clone()), ..Args::default() };
+        let order =
+            Order { command: Command::Remove, processor: Some((*processor).to_owned()), args, ..Order::default() };
+        let asked = app.ask(order).await?;
+        app.note(caller, removing.id, Some(&id), None).await?;
+        if let asking::Asked::Done(_) = asked {
+            app.remember(processor, Decided { action: call.id.to_owned(), id });
+        }
+        Ok(requested(asked))
+    }
+}
+
+/// Refuses parameters that a call does not have, and values that they cannot have.
+fn check(call: &Call, query: &Values) -> Result<(), Problem> {
+    for (name, value) in query {
         let Some(parameter) = call.parameters.iter().find(|parameter| parameter.name == name) else {
             let known = call.parameters.iter().map(|parameter| parameter.name).collect::<Vec<_>>().join(", ");
-            return Err(Problem::bad_request(format!("unknown parameter; there are: {known}, limit, cursor")));
+            return Err(Problem::bad_request(match known.is_empty() {
+                true => "unknown parameter; there are none".to_owned(),
+                false => format!("unknown parameter; there are: {known}"),
+            }));
         };
         let is_known = |value: &str| parameter.values.contains(&value);
         if !parameter.values.is_empty() && !value.is_empty() && !value.split(',').all(is_known) {
@@ -61,51 +216,9 @@ async fn answer(
             return Err(Problem::bad_request(format!("`{name}` is none of: {values}")));
         }
     }
-    query.extend(path);
-    let identities = app.config.identities.as_deref().and_then(|file| file.metadata().ok());
-    let question = Question {
-        call: call.id,
-        values: query.clone(),
-        viewer: caller.viewer(),
-        identities: identities.as_ref().map(Stat::from),
-        limit,
-        cursor: cursor.clone(),
-    };
-    let version = app.version()?;
-    if call.is_stable
-        && let Some(answer) = app.answers.lock().of(&version, &question)
-    {
-        return Ok(([(header::CONTENT_TYPE, "application/json")], answer).into_response());
-    }
-    let settings = app.settings();
-    let (values, viewer, min_group) = (query, caller.viewer(), settings.min_group);
-    let app_of_read = Arc::clone(app);
-    let reply = app
-        .read(move |reader| {
-            let config = Arc::clone(&app_of_read.config);
-            let identities = Arc::new(Identities::given(config.identities.as_deref())?);
-            let zone = match config.timezone.as_deref() {
-                Some(name) => zone::zone(Some(name))?,
-                None => zone::local(None)?,
-            };
-            let now = (app_of_read.now)().wall;
-            let asked = Asked { values, viewer, now, zone, identities, limit, cursor, min_group, config };
-            (call.answer)(&asked, reader)
-        })
-        .await?;
-    match reply {
-        Reply::Found(value) => {
-            let text = axum::body::Bytes::from(value.to_string());
-            if call.is_stable {
-                app.answers.lock().keep(version, question, text.clone());
-            }
-            Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
-        }
-        Reply::NotFound => Err(Problem::not_found()),
-        Reply::Invalid(detail) => Err(Problem::bad_request(detail)),
-        Reply::Moved(path) => {
-            let location = format!("{BASE}{path}");
-            Ok((axum::http::StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, location)]).into_response())
-        }
-    }
+    Ok(())
+}
+
+fn json(text: Bytes) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }

@@ -6,6 +6,7 @@ use crate::console::accounts::token::Scope;
 use crate::console::app::App;
 use crate::console::caller::Caller;
 use crate::console::problem::{Problem, ProblemDocument};
+use crate::dialect;
 use crate::source::events::Journal;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
@@ -15,6 +16,7 @@ use axum::{Json, Router};
 use flate2::read::MultiGzDecoder;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use sessionmill_contract::Said;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::sync::Arc;
@@ -51,10 +53,10 @@ pub(super) async fn append(
     caller.require(Scope::Ingest)?;
     let Some(root) = app.events.clone() else { return Err(Problem::away("there is no folder of events")) };
     let is_packed = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "gzip");
-    let (now, user) = ((app.now)().wall, caller.user.name.clone());
+    let (now, user, cap) = ((app.now)().wall, caller.user.name.clone(), app.config.caps.line);
     let done = tokio::task::spawn_blocking(move || {
         let text = if is_packed { unpacked(&body)? } else { body.to_vec() };
-        let lines = lines(&text, &utc::milliseconds(now))?;
+        let lines = lines(&text, &utc::milliseconds(now), cap)?;
         Journal::open(&root, &user)?.append_all(now.date_naive(), &lines)?;
         Ok::<_, Problem>(lines.len())
     });
@@ -77,8 +79,8 @@ fn unpacked(body: &[u8]) -> Result<Vec<u8>, Problem> {
 type Object<'t> = BTreeMap<String, &'t RawValue>;
 
 /// The events of a body, each on a line of its own: letter by letter as they were sent, with the moment at which they
-/// arrived.
-fn lines(text: &[u8], now: &str) -> Result<Vec<String>, Problem> {
+/// arrived. A line that a run would not read, since it is broken or over the cap, is refused.
+fn lines(text: &[u8], now: &str, cap: usize) -> Result<Vec<String>, Problem> {
     let no_json = |error: serde_json::Error| {
         Problem::bad_request(format!("the body is not JSON, at line {}, column {}", error.line(), error.column()))
     };
@@ -101,11 +103,30 @@ fn lines(text: &[u8], now: &str) -> Result<Vec<String>, Problem> {
     if events.len() > EVENTS {
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a request has {EVENTS} events at most")));
     }
-    events.iter().enumerate().map(|(number, event)| line(number, event, sent_at, now)).collect()
+    let mut reader = dialect::Reader::default();
+    let mut lines = Vec::with_capacity(events.len());
+    for (number, event) in (1u64..).zip(&events) {
+        let line = line(number, event, sent_at, now)?;
+        if line.len() > cap {
+            let detail = format!("event {number} is longer than a line may be, which is {cap} bytes");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+        let mut broken = None;
+        reader.line(number, 0, line.as_bytes(), &mut |event| {
+            if let Said::Malformed { why } = event.said {
+                broken = Some(why);
+            }
+        });
+        if let Some(why) = broken {
+            return Err(Problem::bad_request(format!("event {number} would not be read: {why}")));
+        }
+        lines.push(line);
+    }
+    Ok(lines)
 }
 
-fn line(number: usize, event: &RawValue, sent_at: Option<&RawValue>, now: &str) -> Result<String, Problem> {
-    let wrong = |why: &str| Problem::bad_request(format!("event {} {why}", number + 1));
+fn line(number: u64, event: &RawValue, sent_at: Option<&RawValue>, now: &str) -> Result<String, Problem> {
+    let wrong = |why: &str| Problem::bad_request(format!("event {number} {why}"));
     let object: Object<'_> = serde_json::from_str(event.get()).map_err(|_| wrong("is not a JSON object"))?;
     let has = |names: &[&str]| names.iter().all(|name| object.contains_key(*name));
     let is_posthog = has(&["event"]) && (has(&["distinct_id"]) || has(&["properties"]));
@@ -133,7 +154,7 @@ mod tests {
     use super::*;
 
     fn made(text: &str) -> Result<Vec<String>, String> {
-        lines(text.as_bytes(), "2026-02-01T10:00:00.000Z").map_err(|problem| problem.detail)
+        lines(text.as_bytes(), "2026-02-01T10:00:00.000Z", 1000).map_err(|problem| problem.detail)
     }
 
     #[test]

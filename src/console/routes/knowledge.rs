@@ -4,8 +4,10 @@ use super::pipeline::requested;
 use crate::console::accounts::token::Scope;
 use crate::console::accounts::user::Role;
 use crate::console::app::App;
+use crate::console::asking::Asked;
 use crate::console::caller::Caller;
 use crate::console::problem::{Problem, ProblemDocument};
+use crate::plugs::call::Decided;
 use crate::service::order::{Args, Command, Order};
 use axum::Router;
 use axum::body::Bytes;
@@ -48,7 +50,13 @@ pub(super) async fn decide(
     }
     let Decision { into } = if body.is_empty() { Decision::default() } else { super::json(&body)? };
     // The one processor about whose findings people decide.
-    let plug = app.database.plugs.iter().find(|plug| plug.review.is_some()).ok_or_else(Problem::not_found)?;
+    let found = app.database.plugs.iter().find_map(|plug| Some((plug, plug.review?)));
+    let (plug, decisions) = found.ok_or_else(Problem::not_found)?;
+    let mut whole = Vec::new();
+    for id in std::iter::once(id.clone()).chain(into.clone()) {
+        let found = app.read(move |reader| (decisions.find)(reader, &id)).await?;
+        whole.push(found.ok_or_else(Problem::not_found)?);
+    }
     let args = Args {
         action: Some(decision.clone()),
         ids: Some(vec![id.clone()]),
@@ -59,5 +67,8 @@ pub(super) async fn decide(
     let order = Order { command: Command::Review, processor: Some(plug.name().to_owned()), args, ..Order::default() };
     let asked = app.ask(order).await?;
     app.note(&caller, &format!("knowledge.{decision}"), Some(&id), into.as_deref()).await?;
+    if let Asked::Done(_) = asked {
+        app.remember(plug.name(), Decided { action: decision, id: whole.remove(0) });
+    }
     Ok(requested(asked))
 }

@@ -8,8 +8,10 @@
 //! | [`events`] | events that programs send |
 //! | [`health`] | whether the console and its stores are there |
 //! | [`knowledge`] | decisions about knowledge |
+//! | [`lists`] | runs, files, failures |
 //! | [`openapi`] | the description of the API |
-//! | [`pipeline`] | processors, runs, files, failures |
+//! | [`paging`] | which page of a list is asked for |
+//! | [`pipeline`] | processors, runs that are asked for, other tries |
 
 mod audit;
 mod auth;
@@ -17,7 +19,9 @@ mod calls;
 mod events;
 mod health;
 mod knowledge;
+mod lists;
 mod openapi;
+mod paging;
 mod pipeline;
 
 use super::app::App;
@@ -34,8 +38,10 @@ use std::any::Any;
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub(super) use audit::Entries;
 pub(super) use auth::{FORGET, SessionView, TOKEN_LIFE, TokenView, text};
-use openapi::BASE;
+pub(super) use openapi::BASE;
+pub(super) use paging::Paging;
 
 /// Bytes of a request, but for those that append events.
 const BODY: usize = 64 << 10;
@@ -49,6 +55,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         events::routes(),
         health::routes(),
         knowledge::routes(),
+        lists::routes(),
         openapi::routes(),
         pipeline::routes(),
     ];

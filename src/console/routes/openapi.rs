@@ -1,20 +1,23 @@
 //! The description of the API, made from the code that answers it.
 
-use super::{audit, auth, events, health, knowledge, pipeline};
+use super::calls::REASON;
+use super::{audit, auth, events, health, knowledge, lists, pipeline};
 use crate::console::app::App;
 use crate::console::cookie;
 use crate::console::problem::ProblemDocument;
 use crate::plugs::Plugs;
-use crate::plugs::call::Call;
+use crate::plugs::call::{Call, Removing};
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use std::sync::Arc;
 use utoipa::OpenApi as _;
-use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder, Schema, SecurityRequirement};
+use utoipa::openapi::{
+    Content, ContentBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Schema, SecurityRequirement,
+};
 
 /// What all paths of the API begin with.
 pub(in crate::console) const BASE: &str = "/api/v1";
@@ -42,12 +45,12 @@ pub(super) fn routes() -> Router<Arc<App>> {
         health::live,
         health::ready,
         knowledge::decide,
+        lists::list_runs,
+        lists::files,
+        lists::list_failures,
         pipeline::processors,
         pipeline::run,
         pipeline::request,
-        pipeline::list_runs,
-        pipeline::files,
-        pipeline::list_failures,
         pipeline::retry,
         pipeline::metrics_text
     ),
@@ -70,45 +73,83 @@ fn document(plugs: Plugs, cookie: &str) -> OpenApi {
         document.components.get_or_insert_default().schemas.extend(schemas);
         let operation = operation(plug.name(), call, schema);
         document.paths.add_path_operation(call.path, vec![HttpMethod::Get], operation);
+        if let Some(removing) = call.remove {
+            let operation = removal(plug.name(), call, removing);
+            document.paths.add_path_operation(call.path, vec![HttpMethod::Delete], operation);
+        }
     }
     document
 }
 
-fn operation(tag: &str, call: &Call, schema: RefOr<Schema>) -> utoipa::openapi::path::Operation {
-    let text = |values: &[&str]| {
-        let object = ObjectBuilder::new().schema_type(Type::String);
-        if values.is_empty() { object } else { object.enum_values(Some(values.iter().copied())) }
-    };
-    let json = |schema| ContentBuilder::new().schema(Some(schema)).build();
+/// Media of answers.
+const JSON: &str = "application/json";
+const LINES: &str = "application/x-ndjson";
+
+fn operation(tag: &str, call: &Call, schema: RefOr<Schema>) -> Operation {
+    let of_query = call.parameters.iter().map(|of| {
+        let words = ParameterBuilder::new().name(of.name).description(Some(of.words));
+        words.parameter_in(ParameterIn::Query).required(Required::False).schema(Some(text(of.values))).build()
+    });
+    let reason = ParameterBuilder::new().name(REASON).parameter_in(ParameterIn::Header).required(Required::False);
+    let reason = reason.description(Some("why an auditor reads content of others, who see it")).schema(Some(text(&[])));
+    let media = if call.is_lines { LINES } else { JSON };
+    let mut operation = begun(tag, call, call.id, call.summary).response("200", found(media, schema));
+    for parameter in of_query.chain([reason.build()]) {
+        operation = operation.parameter(parameter);
+    }
+    let moved = ResponseBuilder::new().description("it is at another path now");
+    operation.response("308", moved.build()).build()
+}
+
+/// The operation that removes what a call is about.
+fn removal(tag: &str, call: &Call, removing: Removing) -> Operation {
+    let schema = || Ref::from_schema_name("Requested").into();
+    let accepted = ResponseBuilder::new().description("it is under way").content(JSON, content(schema()));
+    let forbidden = problem("only for admins");
+    let operation = begun(tag, call, removing.id, removing.summary).response("200", found(JSON, schema()));
+    operation.response("202", accepted.build()).response("403", forbidden).response("409", problem("not now")).build()
+}
+
+/// What all operations on the path of a call have.
+fn begun(tag: &str, call: &Call, id: &str, summary: &str) -> OperationBuilder {
     let of_path = call.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let of_path = of_path.map(|name| {
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
-        parameter.schema(Some(text(&[]).build())).build()
+        parameter.schema(Some(text(&[]))).build()
     });
-    let of_query = call.parameters.iter().map(|parameter| {
-        let schema = text(parameter.values).build();
-        let words = ParameterBuilder::new().name(parameter.name).description(Some(parameter.words));
-        words.parameter_in(ParameterIn::Query).required(Required::False).schema(Some(schema)).build()
-    });
-    let problem = || json(Ref::from_schema_name("Problem").into());
     let mut operation = OperationBuilder::new()
         .tag(tag)
-        .operation_id(Some(call.id))
-        .summary(Some(call.summary))
+        .operation_id(Some(id))
+        .summary(Some(summary))
         .security(SecurityRequirement::new("token", Vec::<String>::new()))
-        .security(SecurityRequirement::new("cookie", Vec::<String>::new()))
-        .response(
-            "200",
-            ResponseBuilder::new().description("what there is").content("application/json", json(schema)).build(),
-        );
-    for parameter in of_path.chain(of_query) {
+        .security(SecurityRequirement::new("cookie", Vec::<String>::new()));
+    for parameter in of_path {
         operation = operation.parameter(parameter);
     }
-    for (status, words) in
-        [("400", "a parameter makes no sense"), ("401", "log in"), ("404", "not found"), ("503", "away")]
-    {
-        let response = ResponseBuilder::new().description(words).content("application/problem+json", problem());
-        operation = operation.response(status, response.build());
-    }
-    operation.build()
+    let problems = [
+        ("400", "a parameter makes no sense"),
+        ("401", "log in"),
+        ("403", "the token has no such scope"),
+        ("404", "not found"),
+        ("503", "away"),
+    ];
+    problems.into_iter().fold(operation, |operation, (status, words)| operation.response(status, problem(words)))
+}
+
+fn text(values: &[&str]) -> Object {
+    let object = ObjectBuilder::new().schema_type(Type::String);
+    if values.is_empty() { object.build() } else { object.enum_values(Some(values.iter().copied())).build() }
+}
+
+fn content(schema: RefOr<Schema>) -> Content {
+    ContentBuilder::new().schema(Some(schema)).build()
+}
+
+fn found(media: &str, schema: RefOr<Schema>) -> Response {
+    ResponseBuilder::new().description("what there is").content(media, content(schema)).build()
+}
+
+fn problem(words: &str) -> Response {
+    let schema = Ref::from_schema_name("Problem").into();
+    ResponseBuilder::new().description(words).content("application/problem+json", content(schema)).build()
 }

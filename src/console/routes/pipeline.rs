@@ -1,4 +1,4 @@
-//! The pipeline: processors and their runs, source files, failures.
+//! The pipeline: how processors do, runs that are asked for, other tries of what failed.
 
 use super::BASE;
 use crate::base::holder::Holder;
@@ -10,22 +10,21 @@ use crate::console::app::App;
 use crate::console::asking::Asked;
 use crate::console::caller::Caller;
 use crate::console::problem::{Problem, ProblemDocument};
-use crate::identities::Identities;
 use crate::plugs::call::{Level, Reply};
 use crate::report::runs::{self, Listed};
 use crate::service::bulletin::Bulletin;
 use crate::service::health::{Facts, Keeper, State as Condition};
 use crate::service::metrics::{self, Sample};
 use crate::service::order::{Args, Command, Order};
+use crate::store::known;
 use crate::store::record::Record;
-use crate::store::{failures, known};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -33,9 +32,6 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/processors", get(processors))
         .route("/processors/{name}/runs", post(run))
         .route("/requests/{id}", get(request))
-        .route("/runs", get(list_runs))
-        .route("/files", get(files))
-        .route("/failures", get(list_failures))
         .route("/failures/{id}/retry", post(retry))
         .route("/metrics", get(metrics_text))
 }
@@ -77,54 +73,7 @@ pub(super) struct Requested {
     request: Option<String>,
 }
 
-#[derive(Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Page {
-    /// Only of this processor.
-    processor: Option<String>,
-    /// Rows, 100 unless it is said, 500 at most.
-    limit: Option<u32>,
-    /// `next_cursor` of the page before.
-    cursor: Option<u64>,
-}
-
-/// Rows of a list.
-#[derive(Serialize, utoipa::ToSchema)]
-pub(super) struct Rows {
-    #[schema(value_type = Vec<Object>)]
-    rows: Vec<Value>,
-    /// On all pages.
-    total: usize,
-    next_cursor: Option<u64>,
-}
-
-impl Page {
-    fn limit(&self) -> u32 {
-        self.limit.unwrap_or(100).clamp(1, 500)
-    }
-
-    /// A page of rows.
-    fn of(&self, all: Vec<Value>) -> Rows {
-        let (total, from) = (all.len(), usize::try_from(self.cursor.unwrap_or(0)).unwrap_or(usize::MAX));
-        let rows: Vec<_> = all.into_iter().skip(from).take(self.limit() as usize).collect();
-        let next = from.saturating_add(rows.len());
-        Rows { next_cursor: (!rows.is_empty() && next < total).then_some(next as u64), rows, total }
-    }
-}
-
 impl App {
-    /// Whose files somebody may see: a question about a folder.
-    fn is_shown(&self, caller: &Caller) -> Result<impl Fn(&str) -> bool + Send + 'static, Problem> {
-        let identities = Identities::given(self.config.identities.as_deref())?;
-        let viewer = caller.viewer();
-        Ok(move |folder: &str| {
-            viewer.others >= Level::Metadata
-                || folder == viewer.person
-                || folder == viewer.name
-                || identities.is_of(folder, &viewer.person)
-        })
-    }
-
     /// How the processors do, as the service tells it, or else as the database does.
     async fn samples(self: &Arc<Self>) -> Result<Vec<(Sample, Processor)>, Problem> {
         let app = Arc::clone(self);
@@ -262,97 +211,6 @@ pub(super) async fn request(
         }
         _ => Err(Problem::not_found()),
     }
-}
-
-/// The history of runs, the newest first.
-#[utoipa::path(get, path = "/runs", operation_id = "listRuns", tag = "pipeline", params(Page),
-    responses((status = 200, body = Rows), (status = 401, body = ProblemDocument)))]
-pub(super) async fn list_runs(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Query(page): Query<Page>,
-) -> Result<Json<Rows>, Problem> {
-    caller.require(Scope::Read)?;
-    caller.require_role(&[Role::Admin, Role::Lead, Role::Auditor])?;
-    let rows = app
-        .read(move |reader| {
-            let runs = runs::runs(reader, page.processor.as_deref(), u32::MAX >> 1)?;
-            Ok(page.of(runs.iter().map(Listed::object).collect()))
-        })
-        .await?;
-    Ok(Json(rows))
-}
-
-/// Source files: one's own, or those of the team for who may see them.
-#[utoipa::path(get, path = "/files", operation_id = "listFiles", tag = "pipeline", params(Page),
-    responses((status = 200, body = Rows), (status = 401, body = ProblemDocument)))]
-pub(super) async fn files(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Query(page): Query<Page>,
-) -> Result<Json<Rows>, Problem> {
-    caller.require(Scope::Read)?;
-    let is_shown = app.is_shown(&caller)?;
-    let rows = app
-        .read(move |reader| {
-            let sql = "SELECT session_file, username, source, size, dialect, lines, malformed_lines, first_seen,
-                           verified_at, gone_since FROM session_files ORDER BY session_file";
-            let mut all = Vec::new();
-            reader.each(sql, &[], |row| {
-                let username: String = row.get(1)?;
-                if !is_shown(&username) {
-                    return Ok(());
-                }
-                let [first_seen, verified_at, gone_since] = [row.time(7)?, row.time(8)?, row.time(9)?];
-                all.push(json!({
-                    "session_file": row.get::<String>(0)?, "username": username, "source": row.get::<String>(2)?,
-                    "size": row.count(3)?, "dialect": row.get::<String>(4)?, "lines": row.count(5)?,
-                    "malformed_lines": row.count(6)?, "first_seen": first_seen.map(utc::seconds),
-                    "verified_at": verified_at.map(utc::seconds), "gone_since": gone_since.map(utc::seconds),
-                }));
-                Ok(())
-            })?;
-            Ok(page.of(all))
-        })
-        .await?;
-    Ok(Json(rows))
-}
-
-/// Files that could not be processed and keys that could not be settled. Their ids are the names of these.
-#[utoipa::path(get, path = "/failures", operation_id = "listFailures", tag = "pipeline", params(Page),
-    responses((status = 200, body = Rows), (status = 401, body = ProblemDocument)))]
-pub(super) async fn list_failures(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Query(page): Query<Page>,
-) -> Result<Json<Rows>, Problem> {
-    caller.require(Scope::Read)?;
-    let is_shown = app.is_shown(&caller)?;
-    let sees_all = caller.viewer().others >= Level::Metadata;
-    let rows = app
-        .read(move |reader| {
-            let files = failures::all(reader)?.into_iter().filter_map(|failed| {
-                let folder = failed.session_file.split('/').next().unwrap_or_default();
-                let standing = &failed.standing;
-                is_shown(folder).then(|| failure(&failed.session_file, "file", &failed.processor, standing))
-            });
-            let keys = failures::keys(reader)?.into_iter().filter(|_| sees_all);
-            let keys = keys.map(|failed| failure(&failed.key, "key", &failed.processor, &failed.standing));
-            let is_asked = |row: &Value| page.processor.as_ref().is_none_or(|name| row["processor"] == **name);
-            Ok(page.of(files.chain(keys).filter(is_asked).collect()))
-        })
-        .await?;
-    Ok(Json(rows))
-}
-
-fn failure(id: &str, kind: &str, processor: &str, standing: &crate::source::retry::Standing) -> Value {
-    json!({
-        "id": id, "kind": kind, "processor": processor, "class": standing.failure.class.name(),
-        "error": standing.failure.message, "state": standing.fate.name(), "attempts": standing.attempts,
-        "first_failed_at": utc::seconds(standing.first_failed_at),
-        "last_failed_at": utc::seconds(standing.last_failed_at),
-        "next_try_at": utc::seconds(standing.next_try_at),
-    })
 }
 
 /// Have the next run try a file or key again.

@@ -2,7 +2,7 @@
 
 use crate::base::error::Result;
 use crate::base::utc;
-use crate::plugs::call::{Asked, Call, Level, Parameter, Reply, Schema, Schemas, schema_of};
+use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Removing, Reply, Schema, Schemas, schema_of};
 use crate::plugs::tasks::commands::STATUSES;
 use crate::plugs::tasks::report::filter::Filter;
 use crate::plugs::tasks::report::session::{self, TaskSession};
@@ -22,10 +22,12 @@ pub(super) const CALLS: [Call; 3] = [
         path: "/sessions/{short_id}",
         id: "listTasksOfShortId",
         summary: "The tasks that share a short id, the newest first",
-        parameters: &[INCLUDE, STATUS, TYPE],
+        parameters: &[INCLUDE, STATUS, TYPE, LIMIT, CURSOR],
         schema: tasks_schema,
         is_stable: false,
+        is_lines: false,
         answer: of_short_id,
+        remove: None,
     },
     Call {
         path: "/sessions/task/{task_id}",
@@ -34,16 +36,25 @@ pub(super) const CALLS: [Call; 3] = [
         parameters: &[INCLUDE],
         schema: |schemas| schema_of::<Task>(schemas),
         is_stable: false,
+        is_lines: false,
         answer: of_id,
+        remove: Some(Removing {
+            id: "removeTask",
+            summary: "Hide a task until it is created anew",
+            parameter: "task_id",
+            find: |asked, reader| find(asked, reader, true),
+        }),
     },
     Call {
         path: "/sessions/user/{user_id}",
         id: "listTasksOfUser",
         summary: "The tasks of a user: a person, a folder, or for whom they are done",
-        parameters: &[INCLUDE, STATUS, TYPE],
+        parameters: &[INCLUDE, STATUS, TYPE, LIMIT, CURSOR],
         schema: tasks_schema,
         is_stable: false,
+        is_lines: false,
         answer: of_user,
+        remove: None,
     },
 ];
 
@@ -144,20 +155,18 @@ fn of_user(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
 }
 
 fn list(asked: &Asked, reader: Reader<'_>, filter: &Filter, name: impl FnOnce(Tasks) -> Tasks) -> Result<Reply> {
-    let Some(from) = asked.offset() else { return Ok(Reply::Invalid("`cursor` is none of ours".to_owned())) };
     let mut tasks = Vec::new();
     session::read(reader, filter, None, |task| {
-        if asked.may_see(task.username.as_deref(), Level::Metadata) {
+        if asked.decision(&task.task_id).is_none() && asked.may_see(task.username.as_deref(), Level::Metadata) {
             tasks.push(task);
         }
     })?;
     let total_sessions = tasks.len();
-    let page = tasks.into_iter().skip(from).take(asked.limit as usize);
-    let sessions: Vec<_> = page.map(|task| Task::of(task, asked)).collect();
+    let sessions: Vec<_> = asked.page.of(tasks).map(|task| Task::of(task, asked)).collect();
     let tasks = Tasks {
         short_id: None,
         user_id: None,
-        next_cursor: asked.next(from, sessions.len(), total_sessions),
+        next_cursor: asked.page.next(sessions.len(), total_sessions),
         sessions,
         total_sessions,
         timestamp: utc::microseconds(asked.now),
@@ -166,11 +175,15 @@ fn list(asked: &Asked, reader: Reader<'_>, filter: &Filter, name: impl FnOnce(Ta
 }
 
 fn of_id(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
+    find(asked, reader, asked.value("include").is_some())
+}
+
+fn find(asked: &Asked, reader: Reader<'_>, with_closed: bool) -> Result<Reply> {
     let task = session::find(reader, asked.value("task_id").unwrap_or_default(), asked.now)?;
-    let with_closed = asked.value("include").is_some();
     let is_shown = |task: &TaskSession| {
         // A run of the program is told by the history of runs.
         task.session_file.is_some()
+            && asked.decision(&task.task_id).is_none()
             && (with_closed || task.closed_at.is_none())
             && asked.may_see(task.username.as_deref(), Level::Metadata)
     };

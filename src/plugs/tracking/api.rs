@@ -2,14 +2,18 @@
 
 use crate::base::error::{Result, Status};
 use crate::base::zone;
-use crate::plugs::call::{Asked, Call, Level, Parameter, Reply, schema_of};
+use crate::dialect::replay::Typed;
+use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, schema_of};
 use crate::plugs::tracking::report::filter::Filter;
+use crate::plugs::tracking::report::recording::{Recording, Stopped, parts};
 use crate::plugs::tracking::report::session;
 use crate::plugs::tracking::report::timeline::{self, CELLS};
 use crate::store::reader::{Param, Reader};
+use crate::store::sources;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+use std::io::Write;
 
 const fn any(name: &'static str, words: &'static str) -> Parameter {
     Parameter { name, words, values: &[] }
@@ -18,7 +22,7 @@ const fn any(name: &'static str, words: &'static str) -> Parameter {
 const FROM: Parameter = any("from", "first day, such as 2026-02-01");
 const TO: Parameter = any("to", "last day");
 
-pub(super) const CALLS: [Call; 4] = [
+pub(super) const CALLS: [Call; 5] = [
     Call {
         path: "/activity-sessions",
         id: "listActivitySessions",
@@ -31,10 +35,14 @@ pub(super) const CALLS: [Call; 4] = [
             TO,
             any("channel", "only of this channel"),
             Parameter { name: "bounce", words: "whether the person left at once", values: &["true", "false"] },
+            LIMIT,
+            CURSOR,
         ],
         schema: |schemas| schema_of::<ActivitySessions>(schemas),
         is_stable: false,
+        is_lines: false,
         answer: list,
+        remove: None,
     },
     Call {
         path: "/activity-sessions/{id}",
@@ -43,25 +51,42 @@ pub(super) const CALLS: [Call; 4] = [
         parameters: &[],
         schema: |schemas| schema_of::<ActivitySession>(schemas),
         is_stable: false,
+        is_lines: false,
         answer: one,
+        remove: None,
     },
     Call {
         path: "/activity-sessions/{id}/events",
         id: "listActivityEvents",
         summary: "The events of an activity session, in order",
-        parameters: &[],
+        parameters: &[LIMIT, CURSOR],
         schema: |schemas| schema_of::<ActivityEvents>(schemas),
         is_stable: true,
+        is_lines: false,
         answer: events,
+        remove: None,
+    },
+    Call {
+        path: "/activity-sessions/{id}/replay",
+        id: "replayActivitySession",
+        summary: "What was recorded in an activity session, one item a line, in the order of time; input is masked",
+        parameters: &[],
+        schema: |schemas| schema_of::<ReplayItem>(schemas),
+        is_stable: false,
+        is_lines: true,
+        answer: replay,
+        remove: None,
     },
     Call {
         path: "/users/{user}/timeline",
         id: "timeline",
         summary: "Activity sessions, transcripts, tasks and runs of a user, in one order",
-        parameters: &[FROM, TO],
+        parameters: &[FROM, TO, LIMIT, CURSOR],
         schema: |schemas| schema_of::<Timeline>(schemas),
         is_stable: false,
+        is_lines: false,
         answer: timeline,
+        remove: None,
     },
 ];
 
@@ -90,6 +115,16 @@ pub(super) struct ActivityEvents {
     /// On all pages.
     total: usize,
     next_cursor: Option<String>,
+}
+
+/// A line of a recording.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct ReplayItem {
+    timestamp: String,
+    /// `dom`, `mouse`, `scroll`, `input`, `viewport` or `custom`.
+    event_type: String,
+    #[schema(value_type = Object)]
+    data: Value,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -126,7 +161,6 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         (Ok(from), Ok(to)) => (from, to),
         (Err(reply), _) | (_, Err(reply)) => return Ok(reply),
     };
-    let Some(begin) = asked.offset() else { return Ok(Reply::Invalid("`cursor` is none of ours".to_owned())) };
     let user = asked.value("user");
     let folders: Vec<String> =
         reader.rows("SELECT DISTINCT username FROM activity_sessions ORDER BY ALL", &[], |row| row.get(0))?;
@@ -161,12 +195,13 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         reader.one(&format!("SELECT count(*) FROM activity_sessions WHERE {clause}"), &params, |row| row.count(0))?;
     let total = usize::try_from(total).unwrap_or(usize::MAX);
     let sql = format!(
-        "{} WHERE {clause} ORDER BY activity_sessions.started_at DESC, session_id LIMIT {} OFFSET {begin}) AS shown",
+        "{} WHERE {clause} ORDER BY activity_sessions.started_at DESC, session_id LIMIT {} OFFSET {}) AS shown",
         sessions(),
-        asked.limit
+        asked.page.limit,
+        asked.page.offset()
     );
     let sessions = reader.rows(&sql, &params, |row| Ok(parsed(&row.get::<String>(0)?)))?;
-    let next_cursor = asked.next(begin, sessions.len(), total);
+    let next_cursor = asked.page.next(sessions.len(), total);
     Ok(Reply::Found(json!(ActivitySessions { sessions, total, next_cursor })))
 }
 
@@ -195,7 +230,6 @@ fn one(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
 
 fn events(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     let id = asked.value("id").unwrap_or_default();
-    let Some(begin) = asked.offset() else { return Ok(Reply::Invalid("`cursor` is none of ours".to_owned())) };
     if !folder(reader, id)?.is_some_and(|folder| asked.may_see(Some(&folder), Level::Metadata)) {
         return Ok(Reply::NotFound);
     }
@@ -204,13 +238,66 @@ fn events(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     let sql = format!(
         "SELECT to_json(shown) FROM (
              SELECT * EXCLUDE (ip) REPLACE ({}) FROM activity_events WHERE session_id = ?
-             ORDER BY activity_events.time, session_file, line, part LIMIT {} OFFSET {begin}) AS shown",
+             ORDER BY activity_events.time, session_file, line, part LIMIT {} OFFSET {}) AS shown",
         rfc3339("time"),
-        asked.limit
+        asked.page.limit,
+        asked.page.offset()
     );
     let events = reader.rows(&sql, &[id.into()], |row| Ok(parsed(&row.get::<String>(0)?)))?;
-    let next_cursor = asked.next(begin, events.len(), total);
+    let next_cursor = asked.page.next(events.len(), total);
     Ok(Reply::Found(json!(ActivityEvents { events, total, next_cursor })))
+}
+
+/// Bytes of a recording that is handed out: it is made in memory.
+const RECORDING: usize = 64 << 20;
+
+/// Takes bytes up to a limit.
+struct Limited(Vec<u8>);
+
+impl Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > RECORDING {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn replay(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
+    let id = asked.value("id").unwrap_or_default();
+    let Some(folder) = folder(reader, id)? else {
+        let now = session::resolve(reader, id)?;
+        let of = now.as_deref().map(|now| self::folder(reader, now)).transpose()?.flatten();
+        return Ok(match now.filter(|_| of.is_some_and(|of| asked.may_see(Some(&of), Level::Metadata))) {
+            Some(now) => Reply::Moved(format!("/activity-sessions/{now}/replay")),
+            None => Reply::NotFound,
+        });
+    };
+    if !asked.may_see(Some(&folder), Level::Metadata) || !asked.may_see(Some(&folder), Level::Content) {
+        return Ok(Reply::NotFound);
+    }
+    if !asked.config.console.transcripts {
+        let why = "recordings are in the transcripts, which the console may not read: see [console] transcripts";
+        return Ok(Reply::Withheld(why.to_owned()));
+    }
+    let parts = match parts(reader, id) {
+        Err(error) if error.fault.is_none() => return Ok(Reply::Withheld(error.message)),
+        parts => parts?,
+    };
+    let sources: Vec<_> = sources::registered(reader)?.into_iter().map(|registered| registered.source).collect();
+    let mut out = Limited(Vec::new());
+    match Recording::copy(parts, &sources, asked.config.caps.file, Typed::Masked).map(|copy| copy.write(&mut out)) {
+        Ok(Ok(())) => Ok(Reply::Lines(out.0)),
+        Ok(Err(Stopped::Output(_))) => {
+            let why = format!("the recording has more than {} MiB: `sessionmill replay` writes it", RECORDING >> 20);
+            Ok(Reply::Withheld(why))
+        }
+        Err(error) | Ok(Err(Stopped::Input(error))) => Ok(Reply::Withheld(error.message)),
+    }
 }
 
 fn timeline(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
@@ -218,11 +305,10 @@ fn timeline(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         (Ok(since), Ok(until)) => (since, until),
         (Err(reply), _) | (_, Err(reply)) => return Ok(reply),
     };
-    let Some(begin) = asked.offset() else { return Ok(Reply::Invalid("`cursor` is none of ours".to_owned())) };
     let user = asked.value("user").unwrap_or_default();
     let folders = asked.identities.folders(user).map(str::to_owned).chain([user.to_owned()]).collect::<BTreeSet<_>>();
     let of_site = user.split_once('/').map(|(site, _)| site);
-    if !asked.is_self(user)
+    if !asked.viewer.is(user)
         && !folders.iter().all(|folder| asked.may_see(Some(of_site.unwrap_or(folder)), Level::Metadata))
     {
         return Ok(Reply::NotFound);
@@ -235,7 +321,7 @@ fn timeline(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     };
     let total = entries.len();
     let object = |entry: &timeline::Entry| CELLS.into_iter().map(str::to_owned).zip(entry.cells()).collect();
-    let page: Vec<_> = entries.iter().skip(begin).take(asked.limit as usize).map(object).collect();
-    let next_cursor = asked.next(begin, page.len(), total);
+    let page: Vec<_> = asked.page.of(&entries).map(object).collect();
+    let next_cursor = asked.page.next(page.len(), total);
     Ok(Reply::Found(json!(Timeline { entries: page, total, next_cursor })))
 }

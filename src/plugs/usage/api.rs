@@ -5,13 +5,13 @@
 //! the rows and the total would tell it.
 
 use crate::base::error::Result;
-use crate::plugs::call::{Asked, Call, Level, Parameter, Reply, Schema, Schemas, schema_of};
+use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, Schema, Schemas, schema_of};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::{Filter, Only};
 use crate::plugs::usage::report::sessions::{CELLS, Session, sessions};
 use crate::plugs::usage::report::{people, timeline, usage};
 use crate::price::Prices;
-use crate::report::{Row, Sheet};
+use crate::report::{Column, Row, Sheet, Unit};
 use crate::store::reader::Reader;
 use clap::ValueEnum as _;
 use serde::Serialize;
@@ -47,6 +47,7 @@ pub(super) const CALLS: [Call; 3] = [
                     "user",
                     "team",
                     "project",
+                    "path",
                     "branch",
                     "model",
                     "session",
@@ -69,25 +70,31 @@ pub(super) const CALLS: [Call; 3] = [
         ],
         schema: |schemas| schema_of::<Usage>(schemas),
         is_stable: true,
+        is_lines: false,
         answer: by,
+        remove: None,
     },
     Call {
         path: "/usage/sessions",
         id: "listUsageSessions",
         summary: "What each session of an agent cost, the costliest first",
-        parameters: &[SINCE, UNTIL, USER, TEAM, PROJECT, MODEL, AGENT],
+        parameters: &[SINCE, UNTIL, USER, TEAM, PROJECT, MODEL, AGENT, LIMIT, CURSOR],
         schema: sessions_schema,
         is_stable: true,
+        is_lines: false,
         answer: list,
+        remove: None,
     },
     Call {
         path: "/usage/sessions/{id}",
         id: "getUsageSession",
-        summary: "One session of an agent, step by step",
+        summary: "One session of an agent by its id or the beginning of it, step by step",
         parameters: &[],
         schema: |schemas| schema_of::<Steps>(schemas),
         is_stable: true,
+        is_lines: false,
         answer: steps,
+        remove: None,
     },
 ];
 
@@ -130,7 +137,8 @@ fn sessions_schema(schemas: &mut Schemas) -> Schema {
 /// What stands for rows of too few people.
 const MERGED: &str = "(others)";
 
-/// What is asked for, or why it makes no sense.
+/// What is asked for, or why it makes no sense. Names that nobody has match nothing: otherwise it could be told what
+/// others have. Only an unknown user is no user.
 fn filter(asked: &Asked, reader: Reader<'_>) -> Result<std::result::Result<Filter, Reply>> {
     let (since, until) = match (asked.day("since"), asked.day("until")) {
         (Ok(since), Ok(until)) => (since, until),
@@ -148,8 +156,9 @@ fn filter(asked: &Asked, reader: Reader<'_>) -> Result<std::result::Result<Filte
         zone: asked.zone,
         identities: asked.identities.clone(),
     };
-    let (filter, unknown) = filter.resolved(reader)?;
-    Ok(if unknown.is_empty() { Ok(filter) } else { Err(Reply::NotFound) })
+    let (filter, _) = filter.resolved(reader)?;
+    let is_somebody = |only: &Only| only.is_known() || asked.viewer.is(&only.name);
+    Ok(if filter.user.as_ref().is_none_or(is_somebody) { Ok(filter) } else { Err(Reply::NotFound) })
 }
 
 /// The same for what tells people or projects apart: who may not see that of others asks about their own.
@@ -157,7 +166,7 @@ fn own(asked: &Asked, reader: Reader<'_>) -> Result<std::result::Result<Filter, 
     let mut asked = asked.clone();
     if asked.viewer.others < Level::Metadata {
         let user = asked.value("user");
-        if user.is_some_and(|user| !asked.is_self(user)) {
+        if user.is_some_and(|user| !asked.viewer.is(user)) {
             return Ok(Err(Reply::NotFound));
         }
         asked.values.insert("user".to_owned(), asked.viewer.person.clone());
@@ -175,11 +184,6 @@ fn by(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     let filter = if is_guarded { self::filter(asked, reader)? } else { own(asked, reader)? };
     let filter = match filter {
         Ok(filter) => filter,
-        // Nothing of one's own is no secret.
-        Err(Reply::NotFound) if asked.value("user").is_none_or(|user| asked.is_self(user)) => {
-            return Ok(Reply::Found(json!({"by": by_name(by), "as_of": null, "pending": 0, "rows": [], "totals": {},
-                "unpriced": []})));
-        }
         Err(reply) => return Ok(reply),
     };
     let mut sheet = usage::usage(reader, by, &filter, &prices)?;
@@ -192,10 +196,6 @@ fn by(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         sheet.rows.sort_by(|a, b| a.key.cmp(&b.key));
     }
     Ok(Reply::Found(sheet.json()))
-}
-
-fn by_name(by: By) -> String {
-    by.to_possible_value().map(|value| value.get_name().replace('-', "_")).unwrap_or_default()
 }
 
 /// Merges rows of too few people.
@@ -213,7 +213,12 @@ fn guard(sheet: &mut Sheet, people: &BTreeMap<Option<String>, BTreeSet<String>>,
     if !hidden.is_empty() && merged.len() >= enough {
         sheet.rows.push(Row { key: Some(MERGED.to_owned()), numbers: sum(&hidden, sheet.columns.len()) });
     } else if !hidden.is_empty() {
-        sheet.totals = sum(&sheet.rows, sheet.columns.len());
+        // Without rows as if there were none: what is hidden is not told by a total of another form.
+        let nothing = |column: &Column| (column.unit == Unit::Count).then_some(0);
+        sheet.totals = match sheet.rows.is_empty() {
+            true => sheet.columns.iter().map(nothing).collect(),
+            false => sum(&sheet.rows, sheet.columns.len()),
+        };
     }
     // Names models by their responses, whoever had them.
     sheet.unpriced.clear();
@@ -226,11 +231,9 @@ fn sum(rows: &[Row], columns: usize) -> Vec<Option<i128>> {
 }
 
 fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
-    let Some(from) = asked.offset() else { return Ok(Reply::Invalid("`cursor` is none of ours".to_owned())) };
     let prices = Prices::new(&asked.config.price)?;
     let all = match own(asked, reader)? {
         Ok(filter) => sessions(reader, &filter, &prices)?,
-        Err(Reply::NotFound) => Vec::new(),
         Err(reply) => return Ok(reply),
     };
     let total = all.len();
@@ -240,24 +243,33 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         }
         CELLS.map(str::to_owned).into_iter().zip(session.cells()).collect()
     };
-    let page: Vec<_> = all.into_iter().skip(from).take(asked.limit as usize).map(object).collect();
-    let next_cursor = asked.next(from, page.len(), total);
+    let page: Vec<_> = asked.page.of(all).map(object).collect();
+    let next_cursor = asked.page.next(page.len(), total);
     Ok(Reply::Found(json!(Sessions { sessions: page, total, next_cursor })))
 }
 
 fn steps(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
-    let id = asked.value("id").unwrap_or_default();
-    let sql = "SELECT DISTINCT username FROM usage_responses WHERE session_id = ?";
-    let folders: Vec<String> = reader.rows(sql, &[id.into()], |row| row.get(0))?;
-    if folders.is_empty() || !folders.iter().all(|folder| asked.may_see(Some(folder), Level::Metadata)) {
-        return Ok(Reply::NotFound);
-    }
+    let begin = asked.value("id").unwrap_or_default();
+    let mut known: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let sql = "SELECT DISTINCT session_id, username FROM usage_responses WHERE starts_with(session_id, ?) ORDER BY ALL";
+    reader.each(sql, &[begin.into()], |row| {
+        known.entry(row.get(0)?).or_default().push(row.get(1)?);
+        Ok(())
+    })?;
+    known.retain(|_, folders| folders.iter().all(|folder| asked.may_see(Some(folder), Level::Metadata)));
+    let several = known.len();
+    let found = known.remove_entry(begin).or_else(|| known.pop_first().filter(|_| several == 1));
+    let (id, folders) = match found {
+        Some(found) => found,
+        None if several == 0 => return Ok(Reply::NotFound),
+        None => return Ok(Reply::Invalid(format!("{several} sessions begin with that: give more of the id"))),
+    };
     let prices = Prices::new(&asked.config.price)?;
     let filter = match filter(asked, reader)? {
         Ok(filter) => filter,
         Err(reply) => return Ok(reply),
     };
-    let mut timeline = timeline::timeline(reader, id, &filter, &prices)?;
+    let mut timeline = timeline::timeline(reader, &id, &filter, &prices)?;
     if !folders.iter().all(|folder| asked.may_see(Some(folder), Level::Content)) {
         timeline.facts.hide_prompt();
     }
@@ -268,7 +280,6 @@ fn steps(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
 mod tests {
     use super::*;
     use crate::plugs::call::Viewer;
-    use crate::report::Column;
 
     const COLUMNS: [Column; 1] = [Column::count("responses", "Responses")];
 
@@ -296,6 +307,13 @@ mod tests {
     }
 
     #[test]
+    fn rows_are_about_all_that_the_report_knows() {
+        let known: Vec<_> = By::value_variants().iter().filter_map(clap::ValueEnum::to_possible_value).collect();
+        let known: Vec<_> = known.iter().map(clap::builder::PossibleValue::get_name).collect();
+        assert_eq!(CALLS[0].parameters[0].values, known);
+    }
+
+    #[test]
     fn rows_of_few_people_are_merged_or_left_out() {
         let row = |key: &str, number| (key.to_owned(), number);
         assert_eq!(seen(&[&["ada", "bob", "cyd"]]), (vec![row("day 0", 3)], Some(3)));
@@ -304,5 +322,6 @@ mod tests {
         assert_eq!(all, (vec![row("day 0", 3), row("(others)", 3)], Some(6)), "three people in the others");
         let all = seen(&[&["ada", "bob", "cyd"], &["bob"], &["cyd"]]);
         assert_eq!(all, (vec![row("day 0", 3)], Some(3)), "two people: the total would tell their sum");
+        assert_eq!(seen(&[&["bob"]]), (vec![], Some(0)), "as if there were nothing");
     }
 }

@@ -1,33 +1,62 @@
 //! Questions of the HTTP API about knowledge.
 
-use crate::base::error::Result;
-use crate::plugs::call::{Asked, Call, Parameter, Reply, schema_of};
+use crate::base::error::{Result, Status};
+use crate::identities::Identities;
+use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Parameter, Reply, schema_of};
 use crate::plugs::verification::Settings;
-use crate::plugs::verification::report::knowledge::{self, Filter};
+use crate::plugs::verification::report::knowledge::{self, Filter, Item};
 use crate::store::reader::Reader;
 use serde::Serialize;
 use serde_json::{Value, json};
+use sessionmill_verification::review::{Action, Standing};
+use std::collections::BTreeMap;
 
 const fn any(name: &'static str, words: &'static str) -> Parameter {
     Parameter { name, words, values: &[] }
 }
 
-pub(super) const CALLS: [Call; 1] = [Call {
-    path: "/knowledge",
-    id: "listKnowledge",
-    summary: "What people corrected, confirmed or defined, as the command line lists it",
-    parameters: &[
-        any("domain", "only of this domain"),
-        any("user", "only with evidence of this user"),
-        any("type", "only that came up like this"),
-        any("status", "only of this status"),
-        any("min_confidence", "only of at least this confidence, from 0 to 1"),
-        any("text", "only with this text in the title, the content or the entities"),
-    ],
-    schema: |schemas| schema_of::<Knowledge>(schemas),
-    is_stable: false,
-    answer: list,
-}];
+pub(super) const CALLS: [Call; 2] = [
+    Call {
+        path: "/knowledge",
+        id: "listKnowledge",
+        summary: "What people corrected, confirmed or defined, as the command line lists it",
+        parameters: &[
+            any("domain", "only of this domain"),
+            any("user", "only with evidence of this user"),
+            any("type", "only that came up like this"),
+            any("status", "only of this status"),
+            any("min_confidence", "only of at least this confidence, from 0 to 1"),
+            any("text", "only with this text in the title, the content or the entities"),
+            LIMIT,
+            CURSOR,
+        ],
+        schema: |schemas| schema_of::<Knowledge>(schemas),
+        is_stable: false,
+        is_lines: false,
+        answer: list,
+        remove: None,
+    },
+    Call {
+        path: "/knowledge/{id}",
+        id: "getKnowledge",
+        summary: "An item by its id or the beginning of it, with its evidence",
+        parameters: &[],
+        schema: |schemas| schema_of::<Evidenced>(schemas),
+        is_stable: false,
+        is_lines: false,
+        answer: one,
+        remove: None,
+    },
+];
+
+/// An item with its evidence. Quotes are there where snapshots have them.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Evidenced {
+    #[schema(value_type = Object)]
+    item: Value,
+    #[schema(value_type = Vec<Object>)]
+    evidence: Vec<Value>,
+}
 
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Knowledge {
@@ -38,28 +67,67 @@ pub(super) struct Knowledge {
     next_cursor: Option<String>,
 }
 
-fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
-    let Some(from) = asked.offset() else { return Ok(Reply::Invalid("`cursor` is none of ours".to_owned())) };
-    let min_confidence = asked.value("min_confidence").map(str::parse::<f64>).transpose();
-    let Ok(min_confidence) = min_confidence else {
-        return Ok(Reply::Invalid("`min_confidence` is no number from 0 to 1".to_owned()));
-    };
+/// Which items are asked for. What others said is theirs: who asks sees what has evidence of their own.
+fn filter(asked: &Asked, min_confidence: Option<f64>) -> Filter {
     let text = |name: &str| asked.value(name).map(str::to_owned);
-    let filter = Filter {
+    Filter {
         id: None,
         domain: text("domain"),
-        // What others said is theirs: who asks sees what has evidence of their own.
         user: if asked.viewer.sees_knowledge { text("user") } else { Some(asked.viewer.person.clone()) },
         kind: text("type"),
         status: text("status"),
         text: text("text"),
         min_confidence,
         identities: asked.identities.clone(),
-    };
+    }
+}
+
+/// The items of a filter, as people have decided since.
+fn items(asked: &Asked, reader: Reader<'_>, filter: &Filter) -> Result<Vec<Item>> {
     let weights = asked.config.settings::<Settings>().confidence;
-    let items = knowledge::items(reader, &filter, &weights, asked.now)?;
+    let mut items = knowledge::items(reader, filter, &weights, asked.now)?;
+    for item in &mut items {
+        match asked.decision(&item.item_id) {
+            Some(action) if action == Action::Approve.name() => Standing::Approved.name().clone_into(&mut item.status),
+            Some(action) if action == Action::Reject.name() => Standing::Rejected.name().clone_into(&mut item.status),
+            _ => {}
+        }
+    }
+    let is_asked = |item: &Item| filter.status.as_ref().is_none_or(|status| item.status == *status);
+    items.retain(|item| is_asked(item) && asked.decision(&item.item_id) != Some(Action::Merge.name()));
+    Ok(items)
+}
+
+fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
+    let min_confidence = asked.value("min_confidence").map(str::parse::<f64>).transpose();
+    let Ok(min_confidence) = min_confidence else {
+        return Ok(Reply::Invalid("`min_confidence` is no number from 0 to 1".to_owned()));
+    };
+    let items = items(asked, reader, &filter(asked, min_confidence))?;
     let total = items.len();
-    let items: Vec<_> = items.into_iter().skip(from).take(asked.limit as usize).map(|item| json!(item)).collect();
-    let next_cursor = asked.next(from, items.len(), total);
+    let items: Vec<_> = asked.page.of(items).map(|item| json!(item)).collect();
+    let next_cursor = asked.page.next(items.len(), total);
     Ok(Reply::Found(json!(Knowledge { items, total, next_cursor })))
+}
+
+fn one(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
+    let id = match knowledge::whole_id(reader, asked.value("id").unwrap_or_default()) {
+        Err(error) if error.status == Status::Usage => return Ok(Reply::Invalid(error.message)),
+        id => id?,
+    };
+    let filter = Filter { id: Some(id.clone()), ..filter(asked, None) };
+    let Some(item) = items(asked, reader, &filter)?.into_iter().next() else { return Ok(Reply::NotFound) };
+    let pieces = knowledge::evidence(reader, Some(&id), &Identities::default())?;
+    let mut evidence = Vec::new();
+    for mut piece in pieces.into_iter().collect::<BTreeMap<_, _>>().into_values().flatten() {
+        let folder = piece.user.clone();
+        if asked.is_own(&folder) || asked.viewer.sees_knowledge {
+            if piece.quote.is_some() && !asked.is_own(&folder) {
+                asked.disclosed.note(&folder);
+            }
+            asked.identities.label(&folder).clone_into(&mut piece.user);
+            evidence.push(json!(piece));
+        }
+    }
+    Ok(Reply::Found(json!(Evidenced { item: json!(item), evidence })))
 }

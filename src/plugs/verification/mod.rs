@@ -23,7 +23,7 @@ pub use settings::Settings;
 
 use crate::config::Config;
 use crate::config::section::Table;
-use crate::plugs::{Finding, Kept, Network, Obstacle, Plug, Plugged, Surroundings, World};
+use crate::plugs::{Decisions, Finding, Kept, Network, Obstacle, Plug, Plugged, Surroundings, World};
 use crate::store::migrate::Migration;
 use exclusion::Exclusion;
 use llm::client::Client;
@@ -46,7 +46,7 @@ pub static PLUG: Plug = Plug {
     bound,
     check,
     remark: |config, database, summary| Exclusion::tell(config, database, summary),
-    review: Some(review::decide),
+    review: Some(Decisions { find: review::find, decide: review::decide }),
     kept: Some(Kept { people: journal::people, forget: journal::forget }),
     reports: &commands::REPORTS,
     commands: &commands::COMMANDS,

@@ -8,11 +8,18 @@ use crate::plugs::World;
 use crate::plugs::verification::PLUG;
 use crate::plugs::verification::report::knowledge::{self, Named};
 use crate::source::retry::Retries;
+use crate::store::reader::Reader;
 use crate::store::{Access, SharedStore, Store, failures};
 use sessionmill_contract::Row as _;
 use sessionmill_verification::claim::CLAIMS;
 use sessionmill_verification::review::{Action, ReviewRow, Standing};
 use std::collections::BTreeSet;
+
+/// The whole id of an item, or of evidence of one, by the beginning of it; `None` if there is none.
+pub(super) fn find(reader: Reader<'_>, id: &str) -> Result<Option<String>> {
+    let id = knowledge::whole_id(reader, id)?;
+    Ok(if let Named::Nothing = knowledge::named(reader, &id)? { None } else { Some(id) })
+}
 
 /// Takes a decision about all of the items, or, if one of them cannot be decided about, about none. Returns what came
 /// of each, in words.

@@ -29,11 +29,19 @@ pub struct Filter {
     pub identities: Arc<Identities>,
 }
 
-/// A name that is asked for, and what the database has for it. Until that is asked, the name itself.
+/// A name that is asked for, and what the database has for it: nothing, if the name is unknown. Until that is asked, the
+/// name itself.
 #[derive(Clone, Debug)]
 pub struct Only {
     pub name: String,
     values: Vec<String>,
+}
+
+impl Only {
+    /// Whether the database has anything for it.
+    pub fn is_known(&self) -> bool {
+        !self.values.is_empty()
+    }
 }
 
 impl From<String> for Only {
@@ -95,7 +103,6 @@ impl Filter {
                 let error = names::unknown(what, name, names);
                 let about = format!("no usage of {what} `{name}`");
                 sentences.extend([Some(about), error.hint].into_iter().flatten().map(|text| printable(&text)));
-                continue;
             }
             let only = match what {
                 "user" => &mut filter.user,
@@ -129,6 +136,10 @@ impl Filter {
             params.push(Param::Time(time));
         }
         for (_, column, Only { values, .. }) in self.names() {
+            if values.is_empty() {
+                parts.push("false".to_owned());
+                continue;
+            }
             parts.push(format!("{column} IN ({})", vec!["?"; values.len()].join(", ")));
             params.extend(values.iter().cloned().map(Param::Text));
         }

@@ -1,0 +1,127 @@
+//! What the console tells of somebody's content, to whom, and who hears of it; and what it shows after a decision.
+
+#![cfg(feature = "console")]
+
+use crate::console::{Console, add, team};
+use crate::replay;
+use crate::world::World;
+use serde_json::{Value, json};
+use sessionmill::base::lock;
+use std::time::{Duration, Instant, SystemTime};
+
+fn ask(console: &Console, path: &str, token: &str, reason: &str) -> (u16, Value) {
+    let headers = [format!("Authorization: Bearer {token}"), format!("Audit-Reason: {reason}")];
+    let headers: Vec<&str> = headers.iter().map(String::as_str).take(if reason.is_empty() { 1 } else { 2 }).collect();
+    let answer = console.ask(&format!("GET /api/v1{path}"), &headers, b"");
+    (answer.status, answer.json())
+}
+
+#[test]
+fn an_auditor_reads_content_with_a_reason_that_its_owner_sees() {
+    let world = team();
+    let [ada, bob, lead, auditor] = [("ada", "member"), ("bob", "member"), ("eve", "lead"), ("kim", "auditor")]
+        .map(|(user, role)| add(&world, user, role));
+    let console = Console::start(&world, "");
+    let reason = "complaint 17 of a customer";
+    let task = |token: &str, reason: &str| ask(&console, "/sessions/task/t1", token, reason);
+    assert_eq!(task(&ada, "").1["data"]["prompt"], "a mill");
+    assert_eq!((task(&auditor, "").0, &task(&auditor, "").1["data"]), (200, &Value::Null));
+    assert_eq!(task(&lead, reason).1["data"], Value::Null, "a reason gives nobody else more rights");
+    assert_eq!(task(&auditor, "because").0, 400);
+    let read = |token: &str| {
+        let entries = ask(&console, "/audit", token, "").1["entries"].clone();
+        let all: Vec<_> =
+            entries.as_array().unwrap().iter().filter(|entry| entry["event"] == "content.read").cloned().collect();
+        all
+    };
+    assert_eq!((read(&ada).len(), read(&auditor).len()), (0, 0), "nothing was told yet");
+    for _ in 0..2 {
+        assert_eq!(task(&auditor, reason).1["data"]["prompt"], "a mill");
+    }
+    let entries = read(&ada);
+    assert_eq!(entries.len(), 2, "each time");
+    let expected = [("actor", "kim"), ("object", "/sessions/task/t1"), ("owner", "ada"), ("detail", reason)];
+    expected.iter().for_each(|(key, value)| assert_eq!(entries[0][key], *value, "{key}"));
+    assert_eq!((read(&auditor).len(), read(&bob).len()), (2, 0));
+    // Figures tell no content, and a kept answer is not told without a note.
+    assert_eq!(ask(&console, "/usage?by=user", &auditor, reason).0, 200);
+    assert_eq!(read(&auditor).len(), 2);
+}
+
+#[test]
+fn a_recording_is_told_to_its_owner_where_the_console_may_read_it() {
+    let world = replay::world();
+    let session = replay::session(&world);
+    let recorded = world.mill(&["replay", &session]).stdout;
+    let [shop, lead, auditor] =
+        [("shop", "member"), ("eve", "lead"), ("kim", "auditor")].map(|(user, role)| add(&world, user, role));
+    let path = format!("/activity-sessions/{session}/replay");
+    let console = Console::start(&world, "");
+    let (status, problem) = ask(&console, &path, &shop, "");
+    assert_eq!(status, 404);
+    assert!(problem["detail"].as_str().unwrap().contains("[console] transcripts"), "{problem}");
+    drop(console);
+    std::fs::remove_file(world.path("log")).unwrap();
+    let console = Console::start(&world, "transcripts = true\n");
+    let answer = console.api(&format!("GET {path}"), &shop);
+    assert_eq!(
+        (answer.status, answer.header("content-type"), answer.body.contains(&recorded)),
+        (200, Some("application/x-ndjson"), true)
+    );
+    assert!(!answer.body.contains("rye"), "what somebody typed");
+    assert_eq!(ask(&console, &path, &lead, "").0, 404);
+    assert_eq!(ask(&console, &path, &auditor, "").0, 404);
+    let reason = ["Audit-Reason: complaint 17 of a customer", &format!("Authorization: Bearer {auditor}")];
+    assert_eq!(console.ask(&format!("GET /api/v1{path}"), &reason, b"").status, 200);
+    let entries = ask(&console, "/audit", &shop, "").1["entries"].clone();
+    assert_eq!(entries.as_array().unwrap().iter().filter(|entry| entry["event"] == "content.read").count(), 1);
+    let earlier = replay::VIEW.replace("v1", "v0").replace("12:00:00", "11:59:00");
+    world.write("shop/c.jsonl", format!("{earlier}\n"));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let moved = console.api(&format!("GET {path}"), &shop);
+    let now = format!("/api/v1/activity-sessions/{}/replay", replay::session(&world));
+    assert_eq!((moved.status, moved.header("location")), (308, Some(&*now)));
+    assert_eq!(console.api("GET /activity-sessions/none/replay", &shop).status, 404);
+}
+
+#[test]
+fn what_was_removed_is_gone_before_a_snapshot_says_so() {
+    let world = World::new();
+    // A task that is created after it was removed is there again: these are made before.
+    let before = sessionmill::base::utc::seconds(chrono::DateTime::from(SystemTime::now() - Duration::from_secs(3600)));
+    let task = |id: &str| {
+        json!({"specversion": "1.0", "id": id, "source": "/w", "type": "x.task.created", "subject": id, "time": before,
+               "data": {"short_id": "order-9", "task_type": "image_analysis"}})
+        .to_string()
+            + "\n"
+    };
+    world.write("ada/late.jsonl", task("t8") + &task("t9"));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let [root, ada, bob] =
+        [("root", "admin"), ("ada", "member"), ("bob", "member")].map(|(user, role)| add(&world, user, role));
+    let console = Console::start(&world, "[publish]\nafter_runs = false\n");
+    assert_eq!(world.mill(&["publish"]).status, 0);
+    let mut daemon = world.service(&["daemon", "--sessions", "root", "--config", "c.toml"]);
+    let begun = Instant::now();
+    while lock::holder(&world.database(), lock::DAEMON).is_none() || !world.path("data/triggers/results").is_dir() {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let status = |path: &str| console.api(&format!("GET {path}"), &ada).status;
+    let listed = || console.api("GET /sessions/order-9", &ada).json()["total_sessions"].clone();
+    assert_eq!((status("/sessions/task/t9"), listed()), (200, json!(2)));
+    for (task, token, refused) in [("t9", &ada, 403), ("t9", &bob, 403), ("none", &root, 404)] {
+        assert_eq!(console.api(&format!("DELETE /sessions/task/{task}"), token).status, refused);
+    }
+    let removed = console.api("DELETE /sessions/task/t9", &root);
+    assert!([200, 202].contains(&removed.status), "{removed:?}");
+    if removed.status == 200 {
+        assert_eq!((status("/sessions/task/t9"), listed()), (404, json!(1)), "although the snapshot has it");
+        assert_eq!(console.api("DELETE /sessions/task/t9", &root).status, 404);
+    }
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(world.mill(&["publish"]).status, 0);
+    assert_eq!((status("/sessions/task/t9"), listed()), (404, json!(1)), "the new snapshot says so itself");
+    let _ = daemon.kill();
+    let _ = daemon.wait();
+}
