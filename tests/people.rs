@@ -286,3 +286,23 @@ fn a_subagent_of_codex_works_for_the_session_that_started_it() {
     expect(&world, &["--by", "session"], &[("older-parent", 20)]);
     expect(&world, &["--by", "subagent"], &[("(unknown)", 20)]);
 }
+
+/// Clones in the folders of two people are one project, in every report and in SQL, and `[[project]]` goes before.
+#[test]
+fn clones_of_several_people_are_one_project() {
+    let world = World::new();
+    let at = |id: &str, output, cwd: &str| response(id, "10:00:00", output).replace("/home/ada/shop", cwd);
+    world.write("ada/a.jsonl", &(at("m1", 1, "/home/ada/src/mill") + &at("m2", 10, "/home/ada/src/mill/wheel")));
+    world.write("bob/b.jsonl", &(at("m3", 100, "/Users/bob/mill") + &at("m4", 1000, "/Users/bob/oil")));
+    run(&world);
+    expect(&world, &["--by", "project"], &[("*/mill", 111), ("/Users/bob/oil", 1000)]);
+    expect(&world, &["--by", "user", "--project", "*/mill"], &[("ada", 11), ("bob", 100)]);
+    expect(&world, &["--by", "user", "--project", "/home/ada/src/mill"], &[("ada", 1)]);
+    let sql = "SELECT repository, sum(output_tokens)::BIGINT AS output FROM usage_costs GROUP BY 1 ORDER BY 1";
+    let said = world.mill(&["query", sql, "--format", "csv"]);
+    assert_eq!(said.stdout, "repository,output\n*/mill,111\n/Users/bob/oil,1000\n", "{said:?}");
+    let text = "[[project]]\nname = \"Wheel\"\npaths = [\"*/mill/wheel\"]\n";
+    std::fs::write(world.path("who.toml"), text).unwrap();
+    let args = ["--by", "project", "--identities", "who.toml"];
+    expect(&world, &args, &[("*/mill", 101), ("/Users/bob/oil", 1000), ("Wheel", 10)]);
+}

@@ -5,6 +5,7 @@
 //! by the new names too. For SQL, each run brings the table [`people`](mod@people) up to date.
 
 mod file;
+mod fold;
 pub mod people;
 mod project;
 pub mod repository;
@@ -12,6 +13,7 @@ pub mod repository;
 use crate::base::error::{Error, Result, Status, cause};
 use crate::config::reading::Mistake;
 use project::Projects;
+use repository::repository;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -151,9 +153,27 @@ impl Identities {
         format!("{people:?} {exact:?} {patterns:?} {}", projects.settings())
     }
 
-    /// The name of the project of a working directory; else its repository, as far as its path tells.
-    pub fn project<'a>(&'a self, cwd: &'a str) -> &'a str {
+    /// The name of the project of a working directory, if the file has one.
+    pub fn project(&self, cwd: &str) -> Option<&str> {
         self.projects.name(cwd)
+    }
+
+    /// The projects of working directories, each with a folder of a user who works there: as the file names them, else
+    /// the name that clones of several people share, else the repository, as far as the path tells.
+    pub fn projects<'a>(&self, seen: &[(&'a str, &str)]) -> HashMap<&'a str, String> {
+        let (mut names, mut others, mut repositories) = (HashMap::new(), Vec::new(), Vec::new());
+        for (cwd, folder) in seen {
+            if let Some(name) = self.project(cwd) {
+                names.insert(*cwd, name.to_owned());
+            } else {
+                others.push(*cwd);
+                repositories.push((repository(cwd), self.label(folder)));
+            }
+        }
+        let clones = fold::fold(&repositories);
+        let name = |repository: &str| clones.get(repository).map_or(repository, String::as_str).to_owned();
+        names.extend(others.into_iter().map(|cwd| (cwd, name(repository(cwd)))));
+        names
     }
 
     /// Whether there are none.

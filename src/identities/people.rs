@@ -15,14 +15,11 @@ pub fn lookups(config: &Config) -> Vec<Lookup> {
         }
     };
     let settings = identities.settings();
-    let rows = move |value: &Cells| match value.first() {
-        Some(Some(folder)) => vec![vec![
-            Some(folder.clone()),
-            Some(identities.label(folder).to_owned()),
-            identities.team(folder).map(str::to_owned),
-        ]],
-        _ => Vec::new(),
+    let row = move |folder: &String| {
+        let (label, team) = (identities.label(folder).to_owned(), identities.team(folder).map(str::to_owned));
+        vec![Some(folder.clone()), Some(label), team]
     };
+    let rows = move |values: &[Cells]| values.iter().filter_map(|value| value.first()?.as_ref()).map(&row).collect();
     let values = "SELECT DISTINCT username FROM session_files";
     vec![Lookup { table: "people", values, settings, rows: Box::new(rows) }]
 }

@@ -40,14 +40,14 @@ impl Projects {
     }
 
     /// The project of a working directory: the first one whose path fits the directory, a folder above it, or the
-    /// repository of the worktree that it is; else that repository.
-    pub(super) fn name<'a>(&'a self, cwd: &'a str) -> &'a str {
+    /// repository of the worktree that it is.
+    pub(super) fn name(&self, cwd: &str) -> Option<&str> {
         let repository = repository(cwd);
         let is_in = |path: &str| {
             let below = [path, "/*"].concat();
             [cwd, repository].iter().any(|cwd| fits(path, cwd) || fits(&below, cwd))
         };
-        self.0.iter().find(|(path, _)| is_in(path)).map_or(repository, |(_, name)| name)
+        self.0.iter().find(|(path, _)| is_in(path)).map(|(_, name)| name.as_str())
     }
 
     pub(super) fn settings(&self) -> String {
@@ -80,14 +80,14 @@ mod tests {
         let (projects, mistakes) = projects(&[("shop", &["/home/*/shop", "/srv/shop/"]), ("all", &["/home/bob"])]);
         assert_eq!(mistakes, [""; 0]);
         for (cwd, expected) in [
-            ("/home/ada/shop", "shop"),
-            ("/home/ada/shop/src", "shop"),
-            ("/home/ada/shop-worktrees/fix", "shop"),
-            ("/srv/shop", "shop"),
-            ("/home/bob/shop", "shop"),
-            ("/home/bob/mill", "all"),
-            ("/home/ada/shop2", "/home/ada/shop2"),
-            ("/home/ada/mill/.worktrees/2", "/home/ada/mill"),
+            ("/home/ada/shop", Some("shop")),
+            ("/home/ada/shop/src", Some("shop")),
+            ("/home/ada/shop-worktrees/fix", Some("shop")),
+            ("/srv/shop", Some("shop")),
+            ("/home/bob/shop", Some("shop")),
+            ("/home/bob/mill", Some("all")),
+            ("/home/ada/shop2", None),
+            ("/home/ada/mill/.worktrees/2", None),
         ] {
             assert_eq!(projects.name(cwd), expected, "{cwd}");
         }

@@ -14,8 +14,8 @@ use md5::{Digest, Md5};
 /// A row of a lookup table: a text for each column, which DuckDB casts to the column's type.
 pub type Cells = Vec<Option<String>>;
 
-/// The rows about a value.
-pub type About = Box<dyn Fn(&Cells) -> Vec<Cells> + Send + Sync>;
+/// The rows about all values.
+pub type About = Box<dyn Fn(&[Cells]) -> Vec<Cells> + Send + Sync>;
 
 /// A table that is made of values of the database and of the configuration.
 pub struct Lookup {
@@ -71,7 +71,7 @@ fn make(transaction: &Transaction<'_>, lookup: &Lookup, settings: &str, made_wit
         return Ok(());
     }
     transaction.batch(&format!("DELETE FROM main.{table}"))?;
-    for row in all.iter().flat_map(rows) {
+    for row in rows(&all) {
         let marks = vec!["?"; row.len()].join(", ");
         transaction.execute(&format!("INSERT INTO main.{table} VALUES ({marks})"), params_from_iter(&row))?;
     }

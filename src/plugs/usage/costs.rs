@@ -16,7 +16,7 @@ const BILLED: &str = "
         service_tier, inference_geo
     FROM usage_responses WHERE model IS NOT NULL";
 
-const PROJECTS: &str = "SELECT DISTINCT project FROM usage_responses WHERE project IS NOT NULL";
+const PROJECTS: &str = "SELECT DISTINCT project, username FROM usage_responses WHERE project IS NOT NULL";
 
 /// The tables, with the prices of the configuration.
 ///
@@ -40,15 +40,17 @@ pub(super) fn lookups(config: &Config) -> Result<Vec<Lookup>> {
         }
         _ => Vec::new(),
     };
-    let mut lookups = vec![Lookup { table: "usage_prices", values: BILLED, settings, rows: Box::new(of_model) }];
+    let of_models = move |values: &[Cells]| values.iter().flat_map(&of_model).collect();
+    let mut lookups = vec![Lookup { table: "usage_prices", values: BILLED, settings, rows: Box::new(of_models) }];
     // Where identities cannot be read, the table stays as it is, as `people` does.
     if let Ok(identities) = Identities::given(config.identities.as_deref()) {
         let settings = identities.settings();
-        let of_project = move |value: &Cells| match &value[..] {
-            [Some(cwd)] => vec![vec![Some(cwd.clone()), Some(identities.project(cwd).to_owned())]],
-            _ => Vec::new(),
+        let of_projects = move |values: &[Cells]| {
+            let seen = values.iter().filter_map(|value| Some((value[0].as_deref()?, value[1].as_deref()?)));
+            let projects = identities.projects(&seen.collect::<Vec<_>>());
+            projects.into_iter().map(|(cwd, project)| vec![Some(cwd.to_owned()), Some(project)]).collect()
         };
-        lookups.push(Lookup { table: "usage_repositories", values: PROJECTS, settings, rows: Box::new(of_project) });
+        lookups.push(Lookup { table: "usage_repositories", values: PROJECTS, settings, rows: Box::new(of_projects) });
     }
     Ok(lookups)
 }

@@ -12,6 +12,7 @@ mod api;
 mod commands;
 mod costs;
 pub mod report;
+pub(in crate::plugs) mod repositories;
 
 use crate::plugs::{Plug, Plugged};
 use crate::store::migrate::Migration;
@@ -32,7 +33,7 @@ pub static PLUG: Plug = Plug {
     ..Plug::new(|| &Usage, |_, _| Ok(Plugged { processor: Box::new(Usage), network: None }))
 };
 
-const MIGRATIONS: [Migration; 10] = [
+const MIGRATIONS: [Migration; 11] = [
     ("0002_usage", include_str!("../../../migrations/0002_usage.sql")),
     ("0007_agents", include_str!("../../../migrations/0007_agents.sql")),
     ("0009_reasoning", include_str!("../../../migrations/0009_reasoning.sql")),
@@ -43,4 +44,5 @@ const MIGRATIONS: [Migration; 10] = [
     ("0031_costs", include_str!("../../../migrations/0031_costs.sql")),
     ("0035_outcomes", include_str!("../../../migrations/0035_outcomes.sql")),
     ("0036_projects", include_str!("../../../migrations/0036_projects.sql")),
+    ("0038_clones", include_str!("../../../migrations/0038_clones.sql")),
 ];

@@ -6,6 +6,7 @@ use crate::plugs::tracking::report::by::{By, Key};
 use crate::plugs::tracking::report::cost::Costs;
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::visits::{self, Visit};
+use crate::plugs::usage::repositories::Repositories;
 use crate::price::{PicoUsd, Prices};
 use crate::report::{Column, Row, Sheet, freshness};
 use crate::store::reader::Reader;
@@ -89,6 +90,7 @@ fn rounded(part: i128, of: i128) -> Option<i128> {
 /// If the database cannot be read.
 pub fn activity(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) -> Result<Sheet> {
     let costs = Costs::read(reader, filter, prices)?;
+    let repositories = Repositories::read(reader, &filter.identities)?;
     let mut sums: BTreeMap<Option<Key>, Sums> = BTreeMap::new();
     let mut total = Sums::default();
     let mut people: HashMap<(bool, String, String), usize> = HashMap::new();
@@ -102,7 +104,7 @@ pub fn activity(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) ->
         let site = if visit.is_agent { String::new() } else { visit.username.clone() };
         let next = people.len();
         let person = *people.entry((visit.is_agent, site, filter.who(&visit))).or_insert(next);
-        let keys = by.keys(&visit, filter);
+        let keys = by.keys(&visit, filter, &repositories);
         shared += u64::from(keys.len() > 1);
         for key in keys {
             let cost = match by {

@@ -3,6 +3,7 @@
 use crate::base::zone::Period;
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::visits::Visit;
+use crate::plugs::usage::repositories::Repositories;
 use chrono::{Datelike, Timelike};
 use clap::ValueEnum;
 use std::collections::BTreeSet;
@@ -80,7 +81,7 @@ impl By {
     }
 
     /// The rows that a session is in: the names, each after what it is sorted by. Never none.
-    pub(super) fn keys(self, visit: &Visit, filter: &Filter) -> BTreeSet<Option<Key>> {
+    pub(super) fn keys(self, visit: &Visit, filter: &Filter, repositories: &Repositories) -> BTreeSet<Option<Key>> {
         let named = |name: String| Some(Key { place: 0, name });
         let local = visit.started.with_timezone(&filter.zone);
         let key = match self {
@@ -96,7 +97,7 @@ impl By {
             Self::Team => None,
             Self::Project => {
                 let projects: BTreeSet<_> =
-                    visit.projects().iter().map(|cwd| named(filter.identities.project(cwd).to_owned())).collect();
+                    visit.projects().iter().map(|cwd| named(repositories.name(cwd).to_owned())).collect();
                 return if projects.is_empty() { BTreeSet::from([None]) } else { projects };
             }
             _ => visit.name.clone().and_then(named),

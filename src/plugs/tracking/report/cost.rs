@@ -5,6 +5,7 @@ use crate::base::zone;
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::usage::report::filter::Where;
 use crate::plugs::usage::report::spending::{self, Columns};
+use crate::plugs::usage::repositories::Repositories;
 use crate::price::{PicoUsd, Prices};
 use crate::store::reader::{Param, Reader, Row};
 use std::collections::HashMap;
@@ -30,14 +31,13 @@ impl Costs {
             keys: &["activity_usage.session_id", "project"],
             join: "JOIN activity_usage USING (message_id, part)",
         };
+        let repositories = Repositories::read(reader, &filter.identities)?;
         let mut costs: HashMap<String, Vec<(Option<String>, PicoUsd)>> = HashMap::new();
         let key = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?));
         spending::read(reader, prices, columns, &condition, key, |(session, cwd), _, spent| {
             if let Some(cost) = spent.cost {
-                costs
-                    .entry(session)
-                    .or_default()
-                    .push((cwd.map(|cwd| filter.identities.project(&cwd).to_owned()), cost));
+                let project = cwd.map(|cwd| repositories.name(&cwd).to_owned());
+                costs.entry(session).or_default().push((project, cost));
             }
         })?;
         Ok(Self(costs))

@@ -7,6 +7,7 @@ use crate::base::zone;
 use crate::dialect::directory::spelled;
 use crate::identities::Identities;
 use crate::identities::repository::repository;
+use crate::plugs::usage::repositories::Repositories;
 use crate::store::reader::{Param, Reader};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -85,6 +86,7 @@ impl Filter {
     pub fn resolved(&self, reader: Reader<'_>) -> Result<(Self, Vec<String>)> {
         let mut filter = self.clone();
         let mut sentences = Vec::new();
+        let repositories = Repositories::read(reader, &self.identities)?;
         for (what, column, Only { name, .. }) in self.names() {
             let sql = format!("SELECT DISTINCT {column} FROM usage_responses WHERE {column} IS NOT NULL ORDER BY ALL");
             let known: Vec<String> = reader.rows(&sql, &[], |row| row.get(0))?;
@@ -93,13 +95,13 @@ impl Filter {
                 // A directory can be asked for in any spelling, and can be stored in one of an older version.
                 "project" => {
                     let (name, value) = (spelled(name), spelled(value));
-                    self.answers(what, &value).contains(&Some(&name))
+                    self.answers(what, &value, &repositories).contains(&Some(&name))
                 }
-                _ => self.answers(what, value).contains(&Some(name)),
+                _ => self.answers(what, value, &repositories).contains(&Some(name)),
             };
             let values: Vec<_> = known.iter().filter(answers).cloned().collect();
             if values.is_empty() {
-                let names = known.iter().filter_map(|value| self.answers(what, value)[0]);
+                let names = known.iter().filter_map(|value| self.answers(what, value, &repositories)[0]);
                 let error = names::unknown(what, name, names);
                 let about = format!("no usage of {what} `{name}`");
                 sentences.extend([Some(about), error.hint].into_iter().flatten().map(|text| printable(&text)));
@@ -117,11 +119,11 @@ impl Filter {
     }
 
     /// The names that a value of a column answers to, first that which reports tell it by.
-    fn answers<'a>(&'a self, what: &str, value: &'a str) -> [Option<&'a str>; 3] {
+    fn answers<'a>(&'a self, what: &str, value: &'a str, repositories: &'a Repositories) -> [Option<&'a str>; 3] {
         match what {
             "user" => [Some(self.identities.label(value)), Some(value), None],
             "team" => [self.identities.team(value), None, None],
-            "project" => [Some(self.identities.project(value)), Some(repository(value)), Some(value)],
+            "project" => [Some(repositories.name(value)), Some(repository(value)), Some(value)],
             _ => [Some(value), None, None],
         }
     }

@@ -12,6 +12,7 @@ use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::period::{Names, QUARTER, hour};
 use crate::plugs::usage::report::spending::Columns;
 use crate::plugs::usage::report::subagents::{self, Callers};
+use crate::plugs::usage::repositories::Repositories;
 use crate::store::reader::{Reader, Row};
 use chrono_tz::Tz;
 
@@ -29,7 +30,7 @@ enum Naming<'f> {
     Hour(Tz),
     User(&'f Identities),
     Team(&'f Identities),
-    Project(&'f Identities),
+    Project(Repositories),
     /// The value, else that of the caller.
     Command(Callers),
     Skill(Callers),
@@ -47,7 +48,7 @@ impl<'f> Key<'f> {
             By::Hour => (&[QUARTER], Naming::Hour(filter.zone)),
             By::User => (&["username"], Naming::User(&filter.identities)),
             By::Team => (&["username"], Naming::Team(&filter.identities)),
-            By::Project => (&["project"], Naming::Project(&filter.identities)),
+            By::Project => (&["project"], Naming::Project(Repositories::read(reader, &filter.identities)?)),
             By::Path => (&["project"], Naming::Plain),
             By::Branch => (&["branch"], Naming::Plain),
             By::Model => (&["model"], Naming::Plain),
@@ -86,7 +87,7 @@ impl<'f> Key<'f> {
             Naming::Hour(zone) => row.get::<Option<i64>>(0)?.and_then(|quarter| hour(quarter, *zone)),
             Naming::User(identities) => text(0)?.map(|folder| name(identities.label(&folder))),
             Naming::Team(identities) => text(0)?.and_then(|folder| identities.team(&folder).map(name)),
-            Naming::Project(identities) => text(0)?.map(|cwd| name(identities.project(&cwd))),
+            Naming::Project(repositories) => text(0)?.map(|cwd| name(repositories.name(&cwd))),
             Naming::Command(callers) => {
                 let command = text(0)?.or(text(1)?.and_then(|caller| callers.at(&caller, |start| &start.command)));
                 command.map(|command| format!("/{command}"))

@@ -13,6 +13,7 @@ use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::key::Key;
 use crate::plugs::usage::report::period::Names;
 use crate::plugs::usage::report::spending::{self, Spent};
+use crate::plugs::usage::repositories::Repositories;
 use crate::price::{PicoUsd, Prices};
 use crate::report::{Column, Row, Sheet, freshness};
 use crate::store::reader::{self, Reader};
@@ -178,6 +179,7 @@ fn active(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl FnMut(Opti
         _ => Period::Day,
     };
     let mut names = Names::new(period, filter.zone);
+    let repositories = Repositories::read(reader, &filter.identities)?;
     let who = format!("concat(username, chr(10), {column})");
     let whose = Whose { who: &who, join: "", params: &[] };
     active::read(reader, &whose, &filter.condition(), |who, quarter, micros| {
@@ -186,7 +188,7 @@ fn active(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl FnMut(Opti
         let name = match by {
             By::User => Some(filter.identities.label(user).to_owned()),
             By::Team => filter.identities.team(user).map(str::to_owned),
-            By::Project => value.map(|cwd| filter.identities.project(cwd).to_owned()),
+            By::Project => value.map(|cwd| repositories.name(cwd).to_owned()),
             By::Agent | By::Session => value.map(str::to_owned),
             _ => names.of(Some(quarter)),
         };

@@ -6,6 +6,7 @@ use crate::plugs::usage::report::active::{self, Whose};
 use crate::plugs::usage::report::facts::{self, Facts, Outcome};
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{self, Spent};
+use crate::plugs::usage::repositories::Repositories;
 use crate::price::Prices;
 use crate::report::{money, number};
 use crate::store::reader::Reader;
@@ -69,6 +70,7 @@ pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<
          FROM chosen JOIN span ON chosen.id = span.id AND chosen.time IS NOT DISTINCT FROM begun
          QUALIFY row_number() OVER (PARTITION BY chosen.id ORDER BY session_file, line, part) = 1"
     );
+    let repositories = Repositories::read(reader, &filter.identities)?;
     let mut sessions = Vec::new();
     reader.each(&sql, params, |row| {
         let id: String = row.get(0)?;
@@ -77,7 +79,7 @@ pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<
         models.values().for_each(|spent| sum.add(spent));
         sessions.push(Session {
             user: filter.identities.label(&row.get::<String>(1)?).to_owned(),
-            project: row.get::<Option<String>>(2)?.map(|cwd| filter.identities.project(&cwd).to_owned()),
+            project: row.get::<Option<String>>(2)?.map(|cwd| repositories.name(&cwd).to_owned()),
             begun: row.time(3)?,
             ended: row.time(4)?,
             active_seconds: active.get(&id).copied().unwrap_or_default() / 1_000_000,

@@ -18,6 +18,7 @@ use crate::base::names;
 use crate::base::utc;
 use crate::identities::Identities;
 use crate::identities::repository::repository;
+use crate::plugs::usage::repositories::Repositories;
 use crate::plugs::verification::report::knowledge::{self, Filter, Item, Piece};
 use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
@@ -124,12 +125,13 @@ pub(crate) fn pages(
     identities: &Arc<Identities>,
     (weights, now): (&Weights, DateTime<Utc>),
 ) -> Result<Vec<Page>> {
+    let repositories = Repositories::read(reader, identities)?;
     let filter = Filter { identities: identities.clone(), user: wish.user.clone(), ..Filter::default() };
     let items = knowledge::items(reader, &filter, weights, now)?;
     let mut evidence = knowledge::evidence(reader, None, identities)?;
-    let mut prompts = prompt::repeated(reader, identities, wish)?;
+    let mut prompts = prompt::repeated(reader, identities, &repositories, wish)?;
     let mut lines: BTreeMap<String, Vec<(Item, Vec<Piece>)>> = BTreeMap::new();
-    let folders = folders(reader, identities)?;
+    let folders = folders(reader, &repositories)?;
     for item in items {
         let is_own = item.scope.as_deref() == Some(Scope::Person.name());
         if item.status == Standing::Rejected.name() || is_own != wish.by_person {
@@ -138,7 +140,7 @@ pub(crate) fn pages(
         let pieces = evidence.remove(&(item.domain.clone(), item.item_id.clone())).unwrap_or_default();
         let mut by_page: BTreeMap<String, Vec<Piece>> = BTreeMap::new();
         for piece in pieces {
-            let of_project = || piece.project.as_deref().map(|cwd| project(cwd, identities));
+            let of_project = || piece.project.as_deref().map(|cwd| project(cwd, &repositories));
             let page = if wish.by_person { Some(piece.user.as_str()) } else { of_project() };
             let Some(page) = page.map(str::to_owned) else { continue };
             by_page.entry(page).or_default().push(piece);
@@ -161,24 +163,22 @@ pub(crate) fn pages(
     Ok(pages.filter(|page| is_one || !page.is_empty()).collect())
 }
 
-/// The project of a working directory: the name that the identities give it, else that of its repository, so that the
-/// folders of several people are one.
-fn project<'a>(cwd: &'a str, identities: &'a Identities) -> &'a str {
-    let repository = repository(cwd);
-    match identities.project(cwd) {
-        project if project == repository => {
-            repository.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(repository)
-        }
-        name => name,
+/// The project of a working directory: the name that it has in reports; of a repository without one its last part, so that
+/// the folders of several people are one.
+fn project<'a>(cwd: &'a str, repositories: &'a Repositories) -> &'a str {
+    let name = repositories.name(cwd);
+    if name != repository(cwd) {
+        return name.strip_prefix("*/").unwrap_or(name);
     }
+    name.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(name)
 }
 
 /// The repositories of each project.
-fn folders(reader: Reader<'_>, identities: &Identities) -> Result<BTreeMap<String, BTreeSet<PathBuf>>> {
+fn folders(reader: Reader<'_>, repositories: &Repositories) -> Result<BTreeMap<String, BTreeSet<PathBuf>>> {
     let mut folders: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
     reader.each("SELECT DISTINCT project FROM verification_claims WHERE project <> ''", &[], |row| {
         let cwd: String = row.get(0)?;
-        folders.entry(project(&cwd, identities).to_owned()).or_default().insert(repository(&cwd).into());
+        folders.entry(project(&cwd, repositories).to_owned()).or_default().insert(repository(&cwd).into());
         Ok(())
     })?;
     Ok(folders)

@@ -3,6 +3,7 @@
 use super::Wish;
 use crate::base::error::Result;
 use crate::identities::Identities;
+use crate::plugs::usage::repositories::Repositories;
 use crate::price::PicoUsd;
 use crate::store::reader::Reader;
 use serde::Serialize;
@@ -45,6 +46,7 @@ struct Once {
 pub(crate) fn repeated(
     reader: Reader<'_>,
     identities: &Identities,
+    repositories: &Repositories,
     wish: &Wish,
 ) -> Result<BTreeMap<String, Vec<Prompt>>> {
     // What holds a claim is no task. Copies have the time of the original, and perhaps another session id.
@@ -71,7 +73,7 @@ pub(crate) fn repeated(
         let page = if wish.by_person {
             Some(user.clone())
         } else {
-            project.map(|cwd| super::project(&cwd, identities).to_owned())
+            project.map(|cwd| super::project(&cwd, repositories).to_owned())
         };
         let (session, text, cost) = (row.get(2)?, row.get(4)?, row.get(5)?);
         if let Some(page) = page.filter(|_| wish.user.as_ref().is_none_or(|wanted| user == *wanted)) {
