@@ -3,9 +3,10 @@
 
 #![cfg(feature = "console")]
 
-use crate::store_server::{Server, StoreServer};
+use crate::store_server::{Server, StoreServer, ask};
 use sessionmill::config::console::Console;
 use sessionmill::console::accounts::audit::Entry;
+use sessionmill::console::accounts::import::Imported;
 use sessionmill::console::accounts::secret::{Secret, SecretHash};
 use sessionmill::console::accounts::session::{LoginSession, New, Updated};
 use sessionmill::console::accounts::token::Scope;
@@ -51,6 +52,7 @@ suite!(
     a_user_is_known_by_name_and_loses_everything_at_the_end,
     a_token_has_scopes_and_an_end,
     the_audit_log_is_read_by_pages,
+    login_sessions_of_an_older_program_go_on,
 );
 
 /// A store, and the server behind it.
@@ -455,6 +457,59 @@ async fn the_audit_log_is_read_by_pages(world: World) {
 }
 
 /// On servers of their own: they are stopped.
+/// The table of an older program, with the types that the back end has for them: a session that lives, one that has
+/// ended, one that was logged out, one before a log-in, and one without an id.
+fn older(url: &str) -> String {
+    let (time, flag, json, address) = match url.split(':').next() {
+        Some("postgres") => ("TIMESTAMPTZ", "BOOLEAN", "JSONB", "INET"),
+        Some("mysql") => ("DATETIME(6)", "BOOLEAN", "JSON", "VARCHAR(45)"),
+        _ => ("TEXT", "INTEGER", "TEXT", "TEXT"),
+    };
+    let time_of = |text: &str| format!("'{text}{}'", if time == "TIMESTAMPTZ" { "+00" } else { "" });
+    let [morning, noon, evening] = ["2026-11-30 09:00:00", "2026-11-30 11:59:59", "2026-11-30 12:20:00"].map(time_of);
+    let row = |id: &str, user: &str, ends: &str, active: &str| {
+        format!(
+            "('{id}', {user}, {morning}, {morning}, {ends}, '192.0.2.9', 'Firefox', {active}, '{{\"cart\": [1, 2]}}')"
+        )
+    };
+    let rows = [
+        row("old-secret-1", "'ada'", &evening, "TRUE"),
+        row("old-secret-2", "'bob'", &noon, "TRUE"),
+        row("old-secret-3", "'bob'", &evening, "FALSE"),
+        row("old-secret-4", "NULL", &evening, "TRUE"),
+        row("", "'ada'", &evening, "TRUE"),
+    ];
+    format!(
+        "CREATE TABLE sessions (id VARCHAR(255) PRIMARY KEY, user_id VARCHAR(100), created_at {time},
+             last_accessed_at {time}, expires_at {time}, ip_address {address}, user_agent TEXT, is_active {flag},
+             data {json});
+         INSERT INTO sessions VALUES {}",
+        rows.join(", ")
+    )
+}
+
+async fn login_sessions_of_an_older_program_go_on(world: World) {
+    let url = world.server.another();
+    ask(&url, &older(&url)).unwrap();
+    let imported = world.accounts.import(&url, &settings(), NOON).await.unwrap();
+    assert_eq!(imported, Imported { taken: 2, known: 0, ended: 2, refused: 1 });
+    let secret = |name: &str| Secret::presented(name).unwrap();
+    let session = world.get(&secret("old-secret-1"), NOON).await.unwrap();
+    let times = (session.created_at, session.last_accessed_at, session.expires_at, session.absolute_expires_at);
+    assert_eq!(times, (NOON - 3 * HOUR, NOON - 3 * HOUR, NOON + 20 * MINUTE, NOON + 20 * MINUTE), "as long as before");
+    assert_eq!((session.user_id.as_deref(), session.ip_address.as_deref()), (Some("ada"), Some("192.0.2.9")));
+    assert_eq!(json(&session), serde_json::json!({"cart": [1, 2]}));
+    assert_eq!(world.get(&secret("old-secret-4"), NOON).await.unwrap().user_id, None);
+    for ended in ["old-secret-2", "old-secret-3"] {
+        assert_eq!(world.get(&secret(ended), NOON).await, None, "{ended}");
+    }
+    let renewed = world.accounts.rotate(&session, NOON).await.unwrap().unwrap();
+    assert_eq!(world.get(&secret("old-secret-1"), NOON).await, None, "its secret was replaced");
+    assert_eq!(world.get(&renewed, NOON).await.unwrap().public_id, session.public_id);
+    let again = world.accounts.import(&url, &settings(), NOON).await.unwrap();
+    assert_eq!((again.known, again.ended, again.refused), (1, 2, 1), "the other's secret is another one by now");
+}
+
 #[test]
 fn sessions_outlast_a_restart_of_each_back_end() {
     for kind in [StoreServer::Sqlite, StoreServer::Postgres, StoreServer::MariaDb] {

@@ -6,7 +6,7 @@ use sessionmill::base::lock::{DAEMON, WorkLock};
 use sessionmill::config::publish::{Publish, Titles};
 use sessionmill::plugs::PLUGS;
 use sessionmill::store::publish::{Published, publish};
-use sessionmill::store::snapshot::Snapshot;
+use sessionmill::store::snapshot::{Shelf, Snapshot};
 use sessionmill::store::{Access, DatabaseReader, Store, Version};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Snapshots with everything.
-const OPEN: Publish = Publish { after_runs: true, parquet: true, quotes: true, ips: true, titles: Titles::All };
+const OPEN: Publish =
+    Publish { after_runs: true, parquet: true, quotes: true, ips: true, titles: Titles::All, content_uids: Vec::new() };
 
 /// A world with a run.
 fn world() -> World {
@@ -182,6 +183,48 @@ fn what_people_decide_and_whom_they_exclude_is_published_without_a_run_that_read
     world.wait(Duration::from_secs(1));
     assert_eq!(rows(&new(&world).path, "SELECT count(*) FROM verification_claims"), ["0"]);
     assert!(!without.path.exists(), "whoever published it meanwhile");
+}
+
+#[test]
+fn users_who_are_named_get_what_people_wrote_and_nobody_else_does() {
+    let world = World::new();
+    let definition = "By the way, GMV means gross merchandise value before refunds.";
+    world.write("ada/a.jsonl", conversation(&[definition])).pass();
+    let console = 4711;
+    let wanted = Publish { content_uids: vec![console], ..Publish::default() };
+    let publish = || publish(&world.database_file(), &wanted, world.next().wall).unwrap();
+    let Published::New(bare) = publish() else { panic!("it is the first") };
+    let full = Shelf::Content.newest(&world.database()).unwrap();
+    let quotes = |snapshot: &Snapshot| rows(&snapshot.path, "SELECT user_quote FROM verification_claims");
+    assert_eq!((quotes(&bare), quotes(&full)), (vec![String::new()], vec![definition.to_owned()]));
+    assert!(!full.parquet().exists());
+    if rustix::process::geteuid().is_root() {
+        for folder in ["", "data"] {
+            fs::set_permissions(world.path(folder), fs::Permissions::from_mode(0o711)).unwrap();
+        }
+        let path = full.path.to_str().unwrap();
+        let reads = |uid: &str| {
+            let user = ["--reuid", uid, "--regid", uid, "--clear-groups", "test", "-r", path];
+            world.command("setpriv", &user, &[]).status == 0
+        };
+        assert_eq!((reads("4711"), reads("4712")), (true, false));
+    } else {
+        skip("only root can become another user");
+    }
+    assert_eq!(mode(&full.path) & 0o007, 0);
+    assert!(matches!(publish(), Published::Before(_)));
+    assert_eq!(Snapshot::fullest(&world.database()), Some(full.clone()));
+    assert_eq!(world.mill(&["forget", "ada", "--yes"]).status, 0);
+    assert!(!full.path.exists(), "who is forgotten is in none");
+    world.write("ada/b.jsonl", response("m9", "10:00:00", 5)).pass();
+    publish();
+    assert!(Shelf::Content.newest(&world.database()).is_some());
+    let Published::New(_) =
+        sessionmill::store::publish::publish(&world.database_file(), &OPEN, world.wait(HOUR).next().wall).unwrap()
+    else {
+        panic!("an hour has passed")
+    };
+    assert_eq!(Shelf::Content.newest(&world.database()), None, "nobody is named any more");
 }
 
 #[test]

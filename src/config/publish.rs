@@ -17,6 +17,8 @@ pub struct Publish {
     pub ips: bool,
     /// Titles of sessions, and what is taken from prompts and errors.
     pub titles: Titles,
+    /// Users, by number, who get snapshots of their own with quotes and all titles: that of the console.
+    pub content_uids: Vec<u32>,
 }
 
 /// Which titles snapshots have.
@@ -33,11 +35,23 @@ pub enum Titles {
 
 impl Default for Publish {
     fn default() -> Self {
-        Self { after_runs: true, parquet: true, quotes: false, ips: false, titles: Titles::Client }
+        Self {
+            after_runs: true,
+            parquet: true,
+            quotes: false,
+            ips: false,
+            titles: Titles::Client,
+            content_uids: Vec::new(),
+        }
     }
 }
 
 impl Publish {
+    /// What those get who are named.
+    pub fn content(&self) -> Self {
+        Self { parquet: false, quotes: true, titles: Titles::All, ..self.clone() }
+    }
+
     /// Whether snapshots have what a column tells.
     pub fn has(&self, what: Sensitive) -> bool {
         match what {

@@ -11,7 +11,7 @@ use crate::base::lock::{self, Presence, WorkLock};
 use crate::base::moment::Moment;
 use crate::plugs::Lineup;
 use crate::store::record::{self, Record};
-use crate::store::snapshot::{self, word_of_service};
+use crate::store::snapshot::{Shelf, word_of_service};
 use crate::store::{Access, DatabaseFile, Store, known};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -86,7 +86,7 @@ impl Entry {
 ///
 /// If the database cannot be read or the file not be written.
 pub fn write(database: &DatabaseFile, lineup: &Lineup, lacks: Option<&str>, now: &Moment) -> Result<()> {
-    if !snapshot::folder(database).is_dir() {
+    if !Shelf::Readers.folder(database).is_dir() {
         return Ok(());
     }
     let _lock = WorkLock::take(database, "health", Instant::now() + PATIENCE)?;

@@ -59,7 +59,7 @@ impl DatabaseReader {
     pub fn version(&self) -> Result<Version> {
         // A service publishes what it does, and needs the database for itself.
         let is_own = may_write(&self.database) && lock::holder(&self.database, lock::DAEMON).is_none();
-        match Snapshot::newest(&self.database).filter(|_| !is_own) {
+        match Snapshot::fullest(&self.database).filter(|_| !is_own) {
             Some(snapshot) => Ok(Version::Snapshot(snapshot.path)),
             None => copy::current(&self.database).map(Version::Live),
         }

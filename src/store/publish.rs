@@ -5,13 +5,14 @@
 //! what was deleted or is nobody else's business. It appears under its name when it is whole and was
 //! read again, and the same in Parquet files before it.
 
+use crate::base::acl;
 use crate::base::error::{Error, Result, Status, cause};
 use crate::base::failpoint;
 use crate::base::lock::WorkLock;
 use crate::config::publish::Publish;
 use crate::plugs::{Plugs, Private};
 use crate::store::copy::{self, Copy};
-use crate::store::snapshot::{self, Snapshot, quoted, with};
+use crate::store::snapshot::{self, Shelf, Snapshot, quoted, with};
 use crate::store::{Access, DatabaseFile, Store, cannot_open, config, migrate, parquet, room, try_connect};
 use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::Connection;
@@ -83,7 +84,7 @@ impl<'d> Publisher<'d> {
     /// With status `Busy` if somebody still publishes then.
     pub fn take(database: &'d DatabaseFile, until: Instant) -> Result<Self> {
         let lock = WorkLock::take(database, "publish", until)?;
-        snapshot::remove_partial(&snapshot::link(database));
+        Shelf::ALL.iter().for_each(|shelf| snapshot::remove_partial(&shelf.link(database)));
         Ok(Self { database, _lock: lock })
     }
 
@@ -93,9 +94,18 @@ impl<'d> Publisher<'d> {
     ///
     /// As `publish`.
     pub fn publish(&self, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
+        let published = self.publish_for(Shelf::Readers, wanted, now)?;
+        match wanted.content_uids.is_empty() {
+            true => drop(Shelf::Content.remove(self.database)?),
+            false => drop(self.publish_for(Shelf::Content, &wanted.content(), now)?),
+        }
+        Ok(published)
+    }
+
+    fn publish_for(&self, shelf: Shelf, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
         let mut tries = 1;
         loop {
-            match attempt(self.database, wanted, now)? {
+            match attempt(self.database, shelf, wanted, now)? {
                 Some(published) => return Ok(published),
                 None if tries < TRIES => tries += 1,
                 None => {
@@ -109,7 +119,7 @@ impl<'d> Publisher<'d> {
 
 /// Removes what a publisher that was killed has left.
 pub(super) fn sweep(database: &DatabaseFile) {
-    if snapshot::is_partial(&snapshot::link(database)) {
+    if Shelf::ALL.iter().any(|shelf| snapshot::is_partial(&shelf.link(database))) {
         let _ = Publisher::take(database, Instant::now());
     }
 }
@@ -118,13 +128,13 @@ pub(super) fn sweep(database: &DatabaseFile) {
 const TRIES: u32 = 3;
 
 /// Makes and shows a snapshot, unless it tells of somebody who was erased since its copy was made.
-fn attempt(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> Result<Option<Published>> {
+fn attempt(database: &DatabaseFile, shelf: Shelf, wanted: &Publish, now: DateTime<Utc>) -> Result<Option<Published>> {
     let _ = copy::sweep(database, Instant::now());
     let plugs = database.plugs;
     let state_of = |snapshot: &Snapshot| state_of(snapshot, plugs);
     let said =
         Store::open_current(database, Access::ReadOnly, now)?.read(|reader| state(reader.connection(), plugs))?;
-    let newest = Snapshot::newest(database);
+    let newest = shelf.newest(database);
     let shown = newest.as_ref().and_then(state_of);
     if let Some(newest) = newest
         && (now - newest.time).abs() < AGE
@@ -133,8 +143,8 @@ fn attempt(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> Res
     {
         return Ok(Some(Published::Before(newest)));
     }
-    let link = snapshot::link(database);
-    prepare(&link)?;
+    let link = shelf.link(database);
+    prepare(&link, shelf, wanted)?;
     let copy = Copy::make(database)?;
     let new = with(&link, ".new");
     let size = std::fs::metadata(copy.path()).map_or(0, |file| file.len());
@@ -144,7 +154,7 @@ fn attempt(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> Res
     if read(&new)? != counts {
         return Err(Error::cannot("publish", link.display(), "it does not say what the database says"));
     }
-    let snapshot = Snapshot::at(database, now);
+    let snapshot = shelf.at(database, now);
     let cannot = |error: std::io::Error| Error::cannot("publish", snapshot.path.display(), cause(&error));
     sync(&new).map_err(cannot)?;
     let told = people(&try_connect(&new, Access::ReadOnly, None)?)?;
@@ -155,7 +165,7 @@ fn attempt(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> Res
         snapshot::remove_partial(&link);
         return Ok(None);
     }
-    show(&new, &snapshot, &link).map_err(cannot)?;
+    allow(&new, shelf, wanted).and_then(|()| show(&new, &snapshot, &link)).map_err(cannot)?;
     drop(held);
     // One that says more than the database can tell of people who are kept out since, or more than is wanted.
     let says_more = |old: &Snapshot| {
@@ -164,7 +174,7 @@ fn attempt(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> Res
                 || old.rows.iter().zip(&said.rows).any(|(old, said)| old > said)
         })
     };
-    let others = Snapshot::all(database).into_iter().rev().filter(|other| *other != snapshot);
+    let others = shelf.all(database).into_iter().rev().filter(|other| *other != snapshot);
     for (_, old) in others.enumerate().filter(|(number, old)| *number >= KEPT - 1 || says_more(old)) {
         let _ = std::fs::remove_dir_all(old.parquet());
         let _ = std::fs::remove_file(old.path);
@@ -235,8 +245,9 @@ fn state_of(snapshot: &Snapshot, plugs: Plugs) -> Option<State> {
     if migrate::is_current(&connection, plugs).ok()? { state(&connection, plugs).ok() } else { None }
 }
 
-/// Makes the folder, for the group to read, and removes what a publisher that was killed has left.
-fn prepare(link: &Path) -> Result<()> {
+/// Makes the folder, for the group or the users who are named to read, and removes what a publisher that was killed has
+/// left.
+fn prepare(link: &Path, shelf: Shelf, wanted: &Publish) -> Result<()> {
     let folder = link.parent().unwrap_or(Path::new("."));
     let failed = |error: std::io::Error| Error::cannot("make", folder.display(), cause(&error));
     match std::fs::create_dir(folder) {
@@ -245,10 +256,19 @@ fn prepare(link: &Path) -> Result<()> {
             let mode = std::fs::metadata(folder).map_err(failed)?.permissions().mode();
             let set = |mode| std::fs::set_permissions(folder, Permissions::from_mode(mode));
             // A service may be forbidden to set that bit, even where it is set.
-            set(0o750 | mode & 0o2000).or_else(|_| set(0o750)).map_err(failed)?;
+            match shelf {
+                Shelf::Readers => set(0o750 | mode & 0o2000).or_else(|_| set(0o750)),
+                Shelf::Content => set(0o700),
+            }
+            .map_err(failed)?;
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(failed(error)),
+    }
+    if shelf == Shelf::Content {
+        #[expect(clippy::disallowed_methods, reason = "a folder")]
+        let opened = File::open(folder);
+        opened.and_then(|folder| acl::allow(&folder, &wanted.content_uids, 0o1)).map_err(failed)?;
     }
     snapshot::remove_partial(link);
     Ok(())
@@ -365,11 +385,21 @@ fn sync(new: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Puts new files into their place, for the group to read, and makes them the newest.
-fn show(new: &Path, snapshot: &Snapshot, link: &Path) -> std::io::Result<()> {
+/// Lets the group read new files, or the users who are named.
+fn allow(new: &Path, shelf: Shelf, wanted: &Publish) -> std::io::Result<()> {
     for path in files(new)? {
-        std::fs::set_permissions(path, Permissions::from_mode(0o640))?;
+        let mode = if shelf == Shelf::Readers { 0o640 } else { 0o600 };
+        std::fs::set_permissions(&path, Permissions::from_mode(mode))?;
+        if shelf == Shelf::Content {
+            #[expect(clippy::disallowed_methods, reason = "a snapshot, which nobody has open yet")]
+            acl::allow(&File::open(path)?, &wanted.content_uids, 0o4)?;
+        }
     }
+    Ok(())
+}
+
+/// Puts new files into their place, and makes them the newest.
+fn show(new: &Path, snapshot: &Snapshot, link: &Path) -> std::io::Result<()> {
     let files = with(new, ".parquet");
     std::fs::rename(new, &snapshot.path)?;
     failpoint::point("renamed", "");

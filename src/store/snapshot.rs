@@ -4,6 +4,8 @@
 //! `published/mill-20261121T080000Z.duckdb` is of the database `mill.duckdb` at that time;
 //! `published/mill.duckdb` is a link to the newest. Where the same is there as Parquet files, they are in a
 //! folder of that name with `.parquet` behind it, and the link to it.
+//!
+//! A second folder, `published-content`, has snapshots with what people wrote, for users who are named.
 
 use crate::base::error::{Error, Result, Status, cause};
 use crate::source::access::may_write;
@@ -19,31 +21,66 @@ pub struct Snapshot {
     pub time: DateTime<Utc>,
 }
 
-impl Snapshot {
-    /// The newest one of a database.
-    pub fn newest(database: &Path) -> Option<Self> {
-        let newest = std::fs::canonicalize(link(database)).ok()?;
-        Self::of(database, newest)
+/// For whom snapshots are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shelf {
+    /// The group of the folder.
+    Readers,
+    /// Users who are named, with what people wrote: the console's, which shows it to whom it may be shown.
+    Content,
+}
+
+impl Shelf {
+    pub const ALL: [Self; 2] = [Self::Readers, Self::Content];
+
+    /// Where they are.
+    pub fn folder(self, database: &Path) -> PathBuf {
+        let name = if self == Self::Readers { "published" } else { "published-content" };
+        database.with_file_name(name)
     }
 
-    /// The newest one of a database, for a user who may not write the database itself.
-    pub fn instead_of(database: &Path) -> Option<Self> {
-        if may_write(database) { None } else { Self::newest(database) }
+    /// The newest one of a database.
+    pub fn newest(self, database: &Path) -> Option<Snapshot> {
+        let newest = std::fs::canonicalize(self.link(database)).ok()?;
+        Snapshot::of(database, newest)
     }
 
     /// All of a database, oldest first.
-    pub(super) fn all(database: &Path) -> Vec<Self> {
-        let entries = std::fs::read_dir(folder(database)).into_iter().flatten().flatten();
-        let mut all: Vec<_> = entries.filter_map(|entry| Self::of(database, entry.path())).collect();
+    pub(super) fn all(self, database: &Path) -> Vec<Snapshot> {
+        let entries = std::fs::read_dir(self.folder(database)).into_iter().flatten().flatten();
+        let mut all: Vec<_> = entries.filter_map(|entry| Snapshot::of(database, entry.path())).collect();
         all.sort_by_key(|snapshot| snapshot.time);
         all
     }
 
     /// The one of a time, which is still to be made.
-    pub(super) fn at(database: &Path, time: DateTime<Utc>) -> Self {
+    pub(super) fn at(self, database: &Path, time: DateTime<Utc>) -> Snapshot {
         let (stem, extension) = name(database);
-        let path = folder(database).join(format!("{stem}-{}{extension}", time.format(FORMAT)));
-        Self { path, time }
+        let path = self.folder(database).join(format!("{stem}-{}{extension}", time.format(FORMAT)));
+        Snapshot { path, time }
+    }
+
+    /// The name that the newest snapshot of a database has, too.
+    pub(super) fn link(self, database: &Path) -> PathBuf {
+        self.folder(database).join(database.file_name().unwrap_or_default())
+    }
+}
+
+impl Snapshot {
+    /// The newest one of a database, for readers.
+    pub fn newest(database: &Path) -> Option<Self> {
+        Shelf::Readers.newest(database)
+    }
+
+    /// The newest one of a database that this user may read, with what people wrote if there is one.
+    pub fn fullest(database: &Path) -> Option<Self> {
+        let may_read = |snapshot: &Self| rustix::fs::access(&snapshot.path, rustix::fs::Access::READ_OK).is_ok();
+        Shelf::Content.newest(database).filter(may_read).or_else(|| Self::newest(database))
+    }
+
+    /// The newest one of a database, for a user who may not write the database itself.
+    pub fn instead_of(database: &Path) -> Option<Self> {
+        if may_write(database) { None } else { Self::newest(database) }
     }
 
     /// The folder of its Parquet files, if it has any.
@@ -68,9 +105,24 @@ const FORMAT: &str = "%Y%m%dT%H%M%SZ";
 ///
 /// If one cannot be removed.
 pub fn remove(database: &Path) -> Result<u64> {
-    let all = Snapshot::all(database);
-    let links = [with(&link(database), ".parquet"), link(database), word_of_service(database)];
-    for path in all.iter().flat_map(|snapshot| [snapshot.parquet(), snapshot.path.clone()]).chain(links) {
+    let removed = Shelf::ALL.into_iter().map(|shelf| shelf.remove(database)).sum::<Result<u64>>()?;
+    remove_all([word_of_service(database)])?;
+    Ok(removed)
+}
+
+impl Shelf {
+    /// Removes its snapshots, and the name of the newest. Returns how many there were.
+    pub(super) fn remove(self, database: &Path) -> Result<u64> {
+        let (all, link) = (self.all(database), self.link(database));
+        let files = all.iter().flat_map(|snapshot| [snapshot.parquet(), snapshot.path.clone()]);
+        remove_all(files.chain([with(&link, ".parquet"), link]))?;
+        Ok(all.len() as u64)
+    }
+}
+
+/// Removes files and folders, if they are there.
+fn remove_all(paths: impl IntoIterator<Item = PathBuf>) -> Result<()> {
+    for path in paths {
         let removed = if path.is_dir() && !path.is_symlink() {
             std::fs::remove_dir_all(&path)
         } else {
@@ -81,7 +133,7 @@ pub fn remove(database: &Path) -> Result<u64> {
             removed => removed.map_err(|error| Error::cannot("remove", path.display(), cause(&error)))?,
         }
     }
-    Ok(all.len() as u64)
+    Ok(())
 }
 
 /// What a publisher has beside the link until a snapshot is whole: files, and folders.
@@ -103,19 +155,9 @@ pub(super) fn remove_partial(link: &Path) {
     }
 }
 
-/// Where the snapshots of a database are.
-pub fn folder(database: &Path) -> PathBuf {
-    database.with_file_name("published")
-}
-
 /// Where the service says how it does, for those who may not read the database. Like a snapshot, it names transcripts.
 pub fn word_of_service(database: &Path) -> PathBuf {
     beside(database, "health.json")
-}
-
-/// The name that the newest snapshot of a database has, too.
-pub(super) fn link(database: &Path) -> PathBuf {
-    folder(database).join(database.file_name().unwrap_or_default())
 }
 
 /// A name and what is put behind it.
@@ -148,15 +190,15 @@ mod tests {
     fn a_snapshot_is_known_by_its_name() {
         let database = Path::new("/data/mill.duckdb");
         let time = DateTime::from_timestamp(1_795_248_000, 0).unwrap();
-        let snapshot = Snapshot::at(database, time);
+        let snapshot = Shelf::Readers.at(database, time);
         assert_eq!(snapshot.path, Path::new("/data/published/mill-20261121T080000Z.duckdb"));
         assert_eq!(Snapshot::of(database, snapshot.path.clone()), Some(snapshot));
         for other in
             ["mill.duckdb", "mill-2-20261121T080000Z.duckdb", "mill-20261121T080000Z.duckdb.new", "mill-.duckdb"]
         {
-            assert_eq!(Snapshot::of(database, folder(database).join(other)), None, "{other}");
+            assert_eq!(Snapshot::of(database, Shelf::Readers.folder(database).join(other)), None, "{other}");
         }
-        let bare = Snapshot::at(Path::new("/data/mill"), time);
+        let bare = Shelf::Readers.at(Path::new("/data/mill"), time);
         assert_eq!(bare.path, Path::new("/data/published/mill-20261121T080000Z"));
     }
 }

@@ -88,6 +88,8 @@ impl Accounts {
                           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, JSON(?), 1)";
             let created_at = created_at.unwrap_or(now);
             let cut = |text: &Option<String>, length| text.as_ref().map(|t| t.chars().take(length).collect::<String>());
+            // PostgreSQL's addresses are networks: `192.0.2.9/32`.
+            let ip_address = ip_address.map(|text| text.split('/').next().unwrap_or_default().to_owned());
             let (ip_address, user_agent) = (cut(&ip_address, 45), cut(&user_agent, 512));
             let values: [Value<'_>; 12] = [
                 (&hash.0).into(),
