@@ -500,13 +500,19 @@ fn the_description_of_the_api_names_what_there_is() {
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{path}");
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                assert!(response["description"].as_str().is_some_and(|words| !words.is_empty()), "{path} {status}");
+            }
             if path == "/auth/logout" || path.ends_with("/runs") && method == "post" {
                 continue;
             }
             let filled = path.replace(['{', '}'], "");
             let answer = console.api(&format!("{} {filled}", method.to_uppercase()), &token);
-            let described = operation["responses"].get(answer.status.to_string()).is_some();
-            assert!(described && answer.status != 405, "{method} {path}: {answer:?}");
+            let described = operation["responses"].get(answer.status.to_string());
+            assert!(described.is_some() && answer.status != 405, "{method} {path}: {answer:?}");
+            let media = answer.header("content-type").map(|of| of.split(';').next().unwrap());
+            let is_described = media.is_none_or(|media| described.unwrap()["content"].get(media).is_some());
+            assert!(is_described, "{method} {path}: {media:?} is not in {described:?}");
             assert!(!answer.body.contains("there is no such path"), "{method} {path}");
         }
     }

@@ -81,6 +81,8 @@ fn a_recording_is_told_to_its_owner_where_the_console_may_read_it() {
     let moved = console.api(&format!("GET {path}"), &shop);
     let now = format!("/api/v1/activity-sessions/{}/replay", replay::session(&world));
     assert_eq!((moved.status, moved.header("location")), (308, Some(&*now)));
+    let events = console.api(&format!("GET /activity-sessions/{session}/events"), &shop);
+    assert_eq!((events.status, events.header("location")), (308, Some(&*now.replace("replay", "events"))));
     assert_eq!(console.api("GET /activity-sessions/none/replay", &shop).status, 404);
 }
 
@@ -113,15 +115,34 @@ fn what_was_removed_is_gone_before_a_snapshot_says_so() {
     for (task, token, refused) in [("t9", &ada, 403), ("t9", &bob, 403), ("none", &root, 404)] {
         assert_eq!(console.api(&format!("DELETE /sessions/task/{task}"), token).status, refused);
     }
+    // A daemon that is busy answers later.
+    let pid = rustix::process::Pid::from_child(&daemon);
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    let late = console.api("DELETE /sessions/task/t8", &root);
+    let request = late.header("location").unwrap().strip_prefix("/api/v1").unwrap().to_owned();
+    assert_eq!(
+        (late.status, &late.json()["state"], &late.json()["request"]),
+        (202, &json!("running"), &json!(format!("/api/v1{request}")))
+    );
+    let told = || console.api(&format!("GET {request}"), &root);
+    assert_eq!((told().status, told().json()["state"].clone()), (200, json!("running")));
+    assert_eq!(console.api(&format!("GET {request}"), &ada).status, 403);
+    assert_eq!(status("/sessions/task/t8"), 200, "nothing has happened yet");
+    rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+    while told().json()["state"] == "running" {
+        assert!(begun.elapsed() < Duration::from_secs(120));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!((told().json()["answer"]["state"].clone(), status("/sessions/task/t8")), (json!("done"), 404));
     let removed = console.api("DELETE /sessions/task/t9", &root);
     assert!([200, 202].contains(&removed.status), "{removed:?}");
     if removed.status == 200 {
-        assert_eq!((status("/sessions/task/t9"), listed()), (404, json!(1)), "although the snapshot has it");
+        assert_eq!((status("/sessions/task/t9"), listed()), (404, json!(0)), "although the snapshot has it");
         assert_eq!(console.api("DELETE /sessions/task/t9", &root).status, 404);
     }
     std::thread::sleep(Duration::from_millis(1100));
     assert_eq!(world.mill(&["publish"]).status, 0);
-    assert_eq!((status("/sessions/task/t9"), listed()), (404, json!(1)), "the new snapshot says so itself");
+    assert_eq!((status("/sessions/task/t9"), listed()), (404, json!(0)), "the new snapshot says so itself");
     let _ = daemon.kill();
     let _ = daemon.wait();
 }

@@ -16,6 +16,7 @@ use crate::store::reader::Reader;
 use crate::store::{DatabaseFile, DatabaseReader, Version};
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,8 +36,10 @@ pub(crate) struct App {
     pub flags: Vec<OsString>,
     /// Answers that hold until the database changes.
     pub answers: Mutex<Answers>,
-    /// What was decided here, with the processor that it is about and when that was.
+    /// What was decided here, and when.
     decided: Mutex<Vec<(DateTime<Utc>, &'static str, Decided)>>,
+    /// Requests that were not answered in time, with what they decide once they are done.
+    pub accepted: Mutex<HashMap<String, Decisions>>,
     pub passwords: Passwords,
     pub throttle: Mutex<Throttle>,
     /// What the one-time link of a laptop presents, until it is used.
@@ -46,6 +49,9 @@ pub(crate) struct App {
     /// Turns at the database.
     pub turns: Semaphore,
 }
+
+/// Decisions, with the processors that they are about.
+pub(crate) type Decisions = Vec<(&'static str, Decided)>;
 
 /// Readers of the database at once. They share the memory that it may take, and long lists need much of it.
 const READERS: usize = 2;
@@ -63,6 +69,7 @@ impl App {
             flags,
             answers: Mutex::default(),
             decided: Mutex::default(),
+            accepted: Mutex::default(),
             passwords: Passwords::default(),
             throttle: Mutex::default(),
             link: Mutex::new(link),
@@ -96,8 +103,9 @@ impl App {
     }
 
     /// Remembers what was decided until a snapshot shows it.
-    pub(crate) fn remember(&self, processor: &'static str, decided: Decided) {
-        self.decided.lock().push(((self.now)().wall, processor, decided));
+    pub(crate) fn remember(&self, decisions: Decisions) {
+        let now = (self.now)().wall;
+        self.decided.lock().extend(decisions.into_iter().map(|(processor, decided)| (now, processor, decided)));
     }
 
     /// What was decided about what a processor shows since what is read was made. The live database shows it.

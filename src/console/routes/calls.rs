@@ -8,11 +8,10 @@ use crate::console::accounts::token::Scope;
 use crate::console::accounts::user::Role;
 use crate::console::answers::Question;
 use crate::console::app::App;
-use crate::console::asking;
 use crate::console::caller::Caller;
 use crate::console::problem::Problem;
 use crate::identities::Identities;
-use crate::plugs::call::{Asked, CURSOR, Call, Decided, Disclosed, LIMIT, Page, Removing, Reply, Viewer};
+use crate::plugs::call::{Asked, CURSOR, Call, Disclosed, LIMIT, Page, Removing, Reply, Viewer};
 use crate::service::order::{Args, Command, Order};
 use crate::source::stat::Stat;
 use crate::store::Version;
@@ -48,7 +47,7 @@ pub(super) fn routes(app: &App) -> Router<Arc<App>> {
         let removed = move |State(app): State<Arc<App>>, caller: Caller, uri: Uri, path: RawPathParams| async move {
             let request = Request { app: &app, caller: &caller, processor, path: uri.path(), reason: None };
             match call.remove {
-                Some(removing) => request.remove(call, removing, values(path)).await,
+                Some(removing) => request.remove(removing, values(path)).await,
                 None => Err(Problem::not_found()),
             }
         };
@@ -178,7 +177,7 @@ impl Request<'_> {
         Ok(true)
     }
 
-    async fn remove(&self, call: &'static Call, removing: Removing, path: Values) -> Result<Response, Problem> {
+    async fn remove(&self, removing: Removing, path: Values) -> Result<Response, Problem> {
         let Self { app, caller, processor, .. } = self;
         caller.require(Scope::Admin)?;
         caller.require_role(&[Role::Admin])?;
@@ -193,9 +192,6 @@ impl Request<'_> {
             Order { command: Command::Remove, processor: Some((*processor).to_owned()), args, ..Order::default() };
         let asked = app.ask(order).await?;
         app.note(caller, removing.id, Some(&id), None).await?;
-        if let asking::Asked::Done(_) = asked {
-            app.remember(processor, Decided { action: call.id.to_owned(), id });
-        }
         Ok(requested(asked))
     }
 }

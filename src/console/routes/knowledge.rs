@@ -4,10 +4,8 @@ use super::pipeline::requested;
 use crate::console::accounts::token::Scope;
 use crate::console::accounts::user::Role;
 use crate::console::app::App;
-use crate::console::asking::Asked;
 use crate::console::caller::Caller;
 use crate::console::problem::{Problem, ProblemDocument};
-use crate::plugs::call::Decided;
 use crate::service::order::{Args, Command, Order};
 use axum::Router;
 use axum::body::Bytes;
@@ -52,11 +50,15 @@ pub(super) async fn decide(
     // The one processor about whose findings people decide.
     let found = app.database.plugs.iter().find_map(|plug| Some((plug, plug.review?)));
     let (plug, decisions) = found.ok_or_else(Problem::not_found)?;
-    let mut whole = Vec::new();
-    for id in std::iter::once(id.clone()).chain(into.clone()) {
+    let whole = async |id: String| {
         let found = app.read(move |reader| (decisions.find)(reader, &id)).await?;
-        whole.push(found.ok_or_else(Problem::not_found)?);
-    }
+        found.ok_or_else(Problem::not_found)
+    };
+    let id = whole(id).await?;
+    let into = match into {
+        Some(into) => Some(whole(into).await?),
+        None => None,
+    };
     let args = Args {
         action: Some(decision.clone()),
         ids: Some(vec![id.clone()]),
@@ -67,8 +69,5 @@ pub(super) async fn decide(
     let order = Order { command: Command::Review, processor: Some(plug.name().to_owned()), args, ..Order::default() };
     let asked = app.ask(order).await?;
     app.note(&caller, &format!("knowledge.{decision}"), Some(&id), into.as_deref()).await?;
-    if let Asked::Done(_) = asked {
-        app.remember(plug.name(), Decided { action: decision, id: whole.remove(0) });
-    }
     Ok(requested(asked))
 }

@@ -8,6 +8,7 @@ use crate::console::problem::ProblemDocument;
 use crate::plugs::Plugs;
 use crate::plugs::call::{Call, Removing};
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use std::sync::Arc;
@@ -62,6 +63,10 @@ struct Description;
 /// The description, with what the processors bring, and the cookie of a browser that is logged in.
 fn document(plugs: Plugs, cookie: &str) -> OpenApi {
     let mut document = Description::openapi();
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete, &mut item.patch];
+        operations.into_iter().flatten().for_each(complete);
+    }
     let components = document.components.get_or_insert_default();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     components.add_security_scheme("token", SecurityScheme::Http(bearer));
@@ -81,7 +86,24 @@ fn document(plugs: Plugs, cookie: &str) -> OpenApi {
     document
 }
 
+/// Completes what the attributes of handlers say: each answer needs a description, and refusals are problem documents.
+fn complete(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        if response.description.is_empty() {
+            let reason = StatusCode::from_bytes(status.as_bytes()).ok().and_then(|status| status.canonical_reason());
+            reason.unwrap_or_default().clone_into(&mut response.description);
+        }
+        if status.starts_with(['4', '5'])
+            && let Some(content) = response.content.swap_remove(JSON)
+        {
+            response.content.insert(PROBLEM.to_owned(), content);
+        }
+    }
+}
+
 /// Media of answers.
+const PROBLEM: &str = "application/problem+json";
 const JSON: &str = "application/json";
 const LINES: &str = "application/x-ndjson";
 
@@ -151,5 +173,5 @@ fn found(media: &str, schema: RefOr<Schema>) -> Response {
 
 fn problem(words: &str) -> Response {
     let schema = Ref::from_schema_name("Problem").into();
-    ResponseBuilder::new().description(words).content("application/problem+json", content(schema)).build()
+    ResponseBuilder::new().description(words).content(PROBLEM, content(schema)).build()
 }

@@ -1,6 +1,6 @@
 //! Questions of the HTTP API about activity sessions, and about everything that somebody did.
 
-use crate::base::error::{Result, Status};
+use crate::base::error::{Error, Result, Status};
 use crate::base::zone;
 use crate::dialect::replay::Typed;
 use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, schema_of};
@@ -205,34 +205,42 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     Ok(Reply::Found(json!(ActivitySessions { sessions, total, next_cursor })))
 }
 
-/// The folder of a session.
-fn folder(reader: Reader<'_>, id: &str) -> Result<Option<String>> {
-    reader.first("SELECT username FROM activity_sessions WHERE session_id = ?", &[id.into()], |row| row.get(0))
+/// The folder of the session that is asked for, or where else it is: an id of a later event leads to the session that
+/// holds it now, whose path has this end.
+fn located(asked: &Asked, reader: Reader<'_>, end: &str) -> Result<std::result::Result<String, Reply>> {
+    let id = asked.value("id").unwrap_or_default();
+    let shown = |id: &str| {
+        let sql = "SELECT username FROM activity_sessions WHERE session_id = ?";
+        let folder: Option<String> = reader.first(sql, &[id.into()], |row| row.get(0))?;
+        Ok::<_, Error>(folder.map(|folder| (asked.may_see(Some(&folder), Level::Metadata), folder)))
+    };
+    Ok(match shown(id)? {
+        Some((true, folder)) => Ok(folder),
+        Some((false, _)) => Err(Reply::NotFound),
+        None => Err(match session::resolve(reader, id)? {
+            Some(now) if matches!(shown(&now)?, Some((true, _))) => {
+                Reply::Moved(format!("/activity-sessions/{now}{end}"))
+            }
+            _ => Reply::NotFound,
+        }),
+    })
 }
 
 fn one(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
-    let id = asked.value("id").unwrap_or_default();
-    match folder(reader, id)? {
-        Some(folder) if asked.may_see(Some(&folder), Level::Metadata) => {}
-        Some(_) => return Ok(Reply::NotFound),
-        None => {
-            let Some(now) = session::resolve(reader, id)? else {
-                return Ok(Reply::NotFound);
-            };
-            let is_shown = folder(reader, &now)?.is_some_and(|folder| asked.may_see(Some(&folder), Level::Metadata));
-            return Ok(if is_shown { Reply::Moved(format!("/activity-sessions/{now}")) } else { Reply::NotFound });
-        }
+    if let Err(reply) = located(asked, reader, "")? {
+        return Ok(reply);
     }
     let sql = format!("{} WHERE session_id = ?) AS shown", sessions());
+    let id = asked.value("id").unwrap_or_default();
     let found = reader.first(&sql, &[id.into()], |row| Ok(parsed(&row.get::<String>(0)?)))?;
     Ok(found.map_or(Reply::NotFound, Reply::Found))
 }
 
 fn events(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
-    let id = asked.value("id").unwrap_or_default();
-    if !folder(reader, id)?.is_some_and(|folder| asked.may_see(Some(&folder), Level::Metadata)) {
-        return Ok(Reply::NotFound);
+    if let Err(reply) = located(asked, reader, "/events")? {
+        return Ok(reply);
     }
+    let id = asked.value("id").unwrap_or_default();
     let total = "SELECT count(*) FROM activity_events WHERE session_id = ?";
     let total = usize::try_from(reader.one(total, &[id.into()], |row| row.count(0))?).unwrap_or(usize::MAX);
     let sql = format!(
@@ -268,23 +276,18 @@ impl Write for Limited {
 }
 
 fn replay(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
-    let id = asked.value("id").unwrap_or_default();
-    let Some(folder) = folder(reader, id)? else {
-        let now = session::resolve(reader, id)?;
-        let of = now.as_deref().map(|now| self::folder(reader, now)).transpose()?.flatten();
-        return Ok(match now.filter(|_| of.is_some_and(|of| asked.may_see(Some(&of), Level::Metadata))) {
-            Some(now) => Reply::Moved(format!("/activity-sessions/{now}/replay")),
-            None => Reply::NotFound,
-        });
+    let folder = match located(asked, reader, "/replay")? {
+        Ok(folder) => folder,
+        Err(reply) => return Ok(reply),
     };
-    if !asked.may_see(Some(&folder), Level::Metadata) || !asked.may_see(Some(&folder), Level::Content) {
+    if !asked.may_see(Some(&folder), Level::Content) {
         return Ok(Reply::NotFound);
     }
     if !asked.config.console.transcripts {
         let why = "recordings are in the transcripts, which the console may not read: see [console] transcripts";
         return Ok(Reply::Withheld(why.to_owned()));
     }
-    let parts = match parts(reader, id) {
+    let parts = match parts(reader, asked.value("id").unwrap_or_default()) {
         Err(error) if error.fault.is_none() => return Ok(Reply::Withheld(error.message)),
         parts => parts?,
     };
