@@ -20,6 +20,7 @@ mod json;
 mod moment;
 mod openlineage;
 mod reader;
+mod remote;
 pub(crate) mod replay;
 mod splice;
 mod task_log;

@@ -1,6 +1,7 @@
-//! Which repositories are clones of one: what several people have under the same name.
+//! Which repositories are clones of one: those of one git remote, and what several people have under the same name.
 //!
-//! Ada works in `/home/ada/src/mill` and Bob in `/Users/bob/mill`. Both are `*/mill`, and so is `/Users/bob/mill/wheel`,
+//! Few logs name a remote. It counts for all transcripts of the same folder, and for all clones of that name if these have
+//! no other remote. Without one, the name of the folder decides. For example, Ada works in `/home/ada/src/mill` and Bob in `/Users/bob/mill`. Both are `*/mill`, and so is `/Users/bob/mill/wheel`,
 //! which is inside of it. A folder of one person stays what it is, however often its name occurs: two folders `oil` of
 //! Ada's are two projects. Whose a folder is, is told by the home folder that it is in: the transcripts of a team can all
 //! be in one user folder. Elsewhere it is whose transcripts they are.
@@ -47,26 +48,51 @@ const COMMON: [&str; 35] = [
     "workspace",
 ];
 
-/// The names of repositories that are clones, or inside of one. `seen` has repositories with somebody who works there.
-pub(super) fn fold<'a>(seen: &[(&'a str, &str)]) -> HashMap<&'a str, String> {
-    let mut groups: BTreeMap<String, (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
-    for (repository, person) in seen {
-        if let Some(name) = name(repository) {
-            let (repositories, people) = groups.entry(name).or_default();
-            repositories.insert(repository);
-            people.insert(home(repository).unwrap_or(person));
+/// A repository, and somebody who works there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Repository<'a> {
+    pub(super) path: &'a str,
+    /// Whose transcript it is in.
+    pub(super) person: &'a str,
+    pub(super) remote: Option<&'a str>,
+}
+
+/// The names of repositories that have a remote, are clones, or are inside of one of these.
+pub(super) fn fold<'a>(seen: &[Repository<'a>]) -> HashMap<&'a str, String> {
+    let mut remotes: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+    let mut groups: BTreeMap<String, Group<'_>> = BTreeMap::new();
+    for Repository { path, person, remote } in seen {
+        remotes.entry(path).or_default().extend(remote);
+        if let Some(name) = name(path) {
+            let group = groups.entry(name).or_default();
+            group.paths.insert(path);
+            group.people.insert(home(path).unwrap_or(person));
+            group.remotes.extend(remote);
         }
     }
-    groups.retain(|_, (repositories, people)| repositories.len() > 1 && people.len() > 1);
-    let clones: HashMap<&str, &String> = groups
-        .iter()
-        .flat_map(|(name, (repositories, _))| repositories.iter().map(move |repository| (*repository, name)))
-        .collect();
-    let names = seen.iter().filter_map(|(repository, _)| {
-        let clone = above(repository).find_map(|folder| clones.get(folder))?;
-        Some((*repository, format!("*/{clone}")))
-    });
-    names.collect()
+    let mut names: HashMap<&str, String> = HashMap::new();
+    for (name, Group { paths, people, remotes }) in groups {
+        if paths.len() > 1 && people.len() > 1 {
+            let name = only(&remotes).map_or_else(|| format!("*/{name}"), str::to_owned);
+            names.extend(paths.into_iter().map(|path| (path, name.clone())));
+        }
+    }
+    names.extend(remotes.iter().filter_map(|(path, remotes)| Some((*path, only(remotes)?.to_owned()))));
+    let inside = |path: &'a str| Some((path, above(path).find_map(|folder| names.get(folder))?.clone()));
+    seen.iter().filter_map(|repository| inside(repository.path)).collect()
+}
+
+/// Repositories of one name.
+#[derive(Default)]
+struct Group<'a> {
+    paths: BTreeSet<&'a str>,
+    people: BTreeSet<&'a str>,
+    remotes: BTreeSet<&'a str>,
+}
+
+/// The remote, if there is one only.
+fn only<'a>(remotes: &BTreeSet<&'a str>) -> Option<&'a str> {
+    remotes.first().copied().filter(|_| remotes.len() == 1)
 }
 
 /// The last part of a path, or the last two where the last one is common. Nothing for a path that has no more.
@@ -99,6 +125,41 @@ fn above(path: &str) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
 
+    fn folded<'a>(seen: &[(&'a str, &'a str, Option<&'a str>)]) -> Vec<(&'a str, String)> {
+        let repository =
+            |(path, person, remote): &(&'a str, &'a str, Option<&'a str>)| Repository { path, person, remote: *remote };
+        let mut names: Vec<_> = fold(&seen.iter().map(repository).collect::<Vec<_>>()).into_iter().collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn clones_of_a_remote_are_one() {
+        let (mill, oil) = (Some("example.org/mill"), Some("example.org/oil"));
+        let seen = [
+            ("/home/ada/mill", "ada", mill),
+            ("/home/ada/mill2", "ada", mill),
+            ("/home/ada/mill2", "ada", None),
+            ("/home/ada/mill2/wheel", "ada", None),
+            // Nobody has said that it is a clone, but for its name.
+            ("/Users/bob/mill", "bob", None),
+            ("/home/ada/oil", "ada", oil),
+            ("/Users/bob/oil", "bob", Some("example.org/bob/oil")),
+            ("/Users/eve/oil", "eve", None),
+        ];
+        let names = folded(&seen);
+        let expected = [
+            ("/Users/bob/mill", "example.org/mill"),
+            ("/Users/bob/oil", "example.org/bob/oil"),
+            ("/Users/eve/oil", "*/oil"),
+            ("/home/ada/mill", "example.org/mill"),
+            ("/home/ada/mill2", "example.org/mill"),
+            ("/home/ada/mill2/wheel", "example.org/mill"),
+            ("/home/ada/oil", "example.org/oil"),
+        ];
+        assert_eq!(names, expected.map(|(path, name)| (path, name.to_owned())));
+    }
+
     #[test]
     fn clones_of_several_people_are_one() {
         let seen = [
@@ -122,8 +183,7 @@ mod tests {
             ("/", "ada"),
             ("", "bob"),
         ];
-        let mut names: Vec<_> = fold(&seen).into_iter().collect();
-        names.sort();
+        let names = folded(&seen.map(|(path, person)| (path, person, None)));
         let expected = [
             ("/Users/bob/mill", "*/mill"),
             ("/Users/bob/mill/wheel", "*/mill"),

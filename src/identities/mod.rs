@@ -12,6 +12,7 @@ pub mod repository;
 
 use crate::base::error::{Error, Result, Status, cause};
 use crate::config::reading::Mistake;
+use fold::Repository;
 use project::Projects;
 use repository::repository;
 use std::collections::{BTreeMap, HashMap};
@@ -28,6 +29,16 @@ pub struct Identities {
     /// Of other folders, the first that fits.
     patterns: Vec<(String, usize)>,
     projects: Projects,
+}
+
+/// A working directory that a transcript has.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    pub cwd: &'a str,
+    /// The folder of the user whose transcript it is.
+    pub folder: &'a str,
+    /// The git remote that the transcript names.
+    pub remote: Option<&'a str>,
 }
 
 /// Somebody, whatever number of folders they have.
@@ -158,16 +169,16 @@ impl Identities {
         self.projects.name(cwd)
     }
 
-    /// The projects of working directories, each with a folder of a user who works there: as the file names them, else
-    /// the name that clones of several people share, else the repository, as far as the path tells.
-    pub fn projects<'a>(&self, seen: &[(&'a str, &str)]) -> HashMap<&'a str, String> {
+    /// The projects of working directories: as the file names them, else the git remote or the name that clones share,
+    /// else the repository, as far as the path tells.
+    pub fn projects<'a>(&self, seen: &[Seen<'a>]) -> HashMap<&'a str, String> {
         let (mut names, mut others, mut repositories) = (HashMap::new(), Vec::new(), Vec::new());
-        for (cwd, folder) in seen {
+        for Seen { cwd, folder, remote } in seen {
             if let Some(name) = self.project(cwd) {
                 names.insert(*cwd, name.to_owned());
             } else {
                 others.push(*cwd);
-                repositories.push((repository(cwd), self.label(folder)));
+                repositories.push(Repository { path: repository(cwd), person: self.label(folder), remote: *remote });
             }
         }
         let clones = fold::fold(&repositories);

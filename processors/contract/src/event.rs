@@ -64,6 +64,8 @@ pub struct Transcript<'a> {
     /// Working directory, which can change inside a session. A directory has one spelling.
     pub cwd: Option<&'a str>,
     pub branch: Option<&'a str>,
+    /// Host and path of the git remote, such as `example.org/ada/mill`: without credentials, whatever its protocol.
+    pub remote: Option<&'a str>,
     /// Version of the client, as it writes it.
     pub version: Option<&'a str>,
     /// Identity of the subagent that wrote it.

@@ -104,6 +104,8 @@ table! {
         test_runs: u64 = 0,
         /// part of test_runs: they ended with an exit code other than 0
         failed_test_runs: u64 = 0,
+        /// host and path of the git remote, such as example.org/ada/mill, where the log names it
+        remote: Option<&'a str>,
     }
 }
 
@@ -127,6 +129,7 @@ pub struct Summary {
     times: Vec<i64>,
     session_id: Option<Box<str>>,
     client_version: Option<Box<str>>,
+    remote: Option<Box<str>>,
     /// The last total per session (rule 10 of COUNTING).
     reported: BTreeMap<Option<Rc<str>>, MicroUsd>,
 }
@@ -140,6 +143,9 @@ impl Summary {
         self.names.record(id);
         if let Some(version) = transcript.version.filter(|version| self.client_version.as_deref() != Some(*version)) {
             self.client_version = Some(version.into());
+        }
+        if let Some(remote) = transcript.remote.filter(|remote| self.remote.as_deref() != Some(*remote)) {
+            self.remote = Some(remote.into());
         }
     }
 
@@ -238,6 +244,7 @@ impl Summary {
             pull_requests: calls.pull_requests,
             test_runs: calls.test_runs,
             failed_test_runs: calls.failed_test_runs,
+            remote: self.remote.as_deref(),
         });
     }
 }

@@ -108,6 +108,7 @@ fn tell(line: u64, entry: &Entry<'_>, events: &mut dyn FnMut(&Event<'_>)) {
         session_id: entry.session_id.id().or(entry.session_id_snake.id()),
         cwd: cwd.as_deref(),
         branch: entry.git_branch.name(),
+        remote: None,
         version: entry.version.name(),
         agent_id: entry.agent_id.id(),
         side_chain: entry.is_sidechain.0,

@@ -66,6 +66,7 @@ pub(super) struct Payload<'de> {
     pub(super) history_base: Count,
     pub(super) cwd: Text<'de>,
     pub(super) branch: Text<'de>,
+    pub(super) remote: Text<'de>,
     pub(super) version: Text<'de>,
     /// Of a turn.
     pub(super) turn_id: Text<'de>,
@@ -116,8 +117,8 @@ impl<'de> Fields<'de> for Payload<'de> {
             "history_base" => self.history_base = map.next_value::<Object<Base>>()?.0.unwrap_or_default().end,
             "cwd" => self.cwd = map.next_value()?,
             "git" => {
-                let Git { branch } = map.next_value::<Object<_>>()?.0.unwrap_or_default();
-                self.branch = branch;
+                let Git { branch, remote } = map.next_value::<Object<_>>()?.0.unwrap_or_default();
+                (self.branch, self.remote) = (branch, remote);
             }
             "cli_version" => self.version = map.next_value()?,
             "turn_id" => self.turn_id = map.next_value()?,
@@ -272,15 +273,17 @@ impl<'de> Fields<'de> for Settings<'de> {
 #[derive(Default)]
 struct Git<'de> {
     branch: Text<'de>,
+    remote: Text<'de>,
 }
 
 impl<'de> Fields<'de> for Git<'de> {
     fn field<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        if name == "branch" {
-            self.branch = map.next_value()?;
-            return Ok(());
+        match name {
+            "branch" => self.branch = map.next_value()?,
+            "repository_url" => self.remote = map.next_value()?,
+            _ => skip(map)?,
         }
-        skip(map)
+        Ok(())
     }
 }
 

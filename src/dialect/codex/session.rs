@@ -3,6 +3,7 @@
 use super::CODEX;
 use super::record::Payload;
 use crate::dialect::json;
+use crate::dialect::remote::remote;
 use sessionmill_contract::Transcript;
 
 /// The session of the file: that of its first header. Later headers are those of its parents.
@@ -14,6 +15,7 @@ pub(super) struct Session {
     /// The session that it works for, as a subagent, a guardian or a review.
     pub(super) parent: Option<Box<str>>,
     branch: Option<Box<str>>,
+    remote: Option<String>,
     version: Option<Box<str>>,
     pub(super) cwd: Option<Box<str>>,
     pub(super) model: Option<Box<str>>,
@@ -32,6 +34,7 @@ impl Session {
             prefix: header.id.id().map(|id| format!("codex:{id}{base}").into()),
             parent: text(header.parent()),
             branch: text(header.branch.name()),
+            remote: header.remote.name().and_then(remote),
             version: text(header.version.name()),
             cwd: header.cwd.directory().map(Into::into),
             model: None,
@@ -46,6 +49,7 @@ impl Session {
             agent_id: self.id.as_deref().filter(|_| self.parent.is_some()),
             cwd,
             branch: self.branch.as_deref(),
+            remote: self.remote.as_deref(),
             version: self.version.as_deref(),
             ..Transcript::default()
         }

@@ -5,7 +5,7 @@
 
 use crate::base::error::Result;
 use crate::config::Config;
-use crate::identities::Identities;
+use crate::identities::{Identities, Seen};
 use crate::price::{Geo, PicoUsd, Price, Prices, Terms, Tier, UnitCosts, place};
 use crate::store::lookup::{Cells, Lookup};
 use chrono::NaiveDate;
@@ -16,7 +16,9 @@ const BILLED: &str = "
         service_tier, inference_geo
     FROM usage_responses WHERE model IS NOT NULL";
 
-const PROJECTS: &str = "SELECT DISTINCT project, username FROM usage_responses WHERE project IS NOT NULL";
+const PROJECTS: &str = "
+    SELECT DISTINCT project, r.username, remote
+    FROM usage_responses AS r LEFT JOIN usage_sessions USING (session_file) WHERE project IS NOT NULL";
 
 /// The tables, with the prices of the configuration.
 ///
@@ -46,7 +48,9 @@ pub(super) fn lookups(config: &Config) -> Result<Vec<Lookup>> {
     if let Ok(identities) = Identities::given(config.identities.as_deref()) {
         let settings = identities.settings();
         let of_projects = move |values: &[Cells]| {
-            let seen = values.iter().filter_map(|value| Some((value[0].as_deref()?, value[1].as_deref()?)));
+            let seen = values.iter().filter_map(|value| {
+                Some(Seen { cwd: value[0].as_deref()?, folder: value[1].as_deref()?, remote: value[2].as_deref() })
+            });
             let projects = identities.projects(&seen.collect::<Vec<_>>());
             projects.into_iter().map(|(cwd, project)| vec![Some(cwd.to_owned()), Some(project)]).collect()
         };

@@ -78,7 +78,7 @@ CREATE TABLE usage_repositories (
 );
 COMMENT ON TABLE usage_repositories IS 'one row per working directory';
 COMMENT ON COLUMN usage_repositories.project IS 'as in usage_responses';
-COMMENT ON COLUMN usage_repositories.repository IS 'name of the project, as the configured identities say; else the name that clones of several people share, as */NAME; else the folder of the repository, as far as the path tells';
+COMMENT ON COLUMN usage_repositories.repository IS 'name of the project, as the configured identities say; else the git remote, or the name that clones of several people share, as */NAME; else the folder of the repository, as far as the path tells';
 
 CREATE VIEW usage_costs AS
 SELECT r.*, coalesce(people.person, r.username) AS person, people.team,
