@@ -25,6 +25,7 @@
 
 pub mod acl;
 pub mod atomic_file;
+pub mod days;
 pub mod duration;
 pub mod error;
 pub mod failpoint;

@@ -1,4 +1,4 @@
-//! The known names that may be meant by an unknown one.
+//! The known names that are meant by one that is short for them, or may be meant by an unknown one.
 
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::printable::printable;
@@ -64,4 +64,100 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
     let nearest = known.map(|known| (strsim::jaro_winkler(known, name), known));
     let nearest = nearest.max_by(|a, b| a.0.total_cmp(&b.0));
     nearest.filter(|(likeness, _)| *likeness > 0.7).map(|(_, nearest)| nearest)
+}
+
+/// How a name that people write for short fits a known one, the surest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// It is the beginning of the known one, or of a part of it: `opus-4` of `claude-opus-4-6`.
+    Beginning,
+    /// It is a pattern of the known one, or of its end from some part on; or it is the last part of a path.
+    Pattern,
+    Whole,
+}
+
+/// How a name fits a known one, if it does. Parts begin after a mark or a blank; the case of letters does not count.
+pub fn fit(name: &str, known: &str) -> Option<Fit> {
+    if name == known {
+        return Some(Fit::Whole);
+    }
+    let (name, known) = (name.to_lowercase(), known.to_lowercase());
+    let parts =
+        known.char_indices().filter(|(_, c)| !c.is_alphanumeric() && *c != '*').map(|(at, c)| at + c.len_utf8());
+    let mut ends = std::iter::once(0).chain(parts).filter_map(|at| known.get(at..)).filter(|end| !end.is_empty());
+    if name.is_empty() {
+        None
+    } else if name.contains('*') {
+        ends.any(|end| fits(&name, end)).then_some(Fit::Pattern)
+    } else if known.rsplit('/').next() == Some(&name) {
+        Some(Fit::Pattern)
+    } else {
+        ends.any(|end| end.starts_with(&name)).then_some(Fit::Beginning)
+    }
+}
+
+/// Those that fit best.
+pub fn best(known: &[String], fit: impl Fn(&String) -> Option<Fit>) -> Vec<String> {
+    let fits: Vec<_> = known.iter().map(|known| (fit(known), known)).collect();
+    let Some(best) = fits.iter().filter_map(|(fit, _)| *fit).max() else { return Vec::new() };
+    fits.into_iter().filter(|(fit, _)| *fit == Some(best)).map(|(_, known)| known.clone()).collect()
+}
+
+/// Whether a pattern fits: `*` stands for any text, or none.
+pub fn fits(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(start) else { return false };
+    let mut parts: Vec<_> = rest.split('*').collect();
+    let end = parts.pop().unwrap_or_default();
+    for part in parts {
+        let Some((_, after)) = text.split_once(part) else { return false };
+        text = after;
+    }
+    text.ends_with(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, folder, expected) in [
+            ("a*", "a", true),
+            ("a*", "ba", false),
+            ("*a", "aba", true),
+            ("a*a", "a", false),
+            ("a*b*c", "axbyc", true),
+            ("a*b*c", "acb", false),
+            ("*ab*ab", "ab", false),
+            ("*", "", true),
+            ("a", "ab", false),
+        ] {
+            assert_eq!(fits(pattern, folder), expected, "{pattern} {folder}");
+        }
+    }
+
+    #[test]
+    fn a_short_name_fits_whole_or_by_a_pattern_or_by_its_beginning() {
+        for (name, known, expected) in [
+            ("claude-opus-4-6", "claude-opus-4-6", Some(Fit::Whole)),
+            ("opus*", "claude-opus-4-6", Some(Fit::Pattern)),
+            ("*opus*", "claude-opus-4-6", Some(Fit::Pattern)),
+            ("Opus", "claude-opus-4-6", Some(Fit::Beginning)),
+            ("opus-4", "claude-opus-4-6", Some(Fit::Beginning)),
+            ("pus", "claude-opus-4-6", None),
+            ("shop", "/home/ada/shop", Some(Fit::Pattern)),
+            ("shop", "/home/ada/shop-old", Some(Fit::Beginning)),
+            ("ada/shop", "/home/ada/shop", Some(Fit::Beginning)),
+            ("ada", "Ada Lovelace", Some(Fit::Beginning)),
+            ("love", "Ada Lovelace", Some(Fit::Beginning)),
+            ("", "ada", None),
+            ("aba", "ada", None),
+        ] {
+            assert_eq!(fit(name, known), expected, "{name} {known}");
+        }
+        let known = ["/a/shop", "/a/shop-old", "/b/shop"].map(str::to_owned);
+        assert_eq!(best(&known, |known| fit("shop", known)), ["/a/shop", "/b/shop"]);
+        assert_eq!(best(&known, |known| fit("shop-", known)), ["/a/shop-old"]);
+    }
 }

@@ -11,6 +11,7 @@ mod project;
 pub mod repository;
 
 use crate::base::error::{Error, Result, Status, cause};
+use crate::base::names::{self, fits};
 use crate::config::reading::Mistake;
 use fold::Repository;
 use project::Projects;
@@ -208,6 +209,32 @@ impl Identities {
         folder == name || self.person(folder).is_some_and(|person| person.is(name))
     }
 
+    /// The folders that are meant by a name for short: those that are of it; else those whose person or own name it
+    /// fits as a pattern or as a beginning.
+    ///
+    /// # Errors
+    ///
+    /// If there are none, with the nearest names.
+    pub fn meant(&self, name: &str, folders: &[String]) -> Result<Vec<String>> {
+        let answers = |folder: &String| {
+            let person = self.person(folder).map_or([None; 2], |person| [Some(&*person.label), Some(&*person.email)]);
+            if self.is_of(folder, name) {
+                return Some(names::Fit::Whole);
+            }
+            // A folder of somebody is a part of them, which is meant where a pattern asks for folders.
+            let own = Some(folder.as_str()).filter(|_| person[0].is_none() || name.contains('*'));
+            person.into_iter().flatten().chain(own).filter_map(|known| names::fit(name, known)).max()
+        };
+        let meant = names::best(folders, answers);
+        if meant.is_empty() {
+            let mut labels: Vec<_> = folders.iter().map(|folder| self.label(folder)).collect();
+            labels.sort_unstable();
+            labels.dedup();
+            return Err(names::unknown("user", name, labels.into_iter()));
+        }
+        Ok(meant)
+    }
+
     /// Whether the file has a person of this name or e-mail address.
     pub fn is_person(&self, name: &str) -> bool {
         self.people.iter().any(|person| person.is(name))
@@ -249,19 +276,6 @@ fn people(told: BTreeMap<String, (usize, [Told; 2])>) -> Vec<Person> {
     let mut people: Vec<_> = told.into_iter().map(person).collect();
     people.sort_by_key(|(number, _)| *number);
     people.into_iter().map(|(_, person)| person).collect()
-}
-
-/// Whether a pattern fits: `*` stands for any text, or none.
-fn fits(pattern: &str, folder: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else { return pattern == folder };
-    let Some(mut folder) = folder.strip_prefix(start) else { return false };
-    let mut parts: Vec<_> = rest.split('*').collect();
-    let end = parts.pop().unwrap_or_default();
-    for part in parts {
-        let Some((_, after)) = folder.split_once(part) else { return false };
-        folder = after;
-    }
-    folder.ends_with(end)
 }
 
 #[cfg(test)]
@@ -325,22 +339,5 @@ mod tests {
                 "line 6: `` is no name of a folder: it is that of a user, below the root",
             ]
         );
-    }
-
-    #[test]
-    fn a_star_stands_for_any_text() {
-        for (pattern, folder, expected) in [
-            ("a*", "a", true),
-            ("a*", "ba", false),
-            ("*a", "aba", true),
-            ("a*a", "a", false),
-            ("a*b*c", "axbyc", true),
-            ("a*b*c", "acb", false),
-            ("*ab*ab", "ab", false),
-            ("*", "", true),
-            ("a", "ab", false),
-        ] {
-            assert_eq!(fits(pattern, folder), expected, "{pattern} {folder}");
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! Which working directories are one project: those that a `[[project]]` names, else those of one repository, as far
 //! as their paths tell it.
 
-use super::fits;
+use crate::base::names::fits;
 use crate::config::reading::Mistake;
 use crate::dialect::directory::spelled;
 use crate::identities::repository::repository;

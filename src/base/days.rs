@@ -1,0 +1,215 @@
+//! Days as people name them: `today`, `7d`, `last-month`, `2026-02`; and the days before, to compare with.
+
+use chrono::{Datelike, Days as Step, Months, NaiveDate, TimeDelta, Weekday};
+use std::fmt;
+use std::str::FromStr;
+
+/// The first and the last day of something; `None` where it has no end on that side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Days {
+    pub since: Option<NaiveDate>,
+    pub until: Option<NaiveDate>,
+}
+
+/// Days by their name, most of which depend on what day it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// So many days, of which today is the last one.
+    Last(u32),
+    Yesterday,
+    /// A calendar week, from Monday: this one, or one so many weeks before.
+    Week(u32),
+    Month(u32),
+    Year(u32),
+    /// The first and the last day of a day, a month or a year that is named.
+    Of(NaiveDate, NaiveDate),
+    All,
+}
+
+/// What a name can be, for messages.
+pub const NAMES: &str =
+    "today, yesterday, 7d, 4w, this-week, last-week, this-month, last-month, this-year, 2026-02, 2026-02-01 or all";
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = match text {
+            "today" => Some(Self::Last(1)),
+            "yesterday" => Some(Self::Yesterday),
+            "this-week" => Some(Self::Week(0)),
+            "last-week" => Some(Self::Week(1)),
+            "this-month" => Some(Self::Month(0)),
+            "last-month" => Some(Self::Month(1)),
+            "this-year" => Some(Self::Year(0)),
+            "last-year" => Some(Self::Year(1)),
+            "all" => Some(Self::All),
+            _ => last(text).or_else(|| dated(text)),
+        };
+        named.ok_or_else(|| format!("expected {NAMES}"))
+    }
+}
+
+/// `7d` or `4w`.
+fn last(text: &str) -> Option<Span> {
+    let of = |unit: char, days| text.strip_suffix(unit).map(|number| (number, days));
+    let (number, days) = of('d', 1).or_else(|| of('w', 7))?;
+    let number: u32 = number.parse().ok().filter(|number| (1..=36_600).contains(number))?;
+    Some(Span::Last(number * days))
+}
+
+/// `2026`, `2026-02` or `2026-02-01`.
+fn dated(text: &str) -> Option<Span> {
+    let (first, months) = match text.len() {
+        4 => (format!("{text}-01-01"), 12),
+        7 => (format!("{text}-01"), 1),
+        10 => return text.parse().ok().map(|day| Span::Of(day, day)),
+        _ => return None,
+    };
+    let first: NaiveDate = first.parse().ok()?;
+    Some(Span::Of(first, first.checked_add_months(Months::new(months))?.pred_opt()?))
+}
+
+impl Span {
+    /// The days of the name, if it is `today`. What is not over yet ends today.
+    pub fn days(self, today: NaiveDate) -> Days {
+        let (since, until) = match self {
+            Self::Last(days) => (back(today, u64::from(days) - 1), today),
+            Self::Yesterday => (back(today, 1), back(today, 1)),
+            Self::Week(weeks) => {
+                let monday = back(monday(today), u64::from(weeks) * 7);
+                (monday, ahead(monday, 6))
+            }
+            Self::Month(months) => {
+                let first = first_of_month(today).checked_sub_months(Months::new(months)).unwrap_or(today);
+                (first, last_of_month(first))
+            }
+            Self::Year(years) => {
+                let year = |day, month| NaiveDate::from_ymd_opt(today.year() - years.cast_signed(), month, day);
+                (year(1, 1).unwrap_or(today), year(31, 12).unwrap_or(today))
+            }
+            Self::Of(first, last) => return Days { since: Some(first), until: Some(last) },
+            Self::All => return Days::default(),
+        };
+        Days { since: Some(since), until: Some(until.min(today)) }
+    }
+}
+
+impl Days {
+    /// The days before, as many as these: of a month, or the beginning of one, those of the month before; of a week
+    /// likewise. `None` of days without a beginning or an end.
+    #[must_use]
+    pub fn before(self) -> Option<Self> {
+        let (since, until) = (self.since?, self.until?);
+        let (first, last) = if since.day() == 1 && first_of_month(until) == since {
+            let first = since.checked_sub_months(Months::new(1))?;
+            let end = last_of_month(first);
+            let is_whole = until == last_of_month(until);
+            (first, if is_whole { end } else { end.min(ahead(first, u64::from(until.day0()))) })
+        } else if since.weekday() == Weekday::Mon && monday(until) == since {
+            (back(since, 7), back(until, 7))
+        } else {
+            let days = (until - since + TimeDelta::days(1)).num_days().unsigned_abs();
+            (back(since, days), back(until, days))
+        };
+        Some(Self { since: Some(first), until: Some(last) })
+    }
+
+    /// Whether every day is one of them.
+    pub fn is_all(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Whether a day is one of them.
+    pub fn has(self, day: NaiveDate) -> bool {
+        self.since.is_none_or(|since| since <= day) && self.until.is_none_or(|until| day <= until)
+    }
+}
+
+impl fmt::Display for Days {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.since, self.until) {
+            (Some(since), Some(until)) if since == until => write!(f, "{since}"),
+            (Some(since), Some(until)) => write!(f, "{since} to {until}"),
+            (Some(since), None) => write!(f, "since {since}"),
+            (None, Some(until)) => write!(f, "until {until}"),
+            (None, None) => f.write_str("all days"),
+        }
+    }
+}
+
+fn back(day: NaiveDate, days: u64) -> NaiveDate {
+    day.checked_sub_days(Step::new(days)).unwrap_or(NaiveDate::MIN)
+}
+
+fn ahead(day: NaiveDate, days: u64) -> NaiveDate {
+    day.checked_add_days(Step::new(days)).unwrap_or(NaiveDate::MAX)
+}
+
+fn monday(day: NaiveDate) -> NaiveDate {
+    day.week(Weekday::Mon).checked_first_day().unwrap_or(day)
+}
+
+fn first_of_month(day: NaiveDate) -> NaiveDate {
+    day.with_day(1).unwrap_or(day)
+}
+
+/// The last day of the month of a day.
+pub fn last_of_month(day: NaiveDate) -> NaiveDate {
+    first_of_month(day).checked_add_months(Months::new(1)).and_then(|next| next.pred_opt()).unwrap_or(day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    /// A Wednesday.
+    fn days(name: &str) -> String {
+        name.parse::<Span>().unwrap().days(day("2026-03-04")).to_string()
+    }
+
+    #[test]
+    fn a_name_is_days_and_none_of_them_is_after_today() {
+        for (name, expected) in [
+            ("today", "2026-03-04"),
+            ("1d", "2026-03-04"),
+            ("yesterday", "2026-03-03"),
+            ("7d", "2026-02-26 to 2026-03-04"),
+            ("4w", "2026-02-05 to 2026-03-04"),
+            ("this-week", "2026-03-02 to 2026-03-04"),
+            ("last-week", "2026-02-23 to 2026-03-01"),
+            ("this-month", "2026-03-01 to 2026-03-04"),
+            ("last-month", "2026-02-01 to 2026-02-28"),
+            ("this-year", "2026-01-01 to 2026-03-04"),
+            ("last-year", "2025-01-01 to 2025-12-31"),
+            ("2024-02", "2024-02-01 to 2024-02-29"),
+            ("2025", "2025-01-01 to 2025-12-31"),
+            ("2026-02-01", "2026-02-01"),
+            ("all", "all days"),
+        ] {
+            assert_eq!(days(name), expected, "{name}");
+        }
+        for name in ["", "7", "0d", "d", "tomorrow", "2026-13", "2026-02-30", "99999d", "7D", "last week"] {
+            assert_eq!(name.parse::<Span>().unwrap_err(), format!("expected {NAMES}"), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_days_before_are_those_of_the_month_or_week_before_or_as_many() {
+        let before = |since: &str, until: &str| {
+            let days = Days { since: Some(day(since)), until: Some(day(until)) };
+            days.before().unwrap().to_string()
+        };
+        assert_eq!(before("2026-03-01", "2026-03-31"), "2026-02-01 to 2026-02-28");
+        assert_eq!(before("2026-03-01", "2026-03-04"), "2026-02-01 to 2026-02-04");
+        assert_eq!(before("2026-03-01", "2026-03-30"), "2026-02-01 to 2026-02-28");
+        assert_eq!(before("2026-03-02", "2026-03-04"), "2026-02-23 to 2026-02-25", "the same days of the week before");
+        assert_eq!(before("2026-03-03", "2026-03-04"), "2026-03-01 to 2026-03-02");
+        assert_eq!(before("2026-02-26", "2026-03-04"), "2026-02-19 to 2026-02-25");
+        assert_eq!(Days { since: Some(day("2026-03-03")), until: None }.before(), None);
+    }
+}
