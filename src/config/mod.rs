@@ -4,12 +4,14 @@
 //!
 //! | module | noun |
 //! | --- | --- |
+//! | [`budget`] | the tables `[[budget]]` |
 //! | [`console`], [`daemon`], [`publish`], [`schedules`] | the tables `[console]`, `[daemon]`, `[publish]` and `[schedule]` |
 //! | [`environment`], [`variable`] | what the process is told; variables of the older program |
 //! | [`section`] | tables of processors |
 //! | [`reading`] | a file and the variables as written: values, where they come from, mistakes |
 //! | [`wording`] | these mistakes in words: key, what was found, what is allowed, an example |
 
+pub mod budget;
 pub mod console;
 pub mod daemon;
 pub mod environment;
@@ -27,6 +29,7 @@ use crate::plugs::Plugs;
 use crate::price::Price;
 use crate::read::Caps;
 use crate::source::{Layout, Source};
+use budget::Budget;
 use chrono_tz::Tz;
 use console::Console;
 use daemon::Daemon;
@@ -62,6 +65,8 @@ pub struct Config {
     pub console: Console,
     /// Prices that are stronger than the built-in ones.
     pub price: Vec<Price>,
+    /// What may be spent in a month.
+    pub budget: Vec<Budget>,
     /// Trees of transcripts.
     pub source: Vec<SourceTable>,
     /// The tables of processors.
@@ -101,6 +106,11 @@ impl Config {
             tables.extend(source.map(|source| ("source".to_owned(), source)));
         }
         values
+    }
+
+    /// The zone that days are told in: the configured one, else the system's.
+    pub fn zone(&self) -> Tz {
+        crate::base::zone::zone(self.timezone.as_deref()).unwrap_or(Tz::UTC)
     }
 
     /// The sources that the file names.
