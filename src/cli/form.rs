@@ -1,10 +1,13 @@
 //! How rows are written: flags that commands share.
 
-use crate::base::error::{Result, Status};
-use crate::cli::{print, remark, terminal_width};
+use crate::base::days::{Days, Span};
+use crate::base::error::{Error, Result, Status};
+use crate::cli::scope::ReportSetup;
+use crate::cli::{print, remark, screen};
 use crate::report::csv::Texts;
 use crate::report::listing::{Listing, Written};
-use crate::report::render::Format;
+use crate::report::render::{self, Format};
+use crate::report::{Sheet, compare, waiting};
 
 /// A format, by its name or for short.
 #[derive(Debug, clap::Args)]
@@ -47,16 +50,77 @@ impl Form {
 
     /// Writes a list to stdout.
     pub(crate) fn list<T>(&self, listing: &Listing<'_, T>) -> Result<Status> {
-        grid(&listing.write(self.format(), self.texts(), terminal_width())?)
+        grid(&listing.write(self.format(), self.texts(), screen())?)
     }
+}
+
+/// Which rows of a report of figures are shown, in which order, and what they are compared with.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Shown {
+    /// Show N rows; the totals are those of all
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+
+    /// Order rows by a column, as JSON names it or as it begins: cost, output, day; the largest first, but for names
+    #[arg(long, value_name = "COLUMN")]
+    order: Option<String>,
+
+    /// Compare with the days before, as many as these, or with those of a period
+    #[arg(long, value_name = "PERIOD", num_args = 0..=1)]
+    compare: Option<Option<Span>>,
+}
+
+impl Shown {
+    /// Makes a sheet for some days, as it is to be shown.
+    ///
+    /// # Errors
+    ///
+    /// If the sheet cannot be made, has no such column, or there are no days to compare with.
+    pub(crate) fn sheet(&self, setup: &ReportSetup, make: impl Fn(Days) -> Result<Sheet>) -> Result<Sheet> {
+        let mut sheet = make(setup.days)?;
+        if let Some(period) = self.compare {
+            let before = match period {
+                Some(period) => Some(period.days(setup.today)),
+                None => setup.days.before(),
+            };
+            let before = before.ok_or_else(|| {
+                Error::new(Status::Usage, format!("there are no days before {}", setup.days))
+                    .hint("name days with a beginning: --period this-month --compare")
+            })?;
+            compare::compare(&mut sheet, &make(before)?, setup.days, before);
+        }
+        if let Some(order) = &self.order {
+            sheet.order(order)?;
+        }
+        if let Some(limit) = self.limit {
+            sheet.limit(limit as usize);
+        }
+        Ok(sheet)
+    }
+}
+
+/// Writes a sheet to stdout, and on stderr what is to know of it.
+pub(crate) fn sheet(sheet: &Sheet, format: Format, texts: Texts) -> Result<Status> {
+    let screen = screen();
+    grid(&render::sheet(sheet, format, texts, screen)?)?;
+    sheet.notes.iter().for_each(|note| remark(&format!("note: {note}")));
+    if let Some(words) = waiting(sheet.pending) {
+        remark(&format!("note: {words}"));
+    }
+    Ok(Status::Done)
 }
 
 /// Writes a table to stdout, and says which columns there was no room for.
 pub(crate) fn grid(written: &Written) -> Result<Status> {
     print(&written.text)?;
+    tell_left_out(written);
+    Ok(Status::Done)
+}
+
+/// Says which columns there was no room for.
+pub(crate) fn tell_left_out(written: &Written) {
     if !written.left_out.is_empty() {
         let columns: Vec<_> = written.left_out.iter().map(|title| format!("`{title}`")).collect();
         remark(&format!("note: no room for {}; a wider terminal or --json shows all", columns.join(", ")));
     }
-    Ok(Status::Done)
 }

@@ -3,13 +3,28 @@
 use crate::base::error::Error;
 use crate::base::printable::printable;
 use crate::cli::log;
+use crate::report::screen::Screen;
 use rustix::fd::AsFd;
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write as _};
 use unicode_width::UnicodeWidthStr as _;
 
-/// The width that tables on stdout have room for: that of the terminal, else `COLUMNS`.
-pub(crate) fn terminal_width() -> Option<usize> {
-    width(&std::io::stdout())
+/// What stdout is: as wide as the terminal, else `COLUMNS`; in colour on a terminal, if nobody wants it otherwise.
+pub(crate) fn screen() -> Screen {
+    let is_terminal = std::io::stdout().is_terminal();
+    Screen { width: width(&std::io::stdout()), is_terminal, has_colour: has_colour(is_terminal, &variable) }
+}
+
+/// Whether a stream has colours: `NO_COLOR` forbids them, and `CLICOLOR_FORCE` wants them behind a pipe, too.
+fn has_colour(is_terminal: bool, variable: &dyn Fn(&str) -> Option<OsString>) -> bool {
+    let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
+    let is_forced = variable("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
+    let is_able = || is_terminal && variable("TERM").is_some_and(|term| term != "dumb");
+    !is_set("NO_COLOR") && (is_forced || is_able())
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 fn width(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
@@ -48,7 +63,7 @@ pub(crate) fn remark(text: &str) {
 /// Lines for stdout, broken between words where they are too long for it; what is left of a line begins at a
 /// column, or a little further in than the line.
 pub(super) fn fitted(text: &str, column: usize) -> String {
-    let Some(width) = terminal_width() else { return text.to_owned() };
+    let Some(width) = width(&std::io::stdout()) else { return text.to_owned() };
     text.split('\n').map(|line| wrapped(line, width, column)).collect::<Vec<_>>().join("\n")
 }
 
@@ -58,10 +73,18 @@ pub(super) fn usage(error: &clap::Error) {
     if log::is_journal() {
         return alert(&text.to_string());
     }
-    let is_plain = !std::io::stderr().is_terminal()
-        || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-        || std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    write(if is_plain { text.to_string() } else { text.ansi().to_string() }.trim_end());
+    let is_colourful = has_colour(std::io::stderr().is_terminal(), &variable);
+    write(if is_colourful { text.ansi().to_string() } else { text.to_string() }.trim_end());
+}
+
+/// Shows a page in the user's browser, if there is one.
+pub(crate) fn open(url: &str) {
+    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let mut command = std::process::Command::new(program);
+    let quiet = || std::process::Stdio::null();
+    if command.arg(url).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn().is_err() {
+        remark("note: no browser could be started: open it yourself");
+    }
 }
 
 /// Writes lines at once: what other processes write to the same place comes before or after them.
@@ -120,5 +143,18 @@ mod tests {
     fn a_variable_that_is_no_width_is_none() {
         let columns = ["120", " 80 ", "0", "-1", "wide", "", "80x24"].map(columns_of);
         assert_eq!(columns, [Some(120), Some(80), None, None, None, None, None]);
+    }
+
+    #[test]
+    fn variables_decide_about_colours() {
+        let of = |is_terminal: bool, variables: &[(&str, &str)]| {
+            let found = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+            has_colour(is_terminal, &found)
+        };
+        let term = ("TERM", "xterm");
+        assert!(of(true, &[term]) && !of(false, &[term]) && !of(true, &[]) && !of(true, &[("TERM", "dumb")]));
+        assert!(!of(true, &[term, ("NO_COLOR", "1")]) && of(true, &[term, ("NO_COLOR", "")]));
+        assert!(of(false, &[("CLICOLOR_FORCE", "1")]) && !of(false, &[("CLICOLOR_FORCE", "0")]));
+        assert!(!of(false, &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
     }
 }

@@ -1,9 +1,13 @@
 //! Rows of text as a table that gives way to a narrow terminal and stays readable: names are never broken
-//! or shortened, text wraps between words, and columns that can be spared go.
+//! or shortened, text wraps between words, and columns that can be spared go, those first that have nothing but zeros.
+//! All tables are written here: their colours follow from what a column holds.
 
 use crate::base::printable::printable;
 use crate::report::listing::Written;
-use comfy_table::{LineStyle, Table, TableStyle};
+use crate::report::screen::{Screen, Tone};
+use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A column.
@@ -15,32 +19,57 @@ pub struct Field {
     rank: u8,
 }
 
-/// What is in a column, which says how it may give way.
+/// What is in a column, which says how it may give way, and in which colour it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Ids, times, names of people: something to copy.
+    /// Times, names of people: something to copy.
     Name,
+    /// Ids of which commands take the beginning: a terminal shows no more than tells them apart.
+    Id,
     /// Something to read.
     Text,
+    /// The same in one line, of which as much is shown as there is room for.
+    Line,
     /// Folders, which share their beginning.
     Path,
     /// Numbers below a title that may take several lines.
     Number,
+    /// Numbers of which every one is bad.
+    Failures,
+    /// What something does, or how it ended.
+    State,
+    /// A drawing: see [`bar`].
+    Bar,
 }
 
 /// One line below the header.
-pub(super) const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// Text and paths keep so much.
+/// Text and paths keep so much; a path less, where no column can go any more.
 const FLOOR: usize = 16;
+const TIGHT: usize = 8;
+
+/// Letters of an id that are always shown.
+const ID: usize = 8;
+
+/// Width of a whole bar.
+pub const BAR: usize = 10;
 
 impl Field {
     pub fn name(title: &str) -> Self {
         Self { title: printable(title), kind: Kind::Name, rank: 0 }
     }
 
+    pub fn id(title: &str) -> Self {
+        Self { kind: Kind::Id, ..Self::name(title) }
+    }
+
     pub fn text(title: &str) -> Self {
         Self { kind: Kind::Text, ..Self::name(title) }
+    }
+
+    pub fn line(title: &str) -> Self {
+        Self { kind: Kind::Line, ..Self::name(title) }
     }
 
     pub fn path(title: &str) -> Self {
@@ -51,35 +80,128 @@ impl Field {
         Self { kind: Kind::Number, ..Self::name(title) }
     }
 
+    pub fn failures(title: &str) -> Self {
+        Self { kind: Kind::Failures, ..Self::name(title) }
+    }
+
+    pub fn state(title: &str) -> Self {
+        Self { kind: Kind::State, ..Self::name(title) }
+    }
+
+    pub fn bar() -> Self {
+        Self { kind: Kind::Bar, ..Self::name("") }
+    }
+
     /// Lets a narrow table do without it.
     #[must_use]
     pub fn spare(self, rank: u8) -> Self {
         Self { rank, ..self }
     }
+
+    fn is_number(&self) -> bool {
+        matches!(self.kind, Kind::Number | Kind::Failures)
+    }
+
+    fn tone(&self, cell: &str) -> Tone {
+        match self.kind {
+            Kind::Number | Kind::Failures if is_nothing(cell) => Tone::Dim,
+            Kind::Failures => Tone::Bad,
+            Kind::State => Tone::of_state(cell),
+            Kind::Bar => Tone::Live,
+            Kind::Id => Tone::Dim,
+            _ => Tone::Plain,
+        }
+    }
 }
 
-/// Writes a table for a terminal of so many columns; without a width it is as wide as it is. What cannot
-/// give way any more is wider than the terminal.
-pub fn grid(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Written {
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
-    let widths = widths(fields, &rows, width);
-    let cells = |row: &[String]| -> Vec<String> {
+/// Whether a number says that there is nothing: `0`, `$0.00`, `0 min`, `–`.
+fn is_nothing(cell: &str) -> bool {
+    !cell.contains(|c: char| c.is_ascii_digit() && c != '0')
+}
+
+/// A bar for a part of a whole, in eighths of a column. What is more than nothing can be seen.
+pub fn bar(part: i128, whole: i128) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    if part <= 0 || whole <= 0 {
+        return String::new();
+    }
+    let eighths = (part.min(whole) * (BAR as i128) * 8 / whole).max(1);
+    let (full, rest) = usize::try_from(eighths / 8).ok().zip(usize::try_from(eighths % 8).ok()).unwrap_or_default();
+    "█".repeat(full) + EIGHTHS[rest]
+}
+
+/// A line of small bars, one for each number.
+pub fn sparkline(numbers: &[i128]) -> String {
+    const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let most = numbers.iter().copied().max().unwrap_or_default();
+    let level = |number: &i128| match *number {
+        number if number <= 0 || most <= 0 => ' ',
+        number => LEVELS[usize::try_from((number * 8 - 1) / most).unwrap_or_default().min(7)],
+    };
+    numbers.iter().map(level).collect()
+}
+
+/// Writes a table. What cannot give way any more is wider than the screen.
+pub fn grid(fields: &[Field], rows: &[Vec<String>], screen: Screen) -> Written {
+    with_totals(fields, rows, None, screen)
+}
+
+/// The same with a row of totals below a rule.
+pub fn with_totals(fields: &[Field], rows: &[Vec<String>], totals: Option<&[String]>, screen: Screen) -> Written {
+    let rows = rows.iter().map(Vec::as_slice).chain(totals);
+    let mut rows: Vec<Vec<String>> = rows.map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
+    if screen.is_terminal {
+        let ids = fields.iter().enumerate().filter(|(_, field)| field.kind == Kind::Id);
+        ids.for_each(|(at, _)| shorten(&mut rows, at));
+    }
+    let widths = widths(fields, &rows, screen.width);
+    let cells = |row: &[String], tone: Option<Tone>| -> Vec<Cell> {
         let cells = row.iter().zip(fields).zip(&widths);
-        cells.filter_map(|((cell, field), width)| Some(field.fitted(cell, (*width)?))).collect()
+        let cell = |((cell, field), width): ((&String, &Field), &Option<usize>)| {
+            let tone = tone.unwrap_or_else(|| field.tone(cell));
+            let cell = tone.cell(&field.fitted(cell, (*width)?));
+            Some(if field.is_number() { cell.set_alignment(CellAlignment::Right) } else { cell })
+        };
+        cells.filter_map(cell).collect()
     };
     let titles: Vec<_> = fields.iter().map(|field| field.title.clone()).collect();
     let mut table = Table::new();
     table.load_style(STYLE);
-    table.set_header(cells(&titles));
-    table.add_rows(rows.iter().map(|row| cells(row)));
-    let left_out = fields.iter().zip(&widths).filter(|(_, width)| width.is_none());
-    Written { text: ruled(&table, false), left_out: left_out.map(|(field, _)| field.title.clone()).collect() }
+    if screen.has_colour {
+        table.enforce_styling();
+        table.style_text_only();
+    } else {
+        table.force_no_tty();
+    }
+    table.set_header(cells(&titles, Some(Tone::Strong)));
+    for (at, row) in rows.iter().enumerate() {
+        let is_total = totals.is_some() && at + 1 == rows.len();
+        table.add_row(cells(row, is_total.then_some(Tone::Strong)));
+    }
+    let left_out = fields.iter().zip(&widths).filter(|(field, width)| width.is_none() && field.kind != Kind::Bar);
+    Written {
+        text: ruled(&table, totals.is_some()),
+        left_out: left_out.map(|(field, _)| field.title.clone()).collect(),
+    }
+}
+
+/// Cuts the ids of a column to as many letters as tell them apart.
+fn shorten(rows: &mut [Vec<String>], at: usize) {
+    let ids: BTreeSet<&str> = rows.iter().filter_map(|row| row.get(at)).map(String::as_str).collect();
+    // Of ids in order, neighbours share the longest beginning.
+    let shared = |(a, b): (&&str, &&str)| a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
+    let letters = ids.iter().zip(ids.iter().skip(1)).map(shared).max().map_or(ID, |most| ID.max(most + 1));
+    for id in rows.iter_mut().filter_map(|row| row.get_mut(at)) {
+        if let Some((end, _)) = id.char_indices().nth(letters) {
+            id.truncate(end);
+        }
+    }
 }
 
 /// The table's lines, with a rule above the totals.
-pub(super) fn ruled(table: &Table, totals: bool) -> String {
+fn ruled(table: &Table, totals: bool) -> String {
     let mut lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    if let (true, Some(rule)) = (totals, lines.get(1).cloned()) {
+    if let (true, Some(rule)) = (totals, lines.iter().find(|line| line.starts_with('─')).cloned()) {
         lines.insert(lines.len() - 1, rule);
     }
     lines.join("\n") + "\n"
@@ -87,27 +209,34 @@ pub(super) fn ruled(table: &Table, totals: bool) -> String {
 
 /// How wide each column is; `None` for those that are left out.
 fn widths(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Vec<Option<usize>> {
-    let cells = |at: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.width());
-        cells.max().unwrap_or_default()
-    };
+    let column = |at: usize| rows.iter().filter_map(move |row| row.get(at));
+    let cells = |at: usize| column(at).map(|cell| cell.width()).max().unwrap_or_default();
     let natural: Vec<usize> = (0..fields.len()).map(|at| cells(at).max(fields[at].title.width())).collect();
-    let floor = |at: usize| match fields[at].kind {
-        Kind::Name => natural[at],
-        Kind::Text | Kind::Path => natural[at].min(FLOOR.max(fields[at].title.width())),
-        Kind::Number => fields[at].title.split(' ').map(UnicodeWidthStr::width).fold(cells(at), usize::max),
+    let least = |at: usize, path: usize| match fields[at].kind {
+        Kind::Path => natural[at].min(path.max(fields[at].title.width())),
+        Kind::Name | Kind::Id | Kind::State | Kind::Bar => natural[at],
+        Kind::Text | Kind::Line => natural[at].min(FLOOR.max(fields[at].title.width())),
+        Kind::Number | Kind::Failures => {
+            fields[at].title.split(' ').map(UnicodeWidthStr::width).fold(cells(at), usize::max)
+        }
     };
     let width = width.unwrap_or(usize::MAX);
     let mut shown: Vec<usize> = (0..fields.len()).collect();
     // A blank on both sides of each cell, and one between two.
     let frame = |shown: &[usize]| (3 * shown.len()).saturating_sub(1);
-    while shown.iter().map(|at| floor(*at)).sum::<usize>() + frame(&shown) > width {
-        let spare = shown.iter().copied().filter(|at| fields[*at].rank > 0).max_by_key(|at| (fields[*at].rank, *at));
-        let Some(spare) = spare else { break };
+    let is_zero = |at: usize| fields[at].is_number() && column(at).all(|cell| is_nothing(cell));
+    let taken = |shown: &[usize], path: usize| shown.iter().map(|at| least(*at, path)).sum::<usize>() + frame(shown);
+    while taken(&shown, FLOOR) > width {
+        let spare = shown.iter().copied().filter(|at| fields[*at].rank > 0 || is_zero(*at));
+        let spare = spare.max_by_key(|at| (is_zero(*at), fields[*at].rank, *at));
+        let Some(spare) = spare.filter(|_| shown.len() > 1) else { break };
         shown.retain(|at| *at != spare);
     }
-    let (names, mut giving): (Vec<usize>, Vec<usize>) = shown.iter().partition(|at| fields[**at].kind == Kind::Name);
-    let mut room = width.saturating_sub(frame(&shown) + shown.iter().map(|at| floor(*at)).sum::<usize>());
+    let path = if taken(&shown, FLOOR) > width { TIGHT } else { FLOOR };
+    let floor = |at: usize| least(at, path);
+    let is_fixed = |at: &&usize| floor(**at) == natural[**at];
+    let (names, mut giving): (Vec<usize>, Vec<usize>) = shown.iter().partition(is_fixed);
+    let mut room = width.saturating_sub(taken(&shown, path));
     let mut widths = vec![None; fields.len()];
     names.iter().for_each(|at| widths[*at] = Some(natural[*at]));
     // All have the least; those that want little more take that, and the others share the rest.
@@ -115,7 +244,7 @@ fn widths(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Vec<O
     for (done, at) in giving.iter().enumerate() {
         let (wanted, share) = (natural[*at] - floor(*at), room / (giving.len() - done));
         // A title that does not fit into one line takes several, however wide they are.
-        let more = if wanted > share && fields[*at].kind == Kind::Number { 0 } else { wanted.min(share) };
+        let more = if wanted > share && fields[*at].is_number() { 0 } else { wanted.min(share) };
         room -= more;
         widths[*at] = Some(floor(*at) + more);
     }
@@ -123,18 +252,19 @@ fn widths(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Vec<O
 }
 
 impl Field {
-    fn fitted(&self, cell: &str, width: usize) -> String {
+    fn fitted<'c>(&self, cell: &'c str, width: usize) -> Cow<'c, str> {
         match self.kind {
-            _ if cell.width() <= width => cell.to_owned(),
-            Kind::Name => cell.to_owned(),
-            Kind::Path => ending(cell, width),
-            Kind::Text | Kind::Number => wrapped(cell, width),
+            _ if cell.width() <= width => Cow::Borrowed(cell),
+            Kind::Name | Kind::Id | Kind::State | Kind::Bar => Cow::Borrowed(cell),
+            Kind::Path => Cow::Owned(ending(cell, width)),
+            Kind::Line => Cow::Owned(beginning(cell, width)),
+            Kind::Text | Kind::Number | Kind::Failures => Cow::Owned(wrapped(cell, width)),
         }
     }
 }
 
 /// The end of a long text, which tells it apart from others that begin like it.
-pub(super) fn ending(text: &str, width: usize) -> String {
+fn ending(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
@@ -170,18 +300,27 @@ fn wrapped(text: &str, width: usize) -> String {
     lines.join("\n")
 }
 
-/// As much of a word as there is room for.
-fn beginning(word: &str, width: usize) -> String {
-    let length = word.chars().count();
-    if length <= width {
-        return word.to_owned();
+/// As much of a text as there is room for.
+pub fn beginning(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
     }
-    word.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+    let mut room = width.saturating_sub(1);
+    let fits = |c: &char| {
+        let left = room.checked_sub(c.width().unwrap_or_default());
+        room = left.unwrap_or_default();
+        left.is_some()
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn wide(width: Option<usize>) -> Screen {
+        Screen { width, ..Screen::default() }
+    }
 
     fn shown(width: usize) -> String {
         let fields = [
@@ -196,7 +335,7 @@ mod tests {
             row(["kv_772f1b473a1b", "/home/ada/work/shop", "correction", "2026-11-10", "Annual recurring revenue"]),
             row(["kv_0", "", "", "", "https://example.org/a 月次売上高の定義は税抜です"]),
         ];
-        grid(&fields, &rows, Some(width)).text
+        grid(&fields, &rows, wide(Some(width))).text
     }
 
     #[test]
@@ -230,11 +369,11 @@ mod tests {
     fn numbers_stay_whole_below_a_title_in_several_lines() {
         let fields = [Field::text("What"), Field::number("Cache write"), Field::number("Cost")];
         let rows = [["claude-opus-4-6 in fast mode", "1,234", "$0.12"].map(str::to_owned).to_vec()];
-        let widest = " What                           Cache write   Cost";
-        assert_eq!(grid(&fields, &rows, None).text.lines().next(), Some(widest));
+        let widest = " What                           Cache write    Cost";
+        assert_eq!(grid(&fields, &rows, wide(None)).text.lines().next(), Some(widest));
         assert_eq!(
-            grid(&fields, &rows, Some(38)).text,
-            " What                 Cache   Cost\n                      write\n\
+            grid(&fields, &rows, wide(Some(38))).text,
+            " What                 Cache    Cost\n                      write\n\
              ────────────────────────────────────\n \
              claude-opus-4-6 in   1,234   $0.12\n fast mode\n"
         );
@@ -245,5 +384,63 @@ mod tests {
         assert_eq!(ending("/home/ada/shop", 14), "/home/ada/shop");
         assert_eq!(ending("/home/ada/shop", 9), "…ada/shop");
         assert_eq!(ending("/店/店", 4), "…/店");
+    }
+
+    #[test]
+    fn columns_of_zeros_go_first_and_what_went_is_said() {
+        let fields =
+            [Field::name("User"), Field::number("Input").spare(1), Field::number("Cache"), Field::number("Cost")];
+        let rows = [["ada", "5", "0", "$1.00"], ["bob", "0", "0", "$0.00"]].map(|row| row.map(str::to_owned).to_vec());
+        let Written { text, left_out } = grid(&fields, &rows, wide(Some(25)));
+        assert_eq!(
+            (text.as_str(), left_out),
+            (
+                " User   Input    Cost\n──────────────────────\n ada        5   $1.00\n bob        0   $0.00\n",
+                vec!["Cache".to_owned()]
+            )
+        );
+        assert_eq!(grid(&fields, &rows, wide(Some(20))).left_out, ["Input", "Cache"]);
+    }
+
+    #[test]
+    fn a_terminal_shows_as_much_of_an_id_as_tells_it_apart() {
+        let fields = [Field::id("Session"), Field::text("Title")];
+        let rows = [["0198c2aa-5e55-4a00", "one"], ["0198c2aa-5e77-4a00", "two"], ["s1", "three"]];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+        let ids = |screen: Screen| {
+            let text = grid(&fields, &rows, screen).text;
+            text.lines().skip(2).map(|line| line.split_whitespace().next().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let terminal = Screen { is_terminal: true, ..wide(None) };
+        assert_eq!(ids(terminal), ["0198c2aa-5e5", "0198c2aa-5e7", "s1"]);
+        assert_eq!(ids(wide(Some(80))), ["0198c2aa-5e55-4a00", "0198c2aa-5e77-4a00", "s1"]);
+    }
+
+    #[test]
+    fn colours_say_what_a_cell_means() {
+        let fields = [Field::state("State"), Field::number("Calls"), Field::failures("Failed")];
+        let rows = [["ok", "3", "0"], ["failing", "0", "2"]].map(|row| row.map(str::to_owned).to_vec());
+        let totals = ["Total", "3", "2"].map(str::to_owned);
+        let plain = with_totals(&fields, &rows, Some(&totals), wide(None)).text;
+        let screen = Screen { has_colour: true, ..wide(None) };
+        let text = with_totals(&fields, &rows, Some(&totals), screen).text;
+        let mut bare = text.clone();
+        for code in ["[0m", "[1m", "[2m", "[38;5;10m", "[38;5;9m", "[39m"] {
+            bare = bare.replace(&format!("\u{1b}{code}"), "");
+        }
+        assert_eq!(bare.lines().map(str::trim_end).collect::<Vec<_>>(), plain.lines().collect::<Vec<_>>(), "{text:?}");
+        for part in ["[38;5;10mok\u{1b}", "[38;5;9mfailing\u{1b}", "[38;5;9m2\u{1b}", "[2m0\u{1b}", "[1mTotal\u{1b}"] {
+            assert!(text.contains(part), "{part}: {text:?}");
+        }
+    }
+
+    #[test]
+    fn bars_are_as_long_as_their_part() {
+        assert_eq!(
+            [0, 1, 500, 550, 1000, 2000].map(|part| bar(part, 1000)),
+            ["", "▏", "█████", "█████▌", "██████████", "██████████"]
+        );
+        assert_eq!(sparkline(&[0, 1, 40, 80]), " ▁▄█");
+        assert_eq!(sparkline(&[0, 0]), "  ");
     }
 }

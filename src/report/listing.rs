@@ -4,6 +4,7 @@ use crate::base::error::Result;
 use crate::report::csv::{self, Texts};
 use crate::report::grid::{Field, grid};
 use crate::report::render::{Format, pretty};
+use crate::report::screen::Screen;
 use crate::store::cell::plain;
 use serde_json::Value;
 
@@ -36,13 +37,13 @@ impl<T> Listing<'_, T> {
     /// # Errors
     ///
     /// If CSV cannot be written.
-    pub fn write(&self, format: Format, texts: Texts, width: Option<usize>) -> Result<Written> {
+    pub fn write(&self, format: Format, texts: Texts, screen: Screen) -> Result<Written> {
         let objects = || self.rows.iter().map(self.object);
         let text = match format {
             Format::Table if self.rows.is_empty() => format!("{}\n", self.empty),
             Format::Table => {
                 let rows: Vec<_> = self.rows.iter().map(self.shown).collect();
-                return Ok(grid(&self.fields, &rows, width));
+                return Ok(grid(&self.fields, &rows, screen));
             }
             Format::Json => pretty(&objects().collect::<Vec<_>>()),
             Format::Csv => {
@@ -87,13 +88,13 @@ mod tests {
         let listing = Listing {
             rows: &rows,
             empty: "none",
-            fields: vec![Field::name("Name"), Field::name("Size").spare(1)],
+            fields: vec![Field::name("Name"), Field::number("Size").spare(1)],
             shown: &|(name, size)| vec![(*name).to_owned(), format!("{size:.2}")],
             object: &|(name, size)| json!({"name": name, "size": size}),
             names: &["name", "size", "more"],
             text: short_number,
         };
-        let write = |format, width| listing.write(format, Texts::Safe, width).unwrap();
+        let write = |format, width| listing.write(format, Texts::Safe, Screen { width, ..Screen::default() }).unwrap();
         assert_eq!(write(Format::Csv, None).text, "name,size,more\na,1,\n'=b,2.5,\n");
         let json: Value = serde_json::from_str(&write(Format::Json, None).text).unwrap();
         assert_eq!(json, json!([{"name": "a", "size": 1.0}, {"name": "=b", "size": 2.5}]));
@@ -103,7 +104,7 @@ mod tests {
         let narrow = write(Format::Table, Some(6));
         assert_eq!((narrow.text.as_str(), narrow.left_out), (" Name\n──────\n a\n =b\n", vec!["Size".to_owned()]));
         let none = Listing { rows: &[], ..listing };
-        assert_eq!(none.write(Format::Table, Texts::Safe, None).unwrap().text, "none\n");
-        assert_eq!(none.write(Format::Json, Texts::Safe, None).unwrap().text, "[]\n");
+        assert_eq!(none.write(Format::Table, Texts::Safe, Screen::default()).unwrap().text, "none\n");
+        assert_eq!(none.write(Format::Json, Texts::Safe, Screen::default()).unwrap().text, "[]\n");
     }
 }

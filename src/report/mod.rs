@@ -1,26 +1,33 @@
 //! What the database says, as a sheet of rows that can be shown in several formats.
 
+pub mod compare;
 pub mod csv;
 pub mod grid;
 pub mod listing;
 pub mod money;
 pub mod render;
 pub mod runs;
+pub mod screen;
 pub mod sources;
 pub mod status;
 
 use crate::base::error::Result;
+use crate::base::names;
 use crate::base::utc;
 use crate::store::reader::Reader;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+use std::cmp::Reverse;
 
 /// Rows under one key column, and their totals.
 #[derive(Debug, Default, PartialEq)]
 pub struct Sheet {
     /// Name of the key column, in JSON and CSV.
     pub by: &'static str,
+    /// Names of further key columns.
+    pub then: Vec<&'static str>,
     /// The number columns.
-    pub columns: &'static [Column],
+    pub columns: Cow<'static, [Column]>,
     pub rows: Vec<Row>,
     pub totals: Vec<Option<i128>>,
     /// When the pass began that brought in the newest of it (RFC 3339).
@@ -36,7 +43,7 @@ pub struct Sheet {
 }
 
 /// A column of numbers.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     /// In JSON and CSV.
     pub name: &'static str,
@@ -54,6 +61,8 @@ pub const SPARE: u8 = u8::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     Count,
+    /// A count of what failed.
+    Failures,
     /// [`PicoUsd`](crate::price::PicoUsd), shown in dollars.
     PicoUsd,
     /// A length of time.
@@ -64,19 +73,38 @@ pub enum Unit {
     Ratio,
     /// A length of time, in shorter steps.
     Milliseconds,
+    /// How much more something is than before, in thousandths.
+    Change,
 }
 
 /// One row. A key of `None` is what has none: no time, no project. A number of `None` is not known: no
 /// price, nothing reported.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Row {
     pub key: Option<String>,
+    /// The further keys.
+    pub then: Vec<Option<String>>,
     pub numbers: Vec<Option<i128>>,
+}
+
+impl Row {
+    pub fn new(key: Option<String>, numbers: Vec<Option<i128>>) -> Self {
+        Self { key, then: Vec::new(), numbers }
+    }
+
+    /// All keys.
+    pub fn keys(&self) -> impl Iterator<Item = Option<&str>> {
+        std::iter::once(&self.key).chain(&self.then).map(Option::as_deref)
+    }
 }
 
 impl Column {
     pub const fn count(name: &'static str, title: &'static str) -> Self {
         Self { name, title, unit: Unit::Count, rank: 0 }
+    }
+
+    pub const fn failures(name: &'static str, title: &'static str) -> Self {
+        Self { name, title, unit: Unit::Failures, rank: 0 }
     }
 
     pub const fn money(name: &'static str, title: &'static str) -> Self {
@@ -109,12 +137,70 @@ impl Column {
 }
 
 impl Sheet {
+    /// The names of the key columns.
+    pub fn keys(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.by).chain(self.then.iter().copied())
+    }
+
+    /// The column that says how much a row matters: the cost, where there is any, else the first.
+    pub fn weight(&self) -> Option<usize> {
+        let cost = self.columns.iter().position(|column| column.name == "cost_usd");
+        let has_any = |at: &usize| self.totals.get(*at).copied().flatten().is_some_and(|total| total > 0);
+        cost.filter(has_any).or_else(|| Some(0).filter(has_any))
+    }
+
+    /// Orders the rows by a column, or a key, that has a name or begins with it.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub fn order(&mut self, name: &str) -> Result<()> {
+        let wanted = name.to_lowercase();
+        let is_named = |column: &&Column| column.name == wanted || column.title.to_lowercase() == wanted;
+        let begins =
+            |column: &&Column| column.name.starts_with(&wanted) || column.title.to_lowercase().starts_with(&wanted);
+        let column = self.columns.iter().find(is_named).or_else(|| self.columns.iter().find(begins));
+        if let Some(at) = column.and_then(|column| self.columns.iter().position(|other| other == column)) {
+            self.rows.sort_by_key(|row| Reverse(row.numbers.get(at).copied().flatten()));
+            return Ok(());
+        }
+        let Some(at) = self.keys().position(|key| key.starts_with(&wanted)) else {
+            let known = self.keys().chain(self.columns.iter().map(|column| column.name));
+            return Err(names::unknown("column", name, known));
+        };
+        self.rows.sort_by(|a, b| a.keys().nth(at).cmp(&b.keys().nth(at)));
+        Ok(())
+    }
+
+    /// Leaves out all columns but some, and of these what has nothing.
+    pub fn keep(&mut self, names: &[&str]) {
+        let has_any = |at: usize| self.totals.get(at).copied().flatten().is_some_and(|total| total != 0);
+        let is_kept: Vec<_> =
+            (0..self.columns.len()).map(|at| names.contains(&self.columns[at].name) && has_any(at)).collect();
+        let kept = |at: usize| is_kept.get(at).copied().unwrap_or_default();
+        for numbers in self.rows.iter_mut().map(|row| &mut row.numbers).chain([&mut self.totals]) {
+            let mut at = 0..;
+            numbers.retain(|_| at.next().is_some_and(kept));
+        }
+        let mut at = 0..;
+        self.columns.to_mut().retain(|_| at.next().is_some_and(kept));
+    }
+
+    /// Leaves out all rows but the first ones.
+    pub fn limit(&mut self, rows: usize) {
+        let all = self.rows.len();
+        self.rows.truncate(rows);
+        if self.rows.len() < all {
+            self.notes.push(format!("{rows} of {all} rows; the totals are those of all"));
+        }
+    }
+
     /// The sheet as JSON: `{"by", "as_of", "pending", "rows": […], "totals": {…}, "unpriced": […]}`.
     pub fn json(&self) -> Value {
         let cell = |(column, value): (&Column, &Option<i128>)| {
             let value = value.map(|value| match column.unit {
-                Unit::Count | Unit::Seconds | Unit::Milliseconds => number(value),
-                Unit::Share => json!(value as f64 / 1000.0),
+                Unit::Count | Unit::Failures | Unit::Seconds | Unit::Milliseconds => number(value),
+                Unit::Share | Unit::Change => json!(value as f64 / 1000.0),
                 Unit::Ratio => json!(value as f64 / 100.0),
                 Unit::PicoUsd => json!(money::dollars(value)),
             });
@@ -122,13 +208,13 @@ impl Sheet {
         };
         let cells = |numbers: &[Option<i128>]| self.columns.iter().zip(numbers).map(cell).collect::<Map<_, _>>();
         let row = |row: &Row| {
-            let mut object = Map::from_iter([(self.by.to_owned(), json!(row.key))]);
+            let mut object: Map<_, _> = self.keys().map(str::to_owned).zip(row.keys().map(|key| json!(key))).collect();
             object.extend(cells(&row.numbers));
             Value::Object(object)
         };
         let unpriced = |(model, responses): &(String, i128)| json!({"model": model, "responses": number(*responses)});
         let mut json = json!({
-            "by": self.by,
+            "by": self.keys().collect::<Vec<_>>().join(","),
             "as_of": self.as_of,
             "pending": self.pending,
             "rows": self.rows.iter().map(row).collect::<Vec<_>>(),

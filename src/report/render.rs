@@ -1,14 +1,13 @@
 //! Sheets and results as tables that fit the terminal, as JSON and as CSV.
 
 use crate::base::error::{Error, Result, cause, thousands};
-use crate::base::printable::printable;
 pub use crate::base::wire::pretty;
 use crate::report::csv::{self, Cell as Csv, Texts};
-use crate::report::grid::{STYLE, ending, ruled};
+use crate::report::grid::{Field, bar, with_totals};
 use crate::report::listing::Written;
-use crate::report::{Column, Row, SPARE, Sheet, Unit, money};
+use crate::report::screen::Screen;
+use crate::report::{Column, SPARE, Sheet, Unit, money};
 use clap::ValueEnum;
-use comfy_table::{Cell, CellAlignment, Table};
 use std::io::Write;
 use unicode_width::UnicodeWidthStr;
 
@@ -21,27 +20,31 @@ pub enum Format {
     Csv,
 }
 
-/// A sheet as it is written. `width` is that of the terminal, in columns; without one a table is as wide as it is.
+/// A sheet as it is written.
 ///
 /// # Errors
 ///
 /// If CSV cannot be written.
-pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, width: Option<usize>) -> Result<Written> {
+pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, screen: Screen) -> Result<Written> {
     let text = match format {
-        Format::Table => return Ok(table(sheet, width)),
+        Format::Table => return Ok(table(sheet, screen)),
         Format::Json => pretty(&sheet.json()),
         Format::Csv => {
-            let header = std::iter::once(sheet.by).chain(sheet.columns.iter().map(|column| column.name));
+            let header = sheet.keys().chain(sheet.columns.iter().map(|column| column.name));
             let rows = sheet.rows.iter().map(|row| {
                 let cell = |(column, number): (&Column, &Option<i128>)| match (number, column.unit) {
                     (None, _) => Csv::Number(String::new()),
-                    (Some(number), Unit::Count | Unit::Seconds | Unit::Milliseconds) => Csv::Number(number.to_string()),
+                    (Some(number), Unit::Count | Unit::Failures | Unit::Seconds | Unit::Milliseconds) => {
+                        Csv::Number(number.to_string())
+                    }
                     (Some(share), Unit::Share) => Csv::Number(format!("{}.{:03}", share / 1000, share % 1000)),
+                    (Some(change), Unit::Change) => Csv::Number((*change as f64 / 1000.0).to_string()),
                     (Some(ratio), Unit::Ratio) => Csv::Number(format!("{}.{:02}", ratio / 100, ratio % 100)),
                     (Some(money), Unit::PicoUsd) => Csv::Number(money::exact(*money)),
                 };
                 let numbers = sheet.columns.iter().zip(&row.numbers).map(cell);
-                std::iter::once(Csv::Text(row.key.clone().unwrap_or_default())).chain(numbers).collect::<Vec<_>>()
+                let keys = row.keys().map(|key| Csv::Text(key.unwrap_or_default().to_owned()));
+                keys.chain(numbers).collect::<Vec<_>>()
             });
             csv::csv(header.map(str::to_owned).collect(), rows, texts)?
         }
@@ -63,96 +66,90 @@ pub fn write(out: &mut dyn Write, text: &str) -> Result<()> {
     }
 }
 
-/// How a sheet gives way to a narrow terminal.
-#[derive(Clone, Copy)]
-struct Shape {
-    /// `1.2M` instead of `1,234,567`.
-    short: bool,
-    /// Columns of a higher rank are left out.
-    rank: u8,
-    /// Longest key.
-    key: usize,
-}
+/// The rank of what a row is of the whole: it goes after what can be spared best.
+const SHARE: u8 = 100;
 
-/// A path keeps so much while there are columns that can go, and so much in the end.
-const KEYS: [usize; 2] = [24, 8];
-
-fn table(sheet: &Sheet, width: Option<usize>) -> Written {
+/// A sheet as a table. Where numbers do not fit, they are short: `1.2M` instead of `1,234,567`.
+fn table(sheet: &Sheet, screen: Screen) -> Written {
     if sheet.rows.is_empty() {
         return Written { text: "nothing to report\n".to_owned(), left_out: Vec::new() };
     }
-    let written = |text: String, shape: Shape| {
-        let left_out = sheet.columns.iter().filter(|column| is_shown(sheet, column, SPARE));
-        let left_out = left_out.filter(|column| !is_shown(sheet, column, shape.rank));
-        Written { text, left_out: left_out.map(|column| column.title.to_owned()).collect() }
-    };
-    let whole = Shape { short: false, rank: SPARE, key: usize::MAX };
-    let mut ranks: Vec<_> = sheet.columns.iter().map(|column| column.rank).chain([0, SPARE]).collect();
-    ranks.sort_unstable_by(|a, b| b.cmp(a));
-    ranks.dedup();
-    let less = ranks.into_iter().map(|rank| Shape { short: true, rank, ..whole });
-    let width = width.unwrap_or(usize::MAX);
-    let longest = sheet.rows.iter().filter_map(|row| row.key.as_deref()).map(UnicodeWidthStr::width).max();
-    let mut last = whole;
-    for shape in std::iter::once(whole).chain(less) {
-        last = shape;
-        let over = widest(&shaped(sheet, shape)).saturating_sub(width);
-        if over == 0 {
-            break;
+    let shown: Vec<usize> = (0..sheet.columns.len()).filter(|at| has_any(sheet, *at)).collect();
+    let field = |at: &usize| {
+        let Column { title, rank, unit, .. } = &sheet.columns[*at];
+        match unit {
+            Unit::Failures => Field::failures(title),
+            _ => Field::number(title),
         }
-        // Folders share their beginning; any other key is a name, which is to be copied.
-        let key = longest.unwrap_or_default().saturating_sub(over);
-        let least = if shape.rank == 0 { KEYS[1] } else { KEYS[0] };
-        if sheet.by == "project" && shape.rank < SPARE && (key >= least || shape.rank == 0) {
-            return written(shaped(sheet, Shape { key: key.max(least), ..shape }), shape);
-        }
-    }
-    written(shaped(sheet, last), last)
-}
-
-/// Whether there is room for a column, and something in it.
-fn is_shown(sheet: &Sheet, column: &Column, rank: u8) -> bool {
-    let is_empty = || {
-        let at = sheet.columns.iter().position(|other| other == column).unwrap_or_default();
-        sheet.totals.get(at).is_none_or(|total| total.is_none_or(|total| total == 0))
+        .spare(*rank)
     };
-    column.rank <= rank && !(column.rank == SPARE && is_empty())
+    // Folders share their beginning; any other key is a name, which is to be copied.
+    let key = |name: &'static str| match name {
+        "project" | "path" => Field::path(&title(name)),
+        "session" => Field::id(&title(name)),
+        _ => Field::name(&title(name)),
+    };
+    // A screen has room for what each row is of the whole; programs can work it out.
+    let weight = sheet.weight().filter(|_| screen.is_terminal && sheet.rows.len() > 1);
+    let of_whole = [Field::number("Share").spare(SHARE), Field::bar().spare(SHARE + 1)];
+    let of_whole = of_whole.into_iter().filter(|_| weight.is_some());
+    let fields: Vec<_> = sheet.keys().map(key).chain(shown.iter().map(field)).chain(of_whole).collect();
+    let most = weight.and_then(|at| sheet.rows.iter().filter_map(|row| row.numbers[at]).max()).unwrap_or_default();
+    let row = |keys: Vec<String>, numbers: &[Option<i128>], count: fn(i128) -> String| {
+        let cells = shown.iter().map(|at| cell(numbers.get(*at).copied().flatten(), sheet.columns[*at].unit, count));
+        let whole = |at: usize| {
+            let (number, all) = (numbers[at].unwrap_or_default(), sheet.totals[at].unwrap_or_default().max(1));
+            [percent((number * 1000 + all / 2) / all), bar(number, most)]
+        };
+        keys.into_iter().chain(cells).chain(weight.into_iter().flat_map(whole)).collect::<Vec<_>>()
+    };
+    let written = |count: fn(i128) -> String, screen: Screen| {
+        let mut above: Vec<Option<&str>> = Vec::new();
+        let rows = sheet.rows.iter().map(|of| {
+            let keys: Vec<_> = of.keys().collect();
+            // What is the same as in the row above need not be read again.
+            let is_same = keys.len() > 1 && above.first() == keys.first() && screen.is_terminal;
+            let mut shown: Vec<_> = keys.iter().map(|key| key.unwrap_or("(none)").to_owned()).collect();
+            if is_same {
+                shown[0].clear();
+            }
+            above = keys;
+            row(shown, &of.numbers, count)
+        });
+        let rows: Vec<_> = rows.collect();
+        let all = || std::iter::once("Total".to_owned()).chain(sheet.then.iter().map(|_| String::new())).collect();
+        let totals = (sheet.rows.len() > 1).then(|| {
+            let mut totals = row(all(), &sheet.totals, count);
+            // A bar as long as all of them together says nothing.
+            totals.last_mut().filter(|_| weight.is_some()).into_iter().for_each(String::clear);
+            totals
+        });
+        with_totals(&fields, &rows, totals.as_deref(), screen)
+    };
+    let Some(width) = screen.width else { return written(thousands, screen) };
+    let widest = written(thousands, Screen { width: None, has_colour: false, ..screen }).text;
+    let fits = widest.lines().map(UnicodeWidthStr::width).max().unwrap_or_default() <= width;
+    written(if fits { thousands } else { short }, screen)
 }
 
-fn widest(text: &str) -> usize {
-    text.lines().map(UnicodeWidthStr::width).max().unwrap_or_default()
-}
-
-fn shaped(sheet: &Sheet, shape: Shape) -> String {
-    let shown = |column: &Column| is_shown(sheet, column, shape.rank);
-    let number = |column: &Column, number: &Option<i128>| match (number, column.unit) {
+/// A number of a sheet in words; what is not known is a dash.
+pub(crate) fn cell(number: Option<i128>, unit: Unit, count: fn(i128) -> String) -> String {
+    match (number, unit) {
         (None, _) => "–".to_owned(),
-        (Some(money), Unit::PicoUsd) => money::rounded(*money),
-        (Some(seconds), Unit::Seconds) => length(*seconds),
-        (Some(share), Unit::Share) => percent(*share),
+        (Some(money), Unit::PicoUsd) => money::rounded(money),
+        (Some(seconds), Unit::Seconds) => length(seconds),
+        (Some(share), Unit::Share) => percent(share),
+        (Some(thousandths), Unit::Change) => change(thousandths),
         (Some(ratio), Unit::Ratio) => format!("{}.{:02}", thousands(ratio / 100), ratio % 100),
-        (Some(time), Unit::Milliseconds) => span(*time),
-        (Some(number), Unit::Count) if shape.short => short(*number),
-        (Some(number), Unit::Count) => thousands(*number),
-    };
-    let cells = |key: String, numbers: &[Option<i128>]| {
-        let numbers = sheet.columns.iter().zip(numbers).filter(|(column, _)| shown(column));
-        let numbers = numbers.map(|(column, n)| Cell::new(number(column, n)).set_alignment(CellAlignment::Right));
-        std::iter::once(Cell::new(key)).chain(numbers).collect::<Vec<_>>()
-    };
-    let titles = sheet.columns.iter().filter(|column| shown(column));
-    let titles = titles.map(|column| Cell::new(column.title).set_alignment(CellAlignment::Right));
-    let mut table = Table::new();
-    table.load_style(STYLE);
-    table.set_header(std::iter::once(Cell::new(title(sheet.by))).chain(titles));
-    for Row { key, numbers } in &sheet.rows {
-        let key = key.as_deref().map_or("(none)".to_owned(), printable);
-        table.add_row(cells(ending(&key, shape.key), numbers));
+        (Some(time), Unit::Milliseconds) => span(time),
+        (Some(number), Unit::Count | Unit::Failures) => count(number),
     }
-    if sheet.rows.len() > 1 {
-        table.add_row(cells("Total".to_owned(), &sheet.totals));
-    }
-    ruled(&table, sheet.rows.len() > 1)
+}
+
+/// Whether a column has something in it, or is never left out for having nothing.
+fn has_any(sheet: &Sheet, at: usize) -> bool {
+    let total = sheet.totals.get(at).copied().flatten();
+    sheet.columns[at].rank != SPARE || total.is_some_and(|total| total != 0)
 }
 
 fn title(name: &str) -> String {
@@ -193,6 +190,14 @@ pub(crate) fn length(seconds: i128) -> String {
     if seconds < 60 { format!("{seconds} s") } else { hours(seconds) }
 }
 
+/// Thousandths more or less in percent: `+42 %`; from ten times as much on, how many times.
+pub(crate) fn change(thousandths: i128) -> String {
+    match thousandths {
+        9000.. => format!("×{}", thousands(thousandths / 1000 + 1)),
+        _ => format!("{:+} %", (thousandths * 2 + 10).div_euclid(20)),
+    }
+}
+
 /// Thousandths in percent: `41.7 %`.
 pub(crate) fn percent(thousandths: i128) -> String {
     tenths(thousandths) + " %"
@@ -218,6 +223,7 @@ pub(crate) fn tenths(tenths: i128) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Row;
 
     #[test]
     fn short_numbers_have_three_digits() {
@@ -251,6 +257,8 @@ mod tests {
         }
         assert_eq!([0, 45, 60].map(length), ["0 s", "45 s", "1 min"]);
         assert_eq!(percent(417), "41.7 %");
+        let changes = [417, 0, -4, -5, -1000, 8999, 11_500].map(change);
+        assert_eq!(changes, ["+42 %", "+0 %", "+0 %", "+0 %", "-100 %", "+900 %", "×12"]);
     }
 
     #[test]
@@ -272,21 +280,17 @@ mod tests {
     #[test]
     fn a_table_gives_way_to_the_terminal() {
         const COLUMNS: [Column; 2] = [Column::count("a", "A").spare(), Column::count("b", "B")];
-        let row = |key: &str, number| Row { key: Some(key.to_owned()), numbers: vec![Some(number); 2] };
+        let row = |key: &str, number| Row::new(Some(key.to_owned()), vec![Some(number); 2]);
         let rows = vec![row("/home/ada/one", 1_234_567), row("/home/ada/two", 1)];
         let sheet = Sheet {
             by: "project",
-            columns: &COLUMNS,
+            columns: COLUMNS.as_slice().into(),
             rows,
             totals: vec![Some(1_234_568); 2],
-            as_of: None,
-            pending: 0,
-            unpriced: vec![],
-            notes: vec![],
-            explanation: vec![],
+            ..Sheet::default()
         };
         assert_eq!(
-            table(&sheet, None).text,
+            table(&sheet, Screen::default()).text,
             " Project                 A           B\n\
              ───────────────────────────────────────\n \
              /home/ada/one   1,234,567   1,234,567\n \
@@ -295,15 +299,16 @@ mod tests {
              Total           1,234,568   1,234,568\n"
         );
         for width in [40, 31, 30, 25, 20] {
-            let written = table(&sheet, Some(width));
-            assert!(widest(&written.text) <= width, "{width}:\n{}", written.text);
+            let written = table(&sheet, Screen { width: Some(width), ..Screen::default() });
+            let widest = written.text.lines().map(UnicodeWidthStr::width).max();
+            assert!(widest <= Some(width), "{width}:\n{}", written.text);
             assert_eq!(written.left_out, if width < 31 { vec!["A"] } else { vec![] }, "{width}");
         }
         const RANKED: [Column; 2] = [Column::count("a", "A").rank(1), Column::count("b", "B")];
-        let sheet = Sheet { by: "session", columns: &RANKED, ..sheet };
+        let sheet = Sheet { by: "session", columns: RANKED.as_slice().into(), ..sheet };
         let narrow = " Session             B\n───────────────────────\n /home/ada/one   1.23M\n";
         for width in [24, 5] {
-            let written = table(&sheet, Some(width));
+            let written = table(&sheet, Screen { width: Some(width), ..Screen::default() });
             assert!(written.text.starts_with(narrow), "a name stays whole:\n{}", written.text);
             assert_eq!(written.left_out, ["A"]);
         }

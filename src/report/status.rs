@@ -27,6 +27,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
+/// Of what is in no better state than this, somebody should know the reasons.
+pub const FINE: State = State::Ok;
+
 /// An overview of a database.
 #[derive(Debug, Serialize)]
 pub struct Status {
@@ -314,6 +317,15 @@ impl Overview {
 }
 
 impl Status {
+    /// Adds what somebody should look at although a processor runs well.
+    pub fn warn(&mut self, processor: &str, concerns: Vec<String>) {
+        let found = self.processors.iter_mut().find(|found| found.processor == processor);
+        let Some(found) = found.filter(|found| !concerns.is_empty() && found.state != State::Disabled) else { return };
+        found.state = found.state.max(State::Warning);
+        found.reasons.extend(concerns);
+        self.state = self.state.max(found.state);
+    }
+
     /// The overview in words.
     pub fn words(&self, now: DateTime<Utc>) -> String {
         let mut words = format!("database      {}\n", printable(&self.database));

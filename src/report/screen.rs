@@ -1,0 +1,82 @@
+//! What text is written for: how much room there is, whether somebody looks at it, and in which colours.
+
+use comfy_table::{Attribute, Cell, Color};
+use std::fmt::Display;
+
+/// Where text is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Screen {
+    /// In columns; without one, a table is as wide as it is.
+    pub width: Option<usize>,
+    /// Somebody looks at it: what nobody needs to copy whole may be shortened.
+    pub is_terminal: bool,
+    pub has_colour: bool,
+}
+
+/// What a piece of text means. Colours are the sixteen that every terminal has, which follow its theme.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    #[default]
+    Plain,
+    /// Nothing to see here: zeros.
+    Dim,
+    /// Titles and totals.
+    Strong,
+    Good,
+    Warning,
+    Bad,
+    /// It goes on just now.
+    Live,
+}
+
+impl Tone {
+    /// What the name of a state means.
+    pub fn of_state(state: &str) -> Self {
+        let word = state.split([' ', ',']).next().unwrap_or_default();
+        match word {
+            "ok" | "completed" | "approved" | "in" => Self::Good,
+            "active" | "running" => Self::Live,
+            "warning" | "paused" | "orphaned" | "pending" | "stopped" | "alarm" | "over" | "partly" => Self::Warning,
+            "failing" | "failed" | "dead" | "rejected" | "error" | "errors" | "crashed" => Self::Bad,
+            "disabled" | "cancelled" | "retired" | "dropped" => Self::Dim,
+            _ => Self::Plain,
+        }
+    }
+
+    fn colour(self) -> Option<Color> {
+        match self {
+            Self::Plain | Self::Strong | Self::Dim => None,
+            Self::Good => Some(Color::Green),
+            Self::Warning => Some(Color::Yellow),
+            Self::Bad => Some(Color::Red),
+            Self::Live => Some(Color::Cyan),
+        }
+    }
+
+    /// A cell of a table in this tone.
+    pub(super) fn cell(self, text: &str) -> Cell {
+        let cell = Cell::new(text);
+        match (self, self.colour()) {
+            (Self::Strong, _) => cell.add_attribute(Attribute::Bold),
+            (Self::Dim, _) => cell.add_attribute(Attribute::Dim),
+            (_, Some(colour)) => cell.fg(colour),
+            _ => cell,
+        }
+    }
+}
+
+impl Screen {
+    /// Text in a tone.
+    pub fn paint(self, tone: Tone, text: impl Display) -> String {
+        let code = match tone {
+            Tone::Plain => "",
+            Tone::Dim => "2",
+            Tone::Strong => "1",
+            Tone::Good => "32",
+            Tone::Warning => "33",
+            Tone::Bad => "31",
+            Tone::Live => "36",
+        };
+        if code.is_empty() || !self.has_colour { text.to_string() } else { format!("\u{1b}[{code}m{text}\u{1b}[0m") }
+    }
+}
