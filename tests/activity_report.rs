@@ -210,8 +210,8 @@ fn a_session_of_two_projects_is_in_both_and_once_in_the_total() {
 fn a_user_without_activity_is_told() {
     let world = world();
     let said = world.mill(&["report", "activity", "--user", "adda", "--no-refresh"]);
-    assert_eq!((said.status, &*said.stdout), (0, "nothing to report\n"));
-    assert_eq!(said.stderr, "note: no activity of user `adda`: did you mean `ada`?\n");
+    assert_eq!((said.status, &*said.stdout), (64, ""));
+    assert_eq!(said.stderr, "sessionmill: unknown user `adda`; known: `ada`, `shop`\n  hint: did you mean `ada`?\n");
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn the_page_shows_when_people_are_there() {
     assert_eq!(said.status, 0, "{said:?}");
     let page = std::fs::read_to_string(world.path("page.html")).unwrap();
     for expected in [
-        "<h2>When people are there</h2>",
+        "<h2 id=\"presence\">When people are there</h2>",
         "<title>Sun 2026-02-01: 20 min</title>",
         "<title>Mon 22:00: 30 min</title>",
         "<title>Mon 23:00: 30 min</title>",
@@ -255,7 +255,10 @@ fn the_page_shows_when_people_are_there() {
     ] {
         assert!(page.contains(expected), "no {expected} in\n{page}");
     }
-    assert!(!page.contains("<script"), "{page}");
+    assert_eq!(page.matches("<script").count(), 1, "the one that sorts tables: {page}");
+    // Who has source files is known, with responses or without.
+    world.write("shop/s.jsonl", "{}\n");
+    assert_eq!(world.mill(&["run"]).status, 0);
     let of_site = ["report", "html", "--out", "page.html", "--no-refresh", "--timezone", "UTC", "--user", "shop"];
     assert_eq!(world.mill(&of_site).status, 0);
     let page = std::fs::read_to_string(world.path("page.html")).unwrap();

@@ -169,9 +169,19 @@ fn filters_take_their_part() {
     assert_eq!(total(&["--until", "2026-01-31"]), 0);
     assert_eq!(total(&["--since", "2026-02-02", "--timezone", "Asia/Tokyo"]), 6);
     let said = world.mill(&["report", "--no-refresh", "--user", "aba"]);
-    assert_eq!(said.status, 0);
-    assert_eq!(said.stderr, "note: no usage of user `aba`\nnote: did you mean `ada`?\n");
-    assert_eq!(said.stdout, "nothing to report\n");
+    assert_eq!((said.status, &*said.stdout), (64, ""));
+    assert_eq!(said.stderr, "sessionmill: unknown user `aba`; known: `ada`, `bob`\n  hint: did you mean `ada`?\n");
+    for (args, output, stderr) in [
+        (["--model", "opus*"], 11, "note: model `opus*` is `claude-opus-4-6`\n"),
+        (["--model", "sonnet"], 1000, "note: model `sonnet` is `claude-sonnet-4-6`\n"),
+        (["--model", "claude-*"], 1011, "note: model `claude-*` is `claude-opus-4-6`, `claude-sonnet-4-6`\n"),
+        (["--project", "shop"], 1011, "note: project `shop` is `/home/ada/shop`\n"),
+        (["--user", "b"], 1000, "note: user `b` is `bob`\n"),
+    ] {
+        let said = world.mill(&[&["report", "--no-refresh", "--json"], &args[..]].concat());
+        let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+        assert_eq!((json["totals"]["output_tokens"].as_u64(), &*said.stderr), (Some(output), stderr), "{args:?}");
+    }
 }
 
 #[test]
@@ -270,7 +280,7 @@ fn a_terminal_gets_what_was_asked_for_and_nothing_else() {
     let world = world();
     run(&world);
     let said = world.terminal(80, &["query", "SELECT 1 AS one"], &[]);
-    assert_eq!((said.status, &*said.stdout), (0, " one\n─────\n 1\n"));
+    assert_eq!((said.status, &*said.stdout), (0, " one\n─────\n   1\n"));
 }
 
 #[test]
@@ -444,7 +454,7 @@ fn queries_are_read_only_and_come_in_three_formats() {
     );
     assert_eq!(
         world.mill(&["query", sql]).stdout,
-        " username   output   rate   nothing\n────────────────────────────────────\n ada        11       1.5\n bob        1000     1.5\n"
+        " username   output   rate   nothing\n────────────────────────────────────\n ada            11    1.5\n bob          1000    1.5\n"
     );
     let said = world.mill(&["query", "SELECT 'x' AS a, 'y' AS a, 'z' AS a_1", "--json"]);
     assert_eq!(
@@ -524,7 +534,9 @@ fn the_width_is_that_of_the_terminal_and_else_that_of_the_variable() {
     for columns in ["0", "-5", "wide", ""] {
         assert_eq!(widest(&world.mill_with(&by_user, &[("COLUMNS", columns)]).stdout), 80, "{columns}");
     }
-    assert_eq!(widest(&world.terminal(100, &by_user, &[("COLUMNS", "40")]).stdout), 80, "the terminal knows best");
+    // A terminal also shows what each row is of the whole.
+    let by_user = [&by_user[..], &["--period", "all"]].concat();
+    assert_eq!(widest(&world.terminal(100, &by_user, &[("COLUMNS", "40")]).stdout), 98, "the terminal knows best");
     let csv = [&by_user[..], &["--format", "csv"]].concat();
     assert_eq!(world.mill_with(&csv, &[("COLUMNS", "20")]).stdout, world.mill(&csv).stdout);
 }

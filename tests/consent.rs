@@ -398,7 +398,7 @@ fn a_person_verifies_once() {
     assert!(folders.0[0] > people.0[0], "a verifier more is more confidence: {folders:?} {people:?}");
     let of = |name| list(&["--config", "mill.toml", "--user", name]);
     assert_eq!([of("Ada Lovelace"), of("ada-laptop"), of("bob")], [(); 3].map(|()| people.clone()));
-    assert_eq!(of("eve"), (vec![], "note: no evidence of user `eve`\n".to_owned()));
+    assert_eq!(of("eve"), (vec![], "sessionmill: unknown user `eve`; known: `Ada Lovelace`, `bob`\n".to_owned()));
 }
 
 /// Shapes of secrets that are credentials: the others are addresses, numbers and ids of people and things.

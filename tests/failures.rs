@@ -82,8 +82,8 @@ fn an_operator_sees_retries_and_drops_failures() {
     let said = world.mill(&["failures"]);
     let expected = " File          Processor   Class       Error                              Tries   Next try
 ───────────────────────────────────────────────────────────────────────────────────────────────────────
- ada/a.jsonl   usage       permanent   cannot be dealt with               1       2079-07-09 00:01 UTC
- ada/b.jsonl   usage       panic       the processor panicked at line 1   2       none: dead
+ ada/a.jsonl   usage       permanent   cannot be dealt with                   1   2079-07-09 00:01 UTC
+ ada/b.jsonl   usage       panic       the processor panicked at line 1       2   none: dead
 ";
     assert_eq!(said.stdout, expected);
     let json: serde_json::Value = serde_json::from_str(&world.mill(&["failures", "--json"]).stdout).unwrap();
@@ -257,8 +257,8 @@ fn why_a_key_could_not_be_settled_is_kept_and_shown() {
 
     let expected = " File     Processor   Class       Error                    Tries   Next try
 ────────────────────────────────────────────────────────────────────────────────────────
- key m1   usage       transient   not today                2       2079-07-08 00:02 UTC
- key m2   usage       panic       the processor panicked   2       none: dead
+ key m1   usage       transient   not today                    2   2079-07-08 00:02 UTC
+ key m2   usage       panic       the processor panicked       2   none: dead
 ";
     assert_eq!(world.mill(&["failures"]).stdout, expected);
     let json: serde_json::Value = serde_json::from_str(&world.mill(&["failures", "--json"]).stdout).unwrap();
@@ -284,7 +284,7 @@ fn why_a_key_could_not_be_settled_is_kept_and_shown() {
     assert_eq!(world.pass_of(&[&faulty]).unwrap()[0].unsettled_keys, 1, "what is dropped is not counted");
     let shown = world.mill(&["failures"]).stdout;
     assert!(
-        shown.contains(" key m2   usage       panic       the processor panicked   0       none: dropped\n"),
+        shown.contains(" key m2   usage       panic       the processor panicked       0   none: dropped\n"),
         "{shown}"
     );
     let status: serde_json::Value = serde_json::from_str(&world.mill(&["status", "--json"]).stdout).unwrap();

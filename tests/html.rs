@@ -40,7 +40,7 @@ fn a_page_has_every_figure_in_words() {
         "<dt>Sessions</dt><dd>2</dd><dd>of 2 persons</dd>",
         "<dt>Active time</dt><dd>5 min</dd>",
         "<title>2026-02-01: $25.00 · claude-opus-4-6 $25.00</title>",
-        "<tr><th scope=\"row\">claude-opus-4-6</th><td class=\"n\">2</td><td class=\"n\">1.00M</td><td class=\"n\">1.00M</td><td class=\"n\">$25.00</td></tr>",
+        "<tr><th scope=\"row\">claude-opus-4-6</th><td class=\"n\">2</td><td class=\"n\">1.00M</td><td class=\"n\">1.00M</td><td class=\"n\">$25.00</td><td class=\"n share\"><i style=\"width:100%\"></i>100.0 %</td></tr>",
         "<tr><th scope=\"row\">Bash</th><td class=\"n\">1</td><td class=\"n\">1</td><td class=\"n\">100.0 %</td><td class=\"n\">1</td></tr>",
         "<title>Sun 2026-02-01: $25.00</title>",
         "begins at <code>ada/a.jsonl:1</code>",
@@ -100,6 +100,9 @@ fn names_in_transcripts_are_text_and_nothing_more() {
     // Model, tool, project, session and type; then user and file.
     assert!(page.matches(told).count() >= 5, "{page}");
     assert!(page.contains("&lt;script&gt;alert(&#39;3&#39;)&lt;&amp;&quot;"), "{page}");
+    // All but the script that sorts tables, which is the last of the page.
+    let (page, script) = page.rsplit_once("<script>").unwrap();
+    assert!(!script.contains(told), "{script}");
     for tag in ["<script", "<img", "alert('", "onerror=\"", "http://", "https://", "url(", "@import", "src="] {
         let found = page.replace(told, "").contains(tag);
         assert!(!found, "{tag} in\n{page}");
@@ -148,6 +151,15 @@ fn a_browser_shows_the_page() {
             pictures.push(std::fs::read(&picture).unwrap());
         }
     }
+    // Only a script whose hash is that of the page's policy runs: it makes buttons of the heads of tables.
+    let dom = Command::new(browser)
+        .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", world.path("browser").display()))
+        .arg(format!("file://{}", world.path("page.html").display()))
+        .output()
+        .unwrap();
+    let dom = String::from_utf8(dom.stdout).unwrap();
+    assert!(dom.contains("<th scope=\"col\"><button>model</button></th>"), "{dom}");
     assert!(pictures.iter().all(|picture| picture.len() > 20_000), "a blank page");
     assert_ne!(pictures[0], pictures[2], "dark is as light");
 }

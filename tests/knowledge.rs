@@ -256,8 +256,8 @@ fn items_are_listed_and_filtered() {
     assert_eq!(list(&["--min-confidence", "0.5"]), "[arr] [30-days]");
     assert_eq!(list(&["--min-confidence", "0.7"]), "[arr]");
     let said = knowledge_of(&world, &["--user", "bop"]);
-    assert_eq!(said.stdout, "nothing to show\n");
-    assert_eq!(said.stderr, "note: no evidence of user `bop`\nnote: did you mean `bob`?\n");
+    assert_eq!((said.status, &*said.stdout), (64, ""));
+    assert_eq!(said.stderr, "sessionmill: unknown user `bop`; known: `ada`, `bob`\n  hint: did you mean `bob`?\n");
     assert_eq!(world.mill(&["knowledge", "--min-confidence", "2"]).status, 64);
     assert_eq!(world.mill(&["knowledge", "--domain", "sports"]).status, 64);
 }

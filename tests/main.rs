@@ -22,6 +22,7 @@ mod costs;
 mod counting;
 mod crashes;
 mod daemon;
+mod daily;
 mod damage;
 mod decisions;
 mod detectors;

@@ -96,12 +96,16 @@ fn filters_know_people_teams_and_folders() {
     assert_eq!(of(&["--team", "Engines"]), 11);
     assert_eq!(of(&["--team", "Engines", "--user", "eve"]), 0);
     for (args, stderr) in [
-        (["--user", "Ada Lovelac"], "note: no usage of user `Ada Lovelac`\nnote: did you mean `Ada Lovelace`?\n"),
-        (["--team", "Engine"], "note: no usage of team `Engine`\nnote: did you mean `Engines`?\n"),
+        (
+            ["--user", "Aba Lovelace"],
+            "unknown user `Aba Lovelace`; known: `Ada Lovelace`, `bob@example.org`, `eve`\n  hint: did you mean `Ada Lovelace`?",
+        ),
+        (["--team", "Engins"], "unknown team `Engins`; known: `Engines`\n  hint: did you mean `Engines`?"),
     ] {
         let said = world.mill(&[&["report", "--no-refresh", "--config", "c.toml"], &args[..]].concat());
-        assert_eq!((said.status, &*said.stdout, &*said.stderr), (0, "nothing to report\n", stderr));
+        assert_eq!((said.status, &*said.stdout, &*said.stderr), (64, "", &*format!("sessionmill: {stderr}\n")));
     }
+    assert_eq!((of(&["--user", "Ada"]), of(&["--user", "ada-*"]), of(&["--team", "eng"])), (11, 10, 11));
 }
 
 #[test]

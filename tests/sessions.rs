@@ -14,10 +14,10 @@ fn sessions_come_the_costliest_first() {
     let world = world();
     assert_eq!(
         said(&world, &["report", "sessions"]),
-        " Session   User   Project          Started            Active   Responses   Tokens   Calls   Failed   Cost
+        " Session   User   Project          Started            Active   Responses   Tokens   Calls   Failed     Cost
 ────────────────────────────────────────────────────────────────────────────────────────────────────────────
- s1        ada    /home/ada/shop   2026-02-01 10:00   5 min    2           1.00M    1       1        $25.00
- s2        bob    /home/ada/shop   2026-02-01 11:00   0 min    1           17       0       0        –
+ s1        ada    /home/ada/shop   2026-02-01 10:00    5 min           2    1.00M       1        1   $25.00
+ s2        bob    /home/ada/shop   2026-02-01 11:00    0 min           1       17       0        0        –
 "
     );
     let csv = said(&world, &["report", "sessions", "--limit", "1", "--format", "csv"]);
@@ -36,10 +36,10 @@ fn a_session_is_shown_step_by_step_with_its_lines() {
     let world = world();
     assert_eq!(
         said(&world, &["session", "s1"]),
-        " Time                  What              Input   Output      Cache write   Cache read   Cost     Line
+        " Time                  What              Input      Output   Cache write   Cache read     Cost   Line
 ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
- 2026-02-01 10:00:00   claude-opus-4-6   10      5           0             0            <$0.01   ada/a.jsonl:1
- 2026-02-01 10:05:00   claude-opus-4-6   10      1,000,000   0             90           $25.00   ada/a.jsonl:2
+ 2026-02-01 10:00:00   claude-opus-4-6      10           5             0            0   <$0.01   ada/a.jsonl:1
+ 2026-02-01 10:05:00   claude-opus-4-6      10   1,000,000             0           90   $25.00   ada/a.jsonl:2
  2026-02-01 10:05:00     Bash failed                                                             ada/a.jsonl:2
 "
     );
@@ -63,14 +63,13 @@ fn tokens_and_cost_of_a_session_are_shown_at_every_usual_width() {
     assert_eq!(world.mill(&["run"]).status, 0);
     let args = ["session", "0198", "--no-refresh", "--timezone", "UTC"];
     let said = world.mill_with(&args, &[("COLUMNS", "80")]);
-    let table = " Time       What              Input   Output   Cache   Cache read   Cost
-                                               write
-───────────────────────────────────────────────────────────────────────────
- 10:00:00   claude-opus-4-6   10      5        0       0            <$0.01
- 10:07:00   claude-opus-4-6   10      123k     0       0            $3.09
+    let table = " Time       What              Input   Output     Cost   Line
+────────────────────────────────────────────────────────────────────────────────
+ 10:00:00   claude-opus-4-6      10        5   <$0.01   …0-000000000000.jsonl:1
+ 10:07:00   claude-opus-4-6      10     123k    $3.09   …0-000000000000.jsonl:2
 ";
     assert_eq!((said.status, &*said.stdout), (0, table));
-    let note = "note: a wider terminal, or --json, shows the source file and line of each step";
+    let note = "note: no room for `Cache write`, `Cache read`; a wider terminal or --json shows\n  all";
     assert_eq!(said.stderr, format!("session {long}, 2026-02-01\n{note}\n"));
     assert_eq!(world.terminal(80, &args, &[]).stdout, said.stderr + table);
     let said = world.mill_with(&args, &[("COLUMNS", "120")]);
@@ -121,10 +120,10 @@ fn what_failed_is_told_by_kind() {
         said(&world, &["report", "errors"]),
         " Kind             What             Count   Of   First seen   Example
 ─────────────────────────────────────────────────────────────────────
- tool_error       Bash             1       1
- cause            exit             1       1    2026-02-01   no
- malformed_line   ada/a.jsonl      1
- unpriced         claude-opus-99   1
+ tool_error       Bash                 1    1
+ cause            exit                 1    1   2026-02-01   no
+ malformed_line   ada/a.jsonl          1
+ unpriced         claude-opus-99       1
 "
     );
     let of_bob = said(&world, &["report", "errors", "--user", "bob", "--format", "csv"]);

@@ -172,9 +172,9 @@ fn tasks_are_listed_as_tables_that_fit() {
     let list = |args: &[&str]| ok(world.mill(&[&["tasks"], args].concat()));
     assert_eq!(
         list(&[]),
-        " Task     Type                  Short id   User   Status            Created            For\n\
+        " Task     Type                  Short id   User   Status            Created                   For\n\
          ──────────────────────────────────────────────────────────────────────────────────────────────────\n \
-         t-run    image_analysis        order-17   ada    active            2099-02-01 10:00   0 ms\n \
+         t-run    image_analysis        order-17   ada    active            2099-02-01 10:00         0 ms\n \
          t-held   scenario_generation   order-17   ada    completed, held   2099-02-01 09:00   3 h 20 min\n"
     );
     for (args, expected) in [
@@ -229,8 +229,8 @@ fn a_task_is_shown_with_its_events_and_their_lines() {
          error     no answer after 30 s\n\n \
          Time (UTC)                   State     Attempt   Line                     Error\n\
          ────────────────────────────────────────────────────────────────────────────────────────────────\n \
-         2099-02-01 10:00:01.000000   created   1         ada/2099-02-01.jsonl:2\n \
-         2099-02-01 10:00:03.500000   failed    1         ada/2099-02-01.jsonl:3   no answer after 30 s\n"
+         2099-02-01 10:00:01.000000   created         1   ada/2099-02-01.jsonl:2\n \
+         2099-02-01 10:00:03.500000   failed          1   ada/2099-02-01.jsonl:3   no answer after 30 s\n"
     );
     let said = world.mill(&["tasks", "show", "t-fial"]);
     assert_eq!(

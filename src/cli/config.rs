@@ -4,7 +4,7 @@ use crate::base::error::{Error, Result, Status, count};
 use crate::base::owner::{account, become_user};
 use crate::base::printable::printable;
 use crate::base::zone;
-use crate::cli::{Context, Database, Place, form, print, remark, terminal_width};
+use crate::cli::{Context, Database, Place, form, print, remark, screen};
 use crate::config::reading::{Mistake, Origin, Reading, settings};
 use crate::config::{self, SourceTable};
 use crate::identities::Identities;
@@ -124,7 +124,7 @@ impl Given {
         };
         let rows: Vec<_> = rows.map(|(from, key, value)| vec![key, text(value), from]).collect();
         let fields = ["Setting", "Value", "From"].map(Field::name);
-        form::grid(&grid(&fields, &rows, terminal_width()))
+        form::grid(&grid(&fields, &rows, screen()))
     }
 
     fn check(&self, context: &Context) -> Result<Status> {

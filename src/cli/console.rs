@@ -5,7 +5,7 @@ use crate::base::error::{Error, Result, Status, cause, count};
 use crate::base::moment::Moment;
 use crate::base::owner;
 use crate::base::utc;
-use crate::cli::{Context, Database, form, print, remark, terminal_width};
+use crate::cli::{Context, Database, form, print, remark, screen, terminal};
 use crate::config::Config;
 use crate::console::accounts::token::Scope;
 use crate::console::accounts::user::Role;
@@ -188,20 +188,10 @@ fn run(args: &Args, context: &Context) -> Result<Status> {
     serve(setup, |url| {
         remark(&format!("console: {url}"));
         if args.open {
-            open(&url);
+            terminal::open(&url);
         }
     })?;
     Ok(Status::Done)
-}
-
-/// Shows a page in the user's browser, if there is one.
-fn open(url: &str) {
-    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    let mut command = std::process::Command::new(program);
-    let quiet = || std::process::Stdio::null();
-    if command.arg(url).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn().is_err() {
-        remark("note: no browser could be started: open the address yourself");
-    }
 }
 
 /// The folder of the console's state on a server; the package makes it.
@@ -259,7 +249,7 @@ fn user(action: &UserAction, context: &Context) -> Result<Status> {
             let rows: Vec<_> = users.iter().map(row).collect();
             return match rows.is_empty() {
                 true => print("no users\n"),
-                false => form::grid(&grid(&fields, &rows, terminal_width())),
+                false => form::grid(&grid(&fields, &rows, screen())),
             };
         }
         UserAction::Password { name, database } => {
@@ -299,7 +289,7 @@ fn token(action: &TokenAction, context: &Context) -> Result<Status> {
             let rows: Vec<_> = tokens.iter().map(row).collect();
             return match rows.is_empty() {
                 true => print("no tokens\n"),
-                false => form::grid(&grid(&fields, &rows, terminal_width())),
+                false => form::grid(&grid(&fields, &rows, screen())),
             };
         }
         TokenAction::Revoke { id, database } => {

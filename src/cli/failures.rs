@@ -103,7 +103,7 @@ fn list(args: &List, context: &Context) -> Result<Status> {
             Field::name("Processor").spare(1),
             Field::name("Class").spare(2),
             Field::text("Error"),
-            Field::name("Tries").spare(4),
+            Field::number("Tries").spare(4),
             Field::name("Next try").spare(3),
         ],
         shown: &|entry| entry.words(context.now.wall),

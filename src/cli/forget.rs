@@ -3,7 +3,7 @@
 use crate::actions::forget::{self, Outcome, Plan, Search};
 use crate::base::error::{Error, Result, Status, count, thousands};
 use crate::base::utc;
-use crate::cli::{Context, Database, form, print, remark, terminal_width};
+use crate::cli::{Context, Database, form, print, remark, screen};
 use crate::identities::Identities;
 use crate::report::grid::{Field, grid};
 use crate::report::render::pretty;
@@ -133,13 +133,13 @@ fn list(search: &Search<'_>, as_json: bool) -> Result<Status> {
         let files = ban.files.as_ref().map(|files| files.len() as u64);
         vec![folder.clone(), person(folder).unwrap_or_default(), time(ban.since), number(files), number(ban.answers)]
     };
-    let fields = ["User", "Person", "Forgotten (UTC)", "Erased files", "Erased answers"].map(Field::name);
-    let mut fields = fields.to_vec();
+    let names = ["User", "Person", "Forgotten (UTC)"].map(Field::name);
+    let mut fields = [&names[..], &["Erased files", "Erased answers"].map(Field::number)].concat();
     let mut rows: Vec<_> = bans.iter().map(row).collect();
     if search.identities.is_empty() {
         fields.remove(1);
         rows.iter_mut().for_each(|row| drop(row.remove(1)));
     }
-    form::grid(&grid(&fields, &rows, terminal_width()))?;
+    form::grid(&grid(&fields, &rows, screen()))?;
     print(&sites)
 }

@@ -18,8 +18,8 @@ mod runs;
 pub(crate) mod scope;
 mod sink;
 mod sources;
-mod status;
-mod terminal;
+pub(crate) mod status;
+pub(crate) mod terminal;
 mod trial;
 mod trigger;
 
@@ -30,17 +30,18 @@ use crate::base::suspension;
 use crate::config::Environment;
 use crate::plugs::{self, Plugs, World};
 use crate::store::DatabaseFile;
+use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub(crate) use form::Form;
 pub(crate) use place::{Database, Place};
 use std::path::{Path, PathBuf};
 use terminal::say;
-pub(crate) use terminal::{remark, terminal_width};
+pub(crate) use terminal::{remark, screen};
 use tracing::level_filters::LevelFilter;
 
 /// Keeps a DuckDB database in step with the logs of AI coding agents.
 ///
-/// `sessionmill report` reads what is new in your own transcripts into the database, and shows their usage by
+/// `sessionmill` alone shows what was spent, what runs and what failed. `sessionmill report` reads what is new in your own transcripts into the database, and shows their usage by
 /// day. On a server, `sessionmill run` or the service does the reading, and `report --no-refresh` shows what
 /// the database holds.
 #[derive(Debug, Parser)]
@@ -144,12 +145,21 @@ impl Asked {
     }
 }
 
+/// The command that runs if none is named.
+const START: &str = "overview";
+
 /// The command to which all processors bring their reports.
 const REPORT: &str = "report";
 
 fn asked(plugs: Plugs) -> clap::error::Result<Asked> {
     let matches = parser(plugs).try_get_matches()?;
-    let Some((name, own)) = matches.subcommand() else { return Command::from_arg_matches(&matches).map(Asked::Own) };
+    let Some((name, own)) = matches.subcommand() else {
+        let Some(start) = plugs.commands().find(|command| command.name() == START) else {
+            return Err(parser(plugs).error(ErrorKind::MissingSubcommand, "a command is missing; --help shows all"));
+        };
+        let matches = start.parser().try_get_matches_from([START])?;
+        return Ok(Asked::Plug(start, matches));
+    };
     let report = own.subcommand().filter(|_| name == REPORT);
     let report = report.and_then(|(name, own)| Some((plugs.reports().find(|report| report.name() == name)?, own)));
     let command = plugs.commands().find(|command| command.name() == name).map(|command| (command, own));
@@ -169,7 +179,7 @@ fn parser(plugs: Plugs) -> clap::Command {
     };
     let all: Vec<_> = own.next().into_iter().chain(plugs.commands().map(of_plug)).chain(own).collect();
     let all = all.into_iter().enumerate().map(|(number, command)| command.display_order(number));
-    Cli::command().subcommand_required(true).arg_required_else_help(true).subcommands(all)
+    Cli::command().subcommands(all)
 }
 
 fn execute(asked: Asked, context: &Context) -> Result<Status> {

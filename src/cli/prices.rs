@@ -96,8 +96,10 @@ type Cells = Vec<(&'static str, Value)>;
 fn list(rows: &[Cells], form: &Form) -> Result<Status> {
     let names: Vec<_> = rows.first().into_iter().flatten().map(|(name, _)| *name).collect();
     let field = |name: &str| match name {
-        "model" | "from" | "input" | "output" => Field::name(name),
-        name => Field::name(name).spare(1),
+        "model" | "from" => Field::name(name),
+        "source" => Field::name(name).spare(1),
+        "input" | "output" => Field::number(name),
+        name => Field::number(name).spare(1),
     };
     let is_shown = |name: &&str| !SPARE.contains(name);
     form.list(&Listing {

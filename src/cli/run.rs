@@ -92,7 +92,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     stop_at_signal(&limits.stop)?;
     let (origin, adopt) = (Origin::Cli, args.place.adopt);
     let (networks, lookups) = (&lineup.networks, &lineup.lookups);
-    let asked = Asked { origin, adopt, limits, networks, lookups, config: &config };
+    let asked = Asked { origin, adopt, limits, talk: Talk::Aloud, networks, lookups, config: &config };
     let summary = pass(&choice, &database, &lineup.processors(), &asked, context);
     if let Some(file) = &args.metrics_file {
         let written = metrics::write(&database, &config, &lineup, &clock.read(), file);
@@ -168,11 +168,19 @@ pub(super) fn tell_found(choice: &Choice) {
     }
 }
 
+/// Whether a pass shows how far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Talk {
+    Aloud,
+    Quiet,
+}
+
 /// What a command wants of its pass.
 pub(super) struct Asked<'a> {
     pub origin: Origin,
     pub adopt: bool,
     pub limits: Limits,
+    pub talk: Talk,
     /// How those ask who wait for a network.
     pub networks: &'a [(&'static str, Network)],
     /// Tables of what the configuration knows.
@@ -199,9 +207,9 @@ pub(super) fn pass(
     asked: &Asked<'_>,
     context: &Context,
 ) -> Result<Summary> {
-    let Asked { origin, adopt, limits, networks, lookups, config } = asked;
+    let Asked { origin, adopt, limits, talk, networks, lookups, config } = asked;
     // Drawn on stderr, and not at all where that is no terminal.
-    let bar = ProgressBar::new(0);
+    let bar = if *talk == Talk::Aloud { ProgressBar::new(0) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} files, {eta} left") {
         bar.set_style(style);
     }

@@ -1,18 +1,20 @@
 //! What a report is about and where it comes from: flags that reports share.
 
+use crate::base::days::{Days, Span};
 use crate::base::error::{Error, Result, Status};
 use crate::base::limits::Limits;
 use crate::base::zone;
-use crate::cli::run::{Asked, pass, tell_found};
-use crate::cli::{Context, Database, Place, remark};
+use crate::cli::run::{Asked, Talk, pass, tell_found};
+use crate::cli::{Context, Database, Place, remark, screen};
 use crate::config::Config;
 use crate::identities::Identities;
 use crate::pass::request::Origin;
+use crate::pass::summary::Summary;
 use crate::plugs::Lineup;
-use crate::report::{Sheet, waiting};
+use crate::report::render::Format;
 use crate::source::access::may_write;
 use crate::store::{self, DatabaseFile};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use sessionmill_contract::Bound;
 use std::path::PathBuf;
@@ -21,6 +23,11 @@ use std::sync::Arc;
 /// Days and people, and the database, which is brought up to date first.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReportArgs {
+    /// Days by name: today, yesterday, 7d, 4w, this-week, last-week, this-month, last-month, this-year, 2026-02,
+    /// 2026-02-01 or all
+    #[arg(long, value_name = "PERIOD", conflicts_with_all = ["since", "until"])]
+    period: Option<Span>,
+
     /// First day, such as 2026-02-01
     #[arg(long, value_name = "DATE", value_parser = day)]
     pub(crate) since: Option<NaiveDate>,
@@ -29,10 +36,17 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "DATE", value_parser = day)]
     pub(crate) until: Option<NaiveDate>,
 
-    /// Only this user: a person's name or e-mail address, or a folder
+    /// Only this user: a person's name or e-mail address, or a folder; a beginning or a pattern with * will do
     #[arg(long)]
     pub(crate) user: Option<String>,
 
+    #[command(flatten)]
+    pub(crate) current: Current,
+}
+
+/// The database, which is brought up to date first, and in whose words it is told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Current {
     /// Zone that days are told in, such as Europe/Berlin [default: the configured one, then TZ, then the
     /// system's]
     #[arg(long, value_name = "IANA")]
@@ -53,8 +67,40 @@ pub(crate) struct ReportArgs {
     database: Database,
 }
 
+/// The days that a report is about where nobody says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Usual {
+    All,
+    /// Those that end today: the words for them, and how many.
+    Last(&'static str, u32),
+}
+
+impl Usual {
+    /// What fits a screen, if the output is looked at: programs get everything.
+    pub(crate) fn of(format: Format, by: Rows) -> Self {
+        match by {
+            _ if format != Format::Table || !screen().is_terminal => Self::All,
+            Rows::Weeks => Self::Last("12 weeks", 84),
+            Rows::Months => Self::Last("12 months", 365),
+            Rows::Others => Self::Last("30 days", 30),
+        }
+    }
+}
+
+/// What the rows of a report are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    Weeks,
+    Months,
+    Others,
+}
+
 /// A database that is as new as it can be.
 pub(crate) struct ReportSetup {
+    pub(crate) days: Days,
+    /// Nobody has asked for these days.
+    usual: Option<&'static str>,
+    pub(crate) today: NaiveDate,
     pub(crate) config: Config,
     pub(crate) database: DatabaseFile,
     pub(crate) zone: Tz,
@@ -68,6 +114,38 @@ pub(crate) fn day(text: &str) -> std::result::Result<NaiveDate, String> {
 
 impl ReportArgs {
     /// Brings what some processors make up to date, where the user wants it and may write the database.
+    pub(crate) fn setup(&self, processors: &[&str], usual: Usual, context: &Context) -> Result<ReportSetup> {
+        if let (Some(since), Some(until)) = (self.since, self.until)
+            && since > until
+        {
+            return Err(Error::new(Status::Usage, format!("there is no day from {since} until {until}"))
+                .hint("--since is the first day, --until the last"));
+        }
+        let setup = self.current.setup(processors, context)?;
+        let today = setup.today;
+        let (days, usual) = match (self.period, usual) {
+            (Some(period), _) => (period.days(today), None),
+            (None, Usual::Last(words, days)) if self.since.is_none() && self.until.is_none() => {
+                (Span::Last(days).days(today), Some(words))
+            }
+            _ => (Days { since: self.since, until: self.until }, None),
+        };
+        Ok(ReportSetup { days, usual, ..setup })
+    }
+}
+
+impl Current {
+    /// Brings the same up to date again, and says nothing about it.
+    pub(crate) fn renew(&self, processors: &[&str], setup: &ReportSetup, context: &Context) -> Result<()> {
+        if self.no_refresh || !may_write(&setup.database) {
+            return Ok(());
+        }
+        let lineup = Lineup::new(&[], &setup.config, &context.world(&setup.database))?;
+        renewed(processors, &lineup, &self.place, Talk::Quiet, &setup.config, &setup.database, context).map(drop)
+    }
+
+    /// Brings what some processors make up to date, where the user wants it and may write the database. It is about
+    /// all days.
     pub(crate) fn setup(&self, processors: &[&str], context: &Context) -> Result<ReportSetup> {
         let (config, database) = self.database.find(context)?;
         let zone = match self.timezone.as_deref().or(config.timezone.as_deref()) {
@@ -76,30 +154,32 @@ impl ReportArgs {
         };
         let identities = self.identities.as_deref().or(config.identities.as_deref());
         let identities = Arc::new(Identities::given(identities)?);
-        if let (Some(since), Some(until)) = (self.since, self.until)
-            && since > until
-        {
-            return Err(Error::new(Status::Usage, format!("there is no day from {since} until {until}"))
-                .hint("--since is the first day, --until the last"));
-        }
         if !self.no_refresh && may_write(&database) {
             refresh(processors, &self.place, &config, &database, context)?;
         }
-        Ok(ReportSetup { config, database, zone, identities })
+        let today = context.now.wall.with_timezone(&zone).date_naive();
+        Ok(ReportSetup { config, database, zone, identities, days: Days::default(), usual: None, today })
     }
 }
 
-/// Says how many source files wait for the next run.
-pub(crate) fn tell_pending(sheet: &Sheet) {
-    if let Some(words) = waiting(sheet.pending) {
-        remark(&format!("note: {words}"));
+impl ReportSetup {
+    /// Says which days a report is about where nobody asked for them; and where there is nothing, on which day there
+    /// is something.
+    pub(crate) fn tell_days(&self, is_empty: bool, newest: Option<DateTime<Utc>>) {
+        let newest = newest.map(|time| time.with_timezone(&self.zone).date_naive()).filter(|day| !self.days.has(*day));
+        if let (true, Some(day)) = (is_empty, newest) {
+            let month = day.format("%Y-%m");
+            remark(&format!("note: nothing in {}; the newest day is {day}: see --period {month}", self.days));
+        } else if let Some(words) = self.usual {
+            remark(&format!("note: the last {words}, {}; --period all shows everything", self.days));
+        }
     }
 }
 
 /// Warnings that a report shows before its figures.
 const WARNINGS: usize = 10;
 
-/// Brings what processors make up to date.
+/// Brings what processors make up to date, and says what should be known of it.
 ///
 /// # Errors
 ///
@@ -117,29 +197,46 @@ pub(crate) fn refresh(
             remark(&format!("processor `{name}` is disabled: {reason}"));
         }
     }
-    let mut processors = lineup.processors();
-    // A report waits for no network.
-    processors.retain(|own| names.contains(&own.manifest().name) && own.manifest().bound == Bound::Cpu);
-    if processors.is_empty() {
-        return Ok(());
-    }
-    let choice = place.choose(config, database, context)?;
-    tell_found(&choice);
-    let (origin, adopt, limits) = (Origin::Report, place.adopt, Limits::default());
-    let asked = Asked { origin, adopt, limits, networks: &[], lookups: &lineup.lookups, config };
-    match pass(&choice, database, &processors, &asked, context) {
-        Ok(summary) if summary.failed() => remark(summary.words().trim_end()),
-        Ok(summary) => {
+    match renewed(names, &lineup, place, Talk::Aloud, config, database, context)? {
+        Some(summary) if summary.failed() => remark(summary.words().trim_end()),
+        Some(summary) => {
             for warning in summary.notices.warnings.iter().take(WARNINGS) {
                 remark(&format!("warning: {warning}"));
             }
         }
-        // The run in progress keeps the database current.
-        Err(error) if error.status == Status::Busy => {}
-        Err(Error { hint: None, status, message, .. }) if store::is_begun(database) => {
-            return Err(Error::new(status, message).hint("--no-refresh reports what the database holds"));
-        }
-        Err(error) => return Err(error),
+        None => {}
     }
     Ok(())
+}
+
+/// The pass; `None` if there is nothing to do, or another one in progress, which keeps the database current.
+fn renewed(
+    names: &[&str],
+    lineup: &Lineup,
+    place: &Place,
+    talk: Talk,
+    config: &Config,
+    database: &DatabaseFile,
+    context: &Context,
+) -> Result<Option<Summary>> {
+    let mut processors = lineup.processors();
+    // A report waits for no network.
+    processors.retain(|own| names.contains(&own.manifest().name) && own.manifest().bound == Bound::Cpu);
+    if processors.is_empty() {
+        return Ok(None);
+    }
+    let choice = place.choose(config, database, context)?;
+    if talk == Talk::Aloud {
+        tell_found(&choice);
+    }
+    let (origin, adopt, limits) = (Origin::Report, place.adopt, Limits::default());
+    let asked = Asked { origin, adopt, limits, talk, networks: &[], lookups: &lineup.lookups, config };
+    match pass(&choice, database, &processors, &asked, context) {
+        Ok(summary) => Ok(Some(summary)),
+        Err(error) if error.status == Status::Busy => Ok(None),
+        Err(Error { hint: None, status, message, .. }) if store::is_begun(database) => {
+            Err(Error::new(status, message).hint("--no-refresh reports what the database holds"))
+        }
+        Err(error) => Err(error),
+    }
 }

@@ -1,7 +1,7 @@
 //! Where the rows of a query go as they come: straight on in CSV and JSON; into memory for a table, whose columns
 //! are as wide as their widest cell.
 
-use crate::cli::{Form, terminal_width};
+use crate::cli::{Form, screen};
 use crate::report::csv::{Cell as Text, Csv};
 use crate::report::grid::{Field, grid};
 use crate::report::render::{self, Format};
@@ -74,7 +74,7 @@ impl<W: Write> Sink<W> {
         match self {
             Self::Table { mut out, names, rows, .. } => {
                 let fields: Vec<_> = names.iter().enumerate().map(|(at, name)| field(name, at, &rows)).collect();
-                out.write_all(grid(&fields, &rows, terminal_width()).text.as_bytes())?;
+                out.write_all(grid(&fields, &rows, screen()).text.as_bytes())?;
                 out.flush()
             }
             Self::Csv(mut csv) => csv.flush(),
@@ -111,7 +111,15 @@ fn cut(text: String, is_cut: &mut bool) -> String {
 /// A column of any result: what is long and has words is to be read.
 fn field(name: &str, at: usize, rows: &[Vec<String>]) -> Field {
     let is_text = |cell: &String| cell.len() > NAMES && cell.contains(' ');
-    if rows.iter().filter_map(|row| row.get(at)).any(is_text) { Field::text(name) } else { Field::name(name) }
+    let cells = || rows.iter().filter_map(|row| row.get(at));
+    let is_number = |cell: &String| cell.is_empty() || cell.parse::<f64>().is_ok();
+    if cells().any(is_text) {
+        Field::text(name)
+    } else if cells().all(is_number) && cells().any(|cell| !cell.is_empty()) {
+        Field::number(name)
+    } else {
+        Field::name(name)
+    }
 }
 
 /// Longer ones are names of nobody.

@@ -99,7 +99,7 @@ fn list(form: &Form, database: &Database, context: &Context) -> Result<Status> {
             Field::name("Source"),
             Field::path("Folder"),
             Field::name("Layout").spare(2),
-            Field::name("Transcripts").spare(1),
+            Field::number("Transcripts").spare(1),
             Field::text("State"),
         ],
         shown: &row,

@@ -15,6 +15,7 @@ use crate::service::health::{Keeper, State};
 use crate::source::Layout;
 use crate::source::scan::{self, Walk};
 use crate::store::DatabaseFile;
+use crate::store::reader::Reader;
 use crate::store::snapshot::Snapshot;
 use sessionmill_contract::Manifest;
 use std::collections::HashSet;
@@ -62,13 +63,62 @@ pub(crate) fn status(args: &Args, context: &Context) -> Result<Status> {
     })
 }
 
+/// How the processors do, without a look at the sources, and what else is read at that moment.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(crate) fn glance<T>(
+    config: &Config,
+    database: &DatabaseFile,
+    context: &Context,
+    body: impl Fn(Reader<'_>) -> Result<T>,
+) -> Result<(T, status::Status)> {
+    let lineup = Lineup::new(&[], config, &context.world(database))?;
+    let (made, overview, concerns) = read_with(&lineup, config, database, context, body)?;
+    let overview = match Bulletin::read(database) {
+        Some(bulletin) if Snapshot::instead_of(database).is_some() => overview.of_snapshot(bulletin),
+        bulletin => overview.with_word(bulletin),
+    };
+    let view = View { database, config, now: &context.now, keeper: None, pending: None, disabled: &lineup.disabled };
+    Ok((made, judged(overview, concerns, &view)))
+}
+
+/// What somebody should look at, by processor.
+type Concerns = Vec<(&'static str, Vec<String>)>;
+
+fn read_with<T>(
+    lineup: &Lineup,
+    config: &Config,
+    database: &DatabaseFile,
+    context: &Context,
+    body: impl Fn(Reader<'_>) -> Result<T>,
+) -> Result<(T, Overview, Concerns)> {
+    let now = context.now.wall;
+    let manifests: Vec<_> = lineup.all().iter().map(|processor| processor.manifest()).collect();
+    read(database, context, |reader| {
+        let server_of = |name: &str| lineup.server_of(name);
+        let overview = status::read(reader, database, &manifests, &server_of, now)?;
+        // What cannot be found out is to be looked at, too.
+        let concerns = context.plugs.iter().map(|plug| {
+            let concerns = (plug.concerns)(reader, config, now).unwrap_or_else(|error| vec![error.message]);
+            (plug.name(), concerns)
+        });
+        let concerns = concerns.collect();
+        Ok((body(reader)?, overview, concerns))
+    })
+}
+
+fn judged(overview: Overview, concerns: Concerns, view: &View<'_>) -> status::Status {
+    let mut status = overview.judge(view);
+    concerns.into_iter().for_each(|(processor, concerns)| status.warn(processor, concerns));
+    status
+}
+
 fn judge(args: &Args, config: &Config, database: &DatabaseFile, context: &Context) -> Result<status::Status> {
     let lineup = Lineup::new(&[], config, &context.world(database))?;
     let manifests: Vec<_> = lineup.all().iter().map(|processor| processor.manifest()).collect();
-    let overview = read(database, context, |reader| {
-        let server_of = |name: &str| lineup.server_of(name);
-        status::read(reader, database, &manifests, &server_of, context.now.wall)
-    })?;
+    let ((), overview, concerns) = read_with(&lineup, config, database, context, |_| Ok(()))?;
     let (overview, pending) = match Bulletin::read(database) {
         // A file that a snapshot has not seen need not be new to the service.
         Some(bulletin) if Snapshot::instead_of(database).is_some() => (overview.of_snapshot(bulletin), None),
@@ -80,7 +130,7 @@ fn judge(args: &Args, config: &Config, database: &DatabaseFile, context: &Contex
     let keeper = args.check.then_some(Keeper::Schedule);
     let view =
         View { database, config, now: &context.now, keeper, pending: pending.as_deref(), disabled: &lineup.disabled };
-    Ok(overview.judge(&view))
+    Ok(judged(overview, concerns, &view))
 }
 
 /// What the sources hold that is not seen yet; nothing, where they cannot be walked.

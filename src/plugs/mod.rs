@@ -9,7 +9,9 @@
 //! | --- | --- |
 //! | `call` | a question of the HTTP API that a plug brings |
 //! | [`command`] | a command that a plug brings |
+//! | [`daily`] | the start page, budgets and the digest, over several processors |
 //! | [`lineup`] | processors made as the configuration wants them |
+//! | [`measure`] | figures for monitors |
 //! | [`persons`] | people whom a processor tells apart inside of a user folder |
 //! | [`tasks`] | task sessions: their settings, reports and commands |
 //! | [`tracking`] | activity sessions of web events and of work with agents |
@@ -19,7 +21,9 @@
 #[cfg(feature = "console")]
 pub mod call;
 pub mod command;
+pub mod daily;
 pub mod lineup;
+pub mod measure;
 pub mod persons;
 pub mod tasks;
 pub mod tracking;
@@ -28,6 +32,7 @@ pub mod verification;
 
 pub use command::Command;
 pub use lineup::{Disabled, Lineup};
+pub use measure::Measure;
 pub use persons::Persons;
 
 use crate::actions::remove::Removal;
@@ -76,6 +81,10 @@ pub struct Plug {
     pub check: fn(&Config, &Surroundings<'_>) -> Vec<Finding>,
     /// Adds to the summary of its run what should be known. Best effort: the run is over.
     pub remark: fn(&Config, &DatabaseFile, &mut Summary),
+    /// What somebody should look at although it runs well, such as money that is spent: a warning, never a failure.
+    pub concerns: fn(Reader<'_>, &Config, DateTime<Utc>) -> Result<Vec<String>>,
+    /// Figures for monitors, with a bounded number of values.
+    pub measures: fn(Reader<'_>, &Config, DateTime<Utc>) -> Result<Vec<Measure>>,
     /// Tables of what the configuration knows about its values.
     pub lookups: fn(&Config) -> Result<Vec<Lookup>>,
     /// Decisions of people about what it found out.
@@ -205,6 +214,8 @@ impl Plug {
             make,
             check: |_, _| Vec::new(),
             remark: |_, _, _| {},
+            concerns: |_, _, _| Ok(Vec::new()),
+            measures: |_, _, _| Ok(Vec::new()),
             lookups: |_| Ok(Vec::new()),
             review: None,
             remove: None,

@@ -6,7 +6,7 @@ use crate::base::error::{Error, Result, cause};
 use crate::base::moment::Moment;
 use crate::config::Config;
 use crate::config::schedules::Schedules;
-use crate::plugs::Lineup;
+use crate::plugs::{Lineup, Measure};
 use crate::service::health::{Facts, Keeper, State};
 use crate::store::record::Record;
 use crate::store::{Access, DatabaseFile, Store, known, room};
@@ -38,7 +38,7 @@ pub struct Sample {
 /// If the database cannot be read or the file not be written.
 pub fn write(database: &DatabaseFile, config: &Config, lineup: &Lineup, now: &Moment, file: &Path) -> Result<()> {
     let store = Store::open_current(database, Access::ReadOnly, now.wall)?;
-    let samples = store.read(|reader| {
+    let (samples, measures) = store.read(|reader| {
         let of_sources = known::alarms(reader)?.into_iter().map(|(_, alarm)| alarm);
         let alarms: Vec<_> = of_sources.chain(room::alarm(database)).collect();
         let sample = |name: &'static str| {
@@ -56,10 +56,16 @@ pub fn write(database: &DatabaseFile, config: &Config, lineup: &Lineup, now: &Mo
             let of_run = record.over.iter().flat_map(|run| &run.alarms).filter(|alarm| !alarms.contains(alarm)).count();
             Ok(Sample { processor: name, alarms: alarms.len() + of_run, record, state })
         };
-        database.plugs.names().map(sample).collect::<Result<Vec<_>>>()
+        let samples = database.plugs.names().map(sample).collect::<Result<Vec<_>>>()?;
+        let measures = database.plugs.iter().filter_map(|plug| {
+            let measures = (plug.measures)(reader, config, now.wall);
+            // How the processors do is known all the same.
+            measures.inspect_err(|error| tracing::warn!(error = error.message, "cannot measure what is used")).ok()
+        });
+        Ok((samples, measures.flatten().collect::<Vec<_>>()))
     })?;
     drop(store);
-    let text = text(&samples);
+    let text = text(&samples) + &measures.iter().map(Measure::text).collect::<String>();
     // The collector is another user.
     atomic_file::write(file, &text, Some(0o644)).map_err(|error| Error::cannot("write", file.display(), cause(&error)))
 }

@@ -1,5 +1,6 @@
 //! Questions of the HTTP API about tasks.
 
+use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::base::utc;
 use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Removing, Reply, Schema, Schemas, schema_of};
@@ -129,8 +130,7 @@ impl Task {
 fn filter(asked: &Asked) -> Filter {
     let status: Vec<_> = asked.value("status").into_iter().flat_map(|all| all.split(',')).map(str::to_owned).collect();
     Filter {
-        since: None,
-        until: None,
+        days: Days::default(),
         zone: asked.zone,
         user: None,
         identities: asked.identities.clone(),

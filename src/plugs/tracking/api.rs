@@ -1,5 +1,6 @@
 //! Questions of the HTTP API about activity sessions, and about everything that somebody did.
 
+use crate::base::days::Days;
 use crate::base::error::{Error, Result, Status};
 use crate::base::zone;
 use crate::dialect::replay::Typed;
@@ -317,7 +318,7 @@ fn timeline(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         return Ok(Reply::NotFound);
     }
     let (zone, identities) = (asked.zone, asked.identities.clone());
-    let filter = Filter { since, until, user: None, kind: None, bots: false, zone, identities };
+    let filter = Filter { days: Days { since, until }, user: None, kind: None, bots: false, zone, identities };
     let entries = match timeline::timeline(reader, user, &filter) {
         Err(error) if error.status == Status::Usage => return Ok(Reply::NotFound),
         entries => entries?,

@@ -4,6 +4,7 @@
 //! rows; their sum is shown if it is of enough people, and else left out of the totals, too: what is missing between
 //! the rows and the total would tell it.
 
+use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, Schema, Schemas, schema_of};
 use crate::plugs::usage::report::by::By;
@@ -146,8 +147,7 @@ fn filter(asked: &Asked, reader: Reader<'_>) -> Result<std::result::Result<Filte
     };
     let only = |name: &str| asked.value(name).map(str::to_owned).map(Only::from);
     let filter = Filter {
-        since,
-        until,
+        days: Days { since, until },
         user: only("user"),
         team: only("team"),
         project: only("project"),
@@ -156,7 +156,7 @@ fn filter(asked: &Asked, reader: Reader<'_>) -> Result<std::result::Result<Filte
         zone: asked.zone,
         identities: asked.identities.clone(),
     };
-    let (filter, _) = filter.resolved(reader)?;
+    let filter = filter.resolved(reader)?;
     let is_somebody = |only: &Only| only.is_known() || asked.viewer.is(&only.name);
     Ok(if filter.user.as_ref().is_none_or(is_somebody) { Ok(filter) } else { Err(Reply::NotFound) })
 }
@@ -186,7 +186,7 @@ fn by(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         Ok(filter) => filter,
         Err(reply) => return Ok(reply),
     };
-    let mut sheet = usage::usage(reader, by, &filter, &prices)?;
+    let mut sheet = usage::usage(reader, &[by], &filter, &prices)?;
     sheet.explanation.clear();
     if is_guarded {
         let people = people::of_rows(reader, by, &filter)?;
@@ -211,7 +211,7 @@ fn guard(sheet: &mut Sheet, people: &BTreeMap<Option<String>, BTreeSet<String>>,
     let merged: BTreeSet<_> = hidden.iter().flat_map(|row| of(&row.key)).collect();
     sheet.rows = shown;
     if !hidden.is_empty() && merged.len() >= enough {
-        sheet.rows.push(Row { key: Some(MERGED.to_owned()), numbers: sum(&hidden, sheet.columns.len()) });
+        sheet.rows.push(Row::new(Some(MERGED.to_owned()), sum(&hidden, sheet.columns.len())));
     } else if !hidden.is_empty() {
         // Without rows as if there were none: what is hidden is not told by a total of another form.
         let nothing = |column: &Column| (column.unit == Unit::Count).then_some(0);
@@ -293,14 +293,14 @@ mod tests {
         });
         asked.min_group = 3;
         let key = |day: usize| Some(format!("day {day}"));
-        let row = |(day, people): (usize, &&[&str])| Row { key: key(day), numbers: vec![Some(people.len() as i128)] };
+        let row = |(day, people): (usize, &&[&str])| Row::new(key(day), vec![Some(people.len() as i128)]);
         let rows: Vec<_> = days.iter().enumerate().map(row).collect();
         let people = days
             .iter()
             .enumerate()
             .map(|(day, people)| (key(day), people.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>()));
         let totals = sum(&rows, 1);
-        let mut sheet = Sheet { columns: &COLUMNS, rows, totals, ..Sheet::default() };
+        let mut sheet = Sheet { columns: COLUMNS.as_slice().into(), rows, totals, ..Sheet::default() };
         guard(&mut sheet, &people.collect(), &asked);
         let rows = sheet.rows.into_iter().map(|row| (row.key.unwrap(), row.numbers[0].unwrap())).collect();
         (rows, sheet.totals[0])

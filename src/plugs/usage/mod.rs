@@ -14,7 +14,7 @@ mod costs;
 pub mod report;
 pub(in crate::plugs) mod repositories;
 
-use crate::plugs::{Plug, Plugged};
+use crate::plugs::{Plug, Plugged, daily};
 use crate::store::migrate::Migration;
 use sessionmill_usage::Usage;
 
@@ -25,6 +25,8 @@ pub static PLUG: Plug = Plug {
     migrations: &MIGRATIONS,
     views: include_str!("views.sql"),
     interval: Some("SCHEDULER_USAGE_PROCESSOR_INTERVAL"),
+    concerns: daily::budget::concerns,
+    measures: daily::measures::measures,
     lookups: costs::lookups,
     reports: &commands::REPORTS,
     commands: &commands::COMMANDS,

@@ -34,7 +34,7 @@ use sessionmill_verification::Verification;
 use sessionmill_verification::rules::Rules;
 use std::sync::LazyLock;
 
-const NAME: &str = "verification";
+pub(in crate::plugs) const NAME: &str = "verification";
 
 /// The plug.
 pub static PLUG: Plug = Plug {

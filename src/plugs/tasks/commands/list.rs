@@ -3,7 +3,7 @@
 use crate::base::error::{Result, Status, count, thousands};
 use crate::base::names;
 use crate::cli::place::read;
-use crate::cli::scope::{ReportArgs, ReportSetup};
+use crate::cli::scope::{ReportArgs, ReportSetup, Usual};
 use crate::cli::{Context, Form, remark};
 use crate::plugs::tasks::NAME;
 use crate::plugs::tasks::report::filter::Filter;
@@ -66,10 +66,11 @@ pub(super) struct Which {
 impl Which {
     /// The database, brought up to date, and what is asked of it.
     pub(super) fn filter(&self, with_closed: bool, context: &Context) -> Result<(DatabaseFile, Filter)> {
-        let ReportSetup { database, zone, identities, .. } = self.report.setup(&[NAME], context)?;
+        // What is active counts, however long it has been.
+        let setup = self.report.setup(&[NAME], Usual::All, context)?;
+        let ReportSetup { database, zone, identities, days, .. } = setup;
         let filter = Filter {
-            since: self.report.since,
-            until: self.report.until,
+            days,
             zone,
             user: self.report.user.clone(),
             identities,
@@ -115,13 +116,13 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
     }
     let has_errors = tasks.iter().any(|task| task.error.is_some());
     let mut fields = vec![
-        Field::name("Task"),
+        Field::id("Task"),
         Field::name("Type").spare(1),
         Field::name("Short id").spare(2),
         Field::name("User").spare(5),
-        Field::name("Status"),
+        Field::state("Status"),
         Field::name("Created").spare(4),
-        Field::name("For").spare(3),
+        Field::number("For").spare(3),
     ];
     if has_errors {
         fields.push(Field::text("Error").spare(6));

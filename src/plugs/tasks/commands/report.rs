@@ -3,10 +3,8 @@
 use super::list::Which;
 use crate::base::error::{Result, Status};
 use crate::cli::place::read;
-use crate::cli::scope::tell_pending;
-use crate::cli::{Context, Form, form, terminal_width};
+use crate::cli::{Context, Form, form};
 use crate::plugs::tasks::report::figures::{self, By};
-use crate::report::render;
 
 /// Tasks by type, status, user or day: how many, how many failed, how long they took
 ///
@@ -32,7 +30,5 @@ pub(super) struct Args {
 pub(super) fn report(args: &Args, context: &Context) -> Result<Status> {
     let (database, filter) = args.which.filter(true, context)?;
     let sheet = read(&database, context, |reader| figures::figures(reader, args.by, &filter))?;
-    form::grid(&render::sheet(&sheet, args.form.format(), args.form.texts(), terminal_width())?)?;
-    tell_pending(&sheet);
-    Ok(Status::Done)
+    form::sheet(&sheet, args.form.format(), args.form.texts())
 }

@@ -5,10 +5,11 @@ use crate::base::error::{Result, Status};
 use crate::base::printable::printable;
 use crate::base::utc;
 use crate::cli::place::read;
-use crate::cli::{Context, print, terminal_width};
+use crate::cli::{Context, print, screen};
 use crate::plugs::tasks::report::session::{self, Happened, TaskSession};
 use crate::report::grid::{Field, grid};
 use crate::report::render::{pretty, span};
+use crate::report::screen::Screen;
 use crate::store::cell::plain;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -54,12 +55,12 @@ pub(super) fn show(args: &Args, context: &Context) -> Result<Status> {
         };
         args.ids.iter().map(page).collect::<Result<Vec<_>>>()
     })?;
-    let words = || pages.iter().map(|page| page.words(now, terminal_width())).collect::<Vec<_>>().join("\n");
+    let words = || pages.iter().map(|page| page.words(now, screen())).collect::<Vec<_>>().join("\n");
     print(&if args.json || args.format == "json" { pretty(&pages) } else { words() })
 }
 
 impl Page {
-    fn words(&self, now: DateTime<Utc>, width: Option<usize>) -> String {
+    fn words(&self, now: DateTime<Utc>, screen: Screen) -> String {
         let Self { task, events } = self;
         let mut words = format!("{}\n", printable(&task.task_id));
         let mut line = |name: &str, text: &str| _ = writeln!(words, "{name:<9} {}", printable(text));
@@ -90,8 +91,12 @@ impl Page {
             return words;
         }
         let has_errors = events.iter().any(|event| event.error.is_some());
-        let mut fields =
-            vec![Field::name("Time (UTC)"), Field::name("State"), Field::name("Attempt").spare(2), Field::path("Line")];
+        let mut fields = vec![
+            Field::name("Time (UTC)"),
+            Field::state("State"),
+            Field::number("Attempt").spare(2),
+            Field::path("Line"),
+        ];
         if has_errors {
             fields.push(Field::text("Error").spare(1));
         }
@@ -101,6 +106,6 @@ impl Page {
             let cells = vec![time, event.state.clone(), event.attempt.to_string(), line];
             cells.into_iter().chain(has_errors.then(|| event.error.clone().unwrap_or_default())).collect()
         };
-        words + "\n" + &grid(&fields, &events.iter().map(row).collect::<Vec<_>>(), width).text
+        words + "\n" + &grid(&fields, &events.iter().map(row).collect::<Vec<_>>(), screen).text
     }
 }

@@ -25,7 +25,7 @@ pub enum By {
 const COLUMNS: [Column; 6] = [
     Column::count("tasks", "Tasks"),
     Column::count("active", "Active").rank(1),
-    Column::count("failures", "Failures"),
+    Column::failures("failures", "Failures"),
     Column::milliseconds("p50_ms", "p50").rank(2),
     Column::milliseconds("p95_ms", "p95").rank(3),
     Column::milliseconds("oldest_active_ms", "Oldest active").rank(4),
@@ -112,8 +112,8 @@ pub fn figures(reader: Reader<'_>, by: By, filter: &Filter) -> Result<Sheet> {
     let (as_of, pending) = freshness(reader, NAME)?;
     Ok(Sheet {
         by: by.name(),
-        columns: &COLUMNS,
-        rows: groups.into_iter().map(|(key, group)| Row { key, numbers: group.numbers(filter.now) }).collect(),
+        columns: COLUMNS.as_slice().into(),
+        rows: groups.into_iter().map(|(key, group)| Row::new(key, group.numbers(filter.now))).collect(),
         totals: total.numbers(filter.now),
         as_of,
         pending,

@@ -1,20 +1,19 @@
 //! Which tasks are asked for.
 
+use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::base::zone;
 use crate::identities::Identities;
 use crate::store::reader::{Param, Reader};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use std::sync::Arc;
 
 /// What is `None`, or empty, is not asked for.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// First day on which the task was created.
-    pub since: Option<NaiveDate>,
-    /// Last day.
-    pub until: Option<NaiveDate>,
+    /// On which the task was created.
+    pub days: Days,
     pub zone: Tz,
     /// A person, a folder, or for whom the task is done.
     pub user: Option<String>,
@@ -51,10 +50,10 @@ impl Condition {
 impl Filter {
     pub(super) fn condition(&self, reader: Reader<'_>) -> Result<Condition> {
         let mut condition = Condition::default();
-        if let Some(day) = self.since {
+        if let Some(day) = self.days.since {
             condition.add("created_at >= ?", [Param::Time(zone::begin(day, self.zone))]);
         }
-        if let Some(day) = self.until {
+        if let Some(day) = self.days.until {
             condition.add("created_at < ?", [Param::Time(zone::end(day, self.zone))]);
         }
         if let Some(user) = &self.user {

@@ -1,16 +1,15 @@
 //! `sessionmill report activity`: who was there, when and for how long.
 
 use crate::base::error::{Result, Status};
-use crate::cli::form::{self, Form};
+use crate::cli::Context;
+use crate::cli::form::{self, Form, Shown};
 use crate::cli::place::read;
-use crate::cli::scope::{ReportArgs, ReportSetup, tell_pending};
-use crate::cli::{Context, remark, terminal_width};
+use crate::cli::scope::{ReportArgs, ReportSetup, Rows, Usual};
 use crate::plugs::tracking::report::activity;
 use crate::plugs::tracking::report::by::By;
 use crate::plugs::tracking::report::filter::{Filter, Kind};
 use crate::plugs::{tracking, usage};
 use crate::price::Prices;
-use crate::report::render;
 
 /// Activity sessions: how many, of how many people, how long, and what they cost
 ///
@@ -35,6 +34,9 @@ pub(super) struct Args {
     report: ReportArgs,
 
     #[command(flatten)]
+    shown: Shown,
+
+    #[command(flatten)]
     form: Form,
 }
 
@@ -53,8 +55,7 @@ pub(super) struct Choice {
 impl Choice {
     pub(super) fn filter(self, report: &ReportArgs, setup: &ReportSetup) -> Filter {
         Filter {
-            since: report.since,
-            until: report.until,
+            days: setup.days,
             user: report.user.clone(),
             kind: self.kind,
             bots: self.bots,
@@ -65,15 +66,17 @@ impl Choice {
 }
 
 pub(super) fn activity(args: &Args, context: &Context) -> Result<Status> {
-    let setup = args.report.setup(&[tracking::NAME, usage::NAME], context)?;
+    let rows = if args.by == By::Week { Rows::Weeks } else { Rows::Others };
+    let usual = Usual::of(args.form.format(), rows);
+    let setup = args.report.setup(&[tracking::NAME, usage::NAME], usual, context)?;
     let filter = args.choice.filter(&args.report, &setup);
     let prices = Prices::new(&setup.config.price)?;
-    let sheet = read(&setup.database, context, |reader| activity::activity(reader, args.by, &filter, &prices))?;
-    let (format, texts) = (args.form.format(), args.form.texts());
-    form::grid(&render::sheet(&sheet, format, texts, terminal_width())?)?;
-    for note in &sheet.notes {
-        remark(&format!("note: {note}"));
-    }
-    tell_pending(&sheet);
-    Ok(Status::Done)
+    let (sheet, newest) = read(&setup.database, context, |reader| {
+        let make = |days| activity::activity(reader, args.by, &Filter { days, ..filter.clone() }, &prices);
+        let sheet = args.shown.sheet(&setup, make)?;
+        let newest = if sheet.rows.is_empty() { filter.newest(reader)? } else { None };
+        Ok((sheet, newest))
+    })?;
+    setup.tell_days(sheet.rows.is_empty(), newest);
+    form::sheet(&sheet, args.form.format(), args.form.texts())
 }

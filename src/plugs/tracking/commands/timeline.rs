@@ -1,11 +1,13 @@
 //! `sessionmill timeline`: everything that somebody did, in one order.
 
 use super::activity::Choice;
+use crate::base::days::Days;
 use crate::base::error::{Result, Status};
 use crate::cli::Context;
 use crate::cli::form::Form;
 use crate::cli::place::read;
-use crate::cli::scope::{ReportArgs, day};
+use crate::cli::scope::{ReportArgs, Rows, Usual, day};
+use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::timeline::{self, CELLS, KINDS};
 use crate::plugs::{tasks, tracking, usage};
 use crate::report::grid::Field;
@@ -29,7 +31,7 @@ pub(super) struct Args {
     who: String,
 
     /// Only this day; short for --since and --until
-    #[arg(long, value_name = "DATE", value_parser = day, conflicts_with_all = ["since", "until"])]
+    #[arg(long, value_name = "DATE", value_parser = day, conflicts_with_all = ["since", "until", "period"])]
     day: Option<NaiveDate>,
 
     /// Only entries of this kind
@@ -48,22 +50,29 @@ pub(super) struct Args {
 }
 
 pub(super) fn timeline(args: &Args, context: &Context) -> Result<Status> {
-    let setup = args.report.setup(&[tasks::NAME, tracking::NAME, usage::NAME], context)?;
+    let usual = if args.day.is_some() { Usual::All } else { Usual::of(args.form.format(), Rows::Others) };
+    let setup = args.report.setup(&[tasks::NAME, tracking::NAME, usage::NAME], usual, context)?;
     let choice = Choice { kind: None, bots: args.bots };
     let mut filter = choice.filter(&args.report, &setup);
-    filter.since = args.day.or(filter.since);
-    filter.until = args.day.or(filter.until);
-    let mut entries = read(&setup.database, context, |reader| timeline::timeline(reader, &args.who, &filter))?;
+    filter.days = args.day.map_or(filter.days, |day| Days { since: Some(day), until: Some(day) });
+    let (mut entries, newest) = read(&setup.database, context, |reader| {
+        let entries = timeline::timeline(reader, &args.who, &filter)?;
+        // Somebody who is there has an entry on some day.
+        let all = || timeline::timeline(reader, &args.who, &Filter { days: Days::default(), ..filter.clone() });
+        let newest = if entries.is_empty() { all()?.last().map(|entry| entry.begun) } else { None };
+        Ok((entries, newest))
+    })?;
+    setup.tell_days(entries.is_empty(), newest);
     entries.retain(|entry| args.kind.as_ref().is_none_or(|kind| entry.kind == kind));
     args.form.list(&Listing {
         rows: &entries,
         empty: "nothing to report",
         fields: vec![
             Field::name("Begun"),
-            Field::name("Length").spare(2),
+            Field::number("Length").spare(2),
             Field::name("What"),
             Field::text("About"),
-            Field::name("Id").spare(1),
+            Field::id("Id").spare(1),
         ],
         shown: &|entry| {
             let lasted = entry.ended.map(|ended| length((ended - entry.begun).num_seconds().into()));

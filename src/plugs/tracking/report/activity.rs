@@ -95,7 +95,7 @@ pub fn activity(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) ->
     let mut total = Sums::default();
     let mut people: HashMap<(bool, String, String), usize> = HashMap::new();
     let (mut bots, mut shared) = (0, 0);
-    let stranger = visits::read(reader, by, filter, |visit| {
+    visits::read(reader, by, filter, |visit| {
         if visit.is_bot && !filter.bots {
             bots += 1;
             return;
@@ -123,15 +123,12 @@ pub fn activity(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) ->
     let (as_of, pending) = freshness(reader, NAME)?;
     Ok(Sheet {
         by: by.name(),
-        columns: &COLUMNS,
-        rows: sums
-            .into_iter()
-            .map(|(key, sums)| Row { key: key.map(|key| key.name), numbers: sums.numbers() })
-            .collect(),
+        columns: COLUMNS.as_slice().into(),
+        rows: sums.into_iter().map(|(key, sums)| Row::new(key.map(|key| key.name), sums.numbers())).collect(),
         totals: total.numbers(),
         as_of,
         pending,
-        notes: stranger.into_iter().chain(notes(bots, shared)).collect(),
+        notes: notes(bots, shared),
         ..Sheet::default()
     })
 }

@@ -21,7 +21,7 @@ impl Costs {
     /// If the database cannot be read.
     pub(super) fn read(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Self> {
         // No response is older than the session that it is in.
-        let condition = match filter.since {
+        let condition = match filter.days.since {
             Some(day) => {
                 Where { clause: "time >= ?".to_owned(), params: vec![Param::Time(zone::begin(day, filter.zone))] }
             }

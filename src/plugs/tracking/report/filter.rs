@@ -1,14 +1,13 @@
 //! Which activity sessions a report is about.
 
+use crate::base::days::Days;
 use crate::base::error::Result;
-use crate::base::names;
-use crate::base::printable::printable;
 use crate::base::zone;
 use crate::identities::Identities;
 use crate::plugs::tracking::report::visits::Visit;
 use crate::plugs::usage::report as usage;
 use crate::store::reader::{Param, Reader};
-use chrono::NaiveDate;
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use clap::ValueEnum;
 use std::sync::Arc;
@@ -16,10 +15,8 @@ use std::sync::Arc;
 /// Days, people and kinds; what is `None` is not asked for.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// First day on which a session began.
-    pub since: Option<NaiveDate>,
-    /// Last day, which belongs to the report.
-    pub until: Option<NaiveDate>,
+    /// On which a session began.
+    pub days: Days,
     /// A person's name or e-mail address, a folder, or the id of a person of a site.
     pub user: Option<String>,
     pub kind: Option<Kind>,
@@ -59,11 +56,10 @@ impl Filter {
     /// The same days and people as those of a report of usage. `None` for one of a team, a project, a model or an
     /// agent, since activity is of people.
     pub fn of_usage(filter: &usage::filter::Filter) -> Option<Self> {
-        let usage::filter::Filter { since, until, user, team, project, model, agent, zone, identities } = filter;
+        let usage::filter::Filter { days, user, team, project, model, agent, zone, identities } = filter;
         let is_of_people = [team, project, model, agent].into_iter().all(Option::is_none);
         is_of_people.then(|| Self {
-            since: *since,
-            until: *until,
+            days: *days,
             user: user.as_ref().map(|only| only.name.clone()),
             kind: None,
             bots: false,
@@ -72,16 +68,16 @@ impl Filter {
         })
     }
 
-    /// The condition; and a sentence about a user that no session is of, with the nearest name.
+    /// The condition.
     ///
     /// # Errors
     ///
-    /// If the database cannot be read.
-    pub(super) fn condition(&self, reader: Reader<'_>) -> Result<(Where, Option<String>)> {
+    /// If the database cannot be read, or has no session of the user.
+    pub(super) fn condition(&self, reader: Reader<'_>) -> Result<Where> {
         let mut clause = vec!["true".to_owned()];
         let mut params = Vec::new();
-        let since = self.since.map(|day| ("started_at >= ?", zone::begin(day, self.zone)));
-        let until = self.until.map(|day| ("started_at < ?", zone::end(day, self.zone)));
+        let since = self.days.since.map(|day| ("started_at >= ?", zone::begin(day, self.zone)));
+        let until = self.days.until.map(|day| ("started_at < ?", zone::end(day, self.zone)));
         for (part, time) in [since, until].into_iter().flatten() {
             clause.push(part.to_owned());
             params.push(Param::Time(time));
@@ -90,10 +86,9 @@ impl Filter {
             clause.push("kind = ?".to_owned());
             params.push(Param::Text(kind.name().to_owned()));
         }
-        let mut stranger = None;
         if let Some(name) = &self.user {
-            let folders = self.folders(reader, name)?;
-            let is_known = !folders.is_empty() || has_person(reader, name)?;
+            let folders =
+                if has_person(reader, name)? { self.folders(reader, name)? } else { self.meant(reader, name)? };
             let marks = vec!["?"; folders.len()].join(", ");
             clause.push(match folders.is_empty() {
                 true => "person_id = ?".to_owned(),
@@ -101,11 +96,19 @@ impl Filter {
             });
             params.extend(folders.into_iter().map(Param::Text));
             params.push(Param::Text(name.clone()));
-            if !is_known {
-                stranger = Some(self.stranger(reader, name)?);
-            }
         }
-        Ok((Where { clause: clause.join(" AND "), params }, stranger))
+        Ok(Where { clause: clause.join(" AND "), params })
+    }
+
+    /// When the last session began of which all but the days tells.
+    ///
+    /// # Errors
+    ///
+    /// As [`Filter::condition`].
+    pub fn newest(&self, reader: Reader<'_>) -> Result<Option<DateTime<Utc>>> {
+        let Where { clause, params } = Self { days: Days::default(), ..self.clone() }.condition(reader)?;
+        let sql = format!("SELECT max(started_at) FROM activity_sessions WHERE {clause}");
+        reader.one(&sql, &params, |row| row.time(0))
     }
 
     /// The folders with sessions that are of a name.
@@ -120,18 +123,17 @@ impl Filter {
         if visit.is_agent { self.identities.label(&visit.username).to_owned() } else { visit.person_id.clone() }
     }
 
-    fn stranger(&self, reader: Reader<'_>, name: &str) -> Result<String> {
-        let folders = folders(reader)?;
-        let known = folders.iter().map(|folder| self.identities.label(folder));
-        let hint = names::unknown("user", name, known).hint;
-        let about = printable(&format!("no activity of user `{name}`"));
-        Ok(hint.map_or_else(|| about.clone(), |hint| format!("{about}: {}", printable(&hint))))
+    /// The folders that are meant by a name for short.
+    fn meant(&self, reader: Reader<'_>, name: &str) -> Result<Vec<String>> {
+        self.identities.meant(name, &folders(reader)?)
     }
 }
 
-/// All folders with sessions.
+/// All folders with sessions or transcripts.
 fn folders(reader: Reader<'_>) -> Result<Vec<String>> {
-    reader.rows("SELECT DISTINCT username FROM activity_sessions ORDER BY ALL", &[], |row| row.get(0))
+    let sql = "SELECT username FROM activity_sessions UNION SELECT split_part(session_file, '/', 1) FROM session_files
+               ORDER BY ALL";
+    reader.rows(sql, &[], |row| row.get(0))
 }
 
 /// Whether a person has this id.

@@ -1,6 +1,6 @@
 //! The part of the page about activity: a calendar, a map of the hours of the week, and tables. No script, no network.
 
-use crate::base::error::{Result, thousands};
+use crate::base::error::{Result, Status, thousands};
 use crate::plugs::tracking::report::activity::activity;
 use crate::plugs::tracking::report::by::By;
 use crate::plugs::tracking::report::filter::Filter;
@@ -11,9 +11,8 @@ use crate::plugs::usage::report::html::table::Kind::{Numbers, Words};
 use crate::plugs::usage::report::html::table::table;
 use crate::plugs::usage::report::html::text::Text;
 use crate::price::Prices;
-use crate::report::money;
-use crate::report::render::{hours, length, percent, span};
-use crate::report::{Column, Row, Unit};
+use crate::report::render::{self, hours};
+use crate::report::{Column, Row};
 use crate::store::reader::Reader;
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
@@ -41,7 +40,7 @@ pub fn part(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Stri
     let mut rhythm = Rhythm::new(filter.zone);
     let mut days: BTreeMap<NaiveDate, i128> = BTreeMap::new();
     let (mut has_web, mut has_agents) = (false, false);
-    visits::read(reader, By::Day, filter, |visit| {
+    let read = visits::read(reader, By::Day, filter, |visit| {
         if visit.is_bot && !filter.bots {
             return;
         }
@@ -49,12 +48,14 @@ pub fn part(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Stri
         *days.entry(visit.started.with_timezone(&filter.zone).date_naive()).or_default() += visit.active_seconds;
         has_agents |= visit.is_agent;
         has_web |= !visit.is_agent;
-    })?;
+    });
+    // Who is known by responses can be without a session.
+    read.or_else(|error| if error.status == Status::Usage { Ok(()) } else { Err(error) })?;
     if days.is_empty() {
         return Ok(String::new());
     }
     let mut html = format!(
-        "<h2>When people are there</h2>\n<div class=\"pair\"><div><h3>Active time by day</h3>\n{}</div>\n\
+        "<h2 id=\"presence\">When people are there</h2>\n<div class=\"pair\"><div><h3>Active time by day</h3>\n{}</div>\n\
          <div><h3>Time in sessions by hour of the week</h3>\n{}</div></div>\n<div class=\"pair\">\n",
         calendar(&days, hours),
         week(&rhythm)
@@ -101,15 +102,9 @@ fn sheet(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) -> Result
     let sheet = activity(reader, by, filter, prices)?;
     let mut columns: Vec<(usize, &Column)> = sheet.columns.iter().enumerate().collect();
     columns.retain(|(at, column)| SHOWN.contains(&column.name) && sheet.totals.get(*at).is_some_and(Option::is_some));
-    let cell = |row: &Row, (at, column): &(usize, &Column)| match (row.numbers.get(*at).copied().flatten(), column.unit)
-    {
-        (None, _) => "–".to_owned(),
-        (Some(number), Unit::Seconds) if column.name == "active_seconds" => hours(number),
-        (Some(number), Unit::Seconds) => length(number),
-        (Some(number), Unit::Milliseconds) => span(number),
-        (Some(number), Unit::Share) => percent(number),
-        (Some(number), Unit::PicoUsd) => money::rounded(number),
-        (Some(number), Unit::Count | Unit::Ratio) => thousands(number),
+    let cell = |row: &Row, (at, column): &(usize, &Column)| {
+        let number = row.numbers.get(*at).copied().flatten();
+        render::cell(number, column.unit, thousands)
     };
     let rows = sheet.rows.iter().take(MOST).map(|row| {
         let name = row.key.clone().unwrap_or_else(|| "(none)".to_owned());

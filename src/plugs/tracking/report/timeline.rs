@@ -105,8 +105,8 @@ fn condition(folders: &[String], time: &str, filter: &Filter) -> (String, Vec<Pa
 }
 
 fn days(clause: &mut String, params: &mut Vec<Param>, time: &str, filter: &Filter) {
-    let since = filter.since.map(|day| (">=", zone::begin(day, filter.zone)));
-    let until = filter.until.map(|day| ("<", zone::end(day, filter.zone)));
+    let since = filter.days.since.map(|day| (">=", zone::begin(day, filter.zone)));
+    let until = filter.days.until.map(|day| ("<", zone::end(day, filter.zone)));
     for (compared, moment) in [since, until].into_iter().flatten() {
         *clause += &format!(" AND {time} {compared} ?");
         params.push(Param::Time(moment));

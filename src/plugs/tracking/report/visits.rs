@@ -35,13 +35,13 @@ impl Visit {
     }
 }
 
-/// Hands on the sessions of a filter, those of bots among them. Returns a sentence about a user without sessions.
+/// Hands on the sessions of a filter, those of bots among them.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub(super) fn read(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl FnMut(Visit)) -> Result<Option<String>> {
-    let (Where { clause, params }, stranger) = filter.condition(reader)?;
+pub(super) fn read(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl FnMut(Visit)) -> Result<()> {
+    let Where { clause, params } = filter.condition(reader)?;
     let sql = format!(
         "SELECT session_id, kind = 'agent', username, person_id, started_at, seen_until,
              duration_seconds, active_seconds, page_views, is_bounce, is_engaged, is_bot, {}
@@ -65,6 +65,5 @@ pub(super) fn read(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl F
             name: row.get(12)?,
         });
         Ok(())
-    })?;
-    Ok(stranger)
+    })
 }

@@ -2,6 +2,7 @@
 
 use super::scope::Scope;
 use crate::base::error::{Result, Status, thousands};
+use crate::cli::scope::{Rows, Usual};
 use crate::cli::{Context, Form};
 use crate::plugs::usage::report::errors::{self, Trouble};
 use crate::report::grid::Field;
@@ -28,21 +29,21 @@ pub(super) struct Args {
 type Cell<'c> = &'c dyn Fn(&Trouble) -> String;
 
 pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
-    let report = args.scope.report(context)?;
-    let troubles = report.read(context, errors::errors)?;
+    let report = args.scope.report(Usual::of(args.form.format(), Rows::Others), context)?;
+    let troubles = report.read(context, Vec::is_empty, errors::errors)?;
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let cost = |trouble: &Trouble| trouble.cost.map(money::rounded).unwrap_or_default();
     let day = |trouble: &Trouble| text(&trouble.first_seen).chars().take(10).collect();
     let example = |trouble: &Trouble| text(&trouble.example);
     // A column that would be empty is left out.
     let more: [(Field, Cell<'_>); 3] = [
-        (Field::name("Cost").spare(2), &cost),
+        (Field::number("Cost").spare(2), &cost),
         (Field::name("First seen").spare(3), &day),
         (Field::text("Example").spare(4), &example),
     ];
     let has_any = |cell: Cell<'_>| troubles.iter().any(|trouble| !cell(trouble).is_empty());
     let (more, cells): (Vec<_>, Vec<_>) = more.into_iter().filter(|(_, cell)| has_any(cell)).unzip();
-    let fields = [Field::name("Kind"), Field::text("What"), Field::name("Count"), Field::name("Of").spare(1)];
+    let fields = [Field::name("Kind"), Field::text("What"), Field::number("Count"), Field::number("Of").spare(1)];
     args.form.list(&Listing {
         rows: &troubles,
         empty: "nothing to report",

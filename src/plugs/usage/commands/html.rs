@@ -3,7 +3,8 @@
 use super::scope::Scope;
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status, cause};
-use crate::cli::{Context, remark};
+use crate::cli::scope::Usual;
+use crate::cli::{Context, remark, terminal};
 use crate::plugs::usage::report::html;
 use crate::plugs::{tracking, usage};
 use std::path::{Path, PathBuf};
@@ -16,24 +17,41 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Example:\n  sessionmill report html --out usage.html --since 2026-02-01")]
 pub(super) struct Args {
     /// The file to write; one that is there is replaced
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "open")]
+    out: Option<PathBuf>,
+
+    /// Show the page in the browser; without --out it is a file in the folder for temporary files
+    #[arg(long)]
+    open: bool,
 
     #[command(flatten)]
     scope: Scope,
 }
 
 pub(super) fn html(args: &Args, context: &Context) -> Result<Status> {
-    let report = args.scope.report_of(&[usage::NAME, tracking::NAME], context)?;
-    if is_of(&args.out, &report.database) {
-        return Err(Error::new(Status::Usage, format!("`{}` belongs to the database", args.out.display()))
+    let report = args.scope.report_of(&[usage::NAME, tracking::NAME], Usual::All, context)?;
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => temporary()?,
+    };
+    if is_of(&out, &report.setup.database) {
+        return Err(Error::new(Status::Usage, format!("`{}` belongs to the database", out.display()))
             .hint("name another file with --out"));
     }
-    let page = report.read(context, html::page)?;
-    atomic_file::write(&args.out, &page, None)
-        .map_err(|error| Error::cannot("write", args.out.display(), cause(&error)))?;
-    remark(&format!("written: {}", args.out.display()));
+    let page = report.read(context, |_| false, html::page)?;
+    atomic_file::write(&out, &page, None).map_err(|error| Error::cannot("write", out.display(), cause(&error)))?;
+    remark(&format!("written: {}", out.display()));
+    if args.open {
+        terminal::open(&out.display().to_string());
+    }
     Ok(Status::Done)
+}
+
+/// A file in a folder of its own, which nobody else can read.
+fn temporary() -> Result<PathBuf> {
+    let folder = tempfile::Builder::new().prefix("sessionmill-").tempdir();
+    let folder = folder.map_err(|error| Error::cannot("make", "a temporary folder", cause(&error)))?;
+    Ok(folder.keep().join("usage.html"))
 }
 
 /// Whether a file is the database, or one that DuckDB keeps beside it under a longer name.

@@ -18,11 +18,12 @@ mod sessions;
 use crate::base::error::{Result, Status};
 use crate::cli::Context;
 use crate::plugs::command::{Command, parsed};
+use crate::plugs::daily;
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::by::By;
 use clap::{ArgMatches, Args as _};
 
-pub(super) const REPORTS: [Command; 5] = [
+pub(super) const REPORTS: [Command; 6] = [
     Command {
         name: NAME,
         arguments: report::Usage::augment_args,
@@ -48,9 +49,11 @@ pub(super) const REPORTS: [Command; 5] = [
         arguments: html::Args::augment_args,
         run: |matches, context| html::html(&parsed(matches)?, context),
     },
+    daily::BUDGETS,
 ];
 
-pub(super) const COMMANDS: [Command; 5] = [
+pub(super) const COMMANDS: [Command; 8] = [
+    daily::OVERVIEW,
     Command {
         name: "report",
         arguments: report::Args::augment_args,
@@ -76,6 +79,8 @@ pub(super) const COMMANDS: [Command; 5] = [
         arguments: session::Args::augment_args,
         run: |matches, context| session::session(&parsed(matches)?, context),
     },
+    daily::DIGEST,
+    daily::TOP,
 ];
 
 fn short(command: clap::Command, about: &'static str) -> clap::Command {
@@ -83,5 +88,5 @@ fn short(command: clap::Command, about: &'static str) -> clap::Command {
 }
 
 fn by(by: By, matches: &ArgMatches, context: &Context) -> Result<Status> {
-    report::report(by, &parsed(matches)?, context)
+    report::report(&[by], &parsed(matches)?, context)
 }

@@ -2,10 +2,11 @@
 
 use super::scope::Scope;
 use crate::base::error::{Result, Status};
-use crate::cli::scope::tell_pending;
-use crate::cli::{Context, Form, form, remark, terminal_width};
+use crate::cli::form::{self, Shown};
+use crate::cli::scope::{Rows, Usual};
+use crate::cli::{Context, Form};
 use crate::plugs::usage::report::outcomes::{self, OutcomesBy};
-use crate::report::render::{self, Format};
+use crate::report::render::Format;
 
 /// What came of the work: lines, files, commits, pull requests, tests, and what they cost
 ///
@@ -28,17 +29,26 @@ pub(super) struct Args {
     scope: Scope,
 
     #[command(flatten)]
+    shown: Shown,
+
+    #[command(flatten)]
     form: Form,
 }
 
 pub(super) fn outcomes(args: &Args, context: &Context) -> Result<Status> {
-    let report = args.scope.report(context)?;
-    let sheet = report.read(context, |reader, filter, prices| outcomes::outcomes(reader, args.by, filter, prices))?;
+    let rows = match args.by {
+        OutcomesBy::Week => Rows::Weeks,
+        OutcomesBy::Month => Rows::Months,
+        _ => Rows::Others,
+    };
     let format = args.form.format();
-    form::grid(&render::sheet(&sheet, format, args.form.texts(), terminal_width())?)?;
-    for note in sheet.notes.iter().filter(|_| format != Format::Json) {
-        remark(&format!("note: {note}"));
-    }
-    tell_pending(&sheet);
-    Ok(Status::Done)
+    let report = args.scope.report(Usual::of(format, rows), context)?;
+    let sheet = report.sheet(&args.shown, context, |reader, filter, prices| {
+        let mut sheet = outcomes::outcomes(reader, args.by, filter, prices)?;
+        if format == Format::Json {
+            sheet.notes.clear();
+        }
+        Ok(sheet)
+    })?;
+    form::sheet(&sheet, format, args.form.texts())
 }

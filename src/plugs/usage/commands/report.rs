@@ -2,9 +2,9 @@
 
 use super::scope::Scope;
 use crate::base::error::{Error, Result, Status};
-use crate::cli::form::{self, Raw};
-use crate::cli::scope::tell_pending;
-use crate::cli::{Context, print, remark, terminal_width};
+use crate::cli::form::{self, Raw, Shown};
+use crate::cli::scope::{Rows, Usual};
+use crate::cli::{Context, print, remark};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::{ccusage, explain, usage};
 use crate::report::render::{self, Format};
@@ -41,9 +41,9 @@ pub(super) struct Args {
 /// Tokens and their cost, or tool calls; the same as no subcommand
 #[derive(Debug, clap::Args)]
 pub(super) struct Usage {
-    /// What a row is about
-    #[arg(long, value_enum, default_value_t = By::Day)]
-    by: By,
+    /// What a row is about; or two of these with a comma between them, such as day,model
+    #[arg(long, value_enum, default_value = "day", value_delimiter = ',')]
+    by: Vec<By>,
 
     #[command(flatten)]
     options: Options,
@@ -64,6 +64,9 @@ enum Shape {
 pub(super) struct Options {
     #[command(flatten)]
     pub(super) scope: Scope,
+
+    #[command(flatten)]
+    shown: Shown,
 
     /// How the report is written
     #[arg(long, value_enum, default_value_t = Shape::Table, conflicts_with = "json")]
@@ -87,7 +90,7 @@ pub(super) fn any(args: &Args, context: &Context) -> Result<Status> {
 }
 
 pub(super) fn usage(args: &Usage, context: &Context) -> Result<Status> {
-    report(args.by, &args.options, context)
+    report(&args.by, &args.options, context)
 }
 
 impl Options {
@@ -103,20 +106,36 @@ impl Options {
     }
 }
 
-pub(super) fn report(by: By, options: &Options, context: &Context) -> Result<Status> {
-    if by == By::Tool && options.scope.model.is_some() {
+pub(super) fn report(by: &[By], options: &Options, context: &Context) -> Result<Status> {
+    if by.contains(&By::Tool) && options.scope.model.is_some() {
         return Err(Error::new(
             Status::Usage,
             "tool calls are not told by model: --model and --by tool exclude each other",
         ));
     }
-    let report = options.scope.report(context)?;
+    if by.len() > 2 {
+        return Err(Error::new(Status::Usage, "a row is about two things at most").hint("--by day,model"));
+    }
     let Some(format) = options.format() else {
+        let [by] = *by else {
+            return Err(Error::new(Status::Usage, "ccusage has no format for rows about two things"));
+        };
+        let report = options.scope.report(Usual::All, context)?;
         let now = context.now.wall;
-        let report = report.read(context, |reader, filter, prices| ccusage::report(reader, by, filter, prices, now))?;
+        let report = report.read(
+            context,
+            |_| false,
+            |reader, filter, prices| ccusage::report(reader, by, filter, prices, now),
+        )?;
         return print(&render::pretty(&report));
     };
-    let sheet = report.read(context, |reader, filter, prices| {
+    let rows = match by[0] {
+        By::Week => Rows::Weeks,
+        By::Month => Rows::Months,
+        _ => Rows::Others,
+    };
+    let report = options.scope.report(Usual::of(format, rows), context)?;
+    let sheet = report.sheet(&options.shown, context, |reader, filter, prices| {
         let mut sheet = usage::usage(reader, by, filter, prices)?;
         match options.explain {
             true => sheet.explanation.extend(explain::sources(reader, filter)?),
@@ -124,13 +143,8 @@ pub(super) fn report(by: By, options: &Options, context: &Context) -> Result<Sta
         }
         Ok(sheet)
     })?;
-    form::grid(&render::sheet(&sheet, format, options.raw.texts(), terminal_width())?)?;
     for sentence in sheet.explanation.iter().filter(|_| format != Format::Json) {
         remark(sentence);
     }
-    for note in &sheet.notes {
-        remark(&format!("note: {note}"));
-    }
-    tell_pending(&sheet);
-    Ok(Status::Done)
+    form::sheet(&sheet, format, options.raw.texts())
 }

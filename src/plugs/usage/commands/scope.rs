@@ -1,13 +1,14 @@
 //! The part of all usage that a report is about: flags that reports share.
 
 use crate::base::error::Result;
+use crate::cli::form::Shown;
 use crate::cli::place::read;
-use crate::cli::scope::{ReportArgs, ReportSetup};
+use crate::cli::scope::{ReportArgs, ReportSetup, Usual};
 use crate::cli::{Context, remark};
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::filter::{Filter, Only};
 use crate::price::Prices;
-use crate::store::DatabaseFile;
+use crate::report::Sheet;
 use crate::store::reader::Reader;
 
 /// The part of all usage that a report is about.
@@ -20,11 +21,11 @@ pub(super) struct Scope {
     #[arg(long)]
     team: Option<String>,
 
-    /// Only this project: a working directory, or a repository with its worktrees
-    #[arg(long, value_name = "DIR")]
+    /// Only this project: its name, a working directory, or a repository with its worktrees
+    #[arg(long, value_name = "NAME")]
     project: Option<String>,
 
-    /// Only this model
+    /// Only this model; opus, opus-4-6 or '*sonnet*' will do
     #[arg(long)]
     pub(super) model: Option<String>,
 
@@ -35,49 +36,66 @@ pub(super) struct Scope {
 
 /// What a report of usage is made from.
 pub(super) struct ReportContext {
-    pub(super) database: DatabaseFile,
+    pub(super) setup: ReportSetup,
     pub(super) filter: Filter,
     prices: Prices,
 }
 
 impl Scope {
-    pub(super) fn report(&self, context: &Context) -> Result<ReportContext> {
-        self.report_of(&[NAME], context)
+    pub(super) fn report(&self, usual: Usual, context: &Context) -> Result<ReportContext> {
+        self.report_of(&[NAME], usual, context)
     }
 
     /// The same with what further processors make.
-    pub(super) fn report_of(&self, processors: &[&str], context: &Context) -> Result<ReportContext> {
-        let ReportSetup { config, database, zone, identities } = self.report.setup(processors, context)?;
-        let only = |name: &Option<String>| name.clone().map(Only::from);
+    pub(super) fn report_of(&self, processors: &[&str], usual: Usual, context: &Context) -> Result<ReportContext> {
+        let setup = self.report.setup(processors, usual, context)?;
+        let only = |name: &Option<String>| name.clone().map(Only::short);
         let filter = Filter {
-            since: self.report.since,
-            until: self.report.until,
+            days: setup.days,
             user: only(&self.report.user),
             team: only(&self.team),
             project: only(&self.project),
             model: only(&self.model),
             agent: only(&self.agent),
-            zone,
-            identities,
+            zone: setup.zone,
+            identities: setup.identities.clone(),
         };
-        Ok(ReportContext { database, filter, prices: Prices::new(&config.price)? })
+        Ok(ReportContext { prices: Prices::new(&setup.config.price)?, setup, filter })
     }
 }
 
 impl ReportContext {
-    /// Makes a report, and tells about names that nothing is known of.
+    /// Makes a report, and says which days and names it is about where that is not what was written.
     pub(super) fn read<T>(
         &self,
         context: &Context,
+        is_empty: impl Fn(&T) -> bool,
         body: impl Fn(Reader<'_>, &Filter, &Prices) -> Result<T>,
     ) -> Result<T> {
-        let (made, strangers) = read(&self.database, context, |reader| {
-            let (filter, strangers) = self.filter.resolved(reader)?;
-            Ok((body(reader, &filter, &self.prices)?, strangers))
+        let (made, filter, newest) = read(&self.setup.database, context, |reader| {
+            let filter = self.filter.resolved(reader)?;
+            let made = body(reader, &filter, &self.prices)?;
+            let newest = if is_empty(&made) { filter.newest(reader)? } else { None };
+            Ok((made, filter, newest))
         })?;
-        for stranger in strangers {
-            remark(&format!("note: {stranger}"));
+        for (what, _, only) in filter.names().filter(|(.., only)| !only.stands_for.is_empty()) {
+            let names: Vec<_> = only.stands_for.iter().map(|name| format!("`{name}`")).collect();
+            remark(&format!("note: {what} `{}` is {}", only.name, names.join(", ")));
         }
+        self.setup.tell_days(newest.is_some(), newest);
         Ok(made)
+    }
+
+    /// The same for a sheet, as it is to be shown.
+    pub(super) fn sheet(
+        &self,
+        shown: &Shown,
+        context: &Context,
+        body: impl Fn(Reader<'_>, &Filter, &Prices) -> Result<Sheet>,
+    ) -> Result<Sheet> {
+        let is_empty = |sheet: &Sheet| sheet.rows.is_empty();
+        self.read(context, is_empty, |reader, filter, prices| {
+            shown.sheet(&self.setup, |days| body(reader, &Filter { days, ..filter.clone() }, prices))
+        })
     }
 }

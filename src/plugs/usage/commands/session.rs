@@ -1,7 +1,9 @@
 //! `sessionmill session`: usage by session, or one session step by step.
 
 use crate::base::error::{Error, Result, Status, thousands};
-use crate::cli::{Context, print, remark, terminal_width};
+use crate::cli::form::tell_left_out;
+use crate::cli::scope::Usual;
+use crate::cli::{Context, print, remark, screen};
 use crate::plugs::usage::commands::report::{self, Options};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::family::Member;
@@ -9,9 +11,9 @@ use crate::plugs::usage::report::timeline::{self, CELLS, Step, Timeline, What};
 use crate::price::PicoUsd;
 use crate::report::csv;
 use crate::report::grid::{Field, grid};
-use crate::report::listing::Written;
 use crate::report::money;
 use crate::report::render::{self, Format};
+use crate::report::screen::Screen;
 use crate::store::cell::plain;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -34,15 +36,16 @@ pub(super) struct Args {
 }
 
 pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
-    let Args { id: Some(id), options } = args else { return report::report(By::Session, &args.options, context) };
-    let report = options.scope.report(context)?;
+    let Args { id: Some(id), options } = args else { return report::report(&[By::Session], &args.options, context) };
+    let report = options.scope.report(Usual::All, context)?;
     if options.explain || report.filter.is_narrow() {
         return Err(Error::new(Status::Usage, "a session is shown whole: leave out the other choices"));
     }
-    let timeline = report.read(context, |reader, filter, prices| timeline::timeline(reader, id, filter, prices))?;
+    let timeline =
+        report.read(context, |_| false, |reader, filter, prices| timeline::timeline(reader, id, filter, prices))?;
     let format = options.format().ok_or_else(|| Error::new(Status::Usage, "ccusage has no format for one session"))?;
     print(&match format {
-        Format::Table => table(&timeline, report.filter.zone, terminal_width()) + &subagents(&timeline.subagents),
+        Format::Table => table(&timeline, report.filter.zone, screen()) + &subagents(&timeline.subagents),
         Format::Json => render::pretty(&timeline.json()),
         Format::Csv => {
             let row = |step: &Step| {
@@ -56,7 +59,7 @@ pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
 
 /// Time, tokens and cost of every step, and its line. Where there is no room for all of it, numbers and times are
 /// short, and the line goes before anything that is counted.
-fn table(timeline: &Timeline, zone: Tz, width: Option<usize>) -> String {
+fn table(timeline: &Timeline, zone: Tz, screen: Screen) -> String {
     let fields = [
         Field::name("Time"),
         Field::text("What"),
@@ -68,25 +71,24 @@ fn table(timeline: &Timeline, zone: Tz, width: Option<usize>) -> String {
         Field::path("Line").spare(5),
     ];
     let rows = |form: &Form| timeline.steps.iter().map(|step| row(step, zone, form)).collect::<Vec<_>>();
-    let whole = grid(&fields, &rows(&WHOLE), None).text;
-    let widest = whole.lines().map(UnicodeWidthStr::width).max().unwrap_or_default();
+    let rows_of_whole = rows(&WHOLE);
+    let bare = grid(&fields, &rows_of_whole, Screen::default()).text;
+    let widest = bare.lines().map(UnicodeWidthStr::width).max().unwrap_or_default();
     let title = timeline.facts.title.as_ref().map(|title| format!(" ({title})")).unwrap_or_default();
     let id = format!("{}{title}", timeline.session_id);
-    let Some(width) = width.filter(|width| widest > *width) else {
+    if screen.width.is_none_or(|width| widest <= width) {
         remark(&format!("session {id}"));
-        return whole;
-    };
+        return grid(&fields, &rows_of_whole, screen).text;
+    }
     let days: BTreeSet<_> = timeline.steps.iter().filter_map(|step| step.time).map(|time| day(time, zone)).collect();
     let (form, day) = match days.first() {
         Some(day) if days.len() == 1 => (Form { time: "%H:%M:%S", ..SHORT }, format!(", {day}")),
         _ => (SHORT, String::new()),
     };
     remark(&format!("session {id}{day}"));
-    let Written { text, left_out } = grid(&fields, &rows(&form), Some(width));
-    if left_out.iter().any(|title| title == "Line") {
-        remark("note: a wider terminal, or --json, shows the source file and line of each step");
-    }
-    text
+    let written = grid(&fields, &rows(&form), screen);
+    tell_left_out(&written);
+    written.text
 }
 
 /// The subagents as a tree, each with what it cost alone and with those that it called.
@@ -97,9 +99,9 @@ fn subagents(family: &[Member]) -> String {
     let fields = [
         Field::name("Subagent"),
         Field::name("Type"),
-        Field::name("Responses").spare(1),
-        Field::name("Cost"),
-        Field::name("With its own").spare(2),
+        Field::number("Responses").spare(1),
+        Field::number("Cost"),
+        Field::number("With its own").spare(2),
     ];
     let cost = |cost: Option<PicoUsd>| cost.map_or_else(|| "–".to_owned(), money::rounded);
     let row = |member: &Member| {
@@ -111,7 +113,7 @@ fn subagents(family: &[Member]) -> String {
             cost(member.total),
         ]
     };
-    format!("\n{}", grid(&fields, &family.iter().map(row).collect::<Vec<_>>(), terminal_width()).text)
+    format!("\n{}", grid(&fields, &family.iter().map(row).collect::<Vec<_>>(), screen()).text)
 }
 
 /// How a step is written.

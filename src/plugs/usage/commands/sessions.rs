@@ -2,6 +2,7 @@
 
 use super::scope::Scope;
 use crate::base::error::{Result, Status, thousands};
+use crate::cli::scope::{Rows, Usual};
 use crate::cli::{Context, Form, remark};
 use crate::plugs::usage::report::sessions::{self, CELLS, Session};
 use crate::report::grid::Field;
@@ -30,8 +31,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
-    let report = args.scope.report(context)?;
-    let mut sessions = report.read(context, sessions::sessions)?;
+    let report = args.scope.report(Usual::of(args.form.format(), Rows::Others), context)?;
+    let mut sessions = report.read(context, Vec::is_empty, sessions::sessions)?;
     let all = sessions.len();
     sessions.truncate(usize::try_from(args.limit).unwrap_or(usize::MAX));
     if sessions.len() < all {
@@ -43,16 +44,16 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     // A list without a name in it has no column for them.
     let has_titles = sessions.iter().any(|session| session.facts.title.is_some());
     let fields = [
-        Field::name("Session"),
+        Field::id("Session"),
         Field::name("User"),
         Field::path("Project").spare(3),
         Field::name("Started").spare(2),
-        Field::name("Active").spare(4),
-        Field::name("Responses").spare(5),
-        Field::name("Tokens").spare(1),
-        Field::name("Calls").spare(5),
-        Field::name("Failed").spare(5),
-        Field::name("Cost"),
+        Field::number("Active").spare(4),
+        Field::number("Responses").spare(5),
+        Field::number("Tokens").spare(1),
+        Field::number("Calls").spare(5),
+        Field::failures("Failed").spare(5),
+        Field::number("Cost"),
     ];
     args.form.list(&Listing {
         rows: &sessions,

@@ -5,8 +5,11 @@ use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::report::{self, Column, Sheet};
 use crate::store::reader::{Reader, Row};
 
-const CALLS: [Column; 3] =
-    [Column::count("calls", "Calls"), Column::count("errors", "Errors"), Column::count("sessions", "Sessions").spare()];
+const CALLS: [Column; 3] = [
+    Column::count("calls", "Calls"),
+    Column::failures("errors", "Errors"),
+    Column::count("sessions", "Sessions").spare(),
+];
 
 /// In the order of [`CALLS`].
 const SUMS: &str = "count(*), count(*) FILTER (is_error), count(DISTINCT session_id)";
@@ -23,10 +26,10 @@ pub fn calls(reader: Reader<'_>, filter: &Filter) -> Result<Sheet> {
     };
     let sql =
         format!("SELECT tool, {SUMS} FROM usage_tool_events WHERE {clause} GROUP BY ALL ORDER BY count(*) DESC, tool");
-    let row = |row: &Row<'_>| Ok(report::Row { key: row.get(0)?, numbers: numbers(row, 1)? });
+    let row = |row: &Row<'_>| Ok(report::Row::new(row.get(0)?, numbers(row, 1)?));
     let rows = reader.rows(&sql, &params, row)?;
     // Sessions of several tools are in several rows.
     let sql = format!("SELECT {SUMS} FROM usage_tool_events WHERE {clause}");
     let totals = reader.one(&sql, &params, |row| numbers(row, 0))?;
-    Ok(Sheet { by: "tool", columns: &CALLS, rows, totals, ..Sheet::default() })
+    Ok(Sheet { by: "tool", columns: CALLS.as_slice().into(), rows, totals, ..Sheet::default() })
 }

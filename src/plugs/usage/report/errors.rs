@@ -1,5 +1,6 @@
 //! What failed, and what is wrong with the data: each kind of trouble, counted.
 
+use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::plugs::usage::report::causes;
 use crate::plugs::usage::report::filter::{Filter, Where};
@@ -162,7 +163,7 @@ fn of_files(reader: Reader<'_>, filter: &Filter, kind: Kind, column: &str) -> Re
 }
 
 fn failed_files(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
-    let only = Filter { since: None, until: None, project: None, model: None, agent: None, ..filter.clone() };
+    let only = Filter { days: Days::default(), project: None, model: None, agent: None, ..filter.clone() };
     let sql = |clause: &str| {
         format!(
             "SELECT processor_name || ': ' || class AS what, count(*) AS files, NULL FROM session_failures

@@ -21,6 +21,39 @@ pub(super) struct Key<'f> {
     keys: &'static [&'static str],
     join: &'static str,
     naming: Naming<'f>,
+    /// The place of the first column in a row.
+    first: usize,
+}
+
+/// Several keys at a time, whose columns follow each other.
+pub(super) struct Keys<'f>(Vec<Key<'f>>);
+
+impl<'f> Keys<'f> {
+    /// The keys of a report; `None` if one of them is none of responses.
+    pub(super) fn of(by: &[By], reader: Reader<'_>, filter: &'f Filter) -> Result<Option<Self>> {
+        let mut keys: Vec<Key<'f>> = Vec::new();
+        for by in by {
+            let Some(key) = Key::of(*by, reader, filter)? else { return Ok(None) };
+            let first = keys.last().map_or(0, |last| last.first + last.keys.len());
+            keys.push(Key { first, ..key });
+        }
+        Ok(Some(Self(keys)))
+    }
+
+    /// All columns, and what is read beside the responses for them.
+    pub(super) fn columns(&self) -> (Vec<&'static str>, &'static str) {
+        let join = self.0.iter().map(|key| key.join).find(|join| !join.is_empty());
+        (self.0.iter().flat_map(|key| key.keys).copied().collect(), join.unwrap_or_default())
+    }
+
+    pub(super) fn names(&mut self, row: &Row<'_>) -> Result<Vec<Option<String>>> {
+        self.0.iter_mut().map(|key| key.name(row)).collect()
+    }
+
+    /// Of each key, whether its rows are in the order of time.
+    pub(super) fn are_times(&self) -> Vec<bool> {
+        self.0.iter().map(Key::is_time).collect()
+    }
 }
 
 enum Naming<'f> {
@@ -65,7 +98,7 @@ impl<'f> Key<'f> {
             }
             By::Block | By::Tool => return Ok(None),
         };
-        Ok(Some(Self { keys, join, naming }))
+        Ok(Some(Self { keys, join, naming, first: 0 }))
     }
 
     pub(super) fn columns(&self) -> Columns<'static> {
@@ -77,14 +110,15 @@ impl<'f> Key<'f> {
         matches!(self.naming, Naming::Period(_) | Naming::Hour(_))
     }
 
-    /// The name of a group, whose columns come first in the row.
+    /// The name of a group.
     pub(super) fn name(&mut self, row: &Row<'_>) -> Result<Option<String>> {
-        let text = |column: usize| row.get::<Option<String>>(column);
+        let first = self.first;
+        let text = |column: usize| row.get::<Option<String>>(first + column);
         let name = |name: &str| name.to_owned();
         Ok(match &mut self.naming {
             Naming::Plain => text(0)?,
-            Naming::Period(names) => names.of(row.get(0)?),
-            Naming::Hour(zone) => row.get::<Option<i64>>(0)?.and_then(|quarter| hour(quarter, *zone)),
+            Naming::Period(names) => names.of(row.get(first)?),
+            Naming::Hour(zone) => row.get::<Option<i64>>(first)?.and_then(|quarter| hour(quarter, *zone)),
             Naming::User(identities) => text(0)?.map(|folder| name(identities.label(&folder))),
             Naming::Team(identities) => text(0)?.and_then(|folder| identities.team(&folder).map(name)),
             Naming::Project(repositories) => text(0)?.map(|cwd| name(repositories.name(&cwd))),

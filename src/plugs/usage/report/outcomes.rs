@@ -56,7 +56,7 @@ const COLUMNS: [Column; 11] = [
     Column::count("commits", "Commits"),
     Column::count("pull_requests", "Pull requests").rank(4),
     Column::count("test_runs", "Test runs").rank(2),
-    Column::count("failed_test_runs", "Failed").rank(5),
+    Column::failures("failed_test_runs", "Failed").rank(5),
     Column::seconds("active_seconds", "Active").rank(4),
     Column::money("cost_usd", "Cost"),
     Column::money("cost_per_commit_usd", "Per commit").rank(1),
@@ -155,8 +155,8 @@ pub fn outcomes(reader: Reader<'_>, by: OutcomesBy, filter: &Filter, prices: &Pr
     let (as_of, pending) = freshness(reader, NAME)?;
     Ok(Sheet {
         by: by.name(),
-        columns: &COLUMNS,
-        rows: sums.into_iter().map(|(key, sums)| Row { key, numbers: sums.numbers() }).collect(),
+        columns: COLUMNS.as_slice().into(),
+        rows: sums.into_iter().map(|(key, sums)| Row::new(key, sums.numbers())).collect(),
         totals: total.numbers(),
         as_of,
         pending,

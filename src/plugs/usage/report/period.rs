@@ -7,11 +7,11 @@ use chrono_tz::Tz;
 use std::collections::HashMap;
 
 /// The key that a query groups times by.
-pub(super) const QUARTER: &str = "epoch_us(time) // 900000000";
+pub(in crate::plugs) const QUARTER: &str = "epoch_us(time) // 900000000";
 const QUARTER_MICROS: i64 = 900_000_000;
 
 /// The day of a zone that a quarter of an hour falls on.
-pub(super) fn day(quarter: i64, zone: Tz) -> Option<NaiveDate> {
+pub(in crate::plugs) fn day(quarter: i64, zone: Tz) -> Option<NaiveDate> {
     let time = DateTime::from_timestamp_micros(quarter.saturating_mul(QUARTER_MICROS))?;
     Some(time.with_timezone(&zone).date_naive())
 }

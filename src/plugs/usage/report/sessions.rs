@@ -16,7 +16,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 /// One session.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Session {
     pub id: String,
     /// The person, else the folder.

@@ -1,19 +1,20 @@
 //! The usage report: tokens and their cost by day, person, model and so on. Queries add up; what is
 //! counted once was decided when it was settled.
 
-use crate::base::error::{Result, thousands};
+use crate::base::error::{Error, Result, Status, thousands};
 use crate::base::printable::printable;
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::block::{self, Block};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::Filter;
-use crate::plugs::usage::report::key::Key;
-use crate::plugs::usage::report::spending::{self, Spent, Uses};
+use crate::plugs::usage::report::key::Keys;
+use crate::plugs::usage::report::spending::{self, Columns, Spent, Uses};
 use crate::plugs::usage::report::{calls, explain, reported};
 use crate::price::{PicoUsd, Prices};
 use crate::report::{Column, Row, Sheet, freshness};
 use crate::store::reader::{self, Reader};
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
 
 const COLUMNS: [Column; 10] = [
     Column::count("responses", "Responses").spare(),
@@ -63,59 +64,101 @@ impl Sums {
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn usage(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) -> Result<Sheet> {
-    let mut sheet = if by == By::Tool { calls::calls(reader, filter)? } else { tokens(reader, by, filter, prices)? };
+pub fn usage(reader: Reader<'_>, by: &[By], filter: &Filter, prices: &Prices) -> Result<Sheet> {
+    let mut sheet = match by {
+        [By::Tool] => calls::calls(reader, filter)?,
+        [By::Block] => blocks(reader, filter, prices)?,
+        by => tokens(reader, by, filter, prices)?,
+    };
     (sheet.as_of, sheet.pending) = freshness(reader, NAME)?;
     Ok(sheet)
 }
 
-fn tokens(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) -> Result<Sheet> {
-    let condition = filter.condition();
-    let mut sums: BTreeMap<Option<String>, Sums> = BTreeMap::new();
-    let mut key = Key::of(by, reader, filter)?;
-    let uses = match &mut key {
-        Some(key) => {
-            let columns = key.columns();
-            let name = |row: &reader::Row<'_>| key.name(row);
-            let uses = spending::read(reader, prices, columns, &condition, name, |name, _, spent| {
-                sums.entry(name).or_default().spent.add(spent);
-            })?;
-            let columns = key.columns();
-            let name = |row: &reader::Row<'_>| key.name(row);
-            reported::read(reader, columns, filter, name, |name, cost| {
-                sums.entry(name).or_default().add_reported(cost);
-            })?;
-            uses
-        }
-        None => {
-            let (blocks, uses) = block::blocks(reader, prices, &condition)?;
-            for Block { start, spent, .. } in blocks {
-                let start = start.with_timezone(&filter.zone).format("%Y-%m-%dT%H:%M:%S%:z");
-                sums.entry(Some(start.to_string())).or_default().spent.add(&spent);
-            }
-            uses
-        }
+/// Sums by their keys, each of which has the same number of names.
+type Groups = BTreeMap<Vec<Option<String>>, Sums>;
+
+fn tokens(reader: Reader<'_>, by: &[By], filter: &Filter, prices: &Prices) -> Result<Sheet> {
+    let Some(mut keys) = Keys::of(by, reader, filter)? else {
+        let error = Error::new(Status::Usage, "billing windows and tool calls are told by nothing else");
+        return Err(error.hint("--by block and --by tool stand alone"));
     };
+    let mut groups = Groups::new();
+    let (columns, join) = keys.columns();
+    let columns = || Columns { keys: &columns, join };
+    let names = |row: &reader::Row<'_>| keys.names(row);
+    let uses = spending::read(reader, prices, columns(), &filter.condition(), names, |names, _, spent| {
+        groups.entry(names).or_default().spent.add(spent);
+    })?;
+    reported::read(
+        reader,
+        columns(),
+        filter,
+        |row| keys.names(row),
+        |names, cost| {
+            groups.entry(names).or_default().add_reported(cost);
+        },
+    )?;
+    let rows = in_order(groups, &keys.are_times());
+    sheet(reader, by, rows, &uses, filter, prices)
+}
+
+fn blocks(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Sheet> {
+    let (blocks, uses) = block::blocks(reader, prices, &filter.condition())?;
+    let mut groups = Groups::new();
+    for Block { start, spent, .. } in blocks {
+        let start = start.with_timezone(&filter.zone).format("%Y-%m-%dT%H:%M:%S%:z");
+        groups.entry(vec![Some(start.to_string())]).or_default().spent.add(&spent);
+    }
+    sheet(reader, &[By::Block], groups.into_iter().collect(), &uses, filter, prices)
+}
+
+/// The groups in the order of the report, level by level: times in theirs, everything else by weight, of equals the
+/// first by name. Groups below the same name stay together.
+fn in_order(groups: Groups, are_times: &[bool]) -> Vec<(Vec<Option<String>>, Sums)> {
+    let weight = |spent: &Spent| (spent.cost.unwrap_or_default(), spent.tokens.total());
+    let mut levels: HashMap<Vec<Option<String>>, Spent> = HashMap::new();
+    for (names, sums) in &groups {
+        (1..=names.len()).for_each(|level| levels.entry(names[..level].to_vec()).or_default().add(&sums.spent));
+    }
+    let mut rows: Vec<_> = groups.into_iter().collect();
+    rows.sort_by(|(a, _), (b, _)| {
+        let levels = (0..a.len()).map(|level| {
+            let of = |names: &[Option<String>]| levels.get(&names[..=level]).map(weight);
+            let by_weight = if are_times[level] { Ordering::Equal } else { of(b).cmp(&of(a)) };
+            by_weight.then_with(|| a[level].cmp(&b[level]))
+        });
+        levels.fold(Ordering::Equal, Ordering::then)
+    });
+    rows
+}
+
+fn sheet(
+    reader: Reader<'_>,
+    by: &[By],
+    groups: Vec<(Vec<Option<String>>, Sums)>,
+    uses: &Uses<'_>,
+    filter: &Filter,
+    prices: &Prices,
+) -> Result<Sheet> {
     let mut total = Sums::default();
-    for Sums { spent, reported } in sums.values() {
+    for (_, Sums { spent, reported }) in &groups {
         total.spent.add(spent);
         reported.iter().for_each(|cost| total.add_reported(*cost));
     }
-    let mut sums: Vec<_> = sums.into_iter().collect();
-    if key.is_some_and(|key| !key.is_time()) {
-        // Of equals the first by name.
-        sums.sort_by_key(|(_, Sums { spent, .. })| {
-            std::cmp::Reverse((spent.cost.unwrap_or_default(), spent.tokens.total()))
-        });
-    }
-    let unpriced = unpriced(&uses);
+    let rows = groups.into_iter().map(|(names, sums)| {
+        let mut names = names.into_iter();
+        Row { key: names.next().flatten(), then: names.collect(), numbers: sums.numbers() }
+    });
+    let mut by = by.iter().map(|by| by.name());
+    let unpriced = unpriced(uses);
     Ok(Sheet {
-        by: by.name(),
-        columns: &COLUMNS,
-        rows: sums.into_iter().map(|(key, sums)| Row { key, numbers: sums.numbers() }).collect(),
+        by: by.next().unwrap_or_default(),
+        then: by.collect(),
+        columns: COLUMNS.as_slice().into(),
+        rows: rows.collect(),
         totals: total.numbers(),
         notes: notes(&total.spent, &unpriced),
-        explanation: explain::explain(reader, &total.spent, &uses, prices, filter)?,
+        explanation: explain::explain(reader, &total.spent, uses, prices, filter)?,
         unpriced,
         ..Sheet::default()
     })

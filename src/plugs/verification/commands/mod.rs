@@ -11,7 +11,7 @@ use crate::base::error::{Result, Status};
 use crate::base::names;
 use crate::cli::place::read;
 use crate::cli::scope::refresh;
-use crate::cli::{Context, Database, Place, remark};
+use crate::cli::{Context, Database, Place};
 use crate::identities::Identities;
 use crate::plugs::command::{Command, parsed};
 use crate::plugs::verification::report::knowledge::{self, Filter, Item};
@@ -22,6 +22,7 @@ use clap::Args as _;
 use clap::builder::PossibleValuesParser;
 use sessionmill_verification::review::Standing;
 use sessionmill_verification::{Detection, Domain};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) const REPORTS: [Command; 1] = [Command {
@@ -171,12 +172,14 @@ impl Which {
             let items = knowledge::items(reader, &filter, &weights, context.now.wall)?;
             Ok((items, knowledge::users(reader)?, more(reader, identities)?))
         })?;
-        if let Some(user) = self.user.as_ref().filter(|user| !users.iter().any(|folder| identities.is_of(folder, user)))
+        if let Some(user) = &self.user
+            && !users.iter().any(|folder| identities.is_of(folder, user))
         {
-            remark(&format!("note: no evidence of user `{user}`"));
-            if let Some(hint) = names::unknown("user", user, users.iter().map(|folder| identities.label(folder))).hint {
-                remark(&format!("note: {hint}"));
-            }
+            return Err(names::unknown(
+                "user",
+                user,
+                users.iter().map(|folder| identities.label(folder)).collect::<BTreeSet<_>>().into_iter(),
+            ));
         }
         Ok((items, more))
     }

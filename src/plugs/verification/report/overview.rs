@@ -1,5 +1,6 @@
 //! The verification report: what people know, by domain, person, kind of evidence or month.
 
+use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::base::zone::{self, Period};
 use crate::identities::Identities;
@@ -7,7 +8,7 @@ use crate::plugs::verification::NAME;
 use crate::report::freshness;
 use crate::report::{Column, Row, Sheet};
 use crate::store::reader::Reader;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use clap::ValueEnum;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,10 +30,7 @@ pub enum By {
 /// Which evidence a report is about.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// First day.
-    pub since: Option<NaiveDate>,
-    /// Last day, which belongs to the report.
-    pub until: Option<NaiveDate>,
+    pub days: Days,
     /// A person, or a folder.
     pub user: Option<String>,
     pub zone: Tz,
@@ -82,7 +80,7 @@ pub fn verification(reader: Reader<'_>, by: By, filter: &Filter) -> Result<Sheet
         };
         rows.entry(key).or_default().push(piece);
     }
-    let rows = rows.into_iter().map(|(key, pieces)| Row { key, numbers: numbers(&pieces) });
+    let rows = rows.into_iter().map(|(key, pieces)| Row::new(key, numbers(&pieces)));
     let by = match by {
         By::Domain => "domain",
         By::User => "user",
@@ -91,7 +89,15 @@ pub fn verification(reader: Reader<'_>, by: By, filter: &Filter) -> Result<Sheet
     };
     let (as_of, pending) = freshness(reader, NAME)?;
     let totals = numbers(&pieces.iter().collect::<Vec<_>>());
-    Ok(Sheet { by, columns: &COLUMNS, rows: rows.collect(), totals, as_of, pending, ..Sheet::default() })
+    Ok(Sheet {
+        by,
+        columns: COLUMNS.as_slice().into(),
+        rows: rows.collect(),
+        totals,
+        as_of,
+        pending,
+        ..Sheet::default()
+    })
 }
 
 /// In the order of [`COLUMNS`].
@@ -116,8 +122,10 @@ fn numbers(pieces: &[&Piece]) -> Vec<Option<i128>> {
 }
 
 fn pieces(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Piece>> {
-    let (since, until) =
-        (filter.since.map(|day| zone::begin(day, filter.zone)), filter.until.map(|day| zone::end(day, filter.zone)));
+    let (since, until) = (
+        filter.days.since.map(|day| zone::begin(day, filter.zone)),
+        filter.days.until.map(|day| zone::end(day, filter.zone)),
+    );
     let sql = "SELECT piece.domain, piece.item_id, status, piece.detection_type, username, time
          FROM facts.verification_evidence AS piece JOIN facts.knowledge_items AS item USING (key_hash, domain, item_id)";
     let mut pieces: Vec<_> = reader.rows(sql, &[], |row| {
@@ -126,7 +134,9 @@ fn pieces(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Piece>> {
     })?;
     let identities = &filter.identities;
     if let Some(name) = &filter.user {
-        pieces.retain(|piece| identities.is_of(&piece.user, name));
+        let known: BTreeSet<_> = pieces.iter().map(|piece| piece.user.clone()).collect();
+        let folders = identities.meant(name, &known.into_iter().collect::<Vec<_>>())?;
+        pieces.retain(|piece| folders.contains(&piece.user));
     }
     pieces.iter_mut().for_each(|piece| piece.user = identities.label(&piece.user).to_owned());
     // Without a time it is in no period.

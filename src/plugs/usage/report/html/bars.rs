@@ -29,8 +29,8 @@ impl Bars<'_> {
     pub(super) fn html(&self) -> String {
         let sum = |at: usize| self.series.iter().filter_map(|(_, numbers)| numbers.get(at)).sum::<i128>();
         let sums: Vec<i128> = (0..self.bars.len()).map(sum).collect();
-        let top = round_up(sums.iter().copied().max().unwrap_or_default());
-        let mut html = format!("<figure>\n<figcaption>{}</figcaption>\n", Text(self.title));
+        let (top, cut) = top(&sums);
+        let mut html = format!("<figure>\n<figcaption>{}, by {}</figcaption>\n", Text(self.title), self.period);
         let _ = write!(
             html,
             "<div class=\"plot\"><span class=\"top\">{}</span><span class=\"mid\">{}</span>\n\
@@ -45,13 +45,18 @@ impl Bars<'_> {
         for (at, (bar, sum)) in self.bars.iter().zip(&sums).enumerate() {
             html += &self.bar(at, bar, *sum, top);
         }
-        let end = |bar: Option<&String>| bar.map_or("", String::as_str).to_owned();
-        let _ = write!(
-            html,
-            "</svg></div>\n<div class=\"axis\"><span>{}</span><span>{}</span></div>\n<ul class=\"legend\">",
-            Text(&end(self.bars.first())),
-            Text(&end(self.bars.last()))
-        );
+        html += "</svg></div>\n<div class=\"axis\">";
+        let labels = self.bars.len().min(LABELS);
+        for label in 0..labels {
+            let at = label * (self.bars.len() - 1) / (labels - 1).max(1);
+            let _ = write!(html, "<span>{}</span>", Text(&self.bars[at]));
+        }
+        html += "</div>\n";
+        if cut > 0 {
+            let bars = crate::base::error::count(cut as u64, "bar");
+            let _ = writeln!(html, "<p class=\"soft\">{bars} above {} cut, marked at the top</p>", (self.told)(top));
+        }
+        html += "<ul class=\"legend\">";
         for (number, (name, _)) in self.series.iter().enumerate() {
             let _ = write!(html, "<li><i class=\"s{number}\"></i>{}</li>", Text(name));
         }
@@ -71,7 +76,7 @@ impl Bars<'_> {
             if value <= 0 {
                 continue;
             }
-            let (y, end) = (height(below + value, top), height(below, top));
+            let (y, end) = (height((below + value).min(top), top), height(below.min(top), top));
             let _ = write!(
                 parts,
                 "<rect class=\"s{number}\" x=\"{x}.8\" y=\"{}\" width=\"8.4\" height=\"{}\"/>",
@@ -80,6 +85,9 @@ impl Bars<'_> {
             );
             let _ = write!(told, " · {series} {}", (self.told)(value));
             below += value;
+        }
+        if sum > top {
+            let _ = write!(parts, "<path class=\"cut\" d=\"M{x}.8 3h8.4\"/>");
         }
         format!(
             "<g><title>{}</title><rect class=\"hit\" x=\"{x}\" y=\"0\" width=\"{STEP}\" height=\"{HEIGHT}\"/>{parts}</g>\n",
@@ -113,13 +121,27 @@ fn decimal(hundredths: i128) -> String {
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
+/// Names of bars below a chart.
+const LABELS: usize = 6;
+
+/// The top of a chart, and how many bars are cut there. A few bars that are many times as high as nine of ten would
+/// flatten all others.
+fn top(sums: &[i128]) -> (i128, usize) {
+    let mut sorted: Vec<i128> = sums.iter().copied().filter(|sum| *sum > 0).collect();
+    sorted.sort_unstable();
+    let most = sorted.last().copied().unwrap_or_default();
+    let usual = sorted.get((sorted.len() * 9 / 10).saturating_sub(1)).copied().unwrap_or_default();
+    let top = if sorted.len() >= 10 && most > usual * 4 { round_up(usual * 3 / 2) } else { round_up(most) };
+    (top, sums.iter().filter(|sum| **sum > top).count())
+}
+
 /// The next number of which half is a round one too.
 fn round_up(number: i128) -> i128 {
     let mut ten = 1;
     while ten < number / 10 {
         ten *= 10;
     }
-    let steps = [1, 2, 4, 6, 8, 10, 20, 40, 60, 80, 100];
+    let steps = [1, 2, 4, 6, 8, 10, 12, 16, 20, 40, 60, 80, 100];
     steps.iter().map(|step| step * ten).find(|top| *top >= number).unwrap_or(number)
 }
 
@@ -129,9 +151,18 @@ mod tests {
 
     #[test]
     fn the_top_is_round_and_not_below_the_highest_bar() {
-        for (number, top) in [(0, 1), (1, 1), (3, 4), (9, 10), (11, 20), (41, 60), (99, 100), (101, 200), (812, 1000)] {
+        for (number, top) in [(0, 1), (1, 1), (3, 4), (9, 10), (11, 12), (41, 60), (99, 100), (101, 120), (812, 1000)] {
             assert_eq!(round_up(number), top, "{number}");
         }
+    }
+
+    #[test]
+    fn a_bar_that_would_flatten_all_others_is_cut() {
+        let usual: Vec<i128> = (1..=20).collect();
+        assert_eq!(top(&usual), (20, 0));
+        assert_eq!(top(&[&usual[..], &[900]].concat()), (40, 1));
+        assert_eq!(top(&[1, 900]), (1000, 0), "of few bars none is unusual");
+        assert_eq!(top(&[]), (1, 0));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::period::{self, QUARTER};
 use crate::plugs::usage::report::sessions::Session;
 use crate::plugs::usage::report::spending::{self, Spent, Uses};
+use crate::plugs::usage::repositories::Repositories;
 use crate::price::{PicoUsd, Prices};
 use crate::store::reader::{Param, Reader, Row};
 use chrono::NaiveDate;
@@ -38,6 +39,7 @@ pub(super) struct Figures<'p> {
     pub(super) all: Sums,
     pub(super) models: Series,
     pub(super) people: Series,
+    projects: Series,
     /// By hour of the day.
     pub(super) hours: BTreeMap<String, Spent>,
     pub(super) activity: BTreeMap<String, BTreeMap<Option<NaiveDate>, Activity>>,
@@ -65,21 +67,30 @@ impl Activity {
 impl<'p> Figures<'p> {
     pub(super) fn read(reader: Reader<'_>, filter: &Filter, prices: &'p Prices, sessions: &[Session]) -> Result<Self> {
         let (mut all, mut models, mut people) = (Sums::default(), Series::new(), Series::new());
+        let mut projects = Series::new();
+        let repositories = Repositories::read(reader, &filter.identities)?;
         let mut hours: BTreeMap<_, Spent> = BTreeMap::new();
-        let key = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        let add = |(quarter, user): (Option<i64>, String), model: Option<&str>, spent: &Spent| {
+        let key = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        type Key = (Option<i64>, String, Option<String>);
+        let add = |(quarter, user, cwd): Key, model: Option<&str>, spent: &Spent| {
             let day = quarter.and_then(|quarter| period::day(quarter, filter.zone));
             let model = model.unwrap_or("(no model)").to_owned();
             let user = filter.identities.label(&user).to_owned();
+            let project = cwd.as_deref().map_or("(no project)", |cwd| repositories.name(cwd)).to_owned();
             if let Some(hour) = quarter.and_then(|quarter| period::hour(quarter, filter.zone)) {
                 hours.entry(hour).or_default().add(spent);
             }
-            for sums in [&mut all, models.entry(model).or_default(), people.entry(user).or_default()] {
-                sums.add(day, spent);
-            }
+            let series = [(&mut models, model), (&mut people, user), (&mut projects, project)];
+            let named = series.map(|(series, name)| series.entry(name).or_default());
+            named.into_iter().chain([&mut all]).for_each(|sums| sums.add(day, spent));
         };
-        let uses = spending::read(reader, prices, &[QUARTER, "username"], &filter.condition(), key, add)?;
-        Ok(Self { all, models, people, hours, activity: activity(reader, filter, sessions)?, uses })
+        let uses = spending::read(reader, prices, &[QUARTER, "username", "project"], &filter.condition(), key, add)?;
+        Ok(Self { all, models, people, projects, hours, activity: activity(reader, filter, sessions)?, uses })
+    }
+
+    /// What a chart beside that of models is by: people, but for somebody alone.
+    pub(super) fn people_or_projects(&self) -> (&'static str, &Series) {
+        if self.people.len() > 1 { ("person", &self.people) } else { ("project", &self.projects) }
     }
 
     /// The bars of a chart over time: days, or longer periods where there are too many.

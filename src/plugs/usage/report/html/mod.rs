@@ -1,5 +1,5 @@
-//! The report as one page that needs nothing else: no script, no network, no font. The same database
-//! and filter give the same bytes. Whatever a transcript names is text and nothing more.
+//! The report as one page that needs nothing else: no network, no font, and without its script, which sorts tables, it
+//! shows the same. The same database and filter give the same bytes. Whatever a transcript names is text and nothing more.
 
 mod bars;
 pub(in crate::plugs) mod calendar;
@@ -17,6 +17,7 @@ use crate::plugs::usage::report::calls;
 use crate::plugs::usage::report::errors::{self, Kind, Trouble};
 use crate::plugs::usage::report::explain::explain;
 use crate::plugs::usage::report::filter::Filter;
+use crate::plugs::usage::report::outcomes::{self, OutcomesBy};
 use crate::plugs::usage::report::sessions;
 use crate::plugs::usage::report::spending::{Spent, Used};
 use crate::price::{Bill, PicoUsd, Prices, Tokens};
@@ -29,11 +30,14 @@ use chrono::NaiveDate;
 use figures::{Activity, Figures, Series, Sums, ranked};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use table::Kind::{Numbers, Words};
-use table::{folded, table};
+use table::Kind::{Numbers, Share, Words};
+use table::{folded, share, table};
 use text::{Text, escaped};
 
 const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
+/// What a browser takes for the script, and for nothing else: its SHA-256.
+const SCRIPT_HASH: &str = "HJjyUzp25NclcowtZlWGgIa8htZjMDY97B/ncZtsC9Q=";
 
 /// Rows of a table of names; further ones are told by their number.
 const MOST: usize = 25;
@@ -47,14 +51,8 @@ pub fn page(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Stri
     let sessions = sessions::sessions(reader, filter, prices)?;
     let figures = Figures::read(reader, filter, prices, &sessions)?;
     let (as_of, pending) = freshness(reader, NAME)?;
-    let mut html = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>sessionmill: usage</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-         <header><h1>Usage of coding agents</h1>\n<p class=\"soft\">{}</p></header>\n<main>\n",
-        escaped(&about(&figures, filter, as_of.as_deref(), pending))
-    );
+    let about = about(&figures, filter, as_of.as_deref(), pending);
+    let mut html = String::new();
     let presence = match tracking::filter::Filter::of_usage(filter) {
         Some(filter) => tracking::html::part(reader, &filter, prices)?,
         None => String::new(),
@@ -66,21 +64,55 @@ pub fn page(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Stri
         html += &tiles(&figures, sessions.len());
         html += &over_time(&figures);
         html += &work::work(reader, filter, prices)?;
+        html += &outcomes(reader, filter, prices)?;
         html += &cache(&figures);
         html += &activity(&figures);
         html += &presence;
         html += &tools(reader, filter)?;
-        html += "<h2>Sessions</h2>\n";
+        html += "<h2 id=\"sessions\">Sessions</h2>\n";
         html += &drilldown::sessions(reader, &sessions, filter.zone)?;
     }
     html += &troubles(&errors::errors(reader, filter, prices)?);
-    html += "</main>\n<footer><h2>How the figures came about</h2>\n<ul>\n";
+    html += "<footer><h2>How the figures came about</h2>\n<ul>\n";
     for sentence in explain(reader, &figures.all.total, &figures.uses, prices, filter)? {
         let _ = writeln!(html, "<li>{}</li>", quoted(&sentence));
     }
     html += "<li>active time: between responses of a person that are at most 10 minutes apart; sessions side by side \
-             count once, and in a list of sessions each for itself</li>\n</ul></footer>\n</body>\n</html>\n";
-    Ok(html)
+             count once, and in a list of sessions each for itself</li>\n</ul></footer>\n";
+    let is_there = |(name, _): &(&str, &str)| html.contains(&format!(" id=\"{name}\""));
+    let links: Vec<_> = PARTS.into_iter().filter(is_there).collect();
+    Ok(document("Usage of coding agents", &about, &links, &html))
+}
+
+/// The parts of the page, by their anchors.
+const PARTS: [(&str, &str); 10] = [
+    ("spend", "Spend"),
+    ("tokens", "Tokens"),
+    ("work", "What for"),
+    ("outcomes", "Outcomes"),
+    ("cache", "Cache"),
+    ("activity", "Activity"),
+    ("presence", "Hours"),
+    ("tools", "Tools"),
+    ("sessions", "Sessions"),
+    ("troubles", "Failures"),
+];
+
+/// A whole page around a body, with links to parts of it: their anchors and their names.
+pub(in crate::plugs) fn document(title: &str, about: &str, links: &[(&str, &str)], body: &str) -> String {
+    let links: String =
+        links.iter().map(|(name, title)| format!("<a href=\"#{name}\">{}</a>\n", Text(title))).collect();
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
+         script-src 'sha256-{SCRIPT_HASH}'\">\n\
+         <title>sessionmill: {title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
+         <header><h1>{title}</h1>\n<p class=\"soft\">{about}</p></header>\n<nav>\n{links}</nav>\n\
+         <main>\n{body}</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
+        title = Text(title),
+        about = escaped(about),
+    )
 }
 
 /// What the page is about: days, names, freshness.
@@ -88,8 +120,8 @@ fn about(figures: &Figures<'_>, filter: &Filter, as_of: Option<&str>, pending: i
     let mut days = figures.all.days.keys();
     let (first, last) = (days.next().copied(), days.next_back().copied());
     let mut parts = Vec::new();
-    if let Some(first) = filter.since.or(first) {
-        let last = filter.until.or(last).unwrap_or(first);
+    if let Some(first) = filter.days.since.or(first) {
+        let last = filter.days.until.or(last).unwrap_or(first);
         parts.push(format!("{first} to {last}, days of {}", filter.zone.name()));
     }
     parts.extend(filter.names().map(|(what, _, only)| format!("only {what} {}", only.name)));
@@ -127,8 +159,8 @@ fn over_time(figures: &Figures<'_>) -> String {
         ("Spend", money::rounded as fn(i128) -> String, (|spent| spent.cost.unwrap_or_default()) as fn(&Spent) -> i128),
         ("Tokens", short, |spent| spent.tokens.total()),
     ] {
-        let _ = write!(html, "<h2>{title} over time</h2>\n<div class=\"pair\">\n");
-        for (by, series) in [("model", &figures.models), ("person", &figures.people)] {
+        let _ = write!(html, "<h2 id=\"{}\">{title} over time</h2>\n<div class=\"pair\">\n", title.to_lowercase());
+        for (by, series) in [("model", &figures.models), figures.people_or_projects()] {
             let title = format!("{title} by {by}");
             let series = drawn(series, period, &bars, number);
             html += &Bars { title: &title, period: name(period), bars: &bars, series, told }.html();
@@ -136,7 +168,7 @@ fn over_time(figures: &Figures<'_>) -> String {
         html += "</div>\n";
     }
     html += "<div class=\"pair\">\n";
-    for (by, series) in [("model", &figures.models), ("person", &figures.people)] {
+    for (by, series) in [("model", &figures.models), figures.people_or_projects()] {
         html += &totals(by, series);
     }
     html + "</div>\n"
@@ -171,11 +203,17 @@ fn by_bar(period: Period, bars: &[String], days: impl Iterator<Item = (NaiveDate
 
 fn totals(by: &str, series: &Series) -> String {
     let ranked = ranked(series);
-    let rows = ranked.iter().take(MOST).map(|(name, Sums { total, .. })| {
-        let counts = [total.responses, total.tokens.output, total.tokens.total()];
-        [(*name).clone()].into_iter().chain(counts.map(short)).chain([cost(total.cost)]).collect()
+    let has_costs = ranked.iter().any(|(_, sums)| sums.total.cost.is_some());
+    let weight = |sums: &Sums| if has_costs { sums.weight().0 } else { sums.weight().1 };
+    let all = ranked.iter().map(|(_, sums)| weight(sums)).sum();
+    let rows = ranked.iter().take(MOST).map(|(name, sums)| {
+        let Sums { total, .. } = sums;
+        let counts = [total.responses, total.tokens.output, total.tokens.total()].map(short);
+        let end = [cost(total.cost), share(weight(sums), all)];
+        [(*name).clone()].into_iter().chain(counts).chain(end).collect()
     });
-    let head = [(by, Words), ("responses", Numbers), ("output", Numbers), ("tokens", Numbers), ("cost", Numbers)];
+    let numbers = ["responses", "output", "tokens", "cost"].map(|title| (title, Numbers));
+    let head = [&[(by, Words)], &numbers[..], &[("share", Share)]].concat();
     format!("<div>{}{}</div>\n", table(&format!("By {by}"), &head, rows), left_out(ranked.len()))
 }
 
@@ -207,7 +245,7 @@ fn cache(figures: &Figures<'_>) -> String {
     });
     let head = [("model", Words), ("from cache", Numbers), ("read per written", Numbers), ("saved", Numbers)];
     let table = table("Cache efficiency by model; saved is against the same prompts without a cache", &head, rows);
-    format!("<h2>Cache efficiency</h2>\n<div class=\"pair\">\n{chart}<div>{table}</div></div>\n")
+    format!("<h2 id=\"cache\">Cache efficiency</h2>\n<div class=\"pair\">\n{chart}<div>{table}</div></div>\n")
 }
 
 /// What the same prompts would cost more without a cache.
@@ -258,7 +296,7 @@ fn activity(figures: &Figures<'_>) -> String {
     let by_hour =
         Bars { title: &format!("{what} by hour of day"), period: "hour", bars: &clock, series: by_hour, told };
     format!(
-        "<h2>Activity</h2>\n<div class=\"pair\">\n{}{}</div>\n<div class=\"pair\"><div>{}{}</div>\n<div><h3>{what} by day</h3>\n{}</div></div>\n{}",
+        "<h2 id=\"activity\">Activity</h2>\n<div class=\"pair\">\n{}{}</div>\n<div class=\"pair\"><div>{}{}</div>\n<div><h3>{what} by day</h3>\n{}</div></div>\n{}",
         chart("Active time by person", drawn(|activity| activity.active_micros / 1_000_000), hours),
         chart("Sessions begun by person", drawn(|activity| activity.sessions), thousands),
         table("Sessions begun and active time by person", &head, rows),
@@ -281,11 +319,23 @@ fn tools(reader: Reader<'_>, filter: &Filter) -> Result<String> {
     });
     let head = [("tool", Words), ("calls", Numbers), ("failed", Numbers), ("share", Numbers), ("sessions", Numbers)];
     let table = table("Calls, and those that failed", &head, rows);
-    Ok(format!("<h2>Tools</h2>\n{table}{}", left_out(sheet.rows.len())))
+    Ok(format!("<h2 id=\"tools\">Tools</h2>\n{table}{}", left_out(sheet.rows.len())))
+}
+
+/// What came of the work, by project.
+fn outcomes(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<String> {
+    let mut sheet = outcomes::outcomes(reader, OutcomesBy::Project, filter, prices)?;
+    let rows = sheet.rows.len();
+    sheet.rows.truncate(MOST);
+    let table = table::sheet("Outcomes by project, as far as transcripts show them", &sheet);
+    Ok(format!("<h2 id=\"outcomes\">What came of it</h2>\n{table}{}", left_out(rows)))
 }
 
 fn troubles(troubles: &[Trouble]) -> String {
     let kinds = [
+        (Kind::Cause, "Calls that came to nothing, by cause"),
+        (Kind::RetryLoop, "Calls that failed three times or more in a row for the same cause, by tool"),
+        (Kind::ApiCause, "Errors of the API, by cause"),
         (Kind::ApiError, "Errors of the API, by source file"),
         (Kind::FailedFile, "Source files that a processor could not deal with, as of now"),
         (Kind::MalformedLine, "Malformed lines, by source file: skipped and not counted"),
@@ -293,7 +343,7 @@ fn troubles(troubles: &[Trouble]) -> String {
         (Kind::Placeholder, "Responses whose output count is a placeholder, by model: more was written than is shown"),
         (Kind::Unpriced, "Responses of models without a price: their cost is not in any figure"),
     ];
-    let mut html = String::from("<h2>Failures and data quality</h2>\n");
+    let mut html = String::from("<h2 id=\"troubles\">Failures and data quality</h2>\n");
     for (kind, title) in kinds {
         let all: Vec<_> = troubles.iter().filter(|trouble| trouble.kind == kind).collect();
         if all.is_empty() {

@@ -1,6 +1,9 @@
 //! Tables of HTML.
 
+use crate::base::error::thousands;
 use crate::plugs::usage::report::html::text::Text;
+use crate::report::render::{cell, percent};
+use crate::report::{Row, Sheet};
 use std::fmt::Write as _;
 
 /// What stands in a column.
@@ -8,6 +11,8 @@ use std::fmt::Write as _;
 pub(in crate::plugs) enum Kind {
     Words,
     Numbers,
+    /// A part of a whole in percent, which is drawn, too.
+    Share,
 }
 
 /// A column: its title, and what stands in it.
@@ -15,7 +20,11 @@ pub(in crate::plugs) type Head<'a> = (&'a str, Kind);
 
 /// A table whose first column names its rows.
 pub(in crate::plugs) fn table(caption: &str, head: &[Head<'_>], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let class = |kind: Kind| if kind == Kind::Numbers { " class=\"n\"" } else { "" };
+    let class = |kind: Kind| match kind {
+        Kind::Words => "",
+        Kind::Numbers => " class=\"n\"",
+        Kind::Share => " class=\"n share\"",
+    };
     let mut html = format!("<div class=\"scroll\"><table><caption>{}</caption><thead><tr>", Text(caption));
     for (title, kind) in head {
         let _ = write!(html, "<th scope=\"col\"{}>{}</th>", class(*kind), Text(title));
@@ -25,14 +34,45 @@ pub(in crate::plugs) fn table(caption: &str, head: &[Head<'_>], rows: impl IntoI
         html += "<tr>";
         for (at, (cell, (_, kind))) in row.iter().zip(head).enumerate() {
             let (open, close) = if at == 0 { ("th scope=\"row\"", "th") } else { ("td", "td") };
-            let _ = write!(html, "<{open}{}>{}</{close}>", class(*kind), Text(cell));
+            let _ = write!(html, "<{open}{}>{}{}</{close}>", class(*kind), drawn(cell, *kind), Text(cell));
         }
         html += "</tr>\n";
     }
     html + "</tbody></table></div>\n"
 }
 
-/// The same, to be unfolded.
+/// The bar of a share.
+fn drawn(cell: &str, kind: Kind) -> String {
+    let percent = cell.trim_end_matches([' ', '%']).parse::<f64>().ok().filter(|_| kind == Kind::Share);
+    percent.map(|percent| format!("<i style=\"width:{percent}%\"></i>")).unwrap_or_default()
+}
+
+/// A part of a whole as [`Kind::Share`] has it.
+pub(in crate::plugs) fn share(part: i128, whole: i128) -> String {
+    percent(if whole > 0 { (part.max(0) * 2000 + whole) / (whole * 2) } else { 0 })
+}
+
+/// A sheet as a table, with what each row is of the whole. Columns without anything in them are left out.
+pub(in crate::plugs) fn sheet(caption: &str, sheet: &Sheet) -> String {
+    let total = |at: usize| sheet.totals.get(at).copied().flatten();
+    let has_any = |at: &usize| total(*at).is_some_and(|total| total != 0);
+    let columns: Vec<_> = (0..sheet.columns.len()).filter(has_any).collect();
+    let weight = sheet.weight().filter(|_| sheet.rows.len() > 1);
+    let titles: Vec<_> = columns.iter().map(|at| sheet.columns[*at].title.to_lowercase()).collect();
+    let head = sheet.keys().map(|key| (key, Kind::Words));
+    let head = head.chain(titles.iter().map(|title| (title.as_str(), Kind::Numbers)));
+    let head: Vec<_> = head.chain(weight.map(|_| ("share", Kind::Share))).collect();
+    let row = |row: &Row| {
+        let number = |at: usize| row.numbers.get(at).copied().flatten();
+        let keys = row.keys().map(|key| key.unwrap_or("(none)").to_owned());
+        let cells = columns.iter().map(|at| cell(number(*at), sheet.columns[*at].unit, thousands));
+        let share = weight.map(|at| share(number(at).unwrap_or_default(), total(at).unwrap_or_default()));
+        keys.chain(cells).chain(share).collect::<Vec<_>>()
+    };
+    table(caption, &head, sheet.rows.iter().map(row))
+}
+
+/// A table to be unfolded.
 pub(super) fn folded(caption: &str, head: &[Head<'_>], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     format!("<details><summary>Table</summary>{}</details>\n", table(caption, head, rows))
 }

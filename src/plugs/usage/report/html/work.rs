@@ -41,5 +41,5 @@ pub(super) fn work(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Resu
     if html.is_empty() {
         return Ok(html);
     }
-    Ok(format!("<h2>What it was for</h2>\n<div class=\"pair\">\n{html}</div>\n"))
+    Ok(format!("<h2 id=\"work\">What it was for</h2>\n<div class=\"pair\">\n{html}</div>\n"))
 }

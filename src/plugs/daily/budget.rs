@@ -1,0 +1,224 @@
+//! Where each budget stands: what was spent of it in the calendar month, day by day, and what it comes to if the rest
+//! of the month is like the part that is over.
+
+use crate::base::days::{self, Days};
+use crate::base::error::{Result, thousands};
+use crate::base::zone;
+use crate::config::Config;
+use crate::config::budget::Budget;
+use crate::identities::Identities;
+use crate::plugs::usage::report::filter::Filter;
+use crate::plugs::usage::report::period::{QUARTER, day};
+use crate::plugs::usage::report::spending;
+use crate::plugs::usage::repositories::Repositories;
+use crate::price::{PicoUsd, Prices};
+use crate::report::{money, number};
+use crate::store::reader::Reader;
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono_tz::Tz;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A budget in a month.
+#[derive(Debug)]
+pub struct Standing {
+    pub budget: Budget,
+    pub month: PicoUsd,
+    pub spent: PicoUsd,
+    /// By day of the month, today included.
+    pub days: BTreeMap<NaiveDate, PicoUsd>,
+    /// Tokens of models without a price, which count nothing, and these models.
+    pub unpriced_tokens: i128,
+    pub unpriced_models: BTreeSet<String>,
+    /// How much of the month is over, in thousandths.
+    pub elapsed: i128,
+    /// Days that are left, today included.
+    pub days_left: u32,
+}
+
+/// Reads where the budgets of the configuration stand.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn standings(
+    reader: Reader<'_>,
+    config: &Config,
+    identities: &Arc<Identities>,
+    prices: &Prices,
+    zone: Tz,
+    now: DateTime<Utc>,
+) -> Result<Vec<Standing>> {
+    if config.budget.is_empty() {
+        return Ok(Vec::new());
+    }
+    let today = now.with_timezone(&zone).date_naive();
+    let first = today.with_day(1).unwrap_or(today);
+    let last = days::last_of_month(today);
+    let (begin, end) = (zone::begin(first, zone), zone::end(last, zone));
+    let elapsed = i128::from((now - begin).num_seconds()) * 1000 / i128::from((end - begin).num_seconds().max(1));
+    let of = |budget: &Budget| Standing {
+        budget: budget.clone(),
+        month: (budget.month * 1e12).round() as PicoUsd,
+        spent: 0,
+        days: first.iter_days().take_while(|day| *day <= today).map(|day| (day, 0)).collect(),
+        unpriced_tokens: 0,
+        unpriced_models: BTreeSet::new(),
+        elapsed: elapsed.clamp(0, 1000),
+        days_left: last.day() - today.day() + 1,
+    };
+    let mut standings: Vec<_> = config.budget.iter().map(of).collect();
+    let days = Days { since: Some(first), until: Some(today) };
+    let filter = Filter { days, ..Filter::of_all(zone, identities.clone()) };
+    let keys = [QUARTER, "username", "project"];
+    let key = |row: &crate::store::reader::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let repositories = Repositories::read(reader, identities)?;
+    spending::read(reader, prices, &keys, &filter.condition(), key, |key, model, spent| {
+        let (quarter, folder, cwd): (Option<i64>, String, Option<String>) = key;
+        let day = quarter.and_then(|quarter| day(quarter, zone));
+        for standing in standings.iter_mut().filter(|standing| {
+            covers(&standing.budget, &folder, cwd.as_deref().map(|cwd| (cwd, repositories.name(cwd))), identities)
+        }) {
+            match spent.cost {
+                Some(cost) => {
+                    standing.spent += cost;
+                    day.into_iter().for_each(|day| *standing.days.entry(day).or_default() += cost);
+                }
+                None => {
+                    standing.unpriced_tokens += spent.tokens.total();
+                    standing.unpriced_models.insert(model.unwrap_or("(no model)").to_owned());
+                }
+            }
+        }
+    })?;
+    Ok(standings)
+}
+
+/// Budgets that somebody should look at, in words.
+///
+/// # Errors
+///
+/// If the identities or the database cannot be read.
+pub fn concerns(reader: Reader<'_>, config: &Config, now: DateTime<Utc>) -> Result<Vec<String>> {
+    if config.budget.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (prices, identities) = (Prices::new(&config.price)?, Identities::given(config.identities.as_deref())?);
+    let standings = standings(reader, config, &Arc::new(identities), &prices, config.zone(), now)?;
+    Ok(standings.iter().filter_map(Standing::concern).collect())
+}
+
+/// Whether what is spent from a folder, at a working directory of a project, is of a budget.
+fn covers(budget: &Budget, folder: &str, at: Option<(&str, &str)>, identities: &Identities) -> bool {
+    let Budget { team, project, person, .. } = budget;
+    let is_on = |project: &String| at.is_some_and(|(cwd, name)| cwd == project || name == project);
+    team.as_ref().is_none_or(|team| identities.team(folder) == Some(team))
+        && project.as_ref().is_none_or(is_on)
+        && person.as_ref().is_none_or(|person| identities.is_of(folder, person))
+}
+
+impl Standing {
+    /// How much of it is spent, in thousandths.
+    pub fn used(&self) -> i128 {
+        self.spent * 1000 / self.month.max(1)
+    }
+
+    pub fn left(&self) -> PicoUsd {
+        self.month - self.spent
+    }
+
+    /// What the month comes to if it goes on like this. A first day tells too little of a month.
+    pub fn forecast(&self) -> Option<PicoUsd> {
+        (self.days.len() > 1 && self.elapsed > 0).then(|| self.spent * 1000 / self.elapsed)
+    }
+
+    /// `over`, `warning` from the part on that the budget sets, else `ok`.
+    pub fn state(&self) -> &'static str {
+        match self.used() {
+            1000.. => "over",
+            used if used as f64 >= self.budget.warn * 1000.0 => "warning",
+            _ => "ok",
+        }
+    }
+
+    /// What somebody should look at, if there is anything.
+    pub fn concern(&self) -> Option<String> {
+        (self.state() != "ok").then(|| format!("budget `{}`: {}", self.budget.name, self.words()))
+    }
+
+    /// `$412.00 of $500.00 (82 %)`, and the forecast.
+    pub fn words(&self) -> String {
+        let percent = self.used() / 10;
+        let forecast = self.forecast().map(|cost| format!(", {} by forecast", money::rounded(cost)));
+        let (spent, month) = (money::rounded(self.spent), money::rounded(self.month));
+        format!("{spent} of {month} spent ({} %){}", thousands(percent), forecast.unwrap_or_default())
+    }
+
+    /// As JSON.
+    pub fn json(&self) -> Value {
+        let mut left = self.month;
+        let days = self.days.iter().map(|(day, spent)| {
+            left -= spent;
+            json!({"day": day.to_string(), "spent_usd": money::dollars(*spent), "left_usd": money::dollars(left)})
+        });
+        let days: Vec<_> = days.collect();
+        json!({
+            "name": self.budget.name, "state": self.state(), "month_usd": self.budget.month,
+            "spent_usd": money::dollars(self.spent), "left_usd": money::dollars(self.left()),
+            "used": self.used() as f64 / 1000.0, "forecast_usd": self.forecast().map(money::dollars),
+            "warn": self.budget.warn, "team": self.budget.team, "project": self.budget.project,
+            "person": self.budget.person, "unpriced_tokens": number(self.unpriced_tokens),
+            "unpriced_models": self.unpriced_models, "days": days,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(spent: PicoUsd, elapsed: i128) -> Standing {
+        let budget = "name = \"all\"\nmonth = 100";
+        Standing {
+            budget: toml::from_str(budget).unwrap(),
+            month: 100,
+            spent,
+            days: (1..=2).filter_map(|day| Some((NaiveDate::from_ymd_opt(2026, 2, day)?, 0))).collect(),
+            unpriced_tokens: 0,
+            unpriced_models: BTreeSet::new(),
+            elapsed,
+            days_left: 14,
+        }
+    }
+
+    #[test]
+    fn a_budget_warns_from_its_part_on_and_is_over_when_it_is_spent() {
+        assert_eq!(
+            [0, 79, 80, 99, 100, 101].map(|spent| standing(spent, 500).state()),
+            ["ok", "ok", "warning", "warning", "over", "over"]
+        );
+    }
+
+    #[test]
+    fn a_forecast_goes_on_as_the_month_has_begun() {
+        assert_eq!(standing(30, 250).forecast(), Some(120));
+        assert_eq!(standing(30, 0).forecast(), None);
+        assert_eq!(Standing { days: BTreeMap::new(), ..standing(30, 10) }.forecast(), None);
+    }
+
+    #[test]
+    fn all_that_a_budget_names_must_match() {
+        let of = |text: &str| {
+            let budget: Budget = toml::from_str(&format!("name = \"b\"\nmonth = 1\n{text}")).unwrap();
+            covers(&budget, "ada", Some(("/home/ada/shop/.worktrees/x", "/home/ada/shop")), &Identities::default())
+        };
+        assert!(of("") && of("person = \"ada\"") && of("project = \"/home/ada/shop\""));
+        assert!(of("project = \"/home/ada/shop\"\nperson = \"ada\""));
+        assert!(
+            !of("project = \"/home/ada/shop\"\nperson = \"bob\"")
+                && !of("team = \"Engines\"")
+                && !of("project = \"shop\"")
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! `sessionmill report budgets`: what is left of this month's budgets.
+
+use crate::base::error::{Result, Status, count, thousands};
+use crate::cli::place::read;
+use crate::cli::scope::Current;
+use crate::cli::{Context, Form, remark};
+use crate::plugs::daily::budget::{self, Standing};
+use crate::plugs::usage::NAME;
+use crate::price::Prices;
+use crate::report::grid::{Field, bar, sparkline};
+use crate::report::listing::Listing;
+use crate::report::money;
+use crate::report::render::percent;
+use crate::store::cell::plain;
+
+/// What is spent and left of the budgets of this month
+///
+/// Each `[[budget]]` of the configuration has an amount for a calendar month, and can be for a team, a project, a person,
+/// or all that it names of these. The forecast is what the month comes to if the rest of it is like the part that is
+/// over. JSON has what was left after each day.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example of the configuration:\n  [[budget]]\n  name = \"engines\"\n  month = 500\n  \
+                        team = \"Engines\"")]
+pub(super) struct Args {
+    #[command(flatten)]
+    current: Current,
+
+    #[command(flatten)]
+    form: Form,
+}
+
+pub(super) fn budgets(args: &Args, context: &Context) -> Result<Status> {
+    let setup = args.current.setup(&[NAME], context)?;
+    let prices = Prices::new(&setup.config.price)?;
+    let standings = read(&setup.database, context, |reader| {
+        budget::standings(reader, &setup.config, &setup.identities, &prices, setup.zone, context.now.wall)
+    })?;
+    args.form.list(&Listing {
+        rows: &standings,
+        empty: "no budgets: a `[[budget]]` in the configuration sets one",
+        fields: vec![
+            Field::name("Budget"),
+            Field::state("State"),
+            Field::number("Month").spare(2),
+            Field::number("Spent"),
+            Field::number("Used").spare(1),
+            Field::bar().spare(5),
+            Field::number("Left").spare(3),
+            Field::number("Left a day").spare(4),
+            Field::number("Forecast"),
+            Field::name("By day").spare(6),
+        ],
+        shown: &|standing: &Standing| {
+            let Standing { budget, month, spent, days, days_left, .. } = standing;
+            let left = standing.left().max(0);
+            vec![
+                budget.name.clone(),
+                standing.state().to_owned(),
+                money::rounded(*month),
+                money::rounded(*spent),
+                percent(standing.used()),
+                bar(*spent, *month),
+                money::rounded(left),
+                money::rounded(left / i128::from(*days_left)),
+                standing.forecast().map_or_else(|| "–".to_owned(), money::rounded),
+                sparkline(&days.values().copied().collect::<Vec<_>>()),
+            ]
+        },
+        object: &Standing::json,
+        names: &[
+            "name",
+            "state",
+            "month_usd",
+            "spent_usd",
+            "left_usd",
+            "used",
+            "forecast_usd",
+            "warn",
+            "team",
+            "project",
+            "person",
+            "unpriced_tokens",
+        ],
+        text: plain,
+    })?;
+    for standing in standings.iter().filter(|standing| standing.unpriced_tokens > 0) {
+        let models: Vec<_> = standing.unpriced_models.iter().map(|model| format!("`{model}`")).collect();
+        remark(&format!(
+            "note: budget `{}` lacks {} tokens of {} without a price: {}",
+            standing.budget.name,
+            thousands(standing.unpriced_tokens),
+            count(models.len() as u64, "model"),
+            models.join(", ")
+        ));
+    }
+    Ok(Status::Done)
+}

@@ -1,0 +1,187 @@
+//! What happened in some days, for whoever leads: what was spent and by whom, what changed, what went wrong at what
+//! price, what waits for a decision, and how far the figures can be trusted.
+
+use super::budget::{self, Standing};
+use crate::base::days::Days;
+use crate::base::error::Result;
+use crate::cli::scope::ReportSetup;
+use crate::plugs::usage::report::by::By;
+use crate::plugs::usage::report::errors::{self, Kind, Trouble};
+use crate::plugs::usage::report::filter::Filter;
+use crate::plugs::usage::report::outcomes::{OutcomesBy, outcomes};
+use crate::plugs::usage::report::usage::usage;
+use crate::plugs::verification::Settings;
+use crate::plugs::verification::report::knowledge::{self, Item};
+use crate::price::{PicoUsd, Prices};
+use crate::report::compare::{change, compare};
+use crate::report::{Column, Row, Sheet};
+use crate::store::reader::Reader;
+use chrono::{DateTime, Utc};
+use sessionmill_verification::confidence::SHOWN;
+use sessionmill_verification::review::Standing as Review;
+
+/// The document.
+pub(super) struct Digest {
+    pub(super) days: Days,
+    pub(super) before: Days,
+    pub(super) cost: Option<PicoUsd>,
+    pub(super) cost_before: Option<PicoUsd>,
+    pub(super) sections: Vec<Section>,
+    pub(super) budgets: Vec<Standing>,
+    /// When the figures were read in (RFC 3339).
+    pub(super) as_of: Option<String>,
+}
+
+/// A part of it: a table, and what to know of it.
+pub(super) struct Section {
+    /// In JSON.
+    pub(super) name: &'static str,
+    pub(super) title: &'static str,
+    pub(super) sheet: Sheet,
+    /// What it says where the table has no rows.
+    pub(super) empty: &'static str,
+}
+
+/// Rows of a section that names things.
+const MOST: usize = 10;
+
+const TROUBLES: [Column; 2] = [Column::failures("count", "Count"), Column::money("cost_usd", "Cost").spare()];
+const ITEMS: [Column; 2] = [Column::count("evidence", "Evidence"), Column::count("people", "People")];
+
+const SPENT: [&str; 5] = ["responses", "total_tokens", "cost_usd", "before", "change"];
+const WORK: [&str; 9] = [
+    "active_seconds",
+    "cost_usd",
+    "cost_per_active_hour_usd",
+    "lines_added",
+    "lines_removed",
+    "commits",
+    "pull_requests",
+    "test_runs",
+    "failed_test_runs",
+];
+
+impl Digest {
+    /// Reads what happened in some days, and in those before.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub(super) fn read(
+        reader: Reader<'_>,
+        setup: &ReportSetup,
+        prices: &Prices,
+        [days, before]: [Days; 2],
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
+        let of = |days| Filter { days, ..Filter::of_all(setup.zone, setup.identities.clone()) };
+        let (filter, then) = (of(days), of(before));
+        let compared = |by: By| -> Result<Sheet> {
+            let mut sheet = usage(reader, &[by], &filter, prices)?;
+            compare(&mut sheet, &usage(reader, &[by], &then, prices)?, days, before);
+            sheet.explanation.clear();
+            Ok(sheet)
+        };
+        let short = |mut sheet: Sheet, columns: &[&str]| {
+            sheet.keep(columns);
+            without_notes(sheet)
+        };
+        let spend = compared(By::Day)?;
+        let cost = |sheet: &Sheet, name: &str| {
+            let at = sheet.columns.iter().position(|column| column.name == name);
+            at.and_then(|at| sheet.totals.get(at).copied().flatten())
+        };
+        let (now_cost, cost_before, as_of) = (cost(&spend, "cost_usd"), cost(&spend, "before"), spend.as_of.clone());
+        let people = outcomes(reader, OutcomesBy::User, &filter, prices)?;
+        let troubles = errors::errors(reader, &filter, prices)?;
+        let of_kinds =
+            |kinds: &[Kind]| troubles.iter().filter(|trouble| kinds.contains(&trouble.kind)).collect::<Vec<_>>();
+        let section = |name, title, sheet, empty| Section { name, title, sheet, empty };
+        let sections = vec![
+            section("spend", "Spend by day", short(spend, &SPENT), "Nothing was spent."),
+            section("people", "People", short(people, &WORK), "Nobody was at work."),
+            section(
+                "movers",
+                "Projects that changed most",
+                short(movers(compared(By::Project)?), &SPENT),
+                "No project changed.",
+            ),
+            section(
+                "problems",
+                "Problems, and what the calls cost",
+                problems(of_kinds(&[Kind::RetryLoop, Kind::Cause, Kind::ApiCause])),
+                "No call failed.",
+            ),
+            section("knowledge", "Knowledge to review", pending(reader, setup, now)?, "Nothing waits for a review."),
+            section(
+                "quality",
+                "Data quality",
+                problems(of_kinds(&[
+                    Kind::FailedFile,
+                    Kind::MalformedLine,
+                    Kind::UnknownLine,
+                    Kind::Placeholder,
+                    Kind::Unpriced,
+                ])),
+                "Nothing is wrong with the data.",
+            ),
+        ];
+        let budgets = budget::standings(reader, &setup.config, &setup.identities, prices, setup.zone, now)?;
+        Ok(Self { days, before, cost: now_cost, cost_before, sections, budgets, as_of })
+    }
+
+    pub(super) fn change(&self) -> Option<i128> {
+        change(self.cost, self.cost_before)
+    }
+}
+
+fn without_notes(sheet: Sheet) -> Sheet {
+    Sheet { notes: Vec::new(), pending: 0, ..sheet }
+}
+
+/// The rows whose cost is most different from before.
+fn movers(mut sheet: Sheet) -> Sheet {
+    let at = |name: &str| sheet.columns.iter().position(|column| column.name == name);
+    let (Some(cost), Some(before)) = (at("cost_usd"), at("before")) else { return sheet };
+    let number = |row: &Row, at: usize| row.numbers.get(at).copied().flatten().unwrap_or_default();
+    let moved = |row: &Row| (number(row, cost) - number(row, before)).abs();
+    sheet.rows.retain(|row| moved(row) > 0);
+    sheet.rows.sort_by_key(|row| std::cmp::Reverse(moved(row)));
+    sheet.rows.truncate(MOST);
+    sheet
+}
+
+/// Troubles as rows: those that cost something first, then by number.
+fn problems(mut troubles: Vec<&Trouble>) -> Sheet {
+    troubles.sort_by_key(|trouble| std::cmp::Reverse((trouble.cost, trouble.count)));
+    let row = |trouble: &&Trouble| {
+        let name = format!("{}: {}", trouble.kind.name().replace('_', " "), trouble.what);
+        Row::new(Some(name), vec![Some(trouble.count), trouble.cost])
+    };
+    sheet("problem", &TROUBLES, troubles.iter().map(row).collect())
+}
+
+/// Items that people stated, that are likely and that nobody has decided about.
+fn pending(reader: Reader<'_>, setup: &ReportSetup, now: DateTime<Utc>) -> Result<Sheet> {
+    let weights = setup.config.settings::<Settings>().confidence;
+    let filter = knowledge::Filter {
+        identities: setup.identities.clone(),
+        status: Some(Review::Pending.name().to_owned()),
+        min_confidence: Some(SHOWN),
+        ..knowledge::Filter::default()
+    };
+    let items = knowledge::items(reader, &filter, &weights, now)?;
+    let row = |item: &Item| {
+        let name = format!("{} {}", item.item_id, item.title);
+        Row::new(Some(name), vec![Some(item.evidence.into()), Some(item.verifiers.into())])
+    };
+    Ok(sheet("item", &ITEMS, items.iter().map(row).collect()))
+}
+
+fn sheet(by: &'static str, columns: &'static [Column], rows: Vec<Row>) -> Sheet {
+    let sum = |at: usize| rows.iter().filter_map(|row| row.numbers[at]).reduce(|a, b| a + b);
+    let totals = (0..columns.len()).map(sum).collect();
+    let mut sheet = Sheet { by, columns: columns.into(), rows, totals, ..Sheet::default() };
+    sheet.limit(MOST);
+    sheet
+}

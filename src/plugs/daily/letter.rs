@@ -1,0 +1,150 @@
+//! `sessionmill digest`: the digest as text, as a page or as JSON.
+
+use super::digest::{Digest, Section};
+use crate::base::atomic_file;
+use crate::base::days::Span;
+use crate::base::error::{Error, Result, Status, cause};
+use crate::cli::place::read;
+use crate::cli::scope::Current;
+use crate::cli::{Context, print, remark, screen};
+use crate::plugs::usage::report::html;
+use crate::plugs::{usage, verification};
+use crate::price::Prices;
+use crate::report::csv::Texts;
+use crate::report::money;
+use crate::report::render::{self, Format, pretty};
+use crate::report::screen::{Screen, Tone};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Write what happened in some days, for whoever leads
+///
+/// Spend by day, people with their active time and what came of their work, the projects that changed most, what failed
+/// and what it cost, knowledge that waits for a review, budgets, and how far the data can be trusted; compared with the
+/// days before.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  sessionmill digest\n  sessionmill digest --period 2026-02 --format html --to february.html"
+)]
+pub(super) struct Args {
+    /// The days: last-week, last-month, 7d, 2026-02 and so on, as for reports
+    #[arg(long, value_name = "PERIOD", default_value = "last-week")]
+    period: Span,
+
+    #[arg(long, value_enum, default_value_t = Shape::Text)]
+    format: Shape,
+
+    /// The file to write, or - for stdout; one that is there is replaced
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    to: PathBuf,
+
+    #[command(flatten)]
+    current: Current,
+}
+
+/// How the digest is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Shape {
+    Text,
+    /// One page that needs no network, for the browser or for mail
+    Html,
+    Json,
+}
+
+pub(super) fn digest(args: &Args, context: &Context) -> Result<Status> {
+    let setup = args.current.setup(&[usage::NAME, verification::NAME], context)?;
+    let days = args.period.days(setup.today);
+    let before = days.before().ok_or_else(|| {
+        Error::new(Status::Usage, format!("a digest is about days with a beginning, not {days}"))
+            .hint("--period last-month")
+    })?;
+    let prices = Prices::new(&setup.config.price)?;
+    let digest = read(&setup.database, context, |reader| {
+        Digest::read(reader, &setup, &prices, [days, before], context.now.wall)
+    })?;
+    let is_stdout = args.to.as_os_str() == "-";
+    let text = match args.format {
+        Shape::Text => words(&digest, if is_stdout { screen() } else { Screen::default() })?,
+        Shape::Html => page(&digest),
+        Shape::Json => pretty(&object(&digest)),
+    };
+    if is_stdout {
+        return print(&text);
+    }
+    atomic_file::write(&args.to, &text, None)
+        .map_err(|error| Error::cannot("write", args.to.display(), cause(&error)))?;
+    remark(&format!("written: {}", args.to.display()));
+    Ok(Status::Done)
+}
+
+/// `$412.00, +12 % on $367.00 of 2026-02-16 to 2026-02-22`.
+fn spent(digest: &Digest) -> String {
+    let Some(cost) = digest.cost else { return "nothing with a price".to_owned() };
+    let cost = money::rounded(cost);
+    match (digest.change(), digest.cost_before) {
+        (Some(change), Some(before)) => {
+            format!("{cost}, {} on {} of {}", render::change(change), money::rounded(before), digest.before)
+        }
+        _ => format!("{cost}; nothing in {}", digest.before),
+    }
+}
+
+fn words(digest: &Digest, screen: Screen) -> Result<String> {
+    let title = |text: &str| screen.paint(Tone::Strong, text);
+    let mut words = format!("{}\n{}\n", title(&format!("Digest of {}", digest.days)), spent(digest));
+    for standing in &digest.budgets {
+        let words_of = screen.paint(Tone::of_state(standing.state()), standing.words());
+        words += &format!("budget {}: {words_of}\n", standing.budget.name);
+    }
+    for Section { title: name, sheet, empty, .. } in &digest.sections {
+        words += &format!("\n{}\n", title(name));
+        words += &match sheet.rows.is_empty() {
+            true => format!("{empty}\n"),
+            false => render::sheet(sheet, Format::Table, Texts::Safe, screen)?.text,
+        };
+        words.extend(sheet.notes.iter().map(|note| format!("{note}\n")));
+    }
+    Ok(words)
+}
+
+fn page(digest: &Digest) -> String {
+    let mut body = format!("<p>Spent: <strong>{}</strong></p>\n", html::text::Text(&spent(digest)));
+    for standing in &digest.budgets {
+        body += &format!(
+            "<p>Budget {}</p>\n",
+            html::text::Text(&format!("{}: {}", standing.budget.name, standing.words()))
+        );
+    }
+    for Section { name, title, sheet, empty } in &digest.sections {
+        body += &format!("<h2 id=\"{name}\">{title}</h2>\n");
+        body += &match sheet.rows.is_empty() {
+            true => format!("<p class=\"soft\">{empty}</p>\n"),
+            false => html::table::sheet(title, sheet),
+        };
+        body.extend(sheet.notes.iter().map(|note| format!("<p class=\"soft\">{}</p>\n", html::text::Text(note))));
+    }
+    let about = digest.as_of.as_ref().map(|time| format!("as of {time}")).unwrap_or_default();
+    let links = digest.sections.iter().map(|section| (section.name, section.title)).collect::<Vec<_>>();
+    html::document(&format!("Digest of {}", digest.days), &about, &links, &body)
+}
+
+fn object(digest: &Digest) -> Value {
+    let days = |days: crate::base::days::Days| json!({"since": days.since.map(|day| day.to_string()), "until": days.until.map(|day| day.to_string())});
+    let section = |section: &Section| {
+        let mut object = json!({"name": section.name, "title": section.title});
+        if let (Value::Object(object), Value::Object(sheet)) = (&mut object, section.sheet.json()) {
+            object.extend(
+                sheet.into_iter().filter(|(name, _)| ["by", "rows", "totals", "unpriced"].contains(&name.as_str())),
+            );
+        }
+        object["notes"] = json!(section.sheet.notes);
+        object
+    };
+    json!({
+        "period": days(digest.days), "before": days(digest.before), "as_of": digest.as_of,
+        "cost_usd": digest.cost.map(money::dollars), "before_cost_usd": digest.cost_before.map(money::dollars),
+        "change": digest.change().map(|change| change as f64 / 1000.0),
+        "budgets": digest.budgets.iter().map(super::budget::Standing::json).collect::<Vec<_>>(),
+        "sections": digest.sections.iter().map(section).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,293 @@
+//! What the live view shows: today's work by session, project, person or model, and the last hour.
+
+use crate::base::days::Span;
+use crate::base::error::{Result, thousands};
+use crate::base::printable::printable;
+use crate::cli::scope::ReportSetup;
+use crate::plugs::usage::report::filter::Filter;
+use crate::plugs::usage::report::sessions::{self, Session};
+use crate::plugs::usage::report::spending::{self, Spent};
+use crate::price::Prices;
+use crate::report::money;
+use crate::report::render::short;
+use crate::store::reader::Reader;
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout};
+use ratatui::style::{Color, Style, Stylize as _};
+use ratatui::text::{Line, Span as Piece};
+use ratatui::widgets::{Cell, Paragraph, Row, Sparkline, Table};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// Today, as far as it is known.
+pub(super) struct Now {
+    at: DateTime<Utc>,
+    zone: Tz,
+    sessions: Vec<Session>,
+    /// What the last hour cost, minute by minute.
+    minutes: Vec<Spent>,
+}
+
+/// What the rows are, and their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wish {
+    by: By,
+    order: Order,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum By {
+    #[default]
+    Session,
+    Project,
+    User,
+    Model,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Order {
+    /// The newest first.
+    #[default]
+    Last,
+    Cost,
+    Tokens,
+}
+
+/// What a key does.
+pub(super) enum Key {
+    Quit,
+    Wish(fn(Wish) -> Wish),
+    Redraw,
+}
+
+impl Key {
+    /// The meaning of a letter, if it has one.
+    pub(super) fn of(letter: char) -> Option<Self> {
+        Some(match letter {
+            'q' => Self::Quit,
+            's' => Self::Wish(|wish| Wish { by: By::Session, ..wish }),
+            'p' => Self::Wish(|wish| Wish { by: By::Project, ..wish }),
+            'u' => Self::Wish(|wish| Wish { by: By::User, ..wish }),
+            'm' => Self::Wish(|wish| Wish { by: By::Model, ..wish }),
+            'c' => Self::Wish(|wish| Wish { order: Order::Cost, ..wish }),
+            't' => Self::Wish(|wish| Wish { order: Order::Tokens, ..wish }),
+            'l' => Self::Wish(|wish| Wish { order: Order::Last, ..wish }),
+            _ => return None,
+        })
+    }
+}
+
+/// A row on its way.
+#[derive(Debug, Default)]
+struct Group {
+    spent: Spent,
+    sessions: usize,
+    last: Option<DateTime<Utc>>,
+}
+
+const MINUTES: i64 = 60;
+
+/// What had a response since then runs.
+const RUNNING: TimeDelta = TimeDelta::minutes(15);
+
+impl Now {
+    pub(super) fn read(reader: Reader<'_>, setup: &ReportSetup, prices: &Prices, at: DateTime<Utc>) -> Result<Self> {
+        let today = at.with_timezone(&setup.zone).date_naive();
+        let of = |span: Span| Filter { days: span.days(today), ..Filter::of_all(setup.zone, setup.identities.clone()) };
+        let sessions = sessions::sessions(reader, &of(Span::Last(1)), prices)?;
+        let mut minutes: Vec<Spent> = (0..MINUTES).map(|_| Spent::default()).collect();
+        let mut recent = of(Span::Last(2)).condition();
+        recent.clause += " AND time > ?";
+        recent.params.push(crate::store::reader::Param::Time(at - TimeDelta::minutes(MINUTES)));
+        let last = at.timestamp() / 60;
+        let keys = ["epoch_us(time) // 60000000"];
+        spending::read(
+            reader,
+            prices,
+            &keys,
+            &recent,
+            |row| row.get(0),
+            |minute: Option<i64>, _, spent| {
+                let ago = minute.map(|minute| last - minute).and_then(|ago| usize::try_from(ago).ok());
+                let place = ago.and_then(|ago| minutes.len().checked_sub(ago + 1));
+                place.into_iter().for_each(|place| minutes[place].add(spent));
+            },
+        )?;
+        Ok(Self { at, zone: setup.zone, sessions, minutes })
+    }
+
+    /// The rows: what they are, and their sums.
+    fn groups(&self, Wish { by, order }: Wish) -> Vec<(String, Group)> {
+        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+        let mut add = |name: String, spent: &Spent, session: &Session| {
+            let group = groups.entry(name).or_default();
+            group.spent.add(spent);
+            group.sessions += 1;
+            group.last = group.last.max(session.ended);
+        };
+        for session in &self.sessions {
+            let project = session.project.clone().unwrap_or_else(|| "(none)".to_owned());
+            match by {
+                By::Session => {
+                    let title = session.facts.title.as_deref().unwrap_or("(no title)");
+                    let id: String = session.id.chars().take(8).collect();
+                    add(format!("{id}  {title}"), &session.spent, session);
+                }
+                By::Project => add(project, &session.spent, session),
+                By::User => add(session.user.clone(), &session.spent, session),
+                By::Model => {
+                    for (model, spent) in &session.models {
+                        add(model.clone().unwrap_or_else(|| "(no model)".to_owned()), spent, session);
+                    }
+                }
+            }
+        }
+        let mut groups: Vec<_> = groups.into_iter().collect();
+        groups.sort_by_key(|(_, Group { spent, last, .. })| {
+            let (cost, tokens) = (spent.cost.unwrap_or_default(), spent.tokens.total());
+            Reverse(match order {
+                Order::Last => (last.map_or(0, |last| last.timestamp_millis().into()), cost),
+                Order::Cost => (cost, tokens),
+                Order::Tokens => (tokens, cost),
+            })
+        });
+        groups
+    }
+
+    pub(super) fn draw(&self, frame: &mut Frame<'_>, wish: Wish, trouble: Option<&str>) {
+        let areas = [Constraint::Length(2), Constraint::Length(3), Constraint::Fill(1), Constraint::Length(1)];
+        let [head, hour, rows, foot] = Layout::vertical(areas).areas(frame.area());
+        frame.render_widget(Paragraph::new(vec![self.title(), self.hour()]), head);
+        let has_costs = self.minutes.iter().any(|spent| spent.cost.is_some());
+        let number = |spent: &Spent| if has_costs { spent.cost.unwrap_or_default() } else { spent.tokens.total() };
+        // In millionths of a dollar: what is drawn has no use for more.
+        let scale = if has_costs { 1_000_000 } else { 1 };
+        let data: Vec<u64> =
+            self.minutes.iter().map(|spent| u64::try_from(number(spent) / scale).unwrap_or_default()).collect();
+        frame.render_widget(Sparkline::default().data(&data).style(Style::new().fg(Color::Cyan)), hour);
+        frame.render_widget(self.table(wish), rows);
+        let keys = "s sessions  p projects  u people  m models   by c cost  t tokens  l time   q quit";
+        let foot_line = match trouble {
+            Some(trouble) => Line::from(printable(trouble)).red(),
+            None => Line::from(keys).dim(),
+        };
+        frame.render_widget(foot_line, foot);
+    }
+
+    fn title(&self) -> Line<'static> {
+        let mut sum = Spent::default();
+        self.sessions.iter().for_each(|session| sum.add(&session.spent));
+        let cost = sum.cost.map_or_else(|| "–".to_owned(), money::rounded);
+        let time = self.at.with_timezone(&self.zone).format("%H:%M:%S");
+        Line::from(vec![
+            Piece::from("sessionmill top").bold(),
+            Piece::from(format!("  {time}   today ")),
+            Piece::from(cost).bold(),
+            Piece::from(format!(
+                ", {} tokens, {} sessions",
+                short(sum.tokens.total()),
+                thousands(self.sessions.len() as i128)
+            )),
+        ])
+    }
+
+    fn hour(&self) -> Line<'static> {
+        let mut sum = Spent::default();
+        self.minutes.iter().for_each(|spent| sum.add(spent));
+        let cost = sum.cost.map_or_else(|| "–".to_owned(), money::rounded);
+        Line::from(format!("the last hour: {cost}, {} tokens", short(sum.tokens.total()))).dim()
+    }
+
+    fn table(&self, wish: Wish) -> Table<'static> {
+        let right = |text: String| Cell::from(Line::from(text).right_aligned());
+        let rows = self.groups(wish).into_iter().map(|(name, Group { spent, sessions, last })| {
+            let is_running = last.is_some_and(|last| self.at - last <= RUNNING);
+            let time = last.map(|last| last.with_timezone(&self.zone).format("%H:%M:%S").to_string());
+            let row = Row::new([
+                Cell::from(printable(&name)),
+                right(thousands(sessions as i128)),
+                right(short(spent.tokens.output)),
+                right(short(spent.tokens.total())),
+                right(spent.cost.map_or_else(|| "–".to_owned(), money::rounded)),
+                right(time.unwrap_or_default()),
+            ]);
+            if is_running { row.style(Style::new().fg(Color::Cyan)) } else { row }
+        });
+        let name = match wish.by {
+            By::Session => "Session",
+            By::Project => "Project",
+            By::User => "User",
+            By::Model => "Model",
+        };
+        let titles = ["Sessions", "Output", "Tokens", "Cost", "Last"].map(|title| right(title.to_owned()));
+        let head = Row::new(std::iter::once(Cell::from(name)).chain(titles)).bold();
+        let widths = [8, 7, 7, 10, 8].map(Constraint::Length);
+        Table::new(rows, std::iter::once(Constraint::Fill(1)).chain(widths)).header(head)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugs::usage::report::sessions::Session;
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
+    fn session(id: &str, project: &str, minutes_ago: i64, dollars: i128) -> Session {
+        let spent = Spent { responses: 1, cost: Some(dollars * 1_000_000_000_000), ..Spent::default() };
+        Session {
+            id: id.to_owned(),
+            user: "ada".to_owned(),
+            project: Some(project.to_owned()),
+            ended: Some(DateTime::UNIX_EPOCH + TimeDelta::minutes(600 - minutes_ago)),
+            models: BTreeMap::from([(Some("opus".to_owned()), spent.clone())]),
+            spent,
+            ..Session::default()
+        }
+    }
+
+    fn shown(letters: &str) -> Vec<String> {
+        let now = Now {
+            at: DateTime::UNIX_EPOCH + TimeDelta::minutes(600),
+            zone: Tz::UTC,
+            sessions: vec![
+                session("one", "shop", 90, 5),
+                session("two", "shop", 5, 2),
+                session("three", "mill", 30, 3),
+            ],
+            minutes: (0..60).map(|_| Spent::default()).collect(),
+        };
+        let wish = letters.chars().fold(Wish::default(), |wish, letter| match Key::of(letter) {
+            Some(Key::Wish(change)) => change(wish),
+            _ => panic!("{letter} is no wish"),
+        });
+        let mut terminal = Terminal::new(TestBackend::new(80, 12)).unwrap();
+        terminal.draw(|frame| now.draw(frame, wish, None)).unwrap();
+        let buffer = terminal.backend().buffer().clone();
+        let rows =
+            buffer.content().chunks(80).map(|row| row.iter().map(ratatui::buffer::Cell::symbol).collect::<String>());
+        rows.map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    }
+
+    #[test]
+    fn keys_say_what_is_shown_and_in_which_order() {
+        let rows = |letters: &str| shown(letters)[5..9].to_vec();
+        assert_eq!(
+            rows(""),
+            [
+                "Session Sessions Output Tokens Cost Last",
+                "two (no title) 1 0 0 $2.00 09:55:00",
+                "three (no title) 1 0 0 $3.00 09:30:00",
+                "one (no title) 1 0 0 $5.00 08:30:00",
+            ]
+        );
+        assert!(rows("c")[1].starts_with("one ") && rows("c")[3].starts_with("two "));
+        assert_eq!(rows("pc")[1..3], ["shop 2 0 0 $7.00 09:55:00", "mill 1 0 0 $3.00 09:30:00"]);
+        assert_eq!(rows("u")[..2], ["User Sessions Output Tokens Cost Last", "ada 3 0 0 $10.00 09:55:00"]);
+        assert_eq!(rows("m")[1], "opus 3 0 0 $10.00 09:55:00");
+        assert_eq!(shown("")[0], "sessionmill top 10:00:00 today $10.00, 0 tokens, 3 sessions");
+        assert!(matches!(Key::of('q'), Some(Key::Quit)) && Key::of('x').is_none());
+    }
+}

@@ -1,0 +1,293 @@
+//! `sessionmill` alone, or `sessionmill overview`: what was spent, what runs, what failed, on one screen.
+
+use super::budget::{self, Standing};
+use crate::base::days::{Days, Span};
+use crate::base::error::{Result, Status, count, thousands};
+use crate::base::printable::printable;
+use crate::cli::scope::{Current, ReportSetup};
+use crate::cli::{Context, print, screen, status};
+use crate::plugs::usage::NAME;
+use crate::plugs::usage::report::filter::Filter;
+use crate::plugs::usage::report::period::{QUARTER, day};
+use crate::plugs::usage::report::sessions::{self, CELLS, Session};
+use crate::plugs::usage::report::spending::{self, Spent};
+use crate::price::{PicoUsd, Prices};
+use crate::report::compare::change;
+use crate::report::grid::{Field, beginning, grid, sparkline};
+use crate::report::listing::named;
+use crate::report::money;
+use crate::report::render::{self, percent, pretty, short};
+use crate::report::screen::{Screen, Tone};
+use crate::report::status::Status as Health;
+use crate::store::reader::Reader;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Show what was spent, what runs and what failed, on one screen; the same as no command
+///
+/// Spending is that of today, this week and this month, compared with yesterday and the same days of the week and month
+/// before. A session runs if it had a response within the last quarter of an hour. Sessions, calls and failures are those
+/// of the last seven days.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    current: Current,
+
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What runs had a response since then.
+const RUNNING: TimeDelta = TimeDelta::minutes(15);
+
+/// Lines of a terminal, but for that of the prompt.
+const LINES: usize = 23;
+
+/// What the page shows.
+struct Page {
+    days: BTreeMap<NaiveDate, Spent>,
+    /// Of the last seven days, the costliest first.
+    sessions: Vec<Session>,
+    budgets: Vec<Standing>,
+    now: DateTime<Utc>,
+    today: NaiveDate,
+}
+
+/// What was spent in some days, and in those before.
+struct Spending {
+    name: &'static str,
+    now: Spent,
+    before: Spent,
+}
+
+pub(super) fn overview(args: &Args, context: &Context) -> Result<Status> {
+    let setup = args.current.setup(&[NAME], context)?;
+    let prices = Prices::new(&setup.config.price)?;
+    let (page, health) = status::glance(&setup.config, &setup.database, context, |reader| {
+        Page::read(reader, &setup, &prices, context.now.wall)
+    })?;
+    print(&if args.json { pretty(&page.json(&health)) } else { page.words(&health, &setup, screen()) })
+}
+
+impl Page {
+    fn read(reader: Reader<'_>, setup: &ReportSetup, prices: &Prices, now: DateTime<Utc>) -> Result<Self> {
+        let (zone, today) = (setup.zone, setup.today);
+        let of = |days| Filter { days, ..Filter::of_all(zone, setup.identities.clone()) };
+        let since = Span::Month(1).days(today).since.min(Span::Last(30).days(today).since);
+        let recent = of(Days { since, until: None }).condition();
+        let mut days: BTreeMap<NaiveDate, Spent> = BTreeMap::new();
+        spending::read(
+            reader,
+            prices,
+            &[QUARTER],
+            &recent,
+            |row| row.get(0),
+            |quarter: Option<i64>, _, spent| {
+                let day = quarter.and_then(|quarter| day(quarter, zone));
+                day.into_iter().for_each(|day| days.entry(day).or_default().add(spent));
+            },
+        )?;
+        let sessions = sessions::sessions(reader, &of(Span::Last(7).days(today)), prices)?;
+        let budgets = budget::standings(reader, &setup.config, &setup.identities, prices, zone, now)?;
+        Ok(Self { days, sessions, budgets, now, today })
+    }
+
+    fn spent(&self, days: Days) -> Spent {
+        let mut sum = Spent::default();
+        self.days.iter().filter(|(day, _)| days.has(**day)).for_each(|(_, spent)| sum.add(spent));
+        sum
+    }
+
+    fn spending(&self) -> [Spending; 3] {
+        [("today", Span::Last(1)), ("this week", Span::Week(0)), ("this month", Span::Month(0))].map(|(name, span)| {
+            let days = span.days(self.today);
+            let before = days.before().map(|days| self.spent(days)).unwrap_or_default();
+            Spending { name, now: self.spent(days), before }
+        })
+    }
+
+    /// Costs of the last thirty days, or tokens where nothing has a price.
+    fn trend(&self) -> Vec<i128> {
+        let has_costs = self.days.values().any(|spent| spent.cost.is_some());
+        let number = |spent: &Spent| if has_costs { spent.cost.unwrap_or_default() } else { spent.tokens.total() };
+        let first = Span::Last(30).days(self.today).since.unwrap_or(self.today);
+        let days = first.iter_days().take_while(|day| *day <= self.today);
+        days.map(|day| self.days.get(&day).map(number).unwrap_or_default()).collect()
+    }
+
+    fn running(&self) -> Vec<&Session> {
+        let runs = |session: &&Session| session.ended.is_some_and(|ended| self.now - ended <= RUNNING);
+        let mut running: Vec<_> = self.sessions.iter().filter(runs).collect();
+        running.sort_by_key(|session| std::cmp::Reverse(session.ended));
+        running
+    }
+
+    fn calls(&self) -> (u64, u64) {
+        let sums = self.sessions.iter().map(|session| (session.outcome.calls, session.outcome.errors));
+        sums.fold((0, 0), |(calls, errors), (a, b)| (calls + a, errors + b))
+    }
+
+    fn json(&self, health: &Health) -> serde_json::Value {
+        let spending = self.spending().map(|Spending { name, now, before }| {
+            json!({
+                "period": name, "cost_usd": now.cost.map(money::dollars),
+                "total_tokens": crate::report::number(now.tokens.total()),
+                "responses": crate::report::number(now.responses),
+                "before_cost_usd": before.cost.map(money::dollars),
+                "change": change(now.cost, before.cost).map(|change| change as f64 / 1000.0),
+            })
+        });
+        let object = |session: &Session| named(CELLS, session.cells());
+        let (calls, errors) = self.calls();
+        json!({
+            "today": self.today.to_string(), "spent": spending,
+            "running": self.running().into_iter().map(object).collect::<Vec<_>>(),
+            "costliest": self.sessions.iter().take(10).map(object).collect::<Vec<_>>(),
+            "calls": calls, "failed_calls": errors,
+            "budgets": self.budgets.iter().map(Standing::json).collect::<Vec<_>>(),
+            "state": health.state,
+            "processors": health.processors.iter().map(|processor| json!({
+                "processor": processor.processor, "state": processor.state, "reasons": processor.reasons,
+                "failures": processor.failures,
+            })).collect::<Vec<_>>(),
+        })
+    }
+
+    fn words(&self, health: &Health, setup: &ReportSetup, screen: Screen) -> String {
+        let title = |text: &str| screen.paint(Tone::Strong, text);
+        let mut words =
+            format!("{}  {}\n", title("sessionmill"), self.now.with_timezone(&setup.zone).format("%a %Y-%m-%d %H:%M"));
+        if self.days.is_empty() && self.sessions.is_empty() {
+            return words + &self.nothing(health, screen);
+        }
+        words += "\n";
+        words += &self.table_of_spending(screen);
+        let (trend, most) = (self.trend(), self.trend().into_iter().max().unwrap_or_default());
+        let unit = if self.days.values().any(|spent| spent.cost.is_some()) { money::rounded } else { short };
+        let _ = writeln!(
+            words,
+            " 30 days  {}  {}",
+            screen.paint(Tone::Live, sparkline(&trend)),
+            screen.paint(Tone::Dim, format!("up to {} a day", unit(most)))
+        );
+        let end = self.end(health, screen);
+        // A blank line, the title, the head of the table, and the rule below it.
+        let room = LINES.saturating_sub(words.lines().count() + end.lines().count() + 4);
+        words += &self.table_of_sessions(room.max(1), setup, screen);
+        words + &end
+    }
+
+    fn table_of_spending(&self, screen: Screen) -> String {
+        let fields = [
+            Field::name("Spent"),
+            Field::number("Cost"),
+            Field::number("Before").spare(2),
+            Field::number("Change").spare(1),
+            Field::number("Tokens"),
+            Field::number("Responses").spare(3),
+        ];
+        let cost = |cost: Option<PicoUsd>| cost.map_or_else(|| "–".to_owned(), money::rounded);
+        let rows = self.spending().map(|Spending { name, now, before }| {
+            vec![
+                name.to_owned(),
+                cost(now.cost),
+                cost(before.cost),
+                change(now.cost, before.cost).map_or_else(|| "–".to_owned(), render::change),
+                short(now.tokens.total()),
+                thousands(now.responses),
+            ]
+        });
+        grid(&fields, &rows, screen).text
+    }
+
+    /// What runs, and then the costliest of the last seven days.
+    fn table_of_sessions(&self, most: usize, setup: &ReportSetup, screen: Screen) -> String {
+        if self.sessions.is_empty() {
+            return String::new();
+        }
+        let running = self.running();
+        let is_running = |session: &Session| running.iter().any(|other| other.id == session.id);
+        let others = self.sessions.iter().filter(|session| !is_running(session));
+        let has_others = self.sessions.iter().any(|session| session.user != self.sessions[0].user);
+        let row = |session: &Session| {
+            let last = session.ended.map(|time| time.with_timezone(&setup.zone));
+            let is_today = last.is_some_and(|time| time.date_naive() == self.today);
+            let form = if is_today { "%H:%M" } else { "%m-%d" };
+            let mut cells = vec![
+                session.id.clone(),
+                session.facts.title.clone().unwrap_or_else(|| "(no title)".to_owned()),
+                session.project.as_deref().map(ending).unwrap_or_default().to_owned(),
+            ];
+            cells.extend(has_others.then(|| session.user.clone()));
+            cells.push(match is_running(session) {
+                true => "running".to_owned(),
+                false => last.map(|time| time.format(form).to_string()).unwrap_or_default(),
+            });
+            cells.push(session.spent.cost.map_or_else(|| "–".to_owned(), money::rounded));
+            cells
+        };
+        let rows: Vec<_> = running.iter().copied().chain(others).take(most).map(row).collect();
+        let mut fields = vec![Field::id("Session"), Field::line("Title"), Field::path("Project").spare(1)];
+        fields.extend(has_others.then(|| Field::name("User").spare(2)));
+        fields.extend([Field::state("Last").spare(3), Field::number("Cost")]);
+        let number = |number: usize| thousands(number as i128);
+        let what = format!(
+            "{} running, {} in 7 days; the costliest first",
+            number(running.len()),
+            number(self.sessions.len())
+        );
+        let title = screen.paint(Tone::Strong, "Sessions");
+        format!("\n{title}  {}\n{}", screen.paint(Tone::Dim, what), grid(&fields, &rows, screen).text)
+    }
+
+    /// Failures, budgets, health, and where to go on.
+    fn end(&self, health: &Health, screen: Screen) -> String {
+        let mut words = String::from("\n");
+        let mut line = |name: &str, text: &str| _ = writeln!(words, "{name:<9} {text}");
+        let (calls, errors) = self.calls();
+        if calls > 0 {
+            let share = percent(i128::from(errors) * 1000 / i128::from(calls));
+            let tone = if errors > 0 { Tone::Bad } else { Tone::Good };
+            let failed = format!("{} of {} ({share})", thousands(errors.into()), count(calls, "call"));
+            line("failed", &format!("{}; report errors tells why", screen.paint(tone, failed)));
+        }
+        for standing in self.budgets.iter().take(3) {
+            let name = printable(&standing.budget.name);
+            line("budget", &format!("{name}: {}", screen.paint(Tone::of_state(standing.state()), standing.words())));
+        }
+        let state = screen.paint(Tone::of_state(health.state.name()), health.state.name());
+        let reasons = health.processors.iter().filter(|processor| processor.state > crate::report::status::FINE);
+        let mut reasons =
+            reasons.flat_map(|processor| processor.reasons.iter().map(|reason| (&processor.processor, reason)));
+        // Budgets have lines of their own.
+        let is_told = |reason: &String| self.budgets.iter().any(|budget| budget.concern().as_ref() == Some(reason));
+        let reason = reasons.find(|(_, reason)| !is_told(reason));
+        let reason = reason.map(|(name, reason)| format!(": {name}: {}", printable(reason))).unwrap_or_default();
+        let room = screen.width.map_or(usize::MAX, |width| width.saturating_sub(10 + health.state.name().len()));
+        line("health", &format!("{state}{}", beginning(&reason, room)));
+        let next = "sessionmill report, report sessions, digest; --help shows all";
+        line("more", &screen.paint(Tone::Dim, next));
+        words
+    }
+
+    /// What to do where there is nothing to show.
+    fn nothing(&self, health: &Health, screen: Screen) -> String {
+        let files = count(health.files.cast_unsigned(), "transcript");
+        let words = if health.files == 0 {
+            "\nNo transcripts yet. Work with Claude Code or Codex, or name a folder of transcripts:\n\n  \
+             sessionmill run --sessions DIR\n"
+                .to_owned()
+        } else {
+            format!("\nNothing in the last 30 days; the database knows {files}:\n\n  sessionmill report --period all\n")
+        };
+        words + &self.end(health, screen)
+    }
+}
+
+/// The last part of a path.
+fn ending(path: &str) -> &str {
+    path.rsplit('/').find(|part| !part.is_empty()).unwrap_or(path)
+}

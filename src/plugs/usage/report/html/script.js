@@ -1,0 +1,20 @@
+const units = { k: 1e3, M: 1e6, G: 1e9, T: 1e12, ms: 0.001, min: 60, h: 3600, d: 86400 };
+const number = text => [...text.replace(/,/g, "").matchAll(/([\d.]+)\s*(ms|min|[kMGThd])?/g)]
+  .reduce((sum, [, digits, unit]) => sum + digits * (units[unit] ?? 1), 0) * (text.includes("-") ? -1 : 1);
+for (const head of document.querySelectorAll("thead th")) {
+  const button = document.createElement("button");
+  button.append(...head.childNodes);
+  head.append(button);
+  button.addEventListener("click", () => {
+    const is_number = head.classList.contains("n");
+    const was = head.getAttribute("aria-sort");
+    const order = was ? (was === "descending" ? "ascending" : "descending") : (is_number ? "descending" : "ascending");
+    head.parentNode.querySelectorAll("[aria-sort]").forEach(other => other.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", order);
+    const body = head.closest("table").tBodies[0];
+    const text = row => row.cells[head.cellIndex].textContent;
+    const compare = (a, b) => is_number ? number(text(a)) - number(text(b)) : text(a).localeCompare(text(b));
+    const sign = order === "descending" ? -1 : 1;
+    [...body.rows].sort((a, b) => sign * compare(a, b)).forEach(row => body.append(row));
+  });
+}

@@ -1,0 +1,271 @@
+//! What is looked at every day: periods, short names, comparison, two keys, colours, the start page, budgets, the digest.
+
+use crate::world::{Said, World, response};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+
+/// Two people on two days, each with two models.
+fn world() -> World {
+    let world = World::new();
+    let line = |id: &str, day: &str, output, model: &str| {
+        response(id, "10:00:00", output).replace("2026-02-01", day).replace("opus-4-6", model)
+    };
+    let ada = line("m1", "2026-02-02", 40_000, "opus-4-6") + &line("m2", "2026-02-03", 20_000, "sonnet-4-6");
+    let bob = line("m3", "2026-02-03", 10_000, "opus-4-6") + &line("m4", "2026-02-10", 60_000, "opus-4-6");
+    world.write("ada/a.jsonl", ada).write("bob/b.jsonl", bob.replace("\"s1\"", "\"s2\""));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    world
+}
+
+fn said(world: &World, args: &[&str]) -> Said {
+    let said = world.mill(&[args, &["--no-refresh", "--timezone", "UTC"]].concat());
+    assert_eq!(said.status, 0, "{said:?}");
+    said
+}
+
+#[test]
+fn a_period_is_its_days_and_programs_get_everything() {
+    let world = world();
+    let days = |args: &[&str]| {
+        let json: Value = serde_json::from_str(&said(&world, &[&["report", "--json"], args].concat()).stdout).unwrap();
+        json["rows"].as_array().unwrap().iter().map(|row| row["day"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(days(&[]), ["2026-02-02", "2026-02-03", "2026-02-10"]);
+    assert_eq!(days(&["--period", "2026-02-03"]), ["2026-02-03"]);
+    assert_eq!(days(&["--period", "2026"]).len(), 3);
+    let today = said(&world, &["report", "--period", "today"]);
+    let now = Utc::now().date_naive();
+    assert_eq!(today.stdout, "nothing to report\n");
+    assert_eq!(today.stderr, format!("note: nothing in {now}; the newest day is 2026-02-10: see --period 2026-02\n"));
+    let wrong = world.mill(&["report", "--period", "2026-02", "--since", "2026-02-01"]);
+    assert_eq!(wrong.status, 64);
+}
+
+#[test]
+fn a_terminal_gets_the_last_days_and_is_told_so() {
+    let world = world();
+    let args = ["report", "sessions", "--no-refresh", "--timezone", "UTC"];
+    let shown = world.terminal(80, &args, &[]).stdout;
+    assert!(shown.ends_with("nothing to report\n") && shown.contains("the newest day is 2026-02-10"), "{shown}");
+    let activity = world.terminal(200, &["report", "activity", "--no-refresh"], &[]).stdout;
+    assert!(activity.contains("; the newest day is 2026-02-10: see --period 2026-02\n"), "{activity}");
+    // Today's work is among the last thirty days.
+    let line = response("m9", "10:00:00", 5).replace("2026-02-01T10:00:00", &Utc::now().format("%FT%T").to_string());
+    world.append("ada/a.jsonl", &line);
+    assert_eq!(world.mill(&["run"]).status, 0);
+    let shown = world.terminal(100, &["report", "--no-refresh", "--timezone", "UTC"], &[]).stdout;
+    let first = (Utc::now() - TimeDelta::days(29)).date_naive();
+    let note =
+        format!("note: the last 30 days, {first} to {}; --period all shows everything\n", Utc::now().date_naive());
+    assert!(shown.contains(&note) && !shown.contains("2026-02-10"), "{shown}");
+}
+
+#[test]
+fn rows_are_about_two_things_in_the_order_of_both() {
+    let world = world();
+    let csv = said(&world, &["report", "--by", "day,model", "--format", "csv"]).stdout;
+    let rows: Vec<_> = csv.lines().map(|line| line.split(',').take(3).collect::<Vec<_>>().join(",")).collect();
+    assert_eq!(
+        rows,
+        [
+            "day,model,responses",
+            "2026-02-02,claude-opus-4-6,1",
+            "2026-02-03,claude-sonnet-4-6,1",
+            "2026-02-03,claude-opus-4-6,1",
+            "2026-02-10,claude-opus-4-6,1",
+        ]
+    );
+    let json: Value = serde_json::from_str(&said(&world, &["report", "--by", "user,model", "--json"]).stdout).unwrap();
+    assert_eq!(json["by"], "user,model");
+    let rows = json["rows"].as_array().unwrap();
+    let names = rows.iter().map(|row| (row["user"].as_str().unwrap(), row["model"].as_str().unwrap()));
+    let expected = [("bob", "claude-opus-4-6"), ("ada", "claude-opus-4-6"), ("ada", "claude-sonnet-4-6")];
+    assert_eq!(names.collect::<Vec<_>>(), expected, "bob cost more than ada");
+    let shown = world.terminal(200, &["report", "--by", "user,model", "--period", "all", "--no-refresh"], &[]).stdout;
+    let keys: Vec<_> = shown.lines().skip(2).take(3).map(|line| line.split("   ").next().unwrap()).collect();
+    assert_eq!(keys, [" bob", " ada", ""], "what is the same as above is not repeated:\n{shown}");
+    for (args, message) in [
+        (["--by", "day,tool"], "billing windows and tool calls are told by nothing else"),
+        (["--by", "day,user,model"], "a row is about two things at most"),
+    ] {
+        let said = world.mill(&[&["report", "--no-refresh"], &args[..]].concat());
+        assert!(said.status == 64 && said.stderr.contains(message), "{said:?}");
+    }
+}
+
+#[test]
+fn rows_are_ordered_limited_and_compared() {
+    let world = world();
+    let keys = |args: &[&str]| {
+        let said = said(&world, &[&["report", "--format", "csv"], args].concat());
+        let keys = said.stdout.lines().skip(1).map(|line| line.split(',').next().unwrap().to_owned());
+        (keys.collect::<Vec<_>>().join(" "), said.stderr)
+    };
+    assert_eq!(keys(&["--order", "output"]).0, "2026-02-10 2026-02-02 2026-02-03");
+    assert_eq!(keys(&["--by", "user", "--order", "user"]).0, "ada bob");
+    let limited = ("bob".to_owned(), "note: 1 of 2 rows; the totals are those of all\n".to_owned());
+    assert_eq!(keys(&["--by", "user", "--limit", "1"]), limited);
+    let said_of =
+        said(&world, &["report", "--by", "user", "--period", "2026-02-10", "--compare", "2026-02-03", "--json"]);
+    let json: Value = serde_json::from_str(&said_of.stdout).unwrap();
+    let figures = |row: &Value| ["user", "cost_usd", "before", "change"].map(|name| row[name].to_string()).join(" ");
+    assert_eq!(
+        json["rows"].as_array().unwrap().iter().map(figures).collect::<Vec<_>>(),
+        ["\"bob\" 1.50005 0.25005 4.999", "\"ada\" 0.0 0.30003 -1.0"]
+    );
+    assert_eq!(figures(&json["totals"]), "null 1.50005 0.55008 1.727");
+    assert_eq!(said_of.stderr, "note: cost is compared with that of 2026-02-03\n");
+    let table = said(&world, &["report", "--by", "user", "--period", "2026-02-10", "--compare", "7d"]).stdout;
+    assert!(table.contains("Before   Change"), "{table}");
+    let wrong = world.mill(&["report", "--no-refresh", "--order", "costs"]);
+    assert!(wrong.status == 64 && wrong.stderr.contains("did you mean `cost_usd`?"), "{wrong:?}");
+    let endless = world.mill(&["report", "--no-refresh", "--compare"]);
+    assert!(endless.status == 64 && endless.stderr.contains("there are no days before all days"), "{endless:?}");
+}
+
+#[test]
+fn a_table_fits_every_terminal_and_has_colours_where_they_are_wanted() {
+    let world = world();
+    let args = ["report", "--by", "user", "--period", "all", "--no-refresh", "--timezone", "UTC"];
+    let at = |columns| world.terminal(columns, &args, &[]).stdout;
+    assert_eq!(
+        at(80),
+        " User    Responses   Input   Output   Total    Cost     Share
+───────────────────────────────────────────────────────────────────────────
+ bob             2      20    70.0k   70.0k   $1.75    57.4 %   ██████████
+ ada             2      20    60.0k   60.0k   $1.30    42.6 %   ███████▍
+───────────────────────────────────────────────────────────────────────────
+ Total           4      40     130k    130k   $3.05   100.0 %
+note: no room for `Cache write`, `Cache read`; a wider terminal or --json shows
+  all
+"
+    );
+    let wide = " User    Responses   Input    Output   Cache write   Cache read     Total    Cost     Share
+─────────────────────────────────────────────────────────────────────────────────────────────────────────
+ bob             2      20    70,000             0            0    70,020   $1.75    57.4 %   ██████████
+ ada             2      20    60,000             0            0    60,020   $1.30    42.6 %   ███████▍
+─────────────────────────────────────────────────────────────────────────────────────────────────────────
+ Total           4      40   130,000             0            0   130,040   $3.05   100.0 %
+";
+    assert_eq!([at(120), at(200)], [wide, wide]);
+    let piped = world.mill(&args);
+    assert!(!piped.stdout.contains("Share") && piped.stderr.is_empty(), "{piped:?}");
+    let colours = |environment: &[(&str, &str)]| world.mill_with(&args, environment).stdout.contains('\u{1b}');
+    assert!(!colours(&[]) && colours(&[("CLICOLOR_FORCE", "1")]));
+    assert!(!colours(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+    let term = [("TERM", "xterm")];
+    assert!(world.terminal(80, &args, &term).stdout.contains("\u{1b}[1m"));
+}
+
+/// A line of somebody's work some minutes ago.
+fn ago(id: &str, session: &str, minutes: i64, output: u64) -> String {
+    let time: DateTime<Utc> = Utc::now() - TimeDelta::minutes(minutes);
+    let line = response(id, "10:00:00", output).replace("2026-02-01T10:00:00", &time.format("%FT%T").to_string());
+    line.replace("\"s1\"", &format!("\"{session}\""))
+}
+
+#[test]
+fn the_start_page_says_what_is_spent_what_runs_and_what_failed() {
+    let world = World::new();
+    let prompt = |session: &str, text: &str| {
+        format!(
+            "{{\"type\":\"user\",\"uuid\":\"p-{session}\",\"sessionId\":\"{session}\",\"timestamp\":\"2026-02-01T09:00:00Z\",\"message\":{{\"role\":\"user\",\"content\":\"{text}\"}}}}\n"
+        )
+    };
+    world
+        .write("ada/a.jsonl", prompt("s1", "Oil the mill") + &ago("m1", "s1", 2, 40_000))
+        .write("ada/b.jsonl", prompt("s2", "Sharpen the stones") + &ago("m2", "s2", 3 * 1440, 200_000));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let page = world.terminal(80, &["overview", "--no-refresh", "--timezone", "UTC"], &[]).stdout;
+    assert!(page.lines().count() < 24 && page.lines().all(|line| line.chars().count() <= 80), "{page}");
+    let rows: Vec<_> = page.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for row in [
+        "today $1.00 – – 40.0k 1",
+        "Sessions 1 running, 2 in 7 days; the costliest first",
+        "s1 Oil the mill shop running $1.00",
+        "health ok",
+    ] {
+        assert!(rows.iter().any(|line| line == row), "no {row} in\n{page}");
+    }
+    let day = (Utc::now() - TimeDelta::days(3)).format("%m-%d");
+    assert!(rows.contains(&format!("s2 Sharpen the stones shop {day} $5.00")), "{page}");
+    // No command is the same.
+    assert_eq!(world.mill(&[]).stdout.lines().count(), page.lines().count());
+    let json: Value = serde_json::from_str(&said(&world, &["overview", "--json"]).stdout).unwrap();
+    assert_eq!((&json["running"][0]["session"], &json["spent"][0]["cost_usd"]), (&"s1".into(), &1.00005.into()));
+    let empty = World::new();
+    empty.write("ada/a.jsonl", "{}\n");
+    assert_eq!(empty.mill(&["run", "--sessions", "root"]).status, 0);
+    let page = said(&empty, &["overview"]).stdout;
+    assert!(page.contains("Nothing in the last 30 days; the database knows 1 transcript:"), "{page}");
+}
+
+const BUDGETS: &str = "identities = \"people.toml\"\n[[budget]]\nname = \"all\"\nmonth = 5\n\
+    [[budget]]\nname = \"engines\"\nmonth = 10\nteam = \"Engines\"\nwarn = 0.05\n\
+    [[budget]]\nname = \"nobody\"\nmonth = 1\nperson = \"eve\"\n";
+const PEOPLE: &str =
+    "[[person]]\nemail = \"ada@example.org\"\nname = \"Ada\"\nteam = \"Engines\"\nfolders = [\"ada\"]\n";
+
+#[test]
+fn budgets_say_what_is_left_and_warn() {
+    let world = World::new();
+    std::fs::write(world.path("c.toml"), BUDGETS).unwrap();
+    std::fs::write(world.path("people.toml"), PEOPLE).unwrap();
+    world.write("ada/a.jsonl", ago("m1", "s1", 0, 40_000));
+    world.write("bob/b.jsonl", ago("m2", "s2", 0, 200_000) + &ago("m3", "s2", 0, 7).replace("opus-4-6", "opus-99"));
+    assert_eq!(world.mill(&["run", "--sessions", "root", "--config", "c.toml"]).status, 0);
+    let of = |args: &[&str]| world.mill(&[args, &["--config", "c.toml"]].concat());
+    let said = of(&["report", "budgets", "--no-refresh", "--timezone", "UTC", "--json"]);
+    let json: Value = serde_json::from_str(&said.stdout).unwrap();
+    let figures =
+        |budget: &Value| ["name", "state", "spent_usd", "used"].map(|name| budget[name].to_string()).join(" ");
+    let told: Vec<_> = json.as_array().unwrap().iter().map(figures).collect();
+    assert_eq!(
+        told,
+        ["\"all\" \"over\" 6.0001 1.2", "\"engines\" \"warning\" 1.00005 0.1", "\"nobody\" \"ok\" 0.0 0.0"]
+    );
+    assert_eq!(said.stderr, "note: budget `all` lacks 17 tokens of 1 model without a price: `claude-opus-99`\n");
+    let days = json[0]["days"].as_array().unwrap();
+    assert_eq!(days.last().unwrap()["left_usd"], -1.0001);
+    assert_eq!(days.len(), Utc::now().format("%d").to_string().parse::<usize>().unwrap());
+    let wrong = |text: &str| {
+        std::fs::write(world.path("w.toml"), format!("[[budget]]\nname = \"b\"\n{text}")).unwrap();
+        world.mill(&["report", "--config", "w.toml"]).stderr
+    };
+    assert!(
+        wrong("month = 0").contains("line 3: `budget.month`: a budget is from a cent to a billion dollars"),
+        "{}",
+        wrong("month = 0")
+    );
+    assert!(wrong("month = 5\nwarn = 80").contains("a part of a budget is above 0 and at most 1"));
+}
+
+#[test]
+fn a_digest_is_one_document_in_three_forms() {
+    let world = world();
+    let of = |args: &[&str]| said(&world, &[&["digest", "--period", "2026-02-10"], args].concat()).stdout;
+    let text = of(&[]);
+    for part in [
+        "Digest of 2026-02-10\n$1.50; nothing in 2026-02-09\n",
+        "\nPeople\n",
+        "\nProjects that changed most\n",
+        "\nKnowledge to review\nNothing waits for a review.\n",
+        "\nData quality\nNothing is wrong with the data.\n",
+    ] {
+        assert!(text.contains(part), "no {part} in\n{text}");
+    }
+    let json: Value = serde_json::from_str(&of(&["--format", "json"])).unwrap();
+    assert_eq!((&json["cost_usd"], &json["period"]["since"]), (&1.50005.into(), &"2026-02-10".into()));
+    let names: Vec<_> =
+        json["sections"].as_array().unwrap().iter().map(|section| section["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["spend", "people", "movers", "problems", "knowledge", "quality"]);
+    let page = of(&["--format", "html"]);
+    assert!(
+        page.contains("<h1>Digest of 2026-02-10</h1>") && page.contains("<a href=\"#people\">People</a>"),
+        "{page}"
+    );
+    let said = world.mill(&["digest", "--period", "2026-02-10", "--no-refresh", "--to", "d.txt"]);
+    assert_eq!((said.status, &*said.stdout, &*said.stderr), (0, "", "written: d.txt\n"));
+    assert_eq!(std::fs::read_to_string(world.path("d.txt")).unwrap(), text);
+    assert_eq!(world.mill(&["digest", "--period", "all"]).status, 64);
+}
