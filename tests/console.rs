@@ -570,6 +570,7 @@ fn whatever_is_asked_is_answered() {
         ("GET /api/v1/files?colour=red", 400),
         ("GET /api/v1/sessions/%FF", 400),
         ("POST /api/admin/run-session-processor", 400),
+        ("POST /api/v1/failures/nope/retry", 404),
     ] {
         let answer = console.ask(request, &[&bearer], b"");
         assert_eq!(answer.status, status, "{request}: {answer:?}");

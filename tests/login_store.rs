@@ -53,6 +53,7 @@ suite!(
     a_token_has_scopes_and_an_end,
     the_audit_log_is_read_by_pages,
     login_sessions_of_an_older_program_go_on,
+    what_is_kept_is_sealed_by_a_key,
 );
 
 /// A store, and the server behind it.
@@ -508,6 +509,35 @@ async fn login_sessions_of_an_older_program_go_on(world: World) {
     assert_eq!(world.get(&renewed, NOON).await.unwrap().public_id, session.public_id);
     let again = world.accounts.import(&url, &settings(), NOON).await.unwrap();
     assert_eq!((again.known, again.ended, again.refused), (1, 2, 1), "the other's secret is another one by now");
+}
+
+async fn what_is_kept_is_sealed_by_a_key(world: World) {
+    let folder = tempfile::tempdir().unwrap();
+    let with_key = |key: &str| {
+        let file = folder.path().join("key");
+        std::fs::write(&file, format!("{key}\n")).unwrap();
+        Accounts::new(&world.server.url(), &Console { data_key: Some(file), ..settings() })
+    };
+    let (before, _) = world.begin("ada", NOON).await;
+    let sealing = with_key(&"07".repeat(32)).unwrap();
+    let new = New { data: r#"{"cart": "millstones"}"#, ..of("ada") };
+    let (secret, _) = sealing.begin(new, NOON).await.unwrap();
+    let session = sealing.session(&secret, NOON).await.unwrap().unwrap();
+    assert_eq!(json(&session), serde_json::json!({"cart": "millstones"}));
+    assert_eq!(sealing.update(&session, r#"{"cart": "grindstones"}"#, NOON).await, Ok(Updated::Done));
+    let secret = sealing.rotate(&session, NOON).await.unwrap().unwrap();
+    let session = sealing.session(&secret, NOON).await.unwrap().unwrap();
+    assert_eq!(json(&session), serde_json::json!({"cart": "grindstones"}));
+    let dump = world.server.dump();
+    assert!(!dump.contains("millstones") && !dump.contains("grindstones"));
+    let old = sealing.session(&before, NOON).await.unwrap().unwrap();
+    assert_eq!(json(&old), serde_json::json!({"n": 1}), "what was kept before there was a key");
+    assert!(matches!(world.accounts.session(&secret, NOON).await, Err(StoreError::Away(_))), "without a key");
+    let other = with_key(&"08".repeat(32)).unwrap();
+    assert!(matches!(other.session(&secret, NOON).await, Err(StoreError::Away(_))), "with another one");
+    assert!(matches!(with_key("short"), Err(StoreError::Invalid(_))));
+    sealing.close().await;
+    other.close().await;
 }
 
 #[test]

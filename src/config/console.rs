@@ -46,6 +46,8 @@ pub struct Console {
     pub renewal: Duration,
     /// What happens when a login session moves to another network or another browser.
     pub client_binding: Binding,
+    /// A file with the key, 64 hexadecimal digits, by which the data of login sessions is encrypted.
+    pub data_key: Option<PathBuf>,
     /// The cookie of an older program, whose login sessions were imported.
     pub older_cookie: Option<String>,
     /// Groups of fewer people are merged for everybody else.
@@ -97,6 +99,7 @@ impl Default for Console {
             session_lifetime: Duration::from_secs(8 * 3600),
             renewal: Duration::from_secs(3600),
             client_binding: Binding::Log,
+            data_key: None,
             older_cookie: None,
             min_group: 3,
             request_timeout: Duration::from_secs(30),

@@ -82,6 +82,7 @@ impl Accounts {
             let until = expires_at.min(now + self.limits.absolute());
             let idle = until.min(now + self.limits.idle());
             let (hash, public_id) = (secret.hash(), public_id());
+            let data = self.kept(&data, &public_id)?;
             let insert = "INSERT INTO login_sessions (token_hash, public_id, user_id, created_at, last_accessed_at,
                               auth_at, idle_expires_at, absolute_expires_at, expires_at, ip_address, user_agent, data,
                               version)

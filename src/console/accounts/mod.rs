@@ -10,6 +10,7 @@
 //! | [`token`] | what a program presents |
 //! | [`audit`] | who did what, and when |
 //! | [`import`] | the login sessions of an older store |
+//! | `seal` | encryption of what is kept with login sessions |
 //! | [`secret`] | what is presented, and the hash that is kept of it |
 //! | `sql`, `migrate` | the three back ends, and their schema |
 //!
@@ -19,6 +20,7 @@
 pub mod audit;
 pub mod import;
 mod migrate;
+mod seal;
 pub mod secret;
 pub mod session;
 mod sql;
@@ -26,6 +28,7 @@ pub mod token;
 pub mod user;
 
 use crate::config::console::Console;
+use seal::Seal;
 use sql::Sql;
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -57,6 +60,8 @@ pub struct Accounts {
     /// Made once the schema is up to date: what marks of the audit log are salted with.
     salt: OnceCell<Vec<u8>>,
     limits: session::Limits,
+    /// What encrypts the data of login sessions, if anything does.
+    seal: Option<Seal>,
     /// How long its schema may take to be ready.
     patience: Duration,
 }
@@ -66,10 +71,12 @@ impl Accounts {
     ///
     /// # Errors
     ///
-    /// If the URL is invalid.
+    /// If the URL is invalid, or the key cannot be read.
     pub fn new(url: &str, settings: &Console) -> Result<Self, StoreError> {
         let limits = session::Limits::of(settings);
-        Ok(Self { sql: Sql::new(url, settings)?, salt: OnceCell::new(), limits, patience: settings.connect_timeout })
+        let seal = settings.data_key.as_deref().map(Seal::of_file).transpose()?;
+        let (sql, patience) = (Sql::new(url, settings)?, settings.connect_timeout);
+        Ok(Self { sql, salt: OnceCell::new(), limits, seal, patience })
     }
 
     /// Connects, if that was not done yet, and brings the schema up to date.

@@ -10,8 +10,9 @@
 
 use super::secret::{Secret, SecretHash, is_public_id, public_id};
 use super::sql::{Cells, Kind, Value};
-use super::{Accounts, Micros, StoreError};
+use super::{Accounts, Micros, StoreError, seal};
 use crate::config::console::Console;
+use std::borrow::Cow;
 use std::time::Duration;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -126,7 +127,7 @@ impl Accounts {
     /// With [`StoreError::Taken`] if the secret or the public id is taken.
     pub async fn insert(&self, hash: SecretHash, public_id: &str, new: New<'_>, now: Micros) -> Result<()> {
         let data = if new.data.is_empty() { "{}" } else { new.data };
-        check(data)?;
+        let data = &*self.kept(data, public_id)?;
         let Limits { idle, absolute, .. } = self.limits;
         let (idle, absolute) = (now + idle.min(absolute), now + absolute);
         let sql = "INSERT INTO login_sessions (token_hash, public_id, user_id, created_at, last_accessed_at, auth_at,
@@ -163,7 +164,7 @@ impl Accounts {
         let sql = self.ready(now).await?;
         let own = format!("SELECT {COLUMNS} FROM login_sessions WHERE token_hash = ? AND revoked_at IS NULL");
         if let Some(cells) = sql.row(&own, &KINDS, &[(&hash.0).into()]).await? {
-            let session = session(cells, false);
+            let session = self.opened(session(cells, false))?;
             if session.expires_at > now {
                 return Ok(Some(session));
             }
@@ -175,7 +176,7 @@ impl Accounts {
              WHERE prev_token_hash = ? AND prev_valid_until > ? AND revoked_at IS NULL AND expires_at > ?"
         );
         let row = sql.row(&before, &KINDS, &[(&hash.0).into(), now.into(), now.into()]).await?;
-        Ok(row.map(|cells| session(cells, true)))
+        row.map(|cells| self.opened(session(cells, true))).transpose()
     }
 
     /// Deletes a session that has expired by then, and is not deleted if it was extended since it was read.
@@ -194,7 +195,7 @@ impl Accounts {
     ///
     /// If the store is away, or the data is no JSON or too long.
     pub async fn update(&self, session: &LoginSession, data: &str, now: Micros) -> Result<Updated> {
-        check(data)?;
+        let data = &*self.kept(data, &session.public_id)?;
         let sql = self.ready(now).await?;
         let update = "UPDATE login_sessions SET data = JSON(?), version = version + 1
                       WHERE token_hash = ? AND version = ? AND revoked_at IS NULL AND expires_at > ?";
@@ -282,7 +283,21 @@ impl Accounts {
              ORDER BY last_accessed_at DESC, public_id"
         );
         let rows = self.ready(now).await?.rows(&sql, &KINDS, &[user_id.into(), now.into()]).await?;
-        Ok(rows.into_iter().map(|cells| session(cells, false)).collect())
+        rows.into_iter().map(|cells| self.opened(session(cells, false))).collect()
+    }
+
+    /// What is written of what is to be kept with a session.
+    pub(super) fn kept<'d>(&self, data: &'d str, public_id: &str) -> Result<Cow<'d, str>> {
+        check(data)?;
+        match &self.seal {
+            Some(seal) => seal.seal(data, public_id).map(Cow::Owned),
+            None => Ok(Cow::Borrowed(data)),
+        }
+    }
+
+    fn opened(&self, session: LoginSession) -> Result<LoginSession> {
+        let data = seal::open(self.seal.as_ref(), session.data, &session.public_id)?;
+        Ok(LoginSession { data, ..session })
     }
 
     /// Ends a session of a user by its public id. Whether there was one.

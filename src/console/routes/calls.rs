@@ -191,7 +191,7 @@ impl Request<'_> {
         let order =
             Order { command: Command::Remove, processor: Some((*processor).to_owned()), args, ..Order::default() };
         let asked = app.ask(order).await?;
-        app.note(caller, removing.id, Some(&id), None).await?;
+        app.note(caller, "removed", Some(&id), Some(processor)).await?;
         Ok(requested(asked))
     }
 }

@@ -16,8 +16,8 @@ use crate::service::bulletin::Bulletin;
 use crate::service::health::{Facts, Keeper, State as Condition};
 use crate::service::metrics::{self, Sample};
 use crate::service::order::{Args, Command, Order};
-use crate::store::known;
 use crate::store::record::Record;
+use crate::store::{failures, known};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -217,7 +217,7 @@ pub(super) async fn request(
 #[utoipa::path(post, path = "/failures/{id}/retry", operation_id = "retryFailure", tag = "pipeline",
     params(("id" = String, Path)),
     responses((status = 200, body = Requested), (status = 202, body = Requested),
-        (status = 400, body = ProblemDocument), (status = 403, body = ProblemDocument)))]
+        (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument)))]
 pub(super) async fn retry(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -225,6 +225,14 @@ pub(super) async fn retry(
 ) -> Result<Response, Problem> {
     caller.require(Scope::Run)?;
     caller.require_role(&[Role::Admin])?;
+    let failed = id.clone();
+    let has_failed = app.read(move |reader| {
+        let is_file = failures::all(reader)?.iter().any(|file| file.session_file == failed);
+        Ok(is_file || failures::keys(reader)?.iter().any(|key| key.key == failed))
+    });
+    if !has_failed.await? {
+        return Err(Problem::not_found());
+    }
     let args = Args { files: Some(vec![id.clone()]), ..Args::default() };
     let asked = app.ask(Order { command: Command::Retry, args, ..Order::default() }).await?;
     app.note(&caller, "retry", Some(&id), None).await?;

@@ -1,0 +1,82 @@
+//! Encryption of what is kept with login sessions, for a store that others can read: AES-256-GCM by a key from a file.
+//!
+//! What is sealed is still JSON, `{"sealed": "…"}`, which each back end takes. It belongs to one session: moved to another
+//! one it cannot be opened. What was written before there was a key is read as it is.
+
+use super::StoreError;
+use super::secret::random;
+use crate::base::error::cause;
+use crate::base::hash::from_hex;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// A key that seals and opens.
+#[derive(Debug)]
+pub(super) struct Seal(LessSafeKey);
+
+/// What is written. Its text is a nonce, which is drawn each time, and what was encrypted.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Sealed {
+    sealed: String,
+}
+
+impl Seal {
+    /// The key of a file, which holds 64 hexadecimal digits.
+    #[expect(clippy::disallowed_methods, reason = "a key, not the database")]
+    pub(super) fn of_file(path: &Path) -> Result<Self, StoreError> {
+        let cannot = |why: &str| StoreError::Invalid(format!("cannot read the key in `{}`: {why}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| cannot(&cause(&error)))?;
+        let key = from_hex::<32>(text.trim()).and_then(|key| Self::of(&key));
+        key.ok_or_else(|| cannot("it is not 64 hexadecimal digits, such as `openssl rand -hex 32` prints"))
+    }
+
+    fn of(key: &[u8; 32]) -> Option<Self> {
+        UnboundKey::new(&AES_256_GCM, key).ok().map(|key| Self(LessSafeKey::new(key)))
+    }
+
+    /// Seals what is kept with the session of a public id.
+    pub(super) fn seal(&self, data: &str, public_id: &str) -> Result<String, StoreError> {
+        let nonce = random::<NONCE_LEN>();
+        let mut bytes = data.as_bytes().to_vec();
+        let of = Aad::from(public_id.as_bytes());
+        let sealed = self.0.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), of, &mut bytes);
+        sealed.map_err(|_| StoreError::Away("a login session could not be sealed".to_owned()))?;
+        let sealed = BASE64.encode([&nonce[..], &bytes].concat());
+        Ok(serde_json::json!(Sealed { sealed }).to_string())
+    }
+}
+
+/// Opens what is kept with the session of a public id, if it is sealed.
+pub(super) fn open(seal: Option<&Seal>, data: String, public_id: &str) -> Result<String, StoreError> {
+    let Ok(Sealed { sealed }) = serde_json::from_str(&data) else { return Ok(data) };
+    // Whoever has lost the key is told that the store is of no use, and not that nobody is logged in.
+    let lost =
+        || StoreError::Away("login sessions are sealed with another key than that of [console] data_key".to_owned());
+    let mut bytes = BASE64.decode(sealed).map_err(|_| lost())?;
+    let (nonce, text) = bytes.split_first_chunk_mut::<NONCE_LEN>().ok_or_else(lost)?;
+    let (nonce, of) = (Nonce::assume_unique_for_key(*nonce), Aad::from(public_id.as_bytes()));
+    let opened = seal.and_then(|Seal(key)| key.open_in_place(nonce, of, text).ok()).ok_or_else(lost)?;
+    String::from_utf8(opened.to_vec()).map_err(|_| lost())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_is_opened_by_its_key_for_its_session() {
+        let (seal, other) = (Seal::of(&[7; 32]).unwrap(), Seal::of(&[8; 32]).unwrap());
+        let sealed = seal.seal(r#"{"cart":[1]}"#, "a").unwrap();
+        assert!(!sealed.contains("cart") && sealed.starts_with(r#"{"sealed":""#), "{sealed}");
+        assert_ne!(seal.seal(r#"{"cart":[1]}"#, "a").unwrap(), sealed, "another nonce");
+        assert_eq!(open(Some(&seal), sealed.clone(), "a").unwrap(), r#"{"cart":[1]}"#);
+        for (seal, id) in [(Some(&seal), "b"), (Some(&other), "a"), (None, "a")] {
+            assert!(matches!(open(seal, sealed.clone(), id), Err(StoreError::Away(_))), "{id}");
+        }
+        assert_eq!(open(None, r#"{"cart":[1]}"#.to_owned(), "a").unwrap(), r#"{"cart":[1]}"#, "of before");
+    }
+}
