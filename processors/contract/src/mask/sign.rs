@@ -130,13 +130,14 @@ fn has_row(bytes: &[u8], least: usize, kind: fn(u8) -> bool, is_one: impl Fn(&[u
     false
 }
 
-/// Whether a long word is mixed enough to be random, or can have a number of 256 bits in it.
+/// Whether a long word is mixed enough to be random, as a whole or in one of its parts, or can have a number of 256 bits
+/// in it.
 fn has_long_word(bytes: &[u8]) -> bool {
     let is_part = |byte: u8| is_word(byte) || byte == b'+' || byte == b'/';
     has_row(bytes, 40, is_part, |row| {
         let count = |kind: fn(&u8) -> bool| row.iter().filter(|byte| kind(byte)).count();
         let mixed = [count(u8::is_ascii_uppercase), count(u8::is_ascii_lowercase), count(u8::is_ascii_digit)];
-        mixed.iter().all(|count| *count >= 3) || count(u8::is_ascii_hexdigit) >= 64
+        mixed.iter().all(|count| *count >= 2) || count(u8::is_ascii_hexdigit) >= 64
     })
 }
 
