@@ -5,7 +5,7 @@ use crate::store::Transaction;
 use duckdb::arrow::array::{ArrayRef, BooleanArray, Int64Array, LargeStringArray, TimestampMicrosecondArray};
 use duckdb::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use duckdb::arrow::record_batch::RecordBatch;
-use sessionmill_contract::{Cell, Cells as _, ColumnKind, RowRef, Table};
+use sessionmill_contract::{Cells as _, ColumnKind, RowRef, Table};
 use std::sync::Arc;
 
 /// Rows of a batch: enough that a batch costs nothing by itself, few enough that all of its texts fit into memory twice.
@@ -63,15 +63,15 @@ fn kind(kind: ColumnKind) -> DataType {
 
 /// The cells of one column.
 fn array(kind: ColumnKind, position: usize, rows: &[RowRef<'_>]) -> ArrayRef {
-    let cells = rows.iter().map(|row| row.cell(position));
+    let numbers = rows.iter().map(|row| row.number(position));
     match kind {
-        ColumnKind::Bool => Arc::new(cells.map(Cell::as_bool).collect::<BooleanArray>()),
-        ColumnKind::Int => Arc::new(cells.map(Cell::as_int).collect::<Int64Array>()),
-        ColumnKind::Text => Arc::new(cells.map(Cell::as_str).collect::<LargeStringArray>()),
-        ColumnKind::Time => {
-            let micros = cells.map(|cell| cell.as_time().map(|time| time.timestamp_micros()));
-            Arc::new(micros.collect::<TimestampMicrosecondArray>())
+        ColumnKind::Bool => Arc::new(numbers.map(|number| Some(number? != 0)).collect::<BooleanArray>()),
+        ColumnKind::Int => Arc::new(numbers.collect::<Int64Array>()),
+        ColumnKind::Text => {
+            let texts = rows.iter().map(|row| row.cell(position).as_str());
+            Arc::new(texts.collect::<LargeStringArray>())
         }
+        ColumnKind::Time => Arc::new(numbers.collect::<TimestampMicrosecondArray>()),
     }
 }
 

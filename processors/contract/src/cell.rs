@@ -72,18 +72,22 @@ impl<'c> Cell<'c> {
         }
     }
 
+    #[inline]
     pub fn as_str(self) -> Option<&'c str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
+    #[inline]
     pub fn as_int(self) -> Option<i64> {
         if let Self::Int(int) = self { Some(int) } else { None }
     }
 
+    #[inline]
     pub fn as_bool(self) -> Option<bool> {
         if let Self::Bool(bool) = self { Some(bool) } else { None }
     }
 
+    #[inline]
     pub fn as_time(self) -> Option<DateTime<Utc>> {
         if let Self::Time(time) = self { Some(time) } else { None }
     }

@@ -135,14 +135,17 @@ impl Columns {
         cells + self.texts.all.len() + self.texts.ends.len() * size_of::<usize>()
     }
 
+    #[inline]
+    fn number(&self, row: usize, position: usize) -> Option<i64> {
+        let column = self.columns.get(position)?;
+        if column.is_null[row] { None } else { Some(column.cells[row]) }
+    }
+
+    #[inline]
     fn cell(&self, row: usize, position: usize) -> Cell<'_> {
-        let (Some(declared), Some(column)) = (self.table.columns.get(position), self.columns.get(position)) else {
+        let (Some(declared), Some(cell)) = (self.table.columns.get(position), self.number(row, position)) else {
             return Cell::Null;
         };
-        if column.is_null[row] {
-            return Cell::Null;
-        }
-        let cell = column.cells[row];
         match declared.kind {
             ColumnKind::Bool => Cell::Bool(cell != 0),
             ColumnKind::Int => Cell::Int(cell),
@@ -159,6 +162,7 @@ impl Texts {
         self.ends.len() - 1
     }
 
+    #[inline]
     fn get(&self, number: usize) -> &str {
         let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.all[start..self.ends[number]]
@@ -166,6 +170,13 @@ impl Texts {
 }
 
 impl<'r> RowRef<'r> {
+    /// What a cell of a column of numbers, times or flags is kept as: a time in microseconds since 1970, a flag as 0 or
+    /// 1. `None` for null.
+    #[inline]
+    pub fn number(self, position: usize) -> Option<i64> {
+        self.columns.number(self.row, position)
+    }
+
     /// The cells of the row.
     pub fn cells(self) -> impl ExactSizeIterator<Item = Cell<'r>> {
         (0..self.width()).map(move |position| self.cell(position))
@@ -178,10 +189,12 @@ impl<'r> RowRef<'r> {
 }
 
 impl<'r> Cells<'r> for RowRef<'r> {
+    #[inline]
     fn width(self) -> usize {
         self.columns.columns.len()
     }
 
+    #[inline]
     fn cell(self, position: usize) -> Cell<'r> {
         self.columns.cell(self.row, position)
     }
