@@ -413,3 +413,13 @@ fn settling_again_finds_nothing_to_write_of_keys_that_were_settled_on_the_way_in
     assert_eq!(rows(), before);
     assert_eq!(world.rows("SELECT count(*) FROM facts.touched_keys"), ["0"]);
 }
+
+#[test]
+fn entities_of_a_first_run_stand_as_their_facts_do() {
+    let world = World::new();
+    let lines: String = (0..50).map(|number| response(&format!("m{number}"), "10:00:00", number + 1)).collect();
+    world.write("ada/s.jsonl", lines).pass();
+    let facts = world.rows("SELECT message_id FROM facts.usage_copies ORDER BY rowid");
+    assert_eq!(facts.len(), 50);
+    assert_eq!(world.rows("SELECT message_id FROM facts.usage_responses ORDER BY rowid"), facts);
+}

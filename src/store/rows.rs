@@ -126,11 +126,6 @@ pub(super) struct Fact<'f> {
 }
 
 impl<'f> Fact<'f> {
-    /// The hash of its key, and its own key, which is in this place.
-    pub(super) fn place(&self, key: usize) -> (i64, &'f str) {
-        (self.key_hash, text(self.row, key))
-    }
-
     /// As a processor takes it.
     pub(super) fn as_row(&self) -> FactRow<'f> {
         FactRow { session_file: &self.file.session_file, username: &self.file.username, values: self.row }

@@ -38,18 +38,25 @@ pub(in crate::store) fn settle(
 ) -> Result<()> {
     let manifest = processor.manifest();
     let Some(key) = settlement.facts.position(settlement.key) else { return Ok(()) };
-    let mut facts: Vec<&Fact<'_>> = facts.iter().collect();
+    let mut touched: Vec<_> = facts.iter().collect();
     if nth == Try::First && is_settled_at_once(transaction, settlement)? {
-        let order = Order::of(settlement);
-        facts.sort_by(|a, b| a.place(key).cmp(&b.place(key)).then_with(|| order.compare(a, b)));
         let mut known = known(transaction, settlement, facts.iter().map(|fact| fact.key_hash))?;
         known.extend(facts.iter().filter(|fact| groups.has(text(fact.row, key))).map(|fact| fact.key_hash));
+        let order = Order::of(settlement);
         let beside = Beside::default();
         let mut run = Run::new(processor, settlement, &beside);
-        for of_key in facts.chunk_by(|a, b| a.place(key) == b.place(key)) {
-            let (hash, name) = of_key[0].place(key);
-            if !known.contains(&hash) {
-                run.settle(hash, name, &of_key.iter().map(|fact| fact.as_row()).collect::<Vec<_>>());
+        let mut by_hash: Vec<_> = (0..).zip(facts).map(|(at, fact): (usize, _)| (fact.key_hash, at)).collect();
+        by_hash.sort_unstable();
+        let mut of_hashes: Vec<_> =
+            by_hash.chunk_by(|a, b| a.0 == b.0).filter(|of| !known.contains(&of[0].0)).collect();
+        // Entities stand as their facts do: neighbours have much in common, and take less room then.
+        of_hashes.sort_unstable_by_key(|of_hash| of_hash[0].1);
+        for of_hash in of_hashes {
+            let mut of_hash: Vec<_> = of_hash.iter().map(|(_, at)| &facts[*at]).collect();
+            of_hash.sort_by(|a, b| text(a.row, key).cmp(text(b.row, key)).then_with(|| order.compare(a, b)));
+            for of_key in of_hash.chunk_by(|a, b| text(a.row, key) == text(b.row, key)) {
+                let rows: Vec<_> = of_key.iter().map(|fact| fact.as_row()).collect();
+                run.settle(of_key[0].key_hash, text(of_key[0].row, key), &rows);
             }
         }
         let Settled { entities, failed } = run.end();
@@ -60,9 +67,9 @@ pub(in crate::store) fn settle(
         }
         let failed = Untouched::default().after(&failed, now);
         fail::append(transaction, manifest, settlement, &failed)?;
-        facts.retain(|fact| known.contains(&fact.key_hash));
+        touched.retain(|fact| known.contains(&fact.key_hash));
     }
-    touch::facts(transaction, processor, settlement, facts.iter().map(|fact| (fact.key_hash, fact.row)))
+    touch::facts(transaction, processor, settlement, touched.iter().map(|fact| (fact.key_hash, fact.row)))
 }
 
 /// Whether facts are all that a new key is settled from, and are likely to be all that it has. Keys of a settlement
@@ -72,11 +79,13 @@ fn is_settled_at_once(transaction: &Transaction<'_>, settlement: &Settlement) ->
         return Ok(false);
     }
     match settlement.reviews {
-        Some(reviews) => {
-            Ok(transaction.number(&format!("SELECT count(*) FROM (FROM {} LIMIT 1)", reviews.name), [])? == 0)
-        }
+        Some(reviews) => is_empty(transaction, reviews.name),
         None => Ok(true),
     }
+}
+
+fn is_empty(transaction: &Transaction<'_>, table: &str) -> Result<bool> {
+    Ok(transaction.number(&format!("SELECT count(*) FROM (FROM {table} LIMIT 1)"), [])? == 0)
 }
 
 /// What facts of one key are compared by: as the settlement declares it, and as the database does.
@@ -125,11 +134,17 @@ fn known(
     settlement: &Settlement,
     hashes: impl Iterator<Item = i64>,
 ) -> Result<HashSet<i64>> {
+    let mut known = HashSet::new();
+    let tables: Vec<_> = std::iter::once(&settlement.facts).chain(settlement.entities).collect();
+    // Most keys of a first run come when there is nothing yet.
+    let is_any: Vec<_> = tables.iter().map(|table| format!("EXISTS (FROM facts.{})", table.name)).collect();
+    if transaction.number(&format!("SELECT ({})::BIGINT", is_any.join(" OR ")), [])? == 0 {
+        return Ok(known);
+    }
     let hashes: BTreeSet<i64> = hashes.collect();
     transaction.batch("CREATE OR REPLACE TEMP TABLE stage_keys (key_hash BIGINT)")?;
     transaction.stage("stage_keys", hashes.into_iter().map(|hash| [rows::Cell::Int(hash)]))?;
-    let mut known = HashSet::new();
-    for table in std::iter::once(&settlement.facts).chain(settlement.entities) {
+    for table in tables {
         let sql =
             format!("SELECT key_hash FROM facts.{} WHERE key_hash IN (SELECT key_hash FROM stage_keys)", table.name);
         transaction.query(&sql, [], |row| {
