@@ -8,7 +8,7 @@
 use crate::base::error::Result;
 use crate::base::hash;
 use crate::store::{Store, Transaction};
-use duckdb::{Connection, params, params_from_iter};
+use duckdb::{Connection, params};
 use md5::{Digest, Md5};
 
 /// A row of a lookup table: a text for each column, which DuckDB casts to the column's type.
@@ -71,10 +71,7 @@ fn make(transaction: &Transaction<'_>, lookup: &Lookup, settings: &str, made_wit
         return Ok(());
     }
     transaction.batch(&format!("DELETE FROM main.{table}"))?;
-    for row in rows(&all) {
-        let marks = vec!["?"; row.len()].join(", ");
-        transaction.execute(&format!("INSERT INTO main.{table} VALUES ({marks})"), params_from_iter(&row))?;
-    }
+    transaction.append("main", table, rows(&all).into_iter())?;
     transaction
         .execute("DELETE FROM facts.settlements WHERE processor_name = ? AND name = ?", params![OWNER, table])?;
     transaction.execute("INSERT INTO facts.settlements VALUES (?, ?, 1, ?)", params![OWNER, table, made_of])?;
