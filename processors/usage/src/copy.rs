@@ -110,19 +110,44 @@ impl PartKind {
     }
 }
 
+/// The last names of a file, which the next line mostly has too.
+#[derive(Debug, Default)]
+pub(crate) struct Common {
+    pub(crate) message_id: Option<Rc<str>>,
+    model: Option<Rc<str>>,
+    client_version: Option<Rc<str>>,
+    service_tier: Option<Rc<str>>,
+    inference_geo: Option<Rc<str>>,
+}
+
+/// A name, without a copy if it is the last one.
+pub(crate) fn common(last: &mut Option<Rc<str>>, name: Option<&str>) -> Option<Rc<str>> {
+    let name = name?;
+    if last.as_deref() != Some(name) {
+        *last = Some(name.into());
+    }
+    last.clone()
+}
+
 impl Line {
-    pub fn new(event: &Event<'_>, transcript: &Transcript<'_>, response: &Response<'_>) -> Self {
+    pub(crate) fn new(
+        event: &Event<'_>,
+        transcript: &Transcript<'_>,
+        response: &Response<'_>,
+        last: &mut Common,
+    ) -> Self {
+        let model = common(&mut last.model, response.model);
         Self {
             line: event.line,
             side_chain: transcript.side_chain,
-            part: Part { kind: PartKind::Response, model: response.model.map(Rc::from), usage: response.usage },
+            part: Part { kind: PartKind::Response, model, usage: response.usage },
             stopped: response.stop_reason.is_some(),
             fast: response.fast,
             web_searches: response.web_searches,
-            client_version: transcript.version.map(Rc::from),
+            client_version: common(&mut last.client_version, transcript.version),
             reported_cost: response.reported_cost,
-            service_tier: response.service_tier.map(Rc::from),
-            inference_geo: response.inference_geo.map(Rc::from),
+            service_tier: common(&mut last.service_tier, response.service_tier),
+            inference_geo: common(&mut last.inference_geo, response.inference_geo),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::call::{Calls, Ending};
 use crate::caption;
-use crate::copy::{Line, Part, PartKind, ResponseCopy};
+use crate::copy::{Common, Line, Part, PartKind, ResponseCopy, common};
 use crate::deed::Deed;
 use crate::place::Place;
 use crate::session::Summary;
@@ -26,8 +26,10 @@ pub struct UsageFold<'s> {
     copies: Keyed<ResponseCopy>,
     tool_events: Keyed<ToolEvent>,
     calls: Calls,
-    /// The response of the record at hand.
-    response: Option<Box<str>>,
+    /// The response of the record at hand, by its position among the copies.
+    response: Option<usize>,
+    /// Names that responses have in common.
+    common: Common,
     /// The server of the first MCP call, by response, where the response follows its calls.
     mcp_servers: HashMap<Box<str>, Rc<str>>,
     summary: Summary,
@@ -66,6 +68,7 @@ impl<'s> UsageFold<'s> {
             tool_events: Keyed::default(),
             calls: Calls::default(),
             response: None,
+            common: Common::default(),
             mcp_servers: HashMap::new(),
             summary: Summary::default(),
             is_of_others: false,
@@ -178,23 +181,31 @@ impl<'s> UsageFold<'s> {
 
     fn response(&mut self, event: &Event<'_>, transcript: &Transcript<'_>, response: &Response<'_>) {
         let at = self.trail.at(transcript);
-        let key: Box<str> = match response.message_id {
-            Some(id) => id.into(),
-            None => self.nameless(event),
+        let nameless;
+        let key: &str = match response.message_id {
+            Some(id) => id,
+            None => {
+                nameless = self.nameless(event);
+                &nameless
+            }
         };
-        self.response = Some(key.clone());
+        let mut before = |key| if self.mcp_servers.is_empty() { None } else { self.mcp_servers.remove(key) };
+        let mcp_server = before(key).or_else(|| before(""));
         let earliest = self.place(event);
-        let best = Line::new(event, transcript, response);
+        let best = Line::new(event, transcript, response, &mut self.common);
         let part = |kind, model: Option<&str>, usage| Part { kind, model: model.map(Rc::from), usage };
         let advisors = response.advisors.iter().map(|call| part(PartKind::Advisor, call.model, call.usage));
         let compactions = response.compactions.iter().map(|usage| part(PartKind::Compaction, response.model, *usage));
         let declined = response.declined.iter().map(|call| part(PartKind::Declined, call.model, call.usage));
         let advisors = advisors.chain(compactions).chain(declined).collect();
         let agent = self.agent.clone();
-        let mcp_server = self.mcp_servers.remove(&key).or_else(|| self.mcp_servers.remove(""));
         let new = ResponseCopy { agent, earliest, at, best, advisors, tool_web_searches: 0, mcp_server };
-        let Some(copy) = insert(&mut self.copies, key, new) else { return };
-        let (copy, new) = copy;
+        let known = self.copies.0.get(key).copied();
+        self.response = Some(known.unwrap_or(self.copies.1.len()));
+        let Some((_, copy)) = known.and_then(|at| self.copies.1.get_mut(at)) else {
+            insert(&mut self.copies, key.into(), new);
+            return;
+        };
         // Of equals the first line wins.
         if new.rank() > copy.rank() {
             (copy.best, copy.advisors) = (new.best, new.advisors);
@@ -220,7 +231,7 @@ impl<'s> UsageFold<'s> {
             agent: self.agent.clone(),
             earliest: self.place(event),
             at,
-            message_id: message_id.map(Rc::from),
+            message_id: common(&mut self.common.message_id, message_id),
             side_chain: transcript.side_chain,
             what,
             is_error: None,
@@ -282,11 +293,13 @@ impl<'s> UsageFold<'s> {
     fn mcp_call(&mut self, message_id: Option<&str>, server: &str) {
         let (index, copies) = &mut self.copies;
         // A response without an identity is the next one.
-        let id = message_id.or(self.response.as_deref()).unwrap_or_default();
-        let told = index.get(id).and_then(|at| copies.get_mut(*at)).map(|(_, copy)| &mut copy.mcp_server);
-        match told {
-            Some(known) => _ = known.get_or_insert_with(|| server.into()),
-            None => _ = self.mcp_servers.entry(id.into()).or_insert_with(|| server.into()),
+        let told = message_id.map_or(self.response, |id| index.get(id).copied());
+        match told.and_then(|at| copies.get_mut(at)) {
+            Some((_, copy)) => _ = copy.mcp_server.get_or_insert_with(|| server.into()),
+            None => {
+                let id = message_id.unwrap_or_default();
+                self.mcp_servers.entry(id.into()).or_insert_with(|| server.into());
+            }
         }
     }
 }
