@@ -14,17 +14,17 @@ use std::time::Duration;
 /// The processors of cold runs. The bounds are for the corpus of `make bench-gate`: a run has a fixed cost, which weighs
 /// less in a larger corpus.
 const COLD: [(&[&str], Limit); 4] = [
-    (ONE, Limit { bound: 6.0, target: 1.15 }),
-    (&["usage", "verification"], Limit { bound: 9.0, target: 1.6 }),
-    (&["usage", "verification", "tracking"], Limit { bound: 11.5, target: 1.9 }),
-    (&["usage", "verification", "tracking", "tasks"], Limit { bound: 12.0, target: 2.1 }),
+    (ONE, Limit { bound: 5.0, target: 1.15 }),
+    (&["usage", "verification"], Limit { bound: 7.5, target: 1.6 }),
+    (&["usage", "verification", "tracking"], Limit { bound: 10.0, target: 1.9 }),
+    (&["usage", "verification", "tracking", "tasks"], Limit { bound: 10.5, target: 2.1 }),
 ];
 const ONE: &[&str] = &["usage"];
 
 /// Times the CPU time of a process that opens an empty database.
-const NO_OP: Limit = Limit { bound: 6.5, target: 1.2 };
-const APPEND: Limit = Limit { bound: 9.0, target: 2.4 };
-const REPORT: Limit = Limit { bound: 6.0, target: 2.0 };
+const NO_OP: Limit = Limit { bound: 5.5, target: 1.2 };
+const APPEND: Limit = Limit { bound: 8.0, target: 2.4 };
+const REPORT: Limit = Limit { bound: 5.0, target: 2.0 };
 
 /// The measurements on one corpus.
 pub(crate) struct Bench<'c> {

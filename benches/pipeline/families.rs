@@ -9,10 +9,10 @@ use std::fs;
 use std::path::Path;
 
 /// A cold run over web events, by the CPU time of the query.
-const WEB: Limit = Limit { bound: 15.0, target: 3.0 };
+const WEB: Limit = Limit { bound: 12.5, target: 3.0 };
 
 /// A cold run over task events, by the CPU time of the query.
-const TASKS: Limit = Limit { bound: 7.0, target: 3.0 };
+const TASKS: Limit = Limit { bound: 5.8, target: 3.0 };
 
 /// The events are of a fixed time, and ended tasks are purged after a week if nothing else is said.
 const SETTINGS: &str = "[tasks]\nretention = \"36500d\"\n";
