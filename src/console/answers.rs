@@ -1,4 +1,5 @@
-//! Answers that follow from the database alone, kept until it changes: pages and programs ask the same again and again.
+//! Answers that are kept: pages and programs ask the same again and again. What follows from the database alone is kept
+//! until that changes, and what depends on the clock, too, for the second in which it was asked.
 
 use crate::plugs::call::{Decided, Viewer};
 use crate::source::stat::Stat;
@@ -18,10 +19,13 @@ pub(crate) struct Question {
     pub decided: Vec<Decided>,
 }
 
-/// Answers to one state of the database.
+/// What answers follow from: a state of the database, and the second, where they depend on the clock.
+pub(crate) type State = (Version, Option<i64>);
+
+/// Answers that follow from one state.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
-    version: Option<Version>,
+    state: Option<State>,
     known: HashMap<Question, Bytes>,
     bytes: usize,
 }
@@ -31,18 +35,18 @@ const MOST: usize = 16 << 20;
 
 impl Answers {
     /// The answer to a question about a state, if it was asked before.
-    pub(crate) fn of(&self, version: &Version, question: &Question) -> Option<Bytes> {
-        self.known.get(question).filter(|_| self.version.as_ref() == Some(version)).cloned()
+    pub(crate) fn of(&self, state: &State, question: &Question) -> Option<Bytes> {
+        self.known.get(question).filter(|_| self.state.as_ref() == Some(state)).cloned()
     }
 
     /// Keeps an answer. The database was in that state before it was read: if it has changed since, the answer is
     /// of the newer one, and the next question finds that out.
-    pub(crate) fn keep(&mut self, version: Version, question: Question, answer: Bytes) {
-        if self.version.as_ref() != Some(&version) || self.bytes + answer.len() > MOST {
+    pub(crate) fn keep(&mut self, state: State, question: Question, answer: Bytes) {
+        if self.state.as_ref() != Some(&state) || self.bytes + answer.len() > MOST {
             self.known.clear();
             self.bytes = 0;
         }
-        self.version = Some(version);
+        self.state = Some(state);
         self.bytes += answer.len();
         self.known.insert(question, answer);
     }
@@ -55,7 +59,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_for_one_state_and_one_viewer() {
-        let version = |name: &str| Version::Snapshot(name.into());
+        let version = |name: &str| (Version::Snapshot(name.into()), None);
         let question = |name: &str| Question {
             call: "list",
             values: BTreeMap::new(),
@@ -71,5 +75,9 @@ mod tests {
         answers.keep(version("b"), question("bob"), Bytes::from("2"));
         assert_eq!(answers.of(&version("b"), &question("ada")), None, "forgotten with the state");
         assert_eq!(answers.bytes, 1);
+        let second = |second| (version("b").0, Some(second));
+        answers.keep(second(1), question("ada"), Bytes::from("3"));
+        assert_eq!(answers.of(&second(1), &question("ada")), Some(Bytes::from("3")));
+        assert_eq!(answers.of(&second(2), &question("ada")), None);
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct App {
     pub flags: Vec<OsString>,
     /// Answers that hold until the database changes.
     pub answers: Mutex<Answers>,
+    /// Answers of this second, which depend on the clock.
+    pub moments: Mutex<Answers>,
     /// What was decided here, and when.
     decided: Mutex<Vec<(DateTime<Utc>, &'static str, Decided)>>,
     /// Requests that were not answered in time, with what they decide once they are done.
@@ -68,6 +70,7 @@ impl App {
             events,
             flags,
             answers: Mutex::default(),
+            moments: Mutex::default(),
             decided: Mutex::default(),
             accepted: Mutex::default(),
             passwords: Passwords::default(),

@@ -22,7 +22,7 @@ pub struct Call {
     pub parameters: &'static [Parameter],
     /// The schema of the answer.
     pub schema: fn(&mut Schemas) -> Schema,
-    /// The answer follows from the database alone: the same question to the same state has the same one.
+    /// The answer follows from the database alone, and not from the clock: it is kept until that changes.
     pub is_stable: bool,
     /// The answer is lines of the schema instead of one such object.
     pub is_lines: bool,

@@ -95,18 +95,19 @@ impl Request<'_> {
             identities: identities.as_ref().map(Stat::from),
             decided: app.decided(self.processor, &version),
         };
-        if call.is_stable
-            && let Some(answer) = app.answers.lock().of(&version, &question)
-        {
+        let second = (!call.is_stable).then(|| (app.now)().wall.timestamp());
+        let kept = if call.is_stable { &app.answers } else { &app.moments };
+        let state = (version, second);
+        if let Some(answer) = kept.lock().of(&state, &question) {
             return Ok(json(answer));
         }
         let disclosed = Disclosed::default();
-        match self.ask(call.answer, query, viewer, page, &version, &disclosed).await? {
+        match self.ask(call.answer, query, viewer, page, &state.0, &disclosed).await? {
             Reply::Found(value) => {
                 let text = Bytes::from(value.to_string());
                 // What tells others of somebody is asked for, and noted, each time.
-                if !self.note_disclosed(&disclosed).await? && call.is_stable {
-                    app.answers.lock().keep(version, question, text.clone());
+                if !self.note_disclosed(&disclosed).await? {
+                    kept.lock().keep(state, question, text.clone());
                 }
                 Ok(json(text))
             }
