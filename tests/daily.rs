@@ -228,6 +228,22 @@ fn budgets_say_what_is_left_and_warn() {
     let days = json[0]["days"].as_array().unwrap();
     assert_eq!(days.last().unwrap()["left_usd"], -1.0001);
     assert_eq!(days.len(), Utc::now().format("%d").to_string().parse::<usize>().unwrap());
+    let status: Value = serde_json::from_str(&of(&["status", "--json"]).stdout).unwrap();
+    let usage = &status["processors"][0];
+    let words = usage["reasons"][1].as_str().unwrap();
+    assert_eq!(usage["state"], "warning");
+    assert!(words.starts_with("budget `engines`: $1.00 of $10.00 spent (10 %)"), "{words}");
+    let metrics = of(&["run", "usage", "--metrics-file", "m.prom"]);
+    assert_eq!(metrics.status, 0, "{metrics:?}");
+    let metrics = std::fs::read_to_string(world.path("m.prom")).unwrap();
+    for line in [
+        "sessionmill_month_cost_dollars{person=\"bob\",project=\"/home/ada/shop\"} 5.00005\n",
+        "sessionmill_month_tokens{person=\"Ada\",project=\"/home/ada/shop\"} 40010\n",
+        "sessionmill_budget_dollars{budget=\"engines\"} 10\n",
+        "sessionmill_budget_spent_dollars{budget=\"all\"} 6.0001\n",
+    ] {
+        assert!(metrics.contains(line), "no {line} in\n{metrics}");
+    }
     let wrong = |text: &str| {
         std::fs::write(world.path("w.toml"), format!("[[budget]]\nname = \"b\"\n{text}")).unwrap();
         world.mill(&["report", "--config", "w.toml"]).stderr

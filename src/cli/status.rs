@@ -3,7 +3,7 @@
 use crate::base::error::{Error, Result, Status};
 use crate::cli::place::read;
 use crate::cli::terminal::fitted;
-use crate::cli::{Context, Database, print};
+use crate::cli::{Context, Database, print, screen};
 use crate::config::Config;
 use crate::pass::pending::{self, Pending};
 use crate::pass::policy::Policy;
@@ -52,8 +52,11 @@ pub(crate) fn status(args: &Args, context: &Context) -> Result<Status> {
         Status::Busy if args.check => Error { status: Status::CannotRun, ..error },
         _ => error,
     })?;
-    let text =
-        if args.json || args.format == "json" { pretty(&status) } else { fitted(&status.words(context.now.wall), 14) };
+    let text = if args.json || args.format == "json" {
+        pretty(&status)
+    } else {
+        fitted(&status.words(context.now.wall, screen()), 14)
+    };
     print(&text)?;
     Ok(match status.state {
         State::Ok | State::Disabled => Status::Done,

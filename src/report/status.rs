@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::pass::pending::Pending;
 use crate::pass::summary::Deferral;
 use crate::plugs::Disabled;
+use crate::report::screen::{Screen, Tone};
 use crate::service::bulletin::{Bulletin, Entry};
 use crate::service::health::{Facts, Health, Keeper, State};
 use crate::source::Source;
@@ -327,7 +328,7 @@ impl Status {
     }
 
     /// The overview in words.
-    pub fn words(&self, now: DateTime<Utc>) -> String {
+    pub fn words(&self, now: DateTime<Utc>, screen: Screen) -> String {
         let mut words = format!("database      {}\n", printable(&self.database));
         if let Some(service) = &self.service {
             let _ = writeln!(words, "service       {}", printable(service));
@@ -368,18 +369,25 @@ impl Status {
         }
         for processor in &self.processors {
             let is_told = |reason: &&String| self.sources.iter().any(|source| source["alarm"] == **reason);
-            processor.write(&mut words, processor.reasons.iter().filter(|reason| !is_told(reason)), now);
+            processor.write(&mut words, processor.reasons.iter().filter(|reason| !is_told(reason)), now, screen);
         }
         words
     }
 }
 
 impl Processor {
-    fn write<'p>(&'p self, words: &mut String, reasons: impl Iterator<Item = &'p String>, now: DateTime<Utc>) {
+    fn write<'p>(
+        &'p self,
+        words: &mut String,
+        reasons: impl Iterator<Item = &'p String>,
+        now: DateTime<Utc>,
+        screen: Screen,
+    ) {
         const INDENT: &str = "              ";
         let items = count(self.items.cast_unsigned(), "item");
         let files = count(self.files.cast_unsigned(), "file");
-        let _ = writeln!(words, "{:<13} {}, {items} from {files}", self.processor, self.state.name());
+        let state = screen.paint(Tone::of_state(self.state.name()), self.state.name());
+        let _ = writeln!(words, "{:<13} {state}, {items} from {files}", self.processor);
         for reason in reasons {
             let _ = writeln!(words, "{INDENT}! {}", printable(reason));
         }

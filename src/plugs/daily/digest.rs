@@ -49,10 +49,11 @@ const TROUBLES: [Column; 2] = [Column::failures("count", "Count"), Column::money
 const ITEMS: [Column; 2] = [Column::count("evidence", "Evidence"), Column::count("people", "People")];
 
 const SPENT: [&str; 5] = ["responses", "total_tokens", "cost_usd", "before", "change"];
-const WORK: [&str; 9] = [
+const WORK: [&str; 10] = [
     "active_seconds",
     "cost_usd",
     "cost_per_active_hour_usd",
+    "cost_per_commit_usd",
     "lines_added",
     "lines_removed",
     "commits",

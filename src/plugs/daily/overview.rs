@@ -246,30 +246,32 @@ impl Page {
     /// Failures, budgets, health, and where to go on.
     fn end(&self, health: &Health, screen: Screen) -> String {
         let mut words = String::from("\n");
-        let mut line = |name: &str, text: &str| _ = writeln!(words, "{name:<9} {text}");
+        let room = screen.width.map_or(usize::MAX, |width| width.saturating_sub(10));
+        let mut line = |name: &str, tone: Tone, text: &str| {
+            let _ = writeln!(words, "{name:<9} {}", screen.paint(tone, beginning(&printable(text), room)));
+        };
         let (calls, errors) = self.calls();
         if calls > 0 {
             let share = percent(i128::from(errors) * 1000 / i128::from(calls));
+            let of = format!("{} of {} ({share})", thousands(errors.into()), count(calls, "call"));
             let tone = if errors > 0 { Tone::Bad } else { Tone::Good };
-            let failed = format!("{} of {} ({share})", thousands(errors.into()), count(calls, "call"));
-            line("failed", &format!("{}; report errors tells why", screen.paint(tone, failed)));
+            line("failed", tone, &format!("{of}; report errors tells why"));
         }
         for standing in self.budgets.iter().take(3) {
-            let name = printable(&standing.budget.name);
-            line("budget", &format!("{name}: {}", screen.paint(Tone::of_state(standing.state()), standing.words())));
+            let text = format!("{}: {}", standing.budget.name, standing.words());
+            line("budget", Tone::of_state(standing.state()), &text);
         }
-        let state = screen.paint(Tone::of_state(health.state.name()), health.state.name());
-        let reasons = health.processors.iter().filter(|processor| processor.state > crate::report::status::FINE);
-        let mut reasons =
-            reasons.flat_map(|processor| processor.reasons.iter().map(|reason| (&processor.processor, reason)));
         // Budgets have lines of their own.
-        let is_told = |reason: &String| self.budgets.iter().any(|budget| budget.concern().as_ref() == Some(reason));
-        let reason = reasons.find(|(_, reason)| !is_told(reason));
-        let reason = reason.map(|(name, reason)| format!(": {name}: {}", printable(reason))).unwrap_or_default();
-        let room = screen.width.map_or(usize::MAX, |width| width.saturating_sub(10 + health.state.name().len()));
-        line("health", &format!("{state}{}", beginning(&reason, room)));
-        let next = "sessionmill report, report sessions, digest; --help shows all";
-        line("more", &screen.paint(Tone::Dim, next));
+        let is_budget = |reason: &String| self.budgets.iter().any(|budget| budget.concern().as_ref() == Some(reason));
+        let processors = health.processors.iter().filter(|processor| processor.state > crate::report::status::FINE);
+        let reasons = processors.flat_map(|processor| {
+            let reasons = processor.reasons.iter().map(|reason| if is_budget(reason) { "budgets" } else { reason });
+            reasons.map(|reason| format!(": {}: {reason}", processor.processor))
+        });
+        let state = health.state.name();
+        let reason = reasons.min_by_key(|reason| reason.ends_with(": budgets")).unwrap_or_default();
+        line("health", Tone::of_state(state), &format!("{state}{reason}"));
+        line("more", Tone::Dim, "sessionmill report, report sessions, top, digest; --help shows all");
         words
     }
 
