@@ -4,6 +4,7 @@ use super::digest::{Digest, Section};
 use crate::base::atomic_file;
 use crate::base::days::Span;
 use crate::base::error::{Error, Result, Status, cause};
+use crate::base::printable::printable;
 use crate::cli::place::read;
 use crate::cli::scope::Current;
 use crate::cli::{Context, print, remark, screen};
@@ -94,7 +95,7 @@ fn words(digest: &Digest, screen: Screen) -> Result<String> {
     let mut words = format!("{}\n{}\n", title(&format!("Digest of {}", digest.days)), spent(digest));
     for standing in &digest.budgets {
         let words_of = screen.paint(Tone::of_state(standing.state()), standing.words());
-        words += &format!("budget {}: {words_of}\n", standing.budget.name);
+        words += &format!("this month's budget {}: {words_of}\n", printable(&standing.budget.name));
     }
     for Section { title: name, sheet, empty, .. } in &digest.sections {
         words += &format!("\n{}\n", title(name));
@@ -111,7 +112,7 @@ fn page(digest: &Digest) -> String {
     let mut body = format!("<p>Spent: <strong>{}</strong></p>\n", html::text::Text(&spent(digest)));
     for standing in &digest.budgets {
         body += &format!(
-            "<p>Budget {}</p>\n",
+            "<p>This month's budget {}</p>\n",
             html::text::Text(&format!("{}: {}", standing.budget.name, standing.words()))
         );
     }

@@ -15,6 +15,7 @@ use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
+use signal_hook::low_level::emulate_default_handler;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -54,11 +55,25 @@ pub(super) fn top(args: &Args, context: &Context) -> Result<Status> {
     let broken = |error: std::io::Error| Error::cannot("use", "the terminal", cause(&error));
     // It also sets a hook that gives the terminal back if the program panics.
     let mut terminal = ratatui::try_init().map_err(broken)?;
+    end_with_terminal();
     let clock = Clock::begin(context.now.clone());
     let view = View { args, context, setup: &setup, prices: &prices, stop: &stop, clock };
     let shown = view.show(&mut terminal);
     ratatui::try_restore().map_err(broken)?;
     shown.map(|()| Status::Done)
+}
+
+/// Ends the program when its terminal is gone, for example because its window was closed. The library that reads keys
+/// never returns then: a read from such a terminal gives nothing, at once, again and again.
+fn end_with_terminal() {
+    std::thread::spawn(|| {
+        loop {
+            std::thread::sleep(NOTICE);
+            if rustix::termios::tcgetattr(std::io::stdout()).is_err() {
+                let _ = emulate_default_handler(SIGHUP);
+            }
+        }
+    });
 }
 
 /// A view that is open.
