@@ -338,3 +338,16 @@ fn what_was_spilled_while_the_log_was_replayed_takes_no_room_from_what_comes_lat
     let counted: i64 = store.connection().query_row(large, [], |row| row.get(0)).unwrap();
     assert_eq!(counted, 6_000_000);
 }
+
+#[test]
+fn texts_are_compressed_by_dictionaries_only() {
+    let world = World::new();
+    let lines = (0..5_000).map(|number| response(&format!("msg_01{number:08x}"), "10:00:00", number + 1));
+    world.write("ada/s.jsonl", lines.collect::<String>()).pass();
+    let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
+    store.checkpoint().unwrap();
+    let sql = "SELECT DISTINCT upper(compression) FROM pragma_storage_info('facts.usage_copies')
+               WHERE segment_type = 'VARCHAR' AND persistent";
+    let used = rows_of(&store, sql);
+    assert!(!used.is_empty() && used.iter().all(|method| !method.contains("FSST")), "{used:?}");
+}
