@@ -13,6 +13,7 @@ use crate::report::status::{self, Overview, View};
 use crate::service::bulletin::Bulletin;
 use crate::service::health::{Keeper, State};
 use crate::source::Layout;
+use crate::source::ledger::Ledger;
 use crate::source::scan::{self, Walk};
 use crate::store::DatabaseFile;
 use crate::store::reader::Reader;
@@ -78,7 +79,7 @@ pub(crate) fn glance<T>(
     body: impl Fn(Reader<'_>) -> Result<T>,
 ) -> Result<(T, status::Status)> {
     let lineup = Lineup::new(&[], config, &context.world(database))?;
-    let (made, overview, concerns) = read_with(&lineup, config, database, context, body)?;
+    let (made, overview, concerns) = read_with(&lineup, config, database, context, |reader, _| body(reader))?;
     let overview = match Bulletin::read(database) {
         Some(bulletin) if Snapshot::instead_of(database).is_some() => overview.of_snapshot(bulletin),
         bulletin => overview.with_word(bulletin),
@@ -95,20 +96,20 @@ fn read_with<T>(
     config: &Config,
     database: &DatabaseFile,
     context: &Context,
-    body: impl Fn(Reader<'_>) -> Result<T>,
+    body: impl Fn(Reader<'_>, &Overview) -> Result<T>,
 ) -> Result<(T, Overview, Concerns)> {
     let now = context.now.wall;
     let manifests: Vec<_> = lineup.all().iter().map(|processor| processor.manifest()).collect();
     read(database, context, |reader| {
         let server_of = |name: &str| lineup.server_of(name);
-        let overview = status::read(reader, database, &manifests, &server_of, now)?;
+        let overview = status::read(reader, database, &manifests, &server_of)?;
         // What cannot be found out is to be looked at, too.
         let concerns = context.plugs.iter().map(|plug| {
             let concerns = (plug.concerns)(reader, config, now).unwrap_or_else(|error| vec![error.message]);
             (plug.name(), concerns)
         });
         let concerns = concerns.collect();
-        Ok((body(reader)?, overview, concerns))
+        Ok((body(reader, &overview)?, overview, concerns))
     })
 }
 
@@ -121,12 +122,14 @@ fn judged(overview: Overview, concerns: Concerns, view: &View<'_>) -> status::St
 fn judge(args: &Args, config: &Config, database: &DatabaseFile, context: &Context) -> Result<status::Status> {
     let lineup = Lineup::new(&[], config, &context.world(database))?;
     let manifests: Vec<_> = lineup.all().iter().map(|processor| processor.manifest()).collect();
-    let ((), overview, concerns) = read_with(&lineup, config, database, context, |_| Ok(()))?;
+    let (ledger, overview, concerns) = read_with(&lineup, config, database, context, |reader, overview| {
+        overview.ledger(reader, &manifests, context.now.wall)
+    })?;
     let (overview, pending) = match Bulletin::read(database) {
         // A file that a snapshot has not seen need not be new to the service.
         Some(bulletin) if Snapshot::instead_of(database).is_some() => (overview.of_snapshot(bulletin), None),
         bulletin => {
-            let pending = look(&overview, &lineup, &manifests, context);
+            let pending = look(&overview, &ledger, &lineup, &manifests, context);
             (overview.with_word(bulletin), pending)
         }
     };
@@ -137,8 +140,14 @@ fn judge(args: &Args, config: &Config, database: &DatabaseFile, context: &Contex
 }
 
 /// What the sources hold that is not seen yet; nothing, where they cannot be walked.
-fn look(overview: &Overview, lineup: &Lineup, manifests: &[&Manifest], context: &Context) -> Option<Vec<Pending>> {
-    let Overview { places, ledger, forgotten, .. } = overview;
+fn look(
+    overview: &Overview,
+    ledger: &Ledger,
+    lineup: &Lineup,
+    manifests: &[&Manifest],
+    context: &Context,
+) -> Option<Vec<Pending>> {
+    let Overview { places, forgotten, .. } = overview;
     // Transcripts that lie in no user's folder are somebody's who need not be the one who asks.
     let is_own = |source: Option<usize>| source.is_some_and(|number| places[number].layout != Layout::Users);
     let known = ledger.files.iter().find(|(_, known)| is_own(known.source));

@@ -121,7 +121,6 @@ pub struct Overview {
     bulletin: Option<Bulletin>,
     is_kept: bool,
     pub places: Vec<Source>,
-    pub ledger: Ledger,
     /// `None` where it is not known who that is.
     pub forgotten: Option<BTreeSet<String>>,
 }
@@ -152,7 +151,6 @@ pub fn read<'s>(
     database: &Path,
     manifests: &[&Manifest],
     server_of: &dyn Fn(&str) -> Option<&'s str>,
-    now: DateTime<Utc>,
 ) -> Result<Overview> {
     let (places, alarms) = (known::sources(reader)?, known::alarms(reader)?);
     let sources = Vec::new();
@@ -178,8 +176,6 @@ pub fn read<'s>(
     let records = manifests.iter().map(record).collect::<Result<Vec<_>>>()?;
     let unwritten = |(record, manifest): (Record, &&Manifest)| record.or_unwritten(database, manifest.name);
     let records = records.into_iter().zip(manifests).map(unwritten).collect();
-    let names: Vec<_> = places.iter().map(|source| source.name.as_str()).collect();
-    let ledger = known::ledger(reader, manifests, &names, now)?;
     let forgotten = known::forgotten_if_told(reader, database)?;
     let (state, database) = (State::Ok, database.display().to_string());
     let service = None;
@@ -198,7 +194,7 @@ pub fn read<'s>(
         processors,
     };
     let is_kept = record::is_kept(reader)?;
-    Ok(Overview { status, records, alarms, bulletin: None, is_kept, places, ledger, forgotten })
+    Ok(Overview { status, records, alarms, bulletin: None, is_kept, places, forgotten })
 }
 
 /// What the ledger has of a processor.
@@ -232,6 +228,16 @@ fn processor(reader: Reader<'_>, manifest: &Manifest) -> Result<Processor> {
 }
 
 impl Overview {
+    /// What is known of each file of the sources.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub fn ledger(&self, reader: Reader<'_>, manifests: &[&Manifest], now: DateTime<Utc>) -> Result<Ledger> {
+        let names: Vec<_> = self.places.iter().map(|source| source.name.as_str()).collect();
+        known::ledger(reader, manifests, &names, now)
+    }
+
     /// Takes the runs from the service's word where the overview is that of a snapshot, which is as old as the
     /// last change.
     #[must_use]
