@@ -2,40 +2,35 @@
 
 use crate::base::days::Days;
 use crate::report::{Column, Row, Sheet, Unit};
-use chrono::NaiveDate;
-use std::collections::HashMap;
+use chrono::{NaiveDate, Weekday};
+use std::collections::BTreeMap;
 
-/// Adds the column that matters most as it was before, and the change since. Days are compared with the day at the same
-/// place of the days before, and everything else by its name; what was there before only is a row without anything now.
+/// Adds the column that matters most as it was before, and the change since. Days, weeks and months are compared with what
+/// was at the same place of the days before, and everything else by its name. What was there before only is a row without
+/// anything now, so that the rows of before add up to their total.
 pub fn compare(sheet: &mut Sheet, before: &Sheet, days: Days, then: Days) {
     let Some(at) = sheet.weight().or_else(|| before.weight()) else { return };
-    let shift = days.since.zip(then.since).map(|(now, then)| now - then);
-    let moved = |key: Option<&str>, is_day: bool| match (key?.parse::<NaiveDate>(), shift) {
-        (Ok(day), Some(shift)) if is_day => Some((day + shift).to_string()),
-        _ => key.map(str::to_owned),
-    };
-    let keys = |row: &Row, of: &Sheet, moves: bool| {
-        let keys = row.keys().zip(of.keys());
-        keys.map(|(key, name)| moved(key, moves && name == "day")).collect::<Vec<_>>()
-    };
     let weight = |row: &Row| row.numbers.get(at).copied().flatten();
-    let mut known: HashMap<_, _> = before.rows.iter().map(|row| (keys(row, before, true), weight(row))).collect();
-    let is_time = sheet.keys().any(|key| ["day", "week", "month", "hour", "block"].contains(&key));
+    let mut known: BTreeMap<Vec<Option<String>>, i128> = BTreeMap::new();
+    for row in &before.rows {
+        let keys = row.keys().zip(before.keys()).map(|(key, name)| moved(key?, name, days, then));
+        *known.entry(keys.collect()).or_default() += weight(row).unwrap_or_default();
+    }
     for row in &mut sheet.rows {
-        let keys = row.keys().map(|key| key.map(str::to_owned)).collect::<Vec<_>>();
-        let was = known.remove(&keys).flatten();
-        let now = row.numbers.get(at).copied().flatten();
+        let was = known.remove(&row.keys().map(|key| key.map(str::to_owned)).collect::<Vec<_>>());
+        let now = weight(row);
         row.numbers.extend([was, change(now, was)]);
     }
-    if !is_time {
-        let gone = before.rows.iter().filter(|row| known.contains_key(&keys(row, before, true)));
-        let gone = gone.filter(|row| weight(row).is_some_and(|was| was > 0)).map(|row| {
-            let nothing = sheet.columns.iter().map(|_| Some(0));
-            let numbers = nothing.chain([weight(row), Some(-1000)]).collect();
-            Row { key: row.key.clone(), then: row.then.clone(), numbers }
-        });
-        let gone: Vec<_> = gone.collect();
-        sheet.rows.extend(gone);
+    let gone = known.into_iter().filter(|(_, was)| *was > 0).map(|(keys, was)| {
+        let mut keys = keys.into_iter();
+        let numbers = sheet.columns.iter().map(|_| Some(0)).chain([Some(was), Some(-1000)]).collect();
+        Row { key: keys.next().flatten(), then: keys.collect(), numbers }
+    });
+    let gone: Vec<_> = gone.collect();
+    sheet.rows.extend(gone);
+    if TIMES.contains(&sheet.by) {
+        // The rows of one time stay in their order.
+        sheet.rows.sort_by(|a, b| a.key.cmp(&b.key));
     }
     let total = |sheet: &Sheet| sheet.totals.get(at).copied().flatten();
     let (now, was) = (total(sheet), total(before));
@@ -47,6 +42,26 @@ pub fn compare(sheet: &mut Sheet, before: &Sheet, days: Days, then: Days) {
     ]);
     let what = sheet.columns[at].title.to_lowercase();
     sheet.notes.push(format!("{what} is compared with that of {then}"));
+}
+
+/// Keys whose rows are in the order of time.
+const TIMES: [&str; 5] = ["day", "week", "month", "hour", "block"];
+
+/// The key that a time of the days before has among the days now. Of a week or a month, the first of its days that is one
+/// of them decides.
+fn moved(key: &str, name: &str, days: Days, then: Days) -> Option<String> {
+    let first = match name {
+        "day" | "week" => key.parse::<NaiveDate>(),
+        "month" => format!("{key}-01").parse::<NaiveDate>(),
+        _ => return Some(key.to_owned()),
+    };
+    let (Ok(first), Some(since), Some(begin)) = (first, days.since, then.since) else { return Some(key.to_owned()) };
+    let day = since + (first.max(begin) - begin);
+    Some(match name {
+        "week" => day.week(Weekday::Mon).checked_first_day().unwrap_or(day).to_string(),
+        "month" => day.format("%Y-%m").to_string(),
+        _ => day.to_string(),
+    })
 }
 
 /// In thousandths; `None` where there was nothing before.
@@ -91,16 +106,35 @@ mod tests {
     }
 
     #[test]
-    fn days_are_compared_with_the_day_at_the_same_place() {
+    fn times_are_compared_with_what_was_at_the_same_place() {
         let row = |key: &str, now, was, change| (key.to_owned(), vec![Some(now), was, change]);
         assert_eq!(
-            compared("day", &[("2026-03-02", 30), ("2026-03-03", 5)], &[("2026-02-24", 10)]),
+            compared("day", &[("2026-03-03", 5)], &[("2026-02-23", 7), ("2026-02-24", 10)]),
             [
-                row("2026-03-02", 30, None, None),
+                row("2026-03-02", 0, Some(7), Some(-1000)),
                 row("2026-03-03", 5, Some(10), Some(-500)),
-                row("Total", 35, Some(10), Some(2500)),
+                row("Total", 5, Some(17), Some(-706)),
             ]
         );
+        assert_eq!(
+            compared("week", &[("2026-03-02", 30)], &[("2026-02-23", 20)]),
+            [row("2026-03-02", 30, Some(20), Some(500)), row("Total", 30, Some(20), Some(500))]
+        );
+        assert_eq!(
+            compared("month", &[("2026-03", 30)], &[("2026-02", 20)]),
+            [row("2026-03", 30, Some(20), Some(500)), row("Total", 30, Some(20), Some(500))]
+        );
+    }
+
+    #[test]
+    fn a_week_that_is_cut_by_the_days_is_moved_by_the_first_day_in_them() {
+        let days = |since: &str, until: &str| Days { since: since.parse().ok(), until: until.parse().ok() };
+        // March against February: the 1st of February is a Sunday, as the 1st of March is.
+        let (now, then) = (days("2026-03-01", "2026-03-31"), days("2026-02-01", "2026-02-28"));
+        assert_eq!(moved("2026-01-26", "week", now, then).as_deref(), Some("2026-02-23"));
+        assert_eq!(moved("2026-02-23", "week", now, then).as_deref(), Some("2026-03-23"));
+        assert_eq!(moved("2026-02", "month", now, then).as_deref(), Some("2026-03"));
+        assert_eq!(moved("13", "hour", now, then).as_deref(), Some("13"));
     }
 
     #[test]
