@@ -224,7 +224,17 @@ fn budgets_say_what_is_left_and_warn() {
         told,
         ["\"all\" \"over\" 6.0001 1.2", "\"engines\" \"warning\" 1.00005 0.1", "\"nobody\" \"ok\" 0.0 0.0"]
     );
-    assert_eq!(said.stderr, "note: budget `all` lacks 17 tokens of 1 model without a price: `claude-opus-99`\n");
+    assert_eq!(
+        said.stderr,
+        "note: nothing counts for budget `nobody`: unknown user `eve`; known: `Ada`, `bob`\n\
+         note: budget `all` lacks 17 tokens of 1 model without a price: `claude-opus-99`\n"
+    );
+    // A project is named as for `--project`: here by the last part of its path.
+    let short = "[[budget]]\nname = \"shop\"\nmonth = 5\nproject = \"shop\"\nperson = \"bob\"\n";
+    std::fs::write(world.path("short.toml"), short).unwrap();
+    let said = world.mill(&["report", "budgets", "--no-refresh", "--json", "--config", "short.toml"]);
+    let of_shop: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!((&of_shop[0]["spent_usd"], &of_shop[0]["unknown"]), (&5.00005.into(), &Value::Null));
     let days = json[0]["days"].as_array().unwrap();
     assert_eq!(days.last().unwrap()["left_usd"], -1.0001);
     assert_eq!(days.len(), Utc::now().format("%d").to_string().parse::<usize>().unwrap());

@@ -2,18 +2,17 @@
 //! of the month is like the part that is over.
 
 use crate::base::days::{self, Days};
-use crate::base::error::{Result, thousands};
+use crate::base::error::{Result, Status, thousands};
 use crate::base::zone;
 use crate::config::Config;
 use crate::config::budget::Budget;
 use crate::identities::Identities;
-use crate::plugs::usage::report::filter::Filter;
+use crate::plugs::usage::report::filter::{Filter, Only};
 use crate::plugs::usage::report::period::{QUARTER, day};
 use crate::plugs::usage::report::spending;
-use crate::plugs::usage::repositories::Repositories;
 use crate::price::{PicoUsd, Prices};
 use crate::report::{money, number};
-use crate::store::reader::Reader;
+use crate::store::reader::{Reader, Row};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
@@ -31,8 +30,11 @@ pub struct Standing {
     /// Tokens of models without a price, which count nothing, and these models.
     pub unpriced_tokens: i128,
     pub unpriced_models: BTreeSet<String>,
-    /// How much of the month is over, in thousandths.
+    /// Why nothing can count, if a name of the budget is known for nothing.
+    pub unknown: Option<String>,
+    /// Seconds of the month that are over, and all of them.
     pub elapsed: i128,
+    pub length: i128,
     /// Days that are left, today included.
     pub days_left: u32,
 }
@@ -57,42 +59,43 @@ pub fn standings(
     let first = today.with_day(1).unwrap_or(today);
     let last = days::last_of_month(today);
     let (begin, end) = (zone::begin(first, zone), zone::end(last, zone));
-    let elapsed = i128::from((now - begin).num_seconds()) * 1000 / i128::from((end - begin).num_seconds().max(1));
-    let of = |budget: &Budget| Standing {
-        budget: budget.clone(),
-        month: (budget.month * 1e12).round() as PicoUsd,
-        spent: 0,
-        days: first.iter_days().take_while(|day| *day <= today).map(|day| (day, 0)).collect(),
-        unpriced_tokens: 0,
-        unpriced_models: BTreeSet::new(),
-        elapsed: elapsed.clamp(0, 1000),
-        days_left: last.day() - today.day() + 1,
-    };
-    let mut standings: Vec<_> = config.budget.iter().map(of).collect();
     let days = Days { since: Some(first), until: Some(today) };
-    let filter = Filter { days, ..Filter::of_all(zone, identities.clone()) };
-    let keys = [QUARTER, "username", "project"];
-    let key = |row: &crate::store::reader::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    let repositories = Repositories::read(reader, identities)?;
-    spending::read(reader, prices, &keys, &filter.condition(), key, |key, model, spent| {
-        let (quarter, folder, cwd): (Option<i64>, String, Option<String>) = key;
-        let day = quarter.and_then(|quarter| day(quarter, zone));
-        for standing in standings.iter_mut().filter(|standing| {
-            covers(&standing.budget, &folder, cwd.as_deref().map(|cwd| (cwd, repositories.name(cwd))), identities)
-        }) {
-            match spent.cost {
-                Some(cost) => {
-                    standing.spent += cost;
-                    day.into_iter().for_each(|day| *standing.days.entry(day).or_default() += cost);
-                }
-                None => {
-                    standing.unpriced_tokens += spent.tokens.total();
-                    standing.unpriced_models.insert(model.unwrap_or("(no model)").to_owned());
-                }
+    let standing = |budget: &Budget| {
+        let mut standing = Standing {
+            budget: budget.clone(),
+            month: (budget.month * 1e12).round() as PicoUsd,
+            spent: 0,
+            days: first.iter_days().take_while(|day| *day <= today).map(|day| (day, 0)).collect(),
+            unpriced_tokens: 0,
+            unpriced_models: BTreeSet::new(),
+            unknown: None,
+            elapsed: (now - begin).num_seconds().max(0).into(),
+            length: (end - begin).num_seconds().into(),
+            days_left: last.day() - today.day() + 1,
+        };
+        let filter = Filter { days, ..of(budget, zone, identities) };
+        match filter.resolved(reader) {
+            Ok(filter) => standing.add(reader, &filter, prices)?,
+            Err(error) if error.status == Status::Usage => {
+                standing.unknown =
+                    Some(std::iter::once(error.message).chain(error.hint).collect::<Vec<_>>().join("; "));
             }
+            Err(error) => return Err(error),
         }
-    })?;
-    Ok(standings)
+        Ok(standing)
+    };
+    config.budget.iter().map(standing).collect()
+}
+
+/// What a budget is for, with names as reports take them.
+fn of(budget: &Budget, zone: Tz, identities: &Arc<Identities>) -> Filter {
+    let only = |name: &Option<String>| name.clone().map(Only::short);
+    Filter {
+        team: only(&budget.team),
+        project: only(&budget.project),
+        user: only(&budget.person),
+        ..Filter::of_all(zone, identities.clone())
+    }
 }
 
 /// Budgets that somebody should look at, in words.
@@ -109,16 +112,26 @@ pub fn concerns(reader: Reader<'_>, config: &Config, now: DateTime<Utc>) -> Resu
     Ok(standings.iter().filter_map(Standing::concern).collect())
 }
 
-/// Whether what is spent from a folder, at a working directory of a project, is of a budget.
-fn covers(budget: &Budget, folder: &str, at: Option<(&str, &str)>, identities: &Identities) -> bool {
-    let Budget { team, project, person, .. } = budget;
-    let is_on = |project: &String| at.is_some_and(|(cwd, name)| cwd == project || name == project);
-    team.as_ref().is_none_or(|team| identities.team(folder) == Some(team))
-        && project.as_ref().is_none_or(is_on)
-        && person.as_ref().is_none_or(|person| identities.is_of(folder, person))
-}
-
 impl Standing {
+    /// Adds what was spent.
+    fn add(&mut self, reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<()> {
+        let key = |row: &Row<'_>| row.get::<Option<i64>>(0);
+        spending::read(reader, prices, &[QUARTER], &filter.condition(), key, |quarter, model, spent| {
+            match spent.cost {
+                Some(cost) => {
+                    self.spent += cost;
+                    let day = quarter.and_then(|quarter| day(quarter, filter.zone));
+                    day.into_iter().for_each(|day| *self.days.entry(day).or_default() += cost);
+                }
+                None => {
+                    self.unpriced_tokens += spent.tokens.total();
+                    self.unpriced_models.insert(model.unwrap_or("(no model)").to_owned());
+                }
+            }
+        })?;
+        Ok(())
+    }
+
     /// How much of it is spent, in thousandths.
     pub fn used(&self) -> i128 {
         self.spent * 1000 / self.month.max(1)
@@ -130,7 +143,7 @@ impl Standing {
 
     /// What the month comes to if it goes on like this. A first day tells too little of a month.
     pub fn forecast(&self) -> Option<PicoUsd> {
-        (self.days.len() > 1 && self.elapsed > 0).then(|| self.spent * 1000 / self.elapsed)
+        (self.days.len() > 1 && self.elapsed > 0).then(|| self.spent * self.length / self.elapsed)
     }
 
     /// `over`, `warning` from the part on that the budget sets, else `ok`.
@@ -169,7 +182,7 @@ impl Standing {
             "used": self.used() as f64 / 1000.0, "forecast_usd": self.forecast().map(money::dollars),
             "warn": self.budget.warn, "team": self.budget.team, "project": self.budget.project,
             "person": self.budget.person, "unpriced_tokens": number(self.unpriced_tokens),
-            "unpriced_models": self.unpriced_models, "days": days,
+            "unpriced_models": self.unpriced_models, "unknown": self.unknown, "days": days,
         })
     }
 }
@@ -187,7 +200,9 @@ mod tests {
             days: (1..=2).filter_map(|day| Some((NaiveDate::from_ymd_opt(2026, 2, day)?, 0))).collect(),
             unpriced_tokens: 0,
             unpriced_models: BTreeSet::new(),
+            unknown: None,
             elapsed,
+            length: 1000,
             days_left: 14,
         }
     }
@@ -205,20 +220,5 @@ mod tests {
         assert_eq!(standing(30, 250).forecast(), Some(120));
         assert_eq!(standing(30, 0).forecast(), None);
         assert_eq!(Standing { days: BTreeMap::new(), ..standing(30, 10) }.forecast(), None);
-    }
-
-    #[test]
-    fn all_that_a_budget_names_must_match() {
-        let of = |text: &str| {
-            let budget: Budget = toml::from_str(&format!("name = \"b\"\nmonth = 1\n{text}")).unwrap();
-            covers(&budget, "ada", Some(("/home/ada/shop/.worktrees/x", "/home/ada/shop")), &Identities::default())
-        };
-        assert!(of("") && of("person = \"ada\"") && of("project = \"/home/ada/shop\""));
-        assert!(of("project = \"/home/ada/shop\"\nperson = \"ada\""));
-        assert!(
-            !of("project = \"/home/ada/shop\"\nperson = \"bob\"")
-                && !of("team = \"Engines\"")
-                && !of("project = \"shop\"")
-        );
     }
 }

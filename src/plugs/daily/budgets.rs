@@ -83,6 +83,9 @@ pub(super) fn budgets(args: &Args, context: &Context) -> Result<Status> {
         ],
         text: plain,
     })?;
+    for (standing, why) in standings.iter().filter_map(|standing| Some((standing, standing.unknown.as_ref()?))) {
+        remark(&format!("note: nothing counts for budget `{}`: {why}", standing.budget.name));
+    }
     for standing in standings.iter().filter(|standing| standing.unpriced_tokens > 0) {
         let models: Vec<_> = standing.unpriced_models.iter().map(|model| format!("`{model}`")).collect();
         remark(&format!(
