@@ -140,10 +140,22 @@ fn a_document_is_a_whole_file() {
 }
 
 #[test]
-fn a_first_line_that_is_torn_off_after_its_brace_is_no_document() {
-    let claude = response("m1", "10:00:00", 5);
-    let file = world(&["{", "", claude.trim()]);
-    assert_eq!((file.rows(FILES), file.rows(RESPONSES).len()), (vec!["claude-code|3|1".to_owned()], 1));
+fn a_log_below_a_torn_bracket_or_a_document_is_read() {
+    let lines: Vec<_> = (1..=3).map(|n| response(&format!("m{n}"), "10:00:00", 5).trim().to_owned()).collect();
+    let [one, two, three] = [0, 1, 2].map(|number: usize| lines[number].as_str());
+    for (above, expected) in [
+        (&["{", ""][..], "claude-code|5|1"),
+        (&["["], "claude-code|4|1"),
+        // What ends with its last bracket is no part of the log.
+        (&["{", "}"], "claude-code|5|0"),
+        (&["[", "{\"a\": \"{\"", "},", "{}", "]"], "claude-code|8|0"),
+    ] {
+        let file = world(&[above, &[one, two, three]].concat());
+        assert_eq!((file.rows(FILES), file.rows(RESPONSES).len()), (vec![expected.to_owned()], 3), "{above:?}");
+    }
+    let comma = format!("{one},");
+    let file = world(&["[", &comma, two, "]"]);
+    assert_eq!((file.rows(FILES), file.rows(RESPONSES).len()), (vec!["document|4|0".to_owned()], 0));
 }
 
 #[test]

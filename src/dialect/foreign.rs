@@ -13,11 +13,6 @@ pub(super) const DOCUMENT: Dialect = Dialect { name: "document", open: || Box::n
 /// Records that no other dialect knows.
 pub(super) const UNKNOWN: Dialect = Dialect { name: "unknown", open: || Box::new(Unknown), lists: false };
 
-/// Whether the first line of a file that is not blank begins a document.
-pub(super) fn is_document(first: &[u8]) -> bool {
-    matches!(first, b"{" | b"[")
-}
-
 struct Document;
 
 impl Parser for Document {

@@ -13,6 +13,7 @@ mod claude_code;
 mod cloudevents;
 mod codex;
 pub(crate) mod directory;
+mod document;
 mod fault;
 mod foreign;
 mod index;

@@ -5,7 +5,7 @@
 //! nobody knows stays with the dialect of the record before: a line that is broken or blank, and a type that
 //! is new. It is `unknown` only above the first record that a dialect knows.
 
-use super::foreign::is_document;
+use super::document::{Document, Step};
 use super::splice::{self, Place};
 use super::{Ask, DIALECTS, DOCUMENT, Parser, Told, UNKNOWN, json};
 use sessionmill_contract::activity::Replay;
@@ -28,8 +28,8 @@ pub struct Reader {
     above: u64,
     /// There was a line that is not blank.
     is_begun: bool,
-    /// The line that was a `{` alone, if no other one followed yet.
-    opened: Option<u64>,
+    /// The document that the file began with, while it goes on.
+    document: Option<Document>,
 }
 
 impl Default for Reader {
@@ -41,7 +41,7 @@ impl Default for Reader {
             first: None,
             above: 0,
             is_begun: false,
-            opened: None,
+            document: None,
         }
     }
 }
@@ -53,14 +53,26 @@ impl Reader {
         if bytes.is_empty() {
             return self.count(self.current);
         }
-        if !std::mem::replace(&mut self.is_begun, true) && is_document(bytes) {
-            self.recognised(DOCUMENT);
-            self.opened = Some(number).filter(|_| bytes == b"{");
-        } else if let Some(opened) = self.opened.take()
-            && bytes.starts_with(b"{")
-        {
-            self.is_no_document();
-            events(&Event::malformed(opened, NO_RECORD));
+        if !std::mem::replace(&mut self.is_begun, true) {
+            self.document = Document::begin(number, bytes);
+            if self.document.is_some() {
+                self.recognised(DOCUMENT);
+                return self.count(self.current);
+            }
+        }
+        match self.document.as_mut().map(|document| document.step(number, offset, bytes)) {
+            Some(Step::Inside) => return self.count(Some(DOCUMENT)),
+            Some(Step::Behind) => self.is_no_document(),
+            Some(Step::Broken(above)) => {
+                events(&Event::malformed(self.document.as_ref().map_or(number, |document| document.first), NO_RECORD));
+                self.is_no_document();
+                self.above += std::mem::take(&mut self.lines[DOCUMENT]);
+                if let Some(line) = above {
+                    self.above -= 1;
+                    self.line(line.number, line.offset, &line.bytes, events);
+                }
+            }
+            None => {}
         }
         let mut part = 0;
         let length = bytes.len() as u64;
@@ -186,10 +198,9 @@ impl Reader {
         self.first = self.first.or(Some(dialect));
     }
 
-    /// No object begins with an object: the `{` above is what is left of a broken line.
+    /// What follows is of no document.
     fn is_no_document(&mut self) {
-        self.above += std::mem::take(&mut self.lines[DOCUMENT]);
-        (self.current, self.first) = (None, None);
+        (self.document, self.current, self.first) = (None, None, None);
     }
 
     fn count(&mut self, dialect: Option<usize>) {
