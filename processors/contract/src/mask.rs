@@ -24,11 +24,17 @@ static SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"(?-u:\b)AIza[A-Za-z0-9_-]{30,}",
         r"(?-u:\b)eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?",
         r"(?P<keep>(?-u:\b)[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(?P<at>@)",
+        r"(?P<account>(?-u:\b)[A-Za-z][A-Za-z0-9+.-]*://)[A-Za-z0-9_-]{20,}:?(?P<host>@)",
+        r"(?-u:\b)SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
+        r"(?i:AGE-SECRET-KEY-1)[A-Za-z0-9]{20,}",
+        r"(?-u:\b)[0-9]{8,10}:AA[A-Za-z0-9_-]{33}",
         r"(?P<scheme>(?-u:\b)(?:[Bb]earer|[Bb]asic)\s+)[A-Za-z0-9._~+/-]{16,}=*",
         concat!(
-            r#"(?P<name>(?i:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key)["']?\s*[:=]\s*["']?)"#,
+            r#"(?P<name>(?i:password|passwd|passphrase|pwd|[_-]pass|passwort|kennwort|contraseña|(?-i:пароль|Пароль|ПАРОЛЬ)|"#,
+            r#"secret|token|api[ _-]?key|access[ _-]?key)["']?(?:\s*[:=：]\s*|\s+(?i:is|ist)\s+)["']?)"#,
             r#"(?P<value>[^\s"',;]{6,})"#
         ),
+        r"(?P<spaced>(?i:token|api[ _-]?key|access[ _-]?key)\s+)(?P<key>[A-Za-z0-9_-]{24,})",
         r"(?P<long>[A-Za-z0-9+/_-]{40,}={0,2})",
         r"(?P<card>(?-u:\b)[0-9](?:[ -]?[0-9]){12,18}(?-u:\b))",
     ];
@@ -51,21 +57,22 @@ pub fn mask(text: &str) -> Cow<'_, str> {
 
 fn replacement(found: &Captures<'_>) -> String {
     let group = |name: &str| found.name(name).map(|group| group.as_str());
-    let harmless = group("value").is_some_and(|value| !value.bytes().any(|byte| byte.is_ascii_digit()))
+    let has_digit = |text: &str| text.bytes().any(|byte| byte.is_ascii_digit());
+    let harmless = ["value", "key"].into_iter().find_map(group).is_some_and(|value| !has_digit(value))
         || group("long").is_some_and(|long| !is_random(long))
         || group("card").is_some_and(|card| !is_card(card));
     if harmless {
         return found[0].to_owned();
     }
-    let before = ["keep", "scheme", "name"].into_iter().find_map(group).unwrap_or_default();
-    format!("{before}{MASK}{}", group("at").unwrap_or_default())
+    let before = ["keep", "account", "scheme", "name", "spaced"].into_iter().find_map(group).unwrap_or_default();
+    format!("{before}{MASK}{}", ["at", "host"].into_iter().find_map(group).unwrap_or_default())
 }
 
 /// Whether a long text is no word, path or short hash: it mixes capitals, small letters and digits, or is
 /// a number of 256 bits.
 ///
 /// A path, as in `com/Mill/Oil/pull/123`, mixes them by its parts. Base64 has slashes, too, but few, and the parts between
-/// them are mixed. So a text with two slashes or more is random if one of its parts is.
+/// them are mixed. So a text with two slashes or more is random if one of its parts is, or if most of them are mixed.
 fn is_random(text: &str) -> bool {
     let is_number = |text: &str| text.len() >= 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mixes = |text: &str, least: usize| {
@@ -75,7 +82,11 @@ fn is_random(text: &str) -> bool {
     };
     match text.matches('/').count() {
         0 | 1 => is_number(text) || mixes(text, 3),
-        _ => text.split('/').any(|part| is_number(part) || part.len() >= 8 && mixes(part, 2)),
+        slashes => {
+            let is_random = |part: &str| is_number(part) || part.len() >= 8 && mixes(part, 2);
+            let mixed = text.split('/').filter(|part| mixes(part, 1)).count();
+            mixed * 2 > slashes || text.split('/').any(is_random)
+        }
     }
 }
 
@@ -112,6 +123,18 @@ mod tests {
             (format!("https://example.org/a/b/{random}/c"), "https://example.[masked]"),
             ("wJalr7XUtnFEM/K7MDENG/bPx2RfiCY1EXAMPLEKEY".to_owned(), "[masked]"),
             ("0123456789abcdef".repeat(4), "[masked]"),
+            ("aB3d/eF6h/iJ9k/lM2n/oP5q/rS8t/uV1w/xY4z/bC5d".to_owned(), "[masked]"),
+            (format!("https://{random}@example.org/a"), "https://[masked]@example.org/a"),
+            (format!("https://{random}:@example.org/a"), "https://[masked]@example.org/a"),
+            (format!("SG.{}.{random}", &random[..22]), "[masked]"),
+            (format!("AGE-SECRET-KEY-1{}", random.to_uppercase()), "[masked]"),
+            (format!("bot 123456789:AA{random}x"), "bot [masked]"),
+            ("API key 0123456789abcdef0123456789abcdef, ok".to_owned(), "API key [masked], ok"),
+            ("db_pass: 'hunter22'".to_owned(), "db_pass: '[masked]'"),
+            ("Passwort: geheim99".to_owned(), "Passwort: [masked]"),
+            ("ПАРОЛЬ: тайна99".to_owned(), "ПАРОЛЬ: [masked]"),
+            ("token：abc123def".to_owned(), "token：[masked]"),
+            ("my password is hunter22".to_owned(), "my password is [masked]"),
             ("pay with 4111 1111 1111 1112".to_owned(), "pay with [masked]"),
             ("or 4111111111111111.".to_owned(), "or [masked]."),
         ] {
@@ -121,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_text_without_a_sign_has_no_credential() {
-        const PIECES: [&str; 40] = [
+        const PIECES: [&str; 47] = [
             "sk-",
             "pk_",
             "rk-",
@@ -149,6 +172,13 @@ mod tests {
             " ",
             "=",
             ": ",
+            " is ",
+            "Пароль",
+            "_pass",
+            "：",
+            "SG.",
+            "AGE-SECRET-KEY-1",
+            ":AA",
             "-----BEGIN ",
             "PRIVATE KEY-----",
             "hunter2",
@@ -184,6 +214,10 @@ mod tests {
     fn what_is_no_credential_stays() {
         for text in [
             "the token: expires after an hour",
+            "the password is wrong, and the token is expired",
+            "an api key for-every-machine-in-the-mill",
+            "ssh://git@example.org/mill.git",
+            "step_one_of_the_pass: later",
             "secret = the sauce",
             "ada@example.org, +49 160 1234567",
             "3f2504e0-4f89-11d3-9a0c-0305e82c3301",

@@ -16,13 +16,13 @@ enum Then {
     Word(usize),
     /// Blanks, and so many characters of a token.
     Token(usize),
-    /// A name, a colon, a password and an `@`.
+    /// A name, a colon, a password and an `@`; or a long name and an `@`.
     Password,
-    /// A `:` or `=`, perhaps behind a quote and blanks.
+    /// A `:` or `=`, perhaps behind a quote and blanks; or blanks, and `is` or a long word.
     Value,
 }
 
-const WORDS: [(&str, Then); 32] = [
+const WORDS: [(&str, Then); 43] = [
     ("-----begin ", Then::Anything),
     ("sk-", Then::Word(16)),
     ("sk_", Then::Word(16)),
@@ -54,6 +54,17 @@ const WORDS: [(&str, Then); 32] = [
     ("secret", Then::Value),
     ("token", Then::Value),
     ("key", Then::Value),
+    ("_pass", Then::Value),
+    ("-pass", Then::Value),
+    ("passwort", Then::Value),
+    ("kennwort", Then::Value),
+    ("contrase", Then::Anything),
+    ("пароль", Then::Value),
+    ("Пароль", Then::Value),
+    ("ПАРОЛЬ", Then::Value),
+    ("age-secret-key-1", Then::Word(20)),
+    ("sg.", Then::Word(16)),
+    (":aa", Then::Word(33)),
     // Two letters that Unicode takes for an `s` and a `k`: a name can be spelled with them.
     ("\u{17f}", Then::Anything),
 ];
@@ -102,13 +113,17 @@ fn is_token(behind: &[u8], least: usize) -> bool {
 fn is_password(behind: &[u8]) -> bool {
     let ends = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'/' || *byte == b'@';
     let Some(end) = behind.iter().position(ends) else { return false };
-    behind[end] == b'@' && behind[..end].contains(&b':')
+    behind[end] == b'@' && (end >= 20 || behind[..end].contains(&b':'))
 }
 
 fn is_value(behind: &[u8]) -> bool {
     let quote = usize::from(matches!(behind.first(), Some(b'"' | b'\'')));
-    let sign = behind[quote..].iter().find(|byte| !is_blank(byte));
-    matches!(sign, Some(b':' | b'='))
+    let blanks = behind[quote..].iter().take_while(|byte| is_blank(byte)).count();
+    let rest = &behind[quote + blanks..];
+    let has_wide = !behind[quote..quote + blanks].is_ascii();
+    let is_verb = blanks > 0 && rest.get(..2).is_some_and(|verb| verb.eq_ignore_ascii_case(b"is"));
+    let is_long = || blanks > 0 && rest.iter().take(24).filter(|byte| is_word(**byte)).count() == 24;
+    has_wide || is_verb || matches!(rest.first(), Some(b':' | b'=')) || is_long()
 }
 
 /// Whether so many bytes of a kind stand in a row somewhere, and the row is one.
