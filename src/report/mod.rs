@@ -29,6 +29,7 @@ pub struct Sheet {
     /// The number columns.
     pub columns: Cow<'static, [Column]>,
     pub rows: Vec<Row>,
+    /// Nothing where sums would count something twice.
     pub totals: Vec<Option<i128>>,
     /// When the pass began that brought in the newest of it (RFC 3339).
     pub as_of: Option<String>,
@@ -172,11 +173,17 @@ impl Sheet {
         Ok(())
     }
 
+    /// Whether a column has something else than zeros.
+    pub fn has_any(&self, at: usize) -> bool {
+        let has_any =
+            |numbers: &Vec<Option<i128>>| numbers.get(at).copied().flatten().is_some_and(|number| number != 0);
+        if self.totals.is_empty() { self.rows.iter().any(|row| has_any(&row.numbers)) } else { has_any(&self.totals) }
+    }
+
     /// Leaves out all columns but some, and of these what has nothing.
     pub fn keep(&mut self, names: &[&str]) {
-        let has_any = |at: usize| self.totals.get(at).copied().flatten().is_some_and(|total| total != 0);
         let is_kept: Vec<_> =
-            (0..self.columns.len()).map(|at| names.contains(&self.columns[at].name) && has_any(at)).collect();
+            (0..self.columns.len()).map(|at| names.contains(&self.columns[at].name) && self.has_any(at)).collect();
         let kept = |at: usize| is_kept.get(at).copied().unwrap_or_default();
         for numbers in self.rows.iter_mut().map(|row| &mut row.numbers).chain([&mut self.totals]) {
             let mut at = 0..;
@@ -191,7 +198,8 @@ impl Sheet {
         let all = self.rows.len();
         self.rows.truncate(rows);
         if self.rows.len() < all {
-            self.notes.push(format!("{rows} of {all} rows; the totals are those of all"));
+            let totals = if self.totals.is_empty() { "" } else { "; the totals are those of all" };
+            self.notes.push(format!("{rows} of {all} rows{totals}"));
         }
     }
 

@@ -49,7 +49,7 @@ pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, screen: Screen) -> Res
             csv::csv(header.map(str::to_owned).collect(), rows, texts)?
         }
     };
-    Ok(Written { text, left_out: Vec::new() })
+    Ok(Written { text, ..Written::default() })
 }
 
 /// Writes text to stdout. A reader that has seen enough is no error.
@@ -72,7 +72,7 @@ const SHARE: u8 = 100;
 /// A sheet as a table. Where numbers do not fit, they are short: `1.2M` instead of `1,234,567`.
 fn table(sheet: &Sheet, screen: Screen) -> Written {
     if sheet.rows.is_empty() {
-        return Written { text: "nothing to report\n".to_owned(), left_out: Vec::new() };
+        return Written { text: "nothing to report\n".to_owned(), ..Written::default() };
     }
     let shown: Vec<usize> = (0..sheet.columns.len()).filter(|at| has_any(sheet, *at)).collect();
     let field = |at: &usize| {
@@ -118,7 +118,7 @@ fn table(sheet: &Sheet, screen: Screen) -> Written {
         });
         let rows: Vec<_> = rows.collect();
         let all = || std::iter::once("Total".to_owned()).chain(sheet.then.iter().map(|_| String::new())).collect();
-        let totals = (sheet.rows.len() > 1).then(|| {
+        let totals = (sheet.rows.len() > 1 && !sheet.totals.is_empty()).then(|| {
             let mut totals = row(all(), &sheet.totals, count);
             // A bar as long as all of them together says nothing.
             totals.last_mut().filter(|_| weight.is_some()).into_iter().for_each(String::clear);
@@ -148,8 +148,7 @@ pub(crate) fn cell(number: Option<i128>, unit: Unit, count: fn(i128) -> String) 
 
 /// Whether a column has something in it, or is never left out for having nothing.
 fn has_any(sheet: &Sheet, at: usize) -> bool {
-    let total = sheet.totals.get(at).copied().flatten();
-    sheet.columns[at].rank != SPARE || total.is_some_and(|total| total != 0)
+    sheet.columns[at].rank != SPARE || sheet.has_any(at)
 }
 
 fn title(name: &str) -> String {

@@ -1,4 +1,4 @@
-//! The report of tool calls by tool.
+//! The report of tool calls by tool. Slash commands are none: people type them.
 
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
@@ -19,8 +19,9 @@ const SUMS: &str = "count(*), count(*) FILTER (is_error), count(DISTINCT session
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn calls(reader: Reader<'_>, filter: &Filter) -> Result<Sheet> {
+pub(in crate::plugs) fn calls(reader: Reader<'_>, filter: &Filter) -> Result<Sheet> {
     let Where { clause, params } = filter.condition();
+    let clause = format!("{clause} AND kind <> 'slash_command'");
     let numbers = |row: &Row<'_>, from: usize| -> Result<Vec<Option<i128>>> {
         (from..from + CALLS.len()).map(|column| Ok(Some(row.integer(column)?))).collect()
     };

@@ -137,8 +137,8 @@ fn tool_errors(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
     }
     let sql = |clause: &str| {
         format!(
-            "SELECT tool, count(*) FILTER (is_error) AS errors, count(*) FROM usage_tool_events WHERE {clause}
-             GROUP BY tool HAVING errors > 0 ORDER BY errors DESC, tool"
+            "SELECT tool, count(*) FILTER (is_error) AS errors, count(*) FROM usage_tool_events
+             WHERE {clause} AND kind <> 'slash_command' GROUP BY tool HAVING errors > 0 ORDER BY errors DESC, tool"
         )
     };
     read(reader, Kind::ToolError, sql, filter.condition())

@@ -43,7 +43,7 @@ pub struct Outcome {
 
 /// In SQL, in the order of the fields. A call that failed, or that has no result, has done nothing.
 pub(super) const OUTCOME: &str = "
-    count(*) FILTER (kind <> 'slash_command'), count(*) FILTER (is_error),
+    count(*) FILTER (kind <> 'slash_command'), count(*) FILTER (is_error AND kind <> 'slash_command'),
     count(*) FILTER (declined_by = 'person'),
     coalesce(sum(lines_added) FILTER (is_done), 0)::BIGINT, coalesce(sum(lines_removed) FILTER (is_done), 0)::BIGINT,
     len(list_distinct(flatten(coalesce(list(string_split(files, chr(10))) FILTER (is_done AND files IS NOT NULL), [])))),

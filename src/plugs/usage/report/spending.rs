@@ -25,6 +25,8 @@ pub struct Spent {
     pub compactions: i128,
     /// Attempts that were declined, before another model served the response.
     pub declined: i128,
+    /// Responses, calls of advisors and attempts among these that have no price.
+    pub unpriced: i128,
 }
 
 impl Spent {
@@ -38,6 +40,7 @@ impl Spent {
         self.advisor_calls += other.advisor_calls;
         self.compactions += other.compactions;
         self.declined += other.declined;
+        self.unpriced += other.unpriced;
     }
 }
 
@@ -133,7 +136,7 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
         };
         let bill = Bill { tokens, terms, above };
         let used = used(&mut uses, prices, &model, day, &bill);
-        let spent = Spent {
+        let mut spent = Spent {
             responses: number(7)?,
             tokens,
             cost: used.price.and_then(|price| price.cost(&bill)),
@@ -142,7 +145,11 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
             advisor_calls: number(17)?,
             compactions: number(18)?,
             declined: number(19)?,
+            unpriced: 0,
         };
+        if spent.cost.is_none() {
+            spent.unpriced = spent.responses + spent.advisor_calls + spent.declined;
+        }
         used.spent.add(&spent);
         each(key(row)?, model.as_deref(), &spent);
         Ok(())

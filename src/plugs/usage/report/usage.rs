@@ -1,7 +1,7 @@
 //! The usage report: tokens and their cost by day, person, model and so on. Queries add up; what is
 //! counted once was decided when it was settled.
 
-use crate::base::error::{Error, Result, Status, thousands};
+use crate::base::error::{Error, Result, Status, count, thousands};
 use crate::base::printable::printable;
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::block::{self, Block};
@@ -173,25 +173,24 @@ pub(super) fn unpriced(uses: &Uses<'_>) -> Vec<(String, i128)> {
             if let Some(missing) = used.missing() {
                 name += &format!(" ({missing})");
             }
-            *unpriced.entry(name).or_default() += used.spent.responses + used.spent.advisor_calls + used.spent.declined;
+            *unpriced.entry(name).or_default() += used.spent.unpriced;
         }
     }
     unpriced.into_iter().collect()
 }
 
+/// Says which models have no price, if there are any.
+pub(in crate::plugs) fn without_price(unpriced: &[(String, i128)]) -> Option<String> {
+    let responses = |responses: i128| count(u64::try_from(responses).unwrap_or_default(), "response");
+    let models = unpriced.iter().map(|(model, number)| format!("`{}` ({})", printable(model), responses(*number)));
+    let models = models.collect::<Vec<_>>().join(", ");
+    let way_out = "a `[[price]]` in the configuration can give one";
+    (!models.is_empty()).then(|| format!("no price, and so no cost, of {models}: {way_out}"))
+}
+
 fn notes(total: &Spent, unpriced: &[(String, i128)]) -> Vec<String> {
     let mut notes = Vec::new();
-    if !unpriced.is_empty() {
-        let models = unpriced.iter().map(|(model, responses)| {
-            format!(
-                "`{}` ({})",
-                printable(model),
-                crate::base::error::count(u64::try_from(*responses).unwrap_or_default(), "response")
-            )
-        });
-        let models = models.collect::<Vec<_>>().join(", ");
-        notes.push(format!("no price, and so no cost, of {models}: a `[[price]]` in the configuration can give one"));
-    }
+    notes.extend(without_price(unpriced));
     // Rule 11 of COUNTING: say so instead of pretending.
     if total.placeholders > 0 {
         notes.push(format!(

@@ -18,14 +18,15 @@ pub(in crate::plugs) enum Kind {
 /// A column: its title, and what stands in it.
 pub(in crate::plugs) type Head<'a> = (&'a str, Kind);
 
-/// A table whose first column names its rows.
+/// A table whose first column names its rows. One below a heading that says the same has no caption.
 pub(in crate::plugs) fn table(caption: &str, head: &[Head<'_>], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let class = |kind: Kind| match kind {
         Kind::Words => "",
         Kind::Numbers => " class=\"n\"",
         Kind::Share => " class=\"n share\"",
     };
-    let mut html = format!("<div class=\"scroll\"><table><caption>{}</caption><thead><tr>", Text(caption));
+    let caption = if caption.is_empty() { String::new() } else { format!("<caption>{}</caption>", Text(caption)) };
+    let mut html = format!("<div class=\"scroll\"><table>{caption}<thead><tr>");
     for (title, kind) in head {
         let _ = write!(html, "<th scope=\"col\"{}>{}</th>", class(*kind), Text(title));
     }
@@ -55,8 +56,7 @@ pub(in crate::plugs) fn share(part: i128, whole: i128) -> String {
 /// A sheet as a table, with what each row is of the whole. Columns without anything in them are left out.
 pub(in crate::plugs) fn sheet(caption: &str, sheet: &Sheet) -> String {
     let total = |at: usize| sheet.totals.get(at).copied().flatten();
-    let has_any = |at: &usize| total(*at).is_some_and(|total| total != 0);
-    let columns: Vec<_> = (0..sheet.columns.len()).filter(has_any).collect();
+    let columns: Vec<_> = (0..sheet.columns.len()).filter(|at| sheet.has_any(*at)).collect();
     let weight = sheet.weight().filter(|_| sheet.rows.len() > 1);
     let titles: Vec<_> = columns.iter().map(|at| sheet.columns[*at].title.to_lowercase()).collect();
     let head = sheet.keys().map(|key| (key, Kind::Words));
