@@ -62,7 +62,7 @@ pub(crate) struct Shown {
     limit: Option<u32>,
 
     /// Order rows by a column, as JSON names it or as it begins: cost, output, day; the largest first, but for names
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     order: Option<String>,
 
     /// Compare with the days before, as many as these, or with those of a period
@@ -117,10 +117,13 @@ pub(crate) fn grid(written: &Written) -> Result<Status> {
     Ok(Status::Done)
 }
 
-/// Says which columns there was no room for.
+/// Says which columns are left out, and why.
 pub(crate) fn tell_left_out(written: &Written) {
+    let named = |titles: &[String]| titles.iter().map(|title| format!("`{title}`")).collect::<Vec<_>>().join(", ");
+    if !written.empty.is_empty() {
+        remark(&format!("note: nothing in {}, left out", named(&written.empty)));
+    }
     if !written.left_out.is_empty() {
-        let columns: Vec<_> = written.left_out.iter().map(|title| format!("`{title}`")).collect();
-        remark(&format!("note: no room for {}; a wider terminal or --json shows all", columns.join(", ")));
+        remark(&format!("note: no room for {}; a wider terminal or --json shows all", named(&written.left_out)));
     }
 }

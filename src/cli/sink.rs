@@ -1,6 +1,7 @@
 //! Where the rows of a query go as they come: straight on in CSV and JSON; into memory for a table, whose columns
 //! are as wide as their widest cell.
 
+use crate::cli::form::tell_left_out;
 use crate::cli::{Form, screen};
 use crate::report::csv::{Cell as Text, Csv};
 use crate::report::grid::{Field, grid};
@@ -74,8 +75,11 @@ impl<W: Write> Sink<W> {
         match self {
             Self::Table { mut out, names, rows, .. } => {
                 let fields: Vec<_> = names.iter().enumerate().map(|(at, name)| field(name, at, &rows)).collect();
-                out.write_all(grid(&fields, &rows, screen()).text.as_bytes())?;
-                out.flush()
+                let written = grid(&fields, &rows, screen());
+                out.write_all(written.text.as_bytes())?;
+                out.flush()?;
+                tell_left_out(&written);
+                Ok(())
             }
             Self::Csv(mut csv) => csv.flush(),
             Self::Json { mut out, is_begun } => {

@@ -17,6 +17,8 @@ pub struct Field {
     kind: Kind,
     /// The highest goes first where the table is too wide; 0 stays.
     rank: u8,
+    /// What text keeps as long as others can go.
+    floor: usize,
 }
 
 /// What is in a column, which says how it may give way, and in which colour it is.
@@ -45,7 +47,7 @@ enum Kind {
 /// One line below the header.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// Text and paths keep so much; a path less, where no column can go any more.
+/// Text and paths keep so much; a path less, and text no more, where no column can go any more.
 const FLOOR: usize = 16;
 const TIGHT: usize = 8;
 
@@ -57,7 +59,7 @@ pub const BAR: usize = 10;
 
 impl Field {
     pub fn name(title: &str) -> Self {
-        Self { title: printable(title), kind: Kind::Name, rank: 0 }
+        Self { title: printable(title), kind: Kind::Name, rank: 0, floor: FLOOR }
     }
 
     pub fn id(title: &str) -> Self {
@@ -96,6 +98,12 @@ impl Field {
     #[must_use]
     pub fn spare(self, rank: u8) -> Self {
         Self { rank, ..self }
+    }
+
+    /// Has others go before it gets narrower than this.
+    #[must_use]
+    pub fn at_least(self, floor: usize) -> Self {
+        Self { floor, ..self }
     }
 
     fn is_number(&self) -> bool {
@@ -178,11 +186,10 @@ pub fn with_totals(fields: &[Field], rows: &[Vec<String>], totals: Option<&[Stri
         let is_total = totals.is_some() && at + 1 == rows.len();
         table.add_row(cells(row, is_total.then_some(Tone::Strong)));
     }
-    let left_out = fields.iter().zip(&widths).filter(|(field, width)| width.is_none() && field.kind != Kind::Bar);
-    Written {
-        text: ruled(&table, totals.is_some()),
-        left_out: left_out.map(|(field, _)| field.title.clone()).collect(),
-    }
+    let left_out = (0..fields.len()).filter(|at| widths[*at].is_none() && fields[*at].kind != Kind::Bar);
+    let (empty, left_out): (Vec<_>, Vec<_>) = left_out.partition(|at| is_zero(fields, &rows, *at));
+    let titles = |left_out: Vec<usize>| left_out.into_iter().map(|at| fields[at].title.clone()).collect();
+    Written { text: ruled(&table, totals.is_some()), left_out: titles(left_out), empty: titles(empty) }
 }
 
 /// Cuts the ids of a column to as many letters as tell them apart.
@@ -207,15 +214,22 @@ fn ruled(table: &Table, totals: bool) -> String {
     lines.join("\n") + "\n"
 }
 
+/// Whether a column is of numbers that say that there is nothing.
+fn is_zero(fields: &[Field], rows: &[Vec<String>], at: usize) -> bool {
+    fields[at].is_number() && rows.iter().filter_map(|row| row.get(at)).all(|cell| is_nothing(cell))
+}
+
 /// How wide each column is; `None` for those that are left out.
 fn widths(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Vec<Option<usize>> {
     let column = |at: usize| rows.iter().filter_map(move |row| row.get(at));
     let cells = |at: usize| column(at).map(|cell| cell.width()).max().unwrap_or_default();
     let natural: Vec<usize> = (0..fields.len()).map(|at| cells(at).max(fields[at].title.width())).collect();
-    let least = |at: usize, path: usize| match fields[at].kind {
-        Kind::Path => natural[at].min(path.max(fields[at].title.width())),
+    let least = |at: usize, is_tight: bool| match fields[at].kind {
+        Kind::Path => natural[at].min(if is_tight { TIGHT } else { FLOOR }.max(fields[at].title.width())),
         Kind::Name | Kind::Id | Kind::State | Kind::Bar => natural[at],
-        Kind::Text | Kind::Line => natural[at].min(FLOOR.max(fields[at].title.width())),
+        Kind::Text | Kind::Line => {
+            natural[at].min(if is_tight { FLOOR } else { fields[at].floor }.max(fields[at].title.width()))
+        }
         Kind::Number | Kind::Failures => {
             fields[at].title.split(' ').map(UnicodeWidthStr::width).fold(cells(at), usize::max)
         }
@@ -224,19 +238,20 @@ fn widths(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Vec<O
     let mut shown: Vec<usize> = (0..fields.len()).collect();
     // A blank on both sides of each cell, and one between two.
     let frame = |shown: &[usize]| (3 * shown.len()).saturating_sub(1);
-    let is_zero = |at: usize| fields[at].is_number() && column(at).all(|cell| is_nothing(cell));
-    let taken = |shown: &[usize], path: usize| shown.iter().map(|at| least(*at, path)).sum::<usize>() + frame(shown);
-    while taken(&shown, FLOOR) > width {
+    let is_zero = |at: usize| is_zero(fields, rows, at);
+    let taken =
+        |shown: &[usize], is_tight: bool| shown.iter().map(|at| least(*at, is_tight)).sum::<usize>() + frame(shown);
+    while taken(&shown, false) > width {
         let spare = shown.iter().copied().filter(|at| fields[*at].rank > 0 || is_zero(*at));
         let spare = spare.max_by_key(|at| (is_zero(*at), fields[*at].rank, *at));
         let Some(spare) = spare.filter(|_| shown.len() > 1) else { break };
         shown.retain(|at| *at != spare);
     }
-    let path = if taken(&shown, FLOOR) > width { TIGHT } else { FLOOR };
-    let floor = |at: usize| least(at, path);
+    let is_tight = taken(&shown, false) > width;
+    let floor = |at: usize| least(at, is_tight);
     let is_fixed = |at: &&usize| floor(**at) == natural[**at];
     let (names, mut giving): (Vec<usize>, Vec<usize>) = shown.iter().partition(is_fixed);
-    let mut room = width.saturating_sub(taken(&shown, path));
+    let mut room = width.saturating_sub(taken(&shown, is_tight));
     let mut widths = vec![None; fields.len()];
     names.iter().for_each(|at| widths[*at] = Some(natural[*at]));
     // All have the least; those that want little more take that, and the others share the rest.
@@ -391,15 +406,29 @@ mod tests {
         let fields =
             [Field::name("User"), Field::number("Input").spare(1), Field::number("Cache"), Field::number("Cost")];
         let rows = [["ada", "5", "0", "$1.00"], ["bob", "0", "0", "$0.00"]].map(|row| row.map(str::to_owned).to_vec());
-        let Written { text, left_out } = grid(&fields, &rows, wide(Some(25)));
+        let Written { text, empty, .. } = grid(&fields, &rows, wide(Some(25)));
         assert_eq!(
-            (text.as_str(), left_out),
+            (text.as_str(), empty),
             (
                 " User   Input    Cost\n──────────────────────\n ada        5   $1.00\n bob        0   $0.00\n",
                 vec!["Cache".to_owned()]
             )
         );
-        assert_eq!(grid(&fields, &rows, wide(Some(20))).left_out, ["Input", "Cache"]);
+        let narrow = grid(&fields, &rows, wide(Some(20)));
+        assert_eq!((&*narrow.left_out, &*narrow.empty), (&["Input".to_owned()][..], &["Cache".to_owned()][..]));
+    }
+
+    #[test]
+    fn other_columns_go_before_a_text_gets_too_narrow() {
+        let fields = [Field::text("Title").at_least(20), Field::name("User").spare(1), Field::number("Cost")];
+        let rows = [["Oil the mill, then sharpen the stones", "ada", "$1.00"].map(str::to_owned).to_vec()];
+        let first = |width: usize| {
+            let text = grid(&fields, &rows, wide(Some(width))).text;
+            text.lines().next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(first(37), "Title User Cost");
+        assert_eq!(first(36), "Title Cost");
+        assert_eq!(first(24), "Title Cost", "nothing else can go");
     }
 
     #[test]

@@ -25,10 +25,14 @@ pub struct Listing<'l, T> {
     pub text: fn(&Value) -> String,
 }
 
-/// A list as it is written, and the titles of the columns that there was no room for.
+/// A list as it is written, and the titles of the columns that are not in it.
+#[derive(Debug, Default)]
 pub struct Written {
     pub text: String,
+    /// There was no room for them.
     pub left_out: Vec<String>,
+    /// There was none, and they have nothing but zeros or dashes.
+    pub empty: Vec<String>,
 }
 
 impl<T> Listing<'_, T> {
@@ -55,7 +59,7 @@ impl<T> Listing<'_, T> {
                 csv::csv(header, objects().map(cells), texts)?
             }
         };
-        Ok(Written { text, left_out: Vec::new() })
+        Ok(Written { text, ..Written::default() })
     }
 }
 
