@@ -14,10 +14,10 @@ fn sessions_come_the_costliest_first() {
     let world = world();
     assert_eq!(
         said(&world, &["report", "sessions"]),
-        " Session   User   Project          Started            Active   Responses   Tokens   Calls   Failed     Cost
-────────────────────────────────────────────────────────────────────────────────────────────────────────────
- s1        ada    /home/ada/shop   2026-02-01 10:00    5 min           2    1.00M       1        1   $25.00
- s2        bob    /home/ada/shop   2026-02-01 11:00    0 min           1       17       0        0        –
+        " Session   User   Project          Started            Active   Responses   Tokens   Calls   Failed   Stopped     Cost
+──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ s1        ada    /home/ada/shop   2026-02-01 10:00    5 min           2    1.00M       1        1         0   $25.00
+ s2        bob    /home/ada/shop   2026-02-01 11:00    0 min           1       17       0        0         0        –
 "
     );
     let csv = said(&world, &["report", "sessions", "--limit", "1", "--format", "csv"]);
@@ -41,6 +41,9 @@ fn a_session_is_shown_step_by_step_with_its_lines() {
  2026-02-01 10:00:00   claude-opus-4-6      10           5             0            0   <$0.01   ada/a.jsonl:1
  2026-02-01 10:05:00   claude-opus-4-6      10   1,000,000             0           90   $25.00   ada/a.jsonl:2
  2026-02-01 10:05:00     Bash failed                                                             ada/a.jsonl:2
+
+Total  $25.00, 1.00M tokens, 2 responses
+       1 call, 1 failed; 0 interruptions, 0 rejections
 "
     );
     assert_eq!(
@@ -67,9 +70,12 @@ fn tokens_and_cost_of_a_session_are_shown_at_every_usual_width() {
 ────────────────────────────────────────────────────────────────────────────────
  10:00:00   claude-opus-4-6      10        5   <$0.01   …0-000000000000.jsonl:1
  10:07:00   claude-opus-4-6      10     123k    $3.09   …0-000000000000.jsonl:2
+
+Total  $3.09, 123k tokens, 2 responses
+       0 calls, 0 failed; 0 interruptions, 0 rejections
 ";
     assert_eq!((said.status, &*said.stdout), (0, table));
-    let note = "note: no room for `Cache write`, `Cache read`; a wider terminal or --json shows\n  all";
+    let note = "note: nothing in `Cache write`, `Cache read`, left out";
     assert_eq!(said.stderr, format!("session {long}, 2026-02-01\n{note}\n"));
     assert_eq!(world.terminal(80, &args, &[]).stdout, said.stderr + table);
     let said = world.mill_with(&args, &[("COLUMNS", "120")]);

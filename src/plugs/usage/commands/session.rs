@@ -1,6 +1,6 @@
 //! `sessionmill session`: usage by session, or one session step by step.
 
-use crate::base::error::{Error, Result, Status, thousands};
+use crate::base::error::{Error, Result, Status, count, thousands};
 use crate::cli::form::tell_left_out;
 use crate::cli::scope::Usual;
 use crate::cli::{Context, print, remark, screen};
@@ -24,7 +24,7 @@ use unicode_width::UnicodeWidthStr;
 /// Usage by session, or one session step by step
 ///
 /// Without an id: short for `report --by session`. With one: every response and call of that session, in
-/// order of time, with the source file and line that tell of it; then its subagents as a tree, with their cost. JSON and
+/// order of time, with the source file and line that tell of it; its subagents as a tree, with their cost; and a total. JSON and
 /// CSV also have the size of the context that each response had before it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -45,7 +45,9 @@ pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
         report.read(context, |_| false, |reader, filter, prices| timeline::timeline(reader, id, filter, prices))?;
     let format = options.format().ok_or_else(|| Error::new(Status::Usage, "ccusage has no format for one session"))?;
     print(&match format {
-        Format::Table => table(&timeline, report.filter.zone, screen()) + &subagents(&timeline.subagents),
+        Format::Table => {
+            table(&timeline, report.filter.zone, screen()) + &subagents(&timeline.subagents) + &total(&timeline)
+        }
         Format::Json => render::pretty(&timeline.json()),
         Format::Csv => {
             let row = |step: &Step| {
@@ -114,6 +116,16 @@ fn subagents(family: &[Member]) -> String {
         ]
     };
     format!("\n{}", grid(&fields, &family.iter().map(row).collect::<Vec<_>>(), screen()).text)
+}
+
+/// What all steps come to.
+fn total(Timeline { total, outcome, facts, .. }: &Timeline) -> String {
+    let number = |number: i128, noun| count(number.try_into().unwrap_or_default(), noun);
+    let cost = total.cost.map_or_else(|| "no price".to_owned(), money::rounded);
+    let (tokens, responses) = (render::short(total.tokens.total()), number(total.responses, "response"));
+    let (calls, failed) = (count(outcome.calls, "call"), outcome.errors);
+    let stopped = format!("{}, {}", count(facts.interruptions, "interruption"), count(outcome.rejections, "rejection"));
+    format!("\nTotal  {cost}, {tokens} tokens, {responses}\n       {calls}, {failed} failed; {stopped}\n")
 }
 
 /// How a step is written.

@@ -5,18 +5,20 @@ use crate::base::error::{Result, Status, thousands};
 use crate::cli::scope::{Rows, Usual};
 use crate::cli::{Context, Form, remark};
 use crate::plugs::usage::report::sessions::{self, CELLS, Session};
+use crate::plugs::usage::report::usage::without_price;
 use crate::report::grid::Field;
 use crate::report::listing::{Listing, named};
 use crate::report::money;
 use crate::report::render::{hours, short};
 use crate::store::cell::plain;
 use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 
 /// Sessions, the costliest first
 ///
 /// The title is what the client calls a session, else the first line of the first prompt, without credentials.
 /// Subagents belong to the session that called them. Active time is that between responses which are at
-/// most 10 minutes apart. `sessionmill session ID` shows one of them step by step.
+/// most 10 minutes apart. `Stopped` is how often somebody interrupted the agent. `sessionmill session ID` shows one of them step by step.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -45,20 +47,28 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     let has_titles = sessions.iter().any(|session| session.facts.title.is_some());
     let fields = [
         Field::id("Session"),
-        Field::name("User"),
+        Field::name("User").spare(2),
         Field::path("Project").spare(3),
         Field::name("Started").spare(2),
         Field::number("Active").spare(4),
-        Field::number("Responses").spare(5),
+        Field::number("Responses").spare(6),
         Field::number("Tokens").spare(1),
-        Field::number("Calls").spare(5),
+        Field::number("Calls").spare(6),
         Field::failures("Failed").spare(5),
+        Field::number("Stopped").spare(7),
         Field::number("Cost"),
     ];
+    let mut unpriced: BTreeMap<String, i128> = BTreeMap::new();
+    for (model, spent) in sessions.iter().flat_map(|session| &session.models).filter(|(_, spent)| spent.unpriced > 0) {
+        *unpriced.entry(model.clone().unwrap_or_else(|| "(no model)".to_owned())).or_default() += spent.unpriced;
+    }
+    if let Some(words) = without_price(&unpriced.into_iter().collect::<Vec<_>>()) {
+        remark(&format!("note: {words}"));
+    }
     args.form.list(&Listing {
         rows: &sessions,
         empty: "nothing to report",
-        fields: has_titles.then(|| Field::text("Title")).into_iter().chain(fields).collect(),
+        fields: has_titles.then(|| Field::text("Title").at_least(30)).into_iter().chain(fields).collect(),
         shown: &|session: &Session| {
             let title = has_titles.then(|| session.facts.title.clone().unwrap_or_default());
             let cells = [
@@ -71,6 +81,7 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
                 short(session.spent.tokens.total()),
                 thousands(session.outcome.calls.into()),
                 thousands(session.outcome.errors.into()),
+                thousands(session.facts.interruptions.into()),
                 session.spent.cost.map_or_else(|| "–".to_owned(), money::rounded),
             ];
             title.into_iter().chain(cells).collect()

@@ -4,10 +4,10 @@ use crate::base::error::{Error, Result, Status};
 use crate::base::names;
 use crate::base::printable::printable;
 use crate::base::utc;
-use crate::plugs::usage::report::facts::{self, Facts};
+use crate::plugs::usage::report::facts::{self, CALLS, Facts, OUTCOME, Outcome};
 use crate::plugs::usage::report::family::{self, Member};
 use crate::plugs::usage::report::filter::{Filter, Where};
-use crate::plugs::usage::report::spending;
+use crate::plugs::usage::report::spending::{self, Spent};
 use crate::price::{PicoUsd, Prices, Tokens};
 use crate::report::{money, number};
 use crate::store::reader::{Param, Reader, Row};
@@ -21,6 +21,9 @@ pub struct Timeline {
     pub facts: Facts,
     pub steps: Vec<Step>,
     pub subagents: Vec<Member>,
+    /// Of all steps.
+    pub total: Spent,
+    pub outcome: Outcome,
 }
 
 /// A response, or a call of a tool.
@@ -60,10 +63,11 @@ pub enum What {
 pub fn timeline(reader: Reader<'_>, key: &str, filter: &Filter, prices: &Prices) -> Result<Timeline> {
     let session_id = find(reader, key)?;
     let of_session = Where { clause: "session_id = ?".to_owned(), params: vec![Param::Text(session_id.clone())] };
-    let mut steps = Vec::new();
+    let (mut steps, mut total) = (Vec::new(), Spent::default());
     let keys = ["epoch_us(time)", "username", "session_file", "line", "subagent_id", "message_id", "part"];
     spending::read(reader, prices, &keys, &of_session, place, |place, model, spent| {
         let model = model.map(str::to_owned);
+        total.add(spent);
         steps.push(step(place, What::Response { model, tokens: spent.tokens, cost: spent.cost }));
     })?;
     let sql = "SELECT epoch_us(time), username, session_file, line, caller_id, kind, tool, is_error
@@ -82,7 +86,9 @@ pub fn timeline(reader: Reader<'_>, key: &str, filter: &Filter, prices: &Prices)
     });
     let facts = facts::facts(reader)?.remove(&session_id).unwrap_or_default();
     let subagents = family::family(reader, prices, &of_session)?;
-    Ok(Timeline { session_id, facts, steps, subagents })
+    let sql = format!("SELECT {OUTCOME} FROM {CALLS} WHERE session_id = ?");
+    let outcome = reader.one(&sql, &of_session.params, |row| Outcome::read(row, 0))?;
+    Ok(Timeline { session_id, facts, steps, subagents, total, outcome })
 }
 
 type Place = (Option<i64>, String, String, i64, Option<String>);
@@ -139,7 +145,10 @@ impl Timeline {
         let Facts { title, title_source, prompts, turns, compactions, interruptions } = &self.facts;
         json!({
             "session": self.session_id, "title": title, "title_source": title_source, "prompts": prompts, "turns": turns,
-            "compactions": compactions, "interruptions": interruptions,
+            "compactions": compactions, "interruptions": interruptions, "rejections": self.outcome.rejections,
+            "responses": number(self.total.responses), "total_tokens": number(self.total.tokens.total()),
+            "cost_usd": self.total.cost.map(money::dollars),
+            "calls": self.outcome.calls, "errors": self.outcome.errors,
             "steps": self.steps.iter().map(Step::json).collect::<Vec<_>>(),
             "subagents": self.subagents.iter().map(Member::json).collect::<Vec<_>>(),
         })
