@@ -244,11 +244,14 @@ fn who_has_no_database_is_told_a_way_to_one() {
     );
     std::fs::create_dir(world.path("closed")).unwrap();
     std::fs::set_permissions(world.path("closed"), std::os::unix::fs::PermissionsExt::from_mode(0o555)).unwrap();
-    for args in [["report", "--sessions", "root"], ["run", "--sessions", "root"]] {
-        let args = [&args[..], &["--database", "closed/data/mill.duckdb"]].concat();
+    let closed = "sessionmill: cannot make `[world]/closed/data`: permission denied\n  \
+                  hint: name a database you may write with --database FILE\n";
+    // A report makes no folder: its database is there, or its name is wrong.
+    let missing = "sessionmill: there is no folder `[world]/closed/data`\n  \
+                   hint: correct --database, or make a database there with `sessionmill run`\n";
+    for (command, expected) in [("report", missing), ("run", closed)] {
+        let args = [command, "--sessions", "root", "--database", "closed/data/mill.duckdb"];
         let Some(said) = world.mill_unprivileged(&args, &[]) else { return };
-        let expected = "sessionmill: cannot make `[world]/closed/data`: permission denied\n  \
-                        hint: name a database you may write with --database FILE\n";
         assert!(said.status == 2 && said.stderr.ends_with(expected), "{said:?}");
     }
 }

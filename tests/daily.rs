@@ -37,6 +37,8 @@ fn a_period_is_its_days_and_programs_get_everything() {
     let now = Utc::now().date_naive();
     assert_eq!(today.stdout, "nothing to report\n");
     assert_eq!(today.stderr, format!("note: nothing in {now}; the newest day is 2026-02-10: see --period 2026-02\n"));
+    let before = said(&world, &["report", "--until", "2026-02-01"]);
+    assert_eq!(before.stderr, "note: nothing until 2026-02-01; the newest day is 2026-02-10: see --period 2026-02\n");
     let wrong = world.mill(&["report", "--period", "2026-02", "--since", "2026-02-01"]);
     assert_eq!(wrong.status, 64);
 }
@@ -119,6 +121,7 @@ fn rows_are_ordered_limited_and_compared() {
     assert!(table.contains("Before   Change"), "{table}");
     let wrong = world.mill(&["report", "--no-refresh", "--order", "costs"]);
     assert!(wrong.status == 64 && wrong.stderr.contains("did you mean `cost_usd`?"), "{wrong:?}");
+    assert_eq!(world.mill(&["report", "--no-refresh", "--order", ""]).status, 64);
     let endless = world.mill(&["report", "--no-refresh", "--compare"]);
     assert!(endless.status == 64 && endless.stderr.contains("there are no days before all days"), "{endless:?}");
 }
@@ -136,8 +139,7 @@ fn a_table_fits_every_terminal_and_has_colours_where_they_are_wanted() {
  ada             2      20    60.0k   60.0k   $1.30    42.6 %   ███████▍
 ───────────────────────────────────────────────────────────────────────────
  Total           4      40     130k    130k   $3.05   100.0 %
-note: no room for `Cache write`, `Cache read`; a wider terminal or --json shows
-  all
+note: nothing in `Cache write`, `Cache read`, left out
 "
     );
     let wide = " User    Responses   Input    Output   Cache write   Cache read     Total    Cost     Share
@@ -189,8 +191,11 @@ fn the_start_page_says_what_is_spent_what_runs_and_what_failed() {
     }
     let day = (Utc::now() - TimeDelta::days(3)).format("%m-%d");
     assert!(rows.contains(&format!("s2 Sharpen the stones shop {day} $5.00")), "{page}");
-    // No command is the same.
+    // No command is the same, and takes the same options.
     assert_eq!(world.mill(&[]).stdout.lines().count(), page.lines().count());
+    assert_eq!(world.mill(&["--json", "--no-refresh"]).stdout.lines().next(), Some("{"));
+    let wrong = world.mill(&["--jso"]);
+    assert!(wrong.status == 64 && wrong.stderr.contains("Usage: sessionmill --json"), "{wrong:?}");
     let json: Value = serde_json::from_str(&said(&world, &["overview", "--json"]).stdout).unwrap();
     assert_eq!((&json["running"][0]["session"], &json["spent"][0]["cost_usd"]), (&"s1".into(), &1.00005.into()));
     let empty = World::new();
@@ -198,6 +203,56 @@ fn the_start_page_says_what_is_spent_what_runs_and_what_failed() {
     assert_eq!(empty.mill(&["run", "--sessions", "root"]).status, 0);
     let page = said(&empty, &["overview"]).stdout;
     assert!(page.contains("Nothing in the last 30 days; the database knows 1 transcript:"), "{page}");
+}
+
+#[test]
+fn the_start_page_agrees_with_the_other_commands() {
+    let world = World::new();
+    let mut lines = String::new();
+    // Somebody's call that failed, and a slash command, which is no call.
+    let line = ago("m1", "s1", 2, 40_000);
+    let stamp = line.split("\"timestamp\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let user = |id: &str, content: &str| {
+        format!(
+            "{{\"type\":\"user\",\"uuid\":\"{id}\",\"sessionId\":\"s1\",\"timestamp\":\"{stamp}\",\"message\":{{\"role\":\"user\",\"content\":{content}}}}}\n"
+        )
+    };
+    lines += &user("u1", "\"<command-name>/review</command-name>\"");
+    lines += &line;
+    lines += &ago("m2", "s2", 1, 10);
+    lines += &ago("m3", "s3", 3, 10).replace("opus-4-6", "opus-99");
+    world.write("ada/a.jsonl", lines);
+    let args = ["overview", "--sessions", "root", "--timezone", "UTC"];
+    let page = world.mill(&args).stdout;
+    assert!(page.contains("\nhealth    ok; never ran: verification, tasks, tracking\n"), "{page}");
+    assert!(page.contains("\nno price  1 response in 30 days, not in the cost: `claude-opus-99`\n"), "{page}");
+    let rows: Vec<_> = page.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let of_sessions: Vec<_> = rows.iter().filter(|row| row.starts_with('s') && row.len() == 2).collect();
+    assert_eq!(of_sessions, [&"s1", &"s2", &"s3"], "the costliest first, whenever they ran:\n{page}");
+    let status = world.mill(&["status"]).stdout;
+    assert!(status.contains("\ntasks         never ran, 0 items from 0 files\n"), "{status}");
+    let tools = said(&world, &["report", "--by", "tool", "--json"]).stdout;
+    let json: Value = serde_json::from_str(&said(&world, &["overview", "--json"]).stdout).unwrap();
+    let tools: Value = serde_json::from_str(&tools).unwrap();
+    assert_eq!(
+        (&tools["totals"]["calls"], &json["calls"], &json["unpriced"]["claude-opus-99"]),
+        (&0.into(), &0.into(), &1.into())
+    );
+    let sessions = said(&world, &["report", "sessions"]);
+    assert!(
+        sessions.stderr.starts_with("note: no price, and so no cost, of `claude-opus-99` (1 response): "),
+        "{sessions:?}"
+    );
+    let nowhere = world.mill(&["report", "--database", "no/x.duckdb"]);
+    assert_eq!(
+        (nowhere.status, &*nowhere.stderr),
+        (
+            2,
+            "sessionmill: there is no folder `[world]/no`\n  hint: correct --database, or make a database there with \
+             `sessionmill run`\n"
+        )
+    );
+    assert!(!world.path("no").exists());
 }
 
 const BUDGETS: &str = "identities = \"people.toml\"\n[[budget]]\nname = \"all\"\nmonth = 5\n\
@@ -276,6 +331,7 @@ fn a_digest_is_one_document_in_three_forms() {
         "\nPeople\n",
         "\nProjects that changed most\n",
         "\nKnowledge to review\nNothing waits for a review.\n",
+        "\nProblems\nNo call failed.\n",
         "\nData quality\nNothing is wrong with the data.\n",
     ] {
         assert!(text.contains(part), "no {part} in\n{text}");

@@ -27,8 +27,8 @@ pub enum Span {
 }
 
 /// What a name can be, for messages.
-pub const NAMES: &str =
-    "today, yesterday, 7d, 4w, this-week, last-week, this-month, last-month, this-year, 2026-02, 2026-02-01 or all";
+pub const NAMES: &str = "today, yesterday, 7d, 4w, this-week, last-week, this-month, last-month, this-year, last-year, 2026, \
+     2026-02, 2026-02-01 or all";
 
 impl FromStr for Span {
     type Err = String;
@@ -113,6 +113,12 @@ impl Days {
             (back(since, days), back(until, days))
         };
         Some(Self { since: Some(first), until: Some(last) })
+    }
+
+    /// The days as something is said to be in them: `in 2026-02-01`, `until 2026-02-01`.
+    pub fn within(self) -> String {
+        let preposition = if self.since.is_some() == self.until.is_some() { "in " } else { "" };
+        format!("{preposition}{self}")
     }
 
     /// Whether every day is one of them.

@@ -34,6 +34,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub(crate) use form::Form;
 pub(crate) use place::{Database, Place};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use terminal::say;
 pub(crate) use terminal::{remark, screen};
@@ -41,7 +42,7 @@ use tracing::level_filters::LevelFilter;
 
 /// Keeps a DuckDB database in step with the logs of AI coding agents.
 ///
-/// `sessionmill` alone shows what was spent, what runs and what failed. `sessionmill report` reads what is new in your own transcripts into the database, and shows their usage by
+/// `sessionmill` alone shows what was spent, what runs and what failed; it takes the options of `overview`. `sessionmill report` reads what is new in your own transcripts into the database, and shows their usage by
 /// day. On a server, `sessionmill run` or the service does the reading, and `report --no-refresh` shows what
 /// the database holds.
 #[derive(Debug, Parser)]
@@ -152,13 +153,16 @@ const START: &str = "overview";
 const REPORT: &str = "report";
 
 fn asked(plugs: Plugs) -> clap::error::Result<Asked> {
-    let matches = parser(plugs).try_get_matches()?;
+    let matches = match parser(plugs).try_get_matches() {
+        Err(error) if error.kind() == ErrorKind::UnknownArgument => {
+            return start(plugs, std::env::args_os().skip(1)).unwrap_or(Err(error));
+        }
+        matches => matches?,
+    };
     let Some((name, own)) = matches.subcommand() else {
-        let Some(start) = plugs.commands().find(|command| command.name() == START) else {
-            return Err(parser(plugs).error(ErrorKind::MissingSubcommand, "a command is missing; --help shows all"));
-        };
-        let matches = start.parser().try_get_matches_from([START])?;
-        return Ok(Asked::Plug(start, matches));
+        return start(plugs, std::iter::empty()).unwrap_or_else(|| {
+            Err(parser(plugs).error(ErrorKind::MissingSubcommand, "a command is missing; --help shows all"))
+        });
     };
     let report = own.subcommand().filter(|_| name == REPORT);
     let report = report.and_then(|(name, own)| Some((plugs.reports().find(|report| report.name() == name)?, own)));
@@ -167,6 +171,18 @@ fn asked(plugs: Plugs) -> clap::error::Result<Asked> {
         Some((command, own)) => Ok(Asked::Plug(command, own.clone())),
         None => Command::from_arg_matches(&matches).map(Asked::Own),
     }
+}
+
+/// The start page, if flags are all there is: it takes the same ones without its name.
+fn start(plugs: Plugs, arguments: impl Iterator<Item = OsString>) -> Option<clap::error::Result<Asked>> {
+    let arguments: Vec<_> = arguments.collect();
+    let start = plugs.commands().find(|command| command.name() == START)?;
+    if arguments.first().is_some_and(|first| !first.as_encoded_bytes().starts_with(b"-")) {
+        return None;
+    }
+    let all = std::iter::once(OsString::from("sessionmill")).chain(arguments);
+    let parser = start.parser().bin_name("sessionmill");
+    Some(parser.try_get_matches_from(all).map(|matches| Asked::Plug(start, matches)))
 }
 
 /// The parser of the command line: the program's own commands, with those of the processors after `run`.

@@ -89,6 +89,14 @@ impl Database {
         Ok(std::path::absolute(&path).unwrap_or(path))
     }
 
+    /// Refuses a file that a flag names in a folder that is not there: a report would make both for a slip of the pen.
+    pub(crate) fn must_have_folder(&self, database: &DatabaseFile) -> Result<()> {
+        let folder = database.parent().filter(|folder| !folder.exists());
+        let Some(folder) = folder.filter(|_| self.origin() == Some("--database")) else { return Ok(()) };
+        Err(Error::new(Status::CannotRun, format!("there is no folder `{}`", folder.display()))
+            .hint("correct --database, or make a database there with `sessionmill run`"))
+    }
+
     /// The flag or variable that names the database, if one does.
     pub(crate) fn origin(&self) -> Option<&'static str> {
         let database = self.database.as_ref()?;

@@ -23,8 +23,8 @@ use std::sync::Arc;
 /// Days and people, and the database, which is brought up to date first.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReportArgs {
-    /// Days by name: today, yesterday, 7d, 4w, this-week, last-week, this-month, last-month, this-year, 2026-02,
-    /// 2026-02-01 or all
+    /// Days by name: today, yesterday, 7d, 4w, this-week, last-week, this-month, last-month, this-year, last-year,
+    /// 2026, 2026-02, 2026-02-01 or all
     #[arg(long, value_name = "PERIOD", conflicts_with_all = ["since", "until"])]
     period: Option<Span>,
 
@@ -155,6 +155,7 @@ impl Current {
         let identities = self.identities.as_deref().or(config.identities.as_deref());
         let identities = Arc::new(Identities::given(identities)?);
         if !self.no_refresh && may_write(&database) {
+            self.database.must_have_folder(&database)?;
             refresh(processors, &self.place, &config, &database, context)?;
         }
         let today = context.now.wall.with_timezone(&zone).date_naive();
@@ -169,7 +170,7 @@ impl ReportSetup {
         let newest = newest.map(|time| time.with_timezone(&self.zone).date_naive()).filter(|day| !self.days.has(*day));
         if let (true, Some(day)) = (is_empty, newest) {
             let month = day.format("%Y-%m");
-            remark(&format!("note: nothing in {}; the newest day is {day}: see --period {month}", self.days));
+            remark(&format!("note: nothing {}; the newest day is {day}: see --period {month}", self.days.within()));
         } else if let Some(words) = self.usual {
             remark(&format!("note: the last {words}, {}; --period all shows everything", self.days));
         }

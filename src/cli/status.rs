@@ -26,7 +26,8 @@ use std::collections::HashSet;
 /// A processor is ok, warning, failing, paused (a server asked for it) or disabled. It is failing if its
 /// last run could not be done, if a root is missing, or if no run came when the schedule of the
 /// configuration wanted one: within twice its interval, or half an hour after its time of day. Without
-/// --check the last counts only where a daemon has run it before. The sources are walked, by stat only,
+/// --check the last counts only where a daemon has run it before, and one that never ran is neither.
+///  The sources are walked, by stat only,
 /// to find the files that are not seen yet.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

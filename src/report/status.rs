@@ -382,6 +382,11 @@ impl Status {
 }
 
 impl Processor {
+    /// Whether nothing is known against it only because it never ran, and nobody has to run it.
+    pub fn is_unproven(&self) -> bool {
+        self.state == State::Ok && self.last_run.is_none() && self.running.is_none()
+    }
+
     fn write<'p>(
         &'p self,
         words: &mut String,
@@ -392,7 +397,8 @@ impl Processor {
         const INDENT: &str = "              ";
         let items = count(self.items.cast_unsigned(), "item");
         let files = count(self.files.cast_unsigned(), "file");
-        let state = screen.paint(Tone::of_state(self.state.name()), self.state.name());
+        let state = if self.is_unproven() { "never ran" } else { self.state.name() };
+        let state = screen.paint(Tone::of_state(state), state);
         let _ = writeln!(words, "{:<13} {state}, {items} from {files}", self.processor);
         for reason in reasons {
             let _ = writeln!(words, "{INDENT}! {}", printable(reason));
@@ -409,6 +415,7 @@ impl Processor {
             let _ = writeln!(words, "{INDENT}running since {since} (pid {pid}, {trigger})");
         }
         match &self.last_run {
+            None if self.is_unproven() => {}
             None => {
                 let _ = writeln!(words, "{INDENT}never ran");
             }

@@ -3,7 +3,7 @@
 
 use super::budget::{self, Standing};
 use crate::base::days::Days;
-use crate::base::error::Result;
+use crate::base::error::{Result, count};
 use crate::cli::scope::ReportSetup;
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::errors::{self, Kind, Trouble};
@@ -39,7 +39,7 @@ pub(super) struct Section {
     pub(super) title: &'static str,
     pub(super) sheet: Sheet,
     /// What it says where the table has no rows.
-    pub(super) empty: &'static str,
+    pub(super) empty: String,
 }
 
 /// Rows of a section that names things.
@@ -97,7 +97,8 @@ impl Digest {
         let troubles = errors::errors(reader, &filter, prices)?;
         let of_kinds =
             |kinds: &[Kind]| troubles.iter().filter(|trouble| kinds.contains(&trouble.kind)).collect::<Vec<_>>();
-        let section = |name, title, sheet, empty| Section { name, title, sheet, empty };
+        let section = |name, title, sheet, empty: &str| Section { name, title, sheet, empty: empty.to_owned() };
+        let (waiting, review) = pending(reader, setup, now)?;
         let sections = vec![
             section("spend", "Spend by day", short(spend, &SPENT), "Nothing was spent."),
             section("people", "People", short(people, &WORK), "Nobody was at work."),
@@ -109,11 +110,11 @@ impl Digest {
             ),
             section(
                 "problems",
-                "Problems, and what the calls cost",
+                "Problems",
                 problems(of_kinds(&[Kind::RetryLoop, Kind::Cause, Kind::ApiCause])),
                 "No call failed.",
             ),
-            section("knowledge", "Knowledge to review", pending(reader, setup, now)?, "Nothing waits for a review."),
+            section("knowledge", "Knowledge to review", waiting, &review),
             section(
                 "quality",
                 "Data quality",
@@ -162,27 +163,35 @@ fn problems(mut troubles: Vec<&Trouble>) -> Sheet {
     sheet("problem", &TROUBLES, troubles.iter().map(row).collect())
 }
 
-/// Items that people stated, that are likely and that nobody has decided about.
-fn pending(reader: Reader<'_>, setup: &ReportSetup, now: DateTime<Utc>) -> Result<Sheet> {
+/// Items that people stated and that nobody has decided about: the likely ones, and in words how many there are.
+fn pending(reader: Reader<'_>, setup: &ReportSetup, now: DateTime<Utc>) -> Result<(Sheet, String)> {
     let weights = setup.config.settings::<Settings>().confidence;
     let filter = knowledge::Filter {
         identities: setup.identities.clone(),
         status: Some(Review::Pending.name().to_owned()),
-        min_confidence: Some(SHOWN),
         ..knowledge::Filter::default()
     };
-    let items = knowledge::items(reader, &filter, &weights, now)?;
+    let mut items = knowledge::items(reader, &filter, &weights, now)?;
+    let all = items.len();
+    items.retain(|item| item.confidence >= SHOWN);
     let row = |item: &Item| {
         let name = format!("{} {}", item.item_id, item.title);
         Row::new(Some(name), vec![Some(item.evidence.into()), Some(item.verifiers.into())])
     };
-    Ok(sheet("item", &ITEMS, items.iter().map(row).collect()))
+    let waiting = count(all as u64, "item");
+    let words = match (all, items.len()) {
+        (0, _) => "Nothing waits for a review.".to_owned(),
+        (_, 0) => format!("Pending: {waiting}, none with a confidence of {SHOWN} or more: see `knowledge list`."),
+        (_, likely) => format!("Pending: {waiting}, {likely} of them with a confidence of {SHOWN} or more."),
+    };
+    let mut sheet = sheet("item", &ITEMS, items.iter().map(row).collect());
+    sheet.notes.extend((!items.is_empty()).then(|| words.clone()));
+    Ok((sheet, words))
 }
 
+/// A sheet without totals: a call can be in several rows, and rows count different things.
 fn sheet(by: &'static str, columns: &'static [Column], rows: Vec<Row>) -> Sheet {
-    let sum = |at: usize| rows.iter().filter_map(|row| row.numbers[at]).reduce(|a, b| a + b);
-    let totals = (0..columns.len()).map(sum).collect();
-    let mut sheet = Sheet { by, columns: columns.into(), rows, totals, ..Sheet::default() };
+    let mut sheet = Sheet { by, columns: columns.into(), rows, ..Sheet::default() };
     sheet.limit(MOST);
     sheet
 }

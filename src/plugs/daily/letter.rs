@@ -86,7 +86,7 @@ fn spent(digest: &Digest) -> String {
         (Some(change), Some(before)) => {
             format!("{cost}, {} on {} of {}", render::change(change), money::rounded(before), digest.before)
         }
-        _ => format!("{cost}; nothing in {}", digest.before),
+        _ => format!("{cost}; nothing {}", digest.before.within()),
     }
 }
 
@@ -120,7 +120,7 @@ fn page(digest: &Digest) -> String {
         body += &format!("<h2 id=\"{name}\">{title}</h2>\n");
         body += &match sheet.rows.is_empty() {
             true => format!("<p class=\"soft\">{empty}</p>\n"),
-            false => html::table::sheet(title, sheet),
+            false => html::table::sheet("", sheet),
         };
         body.extend(sheet.notes.iter().map(|note| format!("<p class=\"soft\">{}</p>\n", html::text::Text(note))));
     }

@@ -8,6 +8,7 @@ use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::sessions::{self, Session};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::price::Prices;
+use crate::report::grid::beginning;
 use crate::report::money;
 use crate::report::render::short;
 use crate::store::reader::Reader;
@@ -89,6 +90,9 @@ struct Group {
 
 const MINUTES: i64 = 60;
 
+/// Widths of the columns of numbers.
+const NUMBERS: [u16; 5] = [8, 7, 7, 10, 8];
+
 /// What had a response since then runs.
 const RUNNING: TimeDelta = TimeDelta::minutes(15);
 
@@ -167,8 +171,8 @@ impl Now {
         let data: Vec<u64> =
             self.minutes.iter().map(|spent| u64::try_from(number(spent) / scale).unwrap_or_default()).collect();
         frame.render_widget(Sparkline::default().data(&data).style(Style::new().fg(Color::Cyan)), hour);
-        frame.render_widget(self.table(wish), rows);
-        let keys = "s sessions  p projects  u people  m models   by c cost  t tokens  l time   q quit";
+        frame.render_widget(self.table(wish, rows.width), rows);
+        let keys = "s sessions  p projects  u people  m models   c cost  t tokens  l time   q quit";
         let foot_line = match trouble {
             Some(trouble) => Line::from(printable(trouble)).red(),
             None => Line::from(keys).dim(),
@@ -200,13 +204,15 @@ impl Now {
         Line::from(format!("the last hour: {cost}, {} tokens", short(sum.tokens.total()))).dim()
     }
 
-    fn table(&self, wish: Wish) -> Table<'static> {
+    fn table(&self, wish: Wish, width: u16) -> Table<'static> {
+        // A blank stands before each of the numbers.
+        let room = width.saturating_sub(NUMBERS.iter().map(|number| number + 1).sum());
         let right = |text: String| Cell::from(Line::from(text).right_aligned());
         let rows = self.groups(wish).into_iter().map(|(name, Group { spent, sessions, last })| {
             let is_running = last.is_some_and(|last| self.at - last <= RUNNING);
             let time = last.map(|last| last.with_timezone(&self.zone).format("%H:%M:%S").to_string());
             let row = Row::new([
-                Cell::from(printable(&name)),
+                Cell::from(beginning(&printable(&name), room.into())),
                 right(thousands(sessions as i128)),
                 right(short(spent.tokens.output)),
                 right(short(spent.tokens.total())),
@@ -221,9 +227,15 @@ impl Now {
             By::User => "User",
             By::Model => "Model",
         };
-        let titles = ["Sessions", "Output", "Tokens", "Cost", "Last"].map(|title| right(title.to_owned()));
+        let ordered = match wish.order {
+            Order::Last => "Last",
+            Order::Cost => "Cost",
+            Order::Tokens => "Tokens",
+        };
+        let mark = |title: &str| if title == ordered { format!("▼{title}") } else { title.to_owned() };
+        let titles = ["Sessions", "Output", "Tokens", "Cost", "Last"].map(|title| right(mark(title)));
         let head = Row::new(std::iter::once(Cell::from(name)).chain(titles)).bold();
-        let widths = [8, 7, 7, 10, 8].map(Constraint::Length);
+        let widths = NUMBERS.map(Constraint::Length);
         Table::new(rows, std::iter::once(Constraint::Fill(1)).chain(widths)).header(head)
     }
 }
@@ -277,15 +289,17 @@ mod tests {
         assert_eq!(
             rows(""),
             [
-                "Session Sessions Output Tokens Cost Last",
+                "Session Sessions Output Tokens Cost ▼Last",
                 "two (no title) 1 0 0 $2.00 09:55:00",
                 "three (no title) 1 0 0 $3.00 09:30:00",
                 "one (no title) 1 0 0 $5.00 08:30:00",
             ]
         );
+        assert_eq!(rows("c")[0], "Session Sessions Output Tokens ▼Cost Last");
+        assert!(shown("")[11].ends_with("q quit"), "{}", shown("")[11]);
         assert!(rows("c")[1].starts_with("one ") && rows("c")[3].starts_with("two "));
         assert_eq!(rows("pc")[1..3], ["shop 2 0 0 $7.00 09:55:00", "mill 1 0 0 $3.00 09:30:00"]);
-        assert_eq!(rows("u")[..2], ["User Sessions Output Tokens Cost Last", "ada 3 0 0 $10.00 09:55:00"]);
+        assert_eq!(rows("u")[..2], ["User Sessions Output Tokens Cost ▼Last", "ada 3 0 0 $10.00 09:55:00"]);
         assert_eq!(rows("m")[1], "opus 3 0 0 $10.00 09:55:00");
         assert_eq!(shown("")[0], "sessionmill top 10:00:00 today $10.00, 0 tokens, 3 sessions");
         assert!(matches!(Key::of('q'), Some(Key::Quit)) && Key::of('x').is_none());

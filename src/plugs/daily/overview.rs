@@ -7,6 +7,7 @@ use crate::base::printable::printable;
 use crate::cli::scope::{Current, ReportSetup};
 use crate::cli::{Context, print, screen, status};
 use crate::plugs::usage::NAME;
+use crate::plugs::usage::report::calls;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::period::{QUARTER, day};
 use crate::plugs::usage::report::sessions::{self, CELLS, Session};
@@ -52,6 +53,10 @@ struct Page {
     /// Of the last seven days, the costliest first.
     sessions: Vec<Session>,
     budgets: Vec<Standing>,
+    /// Calls of the last seven days, and those of them that failed.
+    calls: [u64; 2],
+    /// Models without a price and their responses, in the last thirty days.
+    unpriced: BTreeMap<String, i128>,
     now: DateTime<Utc>,
     today: NaiveDate,
 }
@@ -79,20 +84,28 @@ impl Page {
         let since = Span::Month(1).days(today).since.min(Span::Last(30).days(today).since);
         let recent = of(Days { since, until: None }).condition();
         let mut days: BTreeMap<NaiveDate, Spent> = BTreeMap::new();
+        let mut unpriced: BTreeMap<String, i128> = BTreeMap::new();
+        let month = Span::Last(30).days(today);
         spending::read(
             reader,
             prices,
             &[QUARTER],
             &recent,
             |row| row.get(0),
-            |quarter: Option<i64>, _, spent| {
+            |quarter: Option<i64>, model, spent| {
                 let day = quarter.and_then(|quarter| day(quarter, zone));
+                if spent.unpriced > 0 && day.is_some_and(|day| month.has(day)) {
+                    *unpriced.entry(model.unwrap_or("(no model)").to_owned()).or_default() += spent.unpriced;
+                }
                 day.into_iter().for_each(|day| days.entry(day).or_default().add(spent));
             },
         )?;
-        let sessions = sessions::sessions(reader, &of(Span::Last(7).days(today)), prices)?;
+        let week = of(Span::Last(7).days(today));
+        let sessions = sessions::sessions(reader, &week, prices)?;
+        let totals = calls::calls(reader, &week)?.totals;
+        let calls = [0, 1].map(|at| totals[at].and_then(|number| u64::try_from(number).ok()).unwrap_or_default());
         let budgets = budget::standings(reader, &setup.config, &setup.identities, prices, zone, now)?;
-        Ok(Self { days, sessions, budgets, now, today })
+        Ok(Self { days, sessions, budgets, calls, unpriced, now, today })
     }
 
     fn spent(&self, days: Days) -> Spent {
@@ -125,11 +138,6 @@ impl Page {
         running
     }
 
-    fn calls(&self) -> (u64, u64) {
-        let sums = self.sessions.iter().map(|session| (session.outcome.calls, session.outcome.errors));
-        sums.fold((0, 0), |(calls, errors), (a, b)| (calls + a, errors + b))
-    }
-
     fn json(&self, health: &Health) -> serde_json::Value {
         let spending = self.spending().map(|Spending { name, now, before }| {
             json!({
@@ -141,12 +149,12 @@ impl Page {
             })
         });
         let object = |session: &Session| named(CELLS, session.cells());
-        let (calls, errors) = self.calls();
+        let [calls, errors] = self.calls;
         json!({
             "today": self.today.to_string(), "spent": spending,
             "running": self.running().into_iter().map(object).collect::<Vec<_>>(),
             "costliest": self.sessions.iter().take(10).map(object).collect::<Vec<_>>(),
-            "calls": calls, "failed_calls": errors,
+            "calls": calls, "failed_calls": errors, "unpriced": self.unpriced,
             "budgets": self.budgets.iter().map(Standing::json).collect::<Vec<_>>(),
             "state": health.state,
             "processors": health.processors.iter().map(|processor| json!({
@@ -203,14 +211,17 @@ impl Page {
         grid(&fields, &rows, screen).text
     }
 
-    /// What runs, and then the costliest of the last seven days.
+    /// What runs, and the costliest of the last seven days.
     fn table_of_sessions(&self, most: usize, setup: &ReportSetup, screen: Screen) -> String {
         if self.sessions.is_empty() {
             return String::new();
         }
         let running = self.running();
         let is_running = |session: &Session| running.iter().any(|other| other.id == session.id);
+        // What runs is always shown.
         let others = self.sessions.iter().filter(|session| !is_running(session));
+        let mut shown: Vec<_> = running.iter().copied().chain(others).take(most).collect();
+        shown.sort_by_key(|session| std::cmp::Reverse((session.spent.cost, session.spent.tokens.total())));
         let has_others = self.sessions.iter().any(|session| session.user != self.sessions[0].user);
         let row = |session: &Session| {
             let last = session.ended.map(|time| time.with_timezone(&setup.zone));
@@ -229,7 +240,7 @@ impl Page {
             cells.push(session.spent.cost.map_or_else(|| "–".to_owned(), money::rounded));
             cells
         };
-        let rows: Vec<_> = running.iter().copied().chain(others).take(most).map(row).collect();
+        let rows: Vec<_> = shown.into_iter().map(row).collect();
         let mut fields = vec![Field::id("Session"), Field::line("Title"), Field::path("Project").spare(1)];
         fields.extend(has_others.then(|| Field::name("User").spare(2)));
         fields.extend([Field::state("Last").spare(3), Field::number("Cost")]);
@@ -250,12 +261,17 @@ impl Page {
         let mut line = |name: &str, tone: Tone, text: &str| {
             let _ = writeln!(words, "{name:<9} {}", screen.paint(tone, beginning(&printable(text), room)));
         };
-        let (calls, errors) = self.calls();
+        let [calls, errors] = self.calls;
         if calls > 0 {
             let share = percent(i128::from(errors) * 1000 / i128::from(calls));
             let of = format!("{} of {} ({share})", thousands(errors.into()), count(calls, "call"));
             let tone = if errors > 0 { Tone::Bad } else { Tone::Good };
-            line("failed", tone, &format!("{of}; report errors tells why"));
+            line("failed", tone, &format!("{of} in 7 days; report errors --period 7d tells why"));
+        }
+        if !self.unpriced.is_empty() {
+            let models: Vec<_> = self.unpriced.keys().map(|model| format!("`{model}`")).collect();
+            let responses = count(self.unpriced.values().sum::<i128>().try_into().unwrap_or_default(), "response");
+            line("no price", Tone::Bad, &format!("{responses} in 30 days, not in the cost: {}", models.join(", ")));
         }
         for standing in self.budgets.iter().take(3) {
             let text = format!("{}: {}", standing.budget.name, standing.words());
@@ -270,7 +286,10 @@ impl Page {
         });
         let state = health.state.name();
         let reason = reasons.min_by_key(|reason| reason.ends_with(": budgets")).unwrap_or_default();
-        line("health", Tone::of_state(state), &format!("{state}{reason}"));
+        let unproven = health.processors.iter().filter(|processor| processor.is_unproven());
+        let unproven: Vec<_> = unproven.map(|processor| processor.processor.as_str()).collect();
+        let never = if unproven.is_empty() { String::new() } else { format!("; never ran: {}", unproven.join(", ")) };
+        line("health", Tone::of_state(state), &format!("{state}{reason}{never}"));
         line("more", Tone::Dim, "sessionmill report, report sessions, top, digest; --help shows all");
         words
     }

@@ -4,7 +4,7 @@ use super::scope::Scope;
 use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status, cause};
 use crate::cli::scope::Usual;
-use crate::cli::{Context, remark, terminal};
+use crate::cli::{Context, print, remark, terminal};
 use crate::plugs::usage::report::html;
 use crate::plugs::{tracking, usage};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sessionmill report html --out usage.html --since 2026-02-01")]
 pub(super) struct Args {
-    /// The file to write; one that is there is replaced
+    /// The file to write, or - for stdout; one that is there is replaced
     #[arg(long, value_name = "FILE", required_unless_present = "open")]
     out: Option<PathBuf>,
 
@@ -29,6 +29,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn html(args: &Args, context: &Context) -> Result<Status> {
+    if args.open && args.out.as_ref().is_some_and(|out| out.as_os_str() == "-") {
+        let error = Error::new(Status::Usage, "a browser shows a file, and --out - writes none");
+        return Err(error.hint("leave out --open or --out"));
+    }
     let report = args.scope.report_of(&[usage::NAME, tracking::NAME], Usual::All, context)?;
     let out = match &args.out {
         Some(out) => out.clone(),
@@ -39,6 +43,9 @@ pub(super) fn html(args: &Args, context: &Context) -> Result<Status> {
             .hint("name another file with --out"));
     }
     let page = report.read(context, |_| false, html::page)?;
+    if out.as_os_str() == "-" {
+        return print(&page);
+    }
     atomic_file::write(&out, &page, None).map_err(|error| Error::cannot("write", out.display(), cause(&error)))?;
     remark(&format!("written: {}", out.display()));
     if args.open {
