@@ -484,6 +484,145 @@ fn every_event_that_was_acknowledged_is_on_disk() {
     assert_eq!(lines().len(), sent + 1);
 }
 
+/// An event of a task, as a CloudEvent of `/c`.
+fn of_task(id: &str, state: &str, task: &str, time: &str) -> Value {
+    json!({"specversion": "1.0", "id": id, "source": "/c", "type": format!("x.task.{state}"), "subject": task,
+           "time": format!("2079-07-07T{time}Z"), "data": {"short_id": "order-1"}})
+}
+
+/// What somebody is told who sends events, and how many lines of theirs are on disk.
+fn send(world: &World, console: &Console, (user, token): (&str, &str), body: &Value) -> (u16, Value, usize) {
+    let bearer = format!("Authorization: Bearer {token}");
+    let answer = console.ask("POST /api/v1/events", &[&bearer], body.to_string().as_bytes());
+    let files = fs::read_dir(world.events().join(user)).into_iter().flatten().flatten();
+    let lines = files.map(|file| fs::read_to_string(file.path()).unwrap().lines().count()).sum();
+    (answer.status, answer.json()["detail"].clone(), lines)
+}
+
+fn not_yours(number: u64) -> Value {
+    format!("event {number} is of a task that is not yours").into()
+}
+
+#[test]
+fn only_its_owner_and_admins_append_events_of_a_task() {
+    let world = team();
+    let [ada, bob, eve, kim, root] =
+        [("ada", "member"), ("bob", "member"), ("eve", "lead"), ("kim", "auditor"), ("root", "admin")]
+            .map(|(user, role)| (user, add(&world, user, role)));
+    let said = world.mill(&["console", "token", "create", "--user", "root", "--label", "program", "--scope", "ingest"]);
+    let program = ("root", said.stdout.trim());
+    let console = Console::start(&world, "");
+    let send = |of: &(&str, String), body: Value| send(&world, &console, (of.0, &of.1), &body);
+    let with = |mut event: Value, field: &str, value: Value| {
+        event[field] = value;
+        event
+    };
+    let update = of_task("u", "updated", "t1", "11:00:00");
+    let again = json!({"short_id": "mine", "user_id": "u-8", "task_type": "mine", "attempt": 2});
+    let without_subject = with(with(update.clone(), "subject", Value::Null), "data", json!({"task_id": "t1"}));
+    let run = json!({"context": {"id": "c", "source": "/ci", "type": "dev.cdevents.taskrun.started.0.2.0",
+                                 "timestamp": "2079-07-07T09:00:00Z"}, "subject": {"id": "t1", "content": {}}});
+    let packed = with(with(update.clone(), "type", run["context"]["type"].clone()), "data", run.clone());
+    let web = json!({"event": "x", "distinct_id": "d", "timestamp": "2079-07-07T09:00:00Z"});
+    let celery = with(with(web.clone(), "type", "task-revoked".into()), "uuid", "t1".into());
+    let mut lineage = web.clone();
+    for (field, value) in [("eventTime", json!("2079-07-07T09:00:00Z")), ("run", json!({"runId": "t1"}))] {
+        lineage[field] = value;
+    }
+    lineage["job"] = json!({"namespace": "n", "name": "j"});
+    // Which of the two it is depends on the line above it.
+    let mut also_a_run = with(run, "specversion", "1.0".into());
+    for (field, value) in [("id", "v"), ("source", "/c"), ("type", "x.task.updated"), ("time", "2079-07-07T11:00:00Z")]
+    {
+        also_a_run[field] = value.into();
+    }
+    also_a_run["data"] = json!({"task_id": "b0"});
+    for event in [
+        update.clone(),
+        of_task("v", "created", "t1", "09:00:00"),
+        with(of_task("v", "created", "t1", "11:00:00"), "data", again),
+        of_task("v", "cancelled", "t1", "11:00:00"),
+        of_task("v", "updated", "t2", "11:00:00"),
+        of_task("v", "updated", "t3", "11:00:00"),
+        without_subject,
+        packed,
+        celery,
+        lineage,
+        also_a_run,
+    ] {
+        assert_eq!(send(&bob, event.clone()), (403, not_yours(1), 0), "{event}");
+        let both = json!([of_task("w", "created", "b1", "09:00:00"), event]);
+        assert_eq!(send(&bob, both.clone()), (403, not_yours(2), 0), "{both}");
+    }
+    let transcript = with(update.clone(), "type", "assistant".into());
+    let why = "event 1 would not be read: a request holds no lines of transcripts";
+    assert_eq!(send(&bob, transcript), (400, why.into(), 0));
+    for other in [&eve, &kim, &(program.0, program.1.to_owned())] {
+        assert_eq!(send(other, update.clone()), (403, not_yours(1), 0), "{}", other.0);
+    }
+    assert_eq!(send(&ada, update.clone()), (202, Value::Null, 1));
+    assert_eq!(send(&ada, update.clone()), (202, Value::Null, 2), "she sends it again");
+    assert_eq!(send(&root, of_task("r", "cancelled", "t1", "12:00:00")), (202, Value::Null, 1));
+    // No run has read this one.
+    let new = |id: &str, time: &str| of_task(id, "created", "new\n,", time);
+    assert_eq!(send(&bob, new("b", "10:00:00")), (202, Value::Null, 1));
+    assert_eq!(send(&ada, new("a", "09:00:00")), (403, not_yours(1), 2));
+    assert_eq!(send(&bob, new("b", "10:00:00")), (202, Value::Null, 2));
+    assert_eq!(send(&root, new("r", "11:00:00")), (202, Value::Null, 2));
+    // Now it is in the database: of a process that has not heard of it.
+    assert_eq!(world.mill(&["run", "tasks"]).status, 0);
+    assert_eq!(send(&bob, new("b2", "11:00:00")), (202, Value::Null, 3));
+    drop(console);
+    fs::remove_file(world.path("log")).unwrap();
+    let console = Console::start(&world, "");
+    let send = |of: &(&str, String), body: Value| super::console::send(&world, &console, (of.0, &of.1), &body);
+    assert_eq!(send(&ada, new("a", "09:00:00")), (403, not_yours(1), 2));
+    assert_eq!(send(&bob, new("b3", "09:00:00")), (202, Value::Null, 4));
+    let task = console.api("GET /sessions/task/t1?include=closed", &ada.1).json();
+    assert_eq!((&task["username"], &task["status"]), (&"ada".into(), &"cancelled".into()), "as the admin wants it");
+}
+
+#[test]
+fn an_event_does_not_replace_that_of_somebody_else() {
+    let world = team();
+    let line = |event: Value| event.to_string() + "\n";
+    world.write("bob/jobs.jsonl", line(of_task("1", "created", "shared", "09:00:00")));
+    // A job of hers may write into the file of her own folder whatever it wants. The last one is of another task.
+    world.write("ada/jobs.jsonl", line(of_task("2", "failed", "shared", "10:00:00")));
+    world.write(
+        "bob/other.jsonl",
+        line(json!({"specversion": "1.0", "id": "3", "source": "/w", "subject": "mine",
+        "type": "x.task.created", "time": "2079-07-07T09:00:00Z", "data": {"short_id": "order-1"}})),
+    );
+    world.pass();
+    let [ada, bob, root] =
+        [("ada", "member"), ("bob", "member"), ("root", "admin")].map(|(user, role)| (user, add(&world, user, role)));
+    let console = Console::start(&world, "");
+    let send = |of: &(&str, String), body: Value| send(&world, &console, (of.0, &of.1), &body);
+    let taken = |number: u64| json!(format!("event {number} has the `source` and `id` of an event that is not yours"));
+    let copy = of_task("2", "updated", "shared", "08:00:00");
+    let own = of_task("1", "created", "shared", "09:00:00");
+    assert_eq!(send(&bob, json!([own, copy])), (409, taken(2), 0));
+    assert_eq!(send(&root, copy.clone()), (409, taken(1), 0), "nor by mistake");
+    assert_eq!(send(&ada, copy), (403, not_yours(1), 0), "it began as his");
+    assert_eq!(send(&bob, own), (202, Value::Null, 1));
+    assert_eq!(send(&bob, of_task("3", "updated", "shared", "11:00:00")), (202, Value::Null, 2));
+    // Of another task, it takes nothing away.
+    let task = console.api("GET /sessions/task/t2?include=closed", &ada.1).json();
+    assert_eq!((&task["status"], &task["username"]), (&"completed".into(), &"ada".into()));
+}
+
+#[test]
+fn the_first_events_of_all_are_taken_where_there_is_no_database() {
+    let world = World::new();
+    let [ada, bob] = [("ada", "member"), ("bob", "member")].map(|(user, role)| (user, add(&world, user, role)));
+    let console = Console::start(&world, "");
+    let send = |of: &(&str, String), body: Value| send(&world, &console, (of.0, &of.1), &body);
+    assert_eq!(send(&ada, of_task("1", "created", "t1", "09:00:00")), (202, Value::Null, 1));
+    assert_eq!(send(&bob, of_task("1", "created", "t1", "08:00:00")), (403, not_yours(1), 0));
+    assert_eq!(send(&bob, of_task("1", "created", "t2", "08:00:00")), (202, Value::Null, 1));
+}
+
 #[test]
 fn the_description_of_the_api_names_what_there_is() {
     let world = team();

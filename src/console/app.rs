@@ -4,6 +4,7 @@ use super::Setup;
 use super::accounts::secret::SecretHash;
 use super::accounts::{Accounts, Micros};
 use super::answers::Answers;
+use super::claims::Claims;
 use super::password::Passwords;
 use super::problem::Problem;
 use super::throttle::Throttle;
@@ -42,6 +43,8 @@ pub(crate) struct App {
     decided: Mutex<Vec<(DateTime<Utc>, &'static str, Decided)>>,
     /// Requests that were not answered in time, with what they decide once they are done.
     pub accepted: Mutex<HashMap<String, Decisions>>,
+    /// Tasks of events that no run has read yet.
+    pub claims: Arc<tokio::sync::Mutex<Claims>>,
     pub passwords: Passwords,
     pub throttle: Mutex<Throttle>,
     /// What the one-time link of a laptop presents, until it is used.
@@ -73,6 +76,7 @@ impl App {
             moments: Mutex::default(),
             decided: Mutex::default(),
             accepted: Mutex::default(),
+            claims: Arc::default(),
             passwords: Passwords::default(),
             throttle: Mutex::default(),
             link: Mutex::new(link),

@@ -14,6 +14,7 @@
 //! | `pages` | the pages |
 //! | `asking` | changes, which the daemon makes, or an action where there is none |
 //! | `answers` | answers that hold until the database changes |
+//! | `claims` | whose the tasks are that events name |
 //! | `app`, `problem` | what requests share; what a caller is told when something cannot be done |
 //! | `server`, `tls` | the process |
 //! | [`commands`] | what the command line does with the store |
@@ -23,6 +24,7 @@ mod answers;
 mod app;
 mod asking;
 mod caller;
+mod claims;
 mod client;
 pub mod commands;
 mod cookie;

@@ -14,6 +14,7 @@ use std::ops::ControlFlow;
 
 const NO_RECORD: &str = "not a JSON object, or a broken one";
 const TOO_LONG: &str = "longer than a line may be";
+const TRANSCRIPT: &str = "a request holds no lines of transcripts";
 
 /// Reads a file. Dialects are numbers in their list.
 pub struct Reader {
@@ -93,6 +94,19 @@ impl Reader {
             events(&Event::malformed(number, NO_RECORD));
         }
         self.count(of_first.or(self.current));
+    }
+
+    /// Hands on what a line, which is one object, says in every dialect that knows it for its own. Which of them reads
+    /// it in a file depends on the lines above. It is malformed if one of them cannot read it, since objects inside of
+    /// it could be read instead, or if it is of a dialect that no request is in.
+    pub fn every(number: u64, bytes: &[u8], events: &mut dyn FnMut(&Event<'_>)) {
+        for dialect in &DIALECTS[DOCUMENT + 1..UNKNOWN] {
+            match (dialect.open)().record(Place::Due, number, bytes, Ask::Own, events) {
+                Told::Nothing => events(&Event::malformed(number, NO_RECORD)),
+                Told::Record(_) if !dialect.lists => events(&Event::malformed(number, TRANSCRIPT)),
+                Told::Record(_) | Told::Strange => {}
+            }
+        }
     }
 
     /// Counts a line that was too long to be read.

@@ -43,6 +43,21 @@ pub struct Removing {
     pub find: fn(&Asked, Reader<'_>) -> Result<Reply>,
 }
 
+/// Hands on all events of the tasks that have these ids, whether they are listed or not.
+pub type TaskEvents = fn(Reader<'_>, &[String], &mut dyn FnMut(TaskEvent)) -> Result<()>;
+
+/// An event of a task, as far as it matters whose it is.
+#[derive(Clone, Debug)]
+pub struct TaskEvent {
+    pub task_id: String,
+    /// The folder that the task belongs to.
+    pub owner: String,
+    /// The folder that the event is in.
+    pub folder: String,
+    pub source: String,
+    pub event_id: Option<String>,
+}
+
 /// A schema, or where it is.
 pub type Schema = utoipa::openapi::RefOr<utoipa::openapi::Schema>;
 /// Schemas that others name.

@@ -104,6 +104,9 @@ pub struct Plug {
     /// Its questions of the HTTP API.
     #[cfg(feature = "console")]
     pub calls: &'static [call::Call],
+    /// The events of tasks that it has read.
+    #[cfg(feature = "console")]
+    pub told: Option<call::TaskEvents>,
 }
 
 /// Decisions of people about what a processor found out.
@@ -226,6 +229,8 @@ impl Plug {
             commands: &[],
             #[cfg(feature = "console")]
             calls: &[],
+            #[cfg(feature = "console")]
+            told: None,
         }
     }
 

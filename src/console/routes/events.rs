@@ -5,6 +5,7 @@ use crate::base::utc;
 use crate::console::accounts::token::Scope;
 use crate::console::app::App;
 use crate::console::caller::Caller;
+use crate::console::claims::Named;
 use crate::console::problem::{Problem, ProblemDocument};
 use crate::dialect;
 use crate::source::events::Journal;
@@ -16,7 +17,7 @@ use axum::{Json, Router};
 use flate2::read::MultiGzDecoder;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sessionmill_contract::Said;
+use sessionmill_contract::{Event, Said};
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::sync::Arc;
@@ -38,12 +39,13 @@ pub(super) struct Appended {
 }
 
 /// Append events: one, a list, or PostHog's `{"batch": […]}`; of PostHog or CloudEvents, packed with gzip or not. All of
-/// them are appended, or none if one is neither.
+/// them are appended, or none if one is neither, or is of a task of somebody else.
 #[utoipa::path(post, path = "/events", operation_id = "appendEvents", tag = "events",
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses((status = 202, body = Appended), (status = 400, body = ProblemDocument),
         (status = 401, body = ProblemDocument), (status = 403, body = ProblemDocument),
-        (status = 413, body = ProblemDocument)))]
+        (status = 409, body = ProblemDocument), (status = 413, body = ProblemDocument),
+        (status = 503, body = ProblemDocument)))]
 pub(super) async fn append(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -54,13 +56,18 @@ pub(super) async fn append(
     let Some(root) = app.events.clone() else { return Err(Problem::away("there is no folder of events")) };
     let is_packed = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "gzip");
     let (now, user, cap) = ((app.now)().wall, caller.user.name.clone(), app.config.caps.line);
-    let done = tokio::task::spawn_blocking(move || {
+    let read = tokio::task::spawn_blocking(move || {
         let text = if is_packed { unpacked(&body)? } else { body.to_vec() };
-        let lines = lines(&text, &utc::milliseconds(now), cap)?;
+        lines(&text, &utc::milliseconds(now), cap)
+    });
+    let cannot = |_| Problem::away("the events could not be appended");
+    let (lines, named) = read.await.map_err(cannot)??;
+    app.claim(&caller, named).await?;
+    let append = tokio::task::spawn_blocking(move || {
         Journal::open(&root, &user)?.append_all(now.date_naive(), &lines)?;
         Ok::<_, Problem>(lines.len())
     });
-    let accepted = done.await.map_err(|_| Problem::away("the events could not be appended"))??;
+    let accepted = append.await.map_err(cannot)??;
     Ok((StatusCode::ACCEPTED, Json(Appended { accepted })))
 }
 
@@ -79,8 +86,8 @@ fn unpacked(body: &[u8]) -> Result<Vec<u8>, Problem> {
 type Object<'t> = BTreeMap<String, &'t RawValue>;
 
 /// The events of a body, each on a line of its own: letter by letter as they were sent, with the moment at which they
-/// arrived. A line that a run would not read, since it is broken or over the cap, is refused.
-fn lines(text: &[u8], now: &str, cap: usize) -> Result<Vec<String>, Problem> {
+/// arrived, and what they name. A line that a run would not read, since it is broken or over the cap, is refused.
+fn lines(text: &[u8], now: &str, cap: usize) -> Result<(Vec<String>, Named), Problem> {
     let no_json = |error: serde_json::Error| {
         Problem::bad_request(format!("the body is not JSON, at line {}, column {}", error.line(), error.column()))
     };
@@ -105,6 +112,7 @@ fn lines(text: &[u8], now: &str, cap: usize) -> Result<Vec<String>, Problem> {
     }
     let mut reader = dialect::Reader::default();
     let mut lines = Vec::with_capacity(events.len());
+    let mut named = Named::default();
     for (number, event) in (1u64..).zip(&events) {
         let line = line(number, event, sent_at, now)?;
         if line.len() > cap {
@@ -112,17 +120,19 @@ fn lines(text: &[u8], now: &str, cap: usize) -> Result<Vec<String>, Problem> {
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
         }
         let mut broken = None;
-        reader.line(number, 0, line.as_bytes(), &mut |event| {
-            if let Said::Malformed { why } = event.said {
-                broken = Some(why);
-            }
-        });
+        let take = &mut |event: &Event<'_>| match event.said {
+            Said::Malformed { why } => broken = Some(why),
+            Said::Task(task) => named.add(number, event.id, task),
+            _ => {}
+        };
+        reader.line(number, 0, line.as_bytes(), take);
+        dialect::Reader::every(number, line.as_bytes(), take);
         if let Some(why) = broken {
             return Err(Problem::bad_request(format!("event {number} would not be read: {why}")));
         }
         lines.push(line);
     }
-    Ok(lines)
+    Ok((lines, named))
 }
 
 fn line(number: u64, event: &RawValue, sent_at: Option<&RawValue>, now: &str) -> Result<String, Problem> {
@@ -154,7 +164,9 @@ mod tests {
     use super::*;
 
     fn made(text: &str) -> Result<Vec<String>, String> {
-        lines(text.as_bytes(), "2026-02-01T10:00:00.000Z", 1000).map_err(|problem| problem.detail)
+        lines(text.as_bytes(), "2026-02-01T10:00:00.000Z", 1000)
+            .map(|(lines, _)| lines)
+            .map_err(|problem| problem.detail)
     }
 
     #[test]

@@ -1,9 +1,11 @@
-//! Questions of the HTTP API about tasks.
+//! Questions of the HTTP API about tasks, and whose they are.
 
 use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::base::utc;
-use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Removing, Reply, Schema, Schemas, schema_of};
+use crate::plugs::call::{
+    Asked, CURSOR, Call, LIMIT, Level, Parameter, Removing, Reply, Schema, Schemas, TaskEvent, schema_of,
+};
 use crate::plugs::tasks::commands::STATUSES;
 use crate::plugs::tasks::report::filter::Filter;
 use crate::plugs::tasks::report::session::{self, TaskSession};
@@ -190,5 +192,29 @@ fn find(asked: &Asked, reader: Reader<'_>, with_closed: bool) -> Result<Reply> {
     Ok(match task.filter(is_shown) {
         Some(task) => Reply::Found(json!(Task::of(task, asked))),
         None => Reply::NotFound,
+    })
+}
+
+/// Hands on the events of tasks by their ids. A task that is not listed belongs to the folder of its first event.
+pub(super) fn events_of(reader: Reader<'_>, ids: &[String], take: &mut dyn FnMut(TaskEvent)) -> Result<()> {
+    // An id can have any letter in it, and so has none that could separate it from others.
+    let ids = ids.iter().map(|id| id.bytes().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let sql = "WITH named AS (
+                   SELECT decode(unhex(id)) AS task_id FROM (SELECT DISTINCT unnest(string_split(?, ',')) AS id)
+               )
+               SELECT e.task_id, coalesce(s.username, first_value(e.username) OVER (PARTITION BY e.task_id
+                   ORDER BY e.time, e.source, e.sequence NULLS FIRST, e.session_file, e.line)),
+                   e.username, e.source, e.event_id
+               FROM facts.task_events AS e SEMI JOIN named ON named.task_id = e.task_id
+               LEFT JOIN facts.task_state AS s ON s.task_id = e.task_id";
+    reader.each(sql, &[ids.collect::<Vec<_>>().join(",").into()], |row| {
+        take(TaskEvent {
+            task_id: row.get(0)?,
+            owner: row.get(1)?,
+            folder: row.get(2)?,
+            source: row.get(3)?,
+            event_id: row.get(4)?,
+        });
+        Ok(())
     })
 }

@@ -39,6 +39,8 @@ pub static PLUG: Plug = Plug {
     commands: &commands::COMMANDS,
     #[cfg(feature = "console")]
     calls: &api::CALLS,
+    #[cfg(feature = "console")]
+    told: Some(api::events_of),
     remove: Some(tombstone::hide),
     unlisted,
     remark: |config, database, summary| reserved::warn(config, database, summary),
