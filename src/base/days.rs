@@ -115,9 +115,13 @@ impl Days {
         Some(Self { since: Some(first), until: Some(last) })
     }
 
-    /// The days as something is said to be in them: `in 2026-02-01`, `until 2026-02-01`.
+    /// The days as something is said to be in them: `in 2026-02-01`, `from 2026-02-01 to 2026-02-03`.
     pub fn within(self) -> String {
-        let preposition = if self.since.is_some() == self.until.is_some() { "in " } else { "" };
+        let preposition = match (self.since, self.until) {
+            (Some(since), Some(until)) if since != until => "from ",
+            (Some(_), Some(_)) | (None, None) => "in ",
+            _ => "",
+        };
         format!("{preposition}{self}")
     }
 
@@ -202,6 +206,14 @@ mod tests {
         for name in ["", "7", "0d", "d", "tomorrow", "2026-13", "2026-02-30", "99999d", "7D", "last week"] {
             assert_eq!(name.parse::<Span>().unwrap_err(), format!("expected {NAMES}"), "{name}");
         }
+    }
+
+    #[test]
+    fn something_is_in_days_from_or_until_them() {
+        let within = |name: &str| name.parse::<Span>().unwrap().days(day("2026-03-04")).within();
+        assert_eq!(within("2026-02"), "from 2026-02-01 to 2026-02-28");
+        assert_eq!(["today", "all"].map(within), ["in 2026-03-04", "in all days"]);
+        assert_eq!(Days { since: Some(day("2026-03-03")), until: None }.within(), "since 2026-03-03");
     }
 
     #[test]

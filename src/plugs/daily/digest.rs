@@ -181,7 +181,9 @@ fn pending(reader: Reader<'_>, setup: &ReportSetup, now: DateTime<Utc>) -> Resul
     let waiting = count(all as u64, "item");
     let words = match (all, items.len()) {
         (0, _) => "Nothing waits for a review.".to_owned(),
-        (_, 0) => format!("Pending: {waiting}, none with a confidence of {SHOWN} or more: see `knowledge list`."),
+        (_, 0) => format!(
+            "Pending: {waiting}, none with a confidence of {SHOWN} or more: `knowledge --min-confidence 0` shows them."
+        ),
         (_, likely) => format!("Pending: {waiting}, {likely} of them with a confidence of {SHOWN} or more."),
     };
     let mut sheet = sheet("item", &ITEMS, items.iter().map(row).collect());
