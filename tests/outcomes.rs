@@ -93,6 +93,10 @@ fn a_session_tells_what_it_is_called_and_how_it_went() {
     assert_eq!(json!(of_report.map(|name| session[name].clone())), expected);
     let table = world.mill(&["report", "sessions", "--no-refresh"]).stdout;
     assert!(table.starts_with(" Title     Session ") && table.contains("\n Oil day   s1 "), "{table}");
+    let lines: Vec<_> = table.lines().map(|line| line.split_whitespace().next_back().unwrap()).collect();
+    assert_eq!([lines[0], lines[2]], ["Stopped", "1"], "{table}");
+    let whole = world.mill(&["session", "s1", "--no-refresh"]).stdout;
+    assert!(whole.ends_with("\n       11 calls, 5 failed; 1 interruption, 1 rejection\n"), "{whole}");
 }
 
 #[test]

@@ -14,10 +14,10 @@ fn sessions_come_the_costliest_first() {
     let world = world();
     assert_eq!(
         said(&world, &["report", "sessions"]),
-        " Session   User   Project          Started            Active   Responses   Tokens   Calls   Failed   Stopped     Cost
-──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
- s1        ada    /home/ada/shop   2026-02-01 10:00    5 min           2    1.00M       1        1         0   $25.00
- s2        bob    /home/ada/shop   2026-02-01 11:00    0 min           1       17       0        0         0        –
+        " Session   User   Project          Started            Active   Responses   Tokens   Calls   Failed     Cost
+────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ s1        ada    /home/ada/shop   2026-02-01 10:00    5 min           2    1.00M       1        1   $25.00
+ s2        bob    /home/ada/shop   2026-02-01 11:00    0 min           1       17       0        0        –
 "
     );
     let csv = said(&world, &["report", "sessions", "--limit", "1", "--format", "csv"]);

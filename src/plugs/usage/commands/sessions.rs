@@ -43,7 +43,8 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     let begun = |time: Option<DateTime<Utc>>| {
         time.map(|time| time.with_timezone(&report.filter.zone).format("%Y-%m-%d %H:%M").to_string())
     };
-    // A list without a name in it has no column for them.
+    // A list without a name in it has no column for them, nor one without an interruption.
+    let has_stops = sessions.iter().any(|session| session.facts.interruptions > 0);
     let has_titles = sessions.iter().any(|session| session.facts.title.is_some());
     let fields = [
         Field::id("Session"),
@@ -55,7 +56,6 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
         Field::number("Tokens").spare(1),
         Field::number("Calls").spare(6),
         Field::failures("Failed").spare(5),
-        Field::number("Stopped").spare(7),
         Field::number("Cost"),
     ];
     let mut unpriced: BTreeMap<String, i128> = BTreeMap::new();
@@ -65,10 +65,12 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     if let Some(words) = without_price(&unpriced.into_iter().collect::<Vec<_>>()) {
         remark(&format!("note: {words}"));
     }
+    let title = has_titles.then(|| Field::text("Title").at_least(30));
+    let stopped = has_stops.then(|| Field::number("Stopped").spare(7));
     args.form.list(&Listing {
         rows: &sessions,
         empty: "nothing to report",
-        fields: has_titles.then(|| Field::text("Title").at_least(30)).into_iter().chain(fields).collect(),
+        fields: title.into_iter().chain(fields).chain(stopped).collect(),
         shown: &|session: &Session| {
             let title = has_titles.then(|| session.facts.title.clone().unwrap_or_default());
             let cells = [
@@ -81,10 +83,10 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
                 short(session.spent.tokens.total()),
                 thousands(session.outcome.calls.into()),
                 thousands(session.outcome.errors.into()),
-                thousands(session.facts.interruptions.into()),
                 session.spent.cost.map_or_else(|| "–".to_owned(), money::rounded),
             ];
-            title.into_iter().chain(cells).collect()
+            let stopped = has_stops.then(|| thousands(session.facts.interruptions.into()));
+            title.into_iter().chain(cells).chain(stopped).collect()
         },
         object: &|session| named(CELLS, session.cells()),
         names: &CELLS,
