@@ -1,10 +1,12 @@
 //! Which repositories are clones of one: those of one git remote, and what several people have under the same name.
 //!
 //! Few logs name a remote. It counts for all transcripts of the same folder, and for all clones of that name if these have
-//! no other remote. Without one, the name of the folder decides. For example, Ada works in `/home/ada/src/mill` and Bob in `/Users/bob/mill`. Both are `*/mill`, and so is `/Users/bob/mill/wheel`,
-//! which is inside of it. A folder of one person stays what it is, however often its name occurs: two folders `oil` of
-//! Ada's are two projects. Whose a folder is, is told by the home folder that it is in: the transcripts of a team can all
-//! be in one user folder. Elsewhere it is whose transcripts they are.
+//! no other remote. Without one, the name of the folder decides.
+//!
+//! For example, Ada works in `/home/ada/src/mill` and Bob in `/Users/bob/mill`. Both are `*/mill`, and so is
+//! `/Users/bob/mill/wheel`, which is inside of it. A folder of one person stays what it is, however often its name occurs:
+//! two folders `oil` of Ada's are two projects. Whose a folder is follows from the home folder that it is in, because the
+//! transcripts of a team can all be in one user folder. Elsewhere it is whose transcripts they are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -66,15 +68,18 @@ pub(super) fn fold<'a>(seen: &[Repository<'a>]) -> HashMap<&'a str, String> {
         if let Some(name) = name(path) {
             let group = groups.entry(name).or_default();
             group.paths.insert(path);
-            group.people.insert(home(path).unwrap_or(person));
+            match home(path) {
+                Some(home) => _ = (group.homes.insert(home), group.at_home.insert(person)),
+                None => _ = group.elsewhere.insert(person),
+            }
             group.remotes.extend(remote);
         }
     }
     let mut names: HashMap<&str, String> = HashMap::new();
-    for (name, Group { paths, people, remotes }) in groups {
-        if paths.len() > 1 && people.len() > 1 {
-            let name = only(&remotes).map_or_else(|| format!("*/{name}"), str::to_owned);
-            names.extend(paths.into_iter().map(|path| (path, name.clone())));
+    for (name, group) in groups {
+        if group.paths.len() > 1 && group.people() > 1 {
+            let name = only(&group.remotes).map_or_else(|| format!("*/{name}"), str::to_owned);
+            names.extend(group.paths.into_iter().map(|path| (path, name.clone())));
         }
     }
     names.extend(remotes.iter().filter_map(|(path, remotes)| Some((*path, only(remotes)?.to_owned()))));
@@ -86,8 +91,19 @@ pub(super) fn fold<'a>(seen: &[Repository<'a>]) -> HashMap<&'a str, String> {
 #[derive(Default)]
 struct Group<'a> {
     paths: BTreeSet<&'a str>,
-    people: BTreeSet<&'a str>,
+    /// Names of home folders, and those whose transcripts are from there.
+    homes: BTreeSet<&'a str>,
+    at_home: BTreeSet<&'a str>,
+    /// Those whose transcripts are from other folders.
+    elsewhere: BTreeSet<&'a str>,
     remotes: BTreeSet<&'a str>,
+}
+
+impl Group<'_> {
+    /// How many people have it. Who has it at home is no other person elsewhere.
+    fn people(&self) -> usize {
+        self.homes.len() + self.elsewhere.difference(&self.at_home).count()
+    }
 }
 
 /// The remote, if there is one only.
@@ -180,6 +196,9 @@ mod tests {
             ("/opt/b/loom", "bob"),
             ("/Users/dan/yarn", "team"),
             ("/Users/fay/yarn", "team"),
+            // One person, at home and on a server.
+            ("/home/ada/dye", "ada"),
+            ("/srv/dye", "ada"),
             ("/", "ada"),
             ("", "bob"),
         ];
