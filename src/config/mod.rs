@@ -125,13 +125,18 @@ impl Config {
         sources
     }
 
-    /// Sources that would be one or be counted twice, by position, and why.
-    fn clashes(&self) -> Vec<(usize, String)> {
+    /// Budgets of one name, and sources that would be one or be counted twice: which table it is, and why.
+    fn clashes(&self) -> Vec<(String, String)> {
         let roots: Vec<_> = self.source.iter().map(|source| source.path.canonicalize()).collect();
         let mut clashes = Vec::new();
+        for (number, budget) in self.budget.iter().enumerate() {
+            if self.budget[..number].iter().any(|other| other.name == budget.name) {
+                clashes.push((format!("budget[{number}]"), format!("two budgets are named `{}`", budget.name)));
+            }
+        }
         for (number, source) in self.source.iter().enumerate() {
             if self.source[..number].iter().any(|other| other.name == source.name) {
-                clashes.push((number, format!("two sources are named `{}`", source.name)));
+                clashes.push((format!("source[{number}]"), format!("two sources are named `{}`", source.name)));
             }
             let within = |(other, outer): &(usize, &std::io::Result<PathBuf>)| match (&roots[number], outer) {
                 // Of two that are the same, the later one is within the other.
@@ -143,7 +148,7 @@ impl Config {
             if let Some((other, _)) = roots.iter().enumerate().find(within) {
                 let [inner, outer] = [&source.name, &self.source[other].name];
                 let message = format!("source `{inner}` lies inside of `{outer}`, and would be counted twice");
-                clashes.push((number, message));
+                clashes.push((format!("source[{number}]"), message));
             }
         }
         clashes

@@ -105,10 +105,9 @@ impl Reading {
         reading.config.schedule.complete(plugs);
         reading.mistakes.extend(mistakes);
         let (origins, config) = (&reading.origins, &reading.config);
-        let of_source = |number: usize| origins.get(&format!("source[{number}].name")).copied();
         let clashes = config.clashes().into_iter();
-        let clashes = clashes.map(|(number, message)| Mistake {
-            origin: of_source(number).unwrap_or(Origin::Line(1)),
+        let clashes = clashes.map(|(table, message)| Mistake {
+            origin: origins.get(&format!("{table}.name")).copied().unwrap_or(Origin::Line(1)),
             message,
             hint: None,
         });
@@ -600,6 +599,8 @@ layout = \"user\"
     fn sources_that_clash_are_told_where_they_are() {
         let source = |name: &str, path: &str| format!("[[source]]\nname = \"{name}\"\npath = \"{path}\"\n");
         assert_eq!(mistakes(&(source("a", "/no/a") + &source("a", "/no/b"))), ["line 5: two sources are named `a`"]);
+        let budget = "[[budget]]\nname = \"b\"\nmonth = 1\n";
+        assert_eq!(mistakes(&[budget, budget].concat()), ["line 5: two budgets are named `b`"]);
         assert_eq!(
             mistakes(&(source("a", "/usr/bin") + &source("b", "/usr"))),
             ["line 2: source `a` lies inside of `b`, and would be counted twice"]
