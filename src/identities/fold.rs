@@ -196,6 +196,9 @@ mod tests {
             ("/opt/b/loom", "bob"),
             ("/Users/dan/yarn", "team"),
             ("/Users/fay/yarn", "team"),
+            (r"C:\Users\gus\yarn", "team"),
+            (r"C:\Users\gus\reel", "team"),
+            (r"D:\Users\hal\reel", "team"),
             // One person, at home and on a server.
             ("/home/ada/dye", "ada"),
             ("/srv/dye", "ada"),
@@ -214,6 +217,9 @@ mod tests {
             ("/opt/a/loom", "*/loom"),
             ("/opt/b/loom", "*/loom"),
             (r"C:\Users\eve\mill", "*/mill"),
+            (r"C:\Users\gus\reel", "*/reel"),
+            (r"C:\Users\gus\yarn", "*/yarn"),
+            (r"D:\Users\hal\reel", "*/reel"),
         ];
         assert_eq!(names, expected.map(|(path, name)| (path, name.to_owned())));
     }
