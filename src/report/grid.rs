@@ -283,14 +283,18 @@ fn ending(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
+    let end: Vec<_> = fitting(text.chars().rev(), width).collect();
+    std::iter::once('…').chain(end.into_iter().rev()).collect()
+}
+
+/// The characters for which there is room beside a mark that some are missing.
+fn fitting(chars: impl Iterator<Item = char>, width: usize) -> impl Iterator<Item = char> {
     let mut room = width.saturating_sub(1);
-    let fits = |c: &char| {
+    chars.take_while(move |c| {
         let left = room.checked_sub(c.width().unwrap_or_default());
         room = left.unwrap_or_default();
         left.is_some()
-    };
-    let end: Vec<_> = text.chars().rev().take_while(fits).collect();
-    std::iter::once('…').chain(end.into_iter().rev()).collect()
+    })
 }
 
 /// Lines that are broken between words, and between letters of scripts without blanks, which are wide. A
@@ -320,13 +324,7 @@ pub fn beginning(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
-    let mut room = width.saturating_sub(1);
-    let fits = |c: &char| {
-        let left = room.checked_sub(c.width().unwrap_or_default());
-        room = left.unwrap_or_default();
-        left.is_some()
-    };
-    text.chars().take_while(fits).chain(['…']).collect()
+    fitting(text.chars(), width).chain(['…']).collect()
 }
 
 #[cfg(test)]
