@@ -99,6 +99,9 @@ impl Filter {
     /// If the database cannot be read, or has nothing for a short name: then with the nearest ones that it has.
     pub fn resolved(&self, reader: Reader<'_>) -> Result<Self> {
         let mut filter = self.clone();
+        if self.names().next().is_none() {
+            return Ok(filter);
+        }
         let repositories = Repositories::read(reader, &self.identities)?;
         for (what, column, only) in self.names() {
             // Who has transcripts is somebody, with responses or without.
