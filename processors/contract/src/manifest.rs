@@ -67,8 +67,8 @@ pub struct Settlement {
     /// Where the entities go, in schema `facts`; the first table has one row for each. What a settlement
     /// of a key now says is all it says.
     pub entities: &'static [&'static Table],
-    /// One of the entities' tables, whose rows a settlement of the same key may get back. Keys of so many
-    /// facts that others would wait for them do.
+    /// One of the entities' tables, whose rows a settlement of the same key may get back. Only keys with many facts get
+    /// them: those whose settlement would keep others waiting.
     pub memo: Option<&'static Table>,
     /// The column of the first table of entities with the time from which on a row is gone; null is never. That
     /// table feeds no other settlement.

@@ -42,8 +42,8 @@ static SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
     RegexBuilder::new(&shapes.join("|")).dfa_size_limit(STATES).build().ok()
 });
 
-/// Bytes that a search may take to remember where it is. The shapes count so many characters that a search which has
-/// less forgets and finds out again all the time.
+/// Bytes that a search may take to remember where it is. The shapes count characters, which takes many states: a search
+/// with less memory drops its states and computes them again all the time.
 const STATES: usize = 32 << 20;
 
 /// The text without credentials.

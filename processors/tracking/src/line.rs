@@ -86,7 +86,7 @@ impl<'f> Line<'f> {
     }
 }
 
-/// The text by which a person is known: a user folder, the kind of what is told, and an id.
+/// The text by which a person is known: a user folder, the kind of activity, and an id.
 pub(crate) fn person(username: &str, kind: &str, distinct_id: &str) -> String {
     format!("{username}/{kind}/{distinct_id}")
 }

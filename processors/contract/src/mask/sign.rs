@@ -1,8 +1,7 @@
 //! Tells texts that hold no credential, which nearly all are, far faster than a search for one.
 //!
 //! Each shape has a sign that no text of that shape is without: the word that it begins with, or a long row of bytes of
-//! one kind.
-//! What follows the word is looked at with less care than by the search, so that a sign can be a false one, but no
+//! one kind. What follows the word is looked at with less care than by the search: a sign can be a false one, but no
 //! credential is without. A letter that is not ASCII counts as whatever would make it a sign.
 
 use aho_corasick::AhoCorasick;
@@ -12,9 +11,9 @@ use std::sync::LazyLock;
 #[derive(Clone, Copy)]
 enum Then {
     Anything,
-    /// So many letters, digits, `_` or `-`.
+    /// At least this number of letters, digits, `_` or `-`.
     Word(usize),
-    /// Blanks, and so many characters of a token.
+    /// Blanks, and at least this number of characters of a token.
     Token(usize),
     /// A name, a colon, a password and an `@`; or a long name and an `@`.
     Password,
@@ -126,7 +125,7 @@ fn is_value(behind: &[u8]) -> bool {
     has_wide || is_verb || matches!(rest.first(), Some(b':' | b'=')) || is_long()
 }
 
-/// Whether so many bytes of a kind stand in a row somewhere, and the row is one.
+/// Whether there is a row of at least `least` bytes of a kind that `is_one` takes.
 fn has_row(bytes: &[u8], least: usize, kind: fn(u8) -> bool, is_one: impl Fn(&[u8]) -> bool) -> bool {
     // One of the bytes in such a row is at each multiple of its least length.
     let mut at = least - 1;

@@ -1,6 +1,6 @@
 //! The type of a device, by its operating system and by words of the agent string.
 //!
-//! A tablet that asks for pages as a desktop, as iPads do, is told as one.
+//! A tablet that asks for pages as a desktop, as iPads do, counts as a desktop.
 
 /// Words of agent strings in lower case, with the type that they mean. The first that is found counts.
 const WORDS: [(&str, &[&str]); 5] = [
