@@ -89,10 +89,14 @@ impl Record {
     pub fn read(reader: Reader<'_>, processor: &str, server: Option<&str>) -> Result<Self> {
         let number = |sql: &str, params: &[Param]| reader.one(sql, params, |row| row.count(0));
         let mut failures = [("retry", 0), ("dead", 0), ("dropped", 0)];
-        for (state, files) in &mut failures {
-            let sql = "SELECT count(*) FROM session_failures WHERE processor_name = ? AND state = ?";
-            *files = number(sql, &[processor.into(), (*state).into()])?;
-        }
+        let sql = "SELECT state, count(*) FROM session_failures WHERE processor_name = ? GROUP BY state";
+        reader.each(sql, &[processor.into()], |row| {
+            let state: String = row.get(0)?;
+            if let Some((_, files)) = failures.iter_mut().find(|(known, _)| *known == state) {
+                *files = row.count(1)?;
+            }
+            Ok(())
+        })?;
         let unsettled_keys = number(
             "SELECT count(*) FROM (
                  SELECT facts_table, key_hash FROM facts.touched_keys WHERE processor_name = $1
@@ -126,10 +130,22 @@ impl Record {
         let sql = "SELECT reason, files FROM processor_deferrals WHERE processor_name = ? ORDER BY files DESC, reason";
         let deferrals =
             reader.rows(sql, &[processor.into()], |row| Ok(Deferral { reason: row.get(0)?, files: row.get(1)? }))?;
+        let begun = last(reader, processor, "outcome NOT IN ('busy', 'refused')")?;
+        // Mostly the last one has come to an end, and so is the last of each kind.
+        let (over, ended) = match &begun {
+            Some(run) if ["done", "failed", "stopped"].contains(&run.outcome.as_str()) => {
+                (begun.clone(), begun.clone())
+            }
+            None => (None, None),
+            Some(_) => (
+                last(reader, processor, "outcome NOT IN ('busy', 'refused', 'running')")?,
+                last(reader, processor, "outcome IN ('done', 'failed', 'stopped')")?,
+            ),
+        };
         Ok(Self {
-            last: last(reader, processor, "outcome NOT IN ('busy', 'refused')")?,
-            over: last(reader, processor, "outcome NOT IN ('busy', 'refused', 'running')")?,
-            ended: last(reader, processor, "outcome IN ('done', 'failed', 'stopped')")?,
+            last: begun,
+            over,
+            ended,
             success,
             pause: pauses::of(reader, processor, server)?,
             failures,
