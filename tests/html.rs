@@ -2,6 +2,7 @@
 //! browser that shows it.
 
 use crate::world::{Said, World, response};
+use chrono::{TimeDelta, Utc};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -49,6 +50,44 @@ fn a_page_has_every_figure_in_words() {
     ] {
         assert!(page.contains(expected), "no {expected} in\n{page}");
     }
+}
+
+#[test]
+fn a_reader_can_switch_to_a_part_of_the_days() {
+    let world = world();
+    assert!(!page(&world, &[]).contains("<fieldset"), "nothing happened in the last days");
+    let at = |id: &str, days: i64, output: u64| {
+        let time = Utc::now() - TimeDelta::days(days);
+        response(id, "10:00:00", output).replace("2026-02-01T10:00:00", &time.format("%FT%T").to_string())
+    };
+    world.write("eve/e.jsonl", (at("m8", 0, 40_000) + &at("m9", 5, 200_000)).replace("\"s1\"", "\"s9\""));
+    run(&world);
+    let page = page(&world, &[]);
+    let (_, switch) = page.split_once("<fieldset class=\"switch\">").unwrap();
+    let (switch, _) = switch.split_once("</fieldset>").unwrap();
+    for (key, title) in [("today", "today"), ("days7", "7 days"), ("days30", "30 days"), ("all\" checked", "all")] {
+        let choice =
+            format!("value=\"{}>{title}</label>", if key.contains('"') { key.to_owned() } else { format!("{key}\"") });
+        assert!(switch.contains(&choice), "no {choice} in {switch}");
+    }
+    let of = |key: &str| {
+        let (_, section) = page.split_once(&format!("<section class=\"period of-{key}\">")).unwrap();
+        section.split_once("</section>").unwrap().0.to_owned()
+    };
+    let cost = |key: &str, cost: &str| {
+        let section = of(key);
+        assert!(section.contains(&format!("<dt>Cost by list prices</dt><dd>{cost}</dd>")), "{section}");
+    };
+    cost("today", "$1.00");
+    cost("days7", "$6.00");
+    cost("all", "$31.00");
+    assert!(of("all").contains("ada/a.jsonl") && !of("days7").contains("ada/a.jsonl"));
+    // Links and their targets are those of the same period, and no anchor is there twice.
+    assert!(page.contains("<a href=\"#spend-days7\">") && of("days7").contains("<h2 id=\"spend-days7\">"));
+    let anchors: Vec<_> = page.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(anchors.iter().collect::<std::collections::BTreeSet<_>>().len(), anchors.len(), "{anchors:?}");
+    let links: Vec<_> = page.split("<a href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(links.iter().all(|link| anchors.contains(link)), "{links:?} in {anchors:?}");
 }
 
 #[test]

@@ -62,7 +62,7 @@ pub(crate) fn remark(text: &str) {
 
 /// Lines for stdout, broken between words where they are too long for it; what is left of a line begins at a
 /// column, or a little further in than the line.
-pub(super) fn fitted(text: &str, column: usize) -> String {
+pub(crate) fn fitted(text: &str, column: usize) -> String {
     let Some(width) = width(&std::io::stdout()) else { return text.to_owned() };
     text.split('\n').map(|line| wrapped(line, width, column)).collect::<Vec<_>>().join("\n")
 }

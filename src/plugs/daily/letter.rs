@@ -7,6 +7,7 @@ use crate::base::error::{Error, Result, Status, cause};
 use crate::base::printable::printable;
 use crate::cli::place::read;
 use crate::cli::scope::Current;
+use crate::cli::terminal::fitted;
 use crate::cli::{Context, print, remark, screen};
 use crate::plugs::usage::report::html;
 use crate::plugs::{usage, verification};
@@ -92,6 +93,7 @@ fn spent(digest: &Digest) -> String {
 
 fn words(digest: &Digest, screen: Screen) -> Result<String> {
     let title = |text: &str| screen.paint(Tone::Strong, text);
+    let prose = |text: &str| if screen.width.is_some() { fitted(text, 2) } else { text.to_owned() } + "\n";
     let mut words = format!("{}\n{}\n", title(&format!("Digest of {}", digest.days)), spent(digest));
     for standing in &digest.budgets {
         let words_of = screen.paint(Tone::of_state(standing.state()), standing.words());
@@ -100,10 +102,10 @@ fn words(digest: &Digest, screen: Screen) -> Result<String> {
     for Section { title: name, sheet, empty, .. } in &digest.sections {
         words += &format!("\n{}\n", title(name));
         words += &match sheet.rows.is_empty() {
-            true => format!("{empty}\n"),
+            true => prose(empty),
             false => render::sheet(sheet, Format::Table, Texts::Safe, screen)?.text,
         };
-        words.extend(sheet.notes.iter().map(|note| format!("{note}\n")));
+        words.extend(sheet.notes.iter().map(|note| prose(note)));
     }
     Ok(words)
 }
@@ -126,7 +128,7 @@ fn page(digest: &Digest) -> String {
     }
     let about = digest.as_of.as_ref().map(|time| format!("as of {time}")).unwrap_or_default();
     let links = digest.sections.iter().map(|section| (section.name, section.title)).collect::<Vec<_>>();
-    html::document(&format!("Digest of {}", digest.days), &about, &links, &body)
+    html::document(&format!("Digest of {}", digest.days), &about, &html::links(&links), &body)
 }
 
 fn object(digest: &Digest) -> Value {

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 /// Write a page with charts and tables
 ///
 /// Spend and tokens over time by model and by person, cache efficiency, activity, when people are there, tools,
-/// sessions, failures and data quality. One file that needs no network, for the browser or for mail.
+/// sessions, failures and data quality. A reader of a page about all days can switch to today, 7 days, 30 days or this
+/// month. One file that needs no network, for the browser or for mail.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sessionmill report html --out usage.html --since 2026-02-01")]
 pub(super) struct Args {
@@ -42,7 +43,8 @@ pub(super) fn html(args: &Args, context: &Context) -> Result<Status> {
         return Err(Error::new(Status::Usage, format!("`{}` belongs to the database", out.display()))
             .hint("name another file with --out"));
     }
-    let page = report.read(context, |_| false, html::page)?;
+    let today = report.setup.today;
+    let page = report.read(context, |_| false, |reader, filter, prices| html::page(reader, filter, prices, today))?;
     if out.as_os_str() == "-" {
         return print(&page);
     }

@@ -49,7 +49,7 @@ impl Bars<'_> {
         let labels = self.bars.len().min(LABELS);
         for label in 0..labels {
             let at = label * (self.bars.len() - 1) / (labels - 1).max(1);
-            let _ = write!(html, "<span>{}</span>", Text(&self.bars[at]));
+            let _ = write!(html, "<span>{}</span>", Text(self.label(at)));
         }
         html += "</div>\n";
         if cut > 0 {
@@ -63,6 +63,16 @@ impl Bars<'_> {
         html += "</ul>\n";
         html += &self.table(&sums);
         html + "</figure>\n"
+    }
+
+    /// The name of a bar as short as it is told apart: a day without its year, where that is one.
+    fn label(&self, at: usize) -> &str {
+        let year = |name: &String| name.get(..5).map(str::to_owned);
+        let name = &self.bars[at];
+        match (self.period, self.bars.first().and_then(year), self.bars.last().and_then(year)) {
+            ("day", Some(first), Some(last)) if first == last => name.strip_prefix(&first).unwrap_or(name),
+            _ => name,
+        }
     }
 
     /// One bar, and above it an invisible one of full height, so that all of it tells its numbers.
@@ -122,7 +132,7 @@ fn decimal(hundredths: i128) -> String {
 }
 
 /// Names of bars below a chart.
-const LABELS: usize = 6;
+const LABELS: usize = 7;
 
 /// The top of a chart, and how many bars are cut there. A few bars that are many times as high as nine of ten would
 /// flatten all others.

@@ -2,6 +2,7 @@
 
 use crate::base::error::{Result, thousands};
 use crate::plugs::usage::report::html::cost;
+use crate::plugs::usage::report::html::period::Period;
 use crate::plugs::usage::report::html::table::{Kind, table};
 use crate::plugs::usage::report::html::text::Text;
 use crate::plugs::usage::report::sessions::Session;
@@ -18,25 +19,41 @@ const MOST: usize = 10;
 /// Calls and failed calls by tool.
 type Tools = Vec<(String, i128, i128)>;
 
-/// Both lists. `sessions` has the costliest first.
-pub(super) fn sessions(reader: Reader<'_>, sessions: &[Session], zone: Tz) -> Result<String> {
-    let costliest: Vec<_> = sessions.iter().take(MOST).collect();
-    let mut longest: Vec<_> = sessions.iter().collect();
+/// Two lists for each period.
+pub(super) struct Lists<'s>(BTreeMap<&'s str, Tools>);
+
+/// The costliest and the longest of some sessions, which have the costliest first.
+fn chosen<'s>(sessions: &[&'s Session]) -> [Vec<&'s Session>; 2] {
+    let mut longest = sessions.to_vec();
     longest.sort_by_key(|session| Reverse(session.active_seconds));
     longest.truncate(MOST);
-    let tools = tools(reader, costliest.iter().chain(&longest).copied())?;
-    let mut html = String::from("<div class=\"pair\">\n");
-    for (title, list, lead) in [
-        ("Costliest", &costliest, (|session| cost(session.spent.cost)) as fn(&Session) -> String),
-        ("Longest", &longest, |session| hours(session.active_seconds)),
-    ] {
-        let _ = writeln!(html, "<div><h3>{title}</h3>");
-        for session in list {
-            html += &folded(session, &lead(session), tools.get(&session.id), zone);
-        }
-        html += "</div>\n";
+    [sessions.iter().take(MOST).copied().collect(), longest]
+}
+
+impl<'s> Lists<'s> {
+    /// Reads what the sessions of the lists have beside their sums.
+    pub(super) fn read(reader: Reader<'_>, periods: &[Period<'s, '_>]) -> Result<Self> {
+        let chosen = periods.iter().flat_map(|period| chosen(&period.sessions)).flatten();
+        let sessions: BTreeMap<&str, &Session> = chosen.map(|session| (session.id.as_str(), session)).collect();
+        Ok(Self(tools(reader, &sessions)?))
     }
-    Ok(html + "</div>\n")
+
+    /// Both lists of a period.
+    pub(super) fn html(&self, sessions: &[&Session], zone: Tz) -> String {
+        let [costliest, longest] = chosen(sessions);
+        let mut html = String::from("<div class=\"pair\">\n");
+        for (title, list, lead) in [
+            ("Costliest", &costliest, (|session| cost(session.spent.cost)) as fn(&Session) -> String),
+            ("Longest", &longest, |session| hours(session.active_seconds)),
+        ] {
+            let _ = writeln!(html, "<div><h3>{title}</h3>");
+            for session in list {
+                html += &folded(session, &lead(session), self.0.get(session.id.as_str()), zone);
+            }
+            html += "</div>\n";
+        }
+        html + "</div>\n"
+    }
 }
 
 fn folded(session: &Session, lead: &str, tools: Option<&Tools>, zone: Tz) -> String {
@@ -87,17 +104,18 @@ fn folded(session: &Session, lead: &str, tools: Option<&Tools>, zone: Tz) -> Str
 }
 
 /// The tools of some sessions, most calls first.
-fn tools<'s>(reader: Reader<'_>, sessions: impl Iterator<Item = &'s Session>) -> Result<BTreeMap<String, Tools>> {
-    let ids: Vec<_> = sessions.map(|session| session.id.as_str().into()).collect();
+fn tools<'s>(reader: Reader<'_>, sessions: &BTreeMap<&'s str, &'s Session>) -> Result<BTreeMap<&'s str, Tools>> {
+    let ids: Vec<_> = sessions.keys().map(|id| (*id).into()).collect();
     let sql = format!(
         "SELECT session_id, tool, count(*) AS calls, count(*) FILTER (is_error) FROM usage_tool_events
          WHERE session_id IN ({}) AND kind <> 'slash_command' GROUP BY ALL ORDER BY session_id, calls DESC, tool",
         vec!["?"; ids.len()].join(", ")
     );
-    let mut tools: BTreeMap<String, Tools> = BTreeMap::new();
+    let mut tools: BTreeMap<&str, Tools> = BTreeMap::new();
     reader.each(&sql, &ids, |row| {
-        let of_session = tools.entry(row.get(0)?).or_default();
-        of_session.push((row.get(1)?, row.integer(2)?, row.integer(3)?));
+        if let Some((id, _)) = sessions.get_key_value(row.get::<String>(0)?.as_str()) {
+            tools.entry(id).or_default().push((row.get(1)?, row.integer(2)?, row.integer(3)?));
+        }
         Ok(())
     })?;
     Ok(tools)

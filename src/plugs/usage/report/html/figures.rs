@@ -1,5 +1,6 @@
 //! The sums that the page's charts and tables are made of, by day of the report's zone.
 
+use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::base::zone::Period;
 use crate::plugs::usage::report::active::{self, Whose};
@@ -40,14 +41,23 @@ pub(super) struct Figures<'p> {
     pub(super) models: Series,
     pub(super) people: Series,
     projects: Series,
-    /// By hour of the day.
-    pub(super) hours: BTreeMap<String, Spent>,
+    /// By day, and hour of the day.
+    pub(super) hours: BTreeMap<(NaiveDate, String), Spent>,
     pub(super) activity: BTreeMap<String, BTreeMap<Option<NaiveDate>, Activity>>,
+    /// Of the whole; a part of it has none.
     pub(super) uses: Uses<'p>,
 }
 
 impl Sums {
-    fn add(&mut self, day: Option<NaiveDate>, spent: &Spent) {
+    /// What of it is in some days.
+    pub(super) fn within(&self, days: Days) -> Self {
+        let mut within = Self::default();
+        let chosen = self.days.iter().filter(|(day, _)| days.has(**day));
+        chosen.for_each(|(day, spent)| within.add(Some(*day), spent));
+        within
+    }
+
+    pub(super) fn add(&mut self, day: Option<NaiveDate>, spent: &Spent) {
         self.total.add(spent);
         day.into_iter().for_each(|day| self.days.entry(day).or_default().add(spent));
     }
@@ -77,7 +87,7 @@ impl<'p> Figures<'p> {
             let model = model.unwrap_or("(no model)").to_owned();
             let user = filter.identities.label(&user).to_owned();
             let project = cwd.as_deref().map_or("(no project)", |cwd| repositories.name(cwd)).to_owned();
-            if let Some(hour) = quarter.and_then(|quarter| period::hour(quarter, filter.zone)) {
+            if let Some(hour) = day.zip(quarter.and_then(|quarter| period::hour(quarter, filter.zone))) {
                 hours.entry(hour).or_default().add(spent);
             }
             let series = [(&mut models, model), (&mut people, user), (&mut projects, project)];
@@ -93,11 +103,31 @@ impl<'p> Figures<'p> {
         if self.people.len() > 1 { ("person", &self.people) } else { ("project", &self.projects) }
     }
 
+    /// The same of some days.
+    pub(super) fn within(&self, days: Days) -> Self {
+        let series = |series: &Series| within(series, days);
+        let has = |day: &Option<NaiveDate>| day.is_some_and(|day| days.has(day));
+        let activity = self.activity.iter().map(|(person, activity)| {
+            (person.clone(), activity.iter().filter(|(day, _)| has(day)).map(|(day, of)| (*day, *of)).collect())
+        });
+        let hours = self.hours.iter().filter(|((day, _), _)| days.has(*day));
+        Self {
+            all: self.all.within(days),
+            models: series(&self.models),
+            people: series(&self.people),
+            projects: series(&self.projects),
+            hours: hours.map(|(hour, spent)| (hour.clone(), spent.clone())).collect(),
+            activity: activity.collect(),
+            uses: Uses::new(),
+        }
+    }
+
     /// The bars of a chart over time: days, or longer periods where there are too many.
-    pub(super) fn bars(&self) -> (Period, Vec<String>) {
+    pub(super) fn bars(&self, days: Days) -> (Period, Vec<String>) {
         const MOST: usize = 92;
         let used = || self.all.days.keys().copied();
-        let (Some(first), Some(last)) = (used().next(), used().next_back()) else { return (Period::Day, Vec::new()) };
+        let (first, last) = (days.since.or(used().next()), days.until.or(used().next_back()));
+        let Some((first, last)) = first.zip(last) else { return (Period::Day, Vec::new()) };
         let days = usize::try_from((last - first).num_days()).unwrap_or_default() + 1;
         let period = match days {
             0..=MOST => Period::Day,
@@ -113,6 +143,12 @@ impl<'p> Figures<'p> {
         bars.dedup();
         (period, bars)
     }
+}
+
+/// What of a series is in some days.
+pub(super) fn within(series: &Series, days: Days) -> Series {
+    let within = series.iter().map(|(name, sums)| (name.clone(), sums.within(days)));
+    within.filter(|(_, sums)| !sums.days.is_empty()).collect()
 }
 
 /// The names of a series, the heaviest first.

@@ -1,16 +1,17 @@
 //! The report as one page that needs nothing else: no network, no font, and without its script, which sorts tables, it
-//! shows the same. The same database and filter give the same bytes. Whatever a transcript names is text and nothing more.
+//! shows the same. The same database and filter give the same bytes on one day. Whatever a transcript names is text and nothing more.
 
 mod bars;
 pub(in crate::plugs) mod calendar;
 mod drilldown;
 mod figures;
+mod period;
 pub(in crate::plugs) mod table;
 pub(in crate::plugs) mod text;
 mod work;
 
 use crate::base::error::{Result, thousands};
-use crate::base::zone::Period;
+use crate::base::zone;
 use crate::plugs::tracking::report as tracking;
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::calls;
@@ -21,13 +22,17 @@ use crate::plugs::usage::report::outcomes::{self, OutcomesBy};
 use crate::plugs::usage::report::sessions;
 use crate::plugs::usage::report::spending::{Spent, Used};
 use crate::price::{Bill, PicoUsd, Prices, Tokens};
+use crate::report::compare::change;
 use crate::report::freshness;
 use crate::report::money;
-use crate::report::render::{hours, short, tenths};
+use crate::report::render::{self, hours, short, tenths};
 use crate::store::reader::Reader;
 use bars::{Bars, COLOURS};
 use chrono::NaiveDate;
+use chrono_tz::Tz;
+use drilldown::Lists;
 use figures::{Activity, Figures, Series, Sums, ranked};
+use period::Period;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use table::Kind::{Numbers, Share, Words};
@@ -42,46 +47,81 @@ const SCRIPT_HASH: &str = "HJjyUzp25NclcowtZlWGgIa8htZjMDY97B/ncZtsC9Q=";
 /// Rows of a table of names; further ones are told by their number.
 const MOST: usize = 25;
 
-/// Makes the page.
+/// Makes the page, if it is `today`.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn page(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<String> {
+pub fn page(reader: Reader<'_>, filter: &Filter, prices: &Prices, today: NaiveDate) -> Result<String> {
     let sessions = sessions::sessions(reader, filter, prices)?;
     let figures = Figures::read(reader, filter, prices, &sessions)?;
     let (as_of, pending) = freshness(reader, NAME)?;
     let about = about(&figures, filter, as_of.as_deref(), pending);
-    let mut html = String::new();
+    let explained = explain(reader, &figures.all.total, &figures.uses, prices, filter)?;
+    let is_empty = figures.all.total.responses == 0;
+    let periods = period::periods(figures, &sessions, filter.days, today, filter.zone);
     let presence = match tracking::filter::Filter::of_usage(filter) {
         Some(filter) => tracking::html::part(reader, &filter, prices)?,
         None => String::new(),
     };
-    if figures.all.total.responses == 0 {
-        html += "<p>There are no responses to report.</p>\n";
-        html += &presence;
+    let mut html = String::new();
+    let mut all = String::new();
+    if is_empty {
+        all += "<p>There are no responses to report.</p>\n";
     } else {
-        html += &tiles(&figures, sessions.len());
-        html += &over_time(&figures);
-        html += &work::work(reader, filter, prices)?;
-        html += &outcomes(reader, filter, prices)?;
-        html += &cache(&figures);
-        html += &activity(&figures);
-        html += &presence;
-        html += &tools(reader, filter)?;
-        html += "<h2 id=\"sessions\">Sessions</h2>\n";
-        html += &drilldown::sessions(reader, &sessions, filter.zone)?;
+        all += &outcomes(reader, filter, prices)?;
     }
-    html += &troubles(&errors::errors(reader, filter, prices)?);
+    all += &presence;
+    all += &troubles(&errors::errors(reader, filter, prices)?);
+    let mut nav = period::switch(&periods);
+    if !is_empty {
+        let work = work::read(reader, filter, prices)?;
+        let lists = Lists::read(reader, &periods)?;
+        for period in &periods {
+            let tools = tools(reader, &Filter { days: period.days, ..filter.clone() }, period)?;
+            let section = of_period(period, &periods[0], &work, &lists, &tools, filter.zone);
+            nav += &period.links(&links(&parts(&[&section, &all], period)));
+            html += &period.section(&section);
+        }
+        if periods.len() > 1 {
+            html += "<p class=\"soft\">What follows is about all days of this page, whatever period is chosen.</p>\n";
+        }
+    } else {
+        nav += &links(&parts(&[&all], &periods[0]));
+    }
+    html += &all;
     html += "<footer><h2>How the figures came about</h2>\n<ul>\n";
-    for sentence in explain(reader, &figures.all.total, &figures.uses, prices, filter)? {
+    for sentence in explained {
         let _ = writeln!(html, "<li>{}</li>", quoted(&sentence));
     }
     html += "<li>active time: between responses of a person that are at most 10 minutes apart; sessions side by side \
-             count once, and in a list of sessions each for itself</li>\n</ul></footer>\n";
-    let is_there = |(name, _): &(&str, &str)| html.contains(&format!(" id=\"{name}\""));
-    let links: Vec<_> = PARTS.into_iter().filter(is_there).collect();
-    Ok(document("Usage of coding agents", &about, &links, &html))
+             count once, and in a list of sessions each for itself</li>\n\
+             <li>sessions of a period: those at work in it, with all that they ever cost on the days of this page</li>\n\
+             </ul></footer>\n";
+    Ok(document("Usage of coding agents", &about, &nav, &html))
+}
+
+/// What follows from the days of a period.
+fn of_period(
+    period: &Period<'_, '_>,
+    whole: &Period<'_, '_>,
+    work: &[(&str, Series)],
+    lists: &Lists<'_>,
+    tools: &str,
+    zone: Tz,
+) -> String {
+    let mut html = String::new();
+    if !period.is_whole() {
+        let _ = writeln!(html, "<p class=\"soft\">{}</p>", period.days);
+    }
+    html += &tiles(period, whole);
+    html += &over_time(period);
+    html += &work::html(work, period);
+    html += &cache(period);
+    html += &activity(period);
+    html += tools;
+    let _ = writeln!(html, "<h2 id=\"{}\">Sessions</h2>", period.anchor("sessions"));
+    html + &lists.html(&period.sessions, zone)
 }
 
 /// The parts of the page, by their anchors.
@@ -89,26 +129,36 @@ const PARTS: [(&str, &str); 10] = [
     ("spend", "Spend"),
     ("tokens", "Tokens"),
     ("work", "What for"),
-    ("outcomes", "Outcomes"),
     ("cache", "Cache"),
     ("activity", "Activity"),
-    ("presence", "Hours"),
     ("tools", "Tools"),
     ("sessions", "Sessions"),
+    ("outcomes", "Outcomes"),
+    ("presence", "Hours"),
     ("troubles", "Failures"),
 ];
 
-/// A whole page around a body, with links to parts of it: their anchors and their names.
-pub(in crate::plugs) fn document(title: &str, about: &str, links: &[(&str, &str)], body: &str) -> String {
-    let links: String =
-        links.iter().map(|(name, title)| format!("<a href=\"#{name}\">{}</a>\n", Text(title))).collect();
+/// The anchors and names of what is there: in a period, or in all of the page.
+fn parts(html: &[&str], period: &Period<'_, '_>) -> Vec<(String, &'static str)> {
+    let is_there = |name: &String| html.iter().any(|html| html.contains(&format!(" id=\"{name}\"")));
+    let anchors = |(name, title)| [period.anchor(name), str::to_owned(name)].map(|anchor| (anchor, title));
+    PARTS.into_iter().filter_map(|part| anchors(part).into_iter().find(|(name, _)| is_there(name))).collect()
+}
+
+/// Links to anchors.
+pub(in crate::plugs) fn links(links: &[(impl AsRef<str>, &str)]) -> String {
+    links.iter().map(|(name, title)| format!("<a href=\"#{}\">{}</a>\n", name.as_ref(), Text(title))).collect()
+}
+
+/// A whole page around a body, with what leads to parts of it.
+pub(in crate::plugs) fn document(title: &str, about: &str, nav: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
          script-src 'sha256-{SCRIPT_HASH}'\">\n\
          <title>sessionmill: {title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-         <header><h1>{title}</h1>\n<p class=\"soft\">{about}</p></header>\n<nav>\n{links}</nav>\n\
+         <header><h1>{title}</h1>\n<p class=\"soft\">{about}</p></header>\n<nav>\n{nav}</nav>\n\
          <main>\n{body}</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
         title = Text(title),
         about = escaped(about),
@@ -130,17 +180,27 @@ fn about(figures: &Figures<'_>, filter: &Filter, as_of: Option<&str>, pending: i
     parts.join(" · ")
 }
 
-fn tiles(figures: &Figures<'_>, sessions: usize) -> String {
+fn tiles(period: &Period<'_, '_>, whole: &Period<'_, '_>) -> String {
+    let figures = &period.figures;
     let Spent { responses, tokens, cost: spent, .. } = &figures.all.total;
     let mut all = Activity::default();
     figures.activity.values().flat_map(BTreeMap::values).for_each(|activity| all.add(*activity));
-    let saved = figures.uses.values().flatten().filter_map(saved).sum::<PicoUsd>();
+    let saved = || figures.uses.values().flatten().filter_map(saved).sum::<PicoUsd>();
+    let before = || {
+        let days = period.days.before()?;
+        let before = whole.figures.all.within(days).total.cost;
+        Some(format!("{} on {} before", render::change(change(*spent, before)?), cost(before)))
+    };
+    let beside = match period.is_whole() {
+        true => format!("{} saved by caches", money::rounded(saved())),
+        false => before().unwrap_or_else(|| "nothing in the days before".to_owned()),
+    };
     let people = crate::base::error::count(figures.people.len() as u64, "person");
     let tiles = [
-        ("Cost by list prices", cost(*spent), format!("{} saved by caches", money::rounded(saved))),
+        ("Cost by list prices", cost(*spent), beside),
         ("Tokens", short(tokens.total()), format!("{} of them output", short(tokens.output))),
         ("Responses", thousands(*responses), format!("of {} models", figures.models.len())),
-        ("Sessions", thousands(sessions as i128), format!("of {people}")),
+        ("Sessions", thousands(period.sessions.len() as i128), format!("of {people}")),
         ("Active time", hours(all.active_micros / 1_000_000), "pauses over 10 minutes left out".to_owned()),
         ("Read from cache", percent(tokens.cache_read, prompt(tokens)), "of all prompt tokens".to_owned()),
     ];
@@ -152,14 +212,16 @@ fn tiles(figures: &Figures<'_>, sessions: usize) -> String {
 }
 
 /// Cost and tokens by model and by person.
-fn over_time(figures: &Figures<'_>) -> String {
-    let (period, bars) = figures.bars();
+fn over_time(of: &Period<'_, '_>) -> String {
+    let figures = &of.figures;
+    let (period, bars) = figures.bars(of.days);
     let mut html = String::new();
     for (title, told, number) in [
         ("Spend", money::rounded as fn(i128) -> String, (|spent| spent.cost.unwrap_or_default()) as fn(&Spent) -> i128),
         ("Tokens", short, |spent| spent.tokens.total()),
     ] {
-        let _ = write!(html, "<h2 id=\"{}\">{title} over time</h2>\n<div class=\"pair\">\n", title.to_lowercase());
+        let anchor = of.anchor(&title.to_lowercase());
+        let _ = write!(html, "<h2 id=\"{anchor}\">{title} over time</h2>\n<div class=\"pair\">\n");
         for (by, series) in [("model", &figures.models), figures.people_or_projects()] {
             let title = format!("{title} by {by}");
             let series = drawn(series, period, &bars, number);
@@ -175,7 +237,12 @@ fn over_time(figures: &Figures<'_>) -> String {
 }
 
 /// The heaviest names, each with its numbers by bar, and the others as one.
-fn drawn(series: &Series, period: Period, bars: &[String], number: fn(&Spent) -> i128) -> Vec<(String, Vec<i128>)> {
+fn drawn(
+    series: &Series,
+    period: zone::Period,
+    bars: &[String],
+    number: fn(&Spent) -> i128,
+) -> Vec<(String, Vec<i128>)> {
     let numbers = |sums: &Sums| by_bar(period, bars, sums.days.iter().map(|(day, spent)| (*day, number(spent))));
     let ranked = ranked(series);
     let (first, others) = ranked.split_at(ranked.len().min(COLOURS));
@@ -190,7 +257,7 @@ fn drawn(series: &Series, period: Period, bars: &[String], number: fn(&Spent) ->
     drawn
 }
 
-fn by_bar(period: Period, bars: &[String], days: impl Iterator<Item = (NaiveDate, i128)>) -> Vec<i128> {
+fn by_bar(period: zone::Period, bars: &[String], days: impl Iterator<Item = (NaiveDate, i128)>) -> Vec<i128> {
     let mut numbers = vec![0; bars.len()];
     for (day, number) in days {
         // Names of periods sort like their days.
@@ -218,8 +285,9 @@ fn totals(by: &str, series: &Series) -> String {
 }
 
 /// How much of what was sent was already there.
-fn cache(figures: &Figures<'_>) -> String {
-    let (period, bars) = figures.bars();
+fn cache(of: &Period<'_, '_>) -> String {
+    let figures = &of.figures;
+    let (period, bars) = figures.bars(of.days);
     type Kind = (&'static str, fn(&Tokens) -> i128);
     let kinds: [Kind; 3] = [
         ("read from cache", |tokens| tokens.cache_read),
@@ -241,11 +309,17 @@ fn cache(figures: &Figures<'_>) -> String {
             // In tenths, rounded.
             written => tenths((tokens.cache_read * 10 + written / 2) / written),
         };
-        vec![name.clone(), percent(tokens.cache_read, prompt(tokens)), reads, cost(saved)]
+        let cells = [name.clone(), percent(tokens.cache_read, prompt(tokens)), reads];
+        // Which prices applied in a period is not known.
+        cells.into_iter().chain(of.is_whole().then(|| cost(saved))).collect()
     });
     let head = [("model", Words), ("from cache", Numbers), ("read per written", Numbers), ("saved", Numbers)];
-    let table = table("Cache efficiency by model; saved is against the same prompts without a cache", &head, rows);
-    format!("<h2 id=\"cache\">Cache efficiency</h2>\n<div class=\"pair\">\n{chart}<div>{table}</div></div>\n")
+    let (head, title) = match of.is_whole() {
+        true => (&head[..], "Cache efficiency by model; saved is against the same prompts without a cache"),
+        false => (&head[..3], "Cache efficiency by model"),
+    };
+    let (table, anchor) = (table(title, head, rows), of.anchor("cache"));
+    format!("<h2 id=\"{anchor}\">Cache efficiency</h2>\n<div class=\"pair\">\n{chart}<div>{table}</div></div>\n")
 }
 
 /// What the same prompts would cost more without a cache.
@@ -261,8 +335,9 @@ fn prompt(tokens: &Tokens) -> i128 {
 }
 
 /// Sessions and active time by person, and the calendar.
-fn activity(figures: &Figures<'_>) -> String {
-    let (period, bars) = figures.bars();
+fn activity(of: &Period<'_, '_>) -> String {
+    let figures = &of.figures;
+    let (period, bars) = figures.bars(of.days);
     // In the order of the other charts, so that a person has one colour.
     let people: Vec<_> =
         ranked(&figures.people).into_iter().filter_map(|(name, _)| figures.activity.get_key_value(name)).collect();
@@ -291,23 +366,31 @@ fn activity(figures: &Figures<'_>) -> String {
     let told: fn(i128) -> String = if priced { money::rounded } else { |tokens| short(tokens) + " tokens" };
     let what = if priced { "Spend" } else { "Tokens" };
     let clock: Vec<_> = (0..24).map(|hour| format!("{hour:02}")).collect();
-    let by_hour = clock.iter().map(|hour| figures.hours.get(hour).map_or(0, number)).collect();
+    let of_hour = |hour: &String| {
+        let days = figures.hours.iter().filter(|((_, other), _)| other == hour);
+        days.map(|(_, spent)| number(spent)).sum::<i128>()
+    };
+    let by_hour = clock.iter().map(of_hour).collect();
     let by_hour = vec![("all days".to_owned(), by_hour)];
     let by_hour =
         Bars { title: &format!("{what} by hour of day"), period: "hour", bars: &clock, series: by_hour, told };
+    let calendar = match of.is_whole() {
+        true => format!("<div><h3>{what} by day</h3>\n{}</div>", calendar::calendar(&days, told)),
+        false => String::new(),
+    };
     format!(
-        "<h2 id=\"activity\">Activity</h2>\n<div class=\"pair\">\n{}{}</div>\n<div class=\"pair\"><div>{}{}</div>\n<div><h3>{what} by day</h3>\n{}</div></div>\n{}",
+        "<h2 id=\"{}\">Activity</h2>\n<div class=\"pair\">\n{}{}</div>\n<div class=\"pair\"><div>{}{}</div>\n{calendar}</div>\n{}",
+        of.anchor("activity"),
         chart("Active time by person", drawn(|activity| activity.active_micros / 1_000_000), hours),
         chart("Sessions begun by person", drawn(|activity| activity.sessions), thousands),
         table("Sessions begun and active time by person", &head, rows),
         left_out(people.len()),
-        calendar::calendar(&days, told),
         by_hour.html(),
     )
 }
 
 /// Tools, with how often they fail.
-fn tools(reader: Reader<'_>, filter: &Filter) -> Result<String> {
+fn tools(reader: Reader<'_>, filter: &Filter, period: &Period<'_, '_>) -> Result<String> {
     if filter.model.is_some() {
         return Ok("<h2>Tools</h2>\n<p>Tool calls are not told by model.</p>\n".to_owned());
     }
@@ -319,7 +402,8 @@ fn tools(reader: Reader<'_>, filter: &Filter) -> Result<String> {
     });
     let head = [("tool", Words), ("calls", Numbers), ("failed", Numbers), ("share", Numbers), ("sessions", Numbers)];
     let table = table("Calls, and those that failed", &head, rows);
-    Ok(format!("<h2 id=\"tools\">Tools</h2>\n{table}{}", left_out(sheet.rows.len())))
+    let anchor = period.anchor("tools");
+    Ok(format!("<h2 id=\"{anchor}\">Tools</h2>\n{table}{}", left_out(sheet.rows.len())))
 }
 
 /// What came of the work, by project.
@@ -353,7 +437,7 @@ fn troubles(troubles: &[Trouble]) -> String {
         let sum = all.iter().map(|trouble| trouble.count).sum();
         let rows = all.iter().take(MOST).map(|trouble| {
             let of = trouble.of.map_or(String::new(), |of| format!(" of {}", thousands(of)));
-            vec![trouble.what.clone(), thousands(trouble.count) + &of]
+            vec![trouble.words(), thousands(trouble.count) + &of]
         });
         let _ = writeln!(html, "<p>{title}: <strong>{}</strong></p>", thousands(sum));
         html += &folded(title, &[("what", Words), ("how many", Numbers)], rows);
@@ -378,11 +462,11 @@ fn left_out(rows: usize) -> String {
     }
 }
 
-fn name(period: Period) -> &'static str {
+fn name(period: zone::Period) -> &'static str {
     match period {
-        Period::Day => "day",
-        Period::Week | Period::SundayWeek => "week",
-        Period::Month => "month",
+        zone::Period::Day => "day",
+        zone::Period::Week | zone::Period::SundayWeek => "week",
+        zone::Period::Month => "month",
     }
 }
 
