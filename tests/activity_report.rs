@@ -140,15 +140,28 @@ fn activity_is_told_by_day_with_shares_and_lengths() {
     assert_eq!(said.stderr, "note: 1 session of bots is left out; --bots counts them\n");
     assert_eq!(
         said.stdout,
-        " Day          Sessions   People   Active   Median      p90   Views   Per session   Bounced   Engaged     Cost
-──────────────────────────────────────────────────────────────────────────────────────────────────────────────
- 2026-02-01          2        2   20 min      5 s   31 min       4          2.00    50.0 %    50.0 %   $25.00
- 2026-02-02          2        2   11 min    1 min    1.0 h       6          3.00     0.0 %   100.0 %        –
- 2026-02-03          1        1     30 s     30 s     30 s       1          1.00     0.0 %   100.0 %        –
-──────────────────────────────────────────────────────────────────────────────────────────────────────────────
- Total               5        3   32 min    1 min    1.0 h      11          2.20    20.0 %    80.0 %   $25.00
+        " Day          Sessions   People   Active   Median      p90   Views, prompts   Per session   Bounced   Engaged     Cost
+───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ 2026-02-01          2        2   20 min      5 s   31 min                4          2.00    50.0 %    50.0 %   $25.00
+ 2026-02-02          2        2   11 min    1 min    1.0 h                6          3.00     0.0 %   100.0 %        –
+ 2026-02-03          1        1     30 s     30 s     30 s                1          1.00     0.0 %   100.0 %        –
+───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ Total               5        3   32 min    1 min    1.0 h               11          2.20    20.0 %    80.0 %   $25.00
 "
     );
+    let title = |kind: &str| {
+        let said = world.mill(&["report", "activity", "--no-refresh", "--kind", kind]).stdout;
+        said.lines()
+            .next()
+            .unwrap()
+            .split("  ")
+            .map(str::trim)
+            .filter(|title| !title.is_empty())
+            .nth(6)
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(["web", "agent"].map(title), ["Views", "Prompts"]);
 }
 
 /// The first two columns: names and numbers of sessions.

@@ -127,36 +127,35 @@ fn rows_are_ordered_limited_and_compared() {
 }
 
 #[test]
-fn a_table_fits_every_terminal_and_has_colours_where_they_are_wanted() {
+fn a_table_has_colours_where_they_are_wanted() {
     let world = world();
     let args = ["report", "--by", "user", "--period", "all", "--no-refresh", "--timezone", "UTC"];
-    let at = |columns| world.terminal(columns, &args, &[]).stdout;
-    assert_eq!(
-        at(80),
-        " User    Responses   Input   Output   Total    Cost     Share
-───────────────────────────────────────────────────────────────────────────
- bob             2      20    70.0k   70.0k   $1.75    57.4 %   ██████████
- ada             2      20    60.0k   60.0k   $1.30    42.6 %   ███████▍
-───────────────────────────────────────────────────────────────────────────
- Total           4      40     130k    130k   $3.05   100.0 %
-note: nothing in `Cache write`, `Cache read`, left out
-"
-    );
-    let wide = " User    Responses   Input    Output   Cache write   Cache read     Total    Cost     Share
-─────────────────────────────────────────────────────────────────────────────────────────────────────────
- bob             2      20    70,000             0            0    70,020   $1.75    57.4 %   ██████████
- ada             2      20    60,000             0            0    60,020   $1.30    42.6 %   ███████▍
-─────────────────────────────────────────────────────────────────────────────────────────────────────────
- Total           4      40   130,000             0            0   130,040   $3.05   100.0 %
-";
-    assert_eq!([at(120), at(200)], [wide, wide]);
-    let piped = world.mill(&args);
-    assert!(!piped.stdout.contains("Share") && piped.stderr.is_empty(), "{piped:?}");
     let colours = |environment: &[(&str, &str)]| world.mill_with(&args, environment).stdout.contains('\u{1b}');
     assert!(!colours(&[]) && colours(&[("CLICOLOR_FORCE", "1")]));
     assert!(!colours(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
     let term = [("TERM", "xterm")];
     assert!(world.terminal(80, &args, &term).stdout.contains("\u{1b}[1m"));
+}
+
+#[test]
+fn people_are_asked_for_by_the_beginning_of_a_name_in_every_report() {
+    let world = world();
+    for args in [
+        &["report", "--user", "ad"][..],
+        &["report", "sessions", "--user", "ad"],
+        &["report", "outcomes", "--user", "a*a"],
+        &["report", "activity", "--user", "ad"],
+        &["timeline", "ad", "--period", "all"],
+        &["tasks", "--user", "ad"],
+        &["report", "tasks", "--user", "ad"],
+    ] {
+        let said = said(&world, args);
+        assert!(!said.stdout.contains("bob"), "{args:?}: {said:?}");
+        let of_nobody = args.iter().map(|arg| if ["ad", "a*a"].contains(arg) { "eve" } else { arg });
+        let wrong = world.mill(&of_nobody.collect::<Vec<_>>());
+        assert!(wrong.status == 64 && wrong.stderr.contains("unknown user `eve`; known: `ada`, `bob`"), "{wrong:?}");
+    }
+    assert_eq!(said(&world, &["timeline", "ad", "--period", "all"]).stderr, "note: user `ad` is `ada`\n");
 }
 
 /// A line of somebody's work some minutes ago.

@@ -178,12 +178,12 @@ fn value(cell: Cell) -> Value {
 }
 
 /// The first line that differs, or nothing. Writes the file instead when asked to.
-fn difference(path: &Path, found: &str) -> Option<String> {
+pub(crate) fn difference(path: &Path, found: &str) -> Option<String> {
     if std::env::var_os("UPDATE_EXPECTED").is_some_and(|value| value == "1") {
         fs::write(path, found).unwrap();
         return None;
     }
-    let name = path.strip_prefix(fixtures()).unwrap().display();
+    let name = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().display();
     let Ok(expected) = fs::read_to_string(path) else { return Some(format!("`{name}` is missing")) };
     if expected == found {
         return None;

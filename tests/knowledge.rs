@@ -249,6 +249,7 @@ fn items_are_listed_and_filtered() {
     assert_eq!(knowledge_of(&world, &[]).stderr, note);
     assert_eq!(list(&["--domain", "product", "--status", "pending"]), "[30-days] [14-days]");
     assert_eq!(list(&["--user", "bob", "--min-confidence", "0"]), "[arr] [30-days]");
+    assert_eq!(list(&["--user", "b*", "--min-confidence", "0"]), "[arr] [30-days]");
     assert_eq!(list(&["--type", "confirmation", "--status", "pending"]), "[14-days]");
     assert_eq!(list(&["--status", "approved"]), "");
     assert_eq!(list(&["--text", "EUROPE", "--min-confidence", "0"]), "[30-days] [14-days]");

@@ -94,7 +94,12 @@ fn a_session_tells_what_it_is_called_and_how_it_went() {
     let table = world.mill(&["report", "sessions", "--no-refresh"]).stdout;
     assert!(table.starts_with(" Title     Session ") && table.contains("\n Oil day   s1 "), "{table}");
     let lines: Vec<_> = table.lines().map(|line| line.split_whitespace().next_back().unwrap()).collect();
-    assert_eq!([lines[0], lines[2]], ["Stopped", "1"], "{table}");
+    assert_eq!([lines[0], lines[2]], ["Interrupted", "1"], "{table}");
+    let interrupted = world.mill(&["report", "sessions", "--no-refresh", "--interrupted"]).stdout;
+    assert_eq!(interrupted, table, "all of one session");
+    let outcomes = world.mill(&["report", "outcomes", "--by", "project", "--no-refresh", "--json"]).stdout;
+    let outcomes: Value = serde_json::from_str(&outcomes).unwrap();
+    assert_eq!(outcomes["totals"]["interrupted_sessions"], 1);
     let whole = world.mill(&["session", "s1", "--no-refresh"]).stdout;
     assert!(whole.ends_with("\n       11 calls, 5 failed; 1 interruption, 1 rejection\n"), "{whole}");
 }

@@ -124,12 +124,12 @@ fn what_failed_is_told_by_kind() {
     let world = world();
     assert_eq!(
         said(&world, &["report", "errors"]),
-        " Kind             What             Count   Of   First seen   Example
-─────────────────────────────────────────────────────────────────────
- tool_error       Bash                 1    1
- cause            exit                 1    1   2026-02-01   no
- malformed_line   ada/a.jsonl          1
- unpriced         claude-opus-99       1
+        " Kind                     What                 Count   Of   First seen   Example
+─────────────────────────────────────────────────────────────────────────────────
+ failed calls             Bash                     1    1
+ why calls failed         the command failed       1    1   2026-02-01   no
+ lines that are no JSON   ada/a.jsonl              1
+ no price                 claude-opus-99           1
 "
     );
     let of_bob = said(&world, &["report", "errors", "--user", "bob", "--format", "csv"]);

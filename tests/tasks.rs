@@ -188,7 +188,10 @@ fn tasks_are_listed_as_tables_that_fit() {
         (&["--user", "u7"], "t-run"),
         (&["--since", "2099-02-02"], ""),
         (&["--until", "2099-01-31"], ""),
-        (&["--type", "image"], ""),
+        (&["--user", "bo*", "--include", "closed"], "t-done"),
+        (&["--type", "image"], "t-run"),
+        (&["--type", "*analysis"], "t-run"),
+        (&["--type", "analysis_of_images"], ""),
     ] {
         assert_eq!(ids(&list(&[args, &["--json"]].concat())), expected, "{args:?}");
     }

@@ -359,6 +359,11 @@ impl World {
         self.prepare(command, environment).stdout(output("stdout")).stderr(output("stderr")).spawn().unwrap()
     }
 
+    /// A program that is to run in that environment, and to be typed to.
+    pub fn typed<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        self.prepare(command, &[]).stdin(Stdio::piped())
+    }
+
     fn prepare<'c>(&self, command: &'c mut Command, environment: &[(&str, &str)]) -> &'c mut Command {
         command
             .env_clear()

@@ -68,7 +68,8 @@ pub(crate) fn status(args: &Args, context: &Context) -> Result<Status> {
     })
 }
 
-/// How the processors do, without a look at the sources, and what else is read at that moment.
+/// How the processors do, without a look at the sources, and what else is read at that moment. That tells what somebody
+/// should look at of the processor of a name.
 ///
 /// # Errors
 ///
@@ -77,10 +78,14 @@ pub(crate) fn glance<T>(
     config: &Config,
     database: &DatabaseFile,
     context: &Context,
-    body: impl Fn(Reader<'_>) -> Result<T>,
+    name: &'static str,
+    body: impl Fn(Reader<'_>) -> Result<(T, Vec<String>)>,
 ) -> Result<(T, status::Status)> {
     let lineup = Lineup::new(&[], config, &context.world(database))?;
-    let (made, overview, concerns) = read_with(&lineup, config, database, context, |reader, _| body(reader))?;
+    let known = |processor: &str| processor == name;
+    let read = read_with(&lineup, config, database, context, known, |reader, _| body(reader));
+    let ((made, own), overview, mut concerns) = read?;
+    concerns.push((name, own));
     let overview = match Bulletin::read(database) {
         Some(bulletin) if Snapshot::instead_of(database).is_some() => overview.of_snapshot(bulletin),
         bulletin => overview.with_word(bulletin),
@@ -97,6 +102,7 @@ fn read_with<T>(
     config: &Config,
     database: &DatabaseFile,
     context: &Context,
+    is_known: impl Fn(&str) -> bool,
     body: impl Fn(Reader<'_>, &Overview) -> Result<T>,
 ) -> Result<(T, Overview, Concerns)> {
     let now = context.now.wall;
@@ -105,7 +111,8 @@ fn read_with<T>(
         let server_of = |name: &str| lineup.server_of(name);
         let overview = status::read(reader, database, &manifests, &server_of)?;
         // What cannot be found out is to be looked at, too.
-        let concerns = context.plugs.iter().map(|plug| {
+        let asked = context.plugs.iter().filter(|plug| !is_known(plug.name()));
+        let concerns = asked.map(|plug| {
             let concerns = (plug.concerns)(reader, config, now).unwrap_or_else(|error| vec![error.message]);
             (plug.name(), concerns)
         });
@@ -123,9 +130,8 @@ fn judged(overview: Overview, concerns: Concerns, view: &View<'_>) -> status::St
 fn judge(args: &Args, config: &Config, database: &DatabaseFile, context: &Context) -> Result<status::Status> {
     let lineup = Lineup::new(&[], config, &context.world(database))?;
     let manifests: Vec<_> = lineup.all().iter().map(|processor| processor.manifest()).collect();
-    let (ledger, overview, concerns) = read_with(&lineup, config, database, context, |reader, overview| {
-        overview.ledger(reader, &manifests, context.now.wall)
-    })?;
+    let read = |reader: Reader<'_>, overview: &Overview| overview.ledger(reader, &manifests, context.now.wall);
+    let (ledger, overview, concerns) = read_with(&lineup, config, database, context, |_| false, read)?;
     let (overview, pending) = match Bulletin::read(database) {
         // A file that a snapshot has not seen need not be new to the service.
         Some(bulletin) if Snapshot::instead_of(database).is_some() => (overview.of_snapshot(bulletin), None),

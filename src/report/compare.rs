@@ -24,7 +24,7 @@ pub fn compare(sheet: &mut Sheet, before: &Sheet, days: Days, then: Days) {
     let gone = known.into_iter().filter(|(_, was)| *was > 0).map(|(keys, was)| {
         let mut keys = keys.into_iter();
         let numbers = sheet.columns.iter().map(|_| Some(0)).chain([Some(was), Some(-1000)]).collect();
-        Row { key: keys.next().flatten(), then: keys.collect(), numbers }
+        Row { key: keys.next().flatten(), then: keys.collect(), numbers, ..Row::default() }
     });
     let gone: Vec<_> = gone.collect();
     sheet.rows.extend(gone);

@@ -40,8 +40,8 @@ enum Kind {
     Failures,
     /// What something does, or how it ended.
     State,
-    /// A drawing: see [`bar`].
-    Bar,
+    /// A drawing: see [`bar`] and [`sparkline`].
+    Drawing,
 }
 
 /// One line below the header.
@@ -90,8 +90,9 @@ impl Field {
         Self { kind: Kind::State, ..Self::name(title) }
     }
 
-    pub fn bar() -> Self {
-        Self { kind: Kind::Bar, ..Self::name("") }
+    /// Bars, or sparklines below a title. They go before anything else that can be spared.
+    pub fn drawing(title: &str) -> Self {
+        Self { kind: Kind::Drawing, rank: u8::MAX, ..Self::name(title) }
     }
 
     /// Lets a narrow table do without it.
@@ -115,7 +116,7 @@ impl Field {
             Kind::Number | Kind::Failures if is_nothing(cell) => Tone::Dim,
             Kind::Failures => Tone::Bad,
             Kind::State => Tone::of_state(cell),
-            Kind::Bar => Tone::Live,
+            Kind::Drawing => Tone::Live,
             Kind::Id => Tone::Dim,
             _ => Tone::Plain,
         }
@@ -186,7 +187,7 @@ pub fn with_totals(fields: &[Field], rows: &[Vec<String>], totals: Option<&[Stri
         let is_total = totals.is_some() && at + 1 == rows.len();
         table.add_row(cells(row, is_total.then_some(Tone::Strong)));
     }
-    let left_out = (0..fields.len()).filter(|at| widths[*at].is_none() && fields[*at].kind != Kind::Bar);
+    let left_out = (0..fields.len()).filter(|at| widths[*at].is_none() && fields[*at].kind != Kind::Drawing);
     let (empty, left_out): (Vec<_>, Vec<_>) = left_out.partition(|at| is_zero(fields, &rows, *at));
     let titles = |left_out: Vec<usize>| left_out.into_iter().map(|at| fields[at].title.clone()).collect();
     Written { text: ruled(&table, totals.is_some()), left_out: titles(left_out), empty: titles(empty) }
@@ -226,7 +227,7 @@ fn widths(fields: &[Field], rows: &[Vec<String>], width: Option<usize>) -> Vec<O
     let natural: Vec<usize> = (0..fields.len()).map(|at| cells(at).max(fields[at].title.width())).collect();
     let least = |at: usize, is_tight: bool| match fields[at].kind {
         Kind::Path => natural[at].min(if is_tight { TIGHT } else { FLOOR }.max(fields[at].title.width())),
-        Kind::Name | Kind::Id | Kind::State | Kind::Bar => natural[at],
+        Kind::Name | Kind::Id | Kind::State | Kind::Drawing => natural[at],
         Kind::Text | Kind::Line => {
             natural[at].min(if is_tight { FLOOR } else { fields[at].floor }.max(fields[at].title.width()))
         }
@@ -270,7 +271,7 @@ impl Field {
     fn fitted<'c>(&self, cell: &'c str, width: usize) -> Cow<'c, str> {
         match self.kind {
             _ if cell.width() <= width => Cow::Borrowed(cell),
-            Kind::Name | Kind::Id | Kind::State | Kind::Bar => Cow::Borrowed(cell),
+            Kind::Name | Kind::Id | Kind::State | Kind::Drawing => Cow::Borrowed(cell),
             Kind::Path => Cow::Owned(ending(cell, width)),
             Kind::Line => Cow::Owned(beginning(cell, width)),
             Kind::Text | Kind::Number | Kind::Failures => Cow::Owned(wrapped(cell, width)),

@@ -10,6 +10,7 @@ pub mod runs;
 pub mod screen;
 pub mod sources;
 pub mod status;
+pub mod trend;
 
 use crate::base::error::Result;
 use crate::base::names;
@@ -86,11 +87,13 @@ pub struct Row {
     /// The further keys.
     pub then: Vec<Option<String>>,
     pub numbers: Vec<Option<i128>>,
+    /// What matters most of it, step by step: for a screen alone.
+    pub trend: Vec<i128>,
 }
 
 impl Row {
     pub fn new(key: Option<String>, numbers: Vec<Option<i128>>) -> Self {
-        Self { key, then: Vec::new(), numbers }
+        Self { key, numbers, ..Self::default() }
     }
 
     /// All keys.

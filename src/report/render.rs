@@ -3,7 +3,7 @@
 use crate::base::error::{Error, Result, cause, thousands};
 pub use crate::base::wire::pretty;
 use crate::report::csv::{self, Cell as Csv, Texts};
-use crate::report::grid::{Field, bar, with_totals};
+use crate::report::grid::{Field, bar, sparkline, with_totals};
 use crate::report::listing::Written;
 use crate::report::screen::Screen;
 use crate::report::{Column, SPARE, Sheet, Unit, money};
@@ -91,15 +91,19 @@ fn table(sheet: &Sheet, screen: Screen) -> Written {
     };
     // A screen has room for what each row is of the whole; programs can work it out.
     let weight = sheet.weight().filter(|_| screen.is_terminal && sheet.rows.len() > 1);
-    let of_whole = [Field::number("Share").spare(SHARE), Field::bar().spare(SHARE + 1)];
+    // Rows that span days have a line of them, and rows of time a bar.
+    let has_trends = sheet.rows.iter().any(|row| row.trend.len() > 1);
+    let drawing = Field::drawing(if has_trends { "Trend" } else { "" });
+    let of_whole = [Field::number("Share").spare(SHARE), drawing];
     let of_whole = of_whole.into_iter().filter(|_| weight.is_some());
     let fields: Vec<_> = sheet.keys().map(key).chain(shown.iter().map(field)).chain(of_whole).collect();
     let most = weight.and_then(|at| sheet.rows.iter().filter_map(|row| row.numbers[at]).max()).unwrap_or_default();
-    let row = |keys: Vec<String>, numbers: &[Option<i128>], count: fn(i128) -> String| {
+    let row = |keys: Vec<String>, numbers: &[Option<i128>], trend: &[i128], count: fn(i128) -> String| {
         let cells = shown.iter().map(|at| cell(numbers.get(*at).copied().flatten(), sheet.columns[*at].unit, count));
         let whole = |at: usize| {
             let (number, all) = (numbers[at].unwrap_or_default(), sheet.totals[at].unwrap_or_default().max(1));
-            [percent((number * 1000 + all / 2) / all), bar(number, most)]
+            let drawing = if has_trends { sparkline(trend) } else { bar(number, most) };
+            [percent((number * 1000 + all / 2) / all), drawing]
         };
         keys.into_iter().chain(cells).chain(weight.into_iter().flat_map(whole)).collect::<Vec<_>>()
     };
@@ -114,12 +118,12 @@ fn table(sheet: &Sheet, screen: Screen) -> Written {
                 shown[0].clear();
             }
             above = keys;
-            row(shown, &of.numbers, count)
+            row(shown, &of.numbers, &of.trend, count)
         });
         let rows: Vec<_> = rows.collect();
         let all = || std::iter::once("Total".to_owned()).chain(sheet.then.iter().map(|_| String::new())).collect();
         let totals = (sheet.rows.len() > 1 && !sheet.totals.is_empty()).then(|| {
-            let mut totals = row(all(), &sheet.totals, count);
+            let mut totals = row(all(), &sheet.totals, &[], count);
             // A bar as long as all of them together says nothing.
             totals.last_mut().filter(|_| weight.is_some()).into_iter().for_each(String::clear);
             totals

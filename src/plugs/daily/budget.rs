@@ -7,9 +7,9 @@ use crate::base::zone;
 use crate::config::Config;
 use crate::config::budget::Budget;
 use crate::identities::Identities;
-use crate::plugs::usage::report::filter::{Filter, Only};
+use crate::plugs::usage::report::filter::{Filter, Names, Only};
 use crate::plugs::usage::report::period::{QUARTER, day};
-use crate::plugs::usage::report::spending;
+use crate::plugs::usage::report::spending::{self, Spent};
 use crate::price::{PicoUsd, Prices};
 use crate::report::{money, number};
 use crate::store::reader::{Reader, Row};
@@ -60,8 +60,9 @@ pub fn standings(
     let last = days::last_of_month(today);
     let (begin, end) = (zone::begin(first, zone), zone::end(last, zone));
     let days = Days { since: Some(first), until: Some(today) };
+    let mut names = Names::new(reader);
     let standing = |budget: &Budget| {
-        let mut standing = Standing {
+        let standing = Standing {
             budget: budget.clone(),
             month: (budget.month * 1e12).round() as PicoUsd,
             spent: 0,
@@ -73,18 +74,36 @@ pub fn standings(
             length: (end - begin).num_seconds().into(),
             days_left: last.day() - today.day() + 1,
         };
-        let filter = Filter { days, ..of(budget, zone, identities) };
-        match filter.resolved(reader) {
-            Ok(filter) => standing.add(reader, &filter, prices)?,
+        match of(budget, zone, identities).resolved_by(&mut names) {
+            Ok(filter) => Ok((standing, Some(filter))),
             Err(error) if error.status == Status::Usage => {
-                standing.unknown =
-                    Some(std::iter::once(error.message).chain(error.hint).collect::<Vec<_>>().join("; "));
+                let words = std::iter::once(error.message).chain(error.hint).collect::<Vec<_>>().join("; ");
+                Ok((Standing { unknown: Some(words), ..standing }, None))
             }
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
         }
-        Ok(standing)
     };
-    config.budget.iter().map(standing).collect()
+    let mut standings = config.budget.iter().map(standing).collect::<Result<Vec<_>>>()?;
+    // What no budget asks for need not be told apart.
+    let is_asked = |column: &str| {
+        let filters = || standings.iter().filter_map(|(_, filter)| filter.as_ref());
+        filters().flat_map(Filter::columns).any(|asked| asked == column)
+    };
+    let user = if is_asked("username") { "username" } else { "''" };
+    let project = if is_asked("project") { "project" } else { "NULL::VARCHAR" };
+    let month = Filter { days, ..Filter::of_all(zone, identities.clone()) }.condition();
+    let key = |row: &Row<'_>| Ok((row.get(0)?, row.get::<String>(1)?, row.get(2)?));
+    type Key = (Option<i64>, String, Option<String>);
+    let add = |(quarter, user, project): Key, model: Option<&str>, spent: &Spent| {
+        let day = quarter.and_then(|quarter| day(quarter, zone));
+        for (standing, filter) in &mut standings {
+            if filter.as_ref().is_some_and(|filter| filter.is_of(&user, project.as_deref())) {
+                standing.add(day, model, spent);
+            }
+        }
+    };
+    spending::read(reader, prices, &[QUARTER, user, project], &month, key, add)?;
+    Ok(standings.into_iter().map(|(standing, _)| standing).collect())
 }
 
 /// What a budget is for, with names as reports take them.
@@ -114,22 +133,17 @@ pub fn concerns(reader: Reader<'_>, config: &Config, now: DateTime<Utc>) -> Resu
 
 impl Standing {
     /// Adds what was spent.
-    fn add(&mut self, reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<()> {
-        let key = |row: &Row<'_>| row.get::<Option<i64>>(0);
-        spending::read(reader, prices, &[QUARTER], &filter.condition(), key, |quarter, model, spent| {
-            match spent.cost {
-                Some(cost) => {
-                    self.spent += cost;
-                    let day = quarter.and_then(|quarter| day(quarter, filter.zone));
-                    day.into_iter().for_each(|day| *self.days.entry(day).or_default() += cost);
-                }
-                None => {
-                    self.unpriced_tokens += spent.tokens.total();
-                    self.unpriced_models.insert(model.unwrap_or("(no model)").to_owned());
-                }
+    fn add(&mut self, day: Option<NaiveDate>, model: Option<&str>, spent: &Spent) {
+        match spent.cost {
+            Some(cost) => {
+                self.spent += cost;
+                day.into_iter().for_each(|day| *self.days.entry(day).or_default() += cost);
             }
-        })?;
-        Ok(())
+            None => {
+                self.unpriced_tokens += spent.tokens.total();
+                self.unpriced_models.insert(model.unwrap_or("(no model)").to_owned());
+            }
+        }
     }
 
     /// How much of it is spent, in thousandths.

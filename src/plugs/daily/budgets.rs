@@ -44,11 +44,11 @@ pub(super) fn budgets(args: &Args, context: &Context) -> Result<Status> {
             Field::number("Month").spare(2),
             Field::number("Spent"),
             Field::number("Used").spare(1),
-            Field::bar().spare(5),
+            Field::drawing(""),
             Field::number("Left").spare(3),
             Field::number("Left a day").spare(4),
             Field::number("Forecast"),
-            Field::name("By day").spare(6),
+            Field::drawing("By day"),
         ],
         shown: &|standing: &Standing| {
             let Standing { budget, month, spent, days, days_left, .. } = standing;

@@ -157,7 +157,7 @@ fn movers(mut sheet: Sheet) -> Sheet {
 fn problems(mut troubles: Vec<&Trouble>) -> Sheet {
     troubles.sort_by_key(|trouble| std::cmp::Reverse((trouble.cost, trouble.count)));
     let row = |trouble: &&Trouble| {
-        let name = format!("{}: {}", trouble.kind.name().replace('_', " "), trouble.what);
+        let name = format!("{}: {}", trouble.kind.words(), trouble.words());
         Row::new(Some(name), vec![Some(trouble.count), trouble.cost])
     };
     sheet("problem", &TROUBLES, troubles.iter().map(row).collect())

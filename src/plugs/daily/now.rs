@@ -100,7 +100,7 @@ impl Now {
     pub(super) fn read(reader: Reader<'_>, setup: &ReportSetup, prices: &Prices, at: DateTime<Utc>) -> Result<Self> {
         let today = at.with_timezone(&setup.zone).date_naive();
         let of = |span: Span| Filter { days: span.days(today), ..Filter::of_all(setup.zone, setup.identities.clone()) };
-        let sessions = sessions::sessions(reader, &of(Span::Last(1)), prices)?;
+        let sessions = sessions::costs(reader, &of(Span::Last(1)), prices)?;
         let mut minutes: Vec<Spent> = (0..MINUTES).map(|_| Spent::default()).collect();
         let mut recent = of(Span::Last(2)).condition();
         recent.clause += " AND time > ?";

@@ -71,14 +71,22 @@ struct Spending {
 pub(super) fn overview(args: &Args, context: &Context) -> Result<Status> {
     let setup = args.current.setup(&[NAME], context)?;
     let prices = Prices::new(&setup.config.price)?;
-    let (page, health) = status::glance(&setup.config, &setup.database, context, |reader| {
-        Page::read(reader, &setup, &prices, context.now.wall)
+    let (page, health) = status::glance(&setup.config, &setup.database, context, NAME, |reader| {
+        let page = Page::read(reader, &setup, &prices, context.now.wall, args.json)?;
+        let concerns = page.budgets.iter().filter_map(Standing::concern).collect();
+        Ok((page, concerns))
     })?;
     print(&if args.json { pretty(&page.json(&health)) } else { page.words(&health, &setup, screen()) })
 }
 
 impl Page {
-    fn read(reader: Reader<'_>, setup: &ReportSetup, prices: &Prices, now: DateTime<Utc>) -> Result<Self> {
+    fn read(
+        reader: Reader<'_>,
+        setup: &ReportSetup,
+        prices: &Prices,
+        now: DateTime<Utc>,
+        is_whole: bool,
+    ) -> Result<Self> {
         let (zone, today) = (setup.zone, setup.today);
         let of = |days| Filter { days, ..Filter::of_all(zone, setup.identities.clone()) };
         let since = Span::Month(1).days(today).since.min(Span::Last(30).days(today).since);
@@ -101,8 +109,10 @@ impl Page {
             },
         )?;
         let week = of(Span::Last(7).days(today));
-        let sessions = sessions::sessions(reader, &week, prices)?;
-        let totals = calls::calls(reader, &week)?.totals;
+        // The page shows no more than what each cost.
+        let read = if is_whole { sessions::sessions } else { sessions::costs };
+        let sessions = read(reader, &week, prices)?;
+        let totals = calls::totals(reader, &week)?;
         let calls = [0, 1].map(|at| totals[at].and_then(|number| u64::try_from(number).ok()).unwrap_or_default());
         let budgets = budget::standings(reader, &setup.config, &setup.identities, prices, zone, now)?;
         Ok(Self { days, sessions, budgets, calls, unpriced, now, today })

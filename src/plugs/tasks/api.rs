@@ -9,6 +9,7 @@ use crate::plugs::call::{
 use crate::plugs::tasks::commands::STATUSES;
 use crate::plugs::tasks::report::filter::Filter;
 use crate::plugs::tasks::report::session::{self, TaskSession};
+use crate::plugs::usage::report::filter::Only;
 use crate::store::reader::Reader;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -138,7 +139,7 @@ fn filter(asked: &Asked) -> Filter {
         identities: asked.identities.clone(),
         with_closed: asked.value("include").is_some() || !status.is_empty(),
         status,
-        task_type: asked.value("task_type").map(str::to_owned),
+        task_type: asked.value("task_type").map(|name| Only::from(name.to_owned())),
         short_id: None,
         now: asked.now,
     }
@@ -152,7 +153,7 @@ fn of_short_id(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
 
 fn of_user(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     let user_id = asked.value("user_id").map(str::to_owned);
-    let filter = Filter { user: user_id.clone(), ..filter(asked) };
+    let filter = Filter { user: user_id.clone().map(Only::from), ..filter(asked) };
     list(asked, reader, &filter, |tasks| Tasks { user_id, ..tasks })
 }
 

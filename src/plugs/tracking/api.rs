@@ -9,6 +9,7 @@ use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::recording::{Recording, Stopped, parts};
 use crate::plugs::tracking::report::session;
 use crate::plugs::tracking::report::timeline::{self, CELLS};
+use crate::plugs::usage::report::filter::Only;
 use crate::store::reader::{Param, Reader};
 use crate::store::sources;
 use serde::Serialize;
@@ -319,10 +320,11 @@ fn timeline(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     }
     let (zone, identities) = (asked.zone, asked.identities.clone());
     let filter = Filter { days: Days { since, until }, user: None, kind: None, bots: false, zone, identities };
-    let entries = match timeline::timeline(reader, user, &filter) {
+    let who = match timeline::who(reader, &Only::from(user.to_owned()), &filter.identities) {
         Err(error) if error.status == Status::Usage => return Ok(Reply::NotFound),
-        entries => entries?,
+        who => who?,
     };
+    let entries = timeline::timeline(reader, &who, &filter)?;
     let total = entries.len();
     let object = |entry: &timeline::Entry| CELLS.into_iter().map(str::to_owned).zip(entry.cells()).collect();
     let page: Vec<_> = asked.page.of(&entries).map(object).collect();

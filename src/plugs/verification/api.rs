@@ -3,6 +3,7 @@
 use crate::base::error::{Result, Status};
 use crate::identities::Identities;
 use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Parameter, Reply, schema_of};
+use crate::plugs::usage::report::filter::Only;
 use crate::plugs::verification::Settings;
 use crate::plugs::verification::report::knowledge::{self, Filter, Item};
 use crate::store::reader::Reader;
@@ -73,7 +74,9 @@ fn filter(asked: &Asked, min_confidence: Option<f64>) -> Filter {
     Filter {
         id: None,
         domain: text("domain"),
-        user: if asked.viewer.sees_knowledge { text("user") } else { Some(asked.viewer.person.clone()) },
+        // Whole names only: a short one can be somebody else's.
+        user: if asked.viewer.sees_knowledge { text("user") } else { Some(asked.viewer.person.clone()) }
+            .map(Only::from),
         kind: text("type"),
         status: text("status"),
         text: text("text"),

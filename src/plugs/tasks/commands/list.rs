@@ -8,6 +8,7 @@ use crate::cli::{Context, Form, remark};
 use crate::plugs::tasks::NAME;
 use crate::plugs::tasks::report::filter::Filter;
 use crate::plugs::tasks::report::session::{self, TaskSession};
+use crate::plugs::usage::report::filter::Only;
 use crate::report::grid::Field;
 use crate::report::listing::{Listing, object};
 use crate::report::render::span;
@@ -51,7 +52,7 @@ pub(super) struct Which {
     #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(STATUSES))]
     status: Vec<String>,
 
-    /// Only of this type; of all that begin with it and a colon, too
+    /// Only of this type, and of all that begin with it and a colon; a beginning or a pattern with * will do
     #[arg(long = "type", value_name = "TYPE")]
     task_type: Option<String>,
 
@@ -72,10 +73,10 @@ impl Which {
         let filter = Filter {
             days,
             zone,
-            user: self.report.user.clone(),
+            user: self.report.user.clone().map(Only::short),
             identities,
             status: self.status.clone(),
-            task_type: self.task_type.clone(),
+            task_type: self.task_type.clone().map(Only::short),
             short_id: self.short_id.clone(),
             with_closed: with_closed || !self.status.is_empty(),
             now: context.now.wall,
@@ -110,8 +111,9 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
     }
     if let (Some(task_type), true) = (&filter.task_type, tasks.is_empty()) {
         let known = types.iter().flat_map(|known| [known.as_str(), known.split(':').next().unwrap_or_default()]);
-        if let Some(near) = names::nearest(task_type, known).filter(|near| near != task_type) {
-            remark(&format!("note: no task of type `{task_type}`; did you mean `{near}`?"));
+        let name = &task_type.name;
+        if let Some(near) = names::nearest(name, known).filter(|near| near != name) {
+            remark(&format!("note: no task of type `{name}`; did you mean `{near}`?"));
         }
     }
     let has_errors = tasks.iter().any(|task| task.error.is_some());

@@ -4,6 +4,7 @@ use crate::base::error::Result;
 use crate::plugs::tasks::NAME;
 use crate::plugs::tasks::report::filter::Filter;
 use crate::plugs::tasks::report::session::{self, TaskSession};
+use crate::report::trend::{Steps, Trend};
 use crate::report::{Column, Row, Sheet, freshness};
 use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
@@ -41,6 +42,8 @@ struct Group {
     durations: Vec<i64>,
     /// Since when the oldest runs that has not ended.
     oldest: Option<DateTime<Utc>>,
+    /// When each of them was created.
+    created: Vec<DateTime<Utc>>,
 }
 
 impl By {
@@ -70,12 +73,20 @@ impl By {
 impl Group {
     fn add(&mut self, task: &TaskSession) {
         self.tasks += 1;
+        self.created.push(task.created_at);
         self.failures += i128::from(task.status == "failed");
         if task.status == "active" {
             self.active += 1;
             self.oldest = Some(self.oldest.map_or(task.created_at, |oldest| oldest.min(task.created_at)));
         }
         self.durations.extend(task.ended_at.map(|ended_at| (ended_at - task.created_at).num_milliseconds().max(0)));
+    }
+
+    /// How many were created step by step.
+    fn trend(&self, steps: &Steps) -> Vec<i128> {
+        let mut trend = Trend::default();
+        self.created.iter().for_each(|time| trend.add(steps.at(*time), 1));
+        steps.numbers(&trend)
     }
 
     /// In the order of [`COLUMNS`].
@@ -106,14 +117,21 @@ pub fn figures(reader: Reader<'_>, by: By, filter: &Filter) -> Result<Sheet> {
         total.add(&task);
     })?;
     let mut groups: Vec<_> = groups.into_iter().collect();
+    let mut steps = Steps::default();
     if by != By::Day {
         groups.sort_by_key(|(_, group)| Reverse(group.tasks));
+        let ends = [total.created.iter().min(), total.created.iter().max()].map(Option::<&_>::copied);
+        steps = Steps::of(filter.days, ends, filter.zone);
     }
+    let row = |(key, group): (Option<String>, Group)| {
+        let trend = group.trend(&steps);
+        Row { trend, ..Row::new(key, group.numbers(filter.now)) }
+    };
     let (as_of, pending) = freshness(reader, NAME)?;
     Ok(Sheet {
         by: by.name(),
         columns: COLUMNS.as_slice().into(),
-        rows: groups.into_iter().map(|(key, group)| Row::new(key, group.numbers(filter.now))).collect(),
+        rows: groups.into_iter().map(row).collect(),
         totals: total.numbers(filter.now),
         as_of,
         pending,

@@ -4,6 +4,8 @@ use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::base::zone;
 use crate::identities::Identities;
+use crate::plugs::tasks::report::session;
+use crate::plugs::usage::report::filter::Only;
 use crate::store::reader::{Param, Reader};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -15,13 +17,13 @@ pub struct Filter {
     /// On which the task was created.
     pub days: Days,
     pub zone: Tz,
-    /// A person, a folder, or for whom the task is done.
-    pub user: Option<String>,
+    /// Whose it is, or for whom it is done.
+    pub user: Option<Only>,
     /// Whose folders are whose.
     pub identities: Arc<Identities>,
     pub status: Vec<String>,
     /// A type, or what stands before the colon in several. Without one, runs of the program are left out.
-    pub task_type: Option<String>,
+    pub task_type: Option<Only>,
     pub short_id: Option<String>,
     /// Tasks that are closed, too.
     pub with_closed: bool,
@@ -57,20 +59,25 @@ impl Filter {
             condition.add("created_at < ?", [Param::Time(zone::end(day, self.zone))]);
         }
         if let Some(user) = &self.user {
-            let mut names = self.folders(reader, user)?;
-            names.push(user.clone());
+            let mut names = user.folders(&self.identities, &users(reader)?)?;
+            names.push(user.name.clone());
             let marks = vec!["?"; names.len()].join(", ");
-            let names = names.into_iter().map(Param::Text);
-            condition.add(format!("(username IN ({marks}) OR user_id = ?)"), names.chain([Param::Text(user.clone())]));
+            let names = || names.iter().cloned().map(Param::Text);
+            condition.add(format!("(username IN ({marks}) OR user_id IN ({marks}))"), names().chain(names()));
         }
         if !self.status.is_empty() {
             let marks = vec!["?"; self.status.len()].join(", ");
             condition.add(format!("status IN ({marks})"), self.status.iter().cloned().map(Param::Text));
         }
         match &self.task_type {
-            Some(task_type) => {
-                let names = [task_type.clone(), format!("{task_type}:")].map(Param::Text);
-                condition.add("(task_type = ? OR starts_with(task_type, ?))", names);
+            Some(only) => {
+                let is_whole = |known: &str| {
+                    known.strip_prefix(&only.name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+                };
+                let types = only.texts(&session::types(reader, self.now)?, is_whole);
+                let marks = vec!["?"; types.len()].join(", ");
+                let clause = if types.is_empty() { "false".to_owned() } else { format!("task_type IN ({marks})") };
+                condition.add(clause, types.into_iter().map(Param::Text));
             }
             // Runs of the program, of which there are many, are shown to who asks for them.
             None => condition.add("session_file IS NOT NULL", []),
@@ -83,11 +90,12 @@ impl Filter {
         }
         Ok(condition)
     }
+}
 
-    /// The folders of a person.
-    fn folders(&self, reader: Reader<'_>, user: &str) -> Result<Vec<String>> {
-        let sql = "SELECT DISTINCT username FROM task_sessions WHERE username IS NOT NULL";
-        let folders: Vec<String> = reader.rows(sql, &[], |row| row.get(0))?;
-        Ok(folders.into_iter().filter(|folder| self.identities.is_of(folder, user)).collect())
-    }
+/// Everybody who has tasks or transcripts, and for whom tasks are done.
+fn users(reader: Reader<'_>) -> Result<Vec<String>> {
+    let sql = "SELECT username FROM task_sessions WHERE username IS NOT NULL
+               UNION SELECT user_id FROM task_sessions WHERE user_id IS NOT NULL
+               UNION SELECT split_part(session_file, '/', 1) FROM session_files ORDER BY ALL";
+    reader.rows(sql, &[], |row| row.get(0))
 }

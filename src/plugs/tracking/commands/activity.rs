@@ -8,6 +8,7 @@ use crate::cli::scope::{ReportArgs, ReportSetup, Rows, Usual};
 use crate::plugs::tracking::report::activity;
 use crate::plugs::tracking::report::by::By;
 use crate::plugs::tracking::report::filter::{Filter, Kind};
+use crate::plugs::usage::report::filter::Only;
 use crate::plugs::{tracking, usage};
 use crate::price::Prices;
 
@@ -16,7 +17,7 @@ use crate::price::Prices;
 /// Of web events a session is a visit; of transcripts it is a stretch of work with agents, over all of a person's
 /// transcripts. The processors `tracking` and `usage` run first, as for other reports. Active is the time between events
 /// that are at most 10 minutes apart. Median and p90 are of the lengths from the first to the last event. Views are pages
-/// and screens, or prompts. Bounced and engaged are shares of the sessions. Cost is that of the responses in a session, by
+/// and screens; work with agents has prompts instead. Bounced and engaged are shares of the sessions. Cost is that of the responses in a session, by
 /// list prices.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill report activity --by week\n  \
@@ -56,7 +57,7 @@ impl Choice {
     pub(super) fn filter(self, report: &ReportArgs, setup: &ReportSetup) -> Filter {
         Filter {
             days: setup.days,
-            user: report.user.clone(),
+            user: report.user.clone().map(Only::short),
             kind: self.kind,
             bots: self.bots,
             zone: setup.zone,

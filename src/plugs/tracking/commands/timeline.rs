@@ -3,12 +3,13 @@
 use super::activity::Choice;
 use crate::base::days::Days;
 use crate::base::error::{Result, Status};
-use crate::cli::Context;
 use crate::cli::form::Form;
 use crate::cli::place::read;
 use crate::cli::scope::{ReportArgs, Rows, Usual, day};
+use crate::cli::{Context, remark};
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::timeline::{self, CELLS, KINDS};
+use crate::plugs::usage::report::filter::Only;
 use crate::plugs::{tasks, tracking, usage};
 use crate::report::grid::Field;
 use crate::report::listing::{Listing, named};
@@ -26,7 +27,7 @@ use chrono::NaiveDate;
                   sessionmill timeline ada --kind task"
 )]
 pub(super) struct Args {
-    /// A person's name or e-mail address, a folder, or SITE/ID for one person of a site
+    /// A person's name or e-mail address, a folder, a beginning or a pattern of these, or SITE/ID for one person of a site
     #[arg(value_name = "USER", conflicts_with = "user")]
     who: String,
 
@@ -55,13 +56,17 @@ pub(super) fn timeline(args: &Args, context: &Context) -> Result<Status> {
     let choice = Choice { kind: None, bots: args.bots };
     let mut filter = choice.filter(&args.report, &setup);
     filter.days = args.day.map_or(filter.days, |day| Days { since: Some(day), until: Some(day) });
-    let (mut entries, newest) = read(&setup.database, context, |reader| {
-        let entries = timeline::timeline(reader, &args.who, &filter)?;
+    let user = Only::short(args.who.clone());
+    let (mut entries, newest, note) = read(&setup.database, context, |reader| {
+        let who = timeline::who(reader, &user, &filter.identities)?;
+        let entries = timeline::timeline(reader, &who, &filter)?;
         // Somebody who is there has an entry on some day.
-        let all = || timeline::timeline(reader, &args.who, &Filter { days: Days::default(), ..filter.clone() });
+        let all = || timeline::timeline(reader, &who, &Filter { days: Days::default(), ..filter.clone() });
         let newest = if entries.is_empty() { all()?.last().map(|entry| entry.begun) } else { None };
-        Ok((entries, newest))
+        let note = user.people(&filter.identities, &who.folders).filter(|_| !who.is_one());
+        Ok((entries, newest, note))
     })?;
+    note.iter().for_each(|note| remark(note));
     setup.tell_days(entries.is_empty(), newest);
     entries.retain(|entry| args.kind.as_ref().is_none_or(|kind| entry.kind == kind));
     args.form.list(&Listing {

@@ -8,8 +8,10 @@ use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::visits::{self, Visit};
 use crate::plugs::usage::repositories::Repositories;
 use crate::price::{PicoUsd, Prices};
+use crate::report::trend::{Steps, Trend};
 use crate::report::{Column, Row, Sheet, freshness};
 use crate::store::reader::Reader;
+use chrono::{DateTime, Utc};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -26,6 +28,9 @@ const COLUMNS: [Column; 10] = [
     Column::money("cost_usd", "Cost").rank(1),
 ];
 
+/// The column of what people saw of sites, or wrote to agents.
+const VIEWS: usize = 5;
+
 /// A row on its way.
 #[derive(Debug, Default)]
 struct Sums {
@@ -40,6 +45,8 @@ struct Sums {
     bounced: i128,
     engaged: i128,
     cost: Option<PicoUsd>,
+    /// When each session began, and its cost.
+    starts: Vec<(DateTime<Utc>, PicoUsd)>,
 }
 
 impl Sums {
@@ -53,6 +60,14 @@ impl Sums {
         self.bounced += i128::from(visit.is_bounce == Some(true));
         self.engaged += i128::from(visit.is_engaged);
         self.cost = self.cost.into_iter().chain(cost).reduce(|a, b| a + b);
+        self.starts.push((visit.started, cost.unwrap_or_default()));
+    }
+
+    /// Step by step what it cost, or where nothing cost anything, how many sessions there were.
+    fn trend(&self, steps: &Steps, has_costs: bool) -> Vec<i128> {
+        let mut trend = Trend::default();
+        self.starts.iter().for_each(|(time, cost)| trend.add(steps.at(*time), if has_costs { *cost } else { 1 }));
+        steps.numbers(&trend)
     }
 
     /// In the order of [`COLUMNS`].
@@ -94,12 +109,14 @@ pub fn activity(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) ->
     let mut sums: BTreeMap<Option<Key>, Sums> = BTreeMap::new();
     let mut total = Sums::default();
     let mut people: HashMap<(bool, String, String), usize> = HashMap::new();
-    let (mut bots, mut shared) = (0, 0);
+    let (mut bots, mut shared, mut has_web, mut has_agents) = (0, 0, false, false);
     visits::read(reader, by, filter, |visit| {
         if visit.is_bot && !filter.bots {
             bots += 1;
             return;
         }
+        has_agents |= visit.is_agent;
+        has_web |= !visit.is_agent;
         // An id of a site names nobody on another one.
         let site = if visit.is_agent { String::new() } else { visit.username.clone() };
         let next = people.len();
@@ -116,15 +133,29 @@ pub fn activity(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) ->
         total.add(&visit, person, costs.of(&visit.session_id));
     })?;
     let mut sums: Vec<_> = sums.into_iter().collect();
+    let mut steps = Steps::default();
     if !by.is_time() {
         // Of equals the first by name.
         sums.sort_by_key(|(_, sums)| Reverse((sums.sessions, sums.active_seconds)));
+        let ends = [total.starts.first(), total.starts.last()].map(|start| start.map(|(time, _)| *time));
+        steps = Steps::of(filter.days, ends, filter.zone);
     }
+    let has_costs = total.cost.is_some_and(|cost| cost > 0);
+    let row = |(key, sums): (Option<Key>, Sums)| {
+        let trend = sums.trend(&steps, has_costs);
+        Row { trend, ..Row::new(key.map(|key| key.name), sums.numbers()) }
+    };
     let (as_of, pending) = freshness(reader, NAME)?;
+    let mut columns = COLUMNS.to_vec();
+    columns[VIEWS].title = match (has_web, has_agents) {
+        (false, true) => "Prompts",
+        (true, true) => "Views, prompts",
+        _ => "Views",
+    };
     Ok(Sheet {
         by: by.name(),
-        columns: COLUMNS.as_slice().into(),
-        rows: sums.into_iter().map(|(key, sums)| Row::new(key.map(|key| key.name), sums.numbers())).collect(),
+        columns: columns.into(),
+        rows: sums.into_iter().map(row).collect(),
         totals: total.numbers(),
         as_of,
         pending,

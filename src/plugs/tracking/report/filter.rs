@@ -6,6 +6,7 @@ use crate::base::zone;
 use crate::identities::Identities;
 use crate::plugs::tracking::report::visits::Visit;
 use crate::plugs::usage::report as usage;
+use crate::plugs::usage::report::filter::Only;
 use crate::store::reader::{Param, Reader};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -18,7 +19,7 @@ pub struct Filter {
     /// On which a session began.
     pub days: Days,
     /// A person's name or e-mail address, a folder, or the id of a person of a site.
-    pub user: Option<String>,
+    pub user: Option<Only>,
     pub kind: Option<Kind>,
     /// Sessions of programs count, too.
     pub bots: bool,
@@ -60,7 +61,7 @@ impl Filter {
         let is_of_people = [team, project, model, agent].into_iter().all(Option::is_none);
         is_of_people.then(|| Self {
             days: *days,
-            user: user.as_ref().map(|only| only.name.clone()),
+            user: user.clone(),
             kind: None,
             bots: false,
             zone: *zone,
@@ -86,9 +87,12 @@ impl Filter {
             clause.push("kind = ?".to_owned());
             params.push(Param::Text(kind.name().to_owned()));
         }
-        if let Some(name) = &self.user {
-            let folders =
-                if has_person(reader, name)? { self.folders(reader, name)? } else { self.meant(reader, name)? };
+        if let Some(only) = &self.user {
+            let name = &only.name;
+            // The id of a person of a site is a whole name, too.
+            let exactly = Only::from(name.clone());
+            let only = if has_person(reader, name)? { &exactly } else { only };
+            let folders = only.folders(&self.identities, &folders(reader)?)?;
             let marks = vec!["?"; folders.len()].join(", ");
             clause.push(match folders.is_empty() {
                 true => "person_id = ?".to_owned(),
@@ -111,21 +115,9 @@ impl Filter {
         reader.one(&sql, &params, |row| row.time(0))
     }
 
-    /// The folders with sessions that are of a name.
-    pub(super) fn folders(&self, reader: Reader<'_>, name: &str) -> Result<Vec<String>> {
-        let mut folders = folders(reader)?;
-        folders.retain(|folder| self.identities.is_of(folder, name));
-        Ok(folders)
-    }
-
     /// What somebody is called in a report.
     pub(super) fn who(&self, visit: &Visit) -> String {
         if visit.is_agent { self.identities.label(&visit.username).to_owned() } else { visit.person_id.clone() }
-    }
-
-    /// The folders that are meant by a name for short.
-    fn meant(&self, reader: Reader<'_>, name: &str) -> Result<Vec<String>> {
-        self.identities.meant(name, &folders(reader)?)
     }
 }
 

@@ -55,7 +55,9 @@ pub fn part(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Stri
         return Ok(String::new());
     }
     let mut html = format!(
-        "<h2 id=\"presence\">When people are there</h2>\n<div class=\"pair\"><div><h3>Active time by day</h3>\n{}</div>\n\
+        "<h2 id=\"presence\">When people are there</h2>\n<p class=\"soft\">Presence is the time between prompts, calls and \
+         responses, or events of a site, that are at most 10 minutes apart.</p>\n\
+         <div class=\"pair\"><div><h3>Presence by day</h3>\n{}</div>\n\
          <div><h3>Time in sessions by hour of the week</h3>\n{}</div></div>\n<div class=\"pair\">\n",
         calendar(&days, hours),
         week(&rhythm)
@@ -110,7 +112,9 @@ fn sheet(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) -> Result
         let name = row.key.clone().unwrap_or_else(|| "(none)".to_owned());
         std::iter::once(name).chain(columns.iter().map(|column| cell(row, column))).collect()
     });
-    let titles: Vec<String> = columns.iter().map(|(_, column)| column.title.to_lowercase()).collect();
+    // Active time is that between responses on this page.
+    let title = |column: &Column| if column.name == "active_seconds" { "presence" } else { column.title };
+    let titles: Vec<String> = columns.iter().map(|(_, column)| title(column).to_lowercase()).collect();
     let head: Vec<_> =
         std::iter::once((sheet.by, Words)).chain(titles.iter().map(|title| (&**title, Numbers))).collect();
     let left_out = match sheet.rows.len().saturating_sub(MOST) {

@@ -6,7 +6,9 @@ use crate::base::names;
 use crate::base::printable::printable;
 use crate::base::utc;
 use crate::base::zone;
+use crate::identities::Identities;
 use crate::plugs::tracking::report::filter::Filter;
+use crate::plugs::usage::report::filter::Only;
 use crate::store::reader::{Param, Reader, Row};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -46,19 +48,25 @@ impl Entry {
 }
 
 /// Whose timeline it is: folders, and perhaps one person of a site.
-struct Who {
-    folders: Vec<String>,
+pub struct Who {
+    pub folders: Vec<String>,
     person: Option<String>,
 }
 
-/// Reads the timeline of a user: a person's name or e-mail address, a folder, or `SITE/ID` for one person of a site.
+impl Who {
+    /// Whether it is one person of a site.
+    pub fn is_one(&self) -> bool {
+        self.person.is_some()
+    }
+}
+
+/// Reads a timeline.
 ///
 /// # Errors
 ///
-/// If nothing is known of the user, or the database cannot be read.
-pub fn timeline(reader: Reader<'_>, user: &str, filter: &Filter) -> Result<Vec<Entry>> {
-    let who = who(reader, user, filter)?;
-    let mut entries = activity(reader, &who, filter)?;
+/// If the database cannot be read.
+pub fn timeline(reader: Reader<'_>, who: &Who, filter: &Filter) -> Result<Vec<Entry>> {
+    let mut entries = activity(reader, who, filter)?;
     if who.person.is_none() {
         entries.extend(transcripts(reader, &who.folders, filter)?);
         entries.extend(tasks(reader, &who.folders, filter)?);
@@ -68,16 +76,19 @@ pub fn timeline(reader: Reader<'_>, user: &str, filter: &Filter) -> Result<Vec<E
     Ok(entries)
 }
 
-fn who(reader: Reader<'_>, user: &str, filter: &Filter) -> Result<Who> {
+/// Finds a user: a person's name or e-mail address, a folder, or `SITE/ID` for one person of a site.
+///
+/// # Errors
+///
+/// If nothing is known of the user, or the database cannot be read.
+pub fn who(reader: Reader<'_>, user: &Only, identities: &Identities) -> Result<Who> {
     let sql = "SELECT username FROM activity_sessions UNION SELECT username FROM usage_sessions
                UNION SELECT username FROM task_sessions WHERE username IS NOT NULL ORDER BY username";
     let known: Vec<String> = reader.rows(sql, &[], |row| row.get(0))?;
-    let folders: Vec<String> = known.iter().filter(|folder| filter.identities.is_of(folder, user)).cloned().collect();
-    if !folders.is_empty() {
-        return Ok(Who { folders, person: None });
-    }
-    if let Some((site, id)) = user.split_once('/')
+    let name = &user.name;
+    if let Some((site, id)) = name.split_once('/')
         && known.iter().any(|folder| folder == site)
+        && !known.iter().any(|folder| identities.is_of(folder, name))
     {
         let person = person(reader, site, id)?.ok_or_else(|| {
             Error::new(Status::Usage, format!("`{}` has nobody with the id `{}`", printable(site), printable(id)))
@@ -85,8 +96,12 @@ fn who(reader: Reader<'_>, user: &str, filter: &Filter) -> Result<Who> {
         })?;
         return Ok(Who { folders: vec![site.to_owned()], person: Some(person) });
     }
-    let labels: BTreeSet<&str> = known.iter().map(|folder| filter.identities.label(folder)).collect();
-    Err(names::unknown("user", user, labels.into_iter()))
+    let folders = user.folders(identities, &known)?;
+    if folders.is_empty() {
+        let labels: BTreeSet<&str> = known.iter().map(|folder| identities.label(folder)).collect();
+        return Err(names::unknown("user", name, labels.into_iter()));
+    }
+    Ok(Who { folders, person: None })
 }
 
 /// The person of a site that an id belongs to.

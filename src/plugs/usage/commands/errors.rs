@@ -3,9 +3,9 @@
 use super::scope::Scope;
 use crate::base::error::{Result, Status, thousands};
 use crate::cli::scope::{Rows, Usual};
-use crate::cli::{Context, Form};
+use crate::cli::{Context, Form, screen};
 use crate::plugs::usage::report::errors::{self, Trouble};
-use crate::report::grid::Field;
+use crate::report::grid::{Field, bar};
 use crate::report::listing::{Listing, object};
 use crate::report::money;
 use crate::store::cell::plain;
@@ -36,7 +36,10 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
     let day = |trouble: &Trouble| text(&trouble.first_seen).chars().take(10).collect();
     let example = |trouble: &Trouble| text(&trouble.example);
     // A column that would be empty is left out.
-    let more: [(Field, Cell<'_>); 3] = [
+    let part = |trouble: &Trouble| trouble.of.map(|of| bar(trouble.count, of)).filter(|_| screen().is_terminal);
+    let part = |trouble: &Trouble| part(trouble).unwrap_or_default();
+    let more: [(Field, Cell<'_>); 4] = [
+        (Field::drawing(""), &part),
         (Field::number("Cost").spare(2), &cost),
         (Field::name("First seen").spare(3), &day),
         (Field::text("Example").spare(4), &example),
@@ -49,9 +52,10 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
         empty: "nothing to report",
         fields: fields.into_iter().chain(more).collect(),
         shown: &|trouble: &Trouble| {
-            let Trouble { kind, what, count, of, .. } = trouble;
-            let own = [kind.name().to_owned(), what.clone(), thousands(*count), of.map(thousands).unwrap_or_default()];
-            own.into_iter().chain(cells.iter().map(|cell| cell(trouble))).collect()
+            let Trouble { kind, count, of, .. } = trouble;
+            let counts = [thousands(*count), of.map(thousands).unwrap_or_default()];
+            let own = [kind.words().to_owned(), trouble.words()].into_iter().chain(counts);
+            own.chain(cells.iter().map(|cell| cell(trouble))).collect()
         },
         object: &object,
         names: &["kind", "what", "count", "of", "cost_usd", "first_seen", "example"],

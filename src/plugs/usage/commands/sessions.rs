@@ -3,10 +3,10 @@
 use super::scope::Scope;
 use crate::base::error::{Result, Status, thousands};
 use crate::cli::scope::{Rows, Usual};
-use crate::cli::{Context, Form, remark};
+use crate::cli::{Context, Form, remark, screen};
 use crate::plugs::usage::report::sessions::{self, CELLS, Session};
 use crate::plugs::usage::report::usage::without_price;
-use crate::report::grid::Field;
+use crate::report::grid::{Field, bar};
 use crate::report::listing::{Listing, named};
 use crate::report::money;
 use crate::report::render::{hours, short};
@@ -18,11 +18,16 @@ use std::collections::BTreeMap;
 ///
 /// The title is what the client calls a session, else the first line of the first prompt, without credentials.
 /// Subagents belong to the session that called them. Active time is that between responses which are at
-/// most 10 minutes apart. `Stopped` is how often somebody interrupted the agent. `sessionmill session ID` shows one of them step by step.
+/// most 10 minutes apart. `Interrupted` is how often somebody stopped the agent. `sessionmill session ID` shows one of
+/// them step by step.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     scope: Scope,
+
+    /// Only sessions in which somebody interrupted the agent
+    #[arg(long)]
+    interrupted: bool,
 
     /// Show N sessions, the costliest first
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
@@ -35,6 +40,7 @@ pub(super) struct Args {
 pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     let report = args.scope.report(Usual::of(args.form.format(), Rows::Others), context)?;
     let mut sessions = report.read(context, Vec::is_empty, sessions::sessions)?;
+    sessions.retain(|session| !args.interrupted || session.facts.interruptions > 0);
     let all = sessions.len();
     sessions.truncate(usize::try_from(args.limit).unwrap_or(usize::MAX));
     if sessions.len() < all {
@@ -66,11 +72,14 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
         remark(&format!("note: {words}"));
     }
     let title = has_titles.then(|| Field::text("Title").at_least(30));
-    let stopped = has_stops.then(|| Field::number("Stopped").spare(7));
+    let stopped = has_stops.then(|| Field::number("Interrupted").spare(1));
+    // A screen has room for what each is beside the costliest; programs can work it out.
+    let most = sessions.iter().filter_map(|session| session.spent.cost).max();
+    let most = most.filter(|_| screen().is_terminal && sessions.len() > 1);
     args.form.list(&Listing {
         rows: &sessions,
         empty: "nothing to report",
-        fields: title.into_iter().chain(fields).chain(stopped).collect(),
+        fields: title.into_iter().chain(fields).chain(stopped).chain(most.map(|_| Field::drawing(""))).collect(),
         shown: &|session: &Session| {
             let title = has_titles.then(|| session.facts.title.clone().unwrap_or_default());
             let cells = [
@@ -86,7 +95,8 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
                 session.spent.cost.map_or_else(|| "–".to_owned(), money::rounded),
             ];
             let stopped = has_stops.then(|| thousands(session.facts.interruptions.into()));
-            title.into_iter().chain(cells).chain(stopped).collect()
+            let part = most.map(|most| bar(session.spent.cost.unwrap_or_default(), most));
+            title.into_iter().chain(cells).chain(stopped).chain(part).collect()
         },
         object: &|session| named(CELLS, session.cells()),
         names: &CELLS,

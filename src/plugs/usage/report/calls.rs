@@ -20,17 +20,32 @@ const SUMS: &str = "count(*), count(*) FILTER (is_error), count(DISTINCT session
 ///
 /// If the database cannot be read.
 pub(in crate::plugs) fn calls(reader: Reader<'_>, filter: &Filter) -> Result<Sheet> {
-    let Where { clause, params } = filter.condition();
-    let clause = format!("{clause} AND kind <> 'slash_command'");
-    let numbers = |row: &Row<'_>, from: usize| -> Result<Vec<Option<i128>>> {
-        (from..from + CALLS.len()).map(|column| Ok(Some(row.integer(column)?))).collect()
-    };
+    let Where { clause, params } = condition(filter);
     let sql =
         format!("SELECT tool, {SUMS} FROM usage_tool_events WHERE {clause} GROUP BY ALL ORDER BY count(*) DESC, tool");
     let row = |row: &Row<'_>| Ok(report::Row::new(row.get(0)?, numbers(row, 1)?));
     let rows = reader.rows(&sql, &params, row)?;
-    // Sessions of several tools are in several rows.
-    let sql = format!("SELECT {SUMS} FROM usage_tool_events WHERE {clause}");
-    let totals = reader.one(&sql, &params, |row| numbers(row, 0))?;
+    let totals = totals(reader, filter)?;
     Ok(Sheet { by: "tool", columns: CALLS.as_slice().into(), rows, totals, ..Sheet::default() })
+}
+
+/// The numbers of all tools: sessions of several tools are in several rows.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(in crate::plugs) fn totals(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Option<i128>>> {
+    let Where { clause, params } = condition(filter);
+    let sql = format!("SELECT {SUMS} FROM usage_tool_events WHERE {clause}");
+    reader.one(&sql, &params, |row| numbers(row, 0))
+}
+
+fn condition(filter: &Filter) -> Where {
+    let Where { clause, params } = filter.condition();
+    Where { clause: format!("{clause} AND kind <> 'slash_command'"), params }
+}
+
+/// In the order of [`CALLS`], from a column on.
+fn numbers(row: &Row<'_>, from: usize) -> Result<Vec<Option<i128>>> {
+    (from..from + CALLS.len()).map(|column| Ok(Some(row.integer(column)?))).collect()
 }

@@ -51,23 +51,32 @@ fn trouble(kind: Kind, row: &Row<'_>, at: usize) -> Result<Trouble> {
 /// all            1           2      3           4
 /// equal          1           2      –           3
 /// ```
+///
+/// Most sessions have no three such calls at all, and are left out first: the parameters of the clause come twice.
 fn in_loops(clause: &str) -> String {
+    let calls = format!("FROM usage_tool_events WHERE {clause} AND kind <> 'slash_command'");
+    let bad = "cause NOT IN ('declined', 'interrupted', 'not_run')";
     format!(
         "SELECT * FROM (
-             SELECT *, tool || ': ' || cause AS what,
+             SELECT message_id, time, error, cause, tool || ': ' || cause AS what,
                  count(*) OVER (PARTITION BY session_id, caller_id, tool, cause, number - equal) AS length
              FROM (
-                 SELECT *, row_number() OVER (PARTITION BY session_id, caller_id ORDER BY time, line, event_id) AS number,
+                 SELECT session_id, caller_id, message_id, time, error, tool, cause,
+                     row_number() OVER (PARTITION BY session_id, caller_id ORDER BY time, line, event_id) AS number,
                      row_number() OVER (
                          PARTITION BY session_id, caller_id, tool, cause ORDER BY time, line, event_id) AS equal
-                 FROM usage_tool_events WHERE {clause} AND kind <> 'slash_command'))
-         WHERE length >= 3 AND cause NOT IN ('declined', 'interrupted', 'not_run')"
+                 {calls} AND (session_id IS NULL OR session_id IN (
+                     SELECT session_id {calls} AND {bad}
+                     GROUP BY session_id, caller_id, tool, cause HAVING count(*) >= 3)))
+             WHERE cause IS NOT NULL)
+         WHERE length >= 3 AND {bad}"
     )
 }
 
 /// Loops, and what the responses cost that made their calls.
 pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Trouble>> {
     let Where { clause, params } = filter.condition();
+    let params = [&*params, &*params].concat();
     let calls = in_loops(&clause);
     let sql = format!(
         "SELECT what, count(*) AS calls, min(time), {EXAMPLE} FROM ({calls}) GROUP BY what ORDER BY calls DESC, what"

@@ -69,6 +69,23 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What people see.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::ToolError => "failed calls",
+            Self::Cause => "why calls failed",
+            Self::RetryLoop => "failed again and again",
+            Self::EditedAgain => "changed again and again",
+            Self::ApiError => "errors of the API",
+            Self::ApiCause => "why the API failed",
+            Self::FailedFile => "files not read",
+            Self::MalformedLine => "lines that are no JSON",
+            Self::UnknownLine => "unknown types of lines",
+            Self::Placeholder => "output counted too low",
+            Self::Unpriced => "no price",
+        }
+    }
+
     /// In JSON and CSV.
     pub fn name(self) -> &'static str {
         match self {
@@ -86,6 +103,41 @@ impl Kind {
         }
     }
 }
+
+impl Trouble {
+    /// What people see of what happened; a loop is told by its tool and cause.
+    pub fn words(&self) -> String {
+        let cause = |name: &str| CAUSES.iter().find(|(known, _)| *known == name).map(|(_, words)| *words);
+        match self.kind {
+            Kind::Cause | Kind::ApiCause => cause(&self.what).unwrap_or(&self.what).to_owned(),
+            Kind::RetryLoop => match self.what.rsplit_once(": ") {
+                Some((tool, name)) => format!("{tool}: {}", cause(name).unwrap_or(name)),
+                None => self.what.clone(),
+            },
+            _ => self.what.clone(),
+        }
+    }
+}
+
+/// What the causes mean, by their ids.
+const CAUSES: [(&str, &str); 16] = [
+    ("declined", "a person said no"),
+    ("interrupted", "a person stopped the turn"),
+    ("not_run", "not run: a call beside it failed"),
+    ("permission", "not allowed"),
+    ("exit", "the command failed"),
+    ("edit_target", "text to replace not found, or found twice"),
+    ("not_read", "file not read before, or changed since"),
+    ("no_file", "no such file or folder"),
+    ("timeout", "took too long"),
+    ("too_large", "answer too long"),
+    ("unknown_tool", "no such tool"),
+    ("arguments", "arguments not accepted"),
+    ("other", "anything else"),
+    ("overload", "server overloaded"),
+    ("limit", "limit reached"),
+    ("auth", "not signed in"),
+];
 
 /// Reads the troubles: by kind, then the most frequent first.
 ///

@@ -41,12 +41,11 @@ pub struct Outcome {
     pub failed_test_runs: u64,
 }
 
-/// In SQL, in the order of the fields. A call that failed, or that has no result, has done nothing.
+/// In SQL, in the order of the fields but for the files. A call that failed, or that has no result, has done nothing.
 pub(super) const OUTCOME: &str = "
     count(*) FILTER (kind <> 'slash_command'), count(*) FILTER (is_error AND kind <> 'slash_command'),
     count(*) FILTER (declined_by = 'person'),
     coalesce(sum(lines_added) FILTER (is_done), 0)::BIGINT, coalesce(sum(lines_removed) FILTER (is_done), 0)::BIGINT,
-    len(list_distinct(flatten(coalesce(list(string_split(files, chr(10))) FILTER (is_done AND files IS NOT NULL), [])))),
     count(*) FILTER (is_done AND acts LIKE '%commit%'),
     count(*) FILTER (is_done AND acts LIKE '%pull_request%'),
     count(*) FILTER ((is_done OR cause = 'exit') AND acts LIKE '%test%'),
@@ -66,11 +65,11 @@ impl Outcome {
             rejections: number(2)?,
             lines_added: number(3)?,
             lines_removed: number(4)?,
-            files: number(5)?,
-            commits: number(6)?,
-            pull_requests: number(7)?,
-            test_runs: number(8)?,
-            failed_test_runs: number(9)?,
+            files: 0,
+            commits: number(5)?,
+            pull_requests: number(6)?,
+            test_runs: number(7)?,
+            failed_test_runs: number(8)?,
         })
     }
 }
@@ -107,5 +106,15 @@ pub(super) fn outcomes(reader: Reader<'_>, filter: &Filter) -> Result<HashMap<St
         "SELECT session_id, {OUTCOME} FROM {CALLS} WHERE {clause} AND session_id IS NOT NULL GROUP BY session_id"
     );
     let outcomes = reader.rows(&sql, &params, |row| Ok((row.get(0)?, Outcome::read(row, 1)?)))?;
-    Ok(outcomes.into_iter().collect())
+    let mut outcomes: HashMap<String, Outcome> = outcomes.into_iter().collect();
+    let sql = format!(
+        "SELECT session_id, count(DISTINCT file) FROM (
+             SELECT session_id, unnest(string_split(files, chr(10))) AS file FROM {CALLS}
+             WHERE {clause} AND is_done AND files IS NOT NULL AND session_id IS NOT NULL) GROUP BY session_id"
+    );
+    reader.each(&sql, &params, |row| {
+        outcomes.entry(row.get(0)?).or_default().files = row.count(1)?;
+        Ok(())
+    })?;
+    Ok(outcomes)
 }

@@ -8,10 +8,11 @@ use crate::dialect::directory::spelled;
 use crate::identities::Identities;
 use crate::identities::repository::repository;
 use crate::plugs::usage::repositories::Repositories;
+use crate::report::trend::Steps;
 use crate::store::reader::{Param, Reader};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Days and names; what is `None` is not asked for.
@@ -58,6 +59,67 @@ impl Only {
     pub fn short(name: String) -> Self {
         Self { is_short: true, ..name.into() }
     }
+
+    /// The folders of a user, among those that are known; whole names only, unless it is short.
+    ///
+    /// # Errors
+    ///
+    /// If it is short and fits nobody.
+    pub(in crate::plugs) fn folders(&self, identities: &Identities, known: &[String]) -> Result<Vec<String>> {
+        if self.is_short {
+            return identities.meant(&self.name, known);
+        }
+        Ok(known.iter().filter(|folder| identities.is_of(folder, &self.name)).cloned().collect())
+    }
+
+    /// The texts that fit best; whole ones only, unless it is short.
+    pub(in crate::plugs) fn texts(&self, known: &[String], is_whole: impl Fn(&str) -> bool) -> Vec<String> {
+        names::best(known, |text| match is_whole(text) {
+            true => Some(Fit::Whole),
+            false if self.is_short => names::fit(&self.name, text),
+            false => None,
+        })
+    }
+
+    /// Whom a short name stands for, in words, where it is nobody's whole one.
+    pub(in crate::plugs) fn people(&self, identities: &Identities, folders: &[String]) -> Option<String> {
+        let is_whole = !self.is_short || folders.iter().any(|folder| identities.is_of(folder, &self.name));
+        let labels: BTreeSet<_> = folders.iter().map(|folder| identities.label(folder)).collect();
+        let names: Vec<_> = labels.into_iter().map(|name| format!("`{name}`")).collect();
+        (!is_whole).then(|| format!("note: user `{}` is {}", self.name, names.join(", ")))
+    }
+}
+
+/// What the database has to be named: read once, however many filters ask.
+pub struct Names<'r> {
+    reader: Reader<'r>,
+    repositories: Option<Repositories>,
+    /// By what is named, and whether it is for short.
+    known: HashMap<(&'static str, bool), Vec<String>>,
+}
+
+impl<'r> Names<'r> {
+    pub fn new(reader: Reader<'r>) -> Self {
+        Self { reader, repositories: None, known: HashMap::new() }
+    }
+
+    fn read(&mut self, what: &'static str, column: &str, is_short: bool, identities: &Arc<Identities>) -> Result<()> {
+        if what == "project" && self.repositories.is_none() {
+            self.repositories = Some(Repositories::read(self.reader, identities)?);
+        }
+        if !self.known.contains_key(&(what, is_short)) {
+            // Who has transcripts is somebody, with responses or without.
+            let others = match what {
+                "user" if is_short => "UNION SELECT split_part(session_file, '/', 1) FROM session_files",
+                _ => "",
+            };
+            let sql = format!(
+                "SELECT DISTINCT {column} FROM usage_responses WHERE {column} IS NOT NULL {others} ORDER BY ALL"
+            );
+            self.known.insert((what, is_short), self.reader.rows(&sql, &[], |row| row.get(0))?);
+        }
+        Ok(())
+    }
 }
 
 /// A condition in SQL, and its parameters.
@@ -81,6 +143,11 @@ impl Filter {
         .filter_map(|(what, column, only)| Some((what, column, only.as_ref()?)))
     }
 
+    /// The columns that say what is asked for by name.
+    pub(in crate::plugs) fn columns(&self) -> impl Iterator<Item = &'static str> {
+        self.names().map(|(_, column, _)| column)
+    }
+
     /// Everything.
     pub fn of_all(zone: Tz, identities: Arc<Identities>) -> Self {
         let (user, team, project, model, agent) = (None, None, None, None, None);
@@ -98,34 +165,31 @@ impl Filter {
     ///
     /// If the database cannot be read, or has nothing for a short name: then with the nearest ones that it has.
     pub fn resolved(&self, reader: Reader<'_>) -> Result<Self> {
+        self.resolved_by(&mut Names::new(reader))
+    }
+
+    /// The same where others are asked, too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Filter::resolved`].
+    pub fn resolved_by(&self, names: &mut Names<'_>) -> Result<Self> {
         let mut filter = self.clone();
-        if self.names().next().is_none() {
-            return Ok(filter);
-        }
-        let repositories = Repositories::read(reader, &self.identities)?;
         for (what, column, only) in self.names() {
-            // Who has transcripts is somebody, with responses or without.
-            let others = if what == "user" && only.is_short {
-                "UNION SELECT split_part(session_file, '/', 1) FROM session_files"
-            } else {
-                ""
-            };
-            let sql = format!(
-                "SELECT DISTINCT {column} FROM usage_responses WHERE {column} IS NOT NULL {others} ORDER BY ALL"
-            );
-            let known: Vec<String> = reader.rows(&sql, &[], |row| row.get(0))?;
+            names.read(what, column, only.is_short, &self.identities)?;
+            let (known, repositories) = (&names.known[&(what, only.is_short)], names.repositories.as_ref());
             let values = match what {
-                "user" if only.is_short => self.identities.meant(&only.name, &known)?,
-                _ => names::best(&known, |value| self.fit(what, only, value, &repositories)),
+                "user" => only.folders(&self.identities, known)?,
+                _ => names::best(known, |value| self.fit(what, only, value, repositories)),
             };
             if values.is_empty() && only.is_short {
                 let names: BTreeSet<_> =
-                    known.iter().filter_map(|value| self.answers(what, value, &repositories)[0]).collect();
+                    known.iter().filter_map(|value| self.answers(what, value, repositories)[0]).collect();
                 return Err(names::unknown(what, &only.name, names.into_iter()));
             }
             let labels: BTreeSet<_> =
-                values.iter().filter_map(|value| self.answers(what, value, &repositories)[0]).collect();
-            let is_whole = values.iter().any(|value| self.fit(what, only, value, &repositories) == Some(Fit::Whole));
+                values.iter().filter_map(|value| self.answers(what, value, repositories)[0]).collect();
+            let is_whole = values.iter().any(|value| self.fit(what, only, value, repositories) == Some(Fit::Whole));
             let stands_for = if is_whole { Vec::new() } else { labels.into_iter().map(str::to_owned).collect() };
             let only = Only { values, stands_for, ..only.clone() };
             *match what {
@@ -137,6 +201,21 @@ impl Filter {
             } = Some(only);
         }
         Ok(filter)
+    }
+
+    /// The steps that a row is drawn in: of the days that are asked for, or of those with usage.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read.
+    pub(in crate::plugs) fn steps(&self, reader: Reader<'_>) -> Result<Steps> {
+        let Where { clause, params } = self.condition();
+        let sql = format!("SELECT min(time), max(time) FROM usage_responses WHERE {clause}");
+        let used = match self.days {
+            Days { since: Some(_), until: Some(_) } => [None; 2],
+            _ => reader.one(&sql, &params, |row| Ok([row.time(0)?, row.time(1)?]))?,
+        };
+        Ok(Steps::of(self.days, used, self.zone))
     }
 
     /// When the last response was made of which the names tell, whatever the days.
@@ -151,7 +230,7 @@ impl Filter {
     }
 
     /// How a name fits a value of a column.
-    fn fit(&self, what: &str, only: &Only, value: &str, repositories: &Repositories) -> Option<Fit> {
+    fn fit(&self, what: &str, only: &Only, value: &str, repositories: Option<&Repositories>) -> Option<Fit> {
         let name = &only.name;
         let is_whole = match what {
             "user" => self.identities.is_of(value, name),
@@ -173,13 +252,27 @@ impl Filter {
     }
 
     /// The names that a value of a column answers to, first that which reports tell it by.
-    fn answers<'a>(&'a self, what: &str, value: &'a str, repositories: &'a Repositories) -> [Option<&'a str>; 3] {
+    fn answers<'a>(
+        &'a self,
+        what: &str,
+        value: &'a str,
+        repositories: Option<&'a Repositories>,
+    ) -> [Option<&'a str>; 3] {
         match what {
             "user" => [Some(self.identities.label(value)), Some(value), None],
             "team" => [self.identities.team(value), None, None],
-            "project" => [Some(repositories.name(value)), Some(repository(value)), Some(value)],
+            "project" => [repositories.map(|known| known.name(value)), Some(repository(value)), Some(value)],
             _ => [Some(value), None, None],
         }
+    }
+
+    /// Whether what is of a folder and a working directory is asked for, as far as these tell; of a resolved filter.
+    pub(in crate::plugs) fn is_of(&self, folder: &str, project: Option<&str>) -> bool {
+        self.names().all(|(_, column, Only { values, .. })| match column {
+            "username" => values.iter().any(|value| value == folder),
+            "project" => values.iter().any(|value| Some(value.as_str()) == project),
+            _ => true,
+        })
     }
 
     pub(in crate::plugs) fn condition(&self) -> Where {

@@ -12,9 +12,10 @@ use crate::plugs::usage::report::facts::{CALLS, OUTCOME, Outcome};
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::key::Key;
 use crate::plugs::usage::report::period::Names;
-use crate::plugs::usage::report::spending::{self, Spent};
+use crate::plugs::usage::report::spending::{self, Columns, Spent};
 use crate::plugs::usage::repositories::Repositories;
 use crate::price::{PicoUsd, Prices};
+use crate::report::trend::{Steps, Trend};
 use crate::report::{Column, Row, Sheet, freshness};
 use crate::store::reader::{self, Reader};
 use clap::ValueEnum;
@@ -49,7 +50,7 @@ impl From<OutcomesBy> for By {
     }
 }
 
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
     Column::count("lines_added", "Added"),
     Column::count("lines_removed", "Removed").rank(1),
     Column::count("files", "Files").rank(3),
@@ -57,6 +58,7 @@ const COLUMNS: [Column; 11] = [
     Column::count("pull_requests", "Pull requests").rank(4),
     Column::count("test_runs", "Test runs").rank(2),
     Column::failures("failed_test_runs", "Failed").rank(5),
+    Column::count("interrupted_sessions", "Interrupted").rank(3),
     Column::seconds("active_seconds", "Active").rank(4),
     Column::money("cost_usd", "Cost"),
     Column::money("cost_per_commit_usd", "Per commit").rank(1),
@@ -70,6 +72,9 @@ struct Sums {
     /// Changed files, each with whose it is: one that is changed again and again is one file.
     files: HashSet<String>,
     spent: Spent,
+    costs: Trend,
+    /// Sessions that somebody interrupted.
+    interrupted: HashSet<String>,
     active_micros: i128,
 }
 
@@ -87,7 +92,7 @@ impl Sums {
     /// In the order of [`COLUMNS`].
     fn numbers(&self) -> Vec<Option<i128>> {
         const HOUR: i128 = 3_600_000_000;
-        let Self { outcome, files, spent, active_micros } = self;
+        let Self { outcome, files, spent, interrupted, active_micros, .. } = self;
         let each = |of: PicoUsd, number: i128| (number > 0).then(|| of / number);
         let count = |number: u64| Some(i128::from(number));
         vec![
@@ -98,6 +103,7 @@ impl Sums {
             count(outcome.pull_requests),
             count(outcome.test_runs),
             count(outcome.failed_test_runs),
+            i128::try_from(interrupted.len()).ok(),
             Some(active_micros / 1_000_000),
             spent.cost,
             spent.cost.and_then(|cost| each(cost, outcome.commits.into())),
@@ -106,7 +112,7 @@ impl Sums {
     }
 }
 
-/// Makes the report. A file that several rows have counts in each of them, and once in the total.
+/// Makes the report. A file or a session that several rows have counts in each of them, and once in the total.
 ///
 /// # Errors
 ///
@@ -117,15 +123,30 @@ pub fn outcomes(reader: Reader<'_>, by: OutcomesBy, filter: &Filter, prices: &Pr
     let mut sums: BTreeMap<Option<String>, Sums> = BTreeMap::new();
     let Some(mut key) = Key::of(by, reader, filter)? else { return Ok(Sheet::default()) };
     let columns = key.columns();
-    let keys = columns.keys.join(", ");
-    let name = |row: &reader::Row<'_>| key.name(row);
-    spending::read(reader, prices, columns, &condition, name, |name, _, spent| {
-        sums.entry(name).or_default().spent.add(spent);
+    let (keys, width) = (columns.keys.join(", "), columns.keys.len());
+    let steps = if key.is_time() { Steps::default() } else { filter.steps(reader)? };
+    let step = steps.sql("time");
+    let with_step: Vec<&str> = columns.keys.iter().copied().chain([step.as_str()]).collect();
+    let with_step = Columns { keys: &with_step, join: columns.join };
+    let name = |row: &reader::Row<'_>| Ok((key.name(row)?, row.get::<Option<i64>>(width)?));
+    spending::read(reader, prices, with_step, &condition, name, |(name, step), _, spent| {
+        let sums = sums.entry(name).or_default();
+        sums.spent.add(spent);
+        if let Some(step) = step.and_then(|step| usize::try_from(step).ok()) {
+            sums.costs.add(step, spent.cost.unwrap_or_default());
+        }
     })?;
     let Where { clause, params } = &condition;
+    let sql = format!(
+        "SELECT DISTINCT {keys}, session_id FROM usage_responses WHERE {clause}
+             AND session_id IN (SELECT session_id FROM usage_sessions WHERE interruptions > 0)"
+    );
+    reader.each(&sql, params, |row| {
+        sums.entry(key.name(row)?).or_default().interrupted.insert(row.get(width)?);
+        Ok(())
+    })?;
     // Which model made a call is not told.
     if filter.model.is_none() {
-        let width = key.columns().keys.len();
         let sql = format!("SELECT {keys}, {OUTCOME} FROM {CALLS} WHERE {clause} GROUP BY {keys}");
         reader.each(&sql, params, |row| {
             sums.entry(key.name(row)?).or_default().add(&Outcome::read(row, width)?);
@@ -142,9 +163,10 @@ pub fn outcomes(reader: Reader<'_>, by: OutcomesBy, filter: &Filter, prices: &Pr
     }
     active(reader, by, filter, |name, micros| sums.entry(name).or_default().active_micros += micros)?;
     let mut total = Sums::default();
-    for Sums { outcome, files, spent, active_micros } in sums.values() {
+    for Sums { outcome, files, spent, interrupted, active_micros, .. } in sums.values() {
         total.add(outcome);
         total.files.extend(files.iter().cloned());
+        total.interrupted.extend(interrupted.iter().cloned());
         total.spent.add(spent);
         total.active_micros += active_micros;
     }
@@ -153,10 +175,16 @@ pub fn outcomes(reader: Reader<'_>, by: OutcomesBy, filter: &Filter, prices: &Pr
         sums.sort_by_key(|(_, sums)| Reverse((sums.spent.cost.unwrap_or_default(), sums.outcome.lines_added)));
     }
     let (as_of, pending) = freshness(reader, NAME)?;
+    // Lines, which matter where nothing has a cost, are told by no step.
+    let has_costs = total.spent.cost.is_some_and(|cost| cost > 0);
+    let row = |(key, sums): (Option<String>, Sums)| {
+        let trend = if has_costs { steps.numbers(&sums.costs) } else { Vec::new() };
+        Row { trend, ..Row::new(key, sums.numbers()) }
+    };
     Ok(Sheet {
         by: by.name(),
         columns: COLUMNS.as_slice().into(),
-        rows: sums.into_iter().map(|(key, sums)| Row::new(key, sums.numbers())).collect(),
+        rows: sums.into_iter().map(row).collect(),
         totals: total.numbers(),
         as_of,
         pending,
@@ -179,7 +207,10 @@ fn active(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl FnMut(Opti
         _ => Period::Day,
     };
     let mut names = Names::new(period, filter.zone);
-    let repositories = Repositories::read(reader, &filter.identities)?;
+    let repositories = match by {
+        By::Project => Some(Repositories::read(reader, &filter.identities)?),
+        _ => None,
+    };
     let who = format!("concat(username, chr(10), {column})");
     let whose = Whose { who: &who, join: "", params: &[] };
     active::read(reader, &whose, &filter.condition(), |who, quarter, micros| {
@@ -188,7 +219,7 @@ fn active(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl FnMut(Opti
         let name = match by {
             By::User => Some(filter.identities.label(user).to_owned()),
             By::Team => filter.identities.team(user).map(str::to_owned),
-            By::Project => value.map(|cwd| repositories.name(cwd).to_owned()),
+            By::Project => value.map(|cwd| repositories.as_ref().map_or(cwd, |known| known.name(cwd)).to_owned()),
             By::Agent | By::Session => value.map(str::to_owned),
             _ => names.of(Some(quarter)),
         };

@@ -44,6 +44,24 @@ pub struct Session {
 ///
 /// If the database cannot be read.
 pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Session>> {
+    let mut sessions = costs(reader, filter, prices)?;
+    let outcomes = facts::outcomes(reader, filter)?;
+    let mut active: HashMap<String, i128> = HashMap::new();
+    let whose = Whose { who: "session_id", join: "", params: &[] };
+    active::read(reader, &whose, &filter.condition(), |id, _, micros| *active.entry(id).or_default() += micros)?;
+    for session in &mut sessions {
+        session.active_seconds = active.get(&session.id).copied().unwrap_or_default() / 1_000_000;
+        session.outcome = outcomes.get(&session.id).copied().unwrap_or_default();
+    }
+    Ok(sessions)
+}
+
+/// The same without active time and without what came of the calls.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn costs(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Session>> {
     let condition = filter.condition();
     let mut spent: HashMap<Option<String>, BTreeMap<Option<String>, Spent>> = HashMap::new();
     spending::read(
@@ -56,10 +74,7 @@ pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<
             spent.entry(id).or_default().entry(model.map(str::to_owned)).or_default().add(sum);
         },
     )?;
-    let (mut facts, outcomes) = (facts::facts(reader)?, facts::outcomes(reader, filter)?);
-    let mut active: HashMap<String, i128> = HashMap::new();
-    let whose = Whose { who: "session_id", join: "", params: &[] };
-    active::read(reader, &whose, &condition, |id, _, micros| *active.entry(id).or_default() += micros)?;
+    let mut facts = facts::facts(reader)?;
     let Where { clause, params } = &condition;
     let sql = format!(
         "WITH chosen AS NOT MATERIALIZED (
@@ -82,14 +97,13 @@ pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<
             project: row.get::<Option<String>>(2)?.map(|cwd| repositories.name(&cwd).to_owned()),
             begun: row.time(3)?,
             ended: row.time(4)?,
-            active_seconds: active.get(&id).copied().unwrap_or_default() / 1_000_000,
             file: row.get(5)?,
             line: row.get(6)?,
             spent: sum,
             models,
             facts: facts.remove(&id).unwrap_or_default(),
-            outcome: outcomes.get(&id).copied().unwrap_or_default(),
             id,
+            ..Session::default()
         });
         Ok(())
     })?;

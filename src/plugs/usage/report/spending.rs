@@ -175,11 +175,13 @@ fn used<'u, 'p>(
     &mut of_model[at]
 }
 
-/// The number of the price days that a response is not before. One without a time is the newest.
+/// The number of the price days that a response is not before. One without a time is the newest. The newest day
+/// comes first: most responses are after it, and need no second comparison.
 fn era(prices: &Prices) -> String {
     let days = prices.days();
-    let cases = days.iter().enumerate().map(|(era, day)| format!(" WHEN time < TIMESTAMP '{day}' THEN {era}"));
-    case(cases.collect(), days.len() as u64)
+    let cases = days.iter().enumerate().rev();
+    let cases = cases.map(|(before, day)| format!(" WHEN time >= TIMESTAMP '{day}' THEN {}", before + 1));
+    case(cases.chain([format!(" WHEN time IS NULL THEN {}", days.len())]).collect(), 0)
 }
 
 /// Whether a response is at peak hours, where a price rises then. One without a time is not.

@@ -11,6 +11,7 @@ use crate::plugs::usage::report::key::Keys;
 use crate::plugs::usage::report::spending::{self, Columns, Spent, Uses};
 use crate::plugs::usage::report::{calls, explain, reported};
 use crate::price::{PicoUsd, Prices};
+use crate::report::trend::{Steps, Trend};
 use crate::report::{Column, Row, Sheet, freshness};
 use crate::store::reader::{self, Reader};
 use std::cmp::Ordering;
@@ -34,6 +35,8 @@ const COLUMNS: [Column; 10] = [
 struct Sums {
     spent: Spent,
     reported: Option<PicoUsd>,
+    costs: Trend,
+    responses: Trend,
 }
 
 impl Sums {
@@ -84,14 +87,23 @@ fn tokens(reader: Reader<'_>, by: &[By], filter: &Filter, prices: &Prices) -> Re
     };
     let mut groups = Groups::new();
     let (columns, join) = keys.columns();
-    let columns = || Columns { keys: &columns, join };
-    let names = |row: &reader::Row<'_>| keys.names(row);
-    let uses = spending::read(reader, prices, columns(), &filter.condition(), names, |names, _, spent| {
-        groups.entry(names).or_default().spent.add(spent);
+    // Rows of one time have no steps.
+    let steps = if keys.are_times().contains(&true) { Steps::default() } else { filter.steps(reader)? };
+    let step = steps.sql("time");
+    let with_step: Vec<&str> = columns.iter().copied().chain([step.as_str()]).collect();
+    let names = |row: &reader::Row<'_>| Ok((keys.names(row)?, row.get::<Option<i64>>(columns.len())?));
+    let with_step = Columns { keys: &with_step, join };
+    let uses = spending::read(reader, prices, with_step, &filter.condition(), names, |(names, step), _, spent| {
+        let sums = groups.entry(names).or_default();
+        sums.spent.add(spent);
+        if let Some(step) = step.and_then(|step| usize::try_from(step).ok()) {
+            sums.costs.add(step, spent.cost.unwrap_or_default());
+            sums.responses.add(step, spent.responses);
+        }
     })?;
     reported::read(
         reader,
-        columns(),
+        Columns { keys: &columns, join },
         filter,
         |row| keys.names(row),
         |names, cost| {
@@ -99,7 +111,7 @@ fn tokens(reader: Reader<'_>, by: &[By], filter: &Filter, prices: &Prices) -> Re
         },
     )?;
     let rows = in_order(groups, &keys.are_times());
-    sheet(reader, by, rows, &uses, filter, prices)
+    sheet(reader, by, rows, &steps, &uses, filter, prices)
 }
 
 fn blocks(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Sheet> {
@@ -109,7 +121,7 @@ fn blocks(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Sheet>
         let start = start.with_timezone(&filter.zone).format("%Y-%m-%dT%H:%M:%S%:z");
         groups.entry(vec![Some(start.to_string())]).or_default().spent.add(&spent);
     }
-    sheet(reader, &[By::Block], groups.into_iter().collect(), &uses, filter, prices)
+    sheet(reader, &[By::Block], groups.into_iter().collect(), &Steps::default(), &uses, filter, prices)
 }
 
 /// The groups in the order of the report, level by level: times in theirs, everything else by weight, of equals the
@@ -136,18 +148,22 @@ fn sheet(
     reader: Reader<'_>,
     by: &[By],
     groups: Vec<(Vec<Option<String>>, Sums)>,
+    steps: &Steps,
     uses: &Uses<'_>,
     filter: &Filter,
     prices: &Prices,
 ) -> Result<Sheet> {
     let mut total = Sums::default();
-    for (_, Sums { spent, reported }) in &groups {
+    for (_, Sums { spent, reported, .. }) in &groups {
         total.spent.add(spent);
         reported.iter().for_each(|cost| total.add_reported(*cost));
     }
+    let has_costs = total.spent.cost.is_some_and(|cost| cost > 0);
     let rows = groups.into_iter().map(|(names, sums)| {
         let mut names = names.into_iter();
-        Row { key: names.next().flatten(), then: names.collect(), numbers: sums.numbers() }
+        let trend = if has_costs { &sums.costs } else { &sums.responses };
+        let (numbers, trend) = (sums.numbers(), steps.numbers(trend));
+        Row { key: names.next().flatten(), then: names.collect(), numbers, trend }
     });
     let mut by = by.iter().map(|by| by.name());
     let unpriced = unpriced(uses);

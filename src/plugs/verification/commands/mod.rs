@@ -8,12 +8,12 @@ mod show;
 mod suggest;
 
 use crate::base::error::{Result, Status};
-use crate::base::names;
 use crate::cli::place::read;
 use crate::cli::scope::refresh;
 use crate::cli::{Context, Database, Place};
 use crate::identities::Identities;
 use crate::plugs::command::{Command, parsed};
+use crate::plugs::usage::report::filter::Only;
 use crate::plugs::verification::report::knowledge::{self, Filter, Item};
 use crate::plugs::verification::{NAME, Settings};
 use crate::source::access::may_write;
@@ -22,7 +22,6 @@ use clap::Args as _;
 use clap::builder::PossibleValuesParser;
 use sessionmill_verification::review::Standing;
 use sessionmill_verification::{Detection, Domain};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) const REPORTS: [Command; 1] = [Command {
@@ -96,7 +95,8 @@ struct Which {
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Domain::ALL.map(Domain::name)))]
     domain: Option<String>,
 
-    /// Only with evidence of this user: a person's name or e-mail address, or a folder
+    /// Only with evidence of this user: a person's name or e-mail address, or a folder; a beginning or a pattern with *
+    /// will do
     #[arg(long)]
     user: Option<String>,
 
@@ -148,7 +148,7 @@ impl Which {
             identities: Arc::new(identities),
             id: None,
             domain: self.domain.clone(),
-            user: self.user.clone(),
+            user: self.user.clone().map(Only::short),
             kind: self.kind.clone(),
             status: self.status.clone(),
             text: self.text.clone(),
@@ -168,20 +168,10 @@ impl Which {
         }
         let filter = self.filter(Identities::given(config.identities.as_deref())?);
         let (weights, identities) = (config.settings::<Settings>().confidence, &filter.identities);
-        let (items, users, more) = read(&database, context, |reader| {
+        read(&database, context, |reader| {
             let items = knowledge::items(reader, &filter, &weights, context.now.wall)?;
-            Ok((items, knowledge::users(reader)?, more(reader, identities)?))
-        })?;
-        if let Some(user) = &self.user
-            && !users.iter().any(|folder| identities.is_of(folder, user))
-        {
-            return Err(names::unknown(
-                "user",
-                user,
-                users.iter().map(|folder| identities.label(folder)).collect::<BTreeSet<_>>().into_iter(),
-            ));
-        }
-        Ok((items, more))
+            Ok((items, more(reader, identities)?))
+        })
     }
 }
 

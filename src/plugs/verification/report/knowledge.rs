@@ -5,6 +5,7 @@ use crate::base::error::Result;
 use crate::base::names;
 use crate::base::utc;
 use crate::identities::Identities;
+use crate::plugs::usage::report::filter::Only;
 use crate::store::reader::{Param, Reader, Row};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -109,7 +110,7 @@ pub struct Filter {
     pub id: Option<String>,
     pub domain: Option<String>,
     /// Who said it: a person, or a folder.
-    pub user: Option<String>,
+    pub user: Option<Only>,
     pub kind: Option<String>,
     pub status: Option<String>,
     /// In whatever letters, in the title, the content or the entities.
@@ -190,7 +191,8 @@ pub fn items(reader: Reader<'_>, filter: &Filter, weights: &Weights, now: DateTi
         })
     })?;
     if let Some(user) = user {
-        let is_of = |folder: &String| identities.is_of(folder, user);
+        let meant = user.folders(identities, &users(reader)?)?;
+        let is_of = |folder: &String| meant.contains(folder);
         items.retain(|Item { domain, item_id, .. }| {
             folders.get(&(domain.clone(), item_id.clone())).is_some_and(|folders| folders.iter().any(is_of))
         });

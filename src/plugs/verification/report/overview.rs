@@ -5,8 +5,8 @@ use crate::base::error::Result;
 use crate::base::zone::{self, Period};
 use crate::identities::Identities;
 use crate::plugs::verification::NAME;
-use crate::report::freshness;
-use crate::report::{Column, Row, Sheet};
+use crate::report::trend::{Steps, Trend};
+use crate::report::{Column, Row, Sheet, freshness};
 use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -80,7 +80,16 @@ pub fn verification(reader: Reader<'_>, by: By, filter: &Filter) -> Result<Sheet
         };
         rows.entry(key).or_default().push(piece);
     }
-    let rows = rows.into_iter().map(|(key, pieces)| Row::new(key, numbers(&pieces)));
+    let times = || pieces.iter().filter_map(|piece| piece.time);
+    let steps = match by {
+        By::Month => Steps::default(),
+        _ => Steps::of(filter.days, [times().min(), times().max()], filter.zone),
+    };
+    let rows = rows.into_iter().map(|(key, pieces)| {
+        let mut trend = Trend::default();
+        pieces.iter().filter_map(|piece| piece.time).for_each(|time| trend.add(steps.at(time), 1));
+        Row { trend: steps.numbers(&trend), ..Row::new(key, numbers(&pieces)) }
+    });
     let by = match by {
         By::Domain => "domain",
         By::User => "user",

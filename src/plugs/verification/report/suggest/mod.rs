@@ -18,6 +18,7 @@ use crate::base::names;
 use crate::base::utc;
 use crate::identities::Identities;
 use crate::identities::repository::repository;
+use crate::plugs::usage::report::filter::Only;
 use crate::plugs::usage::repositories::Repositories;
 use crate::plugs::verification::report::knowledge::{self, Filter, Item, Piece};
 use crate::store::reader::Reader;
@@ -126,7 +127,8 @@ pub(crate) fn pages(
     (weights, now): (&Weights, DateTime<Utc>),
 ) -> Result<Vec<Page>> {
     let repositories = Repositories::read(reader, identities)?;
-    let filter = Filter { identities: identities.clone(), user: wish.user.clone(), ..Filter::default() };
+    let filter =
+        Filter { identities: identities.clone(), user: wish.user.clone().map(Only::from), ..Filter::default() };
     let items = knowledge::items(reader, &filter, weights, now)?;
     let mut evidence = knowledge::evidence(reader, None, identities)?;
     let mut prompts = prompt::repeated(reader, identities, &repositories, wish)?;
