@@ -3,7 +3,7 @@
 use crate::base::days::Days;
 use crate::base::zone;
 use crate::report::grid::BAR;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 /// Steps of whole days, no more than a bar has columns. Of a single day there are none.
@@ -22,8 +22,12 @@ impl Steps {
         let Some((since, until)) = ends.filter(|(since, until)| since <= until) else { return Self::default() };
         let days = (until - since).num_days() + 1;
         let steps = days.min(BAR as i64);
-        let begin = |step: i64| zone::begin(since + TimeDelta::days(step * days / steps), zone);
-        Self((1..steps).map(begin).collect())
+        Self::from((1..steps).map(|step| since + TimeDelta::days(step * days / steps)), zone)
+    }
+
+    /// The steps between some days, on which the later ones begin. The days are in order.
+    pub fn from(days: impl IntoIterator<Item = NaiveDate>, zone: Tz) -> Self {
+        Self(days.into_iter().map(|day| zone::begin(day, zone)).collect())
     }
 
     /// The step of a moment.

@@ -104,7 +104,11 @@ fn rounded(part: i128, of: i128) -> Option<i128> {
 ///
 /// If the database cannot be read.
 pub fn activity(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) -> Result<Sheet> {
-    let costs = Costs::read(reader, filter, prices)?;
+    activity_at(reader, by, filter, &Costs::read(reader, filter, prices)?)
+}
+
+/// The same with costs that are read before, for several reports of one filter.
+pub(super) fn activity_at(reader: Reader<'_>, by: By, filter: &Filter, costs: &Costs) -> Result<Sheet> {
     let repositories = Repositories::read(reader, &filter.identities)?;
     let mut sums: BTreeMap<Option<Key>, Sums> = BTreeMap::new();
     let mut total = Sums::default();

@@ -21,18 +21,15 @@ impl Costs {
     /// If the database cannot be read.
     pub(super) fn read(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Self> {
         // No response is older than the session that it is in.
-        let (mut clause, mut params) = ("time <= seen_until".to_owned(), Vec::new());
-        if let Some(day) = filter.days.since {
-            clause += " AND time >= ?";
-            params.push(Param::Time(zone::begin(day, filter.zone)));
-        }
-        let condition = Where { clause, params };
-        // What the view `activity_usage` says, without finding each response a second time.
+        let condition = match filter.days.since {
+            Some(day) => {
+                Where { clause: "time >= ?".to_owned(), params: vec![Param::Time(zone::begin(day, filter.zone))] }
+            }
+            None => Where { clause: "true".to_owned(), params: Vec::new() },
+        };
         let columns = Columns {
-            keys: &["work.activity", "project"],
-            join: "ASOF JOIN (
-                 SELECT username AS who, started_at, seen_until, session_id AS activity FROM activity_sessions
-                 WHERE kind = 'agent') AS work ON username = who AND time >= started_at",
+            keys: &["activity_usage.session_id", "project"],
+            join: "JOIN activity_usage USING (message_id, part)",
         };
         let repositories = Repositories::read(reader, &filter.identities)?;
         let mut costs: HashMap<String, Vec<(Option<String>, PicoUsd)>> = HashMap::new();

@@ -1,8 +1,9 @@
 //! The part of the page about activity: a calendar, a map of the hours of the week, and tables. No script, no network.
 
 use crate::base::error::{Result, Status, thousands};
-use crate::plugs::tracking::report::activity::activity;
+use crate::plugs::tracking::report::activity::activity_at;
 use crate::plugs::tracking::report::by::By;
+use crate::plugs::tracking::report::cost::Costs;
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::rhythm::Rhythm;
 use crate::plugs::tracking::report::visits;
@@ -63,8 +64,9 @@ pub fn part(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Stri
         week(&rhythm)
     );
     let chosen = [(By::User, true), (By::Project, has_agents), (By::Channel, has_web), (By::Entry, has_web)];
+    let costs = Costs::read(reader, filter, prices)?;
     for by in chosen.into_iter().filter_map(|(by, is_shown)| is_shown.then_some(by)) {
-        html += &sheet(reader, by, filter, prices)?;
+        html += &sheet(reader, by, filter, &costs)?;
     }
     Ok(html + "</div>\n")
 }
@@ -99,9 +101,9 @@ fn week(rhythm: &Rhythm) -> String {
 }
 
 /// The report by something, as a table.
-fn sheet(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) -> Result<String> {
+fn sheet(reader: Reader<'_>, by: By, filter: &Filter, costs: &Costs) -> Result<String> {
     const SHOWN: [&str; 5] = ["sessions", "active_seconds", "median_seconds", "engaged_rate", "cost_usd"];
-    let sheet = activity(reader, by, filter, prices)?;
+    let sheet = activity_at(reader, by, filter, costs)?;
     let mut columns: Vec<(usize, &Column)> = sheet.columns.iter().enumerate().collect();
     columns.retain(|(at, column)| SHOWN.contains(&column.name) && sheet.totals.get(*at).is_some_and(Option::is_some));
     let cell = |row: &Row, (at, column): &(usize, &Column)| {

@@ -75,7 +75,7 @@ pub fn page(reader: Reader<'_>, filter: &Filter, prices: &Prices, today: NaiveDa
     all += &troubles(&errors::errors(reader, filter, prices)?);
     let mut nav = period::switch(&periods);
     if !is_empty {
-        let work = work::read(reader, filter, prices)?;
+        let work = work::read(reader, filter, prices, &periods)?;
         let lists = Lists::read(reader, &periods)?;
         for period in &periods {
             let tools = tools(reader, &Filter { days: period.days, ..filter.clone() }, period)?;

@@ -6,10 +6,12 @@ use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::html::figures::{Series, within};
 use crate::plugs::usage::report::html::period::Period;
 use crate::plugs::usage::report::html::totals;
-use crate::plugs::usage::report::key::Keys;
+use crate::plugs::usage::report::key::Key;
 use crate::plugs::usage::report::spending::{self, Columns};
 use crate::price::Prices;
+use crate::report::trend::Steps;
 use crate::store::reader::{Reader, Row};
+use std::collections::BTreeSet;
 
 /// What a table is by, and what it is called.
 const TABLES: [(By, &str); 6] = [
@@ -24,21 +26,35 @@ const TABLES: [(By, &str); 6] = [
 /// What has no name of the kind that a table is about.
 const NONE: &str = "(none)";
 
-/// Reads the sums by each kind of names that there are any of.
-pub(super) fn read(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<(&'static str, Series)>> {
+/// Reads the sums by each kind of names that there are any of. They are told by the days on which periods begin: more
+/// is not asked of them.
+pub(super) fn read(
+    reader: Reader<'_>,
+    filter: &Filter,
+    prices: &Prices,
+    periods: &[Period<'_, '_>],
+) -> Result<Vec<(&'static str, Series)>> {
+    let begins: BTreeSet<_> = periods.iter().skip(1).filter_map(|period| period.days.since).collect();
+    let begins: Vec<_> = begins.into_iter().collect();
+    let step = Steps::from(begins.iter().copied(), filter.zone).sql("time");
     let mut work = Vec::new();
     for (by, title) in TABLES {
-        let keys = Keys::of(&[By::Day, by], reader, filter)?;
-        let Some(mut keys) = keys else { continue };
-        let (columns, join) = keys.columns();
-        let columns = Columns { keys: &columns, join };
+        let Some(mut key) = Key::of(by, reader, filter)? else { continue };
+        let Columns { keys, join } = key.columns();
+        let keys: Vec<&str> = keys.iter().copied().chain([step.as_str()]).collect();
         let mut series = Series::new();
-        let key = |row: &Row<'_>| keys.names(row);
-        spending::read(reader, prices, columns, &filter.condition(), key, |names, _, spent| {
-            let mut names = names.into_iter();
-            let day = names.next().flatten().and_then(|day| day.parse().ok());
-            series.entry(names.next().flatten().unwrap_or_else(|| NONE.to_owned())).or_default().add(day, spent);
-        })?;
+        let name = |row: &Row<'_>| Ok((key.name(row)?, row.get::<Option<i64>>(keys.len() - 1)?));
+        spending::read(
+            reader,
+            prices,
+            Columns { keys: &keys, join },
+            &filter.condition(),
+            name,
+            |(name, step), _, spent| {
+                let begin = step.and_then(|step| begins.get(usize::try_from(step).ok()?.checked_sub(1)?));
+                series.entry(name.unwrap_or_else(|| NONE.to_owned())).or_default().add(begin.copied(), spent);
+            },
+        )?;
         if series.keys().any(|name| name != NONE) {
             work.push((title, series));
         }
