@@ -299,13 +299,14 @@ fn fitting(chars: impl Iterator<Item = char>, width: usize) -> impl Iterator<Ite
 }
 
 /// Lines that are broken between words, and between letters of scripts without blanks, which are wide. A
-/// word that is longer than a line is cut.
+/// word that is longer than a line is cut, a path at its beginning.
 fn wrapped(text: &str, width: usize) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let is_wide = word.width() > word.chars().count();
+        let cut = if word.starts_with('/') { ending } else { beginning };
         let parts: Vec<String> =
-            if is_wide { word.chars().map(String::from).collect() } else { vec![beginning(word, width)] };
+            if is_wide { word.chars().map(String::from).collect() } else { vec![cut(word, width)] };
         for (at, part) in parts.iter().enumerate() {
             let Some(line) = lines.last_mut() else { continue };
             let gap = usize::from(at == 0 && !line.is_empty());
@@ -395,6 +396,7 @@ mod tests {
 
     #[test]
     fn paths_keep_their_end() {
+        assert_eq!(wrapped("changed /home/ada/shop", 9), "changed\n…ada/shop");
         assert_eq!(ending("/home/ada/shop", 14), "/home/ada/shop");
         assert_eq!(ending("/home/ada/shop", 9), "…ada/shop");
         assert_eq!(ending("/店/店", 4), "…/店");

@@ -42,7 +42,7 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
         (Field::drawing(""), &part),
         (Field::number("Cost").spare(2), &cost),
         (Field::name("First seen").spare(3), &day),
-        (Field::text("Example").spare(4), &example),
+        (Field::line("Example").spare(4), &example),
     ];
     let has_any = |cell: Cell<'_>| troubles.iter().any(|trouble| !cell(trouble).is_empty());
     let (more, cells): (Vec<_>, Vec<_>) = more.into_iter().filter(|(_, cell)| has_any(cell)).unzip();

@@ -71,7 +71,7 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     if let Some(words) = without_price(&unpriced.into_iter().collect::<Vec<_>>()) {
         remark(&format!("note: {words}"));
     }
-    let title = has_titles.then(|| Field::text("Title").at_least(30));
+    let title = has_titles.then(|| Field::line("Title").at_least(30));
     let stopped = has_stops.then(|| Field::number("Interrupted").spare(1));
     // A screen has room for what each is beside the costliest; programs can work it out.
     let most = sessions.iter().filter_map(|session| session.spent.cost).max();
