@@ -73,6 +73,7 @@ const SETTLEMENT: Settlement = Settlement {
     entities: &[&SUMS, &INITIALS],
     memo: None,
     expires: Some("ends"),
+    alone: None,
 };
 
 static MANIFEST: Manifest = Manifest {

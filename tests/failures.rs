@@ -201,7 +201,8 @@ fn two_keys_of_one_hash_fail_and_settle_by_themselves() {
     let world = World::new();
     let write = |output| {
         let lines = TWINS.map(|id| response(id, "10:00:00", output)).concat();
-        world.write("ada/a.jsonl", lines + &response("m1", "10:00:00", output));
+        let lines = lines + &response("m1", "10:00:00", output);
+        world.write("ada/a.jsonl", &lines).write("ada/b.jsonl", lines);
     };
     write(5);
     assert_eq!(world.pass().unsettled_keys, 0);
@@ -226,7 +227,8 @@ fn two_keys_of_one_hash_fail_and_settle_by_themselves() {
 fn why_a_key_could_not_be_settled_is_kept_and_shown() {
     let world = World::new();
     let version = sessionmill_usage::Usage.manifest().version;
-    world.write("ada/a.jsonl", response("m1", "10:00:00", 5) + &response("m2", "10:00:00", 6));
+    let lines = response("m1", "10:00:00", 5) + &response("m2", "10:00:00", 6);
+    world.write("ada/a.jsonl", &lines).write("ada/b.jsonl", lines);
     let faulty = Faulty { refuses: "m1", breaks: "m2", ..Faulty::new(version) };
     let summary = world.summary_of(&[&faulty]).unwrap();
     let error = |key: &str, class, error: &str| KeyError { key: key.into(), class, error: error.into() };
@@ -278,7 +280,7 @@ fn why_a_key_could_not_be_settled_is_kept_and_shown() {
     let cause = serde_json::json!({"class": "transient", "message": "not today", "keys": 1, "example": "m1"});
     assert_eq!(status["processors"][0]["key_causes"][1], cause);
     let runs = world.mill(&["runs"]).stdout;
-    assert!(runs.contains("0 of 1 files changed, 2 keys not settled"), "{runs}");
+    assert!(runs.contains("0 of 2 files changed, 2 keys not settled"), "{runs}");
 
     assert_eq!(world.mill(&["failures", "drop", "m2"]).stderr, "1 failure dropped\n");
     assert_eq!(world.pass_of(&[&faulty]).unwrap()[0].unsettled_keys, 1, "what is dropped is not counted");
@@ -300,8 +302,9 @@ fn why_a_key_could_not_be_settled_is_kept_and_shown() {
 #[test]
 fn a_key_waits_alone_although_another_one_has_its_hash() {
     let world = World::new();
-    world.write("ada/a.jsonl", TWINS.map(|id| response(id, "10:00:00", 5)).concat()).pass();
-    world.write("ada/a.jsonl", TWINS.map(|id| response(id, "10:00:00", 6)).concat());
+    let both = |output| TWINS.map(|id| response(id, "10:00:00", output)).concat();
+    world.write("ada/a.jsonl", both(5)).write("ada/b.jsonl", both(5)).pass();
+    world.write("ada/a.jsonl", both(6));
     let version = sessionmill_usage::Usage.manifest().version;
     let [first, second] = TWINS;
     let state = "SELECT key, state, strikes FROM settling_failures ORDER BY key";
@@ -322,15 +325,15 @@ fn what_a_given_up_key_says_of_a_person_goes_when_they_are_forgotten() {
     let world = World::new();
     let version = sessionmill_usage::Usage.manifest().version;
     let both = response("m1", "10:00:00", 5);
-    world.write("ada/a.jsonl", &both).write("bob/b.jsonl", &both).pass();
+    world.write("ada/a.jsonl", &both).write("bob/b.jsonl", &both).write("bob/c.jsonl", &both).pass();
     world.write("ada/a.jsonl", response("m2", "10:00:00", 7));
     let faulty = Faulty { breaks: "m1", ..Faulty::new(version) };
     for _ in 0..2 {
         assert_eq!(world.pass_of(&[&faulty]).unwrap()[0].unsettled_keys, 1);
     }
     let responses = "SELECT message_id, username, copies FROM usage_responses ORDER BY ALL";
-    assert_eq!(world.rows(responses), ["m1|ada|2", "m2|ada|1"], "what it was stays");
+    assert_eq!(world.rows(responses), ["m1|ada|3", "m2|ada|1"], "what it was stays");
     let said = world.mill(&["forget", "ada", "--yes"]);
     assert_eq!(said.status, 0, "{said:?}");
-    assert_eq!(world.rows(responses), ["m1|bob|1"]);
+    assert_eq!(world.rows(responses), ["m1|bob|2"]);
 }

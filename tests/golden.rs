@@ -22,9 +22,9 @@ use sessionmill::source::open::Root;
 use sessionmill::source::scan;
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, Store};
-use sessionmill_contract::{Table, Value};
+use sessionmill_contract::{Columns, FactRow, Inputs, Processor as _, Rows, Settlement, Table, Value};
 use sessionmill_tasks::event as task_event;
-use sessionmill_usage::{copy, holder, response, session, tool_event};
+use sessionmill_usage::{Usage, copy, holder, response, session, tool_event};
 use sessionmill_verification::claim;
 use sessionmill_verification::evidence::EVIDENCE;
 use sessionmill_verification::item::ITEMS;
@@ -85,28 +85,75 @@ fn golden_entities_over_all_files_are_the_expected_ones() {
     assert_eq!((counts.processed, counts.errors, counts.unsettled_keys), (names().len() as u64, 0, 0), "{counts:?}");
     let mut text = String::new();
     let tables = [
-        (&response::RESPONSES, "message_id, part"),
-        (&holder::SHARED, "message_id, username"),
-        (&tool_event::TOOL_EVENTS, "event_id"),
-        (&ITEMS, "ALL"),
-        (&EVIDENCE, "ALL"),
-        (&RELATIONS, "ALL"),
+        ("main", &response::RESPONSES, "message_id, part"),
+        ("facts", &holder::SHARED, "message_id, username"),
+        ("main", &tool_event::TOOL_EVENTS, "event_id"),
+        ("facts", &ITEMS, "ALL"),
+        ("facts", &EVIDENCE, "ALL"),
+        ("facts", &RELATIONS, "ALL"),
     ];
-    for (table, order) in tables {
+    for (schema, table, order) in tables {
         writeln!(text, "{}", table.name).unwrap();
-        let columns = table.list();
-        let sql = format!("SELECT {columns} FROM facts.{} ORDER BY {order}", table.name);
-        let store = Store::open(&world.database(), Access::ReadOnly).unwrap();
-        let mut statement = store.connection().prepare(&sql).unwrap();
-        let mut rows = statement.query([]).unwrap();
-        while let Some(found) = rows.next().unwrap() {
-            let values: Vec<_> = (0..table.columns.len()).map(|column| value(found.get(column).unwrap())).collect();
+        let sql = format!("SELECT {} FROM {schema}.{} ORDER BY {order}", table.list(), table.name);
+        for values in stored(&world, &sql, table.columns.len()) {
             text += &row(table, &values);
         }
         text.push('\n');
     }
     let wrong = difference(&fixtures().join("sessions.settled"), &text);
     assert!(wrong.is_none(), "{}", wrong.unwrap_or_default());
+}
+
+/// Where a fact is an entity as it stands, the view shows what settling it gives.
+#[test]
+fn facts_that_are_not_settled_are_shown_as_if_they_were() {
+    let world = World::new();
+    for name in names() {
+        world.write(&name, fs::read(fixtures().join("sessions").join(&name)).unwrap());
+    }
+    world.pass();
+    let alone = Usage.manifest().settlements.iter().filter(|settlement| settlement.alone.is_some());
+    let mut compared = 0;
+    for settlement in alone {
+        let Settlement { facts, key, entities: [entities, ..], .. } = settlement else { panic!("{settlement:?}") };
+        let sql = format!(
+            "SELECT session_file, username, {key}, {columns} FROM facts.{name} WHERE alone ORDER BY {key}",
+            columns = facts.list(),
+            name = facts.name
+        );
+        let all = stored(&world, &sql, 3 + facts.columns.len());
+        let mut settled = Vec::new();
+        for of_key in all.chunk_by(|a, b| a[2] == b[2]) {
+            let text = |cells: &[Value], at: usize| cells[at].cell().as_str().unwrap().to_owned();
+            let names: Vec<_> = of_key.iter().map(|cells| [0, 1].map(|at| text(cells, at))).collect();
+            let mut columns = Columns::new(facts);
+            of_key.iter().for_each(|cells| columns.push(cells[3..].iter().map(Value::cell)));
+            let rows = names.iter().zip(columns.rows());
+            let rows = rows.map(|([session_file, username], values)| FactRow { session_file, username, values });
+            let (rows, mut out) = (rows.collect::<Vec<_>>(), Rows::default());
+            let inputs = Inputs { facts: &rows, edges: &[], reviews: &[], memo: &[] };
+            Usage.settle(settlement, &text(&of_key[0], 2), inputs, &mut out).unwrap();
+            settled.extend(out.of(entities).map(|entity| row(entities, &entity.to_vec())));
+            assert_eq!(settlement.entities[1..].iter().map(|table| out.of(table).count()).sum::<usize>(), 0);
+        }
+        let name = entities.name;
+        let sql = format!("SELECT {} FROM main.{name} ANTI JOIN facts.{name} USING ({key})", entities.list());
+        let shown = stored(&world, &sql, entities.columns.len());
+        let mut shown: Vec<_> = shown.iter().map(|cells| row(entities, cells)).collect();
+        settled.sort();
+        shown.sort();
+        assert_eq!(shown, settled);
+        compared += shown.len();
+    }
+    assert!(compared > 100, "{compared}");
+}
+
+/// The rows of a query.
+fn stored(world: &World, sql: &str, columns: usize) -> Vec<Vec<Value>> {
+    let store = Store::open(&world.database(), Access::ReadOnly).unwrap();
+    let mut statement = store.connection().prepare(sql).unwrap();
+    let rows = statement.query_map([], |found| (0..columns).map(|column| Ok(value(found.get(column)?))).collect());
+    rows.unwrap().collect::<Result<_, _>>().unwrap()
 }
 
 #[test]

@@ -204,15 +204,16 @@ fn what_a_file_said_stays_while_its_processor_fails() {
 #[test]
 fn a_key_that_cannot_be_settled_waits_without_harm_to_others() {
     let world = World::new();
-    world.write("ada/a.jsonl", response("m1", "10:00:00", 5) + &response("m2", "10:00:00", 6)).pass();
-    world.write("ada/a.jsonl", response("m1", "10:00:00", 7) + &response("m2", "10:00:00", 8));
+    let both = |first, second| response("m1", "10:00:00", first) + &response("m2", "10:00:00", second);
+    world.write("ada/a.jsonl", both(5, 6)).write("ada/b.jsonl", both(5, 6)).pass();
+    world.write("ada/a.jsonl", both(7, 8));
     let faulty = Faulty { refuses: "m1", ..Faulty::new(Usage.manifest().version) };
     let counts = world.pass_of(&[&faulty]).unwrap().remove(0);
     assert_eq!((counts.processed, counts.unsettled_keys), (1, 1));
-    assert_eq!(world.rows(TOKENS), ["m1|5|ada/a.jsonl|1", "m2|8|ada/a.jsonl|1"]);
+    assert_eq!(world.rows(TOKENS), ["m1|5|ada/a.jsonl|2", "m2|8|ada/a.jsonl|2"]);
     let counts = world.pass();
     assert_eq!((counts.scanned, counts.unsettled_keys), (0, 0));
-    assert_eq!(world.rows(TOKENS), ["m1|7|ada/a.jsonl|1", "m2|8|ada/a.jsonl|1"]);
+    assert_eq!(world.rows(TOKENS), ["m1|7|ada/a.jsonl|2", "m2|8|ada/a.jsonl|2"]);
 }
 
 #[test]

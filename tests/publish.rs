@@ -65,12 +65,15 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn a_snapshot_says_what_the_database_says() {
     let world = world();
+    // A response that two files know is settled, and its copies stand behind the scenes.
+    world.write("bob/b.jsonl", response("m2", "10:01:00", 6)).pass();
     let database = world.database();
     let snapshot = new(&world);
     let told = content(&database);
     assert!(told.contains(&"usage_responses".to_owned()) && told.len() > 20, "{told:?}");
     assert_eq!(content(&snapshot.path), told);
-    assert_eq!(rows(&snapshot.path, "SELECT count(*) FROM facts.usage_copies"), ["0"], "what is behind the scenes");
+    assert_eq!(rows(&database, "SELECT message_id FROM facts.usage_copies ORDER BY ALL"), ["m1", "m2", "m2"]);
+    assert_eq!(rows(&snapshot.path, "SELECT message_id FROM facts.usage_copies"), ["m1"], "nothing behind the scenes");
     assert_eq!(mode(&snapshot.path), 0o640);
     assert_eq!(mode(&world.path("data/published")), 0o750);
     let link = world.path("data/published/mill.duckdb");

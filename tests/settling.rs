@@ -112,6 +112,7 @@ impl Sums {
             entities: &OF_WORDS,
             memo: None,
             expires: None,
+            alone: None,
         };
         let manifest = Manifest {
             name: "sums",
@@ -391,19 +392,20 @@ fn settling_again_finds_nothing_to_write_of_keys_that_were_settled_on_the_way_in
     for (file, lines) in [("ada/a.jsonl", [("ash", 1), ("elm", -2), ("ash", 3)]), ("bob/b.jsonl", [("elm", 1); 3])] {
         world.write(file, text(&lines.to_vec()));
     }
-    world.write("eve/c.jsonl", (0..20).map(|n| response(&format!("m{n}"), "10:00:00", n)).collect::<String>());
+    let lines = |count| (0..count).map(|n| response(&format!("m{n}"), "10:00:00", n)).collect::<String>();
+    world.write("eve/c.jsonl", lines(20)).write("eve/d.jsonl", lines(5));
     let faults = Faults::from([("elm", Fault::Fails(FailureClass::Permanent))]);
     let processor = Sums::new(1, 1, faults);
     world.pass_of(&[&processor, &Usage]).unwrap();
     let rows = || {
-        let tables = ["test_sums", "test_signs", "usage_responses"];
+        let tables = ["test_sums", "test_signs", "usage_copies", "usage_responses"];
         let rows = tables.map(|table| world.rows(&format!("SELECT rowid, * FROM facts.{table} ORDER BY ALL")));
         let failures =
             world.rows("SELECT * EXCLUDE (first_failed_at, last_failed_at, next_try_at) FROM settling_failures");
         (rows, failures)
     };
     let before = rows();
-    assert_eq!(before.0.each_ref().map(Vec::len), [1, 1, 20]);
+    assert_eq!(before.0.each_ref().map(Vec::len), [1, 1, 25, 5]);
     assert_eq!(before.1.len(), 1);
     let touch = "INSERT INTO facts.touched_keys BY NAME
                  SELECT 'sums' AS processor_name, 'test_words' AS facts_table, key_hash FROM facts.test_words
@@ -418,8 +420,9 @@ fn settling_again_finds_nothing_to_write_of_keys_that_were_settled_on_the_way_in
 fn entities_of_a_first_run_stand_as_their_facts_do() {
     let world = World::new();
     let lines: String = (0..50).map(|number| response(&format!("m{number}"), "10:00:00", number + 1)).collect();
-    world.write("ada/s.jsonl", lines).pass();
-    let facts = world.rows("SELECT message_id FROM facts.usage_copies ORDER BY rowid");
+    world.write("ada/s.jsonl", &lines).write("ada/t.jsonl", lines).pass();
+    let facts =
+        world.rows("SELECT message_id FROM facts.usage_copies WHERE session_file = 'ada/s.jsonl' ORDER BY rowid");
     assert_eq!(facts.len(), 50);
     assert_eq!(world.rows("SELECT message_id FROM facts.usage_responses ORDER BY rowid"), facts);
 }

@@ -107,6 +107,7 @@ const PLAIN: Settlement = Settlement {
     entities: &[&EDGES],
     memo: None,
     expires: None,
+    alone: None,
 };
 
 static MANIFEST: Manifest = Manifest {
@@ -125,6 +126,7 @@ static MANIFEST: Manifest = Manifest {
             islands: Some(&Islands { at: "time", span: "span", start: "started_at" }),
             entities: &[&STAYS, &DAYS],
             expires: Some("ends"),
+            alone: None,
             ..PLAIN
         },
         Settlement {

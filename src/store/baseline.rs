@@ -1,10 +1,11 @@
 //! The newest schema in one batch, for a database that is new: it spares it the way through all migrations.
 //!
-//! Tables of processors follow from their declarations, views of these are in the plugs, everything else is in
+//! Tables of processors follow from their declarations, most views of these are in the plugs, everything else is in
 //! `baseline.sql`. A test holds all of it against what the migrations make, so that a change of the schema is made
 //! in both places.
 
 use crate::plugs::Plugs;
+use crate::store::settle::alone;
 use sessionmill_contract::{Column, ColumnKind, Manifest, Place, Table};
 use std::fmt::Write as _;
 
@@ -16,6 +17,9 @@ const ORIGIN: [&str; 2] = ["session_file VARCHAR NOT NULL", "username VARCHAR NO
 
 /// The column by which the store finds the rows of a key.
 const KEY: &str = "key_hash BIGINT NOT NULL";
+
+/// The column that marks facts which are entities as they stand.
+const ALONE: &str = "alone BOOLEAN NOT NULL";
 
 /// The column by which it finds the rows of a key of a later settlement, whose facts are entities.
 const CHAIN: &str = "chain_hash BIGINT NOT NULL";
@@ -32,16 +36,17 @@ pub(super) fn sql(plugs: Plugs) -> String {
 /// The tables of a processor.
 fn tables(manifest: &Manifest) -> String {
     let facts = manifest.facts.iter().map(|facts| {
-        let key = manifest.settlement_of(facts).map(|_| KEY);
-        create(facts, ORIGIN.into_iter().chain(key))
+        let settlement = manifest.settlement_of(facts);
+        let alone = settlement.and_then(|settlement| settlement.alone.as_ref());
+        create(facts, ORIGIN.into_iter().chain(settlement.map(|_| KEY)).chain(alone.map(|_| ALONE)))
     });
     let settlements = manifest.settlements.iter();
     let entities = settlements.clone().flat_map(|settlement| settlement.entities).map(|table| {
         let chain = manifest.settlement_of(table).map(|_| CHAIN);
         create(table, std::iter::once(KEY).chain(chain))
     });
-    let reviews = settlements.filter_map(|settlement| settlement.reviews).map(|table| create(table, []));
-    facts.chain(entities).chain(reviews).collect()
+    let reviews = settlements.clone().filter_map(|settlement| settlement.reviews).map(|table| create(table, []));
+    facts.chain(entities).chain(reviews).chain(settlements.filter_map(alone::view)).collect()
 }
 
 /// A table whose own columns come after others.

@@ -15,6 +15,7 @@ const ROWS: usize = 8_192;
 pub(super) enum Lead<'l> {
     Text(&'static str, Box<dyn Fn(usize) -> &'l str + 'l>),
     Int(&'static str, Box<dyn Fn(usize) -> i64 + 'l>),
+    Bool(&'static str, Box<dyn Fn(usize) -> bool + 'l>),
 }
 
 impl Lead<'_> {
@@ -22,6 +23,7 @@ impl Lead<'_> {
         match self {
             Self::Text(name, _) => Field::new(*name, DataType::LargeUtf8, false),
             Self::Int(name, _) => Field::new(*name, DataType::Int64, false),
+            Self::Bool(name, _) => Field::new(*name, DataType::Boolean, false),
         }
     }
 
@@ -29,6 +31,7 @@ impl Lead<'_> {
         match self {
             Self::Text(_, text) => Arc::new(LargeStringArray::from_iter_values(rows.map(text))),
             Self::Int(_, int) => Arc::new(Int64Array::from_iter_values(rows.map(int))),
+            Self::Bool(_, bool) => Arc::new(rows.map(|at| Some(bool(at))).collect::<BooleanArray>()),
         }
     }
 }

@@ -12,13 +12,13 @@ use crate::store::failures;
 use crate::store::namesakes;
 use crate::store::rows::{Cell, Fact, append_facts, stat_cells, text};
 use crate::store::settle::replace::{self, Missing};
-use crate::store::settle::{self, Groups, touch};
+use crate::store::settle::{self, Groups, alone, touch};
 use crate::store::stamp::{Stamp, Try};
 use crate::store::{Store, Transaction};
 use chrono::{DateTime, Utc};
 use duckdb::params;
 use sessionmill_contract::{Columns, Manifest, Processor, Rows, Table, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 const STAGING: &str = "
     CREATE OR REPLACE TEMP TABLE stage_files AS FROM session_files LIMIT 0;
@@ -232,11 +232,21 @@ fn replace(
         arriving.retain(|fact| missing.get_mut(&*fact.file.session_file).is_some_and(|missing| missing.take(fact.row)));
     }
     if let Some((settlement, key)) = settlement.and_then(|settled| Some((settled, table.position(settled.key)?))) {
-        touch::facts(transaction, processor, settlement, left.into_iter().zip(rows_left.rows()))?;
         let ids = arriving.iter().map(|fact| text(fact.row, key));
         let groups = Groups::of(transaction, manifest, settlement, ids)?;
         arriving.iter_mut().for_each(|fact| fact.key_hash = groups.hash(text(fact.row, key)));
-        settle::new::settle(transaction, processor, settlement, &arriving, &groups, (nth, now))?;
+        let alone = match settlement.alone {
+            Some(_) => alone::arrive(transaction, manifest, settlement, &arriving, deleted > 0)?,
+            None => HashSet::new(),
+        };
+        arriving.iter_mut().for_each(|fact| fact.alone = alone.contains(&fact.key_hash));
+        let left = left.into_iter().zip(rows_left.rows()).filter(|(hash, _)| !alone.contains(hash));
+        touch::facts(transaction, processor, settlement, left)?;
+        let others: Vec<_> = arriving.iter().filter(|fact| !fact.alone).copied().collect();
+        settle::new::settle(transaction, processor, settlement, &others, &groups, (nth, now))?;
+    }
+    if deleted > 0 {
+        replace::delete(transaction, table)?;
     }
     let count = append_facts(transaction, table, settlement, &arriving)?;
     Ok(before.cast_unsigned() - deleted + count)
@@ -244,7 +254,9 @@ fn replace(
 
 /// The rows of a table that a processor has of files, without the hashes of their keys.
 fn rows<'s>(facts: &'s [Said<'_>], table: &'s Table) -> impl Iterator<Item = Fact<'s>> {
-    facts.iter().flat_map(|said| said.rows.of(table).map(|row| Fact { file: &said.job.file, row, key_hash: 0 }))
+    facts
+        .iter()
+        .flat_map(|said| said.rows.of(table).map(|row| Fact { file: &said.job.file, row, key_hash: 0, alone: false }))
 }
 
 fn write_files(transaction: &Transaction<'_>, group: &[Outcome]) -> Result<()> {

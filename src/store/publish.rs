@@ -212,31 +212,32 @@ impl State {
 
 fn state(connection: &Connection, plugs: Plugs) -> Result<State> {
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get(0));
-    let settlements = plugs.iter().flat_map(|plug| plug.manifest().settlements);
-    let tables = settlements.flat_map(|settlement| {
-        let reviews = settlement.reviews.map(|table| format!("main.{}", table.name));
+    let (settlements, private) = (plugs.iter().flat_map(|plug| plug.manifest().settlements), plugs.private());
+    let changing = settlements.flat_map(|settlement| {
         let entities = settlement.entities.iter().filter(|table| settlement.memo.is_none_or(|memo| memo != **table));
-        entities.map(|table| format!("facts.{}", table.name)).chain(reviews)
+        let alone = settlement.alone.as_ref().map(|_| settlement.facts);
+        entities.copied().chain(alone).chain(settlement.reviews).map(|table| table.name)
     });
-    let private = plugs.private();
-    let filled = |column: &Private| {
-        let (table, name) = (column.table, column.column);
-        let sql = format!("SELECT count(*) FROM (FROM facts.{table} WHERE \"{name}\" <> '' LIMIT 1)");
-        Ok((number(&sql)? > 0).then_some(column.tells))
-    };
-    let tells = private.iter().filter_map(|column| filled(column).transpose());
-    let tells = tells.collect::<duckdb::Result<_>>()?;
-    let private = private.iter().map(|column| format!("facts.{}", column.table));
-    let rows = tables.chain(private).map(|table| number(&format!("SELECT count(*) FROM {table}")));
+    let changing: BTreeSet<&str> = changing.chain(private.iter().map(|column| column.table)).collect();
+    let database: String = connection.query_row("SELECT current_database()", [], |row| row.get(0))?;
+    let shown = shown(connection, plugs, &database)?;
+    let (mut rows, mut tells) = (Vec::new(), BTreeSet::new());
+    for shown in shown.iter().filter(|shown| changing.contains(shown.table.as_str())) {
+        let from = shown.from(&format!("\"{database}\""));
+        rows.push(number(&format!("SELECT count(*) FROM {from}"))?);
+        for column in private.iter().filter(|column| column.table == shown.table) {
+            let sql = format!("SELECT EXISTS (SELECT 1 FROM (FROM {from}) WHERE \"{}\" <> '')::BIGINT", column.column);
+            if number(&sql)? > 0 {
+                tells.insert(column.tells);
+            }
+        }
+    }
     // What the configuration says of prices and people.
-    let rows = rows.chain([number(
+    rows.push(number(
         "SELECT count(*) + coalesce(sum(hash(settings) % 1000000007), 0)::BIGINT FROM facts.settlements",
-    )]);
-    Ok(State {
-        run: number("SELECT coalesce(max(run_id), 0) FROM processor_runs WHERE processed > 0")?,
-        rows: rows.collect::<duckdb::Result<_>>()?,
-        tells,
-    })
+    )?);
+    let run = number("SELECT coalesce(max(run_id), 0) FROM processor_runs WHERE processed > 0")?;
+    Ok(State { run, rows, tells })
 }
 
 /// The state that a snapshot is of; `None` if it cannot be read.
@@ -296,13 +297,13 @@ fn write(new: &Path, copy: Copy, wanted: &Publish, plugs: Plugs) -> Result<Vec<(
     }
     let mut private = plugs.private();
     private.retain(|column| !wanted.has(column.tells));
-    for (schema, table) in tables(&connection, plugs)? {
-        let is_private = |column: &&Private| schema == "facts" && column.table == table;
+    for shown in shown(&connection, plugs, "original")? {
+        let is_private = |column: &&Private| shown.schema == "facts" && column.table == shown.table;
         let empty: Vec<_> =
             private.iter().filter(is_private).map(|column| format!("'' AS \"{}\"", column.column)).collect();
         let replace = if empty.is_empty() { String::new() } else { format!("REPLACE ({})", empty.join(", ")) };
-        let name = format!("\"{schema}\".\"{table}\"");
-        connection.execute_batch(&format!("INSERT INTO snapshot.{name} SELECT * {replace} FROM original.{name}"))?;
+        let (name, from) = (format!("\"{}\".\"{}\"", shown.schema, shown.table), shown.from("original"));
+        connection.execute_batch(&format!("INSERT INTO snapshot.{name} SELECT * {replace} FROM {from}"))?;
     }
     connection.execute_batch("CHECKPOINT snapshot; USE snapshot")?;
     if wanted.parquet {
@@ -312,28 +313,45 @@ fn write(new: &Path, copy: Copy, wanted: &Publish, plugs: Plugs) -> Result<Vec<(
     count(&connection)
 }
 
-/// Tables of the copy that a snapshot has rows of: not what entities are settled from, unless a view shows it.
-fn tables(connection: &Connection, plugs: Plugs) -> Result<Vec<(String, String)>> {
-    let behind: Vec<_> = plugs
-        .iter()
-        .flat_map(|plug| plug.manifest().settlements)
-        .flat_map(|settlement| std::iter::once(settlement.facts).chain(settlement.memo))
-        .map(|table| table.name)
-        .chain([GROUPS])
-        .collect();
+/// A table that a snapshot has rows of.
+struct Shown {
+    schema: String,
+    table: String,
+    /// Which rows, in SQL.
+    rows: &'static str,
+}
+
+impl Shown {
+    /// The rows that a snapshot has, in SQL.
+    fn from(&self, database: &str) -> String {
+        format!("{database}.\"{}\".\"{}\" {}", self.schema, self.table, self.rows)
+    }
+}
+
+/// The tables of a database that a snapshot has rows of: not what entities are settled from, unless a view shows it.
+fn shown(connection: &Connection, plugs: Plugs, database: &str) -> Result<Vec<Shown>> {
+    let settlements = || plugs.iter().flat_map(|plug| plug.manifest().settlements);
+    let behind = settlements().flat_map(|settlement| std::iter::once(settlement.facts).chain(settlement.memo));
+    let behind: Vec<_> = behind.map(|table| table.name).chain([GROUPS]).collect();
+    let alone = settlements().filter(|settlement| settlement.alone.is_some()).map(|settlement| settlement.facts.name);
+    let alone: Vec<_> = alone.collect();
     let sql = "SELECT schema_name, table_name, EXISTS (
-                   FROM duckdb_views() v WHERE v.database_name = 'original' AND NOT v.internal
+                   FROM duckdb_views() v WHERE v.database_name = t.database_name AND NOT v.internal
                    AND regexp_matches(v.sql, '\\bfacts\\.\"?' || t.table_name || '\\b'))
-               FROM duckdb_tables() t WHERE database_name = 'original' AND NOT internal AND NOT temporary ORDER BY ALL";
+               FROM duckdb_tables() t WHERE database_name = ? AND NOT internal AND NOT temporary ORDER BY ALL";
     let mut statement = connection.prepare(sql)?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let rows = rows.collect::<duckdb::Result<Vec<(String, String, bool)>>>()?;
-    let shown = |(schema, table, in_view): &(String, String, bool)| match schema.as_str() {
-        "main" => !UNPUBLISHED.contains(&table.as_str()),
-        "facts" => *in_view || !behind.contains(&table.as_str()),
+    let rows = statement.query_map([database], |row| {
+        let (schema, table): (String, String) = (row.get(0)?, row.get(1)?);
+        let rows = if alone.contains(&table.as_str()) { "WHERE alone" } else { "" };
+        Ok((Shown { schema, table, rows }, row.get(2)?))
+    })?;
+    let rows = rows.collect::<duckdb::Result<Vec<(Shown, bool)>>>()?;
+    let is_shown = |(shown, in_view): &(Shown, bool)| match shown.schema.as_str() {
+        "main" => !UNPUBLISHED.contains(&shown.table.as_str()),
+        "facts" => *in_view || !behind.contains(&shown.table.as_str()),
         _ => true,
     };
-    Ok(rows.into_iter().filter(shown).map(|(schema, table, _)| (schema, table)).collect())
+    Ok(rows.into_iter().filter(is_shown).map(|(shown, _)| shown).collect())
 }
 
 /// Reads a new snapshot wholly. Returns how many rows each table and view has.

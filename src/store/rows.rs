@@ -123,6 +123,8 @@ pub(super) struct Fact<'f> {
     pub(super) row: RowRef<'f>,
     /// Of the key of its group; 0 in a table without one.
     pub(super) key_hash: i64,
+    /// It is an entity as it stands, where the settlement declares that.
+    pub(super) alone: bool,
 }
 
 impl<'f> Fact<'f> {
@@ -144,6 +146,8 @@ pub(super) fn append_facts(
         Lead::Text("username", Box::new(|at| &facts[at].file.username)),
     ];
     lead.extend(settlement.map(|_| Lead::Int("key_hash", Box::new(|at| facts[at].key_hash))));
+    let alone = settlement.and_then(|settlement| settlement.alone.as_ref());
+    lead.extend(alone.map(|_| Lead::Bool("alone", Box::new(|at| facts[at].alone))));
     let rows: Vec<_> = facts.iter().map(|fact| fact.row).collect();
     batch::append(transaction, table, &lead, &rows)
 }

@@ -43,7 +43,7 @@ pub use columns::{Columns, RowRef};
 pub use event::{Agent, Event, Said, Transcript};
 pub use failure::{Failure, FailureClass};
 pub use inquiry::{Inquiry, Ruling};
-pub use manifest::{Bound, Edges, Islands, Manifest, Settlement};
+pub use manifest::{Alone, Bound, Edges, Islands, Manifest, Settlement};
 pub use processor::{Fold, Inputs, Processor};
 pub use row::{FactRow, Mark, Rows};
 pub use source_file::SourceFile;

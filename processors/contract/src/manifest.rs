@@ -12,6 +12,9 @@
 //!   rows that differ touch the keys of the later settlement, in the same transaction.
 //! - *Expiry*: a column of the entities says from when on a row is gone. A sweep at the end of a pass, which is
 //!   given the time, deletes such rows; `settle` sees no clock.
+//!
+//! And one thing makes it less: where the facts of a key's only source file are its entities, they are stored once, and
+//! only keys of several files are settled. See [`Alone`].
 
 use crate::Table;
 use std::time::Duration;
@@ -73,6 +76,21 @@ pub struct Settlement {
     /// The column of the first table of entities with the time from which on a row is gone; null is never. That
     /// table feeds no other settlement.
     pub expires: Option<&'static str>,
+    /// What makes an entity of each fact of a key that only one source file knows.
+    pub alone: Option<Alone>,
+}
+
+/// Facts that are entities as they stand: those of a key that only one source file knows, which nearly all keys are.
+/// They are stored once and not settled; the view of the entities shows them beside those that were settled.
+///
+/// Settling such facts must give one entity for each of them, in the only table of entities that gets any, with these
+/// values. The settlement has no edges, islands, reviews, memo or expiry, and it is not chained. Its version says nothing
+/// about these entities: they change with the version of the processor, whose fold makes them.
+#[derive(Debug)]
+pub struct Alone {
+    /// The columns of the entity that the fact does not have, or has with another value, each as SQL over the columns
+    /// of the fact, `session_file` and `username` among them.
+    pub columns: &'static [(&'static str, &'static str)],
 }
 
 /// Rows that say that two ids of a key column are one.

@@ -59,6 +59,7 @@ static MANIFEST: Manifest = Manifest {
             entities: &[&task::TASKS, &link::LINKS],
             memo: None,
             expires: Some("expires_at"),
+            alone: None,
         },
         Settlement {
             name: "releases",
@@ -74,6 +75,7 @@ static MANIFEST: Manifest = Manifest {
             entities: &[&release::RELEASES],
             memo: None,
             expires: None,
+            alone: None,
         },
     ],
 };

@@ -112,6 +112,7 @@ static MANIFEST: Manifest = Manifest {
             entities: &[&edge::EDGES],
             memo: None,
             expires: None,
+            alone: None,
         },
         Settlement {
             name: "sessions",
@@ -125,6 +126,7 @@ static MANIFEST: Manifest = Manifest {
             entities: &[&session::SESSIONS, &presence::PRESENCE, &member::MEMBERS],
             memo: None,
             expires: None,
+            alone: None,
         },
     ],
 };

@@ -4,7 +4,7 @@ use crate::place::Place;
 use crate::whereabouts::Whereabouts;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::event::{MicroUsd, Response, Usage};
-use sessionmill_contract::{Event, FactRow, Failure, Row as _, Rows, Transcript, table};
+use sessionmill_contract::{Alone, Event, FactRow, Failure, Row as _, Rows, Transcript, table};
 use std::rc::Rc;
 
 table! {
@@ -47,8 +47,20 @@ table! {
         service_tier: Option<&'a str>,
         inference_geo: Option<&'a str>,
         part_kind: Option<&'a str>,
+        placeholder: bool = 0,
     }
 }
+
+/// A copy that no other source file has is the response.
+pub(crate) const ALONE: Alone = Alone {
+    columns: &[
+        ("counted_file", "session_file"),
+        ("web_searches", "web_searches + tool_web_searches"),
+        ("copies", "1"),
+        // Rows of older versions do not name advisors.
+        ("part_kind", "CASE WHEN part > 0 THEN coalesce(part_kind, 'advisor') END"),
+    ],
+};
 
 /// What the file's lines with one message id come to.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,6 +162,23 @@ impl Line {
             inference_geo: common(&mut last.inference_geo, response.inference_geo),
         }
     }
+
+    /// Whether the output count is from the start of the stream, as those of older clients mostly are (rule 11 of
+    /// COUNTING).
+    fn is_placeholder(&self) -> bool {
+        let is_honest = |version| parse_version(version).is_none_or(|version| version >= FIRST_HONEST_VERSION);
+        let is_honest = self.client_version.as_deref().is_none_or(is_honest);
+        !is_honest && !self.stopped && self.part.usage.output <= PLACEHOLDER_OUTPUT
+    }
+}
+
+const FIRST_HONEST_VERSION: [u64; 3] = [2, 1, 59];
+const PLACEHOLDER_OUTPUT: u64 = 8;
+
+/// Three numbers, whatever follows them.
+fn parse_version(version: &str) -> Option<[u64; 3]> {
+    let mut numbers = version.split(['.', '-', '+', ' ']).map(|number| number.parse().ok());
+    Some([numbers.next()??, numbers.next()??, numbers.next()??])
 }
 
 impl ResponseCopy {
@@ -198,6 +227,7 @@ impl ResponseCopy {
                 service_tier: best.service_tier.as_deref(),
                 inference_geo: best.inference_geo.as_deref(),
                 part_kind: part.kind.name(),
+                placeholder: whole && best.is_placeholder(),
             });
         }
     }
@@ -279,5 +309,19 @@ impl<'f> Stored<'f> {
 
     pub(crate) fn rank(&self) -> Rank {
         Rank::new(self.response.side_chain, self.response.stopped, self.parts().map(CopyRow::usage))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_by_number() {
+        assert!(parse_version("2.1.9").unwrap() < FIRST_HONEST_VERSION);
+        assert!(parse_version("2.1.59-beta").unwrap() >= FIRST_HONEST_VERSION);
+        assert!(parse_version("10.0.0").unwrap() > FIRST_HONEST_VERSION);
+        assert_eq!(parse_version("2.1"), None);
+        assert_eq!(parse_version("dev"), None);
     }
 }

@@ -33,7 +33,7 @@ pub mod session;
 pub mod tool_event;
 pub mod whereabouts;
 
-use sessionmill_contract::{Bound, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile};
+use sessionmill_contract::{Alone, Bound, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile};
 use std::time::Duration;
 
 /// The processor. It needs nothing from the world.
@@ -59,6 +59,7 @@ static MANIFEST: Manifest = Manifest {
             entities: &[&response::RESPONSES, &holder::SHARED],
             memo: None,
             expires: None,
+            alone: Some(copy::ALONE),
         },
         Settlement {
             name: "tool_events",
@@ -72,6 +73,7 @@ static MANIFEST: Manifest = Manifest {
             entities: &[&tool_event::TOOL_EVENTS],
             memo: None,
             expires: None,
+            alone: Some(Alone { columns: &[] }),
         },
     ],
 };

@@ -85,10 +85,6 @@ table! {
     }
 }
 
-/// Output counts of older clients are mostly from the start of the stream (rule 11 of COUNTING).
-const FIRST_HONEST_VERSION: [u64; 3] = [2, 1, 59];
-const PLACEHOLDER_OUTPUT: u64 = 8;
-
 pub(crate) fn settle(message_id: &str, facts: &[FactRow], entities: &mut Rows) -> Result<(), Failure> {
     let copies = Stored::all(facts)?;
     let order =
@@ -103,7 +99,6 @@ pub(crate) fn settle(message_id: &str, facts: &[FactRow], entities: &mut Rows) -
     // A file can end before the results of its last calls: they are in one that goes on.
     let searches_by_tools = own().map(|copy| copy.response.tool_web_searches).max().unwrap_or_default();
     let calling = own().filter(|copy| copy.response.mcp_server.is_some()).min_by(order);
-    let is_honest = best.client_version.and_then(parse_version).is_none_or(|version| version >= FIRST_HONEST_VERSION);
     for (number, part) in winner.parts().enumerate() {
         let whole = number == 0;
         entities.push(ResponseRow {
@@ -124,7 +119,7 @@ pub(crate) fn settle(message_id: &str, facts: &[FactRow], entities: &mut Rows) -
             cache_creation_input_tokens: part.cache_creation_input_tokens,
             cache_creation_1h_input_tokens: part.cache_creation_1h_input_tokens,
             cache_read_input_tokens: part.cache_read_input_tokens,
-            placeholder: whole && !is_honest && !best.stopped && part.output_tokens <= PLACEHOLDER_OUTPUT,
+            placeholder: part.placeholder,
             fast: best.fast,
             web_searches: if whole { best.web_searches.saturating_add(searches_by_tools) } else { 0 },
             client_version: best.client_version,
@@ -144,24 +139,4 @@ pub(crate) fn settle(message_id: &str, facts: &[FactRow], entities: &mut Rows) -
         });
     }
     Ok(())
-}
-
-/// Three numbers, whatever follows them.
-fn parse_version(version: &str) -> Option<[u64; 3]> {
-    let mut numbers = version.split(['.', '-', '+', ' ']).map(|number| number.parse().ok());
-    Some([numbers.next()??, numbers.next()??, numbers.next()??])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_compare_by_number() {
-        assert!(parse_version("2.1.9").unwrap() < FIRST_HONEST_VERSION);
-        assert!(parse_version("2.1.59-beta").unwrap() >= FIRST_HONEST_VERSION);
-        assert!(parse_version("10.0.0").unwrap() > FIRST_HONEST_VERSION);
-        assert_eq!(parse_version("2.1"), None);
-        assert_eq!(parse_version("dev"), None);
-    }
 }

@@ -80,6 +80,7 @@ const MANIFEST: Manifest = Manifest {
         entities: &[&item::ITEMS, &evidence::EVIDENCE, &relation::RELATIONS, &memo::FOUNDERS],
         memo: Some(&memo::FOUNDERS),
         expires: None,
+        alone: None,
     }],
 };
 

@@ -85,7 +85,7 @@ COMMENT ON COLUMN activity_replay.username IS 'folder of the log';
 
 CREATE VIEW activity_usage AS
 SELECT sessions.session_id, responses.message_id, responses.part
-FROM facts.usage_responses AS responses ASOF JOIN (
+FROM usage_responses AS responses ASOF JOIN (
     SELECT username, started_at, seen_until, session_id FROM facts.activity_sessions WHERE kind = 'agent'
 ) AS sessions ON responses.username = sessions.username AND responses.time >= sessions.started_at
 WHERE responses.time <= sessions.seen_until;

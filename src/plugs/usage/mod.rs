@@ -35,7 +35,7 @@ pub static PLUG: Plug = Plug {
     ..Plug::new(|| &Usage, |_, _| Ok(Plugged { processor: Box::new(Usage), network: None }))
 };
 
-const MIGRATIONS: [Migration; 12] = [
+const MIGRATIONS: [Migration; 13] = [
     ("0002_usage", include_str!("../../../migrations/0002_usage.sql")),
     ("0007_agents", include_str!("../../../migrations/0007_agents.sql")),
     ("0009_reasoning", include_str!("../../../migrations/0009_reasoning.sql")),
@@ -48,4 +48,5 @@ const MIGRATIONS: [Migration; 12] = [
     ("0036_projects", include_str!("../../../migrations/0036_projects.sql")),
     ("0038_clones", include_str!("../../../migrations/0038_clones.sql")),
     ("0039_remotes", include_str!("../../../migrations/0039_remotes.sql")),
+    ("0040_alone", include_str!("../../../migrations/0040_alone.sql")),
 ];

@@ -1,17 +1,13 @@
 -- Views that a new database has of the declared tables. What the database says of these views and of the columns that
 -- are declared is in the declarations; what it says of other views and columns is here.
 
-CREATE VIEW usage_responses AS SELECT * EXCLUDE (key_hash) FROM facts.usage_responses;
-
 CREATE VIEW usage_shared_responses AS SELECT * EXCLUDE (key_hash) FROM facts.usage_shared_responses;
-
-CREATE VIEW usage_tool_events AS SELECT * EXCLUDE (key_hash) FROM facts.usage_tool_events;
 
 -- A later call can go on with a subagent that is there.
 CREATE VIEW usage_subagents AS
 SELECT session_id, subagent_id, subagent_type, time AS started_at, caller_id AS started_by, turn_command AS command,
     turn_skill AS skill
-FROM facts.usage_tool_events WHERE kind = 'subagent' AND subagent_id IS NOT NULL
+FROM usage_tool_events WHERE kind = 'subagent' AND subagent_id IS NOT NULL
 QUALIFY row_number() OVER (PARTITION BY session_id, subagent_id ORDER BY time, event_id) = 1;
 COMMENT ON VIEW usage_subagents IS 'one row per subagent that a call started; ids are unique within a session';
 COMMENT ON COLUMN usage_subagents.session_id IS 'session that the subagent works for';

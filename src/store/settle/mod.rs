@@ -11,6 +11,7 @@
 //! | [`touch`] | lists the keys whose facts, decisions or rules have changed |
 //! | [`new`] | settles keys that the database has nothing of, from the facts at hand |
 //! | [`range`](mod@range) | cuts that list into parts, and finds the key that the database refuses |
+//! | [`alone`] | facts that are entities as they stand, because one source file alone knows their key |
 //! | [`facts`](mod@facts) | reads the stored facts of keys |
 //! | [`run`] | hands the facts of one key after the other to the processor |
 //! | [`replace`] | writes the rows that differ |
@@ -24,6 +25,7 @@
 //! The 64-bit hash of a key only narrows what is read. Keys that share one are told apart by their text: each
 //! is settled, replaced and noted as failed by itself.
 
+pub(super) mod alone;
 mod apart;
 mod chain;
 mod facts;
@@ -145,6 +147,7 @@ fn write(
         let rows = || sweep::lasting(settlement, table, retries.now, settled.entities.of(table));
         replace::entities(transaction, (processor, settlement), table, &keeping, rows)?;
     }
+    alone::mark(transaction, settlement, &keeping)?;
     let manifest = processor.manifest();
     fail::write(transaction, manifest, settlement, &known.after(&settled.failed, retries.now), &known.held)
 }

@@ -71,7 +71,10 @@ pub(super) fn entities<'e, Rows: Iterator<Item = RowRef<'e>>>(
             leaving.push(row.cells());
         }
     })?;
-    delete(transaction, table, &ids)?;
+    if !ids.is_empty() {
+        stage(transaction, &ids)?;
+        delete(transaction, table)?;
+    }
     let arriving: Vec<_> = match &mut missing {
         Some(missing) => rows().filter(|row| missing.take(*row)).collect(),
         None => rows().collect(),
@@ -113,7 +116,8 @@ pub(in crate::store) struct Stored<'r> {
     pub(in crate::store) row: RowRef<'r>,
 }
 
-/// Deletes the facts of the staged files of a processor that `leaves` names. Returns how many these were.
+/// Puts the ids of those facts of the staged files of a processor into `leaving` that `leaves` names. Returns how many
+/// these are.
 pub(in crate::store) fn facts(
     transaction: &Transaction<'_>,
     table: &'static Table,
@@ -139,17 +143,19 @@ pub(in crate::store) fn facts(
         Ok(())
     };
     transaction.query(&sql, [processor], &mut each)?;
-    delete(transaction, table, &leaving)?;
+    stage(transaction, &leaving)?;
     Ok(leaving.len() as u64)
 }
 
-/// Deletes rows by their ids, through a temporary table.
-fn delete(transaction: &Transaction<'_>, table: &Table, leaving: &[i64]) -> Result<()> {
-    if leaving.is_empty() {
-        return Ok(());
-    }
+/// Puts the ids of rows into `leaving`.
+pub(in crate::store) fn stage(transaction: &Transaction<'_>, leaving: &[i64]) -> Result<()> {
     transaction.batch("CREATE OR REPLACE TEMP TABLE leaving (id BIGINT)")?;
     transaction.stage("leaving", leaving.iter().map(|row| [row]))?;
+    Ok(())
+}
+
+/// Deletes the rows in `leaving`.
+pub(in crate::store) fn delete(transaction: &Transaction<'_>, table: &Table) -> Result<()> {
     let sql = format!("DELETE FROM facts.{} WHERE rowid IN (SELECT id FROM leaving)", table.name);
     transaction.execute(&sql, [])?;
     Ok(())

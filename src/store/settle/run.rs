@@ -76,7 +76,10 @@ impl<'r> Run<'r> {
 
     /// Settles a key from its facts.
     pub(super) fn settle(&mut self, key_hash: i64, key: &str, facts: &[FactRow<'_>]) {
-        if self.held.contains(key) {
+        // Facts of one source file can be entities as they stand.
+        let is_alone =
+            self.settlement.alone.is_some() && facts.iter().all(|fact| fact.session_file == facts[0].session_file);
+        if is_alone || self.held.contains(key) {
             return;
         }
         let mark = self.settled.entities.mark();
