@@ -164,6 +164,41 @@ fn activity_is_told_by_day_with_shares_and_lengths() {
     assert_eq!(["web", "agent"].map(title), ["Views", "Prompts"]);
 }
 
+#[test]
+fn a_response_costs_in_the_session_that_the_view_has_it_in() {
+    let world = World::new();
+    let minutes = |at: usize| format!("{:02}:{:02}:00", 10 + at * 7 / 60, at * 7 % 60);
+    let lines: String = (0..18).map(|at| response(&format!("m{at}"), &minutes(at), 1000 << at)).collect();
+    world.write("ada/a.jsonl", lines).write("bob/b.jsonl", response("m99", "10:07:00", 7));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    // One inside of another, one of a moment, one that is over when the last response comes.
+    let spans = [
+        ("/1", "10:00:00", "10:49:00"),
+        ("/2", "10:35:00", "10:36:00"),
+        ("/3", "10:56:00", "10:56:00"),
+        ("/4", "11:03:00", "11:50:00"),
+    ];
+    let visit = |(page, from, until): (&'static str, &str, &str)| {
+        let (from, until) = (format!("01 {from}").leak(), format!("01 {until}").leak());
+        Visit { id: page, page, from, until, ..WORK }.sql()
+    };
+    let sql = format!("DELETE FROM facts.activity_sessions; {}", spans.map(visit).concat());
+    Store::open(&world.database(), Access::ReadWrite).unwrap().connection().execute_batch(&sql).unwrap();
+    let of_view = world.rows(
+        "SELECT landing_page, sum(cost_usd)::DOUBLE FROM usage_costs JOIN activity_usage AS used USING (message_id, part)
+         JOIN activity_sessions AS work ON work.session_id = used.session_id GROUP BY ALL ORDER BY ALL",
+    );
+    let csv = csv(&world, &["--by", "entry"]);
+    let row = |line: &str| {
+        let cells: Vec<_> = line.split(',').collect();
+        format!("{}|{}", cells[0], cells[cells.len() - 1].parse::<f64>().unwrap())
+    };
+    let mut of_report: Vec<_> = csv.lines().skip(1).map(row).collect();
+    of_report.sort();
+    assert_eq!(of_report, of_view);
+    assert_eq!(of_view.len(), 4);
+}
+
 /// The first two columns: names and numbers of sessions.
 fn sessions(world: &World, args: &[&str]) -> Vec<String> {
     first(&csv(world, args))
