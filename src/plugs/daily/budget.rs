@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::config::budget::Budget;
 use crate::identities::Identities;
 use crate::plugs::usage::report::filter::{Filter, Names, Only};
-use crate::plugs::usage::report::period::{QUARTER, day};
+use crate::plugs::usage::report::period::{self, day};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::price::{PicoUsd, Prices};
 use crate::report::{money, number};
@@ -102,7 +102,7 @@ pub fn standings(
             }
         }
     };
-    spending::read(reader, prices, &[QUARTER, user, project], &month, key, add)?;
+    spending::read(reader, prices, &[period::quarter(zone)[0], user, project], &month, key, add)?;
     Ok(standings.into_iter().map(|(standing, _)| standing).collect())
 }
 

@@ -9,7 +9,7 @@ use crate::cli::{Context, print, screen, status};
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::calls;
 use crate::plugs::usage::report::filter::Filter;
-use crate::plugs::usage::report::period::{QUARTER, day};
+use crate::plugs::usage::report::period::{self, day};
 use crate::plugs::usage::report::sessions::{self, CELLS, Session};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::price::{PicoUsd, Prices};
@@ -97,7 +97,7 @@ impl Page {
         spending::read(
             reader,
             prices,
-            &[QUARTER],
+            period::quarter(zone),
             &recent,
             |row| row.get(0),
             |quarter: Option<i64>, model, spent| {

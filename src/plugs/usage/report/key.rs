@@ -9,7 +9,7 @@ use crate::base::zone::Period;
 use crate::identities::Identities;
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::Filter;
-use crate::plugs::usage::report::period::{Names, QUARTER, hour};
+use crate::plugs::usage::report::period::{Names, hour, quarter};
 use crate::plugs::usage::report::spending::Columns;
 use crate::plugs::usage::report::subagents::{self, Callers};
 use crate::plugs::usage::repositories::Repositories;
@@ -75,10 +75,10 @@ impl<'f> Key<'f> {
         let period = |period| Naming::Period(Names::new(period, filter.zone));
         let mut join = "";
         let (keys, naming): (&[&str], _) = match by {
-            By::Day => (&[QUARTER], period(Period::Day)),
-            By::Week => (&[QUARTER], period(Period::Week)),
-            By::Month => (&[QUARTER], period(Period::Month)),
-            By::Hour => (&[QUARTER], Naming::Hour(filter.zone)),
+            By::Day => (quarter(filter.zone), period(Period::Day)),
+            By::Week => (quarter(filter.zone), period(Period::Week)),
+            By::Month => (quarter(filter.zone), period(Period::Month)),
+            By::Hour => (quarter(filter.zone), Naming::Hour(filter.zone)),
             By::User => (&["username"], Naming::User(&filter.identities)),
             By::Team => (&["username"], Naming::Team(&filter.identities)),
             By::Project => (&["project"], Naming::Project(Repositories::read(reader, &filter.identities)?)),

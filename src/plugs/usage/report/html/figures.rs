@@ -5,7 +5,7 @@ use crate::base::error::Result;
 use crate::base::zone::Period;
 use crate::plugs::usage::report::active::{self, Whose};
 use crate::plugs::usage::report::filter::Filter;
-use crate::plugs::usage::report::period::{self, QUARTER};
+use crate::plugs::usage::report::period::{self, quarter};
 use crate::plugs::usage::report::sessions::Session;
 use crate::plugs::usage::report::spending::{self, Spent, Uses};
 use crate::plugs::usage::repositories::Repositories;
@@ -94,7 +94,8 @@ impl<'p> Figures<'p> {
             let named = series.map(|(series, name)| series.entry(name).or_default());
             named.into_iter().chain([&mut all]).for_each(|sums| sums.add(day, spent));
         };
-        let uses = spending::read(reader, prices, &[QUARTER, "username", "project"], &filter.condition(), key, add)?;
+        let keys = [quarter(filter.zone)[0], "username", "project"];
+        let uses = spending::read(reader, prices, &keys, &filter.condition(), key, add)?;
         Ok(Self { all, models, people, projects, hours, activity: activity(reader, filter, sessions)?, uses })
     }
 
