@@ -5,13 +5,17 @@
 
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::Where;
+use crate::plugs::usage::report::period::has_whole_hours;
 use crate::store::reader::{Param, Reader};
+use chrono_tz::Tz;
 
 /// Whose work is looked at: an SQL expression, and what is read beside the responses for it.
 pub(super) struct Whose<'w> {
     pub(super) who: &'w str,
     pub(super) join: &'w str,
     pub(super) params: &'w [Param],
+    /// Told by time, in quarters of an hour that this zone's days are made of; else all is of the quarter 0.
+    pub(super) zone: Option<Tz>,
 }
 
 /// Reads the active time of everybody, in microseconds, by the quarter of an hour in which it ended. What has no
@@ -22,9 +26,14 @@ pub(super) fn read(
     condition: &Where,
     mut each: impl FnMut(String, i64, i128),
 ) -> Result<()> {
-    let Whose { who, join, params } = whose;
+    let Whose { who, join, params, zone } = whose;
+    let quarter = match zone {
+        None => "0::BIGINT",
+        Some(zone) if has_whole_hours(*zone) => "stretch // 12 * 4",
+        Some(_) => "stretch // 3",
+    };
     let sql = format!(
-        "SELECT who, stretch // 3, sum(last - first + if(pause <= {LONG}, pause, 0)) FROM (
+        "SELECT who, {quarter}, sum(last - first + if(pause <= {LONG}, pause, 0)) FROM (
              SELECT *, first - lag(last) OVER (PARTITION BY who ORDER BY stretch) AS pause FROM (
                  SELECT {who} AS who, epoch_us(time) // {STRETCH} AS stretch, min(epoch_us(time)) AS first,
                      max(epoch_us(time)) AS last
@@ -76,13 +85,24 @@ mod tests {
         let expected = reader.rows(&sql, &[], |row| Ok(((row.get(0)?, row.get(1)?), row.integer(2)?))).unwrap();
         let expected: BTreeMap<(String, i64), i128> = expected.into_iter().collect();
         let mut found = BTreeMap::new();
-        let whose = Whose { who: "session_id", join: "", params: &[] };
+        let whose = Whose { who: "session_id", join: "", params: &[], zone: Some(Tz::Asia__Kolkata) };
         let everything = Where { clause: "true".to_owned(), params: Vec::new() };
         read(reader, &whose, &everything, |who, quarter, micros| {
             *found.entry((who, quarter)).or_default() += micros;
         })
         .unwrap();
         found.retain(|_, micros| *micros > 0);
+        // By hours, and not by time at all, it is the same sum.
+        let sum = |zone: Option<Tz>| {
+            let (mut sum, whose) = (0, Whose { zone, ..whose });
+            read(reader, &whose, &everything, |_, quarter, micros| {
+                assert_eq!(quarter % 4, 0);
+                sum += micros;
+            })
+            .unwrap();
+            sum
+        };
+        assert_eq!([Some(Tz::UTC), None].map(sum), [found.values().sum::<i128>(); 2]);
         assert!(expected.len() > 400, "{}", expected.len());
         assert_eq!(found, expected);
     }

@@ -61,14 +61,15 @@ fn in_loops(clause: &str) -> String {
              SELECT message_id, time, error, cause, tool || ': ' || cause AS what,
                  count(*) OVER (PARTITION BY session_id, caller_id, tool, cause, number - equal) AS length
              FROM (
-                 SELECT session_id, caller_id, message_id, time, error, tool, cause,
-                     row_number() OVER (PARTITION BY session_id, caller_id ORDER BY time, line, event_id) AS number,
-                     row_number() OVER (
-                         PARTITION BY session_id, caller_id, tool, cause ORDER BY time, line, event_id) AS equal
-                 {calls} AND (session_id IS NULL OR session_id IN (
-                     SELECT session_id {calls} AND {bad}
-                     GROUP BY session_id, caller_id, tool, cause HAVING count(*) >= 3)))
-             WHERE cause IS NOT NULL)
+                 SELECT *, row_number() OVER (
+                     PARTITION BY session_id, caller_id, tool, cause ORDER BY number) AS equal
+                 FROM (
+                     SELECT session_id, caller_id, message_id, time, error, tool, cause,
+                         row_number() OVER (PARTITION BY session_id, caller_id ORDER BY time, line, event_id) AS number
+                     {calls} AND (session_id IS NULL OR session_id IN (
+                         SELECT session_id {calls} AND {bad}
+                         GROUP BY session_id, caller_id, tool, cause HAVING count(*) >= 3)))
+                 WHERE cause IS NOT NULL))
          WHERE length >= 3 AND {bad}"
     )
 }

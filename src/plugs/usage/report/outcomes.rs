@@ -212,7 +212,8 @@ fn active(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl FnMut(Opti
         _ => None,
     };
     let who = format!("concat(username, chr(10), {column})");
-    let whose = Whose { who: &who, join: "", params: &[] };
+    let zone = matches!(by, By::Day | By::Week | By::Month).then_some(filter.zone);
+    let whose = Whose { who: &who, join: "", params: &[], zone };
     active::read(reader, &whose, &filter.condition(), |who, quarter, micros| {
         let (user, value) = who.split_once('\n').unwrap_or_default();
         let value = Some(value).filter(|value| !value.is_empty());

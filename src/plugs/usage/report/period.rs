@@ -17,7 +17,7 @@ pub(in crate::plugs) fn quarter(zone: Tz) -> &'static [&'static str; 1] {
 }
 
 /// Whether days have begun with an hour of UTC in a zone since 1970, and will.
-fn has_whole_hours(zone: Tz) -> bool {
+pub(super) fn has_whole_hours(zone: Tz) -> bool {
     // A rule holds for longer than two weeks.
     let days = (1970..2100).flat_map(|year| (1..=12).flat_map(move |month| [1, 15].map(|day| (year, month, day))));
     let mut days = days.filter_map(|(year, month, day)| NaiveDate::from_ymd_opt(year, month, day));

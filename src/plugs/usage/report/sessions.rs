@@ -47,7 +47,7 @@ pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<
     let mut sessions = costs(reader, filter, prices)?;
     let outcomes = facts::outcomes(reader, filter)?;
     let mut active: HashMap<String, i128> = HashMap::new();
-    let whose = Whose { who: "session_id", join: "", params: &[] };
+    let whose = Whose { who: "session_id", join: "", params: &[], zone: None };
     active::read(reader, &whose, &filter.condition(), |id, _, micros| *active.entry(id).or_default() += micros)?;
     for session in &mut sessions {
         session.active_seconds = active.get(&session.id).copied().unwrap_or_default() / 1_000_000;

@@ -173,7 +173,7 @@ fn activity(
         add(&session.user, day, Activity { sessions: 1, active_micros: 0 });
     }
     let People { person, join, params } = People::read(reader, filter)?;
-    let whose = Whose { who: person, join: &join, params: &params };
+    let whose = Whose { who: person, join: &join, params: &params, zone: Some(filter.zone) };
     active::read(reader, &whose, &filter.condition(), |person, quarter, active_micros| {
         add(&person, period::day(quarter, filter.zone), Activity { sessions: 0, active_micros });
     })?;
