@@ -30,22 +30,26 @@ impl Bars<'_> {
         let sum = |at: usize| self.series.iter().filter_map(|(_, numbers)| numbers.get(at)).sum::<i128>();
         let sums: Vec<i128> = (0..self.bars.len()).map(sum).collect();
         let (top, cut) = top(&sums);
+        // A few bars stay as narrow as those of a week.
+        let width = self.bars.len().max(LABELS) * STEP;
         let mut html = format!("<figure>\n<figcaption>{}, by {}</figcaption>\n", Text(self.title), self.period);
         let _ = write!(
             html,
             "<div class=\"plot\"><span class=\"top\">{}</span><span class=\"mid\">{}</span>\n\
-             <svg viewBox=\"0 0 {} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{}\">\n\
-             <path class=\"grid\" d=\"M0 0H{w}M0 50H{w}M0 100H{w}\"/>\n",
+             <svg viewBox=\"0 0 {width} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{}\">\n\
+             <path class=\"grid\" d=\"M0 0H{width}M0 50H{width}M0 100H{width}\"/>\n",
             Text(&(self.told)(top)),
             Text(&(self.told)(top / 2)),
-            (self.bars.len() * STEP).max(STEP),
             Text(&format!("{}: bars by {}; the table below has the numbers", self.title, self.period)),
-            w = (self.bars.len() * STEP).max(STEP),
         );
         for (at, (bar, sum)) in self.bars.iter().zip(&sums).enumerate() {
             html += &self.bar(at, bar, *sum, top);
         }
-        html += "</svg></div>\n<div class=\"axis\">";
+        let _ = write!(
+            html,
+            "</svg></div>\n<div class=\"axis\" style=\"width:{}%\">",
+            self.bars.len() * 100 * STEP / width
+        );
         let labels = self.bars.len().min(LABELS);
         for label in 0..labels {
             let at = label * (self.bars.len() - 1) / (labels - 1).max(1);

@@ -371,7 +371,7 @@ fn activity(of: &Period<'_, '_>) -> String {
         days.map(|(_, spent)| number(spent)).sum::<i128>()
     };
     let by_hour = clock.iter().map(of_hour).collect();
-    let by_hour = vec![("all days".to_owned(), by_hour)];
+    let by_hour = vec![(what.to_lowercase(), by_hour)];
     let by_hour =
         Bars { title: &format!("{what} by hour of day"), period: "hour", bars: &clock, series: by_hour, told };
     let calendar = match of.is_whole() {
