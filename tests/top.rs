@@ -3,7 +3,6 @@
 use crate::world::{World, response};
 use chrono::Utc;
 use std::io::{Read, Write};
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -21,12 +20,12 @@ struct Top {
 }
 
 impl Top {
-    fn start(world: &World) -> Self {
+    /// Starts it by another program, or by none.
+    fn start(world: &World, by: &str) -> Self {
         let mill = env!("CARGO_BIN_EXE_sessionmill");
-        let line = format!("stty cols 100 rows 30; exec '{mill}' top --no-refresh --every 1 --timezone UTC");
+        let line = format!("stty cols 100 rows 30; exec {by} '{mill}' top --no-refresh --every 1 --timezone UTC");
         let mut command = Command::new("script");
-        // A group of its own, so that all of it can be ended.
-        command.args(["-qec", &line, "/dev/null"]).process_group(0).stdout(Stdio::piped());
+        command.args(["-qec", &line, "/dev/null"]).stdout(Stdio::piped());
         let mut script = world.typed(&mut command).env("TERM", "xterm").spawn().unwrap();
         let (sender, screen) = channel();
         let mut stdout = script.stdout.take().unwrap();
@@ -59,6 +58,12 @@ impl Top {
     }
 }
 
+impl Drop for Top {
+    fn drop(&mut self) {
+        let _ = self.script.kill();
+    }
+}
+
 fn world() -> World {
     let world = World::new();
     let now = Utc::now().format("%FT%T").to_string();
@@ -73,7 +78,7 @@ fn world() -> World {
 #[test]
 fn top_shows_sessions_takes_keys_and_gives_the_screen_back() {
     let world = world();
-    let mut top = Top::start(&world);
+    let mut top = Top::start(&world, "");
     top.shows(&[TAKEN, "sessionmill top", "s1  Oil the mill", "$1.00"]);
     top.press("p");
     top.shows(&["Project", "/home/ada/shop"]);
@@ -85,7 +90,8 @@ fn top_shows_sessions_takes_keys_and_gives_the_screen_back() {
 #[test]
 fn top_ends_with_its_terminal() {
     let world = world();
-    let mut top = Top::start(&world);
+    // In a session of its own, which no signal tells that the terminal is gone.
+    let mut top = Top::start(&world, "setsid -w");
     top.shows(&[TAKEN, "s1  Oil the mill"]);
     let programs = || {
         let of_world = |entry: &std::fs::DirEntry| {
