@@ -1,0 +1,220 @@
+//! The parts of the page that follow from the days of a period: sums, charts over time, caches, activity.
+
+use crate::base::error::thousands;
+use crate::base::zone;
+use crate::plugs::usage::report::html::bars::{Bars, COLOURS};
+use crate::plugs::usage::report::html::figures::{Activity, Series, Sums, ranked};
+use crate::plugs::usage::report::html::period::Period;
+use crate::plugs::usage::report::html::table::Kind::{Numbers, Words};
+use crate::plugs::usage::report::html::table::table;
+use crate::plugs::usage::report::html::text::Text;
+use crate::plugs::usage::report::html::{MOST, calendar, cost, left_out, percent, totals};
+use crate::plugs::usage::report::spending::{Spent, Used};
+use crate::price::{Bill, PicoUsd, Tokens};
+use crate::report::compare::change;
+use crate::report::money;
+use crate::report::render::{self, hours, short, tenths};
+use chrono::NaiveDate;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+pub(super) fn tiles(period: &Period<'_, '_>, whole: &Period<'_, '_>) -> String {
+    let figures = &period.figures;
+    let Spent { responses, tokens, cost: spent, .. } = &figures.all.total;
+    let mut all = Activity::default();
+    figures.activity.values().flat_map(BTreeMap::values).for_each(|activity| all.add(*activity));
+    let saved = || figures.uses.values().flatten().filter_map(saved).sum::<PicoUsd>();
+    let before = || {
+        let days = period.days.before()?;
+        let before = whole.figures.all.within(days).total.cost;
+        Some(format!("{} on {} before", render::change(change(*spent, before)?), cost(before)))
+    };
+    let beside = match period.is_whole() {
+        true => format!("{} saved by caches", money::rounded(saved())),
+        false => before().unwrap_or_else(|| "nothing in the days before".to_owned()),
+    };
+    let people = crate::base::error::count(figures.people.len() as u64, "person");
+    let tiles = [
+        ("Cost by list prices", cost(*spent), beside),
+        ("Tokens", short(tokens.total()), format!("{} of them output", short(tokens.output))),
+        ("Responses", thousands(*responses), format!("of {} models", figures.models.len())),
+        ("Sessions", thousands(period.sessions.len() as i128), format!("of {people}")),
+        ("Active time", hours(all.active_micros / 1_000_000), "pauses over 10 minutes left out".to_owned()),
+        ("Read from cache", percent(tokens.cache_read, prompt(tokens)), "of all prompt tokens".to_owned()),
+    ];
+    let mut html = String::from("<dl class=\"tiles\">\n");
+    for (title, number, beside) in tiles {
+        let _ = writeln!(html, "<div><dt>{title}</dt><dd>{}</dd><dd>{}</dd></div>", Text(&number), Text(&beside));
+    }
+    html + "</dl>\n"
+}
+
+/// Cost and tokens by model and by person.
+pub(super) fn over_time(of: &Period<'_, '_>) -> String {
+    let figures = &of.figures;
+    let (period, bars) = figures.bars(of.days);
+    let mut html = String::new();
+    for (title, told, number) in [
+        ("Spend", money::rounded as fn(i128) -> String, (|spent| spent.cost.unwrap_or_default()) as fn(&Spent) -> i128),
+        ("Tokens", short, |spent| spent.tokens.total()),
+    ] {
+        let anchor = of.anchor(&title.to_lowercase());
+        let _ = write!(html, "<h2 id=\"{anchor}\">{title} over time</h2>\n<div class=\"pair\">\n");
+        for (by, series) in [("model", &figures.models), figures.people_or_projects()] {
+            let title = format!("{title} by {by}");
+            let series = drawn(series, period, &bars, number);
+            html += &Bars { title: &title, period: name(period), bars: &bars, series, told }.html();
+        }
+        html += "</div>\n";
+    }
+    html += "<div class=\"pair\">\n";
+    for (by, series) in [("model", &figures.models), figures.people_or_projects()] {
+        html += &totals(by, series);
+    }
+    html + "</div>\n"
+}
+
+/// The heaviest names, each with its numbers by bar, and the others as one.
+fn drawn(
+    series: &Series,
+    period: zone::Period,
+    bars: &[String],
+    number: fn(&Spent) -> i128,
+) -> Vec<(String, Vec<i128>)> {
+    let numbers = |sums: &Sums| by_bar(period, bars, sums.days.iter().map(|(day, spent)| (*day, number(spent))));
+    let ranked = ranked(series);
+    let (first, others) = ranked.split_at(ranked.len().min(COLOURS));
+    let mut drawn: Vec<_> = first.iter().map(|(name, sums)| ((*name).clone(), numbers(sums))).collect();
+    if !others.is_empty() {
+        let mut sum = vec![0; bars.len()];
+        for (_, sums) in others {
+            sum.iter_mut().zip(numbers(sums)).for_each(|(sum, number)| *sum += number);
+        }
+        drawn.push((format!("{} others", others.len()), sum));
+    }
+    drawn
+}
+
+fn by_bar(period: zone::Period, bars: &[String], days: impl Iterator<Item = (NaiveDate, i128)>) -> Vec<i128> {
+    let mut numbers = vec![0; bars.len()];
+    for (day, number) in days {
+        // Names of periods sort like their days.
+        if let Ok(at) = bars.binary_search(&period.of_day(day)) {
+            numbers[at] += number;
+        }
+    }
+    numbers
+}
+
+/// How much of what was sent was already there.
+pub(super) fn cache(of: &Period<'_, '_>) -> String {
+    let figures = &of.figures;
+    let (period, bars) = figures.bars(of.days);
+    type Kind = (&'static str, fn(&Tokens) -> i128);
+    let kinds: [Kind; 3] = [
+        ("read from cache", |tokens| tokens.cache_read),
+        ("written to cache", |tokens| tokens.cache_write),
+        ("not cached", |tokens| tokens.input),
+    ];
+    let series = kinds.map(|(name, number)| {
+        let days = figures.all.days.iter().map(|(day, spent)| (*day, number(&spent.tokens)));
+        (name.to_owned(), by_bar(period, &bars, days))
+    });
+    let chart =
+        Bars { title: "Prompt tokens", period: name(period), bars: &bars, series: series.into(), told: short }.html();
+    let rows = ranked(&figures.models).into_iter().take(MOST).map(|(name, Sums { total, .. })| {
+        let tokens = &total.tokens;
+        let uses = figures.uses.iter().filter(|(model, _)| model.as_deref().unwrap_or("(no model)") == name);
+        let saved = uses.flat_map(|(_, uses)| uses).filter_map(saved).reduce(|a, b| a + b);
+        let reads = match tokens.cache_write {
+            0 => "–".to_owned(),
+            // In tenths, rounded.
+            written => tenths((tokens.cache_read * 10 + written / 2) / written),
+        };
+        let cells = [name.clone(), percent(tokens.cache_read, prompt(tokens)), reads];
+        // Which prices applied in a period is not known.
+        cells.into_iter().chain(of.is_whole().then(|| cost(saved))).collect()
+    });
+    let head = [("model", Words), ("from cache", Numbers), ("read per written", Numbers), ("saved", Numbers)];
+    let (head, title) = match of.is_whole() {
+        true => (&head[..], "Cache efficiency by model; saved is against the same prompts without a cache"),
+        false => (&head[..3], "Cache efficiency by model"),
+    };
+    let (table, anchor) = (table(title, head, rows), of.anchor("cache"));
+    format!("<h2 id=\"{anchor}\">Cache efficiency</h2>\n<div class=\"pair\">\n{chart}<div>{table}</div></div>\n")
+}
+
+/// What the same prompts would cost more without a cache.
+fn saved(used: &Used<'_>) -> Option<PicoUsd> {
+    let Used { price, terms, above, spent, .. } = used;
+    let tokens =
+        Tokens { input: prompt(&spent.tokens), cache_write: 0, cache_write_1h: 0, cache_read: 0, ..spent.tokens };
+    Some((*price)?.cost(&Bill { tokens, terms: terms.clone(), above: *above })? - spent.cost?)
+}
+
+fn prompt(tokens: &Tokens) -> i128 {
+    tokens.input + tokens.cache_write + tokens.cache_read
+}
+
+/// Sessions and active time by person, and the calendar.
+pub(super) fn activity(of: &Period<'_, '_>) -> String {
+    let figures = &of.figures;
+    let (period, bars) = figures.bars(of.days);
+    // In the order of the other charts, so that a person has one colour.
+    let people: Vec<_> =
+        ranked(&figures.people).into_iter().filter_map(|(name, _)| figures.activity.get_key_value(name)).collect();
+    let drawn = |number: fn(&Activity) -> i128| {
+        let numbers = |days: &BTreeMap<Option<NaiveDate>, Activity>| {
+            by_bar(period, &bars, days.iter().filter_map(|(day, activity)| Some(((*day)?, number(activity)))))
+        };
+        let mut drawn: Vec<(String, Vec<i128>)> =
+            people.iter().take(COLOURS).map(|(name, days)| ((*name).clone(), numbers(days))).collect();
+        let others = people.iter().skip(COLOURS).map(|(_, days)| numbers(days));
+        let others = others.reduce(|a, b| a.into_iter().zip(b).map(|(a, b)| a + b).collect());
+        drawn.extend(others.map(|numbers| (format!("{} others", people.len() - COLOURS), numbers)));
+        drawn
+    };
+    let chart = |title, series, told| Bars { title, period: name(period), bars: &bars, series, told }.html();
+    let rows = people.iter().take(MOST).map(|(name, days)| {
+        let mut sum = Activity::default();
+        days.values().for_each(|day| sum.add(*day));
+        let Activity { sessions, active_micros } = sum;
+        vec![(*name).clone(), thousands(sessions), hours(active_micros / 1_000_000)]
+    });
+    let head = [("person", Words), ("sessions", Numbers), ("active time", Numbers)];
+    let priced = figures.all.total.cost.is_some();
+    let number = |spent: &Spent| if priced { spent.cost.unwrap_or_default() } else { spent.tokens.total() };
+    let days = figures.all.days.iter().map(|(day, spent)| (*day, number(spent))).collect();
+    let told: fn(i128) -> String = if priced { money::rounded } else { |tokens| short(tokens) + " tokens" };
+    let what = if priced { "Spend" } else { "Tokens" };
+    let clock: Vec<_> = (0..24).map(|hour| format!("{hour:02}")).collect();
+    let of_hour = |hour: &String| {
+        let days = figures.hours.iter().filter(|((_, other), _)| other == hour);
+        days.map(|(_, spent)| number(spent)).sum::<i128>()
+    };
+    let by_hour = clock.iter().map(of_hour).collect();
+    let by_hour = vec![(what.to_lowercase(), by_hour)];
+    let by_hour =
+        Bars { title: &format!("{what} by hour of day"), period: "hour", bars: &clock, series: by_hour, told };
+    let calendar = match of.is_whole() {
+        true => format!("<div><h3>{what} by day</h3>\n{}</div>", calendar::calendar(&days, told)),
+        false => String::new(),
+    };
+    format!(
+        "<h2 id=\"{}\">Activity</h2>\n<div class=\"pair\">\n{}{}</div>\n<div class=\"pair\"><div>{}{}</div>\n{calendar}</div>\n{}",
+        of.anchor("activity"),
+        chart("Active time by person", drawn(|activity| activity.active_micros / 1_000_000), hours),
+        chart("Sessions begun by person", drawn(|activity| activity.sessions), thousands),
+        table("Sessions begun and active time by person", &head, rows),
+        left_out(people.len()),
+        by_hour.html(),
+    )
+}
+
+fn name(period: zone::Period) -> &'static str {
+    match period {
+        zone::Period::Day => "day",
+        zone::Period::Week | zone::Period::SundayWeek => "week",
+        zone::Period::Month => "month",
+    }
+}
