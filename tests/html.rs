@@ -60,7 +60,9 @@ fn a_reader_can_switch_to_a_part_of_the_days() {
         let time = Utc::now() - TimeDelta::days(days);
         response(id, "10:00:00", output).replace("2026-02-01T10:00:00", &time.format("%FT%T").to_string())
     };
-    world.write("eve/e.jsonl", (at("m8", 0, 40_000) + &at("m9", 5, 200_000)).replace("\"s1\"", "\"s9\""));
+    // One is of tomorrow, by a wrong clock.
+    let lines = at("m7", -1, 5) + &at("m8", 0, 40_000) + &at("m9", 5, 200_000);
+    world.write("eve/e.jsonl", lines.replace("\"s1\"", "\"s9\""));
     run(&world);
     let page = page(&world, &[]);
     let (_, switch) = page.split_once("<fieldset class=\"switch\">").unwrap();
@@ -81,6 +83,13 @@ fn a_reader_can_switch_to_a_part_of_the_days() {
     cost("today", "$1.00");
     cost("days7", "$6.00");
     cost("all", "$31.00");
+    let of_project = |key: &str, responses: u64| {
+        let row = format!("<th scope=\"row\">/home/ada/shop</th><td class=\"n\">{responses}</td>");
+        assert!(of(key).contains(&row), "no {row} in {}", of(key));
+    };
+    of_project("today", 1);
+    of_project("days7", 2);
+    of_project("all", 6);
     assert!(of("all").contains("ada/a.jsonl") && !of("days7").contains("ada/a.jsonl"));
     // Links and their targets are those of the same period, and no anchor is there twice.
     assert!(page.contains("<a href=\"#spend-days7\">") && of("days7").contains("<h2 id=\"spend-days7\">"));

@@ -1,6 +1,5 @@
 //! The periods that a reader of the page can choose from. Each has a section of its own, made from figures that are read
-//! once; a rule of the style shows the chosen one. A browser that does not know the rule, and a printer without
-//! a choice, shows them one after the other.
+//! once; a rule of the style shows the chosen one. A browser that does not know the rule shows them one after the other.
 
 use crate::base::days::{Days, Span};
 use crate::plugs::usage::report::html::figures::Figures;
@@ -40,12 +39,11 @@ pub(super) fn periods<'s, 'p>(
     today: NaiveDate,
     zone: Tz,
 ) -> Vec<Period<'s, 'p>> {
-    let mut used = figures.all.days.keys();
-    let (first, last) = (used.next().copied(), used.next_back().copied());
+    let first = figures.all.days.keys().next().copied();
     let is_part = |part: Days| {
         let begins_later = part.since.zip(first).is_some_and(|(since, first)| since > first);
         let fits = part.since.is_some_and(|since| days.has(since)) && days.has(today);
-        begins_later && fits && last.or(first) <= part.until
+        begins_later && fits
     };
     let parts = CHOICES.into_iter().map(|(key, title, span)| (key, title, span.days(today)));
     let parts = parts.filter(|(.., part)| is_part(*part)).map(|(key, title, days)| {

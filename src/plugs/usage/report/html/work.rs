@@ -26,15 +26,18 @@ const TABLES: [(By, &str); 6] = [
 /// What has no name of the kind that a table is about.
 const NONE: &str = "(none)";
 
-/// Reads the sums by each kind of names that there are any of. They are told by the days on which periods begin: more
-/// is not asked of them.
+/// Reads the sums by each kind of names that there are any of. They are told by the days on which periods begin, and
+/// by the one after them: more is not asked of them.
 pub(super) fn read(
     reader: Reader<'_>,
     filter: &Filter,
     prices: &Prices,
     periods: &[Period<'_, '_>],
 ) -> Result<Vec<(&'static str, Series)>> {
-    let begins: BTreeSet<_> = periods.iter().skip(1).filter_map(|period| period.days.since).collect();
+    let parts = periods.iter().skip(1).map(|period| period.days);
+    // A wrong clock can put a response behind all of them.
+    let begins: BTreeSet<_> =
+        parts.flat_map(|days| [days.since, days.until.and_then(|day| day.succ_opt())]).flatten().collect();
     let begins: Vec<_> = begins.into_iter().collect();
     let step = Steps::from(begins.iter().copied(), filter.zone).sql("time");
     let mut work = Vec::new();
