@@ -1,8 +1,9 @@
 -- Views that a new database has of the declared tables. What the database says of these views and of the columns that
 -- are declared is in the declarations; what it says of other views and columns is here.
 
--- Tasks as they are at a moment. All rules that depend on the time are here; nothing else asks for it.
-CREATE MACRO main.task_sessions_at(moment) AS TABLE
+-- Tasks that logs tell of, as they are at a moment. All rules that depend on the time are here and in the next macro;
+-- nothing else asks for it.
+CREATE MACRO main.tracked_tasks_at(moment) AS TABLE
 WITH removals AS (
     SELECT task_id, max(removed_at) AS removed_at FROM main.task_tombstones WHERE action = 'remove' GROUP BY task_id
 ), purges AS (
@@ -40,9 +41,13 @@ LEFT JOIN removals ON removals.task_id = j.task_id
 CROSS JOIN purges
 WHERE (NOT j.is_closed OR j.expiring_at > moment)
     AND (NOT j.is_closed OR purges.closed_before IS NULL OR j.closing_at > purges.closed_before)
-    AND (removals.removed_at IS NULL OR coalesce(j.attempt_began_at > removals.removed_at, false))
+    AND (removals.removed_at IS NULL OR coalesce(j.attempt_began_at > removals.removed_at, false));
+
+-- The same, and the runs of this program, from their history. One that begins at the moment is the one that reads what is
+-- asked for.
+CREATE MACRO main.task_sessions_at(moment) AS TABLE
+FROM main.tracked_tasks_at(moment)
 UNION ALL
--- The runs of this program, from their history. One that begins at the moment is the one that reads what is asked for.
 SELECT 'session_processor:' || r.processor_name || ':' || r.run_id, r.request_id,
     'session_processor:' || r.processor_name, NULL, r.requested_by,
     CASE WHEN r.is_over THEN outcomes.status ELSE 'active' END,

@@ -4,7 +4,7 @@ use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::base::zone;
 use crate::identities::Identities;
-use crate::plugs::tasks::report::session;
+use crate::plugs::tasks::report::session::{self, Tasks};
 use crate::plugs::usage::report::filter::Only;
 use crate::store::reader::{Param, Reader};
 use chrono::{DateTime, Utc};
@@ -50,6 +50,11 @@ impl Condition {
 }
 
 impl Filter {
+    /// Runs of the program, of which there are many, are shown to who asks for their type.
+    pub(super) fn tasks(&self) -> Tasks {
+        if self.task_type.is_some() { Tasks::All } else { Tasks::Tracked }
+    }
+
     pub(super) fn condition(&self, reader: Reader<'_>) -> Result<Condition> {
         let mut condition = Condition::default();
         if let Some(day) = self.days.since {
@@ -69,18 +74,14 @@ impl Filter {
             let marks = vec!["?"; self.status.len()].join(", ");
             condition.add(format!("status IN ({marks})"), self.status.iter().cloned().map(Param::Text));
         }
-        match &self.task_type {
-            Some(only) => {
-                let is_whole = |known: &str| {
-                    known.strip_prefix(&only.name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
-                };
-                let types = only.texts(&session::types(reader, self.now)?, is_whole);
-                let marks = vec!["?"; types.len()].join(", ");
-                let clause = if types.is_empty() { "false".to_owned() } else { format!("task_type IN ({marks})") };
-                condition.add(clause, types.into_iter().map(Param::Text));
-            }
-            // Runs of the program, of which there are many, are shown to who asks for them.
-            None => condition.add("session_file IS NOT NULL", []),
+        if let Some(only) = &self.task_type {
+            let is_whole = |known: &str| {
+                known.strip_prefix(&only.name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+            };
+            let types = only.texts(&session::types(reader, self.now)?, is_whole);
+            let marks = vec!["?"; types.len()].join(", ");
+            let clause = if types.is_empty() { "false".to_owned() } else { format!("task_type IN ({marks})") };
+            condition.add(clause, types.into_iter().map(Param::Text));
         }
         if let Some(short_id) = &self.short_id {
             condition.add("short_id = ?", [Param::Text(short_id.clone())]);
@@ -94,8 +95,9 @@ impl Filter {
 
 /// Everybody who has tasks or transcripts, and for whom tasks are done.
 fn users(reader: Reader<'_>) -> Result<Vec<String>> {
-    let sql = "SELECT username FROM task_sessions WHERE username IS NOT NULL
-               UNION SELECT user_id FROM task_sessions WHERE user_id IS NOT NULL
-               UNION SELECT split_part(session_file, '/', 1) FROM session_files ORDER BY ALL";
+    let sql = "SELECT username FROM facts.task_state WHERE username IS NOT NULL
+               UNION SELECT user_id FROM facts.task_state WHERE user_id IS NOT NULL
+               UNION SELECT requested_by FROM processor_runs WHERE requested_by IS NOT NULL
+               UNION SELECT username FROM session_files ORDER BY ALL";
     reader.rows(sql, &[], |row| row.get(0))
 }
