@@ -101,6 +101,9 @@ const HELD_HINT: &str = "close it there, or let that program read a published sn
 const MEMORY: &str = "128MB";
 /// One: a second thread mostly waits, actively, for short statements, and the readers have better use for it.
 const THREADS: i64 = 1;
+/// Whoever only reads a database of this size has questions of more work than that.
+const LARGE: u64 = 64 << 20;
+const THREADS_OF_LARGE: usize = 4;
 /// What a reader may spill.
 const SPILL: &str = "2GB";
 
@@ -288,6 +291,10 @@ fn open(path: &Path, access: Access, spill: Option<&Path>) -> duckdb::Result<Con
         Access::ReadOnly => AccessMode::ReadOnly,
     };
     let mut config = config()?.access_mode(mode)?;
+    if access == Access::ReadOnly && std::fs::metadata(path).is_ok_and(|file| file.len() >= LARGE) {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        config = config.threads(cores.min(THREADS_OF_LARGE).try_into().unwrap_or(THREADS))?;
+    }
     if let Some(folder) = spill {
         config = config.with("temp_directory", folder.to_string_lossy())?.with("max_temp_directory_size", SPILL)?;
     }
