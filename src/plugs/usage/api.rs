@@ -9,7 +9,7 @@ use crate::base::error::Result;
 use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, Schema, Schemas, schema_of};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::{Filter, Only};
-use crate::plugs::usage::report::sessions::{CELLS, Session, sessions};
+use crate::plugs::usage::report::sessions::{CELLS, Costliest, Session, costliest};
 use crate::plugs::usage::report::{people, timeline, usage};
 use crate::price::Prices;
 use crate::report::{Column, Row, Sheet, Unit};
@@ -232,18 +232,19 @@ fn sum(rows: &[Row], columns: usize) -> Vec<Option<i128>> {
 
 fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     let prices = Prices::new(&asked.config.price)?;
-    let all = match own(asked, reader)? {
-        Ok(filter) => sessions(reader, &filter, &prices)?,
+    let most = asked.page.offset().saturating_add(asked.page.limit.into());
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let Costliest { sessions, all: total } = match own(asked, reader)? {
+        Ok(filter) => costliest(reader, &filter, &prices, most, |_| true)?,
         Err(reply) => return Ok(reply),
     };
-    let total = all.len();
     let object = |mut session: Session| {
         if !asked.may_see(session.file.split('/').next(), Level::Content) {
             session.facts.hide_prompt();
         }
         CELLS.map(str::to_owned).into_iter().zip(session.cells()).collect()
     };
-    let page: Vec<_> = asked.page.of(all).map(object).collect();
+    let page: Vec<_> = asked.page.of(sessions).map(object).collect();
     let next_cursor = asked.page.next(page.len(), total);
     Ok(Reply::Found(json!(Sessions { sessions: page, total, next_cursor })))
 }

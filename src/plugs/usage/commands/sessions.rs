@@ -4,13 +4,17 @@ use super::scope::Scope;
 use crate::base::error::{Result, Status, thousands};
 use crate::cli::scope::{Rows, Usual};
 use crate::cli::{Context, Form, remark, screen};
-use crate::plugs::usage::report::sessions::{self, CELLS, Session};
+use crate::plugs::usage::report::facts::Facts;
+use crate::plugs::usage::report::filter::Filter;
+use crate::plugs::usage::report::sessions::{self, CELLS, Costliest, Session};
 use crate::plugs::usage::report::usage::without_price;
+use crate::price::Prices;
 use crate::report::grid::{Field, bar};
 use crate::report::listing::{Listing, named};
 use crate::report::money;
 use crate::report::render::{hours, short};
 use crate::store::cell::plain;
+use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
@@ -39,10 +43,12 @@ pub(super) struct Args {
 
 pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     let report = args.scope.report(Usual::of(args.form.format(), Rows::Others), context)?;
-    let mut sessions = report.read(context, Vec::is_empty, sessions::sessions)?;
-    sessions.retain(|session| !args.interrupted || session.facts.interruptions > 0);
-    let all = sessions.len();
-    sessions.truncate(usize::try_from(args.limit).unwrap_or(usize::MAX));
+    let most = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    let is_wanted = |facts: &Facts| !args.interrupted || facts.interruptions > 0;
+    let read = |reader: Reader<'_>, filter: &Filter, prices: &Prices| {
+        sessions::costliest(reader, filter, prices, most, is_wanted)
+    };
+    let Costliest { sessions, all } = report.read(context, |read| read.sessions.is_empty(), read)?;
     if sessions.len() < all {
         remark(&format!("note: {} of {all} sessions, the costliest first; --limit N shows more", sessions.len()));
     }

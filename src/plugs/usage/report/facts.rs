@@ -1,7 +1,7 @@
 //! What there is to know of a session beside its tokens: what it was called, how it went, what came of it.
 
 use crate::base::error::Result;
-use crate::plugs::usage::report::filter::{Filter, Where};
+use crate::plugs::usage::report::filter::Where;
 use crate::store::reader::{Reader, Row};
 use std::collections::HashMap;
 
@@ -99,20 +99,20 @@ pub(super) fn facts(reader: Reader<'_>) -> Result<HashMap<String, Facts>> {
     Ok(facts.into_iter().collect())
 }
 
-/// What came of the calls of each session, whatever model made them.
-pub(super) fn outcomes(reader: Reader<'_>, filter: &Filter) -> Result<HashMap<String, Outcome>> {
-    let Where { clause, params } = Filter { model: None, ..filter.clone() }.condition();
+/// What came of the calls of each session, which have no model.
+pub(super) fn outcomes(reader: Reader<'_>, condition: &Where) -> Result<HashMap<String, Outcome>> {
+    let Where { clause, params } = condition;
     let sql = format!(
         "SELECT session_id, {OUTCOME} FROM {CALLS} WHERE {clause} AND session_id IS NOT NULL GROUP BY session_id"
     );
-    let outcomes = reader.rows(&sql, &params, |row| Ok((row.get(0)?, Outcome::read(row, 1)?)))?;
+    let outcomes = reader.rows(&sql, params, |row| Ok((row.get(0)?, Outcome::read(row, 1)?)))?;
     let mut outcomes: HashMap<String, Outcome> = outcomes.into_iter().collect();
     let sql = format!(
         "SELECT session_id, count(DISTINCT file) FROM (
              SELECT session_id, unnest(string_split(files, chr(10))) AS file FROM {CALLS}
              WHERE {clause} AND is_done AND files IS NOT NULL AND session_id IS NOT NULL) GROUP BY session_id"
     );
-    reader.each(&sql, &params, |row| {
+    reader.each(&sql, params, |row| {
         outcomes.entry(row.get(0)?).or_default().files = row.count(1)?;
         Ok(())
     })?;

@@ -129,6 +129,15 @@ pub(in crate::plugs) struct Where {
     pub(in crate::plugs) params: Vec<Param>,
 }
 
+impl Where {
+    /// The same of some sessions.
+    pub(in crate::plugs) fn of_sessions<'i>(mut self, ids: impl ExactSizeIterator<Item = &'i str>) -> Self {
+        self.clause = format!("({}) AND session_id IN ({})", self.clause, vec!["?"; ids.len()].join(", "));
+        self.params.extend(ids.map(Param::from));
+        self
+    }
+}
+
 impl Filter {
     /// What is asked for by name: what it is, the column that has it, the name.
     pub(in crate::plugs::usage) fn names(&self) -> impl Iterator<Item = (&'static str, &'static str, &Only)> {

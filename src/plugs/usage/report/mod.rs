@@ -8,7 +8,7 @@ mod causes;
 pub mod ccusage;
 pub mod errors;
 pub mod explain;
-mod facts;
+pub mod facts;
 pub mod family;
 pub mod filter;
 pub mod html;

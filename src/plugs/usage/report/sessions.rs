@@ -44,17 +44,54 @@ pub struct Session {
 ///
 /// If the database cannot be read.
 pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Session>> {
-    let mut sessions = costs(reader, filter, prices)?;
-    let outcomes = facts::outcomes(reader, filter)?;
+    Ok(costliest(reader, filter, prices, usize::MAX, |_| true)?.sessions)
+}
+
+/// The costliest sessions of a list.
+#[derive(Debug)]
+pub struct Costliest {
+    pub sessions: Vec<Session>,
+    /// How many there are in the list.
+    pub all: usize,
+}
+
+/// Reads the costliest ones of the sessions whose facts are wanted. Only what they cost is asked for of all of them.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn costliest(
+    reader: Reader<'_>,
+    filter: &Filter,
+    prices: &Prices,
+    most: usize,
+    is_wanted: impl Fn(&Facts) -> bool,
+) -> Result<Costliest> {
+    let (mut facts, mut spent) = (facts::facts(reader)?, spent(reader, filter, prices)?);
+    let nothing = Facts::default();
+    spent.retain(|(id, ..)| is_wanted(facts.get(id).unwrap_or(&nothing)));
+    let all = spent.len();
+    spent.truncate(most);
+    let of_calls = Filter { model: None, ..filter.clone() }.condition();
+    let [condition, of_calls] = [filter.condition(), of_calls].map(|condition| match spent.len() {
+        some if some < all && some <= NAMED => condition.of_sessions(spent.iter().map(|(id, ..)| id.as_str())),
+        _ => condition,
+    });
+    let mut sessions = begun(reader, filter, &condition, spent)?;
+    let outcomes = facts::outcomes(reader, &of_calls)?;
     let mut active: HashMap<String, i128> = HashMap::new();
     let whose = Whose { who: "session_id", join: "", params: &[], zone: None };
-    active::read(reader, &whose, &filter.condition(), |id, _, micros| *active.entry(id).or_default() += micros)?;
+    active::read(reader, &whose, &condition, |id, _, micros| *active.entry(id).or_default() += micros)?;
     for session in &mut sessions {
         session.active_seconds = active.get(&session.id).copied().unwrap_or_default() / 1_000_000;
         session.outcome = outcomes.get(&session.id).copied().unwrap_or_default();
+        session.facts = facts.remove(&session.id).unwrap_or_default();
     }
-    Ok(sessions)
+    Ok(Costliest { sessions, all })
 }
+
+/// So many sessions are asked for by name; of more, all are read.
+const NAMED: usize = 500;
 
 /// The same without active time and without what came of the calls.
 ///
@@ -62,20 +99,46 @@ pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<
 ///
 /// If the database cannot be read.
 pub fn costs(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Session>> {
-    let condition = filter.condition();
+    let mut facts = facts::facts(reader)?;
+    let mut sessions = begun(reader, filter, &filter.condition(), spent(reader, filter, prices)?)?;
+    for session in &mut sessions {
+        session.facts = facts.remove(&session.id).unwrap_or_default();
+    }
+    Ok(sessions)
+}
+
+/// A session, what it cost, and which models did.
+type Cost = (String, Spent, BTreeMap<Option<String>, Spent>);
+
+/// What sessions cost, the costliest first.
+fn spent(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Cost>> {
     let mut spent: HashMap<Option<String>, BTreeMap<Option<String>, Spent>> = HashMap::new();
     spending::read(
         reader,
         prices,
         &["session_id"],
-        &condition,
+        &filter.condition(),
         |row| row.get(0),
         |id, model, sum| {
             spent.entry(id).or_default().entry(model.map(str::to_owned)).or_default().add(sum);
         },
     )?;
-    let mut facts = facts::facts(reader)?;
-    let Where { clause, params } = &condition;
+    let of_session = |(id, models): (Option<String>, BTreeMap<Option<String>, Spent>)| {
+        let mut sum = Spent::default();
+        models.values().for_each(|spent| sum.add(spent));
+        Some((id?, sum, models))
+    };
+    let mut spent: Vec<Cost> = spent.into_iter().filter_map(of_session).collect();
+    spent.sort_by(|(a, spent_a, _), (b, spent_b, _)| {
+        let weight = |spent: &Spent| Reverse((spent.cost, spent.tokens.total()));
+        weight(spent_a).cmp(&weight(spent_b)).then_with(|| a.cmp(b))
+    });
+    Ok(spent)
+}
+
+/// Sessions of a condition in their order, with where and when they began.
+fn begun(reader: Reader<'_>, filter: &Filter, condition: &Where, spent: Vec<Cost>) -> Result<Vec<Session>> {
+    let Where { clause, params } = condition;
     let sql = format!(
         "WITH chosen AS NOT MATERIALIZED (
              SELECT session_id AS id, time, username, project, session_file, line, part
@@ -86,32 +149,25 @@ pub fn costs(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec
          QUALIFY row_number() OVER (PARTITION BY chosen.id ORDER BY session_file, line, part) = 1"
     );
     let repositories = Repositories::read(reader, &filter.identities)?;
-    let mut sessions = Vec::new();
+    let mut begun: HashMap<String, Session> = HashMap::new();
     reader.each(&sql, params, |row| {
-        let id: String = row.get(0)?;
-        let models = spent.remove(&Some(id.clone())).unwrap_or_default();
-        let mut sum = Spent::default();
-        models.values().for_each(|spent| sum.add(spent));
-        sessions.push(Session {
+        let session = Session {
             user: filter.identities.label(&row.get::<String>(1)?).to_owned(),
             project: row.get::<Option<String>>(2)?.map(|cwd| repositories.name(&cwd).to_owned()),
             begun: row.time(3)?,
             ended: row.time(4)?,
             file: row.get(5)?,
             line: row.get(6)?,
-            spent: sum,
-            models,
-            facts: facts.remove(&id).unwrap_or_default(),
-            id,
             ..Session::default()
-        });
+        };
+        begun.insert(row.get(0)?, session);
         Ok(())
     })?;
-    sessions.sort_by(|a, b| {
-        let weight = |session: &Session| Reverse((session.spent.cost, session.spent.tokens.total()));
-        weight(a).cmp(&weight(b)).then_with(|| a.id.cmp(&b.id))
-    });
-    Ok(sessions)
+    let session = |(id, spent, models): Cost| {
+        let begun = begun.remove(&id)?;
+        Some(Session { id, spent, models, ..begun })
+    };
+    Ok(spent.into_iter().filter_map(session).collect())
 }
 
 /// Names of the cells of a session, in JSON and CSV.
