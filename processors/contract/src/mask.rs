@@ -35,6 +35,9 @@ static SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
             r#"(?P<value>[^\s"',;]{6,})"#
         ),
         r"(?P<spaced>(?i:token|api[ _-]?key|access[ _-]?key)\s+)(?P<key>[A-Za-z0-9_-]{24,})",
+        r#"(?P<login>(?-u:\b)curl(?-u:\b)[^\n|;&]*?\s(?:-u|--user)[ =]?["']?[^\s:"']{1,64}:)[^\s"']+"#,
+        r"(?P<flag>(?-u:\b)mysql(?:dump|admin)?(?-u:\b)[^\n|;&]*?\s-p)[^\s-]\S*",
+        r"(?P<option>(?-u:\b)sshpass\s+-p\s*)\S+",
         r"(?P<long>[A-Za-z0-9+/_-]{40,}={0,2})",
         r"(?P<card>(?-u:\b)[0-9](?:[ -]?[0-9]){12,18}(?-u:\b))",
     ];
@@ -64,7 +67,10 @@ fn replacement(found: &Captures<'_>) -> String {
     if harmless {
         return found[0].to_owned();
     }
-    let before = ["keep", "account", "scheme", "name", "spaced"].into_iter().find_map(group).unwrap_or_default();
+    let before = ["keep", "account", "scheme", "name", "spaced", "login", "flag", "option"]
+        .into_iter()
+        .find_map(group)
+        .unwrap_or_default();
     format!("{before}{MASK}{}", ["at", "host"].into_iter().find_map(group).unwrap_or_default())
 }
 
@@ -135,6 +141,10 @@ mod tests {
             ("ПАРОЛЬ: тайна99".to_owned(), "ПАРОЛЬ: [masked]"),
             ("token：abc123def".to_owned(), "token：[masked]"),
             ("my password is hunter22".to_owned(), "my password is [masked]"),
+            ("curl -s -u ada:hunter2 https://example.org".to_owned(), "curl -s -u ada:[masked] https://example.org"),
+            ("curl --user='ada:hunter2' -o x".to_owned(), "curl --user='ada:[masked]' -o x"),
+            ("mysqldump -h db -u root -phunter2 shop".to_owned(), "mysqldump -h db -u root -p[masked] shop"),
+            ("sshpass -p hunter2 ssh ada@host".to_owned(), "sshpass -p [masked] ssh ada@host"),
             ("pay with 4111 1111 1111 1112".to_owned(), "pay with [masked]"),
             ("or 4111111111111111.".to_owned(), "or [masked]."),
         ] {
@@ -144,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_text_without_a_sign_has_no_credential() {
-        const PIECES: [&str; 47] = [
+        const PIECES: [&str; 53] = [
             "sk-",
             "pk_",
             "rk-",
@@ -192,6 +202,12 @@ mod tests {
             "_-+/",
             "ü",
             "\n",
+            "curl",
+            " -u ",
+            "--user=",
+            "mysql",
+            "sshpass",
+            " -p",
         ];
         let secret = SECRET.as_ref().unwrap();
         let mut random = fastrand::Rng::with_seed(1);
@@ -215,6 +231,8 @@ mod tests {
         for text in [
             "the token: expires after an hour",
             "the password is wrong, and the token is expired",
+            "curl -u ada https://example.org:8080/",
+            "mysql -u root -p shop",
             "an api key for-every-machine-in-the-mill",
             "ssh://git@example.org/mill.git",
             "step_one_of_the_pass: later",

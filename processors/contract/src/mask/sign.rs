@@ -21,7 +21,7 @@ enum Then {
     Value,
 }
 
-const WORDS: [(&str, Then); 43] = [
+const WORDS: [(&str, Then); 46] = [
     ("-----begin ", Then::Anything),
     ("sk-", Then::Word(16)),
     ("sk_", Then::Word(16)),
@@ -64,6 +64,9 @@ const WORDS: [(&str, Then); 43] = [
     ("age-secret-key-1", Then::Word(20)),
     ("sg.", Then::Word(16)),
     (":aa", Then::Word(33)),
+    ("curl", Then::Anything),
+    ("mysql", Then::Anything),
+    ("sshpass", Then::Anything),
     // Two letters that Unicode takes for an `s` and a `k`: a name can be spelled with them.
     ("\u{17f}", Then::Anything),
 ];
