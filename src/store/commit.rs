@@ -236,12 +236,16 @@ fn replace(
         let groups = Groups::of(transaction, manifest, settlement, ids)?;
         arriving.iter_mut().for_each(|fact| fact.key_hash = groups.hash(text(fact.row, key)));
         let alone = match settlement.alone {
-            Some(_) => alone::arrive(transaction, manifest, settlement, &arriving, deleted > 0)?,
+            Some(_) => alone::once(transaction, manifest, settlement, &arriving, deleted > 0)?,
             None => HashSet::new(),
         };
         arriving.iter_mut().for_each(|fact| fact.alone = alone.contains(&fact.key_hash));
         let left = left.into_iter().zip(rows_left.rows()).filter(|(hash, _)| !alone.contains(hash));
-        touch::facts(transaction, processor, settlement, left)?;
+        let left: Vec<_> = left.collect();
+        if settlement.alone.is_some() && !left.is_empty() {
+            alone::outlast(transaction, settlement, &alone)?;
+        }
+        touch::facts(transaction, processor, settlement, left.into_iter())?;
         let others: Vec<_> = arriving.iter().filter(|fact| !fact.alone).copied().collect();
         settle::new::settle(transaction, processor, settlement, &others, &groups, (nth, now))?;
     }

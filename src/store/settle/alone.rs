@@ -43,23 +43,9 @@ fn values(settlement: &Settlement, entities: &Table) -> Option<String> {
     Some(entities.names().into_iter().map(value).collect::<Vec<_>>().join(", "))
 }
 
-/// The hashes of those keys of arriving facts that one source file alone knows then. If any facts are in `leaving`, on
-/// their way out, what the marked ones of other keys show is kept until these are settled.
-pub(in crate::store) fn arrive(
-    transaction: &Transaction<'_>,
-    manifest: &Manifest,
-    settlement: &Settlement,
-    arriving: &[Fact<'_>],
-    some_leave: bool,
-) -> Result<HashSet<i64>> {
-    let once = once(transaction, manifest, settlement, arriving, some_leave)?;
-    if some_leave {
-        outlast(transaction, settlement, &once)?;
-    }
-    Ok(once)
-}
-
-fn once(
+/// The hashes of those keys of arriving facts that one source file alone knows then. If any facts are in `leaving`, they
+/// are on their way out.
+pub(in crate::store) fn once(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
     settlement: &Settlement,
@@ -99,8 +85,13 @@ fn once(
     Ok(once.into_iter().filter_map(|(hash, once)| once.map(|_| hash)).collect())
 }
 
-/// Copies the entities of the marked facts in `leaving` to their table, but for those of some keys.
-fn outlast(transaction: &Transaction<'_>, settlement: &Settlement, but: &HashSet<i64>) -> Result<()> {
+/// Copies the entities of the marked facts in `leaving` to their table, but for those of some keys: what they show is
+/// kept until their keys are settled.
+pub(in crate::store) fn outlast(
+    transaction: &Transaction<'_>,
+    settlement: &Settlement,
+    but: &HashSet<i64>,
+) -> Result<()> {
     let entities = settlement.entities[0];
     let Some(values) = values(settlement, entities) else { return Ok(()) };
     stage(transaction, but.iter())?;

@@ -37,7 +37,7 @@ pub(in crate::store) fn settle(
     (nth, now): (Try, DateTime<Utc>),
 ) -> Result<()> {
     let manifest = processor.manifest();
-    let Some(key) = settlement.facts.position(settlement.key) else { return Ok(()) };
+    let Some(key) = settlement.facts.position(settlement.key).filter(|_| !facts.is_empty()) else { return Ok(()) };
     let mut touched: Vec<_> = facts.iter().collect();
     if nth == Try::First && is_settled_at_once(transaction, settlement)? {
         let mut known = known(transaction, settlement, facts.iter().map(|fact| fact.key_hash))?;
