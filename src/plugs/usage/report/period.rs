@@ -9,7 +9,7 @@ use std::collections::HashMap;
 /// The quarter of an hour of a time, as a query groups by it.
 pub(in crate::plugs) const QUARTER: &str = "epoch_us(time) // 900000000";
 /// The first quarter of its hour.
-const HOUR: &str = "epoch_us(time) // 3600000000 * 4";
+pub(super) const HOUR: &str = "epoch_us(time) // 3600000000 * 4";
 
 /// The key that a query groups times by, for a zone: by hours where these are whole in it, which makes fewer groups.
 pub(in crate::plugs) fn quarter(zone: Tz) -> &'static [&'static str; 1] {
