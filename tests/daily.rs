@@ -205,6 +205,21 @@ fn the_start_page_says_what_is_spent_what_runs_and_what_failed() {
 }
 
 #[test]
+fn the_start_page_says_what_runs_on_a_narrow_terminal() {
+    let world = World::new();
+    for (at, user) in ["ada.lovelace@example.org", "bob", "grace.hopper@example.org"].into_iter().enumerate() {
+        let session = format!("0000000{at}-1111-4222-8333-444444444444");
+        let line = ago(&format!("m{at}"), &session, 2 + at as i64 * 1440, 40_000);
+        world.write(&format!("{user}/a.jsonl"), line.replace("/home/ada/shop", "/home/ada/a-project-of-a-long-name"));
+    }
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let page = world.terminal(80, &["overview", "--no-refresh", "--timezone", "UTC"], &[]).stdout;
+    assert!(page.lines().all(|line| line.chars().count() <= 80), "{page}");
+    let row = page.lines().find(|line| line.contains(" 00000000 ")).unwrap();
+    assert!(row.contains(" running ") && row.trim_end().ends_with("$1.00"), "{page}");
+}
+
+#[test]
 fn the_start_page_agrees_with_the_other_commands() {
     let world = World::new();
     let mut lines = String::new();
@@ -283,6 +298,16 @@ fn budgets_say_what_is_left_and_warn() {
         "note: nothing counts for budget `nobody`: unknown user `eve`; known: `Ada`, `bob`\n\
          note: budget `all` lacks 17 tokens of 1 model without a price: `claude-opus-99`\n"
     );
+    let table = of(&["report", "budgets", "--no-refresh"]).stdout;
+    assert!(table.contains("   -$1.00        $0.00   "), "{table}");
+    let page = of(&["overview", "--no-refresh"]).stdout;
+    assert!(page.contains("\nbudget    all: $6.00 of $5.00 spent (120 %)"), "{page}");
+    assert!(page.contains("\nhealth    warning: budget `all` is over"), "{page}");
+    // They are of this month, and no other one.
+    let digest = |period: &str| of(&["digest", "--no-refresh", "--timezone", "UTC", "--period", period]).stdout;
+    assert!(digest("this-month").contains("\nthis month's budget all: $6.00 of $5.00 spent (120 %)"));
+    let last = of(&["digest", "--no-refresh", "--timezone", "UTC", "--period", "last-month", "--json"]).stdout;
+    assert_eq!(serde_json::from_str::<Value>(&last).unwrap()["budgets"], serde_json::json!([]));
     // A project is named as for `--project`: here by the last part of its path.
     let short = "[[budget]]\nname = \"shop\"\nmonth = 5\nproject = \"shop\"\nperson = \"bob\"\n";
     std::fs::write(world.path("short.toml"), short).unwrap();
@@ -349,4 +374,15 @@ fn a_digest_is_one_document_in_three_forms() {
     assert_eq!((said.status, &*said.stdout, &*said.stderr), (0, "", "written: d.txt\n"));
     assert_eq!(std::fs::read_to_string(world.path("d.txt")).unwrap(), text);
     assert_eq!(world.mill(&["digest", "--period", "all"]).status, 64);
+    let ahead = world.mill(&["digest", "--period", "2027", "--no-refresh", "--timezone", "UTC"]);
+    assert_eq!(
+        (ahead.status, &*ahead.stdout, &*ahead.stderr),
+        (
+            0,
+            "nothing to report\n",
+            "note: nothing from 2027-01-01 to 2027-12-31; the newest day is 2026-02-10: see --period 2026-02\n"
+        )
+    );
+    let ahead: Value = serde_json::from_str(&world.mill(&["digest", "--period", "2027", "--json"]).stdout).unwrap();
+    assert_eq!(ahead["sections"][0]["rows"], serde_json::json!([]));
 }

@@ -130,6 +130,12 @@ impl Days {
         self == Self::default()
     }
 
+    /// Whether some days are of both.
+    pub fn meets(self, other: Self) -> bool {
+        let is_before = |a: Self, b: Self| a.until.zip(b.since).is_some_and(|(until, since)| until < since);
+        !is_before(self, other) && !is_before(other, self)
+    }
+
     /// Whether a day is one of them.
     pub fn has(self, day: NaiveDate) -> bool {
         self.since.is_none_or(|since| since <= day) && self.until.is_none_or(|until| day <= until)

@@ -119,11 +119,17 @@ pub(crate) fn grid(written: &Written) -> Result<Status> {
 
 /// Says which columns are left out, and why.
 pub(crate) fn tell_left_out(written: &Written) {
+    left_out(written).for_each(|note| remark(&note));
+}
+
+/// The same in words.
+pub(crate) fn left_out(written: &Written) -> impl Iterator<Item = String> {
     let named = |titles: &[String]| titles.iter().map(|title| format!("`{title}`")).collect::<Vec<_>>().join(", ");
-    if !written.empty.is_empty() {
-        remark(&format!("note: nothing in {}, left out", named(&written.empty)));
-    }
-    if !written.left_out.is_empty() {
-        remark(&format!("note: no room for {}; a wider terminal or --json shows all", named(&written.left_out)));
-    }
+    let note = |titles: &[String], words: fn(String) -> String| (!titles.is_empty()).then(|| words(named(titles)));
+    [
+        note(&written.empty, |titles| format!("note: nothing in {titles}, left out")),
+        note(&written.left_out, |titles| format!("note: no room for {titles}; a wider terminal or --json shows all")),
+    ]
+    .into_iter()
+    .flatten()
 }

@@ -1,7 +1,7 @@
 //! A sheet beside that of other days: what a row was then, and how much more it is now.
 
 use crate::base::days::Days;
-use crate::report::{Column, Row, Sheet, Unit};
+use crate::report::{Column, Row, Sheet, Unit, ratio};
 use chrono::{NaiveDate, Weekday};
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub fn compare(sheet: &mut Sheet, before: &Sheet, days: Days, then: Days) {
     }
     let gone = known.into_iter().filter(|(_, was)| *was > 0).map(|(keys, was)| {
         let mut keys = keys.into_iter();
-        let numbers = sheet.columns.iter().map(|_| Some(0)).chain([Some(was), Some(-1000)]).collect();
+        let numbers = sheet.columns.iter().map(|_| Some(0)).chain([Some(was), Some(-WHOLE)]).collect();
         Row { key: keys.next().flatten(), then: keys.collect(), numbers, ..Row::default() }
     });
     let gone: Vec<_> = gone.collect();
@@ -43,6 +43,9 @@ pub fn compare(sheet: &mut Sheet, before: &Sheet, days: Days, then: Days) {
     let what = sheet.columns[at].title.to_lowercase();
     sheet.notes.push(format!("{what} is compared with that of {then}"));
 }
+
+/// A change by as much as there was.
+pub const WHOLE: i128 = 1_000_000;
 
 /// Keys whose rows are in the order of time.
 const TIMES: [&str; 5] = ["day", "week", "month", "hour", "block"];
@@ -64,10 +67,16 @@ fn moved(key: &str, name: &str, days: Days, then: Days) -> Option<String> {
     })
 }
 
-/// In thousandths; `None` where there was nothing before.
+/// In millionths, cut and not rounded: whoever shows fewer digits rounds once, as from the exact ratio. `None` where there
+/// was nothing before.
 pub fn change(now: Option<i128>, was: Option<i128>) -> Option<i128> {
     let (now, was) = (now.unwrap_or_default(), was.filter(|was| *was > 0)?);
-    Some(((now - was) * 2000 + was).div_euclid(was * 2))
+    Some(((now - was) * WHOLE).div_euclid(was))
+}
+
+/// A change as programs get it, to three digits.
+pub fn number(change: i128) -> f64 {
+    ratio(change, WHOLE, 1000) as f64 / 1000.0
 }
 
 #[cfg(test)]
@@ -97,10 +106,10 @@ mod tests {
         assert_eq!(
             compared("user", &[("ada", 30), ("bob", 5)], &[("ada", 20), ("eve", 7)]),
             [
-                row("ada", 30, Some(20), Some(500)),
+                row("ada", 30, Some(20), Some(500_000)),
                 row("bob", 5, None, None),
-                row("eve", 0, Some(7), Some(-1000)),
-                row("Total", 35, Some(27), Some(296)),
+                row("eve", 0, Some(7), Some(-1_000_000)),
+                row("Total", 35, Some(27), Some(296_296)),
             ]
         );
     }
@@ -111,18 +120,18 @@ mod tests {
         assert_eq!(
             compared("day", &[("2026-03-03", 5)], &[("2026-02-23", 7), ("2026-02-24", 10)]),
             [
-                row("2026-03-02", 0, Some(7), Some(-1000)),
-                row("2026-03-03", 5, Some(10), Some(-500)),
-                row("Total", 5, Some(17), Some(-706)),
+                row("2026-03-02", 0, Some(7), Some(-1_000_000)),
+                row("2026-03-03", 5, Some(10), Some(-500_000)),
+                row("Total", 5, Some(17), Some(-705_883)),
             ]
         );
         assert_eq!(
             compared("week", &[("2026-03-02", 30)], &[("2026-02-23", 20)]),
-            [row("2026-03-02", 30, Some(20), Some(500)), row("Total", 30, Some(20), Some(500))]
+            [row("2026-03-02", 30, Some(20), Some(500_000)), row("Total", 30, Some(20), Some(500_000))]
         );
         assert_eq!(
             compared("month", &[("2026-03", 30)], &[("2026-02", 20)]),
-            [row("2026-03", 30, Some(20), Some(500)), row("Total", 30, Some(20), Some(500))]
+            [row("2026-03", 30, Some(20), Some(500_000)), row("Total", 30, Some(20), Some(500_000))]
         );
     }
 
@@ -138,9 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_rounded() {
-        assert_eq!(change(Some(2), Some(3)), Some(-333));
-        assert_eq!(change(Some(4), Some(3)), Some(333));
-        assert_eq!((change(None, Some(3)), change(Some(4), Some(0)), change(Some(4), None)), (Some(-1000), None, None));
+    fn a_change_is_rounded_by_who_shows_it() {
+        assert_eq!(change(Some(2), Some(3)), Some(-333_334));
+        assert_eq!(change(Some(4), Some(3)), Some(333_333));
+        assert_eq!([-333_334, 333_333, 999_500, 999_499].map(number), [-0.333, 0.333, 1.0, 0.999]);
+        assert_eq!(
+            (change(None, Some(3)), change(Some(4), Some(0)), change(Some(4), None)),
+            (Some(-1_000_000), None, None)
+        );
     }
 }

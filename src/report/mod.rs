@@ -75,7 +75,7 @@ pub enum Unit {
     Ratio,
     /// A length of time, in shorter steps.
     Milliseconds,
-    /// How much more something is than before, in thousandths.
+    /// How much more something is than before: see [`compare::change`].
     Change,
 }
 
@@ -211,7 +211,8 @@ impl Sheet {
         let cell = |(column, value): (&Column, &Option<i128>)| {
             let value = value.map(|value| match column.unit {
                 Unit::Count | Unit::Failures | Unit::Seconds | Unit::Milliseconds => number(value),
-                Unit::Share | Unit::Change => json!(value as f64 / 1000.0),
+                Unit::Share => json!(value as f64 / 1000.0),
+                Unit::Change => json!(compare::number(value)),
                 Unit::Ratio => json!(value as f64 / 100.0),
                 Unit::PicoUsd => json!(money::dollars(value)),
             });
@@ -254,6 +255,12 @@ pub(crate) fn freshness(reader: Reader<'_>, processor: &str) -> Result<(Option<S
     Ok(last.unwrap_or_default())
 }
 
+/// A part of a whole in parts of `of`: 1000 for thousandths. Every share is rounded here, half up and once; of nothing
+/// it is 0.
+pub(crate) fn ratio(part: i128, whole: i128, of: i128) -> i128 {
+    if whole > 0 { (part * of * 2 + whole).div_euclid(whole * 2) } else { 0 }
+}
+
 /// A number as near as JSON's come.
 pub(crate) fn number(number: i128) -> Value {
     i64::try_from(number).map_or_else(|_| json!(number as f64), |n| json!(n))
@@ -262,6 +269,13 @@ pub(crate) fn number(number: i128) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_rounded_half_up_and_once() {
+        let percent = |part, whole| ratio(part, whole, 100);
+        assert_eq!([percent(16_588, 100_000), percent(1, 200), percent(1, 201), percent(0, 0)], [17, 1, 0, 0]);
+        assert_eq!([ratio(16_588, 100_000, 1000), ratio(-1, 2000, 1000), ratio(-2, 2000, 1000)], [166, 0, -1]);
+    }
 
     #[test]
     fn what_waits_is_told_if_there_is_any() {

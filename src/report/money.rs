@@ -19,13 +19,14 @@ pub fn dollars(money: PicoUsd) -> f64 {
     exact(money).parse().unwrap_or(f64::NAN)
 }
 
-/// `$1,234.56`; what is less than a cent is not nothing.
+/// `$1,234.56`, `-$0.23`; what is less than a cent is not nothing.
 pub fn rounded(money: PicoUsd) -> String {
-    let cents = (money + CENT / 2).div_euclid(CENT);
-    if money > 0 && cents == 0 {
-        return "<$0.01".to_owned();
+    let sign = if money < 0 { "-" } else { "" };
+    let cents = (money.abs() + CENT / 2) / CENT;
+    if money != 0 && cents == 0 {
+        return format!("{sign}<$0.01");
     }
-    format!("${}.{:02}", thousands(cents.div_euclid(100)), cents.rem_euclid(100))
+    format!("{sign}${}.{:02}", thousands(cents / 100), cents % 100)
 }
 
 #[cfg(test)]
@@ -41,6 +42,8 @@ mod tests {
             (5_000_000_000, "0.005", "$0.01"),
             (157_500_000_000, "0.1575", "$0.16"),
             (999_999_999_999_999, "999.999999999999", "$1,000.00"),
+            (-230_000_000_000, "-0.23", "-$0.23"),
+            (-1, "-0.000000000001", "-<$0.01"),
             (1_234_567_890_000_000_000, "1234567.89", "$1,234,567.89"),
         ] {
             assert_eq!((exact(money).as_str(), rounded(money).as_str()), (text, table));

@@ -6,7 +6,7 @@ use crate::report::csv::{self, Cell as Csv, Texts};
 use crate::report::grid::{Field, bar, sparkline, with_totals};
 use crate::report::listing::Written;
 use crate::report::screen::Screen;
-use crate::report::{Column, SPARE, Sheet, Unit, money};
+use crate::report::{Column, SPARE, Sheet, Unit, compare, money, ratio};
 use clap::ValueEnum;
 use std::io::Write;
 use unicode_width::UnicodeWidthStr;
@@ -19,6 +19,9 @@ pub enum Format {
     Json,
     Csv,
 }
+
+/// What a table says that has no rows.
+pub const NOTHING: &str = "nothing to report\n";
 
 /// A sheet as it is written.
 ///
@@ -38,7 +41,7 @@ pub fn sheet(sheet: &Sheet, format: Format, texts: Texts, screen: Screen) -> Res
                         Csv::Number(number.to_string())
                     }
                     (Some(share), Unit::Share) => Csv::Number(format!("{}.{:03}", share / 1000, share % 1000)),
-                    (Some(change), Unit::Change) => Csv::Number((*change as f64 / 1000.0).to_string()),
+                    (Some(change), Unit::Change) => Csv::Number(compare::number(*change).to_string()),
                     (Some(ratio), Unit::Ratio) => Csv::Number(format!("{}.{:02}", ratio / 100, ratio % 100)),
                     (Some(money), Unit::PicoUsd) => Csv::Number(money::exact(*money)),
                 };
@@ -72,7 +75,7 @@ const SHARE: u8 = 100;
 /// A sheet as a table. Where numbers do not fit, they are short: `1.2M` instead of `1,234,567`.
 fn table(sheet: &Sheet, screen: Screen) -> Written {
     if sheet.rows.is_empty() {
-        return Written { text: "nothing to report\n".to_owned(), ..Written::default() };
+        return Written { text: NOTHING.to_owned(), ..Written::default() };
     }
     let shown: Vec<usize> = (0..sheet.columns.len()).filter(|at| has_any(sheet, *at)).collect();
     let field = |at: &usize| {
@@ -83,9 +86,10 @@ fn table(sheet: &Sheet, screen: Screen) -> Written {
         }
         .spare(*rank)
     };
-    // Folders share their beginning; any other key is a name, which is to be copied.
+    // Folders share their beginning, sentences are read; any other key is a name, which is to be copied.
     let key = |name: &'static str| match name {
         "project" | "path" => Field::path(&title(name)),
+        "problem" | "item" => Field::text(&title(name)),
         "session" => Field::id(&title(name)),
         _ => Field::name(&title(name)),
     };
@@ -103,7 +107,7 @@ fn table(sheet: &Sheet, screen: Screen) -> Written {
         let whole = |at: usize| {
             let (number, all) = (numbers[at].unwrap_or_default(), sheet.totals[at].unwrap_or_default().max(1));
             let drawing = if has_trends { sparkline(trend) } else { bar(number, most) };
-            [percent((number * 1000 + all / 2) / all), drawing]
+            [percent(ratio(number, all, 1000)), drawing]
         };
         keys.into_iter().chain(cells).chain(weight.into_iter().flat_map(whole)).collect::<Vec<_>>()
     };
@@ -143,7 +147,7 @@ pub(crate) fn cell(number: Option<i128>, unit: Unit, count: fn(i128) -> String) 
         (Some(money), Unit::PicoUsd) => money::rounded(money),
         (Some(seconds), Unit::Seconds) => length(seconds),
         (Some(share), Unit::Share) => percent(share),
-        (Some(thousandths), Unit::Change) => change(thousandths),
+        (Some(more), Unit::Change) => change(more),
         (Some(ratio), Unit::Ratio) => format!("{}.{:02}", thousands(ratio / 100), ratio % 100),
         (Some(time), Unit::Milliseconds) => span(time),
         (Some(number), Unit::Count | Unit::Failures) => count(number),
@@ -193,11 +197,12 @@ pub(crate) fn length(seconds: i128) -> String {
     if seconds < 60 { format!("{seconds} s") } else { hours(seconds) }
 }
 
-/// Thousandths more or less in percent: `+42 %`; from ten times as much on, how many times.
-pub(crate) fn change(thousandths: i128) -> String {
-    match thousandths {
-        9000.. => format!("×{}", thousands(thousandths / 1000 + 1)),
-        _ => format!("{:+} %", (thousandths * 2 + 10).div_euclid(20)),
+/// A change in percent: `+42 %`; from ten times as much on, how many times.
+pub(crate) fn change(more: i128) -> String {
+    const WHOLE: i128 = compare::WHOLE;
+    match more / WHOLE {
+        9.. => format!("×{}", thousands(ratio(more + WHOLE, WHOLE, 1))),
+        _ => format!("{:+} %", ratio(more, WHOLE, 100)),
     }
 }
 
@@ -260,8 +265,10 @@ mod tests {
         }
         assert_eq!([0, 45, 60].map(length), ["0 s", "45 s", "1 min"]);
         assert_eq!(percent(417), "41.7 %");
-        let changes = [417, 0, -4, -5, -1000, 8999, 11_500].map(change);
-        assert_eq!(changes, ["+42 %", "+0 %", "+0 %", "+0 %", "-100 %", "+900 %", "×12"]);
+        let changes = [417_000, 0, -4000, -5000, -1_000_000, 8_999_000, 11_499_999, 11_500_000].map(change);
+        assert_eq!(changes, ["+42 %", "+0 %", "+0 %", "+0 %", "-100 %", "+900 %", "×12", "×13"]);
+        let of = |now, was| change(compare::change(Some(now), Some(was)).unwrap());
+        assert_eq!([of(158_618, 7263), of(755_470, 100_000)], ["×22", "+655 %"]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::plugs::usage::report::filter::{Filter, Names, Only};
 use crate::plugs::usage::report::period::{self, day};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::price::{PicoUsd, Prices};
-use crate::report::{money, number};
+use crate::report::{money, number, ratio};
 use crate::store::reader::{Reader, Row};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -148,7 +148,7 @@ impl Standing {
 
     /// How much of it is spent, in thousandths.
     pub fn used(&self) -> i128 {
-        self.spent * 1000 / self.month.max(1)
+        ratio(self.spent, self.month, 1000)
     }
 
     pub fn left(&self) -> PicoUsd {
@@ -162,9 +162,9 @@ impl Standing {
 
     /// `over`, `warning` from the part on that the budget sets, else `ok`.
     pub fn state(&self) -> &'static str {
-        match self.used() {
-            1000.. => "over",
-            used if used as f64 >= self.budget.warn * 1000.0 => "warning",
+        match self.spent {
+            spent if spent >= self.month => "over",
+            spent if spent as f64 >= self.budget.warn * self.month as f64 => "warning",
             _ => "ok",
         }
     }
@@ -174,9 +174,19 @@ impl Standing {
         (self.state() != "ok").then(|| format!("budget `{}`: {}", self.budget.name, self.words()))
     }
 
+    /// The same in a few words: `budget `engines` is nearly spent`.
+    pub fn brief(&self) -> Option<String> {
+        let how = match self.state() {
+            "over" => "over",
+            "warning" => "nearly spent",
+            _ => return None,
+        };
+        Some(format!("budget `{}` is {how}", self.budget.name))
+    }
+
     /// `$412.00 of $500.00 (82 %)`, and the forecast.
     pub fn words(&self) -> String {
-        let percent = self.used() / 10;
+        let percent = ratio(self.spent, self.month, 100);
         let forecast = self.forecast().map(|cost| format!(", {} by forecast", money::rounded(cost)));
         let (spent, month) = (money::rounded(self.spent), money::rounded(self.month));
         format!("{spent} of {month} spent ({} %){}", thousands(percent), forecast.unwrap_or_default())
@@ -227,6 +237,17 @@ mod tests {
             [0, 79, 80, 99, 100, 101].map(|spent| standing(spent, 500).state()),
             ["ok", "ok", "warning", "warning", "over", "over"]
         );
+    }
+
+    #[test]
+    fn parts_of_a_budget_are_rounded_half_up_and_decide_nothing() {
+        let dollars = 1_000_000_000_000;
+        let of = |cents: PicoUsd| Standing { month: 100 * dollars, ..standing(cents * dollars / 1000, 0) };
+        let used = of(16_588);
+        assert_eq!((used.used(), used.words()), (166, "$16.59 of $100.00 spent (17 %)".to_owned()));
+        assert_eq!((of(99_960).used(), of(99_960).state()), (1000, "warning"));
+        assert_eq!(money::rounded(of(100_230).left()), "-$0.23");
+        assert_eq!(of(100_230).brief().unwrap(), "budget `all` is over");
     }
 
     #[test]

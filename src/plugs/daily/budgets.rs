@@ -52,7 +52,7 @@ pub(super) fn budgets(args: &Args, context: &Context) -> Result<Status> {
         ],
         shown: &|standing: &Standing| {
             let Standing { budget, month, spent, days, days_left, .. } = standing;
-            let left = standing.left().max(0);
+            let left = standing.left();
             vec![
                 budget.name.clone(),
                 standing.state().to_owned(),
@@ -61,7 +61,7 @@ pub(super) fn budgets(args: &Args, context: &Context) -> Result<Status> {
                 percent(standing.used()),
                 bar(*spent, *month),
                 money::rounded(left),
-                money::rounded(left / i128::from(*days_left)),
+                money::rounded(left.max(0) / i128::from(*days_left)),
                 standing.forecast().map_or_else(|| "–".to_owned(), money::rounded),
                 sparkline(&days.values().copied().collect::<Vec<_>>()),
             ]

@@ -2,7 +2,7 @@
 //! price, what waits for a decision, and how far the figures can be trusted.
 
 use super::budget::{self, Standing};
-use crate::base::days::Days;
+use crate::base::days::{Days, Span};
 use crate::base::error::{Result, count};
 use crate::cli::scope::ReportSetup;
 use crate::plugs::usage::report::by::By;
@@ -27,7 +27,10 @@ pub(super) struct Digest {
     pub(super) cost: Option<PicoUsd>,
     pub(super) cost_before: Option<PicoUsd>,
     pub(super) sections: Vec<Section>,
+    /// Of the month of today, if some of the days are of it.
     pub(super) budgets: Vec<Standing>,
+    /// Nothing happened in the days.
+    pub(super) is_empty: bool,
     /// When the figures were read in (RFC 3339).
     pub(super) as_of: Option<String>,
 }
@@ -87,12 +90,18 @@ impl Digest {
             sheet.keep(columns);
             without_notes(sheet)
         };
-        let spend = compared(By::Day)?;
-        let cost = |sheet: &Sheet, name: &str| {
+        let mut spend = compared(By::Day)?;
+        let mut projects = movers(compared(By::Project)?);
+        let total = |sheet: &Sheet, name: &str| {
             let at = sheet.columns.iter().position(|column| column.name == name);
             at.and_then(|at| sheet.totals.get(at).copied().flatten())
         };
-        let (now_cost, cost_before, as_of) = (cost(&spend, "cost_usd"), cost(&spend, "before"), spend.as_of.clone());
+        let (cost, cost_before, as_of) = (total(&spend, "cost_usd"), total(&spend, "before"), spend.as_of.clone());
+        let is_empty = total(&spend, "responses").unwrap_or_default() == 0;
+        if is_empty {
+            // Days that are yet to come lost nothing.
+            [&mut spend, &mut projects].into_iter().for_each(|sheet| sheet.rows.clear());
+        }
         let people = outcomes(reader, OutcomesBy::User, &filter, prices)?;
         let troubles = errors::errors(reader, &filter, prices)?;
         let of_kinds =
@@ -102,12 +111,7 @@ impl Digest {
         let sections = vec![
             section("spend", "Spend by day", short(spend, &SPENT), "Nothing was spent."),
             section("people", "People", short(people, &WORK), "Nobody was at work."),
-            section(
-                "movers",
-                "Projects that changed most",
-                short(movers(compared(By::Project)?), &SPENT),
-                "No project changed.",
-            ),
+            section("movers", "Projects that changed most", short(projects, &SPENT), "No project changed."),
             section(
                 "problems",
                 "Problems",
@@ -128,8 +132,11 @@ impl Digest {
                 "Nothing is wrong with the data.",
             ),
         ];
-        let budgets = budget::standings(reader, &setup.config, &setup.identities, prices, setup.zone, now)?;
-        Ok(Self { days, before, cost: now_cost, cost_before, sections, budgets, as_of })
+        let budgets = match Span::Month(0).days(setup.today).meets(days) {
+            true => budget::standings(reader, &setup.config, &setup.identities, prices, setup.zone, now)?,
+            false => Vec::new(),
+        };
+        Ok(Self { days, before, cost, cost_before, sections, budgets, is_empty, as_of })
     }
 
     pub(super) fn change(&self) -> Option<i128> {

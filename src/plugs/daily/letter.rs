@@ -5,16 +5,18 @@ use crate::base::atomic_file;
 use crate::base::days::Span;
 use crate::base::error::{Error, Result, Status, cause};
 use crate::base::printable::printable;
+use crate::cli::form::left_out;
 use crate::cli::place::read;
 use crate::cli::scope::Current;
 use crate::cli::terminal::fitted;
 use crate::cli::{Context, print, remark, screen};
+use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::html;
 use crate::plugs::{usage, verification};
 use crate::price::Prices;
 use crate::report::csv::Texts;
 use crate::report::money;
-use crate::report::render::{self, Format, pretty};
+use crate::report::render::{self, Format, NOTHING, pretty};
 use crate::report::screen::{Screen, Tone};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -33,8 +35,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "PERIOD", default_value = "last-week")]
     period: Span,
 
-    #[arg(long, value_enum, default_value_t = Shape::Text)]
+    #[arg(long, value_enum, default_value_t = Shape::Text, conflicts_with = "json")]
     format: Shape,
+
+    /// Short for --format json
+    #[arg(long)]
+    json: bool,
 
     /// The file to write, or - for stdout; one that is there is replaced
     #[arg(long, value_name = "FILE", default_value = "-")]
@@ -54,18 +60,24 @@ enum Shape {
 }
 
 pub(super) fn digest(args: &Args, context: &Context) -> Result<Status> {
-    let setup = args.current.setup(&[usage::NAME, verification::NAME], context)?;
+    let mut setup = args.current.setup(&[usage::NAME, verification::NAME], context)?;
     let days = args.period.days(setup.today);
+    setup.days = days;
     let before = days.before().ok_or_else(|| {
         Error::new(Status::Usage, format!("a digest is about days with a beginning, not {days}"))
             .hint("--period last-month")
     })?;
     let prices = Prices::new(&setup.config.price)?;
-    let digest = read(&setup.database, context, |reader| {
-        Digest::read(reader, &setup, &prices, [days, before], context.now.wall)
+    let (digest, newest) = read(&setup.database, context, |reader| {
+        let digest = Digest::read(reader, &setup, &prices, [days, before], context.now.wall)?;
+        let all = Filter::of_all(setup.zone, setup.identities.clone());
+        let newest = if digest.is_empty { all.newest(reader)? } else { None };
+        Ok((digest, newest))
     })?;
+    setup.tell_days(digest.is_empty, newest);
     let is_stdout = args.to.as_os_str() == "-";
-    let text = match args.format {
+    let text = match if args.json { Shape::Json } else { args.format } {
+        Shape::Text if digest.is_empty => NOTHING.to_owned(),
         Shape::Text => words(&digest, if is_stdout { screen() } else { Screen::default() })?,
         Shape::Html => page(&digest),
         Shape::Json => pretty(&object(&digest)),
@@ -101,10 +113,13 @@ fn words(digest: &Digest, screen: Screen) -> Result<String> {
     }
     for Section { title: name, sheet, empty, .. } in &digest.sections {
         words += &format!("\n{}\n", title(name));
-        words += &match sheet.rows.is_empty() {
-            true => prose(empty),
-            false => render::sheet(sheet, Format::Table, Texts::Safe, screen)?.text,
-        };
+        if sheet.rows.is_empty() {
+            words += &prose(empty);
+        } else {
+            let written = render::sheet(sheet, Format::Table, Texts::Safe, screen)?;
+            words += &written.text;
+            words.extend(left_out(&written).map(|note| prose(&note)));
+        }
         words.extend(sheet.notes.iter().map(|note| prose(note)));
     }
     Ok(words)
@@ -146,7 +161,7 @@ fn object(digest: &Digest) -> Value {
     json!({
         "period": days(digest.days), "before": days(digest.before), "as_of": digest.as_of,
         "cost_usd": digest.cost.map(money::dollars), "before_cost_usd": digest.cost_before.map(money::dollars),
-        "change": digest.change().map(|change| change as f64 / 1000.0),
+        "change": digest.change().map(crate::report::compare::number),
         "budgets": digest.budgets.iter().map(super::budget::Standing::json).collect::<Vec<_>>(),
         "sections": digest.sections.iter().map(section).collect::<Vec<_>>(),
     })

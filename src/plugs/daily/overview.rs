@@ -13,13 +13,13 @@ use crate::plugs::usage::report::period::{self, day};
 use crate::plugs::usage::report::sessions::{self, CELLS, Session};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::price::{PicoUsd, Prices};
-use crate::report::compare::change;
+use crate::report::compare::{self, change};
 use crate::report::grid::{Field, beginning, grid, sparkline};
 use crate::report::listing::named;
-use crate::report::money;
 use crate::report::render::{self, percent, pretty, short};
 use crate::report::screen::{Screen, Tone};
 use crate::report::status::Status as Health;
+use crate::report::{money, ratio};
 use crate::store::reader::Reader;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::json;
@@ -155,7 +155,7 @@ impl Page {
                 "total_tokens": crate::report::number(now.tokens.total()),
                 "responses": crate::report::number(now.responses),
                 "before_cost_usd": before.cost.map(money::dollars),
-                "change": change(now.cost, before.cost).map(|change| change as f64 / 1000.0),
+                "change": change(now.cost, before.cost).map(compare::number),
             })
         });
         let object = |session: &Session| named(CELLS, session.cells());
@@ -253,7 +253,8 @@ impl Page {
         let rows: Vec<_> = shown.into_iter().map(row).collect();
         let mut fields = vec![Field::id("Session"), Field::line("Title"), Field::path("Project").spare(1)];
         fields.extend(has_others.then(|| Field::name("User").spare(2)));
-        fields.extend([Field::state("Last").spare(3), Field::number("Cost")]);
+        // What runs is what this page is for.
+        fields.extend([Field::state("Last"), Field::number("Cost")]);
         let number = |number: usize| thousands(number as i128);
         let what = format!(
             "{} running, {} in 7 days; the costliest first",
@@ -273,7 +274,7 @@ impl Page {
         };
         let [calls, errors] = self.calls;
         if calls > 0 {
-            let share = percent(i128::from(errors) * 1000 / i128::from(calls));
+            let share = percent(ratio(errors.into(), calls.into(), 1000));
             let of = format!("{} of {} ({share})", thousands(errors.into()), count(calls, "call"));
             let tone = if errors > 0 { Tone::Bad } else { Tone::Good };
             line("failed", tone, &format!("{of} in 7 days; report errors --period 7d tells why"));
@@ -287,15 +288,17 @@ impl Page {
             let text = format!("{}: {}", standing.budget.name, standing.words());
             line("budget", Tone::of_state(standing.state()), &text);
         }
-        // Budgets have lines of their own.
-        let is_budget = |reason: &String| self.budgets.iter().any(|budget| budget.concern().as_ref() == Some(reason));
+        // Budgets have lines of their own, and come last.
+        let budget_of = |reason: &String| self.budgets.iter().find(|budget| budget.concern().as_ref() == Some(reason));
         let processors = health.processors.iter().filter(|processor| processor.state > crate::report::status::FINE);
         let reasons = processors.flat_map(|processor| {
-            let reasons = processor.reasons.iter().map(|reason| if is_budget(reason) { "budgets" } else { reason });
-            reasons.map(|reason| format!(": {}: {reason}", processor.processor))
+            processor.reasons.iter().map(|reason| match budget_of(reason).and_then(Standing::brief) {
+                Some(brief) => (true, format!(": {brief}")),
+                None => (false, format!(": {}: {reason}", processor.processor)),
+            })
         });
         let state = health.state.name();
-        let reason = reasons.min_by_key(|reason| reason.ends_with(": budgets")).unwrap_or_default();
+        let (_, reason) = reasons.min_by_key(|(is_budget, _)| *is_budget).unwrap_or_default();
         let unproven = health.processors.iter().filter(|processor| processor.is_unproven());
         let unproven: Vec<_> = unproven.map(|processor| processor.processor.as_str()).collect();
         let never = if unproven.is_empty() { String::new() } else { format!("; never ran: {}", unproven.join(", ")) };

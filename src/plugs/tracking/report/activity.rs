@@ -9,7 +9,7 @@ use crate::plugs::tracking::report::visits::{self, Visit};
 use crate::plugs::usage::repositories::Repositories;
 use crate::price::{PicoUsd, Prices};
 use crate::report::trend::{Steps, Trend};
-use crate::report::{Column, Row, Sheet, freshness};
+use crate::report::{Column, Row, Sheet, freshness, ratio};
 use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
 use std::cmp::Reverse;
@@ -95,7 +95,7 @@ fn percentile(numbers: &[i128], percent: usize) -> Option<i128> {
 
 /// A quotient, rounded half up; `None` of nothing.
 fn rounded(part: i128, of: i128) -> Option<i128> {
-    (of > 0).then(|| (part * 2 + of) / (of * 2))
+    (of > 0).then(|| ratio(part, of, 1))
 }
 
 /// Makes the report.
