@@ -127,7 +127,7 @@ fn what_failed_is_told_by_kind() {
         " Kind                     What                 Count   Of   First seen   Example
 ─────────────────────────────────────────────────────────────────────────────────
  failed calls             Bash                     1    1
- why calls failed         the command failed       1    1   2026-02-01   no
+ came to nothing          the command failed       1    1   2026-02-01   no
  lines that are no JSON   ada/a.jsonl              1
  no price                 claude-opus-99           1
 "

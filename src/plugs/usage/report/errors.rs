@@ -73,7 +73,7 @@ impl Kind {
     pub fn words(self) -> &'static str {
         match self {
             Self::ToolError => "failed calls",
-            Self::Cause => "why calls failed",
+            Self::Cause => "came to nothing",
             Self::RetryLoop => "failed again and again",
             Self::EditedAgain => "changed again and again",
             Self::ApiError => "errors of the API",

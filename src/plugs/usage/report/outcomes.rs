@@ -58,7 +58,7 @@ const COLUMNS: [Column; 12] = [
     Column::count("pull_requests", "Pull requests").rank(4),
     Column::count("test_runs", "Test runs").rank(2),
     Column::failures("failed_test_runs", "Failed").rank(5),
-    Column::count("interrupted_sessions", "Interrupted").rank(3),
+    Column::count("interrupted_sessions", "Interrupted sessions").rank(3),
     Column::seconds("active_seconds", "Active").rank(4),
     Column::money("cost_usd", "Cost"),
     Column::money("cost_per_commit_usd", "Per commit").rank(1),
