@@ -19,14 +19,16 @@ fn run(world: &World) -> Said {
     said
 }
 
+/// A call that fails.
+const TOOL: &str = r#"{"type":"assistant","uuid":"u-t","sessionId":"s1","timestamp":"2026-02-01T10:05:00Z","cwd":"/home/ada/shop","message":{"id":"m2","role":"assistant","model":"claude-opus-4-6","content":[{"type":"tool_use","id":"t1","name":"Bash","input":{}}],"usage":{"input_tokens":10,"output_tokens":1000000,"cache_read_input_tokens":90}}}
+{"type":"user","uuid":"u-r","sessionId":"s1","timestamp":"2026-02-01T10:05:10Z","message":{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","is_error":true,"content":"no"}]}}
+"#;
+
 /// Two people, two models, a tool that fails, a line that is no JSON, a model without a price.
 pub fn world() -> World {
     let world = World::new();
-    let tool = r#"{"type":"assistant","uuid":"u-t","sessionId":"s1","timestamp":"2026-02-01T10:05:00Z","cwd":"/home/ada/shop","message":{"id":"m2","role":"assistant","model":"claude-opus-4-6","content":[{"type":"tool_use","id":"t1","name":"Bash","input":{}}],"usage":{"input_tokens":10,"output_tokens":1000000,"cache_read_input_tokens":90}}}
-{"type":"user","uuid":"u-r","sessionId":"s1","timestamp":"2026-02-01T10:05:10Z","message":{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","is_error":true,"content":"no"}]}}
-"#;
     world
-        .write("ada/a.jsonl", response("m1", "10:00:00", 5) + tool + "{broken\n")
+        .write("ada/a.jsonl", response("m1", "10:00:00", 5) + TOOL + "{broken\n")
         .write("bob/b.jsonl", response("m3", "11:00:00", 7).replace("\"s1\"", "\"s2\"").replace("opus-4-6", "opus-99"));
     run(&world);
     world
@@ -97,6 +99,68 @@ fn a_reader_can_switch_to_a_part_of_the_days() {
     assert_eq!(anchors.iter().collect::<std::collections::BTreeSet<_>>().len(), anchors.len(), "{anchors:?}");
     let links: Vec<_> = page.split("<a href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     assert!(links.iter().all(|link| anchors.contains(link)), "{links:?} in {anchors:?}");
+}
+
+/// A session over midnight is in both days, with what it cost and did in each: as `report sessions` says.
+#[test]
+fn a_session_of_two_days_has_in_each_what_is_of_that_day() {
+    let world = World::new();
+    let today = Utc::now().date_naive();
+    let at = |id: &str, day: chrono::NaiveDate, time: &str, output: u64| {
+        response(id, time, output).replace("2026-02-01", &day.to_string())
+    };
+    let yesterday = today.pred_opt().unwrap();
+    let call = TOOL.replace("2026-02-01T10:05", &format!("{yesterday}T23:57"));
+    let lines = at("m8", today, "00:02:00", 40_000) + &at("m9", today, "00:05:00", 5);
+    world.write("eve/e.jsonl", call + &at("m7", yesterday, "23:58:00", 200_000) + &lines);
+    run(&world);
+    let page = page(&world, &[]);
+    let of = |key: &str| {
+        let (_, section) = page.split_once(&format!("<section class=\"period of-{key}\">")).unwrap();
+        section.split_once("</section>").unwrap().0.to_owned()
+    };
+    for (key, parts) in [
+        (
+            "today",
+            [
+                "<dt>Cost by list prices</dt><dd>$1.00</dd>",
+                "<summary><b>$1.00</b>",
+                "3 min active; 2 responses, 40.0k tokens, $1.00; 0 calls, 0 of them failed",
+                "<dt>Active time</dt><dd>3 min</dd>",
+                "<tr><th scope=\"row\">eve</th><td class=\"n\">0</td><td class=\"n\">3 min</td></tr>",
+            ],
+        ),
+        (
+            "all",
+            [
+                "<dt>Cost by list prices</dt><dd>$31.00</dd>",
+                "<summary><b>$31.00</b>",
+                "8 min active; 4 responses, 1.24M tokens, $31.00; 1 calls, 1 of them failed",
+                "<dt>Active time</dt><dd>8 min</dd>",
+                "<tr><th scope=\"row\">eve</th><td class=\"n\">1</td><td class=\"n\">8 min</td></tr>",
+            ],
+        ),
+    ] {
+        for part in parts {
+            assert!(of(key).contains(part), "no {part} in\n{}", of(key));
+        }
+    }
+    let said = world.mill(&["report", "sessions", "--period", "today", "--no-refresh", "--timezone", "UTC", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!((&json[0]["cost_usd"], &json[0]["active_seconds"]), (&1.000_225.into(), &180.into()));
+}
+
+#[test]
+fn a_page_has_to_go_somewhere() {
+    let said = World::new().mill(&["report", "html"]);
+    assert_eq!(
+        (said.status, &*said.stderr),
+        (
+            64,
+            "sessionmill: nothing says where the page is to go\n  hint: --out FILE writes it to a file, --open shows it in the \
+             browser\n"
+        )
+    );
 }
 
 #[test]

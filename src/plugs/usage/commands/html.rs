@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Example:\n  sessionmill report html --out usage.html --since 2026-02-01")]
 pub(super) struct Args {
     /// The file to write, or - for stdout; one that is there is replaced
-    #[arg(long, value_name = "FILE", required_unless_present = "open")]
+    #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
     /// Show the page in the browser; without --out it is a file in the folder for temporary files
@@ -33,6 +33,10 @@ pub(super) fn html(args: &Args, context: &Context) -> Result<Status> {
     if args.open && args.out.as_ref().is_some_and(|out| out.as_os_str() == "-") {
         let error = Error::new(Status::Usage, "a browser shows a file, and --out - writes none");
         return Err(error.hint("leave out --open or --out"));
+    }
+    if args.out.is_none() && !args.open {
+        let error = Error::new(Status::Usage, "nothing says where the page is to go");
+        return Err(error.hint("--out FILE writes it to a file, --open shows it in the browser"));
     }
     let report = args.scope.report_of(&[usage::NAME, tracking::NAME], Usual::All, context)?;
     let out = match &args.out {

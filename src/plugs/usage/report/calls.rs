@@ -2,16 +2,17 @@
 
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
-use crate::report::{self, Column, Sheet};
+use crate::report::{self, Column, Sheet, ratio};
 use crate::store::reader::{Reader, Row};
 
-const CALLS: [Column; 3] = [
+const CALLS: [Column; 4] = [
     Column::count("calls", "Calls"),
     Column::failures("errors", "Errors"),
+    Column::share("error_share", "Failed %").spare(),
     Column::count("sessions", "Sessions").spare(),
 ];
 
-/// In the order of [`CALLS`].
+/// Calls, those that failed, sessions.
 const SUMS: &str = "count(*), count(*) FILTER (is_error), count(DISTINCT session_id)";
 
 /// Makes the report.
@@ -47,5 +48,7 @@ fn condition(filter: &Filter) -> Where {
 
 /// In the order of [`CALLS`], from a column on.
 fn numbers(row: &Row<'_>, from: usize) -> Result<Vec<Option<i128>>> {
-    (from..from + CALLS.len()).map(|column| Ok(Some(row.integer(column)?))).collect()
+    let [calls, errors, sessions] = [0, 1, 2].map(|column| row.integer(from + column));
+    let (calls, errors) = (calls?, errors?);
+    Ok(vec![Some(calls), Some(errors), Some(ratio(errors, calls, 1000)), Some(sessions?)])
 }

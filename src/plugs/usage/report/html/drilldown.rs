@@ -1,6 +1,7 @@
 //! The costliest and the longest sessions, each to be unfolded.
 
 use crate::base::error::{Result, thousands};
+use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::html::cost;
 use crate::plugs::usage::report::html::period::Period;
 use crate::plugs::usage::report::html::table::{Kind, table};
@@ -10,7 +11,7 @@ use crate::report::render::{hours, short};
 use crate::store::reader::Reader;
 use chrono_tz::Tz;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Sessions of a list.
@@ -19,56 +20,51 @@ const MOST: usize = 10;
 /// Calls and failed calls by tool.
 type Tools = Vec<(String, i128, i128)>;
 
-/// Two lists for each period.
-pub(super) struct Lists<'s>(BTreeMap<&'s str, Tools>);
-
 /// The costliest and the longest of some sessions, which have the costliest first.
-fn chosen<'s>(sessions: &[&'s Session]) -> [Vec<&'s Session>; 2] {
-    let mut longest = sessions.to_vec();
+fn chosen(sessions: &[Session]) -> [Vec<&Session>; 2] {
+    let mut longest: Vec<_> = sessions.iter().collect();
     longest.sort_by_key(|session| Reverse(session.active_seconds));
     longest.truncate(MOST);
-    [sessions.iter().take(MOST).copied().collect(), longest]
+    [sessions.iter().take(MOST).collect(), longest]
 }
 
-impl<'s> Lists<'s> {
-    /// Reads what the sessions of the lists have beside their sums.
-    pub(super) fn read(reader: Reader<'_>, periods: &[Period<'s, '_>]) -> Result<Self> {
-        let chosen = periods.iter().flat_map(|period| chosen(&period.sessions)).flatten();
-        let sessions: BTreeMap<&str, &Session> = chosen.map(|session| (session.id.as_str(), session)).collect();
-        Ok(Self(tools(reader, &sessions)?))
-    }
-
-    /// Both lists of a period.
-    pub(super) fn html(&self, sessions: &[&Session], zone: Tz) -> String {
-        let [costliest, longest] = chosen(sessions);
-        let mut html = String::from("<div class=\"pair\">\n");
-        for (title, list, lead) in [
-            ("Costliest", &costliest, (|session| cost(session.spent.cost)) as fn(&Session) -> String),
-            ("Longest", &longest, |session| hours(session.active_seconds)),
-        ] {
-            let _ = writeln!(html, "<div><h3>{title}</h3>");
-            for session in list {
-                html += &folded(session, &lead(session), self.0.get(session.id.as_str()), zone);
-            }
-            html += "</div>\n";
+/// Both lists of a period, which has the days of the filter.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(super) fn html(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<String> {
+    let [costliest, longest] = chosen(&period.sessions);
+    let ids: BTreeSet<&str> = costliest.iter().chain(&longest).map(|session| session.id.as_str()).collect();
+    let tools = tools(reader, filter, &ids)?;
+    let mut html = String::from("<div class=\"pair\">\n");
+    for (title, list, lead) in [
+        ("Costliest", &costliest, (|session| cost(session.spent.cost)) as fn(&Session) -> String),
+        ("Longest", &longest, |session| hours(session.active_seconds)),
+    ] {
+        let _ = writeln!(html, "<div><h3>{title}</h3>");
+        for session in list {
+            html += &folded(session, &lead(session), tools.get(session.id.as_str()), period, filter.zone);
         }
-        html + "</div>\n"
+        html += "</div>\n";
     }
+    Ok(html + "</div>\n")
 }
 
-fn folded(session: &Session, lead: &str, tools: Option<&Tools>, zone: Tz) -> String {
+fn folded(session: &Session, lead: &str, tools: Option<&Tools>, period: &Period<'_>, zone: Tz) -> String {
     let Session { id, user, project, begun, ended, active_seconds, file, line, spent, models, facts, outcome } =
         session;
     let time = |time: &Option<chrono::DateTime<chrono::Utc>>| {
         time.map_or("unknown".to_owned(), |time| time.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string())
     };
     let place = project.as_deref().unwrap_or("(no project)");
+    let begins = if period.is_whole() { "begins" } else { "is first seen in these days" };
     // A page is read by others: it quotes no prompt.
     let title = facts.title.as_deref().filter(|_| facts.title_source.as_deref() == Some("client"));
     let mut html = format!(
         "<details class=\"session\"><summary><b>{}</b>{}{} · {} · <span class=\"soft\">{}</span></summary>\n\
          <p>{} to {}; {} active; {} responses, {} tokens, {}; {} calls, {} of them failed</p>\n\
-         <p class=\"soft\">session <code>{}</code> begins at <code>{}</code></p>\n",
+         <p class=\"soft\">session <code>{}</code> {begins} at <code>{}</code></p>\n",
         Text(lead),
         Text(&title.map(|title| format!("{title} · ")).unwrap_or_default()),
         Text(user),
@@ -103,17 +99,20 @@ fn folded(session: &Session, lead: &str, tools: Option<&Tools>, zone: Tz) -> Str
     html + "</details>\n"
 }
 
-/// The tools of some sessions, most calls first.
-fn tools<'s>(reader: Reader<'_>, sessions: &BTreeMap<&'s str, &'s Session>) -> Result<BTreeMap<&'s str, Tools>> {
-    let ids: Vec<_> = sessions.keys().map(|id| (*id).into()).collect();
+/// The tools of some sessions in the days of the filter, most calls first. Which model made a call is not told.
+fn tools<'i>(reader: Reader<'_>, filter: &Filter, ids: &BTreeSet<&'i str>) -> Result<BTreeMap<&'i str, Tools>> {
+    let mut tools: BTreeMap<&str, Tools> = BTreeMap::new();
+    if ids.is_empty() {
+        return Ok(tools);
+    }
+    let Where { clause, params } =
+        Filter { model: None, ..filter.clone() }.condition().of_sessions(ids.iter().copied());
     let sql = format!(
         "SELECT session_id, tool, count(*) AS calls, count(*) FILTER (is_error) FROM usage_tool_events
-         WHERE session_id IN ({}) AND kind <> 'slash_command' GROUP BY ALL ORDER BY session_id, calls DESC, tool",
-        vec!["?"; ids.len()].join(", ")
+         WHERE {clause} AND kind <> 'slash_command' GROUP BY ALL ORDER BY session_id, calls DESC, tool"
     );
-    let mut tools: BTreeMap<&str, Tools> = BTreeMap::new();
-    reader.each(&sql, &ids, |row| {
-        if let Some((id, _)) = sessions.get_key_value(row.get::<String>(0)?.as_str()) {
+    reader.each(&sql, &params, |row| {
+        if let Some(id) = ids.get(row.get::<String>(0)?.as_str()) {
             tools.entry(id).or_default().push((row.get(1)?, row.integer(2)?, row.integer(3)?));
         }
         Ok(())

@@ -26,6 +26,9 @@ pub(super) struct Sums {
     pub(super) days: BTreeMap<NaiveDate, Spent>,
 }
 
+/// What people did, by day.
+pub(super) type Active = BTreeMap<String, BTreeMap<Option<NaiveDate>, Activity>>;
+
 /// What a person did.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Activity {
@@ -43,7 +46,7 @@ pub(super) struct Figures<'p> {
     projects: Series,
     /// By day, and hour of the day.
     pub(super) hours: BTreeMap<(NaiveDate, String), Spent>,
-    pub(super) activity: BTreeMap<String, BTreeMap<Option<NaiveDate>, Activity>>,
+    pub(super) activity: Active,
     /// Of the whole; a part of it has none.
     pub(super) uses: Uses<'p>,
 }
@@ -104,23 +107,28 @@ impl<'p> Figures<'p> {
         if self.people.len() > 1 { ("person", &self.people) } else { ("project", &self.projects) }
     }
 
-    /// The same of some days.
-    pub(super) fn within(&self, days: Days) -> Self {
+    /// The same of the days of a filter. A pause is active time where both of its ends are in these days.
+    pub(super) fn within(&self, reader: Reader<'_>, filter: &Filter) -> Result<Self> {
+        let days = filter.days;
         let series = |series: &Series| within(series, days);
-        let has = |day: &Option<NaiveDate>| day.is_some_and(|day| days.has(day));
-        let activity = self.activity.iter().map(|(person, activity)| {
-            (person.clone(), activity.iter().filter(|(day, _)| has(day)).map(|(day, of)| (*day, *of)).collect())
-        });
+        let mut activity = Active::new();
+        for (person, of_days) in &self.activity {
+            for (day, begun) in of_days.iter().filter(|(day, _)| day.is_some_and(|day| days.has(day))) {
+                let begun = Activity { active_micros: 0, ..*begun };
+                activity.entry(person.clone()).or_default().insert(*day, begun);
+            }
+        }
+        add_active(&mut activity, reader, filter)?;
         let hours = self.hours.iter().filter(|((day, _), _)| days.has(*day));
-        Self {
+        Ok(Self {
             all: self.all.within(days),
             models: series(&self.models),
             people: series(&self.people),
             projects: series(&self.projects),
             hours: hours.map(|(hour, spent)| (hour.clone(), spent.clone())).collect(),
-            activity: activity.collect(),
+            activity,
             uses: Uses::new(),
-        }
+        })
     }
 
     /// The bars of a chart over time: days, or longer periods where there are too many.
@@ -159,25 +167,26 @@ pub(super) fn ranked(series: &Series) -> Vec<(&String, &Sums)> {
     ranked
 }
 
-fn activity(
-    reader: Reader<'_>,
-    filter: &Filter,
-    sessions: &[Session],
-) -> Result<BTreeMap<String, BTreeMap<Option<NaiveDate>, Activity>>> {
-    let mut activity: BTreeMap<String, BTreeMap<_, Activity>> = BTreeMap::new();
-    let mut add = |person: &str, day: Option<NaiveDate>, more: Activity| {
-        activity.entry(person.to_owned()).or_default().entry(day).or_default().add(more);
-    };
+fn activity(reader: Reader<'_>, filter: &Filter, sessions: &[Session]) -> Result<Active> {
+    let mut activity = Active::new();
     for session in sessions {
         let day = session.begun.map(|time| time.with_timezone(&filter.zone).date_naive());
-        add(&session.user, day, Activity { sessions: 1, active_micros: 0 });
+        let of_day = activity.entry(session.user.clone()).or_default().entry(day).or_default();
+        of_day.add(Activity { sessions: 1, active_micros: 0 });
     }
+    add_active(&mut activity, reader, filter)?;
+    Ok(activity)
+}
+
+/// Adds how long people were at it.
+fn add_active(activity: &mut Active, reader: Reader<'_>, filter: &Filter) -> Result<()> {
     let People { person, join, params } = People::read(reader, filter)?;
     let whose = Whose { who: person, join: &join, params: &params, zone: Some(filter.zone) };
     active::read(reader, &whose, &filter.condition(), |person, quarter, active_micros| {
-        add(&person, period::day(quarter, filter.zone), Activity { sessions: 0, active_micros });
-    })?;
-    Ok(activity)
+        let day = period::day(quarter, filter.zone);
+        let of_day = activity.entry(person).or_default().entry(day).or_default();
+        of_day.add(Activity { sessions: 0, active_micros });
+    })
 }
 
 /// Whose a response is, in SQL: what somebody does in two folders at a time counts once.

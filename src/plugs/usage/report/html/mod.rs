@@ -23,11 +23,10 @@ use crate::plugs::usage::report::sessions;
 use crate::price::{PicoUsd, Prices};
 use crate::report::freshness;
 use crate::report::money;
-use crate::report::render::{short, tenths};
+use crate::report::ratio;
+use crate::report::render::{self, short};
 use crate::store::reader::Reader;
 use chrono::NaiveDate;
-use chrono_tz::Tz;
-use drilldown::Lists;
 use figures::{Figures, Series, Sums, ranked};
 use period::Period;
 use std::fmt::Write as _;
@@ -55,7 +54,7 @@ pub fn page(reader: Reader<'_>, filter: &Filter, prices: &Prices, today: NaiveDa
     let about = about(&figures, filter, as_of.as_deref(), pending);
     let explained = explain(reader, &figures.all.total, &figures.uses, prices, filter)?;
     let is_empty = figures.all.total.responses == 0;
-    let periods = period::periods(figures, &sessions, filter.days, today, filter.zone);
+    let periods = period::periods(reader, filter, prices, figures, sessions, today)?;
     let presence = match tracking::filter::Filter::of_usage(filter) {
         Some(filter) => tracking::html::part(reader, &filter, prices)?,
         None => String::new(),
@@ -72,10 +71,10 @@ pub fn page(reader: Reader<'_>, filter: &Filter, prices: &Prices, today: NaiveDa
     let mut nav = period::switch(&periods);
     if !is_empty {
         let work = work::read(reader, filter, prices, &periods)?;
-        let lists = Lists::read(reader, &periods)?;
         for period in &periods {
-            let tools = tools(reader, &Filter { days: period.days, ..filter.clone() }, period)?;
-            let section = of_period(period, &periods[0], &work, &lists, &tools, filter.zone);
+            let filter = Filter { days: period.days, ..filter.clone() };
+            let lists = drilldown::html(reader, &filter, period)?;
+            let section = of_period(period, &periods[0], &work, &tools(reader, &filter, period)?, &lists);
             nav += &period.links(&links(&parts(&[&section, &all], period)));
             html += &period.section(&section);
         }
@@ -92,20 +91,14 @@ pub fn page(reader: Reader<'_>, filter: &Filter, prices: &Prices, today: NaiveDa
     }
     html += "<li>active time: between responses of a person that are at most 10 minutes apart; sessions side by side \
              count once, and in a list of sessions each for itself</li>\n\
-             <li>sessions of a period: those at work in it, with all that they ever cost on the days of this page</li>\n\
+             <li>sessions of a period: those at work in it, with what they cost and did in it; sessions begun are those \
+             that had nothing before it on the days of this page</li>\n\
              </ul></footer>\n";
     Ok(document("Usage of coding agents", &about, &nav, &html))
 }
 
 /// What follows from the days of a period.
-fn of_period(
-    period: &Period<'_, '_>,
-    whole: &Period<'_, '_>,
-    work: &[(&str, Series)],
-    lists: &Lists<'_>,
-    tools: &str,
-    zone: Tz,
-) -> String {
+fn of_period(period: &Period<'_>, whole: &Period<'_>, work: &[(&str, Series)], tools: &str, lists: &str) -> String {
     let mut html = String::new();
     if !period.is_whole() {
         let _ = writeln!(html, "<p class=\"soft\">{}</p>", period.days);
@@ -117,7 +110,7 @@ fn of_period(
     html += &sections::activity(period);
     html += tools;
     let _ = writeln!(html, "<h2 id=\"{}\">Sessions</h2>", period.anchor("sessions"));
-    html + &lists.html(&period.sessions, zone)
+    html + lists
 }
 
 /// The parts of the page, by their anchors.
@@ -135,7 +128,7 @@ const PARTS: [(&str, &str); 10] = [
 ];
 
 /// The anchors and names of what is there: in a period, or in all of the page.
-fn parts(html: &[&str], period: &Period<'_, '_>) -> Vec<(String, &'static str)> {
+fn parts(html: &[&str], period: &Period<'_>) -> Vec<(String, &'static str)> {
     let is_there = |name: &String| html.iter().any(|html| html.contains(&format!(" id=\"{name}\"")));
     let anchors = |(name, title)| [period.anchor(name), str::to_owned(name)].map(|anchor| (anchor, title));
     PARTS.into_iter().filter_map(|part| anchors(part).into_iter().find(|(name, _)| is_there(name))).collect()
@@ -193,7 +186,7 @@ fn totals(by: &str, series: &Series) -> String {
 }
 
 /// Tools, with how often they fail.
-fn tools(reader: Reader<'_>, filter: &Filter, period: &Period<'_, '_>) -> Result<String> {
+fn tools(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<String> {
     if filter.model.is_some() {
         return Ok("<h2>Tools</h2>\n<p>Tool calls are not told by model.</p>\n".to_owned());
     }
@@ -201,9 +194,9 @@ fn tools(reader: Reader<'_>, filter: &Filter, period: &Period<'_, '_>) -> Result
     let rows = sheet.rows.iter().take(MOST).map(|row| {
         let number = |at: usize| row.numbers.get(at).copied().flatten().unwrap_or_default();
         let tool = row.key.clone().unwrap_or_default();
-        vec![tool, thousands(number(0)), thousands(number(1)), percent(number(1), number(0)), thousands(number(2))]
+        vec![tool, thousands(number(0)), thousands(number(1)), percent(number(1), number(0)), thousands(number(3))]
     });
-    let head = [("tool", Words), ("calls", Numbers), ("failed", Numbers), ("share", Numbers), ("sessions", Numbers)];
+    let head = [("tool", Words), ("calls", Numbers), ("failed", Numbers), ("failed %", Numbers), ("sessions", Numbers)];
     let table = table("Calls, and those that failed", &head, rows);
     let anchor = period.anchor("tools");
     Ok(format!("<h2 id=\"{anchor}\">Tools</h2>\n{table}{}", left_out(sheet.rows.len())))
@@ -272,7 +265,7 @@ fn cost(cost: Option<PicoUsd>) -> String {
 fn percent(part: i128, whole: i128) -> String {
     match whole {
         0 => "–".to_owned(),
-        _ => tenths((part * 1000 + whole / 2) / whole) + " %",
+        _ => render::percent(ratio(part, whole, 1000)),
     }
 }
 

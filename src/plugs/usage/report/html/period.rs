@@ -1,23 +1,27 @@
-//! The periods that a reader of the page can choose from. Each has a section of its own, made from figures that are read
-//! once; a rule of the style shows the chosen one. A browser that does not know the rule shows them one after the other.
+//! The periods that a reader of the page can choose from. Each has a section of its own, a rule of the style shows the
+//! chosen one. A browser that does not know the rule shows them one after the other. Sums by day are read once for all of
+//! them; sessions and active time are read for each, as a report about its days does.
 
 use crate::base::days::{Days, Span};
+use crate::base::error::Result;
+use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::html::figures::Figures;
 use crate::plugs::usage::report::html::text::Text;
-use crate::plugs::usage::report::sessions::Session;
+use crate::plugs::usage::report::sessions::{self, Session};
+use crate::price::Prices;
+use crate::store::reader::Reader;
 use chrono::NaiveDate;
-use chrono_tz::Tz;
 use std::fmt::Write as _;
 
 /// A period, and what there is in it.
-pub(super) struct Period<'s, 'p> {
+pub(super) struct Period<'p> {
     /// In the page: `all`, or one of [`CHOICES`].
     key: &'static str,
     title: String,
     pub(super) days: Days,
     pub(super) figures: Figures<'p>,
-    /// The sessions that were at work in it, whole, the costliest first.
-    pub(super) sessions: Vec<&'s Session>,
+    /// The sessions that were at work in it, with what they cost and did in it, the costliest first.
+    pub(super) sessions: Vec<Session>,
 }
 
 /// The keys of the periods beside the whole, which the style knows, too.
@@ -32,38 +36,45 @@ const CHOICES: [(&str, &str, Span); 4] = [
 const ALL: &str = "all";
 
 /// The whole, and the periods that are a part of it.
-pub(super) fn periods<'s, 'p>(
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(super) fn periods<'p>(
+    reader: Reader<'_>,
+    filter: &Filter,
+    prices: &Prices,
     figures: Figures<'p>,
-    sessions: &'s [Session],
-    days: Days,
+    sessions: Vec<Session>,
     today: NaiveDate,
-    zone: Tz,
-) -> Vec<Period<'s, 'p>> {
+) -> Result<Vec<Period<'p>>> {
+    let days = filter.days;
     let first = figures.all.days.keys().next().copied();
     let is_part = |part: Days| {
         let begins_later = part.since.zip(first).is_some_and(|(since, first)| since > first);
         let fits = part.since.is_some_and(|since| days.has(since)) && days.has(today);
         begins_later && fits
     };
-    let parts = CHOICES.into_iter().map(|(key, title, span)| (key, title, span.days(today)));
-    let parts = parts.filter(|(.., part)| is_part(*part)).map(|(key, title, days)| {
-        let day = |time: chrono::DateTime<chrono::Utc>| time.with_timezone(&zone).date_naive();
-        let was_at_work = |session: &&Session| {
-            let span = session.begun.map(day).zip(session.ended.map(day));
-            span.is_some_and(|(begun, ended)| days.since <= Some(ended) && Some(begun) <= days.until)
-        };
-        let sessions = sessions.iter().filter(was_at_work).collect();
-        Period { key, title: title.to_owned(), days, figures: figures.within(days), sessions }
-    });
-    // A period in which nothing happened is no choice.
-    let parts: Vec<_> = parts.filter(|part| part.figures.all.total.responses > 0).collect();
+    let mut parts = Vec::new();
+    for (key, title, span) in CHOICES {
+        let days = span.days(today);
+        if !is_part(days) {
+            continue;
+        }
+        let filter = Filter { days, ..filter.clone() };
+        let figures = figures.within(reader, &filter)?;
+        // A period in which nothing happened is no choice.
+        if figures.all.total.responses > 0 {
+            let sessions = sessions::sessions(reader, &filter, prices)?;
+            parts.push(Period { key, title: title.to_owned(), days, figures, sessions });
+        }
+    }
     let title = if days.is_all() { ALL.to_owned() } else { days.to_string() };
-    std::iter::once(Period { key: ALL, title, days, figures, sessions: sessions.iter().collect() })
-        .chain(parts)
-        .collect()
+    let whole = Period { key: ALL, title, days, figures, sessions };
+    Ok(std::iter::once(whole).chain(parts).collect())
 }
 
-impl Period<'_, '_> {
+impl Period<'_> {
     pub(super) fn is_whole(&self) -> bool {
         self.key == ALL
     }
@@ -85,7 +96,7 @@ impl Period<'_, '_> {
 }
 
 /// What a reader chooses a period with; nothing where there is no choice.
-pub(super) fn switch(periods: &[Period<'_, '_>]) -> String {
+pub(super) fn switch(periods: &[Period<'_>]) -> String {
     if periods.len() < 2 {
         return String::new();
     }

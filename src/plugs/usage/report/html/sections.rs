@@ -18,7 +18,7 @@ use chrono::NaiveDate;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-pub(super) fn tiles(period: &Period<'_, '_>, whole: &Period<'_, '_>) -> String {
+pub(super) fn tiles(period: &Period<'_>, whole: &Period<'_>) -> String {
     let figures = &period.figures;
     let Spent { responses, tokens, cost: spent, .. } = &figures.all.total;
     let mut all = Activity::default();
@@ -50,7 +50,7 @@ pub(super) fn tiles(period: &Period<'_, '_>, whole: &Period<'_, '_>) -> String {
 }
 
 /// Cost and tokens by model and by person.
-pub(super) fn over_time(of: &Period<'_, '_>) -> String {
+pub(super) fn over_time(of: &Period<'_>) -> String {
     let figures = &of.figures;
     let (period, bars) = figures.bars(of.days);
     let mut html = String::new();
@@ -107,7 +107,7 @@ fn by_bar(period: zone::Period, bars: &[String], days: impl Iterator<Item = (Nai
 }
 
 /// How much of what was sent was already there.
-pub(super) fn cache(of: &Period<'_, '_>) -> String {
+pub(super) fn cache(of: &Period<'_>) -> String {
     let figures = &of.figures;
     let (period, bars) = figures.bars(of.days);
     type Kind = (&'static str, fn(&Tokens) -> i128);
@@ -157,7 +157,7 @@ fn prompt(tokens: &Tokens) -> i128 {
 }
 
 /// Sessions and active time by person, and the calendar.
-pub(super) fn activity(of: &Period<'_, '_>) -> String {
+pub(super) fn activity(of: &Period<'_>) -> String {
     let figures = &of.figures;
     let (period, bars) = figures.bars(of.days);
     // In the order of the other charts, so that a person has one colour.

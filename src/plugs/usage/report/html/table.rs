@@ -3,7 +3,7 @@
 use crate::base::error::thousands;
 use crate::plugs::usage::report::html::text::Text;
 use crate::report::render::{cell, percent};
-use crate::report::{Row, Sheet};
+use crate::report::{Row, Sheet, ratio};
 use std::fmt::Write as _;
 
 /// What stands in a column.
@@ -50,7 +50,7 @@ fn drawn(cell: &str, kind: Kind) -> String {
 
 /// A part of a whole as [`Kind::Share`] has it.
 pub(in crate::plugs) fn share(part: i128, whole: i128) -> String {
-    percent(if whole > 0 { (part.max(0) * 2000 + whole) / (whole * 2) } else { 0 })
+    percent(ratio(part.max(0), whole, 1000))
 }
 
 /// A sheet as a table, with what each row is of the whole. Columns without anything in them are left out.

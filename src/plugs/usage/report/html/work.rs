@@ -32,7 +32,7 @@ pub(super) fn read(
     reader: Reader<'_>,
     filter: &Filter,
     prices: &Prices,
-    periods: &[Period<'_, '_>],
+    periods: &[Period<'_>],
 ) -> Result<Vec<(&'static str, Series)>> {
     let parts = periods.iter().skip(1).map(|period| period.days);
     // A wrong clock can put a response behind all of them.
@@ -66,7 +66,7 @@ pub(super) fn read(
 }
 
 /// A table for each of them.
-pub(super) fn html(work: &[(&str, Series)], period: &Period<'_, '_>) -> String {
+pub(super) fn html(work: &[(&str, Series)], period: &Period<'_>) -> String {
     let mut html = String::new();
     for (title, series) in work {
         let part = if period.is_whole() { None } else { Some(within(series, period.days)) };
