@@ -273,7 +273,8 @@ fn a_timeline_has_everything_in_one_order() {
          2026-02-01T10:00:00Z,2026-02-01T10:20:00Z,transcript,s1,\"claude-code, 2 responses, 1 file\"\n\
          2026-02-03T08:00:00Z,2026-02-03T08:00:30Z,activity,w2,\"1 prompt, 0 responses, 0 tool calls\"\n"
     );
-    let text = said(&world, &["timeline", "ada", "--format", "csv"]);
+    assert_eq!(said(&world, &["timeline", "ada", "--format", "csv"]), text, "runs of the program are nobody's work");
+    let text = said(&world, &["timeline", "ada", "--kind", "run", "--format", "csv"]);
     assert!(text.lines().any(|line| line.contains(",run,1,\"usage read 1 file, done\"")), "{text}");
     let text = said(&world, &["timeline", "ada", "--kind", "transcript", "--format", "csv"]);
     let kinds: Vec<_> = text.lines().skip(1).filter_map(|line| line.split(',').nth(2)).collect();

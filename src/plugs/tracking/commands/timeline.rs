@@ -8,7 +8,7 @@ use crate::cli::place::read;
 use crate::cli::scope::{ReportArgs, Rows, Usual, day};
 use crate::cli::{Context, remark};
 use crate::plugs::tracking::report::filter::Filter;
-use crate::plugs::tracking::report::timeline::{self, CELLS, KINDS};
+use crate::plugs::tracking::report::timeline::{self, CELLS, Entry, KINDS};
 use crate::plugs::usage::report::filter::Only;
 use crate::plugs::{tasks, tracking, usage};
 use crate::report::grid::Field;
@@ -19,7 +19,7 @@ use chrono::NaiveDate;
 
 /// Everything that somebody did, in one order
 ///
-/// Activity sessions, transcripts, tasks, and the runs that read them, oldest first. What was at work over midnight is told on
+/// Activity sessions, transcripts and tasks, oldest first; with `--kind run` the runs that read them. What was at work over midnight is told on
 /// the day on which it began.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -57,18 +57,28 @@ pub(super) fn timeline(args: &Args, context: &Context) -> Result<Status> {
     let mut filter = choice.filter(&args.report, &setup);
     filter.days = args.day.map_or(filter.days, |day| Days { since: Some(day), until: Some(day) });
     let user = Only::short(args.who.clone());
-    let (mut entries, newest, note) = read(&setup.database, context, |reader| {
+    let is_wanted = |entry: &Entry| match &args.kind {
+        Some(kind) => entry.kind == kind,
+        // Runs are what the program did, and there can be one a minute.
+        None => entry.kind != "run",
+    };
+    let (entries, newest, note) = read(&setup.database, context, |reader| {
         let who = timeline::who(reader, &user, &filter.identities)?;
-        let entries = timeline::timeline(reader, &who, &filter)?;
-        // Somebody who is there has an entry on some day.
-        let all = || timeline::timeline(reader, &who, &Filter { days: Days::default(), ..filter.clone() });
-        let newest = if entries.is_empty() { all()?.last().map(|entry| entry.begun) } else { None };
+        let wanted = |days: Days| -> Result<Vec<Entry>> {
+            let mut entries = timeline::timeline(reader, &who, &Filter { days, ..filter.clone() })?;
+            entries.retain(is_wanted);
+            Ok(entries)
+        };
+        let entries = wanted(filter.days)?;
+        let newest = match entries.is_empty() {
+            true => wanted(Days::default())?.last().map(|entry| entry.begun),
+            false => None,
+        };
         let note = user.people(&filter.identities, &who.folders).filter(|_| !who.is_one());
         Ok((entries, newest, note))
     })?;
     note.iter().for_each(|note| remark(note));
     setup.tell_days(entries.is_empty(), newest);
-    entries.retain(|entry| args.kind.as_ref().is_none_or(|kind| entry.kind == kind));
     args.form.list(&Listing {
         rows: &entries,
         empty: "nothing to report",
