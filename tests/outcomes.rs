@@ -101,7 +101,7 @@ fn a_session_tells_what_it_is_called_and_how_it_went() {
     let outcomes: Value = serde_json::from_str(&outcomes).unwrap();
     assert_eq!(outcomes["totals"]["interrupted_sessions"], 1);
     let whole = world.mill(&["session", "s1", "--no-refresh"]).stdout;
-    assert!(whole.ends_with("\n       11 calls, 5 failed; 1 interruption, 1 rejection\n"), "{whole}");
+    assert!(whole.ends_with("\n       2 prompts, 11 calls, 5 failed; 1 interruption, 1 rejection\n"), "{whole}");
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn a_session_is_shown_step_by_step_with_its_lines() {
  2026-02-01 10:05:00     Bash failed                                                             ada/a.jsonl:2
 
 Total  $25.00, 1.00M tokens, 2 responses
-       1 call, 1 failed; 0 interruptions, 0 rejections
+       0 prompts, 1 call, 1 failed; 0 interruptions, 0 rejections
 "
     );
     assert_eq!(
@@ -72,7 +72,7 @@ fn tokens_and_cost_of_a_session_are_shown_at_every_usual_width() {
  10:07:00   claude-opus-4-6      10     123k    $3.09   …0-000000000000.jsonl:2
 
 Total  $3.09, 123k tokens, 2 responses
-       0 calls, 0 failed; 0 interruptions, 0 rejections
+       0 prompts, 0 calls, 0 failed; 0 interruptions, 0 rejections
 ";
     assert_eq!((said.status, &*said.stdout), (0, table));
     let note = "note: nothing in `Cache write`, `Cache read`, left out";

@@ -123,9 +123,9 @@ fn total(Timeline { total, outcome, facts, .. }: &Timeline) -> String {
     let number = |number: i128, noun| count(number.try_into().unwrap_or_default(), noun);
     let cost = total.cost.map_or_else(|| "no price".to_owned(), money::rounded);
     let (tokens, responses) = (render::short(total.tokens.total()), number(total.responses, "response"));
-    let (calls, failed) = (count(outcome.calls, "call"), outcome.errors);
+    let (prompts, calls, failed) = (count(facts.prompts, "prompt"), count(outcome.calls, "call"), outcome.errors);
     let stopped = format!("{}, {}", count(facts.interruptions, "interruption"), count(outcome.rejections, "rejection"));
-    format!("\nTotal  {cost}, {tokens} tokens, {responses}\n       {calls}, {failed} failed; {stopped}\n")
+    format!("\nTotal  {cost}, {tokens} tokens, {responses}\n       {prompts}, {calls}, {failed} failed; {stopped}\n")
 }
 
 /// How a step is written.
