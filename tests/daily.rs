@@ -346,6 +346,39 @@ fn budgets_say_what_is_left_and_warn() {
 }
 
 #[test]
+fn a_digest_fits_the_terminal_and_says_what_it_leaves_out() {
+    let world = World::new();
+    let file =
+        format!("ada/-home-ada-{}/00000000-1111-4222-8333-444444444444.jsonl", "a-project-of-a-long-name-".repeat(3));
+    let work = |id: &str, file: &str, old: &str, new: &str| {
+        let edit = serde_json::json!({
+            "type": "assistant", "uuid": id, "sessionId": "s1", "timestamp": "2026-02-01T10:01:00Z", "cwd": "/home/ada/shop",
+            "message": {"id": id, "role": "assistant", "model": "claude-opus-4-6", "usage": {"output_tokens": 1},
+                "content": [{"type": "tool_use", "id": format!("t-{id}"), "name": "Edit",
+                    "input": {"file_path": file, "old_string": old, "new_string": new}}]},
+        });
+        let result = serde_json::json!({
+            "type": "user", "uuid": format!("r-{id}"), "sessionId": "s1", "timestamp": "2026-02-01T10:02:00Z",
+            "message": {"role": "user", "content": [{"type": "tool_result", "tool_use_id": format!("t-{id}"), "content": "ok"}]},
+        });
+        format!("{edit}\n{result}\n")
+    };
+    let test = work("m2", "a.rs", "one\ntwo\n", "three\n").replace("\"Edit\"", "\"Bash\"");
+    let test = test.replace("\"file_path\":\"a.rs\"", "\"command\":\"cargo test && git commit -m a\"");
+    world.write(
+        &file,
+        response("m1", "10:00:00", 9_000_000) + &work("m3", "b.rs", "one\ntwo\n", "three\n") + &test + "{broken\n",
+    );
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let args = ["digest", "--period", "2026-02", "--no-refresh", "--timezone", "UTC"];
+    let text = world.terminal(80, &args, &[]).stdout;
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(text.contains("lines that are no JSON:"), "{text}");
+    let narrow = world.terminal(60, &args, &[]).stdout;
+    assert!(narrow.contains("\nnote: no room for `"), "{narrow}");
+}
+
+#[test]
 fn a_digest_is_one_document_in_three_forms() {
     let world = world();
     let of = |args: &[&str]| said(&world, &[&["digest", "--period", "2026-02-10"], args].concat()).stdout;
