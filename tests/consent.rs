@@ -2,7 +2,9 @@
 
 use crate::detectors::{conversation, run, well, world, write};
 use crate::server::Server;
-use crate::world::{World, response};
+use crate::world::{World, response, rows_of};
+use sessionmill::store::snapshot::Snapshot;
+use sessionmill::store::{Access, Store};
 use std::fs;
 
 const DEFINITION: &str = "By the way, ARR means annual recurring revenue in our finance reports.";
@@ -437,4 +439,23 @@ fn credentials_are_neither_sent_nor_kept() {
         }
     }
     assert!(sent.contains("[masked]") && kept.contains("[masked]"));
+}
+
+#[test]
+fn where_somebody_worked_is_forgotten_and_not_published() {
+    let world = World::new();
+    let work = |id: &str, project: &str| response(id, "10:00:00", 5).replace("/home/ada/shop", project);
+    world
+        .write("ada/a.jsonl", work("m1", "/home/ada/merger"))
+        .write("bob/b.jsonl", work("m2", "/home/bob/mill"))
+        .pass();
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let projects = "SELECT project FROM usage_repositories ORDER BY ALL";
+    assert_eq!(world.rows(projects), ["/home/ada/merger", "/home/bob/mill"]);
+    assert_eq!(world.mill(&["publish"]).status, 0);
+    assert_eq!(world.mill(&["forget", "ada", "--yes"]).status, 0);
+    assert_eq!(world.rows(projects), ["/home/bob/mill"]);
+    let snapshot = Snapshot::newest(&world.database()).unwrap();
+    let store = Store::open(&snapshot.path, Access::ReadOnly).unwrap();
+    assert_eq!(rows_of(&store, projects), ["/home/bob/mill"]);
 }

@@ -2,7 +2,7 @@
 
 use crate::golden::fixtures;
 use crate::prices::report;
-use crate::world::World;
+use crate::world::{World, response};
 use duckdb::Connection;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -165,4 +165,20 @@ fn a_price_and_a_name_that_change_count_after_the_next_run() {
         connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
     };
     assert_eq!(["people", "usage_costs"].map(left), [0, 0]);
+}
+
+/// A pass makes these tables last. One that is killed before leaves them due, also for a pass that finds nothing new.
+#[test]
+fn costs_are_those_of_all_responses_after_a_pass_that_broke_off() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5));
+    assert_eq!(world.mill(&["run", "usage", "--sessions", "root"]).status, 0);
+    // A pass of the tests makes no tables.
+    let other = response("m2", "10:00:00", 5).replace("claude-opus-4-6", "claude-sonnet-4-5");
+    world.write("ada/b.jsonl", other).pass();
+    let unpriced = "SELECT message_id FROM usage_costs WHERE cost_usd IS NULL";
+    assert_eq!(world.rows(unpriced), ["m2"]);
+    let said = world.mill(&["run", "usage", "--sessions", "root"]);
+    assert!(said.stdout.starts_with("usage: 2 files, 0 changed ("), "{said:?}");
+    assert!(world.rows(unpriced).is_empty());
 }

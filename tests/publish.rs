@@ -148,6 +148,15 @@ fn a_snapshot_is_published_when_something_has_changed_or_an_hour_has_passed() {
     assert_eq!(names, with_files);
     let sql = "SELECT count(*) FROM usage_responses";
     assert_eq!(crate::world::rows_of(&reader, sql), ["3"], "whoever has an old one open keeps it");
+    // No transcript is read, and yet the database says something else.
+    world.write("eve/e.jsonl", response("m4", "10:03:00", 8)).pass();
+    new(&world);
+    world.remove("eve/e.jsonl").pass();
+    let gone = new(&world);
+    assert_eq!(
+        rows(&gone.path, "SELECT session_file FROM session_files WHERE gone_since IS NOT NULL"),
+        ["eve/e.jsonl"]
+    );
 }
 
 #[test]

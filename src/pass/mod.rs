@@ -280,12 +280,11 @@ fn finish(
     settled: Vec<Settled>,
     warnings: Vec<String>,
 ) -> Result<Summary> {
-    let has_news = tally.files() > 0 || known.has_excluded || settled.iter().any(|settled| settled.was_due);
     let mut notices = known.notices.clone();
     notices.warnings.extend(warnings);
     let summary = tally.settled(settled).end(clock.elapsed(), notices, &pass.limits.stop);
     runs::end(store.get()?, known.stamp(pass), pass.request, &summary)?;
-    lookup::refresh(store.get()?, pass.lookups, has_news)?;
+    lookup::refresh(store.get()?, pass.lookups)?;
     if log::is_long(pass.database) {
         store.get()?.checkpoint()?;
     }

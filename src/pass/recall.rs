@@ -33,8 +33,6 @@ pub struct Recalled<'p> {
     pub ledger: Ledger,
     pub policy: Policy<'p>,
     pub notices: Notices,
-    /// Facts of people can have gone whom a processor leaves out.
-    pub has_excluded: bool,
 }
 
 impl<'p> Recalled<'p> {
@@ -86,8 +84,7 @@ pub fn recall<'p>(store: &mut SharedStore, pass: &Pass<'p>, walks: Vec<Walked>) 
         // What a model said of them holds their words.
         pass.database.plugs.forget(pass.database, &excluded.iter().map(String::as_str).collect())?;
     }
-    let has_excluded = !excluded.is_empty();
-    Ok(Recalled { run_id, manifests, sources, positions, roots, walk, ledger, policy, notices, has_excluded })
+    Ok(Recalled { run_id, manifests, sources, positions, roots, walk, ledger, policy, notices })
 }
 
 /// Brings what the database knows of the sources up to date. A source that is refused or cannot be walked

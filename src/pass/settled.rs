@@ -13,8 +13,6 @@ use sessionmill_contract::Processor;
 pub struct Settled {
     /// Items that were known from files and are in none any more, with how many.
     pub dropped: Vec<(String, u64)>,
-    /// Whether there were keys to be settled.
-    pub was_due: bool,
     /// Keys that could not be settled, in this pass or before.
     pub unsettled: Vec<FailedKey>,
 }
@@ -35,12 +33,12 @@ impl Settled {
         // Most passes find nothing to settle, and then there is nothing to tell of it either.
         if !store.get()?.is_any_due(manifest)? {
             store.get()?.sweep(manifest, retries.now)?;
-            return Ok(Self { dropped: Vec::new(), was_due: false, unsettled: Vec::new() });
+            return Ok(Self { dropped: Vec::new(), unsettled: Vec::new() });
         }
         // It is told from the keys that are touched, so before they are settled.
         let dropped = if heartbeat.is_stopped() { Vec::new() } else { store.get()?.dropped(manifest)? };
         settle::settle(store, processor, retries, heartbeat)?;
-        Ok(Self { dropped, was_due: true, unsettled: unsettled(store.get()?, processor)? })
+        Ok(Self { dropped, unsettled: unsettled(store.get()?, processor)? })
     }
 
     /// Settles again what was touched since.

@@ -54,6 +54,19 @@ impl Disabled {
     }
 }
 
+/// The tables of what a configuration knows.
+///
+/// # Errors
+///
+/// If there is a mistake in it.
+pub fn lookups(plugs: Plugs, config: &Config) -> Result<Vec<Lookup>> {
+    let mut all = people::lookups(config);
+    for plug in plugs.iter() {
+        all.extend((plug.lookups)(config)?);
+    }
+    Ok(all)
+}
+
 /// The error of a run of a processor that cannot work.
 fn disabled_error(name: &str, reason: &str) -> Error {
     Error::new(Status::Config, format!("processor `{name}` is disabled: {reason}"))
@@ -68,11 +81,10 @@ impl Lineup {
     pub fn new(names: &[String], config: &Config, world: &World) -> Result<Self> {
         let plugs = world.database.plugs;
         let (processors, disabled, networks) = (Vec::new(), Disabled::default(), Vec::new());
-        let mut lineup = Self { processors, disabled, networks, lookups: people::lookups(config), plugs };
+        let mut lineup = Self { processors, disabled, networks, lookups: lookups(plugs, config)?, plugs };
         let wanted = plugs.named(names)?;
         for plug in plugs.iter() {
             let (name, made) = (plug.name(), (plug.make)(config, world));
-            lineup.lookups.extend((plug.lookups)(config)?);
             let is_wanted = wanted.iter().any(|wanted| wanted.name() == name);
             match made {
                 Err(Obstacle::Error(error)) => return Err(error),

@@ -9,6 +9,7 @@ use crate::read::job::Job;
 use crate::read::{Outcome, Read, Verdict};
 use crate::source::look::Trust;
 use crate::store::failures;
+use crate::store::lookup;
 use crate::store::namesakes;
 use crate::store::rows::{Cell, Fact, append_facts, stat_cells, text};
 use crate::store::settle::replace::{self, Missing};
@@ -119,6 +120,7 @@ fn write<'m>(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'m>,
     write_files(transaction, group)?;
     transaction.execute(UPSERT_STATES, [])?;
     failures::write(transaction, group, stamp, nth)?;
+    lookup::note(transaction)?;
     failpoint::point("commit", "");
     Ok(written)
 }

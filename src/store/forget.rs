@@ -8,7 +8,7 @@ use crate::store::origin::Origin;
 use crate::store::reader::Reader;
 use crate::store::rows::{Cell, as_text, as_time};
 use crate::store::settle::touch;
-use crate::store::{Store, Transaction, known, runs, snapshot, sources};
+use crate::store::{Store, Transaction, known, lookup, runs, snapshot, sources};
 use chrono::{DateTime, Utc};
 use duckdb::{Row, params};
 use md5::{Digest, Md5};
@@ -180,5 +180,6 @@ fn erase(transaction: &Transaction<'_>, manifest: &Manifest, username: &str) -> 
         let sql = format!("DELETE FROM {table} WHERE processor_name = ? AND username = ?");
         transaction.execute(&sql, [manifest.name, username])?;
     }
+    lookup::note(transaction)?;
     Ok(facts)
 }

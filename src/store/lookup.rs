@@ -1,9 +1,12 @@
 //! Tables that say what the configuration knows about values of the database, such as what a model costs or who
 //! a folder belongs to. Views join them, so that SQL, snapshots and files of Parquet tell what reports tell.
 //!
-//! They are brought up to date at the end of a pass: where it changed something, or where the configuration is
+//! They are brought up to date at the end of a pass: where something has changed, or where the configuration is
 //! not the one that the table was made with. For example, a `[[price]]` that is added to the configuration counts
 //! in `usage_costs` after the next run, and no response is read or settled again for it.
+//!
+//! That something has changed is noted in the transaction that changes it. So a process that ends before it gets to the
+//! tables leaves them due.
 
 use crate::base::error::Result;
 use crate::base::hash;
@@ -31,16 +34,42 @@ pub struct Lookup {
 /// Under which name the settings of lookup tables stand among those of settlements.
 const OWNER: &str = "(lookup)";
 
-/// Brings tables up to date. `has_news` says that the pass may have changed the values.
+/// Stands before what a table was made with that is due.
+const DUE: char = '!';
+
+/// Under which name the number of changes stands there, as a version.
+const NEWS: &str = "(news)";
+
+/// Notes that a transaction changes what the database says: lookup tables are due, and no snapshot of before is
+/// up to date.
+pub(super) fn note(transaction: &Transaction<'_>) -> Result<()> {
+    let sql = "UPDATE facts.settlements SET settings = ? || settings
+               WHERE processor_name = ? AND NOT starts_with(settings, ?)";
+    let due = DUE.to_string();
+    transaction.execute(sql, [&due, OWNER, &due])?;
+    let sql = "UPDATE facts.settlements SET version = version + 1 WHERE processor_name = ?";
+    if transaction.execute(sql, [NEWS])? == 0 {
+        transaction.execute("INSERT INTO facts.settlements VALUES (?, '', 1, '')", [NEWS])?;
+    }
+    Ok(())
+}
+
+/// The number of changes that were noted.
+pub(super) fn news(connection: &Connection) -> duckdb::Result<i64> {
+    let sql = "SELECT coalesce(max(version), 0)::BIGINT FROM facts.settlements WHERE processor_name = ?";
+    connection.query_row(sql, [NEWS], |row| row.get(0))
+}
+
+/// Brings tables up to date that are due, or that were made with other settings.
 ///
 /// # Errors
 ///
 /// If the database cannot be read or written.
-pub fn refresh(store: &Store, lookups: &[Lookup], has_news: bool) -> Result<()> {
+pub fn refresh(store: &Store, lookups: &[Lookup]) -> Result<()> {
     for lookup in lookups {
         let settings = digest([lookup.settings.as_str()]);
         let made_with = made_with(store.connection(), lookup.table)?;
-        if has_news || !made_with.as_ref().is_some_and(|made_with| made_with.starts_with(&settings)) {
+        if !made_with.as_ref().is_some_and(|made_with| made_with.starts_with(&settings)) {
             store.transaction(|transaction| make(transaction, lookup, &settings, made_with.as_deref()))?;
         }
     }
@@ -55,7 +84,7 @@ fn made_with(connection: &Connection, table: &str) -> Result<Option<String>> {
     Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
 }
 
-/// Writes a table anew, unless it was made of the same.
+/// Writes a table anew, unless it was made of the same, and notes that it is up to date.
 fn make(transaction: &Transaction<'_>, lookup: &Lookup, settings: &str, made_with: Option<&str>) -> Result<()> {
     let Lookup { table, values, rows, .. } = lookup;
     let mut all: Vec<Cells> = Vec::new();
@@ -67,11 +96,10 @@ fn make(transaction: &Transaction<'_>, lookup: &Lookup, settings: &str, made_wit
     all.sort_unstable();
     let cells: Vec<_> = all.iter().map(|value| format!("{value:?}")).collect();
     let made_of = format!("{settings} {}", digest(cells.iter().map(String::as_str)));
-    if made_with == Some(&*made_of) {
-        return Ok(());
+    if made_with.and_then(|made_with| made_with.strip_prefix(DUE)) != Some(&*made_of) {
+        transaction.batch(&format!("DELETE FROM main.{table}"))?;
+        transaction.append("main", table, rows(&all).into_iter())?;
     }
-    transaction.batch(&format!("DELETE FROM main.{table}"))?;
-    transaction.append("main", table, rows(&all).into_iter())?;
     transaction
         .execute("DELETE FROM facts.settlements WHERE processor_name = ? AND name = ?", params![OWNER, table])?;
     transaction.execute("INSERT INTO facts.settlements VALUES (?, ?, 1, ?)", params![OWNER, table, made_of])?;

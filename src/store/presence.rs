@@ -10,6 +10,7 @@ use crate::source::open::Root;
 use crate::source::scan::{Found, Unseen, Walk};
 use crate::source::stat::Stat;
 use crate::store::Store;
+use crate::store::lookup;
 use crate::store::rows::Cell;
 use chrono::{DateTime, Utc};
 use duckdb::params;
@@ -225,7 +226,7 @@ fn write(store: &Store, marks: &[(&String, Mark)], missing: &[&str], now: DateTi
         )?;
         let gone = "session_file IN (SELECT session_file FROM stage_gone)";
         transaction.execute(&format!("DELETE FROM session_failures WHERE {gone}"), [])?;
-        Ok(())
+        lookup::note(transaction)
     })
 }
 

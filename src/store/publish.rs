@@ -13,7 +13,7 @@ use crate::config::publish::Publish;
 use crate::plugs::{Plugs, Private};
 use crate::store::copy::{self, Copy};
 use crate::store::snapshot::{self, Shelf, Snapshot, quoted, with};
-use crate::store::{Access, DatabaseFile, Store, cannot_open, config, migrate, parquet, room, try_connect};
+use crate::store::{Access, DatabaseFile, Store, cannot_open, config, lookup, migrate, parquet, room, try_connect};
 use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::Connection;
 use sessionmill_contract::Sensitive;
@@ -193,8 +193,8 @@ fn people(connection: &Connection) -> Result<BTreeSet<(String, String)>> {
 /// What a database must say for a snapshot of it to be up to date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct State {
-    /// The last run that read anything.
-    run: i64,
+    /// How many changes were noted.
+    news: i64,
     /// How many rows there are of each table that changes between runs, too: when people decide, or are kept
     /// out.
     rows: Vec<i64>,
@@ -236,8 +236,7 @@ fn state(connection: &Connection, plugs: Plugs) -> Result<State> {
     rows.push(number(
         "SELECT count(*) + coalesce(sum(hash(settings) % 1000000007), 0)::BIGINT FROM facts.settlements",
     )?);
-    let run = number("SELECT coalesce(max(run_id), 0) FROM processor_runs WHERE processed > 0")?;
-    Ok(State { run, rows, tells })
+    Ok(State { news: lookup::news(connection)?, rows, tells })
 }
 
 /// The state that a snapshot is of; `None` if it cannot be read.

@@ -7,7 +7,7 @@ use crate::source::{Layout, Remembered, Source};
 use crate::store::origin::Origin;
 use crate::store::reader::Reader;
 use crate::store::rows::{Cell, as_time};
-use crate::store::{Store, known, migrate};
+use crate::store::{Store, known, lookup, migrate};
 use chrono::{DateTime, Utc};
 use duckdb::params;
 
@@ -141,7 +141,7 @@ pub fn retire(store: &Store, name: &str, now: DateTime<Utc>) -> Result<Source> {
             [&source.name],
         )?;
         transaction.execute("DELETE FROM session_failures WHERE source = ?", [&source.name])?;
-        Ok(())
+        lookup::note(transaction)
     })?;
     Ok(source)
 }

@@ -6,7 +6,9 @@ use crate::base::error::{Error, Result, Status, count};
 use crate::base::holder::Holder;
 use crate::base::lock::{ProcessorLock, WorkLock};
 use crate::pass::settle;
+use crate::plugs::lineup;
 use crate::source::retry::Retries;
+use crate::store::lookup::{self, Lookup};
 use crate::store::publish::Publisher;
 use crate::store::{SharedStore, failures, leftovers, quarantine, snapshot};
 use sessionmill_contract::Processor;
@@ -20,6 +22,7 @@ pub(super) struct Erasure<'s> {
     search: &'s Search<'s>,
     pub(super) store: SharedStore,
     publisher: Publisher<'s>,
+    lookups: Vec<Lookup>,
     /// How many were there before.
     snapshots: u64,
     _health: WorkLock,
@@ -41,6 +44,7 @@ impl<'s> Erasure<'s> {
     /// Waits for everybody else, and removes the snapshots.
     pub(super) fn begin(search: &'s Search<'s>) -> Result<Self> {
         let database = &search.world.database;
+        let lookups = lineup::lookups(database.plugs, search.config)?;
         let processors = lock(search)?;
         // Who publishes or copies meanwhile would show or leave what is erased here.
         let publisher = Publisher::take(database, until())?;
@@ -49,7 +53,7 @@ impl<'s> Erasure<'s> {
         // Whenever this process ends, nothing that was published tells of somebody who is erased.
         let snapshots = snapshot::remove(database)?;
         let store = SharedStore::new(database, search.world.now);
-        Ok(Self { search, store, publisher, snapshots, _health: health, _processors: processors })
+        Ok(Self { search, store, publisher, lookups, snapshots, _health: health, _processors: processors })
     }
 
     /// Settles what is due for a processor.
@@ -73,6 +77,8 @@ impl<'s> Erasure<'s> {
                 left.get_or_insert(Error::new(Status::CannotRun, message).hint("`sessionmill run` settles them"));
             }
         }
+        // Directories and models of who is erased are in these tables.
+        lookup::refresh(self.store.get()?, &self.lookups)?;
         self.store.get()?.checkpoint()?;
         self.store.close();
         leftovers::erase(&world.database, until())?;

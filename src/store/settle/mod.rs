@@ -46,7 +46,7 @@ use crate::base::error::Result;
 use crate::base::failpoint;
 use crate::source::retry::Retries;
 use crate::store::rows::{Cell, values};
-use crate::store::{Store, Transaction};
+use crate::store::{Store, Transaction, lookup};
 use duckdb::params;
 use facts::facts;
 use fail::Untouched;
@@ -148,6 +148,7 @@ fn write(
         replace::entities(transaction, (processor, settlement), table, &keeping, rows)?;
     }
     alone::mark(transaction, settlement, &keeping)?;
+    lookup::note(transaction)?;
     let manifest = processor.manifest();
     fail::write(transaction, manifest, settlement, &known.after(&settled.failed, retries.now), &known.held)
 }
