@@ -196,10 +196,10 @@ fn tools_are_reported_by_name() {
     world.write("ada/a.jsonl", [call("t1", "Bash"), call("t2", "Bash"), call("t3", "Read"), result.into()].join("\n"));
     run(&world);
     let said = world.mill(&["report", "--by", "tool", "--format", "csv", "--no-refresh"]);
-    assert_eq!(said.stdout, "tool,calls,errors,sessions\nBash,2,1,1\nRead,1,0,1\n");
+    assert_eq!(said.stdout, "tool,calls,errors,error_share,sessions\nBash,2,1,0.500,1\nRead,1,0,0.000,1\n");
     let said = world.mill(&["report", "--by", "tool", "--json", "--no-refresh"]);
     let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
-    assert_eq!(json["totals"], serde_json::json!({"calls": 3, "errors": 1, "sessions": 1}));
+    assert_eq!(json["totals"], serde_json::json!({"calls": 3, "errors": 1, "error_share": 0.333, "sessions": 1}));
 }
 
 #[test]
