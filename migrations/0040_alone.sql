@@ -191,3 +191,7 @@ COMMENT ON COLUMN usage_subagents.skill IS 'skill that was called last in the tu
 
 COMMENT ON TABLE facts.usage_copies IS 'responses as each source file tells them, before they are counted once';
 COMMENT ON TABLE facts.usage_tool_calls IS 'tool calls and slash commands as each source file tells them, before they are counted once';
+
+-- A run that was killed can have left the tables that are made of values of the database behind: the next run makes them.
+UPDATE facts.settlements SET settings = '!' || settings
+WHERE processor_name = '(lookup)' AND NOT starts_with(settings, '!');
