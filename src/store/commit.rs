@@ -242,8 +242,8 @@ fn replace(
             None => HashSet::new(),
         };
         arriving.iter_mut().for_each(|fact| fact.alone = alone.contains(&fact.key_hash));
-        let left = left.into_iter().zip(rows_left.rows()).filter(|(hash, _)| !alone.contains(hash));
-        let left: Vec<_> = left.collect();
+        let left = left.into_iter().zip(rows_left.rows());
+        let left: Vec<_> = left.filter(|(hash, _)| !alone.contains(hash)).collect();
         if settlement.alone.is_some() && !left.is_empty() {
             alone::outlast(transaction, settlement, &alone)?;
         }

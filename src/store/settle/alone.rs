@@ -9,13 +9,13 @@
 //! | one file says it, and nothing is known of it | its facts, marked |
 //! | the file that alone knows it says it in another way | its facts, marked |
 //! | another file says it, too | the facts without a mark; settling takes the others' marks and writes the entity |
-//! | its only file says it no more | nothing: the marked facts move to the table of entities, until the key is settled |
+//! | its only file says it no more | the marked facts move to the table of entities; settling deletes them |
 //! | one file is left that says it | settling marks its facts and deletes the entity |
 //!
 //! In between, the view shows what was: the mark of a fact is set or taken only when its key is settled, or
 //! when nothing was shown of the key.
 
-use super::replace;
+use super::{is_any, replace, stage_keys};
 use crate::base::error::Result;
 use crate::store::Transaction;
 use crate::store::rows::{Cell, Fact, as_text, text};
@@ -61,10 +61,8 @@ pub(in crate::store) fn once(
         *first = first.filter(|first| *first == from);
     }
     let (facts, entities) = (settlement.facts.name, settlement.entities[0].name);
-    // Most keys of a first run come when there is nothing yet.
-    let is_any = format!("SELECT (EXISTS (FROM facts.{facts}) OR EXISTS (FROM facts.{entities}))::BIGINT");
-    if !once.is_empty() && transaction.number(&is_any, [])? > 0 {
-        stage(transaction, once.keys())?;
+    if !once.is_empty() && is_any(transaction, settlement)? {
+        stage_keys(transaction, once.keys())?;
         let known = "key_hash IN (SELECT key_hash FROM stage_keys)";
         let stays = if some_leave { "AND rowid NOT IN (SELECT id FROM leaving)" } else { "" };
         let sql = format!(
@@ -94,7 +92,7 @@ pub(in crate::store) fn outlast(
 ) -> Result<()> {
     let entities = settlement.entities[0];
     let Some(values) = values(settlement, entities) else { return Ok(()) };
-    stage(transaction, but.iter())?;
+    stage_keys(transaction, but.iter())?;
     let sql = format!(
         "INSERT INTO facts.{name} (key_hash, {columns}) SELECT key_hash, {values} FROM facts.{facts}
          WHERE rowid IN (SELECT id FROM leaving) AND alone AND key_hash NOT IN (SELECT key_hash FROM stage_keys)",
@@ -103,12 +101,6 @@ pub(in crate::store) fn outlast(
         facts = settlement.facts.name
     );
     transaction.execute(&sql, [])?;
-    Ok(())
-}
-
-fn stage<'h>(transaction: &Transaction<'_>, hashes: impl Iterator<Item = &'h i64>) -> Result<()> {
-    transaction.batch("CREATE OR REPLACE TEMP TABLE stage_keys (key_hash BIGINT)")?;
-    transaction.stage("stage_keys", hashes.map(|hash| [Cell::Int(*hash)]))?;
     Ok(())
 }
 

@@ -153,6 +153,20 @@ fn write(
     fail::write(transaction, manifest, settlement, &known.after(&settled.failed, retries.now), &known.held)
 }
 
+/// Whether the database has any fact or entity of a settlement: most keys of a first run come when there is nothing yet.
+fn is_any(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<bool> {
+    let tables = std::iter::once(&settlement.facts).chain(settlement.entities);
+    let tables: Vec<_> = tables.map(|table| format!("EXISTS (FROM facts.{})", table.name)).collect();
+    Ok(transaction.number(&format!("SELECT ({})::BIGINT", tables.join(" OR ")), [])? > 0)
+}
+
+/// Puts key hashes into `stage_keys`.
+fn stage_keys<'h>(transaction: &Transaction<'_>, hashes: impl Iterator<Item = &'h i64>) -> Result<()> {
+    transaction.batch("CREATE OR REPLACE TEMP TABLE stage_keys (key_hash BIGINT)")?;
+    transaction.stage("stage_keys", hashes.map(|hash| [Cell::Int(*hash)]))?;
+    Ok(())
+}
+
 /// The column by which the facts of a key are found: entities have one of their own key before.
 fn facts_hash(manifest: &Manifest, settlement: &Settlement) -> &'static str {
     if manifest.is_chained(settlement) { "chain_hash" } else { "key_hash" }

@@ -17,10 +17,10 @@
 
 use super::fail::{self, Untouched};
 use super::run::{Beside, Run, Settled};
-use super::{Groups, chain, sweep, touch};
+use super::{Groups, chain, is_any, stage_keys, sweep, touch};
 use crate::base::error::Result;
 use crate::store::Transaction;
-use crate::store::rows::{self, Fact, append_entities, text};
+use crate::store::rows::{Fact, append_entities, text};
 use crate::store::stamp::Try;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Cell, Cells as _, Processor, Settlement};
@@ -135,16 +135,12 @@ fn known(
     hashes: impl Iterator<Item = i64>,
 ) -> Result<HashSet<i64>> {
     let mut known = HashSet::new();
-    let tables: Vec<_> = std::iter::once(&settlement.facts).chain(settlement.entities).collect();
-    // Most keys of a first run come when there is nothing yet.
-    let is_any: Vec<_> = tables.iter().map(|table| format!("EXISTS (FROM facts.{})", table.name)).collect();
-    if transaction.number(&format!("SELECT ({})::BIGINT", is_any.join(" OR ")), [])? == 0 {
+    if !is_any(transaction, settlement)? {
         return Ok(known);
     }
     let hashes: BTreeSet<i64> = hashes.collect();
-    transaction.batch("CREATE OR REPLACE TEMP TABLE stage_keys (key_hash BIGINT)")?;
-    transaction.stage("stage_keys", hashes.into_iter().map(|hash| [rows::Cell::Int(hash)]))?;
-    for table in tables {
+    stage_keys(transaction, hashes.iter())?;
+    for table in std::iter::once(&settlement.facts).chain(settlement.entities) {
         let sql =
             format!("SELECT key_hash FROM facts.{} WHERE key_hash IN (SELECT key_hash FROM stage_keys)", table.name);
         transaction.query(&sql, [], |row| {
