@@ -67,7 +67,7 @@ pub fn costliest(
     most: usize,
     is_wanted: impl Fn(&Facts) -> bool,
 ) -> Result<Costliest> {
-    let (mut facts, mut spent) = (facts::facts(reader)?, spent(reader, filter, prices)?);
+    let (facts, mut spent) = (facts::facts(reader)?, spent(reader, filter, prices)?);
     let nothing = Facts::default();
     spent.retain(|(id, ..)| is_wanted(facts.get(id).unwrap_or(&nothing)));
     let all = spent.len();
@@ -77,7 +77,7 @@ pub fn costliest(
         some if some < all && some <= NAMED => condition.of_sessions(spent.iter().map(|(id, ..)| id.as_str())),
         _ => condition,
     });
-    let mut sessions = begun(reader, filter, &condition, spent)?;
+    let mut sessions = begun(reader, filter, &condition, spent, facts)?;
     let outcomes = facts::outcomes(reader, &of_calls)?;
     let mut active: HashMap<String, i128> = HashMap::new();
     let whose = Whose { who: "session_id", join: "", params: &[], zone: None };
@@ -85,12 +85,11 @@ pub fn costliest(
     for session in &mut sessions {
         session.active_seconds = active.get(&session.id).copied().unwrap_or_default() / 1_000_000;
         session.outcome = outcomes.get(&session.id).copied().unwrap_or_default();
-        session.facts = facts.remove(&session.id).unwrap_or_default();
     }
     Ok(Costliest { sessions, all })
 }
 
-/// So many sessions are asked for by name; of more, all are read.
+/// Up to this number of sessions are asked for by their ids; of more, all are read.
 const NAMED: usize = 500;
 
 /// The same without active time and without what came of the calls.
@@ -99,12 +98,7 @@ const NAMED: usize = 500;
 ///
 /// If the database cannot be read.
 pub fn costs(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Session>> {
-    let mut facts = facts::facts(reader)?;
-    let mut sessions = begun(reader, filter, &filter.condition(), spent(reader, filter, prices)?)?;
-    for session in &mut sessions {
-        session.facts = facts.remove(&session.id).unwrap_or_default();
-    }
-    Ok(sessions)
+    begun(reader, filter, &filter.condition(), spent(reader, filter, prices)?, facts::facts(reader)?)
 }
 
 /// A session, what it cost, and which models did.
@@ -137,7 +131,13 @@ fn spent(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Cos
 }
 
 /// Sessions of a condition in their order, with where and when they began.
-fn begun(reader: Reader<'_>, filter: &Filter, condition: &Where, spent: Vec<Cost>) -> Result<Vec<Session>> {
+fn begun(
+    reader: Reader<'_>,
+    filter: &Filter,
+    condition: &Where,
+    spent: Vec<Cost>,
+    mut facts: HashMap<String, Facts>,
+) -> Result<Vec<Session>> {
     let Where { clause, params } = condition;
     let sql = format!(
         "WITH chosen AS NOT MATERIALIZED (
@@ -165,7 +165,7 @@ fn begun(reader: Reader<'_>, filter: &Filter, condition: &Where, spent: Vec<Cost
     })?;
     let session = |(id, spent, models): Cost| {
         let begun = begun.remove(&id)?;
-        Some(Session { id, spent, models, ..begun })
+        Some(Session { facts: facts.remove(&id).unwrap_or_default(), id, spent, models, ..begun })
     };
     Ok(spent.into_iter().filter_map(session).collect())
 }
