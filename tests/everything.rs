@@ -112,7 +112,7 @@ impl Play {
 
     fn pass(&mut self) {
         let root = self.world.path(ROOTS[self.root]);
-        let source = Source { name: "sessions".into(), root, layout: Layout::Users };
+        let source = Source::new("sessions", root, Layout::Users);
         self.world.wait(DAY).summary_at(&[source]).unwrap();
         for file in FILES {
             let user = file.split('/').next().unwrap();

@@ -47,7 +47,7 @@ pub(crate) fn names() -> Vec<String> {
 }
 
 fn walk() -> Vec<scan::Found> {
-    let source = Source { name: "sessions".into(), root: fixtures().join("sessions"), layout: Layout::Users };
+    let source = Source::new("sessions", fixtures().join("sessions"), Layout::Users);
     let roots = scan::roots(std::slice::from_ref(&source)).unwrap();
     scan::sessions(&[source], &roots, "tester").unwrap().found
 }

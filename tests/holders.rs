@@ -81,7 +81,7 @@ fn no_other_process_gets_the_database_while_it_is_held() {
     pass(["refused", "refused"]);
 
     let manifest = Usage.manifest();
-    let sources = [Source { name: "sessions".into(), root: world.root(), layout: Layout::Users }];
+    let sources = [Source::new("sessions", world.root(), Layout::Users)];
     let held = |operation: &str, store: Store| {
         assert_eq!(second(&database), ["refused", "refused"], "after {operation}");
         store

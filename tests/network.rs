@@ -104,11 +104,7 @@ fn passes_side_by_side_see_a_file_once() {
     let (root, database) = (world.root(), world.database());
     counts(&world, |_| {
         // A run of the other processor, in the middle of this one's.
-        let sources = [sessionmill::source::Source {
-            name: "sessions".into(),
-            root: root.clone(),
-            layout: sessionmill::source::Layout::Users,
-        }];
+        let sources = [sessionmill::source::Source::new("sessions", &root, sessionmill::source::Layout::Users)];
         let other = sessionmill::pass::Pass {
             database: &DatabaseFile::new(&database, PLUGS),
             sources: &sources,

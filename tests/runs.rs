@@ -213,7 +213,7 @@ fn two_processors_that_meet_at_a_file_know_it_once() {
 fn pass_with(world: &World, processors: &[&dyn Processor], trial: &Trial<'_>, heartbeat: &Heartbeat) -> Summary {
     let summary = pass::run(&Pass {
         database: &world.database_file(),
-        sources: &[Source { name: "sessions".into(), root: world.root(), layout: Layout::Users }],
+        sources: &[Source::new("sessions", world.root(), Layout::Users)],
         processors,
         now: world.next(),
         request: &Request::new(Origin::Cli, "tester"),

@@ -95,6 +95,49 @@ fn an_alarm_reaches_everybody_and_clears_by_itself() {
 }
 
 #[test]
+fn a_source_of_one_person_says_whose_it_is() {
+    let world = World::new();
+    put(&world, "home/-srv-shop/s.jsonl", &line("m1", 5));
+    put(&world, "home/-srv-shop/t.jsonl", &line("m2", 6));
+    let configure = |user: &str| {
+        let source = "[[source]]\nname = \"home\"\npath = \"home\"\nlayout = \"claude-projects\"\n".to_owned();
+        fs::write(world.path("mill.toml"), source + user).unwrap();
+    };
+    configure("user = \"ada\"\n");
+    assert_eq!(run(&world).status, 0);
+    let whose = "SELECT username, session_file FROM usage_responses ORDER BY ALL";
+    let of_ada = ["ada|ada/-srv-shop/s.jsonl", "ada|ada/-srv-shop/t.jsonl"];
+    assert_eq!(world.rows(whose), of_ada);
+    let json: Value = serde_json::from_str(&mill(&world, &["sources", "list", "--json"]).stdout).unwrap();
+    assert_eq!(json[0]["user"], "ada");
+    // Under another user its files would be counted twice.
+    for (user, whose) in [("user = \"bob\"\n", "the logs of `bob`"), ("", "those of whoever runs it")] {
+        configure(user);
+        let said = run(&world);
+        let refusal = format!("as the logs of `ada`, not as {whose}");
+        assert!(said.status == 2 && said.stderr.contains(&refusal), "{said:?}");
+    }
+    configure("user = \"bob\"\n");
+    put(&world, "home/-srv-shop/u.jsonl", &line("m3", 7));
+    assert_eq!(mill(&world, &["run", "usage", "--adopt"]).status, 0);
+    let of_bob = [of_ada[0], of_ada[1], "bob|bob/-srv-shop/u.jsonl"];
+    assert_eq!(world.rows(whose), of_bob, "what was counted stays, and no response is counted twice");
+    for (user, mistake) in [
+        ("user = \"\"\n", "c.toml:2: `user` of source `home` is no name: ``"),
+        ("user = \"a/b\"\n", "c.toml:2: `user` of source `home` is no name, since it has `/` or `%`: `a/b`"),
+    ] {
+        let source = "[[source]]\nname = \"home\"\npath = \"home\"\nlayout = \"codex-sessions\"\n".to_owned();
+        fs::write(world.path("c.toml"), source + user).unwrap();
+        let said = world.mill(&["config", "check", "--config", "c.toml"]);
+        assert!(said.status == 78 && (said.stdout.clone() + &said.stderr).contains(mistake), "{said:?}");
+    }
+    fs::write(world.path("c.toml"), "[[source]]\nname = \"a\"\npath = \"root\"\nuser = \"ada\"\n").unwrap();
+    let said = world.mill(&["config", "check", "--config", "c.toml"]);
+    let mistake = "c.toml:2: source `a` has a folder for each user: `user` is for the layouts `claude-projects`";
+    assert!((said.stdout.clone() + &said.stderr).contains(mistake), "{said:?}");
+}
+
+#[test]
 fn what_an_alarm_says_of_somebody_is_forgotten_with_them() {
     let world = World::new();
     world.write("ada/p/a.jsonl", line("m1", 5)).write("bob/p/b.jsonl", line("m2", 6));

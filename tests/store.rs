@@ -56,7 +56,7 @@ pub fn run_pass(
     processors: &[&dyn Processor],
     committed: &dyn Fn(),
 ) -> sessionmill::base::error::Result<sessionmill::pass::summary::Summary> {
-    let sources = [Source { name: "sessions".into(), root: world.root(), layout: Layout::Users }];
+    let sources = [Source::new("sessions", world.root(), Layout::Users)];
     pass::run(&Pass {
         database: &DatabaseFile::new(database, PLUGS),
         sources: &sources,

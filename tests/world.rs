@@ -166,7 +166,7 @@ impl World {
     }
 
     fn with_pass<T>(&self, processors: &[&dyn Processor], run: impl FnOnce(&Pass<'_>) -> T) -> T {
-        let sources = [Source { name: "sessions".into(), root: self.root(), layout: Layout::Users }];
+        let sources = [Source::new("sessions", self.root(), Layout::Users)];
         self.with_sources(&sources, processors, run)
     }
 

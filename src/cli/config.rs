@@ -88,7 +88,7 @@ impl Given {
         }
         let is_configured = config.sources() == sources;
         if !is_configured {
-            let table = |Source { name, root, layout }| SourceTable { name, path: root, layout };
+            let table = |Source { name, root, layout, user }| SourceTable { name, path: root, layout, user };
             config.source = sources.into_iter().map(table).collect();
         }
         let from = |key: &str| {

@@ -104,7 +104,7 @@ fn list(form: &Form, database: &Database, context: &Context) -> Result<Status> {
         ],
         shown: &row,
         object: &object,
-        names: &["name", "root", "layout", "state", "alarm", "retired_at", "found", "files", "gone"],
+        names: &["name", "root", "layout", "user", "state", "alarm", "retired_at", "found", "files", "gone"],
         text: plain,
     })
 }
@@ -123,7 +123,7 @@ fn moved(args: &Moved, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
     let root = real(&args.new);
     // Whatever its layout: what counts is that the folder can be listed.
-    scan::roots(&[Source { name: String::new(), root: root.clone(), layout: Layout::Users }])?;
+    scan::roots(&[Source::new("", &root, Layout::Users)])?;
     let Source { name, root, .. } = change(&database, context, |store| sources::move_to(store, &args.old, &root))?;
     remark(&format!("source `{name}` is in {} now", root.display()));
     let other = config.sources().into_iter().find(|source| source.name == name && source.real().root != root);

@@ -156,7 +156,9 @@ fn look(
 ) -> Option<Vec<Pending>> {
     let Overview { places, forgotten, .. } = overview;
     // Transcripts that lie in no user's folder are somebody's who need not be the one who asks.
-    let is_own = |source: Option<usize>| source.is_some_and(|number| places[number].layout != Layout::Users);
+    let is_own = |source: Option<usize>| {
+        source.is_some_and(|number| places[number].layout != Layout::Users && places[number].user.is_none())
+    };
     let known = ledger.files.iter().find(|(_, known)| is_own(known.source));
     let login = known.and_then(|(name, _)| name.split('/').next()).unwrap_or(&context.environment.login);
     let walks = scan::each(places, login);

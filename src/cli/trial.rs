@@ -30,7 +30,7 @@ pub(crate) fn trial(args: &Args, context: &Context) -> Result<Status> {
     // A trial asks nobody: what a model said before is read, and no question is paid for.
     let database = DatabaseFile::new(&args.database, context.plugs);
     let lineup = Lineup::new(&args.processors, &config, &World { may_ask: false, ..context.world(&database) })?;
-    let source = Source { name: String::new(), root: args.root.clone(), layout: Layout::Users };
+    let source = Source::new("", &args.root, Layout::Users);
     let file = SourceFile::new(&*args.session_file, &*args.username);
     let caps = Caps { file: args.file, line: args.line, facts: args.facts };
     trial::read(source, &args.path, file, caps, &lineup.processors())

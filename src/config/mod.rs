@@ -82,6 +82,27 @@ pub struct SourceTable {
     pub path: PathBuf,
     #[serde(default)]
     pub layout: Layout,
+    /// Whose logs it has, where it is one person's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+impl SourceTable {
+    /// What is wrong with its user. One is the name of a folder, as those of other users are.
+    fn wrong_user(&self) -> Option<String> {
+        let user = self.user.as_deref()?;
+        match user {
+            _ if self.layout == Layout::Users => Some(format!(
+                "source `{}` has a folder for each user: `user` is for the layouts `claude-projects` and `codex-sessions`",
+                self.name
+            )),
+            "" | "." | ".." => Some(format!("`user` of source `{}` is no name: `{user}`", self.name)),
+            _ if user.contains(['/', '\0', '%']) => {
+                Some(format!("`user` of source `{}` is no name, since it has `/` or `%`: `{user}`", self.name))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Config {
@@ -119,13 +140,15 @@ impl Config {
             name: table.name.clone(),
             root: std::path::absolute(&table.path).unwrap_or_else(|_| table.path.clone()),
             layout: table.layout,
+            user: table.user.clone(),
         };
         let mut sources: Vec<_> = self.source.iter().map(source).collect();
         sources.sort_by(|a, b| a.name.cmp(&b.name));
         sources
     }
 
-    /// Budgets of one name, and sources that would be one or be counted twice: which table it is, and why.
+    /// Budgets of one name, sources that would be one or be counted twice, and users that are none: which table it is, and
+    /// why.
     fn clashes(&self) -> Vec<(String, String)> {
         let roots: Vec<_> = self.source.iter().map(|source| source.path.canonicalize()).collect();
         let mut clashes = Vec::new();
@@ -137,6 +160,9 @@ impl Config {
         for (number, source) in self.source.iter().enumerate() {
             if self.source[..number].iter().any(|other| other.name == source.name) {
                 clashes.push((format!("source[{number}]"), format!("two sources are named `{}`", source.name)));
+            }
+            if let Some(message) = source.wrong_user() {
+                clashes.push((format!("source[{number}]"), message));
             }
             let within = |(other, outer): &(usize, &std::io::Result<PathBuf>)| match (&roots[number], outer) {
                 // Of two that are the same, the later one is within the other.

@@ -14,6 +14,8 @@ pub struct Listed {
     pub name: String,
     pub root: String,
     pub layout: &'static str,
+    /// Whose logs it has, where that is configured.
+    pub user: Option<String>,
     /// `in use`, `alarm` or `retired`.
     pub state: &'static str,
     /// Why nothing of it is read.
@@ -51,6 +53,7 @@ pub fn sources(reader: Reader<'_>) -> Result<Vec<Listed>> {
             },
             root: source.root.display().to_string(),
             layout: source.layout.name(),
+            user: source.user,
             retired_at: retired_at.map(utc::seconds),
             found: is_found,
             name: source.name,

@@ -264,9 +264,9 @@ impl Overview {
     /// Judges how the processors do.
     pub fn judge(self, view: &View<'_>) -> Status {
         let Self { mut status, records, alarms, bulletin, is_kept, places, .. } = self;
-        let source = |Source { name, root, layout }: &Source| {
+        let source = |Source { name, root, layout, user }: &Source| {
             let alarm = alarms.iter().find(|(source, _)| source == name).map(|(_, alarm)| alarm);
-            json!({"name": name, "root": root, "layout": layout, "alarm": alarm})
+            json!({"name": name, "root": root, "layout": layout, "user": user, "alarm": alarm})
         };
         status.sources = places.iter().map(source).collect();
         let alarms: Vec<_> = alarms.into_iter().map(|(_, alarm)| alarm).chain(room::alarm(view.database)).collect();

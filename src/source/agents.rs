@@ -63,7 +63,7 @@ impl Agents<'_> {
     ///
     /// If a variable names nothing.
     pub fn find(&self) -> Result<Vec<Source>> {
-        let server = || Source { name: "sessions".to_owned(), root: SERVER_ROOT.into(), layout: Layout::Users };
+        let server = || Source::new("sessions", SERVER_ROOT, Layout::Users);
         if Path::new(SERVER_ROOT).is_dir() {
             return Ok(vec![server()]);
         }
@@ -168,7 +168,7 @@ impl Agent {
     }
 
     fn source(&self, root: PathBuf, suffix: &str) -> Source {
-        Source { name: format!("{}{suffix}", self.name), root, layout: self.layout }
+        Source::new(format!("{}{suffix}", self.name), root, self.layout)
     }
 }
 

@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | root `R` as `a` | root `R` as `a` | it is walked |
 //! | root `R` as `a` | root `R` as `b` | it is renamed; if another source in use is called `b`: refused |
-//! | root `R` with another layout | root `R` | refused: its files would get other names. With adopt: they do |
+//! | root `R` with another layout or user | root `R` | refused: its files would get other names. With adopt: they do |
 //! | `a` at root `R` | `a` at root `S`, nobody `R` | refused: moved? With adopt: moved |
 //! | all its sources are named | a new name and root | it is added |
 //! | some source is not named | a new name and root | refused: moved? With adopt, and one of each: moved |
@@ -65,6 +65,8 @@ pub enum Fate {
 pub enum Refusal {
     /// The known one at this position has its root, and another layout.
     Layout(usize),
+    /// The known one at this position has its root and its layout, and another user.
+    User(usize),
     /// The known one at this position has its name, and another root.
     Elsewhere(usize),
     /// The known one at this position has its name and is in use.
@@ -127,8 +129,13 @@ fn by_root(known: &[Known], source: &Source, adopt: bool) -> Option<Fate> {
     let same =
         |is_retired| known.iter().position(|known| known.is_retired == is_retired && known.source.root == source.root);
     let number = same(false).or_else(|| same(true))?;
-    let fits = adopt || known[number].is_retired || known[number].source.layout == source.layout;
-    Some(if fits { Fate::Is(number) } else { Fate::Refused(Refusal::Layout(number)) })
+    let Known { source: before, is_retired } = &known[number];
+    Some(match () {
+        () if adopt || *is_retired => Fate::Is(number),
+        () if before.layout != source.layout => Fate::Refused(Refusal::Layout(number)),
+        () if before.user != source.user => Fate::Refused(Refusal::User(number)),
+        () => Fate::Is(number),
+    })
 }
 
 /// Refuses names that known sources have and keep, until no more are kept by that.
@@ -157,7 +164,7 @@ impl Wanted {
 impl Fate {
     fn known(&self) -> Option<usize> {
         match self {
-            Self::Is(number) | Self::Refused(Refusal::Layout(number)) => Some(*number),
+            Self::Is(number) | Self::Refused(Refusal::Layout(number) | Refusal::User(number)) => Some(*number),
             _ => None,
         }
     }
@@ -205,14 +212,15 @@ mod tests {
 
     fn source(text: &str) -> Source {
         let (name, root) = text.split_once(':').unwrap();
+        let (root, user) = root.split_once('@').map_or((root, None), |(root, user)| (root, Some(user.to_owned())));
         let (root, layout) = match root.strip_suffix('*') {
             Some(root) => (root, Layout::ClaudeProjects),
             None => (root, Layout::Users),
         };
-        Source { name: name.into(), root: root.into(), layout }
+        Source { user, ..Source::new(name, root, layout) }
     }
 
-    /// Sources by name and root; one that begins with `-` is retired, or is not there.
+    /// Sources by name, root and user; one that begins with `-` is retired, or is not there.
     fn known(text: &str) -> Vec<Known> {
         let known =
             |text: &str| Known { source: source(text.trim_start_matches('-')), is_retired: text.starts_with('-') };
@@ -226,9 +234,10 @@ mod tests {
     }
 
     fn shown(known: &[Known]) -> String {
-        let one = |Known { source: Source { name, root, layout }, is_retired }: &Known| {
+        let one = |Known { source: Source { name, root, layout, user }, is_retired }: &Known| {
             let (minus, star) = (if *is_retired { "-" } else { "" }, if *layout == Layout::Users { "" } else { "*" });
-            format!("{minus}{name}:{}{star}", root.display())
+            let user = user.iter().map(|user| format!("@{user}")).collect::<String>();
+            format!("{minus}{name}:{}{star}{user}", root.display())
         };
         known.iter().map(one).collect::<Vec<_>>().join(" ")
     }
@@ -256,6 +265,9 @@ mod tests {
             ("a:/A b:/B", "b:/A a:/B", "b:/A a:/B", "", ""),
             ("a:/A b:/B", "b:/A", "a:/A b:/B", "b Taken(1)", "b"),
             ("a:/A", "a:/A*", "a:/A", "a Layout(0)", ""),
+            ("a:/A*", "a:/A*@ada", "a:/A*", "a User(0)", ""),
+            ("a:/A*@ada", "a:/A*@bob", "a:/A*@ada", "a User(0)", ""),
+            ("a:/A*@ada", "a:/A*@ada", "a:/A*@ada", "", ""),
             ("a:/A", "a:/B", "a:/A", "a Elsewhere(0)", ""),
             ("a:/A", "a:/A b:/B", "a:/A b:/B", "", ""),
             ("a:/A", "c:/A b:/B", "c:/A b:/B", "", ""),

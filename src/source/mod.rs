@@ -44,6 +44,8 @@ pub struct Source {
     pub name: String,
     pub root: PathBuf,
     pub layout: Layout,
+    /// Whose logs it has, where that is set; no folder below the root says it then.
+    pub user: Option<String>,
 }
 
 /// What the folders below a root mean.
@@ -140,6 +142,17 @@ impl Choice {
 }
 
 impl Source {
+    /// A source whose layout tells whose logs it has.
+    pub fn new(name: impl Into<String>, root: impl Into<PathBuf>, layout: Layout) -> Self {
+        Self { name: name.into(), root: root.into(), layout, user: None }
+    }
+
+    /// Whose logs those are that lie in no user's folder: those of the login that reads them, where nothing else is set.
+    /// `None` where each user has a folder.
+    pub fn owner<'s>(&'s self, login: &'s str) -> Option<&'s str> {
+        (self.layout != Layout::Users).then(|| self.user.as_deref().unwrap_or(login))
+    }
+
     /// The same with its root as [`real`] has it.
     #[must_use]
     pub fn real(&self) -> Self {
@@ -193,11 +206,12 @@ fn transcripts(wishes: Wishes<'_>) -> Result<Option<Choice>> {
     let Wishes { flag, environment, layout, configured, remembered, agents, .. } = wishes;
     let named = flag.map(|root| (root, "--sessions")).or(environment.map(|root| (root, "SESSION_DATA_DIR")));
     if let Some((root, by)) = named {
-        let known = remembered.iter().find(|known| known.source.root == real(root)).map(|known| known.source.layout);
-        let layout = layout.or(known).unwrap_or_else(|| Layout::of(&real(root)));
+        let known = remembered.iter().find(|known| known.source.root == real(root));
+        let layout = layout.or(known.map(|known| known.source.layout)).unwrap_or_else(|| Layout::of(&real(root)));
         let name = name_of(&real(root), &remembered);
         let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
-        let sources = vec![Source { name, root, layout }];
+        let user = known.and_then(|known| known.source.user.clone()).filter(|_| layout != Layout::Users);
+        let sources = vec![Source { name, root, layout, user }];
         return Ok(Some(Choice { sources, by: by.to_owned(), ..Choice::default() }));
     }
     if !configured.is_empty() {
@@ -251,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_strongest_wish_wins() {
-        let source = |root: &str| Source { name: "x".into(), root: root.into(), layout: Layout::Users };
+        let source = |root: &str| Source::new("x", root, Layout::Users);
         let wishes = |flag, environment| Wishes {
             flag,
             environment,

@@ -137,7 +137,7 @@ impl Passages {
 fn path(layout: Layout, session_file: &str) -> PathBuf {
     let below = match layout {
         Layout::Users => session_file,
-        // The first part is the login of whoever reads it.
+        // The first part is the user.
         Layout::ClaudeProjects | Layout::CodexSessions => session_file.split_once('/').map_or("", |(_, below)| below),
     };
     let mut parts = below.split('%');
@@ -169,7 +169,7 @@ mod tests {
         let text: Vec<u8> = (0..400_000_u32).map(|at| b'a' + (at / 1000 % 26) as u8).collect();
         let (ada, wanted) = (folder.path().join("ada"), [(399_990, 10), (999, 3), (0, 4), (999, 200_000)]);
         let wanted = wanted.map(|(offset, length)| Passage { offset, length });
-        let source = Source { name: "s".into(), root: folder.path().into(), layout: Layout::Users };
+        let source = Source::new("s", folder.path(), Layout::Users);
         for (name, bytes) in [("p%.jsonl", text.clone()), ("z.jsonl.zst", zstd::encode_all(&*text, 3).unwrap())] {
             std::fs::create_dir_all(&ada).unwrap();
             std::fs::write(ada.join(name), bytes).unwrap();

@@ -150,7 +150,8 @@ pub fn each(sources: &[Source], login: &str) -> Vec<Result<(Root, Walk)>> {
 
 /// The walk of a single source.
 fn one(source: &Source, root: &Root, login: &str) -> Result<Walk> {
-    let mut branch = Branch { number: 0, source, root, login, walk: Walk::default(), folders: vec![PathBuf::new()] };
+    let owner = source.owner(login);
+    let mut branch = Branch { number: 0, source, root, owner, walk: Walk::default(), folders: vec![PathBuf::new()] };
     while let Some(folder) = branch.folders.pop() {
         if let Err(error) = branch.folder(&folder) {
             branch.unseen(&folder, error)?;
@@ -159,7 +160,7 @@ fn one(source: &Source, root: &Root, login: &str) -> Result<Walk> {
     if is_too_deep(source, &branch.walk.found) {
         return Err(too_deep(source));
     }
-    tell_twins(&mut branch.walk.found, source, login);
+    tell_twins(&mut branch.walk.found, owner);
     Ok(branch.walk)
 }
 
@@ -226,7 +227,7 @@ fn is_compressed(path: &Path) -> bool {
 }
 
 /// Takes one form of each transcript, the plain one first. The others keep the names that they are stored under.
-fn tell_twins(found: &mut [Found], source: &Source, login: &str) {
+fn tell_twins(found: &mut [Found], owner: Option<&str>) {
     let mut taken: HashMap<PathBuf, Form> = HashMap::new();
     for found in found.iter() {
         let Some(form) = Form::of(&found.path) else { continue };
@@ -239,7 +240,7 @@ fn tell_twins(found: &mut [Found], source: &Source, login: &str) {
         let plain = form.unwrap_or(Form::Gzip).plain(&found.path);
         if taken.get(&plain).is_some_and(|taken| Some(*taken) != form) {
             found.stat = Err(Rejection::Twin);
-            found.file = stored_name(&found.path, source.layout, login);
+            found.file = stored_name(&found.path, owner);
         }
     }
 }
@@ -249,7 +250,7 @@ struct Branch<'w> {
     number: usize,
     source: &'w Source,
     root: &'w Root,
-    login: &'w str,
+    owner: Option<&'w str>,
     walk: Walk,
     /// Still to be listed.
     folders: Vec<PathBuf>,
@@ -291,12 +292,12 @@ impl Branch<'_> {
 
     /// Notes a name that cannot be opened. Of a folder, nothing below it is seen, or ever was.
     fn too_long(&mut self, path: PathBuf) {
-        let file = name(&path, self.source.layout, self.login);
+        let file = name(&path, self.owner);
         self.walk.found.push(Found { file, source: self.number, path, stat: Err(Rejection::TooLong) });
     }
 
     fn link(&mut self, path: &Path) {
-        let folder = name(path, self.source.layout, self.login).session_file;
+        let folder = name(path, self.owner).session_file;
         self.walk.links.push(Link { name: key(path), source: self.number, folder });
     }
 
@@ -313,7 +314,7 @@ impl Branch<'_> {
     }
 
     fn add(&mut self, path: PathBuf, stat: std::result::Result<Stat, Rejection>) {
-        let file = name(&path, self.source.layout, self.login);
+        let file = name(&path, self.owner);
         self.walk.found.push(Found { file, source: self.number, path, stat });
     }
 
@@ -331,26 +332,26 @@ impl Branch<'_> {
     }
 
     fn add_unseen(&mut self, path: &Path, error: Errno) {
-        let folder = name(path, self.source.layout, self.login).session_file;
+        let folder = name(path, self.owner).session_file;
         let (path, reason) = (path.to_owned(), cause(&error.into()));
         self.walk.unseen.push(Unseen { source: self.number, path, folder, reason });
     }
 }
 
 /// The ledger's name of a path below the root, which does not tell how the file is compressed.
-fn name(path: &Path, layout: Layout, login: &str) -> SourceFile {
+fn name(path: &Path, owner: Option<&str>) -> SourceFile {
     match Form::of(path) {
-        Some(form) => stored_name(&form.plain(path), layout, login),
-        None => stored_name(path, layout, login),
+        Some(form) => stored_name(&form.plain(path), owner),
+        None => stored_name(path, owner),
     }
 }
 
 /// The name of a path as it is.
-fn stored_name(path: &Path, layout: Layout, login: &str) -> SourceFile {
+fn stored_name(path: &Path, owner: Option<&str>) -> SourceFile {
     let below = key(path);
-    match layout {
-        Layout::ClaudeProjects | Layout::CodexSessions => SourceFile::new(format!("{login}/{below}"), login),
-        Layout::Users => {
+    match owner {
+        Some(owner) => SourceFile::new(format!("{owner}/{below}"), owner),
+        None => {
             let user = below.split('/').next().unwrap_or_default().to_owned();
             SourceFile::new(below, user)
         }
@@ -454,10 +455,17 @@ mod tests {
     }
 
     #[test]
-    fn the_user_is_the_first_folder_or_the_login() {
-        let file = name(Path::new("ada/p/s.jsonl"), Layout::Users, "root");
-        assert_eq!((file.session_file.as_str(), file.username.as_str()), ("ada/p/s.jsonl", "ada"));
-        let file = name(Path::new("-home-ada-p/s.jsonl"), Layout::ClaudeProjects, "ada");
-        assert_eq!((file.session_file.as_str(), file.username.as_str()), ("ada/-home-ada-p/s.jsonl", "ada"));
+    fn the_user_is_the_first_folder_or_the_owner() {
+        let names = |path: &str, source: &Source| {
+            let SourceFile { session_file, username, .. } = name(Path::new(path), source.owner("root"));
+            (session_file, username)
+        };
+        let told = |name: &str, user: &str| (name.to_owned(), user.to_owned());
+        let users = Source::new("a", "/a", Layout::Users);
+        assert_eq!(names("ada/p/s.jsonl", &users), told("ada/p/s.jsonl", "ada"));
+        let projects = Source::new("a", "/a", Layout::ClaudeProjects);
+        assert_eq!(names("-home-ada-p/s.jsonl", &projects), told("root/-home-ada-p/s.jsonl", "root"));
+        let of_ada = Source { user: Some("ada".into()), ..projects };
+        assert_eq!(names("-home-ada-p/s.jsonl", &of_ada), told("ada/-home-ada-p/s.jsonl", "ada"));
     }
 }

@@ -14,7 +14,8 @@ CREATE TABLE sources (
     device BIGINT,
     alarm VARCHAR,
     retired_at TIMESTAMP,
-    found BOOLEAN
+    found BOOLEAN,
+    username VARCHAR
 );
 COMMENT ON TABLE sources IS 'the trees of transcripts that this database is made of';
 COMMENT ON COLUMN sources.name IS 'of the source';
@@ -26,6 +27,8 @@ COMMENT ON COLUMN sources.retired_at IS
     'UTC; since then it is not read, and its files keep what they said; null while it is in use';
 COMMENT ON COLUMN sources.found IS
     'sessionmill found it by itself; false if somebody named it; null if an older version added it';
+COMMENT ON COLUMN sources.username IS
+    'whose logs it has, as configured; null where each user has a folder, or they are of whoever runs sessionmill';
 
 CREATE TABLE session_files (
     session_file VARCHAR NOT NULL,

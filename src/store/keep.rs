@@ -129,7 +129,7 @@ mod tests {
         store.migrate().unwrap();
         let processors = &PLUGS.processors()[..1];
         let manifests = &PLUGS.manifests()[..1];
-        let sources = [Source { name: "sessions".into(), root: "/".into(), layout: Layout::Users }];
+        let sources = [Source::new("sessions", "/", Layout::Users)];
         let mut stamp = Stamp {
             run_id: runs::next(store.get().unwrap()).unwrap(),
             now: DateTime::UNIX_EPOCH,

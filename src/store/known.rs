@@ -24,10 +24,10 @@ use std::path::Path;
 ///
 /// If the database cannot be read.
 pub fn sources(reader: Reader<'_>) -> Result<Vec<Source>> {
-    let sql = "SELECT name, root, layout FROM sources WHERE retired_at IS NULL ORDER BY name";
+    let sql = "SELECT name, root, layout, username FROM sources WHERE retired_at IS NULL ORDER BY name";
     reader.rows(sql, &[], |row| {
         let (name, root, layout): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(Source { name, root: root.into(), layout: Layout::by_name(&layout).unwrap_or_default() })
+        Ok(Source { user: row.get(3)?, ..Source::new(name, root, Layout::by_name(&layout).unwrap_or_default()) })
     })
 }
 

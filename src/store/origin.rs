@@ -34,6 +34,8 @@ struct Tree {
     name: String,
     root: String,
     layout: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
     #[serde(default)]
     retired: bool,
     #[serde(default)]
@@ -47,6 +49,7 @@ impl Origin {
             name: source.name.clone(),
             root: source.root.to_string_lossy().into_owned(),
             layout: source.layout.name().to_owned(),
+            user: source.user.clone(),
             retired: *is_retired,
             found: *is_found,
         };
@@ -57,7 +60,7 @@ impl Origin {
     pub(super) fn sources(&self) -> Vec<Remembered> {
         let source = |tree: &Tree| {
             let layout = Layout::by_name(&tree.layout).unwrap_or_default();
-            let source = Source { name: tree.name.clone(), root: tree.root.clone().into(), layout };
+            let source = Source { user: tree.user.clone(), ..Source::new(&tree.name, &tree.root, layout) };
             Remembered { source, is_retired: tree.retired, is_found: tree.found }
         };
         self.sources.iter().map(source).collect()
@@ -123,8 +126,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("d.duckdb");
         assert_eq!(Origin::read(&database), None);
-        let source = Source { name: "sessions".into(), root: "/data/\"x\"".into(), layout: Layout::ClaudeProjects };
-        let retired = Source { name: "old".into(), root: "/old".into(), layout: Layout::Users };
+        let source = Source::new("sessions", "/data/\"x\"", Layout::ClaudeProjects);
+        let source = Source { user: Some("ada".into()), ..source };
+        let retired = Source::new("old", "/old", Layout::Users);
         let known = [
             Remembered { source, is_retired: false, is_found: Some(true) },
             Remembered { source: retired, is_retired: true, is_found: None },
@@ -136,7 +140,7 @@ mod tests {
         let older = r#"{"sessionmill_schema":1,"damaged":false,"sources":[{"name":"a","root":"/a","layout":"users"}]}"#;
         #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
         std::fs::write(beside(&database, NAME), older).unwrap();
-        let source = Source { name: "a".into(), root: "/a".into(), layout: Layout::Users };
+        let source = Source::new("a", "/a", Layout::Users);
         let known = Remembered { source, is_retired: false, is_found: None };
         assert_eq!(Origin::read(&database).unwrap().sources(), [known], "an older program's");
         let database = DatabaseFile::new(database, PLUGS);

@@ -163,16 +163,16 @@ pub fn of(store: &Store) -> Result<Vec<Remembered>> {
 pub fn registered(reader: Reader<'_>) -> Result<Vec<Registered>> {
     let mut statement = reader
         .connection()
-        .prepare("SELECT name, root, layout, retired_at, found, alarm, device FROM sources ORDER BY name")?;
+        .prepare("SELECT name, root, layout, username, retired_at, found, alarm, device FROM sources ORDER BY name")?;
     let rows = statement.query_map([], |row| {
         let (name, root, layout): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let layout = Layout::by_name(&layout).unwrap_or_default();
         Ok(Registered {
-            source: Source { name, root: root.into(), layout },
-            retired_at: as_time(row, 3)?,
-            is_found: row.get(4)?,
-            alarm: row.get(5)?,
-            device: row.get(6)?,
+            source: Source { user: row.get(3)?, ..Source::new(name, root, layout) },
+            retired_at: as_time(row, 4)?,
+            is_found: row.get(5)?,
+            alarm: row.get(6)?,
+            device: row.get(7)?,
         })
     })?;
     Ok(rows.collect::<duckdb::Result<_>>()?)
@@ -258,13 +258,24 @@ fn compare(before: &[Registered], wanted: &[Wanted], adopt: bool) -> (Rememberin
 
 impl Refusal {
     fn error(self, source: &Source, known: &[Known], wanted: &[Wanted], left: &[&Source]) -> Error {
-        let Source { name, root, layout } = source;
+        let Source { name, root, layout, user } = source;
         let root = root.display();
         let (message, hint) = match self {
             Self::Layout(number) => (
                 format!("the database knows `{root}` with the layout {}, not {layout}", known[number].source.layout),
                 "with --adopt its files are read anew under their other names; what was counted stays".to_owned(),
             ),
+            Self::User(number) => {
+                let whose = |user: &Option<String>| match user {
+                    Some(user) => format!("the logs of `{user}`"),
+                    None => "those of whoever runs it".to_owned(),
+                };
+                let before = whose(&known[number].source.user);
+                (
+                    format!("the database knows `{root}` as {before}, not as {}", whose(user)),
+                    "with --adopt its files are read anew under their other names; what was counted stays".to_owned(),
+                )
+            }
             Self::Taken(number) => (
                 format!(
                     "`{root}` cannot be called `{name}`, as the database calls `{}`",
@@ -313,8 +324,9 @@ fn replace(store: &Store, after: &[Registered]) -> Result<()> {
                 let root = source.root.to_string_lossy();
                 let retired_at = retired_at.map(Cell::Time);
                 transaction.execute(
-                    "INSERT INTO sources (name, root, layout, retired_at, found, alarm, device) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    params![source.name, root, source.layout.name(), retired_at, is_found, alarm, device],
+                    "INSERT INTO sources (name, root, layout, username, retired_at, found, alarm, device)
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    params![source.name, root, source.layout.name(), source.user, retired_at, is_found, alarm, device],
                 )?;
             }
             if !names.is_empty() {

@@ -3,7 +3,7 @@
 use super::{Erasure, Outcome, Plan, Search, Step, likely, who};
 use crate::base::error::{Error, Result, Status, count};
 use crate::identities::Identities;
-use crate::source::{Layout, Remembered};
+use crate::source::Remembered;
 use crate::store::forget::{self, Erased};
 use crate::store::{Access, Store, known, sources};
 use std::collections::BTreeSet;
@@ -67,12 +67,12 @@ fn everybody(search: &Search<'_>) -> Result<BTreeSet<String>> {
     everybody.extend(database.plugs.people(database)?);
     // A source that cannot be listed names nobody.
     for Remembered { source, .. } in sources {
-        match source.layout {
-            Layout::Users => {
+        match source.owner(search.login) {
+            None => {
                 let entries = std::fs::read_dir(&source.root).into_iter().flatten().flatten();
                 everybody.extend(entries.map(|entry| entry.file_name().to_string_lossy().into_owned()));
             }
-            _ => everybody.extend([search.login.to_owned()]),
+            Some(owner) => everybody.extend([owner.to_owned()]),
         }
     }
     Ok(everybody)

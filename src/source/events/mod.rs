@@ -63,7 +63,7 @@ impl Joining<'_> {
             || others.iter().chain(self.remembered.iter().map(|known| &known.source)).map(|source| &source.name);
         let more = (2..).map(|number: u32| format!("{NAME}-{number}"));
         let name = std::iter::once(NAME.to_owned()).chain(more).find(|name| !names().any(|taken| taken == name));
-        Some((Source { name: name?, root, layout: Layout::Users }, true))
+        Some((Source::new(name?, root, Layout::Users), true))
     }
 }
 
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     fn source(name: &str, root: &Path) -> Source {
-        Source { name: name.to_owned(), root: root.to_owned(), layout: Layout::Users }
+        Source::new(name, root, Layout::Users)
     }
 
     fn names(choice: Option<Choice>) -> Option<(Vec<String>, Vec<String>)> {
