@@ -151,6 +151,63 @@ fn errors_are_told_by_cause_and_as_loops() {
 }
 
 #[test]
+fn what_comes_to_nothing_in_several_sessions_is_told_by_whose_it_is_with_what_may_help() {
+    let world = world();
+    let recurring = |args: &[&str]| {
+        let rows = report(&world, &[&["errors"], args].concat());
+        let told =
+            |row: &Value| json!(["tool", "cause", "count", "of", "sessions", "cost_usd"].map(|name| row[name].clone()));
+        rows.as_array().unwrap().iter().map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(recurring(&["--by", "project"]), [] as [Value; 0], "three in one session are a loop");
+    let other = call(10, "Bash", json!({"command": "make"}), Some("Exit code 2")).replace("\"s1\"", "\"s2\"");
+    // One response makes two of the calls.
+    let twin = r#"{"type":"tool_use","id":"t2","name":"Bash","input":{"command":"make all"}}]"#;
+    let more = json!([{"type": "tool_result", "tool_use_id": "t2", "content": "Exit code 2", "is_error": true}]);
+    let twins =
+        call(20, "Bash", json!({"command": "make"}), Some("Exit code 2")).replacen("}]", &format!("}},{twin}"), 1)
+            + &line(22, "user", json!({"message": {"role": "user", "content": more}}));
+    let other = (other + &twins.replace("\"s1\"", "\"s2\"")).replace("\"id\":\"m", "\"id\":\"n");
+    world.write("bob/b.jsonl", other.replace("uuid\":\"u", "uuid\":\"v")).pass();
+    // Six calls by five responses at 3 cents; a person said no and nothing else recurs.
+    let expected = [json!(["Bash", "exit", 6, 8, 2, 0.15])];
+    assert_eq!(recurring(&["--by", "project"]), expected);
+    assert_eq!(recurring(&["--by", "project", "--user", "ada"]), [] as [Value; 0]);
+    assert_eq!(recurring(&["--by", "user"]), [] as [Value; 0], "nobody has them in two sessions");
+    let said = world.mill(&["report", "errors", "--by", "project", "--no-refresh", "--period", "all"]);
+    let [.., row] = &said.stdout.lines().collect::<Vec<_>>()[..] else { panic!("{said:?}") };
+    let words =
+        ["/home/ada/mill", "Bash", "the command failed", "6", "8", "2", "$0.15", "say in the instructions how to"];
+    assert!(words.iter().all(|word| row.contains(word)), "{row}");
+}
+
+#[test]
+fn a_subagent_that_runs_on_is_told_with_its_cost() {
+    let of = |agent: usize, responses: usize| {
+        let one = |number: usize| {
+            let message = json!({
+                "id": format!("m{agent}-{number}"), "role": "assistant", "model": "claude-opus-4-6", "content": [],
+                "usage": {"input_tokens": 1000, "output_tokens": 1000},
+            });
+            let id = json!({"agentId": format!("a{agent}"), "isSidechain": true, "message": message});
+            line(number as u32, "assistant", id)
+        };
+        (0..responses).map(one).collect::<String>()
+    };
+    let told = |responses: usize| {
+        let world = World::new();
+        let lines = (0..5).map(|agent| of(agent, 3)).collect::<String>() + &of(9, responses);
+        world.write("ada/a.jsonl", lines).pass();
+        let troubles = report(&world, &["errors"]);
+        let all = troubles.as_array().unwrap().clone().into_iter();
+        let all = all.filter(|trouble| trouble["kind"] == "runaway_subagent");
+        all.map(|one| json!([one["what"], one["count"], one["of"], one["cost_usd"]])).collect::<Vec<_>>()
+    };
+    assert_eq!(told(29), [] as [Value; 0]);
+    assert_eq!(told(30), [json!(["(unknown) a9 of s1", 30, 3, 0.9])]);
+}
+
+#[test]
 fn outcomes_add_up_by_whatever_they_are_told() {
     let world = world();
     // Of another person, twice, so far apart that no row of time that is added up has both.

@@ -1,23 +1,36 @@
 //! `sessionmill report errors`: what failed, and what is wrong with the data.
 
-use super::scope::Scope;
+use super::scope::{ReportContext, Scope};
 use crate::base::error::{Result, Status, thousands};
 use crate::cli::scope::{Rows, Usual};
 use crate::cli::{Context, Form, screen};
-use crate::plugs::usage::report::errors::{self, Trouble};
-use crate::report::grid::{Field, bar};
+use crate::plugs::usage::report::errors::{self, Kind, Trouble, meaning};
+use crate::plugs::usage::report::recurring::{self, Recurring, RecurringBy};
+use crate::report::grid::{Field, bar, sparkline};
 use crate::report::listing::{Listing, object};
 use crate::report::money;
 use crate::store::cell::plain;
+use serde_json::Value;
 
 /// What failed, and what is wrong with the data
 ///
 /// Failed tool calls by tool and by cause, calls that failed for one cause three times or more in a row, files that
 /// were changed three times or more in a session, errors of the API, source files that could not be dealt with,
 /// malformed lines, types that no rule is known for, output counts that are placeholders, models without a price.
+/// Subagents that made ten times as many responses as usual are listed too.
+///
+/// With --by, it tells what comes to nothing again and again, in two sessions or more: of a project, a person or a team,
+/// which tool and why, how often, at what cost, and what may help.
+///
 /// Snapshots have no examples unless `titles` of `[publish]` is `all`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  sessionmill report errors --period 7d\n  \
+                        sessionmill report errors --by project --project shop")]
 pub(super) struct Args {
+    /// Tell what recurs, by whose calls they are
+    #[arg(long, value_enum)]
+    by: Option<RecurringBy>,
+
     #[command(flatten)]
     scope: Scope,
 
@@ -30,6 +43,9 @@ type Cell<'c> = &'c dyn Fn(&Trouble) -> String;
 
 pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
     let report = args.scope.report(Usual::of(args.form.format(), Rows::Others), context)?;
+    if let Some(by) = args.by {
+        return recurring(by, &report, args, context);
+    }
     let troubles = report.read(context, Vec::is_empty, errors::errors)?;
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let cost = |trouble: &Trouble| trouble.cost.map(money::rounded).unwrap_or_default();
@@ -38,8 +54,10 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
     // A column that would be empty is left out.
     let part = |trouble: &Trouble| trouble.of.map(|of| bar(trouble.count, of)).filter(|_| screen().is_terminal);
     let part = |trouble: &Trouble| part(trouble).unwrap_or_default();
-    let more: [(Field, Cell<'_>); 4] = [
+    let trend = |trouble: &Trouble| if screen().is_terminal { sparkline(&trouble.trend) } else { String::new() };
+    let more: [(Field, Cell<'_>); 5] = [
         (Field::drawing(""), &part),
+        (Field::drawing("Trend"), &trend),
         (Field::number("Cost").spare(2), &cost),
         (Field::name("First seen").spare(3), &day),
         (Field::line("Example").spare(4), &example),
@@ -53,12 +71,54 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
         fields: fields.into_iter().chain(more).collect(),
         shown: &|trouble: &Trouble| {
             let Trouble { kind, count, of, .. } = trouble;
+            let of = of.filter(|_| *kind != Kind::Runaway);
             let counts = [thousands(*count), of.map(thousands).unwrap_or_default()];
             let own = [kind.words().to_owned(), trouble.words()].into_iter().chain(counts);
             own.chain(cells.iter().map(|cell| cell(trouble))).collect()
         },
         object: &object,
         names: &["kind", "what", "count", "of", "cost_usd", "first_seen", "example"],
+        text: plain,
+    })
+}
+
+/// What comes to nothing again and again.
+fn recurring(by: RecurringBy, report: &ReportContext, args: &Args, context: &Context) -> Result<Status> {
+    let rows = report
+        .read(context, Vec::is_empty, |reader, filter, prices| recurring::recurring(reader, by, filter, prices))?;
+    let title = match by {
+        RecurringBy::Project => "Project",
+        RecurringBy::User => "User",
+        RecurringBy::Team => "Team",
+    };
+    let whose = |row: &Recurring| row.name.clone().unwrap_or_else(|| format!("(no {})", by.name()));
+    args.form.list(&Listing {
+        rows: &rows,
+        empty: "nothing came to nothing again and again",
+        fields: vec![
+            Field::name(title),
+            Field::name("Tool"),
+            Field::text("Why"),
+            Field::number("Calls"),
+            Field::number("Of").spare(2),
+            Field::number("Sessions").spare(1),
+            Field::number("Cost"),
+            Field::line("What may help").spare(3),
+        ],
+        shown: &|row: &Recurring| {
+            let numbers = [row.count, row.of, row.sessions as i128].map(thousands);
+            let names = [whose(row), row.tool.clone(), meaning(&row.cause).to_owned()];
+            let cost = row.cost.map(money::rounded).unwrap_or_default();
+            names.into_iter().chain(numbers).chain([cost, row.advice.to_owned()]).collect()
+        },
+        object: &|row: &Recurring| {
+            let mut value = object(row);
+            if let Value::Object(fields) = &mut value {
+                fields.insert(by.name().to_owned(), row.name.clone().into());
+            }
+            value
+        },
+        names: &[by.name(), "tool", "cause", "count", "of", "sessions", "cost_usd", "advice", "example"],
         text: plain,
     })
 }

@@ -1,4 +1,5 @@
-//! Why calls of tools came to nothing, what was tried again and again, and which files were changed again and again.
+//! Why calls of tools came to nothing, what was tried again and again, which files were changed again and again, and
+//! which subagents ran on.
 
 use super::errors::{Kind, Trouble};
 use crate::base::error::Result;
@@ -6,21 +7,25 @@ use crate::base::utc;
 use crate::plugs::usage::report::facts::CALLS;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{self, Columns};
+use crate::plugs::usage::report::subagents;
 use crate::price::{PicoUsd, Prices};
+use crate::report::trend::Steps;
 use crate::store::reader::{Reader, Row};
 use std::collections::HashMap;
 
 /// The causes of calls that came to nothing, the most frequent first.
-pub(super) fn causes(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
+pub(super) fn causes(reader: Reader<'_>, filter: &Filter, steps: &Steps) -> Result<Vec<Trouble>> {
     let Where { clause, params } = filter.condition();
+    let trend = steps.counts("time", "true");
     let sql = format!(
-        "SELECT cause, count(*) AS calls, sum(count(*)) OVER (), min(time), {EXAMPLE} FROM usage_tool_events
+        "SELECT cause, count(*) AS calls, sum(count(*)) OVER (), min(time), {EXAMPLE} {trend} FROM usage_tool_events
          WHERE {clause} AND kind <> 'slash_command' GROUP BY cause ORDER BY calls DESC, cause"
     );
     let mut causes = Vec::new();
     reader.each(&sql, &params, |row| {
         if row.get::<Option<String>>(0)?.is_some() {
-            causes.push(Trouble { of: Some(row.integer(2)?), ..trouble(Kind::Cause, row, 3)? });
+            let (of, trend) = (Some(row.integer(2)?), steps.read(|step| row.integer(5 + step))?);
+            causes.push(Trouble { of, trend, ..trouble(Kind::Cause, row, 3)? });
         }
         Ok(())
     })?;
@@ -28,7 +33,7 @@ pub(super) fn causes(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>
 }
 
 /// What the model was told last.
-const EXAMPLE: &str = "arg_max(error, time) FILTER (error <> '')";
+pub(super) const EXAMPLE: &str = "arg_max(error, time) FILTER (error <> '')";
 
 /// A trouble with when it happened first, and an example, which begin at a column.
 fn trouble(kind: Kind, row: &Row<'_>, at: usize) -> Result<Trouble> {
@@ -40,6 +45,7 @@ fn trouble(kind: Kind, row: &Row<'_>, at: usize) -> Result<Trouble> {
         first_seen: row.time(at)?.map(utc::shortest),
         example: row.get(at + 1)?,
         cost: None,
+        trend: Vec::new(),
     })
 }
 
@@ -118,4 +124,52 @@ pub(super) fn edited_again(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Tr
          GROUP BY file ORDER BY most DESC, file LIMIT 10"
     );
     reader.rows(&sql, &params, |row| Ok(Trouble::new(Kind::EditedAgain, row.get(0)?, row.integer(1)?, None)))
+}
+
+/// The session and the id of a subagent.
+type Subagent = (Option<String>, String);
+
+/// A subagent that made so many responses, and so many times as many as half of all subagents do, ran on.
+const RESPONSES: i128 = 30;
+const TIMES: i128 = 10;
+
+/// Subagents that ran on: the ten with the most responses, and what they cost. `of` is the usual number of responses.
+pub(super) fn runaways(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Trouble>> {
+    let Where { clause, params } = filter.condition();
+    let sql = format!(
+        "SELECT session_id, subagent_id, responses, usual FROM (
+             SELECT session_id, subagent_id, count(*) AS responses, floor(median(count(*)) OVER ())::BIGINT AS usual
+             FROM usage_responses WHERE {clause} AND subagent_id IS NOT NULL AND part = 0 GROUP BY ALL)
+         WHERE responses >= {RESPONSES} AND responses >= {TIMES} * usual
+         ORDER BY responses DESC, session_id, subagent_id LIMIT 10"
+    );
+    let runaways: Vec<(Subagent, [i128; 2])> =
+        reader.rows(&sql, &params, |row| Ok(((row.get(0)?, row.get(1)?), [row.integer(2)?, row.integer(3)?])))?;
+    if runaways.is_empty() {
+        return Ok(Vec::new());
+    }
+    let condition = Where {
+        clause: format!("{clause} AND usage_responses.subagent_id IN (SELECT subagent_id FROM ({sql}))"),
+        params: [&*params, &*params].concat(),
+    };
+    let keys = ["usage_responses.session_id", "usage_responses.subagent_id", subagents::TYPE];
+    let mut known: HashMap<Subagent, (Option<String>, PicoUsd)> = HashMap::new();
+    spending::read(
+        reader,
+        prices,
+        Columns { keys: &keys, join: subagents::JOIN },
+        &condition,
+        |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)),
+        |(id, of_type): (_, Option<String>), _, spent| {
+            let known = known.entry(id).or_insert((of_type, PicoUsd::default()));
+            known.1 += spent.cost.unwrap_or_default();
+        },
+    )?;
+    let mut trouble = |(id, [responses, usual]): (Subagent, [i128; 2])| {
+        let (of_type, cost) = known.remove(&id).unwrap_or_default();
+        let (session, subagent) = (id.0.unwrap_or_default(), id.1);
+        let what = format!("{} {subagent} of {session}", of_type.unwrap_or_default());
+        Trouble { cost: Some(cost), ..Trouble::new(Kind::Runaway, what, responses, Some(usual)) }
+    };
+    Ok(runaways.into_iter().map(&mut trouble).collect())
 }

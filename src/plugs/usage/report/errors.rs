@@ -1,13 +1,14 @@
 //! What failed, and what is wrong with the data: each kind of trouble, counted.
 
 use crate::base::days::Days;
-use crate::base::error::Result;
+use crate::base::error::{Result, count};
 use crate::plugs::usage::report::causes;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::plugs::usage::report::usage::unpriced;
 use crate::price::{PicoUsd, Prices};
 use crate::report::money;
+use crate::report::trend::Steps;
 use crate::store::reader::Reader;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -28,15 +29,18 @@ pub struct Trouble {
     /// List price of the responses that made the calls.
     #[serde(rename = "cost_usd", serialize_with = "dollars")]
     pub cost: Option<PicoUsd>,
+    /// How many there were step by step in the days of the report, of calls of tools.
+    #[serde(skip)]
+    pub trend: Vec<i128>,
 }
 
 impl Trouble {
     pub(super) fn new(kind: Kind, what: String, count: i128, of: Option<i128>) -> Self {
-        Self { kind, what, count, of, first_seen: None, example: None, cost: None }
+        Self { kind, what, count, of, first_seen: None, example: None, cost: None, trend: Vec::new() }
     }
 }
 
-fn dollars<S: Serializer>(cost: &Option<PicoUsd>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+pub(super) fn dollars<S: Serializer>(cost: &Option<PicoUsd>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     cost.map(money::dollars).serialize(serializer)
 }
 
@@ -52,6 +56,9 @@ pub enum Kind {
     RetryLoop,
     /// Changes of a file in one session, where that is at least three: the ten files of most changes.
     EditedAgain,
+    /// Subagents that made ten times as many responses as usual, and thirty at least: the ten of most responses.
+    #[serde(rename = "runaway_subagent")]
+    Runaway,
     /// Answers of the API that are errors, in a source file.
     ApiError,
     /// The same by cause.
@@ -76,6 +83,7 @@ impl Kind {
             Self::Cause => "came to nothing",
             Self::RetryLoop => "failed again and again",
             Self::EditedAgain => "changed again and again",
+            Self::Runaway => "subagents that ran on",
             Self::ApiError => "errors of the API",
             Self::ApiCause => "why the API failed",
             Self::FailedFile => "files not read",
@@ -93,6 +101,7 @@ impl Kind {
             Self::Cause => "cause",
             Self::RetryLoop => "retry_loop",
             Self::EditedAgain => "edited_again",
+            Self::Runaway => "runaway_subagent",
             Self::ApiError => "api_error",
             Self::ApiCause => "api_cause",
             Self::FailedFile => "failed_file",
@@ -107,37 +116,56 @@ impl Kind {
 impl Trouble {
     /// What people see of what happened; a loop is told by its tool and cause.
     pub fn words(&self) -> String {
-        let cause = |name: &str| CAUSES.iter().find(|(known, _)| *known == name).map(|(_, words)| *words);
         match self.kind {
-            Kind::Cause | Kind::ApiCause => cause(&self.what).unwrap_or(&self.what).to_owned(),
+            Kind::Cause | Kind::ApiCause => meaning(&self.what).to_owned(),
             Kind::RetryLoop => match self.what.rsplit_once(": ") {
-                Some((tool, name)) => format!("{tool}: {}", cause(name).unwrap_or(name)),
+                Some((tool, name)) => format!("{tool}: {}", meaning(name)),
                 None => self.what.clone(),
             },
+            Kind::Runaway => format!("{}; usual: {}", self.what, count(self.of.unwrap_or_default() as u64, "response")),
             _ => self.what.clone(),
         }
     }
 }
 
-/// What the causes mean, by their ids.
-const CAUSES: [(&str, &str); 16] = [
-    ("declined", "a person said no"),
-    ("interrupted", "a person stopped the turn"),
-    ("not_run", "not run: a call beside it failed"),
-    ("permission", "not allowed"),
-    ("exit", "the command failed"),
-    ("edit_target", "text to replace not found, or found twice"),
-    ("not_read", "file not read before, or changed since"),
-    ("no_file", "no such file or folder"),
-    ("timeout", "took too long"),
-    ("too_large", "answer too long"),
-    ("unknown_tool", "no such tool"),
-    ("arguments", "arguments not accepted"),
-    ("other", "anything else"),
-    ("overload", "server overloaded"),
-    ("limit", "limit reached"),
-    ("auth", "not signed in"),
+/// What the causes mean, by their ids, and what may help where a cause recurs. Instructions are those of the project, such
+/// as CLAUDE.md and AGENTS.md.
+const CAUSES: [(&str, &str, &str); 16] = [
+    ("declined", "a person said no", "allow what is always fine; say in the instructions what is not wanted"),
+    ("interrupted", "a person stopped the turn", ""),
+    ("not_run", "not run: a call beside it failed", ""),
+    ("permission", "not allowed", "allow it in the settings, or say in the instructions not to try it"),
+    ("exit", "the command failed", "say in the instructions how to run what fails, if it is not the tests"),
+    ("edit_target", "text to replace not found, or found twice", "have the file read again right before the change"),
+    (
+        "not_read",
+        "file not read before, or changed since",
+        "have files read before they are changed; see what changes them",
+    ),
+    ("no_file", "no such file or folder", "say in the instructions where things are"),
+    ("timeout", "took too long", "raise the time limit, or have it run in the background"),
+    ("too_large", "answer too long", "have parts read or searched, not all of it"),
+    ("unknown_tool", "no such tool", "install what is named, or name it no more in instructions and skills"),
+    ("arguments", "arguments not accepted", "see the example: a skill or instruction may tell the arguments wrongly"),
+    ("other", "anything else", "see the example"),
+    ("overload", "server overloaded", ""),
+    ("limit", "limit reached", ""),
+    ("auth", "not signed in", ""),
 ];
+
+fn known(cause: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    CAUSES.into_iter().find(|(known, ..)| *known == cause)
+}
+
+/// What a cause means.
+pub fn meaning(cause: &str) -> &str {
+    known(cause).map_or(cause, |(_, words, _)| words)
+}
+
+/// What may help where a cause recurs.
+pub(super) fn advice(cause: &str) -> &'static str {
+    known(cause).map(|(.., advice)| advice).unwrap_or_default()
+}
 
 /// Reads the troubles: by kind, then the most frequent first.
 ///
@@ -156,13 +184,15 @@ pub fn errors(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Ve
             models.entry(model.map(str::to_owned)).or_default().add(spent);
         },
     )?;
-    let mut troubles = tool_errors(reader, filter)?;
+    let steps = filter.steps(reader)?;
+    let mut troubles = tool_errors(reader, filter, &steps)?;
     // Which calls a model made is not told.
     if filter.model.is_none() {
-        troubles.extend(causes::causes(reader, filter)?);
+        troubles.extend(causes::causes(reader, filter, &steps)?);
         troubles.extend(causes::loops(reader, filter, prices)?);
         troubles.extend(causes::edited_again(reader, filter)?);
     }
+    troubles.extend(causes::runaways(reader, filter, prices)?);
     troubles.extend(of_files(reader, filter, Kind::ApiError, "api_errors")?);
     for (cause, column) in [("overload", "api_overloads"), ("limit", "api_limits"), ("auth", "api_auth_errors")] {
         let count = of_files(reader, filter, Kind::ApiCause, column)?.iter().map(|trouble| trouble.count).sum();
@@ -183,17 +213,20 @@ pub fn errors(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Ve
 }
 
 /// Which calls a model made is not told.
-fn tool_errors(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
+fn tool_errors(reader: Reader<'_>, filter: &Filter, steps: &Steps) -> Result<Vec<Trouble>> {
     if filter.model.is_some() {
         return Ok(Vec::new());
     }
-    let sql = |clause: &str| {
-        format!(
-            "SELECT tool, count(*) FILTER (is_error) AS errors, count(*) FROM usage_tool_events
-             WHERE {clause} AND kind <> 'slash_command' GROUP BY tool HAVING errors > 0 ORDER BY errors DESC, tool"
-        )
-    };
-    read(reader, Kind::ToolError, sql, filter.condition())
+    let Where { clause, params } = filter.condition();
+    let trend = steps.counts("time", "is_error");
+    let sql = format!(
+        "SELECT tool, count(*) FILTER (is_error) AS errors, count(*) {trend} FROM usage_tool_events
+         WHERE {clause} AND kind <> 'slash_command' GROUP BY tool HAVING errors > 0 ORDER BY errors DESC, tool"
+    );
+    reader.rows(&sql, &params, |row| {
+        let trend = steps.read(|step| row.integer(3 + step))?;
+        Ok(Trouble { trend, ..Trouble::new(Kind::ToolError, row.get(0)?, row.integer(1)?, Some(row.integer(2)?)) })
+    })
 }
 
 /// Counts of source files. Of a project, those of the sessions that were there.

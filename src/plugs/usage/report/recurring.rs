@@ -1,0 +1,153 @@
+//! Calls of a tool that come to nothing for one cause in several sessions: by project, person or team, with what they
+//! cost and what may help.
+
+use crate::base::error::Result;
+use crate::plugs::usage::report::by::By;
+use crate::plugs::usage::report::causes::EXAMPLE;
+use crate::plugs::usage::report::errors::{advice, dollars};
+use crate::plugs::usage::report::filter::{Filter, Where};
+use crate::plugs::usage::report::key::Key;
+use crate::plugs::usage::report::spending::{self, Columns};
+use crate::price::{PicoUsd, Prices};
+use crate::store::reader::Reader;
+use chrono::{DateTime, Utc};
+use clap::ValueEnum;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// So many calls at least, in so many sessions at least, are no accident.
+const CALLS: i128 = 3;
+const SESSIONS: usize = 2;
+
+/// Whose calls a row is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RecurringBy {
+    Project,
+    /// A person, whatever folders they have; without identities a folder.
+    User,
+    /// Of the person.
+    Team,
+}
+
+impl RecurringBy {
+    pub fn name(self) -> &'static str {
+        self.by().name()
+    }
+
+    fn by(self) -> By {
+        match self {
+            Self::Project => By::Project,
+            Self::User => By::User,
+            Self::Team => By::Team,
+        }
+    }
+}
+
+/// What fails again and again.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Recurring {
+    /// Of the project, person or team.
+    #[serde(skip)]
+    pub name: Option<String>,
+    pub tool: String,
+    pub cause: String,
+    /// Calls that came to nothing.
+    pub count: i128,
+    /// Of so many calls of the tool.
+    pub of: i128,
+    pub sessions: usize,
+    /// List price of the responses that made the calls.
+    #[serde(rename = "cost_usd", serialize_with = "dollars")]
+    pub cost: Option<PicoUsd>,
+    /// The newest of what the model was told then.
+    pub example: Option<String>,
+    pub advice: &'static str,
+}
+
+/// A project, person or team; a tool; a cause.
+type Place = (Option<String>, String, String);
+
+/// What is added up of a place.
+#[derive(Default)]
+struct Calls {
+    count: i128,
+    sessions: BTreeSet<Option<String>>,
+    example: Option<(DateTime<Utc>, String)>,
+}
+
+/// Calls that nobody can do anything about: somebody stopped the turn, or a call beside it failed.
+const NOT_BY_ITSELF: &str = "cause NOT IN ('interrupted', 'not_run')";
+
+/// Reads what recurs: by name, what recurs most first.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn recurring(reader: Reader<'_>, by: RecurringBy, filter: &Filter, prices: &Prices) -> Result<Vec<Recurring>> {
+    // These names are those of responses too, so there is a key.
+    let Some(mut key) = Key::of(by.by(), reader, filter)? else { return Ok(Vec::new()) };
+    // Which calls a model made is not told.
+    if filter.model.is_some() {
+        return Ok(Vec::new());
+    }
+    let column = key.columns().keys.join(", ");
+    let Where { clause, params } = filter.condition();
+    let calls = format!("FROM usage_tool_events WHERE {clause} AND kind <> 'slash_command'");
+    let sql = format!(
+        "SELECT {column}, tool, cause, session_id, count(*), max(time) FILTER (error <> ''), {EXAMPLE}
+         {calls} AND {NOT_BY_ITSELF} GROUP BY ALL"
+    );
+    let mut bad: BTreeMap<Place, Calls> = BTreeMap::new();
+    reader.each(&sql, &params, |row| {
+        let calls = bad.entry((key.name(row)?, row.get(1)?, row.get(2)?)).or_default();
+        calls.count += row.integer(4)?;
+        calls.sessions.insert(row.get(3)?);
+        let example = row.time(5)?.zip(row.get(6)?);
+        calls.example = calls.example.take().max(example);
+        Ok(())
+    })?;
+    bad.retain(|_, calls| calls.count >= CALLS && calls.sessions.len() >= SESSIONS);
+    if bad.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut all: BTreeMap<(Option<String>, String), i128> = BTreeMap::new();
+    reader.each(&format!("SELECT {column}, tool, count(*) {calls} GROUP BY ALL"), &params, |row| {
+        *all.entry((key.name(row)?, row.get(1)?)).or_default() += row.integer(2)?;
+        Ok(())
+    })?;
+    let join =
+        format!("JOIN (SELECT DISTINCT message_id, tool, cause {calls} AND {NOT_BY_ITSELF}) AS bad USING (message_id)");
+    let keys = [&*column, "bad.tool", "bad.cause"];
+    let condition = Where { clause: "true".to_owned(), params };
+    let mut costs: BTreeMap<Place, PicoUsd> = BTreeMap::new();
+    spending::read(
+        reader,
+        prices,
+        Columns { keys: &keys, join: &join },
+        &condition,
+        |row| Ok((key.name(row)?, row.get(1)?, row.get(2)?)),
+        |place: Place, _, spent| *costs.entry(place).or_default() += spent.cost.unwrap_or_default(),
+    )?;
+    let mut rows: Vec<_> = bad
+        .into_iter()
+        .map(|(place, calls)| {
+            let cost = costs.get(&place).copied();
+            let (name, tool, cause) = place;
+            let of = all.get(&(name.clone(), tool.clone())).copied().unwrap_or(calls.count);
+            Recurring {
+                advice: advice(&cause),
+                count: calls.count,
+                of,
+                sessions: calls.sessions.len(),
+                cost,
+                example: calls.example.map(|(_, example)| example),
+                name,
+                tool,
+                cause,
+            }
+        })
+        .collect();
+    // What has no name comes last.
+    rows.sort_by(|a, b| (a.name.is_none(), &a.name, b.count).cmp(&(b.name.is_none(), &b.name, a.count)));
+    Ok(rows)
+}
