@@ -115,13 +115,16 @@ pub fn main(plugs: Plugs, now: Moment) -> Status {
         }
     };
     // What a service does is told by its log; a command tells what it did by itself.
-    log::begin(if asked.is_service() { LevelFilter::INFO } else { LevelFilter::WARN });
+    let queue = asked.is_service().then(log::Queue::start);
+    log::begin(if queue.is_some() { LevelFilter::INFO } else { LevelFilter::WARN }, queue.clone());
     // A trigger is for the daemon to read, which can be another user. Manual pages are for everybody.
     if !matches!(asked, Asked::Own(Command::Trigger(_) | Command::Man { .. })) {
         atomic_file::be_private();
     }
     let context = Context { now, environment: Environment::read(plugs), plugs };
-    suspension::listen().and_then(|()| execute(asked, &context)).unwrap_or_else(|error| {
+    let done = suspension::listen().and_then(|()| execute(asked, &context));
+    queue.iter().for_each(log::Queue::end);
+    done.unwrap_or_else(|error| {
         say(&error);
         error.status
     })
