@@ -9,7 +9,7 @@ use crate::base::zone::Period;
 use crate::identities::Identities;
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::Filter;
-use crate::plugs::usage::report::period::{Names, hour, quarter};
+use crate::plugs::usage::report::period::{Names, hour, quarter, quarter_of_day};
 use crate::plugs::usage::report::spending::Columns;
 use crate::plugs::usage::report::subagents::{self, Callers};
 use crate::plugs::usage::repositories::Repositories;
@@ -75,9 +75,9 @@ impl<'f> Key<'f> {
         let period = |period| Naming::Period(Names::new(period, filter.zone));
         let mut join = "";
         let (keys, naming): (&[&str], _) = match by {
-            By::Day => (quarter(filter.zone), period(Period::Day)),
-            By::Week => (quarter(filter.zone), period(Period::Week)),
-            By::Month => (quarter(filter.zone), period(Period::Month)),
+            By::Day => (quarter_of_day(filter.zone), period(Period::Day)),
+            By::Week => (quarter_of_day(filter.zone), period(Period::Week)),
+            By::Month => (quarter_of_day(filter.zone), period(Period::Month)),
             By::Hour => (quarter(filter.zone), Naming::Hour(filter.zone)),
             By::User => (&["username"], Naming::User(&filter.identities)),
             By::Team => (&["username"], Naming::Team(&filter.identities)),

@@ -11,17 +11,33 @@ pub(in crate::plugs) const QUARTER: &str = "epoch_us(time) // 900000000";
 /// The first quarter of its hour.
 pub(super) const HOUR: &str = "epoch_us(time) // 3600000000 * 4";
 
+/// The first quarter of its day.
+pub(super) const DAY: &str = "(time::DATE - DATE '1970-01-01') * 96";
+
+const SECONDS_OF_HOUR: i32 = 3600;
+const SECONDS_OF_DAY: i32 = 86_400;
+
 /// The key that a query groups times by, for a zone: by hours where these are whole in it, which makes fewer groups.
 pub(in crate::plugs) fn quarter(zone: Tz) -> &'static [&'static str; 1] {
     if has_whole_hours(zone) { &[HOUR] } else { &[QUARTER] }
 }
 
-/// Whether days have begun with an hour of UTC in a zone since 1970, and will.
+/// Whether the days of a zone begin with hours of UTC.
 pub(super) fn has_whole_hours(zone: Tz) -> bool {
+    is_whole(zone, SECONDS_OF_HOUR)
+}
+
+/// The same where nothing shorter than a day is told: by days where these are those of UTC.
+pub(in crate::plugs) fn quarter_of_day(zone: Tz) -> &'static [&'static str; 1] {
+    if is_whole(zone, SECONDS_OF_DAY) { &[DAY] } else { quarter(zone) }
+}
+
+/// Whether days have begun with an hour or a day of UTC in a zone since 1970, and will.
+fn is_whole(zone: Tz, seconds: i32) -> bool {
     // A rule holds for longer than two weeks.
     let days = (1970..2100).flat_map(|year| (1..=12).flat_map(move |month| [1, 15].map(|day| (year, month, day))));
     let mut days = days.filter_map(|(year, month, day)| NaiveDate::from_ymd_opt(year, month, day));
-    days.all(|day| zone.offset_from_utc_datetime(&day.and_time(NaiveTime::MIN)).fix().local_minus_utc() % 3600 == 0)
+    days.all(|day| zone.offset_from_utc_datetime(&day.and_time(NaiveTime::MIN)).fix().local_minus_utc() % seconds == 0)
 }
 
 const QUARTER_MICROS: i64 = 900_000_000;
@@ -63,11 +79,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hours_are_whole_in_most_zones() {
+    fn hours_are_whole_in_most_zones_and_days_in_utc() {
         let whole = [Tz::UTC, Tz::Europe__Berlin, Tz::America__New_York, Tz::Asia__Tokyo];
-        assert!(whole.into_iter().all(has_whole_hours));
+        assert!(whole.into_iter().all(|zone| quarter(zone) == &[HOUR]));
         // Half an hour today, in summer, and until 1986.
         let others = [Tz::Asia__Kolkata, Tz::Australia__Lord_Howe, Tz::Asia__Kathmandu];
-        assert!(!others.into_iter().any(has_whole_hours));
+        assert!(others.into_iter().all(|zone| quarter_of_day(zone) == &[QUARTER]));
+        // At night, London has the days of UTC only in winter.
+        let days = [Tz::UTC, Tz::Etc__UTC, Tz::Europe__London, Tz::Europe__Berlin].map(quarter_of_day);
+        assert_eq!(days, [&[DAY], &[DAY], &[HOUR], &[HOUR]]);
     }
 }

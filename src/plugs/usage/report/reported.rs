@@ -8,7 +8,7 @@ use crate::price::PicoUsd;
 use crate::store::reader::{Reader, Row};
 
 /// Keys that a client's total for a session can be told by: a session has no one project or model.
-const WHOLE: [&str; 4] = [period::QUARTER, period::HOUR, "username", "session_id"];
+const WHOLE: [&str; 5] = [period::QUARTER, period::HOUR, period::DAY, "username", "session_id"];
 
 /// Reads the reported costs of a condition, by some columns. A session's own total counts where the
 /// session begins, and stands for the costs of its lines.
