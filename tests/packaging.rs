@@ -212,7 +212,8 @@ fn the_console_is_a_service_of_its_own_that_somebody_starts() {
         ("sessionmill.sysusers", "u sessionmill-console - "),
         ("sessionmill.tmpfile", "d /var/lib/sessionmill-console 0700 sessionmill-console sessionmill-console -"),
         ("prerm", "systemctl stop sessionmill-console.service"),
-        ("postrm", "rm -r /var/lib/sessionmill-console\""),
+        ("postrm", "\n    rm -rf /var/lib/sessionmill-console\n"),
+        ("postrm", "/etc/credstore/console-store /etc/credstore/console-key;"),
     ] {
         assert!(read(name).contains(words), "{name}");
     }
