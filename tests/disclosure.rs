@@ -7,6 +7,7 @@ use crate::replay;
 use crate::world::World;
 use serde_json::{Value, json};
 use sessionmill::base::lock;
+use sessionmill::store::snapshot::Snapshot;
 use std::time::{Duration, Instant, SystemTime};
 
 fn ask(console: &Console, path: &str, token: &str, reason: &str) -> (u16, Value) {
@@ -101,7 +102,13 @@ fn what_was_removed_is_gone_before_a_snapshot_says_so() {
     assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
     let [root, ada, bob] =
         [("root", "admin"), ("ada", "member"), ("bob", "member")].map(|(user, role)| add(&world, user, role));
-    let console = Console::start(&world, "[publish]\nafter_runs = false\n");
+    let start = || Console::start(&world, "[publish]\nafter_runs = false\n");
+    let again = |console: Console| {
+        drop(console);
+        std::fs::remove_file(world.path("log")).unwrap();
+        start()
+    };
+    let console = start();
     assert_eq!(world.mill(&["publish"]).status, 0);
     let mut daemon = world.service(&["daemon", "--sessions", "root", "--config", "c.toml"]);
     let begun = Instant::now();
@@ -109,9 +116,9 @@ fn what_was_removed_is_gone_before_a_snapshot_says_so() {
         assert!(begun.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(20));
     }
-    let status = |path: &str| console.api(&format!("GET {path}"), &ada).status;
-    let listed = || console.api("GET /sessions/order-9", &ada).json()["total_sessions"].clone();
-    assert_eq!((status("/sessions/task/t9"), listed()), (200, json!(2)));
+    let status = |console: &Console, task: &str| console.api(&format!("GET /sessions/task/{task}"), &ada).status;
+    let listed = |console: &Console| console.api("GET /sessions/order-9", &ada).json()["total_sessions"].clone();
+    assert_eq!((status(&console, "t9"), listed(&console)), (200, json!(2)));
     for (task, token, refused) in [("t9", &ada, 403), ("t9", &bob, 403), ("none", &root, 404)] {
         assert_eq!(console.api(&format!("DELETE /sessions/task/{task}"), token).status, refused);
     }
@@ -124,25 +131,77 @@ fn what_was_removed_is_gone_before_a_snapshot_says_so() {
         (late.status, &late.json()["state"], &late.json()["request"]),
         (202, &json!("running"), &json!(format!("/api/v1{request}")))
     );
-    let told = || console.api(&format!("GET {request}"), &root);
-    assert_eq!((told().status, told().json()["state"].clone()), (200, json!("running")));
+    let told = |console: &Console| console.api(&format!("GET {request}"), &root);
+    assert_eq!((told(&console).status, told(&console).json()["state"].clone()), (200, json!("running")));
     assert_eq!(console.api(&format!("GET {request}"), &ada).status, 403);
-    assert_eq!(status("/sessions/task/t8"), 200, "nothing has happened yet");
+    assert_eq!(status(&console, "t8"), 200, "nothing has happened yet");
+    // Whatever becomes of the console, the daemon does what it was asked to.
+    let console = again(console);
+    assert_eq!((told(&console).status, told(&console).json()["state"].clone()), (200, json!("running")));
     rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
-    while told().json()["state"] == "running" {
+    while status(&console, "t8") == 200 {
         assert!(begun.elapsed() < Duration::from_secs(120));
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert_eq!((told().json()["answer"]["state"].clone(), status("/sessions/task/t8")), (json!("done"), 404));
+    assert_eq!(told(&console).json()["answer"]["state"], "done", "and nobody has to ask for it");
     let removed = console.api("DELETE /sessions/task/t9", &root);
-    assert!([200, 202].contains(&removed.status), "{removed:?}");
-    if removed.status == 200 {
-        assert_eq!((status("/sessions/task/t9"), listed()), (404, json!(0)), "although the snapshot has it");
-        assert_eq!(console.api("DELETE /sessions/task/t9", &root).status, 404);
-    }
+    assert_eq!(removed.status, 200, "{removed:?}");
+    assert_eq!((status(&console, "t9"), listed(&console)), (404, json!(0)), "although the snapshot has it");
+    let console = again(console);
+    assert_eq!((status(&console, "t8"), status(&console, "t9"), listed(&console)), (404, 404, json!(0)));
+    assert_eq!(console.api("DELETE /sessions/task/t9", &root).status, 404);
     std::thread::sleep(Duration::from_millis(1100));
     assert_eq!(world.mill(&["publish"]).status, 0);
-    assert_eq!((status("/sessions/task/t9"), listed()), (404, json!(0)), "the new snapshot says so itself");
+    assert_eq!((status(&console, "t9"), listed(&console)), (404, json!(0)), "the new snapshot says so itself");
     let _ = daemon.kill();
     let _ = daemon.wait();
+}
+
+#[test]
+fn the_daemon_publishes_what_was_decided() {
+    let world = team();
+    let root = add(&world, "root", "admin");
+    let console = Console::start(
+        &world,
+        "[schedule]\nusage = \"off\"\ntasks = \"off\"\ntracking = \"off\"\nverification = \"off\"\n",
+    );
+    assert_eq!(world.mill(&["publish"]).status, 0);
+    let before = Snapshot::newest(&world.database()).unwrap();
+    let mut daemon = world.service(&["daemon", "--sessions", "root", "--config", "c.toml"]);
+    let begun = Instant::now();
+    while lock::holder(&world.database(), lock::DAEMON).is_none() || !world.path("data/triggers/results").is_dir() {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let removed = console.api("DELETE /sessions/task/t1", &root);
+    assert!([200, 202].contains(&removed.status), "{removed:?}");
+    while Snapshot::newest(&world.database()).unwrap() == before {
+        assert!(begun.elapsed() < Duration::from_secs(120));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let newest = Snapshot::newest(&world.database()).unwrap();
+    let read_only = duckdb::Config::default().access_mode(duckdb::AccessMode::ReadOnly).unwrap();
+    let connection = duckdb::Connection::open_with_flags(&newest.path, read_only).unwrap();
+    let hidden: String =
+        connection.query_row("SELECT string_agg(task_id) FROM task_tombstones", [], |row| row.get(0)).unwrap();
+    assert_eq!(hidden, "t1");
+    let _ = daemon.kill();
+    let _ = daemon.wait();
+}
+
+#[test]
+fn a_long_recording_takes_no_more_memory_than_a_short_one() {
+    let world = World::new();
+    let recorded = replay::write_long(&world, 80);
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let shop = add(&world, "shop", "member");
+    let console = Console::start(&world, "transcripts = true\n");
+    let path = format!("/activity-sessions/{}", replay::session(&world));
+    assert_eq!(console.api(&format!("GET {path}"), &shop).status, 200);
+    let before = console.peak_memory();
+    let answer = console.api(&format!("GET {path}/replay"), &shop);
+    assert_eq!(answer.status, 200);
+    assert_eq!((answer.body.matches("\"event_type\"").count(), answer.body.len() >> 20), (80, 80));
+    let grown = console.peak_memory() - before;
+    assert!(grown < 40 << 20, "{grown} bytes for {recorded}");
 }

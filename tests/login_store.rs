@@ -361,7 +361,8 @@ async fn many_writers_at_once_all_succeed(world: World) {
 async fn the_store_holds_no_secret(world: World) {
     let (secret, session) = world.begin("ada", NOON).await;
     let renewed = world.accounts.rotate(&session, NOON).await.unwrap().unwrap();
-    let (token, _) = world.accounts.add_token("ada", "ci", &[Scope::Read], NOON + HOUR, NOON).await.unwrap();
+    let (token, _) =
+        world.accounts.add_token("ada", "ci", &[Scope::Read], Duration::from_secs(3600), NOON).await.unwrap();
     let entry = Entry { actor: Some("ada"), event: "login", session: Some(&session.public_id), ..Entry::default() };
     world.accounts.log(entry, NOON).await.unwrap();
     let dump = world.server.dump();
@@ -372,7 +373,7 @@ async fn the_store_holds_no_secret(world: World) {
         let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
         assert!(!dump.to_lowercase().contains(&hex));
     }
-    let written = world.accounts.audit(None, None, 10, NOON).await.unwrap();
+    let (written, _) = world.accounts.audit(None, None, 10, NOON).await.unwrap();
     let mark = written[0].session_mark.as_deref().unwrap();
     assert!(mark.len() == 16 && !session.public_id.contains(mark), "{mark}");
 }
@@ -414,7 +415,7 @@ async fn a_user_is_known_by_name_and_loses_everything_at_the_end(world: World) {
     assert_eq!(world.get(&secret, NOON).await, None);
     assert!(world.get(&kept, NOON).await.is_some());
     assert_eq!(accounts.set_role("eve", Role::Admin, NOON).await, Ok(false));
-    let (token, _) = accounts.add_token("ada", "ci", &[Scope::Read], NOON + HOUR, NOON).await.unwrap();
+    let (token, _) = accounts.add_token("ada", "ci", &[Scope::Read], Duration::from_secs(3600), NOON).await.unwrap();
     assert_eq!(accounts.remove_user("ada", NOON).await, Ok(true));
     assert_eq!(accounts.remove_user("ada", NOON).await, Ok(false));
     assert_eq!(world.get(&kept, NOON).await, None);
@@ -425,7 +426,7 @@ async fn a_user_is_known_by_name_and_loses_everything_at_the_end(world: World) {
 async fn a_token_has_scopes_and_an_end(world: World) {
     let accounts = &world.accounts;
     let scopes = [Scope::Read, Scope::Ingest];
-    let (secret, id) = accounts.add_token("ada", "ci", &scopes, NOON + HOUR, NOON).await.unwrap();
+    let (secret, id) = accounts.add_token("ada", "ci", &scopes, Duration::from_secs(3600), NOON).await.unwrap();
     assert!(secret.reveal().starts_with("sm_"));
     let token = accounts.token(&secret, NOON).await.unwrap().unwrap();
     assert_eq!((&*token.user_id, &*token.label, &token.scopes[..]), ("ada", "ci", &scopes[..]));
@@ -435,7 +436,7 @@ async fn a_token_has_scopes_and_an_end(world: World) {
     assert_eq!(accounts.revoke_token(Some("eve"), &id, NOON).await, Ok(false));
     assert_eq!(accounts.revoke_token(Some("ada"), &id, NOON).await, Ok(true));
     assert_eq!(accounts.token(&secret, NOON).await, Ok(None));
-    accounts.add_token("ada", "old", &scopes, NOON - 1, NOON - HOUR).await.unwrap();
+    accounts.add_token("ada", "old", &scopes, Duration::from_secs(3599), NOON - HOUR).await.unwrap();
     assert_eq!(accounts.clean_up_tokens(NOON).await, Ok(1));
 }
 
@@ -448,13 +449,18 @@ async fn the_audit_log_is_read_by_pages(world: World) {
         let entry = Entry { actor: Some(actor), event: "test", owner, detail: Some(&detail), ..Entry::default() };
         accounts.log(entry, NOON + number).await.unwrap();
     }
-    let page = accounts.audit(None, None, 2, NOON).await.unwrap();
+    let (page, total) = accounts.audit(None, None, 2, NOON).await.unwrap();
     let details = page.iter().map(|entry| entry.detail.as_deref().unwrap()).collect::<Vec<_>>();
     assert_eq!(details, ["line 4 second line", "line 3 second line"], "one line each");
-    let next = accounts.audit(None, Some(page[1].id), 10, NOON).await.unwrap();
-    assert_eq!(next.iter().map(|entry| entry.at - NOON).collect::<Vec<_>>(), [2, 1, 0]);
-    let of_bob = accounts.audit(Some("bob"), None, 10, NOON).await.unwrap();
-    assert_eq!(of_bob.iter().map(|entry| entry.at - NOON).collect::<Vec<_>>(), [3], "what was read of theirs");
+    let (next, of_all) = accounts.audit(None, Some(page[1].id), 10, NOON).await.unwrap();
+    let at = |number| sessionmill::console::accounts::text(NOON + number);
+    assert_eq!(next.iter().map(|entry| entry.at.clone()).collect::<Vec<_>>(), [2, 1, 0].map(at));
+    assert_eq!(at(3), "2026-11-30T12:00:00.000003Z");
+    let (of_bob, of_his) = accounts.audit(Some("bob"), None, 10, NOON).await.unwrap();
+    assert_eq!(of_bob.iter().map(|entry| entry.at.clone()).collect::<Vec<_>>(), [at(3)], "what was read of theirs");
+    assert_eq!([total, of_all, of_his], [5, 5, 1], "on all pages");
+    let zero = accounts.log(Entry { actor: Some("a\0b"), event: "test", ..Entry::default() }, NOON).await;
+    assert!(matches!(zero, Err(StoreError::Invalid(_))), "which one of the stores could not hold: {zero:?}");
 }
 
 /// On servers of their own: they are stopped.

@@ -11,6 +11,7 @@ mod activity;
 mod activity_report;
 mod chains;
 mod check;
+mod clients;
 mod clocks;
 mod codex;
 mod commands;

@@ -28,6 +28,20 @@ pub(crate) fn world() -> World {
     world
 }
 
+/// Writes a recording of so many lines of a MiB each. Returns its bytes.
+pub(crate) fn write_long(world: &World, lines: u32) -> usize {
+    let text = "x".repeat(1 << 20);
+    let line = |number: u32| {
+        let at = NOON + u64::from(number);
+        let events = format!(r#"[{{"type":3,"data":{{"source":0,"text":"{text}"}},"timestamp":{at}}}]"#);
+        snapshot(&format!("r{number}"), 1, &events) + "\n"
+    };
+    let whole = format!("{VIEW}\n") + &(0..lines).map(line).collect::<String>();
+    let bytes = whole.len();
+    world.write("shop/a.jsonl", whole);
+    bytes
+}
+
 pub(crate) fn session(world: &World) -> String {
     world.rows("SELECT session_id FROM activity_sessions").concat()
 }

@@ -121,7 +121,7 @@ enum TokenAction {
         /// What it may do; can be repeated
         #[arg(long, value_enum, required = true)]
         scope: Vec<Scope>,
-        /// How long it lives
+        /// How long it lives, 366d at most
         #[arg(long, value_name = "TIME", default_value = "90d", value_parser = duration::parse)]
         expires_in: Duration,
         #[command(flatten)]

@@ -74,7 +74,7 @@ pub enum Binding {
 }
 
 /// Addresses with a common beginning, such as `10.0.0.0/8`; or one address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network {
     address: IpAddr,
     bits: u8,
@@ -121,9 +121,20 @@ impl Console {
 }
 
 impl Network {
-    /// The network of an address, by its first bits.
+    /// The network of an address, by its first bits: the same for all of its addresses.
     pub fn new(address: IpAddr, bits: u8) -> Self {
-        Self { address: address.to_canonical(), bits }
+        let bits_of = u32::from(bits);
+        let address = match address.to_canonical() {
+            IpAddr::V4(address) => {
+                let rest = u32::MAX.checked_shr(bits_of).unwrap_or(0);
+                IpAddr::V4((address.to_bits() & !rest).into())
+            }
+            IpAddr::V6(address) => {
+                let rest = u128::MAX.checked_shr(bits_of).unwrap_or(0);
+                IpAddr::V6((address.to_bits() & !rest).into())
+            }
+        };
+        Self { address, bits }
     }
 
     pub fn has(&self, address: IpAddr) -> bool {
@@ -189,6 +200,10 @@ mod tests {
         assert!(has("2001:db8::/32", "2001:db8:1::5"));
         assert!(!has("2001:db8::/32", "2001:db9::5"));
         assert!(has("10.0.0.0/8", "::ffff:10.1.1.1"), "an IPv4 address that was written as IPv6");
+        let network = |address: &str, bits| Network::new(address.parse().unwrap(), bits);
+        assert_eq!(network("203.0.113.7", 24), network("::ffff:203.0.113.99", 24));
+        assert_ne!(network("203.0.113.7", 24), network("203.0.112.7", 24));
+        assert_eq!(network("2001:db8:0:1::5", 56), network("2001:db8:0:ff::1", 56));
         for wrong in ["", "10.0.0", "10.0.0.0/33", "10.0.0.0/x", "::/129"] {
             assert!(wrong.parse::<Network>().is_err(), "{wrong}");
         }

@@ -5,6 +5,7 @@ use super::accounts::secret::SecretHash;
 use super::accounts::{Accounts, Micros};
 use super::answers::Answers;
 use super::claims::Claims;
+use super::decisions::Decisions;
 use super::password::Passwords;
 use super::problem::Problem;
 use super::throttle::Throttle;
@@ -15,9 +16,7 @@ use crate::config::console::Console;
 use crate::plugs::call::Decided;
 use crate::store::reader::Reader;
 use crate::store::{DatabaseFile, DatabaseReader, Version};
-use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,10 +38,8 @@ pub(crate) struct App {
     pub answers: Mutex<Answers>,
     /// Answers of this second, which depend on the clock.
     pub moments: Mutex<Answers>,
-    /// What was decided here, and when.
-    decided: Mutex<Vec<(DateTime<Utc>, &'static str, Decided)>>,
-    /// Requests that were not answered in time, with what they decide once they are done.
-    pub accepted: Mutex<HashMap<String, Decisions>>,
+    /// What was decided here, and no snapshot shows yet.
+    decisions: Mutex<Decisions>,
     /// Tasks of events that no run has read yet.
     pub claims: Arc<tokio::sync::Mutex<Claims>>,
     pub passwords: Passwords,
@@ -54,9 +51,6 @@ pub(crate) struct App {
     /// Turns at the database.
     pub turns: Semaphore,
 }
-
-/// Decisions, with the processors that they are about.
-pub(crate) type Decisions = Vec<(&'static str, Decided)>;
 
 /// Readers of the database at once. They share the memory that it may take, and long lists need much of it.
 const READERS: usize = 2;
@@ -74,8 +68,7 @@ impl App {
             flags,
             answers: Mutex::default(),
             moments: Mutex::default(),
-            decided: Mutex::default(),
-            accepted: Mutex::default(),
+            decisions: Mutex::default(),
             claims: Arc::default(),
             passwords: Passwords::default(),
             throttle: Mutex::default(),
@@ -109,18 +102,11 @@ impl App {
         self.reader.version().map_err(Problem::from)
     }
 
-    /// Remembers what was decided until a snapshot shows it.
-    pub(crate) fn remember(&self, decisions: Decisions) {
-        let now = (self.now)().wall;
-        self.decided.lock().extend(decisions.into_iter().map(|(processor, decided)| (now, processor, decided)));
-    }
-
     /// What was decided about what a processor shows since what is read was made. The live database shows it.
     pub(crate) fn decided(&self, processor: &str, version: &Version) -> Vec<Decided> {
-        let mut all = self.decided.lock();
-        let snapshot = version.snapshot_time(&self.database);
-        all.retain(|(at, ..)| snapshot.is_some_and(|snapshot| *at >= snapshot));
-        all.iter().filter(|(_, of, _)| *of == processor).map(|(.., decided)| decided.clone()).collect()
+        let Some(snapshot) = version.snapshot_time(&self.database) else { return Vec::new() };
+        let triggers = self.config.daemon.triggers(&self.database);
+        self.decisions.lock().about(processor, &triggers, snapshot, (self.now)().wall)
     }
 
     /// Does what may wait for files or the database.

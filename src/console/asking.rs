@@ -1,7 +1,7 @@
 //! Changes. The console makes none itself: it asks the daemon by a trigger file and waits a moment for the answer. Where
 //! no daemon serves the database, its owner's console calls the same action; a run is a process of its own then.
 
-use super::app::{App, Decisions};
+use super::app::App;
 use super::problem::Problem;
 use crate::actions;
 use crate::actions::forget::Search;
@@ -11,7 +11,7 @@ use crate::base::lock::{self, Presence};
 use crate::base::utc;
 use crate::identities::Identities;
 use crate::plugs::World;
-use crate::plugs::call::{Decided, Reply};
+use crate::plugs::call::Reply;
 use crate::service::order::{Action, Command, Order};
 use crate::service::trigger;
 use crate::source::access::may_write;
@@ -26,9 +26,11 @@ use std::time::{Duration, Instant};
 /// Whoever asks waits for the answer this long.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(25);
+/// The daemon answers a trigger so soon after it has taken it away.
+const TAKING: Duration = Duration::from_millis(500);
 
-/// What the path of a request begins with.
-const REQUESTS: &str = "/requests/";
+/// What the ids of its requests begin with.
+pub(super) const IDS: &str = "console-";
 
 /// What came of a request.
 #[derive(Clone, Debug)]
@@ -44,34 +46,10 @@ impl App {
     pub(crate) async fn ask(self: &Arc<Self>, order: Order) -> std::result::Result<Asked, Problem> {
         let named = order.processor.clone();
         order.check(named.as_deref()).map_err(Problem::bad_request)?;
-        let decisions = self.decisions(&order);
         let app = Arc::clone(self);
         // Not one of the turns of readers: it waits, and reads nothing.
         let asked = tokio::task::spawn_blocking(move || app.ask_now(order)).await;
-        let asked =
-            asked.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed: a bug"))??;
-        match &asked {
-            Asked::Done(_) => self.remember(decisions),
-            Asked::Accepted(path) => {
-                if let Some(id) = path.strip_prefix(REQUESTS) {
-                    self.accepted.lock().insert(id.to_owned(), decisions);
-                }
-            }
-        }
-        Ok(asked)
-    }
-
-    /// What an order decides, once it is done.
-    fn decisions(&self, order: &Order) -> Decisions {
-        let plug = order.processor.as_deref().and_then(|name| self.database.plugs.find(name));
-        let action = match order.command {
-            Command::Review => order.args.action.clone(),
-            Command::Remove => Some("remove".to_owned()),
-            _ => None,
-        };
-        let (Some(plug), Some(action)) = (plug, action) else { return Vec::new() };
-        let decided = |id: &String| (plug.name(), Decided { action: action.clone(), id: id.clone() });
-        order.args.ids.iter().flatten().map(decided).collect()
+        asked.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed: a bug"))?
     }
 
     fn ask_now(&self, mut order: Order) -> std::result::Result<Asked, Problem> {
@@ -92,7 +70,7 @@ impl App {
             return self.act(&order);
         }
         let now = (self.now)().wall;
-        let id = format!("console-{}-{}", utc::name(now), std::process::id());
+        let id = format!("{IDS}{}-{}", utc::name(now), std::process::id());
         order.id = Some(id.clone());
         let folder = self.config.daemon.triggers(&self.database);
         // One trigger of a name waits at a time; that of a run has its processor's, of anything else its id.
@@ -125,20 +103,24 @@ impl App {
         }
     }
 
-    /// What the daemon has answered to a request. One that it has not looked at yet is known while this process lives.
+    /// What the daemon has answered to a request, or that it has not looked at it yet.
     pub(crate) fn answer(&self, id: &str) -> Reply {
-        let folder = self.config.daemon.triggers(&self.database);
-        let is_ours = id.starts_with("console-") && crate::service::order::is_id(id);
-        let Some(answer) = trigger::answer_of(&folder, id).filter(|_| is_ours) else {
-            let is_known = self.accepted.lock().contains_key(id);
-            return if is_known { Reply::Found(json!({"id": id, "state": "running"})) } else { Reply::NotFound };
-        };
-        if answer["state"] == "done"
-            && let Some(decisions) = self.accepted.lock().remove(id)
-        {
-            self.remember(decisions);
+        if !id.starts_with(IDS) || !crate::service::order::is_id(id) {
+            return Reply::NotFound;
         }
-        Reply::Found(answer)
+        let folder = self.config.daemon.triggers(&self.database);
+        let is_waiting = |name: &str| trigger::is_waiting(&folder, name, id);
+        let until = Instant::now() + TAKING;
+        loop {
+            // In this order: the daemon takes a trigger away, and then answers.
+            let is_waiting = is_waiting(id) || self.database.plugs.names().any(is_waiting);
+            match trigger::answer_of(&folder, id) {
+                Some(answer) => return Reply::Found(answer),
+                None if is_waiting => return Reply::Found(json!({"id": id, "state": "running"})),
+                None if Instant::now() >= until => return Reply::NotFound,
+                None => sleep(PAUSE),
+            }
+        }
     }
 
     /// Does it, where no daemon does.
@@ -209,7 +191,7 @@ impl App {
 
 /// A request that the daemon has not answered yet.
 fn accepted(id: &str) -> Asked {
-    Asked::Accepted(format!("{REQUESTS}{id}"))
+    Asked::Accepted(format!("/requests/{id}"))
 }
 
 /// That another run of a processor is in progress, and whose.

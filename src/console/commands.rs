@@ -8,7 +8,7 @@ use super::accounts::{Accounts, Micros, StoreError};
 use super::{password, run};
 use crate::base::error::{Error, Result, Status};
 use crate::config::Config;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use std::time::Duration;
 
 /// The store, as a command sees it.
@@ -90,13 +90,11 @@ impl Office {
     ///
     /// # Errors
     ///
-    /// If there is no such user.
+    /// If there is no such user, or the token would live too long.
     pub fn add_token(&self, user: &str, label: &str, scopes: &[Scope], life: Duration) -> Result<(String, String)> {
-        let until = TimeDelta::from_std(life).ok().and_then(|life| self.now.checked_add_signed(life));
-        let until = until.map_or(Micros::MAX, |until| until.timestamp_micros());
         self.with(async |accounts, now| {
             known(accounts.user(user, now).await?.is_some(), "user", user)?;
-            let (secret, id) = accounts.add_token(user, label, scopes, until, now).await?;
+            let (secret, id) = accounts.add_token(user, label, scopes, life, now).await?;
             self.note(accounts, "token.added", &id, Some(label)).await?;
             Ok((secret.reveal().to_owned(), id))
         })

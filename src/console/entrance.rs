@@ -22,9 +22,8 @@ impl App {
         client: &Client,
         before: Option<&Caller>,
     ) -> Result<Secret, Problem> {
-        let network = format!("network {:?}", Client::network(client.address));
-        let account = format!("account {}", name.chars().take(100).collect::<String>());
-        let welcome = self.throttle.lock().try_now(&[account.clone(), network.clone()], Instant::now());
+        let network = Client::network(client.address);
+        let welcome = self.throttle.lock().try_now(name, network, Instant::now());
         let now = self.micros();
         let address = client.address.to_string();
         let entry = Entry { actor: Some(name), ip_address: Some(&address), ..Entry::default() };
@@ -40,7 +39,7 @@ impl App {
             self.accounts.log(Entry { event: "login.failed", ..entry }, now).await?;
             return Err(Problem::new(StatusCode::UNAUTHORIZED, "the name or the password is wrong"));
         };
-        self.throttle.lock().was_right(&account, &network);
+        self.throttle.lock().was_right(name, network, Instant::now());
         self.enter(&user.name, "password", client, before).await
     }
 
@@ -104,9 +103,8 @@ impl App {
         let Via::Session(session) = &caller.via else {
             return Err(Problem::forbidden("log in to change the password"));
         };
-        let network = format!("network {:?}", Client::network(caller.client.address));
-        let account = format!("account {}", caller.user.name);
-        let welcome = self.throttle.lock().try_now(&[account.clone(), network.clone()], Instant::now());
+        let network = Client::network(caller.client.address);
+        let welcome = self.throttle.lock().try_now(&caller.user.name, network, Instant::now());
         welcome.map_err(|wait| {
             let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many wrong passwords: wait a while");
             problem.after(wait.as_secs() + 1)
@@ -114,7 +112,7 @@ impl App {
         if !self.passwords.is_right(old, caller.user.password_hash.as_deref()).await? {
             return Err(Problem::forbidden("the old password is wrong"));
         }
-        self.throttle.lock().was_right(&account, &network);
+        self.throttle.lock().was_right(&caller.user.name, network, Instant::now());
         let hash = self.passwords.hash(new).await?;
         let now = self.micros();
         self.accounts.set_password(&caller.user.name, &hash, Some(&session.public_id), now).await?;

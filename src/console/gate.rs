@@ -33,6 +33,7 @@ pub(crate) async fn gate(State(app): State<Arc<App>>, mut request: Request, next
     let peer = peer.unwrap_or(Peer(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))));
     let client = Client::of(peer, request.headers(), app.settings());
     let answered = async {
+        check_path(request.uri().path())?;
         check_host(&app, request.headers())?;
         check_origin(&app, request.method(), request.headers())?;
         let (caller, renewed) =
@@ -79,6 +80,17 @@ fn protect(headers: &mut HeaderMap, is_secure: bool) {
         let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
+}
+
+/// Bytes of a path: a file that failed is named in one, with each byte as `%2f` at worst.
+const PATH: usize = 16 << 10;
+
+/// Refuses what nothing is named, wherever it stands in a path. PostgreSQL has no text with a zero byte.
+fn check_path(path: &str) -> Result<(), Problem> {
+    if path.len() > PATH {
+        return Err(Problem::new(StatusCode::URI_TOO_LONG, format!("the path is longer than {PATH} bytes")));
+    }
+    if path.contains("%00") { Err(Problem::not_found()) } else { Ok(()) }
 }
 
 /// A page of an attacker can give its own name the address of this machine. A console on loopback answers to the

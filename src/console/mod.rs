@@ -13,10 +13,12 @@
 //! | `routes` | the API, one file for each family of calls |
 //! | `pages` | the pages |
 //! | `asking` | changes, which the daemon makes, or an action where there is none |
+//! | `decisions` | what these changed, until a snapshot shows it |
+//! | `lines` | the body of an answer that is made while it is sent |
 //! | `answers` | answers that hold until the database changes |
 //! | `claims` | whose the tasks are that events name |
 //! | `app`, `problem` | what requests share; what a caller is told when something cannot be done |
-//! | `server`, `tls` | the process |
+//! | `server`, `tls`, `impatient` | the process, and its connections |
 //! | [`commands`] | what the command line does with the store |
 
 pub mod accounts;
@@ -28,8 +30,11 @@ mod claims;
 mod client;
 pub mod commands;
 mod cookie;
+mod decisions;
 mod entrance;
 mod gate;
+mod impatient;
+mod lines;
 mod pages;
 mod password;
 mod problem;

@@ -1,11 +1,12 @@
 //! The process: listens, hands each connection to the routes, and ends in order.
 //!
 //! A slow or silent client costs a connection for a while and nothing else: its handshake and its headers have a time,
-//! its request has another, and there are so many connections at most.
+//! its request has another, so has an answer of which it takes nothing, and there are so many connections at most.
 
 use super::accounts::Micros;
 use super::app::App;
 use super::client::Peer;
+use super::impatient::Impatient;
 use super::routes;
 use super::tls;
 use crate::base::error::{Error, Result, cause};
@@ -29,6 +30,8 @@ use tokio_rustls::TlsAcceptor;
 const CONNECTIONS: usize = 1024;
 /// How long a client takes for its handshake, and for the headers of a request.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a client takes nothing of an answer.
+const STALL: Duration = Duration::from_secs(30);
 /// How long requests that are under way may take at the end.
 const END: Duration = Duration::from_secs(10);
 /// Login sessions that have ended are deleted this often, give or take a half.
@@ -131,7 +134,7 @@ async fn answer(
         .timer(TokioTimer::new())
         .header_read_timeout(HANDSHAKE)
         .max_headers(100)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Impatient::new(stream, STALL)), service);
     let mut connection = pin!(connection);
     let stopped = async { stopping.wait_for(|stopping| *stopping).await.map(|_| ()) };
     let ended = tokio::select! {

@@ -1,21 +1,41 @@
-//! How often somebody may try to log in: the wait after a failure doubles, for the account and for the network.
+//! How often somebody may try to log in with a wrong password: the wait after a failure doubles.
 //!
-//! Five failures are free. An attacker from one network who tries many accounts waits, and so does one who tries
-//! one account from many networks; the account's owner waits then, too, for 15 minutes at most.
+//! | failures of | that are free | then a wait of |
+//! | --- | --- | --- |
+//! | an account from a network | 5 | 15 minutes at most |
+//! | a network, whatever the account | 20 | 15 minutes at most |
+//! | an account, whatever the network | 100 | a minute at most |
+//!
+//! So whoever tries an account waits soon, and its owner in another network does not. The last row is against many
+//! networks that try one account. It does not hold for networks from which the account's owner has logged in: nobody else
+//! can lock them out there.
 
+use crate::config::console::Network;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// Failures that cost nothing.
-const FREE: u32 = 5;
-/// The longest wait, and how long a failure counts.
-const LONGEST: Duration = Duration::from_secs(900);
-/// Keys that are remembered. Above it, those that no longer count are forgotten.
+/// How long a failure counts.
+const MEMORY: Duration = Duration::from_secs(900);
+/// How long a network is that of an owner.
+const OWNER: Duration = Duration::from_secs(30 * 86_400);
+/// What is remembered. Above it, what no longer counts is forgotten.
 const KEYS: usize = 10_000;
 
 /// What was tried lately.
 #[derive(Debug, Default)]
-pub(crate) struct Throttle(HashMap<String, Tries>);
+pub(crate) struct Throttle {
+    tries: HashMap<Key, Tries>,
+    /// When the owner of an account last logged in from a network.
+    owners: HashMap<(String, Network), Instant>,
+}
+
+/// What failures are counted of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Pair(String, Network),
+    Network(Network),
+    Account(String),
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Tries {
@@ -23,31 +43,52 @@ struct Tries {
     last: Instant,
 }
 
-impl Tries {
+impl Key {
+    /// Failures that cost nothing, and the longest wait.
+    fn limits(&self) -> (u32, Duration) {
+        match self {
+            Self::Pair(..) => (5, MEMORY),
+            Self::Network(_) => (20, MEMORY),
+            Self::Account(_) => (100, Duration::from_secs(60)),
+        }
+    }
+
     /// When the next try is welcome.
-    fn next(self) -> Instant {
-        let wait = match self.failures.checked_sub(FREE) {
+    fn next(&self, tries: Tries) -> Instant {
+        let (free, longest) = self.limits();
+        let wait = match tries.failures.checked_sub(free) {
             None => Duration::ZERO,
-            Some(over) => Duration::from_secs(1 << over.min(10)).min(LONGEST),
+            Some(over) => Duration::from_secs(1 << over.min(10)).min(longest),
         };
-        self.last + wait
+        tries.last + wait
     }
 }
 
+/// Characters of a name: nobody has a longer one, and anybody can send one.
+const NAME: usize = 100;
+
+fn keys(account: &str, network: Network) -> [Key; 3] {
+    let account: String = account.chars().take(NAME).collect();
+    [Key::Pair(account.clone(), network), Key::Network(network), Key::Account(account)]
+}
+
 impl Throttle {
-    /// How long somebody has to wait before a try with any of these keys. The try counts as failed until it is
-    /// known to be right: otherwise a hundred tries at once would be one.
-    pub(crate) fn try_now(&mut self, keys: &[String], now: Instant) -> Result<(), Duration> {
-        let known = keys.iter().filter_map(|key| self.0.get(key));
-        if let Some(next) = known.map(|tries| tries.next()).max().filter(|next| *next > now) {
+    /// How long somebody has to wait before a try. The try counts as failed until it is known to be right: otherwise a
+    /// hundred tries at once would be one.
+    pub(crate) fn try_now(&mut self, account: &str, network: Network, now: Instant) -> Result<(), Duration> {
+        let keys = keys(account, network);
+        let is_owner = self.owners.get(&(account.to_owned(), network)).is_some_and(|at| *at + OWNER > now);
+        let counts = |key: &&Key| !(is_owner && matches!(key, Key::Account(_)));
+        let next = keys.iter().filter(counts).filter_map(|key| Some(key.next(*self.tries.get(key)?))).max();
+        if let Some(next) = next.filter(|next| *next > now) {
             return Err(next - now);
         }
-        if self.0.len() > KEYS {
-            self.0.retain(|_, tries| tries.last + LONGEST > now);
+        if self.tries.len() > KEYS {
+            self.tries.retain(|_, tries| tries.last + MEMORY > now);
         }
         for key in keys {
-            let tries = self.0.entry(key.clone()).or_insert(Tries { failures: 0, last: now });
-            if tries.last + LONGEST <= now {
+            let tries = self.tries.entry(key).or_insert(Tries { failures: 0, last: now });
+            if tries.last + MEMORY <= now {
                 tries.failures = 0;
             }
             tries.failures += 1;
@@ -56,41 +97,80 @@ impl Throttle {
         Ok(())
     }
 
-    /// Forgets the failures of an account whose owner is known now, and of the network this try: who has an account
-    /// could else try those of others without end.
-    pub(crate) fn was_right(&mut self, account: &str, network: &str) {
-        self.0.remove(account);
-        if let Some(tries) = self.0.get_mut(network) {
-            tries.failures = tries.failures.saturating_sub(1);
+    /// Forgets the failures of an account in a network whose owner is known now, and elsewhere only this try: who has
+    /// an account could else try those of others without end.
+    pub(crate) fn was_right(&mut self, account: &str, network: Network, now: Instant) {
+        let [pair, others @ ..] = keys(account, network);
+        self.tries.remove(&pair);
+        for key in others {
+            if let Some(tries) = self.tries.get_mut(&key) {
+                tries.failures = tries.failures.saturating_sub(1);
+            }
         }
+        if self.owners.len() > KEYS {
+            self.owners.retain(|_, at| *at + OWNER > now);
+        }
+        self.owners.insert((account.to_owned(), network), now);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::IpAddr;
+
+    fn network(number: u8) -> Network {
+        Network::new(IpAddr::from([10, 0, number, 0]), 24)
+    }
 
     #[test]
     fn the_wait_doubles_after_five_failures_and_ends() {
         let mut throttle = Throttle::default();
-        let ada = ["account ada".to_owned(), "network 10.0.0.0".to_owned()];
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let mut ada = |at: Instant| throttle.try_now("ada", network(0), at);
         for _ in 0..5 {
-            assert_eq!(throttle.try_now(&ada, start), Ok(()));
+            assert_eq!(ada(start), Ok(()));
         }
-        assert_eq!(throttle.try_now(&ada, start), Err(Duration::from_secs(1)));
-        assert_eq!(throttle.try_now(&ada, at(1)), Ok(()));
-        assert_eq!(throttle.try_now(&ada, at(2)), Err(Duration::from_secs(1)));
-        assert_eq!(throttle.try_now(&ada, at(3)), Ok(()));
-        assert_eq!(throttle.try_now(&ada, at(3)), Err(Duration::from_secs(4)));
-        let elsewhere = ["account ada".to_owned(), "network 10.0.1.0".to_owned()];
-        assert_eq!(throttle.try_now(&elsewhere, at(3)), Err(Duration::from_secs(4)), "the account waits everywhere");
-        let other = ["account bob".to_owned(), "network 10.0.1.0".to_owned()];
-        assert_eq!(throttle.try_now(&other, at(3)), Ok(()));
-        throttle.was_right("account ada", "network 10.0.1.0");
-        assert_eq!(throttle.try_now(&["account ada".to_owned()], at(3)), Ok(()));
-        assert_eq!(throttle.try_now(&ada, at(3)), Err(Duration::from_secs(4)), "others failed in this network");
-        assert_eq!(throttle.try_now(&elsewhere, at(3 + 2000)), Ok(()), "failures are forgotten");
+        assert_eq!(ada(start), Err(Duration::from_secs(1)));
+        assert_eq!(ada(at(1)), Ok(()));
+        assert_eq!(ada(at(2)), Err(Duration::from_secs(1)));
+        assert_eq!(ada(at(3)), Ok(()));
+        assert_eq!(ada(at(3)), Err(Duration::from_secs(4)));
+        assert_eq!(throttle.try_now("bob", network(0), at(3)), Ok(()), "her colleague");
+        assert_eq!(throttle.try_now("ada", network(1), at(3)), Ok(()), "she herself, elsewhere");
+        throttle.was_right("ada", network(1), at(3));
+        assert_eq!(throttle.try_now("ada", network(0), at(3)), Err(Duration::from_secs(4)), "others failed there");
+        assert_eq!(throttle.try_now("ada", network(0), at(3 + 2000)), Ok(()), "failures are forgotten");
+    }
+
+    #[test]
+    fn a_network_that_tries_many_accounts_waits() {
+        let mut throttle = Throttle::default();
+        let now = Instant::now();
+        for number in 0..20 {
+            assert_eq!(throttle.try_now(&format!("user {number}"), network(0), now), Ok(()));
+        }
+        assert_eq!(throttle.try_now("ada", network(0), now), Err(Duration::from_secs(1)));
+        assert_eq!(throttle.try_now("ada", network(1), now), Ok(()));
+    }
+
+    #[test]
+    fn many_networks_that_try_one_account_wait_and_its_owner_does_not() {
+        let mut throttle = Throttle::default();
+        let now = Instant::now();
+        assert_eq!(throttle.try_now("ada", network(0), now), Ok(()));
+        throttle.was_right("ada", network(0), now);
+        for number in 0..100 {
+            assert_eq!(throttle.try_now("ada", network(1 + number), now), Ok(()));
+        }
+        assert_eq!(throttle.try_now("ada", network(200), now), Err(Duration::from_secs(1)));
+        assert_eq!(throttle.try_now("ada", network(0), now), Ok(()), "where she has logged in before");
+        assert_eq!(throttle.try_now("bob", network(200), now), Ok(()));
+        for _ in 0..20 {
+            let wait = throttle.try_now("ada", network(200), now).unwrap_err();
+            assert!(wait <= Duration::from_secs(60), "{wait:?}");
+            throttle.tries.get_mut(&Key::Account("ada".into())).unwrap().failures += 1;
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::store::reader::Reader;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -169,7 +170,7 @@ pub struct Asked {
 }
 
 /// Something that was decided about one of the things that a processor shows.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub struct Decided {
     /// In the processor's words, such as `approve`.
     pub action: String,
@@ -233,15 +234,16 @@ impl Viewer {
 }
 
 /// What there is to say.
-#[derive(Clone, Debug)]
 pub enum Reply {
     Found(Value),
-    /// JSON objects, one a line.
-    Lines(Vec<u8>),
+    /// JSON objects, one a line. They are made while they are sent.
+    Lines(Box<dyn Iterator<Item = Result<String>> + Send>),
     /// Nothing of that name, or nothing for those who ask.
     NotFound,
     /// It is not handed out, and why.
     Withheld(String),
+    /// It is too large to be handed out, and what else can be done.
+    TooLarge(String),
     /// It is at another path now, below `/api/v1`.
     Moved(String),
     /// A parameter makes no sense.

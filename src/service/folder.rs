@@ -119,6 +119,22 @@ impl OwnFolder {
         self.sub(name, PASSED, owner)
     }
 
+    /// When something in the folder was last made, renamed or removed.
+    pub fn changed(&self) -> Option<DateTime<Utc>> {
+        let stat = rustix::fs::fstat(&self.folder).ok()?;
+        DateTime::from_timestamp(stat.st_mtime, u32::try_from(stat.st_mtime_nsec).unwrap_or_default())
+    }
+
+    /// The same to list what is in it, where this user may.
+    ///
+    /// # Errors
+    ///
+    /// As above, or if it may only be passed.
+    pub fn list_of_owner(&self, name: &str) -> Result<Self> {
+        let (owner, _) = self.owner_and_mode()?;
+        self.sub(name, FOLDER, owner)
+    }
+
     fn sub(&self, name: &str, flags: OFlags, owner: u32) -> Result<Self> {
         let path = self.path.join(name);
         let folder = rustix::fs::openat(&self.folder, name, flags, Mode::empty());

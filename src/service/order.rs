@@ -13,6 +13,7 @@ use crate::actions::failures::{Names, Which};
 use crate::actions::remove::Removal;
 use crate::actions::review::Review;
 use crate::base::duration;
+use crate::plugs::call::Decided;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -182,6 +183,19 @@ impl Order {
             }),
             Command::Publish => Some(Action::Publish),
         }
+    }
+}
+
+impl Order {
+    /// What it decides about what its processor shows, once it is done.
+    pub fn decided(&self) -> Vec<Decided> {
+        let action = match self.command {
+            Command::Review => self.args.action.as_deref(),
+            Command::Remove => Some("remove"),
+            Command::Run | Command::Retry | Command::Publish => None,
+        };
+        let decided = |id: &String| Some(Decided { action: action?.to_owned(), id: id.clone() });
+        self.args.ids.iter().flatten().filter_map(decided).collect()
     }
 }
 

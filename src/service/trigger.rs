@@ -12,6 +12,7 @@ use crate::base::holder::Holder;
 use crate::base::utc;
 use crate::pass::request::{Origin, Request};
 use crate::pass::summary::Summary;
+use crate::plugs::call::Decided;
 use crate::plugs::{Plug, Plugs};
 use crate::service::folder::{Old, OwnFolder};
 use crate::service::order::{Order, is_id, is_word};
@@ -114,13 +115,14 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Lets the users who may drop triggers get to the folder, write into it, and find their answers.
+    /// Lets the users who may drop triggers get to the folder, write into it, and list the answers to find their own.
     fn admit(&self) {
         const PASS: u16 = 0o1;
         const WRITE: u16 = 0o3;
+        const LIST: u16 = 0o5;
         let admitted = self.dropped.admit_above(&self.allowed, PASS);
         let admitted = admitted.and_then(|()| self.dropped.admit(&self.allowed, WRITE));
-        if let Err(error) = admitted.and_then(|()| self.results.admit(&self.allowed, PASS)) {
+        if let Err(error) = admitted.and_then(|()| self.results.admit(&self.allowed, LIST)) {
             let (path, error) = (self.path().display(), cause(&error));
             tracing::warn!(%path, error, "cannot let the users of [daemon] allow_uids in: setfacl can, or a group");
         }
@@ -280,6 +282,10 @@ impl Folder {
         };
         text["state"] = state.into();
         text[key] = value;
+        let decided = claim.order.as_ref().map(Order::decided).unwrap_or_default();
+        if state == "done" && !decided.is_empty() {
+            text["decided"] = json!(decided);
+        }
         // The daemon can look into another folder since.
         let name = format!("{}.json", claim.id);
         let cannot = |error: std::io::Error| Error::cannot("write", format!("{RESULTS}/{name}"), cause(&error));
@@ -335,13 +341,72 @@ pub fn drop_into(folder: &Path, name: &str, order: &Order) -> Result<()> {
 
 /// The answer to a trigger, as JSON, if there is one yet.
 pub fn answer_of(folder: &Path, id: &str) -> Option<serde_json::Value> {
-    let mut file = OwnFolder::open(folder).ok()?.sub_of_owner(RESULTS).ok()?.file(&format!("{id}.json")).ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
+    Answers(OwnFolder::open(folder).ok()?.sub_of_owner(RESULTS).ok()?).of(id)
+}
+
+/// The answers to triggers in a folder, as somebody who asks.
+pub fn answers(folder: &Path) -> Option<Answers> {
+    Some(Answers(OwnFolder::open(folder).ok()?.list_of_owner(RESULTS).ok()?))
+}
+
+/// Answers to triggers.
+pub struct Answers(OwnFolder);
+
+/// Something that was decided for a trigger.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// When the daemon had done it.
+    pub at: DateTime<Utc>,
+    pub processor: String,
+    pub decided: Decided,
+}
+
+impl Answers {
+    fn of(&self, id: &str) -> Option<serde_json::Value> {
+        let mut file = self.0.file(&format!("{id}.json")).ok()?;
+        if !file.metadata().ok()?.is_file() {
+            return None;
+        }
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).ok()?;
+        serde_json::from_slice(&text).ok()
     }
+
+    /// When the last one was written, or removed.
+    pub fn changed(&self) -> Option<DateTime<Utc>> {
+        self.0.changed()
+    }
+
+    /// What was decided from a moment on, for triggers whose ids begin like this and which this user may read; in order.
+    pub fn decisions(&self, ids: &str, since: DateTime<Utc>) -> Vec<Decision> {
+        // One that was written before says nothing newer, and need not be read.
+        let is_recent = |name: &String| self.0.written(name).is_some_and(|at| at >= since.timestamp());
+        let names = self.0.names().filter(|name| name.starts_with(ids) && is_recent(name));
+        let mut names: Vec<_> = names.collect();
+        // Answers of one second are in the order of their ids, which have more of the time.
+        names.sort();
+        let mut decisions: Vec<_> = names.iter().flat_map(|name| self.decisions_of(name).unwrap_or_default()).collect();
+        decisions.retain(|decision| decision.at >= since);
+        decisions.sort_by_key(|decision| decision.at);
+        decisions
+    }
+
+    fn decisions_of(&self, name: &str) -> Option<Vec<Decision>> {
+        let answer = self.of(name.strip_suffix(".json")?)?;
+        let at = DateTime::parse_from_rfc3339(answer["answered_at"].as_str()?).ok()?.to_utc();
+        let processor = answer["processor"].as_str()?;
+        let decided: Vec<Decided> = serde_json::from_value(answer["decided"].clone()).ok()?;
+        let decision = |decided| Decision { at, processor: processor.to_owned(), decided };
+        Some(decided.into_iter().map(decision).collect())
+    }
+}
+
+/// Whether a trigger waits in a folder under a name.
+pub fn is_waiting(folder: &Path, name: &str, id: &str) -> bool {
+    let file = OwnFolder::open(folder).ok().and_then(|folder| folder.file(&format!("{name}{EXTENSION}")).ok());
     let mut text = Vec::new();
-    file.read_to_end(&mut text).ok()?;
-    serde_json::from_slice(&text).ok()
+    let read = file.is_some_and(|file| file.take(SIZE).read_to_end(&mut text).is_ok());
+    read && Order::id_of(&text).as_deref() == Some(id)
 }
 
 fn login(uid: u32) -> String {

@@ -10,7 +10,7 @@
 use crate::base::error::{Error, Result, Status, cause};
 use crate::source::access::may_write;
 use crate::store::beside;
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use std::path::{Path, PathBuf};
 
 /// A published copy of a database.
@@ -53,11 +53,12 @@ impl Shelf {
         all
     }
 
-    /// The one of a time, which is still to be made.
+    /// The one of a time, which is still to be made. Of two in a second the later one has the name of the next second:
+    /// readers tell snapshots apart by their names.
     pub(super) fn at(self, database: &Path, time: DateTime<Utc>) -> Snapshot {
         let (stem, extension) = name(database);
         let path = self.folder(database).join(format!("{stem}-{}{extension}", time.format(FORMAT)));
-        Snapshot { path, time }
+        if path.exists() { self.at(database, time + TimeDelta::seconds(1)) } else { Snapshot { path, time } }
     }
 
     /// The name that the newest snapshot of a database has, too.

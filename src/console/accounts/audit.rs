@@ -29,8 +29,8 @@ pub struct Entry<'e> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Written {
     pub id: i64,
-    /// Microseconds since 1970, UTC.
-    pub at: i64,
+    /// When, in RFC 3339.
+    pub at: String,
     pub actor: Option<String>,
     pub event: String,
     pub object: Option<String>,
@@ -79,27 +79,31 @@ impl Accounts {
         Ok(())
     }
 
-    /// The newest entries before one, of everybody, or those that a user made or is the owner of.
+    /// The newest entries before one, of everybody, or those that a user made or is the owner of; and how many there are
+    /// of these, before and after it.
     ///
     /// # Errors
     ///
     /// If the store is away.
-    pub async fn audit(&self, of: Option<&str>, before: Option<i64>, limit: u32, now: Micros) -> Result<Vec<Written>> {
+    pub async fn audit(
+        &self,
+        of: Option<&str>,
+        before: Option<i64>,
+        limit: u32,
+        now: Micros,
+    ) -> Result<(Vec<Written>, u64)> {
         let sql = self.ready(now).await?;
-        let before = before.unwrap_or(i64::MAX);
-        let order = format!("ORDER BY id DESC LIMIT {limit}");
-        let rows = match of {
-            Some(user) => {
-                let select =
-                    format!("SELECT {COLUMNS} FROM audit_log WHERE (actor = ? OR owner = ?) AND id < ? {order}");
-                sql.rows(&select, &KINDS, &[user.into(), user.into(), before.into()]).await?
-            }
-            None => {
-                let select = format!("SELECT {COLUMNS} FROM audit_log WHERE id < ? {order}");
-                sql.rows(&select, &KINDS, &[before.into()]).await?
-            }
+        let before = Value::from(before.unwrap_or(i64::MAX));
+        let (shown, user) = match of {
+            Some(user) => ("(actor = ? OR owner = ?)", vec![Value::from(user); 2]),
+            None => ("1 = 1", Vec::new()),
         };
-        Ok(rows.into_iter().map(written).collect())
+        let count = format!("SELECT count(*) FROM audit_log WHERE {shown}");
+        let total = sql.row(&count, &[Kind::Int], &user).await?.and_then(|mut row| row.int());
+        let select = format!("SELECT {COLUMNS} FROM audit_log WHERE {shown} AND id < ? ORDER BY id DESC LIMIT {limit}");
+        let rows = sql.rows(&select, &KINDS, &[&user[..], &[before]].concat()).await?;
+        let total = total.and_then(|total| u64::try_from(total).ok()).unwrap_or_default();
+        Ok((rows.into_iter().map(written).collect(), total))
     }
 
     /// A salted hash of a login session's public id.
@@ -116,7 +120,7 @@ fn clean(text: &str) -> String {
 }
 
 fn written(mut cells: Cells) -> Written {
-    let (id, at) = (cells.int().unwrap_or_default(), cells.int().unwrap_or_default());
+    let (id, at) = (cells.int().unwrap_or_default(), super::text(cells.int().unwrap_or_default()));
     let mut text = || cells.text();
     let (actor, event, object, owner, detail) = (text(), text().unwrap_or_default(), text(), text(), text());
     Written { id, at, actor, event, object, owner, detail, ip_address: text(), session_mark: text() }

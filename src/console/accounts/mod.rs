@@ -27,7 +27,9 @@ mod sql;
 pub mod token;
 pub mod user;
 
+use crate::base::utc;
 use crate::config::console::Console;
+use chrono::DateTime;
 use seal::Seal;
 use sql::Sql;
 use std::time::Duration;
@@ -35,6 +37,11 @@ use tokio::sync::OnceCell;
 
 /// Microseconds since 1970, UTC: they mean the same in every back end, whatever the zone of a connection.
 pub type Micros = i64;
+
+/// A moment as programs read it.
+pub fn text(time: Micros) -> String {
+    utc::microseconds(DateTime::from_timestamp_micros(time).unwrap_or_default())
+}
 
 /// Why the store could not do what it was asked to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

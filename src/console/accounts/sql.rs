@@ -104,6 +104,7 @@ impl Sql {
 
     /// Runs a statement. Returns how many rows it met.
     pub(super) async fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
+        check(values)?;
         let sql = &*self.in_dialect(sql);
         let mut tries = 0;
         loop {
@@ -124,6 +125,7 @@ impl Sql {
 
     /// Asks for rows, whose columns are of these kinds.
     pub(super) async fn rows(&self, sql: &str, kinds: &[Kind], values: &[Value<'_>]) -> Result<Vec<Cells>> {
+        check(values)?;
         let sql = &*self.in_dialect(sql);
         let asked = self.in_time(async {
             match &self.pool {
@@ -193,6 +195,15 @@ impl Sql {
             Ok(done) => done.map_err(StoreError::from),
             Err(_) => Err(StoreError::Away("it does not answer in time".to_owned())),
         }
+    }
+}
+
+/// PostgreSQL has no text with a zero byte in it, so no store has one.
+fn check(values: &[Value<'_>]) -> Result<()> {
+    let is_wrong = |value: &Value<'_>| matches!(value, Value::Text(Some(text)) if text.contains('\0'));
+    match values.iter().any(is_wrong) {
+        true => Err(StoreError::Invalid("a text has a zero byte in it".to_owned())),
+        false => Ok(()),
     }
 }
 

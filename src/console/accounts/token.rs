@@ -4,6 +4,7 @@ use super::secret::{Secret, TOKEN_PREFIX, is_public_id, public_id};
 use super::sql::{Cells, Kind, Value};
 use super::{Accounts, Micros, StoreError};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -47,6 +48,9 @@ impl Scope {
     }
 }
 
+/// A token lives for so long at most.
+const LONGEST_LIFE: Duration = Duration::from_secs(366 * 86_400);
+
 /// A use is noted once a minute at most.
 const NOTED: Micros = 60_000_000;
 
@@ -61,15 +65,20 @@ impl Accounts {
     ///
     /// # Errors
     ///
-    /// If the store is away, or the label is empty or too long.
+    /// If the store is away, the label is empty or too long, or it would live too long.
     pub async fn add_token(
         &self,
         user_id: &str,
         label: &str,
         scopes: &[Scope],
-        expires_at: Micros,
+        life: Duration,
         now: Micros,
     ) -> Result<(Secret, String)> {
+        if life > LONGEST_LIFE {
+            let days = LONGEST_LIFE.as_secs() / 86_400;
+            return Err(StoreError::Invalid(format!("a token lives for {days} days at most")));
+        }
+        let expires_at = now + Micros::try_from(life.as_micros()).unwrap_or_default();
         if !(1..=100).contains(&label.chars().count()) || scopes.is_empty() {
             return Err(StoreError::Invalid("a token has a label of 1 to 100 characters, and a scope".to_owned()));
         }

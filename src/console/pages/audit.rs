@@ -2,7 +2,7 @@
 
 use super::{Failure, Visitor, page};
 use crate::console::app::App;
-use crate::console::routes::{Entries, Paging, text};
+use crate::console::routes::{Entries, Paging};
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Response};
@@ -19,7 +19,7 @@ async fn show(
     Visitor(caller): Visitor,
     Query(paging): Query<Paging>,
 ) -> Result<Response, Failure> {
-    let Entries { entries, next_cursor } = app.entries(&caller, paging.page()?).await?;
+    let Entries { entries, next_cursor, .. } = app.entries(&caller, paging.page()?).await?;
     let body = html! {
         @if entries.is_empty() { p { "Nothing." } } @else {
             div.scroll { table {
@@ -27,7 +27,7 @@ async fn show(
                 tbody {
                     @for entry in &entries {
                         tr {
-                            td { (text(entry.at).replace('T', " ").split('.').next().unwrap_or_default()) " UTC" }
+                            td { (entry.at.replace('T', " ").split('.').next().unwrap_or_default()) " UTC" }
                             td { (entry.actor.as_deref().unwrap_or("nobody")) }
                             td { (entry.event) }
                             td { (entry.object.as_deref().unwrap_or_default()) }

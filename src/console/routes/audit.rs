@@ -22,6 +22,8 @@ pub(super) fn routes() -> Router<Arc<App>> {
 #[derive(Serialize, utoipa::ToSchema)]
 pub(in crate::console) struct Entries {
     pub(in crate::console) entries: Vec<Written>,
+    /// On all pages.
+    pub(in crate::console) total: u64,
     /// None on the last page.
     pub(in crate::console) next_cursor: Option<String>,
 }
@@ -44,9 +46,9 @@ impl App {
         let sees_all = caller.is_owner || caller.user.role == Role::Admin;
         let of = (!sees_all).then_some(&*caller.user.name);
         let before = page.from.and_then(|from| i64::try_from(from).ok());
-        let entries = self.accounts.audit(of, before, page.limit, self.micros()).await?;
+        let (entries, total) = self.accounts.audit(of, before, page.limit, self.micros()).await?;
         let last = entries.last().filter(|_| entries.len() >= page.limit as usize);
         let next_cursor = last.and_then(|last| u64::try_from(last.id).ok()).map(Page::cursor);
-        Ok(Entries { entries, next_cursor })
+        Ok(Entries { entries, total, next_cursor })
     }
 }

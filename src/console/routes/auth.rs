@@ -1,10 +1,10 @@
 //! Logging in and out, one's own login sessions and tokens.
 
 use super::json;
+use super::paging::Paging;
 use crate::base::duration;
-use crate::base::utc;
-use crate::console::accounts::Micros;
 use crate::console::accounts::session::LoginSession;
+use crate::console::accounts::text;
 use crate::console::accounts::token::{ApiToken, Scope};
 use crate::console::app::App;
 use crate::console::caller::Caller;
@@ -12,12 +12,11 @@ use crate::console::client::Client;
 use crate::console::cookie;
 use crate::console::problem::{Problem, ProblemDocument};
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post};
 use axum::{Extension, Json, Router};
-use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,9 +35,8 @@ pub(super) fn routes() -> Router<Arc<App>> {
 pub(crate) const FORGET: (HeaderName, HeaderValue) =
     (HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\", \"cookies\", \"storage\""));
 
-/// A token lives for so long unless it is said otherwise, and at most.
+/// A token lives for so long unless it is said otherwise.
 pub(crate) const TOKEN_LIFE: Duration = Duration::from_secs(90 * 86_400);
-const LONGEST_LIFE: Duration = Duration::from_secs(366 * 86_400);
 
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -65,7 +63,9 @@ pub(crate) struct SessionView {
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Sessions {
     sessions: Vec<SessionView>,
+    /// On all pages.
     total: usize,
+    next_cursor: Option<String>,
 }
 
 /// A token of a program.
@@ -83,7 +83,9 @@ pub(crate) struct TokenView {
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Tokens {
     tokens: Vec<TokenView>,
+    /// On all pages.
     total: usize,
+    next_cursor: Option<String>,
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -92,7 +94,7 @@ pub(super) struct NewToken {
     /// What it is for.
     label: String,
     scopes: Vec<Scope>,
-    /// How long it lives, such as `30d`; 90 days unless it is said.
+    /// How long it lives, such as `30d`; 90 days unless it is said, 366 at most.
     expires_in: Option<String>,
 }
 
@@ -138,11 +140,6 @@ impl TokenView {
     }
 }
 
-/// A moment as programs read it.
-pub(crate) fn text(time: Micros) -> String {
-    utc::microseconds(DateTime::from_timestamp_micros(time).unwrap_or_default())
-}
-
 /// Log in with a name and a password; the answer sets a cookie.
 #[utoipa::path(post, path = "/auth/login", operation_id = "logIn", tag = "auth", security(()),
     request_body = Credentials,
@@ -172,12 +169,19 @@ pub(super) async fn log_out(State(app): State<Arc<App>>, caller: Option<Caller>)
 }
 
 /// One's own login sessions that live.
-#[utoipa::path(get, path = "/auth/sessions", operation_id = "listLoginSessions", tag = "auth",
-    responses((status = 200, body = Sessions), (status = 401, body = ProblemDocument)))]
-pub(super) async fn sessions(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Sessions>, Problem> {
+#[utoipa::path(get, path = "/auth/sessions", operation_id = "listLoginSessions", tag = "auth", params(Paging),
+    responses((status = 200, body = Sessions), (status = 400, body = ProblemDocument),
+        (status = 401, body = ProblemDocument)))]
+pub(super) async fn sessions(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Sessions>, Problem> {
+    let page = paging.page()?;
     let sessions = app.accounts.sessions_of(&caller.user.name, app.micros()).await?;
-    let sessions: Vec<_> = sessions.into_iter().map(|session| SessionView::of(session, caller.session())).collect();
-    Ok(Json(Sessions { total: sessions.len(), sessions }))
+    let total = sessions.len();
+    let sessions: Vec<_> = page.of(sessions).map(|session| SessionView::of(session, caller.session())).collect();
+    Ok(Json(Sessions { next_cursor: page.next(sessions.len(), total), sessions, total }))
 }
 
 /// End one of one's own login sessions.
@@ -208,12 +212,19 @@ pub(super) async fn end_others(State(app): State<Arc<App>>, caller: Caller) -> R
 }
 
 /// One's own tokens that live.
-#[utoipa::path(get, path = "/auth/tokens", operation_id = "listTokens", tag = "auth",
-    responses((status = 200, body = Tokens), (status = 401, body = ProblemDocument)))]
-pub(super) async fn tokens(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Tokens>, Problem> {
+#[utoipa::path(get, path = "/auth/tokens", operation_id = "listTokens", tag = "auth", params(Paging),
+    responses((status = 200, body = Tokens), (status = 400, body = ProblemDocument),
+        (status = 401, body = ProblemDocument)))]
+pub(super) async fn tokens(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Tokens>, Problem> {
+    let page = paging.page()?;
     let tokens = app.accounts.tokens(Some(&caller.user.name), app.micros()).await?;
-    let tokens: Vec<_> = tokens.into_iter().map(TokenView::of).collect();
-    Ok(Json(Tokens { total: tokens.len(), tokens }))
+    let total = tokens.len();
+    let tokens: Vec<_> = page.of(tokens).map(TokenView::of).collect();
+    Ok(Json(Tokens { next_cursor: page.next(tokens.len(), total), tokens, total }))
 }
 
 /// Make a token for a program.
@@ -226,7 +237,7 @@ pub(super) async fn make_token(
     body: Bytes,
 ) -> Result<(StatusCode, Json<MadeToken>), Problem> {
     let NewToken { label, scopes, expires_in } = json(&body)?;
-    let life = expires_in.as_deref().map_or(Ok(TOKEN_LIFE), duration::parse_wait);
+    let life = expires_in.as_deref().map_or(Ok(TOKEN_LIFE), duration::parse);
     let life = life.map_err(|expected| Problem::bad_request(format!("`expires_in` is not {expected}")))?;
     let (secret, public_id) = app.make_token(&caller, &label, &scopes, life).await?;
     Ok((StatusCode::CREATED, Json(MadeToken { token: secret.reveal().to_owned(), public_id })))
@@ -255,16 +266,12 @@ impl App {
         life: Duration,
     ) -> Result<(crate::console::accounts::secret::Secret, String), Problem> {
         caller.require(Scope::Admin)?;
-        if life > LONGEST_LIFE {
-            return Err(Problem::bad_request("a token lives for 366 days at most"));
-        }
         let now = self.micros();
         if self.accounts.user(&caller.user.name, now).await?.is_none() {
             let detail = "a token belongs to a user: add one with `sessionmill console user add`";
             return Err(Problem::forbidden(detail));
         }
-        let expires_at = now + Micros::try_from(life.as_micros()).unwrap_or_default();
-        let (secret, public_id) = self.accounts.add_token(&caller.user.name, label, scopes, expires_at, now).await?;
+        let (secret, public_id) = self.accounts.add_token(&caller.user.name, label, scopes, life, now).await?;
         self.note(caller, "token.added", Some(&public_id), Some(label)).await?;
         Ok((secret, public_id))
     }

@@ -9,6 +9,7 @@ use crate::console::accounts::user::Role;
 use crate::console::answers::Question;
 use crate::console::app::App;
 use crate::console::caller::Caller;
+use crate::console::lines::Lines;
 use crate::console::problem::Problem;
 use crate::identities::Identities;
 use crate::plugs::call::{Asked, CURSOR, Call, Disclosed, LIMIT, Page, Removing, Reply, Viewer};
@@ -16,7 +17,7 @@ use crate::service::order::{Args, Command, Order};
 use crate::source::stat::Stat;
 use crate::store::Version;
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Query, RawPathParams, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
@@ -111,12 +112,13 @@ impl Request<'_> {
                 }
                 Ok(json(text))
             }
-            Reply::Lines(text) => {
+            Reply::Lines(lines) => {
                 self.note_disclosed(&disclosed).await?;
-                Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], text).into_response())
+                Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::new(Lines::new(lines))).into_response())
             }
             Reply::NotFound => Err(Problem::not_found()),
             Reply::Withheld(why) => Err(Problem::new(StatusCode::NOT_FOUND, why)),
+            Reply::TooLarge(why) => Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, why)),
             Reply::Invalid(detail) => Err(Problem::bad_request(detail)),
             Reply::Moved(path) => {
                 let location = format!("{BASE}{path}");

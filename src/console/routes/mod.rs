@@ -39,7 +39,7 @@ use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub(super) use audit::Entries;
-pub(super) use auth::{FORGET, SessionView, TOKEN_LIFE, TokenView, text};
+pub(super) use auth::{FORGET, SessionView, TOKEN_LIFE, TokenView};
 pub(super) use openapi::BASE;
 pub(super) use paging::Paging;
 

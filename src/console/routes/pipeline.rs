@@ -1,6 +1,7 @@
 //! The pipeline: how processors do, runs that are asked for, other tries of what failed.
 
 use super::BASE;
+use super::paging::Paging;
 use crate::base::holder::Holder;
 use crate::base::lock;
 use crate::base::utc;
@@ -59,7 +60,9 @@ pub(super) struct Processor {
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Processors {
     processors: Vec<Processor>,
+    /// On all pages.
     total: usize,
+    next_cursor: Option<String>,
 }
 
 /// What came of a request. While it is under way, `request` is the path that tells it later.
@@ -118,16 +121,24 @@ impl App {
 }
 
 /// The processors, and how they do.
-#[utoipa::path(get, path = "/processors", operation_id = "listProcessors", tag = "pipeline",
-    responses((status = 200, body = Processors), (status = 401, body = ProblemDocument)))]
-pub(super) async fn processors(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Processors>, Problem> {
+#[utoipa::path(get, path = "/processors", operation_id = "listProcessors", tag = "pipeline", params(Paging),
+    responses((status = 200, body = Processors), (status = 400, body = ProblemDocument),
+        (status = 401, body = ProblemDocument)))]
+pub(super) async fn processors(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Processors>, Problem> {
     caller.require(Scope::Read)?;
-    let mut processors: Vec<_> = app.samples().await?.into_iter().map(|(_, processor)| processor).collect();
+    let page = paging.page()?;
+    let samples = app.samples().await?;
+    let total = samples.len();
+    let mut processors: Vec<_> = page.of(samples).map(|(_, processor)| processor).collect();
     if caller.viewer().others < Level::Metadata {
         // Names of files are in these.
         processors.iter_mut().for_each(|processor| processor.last_run = None);
     }
-    Ok(Json(Processors { total: processors.len(), processors }))
+    Ok(Json(Processors { next_cursor: page.next(processors.len(), total), processors, total }))
 }
 
 /// The same for Prometheus.
@@ -203,8 +214,9 @@ pub(super) async fn request(
 ) -> Result<Json<Requested>, Problem> {
     caller.require(Scope::Run)?;
     caller.require_role(&[Role::Admin, Role::Lead, Role::Curator])?;
-    let app_of_work = Arc::clone(&app);
-    match app.work(move || Ok(app_of_work.answer(&id))).await? {
+    // Not one of the turns of readers: it can wait a moment.
+    let answer = tokio::task::spawn_blocking(move || app.answer(&id)).await;
+    match answer.unwrap_or(Reply::NotFound) {
         Reply::Found(answer) => {
             let state = if answer["state"] == "running" { "running" } else { "done" };
             Ok(Json(Requested { state: state.to_owned(), answer: Some(answer), request: None }))

@@ -6,16 +6,15 @@ use crate::base::zone;
 use crate::dialect::replay::Typed;
 use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, schema_of};
 use crate::plugs::tracking::report::filter::Filter;
-use crate::plugs::tracking::report::recording::{Recording, Stopped, parts};
+use crate::plugs::tracking::report::recording::{Recording, parts};
 use crate::plugs::tracking::report::session;
-use crate::plugs::tracking::report::timeline::{self, CELLS};
+use crate::plugs::tracking::report::timeline::{self, CELLS, KINDS};
 use crate::plugs::usage::report::filter::Only;
 use crate::store::reader::{Param, Reader};
 use crate::store::sources;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-use std::io::Write;
 
 const fn any(name: &'static str, words: &'static str) -> Parameter {
     Parameter { name, words, values: &[] }
@@ -82,8 +81,18 @@ pub(super) const CALLS: [Call; 5] = [
     Call {
         path: "/users/{user}/timeline",
         id: "timeline",
-        summary: "Activity sessions, transcripts, tasks and runs of a user, in one order",
-        parameters: &[FROM, TO, LIMIT, CURSOR],
+        summary: "Activity sessions, transcripts and tasks of a user, in one order; the runs that read them if they are asked for",
+        parameters: &[
+            Parameter {
+                name: "kind",
+                words: "only of these, with commas between them; all but runs otherwise",
+                values: &KINDS,
+            },
+            FROM,
+            TO,
+            LIMIT,
+            CURSOR,
+        ],
         schema: |schemas| schema_of::<Timeline>(schemas),
         is_stable: false,
         is_lines: false,
@@ -258,24 +267,8 @@ fn events(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     Ok(Reply::Found(json!(ActivityEvents { events, total, next_cursor })))
 }
 
-/// Bytes of a recording that is handed out: it is made in memory.
-const RECORDING: usize = 64 << 20;
-
-/// Takes bytes up to a limit.
-struct Limited(Vec<u8>);
-
-impl Write for Limited {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.0.len() + bytes.len() > RECORDING {
-            return Err(std::io::ErrorKind::FileTooLarge.into());
-        }
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+/// Items of a recording that is handed out: the order of more would take much memory, however slowly it is read.
+const ITEMS: usize = 1_000_000;
 
 fn replay(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     let folder = match located(asked, reader, "/replay")? {
@@ -294,15 +287,13 @@ fn replay(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         parts => parts?,
     };
     let sources: Vec<_> = sources::registered(reader)?.into_iter().map(|registered| registered.source).collect();
-    let mut out = Limited(Vec::new());
-    match Recording::copy(parts, &sources, asked.config.caps.file, Typed::Masked).map(|copy| copy.write(&mut out)) {
-        Ok(Ok(())) => Ok(Reply::Lines(out.0)),
-        Ok(Err(Stopped::Output(_))) => {
-            let why = format!("the recording has more than {} MiB: `sessionmill replay` writes it", RECORDING >> 20);
-            Ok(Reply::Withheld(why))
+    Ok(match Recording::copy(parts, &sources, asked.config.caps.file, Typed::Masked) {
+        Ok(recording) if recording.len() > ITEMS => {
+            Reply::TooLarge(format!("the recording has more than {ITEMS} items: `sessionmill replay` writes it"))
         }
-        Err(error) | Ok(Err(Stopped::Input(error))) => Ok(Reply::Withheld(error.message)),
-    }
+        Ok(recording) => Reply::Lines(Box::new(recording)),
+        Err(error) => Reply::Withheld(error.message),
+    })
 }
 
 fn timeline(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
@@ -324,7 +315,8 @@ fn timeline(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         Err(error) if error.status == Status::Usage => return Ok(Reply::NotFound),
         who => who?,
     };
-    let entries = timeline::timeline(reader, &who, &filter)?;
+    let kinds = asked.value("kind").map(|kinds| kinds.split(',').collect::<Vec<_>>());
+    let entries = timeline::timeline(reader, &who, &filter, kinds.as_deref())?;
     let total = entries.len();
     let object = |entry: &timeline::Entry| CELLS.into_iter().map(str::to_owned).zip(entry.cells()).collect();
     let page: Vec<_> = asked.page.of(&entries).map(object).collect();

@@ -7,6 +7,7 @@ use crate::service::trigger::Claim;
 use crate::source::Source;
 use crate::store::DatabaseFile;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Everything that can wake the daemon, beside the time.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub enum Event {
     Ended(Results),
     /// What a trigger asked for, beside a run, is done: what came of it, in words.
     Acted { claim: Box<Claim>, result: Result<String> },
+    /// Decisions are published, or could not be.
+    Published { took: Duration },
     /// To end in order.
     Stop,
     /// To read the configuration again.

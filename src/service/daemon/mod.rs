@@ -57,6 +57,10 @@ pub struct Daemon<'d> {
     outbox: Sender<Event>,
     /// Nothing before it serves.
     watches: Option<Watches>,
+    /// The first decision that no snapshot shows yet.
+    decided: Option<Moment>,
+    /// How long it took to publish decisions; `None` while that is under way.
+    published: Option<Duration>,
     /// Why the configuration that was read last does not count.
     refused: Option<String>,
     /// When it was last read, where nothing can be done with it.
@@ -89,8 +93,22 @@ impl<'d> Daemon<'d> {
         let slot = |plug: &'static Plug| Slot::new(plug, history::last_run(&settings.database, plug.name(), &now));
         let slots = settings.database.plugs.iter().map(slot).collect();
         let (settings, works, watches, refused) = (Arc::new(settings), Vec::new(), None, None);
-        let read = now;
-        Ok(Self { settings, slots, works, folder, clock, configure, outbox, watches, refused, read, _lock: lock })
+        let (decided, published, read) = (None, Some(Duration::ZERO), now);
+        Ok(Self {
+            settings,
+            slots,
+            works,
+            folder,
+            clock,
+            configure,
+            outbox,
+            watches,
+            decided,
+            published,
+            refused,
+            read,
+            _lock: lock,
+        })
     }
 
     /// Serves until it is told to stop.
@@ -113,6 +131,7 @@ impl<'d> Daemon<'d> {
                     Event::Changed => self.changed(),
                     Event::Ended(results) => self.ended(results),
                     Event::Acted { claim, result } => self.acted(&claim, &result),
+                    Event::Published { took } => self.published = Some(took),
                     Event::Reload => self.reload(),
                     // The end of a run can stand behind it.
                     Event::Stop => is_over = true,
@@ -144,6 +163,10 @@ impl<'d> Daemon<'d> {
             let request = Request::new(origin, &self.settings.login);
             self.start(&numbers, request, &Args::default(), None);
         }
+        if self.wait_to_publish(&now).is_some_and(|wait| wait.is_zero()) {
+            (self.decided, self.published) = (None, None);
+            work::publish_decisions(Arc::clone(&self.settings), now.clone(), self.outbox.clone());
+        }
         let is_alive = self.works.iter_mut().all(|work| work.is_alive(&now));
         if is_alive {
             systemd::alive();
@@ -161,6 +184,14 @@ impl<'d> Daemon<'d> {
         if self.work(slot).is_some() || self.settings.lacks.is_some() { None } else { slot.wait(&self.settings, now) }
     }
 
+    /// How long decisions wait until they are published: ten times as long as that took before, so that many of them
+    /// share a snapshot of a large database.
+    fn wait_to_publish(&self, now: &Moment) -> Option<Duration> {
+        let (decided, took) = (self.decided.as_ref()?, self.published?);
+        let calm = 10 * took;
+        Some(calm.saturating_sub(now.steady.since(&decided.steady).unwrap_or(calm)))
+    }
+
     /// How long nothing happens by itself.
     fn patience(&self) -> Duration {
         let now = (self.clock)();
@@ -168,7 +199,11 @@ impl<'d> Daemon<'d> {
         let tick = systemd::interval()
             .map_or(self.settings.config.daemon.tick, |interval| interval.min(self.settings.config.daemon.tick));
         let unfinished = self.folder.has_unfinished(now.wall).then(|| WRITING.to_std().unwrap_or_default());
-        waits.chain(unfinished).fold(tick, Duration::min).max(Duration::from_millis(1))
+        waits
+            .chain(unfinished)
+            .chain(self.wait_to_publish(&now))
+            .fold(tick, Duration::min)
+            .max(Duration::from_millis(1))
     }
 
     /// Deals with a trigger.
@@ -223,10 +258,15 @@ impl<'d> Daemon<'d> {
     }
 
     /// Answers a trigger that asked for something else than a run.
-    fn acted(&self, claim: &Claim, result: &Result<String>) {
+    fn acted(&mut self, claim: &Claim, result: &Result<String>) {
         let (trigger, requested_by) = (&claim.id, &claim.by);
         match result {
-            Ok(words) => tracing::info!(trigger, requested_by, "{words}"),
+            Ok(words) => {
+                tracing::info!(trigger, requested_by, "{words}");
+                if claim.order.as_ref().is_ok_and(|order| !order.decided().is_empty()) {
+                    self.decided.get_or_insert_with(self.clock);
+                }
+            }
             Err(error) => tracing::warn!(trigger, requested_by, error = error.message, "trigger failed"),
         }
         self.answer(claim, &answer_of(result, |words| Answer::Said(words)));

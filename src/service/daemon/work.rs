@@ -20,10 +20,11 @@ use crate::service::metrics;
 use crate::service::order::Action;
 use crate::service::trigger::Claim;
 use crate::store::failures::Wish;
-use crate::store::{is_begun, publish};
+use crate::store::is_begun;
+use crate::store::publish::{self, Publisher};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a worker runs: processors that share a pass, or one that waits for a network.
 pub struct Run {
@@ -49,6 +50,9 @@ pub struct Work {
 
 /// What a run came to, for each of its processors.
 pub type Results = Vec<(&'static str, Result<Summary>)>;
+
+/// How long the snapshot of decisions waits for one that is being made.
+const TURN: Duration = Duration::from_secs(600);
 
 /// A run without a sign of life for so long is stuck, and its daemon is of no use.
 const STALL: Duration = Duration::from_secs(600);
@@ -80,7 +84,7 @@ impl Work {
             let _ = outbox.send(Event::Ended(results));
             measure(&run.settings, &clock.read());
             if is_new {
-                publish(&run.settings, &run.now);
+                publish(&run.settings, Instant::now(), &|| run.now.clone());
             }
             post(&run.settings, &clock.read());
         });
@@ -139,6 +143,15 @@ pub fn act(action: Action, claim: Claim, settings: Arc<Settings>, now: Moment, o
         let panicked = || Error::new(Status::CannotRun, "the worker panicked; the log says where");
         let result = guard(|| done(&action, &settings, &now), panicked);
         let _ = outbox.send(Event::Acted { claim: Box::new(claim), result });
+    });
+}
+
+/// Publishes decisions in a thread of its own. Its end is an event.
+pub fn publish_decisions(settings: Arc<Settings>, now: Moment, outbox: Sender<Event>) {
+    std::thread::spawn(move || {
+        let clock = Clock::begin(now);
+        publish(&settings, Instant::now() + TURN, &|| clock.read());
+        let _ = outbox.send(Event::Published { took: clock.elapsed() });
     });
 }
 
@@ -225,11 +238,12 @@ pub fn renew(settings: &Settings, now: &Moment) {
     }
 }
 
-/// What readers get after a run.
-fn publish(settings: &Settings, now: &Moment) {
+/// What readers get after a run or a decision, if nobody else publishes until then.
+fn publish(settings: &Settings, until: Instant, now: &dyn Fn() -> Moment) {
     let Settings { database, config: Config { publish, .. }, .. } = settings;
-    if publish.after_runs
-        && let Err(error) = publish::publish(database, publish, now.wall)
+    let publish = || Publisher::take(database, until)?.publish(publish, now().wall);
+    if settings.config.publish.after_runs
+        && let Err(error) = publish()
         // What the other one does not see yet is published after the next run.
         && error.status != Status::Busy
     {

@@ -4,10 +4,10 @@ use crate::base::error::{Error, Result, Status, cause};
 use crate::cli::place::read;
 use crate::cli::{Context, Database};
 use crate::dialect::replay::Typed;
-use crate::plugs::tracking::report::recording::{Recording, Stopped, parts};
+use crate::plugs::tracking::report::recording::{Recording, parts};
 use crate::source::Source;
 use crate::store::sources;
-use std::io::{BufWriter, ErrorKind};
+use std::io::{BufWriter, ErrorKind, Write as _};
 
 /// Write what was recorded in an activity session
 ///
@@ -38,12 +38,16 @@ pub(super) fn replay(args: &Args, context: &Context) -> Result<Status> {
         read(&database, context, |reader| Ok((parts(reader, &args.session)?, sources::registered(reader)?)))?;
     let sources: Vec<Source> = sources.into_iter().map(|registered| registered.source).collect();
     let typed = if args.show_input { Typed::Shown } else { Typed::Masked };
-    let recording = Recording::copy(parts, &sources, config.caps.file, typed)?;
-    match recording.write(&mut BufWriter::new(std::io::stdout().lock())) {
-        Err(Stopped::Output(error)) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Error::cannot("write", "stdout", cause(&error)))
+    let cannot = |error: std::io::Error| Error::cannot("write", "stdout", cause(&error));
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for line in Recording::copy(parts, &sources, config.caps.file, typed)? {
+        match writeln!(out, "{}", line?) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Status::Done),
+            written => written.map_err(cannot)?,
         }
-        Err(Stopped::Input(error)) => Err(error),
+    }
+    match out.flush() {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(cannot(error)),
         _ => Ok(Status::Done),
     }
 }

@@ -8,7 +8,7 @@ use crate::cli::place::read;
 use crate::cli::scope::{ReportArgs, Rows, Usual, day};
 use crate::cli::{Context, remark};
 use crate::plugs::tracking::report::filter::Filter;
-use crate::plugs::tracking::report::timeline::{self, CELLS, Entry, KINDS};
+use crate::plugs::tracking::report::timeline::{self, CELLS, KINDS};
 use crate::plugs::usage::report::filter::Only;
 use crate::plugs::{tasks, tracking, usage};
 use crate::report::grid::Field;
@@ -57,17 +57,12 @@ pub(super) fn timeline(args: &Args, context: &Context) -> Result<Status> {
     let mut filter = choice.filter(&args.report, &setup);
     filter.days = args.day.map_or(filter.days, |day| Days { since: Some(day), until: Some(day) });
     let user = Only::short(args.who.clone());
-    let is_wanted = |entry: &Entry| match &args.kind {
-        Some(kind) => entry.kind == kind,
-        // Runs are what the program did, and there can be one a minute.
-        None => entry.kind != "run",
-    };
+    let kinds = args.kind.as_deref().map(|kind| [kind]);
     let (entries, newest, note) = read(&setup.database, context, |reader| {
         let who = timeline::who(reader, &user, &filter.identities)?;
-        let wanted = |days: Days| -> Result<Vec<Entry>> {
-            let mut entries = timeline::timeline(reader, &who, &Filter { days, ..filter.clone() })?;
-            entries.retain(is_wanted);
-            Ok(entries)
+        let wanted = |days: Days| {
+            let filter = Filter { days, ..filter.clone() };
+            timeline::timeline(reader, &who, &filter, kinds.as_ref().map(<[&str; 1]>::as_slice))
         };
         let entries = wanted(filter.days)?;
         let newest = match entries.is_empty() {

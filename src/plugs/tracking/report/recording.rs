@@ -10,7 +10,6 @@ use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 
 /// A part of a recording: an event of a line.
 #[derive(Clone, Debug)]
@@ -72,15 +71,13 @@ pub(in crate::plugs::tracking) struct Recording {
     places: Vec<Passage>,
     passages: Passages,
     typed: Typed,
+    /// The items in the order of time: part, and number in it. Those of one time stay in the order of the recording.
+    order: std::vec::IntoIter<(DateTime<Utc>, u32, u32)>,
+    /// Parts whose items are at hand: the items of neighbours can take turns.
+    at_hand: Vec<(u32, Vec<Item>)>,
 }
 
-/// What ends the writing of a recording.
-pub(in crate::plugs::tracking) enum Stopped {
-    Input(Error),
-    Output(std::io::Error),
-}
-
-/// Parts whose items are at hand: the items of neighbours can take turns.
+/// Parts that are at hand.
 const AT_HAND: usize = 4;
 
 impl Recording {
@@ -111,38 +108,25 @@ impl Recording {
         }
         let place = |part: &Part| places.get(&(part.session_file.as_str(), part.passage)).copied();
         let places = parts.iter().filter_map(place).collect();
-        Ok(Self { places, parts, passages, typed })
-    }
-
-    /// Writes the items in the order of time, one JSON object a line. Items of one time stay in the order of the recording.
-    ///
-    /// # Errors
-    ///
-    /// If a line is not what it was when it was read, or the output cannot be written.
-    pub(in crate::plugs::tracking) fn write(&self, out: &mut impl Write) -> std::result::Result<(), Stopped> {
-        let mut order: Vec<(DateTime<Utc>, usize, usize)> = Vec::new();
-        for part in 0..self.parts.len() {
-            let items = self.items(part).map_err(Stopped::Input)?;
-            order.extend(items.iter().enumerate().map(|(number, item)| (item.time, part, number)));
+        let mut recording = Self { places, parts, passages, typed, order: Vec::new().into_iter(), at_hand: Vec::new() };
+        let mut order = Vec::new();
+        for part in 0..recording.parts.len() as u32 {
+            let items = recording.items(part)?;
+            order.extend((0..).zip(&items).map(|(number, item)| (item.time, part, number)));
         }
         order.sort_unstable();
-        let mut at_hand: Vec<(usize, Vec<Item>)> = Vec::new();
-        for (_, part, number) in order {
-            if at_hand.iter().all(|(known, _)| *known != part) {
-                at_hand.truncate(AT_HAND - 1);
-                at_hand.insert(0, (part, self.items(part).map_err(Stopped::Input)?));
-            }
-            let items = at_hand.iter().find(|(known, _)| *known == part).map(|(_, items)| items);
-            let Some(Item { time, event_type, data }) = items.and_then(|items| items.get(number)) else { continue };
-            let timestamp = utc::milliseconds(*time);
-            let item = json!({"timestamp": timestamp, "event_type": event_type, "data": data});
-            writeln!(out, "{item}").map_err(Stopped::Output)?;
-        }
-        out.flush().map_err(Stopped::Output)
+        recording.order = order.into_iter();
+        Ok(recording)
     }
 
-    fn items(&self, part: usize) -> Result<Vec<Item>> {
-        let Some((Part { session_file, number, .. }, place)) = self.parts.get(part).zip(self.places.get(part)) else {
+    /// How many items it has.
+    pub(in crate::plugs::tracking) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    fn items(&self, part: u32) -> Result<Vec<Item>> {
+        let at = part as usize;
+        let Some((Part { session_file, number, .. }, place)) = self.parts.get(at).zip(self.places.get(at)) else {
             return Ok(Vec::new());
         };
         let line = self.passages.read(*place).map_err(|error| Error::cannot("read", session_file, cause(&error)))?;
@@ -150,5 +134,31 @@ impl Recording {
             Error::cannot("replay", session_file, "it has changed since it was read")
                 .hint("`sessionmill run` reads it again")
         })
+    }
+
+    fn line(&mut self, part: u32, number: u32) -> Result<Option<String>> {
+        if self.at_hand.iter().all(|(known, _)| *known != part) {
+            let items = self.items(part)?;
+            self.at_hand.truncate(AT_HAND - 1);
+            self.at_hand.insert(0, (part, items));
+        }
+        let items = self.at_hand.iter().find(|(known, _)| *known == part).map(|(_, items)| items);
+        Ok(items.and_then(|items| items.get(number as usize)).map(|Item { time, event_type, data }| {
+            json!({"timestamp": utc::milliseconds(*time), "event_type": event_type, "data": data}).to_string()
+        }))
+    }
+}
+
+/// The items in the order of time, each as a JSON object on a line.
+impl Iterator for Recording {
+    type Item = Result<String>;
+
+    fn next(&mut self) -> Option<Result<String>> {
+        loop {
+            let (_, part, number) = self.order.next()?;
+            if let Some(line) = self.line(part, number).transpose() {
+                return Some(line);
+            }
+        }
     }
 }

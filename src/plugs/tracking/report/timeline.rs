@@ -1,5 +1,5 @@
-//! Everything that somebody did, in one order: activity sessions, transcripts, tasks, and the runs of sessionmill that
-//! read them.
+//! Everything that somebody did, in one order: activity sessions, transcripts, tasks, and where they are asked for the
+//! runs of sessionmill that read them.
 
 use crate::base::error::{self, Error, Result, Status};
 use crate::base::names;
@@ -34,6 +34,9 @@ pub const KINDS: [&str; 4] = ["activity", "transcript", "task", "run"];
 /// Names of the cells of an entry, in JSON and CSV.
 pub const CELLS: [&str; 5] = ["begun", "ended", "kind", "id", "about"];
 
+/// Tasks as they are now, without the runs of the program.
+const TASKS: &str = "tracked_tasks_at(make_timestamp(epoch_us(now())))";
+
 impl Entry {
     /// In the order of [`CELLS`].
     pub fn cells(&self) -> [Value; CELLS.len()] {
@@ -60,16 +63,24 @@ impl Who {
     }
 }
 
-/// Reads a timeline.
+/// Reads a timeline, of some kinds of entries. Otherwise of all but runs: these are what the program did, and there can be
+/// one a minute.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn timeline(reader: Reader<'_>, who: &Who, filter: &Filter) -> Result<Vec<Entry>> {
-    let mut entries = activity(reader, who, filter)?;
-    if who.person.is_none() {
+pub fn timeline(reader: Reader<'_>, who: &Who, filter: &Filter, kinds: Option<&[&str]>) -> Result<Vec<Entry>> {
+    let is_wanted = |kind: &str| kinds.map_or(kind != "run", |kinds| kinds.contains(&kind));
+    // Of one person of a site there is nothing else.
+    let is_of_folders = |kind: &str| who.person.is_none() && is_wanted(kind);
+    let mut entries = if is_wanted("activity") { activity(reader, who, filter)? } else { Vec::new() };
+    if is_of_folders("transcript") {
         entries.extend(transcripts(reader, &who.folders, filter)?);
+    }
+    if is_of_folders("task") {
         entries.extend(tasks(reader, &who.folders, filter)?);
+    }
+    if is_of_folders("run") {
         entries.extend(runs(reader, &who.folders, filter)?);
     }
     entries.sort_by(|a, b| (a.begun, a.kind, &a.id).cmp(&(b.begun, b.kind, &b.id)));
@@ -83,8 +94,8 @@ pub fn timeline(reader: Reader<'_>, who: &Who, filter: &Filter) -> Result<Vec<En
 /// If nothing is known of the user, or the database cannot be read.
 pub fn who(reader: Reader<'_>, user: &Only, identities: &Identities) -> Result<Who> {
     let sql = "SELECT username FROM activity_sessions UNION SELECT username FROM usage_sessions
-               UNION SELECT username FROM task_sessions WHERE username IS NOT NULL ORDER BY username";
-    let known: Vec<String> = reader.rows(sql, &[], |row| row.get(0))?;
+               UNION SELECT username FROM TASKS WHERE username IS NOT NULL ORDER BY username";
+    let known: Vec<String> = reader.rows(&sql.replace("TASKS", TASKS), &[], |row| row.get(0))?;
     let name = &user.name;
     if let Some((site, id)) = name.split_once('/')
         && known.iter().any(|folder| folder == site)
@@ -193,7 +204,7 @@ fn tasks(reader: Reader<'_>, folders: &[String], filter: &Filter) -> Result<Vec<
     let (clause, params) = condition(folders, "created_at", filter);
     let sql = format!(
         "SELECT created_at, coalesce(ended_at, closed_at), task_id, task_type, status
-         FROM task_sessions WHERE {clause}"
+         FROM {TASKS} WHERE {clause}"
     );
     reader.rows(&sql, &params, |row| {
         let (task_type, status): (Option<String>, String) = (row.get(3)?, row.get(4)?);

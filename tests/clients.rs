@@ -1,0 +1,253 @@
+//! Clients that are slow, hostile, or many: others are served all the same.
+
+#![cfg(feature = "console")]
+
+use crate::console::{Console, PASSWORD, add, team};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::{Duration, Instant};
+
+/// How long somebody who is not slow waits at most, on a machine that has much to do.
+const SOON: Duration = Duration::from_secs(3);
+/// What headers have, as src/console/server.rs says, and some time more.
+const HEADERS: Duration = Duration::from_secs(10);
+const SLACK: Duration = Duration::from_secs(10);
+
+/// Waits until the other end closes a connection. Returns what came before.
+fn end(mut stream: &TcpStream, patience: Duration) -> Option<String> {
+    stream.set_read_timeout(Some(patience)).unwrap();
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => None,
+        _ => Some(String::from_utf8_lossy(&bytes).into_owned()),
+    }
+}
+
+#[test]
+fn slow_clients_are_cut_and_others_are_served() {
+    let world = team();
+    let token = add(&world, "ada", "member");
+    let console = Console::start(&world, "request_timeout = \"2s\"\n");
+    let connect = || TcpStream::connect(&console.address).unwrap();
+    let begun = Instant::now();
+    let idle: Vec<_> = (0..200).map(|_| connect()).collect();
+    // One that asked once and stays.
+    let mut kept = connect();
+    kept.write_all(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let dripping = connect();
+    let drip = std::thread::spawn({
+        let mut stream = dripping.try_clone().unwrap();
+        move || {
+            let header = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-Slow: ".iter().chain(&[b'x'; 2000]);
+            for byte in header {
+                std::thread::sleep(Duration::from_millis(100));
+                if stream.write_all(&[*byte]).is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    let mut stopped = connect();
+    let head = "POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n";
+    stopped.write_all(format!("{head}Authorization: Bearer {token}\r\n\r\n{{\"event\"").as_bytes()).unwrap();
+    for _ in 0..5 {
+        let asked = Instant::now();
+        assert_eq!(console.api("GET /sessions/order-1", &token).status, 200);
+        assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
+    }
+    let cut = end(&stopped, Duration::from_secs(2) + SLACK).unwrap();
+    assert!(cut.starts_with("HTTP/1.1 408 "), "a body that stops: {cut}");
+    let slow = HEADERS + SLACK;
+    let cut = end(&dripping, slow).unwrap();
+    assert!(!cut.contains(" 200 "), "a header of which a byte comes now and then: {cut}");
+    assert!(end(&kept, slow).unwrap().contains(" 200 "));
+    for stream in &idle {
+        let left = (begun + slow).saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        assert!(end(stream, left).is_some(), "a connection on which nothing is asked");
+    }
+    drip.join().unwrap();
+    assert_eq!(console.api("GET /sessions/order-1", &token).status, 200);
+}
+
+#[test]
+fn what_nothing_is_named_is_nowhere() {
+    let world = team();
+    let tokens = [("root", "admin"), ("kim", "curator")].map(|(user, role)| add(&world, user, role));
+    let console = Console::start(&world, "");
+    let document = console.ask("GET /api/v1/openapi.json", &[], b"").json();
+    let long = "x".repeat(64 << 10);
+    let hostile = ["%00", "a%00b", "..%2f..%2fetc%2fpasswd", "%2F", "%FF%FE", "%0d%0aSet-Cookie:%20x=1", &long];
+    let mut asked = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let Some((before, rest)) = path.split_once('{') else { continue };
+        let after = rest.split_once('}').unwrap().1.replace("{decision}", "approve");
+        for (method, token) in
+            methods.as_object().unwrap().keys().flat_map(|method| tokens.each_ref().map(|token| (method, token)))
+        {
+            for id in hostile {
+                let request = format!("{} {before}{id}{after}", method.to_uppercase());
+                let answer = console.api(&request, token);
+                asked += 1;
+                let request = &request[..request.len().min(100)];
+                assert_eq!(answer.header("set-cookie"), None, "{request}");
+                // Tasks can have any id: a list of those that share one is empty where there are none.
+                let is_list = ["/sessions/", "/sessions/user/"].contains(&before) && after.is_empty();
+                if is_list && answer.status == 200 {
+                    assert!(!id.contains("%00") && id != long, "{request}");
+                    assert_eq!(answer.json()["sessions"], json!([]), "{request}");
+                    continue;
+                }
+                assert!([400, 403, 404, 414].contains(&answer.status), "{request}: {answer:?}");
+            }
+        }
+    }
+    assert!(asked >= 12 * 2 * hostile.len(), "{asked}");
+    for path in ["/sessions/%00", "/sessions/user/%00", "/sessions/task/%00"] {
+        assert_eq!(console.api(&format!("GET {path}"), &tokens[0]).status, 404, "{path}");
+    }
+    let name = console.log_in("a\0b", PASSWORD, &[]);
+    assert_eq!(name.status, 400, "{name:?}");
+    let body = json!({"label": "a\0b", "scopes": ["read"]}).to_string();
+    let bearer = format!("Authorization: Bearer {}", tokens[0]);
+    assert_eq!(console.ask("POST /api/v1/auth/tokens", &[&bearer], body.as_bytes()).status, 400);
+}
+
+#[test]
+fn who_fails_elsewhere_locks_nobody_out() {
+    let world = team();
+    let token = add(&world, "ada", "member");
+    let console = Console::start(&world, "trusted_proxies = [\"127.0.0.1\"]\n");
+    let at = |address: &str| format!("X-Forwarded-For: {address}");
+    let [attacker, owner] = [at("203.0.113.7"), at("198.51.100.7")];
+    let try_from = |address: &str, password: &str| console.log_in("ada", password, &[address]);
+    let before = try_from(&attacker, PASSWORD);
+    assert_eq!(before.status, 204, "{before:?}");
+    let cookie = format!("Cookie: {}", before.cookie());
+    let mut failures = 0;
+    // Until the wait is long enough for what follows.
+    loop {
+        let answer = try_from(&attacker, "wrong");
+        let Some(wait) = answer.header("retry-after").map(|wait| wait.parse::<u64>().unwrap()) else {
+            assert_eq!(answer.status, 401, "{answer:?}");
+            failures += 1;
+            continue;
+        };
+        assert!(answer.status == 429 && failures >= 5, "{failures}: {answer:?}");
+        if wait > 4 {
+            break;
+        }
+        std::thread::sleep(Duration::from_secs(wait));
+    }
+    assert_eq!(try_from(&attacker, PASSWORD).status, 429);
+    assert_eq!(try_from(&at("203.0.113.99"), PASSWORD).status, 429, "the same network");
+    // What stands in front was written by the client itself, not by the proxy.
+    assert_eq!(try_from(&at("198.51.100.7, 203.0.113.7"), PASSWORD).status, 429);
+    // Neither a token nor a login session is a try.
+    let bearer = format!("Authorization: Bearer {token}");
+    for credential in [&bearer, &cookie] {
+        assert_eq!(console.ask("GET /api/v1/auth/sessions", &[credential, &attacker], b"").status, 200);
+    }
+    assert_eq!(try_from(&owner, "wrong").status, 401, "elsewhere she may even err");
+    assert_eq!(try_from(&owner, PASSWORD).status, 204);
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_no_request() {
+    let world = team();
+    let token = add(&world, "ada", "member");
+    let log = world.path("log");
+    rustix::fs::mknodat(rustix::fs::CWD, &log, rustix::fs::FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o600), 0)
+        .unwrap();
+    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap();
+    let mut pipe = fs::File::options().read(true).write(true).custom_flags(nonblocking).open(&log).unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let console = Console::start_at(&world, &free.to_string());
+    while pipe.write(&[b'\n'; 4096]).is_ok() {}
+    while pipe.write(b"\n").is_ok() {}
+    for _ in 0..20 {
+        let asked = Instant::now();
+        assert_eq!(console.log_in("ada", "wrong", &[]).status / 100, 4, "which the log tells of");
+        assert_eq!(console.api("GET /sessions/order-1", &token).status, 200);
+        assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
+    }
+    let mut told = String::new();
+    let begun = Instant::now();
+    while !told.contains("login.failed") {
+        assert!(begun.elapsed() < SLACK, "{told}");
+        let mut part = [0; 4096];
+        match pipe.read(&mut part) {
+            Ok(bytes) => told += &String::from_utf8_lossy(&part[..bytes]),
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
+
+#[test]
+fn lists_of_access_have_pages_and_times_of_one_form() {
+    let world = team();
+    let root = add(&world, "root", "admin");
+    let create = |life: &str| {
+        let named = ["console", "token", "create", "--user", "root", "--label", "more", "--scope", "read"];
+        world.mill(&[&named[..], &["--expires-in", life]].concat())
+    };
+    assert_eq!(create("366d").status, 0);
+    let refused = create("367d");
+    assert_eq!((refused.status, &*refused.stderr), (64, "sessionmill: a token lives for 366 days at most\n"));
+    let console = Console::start(&world, "");
+    let bearer = format!("Authorization: Bearer {root}");
+    for (life, status) in [("366d", 201), ("367d", 400), ("0s", 400)] {
+        let body = json!({"label": "api", "scopes": ["read"], "expires_in": life}).to_string();
+        assert_eq!(console.ask("POST /api/v1/auth/tokens", &[&bearer], body.as_bytes()).status, status, "{life}");
+    }
+    for _ in 0..3 {
+        assert_eq!(console.log_in("root", PASSWORD, &[]).status, 204);
+    }
+    for (path, key) in [
+        ("/auth/tokens", "tokens"),
+        ("/auth/sessions", "sessions"),
+        ("/audit", "entries"),
+        ("/processors", "processors"),
+    ] {
+        let ask = |query: &str| console.api(&format!("GET {path}{query}"), &root).json();
+        let all = ask("");
+        let rows = all[key].as_array().unwrap();
+        assert!(rows.len() >= 3 && all["total"] == rows.len() && all["next_cursor"].is_null(), "{all}");
+        let (mut pages, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = ask(&format!("?limit=2&cursor={cursor}"));
+            assert_eq!(page["total"], rows.len(), "{path}");
+            pages.extend(page[key].as_array().unwrap().clone());
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = next.to_owned();
+        }
+        let ids = |rows: &[Value]| rows.iter().map(|row| row["public_id"].clone()).collect::<Vec<_>>();
+        assert_eq!((pages.len(), ids(&pages)), (rows.len(), ids(rows)), "{path}");
+        assert_eq!(console.api(&format!("GET {path}?limit=0"), &root).status, 400, "{path}");
+    }
+    let entries = console.api("GET /audit", &root).json()["entries"].clone();
+    for entry in entries.as_array().unwrap() {
+        let at = entry["at"].as_str().unwrap();
+        assert!(chrono::DateTime::parse_from_rfc3339(at).is_ok() && at.ends_with('Z'), "{at}");
+    }
+}
+
+#[test]
+fn a_timeline_is_that_of_the_command_line() {
+    let world = team();
+    let ada = add(&world, "ada", "member");
+    let console = Console::start(&world, "");
+    for (query, args) in [("", &[][..]), ("?kind=run", &["--kind", "run"]), ("?kind=task", &["--kind", "task"])] {
+        let entries = console.api(&format!("GET /users/ada/timeline{query}"), &ada).json()["entries"].clone();
+        let said = world.mill(&[&["timeline", "ada", "--json", "--no-refresh"], args].concat());
+        assert_eq!(entries, serde_json::from_str::<Value>(&said.stdout).unwrap(), "{query}");
+        assert!(!entries.as_array().unwrap().is_empty(), "{query}");
+    }
+    let all = console.api("GET /users/ada/timeline?kind=run,task,transcript,activity", &ada).json();
+    let kinds: std::collections::BTreeSet<_> =
+        all["entries"].as_array().unwrap().iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["activity", "run", "task", "transcript"]);
+    assert_eq!(console.api("GET /users/ada/timeline?kind=nap", &ada).status, 400);
+}
