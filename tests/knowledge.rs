@@ -244,8 +244,10 @@ fn items_are_listed_and_filtered() {
         rows.join(" ")
     };
     assert_eq!(list(&["--min-confidence", "0"]), "[arr] [30-days] [14-days]");
+    assert_eq!(list(&["--all"]), "[arr] [30-days] [14-days]");
+    assert_eq!(list(&["--type", "confirmation"]), "[14-days]", "the best, where none is sure");
     assert_eq!(list(&[]), "[arr]");
-    let note = "note: 2 items with a confidence below 0.7 not shown; `--min-confidence 0` shows all\n";
+    let note = "note: 2 items of lower confidence not shown; `--all` shows them\n";
     assert_eq!(knowledge_of(&world, &[]).stderr, note);
     assert_eq!(list(&["--domain", "product", "--status", "pending"]), "[30-days] [14-days]");
     assert_eq!(list(&["--user", "bob", "--min-confidence", "0"]), "[arr] [30-days]");

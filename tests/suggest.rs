@@ -113,3 +113,27 @@ fn suggest_names_projects_as_the_identities_do() {
     let page = suggest(&world, &["--config", "c.toml", "--project", "The Shop", "--min-confidence", "0"]);
     assert!(page.starts_with("# The Shop\n"), "{page}");
 }
+
+#[test]
+fn where_nothing_is_sure_the_best_is_shown_as_less_sure() {
+    let world = World::new();
+    let said =
+        ["always use tabs", "always sort imports", "never push to main", "always run make lint", "never use mocks"];
+    for (number, said) in said.into_iter().enumerate() {
+        let text = format!("We should {said} in this project.");
+        world.write(&format!("ada/{number}.jsonl"), says(&format!("s{number}"), "01T10:00", "/home/ada/shop", &text));
+    }
+    let unsure = "[verification.confidence]\ncap = 0.5\n";
+    std::fs::write(world.path("c.toml"), unsure).unwrap();
+    let all = suggest(&world, &["--config", "c.toml", "--all"]);
+    let lines = |page: &str| page.lines().filter(|line| line.starts_with("- ")).map(str::to_owned).collect::<Vec<_>>();
+    assert!(all.contains("## How to work") && !all.contains("Less sure"), "{all}");
+    let (all, best) = (lines(&all), suggest(&world, &["--config", "c.toml"]));
+    assert!(best.starts_with("# shop\n\n## Less sure\n\n- "), "{best}");
+    assert_eq!(lines(&best), all[..3]);
+    assert!(best.ends_with(&format!("\n{} lines of lower confidence: `--all` shows them.\n", all.len() - 3)), "{best}");
+    let none = suggest(&world, &["--config", "c.toml", "--min-confidence", "0.6"]);
+    let nothing = "# shop\n\nNothing to suggest.\n\n5 lines of lower confidence: `--all` shows them.\n";
+    assert_eq!(none, nothing, "who asks for more gets no less");
+    assert_eq!(suggest(&world, &["--config", "c.toml", "--format", "diff"]), "", "a change has only what is sure");
+}

@@ -12,6 +12,9 @@ use serde_json::Value;
 use sessionmill_verification::confidence::SHOWN;
 use sessionmill_verification::review::Standing;
 
+/// Items that are shown where none is sure.
+const BEST: usize = 5;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct List {
     #[command(flatten)]
@@ -32,12 +35,18 @@ pub(super) struct Reviews {
 
 pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
     let (mut items, ()) = args.which.items(context, |_, _| Ok(()))?;
-    if args.which.status.is_none() && args.which.min_confidence.is_none() {
+    if args.which.status.is_none() && args.which.least().is_none() {
         let all = items.len();
-        items.retain(|item| item.confidence >= SHOWN || item.status != Standing::Pending.name());
+        let is_shown = |item: &Item| item.confidence >= SHOWN || item.status != Standing::Pending.name();
+        if items.iter().any(is_shown) {
+            items.retain(is_shown);
+        } else {
+            // The surest come first.
+            items.truncate(BEST);
+        }
         if let left @ 1.. = all - items.len() {
             let left = count(left as u64, "item");
-            remark(&format!("note: {left} with a confidence below {SHOWN} not shown; `--min-confidence 0` shows all"));
+            remark(&format!("note: {left} of lower confidence not shown; `--all` shows them"));
         }
     }
     args.form.list(&Listing {

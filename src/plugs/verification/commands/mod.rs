@@ -109,8 +109,12 @@ struct Which {
     status: Option<String>,
 
     /// Only of at least this confidence, from 0 to 1
-    #[arg(long, value_name = "X", value_parser = fraction)]
+    #[arg(long, value_name = "X", value_parser = fraction, conflicts_with = "all")]
     min_confidence: Option<f64>,
+
+    /// Whatever the confidence: short for --min-confidence 0
+    #[arg(long)]
+    all: bool,
 
     /// Only with this text in the title, the content or the entities
     #[arg(long)]
@@ -143,6 +147,11 @@ fn knowledge(args: &Args, context: &Context) -> Result<Status> {
 }
 
 impl Which {
+    /// The least confidence, where somebody asks for one.
+    fn least(&self) -> Option<f64> {
+        self.min_confidence.or(self.all.then_some(0.0))
+    }
+
     fn filter(&self, identities: Identities) -> Filter {
         Filter {
             identities: Arc::new(identities),
@@ -152,7 +161,7 @@ impl Which {
             kind: self.kind.clone(),
             status: self.status.clone(),
             text: self.text.clone(),
-            min_confidence: self.min_confidence,
+            min_confidence: self.least(),
         }
     }
 

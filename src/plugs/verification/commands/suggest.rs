@@ -12,7 +12,6 @@ use crate::plugs::verification::{NAME, Settings};
 use crate::report::render::pretty;
 use crate::source::access::may_write;
 use clap::ValueEnum;
-use sessionmill_verification::confidence::SHOWN;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,7 +19,8 @@ use std::sync::Arc;
 ///
 /// For each project: rules and facts that its file does not say yet, each with how often it was said and by whom; what
 /// the file says and people had to say again since; and prompts that come back in three sessions or more, which can be
-/// slash commands, with what they cost. Only what is sure enough is shown, or was approved. The files are those of the
+/// slash commands, with what they cost. Only what is sure enough is shown, or was approved; where nothing
+/// is, the best that there is, as less sure. The files are those of the
 /// project's folder, if it is on this machine. A person who says the same twice in one session counts once.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill suggest\n  \
@@ -44,9 +44,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
 
-    /// Only of at least this confidence, from 0 to 1
-    #[arg(long, value_name = "X", value_parser = fraction, default_value_t = SHOWN)]
-    min_confidence: f64,
+    /// Only of at least this confidence, from 0 to 1 [default: 0.7; where a project has nothing so sure, its best three]
+    #[arg(long, value_name = "X", value_parser = fraction, conflicts_with = "all")]
+    min_confidence: Option<f64>,
+
+    /// Whatever the confidence: short for --min-confidence 0
+    #[arg(long)]
+    all: bool,
 
     /// A page with quotes, JSON, or a change of the file that `git apply` takes
     #[arg(long, value_enum, default_value_t = Form::Markdown)]
@@ -84,7 +88,7 @@ pub(super) fn suggest(args: &Args, context: &Context) -> Result<Status> {
         by_person: args.person,
         user: args.user.clone(),
         against: args.against.as_ref().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.clone())),
-        min_confidence: args.min_confidence,
+        min_confidence: args.min_confidence.or(args.all.then_some(0.0)),
         home: context.environment.home.clone(),
     };
     let weights = config.settings::<Settings>().confidence;

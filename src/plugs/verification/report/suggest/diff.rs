@@ -83,6 +83,7 @@ mod tests {
             lines: vec![line("Nothing is stored.", "correction"), line("Use `make`.", "instruction")],
             said_again: Vec::new(),
             prompts: Vec::new(),
+            less_sure: Vec::new(),
             unsure: 0,
         })
     }

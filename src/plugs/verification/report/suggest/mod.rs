@@ -26,7 +26,7 @@ use chrono::{DateTime, Utc};
 use file::File;
 use prompt::Prompt;
 use serde::Serialize;
-use sessionmill_verification::confidence::Weights;
+use sessionmill_verification::confidence::{SHOWN, Weights};
 use sessionmill_verification::review::Standing;
 use sessionmill_verification::rules::Gist;
 use sessionmill_verification::{Detection, Scope};
@@ -44,7 +44,8 @@ pub(crate) struct Wish {
     pub(crate) user: Option<String>,
     /// The file, instead of the project's own.
     pub(crate) against: Option<PathBuf>,
-    pub(crate) min_confidence: f64,
+    /// Where nobody asks for one, the usual one, and the best of what is less sure where nothing else is suggested.
+    pub(crate) min_confidence: Option<f64>,
     /// Folder of whoever asks.
     pub(crate) home: Option<PathBuf>,
 }
@@ -66,7 +67,9 @@ pub(crate) struct Page {
     /// What it says and was said again since.
     pub(crate) said_again: Vec<Line>,
     pub(crate) prompts: Vec<Prompt>,
-    /// Items that are less sure than asked for.
+    /// The best of what is less sure, where there are no lines.
+    pub(crate) less_sure: Vec<Line>,
+    /// Further items that are less sure than asked for.
     pub(crate) unsure: u64,
 }
 
@@ -224,7 +227,7 @@ fn page(
     about: String,
     (items, prompts): (Vec<(Item, Vec<Piece>)>, Vec<Prompt>),
     files: &[(PathBuf, File)],
-    least: f64,
+    least: Option<f64>,
 ) -> Page {
     let first = files.first();
     let mut page = Page {
@@ -235,6 +238,7 @@ fn page(
         lines: Vec::new(),
         said_again: Vec::new(),
         prompts,
+        less_sure: Vec::new(),
         unsure: 0,
     };
     for (item, pieces) in items {
@@ -242,14 +246,20 @@ fn page(
         match &line.written {
             Some(Written { times: 0, .. }) => {}
             Some(_) => page.said_again.push(line),
-            None if item.confidence >= least || item.status == Standing::Approved.name() => page.lines.push(line),
-            None => page.unsure += 1,
+            None if item.confidence >= least.unwrap_or(SHOWN) || item.status == Standing::Approved.name() => {
+                page.lines.push(line)
+            }
+            None => page.less_sure.push(line),
         }
     }
     let by_worth = |a: &Line, b: &Line| {
         b.confidence.total_cmp(&a.confidence).then(b.times.cmp(&a.times)).then_with(|| a.item_id.cmp(&b.item_id))
     };
     page.lines.sort_by(by_worth);
+    page.less_sure.sort_by(by_worth);
+    let shown = if least.is_none() && page.lines.is_empty() { LESS_SURE } else { 0 };
+    page.unsure = page.less_sure.len().saturating_sub(shown) as u64;
+    page.less_sure.truncate(shown);
     page.said_again.sort_by(|a, b| {
         let times = |line: &Line| line.written.as_ref().map_or(0, |written| written.times);
         times(b).cmp(&times(a)).then_with(|| by_worth(a, b))
@@ -260,9 +270,12 @@ fn page(
 impl Page {
     /// Whether it suggests nothing.
     pub(crate) fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.said_again.is_empty() && self.prompts.is_empty()
+        [&self.lines, &self.said_again, &self.less_sure].into_iter().all(Vec::is_empty) && self.prompts.is_empty()
     }
 }
+
+/// Lines that are less sure, where there are no others.
+const LESS_SURE: usize = 3;
 
 /// Quotes of a line.
 const QUOTES: usize = 2;

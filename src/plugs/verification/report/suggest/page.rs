@@ -29,6 +29,10 @@ pub(crate) fn markdown(page: &Page) -> String {
         }
         lines.for_each(|line| write_line(&mut text, line));
     }
+    if !page.less_sure.is_empty() {
+        text.push_str("\n## Less sure\n\n");
+        page.less_sure.iter().for_each(|line| write_line(&mut text, line));
+    }
     if !page.said_again.is_empty() {
         text.push_str("\n## Said again after it was written down\n\n");
         page.said_again.iter().for_each(|line| write_line(&mut text, line));
@@ -41,8 +45,7 @@ pub(crate) fn markdown(page: &Page) -> String {
         text.push_str("\nNothing to suggest.\n");
     }
     if page.unsure > 0 {
-        let _ =
-            writeln!(text, "\n{} of lower confidence: `--min-confidence 0` shows them.", count(page.unsure, "line"));
+        let _ = writeln!(text, "\n{} of lower confidence: `--all` shows them.", count(page.unsure, "line"));
     }
     text
 }
