@@ -112,3 +112,67 @@ fn a_growing_transcript_ends_as_a_fresh_database_of_its_last_capture() {
         assert_eq!(rows, fresh.rows(sql), "{sql}");
     }
 }
+
+/// The prompts of a session are told apart, and what is said of them adds up to the session.
+#[test]
+fn prompts_add_up_to_their_session() {
+    let Some(corpus) = corpus() else { return };
+    let world = World::new();
+    let sessions = corpus.join("user_sessions");
+    let run = world.mill(&["run", "--sessions", sessions.to_str().unwrap()]);
+    assert_eq!(run.status, 0, "{run:?}");
+    let json = |args: &[&str]| -> Value {
+        serde_json::from_str(&world.mill(&[args, &["--no-refresh", "--json"]].concat()).stdout).unwrap()
+    };
+    let (mut prompts, mut worded) = (0, 0);
+    for session in json(&["report", "sessions", "--limit", "1000"]).as_array().unwrap() {
+        let id = session["session"].as_str().unwrap();
+        let of_session = json(&["session", id]);
+        let rows = of_session["by_prompt"].as_array().unwrap();
+        let sum = |name: &str| rows.iter().filter_map(|row| row[name].as_f64()).sum::<f64>();
+        for name in ["responses", "total_tokens", "calls", "errors"] {
+            assert_eq!(sum(name), session[name].as_f64().unwrap(), "{name} of {id}");
+        }
+        assert!((sum("cost_usd") - session["cost_usd"].as_f64().unwrap_or_default()).abs() < 1e-9, "{id}: {rows:?}");
+        // Each is rounded down.
+        let lost = session["active_seconds"].as_f64().unwrap() - sum("active_seconds");
+        assert!((0.0..=rows.len() as f64).contains(&lost), "{lost} s of {id} are missing");
+        let of_people = rows.iter().filter(|row| !row["time"].is_null());
+        assert!(of_people.clone().is_sorted_by_key(|row| row["time"].as_str().unwrap()), "{id}");
+        prompts += of_people.clone().count();
+        worded += of_people.filter(|row| row["prompt"].is_string()).count();
+    }
+    // As `usage` counts them by itself, less those of sessions without a response.
+    let turns =
+        "SELECT sum(turns)::BIGINT FROM usage_sessions WHERE session_id IN (SELECT session_id FROM usage_responses)";
+    assert_eq!(world.rows(turns), [prompts.to_string()]);
+    assert!(worded * 10 > prompts * 8, "{worded} of {prompts}");
+}
+
+#[test]
+fn active_time_comes_to_the_same_whatever_rows_are_about() {
+    let Some(corpus) = corpus() else { return };
+    let world = World::new();
+    let sessions = corpus.join("user_sessions");
+    assert_eq!(world.mill(&["run", "--sessions", sessions.to_str().unwrap()]).status, 0);
+    std::fs::write(
+        world.path("who.toml"),
+        "[[person]]\nname = \"Two\"\nemail = \"two@example.org\"\nteam = \"T\"\n\
+                                            folders = [\"packmind\", \"spotter\"]\n",
+    )
+    .unwrap();
+    for report in ["outcomes", "activity"] {
+        for more in [&[][..], &["--identities", "who.toml"]] {
+            let total = |by: &str| -> Value {
+                let args = ["report", report, "--by", by, "--no-refresh", "--json"];
+                let said = world.mill(&[&args[..], more].concat());
+                serde_json::from_str::<Value>(&said.stdout).unwrap()["totals"]["active_seconds"].clone()
+            };
+            let day = total("day");
+            assert!(day.as_u64().unwrap() > 3600, "{day}");
+            for by in ["week", "user", "team", "project"] {
+                assert_eq!(total(by), day, "{report} by {by}");
+            }
+        }
+    }
+}

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// The reports, by the names of their files, and what is asked for.
-const REPORTS: [(&str, &[&str]); 21] = [
+const REPORTS: [(&str, &[&str]); 22] = [
     ("day", &["report"]),
     ("week", &["report", "--by", "week"]),
     ("hour", &["report", "--by", "hour"]),
@@ -23,6 +23,7 @@ const REPORTS: [(&str, &[&str]); 21] = [
     ("user-model", &["report", "--by", "user,model"]),
     ("compare", &["report", "--by", "user", "--period", "2026-02-09", "--compare", "2026-02-02"]),
     ("sessions", &["report", "sessions"]),
+    ("prompts", &["session", "0198c2aa-5e55"]),
     ("errors", &["report", "errors"]),
     ("outcomes-week", &["report", "outcomes"]),
     ("outcomes-user", &["report", "outcomes", "--by", "user"]),

@@ -15,7 +15,7 @@ const HEAD: usize = 2000;
 ///
 /// A line that only introduces the next one, such as `Implement the following plan:`, says little. So it is joined with
 /// the line that follows, and left out where that is a heading.
-pub(crate) fn title(text: &str) -> Option<Box<str>> {
+pub fn title(text: &str) -> Option<Box<str>> {
     let lines = lines(text);
     let heading = |line: &str| line.trim_start_matches('#').trim_start().to_owned();
     let title = match &lines[..] {

@@ -33,6 +33,8 @@ pub mod session;
 pub mod tool_event;
 pub mod whereabouts;
 
+pub use caption::title;
+
 use sessionmill_contract::{Alone, Bound, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile};
 use std::time::Duration;
 

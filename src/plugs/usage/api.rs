@@ -9,7 +9,7 @@ use crate::base::error::Result;
 use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, Schema, Schemas, schema_of};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::{Filter, Only};
-use crate::plugs::usage::report::sessions::{CELLS, Costliest, Session, costliest};
+use crate::plugs::usage::report::sessions::{self, CELLS, First, Order, Session};
 use crate::plugs::usage::report::{people, timeline, usage};
 use crate::price::Prices;
 use crate::report::{Column, Row, Sheet, Unit};
@@ -129,6 +129,9 @@ pub(super) struct Steps {
     session: String,
     #[schema(value_type = Vec<Object>)]
     steps: Vec<Value>,
+    /// What came of each prompt; without its words for who may not see content.
+    #[schema(value_type = Vec<Object>)]
+    by_prompt: Vec<Value>,
 }
 
 fn sessions_schema(schemas: &mut Schemas) -> Schema {
@@ -234,8 +237,8 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     let prices = Prices::new(&asked.config.price)?;
     let most = asked.page.offset().saturating_add(asked.page.limit.into());
     let most = usize::try_from(most).unwrap_or(usize::MAX);
-    let Costliest { sessions, all: total } = match own(asked, reader)? {
-        Ok(filter) => costliest(reader, &filter, &prices, most, |_| true)?,
+    let First { sessions, all: total } = match own(asked, reader)? {
+        Ok(filter) => sessions::first(reader, &filter, &filter.condition(), &prices, Order::Cost, most)?,
         Err(reply) => return Ok(reply),
     };
     let object = |mut session: Session| {
@@ -272,7 +275,7 @@ fn steps(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     };
     let mut timeline = timeline::timeline(reader, &id, &filter, &prices)?;
     if !folders.iter().all(|folder| asked.may_see(Some(folder), Level::Content)) {
-        timeline.facts.hide_prompt();
+        timeline.hide_prompts();
     }
     Ok(Reply::Found(timeline.json()))
 }

@@ -7,10 +7,12 @@ use crate::cli::{Context, print, remark, screen};
 use crate::plugs::usage::commands::report::{self, Options};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::family::Member;
+use crate::plugs::usage::report::prompts::Prompt;
 use crate::plugs::usage::report::timeline::{self, CELLS, Step, Timeline, What};
+use crate::plugs::{tracking, usage, verification};
 use crate::price::PicoUsd;
 use crate::report::csv;
-use crate::report::grid::{Field, grid};
+use crate::report::grid::{Field, bar, grid};
 use crate::report::money;
 use crate::report::render::{self, Format};
 use crate::report::screen::Screen;
@@ -24,8 +26,8 @@ use unicode_width::UnicodeWidthStr;
 /// Usage by session, or one session step by step
 ///
 /// Without an id: short for `report --by session`. With one: every response and call of that session, in
-/// order of time, with the source file and line that tell of it; its subagents as a tree, with their cost; and a total. JSON and
-/// CSV also have the size of the context that each response had before it.
+/// order of time, with the source file and line that tell of it; what came of each prompt until the next one; its subagents
+/// as a tree, with their cost; and a total. JSON and CSV also have the size of the context that each response had before it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Session id, or the beginning of one
@@ -37,7 +39,7 @@ pub(super) struct Args {
 
 pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
     let Args { id: Some(id), options } = args else { return report::report(&[By::Session], &args.options, context) };
-    let report = options.scope.report(Usual::All, context)?;
+    let report = options.scope.report_of(&[usage::NAME, tracking::NAME, verification::NAME], Usual::All, context)?;
     if options.explain || report.filter.is_narrow() {
         return Err(Error::new(Status::Usage, "a session is shown whole: leave out the other choices"));
     }
@@ -46,7 +48,10 @@ pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
     let format = options.format().ok_or_else(|| Error::new(Status::Usage, "ccusage has no format for one session"))?;
     print(&match format {
         Format::Table => {
-            table(&timeline, report.filter.zone, screen()) + &subagents(&timeline.subagents) + &total(&timeline)
+            table(&timeline, report.filter.zone, screen())
+                + &prompts(&timeline.prompts, report.filter.zone)
+                + &subagents(&timeline.subagents)
+                + &total(&timeline)
         }
         Format::Json => render::pretty(&timeline.json()),
         Format::Csv => {
@@ -91,6 +96,45 @@ fn table(timeline: &Timeline, zone: Tz, screen: Screen) -> String {
     let written = grid(&fields, &rows(&form), screen);
     tell_left_out(&written);
     written.text
+}
+
+/// What came of each prompt.
+fn prompts(prompts: &[Prompt], zone: Tz) -> String {
+    if prompts.iter().all(|prompt| prompt.time.is_none()) {
+        return String::new();
+    }
+    // A screen has room for what each is beside the costliest; programs can work it out.
+    let most = prompts.iter().filter_map(|prompt| prompt.cost).max();
+    let most = most.filter(|_| screen().is_terminal && prompts.len() > 1);
+    let fields = [
+        Field::name("Time").spare(3),
+        Field::line("Prompt").at_least(30),
+        Field::number("Responses").spare(5),
+        Field::number("Tokens").spare(1),
+        Field::number("Calls").spare(4),
+        Field::failures("Failed").spare(2),
+        Field::number("Active").spare(2),
+        Field::number("Cost"),
+    ];
+    let row = |prompt: &Prompt| {
+        let words = match prompt {
+            Prompt { time: None, .. } => "(before the first prompt)",
+            Prompt { words, .. } => words.as_deref().unwrap_or("–"),
+        };
+        let cells = [
+            prompt.time.map(|time| time.with_timezone(&zone).format("%m-%d %H:%M").to_string()).unwrap_or_default(),
+            words.to_owned(),
+            thousands(prompt.responses),
+            render::short(prompt.total_tokens),
+            thousands(prompt.calls.into()),
+            thousands(prompt.errors.into()),
+            render::hours(prompt.active_micros / 1_000_000),
+            prompt.cost.map_or_else(|| "–".to_owned(), money::rounded),
+        ];
+        cells.into_iter().chain(most.map(|most| bar(prompt.cost.unwrap_or_default(), most))).collect::<Vec<_>>()
+    };
+    let fields: Vec<_> = fields.into_iter().chain(most.map(|_| Field::drawing(""))).collect();
+    format!("\n{}", grid(&fields, &prompts.iter().map(row).collect::<Vec<_>>(), screen()).text)
 }
 
 /// The subagents as a tree, each with what it cost alone and with those that it called.
@@ -145,7 +189,7 @@ fn row(step: &Step, zone: Tz, form: &Form) -> Vec<String> {
     let time = step.time.map(|time| time.with_timezone(&zone).format(form.time).to_string());
     let line = format!("{}:{}", step.file, step.line);
     let cells = match &step.what {
-        What::Response { model, tokens, cost } => {
+        What::Response { model, tokens, cost, .. } => {
             let numbers = [tokens.input, tokens.output, tokens.cache_write, tokens.cache_read].map(form.number);
             let cost = cost.map_or_else(|| "–".to_owned(), money::rounded);
             [model.clone().unwrap_or_default()].into_iter().chain(numbers).chain([cost]).collect()

@@ -7,6 +7,7 @@ use crate::base::utc;
 use crate::plugs::usage::report::facts::{self, CALLS, Facts, OUTCOME, Outcome};
 use crate::plugs::usage::report::family::{self, Member};
 use crate::plugs::usage::report::filter::{Filter, Where};
+use crate::plugs::usage::report::prompts::{self, Prompt};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::price::{PicoUsd, Prices, Tokens};
 use crate::report::{money, number};
@@ -21,6 +22,7 @@ pub struct Timeline {
     pub facts: Facts,
     pub steps: Vec<Step>,
     pub subagents: Vec<Member>,
+    pub prompts: Vec<Prompt>,
     /// Of all steps.
     pub total: Spent,
     pub outcome: Outcome,
@@ -44,15 +46,13 @@ pub struct Step {
 pub enum What {
     Response {
         model: Option<String>,
+        /// None where it is a call beside a response, such as that of an advisor.
+        responses: i128,
         tokens: Tokens,
         cost: Option<PicoUsd>,
     },
     /// `failed` is `None` while no result is seen.
-    Call {
-        kind: String,
-        tool: String,
-        failed: Option<bool>,
-    },
+    Call { kind: String, tool: String, failed: Option<bool> },
 }
 
 /// Reads the session of an id, or of the beginning of one, whole. The filter knows the people.
@@ -68,7 +68,10 @@ pub fn timeline(reader: Reader<'_>, key: &str, filter: &Filter, prices: &Prices)
     spending::read(reader, prices, &keys, &of_session, place, |place, model, spent| {
         let model = model.map(str::to_owned);
         total.add(spent);
-        steps.push(step(place, What::Response { model, tokens: spent.tokens, cost: spent.cost }));
+        steps.push(step(
+            place,
+            What::Response { model, responses: spent.responses, tokens: spent.tokens, cost: spent.cost },
+        ));
     })?;
     let sql = "SELECT epoch_us(time), username, session_file, line, caller_id, kind, tool, is_error
                FROM usage_tool_events
@@ -84,11 +87,12 @@ pub fn timeline(reader: Reader<'_>, key: &str, filter: &Filter, prices: &Prices)
         let order = |step: &Step| (step.time.is_none(), step.time, matches!(step.what, What::Call { .. }), step.line);
         order(a).cmp(&order(b)).then_with(|| a.file.cmp(&b.file)).then_with(|| name(a).cmp(&name(b)))
     });
-    let facts = facts::facts(reader)?.remove(&session_id).unwrap_or_default();
+    let facts = facts::facts(reader, &of_session)?.remove(&session_id).unwrap_or_default();
     let subagents = family::family(reader, prices, &of_session)?;
     let sql = format!("SELECT {OUTCOME} FROM {CALLS} WHERE session_id = ?");
     let outcome = reader.one(&sql, &of_session.params, |row| Outcome::read(row, 0))?;
-    Ok(Timeline { session_id, facts, steps, subagents, total, outcome })
+    let prompts = prompts::prompts(reader, &session_id, &steps)?;
+    Ok(Timeline { session_id, facts, steps, subagents, prompts, total, outcome })
 }
 
 type Place = (Option<i64>, String, String, i64, Option<String>);
@@ -140,7 +144,13 @@ pub const CELLS: [&str; 15] = [
 ];
 
 impl Timeline {
-    /// As JSON: `{"session", "title", …, "steps": […], "subagents": […]}`.
+    /// For who may not see what people write.
+    pub(in crate::plugs::usage) fn hide_prompts(&mut self) {
+        self.facts.hide_prompt();
+        self.prompts.iter_mut().for_each(|prompt| prompt.words = None);
+    }
+
+    /// As JSON: `{"session", "title", …, "steps": […], "subagents": […], "by_prompt": […]}`.
     pub fn json(&self) -> Value {
         let Facts { title, title_source, prompts, turns, compactions, interruptions } = &self.facts;
         json!({
@@ -151,6 +161,7 @@ impl Timeline {
             "calls": self.outcome.calls, "errors": self.outcome.errors,
             "steps": self.steps.iter().map(Step::json).collect::<Vec<_>>(),
             "subagents": self.subagents.iter().map(Member::json).collect::<Vec<_>>(),
+            "by_prompt": self.prompts.iter().map(Prompt::json).collect::<Vec<_>>(),
         })
     }
 }
@@ -162,7 +173,7 @@ impl Step {
         let mut json =
             json!({"time": time, "user": self.user, "file": self.file, "line": self.line, "subagent": self.subagent});
         match &self.what {
-            What::Response { model, tokens, cost } => {
+            What::Response { model, tokens, cost, .. } => {
                 json["kind"] = json!("response");
                 json["model"] = json!(model);
                 json["input_tokens"] = number(tokens.input);
