@@ -181,7 +181,7 @@ fn the_start_page_says_what_is_spent_what_runs_and_what_failed() {
     assert!(page.lines().count() < 24 && page.lines().all(|line| line.chars().count() <= 80), "{page}");
     let rows: Vec<_> = page.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     for row in [
-        "today $1.00 – – 40.0k 1",
+        "today $1.00 – – 40.0k 0.0 % 1",
         "Sessions 1 running, 2 in 7 days; the costliest first",
         "s1 Oil the mill shop running $1.00",
         "health ok",

@@ -196,6 +196,23 @@ impl Sheet {
         self.columns.to_mut().retain(|_| at.next().is_some_and(kept));
     }
 
+    /// Adds a column that follows from others, before the column of a name. The totals have it, too.
+    pub fn insert(&mut self, before: &str, column: Column, number: impl Fn(&dyn Fn(&str) -> i128) -> Option<i128>) {
+        let Some(at) = self.columns.iter().position(|column| column.name == before) else { return };
+        let columns = self.columns.clone();
+        for numbers in self.rows.iter_mut().map(|row| &mut row.numbers).chain([&mut self.totals]) {
+            let of = |name: &str| {
+                let at = columns.iter().position(|column| column.name == name);
+                at.and_then(|at| numbers.get(at).copied().flatten()).unwrap_or_default()
+            };
+            let number = number(&of);
+            if at <= numbers.len() {
+                numbers.insert(at, number);
+            }
+        }
+        self.columns.to_mut().insert(at, column);
+    }
+
     /// Leaves out all rows but the first ones.
     pub fn limit(&mut self, rows: usize) {
         let all = self.rows.len();

@@ -11,7 +11,7 @@ use crate::plugs::usage::report::calls;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::period::{self, day};
 use crate::plugs::usage::report::sessions::{self, CELLS, Session};
-use crate::plugs::usage::report::spending::{self, Spent};
+use crate::plugs::usage::report::spending::{self, Spent, model_name};
 use crate::price::{PicoUsd, Prices};
 use crate::report::compare::{self, change};
 use crate::report::grid::{Field, beginning, grid, sparkline};
@@ -103,14 +103,14 @@ impl Page {
             |quarter: Option<i64>, model, spent| {
                 let day = quarter.and_then(|quarter| day(quarter, zone));
                 if spent.unpriced > 0 && day.is_some_and(|day| month.has(day)) {
-                    *unpriced.entry(model.unwrap_or("(no model)").to_owned()).or_default() += spent.unpriced;
+                    *unpriced.entry(model_name(model).to_owned()).or_default() += spent.unpriced;
                 }
                 day.into_iter().for_each(|day| days.entry(day).or_default().add(spent));
             },
         )?;
         let week = of(Span::Last(7).days(today));
         // The page shows no more than what each cost.
-        let read = if is_whole { sessions::sessions } else { sessions::costs };
+        let read = if is_whole { sessions::sessions } else { sessions::brief };
         let sessions = read(reader, &week, prices)?;
         let totals = calls::totals(reader, &week)?;
         let calls = [0, 1].map(|at| totals[at].and_then(|number| u64::try_from(number).ok()).unwrap_or_default());
@@ -205,7 +205,8 @@ impl Page {
             Field::number("Before").spare(2),
             Field::number("Change").spare(1),
             Field::number("Tokens"),
-            Field::number("Responses").spare(3),
+            Field::number("Cached").spare(3),
+            Field::number("Responses").spare(4),
         ];
         let cost = |cost: Option<PicoUsd>| cost.map_or_else(|| "–".to_owned(), money::rounded);
         let rows = self.spending().map(|Spending { name, now, before }| {
@@ -215,6 +216,10 @@ impl Page {
                 cost(before.cost),
                 change(now.cost, before.cost).map_or_else(|| "–".to_owned(), render::change),
                 short(now.tokens.total()),
+                match now.tokens.input + now.tokens.cache_write + now.tokens.cache_read {
+                    0 => "–".to_owned(),
+                    sent => percent(ratio(now.tokens.cache_read, sent, 1000)),
+                },
                 thousands(now.responses),
             ]
         });

@@ -4,7 +4,7 @@ use super::scope::Scope;
 use crate::base::error::{Error, Result, Status};
 use crate::cli::form::{self, Raw, Shown};
 use crate::cli::scope::{Rows, Usual};
-use crate::cli::{Context, print, remark};
+use crate::cli::{Context, print, remark, screen};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::{ccusage, explain, usage};
 use crate::report::render::{self, Format};
@@ -58,6 +58,9 @@ enum Shape {
     /// The JSON of ccusage, for programs that read it
     Ccusage,
 }
+
+/// On a terminal of so many columns, there is room for what follows from other columns.
+const WIDE: usize = 140;
 
 /// Everything but what a row is about.
 #[derive(Debug, clap::Args)]
@@ -140,6 +143,9 @@ pub(super) fn report(by: &[By], options: &Options, context: &Context) -> Result<
         match options.explain {
             true => sheet.explanation.extend(explain::sources(reader, filter)?),
             false => sheet.explanation.clear(),
+        }
+        if format == Format::Table && screen().width.is_some_and(|width| width >= WIDE) {
+            usage::add_cached(&mut sheet);
         }
         Ok(sheet)
     })?;

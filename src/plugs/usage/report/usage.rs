@@ -8,11 +8,11 @@ use crate::plugs::usage::report::block::{self, Block};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::key::Keys;
-use crate::plugs::usage::report::spending::{self, Columns, Spent, Uses};
+use crate::plugs::usage::report::spending::{self, Columns, Spent, Uses, model_name};
 use crate::plugs::usage::report::{calls, explain, reported};
 use crate::price::{PicoUsd, Prices};
 use crate::report::trend::{Steps, Trend};
-use crate::report::{Column, Row, Sheet, freshness};
+use crate::report::{Column, Row, Sheet, freshness, ratio};
 use crate::store::reader::{self, Reader};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -62,6 +62,16 @@ impl Sums {
     }
 }
 
+/// Adds which part of what was sent came from a cache. Programs can work it out themselves.
+pub(in crate::plugs) fn add_cached(sheet: &mut Sheet) {
+    let cached = Column::share("cached_share", "Cached").spare();
+    sheet.insert("total_tokens", cached, |number| {
+        let read = number("cache_read_input_tokens");
+        let sent = number("input_tokens") + number("cache_creation_input_tokens") + read;
+        (sent > 0).then(|| ratio(read, sent, 1000))
+    });
+}
+
 /// Makes the report.
 ///
 /// # Errors
@@ -86,13 +96,13 @@ fn tokens(reader: Reader<'_>, by: &[By], filter: &Filter, prices: &Prices) -> Re
         return Err(error.hint("--by block and --by tool stand alone"));
     };
     let mut groups = Groups::new();
-    let (columns, join) = keys.columns();
+    let columns = keys.columns();
     // Rows of one time have no steps.
     let steps = if keys.are_times().contains(&true) { Steps::default() } else { filter.steps(reader)? };
     let step = steps.sql("time");
     let with_step: Vec<&str> = columns.iter().copied().chain([step.as_str()]).collect();
     let names = |row: &reader::Row<'_>| Ok((keys.names(row)?, row.get::<Option<i64>>(columns.len())?));
-    let with_step = Columns { keys: &with_step, join };
+    let with_step = Columns::of(&with_step);
     let uses = spending::read(reader, prices, with_step, &filter.condition(), names, |(names, step), _, spent| {
         let sums = groups.entry(names).or_default();
         sums.spent.add(spent);
@@ -103,7 +113,7 @@ fn tokens(reader: Reader<'_>, by: &[By], filter: &Filter, prices: &Prices) -> Re
     })?;
     reported::read(
         reader,
-        Columns { keys: &columns, join },
+        &columns,
         filter,
         |row| keys.names(row),
         |names, cost| {
@@ -185,7 +195,7 @@ pub(super) fn unpriced(uses: &Uses<'_>) -> Vec<(String, i128)> {
     let mut unpriced: BTreeMap<String, i128> = BTreeMap::new();
     for (model, uses) in uses {
         for used in uses.iter().filter(|used| used.spent.cost.is_none()) {
-            let mut name = model.as_deref().unwrap_or("(no model)").to_owned();
+            let mut name = model_name(model.as_deref()).to_owned();
             if let Some(missing) = used.missing() {
                 name += &format!(" ({missing})");
             }
