@@ -145,6 +145,13 @@ fn a_session_of_two_days_has_in_each_what_is_of_that_day() {
             assert!(of(key).contains(part), "no {part} in\n{}", of(key));
         }
     }
+    // What came of it is of these days, too.
+    let outcomes = |key: &str, anchor: &str| {
+        let section = of(key);
+        section.split_once(&format!("<h2 id=\"{anchor}\">What came of it</h2>")).unwrap().1.to_owned()
+    };
+    assert!(outcomes("today", "outcomes-today").contains("<td class=\"n\">3 min</td><td class=\"n\">$1.00</td>"));
+    assert!(outcomes("all", "outcomes").contains("<td class=\"n\">8 min</td><td class=\"n\">$31.00</td>"));
     let said = world.mill(&["report", "sessions", "--period", "today", "--no-refresh", "--timezone", "UTC", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!((&json[0]["cost_usd"], &json[0]["active_seconds"]), (&1.000_225.into(), &180.into()));

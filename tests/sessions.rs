@@ -20,6 +20,11 @@ fn sessions_come_the_costliest_first() {
  s2        bob    /home/ada/shop   2026-02-01 11:00    0 min           1       17       0        0        –
 "
     );
+    let first = |order: &str| {
+        let args = ["report", "sessions", "--order", order, "--limit", "1"];
+        said(&world, &args).lines().nth(2).unwrap()[1..3].to_owned()
+    };
+    assert_eq!(["cost", "date", "duration", "tokens"].map(first), ["s1", "s2", "s1", "s1"]);
     let csv = said(&world, &["report", "sessions", "--limit", "1", "--format", "csv"]);
     assert_eq!(
         csv,

@@ -47,29 +47,10 @@ impl Steps {
         format!("CASE{} WHEN {column} IS NOT NULL THEN {} END", cases.collect::<String>(), self.0.len())
     }
 
-    /// For the columns of a query that groups: after a comma each, how many rows of a condition are of each step. None where
-    /// there are no steps.
-    pub fn counts(&self, column: &str, condition: &str) -> String {
-        let step = self.sql(column);
-        (0..self.len()).map(|at| format!(", count(*) FILTER ({condition} AND {step} = {at})")).collect()
-    }
-
-    /// Reads these columns.
-    ///
-    /// # Errors
-    ///
-    /// That of a column.
-    pub fn read<E>(&self, number: impl Fn(usize) -> Result<i128, E>) -> Result<Vec<i128>, E> {
-        (0..self.len()).map(number).collect()
-    }
-
-    fn len(&self) -> usize {
-        if self.0.is_empty() { 0 } else { self.0.len() + 1 }
-    }
-
     /// What a row shows of its numbers: nothing where there are no steps.
     pub fn numbers(&self, trend: &Trend) -> Vec<i128> {
-        (0..self.len()).map(|step| trend.0.get(step).copied().unwrap_or_default()).collect()
+        let all = if self.0.is_empty() { 0 } else { self.0.len() + 1 };
+        (0..all).map(|step| trend.0.get(step).copied().unwrap_or_default()).collect()
     }
 }
 
@@ -104,12 +85,6 @@ mod tests {
             "CASE WHEN t < TIMESTAMP '2026-03-29 22:00:00' THEN 0 WHEN t IS NOT NULL THEN 1 END"
         );
         assert!(steps("2026-03-29", "2026-03-29").0.is_empty());
-        assert_eq!(
-            steps("2026-03-29", "2026-03-30").counts("t", "bad"),
-            ", count(*) FILTER (bad AND CASE WHEN t < TIMESTAMP '2026-03-29 22:00:00' THEN 0 WHEN t IS NOT NULL THEN 1 END = 0)\
-             , count(*) FILTER (bad AND CASE WHEN t < TIMESTAMP '2026-03-29 22:00:00' THEN 0 WHEN t IS NOT NULL THEN 1 END = 1)"
-        );
-        assert_eq!(steps("2026-03-29", "2026-03-29").counts("t", "bad"), "");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::config::budget::Budget;
 use crate::identities::Identities;
 use crate::plugs::usage::report::filter::{Filter, Names, Only};
 use crate::plugs::usage::report::period::{self, day};
-use crate::plugs::usage::report::spending::{self, Spent};
+use crate::plugs::usage::report::spending::{self, Spent, model_name};
 use crate::price::{PicoUsd, Prices};
 use crate::report::{money, number, ratio};
 use crate::store::reader::{Reader, Row};
@@ -141,7 +141,7 @@ impl Standing {
             }
             None => {
                 self.unpriced_tokens += spent.tokens.total();
-                self.unpriced_models.insert(model.unwrap_or("(no model)").to_owned());
+                self.unpriced_models.insert(model_name(model).to_owned());
             }
         }
     }

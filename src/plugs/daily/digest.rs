@@ -65,6 +65,10 @@ const WORK: [&str; 10] = [
     "failed_test_runs",
 ];
 
+const PROBLEMS: [Kind; 3] = [Kind::RetryLoop, Kind::Cause, Kind::ApiCause];
+const QUALITY: [Kind; 5] =
+    [Kind::FailedFile, Kind::MalformedLine, Kind::UnknownLine, Kind::Placeholder, Kind::Unpriced];
+
 impl Digest {
     /// Reads what happened in some days, and in those before.
     ///
@@ -103,7 +107,7 @@ impl Digest {
             [&mut spend, &mut projects].into_iter().for_each(|sheet| sheet.rows.clear());
         }
         let people = outcomes(reader, OutcomesBy::User, &filter, prices)?;
-        let troubles = errors::errors(reader, &filter, prices)?;
+        let troubles = errors::errors(reader, &filter, prices, &[&PROBLEMS[..], &QUALITY].concat())?;
         let of_kinds =
             |kinds: &[Kind]| troubles.iter().filter(|trouble| kinds.contains(&trouble.kind)).collect::<Vec<_>>();
         let section = |name, title, sheet, empty: &str| Section { name, title, sheet, empty: empty.to_owned() };
@@ -112,25 +116,9 @@ impl Digest {
             section("spend", "Spend by day", short(spend, &SPENT), "Nothing was spent."),
             section("people", "People", short(people, &WORK), "Nobody was at work."),
             section("movers", "Projects that changed most", short(projects, &SPENT), "No project changed."),
-            section(
-                "problems",
-                "Problems",
-                problems(of_kinds(&[Kind::RetryLoop, Kind::Cause, Kind::ApiCause])),
-                "No call failed.",
-            ),
+            section("problems", "Problems", problems(of_kinds(&PROBLEMS)), "No call failed."),
             section("knowledge", "Knowledge to review", waiting, &review),
-            section(
-                "quality",
-                "Data quality",
-                problems(of_kinds(&[
-                    Kind::FailedFile,
-                    Kind::MalformedLine,
-                    Kind::UnknownLine,
-                    Kind::Placeholder,
-                    Kind::Unpriced,
-                ])),
-                "Nothing is wrong with the data.",
-            ),
+            section("quality", "Data quality", problems(of_kinds(&QUALITY)), "Nothing is wrong with the data."),
         ];
         let budgets = match Span::Month(0).days(setup.today).meets(days) {
             true => budget::standings(reader, &setup.config, &setup.identities, prices, setup.zone, now)?,
@@ -188,9 +176,9 @@ fn pending(reader: Reader<'_>, setup: &ReportSetup, now: DateTime<Utc>) -> Resul
     let waiting = count(all as u64, "item");
     let words = match (all, items.len()) {
         (0, _) => "Nothing waits for a review.".to_owned(),
-        (_, 0) => format!(
-            "Pending: {waiting}, none with a confidence of {SHOWN} or more: `knowledge --min-confidence 0` shows them."
-        ),
+        (_, 0) => {
+            format!("Pending: {waiting}, none with a confidence of {SHOWN} or more: `knowledge --all` shows them.")
+        }
         (_, likely) => format!("Pending: {waiting}, {likely} of them with a confidence of {SHOWN} or more."),
     };
     let mut sheet = sheet("item", &ITEMS, items.iter().map(row).collect());

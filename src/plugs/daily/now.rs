@@ -6,7 +6,7 @@ use crate::base::printable::printable;
 use crate::cli::scope::ReportSetup;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::sessions::{self, Session};
-use crate::plugs::usage::report::spending::{self, Spent};
+use crate::plugs::usage::report::spending::{self, Spent, model_name};
 use crate::price::Prices;
 use crate::report::grid::beginning;
 use crate::report::money;
@@ -100,7 +100,7 @@ impl Now {
     pub(super) fn read(reader: Reader<'_>, setup: &ReportSetup, prices: &Prices, at: DateTime<Utc>) -> Result<Self> {
         let today = at.with_timezone(&setup.zone).date_naive();
         let of = |span: Span| Filter { days: span.days(today), ..Filter::of_all(setup.zone, setup.identities.clone()) };
-        let sessions = sessions::costs(reader, &of(Span::Last(1)), prices)?;
+        let sessions = sessions::brief(reader, &of(Span::Last(1)), prices)?;
         let mut minutes: Vec<Spent> = (0..MINUTES).map(|_| Spent::default()).collect();
         let mut recent = of(Span::Last(2)).condition();
         recent.clause += " AND time > ?";
@@ -143,7 +143,7 @@ impl Now {
                 By::User => add(session.user.clone(), &session.spent, session),
                 By::Model => {
                     for (model, spent) in &session.models {
-                        add(model.clone().unwrap_or_else(|| "(no model)".to_owned()), spent, session);
+                        add(model_name(model.as_deref()).to_owned(), spent, session);
                     }
                 }
             }

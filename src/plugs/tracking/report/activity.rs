@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 const COLUMNS: [Column; 10] = [
     Column::count("sessions", "Sessions"),
     Column::count("people", "People").rank(1),
-    Column::seconds("active_seconds", "Active"),
+    Column::seconds("active_seconds", "Presence"),
     Column::seconds("median_seconds", "Median").rank(2),
     Column::seconds("p90_seconds", "p90").rank(3),
     Column::count("page_views", "Views").rank(4),

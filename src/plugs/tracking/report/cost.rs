@@ -4,7 +4,7 @@ use crate::base::error::Result;
 use crate::base::zone;
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::usage::report::filter::Where;
-use crate::plugs::usage::report::period::QUARTER;
+use crate::plugs::usage::report::period::{QUARTER, QUARTER_MICROS};
 use crate::plugs::usage::report::spending::{self, Columns};
 use crate::plugs::usage::repositories::Repositories;
 use crate::price::{PicoUsd, Prices};
@@ -14,14 +14,21 @@ use std::collections::HashMap;
 /// What the view `activity_usage` says: a response is in the last session of its folder that began before it, if that had
 /// not ended. The view puts all responses in order for that; here, they are found by the quarters of an hour that a session
 /// touches, which takes a fifth of the time.
-const IN_SESSIONS: &str = "JOIN (
-    SELECT *, unnest(range(epoch_us(started_at) // 900000000, epoch_us(seen_until) // 900000000 + 1)) AS quarter FROM (
+fn in_sessions() -> String {
+    format!(
+        "JOIN (
+    SELECT *, unnest(range(epoch_us(started_at) // {QUARTER_MICROS}, epoch_us(seen_until) // {QUARTER_MICROS} + 1)) AS quarter
+    FROM (
         SELECT session_id AS activity, username AS folder, started_at, seen_until,
             lead(started_at) OVER (PARTITION BY username ORDER BY started_at) AS next
         FROM facts.activity_sessions WHERE kind = 'agent')
-    ) ON username = folder AND time BETWEEN started_at AND seen_until AND (next IS NULL OR time < next)";
+    ) ON username = folder AND time BETWEEN started_at AND seen_until AND (next IS NULL OR time < next)
+         AND {QUARTER} = quarter"
+    )
+}
 
 /// Costs by session and project.
+#[derive(Default)]
 pub(super) struct Costs(HashMap<String, Vec<(Option<String>, PicoUsd)>>);
 
 impl Costs {
@@ -38,7 +45,7 @@ impl Costs {
             }
             None => Where { clause: "true".to_owned(), params: Vec::new() },
         };
-        let join = format!("{IN_SESSIONS} AND {QUARTER} = quarter");
+        let join = in_sessions();
         let columns = Columns { keys: &["activity", "project"], join: &join };
         let repositories = Repositories::read(reader, &filter.identities)?;
         let mut costs: HashMap<String, Vec<(Option<String>, PicoUsd)>> = HashMap::new();

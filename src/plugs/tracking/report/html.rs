@@ -11,7 +11,6 @@ use crate::plugs::usage::report::html::calendar::{calendar, limits};
 use crate::plugs::usage::report::html::table::Kind::{Numbers, Words};
 use crate::plugs::usage::report::html::table::table;
 use crate::plugs::usage::report::html::text::Text;
-use crate::price::Prices;
 use crate::report::render::{self, hours};
 use crate::report::{Column, Row};
 use crate::store::reader::Reader;
@@ -28,12 +27,12 @@ const LEFT: usize = 40;
 const TOP: usize = 18;
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
-/// Makes the part. It is empty where nothing is known of activity, as in a snapshot of an older version.
+/// Makes the part, with its anchor; only the whole of a page has a calendar. It is empty where nothing is known of activity, as in a snapshot of an older version.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn part(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<String> {
+pub fn part(reader: Reader<'_>, filter: &Filter, anchor: &str, is_whole: bool) -> Result<String> {
     let sql = "SELECT count(*) > 0 FROM information_schema.tables WHERE table_name = 'activity_sessions'";
     if !reader.one(sql, &[], |row| row.get::<bool>(0))? {
         return Ok(String::new());
@@ -55,18 +54,20 @@ pub fn part(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Stri
     if days.is_empty() {
         return Ok(String::new());
     }
+    let calendar = match is_whole {
+        true => format!("<div><h3>Presence by day</h3>\n{}</div>\n", calendar(&days, hours)),
+        false => String::new(),
+    };
     let mut html = format!(
-        "<h2 id=\"presence\">When people are there</h2>\n<p class=\"soft\">Presence is the time between prompts, calls and \
+        "<h2 id=\"{anchor}\">When people are there</h2>\n<p class=\"soft\">Presence is the time between prompts, calls and \
          responses, or events of a site, that are at most 10 minutes apart.</p>\n\
-         <div class=\"pair\"><div><h3>Presence by day</h3>\n{}</div>\n\
-         <div><h3>Time in sessions by hour of the week</h3>\n{}</div></div>\n<div class=\"pair\">\n",
-        calendar(&days, hours),
+         <div class=\"pair\">{calendar}<div><h3>Time in sessions by hour of the week</h3>\n{}</div></div>\n\
+         <div class=\"pair\">\n",
         week(&rhythm)
     );
     let chosen = [(By::User, true), (By::Project, has_agents), (By::Channel, has_web), (By::Entry, has_web)];
-    let costs = Costs::read(reader, filter, prices)?;
     for by in chosen.into_iter().filter_map(|(by, is_shown)| is_shown.then_some(by)) {
-        html += &sheet(reader, by, filter, &costs)?;
+        html += &sheet(reader, by, filter)?;
     }
     Ok(html + "</div>\n")
 }
@@ -101,9 +102,10 @@ fn week(rhythm: &Rhythm) -> String {
 }
 
 /// The report by something, as a table.
-fn sheet(reader: Reader<'_>, by: By, filter: &Filter, costs: &Costs) -> Result<String> {
-    const SHOWN: [&str; 5] = ["sessions", "active_seconds", "median_seconds", "engaged_rate", "cost_usd"];
-    let sheet = activity_at(reader, by, filter, costs)?;
+fn sheet(reader: Reader<'_>, by: By, filter: &Filter) -> Result<String> {
+    const SHOWN: [&str; 4] = ["sessions", "active_seconds", "median_seconds", "engaged_rate"];
+    // What people and projects cost is told above, by response.
+    let sheet = activity_at(reader, by, filter, &Costs::default())?;
     let mut columns: Vec<(usize, &Column)> = sheet.columns.iter().enumerate().collect();
     columns.retain(|(at, column)| SHOWN.contains(&column.name) && sheet.totals.get(*at).is_some_and(Option::is_some));
     let cell = |row: &Row, (at, column): &(usize, &Column)| {
@@ -114,9 +116,7 @@ fn sheet(reader: Reader<'_>, by: By, filter: &Filter, costs: &Costs) -> Result<S
         let name = row.key.clone().unwrap_or_else(|| "(none)".to_owned());
         std::iter::once(name).chain(columns.iter().map(|column| cell(row, column))).collect()
     });
-    // Active time is that between responses on this page.
-    let title = |column: &Column| if column.name == "active_seconds" { "presence" } else { column.title };
-    let titles: Vec<String> = columns.iter().map(|(_, column)| title(column).to_lowercase()).collect();
+    let titles: Vec<String> = columns.iter().map(|(_, column)| column.title.to_lowercase()).collect();
     let head: Vec<_> =
         std::iter::once((sheet.by, Words)).chain(titles.iter().map(|title| (&**title, Numbers))).collect();
     let left_out = match sheet.rows.len().saturating_sub(MOST) {

@@ -46,7 +46,8 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
     if let Some(by) = args.by {
         return recurring(by, &report, args, context);
     }
-    let troubles = report.read(context, Vec::is_empty, errors::errors)?;
+    let troubles = report
+        .read(context, Vec::is_empty, |reader, filter, prices| errors::errors(reader, filter, prices, &errors::ALL))?;
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let cost = |trouble: &Trouble| trouble.cost.map(money::rounded).unwrap_or_default();
     let day = |trouble: &Trouble| text(&trouble.first_seen).chars().take(10).collect();

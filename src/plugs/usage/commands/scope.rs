@@ -79,8 +79,7 @@ impl ReportContext {
             Ok((made, filter, newest))
         })?;
         for (what, _, only) in filter.names().filter(|(.., only)| !only.stands_for.is_empty()) {
-            let names: Vec<_> = only.stands_for.iter().map(|name| format!("`{name}`")).collect();
-            remark(&format!("note: {what} `{}` is {}", only.name, names.join(", ")));
+            remark(&only.note(what, only.stands_for.iter().map(String::as_str)));
         }
         self.setup.tell_days(newest.is_some(), newest);
         Ok(made)

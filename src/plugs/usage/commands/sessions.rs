@@ -4,9 +4,9 @@ use super::scope::Scope;
 use crate::base::error::{Result, Status, thousands};
 use crate::cli::scope::{Rows, Usual};
 use crate::cli::{Context, Form, remark, screen};
-use crate::plugs::usage::report::facts::Facts;
 use crate::plugs::usage::report::filter::Filter;
-use crate::plugs::usage::report::sessions::{self, CELLS, Costliest, Session};
+use crate::plugs::usage::report::sessions::{self, CELLS, First, Order, Session};
+use crate::plugs::usage::report::spending::model_name;
 use crate::plugs::usage::report::usage::without_price;
 use crate::price::Prices;
 use crate::report::grid::{Field, bar};
@@ -33,7 +33,11 @@ pub(super) struct Args {
     #[arg(long)]
     interrupted: bool,
 
-    /// Show N sessions, the costliest first
+    /// What comes first: the costliest, the newest, the longest active time, or the most tokens
+    #[arg(long, value_enum, default_value_t = Order::Cost)]
+    order: Order,
+
+    /// Show N sessions
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 
@@ -44,13 +48,20 @@ pub(super) struct Args {
 pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     let report = args.scope.report(Usual::of(args.form.format(), Rows::Others), context)?;
     let most = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let is_wanted = |facts: &Facts| !args.interrupted || facts.interruptions > 0;
     let read = |reader: Reader<'_>, filter: &Filter, prices: &Prices| {
-        sessions::costliest(reader, filter, prices, most, is_wanted)
+        let condition = filter.condition();
+        let condition = if args.interrupted { condition.of_interrupted() } else { condition };
+        sessions::first(reader, filter, &condition, prices, args.order, most)
     };
-    let Costliest { sessions, all } = report.read(context, |read| read.sessions.is_empty(), read)?;
+    let First { sessions, all } = report.read(context, |read| read.sessions.is_empty(), read)?;
     if sessions.len() < all {
-        remark(&format!("note: {} of {all} sessions, the costliest first; --limit N shows more", sessions.len()));
+        let first = match args.order {
+            Order::Cost => "the costliest",
+            Order::Date => "the newest",
+            Order::Duration => "those of the longest active time",
+            Order::Tokens => "those of the most tokens",
+        };
+        remark(&format!("note: {} of {all} sessions, {first} first; --limit N shows more", sessions.len()));
     }
     let begun = |time: Option<DateTime<Utc>>| {
         time.map(|time| time.with_timezone(&report.filter.zone).format("%Y-%m-%d %H:%M").to_string())
@@ -72,7 +83,7 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     ];
     let mut unpriced: BTreeMap<String, i128> = BTreeMap::new();
     for (model, spent) in sessions.iter().flat_map(|session| &session.models).filter(|(_, spent)| spent.unpriced > 0) {
-        *unpriced.entry(model.clone().unwrap_or_else(|| "(no model)".to_owned())).or_default() += spent.unpriced;
+        *unpriced.entry(model_name(model.as_deref()).to_owned()).or_default() += spent.unpriced;
     }
     if let Some(words) = without_price(&unpriced.into_iter().collect::<Vec<_>>()) {
         remark(&format!("note: {words}"));

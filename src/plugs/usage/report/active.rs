@@ -4,14 +4,15 @@
 //! stretches in their order, and not all responses.
 
 use crate::base::error::Result;
-use crate::plugs::usage::report::filter::Where;
+use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::period::has_whole_hours;
-use crate::store::reader::{Param, Reader};
+use crate::store::reader::{Param, Reader, Row};
 use chrono_tz::Tz;
+use std::collections::HashMap;
 
-/// Whose work is looked at: an SQL expression, and what is read beside the responses for it.
+/// Whose work is looked at: SQL expressions, and what is read beside the responses for them.
 pub(super) struct Whose<'w> {
-    pub(super) who: &'w str,
+    pub(super) who: &'w [&'w str],
     pub(super) join: &'w str,
     pub(super) params: &'w [Param],
     /// Told by time, in quarters of an hour that this zone's days are made of; else all is of the quarter 0.
@@ -19,12 +20,13 @@ pub(super) struct Whose<'w> {
 }
 
 /// Reads the active time of everybody, in microseconds, by the quarter of an hour in which it ended. What has no
-/// time, and is nobody's, is in none.
-pub(super) fn read(
+/// time, and is nobody's by the first expression, is in none.
+pub(super) fn read<K>(
     reader: Reader<'_>,
     whose: &Whose<'_>,
     condition: &Where,
-    mut each: impl FnMut(String, i64, i128),
+    mut name: impl FnMut(&Row<'_>) -> Result<K>,
+    mut each: impl FnMut(K, i64, i128),
 ) -> Result<()> {
     let Whose { who, join, params, zone } = whose;
     let quarter = match zone {
@@ -32,24 +34,73 @@ pub(super) fn read(
         Some(zone) if has_whole_hours(*zone) => "stretch // 12 * 4",
         Some(_) => "stretch // 3",
     };
+    let named: Vec<_> = who.iter().enumerate().map(|(at, who)| format!("{who} AS who_{at}")).collect();
+    let names: Vec<_> = (0..who.len()).map(|at| format!("who_{at}")).collect();
     let sql = format!(
-        "SELECT who, {quarter}, sum(last - first + if(pause <= {LONG}, pause, 0)) FROM (
-             SELECT *, first - lag(last) OVER (PARTITION BY who ORDER BY stretch) AS pause FROM (
-                 SELECT {who} AS who, epoch_us(time) // {STRETCH} AS stretch, min(epoch_us(time)) AS first,
+        "SELECT {names}, {quarter}, sum(last - first + if(pause <= {LONG}, pause, 0)) FROM (
+             SELECT *, first - lag(last) OVER (PARTITION BY {names} ORDER BY stretch) AS pause FROM (
+                 SELECT {named}, epoch_us(time) // {STRETCH} AS stretch, min(epoch_us(time)) AS first,
                      max(epoch_us(time)) AS last
                  FROM usage_responses {join} WHERE {clause} AND time IS NOT NULL GROUP BY ALL)
-             WHERE who IS NOT NULL)
+             WHERE who_0 IS NOT NULL)
          GROUP BY ALL",
+        names = names.join(", "),
+        named = named.join(", "),
         clause = condition.clause
     );
     reader.each(&sql, &[*params, &*condition.params].concat(), |row| {
-        each(row.get(0)?, row.get(1)?, row.integer(2)?);
+        each(name(row)?, row.get(who.len())?, row.integer(who.len() + 1)?);
         Ok(())
     })
 }
 
+/// The active time of each session, in microseconds.
+pub(super) fn of_sessions(reader: Reader<'_>, condition: &Where) -> Result<HashMap<String, i128>> {
+    let mut active: HashMap<String, i128> = HashMap::new();
+    let whose = Whose { who: &["session_id"], join: "", params: &[], zone: None };
+    read(
+        reader,
+        &whose,
+        condition,
+        |row| row.get(0),
+        |id, _, micros| {
+            *active.entry(id).or_default() += micros;
+        },
+    )?;
+    Ok(active)
+}
+
+/// Whose a response is, in SQL: what somebody does in two folders at a time counts once.
+pub(super) struct People {
+    pub(super) person: &'static str,
+    pub(super) join: String,
+    pub(super) params: Vec<Param>,
+}
+
+impl People {
+    pub(super) fn read(reader: Reader<'_>, filter: &Filter) -> Result<Self> {
+        let mut people = Self { person: "username", join: String::new(), params: Vec::new() };
+        if filter.identities.is_empty() {
+            return Ok(people);
+        }
+        let sql = "SELECT DISTINCT username FROM usage_responses";
+        for folder in reader.rows::<String>(sql, &[], |row| row.get(0))? {
+            let label = filter.identities.label(&folder).to_owned();
+            if label != folder {
+                people.params.extend([folder, label].map(Param::Text));
+            }
+        }
+        if !people.params.is_empty() {
+            let rows = vec!["(?, ?)"; people.params.len() / 2].join(", ");
+            people.person = "coalesce(person, username)";
+            people.join = format!("LEFT JOIN (VALUES {rows}) AS people(folder, person) ON folder = username");
+        }
+        Ok(people)
+    }
+}
+
 /// A longer pause is not active time.
-const LONG: i64 = 600_000_000;
+pub(super) const LONG: i64 = 600_000_000;
 
 /// A third of a quarter of an hour, and no longer than a pause may be.
 const STRETCH: i64 = 300_000_000;
@@ -57,6 +108,7 @@ const STRETCH: i64 = 300_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugs::usage::report::period::QUARTER;
     use std::collections::BTreeMap;
 
     #[test]
@@ -77,7 +129,7 @@ mod tests {
         }
         connection.execute_batch("INSERT INTO usage_responses VALUES ('d', NULL), (NULL, '2026-01-01')").unwrap();
         let sql = format!(
-            "SELECT session_id, epoch_us(time) // 900000000, sum(gap) FROM (
+            "SELECT session_id, {QUARTER}, sum(gap) FROM (
                  SELECT session_id, time,
                      epoch_us(time) - lag(epoch_us(time)) OVER (PARTITION BY session_id ORDER BY time) AS gap
                  FROM usage_responses) WHERE gap BETWEEN 1 AND {LONG} GROUP BY ALL"
@@ -85,9 +137,10 @@ mod tests {
         let expected = reader.rows(&sql, &[], |row| Ok(((row.get(0)?, row.get(1)?), row.integer(2)?))).unwrap();
         let expected: BTreeMap<(String, i64), i128> = expected.into_iter().collect();
         let mut found = BTreeMap::new();
-        let whose = Whose { who: "session_id", join: "", params: &[], zone: Some(Tz::Asia__Kolkata) };
-        let everything = Where { clause: "true".to_owned(), params: Vec::new() };
-        read(reader, &whose, &everything, |who, quarter, micros| {
+        let whose = Whose { who: &["session_id"], join: "", params: &[], zone: Some(Tz::Asia__Kolkata) };
+        let everything = Where::everything();
+        let id = |row: &Row<'_>| row.get::<String>(0);
+        read(reader, &whose, &everything, id, |who, quarter, micros| {
             *found.entry((who, quarter)).or_default() += micros;
         })
         .unwrap();
@@ -95,7 +148,7 @@ mod tests {
         // By hours, and not by time at all, it is the same sum.
         let sum = |zone: Option<Tz>| {
             let (mut sum, whose) = (0, Whose { zone, ..whose });
-            read(reader, &whose, &everything, |_, quarter, micros| {
+            read(reader, &whose, &everything, id, |_, quarter, micros| {
                 assert_eq!(quarter % 4, 0);
                 sum += micros;
             })

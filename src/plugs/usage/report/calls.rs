@@ -21,13 +21,21 @@ const SUMS: &str = "count(*), count(*) FILTER (is_error), count(DISTINCT session
 ///
 /// If the database cannot be read.
 pub(in crate::plugs) fn calls(reader: Reader<'_>, filter: &Filter) -> Result<Sheet> {
+    let (rows, totals) = (rows(reader, filter)?, totals(reader, filter)?);
+    Ok(Sheet { by: "tool", columns: CALLS.as_slice().into(), rows, totals, ..Sheet::default() })
+}
+
+/// The tools, most calls first.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(super) fn rows(reader: Reader<'_>, filter: &Filter) -> Result<Vec<report::Row>> {
     let Where { clause, params } = condition(filter);
     let sql =
         format!("SELECT tool, {SUMS} FROM usage_tool_events WHERE {clause} GROUP BY ALL ORDER BY count(*) DESC, tool");
     let row = |row: &Row<'_>| Ok(report::Row::new(row.get(0)?, numbers(row, 1)?));
-    let rows = reader.rows(&sql, &params, row)?;
-    let totals = totals(reader, filter)?;
-    Ok(Sheet { by: "tool", columns: CALLS.as_slice().into(), rows, totals, ..Sheet::default() })
+    reader.rows(&sql, &params, row)
 }
 
 /// The numbers of all tools: sessions of several tools are in several rows.

@@ -7,50 +7,82 @@ use crate::base::utc;
 use crate::plugs::usage::report::facts::CALLS;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{self, Columns};
-use crate::plugs::usage::report::subagents;
+use crate::plugs::usage::report::subagents::{self, Starts};
 use crate::price::{PicoUsd, Prices};
-use crate::report::trend::Steps;
-use crate::store::reader::{Reader, Row};
-use std::collections::HashMap;
+use crate::report::trend::{Steps, Trend};
+use crate::store::reader::Reader;
+use chrono::{DateTime, Utc};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 
-/// The causes of calls that came to nothing, the most frequent first.
-pub(super) fn causes(reader: Reader<'_>, filter: &Filter, steps: &Steps) -> Result<Vec<Trouble>> {
+/// Failed calls by tool, and the causes of calls that came to nothing; of each the most frequent first.
+pub(super) fn calls(reader: Reader<'_>, filter: &Filter, steps: &Steps) -> Result<Vec<Trouble>> {
     let Where { clause, params } = filter.condition();
-    let trend = steps.counts("time", "true");
+    let step = steps.sql("time");
     let sql = format!(
-        "SELECT cause, count(*) AS calls, sum(count(*)) OVER (), min(time), {EXAMPLE} {trend} FROM usage_tool_events
-         WHERE {clause} AND kind <> 'slash_command' GROUP BY cause ORDER BY calls DESC, cause"
+        "SELECT tool, cause, {step}, count(*), count(*) FILTER (is_error), min(time), max(time) FILTER (error <> ''),
+             {EXAMPLE}
+         FROM usage_tool_events WHERE {clause} AND kind <> 'slash_command' GROUP BY ALL ORDER BY ALL"
     );
-    let mut causes = Vec::new();
+    let mut tools: BTreeMap<String, Calls> = BTreeMap::new();
+    let mut causes: BTreeMap<String, Calls> = BTreeMap::new();
+    let mut all = 0;
     reader.each(&sql, &params, |row| {
-        if row.get::<Option<String>>(0)?.is_some() {
-            let (of, trend) = (Some(row.integer(2)?), steps.read(|step| row.integer(5 + step))?);
-            causes.push(Trouble { of, trend, ..trouble(Kind::Cause, row, 3)? });
+        let (calls, errors) = (row.integer(3)?, row.integer(4)?);
+        let step = row.get::<Option<i64>>(2)?.and_then(|step| usize::try_from(step).ok());
+        all += calls;
+        let of_tool = tools.entry(row.get(0)?).or_default();
+        of_tool.of += calls;
+        of_tool.add(errors, step);
+        if let Some(cause) = row.get::<Option<String>>(1)? {
+            let of_cause = causes.entry(cause).or_default();
+            of_cause.add(calls, step);
+            of_cause.first = of_cause.first.into_iter().chain(row.time(5)?).min();
+            let example = row.time(6)?.zip(row.get(7)?);
+            of_cause.example = of_cause.example.take().max(example);
         }
         Ok(())
     })?;
-    Ok(causes)
+    causes.values_mut().for_each(|cause| cause.of = all);
+    let mut troubles: Vec<_> =
+        tools.into_iter().map(|(tool, calls)| calls.trouble(Kind::ToolError, tool, steps)).collect();
+    troubles.extend(causes.into_iter().map(|(cause, calls)| calls.trouble(Kind::Cause, cause, steps)));
+    troubles.retain(|trouble| trouble.count > 0);
+    troubles.sort_by_key(|trouble| (trouble.kind, Reverse(trouble.count)));
+    Ok(troubles)
+}
+
+/// Calls of a tool that failed, or those that came to nothing for a cause.
+#[derive(Default)]
+struct Calls {
+    count: i128,
+    of: i128,
+    trend: Trend,
+    first: Option<DateTime<Utc>>,
+    example: Option<(DateTime<Utc>, String)>,
+}
+
+impl Calls {
+    fn add(&mut self, count: i128, step: Option<usize>) {
+        self.count += count;
+        step.into_iter().for_each(|step| self.trend.add(step, count));
+    }
+
+    fn trouble(self, kind: Kind, what: String, steps: &Steps) -> Trouble {
+        Trouble {
+            trend: steps.numbers(&self.trend),
+            first_seen: self.first.map(utc::shortest),
+            example: self.example.map(|(_, example)| example),
+            ..Trouble::new(kind, what, self.count, Some(self.of))
+        }
+    }
 }
 
 /// What the model was told last.
 pub(super) const EXAMPLE: &str = "arg_max(error, time) FILTER (error <> '')";
 
-/// A trouble with when it happened first, and an example, which begin at a column.
-fn trouble(kind: Kind, row: &Row<'_>, at: usize) -> Result<Trouble> {
-    Ok(Trouble {
-        kind,
-        what: row.get(0)?,
-        count: row.integer(1)?,
-        of: None,
-        first_seen: row.time(at)?.map(utc::shortest),
-        example: row.get(at + 1)?,
-        cost: None,
-        trend: Vec::new(),
-    })
-}
-
-/// Calls in loops: three or more in a row, in one conversation, that fail with the same tool and for the same cause. Of
-/// calls in a row, the number among all calls and that among equal ones differ by the same amount:
+/// A temporary table of calls in loops: three or more in a row, in one conversation, that fail with the same tool and for
+/// the same cause. Of calls in a row, the number among all calls and that among equal ones differ by the same amount:
 ///
 /// ```text
 /// call   Bash exit   Bash exit   Read   Bash exit
@@ -58,49 +90,57 @@ fn trouble(kind: Kind, row: &Row<'_>, at: usize) -> Result<Trouble> {
 /// equal          1           2      –           3
 /// ```
 ///
-/// Most sessions have no three such calls at all, and are left out first: the parameters of the clause come twice.
+/// Few calls fail at least three times in a conversation for one cause. The others are counted between these, and not
+/// put in order: there can be more of them than the memory holds. The parameters of the clause come twice.
 fn in_loops(clause: &str) -> String {
     let calls = format!("FROM usage_tool_events WHERE {clause} AND kind <> 'slash_command'");
-    let bad = "cause NOT IN ('declined', 'interrupted', 'not_run')";
+    let place = "coalesce(time, 'infinity'::TIMESTAMP) AS place";
     format!(
-        "SELECT * FROM (
-             SELECT message_id, time, error, cause, tool || ': ' || cause AS what,
-                 count(*) OVER (PARTITION BY session_id, caller_id, tool, cause, number - equal) AS length
-             FROM (
-                 SELECT *, row_number() OVER (
-                     PARTITION BY session_id, caller_id, tool, cause ORDER BY number) AS equal
-                 FROM (
-                     SELECT session_id, caller_id, message_id, time, error, tool, cause,
-                         row_number() OVER (PARTITION BY session_id, caller_id ORDER BY time, line, event_id) AS number
-                     {calls} AND (session_id IS NULL OR session_id IN (
-                         SELECT session_id {calls} AND {bad}
-                         GROUP BY session_id, caller_id, tool, cause HAVING count(*) >= 3)))
-                 WHERE cause IS NOT NULL))
-         WHERE length >= 3 AND {bad}"
+        "CREATE OR REPLACE TEMP TABLE usage_loops AS
+         WITH bad AS MATERIALIZED (
+             SELECT session_id, caller_id, tool, cause, message_id, time, {place}, line, event_id, error {calls}
+                 AND cause NOT IN ('declined', 'interrupted', 'not_run')
+             QUALIFY count(*) OVER (PARTITION BY session_id, caller_id, tool, cause) >= 3),
+         numbered AS (
+             SELECT bad.event_id, count(*) AS number
+             FROM bad JOIN (SELECT session_id, caller_id, {place}, line, event_id {calls}) AS call
+                 ON call.session_id IS NOT DISTINCT FROM bad.session_id
+                 AND call.caller_id IS NOT DISTINCT FROM bad.caller_id
+                 AND call.place <= bad.place AND (call.place < bad.place
+                     OR call.line < bad.line OR call.line = bad.line AND call.event_id <= bad.event_id)
+             GROUP BY ALL),
+         equals AS (
+             SELECT *, row_number() OVER (PARTITION BY session_id, caller_id, tool, cause ORDER BY number) AS equal
+             FROM bad JOIN numbered USING (event_id))
+         SELECT tool || ': ' || cause AS what, message_id, time, error FROM equals
+         QUALIFY count(*) OVER (PARTITION BY session_id, caller_id, tool, cause, number - equal) >= 3"
     )
 }
 
 /// Loops, and what the responses cost that made their calls.
 pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Trouble>> {
     let Where { clause, params } = filter.condition();
-    let params = [&*params, &*params].concat();
-    let calls = in_loops(&clause);
+    reader.each(&in_loops(&clause), &[&*params, &*params].concat(), |_| Ok(()))?;
     let sql = format!(
-        "SELECT what, count(*) AS calls, min(time), {EXAMPLE} FROM ({calls}) GROUP BY what ORDER BY calls DESC, what"
+        "SELECT what, count(*) AS calls, min(time), {EXAMPLE} FROM usage_loops GROUP BY what ORDER BY calls DESC, what"
     );
-    let mut loops = reader.rows(&sql, &params, |row| trouble(Kind::RetryLoop, row, 2))?;
+    let mut loops = reader.rows(&sql, &[], |row| {
+        Ok(Trouble {
+            first_seen: row.time(2)?.map(utc::shortest),
+            example: row.get(3)?,
+            ..Trouble::new(Kind::RetryLoop, row.get(0)?, row.integer(1)?, None)
+        })
+    })?;
     if loops.is_empty() {
         return Ok(loops);
     }
-    let join = format!("JOIN (SELECT DISTINCT message_id, what FROM ({calls})) AS loops USING (message_id)");
-    let condition = Where { clause: "true".to_owned(), params };
-    let columns = Columns { keys: &["loops.what"], join: &join };
+    let join = "JOIN (SELECT DISTINCT message_id, what FROM usage_loops) AS loops USING (message_id)";
     let mut costs: HashMap<String, PicoUsd> = HashMap::new();
     spending::read(
         reader,
         prices,
-        columns,
-        &condition,
+        Columns { keys: &["loops.what"], join },
+        &Where::everything(),
         |row| row.get(0),
         |what: String, _, spent| {
             *costs.entry(what).or_default() += spent.cost.unwrap_or_default();
@@ -149,17 +189,17 @@ pub(super) fn runaways(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> 
         return Ok(Vec::new());
     }
     let condition = Where {
-        clause: format!("{clause} AND usage_responses.subagent_id IN (SELECT subagent_id FROM ({sql}))"),
+        clause: format!("{clause} AND subagent_id IN (SELECT subagent_id FROM ({sql}))"),
         params: [&*params, &*params].concat(),
     };
-    let keys = ["usage_responses.session_id", "usage_responses.subagent_id", subagents::TYPE];
+    let starts = Starts::read(reader)?;
     let mut known: HashMap<Subagent, (Option<String>, PicoUsd)> = HashMap::new();
     spending::read(
         reader,
         prices,
-        Columns { keys: &keys, join: subagents::JOIN },
+        &["session_id", "subagent_id", subagents::ID],
         &condition,
-        |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)),
+        |row| Ok(((row.get(0)?, row.get(1)?), starts.kind(row.get::<Option<String>>(2)?.as_deref(), true))),
         |(id, of_type): (_, Option<String>), _, spent| {
             let known = known.entry(id).or_insert((of_type, PicoUsd::default()));
             known.1 += spent.cost.unwrap_or_default();

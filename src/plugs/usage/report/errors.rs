@@ -4,14 +4,13 @@ use crate::base::days::Days;
 use crate::base::error::{Result, count};
 use crate::plugs::usage::report::causes;
 use crate::plugs::usage::report::filter::{Filter, Where};
-use crate::plugs::usage::report::spending::{self, Spent};
+use crate::plugs::usage::report::spending::{self, Spent, Used, Uses, model_name};
 use crate::plugs::usage::report::usage::unpriced;
 use crate::price::{PicoUsd, Prices};
 use crate::report::money;
 use crate::report::trend::Steps;
 use crate::store::reader::Reader;
 use serde::{Serialize, Serializer};
-use std::collections::BTreeMap;
 
 /// One trouble.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -45,7 +44,7 @@ pub(super) fn dollars<S: Serializer>(cost: &Option<PicoUsd>, serializer: S) -> s
 }
 
 /// Kinds of trouble, in the order in which they are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Calls of a tool that failed.
@@ -67,13 +66,29 @@ pub enum Kind {
     FailedFile,
     /// Lines of a source file that are no JSON.
     MalformedLine,
-    /// Records of a type that no rule is known for; all that the database holds.
+    /// Records of a type that no rule is known for.
     UnknownLine,
     /// Responses of a model whose output count is from the start of the stream.
     Placeholder,
     /// Responses of a model without a price.
     Unpriced,
 }
+
+/// All kinds.
+pub const ALL: [Kind; 12] = [
+    Kind::ToolError,
+    Kind::Cause,
+    Kind::RetryLoop,
+    Kind::EditedAgain,
+    Kind::Runaway,
+    Kind::ApiError,
+    Kind::ApiCause,
+    Kind::FailedFile,
+    Kind::MalformedLine,
+    Kind::UnknownLine,
+    Kind::Placeholder,
+    Kind::Unpriced,
+];
 
 impl Kind {
     /// What people see.
@@ -167,114 +182,137 @@ pub(super) fn advice(cause: &str) -> &'static str {
     known(cause).map(|(.., advice)| advice).unwrap_or_default()
 }
 
-/// Reads the troubles: by kind, then the most frequent first.
+/// Reads the troubles of some kinds: by kind, then the most frequent first.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn errors(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Trouble>> {
-    let mut models: BTreeMap<Option<String>, Spent> = BTreeMap::new();
-    let uses = spending::read(
-        reader,
-        prices,
-        &[],
-        &filter.condition(),
-        |_| Ok(()),
-        |(), model, spent| {
-            models.entry(model.map(str::to_owned)).or_default().add(spent);
-        },
-    )?;
-    let steps = filter.steps(reader)?;
-    let mut troubles = tool_errors(reader, filter, &steps)?;
+pub fn errors(reader: Reader<'_>, filter: &Filter, prices: &Prices, kinds: &[Kind]) -> Result<Vec<Trouble>> {
+    let uses = spending::read(reader, prices, &[], &filter.condition(), |_| Ok(()), |(), _, _| {})?;
+    of_uses(reader, filter, prices, &uses, &filter.steps(reader)?, kinds)
+}
+
+/// The same where it is known what was used, told in some steps.
+pub(super) fn of_uses(
+    reader: Reader<'_>,
+    filter: &Filter,
+    prices: &Prices,
+    uses: &Uses<'_>,
+    steps: &Steps,
+    kinds: &[Kind],
+) -> Result<Vec<Trouble>> {
+    let is_asked = |asked: &[Kind]| kinds.iter().any(|kind| asked.contains(kind));
+    let mut troubles = Vec::new();
     // Which calls a model made is not told.
     if filter.model.is_none() {
-        troubles.extend(causes::causes(reader, filter, &steps)?);
-        troubles.extend(causes::loops(reader, filter, prices)?);
-        troubles.extend(causes::edited_again(reader, filter)?);
+        if is_asked(&[Kind::ToolError, Kind::Cause]) {
+            troubles.extend(causes::calls(reader, filter, steps)?);
+        }
+        if is_asked(&[Kind::RetryLoop]) {
+            troubles.extend(causes::loops(reader, filter, prices)?);
+        }
+        if is_asked(&[Kind::EditedAgain]) {
+            troubles.extend(causes::edited_again(reader, filter)?);
+        }
     }
-    troubles.extend(causes::runaways(reader, filter, prices)?);
-    troubles.extend(of_files(reader, filter, Kind::ApiError, "api_errors")?);
-    for (cause, column) in [("overload", "api_overloads"), ("limit", "api_limits"), ("auth", "api_auth_errors")] {
-        let count = of_files(reader, filter, Kind::ApiCause, column)?.iter().map(|trouble| trouble.count).sum();
-        troubles.extend((count > 0).then(|| Trouble::new(Kind::ApiCause, cause.to_owned(), count, None)));
+    if is_asked(&[Kind::Runaway]) {
+        troubles.extend(causes::runaways(reader, filter, prices)?);
     }
-    troubles.extend(failed_files(reader, filter)?);
-    troubles.extend(of_files(reader, filter, Kind::MalformedLine, "malformed_lines")?);
-    troubles.extend(unknown_lines(reader)?);
-    let mut placeholders: Vec<_> = models.into_iter().filter(|(_, spent)| spent.placeholders > 0).collect();
-    placeholders.sort_by_key(|(_, spent)| std::cmp::Reverse(spent.placeholders));
-    troubles.extend(placeholders.into_iter().map(|(model, spent)| {
-        let what = model.unwrap_or_else(|| "(no model)".to_owned());
-        Trouble::new(Kind::Placeholder, what, spent.placeholders, Some(spent.responses))
-    }));
-    let unpriced = unpriced(&uses).into_iter();
+    if is_asked(&[Kind::ApiError, Kind::ApiCause, Kind::MalformedLine]) {
+        troubles.extend(of_files(reader, filter)?);
+    }
+    if is_asked(&[Kind::FailedFile]) {
+        troubles.extend(failed_files(reader, filter)?);
+    }
+    if is_asked(&[Kind::UnknownLine]) {
+        troubles.extend(unknown_lines(reader, filter)?);
+    }
+    troubles.extend(placeholders(uses));
+    let unpriced = unpriced(uses).into_iter();
     troubles.extend(unpriced.map(|(what, count)| Trouble::new(Kind::Unpriced, what, count, None)));
+    troubles.retain(|trouble| kinds.contains(&trouble.kind));
+    troubles.sort_by_key(|trouble| trouble.kind);
     Ok(troubles)
 }
 
-/// Which calls a model made is not told.
-fn tool_errors(reader: Reader<'_>, filter: &Filter, steps: &Steps) -> Result<Vec<Trouble>> {
-    if filter.model.is_some() {
-        return Ok(Vec::new());
-    }
-    let Where { clause, params } = filter.condition();
-    let trend = steps.counts("time", "is_error");
-    let sql = format!(
-        "SELECT tool, count(*) FILTER (is_error) AS errors, count(*) {trend} FROM usage_tool_events
-         WHERE {clause} AND kind <> 'slash_command' GROUP BY tool HAVING errors > 0 ORDER BY errors DESC, tool"
-    );
-    reader.rows(&sql, &params, |row| {
-        let trend = steps.read(|step| row.integer(3 + step))?;
-        Ok(Trouble { trend, ..Trouble::new(Kind::ToolError, row.get(0)?, row.integer(1)?, Some(row.integer(2)?)) })
-    })
+/// Responses whose output count is a placeholder, by model.
+fn placeholders(uses: &Uses<'_>) -> Vec<Trouble> {
+    let of_model = |(model, uses): (&Option<String>, &Vec<Used<'_>>)| {
+        let sum = |number: fn(&Spent) -> i128| uses.iter().map(|used| number(&used.spent)).sum();
+        let (count, of): (i128, i128) = (sum(|spent| spent.placeholders), sum(|spent| spent.responses));
+        let what = model_name(model.as_deref()).to_owned();
+        (count > 0).then(|| Trouble::new(Kind::Placeholder, what, count, Some(of)))
+    };
+    let mut placeholders: Vec<_> = uses.iter().filter_map(of_model).collect();
+    placeholders.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.what.cmp(&b.what)));
+    placeholders
 }
 
-/// Counts of source files. Of a project, those of the sessions that were there.
-fn of_files(reader: Reader<'_>, filter: &Filter, kind: Kind, column: &str) -> Result<Vec<Trouble>> {
-    let Where { clause, params } = Filter { project: None, model: None, ..filter.clone() }.condition();
-    let mut condition = Where { clause, params };
+/// A condition on source files. Of a project, those of the sessions that were there.
+fn on_files(filter: &Filter) -> Where {
+    let mut condition = Filter { project: None, model: None, ..filter.clone() }.condition();
     if filter.project.is_some() || filter.model.is_some() {
         let Where { clause, params } = filter.condition();
         condition.clause += &format!(" AND session_id IN (SELECT session_id FROM usage_responses WHERE {clause})");
         condition.params.extend(params);
     }
-    let sql = |clause: &str| {
-        format!(
-            "SELECT session_file, {column}, NULL FROM (SELECT *, started AS time FROM usage_sessions)
-             WHERE {column} > 0 AND {clause} ORDER BY {column} DESC, session_file"
-        )
-    };
-    read(reader, kind, sql, condition)
+    condition
+}
+
+/// Source files, with the time that is taken for that of all that is counted in them.
+const FILES: &str = "(SELECT *, started AS time FROM usage_sessions)";
+
+/// Counts of source files, and what they come to by cause.
+fn of_files(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
+    const COUNTS: [(Kind, &str, &str); 5] = [
+        (Kind::ApiError, "", "api_errors"),
+        (Kind::ApiCause, "overload", "api_overloads"),
+        (Kind::ApiCause, "limit", "api_limits"),
+        (Kind::ApiCause, "auth", "api_auth_errors"),
+        (Kind::MalformedLine, "", "malformed_lines"),
+    ];
+    let Where { clause, params } = on_files(filter);
+    let columns = COUNTS.map(|(.., column)| column);
+    let sql = format!(
+        "SELECT session_file, {} FROM {FILES} WHERE ({} > 0) AND {clause} ORDER BY session_file",
+        columns.join(", "),
+        columns.join(" > 0 OR ")
+    );
+    let mut troubles: [Vec<Trouble>; COUNTS.len()] = Default::default();
+    reader.each(&sql, &params, |row| {
+        for (at, (kind, cause, _)) in COUNTS.into_iter().enumerate() {
+            let count = row.integer(at + 1)?;
+            match troubles[at].first_mut().filter(|_| kind == Kind::ApiCause) {
+                _ if count == 0 => {}
+                Some(sum) => sum.count += count,
+                None => {
+                    let what = if cause.is_empty() { row.get(0)? } else { cause.to_owned() };
+                    troubles[at].push(Trouble::new(kind, what, count, None));
+                }
+            }
+        }
+        Ok(())
+    })?;
+    troubles.iter_mut().for_each(|troubles| troubles.sort_by_key(|trouble| std::cmp::Reverse(trouble.count)));
+    Ok(troubles.into_iter().flatten().collect())
 }
 
 fn failed_files(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
-    let only = Filter { days: Days::default(), project: None, model: None, agent: None, ..filter.clone() };
-    let sql = |clause: &str| {
-        format!(
-            "SELECT processor_name || ': ' || class AS what, count(*) AS files, NULL FROM session_failures
-             WHERE {clause} AND state <> 'dropped' GROUP BY what ORDER BY files DESC, what"
-        )
-    };
-    read(reader, Kind::FailedFile, sql, only.condition())
+    let Where { clause, params } =
+        Filter { days: Days::default(), project: None, model: None, agent: None, ..filter.clone() }.condition();
+    let sql = format!(
+        "SELECT processor_name || ': ' || class AS what, count(*) AS files FROM session_failures
+         WHERE {clause} AND state <> 'dropped' GROUP BY what ORDER BY files DESC, what"
+    );
+    reader.rows(&sql, &params, |row| Ok(Trouble::new(Kind::FailedFile, row.get(0)?, row.integer(1)?, None)))
 }
 
-fn unknown_lines(reader: Reader<'_>) -> Result<Vec<Trouble>> {
-    let sql = |_: &str| {
-        "SELECT kind, sum(lines) AS count, NULL FROM session_unknown_lines GROUP BY kind ORDER BY count DESC, kind"
-            .to_owned()
-    };
-    read(reader, Kind::UnknownLine, sql, Where { clause: String::new(), params: Vec::new() })
-}
-
-/// Rows of what, count, and of how many.
-fn read(
-    reader: Reader<'_>,
-    kind: Kind,
-    sql: impl Fn(&str) -> String,
-    Where { clause, params }: Where,
-) -> Result<Vec<Trouble>> {
-    reader.rows(&sql(&clause), &params, |row| {
-        let of = if row.is_null(2)? { None } else { Some(row.integer(2)?) };
-        Ok(Trouble::new(kind, row.get(0)?, row.integer(1)?, of))
-    })
+/// A file without a session, which has no time, has lines of unknown types, too.
+fn unknown_lines(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
+    let Where { clause, params } = on_files(filter);
+    let sql = format!(
+        "SELECT kind, sum(lines) AS count FROM session_unknown_lines LEFT JOIN {FILES} USING (session_file)
+         WHERE {clause} GROUP BY kind ORDER BY count DESC, kind"
+    );
+    reader.rows(&sql, &params, |row| Ok(Trouble::new(Kind::UnknownLine, row.get(0)?, row.integer(1)?, None)))
 }

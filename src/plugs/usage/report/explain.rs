@@ -4,7 +4,7 @@ use crate::base::error::{Result, count, thousands};
 use crate::base::printable::printable;
 use crate::plugs::usage::NAME;
 use crate::plugs::usage::report::filter::{Filter, Where};
-use crate::plugs::usage::report::spending::{Spent, Used, Uses};
+use crate::plugs::usage::report::spending::{Spent, Used, Uses, model_name};
 use crate::price::{ONCE, Price, Prices};
 use crate::report::money;
 use crate::store::left_out::{self, LeftOut};
@@ -163,7 +163,7 @@ fn rate(used: &Used<'_>, prices: &Prices) -> std::result::Result<String, String>
 
 /// The sentence of one price.
 fn use_of(model: Option<&str>, rate: std::result::Result<String, String>, spent: &Spent) -> String {
-    let model = printable(model.unwrap_or("(no model)"));
+    let model = printable(model_name(model));
     let amount = format!("{} tokens", thousands(spent.tokens.total()));
     match rate {
         Ok(row) => format!("price: `{model}`, {amount}, {}, by {row}", money::rounded(spent.cost.unwrap_or_default())),

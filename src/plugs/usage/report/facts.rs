@@ -51,6 +51,9 @@ pub(super) const OUTCOME: &str = "
     count(*) FILTER ((is_done OR cause = 'exit') AND acts LIKE '%test%'),
     count(*) FILTER (cause = 'exit' AND acts LIKE '%test%')";
 
+/// The column behind those of an outcome that begins at the second column.
+const OUTCOMES: usize = 10;
+
 /// Calls, with whether each is done.
 pub(super) const CALLS: &str = "(SELECT *, is_error IS NOT DISTINCT FROM false AND declined_by IS NULL AS is_done
     FROM usage_tool_events)";
@@ -74,18 +77,21 @@ impl Outcome {
     }
 }
 
-/// What the transcripts of all sessions tell. Files that go on with a session repeat what came before, so that of
-/// several the one that tells most counts. A name of the client is that of the newest file that has one.
-pub(super) fn facts(reader: Reader<'_>) -> Result<HashMap<String, Facts>> {
-    let sql = "
+/// What the transcripts of sessions tell; the condition is about their ids alone. Files that go on with a session repeat
+/// what came before, so that of several the one that tells most counts. A name of the client is that of the newest file
+/// that has one.
+pub(super) fn facts(reader: Reader<'_>, Where { clause, params }: &Where) -> Result<HashMap<String, Facts>> {
+    let sql = format!(
+        "
         SELECT session_id,
             coalesce(arg_max(title, ended) FILTER (title_source = 'client'),
                 arg_min(title, started) FILTER (title_source = 'prompt'),
                 any_value(title)),
             CASE WHEN bool_or(title_source = 'client') THEN 'client' ELSE any_value(title_source) END,
             max(prompts), max(turns), max(compactions), max(interruptions)
-        FROM usage_sessions GROUP BY session_id";
-    let facts = reader.rows(sql, &[], |row| {
+        FROM usage_sessions WHERE {clause} GROUP BY session_id"
+    );
+    let facts = reader.rows(&sql, params, |row| {
         let facts = Facts {
             title: row.get(1)?,
             title_source: row.get(2)?,
@@ -103,18 +109,10 @@ pub(super) fn facts(reader: Reader<'_>) -> Result<HashMap<String, Facts>> {
 pub(super) fn outcomes(reader: Reader<'_>, condition: &Where) -> Result<HashMap<String, Outcome>> {
     let Where { clause, params } = condition;
     let sql = format!(
-        "SELECT session_id, {OUTCOME} FROM {CALLS} WHERE {clause} AND session_id IS NOT NULL GROUP BY session_id"
+        "SELECT session_id, {OUTCOME}, coalesce(len(list_distinct(flatten(
+             list(string_split(files, chr(10))) FILTER (is_done AND files IS NOT NULL)))), 0)
+         FROM {CALLS} WHERE {clause} AND session_id IS NOT NULL GROUP BY session_id"
     );
-    let outcomes = reader.rows(&sql, params, |row| Ok((row.get(0)?, Outcome::read(row, 1)?)))?;
-    let mut outcomes: HashMap<String, Outcome> = outcomes.into_iter().collect();
-    let sql = format!(
-        "SELECT session_id, count(DISTINCT file) FROM (
-             SELECT session_id, unnest(string_split(files, chr(10))) AS file FROM {CALLS}
-             WHERE {clause} AND is_done AND files IS NOT NULL AND session_id IS NOT NULL) GROUP BY session_id"
-    );
-    reader.each(&sql, params, |row| {
-        outcomes.entry(row.get(0)?).or_default().files = row.count(1)?;
-        Ok(())
-    })?;
-    Ok(outcomes)
+    let outcome = |row: &Row<'_>| Ok((row.get(0)?, Outcome { files: row.count(OUTCOMES)?, ..Outcome::read(row, 1)? }));
+    Ok(reader.rows(&sql, params, outcome)?.into_iter().collect())
 }

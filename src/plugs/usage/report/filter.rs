@@ -85,8 +85,13 @@ impl Only {
     pub(in crate::plugs) fn people(&self, identities: &Identities, folders: &[String]) -> Option<String> {
         let is_whole = !self.is_short || folders.iter().any(|folder| identities.is_of(folder, &self.name));
         let labels: BTreeSet<_> = folders.iter().map(|folder| identities.label(folder)).collect();
-        let names: Vec<_> = labels.into_iter().map(|name| format!("`{name}`")).collect();
-        (!is_whole).then(|| format!("note: user `{}` is {}", self.name, names.join(", ")))
+        (!is_whole).then(|| self.note("user", labels.into_iter()))
+    }
+
+    /// Says what a short name stands for.
+    pub(in crate::plugs) fn note<'n>(&self, what: &str, names: impl Iterator<Item = &'n str>) -> String {
+        let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+        format!("note: {what} `{}` is {}", self.name, names.join(", "))
     }
 }
 
@@ -123,13 +128,24 @@ impl<'r> Names<'r> {
 }
 
 /// A condition in SQL, and its parameters.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::plugs) struct Where {
     pub(in crate::plugs) clause: String,
     pub(in crate::plugs) params: Vec<Param>,
 }
 
 impl Where {
+    pub(in crate::plugs) fn everything() -> Self {
+        Self { clause: "true".to_owned(), params: Vec::new() }
+    }
+
+    /// The same of sessions in which somebody interrupted the agent.
+    #[must_use]
+    pub(in crate::plugs) fn of_interrupted(mut self) -> Self {
+        self.clause += " AND session_id IN (SELECT session_id FROM usage_sessions WHERE interruptions > 0)";
+        self
+    }
+
     /// The same of some sessions.
     pub(in crate::plugs) fn of_sessions<'i>(mut self, ids: impl ExactSizeIterator<Item = &'i str>) -> Self {
         self.clause = format!("({}) AND session_id IN ({})", self.clause, vec!["?"; ids.len()].join(", "));

@@ -10,8 +10,7 @@ use crate::identities::Identities;
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::period::{Names, hour, quarter, quarter_of_day};
-use crate::plugs::usage::report::spending::Columns;
-use crate::plugs::usage::report::subagents::{self, Callers};
+use crate::plugs::usage::report::subagents::{self, Starts};
 use crate::plugs::usage::repositories::Repositories;
 use crate::store::reader::{Reader, Row};
 use chrono_tz::Tz;
@@ -19,7 +18,6 @@ use chrono_tz::Tz;
 /// Columns, and how they become a name.
 pub(super) struct Key<'f> {
     keys: &'static [&'static str],
-    join: &'static str,
     naming: Naming<'f>,
     /// The place of the first column in a row.
     first: usize,
@@ -40,10 +38,9 @@ impl<'f> Keys<'f> {
         Ok(Some(Self(keys)))
     }
 
-    /// All columns, and what is read beside the responses for them.
-    pub(super) fn columns(&self) -> (Vec<&'static str>, &'static str) {
-        let join = self.0.iter().map(|key| key.join).find(|join| !join.is_empty());
-        (self.0.iter().flat_map(|key| key.keys).copied().collect(), join.unwrap_or_default())
+    /// All columns.
+    pub(super) fn columns(&self) -> Vec<&'static str> {
+        self.0.iter().flat_map(|key| key.keys).copied().collect()
     }
 
     pub(super) fn names(&mut self, row: &Row<'_>) -> Result<Vec<Option<String>>> {
@@ -64,16 +61,17 @@ enum Naming<'f> {
     User(&'f Identities),
     Team(&'f Identities),
     Project(Repositories),
-    /// The value, else that of the caller.
-    Command(Callers),
-    Skill(Callers),
+    /// Of the subagent.
+    Kind(Starts),
+    /// The value, else that of whoever started the subagent.
+    Command(Starts),
+    Skill(Starts),
 }
 
 impl<'f> Key<'f> {
     /// The key of a report; `None` for those that are not made of responses by groups.
     pub(super) fn of(by: By, reader: Reader<'_>, filter: &'f Filter) -> Result<Option<Self>> {
         let period = |period| Naming::Period(Names::new(period, filter.zone));
-        let mut join = "";
         let (keys, naming): (&[&str], _) = match by {
             By::Day => (quarter_of_day(filter.zone), period(Period::Day)),
             By::Week => (quarter_of_day(filter.zone), period(Period::Week)),
@@ -88,21 +86,16 @@ impl<'f> Key<'f> {
             By::Session => (&["session_id"], Naming::Plain),
             By::Agent => (&["agent"], Naming::Plain),
             By::McpServer => (&["mcp_server"], Naming::Plain),
-            By::Subagent | By::Command | By::Skill => {
-                join = subagents::JOIN;
-                match by {
-                    By::Subagent => (&[subagents::TYPE], Naming::Plain),
-                    By::Command => (&subagents::COMMAND, Naming::Command(Callers::read(reader)?)),
-                    _ => (&subagents::SKILL, Naming::Skill(Callers::read(reader)?)),
-                }
-            }
+            By::Subagent => (&[subagents::ID, "side_chain"], Naming::Kind(Starts::read(reader)?)),
+            By::Command => (&["command", subagents::ID], Naming::Command(Starts::read(reader)?)),
+            By::Skill => (&["skill", subagents::ID], Naming::Skill(Starts::read(reader)?)),
             By::Block | By::Tool => return Ok(None),
         };
-        Ok(Some(Self { keys, join, naming, first: 0 }))
+        Ok(Some(Self { keys, naming, first: 0 }))
     }
 
-    pub(super) fn columns(&self) -> Columns<'static> {
-        Columns { keys: self.keys, join: self.join }
+    pub(super) fn columns(&self) -> &'static [&'static str] {
+        self.keys
     }
 
     /// Whether rows are in the order of time, not of weight.
@@ -122,13 +115,12 @@ impl<'f> Key<'f> {
             Naming::User(identities) => text(0)?.map(|folder| name(identities.label(&folder))),
             Naming::Team(identities) => text(0)?.and_then(|folder| identities.team(&folder).map(name)),
             Naming::Project(repositories) => text(0)?.map(|cwd| name(repositories.name(&cwd))),
-            Naming::Command(callers) => {
-                let command = text(0)?.or(text(1)?.and_then(|caller| callers.at(&caller, |start| &start.command)));
+            Naming::Kind(starts) => starts.kind(text(0)?.as_deref(), row.get(first + 1)?),
+            Naming::Command(starts) => {
+                let command = text(0)?.or(text(1)?.and_then(|id| starts.at(&id, |start| &start.command)));
                 command.map(|command| format!("/{command}"))
             }
-            Naming::Skill(callers) => {
-                text(0)?.or(text(1)?.and_then(|caller| callers.at(&caller, |start| &start.skill)))
-            }
+            Naming::Skill(starts) => text(0)?.or(text(1)?.and_then(|id| starts.at(&id, |start| &start.skill))),
         })
     }
 }

@@ -17,6 +17,7 @@ pub mod outcomes;
 #[cfg(feature = "console")]
 pub mod people;
 pub mod period;
+pub mod prompts;
 pub mod recurring;
 pub mod reported;
 pub mod sessions;

@@ -6,7 +6,7 @@
 use crate::base::error::Result;
 use crate::base::zone::Period;
 use crate::plugs::usage::NAME;
-use crate::plugs::usage::report::active::{self, Whose};
+use crate::plugs::usage::report::active::{self, People, Whose};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::facts::{CALLS, OUTCOME, Outcome};
 use crate::plugs::usage::report::filter::{Filter, Where};
@@ -112,42 +112,60 @@ impl Sums {
     }
 }
 
+/// What rows cost, and how that came about step by step.
+pub(super) type Costs = BTreeMap<Option<String>, (Spent, Trend)>;
+
 /// Makes the report. A file or a session that several rows have counts in each of them, and once in the total.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
 pub fn outcomes(reader: Reader<'_>, by: OutcomesBy, filter: &Filter, prices: &Prices) -> Result<Sheet> {
-    let by = By::from(by);
-    let condition = filter.condition();
-    let mut sums: BTreeMap<Option<String>, Sums> = BTreeMap::new();
-    let Some(mut key) = Key::of(by, reader, filter)? else { return Ok(Sheet::default()) };
-    let columns = key.columns();
-    let (keys, width) = (columns.keys.join(", "), columns.keys.len());
+    let Some(mut key) = Key::of(by.into(), reader, filter)? else { return Ok(Sheet::default()) };
     let steps = if key.is_time() { Steps::default() } else { filter.steps(reader)? };
     let step = steps.sql("time");
-    let with_step: Vec<&str> = columns.keys.iter().copied().chain([step.as_str()]).collect();
-    let with_step = Columns { keys: &with_step, join: columns.join };
-    let name = |row: &reader::Row<'_>| Ok((key.name(row)?, row.get::<Option<i64>>(width)?));
-    spending::read(reader, prices, with_step, &condition, name, |(name, step), _, spent| {
-        let sums = sums.entry(name).or_default();
-        sums.spent.add(spent);
+    let columns = key.columns();
+    let with_step: Vec<&str> = columns.iter().copied().chain([step.as_str()]).collect();
+    let name = |row: &reader::Row<'_>| Ok((key.name(row)?, row.get::<Option<i64>>(columns.len())?));
+    let mut costs = Costs::new();
+    let condition = filter.condition();
+    spending::read(reader, prices, Columns::of(&with_step), &condition, name, |(name, step), _, spent| {
+        let (sum, trend) = costs.entry(name).or_default();
+        sum.add(spent);
         if let Some(step) = step.and_then(|step| usize::try_from(step).ok()) {
-            sums.costs.add(step, spent.cost.unwrap_or_default());
+            trend.add(step, spent.cost.unwrap_or_default());
         }
     })?;
-    let Where { clause, params } = &condition;
-    let sql = format!(
-        "SELECT DISTINCT {keys}, session_id FROM usage_responses WHERE {clause}
-             AND session_id IN (SELECT session_id FROM usage_sessions WHERE interruptions > 0)"
-    );
+    of_costs(reader, by, filter, costs, &steps)
+}
+
+/// The same with costs that are read before.
+pub(super) fn of_costs(
+    reader: Reader<'_>,
+    by: OutcomesBy,
+    filter: &Filter,
+    costs: Costs,
+    steps: &Steps,
+) -> Result<Sheet> {
+    let by = By::from(by);
+    let Some(mut key) = Key::of(by, reader, filter)? else { return Ok(Sheet::default()) };
+    let (keys, width) = (key.columns().join(", "), key.columns().len());
+    let row = |(name, (spent, costs))| (name, Sums { spent, costs, ..Sums::default() });
+    let mut sums: BTreeMap<Option<String>, Sums> = costs.into_iter().map(row).collect();
+    let Where { clause, params } = &filter.condition().of_interrupted();
+    let sql = format!("SELECT DISTINCT {keys}, session_id FROM usage_responses WHERE {clause}");
     reader.each(&sql, params, |row| {
         sums.entry(key.name(row)?).or_default().interrupted.insert(row.get(width)?);
         Ok(())
     })?;
     // Which model made a call is not told.
     if filter.model.is_none() {
-        let sql = format!("SELECT {keys}, {OUTCOME} FROM {CALLS} WHERE {clause} GROUP BY {keys}");
+        let Where { clause, params } = &filter.condition();
+        // Most calls only look: those that change nothing and run nothing are in no figure of this report.
+        let sql = format!(
+            "SELECT {keys}, {OUTCOME} FROM {CALLS}
+             WHERE {clause} AND (acts IS NOT NULL OR lines_added > 0 OR lines_removed > 0) GROUP BY {keys}"
+        );
         reader.each(&sql, params, |row| {
             sums.entry(key.name(row)?).or_default().add(&Outcome::read(row, width)?);
             Ok(())
@@ -161,14 +179,13 @@ pub fn outcomes(reader: Reader<'_>, by: OutcomesBy, filter: &Filter, prices: &Pr
             Ok(())
         })?;
     }
-    active(reader, by, filter, |name, micros| sums.entry(name).or_default().active_micros += micros)?;
-    let mut total = Sums::default();
-    for Sums { outcome, files, spent, interrupted, active_micros, .. } in sums.values() {
+    let active = active(reader, by, filter, |name, micros| sums.entry(name).or_default().active_micros += micros)?;
+    let mut total = Sums { active_micros: active, ..Sums::default() };
+    for Sums { outcome, files, spent, interrupted, .. } in sums.values() {
         total.add(outcome);
         total.files.extend(files.iter().cloned());
         total.interrupted.extend(interrupted.iter().cloned());
         total.spent.add(spent);
-        total.active_micros += active_micros;
     }
     let mut sums: Vec<_> = sums.into_iter().collect();
     if !key.is_time() {
@@ -193,37 +210,58 @@ pub fn outcomes(reader: Reader<'_>, by: OutcomesBy, filter: &Filter, prices: &Pr
     })
 }
 
-/// Reads the active time of each person in a row. Several projects of one person are at work side by side.
-fn active(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl FnMut(Option<String>, i128)) -> Result<()> {
-    let column = match by {
-        By::Project => "project",
-        By::Agent => "agent",
-        By::Session => "session_id",
-        _ => "NULL",
+/// Reads the active time of each person in a row, and returns that of all people, which is the same whatever the rows
+/// are: what a person does in two projects at a time is in both rows, and once in the sum.
+fn active(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl FnMut(Option<String>, i128)) -> Result<i128> {
+    let People { person, join, params } = &People::read(reader, filter)?;
+    let (part, period) = match by {
+        By::Project => (Some("project"), None),
+        By::Agent => (Some("agent"), None),
+        By::Session => (Some("session_id"), None),
+        By::Week => (None, Some(Period::Week)),
+        By::Month => (None, Some(Period::Month)),
+        By::Day => (None, Some(Period::Day)),
+        _ => (None, None),
     };
-    let period = match by {
-        By::Week => Period::Week,
-        By::Month => Period::Month,
-        _ => Period::Day,
-    };
-    let mut names = Names::new(period, filter.zone);
+    let mut names = period.map(|period| Names::new(period, filter.zone));
     let repositories = match by {
         By::Project => Some(Repositories::read(reader, &filter.identities)?),
         _ => None,
     };
-    let who = format!("concat(username, chr(10), {column})");
-    let zone = matches!(by, By::Day | By::Week | By::Month).then_some(filter.zone);
-    let whose = Whose { who: &who, join: "", params: &[], zone };
-    active::read(reader, &whose, &filter.condition(), |who, quarter, micros| {
-        let (user, value) = who.split_once('\n').unwrap_or_default();
-        let value = Some(value).filter(|value| !value.is_empty());
-        let name = match by {
-            By::User => Some(filter.identities.label(user).to_owned()),
-            By::Team => filter.identities.team(user).map(str::to_owned),
-            By::Project => value.map(|cwd| repositories.as_ref().map_or(cwd, |known| known.name(cwd)).to_owned()),
-            By::Agent | By::Session => value.map(str::to_owned),
-            _ => names.of(Some(quarter)),
+    // A person's folders are all of one team.
+    let folders: BTreeMap<String, String> = match by {
+        By::Team => reader.rows("SELECT DISTINCT username FROM usage_responses ORDER BY ALL", &[], |row| {
+            let folder: String = row.get(0)?;
+            Ok((filter.identities.label(&folder).to_owned(), folder))
+        })?,
+        _ => Vec::new(),
+    }
+    .into_iter()
+    .collect();
+    let who: Vec<&str> = std::iter::once(*person).chain(part).collect();
+    let whose = Whose { who: &who, join, params, zone: period.map(|_| filter.zone) };
+    let condition = filter.condition();
+    let name = |row: &reader::Row<'_>| {
+        Ok((row.get::<String>(0)?, part.map(|_| row.get::<Option<String>>(1)).transpose()?.flatten()))
+    };
+    let mut sum = 0;
+    active::read(reader, &whose, &condition, name, |(person, value), quarter, micros| {
+        sum += micros;
+        let name = match (by, &mut names) {
+            (_, Some(names)) => names.of(Some(quarter)),
+            (By::User, _) => Some(person),
+            (By::Team, _) => folders.get(&person).and_then(|folder| filter.identities.team(folder)).map(str::to_owned),
+            (By::Project, _) => {
+                value.map(|cwd| repositories.as_ref().map_or(&*cwd, |known| known.name(&cwd)).to_owned())
+            }
+            _ => value,
         };
         each(name, micros);
-    })
+    })?;
+    if part.is_some() {
+        sum = 0;
+        let whose = Whose { who: &[*person], zone: None, ..whose };
+        active::read(reader, &whose, &condition, |_| Ok(()), |(), _, micros| sum += micros)?;
+    }
+    Ok(sum)
 }

@@ -17,13 +17,13 @@ pub fn of_rows(reader: Reader<'_>, by: By, filter: &Filter) -> Result<BTreeMap<O
     let mut people: BTreeMap<Option<String>, BTreeSet<String>> = BTreeMap::new();
     let Some(mut key) = Key::of(by, reader, filter)? else { return Ok(people) };
     let columns = key.columns();
-    let keys = columns.keys.join(", ");
+    let keys = columns.join(", ");
     let condition = filter.condition();
     let sql = format!(
-        "SELECT DISTINCT {keys}, username AS folder FROM usage_responses {} WHERE {} ORDER BY folder",
-        columns.join, condition.clause
+        "SELECT DISTINCT {keys}, username AS folder FROM usage_responses WHERE {} ORDER BY folder",
+        condition.clause
     );
-    let at = columns.keys.len();
+    let at = columns.len();
     let mut folders: BTreeMap<String, String> = BTreeMap::new();
     reader.each(&sql, &condition.params, |row| {
         let folder: String = row.get(at)?;

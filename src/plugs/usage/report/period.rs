@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Offset as _, TimeZone as _};
 use chrono_tz::Tz;
 use std::collections::HashMap;
 
-/// The quarter of an hour of a time, as a query groups by it.
+/// The quarter of an hour of a time, as a query groups by it: its number since 1970, of [`QUARTER_MICROS`] each.
 pub(in crate::plugs) const QUARTER: &str = "epoch_us(time) // 900000000";
 /// The first quarter of its hour.
 pub(super) const HOUR: &str = "epoch_us(time) // 3600000000 * 4";
@@ -40,7 +40,7 @@ fn is_whole(zone: Tz, seconds: i32) -> bool {
     days.all(|day| zone.offset_from_utc_datetime(&day.and_time(NaiveTime::MIN)).fix().local_minus_utc() % seconds == 0)
 }
 
-const QUARTER_MICROS: i64 = 900_000_000;
+pub(in crate::plugs) const QUARTER_MICROS: i64 = 900_000_000;
 
 /// The day of a zone that a quarter of an hour falls on.
 pub(in crate::plugs) fn day(quarter: i64, zone: Tz) -> Option<NaiveDate> {

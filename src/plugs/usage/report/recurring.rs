@@ -90,7 +90,7 @@ pub fn recurring(reader: Reader<'_>, by: RecurringBy, filter: &Filter, prices: &
     if filter.model.is_some() {
         return Ok(Vec::new());
     }
-    let column = key.columns().keys.join(", ");
+    let column = key.columns().join(", ");
     let Where { clause, params } = filter.condition();
     let calls = format!("FROM usage_tool_events WHERE {clause} AND kind <> 'slash_command'");
     let sql = format!(
@@ -118,7 +118,7 @@ pub fn recurring(reader: Reader<'_>, by: RecurringBy, filter: &Filter, prices: &
     let join =
         format!("JOIN (SELECT DISTINCT message_id, tool, cause {calls} AND {NOT_BY_ITSELF}) AS bad USING (message_id)");
     let keys = [&*column, "bad.tool", "bad.cause"];
-    let condition = Where { clause: "true".to_owned(), params };
+    let condition = Where { params, ..Where::everything() };
     let mut costs: BTreeMap<Place, PicoUsd> = BTreeMap::new();
     spending::read(
         reader,

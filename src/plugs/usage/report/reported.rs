@@ -3,7 +3,6 @@
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::period;
-use crate::plugs::usage::report::spending::Columns;
 use crate::price::PicoUsd;
 use crate::store::reader::{Reader, Row};
 
@@ -18,7 +17,7 @@ const WHOLE: [&str; 5] = [period::QUARTER, period::HOUR, period::DAY, "username"
 /// If the database cannot be read.
 pub(super) fn read<K>(
     reader: Reader<'_>,
-    Columns { keys, join }: Columns<'_>,
+    keys: &[&str],
     filter: &Filter,
     mut key: impl FnMut(&Row<'_>) -> Result<K>,
     mut each: impl FnMut(K, PicoUsd),
@@ -36,9 +35,9 @@ pub(super) fn read<K>(
                  first(agent ORDER BY started, session_file) AS agent, max(client_total_micro_usd) AS reported
              FROM usage_sessions WHERE client_total_micro_usd IS NOT NULL GROUP BY session_id)
          SELECT {names} sum(reported) FROM (
-             SELECT {named} reported_cost_micro_usd AS reported FROM usage_responses {join}
+             SELECT {named} reported_cost_micro_usd AS reported FROM usage_responses
              WHERE {clause} AND reported_cost_micro_usd IS NOT NULL
-                 AND usage_responses.session_id NOT IN (SELECT session_id FROM totals)
+                 AND session_id NOT IN (SELECT session_id FROM totals)
              {totals})
          GROUP BY ALL"
     );

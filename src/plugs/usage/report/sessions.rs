@@ -1,19 +1,22 @@
 //! Sessions, subagents included: what each one cost, how long somebody was at it, and what failed in it.
 
+use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::base::utc;
-use crate::plugs::usage::report::active::{self, Whose};
+use crate::plugs::usage::report::active;
 use crate::plugs::usage::report::facts::{self, Facts, Outcome};
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::plugs::usage::repositories::Repositories;
 use crate::price::Prices;
+use crate::report::trend::Steps;
 use crate::report::{money, number};
-use crate::store::reader::Reader;
-use chrono::{DateTime, Utc};
+use crate::store::reader::{Reader, Row};
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// One session.
 #[derive(Debug, Default)]
@@ -38,107 +41,178 @@ pub struct Session {
     pub outcome: Outcome,
 }
 
-/// Reads the sessions, the costliest first. What has no session id is in none.
-///
-/// # Errors
-///
-/// If the database cannot be read.
-pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Session>> {
-    Ok(costliest(reader, filter, prices, usize::MAX, |_| true)?.sessions)
+/// What a list of sessions begins with: the most of something, or the newest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    #[default]
+    Cost,
+    /// When they began
+    Date,
+    /// Active time
+    Duration,
+    Tokens,
 }
 
-/// The costliest sessions of a list.
+/// The first sessions of a list.
 #[derive(Debug)]
-pub struct Costliest {
+pub struct First {
     pub sessions: Vec<Session>,
     /// How many there are in the list.
     pub all: usize,
 }
 
-/// Reads the costliest ones of the sessions whose facts are wanted. Only what they cost is asked for of all of them.
+/// A session, as far as its responses tell it when they are added up.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cost {
+    pub(super) id: String,
+    pub(super) begun: Option<DateTime<Utc>>,
+    /// Of the first response.
+    pub(super) folder: String,
+    spent: Spent,
+    models: BTreeMap<Option<String>, Spent>,
+}
+
+/// Reads all sessions, the costliest first. What has no session id is in none.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn costliest(
+pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Session>> {
+    Ok(first(reader, filter, &filter.condition(), prices, Order::Cost, usize::MAX)?.sessions)
+}
+
+/// Reads the first sessions of a list. The condition is that of the filter, or one that leaves out more. Only what they
+/// cost is asked for of all of them.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(in crate::plugs) fn first(
     reader: Reader<'_>,
     filter: &Filter,
+    condition: &Where,
     prices: &Prices,
+    order: Order,
     most: usize,
-    is_wanted: impl Fn(&Facts) -> bool,
-) -> Result<Costliest> {
-    let (facts, mut spent) = (facts::facts(reader)?, spent(reader, filter, prices)?);
-    let nothing = Facts::default();
-    spent.retain(|(id, ..)| is_wanted(facts.get(id).unwrap_or(&nothing)));
-    let all = spent.len();
-    spent.truncate(most);
-    let of_calls = Filter { model: None, ..filter.clone() }.condition();
-    let [condition, of_calls] = [filter.condition(), of_calls].map(|condition| match spent.len() {
-        some if some < all && some <= NAMED => condition.of_sessions(spent.iter().map(|(id, ..)| id.as_str())),
-        _ => condition,
-    });
-    let mut sessions = begun(reader, filter, &condition, spent, facts)?;
+) -> Result<First> {
+    let mut costs = costs(reader, filter, condition, prices)?;
+    match order {
+        Order::Cost => {}
+        Order::Tokens => costs.sort_by_key(|cost| Reverse(cost.spent.tokens.total())),
+        Order::Date => costs.sort_by_key(|cost| Reverse(cost.begun)),
+        Order::Duration => {
+            let active = active::of_sessions(reader, condition)?;
+            costs.sort_by_cached_key(|cost| Reverse(active.get(&cost.id).copied()));
+        }
+    }
+    let all = costs.len();
+    costs.truncate(most);
+    Ok(First { sessions: whole(reader, filter, condition, costs, all)?, all })
+}
+
+/// Makes sessions of what they cost, in their order: those of a condition that has `all` sessions.
+pub(super) fn whole(
+    reader: Reader<'_>,
+    filter: &Filter,
+    condition: &Where,
+    costs: Vec<Cost>,
+    all: usize,
+) -> Result<Vec<Session>> {
+    let ids: Vec<_> = costs.iter().map(|cost| cost.id.clone()).collect();
+    let mut sessions = begun(reader, filter, condition, costs, all)?;
+    let condition = named(condition.clone(), &ids, all);
+    // Which model made a call is not told.
+    let of_calls = named(Filter { model: None, ..filter.clone() }.condition(), &ids, all);
     let outcomes = facts::outcomes(reader, &of_calls)?;
-    let mut active: HashMap<String, i128> = HashMap::new();
-    let whose = Whose { who: "session_id", join: "", params: &[], zone: None };
-    active::read(reader, &whose, &condition, |id, _, micros| *active.entry(id).or_default() += micros)?;
+    let active = active::of_sessions(reader, &condition)?;
     for session in &mut sessions {
         session.active_seconds = active.get(&session.id).copied().unwrap_or_default() / 1_000_000;
         session.outcome = outcomes.get(&session.id).copied().unwrap_or_default();
     }
-    Ok(Costliest { sessions, all })
+    Ok(sessions)
 }
 
 /// Up to this number of sessions are asked for by their ids; of more, all are read.
 const NAMED: usize = 500;
 
-/// The same without active time and without what came of the calls.
+/// A condition of `all` sessions, for some of them.
+fn named(condition: Where, ids: &[String], all: usize) -> Where {
+    match ids.len() {
+        some if some < all && some <= NAMED => condition.of_sessions(ids.iter().map(String::as_str)),
+        _ => condition,
+    }
+}
+
+/// Reads all sessions without active time and without what came of the calls.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn costs(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Session>> {
-    begun(reader, filter, &filter.condition(), spent(reader, filter, prices)?, facts::facts(reader)?)
+pub fn brief(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Session>> {
+    let condition = filter.condition();
+    let costs = costs(reader, filter, &condition, prices)?;
+    let all = costs.len();
+    begun(reader, filter, &condition, costs, all)
 }
 
-/// A session, what it cost, and which models did.
-type Cost = (String, Spent, BTreeMap<Option<String>, Spent>);
-
-/// What sessions cost, the costliest first.
-fn spent(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Cost>> {
-    let mut spent: HashMap<Option<String>, BTreeMap<Option<String>, Spent>> = HashMap::new();
-    spending::read(
-        reader,
-        prices,
-        &["session_id"],
-        &filter.condition(),
-        |row| row.get(0),
-        |id, model, sum| {
-            spent.entry(id).or_default().entry(model.map(str::to_owned)).or_default().add(sum);
-        },
-    )?;
-    let of_session = |(id, models): (Option<String>, BTreeMap<Option<String>, Spent>)| {
-        let mut sum = Spent::default();
-        models.values().for_each(|spent| sum.add(spent));
-        Some((id?, sum, models))
-    };
-    let mut spent: Vec<Cost> = spent.into_iter().filter_map(of_session).collect();
-    spent.sort_by(|(a, spent_a, _), (b, spent_b, _)| {
-        let weight = |spent: &Spent| Reverse((spent.cost, spent.tokens.total()));
-        weight(spent_a).cmp(&weight(spent_b)).then_with(|| a.cmp(b))
-    });
-    Ok(spent)
+/// What the sessions of a condition cost, the costliest first.
+fn costs(reader: Reader<'_>, filter: &Filter, condition: &Where, prices: &Prices) -> Result<Vec<Cost>> {
+    Ok(costs_of(reader, filter, condition, prices, &[Days::default()])?.swap_remove(0))
 }
 
-/// Sessions of a condition in their order, with where and when they began.
-fn begun(
+/// The same for several parts of the days of a condition, which are read together; all days are the whole of it.
+pub(super) fn costs_of(
     reader: Reader<'_>,
     filter: &Filter,
     condition: &Where,
-    spent: Vec<Cost>,
-    mut facts: HashMap<String, Facts>,
-) -> Result<Vec<Session>> {
-    let Where { clause, params } = condition;
+    prices: &Prices,
+    parts: &[Days],
+) -> Result<Vec<Vec<Cost>>> {
+    // Parts overlap: the responses between two days on which one begins or is over are in the same parts.
+    let begins = parts.iter().flat_map(|days| [days.since, days.until.and_then(|day| day.succ_opt())]).flatten();
+    let begins: BTreeSet<NaiveDate> = begins.collect();
+    let begins: Vec<_> = begins.into_iter().collect();
+    let step = Steps::from(begins.iter().copied(), filter.zone).sql("time");
+    let mut costs: Vec<HashMap<String, Cost>> = parts.iter().map(|_| HashMap::new()).collect();
+    let keys = ["session_id", "username", step.as_str(), "min(epoch_us(time))"];
+    type Key = (Option<String>, String, Option<i64>, Option<i64>);
+    let key = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+    spending::read(reader, prices, &keys, condition, key, |(id, folder, step, begun): Key, model, spent| {
+        let Some(id) = id else { return };
+        let begin = step.and_then(|step| begins.get(usize::try_from(step).ok()?.checked_sub(1)?));
+        let begun = begun.and_then(DateTime::from_timestamp_micros);
+        for (part, costs) in parts.iter().zip(&mut costs) {
+            if part.is_all() || begin.is_some_and(|day| part.has(*day)) {
+                let cost = costs.entry(id.clone()).or_insert_with(|| Cost { id: id.clone(), ..Cost::default() });
+                cost.add(begun, &folder, model, spent);
+            }
+        }
+    })?;
+    let in_order = |costs: HashMap<String, Cost>| {
+        let mut costs: Vec<_> = costs.into_values().collect();
+        let weight = |spent: &Spent| Reverse((spent.cost, spent.tokens.total()));
+        costs.sort_by(|a, b| weight(&a.spent).cmp(&weight(&b.spent)).then_with(|| a.id.cmp(&b.id)));
+        costs
+    };
+    Ok(costs.into_iter().map(in_order).collect())
+}
+
+impl Cost {
+    fn add(&mut self, begun: Option<DateTime<Utc>>, folder: &str, model: Option<&str>, spent: &Spent) {
+        let order = |begun: Option<DateTime<Utc>>| (begun.is_none(), begun);
+        if self.folder.is_empty() || (order(begun), folder) < (order(self.begun), &*self.folder) {
+            (self.begun, self.folder) = (begun, folder.to_owned());
+        }
+        self.spent.add(spent);
+        self.models.entry(model.map(str::to_owned)).or_default().add(spent);
+    }
+}
+
+/// Sessions with their titles, and where and when they began, in the order of what they cost.
+fn begun(reader: Reader<'_>, filter: &Filter, condition: &Where, costs: Vec<Cost>, all: usize) -> Result<Vec<Session>> {
+    let ids: Vec<_> = costs.iter().map(|cost| cost.id.clone()).collect();
+    let mut facts = facts::facts(reader, &named(Where::everything(), &ids, all))?;
+    let Where { clause, params } = named(condition.clone(), &ids, all);
     let sql = format!(
         "WITH chosen AS NOT MATERIALIZED (
              SELECT session_id AS id, time, username, project, session_file, line, part
@@ -150,7 +224,7 @@ fn begun(
     );
     let repositories = Repositories::read(reader, &filter.identities)?;
     let mut begun: HashMap<String, Session> = HashMap::new();
-    reader.each(&sql, params, |row| {
+    reader.each(&sql, &params, |row| {
         let session = Session {
             user: filter.identities.label(&row.get::<String>(1)?).to_owned(),
             project: row.get::<Option<String>>(2)?.map(|cwd| repositories.name(&cwd).to_owned()),
@@ -163,11 +237,11 @@ fn begun(
         begun.insert(row.get(0)?, session);
         Ok(())
     })?;
-    let session = |(id, spent, models): Cost| {
+    let session = |Cost { id, spent, models, .. }: Cost| {
         let begun = begun.remove(&id)?;
         Some(Session { facts: facts.remove(&id).unwrap_or_default(), id, spent, models, ..begun })
     };
-    Ok(spent.into_iter().filter_map(session).collect())
+    Ok(costs.into_iter().filter_map(session).collect())
 }
 
 /// Names of the cells of a session, in JSON and CSV.

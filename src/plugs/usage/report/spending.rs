@@ -66,15 +66,27 @@ impl Used<'_> {
 /// What was used of each model, as the logs spell it.
 pub type Uses<'p> = HashMap<Option<String>, Vec<Used<'p>>>;
 
+/// What people see of a model.
+pub(in crate::plugs) fn model_name(model: Option<&str>) -> &str {
+    model.unwrap_or("(no model)")
+}
+
 /// What responses are grouped by: expressions, and what is read beside the responses for them.
 pub(in crate::plugs) struct Columns<'k> {
     pub(in crate::plugs) keys: &'k [&'k str],
     pub(in crate::plugs) join: &'k str,
 }
 
+impl<'k> Columns<'k> {
+    /// Nothing is read beside the responses for these.
+    pub(in crate::plugs) fn of(keys: &'k [&'k str]) -> Self {
+        Self { keys, join: "" }
+    }
+}
+
 impl<'k, const N: usize> From<&'k [&'k str; N]> for Columns<'k> {
     fn from(keys: &'k [&'k str; N]) -> Self {
-        Self { keys, join: "" }
+        Self::of(keys)
     }
 }
 

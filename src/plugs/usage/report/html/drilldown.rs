@@ -1,12 +1,14 @@
 //! The costliest and the longest sessions, each to be unfolded.
 
 use crate::base::error::{Result, thousands};
+use crate::plugs::usage::report::active;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::html::cost;
 use crate::plugs::usage::report::html::period::Period;
 use crate::plugs::usage::report::html::table::{Kind, table};
 use crate::plugs::usage::report::html::text::Text;
-use crate::plugs::usage::report::sessions::Session;
+use crate::plugs::usage::report::sessions::{self, Session};
+use crate::plugs::usage::report::spending::model_name;
 use crate::report::render::{hours, short};
 use crate::store::reader::Reader;
 use chrono_tz::Tz;
@@ -20,22 +22,25 @@ const MOST: usize = 10;
 /// Calls and failed calls by tool.
 type Tools = Vec<(String, i128, i128)>;
 
-/// The costliest and the longest of some sessions, which have the costliest first.
-fn chosen(sessions: &[Session]) -> [Vec<&Session>; 2] {
-    let mut longest: Vec<_> = sessions.iter().collect();
-    longest.sort_by_key(|session| Reverse(session.active_seconds));
-    longest.truncate(MOST);
-    [sessions.iter().take(MOST).collect(), longest]
-}
-
-/// Both lists of a period, which has the days of the filter.
+/// Both lists of a period, which has the days of the filter. Only the sessions that are in them are looked into.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
 pub(super) fn html(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<String> {
-    let [costliest, longest] = chosen(&period.sessions);
-    let ids: BTreeSet<&str> = costliest.iter().chain(&longest).map(|session| session.id.as_str()).collect();
+    let condition = filter.condition();
+    let active = active::of_sessions(reader, &condition)?;
+    let mut longest: Vec<_> = period.sessions.iter().collect();
+    longest.sort_by_cached_key(|cost| Reverse(active.get(&cost.id).copied()));
+    let chosen: BTreeSet<&str> =
+        period.sessions.iter().take(MOST).chain(longest.into_iter().take(MOST)).map(|cost| &*cost.id).collect();
+    let costs = period.sessions.iter().filter(|cost| chosen.contains(&*cost.id)).cloned().collect();
+    let sessions = sessions::whole(reader, filter, &condition, costs, period.sessions.len())?;
+    let costliest: Vec<_> = sessions.iter().take(MOST).collect();
+    let mut longest: Vec<_> = sessions.iter().collect();
+    longest.sort_by_key(|session| Reverse(session.active_seconds));
+    longest.truncate(MOST);
+    let ids: BTreeSet<&str> = sessions.iter().map(|session| session.id.as_str()).collect();
     let tools = tools(reader, filter, &ids)?;
     let mut html = String::from("<div class=\"pair\">\n");
     for (title, list, lead) in [
@@ -86,7 +91,7 @@ fn folded(session: &Session, lead: &str, tools: Option<&Tools>, period: &Period<
     models.sort_by_key(|(_, spent)| Reverse((spent.cost, spent.tokens.total())));
     let rows = models.into_iter().map(|(model, spent)| {
         let tokens = &spent.tokens;
-        let model = model.as_deref().unwrap_or("(no model)").to_owned();
+        let model = model_name(model.as_deref()).to_owned();
         let counts = [spent.responses, tokens.input, tokens.output, tokens.cache_write, tokens.cache_read];
         [model].into_iter().chain(counts.map(short)).chain([cost(spent.cost)]).collect()
     });

@@ -3,14 +3,17 @@
 use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::base::zone::Period;
-use crate::plugs::usage::report::active::{self, Whose};
+use crate::plugs::usage::report::active::{self, People, Whose};
 use crate::plugs::usage::report::filter::Filter;
+use crate::plugs::usage::report::outcomes;
 use crate::plugs::usage::report::period::{self, quarter};
-use crate::plugs::usage::report::sessions::Session;
-use crate::plugs::usage::report::spending::{self, Spent, Uses};
+use crate::plugs::usage::report::sessions::Cost;
+use crate::plugs::usage::report::spending::{self, Spent, Uses, model_name};
+use crate::plugs::usage::report::subagents::{self, Starts};
 use crate::plugs::usage::repositories::Repositories;
 use crate::price::{PicoUsd, Prices};
-use crate::store::reader::{Param, Reader, Row};
+use crate::report::trend::Trend;
+use crate::store::reader::{Reader, Row};
 use chrono::NaiveDate;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -38,12 +41,14 @@ pub(super) struct Activity {
     pub(super) active_micros: i128,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Figures<'p> {
     pub(super) all: Sums,
     pub(super) models: Series,
     pub(super) people: Series,
     projects: Series,
+    /// What people and their agents were at: teams, slash commands, skills, types of subagents, MCP servers.
+    work: [Series; WORK.len()],
     /// By day, and hour of the day.
     pub(super) hours: BTreeMap<(NaiveDate, String), Spent>,
     pub(super) activity: Active,
@@ -77,29 +82,82 @@ impl Activity {
     }
 }
 
+/// What has no name of the kind that a table is about.
+pub(super) const NONE: &str = "(none)";
+
+/// What the series of [`Figures::work`] are by.
+const WORK: [&str; 5] = ["team", "slash command", "skill", "type of subagent", "MCP server"];
+
 impl<'p> Figures<'p> {
-    pub(super) fn read(reader: Reader<'_>, filter: &Filter, prices: &'p Prices, sessions: &[Session]) -> Result<Self> {
-        let (mut all, mut models, mut people) = (Sums::default(), Series::new(), Series::new());
-        let mut projects = Series::new();
+    /// Reads all but the activity, with one question to the database: it groups by all that a series is by.
+    pub(super) fn read(reader: Reader<'_>, filter: &Filter, prices: &'p Prices) -> Result<Self> {
+        let mut figures = Self::default();
         let repositories = Repositories::read(reader, &filter.identities)?;
-        let mut hours: BTreeMap<_, Spent> = BTreeMap::new();
-        let key = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-        type Key = (Option<i64>, String, Option<String>);
-        let add = |(quarter, user, cwd): Key, model: Option<&str>, spent: &Spent| {
-            let day = quarter.and_then(|quarter| period::day(quarter, filter.zone));
-            let model = model.unwrap_or("(no model)").to_owned();
-            let user = filter.identities.label(&user).to_owned();
-            let project = cwd.as_deref().map_or("(no project)", |cwd| repositories.name(cwd)).to_owned();
-            if let Some(hour) = day.zip(quarter.and_then(|quarter| period::hour(quarter, filter.zone))) {
-                hours.entry(hour).or_default().add(spent);
-            }
-            let series = [(&mut models, model), (&mut people, user), (&mut projects, project)];
-            let named = series.map(|(series, name)| series.entry(name).or_default());
-            named.into_iter().chain([&mut all]).for_each(|sums| sums.add(day, spent));
+        let starts = Starts::read(reader)?;
+        let quarter = quarter(filter.zone)[0];
+        let keys = [quarter, "username", "project", "command", "skill", subagents::ID, "side_chain", "mcp_server"];
+        let key = |row: &Row<'_>| {
+            let [command, skill, subagent, mcp_server] = [3, 4, 5, 7].map(|column| row.get::<Option<String>>(column));
+            let (command, skill, subagent) = (command?, skill?, subagent?);
+            let caller = || subagent.as_deref();
+            let work = [
+                command.or_else(|| starts.at(caller()?, |start| &start.command)).map(|command| format!("/{command}")),
+                skill.or_else(|| starts.at(caller()?, |start| &start.skill)),
+                starts.kind(caller(), row.get(6)?),
+                mcp_server?,
+            ];
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, work))
         };
-        let keys = [quarter(filter.zone)[0], "username", "project"];
-        let uses = spending::read(reader, prices, &keys, &filter.condition(), key, add)?;
-        Ok(Self { all, models, people, projects, hours, activity: activity(reader, filter, sessions)?, uses })
+        type Key = (Option<i64>, String, Option<String>, [Option<String>; 4]);
+        let add = |(quarter, user, cwd, work): Key, model: Option<&str>, spent: &Spent| {
+            let day = quarter.and_then(|quarter| period::day(quarter, filter.zone));
+            if let Some(hour) = day.zip(quarter.and_then(|quarter| period::hour(quarter, filter.zone))) {
+                figures.hours.entry(hour).or_default().add(spent);
+            }
+            let Self { models, people, projects, work: series, .. } = &mut figures;
+            let add = |series: &mut Series, name: &str| match series.get_mut(name) {
+                Some(sums) => sums.add(day, spent),
+                None => series.entry(name.to_owned()).or_default().add(day, spent),
+            };
+            add(models, model_name(model));
+            add(people, filter.identities.label(&user));
+            add(projects, cwd.as_deref().map_or(NONE, |cwd| repositories.name(cwd)));
+            let work = work.iter().map(Option::as_deref);
+            for (series, name) in series.iter_mut().zip(std::iter::once(filter.identities.team(&user)).chain(work)) {
+                add(series, name.unwrap_or(NONE));
+            }
+            figures.all.add(day, spent);
+        };
+        figures.uses = spending::read(reader, prices, &keys, &filter.condition(), key, add)?;
+        Ok(figures)
+    }
+
+    /// Adds what people did: how long they were at it, and the sessions that began.
+    pub(super) fn add_activity(&mut self, reader: Reader<'_>, filter: &Filter, sessions: &[Cost]) -> Result<()> {
+        for Cost { begun, folder, .. } in sessions {
+            let day = begun.map(|time| time.with_timezone(&filter.zone).date_naive());
+            let person = filter.identities.label(folder).to_owned();
+            let of_day = self.activity.entry(person).or_default().entry(day).or_default();
+            of_day.add(Activity { sessions: 1, active_micros: 0 });
+        }
+        add_active(&mut self.activity, reader, filter)
+    }
+
+    /// Tables of what it was for: teams, projects, and what people and their agents were at, where any has a name.
+    pub(super) fn work(&self) -> impl Iterator<Item = (&'static str, &Series)> {
+        let [team, rest @ ..] = &self.work;
+        let projects = [(WORK[0], team), ("project", &self.projects)];
+        let all = projects.into_iter().chain(WORK[1..].iter().copied().zip(rest));
+        all.filter(|(_, series)| series.keys().any(|name| name != NONE))
+    }
+
+    /// What each project cost.
+    pub(super) fn of_projects(&self) -> outcomes::Costs {
+        let cost = |(name, sums): (&String, &Sums)| {
+            let name = Some(name).filter(|name| *name != NONE).cloned();
+            (name, (sums.total.clone(), Trend::default()))
+        };
+        self.projects.iter().map(cost).collect()
     }
 
     /// What a chart beside that of models is by: people, but for somebody alone.
@@ -125,6 +183,7 @@ impl<'p> Figures<'p> {
             models: series(&self.models),
             people: series(&self.people),
             projects: series(&self.projects),
+            work: self.work.each_ref().map(series),
             hours: hours.map(|(hour, spent)| (hour.clone(), spent.clone())).collect(),
             activity,
             uses: Uses::new(),
@@ -155,7 +214,7 @@ impl<'p> Figures<'p> {
 }
 
 /// What of a series is in some days.
-pub(super) fn within(series: &Series, days: Days) -> Series {
+fn within(series: &Series, days: Days) -> Series {
     let within = series.iter().map(|(name, sums)| (name.clone(), sums.within(days)));
     within.filter(|(_, sums)| !sums.days.is_empty()).collect()
 }
@@ -167,53 +226,14 @@ pub(super) fn ranked(series: &Series) -> Vec<(&String, &Sums)> {
     ranked
 }
 
-fn activity(reader: Reader<'_>, filter: &Filter, sessions: &[Session]) -> Result<Active> {
-    let mut activity = Active::new();
-    for session in sessions {
-        let day = session.begun.map(|time| time.with_timezone(&filter.zone).date_naive());
-        let of_day = activity.entry(session.user.clone()).or_default().entry(day).or_default();
-        of_day.add(Activity { sessions: 1, active_micros: 0 });
-    }
-    add_active(&mut activity, reader, filter)?;
-    Ok(activity)
-}
-
 /// Adds how long people were at it.
 fn add_active(activity: &mut Active, reader: Reader<'_>, filter: &Filter) -> Result<()> {
     let People { person, join, params } = People::read(reader, filter)?;
-    let whose = Whose { who: person, join: &join, params: &params, zone: Some(filter.zone) };
-    active::read(reader, &whose, &filter.condition(), |person, quarter, active_micros| {
+    let whose = Whose { who: &[person], join: &join, params: &params, zone: Some(filter.zone) };
+    let name = |row: &Row<'_>| row.get::<String>(0);
+    active::read(reader, &whose, &filter.condition(), name, |person, quarter, active_micros| {
         let day = period::day(quarter, filter.zone);
         let of_day = activity.entry(person).or_default().entry(day).or_default();
         of_day.add(Activity { sessions: 0, active_micros });
     })
-}
-
-/// Whose a response is, in SQL: what somebody does in two folders at a time counts once.
-struct People {
-    person: &'static str,
-    join: String,
-    params: Vec<Param>,
-}
-
-impl People {
-    fn read(reader: Reader<'_>, filter: &Filter) -> Result<Self> {
-        let mut people = Self { person: "username", join: String::new(), params: Vec::new() };
-        if filter.identities.is_empty() {
-            return Ok(people);
-        }
-        let sql = "SELECT DISTINCT username FROM usage_responses";
-        for folder in reader.rows::<String>(sql, &[], |row| row.get(0))? {
-            let label = filter.identities.label(&folder).to_owned();
-            if label != folder {
-                people.params.extend([folder, label].map(Param::Text));
-            }
-        }
-        if !people.params.is_empty() {
-            let rows = vec!["(?, ?)"; people.params.len() / 2].join(", ");
-            people.person = "coalesce(person, username)";
-            people.join = format!("LEFT JOIN (VALUES {rows}) AS people(folder, person) ON folder = username");
-        }
-        Ok(people)
-    }
 }

@@ -9,7 +9,6 @@ mod period;
 mod sections;
 pub(in crate::plugs) mod table;
 pub(in crate::plugs) mod text;
-mod work;
 
 use crate::base::error::{Result, thousands};
 use crate::plugs::tracking::report as tracking;
@@ -19,12 +18,12 @@ use crate::plugs::usage::report::errors::{self, Kind, Trouble};
 use crate::plugs::usage::report::explain::explain;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::outcomes::{self, OutcomesBy};
-use crate::plugs::usage::report::sessions;
 use crate::price::{PicoUsd, Prices};
 use crate::report::freshness;
 use crate::report::money;
 use crate::report::ratio;
 use crate::report::render::{self, short};
+use crate::report::trend::Steps;
 use crate::store::reader::Reader;
 use chrono::NaiveDate;
 use figures::{Figures, Series, Sums, ranked};
@@ -48,69 +47,64 @@ const MOST: usize = 25;
 ///
 /// If the database cannot be read.
 pub fn page(reader: Reader<'_>, filter: &Filter, prices: &Prices, today: NaiveDate) -> Result<String> {
-    let sessions = sessions::sessions(reader, filter, prices)?;
-    let figures = Figures::read(reader, filter, prices, &sessions)?;
+    let periods = period::periods(reader, filter, prices, today)?;
+    let whole = &periods[0];
     let (as_of, pending) = freshness(reader, NAME)?;
-    let about = about(&figures, filter, as_of.as_deref(), pending);
-    let explained = explain(reader, &figures.all.total, &figures.uses, prices, filter)?;
-    let is_empty = figures.all.total.responses == 0;
-    let periods = period::periods(reader, filter, prices, figures, sessions, today)?;
-    let presence = match tracking::filter::Filter::of_usage(filter) {
-        Some(filter) => tracking::html::part(reader, &filter, prices)?,
-        None => String::new(),
-    };
-    let mut html = String::new();
-    let mut all = String::new();
-    if is_empty {
-        all += "<p>There are no responses to report.</p>\n";
-    } else {
-        all += &outcomes(reader, filter, prices)?;
+    let about = about(&whole.figures, filter, as_of.as_deref(), pending);
+    let explained = explain(reader, &whole.figures.all.total, &whole.figures.uses, prices, filter)?;
+    let failures = troubles(&errors::of_uses(
+        reader,
+        filter,
+        prices,
+        &whole.figures.uses,
+        &Steps::default(),
+        &TROUBLES.map(|(kind, _)| kind),
+    )?);
+    let (mut html, mut nav) = (String::new(), period::switch(&periods));
+    for period in &periods {
+        let section = of_period(reader, &Filter { days: period.days, ..filter.clone() }, period, whole)?;
+        nav += &period.links(&links(&parts(&[&section, &failures], period)));
+        html += &period.section(&section);
     }
-    all += &presence;
-    all += &troubles(&errors::errors(reader, filter, prices)?);
-    let mut nav = period::switch(&periods);
-    if !is_empty {
-        let work = work::read(reader, filter, prices, &periods)?;
-        for period in &periods {
-            let filter = Filter { days: period.days, ..filter.clone() };
-            let lists = drilldown::html(reader, &filter, period)?;
-            let section = of_period(period, &periods[0], &work, &tools(reader, &filter, period)?, &lists);
-            nav += &period.links(&links(&parts(&[&section, &all], period)));
-            html += &period.section(&section);
-        }
-        if periods.len() > 1 {
-            html += "<p class=\"soft\">What follows is about all days of this page, whatever period is chosen.</p>\n";
-        }
-    } else {
-        nav += &links(&parts(&[&all], &periods[0]));
+    if periods.len() > 1 {
+        html += "<p class=\"soft\">What follows is about all days of this page, whatever period is chosen.</p>\n";
     }
-    html += &all;
+    html += &failures;
     html += "<footer><h2>How the figures came about</h2>\n<ul>\n";
     for sentence in explained {
         let _ = writeln!(html, "<li>{}</li>", quoted(&sentence));
     }
     html += "<li>active time: between responses of a person that are at most 10 minutes apart; sessions side by side \
-             count once, and in a list of sessions each for itself</li>\n\
+             count once, and in a list of sessions or projects each for itself</li>\n\
              <li>sessions of a period: those at work in it, with what they cost and did in it; sessions begun are those \
              that had nothing before it on the days of this page</li>\n\
              </ul></footer>\n";
     Ok(document("Usage of coding agents", &about, &nav, &html))
 }
 
-/// What follows from the days of a period.
-fn of_period(period: &Period<'_>, whole: &Period<'_>, work: &[(&str, Series)], tools: &str, lists: &str) -> String {
+/// What follows from the days of a period, which the filter has, too.
+fn of_period(reader: Reader<'_>, filter: &Filter, period: &Period<'_>, whole: &Period<'_>) -> Result<String> {
     let mut html = String::new();
     if !period.is_whole() {
         let _ = writeln!(html, "<p class=\"soft\">{}</p>", period.days);
     }
-    html += &sections::tiles(period, whole);
-    html += &sections::over_time(period);
-    html += &work::html(work, period);
-    html += &sections::cache(period);
-    html += &sections::activity(period);
-    html += tools;
-    let _ = writeln!(html, "<h2 id=\"{}\">Sessions</h2>", period.anchor("sessions"));
-    html + lists
+    if period.figures.all.total.responses == 0 {
+        html += "<p>There are no responses to report.</p>\n";
+    } else {
+        html += &sections::tiles(period, whole);
+        html += &sections::over_time(period);
+        html += &sections::work(period);
+        html += &sections::cache(period);
+        html += &sections::activity(period);
+        html += &tools(reader, filter, period)?;
+        let _ = writeln!(html, "<h2 id=\"{}\">Sessions</h2>", period.anchor("sessions"));
+        html += &drilldown::html(reader, filter, period)?;
+        html += &outcomes(reader, filter, period)?;
+    }
+    if let Some(filter) = tracking::filter::Filter::of_usage(filter) {
+        html += &tracking::html::part(reader, &filter, &period.anchor("presence"), period.is_whole())?;
+    }
+    Ok(html)
 }
 
 /// The parts of the page, by their anchors.
@@ -190,8 +184,8 @@ fn tools(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<Str
     if filter.model.is_some() {
         return Ok("<h2>Tools</h2>\n<p>Tool calls are not told by model.</p>\n".to_owned());
     }
-    let sheet = calls::calls(reader, filter)?;
-    let rows = sheet.rows.iter().take(MOST).map(|row| {
+    let tools = calls::rows(reader, filter)?;
+    let rows = tools.iter().take(MOST).map(|row| {
         let number = |at: usize| row.numbers.get(at).copied().flatten().unwrap_or_default();
         let tool = row.key.clone().unwrap_or_default();
         vec![tool, thousands(number(0)), thousands(number(1)), percent(number(1), number(0)), thousands(number(3))]
@@ -199,32 +193,36 @@ fn tools(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<Str
     let head = [("tool", Words), ("calls", Numbers), ("failed", Numbers), ("failed %", Numbers), ("sessions", Numbers)];
     let table = table("Calls, and those that failed", &head, rows);
     let anchor = period.anchor("tools");
-    Ok(format!("<h2 id=\"{anchor}\">Tools</h2>\n{table}{}", left_out(sheet.rows.len())))
+    Ok(format!("<h2 id=\"{anchor}\">Tools</h2>\n{table}{}", left_out(tools.len())))
 }
 
 /// What came of the work, by project.
-fn outcomes(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<String> {
-    let mut sheet = outcomes::outcomes(reader, OutcomesBy::Project, filter, prices)?;
+fn outcomes(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<String> {
+    let costs = period.figures.of_projects();
+    let mut sheet = outcomes::of_costs(reader, OutcomesBy::Project, filter, costs, &Steps::default())?;
     let rows = sheet.rows.len();
     sheet.rows.truncate(MOST);
     let table = table::sheet("Outcomes by project, as far as transcripts show them", &sheet);
-    Ok(format!("<h2 id=\"outcomes\">What came of it</h2>\n{table}{}", left_out(rows)))
+    let anchor = period.anchor("outcomes");
+    Ok(format!("<h2 id=\"{anchor}\">What came of it</h2>\n{table}{}", left_out(rows)))
 }
 
+/// What failed, and what is wrong with the data, with its titles.
+const TROUBLES: [(Kind, &str); 9] = [
+    (Kind::Cause, "Calls that came to nothing, by cause"),
+    (Kind::RetryLoop, "Calls that failed three times or more in a row for the same cause, by tool"),
+    (Kind::ApiCause, "Errors of the API, by cause"),
+    (Kind::ApiError, "Errors of the API, by source file"),
+    (Kind::FailedFile, "Source files that a processor could not deal with, as of now"),
+    (Kind::MalformedLine, "Malformed lines, by source file: skipped and not counted"),
+    (Kind::UnknownLine, "Unknown record types"),
+    (Kind::Placeholder, "Responses whose output count is a placeholder, by model: more was written than is shown"),
+    (Kind::Unpriced, "Responses of models without a price: their cost is not in any figure"),
+];
+
 fn troubles(troubles: &[Trouble]) -> String {
-    let kinds = [
-        (Kind::Cause, "Calls that came to nothing, by cause"),
-        (Kind::RetryLoop, "Calls that failed three times or more in a row for the same cause, by tool"),
-        (Kind::ApiCause, "Errors of the API, by cause"),
-        (Kind::ApiError, "Errors of the API, by source file"),
-        (Kind::FailedFile, "Source files that a processor could not deal with, as of now"),
-        (Kind::MalformedLine, "Malformed lines, by source file: skipped and not counted"),
-        (Kind::UnknownLine, "Unknown record types, in all of the database"),
-        (Kind::Placeholder, "Responses whose output count is a placeholder, by model: more was written than is shown"),
-        (Kind::Unpriced, "Responses of models without a price: their cost is not in any figure"),
-    ];
     let mut html = String::from("<h2 id=\"troubles\">Failures and data quality</h2>\n");
-    for (kind, title) in kinds {
+    for (kind, title) in TROUBLES {
         let all: Vec<_> = troubles.iter().filter(|trouble| trouble.kind == kind).collect();
         if all.is_empty() {
             let _ = writeln!(html, "<p>{title}: none</p>");

@@ -1,13 +1,13 @@
 //! The periods that a reader of the page can choose from. Each has a section of its own, a rule of the style shows the
-//! chosen one. A browser that does not know the rule shows them one after the other. Sums by day are read once for all of
-//! them; sessions and active time are read for each, as a report about its days does.
+//! chosen one. A browser that does not know the rule shows them one after the other. Sums by day, and what sessions cost, are
+//! read once for all of them; active time and what came of the work are read for each, as a report about its days does.
 
 use crate::base::days::{Days, Span};
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::Filter;
 use crate::plugs::usage::report::html::figures::Figures;
 use crate::plugs::usage::report::html::text::Text;
-use crate::plugs::usage::report::sessions::{self, Session};
+use crate::plugs::usage::report::sessions::{self, Cost};
 use crate::price::Prices;
 use crate::store::reader::Reader;
 use chrono::NaiveDate;
@@ -20,8 +20,8 @@ pub(super) struct Period<'p> {
     title: String,
     pub(super) days: Days,
     pub(super) figures: Figures<'p>,
-    /// The sessions that were at work in it, with what they cost and did in it, the costliest first.
-    pub(super) sessions: Vec<Session>,
+    /// What the sessions that were at work in it cost in it, the costliest first.
+    pub(super) sessions: Vec<Cost>,
 }
 
 /// The keys of the periods beside the whole, which the style knows, too.
@@ -43,34 +43,31 @@ const ALL: &str = "all";
 pub(super) fn periods<'p>(
     reader: Reader<'_>,
     filter: &Filter,
-    prices: &Prices,
-    figures: Figures<'p>,
-    sessions: Vec<Session>,
+    prices: &'p Prices,
     today: NaiveDate,
 ) -> Result<Vec<Period<'p>>> {
+    let mut figures = Figures::read(reader, filter, prices)?;
     let days = filter.days;
     let first = figures.all.days.keys().next().copied();
     let is_part = |part: Days| {
         let begins_later = part.since.zip(first).is_some_and(|(since, first)| since > first);
         let fits = part.since.is_some_and(|since| days.has(since)) && days.has(today);
-        begins_later && fits
-    };
-    let mut parts = Vec::new();
-    for (key, title, span) in CHOICES {
-        let days = span.days(today);
-        if !is_part(days) {
-            continue;
-        }
-        let filter = Filter { days, ..filter.clone() };
-        let figures = figures.within(reader, &filter)?;
         // A period in which nothing happened is no choice.
-        if figures.all.total.responses > 0 {
-            let sessions = sessions::sessions(reader, &filter, prices)?;
-            parts.push(Period { key, title: title.to_owned(), days, figures, sessions });
-        }
+        begins_later && fits && figures.all.days.keys().any(|day| part.has(*day))
+    };
+    let choices: Vec<_> = CHOICES.map(|(key, title, span)| (key, title, span.days(today))).into();
+    let choices: Vec<_> = choices.into_iter().filter(|(.., days)| is_part(*days)).collect();
+    let parts: Vec<_> = std::iter::once(Days::default()).chain(choices.iter().map(|(.., days)| *days)).collect();
+    let mut sessions = sessions::costs_of(reader, filter, &filter.condition(), prices, &parts)?.into_iter();
+    let of_whole = sessions.next().unwrap_or_default();
+    figures.add_activity(reader, filter, &of_whole)?;
+    let mut parts = Vec::new();
+    for ((key, title, days), sessions) in choices.into_iter().zip(sessions) {
+        let figures = figures.within(reader, &Filter { days, ..filter.clone() })?;
+        parts.push(Period { key, title: title.to_owned(), days, figures, sessions });
     }
     let title = if days.is_all() { ALL.to_owned() } else { days.to_string() };
-    let whole = Period { key: ALL, title, days, figures, sessions };
+    let whole = Period { key: ALL, title, days, figures, sessions: of_whole };
     Ok(std::iter::once(whole).chain(parts).collect())
 }
 

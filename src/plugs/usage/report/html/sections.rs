@@ -9,7 +9,7 @@ use crate::plugs::usage::report::html::table::Kind::{Numbers, Words};
 use crate::plugs::usage::report::html::table::table;
 use crate::plugs::usage::report::html::text::Text;
 use crate::plugs::usage::report::html::{MOST, calendar, cost, left_out, percent, totals};
-use crate::plugs::usage::report::spending::{Spent, Used};
+use crate::plugs::usage::report::spending::{Spent, Used, model_name};
 use crate::price::{Bill, PicoUsd, Tokens};
 use crate::report::compare::change;
 use crate::report::money;
@@ -106,6 +106,15 @@ fn by_bar(period: zone::Period, bars: &[String], days: impl Iterator<Item = (Nai
     numbers
 }
 
+/// What it was for, a table for each kind of names.
+pub(super) fn work(of: &Period<'_>) -> String {
+    let html: String = of.figures.work().map(|(title, series)| totals(title, series)).collect();
+    if html.is_empty() {
+        return html;
+    }
+    format!("<h2 id=\"{}\">What it was for</h2>\n<div class=\"pair\">\n{html}</div>\n", of.anchor("work"))
+}
+
 /// How much of what was sent was already there.
 pub(super) fn cache(of: &Period<'_>) -> String {
     let figures = &of.figures;
@@ -124,7 +133,7 @@ pub(super) fn cache(of: &Period<'_>) -> String {
         Bars { title: "Prompt tokens", period: name(period), bars: &bars, series: series.into(), told: short }.html();
     let rows = ranked(&figures.models).into_iter().take(MOST).map(|(name, Sums { total, .. })| {
         let tokens = &total.tokens;
-        let uses = figures.uses.iter().filter(|(model, _)| model.as_deref().unwrap_or("(no model)") == name);
+        let uses = figures.uses.iter().filter(|(model, _)| model_name(model.as_deref()) == name);
         let saved = uses.flat_map(|(_, uses)| uses).filter_map(saved).reduce(|a, b| a + b);
         let reads = match tokens.cache_write {
             0 => "–".to_owned(),

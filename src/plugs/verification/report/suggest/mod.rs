@@ -247,7 +247,7 @@ fn page(
             Some(Written { times: 0, .. }) => {}
             Some(_) => page.said_again.push(line),
             None if item.confidence >= least.unwrap_or(SHOWN) || item.status == Standing::Approved.name() => {
-                page.lines.push(line)
+                page.lines.push(line);
             }
             None => page.less_sure.push(line),
         }
