@@ -191,7 +191,7 @@ fn everybody_may_append_events_and_the_service_reads_them() {
 
 #[test]
 fn the_console_is_a_service_of_its_own_that_somebody_starts() {
-    let service = settings(&read("sessionmill-console.service"), "Service");
+    let service = settings(&read("console/sessionmill-console.service"), "Service");
     for (setting, value) in [
         ("User", "sessionmill-console"),
         ("SupplementaryGroups", "sessionmill"),
@@ -203,11 +203,13 @@ fn the_console_is_a_service_of_its_own_that_somebody_starts() {
         assert_eq!(service[setting], [value], "{setting}");
     }
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
-    assert!(
-        manifest.contains(
-            "unit-name = \"sessionmill-console\", unit-scripts = \"packaging\", enable = false, start = false"
-        )
-    );
+    // An entry without a name is about all units, and starts them.
+    for entry in [
+        "{ unit-name = \"sessionmill\", unit-scripts = \"packaging\" },",
+        "{ unit-name = \"sessionmill-console\", unit-scripts = \"packaging/console\", enable = false, start = false },",
+    ] {
+        assert!(manifest.contains(entry), "{entry}");
+    }
     for (name, words) in [
         ("sessionmill.sysusers", "u sessionmill-console - "),
         ("sessionmill.tmpfile", "d /var/lib/sessionmill-console 0700 sessionmill-console sessionmill-console -"),
@@ -220,7 +222,7 @@ fn the_console_is_a_service_of_its_own_that_somebody_starts() {
     if Command::new("systemd-analyze").arg("--version").output().is_err() {
         return eprintln!("skipped: there is no systemd-analyze");
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/sessionmill-console.service");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/console/sessionmill-console.service");
     let args = ["security", "--offline=true", "--no-pager", "--threshold=15"];
     let output = Command::new("systemd-analyze").args(args).arg(path).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
