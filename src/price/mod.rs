@@ -62,6 +62,18 @@ impl Prices {
         found.map(|(_, row)| row)
     }
 
+    /// Those of some models, as logs spell them. The fewer prices there are to be told apart, the sooner a query about
+    /// responses is answered.
+    #[must_use]
+    pub fn of(&self, models: &[String]) -> Self {
+        let spellings: Vec<_> = models.iter().map(|model| (model.trim().to_lowercase(), plain(model))).collect();
+        let is_theirs =
+            |(row, _): &(&Price, bool)| spellings.iter().any(|(spelled, plain)| row.fits(spelled, plain).is_some());
+        let (configured, built_in): (Vec<_>, Vec<_>) = self.rows().filter(is_theirs).partition(|(_, own)| *own);
+        let rows = configured.iter().chain(&built_in).map(|(row, _)| (*row).clone()).collect();
+        Self { rows, configured: configured.len() }
+    }
+
     /// The days on which a price begins, in order: between two of them, and before the first and
     /// after the last, every price stays.
     pub fn days(&self) -> Vec<NaiveDate> {
@@ -122,6 +134,21 @@ mod tests {
         assert_eq!(found("gpt-5", "2026-08-01"), Some(1_250));
         let built_in = Prices::new(&[]).unwrap().days();
         assert_eq!(prices.days().iter().filter(|day| !built_in.contains(day)).count(), 2);
+    }
+
+    #[test]
+    fn the_prices_of_some_models_are_theirs_on_each_day() {
+        let rows = "price = [{ model = 'o3*', from = 2025-07-01, input = 1, output = 2 }, { model = 'x', input = 3, output = 2 }]";
+        let prices = Prices::new(&toml::from_str::<File>(rows).unwrap().price).unwrap();
+        let models = ["O3-2025-04-16", "unknown"].map(str::to_owned);
+        let own = prices.of(&models);
+        assert_eq!(own.days(), ["2025-06-10", "2025-07-01"].map(|text| day(text).unwrap()));
+        assert_eq!((own.thresholds(), own.configured), (vec![], 1));
+        for at in [None, day("2025-06-09"), day("2025-06-10"), day("2025-06-30"), day("2026-07-01")] {
+            // A day stands for all up to the next one.
+            let begun = own.days().into_iter().filter(|begins| Some(*begins) <= at).next_back();
+            assert_eq!(input(&prices, &models[0], at), input(&prices, &models[0], begun), "{at:?}");
+        }
     }
 
     #[test]

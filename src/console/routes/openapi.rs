@@ -119,6 +119,9 @@ fn operation(tag: &str, call: &Call, schema: RefOr<Schema>) -> Operation {
     for parameter in of_query.chain([reason.build()]) {
         operation = operation.parameter(parameter);
     }
+    if call.is_lines {
+        operation = operation.response("413", problem("too large to be handed out"));
+    }
     let moved = ResponseBuilder::new().description("it is at another path now");
     operation.response("308", moved.build()).build()
 }

@@ -206,7 +206,8 @@ pub(super) fn requested(asked: Asked) -> Response {
 /// What the daemon has answered to a request of this console.
 #[utoipa::path(get, path = "/requests/{id}", operation_id = "getRequest", tag = "pipeline",
     params(("id" = String, Path)),
-    responses((status = 200, body = Requested), (status = 404, body = ProblemDocument)))]
+    responses((status = 200, body = Requested), (status = 401, body = ProblemDocument),
+        (status = 403, body = ProblemDocument), (status = 404, body = ProblemDocument)))]
 pub(super) async fn request(
     State(app): State<Arc<App>>,
     caller: Caller,

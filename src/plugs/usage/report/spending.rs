@@ -110,6 +110,9 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
     mut each: impl FnMut(K, Option<&str>, &Spent),
 ) -> Result<Uses<'p>> {
     let Columns { keys, join } = columns.into();
+    let models = format!("SELECT DISTINCT model FROM usage_responses WHERE {} AND model IS NOT NULL", condition.clause);
+    let models: Vec<String> = reader.rows(&models, &condition.params, |row| row.get(0))?;
+    let asked = prices.of(&models);
     let sql = format!(
         "SELECT {keys}model, {era}::INTEGER, {above}::BIGINT,
              fast AND (part = 0 OR part_kind IS NOT DISTINCT FROM 'compaction'), {TIER}, {GEO}, {peak},
@@ -121,12 +124,12 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
              count(*) FILTER (part_kind = 'compaction'), count(*) FILTER (part_kind = 'declined')
          FROM usage_responses {join} WHERE {condition} GROUP BY ALL",
         keys = keys.iter().map(|key| format!("{key}, ")).collect::<String>(),
-        era = era(prices),
-        above = above(prices),
-        peak = peak(prices),
+        era = era(&asked),
+        above = above(&asked),
+        peak = peak(&asked),
         condition = condition.clause,
     );
-    let days = prices.days();
+    let days = asked.days();
     let mut uses = Uses::new();
     let first = keys.len();
     reader.each(&sql, &condition.params, |row| {
