@@ -146,7 +146,7 @@ mod tests {
         assert_eq!((own.thresholds(), own.configured), (vec![], 1));
         for at in [None, day("2025-06-09"), day("2025-06-10"), day("2025-06-30"), day("2026-07-01")] {
             // A day stands for all up to the next one.
-            let begun = own.days().into_iter().filter(|begins| Some(*begins) <= at).next_back();
+            let begun = own.days().into_iter().rfind(|begins| Some(*begins) <= at);
             assert_eq!(input(&prices, &models[0], at), input(&prices, &models[0], begun), "{at:?}");
         }
     }

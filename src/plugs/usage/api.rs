@@ -9,7 +9,7 @@ use crate::base::error::Result;
 use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, Schema, Schemas, schema_of};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::{Filter, Only};
-use crate::plugs::usage::report::sessions::{self, CELLS, First, Order, Session};
+use crate::plugs::usage::report::sessions::{self, CELLS, First, Session};
 use crate::plugs::usage::report::{people, timeline, usage};
 use crate::price::Prices;
 use crate::report::{Column, Row, Sheet, Unit};
@@ -235,10 +235,9 @@ fn sum(rows: &[Row], columns: usize) -> Vec<Option<i128>> {
 
 fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     let prices = Prices::new(&asked.config.price)?;
-    let most = asked.page.offset().saturating_add(asked.page.limit.into());
-    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let from = usize::try_from(asked.page.offset()).unwrap_or(usize::MAX);
     let First { sessions, all: total } = match own(asked, reader)? {
-        Ok(filter) => sessions::first(reader, &filter, &filter.condition(), &prices, Order::Cost, most)?,
+        Ok(filter) => sessions::page(reader, &filter, &prices, from, asked.page.limit as usize)?,
         Err(reply) => return Ok(reply),
     };
     let object = |mut session: Session| {
@@ -247,7 +246,7 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         }
         CELLS.map(str::to_owned).into_iter().zip(session.cells()).collect()
     };
-    let page: Vec<_> = asked.page.of(sessions).map(object).collect();
+    let page: Vec<_> = sessions.into_iter().map(object).collect();
     let next_cursor = asked.page.next(page.len(), total);
     Ok(Reply::Found(json!(Sessions { sessions: page, total, next_cursor })))
 }

@@ -8,7 +8,7 @@ use crate::plugs::usage::report::facts::{self, Facts, Outcome};
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::plugs::usage::repositories::Repositories;
-use crate::price::Prices;
+use crate::price::{PicoUsd, Prices};
 use crate::report::trend::Steps;
 use crate::report::{money, number};
 use crate::store::reader::{Reader, Row};
@@ -110,6 +110,43 @@ pub(in crate::plugs) fn first(
     Ok(First { sessions: whole(reader, filter, condition, costs, all)?, all })
 }
 
+/// Reads some sessions of a list, which begin behind others: the costliest first. Of all of them it keeps no more than their
+/// place in the order, which takes a tenth of the memory of what they cost by model.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(in crate::plugs) fn page(
+    reader: Reader<'_>,
+    filter: &Filter,
+    prices: &Prices,
+    from: usize,
+    most: usize,
+) -> Result<First> {
+    let condition = filter.condition();
+    let mut weights: HashMap<String, Weight> = HashMap::new();
+    let key = |row: &Row<'_>| row.get(0);
+    spending::read(reader, prices, &["session_id"], &condition, key, |id: Option<String>, _, spent| {
+        let Some(id) = id else { return };
+        let (cost, tokens) = weights.entry(id).or_default();
+        *cost = cost.iter().chain(&spent.cost).copied().reduce(|a, b| a + b);
+        *tokens += spent.tokens.total();
+    })?;
+    let all = weights.len();
+    let mut weights: Vec<_> = weights.into_iter().collect();
+    weights.sort_unstable_by(|(a, of_a), (b, of_b)| of_b.cmp(of_a).then_with(|| a.cmp(b)));
+    let ids: Vec<_> = weights.iter().skip(from).take(most).map(|(id, _)| id.as_str()).collect();
+    if ids.is_empty() {
+        return Ok(First { sessions: Vec::new(), all });
+    }
+    let costs = costs(reader, filter, &condition.clone().of_sessions(ids.into_iter()), prices)?;
+    drop(weights);
+    Ok(First { sessions: whole(reader, filter, &condition, costs, all)?, all })
+}
+
+/// What the costliest first goes by: the cost, then the tokens.
+type Weight = (Option<PicoUsd>, i128);
+
 /// Makes sessions of what they cost, in their order: those of a condition that has `all` sessions.
 pub(super) fn whole(
     reader: Reader<'_>,
@@ -190,7 +227,7 @@ pub(super) fn costs_of(
     })?;
     let in_order = |costs: HashMap<String, Cost>| {
         let mut costs: Vec<_> = costs.into_values().collect();
-        let weight = |spent: &Spent| Reverse((spent.cost, spent.tokens.total()));
+        let weight = |spent: &Spent| -> Reverse<Weight> { Reverse((spent.cost, spent.tokens.total())) };
         costs.sort_by(|a, b| weight(&a.spent).cmp(&weight(&b.spent)).then_with(|| a.id.cmp(&b.id)));
         costs
     };
