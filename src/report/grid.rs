@@ -455,11 +455,11 @@ mod tests {
         let screen = Screen { has_colour: true, ..wide(None) };
         let text = with_totals(&fields, &rows, Some(&totals), screen).text;
         let mut bare = text.clone();
-        for code in ["[0m", "[1m", "[2m", "[38;5;10m", "[38;5;9m", "[39m"] {
+        for code in ["[0m", "[1m", "[2m", "[38;5;2m", "[38;5;1m", "[39m"] {
             bare = bare.replace(&format!("\u{1b}{code}"), "");
         }
         assert_eq!(bare.lines().map(str::trim_end).collect::<Vec<_>>(), plain.lines().collect::<Vec<_>>(), "{text:?}");
-        for part in ["[38;5;10mok\u{1b}", "[38;5;9mfailing\u{1b}", "[38;5;9m2\u{1b}", "[2m0\u{1b}", "[1mTotal\u{1b}"] {
+        for part in ["[38;5;2mok\u{1b}", "[38;5;1mfailing\u{1b}", "[38;5;1m2\u{1b}", "[2m0\u{1b}", "[1mTotal\u{1b}"] {
             assert!(text.contains(part), "{part}: {text:?}");
         }
     }

@@ -43,13 +43,14 @@ impl Tone {
         }
     }
 
+    /// None of the bright ones, which cannot be read on a light ground.
     fn colour(self) -> Option<Color> {
         match self {
             Self::Plain | Self::Strong | Self::Dim => None,
-            Self::Good => Some(Color::Green),
-            Self::Warning => Some(Color::Yellow),
-            Self::Bad => Some(Color::Red),
-            Self::Live => Some(Color::Cyan),
+            Self::Good => Some(Color::DarkGreen),
+            Self::Warning => Some(Color::DarkYellow),
+            Self::Bad => Some(Color::DarkRed),
+            Self::Live => Some(Color::DarkCyan),
         }
     }
 
