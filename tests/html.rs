@@ -40,7 +40,7 @@ fn a_page_has_every_figure_in_words() {
     for expected in [
         "2026-02-01 to 2026-02-01, days of UTC · as of ",
         "<dt>Cost by list prices</dt><dd>$25.00</dd>",
-        "<dt>Sessions</dt><dd>2</dd><dd>of 2 persons</dd>",
+        "<dt>Sessions</dt><dd>2</dd><dd>of 2 people</dd>",
         "<dt>Active time</dt><dd>5 min</dd>",
         "<title>2026-02-01: $25.00 · claude-opus-4-6 $25.00</title>",
         "<tr><th scope=\"row\">claude-opus-4-6</th><td class=\"n\">2</td><td class=\"n\">1.00M</td><td class=\"n\">1.00M</td><td class=\"n\">$25.00</td><td class=\"n share\"><i style=\"width:100%\"></i>100.0 %</td></tr>",

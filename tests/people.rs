@@ -125,12 +125,12 @@ fn every_report_that_tells_people_tells_them_by_name() {
         (&"Ada Lovelace".into(), &"ada-laptop/s.jsonl".into())
     );
     let explained = said(&["report", "--explain"]).stderr;
-    let sentence = "people: 4 of 5 folders are of 2 persons, by `people.toml`; each of the others stands for itself\n";
+    let sentence = "people: 4 of 5 folders are of 2 people, by `people.toml`; each of the others stands for itself\n";
     assert!(explained.contains(sentence), "{explained}");
     assert!(!world.mill(&["report", "--explain", "--no-refresh"]).stderr.contains("people: "));
     said(&["report", "html", "--out", "page.html"]);
     let page = std::fs::read_to_string(world.path("page.html")).unwrap();
-    for expected in ["<dd>of 3 persons</dd>", "<caption>By team</caption>", "people: 4 of 5 folders are of 2 persons"] {
+    for expected in ["<dd>of 3 people</dd>", "<caption>By team</caption>", "people: 4 of 5 folders are of 2 people"] {
         assert!(page.contains(expected), "no {expected} in\n{page}");
     }
     let row = "<tr><th scope=\"row\">Ada Lovelace</th><td class=\"n\">2</td>";

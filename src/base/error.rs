@@ -106,7 +106,12 @@ pub fn count(number: u64, noun: &str) -> impl Display {
     struct Count<'a>(u64, &'a str);
     impl Display for Count<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "{} {}{}", thousands(self.0.into()), self.1, if self.0 == 1 { "" } else { "s" })
+            let (noun, ending) = match (self.0, self.1) {
+                (1, noun) => (noun, ""),
+                (_, "person") => ("people", ""),
+                (_, noun) => (noun, "s"),
+            };
+            write!(f, "{} {noun}{ending}", thousands(self.0.into()))
         }
     }
     Count(number, noun)
@@ -159,6 +164,7 @@ mod tests {
     #[test]
     fn counts_read_well() {
         assert_eq!(count(1, "file").to_string(), "1 file");
+        assert_eq!([count(1, "person"), count(2, "person")].map(|count| count.to_string()), ["1 person", "2 people"]);
         assert_eq!(count(0, "file").to_string(), "0 files");
         assert_eq!(count(1_234_567, "file").to_string(), "1,234,567 files");
         assert_eq!(thousands(-1000), "-1,000");
