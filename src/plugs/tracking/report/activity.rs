@@ -104,38 +104,47 @@ fn rounded(part: i128, of: i128) -> Option<i128> {
 ///
 /// If the database cannot be read.
 pub fn activity(reader: Reader<'_>, by: By, filter: &Filter, prices: &Prices) -> Result<Sheet> {
-    activity_at(reader, by, filter, &Costs::read(reader, filter, prices)?)
+    let costs = Costs::read(reader, filter, prices)?;
+    let repositories = Repositories::read(reader, &filter.identities)?;
+    let (as_of, pending) = freshness(reader, NAME)?;
+    let sheet = of_visits(by, filter, &visits::read(reader, by, filter)?, &repositories, &costs);
+    Ok(Sheet { as_of, pending, ..sheet })
 }
 
-/// The same with costs that are read before, for several reports of one filter.
-pub(super) fn activity_at(reader: Reader<'_>, by: By, filter: &Filter, costs: &Costs) -> Result<Sheet> {
-    let repositories = Repositories::read(reader, &filter.identities)?;
+/// The same of sessions that are read before.
+pub(super) fn of_visits(
+    by: By,
+    filter: &Filter,
+    visits: &[Visit],
+    repositories: &Repositories,
+    costs: &Costs,
+) -> Sheet {
     let mut sums: BTreeMap<Option<Key>, Sums> = BTreeMap::new();
     let mut total = Sums::default();
     let mut people: HashMap<(bool, String, String), usize> = HashMap::new();
     let (mut bots, mut shared, mut has_web, mut has_agents) = (0, 0, false, false);
-    visits::read(reader, by, filter, |visit| {
+    for visit in visits {
         if visit.is_bot && !filter.bots {
             bots += 1;
-            return;
+            continue;
         }
         has_agents |= visit.is_agent;
         has_web |= !visit.is_agent;
         // An id of a site names nobody on another one.
         let site = if visit.is_agent { String::new() } else { visit.username.clone() };
         let next = people.len();
-        let person = *people.entry((visit.is_agent, site, filter.who(&visit))).or_insert(next);
-        let keys = by.keys(&visit, filter, &repositories);
+        let person = *people.entry((visit.is_agent, site, filter.who(visit))).or_insert(next);
+        let keys = by.keys(visit, filter, repositories);
         shared += u64::from(keys.len() > 1);
         for key in keys {
             let cost = match by {
                 By::Project => costs.of_project(&visit.session_id, key.as_ref().map(|key| &*key.name)),
                 _ => costs.of(&visit.session_id),
             };
-            sums.entry(key).or_default().add(&visit, person, cost);
+            sums.entry(key).or_default().add(visit, person, cost);
         }
-        total.add(&visit, person, costs.of(&visit.session_id));
-    })?;
+        total.add(visit, person, costs.of(&visit.session_id));
+    }
     let mut sums: Vec<_> = sums.into_iter().collect();
     let mut steps = Steps::default();
     if !by.is_time() {
@@ -149,23 +158,20 @@ pub(super) fn activity_at(reader: Reader<'_>, by: By, filter: &Filter, costs: &C
         let trend = sums.trend(&steps, has_costs);
         Row { trend, ..Row::new(key.map(|key| key.name), sums.numbers()) }
     };
-    let (as_of, pending) = freshness(reader, NAME)?;
     let mut columns = COLUMNS.to_vec();
     columns[VIEWS].title = match (has_web, has_agents) {
         (false, true) => "Prompts",
         (true, true) => "Views, prompts",
         _ => "Views",
     };
-    Ok(Sheet {
+    Sheet {
         by: by.name(),
         columns: columns.into(),
         rows: sums.into_iter().map(row).collect(),
         totals: total.numbers(),
-        as_of,
-        pending,
         notes: notes(bots, shared),
         ..Sheet::default()
-    })
+    }
 }
 
 fn notes(bots: u64, shared: u64) -> Vec<String> {

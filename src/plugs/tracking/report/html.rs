@@ -1,18 +1,19 @@
 //! The part of the page about activity: a calendar, a map of the hours of the week, and tables. No script, no network.
 
 use crate::base::error::{Result, Status, thousands};
-use crate::plugs::tracking::report::activity::activity_at;
+use crate::plugs::tracking::report::activity::of_visits;
 use crate::plugs::tracking::report::by::By;
 use crate::plugs::tracking::report::cost::Costs;
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::rhythm::Rhythm;
-use crate::plugs::tracking::report::visits;
+use crate::plugs::tracking::report::visits::{self, Visit};
 use crate::plugs::usage::report::html::calendar::{calendar, limits};
 use crate::plugs::usage::report::html::table::Kind::{Numbers, Words};
 use crate::plugs::usage::report::html::table::table;
 use crate::plugs::usage::report::html::text::Text;
+use crate::plugs::usage::repositories::Repositories;
 use crate::report::render::{self, hours};
-use crate::report::{Column, Row};
+use crate::report::{Column, Row, Sheet};
 use crate::store::reader::Reader;
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
@@ -37,20 +38,20 @@ pub fn part(reader: Reader<'_>, filter: &Filter, anchor: &str, is_whole: bool) -
     if !reader.one(sql, &[], |row| row.get::<bool>(0))? {
         return Ok(String::new());
     }
+    // Who is known by responses can be without a session.
+    let read = |by| match visits::read(reader, by, filter) {
+        Err(error) if error.status == Status::Usage => Ok(Vec::new()),
+        visits => visits,
+    };
+    let mut visits = read(By::Project)?;
+    visits.retain(|visit| filter.bots || !visit.is_bot);
     let mut rhythm = Rhythm::new(filter.zone);
     let mut days: BTreeMap<NaiveDate, i128> = BTreeMap::new();
-    let (mut has_web, mut has_agents) = (false, false);
-    let read = visits::read(reader, By::Day, filter, |visit| {
-        if visit.is_bot && !filter.bots {
-            return;
-        }
-        rhythm.add(&visit);
+    for visit in &visits {
+        rhythm.add(visit);
         *days.entry(visit.started.with_timezone(&filter.zone).date_naive()).or_default() += visit.active_seconds;
-        has_agents |= visit.is_agent;
-        has_web |= !visit.is_agent;
-    });
-    // Who is known by responses can be without a session.
-    read.or_else(|error| if error.status == Status::Usage { Ok(()) } else { Err(error) })?;
+    }
+    let (has_web, has_agents) = (visits.iter().any(|visit| !visit.is_agent), visits.iter().any(|visit| visit.is_agent));
     if days.is_empty() {
         return Ok(String::new());
     }
@@ -65,9 +66,14 @@ pub fn part(reader: Reader<'_>, filter: &Filter, anchor: &str, is_whole: bool) -
          <div class=\"pair\">\n",
         week(&rhythm)
     );
-    let chosen = [(By::User, true), (By::Project, has_agents), (By::Channel, has_web), (By::Entry, has_web)];
-    for by in chosen.into_iter().filter_map(|(by, is_shown)| is_shown.then_some(by)) {
-        html += &sheet(reader, by, filter)?;
+    let repositories = Repositories::read(reader, &filter.identities)?;
+    let of = |by, visits: &[Visit]| sheet(&of_visits(by, filter, visits, &repositories, &Costs::default()));
+    html += &of(By::User, &visits);
+    if has_agents {
+        html += &of(By::Project, &visits);
+    }
+    for by in [By::Channel, By::Entry].into_iter().filter(|_| has_web) {
+        html += &of(by, &read(by)?);
     }
     Ok(html + "</div>\n")
 }
@@ -101,11 +107,9 @@ fn week(rhythm: &Rhythm) -> String {
     html + "</svg></div>\n"
 }
 
-/// The report by something, as a table.
-fn sheet(reader: Reader<'_>, by: By, filter: &Filter) -> Result<String> {
+/// A report as a table, without what it cost: that is told above, by response.
+fn sheet(sheet: &Sheet) -> String {
     const SHOWN: [&str; 4] = ["sessions", "active_seconds", "median_seconds", "engaged_rate"];
-    // What people and projects cost is told above, by response.
-    let sheet = activity_at(reader, by, filter, &Costs::default())?;
     let mut columns: Vec<(usize, &Column)> = sheet.columns.iter().enumerate().collect();
     columns.retain(|(at, column)| SHOWN.contains(&column.name) && sheet.totals.get(*at).is_some_and(Option::is_some));
     let cell = |row: &Row, (at, column): &(usize, &Column)| {
@@ -123,7 +127,7 @@ fn sheet(reader: Reader<'_>, by: By, filter: &Filter) -> Result<String> {
         0 => String::new(),
         more => format!("<p class=\"soft\">and {} more</p>\n", thousands(more as i128)),
     };
-    Ok(format!("<div>{}{left_out}</div>\n", table(&format!("Sessions by {}", sheet.by), &head, rows)))
+    format!("<div>{}{left_out}</div>\n", table(&format!("Sessions by {}", sheet.by), &head, rows))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The activity sessions of a report, read one by one: medians and percentiles need each, and names come from zones and
+//! The activity sessions of a report, each of them: medians and percentiles need each, and names come from zones and
 //! identities that the database does not know.
 
 use crate::base::error::Result;
@@ -35,12 +35,12 @@ impl Visit {
     }
 }
 
-/// Hands on the sessions of a filter, those of bots among them.
+/// Reads the sessions of a filter in the order of time, those of bots among them.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub(super) fn read(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl FnMut(Visit)) -> Result<()> {
+pub(super) fn read(reader: Reader<'_>, by: By, filter: &Filter) -> Result<Vec<Visit>> {
     let Where { clause, params } = filter.condition(reader)?;
     let sql = format!(
         "SELECT session_id, kind = 'agent', username, person_id, started_at, seen_until,
@@ -48,8 +48,8 @@ pub(super) fn read(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl F
          FROM activity_sessions WHERE {clause} ORDER BY started_at, session_id",
         by.column()
     );
-    reader.each(&sql, &params, |row| {
-        each(Visit {
+    reader.rows(&sql, &params, |row| {
+        Ok(Visit {
             session_id: row.get(0)?,
             is_agent: row.get(1)?,
             username: row.get(2)?,
@@ -63,7 +63,6 @@ pub(super) fn read(reader: Reader<'_>, by: By, filter: &Filter, mut each: impl F
             is_engaged: row.get(10)?,
             is_bot: row.get(11)?,
             name: row.get(12)?,
-        });
-        Ok(())
+        })
     })
 }

@@ -54,9 +54,12 @@ pub(super) fn read<K>(
     })
 }
 
-/// The active time of each session, in microseconds.
-pub(super) fn of_sessions(reader: Reader<'_>, condition: &Where) -> Result<HashMap<String, i128>> {
-    let mut active: HashMap<String, i128> = HashMap::new();
+/// Active time by session, in microseconds.
+pub(super) type Active = HashMap<String, i128>;
+
+/// Reads the active time of each session.
+pub(super) fn of_sessions(reader: Reader<'_>, condition: &Where) -> Result<Active> {
+    let mut active = Active::new();
     let whose = Whose { who: &["session_id"], join: "", params: &[], zone: None };
     read(
         reader,

@@ -3,7 +3,7 @@
 use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::base::utc;
-use crate::plugs::usage::report::active;
+use crate::plugs::usage::report::active::{self, Active};
 use crate::plugs::usage::report::facts::{self, Facts, Outcome};
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{self, Spent};
@@ -95,19 +95,20 @@ pub(in crate::plugs) fn first(
     order: Order,
     most: usize,
 ) -> Result<First> {
-    let mut costs = costs(reader, filter, condition, prices)?;
+    let (mut costs, mut active) = (costs(reader, filter, condition, prices)?, None);
     match order {
         Order::Cost => {}
         Order::Tokens => costs.sort_by_key(|cost| Reverse(cost.spent.tokens.total())),
         Order::Date => costs.sort_by_key(|cost| Reverse(cost.begun)),
         Order::Duration => {
-            let active = active::of_sessions(reader, condition)?;
-            costs.sort_by_cached_key(|cost| Reverse(active.get(&cost.id).copied()));
+            let of_all = active::of_sessions(reader, condition)?;
+            costs.sort_by_cached_key(|cost| Reverse(of_all.get(&cost.id).copied()));
+            active = Some(of_all);
         }
     }
     let all = costs.len();
     costs.truncate(most);
-    Ok(First { sessions: whole(reader, filter, condition, costs, all)?, all })
+    Ok(First { sessions: whole(reader, filter, condition, costs, all, active)?, all })
 }
 
 /// Reads some sessions of a list, which begin behind others: the costliest first. Of all of them it keeps no more than their
@@ -141,27 +142,31 @@ pub(in crate::plugs) fn page(
     }
     let costs = costs(reader, filter, &condition.clone().of_sessions(ids.into_iter()), prices)?;
     drop(weights);
-    Ok(First { sessions: whole(reader, filter, &condition, costs, all)?, all })
+    Ok(First { sessions: whole(reader, filter, &condition, costs, all, None)?, all })
 }
 
 /// What the costliest first goes by: the cost, then the tokens.
 type Weight = (Option<PicoUsd>, i128);
 
-/// Makes sessions of what they cost, in their order: those of a condition that has `all` sessions.
+/// Makes sessions of what they cost, in their order: those of a condition that has `all` sessions. The active time of
+/// sessions need not be known.
 pub(super) fn whole(
     reader: Reader<'_>,
     filter: &Filter,
     condition: &Where,
     costs: Vec<Cost>,
     all: usize,
+    active: Option<Active>,
 ) -> Result<Vec<Session>> {
     let ids: Vec<_> = costs.iter().map(|cost| cost.id.clone()).collect();
     let mut sessions = begun(reader, filter, condition, costs, all)?;
-    let condition = named(condition.clone(), &ids, all);
     // Which model made a call is not told.
     let of_calls = named(Filter { model: None, ..filter.clone() }.condition(), &ids, all);
     let outcomes = facts::outcomes(reader, &of_calls)?;
-    let active = active::of_sessions(reader, &condition)?;
+    let active = match active {
+        Some(active) => active,
+        None => active::of_sessions(reader, &named(condition.clone(), &ids, all))?,
+    };
     for session in &mut sessions {
         session.active_seconds = active.get(&session.id).copied().unwrap_or_default() / 1_000_000;
         session.outcome = outcomes.get(&session.id).copied().unwrap_or_default();

@@ -35,7 +35,7 @@ pub(super) fn html(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> 
     let chosen: BTreeSet<&str> =
         period.sessions.iter().take(MOST).chain(longest.into_iter().take(MOST)).map(|cost| &*cost.id).collect();
     let costs = period.sessions.iter().filter(|cost| chosen.contains(&*cost.id)).cloned().collect();
-    let sessions = sessions::whole(reader, filter, &condition, costs, period.sessions.len())?;
+    let sessions = sessions::whole(reader, filter, &condition, costs, period.sessions.len(), Some(active))?;
     let costliest: Vec<_> = sessions.iter().take(MOST).collect();
     let mut longest: Vec<_> = sessions.iter().collect();
     longest.sort_by_key(|session| Reverse(session.active_seconds));
