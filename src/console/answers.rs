@@ -30,7 +30,7 @@ pub(crate) struct Answers {
     bytes: usize,
 }
 
-/// Bytes that are kept. Above it, all are forgotten: that is seldom, and simple.
+/// Bytes that are kept. Above it, all are forgotten: that is seldom, and simple. A longer answer is not kept at all.
 const MOST: usize = 16 << 20;
 
 impl Answers {
@@ -42,6 +42,9 @@ impl Answers {
     /// Keeps an answer. The database was in that state before it was read: if it has changed since, the answer is
     /// of the newer one, and the next question finds that out.
     pub(crate) fn keep(&mut self, state: State, question: Question, answer: Bytes) {
+        if answer.len() > MOST {
+            return;
+        }
         if self.state.as_ref() != Some(&state) || self.bytes + answer.len() > MOST {
             self.known.clear();
             self.bytes = 0;
@@ -75,6 +78,8 @@ mod tests {
         answers.keep(version("b"), question("bob"), Bytes::from("2"));
         assert_eq!(answers.of(&version("b"), &question("ada")), None, "forgotten with the state");
         assert_eq!(answers.bytes, 1);
+        answers.keep(version("b"), question("cyd"), vec![0; MOST + 1].into());
+        assert_eq!((answers.of(&version("b"), &question("cyd")), answers.bytes), (None, 1), "too long");
         let second = |second| (version("b").0, Some(second));
         answers.keep(second(1), question("ada"), Bytes::from("3"));
         assert_eq!(answers.of(&second(1), &question("ada")), Some(Bytes::from("3")));
