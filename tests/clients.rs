@@ -3,6 +3,7 @@
 #![cfg(feature = "console")]
 
 use crate::console::{Console, PASSWORD, add, team};
+use crate::world::{World, response};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -181,6 +182,28 @@ fn whatever_anybody_asks_for_is_answered_as_it_is_described() {
             }
         }
     }
+}
+
+#[test]
+fn more_sessions_than_an_answer_holds_are_read_by_pages() {
+    let world = World::new();
+    let of = |number: u32| response(&format!("m{number}"), "10:00:00", 5).replace("\"s1\"", &format!("\"s{number}\""));
+    world.write("ada/a.jsonl", (0..24_000).map(of).collect::<String>());
+    world.pass();
+    let ada = add(&world, "ada", "member");
+    let console = Console::start(&world, "");
+    let refused = console.api("GET /usage?by=session", &ada);
+    assert_eq!(refused.status, 413);
+    assert!(refused.json()["detail"].as_str().unwrap().ends_with("or for /usage/sessions, which has pages"));
+    assert_eq!(console.api("GET /usage?by=session&until=2026-01-01", &ada).status, 200);
+    let page = console.api("GET /usage/sessions?limit=2&cursor=p23998", &ada).json();
+    let ids: Vec<_> = page["sessions"].as_array().unwrap().iter().map(|session| session["session"].clone()).collect();
+    // All cost the same: by id, as text.
+    assert_eq!(
+        (ids, &page["total"], &page["next_cursor"]),
+        (vec!["s9998".into(), "s9999".into()], &24_000.into(), &Value::Null)
+    );
+    assert_eq!(console.api("GET /usage/sessions?cursor=p24000", &ada).json()["sessions"], json!([]));
 }
 
 #[test]

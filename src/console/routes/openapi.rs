@@ -119,9 +119,6 @@ fn operation(tag: &str, call: &Call, schema: RefOr<Schema>) -> Operation {
     for parameter in of_query.chain([reason.build()]) {
         operation = operation.parameter(parameter);
     }
-    if call.is_lines {
-        operation = operation.response("413", problem("too large to be handed out"));
-    }
     let moved = ResponseBuilder::new().description("it is at another path now");
     operation.response("308", moved.build()).build()
 }
@@ -156,6 +153,7 @@ fn begun(tag: &str, call: &Call, id: &str, summary: &str) -> OperationBuilder {
         ("401", "log in"),
         ("403", "the token has no such scope"),
         ("404", "not found"),
+        ("413", "too large to be handed out: the detail says what to ask for instead"),
         ("503", "away"),
     ];
     problems.into_iter().fold(operation, |operation, (status, words)| operation.response(status, problem(words)))

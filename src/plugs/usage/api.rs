@@ -189,6 +189,9 @@ fn by(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         Ok(filter) => filter,
         Err(reply) => return Ok(reply),
     };
+    if let Some(reply) = check(by, &filter, reader)? {
+        return Ok(reply);
+    }
     let mut sheet = usage::usage(reader, &[by], &filter, &prices)?;
     sheet.explanation.clear();
     if is_guarded {
@@ -199,6 +202,21 @@ fn by(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         sheet.rows.sort_by(|a, b| a.key.cmp(&b.key));
     }
     Ok(Reply::Found(sheet.json()))
+}
+
+/// Rows by session that an answer has at most: each takes some kilobytes until it is sent.
+const ROWS: u64 = 20_000;
+
+/// Refuses an answer that would have too many rows. Of all that rows can be about, only sessions are so many.
+fn check(by: By, filter: &Filter, reader: Reader<'_>) -> Result<Option<Reply>> {
+    if by != By::Session {
+        return Ok(None);
+    }
+    let condition = filter.condition();
+    let sql = format!("SELECT approx_count_distinct(session_id) FROM usage_responses WHERE {}", condition.clause);
+    let rows = reader.one(&sql, &condition.params, |row| row.count(0))?;
+    let why = || format!("more than {ROWS} sessions: ask for fewer days, or for /usage/sessions, which has pages");
+    Ok((rows > ROWS).then(|| Reply::TooLarge(why())))
 }
 
 /// Merges rows of too few people.
