@@ -140,3 +140,29 @@ fn what_failed_is_told_by_kind() {
     let of_bob = said(&world, &["report", "errors", "--user", "bob", "--format", "csv"]);
     assert_eq!(of_bob, "kind,what,count,of,cost_usd,first_seen,example\nunpriced,claude-opus-99,1,,,,\n");
 }
+
+/// Types of lines that no rule is known for are told of the days and people that are asked for.
+#[test]
+fn unknown_types_of_lines_are_those_of_the_days() {
+    let world = World::new();
+    let strange = |day: &str| {
+        let response = crate::world::response("m", "10:00:00", 5)
+            .replace("2026-02-01", day)
+            .replace("\"m\"", &format!("\"{day}\""));
+        response
+            + &format!(
+                "{{\"type\":\"riddle\",\"uuid\":\"{day}\",\"timestamp\":\"{day}T10:00:01Z\",\"sessionId\":\"s\"}}\n"
+            )
+    };
+    world.write("ada/a.jsonl", strange("2026-02-01")).write("bob/b.jsonl", strange("2026-03-01"));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let lines = |args: &[&str]| {
+        let said = said(&world, &[&["report", "errors", "--format", "csv"], args].concat());
+        said.lines().find(|line| line.starts_with("unknown_line,")).map(str::to_owned)
+    };
+    let of = |number: u32| Some(format!("unknown_line,riddle,{number},,,,"));
+    assert_eq!(lines(&[]), of(2));
+    assert_eq!(lines(&["--period", "2026-02"]), of(1));
+    assert_eq!(lines(&["--user", "bob"]), of(1));
+    assert_eq!(lines(&["--user", "bob", "--period", "2026-02"]), None);
+}
