@@ -441,7 +441,7 @@ fn the_folder_joins_other_sources_unless_a_run_names_its_own() {
     let said = world.mill(&["run", "usage", "--sessions", "root"]);
     assert!(said.status == 0 && !said.stdout.contains("not named any more"), "{said:?}");
     let said = world.mill(&["sources", "--format", "csv"]);
-    assert!(said.stdout.contains("\nevents,[world]/events,users,in use,,,true,2,0\n"), "{said:?}");
+    assert!(said.stdout.contains("\nevents,[world]/events,users,,in use,,,true,2,0\n"), "{said:?}");
     ok(world.mill(&["run", "tasks"]));
     ok(world.mill(&["sources", "retire", "events"]));
     let said = world.mill(&["tasks", "--include", "closed"]);
