@@ -404,12 +404,18 @@ fn a_title_from_a_prompt_is_content() {
     let world = World::new();
     let prompt = json!({"type": "user", "uuid": "u1", "sessionId": "s1", "timestamp": "2026-02-01T09:00:00Z",
                         "message": {"role": "user", "content": "Oil the mill"}});
-    world.write("ada/a.jsonl", prompt.to_string() + "\n" + &response("m1", "10:00:00", 5)).pass();
+    world.write("ada/a.jsonl", prompt.to_string() + "\n" + &response("m1", "10:00:00", 5));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
     let [ada, lead] = [("ada", "member"), ("eve", "lead")].map(|(user, role)| add(&world, user, role));
     let console = Console::start(&world, "");
     for (token, title, source) in [(&ada, json!("Oil the mill"), json!("prompt")), (&lead, Value::Null, Value::Null)] {
         let list = console.api("GET /usage/sessions", token).json()["sessions"][0].clone();
         let one = console.api("GET /usage/sessions/s1", token).json();
+        let prompt = &one["by_prompt"][0];
+        assert_eq!(
+            (&prompt["prompt"], &prompt["time"], &prompt["responses"]),
+            (&title, &json!("2026-02-01T09:00:00Z"), &json!(1))
+        );
         for session in [list, one] {
             assert_eq!((&session["title"], &session["title_source"]), (&title, &source), "{session}");
         }
