@@ -426,3 +426,24 @@ fn entities_of_a_first_run_stand_as_their_facts_do() {
     assert_eq!(facts.len(), 50);
     assert_eq!(world.rows("SELECT message_id FROM facts.usage_responses ORDER BY rowid"), facts);
 }
+
+#[test]
+fn responses_whose_ids_share_a_hash_are_told_apart() {
+    // The first 64 bits of the MD5 of both ids are equal.
+    let [one, other] =
+        ["ajmnggedldoioddn", "cfbkiokakbailkbl"].map(|id| move |output| response(id, "10:00:00", output));
+    let outputs = "SELECT output_tokens FROM usage_responses ORDER BY ALL";
+    let hashes = "SELECT count(DISTINCT key_hash), count(*) FROM facts.usage_copies";
+    let in_a_file = World::new();
+    in_a_file.write("ada/a.jsonl", one(5) + &other(7) + &response("m1", "10:00:00", 9)).pass();
+    assert_eq!(in_a_file.rows(hashes), ["2|3"]);
+    assert_eq!(in_a_file.rows(outputs), ["5", "7", "9"]);
+    let in_two = World::new();
+    in_two.write("ada/a.jsonl", one(5)).write("bob/b.jsonl", other(7)).pass();
+    assert_eq!(in_two.rows(outputs), ["5", "7"]);
+    in_two.write("eve/c.jsonl", one(5)).pass();
+    assert_eq!(in_two.rows(outputs), ["5", "7"]);
+    std::fs::remove_file(in_two.root().join("eve/c.jsonl")).unwrap();
+    in_two.append("bob/b.jsonl", &one(5)).pass();
+    assert_eq!(in_two.rows(outputs), ["5", "7"]);
+}

@@ -7,6 +7,7 @@
 //! | it has some | touched, to be settled with what is there |
 //! | people have reviewed entities of the settlement | touched: what they decided counts |
 //! | it is joined to others by edges | touched: theirs count |
+//! | it shares its hash with another key, and facts can be entities | touched: which facts are is told by key there |
 //! | its settlement has a memo | touched: what is at hand is a small part of it |
 //! | its facts were refused before, in a larger group | touched: settling it can be why |
 //!
@@ -47,6 +48,13 @@ pub(in crate::store) fn settle(
         let mut run = Run::new(processor, settlement, &beside);
         let mut by_hash: Vec<_> = (0..).zip(facts).map(|(at, fact): (usize, _)| (fact.key_hash, at)).collect();
         by_hash.sort_unstable();
+        if settlement.alone.is_some() {
+            let of = |(_, at): &(i64, usize)| text(facts[*at].row, key);
+            let shared = by_hash
+                .chunk_by(|a, b| a.0 == b.0)
+                .filter(|of_hash| of_hash.iter().any(|fact| of(fact) != of(&of_hash[0])));
+            known.extend(shared.map(|of_hash| of_hash[0].0));
+        }
         let mut of_hashes: Vec<_> =
             by_hash.chunk_by(|a, b| a.0 == b.0).filter(|of| !known.contains(&of[0].0)).collect();
         // Entities stand as their facts do: neighbours have much in common, and take less room then.
