@@ -1,6 +1,6 @@
 //! One person of a site is erased with all joined ids, and kept out of whatever is read later.
 
-use crate::world::{Said, World};
+use crate::world::{Said, World, response};
 use std::fs;
 
 /// A line of PostHog: who, what, and further properties.
@@ -155,6 +155,41 @@ fn an_id_that_is_let_in_again_is_read_by_the_next_run() {
     run(&fresh);
     assert_eq!(told(&world), told(&fresh));
     assert_eq!(forget(&world, &["--list"]).stdout, "nobody is forgotten\n");
+}
+
+#[test]
+fn who_stays_keeps_what_the_settings_keep() {
+    let world = World::new();
+    let tasks = "[tasks]\nwriters = ['ada', 'bob']\nretention = '9000d'\norphan_after = '9000d'\n";
+    fs::write(world.path("mill.toml"), tasks).unwrap();
+    let event = |id: &str, state: &str, time: &str| {
+        format!(
+            "{{\"specversion\":\"1.0\",\"id\":\"{id}\",\"source\":\"/oil\",\"type\":\"org.example.task.{state}\",\
+             \"subject\":\"t1\",\"time\":\"2026-02-01T{time}Z\",\"data\":{{\"user_id\":\"ada\",\"short_id\":\"s1\"}}}}\n"
+        )
+    };
+    world.write("ada/a.jsonl", event("e1", "created", "10:00:00") + &event("e3", "completed", "12:00:00"));
+    world.write("bob/b.jsonl", event("e2", "updated", "11:00:00"));
+    let run = || world.mill(&["run", "tasks", "--sessions", "root", "--config", "mill.toml"]);
+    assert_eq!(run().status, 0);
+    let shown = "SELECT task_id, status FROM task_sessions WHERE task_id = 't1'";
+    assert_eq!(world.rows(shown), ["t1|completed"], "it is closed for longer than a task is kept by default");
+    assert_eq!(forget(&world, &["bob", "--yes"]).status, 0);
+    assert_eq!(world.rows(shown), ["t1|completed"]);
+    assert_eq!(run().status, 0);
+    assert_eq!(world.rows(shown), ["t1|completed"]);
+}
+
+#[test]
+fn a_folder_is_forgotten_by_the_name_that_it_has_on_disk() {
+    let world = World::new();
+    world.write("a%b/a.jsonl", response("m1", "10:00:00", 5)).pass();
+    assert_eq!(world.rows("SELECT username FROM usage_responses"), ["a%25b"]);
+    let said = world.mill(&["forget", "a%25b", "--yes"]);
+    assert_eq!(said.stderr, "`a%25b` is forgotten: 1 source file, 3 facts, 0 answers\n", "{said:?}");
+    assert_eq!(world.rows("SELECT username FROM usage_responses"), [""; 0]);
+    let said = world.mill(&["forget", "a%b", "--yes"]);
+    assert!(said.status == 64 && said.stderr.contains("nobody here is called `a%b`"), "{said:?}");
 }
 
 #[test]

@@ -3,19 +3,25 @@
 use super::{Erasure, Outcome, Plan, Search, Step, likely, who};
 use crate::base::error::{Error, Result, Status, count};
 use crate::identities::Identities;
+use crate::plugs::ConfiguredProcessors;
 use crate::source::Remembered;
+use crate::source::scan;
 use crate::store::forget::{self, Erased};
 use crate::store::{Access, Store, known, sources};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Folders whose people are to be erased.
 pub(super) struct Folders {
     who: String,
     folders: BTreeSet<String>,
+    /// What depended on the erased facts is settled as the configuration wants it, as a run does.
+    configured: ConfiguredProcessors,
 }
 
 pub(super) fn forget<'a>(search: &'a Search<'a>, user: &str, even_if_unknown: bool) -> Result<Plan<'a>> {
     let identities = search.identities;
+    let configured = ConfiguredProcessors::new(&[], search.config, search.world)?;
     let known = everybody(search)?;
     let mut folders: BTreeSet<String> = known.iter().filter(|folder| identities.is_of(folder, user)).cloned().collect();
     folders.extend(identities.folders(user).map(str::to_owned));
@@ -33,12 +39,12 @@ pub(super) fn forget<'a>(search: &'a Search<'a>, user: &str, even_if_unknown: bo
     notes.extend(others(&folders, &known, identities));
     let who = who(user, &folders);
     let effect = format!("everything that the transcripts of {who} said is erased for good");
-    Ok(Plan { notes, name: user.to_owned(), effect, search, step: Step::Folders(Folders { who, folders }) })
+    Ok(Plan { notes, name: user.to_owned(), effect, search, step: Step::Folders(Folders { who, folders, configured }) })
 }
 
 impl Folders {
     pub(super) fn erase(self, search: &Search<'_>) -> Result<Outcome> {
-        let Self { who, folders } = self;
+        let Self { who, folders, configured } = self;
         let database = &search.world.database;
         let mut erasure = Erasure::begin(search)?;
         let (mut answers, mut erased) = (0, Erased::default());
@@ -53,7 +59,7 @@ impl Folders {
         }
         let Erased { files, facts } = erased;
         let erased = format!("{}, {}, {}", count(files, "source file"), count(facts, "fact"), count(answers, "answer"));
-        erasure.end(&database.plugs.processors(), who, &erased)
+        erasure.end(&configured.all(), who, &erased)
     }
 }
 
@@ -70,7 +76,7 @@ fn everybody(search: &Search<'_>) -> Result<BTreeSet<String>> {
         match source.owner(search.login) {
             None => {
                 let entries = std::fs::read_dir(&source.root).into_iter().flatten().flatten();
-                everybody.extend(entries.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+                everybody.extend(entries.map(|entry| scan::key(Path::new(&entry.file_name()))));
             }
             Some(owner) => everybody.extend([owner.to_owned()]),
         }
