@@ -143,6 +143,26 @@ fn a_name_that_excludes_nobody_is_told() {
 }
 
 #[test]
+fn a_person_whom_one_processor_excludes_is_no_news_in_each_run() {
+    let world = two_people();
+    fs::write(world.path("mill.toml"), "[verification]\nexclude_users = ['bob']\n").unwrap();
+    let mill = |args: &[&str]| world.mill(&[args, &["--config", "mill.toml"]].concat());
+    let publish = || {
+        assert_eq!(mill(&["run", "--sessions", "root"]).status, 0);
+        let said = mill(&["publish"]);
+        assert_eq!(said.status, 0, "{said:?}");
+        said.stdout + &said.stderr
+    };
+    assert!(publish().contains("published "));
+    // A file that is new is looked at again for a moment.
+    let is_quiet = || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        publish().contains("nothing new since ")
+    };
+    assert!((0..20).any(|_| is_quiet()));
+}
+
+#[test]
 fn a_person_who_is_excluded_has_no_claims_but_usage() {
     let world = two_people();
     let with = |users: &str| {

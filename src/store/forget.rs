@@ -149,9 +149,16 @@ pub fn lift(store: &Store, usernames: &BTreeSet<&str>) -> Result<()> {
 /// If the database cannot be used, or a snapshot not be removed.
 pub fn exclude(store: &Store, processors: &[&dyn Processor]) -> Result<BTreeSet<String>> {
     let mut excluded = BTreeSet::new();
-    let known = known::users(store.reader(), "SELECT DISTINCT username FROM session_processor_state")?;
     for processor in processors {
         let manifest = processor.manifest();
+        // Of whom it has nothing, nothing is erased: each time, snapshots and what has failed would be made anew.
+        let known = store.reader().rows(
+            "SELECT username FROM session_processor_state WHERE processor_name = ?
+             UNION SELECT username FROM session_failures WHERE processor_name = ?",
+            &[manifest.name.into(), manifest.name.into()],
+            |row| row.get::<Option<String>>(0),
+        )?;
+        let known: BTreeSet<String> = known.into_iter().flatten().collect();
         for username in known.iter().filter(|username| processor.excludes(username)) {
             store.transaction(|transaction| {
                 let facts = erase(transaction, manifest, username)?;
