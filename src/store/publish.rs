@@ -167,12 +167,11 @@ fn attempt(database: &DatabaseFile, shelf: Shelf, wanted: &Publish, now: DateTim
     }
     allow(&new, shelf, wanted).and_then(|()| show(&new, &snapshot, &link)).map_err(cannot)?;
     drop(held);
-    // One that says more than the database can tell of people who are kept out since, or more than is wanted.
+    // One that tells of people of whom the new one does not, or more than is wanted.
     let says_more = |old: &Snapshot| {
-        state_of(old).is_none_or(|old| {
-            old.tells.iter().any(|what| !wanted.has(*what))
-                || old.rows.iter().zip(&said.rows).any(|(old, said)| old > said)
-        })
+        let names = || people(&try_connect(&old.path, Access::ReadOnly, None)?);
+        state_of(old).is_none_or(|old| old.tells.iter().any(|what| !wanted.has(*what)))
+            || !names().is_ok_and(|old| told.is_superset(&old))
     };
     let others = shelf.all(database).into_iter().rev().filter(|other| *other != snapshot);
     for (_, old) in others.enumerate().filter(|(number, old)| *number >= KEPT - 1 || says_more(old)) {
