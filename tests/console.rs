@@ -423,6 +423,52 @@ fn a_title_from_a_prompt_is_content() {
 }
 
 #[test]
+fn a_title_from_somebody_elses_prompt_is_not_told() {
+    let world = team();
+    let of_bob = |kind: &str, second: u32, more: &str| {
+        format!(
+            "{{\"type\":\"{kind}\",\"uuid\":\"b{second}\",\"sessionId\":\"shared\",\
+             \"timestamp\":\"2026-02-01T09:00:{second:02}Z\",\"cwd\":\"/home/bob/shop\",\"message\":{more}}}\n"
+        )
+    };
+    world.write("bob/secret.jsonl", of_bob("user", 1, "{\"role\":\"user\",\"content\":\"Secret merger plan\"}"));
+    world.write("ada/other.jsonl", response("m-shared", "10:30:00", 5).replace("\"s1\"", "\"shared\""));
+    world.pass();
+    let token = add(&world, "ada", "member");
+    let console = Console::start(&world, "");
+    let list = console.api("GET /usage/sessions", &token);
+    assert!(list.body.contains("\"shared\"") && !list.body.contains("merger"), "{}", list.body);
+    let one = console.api("GET /usage/sessions/shared", &token);
+    assert!(!one.body.contains("merger"), "{}", one.body);
+}
+
+#[test]
+fn a_token_opens_no_page_and_lists_only_what_its_scope_says() {
+    let world = team();
+    let token = |scope: &str| {
+        let create = ["console", "token", "create", "--user", "root", "--label", "test", "--scope", scope];
+        world.mill(&create).stdout.trim().to_owned()
+    };
+    add(&world, "root", "admin");
+    let (read, ingest) = (token("read"), token("ingest"));
+    let console = Console::start(&world, "");
+    for (request, token, status) in [
+        ("GET /api/v1/auth/sessions", &read, 200),
+        ("GET /api/v1/auth/sessions", &ingest, 403),
+        ("GET /api/v1/auth/tokens", &ingest, 403),
+        ("GET /audit", &ingest, 303),
+        ("GET /", &read, 303),
+        ("POST /account/sessions/end", &read, 303),
+    ] {
+        let answer = console.ask(request, &[&format!("Authorization: Bearer {token}")], b"");
+        assert_eq!(answer.status, status, "{request}: {answer:?}");
+        if status == 303 {
+            assert_eq!(answer.header("location"), Some("/login"), "{request}");
+        }
+    }
+}
+
+#[test]
 fn figures_are_those_of_the_command_line() {
     let world = team();
     let token = add(&world, "eve", "lead");

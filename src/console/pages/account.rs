@@ -141,6 +141,7 @@ async fn end_session(
     Visitor(caller): Visitor,
     Path(public_id): Path<String>,
 ) -> Result<Redirect, Failure> {
+    caller.require(Scope::Admin)?;
     let ended = app.accounts.revoke(&caller.user.name, &public_id, "ended", app.micros()).await;
     if !ended.map_err(Problem::from)? {
         return Err(Problem::not_found().into());
@@ -150,6 +151,7 @@ async fn end_session(
 }
 
 async fn end_others(State(app): State<Arc<App>>, Visitor(caller): Visitor) -> Result<Redirect, Failure> {
+    caller.require(Scope::Admin)?;
     let ended = app.accounts.revoke_all(&caller.user.name, caller.session(), "ended", app.micros()).await;
     let ended = ended.map_err(Problem::from)?;
     app.note(&caller, "sessions.ended", Some(&ended.to_string()), None).await?;

@@ -7,7 +7,7 @@ mod audit;
 mod login;
 
 use super::app::App;
-use super::caller::Caller;
+use super::caller::{Caller, Via};
 use super::problem::Problem;
 use axum::Router;
 use axum::extract::FromRequestParts;
@@ -56,14 +56,16 @@ fn page(title: &str, user: Option<&str>, body: &Markup) -> Html<String> {
     Html(page.into_string())
 }
 
-/// Somebody who is known; whoever is not is sent to the page to log in.
+/// Somebody who has logged in; whoever has not is sent to the page to log in, and so is a program: its token may do what
+/// the API says, and a page does not ask for scopes.
 struct Visitor(Caller);
 
 impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     type Rejection = Redirect;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Redirect> {
-        parts.extensions.get::<Caller>().cloned().map(Self).ok_or_else(|| Redirect::to("/login"))
+        let caller = parts.extensions.get::<Caller>().filter(|caller| matches!(caller.via, Via::Session(_)));
+        caller.cloned().map(Self).ok_or_else(|| Redirect::to("/login"))
     }
 }
 

@@ -177,6 +177,7 @@ pub(super) async fn sessions(
     caller: Caller,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Sessions>, Problem> {
+    caller.require(Scope::Read)?;
     let page = paging.page()?;
     let sessions = app.accounts.sessions_of(&caller.user.name, app.micros()).await?;
     let total = sessions.len();
@@ -220,6 +221,7 @@ pub(super) async fn tokens(
     caller: Caller,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Tokens>, Problem> {
+    caller.require(Scope::Read)?;
     let page = paging.page()?;
     let tokens = app.accounts.tokens(Some(&caller.user.name), app.micros()).await?;
     let total = tokens.len();

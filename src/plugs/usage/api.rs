@@ -13,7 +13,7 @@ use crate::plugs::usage::report::sessions::{self, CELLS, First, Session};
 use crate::plugs::usage::report::{people, timeline, usage};
 use crate::price::Prices;
 use crate::report::{Column, Row, Sheet, Unit};
-use crate::store::reader::Reader;
+use crate::store::reader::{Param, Reader};
 use clap::ValueEnum as _;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -258,8 +258,13 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         Ok(filter) => sessions::page(reader, &filter, &prices, from, asked.page.limit as usize)?,
         Err(reply) => return Ok(reply),
     };
+    let sessions: Vec<Session> = asked.page.of(sessions).collect();
+    let ids: Vec<Param> = sessions.iter().map(|session| Param::from(&*session.id)).collect();
+    let mut folders = folders(reader, &format!("session_id IN (NULL{})", ", ?".repeat(ids.len())), &ids)?;
     let object = |mut session: Session| {
-        if !asked.may_see(session.file.split('/').next(), Level::Content) {
+        // Somebody else can have written the first prompt.
+        let folders = folders.remove(&session.id).unwrap_or_default();
+        if !folders.iter().all(|folder| asked.may_see(Some(folder), Level::Content)) {
             session.facts.hide_prompt();
         }
         CELLS.map(str::to_owned).into_iter().zip(session.cells()).collect()
@@ -269,14 +274,23 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     Ok(Reply::Found(json!(Sessions { sessions: page, total, next_cursor })))
 }
 
-fn steps(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
-    let begin = asked.value("id").unwrap_or_default();
-    let mut known: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let sql = "SELECT DISTINCT session_id, username FROM usage_responses WHERE starts_with(session_id, ?) ORDER BY ALL";
-    reader.each(sql, &[begin.into()], |row| {
-        known.entry(row.get(0)?).or_default().push(row.get(1)?);
+/// The folders in which sessions of a condition have anything, by their ids.
+fn folders(reader: Reader<'_>, condition: &str, params: &[Param]) -> Result<BTreeMap<String, Vec<String>>> {
+    let sql = format!(
+        "SELECT session_id, username FROM usage_responses WHERE {condition}
+         UNION SELECT session_id, username FROM usage_sessions WHERE {condition} ORDER BY ALL"
+    );
+    let mut folders: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    reader.each(&sql, &[params, params].concat(), |row| {
+        folders.entry(row.get(0)?).or_default().push(row.get(1)?);
         Ok(())
     })?;
+    Ok(folders)
+}
+
+fn steps(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
+    let begin = asked.value("id").unwrap_or_default();
+    let mut known = folders(reader, "starts_with(session_id, ?)", &[begin.into()])?;
     known.retain(|_, folders| folders.iter().all(|folder| asked.may_see(Some(folder), Level::Metadata)));
     let several = known.len();
     let found = known.remove_entry(begin).or_else(|| known.pop_first().filter(|_| several == 1));
