@@ -32,28 +32,29 @@ pub(crate) async fn gate(State(app): State<Arc<App>>, mut request: Request, next
     let peer = request.extensions().get::<Peer>().copied();
     let peer = peer.unwrap_or(Peer(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))));
     let client = Client::of(peer, request.headers(), app.settings());
+    let mut renewed = None;
     let answered = async {
         check_path(request.uri().path())?;
         check_host(&app, request.headers())?;
         check_origin(&app, request.method(), request.headers())?;
-        let (caller, renewed) =
+        let (caller, cookie) =
             if is_probe { (None, None) } else { recognise(&app, &client, request.headers()).await? };
+        renewed = cookie;
         request.extensions_mut().insert(client);
         if let Some(caller) = caller {
             request.extensions_mut().insert(caller);
         }
-        let mut response = Problem::documented(next.run(request).await).await;
-        // A log-in or log-out in this request has the last word on the cookie.
-        if let Some(cookie) = renewed.filter(|_| !response.headers().contains_key(header::SET_COOKIE)) {
-            response.headers_mut().insert(header::SET_COOKIE, cookie);
-        }
-        Ok::<_, Problem>(response)
+        Ok::<_, Problem>(Problem::documented(next.run(request).await).await)
     };
     let time = app.settings().request_timeout;
     let mut response = match tokio::time::timeout(time, answered).await {
         Ok(answered) => answered.unwrap_or_else(Problem::into_response),
         Err(_) => Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response(),
     };
+    // The store knows the new secret only, whatever becomes of the request. A log-in or log-out in it has the last word.
+    if let Some(cookie) = renewed.filter(|_| !response.headers().contains_key(header::SET_COOKIE)) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
     protect(response.headers_mut(), app.settings().is_secure());
     response
 }
