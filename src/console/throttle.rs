@@ -41,6 +41,8 @@ enum Key {
 struct Tries {
     failures: u32,
     last: Instant,
+    /// The try before that, from which on the wait goes where the last one was right.
+    before: Instant,
 }
 
 impl Key {
@@ -87,12 +89,11 @@ impl Throttle {
             self.tries.retain(|_, tries| tries.last + MEMORY > now);
         }
         for key in keys {
-            let tries = self.tries.entry(key).or_insert(Tries { failures: 0, last: now });
+            let tries = self.tries.entry(key).or_insert(Tries { failures: 0, last: now, before: now });
             if tries.last + MEMORY <= now {
                 tries.failures = 0;
             }
-            tries.failures += 1;
-            tries.last = now;
+            *tries = Tries { failures: tries.failures + 1, last: now, before: tries.last };
         }
         Ok(())
     }
@@ -104,7 +105,7 @@ impl Throttle {
         self.tries.remove(&pair);
         for key in others {
             if let Some(tries) = self.tries.get_mut(&key) {
-                tries.failures = tries.failures.saturating_sub(1);
+                *tries = Tries { failures: tries.failures.saturating_sub(1), last: tries.before, ..*tries };
             }
         }
         if self.owners.len() > KEYS {
@@ -153,6 +154,14 @@ mod tests {
         }
         assert_eq!(throttle.try_now("ada", network(0), now), Err(Duration::from_secs(1)));
         assert_eq!(throttle.try_now("ada", network(1), now), Ok(()));
+        // Whoever logs in makes nobody wait longer, nor keeps failures from being forgotten.
+        let soon = now + Duration::from_secs(1);
+        assert_eq!(throttle.try_now("bob", network(0), soon), Ok(()));
+        throttle.was_right("bob", network(0), soon);
+        assert_eq!(throttle.try_now("cyd", network(0), soon), Ok(()));
+        throttle.was_right("cyd", network(0), soon);
+        assert_eq!(throttle.try_now("dan", network(0), now + MEMORY), Ok(()));
+        assert_eq!(throttle.tries[&Key::Network(network(0))].failures, 1);
     }
 
     #[test]
