@@ -96,8 +96,8 @@ impl Span {
 }
 
 impl Days {
-    /// The days before, as many as these: of a month, or the beginning of one, those of the month before; of a week
-    /// likewise. `None` of days without a beginning or an end.
+    /// The days before, as many as these: of a month, or the beginning of one, those of the month before; of a week and a
+    /// year likewise. `None` of days without a beginning or an end.
     #[must_use]
     pub fn before(self) -> Option<Self> {
         let (since, until) = (self.since?, self.until?);
@@ -106,6 +106,12 @@ impl Days {
             let end = last_of_month(first);
             let is_whole = until == last_of_month(until);
             (first, if is_whole { end } else { end.min(ahead(first, u64::from(until.day0()))) })
+        } else if since.ordinal() == 1 && until.year() == since.year() {
+            let end = until.checked_sub_months(Months::new(12))?;
+            (
+                since.checked_sub_months(Months::new(12))?,
+                if until == last_of_month(until) { last_of_month(end) } else { end },
+            )
         } else if since.weekday() == Weekday::Mon && monday(until) == since {
             (back(since, 7), back(until, 7))
         } else {
@@ -234,6 +240,10 @@ mod tests {
         assert_eq!(before("2026-03-02", "2026-03-04"), "2026-02-23 to 2026-02-25", "the same days of the week before");
         assert_eq!(before("2026-03-03", "2026-03-04"), "2026-03-01 to 2026-03-02");
         assert_eq!(before("2026-02-26", "2026-03-04"), "2026-02-19 to 2026-02-25");
+        assert_eq!(before("2026-01-01", "2026-03-04"), "2025-01-01 to 2025-03-04", "the same days of the year before");
+        assert_eq!(before("2025-01-01", "2025-02-28"), "2024-01-01 to 2024-02-29");
+        assert_eq!(before("2026-01-01", "2026-12-31"), "2025-01-01 to 2025-12-31");
+        assert_eq!(before("2026-01-01", "2026-01-04"), "2025-12-01 to 2025-12-04");
         assert_eq!(Days { since: Some(day("2026-03-03")), until: None }.before(), None);
     }
 }

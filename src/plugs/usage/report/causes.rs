@@ -143,7 +143,10 @@ pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Res
         &Where::everything(),
         |row| row.get(0),
         |what: String, _, spent| {
-            *costs.entry(what).or_default() += spent.cost.unwrap_or_default();
+            // What has no price is no cost of nothing.
+            if let Some(cost) = spent.cost {
+                *costs.entry(what).or_default() += cost;
+            }
         },
     )?;
     for of_loop in &mut loops {
@@ -193,7 +196,7 @@ pub(super) fn runaways(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> 
         params: [&*params, &*params].concat(),
     };
     let starts = Starts::read(reader)?;
-    let mut known: HashMap<Subagent, (Option<String>, PicoUsd)> = HashMap::new();
+    let mut known: HashMap<Subagent, (Option<String>, Option<PicoUsd>)> = HashMap::new();
     spending::read(
         reader,
         prices,
@@ -201,15 +204,15 @@ pub(super) fn runaways(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> 
         &condition,
         |row| Ok(((row.get(0)?, row.get(1)?), starts.kind(row.get::<Option<String>>(2)?.as_deref(), true))),
         |(id, of_type): (_, Option<String>), _, spent| {
-            let known = known.entry(id).or_insert((of_type, PicoUsd::default()));
-            known.1 += spent.cost.unwrap_or_default();
+            let (_, cost) = known.entry(id).or_insert((of_type, None));
+            *cost = cost.iter().copied().chain(spent.cost).reduce(|a, b| a + b);
         },
     )?;
     let mut trouble = |(id, [responses, usual]): (Subagent, [i128; 2])| {
         let (of_type, cost) = known.remove(&id).unwrap_or_default();
         let (session, subagent) = (id.0.unwrap_or_default(), id.1);
         let what = format!("{} {subagent} of {session}", of_type.unwrap_or_default());
-        Trouble { cost: Some(cost), ..Trouble::new(Kind::Runaway, what, responses, Some(usual)) }
+        Trouble { cost, ..Trouble::new(Kind::Runaway, what, responses, Some(usual)) }
     };
     Ok(runaways.into_iter().map(&mut trouble).collect())
 }

@@ -126,7 +126,12 @@ pub fn recurring(reader: Reader<'_>, by: RecurringBy, filter: &Filter, prices: &
         Columns { keys: &keys, join: &join },
         &condition,
         |row| Ok((key.name(row)?, row.get(1)?, row.get(2)?)),
-        |place: Place, _, spent| *costs.entry(place).or_default() += spent.cost.unwrap_or_default(),
+        |place: Place, _, spent| {
+            // What has no price is no cost of nothing.
+            if let Some(cost) = spent.cost {
+                *costs.entry(place).or_default() += cost;
+            }
+        },
     )?;
     let mut rows: Vec<_> = bad
         .into_iter()
