@@ -118,8 +118,8 @@ fn only_one_module_touches_keys() {
 }
 
 /// Which folders of `src` each of them uses; no others. A folder is above all that it uses, but for those that know
-/// each other: `store`, `pass`, `plugs` and `config` say what a processor, its tables and its settings are, `actions`
-/// are told to the service by triggers, and the commands of a plug are written with those of the command line.
+/// each other: `store` and `pass`, `store`, `plugs` and `config`, which say what a processor, its tables and its settings
+/// are, and the commands of a plug, which are written with those of the command line.
 const BELOW: [(&str, &[&str]); 13] = [
     ("base", &[]),
     ("dialect", &[]),
@@ -129,28 +129,16 @@ const BELOW: [(&str, &[&str]); 13] = [
     ("config", &["base", "plugs", "price", "read", "source"]),
     ("identities", &["base", "config", "dialect", "store"]),
     ("store", &["base", "config", "pass", "plugs", "read", "source"]),
-    ("pass", &["base", "config", "plugs", "read", "source", "store"]),
+    ("pass", &["base", "config", "read", "source", "store"]),
     ("plugs", PLUGS_USE),
-    ("actions", &["base", "config", "identities", "pass", "plugs", "service", "source", "store"]),
+    ("actions", &["base", "config", "identities", "pass", "plugs", "source", "store"]),
     ("service", &["actions", "base", "config", "identities", "pass", "plugs", "source", "store"]),
-    ("report", &["base", "config", "pass", "plugs", "price", "service", "source", "store"]),
+    ("report", &["base", "config", "pass", "price", "service", "source", "store"]),
 ];
 
 /// Plugs bring reports and commands of their own.
-const PLUGS_USE: &[&str] = &[
-    "actions",
-    "base",
-    "cli",
-    "config",
-    "dialect",
-    "identities",
-    "pass",
-    "price",
-    "read",
-    "report",
-    "source",
-    "store",
-];
+const PLUGS_USE: &[&str] =
+    &["base", "cli", "config", "dialect", "identities", "pass", "price", "read", "report", "source", "store"];
 
 #[test]
 fn no_folder_uses_what_lies_above_it() {

@@ -4,7 +4,7 @@
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::names;
 use crate::config::Config;
-use crate::plugs::{Lineup, World};
+use crate::plugs::{ConfiguredProcessors, World};
 use crate::store::failures::{self, Wish};
 use crate::store::{Access, Store, pauses};
 use std::collections::BTreeSet;
@@ -65,8 +65,8 @@ pub fn change(wish: Wish, which: &Which, config: &Config, world: &World) -> Resu
     failures::wish(&store, wish, &files.iter().collect::<Vec<_>>(), &keys.iter().collect::<Vec<_>>(), world.now)?;
     let mut pauses = Vec::new();
     for name in plugs.iter().map(|plug| plug.name()).filter(|_| wish == Wish::Retry) {
-        let Ok(lineup) = Lineup::new(&[name.to_owned()], config, world) else { continue };
-        let pause = pauses::of(store.reader(), name, lineup.server_of(name))?;
+        let Ok(configured) = ConfiguredProcessors::new(&[name.to_owned()], config, world) else { continue };
+        let pause = pauses::of(store.reader(), name, configured.server_of(name))?;
         pauses.extend(pause.filter(|pause| pause.holds(world.now)).map(|pause| pause.words(name)));
     }
     Ok(Changed { failures: (files.len() + keys.len()) as u64, pauses })

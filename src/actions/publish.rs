@@ -1,11 +1,17 @@
 //! A snapshot of the database for readers who may not write it, and beside it how the processors do.
 
 use crate::base::error::Result;
+use crate::base::holder::Holder;
+use crate::base::lock::{self, WorkLock};
 use crate::base::moment::Moment;
 use crate::config::Config;
-use crate::plugs::{Lineup, World};
-use crate::service::bulletin;
+use crate::plugs::{ConfiguredProcessors, World};
 use crate::store::publish::{self, Published};
+use crate::store::record::{self, Record};
+use crate::store::service_state::{self, Entry, ServiceState, serving};
+use crate::store::snapshot::Shelf;
+use crate::store::{Access, DatabaseFile, Store, known};
+use std::time::Instant;
 
 /// Publishes a snapshot, unless nothing has changed since the newest one. `lacks` is what no processor can work
 /// without. How the processors do is told at best effort: a snapshot is of use without it.
@@ -16,7 +22,7 @@ use crate::store::publish::{self, Published};
 pub fn publish(config: &Config, world: &World, lacks: Option<&str>, now: &Moment) -> Result<Published> {
     let published = publish::publish(&world.database, &config.publish, now.wall)?;
     let written =
-        Lineup::new(&[], config, world).and_then(|lineup| bulletin::write(&world.database, &lineup, lacks, now));
+        ConfiguredProcessors::new(&[], config, world).and_then(|made| write_state(&world.database, &made, lacks, now));
     if let Err(error) = written {
         tracing::warn!(error = error.message, "cannot write how the processors do");
     }
@@ -29,4 +35,48 @@ pub fn words(published: &Published) -> String {
         Published::New(snapshot) => format!("published {}", snapshot.path.display()),
         Published::Before(snapshot) => format!("nothing new since {}", snapshot.path.display()),
     }
+}
+
+/// Writes how the processors do now, where snapshots are published. `lacks` is what none of them can work
+/// without.
+///
+/// # Errors
+///
+/// If the database cannot be read or the file not be written.
+pub fn write_state(
+    database: &DatabaseFile,
+    configured: &ConfiguredProcessors,
+    lacks: Option<&str>,
+    now: &Moment,
+) -> Result<()> {
+    if !Shelf::Readers.folder(database).is_dir() {
+        return Ok(());
+    }
+    let _lock = WorkLock::take(database, "health", Instant::now() + service_state::PATIENCE)?;
+    let pid = serving(database);
+    // Only the daemon sees its credentials and its network.
+    let is_ours = pid.is_none_or(|pid| u32::try_from(pid) == Ok(std::process::id()));
+    let last = if is_ours { None } else { ServiceState::read(database) };
+    let lacks = |name: &str| match &last {
+        Some(last) => last.of(name).and_then(|entry| entry.lacks.clone()),
+        None => lacks.or(configured.disabled.why(name)).map(str::to_owned),
+    };
+    let store = Store::open_current(database, Access::ReadOnly, now.wall)?;
+    let state = store.read(|reader| {
+        let entry = |name: &'static str| {
+            let running = lock::holder(database, name).and_then(|line| Holder::parse(&line));
+            let record = Record::read(reader, name, configured.server_of(name))?.or_unwritten(database, name);
+            Ok(Entry { processor: name.to_owned(), lacks: lacks(name), running, record })
+        };
+        let processors = database.plugs.names().map(entry);
+        Ok(ServiceState {
+            at: now.wall,
+            pid,
+            is_kept: record::is_kept(reader)?,
+            alarms: known::alarms(reader)?,
+            processors: processors.collect::<Result<_>>()?,
+        })
+    })?;
+    drop(store);
+    state.write(database)
 }

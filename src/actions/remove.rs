@@ -1,15 +1,7 @@
 //! Hides what a processor shows, for as long as nobody makes it anew.
 
 use crate::base::error::{Error, Result, Status};
-use crate::plugs::World;
-
-/// What is hidden.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Removal {
-    pub ids: Vec<String>,
-    /// Who decides.
-    pub by: String,
-}
+use crate::plugs::{Removal, World};
 
 /// Hides all of the ids, or, if one of them is unknown, none. Returns what came of it, in words.
 ///

@@ -1,20 +1,7 @@
 //! A decision of a person about what a processor found out.
 
 use crate::base::error::{Error, Result, Status};
-use crate::plugs::World;
-
-/// What is decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Review {
-    /// In the processor's words, such as `approve`.
-    pub action: String,
-    /// What it is about.
-    pub ids: Vec<String>,
-    /// The other side of it, where there is one.
-    pub into: Option<String>,
-    /// Who decides.
-    pub by: String,
-}
+use crate::plugs::{Review, World};
 
 /// Takes a decision about something that a processor found out. Returns what came of it, in words. Taking the same
 /// decision again changes nothing.

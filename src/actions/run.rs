@@ -3,11 +3,11 @@
 use crate::base::limits::Limits;
 use crate::base::moment::Moment;
 use crate::config::Config;
+use crate::pass::network::Network;
 use crate::pass::request::Request;
 use crate::pass::trial::{self, Setup};
 use crate::pass::writer::Progress;
 use crate::pass::{self, Pass};
-use crate::plugs::Network;
 use crate::source::Source;
 use crate::store::DatabaseFile;
 use crate::store::lookup::Lookup;

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`error`] | sentences, hints and exit codes |
 //! | [`fault`] | what an error of DuckDB says about the database |
+//! | [`disabled`] | processors that cannot work as they are configured |
 //! | [`names`] | the known names that may be meant by an unknown one |
 //! | [`printable`] | text from outside, for a terminal |
 //! | [`moment`] | readings of the clock |
@@ -26,6 +27,7 @@
 pub mod acl;
 pub mod atomic_file;
 pub mod days;
+pub mod disabled;
 pub mod duration;
 pub mod error;
 pub mod failpoint;

@@ -1,5 +1,6 @@
 //! `sessionmill run`: one pass, now.
 
+use crate::actions::publish::write_state;
 use crate::actions::run::Run;
 use crate::base::duration;
 use crate::base::error::{Error, Result, Status, cause};
@@ -10,12 +11,12 @@ use crate::cli::terminal::{alert, fitted};
 use crate::cli::{Context, Database, Place, print, remark};
 use crate::config::Config;
 use crate::pass;
+use crate::pass::network::Network;
 use crate::pass::request::{Origin, Request};
 use crate::pass::summary::Summary;
 use crate::pass::writer::Progress;
-use crate::plugs::{Lineup, Network};
+use crate::plugs::ConfiguredProcessors;
 use crate::report::render::{Format, pretty};
-use crate::service::bulletin;
 use crate::service::metrics;
 use crate::source::{Choice, Layout};
 use crate::store::lookup::Lookup;
@@ -65,7 +66,7 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
 
-    /// Publish a snapshot and exit with 2 if there is an alarm, which is 1 otherwise: for units of systemd
+    /// If there is an alarm, publish a snapshot and exit with 2 instead of 1; meant for systemd units
     #[arg(long, env = "SESSIONMILL_FAIL_ON_ALARM", hide_env = true, value_parser = FalseyValueParser::new())]
     fail_on_alarm: bool,
 
@@ -84,23 +85,23 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     context.plugs.named(&args.processors)?;
     let (config, database) = args.database.find(context)?;
     let heartbeat = Heartbeat::default();
-    let lineup = lineup(&args.processors, &config, &database, context, &heartbeat)?;
+    let configured = configured(&args.processors, &config, &database, context, &heartbeat)?;
     let choice = args.place.choose(&config, &database, context)?;
     tell(&choice, &database);
     let limits = Limits { files: args.max_sessions, time: args.time_budget, stop: heartbeat };
     let clock = Clock::begin(context.now.clone());
     stop_at_signal(&limits.stop)?;
     let (origin, adopt) = (Origin::Cli, args.place.adopt);
-    let (networks, lookups) = (&lineup.networks, &lineup.lookups);
+    let (networks, lookups) = (&configured.networks, &configured.lookups);
     let asked = Asked { origin, adopt, limits, talk: Talk::Aloud, networks, lookups, config: &config };
-    let summary = pass(&choice, &database, &lineup.processors(), &asked, context);
+    let summary = pass(&choice, &database, &configured.processors(), &asked, context);
     if let Some(file) = &args.metrics_file {
-        let written = metrics::write(&database, &config, &lineup, &clock.read(), file);
+        let written = metrics::write(&database, &config, &configured, &clock.read(), file);
         // The error of the pass itself is the one to tell.
         written.or_else(|error| if summary.is_ok() { Err(error) } else { Ok(()) })?;
     }
     // Best effort: what a run has done does not depend on who is told of it.
-    if let Err(error) = bulletin::write(&database, &lineup, None, &clock.read()) {
+    if let Err(error) = write_state(&database, &configured, None, &clock.read()) {
         tracing::debug!(error = error.message, "cannot write how the processors do");
     }
     match publish::renew(&database, &config.publish, context.now.wall) {
@@ -126,18 +127,18 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
 }
 
 /// The processors of a run. Says which of them cannot work.
-pub(super) fn lineup(
+pub(super) fn configured(
     names: &[String],
     config: &Config,
     database: &DatabaseFile,
     context: &Context,
     heartbeat: &Heartbeat,
-) -> Result<Lineup> {
-    let lineup = Lineup::new(names, config, &context.world(database).with_heartbeat(heartbeat))?;
-    for (name, reason) in lineup.disabled.iter() {
+) -> Result<ConfiguredProcessors> {
+    let configured = ConfiguredProcessors::new(names, config, &context.world(database).with_heartbeat(heartbeat))?;
+    for (name, reason) in configured.disabled.iter() {
         remark(&format!("processor `{name}` is disabled: {reason}"));
     }
-    Ok(lineup)
+    Ok(configured)
 }
 
 /// Says which folder and database were chosen.

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::identities::Identities;
 use crate::pass::request::Origin;
 use crate::pass::summary::Summary;
-use crate::plugs::Lineup;
+use crate::plugs::ConfiguredProcessors;
 use crate::report::render::Format;
 use crate::source::access::may_write;
 use crate::store::{self, DatabaseFile};
@@ -44,7 +44,7 @@ pub(crate) struct ReportArgs {
     pub(crate) current: Current,
 }
 
-/// The database, which is brought up to date first, and in whose words it is told.
+/// The database to report from, refreshed first unless --no-refresh is given, with time zone and identities.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Current {
     /// Zone that days are told in, such as Europe/Berlin [default: the configured one, then TZ, then the
@@ -140,8 +140,8 @@ impl Current {
         if self.no_refresh || !may_write(&setup.database) {
             return Ok(());
         }
-        let lineup = Lineup::new(&[], &setup.config, &context.world(&setup.database))?;
-        renewed(processors, &lineup, &self.place, Talk::Quiet, &setup.config, &setup.database, context).map(drop)
+        let configured = ConfiguredProcessors::new(&[], &setup.config, &context.world(&setup.database))?;
+        renewed(processors, &configured, &self.place, Talk::Quiet, &setup.config, &setup.database, context).map(drop)
     }
 
     /// Brings what some processors make up to date, where the user wants it and may write the database. It is about
@@ -192,13 +192,13 @@ pub(crate) fn refresh(
     database: &DatabaseFile,
     context: &Context,
 ) -> Result<()> {
-    let lineup = Lineup::new(&[], config, &context.world(database))?;
+    let configured = ConfiguredProcessors::new(&[], config, &context.world(database))?;
     for name in names {
-        if let Some(reason) = lineup.disabled.why(name) {
+        if let Some(reason) = configured.disabled.why(name) {
             remark(&format!("processor `{name}` is disabled: {reason}"));
         }
     }
-    match renewed(names, &lineup, place, Talk::Aloud, config, database, context)? {
+    match renewed(names, &configured, place, Talk::Aloud, config, database, context)? {
         Some(summary) if summary.failed() => remark(summary.words().trim_end()),
         Some(summary) => {
             for warning in summary.notices.warnings.iter().take(WARNINGS) {
@@ -213,14 +213,14 @@ pub(crate) fn refresh(
 /// The pass; `None` if there is nothing to do, or another one in progress, which keeps the database current.
 fn renewed(
     names: &[&str],
-    lineup: &Lineup,
+    configured: &ConfiguredProcessors,
     place: &Place,
     talk: Talk,
     config: &Config,
     database: &DatabaseFile,
     context: &Context,
 ) -> Result<Option<Summary>> {
-    let mut processors = lineup.processors();
+    let mut processors = configured.processors();
     // A report waits for no network.
     processors.retain(|own| names.contains(&own.manifest().name) && own.manifest().bound == Bound::Cpu);
     if processors.is_empty() {
@@ -231,7 +231,7 @@ fn renewed(
         tell_found(&choice);
     }
     let (origin, adopt, limits) = (Origin::Report, place.adopt, Limits::default());
-    let asked = Asked { origin, adopt, limits, talk, networks: &[], lookups: &lineup.lookups, config };
+    let asked = Asked { origin, adopt, limits, talk, networks: &[], lookups: &configured.lookups, config };
     match pass(&choice, database, &processors, &asked, context) {
         Ok(summary) => Ok(Some(summary)),
         Err(error) if error.status == Status::Busy => Ok(None),

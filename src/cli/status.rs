@@ -7,16 +7,16 @@ use crate::cli::{Context, Database, print, screen};
 use crate::config::Config;
 use crate::pass::pending::{self, Pending};
 use crate::pass::policy::Policy;
-use crate::plugs::Lineup;
+use crate::plugs::ConfiguredProcessors;
 use crate::report::render::pretty;
 use crate::report::status::{self, Overview, View};
-use crate::service::bulletin::Bulletin;
 use crate::service::health::{Keeper, State};
 use crate::source::Layout;
 use crate::source::ledger::Ledger;
 use crate::source::scan::{self, Walk};
 use crate::store::DatabaseFile;
 use crate::store::reader::Reader;
+use crate::store::service_state::ServiceState;
 use crate::store::snapshot::Snapshot;
 use sessionmill_contract::Manifest;
 use std::collections::HashSet;
@@ -26,9 +26,9 @@ use std::collections::HashSet;
 /// A processor is ok, warning, failing, paused (a server asked for it) or disabled. It is failing if its
 /// last run could not be done, if a root is missing, or if no run came when the schedule of the
 /// configuration wanted one: within twice its interval, or half an hour after its time of day. Without
-/// --check the last counts only where a daemon has run it before, and one that never ran is neither.
-///  The sources are walked, by stat only,
-/// to find the files that are not seen yet.
+/// --check, a missed run counts only if a daemon has run the processor before.
+///
+/// The sources are walked, by stat only, to find the files that are not seen yet.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Exit with 1 on a warning or pause and with 2 on a failure; a run that did not come is one
@@ -81,16 +81,17 @@ pub(crate) fn glance<T>(
     name: &'static str,
     body: impl Fn(Reader<'_>) -> Result<(T, Vec<String>)>,
 ) -> Result<(T, status::Status)> {
-    let lineup = Lineup::new(&[], config, &context.world(database))?;
+    let configured = ConfiguredProcessors::new(&[], config, &context.world(database))?;
     let known = |processor: &str| processor == name;
-    let read = read_with(&lineup, config, database, context, known, |reader, _| body(reader));
+    let read = read_with(&configured, config, database, context, known, |reader, _| body(reader));
     let ((made, own), overview, mut concerns) = read?;
     concerns.push((name, own));
-    let overview = match Bulletin::read(database) {
-        Some(bulletin) if Snapshot::instead_of(database).is_some() => overview.of_snapshot(bulletin),
-        bulletin => overview.with_word(bulletin),
+    let overview = match ServiceState::read(database) {
+        Some(state) if Snapshot::instead_of(database).is_some() => overview.of_snapshot(state),
+        state => overview.with_word(state),
     };
-    let view = View { database, config, now: &context.now, keeper: None, pending: None, disabled: &lineup.disabled };
+    let view =
+        View { database, config, now: &context.now, keeper: None, pending: None, disabled: &configured.disabled };
     Ok((made, judged(overview, concerns, &view)))
 }
 
@@ -98,7 +99,7 @@ pub(crate) fn glance<T>(
 type Concerns = Vec<(&'static str, Vec<String>)>;
 
 fn read_with<T>(
-    lineup: &Lineup,
+    configured: &ConfiguredProcessors,
     config: &Config,
     database: &DatabaseFile,
     context: &Context,
@@ -106,9 +107,9 @@ fn read_with<T>(
     body: impl Fn(Reader<'_>, &Overview) -> Result<T>,
 ) -> Result<(T, Overview, Concerns)> {
     let now = context.now.wall;
-    let manifests: Vec<_> = lineup.all().iter().map(|processor| processor.manifest()).collect();
+    let manifests: Vec<_> = configured.all().iter().map(|processor| processor.manifest()).collect();
     read(database, context, |reader| {
-        let server_of = |name: &str| lineup.server_of(name);
+        let server_of = |name: &str| configured.server_of(name);
         let overview = status::read(reader, database, &manifests, &server_of)?;
         // What cannot be found out is to be looked at, too.
         let asked = context.plugs.iter().filter(|plug| !is_known(plug.name()));
@@ -128,21 +129,27 @@ fn judged(overview: Overview, concerns: Concerns, view: &View<'_>) -> status::St
 }
 
 fn judge(args: &Args, config: &Config, database: &DatabaseFile, context: &Context) -> Result<status::Status> {
-    let lineup = Lineup::new(&[], config, &context.world(database))?;
-    let manifests: Vec<_> = lineup.all().iter().map(|processor| processor.manifest()).collect();
+    let configured = ConfiguredProcessors::new(&[], config, &context.world(database))?;
+    let manifests: Vec<_> = configured.all().iter().map(|processor| processor.manifest()).collect();
     let read = |reader: Reader<'_>, overview: &Overview| overview.ledger(reader, &manifests, context.now.wall);
-    let (ledger, overview, concerns) = read_with(&lineup, config, database, context, |_| false, read)?;
-    let (overview, pending) = match Bulletin::read(database) {
+    let (ledger, overview, concerns) = read_with(&configured, config, database, context, |_| false, read)?;
+    let (overview, pending) = match ServiceState::read(database) {
         // A file that a snapshot has not seen need not be new to the service.
-        Some(bulletin) if Snapshot::instead_of(database).is_some() => (overview.of_snapshot(bulletin), None),
-        bulletin => {
-            let pending = look(&overview, &ledger, &lineup, &manifests, context);
-            (overview.with_word(bulletin), pending)
+        Some(state) if Snapshot::instead_of(database).is_some() => (overview.of_snapshot(state), None),
+        state => {
+            let pending = look(&overview, &ledger, &configured, &manifests, context);
+            (overview.with_word(state), pending)
         }
     };
     let keeper = args.check.then_some(Keeper::Schedule);
-    let view =
-        View { database, config, now: &context.now, keeper, pending: pending.as_deref(), disabled: &lineup.disabled };
+    let view = View {
+        database,
+        config,
+        now: &context.now,
+        keeper,
+        pending: pending.as_deref(),
+        disabled: &configured.disabled,
+    };
     Ok(judged(overview, concerns, &view))
 }
 
@@ -150,7 +157,7 @@ fn judge(args: &Args, config: &Config, database: &DatabaseFile, context: &Contex
 fn look(
     overview: &Overview,
     ledger: &Ledger,
-    lineup: &Lineup,
+    configured: &ConfiguredProcessors,
     manifests: &[&Manifest],
     context: &Context,
 ) -> Option<Vec<Pending>> {
@@ -176,5 +183,5 @@ fn look(
             users.filter(|username| !known.contains(username.as_str())).cloned().collect()
         }
     };
-    Some(pending::of(&walk, ledger, manifests, &Policy::new(&lineup.all(), forgotten)))
+    Some(pending::of(&walk, ledger, manifests, &Policy::new(&configured.all(), forgotten)))
 }

@@ -16,6 +16,7 @@
 //! | [`walk`] | what there is |
 //! | [`recall`] | what the database knows of it |
 //! | [`policy`] | who is left out, and who waits |
+//! | [`network`] | processors that wait for a network |
 //! | [`quiet`] | files that still grow wait |
 //! | [`plan`] | which files are due for which processor, and why the others are not |
 //! | [`order`] | who comes first |
@@ -32,6 +33,7 @@
 
 pub mod bounded_queue;
 pub mod inquiry;
+pub mod network;
 pub mod order;
 pub mod pause;
 pub mod pending;
@@ -53,6 +55,7 @@ use crate::base::holder::Holder;
 use crate::base::limits::{Allowance, Halt, Limits};
 use crate::base::lock::ProcessorLock;
 use crate::base::moment::{Clock, Moment};
+use crate::pass::network::Network;
 use crate::pass::pause::Pause;
 use crate::pass::recall::Recalled;
 use crate::pass::request::{Origin, Request};
@@ -60,7 +63,6 @@ use crate::pass::settled::Settled;
 use crate::pass::summary::{Summary, Tally};
 use crate::pass::trial::Trial;
 use crate::pass::writer::Progress;
-use crate::plugs::Network;
 use crate::read::Caps;
 use crate::source::Source;
 use crate::source::access;
@@ -187,7 +189,7 @@ fn run_one(pass: &Pass<'_>) -> Result<Summary> {
     })
 }
 
-/// Sees to it that the history of runs has a run that does not come to its end in order.
+/// Runs `run`, and writes it into the history of runs if it fails or panics; `finish` records a run that succeeds.
 fn recorded(pass: &Pass<'_>, clock: &Clock, run: impl FnOnce() -> Result<Summary>) -> Result<Summary> {
     let panicked = || Error::new(Status::CannotRun, "the run panicked; its log says where");
     let result = guard(run, panicked);

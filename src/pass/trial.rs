@@ -5,8 +5,6 @@ use crate::base::heartbeat::Heartbeat;
 use crate::base::limits::{Allowance, Halt, Limits};
 use crate::base::moment::{Clock, Moment};
 use crate::config::Config;
-use crate::config::reading::Reading;
-use crate::plugs::Plugs;
 use crate::read::batch::{self, Queue};
 use crate::read::job::Job;
 use crate::read::{Caps, Reader};
@@ -15,7 +13,6 @@ use crate::source::open::{Refusal, Root};
 use crate::source::stat::Stat;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sessionmill_contract::{FailureClass, Processor, SourceFile};
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -78,7 +75,11 @@ pub fn spawn(job: &Job, source: &Source, processors: &[&dyn Processor], setup: S
 }
 
 /// A configuration as text, without what no processor asks for.
-fn written(config: &Config) -> Result<String, toml::ser::Error> {
+///
+/// # Errors
+///
+/// If it cannot be written as TOML.
+pub fn written(config: &Config) -> Result<String, toml::ser::Error> {
     let mut values = Config { price: Vec::new(), source: Vec::new(), ..config.clone() }.values();
     // A file leaves out what is not set.
     if let Some(settings) = values.as_object_mut() {
@@ -87,16 +88,6 @@ fn written(config: &Config) -> Result<String, toml::ser::Error> {
         tables.for_each(|table| table.retain(|_, value| !value.is_null()));
     }
     toml::to_string(&values)
-}
-
-/// The configuration that was written.
-///
-/// # Errors
-///
-/// With what is wrong about it.
-pub fn configuration(text: &str, plugs: Plugs) -> Result<Config, String> {
-    let Reading { config, mistakes, .. } = Reading::of(text, &BTreeMap::new(), plugs);
-    mistakes.first().map_or(Ok(config), |mistake| Err(mistake.to_string()))
 }
 
 /// Waits for the end of a process; kills it after the time, or when the pass is to stop.
@@ -140,48 +131,4 @@ pub fn read(
     let jobs = [Job { file, source: 0, path: path.to_owned(), stat: Stat::default(), due, known: None }];
     batch::read(&Queue::new(&jobs), &reader, |_| true);
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plugs::PLUGS;
-
-    #[test]
-    fn a_trial_gets_the_configuration_as_it_is() {
-        let text = "
-            database = '/data/mill.duckdb'
-            timezone = 'Europe/Berlin'
-            [caps]
-            line = 1000
-            [schedule]
-            usage = 'cron 15 3 * * 1-5'
-            verification = 'off'
-            [daemon]
-            budget = '90s'
-            allow_uids = [4, 5]
-            [verification]
-            detector = 'openai'
-            model = 'm-1'
-            base_url = 'https://gpu.lan/v1'
-            input_price = 0.1
-            output_price = 2.5
-            dollars_per_day = 1.5
-            quiet = '0s'
-            exclude_users = ['eve']
-            [[price]]
-            model = 'm-1'
-            from = 2026-02-01
-            input = 3
-            output = 15.25
-            [[source]]
-            name = 'all'
-            path = '/sessions'
-        ";
-        for text in ["", text] {
-            let config = configuration(text, PLUGS).unwrap();
-            let got = configuration(&written(&config).unwrap(), PLUGS).unwrap();
-            assert_eq!(got, Config { price: Vec::new(), source: Vec::new(), ..config });
-        }
-    }
 }

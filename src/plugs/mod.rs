@@ -10,9 +10,10 @@
 //! | `call` | a question of the HTTP API that a plug brings |
 //! | [`command`] | a command that a plug brings |
 //! | [`daily`] | the start page, budgets and the digest, over several processors |
-//! | [`lineup`] | processors made as the configuration wants them |
+//! | [`configured`] | processors made as the configuration wants them |
 //! | [`measure`] | figures for monitors |
 //! | [`persons`] | people whom a processor tells apart inside of a user folder |
+//! | [`review`] | what people decide about what a processor shows |
 //! | [`tasks`] | task sessions: their settings, reports and commands |
 //! | [`tracking`] | activity sessions of web events and of work with agents |
 //! | [`usage`] | tokens and tool calls: its reports and commands |
@@ -21,29 +22,29 @@
 #[cfg(feature = "console")]
 pub mod call;
 pub mod command;
+pub mod configured;
 pub mod daily;
-pub mod lineup;
 pub mod measure;
 pub mod persons;
+pub mod review;
 pub mod tasks;
 pub mod tracking;
 pub mod usage;
 pub mod verification;
 
 pub use command::Command;
-pub use lineup::{Disabled, Lineup};
+pub use configured::ConfiguredProcessors;
 pub use measure::Measure;
 pub use persons::Persons;
+pub use review::{Removal, Review};
 
-use crate::actions::remove::Removal;
-use crate::actions::review::Review;
 use crate::base::error::{Error, Result};
 use crate::base::heartbeat::Heartbeat;
 use crate::base::names::unknown;
 use crate::config::section::Table;
 use crate::config::variable::Variable;
 use crate::config::{Config, Environment};
-use crate::pass::quiet::Quiet;
+use crate::pass::network::Network;
 use crate::pass::summary::Summary;
 use crate::store::DatabaseFile;
 use crate::store::lookup::Lookup;
@@ -160,17 +161,6 @@ pub struct Plugged {
     pub network: Option<Network>,
 }
 
-/// How a processor asks over a network.
-#[derive(Clone, Debug)]
-pub struct Network {
-    /// Who is asked: its address, and a mark of the key.
-    pub server: String,
-    /// Files about which it is asked at a time.
-    pub connections: usize,
-    /// When a file that grows is asked about.
-    pub quiet: Quiet,
-}
-
 /// Why a processor cannot be made.
 #[derive(Debug)]
 pub enum Obstacle {
@@ -241,12 +231,6 @@ impl Plug {
 
     pub fn name(&self) -> &'static str {
         self.manifest().name
-    }
-}
-
-impl Default for Network {
-    fn default() -> Self {
-        Self { server: String::new(), connections: 4, quiet: Quiet::default() }
     }
 }
 

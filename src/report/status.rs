@@ -1,5 +1,6 @@
 //! What the database holds, how fresh it is, and how the processors do.
 
+use crate::base::disabled::Disabled;
 use crate::base::error::{Result, count, thousands};
 use crate::base::holder::Holder;
 use crate::base::lock::{self, Presence};
@@ -9,9 +10,7 @@ use crate::base::utc;
 use crate::config::Config;
 use crate::pass::pending::Pending;
 use crate::pass::summary::Deferral;
-use crate::plugs::Disabled;
 use crate::report::screen::{Screen, Tone};
-use crate::service::bulletin::{Bulletin, Entry};
 use crate::service::health::{Facts, Health, Keeper, State};
 use crate::source::Source;
 use crate::source::ledger::Ledger;
@@ -19,6 +18,7 @@ use crate::store::left_out::{self, LeftOut};
 use crate::store::reader::Reader;
 use crate::store::record::{self, Cause, KeyCause, Record};
 use crate::store::run::Run;
+use crate::store::service_state::{Entry, ServiceState};
 use crate::store::{known, room};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Serialize, Serializer};
@@ -118,7 +118,7 @@ pub struct Overview {
     records: Vec<Record>,
     alarms: Vec<(String, String)>,
     /// What the service says, where its word counts.
-    bulletin: Option<Bulletin>,
+    service_state: Option<ServiceState>,
     is_kept: bool,
     pub places: Vec<Source>,
     /// `None` where it is not known who that is.
@@ -194,7 +194,7 @@ pub fn read<'s>(
         processors,
     };
     let is_kept = record::is_kept(reader)?;
-    Ok(Overview { status, records, alarms, bulletin: None, is_kept, places, forgotten })
+    Ok(Overview { status, records, alarms, service_state: None, is_kept, places, forgotten })
 }
 
 /// What the ledger has of a processor.
@@ -241,36 +241,36 @@ impl Overview {
     /// Takes the runs from the service's word where the overview is that of a snapshot, which is as old as the
     /// last change.
     #[must_use]
-    pub fn of_snapshot(self, bulletin: Bulletin) -> Self {
+    pub fn of_snapshot(self, service_state: ServiceState) -> Self {
         let Self { status, records, places, .. } = self;
         let of = |(processor, record): (&Processor, Record)| {
-            bulletin.of(&processor.processor).map_or(record, |entry| entry.record.clone())
+            service_state.of(&processor.processor).map_or(record, |entry| entry.record.clone())
         };
         let records = status.processors.iter().zip(records).map(of).collect();
-        let mut alarms = bulletin.alarms.clone();
+        let mut alarms = service_state.alarms.clone();
         alarms.extend(
-            known::missing(&places).filter(|(name, _)| !bulletin.alarms.iter().any(|(known, _)| known == name)),
+            known::missing(&places).filter(|(name, _)| !service_state.alarms.iter().any(|(known, _)| known == name)),
         );
-        let is_kept = bulletin.is_kept;
-        Self { status, records, alarms, is_kept, places, bulletin: Some(bulletin), ..self }
+        let is_kept = service_state.is_kept;
+        Self { status, records, alarms, is_kept, places, service_state: Some(service_state), ..self }
     }
 
     /// What the service says it lacks counts more than what is seen from here.
     #[must_use]
-    pub fn with_word(self, bulletin: Option<Bulletin>) -> Self {
-        Self { bulletin, ..self }
+    pub fn with_word(self, service_state: Option<ServiceState>) -> Self {
+        Self { service_state, ..self }
     }
 
     /// Judges how the processors do.
     pub fn judge(self, view: &View<'_>) -> Status {
-        let Self { mut status, records, alarms, bulletin, is_kept, places, .. } = self;
+        let Self { mut status, records, alarms, service_state, is_kept, places, .. } = self;
         let source = |Source { name, root, layout, user }: &Source| {
             let alarm = alarms.iter().find(|(source, _)| source == name).map(|(_, alarm)| alarm);
             json!({"name": name, "root": root, "layout": layout, "user": user, "alarm": alarm})
         };
         status.sources = places.iter().map(source).collect();
         let alarms: Vec<_> = alarms.into_iter().map(|(_, alarm)| alarm).chain(room::alarm(view.database)).collect();
-        let word = bulletin.as_ref().and_then(Bulletin::service);
+        let word = service_state.as_ref().and_then(ServiceState::service);
         status.service = match lock::presence(view.database, lock::DAEMON) {
             Presence::Held(line) => Some(line),
             Presence::Free => None,
@@ -279,7 +279,7 @@ impl Overview {
         let by_history = if is_kept || status.service.is_some() { Keeper::Schedule } else { Keeper::Nobody };
         let keeper = view.keeper.unwrap_or(by_history);
         // Only the service sees its credentials and its network: its runs and its word tell what it lacks.
-        let word = bulletin.filter(|_| word.is_some_and(|pid| status.service == Some(format!("pid {pid}"))));
+        let word = service_state.filter(|_| word.is_some_and(|pid| status.service == Some(format!("pid {pid}"))));
         for (number, (processor, record)) in status.processors.iter_mut().zip(records).enumerate() {
             let schedule = view.config.schedule.get(&processor.processor);
             let is_its_own = status.service.is_some() && view.disabled.is_local(&processor.processor);

@@ -6,7 +6,7 @@ use crate::base::error::{Error, Result, cause};
 use crate::base::moment::Moment;
 use crate::config::Config;
 use crate::config::schedules::Schedules;
-use crate::plugs::{Lineup, Measure};
+use crate::plugs::{ConfiguredProcessors, Measure};
 use crate::service::health::{Facts, Keeper, State};
 use crate::store::record::Record;
 use crate::store::{Access, DatabaseFile, Store, known, room};
@@ -36,13 +36,19 @@ pub struct Sample {
 /// # Errors
 ///
 /// If the database cannot be read or the file not be written.
-pub fn write(database: &DatabaseFile, config: &Config, lineup: &Lineup, now: &Moment, file: &Path) -> Result<()> {
+pub fn write(
+    database: &DatabaseFile,
+    config: &Config,
+    configured: &ConfiguredProcessors,
+    now: &Moment,
+    file: &Path,
+) -> Result<()> {
     let store = Store::open_current(database, Access::ReadOnly, now.wall)?;
     let (samples, measures) = store.read(|reader| {
         let of_sources = known::alarms(reader)?.into_iter().map(|(_, alarm)| alarm);
         let alarms: Vec<_> = of_sources.chain(room::alarm(database)).collect();
         let sample = |name: &'static str| {
-            let record = Record::read(reader, name, lineup.server_of(name))?.or_unwritten(database, name);
+            let record = Record::read(reader, name, configured.server_of(name))?.or_unwritten(database, name);
             let Schedules { timezone, .. } = config.schedule;
             let facts = Facts::of(
                 &record,
@@ -50,7 +56,7 @@ pub fn write(database: &DatabaseFile, config: &Config, lineup: &Lineup, now: &Mo
                 timezone,
                 Keeper::Schedule,
                 &alarms,
-                lineup.disabled.why(name),
+                configured.disabled.why(name),
             );
             let state = facts.health(now).state;
             let of_run = record.over.iter().flat_map(|run| &run.alarms).filter(|alarm| !alarms.contains(alarm)).count();

@@ -9,11 +9,9 @@
 //! | [`folder`] | a folder of ours that others may write to |
 //! | [`health`] | how a processor does |
 //! | [`metrics`] | the same for Prometheus |
-//! | [`bulletin`] | the same for users who may not read the database |
 //! | [`systemd`] | what the service tells systemd |
 //! | [`unit`](mod@unit) | what its unit lets it do |
 
-pub mod bulletin;
 pub mod daemon;
 pub mod folder;
 pub mod health;

@@ -10,9 +10,9 @@
 //! | `publish` | | |
 
 use crate::actions::failures::{Names, Which};
-use crate::actions::remove::Removal;
-use crate::actions::review::Review;
 use crate::base::duration;
+use crate::plugs::Removal;
+use crate::plugs::Review;
 use crate::plugs::call::Decided;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU64;
@@ -216,7 +216,7 @@ impl Args {
     ///
     /// # Errors
     ///
-    /// If it makes no sense.
+    /// If it is not valid.
     pub fn budget(&self) -> Result<Option<Duration>, String> {
         let wrong = |expected| format!("its time budget is not {expected}");
         self.time_budget.as_deref().map(duration::parse).transpose().map_err(wrong)

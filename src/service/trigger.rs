@@ -64,7 +64,7 @@ pub enum Answer<'a> {
     Done(&'a Summary),
     /// Another run is in progress.
     Busy(Option<&'a Holder>),
-    /// It makes no sense, or its writer may not ask.
+    /// It is not valid, or its writer may not ask.
     Refused(&'a str),
     /// It was done, and this is what came of it.
     Said(&'a str),

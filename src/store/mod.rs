@@ -41,6 +41,7 @@ pub mod rows;
 pub mod run;
 pub mod runs;
 pub mod scratch;
+pub mod service_state;
 pub mod settle;
 mod shared;
 pub mod snapshot;

@@ -107,7 +107,7 @@ const FORMAT: &str = "%Y%m%dT%H%M%SZ";
 /// If one cannot be removed.
 pub fn remove(database: &Path) -> Result<u64> {
     let removed = Shelf::ALL.into_iter().map(|shelf| shelf.remove(database)).sum::<Result<u64>>()?;
-    remove_all([word_of_service(database)])?;
+    remove_all([service_state_file(database)])?;
     Ok(removed)
 }
 
@@ -157,7 +157,7 @@ pub(super) fn remove_partial(link: &Path) {
 }
 
 /// Where the service says how it does, for those who may not read the database. Like a snapshot, it names transcripts.
-pub fn word_of_service(database: &Path) -> PathBuf {
+pub fn service_state_file(database: &Path) -> PathBuf {
     beside(database, "health.json")
 }
 

@@ -6,7 +6,7 @@ use crate::base::error::{Error, Result, Status, count};
 use crate::base::holder::Holder;
 use crate::base::lock::{ProcessorLock, WorkLock};
 use crate::pass::settle;
-use crate::plugs::lineup;
+use crate::plugs::configured;
 use crate::source::retry::Retries;
 use crate::store::lookup::{self, Lookup};
 use crate::store::publish::Publisher;
@@ -44,7 +44,7 @@ impl<'s> Erasure<'s> {
     /// Waits for everybody else, and removes the snapshots.
     pub(super) fn begin(search: &'s Search<'s>) -> Result<Self> {
         let database = &search.world.database;
-        let lookups = lineup::lookups(database.plugs, search.config)?;
+        let lookups = configured::lookups(database.plugs, search.config)?;
         let processors = lock(search)?;
         // Who publishes or copies meanwhile would show or leave what is erased here.
         let publisher = Publisher::take(database, until())?;

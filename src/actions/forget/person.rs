@@ -3,7 +3,7 @@
 use super::erasure;
 use super::{Erasure, Outcome, Plan, Search, Step};
 use crate::base::error::{Error, Result, Status, count};
-use crate::plugs::{Lineup, Persons, Plug};
+use crate::plugs::{ConfiguredProcessors, Persons, Plug};
 use crate::store::{Access, SharedStore, Store, persons};
 use sessionmill_contract::Processor;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ pub(super) struct Visitor<'a> {
 /// A person who is to be erased, and the processors that know them.
 pub(super) struct Person<'a> {
     visitor: Visitor<'a>,
-    lineup: Lineup,
+    configured: ConfiguredProcessors,
 }
 
 /// Other ids that are named before somebody confirms.
@@ -50,7 +50,7 @@ pub(super) fn forget<'a>(search: &'a Search<'a>, visitor: Visitor<'a>, even_if_u
         return Err(Error::new(Status::Usage, format!("`{id}` means nobody in particular, and is no one person")));
     }
     let names: Vec<_> = plugs.persons().map(|(plug, _)| plug.name().to_owned()).collect();
-    let lineup = Lineup::new(&names, config, world)?;
+    let configured = ConfiguredProcessors::new(&names, config, world)?;
     let store = Store::open_current(&world.database, Access::ReadOnly, world.now)?;
     let ids = ids(search, &store, visitor)?;
     drop(store);
@@ -68,17 +68,17 @@ pub(super) fn forget<'a>(search: &'a Search<'a>, visitor: Visitor<'a>, even_if_u
         notes.push(format!("`{name}` is one person with {number}: {named}{more}"));
     }
     let effect = format!("everything that events of `{name}` say is erased for good");
-    Ok(Plan { notes, name, effect, search, step: Step::Person(Person { visitor, lineup }) })
+    Ok(Plan { notes, name, effect, search, step: Step::Person(Person { visitor, configured }) })
 }
 
 impl Person<'_> {
     /// Erases the person, and keeps all of their ids out.
     pub(super) fn erase(self, search: &Search<'_>) -> Result<Outcome> {
-        let Self { visitor, lineup } = self;
+        let Self { visitor, configured } = self;
         let (site, database) = (visitor.site, &search.world.database);
         let mut erasure = Erasure::begin(search)?;
         let (mut facts, mut erased) = (0, BTreeSet::new());
-        let all = lineup.processors();
+        let all = configured.processors();
         let of = |plug: &Plug| all.iter().copied().filter(|own| own.manifest().name == plug.name()).collect::<Vec<_>>();
         let mut processors: Vec<&dyn Processor> = Vec::new();
         for (plug, of_plug) in database.plugs.persons() {

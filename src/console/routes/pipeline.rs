@@ -13,11 +13,11 @@ use crate::console::caller::Caller;
 use crate::console::problem::{Problem, ProblemDocument};
 use crate::plugs::call::{Level, Reply};
 use crate::report::runs::{self, Listed};
-use crate::service::bulletin::Bulletin;
 use crate::service::health::{Facts, Keeper, State as Condition};
 use crate::service::metrics::{self, Sample};
 use crate::service::order::{Args, Command, Order};
 use crate::store::record::Record;
+use crate::store::service_state::ServiceState;
 use crate::store::{failures, known};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -81,16 +81,16 @@ impl App {
     async fn samples(self: &Arc<Self>) -> Result<Vec<(Sample, Processor)>, Problem> {
         let app = Arc::clone(self);
         self.read(move |reader| {
-            let bulletin = Bulletin::read(&app.database);
+            let state = ServiceState::read(&app.database);
             let alarms: Vec<String> = known::alarms(reader)?.into_iter().map(|(_, alarm)| alarm).collect();
-            let keeper = match &bulletin {
-                Some(bulletin) if bulletin.is_kept => Keeper::Schedule,
+            let keeper = match &state {
+                Some(state) if state.is_kept => Keeper::Schedule,
                 _ => Keeper::Nobody,
             };
             let now = (app.now)();
             let mut samples = Vec::new();
             for name in app.database.plugs.names() {
-                let entry = bulletin.as_ref().and_then(|bulletin| bulletin.of(name));
+                let entry = state.as_ref().and_then(|state| state.of(name));
                 let record = match entry {
                     Some(entry) => entry.record.clone(),
                     None => Record::read(reader, name, None)?,

@@ -2,8 +2,8 @@
 //! too.
 
 use super::PLUG;
-use crate::actions::remove::Removal;
 use crate::base::error::{Result, count};
+use crate::plugs::Removal;
 use crate::plugs::World;
 use crate::plugs::tasks::report::session;
 use crate::store::{Access, Store};

@@ -23,7 +23,8 @@ pub use settings::Settings;
 
 use crate::config::Config;
 use crate::config::section::Table;
-use crate::plugs::{Decisions, Finding, Kept, Network, Obstacle, Plug, Plugged, Surroundings, World};
+use crate::pass::network::Network;
+use crate::plugs::{Decisions, Finding, Kept, Obstacle, Plug, Plugged, Surroundings, World};
 use crate::store::migrate::Migration;
 use exclusion::Exclusion;
 use llm::client::Client;

@@ -1,9 +1,9 @@
 //! Decisions: who, when, about what. Taking one again changes nothing.
 
-use crate::actions::review::Review;
 use crate::base::error::{Error, Result, Status};
 use crate::base::names;
 use crate::pass::settle;
+use crate::plugs::Review;
 use crate::plugs::World;
 use crate::plugs::verification::PLUG;
 use crate::plugs::verification::report::knowledge::{self, Named};

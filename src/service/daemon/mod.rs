@@ -322,7 +322,7 @@ impl<'d> Daemon<'d> {
         }
     }
 
-    /// Takes over a configuration that has changed; what makes no sense leaves everything as it is.
+    /// Takes over a configuration that has changed; one with a mistake leaves everything as it is.
     fn reload(&mut self) {
         systemd::reloading();
         match self.configured() {

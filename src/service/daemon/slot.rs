@@ -88,8 +88,8 @@ impl Slot {
     }
 }
 
-/// Which of the processors that are not at work share a run now, and why it is due: each that waits for a network by
-/// itself, and those that compute together, also with those of them that are as good as due.
+/// The runs to start now, each with its origin: one per network processor that is due, and one for all computing
+/// processors that are due or will be within their slack.
 pub fn due(idle: &[(usize, &Slot)], settings: &Settings, now: &Moment) -> Vec<(Origin, Vec<usize>)> {
     let (mut runs, mut shared, mut early) = (Vec::new(), Vec::new(), Vec::new());
     let mut shared_origin = None;

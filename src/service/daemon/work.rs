@@ -13,8 +13,7 @@ use crate::identities::Identities;
 use crate::pass;
 use crate::pass::request::Request;
 use crate::pass::summary::{Counts, Deferral, KeyError, Summary};
-use crate::plugs::{Lineup, Plug, World};
-use crate::service::bulletin;
+use crate::plugs::{ConfiguredProcessors, Plug, World};
 use crate::service::daemon::event::{Event, Settings};
 use crate::service::metrics;
 use crate::service::order::Action;
@@ -22,6 +21,7 @@ use crate::service::trigger::Claim;
 use crate::store::failures::Wish;
 use crate::store::is_begun;
 use crate::store::publish::{self, Publisher};
+use crate::store::service_state;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
@@ -74,7 +74,7 @@ impl Work {
             let clock = Clock::begin(run.now.clone());
             let panicked = || Error::new(Status::CannotRun, "the worker panicked; the log says where");
             let holder = Holder::new(run.request.origin.name(), run.now.wall);
-            if let Err(error) = bulletin::begin(&run.settings.database, &names, &holder) {
+            if let Err(error) = service_state::begin(&run.settings.database, &names, &holder) {
                 tracing::debug!(error = error.message, "cannot say that a run begins");
             }
             let results = guard(|| run.pass(), panicked)
@@ -112,7 +112,7 @@ impl Run {
         let Settings { database, sources, config, login, .. } = &**settings;
         let names: Vec<_> = plugs.iter().map(|plug| plug.name().to_owned()).collect();
         // Made for each run: a key can be a new one.
-        let lineup = Lineup::new(&names, config, &world(settings, now).with_heartbeat(&limits.stop))?;
+        let configured = ConfiguredProcessors::new(&names, config, &world(settings, now).with_heartbeat(&limits.stop))?;
         let run = actions::run::Run {
             database,
             config,
@@ -121,18 +121,18 @@ impl Run {
             request,
             now,
             limits,
-            networks: &lineup.networks,
-            lookups: &lineup.lookups,
+            networks: &configured.networks,
+            lookups: &configured.lookups,
             adopt: false,
             progress: &|_| {},
         };
-        let mut results = run.of(&lineup.processors(), pass::run_free);
+        let mut results = run.of(&configured.processors(), pass::run_free);
         for (name, result) in &mut results {
             if let (Ok(summary), Some(plug)) = (result, database.plugs.find(name)) {
                 (plug.remark)(config, database, summary);
             }
         }
-        results.extend(lineup.disabled.errors().map(|(name, error)| (name, Err(error))));
+        results.extend(configured.disabled.errors().map(|(name, error)| (name, Err(error))));
         Ok(results)
     }
 }
@@ -190,8 +190,8 @@ fn world(settings: &Settings, now: &Moment) -> World {
 fn measure(settings: &Settings, now: &Moment) {
     let Settings { database, config, .. } = settings;
     let write = |file| {
-        let lineup = Lineup::new(&[], config, &world(settings, now))?;
-        metrics::write(database, config, &lineup, now, file)
+        let configured = ConfiguredProcessors::new(&[], config, &world(settings, now))?;
+        metrics::write(database, config, &configured, now, file)
     };
     if let Some(file) = &config.daemon.metrics_file
         && let Err(error) = write(file)
@@ -203,9 +203,9 @@ fn measure(settings: &Settings, now: &Moment) {
 /// Says which processors cannot work as they are configured.
 pub fn say_disabled(settings: &Settings, now: &Moment) {
     let Settings { config, .. } = settings;
-    match Lineup::new(&[], config, &world(settings, now)) {
-        Ok(lineup) => {
-            for (processor, reason) in lineup.disabled.iter() {
+    match ConfiguredProcessors::new(&[], config, &world(settings, now)) {
+        Ok(configured) => {
+            for (processor, reason) in configured.disabled.iter() {
                 tracing::warn!(processor, reason, "disabled");
             }
         }
@@ -219,8 +219,9 @@ pub fn post(settings: &Settings, now: &Moment) {
     if !is_begun(database) {
         return;
     }
-    let lineup = Lineup::new(&[], config, &world(settings, now));
-    if let Err(error) = lineup.and_then(|lineup| bulletin::write(database, &lineup, lacks.as_deref(), now))
+    let configured = ConfiguredProcessors::new(&[], config, &world(settings, now));
+    if let Err(error) =
+        configured.and_then(|configured| actions::publish::write_state(database, &configured, lacks.as_deref(), now))
         && error.status != Status::Busy
     {
         tracing::warn!(error = error.message, "cannot write how the processors do");

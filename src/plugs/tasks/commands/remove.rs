@@ -1,13 +1,13 @@
 //! `sessionmill tasks remove` and `tasks purge`: decisions that hide tasks.
 
 use super::Current;
-use crate::actions::{self, remove::Removal};
 use crate::base::duration;
 use crate::base::error::{Result, Status, count};
 use crate::cli::place::read;
 use crate::cli::{Context, print, remark};
+use crate::plugs::Removal;
 use crate::plugs::tasks::report::session;
-use crate::plugs::tasks::{NAME, Settings, tombstone};
+use crate::plugs::tasks::{Settings, tombstone};
 use chrono::TimeDelta;
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ pub(super) fn remove(args: &Remove, context: &Context) -> Result<Status> {
         args.ids.iter().map(|id| session::whole_id(reader, id, context.now.wall)).collect::<Result<Vec<_>>>()
     })?;
     let removal = Removal { ids, by: args.who.name(context).to_owned() };
-    actions::remove::remove(NAME, &removal, &context.world(&database))?.iter().for_each(|said| remark(said));
+    tombstone::hide(&removal, &context.world(&database))?.iter().for_each(|said| remark(said));
     Ok(Status::Done)
 }
 

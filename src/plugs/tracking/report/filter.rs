@@ -104,7 +104,7 @@ impl Filter {
         Ok(Where { clause: clause.join(" AND "), params })
     }
 
-    /// When the last session began of which all but the days tells.
+    /// When the newest session began that matches the filter, whatever its days.
     ///
     /// # Errors
     ///

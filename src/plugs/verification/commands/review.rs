@@ -1,8 +1,8 @@
 //! `sessionmill knowledge approve|reject|merge|split`: what a curator decides.
 
-use crate::actions::review::Review;
 use crate::base::error::{Result, Status};
 use crate::cli::{Context, Database, remark};
+use crate::plugs::Review;
 use crate::plugs::verification::review;
 use sessionmill_verification::review::Action;
 

@@ -8,11 +8,8 @@ use crate::base::atomic_file;
 use crate::base::error::{Error, Result, cause};
 use crate::base::holder::{Holder, is_alive};
 use crate::base::lock::{self, Presence, WorkLock};
-use crate::base::moment::Moment;
-use crate::plugs::Lineup;
-use crate::store::record::{self, Record};
-use crate::store::snapshot::{Shelf, word_of_service};
-use crate::store::{Access, DatabaseFile, Store, known};
+use crate::store::record::Record;
+use crate::store::snapshot::service_state_file;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -20,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// What the service says of itself.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Bulletin {
+pub struct ServiceState {
     #[serde(with = "crate::base::wire::time")]
     pub at: DateTime<Utc>,
     /// The daemon that serves the database.
@@ -44,13 +41,13 @@ pub struct Entry {
 }
 
 /// Two of our processes write it one after the other.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
-impl Bulletin {
+impl ServiceState {
     /// The one of a database, if there is one that can be read.
     pub fn read(database: &Path) -> Option<Self> {
         #[expect(clippy::disallowed_methods, reason = "a file beside the database")]
-        let text = std::fs::read(word_of_service(database)).ok()?;
+        let text = std::fs::read(service_state_file(database)).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
@@ -64,8 +61,13 @@ impl Bulletin {
         self.pid.filter(|pid| is_alive(*pid))
     }
 
-    fn write(&self, database: &Path) -> Result<()> {
-        let path = word_of_service(database);
+    /// Replaces what was written before.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn write(&self, database: &Path) -> Result<()> {
+        let path = service_state_file(database);
         // As open as a snapshot.
         atomic_file::write(&path, &crate::base::wire::pretty(self), Some(0o640))
             .map_err(|error| Error::cannot("write", path.display(), cause(&error)))
@@ -79,45 +81,6 @@ impl Entry {
     }
 }
 
-/// Writes how the processors do now, where snapshots are published. `lacks` is what none of them can work
-/// without.
-///
-/// # Errors
-///
-/// If the database cannot be read or the file not be written.
-pub fn write(database: &DatabaseFile, lineup: &Lineup, lacks: Option<&str>, now: &Moment) -> Result<()> {
-    if !Shelf::Readers.folder(database).is_dir() {
-        return Ok(());
-    }
-    let _lock = WorkLock::take(database, "health", Instant::now() + PATIENCE)?;
-    let pid = serving(database);
-    // Only the daemon sees its credentials and its network.
-    let is_ours = pid.is_none_or(|pid| u32::try_from(pid) == Ok(std::process::id()));
-    let last = if is_ours { None } else { Bulletin::read(database) };
-    let lacks = |name: &str| match &last {
-        Some(last) => last.of(name).and_then(|entry| entry.lacks.clone()),
-        None => lacks.or(lineup.disabled.why(name)).map(str::to_owned),
-    };
-    let store = Store::open_current(database, Access::ReadOnly, now.wall)?;
-    let bulletin = store.read(|reader| {
-        let entry = |name: &'static str| {
-            let running = lock::holder(database, name).and_then(|line| Holder::parse(&line));
-            let record = Record::read(reader, name, lineup.server_of(name))?.or_unwritten(database, name);
-            Ok(Entry { processor: name.to_owned(), lacks: lacks(name), running, record })
-        };
-        let processors = database.plugs.names().map(entry);
-        Ok(Bulletin {
-            at: now.wall,
-            pid,
-            is_kept: record::is_kept(reader)?,
-            alarms: known::alarms(reader)?,
-            processors: processors.collect::<Result<_>>()?,
-        })
-    })?;
-    drop(store);
-    bulletin.write(database)
-}
-
 /// Notes that a run begins, which writes nothing into the database before it has found something to do.
 ///
 /// # Errors
@@ -125,16 +88,16 @@ pub fn write(database: &DatabaseFile, lineup: &Lineup, lacks: Option<&str>, now:
 /// If the file cannot be written.
 pub fn begin(database: &Path, processors: &[&str], holder: &Holder) -> Result<()> {
     let _lock = WorkLock::take(database, "health", Instant::now() + PATIENCE)?;
-    let Some(mut bulletin) = Bulletin::read(database) else { return Ok(()) };
-    bulletin.pid = serving(database);
-    for entry in bulletin.processors.iter_mut().filter(|entry| processors.contains(&entry.processor.as_str())) {
+    let Some(mut state) = ServiceState::read(database) else { return Ok(()) };
+    state.pid = serving(database);
+    for entry in state.processors.iter_mut().filter(|entry| processors.contains(&entry.processor.as_str())) {
         entry.running = Some(holder.clone());
     }
-    bulletin.write(database)
+    state.write(database)
 }
 
 /// The process that serves a database.
-fn serving(database: &Path) -> Option<i32> {
+pub fn serving(database: &Path) -> Option<i32> {
     match lock::presence(database, lock::DAEMON) {
         Presence::Held(line) => line.strip_prefix("pid ")?.parse().ok(),
         Presence::Free | Presence::Unseen => None,

@@ -1,0 +1,20 @@
+//! Processors that wait for a network.
+
+use crate::pass::quiet::Quiet;
+
+/// How a processor asks over a network.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Who is asked: its address, and a mark of the key.
+    pub server: String,
+    /// Files about which it is asked at a time.
+    pub connections: usize,
+    /// When a file that grows is asked about.
+    pub quiet: Quiet,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self { server: String::new(), connections: 4, quiet: Quiet::default() }
+    }
+}
