@@ -442,7 +442,7 @@ fn a_root_that_is_empty_freezes_with_an_alarm_until_it_is_back_or_meant() {
     let missing = "cannot read `[world]/root`: there is no such file or folder\n  hint: is the folder mounted? name another with --sessions DIR; if a known source has moved: `sessionmill sources moved NAME DIR`\n";
     assert!(said.stderr.ends_with(missing), "{}", said.stderr);
     fs::create_dir(world.root()).unwrap();
-    let alarm = "alarm: `[world]/root` is empty, where 2 transcripts had been: is it mounted? with --adopt they are taken as gone";
+    let alarm = "alarm: `[world]/root` is empty, but 2 transcripts were there before: check that it is mounted, or pass --adopt to accept that they are gone";
     let said = run(&[]);
     assert_eq!(said.status, 1);
     assert!(said.stdout.ends_with(&format!("\n  {alarm}\n")), "{}", said.stdout);
@@ -488,8 +488,9 @@ fn a_root_on_another_device_is_taken_only_with_the_files_that_are_known() {
     for _ in 0..2 {
         let summary = world.summary();
         let path = world.root().display().to_string();
-        let alarm =
-            format!("`{path}` is on another device and shows other files than before: with --adopt they are taken");
+        let alarm = format!(
+            "`{path}` is on another device and has other files than before: check the mount, or pass --adopt to read them"
+        );
         assert_eq!(summary.notices.alarms, [alarm]);
         let reason = "its root is on another device than before";
         assert_eq!(rejected(&summary.processors[0]), [("bob/c.jsonl", reason), ("eve/e.jsonl", reason)]);

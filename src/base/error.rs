@@ -14,11 +14,11 @@ pub enum Status {
     FilesFailed = 1,
     /// Could not run.
     CannotRun = 2,
-    /// The command line makes no sense.
+    /// The command line has a mistake.
     Usage = 64,
     /// Another process is doing it.
     Busy = 75,
-    /// The configuration makes no sense.
+    /// The configuration has a mistake.
     Config = 78,
 }
 

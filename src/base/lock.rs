@@ -61,8 +61,8 @@ pub struct StoreLock {
     _hold: Hold,
 }
 
-/// Threads of one process wait for each other for so long beyond the time that they wait for others: a
-/// migration, or a slow disk, is no reason for a run to fail.
+/// How much longer a thread waits if another thread of the same process holds the lock: a migration or a slow disk in one
+/// worker must not fail another.
 const AMONG_US: Duration = Duration::from_secs(540);
 
 impl StoreLock {
@@ -109,8 +109,8 @@ impl StoreLock {
 
     /// Waits until this process is to stop.
     fn attempt(database: &Path, mut lock: File, turn: Option<File>, me: &str, until: Instant) -> Result<Answer> {
-        // Whoever waits is the next one: a holder that lets go and asks again comes behind. Who may not make
-        // the file that it takes, waits all the same.
+        // A waiter holds `turn.lock` while it waits for `lock`, so a holder that releases and asks again queues behind it.
+        // Without access to `turn.lock` it waits without a place in the queue.
         let path = beside(database, "lock");
         // Who waits for nobody does not wait for a thread of its own process either, which may be itself.
         let is_patient = Instant::now() < until;

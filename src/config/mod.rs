@@ -147,8 +147,8 @@ impl Config {
         sources
     }
 
-    /// Budgets of one name, sources that would be one or be counted twice, and users that are none: which table it is, and
-    /// why.
+    /// Budgets or sources with one name, sources inside of each other, and invalid users: the key of the table, and the
+    /// message.
     fn clashes(&self) -> Vec<(String, String)> {
         let roots: Vec<_> = self.source.iter().map(|source| source.path.canonicalize()).collect();
         let mut clashes = Vec::new();

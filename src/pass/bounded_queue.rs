@@ -3,8 +3,8 @@
 //!
 //! It is full once what waits weighs more than the limit, not when the next outcome would not fit. So one outcome that
 //! is heavier than the limit still gets through, and the queue holds less than the limit and one outcome together.
-//! For example, with a limit of 64 MB: 60 MB wait, a reader adds an outcome of 30 MB, and then, at 90 MB, all readers
-//! wait until the writer has taken enough for less than 64 MB to wait.
+//! For example, with a limit of 8 MB: 7 MB wait, a reader adds an outcome of 3 MB, and then, at 10 MB, all readers
+//! wait until the writer has taken enough for less than 8 MB to wait.
 
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;

@@ -56,7 +56,8 @@ pub enum Reason {
 /// disk or a clock does to a file leaves no trace there.
 const SCRUB_AFTER: TimeDelta = TimeDelta::days(7);
 
-/// So long beyond its time a retry waits behind others.
+/// A retry that is overdue by more than this is ordered like a new file, so that a limit on files cannot postpone it for
+/// ever.
 const LONG_WAIT: TimeDelta = TimeDelta::hours(1);
 
 /// So many bytes of such files are read by a pass, and one file at least.

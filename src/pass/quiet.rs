@@ -26,7 +26,8 @@ pub struct Wait {
 }
 
 impl Quiet {
-    /// Whether a file is left for later that was last changed then, and first seen to be changed then.
+    /// Whether to leave a file for later. `mtime_ns` is its last change; `since` is when a pass first saw that it had
+    /// changed.
     pub fn waits(&self, mtime_ns: i64, since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         let changed = DateTime::from_timestamp_nanos(mtime_ns);
         now - changed < self.after && now - since < self.at_most

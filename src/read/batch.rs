@@ -2,6 +2,15 @@
 //! in lanes, each is folded.
 //!
 //! A file that ends makes room for the next job at once, so that a large one holds nobody up.
+//!
+//! For example, a thread takes files A (40 kB), B (16 KiB) and C (5 kB). One round reads the next window of each
+//! (16 KiB, all of B, all of C), hashes the three side by side, and folds each window while it is in the cache. B and C
+//! have ended, so they are sent to the writer, and two new files take their lanes. A goes on with its second window.
+//! There are 16 lanes at most, and no new one while the files at hand have 16 MB together.
+//!
+//! The last jobs are shared out: a thread takes one only if more jobs are left than it has at hand. With five jobs, the
+//! first thread takes three and leaves two to others, instead of taking all while they have nothing to do. A thread
+//! with nothing at hand always gets one.
 
 use crate::read::job::Job;
 use crate::read::lanes::{self, LANES};

@@ -51,7 +51,8 @@ pub struct InFlight<'f> {
 /// The files, the slot and the mark that was there.
 type Taken = (Arc<[File]>, u64, Mark);
 
-/// A mark that is taken away for a wait. Dropping it ends what [`computing`] does for this thread.
+/// A guard for a wait for the network. While it lives, the file has no mark, and [`computing`] sets the mark again around
+/// the work of this thread.
 #[derive(Debug)]
 pub struct Waiting(());
 

@@ -4,6 +4,17 @@
 //! as it was is only hashed at first, and read again in the one case in which it differs. A batch of files
 //! takes turns. Nothing here knows the database, and a panic of a processor ends its own fold only.
 //!
+//! For example, a file had 1,000 bytes and the hash H at the last look, and all due processors have dealt with H:
+//!
+//! - It still has 1,000 bytes: it is only hashed. If the hash is H, every due processor gets [`Verdict::Unchanged`],
+//!   and no line is parsed. If not, [`batch`] opens it again, and hashes and folds it from the first byte: what is
+//!   folded is what was hashed in that same read.
+//! - It has 1,200 bytes: it is folded at once. Bytes that are appended meanwhile are left to the next pass.
+//! - It has 900 bytes and loses some more while it is read: a failure of class `changed`, which the next pass retries.
+//!
+//! Where processors differ (`usage` has dealt with these bytes, `tasks` has not), all of them see the events. At the end
+//! those that were up to date get `Unchanged`, and their facts are dropped.
+//!
 //! | module | what it does |
 //! | --- | --- |
 //! | [`lines`] | bytes become lines |
@@ -258,9 +269,9 @@ fn contained<T>(body: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal>
 }
 
 impl Stream<'_> {
-    /// Bytes that the file had when it was opened, among others that are read with it. What was appended since is
-    /// the next pass's. Nobody knows how much text is in a compressed file, which can take much memory too: none is
-    /// begun beside it.
+    /// Size at opening, which limits how many files are read side by side. Bytes appended later are left to the next
+    /// pass. A file that is being unpacked counts as infinitely large, since the size of its text is unknown: no further
+    /// file is begun while it is read.
     pub fn size(&self) -> u64 {
         if self.unpacker.is_some() { u64::MAX } else { self.stat.size }
     }

@@ -138,7 +138,8 @@ fn by_root(known: &[Known], source: &Source, adopt: bool) -> Option<Fate> {
     })
 }
 
-/// Refuses names that known sources have and keep, until no more are kept by that.
+/// Refuses a source whose name belongs to another known source that keeps it. A refusal can make one more source keep its
+/// name, so this repeats until nothing changes.
 fn refuse_taken_names(known: &[Known], wanted: &[Wanted], fates: &mut [Fate]) {
     loop {
         let keeps = |number: usize| !known[number].is_retired && !fates.contains(&Fate::Is(number));

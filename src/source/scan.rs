@@ -182,9 +182,9 @@ impl Walk {
         walk
     }
 
-    /// Takes one file of each name: that of the source which had the name before, else the first. None where
-    /// a source has it that cannot be walked now. Returns with it the names of those that are larger than the one
-    /// that is taken: a copy of it that was not appended to is not.
+    /// Where sources have files of one name, keeps one and rejects the others as a clash: the file of the source in the
+    /// ledger, else the first that can be read. If the ledger's source cannot be walked now, rejects all. Also returns
+    /// the names of rejected files that are larger than the kept one: they hold something that is not counted.
     #[must_use]
     pub fn share_names(mut self, ledger: &Ledger) -> (Self, Vec<String>) {
         let mut larger = Vec::new();

@@ -1,6 +1,18 @@
 //! Keeps what reading a group of files came to: facts, touched keys, ledger and failures in one
 //! transaction. Rows of keyed tables go through a staging table, hundreds of times faster than one
 //! by one.
+//!
+//! For example, `ada/a.jsonl` said responses r1 and r2. It has grown and says r1, r2 and r3 now, and `bob/b.jsonl`,
+//! which is new, says r1:
+//!
+//! - The stored rows of `a` are compared with what it says now. r1 and r2 stay untouched, and r3 arrives.
+//! - r3 is in one source file only, so its row is marked as alone: it is an entity as it stands.
+//! - Bob's r1 arrives without a mark. Ada's file knows r1 too, so r1 is touched, to be settled from both rows later in
+//!   the pass. Until then the view shows Ada's row.
+//! - The rows of both files in the ledger and in `session_files` change in the same transaction.
+//!
+//! After the commit the rows are counted, since DuckDB has been seen to report success and keep less. If some are
+//! missing, the ledger rows of the group are deleted, which makes its files due again, and the pass fails.
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::failpoint;
@@ -76,8 +88,8 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the ledger has what a commit of this run said of a group: one row of it tells of all, and
-    /// a group without any is as good as lost, since it can be written again.
+    /// Whether a commit with an unknown outcome was kept. A commit is kept whole or not at all, so one ledger row of this
+    /// run answers for the group. A group that writes no ledger row counts as lost: writing it again does no harm.
     ///
     /// # Errors
     ///

@@ -1,6 +1,20 @@
 //! Keeps groups whatever stands in the way: what the database refuses is halved until the one file that
 //! is to blame is found, and after a commit of unknown outcome the database is
 //! opened again and asked what it kept.
+//!
+//! For example, the database refuses a group of files a, b, c and d because of one row that `verification` made of c:
+//!
+//! ```text
+//! a b c d   refused, nothing is kept
+//! a b       kept
+//! c d       refused
+//! c         refused: each processor by itself. `usage` is kept. `verification` is refused, and becomes a failure of c
+//! d         kept
+//! ```
+//!
+//! If a COMMIT itself fails, nobody knows whether it was kept. Then the database is opened again, and the group counts
+//! as kept if one of its ledger rows has the number of this run. Any other error, such as a full disk, lies in no file
+//! and ends the pass.
 
 use crate::base::error::{Error, Result};
 use crate::base::fault::Fault;

@@ -26,7 +26,7 @@ pub struct Lookup {
     pub table: &'static str,
     /// The query for the values: texts, without doubles.
     pub values: &'static str,
-    /// What the rows are made with, as a text that is another one when that is.
+    /// What the rows are made from, as text. If the text changes, the rows are made again.
     pub settings: String,
     pub rows: About,
 }

@@ -4,13 +4,12 @@
 //! Only a database with an origin is ever moved aside. A file that merely stands where a database was
 //! expected is somebody else's.
 
+use crate::base::atomic_file;
 use crate::base::error::{Error, Result, Status, cause};
 use crate::source::{Layout, Remembered, Source};
 use crate::store::{DatabaseFile, beside};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Write as _;
 use std::path::Path;
 
 /// We made the database beside it.
@@ -98,16 +97,8 @@ impl Origin {
             return Ok(());
         }
         let path = beside(database, NAME);
-        let new = beside(database, "origin.new");
         let text = serde_json::to_string(self).unwrap_or_default() + "\n";
-        let write = || -> std::io::Result<()> {
-            #[expect(clippy::disallowed_methods, reason = "a file of ours beside the database")]
-            let mut file = File::create(&new)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&new, &path)
-        };
-        write().map_err(|error| match error.kind() {
+        atomic_file::write(&path, &text, None).map_err(|error| match error.kind() {
             std::io::ErrorKind::StorageFull => Error::new(Status::CannotRun, "there is no room beside the database"),
             _ => Error::cannot("write", path.display(), cause(&error)),
         })

@@ -62,11 +62,11 @@ pub fn observe(store: &Store, tree: &Tree<'_>, adopt: bool, now: DateTime<Utc>) 
         let alarm = sight.alarm(is_moved).filter(|_| !adopt).map(|alarm| match alarm {
             Alarm::Empty => {
                 let known = count(sight.known as u64, "transcript");
-                format!("`{path}` is empty, where {known} had been: is it mounted? with --adopt they are taken as gone")
+                format!("`{path}` is empty, but {known} were there before: check that it is mounted, or pass --adopt to accept that they are gone")
             }
             Alarm::Stranger => {
                 strange.push(number);
-                format!("`{path}` is on another device and shows other files than before: with --adopt they are taken")
+                format!("`{path}` is on another device and has other files than before: check the mount, or pass --adopt to read them")
             }
         });
         match &alarm {

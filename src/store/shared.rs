@@ -8,6 +8,20 @@ use chrono::{DateTime, Utc};
 use std::time::{Duration, Instant};
 
 /// A database that is opened when it is needed and let go of after a turn.
+///
+/// For example, a run and a report at the same time:
+///
+/// ```text
+/// 0.0 s  get()      opens the database: a turn begins
+/// 2.0 s  pass_on()  the turn goes on
+/// 3.0 s             a report wants the database: it holds `turn.lock` and waits for `lock`
+/// 5.2 s  pass_on()  the turn is over 5 s and somebody waits: closes, and sleeps for 50 ms. The report reads
+/// 5.3 s  get()      waits for the report, then opens: the next turn begins
+/// ```
+///
+/// While nobody is seen to wait, a turn ends after 30 s. What one turn knows does not hold in the next: temporary tables
+/// such as `settling` are gone, and another process may have written. So each transaction makes its own temporary
+/// tables, and a run that has written nothing yet takes its number anew at its end.
 pub struct SharedStore {
     database: DatabaseFile,
     now: DateTime<Utc>,

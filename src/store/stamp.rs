@@ -30,11 +30,12 @@ impl<'a> Stamp<'a> {
 /// Which attempt at a group it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Try {
-    /// The database knows of the files what the ledger knew. Keys that only they know are settled on
-    /// the way in.
+    /// The first attempt. The database has what the ledger had when the pass was planned, so files without a ledger
+    /// entry have no rows to replace, and keys that are new to the database are settled in the same transaction.
     First,
-    /// It may know more of them by now, and a key that cannot be settled must not be held against the
-    /// file that brings it: new keys are noted as touched.
+    /// A later attempt, after a refusal or a commit with an unknown outcome. Rows may be stored already, so all files are
+    /// compared with the database. New keys are only touched: settling one may be what the database refused, and that
+    /// must not fail the file.
     Again,
 }
 

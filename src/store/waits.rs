@@ -8,8 +8,8 @@ use crate::store::rows::{Cell, as_text, as_time};
 use chrono::{DateTime, Utc};
 use duckdb::{Connection, params};
 
-/// Adds to the ledger since when files wait for a processor. One that was dealt with since does not, unless a
-/// clock that was wrong says so: a pass of the future has dealt with nothing yet.
+/// Adds to the ledger since when files wait for a processor. A file that was processed after its wait began waits no
+/// longer. A processing time later than `now` comes from a wrong clock and is ignored.
 ///
 /// # Errors
 ///

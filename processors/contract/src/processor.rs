@@ -21,8 +21,7 @@ pub trait Processor: Send + Sync {
     /// Begins a source file.
     fn open<'s>(&'s self, file: &'s SourceFile) -> Box<dyn Fold + 's>;
 
-    /// The settings that settling uses, as a text that is another one when they are. A change makes every
-    /// key be settled again.
+    /// The settings that settling depends on, as text. If the text changes, every key is settled again.
     fn settings(&self, _settlement: &Settlement) -> String {
         String::new()
     }

@@ -43,8 +43,8 @@ fn values(settlement: &Settlement, entities: &Table) -> Option<String> {
     Some(entities.names().into_iter().map(value).collect::<Vec<_>>().join(", "))
 }
 
-/// The hashes of those keys of arriving facts that one source file alone knows then. If any facts are in `leaving`, they
-/// are on their way out.
+/// Hashes of the keys of arriving facts that only one source file will know after this transaction. With `some_leave`,
+/// facts listed in `leaving` do not count, because this transaction deletes them.
 pub(in crate::store) fn once(
     transaction: &Transaction<'_>,
     manifest: &Manifest,
@@ -83,8 +83,8 @@ pub(in crate::store) fn once(
     Ok(once.into_iter().filter_map(|(hash, once)| once.map(|_| hash)).collect())
 }
 
-/// Copies the entities of the marked facts in `leaving` to their table, but for those of some keys: what they show is
-/// kept until their keys are settled.
+/// Before marked facts are deleted, copies the entities that they stood for into the table of entities, so that the view
+/// keeps showing them until their key is settled. Keys in `but` are skipped: their new facts are entities themselves.
 pub(in crate::store) fn outlast(
     transaction: &Transaction<'_>,
     settlement: &Settlement,

@@ -46,7 +46,8 @@ impl Untouched {
     }
 }
 
-/// What stands of the keys of a range, but for those of the hashes in `settling`, which are touched.
+/// Stored failures in a range of keys: those due for another try, and those left alone that share a hash with one. Keys
+/// whose hash is in `settling` are omitted: they are touched, which ends their wait.
 pub(super) fn untouched(
     transaction: &Transaction<'_>,
     manifest: &Manifest,

@@ -4,11 +4,10 @@
 //! `a`. When `c–d` leaves, `b` and `c` have the key `b` again, and `a` and `d` have `a`.
 //!
 //! `facts.key_groups` has the key of each id that has an edge; any other id is a key of its own. The facts of an
-//! id are stored under the hash of their key, so that those of a key are found as if they had one id. When edges
-//! differ, only the groups that they were or are part of are computed again: all old groups of the ids that they
-//! name, with these ids, since no other edge leaves them. Facts whose key is another one move to it, and the old
-//! and the new keys are touched, all in the transaction that changes the edges. A key of those groups that stays
-//! the same is touched, too: it is settled from its edges.
+//! id are stored under the hash of their key, so that those of a key are found as if they had one id. When edges are
+//! added or removed, only the ids that they name, and the ids in a group with one of these, are grouped again: no other
+//! edge connects them to the rest. Facts whose key changes move to the new key. Old and new keys are touched in the
+//! transaction that changes the edges. A key that stays the same is touched too, because edges are an input of settling.
 
 use super::{facts_hash, touch};
 use crate::base::error::Result;

@@ -10,11 +10,11 @@
 //!
 //! When a fact of 10:45 arrives, it touches its key from 10:45 to 10:45 ([`Moment`]). This is widened by the
 //! stored facts to the island from 10:00 to 10:45. Its facts alone are read and settled, and the result takes
-//! the place of the entities that start from 10:00 to 10:45. When the fact of 10:20 leaves, it counts as if it were
-//! there: the range that is concerned goes from 10:00 to 10:20, and has one fact.
+//! the place of the entities that start from 10:00 to 10:45. When the fact of 10:20 is removed, its time still counts
+//! for widening: the range is 10:00 to 10:20, and one stored fact, that of 10:00, is left in it to settle.
 //!
-//! So a touched time is one of all islands that there are or were since the key was last settled, and each
-//! of these lies in a range as a whole, or outside of all of them.
+//! A touched time therefore widens to whole islands. No island, whether it exists now or was removed since the key was
+//! last settled, lies only partly inside a range.
 
 use super::facts_hash;
 use crate::base::error::Result;
@@ -31,7 +31,7 @@ pub(super) type Extent = (i64, i64);
 /// All of a key.
 const WHOLE: Extent = (i64::MIN, i64::MAX);
 
-/// Where nothing is narrowed down by them any more: a key with more ranges is settled from the first to the last one.
+/// Most ranges of one key. A key with more is settled as one range, from the first to the last.
 const RANGES: usize = 32;
 
 /// How the facts of one settlement are cut.

@@ -22,6 +22,19 @@
 //! | [`groups`] | which ids are one key, because edges join them |
 //! | [`islands`] | the parts that the facts of a key fall into, and which of them a change concerns |
 //!
+//! For example, `ada/a.jsonl` and `bob/b.jsonl` both said response r1, and Bob's file says it no more:
+//!
+//! 1. *touch*: the commit deletes Bob's fact and lists the hash of r1 in `facts.touched_keys`, in one transaction.
+//! 2. *range*: the keys that are due are cut into ranges of hashes of about 100,000 facts. Each range is one
+//!    transaction, which puts its hashes into the temporary table `settling`.
+//! 3. *run*: the stored facts come back key by key, and the processor makes entities of them. Here one source file is
+//!    left that says r1, so its fact is the entity ([`alone`]), and nothing is made.
+//! 4. *replace*: the old entity is not among the new ones, so it is deleted. Ada's fact gets the mark.
+//! 5. *fail*: r1 is taken off the list in the same transaction. If the processor had failed on it, the old entity
+//!    would stay, and the reason would stand in `settling_failures`.
+//!
+//! A crash before that transaction commits leaves r1 on the list, and the next pass does steps 2 to 5 again.
+//!
 //! The 64-bit hash of a key only narrows what is read. Keys that share one are told apart by their text: each
 //! is settled, replaced and noted as failed by itself.
 

@@ -46,7 +46,7 @@ impl Beside {
         Ok(Self { reviews, edges, memo: Vec::new() })
     }
 
-    /// Whether keys settle to the same beside other facts or these, whatever their memo.
+    /// Whether reviews and edges are the same. The memo is not compared: it must not change a result.
     pub(super) fn is_as(&self, other: &Self) -> bool {
         (&self.reviews, &self.edges) == (&other.reviews, &other.edges)
     }
