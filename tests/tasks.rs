@@ -385,7 +385,9 @@ fn fifty_processes_at_once_lose_and_tear_nothing() {
         .filter(|entry| !entry.file_name().to_str().unwrap().starts_with(day))
         .map(|entry| fs::read_to_string(entry.path()).unwrap())
         .collect();
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // A writer can see a part of another's line, as if it were cut off, and begins a new line then: one stays blank.
+    let lines = text.lines().filter(|line| !line.is_empty());
+    let lines: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 2 * PROCESSES);
     ok(world.mill(&["run", "tasks"]));
     let sql = "SELECT status, count(*), count(DISTINCT data) FROM task_sessions WHERE task_type = 'load' GROUP BY ALL ORDER BY ALL";
