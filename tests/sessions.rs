@@ -166,3 +166,23 @@ fn unknown_types_of_lines_are_those_of_the_days() {
     assert_eq!(lines(&["--user", "bob"]), of(1));
     assert_eq!(lines(&["--user", "bob", "--period", "2026-02"]), None);
 }
+
+#[test]
+fn what_came_before_the_first_prompt_is_a_row_of_its_own() {
+    let world = World::new();
+    let response = |id: &str, time: &str| crate::world::response(id, time, 5);
+    let prompt = "{\"type\":\"user\",\"uuid\":\"u1\",\"sessionId\":\"s1\",\"timestamp\":\"2026-02-01T10:02:00Z\",\
+                  \"message\":{\"role\":\"user\",\"content\":\"Oil the mill with token=abc1234\"}}\n";
+    world.write("ada/a.jsonl", response("m1", "10:00:00") + prompt + &response("m2", "10:05:00"));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let json: serde_json::Value = serde_json::from_str(&said(&world, &["session", "s1", "--json"])).unwrap();
+    let row = |row: &serde_json::Value| {
+        ["time", "prompt", "responses", "active_seconds"].map(|name| row[name].to_string()).join(" ")
+    };
+    assert_eq!(
+        json["by_prompt"].as_array().unwrap().iter().map(row).collect::<Vec<_>>(),
+        ["null null 1 0", "\"2026-02-01T10:02:00Z\" \"Oil the mill with token=[masked]\" 1 300"]
+    );
+    let shown = said(&world, &["session", "s1"]);
+    assert!(shown.contains("(before the first prompt)"), "{shown}");
+}
