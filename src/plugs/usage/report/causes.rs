@@ -90,30 +90,26 @@ pub(super) const EXAMPLE: &str = "arg_max(error, time) FILTER (error <> '')";
 /// equal          1           2      –           3
 /// ```
 ///
-/// Few calls fail at least three times in a conversation for one cause. The others are counted between these, and not
-/// put in order: there can be more of them than the memory holds. The parameters of the clause come twice.
+/// Few calls fail at least three times in a conversation for one cause. All calls of such conversations are numbered, by
+/// no more of each than its place: there can be more of them than the memory holds. The parameters of the clause come twice.
 fn in_loops(clause: &str) -> String {
     let calls = format!("FROM usage_tool_events WHERE {clause} AND kind <> 'slash_command'");
-    let place = "coalesce(time, 'infinity'::TIMESTAMP) AS place";
+    // Texts of a conversation in its place would be kept for each call.
+    let talk = "hash(session_id, caller_id)";
     format!(
         "CREATE OR REPLACE TEMP TABLE usage_loops AS
          WITH bad AS MATERIALIZED (
-             SELECT session_id, caller_id, tool, cause, message_id, time, {place}, line, event_id, error {calls}
+             SELECT {talk} AS talk, tool, cause, message_id, time, event_id, error {calls}
                  AND cause NOT IN ('declined', 'interrupted', 'not_run')
              QUALIFY count(*) OVER (PARTITION BY session_id, caller_id, tool, cause) >= 3),
          numbered AS (
-             SELECT bad.event_id, count(*) AS number
-             FROM bad JOIN (SELECT session_id, caller_id, {place}, line, event_id {calls}) AS call
-                 ON call.session_id IS NOT DISTINCT FROM bad.session_id
-                 AND call.caller_id IS NOT DISTINCT FROM bad.caller_id
-                 AND call.place <= bad.place AND (call.place < bad.place
-                     OR call.line < bad.line OR call.line = bad.line AND call.event_id <= bad.event_id)
-             GROUP BY ALL),
+             SELECT event_id, row_number() OVER (PARTITION BY {talk} ORDER BY time, line, event_id) AS number
+             {calls} AND {talk} IN (SELECT talk FROM bad)),
          equals AS (
-             SELECT *, row_number() OVER (PARTITION BY session_id, caller_id, tool, cause ORDER BY number) AS equal
+             SELECT *, row_number() OVER (PARTITION BY talk, tool, cause ORDER BY number) AS equal
              FROM bad JOIN numbered USING (event_id))
          SELECT tool || ': ' || cause AS what, message_id, time, error FROM equals
-         QUALIFY count(*) OVER (PARTITION BY session_id, caller_id, tool, cause, number - equal) >= 3"
+         QUALIFY count(*) OVER (PARTITION BY talk, tool, cause, number - equal) >= 3"
     )
 }
 
