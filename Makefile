@@ -5,9 +5,11 @@ DUCKDB_LIB_DIR ?= $(shell .ci/duckdb)
 ifneq ($(DUCKDB_LIB_DIR),)
 export DUCKDB_LIB_DIR
 FLAGS = --no-default-features --features console
+BARE = --no-default-features
 else
 unexport DUCKDB_LIB_DIR
 FLAGS =
+BARE = --no-default-features --features bundled
 endif
 
 .PHONY: demo test torture fuzz check bench bench-gate soak deb
@@ -28,10 +30,11 @@ test:
 torture:
 	SESSIONMILL_TORTURE=$${TIMES:-30} cargo test $(FLAGS) --test world -- random_ clocks
 
-# Formatting and lints, warnings denied.
+# Formatting and lints, warnings denied; also of the program without the console.
 check:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets $(FLAGS) -- --deny warnings
+	cargo clippy $(BARE) -- --deny warnings
 
 # Times on a generated corpus; `make bench ARGS="--help"` shows the choices.
 bench:

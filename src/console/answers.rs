@@ -1,7 +1,8 @@
 //! Answers that are kept: pages and programs ask the same again and again. What follows from the database alone is kept
 //! until that changes, and what depends on the clock, too, for the second in which it was asked.
 
-use crate::plugs::call::{Decided, Viewer};
+use crate::plugs::Decided;
+use crate::plugs::call::Viewer;
 use crate::source::stat::Stat;
 use crate::store::Version;
 use axum::body::Bytes;

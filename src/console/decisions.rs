@@ -2,7 +2,7 @@
 //! files: so it holds on when the console is started again, and also for a request that was answered late.
 
 use super::asking::IDS;
-use crate::plugs::call::Decided;
+use crate::plugs::Decided;
 use crate::service::trigger::{self, Decision};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::path::Path;

@@ -4,11 +4,11 @@
 use crate::base::error::Result;
 use crate::config::Config;
 use crate::identities::Identities;
+use crate::plugs::Decided;
 use crate::store::reader::Reader;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -167,15 +167,6 @@ pub struct Asked {
     pub decided: Vec<Decided>,
     /// Whose content the answer holds, beside that of those who ask: folders.
     pub disclosed: Disclosed,
-}
-
-/// Something that was decided about one of the things that a processor shows.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
-pub struct Decided {
-    /// In the processor's words, such as `approve`.
-    pub action: String,
-    /// The whole id.
-    pub id: String,
 }
 
 /// Folders whose content is told to others.

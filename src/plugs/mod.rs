@@ -36,7 +36,7 @@ pub use command::Command;
 pub use configured::ConfiguredProcessors;
 pub use measure::Measure;
 pub use persons::Persons;
-pub use review::{Removal, Review};
+pub use review::{Decided, Removal, Review};
 
 use crate::base::error::{Error, Result};
 use crate::base::heartbeat::Heartbeat;

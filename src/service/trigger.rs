@@ -12,7 +12,7 @@ use crate::base::holder::Holder;
 use crate::base::utc;
 use crate::pass::request::{Origin, Request};
 use crate::pass::summary::Summary;
-use crate::plugs::call::Decided;
+use crate::plugs::Decided;
 use crate::plugs::{Plug, Plugs};
 use crate::service::folder::{Old, OwnFolder};
 use crate::service::order::{Order, is_id, is_word};

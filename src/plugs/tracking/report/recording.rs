@@ -120,6 +120,7 @@ impl Recording {
     }
 
     /// How many items it has.
+    #[cfg(feature = "console")]
     pub(in crate::plugs::tracking) fn len(&self) -> usize {
         self.order.len()
     }

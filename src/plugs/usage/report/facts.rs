@@ -17,6 +17,7 @@ pub struct Facts {
     pub interruptions: u64,
 }
 
+#[cfg(feature = "console")]
 impl Facts {
     /// For who may not see what people write: a title that is from a prompt is content.
     pub(in crate::plugs::usage) fn hide_prompt(&mut self) {

@@ -117,6 +117,7 @@ pub(in crate::plugs) fn first(
 /// # Errors
 ///
 /// If the database cannot be read.
+#[cfg(feature = "console")]
 pub(in crate::plugs) fn page(
     reader: Reader<'_>,
     filter: &Filter,

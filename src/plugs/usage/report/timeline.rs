@@ -145,6 +145,7 @@ pub const CELLS: [&str; 15] = [
 
 impl Timeline {
     /// For who may not see what people write.
+    #[cfg(feature = "console")]
     pub(in crate::plugs::usage) fn hide_prompts(&mut self) {
         self.facts.hide_prompt();
         self.prompts.iter_mut().for_each(|prompt| prompt.words = None);
