@@ -800,7 +800,8 @@ fn whatever_is_asked_is_answered() {
     assert_eq!(console.ask("POST /api/v1/auth/tokens", &[&bearer], label.as_bytes()).status, 201);
     let long = json!({"label": "x".repeat(70_000), "scopes": ["read"]}).to_string();
     assert_eq!(console.ask("POST /api/v1/auth/tokens", &[&bearer], long.as_bytes()).status, 413);
-    let page = console.ask("GET /", &[&bearer], b"");
+    let cookie = console.log_in("root", PASSWORD, &[]).cookie();
+    let page = console.ask("GET /", &[&format!("Cookie: {cookie}")], b"");
     assert!(page.body.contains("&lt;script&gt;") && !page.body.contains("<script>"), "{page:?}");
     let split = console.ask("GET /api/v1/activity-sessions/a%0d%0aSet-Cookie:%20x=1", &[&bearer], b"");
     assert_eq!((split.status, split.header("set-cookie")), (404, None));

@@ -258,7 +258,6 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         Ok(filter) => sessions::page(reader, &filter, &prices, from, asked.page.limit as usize)?,
         Err(reply) => return Ok(reply),
     };
-    let sessions: Vec<Session> = asked.page.of(sessions).collect();
     let ids: Vec<Param> = sessions.iter().map(|session| Param::from(&*session.id)).collect();
     let mut folders = folders(reader, &format!("session_id IN (NULL{})", ", ?".repeat(ids.len())), &ids)?;
     let object = |mut session: Session| {
