@@ -3,9 +3,9 @@
 
 use rustix::fs::Mode;
 use rustix::process::umask;
-use std::fs::{File, Permissions};
+use std::fs::{File, FileType, Permissions};
 use std::io::{Result, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::OnceLock;
 use tempfile::NamedTempFile;
@@ -45,12 +45,16 @@ pub fn open_to_others(path: &Path, mode: u32) -> Result<()> {
 }
 
 /// Writes a file aside, syncs it and puts it in its place. Its mode is given, or as open to others as the
-/// caller's umask wants it.
+/// caller's umask wants it. A device or a pipe, such as `/dev/null` and `/dev/stdout`, is written to and stays.
 ///
 /// # Errors
 ///
 /// If it cannot be written. What was there stays then.
 pub fn write(path: &Path, text: &str, mode: Option<u32>) -> Result<()> {
+    if is_stream(path) {
+        #[expect(clippy::disallowed_methods, reason = "a device or a pipe, not the database")]
+        return File::options().write(true).open(path)?.write_all(text.as_bytes());
+    }
     let mut aside = aside(folder(path))?;
     aside.write_all(text.as_bytes())?;
     if let Some(mode) = mode.or_else(|| CALLERS.get().map(|mask| 0o666 & !mask)) {
@@ -59,6 +63,15 @@ pub fn write(path: &Path, text: &str, mode: Option<u32>) -> Result<()> {
     aside.as_file().sync_all()?;
     aside.persist(path)?;
     Ok(())
+}
+
+/// Whether what is there is no file that another one can take the place of. A link is followed only where the system
+/// makes it, as `/dev/stdout`: elsewhere, others could have made it.
+fn is_stream(path: &Path) -> bool {
+    let is_device = |kind: FileType| kind.is_fifo() || kind.is_char_device();
+    let kind = path.symlink_metadata().map(|there| there.file_type());
+    ["/dev/fd", "/dev/stderr", "/dev/stdout", "/proc"].iter().any(|folder| path.starts_with(folder))
+        || kind.is_ok_and(is_device)
 }
 
 /// A new file whose lock tells who sweeps that it is in use. One that was swept before it was locked is made
@@ -92,4 +105,31 @@ const PREFIX: &str = ".sessionmill-";
 
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "no database is read or written as a file here")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_is_written_to_and_stays_and_a_link_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let [pipe, link, file] = ["pipe", "link", "file"].map(|name| folder.path().join(name));
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || std::fs::read_to_string(pipe).unwrap()
+        });
+        write(&pipe, "text", None).unwrap();
+        assert_eq!(reader.join().unwrap(), "text");
+        assert!(pipe.symlink_metadata().unwrap().file_type().is_fifo());
+        std::fs::write(&file, "of somebody else").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write(&link, "text", None).unwrap();
+        assert_eq!((std::fs::read_to_string(&link).unwrap().as_str(), link.is_symlink()), ("text", false));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "of somebody else");
+        assert!(["/dev/stdout", "/dev/null", "/dev/fd/63"].iter().all(|path| is_stream(Path::new(path))));
+        assert!(!is_stream(&file) && !is_stream(Path::new("/dev/shm/file")));
+    }
 }

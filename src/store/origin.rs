@@ -98,7 +98,7 @@ impl Origin {
         }
         let path = beside(database, NAME);
         let text = serde_json::to_string(self).unwrap_or_default() + "\n";
-        atomic_file::write(&path, &text, None).map_err(|error| match error.kind() {
+        atomic_file::write(&path, &text, Some(0o600)).map_err(|error| match error.kind() {
             std::io::ErrorKind::StorageFull => Error::new(Status::CannotRun, "there is no room beside the database"),
             _ => Error::cannot("write", path.display(), cause(&error)),
         })
