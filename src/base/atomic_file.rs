@@ -111,19 +111,20 @@ fn folder(path: &Path) -> &Path {
 #[expect(clippy::disallowed_methods, reason = "no database is read or written as a file here")]
 mod tests {
     use super::*;
+    use std::io::Read as _;
 
     #[test]
     fn a_pipe_is_written_to_and_stays_and_a_link_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let [pipe, link, file] = ["pipe", "link", "file"].map(|name| folder.path().join(name));
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
-        let reader = std::thread::spawn({
-            let pipe = pipe.clone();
-            move || std::fs::read_to_string(pipe).unwrap()
-        });
+        // Nobody waits for the other end while both are held.
+        let mut held = File::options().read(true).write(true).open(&pipe).unwrap();
         write(&pipe, "text", None).unwrap();
-        assert_eq!(reader.join().unwrap(), "text");
         assert!(pipe.symlink_metadata().unwrap().file_type().is_fifo());
+        let mut told = [0; 4];
+        held.read_exact(&mut told).unwrap();
+        assert_eq!(&told, b"text");
         std::fs::write(&file, "of somebody else").unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
         write(&link, "text", None).unwrap();
