@@ -18,13 +18,13 @@ pub fn leave_to_owner(database: &Path) -> Result<()> {
     let Some(owner) = owner.filter(|owner| *owner != 0) else { return Ok(()) };
     let known = name("/etc/passwd", owner);
     let message = format!("`{}` belongs to {known}, who could not use what root leaves beside it", database.display());
-    Err(Error::new(Status::CannotRun, message)
-        .hint(format!("run it as its owner: {} sessionmill …", become_owner(owner))))
+    Err(Error::new(Status::CannotRun, message).hint(run_as_owner(owner)))
 }
 
-/// As [`become_user`], for whoever owns a file, who need not have a name.
-pub fn become_owner(owner: u32) -> String {
-    become_user(&known("/etc/passwd", owner).unwrap_or_else(|| format!("'#{owner}'")))
+/// The hint to run the program as whoever owns a file, who need not have a name.
+pub fn run_as_owner(owner: u32) -> String {
+    let owner = known("/etc/passwd", owner).unwrap_or_else(|| format!("'#{owner}'"));
+    format!("run it as its owner: {} sessionmill …", become_user(&owner))
 }
 
 /// What root writes in front of a command that another user is to run: not every machine has sudo.

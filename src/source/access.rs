@@ -4,7 +4,7 @@
 //! Whether files may be written is asked, not tried: nothing is made, and the database is not opened.
 
 use crate::base::error::{Error, Result, Status, cause, count};
-use crate::base::owner::{become_owner, become_user, leave_to_owner, name};
+use crate::base::owner::{become_user, leave_to_owner, name, run_as_owner};
 use crate::source::Source;
 use crate::source::open::Refusal;
 use crate::source::scan;
@@ -111,7 +111,7 @@ fn refusal_of(barrier: &Barrier) -> Error {
         let group = name("/etc/group", group);
         ways.push(format!("join its group and log in again: sudo usermod -aG {group} {}", user.name));
     }
-    ways.push(format!("run it as its owner: {} sessionmill …", become_owner(owner)));
+    ways.push(run_as_owner(owner));
     error.hint(ways.join("; or "))
 }
 
