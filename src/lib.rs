@@ -66,6 +66,7 @@ pub mod plugs;
 pub mod price;
 pub mod read;
 pub mod report;
+pub mod run;
 pub mod service;
 pub mod source;
 pub mod store;

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use sessionmill::base::hash::Hash;
 use sessionmill::base::moment::{Moment, Steady};
 use sessionmill::pass::plan;
-use sessionmill::pass::policy::Policy;
+use sessionmill::run::policy::Policy;
 use sessionmill::service::history;
 use sessionmill::source::ledger::{Known, Ledger, State};
 use sessionmill::source::look::{Look, Reading};

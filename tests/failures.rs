@@ -2,7 +2,7 @@
 
 use crate::faulty::Faulty;
 use crate::world::{DAY, World, response};
-use sessionmill::pass::summary::{FileError, KeyError};
+use sessionmill::run::summary::{FileError, KeyError};
 use sessionmill_contract::Processor as _;
 use std::time::Duration;
 

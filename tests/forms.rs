@@ -3,8 +3,8 @@
 use crate::world::{World, response, rows};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use sessionmill::pass::summary::Counts;
 use sessionmill::read::Caps;
+use sessionmill::run::summary::Counts;
 use sessionmill::source::form::{Form, Unpacker};
 use sessionmill::source::open::Refusal;
 use sessionmill_contract::FailureClass;

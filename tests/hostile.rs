@@ -2,7 +2,7 @@
 //! own is never read, and costs nobody else anything.
 
 use crate::world::{World, response};
-use sessionmill::pass::summary::Counts;
+use sessionmill::run::summary::Counts;
 use sessionmill::source::open::{Refusal, Root};
 use sessionmill_contract::{Event, Failure, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile};
 use sessionmill_usage::Usage;

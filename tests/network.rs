@@ -7,9 +7,9 @@ use sessionmill::base::error::Status;
 use sessionmill::base::holder::Holder;
 use sessionmill::base::lock::ProcessorLock;
 use sessionmill::pass::network::Network;
-use sessionmill::pass::request::{Origin, Request};
-use sessionmill::pass::summary::Counts;
 use sessionmill::plugs::PLUGS;
+use sessionmill::run::request::{Origin, Request};
+use sessionmill::run::summary::Counts;
 use sessionmill::store::{Access, DatabaseFile, Store};
 use sessionmill_contract::{
     Bound, Event, Failure, FailureClass, Fold, Inputs, Manifest, Processor, Rows, Settlement, SourceFile,

@@ -6,7 +6,7 @@ use sessionmill::base::error::Status;
 use sessionmill::base::holder::Holder;
 use sessionmill::base::limits::Limits;
 use sessionmill::base::lock::ProcessorLock;
-use sessionmill::pass::summary::Counts;
+use sessionmill::run::summary::Counts;
 use sessionmill_contract::Processor;
 use sessionmill_usage::Usage;
 use std::time::Duration;

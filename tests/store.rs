@@ -4,10 +4,10 @@ use crate::failures::TWINS;
 use crate::world::{DAY, World, response, rows_of, tables};
 use sessionmill::base::error::Status;
 use sessionmill::base::limits::Limits;
-use sessionmill::pass::request::{Origin, Request};
 use sessionmill::pass::{self, Pass};
 use sessionmill::plugs::PLUGS;
 use sessionmill::read::Caps;
+use sessionmill::run::request::{Origin, Request};
 use sessionmill::source::{Layout, Source};
 use sessionmill::store::{Access, DatabaseFile, Store};
 use sessionmill_contract::{
@@ -55,7 +55,7 @@ pub fn run_pass(
     database: &Path,
     processors: &[&dyn Processor],
     committed: &dyn Fn(),
-) -> sessionmill::base::error::Result<sessionmill::pass::summary::Summary> {
+) -> sessionmill::base::error::Result<sessionmill::run::summary::Summary> {
     let sources = [Source::new("sessions", world.root(), Layout::Users)];
     pass::run(&Pass {
         database: &DatabaseFile::new(database, PLUGS),

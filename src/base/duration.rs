@@ -36,6 +36,15 @@ pub fn text(time: Duration) -> String {
     format!("{}{unit}", seconds / size)
 }
 
+/// Time that something took, as people read it: `40 ms`, `1.5 s`, `2 min 5 s`.
+pub fn elapsed(milliseconds: u64) -> String {
+    match milliseconds {
+        0..1000 => format!("{milliseconds} ms"),
+        1000..60_000 => format!("{:.1} s", milliseconds as f64 / 1000.0),
+        _ => format!("{} min {} s", milliseconds / 60_000, milliseconds / 1000 % 60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,10 @@
 //! | [`moment`] | readings of the clock |
 //! | [`utc`] | moments as text |
 //! | [`zone`] | days of a time zone |
-//! | [`duration`] | lengths of time in words |
+//! | [`duration`] | lengths of time as text |
+//! | [`size`] | sizes of files as text |
+//! | [`days`] | days and periods that a report is about |
+//! | [`schedule`] | when a processor is due |
 //! | [`lock`] | locks between processes |
 //! | [`holder`] | who has a lock |
 //! | [`suspension`] | letting go of the database at Ctrl-Z |
@@ -43,6 +46,7 @@ pub mod names;
 pub mod owner;
 pub mod printable;
 pub mod schedule;
+pub mod size;
 pub mod suspension;
 pub mod utc;
 pub(crate) mod wire;

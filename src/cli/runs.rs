@@ -77,7 +77,7 @@ pub(crate) fn runs(args: &Args, context: &Context) -> Result<Status> {
 
 fn row(Listed { run, .. }: &Listed) -> Vec<String> {
     let started = run.started_at.format("%Y-%m-%d %H:%M:%S").to_string();
-    let took = run.ended_at.map(|_| crate::pass::summary::duration(run.elapsed_ms.cast_unsigned()));
+    let took = run.ended_at.map(|_| crate::base::duration::elapsed(run.elapsed_ms.cast_unsigned()));
     let by = match &run.requested_by {
         Some(by) => format!("{} ({by})", run.trigger),
         None => run.trigger.clone(),

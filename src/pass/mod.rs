@@ -15,9 +15,7 @@
 //! | --- | --- |
 //! | [`walk`] | what there is |
 //! | [`recall`] | what the database knows of it |
-//! | [`policy`] | who is left out, and who waits |
 //! | [`network`] | processors that wait for a network |
-//! | [`quiet`] | files that still grow wait |
 //! | [`plan`] | which files are due for which processor, and why the others are not |
 //! | [`order`] | who comes first |
 //! | [`writer`] | files are read, and outcomes become commits, on one thread |
@@ -26,25 +24,19 @@
 //! | [`settle`] | facts of the touched keys become entities |
 //! | [`settled`] | what that left behind |
 //! | [`inquiry`] | what a processor asks over a network about settled entities |
-//! | [`pause`] | a server asked for a break |
-//! | [`summary`] | what a pass did: every file in one counted state |
-//! | [`request`] | who asked for the pass |
+//! | [`tally`] | counts the files of a pass, each in one state |
 //! | [`pending`] | files that have still to be looked into, for those who only look |
 
 pub mod bounded_queue;
 pub mod inquiry;
 pub mod network;
 pub mod order;
-pub mod pause;
 pub mod pending;
 pub mod plan;
-pub mod policy;
-pub mod quiet;
 pub mod recall;
-pub mod request;
 pub mod settle;
 pub mod settled;
-pub mod summary;
+pub mod tally;
 pub mod trial;
 pub mod walk;
 pub mod writer;
@@ -56,14 +48,15 @@ use crate::base::limits::{Allowance, Halt, Limits};
 use crate::base::lock::ProcessorLock;
 use crate::base::moment::{Clock, Moment};
 use crate::pass::network::Network;
-use crate::pass::pause::Pause;
 use crate::pass::recall::Recalled;
-use crate::pass::request::{Origin, Request};
 use crate::pass::settled::Settled;
-use crate::pass::summary::{Summary, Tally};
+use crate::pass::tally::Tally;
 use crate::pass::trial::Trial;
 use crate::pass::writer::Progress;
 use crate::read::Caps;
+use crate::run::pause::Pause;
+use crate::run::request::{Origin, Request};
+use crate::run::summary::Summary;
 use crate::source::Source;
 use crate::source::access;
 use crate::source::retry::Retries;

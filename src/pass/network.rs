@@ -1,6 +1,6 @@
 //! Processors that wait for a network.
 
-use crate::pass::quiet::Quiet;
+use crate::run::quiet::Quiet;
 
 /// How a processor asks over a network.
 #[derive(Clone, Debug)]

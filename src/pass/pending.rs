@@ -1,6 +1,6 @@
 //! Files whose bytes a processor has not seen yet, as far as their stat tells. Pure.
 
-use crate::pass::policy::Policy;
+use crate::run::policy::Policy;
 use crate::source::ledger::{Known, Ledger};
 use crate::source::retry::Fate;
 use crate::source::scan::Walk;

@@ -1,10 +1,10 @@
 //! Which files a pass looks into, for which processors. Pure: the walk and the ledger decide.
 
 use crate::pass::order;
-use crate::pass::policy::Policy;
-use crate::pass::quiet::{Quiet, Wait};
 use crate::pass::recall::Recalled;
 use crate::read::job::Job;
+use crate::run::policy::Policy;
+use crate::run::quiet::{Quiet, Wait};
 use crate::source::ledger::{Known, Ledger};
 use crate::source::rejection::Rejection;
 use crate::source::retry::{Retries, Standing};

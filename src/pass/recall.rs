@@ -4,9 +4,9 @@
 use crate::base::error::{Error, Result, count};
 use crate::base::fault::Fault;
 use crate::pass::Pass;
-use crate::pass::policy::Policy;
-use crate::pass::summary::Notices;
 use crate::pass::walk::{Walked, some_of};
+use crate::run::policy::Policy;
+use crate::run::summary::Notices;
 use crate::source::Source;
 use crate::source::alignment::Wanted;
 use crate::source::ledger::Ledger;

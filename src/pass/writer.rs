@@ -6,7 +6,7 @@ use crate::pass::Pass;
 use crate::pass::bounded_queue::{BoundedQueue, Received, Receiver};
 use crate::pass::plan::Plan;
 use crate::pass::recall::Recalled;
-use crate::pass::summary::Tally;
+use crate::pass::tally::Tally;
 use crate::pass::trial::Trial;
 use crate::read::batch::{self, Queue};
 use crate::read::in_flight::{Flight, InFlight};

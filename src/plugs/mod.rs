@@ -45,7 +45,7 @@ use crate::config::section::Table;
 use crate::config::variable::Variable;
 use crate::config::{Config, Environment};
 use crate::pass::network::Network;
-use crate::pass::summary::Summary;
+use crate::run::summary::Summary;
 use crate::store::DatabaseFile;
 use crate::store::lookup::Lookup;
 use crate::store::migrate::{ENGINE, Migration};

@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod csv;
 pub mod grid;
+pub mod health;
 pub mod listing;
 pub mod money;
 pub mod render;

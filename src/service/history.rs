@@ -3,7 +3,6 @@
 use crate::base::error::Result;
 use crate::base::moment::Moment;
 use crate::base::schedule::LastRun;
-use crate::service::health;
 use crate::store::run::{COLUMNS, Run};
 use crate::store::{Access, DatabaseFile, Store, is_begun};
 use chrono::TimeDelta;
@@ -38,5 +37,5 @@ fn read(database: &DatabaseFile, processor: &str, now: &Moment) -> Result<Option
     );
     let last = store.reader().first(&sql, &[processor.into(), (now.wall + FUTURE).into()], Run::of)?;
     let last = last.filter(|run| ["done", "failed"].contains(&&*run.outcome));
-    Ok(last.map(|run| LastRun::remembered(run.started_at, health::end(&run), now)))
+    Ok(last.map(|run| LastRun::remembered(run.started_at, run.end(), now)))
 }

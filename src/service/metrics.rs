@@ -7,7 +7,7 @@ use crate::base::moment::Moment;
 use crate::config::Config;
 use crate::config::schedules::Schedules;
 use crate::plugs::{ConfiguredProcessors, Measure};
-use crate::service::health::{Facts, Keeper, State};
+use crate::report::health::{Facts, Keeper, State};
 use crate::store::record::Record;
 use crate::store::{Access, DatabaseFile, Store, known, room};
 use chrono::{DateTime, Utc};

@@ -3,18 +3,16 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`daemon`] | one loop, and a worker for each run |
-//! | [`schedule`] | when a processor is due |
 //! | [`trigger`] | requests, as files |
 //! | [`order`] | what they can say |
 //! | [`folder`] | a folder of ours that others may write to |
-//! | [`health`] | how a processor does |
-//! | [`metrics`] | the same for Prometheus |
+//! | [`history`] | the last run of a processor, for its schedule |
+//! | [`metrics`] | how processors do, for Prometheus |
 //! | [`systemd`] | what the service tells systemd |
 //! | [`unit`](mod@unit) | what its unit lets it do |
 
 pub mod daemon;
 pub mod folder;
-pub mod health;
 pub mod history;
 pub mod metrics;
 pub mod order;

@@ -5,7 +5,7 @@
 //! | --- | --- | --- |
 //! | changed | no | next pass |
 //! | environment | no | 1 min, doubled up to 1 h; a change of the file or key ends the wait |
-//! | throttled | no | next pass; it is the processor that pauses: [`crate::pass::pause`] |
+//! | throttled | no | next pass; it is the processor that pauses: [`crate::run::pause`] |
 //! | budget | no | next pass |
 //! | transient | yes | a random time below 1 min × 2ⁿ, 6 h at most; after 8 attempts dead |
 //! | permanent | yes | one more try after a day, then dead |

@@ -1,7 +1,7 @@
 //! Files of the last walk that can hold transcripts and are not read, and links that can lead to such files.
 
 use crate::base::error::Result;
-use crate::pass::policy::Policy;
+use crate::run::policy::Policy;
 use crate::source::rejection::Rejection;
 use crate::source::scan::Walk;
 use crate::store::Store;

@@ -1,7 +1,7 @@
 //! Pauses, in the database: a row per processor that was asked to wait.
 
 use crate::base::error::Result;
-use crate::pass::pause::Pause;
+use crate::run::pause::Pause;
 use crate::store::Store;
 use crate::store::reader::Reader;
 use crate::store::rows::Cell;

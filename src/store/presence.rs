@@ -2,8 +2,8 @@
 
 use crate::base::error::{Error, Result, cause, count, thousands};
 use crate::base::printable::short;
-use crate::pass::policy::Policy;
-use crate::pass::summary::Notices;
+use crate::run::policy::Policy;
+use crate::run::summary::Notices;
 use crate::source::Source;
 use crate::source::ledger::{Known, Ledger};
 use crate::source::open::Root;

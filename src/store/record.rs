@@ -1,8 +1,8 @@
 //! What the database tells of a processor: its runs, its failures, what waits.
 
 use crate::base::error::Result;
-use crate::pass::pause::Pause;
-use crate::pass::summary::Deferral;
+use crate::run::pause::Pause;
+use crate::run::summary::Deferral;
 use crate::store::reader::{Param, Reader};
 use crate::store::run::{COLUMNS, Run};
 use crate::store::{pauses, runs};

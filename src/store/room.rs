@@ -1,7 +1,7 @@
 //! Room on the disk: a pass that would run out of it does not begin.
 
 use crate::base::error::{Error, Result, Status};
-use crate::pass::summary::bytes;
+use crate::base::size::bytes;
 use crate::store::beside;
 use std::path::Path;
 

@@ -2,6 +2,7 @@
 //! the service says of itself.
 
 use crate::base::error::Result;
+use crate::base::schedule::End;
 use crate::store::reader::Row;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -92,6 +93,12 @@ impl Run {
     /// Why it could not be done.
     pub fn error(&self) -> Option<&str> {
         self.message.as_deref().filter(|_| self.alarms.is_empty())
+    }
+
+    /// How it ended, for the schedule. One that failed as a whole says why; one in which files failed, or with alarms,
+    /// has done its work.
+    pub fn end(&self) -> End {
+        if self.error().is_some() || self.outcome == "killed" { End::Failed } else { End::Done }
     }
 
     /// Files that it left to the next one.

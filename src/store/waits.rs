@@ -1,7 +1,7 @@
 //! Files that wait to be quiet, in the database: a row per processor and file.
 
 use crate::base::error::Result;
-use crate::pass::quiet::Wait;
+use crate::run::quiet::Wait;
 use crate::source::ledger::Ledger;
 use crate::store::Store;
 use crate::store::rows::{Cell, as_text, as_time};

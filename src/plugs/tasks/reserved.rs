@@ -4,7 +4,7 @@
 use super::{NAME, Settings};
 use crate::base::error::{Result, count};
 use crate::config::Config;
-use crate::pass::summary::Summary;
+use crate::run::summary::Summary;
 use crate::store::{Access, DatabaseFile, Store};
 
 /// Separates the ids in the question.

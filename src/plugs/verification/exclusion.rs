@@ -6,7 +6,7 @@ use crate::base::error::Result;
 use crate::base::names;
 use crate::config::Config;
 use crate::identities::Identities;
-use crate::pass::summary::Summary;
+use crate::run::summary::Summary;
 use crate::store::{Access, Store, known};
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -5,7 +5,7 @@ use super::llm::address::Address;
 use super::llm::api::Api;
 use super::llm::budget::Spent;
 use crate::config::section;
-use crate::pass::quiet::Quiet;
+use crate::run::quiet::Quiet;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use sessionmill_verification::confidence::Weights;

@@ -3,9 +3,9 @@
 use crate::base::error::{Result, Status};
 use crate::base::moment::Moment;
 use crate::base::schedule::{End, LastRun, Schedule};
-use crate::pass::request::Origin;
-use crate::pass::summary::Summary;
 use crate::plugs::Plug;
+use crate::run::request::Origin;
+use crate::run::summary::Summary;
 use crate::service::daemon::event::Settings;
 use md5::{Digest, Md5};
 use sessionmill_contract::Bound;

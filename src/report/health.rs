@@ -14,9 +14,9 @@
 
 use crate::base::error::count;
 use crate::base::moment::Moment;
-use crate::base::schedule::{End, LastRun, Schedule};
+use crate::base::schedule::{LastRun, Schedule};
 use crate::base::utc;
-use crate::pass::pause::Pause;
+use crate::run::pause::Pause;
 use crate::store::record::Record;
 use crate::store::run::Run;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -125,12 +125,6 @@ impl State {
     }
 }
 
-/// How a run ended, for the schedule. One that failed as a whole says why; one in which files failed, or with alarms,
-/// has done its work.
-pub(super) fn end(run: &Run) -> End {
-    if run.error().is_some() || run.outcome == "killed" { End::Failed } else { End::Done }
-}
-
 impl Facts<'_> {
     /// The health of the processor.
     pub fn health(&self, now: &Moment) -> Health {
@@ -190,7 +184,7 @@ impl Facts<'_> {
         if self.keeper == Keeper::Nobody {
             return None;
         }
-        let last = self.last.map(|run| LastRun::remembered(run.started_at, end(run), now));
+        let last = self.last.map(|run| LastRun::remembered(run.started_at, run.end(), now));
         let wait = schedule.wait(last.as_ref(), now, self.zone, Duration::ZERO);
         now.wall.checked_add_signed(TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX))
     }

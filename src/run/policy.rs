@@ -7,7 +7,7 @@
 //! | excluded | people, for one processor | its settings name them |
 //! | waiting | files that still grow, for a processor that pays for every look | see [`Quiet`] |
 
-use crate::pass::quiet::{Quiet, Wait};
+use crate::run::quiet::{Quiet, Wait};
 use crate::source::ledger::Known;
 use crate::source::rejection::Rejection;
 use crate::source::scan::Found;

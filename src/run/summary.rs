@@ -1,20 +1,11 @@
 //! What a run did, per processor: every file in exactly one counted state.
 
+use crate::base::duration::elapsed;
 use crate::base::error::{count, thousands};
-use crate::base::heartbeat::Heartbeat;
 use crate::base::printable::{printable, short};
-use crate::pass::plan::{Plan, Reason};
-use crate::pass::settled::Settled;
-use crate::read::job::Job;
-use crate::read::{Outcome, Read, Verdict};
-use crate::source::open::Refusal;
-use crate::source::rejection::Rejection;
-use crate::source::retry::{Fate, Standing};
-use crate::store::failures::FailedKey;
+use crate::base::size::bytes;
 use serde::{Deserialize, Serialize};
-use sessionmill_contract::{Failure, FailureClass, Manifest, SourceFile};
 use std::fmt::Write as _;
-use std::time::Duration;
 
 /// The outcome of a run.
 #[derive(Debug, Default, Serialize)]
@@ -118,85 +109,6 @@ pub struct KeyError {
     pub error: String,
 }
 
-/// Counts a pass on its way.
-#[derive(Debug)]
-pub struct Tally<'m> {
-    manifests: &'m [&'m Manifest],
-    counts: Vec<Counts>,
-    files: u64,
-    /// Files that were read before and are rejected now.
-    lost: u64,
-}
-
-impl<'m> Tally<'m> {
-    /// Counts what the plan already decides.
-    pub fn begin(manifests: &'m [&'m Manifest], plan: &Plan) -> Self {
-        let counts = manifests.iter().zip(&plan.left).map(|(manifest, left)| {
-            let unchanged = left.unchanged;
-            let mut counts = Counts { processor: manifest.name.to_owned(), unchanged, ..Counts::default() };
-            left.files.iter().for_each(|(file, reason)| counts.left(file, reason));
-            counts
-        });
-        Self { manifests, counts: counts.collect(), files: 0, lost: plan.lost }
-    }
-
-    /// Counts a group that was committed.
-    pub fn record(&mut self, group: &[Outcome]) {
-        for Outcome { job, result } in group {
-            self.files += 1;
-            let is_known = job.known.as_ref().is_some_and(|known| known.look.is_some());
-            self.lost += u64::from(is_known && matches!(result, Err(Refusal::Rejected(_))));
-            match result {
-                Ok(read) => {
-                    for (due, verdict) in &read.verdicts {
-                        self.counts[*due].verdict(self.manifests[*due], job, read, verdict);
-                    }
-                }
-                Err(refusal) => {
-                    for due in &job.due {
-                        let counts = &mut self.counts[*due];
-                        match refusal {
-                            Refusal::Rejected(rejection) => counts.rejected(&job.file, rejection.words()),
-                            Refusal::Failed(failure) => counts.failed(&job.file, failure),
-                            Refusal::Deferred(halt) => counts.deferred(&job.file, halt.words()),
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// Counts what settling left behind, for each processor.
-    #[must_use]
-    pub fn settled(mut self, settled: Vec<Settled>) -> Self {
-        self.counts.iter_mut().zip(settled).for_each(|(counts, settled)| counts.settled(settled));
-        self
-    }
-
-    /// Files that were looked into so far.
-    pub fn files(&self) -> u64 {
-        self.files
-    }
-
-    /// Adds up.
-    pub fn end(mut self, elapsed: Duration, mut notices: Notices, stop: &Heartbeat) -> Summary {
-        if self.lost > 0 {
-            let files = count(self.lost, "transcript");
-            notices.alarms.push(format!("{files} read before, rejected now: what is new there is not counted"));
-        }
-        for counts in &mut self.counts {
-            counts.close();
-            counts.elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-            counts.errors_detail.sort_by(|a, b| a.session.cmp(&b.session));
-            counts.rejected_detail.sort_by(|a, b| a.session.cmp(&b.session));
-            counts.unsettled_detail.sort_by(|a, b| a.key.cmp(&b.key));
-            counts.deferred_detail.sort();
-            counts.deferred_reasons.sort_by(|a, b| b.files.cmp(&a.files).then_with(|| a.reason.cmp(&b.reason)));
-        }
-        Summary { processors: self.counts, is_stopped: stop.is_stopped(), notices }
-    }
-}
-
 /// So many files are named in words; the JSON names all of them.
 const NAMED: usize = 10;
 
@@ -246,95 +158,6 @@ impl Counts {
         self.errors > 0 || self.unsettled_keys > 0
     }
 
-    fn verdict(&mut self, manifest: &Manifest, job: &Job, read: &Read, verdict: &Verdict) {
-        self.bytes_read += read.look.stat.size;
-        match verdict {
-            Verdict::Unchanged => {
-                self.skipped += 1;
-                let last = job.known.as_ref().and_then(|known| known.look.as_ref());
-                self.touched += u64::from(last.is_some_and(|last| last.stat != read.look.stat));
-            }
-            Verdict::Facts(_) => {
-                self.processed += 1;
-                self.items_extracted += verdict.items(manifest);
-                self.malformed_lines += read.tally.as_ref().map_or(0, |tally| tally.malformed);
-            }
-            Verdict::Failed(failure) => self.failed(&job.file, failure),
-        }
-    }
-
-    /// Counts a file that is not looked into.
-    fn left(&mut self, file: &SourceFile, reason: &Reason) {
-        match reason {
-            // Who is forgotten is not named.
-            Reason::Rejected(Rejection::Forgotten) => {
-                self.rejected += 1;
-                self.forgotten += 1;
-            }
-            Reason::Rejected(rejection) => self.rejected(file, rejection.words()),
-            Reason::Failed(standing) => self.held(file, standing),
-            Reason::Growing(quiet) => self.deferred(file, &quiet.words()),
-            Reason::Unchanged => self.unchanged += 1,
-            // It is counted by what becomes of it.
-            Reason::Due | Reason::Retry => {}
-        }
-    }
-
-    /// Counts what transcripts do not tell any more, and the keys that could not be settled, whether they were tried
-    /// or not.
-    fn settled(&mut self, Settled { dropped, unsettled, .. }: Settled) {
-        self.dropped = dropped.iter().map(|(_, items)| items).sum();
-        self.dropped_detail = dropped.into_iter().map(|(session, items)| Dropped { session, items }).collect();
-        self.unsettled_keys = unsettled.len() as u64;
-        self.dead_keys = unsettled.iter().filter(|failed| failed.standing.fate == Fate::Dead).count() as u64;
-        let error = |FailedKey { key, standing, .. }: FailedKey| {
-            let Failure { class, message, .. } = standing.failure;
-            KeyError { key, class: class.name(), error: message }
-        };
-        self.unsettled_detail = unsettled.into_iter().map(error).collect();
-    }
-
-    /// Counts a failure that stands as what it was.
-    fn held(&mut self, file: &SourceFile, standing: &Standing) {
-        match standing.fate {
-            Fate::Dropped => self.rejected(file, &format!("dropped by hand: {}", standing.failure)),
-            Fate::Retry | Fate::Dead => self.failed(file, &standing.failure),
-        }
-    }
-
-    fn failed(&mut self, file: &SourceFile, failure: &Failure) {
-        if failure.class == FailureClass::Rejected {
-            return self.rejected(file, &failure.message);
-        }
-        if failure.class.defers() {
-            return self.deferred(file, &failure.message);
-        }
-        self.errors += 1;
-        let error = failure.message.clone();
-        self.errors_detail.push(FileError { session: file.session_file.clone(), class: failure.class.name(), error });
-    }
-
-    fn rejected(&mut self, file: &SourceFile, reason: &str) {
-        self.rejected += 1;
-        let error = reason.to_owned();
-        self.rejected_detail.push(FileError { session: file.session_file.clone(), class: "rejected", error });
-    }
-
-    fn deferred(&mut self, file: &SourceFile, reason: &str) {
-        self.deferred += 1;
-        self.deferred_detail.push(file.session_file.clone());
-        match self.deferred_reasons.iter_mut().find(|known| known.reason == reason) {
-            Some(known) => known.files += 1,
-            None => self.deferred_reasons.push(Deferral { reason: reason.to_owned(), files: 1 }),
-        }
-    }
-
-    /// Derives the sums, when all files are counted.
-    fn close(&mut self) {
-        self.scanned = self.processed + self.skipped + self.deferred + self.rejected + self.errors;
-        self.files = self.unchanged + self.scanned;
-    }
-
     fn write(&self, words: &mut String) {
         let mut line =
             format!("{}: {}, {} changed", self.processor, count(self.files, "file"), thousands(self.processed.into()));
@@ -354,7 +177,7 @@ impl Counts {
         if self.malformed_lines > 0 {
             let _ = write!(line, ", {} skipped", count(self.malformed_lines, "malformed line"));
         }
-        let _ = writeln!(words, "{line} ({})", duration(self.elapsed_ms));
+        let _ = writeln!(words, "{line} ({})", elapsed(self.elapsed_ms));
         let failed = self
             .errors_detail
             .iter()
@@ -401,33 +224,6 @@ fn name(words: &mut String, lines: impl Iterator<Item = String>, all: u64) {
     }
 }
 
-/// `512 B`, `1.5 MB`.
-pub fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
-    if bytes < 1000 {
-        return format!("{bytes} B");
-    }
-    let mut size = bytes as f64 / 1000.0;
-    let mut unit = UNITS[0];
-    for next in &UNITS[1..] {
-        if size < 999.95 {
-            break;
-        }
-        size /= 1000.0;
-        unit = next;
-    }
-    format!("{size:.1} {unit}")
-}
-
-/// `40 ms`, `1.5 s`, `2 min 5 s`.
-pub(crate) fn duration(milliseconds: u64) -> String {
-    match milliseconds {
-        0..1000 => format!("{milliseconds} ms"),
-        1000..60_000 => format!("{:.1} s", milliseconds as f64 / 1000.0),
-        _ => format!("{} min {} s", milliseconds / 60_000, milliseconds / 1000 % 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -459,13 +255,5 @@ mod tests {
              deferred 1 file: the time of this run is used up\n  \
              dropped 2 items of `ada/c.jsonl`: no transcript has them any more\n"
         );
-    }
-
-    #[test]
-    fn sizes_read_well() {
-        assert_eq!(bytes(999), "999 B");
-        assert_eq!(bytes(1000), "1.0 kB");
-        assert_eq!(bytes(999_950), "1.0 MB");
-        assert_eq!(bytes(u64::MAX), "18446.7 PB");
     }
 }
