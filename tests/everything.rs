@@ -15,7 +15,7 @@ use sessionmill::actions::review;
 use sessionmill::base::heartbeat::Heartbeat;
 use sessionmill::config::Config;
 use sessionmill::identities::Identities;
-use sessionmill::plugs::{self, Removal, Review};
+use sessionmill::plugs::{self, PLUGS, Removal, Review};
 use sessionmill::source::{Layout, Source};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -107,7 +107,7 @@ impl Play {
 
     fn plugs(&self) -> plugs::World {
         let (database, now, heartbeat) = (self.world.database_file(), self.world.next().wall, Heartbeat::default());
-        plugs::World { credentials: None, database, now, heartbeat, may_ask: false }
+        plugs::World { credentials: None, database, plugs: PLUGS, now, heartbeat, may_ask: false }
     }
 
     fn pass(&mut self) {

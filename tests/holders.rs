@@ -87,7 +87,7 @@ fn no_other_process_gets_the_database_while_it_is_held() {
         store
     };
     let store = held("open", Store::open(&database, Access::ReadWrite).unwrap());
-    migrate::migrate(&store, PLUGS, world.next().wall).unwrap();
+    migrate::migrate(&store, &PLUGS.schema(), world.next().wall).unwrap();
     let store = held("migrate", store);
     sources::remember(&store, &[Wanted::new(&sources[0], true)], false).unwrap();
     known::sources(store.reader()).unwrap();

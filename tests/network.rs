@@ -107,7 +107,7 @@ fn passes_side_by_side_see_a_file_once() {
         // A run of the other processor, in the middle of this one's.
         let sources = [sessionmill::source::Source::new("sessions", &root, sessionmill::source::Layout::Users)];
         let other = sessionmill::pass::Pass {
-            database: &DatabaseFile::new(&database, PLUGS),
+            database: &DatabaseFile::new(&database, PLUGS.schema()),
             sources: &sources,
             processors: &[&Usage],
             now: world_now(),

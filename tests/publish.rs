@@ -434,9 +434,9 @@ fn a_run_that_migrates_publishes_at_once() {
     new(&world);
     outdate(&Snapshot::newest(&world.database()).unwrap().path);
     outdate(&world.database());
-    assert_eq!(published_schema(&world), PLUGS.schema() - 1);
+    assert_eq!(published_schema(&world), PLUGS.schema().version() - 1);
     run();
-    assert_eq!(published_schema(&world), PLUGS.schema());
+    assert_eq!(published_schema(&world), PLUGS.schema().version());
     let last = "SELECT scanned, processed FROM processor_runs ORDER BY run_id DESC LIMIT 1";
     assert_eq!(world.rows(last), ["0|0"], "no file is read again");
     let before = names(&world);

@@ -58,7 +58,7 @@ pub fn run_pass(
 ) -> sessionmill::base::error::Result<sessionmill::run::summary::Summary> {
     let sources = [Source::new("sessions", world.root(), Layout::Users)];
     pass::run(&Pass {
-        database: &DatabaseFile::new(database, PLUGS),
+        database: &DatabaseFile::new(database, PLUGS.schema()),
         sources: &sources,
         processors,
         now: world.next(),

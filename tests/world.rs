@@ -89,7 +89,7 @@ impl World {
 
     /// The database, with what the program keeps in it.
     pub fn database_file(&self) -> DatabaseFile {
-        DatabaseFile::new(self.database(), PLUGS)
+        DatabaseFile::new(self.database(), PLUGS.schema())
     }
 
     /// Writes a transcript below the root, with its folders.

@@ -40,7 +40,7 @@ pub struct Changed {
 /// If a processor or a name is unknown, or the database cannot be written. Nothing is changed then.
 pub fn change(wish: Wish, which: &Which, config: &Config, world: &World) -> Result<Changed> {
     let processors = which.processor.clone().map(|name| vec![name]).unwrap_or_default();
-    let plugs = world.database.plugs.named(&processors)?;
+    let plugs = world.plugs.named(&processors)?;
     let store = Store::open_current(&world.database, Access::ReadWrite, world.now)?;
     let is_own = |processor: &String| which.processor.as_ref().is_none_or(|name| processor == name);
     let mut files = failures::all(store.reader())?;

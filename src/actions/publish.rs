@@ -68,7 +68,7 @@ pub fn write_state(
             let record = Record::read(reader, name, configured.server_of(name))?.or_unwritten(database, name);
             Ok(Entry { processor: name.to_owned(), lacks: lacks(name), running, record })
         };
-        let processors = database.plugs.names().map(entry);
+        let processors = database.schema.names().map(entry);
         Ok(ServiceState {
             at: now.wall,
             pid,

@@ -10,7 +10,7 @@ use crate::plugs::{Removal, World};
 /// If the processor is unknown or shows nothing that can be hidden, if an id is unknown, or if the database cannot be
 /// written.
 pub fn remove(processor: &str, removal: &Removal, world: &World) -> Result<Vec<String>> {
-    let plugs = world.database.plugs.named(&[processor.to_owned()])?;
+    let plugs = world.plugs.named(&[processor.to_owned()])?;
     match plugs.first().and_then(|plug| plug.remove) {
         Some(hide) => hide(removal, world),
         None => Err(Error::new(Status::Usage, format!("processor `{processor}` has nothing to remove"))),

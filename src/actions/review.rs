@@ -11,7 +11,7 @@ use crate::plugs::{Review, World};
 /// If the processor is unknown or has nothing to decide about, if it makes nothing of the decision, or if the database
 /// cannot be written.
 pub fn review(processor: &str, review: &Review, world: &World) -> Result<Vec<String>> {
-    let plugs = world.database.plugs.named(&[processor.to_owned()])?;
+    let plugs = world.plugs.named(&[processor.to_owned()])?;
     match plugs.first().and_then(|plug| plug.review) {
         Some(decisions) => (decisions.decide)(review, world),
         None => Err(Error::new(Status::Usage, format!("processor `{processor}` has nothing to decide about"))),

@@ -184,7 +184,8 @@ fn run(args: &Args, context: &Context) -> Result<Status> {
     let store = store(&config, &database, context)?;
     let (login, events) = (context.environment.login.clone(), context.environment.events());
     let flags = args.database.flags(&database);
-    let setup = Setup { config, database, store, login, events, flags, now: Moment::now };
+    let (plugs, now) = (context.plugs, Moment::now);
+    let setup = Setup { config, database, plugs, store, login, events, flags, now };
     serve(setup, |url| {
         remark(&format!("console: {url}"));
         if args.open {

@@ -42,7 +42,8 @@ pub(crate) fn daemon(args: &Args, context: &Context) -> Result<Status> {
         let awaits = context.environment.events().filter(|_| choice.events.is_none());
         let sources = choice.sources;
         let (login, credentials) = (context.environment.login.clone(), context.environment.credentials.clone());
-        Ok(Settings { database, sources, lacks, awaits, config, login, credentials })
+        let plugs = context.plugs;
+        Ok(Settings { database, plugs, sources, lacks, awaits, config, login, credentials })
     };
     let settings = configure()?;
     tracing::info!(database = %settings.database.display(), "serving");

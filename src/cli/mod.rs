@@ -97,7 +97,7 @@ pub(crate) struct Context {
 impl Context {
     /// What processors can be made from.
     pub(crate) fn world(&self, database: &DatabaseFile) -> World {
-        World::new(&self.environment, database, self.now.wall)
+        World::new(&self.environment, database, self.plugs, self.now.wall)
     }
 }
 
@@ -121,7 +121,7 @@ pub fn main(plugs: Plugs, now: Moment) -> Status {
     if !matches!(asked, Asked::Own(Command::Trigger(_) | Command::Man { .. })) {
         atomic_file::be_private();
     }
-    let context = Context { now, environment: Environment::read(plugs), plugs };
+    let context = Context { now, environment: Environment::read(&plugs.declarations()), plugs };
     let done = suspension::listen().and_then(|()| execute(asked, &context));
     queue.iter().for_each(log::Queue::end);
     done.unwrap_or_else(|error| {

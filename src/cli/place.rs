@@ -58,12 +58,12 @@ impl Database {
                 Error::new(Status::CannotRun, message).hint(format!("name a file: --database {}", file.display()))
             );
         }
-        Ok((config, DatabaseFile::new(path, context.plugs)))
+        Ok((config, DatabaseFile::new(path, context.plugs.schema())))
     }
 
     /// The configuration as it is written, and the file that it is written in.
     pub(crate) fn read(&self, context: &Context) -> Result<(Option<PathBuf>, config::reading::Reading)> {
-        config::read(self.config.as_deref(), &context.environment, context.plugs)
+        config::read(self.config.as_deref(), &context.environment, &context.plugs.declarations())
     }
 
     /// Whether a flag or a variable names the configuration.

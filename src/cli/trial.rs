@@ -31,7 +31,7 @@ pub(crate) fn trial(args: &Args, context: &Context) -> Result<Status> {
     let config = std::io::read_to_string(std::io::stdin()).map_err(|error| wrong(&cause(&error)))?;
     let config = configuration(&config, context.plugs).map_err(|cause| wrong(&cause))?;
     // A trial asks nobody: what a model said before is read, and no question is paid for.
-    let database = DatabaseFile::new(&args.database, context.plugs);
+    let database = DatabaseFile::new(&args.database, context.plugs.schema());
     let configured =
         ConfiguredProcessors::new(&args.processors, &config, &World { may_ask: false, ..context.world(&database) })?;
     let source = Source::new("", &args.root, Layout::Users);
@@ -48,7 +48,7 @@ fn wrong(cause: &str) -> Error {
 
 /// The configuration that was written.
 fn configuration(text: &str, plugs: Plugs) -> std::result::Result<Config, String> {
-    let Reading { config, mistakes, .. } = Reading::of(text, &BTreeMap::new(), plugs);
+    let Reading { config, mistakes, .. } = Reading::of(text, &BTreeMap::new(), &plugs.declarations());
     mistakes.first().map_or(Ok(config), |mistake| Err(mistake.to_string()))
 }
 

@@ -1,7 +1,7 @@
 //! The environment, as far as it matters.
 
 use crate::base::owner;
-use crate::plugs::Plugs;
+use crate::config::Declaration;
 use crate::source::events::SERVER_ROOT;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -31,13 +31,13 @@ pub struct Environment {
 
 impl Environment {
     /// Reads the process's environment.
-    pub fn read(plugs: Plugs) -> Self {
+    pub fn read(processors: &[Declaration]) -> Self {
         let text = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned()).filter(|t| !t.is_empty());
         let list = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let folder = |name: &str| list(name).map(PathBuf::from);
         let uid = rustix::process::getuid();
         let login = ["USER", "LOGNAME"].into_iter().find_map(text);
-        let older = super::variable::all(plugs).into_iter();
+        let older = super::variable::all(processors).into_iter();
         let older = older.filter_map(|variable| Some((variable.name, text(variable.name)?)));
         Self {
             home: folder("HOME"),

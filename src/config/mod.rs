@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`budget`] | the tables `[[budget]]` |
 //! | [`console`], [`daemon`], [`publish`], [`schedules`] | the tables `[console]`, `[daemon]`, `[publish]` and `[schedule]` |
+//! | [`declaration`] | what a processor declares for all of these |
 //! | [`environment`], [`variable`] | what the process is told; variables of the older program |
 //! | [`section`] | tables of processors |
 //! | [`reading`] | a file and the variables as written: values, where they come from, mistakes |
@@ -14,6 +15,7 @@
 pub mod budget;
 pub mod console;
 pub mod daemon;
+pub mod declaration;
 pub mod environment;
 pub mod publish;
 pub mod reading;
@@ -22,10 +24,10 @@ pub mod section;
 pub mod variable;
 mod wording;
 
+pub use declaration::Declaration;
 pub use environment::Environment;
 
 use crate::base::error::{Error, Result, Status, cause, count};
-use crate::plugs::Plugs;
 use crate::price::Price;
 use crate::read::Caps;
 use crate::source::{Layout, Source};
@@ -107,9 +109,9 @@ impl SourceTable {
 
 impl Config {
     /// The configuration that nobody has written.
-    pub fn of(plugs: Plugs) -> Self {
-        let sections = plugs.iter().filter_map(|plug| plug.table).map(Table::default).collect();
-        Self { schedule: Schedules::of(plugs), sections, ..Self::default() }
+    pub fn of(processors: &[Declaration]) -> Self {
+        let sections = processors.iter().filter_map(|declared| declared.table).map(Table::default).collect();
+        Self { schedule: Schedules::of(processors), sections, ..Self::default() }
     }
 
     /// The settings of a processor, by their type.
@@ -187,7 +189,11 @@ impl Config {
 /// # Errors
 ///
 /// With status `Config` if the file cannot be read.
-pub fn read(named: Option<&Path>, environment: &Environment, plugs: Plugs) -> Result<(Option<PathBuf>, Reading)> {
+pub fn read(
+    named: Option<&Path>,
+    environment: &Environment,
+    processors: &[Declaration],
+) -> Result<(Option<PathBuf>, Reading)> {
     let path = named.map(Path::to_owned).or_else(|| environment.default_config());
     let text = path.as_ref().map(|path| {
         #[expect(clippy::disallowed_methods, reason = "the configuration, not the database")]
@@ -196,7 +202,7 @@ pub fn read(named: Option<&Path>, environment: &Environment, plugs: Plugs) -> Re
             ..Error::cannot("read the configuration", path.display(), cause(&error))
         })
     });
-    let reading = Reading::of(&text.transpose()?.unwrap_or_default(), &environment.older, plugs);
+    let reading = Reading::of(&text.transpose()?.unwrap_or_default(), &environment.older, processors);
     Ok((path, reading))
 }
 

@@ -7,8 +7,7 @@
 use super::schedules::TIMEZONE;
 use super::variable::{self, Variable};
 use super::wording::{self, Place};
-use super::{Config, SCHEDULE};
-use crate::plugs::Plugs;
+use super::{Config, Declaration, SCHEDULE};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sessionmill_contract::mask::mask;
@@ -67,13 +66,15 @@ const NOWHERE: Range<usize> = 0..0;
 
 impl Reading {
     /// Reads the text of a file and the older program's variables, which are stronger.
-    pub fn of(text: &str, variables: &BTreeMap<&'static str, String>, plugs: Plugs) -> Self {
+    pub fn of(text: &str, variables: &BTreeMap<&'static str, String>, processors: &[Declaration]) -> Self {
         let mut reading = Self::default();
         let (mut document, broken) = parse(text, &mut reading.mistakes);
         origins(document.get_ref(), "", text, &mut reading.origins);
 
-        let settings: Vec<_> =
-            variable::all(plugs).into_iter().filter_map(|v| Some((v.setting(variables.get(v.name)?), v))).collect();
+        let settings: Vec<_> = variable::all(processors)
+            .into_iter()
+            .filter_map(|v| Some((v.setting(variables.get(v.name)?), v)))
+            .collect();
         for (setting, Variable { name, key, .. }) in &settings {
             match setting {
                 Ok(setting) => {
@@ -86,9 +87,9 @@ impl Reading {
                 }
             }
         }
-        let defaults = self::settings(&Config::of(plugs));
+        let defaults = self::settings(&Config::of(processors));
         let mut sections = Vec::new();
-        for table in plugs.iter().filter_map(|plug| plug.table) {
+        for table in processors.iter().filter_map(|declared| declared.table) {
             let mut own = DeTable::new();
             if let Some((name, value)) = document.get_mut().remove_entry(table.name) {
                 own.insert(name, value);
@@ -99,10 +100,10 @@ impl Reading {
             reading.mistakes.extend(mistakes);
         }
         let mut document = Document { table: document, broken: &broken, text, defaults: &defaults };
-        reading.mistakes.extend(document.strangers(plugs));
+        reading.mistakes.extend(document.strangers(processors));
         let (config, mistakes) = document.right::<Config>();
         reading.config = Config { sections, ..config.unwrap_or_default() };
-        reading.config.schedule.complete(plugs);
+        reading.config.schedule.complete(processors);
         reading.mistakes.extend(mistakes);
         let (origins, config) = (&reading.origins, &reading.config);
         let clashes = config.clashes().into_iter();
@@ -171,11 +172,15 @@ impl Document<'_> {
     }
 
     /// Takes the schedules of unknown processors out.
-    fn strangers(&mut self, plugs: Plugs) -> Vec<Mistake> {
+    fn strangers(&mut self, processors: &[Declaration]) -> Vec<Mistake> {
         let schedule = self.table.get_mut().get_mut(SCHEDULE).map(Spanned::get_mut);
         let Some(DeValue::Table(schedule)) = schedule else { return Vec::new() };
-        let is_known = |name: &str| name == TIMEZONE || plugs.find(name).is_some();
-        let known: Vec<_> = [TIMEZONE].into_iter().chain(plugs.names()).map(|name| format!("`{name}`")).collect();
+        let is_known = |name: &str| name == TIMEZONE || processors.iter().any(|declared| declared.name == name);
+        let known: Vec<_> = [TIMEZONE]
+            .into_iter()
+            .chain(processors.iter().map(|declared| declared.name))
+            .map(|name| format!("`{name}`"))
+            .collect();
         let mut mistakes = Vec::new();
         for (name, value) in std::mem::take(schedule) {
             if is_known(name.get_ref()) {
@@ -340,7 +345,11 @@ mod tests {
 
     fn mistakes(text: &str) -> Vec<String> {
         let hint = |mistake: &Mistake| mistake.hint.as_ref().map_or(String::new(), |hint| format!("; {hint}"));
-        Reading::of(text, &NONE, PLUGS).mistakes.iter().map(|mistake| format!("{mistake}{}", hint(mistake))).collect()
+        Reading::of(text, &NONE, &PLUGS.declarations())
+            .mistakes
+            .iter()
+            .map(|mistake| format!("{mistake}{}", hint(mistake)))
+            .collect()
     }
 
     #[test]
@@ -389,7 +398,7 @@ layout = \"user\"
                 "line 26: `source.layout` must be `users`, `claude-projects` or `codex-sessions`, not `\"user\"`; did you mean `users`?",
             ]
         );
-        let Reading { config, .. } = Reading::of(text, &NONE, PLUGS);
+        let Reading { config, .. } = Reading::of(text, &NONE, &PLUGS.declarations());
         assert!(config.daemon.watch && config.caps.file == 1000, "what is right of it counts");
     }
 
@@ -579,7 +588,7 @@ layout = \"user\"
             "datetime",
         ];
         let mut found = Vec::new();
-        for (key, _) in settings(&Config::of(PLUGS)) {
+        for (key, _) in settings(&Config::of(&PLUGS.declarations())) {
             // `instruction` has `struct` in it.
             let name = key.rsplit('.').next().unwrap();
             for value in values {
@@ -616,7 +625,7 @@ layout = \"user\"
         let text = "[schedule]\nusage = \"daily 05:00\"\n\n[daemon]\ntick = \"10s\"\nwatch = true\n";
         let variables = [("SCHEDULER_USAGE_PROCESSOR_INTERVAL", "61"), ("SESSION_PROCESSOR_MAX_PER_RUN", "9")];
         let variables = variables.map(|(name, value)| (name, value.to_owned())).into();
-        let Reading { config, origins, mistakes } = Reading::of(text, &variables, PLUGS);
+        let Reading { config, origins, mistakes } = Reading::of(text, &variables, &PLUGS.declarations());
         assert_eq!(mistakes, []);
         assert_eq!(config.schedule.get(first()), "every 2m".parse().ok().as_ref());
         let expected = [
@@ -634,14 +643,16 @@ layout = \"user\"
     #[test]
     fn a_wrong_variable_is_named() {
         let variables = [("SCHEDULER_TICK_SECONDS", "0".to_owned())].into();
-        let Reading { config, mistakes, .. } = Reading::of("", &variables, PLUGS);
+        let Reading { config, mistakes, .. } = Reading::of("", &variables, &PLUGS.declarations());
         assert_eq!(mistakes[0].to_string(), "`SCHEDULER_TICK_SECONDS`: `0` is no whole number above 0");
-        assert_eq!(config, Config::of(PLUGS));
+        assert_eq!(config, Config::of(&PLUGS.declarations()));
     }
 
     #[test]
     fn a_processor_can_be_off() {
-        let of = |text: &str| Reading::of(text, &NONE, PLUGS).config.schedule.get(first()).map(ToString::to_string);
+        let of = |text: &str| {
+            Reading::of(text, &NONE, &PLUGS.declarations()).config.schedule.get(first()).map(ToString::to_string)
+        };
         assert_eq!(of(""), Some("every 10m".to_owned()));
         assert_eq!(of("[schedule]\nusage = \"off\""), None);
         assert_eq!(of("[schedule]\nusage = \"cron 0 5 * * *\""), Some("cron 0 5 * * *".to_owned()));

@@ -1,7 +1,7 @@
 //! The table `[schedule]`: when the daemon runs which processor.
 
 use crate::base::schedule::Schedule;
-use crate::plugs::Plugs;
+use crate::config::Declaration;
 use chrono_tz::Tz;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -21,17 +21,17 @@ pub(super) const TIMEZONE: &str = "timezone";
 
 impl Schedules {
     /// Every processor at the cadence that it declares.
-    pub fn of(plugs: Plugs) -> Self {
+    pub fn of(processors: &[Declaration]) -> Self {
         let mut schedules = Self::default();
-        schedules.complete(plugs);
+        schedules.complete(processors);
         schedules
     }
 
     /// Gives the processors that the file does not name the cadence that they declare.
-    pub(super) fn complete(&mut self, plugs: Plugs) {
-        for manifest in plugs.manifests() {
-            let own = self.processors.entry(manifest.name.to_owned());
-            own.or_insert(Some(Schedule::Every(manifest.cadence)));
+    pub(super) fn complete(&mut self, processors: &[Declaration]) {
+        for Declaration { name, cadence, .. } in processors {
+            let own = self.processors.entry((*name).to_owned());
+            own.or_insert(Some(Schedule::Every(*cadence)));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Variables of the older program, which are stronger than the configuration file.
 
-use crate::plugs::Plugs;
+use crate::config::Declaration;
 
 /// An environment variable and the setting that it is for. All hold a whole number above zero.
 #[derive(Debug)]
@@ -19,8 +19,9 @@ const ENGINE: [Variable; 2] = [
 ];
 
 /// All of them.
-pub fn all(plugs: Plugs) -> Vec<Variable> {
-    ENGINE.into_iter().chain(plugs.variables()).collect()
+pub fn all(processors: &[Declaration]) -> Vec<Variable> {
+    let schedule = |declared: &Declaration| Some(Variable::schedule(declared.interval?, declared.name));
+    ENGINE.into_iter().chain(processors.iter().filter_map(schedule)).collect()
 }
 
 fn seconds(seconds: u32) -> String {
@@ -38,7 +39,7 @@ fn number(number: u32) -> String {
 
 impl Variable {
     /// A variable that sets how often a processor runs, in seconds.
-    pub const fn schedule(name: &'static str, processor: &'static str) -> Self {
+    const fn schedule(name: &'static str, processor: &'static str) -> Self {
         Self { name, key: ["schedule", processor], setting: minutes }
     }
 

@@ -13,7 +13,7 @@ use crate::base::error::Result;
 use crate::base::moment::Moment;
 use crate::config::Config;
 use crate::config::console::Console;
-use crate::plugs::Decided;
+use crate::plugs::{Decided, Plugs};
 use crate::store::reader::Reader;
 use crate::store::{DatabaseFile, DatabaseReader, Version};
 use parking_lot::Mutex;
@@ -27,6 +27,7 @@ pub(crate) struct App {
     pub accounts: Accounts,
     pub config: Arc<Config>,
     pub database: DatabaseFile,
+    pub plugs: Plugs,
     pub reader: DatabaseReader,
     /// The login of the user whose process it is.
     pub login: String,
@@ -57,12 +58,13 @@ const READERS: usize = 2;
 
 impl App {
     pub(super) fn new(setup: Setup, accounts: Accounts, link: Option<SecretHash>) -> Self {
-        let Setup { config, database, store: _, login, events, flags, now } = setup;
+        let Setup { config, database, plugs, store: _, login, events, flags, now } = setup;
         Self {
             accounts,
             config: Arc::new(config),
             reader: DatabaseReader::new(database.clone()),
             database,
+            plugs,
             login,
             events,
             flags,

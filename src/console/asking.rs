@@ -113,7 +113,7 @@ impl App {
         let until = Instant::now() + TAKING;
         loop {
             // In this order: the daemon takes a trigger away, and then answers.
-            let is_waiting = is_waiting(id) || self.database.plugs.names().any(is_waiting);
+            let is_waiting = is_waiting(id) || self.database.schema.names().any(is_waiting);
             match trigger::answer_of(&folder, id) {
                 Some(answer) => return Reply::Found(answer),
                 None if is_waiting => return Reply::Found(json!({"id": id, "state": "running"})),
@@ -129,6 +129,7 @@ impl App {
         let world = World {
             credentials: None,
             database: self.database.clone(),
+            plugs: self.plugs,
             now: now.wall,
             heartbeat: crate::base::heartbeat::Heartbeat::default(),
             may_ask: false,

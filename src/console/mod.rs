@@ -46,6 +46,7 @@ mod tls;
 use crate::base::error::{Error, Result, Status, cause};
 use crate::base::moment::Moment;
 use crate::config::Config;
+use crate::plugs::Plugs;
 use crate::source::access::may_write;
 use crate::store::DatabaseFile;
 use accounts::Accounts;
@@ -60,6 +61,7 @@ use std::sync::Arc;
 pub struct Setup {
     pub config: Config,
     pub database: DatabaseFile,
+    pub plugs: Plugs,
     /// The URL of the store.
     pub store: String,
     /// The login of the user whose process it is.

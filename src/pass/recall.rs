@@ -43,7 +43,7 @@ impl<'p> Recalled<'p> {
             now: pass.now.wall,
             processors: pass.processors,
             manifests: &self.manifests,
-            plugs: pass.database.plugs,
+            schema: &pass.database.schema,
             sources: &self.sources,
         }
     }
@@ -82,7 +82,7 @@ pub fn recall<'p>(store: &mut SharedStore, pass: &Pass<'p>, walks: Vec<Walked>) 
     excluded.extend(policy.excluded(walk.found.iter()).into_iter().map(str::to_owned));
     if !excluded.is_empty() {
         // What a model said of them holds their words.
-        pass.database.plugs.forget(pass.database, &excluded.iter().map(String::as_str).collect())?;
+        pass.database.schema.forget(pass.database, &excluded.iter().map(String::as_str).collect())?;
     }
     Ok(Recalled { run_id, manifests, sources, positions, roots, walk, ledger, policy, notices })
 }

@@ -176,10 +176,4 @@ impl Counts {
             None => self.deferred_reasons.push(Deferral { reason: reason.to_owned(), files: 1 }),
         }
     }
-
-    /// Derives the sums, when all files are counted.
-    fn close(&mut self) {
-        self.scanned = self.processed + self.skipped + self.deferred + self.rejected + self.errors;
-        self.files = self.unchanged + self.scanned;
-    }
 }

@@ -17,7 +17,8 @@ pub struct ConfiguredProcessors {
     pub networks: Vec<(&'static str, Network)>,
     /// Tables of what the configuration knows.
     pub lookups: Vec<Lookup>,
-    plugs: Plugs,
+    /// All processors of the program.
+    pub plugs: Plugs,
 }
 
 /// The tables of what a configuration knows.
@@ -40,7 +41,7 @@ impl ConfiguredProcessors {
     ///
     /// If a name is unknown, none of the named can work, or one has a mistake that must not be passed over.
     pub fn new(names: &[String], config: &Config, world: &World) -> Result<Self> {
-        let plugs = world.database.plugs;
+        let plugs = world.plugs;
         let (processors, disabled, networks) = (Vec::new(), Disabled::default(), Vec::new());
         let mut configured = Self { processors, disabled, networks, lookups: lookups(plugs, config)?, plugs };
         let wanted = plugs.named(names)?;

@@ -42,16 +42,16 @@ use crate::base::error::{Error, Result};
 use crate::base::heartbeat::Heartbeat;
 use crate::base::names::unknown;
 use crate::config::section::Table;
-use crate::config::variable::Variable;
-use crate::config::{Config, Environment};
+use crate::config::{Config, Declaration, Environment};
 use crate::pass::network::Network;
 use crate::run::summary::Summary;
 use crate::store::DatabaseFile;
 use crate::store::lookup::Lookup;
-use crate::store::migrate::{ENGINE, Migration};
+use crate::store::migrate::Migration;
 use crate::store::reader::Reader;
+use crate::store::schema::{Kept, Schema, Stored};
 use chrono::{DateTime, Utc};
-use sessionmill_contract::{Bound, Manifest, Processor, Sensitive};
+use sessionmill_contract::{Bound, Manifest, Processor};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -122,30 +122,14 @@ pub struct Decisions {
 /// Hides what a processor shows; returns what came of it, in words.
 pub type Hide = fn(&Removal, &World) -> Result<Vec<String>>;
 
-/// A text column that snapshots leave empty unless they are to have what it tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Private {
-    /// Of a table in schema `facts`.
-    pub table: &'static str,
-    pub column: &'static str,
-    pub tells: Sensitive,
-}
-
-/// What a processor keeps about people beside the database, such as answers that were paid for.
-#[derive(Clone, Copy)]
-pub struct Kept {
-    /// The folders of the people about whom there is something.
-    pub people: fn(&Path) -> Result<BTreeSet<String>>,
-    /// Erases what there is about people; returns how many entries that were.
-    pub forget: fn(&Path, &BTreeSet<&str>) -> Result<u64>,
-}
-
 /// What a processor can be made from, beside the configuration.
 #[derive(Clone, Debug)]
 pub struct World {
     /// Where the service manager puts secrets.
     pub credentials: Option<PathBuf>,
     pub database: DatabaseFile,
+    /// All processors of the program.
+    pub plugs: Plugs,
     /// When the run begins.
     pub now: DateTime<Utc>,
     /// Tells the processor when the run is to end, while it waits for an answer, too.
@@ -242,9 +226,9 @@ impl From<Error> for Obstacle {
 
 impl World {
     /// The world of a command that runs now.
-    pub fn new(environment: &Environment, database: &DatabaseFile, now: DateTime<Utc>) -> Self {
+    pub fn new(environment: &Environment, database: &DatabaseFile, plugs: Plugs, now: DateTime<Utc>) -> Self {
         let (credentials, database) = (environment.credentials.clone(), database.clone());
-        Self { credentials, database, now, heartbeat: Heartbeat::default(), may_ask: true }
+        Self { credentials, database, plugs, now, heartbeat: Heartbeat::default(), may_ask: true }
     }
 
     /// The same for a run that can be asked to end.
@@ -312,61 +296,26 @@ impl Plugs {
         self.iter().flat_map(|plug| plug.commands)
     }
 
-    /// All migrations, those of the engine among them, oldest first.
-    pub fn migrations(self) -> Vec<Migration> {
-        let mut all: Vec<_> = ENGINE.iter().chain(self.iter().flat_map(|plug| plug.migrations)).copied().collect();
-        all.sort_by_key(|(name, _)| *name);
-        all
+    /// The tables of all processors, for a database.
+    pub fn schema(self) -> Schema {
+        Schema::of(self.iter().map(|plug| {
+            let Plug { default, migrations, views, adopts, kept, .. } = *plug;
+            Stored { default, migrations, views, adopts, kept }
+        }))
     }
 
-    /// The number of the newest schema.
-    pub fn schema(self) -> usize {
-        ENGINE.len() + self.iter().map(|plug| plug.migrations.len()).sum::<usize>()
-    }
-
-    /// Columns that snapshots can leave empty, as the tables declare them.
-    pub fn private(self) -> Vec<Private> {
-        let tables = self.manifests().into_iter().flat_map(|manifest| {
-            let entities = manifest.settlements.iter().flat_map(|settlement| settlement.entities);
-            manifest.facts.iter().chain(entities)
-        });
-        let columns = tables.flat_map(|table| table.columns.iter().map(|column| (table.name, column)));
-        let private = columns
-            .filter_map(|(table, column)| Some(Private { table, column: column.name, tells: column.sensitive? }));
-        private.collect()
-    }
-
-    /// The variables of the older Python service that set a schedule.
-    pub fn variables(self) -> Vec<Variable> {
-        let variable = |plug: &'static Plug| Some(Variable::schedule(plug.interval?, plug.name()));
-        self.iter().filter_map(variable).collect()
+    /// What each of them declares for the configuration.
+    pub fn declarations(self) -> Vec<Declaration> {
+        let declare = |plug: &Plug| {
+            let Manifest { name, cadence, .. } = plug.manifest();
+            Declaration { name, cadence: *cadence, table: plug.table, interval: plug.interval }
+        };
+        self.iter().map(declare).collect()
     }
 
     /// The processors that tell people apart inside of a user folder.
     pub fn persons(self) -> impl Iterator<Item = (&'static Plug, Persons)> {
         self.iter().filter_map(|plug| Some((plug, plug.persons?)))
-    }
-
-    /// Erases what processors keep about people beside the database; returns how many entries that were.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be read or written.
-    pub fn forget(self, database: &Path, usernames: &BTreeSet<&str>) -> Result<u64> {
-        self.iter().filter_map(|plug| plug.kept).map(|kept| (kept.forget)(database, usernames)).sum()
-    }
-
-    /// The folders of the people about whom processors keep something beside the database.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be read.
-    pub fn people(self, database: &Path) -> Result<BTreeSet<String>> {
-        let mut people = BTreeSet::new();
-        for kept in self.iter().filter_map(|plug| plug.kept) {
-            people.extend((kept.people)(database)?);
-        }
-        Ok(people)
     }
 }
 

@@ -2,21 +2,17 @@
 //! of them, and how they are kept out.
 
 use crate::base::error::Result;
+use crate::store::persons::PersonFacts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What has to be known to erase one person of a folder.
 #[derive(Clone, Copy)]
 pub struct Persons {
-    /// The name in its tables of an id in a user folder: what the folder's prefix is, followed by the id.
-    pub name: fn(&str, &str) -> String,
+    /// Where its facts tell of them.
+    pub facts: PersonFacts,
     /// Whether an id means nobody: what is said under it is not one person's.
     pub is_nobody: fn(&str) -> bool,
-    /// A query for the names of all ids that are one person with that of the one parameter, which is among them.
-    pub joined: &'static str,
-    /// Tables of facts, each with a condition of SQL for those that tell of anybody in `stage_persons`, a table with
-    /// the columns `person` (the name), `username` and `id`.
-    pub facts: &'static [(&'static str, &'static str)],
     /// Keeps names of a user folder out, by a file beside the database.
     pub keep_out: fn(&Path, &str, &BTreeSet<String>) -> Result<()>,
     /// Whether a name is kept out.

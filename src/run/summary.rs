@@ -158,6 +158,12 @@ impl Counts {
         self.errors > 0 || self.unsettled_keys > 0
     }
 
+    /// Derives the sums, when all files are counted.
+    pub(crate) fn close(&mut self) {
+        self.scanned = self.processed + self.skipped + self.deferred + self.rejected + self.errors;
+        self.files = self.unchanged + self.scanned;
+    }
+
     fn write(&self, words: &mut String) {
         let mut line =
             format!("{}: {}, {} changed", self.processor, count(self.files, "file"), thousands(self.processed.into()));

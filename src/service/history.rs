@@ -27,7 +27,7 @@ pub fn last_run(database: &DatabaseFile, processor: &str, now: &Moment) -> Optio
 
 fn read(database: &DatabaseFile, processor: &str, now: &Moment) -> Result<Option<LastRun>> {
     let store = Store::open(database, Access::ReadOnly)?;
-    if !store.is_current(database.plugs)? {
+    if !store.is_current(&database.schema)? {
         return Ok(None);
     }
     let sql = format!(

@@ -62,8 +62,8 @@ pub fn write(
             let of_run = record.over.iter().flat_map(|run| &run.alarms).filter(|alarm| !alarms.contains(alarm)).count();
             Ok(Sample { processor: name, alarms: alarms.len() + of_run, record, state })
         };
-        let samples = database.plugs.names().map(sample).collect::<Result<Vec<_>>>()?;
-        let measures = database.plugs.iter().filter_map(|plug| {
+        let samples = database.schema.names().map(sample).collect::<Result<Vec<_>>>()?;
+        let measures = configured.plugs.iter().filter_map(|plug| {
             let measures = (plug.measures)(reader, config, now.wall);
             // How the processors do is known all the same.
             measures.inspect_err(|error| tracing::warn!(error = error.message, "cannot measure what is used")).ok()

@@ -1,8 +1,8 @@
 //! Databases of the older program: its ledger is taken over, its other tables are left alone.
 
 use crate::base::error::{Error, Result, Status};
-use crate::plugs::Plugs;
 use crate::store::Transaction;
+use crate::store::schema::Schema;
 use duckdb::Connection;
 
 /// Tables of the older program that are taken over, with the columns they must have.
@@ -68,14 +68,14 @@ pub(super) fn is_older(connection: &Connection) -> Result<bool> {
 /// # Errors
 ///
 /// If the database cannot be written.
-pub(super) fn adopt(transaction: &Transaction<'_>, plugs: Plugs) -> Result<()> {
-    for plug in plugs.iter().filter(|plug| plug.adopts) {
+pub(super) fn adopt(transaction: &Transaction<'_>, schema: &Schema) -> Result<()> {
+    for processor in schema.processors().filter(|processor| processor.adopts) {
         transaction.execute(
             "INSERT INTO session_processor_state
                  (processor_name, session_file, username, processed_at, items_extracted, file_hash)
              SELECT ?, session_file, username, processed_at, items_extracted, file_hash
              FROM session_extraction_state",
-            [plug.name()],
+            [processor.manifest().name],
         )?;
     }
     transaction.execute("DROP TABLE session_extraction_state", [])?;

@@ -1,10 +1,10 @@
 //! The newest schema in one batch, for a database that is new: it spares it the way through all migrations.
 //!
-//! Tables of processors follow from their declarations, most views of these are in the plugs, everything else is in
+//! Tables of processors follow from their declarations, most views of these come with them, everything else is in
 //! `baseline.sql`. A test holds all of it against what the migrations make, so that a change of the schema is made
 //! in both places.
 
-use crate::plugs::Plugs;
+use crate::store::schema::Schema;
 use crate::store::settle::alone;
 use sessionmill_contract::{Column, ColumnKind, Manifest, Place, Table};
 use std::fmt::Write as _;
@@ -25,12 +25,12 @@ const ALONE: &str = "alone BOOLEAN NOT NULL";
 const CHAIN: &str = "chain_hash BIGINT NOT NULL";
 
 /// The statements that make the newest schema in an empty database.
-pub(super) fn sql(plugs: Plugs) -> String {
-    let of_plugs = plugs.iter().map(|plug| {
-        let manifest = plug.manifest();
-        format!("{}{}\n{}", tables(manifest), plug.views, comments(manifest))
+pub(super) fn sql(schema: &Schema) -> String {
+    let of_processors = schema.processors().map(|processor| {
+        let manifest = processor.manifest();
+        format!("{}{}\n{}", tables(manifest), processor.views, comments(manifest))
     });
-    std::iter::once(ENGINE.to_owned()).chain(of_plugs).collect()
+    std::iter::once(ENGINE.to_owned()).chain(of_processors).collect()
 }
 
 /// The tables of a processor.

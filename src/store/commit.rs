@@ -114,7 +114,7 @@ const FORGET_STATES: &str = "
 
 fn write<'m>(transaction: &Transaction<'_>, group: &[Outcome], stamp: Stamp<'m>, nth: Try) -> Result<Vec<Written<'m>>> {
     stage_files(transaction, group, stamp)?;
-    namesakes::make_way(transaction, stamp.manifests, stamp.plugs)?;
+    namesakes::make_way(transaction, stamp.manifests, stamp.schema)?;
     let mut written = Vec::new();
     for (position, manifest) in stamp.manifests.iter().enumerate() {
         let facts = facts_of(group, position);

@@ -94,7 +94,7 @@ impl DatabaseReader {
             return Ok(open.file.clone());
         }
         let apart = match &version {
-            Version::Snapshot(path) => Apart::open(path, self.database.plugs)?,
+            Version::Snapshot(path) => Apart::open(path, &self.database.schema)?,
             Version::Live(_) => Apart::copy(&self.database, now)?,
         };
         let file = Arc::new(OpenFile { idle: Mutex::default(), apart: Mutex::new(apart) });

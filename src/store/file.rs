@@ -1,19 +1,19 @@
-//! A database file, and the plugs whose tables it has.
+//! A database file, and the tables that it is to have.
 
-use crate::plugs::Plugs;
+use crate::store::schema::Schema;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-/// A database: where its file is, and the plugs whose tables it has.
+/// A database: where its file is, and the tables that it is to have.
 #[derive(Clone, Debug)]
 pub struct DatabaseFile {
     pub path: PathBuf,
-    pub plugs: Plugs,
+    pub schema: Schema,
 }
 
 impl DatabaseFile {
-    pub fn new(path: impl Into<PathBuf>, plugs: Plugs) -> Self {
-        Self { path: path.into(), plugs }
+    pub fn new(path: impl Into<PathBuf>, schema: Schema) -> Self {
+        Self { path: path.into(), schema }
     }
 }
 

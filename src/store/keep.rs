@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn an_opened_database_tells_whether_it_kept_a_group() {
         let folder = tempfile::tempdir().unwrap();
-        let database = DatabaseFile::new(folder.path().join("d.duckdb"), PLUGS);
+        let database = DatabaseFile::new(folder.path().join("d.duckdb"), PLUGS.schema());
         let mut store = SharedStore::new(&database, DateTime::UNIX_EPOCH);
         store.migrate().unwrap();
         let processors = &PLUGS.processors()[..1];
@@ -149,7 +149,7 @@ mod tests {
             now: DateTime::UNIX_EPOCH,
             processors,
             manifests,
-            plugs: PLUGS,
+            schema: &database.schema,
             sources: &sources,
         };
         let jobs = ["a", "b", "c"].map(job);

@@ -2,8 +2,8 @@
 //! transaction with the row that says that it was done. A new one is made at once, with all of these rows.
 
 use crate::base::error::{Error, Result, Status};
-use crate::plugs::Plugs;
 use crate::store::rows::Cell;
+use crate::store::schema::Schema;
 use crate::store::{Store, Transaction, adopt, baseline, transaction};
 use chrono::{DateTime, Utc};
 use duckdb::{Connection, params};
@@ -13,7 +13,7 @@ use duckdb::{Connection, params};
 pub type Migration = (&'static str, &'static str);
 
 /// Migrations of tables that are no processor's, and of the time before processors had their own. The numbered
-/// chain runs over these and those of all plugs.
+/// chain runs over these and those of all processors.
 pub const ENGINE: &[Migration] = &[
     ("0001_ledger", include_str!("../../migrations/0001_ledger.sql")),
     ("0003_source_marks", include_str!("../../migrations/0003_source_marks.sql")),
@@ -40,8 +40,8 @@ pub const ENGINE: &[Migration] = &[
 ///
 /// If the database is newer than the program, has tables of others under our names, or cannot be
 /// written.
-pub fn migrate(store: &Store, plugs: Plugs, now: DateTime<Utc>) -> Result<()> {
-    to_newest(store.connection(), plugs, now)
+pub fn migrate(store: &Store, schema: &Schema, now: DateTime<Utc>) -> Result<()> {
+    to_newest(store.connection(), schema, now)
 }
 
 /// Whether the database is at the newest schema.
@@ -49,8 +49,8 @@ pub fn migrate(store: &Store, plugs: Plugs, now: DateTime<Utc>) -> Result<()> {
 /// # Errors
 ///
 /// If it is newer than the program, or cannot be read.
-pub fn is_current(connection: &Connection, plugs: Plugs) -> Result<bool> {
-    Ok(version(connection, plugs)? == Some(plugs.schema()))
+pub fn is_current(connection: &Connection, schema: &Schema) -> Result<bool> {
+    Ok(version(connection, schema)? == Some(schema.version()))
 }
 
 const TABLE: &str =
@@ -59,13 +59,13 @@ const TABLE: &str =
 const DONE: &str = "SELECT coalesce(max(version), 0) FROM schema_migrations";
 
 /// The number of migrations that were done; `None` in a database that never saw one.
-fn version(connection: &Connection, plugs: Plugs) -> Result<Option<usize>> {
+fn version(connection: &Connection, schema: &Schema) -> Result<Option<usize>> {
     let done = match done(connection) {
         // Whether the table is there is asked only then: it takes a walk through the catalog.
         Err(_) if !is_marked(connection)? => return Ok(None),
         done => done?,
     };
-    let newest = plugs.schema();
+    let newest = schema.version();
     if done > newest {
         let message = format!("the database has schema {done}, this program knows schemas up to {newest}");
         return Err(Error::new(Status::CannotRun, message).hint("a newer sessionmill wrote it: upgrade this one"));
@@ -89,19 +89,19 @@ fn is_marked(connection: &Connection) -> Result<bool> {
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
-fn to_newest(connection: &Connection, plugs: Plugs, now: DateTime<Utc>) -> Result<()> {
-    match version(connection, plugs)? {
+fn to_newest(connection: &Connection, schema: &Schema, now: DateTime<Utc>) -> Result<()> {
+    match version(connection, schema)? {
         None if adopt::is_empty(connection)? => {
-            transaction::run(connection, |transaction| create(transaction, plugs, now))
+            transaction::run(connection, |transaction| create(transaction, schema, now))
         }
-        done => upgrade(connection, plugs, done, plugs.schema(), now),
+        done => upgrade(connection, schema, done, schema.version(), now),
     }
 }
 
 /// Makes the newest schema in an empty database.
-fn create(transaction: &Transaction<'_>, plugs: Plugs, now: DateTime<Utc>) -> Result<()> {
-    transaction.batch(&baseline::sql(plugs))?;
-    let migrations = (1_i64..).zip(plugs.migrations());
+fn create(transaction: &Transaction<'_>, schema: &Schema, now: DateTime<Utc>) -> Result<()> {
+    transaction.batch(&baseline::sql(schema))?;
+    let migrations = (1_i64..).zip(schema.migrations());
     let done = migrations.map(|(number, (name, _))| [Cell::Int(number), Cell::Text(name), Cell::Time(now)]);
     transaction.append("main", "schema_migrations", done)?;
     Ok(())
@@ -110,7 +110,7 @@ fn create(transaction: &Transaction<'_>, plugs: Plugs, now: DateTime<Utc>) -> Re
 /// Goes through the migrations after those that were done, up to one.
 fn upgrade(
     connection: &Connection,
-    plugs: Plugs,
+    schema: &Schema,
     done: Option<usize>,
     target: usize,
     now: DateTime<Utc>,
@@ -121,18 +121,18 @@ fn upgrade(
     }
     if done.is_none() {
         adopt::check(connection, || {
-            transaction::run(&Connection::open_in_memory()?, |transaction| names(transaction, plugs))
+            transaction::run(&Connection::open_in_memory()?, |transaction| names(transaction, schema))
         })?;
     }
     let older = adopt::is_older(connection)?;
-    for (number, (name, sql)) in (1_i64..).zip(plugs.migrations()).take(target).skip(first) {
+    for (number, (name, sql)) in (1_i64..).zip(schema.migrations()).take(target).skip(first) {
         transaction::run(connection, |transaction| {
             if number == 1 {
                 transaction.execute(TABLE, [])?;
             }
             transaction.batch(sql)?;
             if number == 1 && older {
-                adopt::adopt(transaction, plugs)?;
+                adopt::adopt(transaction, schema)?;
             }
             transaction
                 .execute("INSERT INTO schema_migrations VALUES (?, ?, ?)", params![number, name, Cell::Time(now)])?;
@@ -143,8 +143,8 @@ fn upgrade(
 }
 
 /// The names of our tables and views.
-fn names(transaction: &Transaction<'_>, plugs: Plugs) -> Result<Vec<String>> {
-    create(transaction, plugs, DateTime::UNIX_EPOCH)?;
+fn names(transaction: &Transaction<'_>, schema: &Schema) -> Result<Vec<String>> {
+    create(transaction, schema, DateTime::UNIX_EPOCH)?;
     let mut names = Vec::new();
     transaction.query(adopt::NAMES, [], |row| {
         names.push(row.get(0)?);
@@ -190,13 +190,13 @@ mod tests {
     /// A database that was made by the first migrations.
     fn upgraded(count: usize) -> Connection {
         let connection = Connection::open_in_memory().unwrap();
-        upgrade(&connection, PLUGS, None, count, DateTime::UNIX_EPOCH).unwrap();
+        upgrade(&connection, &PLUGS.schema(), None, count, DateTime::UNIX_EPOCH).unwrap();
         connection
     }
 
     fn created() -> Connection {
         let connection = Connection::open_in_memory().unwrap();
-        to_newest(&connection, PLUGS, DateTime::UNIX_EPOCH).unwrap();
+        to_newest(&connection, &PLUGS.schema(), DateTime::UNIX_EPOCH).unwrap();
         connection
     }
 
@@ -215,7 +215,7 @@ mod tests {
     fn migrations_and_baseline_make_the_same_schema() {
         let newest = schema(&created());
         assert!(newest.len() > 700, "{}", newest.len());
-        let made = schema(&upgraded(PLUGS.schema()));
+        let made = schema(&upgraded(PLUGS.schema().version()));
         let differences = difference(&made, &newest);
         assert!(
             differences.is_empty(),
@@ -228,10 +228,10 @@ mod tests {
     #[test]
     fn every_prefix_leads_to_the_same_schema() {
         let newest = schema(&created());
-        for prefix in 0..=PLUGS.schema() {
+        for prefix in 0..=PLUGS.schema().version() {
             let connection = upgraded(prefix);
             for _ in 0..2 {
-                to_newest(&connection, PLUGS, DateTime::UNIX_EPOCH).unwrap();
+                to_newest(&connection, &PLUGS.schema(), DateTime::UNIX_EPOCH).unwrap();
                 assert_eq!(schema(&connection), newest, "after {prefix}");
             }
         }
@@ -260,7 +260,7 @@ mod tests {
             "COMMENT ON COLUMN usage_sessions.prompts IS 'another one'",
             "COMMENT ON COLUMN usage_sessions.prompts IS NULL",
         ] {
-            let connection = upgraded(PLUGS.schema());
+            let connection = upgraded(PLUGS.schema().version());
             connection.execute_batch(sql).unwrap();
             assert_ne!(difference(&schema(&connection), &newest), [""; 0], "{sql}");
         }
@@ -283,8 +283,8 @@ mod tests {
 
     #[test]
     fn every_migration_can_be_repeated() {
-        let connection = upgraded(PLUGS.schema());
-        for (name, sql) in PLUGS.migrations() {
+        let connection = upgraded(PLUGS.schema().version());
+        for (name, sql) in PLUGS.schema().migrations() {
             connection.execute_batch(sql).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
     }
@@ -293,7 +293,7 @@ mod tests {
     fn a_newer_database_is_refused() {
         let connection = created();
         connection.execute_batch("INSERT INTO schema_migrations VALUES (1000, 'future', NULL)").unwrap();
-        let error = to_newest(&connection, PLUGS, DateTime::UNIX_EPOCH).unwrap_err();
+        let error = to_newest(&connection, &PLUGS.schema(), DateTime::UNIX_EPOCH).unwrap_err();
         assert_eq!(error.status, Status::CannotRun);
         assert!(error.message.contains("schema 1000"), "{}", error.message);
     }

@@ -40,6 +40,7 @@ pub mod room;
 pub mod rows;
 pub mod run;
 pub mod runs;
+pub mod schema;
 pub mod scratch;
 pub mod service_state;
 pub mod settle;
@@ -62,13 +63,13 @@ use crate::base::error::{Error, Result, Status, cause};
 use crate::base::failpoint;
 use crate::base::lock::StoreLock;
 use crate::base::owner;
-use crate::plugs::Plugs;
 use crate::source::Remembered;
 use crate::source::access::{self, may_write};
 use chrono::{DateTime, Utc};
 use duckdb::{AccessMode, Config, Connection};
 use origin::Origin;
 use reader::Reader;
+use schema::Schema;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -146,12 +147,12 @@ impl Store {
     pub fn open_current(database: &DatabaseFile, access: Access, now: DateTime<Utc>) -> Result<Self> {
         require(database)?;
         let store = Self::open(database, access)?;
-        if store.is_current(database.plugs)? {
+        if store.is_current(&database.schema)? {
             return Ok(store);
         }
         drop(store);
         let store = Self::open(database, Access::ReadWrite)?;
-        migrate::migrate(&store, database.plugs, now)?;
+        migrate::migrate(&store, &database.schema, now)?;
         if access == Access::ReadWrite {
             return Ok(store);
         }
@@ -200,8 +201,8 @@ impl Store {
     /// # Errors
     ///
     /// If it cannot be read.
-    pub fn is_current(&self, plugs: Plugs) -> Result<bool> {
-        migrate::is_current(&self.connection, plugs)
+    pub fn is_current(&self, schema: &Schema) -> Result<bool> {
+        migrate::is_current(&self.connection, schema)
     }
 
     /// For reading.

@@ -7,8 +7,8 @@
 //! beginning of its hash.
 
 use crate::base::error::Result;
-use crate::plugs::Plugs;
 use crate::store::Transaction;
+use crate::store::schema::Schema;
 use crate::store::settle::touch;
 use sessionmill_contract::Manifest;
 
@@ -27,7 +27,7 @@ const TABLES: [&str; 6] = [
 /// # Errors
 ///
 /// If the database cannot be written.
-pub(super) fn make_way(transaction: &Transaction<'_>, manifests: &[&Manifest], plugs: Plugs) -> Result<()> {
+pub(super) fn make_way(transaction: &Transaction<'_>, manifests: &[&Manifest], schema: &Schema) -> Result<()> {
     transaction.batch(
         "CREATE OR REPLACE TEMP TABLE stage_renamed AS
          SELECT known.session_file AS old_name, known.username || '/(' || known.source || ' ' ||
@@ -52,7 +52,7 @@ pub(super) fn make_way(transaction: &Transaction<'_>, manifests: &[&Manifest], p
     for table in TABLES {
         rename(transaction, table)?;
     }
-    let all = plugs.manifests();
+    let all = schema.manifests();
     let others = all.iter().filter(|known| manifests.iter().all(|own| own.name != known.name));
     for manifest in manifests.iter().chain(others) {
         for table in manifest.facts {

@@ -68,7 +68,7 @@ impl Origin {
     /// The origin of a database, if it is known, and the program knows its schema: one of a newer program is not
     /// ours to move aside.
     pub(super) fn known(database: &DatabaseFile) -> Option<Self> {
-        Self::read(database).filter(|origin| origin.sessionmill_schema <= database.plugs.schema())
+        Self::read(database).filter(|origin| origin.sessionmill_schema <= database.schema.version())
     }
 
     /// The origin of a database, if there is one that can be read.
@@ -134,7 +134,7 @@ mod tests {
         let source = Source::new("a", "/a", Layout::Users);
         let known = Remembered { source, is_retired: false, is_found: None };
         assert_eq!(Origin::read(&database).unwrap().sources(), [known], "an older program's");
-        let database = DatabaseFile::new(database, PLUGS);
+        let database = DatabaseFile::new(database, PLUGS.schema());
         assert_eq!(Origin::known(&database), Origin::read(&database));
         Origin { sessionmill_schema: 1000, ..origin }.write(&database).unwrap();
         assert_eq!(Origin::known(&database), None, "a newer program's database is not ours to move");

@@ -1,7 +1,6 @@
 //! Single people inside of a user folder, such as the visitors of a site: who is known, and erasing them.
 
 use crate::base::error::Result;
-use crate::plugs::Persons;
 use crate::store::rows::{Cell, as_text};
 use crate::store::settle::touch;
 use crate::store::{Store, Transaction};
@@ -9,13 +8,25 @@ use duckdb::params;
 use sessionmill_contract::Manifest;
 use std::collections::BTreeSet;
 
+/// Where the facts of a processor tell of single people of a user folder.
+#[derive(Clone, Copy)]
+pub struct PersonFacts {
+    /// The name in its tables of an id in a user folder: what the folder's prefix is, followed by the id.
+    pub name: fn(&str, &str) -> String,
+    /// A query for the names of all ids that are one person with that of the one parameter, which is among them.
+    pub joined: &'static str,
+    /// Tables of facts, each with a condition of SQL for those that tell of anybody in `stage_persons`, a table with
+    /// the columns `person` (the name), `username` and `id`.
+    pub facts: &'static [(&'static str, &'static str)],
+}
+
 /// The names of all ids that are one person with an id of a user folder, itself among them; none if there are no
 /// facts of any of them.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub fn known(store: &Store, persons: &Persons, username: &str, id: &str) -> Result<BTreeSet<String>> {
+pub fn known(store: &Store, persons: &PersonFacts, username: &str, id: &str) -> Result<BTreeSet<String>> {
     store.transaction(|transaction| {
         let mut names = BTreeSet::new();
         transaction.query(persons.joined, [(persons.name)(username, id)], |row| {
@@ -41,7 +52,7 @@ pub fn known(store: &Store, persons: &Persons, username: &str, id: &str) -> Resu
 pub fn erase(
     store: &Store,
     manifest: &Manifest,
-    persons: &Persons,
+    persons: &PersonFacts,
     username: &str,
     names: &BTreeSet<String>,
 ) -> Result<u64> {
@@ -77,7 +88,7 @@ pub fn read_again(store: &Store, manifest: &Manifest, username: &str) -> Result<
 }
 
 /// Puts people into `stage_persons`.
-fn stage(transaction: &Transaction<'_>, persons: &Persons, username: &str, names: &BTreeSet<String>) -> Result<()> {
+fn stage(transaction: &Transaction<'_>, persons: &PersonFacts, username: &str, names: &BTreeSet<String>) -> Result<()> {
     transaction.batch("CREATE OR REPLACE TEMP TABLE stage_persons (person VARCHAR, username VARCHAR, id VARCHAR)")?;
     let prefix = (persons.name)(username, "");
     let id = |name| Cell::Text(str::strip_prefix(name, &prefix).unwrap_or(name));

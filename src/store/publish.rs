@@ -10,8 +10,8 @@ use crate::base::error::{Error, Result, Status, cause};
 use crate::base::failpoint;
 use crate::base::lock::WorkLock;
 use crate::config::publish::Publish;
-use crate::plugs::{Plugs, Private};
 use crate::store::copy::{self, Copy};
+use crate::store::schema::{Private, Schema};
 use crate::store::snapshot::{self, Shelf, Snapshot, quoted, with};
 use crate::store::{Access, DatabaseFile, Store, cannot_open, config, lookup, migrate, parquet, room, try_connect};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -63,7 +63,7 @@ pub fn publish(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) ->
 pub fn renew(database: &DatabaseFile, wanted: &Publish, now: DateTime<Utc>) -> Result<Option<Published>> {
     let Some(newest) = Snapshot::newest(database) else { return Ok(None) };
     let connection = try_connect(&newest.path, Access::ReadOnly, None);
-    if connection.is_ok_and(|connection| migrate::is_current(&connection, database.plugs).unwrap_or_default()) {
+    if connection.is_ok_and(|connection| migrate::is_current(&connection, &database.schema).unwrap_or_default()) {
         return Ok(None);
     }
     publish(database, wanted, now).map(Some)
@@ -130,10 +130,10 @@ const TRIES: u32 = 3;
 /// Makes and shows a snapshot, unless it tells of somebody who was erased since its copy was made.
 fn attempt(database: &DatabaseFile, shelf: Shelf, wanted: &Publish, now: DateTime<Utc>) -> Result<Option<Published>> {
     let _ = copy::sweep(database, Instant::now());
-    let plugs = database.plugs;
-    let state_of = |snapshot: &Snapshot| state_of(snapshot, plugs);
+    let schema = &database.schema;
+    let state_of = |snapshot: &Snapshot| state_of(snapshot, schema);
     let said =
-        Store::open_current(database, Access::ReadOnly, now)?.read(|reader| state(reader.connection(), plugs))?;
+        Store::open_current(database, Access::ReadOnly, now)?.read(|reader| state(reader.connection(), schema))?;
     let newest = shelf.newest(database);
     let shown = newest.as_ref().and_then(state_of);
     if let Some(newest) = newest
@@ -149,7 +149,7 @@ fn attempt(database: &DatabaseFile, shelf: Shelf, wanted: &Publish, now: DateTim
     let new = with(&link, ".new");
     let size = std::fs::metadata(copy.path()).map_or(0, |file| file.len());
     room::require(database, size, "a snapshot")?;
-    let counts = write(&new, copy, wanted, plugs)?;
+    let counts = write(&new, copy, wanted, schema)?;
     failpoint::point("written", "");
     if read(&new)? != counts {
         return Err(Error::cannot("publish", link.display(), "it does not say what the database says"));
@@ -209,9 +209,10 @@ impl State {
     }
 }
 
-fn state(connection: &Connection, plugs: Plugs) -> Result<State> {
+fn state(connection: &Connection, schema: &Schema) -> Result<State> {
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get(0));
-    let (settlements, private) = (plugs.iter().flat_map(|plug| plug.manifest().settlements), plugs.private());
+    let (settlements, private) =
+        (schema.manifests().into_iter().flat_map(|manifest| manifest.settlements), schema.private());
     let changing = settlements.flat_map(|settlement| {
         let entities = settlement.entities.iter().filter(|table| settlement.memo.is_none_or(|memo| memo != **table));
         let alone = settlement.alone.as_ref().map(|_| settlement.facts);
@@ -219,7 +220,7 @@ fn state(connection: &Connection, plugs: Plugs) -> Result<State> {
     });
     let changing: BTreeSet<&str> = changing.chain(private.iter().map(|column| column.table)).collect();
     let database: String = connection.query_row("SELECT current_database()", [], |row| row.get(0))?;
-    let shown = shown(connection, plugs, &database)?;
+    let shown = shown(connection, schema, &database)?;
     let (mut rows, mut tells) = (Vec::new(), BTreeSet::new());
     for shown in shown.iter().filter(|shown| changing.contains(shown.table.as_str())) {
         let from = shown.from(&format!("\"{database}\""));
@@ -239,9 +240,9 @@ fn state(connection: &Connection, plugs: Plugs) -> Result<State> {
 }
 
 /// The state that a snapshot is of; `None` if it cannot be read.
-fn state_of(snapshot: &Snapshot, plugs: Plugs) -> Option<State> {
+fn state_of(snapshot: &Snapshot, schema: &Schema) -> Option<State> {
     let connection = try_connect(&snapshot.path, Access::ReadOnly, None).ok()?;
-    if migrate::is_current(&connection, plugs).ok()? { state(&connection, plugs).ok() } else { None }
+    if migrate::is_current(&connection, schema).ok()? { state(&connection, schema).ok() } else { None }
 }
 
 /// Makes the folder, for the group or the users who are named to read, and removes what a publisher that was killed has
@@ -275,7 +276,7 @@ fn prepare(link: &Path, shelf: Shelf, wanted: &Publish) -> Result<()> {
 
 /// Writes what a copy says into a new file, and into files beside it if wanted, without the private columns
 /// and the tables behind the scenes. Returns how many rows each table and view of the copy has.
-fn write(new: &Path, copy: Copy, wanted: &Publish, plugs: Plugs) -> Result<Vec<(String, i64)>> {
+fn write(new: &Path, copy: Copy, wanted: &Publish, schema: &Schema) -> Result<Vec<(String, i64)>> {
     let config = config()?.with("temp_directory", with(new, ".tmp").to_string_lossy())?;
     let connection = Connection::open_in_memory_with_flags(config)?;
     // The copy and the snapshots lie in the folder of the database.
@@ -293,9 +294,9 @@ fn write(new: &Path, copy: Copy, wanted: &Publish, plugs: Plugs) -> Result<Vec<(
     for table in UNPUBLISHED {
         connection.execute_batch(&format!("DROP TABLE snapshot.main.\"{table}\""))?;
     }
-    let mut private = plugs.private();
+    let mut private = schema.private();
     private.retain(|column| !wanted.has(column.tells));
-    for shown in shown(&connection, plugs, "original")? {
+    for shown in shown(&connection, schema, "original")? {
         let is_private = |column: &&Private| shown.schema == "facts" && column.table == shown.table;
         let empty: Vec<_> =
             private.iter().filter(is_private).map(|column| format!("'' AS \"{}\"", column.column)).collect();
@@ -327,8 +328,8 @@ impl Shown {
 }
 
 /// The tables of a database that a snapshot has rows of: not what entities are settled from, unless a view shows it.
-fn shown(connection: &Connection, plugs: Plugs, database: &str) -> Result<Vec<Shown>> {
-    let settlements = || plugs.iter().flat_map(|plug| plug.manifest().settlements);
+fn shown(connection: &Connection, schema: &Schema, database: &str) -> Result<Vec<Shown>> {
+    let settlements = || schema.manifests().into_iter().flat_map(|manifest| manifest.settlements);
     let behind = settlements().flat_map(|settlement| std::iter::once(settlement.facts).chain(settlement.memo));
     let behind: Vec<_> = behind.map(|table| table.name).chain([GROUPS]).collect();
     let alone = settlements().filter(|settlement| settlement.alone.is_some()).map(|settlement| settlement.facts.name);

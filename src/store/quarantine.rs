@@ -34,7 +34,7 @@ pub(super) fn open(path: &DatabaseFile, now: DateTime<Utc>) -> Result<Store> {
     let mut origin = Origin::known(path);
     if !path.exists() && !origin.as_ref().is_some_and(|origin| origin.damaged) {
         // Ours from before its first byte: a crash while it is made leaves a file that is no database.
-        let new = Origin::of(&[], origin.map(|origin| origin.forgotten).unwrap_or_default(), path.plugs.schema());
+        let new = Origin::of(&[], origin.map(|origin| origin.forgotten).unwrap_or_default(), path.schema.version());
         new.write(path)?;
         origin = Some(new);
     }

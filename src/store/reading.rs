@@ -11,11 +11,11 @@ use crate::base::error::{Error, Result, Status};
 use crate::base::failpoint;
 use crate::base::fault::Fault;
 use crate::base::suspension;
-use crate::plugs::Plugs;
 use crate::source::access::may_write;
 use crate::store::copy::{self, Copy};
 use crate::store::question;
 use crate::store::reader::Reader;
+use crate::store::schema::Schema;
 use crate::store::scratch::Scratch;
 use crate::store::snapshot::Snapshot;
 use crate::store::{Access, Connection, DatabaseFile, Store, cannot_open, migrate, require, try_connect};
@@ -39,7 +39,7 @@ const CALL: Duration = Duration::from_millis(50);
 /// If there is no database or it cannot be opened, or the body fails.
 pub fn read<T>(database: &DatabaseFile, now: DateTime<Utc>, body: impl Fn(Reader<'_>) -> Result<T>) -> Result<T> {
     if let Some(snapshot) = Snapshot::instead_of(database) {
-        return Apart::open(&snapshot.path, database.plugs)?.read(body);
+        return Apart::open(&snapshot.path, &database.schema)?.read(body);
     }
     let _ = copy::sweep(database, Instant::now());
     let store = Store::open_current(database, Access::ReadOnly, now)?;
@@ -108,7 +108,7 @@ pub fn ask<T>(
     body: impl FnOnce(&Connection) -> std::result::Result<T, Failed>,
 ) -> Result<T> {
     let apart = match Snapshot::instead_of(database) {
-        Some(snapshot) => Apart::open(&snapshot.path, database.plugs)?,
+        Some(snapshot) => Apart::open(&snapshot.path, &database.schema)?,
         None => Apart::copy(database, now)?,
     };
     let error = match body(&apart.connection) {
@@ -135,9 +135,9 @@ pub(super) struct Apart {
 
 impl Apart {
     /// Opens a snapshot.
-    pub(super) fn open(path: &Path, plugs: Plugs) -> Result<Self> {
+    pub(super) fn open(path: &Path, schema: &Schema) -> Result<Self> {
         let apart = Self::connect(path)?.map_err(|error| cannot_open(path, &error))?;
-        if !migrate::is_current(&apart.connection, plugs)? {
+        if !migrate::is_current(&apart.connection, schema)? {
             let message = format!("`{}` was published by an older sessionmill", path.display());
             return Err(Error::new(Status::CannotRun, message).hint("the next run of the service publishes a new one"));
         }
@@ -149,7 +149,7 @@ impl Apart {
         require(database)?;
         let apart = Self::copy_as_it_is(database)?;
         if let Ok(apart) = apart
-            && migrate::is_current(&apart.connection, database.plugs)?
+            && migrate::is_current(&apart.connection, &database.schema)?
         {
             return Ok(apart);
         }

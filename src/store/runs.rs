@@ -157,7 +157,7 @@ pub fn broken(database: &DatabaseFile, broken: &Broken<'_>, patience: Duration) 
         return;
     }
     let written = Store::open_by(database, Access::ReadWrite, Instant::now() + patience)
-        .and_then(|store| if store.is_current(database.plugs)? { broken.write(&store) } else { Ok(()) });
+        .and_then(|store| if store.is_current(&database.schema)? { broken.write(&store) } else { Ok(()) });
     let Err(error) = written else { return };
     tracing::debug!(error = error.message, "cannot write that a run could not begin");
     // A full disk must not look like a run that did not come.

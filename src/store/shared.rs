@@ -56,8 +56,8 @@ impl SharedStore {
     ///
     /// As [`migrate::migrate`].
     pub fn migrate(&mut self) -> Result<()> {
-        let (plugs, now) = (self.database.plugs, self.now);
-        migrate::migrate(self.get()?, plugs, now)
+        let (schema, now) = (self.database.schema.clone(), self.now);
+        migrate::migrate(self.get()?, &schema, now)
     }
 
     /// Does something that can be begun again: it is, with a database that can be read, when it meets

@@ -1,8 +1,8 @@
 //! What a commit is told beside the outcomes that it keeps.
 
-use crate::plugs::Plugs;
 use crate::read::job::Job;
 use crate::source::Source;
+use crate::store::schema::Schema;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Manifest, Processor};
 
@@ -14,8 +14,8 @@ pub struct Stamp<'a> {
     pub now: DateTime<Utc>,
     pub processors: &'a [&'a dyn Processor],
     pub manifests: &'a [&'a Manifest],
-    /// All that the program knows, whether they run or not.
-    pub plugs: Plugs,
+    /// The tables of all processors of the program, whether they run or not.
+    pub schema: &'a Schema,
     /// The sources of the pass, by position.
     pub sources: &'a [Source],
 }

@@ -44,7 +44,7 @@ pub(super) fn undo<'a>(search: &'a Search<'a>, user: &str) -> Result<Plan<'a>> {
         said(gone, "source file"),
         said(answers, "kept answer")
     ));
-    if world.database.plugs.iter().any(|plug| (plug.bound)(config) == Bound::Network) {
+    if world.plugs.iter().any(|plug| (plug.bound)(config) == Bound::Network) {
         notes.push("note: the language model is asked about their transcripts again".to_owned());
     }
     let effect = format!("the next run reads the transcripts of {who} again");

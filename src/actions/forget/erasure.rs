@@ -33,7 +33,7 @@ pub(super) struct Erasure<'s> {
 pub(super) fn lock(search: &Search<'_>) -> Result<Vec<ProcessorLock>> {
     let database = &search.world.database;
     let holder = Holder::new("forget", search.world.now);
-    database.plugs.names().map(|name| ProcessorLock::take(database, name, &holder)).collect()
+    search.world.plugs.names().map(|name| ProcessorLock::take(database, name, &holder)).collect()
 }
 
 fn until() -> Instant {
@@ -44,7 +44,7 @@ impl<'s> Erasure<'s> {
     /// Waits for everybody else, and removes the snapshots.
     pub(super) fn begin(search: &'s Search<'s>) -> Result<Self> {
         let database = &search.world.database;
-        let lookups = configured::lookups(database.plugs, search.config)?;
+        let lookups = configured::lookups(search.world.plugs, search.config)?;
         let processors = lock(search)?;
         // Who publishes or copies meanwhile would show or leave what is erased here.
         let publisher = Publisher::take(database, until())?;

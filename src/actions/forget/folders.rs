@@ -49,11 +49,11 @@ impl Folders {
         let mut erasure = Erasure::begin(search)?;
         let (mut answers, mut erased) = (0, Erased::default());
         for folder in &folders {
-            let own = database.plugs.forget(database, &BTreeSet::from([folder.as_str()]))?;
+            let own = database.schema.forget(database, &BTreeSet::from([folder.as_str()]))?;
             answers += own;
             let store = erasure.store.get()?;
             let Erased { files, facts } =
-                forget::forget(store, &database.plugs.manifests(), folder, own, search.world.now)?;
+                forget::forget(store, &database.schema.manifests(), folder, own, search.world.now)?;
             erased.files += files;
             erased.facts += facts;
         }
@@ -67,10 +67,10 @@ impl Folders {
 fn everybody(search: &Search<'_>) -> Result<BTreeSet<String>> {
     let database = &search.world.database;
     let store = Store::open_current(database, Access::ReadOnly, search.world.now)?;
-    let mut everybody = known::everybody(&store, &database.plugs.manifests())?;
+    let mut everybody = known::everybody(&store, &database.schema.manifests())?;
     let sources = sources::of(&store)?;
     drop(store);
-    everybody.extend(database.plugs.people(database)?);
+    everybody.extend(database.schema.people(database)?);
     // A source that cannot be listed names nobody.
     for Remembered { source, .. } in sources {
         match source.owner(search.login) {

@@ -33,7 +33,7 @@ impl<'a> Visitor<'a> {
     }
 
     fn name(self, persons: &Persons) -> String {
-        (persons.name)(self.site, self.id)
+        (persons.facts.name)(self.site, self.id)
     }
 
     /// As reports show it.
@@ -45,7 +45,7 @@ impl<'a> Visitor<'a> {
 /// Looks for all ids of a person.
 pub(super) fn forget<'a>(search: &'a Search<'a>, visitor: Visitor<'a>, even_if_unknown: bool) -> Result<Plan<'a>> {
     let Search { config, world, .. } = search;
-    let (Visitor { site, id }, plugs) = (visitor, world.database.plugs);
+    let (Visitor { site, id }, plugs) = (visitor, world.plugs);
     if plugs.persons().all(|(_, persons)| (persons.is_nobody)(id)) {
         return Err(Error::new(Status::Usage, format!("`{id}` means nobody in particular, and is no one person")));
     }
@@ -81,17 +81,17 @@ impl Person<'_> {
         let all = configured.processors();
         let of = |plug: &Plug| all.iter().copied().filter(|own| own.manifest().name == plug.name()).collect::<Vec<_>>();
         let mut processors: Vec<&dyn Processor> = Vec::new();
-        for (plug, of_plug) in database.plugs.persons() {
+        for (plug, of_plug) in search.world.plugs.persons() {
             let own = of(plug);
             // Who is who is known when all that was read is settled.
             own.iter().try_for_each(|processor| erasure.settle(*processor))?;
             let store = erasure.store.get()?;
-            let mut names = persons::known(store, &of_plug, site, visitor.id)?;
+            let mut names = persons::known(store, &of_plug.facts, site, visitor.id)?;
             names.insert(visitor.name(&of_plug));
             // Kept out first: whoever is interrupted after this can do it again, and nothing comes back.
             (of_plug.keep_out)(database, site, &names)?;
             for processor in &own {
-                facts += persons::erase(store, processor.manifest(), &of_plug, site, &names)?;
+                facts += persons::erase(store, processor.manifest(), &of_plug.facts, site, &names)?;
             }
             erased.extend(names);
             processors.extend(own);
@@ -104,9 +104,9 @@ impl Person<'_> {
 /// All ids of a person; none if nothing is known of any.
 fn ids(search: &Search<'_>, store: &Store, Visitor { site, id }: Visitor<'_>) -> Result<BTreeSet<String>> {
     let mut ids = BTreeSet::new();
-    for (_, persons) in search.world.database.plugs.persons() {
-        let prefix = (persons.name)(site, "");
-        let names = persons::known(store, &persons, site, id)?;
+    for (_, persons) in search.world.plugs.persons() {
+        let prefix = (persons.facts.name)(site, "");
+        let names = persons::known(store, &persons.facts, site, id)?;
         ids.extend(names.iter().filter_map(|name| name.strip_prefix(&prefix)).map(str::to_owned));
     }
     Ok(ids)
@@ -117,7 +117,7 @@ pub(super) fn undo<'a>(search: &'a Search<'a>, visitor: Visitor<'a>) -> Result<P
     let database = &search.world.database;
     let name = visitor.shown();
     let is_out = |(_, persons): (&Plug, Persons)| (persons.is_out)(database, &visitor.name(&persons));
-    if !database.plugs.persons().map(is_out).collect::<Result<Vec<_>>>()?.contains(&true) {
+    if !search.world.plugs.persons().map(is_out).collect::<Result<Vec<_>>>()?.contains(&true) {
         return Err(Error::new(Status::Usage, format!("`{name}` is not forgotten"))
             .hint("`sessionmill forget --list` shows of which sites people are"));
     }
@@ -132,7 +132,7 @@ impl Visitor<'_> {
         let (site, database) = (self.site, &search.world.database);
         let _locks = erasure::lock(search)?;
         let mut store = SharedStore::new(database, search.world.now);
-        for (plug, persons) in database.plugs.persons() {
+        for (plug, persons) in search.world.plugs.persons() {
             // In this order, whoever is interrupted can do it again.
             persons::read_again(store.get()?, plug.manifest(), site)?;
             store.get()?.checkpoint()?;
@@ -149,7 +149,7 @@ impl Visitor<'_> {
 pub(super) fn kept_out(search: &Search<'_>) -> Result<BTreeMap<String, u64>> {
     let database = &search.world.database;
     let mut all = BTreeMap::new();
-    for (_, persons) in database.plugs.persons() {
+    for (_, persons) in search.world.plugs.persons() {
         for (site, ids) in (persons.kept_out)(database)? {
             *all.entry(site).or_default() += ids;
         }

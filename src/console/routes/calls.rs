@@ -31,7 +31,7 @@ pub(super) const REASON: &str = "audit-reason";
 type Values = BTreeMap<String, String>;
 
 pub(super) fn routes(app: &App) -> Router<Arc<App>> {
-    let calls = app.database.plugs.iter().flat_map(|plug| plug.calls.iter().map(move |call| (plug.name(), call)));
+    let calls = app.plugs.iter().flat_map(|plug| plug.calls.iter().map(move |call| (plug.name(), call)));
     calls.fold(Router::new(), |router, (processor, call)| {
         let values =
             |path: RawPathParams| path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();

@@ -48,7 +48,7 @@ pub(super) async fn decide(
     }
     let Decision { into } = if body.is_empty() { Decision::default() } else { super::json(&body)? };
     // The one processor about whose findings people decide.
-    let found = app.database.plugs.iter().find_map(|plug| Some((plug, plug.review?)));
+    let found = app.plugs.iter().find_map(|plug| Some((plug, plug.review?)));
     let (plug, decisions) = found.ok_or_else(Problem::not_found)?;
     let whole = async |id: String| {
         let found = app.read(move |reader| (decisions.find)(reader, &id)).await?;

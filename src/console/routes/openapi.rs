@@ -24,7 +24,7 @@ use utoipa::openapi::{
 pub(in crate::console) const BASE: &str = "/api/v1";
 
 pub(super) fn routes() -> Router<Arc<App>> {
-    let answer = async |State(app): State<Arc<App>>| Json(document(app.database.plugs, cookie::name(app.settings())));
+    let answer = async |State(app): State<Arc<App>>| Json(document(app.plugs, cookie::name(app.settings())));
     Router::new().route("/openapi.json", get(answer))
 }
 

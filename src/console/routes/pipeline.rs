@@ -89,7 +89,7 @@ impl App {
             };
             let now = (app.now)();
             let mut samples = Vec::new();
-            for name in app.database.plugs.names() {
+            for name in app.database.schema.names() {
                 let entry = state.as_ref().and_then(|state| state.of(name));
                 let record = match entry {
                     Some(entry) => entry.record.clone(),
@@ -181,7 +181,7 @@ async fn run_older(
 async fn start(app: &Arc<App>, caller: &Caller, name: &str) -> Result<Response, Problem> {
     caller.require(Scope::Run)?;
     caller.require_role(&[Role::Admin, Role::Lead])?;
-    if app.database.plugs.find(name).is_none() {
+    if !app.database.schema.names().any(|known| known == name) {
         return Err(Problem::not_found());
     }
     let order = Order { command: Command::Run, processor: Some(name.to_owned()), ..Order::default() };

@@ -8,6 +8,7 @@ use crate::base::error::{Error, Result, Status, cause};
 use crate::base::hash::{from_hex, to_hex};
 use crate::plugs::{Obstacle, Persons};
 use crate::store::beside;
+use crate::store::persons::PersonFacts;
 use serde::{Deserialize, Serialize};
 use sessionmill_tracking::erased::{Bytes, Erased, person};
 use sessionmill_tracking::nobody::is_nobody;
@@ -16,9 +17,10 @@ use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 /// The visitors of a site.
-pub(super) const PERSONS: Persons = Persons {
+pub(super) const PERSONS: Persons = Persons { facts: FACTS, is_nobody, keep_out, is_out, let_in, kept_out };
+
+const FACTS: PersonFacts = PersonFacts {
     name: person,
-    is_nobody,
     joined: "WITH RECURSIVE pairs AS (
                  SELECT id, other FROM facts.activity_edges WHERE kind = 'identity'
                  UNION ALL SELECT other, id FROM facts.activity_edges WHERE kind = 'identity'
@@ -30,10 +32,6 @@ pub(super) const PERSONS: Persons = Persons {
         ("activity_lines", "person IN (SELECT person FROM stage_persons)"),
         ("activity_replay", "(username, distinct_id) IN (SELECT username, id FROM stage_persons)"),
     ],
-    keep_out,
-    is_out,
-    let_in,
-    kept_out,
 };
 
 /// The file, as it is written.

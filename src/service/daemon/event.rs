@@ -2,6 +2,7 @@
 
 use crate::base::error::Result;
 use crate::config::Config;
+use crate::plugs::Plugs;
 use crate::service::daemon::work::Results;
 use crate::service::trigger::Claim;
 use crate::source::Source;
@@ -32,6 +33,7 @@ pub enum Event {
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub database: DatabaseFile,
+    pub plugs: Plugs,
     pub sources: Vec<Source>,
     /// What it waits for, where there are no sources.
     pub lacks: Option<String>,

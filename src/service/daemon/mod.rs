@@ -88,10 +88,10 @@ impl<'d> Daemon<'d> {
     ) -> Result<Self> {
         let lock = WorkLock::take(&settings.database, DAEMON, Instant::now() + Duration::from_secs(1))?;
         let Config { daemon, .. } = &settings.config;
-        let folder = Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids, settings.database.plugs)?;
+        let folder = Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids, settings.plugs)?;
         let now = clock();
         let slot = |plug: &'static Plug| Slot::new(plug, history::last_run(&settings.database, plug.name(), &now));
-        let slots = settings.database.plugs.iter().map(slot).collect();
+        let slots = settings.plugs.iter().map(slot).collect();
         let (settings, works, watches, refused) = (Arc::new(settings), Vec::new(), None, None);
         let (decided, published, read) = (None, Some(Duration::ZERO), now);
         Ok(Self {
@@ -363,7 +363,7 @@ impl<'d> Daemon<'d> {
             return Err(Error::new(Status::Config, message).hint("systemctl restart sessionmill"));
         }
         let daemon = &settings.config.daemon;
-        Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids, settings.database.plugs)?;
+        Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids, settings.plugs)?;
         Ok(Arc::new(settings))
     }
 
@@ -378,11 +378,10 @@ impl<'d> Daemon<'d> {
         self.refused = None;
         let now = (self.clock)();
         let daemon = &settings.config.daemon;
-        let folder =
-            match Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids, settings.database.plugs) {
-                Ok(folder) => folder,
-                Err(error) => return self.refuse(&error),
-            };
+        let folder = match Folder::open(&daemon.triggers(&settings.database), &daemon.allow_uids, settings.plugs) {
+            Ok(folder) => folder,
+            Err(error) => return self.refuse(&error),
+        };
         let mut claims = Vec::new();
         if self.watches.is_none() {
             claims.extend(folder.left(now.wall));

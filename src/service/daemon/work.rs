@@ -128,7 +128,7 @@ impl Run {
         };
         let mut results = run.of(&configured.processors(), pass::run_free);
         for (name, result) in &mut results {
-            if let (Ok(summary), Some(plug)) = (result, database.plugs.find(name)) {
+            if let (Ok(summary), Some(plug)) = (result, plugs.iter().find(|plug| plug.name() == *name)) {
                 (plug.remark)(config, database, summary);
             }
         }
@@ -181,9 +181,9 @@ fn done(action: &Action, settings: &Settings, now: &Moment) -> Result<String> {
 
 /// What processors can be made from.
 fn world(settings: &Settings, now: &Moment) -> World {
-    let Settings { database, credentials, .. } = settings;
+    let Settings { database, plugs, credentials, .. } = settings;
     let (credentials, database) = (credentials.clone(), database.clone());
-    World { credentials, database, now: now.wall, heartbeat: Heartbeat::default(), may_ask: true }
+    World { credentials, database, plugs: *plugs, now: now.wall, heartbeat: Heartbeat::default(), may_ask: true }
 }
 
 /// What monitors get after a run.
