@@ -10,22 +10,26 @@
 //! root ─scan─▶ files ─plan─▶ jobs ─read─▶ lines ─dialect─▶ events ─fold─▶ facts ─commit─▶ DuckDB ─settle─▶ entities ─▶ reports
 //! ```
 //!
-//! The folders of `src`, in the order in which data goes through them:
+//! The folders of `src` are layers: each uses only those that come after it in this table. One exception is by design:
+//! the commands of a plug are written with the flags and the output of the command line.
 //!
 //! | folder | what it does |
 //! | --- | --- |
-//! | [`pass`] | the program: one pass from the roots to settled entities; read it first |
-//! | [`source`] | what there is: the walk, and what is known of each file |
-//! | [`read`] | one safe read of a file: the bytes that are hashed are the bytes that are parsed |
-//! | [`dialect`] | one file or folder per log format: a line becomes events |
-//! | [`plugs`] | the list of processors: settings, reports and commands of each, and how it is made |
-//! | [`store`] | DuckDB: schema, commits, settling, snapshots, reading beside others |
-//! | [`report`] | questions to the database, as tables, JSON, CSV and a page |
-//! | [`price`], [`identities`] | what tokens cost; who owns which folder |
-//! | [`service`] | the daemon: when a processor is due, requests as files, health, metrics, systemd |
-//! | [`actions`] | what can be done, as functions for commands and trigger files |
+//! | [`cli`] | the command line |
 //! | `console` | the HTTP API, its pages, and the store of login sessions; all async code |
-//! | [`cli`], [`config`] | the command line; the configuration and the environment |
+//! | [`service`] | the daemon: when a processor is due, requests as files, metrics, systemd |
+//! | [`actions`] | what can be done, as functions for commands and trigger files |
+//! | [`plugs`] | the list of processors: settings, reports and commands of each, and how it is made |
+//! | [`report`] | questions to the database, as tables, JSON, CSV and a page; how well processors do |
+//! | [`pass`] | the program: one pass from the roots to settled entities; read it first |
+//! | [`identities`] | who owns which folder |
+//! | [`store`] | DuckDB: schema, commits, settling, snapshots, reading beside others |
+//! | [`config`] | the configuration and the environment |
+//! | [`run`] | what a run is: who asked for it, whom it leaves out, what it did |
+//! | [`read`] | one safe read of a file: the bytes that are hashed are the bytes that are parsed |
+//! | [`source`] | what there is: the walk, and what is known of each file |
+//! | [`price`] | what tokens cost |
+//! | [`dialect`] | one file or folder per log format: a line becomes events |
 //! | [`base`] | what all of these use: errors, time, locks, files that are written whole |
 //! | `simd` | a crate of its own, the only one with unsafe code: MD5 and the marks of JSON text, many bytes at once |
 //!

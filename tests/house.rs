@@ -117,43 +117,81 @@ fn only_one_module_touches_keys() {
     assert_eq!(others, [home().join("src/store/settle/touch.rs")]);
 }
 
-/// Which folders of `src` each of them uses; no others. A folder is above all that it uses, but for those that know
-/// each other: `store` and `pass`, `store`, `plugs` and `config`, which say what a processor, its tables and its settings
-/// are, and the commands of a plug, which are written with those of the command line.
-const BELOW: [(&str, &[&str]); 13] = [
-    ("base", &[]),
-    ("dialect", &[]),
-    ("price", &["base"]),
-    ("source", &["base"]),
-    ("read", &["base", "dialect", "source"]),
-    ("config", &["base", "plugs", "price", "read", "source"]),
-    ("identities", &["base", "config", "dialect", "store"]),
-    ("store", &["base", "config", "pass", "plugs", "read", "source"]),
-    ("pass", &["base", "config", "read", "source", "store"]),
-    ("plugs", PLUGS_USE),
-    ("actions", &["base", "config", "identities", "pass", "plugs", "source", "store"]),
-    ("service", &["actions", "base", "config", "identities", "pass", "plugs", "source", "store"]),
-    ("report", &["base", "config", "pass", "price", "service", "source", "store"]),
-];
+/// The folders of `src` from the highest to the lowest, as the crate documentation lists them. One may use those that
+/// come after it.
+fn layers() -> Vec<String> {
+    let documentation = fs::read_to_string(home().join("src/lib.rs")).unwrap();
+    let row = |line: &str| {
+        Some(line.strip_prefix("//! | [`").or(line.strip_prefix("//! | `"))?.split('`').next()?.to_owned())
+    };
+    documentation.lines().filter_map(row).filter(|folder| folder != "simd").collect()
+}
 
-/// Plugs bring reports and commands of their own.
-const PLUGS_USE: &[&str] =
-    &["base", "cli", "config", "dialect", "identities", "pass", "price", "read", "report", "source", "store"];
+/// Folders that use one above them, and why.
+const UPWARD: [(&str, &str, &str); 1] =
+    [("plugs", "cli", "the commands of a plug are written with the flags and the output of the command line")];
 
 #[test]
-fn no_folder_uses_what_lies_above_it() {
-    for (folder, below) in BELOW {
+fn every_folder_is_in_the_table_of_layers() {
+    let is_folder = |entry: &fs::DirEntry| entry.file_type().unwrap().is_dir() && entry.file_name() != "simd";
+    let folders = fs::read_dir(home().join("src")).unwrap().map(std::result::Result::unwrap).filter(is_folder);
+    let mut folders: Vec<_> = folders.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    let mut listed = layers();
+    let internals = fs::read_to_string(home().join("docs/internals.md")).unwrap();
+    let row = |line: &str| Some(line.strip_prefix("| `src/")?.split('`').next()?.to_owned());
+    let shown: Vec<_> = internals.lines().filter_map(row).filter(|folder| folder != "simd").collect();
+    assert_eq!(shown, listed, "docs/internals.md and src/lib.rs list the folders in the same order");
+    folders.sort();
+    listed.sort();
+    assert_eq!(listed, folders);
+}
+
+#[test]
+fn no_folder_uses_one_above_it() {
+    let layers = layers();
+    let mut upward = Vec::new();
+    for (level, folder) in layers.iter().enumerate() {
         for path in files(&format!("src/{folder}"), "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
-            let code = code.split("#[cfg(test)]\nmod tests").next().unwrap();
-            for used in code.split("crate::").skip(1) {
-                let used = used.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
-                let is_below = used == folder || below.contains(&used) || !home().join("src").join(used).is_dir();
-                assert!(is_below, "{path:?} uses `{used}`, which lies above `{folder}`");
+            for used in used_folders(&fs::read_to_string(&path).unwrap()) {
+                let Some(used_level) = layers.iter().position(|layer| *layer == used) else { continue };
+                let is_exception = UPWARD.iter().any(|(from, to, _)| folder == from && used == *to);
+                assert!(used_level >= level || is_exception, "{path:?} uses `{used}`, which stands above `{folder}`");
+                upward.extend((used_level < level).then(|| (folder.clone(), used)));
             }
         }
     }
+    for (from, to, _) in UPWARD {
+        assert!(upward.contains(&(from.into(), to.into())), "`{from}` does not use `{to}` any more: say so here");
+    }
+}
+
+/// The folders of the crate that code uses: `crate::a::b` and each of `crate::{a::b, c}`. Tests may use everything.
+fn used_folders(text: &str) -> Vec<String> {
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let code = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let name =
+        |text: &str| text.trim_start().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap().to_owned();
+    let mut used = Vec::new();
+    for after in code.split("crate::").skip(1) {
+        let Some(group) = after.strip_prefix('{') else {
+            used.push(name(after));
+            continue;
+        };
+        let mut depth = 0;
+        let is_member = |c: char| {
+            depth += i32::from(c == '{') - i32::from(c == '}');
+            c == ',' && depth == 0
+        };
+        let group = group.split("};").next().unwrap();
+        used.extend(group.split(is_member).map(name));
+    }
+    used
+}
+
+#[test]
+fn groups_of_folders_are_seen() {
+    let code = "use crate::{base::{a, b}, store, plugs::usage};\nfn f() { crate::cli::g() }\n// crate::console";
+    assert_eq!(used_folders(code), ["base", "store", "plugs", "cli"]);
 }
 
 #[test]
@@ -187,7 +225,7 @@ fn every_migration_is_listed_in_order() {
     let files: Vec<_> = files("migrations", "sql");
     let files = files.iter().filter(|path| path.parent().unwrap().ends_with("migrations"));
     let files: Vec<_> = files.map(|path| path.file_stem().unwrap().to_str().unwrap()).collect();
-    let listed: Vec<_> = PLUGS.migrations().into_iter().map(|(name, _)| name).collect();
+    let listed: Vec<_> = PLUGS.schema().migrations().into_iter().map(|(name, _)| name).collect();
     assert_eq!(listed, files);
     for (number, name) in listed.iter().enumerate() {
         assert!(name.starts_with(&format!("{:04}_", number + 1)), "{name}");
