@@ -105,9 +105,9 @@ impl Play {
         self.world.path(ROOTS[self.root]).join(file)
     }
 
-    fn plugs(&self) -> plugs::World {
+    fn plugs(&self) -> plugs::Resources {
         let (database, now, heartbeat) = (self.world.database_file(), self.world.next().wall, Heartbeat::default());
-        plugs::World { credentials: None, database, plugs: PLUGS, now, heartbeat, may_ask: false }
+        plugs::Resources { credentials: None, database, plugs: PLUGS, now, heartbeat, may_ask: false }
     }
 
     fn pass(&mut self) {
@@ -163,8 +163,9 @@ impl Play {
                 }
             }
             Action::Forget(user) if self.world.database().exists() => {
-                let (config, identities, world) = (Config::default(), Identities::default(), self.plugs());
-                let search = Search { config: &config, identities: &identities, world: &world, login: "tester" };
+                let (config, identities, resources) = (Config::default(), Identities::default(), self.plugs());
+                let search =
+                    Search { config: &config, identities: &identities, resources: &resources, login: "tester" };
                 forget::forget(&search, user, true).unwrap().carry_out().unwrap();
                 self.forgotten.insert(user);
                 self.seen.retain(|file, _| !file.starts_with(user));

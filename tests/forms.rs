@@ -5,7 +5,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sessionmill::read::Caps;
 use sessionmill::run::summary::Counts;
-use sessionmill::source::form::{Form, Unpacker};
+use sessionmill::source::compression::{self, Unpacker};
 use sessionmill::source::open::Refusal;
 use sessionmill_contract::FailureClass;
 use std::io::Write as _;
@@ -197,7 +197,7 @@ fn a_cut_or_damaged_archive_waits_an_hour_and_costs_no_facts() {
 #[test]
 fn wherever_an_archive_is_cut_it_is_not_whole() {
     let text = lines(0..3);
-    for (form, pack) in [(Form::Gzip, gzip as Pack), (Form::Zstd, zstd)] {
+    for (form, pack) in [(compression::Compression::Gzip, gzip as Pack), (compression::Compression::Zstd, zstd)] {
         let two = [pack(text.as_bytes()), pack(b"{}\n")].concat();
         let border = pack(text.as_bytes()).len();
         let whole = |stored: &[u8]| {

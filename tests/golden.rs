@@ -58,7 +58,7 @@ fn golden_facts_of_each_file_are_the_expected_ones() {
     let processors = &PLUGS.processors();
     let (clock, limits) = (Clock::begin(Moment::now()), Limits::default());
     let caps = Caps::default();
-    let reader = Reader { flight: None, roots: &roots, processors, caps, allowance: &Allowance::new(&limits, &clock) };
+    let reader = Reader { marks: None, roots: &roots, processors, caps, allowance: &Allowance::new(&limits, &clock) };
     let job = |found: scan::Found| {
         let stat = found.stat.unwrap();
         Job { file: found.file, source: 0, path: found.path, stat, due: (0..processors.len()).collect(), known: None }

@@ -6,7 +6,7 @@ use sessionmill::base::lock::{DAEMON, WorkLock};
 use sessionmill::config::publish::{Publish, Titles};
 use sessionmill::plugs::PLUGS;
 use sessionmill::store::publish::{Published, publish};
-use sessionmill::store::snapshot::{Shelf, Snapshot};
+use sessionmill::store::snapshot::{Audience, Snapshot};
 use sessionmill::store::{Access, DatabaseReader, Store, Version};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -206,7 +206,7 @@ fn users_who_are_named_get_what_people_wrote_and_nobody_else_does() {
     let wanted = Publish { content_uids: vec![console], ..Publish::default() };
     let publish = || publish(&world.database_file(), &wanted, world.next().wall).unwrap();
     let Published::New(bare) = publish() else { panic!("it is the first") };
-    let full = Shelf::Content.newest(&world.database()).unwrap();
+    let full = Audience::Content.newest(&world.database()).unwrap();
     let quotes = |snapshot: &Snapshot| rows(&snapshot.path, "SELECT user_quote FROM verification_claims");
     assert_eq!((quotes(&bare), quotes(&full)), (vec![String::new()], vec![definition.to_owned()]));
     assert!(!full.parquet().exists());
@@ -230,13 +230,13 @@ fn users_who_are_named_get_what_people_wrote_and_nobody_else_does() {
     assert!(!full.path.exists(), "who is forgotten is in none");
     world.write("ada/b.jsonl", response("m9", "10:00:00", 5)).pass();
     publish();
-    assert!(Shelf::Content.newest(&world.database()).is_some());
+    assert!(Audience::Content.newest(&world.database()).is_some());
     let Published::New(_) =
         sessionmill::store::publish::publish(&world.database_file(), &OPEN, world.wait(HOUR).next().wall).unwrap()
     else {
         panic!("an hour has passed")
     };
-    assert_eq!(Shelf::Content.newest(&world.database()), None, "nobody is named any more");
+    assert_eq!(Audience::Content.newest(&world.database()), None, "nobody is named any more");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::world::{World, response, rounds};
 use chrono::{DateTime, Utc};
 use fastrand::Rng;
 use md5::{Digest as _, Md5};
-use sessionmill::source::retry::{Fate, Retries, Standing};
+use sessionmill::source::retry::{FailureState, Retries, Standing};
 use sessionmill::store::failures::{self, Wish};
 use sessionmill::store::{Access, Store};
 use sessionmill_contract::{
@@ -317,13 +317,14 @@ fn random_files_rules_settings_and_failures_settle_as_from_scratch() {
                     processor = Sums::new(processor.version, processor.factor, faults);
                 }
                 80..84 => {
-                    let (wish, fate) = [(Wish::Retry, Fate::Retry), (Wish::Drop, Fate::Dropped)][random.usize(..2)];
+                    let (wish, state) =
+                        [(Wish::Retry, FailureState::Retry), (Wish::Drop, FailureState::Dropped)][random.usize(..2)];
                     let now = world.next().wall;
                     let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
                     let keys = failures::keys(store.reader()).unwrap();
                     failures::wish(&store, wish, &[], &keys.iter().collect::<Vec<_>>(), now).unwrap();
                     for standing in words.values_mut().filter_map(|word| word.standing.as_mut()) {
-                        *standing = Standing { fate, attempts: 0, strikes: 0, next_try_at: now, ..standing.clone() };
+                        *standing = Standing { state, attempts: 0, strikes: 0, next_try_at: now, ..standing.clone() };
                     }
                 }
                 _ => drop(world.wait(Duration::from_secs(WAITS[random.usize(..WAITS.len())]))),
@@ -344,7 +345,7 @@ fn random_files_rules_settings_and_failures_settle_as_from_scratch() {
             let keys: Vec<_> = keys.into_iter().map(|failed| (failed.key, failed.standing)).collect();
             assert_eq!(keys, failed, "{place} {counts:?}");
             drop(store);
-            let shown = failed.iter().filter(|(_, standing)| standing.fate != Fate::Dropped);
+            let shown = failed.iter().filter(|(_, standing)| standing.state != FailureState::Dropped);
             assert_eq!((counts.errors, counts.unsettled_keys), (0, shown.count() as u64), "{place}");
             assert_eq!(world.rows("SELECT count(*) FROM facts.touched_keys"), ["0"], "{place}");
         }

@@ -4,7 +4,7 @@
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::names;
 use crate::config::Config;
-use crate::plugs::{ConfiguredProcessors, World};
+use crate::plugs::{ConfiguredProcessors, Resources};
 use crate::store::failures::{self, Wish};
 use crate::store::{Access, Store, pauses};
 use std::collections::BTreeSet;
@@ -38,10 +38,10 @@ pub struct Changed {
 /// # Errors
 ///
 /// If a processor or a name is unknown, or the database cannot be written. Nothing is changed then.
-pub fn change(wish: Wish, which: &Which, config: &Config, world: &World) -> Result<Changed> {
+pub fn change(wish: Wish, which: &Which, config: &Config, resources: &Resources) -> Result<Changed> {
     let processors = which.processor.clone().map(|name| vec![name]).unwrap_or_default();
-    let plugs = world.plugs.named(&processors)?;
-    let store = Store::open_current(&world.database, Access::ReadWrite, world.now)?;
+    let plugs = resources.plugs.named(&processors)?;
+    let store = Store::open_current(&resources.database, Access::ReadWrite, resources.now)?;
     let is_own = |processor: &String| which.processor.as_ref().is_none_or(|name| processor == name);
     let mut files = failures::all(store.reader())?;
     files.retain(|failed| is_own(&failed.processor));
@@ -62,12 +62,12 @@ pub fn change(wish: Wish, which: &Which, config: &Config, world: &World) -> Resu
         files.retain(|failed| names.contains(&failed.session_file));
         keys.retain(|failed| names.contains(&failed.key));
     }
-    failures::wish(&store, wish, &files.iter().collect::<Vec<_>>(), &keys.iter().collect::<Vec<_>>(), world.now)?;
+    failures::wish(&store, wish, &files.iter().collect::<Vec<_>>(), &keys.iter().collect::<Vec<_>>(), resources.now)?;
     let mut pauses = Vec::new();
     for name in plugs.iter().map(|plug| plug.name()).filter(|_| wish == Wish::Retry) {
-        let Ok(configured) = ConfiguredProcessors::new(&[name.to_owned()], config, world) else { continue };
+        let Ok(configured) = ConfiguredProcessors::new(&[name.to_owned()], config, resources) else { continue };
         let pause = pauses::of(store.reader(), name, configured.server_of(name))?;
-        pauses.extend(pause.filter(|pause| pause.holds(world.now)).map(|pause| pause.words(name)));
+        pauses.extend(pause.filter(|pause| pause.holds(resources.now)).map(|pause| pause.words(name)));
     }
     Ok(Changed { failures: (files.len() + keys.len()) as u64, pauses })
 }

@@ -3,7 +3,6 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`run`] | a pass of processors over sources |
 //! | [`failures`] | tries again what has failed, or gives it up |
 //! | [`publish`] | a snapshot for readers, and how the processors do |
 //! | [`review`] | a decision of a person about what a processor found out |
@@ -15,4 +14,3 @@ pub mod forget;
 pub mod publish;
 pub mod remove;
 pub mod review;
-pub mod run;

@@ -5,11 +5,11 @@ use crate::base::holder::Holder;
 use crate::base::lock::{self, WorkLock};
 use crate::base::moment::Moment;
 use crate::config::Config;
-use crate::plugs::{ConfiguredProcessors, World};
+use crate::plugs::{ConfiguredProcessors, Resources};
 use crate::store::publish::{self, Published};
 use crate::store::record::{self, Record};
 use crate::store::service_state::{self, Entry, ServiceState, serving};
-use crate::store::snapshot::Shelf;
+use crate::store::snapshot::Audience;
 use crate::store::{Access, DatabaseFile, Store, known};
 use std::time::Instant;
 
@@ -19,10 +19,10 @@ use std::time::Instant;
 /// # Errors
 ///
 /// If the database cannot be read, or the snapshot not be written.
-pub fn publish(config: &Config, world: &World, lacks: Option<&str>, now: &Moment) -> Result<Published> {
-    let published = publish::publish(&world.database, &config.publish, now.wall)?;
-    let written =
-        ConfiguredProcessors::new(&[], config, world).and_then(|made| write_state(&world.database, &made, lacks, now));
+pub fn publish(config: &Config, resources: &Resources, lacks: Option<&str>, now: &Moment) -> Result<Published> {
+    let published = publish::publish(&resources.database, &config.publish, now.wall)?;
+    let written = ConfiguredProcessors::new(&[], config, resources)
+        .and_then(|made| write_state(&resources.database, &made, lacks, now));
     if let Err(error) = written {
         tracing::warn!(error = error.message, "cannot write how the processors do");
     }
@@ -49,7 +49,7 @@ pub fn write_state(
     lacks: Option<&str>,
     now: &Moment,
 ) -> Result<()> {
-    if !Shelf::Readers.folder(database).is_dir() {
+    if !Audience::Readers.folder(database).is_dir() {
         return Ok(());
     }
     let _lock = WorkLock::take(database, "health", Instant::now() + service_state::PATIENCE)?;

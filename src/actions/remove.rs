@@ -1,7 +1,7 @@
 //! Hides what a processor shows, for as long as nobody makes it anew.
 
 use crate::base::error::{Error, Result, Status};
-use crate::plugs::{Removal, World};
+use crate::plugs::{Removal, Resources};
 
 /// Hides all of the ids, or, if one of them is unknown, none. Returns what came of it, in words.
 ///
@@ -9,10 +9,10 @@ use crate::plugs::{Removal, World};
 ///
 /// If the processor is unknown or shows nothing that can be hidden, if an id is unknown, or if the database cannot be
 /// written.
-pub fn remove(processor: &str, removal: &Removal, world: &World) -> Result<Vec<String>> {
-    let plugs = world.plugs.named(&[processor.to_owned()])?;
+pub fn remove(processor: &str, removal: &Removal, resources: &Resources) -> Result<Vec<String>> {
+    let plugs = resources.plugs.named(&[processor.to_owned()])?;
     match plugs.first().and_then(|plug| plug.remove) {
-        Some(hide) => hide(removal, world),
+        Some(hide) => hide(removal, resources),
         None => Err(Error::new(Status::Usage, format!("processor `{processor}` has nothing to remove"))),
     }
 }

@@ -1,7 +1,7 @@
 //! A decision of a person about what a processor found out.
 
 use crate::base::error::{Error, Result, Status};
-use crate::plugs::{Review, World};
+use crate::plugs::{Resources, Review};
 
 /// Takes a decision about something that a processor found out. Returns what came of it, in words. Taking the same
 /// decision again changes nothing.
@@ -10,10 +10,10 @@ use crate::plugs::{Review, World};
 ///
 /// If the processor is unknown or has nothing to decide about, if it makes nothing of the decision, or if the database
 /// cannot be written.
-pub fn review(processor: &str, review: &Review, world: &World) -> Result<Vec<String>> {
-    let plugs = world.plugs.named(&[processor.to_owned()])?;
+pub fn review(processor: &str, review: &Review, resources: &Resources) -> Result<Vec<String>> {
+    let plugs = resources.plugs.named(&[processor.to_owned()])?;
     match plugs.first().and_then(|plug| plug.review) {
-        Some(decisions) => (decisions.decide)(review, world),
+        Some(decisions) => (decisions.decide)(review, resources),
         None => Err(Error::new(Status::Usage, format!("processor `{processor}` has nothing to decide about"))),
     }
 }

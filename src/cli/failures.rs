@@ -8,7 +8,7 @@ use crate::cli::place::read;
 use crate::cli::{Context, Database, Form, remark};
 use crate::report::grid::Field;
 use crate::report::listing::Listing;
-use crate::source::retry::{Fate, Standing};
+use crate::source::retry::{FailureState, Standing};
 use crate::store::cell::plain;
 use crate::store::failures::{self, Failed, FailedKey, Wish};
 use chrono::{DateTime, Utc};
@@ -123,7 +123,7 @@ fn change(which: &Which, wish: Wish, context: &Context) -> Result<Status> {
     let (config, database) = which.database.find(context)?;
     let names = if which.all { Names::All } else { Names::These(which.files.clone()) };
     let wanted = actions::Which { names, processor: which.processor.clone() };
-    let changed = actions::change(wish, &wanted, &config, &context.world(&database))?;
+    let changed = actions::change(wish, &wanted, &config, &context.resources(&database))?;
     remark(&changed.words(wish));
     changed.pauses.iter().for_each(|pause| remark(&format!("note: {pause}")));
     Ok(Status::Done)
@@ -143,11 +143,11 @@ impl Entry<'_> {
             Self::File(failed) => (failed.session_file.clone(), &failed.processor, &failed.standing),
             Self::Key(failed) => (format!("key {}", failed.key), &failed.processor, &failed.standing),
         };
-        let next = match standing.fate {
-            Fate::Retry if standing.next_try_at <= now => "next run".to_owned(),
-            Fate::Retry => utc::minute(standing.next_try_at),
-            Fate::Dead => "none: dead".to_owned(),
-            Fate::Dropped => "none: dropped".to_owned(),
+        let next = match standing.state {
+            FailureState::Retry if standing.next_try_at <= now => "next run".to_owned(),
+            FailureState::Retry => utc::minute(standing.next_try_at),
+            FailureState::Dead => "none: dead".to_owned(),
+            FailureState::Dropped => "none: dropped".to_owned(),
         };
         let class = standing.failure.class.name().to_owned();
         let tries = standing.strikes.to_string();
@@ -167,7 +167,7 @@ impl Entry<'_> {
             ("processor", json!(processor)),
             ("class", json!(standing.failure.class.name())),
             ("error", json!(standing.failure.message)),
-            ("state", json!(standing.fate.name())),
+            ("state", json!(standing.state.name())),
             ("attempts", json!(standing.attempts)),
             ("first_failed_at", json!(utc::seconds(standing.first_failed_at))),
             ("last_failed_at", json!(utc::seconds(standing.last_failed_at))),
@@ -180,5 +180,5 @@ impl Entry<'_> {
 }
 
 fn next_try(standing: &Standing) -> Option<String> {
-    (standing.fate == Fate::Retry).then(|| utc::seconds(standing.next_try_at))
+    (standing.state == FailureState::Retry).then(|| utc::seconds(standing.next_try_at))
 }

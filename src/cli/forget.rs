@@ -60,8 +60,8 @@ pub(crate) fn forget(args: &Args, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
     crate::store::require(&database)?;
     let identities = Identities::given(config.identities.as_deref())?;
-    let (world, login) = (context.world(&database), context.environment.login.as_str());
-    let search = Search { config: &config, identities: &identities, world: &world, login };
+    let (resources, login) = (context.resources(&database), context.environment.login.as_str());
+    let search = Search { config: &config, identities: &identities, resources: &resources, login };
     match (&args.user, &args.undo) {
         (Some(_), Some(Some(_))) => Err(Error::new(Status::Usage, "one name at a time")),
         (Some(user), None) => {

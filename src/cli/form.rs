@@ -24,6 +24,24 @@ pub(crate) struct Form {
     raw: Raw,
 }
 
+/// How one answer is written that is no list: for people, or for programs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TableOrJson {
+    /// How the answer is written
+    #[arg(long, value_parser = ["table", "json"], default_value = "table", conflicts_with = "json")]
+    format: String,
+
+    /// Short for --format json
+    #[arg(long)]
+    json: bool,
+}
+
+impl TableOrJson {
+    pub(crate) fn is_json(&self) -> bool {
+        self.json || self.format == "json"
+    }
+}
+
 /// What becomes of texts in CSV.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Raw {

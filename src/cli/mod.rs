@@ -28,7 +28,7 @@ use crate::base::error::{Error, Result, Status, cause};
 use crate::base::moment::Moment;
 use crate::base::suspension;
 use crate::config::Environment;
-use crate::plugs::{self, Plugs, World};
+use crate::plugs::{self, Plugs, Resources};
 use crate::store::DatabaseFile;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -96,8 +96,8 @@ pub(crate) struct Context {
 
 impl Context {
     /// What processors can be made from.
-    pub(crate) fn world(&self, database: &DatabaseFile) -> World {
-        World::new(&self.environment, database, self.plugs, self.now.wall)
+    pub(crate) fn resources(&self, database: &DatabaseFile) -> Resources {
+        Resources::new(&self.environment, database, self.plugs, self.now.wall)
     }
 }
 

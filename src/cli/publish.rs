@@ -18,6 +18,6 @@ pub(crate) struct Args {
 
 pub(crate) fn publish(args: &Args, context: &Context) -> Result<Status> {
     let (config, database) = args.database.find(context)?;
-    let published = actions::publish(&config, &context.world(&database), None, &context.now)?;
+    let published = actions::publish(&config, &context.resources(&database), None, &context.now)?;
     print(&format!("{}\n", actions::words(&published)))
 }

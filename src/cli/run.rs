@@ -1,25 +1,24 @@
 //! `sessionmill run`: one pass, now.
 
 use crate::actions::publish::write_state;
-use crate::actions::run::Run;
 use crate::base::duration;
 use crate::base::error::{Error, Result, Status, cause};
 use crate::base::heartbeat::Heartbeat;
 use crate::base::limits::Limits;
 use crate::base::moment::Clock;
+use crate::cli::form::TableOrJson;
 use crate::cli::terminal::{alert, fitted};
 use crate::cli::{Context, Database, Place, print, remark};
 use crate::config::Config;
-use crate::pass;
-use crate::pass::network::Network;
+use crate::pass::trial::{self, Setup};
 use crate::pass::writer::Progress;
+use crate::pass::{self, Pass};
 use crate::plugs::ConfiguredProcessors;
-use crate::report::render::{Format, pretty};
+use crate::report::render::pretty;
 use crate::run::request::{Origin, Request};
 use crate::run::summary::Summary;
 use crate::service::metrics;
 use crate::source::{Choice, Layout};
-use crate::store::lookup::Lookup;
 use crate::store::{DatabaseFile, publish};
 use clap::builder::FalseyValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -58,13 +57,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     time_budget: Option<Duration>,
 
-    /// How the summary is written
-    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "json", value_parser = words_or_json())]
-    format: Format,
-
-    /// Short for --format json
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: TableOrJson,
 
     /// If there is an alarm, publish a snapshot and exit with 2 instead of 1; meant for systemd units
     #[arg(long, env = "SESSIONMILL_FAIL_ON_ALARM", hide_env = true, value_parser = FalseyValueParser::new())]
@@ -73,12 +67,6 @@ pub(crate) struct Args {
     /// Write the state of all processors to this file afterwards, for Prometheus' node_exporter
     #[arg(long, value_name = "FILE")]
     metrics_file: Option<PathBuf>,
-}
-
-fn words_or_json() -> impl clap::builder::TypedValueParser<Value = Format> {
-    use clap::ValueEnum;
-    use clap::builder::{PossibleValuesParser, TypedValueParser};
-    PossibleValuesParser::new(["table", "json"]).map(|name| Format::from_str(&name, false).unwrap_or_default())
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
@@ -92,8 +80,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     let clock = Clock::begin(context.now.clone());
     stop_at_signal(&limits.stop)?;
     let (origin, adopt) = (Origin::Cli, args.place.adopt);
-    let (networks, lookups) = (&configured.networks, &configured.lookups);
-    let asked = Asked { origin, adopt, limits, talk: Talk::Aloud, networks, lookups, config: &config };
+    let asked = Asked { origin, adopt, limits, talk: Talk::Aloud, configured: &configured, config: &config };
     let summary = pass(&choice, &database, &configured.processors(), &asked, context);
     if let Some(file) = &args.metrics_file {
         let written = metrics::write(&database, &config, &configured, &clock.read(), file);
@@ -112,7 +99,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     }
     let mut summary = summary?;
     context.plugs.iter().for_each(|plug| (plug.remark)(&config, &database, &mut summary));
-    print(&if args.json || args.format == Format::Json { pretty(&summary) } else { fitted(&summary.words(), 0) })?;
+    print(&if args.form.is_json() { pretty(&summary) } else { fitted(&summary.words(), 0) })?;
     if args.fail_on_alarm && !summary.notices.alarms.is_empty() {
         summary.notices.alarms.iter().for_each(|alarm| alert(&format!("alarm: {alarm}")));
         // What was read all the same reaches its readers.
@@ -134,7 +121,7 @@ pub(super) fn configured(
     context: &Context,
     heartbeat: &Heartbeat,
 ) -> Result<ConfiguredProcessors> {
-    let configured = ConfiguredProcessors::new(names, config, &context.world(database).with_heartbeat(heartbeat))?;
+    let configured = ConfiguredProcessors::new(names, config, &context.resources(database).with_heartbeat(heartbeat))?;
     for (name, reason) in configured.disabled.iter() {
         remark(&format!("processor `{name}` is disabled: {reason}"));
     }
@@ -182,10 +169,7 @@ pub(super) struct Asked<'a> {
     pub adopt: bool,
     pub limits: Limits,
     pub talk: Talk,
-    /// How those ask who wait for a network.
-    pub networks: &'a [(&'static str, Network)],
-    /// Tables of what the configuration knows.
-    pub lookups: &'a [Lookup],
+    pub configured: &'a ConfiguredProcessors,
     pub config: &'a Config,
 }
 
@@ -208,7 +192,7 @@ pub(super) fn pass(
     asked: &Asked<'_>,
     context: &Context,
 ) -> Result<Summary> {
-    let Asked { origin, adopt, limits, talk, networks, lookups, config } = asked;
+    let Asked { origin, adopt, limits, talk, configured, config } = asked;
     // Drawn on stderr, and not at all where that is no terminal.
     let bar = if *talk == Talk::Aloud { ProgressBar::new(0) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} files, {eta} left") {
@@ -218,20 +202,24 @@ pub(super) fn pass(
         bar.set_length(of);
         bar.set_position(files);
     };
-    let run = Run {
+    let (sources, login) = (&*choice.sources, &*context.environment.login);
+    let setup = Setup { database, sources, config, heartbeat: &limits.stop };
+    let summary = pass::run(&Pass {
         database,
-        config,
-        sources: &choice.sources,
-        login: &context.environment.login,
-        request: &Request::new(*origin, &context.environment.login),
-        now: &context.now,
+        sources,
+        processors,
+        now: context.now.clone(),
+        request: &Request::new(*origin, login),
+        login,
         limits,
-        networks,
-        lookups,
+        caps: config.caps,
+        threads: pass::threads(),
+        networks: &configured.networks,
+        lookups: &configured.lookups,
         adopt: *adopt,
+        trial: &trial::in_own_process(setup),
         progress: &progress,
-    };
-    let summary = run.of(processors, pass::run);
+    });
     bar.finish_and_clear();
     summary
 }

@@ -140,7 +140,7 @@ impl Current {
         if self.no_refresh || !may_write(&setup.database) {
             return Ok(());
         }
-        let configured = ConfiguredProcessors::new(&[], &setup.config, &context.world(&setup.database))?;
+        let configured = ConfiguredProcessors::new(&[], &setup.config, &context.resources(&setup.database))?;
         renewed(processors, &configured, &self.place, Talk::Quiet, &setup.config, &setup.database, context).map(drop)
     }
 
@@ -192,7 +192,7 @@ pub(crate) fn refresh(
     database: &DatabaseFile,
     context: &Context,
 ) -> Result<()> {
-    let configured = ConfiguredProcessors::new(&[], config, &context.world(database))?;
+    let configured = ConfiguredProcessors::new(&[], config, &context.resources(database))?;
     for name in names {
         if let Some(reason) = configured.disabled.why(name) {
             remark(&format!("processor `{name}` is disabled: {reason}"));
@@ -231,7 +231,7 @@ fn renewed(
         tell_found(&choice);
     }
     let (origin, adopt, limits) = (Origin::Report, place.adopt, Limits::default());
-    let asked = Asked { origin, adopt, limits, talk, networks: &[], lookups: &configured.lookups, config };
+    let asked = Asked { origin, adopt, limits, talk, configured, config };
     match pass(&choice, database, &processors, &asked, context) {
         Ok(summary) => Ok(Some(summary)),
         Err(error) if error.status == Status::Busy => Ok(None),

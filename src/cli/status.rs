@@ -1,6 +1,7 @@
 //! `sessionmill status`: what the database holds, how fresh it is, and whether all is well.
 
 use crate::base::error::{Error, Result, Status};
+use crate::cli::form::TableOrJson;
 use crate::cli::place::read;
 use crate::cli::terminal::fitted;
 use crate::cli::{Context, Database, print, screen};
@@ -35,13 +36,8 @@ pub(crate) struct Args {
     #[arg(long)]
     check: bool,
 
-    /// How it is written
-    #[arg(long, value_parser = ["table", "json"], default_value = "table", conflicts_with = "json")]
-    format: String,
-
-    /// Short for --format json
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: TableOrJson,
 
     #[command(flatten)]
     database: Database,
@@ -54,11 +50,8 @@ pub(crate) fn status(args: &Args, context: &Context) -> Result<Status> {
         Status::Busy if args.check => Error { status: Status::CannotRun, ..error },
         _ => error,
     })?;
-    let text = if args.json || args.format == "json" {
-        pretty(&status)
-    } else {
-        fitted(&status.words(context.now.wall, screen()), 14)
-    };
+    let text =
+        if args.form.is_json() { pretty(&status) } else { fitted(&status.words(context.now.wall, screen()), 14) };
     print(&text)?;
     Ok(match status.state {
         State::Ok | State::Disabled => Status::Done,
@@ -81,7 +74,7 @@ pub(crate) fn glance<T>(
     name: &'static str,
     body: impl Fn(Reader<'_>) -> Result<(T, Vec<String>)>,
 ) -> Result<(T, status::Status)> {
-    let configured = ConfiguredProcessors::new(&[], config, &context.world(database))?;
+    let configured = ConfiguredProcessors::new(&[], config, &context.resources(database))?;
     let known = |processor: &str| processor == name;
     let read = read_with(&configured, config, database, context, known, |reader, _| body(reader));
     let ((made, own), overview, mut concerns) = read?;
@@ -129,7 +122,7 @@ fn judged(overview: Overview, concerns: Concerns, view: &View<'_>) -> status::St
 }
 
 fn judge(args: &Args, config: &Config, database: &DatabaseFile, context: &Context) -> Result<status::Status> {
-    let configured = ConfiguredProcessors::new(&[], config, &context.world(database))?;
+    let configured = ConfiguredProcessors::new(&[], config, &context.resources(database))?;
     let manifests: Vec<_> = configured.all().iter().map(|processor| processor.manifest()).collect();
     let read = |reader: Reader<'_>, overview: &Overview| overview.ledger(reader, &manifests, context.now.wall);
     let (ledger, overview, concerns) = read_with(&configured, config, database, context, |_| false, read)?;

@@ -6,7 +6,7 @@ use crate::cli::Context;
 use crate::config::Config;
 use crate::config::reading::Reading;
 use crate::pass::trial;
-use crate::plugs::{ConfiguredProcessors, Plugs, World};
+use crate::plugs::{ConfiguredProcessors, Plugs, Resources};
 use crate::read::Caps;
 use crate::source::{Layout, Source};
 use crate::store::DatabaseFile;
@@ -32,8 +32,11 @@ pub(crate) fn trial(args: &Args, context: &Context) -> Result<Status> {
     let config = configuration(&config, context.plugs).map_err(|cause| wrong(&cause))?;
     // A trial asks nobody: what a model said before is read, and no question is paid for.
     let database = DatabaseFile::new(&args.database, context.plugs.schema());
-    let configured =
-        ConfiguredProcessors::new(&args.processors, &config, &World { may_ask: false, ..context.world(&database) })?;
+    let configured = ConfiguredProcessors::new(
+        &args.processors,
+        &config,
+        &Resources { may_ask: false, ..context.resources(&database) },
+    )?;
     let source = Source::new("", &args.root, Layout::Users);
     let file = SourceFile::new(&*args.session_file, &*args.username);
     let caps = Caps { file: args.file, line: args.line, facts: args.facts };

@@ -10,7 +10,7 @@ use crate::base::holder::Holder;
 use crate::base::lock::{self, Presence};
 use crate::base::utc;
 use crate::identities::Identities;
-use crate::plugs::World;
+use crate::plugs::Resources;
 use crate::plugs::call::Reply;
 use crate::service::order::{Action, Command, Order};
 use crate::service::trigger;
@@ -126,7 +126,7 @@ impl App {
     /// Does it, where no daemon does.
     fn act(&self, order: &Order) -> std::result::Result<Asked, Problem> {
         let now = (self.now)();
-        let world = World {
+        let resources = Resources {
             credentials: None,
             database: self.database.clone(),
             plugs: self.plugs,
@@ -138,23 +138,23 @@ impl App {
         match order.action(order.processor.as_deref(), &self.login) {
             None => self.run(order.processor.as_deref().unwrap_or_default()),
             Some(Action::Retry(which)) => {
-                let changed = actions::failures::change(Wish::Retry, &which, &self.config, &world)?;
+                let changed = actions::failures::change(Wish::Retry, &which, &self.config, &resources)?;
                 said(changed.words(Wish::Retry))
             }
             Some(Action::Review { processor, review }) => {
-                said(actions::review::review(&processor, &review, &world)?.join("; "))
+                said(actions::review::review(&processor, &review, &resources)?.join("; "))
             }
             Some(Action::Remove { processor, removal }) => {
-                said(actions::remove::remove(&processor, &removal, &world)?.join("; "))
+                said(actions::remove::remove(&processor, &removal, &resources)?.join("; "))
             }
             Some(Action::Forget(user)) => {
                 let identities = Identities::given(self.config.identities.as_deref())?;
                 let (config, login) = (&self.config, self.login.as_str());
-                let search = Search { config, identities: &identities, world: &world, login };
+                let search = Search { config, identities: &identities, resources: &resources, login };
                 said(actions::forget::forget(&search, &user, false)?.carry_out()?.state)
             }
             Some(Action::Publish) => {
-                said(actions::publish::words(&actions::publish::publish(&self.config, &world, None, &now)?))
+                said(actions::publish::words(&actions::publish::publish(&self.config, &resources, None, &now)?))
             }
         }
     }

@@ -21,8 +21,7 @@
 //! | [`writer`] | files are read, and outcomes become commits, on one thread |
 //! | [`bounded_queue`] | the queue from the readers to the writer |
 //! | [`trial`] | a suspect file is tried in a process of its own |
-//! | [`settle`] | facts of the touched keys become entities |
-//! | [`settled`] | what that left behind |
+//! | [`settle`] | facts of the touched keys become entities, and what that left behind |
 //! | [`inquiry`] | what a processor asks over a network about settled entities |
 //! | [`tally`] | counts the files of a pass, each in one state |
 //! | [`pending`] | files that have still to be looked into, for those who only look |
@@ -35,7 +34,6 @@ pub mod pending;
 pub mod plan;
 pub mod recall;
 pub mod settle;
-pub mod settled;
 pub mod tally;
 pub mod trial;
 pub mod walk;
@@ -49,7 +47,7 @@ use crate::base::lock::ProcessorLock;
 use crate::base::moment::{Clock, Moment};
 use crate::pass::network::Network;
 use crate::pass::recall::Recalled;
-use crate::pass::settled::Settled;
+use crate::pass::settle::Settled;
 use crate::pass::tally::Tally;
 use crate::pass::trial::Trial;
 use crate::pass::writer::Progress;

@@ -2,7 +2,7 @@
 
 use crate::run::policy::Policy;
 use crate::source::ledger::{Known, Ledger};
-use crate::source::retry::Fate;
+use crate::source::retry::FailureState;
 use crate::source::scan::Walk;
 use crate::source::stat::Stat;
 use chrono::{DateTime, Utc};
@@ -42,7 +42,7 @@ pub fn of(walk: &Walk, ledger: &Ledger, manifests: &[&Manifest], policy: &Policy
 fn is_dealt_with(known: Option<&Known>, processor: usize, version: u32, stat: &Stat) -> bool {
     let Some(known) = known else { return false };
     if let Some(failure) = known.failure(processor) {
-        return failure.is_about(version, stat) && failure.standing.fate != Fate::Retry;
+        return failure.is_about(version, stat) && failure.standing.state != FailureState::Retry;
     }
     let (Some(look), Some(state)) = (&known.look, known.state(processor)) else { return false };
     look.stat == *stat && state.version == Some(version) && state.hash == Some(look.hash)
@@ -98,10 +98,10 @@ mod tests {
         Known { look: Some(look), states: vec![Some(state)], ..Known::default() }
     }
 
-    fn failed(fate: Fate, stat: Stat) -> Known {
+    fn failed(state: FailureState, stat: Stat) -> Known {
         let (basis, failure) = (FileBasis { version: 1, stat, hash: None }, Failure::new(FailureClass::Crash, ""));
         let mut failure = FileFailure::after(None, basis, failure, DateTime::UNIX_EPOCH, 0.0);
-        failure.standing.fate = fate;
+        failure.standing.state = state;
         Known { failures: vec![(0, failure)], ..known(1, 1, STAT) }
     }
 
@@ -127,8 +127,8 @@ mod tests {
         assert_eq!(files(Some(known(2, 1, STAT))), 1, "of another version");
         assert_eq!(files(Some(known(1, 2, STAT))), 1, "of other bytes");
         assert_eq!(files(Some(known(1, 1, other))), 1, "it has changed since");
-        assert_eq!(files(Some(failed(Fate::Retry, STAT))), 1);
-        assert_eq!([Fate::Dead, Fate::Dropped].map(|fate| files(Some(failed(fate, STAT)))), [0, 0]);
-        assert_eq!(files(Some(failed(Fate::Dead, other))), 1, "it is not what was given up");
+        assert_eq!(files(Some(failed(FailureState::Retry, STAT))), 1);
+        assert_eq!([FailureState::Dead, FailureState::Dropped].map(|state| files(Some(failed(state, STAT)))), [0, 0]);
+        assert_eq!(files(Some(failed(FailureState::Dead, other))), 1, "it is not what was given up");
     }
 }

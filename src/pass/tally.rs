@@ -3,13 +3,13 @@
 use crate::base::error::count;
 use crate::base::heartbeat::Heartbeat;
 use crate::pass::plan::{Plan, Reason};
-use crate::pass::settled::Settled;
+use crate::pass::settle::Settled;
 use crate::read::job::Job;
 use crate::read::{Outcome, Read, Verdict};
 use crate::run::summary::{Counts, Deferral, Dropped, FileError, KeyError, Notices, Summary};
 use crate::source::open::Refusal;
 use crate::source::rejection::Rejection;
-use crate::source::retry::{Fate, Standing};
+use crate::source::retry::{FailureState, Standing};
 use crate::store::failures::FailedKey;
 use sessionmill_contract::{Failure, FailureClass, Manifest, SourceFile};
 use std::time::Duration;
@@ -134,7 +134,7 @@ impl Counts {
         self.dropped = dropped.iter().map(|(_, items)| items).sum();
         self.dropped_detail = dropped.into_iter().map(|(session, items)| Dropped { session, items }).collect();
         self.unsettled_keys = unsettled.len() as u64;
-        self.dead_keys = unsettled.iter().filter(|failed| failed.standing.fate == Fate::Dead).count() as u64;
+        self.dead_keys = unsettled.iter().filter(|failed| failed.standing.state == FailureState::Dead).count() as u64;
         let error = |FailedKey { key, standing, .. }: FailedKey| {
             let Failure { class, message, .. } = standing.failure;
             KeyError { key, class: class.name(), error: message }
@@ -144,9 +144,9 @@ impl Counts {
 
     /// Counts a failure that stands as what it was.
     fn held(&mut self, file: &SourceFile, standing: &Standing) {
-        match standing.fate {
-            Fate::Dropped => self.rejected(file, &format!("dropped by hand: {}", standing.failure)),
-            Fate::Retry | Fate::Dead => self.failed(file, &standing.failure),
+        match standing.state {
+            FailureState::Dropped => self.rejected(file, &format!("dropped by hand: {}", standing.failure)),
+            FailureState::Retry | FailureState::Dead => self.failed(file, &standing.failure),
         }
     }
 

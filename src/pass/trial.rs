@@ -34,8 +34,14 @@ const PAUSE: Duration = Duration::from_millis(5);
 #[derive(Clone, Copy)]
 pub struct Setup<'s> {
     pub database: &'s Path,
+    pub sources: &'s [Source],
     pub config: &'s Config,
     pub heartbeat: &'s Heartbeat,
+}
+
+/// Tries each file in a process of its own.
+pub fn in_own_process(setup: Setup<'_>) -> impl Fn(&Job, &[&dyn Processor]) -> Result<(), Refusal> {
+    move |job, processors| spawn(job, processors, setup)
 }
 
 /// Lets a new process of this program read a file, with processors of the same configuration.
@@ -44,14 +50,14 @@ pub struct Setup<'s> {
 ///
 /// A failure of class `crash` if that process dies, of class `environment` if there can be none. It is
 /// deferred if the pass is to stop.
-pub fn spawn(job: &Job, source: &Source, processors: &[&dyn Processor], setup: Setup<'_>) -> Result<(), Refusal> {
-    let Setup { database, config, heartbeat } = setup;
+fn spawn(job: &Job, processors: &[&dyn Processor], setup: Setup<'_>) -> Result<(), Refusal> {
+    let Setup { database, sources, config, heartbeat } = setup;
     let caps = config.caps;
     let environment = |error: std::io::Error| {
         Refusal::failed(FailureClass::Environment, format!("cannot be tried on its own: {}", cause(&error)))
     };
     let mut command = Command::new(std::env::current_exe().map_err(environment)?);
-    command.args(["trial", "--"]).args([database, &source.root, &job.path]);
+    command.args(["trial", "--"]).args([database, &sources[job.source].root, &job.path]);
     command.args([&job.file.session_file, &job.file.username]);
     command.args([caps.file, caps.line as u64, caps.facts as u64].map(|cap| cap.to_string()));
     command.args(job.due.iter().map(|due| processors[*due].manifest().name));
@@ -126,7 +132,7 @@ pub fn read(
     let roots = [Root::open(&source.root)?];
     let (clock, limits) = (Clock::begin(Moment::now()), Limits::default());
     let allowance = Allowance::new(&limits, &clock);
-    let reader = Reader { flight: None, roots: &roots, processors, caps, allowance: &allowance };
+    let reader = Reader { marks: None, roots: &roots, processors, caps, allowance: &allowance };
     let due = (0..processors.len()).collect();
     let jobs = [Job { file, source: 0, path: path.to_owned(), stat: Stat::default(), due, known: None }];
     batch::read(&Queue::new(&jobs), &reader, |_| true);

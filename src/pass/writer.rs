@@ -9,7 +9,7 @@ use crate::pass::recall::Recalled;
 use crate::pass::tally::Tally;
 use crate::pass::trial::Trial;
 use crate::read::batch::{self, Queue};
-use crate::read::in_flight::{Flight, InFlight};
+use crate::read::in_flight::{InFlight, Marks};
 use crate::read::job::Job;
 use crate::read::{Outcome, Reader};
 use crate::source::open::Refusal;
@@ -44,19 +44,19 @@ pub fn read<'k>(
         runs::begin(store.get()?, stamp, pass.request)?;
     }
     let names: Vec<_> = known.manifests.iter().map(|manifest| manifest.name).collect();
-    let (flight, marks) = Flight::open(pass.database, &names)?;
-    let (suspects, jobs) = marks.part(plan.jobs);
-    flight.clear()?;
+    let (marks, suspects) = Marks::open(pass.database, &names)?;
+    let (suspects, jobs) = suspects.part(plan.jobs);
+    marks.clear()?;
     let reader =
-        Reader { flight: Some(&flight), roots: &known.roots, processors: pass.processors, caps: pass.caps, allowance };
+        Reader { marks: Some(&marks), roots: &known.roots, processors: pass.processors, caps: pass.caps, allowance };
     let mut writer = Writer { store, tally: &mut tally, stamp, of, progress: pass.progress };
     // A suspect waits until the others are done, under its mark.
-    let marks: Vec<_> = suspects.iter().map(|job| flight.begin(&job.file.session_file)).collect();
+    let held: Vec<_> = suspects.iter().map(|job| marks.begin(&job.file.session_file)).collect();
     writer.read(&jobs, &reader, threads)?;
     // Who tries a file knows the sources of the pass, also those that are not walked.
     let trial: &Trial<'_> =
         &|job, processors| (pass.trial)(&Job { source: known.positions[job.source], ..job.clone() }, processors);
-    for (job, mark) in suspects.iter().zip(marks) {
+    for (job, mark) in suspects.iter().zip(held) {
         writer.read_suspect(job, mark, &reader, trial)?;
     }
     Ok(tally)

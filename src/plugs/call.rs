@@ -95,6 +95,16 @@ pub struct Page {
     pub from: Option<u64>,
 }
 
+/// The rows of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rows<T> {
+    pub rows: Vec<T>,
+    /// Of the whole list.
+    pub total: usize,
+    /// Of the page after it; `None` after the last one.
+    pub next_cursor: Option<String>,
+}
+
 impl Page {
     /// Rows at most, and where nothing is said.
     const MOST: u32 = 500;
@@ -125,10 +135,11 @@ impl Page {
         self.from.unwrap_or(0)
     }
 
-    /// Its rows, of all.
-    pub fn of<T>(self, all: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
-        let offset = usize::try_from(self.offset()).unwrap_or(usize::MAX);
-        all.into_iter().skip(offset).take(self.limit as usize)
+    /// Its rows, of all that the list has.
+    pub fn cut<T>(self, all: Vec<T>) -> Rows<T> {
+        let (total, offset) = (all.len(), usize::try_from(self.offset()).unwrap_or(usize::MAX));
+        let rows: Vec<_> = all.into_iter().skip(offset).take(self.limit as usize).collect();
+        Rows { next_cursor: self.next(rows.len(), total), rows, total }
     }
 
     /// The cursor of the page after it, if it has so many rows and the list has so many; `None` after the last.
@@ -299,12 +310,11 @@ mod tests {
     #[test]
     fn a_list_is_read_page_by_page_to_its_end() {
         let page = |limit: &str, cursor: &str| Page::parse(Some(limit), Some(cursor));
-        let first = page("2", "").unwrap();
-        assert_eq!((first.of(0..5).collect::<Vec<_>>(), first.next(2, 5)), (vec![0, 1], Some("p2".to_owned())));
-        let last = page("2", "p4").unwrap();
-        assert_eq!((last.of(0..5).collect::<Vec<_>>(), last.next(1, 5)), (vec![4], None));
-        let beyond = page("2", "p9007199254740992").unwrap();
-        assert_eq!((beyond.of(0..5).count(), beyond.next(0, 5)), (0, None));
+        let cut = |cursor: &str| page("2", cursor).unwrap().cut((0..5).collect());
+        let next_cursor = Some("p2".to_owned());
+        assert_eq!(cut(""), Rows { rows: vec![0, 1], total: 5, next_cursor });
+        assert_eq!(cut("p4"), Rows { rows: vec![4], total: 5, next_cursor: None });
+        assert_eq!(cut("p9007199254740992"), Rows { rows: vec![], total: 5, next_cursor: None });
         assert_eq!(Page::parse(None, None), Ok(Page { limit: 100, from: None }));
         for (limit, cursor) in [("0", ""), ("501", ""), ("x", ""), ("2", "2"), ("2", "p-1"), ("2", "p9007199254740993")]
         {

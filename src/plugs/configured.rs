@@ -5,7 +5,7 @@ use crate::base::error::Result;
 use crate::config::Config;
 use crate::identities::people;
 use crate::pass::network::Network;
-use crate::plugs::{Obstacle, Plugged, Plugs, World};
+use crate::plugs::{Obstacle, Plugged, Plugs, Resources};
 use crate::store::lookup::Lookup;
 use sessionmill_contract::Processor;
 
@@ -40,13 +40,13 @@ impl ConfiguredProcessors {
     /// # Errors
     ///
     /// If a name is unknown, none of the named can work, or one has a mistake that must not be passed over.
-    pub fn new(names: &[String], config: &Config, world: &World) -> Result<Self> {
-        let plugs = world.plugs;
+    pub fn new(names: &[String], config: &Config, resources: &Resources) -> Result<Self> {
+        let plugs = resources.plugs;
         let (processors, disabled, networks) = (Vec::new(), Disabled::default(), Vec::new());
         let mut configured = Self { processors, disabled, networks, lookups: lookups(plugs, config)?, plugs };
         let wanted = plugs.named(names)?;
         for plug in plugs.iter() {
-            let (name, made) = (plug.name(), (plug.make)(config, world));
+            let (name, made) = (plug.name(), (plug.make)(config, resources));
             let is_wanted = wanted.iter().any(|wanted| wanted.name() == name);
             match made {
                 Err(Obstacle::Error(error)) => return Err(error),

@@ -77,7 +77,7 @@ pub struct Plug {
     /// What it spends its time on, as it is configured.
     pub bound: fn(&Config) -> Bound,
     /// Makes it as it is configured.
-    pub make: fn(&Config, &World) -> std::result::Result<Plugged, Obstacle>,
+    pub make: fn(&Config, &Resources) -> std::result::Result<Plugged, Obstacle>,
     /// Checks what `config check` can check of it beside the configuration itself.
     pub check: fn(&Config, &Surroundings<'_>) -> Vec<Finding>,
     /// Adds to the summary of its run what should be known. Best effort: the run is over.
@@ -116,15 +116,15 @@ pub struct Decisions {
     /// The whole id of something that can be decided about, by the beginning of it.
     pub find: fn(Reader<'_>, &str) -> Result<Option<String>>,
     /// Takes a decision; returns what came of it, in words.
-    pub decide: fn(&Review, &World) -> Result<Vec<String>>,
+    pub decide: fn(&Review, &Resources) -> Result<Vec<String>>,
 }
 
 /// Hides what a processor shows; returns what came of it, in words.
-pub type Hide = fn(&Removal, &World) -> Result<Vec<String>>;
+pub type Hide = fn(&Removal, &Resources) -> Result<Vec<String>>;
 
-/// What a processor can be made from, beside the configuration.
+/// What a processor is made from, and what actions work on, beside the configuration.
 #[derive(Clone, Debug)]
-pub struct World {
+pub struct Resources {
     /// Where the service manager puts secrets.
     pub credentials: Option<PathBuf>,
     pub database: DatabaseFile,
@@ -178,7 +178,7 @@ impl Plug {
     /// A plug of a processor that computes and needs nothing else.
     pub const fn new(
         default: fn() -> &'static dyn Processor,
-        make: fn(&Config, &World) -> std::result::Result<Plugged, Obstacle>,
+        make: fn(&Config, &Resources) -> std::result::Result<Plugged, Obstacle>,
     ) -> Self {
         Self {
             default,
@@ -224,8 +224,8 @@ impl From<Error> for Obstacle {
     }
 }
 
-impl World {
-    /// The world of a command that runs now.
+impl Resources {
+    /// Those of a command that runs now.
     pub fn new(environment: &Environment, database: &DatabaseFile, plugs: Plugs, now: DateTime<Utc>) -> Self {
         let (credentials, database) = (environment.credentials.clone(), database.clone());
         Self { credentials, database, plugs, now, heartbeat: Heartbeat::default(), may_ask: true }

@@ -177,7 +177,7 @@ mod tests {
         let (processors, limits) = (PLUGS.processors(), Limits::default());
         let allowance = Allowance::new(&limits, &clock);
         let reader = Reader {
-            flight: None,
+            marks: None,
             roots: &roots,
             processors: &processors,
             caps: Caps::default(),

@@ -28,7 +28,7 @@ const NO_MARK: Mark = [0; 16];
 
 /// The marks of one pass, a slot for each file that is being read.
 #[derive(Debug)]
-pub struct Flight {
+pub struct Marks {
     /// A file for each processor of the pass: the next pass of any of them finds the marks.
     files: Arc<[File]>,
     slots: Mutex<Slots>,
@@ -43,7 +43,7 @@ struct Slots {
 /// A mark. Dropping it takes it away.
 #[derive(Debug)]
 pub struct InFlight<'f> {
-    flight: &'f Flight,
+    marks: &'f Marks,
     slot: u64,
     mark: Mark,
 }
@@ -76,7 +76,7 @@ impl Drop for Waiting {
     }
 }
 
-impl Flight {
+impl Marks {
     /// Opens the marks of a pass of processors, which holds their locks. Returns them with the marks that the last
     /// pass of each of them left: not all of them need have been in one.
     ///
@@ -118,7 +118,7 @@ impl Flight {
         };
         let mark = mark(session_file);
         write(&self.files, slot, mark);
-        InFlight { flight: self, slot, mark }
+        InFlight { marks: self, slot, mark }
     }
 }
 
@@ -135,8 +135,8 @@ impl InFlight<'_> {
     /// Takes the mark away while this thread waits for a network.
     #[must_use]
     pub fn wait(&self) -> Waiting {
-        write(&self.flight.files, self.slot, NO_MARK);
-        WAITING.set(Some((Arc::clone(&self.flight.files), self.slot, self.mark)));
+        write(&self.marks.files, self.slot, NO_MARK);
+        WAITING.set(Some((Arc::clone(&self.marks.files), self.slot, self.mark)));
         Waiting(())
     }
 
@@ -148,8 +148,8 @@ impl InFlight<'_> {
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        write(&self.flight.files, self.slot, NO_MARK);
-        self.flight.slots.lock().free.push(self.slot);
+        write(&self.marks.files, self.slot, NO_MARK);
+        self.marks.slots.lock().free.push(self.slot);
     }
 }
 
@@ -177,13 +177,13 @@ mod tests {
     fn a_mark_stays_until_it_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("db");
-        let left = || Flight::open(&database, &["count"]).unwrap().1.0;
-        let (flight, suspects) = Flight::open(&database, &["count"]).unwrap();
+        let left = || Marks::open(&database, &["count"]).unwrap().1.0;
+        let (marks, suspects) = Marks::open(&database, &["count"]).unwrap();
         assert!(suspects.0.is_empty());
-        let (first, second) = (flight.begin("ada/a.jsonl"), flight.begin("ada/b.jsonl"));
+        let (first, second) = (marks.begin("ada/a.jsonl"), marks.begin("ada/b.jsonl"));
         assert_eq!(left(), HashSet::from([mark("ada/a.jsonl"), mark("ada/b.jsonl")]));
         drop(first);
-        let third = flight.begin("ada/c.jsonl");
+        let third = marks.begin("ada/c.jsonl");
         assert_eq!(left(), HashSet::from([mark("ada/b.jsonl"), mark("ada/c.jsonl")]));
         drop((second, third));
         assert!(left().is_empty());
@@ -193,22 +193,22 @@ mod tests {
     fn each_processor_of_a_pass_finds_the_marks_of_it() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("db");
-        let (flight, _) = Flight::open(&database, &["count", "sum"]).unwrap();
-        let _mark = flight.begin("ada/a.jsonl");
+        let (marks, _) = Marks::open(&database, &["count", "sum"]).unwrap();
+        let _mark = marks.begin("ada/a.jsonl");
         for name in ["count", "sum"] {
-            assert_eq!(Flight::open(&database, &[name]).unwrap().1.0, HashSet::from([mark("ada/a.jsonl")]), "{name}");
+            assert_eq!(Marks::open(&database, &[name]).unwrap().1.0, HashSet::from([mark("ada/a.jsonl")]), "{name}");
         }
-        flight.clear().unwrap();
-        assert!(Flight::open(&database, &["sum"]).unwrap().1.0.is_empty());
+        marks.clear().unwrap();
+        assert!(Marks::open(&database, &["sum"]).unwrap().1.0.is_empty());
     }
 
     #[test]
     fn a_file_that_waits_has_a_mark_only_while_something_is_computed() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("db");
-        let left = || Flight::open(&database, &["asking"]).unwrap().1.0;
-        let (flight, _) = Flight::open(&database, &["asking"]).unwrap();
-        let file = flight.begin("ada/a.jsonl");
+        let left = || Marks::open(&database, &["asking"]).unwrap().1.0;
+        let (marks, _) = Marks::open(&database, &["asking"]).unwrap();
+        let file = marks.begin("ada/a.jsonl");
         let marked = HashSet::from([mark("ada/a.jsonl")]);
         let waiting = file.wait();
         assert!(left().is_empty());

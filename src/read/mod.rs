@@ -36,10 +36,10 @@ use crate::base::hash::Hash;
 use crate::base::limits::{Allowance, Halt};
 use crate::base::moment::Moment;
 use crate::dialect::{self, Dialect};
-use crate::read::in_flight::{Flight, InFlight};
+use crate::read::in_flight::{InFlight, Marks};
 use crate::read::job::Job;
 use crate::read::lines::{At, Line, Lines};
-use crate::source::form::{Form, Unpacker};
+use crate::source::compression::{Compression, Unpacker};
 use crate::source::look::{Look, Reading};
 use crate::source::open::{Refusal, Root};
 use crate::source::stat::{self, Stat};
@@ -54,7 +54,7 @@ use std::io::Read as _;
 #[derive(Clone, Copy)]
 pub struct Reader<'p> {
     /// Where files are marked while they are read.
-    pub flight: Option<&'p Flight>,
+    pub marks: Option<&'p Marks>,
     /// One per source.
     pub roots: &'p [Root],
     pub processors: &'p [&'p dyn Processor],
@@ -218,12 +218,12 @@ impl<'s> Reader<'s> {
         contained(|| {
             let root = self.roots.get(job.source);
             let root = root.ok_or_else(|| Refusal::failed(FailureClass::Permanent, "its source is gone"))?;
-            let in_flight = self.flight.map(|flight| flight.begin(&job.file.session_file));
+            let in_flight = self.marks.map(|marks| marks.begin(&job.file.session_file));
             failpoint::point("open", &job.file.session_file);
             let begun = self.allowance.clock().read();
             let (file, stat) = root.file(&job.path, self.caps.file)?;
             let expected = expected(&stat);
-            let unpacker = match Form::of(&job.path) {
+            let unpacker = match Compression::of(&job.path) {
                 Some(form) if expected.is_none() => Unpacker::new(form, damage(&begun, &stat))?,
                 _ => None,
             };

@@ -309,10 +309,10 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-    fn world() -> (tempfile::TempDir, PathBuf) {
-        let world = tempfile::tempdir().unwrap();
-        let path = world.path().join("triggers");
-        (world, path)
+    fn resources() -> (tempfile::TempDir, PathBuf) {
+        let resources = tempfile::tempdir().unwrap();
+        let path = resources.path().join("triggers");
+        (resources, path)
     }
 
     fn allow(path: &Path, mode: u32) {
@@ -325,12 +325,12 @@ mod tests {
 
     #[test]
     fn neither_a_link_nor_a_folder_that_anybody_may_change_is_opened() {
-        let (world, path) = world();
-        let other = world.path().join("other");
+        let (resources, path) = resources();
+        let other = resources.path().join("other");
         fs::create_dir(&other).unwrap();
         for name in ["triggers", "triggers/", "triggers/."] {
-            let path = world.path().join(name);
-            let _ = symlink(&other, world.path().join("triggers"));
+            let path = resources.path().join(name);
+            let _ = symlink(&other, resources.path().join("triggers"));
             assert!(message(OwnFolder::make(&path)).ends_with("it is a link, or no folder"), "{name}");
         }
         fs::remove_file(&path).unwrap();
@@ -358,17 +358,17 @@ mod tests {
 
     #[test]
     fn what_is_done_is_done_in_the_folder_that_was_opened() {
-        let (world, path) = world();
+        let (resources, path) = resources();
         let folder = OwnFolder::make(&path).unwrap();
         let results = folder.make_sub("results", 0o750).unwrap();
-        let other = world.path().join("other");
+        let other = resources.path().join("other");
         fs::create_dir(&other).unwrap();
         fs::write(other.join("a.json"), "theirs").unwrap();
-        fs::rename(path.join("results"), world.path().join("moved")).unwrap();
+        fs::rename(path.join("results"), resources.path().join("moved")).unwrap();
         symlink(&other, path.join("results")).unwrap();
         results.write("a.json", "ours", 0o600, Old::Replace).unwrap();
         assert_eq!(fs::read_to_string(other.join("a.json")).unwrap(), "theirs");
-        assert_eq!(fs::read_to_string(world.path().join("moved/a.json")).unwrap(), "ours");
+        assert_eq!(fs::read_to_string(resources.path().join("moved/a.json")).unwrap(), "ours");
         assert!(folder.sub_of_owner("results").is_err());
         results.remove("a.json");
         assert_eq!((results.has("a.json"), other.join("a.json").exists()), (false, true));
@@ -376,9 +376,9 @@ mod tests {
 
     #[test]
     fn a_file_is_written_through_no_link_and_over_none_that_is_kept() {
-        let (world, path) = world();
+        let (resources, path) = resources();
         let folder = OwnFolder::make(&path).unwrap();
-        let theirs = world.path().join("theirs");
+        let theirs = resources.path().join("theirs");
         fs::write(&theirs, "theirs").unwrap();
         symlink(&theirs, path.join("a")).unwrap();
         fs::hard_link(&theirs, path.join("b")).unwrap();

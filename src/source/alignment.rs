@@ -50,7 +50,7 @@ pub struct Wanted {
 
 /// What a source that a run names is to the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum SourceMatch {
     /// It is new.
     Added,
     /// It is the known one at this position, which takes over its name, its root and its layout.
@@ -81,7 +81,7 @@ pub enum Refusal {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Alignment {
     /// Of what the run names, in its order.
-    pub fates: Vec<Fate>,
+    pub matches: Vec<SourceMatch>,
     /// Positions of known sources in use that the run does not name.
     pub left_out: Vec<usize>,
 }
@@ -89,67 +89,69 @@ pub struct Alignment {
 /// Lines up what a run names with what is known. `adopt` says that a tree has moved.
 pub fn align(known: &[Known], wanted: &[Wanted], adopt: bool) -> Alignment {
     let first = |root: &Path| wanted.iter().position(|wanted| wanted.source.root == root);
-    let fate = |(place, wanted): (usize, &Wanted)| match first(&wanted.source.root) {
-        Some(first) if first < place => Some(Fate::Refused(Refusal::Twice(first))),
+    let found = |(place, wanted): (usize, &Wanted)| match first(&wanted.source.root) {
+        Some(first) if first < place => Some(SourceMatch::Refused(Refusal::Twice(first))),
         _ => by_root(known, &wanted.source, adopt),
     };
-    let mut fates: Vec<Option<Fate>> = wanted.iter().enumerate().map(fate).collect();
-    let is_root_of =
-        |fates: &[Option<Fate>], number: usize| fates.iter().flatten().any(|fate| fate.known() == Some(number));
+    let mut matches: Vec<Option<SourceMatch>> = wanted.iter().enumerate().map(found).collect();
+    let is_root_of = |matches: &[Option<SourceMatch>], number: usize| {
+        matches.iter().flatten().any(|found| found.known() == Some(number))
+    };
     let in_use = || known.iter().enumerate().filter(|(_, known)| !known.is_retired);
     let mut left: Vec<usize> =
-        in_use().map(|(number, _)| number).filter(|number| !is_root_of(&fates, *number)).collect();
-    for (fate, Wanted { source, is_there }) in fates.iter_mut().zip(wanted).filter(|(fate, _)| fate.is_none()) {
+        in_use().map(|(number, _)| number).filter(|number| !is_root_of(&matches, *number)).collect();
+    for (found, Wanted { source, is_there }) in matches.iter_mut().zip(wanted).filter(|(found, _)| found.is_none()) {
         let Some(place) = left.iter().position(|number| known[*number].source.name == source.name) else { continue };
         let number = left.remove(place);
-        *fate = Some(match () {
-            () if !is_there => Fate::Unknown,
-            () if adopt => Fate::Is(number),
-            () => Fate::Refused(Refusal::Elsewhere(number)),
+        *found = Some(match () {
+            () if !is_there => SourceMatch::Unknown,
+            () if adopt => SourceMatch::Is(number),
+            () => SourceMatch::Refused(Refusal::Elsewhere(number)),
         });
     }
-    let is_new = |(fate, wanted): &(&mut Option<Fate>, &Wanted)| fate.is_none() && wanted.is_there;
-    let new = fates.iter_mut().zip(wanted).filter(is_new).count();
-    for (fate, Wanted { is_there, .. }) in fates.iter_mut().zip(wanted).filter(|(fate, _)| fate.is_none()) {
-        *fate = Some(match left[..] {
-            _ if !is_there => Fate::Unknown,
-            [] => Fate::Added,
-            [number] if adopt && new == 1 => Fate::Is(number),
-            _ => Fate::Refused(Refusal::New),
+    let is_new = |(found, wanted): &(&mut Option<SourceMatch>, &Wanted)| found.is_none() && wanted.is_there;
+    let new = matches.iter_mut().zip(wanted).filter(is_new).count();
+    for (found, Wanted { is_there, .. }) in matches.iter_mut().zip(wanted).filter(|(found, _)| found.is_none()) {
+        *found = Some(match left[..] {
+            _ if !is_there => SourceMatch::Unknown,
+            [] => SourceMatch::Added,
+            [number] if adopt && new == 1 => SourceMatch::Is(number),
+            _ => SourceMatch::Refused(Refusal::New),
         });
     }
-    let mut fates: Vec<Fate> = fates.into_iter().map(|fate| fate.unwrap_or(Fate::Unknown)).collect();
-    left.retain(|number| !fates.contains(&Fate::Is(*number)));
-    refuse_taken_names(known, wanted, &mut fates);
-    Alignment { fates, left_out: left }
+    let mut matches: Vec<SourceMatch> =
+        matches.into_iter().map(|found| found.unwrap_or(SourceMatch::Unknown)).collect();
+    left.retain(|number| !matches.contains(&SourceMatch::Is(*number)));
+    refuse_taken_names(known, wanted, &mut matches);
+    Alignment { matches, left_out: left }
 }
 
 /// The known source that has the root, one in use before one that is retired.
-fn by_root(known: &[Known], source: &Source, adopt: bool) -> Option<Fate> {
+fn by_root(known: &[Known], source: &Source, adopt: bool) -> Option<SourceMatch> {
     let same =
         |is_retired| known.iter().position(|known| known.is_retired == is_retired && known.source.root == source.root);
     let number = same(false).or_else(|| same(true))?;
     let Known { source: before, is_retired } = &known[number];
     Some(match () {
-        () if adopt || *is_retired => Fate::Is(number),
-        () if before.layout != source.layout => Fate::Refused(Refusal::Layout(number)),
-        () if before.user != source.user => Fate::Refused(Refusal::User(number)),
-        () => Fate::Is(number),
+        () if adopt || *is_retired => SourceMatch::Is(number),
+        () if before.layout != source.layout => SourceMatch::Refused(Refusal::Layout(number)),
+        () if before.user != source.user => SourceMatch::Refused(Refusal::User(number)),
+        () => SourceMatch::Is(number),
     })
 }
 
 /// Refuses a source whose name belongs to another known source that keeps it. A refusal can make one more source keep its
 /// name, so this repeats until nothing changes.
-fn refuse_taken_names(known: &[Known], wanted: &[Wanted], fates: &mut [Fate]) {
+fn refuse_taken_names(known: &[Known], wanted: &[Wanted], matches: &mut [SourceMatch]) {
     loop {
-        let keeps = |number: usize| !known[number].is_retired && !fates.contains(&Fate::Is(number));
-        let taken = fates.iter().zip(wanted).enumerate().find_map(|(place, (fate, wanted))| {
+        let keeps = |number: usize| !known[number].is_retired && !matches.contains(&SourceMatch::Is(number));
+        let taken = matches.iter().zip(wanted).enumerate().find_map(|(place, (found, wanted))| {
             let has_name = |number: &usize| known[*number].source.name == wanted.source.name && keeps(*number);
             let number = (0..known.len()).find(has_name)?;
-            matches!(fate, Fate::Added | Fate::Is(_)).then_some((place, number))
+            matches!(found, SourceMatch::Added | SourceMatch::Is(_)).then_some((place, number))
         });
         match taken {
-            Some((place, number)) => fates[place] = Fate::Refused(Refusal::Taken(number)),
+            Some((place, number)) => matches[place] = SourceMatch::Refused(Refusal::Taken(number)),
             None => return,
         }
     }
@@ -162,7 +164,7 @@ impl Wanted {
     }
 }
 
-impl Fate {
+impl SourceMatch {
     fn known(&self) -> Option<usize> {
         match self {
             Self::Is(number) | Self::Refused(Refusal::Layout(number) | Refusal::User(number)) => Some(*number),
@@ -175,12 +177,12 @@ impl Alignment {
     /// What the database knows afterwards: the known ones in their order, then those that were added.
     pub fn known(&self, known: &[Known], wanted: &[Wanted]) -> Vec<Known> {
         let mut after = known.to_vec();
-        for (fate, wanted) in self.fates.iter().zip(wanted) {
+        for (found, wanted) in self.matches.iter().zip(wanted) {
             let source = wanted.source.clone();
-            match fate {
-                Fate::Is(number) => after[*number] = Known { source, is_retired: false },
-                Fate::Added => after.push(Known { source, is_retired: false }),
-                Fate::Refused(_) | Fate::Unknown => {}
+            match found {
+                SourceMatch::Is(number) => after[*number] = Known { source, is_retired: false },
+                SourceMatch::Added => after.push(Known { source, is_retired: false }),
+                SourceMatch::Refused(_) | SourceMatch::Unknown => {}
             }
         }
         let in_use: BTreeSet<String> = after.iter().filter(|known| !known.is_retired).map(Known::name).collect();
@@ -247,9 +249,9 @@ mod tests {
     fn aligned(before: &str, named: &str, adopt: bool) -> (String, String, String) {
         let (before, named) = (known(before), wanted(named));
         let alignment = align(&before, &named, adopt);
-        let refused = alignment.fates.iter().zip(&named).filter_map(|(fate, wanted)| match fate {
-            Fate::Refused(refusal) => Some(format!("{} {refusal:?}", wanted.source.name)),
-            Fate::Unknown => Some(format!("{} unknown", wanted.source.name)),
+        let refused = alignment.matches.iter().zip(&named).filter_map(|(found, wanted)| match found {
+            SourceMatch::Refused(refusal) => Some(format!("{} {refusal:?}", wanted.source.name)),
+            SourceMatch::Unknown => Some(format!("{} unknown", wanted.source.name)),
             _ => None,
         });
         let refused = refused.collect::<Vec<_>>().join(", ");
@@ -341,11 +343,11 @@ mod tests {
                     assert!(others.iter().all(|other| other.source.name != one.source.name), "{about:?}");
                     assert!(!others.iter().any(|other| is_pair(one, other)), "{about:?}");
                 }
-                for (fate, wanted) in alignment.fates.iter().zip(&named) {
-                    let is_walked = matches!(fate, Fate::Added | Fate::Is(_));
+                for (found, wanted) in alignment.matches.iter().zip(&named) {
+                    let is_walked = matches!(found, SourceMatch::Added | SourceMatch::Is(_));
                     let is_known = after.iter().any(|known| !known.is_retired && known.source == wanted.source);
                     assert!(!is_walked || is_known, "{about:?}");
-                    assert!(wanted.is_there || *fate != Fate::Added, "{about:?}");
+                    assert!(wanted.is_there || *found != SourceMatch::Added, "{about:?}");
                 }
                 for (number, (old, new)) in before.iter().zip(&after).enumerate() {
                     assert!(adopt || old.source.root == new.source.root, "a tree moves by itself: {about:?}");
@@ -360,8 +362,8 @@ mod tests {
                 let again = align(&after, &named, false);
                 assert_eq!(again.known(&after, &named), after, "{about:?}");
                 let refused = |alignment: &Alignment| {
-                    let is_walked = |fate: &Fate| matches!(fate, Fate::Added | Fate::Is(_));
-                    alignment.fates.iter().map(is_walked).collect::<Vec<_>>()
+                    let is_walked = |found: &SourceMatch| matches!(found, SourceMatch::Added | SourceMatch::Is(_));
+                    alignment.matches.iter().map(is_walked).collect::<Vec<_>>()
                 };
                 assert_eq!(refused(&again), refused(&alignment), "{about:?}");
             }

@@ -13,14 +13,14 @@
 //! | [`retry`] | what becomes of a file or a key that failed: when it is tried again, and when it is given up |
 //! | [`rejection`] | why a file is not taken |
 //! | [`open`] | files and folders are opened beneath their root, through no link |
-//! | [`form`] | plain, gzip or zstd |
+//! | [`compression`] | plain, gzip or zstd |
 //! | [`passage`] | pieces of the text of a file |
 
 pub mod access;
 pub mod agents;
 pub mod alignment;
+pub mod compression;
 pub mod events;
-pub mod form;
 pub mod ledger;
 pub mod look;
 pub mod open;

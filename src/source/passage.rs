@@ -3,7 +3,7 @@
 //! They are copied to a file of their own, which has no name and ends with the process: a compressed file is unpacked
 //! once, whatever the number of its passages.
 
-use crate::source::form::{Form, Unpacker};
+use crate::source::compression::{Compression, Unpacker};
 use crate::source::open::{Refusal, Root};
 use crate::source::{Layout, Source};
 use sessionmill_contract::FailureClass;
@@ -57,7 +57,7 @@ impl Passages {
     ) -> Result<BTreeMap<Passage, Passage>, String> {
         let root = Root::open(&source.root).map_err(|error| crate::base::error::cause(&error))?;
         let path = path(source.layout, session_file);
-        let forms = [("", Form::Plain), (".gz", Form::Gzip), (".zst", Form::Zstd)];
+        let forms = [("", Compression::Plain), (".gz", Compression::Gzip), (".zst", Compression::Zstd)];
         let mut missing = None;
         for (ending, form) in forms {
             let mut stored = path.clone().into_os_string();
@@ -70,9 +70,14 @@ impl Passages {
         Err(missing.map_or_else(String::new, reason))
     }
 
-    fn copy(&mut self, mut file: File, form: Form, wanted: &[Passage]) -> Result<BTreeMap<Passage, Passage>, String> {
+    fn copy(
+        &mut self,
+        mut file: File,
+        form: Compression,
+        wanted: &[Passage],
+    ) -> Result<BTreeMap<Passage, Passage>, String> {
         let mut places = BTreeMap::new();
-        if form == Form::Plain {
+        if form == Compression::Plain {
             for passage in wanted {
                 let length = usize::try_from(passage.length).map_err(|_| CHANGED)?;
                 if file.metadata().is_ok_and(|metadata| passage.offset.saturating_add(passage.length) > metadata.len())

@@ -29,7 +29,7 @@ use sessionmill_contract::{Failure, FailureClass};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     pub failure: Failure,
-    pub fate: Fate,
+    pub state: FailureState,
     /// Failures that count against the file or key.
     pub attempts: u32,
     /// Failures in a row, of whatever class.
@@ -67,7 +67,7 @@ pub struct Retries {
 
 /// What is to be done about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum FailureState {
     Retry,
     Dead,
     /// An operator does not want to hear of it.
@@ -78,7 +78,7 @@ const TRANSIENT_ATTEMPTS: u32 = 8;
 const PERMANENT_ATTEMPTS: u32 = 2;
 const PANIC_ATTEMPTS: u32 = 2;
 
-impl Fate {
+impl FailureState {
     /// The name under which it is stored and shown.
     pub fn name(self) -> &'static str {
         match self {
@@ -89,7 +89,7 @@ impl Fate {
     }
 
     pub fn by_name(name: &str) -> Option<Self> {
-        [Self::Retry, Self::Dead, Self::Dropped].into_iter().find(|fate| fate.name() == name)
+        [Self::Retry, Self::Dead, Self::Dropped].into_iter().find(|state| state.name() == name)
     }
 }
 
@@ -116,10 +116,10 @@ impl Standing {
         };
         Self {
             failure,
-            fate: match last.map(|last| last.fate) {
-                Some(Fate::Dropped) => Fate::Dropped,
-                _ if attempts >= most => Fate::Dead,
-                _ => Fate::Retry,
+            state: match last.map(|last| last.state) {
+                Some(FailureState::Dropped) => FailureState::Dropped,
+                _ if attempts >= most => FailureState::Dead,
+                _ => FailureState::Retry,
             },
             attempts,
             strikes,
@@ -142,9 +142,9 @@ impl Standing {
             self.failure.class,
             FailureClass::Environment | FailureClass::Transient | FailureClass::Changed | FailureClass::Throttled
         );
-        match self.fate {
-            Fate::Retry => now < self.next_try(now) && !(is_asked && by_itself),
-            Fate::Dead | Fate::Dropped => true,
+        match self.state {
+            FailureState::Retry => now < self.next_try(now) && !(is_asked && by_itself),
+            FailureState::Dead | FailureState::Dropped => true,
         }
     }
 }
@@ -205,7 +205,7 @@ mod tests {
     }
 
     /// Delays in seconds and fates of failures in a row, each when the last wait is over.
-    fn course(class: FailureClass, random: f64) -> Vec<(i64, Fate)> {
+    fn course(class: FailureClass, random: f64) -> Vec<(i64, FailureState)> {
         let mut now = DateTime::UNIX_EPOCH;
         let mut last: Option<Standing> = None;
         (0..10)
@@ -213,23 +213,23 @@ mod tests {
                 let next = Standing::after(last.as_ref(), failed(class), now, random);
                 let delay = (next.next_try_at - now).num_seconds();
                 now = next.next_try_at;
-                let fate = next.fate;
+                let state = next.state;
                 last = Some(next);
-                (delay, fate)
+                (delay, state)
             })
             .collect()
     }
 
     #[test]
     fn every_class_takes_its_course() {
-        use Fate::{Dead, Retry};
-        let delays = |course: &[(i64, Fate)]| course.iter().map(|(delay, _)| *delay).collect::<Vec<_>>();
+        use FailureState::{Dead, Retry};
+        let delays = |course: &[(i64, FailureState)]| course.iter().map(|(delay, _)| *delay).collect::<Vec<_>>();
         let environment = course(FailureClass::Environment, 0.5);
         assert_eq!(delays(&environment), [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600, 3600]);
-        assert!(environment.iter().all(|(_, fate)| *fate == Retry));
+        assert!(environment.iter().all(|(_, state)| *state == Retry));
         let transient = course(FailureClass::Transient, 1.0);
         assert_eq!(delays(&transient[..8]), [60, 120, 240, 480, 960, 1920, 3840, 7680]);
-        assert!(transient[..7].iter().all(|(_, fate)| *fate == Retry) && transient[7].1 == Dead);
+        assert!(transient[..7].iter().all(|(_, state)| *state == Retry) && transient[7].1 == Dead);
         assert_eq!(delays(&course(FailureClass::Transient, 0.5)[..2]), [30, 60]);
         assert_eq!(course(FailureClass::Permanent, 0.5)[..2], [(86_400, Retry), (86_400, Dead)]);
         assert_eq!(course(FailureClass::Panic, 0.5)[..2], [(0, Retry), (0, Dead)]);
@@ -246,11 +246,11 @@ mod tests {
         let later = now + TimeDelta::days(3650);
         for class in FailureClass::ALL {
             let failure = Standing::after(None, failed(class), now, 1.0);
-            if failure.fate == Fate::Retry {
+            if failure.state == FailureState::Retry {
                 let waits = failure.next_try_at > now;
                 assert_eq!(failure.holds(unasked(now)), waits, "{class:?}");
             }
-            let wrong = Standing { fate: Fate::Retry, ..Standing::after(None, failed(class), later, 1.0) };
+            let wrong = Standing { state: FailureState::Retry, ..Standing::after(None, failed(class), later, 1.0) };
             assert!(!wrong.holds(unasked(now)), "{class:?}: the clock was wrong");
             assert_eq!(wrong.next_try(now), now);
             let right = Standing::after(Some(&wrong), failed(class), now, 1.0);
@@ -266,16 +266,19 @@ mod tests {
     #[test]
     fn who_asks_for_a_pass_ends_the_waits_that_can_be_over() {
         let now = DateTime::UNIX_EPOCH;
-        let is_held = |class, fate| {
-            let standing = Standing { fate, ..Standing::after(None, failed(class), now, 1.0) };
+        let is_held = |class, state| {
+            let standing = Standing { state, ..Standing::after(None, failed(class), now, 1.0) };
             standing.holds(Retries { now, is_asked: true })
         };
         assert_eq!(
             [FailureClass::Environment, FailureClass::Transient, FailureClass::Permanent]
-                .map(|class| is_held(class, Fate::Retry)),
+                .map(|class| is_held(class, FailureState::Retry)),
             [false, false, true]
         );
-        assert!(is_held(FailureClass::Environment, Fate::Dropped) && is_held(FailureClass::Transient, Fate::Dead));
+        assert!(
+            is_held(FailureClass::Environment, FailureState::Dropped)
+                && is_held(FailureClass::Transient, FailureState::Dead)
+        );
     }
 
     #[test]
@@ -289,8 +292,11 @@ mod tests {
         assert!(dead.holds(1, &STAT, unasked(now + TimeDelta::days(1000))));
         assert!(!dead.holds(2, &STAT, unasked(now)) && !dead.holds(1, &other, unasked(now)));
         let first = after(None, FailureClass::Permanent, 1, STAT);
-        let fate = |version, stat| after(Some(&first), FailureClass::Permanent, version, stat).standing.fate;
-        assert_eq!([fate(1, other), fate(2, STAT), fate(1, STAT)], [Fate::Retry, Fate::Retry, Fate::Dead]);
+        let state = |version, stat| after(Some(&first), FailureClass::Permanent, version, stat).standing.state;
+        assert_eq!(
+            [state(1, other), state(2, STAT), state(1, STAT)],
+            [FailureState::Retry, FailureState::Retry, FailureState::Dead]
+        );
     }
 
     #[test]
@@ -301,7 +307,7 @@ mod tests {
             FileFailure::after(last, basis, failed(FailureClass::Permanent), DateTime::UNIX_EPOCH, 0.0)
         };
         let first = after(None, STAT, 1);
-        assert_eq!(after(Some(&first), other, 1).standing.fate, Fate::Dead);
-        assert_eq!(after(Some(&first), other, 2).standing.fate, Fate::Retry);
+        assert_eq!(after(Some(&first), other, 1).standing.state, FailureState::Dead);
+        assert_eq!(after(Some(&first), other, 2).standing.state, FailureState::Retry);
     }
 }

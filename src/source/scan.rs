@@ -5,7 +5,7 @@
 
 use crate::base::error::{Error, Result, Status, cause};
 use crate::source::access;
-use crate::source::form::Form;
+use crate::source::compression::Compression;
 use crate::source::ledger::Ledger;
 use crate::source::open::Root;
 use crate::source::rejection::Rejection;
@@ -228,16 +228,16 @@ fn is_compressed(path: &Path) -> bool {
 
 /// Takes one form of each transcript, the plain one first. The others keep the names that they are stored under.
 fn tell_twins(found: &mut [Found], owner: Option<&str>) {
-    let mut taken: HashMap<PathBuf, Form> = HashMap::new();
+    let mut taken: HashMap<PathBuf, Compression> = HashMap::new();
     for found in found.iter() {
-        let Some(form) = Form::of(&found.path) else { continue };
+        let Some(form) = Compression::of(&found.path) else { continue };
         let taken = taken.entry(form.plain(&found.path)).or_insert(form);
         *taken = form.min(*taken);
     }
     for found in found {
-        let form = Form::of(&found.path);
+        let form = Compression::of(&found.path);
         // A file that another program has compressed is one, too.
-        let plain = form.unwrap_or(Form::Gzip).plain(&found.path);
+        let plain = form.unwrap_or(Compression::Gzip).plain(&found.path);
         if taken.get(&plain).is_some_and(|taken| Some(*taken) != form) {
             found.stat = Err(Rejection::Twin);
             found.file = stored_name(&found.path, owner);
@@ -269,10 +269,10 @@ impl Branch<'_> {
         for (name, kind) in entries {
             let path = below.join(&name);
             // Some file systems do not tell the type in the listing.
-            let looked = (kind == FileType::Unknown || Form::of(&path).is_some()).then(|| folder.look(&name));
+            let looked = (kind == FileType::Unknown || Compression::of(&path).is_some()).then(|| folder.look(&name));
             let has_more_names = matches!(looked, Some(Ok((.., true))));
             let looked = looked.map(|looked| looked.map(|(kind, stat, _)| (kind, stat)));
-            match Entry::of(kind, Form::of(&path).is_some(), looked) {
+            match Entry::of(kind, Compression::of(&path).is_some(), looked) {
                 Entry::Folder if path.as_os_str().len() > LONGEST => self.too_long(path),
                 Entry::Transcript(..) if path.as_os_str().len() > LONGEST => self.too_long(path),
                 Entry::Folder if is_mailbox && !folder.is_of_its_user(&name) => {
@@ -340,7 +340,7 @@ impl Branch<'_> {
 
 /// The ledger's name of a path below the root, which does not tell how the file is compressed.
 fn name(path: &Path, owner: Option<&str>) -> SourceFile {
-    match Form::of(path) {
+    match Compression::of(path) {
         Some(form) => stored_name(&form.plain(path), owner),
         None => stored_name(path, owner),
     }
@@ -379,7 +379,7 @@ fn is_too_deep(source: &Source, found: &[Found]) -> bool {
     let in_root = |found: &&Found| {
         is_in_root(&found.path) && matches!(found.stat, Ok(_) | Err(Rejection::InRoot | Rejection::HardLinked))
     };
-    let session = |found: &Found| Some(Form::of(&found.path)?.plain(&found.path).file_stem()?.to_owned());
+    let session = |found: &Found| Some(Compression::of(&found.path)?.plain(&found.path).file_stem()?.to_owned());
     let sessions: HashSet<_> = found.iter().filter(in_root).filter_map(session).collect();
     let of_a_session = |found: &Found| found.path.iter().next().is_some_and(|folder| sessions.contains(folder));
     !sessions.is_empty() && found.iter().all(|found| is_in_root(&found.path) || of_a_session(found))

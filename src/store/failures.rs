@@ -5,7 +5,7 @@ use crate::base::hash;
 use crate::read::job::Job;
 use crate::read::{Outcome, Verdict};
 use crate::source::open::Refusal;
-use crate::source::retry::{Fate, FileBasis, FileFailure, Standing};
+use crate::source::retry::{FailureState, FileBasis, FileFailure, Standing};
 use crate::store::reader::Reader;
 use crate::store::rows::{Cell, as_hash, as_stat, as_text, as_time, key_hash, stat_cells};
 use crate::store::stamp::{Stamp, Try};
@@ -77,7 +77,7 @@ pub fn keys(reader: Reader<'_>) -> Result<Vec<FailedKey>> {
 /// If the database cannot be read.
 pub fn unsettled(reader: Reader<'_>, processor: &str) -> Result<Vec<FailedKey>> {
     let mut keys = keys(reader)?;
-    keys.retain(|failed| failed.processor == processor && failed.standing.fate != Fate::Dropped);
+    keys.retain(|failed| failed.processor == processor && failed.standing.state != FailureState::Dropped);
     Ok(keys)
 }
 
@@ -91,7 +91,7 @@ pub(super) fn standing(row: &Row<'_>, first: usize) -> duckdb::Result<Standing> 
     let at = |column: usize| Ok::<_, duckdb::Error>(as_time(row, first + column)?.unwrap_or_default());
     Ok(Standing {
         failure: Failure::new(class, as_text(row, first + 1)?),
-        fate: Fate::by_name(as_text(row, first + 2)?).unwrap_or(Fate::Retry),
+        state: FailureState::by_name(as_text(row, first + 2)?).unwrap_or(FailureState::Retry),
         attempts: row.get(first + 3)?,
         strikes: row.get(first + 4)?,
         first_failed_at: at(5)?,
@@ -105,7 +105,7 @@ pub(super) fn standing_cells(standing: &Standing) -> [Cell<'_>; 8] {
     [
         Cell::Text(standing.failure.class.name()),
         Cell::Text(&standing.failure.message),
-        Cell::Text(standing.fate.name()),
+        Cell::Text(standing.state.name()),
         Cell::Int(standing.attempts.into()),
         Cell::Int(standing.strikes.into()),
         Cell::Time(standing.first_failed_at),
@@ -208,19 +208,19 @@ pub enum Wish {
 ///
 /// If the database cannot be written.
 pub fn wish(store: &Store, wish: Wish, files: &[&Failed], keys: &[&FailedKey], now: DateTime<Utc>) -> Result<()> {
-    let fate = match wish {
-        Wish::Retry => Fate::Retry,
-        Wish::Drop => Fate::Dropped,
+    let state = match wish {
+        Wish::Retry => FailureState::Retry,
+        Wish::Drop => FailureState::Dropped,
     };
     let set = "SET state = ?, attempts = 0, strikes = 0, next_try_at = ? WHERE processor_name = ? AND";
     store.transaction(|transaction| {
         for Failed { processor, session_file, .. } in files {
             let sql = format!("UPDATE session_failures {set} session_file = ?");
-            transaction.execute(&sql, params![fate.name(), Cell::Time(now), processor, session_file])?;
+            transaction.execute(&sql, params![state.name(), Cell::Time(now), processor, session_file])?;
         }
         for FailedKey { processor, facts_table, key, .. } in keys {
             let sql = format!("UPDATE settling_failures {set} facts_table = ? AND key = ?");
-            transaction.execute(&sql, params![fate.name(), Cell::Time(now), processor, facts_table, key])?;
+            transaction.execute(&sql, params![state.name(), Cell::Time(now), processor, facts_table, key])?;
         }
         Ok(())
     })

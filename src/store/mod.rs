@@ -9,6 +9,7 @@ mod baseline;
 mod batch;
 pub mod cell;
 pub mod commit;
+pub mod condition;
 pub mod copy;
 mod database_reader;
 mod dropped;

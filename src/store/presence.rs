@@ -57,14 +57,14 @@ pub fn observe(store: &Store, tree: &Tree<'_>, adopt: bool, now: DateTime<Utc>) 
         let path = source.root.display();
         let device = root.device().map_err(|error| Error::cannot("look at", &path, cause(&error)))?.cast_signed();
         let before = mark(store, &source.name)?;
-        let sight = Sight::of(number, walk, &unseen, ledger);
+        let state = RootState::of(number, walk, &unseen, ledger);
         let is_moved = before.device.is_some_and(|before| before != device);
-        let alarm = sight.alarm(is_moved).filter(|_| !adopt).map(|alarm| match alarm {
+        let alarm = state.alarm(is_moved).filter(|_| !adopt).map(|alarm| match alarm {
             Alarm::Empty => {
-                let known = count(sight.known as u64, "transcript");
+                let known = count(state.known as u64, "transcript");
                 format!("`{path}` is empty, but {known} were there before: check that it is mounted, or pass --adopt to accept that they are gone")
             }
-            Alarm::Stranger => {
+            Alarm::OtherFiles => {
                 strange.push(number);
                 format!("`{path}` is on another device and has other files than before: check the mount, or pass --adopt to read them")
             }
@@ -72,12 +72,12 @@ pub fn observe(store: &Store, tree: &Tree<'_>, adopt: bool, now: DateTime<Utc>) 
         match &alarm {
             Some(alarm) => notices.alarms.push(alarm.clone()),
             None => {
-                if sight.is_exodus() {
+                if state.misses_many() {
                     let (gone, known) =
-                        (count(sight.missing.len() as u64, "transcript"), thousands(sight.known as i128));
+                        (count(state.missing.len() as u64, "transcript"), thousands(state.known as i128));
                     notices.warnings.push(format!("{gone} of {known} in `{path}` are gone; what they said is kept"));
                 }
-                missing.extend(sight.missing);
+                missing.extend(state.missing);
             }
         }
         let after = Mark { device: if alarm.is_some() { before.device } else { Some(device) }, alarm };
@@ -124,8 +124,8 @@ fn unseen_words(unseen: &[&Unseen]) -> Vec<String> {
     alarms
 }
 
-/// What a walk shows of the files that a source is known to have.
-struct Sight<'l> {
+/// What a walk finds of the files that a source is known to have.
+struct RootState<'l> {
     /// Files that are known and were there.
     known: usize,
     /// Those of them that can be the same.
@@ -139,32 +139,33 @@ enum Alarm {
     /// As a folder is that nothing is mounted on.
     Empty,
     /// Another device is mounted.
-    Stranger,
+    OtherFiles,
 }
 
-/// So many files, and such a part of all, do not go by themselves.
-const EXODUS: usize = 10;
-const EXODUS_PART: usize = 4;
+/// A warning names the missing files of a source if there are at least this many of them,
+const MANY_MISSING: usize = 10;
+/// and at least one in this many of the known files is missing.
+const MANY_MISSING_PART: usize = 4;
 
-impl<'l> Sight<'l> {
+impl<'l> RootState<'l> {
     fn of(source: usize, walk: &Walk, unseen: &[&Unseen], ledger: &'l Ledger) -> Self {
         let found = walk.found.iter().filter(|found| found.source == source);
         let found: HashMap<&str, &Found> = found.map(|found| (&*found.file.session_file, found)).collect();
         let unseen = unseen.iter().filter(|unseen| unseen.source == source);
         let unseen: HashSet<&str> = unseen.map(|unseen| &*unseen.folder).collect();
-        let mut sight = Self { known: 0, alike: 0, missing: Vec::new(), is_empty: found.is_empty() };
+        let mut state = Self { known: 0, alike: 0, missing: Vec::new(), is_empty: found.is_empty() };
         let of_source = ledger.files.iter().filter(|(_, known)| known.source == Some(source));
         // A file that is gone can have failed since, when it was back for a while.
         let expected = of_source.filter(|(_, known)| !known.gone || !known.failures.is_empty());
         for (file, known) in expected {
-            sight.known += 1;
+            state.known += 1;
             match found.get(&**file) {
-                Some(found) => sight.alike += usize::from(is_alike(found, known)),
+                Some(found) => state.alike += usize::from(is_alike(found, known)),
                 None if folders(file).any(|folder| unseen.contains(folder)) => {}
-                None => sight.missing.push(file),
+                None => state.missing.push(file),
             }
         }
-        sight
+        state
     }
 
     /// A device has another number after many a restart: what tells a tree are its files.
@@ -172,13 +173,13 @@ impl<'l> Sight<'l> {
         match self.known {
             0 => None,
             _ if self.is_empty && self.missing.len() == self.known => Some(Alarm::Empty),
-            known if is_moved && 2 * self.alike < known => Some(Alarm::Stranger),
+            known if is_moved && 2 * self.alike < known => Some(Alarm::OtherFiles),
             _ => None,
         }
     }
 
-    fn is_exodus(&self) -> bool {
-        self.missing.len() >= EXODUS && self.missing.len() * EXODUS_PART >= self.known
+    fn misses_many(&self) -> bool {
+        self.missing.len() >= MANY_MISSING && self.missing.len() * MANY_MISSING_PART >= self.known
     }
 }
 

@@ -12,7 +12,7 @@ use crate::base::lock::WorkLock;
 use crate::config::publish::Publish;
 use crate::store::copy::{self, Copy};
 use crate::store::schema::{Private, Schema};
-use crate::store::snapshot::{self, Shelf, Snapshot, quoted, with};
+use crate::store::snapshot::{self, Audience, Snapshot, quoted, with};
 use crate::store::{Access, DatabaseFile, Store, cannot_open, config, lookup, migrate, parquet, room, try_connect};
 use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::Connection;
@@ -84,7 +84,7 @@ impl<'d> Publisher<'d> {
     /// With status `Busy` if somebody still publishes then.
     pub fn take(database: &'d DatabaseFile, until: Instant) -> Result<Self> {
         let lock = WorkLock::take(database, "publish", until)?;
-        Shelf::ALL.iter().for_each(|shelf| snapshot::remove_partial(&shelf.link(database)));
+        Audience::ALL.iter().for_each(|shelf| snapshot::remove_partial(&shelf.link(database)));
         Ok(Self { database, _lock: lock })
     }
 
@@ -94,15 +94,15 @@ impl<'d> Publisher<'d> {
     ///
     /// As `publish`.
     pub fn publish(&self, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
-        let published = self.publish_for(Shelf::Readers, wanted, now)?;
+        let published = self.publish_for(Audience::Readers, wanted, now)?;
         match wanted.content_uids.is_empty() {
-            true => drop(Shelf::Content.remove(self.database)?),
-            false => drop(self.publish_for(Shelf::Content, &wanted.content(), now)?),
+            true => drop(Audience::Content.remove(self.database)?),
+            false => drop(self.publish_for(Audience::Content, &wanted.content(), now)?),
         }
         Ok(published)
     }
 
-    fn publish_for(&self, shelf: Shelf, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
+    fn publish_for(&self, shelf: Audience, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
         let mut tries = 1;
         loop {
             match attempt(self.database, shelf, wanted, now)? {
@@ -119,7 +119,7 @@ impl<'d> Publisher<'d> {
 
 /// Removes what a publisher that was killed has left.
 pub(super) fn sweep(database: &DatabaseFile) {
-    if Shelf::ALL.iter().any(|shelf| snapshot::is_partial(&shelf.link(database))) {
+    if Audience::ALL.iter().any(|shelf| snapshot::is_partial(&shelf.link(database))) {
         let _ = Publisher::take(database, Instant::now());
     }
 }
@@ -128,7 +128,12 @@ pub(super) fn sweep(database: &DatabaseFile) {
 const TRIES: u32 = 3;
 
 /// Makes and shows a snapshot, unless it tells of somebody who was erased since its copy was made.
-fn attempt(database: &DatabaseFile, shelf: Shelf, wanted: &Publish, now: DateTime<Utc>) -> Result<Option<Published>> {
+fn attempt(
+    database: &DatabaseFile,
+    shelf: Audience,
+    wanted: &Publish,
+    now: DateTime<Utc>,
+) -> Result<Option<Published>> {
     let _ = copy::sweep(database, Instant::now());
     let schema = &database.schema;
     let state_of = |snapshot: &Snapshot| state_of(snapshot, schema);
@@ -247,7 +252,7 @@ fn state_of(snapshot: &Snapshot, schema: &Schema) -> Option<State> {
 
 /// Makes the folder, for the group or the users who are named to read, and removes what a publisher that was killed has
 /// left.
-fn prepare(link: &Path, shelf: Shelf, wanted: &Publish) -> Result<()> {
+fn prepare(link: &Path, shelf: Audience, wanted: &Publish) -> Result<()> {
     let folder = link.parent().unwrap_or(Path::new("."));
     let failed = |error: std::io::Error| Error::cannot("make", folder.display(), cause(&error));
     match std::fs::create_dir(folder) {
@@ -257,15 +262,15 @@ fn prepare(link: &Path, shelf: Shelf, wanted: &Publish) -> Result<()> {
             let set = |mode| std::fs::set_permissions(folder, Permissions::from_mode(mode));
             // A service may be forbidden to set that bit, even where it is set.
             match shelf {
-                Shelf::Readers => set(0o750 | mode & 0o2000).or_else(|_| set(0o750)),
-                Shelf::Content => set(0o700),
+                Audience::Readers => set(0o750 | mode & 0o2000).or_else(|_| set(0o750)),
+                Audience::Content => set(0o700),
             }
             .map_err(failed)?;
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(failed(error)),
     }
-    if shelf == Shelf::Content {
+    if shelf == Audience::Content {
         #[expect(clippy::disallowed_methods, reason = "a folder")]
         let opened = File::open(folder);
         opened.and_then(|folder| acl::allow(&folder, &wanted.content_uids, 0o1)).map_err(failed)?;
@@ -403,11 +408,11 @@ fn sync(new: &Path) -> std::io::Result<()> {
 }
 
 /// Lets the group read new files, or the users who are named.
-fn allow(new: &Path, shelf: Shelf, wanted: &Publish) -> std::io::Result<()> {
+fn allow(new: &Path, shelf: Audience, wanted: &Publish) -> std::io::Result<()> {
     for path in files(new)? {
-        let mode = if shelf == Shelf::Readers { 0o640 } else { 0o600 };
+        let mode = if shelf == Audience::Readers { 0o640 } else { 0o600 };
         std::fs::set_permissions(&path, Permissions::from_mode(mode))?;
-        if shelf == Shelf::Content {
+        if shelf == Audience::Content {
             #[expect(clippy::disallowed_methods, reason = "a snapshot, which nobody has open yet")]
             acl::allow(&File::open(path)?, &wanted.content_uids, 0o4)?;
         }

@@ -23,14 +23,14 @@ pub struct Snapshot {
 
 /// For whom snapshots are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shelf {
+pub enum Audience {
     /// The group of the folder.
     Readers,
     /// Users who are named, with what people wrote: the console's, which shows it to whom it may be shown.
     Content,
 }
 
-impl Shelf {
+impl Audience {
     pub const ALL: [Self; 2] = [Self::Readers, Self::Content];
 
     /// Where they are.
@@ -70,13 +70,13 @@ impl Shelf {
 impl Snapshot {
     /// The newest one of a database, for readers.
     pub fn newest(database: &Path) -> Option<Self> {
-        Shelf::Readers.newest(database)
+        Audience::Readers.newest(database)
     }
 
     /// The newest one of a database that this user may read, with what people wrote if there is one.
     pub fn fullest(database: &Path) -> Option<Self> {
         let may_read = |snapshot: &Self| rustix::fs::access(&snapshot.path, rustix::fs::Access::READ_OK).is_ok();
-        Shelf::Content.newest(database).filter(may_read).or_else(|| Self::newest(database))
+        Audience::Content.newest(database).filter(may_read).or_else(|| Self::newest(database))
     }
 
     /// The newest one of a database, for a user who may not write the database itself.
@@ -106,12 +106,12 @@ const FORMAT: &str = "%Y%m%dT%H%M%SZ";
 ///
 /// If one cannot be removed.
 pub fn remove(database: &Path) -> Result<u64> {
-    let removed = Shelf::ALL.into_iter().map(|shelf| shelf.remove(database)).sum::<Result<u64>>()?;
+    let removed = Audience::ALL.into_iter().map(|shelf| shelf.remove(database)).sum::<Result<u64>>()?;
     remove_all([service_state_file(database)])?;
     Ok(removed)
 }
 
-impl Shelf {
+impl Audience {
     /// Removes its snapshots, and the name of the newest. Returns how many there were.
     pub(super) fn remove(self, database: &Path) -> Result<u64> {
         let (all, link) = (self.all(database), self.link(database));
@@ -191,15 +191,15 @@ mod tests {
     fn a_snapshot_is_known_by_its_name() {
         let database = Path::new("/data/mill.duckdb");
         let time = DateTime::from_timestamp(1_795_248_000, 0).unwrap();
-        let snapshot = Shelf::Readers.at(database, time);
+        let snapshot = Audience::Readers.at(database, time);
         assert_eq!(snapshot.path, Path::new("/data/published/mill-20261121T080000Z.duckdb"));
         assert_eq!(Snapshot::of(database, snapshot.path.clone()), Some(snapshot));
         for other in
             ["mill.duckdb", "mill-2-20261121T080000Z.duckdb", "mill-20261121T080000Z.duckdb.new", "mill-.duckdb"]
         {
-            assert_eq!(Snapshot::of(database, Shelf::Readers.folder(database).join(other)), None, "{other}");
+            assert_eq!(Snapshot::of(database, Audience::Readers.folder(database).join(other)), None, "{other}");
         }
-        let bare = Shelf::Readers.at(Path::new("/data/mill"), time);
+        let bare = Audience::Readers.at(Path::new("/data/mill"), time);
         assert_eq!(bare.path, Path::new("/data/published/mill-20261121T080000Z"));
     }
 }

@@ -2,7 +2,7 @@
 //! [`crate::source::alignment`]; here it is kept.
 
 use crate::base::error::{Error, Result, Status};
-use crate::source::alignment::{self, Fate, Known, Refusal, Wanted};
+use crate::source::alignment::{self, Known, Refusal, SourceMatch, Wanted};
 use crate::source::{Layout, Remembered, Source};
 use crate::store::origin::Origin;
 use crate::store::reader::Reader;
@@ -224,7 +224,7 @@ fn as_known(registered: &[Registered]) -> Vec<Known> {
 fn compare(before: &[Registered], wanted: &[Wanted], adopt: bool) -> (Remembering, Vec<Registered>) {
     let known = as_known(before);
     let alignment = alignment::align(&known, wanted, adopt);
-    let is_named = |number: usize| alignment.fates.contains(&Fate::Is(number));
+    let is_named = |number: usize| alignment.matches.contains(&SourceMatch::Is(number));
     let after =
         alignment.known(&known, wanted).into_iter().enumerate().map(|(number, after)| match before.get(number) {
             Some(old) => {
@@ -242,8 +242,8 @@ fn compare(before: &[Registered], wanted: &[Wanted], adopt: bool) -> (Rememberin
         });
     let after = after.collect();
     let left: Vec<_> = alignment.left_out.iter().map(|number| &known[*number].source).collect();
-    let refused = alignment.fates.iter().zip(wanted).map(|(fate, Wanted { source, .. })| match fate {
-        Fate::Refused(refusal) => Some(refusal.error(source, &known, wanted, &left)),
+    let refused = alignment.matches.iter().zip(wanted).map(|(found, Wanted { source, .. })| match found {
+        SourceMatch::Refused(refusal) => Some(refusal.error(source, &known, wanted, &left)),
         _ => None,
     });
     let left_out = left.iter().map(|Source { name, root, .. }| {

@@ -2,7 +2,7 @@
 
 use sessionmill::dialect::Reader;
 use sessionmill::read::lines::{At, Line, Lines};
-use sessionmill::source::form::{Form, Unpacker};
+use sessionmill::source::compression::{Compression, Unpacker};
 use sessionmill::source::open::Refusal;
 use sessionmill::source::rejection::Rejection;
 use sessionmill::source::scan;
@@ -171,7 +171,7 @@ fn texts_of<'a>(activity: &Activity<'a>) -> Vec<Option<&'a str>> {
 /// Any bytes are an archive or a damaged one, and windows do not matter: the first byte chooses them.
 pub fn forms(input: &[u8]) {
     let [seed, stored @ ..] = input else { return };
-    for form in [Form::Gzip, Form::Zstd] {
+    for form in [Compression::Gzip, Compression::Zstd] {
         let (text, is_whole) = unpacked(form, stored, stored.len().max(1));
         let (again, is_whole_again) = unpacked(form, stored, usize::from(*seed) + 1);
         assert_eq!(is_whole, is_whole_again, "windows matter");
@@ -180,7 +180,7 @@ pub fn forms(input: &[u8]) {
 }
 
 /// The text of an archive that comes in windows of this size, and whether it is one. No more than a megabyte.
-fn unpacked(form: Form, stored: &[u8], window: usize) -> (Vec<u8>, bool) {
+fn unpacked(form: Compression, stored: &[u8], window: usize) -> (Vec<u8>, bool) {
     let mut text = Vec::new();
     let mut sink = |piece: &[u8]| {
         text.extend_from_slice(piece);

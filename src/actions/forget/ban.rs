@@ -18,7 +18,7 @@ pub(super) struct Lift {
 
 /// Looks for what comes back when a person is let in again, and for what does not.
 pub(super) fn undo<'a>(search: &'a Search<'a>, user: &str) -> Result<Plan<'a>> {
-    let Search { config, identities, world, login } = search;
+    let Search { config, identities, resources, login } = search;
     let (bans, sources) = bans(search)?;
     let own: BTreeMap<&String, &Ban> = bans.iter().filter(|(folder, _)| identities.is_of(folder, user)).collect();
     if own.is_empty() {
@@ -44,7 +44,7 @@ pub(super) fn undo<'a>(search: &'a Search<'a>, user: &str) -> Result<Plan<'a>> {
         said(gone, "source file"),
         said(answers, "kept answer")
     ));
-    if world.plugs.iter().any(|plug| (plug.bound)(config) == Bound::Network) {
+    if resources.plugs.iter().any(|plug| (plug.bound)(config) == Bound::Network) {
         notes.push("note: the language model is asked about their transcripts again".to_owned());
     }
     let effect = format!("the next run reads the transcripts of {who} again");
@@ -55,7 +55,7 @@ impl Lift {
     pub(super) fn carry_out(self, search: &Search<'_>) -> Result<Outcome> {
         let Self { who, folders } = self;
         let _locks = erasure::lock(search)?;
-        let mut store = SharedStore::new(&search.world.database, search.world.now);
+        let mut store = SharedStore::new(&search.resources.database, search.resources.now);
         forget::lift(store.get()?, &folders.iter().map(String::as_str).collect())?;
         store.get()?.checkpoint()?;
         store.close();
@@ -66,8 +66,8 @@ impl Lift {
 
 /// Everybody who is kept out, and the sources.
 pub(super) fn bans(search: &Search<'_>) -> Result<(BTreeMap<String, Ban>, Vec<Source>)> {
-    let database = &search.world.database;
-    let store = Store::open_current(database, Access::ReadOnly, search.world.now)?;
+    let database = &search.resources.database;
+    let store = Store::open_current(database, Access::ReadOnly, search.resources.now)?;
     let sources = sources::of(&store)?.into_iter().filter(|known| !known.is_retired).map(|known| known.source);
     Ok((forget::bans(store.reader(), database)?, sources.collect()))
 }

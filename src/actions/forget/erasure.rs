@@ -31,9 +31,9 @@ pub(super) struct Erasure<'s> {
 
 /// Nobody runs a processor until the locks are dropped.
 pub(super) fn lock(search: &Search<'_>) -> Result<Vec<ProcessorLock>> {
-    let database = &search.world.database;
-    let holder = Holder::new("forget", search.world.now);
-    search.world.plugs.names().map(|name| ProcessorLock::take(database, name, &holder)).collect()
+    let database = &search.resources.database;
+    let holder = Holder::new("forget", search.resources.now);
+    search.resources.plugs.names().map(|name| ProcessorLock::take(database, name, &holder)).collect()
 }
 
 fn until() -> Instant {
@@ -43,8 +43,8 @@ fn until() -> Instant {
 impl<'s> Erasure<'s> {
     /// Waits for everybody else, and removes the snapshots.
     pub(super) fn begin(search: &'s Search<'s>) -> Result<Self> {
-        let database = &search.world.database;
-        let lookups = configured::lookups(search.world.plugs, search.config)?;
+        let database = &search.resources.database;
+        let lookups = configured::lookups(search.resources.plugs, search.config)?;
         let processors = lock(search)?;
         // Who publishes or copies meanwhile would show or leave what is erased here.
         let publisher = Publisher::take(database, until())?;
@@ -52,20 +52,25 @@ impl<'s> Erasure<'s> {
         leftovers::erase(database, until())?;
         // Whenever this process ends, nothing that was published tells of somebody who is erased.
         let snapshots = snapshot::remove(database)?;
-        let store = SharedStore::new(database, search.world.now);
+        let store = SharedStore::new(database, search.resources.now);
         Ok(Self { search, store, publisher, lookups, snapshots, _health: health, _processors: processors })
     }
 
     /// Settles what is due for a processor.
     pub(super) fn settle(&mut self, processor: &dyn Processor) -> Result<()> {
-        let world = self.search.world;
-        settle::settle(&mut self.store, processor, Retries { now: world.now, is_asked: false }, &world.heartbeat)
+        let resources = self.search.resources;
+        settle::settle(
+            &mut self.store,
+            processor,
+            Retries { now: resources.now, is_asked: false },
+            &resources.heartbeat,
+        )
     }
 
     /// Settles what depended on the erased facts, and publishes a new snapshot where there were some. Says that `who`
     /// is forgotten, and what was `erased` of them.
     pub(super) fn end(mut self, processors: &[&dyn Processor], who: String, erased: &str) -> Result<Outcome> {
-        let Search { config, world, .. } = self.search;
+        let Search { config, resources, .. } = self.search;
         let mut left = None;
         for processor in processors {
             self.settle(*processor)?;
@@ -81,7 +86,7 @@ impl<'s> Erasure<'s> {
         lookup::refresh(self.store.get()?, &self.lookups)?;
         self.store.get()?.checkpoint()?;
         self.store.close();
-        leftovers::erase(&world.database, until())?;
+        leftovers::erase(&resources.database, until())?;
         // What keys still tell of is not published again.
         if let Some(error) = left {
             return Err(error);
@@ -92,10 +97,10 @@ impl<'s> Erasure<'s> {
                 let message = format!("{who} is forgotten, but no new snapshot is published: {}", error.message);
                 Error { message, ..error }
             };
-            self.publisher.publish(&config.publish, world.now).map_err(unpublished)?;
+            self.publisher.publish(&config.publish, resources.now).map_err(unpublished)?;
             notes.push(format!("{} of before removed, and a new one published", count(self.snapshots, "snapshot")));
         }
-        let aside = quarantine::moved_aside(&world.database).into_iter();
+        let aside = quarantine::moved_aside(&resources.database).into_iter();
         notes.extend(aside.map(|aside| {
             format!("note: `{}` was moved aside as damaged and can hold remains: delete it", aside.display())
         }));

@@ -21,7 +21,7 @@ pub(super) struct Folders {
 
 pub(super) fn forget<'a>(search: &'a Search<'a>, user: &str, even_if_unknown: bool) -> Result<Plan<'a>> {
     let identities = search.identities;
-    let configured = ConfiguredProcessors::new(&[], search.config, search.world)?;
+    let configured = ConfiguredProcessors::new(&[], search.config, search.resources)?;
     let known = everybody(search)?;
     let mut folders: BTreeSet<String> = known.iter().filter(|folder| identities.is_of(folder, user)).cloned().collect();
     folders.extend(identities.folders(user).map(str::to_owned));
@@ -45,7 +45,7 @@ pub(super) fn forget<'a>(search: &'a Search<'a>, user: &str, even_if_unknown: bo
 impl Folders {
     pub(super) fn erase(self, search: &Search<'_>) -> Result<Outcome> {
         let Self { who, folders, configured } = self;
-        let database = &search.world.database;
+        let database = &search.resources.database;
         let mut erasure = Erasure::begin(search)?;
         let (mut answers, mut erased) = (0, Erased::default());
         for folder in &folders {
@@ -53,7 +53,7 @@ impl Folders {
             answers += own;
             let store = erasure.store.get()?;
             let Erased { files, facts } =
-                forget::forget(store, &database.schema.manifests(), folder, own, search.world.now)?;
+                forget::forget(store, &database.schema.manifests(), folder, own, search.resources.now)?;
             erased.files += files;
             erased.facts += facts;
         }
@@ -65,8 +65,8 @@ impl Folders {
 
 /// Everybody of whom there is something, by their folders: in the database, in kept answers, in the sources.
 fn everybody(search: &Search<'_>) -> Result<BTreeSet<String>> {
-    let database = &search.world.database;
-    let store = Store::open_current(database, Access::ReadOnly, search.world.now)?;
+    let database = &search.resources.database;
+    let store = Store::open_current(database, Access::ReadOnly, search.resources.now)?;
     let mut everybody = known::everybody(&store, &database.schema.manifests())?;
     let sources = sources::of(&store)?;
     drop(store);

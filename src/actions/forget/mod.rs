@@ -13,7 +13,7 @@ use crate::base::error::Result;
 use crate::base::names;
 use crate::config::Config;
 use crate::identities::Identities;
-use crate::plugs::World;
+use crate::plugs::Resources;
 use crate::store::forget::Ban;
 use erasure::Erasure;
 use person::Visitor;
@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Search<'a> {
     pub config: &'a Config,
     pub identities: &'a Identities,
-    pub world: &'a World,
+    pub resources: &'a Resources,
     /// The user of transcripts that lie in no user's folder.
     pub login: &'a str,
 }

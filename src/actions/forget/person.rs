@@ -44,14 +44,14 @@ impl<'a> Visitor<'a> {
 
 /// Looks for all ids of a person.
 pub(super) fn forget<'a>(search: &'a Search<'a>, visitor: Visitor<'a>, even_if_unknown: bool) -> Result<Plan<'a>> {
-    let Search { config, world, .. } = search;
-    let (Visitor { site, id }, plugs) = (visitor, world.plugs);
+    let Search { config, resources, .. } = search;
+    let (Visitor { site, id }, plugs) = (visitor, resources.plugs);
     if plugs.persons().all(|(_, persons)| (persons.is_nobody)(id)) {
         return Err(Error::new(Status::Usage, format!("`{id}` means nobody in particular, and is no one person")));
     }
     let names: Vec<_> = plugs.persons().map(|(plug, _)| plug.name().to_owned()).collect();
-    let configured = ConfiguredProcessors::new(&names, config, world)?;
-    let store = Store::open_current(&world.database, Access::ReadOnly, world.now)?;
+    let configured = ConfiguredProcessors::new(&names, config, resources)?;
+    let store = Store::open_current(&resources.database, Access::ReadOnly, resources.now)?;
     let ids = ids(search, &store, visitor)?;
     drop(store);
     if ids.is_empty() && !even_if_unknown {
@@ -75,13 +75,13 @@ impl Person<'_> {
     /// Erases the person, and keeps all of their ids out.
     pub(super) fn erase(self, search: &Search<'_>) -> Result<Outcome> {
         let Self { visitor, configured } = self;
-        let (site, database) = (visitor.site, &search.world.database);
+        let (site, database) = (visitor.site, &search.resources.database);
         let mut erasure = Erasure::begin(search)?;
         let (mut facts, mut erased) = (0, BTreeSet::new());
         let all = configured.processors();
         let of = |plug: &Plug| all.iter().copied().filter(|own| own.manifest().name == plug.name()).collect::<Vec<_>>();
         let mut processors: Vec<&dyn Processor> = Vec::new();
-        for (plug, of_plug) in search.world.plugs.persons() {
+        for (plug, of_plug) in search.resources.plugs.persons() {
             let own = of(plug);
             // Who is who is known when all that was read is settled.
             own.iter().try_for_each(|processor| erasure.settle(*processor))?;
@@ -104,7 +104,7 @@ impl Person<'_> {
 /// All ids of a person; none if nothing is known of any.
 fn ids(search: &Search<'_>, store: &Store, Visitor { site, id }: Visitor<'_>) -> Result<BTreeSet<String>> {
     let mut ids = BTreeSet::new();
-    for (_, persons) in search.world.plugs.persons() {
+    for (_, persons) in search.resources.plugs.persons() {
         let prefix = (persons.facts.name)(site, "");
         let names = persons::known(store, &persons.facts, site, id)?;
         ids.extend(names.iter().filter_map(|name| name.strip_prefix(&prefix)).map(str::to_owned));
@@ -114,10 +114,10 @@ fn ids(search: &Search<'_>, store: &Store, Visitor { site, id }: Visitor<'_>) ->
 
 /// Looks whether an id is kept out.
 pub(super) fn undo<'a>(search: &'a Search<'a>, visitor: Visitor<'a>) -> Result<Plan<'a>> {
-    let database = &search.world.database;
+    let database = &search.resources.database;
     let name = visitor.shown();
     let is_out = |(_, persons): (&Plug, Persons)| (persons.is_out)(database, &visitor.name(&persons));
-    if !search.world.plugs.persons().map(is_out).collect::<Result<Vec<_>>>()?.contains(&true) {
+    if !search.resources.plugs.persons().map(is_out).collect::<Result<Vec<_>>>()?.contains(&true) {
         return Err(Error::new(Status::Usage, format!("`{name}` is not forgotten"))
             .hint("`sessionmill forget --list` shows of which sites people are"));
     }
@@ -129,10 +129,10 @@ pub(super) fn undo<'a>(search: &'a Search<'a>, visitor: Visitor<'a>) -> Result<P
 impl Visitor<'_> {
     /// Lets one id in again. The others that were erased with it stay out: who they are is not known any more.
     pub(super) fn let_in(self, search: &Search<'_>) -> Result<Outcome> {
-        let (site, database) = (self.site, &search.world.database);
+        let (site, database) = (self.site, &search.resources.database);
         let _locks = erasure::lock(search)?;
-        let mut store = SharedStore::new(database, search.world.now);
-        for (plug, persons) in search.world.plugs.persons() {
+        let mut store = SharedStore::new(database, search.resources.now);
+        for (plug, persons) in search.resources.plugs.persons() {
             // In this order, whoever is interrupted can do it again.
             persons::read_again(store.get()?, plug.manifest(), site)?;
             store.get()?.checkpoint()?;
@@ -147,9 +147,9 @@ impl Visitor<'_> {
 
 /// How many ids are kept out, by site.
 pub(super) fn kept_out(search: &Search<'_>) -> Result<BTreeMap<String, u64>> {
-    let database = &search.world.database;
+    let database = &search.resources.database;
     let mut all = BTreeMap::new();
-    for (_, persons) in search.world.plugs.persons() {
+    for (_, persons) in search.resources.plugs.persons() {
         for (site, ids) in (persons.kept_out)(database)? {
             *all.entry(site).or_default() += ids;
         }

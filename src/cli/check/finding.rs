@@ -4,7 +4,7 @@ use crate::base::error::cause;
 use crate::dialect::{self, Dialect};
 use crate::read::lines::{At, Line, Lines};
 use crate::read::{Caps, is_whole, trim};
-use crate::source::form::{Form, Unpacker};
+use crate::source::compression::{Compression, Unpacker};
 use crate::source::open::Refusal;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::activity::Class;
@@ -83,12 +83,12 @@ pub(super) fn examine(input: &mut dyn Read, each: &mut dyn FnMut(&[Finding])) ->
 }
 
 /// The form of a file by its first bytes: standard input has no name.
-fn form(head: &[u8]) -> Form {
+fn form(head: &[u8]) -> Compression {
     match head {
-        [0x1f, 0x8b, ..] => Form::Gzip,
+        [0x1f, 0x8b, ..] => Compression::Gzip,
         // A frame of zstd, or one to be skipped.
-        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Form::Zstd,
-        _ => Form::Plain,
+        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Compression::Zstd,
+        _ => Compression::Plain,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::console::caller::Caller;
 use crate::console::client::Client;
 use crate::console::cookie;
 use crate::console::problem::{Problem, ProblemDocument};
+use crate::plugs::call::Rows;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -180,9 +181,9 @@ pub(super) async fn sessions(
     caller.require(Scope::Read)?;
     let page = paging.page()?;
     let sessions = app.accounts.sessions_of(&caller.user.name, app.micros()).await?;
-    let total = sessions.len();
-    let sessions: Vec<_> = page.of(sessions).map(|session| SessionView::of(session, caller.session())).collect();
-    Ok(Json(Sessions { next_cursor: page.next(sessions.len(), total), sessions, total }))
+    let Rows { rows, total, next_cursor } = page.cut(sessions);
+    let sessions = rows.into_iter().map(|session| SessionView::of(session, caller.session())).collect();
+    Ok(Json(Sessions { sessions, total, next_cursor }))
 }
 
 /// End one of one's own login sessions.
@@ -224,9 +225,8 @@ pub(super) async fn tokens(
     caller.require(Scope::Read)?;
     let page = paging.page()?;
     let tokens = app.accounts.tokens(Some(&caller.user.name), app.micros()).await?;
-    let total = tokens.len();
-    let tokens: Vec<_> = page.of(tokens).map(TokenView::of).collect();
-    Ok(Json(Tokens { next_cursor: page.next(tokens.len(), total), tokens, total }))
+    let Rows { rows, total, next_cursor } = page.cut(tokens);
+    Ok(Json(Tokens { tokens: rows.into_iter().map(TokenView::of).collect(), total, next_cursor }))
 }
 
 /// Make a token for a program.

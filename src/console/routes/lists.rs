@@ -150,10 +150,10 @@ pub(super) async fn list_failures(
         files.retain(|failed| is_asked(&failed.processor) && is_shown(&folder(&failed.session_file)));
         let mut keys = if sees_all { failures::keys(reader)? } else { Vec::new() };
         keys.retain(|failed| is_asked(&failed.processor));
-        let total = files.len() + keys.len();
         let files = files.iter().map(|failed| (&failed.session_file, "file", &failed.processor, &failed.standing));
         let keys = keys.iter().map(|failed| (&failed.key, "key", &failed.processor, &failed.standing));
-        Ok((page.of(files.chain(keys)).map(failure).collect(), total))
+        let all = page.cut(files.chain(keys).collect());
+        Ok((all.rows.into_iter().map(failure).collect(), all.total))
     })
     .await
 }
@@ -161,7 +161,7 @@ pub(super) async fn list_failures(
 fn failure((id, kind, processor, standing): (&String, &str, &String, &Standing)) -> Value {
     json!({
         "id": id, "kind": kind, "processor": processor, "class": standing.failure.class.name(),
-        "error": standing.failure.message, "state": standing.fate.name(), "attempts": standing.attempts,
+        "error": standing.failure.message, "state": standing.state.name(), "attempts": standing.attempts,
         "first_failed_at": utc::seconds(standing.first_failed_at),
         "last_failed_at": utc::seconds(standing.last_failed_at),
         "next_try_at": utc::seconds(standing.next_try_at),

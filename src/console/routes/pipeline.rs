@@ -11,7 +11,7 @@ use crate::console::app::App;
 use crate::console::asking::Asked;
 use crate::console::caller::Caller;
 use crate::console::problem::{Problem, ProblemDocument};
-use crate::plugs::call::{Level, Reply};
+use crate::plugs::call::{Level, Reply, Rows};
 use crate::report::health::{Facts, Keeper, State as Condition};
 use crate::report::runs::{self, Listed};
 use crate::service::metrics::{self, Sample};
@@ -131,14 +131,13 @@ pub(super) async fn processors(
 ) -> Result<Json<Processors>, Problem> {
     caller.require(Scope::Read)?;
     let page = paging.page()?;
-    let samples = app.samples().await?;
-    let total = samples.len();
-    let mut processors: Vec<_> = page.of(samples).map(|(_, processor)| processor).collect();
+    let Rows { rows, total, next_cursor } = page.cut(app.samples().await?);
+    let mut processors: Vec<_> = rows.into_iter().map(|(_, processor)| processor).collect();
     if caller.viewer().others < Level::Metadata {
         // Names of files are in these.
         processors.iter_mut().for_each(|processor| processor.last_run = None);
     }
-    Ok(Json(Processors { next_cursor: page.next(processors.len(), total), processors, total }))
+    Ok(Json(Processors { processors, total, next_cursor }))
 }
 
 /// The same for Prometheus.

@@ -4,7 +4,7 @@ use crate::base::days::Days;
 use crate::base::error::Result;
 use crate::base::utc;
 use crate::plugs::call::{
-    Asked, CURSOR, Call, LIMIT, Level, Parameter, Removing, Reply, Schema, Schemas, TaskEvent, schema_of,
+    Asked, CURSOR, Call, LIMIT, Level, Parameter, Removing, Reply, Rows, Schema, Schemas, TaskEvent, schema_of,
 };
 use crate::plugs::tasks::commands::STATUSES;
 use crate::plugs::tasks::report::filter::Filter;
@@ -164,14 +164,13 @@ fn list(asked: &Asked, reader: Reader<'_>, filter: &Filter, name: impl FnOnce(Ta
             tasks.push(task);
         }
     })?;
-    let total_sessions = tasks.len();
-    let sessions: Vec<_> = asked.page.of(tasks).map(|task| Task::of(task, asked)).collect();
+    let Rows { rows, total, next_cursor } = asked.page.cut(tasks);
     let tasks = Tasks {
         short_id: None,
         user_id: None,
-        next_cursor: asked.page.next(sessions.len(), total_sessions),
-        sessions,
-        total_sessions,
+        sessions: rows.into_iter().map(|task| Task::of(task, asked)).collect(),
+        total_sessions: total,
+        next_cursor,
         timestamp: utc::microseconds(asked.now),
     };
     Ok(Reply::Found(json!(name(tasks))))

@@ -23,7 +23,7 @@ pub use settings::Settings;
 
 use crate::config::Config;
 use crate::config::section::Table;
-use crate::plugs::{Obstacle, Plug, Plugged, World};
+use crate::plugs::{Obstacle, Plug, Plugged, Resources};
 use crate::store::migrate::Migration;
 use sessionmill_tasks::{Policy, Tasks};
 use std::sync::LazyLock;
@@ -65,7 +65,7 @@ fn unlisted(short_id: Option<&str>, task_type: Option<&str>) -> Option<String> {
     Some(format!("its type `{excluded}` is `excluded` by default"))
 }
 
-fn make(config: &Config, _: &World) -> Result<Plugged, Obstacle> {
+fn make(config: &Config, _: &Resources) -> Result<Plugged, Obstacle> {
     let policy = config.settings::<Settings>().policy();
     Ok(Plugged { processor: Box::new(Tasks::new(policy)), network: None })
 }

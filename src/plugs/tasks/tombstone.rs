@@ -4,7 +4,7 @@
 use super::PLUG;
 use crate::base::error::{Result, count};
 use crate::plugs::Removal;
-use crate::plugs::World;
+use crate::plugs::Resources;
 use crate::plugs::tasks::report::session;
 use crate::store::{Access, Store};
 use chrono::{DateTime, Utc};
@@ -16,12 +16,12 @@ use sessionmill_tasks::tombstone::{Action, TOMBSTONES, TombstoneRow};
 /// # Errors
 ///
 /// If a task is unknown, or the database cannot be written.
-pub(super) fn hide(removal: &Removal, world: &World) -> Result<Vec<String>> {
-    let (now, by) = (world.now, removal.by.as_str());
+pub(super) fn hide(removal: &Removal, resources: &Resources) -> Result<Vec<String>> {
+    let (now, by) = (resources.now, removal.by.as_str());
     let mut ids = removal.ids.clone();
     ids.sort();
     ids.dedup();
-    let store = Store::open_current(&world.database, Access::ReadWrite, now)?;
+    let store = Store::open_current(&resources.database, Access::ReadWrite, now)?;
     let reader = store.reader();
     let (mut said, mut hidden) = (Vec::new(), Vec::new());
     for id in &ids {
@@ -52,14 +52,14 @@ pub(super) fn hide(removal: &Removal, world: &World) -> Result<Vec<String>> {
 /// # Errors
 ///
 /// If the database cannot be written.
-pub(super) fn purge(closed_before: Option<DateTime<Utc>>, by: Option<&str>, world: &World) -> Result<u64> {
-    let store = Store::open_current(&world.database, Access::ReadWrite, world.now)?;
+pub(super) fn purge(closed_before: Option<DateTime<Utc>>, by: Option<&str>, resources: &Resources) -> Result<u64> {
+    let store = Store::open_current(&resources.database, Access::ReadWrite, resources.now)?;
     let tasks = match closed_before {
-        Some(time) => session::closed_before(store.reader(), time, world.now)?,
+        Some(time) => session::closed_before(store.reader(), time, resources.now)?,
         None => 0,
     };
     if let Some(by) = by.filter(|_| tasks > 0) {
-        let purge = TombstoneRow { closed_before, ..row(Action::Purge, by, world.now) };
+        let purge = TombstoneRow { closed_before, ..row(Action::Purge, by, resources.now) };
         store.review((PLUG.default)().manifest(), settlement(), &[purge.values()], &[])?;
     }
     Ok(tasks)

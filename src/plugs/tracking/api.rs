@@ -2,15 +2,15 @@
 
 use crate::base::days::Days;
 use crate::base::error::{Error, Result, Status};
-use crate::base::zone;
 use crate::dialect::replay::Typed;
-use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, schema_of};
+use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, Rows, schema_of};
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::tracking::report::recording::{Recording, parts};
 use crate::plugs::tracking::report::session;
 use crate::plugs::tracking::report::timeline::{self, CELLS, KINDS};
 use crate::plugs::usage::report::filter::Only;
-use crate::store::reader::{Param, Reader};
+use crate::store::condition::Condition;
+use crate::store::reader::Reader;
 use crate::store::sources;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -183,27 +183,22 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     if folders.is_empty() {
         return Ok(Reply::Found(json!(ActivitySessions { sessions: Vec::new(), total: 0, next_cursor: None })));
     }
-    let mut clause = format!("username IN ({})", vec!["?"; folders.len()].join(", "));
-    let mut params: Vec<_> = folders.into_iter().map(Param::Text).collect();
-    let days = [("started_at >= ?", from.map(|day| zone::begin(day, asked.zone)))];
-    let days = days.into_iter().chain([("started_at < ?", to.map(|day| zone::end(day, asked.zone)))]);
-    for (part, time) in days.filter_map(|(part, time)| Some((part, time?))) {
-        clause += &format!(" AND {part}");
-        params.push(Param::Time(time));
-    }
+    let mut condition = Condition::default();
+    condition.is_one_of("username", folders);
+    condition.is_in_days("started_at", Days { since: from, until: to }, asked.zone);
     for (name, column) in [("person", "person_id"), ("kind", "kind"), ("channel", "channel")] {
         if let Some(value) = asked.value(name) {
-            clause += &format!(" AND {column} = ?");
-            params.push(value.into());
+            condition.add(format!("{column} = ?"), [value.into()]);
         }
     }
     match asked.value("bounce") {
-        Some("true") => clause += " AND is_bounce",
-        Some(_) => clause += " AND is_bounce = false",
+        Some("true") => condition.add("is_bounce", []),
+        Some(_) => condition.add("is_bounce = false", []),
         None => {}
     }
+    let (clause, params) = (condition.clause(), &condition.params);
     let total =
-        reader.one(&format!("SELECT count(*) FROM activity_sessions WHERE {clause}"), &params, |row| row.count(0))?;
+        reader.one(&format!("SELECT count(*) FROM activity_sessions WHERE {clause}"), params, |row| row.count(0))?;
     let total = usize::try_from(total).unwrap_or(usize::MAX);
     let sql = format!(
         "{} WHERE {clause} ORDER BY activity_sessions.started_at DESC, session_id LIMIT {} OFFSET {}) AS shown",
@@ -211,7 +206,7 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         asked.page.limit,
         asked.page.offset()
     );
-    let sessions = reader.rows(&sql, &params, |row| Ok(parsed(&row.get::<String>(0)?)))?;
+    let sessions = reader.rows(&sql, params, |row| Ok(parsed(&row.get::<String>(0)?)))?;
     let next_cursor = asked.page.next(sessions.len(), total);
     Ok(Reply::Found(json!(ActivitySessions { sessions, total, next_cursor })))
 }
@@ -317,9 +312,8 @@ fn timeline(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     };
     let kinds = asked.value("kind").map(|kinds| kinds.split(',').collect::<Vec<_>>());
     let entries = timeline::timeline(reader, &who, &filter, kinds.as_deref())?;
-    let total = entries.len();
     let object = |entry: &timeline::Entry| CELLS.into_iter().map(str::to_owned).zip(entry.cells()).collect();
-    let page: Vec<_> = asked.page.of(&entries).map(object).collect();
-    let next_cursor = asked.page.next(page.len(), total);
-    Ok(Reply::Found(json!(Timeline { entries: page, total, next_cursor })))
+    let Rows { rows, total, next_cursor } = asked.page.cut(entries);
+    let entries = rows.iter().map(object).collect();
+    Ok(Reply::Found(json!(Timeline { entries, total, next_cursor })))
 }

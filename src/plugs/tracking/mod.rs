@@ -40,8 +40,8 @@ pub static PLUG: Plug = Plug {
     calls: &api::CALLS,
     ..Plug::new(
         || &*DEFAULT,
-        |config, world| {
-            let erased = erased::of_run(&world.database)?;
+        |config, resources| {
+            let erased = erased::of_run(&resources.database)?;
             let settings = config.settings::<Settings>().of_processor();
             let places = geo::of(config).map_err(|reason| Obstacle::Disabled { reason, is_local: false })?;
             let processor = Tracking::new(sessionmill_tracking::Settings { erased, ..settings }, places);

@@ -2,7 +2,7 @@
 
 use crate::base::error::{Result, Status};
 use crate::identities::Identities;
-use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Parameter, Reply, schema_of};
+use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Parameter, Reply, Rows, schema_of};
 use crate::plugs::usage::report::filter::Only;
 use crate::plugs::verification::Settings;
 use crate::plugs::verification::report::knowledge::{self, Filter, Item};
@@ -107,9 +107,8 @@ fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         return Ok(Reply::Invalid("`min_confidence` is no number from 0 to 1".to_owned()));
     };
     let items = items(asked, reader, &filter(asked, min_confidence))?;
-    let total = items.len();
-    let items: Vec<_> = asked.page.of(items).map(|item| json!(item)).collect();
-    let next_cursor = asked.page.next(items.len(), total);
+    let Rows { rows, total, next_cursor } = asked.page.cut(items);
+    let items = rows.into_iter().map(|item| json!(item)).collect();
     Ok(Reply::Found(json!(Knowledge { items, total, next_cursor })))
 }
 

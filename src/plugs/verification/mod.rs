@@ -24,7 +24,7 @@ pub use settings::Settings;
 use crate::config::Config;
 use crate::config::section::Table;
 use crate::pass::network::Network;
-use crate::plugs::{Decisions, Finding, Obstacle, Plug, Plugged, Surroundings, World};
+use crate::plugs::{Decisions, Finding, Obstacle, Plug, Plugged, Resources, Surroundings};
 use crate::store::migrate::Migration;
 use crate::store::schema::Kept;
 use exclusion::Exclusion;
@@ -74,7 +74,7 @@ fn bound(config: &Config) -> Bound {
     if config.settings::<Settings>().api().is_some() { Bound::Network } else { Bound::Cpu }
 }
 
-fn make(config: &Config, world: &World) -> Result<Plugged, Obstacle> {
+fn make(config: &Config, resources: &Resources) -> Result<Plugged, Obstacle> {
     let mut settings: Settings = config.settings();
     let exclusion = Exclusion::of(config)?;
     let excluding = |processor: Verification| -> Box<dyn Processor> {
@@ -86,16 +86,17 @@ fn make(config: &Config, world: &World) -> Result<Plugged, Obstacle> {
     let Some(api) = settings.api() else {
         return Ok(Plugged { processor: excluding(Verification::new(Box::new(Rules))), network: None });
     };
-    if !world.may_ask {
+    if !resources.may_ask {
         settings.calls_per_run = 0;
     }
-    let model = network::check()
-        .and_then(|()| Model::new(api, &settings, world.credentials.as_deref(), &world.database, world.now));
+    let model = network::check().and_then(|()| {
+        Model::new(api, &settings, resources.credentials.as_deref(), &resources.database, resources.now)
+    });
     let is_local = settings.key_file.is_none();
     let model = model.map_err(|reason| Obstacle::Disabled { reason, is_local })?;
     let (connections, quiet) = (settings.connections, settings.quiet());
     let network = Network { server: model.server().to_owned(), connections, quiet };
-    let detector = Box::new(model.stopped_by(&world.heartbeat));
+    let detector = Box::new(model.stopped_by(&resources.heartbeat));
     Ok(Plugged { processor: excluding(Verification::new(detector)), network: Some(network) })
 }
 

@@ -3,8 +3,8 @@
 use crate::base::error::{Error, Result, Status};
 use crate::base::names;
 use crate::pass::settle;
+use crate::plugs::Resources;
 use crate::plugs::Review;
-use crate::plugs::World;
 use crate::plugs::verification::PLUG;
 use crate::plugs::verification::report::knowledge::{self, Named};
 use crate::source::retry::Retries;
@@ -27,7 +27,7 @@ pub(super) fn find(reader: Reader<'_>, id: &str) -> Result<Option<String>> {
 /// # Errors
 ///
 /// If there is no such decision or item, or the database cannot be written.
-pub(super) fn decide(review: &Review, world: &World) -> Result<Vec<String>> {
+pub(super) fn decide(review: &Review, resources: &Resources) -> Result<Vec<String>> {
     let Review { action, ids, into, by } = review;
     let known = Action::ALL.into_iter().find(|known| known.name() == action);
     let action = known.ok_or_else(|| names::unknown("decision", action, Action::ALL.map(Action::name).into_iter()))?;
@@ -36,7 +36,7 @@ pub(super) fn decide(review: &Review, world: &World) -> Result<Vec<String>> {
     }
     let processor = (PLUG.default)();
     let Some(settlement) = processor.manifest().settlement_of(&CLAIMS) else { return Ok(Vec::new()) };
-    let store = Store::open_current(&world.database, Access::ReadWrite, world.now)?;
+    let store = Store::open_current(&resources.database, Access::ReadWrite, resources.now)?;
     let whole = |id: &String| knowledge::whole_id(store.reader(), id);
     let ids: BTreeSet<String> = ids.iter().map(whole).collect::<Result<_>>()?;
     let into = into.as_ref().map(whole).transpose()?;
@@ -51,7 +51,7 @@ pub(super) fn decide(review: &Review, world: &World) -> Result<Vec<String>> {
                 continue;
             }
         };
-        let (action_name, other_id, reviewed_at) = (action.name(), other.as_deref(), world.now);
+        let (action_name, other_id, reviewed_at) = (action.name(), other.as_deref(), resources.now);
         let row = ReviewRow { review_id: 0, item_id: id, action: action_name, other_id, reviewer: by, reviewed_at };
         let keys = knowledge::domains(store.reader(), id, other.as_deref())?;
         store.review(processor.manifest(), settlement, &[row.values()], &keys)?;
@@ -64,8 +64,8 @@ pub(super) fn decide(review: &Review, world: &World) -> Result<Vec<String>> {
         });
     }
     drop(store);
-    let mut store = SharedStore::new(&world.database, world.now);
-    settle::settle(&mut store, processor, Retries { now: world.now, is_asked: false }, &world.heartbeat)?;
+    let mut store = SharedStore::new(&resources.database, resources.now);
+    settle::settle(&mut store, processor, Retries { now: resources.now, is_asked: false }, &resources.heartbeat)?;
     let unsettled = failures::unsettled(store.get()?.reader(), processor.manifest().name)?;
     if unsettled.iter().any(|failed| decided.contains(&failed.key)) {
         notes.push("note: what was decided is kept; the next run brings the items up to date".to_owned());

@@ -10,8 +10,9 @@ use crate::base::limits::Limits;
 use crate::base::moment::{Clock, Moment};
 use crate::config::Config;
 use crate::identities::Identities;
-use crate::pass;
-use crate::plugs::{ConfiguredProcessors, Plug, World};
+use crate::pass::trial::{self, Setup};
+use crate::pass::{self, Pass};
+use crate::plugs::{ConfiguredProcessors, Plug, Resources};
 use crate::run::request::Request;
 use crate::run::summary::{Counts, Deferral, KeyError, Summary};
 use crate::service::daemon::event::{Event, Settings};
@@ -112,21 +113,25 @@ impl Run {
         let Settings { database, sources, config, login, .. } = &**settings;
         let names: Vec<_> = plugs.iter().map(|plug| plug.name().to_owned()).collect();
         // Made for each run: a key can be a new one.
-        let configured = ConfiguredProcessors::new(&names, config, &world(settings, now).with_heartbeat(&limits.stop))?;
-        let run = actions::run::Run {
+        let configured =
+            ConfiguredProcessors::new(&names, config, &resources(settings, now).with_heartbeat(&limits.stop))?;
+        let setup = Setup { database, sources, config, heartbeat: &limits.stop };
+        let mut results = pass::run_free(&Pass {
             database,
-            config,
             sources,
-            login,
+            processors: &configured.processors(),
+            now: now.clone(),
             request,
-            now,
+            login,
             limits,
+            caps: config.caps,
+            threads: pass::threads(),
             networks: &configured.networks,
             lookups: &configured.lookups,
             adopt: false,
+            trial: &trial::in_own_process(setup),
             progress: &|_| {},
-        };
-        let mut results = run.of(&configured.processors(), pass::run_free);
+        });
         for (name, result) in &mut results {
             if let (Ok(summary), Some(plug)) = (result, plugs.iter().find(|plug| plug.name() == *name)) {
                 (plug.remark)(config, database, summary);
@@ -157,40 +162,42 @@ pub fn publish_decisions(settings: Arc<Settings>, now: Moment, outbox: Sender<Ev
 
 /// Does it, and says what came of it.
 fn done(action: &Action, settings: &Settings, now: &Moment) -> Result<String> {
-    let (world, config) = (world(settings, now), &settings.config);
+    let (resources, config) = (resources(settings, now), &settings.config);
     match action {
         Action::Retry(which) => {
-            let changed = actions::failures::change(Wish::Retry, which, config, &world)?;
+            let changed = actions::failures::change(Wish::Retry, which, config, &resources)?;
             Ok(std::iter::once(changed.words(Wish::Retry)).chain(changed.pauses).collect::<Vec<_>>().join("; "))
         }
-        Action::Review { processor, review } => Ok(actions::review::review(processor, review, &world)?.join("; ")),
-        Action::Remove { processor, removal } => Ok(actions::remove::remove(processor, removal, &world)?.join("; ")),
+        Action::Review { processor, review } => Ok(actions::review::review(processor, review, &resources)?.join("; ")),
+        Action::Remove { processor, removal } => {
+            Ok(actions::remove::remove(processor, removal, &resources)?.join("; "))
+        }
         Action::Forget(user) => {
             let identities = Identities::given(config.identities.as_deref())?;
-            let search = Search { config, identities: &identities, world: &world, login: &settings.login };
+            let search = Search { config, identities: &identities, resources: &resources, login: &settings.login };
             // Answers are kept, and name nobody who is forgotten.
             let Outcome { state, notes, .. } = actions::forget::forget(&search, user, false)?.carry_out()?;
             Ok(std::iter::once(state).chain(notes).collect::<Vec<_>>().join("; "))
         }
         Action::Publish => {
-            let published = actions::publish::publish(config, &world, settings.lacks.as_deref(), now)?;
+            let published = actions::publish::publish(config, &resources, settings.lacks.as_deref(), now)?;
             Ok(actions::publish::words(&published))
         }
     }
 }
 
 /// What processors can be made from.
-fn world(settings: &Settings, now: &Moment) -> World {
+fn resources(settings: &Settings, now: &Moment) -> Resources {
     let Settings { database, plugs, credentials, .. } = settings;
     let (credentials, database) = (credentials.clone(), database.clone());
-    World { credentials, database, plugs: *plugs, now: now.wall, heartbeat: Heartbeat::default(), may_ask: true }
+    Resources { credentials, database, plugs: *plugs, now: now.wall, heartbeat: Heartbeat::default(), may_ask: true }
 }
 
 /// What monitors get after a run.
 fn measure(settings: &Settings, now: &Moment) {
     let Settings { database, config, .. } = settings;
     let write = |file| {
-        let configured = ConfiguredProcessors::new(&[], config, &world(settings, now))?;
+        let configured = ConfiguredProcessors::new(&[], config, &resources(settings, now))?;
         metrics::write(database, config, &configured, now, file)
     };
     if let Some(file) = &config.daemon.metrics_file
@@ -203,7 +210,7 @@ fn measure(settings: &Settings, now: &Moment) {
 /// Says which processors cannot work as they are configured.
 pub fn say_disabled(settings: &Settings, now: &Moment) {
     let Settings { config, .. } = settings;
-    match ConfiguredProcessors::new(&[], config, &world(settings, now)) {
+    match ConfiguredProcessors::new(&[], config, &resources(settings, now)) {
         Ok(configured) => {
             for (processor, reason) in configured.disabled.iter() {
                 tracing::warn!(processor, reason, "disabled");
@@ -219,7 +226,7 @@ pub fn post(settings: &Settings, now: &Moment) {
     if !is_begun(database) {
         return;
     }
-    let configured = ConfiguredProcessors::new(&[], config, &world(settings, now));
+    let configured = ConfiguredProcessors::new(&[], config, &resources(settings, now));
     if let Err(error) =
         configured.and_then(|configured| actions::publish::write_state(database, &configured, lacks.as_deref(), now))
         && error.status != Status::Busy

@@ -4,7 +4,7 @@
 
 use super::facts::{Facts, facts};
 use super::fail::Untouched;
-use super::run::{Beside, Run};
+use super::run::{OtherInputs, Run};
 use super::{due, facts_hash, islands, origin, replace, write};
 use crate::base::error::Result;
 use crate::base::failpoint;
@@ -18,7 +18,7 @@ use sessionmill_contract::{Manifest, Processor, Settlement};
 struct Basis {
     /// By key: keys of one hash are settled together.
     facts: Vec<(String, Facts)>,
-    beside: Beside,
+    others: OtherInputs,
     /// Of the facts.
     mark: String,
     /// What stood of it.
@@ -45,7 +45,7 @@ impl SharedStore {
             store.transaction(|transaction| basis(transaction, processor, settlement, key_hash, retries))?;
         self.end()?;
         let facts = std::mem::take(&mut basis.facts);
-        let mut run = Run::new(processor, settlement, &basis.beside).leaving(basis.known.held());
+        let mut run = Run::new(processor, settlement, &basis.others).leaving(basis.known.held());
         for (key, facts) in &facts {
             run.settle(key_hash, key, &facts.rows());
         }
@@ -89,13 +89,13 @@ fn basis(
     islands::whole(transaction, manifest, settlement)?;
     let mut of_key = Vec::new();
     facts(transaction, processor, settlement, &hash, |_, key, facts| of_key.push((key.to_owned(), facts.take())))?;
-    let mut beside = Beside::of(transaction, manifest, settlement, &hash)?;
+    let mut others = OtherInputs::of(transaction, manifest, settlement, &hash)?;
     if let Some(table) = settlement.memo {
         let of_key = replace::of_keys(table, &hash);
-        replace::stored(transaction, table, &of_key, |_, row| beside.memo.push(row.to_vec()))?;
+        replace::stored(transaction, table, &of_key, |_, row| others.memo.push(row.to_vec()))?;
     }
     let mark = mark(transaction, manifest, settlement, key_hash)?;
-    Ok(Basis { facts: of_key, beside, mark, known })
+    Ok(Basis { facts: of_key, others, mark, known })
 }
 
 /// Whether a key would be settled from the same as before.
@@ -106,7 +106,7 @@ fn is_same(
     (key_hash, from): (i64, &Basis),
 ) -> Result<bool> {
     Ok(mark(transaction, manifest, settlement, key_hash)? == from.mark
-        && Beside::of(transaction, manifest, settlement, &key_hash.to_string())?.is_as(&from.beside))
+        && OtherInputs::of(transaction, manifest, settlement, &key_hash.to_string())?.is_as(&from.others))
 }
 
 /// Tells the facts of a key from others: their number, and the sum of their hashes.

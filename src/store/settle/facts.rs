@@ -1,6 +1,6 @@
 //! The stored facts of keys, key by key, and in the order that the settlement declares within a key.
 
-use super::islands::Knife;
+use super::islands::IslandCutter;
 use super::{facts_hash, groups, origin};
 use crate::base::error::Result;
 use crate::store::Transaction;
@@ -70,8 +70,8 @@ pub(super) fn facts(
     let manifest = processor.manifest();
     let Settlement { facts: table, order, .. } = settlement;
     let hash = facts_hash(manifest, settlement);
-    let rows = match Knife::of(processor, settlement) {
-        Some(knife) => knife.facts(manifest, settlement),
+    let rows = match IslandCutter::of(processor, settlement) {
+        Some(cutter) => cutter.facts(manifest, settlement),
         None => format!("SELECT rowid FROM facts.{} WHERE {hash} IN ({hashes})", table.name),
     };
     let (from, key) = groups::keyed(manifest, settlement);

@@ -34,9 +34,9 @@ const WHOLE: Extent = (i64::MIN, i64::MAX);
 /// Most ranges of one key. A key with more is settled as one range, from the first to the last.
 const RANGES: usize = 32;
 
-/// How the facts of one settlement are cut.
+/// Cuts the facts of one settlement into islands.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Knife {
+pub(super) struct IslandCutter {
     islands: &'static Islands,
     /// In microseconds.
     gap: i64,
@@ -54,7 +54,7 @@ pub(super) struct Moment<'f> {
     pub(super) span: Option<&'f str>,
 }
 
-impl Knife {
+impl IslandCutter {
     /// None for a settlement without islands.
     pub(super) fn of(processor: &dyn Processor, settlement: &Settlement) -> Option<Self> {
         let islands = settlement.islands?;

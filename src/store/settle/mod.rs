@@ -63,8 +63,8 @@ use crate::store::{Store, Transaction, lookup};
 use duckdb::params;
 use facts::facts;
 use fail::Untouched;
-use islands::Knife;
-use run::{Beside, Run, Settled};
+use islands::IslandCutter;
+use run::{OtherInputs, Run, Settled};
 use sessionmill_contract::{Manifest, Processor, Settlement, Table, Value};
 
 /// A key of at least this many facts is settled apart.
@@ -133,11 +133,11 @@ fn settle(
 ) -> Result<()> {
     const KEYS: &str = "SELECT key_hash FROM settling";
     let manifest = processor.manifest();
-    if let Some(knife) = Knife::of(processor, settlement) {
-        knife.ranges(transaction, manifest, settlement)?;
+    if let Some(cutter) = IslandCutter::of(processor, settlement) {
+        cutter.ranges(transaction, manifest, settlement)?;
     }
-    let beside = Beside::of(transaction, manifest, settlement, KEYS)?;
-    let mut run = Run::new(processor, settlement, &beside).leaving(known.held());
+    let others = OtherInputs::of(transaction, manifest, settlement, KEYS)?;
+    let mut run = Run::new(processor, settlement, &others).leaving(known.held());
     facts(transaction, processor, settlement, KEYS, |hash, key, facts| run.settle(hash, key, &facts.rows()))?;
     let settled = run.end();
     write(transaction, processor, settlement, &settled, known, retries)?;

@@ -17,7 +17,7 @@
 //! the same table. A test settles everything again and finds nothing to write.
 
 use super::fail::{self, Untouched};
-use super::run::{Beside, Run, Settled};
+use super::run::{OtherInputs, Run, Settled};
 use super::{Groups, chain, is_any, stage_keys, sweep, touch};
 use crate::base::error::Result;
 use crate::store::Transaction;
@@ -44,8 +44,8 @@ pub(in crate::store) fn settle(
         let mut known = known(transaction, settlement, facts.iter().map(|fact| fact.key_hash))?;
         known.extend(facts.iter().filter(|fact| groups.has(text(fact.row, key))).map(|fact| fact.key_hash));
         let order = Order::of(settlement);
-        let beside = Beside::default();
-        let mut run = Run::new(processor, settlement, &beside);
+        let others = OtherInputs::default();
+        let mut run = Run::new(processor, settlement, &others);
         let mut by_hash: Vec<_> = (0..).zip(facts).map(|(at, fact): (usize, _)| (fact.key_hash, at)).collect();
         by_hash.sort_unstable();
         if settlement.alone.is_some() {

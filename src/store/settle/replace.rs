@@ -7,7 +7,7 @@
 //! For example, `a a b` is stored and `a b c` is new: one `a` leaves, `c` arrives, the other `a` and `b` stay.
 
 use super::chain;
-use super::islands::Knife;
+use super::islands::IslandCutter;
 use crate::base::error::Result;
 use crate::store::Transaction;
 use crate::store::rows::{append_entities, as_text, push_row, text};
@@ -61,8 +61,8 @@ pub(super) fn entities<'e, Rows: Iterator<Item = RowRef<'e>>>(
     let key = table.position(settlement.key);
     let is_kept = |row: RowRef<'_>| key.is_some_and(|key| keeping.contains(text(row, key)));
     let (mut ids, mut leaving) = (Vec::new(), Columns::new(table));
-    let concerned = match Knife::of(processor, settlement) {
-        Some(knife) => knife.entities(table),
+    let concerned = match IslandCutter::of(processor, settlement) {
+        Some(cutter) => cutter.entities(table),
         None => of_keys(table, "SELECT key_hash FROM settling"),
     };
     stored(transaction, table, &concerned, |id, row| {

@@ -2,7 +2,7 @@
 //! by itself.
 
 use super::groups::{self, Edges};
-use super::islands::Knife;
+use super::islands::IslandCutter;
 use super::reviews;
 use crate::base::error::Result;
 use crate::base::guard;
@@ -25,16 +25,16 @@ pub(super) struct Settled {
     pub(super) failed: Vec<Unsettled>,
 }
 
-/// What keys are settled from beside their facts.
+/// What keys are settled from, apart from their facts.
 #[derive(Debug, Default)]
-pub(super) struct Beside {
+pub(super) struct OtherInputs {
     reviews: Vec<Vec<Value>>,
     edges: Edges,
     pub(super) memo: Vec<Vec<Value>>,
 }
 
-impl Beside {
-    /// What there is beside the facts of the keys of some hashes, without a memo.
+impl OtherInputs {
+    /// Those of the keys of some hashes, without a memo.
     pub(super) fn of(
         transaction: &Transaction<'_>,
         manifest: &Manifest,
@@ -56,17 +56,17 @@ impl Beside {
 pub(super) struct Run<'r> {
     processor: &'r dyn Processor,
     settlement: &'r Settlement,
-    beside: &'r Beside,
-    knife: Option<Knife>,
+    others: &'r OtherInputs,
+    cutter: Option<IslandCutter>,
     /// Keys that are left alone.
     held: HashSet<&'r str>,
     settled: Settled,
 }
 
 impl<'r> Run<'r> {
-    pub(super) fn new(processor: &'r dyn Processor, settlement: &'r Settlement, beside: &'r Beside) -> Self {
-        let knife = Knife::of(processor, settlement);
-        Self { processor, settlement, beside, knife, held: HashSet::new(), settled: Settled::default() }
+    pub(super) fn new(processor: &'r dyn Processor, settlement: &'r Settlement, others: &'r OtherInputs) -> Self {
+        let cutter = IslandCutter::of(processor, settlement);
+        Self { processor, settlement, others, cutter, held: HashSet::new(), settled: Settled::default() }
     }
 
     /// Leaves keys alone: only those of a shared hash are meant, which come along with others.
@@ -96,19 +96,19 @@ impl<'r> Run<'r> {
 
     /// Adds what the facts of a key come to, all of their islands: where one fails, the key does.
     fn entities(&mut self, key: &str, facts: &[FactRow<'_>]) -> std::result::Result<(), Failure> {
-        let Some(knife) = self.knife else { return self.part(key, facts) };
-        for (extent, facts) in knife.cut(facts) {
+        let Some(cutter) = self.cutter else { return self.part(key, facts) };
+        for (extent, facts) in cutter.cut(facts) {
             let mark = self.settled.entities.mark();
             self.part(key, &facts)?;
             for table in self.settlement.entities {
-                knife.check(extent, table, self.settled.entities.since(&mark, table))?;
+                cutter.check(extent, table, self.settled.entities.since(&mark, table))?;
             }
         }
         Ok(())
     }
 
     fn part(&mut self, key: &str, facts: &[FactRow<'_>]) -> std::result::Result<(), Failure> {
-        let Beside { reviews, edges, memo } = self.beside;
+        let OtherInputs { reviews, edges, memo } = self.others;
         let edges = edges.get(key).map_or(&[][..], Vec::as_slice);
         let inputs = Inputs { facts, edges, reviews, memo };
         let entities = &mut self.settled.entities;

@@ -8,7 +8,7 @@
 //! what is on the first list is touched as a whole.
 
 use super::facts_hash;
-use super::islands::{self, Knife, Moment};
+use super::islands::{self, IslandCutter, Moment};
 use crate::base::error::Result;
 use crate::store::rows::{Cell, key_hash};
 use crate::store::{Store, Transaction};
@@ -38,11 +38,11 @@ pub(in crate::store) fn facts<'f>(
     facts: impl Iterator<Item = (i64, RowRef<'f>)>,
 ) -> Result<()> {
     let manifest = processor.manifest();
-    let Some(knife) = Knife::of(processor, settlement) else {
+    let Some(cutter) = IslandCutter::of(processor, settlement) else {
         let all: BTreeSet<i64> = facts.map(|(hash, _)| hash).collect();
         return hashes(transaction, manifest, settlement, &all.into_iter().collect::<Vec<_>>());
     };
-    let moments = knife.moments(facts);
+    let moments = cutter.moments(facts);
     let rows = moments.iter().map(|Moment { key_hash, extent: (first, last), span }| {
         let [first, last] = [first, last].map(|at| Cell::Own(DateTime::from_timestamp_micros(*at).into()));
         let span = span.map_or(Cell::Own(Value::Null), Cell::Text);

@@ -57,7 +57,7 @@ pub(super) fn remove(args: &Remove, context: &Context) -> Result<Status> {
         args.ids.iter().map(|id| session::whole_id(reader, id, context.now.wall)).collect::<Result<Vec<_>>>()
     })?;
     let removal = Removal { ids, by: args.who.name(context).to_owned() };
-    tombstone::hide(&removal, &context.world(&database))?.iter().for_each(|said| remark(said));
+    tombstone::hide(&removal, &context.resources(&database))?.iter().for_each(|said| remark(said));
     Ok(Status::Done)
 }
 
@@ -75,7 +75,7 @@ pub(super) fn purge(args: &Purge, context: &Context) -> Result<Status> {
     let age = args.older_than.unwrap_or(config.settings::<Settings>().retention);
     let closed_before = TimeDelta::from_std(age).ok().and_then(|age| context.now.wall.checked_sub_signed(age));
     let by = (!args.dry_run).then(|| args.who.name(context));
-    let tasks = tombstone::purge(closed_before, by, &context.world(&database))?;
+    let tasks = tombstone::purge(closed_before, by, &context.resources(&database))?;
     print(&format!("{tasks}\n"))?;
     let verb = if args.dry_run { "would be" } else { "are" };
     remark(&format!("{} closed for {} or longer {verb} purged", count(tasks, "task"), duration::text(age)));

@@ -4,6 +4,7 @@ use super::Current;
 use crate::base::error::{Result, Status};
 use crate::base::printable::printable;
 use crate::base::utc;
+use crate::cli::form::TableOrJson;
 use crate::cli::place::read;
 use crate::cli::{Context, print, screen};
 use crate::plugs::tasks::report::session::{self, Happened, TaskSession};
@@ -21,13 +22,8 @@ pub(super) struct Args {
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
 
-    /// How they are written
-    #[arg(long, value_parser = ["table", "json"], default_value = "table", conflicts_with = "json")]
-    format: String,
-
-    /// Short for --format json
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: TableOrJson,
 
     #[command(flatten)]
     current: Current,
@@ -56,7 +52,7 @@ pub(super) fn show(args: &Args, context: &Context) -> Result<Status> {
         args.ids.iter().map(page).collect::<Result<Vec<_>>>()
     })?;
     let words = || pages.iter().map(|page| page.words(now, screen())).collect::<Vec<_>>().join("\n");
-    print(&if args.json || args.format == "json" { pretty(&pages) } else { words() })
+    print(&if args.form.is_json() { pretty(&pages) } else { words() })
 }
 
 impl Page {

@@ -2,11 +2,11 @@
 
 use crate::base::days::Days;
 use crate::base::error::Result;
-use crate::base::zone;
 use crate::identities::Identities;
 use crate::plugs::tracking::report::visits::Visit;
 use crate::plugs::usage::report as usage;
 use crate::plugs::usage::report::filter::Only;
+use crate::store::condition::{Condition, one_of};
 use crate::store::reader::{Param, Reader};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -47,12 +47,6 @@ impl Kind {
     }
 }
 
-/// A condition on `activity_sessions` in SQL, and its parameters.
-pub(super) struct Where {
-    pub(super) clause: String,
-    pub(super) params: Vec<Param>,
-}
-
 impl Filter {
     /// The same days and people as those of a report of usage. `None` for one of a team, a project, a model or an
     /// agent, since activity is of people.
@@ -69,23 +63,16 @@ impl Filter {
         })
     }
 
-    /// The condition.
+    /// The condition that rows of `activity_sessions` meet.
     ///
     /// # Errors
     ///
     /// If the database cannot be read, or has no session of the user.
-    pub(super) fn condition(&self, reader: Reader<'_>) -> Result<Where> {
-        let mut clause = vec!["true".to_owned()];
-        let mut params = Vec::new();
-        let since = self.days.since.map(|day| ("started_at >= ?", zone::begin(day, self.zone)));
-        let until = self.days.until.map(|day| ("started_at < ?", zone::end(day, self.zone)));
-        for (part, time) in [since, until].into_iter().flatten() {
-            clause.push(part.to_owned());
-            params.push(Param::Time(time));
-        }
+    pub(super) fn condition(&self, reader: Reader<'_>) -> Result<Condition> {
+        let mut condition = Condition::default();
+        condition.is_in_days("started_at", self.days, self.zone);
         if let Some(kind) = self.kind {
-            clause.push("kind = ?".to_owned());
-            params.push(Param::Text(kind.name().to_owned()));
+            condition.add("kind = ?", [kind.name().into()]);
         }
         if let Some(only) = &self.user {
             let name = &only.name;
@@ -93,15 +80,13 @@ impl Filter {
             let exactly = Only::from(name.clone());
             let only = if has_person(reader, name)? { &exactly } else { only };
             let folders = only.folders(&self.identities, &folders(reader)?)?;
-            let marks = vec!["?"; folders.len()].join(", ");
-            clause.push(match folders.is_empty() {
+            let part = match folders.is_empty() {
                 true => "person_id = ?".to_owned(),
-                false => format!("(username IN ({marks}) OR person_id = ?)"),
-            });
-            params.extend(folders.into_iter().map(Param::Text));
-            params.push(Param::Text(name.clone()));
+                false => format!("({} OR person_id = ?)", one_of("username", folders.len())),
+            };
+            condition.add(part, folders.into_iter().map(Param::Text).chain([Param::Text(name.clone())]));
         }
-        Ok(Where { clause: clause.join(" AND "), params })
+        Ok(condition)
     }
 
     /// When the newest session began that matches the filter, whatever its days.
@@ -110,9 +95,9 @@ impl Filter {
     ///
     /// As [`Filter::condition`].
     pub fn newest(&self, reader: Reader<'_>) -> Result<Option<DateTime<Utc>>> {
-        let Where { clause, params } = Self { days: Days::default(), ..self.clone() }.condition(reader)?;
-        let sql = format!("SELECT max(started_at) FROM activity_sessions WHERE {clause}");
-        reader.one(&sql, &params, |row| row.time(0))
+        let condition = Self { days: Days::default(), ..self.clone() }.condition(reader)?;
+        let sql = format!("SELECT max(started_at) FROM activity_sessions WHERE {}", condition.clause());
+        reader.one(&sql, &condition.params, |row| row.time(0))
     }
 
     /// What somebody is called in a report.

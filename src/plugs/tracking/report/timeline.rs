@@ -5,10 +5,10 @@ use crate::base::error::{self, Error, Result, Status};
 use crate::base::names;
 use crate::base::printable::printable;
 use crate::base::utc;
-use crate::base::zone;
 use crate::identities::Identities;
 use crate::plugs::tracking::report::filter::Filter;
 use crate::plugs::usage::report::filter::Only;
+use crate::store::condition::Condition;
 use crate::store::reader::{Param, Reader, Row};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -122,43 +122,33 @@ fn person(reader: Reader<'_>, site: &str, id: &str) -> Result<Option<String>> {
     reader.first(sql, &[site.into(), id.into(), id.into()], |row| row.get(0))
 }
 
-/// A condition that a row is of some folders and in the days that are asked for, by a column.
-fn condition(folders: &[String], time: &str, filter: &Filter) -> (String, Vec<Param>) {
-    let mut clause = format!("username IN ({})", vec!["?"; folders.len()].join(", "));
-    let mut params: Vec<_> = folders.iter().cloned().map(Param::Text).collect();
-    days(&mut clause, &mut params, time, filter);
-    (clause, params)
-}
-
-fn days(clause: &mut String, params: &mut Vec<Param>, time: &str, filter: &Filter) {
-    let since = filter.days.since.map(|day| (">=", zone::begin(day, filter.zone)));
-    let until = filter.days.until.map(|day| ("<", zone::end(day, filter.zone)));
-    for (compared, moment) in [since, until].into_iter().flatten() {
-        *clause += &format!(" AND {time} {compared} ?");
-        params.push(Param::Time(moment));
-    }
+/// The condition that a row is of some folders and in the days that are asked for, by a column.
+fn condition(folders: &[String], time: &str, filter: &Filter) -> Condition {
+    let mut condition = Condition::default();
+    condition.is_one_of("username", folders.iter().cloned());
+    condition.is_in_days(time, filter.days, filter.zone);
+    condition
 }
 
 fn activity(reader: Reader<'_>, who: &Who, filter: &Filter) -> Result<Vec<Entry>> {
-    let (mut clause, mut params) = condition(&who.folders, "started_at", filter);
+    let mut condition = condition(&who.folders, "started_at", filter);
     if let Some(person) = &who.person {
-        clause += " AND kind = 'web' AND person_id = ?";
-        params.push(Param::Text(person.clone()));
+        condition.add("kind = 'web' AND person_id = ?", [Param::Text(person.clone())]);
     }
     if let Some(kind) = filter.kind {
-        clause += " AND kind = ?";
-        params.push(Param::Text(kind.name().to_owned()));
+        condition.add("kind = ?", [kind.name().into()]);
     }
     if !filter.bots {
-        clause += " AND NOT is_bot";
+        condition.add("NOT is_bot", []);
     }
     let sql = format!(
         "SELECT started_at, if(is_active, NULL, seen_until), session_id, kind = 'agent', page_views,
              coalesce(responses, 0), coalesce(tool_calls, 0), coalesce(errors, 0), channel, landing_page,
              person_id, event_count
-         FROM activity_sessions WHERE {clause}"
+         FROM activity_sessions WHERE {}",
+        condition.clause()
     );
-    reader.rows(&sql, &params, |row| {
+    reader.rows(&sql, &condition.params, |row| {
         let about = if row.get(3)? {
             let mut parts = vec![
                 count(row.count(4)?, "prompt"),
@@ -181,18 +171,19 @@ fn activity(reader: Reader<'_>, who: &Who, filter: &Filter) -> Result<Vec<Entry>
 }
 
 fn transcripts(reader: Reader<'_>, folders: &[String], filter: &Filter) -> Result<Vec<Entry>> {
-    let (clause, params) = condition(folders, "started", filter);
+    let condition = condition(folders, "started", filter);
     // Files repeat responses, which are counted once here as in all reports.
     let sql = format!(
         "SELECT begun, ended, session_id, agent, coalesce(responses, 0), files FROM (
              SELECT session_id, min(started) AS begun, max(ended) AS ended, count(*) AS files,
                  any_value(agent ORDER BY session_file) AS agent
-             FROM usage_sessions WHERE {clause} AND started IS NOT NULL GROUP BY session_id, username
+             FROM usage_sessions WHERE {} AND started IS NOT NULL GROUP BY session_id, username
          ) LEFT JOIN (
              SELECT session_id, count(*) FILTER (part = 0) AS responses FROM usage_responses GROUP BY session_id
-         ) USING (session_id)"
+         ) USING (session_id)",
+        condition.clause()
     );
-    reader.rows(&sql, &params, |row| {
+    reader.rows(&sql, &condition.params, |row| {
         let agent: Option<String> = row.get(3)?;
         let mut parts: Vec<_> = agent.into_iter().collect();
         parts.extend([count(row.count(4)?, "response"), count(row.count(5)?, "file")]);
@@ -201,12 +192,13 @@ fn transcripts(reader: Reader<'_>, folders: &[String], filter: &Filter) -> Resul
 }
 
 fn tasks(reader: Reader<'_>, folders: &[String], filter: &Filter) -> Result<Vec<Entry>> {
-    let (clause, params) = condition(folders, "created_at", filter);
+    let condition = condition(folders, "created_at", filter);
     let sql = format!(
         "SELECT created_at, coalesce(ended_at, closed_at), task_id, task_type, status
-         FROM {TASKS} WHERE {clause}"
+         FROM {TASKS} WHERE {}",
+        condition.clause()
     );
-    reader.rows(&sql, &params, |row| {
+    reader.rows(&sql, &condition.params, |row| {
         let (task_type, status): (Option<String>, String) = (row.get(3)?, row.get(4)?);
         let about = task_type.into_iter().chain([status]).collect::<Vec<_>>().join(", ");
         entry(row, "task", row.get(2)?, about)
@@ -215,18 +207,20 @@ fn tasks(reader: Reader<'_>, folders: &[String], filter: &Filter) -> Result<Vec<
 
 /// The runs after which the database has what it has of these people.
 fn runs(reader: Reader<'_>, folders: &[String], filter: &Filter) -> Result<Vec<Entry>> {
-    let mut clause = "true".to_owned();
-    let mut params: Vec<_> = folders.iter().cloned().map(Param::Text).collect();
-    days(&mut clause, &mut params, "runs.started_at", filter);
+    let (mut of_people, mut of_days) = (Condition::default(), Condition::default());
+    of_people.is_one_of("username", folders.iter().cloned());
+    of_days.is_in_days("runs.started_at", filter.days, filter.zone);
     let sql = format!(
         "SELECT runs.started_at, runs.ended_at, runs.run_id::VARCHAR, runs.processor_name,
              runs.outcome, read.files
          FROM processor_runs AS runs JOIN (
              SELECT run_id, processor_name, count(*) AS files FROM session_processor_state
-             WHERE username IN ({}) GROUP BY ALL
-         ) AS read USING (run_id, processor_name) WHERE {clause}",
-        vec!["?"; folders.len()].join(", ")
+             WHERE {} GROUP BY ALL
+         ) AS read USING (run_id, processor_name) WHERE {}",
+        of_people.clause(),
+        of_days.clause()
     );
+    let params: Vec<_> = of_people.params.into_iter().chain(of_days.params).collect();
     reader.rows(&sql, &params, |row| {
         let (processor, outcome): (String, String) = (row.get(3)?, row.get(4)?);
         let files = count(row.count(5)?, "file");

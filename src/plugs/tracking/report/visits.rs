@@ -3,7 +3,7 @@
 
 use crate::base::error::Result;
 use crate::plugs::tracking::report::by::By;
-use crate::plugs::tracking::report::filter::{Filter, Where};
+use crate::plugs::tracking::report::filter::Filter;
 use crate::store::reader::Reader;
 use chrono::{DateTime, Utc};
 
@@ -41,14 +41,15 @@ impl Visit {
 ///
 /// If the database cannot be read.
 pub(super) fn read(reader: Reader<'_>, by: By, filter: &Filter) -> Result<Vec<Visit>> {
-    let Where { clause, params } = filter.condition(reader)?;
+    let condition = filter.condition(reader)?;
     let sql = format!(
         "SELECT session_id, kind = 'agent', username, person_id, started_at, seen_until,
              duration_seconds, active_seconds, page_views, is_bounce, is_engaged, is_bot, {}
-         FROM activity_sessions WHERE {clause} ORDER BY started_at, session_id",
-        by.column()
+         FROM activity_sessions WHERE {} ORDER BY started_at, session_id",
+        by.column(),
+        condition.clause()
     );
-    reader.rows(&sql, &params, |row| {
+    reader.rows(&sql, &condition.params, |row| {
         Ok(Visit {
             session_id: row.get(0)?,
             is_agent: row.get(1)?,

@@ -23,8 +23,8 @@ pub(super) struct Args {
     which: Which,
 
     /// How it is written
-    #[arg(long, value_enum, default_value_t = Form::Jsonl)]
-    format: Form,
+    #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
+    format: ExportFormat,
 
     /// With what people wrote, letter by letter
     #[arg(long)]
@@ -32,7 +32,7 @@ pub(super) struct Args {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Form {
+enum ExportFormat {
     /// An item per line
     Jsonl,
     /// A page with a chapter per domain
@@ -61,8 +61,10 @@ pub(super) fn export(args: &Args, context: &Context) -> Result<Status> {
     };
     let lines: Vec<_> = items.into_iter().map(line).collect();
     print(&match args.format {
-        Form::Jsonl => lines.iter().map(|line| serde_json::to_string(line).unwrap_or_default() + "\n").collect(),
-        Form::Markdown => markdown(&lines),
+        ExportFormat::Jsonl => {
+            lines.iter().map(|line| serde_json::to_string(line).unwrap_or_default() + "\n").collect()
+        }
+        ExportFormat::Markdown => markdown(&lines),
     })
 }
 

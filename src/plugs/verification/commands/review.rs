@@ -39,7 +39,7 @@ pub(super) fn decide(items: &Items, action: Action, into: Option<&str>, context:
         into: into.map(str::to_owned),
         by: items.by.clone().unwrap_or_else(|| context.environment.login.clone()),
     };
-    for note in review::decide(&review, &context.world(&database))? {
+    for note in review::decide(&review, &context.resources(&database))? {
         remark(&note);
     }
     Ok(Status::Done)

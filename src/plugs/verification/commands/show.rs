@@ -3,6 +3,7 @@
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::names;
 use crate::base::printable::printable;
+use crate::cli::form::TableOrJson;
 use crate::cli::place::read;
 use crate::cli::{Context, Database, print};
 use crate::identities::Identities;
@@ -19,13 +20,8 @@ pub(super) struct Args {
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
 
-    /// How they are written
-    #[arg(long, value_parser = ["table", "json"], default_value = "table", conflicts_with = "json")]
-    format: String,
-
-    /// Short for --format json
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: TableOrJson,
 
     #[command(flatten)]
     database: Database,
@@ -87,7 +83,7 @@ pub(super) fn show(args: &Args, context: &Context) -> Result<Status> {
         Ok(pages)
     })?;
     let words = || pages.iter().map(Page::words).collect::<Vec<_>>().join("\n");
-    print(&if args.json || args.format == "json" { pretty(&pages) } else { words() })
+    print(&if args.form.is_json() { pretty(&pages) } else { words() })
 }
 
 impl Page {

@@ -53,8 +53,8 @@ pub(super) struct Args {
     all: bool,
 
     /// A page with quotes, JSON, or a change of the file that `git apply` takes
-    #[arg(long, value_enum, default_value_t = Form::Markdown)]
-    format: Form,
+    #[arg(long, value_enum, default_value_t = SuggestFormat::Markdown)]
+    format: SuggestFormat,
 
     /// Suggest from what the database holds, without looking for new transcripts
     #[arg(long)]
@@ -68,7 +68,7 @@ pub(super) struct Args {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-enum Form {
+enum SuggestFormat {
     Markdown,
     Json,
     Diff,
@@ -95,10 +95,10 @@ pub(super) fn suggest(args: &Args, context: &Context) -> Result<Status> {
     let pages =
         read(&database, context, |reader| suggest::pages(reader, &wish, &identities, (&weights, context.now.wall)))?;
     print(&match args.format {
-        Form::Json => pretty(&pages),
-        Form::Markdown if pages.is_empty() => "nothing to suggest\n".to_owned(),
-        Form::Markdown => pages.iter().map(page::markdown).collect::<Vec<_>>().join("\n"),
-        Form::Diff => match &pages[..] {
+        SuggestFormat::Json => pretty(&pages),
+        SuggestFormat::Markdown if pages.is_empty() => "nothing to suggest\n".to_owned(),
+        SuggestFormat::Markdown => pages.iter().map(page::markdown).collect::<Vec<_>>().join("\n"),
+        SuggestFormat::Diff => match &pages[..] {
             [] => String::new(),
             [page] => diff::diff(page),
             pages => {

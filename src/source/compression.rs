@@ -1,4 +1,4 @@
-//! The forms in which a transcript is stored, and the text of the compressed ones.
+//! How a transcript is stored, and the text of the compressed ones.
 //!
 //! Text comes in pieces, whatever the archive claims: memory is bounded by the window of zstd, which has a
 //! cap, and by a few buffers. An archive is one member or frame after the other, and nothing else.
@@ -11,24 +11,24 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation as _, OutBuffer};
 
-/// How a transcript is stored; of two files, the smaller form is read.
+/// How a transcript is stored; of two files of one transcript, the one whose compression comes first here is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Form {
+pub enum Compression {
     Plain,
     Gzip,
     Zstd,
 }
 
-impl Form {
-    /// The form of a file that is named like a transcript.
+impl Compression {
+    /// The compression of a file that is named like a transcript.
     pub fn of(path: &Path) -> Option<Self> {
         let is_plain = |path: &Path| path.extension() == Some(OsStr::new("jsonl"));
-        let form = match path.extension()?.to_str()? {
+        let compression = match path.extension()?.to_str()? {
             "gz" => Self::Gzip,
             "zst" => Self::Zstd,
             _ => return is_plain(path).then_some(Self::Plain),
         };
-        path.file_stem().is_some_and(|stem| is_plain(Path::new(stem))).then_some(form)
+        path.file_stem().is_some_and(|stem| is_plain(Path::new(stem))).then_some(compression)
     }
 
     /// The path that the file would have if it were plain.
@@ -67,16 +67,16 @@ const PIECE: usize = 128 << 10;
 const WINDOW_LOG: u32 = 27;
 
 impl Unpacker {
-    /// Begins a file of this form; `None` if it is plain.
+    /// Begins a file; `None` if it is plain.
     ///
     /// # Errors
     ///
     /// If there is no memory.
-    pub fn new(form: Form, damage: FailureClass) -> Result<Option<Self>, Refusal> {
-        let archive = match form {
-            Form::Plain => return Ok(None),
-            Form::Gzip => Archive::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
-            Form::Zstd => {
+    pub fn new(compression: Compression, damage: FailureClass) -> Result<Option<Self>, Refusal> {
+        let archive = match compression {
+            Compression::Plain => return Ok(None),
+            Compression::Gzip => Archive::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
+            Compression::Zstd => {
                 let decoder = || {
                     let mut decoder = Decoder::new()?;
                     decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG))?;
