@@ -14,7 +14,7 @@ use crate::store::{Access, DatabaseFile, Store, known};
 use std::time::Instant;
 
 /// Publishes a snapshot, unless nothing has changed since the newest one. `lacks` is what no processor can work
-/// without. How the processors do is told at best effort: a snapshot is of use without it.
+/// without. The state of the processors is written at best effort: a snapshot is useful without it.
 ///
 /// # Errors
 ///

@@ -74,7 +74,7 @@ fn is_stream(path: &Path) -> bool {
         || kind.is_ok_and(is_device)
 }
 
-/// A new file whose lock tells who sweeps that it is in use. One that was swept before it was locked is made
+/// A new file whose lock shows who cleans up that it is in use. One that was swept before it was locked is made
 /// again.
 fn aside(folder: &Path) -> Result<NamedTempFile> {
     loop {

@@ -14,10 +14,10 @@ pub struct Days {
 /// Days by their name, most of which depend on what day it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
-    /// So many days, of which today is the last one.
+    /// This many days, of which today is the last one.
     Last(u32),
     Yesterday,
-    /// A calendar week, from Monday: this one, or one so many weeks before.
+    /// A calendar week, from Monday: this one, or one this many weeks before.
     Week(u32),
     Month(u32),
     Year(u32),

@@ -1,6 +1,6 @@
 //! What an error of DuckDB says about the database, as far as somebody can act on it.
 //!
-//! DuckDB tells its kinds of errors apart by words only, so this is the one place that reads them. The
+//! DuckDB distinguishes its kinds of errors by words only, so this is the one place that reads them. The
 //! words are those of version 1.5.6.
 
 use crate::base::holder::with_state;
@@ -22,7 +22,7 @@ pub enum Fault {
     Damage,
     /// The instance is of no use any more, and nothing that it says can be relied on.
     Fatal,
-    /// A commit failed: what it was about is kept or not, and only opening the database again tells.
+    /// A commit failed: what it was about is kept or not, and only opening the database again shows which.
     Unsure,
     /// The statement or its rows.
     Refused,
@@ -89,7 +89,7 @@ impl Fault {
         // Errors of an appender come without their kind: what they quote stands further on.
         let strict = |fault| kind.is_none() && matches!(fault, Self::Damage | Self::Log);
         let plain = unquoted(text);
-        // A file of DuckDB's own is told by its name, which stands in quotes.
+        // A file of DuckDB's own is recognised by its name, which stands in quotes.
         let said =
             |words: &str| if words.starts_with("duckdb_temp_") { text.contains(words) } else { plain.contains(words) };
         let fits = |(fault, words): &&(Fault, &[&str])| {
@@ -115,7 +115,7 @@ fn named(text: &str) -> Option<(&str, &str)> {
     Some((program, rest.split_once(')')?.0))
 }
 
-/// A message without what it quotes. A path or a value can have any words in it, also those that tell of damage.
+/// A message without what it quotes. A path or a value can have any words in it, also those that mean damage.
 fn unquoted(text: &str) -> String {
     text.split('"').step_by(2).collect()
 }

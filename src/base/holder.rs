@@ -1,4 +1,4 @@
-//! Who has a lock, as the lock file tells it.
+//! Who has a lock, according to the lock file.
 
 use crate::base::utc;
 use chrono::{DateTime, Utc};
@@ -56,7 +56,7 @@ fn stopped(line: &str) -> Option<u32> {
     is_stopped(pid).then_some(pid)
 }
 
-/// Whether a process is stopped, as far as the system tells.
+/// Whether a process is stopped, as far as the system says.
 pub fn is_stopped(pid: u32) -> bool {
     #[expect(clippy::disallowed_methods, reason = "what the kernel says about a process")]
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -64,7 +64,7 @@ pub fn is_stopped(pid: u32) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 't']))
 }
 
-/// The process that has the lock of a file, as the kernel tells it.
+/// The process that has the lock of a file, according to the kernel.
 pub fn locks(file: &File) -> Option<u32> {
     let inode = file.metadata().ok()?.ino().to_string();
     #[expect(clippy::disallowed_methods, reason = "what the kernel says about locks")]

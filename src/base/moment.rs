@@ -1,4 +1,4 @@
-//! A reading of the clocks. Everything is told the time; only `main` reads it.
+//! A reading of the clocks. Everything gets the time as an argument; only `main` reads it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ impl Moment {
     }
 }
 
-/// The clock of a pass: the moment that it was told, and the time since.
+/// The clock of a pass: the moment that it was given, and the time since.
 #[derive(Debug)]
 pub struct Clock {
     pub start: Moment,

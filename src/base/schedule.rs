@@ -21,7 +21,7 @@ use std::time::Duration;
 /// When a processor is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Schedule {
-    /// So long after the start of the last run.
+    /// This long after the start of the last run.
     Every(Duration),
     /// At these times of every day, in order.
     Daily(Vec<NaiveTime>),

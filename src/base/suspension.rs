@@ -2,7 +2,7 @@
 //!
 //! The kernel stops a process wherever it is, and its locks stay. So the signal is caught: whoever holds the
 //! database is asked to end its turn, and the process stops when nobody in it holds one any more. Nobody gets a
-//! database until it goes on. SIGSTOP cannot be caught; who waits for such a process is told its number.
+//! database until it goes on. SIGSTOP cannot be caught; who waits for such a process gets its number.
 
 use crate::base::error::{Error, Result, cause};
 use parking_lot::{Condvar, Mutex};
@@ -81,7 +81,7 @@ fn stop(signal: i32) {
     CHANGED.notify_all();
 }
 
-/// Whether the program was started with a signal ignored, as far as the system tells.
+/// Whether the program was started with a signal ignored, as far as the system says.
 pub fn is_ignored(signal: i32) -> bool {
     #[expect(clippy::disallowed_methods, reason = "what the kernel says about this process")]
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

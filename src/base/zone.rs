@@ -162,7 +162,7 @@ pub enum Period {
     Day,
     /// Named after its Monday.
     Week,
-    /// Told by its Sunday, which it begins with.
+    /// Named after its Sunday, which it begins with.
     SundayWeek,
     Month,
 }

@@ -114,7 +114,7 @@ pub fn main(plugs: Plugs, now: Moment) -> Status {
             return Status::Done;
         }
     };
-    // What a service does is told by its log; a command tells what it did by itself.
+    // A service writes what it does to its log; a command prints it.
     let queue = asked.is_service().then(log::Queue::start);
     log::begin(if queue.is_some() { LevelFilter::INFO } else { LevelFilter::WARN }, queue.clone());
     // A trigger is for the daemon to read, which can be another user. Manual pages are for everybody.

@@ -20,8 +20,8 @@ use std::ops::ControlFlow;
 /// session_processor_state (the ledger), session_files, processor_runs.
 /// `DESCRIBE usage_responses` shows the columns of one. Times are UTC.
 ///
-/// Columns of the same name are told apart by a number: a, a_1. JSON has as text what its numbers cannot
-/// tell: more than 15 digits, inf, -inf and nan.
+/// Columns of the same name get a number: a, a_1. JSON has as text what its numbers cannot express: more than 15
+/// digits, inf, -inf and nan.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill query \"SHOW TABLES\"\n  \
                         sessionmill query \"SELECT model, sum(output_tokens) FROM usage_responses GROUP BY model\" --json")]
@@ -121,7 +121,7 @@ struct Most {
 /// What of a result is not written.
 enum Left {
     Nothing,
-    /// What comes after so many rows.
+    /// What follows the rows that are shown.
     After(u64),
     /// The reader of the output has seen enough.
     Unwanted,

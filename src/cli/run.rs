@@ -84,10 +84,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     let summary = pass(&choice, &database, &configured.processors(), &asked, context);
     if let Some(file) = &args.metrics_file {
         let written = metrics::write(&database, &config, &configured, &clock.read(), file);
-        // The error of the pass itself is the one to tell.
+        // The error of the pass itself counts more.
         written.or_else(|error| if summary.is_ok() { Err(error) } else { Ok(()) })?;
     }
-    // Best effort: what a run has done does not depend on who is told of it.
+    // Best effort: the run is done, whether its state can be written or not.
     if let Err(error) = write_state(&database, &configured, None, &clock.read()) {
         tracing::debug!(error = error.message, "cannot write how the processors do");
     }

@@ -47,7 +47,7 @@ pub(crate) struct ReportArgs {
 /// The database to report from, refreshed first unless --no-refresh is given, with time zone and identities.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Current {
-    /// Zone that days are told in, such as Europe/Berlin [default: the configured one, then TZ, then the
+    /// Time zone of days, such as Europe/Berlin [default: the configured one, then TZ, then the
     /// system's]
     #[arg(long, value_name = "IANA")]
     timezone: Option<String>,

@@ -53,7 +53,7 @@ pub(super) fn alert(text: &str) {
     }
 }
 
-/// A remark that is no data. Whatever is quoted in it, a terminal is told nothing but text.
+/// A remark that is no data. Whatever is quoted in it, the terminal gets nothing but text.
 pub(crate) fn remark(text: &str) {
     let width = width(&std::io::stderr());
     let line = |line: &str| width.map_or_else(|| printable(line), |width| wrapped(&printable(line), width, 0));

@@ -52,7 +52,7 @@ pub(crate) struct Args {
     database: Database,
 }
 
-/// A daemon looks into its folder this often at least, unless it is told otherwise.
+/// A daemon looks into its folder at least this often by default.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(50);
 

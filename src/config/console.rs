@@ -36,7 +36,7 @@ pub struct Console {
     /// How long a statement may take.
     #[serde(with = "super::time")]
     pub statement_timeout: Duration,
-    /// A login session ends after so long without a request, and in any case after its lifetime.
+    /// A login session ends after this time without a request, and in any case after its lifetime.
     #[serde(with = "super::time")]
     pub idle_timeout: Duration,
     #[serde(with = "super::time")]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What the process was told by whom it was started from.
+/// What the process got from the one that started it.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     pub home: Option<PathBuf>,

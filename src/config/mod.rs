@@ -7,7 +7,7 @@
 //! | [`budget`] | the tables `[[budget]]` |
 //! | [`console`], [`daemon`], [`publish`], [`schedules`] | the tables `[console]`, `[daemon]`, `[publish]` and `[schedule]` |
 //! | [`declaration`] | what a processor declares for all of these |
-//! | [`environment`], [`variable`] | what the process is told; variables of the older program |
+//! | [`environment`], [`variable`] | environment variables; those of the older program |
 //! | [`section`] | tables of processors |
 //! | [`reading`] | a file and the variables as written: values, where they come from, mistakes |
 //! | [`wording`] | these mistakes in words: key, what was found, what is allowed, an example |
@@ -53,7 +53,7 @@ const SCHEDULE: &str = "schedule";
 pub struct Config {
     /// The database file.
     pub database: Option<PathBuf>,
-    /// IANA name of the zone that days are told in.
+    /// IANA name of the time zone of days.
     #[serde(deserialize_with = "zone_name")]
     pub timezone: Option<String>,
     /// The file that says whose folders are whose.
@@ -131,7 +131,7 @@ impl Config {
         values
     }
 
-    /// The zone that days are told in: the configured one, else the system's.
+    /// The time zone of days: the configured one, else the system's.
     pub fn zone(&self) -> Tz {
         crate::base::zone::zone(self.timezone.as_deref()).unwrap_or(Tz::UTC)
     }

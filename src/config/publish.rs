@@ -52,7 +52,7 @@ impl Publish {
         Self { parquet: false, quotes: true, titles: Titles::All, ..self.clone() }
     }
 
-    /// Whether snapshots have what a column tells.
+    /// Whether snapshots have columns of this kind.
     pub fn has(&self, what: Sensitive) -> bool {
         match what {
             Sensitive::Quote => self.quotes,

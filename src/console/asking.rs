@@ -37,7 +37,7 @@ pub(super) const IDS: &str = "console-";
 pub(crate) enum Asked {
     /// It was done.
     Done(Value),
-    /// It is under way; this path of the API tells later what came of it.
+    /// It is under way; this path of the API later has the result.
     Accepted(String),
 }
 

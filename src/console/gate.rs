@@ -59,7 +59,7 @@ pub(crate) async fn gate(State(app): State<Arc<App>>, mut request: Request, next
     response
 }
 
-/// Tells the browser what it must not do with an answer.
+/// Forbids the browser some things to do with an answer.
 fn protect(headers: &mut HeaderMap, is_secure: bool) {
     const HEADERS: [(HeaderName, &str); 8] = [
         (

@@ -17,7 +17,7 @@
 //! | `lines` | the body of an answer that is made while it is sent |
 //! | `answers` | answers that hold until the database changes |
 //! | `claims` | whose the tasks are that events name |
-//! | `app`, `problem` | what requests share; what a caller is told when something cannot be done |
+//! | `app`, `problem` | what requests share; what a caller gets when something cannot be done |
 //! | `server`, `tls`, `impatient` | the process, and its connections |
 //! | [`commands`] | what the command line does with the store |
 
@@ -74,12 +74,12 @@ pub struct Setup {
     pub now: fn() -> Moment,
 }
 
-/// Serves until a signal ends it. `listening` is told the address at which a browser finds it: on a machine without
+/// Serves until a signal ends it. `listening` gets the address at which a browser finds it: on a machine without
 /// users of the console with a link that lets its owner in, once.
 ///
 /// # Errors
 ///
-/// If the settings make no sense, or it cannot listen.
+/// If the settings are invalid, or it cannot listen.
 pub fn serve(setup: Setup, listening: impl FnOnce(String)) -> Result<()> {
     server::check(&setup.config.console)?;
     run(async {

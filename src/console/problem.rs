@@ -1,4 +1,4 @@
-//! What a caller is told when something cannot be done: a problem document of RFC 9457.
+//! What a caller gets when something cannot be done: a problem document of RFC 9457.
 
 use super::accounts::StoreError;
 use crate::base::error::{Error, Status};

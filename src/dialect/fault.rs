@@ -1,4 +1,4 @@
-//! Why calls of tools came to nothing, and why the API refused, by what the model or the person was told.
+//! Why calls of tools failed, and why the API refused, by the text that the model or the person got.
 //!
 //! A sentence counts at the beginning of an error only: what a command wrote further down can quote anything.
 
@@ -38,7 +38,7 @@ const BEGINNINGS: [(&str, Cause); 29] = [
     ("Output too large", Cause::TooLarge),
 ];
 
-/// Beginnings of what the model is told when a person stopped the turn.
+/// Beginnings of what the model gets when a person stopped the turn.
 const INTERRUPTED: [&str; 3] = ["Interrupted by user", "[Request interrupted by user", "aborted by user"];
 
 /// Why a call came to nothing.

@@ -56,10 +56,10 @@ pub(super) struct Flag(pub(super) bool);
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Time(pub(super) Option<DateTime<Utc>>);
 
-/// So many bytes of an identity or a name are kept at most, so that what a fact holds is bounded.
+/// Bytes of an identity or a name that are kept at most, so that what a fact holds is bounded.
 const LONGEST: usize = 512;
 
-/// So many elements of a list are read, more than any client writes: a line of a few megabytes could
+/// Elements of a list that are read, more than any client writes: a line of a few megabytes could
 /// hold millions, each of which takes a hundred times its length in memory.
 const MOST: usize = 10_000;
 
@@ -96,7 +96,7 @@ pub(super) fn shortened(name: &str) -> &str {
     shortened_to(name, LONGEST)
 }
 
-/// So many bytes of a text, or fewer, that end between two characters.
+/// The beginning of a text, of this many bytes or fewer, that ends between two characters.
 pub(super) fn shortened_to(text: &str, most: usize) -> &str {
     let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     &text[..end.unwrap_or_default()]

@@ -62,7 +62,7 @@ pub struct Dialect {
 }
 
 impl Dialect {
-    /// What stands for the type of a record that does not tell one.
+    /// What stands for the type of a record without one.
     pub const NO_TYPE: &str = "(no type)";
 }
 
@@ -88,7 +88,7 @@ enum Ask {
 /// What a parser was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
-    /// A record that is so long.
+    /// A record of this length.
     Record(usize),
     /// A record that can be of another dialect.
     Strange,

@@ -31,7 +31,7 @@ pub(crate) enum Typed {
 /// Bytes that compressed data can have.
 const UNPACKED: u64 = 64 << 20;
 
-/// What stands for text that cannot be told from what somebody typed.
+/// What stands for text that cannot be distinguished from what somebody typed.
 const HIDDEN: &str = "(masked)";
 
 /// The items of a part of a recording: the event at a position of a line. `None` if there is no recording.

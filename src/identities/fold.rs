@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Names that say little: folders which hold repositories, and parts that many repositories have. Such a folder is told
+/// Names that say little: folders which hold repositories, and parts that many repositories have. Such a folder is named
 /// with the one above it.
 const COMMON: [&str; 35] = [
     "api",

@@ -45,7 +45,7 @@ pub struct Seen<'a> {
 /// Somebody, whatever number of folders they have.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Person {
-    /// Tells them apart.
+    /// Distinguishes them.
     pub email: String,
     /// In reports: the name, with the e-mail address where two have it; or that alone.
     pub label: String,
@@ -171,7 +171,7 @@ impl Identities {
     }
 
     /// The projects of working directories: as the file names them, else the git remote or the name that clones share,
-    /// else the repository, as far as the path tells.
+    /// else the repository, as far as the path shows it.
     pub fn projects<'a>(&self, seen: &[Seen<'a>]) -> HashMap<&'a str, String> {
         let (mut names, mut others, mut repositories) = (HashMap::new(), Vec::new(), Vec::new());
         for Seen { cwd, folder, remote } in seen {

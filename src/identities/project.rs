@@ -1,5 +1,5 @@
 //! Which working directories are one project: those that a `[[project]]` names, else those of one repository, as far
-//! as their paths tell it.
+//! as their paths show it.
 
 use crate::base::names::fits;
 use crate::config::reading::Mistake;

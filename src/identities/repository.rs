@@ -1,7 +1,7 @@
-//! The project of a working directory: the repository, where the path tells that it is in a worktree of
+//! The project of a working directory: the repository, where the path shows that it is in a worktree of
 //! it.
 //!
-//! The text of the path is all there is; the machine is somebody else's. So these are not told from any
+//! The text of the path is all there is; the machine is somebody else's. So these cannot be distinguished from any
 //! other directory: worktrees that are named in no such way, those below a folder of tools (such as
 //! `~/.codex/worktrees`), which are away from their repository, and the folders inside of a repository.
 

@@ -39,7 +39,7 @@ pub enum Received<T> {
 /// One of those who send; the last one that is dropped ends the queue.
 pub struct Sender<'o, T>(&'o BoundedQueue<T>);
 
-/// The one who listens. When it is dropped, the senders are told to stop.
+/// The receiving end. When it is dropped, the senders stop.
 pub struct Receiver<'o, T>(&'o BoundedQueue<T>);
 
 impl<T> BoundedQueue<T> {

@@ -14,7 +14,7 @@ use sessionmill_contract::{FailureClass, Processor, Ruling, Settlement};
 /// What asking came to.
 #[derive(Debug, Default)]
 pub struct Answers {
-    /// So many entities are to be settled again.
+    /// Entities to settle again.
     pub news: u64,
     /// Why others have no answer, where somebody should know.
     pub warnings: Vec<String>,

@@ -84,9 +84,9 @@ pub struct Pass<'p> {
     pub lookups: &'p [Lookup],
     /// Take over a database of another root.
     pub adopt: bool,
-    /// Reads a file in a process of its own, and tells how that died if it did.
+    /// Reads a file in a process of its own, and returns how that process died if it did.
     pub trial: &'p Trial<'p>,
-    /// Is told how far the pass is.
+    /// Called with how far the pass is.
     pub progress: &'p dyn Fn(Progress),
 }
 
@@ -225,8 +225,8 @@ fn compute(pass: &Pass<'_>, clock: &Clock, store: &mut SharedStore) -> Result<Su
     finish(store, pass, clock, &known, tally, settled, Vec::new())
 }
 
-/// A pass of one processor that waits for a network: what it cannot tell from a file alone it asks about the
-/// entities, which are settled again with the answers.
+/// A pass of one processor that waits for a network: it asks about entities what a file alone does not show, and
+/// settles them again with the answers.
 fn ask(
     pass: &Pass<'_>,
     processor: &dyn Processor,

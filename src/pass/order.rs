@@ -4,7 +4,7 @@
 use crate::read::job::Job;
 use std::collections::HashMap;
 
-/// One retry after so many jobs that never failed.
+/// Jobs that never failed, for each retry.
 const FRESH_PER_RETRY: usize = 4;
 
 /// Orders jobs. Users take turns, and in a turn comes first who has waited longest; of one user's files

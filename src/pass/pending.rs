@@ -1,4 +1,4 @@
-//! Files whose bytes a processor has not seen yet, as far as their stat tells. Pure.
+//! Files whose bytes a processor has not seen yet, as far as their stat shows. Pure.
 
 use crate::run::policy::Policy;
 use crate::source::ledger::{Known, Ledger};

@@ -52,7 +52,7 @@ pub enum Reason {
     Retry,
 }
 
-/// A file whose bytes were not compared for so long is read again, whatever its stat says: what a
+/// A file whose bytes were not compared for this time is read again, whatever its stat says: what a
 /// disk or a clock does to a file leaves no trace there.
 const SCRUB_AFTER: TimeDelta = TimeDelta::days(7);
 
@@ -60,7 +60,7 @@ const SCRUB_AFTER: TimeDelta = TimeDelta::days(7);
 /// ever.
 const LONG_WAIT: TimeDelta = TimeDelta::hours(1);
 
-/// So many bytes of such files are read by a pass, and one file at least.
+/// Bytes of such files that a pass reads at most, but for one file at least.
 const SCRUB_BYTES: u64 = 256 << 20;
 
 /// Plans a pass over what is known.

@@ -1,5 +1,5 @@
 //! The second stage: what the database knows of what was walked. It is read once, and brought up to date where the
-//! walk tells something new of sources, people or rules.
+//! walk shows something new about sources, people or rules.
 
 use crate::base::error::{Error, Result, count};
 use crate::base::fault::Fault;

@@ -128,7 +128,7 @@ impl Counts {
         }
     }
 
-    /// Counts what transcripts do not tell any more, and the keys that could not be settled, whether they were tried
+    /// Counts what is no longer in transcripts, and the keys that could not be settled, whether they were tried
     /// or not.
     fn settled(&mut self, Settled { dropped, unsettled, .. }: Settled) {
         self.dropped = dropped.iter().map(|(_, items)| items).sum();

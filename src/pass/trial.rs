@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// Reads a file in a process of its own, for the processors of a pass, and tells how that died if it did.
+/// Reads a file in a process of its own, for the processors of a pass, and returns how that process died if it did.
 pub type Trial<'t> = dyn Fn(&Job, &[&dyn Processor]) -> Result<(), Refusal> + 't;
 
 /// Address space of a trial, in bytes: many times what reading a file takes.

@@ -152,7 +152,7 @@ impl Writer<'_, '_> {
 /// Bytes of facts that wait while others are committed: as many as the readers make of a core meanwhile.
 const WAITING: usize = 8 << 20;
 
-/// A commit holds about so many bytes of facts: enough to be fast, few enough to be held in memory.
+/// Bytes of facts in a commit, about: enough to be fast, few enough to be held in memory.
 const GROUP: usize = 16 << 20;
 const GROUP_FILES: usize = 2_000;
 

@@ -112,7 +112,7 @@ impl Page {
     /// Numbers up to here are exact in JSON, and are none too many for any database.
     const LAST: u64 = 1 << 53;
 
-    /// A page, or why the values make no sense.
+    /// A page, or why the values are invalid.
     pub fn parse(limit: Option<&str>, cursor: Option<&str>) -> std::result::Result<Self, String> {
         let limit = match limit.filter(|limit| !limit.is_empty()).map(str::parse::<u32>) {
             None => Self::USUAL,
@@ -142,7 +142,7 @@ impl Page {
         Rows { next_cursor: self.next(rows.len(), total), rows, total }
     }
 
-    /// The cursor of the page after it, if it has so many rows and the list has so many; `None` after the last.
+    /// The cursor of the page after it, given the rows of this page and of the whole list; `None` after the last page.
     pub fn next(self, rows: usize, total: usize) -> Option<String> {
         let next = self.offset().saturating_add(rows as u64);
         (rows > 0 && next < total as u64).then(|| Self::cursor(next))
@@ -180,7 +180,7 @@ pub struct Asked {
     pub disclosed: Disclosed,
 }
 
-/// Folders whose content is told to others.
+/// Folders whose content others are shown.
 #[derive(Clone, Debug, Default)]
 pub struct Disclosed(Arc<Mutex<BTreeSet<String>>>);
 
@@ -248,7 +248,7 @@ pub enum Reply {
     TooLarge(String),
     /// It is at another path now, below `/api/v1`.
     Moved(String),
-    /// A parameter makes no sense.
+    /// A parameter is invalid.
     Invalid(String),
 }
 

@@ -67,7 +67,7 @@ impl ConfiguredProcessors {
         }
     }
 
-    /// Whom a processor asks: nobody, if it waits for no network; `None` if it cannot be told here.
+    /// Whom a processor asks: nobody, if it waits for no network; `None` if that is not known here.
     pub fn server_of(&self, processor: &str) -> Option<&str> {
         if self.disabled.why(processor).is_some() {
             return None;

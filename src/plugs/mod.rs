@@ -12,7 +12,7 @@
 //! | [`daily`] | the start page, budgets and the digest, over several processors |
 //! | [`configured`] | processors made as the configuration wants them |
 //! | [`measure`] | figures for monitors |
-//! | [`persons`] | people whom a processor tells apart inside of a user folder |
+//! | [`persons`] | people whom a processor distinguishes inside of a user folder |
 //! | [`review`] | what people decide about what a processor shows |
 //! | [`tasks`] | task sessions: their settings, reports and commands |
 //! | [`tracking`] | activity sessions of web events and of work with agents |
@@ -132,7 +132,7 @@ pub struct Resources {
     pub plugs: Plugs,
     /// When the run begins.
     pub now: DateTime<Utc>,
-    /// Tells the processor when the run is to end, while it waits for an answer, too.
+    /// Stops the processor at the end of the run, also while it waits for an answer.
     pub heartbeat: Heartbeat,
     /// It may pay for answers. One that may not uses those that were kept.
     pub may_ask: bool,
@@ -313,7 +313,7 @@ impl Plugs {
         self.iter().map(declare).collect()
     }
 
-    /// The processors that tell people apart inside of a user folder.
+    /// The processors that distinguish people inside of a user folder.
     pub fn persons(self) -> impl Iterator<Item = (&'static Plug, Persons)> {
         self.iter().filter_map(|plug| Some((plug, plug.persons?)))
     }

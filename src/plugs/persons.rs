@@ -1,5 +1,5 @@
-//! People whom a processor tells apart inside of a user folder, such as the visitors of a site: where its facts tell
-//! of them, and how they are kept out.
+//! People whom a processor distinguishes inside of a user folder, such as the visitors of a site: which of its facts are
+//! about them, and how they are kept out.
 
 use crate::base::error::Result;
 use crate::store::persons::PersonFacts;
@@ -9,7 +9,7 @@ use std::path::Path;
 /// What has to be known to erase one person of a folder.
 #[derive(Clone, Copy)]
 pub struct Persons {
-    /// Where its facts tell of them.
+    /// Which of its facts are about them.
     pub facts: PersonFacts,
     /// Whether an id means nobody: what is said under it is not one person's.
     pub is_nobody: fn(&str) -> bool,

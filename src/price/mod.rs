@@ -62,7 +62,7 @@ impl Prices {
         found.map(|(_, row)| row)
     }
 
-    /// Those of some models, as logs spell them. The fewer prices there are to be told apart, the sooner a query about
+    /// Those of some models, as logs spell them. The fewer prices there are, the sooner a query about
     /// responses is answered.
     #[must_use]
     pub fn of(&self, models: &[String]) -> Self {

@@ -131,7 +131,7 @@ impl Tier {
 }
 
 impl Geo {
-    /// The place that a response names. Models that cannot be told where to run say `not_available`.
+    /// The place that a response names. Models without a choice of place say `not_available`.
     pub fn of(name: Option<&str>) -> Self {
         let name = name.unwrap_or_default().trim().to_lowercase();
         match name.as_str() {

@@ -183,7 +183,7 @@ impl Rates {
 }
 
 impl Price {
-    /// How well the row fits a model: by so many letters, or wholly; then the log's own spelling before the
+    /// How well the row fits a model: by how many letters, or wholly; then the log's own spelling before the
     /// plain name.
     pub(super) fn fits(&self, spelled: &str, plain: &str) -> Option<(usize, bool)> {
         let fit = |spelling: &str| match self.model.strip_suffix('*') {

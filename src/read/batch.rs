@@ -36,7 +36,7 @@ impl<'j> Queue<'j> {
         Self { jobs, next: AtomicUsize::new(0) }
     }
 
-    /// The next job for a reader that has so many at hand. The last ones are left to whoever has
+    /// The next job for a reader that has this many at hand. The last ones are left to whoever has
     /// fewest, so that the readers end at about the same time.
     fn take(&self, at_hand: usize) -> Option<&'j Job> {
         let take = |next| (self.jobs.len() - next > at_hand).then_some(next + 1);

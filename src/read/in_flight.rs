@@ -21,7 +21,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// MD5 of a source file's name: marks are of one size and tell nothing to others.
+/// MD5 of a source file's name: marks are of one size and reveal no name.
 type Mark = [u8; 16];
 
 const NO_MARK: Mark = [0; 16];

@@ -121,7 +121,7 @@ pub struct Tally {
     pub unknown: BTreeMap<String, u64>,
 }
 
-/// Names of unknown types come from outside: so many of them are kept.
+/// Names of unknown types come from outside: this many of them are kept.
 const UNKNOWN_TYPES: usize = 100;
 const OTHER_TYPES: &str = "(other types)";
 
@@ -254,7 +254,7 @@ pub fn is_network_bound(processors: &[&dyn Processor]) -> bool {
     processors.iter().any(|processor| processor.manifest().bound == Bound::Network)
 }
 
-/// So long after its last change, a compressed file that is cut off can still be written.
+/// For this time after its last change, a compressed file that is cut off may still be written to.
 const WRITING: TimeDelta = TimeDelta::hours(1);
 
 /// The class of the failure if a compressed file is damaged.

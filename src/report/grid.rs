@@ -26,7 +26,7 @@ pub struct Field {
 enum Kind {
     /// Times, names of people: something to copy.
     Name,
-    /// Ids of which commands take the beginning: a terminal shows no more than tells them apart.
+    /// Ids that commands accept by their beginning: a terminal shows as many letters as distinguish them.
     Id,
     /// Something to read.
     Text,
@@ -193,7 +193,7 @@ pub fn with_totals(fields: &[Field], rows: &[Vec<String>], totals: Option<&[Stri
     Written { text: ruled(&table, totals.is_some()), left_out: titles(left_out), empty: titles(empty) }
 }
 
-/// Cuts the ids of a column to as many letters as tell them apart.
+/// Cuts the ids of a column to as many letters as distinguish them.
 fn shorten(rows: &mut [Vec<String>], at: usize) {
     let ids: BTreeSet<&str> = rows.iter().filter_map(|row| row.get(at)).map(String::as_str).collect();
     // Of ids in order, neighbours share the longest beginning.
@@ -279,7 +279,7 @@ impl Field {
     }
 }
 
-/// The end of a long text, which tells it apart from others that begin like it.
+/// The end of a long text, which distinguishes it from others with the same beginning.
 fn ending(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();

@@ -205,7 +205,7 @@ impl Facts<'_> {
         is_late.then(|| format!("no run since {}, although it is due {schedule}", utc::minute(run.started_at)))
     }
 
-    /// Whether a file was there at the last run and still waits, for longer than runs take to come by.
+    /// Whether a file that was there at the last run still waits, for longer than the time between runs.
     fn waits_in_vain(&self, schedule: &Schedule, since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         let is_running = |run: &Run| self.is_running || run.is_running();
         let is_seen = self.last.is_some_and(|run| !is_running(run) && since < run.started_at);
@@ -214,7 +214,7 @@ impl Facts<'_> {
 }
 
 /// A run that began later than this from now was dated by a clock that was wrong: whether the next one is late
-/// cannot be told.
+/// is unknown.
 const FUTURE: TimeDelta = TimeDelta::days(7);
 
 /// How long a processor may go without a run.

@@ -278,7 +278,7 @@ impl Overview {
         };
         let by_history = if is_kept || status.service.is_some() { Keeper::Schedule } else { Keeper::Nobody };
         let keeper = view.keeper.unwrap_or(by_history);
-        // Only the service sees its credentials and its network: its runs and its word tell what it lacks.
+        // Only the service sees its credentials and its network, so what it lacks is known from its runs and its state.
         let word = service_state.filter(|_| word.is_some_and(|pid| status.service == Some(format!("pid {pid}"))));
         for (number, (processor, record)) in status.processors.iter_mut().zip(records).enumerate() {
             let schedule = view.config.schedule.get(&processor.processor);

@@ -6,9 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// A file is let alone while somebody works in it, but not for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quiet {
-    /// Without a change for so long, a file is quiet.
+    /// Without a change for this time, a file is quiet.
     pub after: TimeDelta,
-    /// So long after the first change that was not looked into, it is due all the same.
+    /// This long after the first change that was not looked into, it is due all the same.
     pub at_most: TimeDelta,
 }
 

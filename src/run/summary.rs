@@ -86,7 +86,7 @@ pub struct Deferral {
     pub files: u64,
 }
 
-/// What a transcript told before and does not any more, nor does another one.
+/// What was in a transcript before and is in none any more.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 pub struct Dropped {
     pub session: String,
@@ -109,11 +109,11 @@ pub struct KeyError {
     pub error: String,
 }
 
-/// So many files are named in words; the JSON names all of them.
+/// Files that are named in words; the JSON names all of them.
 const NAMED: usize = 10;
 
 impl Summary {
-    /// Adds what another pass of the same run did. Both walk the same tree, and tell the same of it.
+    /// Adds what another pass of the same run did. Both walk the same tree, and have the same notices about it.
     pub fn append(&mut self, other: Self) {
         self.processors.extend(other.processors);
         self.is_stopped |= other.is_stopped;

@@ -8,7 +8,7 @@
 //! | [`folder`] | a folder of ours that others may write to |
 //! | [`history`] | the last run of a processor, for its schedule |
 //! | [`metrics`] | how processors do, for Prometheus |
-//! | [`systemd`] | what the service tells systemd |
+//! | [`systemd`] | what the service reports to systemd |
 //! | [`unit`](mod@unit) | what its unit lets it do |
 
 pub mod daemon;

@@ -1,5 +1,5 @@
-//! What the service tells systemd: that it is ready, alive, what it does, and that it ends. Where there is
-//! no systemd, nothing is told.
+//! What the service reports to systemd: that it is ready, alive, what it does, and that it ends. Without systemd,
+//! nothing is reported.
 
 use crate::base::error::cause;
 use sd_notify::NotifyState;

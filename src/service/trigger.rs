@@ -82,7 +82,7 @@ const AGE: TimeDelta = TimeDelta::hours(24);
 /// A trigger that stays empty for this long asks for a default run.
 pub const WRITING: TimeDelta = TimeDelta::seconds(1);
 
-/// Answers are kept for so long: longer than a trigger can come again. One that is dated so far ahead is not kept
+/// Answers are kept for this time: longer than a trigger can come again. One that is dated so far ahead is not kept
 /// either.
 const KEPT: TimeDelta = TimeDelta::days(30);
 

@@ -1,4 +1,4 @@
-//! What the service's unit lets it do, as `systemctl show` tells it: which files it may write and see, which
+//! What the service's unit lets it do, as `systemctl show` prints it: which files it may write and see, which
 //! rights it has beyond those of its user. A check from a shell has neither its sandbox nor its rights.
 
 use std::path::{Path, PathBuf};

@@ -64,7 +64,7 @@ pub fn may_write(database: &Path) -> bool {
     may(database.parent().unwrap_or(Path::new("."))) && may(database) && leave_to_owner(database).is_ok()
 }
 
-/// Tells whether a file can be looked for: one in a folder that is closed is not one that is missing.
+/// Whether a file can be looked for: one in a folder that may not be entered is not known to be missing.
 ///
 /// # Errors
 ///
@@ -73,7 +73,7 @@ pub fn may_enter(file: &Path) -> Result<()> {
     closed_above(file).map_or(Ok(()), |folder| Err(refusal_of(&Barrier::new(folder, Act::Pass))))
 }
 
-/// Tells whether a file can be read, where it is there.
+/// Whether a file can be read, if it is there.
 ///
 /// # Errors
 ///

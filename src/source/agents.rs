@@ -95,7 +95,7 @@ impl Agents<'_> {
         Ok(found)
     }
 
-    /// Whether a source can be one of an agent that was found, as far as its place tells.
+    /// Whether a source can be one of an agent that was found, judged by its place.
     pub fn can_hold(&self, source: &Source) -> bool {
         let is_same = |root: &Path, layout| layout == source.layout && real(root) == real(&source.root);
         let is_of = |(agent, variable): (Agent, Option<&OsStr>)| {
@@ -183,7 +183,7 @@ fn homes(value: &OsStr) -> Vec<PathBuf> {
     parts.map(|part| absolute(Path::new(OsStr::from_bytes(part)))).collect()
 }
 
-/// Whether there is a folder, or one cannot tell.
+/// Whether there is a folder, or that is unknown.
 fn is_there(path: &Path) -> bool {
     match path.metadata() {
         Ok(metadata) => metadata.is_dir(),

@@ -142,7 +142,7 @@ impl Choice {
 }
 
 impl Source {
-    /// A source whose layout tells whose logs it has.
+    /// A source whose layout says whose logs it has.
     pub fn new(name: impl Into<String>, root: impl Into<PathBuf>, layout: Layout) -> Self {
         Self { name: name.into(), root: root.into(), layout, user: None }
     }

@@ -117,7 +117,7 @@ impl Folder {
             match entry {
                 Ok(entry) => entries.push((entry.file_name().to_owned(), kind(entry.file_type()))),
                 Err(error) => {
-                    // A name whose type the system does not tell costs itself only: it is looked at by itself.
+                    // Where the system does not return the type of an entry, the entry is looked at by itself.
                     let name = error.path().filter(|_| error.depth() == 1).and_then(Path::file_name);
                     match name {
                         Some(name) => entries.push((name.to_owned(), FileType::Unknown)),

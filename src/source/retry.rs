@@ -168,7 +168,7 @@ impl FileFailure {
 }
 
 impl FileBasis {
-    /// Whether the version is the same, and the bytes as far as a stat or a hash tells.
+    /// Whether the version is the same, and the bytes as far as a stat or a hash shows.
     fn is_same(&self, other: &Self) -> bool {
         let same_bytes = self.stat == other.stat || (other.hash.is_some() && self.hash == other.hash);
         self.version == other.version && same_bytes

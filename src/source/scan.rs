@@ -268,7 +268,7 @@ impl Branch<'_> {
         let is_mailbox = below.as_os_str().is_empty() && folder.is_mailbox();
         for (name, kind) in entries {
             let path = below.join(&name);
-            // Some file systems do not tell the type in the listing.
+            // Some file systems do not return the type in the listing.
             let looked = (kind == FileType::Unknown || Compression::of(&path).is_some()).then(|| folder.look(&name));
             let has_more_names = matches!(looked, Some(Ok((.., true))));
             let looked = looked.map(|looked| looked.map(|(kind, stat, _)| (kind, stat)));
@@ -338,7 +338,7 @@ impl Branch<'_> {
     }
 }
 
-/// The ledger's name of a path below the root, which does not tell how the file is compressed.
+/// The ledger's name of a path below the root, which does not show how the file is compressed.
 fn name(path: &Path, owner: Option<&str>) -> SourceFile {
     match Compression::of(path) {
         Some(form) => stored_name(&form.plain(path), owner),

@@ -3,7 +3,7 @@
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 
-/// The tuple that tells one observation of a file from another. Only equality means anything: a
+/// The tuple that distinguishes one observation of a file from another. Only equality means anything: a
 /// copy with an older preserved mtime is a change too, and an inode can be used again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Stat {

@@ -14,7 +14,7 @@ const OLDER: [(&str, &[&str]); 2] = [
     ),
 ];
 
-/// Refuses a database that has something else under our names, which `ours` tells. Nothing is changed.
+/// Refuses a database that has something else under our names, which `ours` returns. Nothing is changed.
 ///
 /// # Errors
 ///

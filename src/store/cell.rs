@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 /// Digits that a reader of JSON keeps.
 const EXACT_DIGITS: usize = 15;
 
-/// The cell as JSON. What is no number there, and numbers that its reader would round, are told as text.
+/// The cell as JSON. What is no number there, and numbers that its reader would round, are written as text.
 pub fn json(cell: &Cell) -> Value {
     match cell {
         Cell::Null => Value::Null,

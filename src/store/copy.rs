@@ -26,7 +26,7 @@ use tempfile::NamedTempFile;
 /// next one.
 #[derive(Debug)]
 pub(super) struct Copy {
-    /// Its lock tells others that it is in use; the kernel lets go of it when the process dies.
+    /// Its lock shows others that it is in use; the kernel releases it when the process dies.
     file: NamedTempFile,
     /// Its folder, where none can be made beside the database.
     scratch: Option<Scratch>,
@@ -119,7 +119,7 @@ impl Copy {
                 };
                 let copied = copied.map_err(failed)?;
                 (at, done) = (at + copied, done + copied);
-                // A program of others knows nothing of our lock: the file itself tells whether it was written.
+                // Other programs do not know our lock: the file itself shows whether it was written.
                 if stats(database).map_err(failed)? != begun {
                     return Ok(false);
                 }

@@ -34,7 +34,7 @@ pub struct Ban {
     pub answers: Option<u64>,
 }
 
-/// Tells the name of an erased file from others without keeping it: 64 bits of its MD5 digest.
+/// Identifies the name of an erased file without keeping it: 64 bits of its MD5 digest.
 pub fn digest(session_file: &str) -> String {
     hash::to_hex(&Md5::digest(session_file).into())[..16].to_owned()
 }
@@ -141,7 +141,7 @@ pub fn lift(store: &Store, usernames: &BTreeSet<&str>) -> Result<()> {
     Origin::of(&sources::of(store)?, forgotten, migrate::done(store.connection())?).write(database)
 }
 
-/// Erases from each processor's facts the people that it excludes. Snapshots that can tell of them go before.
+/// Erases from each processor's facts the people that it excludes. Snapshots that can have data about them are removed before.
 /// Returns who of them was known.
 ///
 /// # Errors

@@ -1,5 +1,5 @@
 //! What processes that were killed have left: copies of the database, what they spilled, snapshots and files that
-//! were half made. All of it can tell of people who are forgotten since.
+//! were half made. All of it can hold data about people who are forgotten since.
 
 use crate::base::atomic_file;
 use crate::base::error::Result;

@@ -7,7 +7,7 @@
 use crate::store::beside;
 use std::path::Path;
 
-/// A log of so many bytes is moved into any database: some runs with news, or many without.
+/// A log of this many bytes is moved into any database: some runs with news, or many without.
 const SMALL: u64 = 16 << 10;
 
 /// A large database is slower to write: its log may have this part of its size, too.

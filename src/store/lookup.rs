@@ -1,5 +1,5 @@
 //! Tables that say what the configuration knows about values of the database, such as what a model costs or who
-//! a folder belongs to. Views join them, so that SQL, snapshots and files of Parquet tell what reports tell.
+//! a folder belongs to. Views join them, so that SQL, snapshots and Parquet files show the same as reports.
 //!
 //! They are brought up to date at the end of a pass: where something has changed, or where the configuration is
 //! not the one that the table was made with. For example, a `[[price]]` that is added to the configuration counts

@@ -183,7 +183,7 @@ impl Store {
         Ok(())
     }
 
-    /// Reads. Damage that is met is noted, so that the next pass repairs it even if it does not come by.
+    /// Reads. Damage that is met is noted, so that the next pass repairs it even if it does not meet it.
     ///
     /// # Errors
     ///
@@ -191,7 +191,7 @@ impl Store {
     pub fn read<T>(&self, body: impl FnOnce(Reader<'_>) -> Result<T>) -> Result<T> {
         let result = body(self.reader());
         if result.as_ref().is_err_and(|error| error.fault == Some(Fault::Damage)) {
-            // The error itself is the one to tell, also where nothing can be noted.
+            // The error itself is the one to report, also where nothing can be noted.
             let _ = Origin::condemn(self.lock.database());
         }
         result
@@ -320,7 +320,7 @@ fn config() -> duckdb::Result<Config> {
         .threads(THREADS)?
         .enable_autoload_extension(false)?
         .with("autoinstall_known_extensions", "false")?
-        // What DuckDB tells of the values of each column takes a third of the room of older formats. A file that is there
+        // What DuckDB stores about the values of each column takes a third of the room of older formats. A file that is there
         // keeps its format. Programs that read a new one need DuckDB 1.2.
         .with("storage_compatibility_version", "v1.2.0")
 }

@@ -8,14 +8,14 @@ use duckdb::params;
 use sessionmill_contract::Manifest;
 use std::collections::BTreeSet;
 
-/// Where the facts of a processor tell of single people of a user folder.
+/// Which facts of a processor are about single people of a user folder.
 #[derive(Clone, Copy)]
 pub struct PersonFacts {
     /// The name in its tables of an id in a user folder: what the folder's prefix is, followed by the id.
     pub name: fn(&str, &str) -> String,
     /// A query for the names of all ids that are one person with that of the one parameter, which is among them.
     pub joined: &'static str,
-    /// Tables of facts, each with a condition of SQL for those that tell of anybody in `stage_persons`, a table with
+    /// Tables of facts, each with a condition of SQL for those about anybody in `stage_persons`, a table with
     /// the columns `person` (the name), `username` and `id`.
     pub facts: &'static [(&'static str, &'static str)],
 }

@@ -105,7 +105,7 @@ pub fn freeze(store: &Store, alarms: &[(&str, &str)]) -> Result<()> {
     Ok(())
 }
 
-/// So many folders of one cause are named, each in an alarm of its own.
+/// Folders of one cause that are named, each in an alarm of its own.
 const NAMED: usize = 10;
 
 /// Alarms about folders that could not be listed. Many of one cause share an alarm.
@@ -168,7 +168,7 @@ impl<'l> RootState<'l> {
         state
     }
 
-    /// A device has another number after many a restart: what tells a tree are its files.
+    /// The number of a device can change with a restart, so a tree is recognised by its files.
     fn alarm(&self, is_moved: bool) -> Option<Alarm> {
         match self.known {
             0 => None,

@@ -40,7 +40,7 @@ const GROUPS: &str = "key_groups";
 /// Snapshots that are kept: whoever has an older one open keeps it all the same.
 const KEPT: usize = 3;
 
-/// Runs that changed nothing are worth a snapshot after this time, since it tells of them, too.
+/// Runs that changed nothing are worth a snapshot after this time, since it shows them, too.
 const AGE: TimeDelta = TimeDelta::hours(1);
 
 /// Publishes a snapshot, if something has changed since the newest one or that is an hour old.
@@ -127,7 +127,7 @@ pub(super) fn sweep(database: &DatabaseFile) {
 /// Snapshots that are thrown away because somebody was erased meanwhile.
 const TRIES: u32 = 3;
 
-/// Makes and shows a snapshot, unless it tells of somebody who was erased since its copy was made.
+/// Makes and shows a snapshot, unless it has data about somebody who was erased since its copy was made.
 fn attempt(
     database: &DatabaseFile,
     shelf: Audience,
@@ -172,7 +172,7 @@ fn attempt(
     }
     allow(&new, shelf, wanted).and_then(|()| show(&new, &snapshot, &link)).map_err(cannot)?;
     drop(held);
-    // One that tells of people of whom the new one does not, or more than is wanted.
+    // One about people whom the new one leaves out, or with more than is wanted.
     let says_more = |old: &Snapshot| {
         let names = || people(&try_connect(&old.path, Access::ReadOnly, None)?);
         state_of(old).is_none_or(|old| old.tells.iter().any(|what| !wanted.has(*what)))
@@ -186,7 +186,7 @@ fn attempt(
     Ok(Some(Published::New(snapshot)))
 }
 
-/// The people whom a database tells of, by processor. Whoever is erased is not among them any more.
+/// The people about whom a database has data, by processor. Whoever is erased is not among them any more.
 fn people(connection: &Connection) -> Result<BTreeSet<(String, String)>> {
     let sql = "SELECT DISTINCT processor_name, username FROM session_processor_state";
     let mut statement = connection.prepare(sql)?;
@@ -202,7 +202,7 @@ struct State {
     /// How many rows there are of each table that changes between runs, too: when people decide, or are kept
     /// out.
     rows: Vec<i64>,
-    /// What it tells of people.
+    /// Which kinds of sensitive text it has.
     tells: BTreeSet<Sensitive>,
 }
 

@@ -32,10 +32,10 @@ const FUNCTIONS: [&str; 14] = [
     "UNNEST",
 ];
 
-/// Beginnings of the names of others, which tell of the catalog.
+/// Beginnings of the names of others, which show the catalog.
 const CATALOG: [&str; 2] = ["DUCKDB_", "PRAGMA_"];
 
-/// These tell of files, or reach for some.
+/// These show files, or open some.
 const CATALOG_OF_FILES: [&str; 4] =
     ["DUCKDB_EXTERNAL_FILE_CACHE", "DUCKDB_SECRETS", "DUCKDB_TEMPORARY_FILES", "DUCKDB_EXTENSIONS"];
 

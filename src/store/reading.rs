@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-/// Others wait for so long at most.
+/// Others wait for this time at most.
 const TURN: Duration = Duration::from_secs(2);
 
 /// Between two looks whether the turn is over, and between two calls to a reader to stop: one that arrives
@@ -153,7 +153,7 @@ impl Apart {
         {
             return Ok(apart);
         }
-        // Migrates it, or tells of the database what is wrong, as every other command does.
+        // Migrates it, or says what is wrong with the database, as every other command does.
         drop(Store::open_current(database, Access::ReadOnly, now)?);
         Self::copy_as_it_is(database)?.map_err(|error| cannot_open(database, &error))
     }

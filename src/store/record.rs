@@ -1,4 +1,4 @@
-//! What the database tells of a processor: its runs, its failures, what waits.
+//! What the database knows about a processor: its runs, its failures, what waits.
 
 use crate::base::error::Result;
 use crate::run::pause::Pause;
@@ -57,7 +57,7 @@ pub struct KeyCause {
     pub example: String,
 }
 
-/// Causes that are told.
+/// Causes that are shown.
 const CAUSES: usize = 10;
 
 impl Record {
@@ -66,7 +66,7 @@ impl Record {
         self.ended.as_ref().map_or(0, |run| run.deferred.cast_unsigned()) + self.failures[0].1
     }
 
-    /// The same with the last run, where the database could not be told of it.
+    /// The same with the last run, where it could not be written to the database.
     #[must_use]
     pub fn or_unwritten(self, database: &Path, processor: &str) -> Self {
         // The database can have the beginning of the same run, which it thinks is going on.

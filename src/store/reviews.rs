@@ -189,7 +189,7 @@ fn read(table: &Table, line: &str) -> Option<Vec<Value>> {
         _ => None,
     };
     let cells: Vec<_> = table.columns.iter().map(cell).collect::<Option<_>>()?;
-    // A decision is told from others by its number.
+    // A decision is identified by its number.
     matches!(cells.first(), Some(Value::Int(1..))).then_some(cells)
 }
 

@@ -20,7 +20,7 @@ pub fn check(database: &Path) -> Result<()> {
         .map_err(|error| error.hint("make room there, or name a file elsewhere with --database FILE"))
 }
 
-/// Why no pass can begin, if it is for want of room: seen by readers, too, while nothing can be written down.
+/// Why no pass can begin, if the disk is full: readers see it, too, while nothing can be written.
 pub fn alarm(database: &Path) -> Option<String> {
     check(database).err().map(|error| error.message)
 }

@@ -172,7 +172,7 @@ pub fn broken(database: &DatabaseFile, broken: &Broken<'_>, patience: Duration) 
     }
 }
 
-/// A run that broke, of which the database could not be told.
+/// A run that broke and could not be written to the database.
 #[derive(Debug, Deserialize, Serialize)]
 struct Unwritten {
     processors: Vec<String>,
@@ -184,10 +184,10 @@ struct Unwritten {
     message: String,
 }
 
-/// Where it is told instead, until a run comes to its end.
+/// Where it is written instead, until a run comes to its end.
 const UNWRITTEN: &str = "broken";
 
-/// The last run of a processor, if it broke and the database could not be told.
+/// The last run of a processor, if it broke and could not be written to the database.
 pub(super) fn unwritten(database: &Path, processor: &str) -> Option<Run> {
     #[expect(clippy::disallowed_methods, reason = "a file beside the database")]
     let text = std::fs::read(beside(database, UNWRITTEN)).ok()?;
@@ -237,7 +237,7 @@ struct Row<'r> {
     alarms: Option<&'r str>,
 }
 
-/// So many alarms of a run are kept by their words.
+/// Alarms of a run whose text is kept.
 const ALARMS: usize = 20;
 
 /// What a run raised an alarm about, in words and as a list.

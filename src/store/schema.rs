@@ -39,7 +39,7 @@ pub struct Kept {
     pub forget: fn(&Path, &BTreeSet<&str>) -> Result<u64>,
 }
 
-/// A text column that snapshots leave empty unless they are to have what it tells.
+/// A text column that snapshots leave empty unless they are to have its kind of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Private {
     /// Of a table in schema `facts`.

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub(super) struct Scratch {
     folder: TempDir,
-    /// Its lock tells others that it is in use; the kernel lets go of it when the process dies.
+    /// Its lock shows others that it is in use; the kernel releases it when the process dies.
     _lock: File,
 }
 

@@ -54,7 +54,7 @@ impl Audience {
     }
 
     /// The one of a time, which is still to be made. Of two in a second the later one has the name of the next second:
-    /// readers tell snapshots apart by their names.
+    /// readers distinguish snapshots by their names.
     pub(super) fn at(self, database: &Path, time: DateTime<Utc>) -> Snapshot {
         let (stem, extension) = name(database);
         let path = self.folder(database).join(format!("{stem}-{}{extension}", time.format(FORMAT)));

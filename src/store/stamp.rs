@@ -1,4 +1,4 @@
-//! What a commit is told beside the outcomes that it keeps.
+//! What a commit gets with the outcomes that it keeps.
 
 use crate::read::job::Job;
 use crate::source::Source;

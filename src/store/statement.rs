@@ -1,4 +1,4 @@
-//! Where statements of SQL begin and end, told without the database, which would begin to run them: to say how
+//! Where statements of SQL begin and end, found without the database, which would begin to run them: to say how
 //! many there are, and what an `EXPLAIN` is about. What a statement may do is for the database to judge.
 
 /// Either ends a comment.

@@ -37,7 +37,7 @@ impl Drop for Transaction<'_> {
     /// Whatever ends the body early, an error or a panic, nothing of it is kept.
     fn drop(&mut self) {
         if !self.ended.get() {
-            // The error that led here is the one to tell; a rollback fails only where nothing can be kept.
+            // The error that led here is the one to report; a rollback fails only where nothing can be kept.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
     }

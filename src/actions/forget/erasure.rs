@@ -50,7 +50,7 @@ impl<'s> Erasure<'s> {
         let publisher = Publisher::take(database, until())?;
         let health = WorkLock::take(database, "health", until())?;
         leftovers::erase(database, until())?;
-        // Whenever this process ends, nothing that was published tells of somebody who is erased.
+        // Whenever this process ends, no published snapshot is about somebody who is erased.
         let snapshots = snapshot::remove(database)?;
         let store = SharedStore::new(database, search.resources.now);
         Ok(Self { search, store, publisher, lookups, snapshots, _health: health, _processors: processors })
@@ -87,7 +87,7 @@ impl<'s> Erasure<'s> {
         self.store.get()?.checkpoint()?;
         self.store.close();
         leftovers::erase(&resources.database, until())?;
-        // What keys still tell of is not published again.
+        // What is still in entities of failed keys is not published again.
         if let Some(error) = left {
             return Err(error);
         }

@@ -53,7 +53,7 @@ impl Seal {
 /// Opens what is kept with the session of a public id, if it is sealed.
 pub(super) fn open(seal: Option<&Seal>, data: String, public_id: &str) -> Result<String, StoreError> {
     let Ok(Sealed { sealed }) = serde_json::from_str(&data) else { return Ok(data) };
-    // Whoever has lost the key is told that the store is of no use, and not that nobody is logged in.
+    // Without the key, the error is that the store cannot be read, and not that nobody is logged in.
     let lost =
         || StoreError::Away("login sessions are sealed with another key than that of [console] data_key".to_owned());
     let mut bytes = BASE64.decode(sealed).map_err(|_| lost())?;

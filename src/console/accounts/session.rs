@@ -17,9 +17,9 @@ use std::time::Duration;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// A secret that was renewed lets in for so long.
+/// A secret that was renewed is accepted for this time.
 const GRACE: Micros = 30_000_000;
-/// A session is touched again after so long: not every request writes.
+/// A session is touched again after this time: not every request writes.
 const TOUCH: Micros = 60_000_000;
 /// Bytes of what is kept with a session.
 const DATA: usize = 64 << 10;
@@ -390,7 +390,7 @@ fn check(data: &str) -> Result<()> {
     }
 }
 
-/// The beginning of a text, of so many characters.
+/// The beginning of a text, of a number of characters.
 fn cut(text: &str, length: usize) -> &str {
     text.char_indices().nth(length).map_or(text, |(end, _)| &text[..end])
 }

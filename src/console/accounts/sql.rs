@@ -22,7 +22,7 @@ type Result<T> = std::result::Result<T, StoreError>;
 #[derive(Clone, Debug)]
 pub(super) struct Sql {
     pub(super) pool: Connections,
-    /// A statement may take so long.
+    /// Time that a statement may take.
     patience: Duration,
 }
 
@@ -173,7 +173,7 @@ impl Sql {
         numbered.into()
     }
 
-    /// Up to so many rows of a deletion: MySQL limits it, the others limit what they look for. A row that is
+    /// Rows of a deletion at most: MySQL limits it, the others limit what they look for. A row that is
     /// changed by then is looked at again.
     pub(super) fn delete_some(&self, table: &str, key: &str, condition: &str, order: &str, limit: u32) -> String {
         match &self.pool {

@@ -48,7 +48,7 @@ impl Scope {
     }
 }
 
-/// A token lives for so long at most.
+/// A token lives at most this long.
 const LONGEST_LIFE: Duration = Duration::from_secs(366 * 86_400);
 
 /// A use is noted once a minute at most.

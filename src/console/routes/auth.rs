@@ -36,7 +36,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
 pub(crate) const FORGET: (HeaderName, HeaderValue) =
     (HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\", \"cookies\", \"storage\""));
 
-/// A token lives for so long unless it is said otherwise.
+/// A token lives this long by default.
 pub(crate) const TOKEN_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
 #[derive(Deserialize, utoipa::ToSchema)]

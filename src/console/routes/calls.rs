@@ -106,7 +106,7 @@ impl Request<'_> {
         match self.ask(call.answer, query, viewer, page, &state.0, &disclosed).await? {
             Reply::Found(value) => {
                 let text = Bytes::from(value.to_string());
-                // What tells others of somebody is asked for, and noted, each time.
+                // Content of somebody else is asked for, and noted, each time.
                 if !self.note_disclosed(&disclosed).await? {
                     kept.lock().keep(state, question, text.clone());
                 }
@@ -153,7 +153,7 @@ impl Request<'_> {
         self.app.read(read).await
     }
 
-    /// Writes to the audit log whose content is told, so that they see it. Whether it is anybody's.
+    /// Writes to the audit log whose content is shown, so that they see it. Returns whether it is anybody's.
     async fn note_disclosed(&self, disclosed: &Disclosed) -> Result<bool, Problem> {
         let folders = disclosed.folders();
         if folders.is_empty() {

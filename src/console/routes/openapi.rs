@@ -149,7 +149,7 @@ fn begun(tag: &str, call: &Call, id: &str, summary: &str) -> OperationBuilder {
         operation = operation.parameter(parameter);
     }
     let problems = [
-        ("400", "a parameter makes no sense"),
+        ("400", "a parameter is invalid"),
         ("401", "log in"),
         ("403", "the token has no such scope"),
         ("404", "not found"),

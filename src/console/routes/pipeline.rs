@@ -65,7 +65,7 @@ pub(super) struct Processors {
     next_cursor: Option<String>,
 }
 
-/// What came of a request. While it is under way, `request` is the path that tells it later.
+/// The result of a request. While it is under way, `request` is the path that later has the result.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Requested {
     /// `done` or `running`.
@@ -77,7 +77,7 @@ pub(super) struct Requested {
 }
 
 impl App {
-    /// How the processors do, as the service tells it, or else as the database does.
+    /// The state of the processors, according to the service, or else to the database.
     async fn samples(self: &Arc<Self>) -> Result<Vec<(Sample, Processor)>, Problem> {
         let app = Arc::clone(self);
         self.read(move |reader| {

@@ -173,7 +173,7 @@ fn speak(record: Event<'_>, transcript: &Transcript<'_>, entry: &Entry<'_>, even
     }
 }
 
-/// An error of the API, with its cause as the client tells it to the person, or notes it.
+/// An error of the API, with its cause as the client shows it to the person, or notes it.
 fn api_error(entry: &Entry<'_>, message: &Message<'_>) -> Agent<'static> {
     let noted = entry.error.map_or("", |json::Raw(text)| text);
     let told: String = message.content.texts().chain([noted]).collect::<Vec<_>>().join("\n");

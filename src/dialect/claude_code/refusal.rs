@@ -6,7 +6,7 @@
 
 use sessionmill_contract::event::Decliner;
 
-/// Beginnings of what the model is told when the person said no, or stopped the call.
+/// Beginnings of what the model gets when the person said no, or stopped the call.
 const BY_PERSON: [&str; 9] = [
     "Interrupted by user",
     "Permission for this tool use was denied. The tool use was rejected",
@@ -19,7 +19,7 @@ const BY_PERSON: [&str; 9] = [
     "[Request interrupted by user for tool use]",
 ];
 
-/// Beginnings of what the model is told when a rule, a mode or a classifier said no, or nobody was there to
+/// Beginnings of what the model gets when a rule, a mode or a classifier said no, or nobody was there to
 /// ask.
 const BY_POLICY: [&str; 5] = [
     "Claude requested permissions to ",

@@ -1,6 +1,6 @@
 //! Subagents that a model spawns, and how they end.
 //!
-//! The result of `spawn_agent` names the subagent and says only that it has begun. That it has ended is told by the
+//! The result of `spawn_agent` names the subagent and says only that it has begun. That it has ended is known from the
 //! results of `wait_agent` (older clients: `wait`) and `close_agent`, or by a note in the role of the user, whichever
 //! comes first:
 //!

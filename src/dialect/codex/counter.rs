@@ -23,7 +23,7 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    /// A part that is not told is what it was before.
+    /// A part that is absent is what it was before.
     fn of(totals: Totals, before: Self) -> Self {
         let part = |count: Count, before: u64| count.0.unwrap_or(before);
         let (input, output) = (part(totals.input, before.input), part(totals.output, before.output));
@@ -55,7 +55,7 @@ impl Sum {
     }
 
     /// Input and output only. A client that leaves out the parts of one of them still writes these two, so
-    /// they tell whether two lines are about the same response.
+    /// they show whether two lines are about the same response.
     fn size(self) -> Self {
         Self { input: self.input, output: self.output, ..Self::default() }
     }
@@ -101,7 +101,7 @@ impl Recorded {
 pub(super) struct Context {
     /// It is of the history of a parent.
     pub(super) is_replayed: bool,
-    /// The counter can begin with what another file has told.
+    /// The counter can begin with what another file has counted.
     pub(super) inherits: bool,
 }
 
@@ -137,7 +137,7 @@ impl Counter {
         }
         let has_fallen = told.without(before).is_none();
         let alone = Sum::of(last.map_or(totals, |last| totals.or(last)), Sum::default());
-        // What both tell is compared, as long as the input is part of it.
+        // What both contain is compared, as long as the input is part of it.
         let is_latest = last.is_some_and(|last| {
             let has_input = last.input.0.and(totals.input.0).is_some();
             has_input && Sum::of(last.or(totals), Sum::default()) == alone
@@ -316,7 +316,7 @@ mod tests {
         assert_eq!(counter.count(Some(without), None, OWN).map(parts), Some([30, 0, 0, 2]));
     }
 
-    /// Input, read from the cache, written to it, output, reasoning, as far as they are told.
+    /// Input, read from the cache, written to it, output, reasoning, as far as the log has them.
     type Told = [Option<u64>; 5];
 
     fn some([input, cached, written, output, reasoning]: Told) -> Totals {
@@ -338,7 +338,7 @@ mod tests {
         let next = ([Some(1900), None, None, Some(90), None], [Some(1100), Some(500), Some(400), Some(30), Some(10)]);
         assert_eq!(summed(&[first]), [800, 300, 200, 60, 40]);
         assert_eq!(summed(&[first, first, next, next]), [1900, 800, 600, 90, 50], "a repeat adds no writes");
-        // What the total tells is right, whatever the latest response says.
+        // The total is right, whatever the latest response says.
         let whole = ([Some(1900), Some(700), Some(500), Some(90), Some(45)], next.1);
         assert_eq!(summed(&[first, whole]), [1900, 700, 500, 90, 45]);
         // Numbers that cannot be together lose nothing of the input.
@@ -355,7 +355,7 @@ mod tests {
         assert_eq!(summed(&[first, (without, with)]), [1600, 70, 0, 175, 21]);
         let written = [Some(900), Some(40), Some(500), Some(95), Some(12)];
         assert_eq!(summed(&[first, (with, written), (with, written)]), [1600, 70, 500, 175, 21]);
-        // A latest response that tells nothing is no restart.
+        // A latest response without numbers is no restart.
         assert_eq!(summed(&[first, (with, [None; 5])]), [900, 40, 0, 95, 12]);
         assert_eq!(summed(&[first, (with, [None, None, None, Some(95), None])]), [900, 40, 0, 95, 12]);
     }

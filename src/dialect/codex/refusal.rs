@@ -8,7 +8,7 @@ use crate::dialect::json::{Fields, Object, Text, skip};
 use serde::de::MapAccess;
 use sessionmill_contract::event::Decliner;
 
-/// What the model is told when the person said no.
+/// What the model gets when the person said no.
 const BY_PERSON: [&str; 5] = [
     "exec command rejected by user",
     "patch rejected by user",
@@ -17,7 +17,7 @@ const BY_PERSON: [&str; 5] = [
     "user rejected MCP tool call",
 ];
 
-/// Beginnings of what it is told when a rule, a reviewing model or a hook said no.
+/// Beginnings of what it gets when a rule, a reviewing model or a hook said no.
 const BY_POLICY: [&str; 3] =
     ["This action was rejected due to unacceptable risk.", "command rejected by policy", "rejected by configuration"];
 

@@ -1,4 +1,4 @@
-//! The history that a forked session begins with, which its parent's log has told already.
+//! The history that a forked session begins with, which is in its parent's log already.
 //!
 //! A fork, or the session of a subagent, can copy the records of its parent, either with their times or
 //! with that of the copying. What ends the copy, whichever comes first:
@@ -34,7 +34,7 @@ pub(super) struct History {
     is_copied: bool,
     /// A session of its kind copies nothing without saying so.
     is_aside: bool,
-    /// The latest turn has an id that tells that it began before the session.
+    /// The latest turn has an id that shows that it began before the session.
     is_older: bool,
 }
 
@@ -114,7 +114,7 @@ impl History {
     }
 }
 
-/// Milliseconds since 1970 at which an id was made, if it tells.
+/// Milliseconds since 1970 at which an id was made, if it has a time.
 fn born(id: &str) -> Option<u64> {
     let digits: String = id.chars().filter(|c| *c != '-').collect();
     let is_v7 = digits.len() == 32 && digits.as_bytes().get(12) == Some(&b'7');

@@ -19,7 +19,7 @@ pub(super) struct Session {
     version: Option<Box<str>>,
     pub(super) cwd: Option<Box<str>>,
     pub(super) model: Option<Box<str>>,
-    /// Its counter can begin with what another file has told.
+    /// Its counter can begin with what another file has counted.
     pub(super) inherits: bool,
 }
 

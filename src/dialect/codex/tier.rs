@@ -1,7 +1,7 @@
 //! The service tier of a turn.
 //!
-//! `thread_settings_applied` tells the settings of the thread. A turn keeps the tier that it began with: a
-//! change in the middle of one is for the next. A log that tells no tier has none.
+//! `thread_settings_applied` has the settings of the thread. A turn keeps the tier that it began with: a
+//! change in the middle of one is for the next. A log that names no tier has none.
 
 use super::record::Payload;
 
@@ -38,7 +38,7 @@ impl Tier {
         }
     }
 
-    /// A turn begins. Several records tell the beginning of the same one.
+    /// A turn begins. Several records can announce the same one.
     fn start(&mut self, id: Option<&str>, told: Option<Box<str>>) {
         match &mut self.turn {
             Some(turn) if id.is_some() && turn.id.as_deref() == id => turn.tier = told.or(turn.tier.take()),

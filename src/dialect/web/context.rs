@@ -80,7 +80,7 @@ impl<'de> Fields<'de> for Group<'de> {
 }
 
 impl<'de> Group<'de> {
-    /// Tells the fields that the group of this name has.
+    /// The fields that the group of this name has.
     fn tell(self, group: &str, found: &mut Found<'de>) {
         for (field, value) in self.0 {
             let key = match (group, field) {

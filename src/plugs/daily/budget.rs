@@ -84,7 +84,7 @@ pub fn standings(
         }
     };
     let mut standings = config.budget.iter().map(standing).collect::<Result<Vec<_>>>()?;
-    // What no budget asks for need not be told apart.
+    // What no budget asks for is not kept apart.
     let is_asked = |column: &str| {
         let filters = || standings.iter().filter_map(|(_, filter)| filter.as_ref());
         filters().flat_map(Filter::columns).any(|asked| asked == column)
@@ -155,7 +155,7 @@ impl Standing {
         self.month - self.spent
     }
 
-    /// What the month comes to if it goes on like this. A first day tells too little of a month.
+    /// What the month will cost at this rate. A first day says too little about a month.
     pub fn forecast(&self) -> Option<PicoUsd> {
         (self.days.len() > 1 && self.elapsed > 0).then(|| self.spent * self.length / self.elapsed)
     }

@@ -34,7 +34,7 @@ pub(super) struct Args {
     current: Current,
 }
 
-/// So many times as long as a look takes is waited for the next one.
+/// The pause before the next look, in multiples of the time that a look takes.
 const REST: u32 = 50;
 
 /// How long a signal can go unnoticed.

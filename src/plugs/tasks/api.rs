@@ -62,7 +62,7 @@ pub(super) const CALLS: [Call; 3] = [
     },
 ];
 
-/// A task, as the API tells it.
+/// A task, as the API shows it.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Task {
     short_id: Option<String>,
@@ -73,7 +73,7 @@ pub(super) struct Task {
     status: String,
     created_at: String,
     updated_at: String,
-    /// The folder that told of it first.
+    /// The folder that named it first.
     username: Option<String>,
     attempt: i64,
     ended_at: Option<String>,
@@ -183,7 +183,7 @@ fn of_id(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
 fn find(asked: &Asked, reader: Reader<'_>, with_closed: bool) -> Result<Reply> {
     let task = session::find(reader, asked.value("task_id").unwrap_or_default(), asked.now)?;
     let is_shown = |task: &TaskSession| {
-        // A run of the program is told by the history of runs.
+        // Events of a run of the program are in the history of runs.
         task.session_file.is_some()
             && asked.decision(&task.task_id).is_none()
             && (with_closed || task.closed_at.is_none())

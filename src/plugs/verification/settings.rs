@@ -39,10 +39,10 @@ pub struct Settings {
     /// US dollars for a million tokens.
     pub input_price: Option<f64>,
     pub output_price: Option<f64>,
-    /// A file is sent when it has not changed for so long.
+    /// A file is sent when it has not changed for this time.
     #[serde(with = "crate::config::wait")]
     pub quiet: Duration,
-    /// Or so long after the first change that was not sent.
+    /// Or this time after the first change that was not sent.
     #[serde(with = "crate::config::wait")]
     pub quiet_at_most: Duration,
     /// People whose transcripts are not looked into.
@@ -136,7 +136,7 @@ impl Settings {
         Quiet { after: time(self.quiet), at_most: time(self.quiet_at_most) }
     }
 
-    /// What calls with so many tokens cost.
+    /// What calls with these numbers of tokens cost.
     pub fn cost(&self, input_tokens: u64, output_tokens: u64) -> Spent {
         // A dollar for a million tokens is a millionth of a dollar for each.
         let micros = |tokens: u64, price: Option<f64>| (tokens as f64 * price.unwrap_or_default()).ceil() as u64;

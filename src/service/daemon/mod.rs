@@ -111,7 +111,7 @@ impl<'d> Daemon<'d> {
         })
     }
 
-    /// Serves until it is told to stop.
+    /// Serves until it is asked to stop.
     pub fn run(&mut self, inbox: &Receiver<Event>) {
         systemd::ready();
         self.adopt(Arc::clone(&self.settings));

@@ -25,14 +25,14 @@ pub struct Slot {
     is_kept_out: bool,
 }
 
-/// A run that did not get the database, although it waited, is tried again so long after its end.
+/// A run that did not get the database, although it waited, is tried again this long after its end.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Changes of sources are collected for so long, and for ten times what a run takes.
+/// Changes of sources are collected for this time, and for ten times what a run takes.
 const CALM: Duration = Duration::from_secs(2);
 
 impl Slot {
-    /// A processor of which the history of runs tells the last one.
+    /// A processor whose last run is in the history of runs.
     pub fn new(plug: &'static Plug, last: Option<LastRun>) -> Self {
         Self { plug, last, took: Duration::ZERO, has_backlog: false, changed: None, is_kept_out: false }
     }
@@ -83,7 +83,7 @@ impl Slot {
             Err(_) => End::Failed,
         };
         self.last = Some(LastRun { started: since.clone(), end });
-        // One that is tried again and again is told once.
+        // One that is tried again and again is logged once.
         !(was_kept_out && self.is_kept_out)
     }
 }

@@ -55,7 +55,7 @@ pub type Results = Vec<(&'static str, Result<Summary>)>;
 /// How long the snapshot of decisions waits for one that is being made.
 const TURN: Duration = Duration::from_secs(600);
 
-/// A run without a sign of life for so long is stuck, and its daemon is of no use.
+/// A run without a sign of life for this time is stuck, and so is its daemon.
 const STALL: Duration = Duration::from_secs(600);
 
 impl Work {

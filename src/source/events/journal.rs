@@ -1,5 +1,5 @@
 //! Appending to a user's own folder of events: a line is there whole, on disk and on a line of its own, or the
-//! writer is told that it is not.
+//! writer gets an error that says so.
 //!
 //! Many processes append to one file at once. Each line is one `write` to a file that is open for appending, which
 //! the system does not interleave with another. A line that a crash or a full disk cut off has no end: whoever

@@ -1,4 +1,4 @@
-//! A key of so many facts that settling it takes longer than others are to wait for the database: it is read,
+//! A key with facts in such numbers that settling it takes longer than others should wait for the database: it is read,
 //! settled with the database let go of, and written if nothing that it was settled from has changed
 //! meanwhile.
 
@@ -109,7 +109,7 @@ fn is_same(
         && OtherInputs::of(transaction, manifest, settlement, &key_hash.to_string())?.is_as(&from.others))
 }
 
-/// Tells the facts of a key from others: their number, and the sum of their hashes.
+/// Identifies the facts of a key: their number, and the sum of their hashes.
 fn mark(transaction: &Transaction<'_>, manifest: &Manifest, settlement: &Settlement, key_hash: i64) -> Result<String> {
     let mut mark = String::new();
     let sql = format!(

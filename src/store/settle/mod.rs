@@ -35,7 +35,7 @@
 //!
 //! A crash before that transaction commits leaves r1 on the list, and the next pass does steps 2 to 5 again.
 //!
-//! The 64-bit hash of a key only narrows what is read. Keys that share one are told apart by their text: each
+//! The 64-bit hash of a key only narrows what is read. Keys that share one are distinguished by their text: each
 //! is settled, replaced and noted as failed by itself.
 
 pub(super) mod alone;

@@ -7,7 +7,7 @@
 //! | it has some | touched, to be settled with what is there |
 //! | people have reviewed entities of the settlement | touched: what they decided counts |
 //! | it is joined to others by edges | touched: theirs count |
-//! | it shares its hash with another key, and facts can be entities | touched: which facts are is told by key there |
+//! | it shares its hash with another key, and facts can be entities | touched: which facts are is decided by key there |
 //! | its settlement has a memo | touched: what is at hand is a small part of it |
 //! | its facts were refused before, in a larger group | touched: settling it can be why |
 //!

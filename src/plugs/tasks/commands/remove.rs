@@ -23,7 +23,7 @@ pub(super) struct Remove {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Purge {
-    /// Tasks that were closed so long ago, such as 2d or 36h [default: the configured retention]
+    /// Tasks that were closed at least this long ago, such as 2d or 36h [default: the configured retention]
     #[arg(long, value_name = "TIME", value_parser = age)]
     older_than: Option<Duration>,
 
@@ -69,7 +69,7 @@ fn age(text: &str) -> std::result::Result<Duration, String> {
     }
 }
 
-/// Hides all tasks that are closed for so long.
+/// Hides all tasks that were closed at least this long ago.
 pub(super) fn purge(args: &Purge, context: &Context) -> Result<Status> {
     let (config, database) = args.who.current.find(context)?;
     let age = args.older_than.unwrap_or(config.settings::<Settings>().retention);

@@ -34,7 +34,7 @@ pub(super) struct Args {
 struct Page {
     #[serde(flatten)]
     task: TaskSession,
-    /// As all source files tell them, copies too.
+    /// Those of all source files, copies too.
     events: Vec<Happened>,
 }
 

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 pub enum By {
     Type,
     Status,
-    /// The person whose folder told of the task first; without identities a folder.
+    /// The person whose folder named the task first; without identities a folder.
     User,
     /// On which the task was created, in the report's time zone.
     Day,
@@ -98,7 +98,7 @@ impl Group {
     }
 }
 
-/// The smallest of the sorted values that so many hundredths of all are not above.
+/// A percentile: the smallest of the sorted values that at least this percentage of all does not exceed.
 fn percentile(sorted: &[i64], percent: usize) -> Option<i128> {
     let rank = (sorted.len() * percent).div_ceil(100).checked_sub(1)?;
     sorted.get(rank).map(|value| (*value).into())

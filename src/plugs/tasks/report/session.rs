@@ -15,7 +15,7 @@ pub struct TaskSession {
     pub task_id: String,
     pub short_id: Option<String>,
     pub task_type: Option<String>,
-    /// The folder that told of it first; of a run, who asked for it.
+    /// The folder that named it first; of a run, who asked for it.
     pub username: Option<String>,
     pub user_id: Option<String>,
     /// `active`, `completed`, `failed`, `cancelled` or `orphaned`.
@@ -203,7 +203,7 @@ pub fn events(reader: Reader<'_>, task_id: &str) -> Result<Vec<Happened>> {
 /// Which tasks a question is about.
 #[derive(Clone, Copy)]
 pub(super) enum Tasks {
-    /// Those that logs tell of.
+    /// Those of logs.
     Tracked,
     /// These and the runs of the program.
     All,

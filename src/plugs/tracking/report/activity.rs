@@ -88,7 +88,7 @@ impl Sums {
     }
 }
 
-/// The least number that so many percent of all are not above: the nearest rank. The numbers are in order.
+/// A percentile by the nearest rank: the smallest number that at least this percentage of all does not exceed. The numbers are in order.
 fn percentile(numbers: &[i128], percent: usize) -> Option<i128> {
     numbers.get((numbers.len() * percent).div_ceil(100).checked_sub(1)?).copied()
 }

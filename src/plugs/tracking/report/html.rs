@@ -107,7 +107,7 @@ fn week(rhythm: &Rhythm) -> String {
     html + "</svg></div>\n"
 }
 
-/// A report as a table, without what it cost: that is told above, by response.
+/// A report as a table, without its cost, which is shown above by response.
 fn sheet(sheet: &Sheet) -> String {
     const SHOWN: [&str; 4] = ["sessions", "active_seconds", "median_seconds", "engaged_rate"];
     let mut columns: Vec<(usize, &Column)> = sheet.columns.iter().enumerate().collect();

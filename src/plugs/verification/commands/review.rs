@@ -8,7 +8,7 @@ use sessionmill_verification::review::Action;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Items {
-    /// Ids, as `list` and `show` tell them, or how they begin
+    /// Ids, as `list` and `show` print them, or how they begin
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
 

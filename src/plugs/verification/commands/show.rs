@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Ids, as `list` tells them, or how they begin
+    /// Ids, as `list` shows them, or how they begin
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
 

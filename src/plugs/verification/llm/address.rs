@@ -17,7 +17,7 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// With what is wrong about it. A secret that stands in it is not told.
+    /// With what is wrong about it. The message does not contain a secret of the address.
     pub fn parse(text: &str) -> Result<Self, String> {
         let uri: Uri = text.parse().map_err(|_| "`base_url` is no address".to_owned())?;
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {

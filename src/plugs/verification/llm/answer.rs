@@ -28,7 +28,7 @@ struct Told {
     entities: Vec<String>,
 }
 
-/// So many entities of a claim are kept, of so many characters.
+/// Entities of a claim that are kept, and characters of each.
 const ENTITIES: usize = 12;
 const ENTITY: usize = 80;
 

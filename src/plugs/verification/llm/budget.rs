@@ -33,7 +33,7 @@ struct State {
     begun: HashMap<String, Instant>,
 }
 
-/// A file is asked about for so long; its answers are kept, and the next run goes on.
+/// Time for the questions about one file. Its answers are kept, and the next run goes on.
 const PER_FILE: Duration = Duration::from_secs(180);
 
 impl Spent {

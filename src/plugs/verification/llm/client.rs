@@ -75,7 +75,7 @@ impl Client {
         let config = config.build();
         let proxy = config.proxy().filter(|proxy| !proxy.is_no_proxy(address.uri()));
         let url = format!("{}{}", address.as_str(), api.path());
-        // It can have a password, which is not told.
+        // It can contain a password, which is not shown.
         let by = |proxy: &Proxy| format!(", asked through the proxy `{}:{}`,", proxy.host(), proxy.port());
         Ok(Self {
             host: proxy.map_or(address.host(), |proxy| proxy.host()).to_owned(),
@@ -245,7 +245,7 @@ fn unknown(host: &str) -> String {
     format!("no address is known of `{host}`; check the name, and that this machine is online")
 }
 
-/// How long the server asks to be left alone: seconds, or a time, which is told by the server's clock.
+/// How long the server asks not to be called: seconds, or a time by the server's clock.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let wish = text("retry-after")?.trim();

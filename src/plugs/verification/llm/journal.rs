@@ -225,7 +225,7 @@ fn rewrite(path: &Path, usernames: &BTreeSet<&str>) -> std::io::Result<u64> {
         match serde_json::from_slice::<Entry>(&line) {
             Ok(entry) if !usernames.contains(&*entry.username) => new.write_all(&[&line[..], b"\n"].concat())?,
             Ok(_) => forgotten += 1,
-            // Whose it is cannot be told.
+            // Its owner is unknown.
             Err(_) => {}
         }
     }

@@ -41,7 +41,7 @@ pub fn question(correction: &str, facts: &[&str]) -> Question {
     }
 }
 
-/// The positions of the contradicted ones of so many facts, and how many numbers are of none. `None` is no
+/// The positions of the contradicted facts, and how many numbers belong to no fact. `None` is no
 /// answer: it does not have the form that was asked for, or names nothing but what was not there.
 pub fn contradicted(answer: &Value, facts: usize) -> Option<(BTreeSet<usize>, usize)> {
     let numbers: Option<Vec<i64>> = answer["contradicted"].as_array()?.iter().map(Value::as_i64).collect();

@@ -45,7 +45,7 @@ impl Key {
         Self(text.to_owned())
     }
 
-    /// Enough to see that a key is another one, and too little to tell what it is.
+    /// Enough to see that a key has changed, and too little to reveal it.
     pub(super) fn mark(&self) -> String {
         let [a, b, ..] = <[u8; 16]>::from(Md5::digest(&self.0));
         format!("{a:02x}{b:02x}")

@@ -6,7 +6,7 @@
 //! | [`address`] | where a server is, and whether a key may go there |
 //! | [`key`] | the secret that a server wants to see |
 //! | [`model`] | the detector: prompt, journal, budget, client, answer |
-//! | [`question`] | what a model is told, and the form of its answer |
+//! | [`question`] | what a model is asked, and the form of its answer |
 //! | [`prompt`] | the question about a conversation: the instruction, the schema, the turns as data |
 //! | [`judgement`] | the question about a correction, and its answer |
 //! | [`network`] | whether a connection can be opened at all |

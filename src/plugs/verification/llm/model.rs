@@ -172,7 +172,7 @@ impl Model {
 
 /// What a question is about.
 struct About<'a> {
-    /// One file can be asked about for so long; a correction is asked about once.
+    /// Time for the questions about one file. A correction is asked about once.
     session_file: Option<&'a str>,
     /// Whose transcript, or nothing: what is judged is nobody's alone, and the answer says no word of it.
     username: &'a str,

@@ -1,4 +1,4 @@
-//! What a model is told about a conversation: the instruction, the schema of its answer, and the turns,
+//! What a model gets about a conversation: the instruction, the schema of its answer, and the turns,
 //! which are data.
 //!
 //! The texts are part of the question: whoever changes one has every file asked about again.
@@ -106,7 +106,7 @@ fn is_tag(rest: &str, tag: &str) -> bool {
     name.get(..tag.len()).is_some_and(|name| name.eq_ignore_ascii_case(tag))
 }
 
-/// A text of at most so many characters.
+/// A text, cut to a number of characters.
 pub fn cut(text: &str, characters: usize) -> &str {
     text.char_indices().nth(characters).map_or(text, |(end, _)| &text[..end])
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// What a model is told, and the form in which it answers.
+/// What a model is asked, and the form of its answer.
 #[derive(Debug)]
 pub struct Question {
     /// Name of the answer's form.

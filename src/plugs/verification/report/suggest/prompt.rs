@@ -30,7 +30,7 @@ pub(crate) struct Prompt {
     pub(crate) cost_micro_usd: Option<i64>,
 }
 
-/// Once that a prompt was said. Copies of a conversation tell it once.
+/// One occurrence of a prompt. Copies of a conversation count once.
 struct Once {
     user: String,
     session: String,
