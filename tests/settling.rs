@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use fastrand::Rng;
 use md5::{Digest as _, Md5};
 use sessionmill::source::retry::{FailureState, Retries, Standing};
-use sessionmill::store::failures::{self, Wish};
+use sessionmill::store::failures::{self, FailureAction};
 use sessionmill::store::{Access, Store};
 use sessionmill_contract::{
     Agent, Bound, Event, Failure, FailureClass, Fold, Inputs, Manifest, Processor, Row as _, Rows, Said, Settlement,
@@ -317,12 +317,13 @@ fn random_files_rules_settings_and_failures_settle_as_from_scratch() {
                     processor = Sums::new(processor.version, processor.factor, faults);
                 }
                 80..84 => {
-                    let (wish, state) =
-                        [(Wish::Retry, FailureState::Retry), (Wish::Drop, FailureState::Dropped)][random.usize(..2)];
+                    let (action, state) =
+                        [(FailureAction::Retry, FailureState::Retry), (FailureAction::Drop, FailureState::Dropped)]
+                            [random.usize(..2)];
                     let now = world.next().wall;
                     let store = Store::open(&world.database(), Access::ReadWrite).unwrap();
                     let keys = failures::keys(store.reader()).unwrap();
-                    failures::wish(&store, wish, &[], &keys.iter().collect::<Vec<_>>(), now).unwrap();
+                    failures::apply(&store, action, &[], &keys.iter().collect::<Vec<_>>(), now).unwrap();
                     for standing in words.values_mut().filter_map(|word| word.standing.as_mut()) {
                         *standing = Standing { state, attempts: 0, strikes: 0, next_try_at: now, ..standing.clone() };
                     }

@@ -5,7 +5,7 @@ use crate::base::error::{Error, Result, Status, count};
 use crate::base::names;
 use crate::config::Config;
 use crate::plugs::{ConfiguredProcessors, Resources};
-use crate::store::failures::{self, Wish};
+use crate::store::failures::{self, FailureAction};
 use crate::store::{Access, Store, pauses};
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ pub struct Changed {
 /// # Errors
 ///
 /// If a processor or a name is unknown, or the database cannot be written. Nothing is changed then.
-pub fn change(wish: Wish, which: &Which, config: &Config, resources: &Resources) -> Result<Changed> {
+pub fn change(action: FailureAction, which: &Which, config: &Config, resources: &Resources) -> Result<Changed> {
     let processors = which.processor.clone().map(|name| vec![name]).unwrap_or_default();
     let plugs = resources.plugs.named(&processors)?;
     let store = Store::open_current(&resources.database, Access::ReadWrite, resources.now)?;
@@ -62,9 +62,15 @@ pub fn change(wish: Wish, which: &Which, config: &Config, resources: &Resources)
         files.retain(|failed| names.contains(&failed.session_file));
         keys.retain(|failed| names.contains(&failed.key));
     }
-    failures::wish(&store, wish, &files.iter().collect::<Vec<_>>(), &keys.iter().collect::<Vec<_>>(), resources.now)?;
+    failures::apply(
+        &store,
+        action,
+        &files.iter().collect::<Vec<_>>(),
+        &keys.iter().collect::<Vec<_>>(),
+        resources.now,
+    )?;
     let mut pauses = Vec::new();
-    for name in plugs.iter().map(|plug| plug.name()).filter(|_| wish == Wish::Retry) {
+    for name in plugs.iter().map(|plug| plug.name()).filter(|_| action == FailureAction::Retry) {
         let Ok(configured) = ConfiguredProcessors::new(&[name.to_owned()], config, resources) else { continue };
         let pause = pauses::of(store.reader(), name, configured.server_of(name))?;
         pauses.extend(pause.filter(|pause| pause.holds(resources.now)).map(|pause| pause.words(name)));
@@ -73,12 +79,12 @@ pub fn change(wish: Wish, which: &Which, config: &Config, resources: &Resources)
 }
 
 impl Changed {
-    /// What came of a wish, in words.
-    pub fn words(&self, wish: Wish) -> String {
+    /// The result of an action, in words.
+    pub fn words(&self, action: FailureAction) -> String {
         let what = count(self.failures, "failure");
-        match wish {
-            Wish::Retry => format!("{what} to be tried again by the next run"),
-            Wish::Drop => format!("{what} dropped"),
+        match action {
+            FailureAction::Retry => format!("{what} to be tried again by the next run"),
+            FailureAction::Drop => format!("{what} dropped"),
         }
     }
 }

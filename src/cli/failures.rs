@@ -10,7 +10,7 @@ use crate::report::grid::Field;
 use crate::report::listing::Listing;
 use crate::source::retry::{FailureState, Standing};
 use crate::store::cell::plain;
-use crate::store::failures::{self, Failed, FailedKey, Wish};
+use crate::store::failures::{self, Failed, FailedKey, FailureAction};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -82,8 +82,8 @@ pub(crate) fn failures(args: &Args, context: &Context) -> Result<Status> {
     match &args.action {
         None => list(&args.list, context),
         Some(Action::List(args)) => list(args, context),
-        Some(Action::Retry(which)) => change(which, Wish::Retry, context),
-        Some(Action::Drop(which)) => change(which, Wish::Drop, context),
+        Some(Action::Retry(which)) => change(which, FailureAction::Retry, context),
+        Some(Action::Drop(which)) => change(which, FailureAction::Drop, context),
     }
 }
 
@@ -119,12 +119,12 @@ enum Entry<'f> {
     Key(&'f FailedKey),
 }
 
-fn change(which: &Which, wish: Wish, context: &Context) -> Result<Status> {
+fn change(which: &Which, action: FailureAction, context: &Context) -> Result<Status> {
     let (config, database) = which.database.find(context)?;
     let names = if which.all { Names::All } else { Names::These(which.files.clone()) };
     let wanted = actions::Which { names, processor: which.processor.clone() };
-    let changed = actions::change(wish, &wanted, &config, &context.resources(&database))?;
-    remark(&changed.words(wish));
+    let changed = actions::change(action, &wanted, &config, &context.resources(&database))?;
+    remark(&changed.words(action));
     changed.pauses.iter().for_each(|pause| remark(&format!("note: {pause}")));
     Ok(Status::Done)
 }

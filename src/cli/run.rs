@@ -80,7 +80,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     let clock = Clock::begin(context.now.clone());
     stop_at_signal(&limits.stop)?;
     let (origin, adopt) = (Origin::Cli, args.place.adopt);
-    let asked = Asked { origin, adopt, limits, talk: Talk::Aloud, configured: &configured, config: &config };
+    let asked = Asked { origin, adopt, limits, verbosity: Verbosity::Normal, configured: &configured, config: &config };
     let summary = pass(&choice, &database, &configured.processors(), &asked, context);
     if let Some(file) = &args.metrics_file {
         let written = metrics::write(&database, &config, &configured, &clock.read(), file);
@@ -158,8 +158,8 @@ pub(super) fn tell_found(choice: &Choice) {
 
 /// Whether a pass shows how far it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Talk {
-    Aloud,
+pub(super) enum Verbosity {
+    Normal,
     Quiet,
 }
 
@@ -168,7 +168,7 @@ pub(super) struct Asked<'a> {
     pub origin: Origin,
     pub adopt: bool,
     pub limits: Limits,
-    pub talk: Talk,
+    pub verbosity: Verbosity,
     pub configured: &'a ConfiguredProcessors,
     pub config: &'a Config,
 }
@@ -192,9 +192,9 @@ pub(super) fn pass(
     asked: &Asked<'_>,
     context: &Context,
 ) -> Result<Summary> {
-    let Asked { origin, adopt, limits, talk, configured, config } = asked;
+    let Asked { origin, adopt, limits, verbosity, configured, config } = asked;
     // Drawn on stderr, and not at all where that is no terminal.
-    let bar = if *talk == Talk::Aloud { ProgressBar::new(0) } else { ProgressBar::hidden() };
+    let bar = if *verbosity == Verbosity::Normal { ProgressBar::new(0) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} files, {eta} left") {
         bar.set_style(style);
     }

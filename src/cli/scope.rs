@@ -4,7 +4,7 @@ use crate::base::days::{Days, Span};
 use crate::base::error::{Error, Result, Status};
 use crate::base::limits::Limits;
 use crate::base::zone;
-use crate::cli::run::{Asked, Talk, pass, tell_found};
+use crate::cli::run::{Asked, Verbosity, pass, tell_found};
 use crate::cli::{Context, Database, Place, remark, screen};
 use crate::config::Config;
 use crate::identities::Identities;
@@ -141,7 +141,8 @@ impl Current {
             return Ok(());
         }
         let configured = ConfiguredProcessors::new(&[], &setup.config, &context.resources(&setup.database))?;
-        renewed(processors, &configured, &self.place, Talk::Quiet, &setup.config, &setup.database, context).map(drop)
+        renewed(processors, &configured, &self.place, Verbosity::Quiet, &setup.config, &setup.database, context)
+            .map(drop)
     }
 
     /// Brings what some processors make up to date, where the user wants it and may write the database. It is about
@@ -198,7 +199,7 @@ pub(crate) fn refresh(
             remark(&format!("processor `{name}` is disabled: {reason}"));
         }
     }
-    match renewed(names, &configured, place, Talk::Aloud, config, database, context)? {
+    match renewed(names, &configured, place, Verbosity::Normal, config, database, context)? {
         Some(summary) if summary.failed() => remark(summary.words().trim_end()),
         Some(summary) => {
             for warning in summary.notices.warnings.iter().take(WARNINGS) {
@@ -215,7 +216,7 @@ fn renewed(
     names: &[&str],
     configured: &ConfiguredProcessors,
     place: &Place,
-    talk: Talk,
+    verbosity: Verbosity,
     config: &Config,
     database: &DatabaseFile,
     context: &Context,
@@ -227,11 +228,11 @@ fn renewed(
         return Ok(None);
     }
     let choice = place.choose(config, database, context)?;
-    if talk == Talk::Aloud {
+    if verbosity == Verbosity::Normal {
         tell_found(&choice);
     }
     let (origin, adopt, limits) = (Origin::Report, place.adopt, Limits::default());
-    let asked = Asked { origin, adopt, limits, talk, configured, config };
+    let asked = Asked { origin, adopt, limits, verbosity, configured, config };
     match pass(&choice, database, &processors, &asked, context) {
         Ok(summary) => Ok(Some(summary)),
         Err(error) if error.status == Status::Busy => Ok(None),

@@ -8,7 +8,7 @@ use crate::cli::{Context, Database, print, screen};
 use crate::config::Config;
 use crate::pass::pending::{self, Pending};
 use crate::plugs::ConfiguredProcessors;
-use crate::report::health::{Keeper, State};
+use crate::report::health::{RunMode, State};
 use crate::report::render::pretty;
 use crate::report::status::{self, Overview, View};
 use crate::run::policy::Policy;
@@ -84,7 +84,7 @@ pub(crate) fn glance<T>(
         state => overview.with_word(state),
     };
     let view =
-        View { database, config, now: &context.now, keeper: None, pending: None, disabled: &configured.disabled };
+        View { database, config, now: &context.now, run_mode: None, pending: None, disabled: &configured.disabled };
     Ok((made, judged(overview, concerns, &view)))
 }
 
@@ -134,12 +134,12 @@ fn judge(args: &Args, config: &Config, database: &DatabaseFile, context: &Contex
             (overview.with_word(state), pending)
         }
     };
-    let keeper = args.check.then_some(Keeper::Schedule);
+    let run_mode = args.check.then_some(RunMode::Scheduled);
     let view = View {
         database,
         config,
         now: &context.now,
-        keeper,
+        run_mode,
         pending: pending.as_deref(),
         disabled: &configured.disabled,
     };

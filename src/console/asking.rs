@@ -15,7 +15,7 @@ use crate::plugs::call::Reply;
 use crate::service::order::{Action, Command, Order};
 use crate::service::trigger;
 use crate::source::access::may_write;
-use crate::store::failures::Wish;
+use crate::store::failures::FailureAction;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use std::process::Stdio;
@@ -138,8 +138,8 @@ impl App {
         match order.action(order.processor.as_deref(), &self.login) {
             None => self.run(order.processor.as_deref().unwrap_or_default()),
             Some(Action::Retry(which)) => {
-                let changed = actions::failures::change(Wish::Retry, &which, &self.config, &resources)?;
-                said(changed.words(Wish::Retry))
+                let changed = actions::failures::change(FailureAction::Retry, &which, &self.config, &resources)?;
+                said(changed.words(FailureAction::Retry))
             }
             Some(Action::Review { processor, review }) => {
                 said(actions::review::review(&processor, &review, &resources)?.join("; "))

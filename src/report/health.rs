@@ -50,7 +50,7 @@ pub struct Facts<'f> {
     /// `None` for one that is off.
     pub schedule: Option<&'f Schedule>,
     pub zone: Tz,
-    pub keeper: Keeper,
+    pub run_mode: RunMode,
     /// Why it cannot run as it is configured.
     pub lacks: Option<&'f str>,
     pub pause: Option<&'f Pause>,
@@ -75,7 +75,7 @@ impl<'f> Facts<'f> {
         record: &'f Record,
         schedule: Option<&'f Schedule>,
         zone: Tz,
-        keeper: Keeper,
+        run_mode: RunMode,
         alarms: &'f [String],
         lacks: Option<&'f str>,
     ) -> Self {
@@ -83,7 +83,7 @@ impl<'f> Facts<'f> {
         Self {
             schedule,
             zone,
-            keeper,
+            run_mode,
             lacks,
             pause: record.pause.as_ref(),
             alarms,
@@ -98,13 +98,13 @@ impl<'f> Facts<'f> {
     }
 }
 
-/// Who sees to it that the processor runs.
+/// What starts the runs of a processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keeper {
+pub enum RunMode {
     /// A schedule: a run that does not come is missed.
-    Schedule,
-    /// Whoever wants to, now and then.
-    Nobody,
+    Scheduled,
+    /// People, whenever they want to.
+    Manual,
 }
 
 /// After a time of day a run is late by twice the time after which a failed one is tried again.
@@ -181,7 +181,7 @@ impl Facts<'_> {
 
     /// When the daemon runs it next, if there is one.
     fn next_due(&self, schedule: &Schedule, now: &Moment) -> Option<DateTime<Utc>> {
-        if self.keeper == Keeper::Nobody {
+        if self.run_mode == RunMode::Manual {
             return None;
         }
         let last = self.last.map(|run| LastRun::remembered(run.started_at, run.end(), now));
@@ -191,7 +191,7 @@ impl Facts<'_> {
 
     /// Says so if a run should have been begun.
     fn late(&self, schedule: &Schedule, now: DateTime<Utc>) -> Option<String> {
-        if self.keeper == Keeper::Nobody || self.is_running {
+        if self.run_mode == RunMode::Manual || self.is_running {
             return None;
         }
         let Some(run) = self.last else { return Some("it never ran".into()) };
@@ -245,11 +245,11 @@ mod tests {
     }
 
     fn facts<'f>(schedule: Option<&'f Schedule>, last: Option<&'f Run>) -> Facts<'f> {
-        let (zone, keeper) = (Tz::Europe__Berlin, Keeper::Schedule);
+        let (zone, run_mode) = (Tz::Europe__Berlin, RunMode::Scheduled);
         Facts {
             schedule,
             zone,
-            keeper,
+            run_mode,
             lacks: None,
             pause: None,
             alarms: &[],
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(health(&facts, "20T03:21"), FINE, "an idle night is no alarm");
         let late = "no run since 2026-11-20 03:00 UTC, although it is due every 10m".to_owned();
         assert_eq!(health(&facts, "20T03:22"), (State::Failing, vec![late]));
-        assert_eq!(health(&Facts { keeper: Keeper::Nobody, ..facts }, "29T03:22"), FINE);
+        assert_eq!(health(&Facts { run_mode: RunMode::Manual, ..facts }, "29T03:22"), FINE);
     }
 
     #[test]
@@ -372,7 +372,7 @@ mod tests {
         assert_eq!(state(&Facts { pause: Some(&over), ..fine.clone() }), State::Ok);
         assert_eq!(state(&Facts { dead: 1, ..fine.clone() }), State::Warning);
         assert_eq!(state(&Facts { last: None, ..fine.clone() }), State::Failing);
-        assert_eq!(state(&Facts { last: None, keeper: Keeper::Nobody, ..fine.clone() }), State::Ok);
+        assert_eq!(state(&Facts { last: None, run_mode: RunMode::Manual, ..fine.clone() }), State::Ok);
         let killed = run("20T03:00", "20T03:00", "killed");
         assert_eq!(state(&Facts { last: Some(&killed), over: Some(&killed), ..fine.clone() }), State::Warning);
         let stopped = run("20T03:00", "20T03:00", "stopped");

@@ -9,7 +9,7 @@ use crate::base::printable::{printable, short};
 use crate::base::utc;
 use crate::config::Config;
 use crate::pass::pending::Pending;
-use crate::report::health::{Facts, Health, Keeper, State};
+use crate::report::health::{Facts, Health, RunMode, State};
 use crate::report::screen::{Screen, Tone};
 use crate::run::summary::Deferral;
 use crate::source::Source;
@@ -131,7 +131,7 @@ pub struct View<'v> {
     pub config: &'v Config,
     pub now: &'v Moment,
     /// If nobody says who keeps the database, its history does.
-    pub keeper: Option<Keeper>,
+    pub run_mode: Option<RunMode>,
     /// Per processor, where the sources could be looked at.
     pub pending: Option<&'v [Pending]>,
     pub disabled: &'v Disabled,
@@ -276,8 +276,8 @@ impl Overview {
             Presence::Free => None,
             Presence::Unseen => word.map(|pid| format!("pid {pid}")),
         };
-        let by_history = if is_kept || status.service.is_some() { Keeper::Schedule } else { Keeper::Nobody };
-        let keeper = view.keeper.unwrap_or(by_history);
+        let by_history = if is_kept || status.service.is_some() { RunMode::Scheduled } else { RunMode::Manual };
+        let run_mode = view.run_mode.unwrap_or(by_history);
         // Only the service sees its credentials and its network, so what it lacks is known from its runs and its state.
         let word = service_state.filter(|_| word.is_some_and(|pid| status.service == Some(format!("pid {pid}"))));
         for (number, (processor, record)) in status.processors.iter_mut().zip(records).enumerate() {
@@ -298,7 +298,7 @@ impl Overview {
                 &record,
                 schedule,
                 view.config.schedule.timezone,
-                keeper,
+                run_mode,
                 &alarms,
                 lacks.filter(|_| entry.is_some() || !is_its_own),
             );

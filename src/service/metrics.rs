@@ -7,7 +7,7 @@ use crate::base::moment::Moment;
 use crate::config::Config;
 use crate::config::schedules::Schedules;
 use crate::plugs::{ConfiguredProcessors, Measure};
-use crate::report::health::{Facts, Keeper, State};
+use crate::report::health::{Facts, RunMode, State};
 use crate::store::record::Record;
 use crate::store::{Access, DatabaseFile, Store, known, room};
 use chrono::{DateTime, Utc};
@@ -54,7 +54,7 @@ pub fn write(
                 &record,
                 config.schedule.get(name),
                 timezone,
-                Keeper::Schedule,
+                RunMode::Scheduled,
                 &alarms,
                 configured.disabled.why(name),
             );

@@ -195,7 +195,7 @@ fn row<'g>(processor: usize, job: &'g Job, failure: &'g FileFailure, stamp: Stam
 
 /// What an operator wants of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum FailureAction {
     /// Try again with the next pass, as if it had never failed.
     Retry,
     /// Do not try again, and do not count it as an error, until the file or the processor changes.
@@ -207,10 +207,16 @@ pub enum Wish {
 /// # Errors
 ///
 /// If the database cannot be written.
-pub fn wish(store: &Store, wish: Wish, files: &[&Failed], keys: &[&FailedKey], now: DateTime<Utc>) -> Result<()> {
-    let state = match wish {
-        Wish::Retry => FailureState::Retry,
-        Wish::Drop => FailureState::Dropped,
+pub fn apply(
+    store: &Store,
+    action: FailureAction,
+    files: &[&Failed],
+    keys: &[&FailedKey],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let state = match action {
+        FailureAction::Retry => FailureState::Retry,
+        FailureAction::Drop => FailureState::Dropped,
     };
     let set = "SET state = ?, attempts = 0, strikes = 0, next_try_at = ? WHERE processor_name = ? AND";
     store.transaction(|transaction| {

@@ -12,7 +12,7 @@ use crate::console::asking::Asked;
 use crate::console::caller::Caller;
 use crate::console::problem::{Problem, ProblemDocument};
 use crate::plugs::call::{Level, Reply, Rows};
-use crate::report::health::{Facts, Keeper, State as Condition};
+use crate::report::health::{Facts, RunMode, State as Condition};
 use crate::report::runs::{self, Listed};
 use crate::service::metrics::{self, Sample};
 use crate::service::order::{Args, Command, Order};
@@ -83,9 +83,9 @@ impl App {
         self.read(move |reader| {
             let state = ServiceState::read(&app.database);
             let alarms: Vec<String> = known::alarms(reader)?.into_iter().map(|(_, alarm)| alarm).collect();
-            let keeper = match &state {
-                Some(state) if state.is_kept => Keeper::Schedule,
-                _ => Keeper::Nobody,
+            let run_mode = match &state {
+                Some(state) if state.is_kept => RunMode::Scheduled,
+                _ => RunMode::Manual,
             };
             let now = (app.now)();
             let mut samples = Vec::new();
@@ -98,7 +98,7 @@ impl App {
                 let lacks = entry.and_then(|entry| entry.lacks.as_deref());
                 let schedule = &app.config.schedule;
                 let health =
-                    Facts::of(&record, schedule.get(name), schedule.timezone, keeper, &alarms, lacks).health(&now);
+                    Facts::of(&record, schedule.get(name), schedule.timezone, run_mode, &alarms, lacks).health(&now);
                 let running = lock::holder(&app.database, name).and_then(|line| Holder::parse(&line));
                 let running = running.or_else(|| entry.and_then(|entry| entry.runner()).cloned());
                 let last_run = runs::runs(reader, Some(name), 1)?.first().map(Listed::object);

@@ -19,7 +19,7 @@ use crate::service::daemon::event::{Event, Settings};
 use crate::service::metrics;
 use crate::service::order::Action;
 use crate::service::trigger::Claim;
-use crate::store::failures::Wish;
+use crate::store::failures::FailureAction;
 use crate::store::is_begun;
 use crate::store::publish::{self, Publisher};
 use crate::store::service_state;
@@ -165,8 +165,11 @@ fn done(action: &Action, settings: &Settings, now: &Moment) -> Result<String> {
     let (resources, config) = (resources(settings, now), &settings.config);
     match action {
         Action::Retry(which) => {
-            let changed = actions::failures::change(Wish::Retry, which, config, &resources)?;
-            Ok(std::iter::once(changed.words(Wish::Retry)).chain(changed.pauses).collect::<Vec<_>>().join("; "))
+            let changed = actions::failures::change(FailureAction::Retry, which, config, &resources)?;
+            Ok(std::iter::once(changed.words(FailureAction::Retry))
+                .chain(changed.pauses)
+                .collect::<Vec<_>>()
+                .join("; "))
         }
         Action::Review { processor, review } => Ok(actions::review::review(processor, review, &resources)?.join("; ")),
         Action::Remove { processor, removal } => {
