@@ -66,6 +66,13 @@ impl Form {
         self.raw.texts()
     }
 
+    /// How many rows of a long list are written: as many as are asked for, else what a screen has room for, and all of them
+    /// where nobody looks.
+    pub(crate) fn most(&self, asked: Option<u32>, on_screen: u32) -> u32 {
+        let is_seen = self.format() == Format::Table && screen().is_terminal;
+        asked.unwrap_or(if is_seen { on_screen } else { u32::MAX })
+    }
+
     /// Writes a list to stdout.
     pub(crate) fn list<T>(&self, listing: &Listing<'_, T>) -> Result<Status> {
         grid(&listing.write(self.format(), self.texts(), screen())?)
@@ -83,7 +90,8 @@ pub(crate) struct Shown {
     #[arg(long, value_name = "COLUMN", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     order: Option<String>,
 
-    /// Compare with the days before, as many as these, or with those of a period
+    /// Compare with the days before, as many as these; rows of days, weeks or months each with the one before it. With
+    /// a period, compare with its days
     #[arg(long, value_name = "PERIOD", num_args = 0..=1)]
     compare: Option<Option<Span>>,
 }
@@ -96,7 +104,10 @@ impl Shown {
     /// If the sheet cannot be made, has no such column, or there are no days to compare with.
     pub(crate) fn sheet(&self, setup: &ReportSetup, make: impl Fn(Days) -> Result<Sheet>) -> Result<Sheet> {
         let mut sheet = make(setup.days)?;
-        if let Some(period) = self.compare {
+        let times = compare::Times::of(&sheet);
+        if let (Some(None), Some(times)) = (self.compare, times) {
+            times.compare(&mut sheet, setup.days, setup.today, &make)?;
+        } else if let Some(period) = self.compare {
             let before = match period {
                 Some(period) => Some(period.days(setup.today)),
                 None => setup.days.before(),

@@ -23,9 +23,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     processor: Option<String>,
 
-    /// Show N runs, the newest first
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-    limit: u32,
+    /// Show N runs, the newest first [default: 20 in a table on a terminal, else all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
 
     #[command(flatten)]
     form: Form,
@@ -39,7 +39,8 @@ pub(crate) fn runs(args: &Args, context: &Context) -> Result<Status> {
         context.plugs.named(std::slice::from_ref(name))?;
     }
     let (_, database) = args.database.find(context)?;
-    let runs = read(&database, context, |reader| runs::runs(reader, args.processor.as_deref(), args.limit))?;
+    let most = args.form.most(args.limit, 20);
+    let runs = read(&database, context, |reader| runs::runs(reader, args.processor.as_deref(), most))?;
     args.form.list(&Listing {
         rows: &runs,
         empty: "no runs yet",

@@ -71,8 +71,8 @@ pub(crate) struct Current {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Usual {
     All,
-    /// Those that end today: the words for them, and how many.
-    Last(&'static str, u32),
+    /// Those that end today: the words for them, and what they begin with.
+    Until(&'static str, Span),
 }
 
 impl Usual {
@@ -80,9 +80,10 @@ impl Usual {
     pub(crate) fn of(format: Format, by: Rows) -> Self {
         match by {
             _ if format != Format::Table || !screen().is_terminal => Self::All,
-            Rows::Weeks => Self::Last("12 weeks", 84),
-            Rows::Months => Self::Last("12 months", 365),
-            Rows::Others => Self::Last("30 days", 30),
+            // Whole ones, and the one that is not over.
+            Rows::Weeks => Self::Until("12 weeks", Span::Week(11)),
+            Rows::Months => Self::Until("12 months", Span::Month(11)),
+            Rows::Others => Self::Until("30 days", Span::Last(30)),
         }
     }
 }
@@ -125,8 +126,8 @@ impl ReportArgs {
         let today = setup.today;
         let (days, usual) = match (self.period, usual) {
             (Some(period), _) => (period.days(today), None),
-            (None, Usual::Last(words, days)) if self.since.is_none() && self.until.is_none() => {
-                (Span::Last(days).days(today), Some(words))
+            (None, Usual::Until(words, begin)) if self.since.is_none() && self.until.is_none() => {
+                (Days { until: Some(today), ..begin.days(today) }, Some(words))
             }
             _ => (Days { since: self.since, until: self.until }, None),
         };

@@ -1,29 +1,33 @@
 //! A sheet beside that of other days: what a row was then, and how much more it is now.
 
 use crate::base::days::Days;
+use crate::base::error::Result;
+use crate::base::zone::Period;
 use crate::report::{Column, Row, Sheet, Unit, ratio};
-use chrono::{NaiveDate, Weekday};
+use chrono::{Months, NaiveDate, TimeDelta, Weekday};
 use std::collections::BTreeMap;
 
-/// Adds the column that matters most as it was before, and the change since. Days, weeks and months are compared with what
+/// What was, by all keys of a row.
+type Known = BTreeMap<Vec<Option<String>>, i128>;
+
+/// Adds the column that matters most as it was before, and what changed since. Days, weeks and months are compared with what
 /// was at the same place of the days before, and everything else by its name. What was there before only is a row without
 /// anything now, so that the rows of before add up to their total.
 pub fn compare(sheet: &mut Sheet, before: &Sheet, days: Days, then: Days) {
     let Some(at) = sheet.weight().or_else(|| before.weight()) else { return };
     let weight = |row: &Row| row.numbers.get(at).copied().flatten();
-    let mut known: BTreeMap<Vec<Option<String>>, i128> = BTreeMap::new();
+    let mut known = Known::new();
     for row in &before.rows {
         let keys = row.keys().zip(before.keys()).map(|(key, name)| moved(key?, name, days, then));
         *known.entry(keys.collect()).or_default() += weight(row).unwrap_or_default();
     }
     for row in &mut sheet.rows {
-        let was = known.remove(&row.keys().map(|key| key.map(str::to_owned)).collect::<Vec<_>>());
-        let now = weight(row);
-        row.numbers.extend([was, change(now, was)]);
+        let was = known.remove(&keys(row));
+        row.numbers.extend(since(weight(row), was));
     }
     let gone = known.into_iter().filter(|(_, was)| *was > 0).map(|(keys, was)| {
         let mut keys = keys.into_iter();
-        let numbers = sheet.columns.iter().map(|_| Some(0)).chain([Some(was), Some(-WHOLE)]).collect();
+        let numbers = sheet.columns.iter().map(|_| Some(0)).chain(since(Some(0), Some(was))).collect();
         Row { key: keys.next().flatten(), then: keys.collect(), numbers, ..Row::default() }
     });
     let gone: Vec<_> = gone.collect();
@@ -34,15 +38,143 @@ pub fn compare(sheet: &mut Sheet, before: &Sheet, days: Days, then: Days) {
     }
     let total = |sheet: &Sheet| sheet.totals.get(at).copied().flatten();
     let (now, was) = (total(sheet), total(before));
-    sheet.totals.extend([was, change(now, was)]);
+    sheet.totals.extend(since(now, was));
+    add_columns(sheet, at);
+    sheet.notes.push(format!("{} is compared with that of {then}", what(sheet, at)));
+}
+
+/// A key of a sheet whose rows are days, weeks or months.
+pub struct Times {
+    /// The place of the key.
+    at: usize,
+    period: Period,
+}
+
+impl Times {
+    /// The first such key of a sheet.
+    pub fn of(sheet: &Sheet) -> Option<Self> {
+        sheet.keys().enumerate().find_map(|(at, name)| {
+            let period = match name {
+                "day" => Period::Day,
+                "week" => Period::Week,
+                "month" => Period::Month,
+                _ => return None,
+            };
+            Some(Self { at, period })
+        })
+    }
+
+    fn name(&self) -> &'static str {
+        match self.period {
+            Period::Month => "month",
+            Period::Week | Period::SundayWeek => "week",
+            Period::Day => "day",
+        }
+    }
+
+    /// The first day of one that has a name.
+    fn first(&self, name: &str) -> Option<NaiveDate> {
+        let name = if self.name() == "month" { format!("{name}-01") } else { name.to_owned() };
+        name.parse().ok()
+    }
+
+    /// The same place in the next one, or, `back`, in the one before.
+    fn moved(&self, day: NaiveDate, back: bool) -> NaiveDate {
+        let month = Months::new(1);
+        let moved = match (self.name(), back) {
+            ("month", true) => day.checked_sub_months(month),
+            ("month", false) => day.checked_add_months(month),
+            (name, back) => {
+                let days = TimeDelta::days(if name == "week" { 7 } else { 1 });
+                day.checked_add_signed(if back { -days } else { days })
+            }
+        };
+        moved.unwrap_or(day)
+    }
+
+    /// Adds the column that matters most as it was one day, week or month before, and what changed since. The last one may
+    /// not be over, or be cut by the days: it is compared with as much of the one before.
+    ///
+    /// ```text
+    /// month     compared with, on 10 March
+    /// 2026-02   January
+    /// 2026-03   1 to 10 February
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If a sheet of other days cannot be made.
+    pub fn compare(
+        &self,
+        sheet: &mut Sheet,
+        days: Days,
+        today: NaiveDate,
+        make: impl Fn(Days) -> Result<Sheet>,
+    ) -> Result<()> {
+        let before = make(Days { since: days.since.map(|since| self.moved(since, true)), ..days })?;
+        let Some(at) = sheet.weight().or_else(|| before.weight()) else { return Ok(()) };
+        let weight = |row: &Row| row.numbers.get(at).copied().flatten();
+        let mut known = Known::new();
+        let add = |known: &mut Known, sheet: &Sheet| {
+            for row in &sheet.rows {
+                let mut keys = keys(row);
+                let next = keys[self.at].as_deref().and_then(|name| self.first(name)).map(|day| self.moved(day, false));
+                let Some(next) = next else { continue };
+                keys[self.at] = Some(self.period.of_day(next));
+                *known.entry(keys).or_default() += weight(row).unwrap_or_default();
+            }
+        };
+        add(&mut known, &before);
+        let end = days.until.unwrap_or(today).min(today);
+        let last = self.period.of_day(end);
+        let mut note = format!("{} is compared with that of the {} before", what(sheet, at), self.name());
+        let has_last = sheet.rows.iter().any(|row| row.keys().nth(self.at).flatten() == Some(&last));
+        if has_last
+            && end.succ_opt().is_some_and(|next| self.period.of_day(next) == last)
+            && let Some(first) = self.first(&last)
+        {
+            let first = days.since.map_or(first, |since| since.max(first));
+            let part = Days { since: Some(self.moved(first, true)), until: Some(self.moved(end, true)) };
+            known.retain(|keys, _| keys[self.at].as_deref() != Some(&last));
+            add(&mut known, &make(part)?);
+            note += &format!("; that of {last}, which ends on {end} here, with {part}");
+        }
+        for row in &mut sheet.rows {
+            let was = known.get(&keys(row)).copied();
+            row.numbers.extend(since(weight(row), was));
+        }
+        // What was before the first row and what was before the others overlap: there is no sum of them.
+        sheet.totals.extend([None; 3]);
+        add_columns(sheet, at);
+        sheet.notes.push(note);
+        Ok(())
+    }
+}
+
+fn keys(row: &Row) -> Vec<Option<String>> {
+    row.keys().map(|key| key.map(str::to_owned)).collect()
+}
+
+/// What was, how much more it is now, and that as a part of it.
+fn since(now: Option<i128>, was: Option<i128>) -> [Option<i128>; 3] {
+    [was, was.map(|was| now.unwrap_or_default() - was), change(now, was)]
+}
+
+fn add_columns(sheet: &mut Sheet, at: usize) {
     let unit = sheet.columns[at].unit;
     sheet.columns.to_mut().extend([
         Column { name: "before", title: "Before", unit, rank: 0 },
+        Column { name: "difference", title: "Difference", unit, rank: DIFFERENCE },
         Column { name: "change", title: "Change", unit: Unit::Change, rank: 0 },
     ]);
-    let what = sheet.columns[at].title.to_lowercase();
-    sheet.notes.push(format!("{what} is compared with that of {then}"));
 }
+
+fn what(sheet: &Sheet, at: usize) -> String {
+    sheet.columns[at].title.to_lowercase()
+}
+
+/// Whoever has what was and what is can do without their difference.
+const DIFFERENCE: u8 = 50;
 
 /// A change by as much as there was.
 pub const WHOLE: i128 = 1_000_000;
@@ -102,7 +234,9 @@ mod tests {
 
     #[test]
     fn names_are_compared_with_themselves_and_what_is_gone_is_shown() {
-        let row = |key: &str, now, was, change| (key.to_owned(), vec![Some(now), was, change]);
+        let row = |key: &str, now: i128, was: Option<i128>, change| {
+            (key.to_owned(), vec![Some(now), was, was.map(|was| now - was), change])
+        };
         assert_eq!(
             compared("user", &[("ada", 30), ("bob", 5)], &[("ada", 20), ("eve", 7)]),
             [
@@ -116,7 +250,9 @@ mod tests {
 
     #[test]
     fn times_are_compared_with_what_was_at_the_same_place() {
-        let row = |key: &str, now, was, change| (key.to_owned(), vec![Some(now), was, change]);
+        let row = |key: &str, now: i128, was: Option<i128>, change| {
+            (key.to_owned(), vec![Some(now), was, was.map(|was| now - was), change])
+        };
         assert_eq!(
             compared("day", &[("2026-03-03", 5)], &[("2026-02-23", 7), ("2026-02-24", 10)]),
             [
@@ -133,6 +269,41 @@ mod tests {
             compared("month", &[("2026-03", 30)], &[("2026-02", 20)]),
             [row("2026-03", 30, Some(20), Some(500_000)), row("Total", 30, Some(20), Some(500_000))]
         );
+    }
+
+    #[test]
+    fn rows_of_time_are_compared_with_the_one_before() {
+        // A cost of one for each day from 2 January to 10 March.
+        let make = |days: Days| {
+            let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+            let (first, last) = (day("2026-01-02"), day("2026-03-10"));
+            let since = days.since.map_or(first, |since| since.max(first));
+            let mut months: BTreeMap<String, i128> = BTreeMap::new();
+            let days = since.iter_days().take_while(|day| *day <= days.until.unwrap_or(last).min(last));
+            days.for_each(|day| *months.entry(Period::Month.of_day(day)).or_default() += 1);
+            Ok(sheet("month", &months.iter().map(|(month, cost)| (month.as_str(), *cost)).collect::<Vec<_>>()))
+        };
+        let compared = |days: Days| {
+            let mut sheet = make(days).unwrap();
+            let times = Times::of(&sheet).unwrap();
+            times.compare(&mut sheet, days, "2026-03-10".parse().unwrap(), make).unwrap();
+            let numbers = |row: &Row| row.numbers[..3].to_vec();
+            (sheet.rows.iter().map(numbers).collect::<Vec<_>>(), sheet.totals, sheet.notes)
+        };
+        let (rows, totals, notes) = compared(Days::default());
+        let row = |now, was: Option<i128>| vec![Some(now), was, was.map(|was| now - was)];
+        assert_eq!(rows, [row(30, None), row(28, Some(30)), row(10, Some(10))]);
+        assert_eq!(totals, [Some(68), None, None, None]);
+        assert_eq!(
+            notes,
+            ["cost is compared with that of the month before; that of 2026-03, which ends on 2026-03-10 here, with \
+              2026-02-01 to 2026-02-10"]
+        );
+        let days = |since: &str, until: &str| Days { since: since.parse().ok(), until: until.parse().ok() };
+        let (rows, _, notes) = compared(days("2026-02-01", "2026-02-28"));
+        assert_eq!((rows, notes.len()), (vec![row(28, Some(30))], 1));
+        assert_eq!(notes, ["cost is compared with that of the month before"]);
+        assert_eq!(compared(days("2026-02-20", "2026-03-05")).0, [row(9, Some(12)), row(5, Some(5))]);
     }
 
     #[test]

@@ -117,7 +117,7 @@ fn table(sheet: &Sheet, screen: Screen) -> Written {
             let keys: Vec<_> = of.keys().collect();
             // What is the same as in the row above need not be read again.
             let is_same = keys.len() > 1 && above.first() == keys.first() && screen.is_terminal;
-            let mut shown: Vec<_> = keys.iter().map(|key| key.unwrap_or("(none)").to_owned()).collect();
+            let mut shown: Vec<_> = keys.iter().zip(sheet.keys()).map(|(key, name)| key_words(name, *key)).collect();
             if is_same {
                 shown[0].clear();
             }
@@ -151,6 +151,17 @@ pub(crate) fn cell(number: Option<i128>, unit: Unit, count: fn(i128) -> String) 
         (Some(ratio), Unit::Ratio) => format!("{}.{:02}", thousands(ratio / 100), ratio % 100),
         (Some(time), Unit::Milliseconds) => span(time),
         (Some(number), Unit::Count | Unit::Failures) => count(number),
+    }
+}
+
+/// A key as people read it.
+fn key_words(name: &str, key: Option<&str>) -> String {
+    match (name, key) {
+        // `2026-02-02T11:00:00+00:00`, in the zone that the report is asked for in.
+        ("block", Some(begin)) => begin.get(..16).map_or(begin.to_owned(), |minute| minute.replace('T', " ")),
+        (_, Some(key)) => key.to_owned(),
+        ("subagent", None) => "(main conversation)".to_owned(),
+        (_, None) => "(none)".to_owned(),
     }
 }
 

@@ -36,8 +36,8 @@ impl Tone {
         match word {
             "ok" | "completed" | "approved" | "in" => Self::Good,
             "active" | "running" => Self::Live,
-            "warning" | "paused" | "orphaned" | "pending" | "stopped" | "alarm" | "over" | "partly" => Self::Warning,
-            "failing" | "failed" | "dead" | "rejected" | "error" | "errors" | "crashed" => Self::Bad,
+            "warning" | "paused" | "orphaned" | "pending" | "stopped" | "alarm" | "partly" => Self::Warning,
+            "failing" | "failed" | "over" | "dead" | "rejected" | "error" | "errors" | "crashed" => Self::Bad,
             "disabled" | "cancelled" | "retired" | "dropped" => Self::Dim,
             _ => Self::Plain,
         }
