@@ -539,7 +539,7 @@ fn the_width_is_that_of_the_terminal_and_else_that_of_the_variable() {
     }
     // A terminal also shows what each row is of the whole.
     let by_user = [&by_user[..], &["--period", "all"]].concat();
-    assert_eq!(widest(&world.terminal(100, &by_user, &[("COLUMNS", "40")]).stdout), 98, "the terminal knows best");
+    assert_eq!(widest(&world.terminal(100, &by_user, &[("COLUMNS", "40")]).stdout), 95, "the terminal knows best");
     let csv = [&by_user[..], &["--format", "csv"]].concat();
     assert_eq!(world.mill_with(&csv, &[("COLUMNS", "20")]).stdout, world.mill(&csv).stdout);
 }

@@ -182,6 +182,38 @@ fn what_comes_to_nothing_in_several_sessions_is_told_by_whose_it_is_with_what_ma
 }
 
 #[test]
+fn calls_are_those_of_the_model_whose_response_made_them() {
+    let world = world();
+    let edit = json!({"file_path": "/m/d.rs", "old_string": "a", "new_string": "b"});
+    let other = call(10, "Edit", edit, None) + &call(20, "Bash", json!({"command": "make"}), Some("Exit code 2"));
+    let other = other.replace("opus-4-6", "sonnet-4-5").replace("\"s1\"", "\"s2\"").replace("\"id\":\"m", "\"id\":\"n");
+    world.write("bob/b.jsonl", other.replace("uuid\":\"u", "uuid\":\"v")).pass();
+    let tools = |model: &str| {
+        let rows = report(&world, &["--by", "tool", "--model", model]);
+        let told = |row: &Value| json!([row["tool"], row["calls"], row["errors"]]);
+        rows["rows"].as_array().unwrap().iter().map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(tools("sonnet"), [json!(["Bash", 1, 1]), json!(["Edit", 1, 0])]);
+    assert_eq!(tools("opus")[..2], [json!(["Bash", 5, 3]), json!(["Edit", 4, 1])]);
+    let causes = |model: &str| {
+        let troubles = report(&world, &["errors", "--model", model]);
+        let of_kind = |trouble: &&Value| trouble["kind"] == "cause";
+        let told = |trouble: &Value| json!([trouble["what"], trouble["count"], trouble["of"], trouble["cost_usd"]]);
+        troubles.as_array().unwrap().iter().filter(of_kind).map(told).collect::<Vec<_>>()
+    };
+    // A thousand tokens of input and of output, at $3 and $15 for a million.
+    assert_eq!(causes("sonnet"), [json!(["exit", 1, 2, 0.018])]);
+    assert_eq!(causes("opus")[0], json!(["exit", 3, 11, 0.09]));
+    let outcomes = |model: &str| {
+        let totals = report(&world, &["outcomes", "--model", model])["totals"].clone();
+        ["lines_added", "files", "commits"].map(|name| totals[name].as_i64().unwrap())
+    };
+    assert_eq!((outcomes("sonnet"), outcomes("opus")), ([1, 1, 0], [7, 2, 1]));
+    let calls = |model: &str| report(&world, &["sessions", "--model", model])[0]["calls"].clone();
+    assert_eq!((calls("sonnet"), calls("opus")), (json!(2), json!(11)));
+}
+
+#[test]
 fn a_subagent_that_runs_on_is_told_with_its_cost() {
     let of = |agent: usize, responses: usize| {
         let one = |number: usize| {
@@ -299,4 +331,18 @@ fn a_session_is_shown_with_its_context_and_its_subagents() {
         ),
         "{table}"
     );
+    // One whose transcript is elsewhere is told.
+    let missing = |world: &World| {
+        let troubles = report(world, &["errors"]);
+        let of_kind = |trouble: &&Value| trouble["kind"] == "missing_subagent";
+        let told = |trouble: &Value| json!([trouble["what"], trouble["count"], trouble["of"]]);
+        troubles.as_array().unwrap().iter().filter(of_kind).map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(missing(&world), [] as [Value; 0]);
+    assert!(!said.stderr.contains("subagents"), "{said:?}");
+    world.append("ada/a.jsonl", &started(240, None, "a3")).pass();
+    assert_eq!(missing(&world), [json!(["s1", 1, 3])]);
+    let said = world.mill(&["session", "s1", "--no-refresh", "--prompts"]);
+    assert!(said.stderr.starts_with("note: 1 of 3 subagents without a response here: "), "{said:?}");
+    assert!(said.stdout.starts_with(" Time ") && !said.stdout.contains("claude-opus-4-6"), "{said:?}");
 }

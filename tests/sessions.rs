@@ -41,11 +41,11 @@ fn a_session_is_shown_step_by_step_with_its_lines() {
     let world = world();
     assert_eq!(
         said(&world, &["session", "s1"]),
-        " Time                  What              Input      Output   Cache write   Cache read     Cost   Line
-───────────────────────────────────────────────────────────────────────────────────────────────────────────────
- 2026-02-01 10:00:00   claude-opus-4-6      10           5             0            0   <$0.01   ada/a.jsonl:1
- 2026-02-01 10:05:00   claude-opus-4-6      10   1,000,000             0           90   $25.00   ada/a.jsonl:2
- 2026-02-01 10:05:00     Bash failed                                                             ada/a.jsonl:2
+        " Time                  What                Input      Output   Cache write   Cache read     Cost   Line
+────────────────────────────────────────────────────────────────────────────────────────────────────────
+ 2026-02-01 10:00:00   claude-opus-4-6        10           5             0            0   <$0.01   1
+ 2026-02-01 10:05:00   claude-opus-4-6        10   1,000,000             0           90   $25.00   2
+ 2026-02-01 10:05:00     Bash failed: no                                                           2
 
 Total  $25.00, 1.00M tokens, 2 responses
        0 prompts, 1 call, 1 failed; 0 interruptions, 0 rejections
@@ -53,11 +53,11 @@ Total  $25.00, 1.00M tokens, 2 responses
     );
     assert_eq!(
         said(&world, &["session", "s1", "--format", "csv"]),
-        "time,user,kind,model,tool,failed,input_tokens,output_tokens,cache_creation_input_tokens,\
+        "time,user,kind,model,tool,failed,cause,error,input_tokens,output_tokens,cache_creation_input_tokens,\
          cache_read_input_tokens,cost_usd,file,line,subagent,context_tokens\n\
-         2026-02-01T10:00:00Z,ada,response,claude-opus-4-6,,,10,5,0,0,0.000175,ada/a.jsonl,1,,10\n\
-         2026-02-01T10:05:00Z,ada,response,claude-opus-4-6,,,10,1000000,0,90,25.000095,ada/a.jsonl,2,,100\n\
-         2026-02-01T10:05:00Z,ada,tool_use,,Bash,true,,,,,,ada/a.jsonl,2,,\n"
+         2026-02-01T10:00:00Z,ada,response,claude-opus-4-6,,,,,10,5,0,0,0.000175,ada/a.jsonl,1,,10\n\
+         2026-02-01T10:05:00Z,ada,response,claude-opus-4-6,,,,,10,1000000,0,90,25.000095,ada/a.jsonl,2,,100\n\
+         2026-02-01T10:05:00Z,ada,tool_use,,Bash,true,exit,no,,,,,,ada/a.jsonl,2,,\n"
     );
 }
 
@@ -71,22 +71,22 @@ fn tokens_and_cost_of_a_session_are_shown_at_every_usual_width() {
     assert_eq!(world.mill(&["run"]).status, 0);
     let args = ["session", "0198", "--no-refresh", "--timezone", "UTC"];
     let said = world.mill_with(&args, &[("COLUMNS", "80")]);
-    let table = " Time       What              Input   Output     Cost   Line
-────────────────────────────────────────────────────────────────────────────────
- 10:00:00   claude-opus-4-6      10        5   <$0.01   …0-000000000000.jsonl:1
- 10:07:00   claude-opus-4-6      10     123k    $3.09   …0-000000000000.jsonl:2
+    let table = " Time       What              Input   Output   Cache   Cache     Cost   Line
+                                               write    read
+─────────────────────────────────────────────────────────────────────────────
+ 10:00:00   claude-opus-4-6      10        5       0       0   <$0.01   1
+ 10:07:00   claude-opus-4-6      10     123k       0       0    $3.09   2
 
 Total  $3.09, 123k tokens, 2 responses
        0 prompts, 0 calls, 0 failed; 0 interruptions, 0 rejections
 ";
     assert_eq!((said.status, &*said.stdout), (0, table));
-    let note = "note: nothing in `Cache write`, `Cache read`, left out";
-    assert_eq!(said.stderr, format!("session {long}, 2026-02-01\n{note}\n"));
+    let file = format!("lines of\n  carol/-home-carol-work-a-long-name/{long}.jsonl");
+    assert_eq!(said.stderr, format!("session {long}, 2026-02-01, {file}\n"));
     assert_eq!(world.terminal(80, &args, &[]).stdout, said.stderr + table);
     let said = world.mill_with(&args, &[("COLUMNS", "120")]);
     let header: Vec<_> = said.stdout.lines().next().unwrap().split_whitespace().collect();
     assert_eq!(header.join(" "), "Time What Input Output Cache write Cache read Cost Line");
-    assert!(said.stdout.lines().nth(3).unwrap().ends_with("000000000000.jsonl:2"), "{}", said.stdout);
     assert!(said.stdout.lines().all(|line| line.chars().count() <= 120), "{}", said.stdout);
 
     // On two days, the time has the day.
@@ -101,10 +101,10 @@ Total  $3.09, 123k tokens, 2 responses
         "{}",
         said.stdout
     );
-    assert!(said.stderr.starts_with(&format!("session {long}\n")), "{}", said.stderr);
+    assert!(said.stderr.starts_with(&format!("session {long}, lines of\n")), "{}", said.stderr);
     let sessions = world.mill_with(&["report", "sessions", "--no-refresh"], &[("COLUMNS", "80")]).stdout;
     let header: Vec<_> = sessions.lines().next().unwrap().split_whitespace().collect();
-    assert!(header.contains(&"Tokens") && header.contains(&"Cost"), "{sessions}");
+    assert!(header.contains(&"Active") && header.contains(&"Cost"), "{sessions}");
 }
 
 #[test]
@@ -129,10 +129,10 @@ fn what_failed_is_told_by_kind() {
     let world = world();
     assert_eq!(
         said(&world, &["report", "errors"]),
-        " Kind                     What                 Count   Of   First seen   Example
-─────────────────────────────────────────────────────────────────────────────────
+        " Kind                     What                 Count   Of     Cost   First seen   Example
+──────────────────────────────────────────────────────────────────────────────────────────
  failed calls             Bash                     1    1
- came to nothing          the command failed       1    1   2026-02-01   no
+ unsuccessful calls       the command failed       1    1   $25.00   2026-02-01   no
  lines that are no JSON   ada/a.jsonl              1
  no price                 claude-opus-99           1
 "
@@ -181,8 +181,36 @@ fn what_came_before_the_first_prompt_is_a_row_of_its_own() {
     };
     assert_eq!(
         json["by_prompt"].as_array().unwrap().iter().map(row).collect::<Vec<_>>(),
-        ["null null 1 0", "\"2026-02-01T10:02:00Z\" \"Oil the mill with token=[masked]\" 1 300"]
+        ["null null 1 0", "\"2026-02-01T10:02:00Z\" \"Oil the mill with token=[masked]\" 1 180"]
     );
     let shown = said(&world, &["session", "s1"]);
     assert!(shown.contains("(before the first prompt)"), "{shown}");
+}
+
+#[test]
+fn a_screen_gets_the_first_sessions_and_programs_get_all() {
+    let world = World::new();
+    let line = |number: usize| {
+        let line = crate::world::response(&format!("m{number}"), "10:00:00", 5);
+        line.replace("\"s1\"", &format!("\"session-{number}\""))
+    };
+    world.write("ada/a.jsonl", (0..21).map(line).collect::<String>());
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let args = ["report", "sessions", "--period", "all", "--no-refresh"];
+    assert_eq!(said(&world, &args[..2]).lines().count(), 2 + 21);
+    assert_eq!(said(&world, &["report", "sessions", "--format", "csv"]).lines().count(), 1 + 21);
+    let shown = world.terminal(80, &args, &[]).stdout;
+    assert!(shown.starts_with("note: 20 of 21 sessions, the costliest first; --limit N shows more\n"), "{shown}");
+    assert!(!shown.contains(" User "), "all are of one person: {shown}");
+}
+
+#[test]
+fn a_session_without_a_prompt_is_called_after_its_command() {
+    let world = World::new();
+    let command = "{\"type\":\"user\",\"uuid\":\"u1\",\"sessionId\":\"s1\",\"timestamp\":\"2026-02-01T09:59:00Z\",\
+                   \"message\":{\"role\":\"user\",\"content\":\"<command-name>/review</command-name>\"}}\n";
+    world.write("ada/a.jsonl", command.to_owned() + &crate::world::response("m1", "10:00:00", 5));
+    assert_eq!(world.mill(&["run", "--sessions", "root"]).status, 0);
+    let json: serde_json::Value = serde_json::from_str(&said(&world, &["report", "sessions", "--json"])).unwrap();
+    assert_eq!((&json[0]["title"], &json[0]["title_source"]), (&"/review".into(), &"command".into()));
 }

@@ -39,14 +39,18 @@ impl Costs {
     /// If the database cannot be read.
     pub(super) fn read(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Self> {
         // No response is older than the session that it is in.
-        let condition = match filter.days.since {
+        let mut condition = match filter.days.since {
             Some(day) => {
                 Where { clause: "time >= ?".to_owned(), params: vec![Param::Time(zone::begin(day, filter.zone))] }
             }
             None => Where { clause: "true".to_owned(), params: Vec::new() },
         };
+        if let Some(projects) = &filter.projects {
+            condition.clause += &format!(" AND project IN ({})", vec!["?"; projects.len()].join(", "));
+            condition.params.extend(projects.iter().cloned().map(Param::Text));
+        }
         let join = in_sessions();
-        let columns = Columns { keys: &["activity", "project"], join: &join };
+        let columns = Columns { keys: &["activity", "project"], join: &join, params: &[] };
         let repositories = Repositories::read(reader, &filter.identities)?;
         let mut costs: HashMap<String, Vec<(Option<String>, PicoUsd)>> = HashMap::new();
         let key = |row: &Row<'_>| Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?));

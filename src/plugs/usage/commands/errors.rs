@@ -17,10 +17,11 @@ use serde_json::Value;
 /// Failed tool calls by tool and by cause, calls that failed for one cause three times or more in a row, files that
 /// were changed three times or more in a session, errors of the API, source files that could not be dealt with,
 /// malformed lines, types that no rule is known for, output counts that are placeholders, models without a price.
-/// Subagents that made ten times as many responses as usual are listed too.
+/// Subagents that made ten times as many responses as usual are listed too, and those that were started and have no
+/// response here: their transcripts are elsewhere, or they ended before they answered.
 ///
-/// With --by, it tells what comes to nothing again and again, in two sessions or more: of a project, a person or a team,
-/// which tool and why, how often, at what cost, and what may help.
+/// With --by, it tells which tool fails for one reason three times or more, in two sessions or more: of a project, a
+/// person or a team, why, how often, at what cost, and what may help.
 ///
 /// Snapshots have no examples unless `titles` of `[publish]` is `all`.
 #[derive(Debug, clap::Args)]
@@ -60,8 +61,8 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
         (Field::drawing(""), &part),
         (Field::drawing("Trend"), &trend),
         (Field::number("Cost").spare(2), &cost),
-        (Field::name("First seen").spare(3), &day),
-        (Field::line("Example").spare(4), &example),
+        (Field::name("First seen").spare(4), &day),
+        (Field::line("Example").at_least(36).spare(3), &example),
     ];
     let has_any = |cell: Cell<'_>| troubles.iter().any(|trouble| !cell(trouble).is_empty());
     let (more, cells): (Vec<_>, Vec<_>) = more.into_iter().filter(|(_, cell)| has_any(cell)).unzip();
@@ -83,28 +84,28 @@ pub(super) fn errors(args: &Args, context: &Context) -> Result<Status> {
     })
 }
 
-/// What comes to nothing again and again.
+/// What fails for one reason in several sessions.
 fn recurring(by: RecurringBy, report: &ReportContext, args: &Args, context: &Context) -> Result<Status> {
     let rows = report
         .read(context, Vec::is_empty, |reader, filter, prices| recurring::recurring(reader, by, filter, prices))?;
-    let title = match by {
-        RecurringBy::Project => "Project",
-        RecurringBy::User => "User",
-        RecurringBy::Team => "Team",
+    let name = match by {
+        RecurringBy::Project => Field::path("Project"),
+        RecurringBy::User => Field::name("User"),
+        RecurringBy::Team => Field::name("Team"),
     };
     let whose = |row: &Recurring| row.name.clone().unwrap_or_else(|| format!("(no {})", by.name()));
     args.form.list(&Listing {
         rows: &rows,
-        empty: "nothing came to nothing again and again",
+        empty: "no tool fails for one reason in several sessions",
         fields: vec![
-            Field::name(title),
+            name,
             Field::name("Tool"),
             Field::text("Why"),
             Field::number("Calls"),
             Field::number("Of").spare(2),
             Field::number("Sessions").spare(1),
-            Field::number("Cost"),
-            Field::line("What may help").spare(3),
+            Field::number("Cost").spare(3),
+            Field::text("What may help").at_least(20),
         ],
         shown: &|row: &Recurring| {
             let numbers = [row.count, row.of, row.sessions as i128].map(thousands);

@@ -59,9 +59,6 @@ enum Shape {
     Ccusage,
 }
 
-/// On a terminal of so many columns, there is room for what follows from other columns.
-const WIDE: usize = 140;
-
 /// Everything but what a row is about.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
@@ -110,12 +107,6 @@ impl Options {
 }
 
 pub(super) fn report(by: &[By], options: &Options, context: &Context) -> Result<Status> {
-    if by.contains(&By::Tool) && options.scope.model.is_some() {
-        return Err(Error::new(
-            Status::Usage,
-            "tool calls are not told by model: --model and --by tool exclude each other",
-        ));
-    }
     if by.len() > 2 {
         return Err(Error::new(Status::Usage, "a row is about two things at most").hint("--by day,model"));
     }
@@ -144,8 +135,8 @@ pub(super) fn report(by: &[By], options: &Options, context: &Context) -> Result<
             true => sheet.explanation.extend(explain::sources(reader, filter)?),
             false => sheet.explanation.clear(),
         }
-        if format == Format::Table && screen().width.is_some_and(|width| width >= WIDE) {
-            usage::add_cached(&mut sheet);
+        if format == Format::Table && screen().width.is_some() {
+            usage::add_derived(&mut sheet);
         }
         Ok(sheet)
     })?;

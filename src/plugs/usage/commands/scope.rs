@@ -78,9 +78,7 @@ impl ReportContext {
             let newest = if is_empty(&made) { filter.newest(reader)? } else { None };
             Ok((made, filter, newest))
         })?;
-        for (what, _, only) in filter.names().filter(|(.., only)| !only.stands_for.is_empty()) {
-            remark(&only.note(what, only.stands_for.iter().map(String::as_str)));
-        }
+        filter.names().filter_map(|(what, _, only)| only.stood_for(what)).for_each(|note| remark(&note));
         self.setup.tell_days(newest.is_some(), newest);
         Ok(made)
     }

@@ -6,13 +6,14 @@ use crate::cli::scope::Usual;
 use crate::cli::{Context, print, remark, screen};
 use crate::plugs::usage::commands::report::{self, Options};
 use crate::plugs::usage::report::by::By;
+use crate::plugs::usage::report::errors::meaning;
 use crate::plugs::usage::report::family::Member;
 use crate::plugs::usage::report::prompts::Prompt;
 use crate::plugs::usage::report::timeline::{self, CELLS, Step, Timeline, What};
 use crate::plugs::{tracking, usage, verification};
 use crate::price::PicoUsd;
 use crate::report::csv;
-use crate::report::grid::{Field, bar, grid};
+use crate::report::grid::{Field, bar, beginning, grid};
 use crate::report::money;
 use crate::report::render::{self, Format};
 use crate::report::screen::Screen;
@@ -26,29 +27,40 @@ use unicode_width::UnicodeWidthStr;
 /// Usage by session, or one session step by step
 ///
 /// Without an id: short for `report --by session`. With one: every response and call of that session, in
-/// order of time, with the source file and line that tell of it; what came of each prompt until the next one; its subagents
-/// as a tree, with their cost; and a total. JSON and CSV also have the size of the context that each response had before it.
+/// order of time, with the line that tells of it, and of a call that came to nothing why; what came of each prompt until
+/// the next one; its subagents as a tree, with their cost; and a total. Lines of another file than the first one stand
+/// behind its name. JSON and CSV also have the size of the context that each response had before it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Session id, or the beginning of one
     id: Option<String>,
+
+    /// Show the prompts, the subagents and the total, without the steps
+    #[arg(long, requires = "id")]
+    prompts: bool,
 
     #[command(flatten)]
     options: Options,
 }
 
 pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
-    let Args { id: Some(id), options } = args else { return report::report(&[By::Session], &args.options, context) };
+    let Args { id: Some(id), options, prompts: is_brief } = args else {
+        return report::report(&[By::Session], &args.options, context);
+    };
     let report = options.scope.report_of(&[usage::NAME, tracking::NAME, verification::NAME], Usual::All, context)?;
     if options.explain || report.filter.is_narrow() {
         return Err(Error::new(Status::Usage, "a session is shown whole: leave out the other choices"));
     }
     let timeline =
         report.read(context, |_| false, |reader, filter, prices| timeline::timeline(reader, id, filter, prices))?;
+    if let Some(words) = timeline.missing() {
+        remark(&format!("note: {words}"));
+    }
     let format = options.format().ok_or_else(|| Error::new(Status::Usage, "ccusage has no format for one session"))?;
     print(&match format {
         Format::Table => {
-            table(&timeline, report.filter.zone, screen())
+            let steps = if *is_brief { String::new() } else { table(&timeline, report.filter.zone, screen()) + "\n" };
+            steps
                 + &prompts(&timeline.prompts, report.filter.zone)
                 + &subagents(&timeline.subagents)
                 + &total(&timeline)
@@ -69,7 +81,7 @@ pub(super) fn session(args: &Args, context: &Context) -> Result<Status> {
 fn table(timeline: &Timeline, zone: Tz, screen: Screen) -> String {
     let fields = [
         Field::name("Time"),
-        Field::text("What"),
+        Field::line("What").at_least(44),
         Field::number("Input").spare(3),
         Field::number("Output").spare(2),
         Field::number("Cache write").spare(4),
@@ -77,14 +89,15 @@ fn table(timeline: &Timeline, zone: Tz, screen: Screen) -> String {
         Field::number("Cost").spare(1),
         Field::path("Line").spare(5),
     ];
-    let rows = |form: &Form| timeline.steps.iter().map(|step| row(step, zone, form)).collect::<Vec<_>>();
+    let file = timeline.steps.iter().map(|step| step.file.as_str()).next().unwrap_or_default();
+    let rows = |form: &Form| timeline.steps.iter().map(|step| row(step, zone, form, file)).collect::<Vec<_>>();
     let rows_of_whole = rows(&WHOLE);
     let bare = grid(&fields, &rows_of_whole, Screen::default()).text;
     let widest = bare.lines().map(UnicodeWidthStr::width).max().unwrap_or_default();
     let title = timeline.facts.title.as_ref().map(|title| format!(" ({title})")).unwrap_or_default();
     let id = format!("{}{title}", timeline.session_id);
     if screen.width.is_none_or(|width| widest <= width) {
-        remark(&format!("session {id}"));
+        remark(&format!("session {id}, lines of {file}"));
         return grid(&fields, &rows_of_whole, screen).text;
     }
     let days: BTreeSet<_> = timeline.steps.iter().filter_map(|step| step.time).map(|time| day(time, zone)).collect();
@@ -92,7 +105,7 @@ fn table(timeline: &Timeline, zone: Tz, screen: Screen) -> String {
         Some(day) if days.len() == 1 => (Form { time: "%H:%M:%S", ..SHORT }, format!(", {day}")),
         _ => (SHORT, String::new()),
     };
-    remark(&format!("session {id}{day}"));
+    remark(&format!("session {id}{day}, lines of {file}"));
     let written = grid(&fields, &rows(&form), screen);
     tell_left_out(&written);
     written.text
@@ -134,7 +147,7 @@ fn prompts(prompts: &[Prompt], zone: Tz) -> String {
         cells.into_iter().chain(most.map(|most| bar(prompt.cost.unwrap_or_default(), most))).collect::<Vec<_>>()
     };
     let fields: Vec<_> = fields.into_iter().chain(most.map(|_| Field::drawing(""))).collect();
-    format!("\n{}", grid(&fields, &prompts.iter().map(row).collect::<Vec<_>>(), screen()).text)
+    grid(&fields, &prompts.iter().map(row).collect::<Vec<_>>(), screen()).text + "\n"
 }
 
 /// The subagents as a tree, each with what it cost alone and with those that it called.
@@ -159,7 +172,7 @@ fn subagents(family: &[Member]) -> String {
             cost(member.total),
         ]
     };
-    format!("\n{}", grid(&fields, &family.iter().map(row).collect::<Vec<_>>(), screen()).text)
+    grid(&fields, &family.iter().map(row).collect::<Vec<_>>(), screen()).text + "\n"
 }
 
 /// What all steps come to.
@@ -169,8 +182,11 @@ fn total(Timeline { total, outcome, facts, .. }: &Timeline) -> String {
     let (tokens, responses) = (render::short(total.tokens.total()), number(total.responses, "response"));
     let (prompts, calls, failed) = (count(facts.prompts, "prompt"), count(outcome.calls, "call"), outcome.errors);
     let stopped = format!("{}, {}", count(facts.interruptions, "interruption"), count(outcome.rejections, "rejection"));
-    format!("\nTotal  {cost}, {tokens} tokens, {responses}\n       {prompts}, {calls}, {failed} failed; {stopped}\n")
+    format!("Total  {cost}, {tokens} tokens, {responses}\n       {prompts}, {calls}, {failed} failed; {stopped}\n")
 }
+
+/// As much as is shown of what a model was told of a call that came to nothing.
+const SAID: usize = 100;
 
 /// How a step is written.
 struct Form {
@@ -185,20 +201,25 @@ fn day(time: DateTime<Utc>, zone: Tz) -> NaiveDate {
     time.with_timezone(&zone).date_naive()
 }
 
-fn row(step: &Step, zone: Tz, form: &Form) -> Vec<String> {
+fn row(step: &Step, zone: Tz, form: &Form, first: &str) -> Vec<String> {
     let time = step.time.map(|time| time.with_timezone(&zone).format(form.time).to_string());
-    let line = format!("{}:{}", step.file, step.line);
+    let line = match &*step.file {
+        file if file == first => step.line.to_string(),
+        file => format!("{}:{}", file.rsplit('/').next().unwrap_or(file), step.line),
+    };
     let cells = match &step.what {
         What::Response { model, tokens, cost, .. } => {
             let numbers = [tokens.input, tokens.output, tokens.cache_write, tokens.cache_read].map(form.number);
             let cost = cost.map_or_else(|| "–".to_owned(), money::rounded);
             [model.clone().unwrap_or_default()].into_iter().chain(numbers).chain([cost]).collect()
         }
-        What::Call { tool, failed, .. } => {
+        What::Call { tool, failed, cause, error, .. } => {
+            let why = error.as_deref().or(cause.as_deref().map(meaning));
+            let why = why.map(|why| format!(": {}", beginning(why, SAID))).unwrap_or_default();
             let end = match failed {
-                Some(true) => " failed",
-                Some(false) => "",
-                None => " (no result)",
+                Some(true) => format!(" failed{why}"),
+                Some(false) => why,
+                None => " (no result)".to_owned(),
             };
             let none = std::iter::repeat_n(String::new(), 5);
             [format!("  {tool}{end}")].into_iter().chain(none).collect::<Vec<_>>()

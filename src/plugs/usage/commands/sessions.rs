@@ -37,9 +37,9 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t = Order::Cost)]
     order: Order,
 
-    /// Show N sessions
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-    limit: u32,
+    /// Show N sessions [default: 20 in a table on a terminal, else all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
 
     #[command(flatten)]
     form: Form,
@@ -47,7 +47,7 @@ pub(super) struct Args {
 
 pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     let report = args.scope.report(Usual::of(args.form.format(), Rows::Others), context)?;
-    let most = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    let most = usize::try_from(args.form.most(args.limit, 20)).unwrap_or(usize::MAX);
     let read = |reader: Reader<'_>, filter: &Filter, prices: &Prices| {
         let condition = filter.condition();
         let condition = if args.interrupted { condition.of_interrupted() } else { condition };
@@ -69,16 +69,17 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     // A list without a name in it has no column for them, nor one without an interruption.
     let has_stops = sessions.iter().any(|session| session.facts.interruptions > 0);
     let has_titles = sessions.iter().any(|session| session.facts.title.is_some());
+    // Where all are of one person, nobody needs to read so in every row.
+    let has_others = sessions.iter().any(|session| session.user != sessions[0].user);
+    let user = has_others.then(|| Field::name("User").spare(4));
     let fields = [
-        Field::id("Session"),
-        Field::name("User").spare(2),
         Field::path("Project").spare(3),
-        Field::name("Started").spare(2),
-        Field::number("Active").spare(4),
-        Field::number("Responses").spare(6),
-        Field::number("Tokens").spare(1),
-        Field::number("Calls").spare(6),
-        Field::failures("Failed").spare(5),
+        Field::name("Started").spare(1),
+        Field::number("Active").spare(2),
+        Field::number("Responses").spare(8),
+        Field::number("Tokens").spare(5),
+        Field::number("Calls").spare(9),
+        Field::failures("Failed").spare(7),
         Field::number("Cost"),
     ];
     let mut unpriced: BTreeMap<String, i128> = BTreeMap::new();
@@ -88,20 +89,20 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     if let Some(words) = without_price(&unpriced.into_iter().collect::<Vec<_>>()) {
         remark(&format!("note: {words}"));
     }
-    let title = has_titles.then(|| Field::line("Title").at_least(30));
-    let stopped = has_stops.then(|| Field::number("Interrupted").spare(1));
+    let title = has_titles.then(|| Field::line("Title").at_least(26));
+    let stopped = has_stops.then(|| Field::number("Interrupted").spare(6));
+    let names = title.into_iter().chain([Field::id("Session")]).chain(user);
     // A screen has room for what each is beside the costliest; programs can work it out.
     let most = sessions.iter().filter_map(|session| session.spent.cost).max();
     let most = most.filter(|_| screen().is_terminal && sessions.len() > 1);
     args.form.list(&Listing {
         rows: &sessions,
         empty: "nothing to report",
-        fields: title.into_iter().chain(fields).chain(stopped).chain(most.map(|_| Field::drawing(""))).collect(),
+        fields: names.chain(fields).chain(stopped).chain(most.map(|_| Field::drawing(""))).collect(),
         shown: &|session: &Session| {
             let title = has_titles.then(|| session.facts.title.clone().unwrap_or_default());
+            let user = has_others.then(|| session.user.clone());
             let cells = [
-                session.id.clone(),
-                session.user.clone(),
                 session.project.clone().unwrap_or_default(),
                 begun(session.begun).unwrap_or_default(),
                 hours(session.active_seconds),
@@ -113,7 +114,7 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
             ];
             let stopped = has_stops.then(|| thousands(session.facts.interruptions.into()));
             let part = most.map(|most| bar(session.spent.cost.unwrap_or_default(), most));
-            title.into_iter().chain(cells).chain(stopped).chain(part).collect()
+            title.into_iter().chain([session.id.clone()]).chain(user).chain(cells).chain(stopped).chain(part).collect()
         },
         object: &|session| named(CELLS, session.cells()),
         names: &CELLS,

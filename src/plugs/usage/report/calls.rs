@@ -50,7 +50,7 @@ pub(in crate::plugs) fn totals(reader: Reader<'_>, filter: &Filter) -> Result<Ve
 }
 
 fn condition(filter: &Filter) -> Where {
-    let Where { clause, params } = filter.condition();
+    let Where { clause, params } = filter.of_calls();
     Where { clause: format!("{clause} AND kind <> 'slash_command'"), params }
 }
 

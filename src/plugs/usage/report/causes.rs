@@ -1,5 +1,5 @@
-//! Why calls of tools came to nothing, what was tried again and again, which files were changed again and again, and
-//! which subagents ran on.
+//! Why calls of tools came to nothing, what was tried again and again, which files were changed again and again, which
+//! subagents ran on, and which left nothing.
 
 use super::errors::{Kind, Trouble};
 use crate::base::error::Result;
@@ -10,14 +10,14 @@ use crate::plugs::usage::report::spending::{self, Columns};
 use crate::plugs::usage::report::subagents::{self, Starts};
 use crate::price::{PicoUsd, Prices};
 use crate::report::trend::{Steps, Trend};
-use crate::store::reader::Reader;
+use crate::store::reader::{Reader, Row};
 use chrono::{DateTime, Utc};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 /// Failed calls by tool, and the causes of calls that came to nothing; of each the most frequent first.
 pub(super) fn calls(reader: Reader<'_>, filter: &Filter, steps: &Steps) -> Result<Vec<Trouble>> {
-    let Where { clause, params } = filter.condition();
+    let Where { clause, params } = filter.of_calls();
     let step = steps.sql("time");
     let sql = format!(
         "SELECT tool, cause, {step}, count(*), count(*) FILTER (is_error), min(time), max(time) FILTER (error <> ''),
@@ -50,6 +50,31 @@ pub(super) fn calls(reader: Reader<'_>, filter: &Filter, steps: &Steps) -> Resul
     troubles.retain(|trouble| trouble.count > 0);
     troubles.sort_by_key(|trouble| (trouble.kind, Reverse(trouble.count)));
     Ok(troubles)
+}
+
+/// What the responses cost that made calls which came to nothing, by cause.
+pub(super) fn costs(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<HashMap<String, PicoUsd>> {
+    let Where { clause, params } = filter.of_calls();
+    let join = format!(
+        "JOIN (SELECT DISTINCT message_id, cause FROM usage_tool_events
+             WHERE {clause} AND cause IS NOT NULL AND kind <> 'slash_command') AS bad USING (message_id)"
+    );
+    let mut costs: HashMap<String, PicoUsd> = HashMap::new();
+    let columns = Columns { keys: &["bad.cause"], join: &join, params: &params };
+    spending::read(
+        reader,
+        prices,
+        columns,
+        &Where::everything(),
+        |row| row.get(0),
+        |cause: String, _, spent| {
+            // What has no price is no cost of nothing.
+            if let Some(cost) = spent.cost {
+                *costs.entry(cause).or_default() += cost;
+            }
+        },
+    )?;
+    Ok(costs)
 }
 
 /// Calls of a tool that failed, or those that came to nothing for a cause.
@@ -115,7 +140,7 @@ fn in_loops(clause: &str) -> String {
 
 /// Loops, and what the responses cost that made their calls.
 pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Trouble>> {
-    let Where { clause, params } = filter.condition();
+    let Where { clause, params } = filter.of_calls();
     reader.each(&in_loops(&clause), &[&*params, &*params].concat(), |_| Ok(()))?;
     let sql = format!(
         "SELECT what, count(*) AS calls, min(time), {EXAMPLE} FROM usage_loops GROUP BY what ORDER BY calls DESC, what"
@@ -135,7 +160,7 @@ pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Res
     spending::read(
         reader,
         prices,
-        Columns { keys: &["loops.what"], join },
+        Columns { keys: &["loops.what"], join, params: &[] },
         &Where::everything(),
         |row| row.get(0),
         |what: String, _, spent| {
@@ -153,7 +178,7 @@ pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Res
 
 /// Files that were changed at least three times in one session.
 pub(super) fn edited_again(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
-    let Where { clause, params } = filter.condition();
+    let Where { clause, params } = filter.of_calls();
     let sql = format!(
         "SELECT file, max(changes)::BIGINT AS most FROM (
              SELECT file, session_id, count(*) AS changes FROM (
@@ -211,4 +236,22 @@ pub(super) fn runaways(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> 
         Trouble { cost, ..Trouble::new(Kind::Runaway, what, responses, Some(usual)) }
     };
     Ok(runaways.into_iter().map(&mut trouble).collect())
+}
+
+/// Subagents that were started and have no response in the database, by session: their transcripts are elsewhere, or they
+/// ended before they answered.
+pub(super) fn missing(reader: Reader<'_>, filter: &Filter) -> Result<Vec<Trouble>> {
+    let Where { clause, params } = filter.of_calls();
+    let sql = format!(
+        "SELECT session_id, count(*) FILTER (is_missing) AS missing, count(*) FROM (
+             SELECT session_id, subagent_id, bool_and((session_id, subagent_id) NOT IN (
+                 SELECT (session_id, subagent_id) FROM usage_responses
+                 WHERE session_id IS NOT NULL AND subagent_id IS NOT NULL)) AS is_missing
+             FROM usage_tool_events
+             WHERE {clause} AND kind = 'subagent' AND session_id IS NOT NULL AND subagent_id IS NOT NULL GROUP BY ALL)
+         GROUP BY session_id HAVING missing > 0 ORDER BY missing DESC, session_id"
+    );
+    let trouble =
+        |row: &Row<'_>| Ok(Trouble::new(Kind::MissingSubagent, row.get(0)?, row.integer(1)?, Some(row.integer(2)?)));
+    reader.rows(&sql, &params, trouble)
 }

@@ -58,6 +58,8 @@ pub enum Kind {
     /// Subagents that made ten times as many responses as usual, and thirty at least: the ten of most responses.
     #[serde(rename = "runaway_subagent")]
     Runaway,
+    /// Subagents of a session that were started and have no response in the database.
+    MissingSubagent,
     /// Answers of the API that are errors, in a source file.
     ApiError,
     /// The same by cause.
@@ -75,12 +77,13 @@ pub enum Kind {
 }
 
 /// All kinds.
-pub const ALL: [Kind; 12] = [
+pub const ALL: [Kind; 13] = [
     Kind::ToolError,
     Kind::Cause,
     Kind::RetryLoop,
     Kind::EditedAgain,
     Kind::Runaway,
+    Kind::MissingSubagent,
     Kind::ApiError,
     Kind::ApiCause,
     Kind::FailedFile,
@@ -95,10 +98,11 @@ impl Kind {
     pub fn words(self) -> &'static str {
         match self {
             Self::ToolError => "failed calls",
-            Self::Cause => "came to nothing",
+            Self::Cause => "unsuccessful calls",
             Self::RetryLoop => "failed again and again",
             Self::EditedAgain => "changed again and again",
             Self::Runaway => "subagents that ran on",
+            Self::MissingSubagent => "missing subagents",
             Self::ApiError => "errors of the API",
             Self::ApiCause => "why the API failed",
             Self::FailedFile => "files not read",
@@ -117,6 +121,7 @@ impl Kind {
             Self::RetryLoop => "retry_loop",
             Self::EditedAgain => "edited_again",
             Self::Runaway => "runaway_subagent",
+            Self::MissingSubagent => "missing_subagent",
             Self::ApiError => "api_error",
             Self::ApiCause => "api_cause",
             Self::FailedFile => "failed_file",
@@ -162,7 +167,7 @@ const CAUSES: [(&str, &str, &str); 16] = [
     ("too_large", "answer too long", "have parts read or searched, not all of it"),
     ("unknown_tool", "no such tool", "install what is named, or name it no more in instructions and skills"),
     ("arguments", "arguments not accepted", "see the example: a skill or instruction may tell the arguments wrongly"),
-    ("other", "anything else", "see the example"),
+    ("other", "another reason", "see the example"),
     ("overload", "server overloaded", ""),
     ("limit", "limit reached", ""),
     ("auth", "not signed in", ""),
@@ -189,10 +194,16 @@ pub(super) fn advice(cause: &str) -> &'static str {
 /// If the database cannot be read.
 pub fn errors(reader: Reader<'_>, filter: &Filter, prices: &Prices, kinds: &[Kind]) -> Result<Vec<Trouble>> {
     let uses = spending::read(reader, prices, &[], &filter.condition(), |_| Ok(()), |(), _, _| {})?;
-    of_uses(reader, filter, prices, &uses, &filter.steps(reader)?, kinds)
+    let mut troubles = of_uses(reader, filter, prices, &uses, &filter.steps(reader)?, kinds)?;
+    if kinds.contains(&Kind::Cause) {
+        let costs = causes::costs(reader, filter, prices)?;
+        let causes = troubles.iter_mut().filter(|trouble| trouble.kind == Kind::Cause);
+        causes.for_each(|trouble| trouble.cost = costs.get(&trouble.what).copied());
+    }
+    Ok(troubles)
 }
 
-/// The same where it is known what was used, told in some steps.
+/// The same where it is known what was used, told in some steps; without what causes cost.
 pub(super) fn of_uses(
     reader: Reader<'_>,
     filter: &Filter,
@@ -203,20 +214,20 @@ pub(super) fn of_uses(
 ) -> Result<Vec<Trouble>> {
     let is_asked = |asked: &[Kind]| kinds.iter().any(|kind| asked.contains(kind));
     let mut troubles = Vec::new();
-    // Which calls a model made is not told.
-    if filter.model.is_none() {
-        if is_asked(&[Kind::ToolError, Kind::Cause]) {
-            troubles.extend(causes::calls(reader, filter, steps)?);
-        }
-        if is_asked(&[Kind::RetryLoop]) {
-            troubles.extend(causes::loops(reader, filter, prices)?);
-        }
-        if is_asked(&[Kind::EditedAgain]) {
-            troubles.extend(causes::edited_again(reader, filter)?);
-        }
+    if is_asked(&[Kind::ToolError, Kind::Cause]) {
+        troubles.extend(causes::calls(reader, filter, steps)?);
+    }
+    if is_asked(&[Kind::RetryLoop]) {
+        troubles.extend(causes::loops(reader, filter, prices)?);
+    }
+    if is_asked(&[Kind::EditedAgain]) {
+        troubles.extend(causes::edited_again(reader, filter)?);
     }
     if is_asked(&[Kind::Runaway]) {
         troubles.extend(causes::runaways(reader, filter, prices)?);
+    }
+    if is_asked(&[Kind::MissingSubagent]) {
+        troubles.extend(causes::missing(reader, filter)?);
     }
     if is_asked(&[Kind::ApiError, Kind::ApiCause, Kind::MalformedLine]) {
         troubles.extend(of_files(reader, filter)?);

@@ -36,7 +36,8 @@ pub(super) fn explain(
         "not counted: `<synthetic>` responses, numbers inside of tool results, malformed lines (`sessionmill status` has their number)"
             .to_owned(),
         format!(
-            "output: {} of {} responses have a placeholder from the start of the stream",
+            "output: {} of {} responses have a placeholder from the start of the stream, since clients before 2.1.59 did not \
+             write the final count",
             thousands(total.placeholders),
             thousands(total.responses)
         ),

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     pub title: Option<String>,
-    /// `client`, or `prompt` for the first line of the first prompt.
+    /// `client`, `prompt` for the first line of the first prompt, or `command` for the first slash command.
     pub title_source: Option<String>,
     pub prompts: u64,
     pub turns: u64,
@@ -103,10 +103,32 @@ pub(super) fn facts(reader: Reader<'_>, Where { clause, params }: &Where) -> Res
         };
         Ok((row.get(0)?, facts))
     })?;
-    Ok(facts.into_iter().collect())
+    let mut facts: HashMap<String, Facts> = facts.into_iter().collect();
+    for (id, command) in commands(reader, facts.iter().filter(|(_, facts)| facts.title.is_none()).map(|(id, _)| &**id))?
+    {
+        if let Some(facts) = facts.get_mut(&id) {
+            (facts.title, facts.title_source) = (Some(command), Some("command".to_owned()));
+        }
+    }
+    Ok(facts)
 }
 
-/// What came of the calls of each session, which have no model.
+/// The first slash commands of sessions; of very many sessions none.
+fn commands<'i>(reader: Reader<'_>, ids: impl Iterator<Item = &'i str>) -> Result<Vec<(String, String)>> {
+    const MOST: usize = 500;
+    let ids: Vec<_> = ids.collect();
+    if ids.is_empty() || ids.len() > MOST {
+        return Ok(Vec::new());
+    }
+    let Where { clause, params } = Where::everything().of_sessions(ids.into_iter());
+    let sql = format!(
+        "SELECT session_id, arg_min(tool, (time, line)) FROM usage_tool_events WHERE {clause} AND kind = 'slash_command'
+         GROUP BY session_id"
+    );
+    reader.rows(&sql, &params, |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// What came of the calls of each session.
 pub(super) fn outcomes(reader: Reader<'_>, condition: &Where) -> Result<HashMap<String, Outcome>> {
     let Where { clause, params } = condition;
     let sql = format!(

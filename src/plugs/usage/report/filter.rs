@@ -88,6 +88,16 @@ impl Only {
         (!is_whole).then(|| self.note("user", labels.into_iter()))
     }
 
+    /// What the database has for it.
+    pub(in crate::plugs) fn values(&self) -> &[String] {
+        &self.values
+    }
+
+    /// Says what a resolved name stands for, where it is short for others.
+    pub(in crate::plugs) fn stood_for(&self, what: &str) -> Option<String> {
+        (!self.stands_for.is_empty()).then(|| self.note(what, self.stands_for.iter().map(String::as_str)))
+    }
+
     /// Says what a short name stands for.
     pub(in crate::plugs) fn note<'n>(&self, what: &str, names: impl Iterator<Item = &'n str>) -> String {
         let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
@@ -156,7 +166,7 @@ impl Where {
 
 impl Filter {
     /// What is asked for by name: what it is, the column that has it, the name.
-    pub(in crate::plugs::usage) fn names(&self) -> impl Iterator<Item = (&'static str, &'static str, &Only)> {
+    pub(in crate::plugs) fn names(&self) -> impl Iterator<Item = (&'static str, &'static str, &Only)> {
         [
             ("user", "username", &self.user),
             ("team", "username", &self.team),
@@ -301,6 +311,20 @@ impl Filter {
     }
 
     pub(in crate::plugs) fn condition(&self) -> Where {
+        self.condition_by(|column, values| format!("{column} IN ({values})"))
+    }
+
+    /// The same of calls of tools: their model is that of the response that made them.
+    pub(in crate::plugs) fn of_calls(&self) -> Where {
+        self.condition_by(|column, values| match column {
+            "model" => {
+                format!("message_id IN (SELECT message_id FROM usage_responses WHERE model IN ({values}) AND part = 0)")
+            }
+            _ => format!("{column} IN ({values})"),
+        })
+    }
+
+    fn condition_by(&self, is_one_of: impl Fn(&str, &str) -> String) -> Where {
         let mut parts = vec!["true".to_owned()];
         let mut params = Vec::new();
         let since = self.days.since.map(|day| ("time >= ?", zone::begin(day, self.zone)));
@@ -314,7 +338,7 @@ impl Filter {
                 parts.push("false".to_owned());
                 continue;
             }
-            parts.push(format!("{column} IN ({})", vec!["?"; values.len()].join(", ")));
+            parts.push(is_one_of(column, &vec!["?"; values.len()].join(", ")));
             params.extend(values.iter().cloned().map(Param::Text));
         }
         Where { clause: parts.join(" AND "), params }

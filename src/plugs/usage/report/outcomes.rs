@@ -52,17 +52,17 @@ impl From<OutcomesBy> for By {
 
 const COLUMNS: [Column; 12] = [
     Column::count("lines_added", "Added"),
-    Column::count("lines_removed", "Removed").rank(1),
-    Column::count("files", "Files").rank(3),
+    Column::count("lines_removed", "Removed").rank(2),
+    Column::count("files", "Files").rank(6),
     Column::count("commits", "Commits"),
-    Column::count("pull_requests", "Pull requests").rank(4),
-    Column::count("test_runs", "Test runs").rank(2),
-    Column::failures("failed_test_runs", "Failed").rank(5),
-    Column::count("interrupted_sessions", "Interrupted sessions").rank(3),
-    Column::seconds("active_seconds", "Active").rank(4),
+    Column::count("pull_requests", "Pull requests").rank(8),
+    Column::count("test_runs", "Test runs").rank(4),
+    Column::failures("failed_test_runs", "Failed").rank(7),
+    Column::count("interrupted_sessions", "Interrupted sessions").rank(9),
+    Column::seconds("active_seconds", "Active").rank(1),
     Column::money("cost_usd", "Cost"),
-    Column::money("cost_per_commit_usd", "Per commit").rank(1),
-    Column::money("cost_per_active_hour_usd", "Per hour").rank(2),
+    Column::money("cost_per_commit_usd", "Per commit").rank(3),
+    Column::money("cost_per_active_hour_usd", "Per hour").rank(5),
 ];
 
 /// A row on its way.
@@ -158,27 +158,24 @@ pub(super) fn of_costs(
         sums.entry(key.name(row)?).or_default().interrupted.insert(row.get(width)?);
         Ok(())
     })?;
-    // Which model made a call is not told.
-    if filter.model.is_none() {
-        let Where { clause, params } = &filter.condition();
-        // Most calls only look: those that change nothing and run nothing are in no figure of this report.
-        let sql = format!(
-            "SELECT {keys}, {OUTCOME} FROM {CALLS}
-             WHERE {clause} AND (acts IS NOT NULL OR lines_added > 0 OR lines_removed > 0) GROUP BY {keys}"
-        );
-        reader.each(&sql, params, |row| {
-            sums.entry(key.name(row)?).or_default().add(&Outcome::read(row, width)?);
-            Ok(())
-        })?;
-        let sql = format!(
-            "SELECT DISTINCT {keys}, concat(username, chr(10), unnest(string_split(files, chr(10))))
-             FROM {CALLS} WHERE {clause} AND is_done AND files IS NOT NULL"
-        );
-        reader.each(&sql, params, |row| {
-            sums.entry(key.name(row)?).or_default().files.insert(row.get(width)?);
-            Ok(())
-        })?;
-    }
+    let Where { clause, params } = &filter.of_calls();
+    // Most calls only look: those that change nothing and run nothing are in no figure of this report.
+    let sql = format!(
+        "SELECT {keys}, {OUTCOME} FROM {CALLS}
+         WHERE {clause} AND (acts IS NOT NULL OR lines_added > 0 OR lines_removed > 0) GROUP BY {keys}"
+    );
+    reader.each(&sql, params, |row| {
+        sums.entry(key.name(row)?).or_default().add(&Outcome::read(row, width)?);
+        Ok(())
+    })?;
+    let sql = format!(
+        "SELECT DISTINCT {keys}, concat(username, chr(10), unnest(string_split(files, chr(10))))
+         FROM {CALLS} WHERE {clause} AND is_done AND files IS NOT NULL"
+    );
+    reader.each(&sql, params, |row| {
+        sums.entry(key.name(row)?).or_default().files.insert(row.get(width)?);
+        Ok(())
+    })?;
     let active = active(reader, by, filter, |name, micros| sums.entry(name).or_default().active_micros += micros)?;
     let mut total = Sums { active_micros: active, ..Sums::default() };
     for Sums { outcome, files, spent, interrupted, .. } in sums.values() {

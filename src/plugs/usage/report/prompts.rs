@@ -24,7 +24,7 @@ pub struct Prompt {
     pub cost: Option<PicoUsd>,
     pub calls: u64,
     pub errors: u64,
-    /// Time between responses, without long pauses, that ended with a response to this prompt.
+    /// Time between responses, without long pauses, from the prompt on.
     pub active_micros: i128,
 }
 
@@ -44,8 +44,10 @@ pub(super) fn prompts(reader: Reader<'_>, session_id: &str, steps: &[Step]) -> R
                 prompt.total_tokens += tokens.total();
                 prompt.cost = prompt.cost.into_iter().chain(*cost).reduce(|a, b| a + b);
                 let pause = last.zip(step.time).and_then(|(last, time)| (time - last).num_microseconds());
-                prompt.active_micros +=
-                    i128::from(pause.filter(|pause| (0..=LONG).contains(pause)).unwrap_or_default());
+                let pause = pause.filter(|pause| (0..=LONG).contains(pause)).unwrap_or_default();
+                // Before the prompt, the agent waited for the person.
+                let of_prompt = prompt.time.zip(step.time).and_then(|(said, time)| (time - said).num_microseconds());
+                prompt.active_micros += i128::from(of_prompt.map_or(pause, |of_prompt| pause.min(of_prompt)));
                 last = step.time.or(last);
             }
             What::Call { kind, .. } if kind == "slash_command" => {}

@@ -86,12 +86,8 @@ const NOT_BY_ITSELF: &str = "cause NOT IN ('interrupted', 'not_run')";
 pub fn recurring(reader: Reader<'_>, by: RecurringBy, filter: &Filter, prices: &Prices) -> Result<Vec<Recurring>> {
     // These names are those of responses too, so there is a key.
     let Some(mut key) = Key::of(by.by(), reader, filter)? else { return Ok(Vec::new()) };
-    // Which calls a model made is not told.
-    if filter.model.is_some() {
-        return Ok(Vec::new());
-    }
     let column = key.columns().join(", ");
-    let Where { clause, params } = filter.condition();
+    let Where { clause, params } = filter.of_calls();
     let calls = format!("FROM usage_tool_events WHERE {clause} AND kind <> 'slash_command'");
     let sql = format!(
         "SELECT {column}, tool, cause, session_id, count(*), max(time) FILTER (error <> ''), {EXAMPLE}
@@ -118,13 +114,12 @@ pub fn recurring(reader: Reader<'_>, by: RecurringBy, filter: &Filter, prices: &
     let join =
         format!("JOIN (SELECT DISTINCT message_id, tool, cause {calls} AND {NOT_BY_ITSELF}) AS bad USING (message_id)");
     let keys = [&*column, "bad.tool", "bad.cause"];
-    let condition = Where { params, ..Where::everything() };
     let mut costs: BTreeMap<Place, PicoUsd> = BTreeMap::new();
     spending::read(
         reader,
         prices,
-        Columns { keys: &keys, join: &join },
-        &condition,
+        Columns { keys: &keys, join: &join, params: &params },
+        &Where::everything(),
         |row| Ok((key.name(row)?, row.get(1)?, row.get(2)?)),
         |place: Place, _, spent| {
             // What has no price is no cost of nothing.

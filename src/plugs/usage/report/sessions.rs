@@ -37,7 +37,7 @@ pub struct Session {
     pub spent: Spent,
     pub models: BTreeMap<Option<String>, Spent>,
     pub facts: Facts,
-    /// Of tools, MCP servers and subagents, whatever model made them.
+    /// Of tools, MCP servers and subagents.
     pub outcome: Outcome,
 }
 
@@ -49,6 +49,7 @@ pub enum Order {
     /// When they began
     Date,
     /// Active time
+    #[value(alias = "active")]
     Duration,
     Tokens,
 }
@@ -161,9 +162,7 @@ pub(super) fn whole(
 ) -> Result<Vec<Session>> {
     let ids: Vec<_> = costs.iter().map(|cost| cost.id.clone()).collect();
     let mut sessions = begun(reader, filter, condition, costs, all)?;
-    // Which model made a call is not told.
-    let of_calls = named(Filter { model: None, ..filter.clone() }.condition(), &ids, all);
-    let outcomes = facts::outcomes(reader, &of_calls)?;
+    let outcomes = facts::outcomes(reader, &named(filter.of_calls(), &ids, all))?;
     let active = match active {
         Some(active) => active,
         None => active::of_sessions(reader, &named(condition.clone(), &ids, all))?,

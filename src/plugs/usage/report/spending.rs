@@ -4,7 +4,7 @@
 use crate::base::error::Result;
 use crate::plugs::usage::report::filter::Where;
 use crate::price::{Bill, Geo, PEAK_HOURS, PicoUsd, Price, Prices, Terms, Tier, Tokens, place};
-use crate::store::reader::{Reader, Row};
+use crate::store::reader::{Param, Reader, Row};
 use chrono::NaiveDate;
 use std::collections::HashMap;
 
@@ -75,12 +75,14 @@ pub(in crate::plugs) fn model_name(model: Option<&str>) -> &str {
 pub(in crate::plugs) struct Columns<'k> {
     pub(in crate::plugs) keys: &'k [&'k str],
     pub(in crate::plugs) join: &'k str,
+    /// Of what is joined.
+    pub(in crate::plugs) params: &'k [Param],
 }
 
 impl<'k> Columns<'k> {
     /// Nothing is read beside the responses for these.
     pub(in crate::plugs) fn of(keys: &'k [&'k str]) -> Self {
-        Self { keys, join: "" }
+        Self { keys, join: "", params: &[] }
     }
 }
 
@@ -109,7 +111,7 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
     mut key: impl FnMut(&Row<'_>) -> Result<K>,
     mut each: impl FnMut(K, Option<&str>, &Spent),
 ) -> Result<Uses<'p>> {
-    let Columns { keys, join } = columns.into();
+    let Columns { keys, join, params } = columns.into();
     let models = format!("SELECT DISTINCT model FROM usage_responses WHERE {} AND model IS NOT NULL", condition.clause);
     let models: Vec<String> = reader.rows(&models, &condition.params, |row| row.get(0))?;
     let asked = prices.of(&models);
@@ -132,7 +134,7 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
     let days = asked.days();
     let mut uses = Uses::new();
     let first = keys.len();
-    reader.each(&sql, &condition.params, |row| {
+    reader.each(&sql, &[params, &*condition.params].concat(), |row| {
         let number = |column: usize| row.integer(first + column);
         let model: Option<String> = row.get(first)?;
         let day = usize::try_from(number(1)?).ok().and_then(|era| days.get(era.checked_sub(1)?)).copied();

@@ -1,6 +1,6 @@
 //! One session, response by response and call by call, each with the line that tells of it.
 
-use crate::base::error::{Error, Result, Status};
+use crate::base::error::{Error, Result, Status, count};
 use crate::base::names;
 use crate::base::printable::printable;
 use crate::base::utc;
@@ -51,8 +51,9 @@ pub enum What {
         tokens: Tokens,
         cost: Option<PicoUsd>,
     },
-    /// `failed` is `None` while no result is seen.
-    Call { kind: String, tool: String, failed: Option<bool> },
+    /// `failed` is `None` while no result is seen. Of what came to nothing, `cause` says why, and `error` what the model
+    /// was told then.
+    Call { kind: String, tool: String, failed: Option<bool>, cause: Option<String>, error: Option<String> },
 }
 
 /// Reads the session of an id, or of the beginning of one, whole. The filter knows the people.
@@ -73,11 +74,14 @@ pub fn timeline(reader: Reader<'_>, key: &str, filter: &Filter, prices: &Prices)
             What::Response { model, responses: spent.responses, tokens: spent.tokens, cost: spent.cost },
         ));
     })?;
-    let sql = "SELECT epoch_us(time), username, session_file, line, caller_id, kind, tool, is_error
+    let sql = "SELECT epoch_us(time), username, session_file, line, caller_id, kind, tool, is_error, cause,
+                   nullif(error, '')
                FROM usage_tool_events
                WHERE session_id = ? ORDER BY time, session_file, line, event_id";
     reader.each(sql, &of_session.params, |row| {
-        let what = What::Call { kind: row.get(5)?, tool: row.get(6)?, failed: row.get(7)? };
+        let [cause, error] = [8, 9].map(|column| row.get(column));
+        let what =
+            What::Call { kind: row.get(5)?, tool: row.get(6)?, failed: row.get(7)?, cause: cause?, error: error? };
         steps.push(step(place(row)?, what));
         Ok(())
     })?;
@@ -125,13 +129,15 @@ fn find(reader: Reader<'_>, key: &str) -> Result<String> {
 }
 
 /// Names of the cells of a step in CSV; in JSON those that it has.
-pub const CELLS: [&str; 15] = [
+pub const CELLS: [&str; 17] = [
     "time",
     "user",
     "kind",
     "model",
     "tool",
     "failed",
+    "cause",
+    "error",
     "input_tokens",
     "output_tokens",
     "cache_creation_input_tokens",
@@ -144,11 +150,28 @@ pub const CELLS: [&str; 15] = [
 ];
 
 impl Timeline {
+    /// Says how many subagents have no response in the database, if there are any.
+    pub fn missing(&self) -> Option<String> {
+        let missing = self.subagents.iter().filter(|member| member.spent.responses == 0).count();
+        let of = count(self.subagents.len() as u64, "subagent");
+        (missing > 0).then(|| {
+            format!(
+                "{missing} of {of} without a response here: the transcripts are elsewhere, or the subagents ended before they \
+                 answered; the cost is without them"
+            )
+        })
+    }
+
     /// For who may not see what people write.
     #[cfg(feature = "console")]
     pub(in crate::plugs::usage) fn hide_prompts(&mut self) {
         self.facts.hide_prompt();
         self.prompts.iter_mut().for_each(|prompt| prompt.words = None);
+        for step in &mut self.steps {
+            if let What::Call { error, .. } = &mut step.what {
+                *error = None;
+            }
+        }
     }
 
     /// As JSON: `{"session", "title", …, "steps": […], "subagents": […], "by_prompt": […]}`.
@@ -185,10 +208,12 @@ impl Step {
                 json["context_tokens"] = number(tokens.input + tokens.cache_write + tokens.cache_read);
                 json["cost_usd"] = json!(cost.map(money::dollars));
             }
-            What::Call { kind, tool, failed } => {
+            What::Call { kind, tool, failed, cause, error } => {
                 json["kind"] = json!(kind);
                 json["tool"] = json!(tool);
                 json["failed"] = json!(failed);
+                json["cause"] = json!(cause);
+                json["error"] = json!(error);
             }
         }
         json

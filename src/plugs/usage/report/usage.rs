@@ -62,8 +62,14 @@ impl Sums {
     }
 }
 
-/// Adds which part of what was sent came from a cache. Programs can work it out themselves.
-pub(in crate::plugs) fn add_cached(sheet: &mut Sheet) {
+/// Adds what follows from other columns: which part of what was sent came from a cache, and what a response cost.
+/// Programs can work it out themselves.
+pub(in crate::plugs) fn add_derived(sheet: &mut Sheet) {
+    let each = Column::money("cost_per_response_usd", "Per response").spare();
+    sheet.insert("reported_cost_usd", each, |number| {
+        let (cost, responses) = (number("cost_usd"), number("responses"));
+        (cost > 0 && responses > 0).then(|| cost / responses)
+    });
     let cached = Column::share("cached_share", "Cached").spare();
     sheet.insert("total_tokens", cached, |number| {
         let read = number("cache_read_input_tokens");
@@ -220,8 +226,7 @@ fn notes(total: &Spent, unpriced: &[(String, i128)]) -> Vec<String> {
     // Rule 11 of COUNTING: say so instead of pretending.
     if total.placeholders > 0 {
         notes.push(format!(
-            "{} of {} responses have a placeholder for their output count: clients before 2.1.59 did not write \
-             the final one, so output is higher than shown",
+            "output is higher than shown: {} of {} responses lack the count (--explain)",
             thousands(total.placeholders),
             thousands(total.responses)
         ));

@@ -104,14 +104,13 @@ fn folded(session: &Session, lead: &str, tools: Option<&Tools>, period: &Period<
     html + "</details>\n"
 }
 
-/// The tools of some sessions in the days of the filter, most calls first. Which model made a call is not told.
+/// The tools of some sessions in the days of the filter, most calls first.
 fn tools<'i>(reader: Reader<'_>, filter: &Filter, ids: &BTreeSet<&'i str>) -> Result<BTreeMap<&'i str, Tools>> {
     let mut tools: BTreeMap<&str, Tools> = BTreeMap::new();
     if ids.is_empty() {
         return Ok(tools);
     }
-    let Where { clause, params } =
-        Filter { model: None, ..filter.clone() }.condition().of_sessions(ids.iter().copied());
+    let Where { clause, params } = filter.of_calls().of_sessions(ids.iter().copied());
     let sql = format!(
         "SELECT session_id, tool, count(*) AS calls, count(*) FILTER (is_error) FROM usage_tool_events
          WHERE {clause} AND kind <> 'slash_command' GROUP BY ALL ORDER BY session_id, calls DESC, tool"

@@ -181,9 +181,6 @@ fn totals(by: &str, series: &Series) -> String {
 
 /// Tools, with how often they fail.
 fn tools(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<String> {
-    if filter.model.is_some() {
-        return Ok("<h2>Tools</h2>\n<p>Tool calls are not told by model.</p>\n".to_owned());
-    }
     let tools = calls::rows(reader, filter)?;
     let rows = tools.iter().take(MOST).map(|row| {
         let number = |at: usize| row.numbers.get(at).copied().flatten().unwrap_or_default();
@@ -208,9 +205,10 @@ fn outcomes(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<
 }
 
 /// What failed, and what is wrong with the data, with its titles.
-const TROUBLES: [(Kind, &str); 9] = [
-    (Kind::Cause, "Calls that came to nothing, by cause"),
+const TROUBLES: [(Kind, &str); 10] = [
+    (Kind::Cause, "Unsuccessful calls, by cause"),
     (Kind::RetryLoop, "Calls that failed three times or more in a row for the same cause, by tool"),
+    (Kind::MissingSubagent, "Subagents without a response, by session: what they cost is not in any figure"),
     (Kind::ApiCause, "Errors of the API, by cause"),
     (Kind::ApiError, "Errors of the API, by source file"),
     (Kind::FailedFile, "Source files that a processor could not deal with, as of now"),
