@@ -131,10 +131,10 @@ fn activity_is_told_by_day_with_shares_and_lengths() {
     let world = world();
     assert_eq!(
         csv(&world, &[]),
-        "day,sessions,people,active_seconds,median_seconds,p90_seconds,page_views,views_per_session,bounce_rate,engaged_rate,cost_usd\n\
-         2026-02-01,2,2,1200,5,1860,4,2.00,0.500,0.500,25.000225\n\
-         2026-02-02,2,2,660,60,3600,6,3.00,0.000,1.000,\n\
-         2026-02-03,1,1,30,30,30,1,1.00,0.000,1.000,\n"
+        "day,sessions,people,active_seconds,most_parallel,median_seconds,p90_seconds,page_views,views_per_session,bounce_rate,engaged_rate,cost_usd\n\
+         2026-02-01,2,2,1200,,5,1860,4,2.00,0.500,0.500,25.000225\n\
+         2026-02-02,2,2,660,,60,3600,6,3.00,0.000,1.000,\n\
+         2026-02-03,1,1,30,,30,30,1,1.00,0.000,1.000,\n"
     );
     let said = world.mill(&["report", "activity", "--no-refresh", "--timezone", "UTC"]);
     assert_eq!(said.stderr, "note: 1 session of bots is left out; --bots counts them\n");
@@ -252,6 +252,13 @@ fn a_session_of_two_projects_is_in_both_and_once_in_the_total() {
     // All responses are of one project.
     assert_eq!(rows, ["\"/home/ada/shop\" 2 1230 25.000225", "\"/home/ada/hinges\" 1 1200 null"]);
     assert_eq!(figures(&json["totals"]), "null 2 1230 25.000225");
+    // Of one project, a row of the other one is none of it.
+    let said = world.mill(&[&args[..], &["--project", "shop"]].concat());
+    assert!(said.stderr.starts_with("note: project `shop` is `/home/ada/shop`\n"), "{said:?}");
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let rows: Vec<_> = json["rows"].as_array().unwrap().iter().map(figures).collect();
+    // The other session has no response, so that nothing knows its folder as one of the project.
+    assert_eq!(rows, ["\"/home/ada/shop\" 1 1200 25.000225"]);
 }
 
 #[test]

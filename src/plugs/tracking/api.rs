@@ -305,7 +305,8 @@ fn timeline(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
         return Ok(Reply::NotFound);
     }
     let (zone, identities) = (asked.zone, asked.identities.clone());
-    let filter = Filter { days: Days { since, until }, user: None, kind: None, bots: false, zone, identities };
+    let filter =
+        Filter { days: Days { since, until }, user: None, kind: None, projects: None, bots: false, zone, identities };
     let who = match timeline::who(reader, &Only::from(user.to_owned()), &filter.identities) {
         Err(error) if error.status == Status::Usage => return Ok(Reply::NotFound),
         who => who?,

@@ -1,10 +1,10 @@
 //! `sessionmill report activity`: who was there, when and for how long.
 
 use crate::base::error::{Result, Status};
-use crate::cli::Context;
 use crate::cli::form::{self, Form, Shown};
 use crate::cli::place::read;
 use crate::cli::scope::{ReportArgs, ReportSetup, Rows, Usual};
+use crate::cli::{Context, remark};
 use crate::plugs::tracking::report::activity;
 use crate::plugs::tracking::report::by::By;
 use crate::plugs::tracking::report::filter::{Filter, Kind};
@@ -15,10 +15,11 @@ use crate::price::Prices;
 /// Activity sessions: how many, of how many people, how long, and what they cost
 ///
 /// Of web events a session is a visit; of transcripts it is a stretch of work with agents, over all of a person's
-/// transcripts. The processors `tracking` and `usage` run first, as for other reports. Active is the time between events
-/// that are at most 10 minutes apart. Median and p90 are of the lengths from the first to the last event. Views are pages
+/// transcripts. The processors `tracking` and `usage` run first, as for other reports. Presence is the time between events
+/// that are at most 10 minutes apart. At once is the most transcripts that one person had at work at one time. Median and p90 are of the lengths from the first to the last event. Views are pages
 /// and screens; work with agents has prompts instead. Bounced and engaged are shares of the sessions. Cost is that of the responses in a session, by
-/// list prices.
+/// list prices. With --project, sessions that were in other projects, too, count with all of their time, and the cost is
+/// that of the project.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  sessionmill report activity --by week\n  \
                   sessionmill report activity --by channel --kind web --since 2026-02-01\n  \
@@ -33,6 +34,10 @@ pub(super) struct Args {
 
     #[command(flatten)]
     report: ReportArgs,
+
+    /// Only sessions in this project: its name, a working directory, or a repository with its worktrees
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
 
     #[command(flatten)]
     shown: Shown,
@@ -59,6 +64,7 @@ impl Choice {
             days: setup.days,
             user: report.user.clone().map(Only::short),
             kind: self.kind,
+            projects: None,
             bots: self.bots,
             zone: setup.zone,
             identities: setup.identities.clone(),
@@ -72,12 +78,18 @@ pub(super) fn activity(args: &Args, context: &Context) -> Result<Status> {
     let setup = args.report.setup(&[tracking::NAME, usage::NAME], usual, context)?;
     let filter = args.choice.filter(&args.report, &setup);
     let prices = Prices::new(&setup.config.price)?;
-    let (sheet, newest) = read(&setup.database, context, |reader| {
+    let project = args.project.clone().map(Only::short);
+    let (sheet, newest, note) = read(&setup.database, context, |reader| {
+        let of_all = usage::report::filter::Filter::of_all(setup.zone, setup.identities.clone());
+        let project = usage::report::filter::Filter { project: project.clone(), ..of_all }.resolved(reader)?.project;
+        let note = project.as_ref().and_then(|only| only.stood_for("project"));
+        let filter = Filter { projects: project.map(|only| only.values().to_vec()), ..filter.clone() };
         let make = |days| activity::activity(reader, args.by, &Filter { days, ..filter.clone() }, &prices);
         let sheet = args.shown.sheet(&setup, make)?;
         let newest = if sheet.rows.is_empty() { filter.newest(reader)? } else { None };
-        Ok((sheet, newest))
+        Ok((sheet, newest, note))
     })?;
+    note.iter().for_each(|note| remark(note));
     setup.tell_days(sheet.rows.is_empty(), newest);
     form::sheet(&sheet, args.form.format(), args.form.texts())
 }

@@ -15,10 +15,11 @@ use chrono::{DateTime, Utc};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 11] = [
     Column::count("sessions", "Sessions"),
     Column::count("people", "People").rank(1),
     Column::seconds("active_seconds", "Presence"),
+    Column::count("most_parallel", "At once").spare(),
     Column::seconds("median_seconds", "Median").rank(2),
     Column::seconds("p90_seconds", "p90").rank(3),
     Column::count("page_views", "Views").rank(4),
@@ -29,7 +30,7 @@ const COLUMNS: [Column; 10] = [
 ];
 
 /// The column of what people saw of sites, or wrote to agents.
-const VIEWS: usize = 5;
+const VIEWS: usize = 6;
 
 /// A row on its way.
 #[derive(Debug, Default)]
@@ -40,6 +41,8 @@ struct Sums {
     active_seconds: i128,
     lengths: Vec<i128>,
     views: i128,
+    /// Transcripts of one person that were at work at one time, at most.
+    parallel: i128,
     /// Sessions that can be a bounce, and those that are.
     judged: i128,
     bounced: i128,
@@ -56,6 +59,7 @@ impl Sums {
         self.active_seconds += visit.active_seconds;
         self.lengths.push(visit.duration_seconds);
         self.views += visit.views;
+        self.parallel = self.parallel.max(visit.parallel);
         self.judged += i128::from(visit.is_bounce.is_some());
         self.bounced += i128::from(visit.is_bounce == Some(true));
         self.engaged += i128::from(visit.is_engaged);
@@ -77,6 +81,7 @@ impl Sums {
             Some(self.sessions),
             Some(self.people.len() as i128),
             Some(self.active_seconds),
+            Some(self.parallel).filter(|most| *most > 0),
             percentile(&self.lengths, 50),
             percentile(&self.lengths, 90),
             Some(self.views),

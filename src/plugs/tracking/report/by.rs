@@ -96,8 +96,9 @@ impl By {
             Self::Team if visit.is_agent => filter.identities.team(&visit.username).map(str::to_owned).and_then(named),
             Self::Team => None,
             Self::Project => {
-                let projects: BTreeSet<_> =
-                    visit.projects().iter().map(|cwd| named(repositories.name(cwd).to_owned())).collect();
+                let projects = visit.projects();
+                let asked = projects.iter().filter(|cwd| filter.has_project(cwd));
+                let projects: BTreeSet<_> = asked.map(|cwd| named(repositories.name(cwd).to_owned())).collect();
                 return if projects.is_empty() { BTreeSet::from([None]) } else { projects };
             }
             _ => visit.name.clone().and_then(named),

@@ -21,6 +21,8 @@ pub struct Filter {
     /// A person's name or e-mail address, a folder, or the id of a person of a site.
     pub user: Option<Only>,
     pub kind: Option<Kind>,
+    /// Working directories, of which a session was in one.
+    pub projects: Option<Vec<String>>,
     /// Sessions of programs count, too.
     pub bots: bool,
     pub zone: Tz,
@@ -57,6 +59,7 @@ impl Filter {
             days: *days,
             user: user.clone(),
             kind: None,
+            projects: None,
             bots: false,
             zone: *zone,
             identities: identities.clone(),
@@ -73,6 +76,11 @@ impl Filter {
         condition.is_in_days("started_at", self.days, self.zone);
         if let Some(kind) = self.kind {
             condition.add("kind = ?", [kind.name().into()]);
+        }
+        if let Some(projects) = &self.projects {
+            let marks = vec!["?"; projects.len()].join(", ");
+            let part = format!("list_has_any(from_json(projects, '[\"VARCHAR\"]'), [{marks}])");
+            condition.add(part, projects.iter().cloned().map(Param::Text));
         }
         if let Some(only) = &self.user {
             let name = &only.name;
@@ -98,6 +106,11 @@ impl Filter {
         let condition = Self { days: Days::default(), ..self.clone() }.condition(reader)?;
         let sql = format!("SELECT max(started_at) FROM activity_sessions WHERE {}", condition.clause());
         reader.one(&sql, &condition.params, |row| row.time(0))
+    }
+
+    /// Whether a working directory is one of those that are asked for.
+    pub(super) fn has_project(&self, cwd: &String) -> bool {
+        self.projects.as_ref().is_none_or(|projects| projects.contains(cwd))
     }
 
     /// What somebody is called in a report.

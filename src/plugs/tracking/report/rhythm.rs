@@ -59,6 +59,7 @@ mod tests {
             until: time(until),
             duration_seconds: 0,
             active_seconds: 0,
+            parallel: 1,
             views: 0,
             is_bounce: None,
             is_engaged: false,

@@ -21,6 +21,8 @@ pub(super) struct Visit {
     pub(super) duration_seconds: i128,
     pub(super) active_seconds: i128,
     pub(super) views: i128,
+    /// Transcripts that were at work at one time, at most.
+    pub(super) parallel: i128,
     pub(super) is_bounce: Option<bool>,
     pub(super) is_engaged: bool,
     pub(super) is_bot: bool,
@@ -44,7 +46,8 @@ pub(super) fn read(reader: Reader<'_>, by: By, filter: &Filter) -> Result<Vec<Vi
     let condition = filter.condition(reader)?;
     let sql = format!(
         "SELECT session_id, kind = 'agent', username, person_id, started_at, seen_until,
-             duration_seconds, active_seconds, page_views, is_bounce, is_engaged, is_bot, {}
+             duration_seconds, active_seconds, page_views, is_bounce, is_engaged, is_bot,
+             coalesce(parallel_transcripts, 0), {}
          FROM activity_sessions WHERE {} ORDER BY started_at, session_id",
         by.column(),
         condition.clause()
@@ -63,7 +66,8 @@ pub(super) fn read(reader: Reader<'_>, by: By, filter: &Filter) -> Result<Vec<Vi
             is_bounce: row.get(9)?,
             is_engaged: row.get(10)?,
             is_bot: row.get(11)?,
-            name: row.get(12)?,
+            parallel: row.integer(12)?,
+            name: row.get(13)?,
         })
     })
 }
