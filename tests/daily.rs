@@ -118,11 +118,19 @@ fn rows_are_ordered_limited_and_compared() {
     assert_eq!(figures(&json["totals"]), "null 1.50005 0.55008 1.727");
     assert_eq!(said_of.stderr, "note: cost is compared with that of 2026-02-03\n");
     let table = said(&world, &["report", "--by", "user", "--period", "2026-02-10", "--compare", "7d"]).stdout;
-    assert!(table.contains("Before   Change"), "{table}");
+    assert!(table.contains("Before   Difference   Change"), "{table}");
     let wrong = world.mill(&["report", "--no-refresh", "--order", "costs"]);
     assert!(wrong.status == 64 && wrong.stderr.contains("did you mean `cost_usd`?"), "{wrong:?}");
     assert_eq!(world.mill(&["report", "--no-refresh", "--order", ""]).status, 64);
-    let endless = world.mill(&["report", "--no-refresh", "--compare"]);
+    let by_day = said(&world, &["report", "--compare", "--json"]);
+    let json: Value = serde_json::from_str(&by_day.stdout).unwrap();
+    let figures = |row: &Value| ["day", "before", "difference"].map(|name| row[name].to_string()).join(" ");
+    assert_eq!(
+        json["rows"].as_array().unwrap().iter().map(figures).collect::<Vec<_>>(),
+        ["\"2026-02-02\" null null", "\"2026-02-03\" 1.00005 -0.44997", "\"2026-02-10\" null null"]
+    );
+    assert_eq!(by_day.stderr, "note: cost is compared with that of the day before\n");
+    let endless = world.mill(&["report", "--by", "user", "--no-refresh", "--compare"]);
     assert!(endless.status == 64 && endless.stderr.contains("there are no days before all days"), "{endless:?}");
 }
 
@@ -302,6 +310,8 @@ fn budgets_say_what_is_left_and_warn() {
     assert!(table.contains("   -$1.00        $0.00   "), "{table}");
     let page = of(&["overview", "--no-refresh"]).stdout;
     assert!(page.contains("\nbudget    all: $6.00 of $5.00 spent (120 %)"), "{page}");
+    assert!(page.contains(": budget `all` is over; budget `engines` is nearly spent"), "{page}");
+    assert_eq!(json[0]["used_up_on"], Utc::now().date_naive().to_string());
     assert!(page.contains("\nhealth    warning: budget `all` is over"), "{page}");
     // They are of this month, and no other one.
     let digest = |period: &str| of(&["digest", "--no-refresh", "--timezone", "UTC", "--period", period]).stdout;
@@ -398,6 +408,11 @@ fn a_digest_is_one_document_in_three_forms() {
     let names: Vec<_> =
         json["sections"].as_array().unwrap().iter().map(|section| section["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["spend", "people", "movers", "problems", "knowledge", "quality"]);
+    // One project, which is short for its folder, has neither knowledge nor budgets.
+    let of_one = self::said(&world, &["digest", "--period", "2026-02-10", "--project", "shop"]);
+    assert!(of_one.stdout.starts_with("Digest of 2026-02-10, project shop\n$1.50; "), "{of_one:?}");
+    assert!(!of_one.stdout.contains("Knowledge"), "{of_one:?}");
+    assert_eq!(of_one.stderr, "note: project `shop` is `/home/ada/shop`\n");
     let page = of(&["--format", "html"]);
     assert!(
         page.contains("<h1>Digest of 2026-02-10</h1>") && page.contains("<a href=\"#people\">People</a>"),

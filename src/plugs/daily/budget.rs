@@ -160,6 +160,22 @@ impl Standing {
         (self.days.len() > 1 && self.elapsed > 0).then(|| self.spent * self.length / self.elapsed)
     }
 
+    /// The day on which nothing is left of it: that on which it was spent, or would be if the month goes on like this.
+    pub fn used_up(&self) -> Option<NaiveDate> {
+        let mut sum = 0;
+        let spent_on = self.days.iter().find(|(_, spent)| {
+            sum += *spent;
+            sum >= self.month
+        });
+        let seconds =
+            || (self.forecast()? >= self.month && self.spent > 0).then(|| self.month * self.elapsed / self.spent);
+        let day = || {
+            let day = u64::try_from(seconds()? / 86_400).ok()?;
+            self.days.keys().next()?.checked_add_days(chrono::Days::new(day))
+        };
+        spent_on.map(|(day, _)| *day).or_else(day)
+    }
+
     /// `over`, `warning` from the part on that the budget sets, else `ok`.
     pub fn state(&self) -> &'static str {
         match self.spent {
@@ -184,12 +200,13 @@ impl Standing {
         Some(format!("budget `{}` is {how}", self.budget.name))
     }
 
-    /// `$412.00 of $500.00 (82 %)`, and the forecast.
+    /// `$412.00 of $500.00 (82 %)`, the forecast, and when it is used up.
     pub fn words(&self) -> String {
         let percent = ratio(self.spent, self.month, 100);
         let forecast = self.forecast().map(|cost| format!(", {} by forecast", money::rounded(cost)));
         let (spent, month) = (money::rounded(self.spent), money::rounded(self.month));
-        format!("{spent} of {month} spent ({} %){}", thousands(percent), forecast.unwrap_or_default())
+        let used_up = self.used_up().map(|day| format!(", used up on {day}")).unwrap_or_default();
+        format!("{spent} of {month} spent ({} %){}{used_up}", thousands(percent), forecast.unwrap_or_default())
     }
 
     /// As JSON.
@@ -204,7 +221,7 @@ impl Standing {
             "name": self.budget.name, "state": self.state(), "month_usd": self.budget.month,
             "spent_usd": money::dollars(self.spent), "left_usd": money::dollars(self.left()),
             "used": self.used() as f64 / 1000.0, "forecast_usd": self.forecast().map(money::dollars),
-            "warn": self.budget.warn, "team": self.budget.team, "project": self.budget.project,
+            "used_up_on": self.used_up().map(|day| day.to_string()), "warn": self.budget.warn, "team": self.budget.team, "project": self.budget.project,
             "person": self.budget.person, "unpriced_tokens": number(self.unpriced_tokens),
             "unpriced_models": self.unpriced_models, "unknown": self.unknown, "days": days,
         })
@@ -248,6 +265,24 @@ mod tests {
         assert_eq!((of(99_960).used(), of(99_960).state()), (1000, "warning"));
         assert_eq!(money::rounded(of(100_230).left()), "-$0.23");
         assert_eq!(of(100_230).brief().unwrap(), "budget `all` is over");
+    }
+
+    #[test]
+    fn a_budget_is_used_up_on_the_day_that_it_was_or_will_be() {
+        let day = |day| NaiveDate::from_ymd_opt(2026, 2, day);
+        let of = |days: [PicoUsd; 2], length: i128| Standing {
+            days: [day(1), day(2)].into_iter().flatten().zip(days).collect(),
+            elapsed: 2 * 86_400,
+            length: length * 86_400,
+            ..standing(days.iter().sum(), 0)
+        };
+        assert_eq!(of([40, 60], 28).used_up(), day(2));
+        assert_eq!(of([100, 0], 28).used_up(), day(1), "whatever came after");
+        // Ten a day: the hundred is gone at the end of the tenth day.
+        assert_eq!(of([10, 10], 28).used_up(), day(11));
+        assert_eq!(of([10, 11], 28).used_up(), day(10));
+        assert_eq!(of([1, 1], 28).used_up(), None, "not in this month");
+        assert_eq!(of([0, 0], 28).used_up(), None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::store::cell::plain;
 ///
 /// Each `[[budget]]` of the configuration has an amount for a calendar month, and can be for a team, a project, a person,
 /// or all that it names of these. The forecast is what the month comes to if the rest of it is like the part that is
-/// over. JSON has what was left after each day.
+/// over, and says when nothing will be left. JSON has what was left after each day.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example of the configuration:\n  [[budget]]\n  name = \"engines\"\n  month = 500\n  \
                         team = \"Engines\"")]
@@ -48,6 +48,7 @@ pub(super) fn budgets(args: &Args, context: &Context) -> Result<Status> {
             Field::number("Left").spare(3),
             Field::number("Left a day").spare(4),
             Field::number("Forecast"),
+            Field::name("Used up").spare(2),
             Field::drawing("By day"),
         ],
         shown: &|standing: &Standing| {
@@ -63,6 +64,7 @@ pub(super) fn budgets(args: &Args, context: &Context) -> Result<Status> {
                 money::rounded(left),
                 money::rounded(left.max(0) / i128::from(*days_left)),
                 standing.forecast().map_or_else(|| "–".to_owned(), money::rounded),
+                standing.used_up().map_or_else(|| "–".to_owned(), |day| day.to_string()),
                 sparkline(&days.values().copied().collect::<Vec<_>>()),
             ]
         },
@@ -75,6 +77,7 @@ pub(super) fn budgets(args: &Args, context: &Context) -> Result<Status> {
             "left_usd",
             "used",
             "forecast_usd",
+            "used_up_on",
             "warn",
             "team",
             "project",

@@ -24,6 +24,8 @@ use sessionmill_verification::review::Standing as Review;
 pub(super) struct Digest {
     pub(super) days: Days,
     pub(super) before: Days,
+    /// `project shop`, of a digest that is not about everything.
+    pub(super) about: Vec<String>,
     pub(super) cost: Option<PicoUsd>,
     pub(super) cost_before: Option<PicoUsd>,
     pub(super) sections: Vec<Section>,
@@ -66,11 +68,17 @@ const WORK: [&str; 10] = [
 ];
 
 const PROBLEMS: [Kind; 3] = [Kind::RetryLoop, Kind::Cause, Kind::ApiCause];
-const QUALITY: [Kind; 5] =
-    [Kind::FailedFile, Kind::MalformedLine, Kind::UnknownLine, Kind::Placeholder, Kind::Unpriced];
+const QUALITY: [Kind; 6] = [
+    Kind::MissingSubagent,
+    Kind::FailedFile,
+    Kind::MalformedLine,
+    Kind::UnknownLine,
+    Kind::Placeholder,
+    Kind::Unpriced,
+];
 
 impl Digest {
-    /// Reads what happened in some days, and in those before.
+    /// Reads what happened in some days, and in those before, of all that the filter is about.
     ///
     /// # Errors
     ///
@@ -78,11 +86,12 @@ impl Digest {
     pub(super) fn read(
         reader: Reader<'_>,
         setup: &ReportSetup,
+        whole: &Filter,
         prices: &Prices,
         [days, before]: [Days; 2],
         now: DateTime<Utc>,
     ) -> Result<Self> {
-        let of = |days| Filter { days, ..Filter::of_all(setup.zone, setup.identities.clone()) };
+        let of = |days| Filter { days, ..whole.clone() };
         let (filter, then) = (of(days), of(before));
         let compared = |by: By| -> Result<Sheet> {
             let mut sheet = usage(reader, &[by], &filter, prices)?;
@@ -112,7 +121,7 @@ impl Digest {
             |kinds: &[Kind]| troubles.iter().filter(|trouble| kinds.contains(&trouble.kind)).collect::<Vec<_>>();
         let section = |name, title, sheet, empty: &str| Section { name, title, sheet, empty: empty.to_owned() };
         let (waiting, review) = pending(reader, setup, now)?;
-        let sections = vec![
+        let mut sections = vec![
             section("spend", "Spend by day", short(spend, &SPENT), "Nothing was spent."),
             section("people", "People", short(people, &WORK), "Nobody was at work."),
             section("movers", "Projects that changed most", short(projects, &SPENT), "No project changed."),
@@ -120,11 +129,14 @@ impl Digest {
             section("knowledge", "Knowledge to review", waiting, &review),
             section("quality", "Data quality", problems(of_kinds(&QUALITY)), "Nothing is wrong with the data."),
         ];
-        let budgets = match Span::Month(0).days(setup.today).meets(days) {
+        // Knowledge and budgets are of everybody.
+        sections.retain(|section| section.name != "knowledge" || !whole.is_narrow());
+        let budgets = match Span::Month(0).days(setup.today).meets(days) && !whole.is_narrow() {
             true => budget::standings(reader, &setup.config, &setup.identities, prices, setup.zone, now)?,
             false => Vec::new(),
         };
-        Ok(Self { days, before, cost, cost_before, sections, budgets, is_empty, as_of })
+        let about = whole.names().map(|(what, _, only)| format!("{what} {}", only.name)).collect();
+        Ok(Self { days, before, about, cost, cost_before, sections, budgets, is_empty, as_of })
     }
 
     pub(super) fn change(&self) -> Option<i128> {

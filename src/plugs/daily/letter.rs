@@ -10,7 +10,7 @@ use crate::cli::place::read;
 use crate::cli::scope::Current;
 use crate::cli::terminal::fitted;
 use crate::cli::{Context, print, remark, screen};
-use crate::plugs::usage::report::filter::Filter;
+use crate::plugs::usage::report::filter::{Filter, Only};
 use crate::plugs::usage::report::html;
 use crate::plugs::{usage, verification};
 use crate::price::Prices;
@@ -25,7 +25,7 @@ use std::path::PathBuf;
 ///
 /// Spend by day, people with their active time and what came of their work, the projects that changed most, what failed
 /// and what it cost, knowledge that waits for a review, budgets, and how far the data can be trusted; compared with the
-/// days before.
+/// days before. That of a project or a team has neither knowledge nor budgets.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  sessionmill digest\n  sessionmill digest --period 2026-02 --format html --to february.html"
@@ -34,6 +34,14 @@ pub(super) struct Args {
     /// The days: last-week, last-month, 7d, 2026-02 and so on, as for reports
     #[arg(long, value_name = "PERIOD", default_value = "last-week")]
     period: Span,
+
+    /// Only this project: its name, a working directory, or a repository with its worktrees
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+
+    /// Only people of this team
+    #[arg(long)]
+    team: Option<String>,
 
     #[arg(long, value_enum, default_value_t = Shape::Text, conflicts_with = "json")]
     format: Shape,
@@ -68,12 +76,15 @@ pub(super) fn digest(args: &Args, context: &Context) -> Result<Status> {
             .hint("--period last-month")
     })?;
     let prices = Prices::new(&setup.config.price)?;
-    let (digest, newest) = read(&setup.database, context, |reader| {
-        let digest = Digest::read(reader, &setup, &prices, [days, before], context.now.wall)?;
+    let only = |name: &Option<String>| name.clone().map(Only::short);
+    let (digest, newest, about) = read(&setup.database, context, |reader| {
         let all = Filter::of_all(setup.zone, setup.identities.clone());
-        let newest = if digest.is_empty { all.newest(reader)? } else { None };
-        Ok((digest, newest))
+        let whole = Filter { project: only(&args.project), team: only(&args.team), ..all }.resolved(reader)?;
+        let digest = Digest::read(reader, &setup, &whole, &prices, [days, before], context.now.wall)?;
+        let newest = if digest.is_empty { whole.newest(reader)? } else { None };
+        Ok((digest, newest, whole))
     })?;
+    about.names().filter_map(|(what, _, only)| only.stood_for(what)).for_each(|note| remark(&note));
     setup.tell_days(digest.is_empty, newest);
     let is_stdout = args.to.as_os_str() == "-";
     let text = match if args.json { Shape::Json } else { args.format } {
@@ -91,6 +102,12 @@ pub(super) fn digest(args: &Args, context: &Context) -> Result<Status> {
     Ok(Status::Done)
 }
 
+/// `Digest of 2026-02-23 to 2026-03-01, project shop`.
+fn heading(digest: &Digest) -> String {
+    let about = digest.about.iter().map(|name| format!(", {name}")).collect::<String>();
+    format!("Digest of {}{about}", digest.days)
+}
+
 /// `$412.00, +12 % on $367.00 of 2026-02-16 to 2026-02-22`.
 fn spent(digest: &Digest) -> String {
     let Some(cost) = digest.cost else { return "nothing with a price".to_owned() };
@@ -106,7 +123,7 @@ fn spent(digest: &Digest) -> String {
 fn words(digest: &Digest, screen: Screen) -> Result<String> {
     let title = |text: &str| screen.paint(Tone::Strong, text);
     let prose = |text: &str| if screen.width.is_some() { fitted(text, 2) } else { text.to_owned() } + "\n";
-    let mut words = format!("{}\n{}\n", title(&format!("Digest of {}", digest.days)), spent(digest));
+    let mut words = format!("{}\n{}\n", title(&heading(digest)), spent(digest));
     for standing in &digest.budgets {
         let words_of = screen.paint(Tone::of_state(standing.state()), standing.words());
         words += &format!("this month's budget {}: {words_of}\n", printable(&standing.budget.name));
@@ -143,7 +160,7 @@ fn page(digest: &Digest) -> String {
     }
     let about = digest.as_of.as_ref().map(|time| format!("as of {time}")).unwrap_or_default();
     let links = digest.sections.iter().map(|section| (section.name, section.title)).collect::<Vec<_>>();
-    html::document(&format!("Digest of {}", digest.days), &about, &html::links(&links), &body)
+    html::document(&heading(digest), &about, &html::links(&links), &body)
 }
 
 fn object(digest: &Digest) -> Value {
@@ -159,7 +176,7 @@ fn object(digest: &Digest) -> Value {
         object
     };
     json!({
-        "period": days(digest.days), "before": days(digest.before), "as_of": digest.as_of,
+        "period": days(digest.days), "before": days(digest.before), "about": digest.about, "as_of": digest.as_of,
         "cost_usd": digest.cost.map(money::dollars), "before_cost_usd": digest.cost_before.map(money::dollars),
         "change": digest.change().map(crate::report::compare::number),
         "budgets": digest.budgets.iter().map(super::budget::Standing::json).collect::<Vec<_>>(),

@@ -47,6 +47,9 @@ const RUNNING: TimeDelta = TimeDelta::minutes(15);
 /// Lines of a terminal, but for that of the prompt.
 const LINES: usize = 23;
 
+/// Of so many calls one that fails is no reason to look.
+const MANY: u64 = 10;
+
 /// What the page shows.
 struct Page {
     days: BTreeMap<NaiveDate, Spent>,
@@ -281,33 +284,49 @@ impl Page {
         if calls > 0 {
             let share = percent(ratio(errors.into(), calls.into(), 1000));
             let of = format!("{} of {} ({share})", thousands(errors.into()), count(calls, "call"));
-            let tone = if errors > 0 { Tone::Bad } else { Tone::Good };
+            // Some calls always fail: a command is tried, a file is looked for.
+            let tone = match errors {
+                0 => Tone::Good,
+                errors if errors * MANY < calls => Tone::Plain,
+                _ => Tone::Warning,
+            };
             line("failed", tone, &format!("{of} in 7 days; report errors --period 7d tells why"));
         }
         if !self.unpriced.is_empty() {
             let models: Vec<_> = self.unpriced.keys().map(|model| format!("`{model}`")).collect();
             let responses = count(self.unpriced.values().sum::<i128>().try_into().unwrap_or_default(), "response");
-            line("no price", Tone::Bad, &format!("{responses} in 30 days, not in the cost: {}", models.join(", ")));
+            line("no price", Tone::Warning, &format!("{responses} in 30 days, not in the cost: {}", models.join(", ")));
         }
-        for standing in self.budgets.iter().take(3) {
+        let mut budgets: Vec<_> = self.budgets.iter().collect();
+        budgets.sort_by_key(|standing| std::cmp::Reverse(standing.used()));
+        for standing in budgets.into_iter().take(3) {
             let text = format!("{}: {}", standing.budget.name, standing.words());
             line("budget", Tone::of_state(standing.state()), &text);
         }
         // Budgets have lines of their own, and come last.
-        let budget_of = |reason: &String| self.budgets.iter().find(|budget| budget.concern().as_ref() == Some(reason));
+        let is_budget = |reason: &&String| self.budgets.iter().any(|budget| budget.concern().as_ref() == Some(reason));
         let processors = health.processors.iter().filter(|processor| processor.state > crate::report::status::FINE);
         let reasons = processors.flat_map(|processor| {
-            processor.reasons.iter().map(|reason| match budget_of(reason).and_then(Standing::brief) {
-                Some(brief) => (true, format!(": {brief}")),
-                None => (false, format!(": {}: {reason}", processor.processor)),
-            })
+            let of_its_own = processor.reasons.iter().filter(|reason| !is_budget(reason));
+            of_its_own.map(|reason| format!("{}: {reason}", processor.processor))
         });
+        let reasons: Vec<_> = reasons.chain(self.budgets.iter().filter_map(Standing::brief)).collect();
         let state = health.state.name();
-        let (_, reason) = reasons.min_by_key(|(is_budget, _)| *is_budget).unwrap_or_default();
+        let reason = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
         let unproven = health.processors.iter().filter(|processor| processor.is_unproven());
         let unproven: Vec<_> = unproven.map(|processor| processor.processor.as_str()).collect();
         let never = if unproven.is_empty() { String::new() } else { format!("; never ran: {}", unproven.join(", ")) };
         line("health", Tone::of_state(state), &format!("{state}{reason}{never}"));
+        let left_out = health.left_out.iter().map(|left_out| left_out.files.cast_unsigned()).sum();
+        let malformed = health.malformed_lines.cast_unsigned();
+        let lost = [
+            (malformed > 0).then(|| count(malformed, "malformed line").to_string()),
+            (left_out > 0).then(|| format!("{} left out", count(left_out, "file"))),
+        ];
+        let lost: Vec<_> = lost.into_iter().flatten().collect();
+        if !lost.is_empty() {
+            line("data", Tone::Warning, &format!("{}; status tells more", lost.join(", ")));
+        }
         line("more", Tone::Dim, "sessionmill report, report sessions, top, digest; --help shows all");
         words
     }
