@@ -31,9 +31,9 @@ pub(super) struct List {
     #[arg(long, value_name = "WHAT")]
     include: Option<Include>,
 
-    /// List N tasks, the newest first
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
-    limit: u32,
+    /// List N tasks, the newest first [default: 50 in a table on a terminal, else all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
 
     #[command(flatten)]
     form: Form,
@@ -87,9 +87,9 @@ impl Which {
 
 pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
     let (database, filter) = args.which.filter(args.include.is_some(), context)?;
-    let (tasks, all, types, orphaned) = read(&database, context, |reader| {
+    let (tasks, all, types, orphaned, read_before) = read(&database, context, |reader| {
         let mut tasks = Vec::new();
-        session::read(reader, &filter, Some(args.limit), |task| tasks.push(task))?;
+        session::read(reader, &filter, Some(args.form.most(args.limit, 50)), |task| tasks.push(task))?;
         let all = session::count(reader, &filter)?;
         let types = if tasks.is_empty() { session::types(reader, filter.now)? } else { Vec::new() };
         let orphaned = match filter.with_closed {
@@ -99,7 +99,8 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
                 &Filter { status: vec![ORPHANED.to_owned()], with_closed: true, ..filter.clone() },
             )?,
         };
-        Ok((tasks, all, types, orphaned))
+        let read_before = if tasks.is_empty() { session::read_before(reader)? } else { 0 };
+        Ok((tasks, all, types, orphaned, read_before))
     })?;
     let shown = tasks.len() as u64;
     if shown < all {
@@ -116,16 +117,23 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
             remark(&format!("note: no task of type `{name}`; did you mean `{near}`?"));
         }
     }
+    if tasks.is_empty() && filter.with_closed && read_before > 0 {
+        remark(&purged(read_before));
+    }
     let has_errors = tasks.iter().any(|task| task.error.is_some());
+    let has_subjects = tasks.iter().any(|task| subject(task).is_some());
     let mut fields = vec![
         Field::id("Task"),
         Field::name("Type").spare(1),
-        Field::name("Short id").spare(2),
-        Field::name("User").spare(5),
+        Field::name("Short id").spare(5),
+        Field::name("User").spare(4),
         Field::state("Status"),
-        Field::name("Created").spare(4),
+        Field::name("Created").spare(2),
         Field::number("For").spare(3),
     ];
+    if has_subjects {
+        fields.push(Field::line("About").at_least(24).spare(1));
+    }
     if has_errors {
         fields.push(Field::text("Error").spare(6));
     }
@@ -133,7 +141,10 @@ pub(super) fn list(args: &List, context: &Context) -> Result<Status> {
         rows: &tasks,
         empty: if filter.with_closed { "no tasks" } else { "no active tasks" },
         fields,
-        shown: &|task| row(task, &filter).into_iter().chain(error(task).filter(|_| has_errors)).collect(),
+        shown: &|task| {
+            let about = has_subjects.then(|| subject(task).unwrap_or_default().to_owned());
+            row(task, &filter).into_iter().chain(about).chain(error(task).filter(|_| has_errors)).collect()
+        },
         object: &object,
         names: &CELLS,
         text: plain,
@@ -161,6 +172,19 @@ const CELLS: [&str; 18] = [
     "session_file",
     "line",
 ];
+
+/// What the task is, as who created it says.
+fn subject(task: &TaskSession) -> Option<&str> {
+    task.data.get("subject")?.as_str()
+}
+
+/// Says why nothing is shown although there was something.
+pub(super) fn purged(read_before: u64) -> String {
+    format!(
+        "note: of {} of tasks that were read, no task is left: it is purged after it was closed, by default for 7 days",
+        count(read_before, "event")
+    )
+}
 
 fn error(task: &TaskSession) -> Option<String> {
     Some(task.error.clone().unwrap_or_default())

@@ -1,10 +1,11 @@
 //! `sessionmill report tasks`: how many tasks, how many failed, how long they took.
 
-use super::list::Which;
+use super::list::{Which, purged};
 use crate::base::error::{Result, Status};
 use crate::cli::place::read;
-use crate::cli::{Context, Form, form};
+use crate::cli::{Context, Form, form, remark};
 use crate::plugs::tasks::report::figures::{self, By};
+use crate::plugs::tasks::report::session;
 
 /// Tasks by type, status, user or day: how many, how many failed, how long they took
 ///
@@ -29,6 +30,13 @@ pub(super) struct Args {
 
 pub(super) fn report(args: &Args, context: &Context) -> Result<Status> {
     let (database, filter) = args.which.filter(true, context)?;
-    let sheet = read(&database, context, |reader| figures::figures(reader, args.by, &filter))?;
+    let (sheet, read_before) = read(&database, context, |reader| {
+        let sheet = figures::figures(reader, args.by, &filter)?;
+        let read_before = if sheet.rows.is_empty() { session::read_before(reader)? } else { 0 };
+        Ok((sheet, read_before))
+    })?;
+    if read_before > 0 {
+        remark(&purged(read_before));
+    }
     form::sheet(&sheet, args.form.format(), args.form.texts())
 }

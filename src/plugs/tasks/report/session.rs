@@ -3,6 +3,7 @@
 use crate::base::error::{Error, Result, Status};
 use crate::base::names;
 use crate::base::utc;
+use crate::plugs::tasks::NAME;
 use crate::plugs::tasks::report::filter::Filter;
 use crate::store::reader::{Reader, Row};
 use chrono::{DateTime, Utc};
@@ -166,6 +167,16 @@ pub fn types(reader: Reader<'_>, now: DateTime<Utc>) -> Result<Vec<String>> {
     let sql =
         format!("SELECT DISTINCT task_type FROM {} WHERE task_type IS NOT NULL ORDER BY ALL", at(Tasks::All, now));
     reader.rows(&sql, &[], |row| row.get(0))
+}
+
+/// How many events of tasks were ever read.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn read_before(reader: Reader<'_>) -> Result<u64> {
+    let sql = "SELECT coalesce(sum(items_extracted), 0)::BIGINT FROM session_processor_state WHERE processor_name = ?";
+    reader.one(sql, &[NAME.into()], |row| row.count(0))
 }
 
 /// How many tasks are closed at a moment and were so at an earlier one.
