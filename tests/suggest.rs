@@ -48,7 +48,7 @@ fn suggest_shows_rules_with_who_said_so_and_prompts_that_come_back() {
     assert!(page.contains(&format!("  - “{RULE}” (bob, 2026-02-03)\n  - “{RULE}” (ada, 2026-02-02)\n")), "{page}");
     let prompts = "## Prompts that come back
 
-- `/commit-changes`: “please commit the changes”
+- “please commit the changes”: a command could say it, such as `/commit-changes`
   - 3 times in 3 sessions by ada and bob; $0.90 in all, $0.30 each time
 ";
     assert!(page.ends_with(prompts), "{page}");

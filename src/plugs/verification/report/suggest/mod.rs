@@ -351,9 +351,15 @@ const BEGINNINGS: [&str; 26] = [
     "going forward",
 ];
 
-/// A line without what leads up to its point, and without the number that it had in a list of answers.
+/// A line without what leads up to its point, without the number that it had in a list of answers, and without a bracket
+/// whose other half is not in it.
 fn to_the_point(line: &str) -> String {
     let mut rest = line.trim();
+    if !rest.contains('(') && rest.trim_end_matches('.').ends_with(')') {
+        rest = rest.trim_end_matches(['.', ')']);
+    } else if !rest.contains(')') {
+        rest = rest.trim_start_matches('(');
+    }
     loop {
         let number = rest.find(['.', ')']).filter(|at| {
             let mark = &rest[..*at];
@@ -401,6 +407,8 @@ mod tests {
             ("2. we don't store tokens.", "We don't store tokens."),
             ("B) `make lint` runs first.", "`make lint` runs first."),
             ("Nothing is stored.", "Nothing is stored."),
+            ("Docs should be the source of truth).", "Docs should be the source of truth."),
+            ("Run `make` (not `cargo`).", "Run `make` (not `cargo`)."),
             ("No tokens are stored", "Tokens are stored."),
         ] {
             assert_eq!(to_the_point(said), line);

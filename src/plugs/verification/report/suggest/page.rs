@@ -84,9 +84,9 @@ fn write_prompt(text: &mut String, prompt: &Prompt) {
     let cost = prompt.cost().map(|[all, each]| format!("; {} in all, {} each time", rounded(all), rounded(each)));
     let _ = writeln!(
         text,
-        "- `/{}`: “{}”\n  - {} in {} by {}{}",
-        prompt.command,
+        "- “{}”: a command could say it, such as `/{}`\n  - {} in {} by {}{}",
         one_line(&prompt.text),
+        prompt.command,
         times_of(prompt.times),
         count(prompt.sessions, "session"),
         people(&prompt.people),
