@@ -29,7 +29,7 @@ pub fn publish(config: &Config, resources: &Resources, lacks: Option<&str>, now:
     Ok(published)
 }
 
-/// What came of it, in words.
+/// The result in words.
 pub fn words(published: &Published) -> String {
     match published {
         Published::New(snapshot) => format!("published {}", snapshot.path.display()),

@@ -3,7 +3,7 @@
 use crate::base::error::{Error, Result, Status};
 use crate::plugs::{Removal, Resources};
 
-/// Hides all of the ids, or, if one of them is unknown, none. Returns what came of it, in words.
+/// Hides all of the ids, or, if one of them is unknown, none. Returns the result in words.
 ///
 /// # Errors
 ///

@@ -3,7 +3,7 @@
 use crate::base::error::{Error, Result, Status};
 use crate::plugs::{Resources, Review};
 
-/// Takes a decision about something that a processor found out. Returns what came of it, in words. Taking the same
+/// Takes a decision about something that a processor found out. Returns the result in words. Taking the same
 /// decision again changes nothing.
 ///
 /// # Errors

@@ -28,7 +28,7 @@ impl Disabled {
         self.of(processor).is_some_and(|reason| reason.is_local)
     }
 
-    /// What a run of each of them comes to.
+    /// The result of a run of each of them.
     pub fn errors(&self) -> impl Iterator<Item = (&'static str, Error)> {
         self.iter().map(|(name, reason)| (name, disabled_error(name, reason)))
     }

@@ -20,7 +20,7 @@ pub enum Fault {
     Log,
     /// The database file is not what was written.
     Damage,
-    /// The instance is of no use any more, and nothing that it says can be relied on.
+    /// The instance cannot be used any more, and nothing that it says can be relied on.
     Fatal,
     /// A commit failed: what it was about is kept or not, and only opening the database again shows which.
     Unsure,

@@ -1,6 +1,6 @@
 //! The signs of life of a pass, and the word that ends it early.
 //!
-//! Whoever started a pass in another thread sees that it gets on, and can ask it to come to an end:
+//! Whoever started a pass in another thread sees that it makes progress, and can ask it to end:
 //! what is in hand is committed, what is left waits for the next pass.
 
 use std::sync::Arc;
@@ -24,7 +24,7 @@ impl Heartbeat {
         self.beats.load(Ordering::Relaxed)
     }
 
-    /// Asks the pass to come to an end.
+    /// Asks the pass to end.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }

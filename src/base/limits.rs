@@ -103,7 +103,7 @@ impl<'p> Allowance<'p> {
         self.ended().or_else(|| is_late().then_some(Halt::Time))
     }
 
-    /// The same, but for the time: what was begun in time may be finished.
+    /// The same without the time: what was begun in time may be finished.
     fn ended(&self) -> Option<Halt> {
         let is_through = self.left.load(Ordering::Relaxed) == 0;
         self.halted.get().copied().or(is_through.then_some(Halt::Files))

@@ -216,7 +216,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 const AGAIN: &str = "try again in a moment";
 
-/// What came of waiting for a lock.
+/// The result of waiting for a lock.
 enum Answer {
     Held(Held),
     /// Who has it still has it.

@@ -39,7 +39,7 @@ pub struct LastRun {
 /// How a run ended, as far as the next one depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It came to its end. Files that failed have waits of their own.
+    /// It ended in order. Files that failed have waits of their own.
     Done,
     /// It could not be done, or broke off.
     Failed,

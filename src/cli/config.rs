@@ -1,4 +1,4 @@
-//! `sessionmill config`: what the configuration comes to, and whether it can be worked with.
+//! `sessionmill config`: the settings that are in force, and whether they are right.
 
 use crate::base::error::{Error, Result, Status, count};
 use crate::base::owner::{account, become_user};

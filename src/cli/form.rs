@@ -86,7 +86,7 @@ pub(crate) struct Shown {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
 
-    /// Order rows by a column, as JSON names it or as it begins: cost, output, day; the largest first, but for names
+    /// Order rows by a column, as JSON names it or as it begins: cost, output, day; the largest first, except for names
     #[arg(long, value_name = "COLUMN", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     order: Option<String>,
 

@@ -1,4 +1,4 @@
-//! Flags that say where things are, and what they come to.
+//! Flags that say where things are, and the paths that follow from them.
 
 use crate::base::error::{Error, Result, Status};
 use crate::base::utc;
@@ -35,7 +35,7 @@ pub(crate) struct Place {
     #[arg(long, value_name = "DIR")]
     sessions: Option<PathBuf>,
 
-    /// What the folders below it mean [default: users, but for those of Claude Code and Codex]
+    /// What the folders below it mean [default: users, except for those of Claude Code and Codex]
     #[arg(long)]
     layout: Option<Layout>,
 

@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Status> {
     let heartbeat = Heartbeat::default();
     let configured = configured(&args.processors, &config, &database, context, &heartbeat)?;
     let choice = args.place.choose(&config, &database, context)?;
-    tell(&choice, &database);
+    remark_sources(&choice, &database);
     let limits = Limits { files: args.max_sessions, time: args.time_budget, stop: heartbeat };
     let clock = Clock::begin(context.now.clone());
     stop_at_signal(&limits.stop)?;
@@ -129,8 +129,8 @@ pub(super) fn configured(
 }
 
 /// Says which folder and database were chosen.
-pub(super) fn tell(choice: &Choice, database: &Path) {
-    tell_found(choice);
+pub(super) fn remark_sources(choice: &Choice, database: &Path) {
+    remark_found(choice);
     for source in choice.transcripts().filter(|source| !choice.found.contains(source)) {
         remark(&format!("sessions: {} ({} layout, from {})", source.root.display(), source.layout, choice.by));
     }
@@ -141,7 +141,7 @@ pub(super) fn tell(choice: &Choice, database: &Path) {
 }
 
 /// Says which sources nobody has named.
-pub(super) fn tell_found(choice: &Choice) {
+pub(super) fn remark_found(choice: &Choice) {
     let found: Vec<_> = choice.transcripts().filter(|source| choice.found.contains(source)).collect();
     if !found.is_empty() {
         let found = found.iter().map(|source| {

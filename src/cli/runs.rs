@@ -1,4 +1,4 @@
-//! `sessionmill runs`: what ran, when, who asked for it, and what came of it.
+//! `sessionmill runs`: what ran, when, who asked for it, and the result.
 
 use crate::base::error::{Result, Status};
 use crate::cli::place::read;
@@ -8,9 +8,9 @@ use crate::report::listing::Listing;
 use crate::report::runs::{self, Listed};
 use crate::store::cell::plain;
 
-/// Show the history of runs: when, who asked for them, and what came of them
+/// Show the history of runs: when, who asked for them, and the results
 ///
-/// Every run is in it, however it came to be and ended: those that found another run in progress (busy) and
+/// Every run is in it, however it began and ended: those that found another run in progress (busy) and
 /// those whose request was invalid (refused) as well.
 #[derive(Debug, clap::Args)]
 #[command(

@@ -4,7 +4,7 @@ use crate::base::days::{Days, Span};
 use crate::base::error::{Error, Result, Status};
 use crate::base::limits::Limits;
 use crate::base::zone;
-use crate::cli::run::{Asked, Verbosity, pass, tell_found};
+use crate::cli::run::{Asked, Verbosity, pass, remark_found};
 use crate::cli::{Context, Database, Place, remark, screen};
 use crate::config::Config;
 use crate::identities::Identities;
@@ -230,7 +230,7 @@ fn renewed(
     }
     let choice = place.choose(config, database, context)?;
     if verbosity == Verbosity::Normal {
-        tell_found(&choice);
+        remark_found(&choice);
     }
     let (origin, adopt, limits) = (Origin::Report, place.adopt, Limits::default());
     let asked = Asked { origin, adopt, limits, verbosity, configured, config };

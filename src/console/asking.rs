@@ -32,7 +32,7 @@ const TAKING: Duration = Duration::from_millis(500);
 /// What the ids of its requests begin with.
 pub(super) const IDS: &str = "console-";
 
-/// What came of a request.
+/// The result of a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Asked {
     /// It was done.
@@ -83,7 +83,7 @@ impl App {
         loop {
             match trigger::answer_of(&folder, &id) {
                 Some(answer) if order.command == Command::Run || answer["state"] != "running" => {
-                    return self.told(&id, &answer, order.processor.as_deref().unwrap_or_default());
+                    return self.answered(&id, &answer, order.processor.as_deref().unwrap_or_default());
                 }
                 _ if Instant::now() >= until => return Ok(accepted(&id)),
                 _ => sleep(PAUSE),
@@ -92,7 +92,7 @@ impl App {
     }
 
     /// The answer of the daemon, in the words of the API.
-    fn told(&self, id: &str, answer: &Value, processor: &str) -> std::result::Result<Asked, Problem> {
+    fn answered(&self, id: &str, answer: &Value, processor: &str) -> std::result::Result<Asked, Problem> {
         let reason = || answer["reason"].as_str().unwrap_or("it was refused").to_owned();
         match answer["state"].as_str() {
             Some("running") => Ok(accepted(id)),

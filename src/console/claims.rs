@@ -101,9 +101,9 @@ impl App {
             |folder: String| *owned.entry(folder).or_insert_with_key(|folder| viewer.owns(folder, &identities));
         let (mut tasks, mut copies, mut known) = (Vec::new(), Vec::new(), HashSet::new());
         let ids: Vec<_> = named.tasks.keys().chain(claims.keys()).cloned().collect();
-        for told in self.plugs.iter().filter_map(|plug| plug.told) {
+        for events_of in self.plugs.iter().filter_map(|plug| plug.task_events) {
             let Some(reader) = reader else { continue };
-            told(reader, &ids, &mut |event| {
+            events_of(reader, &ids, &mut |event| {
                 if let Some(number) = named.tasks.get(&event.task_id)
                     && !owns(event.owner)
                 {

@@ -25,9 +25,9 @@ impl Client {
         let direct = peer.0.ip().to_canonical();
         let is_proxied = settings.trusts(direct);
         let lists = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-        let told: Vec<_> = lists.flat_map(|list| list.split(',')).map(|text| text.trim().parse::<IpAddr>()).collect();
+        let hops: Vec<_> = lists.flat_map(|list| list.split(',')).map(|text| text.trim().parse::<IpAddr>()).collect();
         let mut address = direct;
-        for hop in told.iter().rev() {
+        for hop in hops.iter().rev() {
             let Ok(hop) = hop else { break };
             if !settings.trusts(address) {
                 break;

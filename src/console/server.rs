@@ -1,7 +1,7 @@
 //! The process: listens, hands each connection to the routes, and ends in order.
 //!
-//! A slow or silent client costs a connection for a while and nothing else: its handshake and its headers have a time,
-//! its request has another, so has an answer of which it takes nothing, and there are so many connections at most.
+//! A slow or silent client costs one connection for a while and nothing else: the handshake, the headers, the request
+//! and an answer that it does not read have time limits, and the number of connections is limited.
 
 use super::accounts::Micros;
 use super::app::App;

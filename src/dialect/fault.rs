@@ -41,7 +41,7 @@ const BEGINNINGS: [(&str, Cause); 29] = [
 /// Beginnings of what the model gets when a person stopped the turn.
 const INTERRUPTED: [&str; 3] = ["Interrupted by user", "[Request interrupted by user", "aborted by user"];
 
-/// Why a call came to nothing.
+/// Why a call failed.
 pub(super) fn cause(declined_by: Option<Decliner>, message: &str) -> Cause {
     let text = inner(message);
     match declined_by {

@@ -157,7 +157,7 @@ mod tests {
             ("/home/ada/mill2", "ada", mill),
             ("/home/ada/mill2", "ada", None),
             ("/home/ada/mill2/wheel", "ada", None),
-            // Nobody has said that it is a clone, but for its name.
+            // Only its name says that it is a clone.
             ("/Users/bob/mill", "bob", None),
             ("/home/ada/oil", "ada", oil),
             ("/Users/bob/oil", "bob", Some("example.org/bob/oil")),

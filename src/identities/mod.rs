@@ -1,8 +1,8 @@
 //! Who the people are whose folders hold the transcripts: folder → e-mail, name, team; and which working directories are
 //! one project.
 //!
-//! A report applies them when it is made, so that a change of their file counts at once, and what was before is told
-//! by the new names too. For SQL, each run brings the table [`people`](mod@people) up to date.
+//! A report applies them when it is made, so that a change of their file counts at once, and earlier work is
+//! shown by the new names too. For SQL, each run brings the table [`people`](mod@people) up to date.
 
 mod file;
 mod fold;
@@ -123,7 +123,7 @@ impl Identities {
     fn of(entries: Vec<Entry>, mistakes: &mut Vec<Mistake>) -> Self {
         let mut identities = Self::default();
         let mut lines: HashMap<String, usize> = HashMap::new();
-        let mut told: BTreeMap<String, (usize, [Told; 2])> = BTreeMap::new();
+        let mut stated: BTreeMap<String, (usize, [Stated; 2])> = BTreeMap::new();
         for Entry { line, email_line, folder, email, name, team } in entries {
             let mut wrong = |line: usize, message: String| mistakes.push(Mistake::at(line, message));
             if !email.contains('@') {
@@ -131,8 +131,8 @@ impl Identities {
                 continue;
             }
             let email = email.to_lowercase();
-            let next = told.len();
-            let (person, of_person) = told.entry(email.clone()).or_insert_with(|| (next, Default::default()));
+            let next = stated.len();
+            let (person, of_person) = stated.entry(email.clone()).or_insert_with(|| (next, Default::default()));
             for ((what, new), old) in [("names", name), ("teams", team)].into_iter().zip(of_person) {
                 match old {
                     _ if new.is_empty() => {}
@@ -154,7 +154,7 @@ impl Identities {
             }
             lines.entry(folder).or_insert(line);
         }
-        identities.people = people(told);
+        identities.people = people(stated);
         identities
     }
 
@@ -257,15 +257,15 @@ impl Identities {
 }
 
 /// What is said of somebody, and in which line.
-type Told = Option<(String, usize)>;
+type Stated = Option<(String, usize)>;
 
 /// The people by number.
-fn people(told: BTreeMap<String, (usize, [Told; 2])>) -> Vec<Person> {
+fn people(stated: BTreeMap<String, (usize, [Stated; 2])>) -> Vec<Person> {
     let mut names: HashMap<String, usize> = HashMap::new();
-    for (_, [name, _]) in told.values() {
+    for (_, [name, _]) in stated.values() {
         name.iter().for_each(|(name, _)| *names.entry(name.clone()).or_default() += 1);
     }
-    let person = |(email, (number, [name, team])): (String, (usize, [Told; 2]))| {
+    let person = |(email, (number, [name, team])): (String, (usize, [Stated; 2]))| {
         let label = match name {
             None => email.clone(),
             Some((name, _)) if names.get(&name).is_some_and(|bearers| *bearers > 1) => format!("{name} <{email}>"),
@@ -273,7 +273,7 @@ fn people(told: BTreeMap<String, (usize, [Told; 2])>) -> Vec<Person> {
         };
         (number, Person { email, label, team: team.map(|(team, _)| team) })
     };
-    let mut people: Vec<_> = told.into_iter().map(person).collect();
+    let mut people: Vec<_> = stated.into_iter().map(person).collect();
     people.sort_by_key(|(number, _)| *number);
     people.into_iter().map(|(_, person)| person).collect()
 }

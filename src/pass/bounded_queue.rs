@@ -25,7 +25,7 @@ struct State<T> {
     closed: bool,
 }
 
-/// What comes to the one who listens.
+/// What the receiving end gets.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Received<T> {
     /// A value and its weight.

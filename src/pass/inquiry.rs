@@ -11,7 +11,7 @@ use crate::store::SharedStore;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{FailureClass, Processor, Ruling, Settlement};
 
-/// What asking came to.
+/// The result of asking.
 #[derive(Debug, Default)]
 pub struct Answers {
     /// Entities to settle again.

@@ -142,8 +142,8 @@ pub fn run(pass: &Pass<'_>) -> Result<Summary> {
     Ok(summary.unwrap_or_default())
 }
 
-/// Runs processors that compute in one pass, in which each file is read once, but for those that are running
-/// elsewhere. Returns what came of each.
+/// Runs processors that compute in one pass, in which each file is read once, except those that are running
+/// elsewhere. Returns the result of each.
 pub fn run_free(pass: &Pass<'_>) -> Vec<(&'static str, Result<Summary>)> {
     let clock = Clock::begin(pass.now.clone());
     let (mut free, mut locks, mut results) = (Vec::new(), Vec::new(), Vec::new());
@@ -263,7 +263,7 @@ fn ask(
     finish(store, pass, clock, &known, tally, vec![settled], warnings.collect())
 }
 
-/// Writes what the run came to, and adds it up.
+/// Writes the result of the run, and adds it up.
 fn finish(
     store: &mut SharedStore,
     pass: &Pass<'_>,

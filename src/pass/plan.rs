@@ -60,7 +60,7 @@ const SCRUB_AFTER: TimeDelta = TimeDelta::days(7);
 /// ever.
 const LONG_WAIT: TimeDelta = TimeDelta::hours(1);
 
-/// Bytes of such files that a pass reads at most, but for one file at least.
+/// Bytes of such files that a pass reads at most. One file is always read.
 const SCRUB_BYTES: u64 = 256 << 20;
 
 /// Plans a pass over what is known.
@@ -281,7 +281,7 @@ mod tests {
         assert_eq!((plan.jobs.len(), plan.left[0].files.len()), (0, 1), "what failed waits as others do");
     }
 
-    /// Sizes of the files that are read again, of files that were last read so many days ago.
+    /// Sizes of the files that are read again, of files that were last read these numbers of days ago.
     fn scrubbed(files: &[(u64, i64)]) -> Vec<u64> {
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(1000);
         let (mut walk, mut ledger) = (Walk::default(), Ledger::default());

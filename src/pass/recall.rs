@@ -99,12 +99,12 @@ fn take_over(store: &Store, pass: &Pass<'_>, walks: Vec<Walked>) -> Result<(Vec<
         (walk, _) => walk,
     });
     let walks = some_of(walks.collect())?;
-    let told = |(source, error): (&Source, &Error)| {
+    let alarm = |(source, error): (&Source, &Error)| {
         let hint = error.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
         format!("source `{}` is left out: {}{hint}", source.name, error.message)
     };
     let errors = pass.sources.iter().zip(&walks).filter_map(|(source, walk)| Some((source, walk.as_ref().err()?)));
-    let alarms = errors.map(told).chain(left_out).collect();
+    let alarms = errors.map(alarm).chain(left_out).collect();
     let known = known::sources(store.reader())?;
     let frozen = wanted.iter().zip(&walks).filter(|(wanted, _)| known.contains(&wanted.source));
     let frozen = frozen.filter_map(|(wanted, walk)| Some((&*wanted.source.name, &*walk.as_ref().err()?.message)));

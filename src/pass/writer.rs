@@ -25,7 +25,7 @@ pub struct Progress {
     pub of: u64,
 }
 
-/// Reads what is planned, and keeps what it comes to.
+/// Reads what is planned, and writes the results.
 ///
 /// # Errors
 ///
@@ -156,7 +156,7 @@ const WAITING: usize = 8 << 20;
 const GROUP: usize = 16 << 20;
 const GROUP_FILES: usize = 2_000;
 
-/// What is at hand after this time is committed: a large file holds up nobody else's news.
+/// What was read is committed after this time: a large file does not delay the others.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The outcomes of the next commit, of which there may be none yet; `None` when there will be no more.

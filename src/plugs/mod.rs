@@ -107,7 +107,7 @@ pub struct Plug {
     pub calls: &'static [call::Call],
     /// The events of tasks that it has read.
     #[cfg(feature = "console")]
-    pub told: Option<call::TaskEvents>,
+    pub task_events: Option<call::TaskEvents>,
 }
 
 /// Decisions of people about what a processor found out.
@@ -115,11 +115,11 @@ pub struct Plug {
 pub struct Decisions {
     /// The whole id of something that can be decided about, by the beginning of it.
     pub find: fn(Reader<'_>, &str) -> Result<Option<String>>,
-    /// Takes a decision; returns what came of it, in words.
+    /// Takes a decision; returns the result in words.
     pub decide: fn(&Review, &Resources) -> Result<Vec<String>>,
 }
 
-/// Hides what a processor shows; returns what came of it, in words.
+/// Hides what a processor shows; returns the result in words.
 pub type Hide = fn(&Removal, &Resources) -> Result<Vec<String>>;
 
 /// What a processor is made from, and what actions work on, beside the configuration.
@@ -204,7 +204,7 @@ impl Plug {
             #[cfg(feature = "console")]
             calls: &[],
             #[cfg(feature = "console")]
-            told: None,
+            task_events: None,
         }
     }
 

@@ -81,7 +81,7 @@ impl Price {
         })
     }
 
-    /// What a bill comes to; `None` as for [`unit_costs`](Self::unit_costs).
+    /// The total of a bill; `None` as for [`unit_costs`](Self::unit_costs).
     pub fn cost(&self, bill: &Bill) -> Option<PicoUsd> {
         let unit = self.unit_costs(&bill.terms, bill.above)?;
         let Tokens { input, output, cache_write, cache_write_1h, cache_read, web_searches, .. } = bill.tokens;

@@ -5,10 +5,10 @@
 pub struct Lines {
     rest: Vec<u8>,
     cap: usize,
-    /// The line at hand is over the cap: it is skipped to its end.
+    /// The current line is over the cap: it is skipped to its end.
     oversize: bool,
     number: u64,
-    /// Bytes in front of the line at hand.
+    /// Bytes in front of the current line.
     offset: u64,
     /// Bytes of the windows so far.
     fed: u64,

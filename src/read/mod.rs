@@ -81,7 +81,7 @@ impl Default for Caps {
     }
 }
 
-/// What reading a job came to.
+/// The result of reading a job.
 #[derive(Debug)]
 pub struct Outcome<'j> {
     pub job: &'j Job,
@@ -98,7 +98,7 @@ pub struct Read {
     pub verdicts: Vec<(usize, Verdict)>,
 }
 
-/// What reading a file came to for one processor.
+/// The result of reading a file for one processor.
 #[derive(Debug)]
 pub enum Verdict {
     /// The hash says what the ledger says.

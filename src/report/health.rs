@@ -70,7 +70,7 @@ pub struct Facts<'f> {
 }
 
 impl<'f> Facts<'f> {
-    /// What the database knows of it, but for what a look at the sources adds.
+    /// What the database knows of it, without what a look at the sources adds.
     pub fn of(
         record: &'f Record,
         schedule: Option<&'f Schedule>,

@@ -108,7 +108,7 @@ impl Listed {
 }
 
 impl Run {
-    /// What it came to, in words.
+    /// Its result in words.
     pub fn words(&self) -> String {
         if let Some(error) = self.error() {
             return error.to_owned();

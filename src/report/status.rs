@@ -69,14 +69,14 @@ pub struct Processor {
     /// Files that it has dealt with at this version.
     pub files: i64,
     pub items: i64,
-    /// Files that it could not deal with, but for those dropped by hand.
+    /// Files that it could not process, except those dropped by hand.
     pub failures: u64,
     /// The part of them that is given up.
     pub dead: u64,
     pub causes: Vec<Cause>,
     /// Files that the last run left to the next one.
     pub backlog: u64,
-    /// Why it did, but for those that failed.
+    /// Why it did, except those that failed.
     pub deferred: Vec<Deferral>,
     /// Files that it has not seen as they are now; `None` where the sources cannot be looked at.
     pub pending: Option<u64>,

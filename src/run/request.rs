@@ -12,7 +12,7 @@ pub struct Request {
     pub id: Option<String>,
 }
 
-/// How a run came to be.
+/// What started a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// Its time had come.

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 /// A run that began later than this from now was dated by a clock that was wrong, and says nothing.
 const FUTURE: TimeDelta = TimeDelta::days(1);
 
-/// The last run of a processor, if it came to an end in order; nothing where that cannot be read, which
+/// The last run of a processor, if it ended in order; nothing where that cannot be read, which
 /// makes it due.
 pub fn last_run(database: &DatabaseFile, processor: &str, now: &Moment) -> Option<LastRun> {
     if !is_begun(database) {

@@ -7,30 +7,30 @@ use std::time::Duration;
 
 /// It serves.
 pub fn ready() {
-    tell(&[NotifyState::Ready]);
+    notify(&[NotifyState::Ready]);
 }
 
 /// It reads its configuration again, and says when it is ready.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
         Err(error) => tracing::debug!(error = cause(&error), "cannot read the clock"),
     }
 }
 
 /// It ends.
 pub fn stopping() {
-    tell(&[NotifyState::Stopping]);
+    notify(&[NotifyState::Stopping]);
 }
 
 /// It gets on: without this the watchdog barks.
 pub fn alive() {
-    tell(&[NotifyState::Watchdog]);
+    notify(&[NotifyState::Watchdog]);
 }
 
 /// What it does, in a line.
 pub fn status(words: &str) {
-    tell(&[NotifyState::Status(words)]);
+    notify(&[NotifyState::Status(words)]);
 }
 
 /// How often the watchdog wants to hear from it: half of the time that it waits.
@@ -38,8 +38,8 @@ pub fn interval() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|time| time / 2)
 }
 
-fn tell(states: &[NotifyState<'_>]) {
+fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(error = cause(&error), "cannot tell systemd");
+        tracing::debug!(error = cause(&error), "cannot notify systemd");
     }
 }

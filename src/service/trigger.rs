@@ -60,13 +60,13 @@ pub struct Claim {
 pub enum Answer<'a> {
     /// The run has begun.
     Running,
-    /// The run has come to its end, with files that failed or without.
+    /// The run has ended, with files that failed or without.
     Done(&'a Summary),
     /// Another run is in progress.
     Busy(Option<&'a Holder>),
     /// It is not valid, or its writer may not ask.
     Refused(&'a str),
-    /// It was done, and this is what came of it.
+    /// It was done, with this result.
     Said(&'a str),
     /// The run could not be done.
     Failed(&'a Error),

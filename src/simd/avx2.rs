@@ -74,7 +74,7 @@ fn halves(block: &[u8; 64]) -> [__m256i; 2] {
 /// Streams that one instruction works on.
 const LANES: usize = 8;
 
-/// Takes so many blocks into each stream.
+/// Takes a number of blocks into each stream.
 pub(crate) fn several(streams: &mut [Stream<'_>], count: usize) {
     assert!(crate::has_avx2());
     for streams in streams.chunks_mut(2 * LANES) {

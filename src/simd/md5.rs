@@ -36,7 +36,7 @@ pub fn update(streams: &mut [Stream<'_>]) {
     }
 }
 
-/// Takes so many blocks into each stream, which all have as many.
+/// Takes a number of blocks into each stream. All streams have at least this many.
 fn several(streams: &mut [Stream<'_>], count: usize) {
     #[cfg(target_arch = "x86_64")]
     if crate::has_avx2() {
@@ -68,7 +68,7 @@ mod tests {
         Md5::digest(blocks.as_flattened()).to_vec()
     }
 
-    /// The hash of a stream that ends after so many blocks.
+    /// The hash of a stream that ends after this many blocks.
     fn finished(mut state: [u32; 4], blocks: usize) -> Vec<u8> {
         let mut end = [[0; BLOCK]];
         end[0][0] = 0x80;

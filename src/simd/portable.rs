@@ -27,7 +27,7 @@ pub(crate) fn marks(blocks: &[[u8; marks::BLOCK]], marks: &mut [Marks]) {
 /// Streams that are hashed side by side.
 const LANES: usize = 8;
 
-/// Takes so many blocks into each stream.
+/// Takes a number of blocks into each stream.
 pub(crate) fn several(streams: &mut [Stream<'_>], count: usize) {
     for streams in streams.chunks_mut(LANES) {
         side_by_side(streams, count);

@@ -17,7 +17,7 @@ pub enum Rejection {
     Compressed,
     /// It lies there in another form, too, which is read.
     Twin,
-    /// It is named like a transcript but for the case of its letters.
+    /// It is named like a transcript except for the case of its letters.
     Misnamed,
     OverCap,
     /// It lies in a root where everybody may make a folder, and its folder speaks for somebody else.

@@ -1,4 +1,4 @@
-//! Keeps what reading a group of files came to: facts, touched keys, ledger and failures in one
+//! Writes the results of reading a group of files: facts, touched keys, ledger and failures in one
 //! transaction. Rows of keyed tables go through a staging table, hundreds of times faster than one
 //! by one.
 //!

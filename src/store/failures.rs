@@ -70,7 +70,7 @@ pub fn keys(reader: Reader<'_>) -> Result<Vec<FailedKey>> {
     Ok(keys.collect::<duckdb::Result<_>>()?)
 }
 
-/// The keys that a processor could not settle, but for those that an operator has dropped.
+/// The keys that a processor could not settle, except those that an operator has dropped.
 ///
 /// # Errors
 ///

@@ -18,7 +18,7 @@ pub struct LeftOut {
     pub example: String,
 }
 
-/// Remembers which files a walk leaves out, of the sources that it went through, but for those of people who are
+/// Remembers which files a walk leaves out, of the sources that it went through, except those of people who are
 /// forgotten.
 ///
 /// # Errors

@@ -159,7 +159,7 @@ mod tests {
     use crate::plugs::PLUGS;
     use sessionmill_contract::{ColumnKind, Table};
 
-    /// All that a database says of its schema, but for what numbers its parts.
+    /// All that a database says of its schema, except the numbers of its parts.
     const SCHEMA: [&str; 10] = [
         "SELECT 'schema', schema_name, comment FROM duckdb_schemas() WHERE NOT internal",
         "SELECT 'table', schema_name, table_name, temporary, has_primary_key, sql, comment

@@ -21,9 +21,9 @@ pub(super) fn write(connection: &Connection, tables: &[String], folder: &Path) -
         let file = quoted(&path)?;
         connection.execute_batch(&format!("COPY main.\"{table}\" TO {file} (FORMAT parquet, COMPRESSION zstd)"))?;
         let sum = "SELECT count(*) || ' ' || coalesce(bit_xor(hash(t)), 0) FROM";
-        let [written, told] = [format!("{sum} read_parquet({file}) t"), format!("{sum} main.\"{table}\" t")];
+        let [written, expected] = [format!("{sum} read_parquet({file}) t"), format!("{sum} main.\"{table}\" t")];
         let say = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0));
-        if say(&written)? != say(&told)? {
+        if say(&written)? != say(&expected)? {
             return Err(Error::cannot("publish", path.display(), "it does not say what its table says"));
         }
     }

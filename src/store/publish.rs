@@ -23,7 +23,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// What publishing came to.
+/// The result of publishing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Published {
     New(Snapshot),
@@ -84,7 +84,7 @@ impl<'d> Publisher<'d> {
     /// With status `Busy` if somebody still publishes then.
     pub fn take(database: &'d DatabaseFile, until: Instant) -> Result<Self> {
         let lock = WorkLock::take(database, "publish", until)?;
-        Audience::ALL.iter().for_each(|shelf| snapshot::remove_partial(&shelf.link(database)));
+        Audience::ALL.iter().for_each(|audience| snapshot::remove_partial(&audience.link(database)));
         Ok(Self { database, _lock: lock })
     }
 
@@ -102,10 +102,10 @@ impl<'d> Publisher<'d> {
         Ok(published)
     }
 
-    fn publish_for(&self, shelf: Audience, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
+    fn publish_for(&self, audience: Audience, wanted: &Publish, now: DateTime<Utc>) -> Result<Published> {
         let mut tries = 1;
         loop {
-            match attempt(self.database, shelf, wanted, now)? {
+            match attempt(self.database, audience, wanted, now)? {
                 Some(published) => return Ok(published),
                 None if tries < TRIES => tries += 1,
                 None => {
@@ -119,7 +119,7 @@ impl<'d> Publisher<'d> {
 
 /// Removes what a publisher that was killed has left.
 pub(super) fn sweep(database: &DatabaseFile) {
-    if Audience::ALL.iter().any(|shelf| snapshot::is_partial(&shelf.link(database))) {
+    if Audience::ALL.iter().any(|audience| snapshot::is_partial(&audience.link(database))) {
         let _ = Publisher::take(database, Instant::now());
     }
 }
@@ -130,7 +130,7 @@ const TRIES: u32 = 3;
 /// Makes and shows a snapshot, unless it has data about somebody who was erased since its copy was made.
 fn attempt(
     database: &DatabaseFile,
-    shelf: Audience,
+    audience: Audience,
     wanted: &Publish,
     now: DateTime<Utc>,
 ) -> Result<Option<Published>> {
@@ -139,7 +139,7 @@ fn attempt(
     let state_of = |snapshot: &Snapshot| state_of(snapshot, schema);
     let said =
         Store::open_current(database, Access::ReadOnly, now)?.read(|reader| state(reader.connection(), schema))?;
-    let newest = shelf.newest(database);
+    let newest = audience.newest(database);
     let shown = newest.as_ref().and_then(state_of);
     if let Some(newest) = newest
         && (now - newest.time).abs() < AGE
@@ -148,8 +148,8 @@ fn attempt(
     {
         return Ok(Some(Published::Before(newest)));
     }
-    let link = shelf.link(database);
-    prepare(&link, shelf, wanted)?;
+    let link = audience.link(database);
+    prepare(&link, audience, wanted)?;
     let copy = Copy::make(database)?;
     let new = with(&link, ".new");
     let size = std::fs::metadata(copy.path()).map_or(0, |file| file.len());
@@ -159,26 +159,26 @@ fn attempt(
     if read(&new)? != counts {
         return Err(Error::cannot("publish", link.display(), "it does not say what the database says"));
     }
-    let snapshot = shelf.at(database, now);
+    let snapshot = audience.at(database, now);
     let cannot = |error: std::io::Error| Error::cannot("publish", snapshot.path.display(), cause(&error));
     sync(&new).map_err(cannot)?;
-    let told = people(&try_connect(&new, Access::ReadOnly, None)?)?;
+    let people_shown = people(&try_connect(&new, Access::ReadOnly, None)?)?;
     failpoint::point("checked", "");
     // Whoever erases somebody holds the database, too: this snapshot is shown before that, and removed, or not at all.
     let held = Store::open(database, Access::ReadOnly)?;
-    if !people(held.connection())?.is_superset(&told) {
+    if !people(held.connection())?.is_superset(&people_shown) {
         snapshot::remove_partial(&link);
         return Ok(None);
     }
-    allow(&new, shelf, wanted).and_then(|()| show(&new, &snapshot, &link)).map_err(cannot)?;
+    allow(&new, audience, wanted).and_then(|()| show(&new, &snapshot, &link)).map_err(cannot)?;
     drop(held);
     // One about people whom the new one leaves out, or with more than is wanted.
     let says_more = |old: &Snapshot| {
         let names = || people(&try_connect(&old.path, Access::ReadOnly, None)?);
-        state_of(old).is_none_or(|old| old.tells.iter().any(|what| !wanted.has(*what)))
-            || !names().is_ok_and(|old| told.is_superset(&old))
+        state_of(old).is_none_or(|old| old.sensitive.iter().any(|what| !wanted.has(*what)))
+            || !names().is_ok_and(|old| people_shown.is_superset(&old))
     };
-    let others = shelf.all(database).into_iter().rev().filter(|other| *other != snapshot);
+    let others = audience.all(database).into_iter().rev().filter(|other| *other != snapshot);
     for (_, old) in others.enumerate().filter(|(number, old)| *number >= KEPT - 1 || says_more(old)) {
         let _ = std::fs::remove_dir_all(old.parquet());
         let _ = std::fs::remove_file(old.path);
@@ -203,13 +203,13 @@ struct State {
     /// out.
     rows: Vec<i64>,
     /// Which kinds of sensitive text it has.
-    tells: BTreeSet<Sensitive>,
+    sensitive: BTreeSet<Sensitive>,
 }
 
 impl State {
     /// That of a snapshot which has no more than what is wanted.
     fn of(mut self, wanted: &Publish) -> Self {
-        self.tells.retain(|what| wanted.has(*what));
+        self.sensitive.retain(|what| wanted.has(*what));
         self
     }
 }
@@ -226,14 +226,14 @@ fn state(connection: &Connection, schema: &Schema) -> Result<State> {
     let changing: BTreeSet<&str> = changing.chain(private.iter().map(|column| column.table)).collect();
     let database: String = connection.query_row("SELECT current_database()", [], |row| row.get(0))?;
     let shown = shown(connection, schema, &database)?;
-    let (mut rows, mut tells) = (Vec::new(), BTreeSet::new());
+    let (mut rows, mut sensitive) = (Vec::new(), BTreeSet::new());
     for shown in shown.iter().filter(|shown| changing.contains(shown.table.as_str())) {
         let from = shown.from(&format!("\"{database}\""));
         rows.push(number(&format!("SELECT count(*) FROM {from}"))?);
         for column in private.iter().filter(|column| column.table == shown.table) {
             let sql = format!("SELECT EXISTS (SELECT 1 FROM (FROM {from}) WHERE \"{}\" <> '')::BIGINT", column.column);
             if number(&sql)? > 0 {
-                tells.insert(column.tells);
+                sensitive.insert(column.kind);
             }
         }
     }
@@ -241,7 +241,7 @@ fn state(connection: &Connection, schema: &Schema) -> Result<State> {
     rows.push(number(
         "SELECT count(*) + coalesce(sum(hash(settings) % 1000000007), 0)::BIGINT FROM facts.settlements",
     )?);
-    Ok(State { news: lookup::news(connection)?, rows, tells })
+    Ok(State { news: lookup::news(connection)?, rows, sensitive })
 }
 
 /// The state that a snapshot is of; `None` if it cannot be read.
@@ -252,7 +252,7 @@ fn state_of(snapshot: &Snapshot, schema: &Schema) -> Option<State> {
 
 /// Makes the folder, for the group or the users who are named to read, and removes what a publisher that was killed has
 /// left.
-fn prepare(link: &Path, shelf: Audience, wanted: &Publish) -> Result<()> {
+fn prepare(link: &Path, audience: Audience, wanted: &Publish) -> Result<()> {
     let folder = link.parent().unwrap_or(Path::new("."));
     let failed = |error: std::io::Error| Error::cannot("make", folder.display(), cause(&error));
     match std::fs::create_dir(folder) {
@@ -261,7 +261,7 @@ fn prepare(link: &Path, shelf: Audience, wanted: &Publish) -> Result<()> {
             let mode = std::fs::metadata(folder).map_err(failed)?.permissions().mode();
             let set = |mode| std::fs::set_permissions(folder, Permissions::from_mode(mode));
             // A service may be forbidden to set that bit, even where it is set.
-            match shelf {
+            match audience {
                 Audience::Readers => set(0o750 | mode & 0o2000).or_else(|_| set(0o750)),
                 Audience::Content => set(0o700),
             }
@@ -270,7 +270,7 @@ fn prepare(link: &Path, shelf: Audience, wanted: &Publish) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(failed(error)),
     }
-    if shelf == Audience::Content {
+    if audience == Audience::Content {
         #[expect(clippy::disallowed_methods, reason = "a folder")]
         let opened = File::open(folder);
         opened.and_then(|folder| acl::allow(&folder, &wanted.content_uids, 0o1)).map_err(failed)?;
@@ -300,7 +300,7 @@ fn write(new: &Path, copy: Copy, wanted: &Publish, schema: &Schema) -> Result<Ve
         connection.execute_batch(&format!("DROP TABLE snapshot.main.\"{table}\""))?;
     }
     let mut private = schema.private();
-    private.retain(|column| !wanted.has(column.tells));
+    private.retain(|column| !wanted.has(column.kind));
     for shown in shown(&connection, schema, "original")? {
         let is_private = |column: &&Private| shown.schema == "facts" && column.table == shown.table;
         let empty: Vec<_> =
@@ -408,11 +408,11 @@ fn sync(new: &Path) -> std::io::Result<()> {
 }
 
 /// Lets the group read new files, or the users who are named.
-fn allow(new: &Path, shelf: Audience, wanted: &Publish) -> std::io::Result<()> {
+fn allow(new: &Path, audience: Audience, wanted: &Publish) -> std::io::Result<()> {
     for path in files(new)? {
-        let mode = if shelf == Audience::Readers { 0o640 } else { 0o600 };
+        let mode = if audience == Audience::Readers { 0o640 } else { 0o600 };
         std::fs::set_permissions(&path, Permissions::from_mode(mode))?;
-        if shelf == Audience::Content {
+        if audience == Audience::Content {
             #[expect(clippy::disallowed_methods, reason = "a snapshot, which nobody has open yet")]
             acl::allow(&File::open(path)?, &wanted.content_uids, 0o4)?;
         }

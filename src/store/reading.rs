@@ -100,7 +100,7 @@ impl From<Error> for Failed {
 ///
 /// # Errors
 ///
-/// If there is no database or it cannot be copied, or the body fails; if it is damaged, and the body came upon
+/// If there is no database or it cannot be copied, or the body fails; if it is damaged, and the body met
 /// something that looks like it.
 pub fn ask<T>(
     database: &DatabaseFile,

@@ -16,9 +16,9 @@ use std::path::Path;
 pub struct Record {
     /// The last run that was begun.
     pub last: Option<Run>,
-    /// The last one that is over, however it ended: what it came to holds while the next one runs.
+    /// The last one that is over, however it ended: its result holds while the next one runs.
     pub over: Option<Run>,
-    /// The last one that came to an end, and what it counted.
+    /// The last one that ended in order, and what it counted.
     pub ended: Option<Run>,
     /// When the last run ended that went through all files, without an alarm.
     #[serde(with = "crate::base::wire::time_or_none")]
@@ -29,7 +29,7 @@ pub struct Record {
     pub failures: [(&'static str, u64); 3],
     /// The same by cause, the most frequent first.
     pub causes: Vec<Cause>,
-    /// Why the last run that came to an end left files to the next one.
+    /// Why the last run that ended in order left files to the next one.
     pub deferrals: Vec<Deferral>,
     /// Keys whose entities are not up to date.
     pub unsettled_keys: u64,
@@ -131,7 +131,7 @@ impl Record {
         let deferrals =
             reader.rows(sql, &[processor.into()], |row| Ok(Deferral { reason: row.get(0)?, files: row.get(1)? }))?;
         let begun = last(reader, processor, "outcome NOT IN ('busy', 'refused')")?;
-        // Mostly the last one has come to an end, and so is the last of each kind.
+        // Mostly the last one has ended in order, and is the last of each kind.
         let (over, ended) = match &begun {
             Some(run) if ["done", "failed", "stopped"].contains(&run.outcome.as_str()) => {
                 (begun.clone(), begun.clone())

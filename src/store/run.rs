@@ -15,7 +15,7 @@ pub struct Run {
     pub processor: String,
     /// `run_session_processor:<name>`.
     pub action: Option<String>,
-    /// How it came to be: `schedule`, `cli`, `report`, `trigger` or `watch`.
+    /// What started it: `schedule`, `cli`, `report`, `trigger` or `watch`.
     pub trigger: String,
     /// Login of who asked.
     pub requested_by: Option<String>,

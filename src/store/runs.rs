@@ -49,7 +49,7 @@ pub fn begin(store: &Store, stamp: Stamp<'_>, request: &Request) -> Result<()> {
     })
 }
 
-/// Replaces the rows of a run's beginning by what the run came to.
+/// Replaces the rows of a run's beginning by the result of the run.
 ///
 /// # Errors
 ///
@@ -138,7 +138,7 @@ fn of(stamp: Stamp<'_>) -> String {
     format!("processor_name IN ({})", names.join(", "))
 }
 
-/// A run that did not come to its end in order.
+/// A run that did not end in order.
 pub struct Broken<'b> {
     pub processors: &'b [&'b str],
     pub request: &'b Request,
@@ -184,7 +184,7 @@ struct Unwritten {
     message: String,
 }
 
-/// Where it is written instead, until a run comes to its end.
+/// Where it is written instead, until a run ends in order.
 const UNWRITTEN: &str = "broken";
 
 /// The last run of a processor, if it broke and could not be written to the database.

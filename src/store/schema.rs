@@ -45,7 +45,7 @@ pub struct Private {
     /// Of a table in schema `facts`.
     pub table: &'static str,
     pub column: &'static str,
-    pub tells: Sensitive,
+    pub kind: Sensitive,
 }
 
 impl Stored {
@@ -96,8 +96,8 @@ impl Schema {
             manifest.facts.iter().chain(entities)
         });
         let columns = tables.flat_map(|table| table.columns.iter().map(|column| (table.name, column)));
-        let private = columns
-            .filter_map(|(table, column)| Some(Private { table, column: column.name, tells: column.sensitive? }));
+        let private =
+            columns.filter_map(|(table, column)| Some(Private { table, column: column.name, kind: column.sensitive? }));
         private.collect()
     }
 

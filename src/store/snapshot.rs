@@ -106,7 +106,7 @@ const FORMAT: &str = "%Y%m%dT%H%M%SZ";
 ///
 /// If one cannot be removed.
 pub fn remove(database: &Path) -> Result<u64> {
-    let removed = Audience::ALL.into_iter().map(|shelf| shelf.remove(database)).sum::<Result<u64>>()?;
+    let removed = Audience::ALL.into_iter().map(|audience| audience.remove(database)).sum::<Result<u64>>()?;
     remove_all([service_state_file(database)])?;
     Ok(removed)
 }

@@ -1,4 +1,4 @@
-//! An event of a task, as one source file tells it; the order of events, and which of them count.
+//! An event of a task, as one source file has it; the order of events, and which of them count.
 
 use crate::Policy;
 use chrono::{DateTime, Utc};

@@ -11,11 +11,11 @@ pub struct Policy {
     pub excluded: BTreeSet<String>,
     /// Types of tasks that are held when they end, each with the type that releases them.
     pub held: BTreeMap<String, String>,
-    /// A held task closes so long after its end if nothing releases it.
+    /// A held task closes this long after its end if nothing releases it.
     pub hold_max: TimeDelta,
-    /// A task that has not ended counts as orphaned so long after its last event.
+    /// A task that has not ended counts as orphaned this long after its last event.
     pub orphan_after: TimeDelta,
-    /// A task is purged so long after it was closed.
+    /// A task is purged this long after it was closed.
     pub retention: TimeDelta,
     /// The folders that decide about tasks; all of them if there are none.
     pub writers: BTreeSet<String>,

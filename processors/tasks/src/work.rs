@@ -18,7 +18,7 @@ use std::fmt::Write as _;
 /// Takes an event with its id.
 pub(crate) type Keep<'k> = dyn FnMut(Option<&str>, &TaskEvent<'_>) + 'k;
 
-/// Digits of the hash of a text that tells an entry from others of its list.
+/// Digits of the hash of a text that identifies an entry in its list.
 const DIGITS: usize = 16;
 
 /// What runs in one source file.
@@ -144,7 +144,7 @@ impl Work {
     }
 }
 
-/// Tells a text from others.
+/// Identifies a text.
 fn hash(text: &str) -> String {
     let mut hash = String::with_capacity(DIGITS);
     for byte in Sha256::digest(text).iter().take(DIGITS / 2) {

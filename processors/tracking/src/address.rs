@@ -1,4 +1,4 @@
-//! What an address is without what can tell of people.
+//! What is left of an address without what can be about people.
 
 /// An address without its query and fragment, without the user that it names, and without the parameters of its path.
 ///

@@ -16,7 +16,7 @@ pub(crate) fn stored(campaign: &Campaign<'_>, click_ids: &[(&'static str, &str)]
     object.end()
 }
 
-/// What tells one campaign from another: its values, trimmed and in lower case; nothing if it has none that count.
+/// What identifies a campaign: its values, trimmed and in lower case; nothing if it has none that count.
 pub(crate) fn mark(stored: &str, by: Campaigns) -> Option<String> {
     let object = json::read(stored);
     let value = |key: &str| {

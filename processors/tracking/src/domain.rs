@@ -114,7 +114,7 @@ impl Sites {
 }
 
 /// What stands between the scheme and the path, and what follows it. Text without a scheme is taken as a host with
-/// whatever follows it, but for what only a scheme can begin, such as `mailto:`.
+/// whatever follows it, except what only a scheme can begin, such as `mailto:`.
 fn split(address: &str) -> Option<(&str, &str)> {
     if address.starts_with('$') {
         return None;

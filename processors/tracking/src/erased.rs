@@ -1,6 +1,6 @@
 //! People of a site who are erased: their events and their links are passed over, wherever they are read.
 //!
-//! Who they are is not told in clear: an id is known by its hash, which a secret key goes into, so that nobody who
+//! Their ids are not in clear text: an id is known by its hash, which a secret key goes into, so that nobody who
 //! lacks the key can try ids.
 
 use crate::fold::KIND;

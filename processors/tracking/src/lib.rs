@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `fold` | the state over one source file |
 //! | `transcript` | events of agents' transcripts |
-//! | [`line`](mod@line) | an event as one source file tells it |
+//! | [`line`](mod@line) | an event as one source file has it |
 //! | [`class`] | what an event is to a session |
 //! | [`link`] | what source files say of who is who |
 //! | [`edge`] | which ids are settled together |
@@ -21,7 +21,7 @@
 //! | `named` | sessions that clients name |
 //! | `settle` | sessions and people from all events of one stretch |
 //! | [`session`], `summary` | an activity session, and its columns |
-//! | `campaign` | what tells one campaign from another |
+//! | `campaign` | what identifies a campaign |
 //! | `setting` | what a session was seen on, and where |
 //! | `work` | what work with agents has beside other sessions |
 //! | [`presence`] | which ids a person used |

@@ -1,4 +1,4 @@
-//! One event as a source file tells it: what the fold stores, and what sessions are settled from.
+//! One event as a source file has it: what the fold stores, and what sessions are settled from.
 
 use crate::class::Class;
 use chrono::{DateTime, Utc};
@@ -72,7 +72,7 @@ impl<'f> Line<'f> {
         (self.file, self.row.line, self.row.part)
     }
 
-    /// What tells it from other events of the user folder.
+    /// What identifies it among the events of the user folder.
     pub(crate) fn identity(&self) -> Cow<'f, str> {
         match self.row.event_id {
             Some(id) => Cow::Borrowed(id),

@@ -36,7 +36,7 @@ pub(crate) const CLIENT: &str = "client";
 /// An id that is linked to more users than this is a shared device or a mistake of a client.
 const HUB: usize = 100;
 
-/// Makes the edges of one id, or of one client session, from all of its links. They come by time, source file and line.
+/// Makes the edges of one id, or of one client session, from all of its links. They are in the order of time, source file and line.
 pub(crate) fn settle(node: &str, facts: &[FactRow], mode: Identity, edges: &mut Rows) -> Result<(), Failure> {
     let mut links = Vec::with_capacity(facts.len());
     for fact in facts {

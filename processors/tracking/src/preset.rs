@@ -24,7 +24,7 @@ pub struct Switches {
     pub identity: Reach,
     /// Another calendar day begins a session.
     pub splits_on_day: bool,
-    /// So many views and events are a session at most.
+    /// Views and events of a session at most.
     pub max_actions: Option<u64>,
     pub bounce: Bounce,
     /// Pings count towards the time that a session lasts.
@@ -42,7 +42,7 @@ pub enum Measure {
     WholeMinutes,
 }
 
-/// Which campaigns are told apart.
+/// Which campaigns are distinguished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Campaigns {
     /// None: no campaign begins a session.

@@ -35,7 +35,7 @@ pub(crate) fn stored(device: &Device<'_>, geo: &Geo<'_>, is_bot: bool) -> Option
 const IS_BOT: &str = "is_bot";
 
 /// Device and place of a session: each value of the earliest event that has it. What no event says of the device is
-/// told by the earliest agent string.
+/// given by the earliest agent string.
 #[derive(Debug, Default)]
 pub(crate) struct Setting {
     values: BTreeMap<String, String>,
@@ -43,7 +43,7 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
-    /// Of the events of a session, which come by time.
+    /// Of the events of a session, in the order of time.
     pub(crate) fn of(members: &[&Line<'_>], devices: &Devices) -> Self {
         let mut values: BTreeMap<String, String> = BTreeMap::new();
         let mut is_bot = false;

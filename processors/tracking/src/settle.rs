@@ -13,7 +13,7 @@ use sessionmill_contract::{Failure, Inputs, Rows};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-/// Settles one stretch. Its facts come by time, source file, line and part.
+/// Settles one stretch. Its facts are in the order of time, source file, line and part.
 pub(crate) fn settle(key: &str, inputs: Inputs<'_>, rules: Rules<'_>, entities: &mut Rows) -> Result<(), Failure> {
     let people = People::of(inputs.edges)?;
     let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();

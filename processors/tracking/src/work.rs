@@ -31,7 +31,7 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Of the events of a session, which come by time.
+    /// Of the events of a session, in the order of time.
     pub(crate) fn of(members: &[&Line<'_>]) -> Self {
         let count = |name: &str| members.iter().filter(|line| line.row.name == name).count() as u64;
         let projects: BTreeSet<&str> = members.iter().filter_map(|line| line.row.url).collect();

@@ -5,7 +5,7 @@
 pub struct Bag {
     /// The lowest first.
     sorted: Vec<u32>,
-    /// A bit for every number, which tells most bags apart at a fraction of the cost.
+    /// A bit for every number, which distinguishes most bags at a fraction of the cost.
     bits: [u64; 4],
 }
 
@@ -56,7 +56,7 @@ impl Bag {
         self.len() - (self::mask(&self.sorted) & !mask).count_ones() as usize
     }
 
-    /// Whether they share so many.
+    /// Whether they share this many.
     pub fn share(&self, other: &Self, least: usize) -> bool {
         self.shared_at_most(other) >= least && self.shared(other) >= least
     }

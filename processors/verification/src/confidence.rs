@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// two in three are right in sessions that no weight was made from.
 pub const SHOWN: f64 = 0.70;
 
-/// What evidence weighs: shares from 0 to 1, but for the half-life.
+/// What evidence weighs: shares from 0 to 1, except the half-life.
 ///
 /// The built-in detector tells how likely it finds a claim; a detector that does not has the weight of the kind
 /// instead. Every further session and person takes a share of the doubt away.
@@ -37,7 +37,7 @@ pub struct Weights {
     /// The share of the confidence that every correction takes away which the item is contradicted by.
     #[serde(deserialize_with = "share")]
     pub per_contradiction: f64,
-    /// Confidence halves in so many months.
+    /// Confidence halves in this number of months.
     #[serde(deserialize_with = "months")]
     pub half_life_months: f64,
     /// It does not decay below this share of what it was.

@@ -57,7 +57,7 @@ impl Conversation {
     /// Takes in an event; a window that it completes is shown to `each`.
     pub fn event(&mut self, event: &Event<'_>, each: &mut dyn FnMut(&View<'_>)) {
         let Said::Agent(transcript, said) = event.said else { return };
-        // What a subagent is told was written by its parent.
+        // The prompt of a subagent was written by its parent.
         if self.is_subagent || transcript.side_chain || transcript.agent_id.is_some() {
             return;
         }

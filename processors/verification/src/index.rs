@@ -144,7 +144,7 @@ impl Iterator for Search<'_> {
     }
 }
 
-/// What an entry says enough of to tell most texts apart from the one that is looked for.
+/// Enough of an entry to rule out most texts that are not looked for.
 struct Probe<'s> {
     length: usize,
     /// The mask of its words.

@@ -69,7 +69,7 @@ table! {
     }
 }
 
-/// Items that share so many entities are related.
+/// Items that share at least this many entities are related.
 pub const RELATED: usize = 2;
 
 /// What one or more statements say.

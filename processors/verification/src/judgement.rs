@@ -199,7 +199,7 @@ mod tests {
         .values()
     }
 
-    /// Asks all that is to be asked, and numbers the rows that it comes to.
+    /// Asks all that is to be asked, and numbers the rows of the result.
     fn asked(judge: &Told, items: &[Vec<Value>], reviews: &mut Vec<Vec<Value>>, hour: i64) -> Vec<String> {
         let now = DateTime::from_timestamp(3600 * hour, 0).unwrap();
         let rulings: Vec<_> = inquiries(judge, items, reviews, now).unwrap().into_iter().map(|ask| ask()).collect();

@@ -37,7 +37,7 @@ table! {
 /// Characters of a prompt that are kept.
 const TEXT: usize = 300;
 
-/// Bytes that tell one prompt from another.
+/// Bytes that identify a prompt.
 const GIST: usize = 4 << 10;
 
 /// Words that change nothing about what is asked for.

@@ -147,7 +147,7 @@ struct Tries<'r> {
     last: DateTime<Utc>,
 }
 
-/// A judge that fails on a correction is asked again after a day, and so many times in all.
+/// A judge that fails on a correction is asked again after a day, and this many times in all.
 const TRIES: u32 = 3;
 const PAUSE: TimeDelta = TimeDelta::days(1);
 

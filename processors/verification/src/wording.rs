@@ -128,7 +128,7 @@ impl Wording {
         Self { words: draft.words.into_iter().map(|(word, _)| word).collect(), bag, sense, values, denies }
     }
 
-    /// False only where the likeness is not at least so many percent, at a fraction of the cost.
+    /// False only where the likeness is not at least this percentage, at a fraction of the cost.
     pub fn may_be_like(&self, other: &Self, percent: usize) -> bool {
         self.is_enough(other, percent, self.bag.shared_at_most(&other.bag))
     }
@@ -186,7 +186,7 @@ impl Wording {
         &self.bag.sorted()[..=self.words.len() - least]
     }
 
-    /// Whether so many words in common make that likeness.
+    /// Whether this many words in common make that likeness.
     fn is_enough(&self, other: &Self, percent: usize, common: usize) -> bool {
         200 * common >= percent * self.length(other)
     }
@@ -207,7 +207,7 @@ impl<'w> Comparison<'w> {
         Self { wording, words: lcs_seq::BatchComparator::new(wording.words.iter().copied()) }
     }
 
-    /// Whether the likeness of the text and another is at least so many percent.
+    /// Whether the likeness of the text and another is at least this percentage.
     pub fn is_like(&self, other: &Wording, percent: usize) -> bool {
         self.wording.may_be_like(other, percent) && self.wording.is_enough(other, percent, self.common(other))
     }
@@ -245,7 +245,7 @@ impl Mark {
     }
 }
 
-/// A negation denies a value at most so many words on: "not the 14 days".
+/// A negation denies a value that follows within this many words: "not the 14 days".
 const REACH: usize = 3;
 
 /// The values that are asserted, and whether something else is denied.

@@ -40,7 +40,7 @@ pub struct Plan<'a> {
     step: Step<'a>,
 }
 
-/// What came of it.
+/// The result.
 pub struct Outcome {
     /// Whom it is about.
     pub who: String,

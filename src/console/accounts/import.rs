@@ -9,7 +9,7 @@ use super::sql::{Connections, Kind, Sql, Value};
 use super::{Accounts, Micros, StoreError};
 use crate::config::console::Console;
 
-/// What came of an import.
+/// The result of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
     pub taken: u64,

@@ -55,7 +55,7 @@ pub enum StoreError {
     /// Another statement was in the way.
     #[error("the store of login sessions is away: other writers were in the way")]
     Deadlock,
-    /// What was asked for makes no sense.
+    /// The request is invalid.
     #[error("{0}")]
     Invalid(String),
 }

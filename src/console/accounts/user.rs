@@ -129,7 +129,7 @@ impl Accounts {
         Ok(met > 0)
     }
 
-    /// Gives a user another password. Their login sessions end, but for one. Whether there is such a user.
+    /// Gives a user another password. Their login sessions end, except one. Returns whether there is such a user.
     ///
     /// # Errors
     ///

@@ -12,6 +12,7 @@ use crate::identities::Identities;
 use crate::plugs::call::{Level, Page};
 use crate::report::runs::{self, Listed};
 use crate::source::retry::Standing;
+use crate::store::condition::one_of;
 use crate::store::failures;
 use crate::store::reader::{Param, Reader};
 use axum::extract::{Query, State};
@@ -108,7 +109,7 @@ pub(super) async fn files(
         if folders.is_empty() {
             return Ok((Vec::new(), 0));
         }
-        let shown = format!("FROM session_files WHERE username IN ({})", vec!["?"; folders.len()].join(", "));
+        let shown = format!("FROM session_files WHERE {}", one_of("username", folders.len()));
         let folders: Vec<_> = folders.into_iter().map(Param::Text).collect();
         let total = reader.one(&format!("SELECT count(*) {shown}"), &folders, |row| row.count(0))?;
         let sql = format!(

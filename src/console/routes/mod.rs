@@ -43,7 +43,7 @@ pub(super) use auth::{FORGET, SessionView, TOKEN_LIFE, TokenView};
 pub(super) use openapi::BASE;
 pub(super) use paging::Paging;
 
-/// Bytes of a request, but for those that append events.
+/// Bytes of a request, except those that append events.
 const BODY: usize = 64 << 10;
 
 /// All paths, behind the gate.
@@ -75,7 +75,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// The answer to a request that came upon a bug.
+/// The answer to a request that met a bug.
 fn broken(_: Box<dyn Any + Send>) -> Response {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed: a bug").into_response()
 }

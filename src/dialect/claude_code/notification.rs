@@ -16,7 +16,7 @@ const MARK: &str = "<task-notification>";
 /// The end that a text notes, if it does.
 pub(super) fn read(text: &str) -> Option<Finish<'_>> {
     let inside = text.trim_start().strip_prefix(MARK)?;
-    // What the work came to stands behind, and can be any text.
+    // The result of the work follows, and can be any text.
     let inside = inside.split("<result>").next().unwrap_or_default();
     let state = ended(tag(inside, "<status>", "</status>")?)?;
     let call_id = tag(inside, "<tool-use-id>", "</tool-use-id>").filter(|id| is_id(id));

@@ -48,7 +48,7 @@ fn list(Objects(mut entries): Objects<Entry<'_>>) -> Vec<Entry<'_>> {
 }
 
 impl Todos<'_> {
-    /// Hands on which entries came to another state.
+    /// Hands on which entries have another state.
     pub(super) fn tell(&self, event: &mut dyn FnMut(Agent<'_>)) {
         // To look at an entry gives its status, too.
         if let Some(created) = self.one.as_ref().filter(|created| created.status.get().is_none())
@@ -92,7 +92,7 @@ impl Todos<'_> {
     }
 }
 
-/// What an entry has come to by its new status.
+/// What the new status of an entry means.
 fn changed(status: &str) -> Option<TaskState> {
     match status {
         "pending" | "in_progress" => Some(TaskState::Updated),
@@ -130,7 +130,7 @@ impl<'de> Fields<'de> for Entry<'de> {
     }
 }
 
-/// From which status an entry came to which.
+/// The status of an entry before and after.
 #[derive(Debug, Default)]
 struct Change<'de> {
     to: Text<'de>,

@@ -1,6 +1,6 @@
 //! Who did not let a tool call through: the client answers for the tool then, in fixed sentences.
 //!
-//! A sentence counts if it is all that the call came to. What a command prints stands below a head of the
+//! A sentence counts if it is the whole output of the call. What a command prints stands below a head of the
 //! client's, so that a printed sentence is none. A command that unified exec has not started is answered with
 //! one that ends with the reason: ``exec_command failed for `…`: CreateProcess { message: "Rejected(\"…\")" }``.
 
@@ -21,7 +21,7 @@ const BY_PERSON: [&str; 5] = [
 const BY_POLICY: [&str; 3] =
     ["This action was rejected due to unacceptable risk.", "command rejected by policy", "rejected by configuration"];
 
-/// Who declined the call that came to this output.
+/// Who declined the call that has this output.
 pub(super) fn decliner(output: &str) -> Option<Decliner> {
     let output = output.trim();
     if output.starts_with('{') {

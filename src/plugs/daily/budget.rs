@@ -1,4 +1,4 @@
-//! Where each budget stands: what was spent of it in the calendar month, day by day, and what it comes to if the rest
+//! Where each budget stands: what was spent of it in the calendar month, day by day, and the total if the rest
 //! of the month is like the part that is over.
 
 use crate::base::days::{self, Days};

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 
 /// Write what happened in some days, for whoever leads
 ///
-/// Spend by day, people with their active time and what came of their work, the projects that changed most, what failed
+/// Spend by day, people with their active time and the outcome of their work, the projects that changed most, what failed
 /// and what it cost, knowledge that waits for a review, budgets, and how far the data can be trusted; compared with the
 /// days before. That of a project or a team has neither knowledge nor budgets.
 #[derive(Debug, clap::Args)]

@@ -44,7 +44,7 @@ pub(super) struct Args {
 /// What runs had a response since then.
 const RUNNING: TimeDelta = TimeDelta::minutes(15);
 
-/// Lines of a terminal, but for that of the prompt.
+/// Lines of a terminal, without that of the prompt.
 const LINES: usize = 23;
 
 /// Of so many calls one that fails is no reason to look.

@@ -40,7 +40,7 @@ pub static PLUG: Plug = Plug {
     #[cfg(feature = "console")]
     calls: &api::CALLS,
     #[cfg(feature = "console")]
-    told: Some(api::events_of),
+    task_events: Some(api::events_of),
     remove: Some(tombstone::hide),
     unlisted,
     remark: |config, database, summary| reserved::warn(config, database, summary),

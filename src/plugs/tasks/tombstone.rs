@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use sessionmill_contract::{Row as _, Settlement};
 use sessionmill_tasks::tombstone::{Action, TOMBSTONES, TombstoneRow};
 
-/// Hides all of the tasks, or, if one of them is unknown, none. Returns what came of each, in words.
+/// Hides all of the tasks, or, if one of them is unknown, none. Returns a sentence for each.
 ///
 /// # Errors
 ///

@@ -54,7 +54,7 @@ impl Exclusion {
     }
 
     /// Adds to what is to be known of a run which names were of nobody in it. Best effort: the run is over.
-    pub fn tell(config: &Config, database: &Path, summary: &mut Summary) {
+    pub fn warn_unknown(config: &Config, database: &Path, summary: &mut Summary) {
         let counts = summary.processors.iter().find(|counts| counts.processor == NAME);
         let Some(counts) = counts else { return };
         let Ok(Some(exclusion)) = Self::of(config) else { return };

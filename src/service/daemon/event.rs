@@ -17,9 +17,9 @@ pub enum Event {
     Dropped,
     /// Something has changed in a source.
     Changed,
-    /// A run has come to its end.
+    /// A run has ended.
     Ended(Results),
-    /// What a trigger asked for, beside a run, is done: what came of it, in words.
+    /// What a trigger asked for, other than a run, is done: the result in words.
     Acted { claim: Box<Claim>, result: Result<String> },
     /// Decisions are published, or could not be.
     Published { took: Duration },

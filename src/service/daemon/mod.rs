@@ -310,7 +310,7 @@ impl<'d> Daemon<'d> {
             let slot = self.slots.iter_mut().find(|slot| slot.plug.name() == processor);
             let is_news = slot.is_some_and(|slot| slot.ended(&since, &now, &result, &self.settings));
             if is_news {
-                work::tell(processor, &request, &result);
+                work::log_result(processor, &request, &result);
             }
         }
     }

@@ -61,7 +61,7 @@ impl Slot {
         })
     }
 
-    /// Notes what a run came to. Returns whether that is news.
+    /// Notes the result of a run. Returns whether that is news.
     pub fn ended(&mut self, since: &Moment, now: &Moment, result: &Result<Summary>, settings: &Settings) -> bool {
         self.took = now.steady.since(&since.steady).unwrap_or_default();
         let config = &settings.config;

@@ -49,7 +49,7 @@ pub struct Work {
     pub claim: Option<Claim>,
 }
 
-/// What a run came to, for each of its processors.
+/// The result of a run, for each of its processors.
 pub type Results = Vec<(&'static str, Result<Summary>)>;
 
 /// How long the snapshot of decisions waits for one that is being made.
@@ -160,7 +160,7 @@ pub fn publish_decisions(settings: Arc<Settings>, now: Moment, outbox: Sender<Ev
     });
 }
 
-/// Does it, and says what came of it.
+/// Does it, and returns the result in words.
 fn done(action: &Action, settings: &Settings, now: &Moment) -> Result<String> {
     let (resources, config) = (resources(settings, now), &settings.config);
     match action {
@@ -263,7 +263,7 @@ fn publish(settings: &Settings, until: Instant, now: &dyn Fn() -> Moment) {
 }
 
 /// A line in the log for each run.
-pub fn tell(processor: &str, request: &Request, result: &Result<Summary>) {
+pub fn log_result(processor: &str, request: &Request, result: &Result<Summary>) {
     let trigger = request.origin.name();
     match result {
         Ok(summary) => {

@@ -67,7 +67,7 @@ pub(super) fn untouched(
     Ok(Untouched { due, held })
 }
 
-/// The failures of a range of keys, but for those of the hashes in `settling`.
+/// The failures of a range of keys, except those of the hashes in `settling`.
 pub(super) fn known(
     transaction: &Transaction<'_>,
     manifest: &Manifest,

@@ -189,7 +189,7 @@ impl IslandCutter {
 }
 
 /// Begins the ranges of the keys in `settling` with those that are settled as a whole: because they were touched
-/// so, or nothing has touched them, or what has touched them before came to a failure.
+/// so, or nothing has touched them, or what touched them before failed.
 pub(super) fn whole(transaction: &Transaction<'_>, manifest: &Manifest, settlement: &Settlement) -> Result<()> {
     if settlement.islands.is_none() {
         return Ok(());

@@ -9,7 +9,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`touch`] | lists the keys whose facts, decisions or rules have changed |
-//! | [`new`] | settles keys that the database has nothing of, from the facts at hand |
+//! | [`new`] | settles keys that the database has nothing of, from the facts that were just read |
 //! | [`range`](mod@range) | cuts that list into parts, and finds the key that the database refuses |
 //! | [`alone`] | facts that are entities as they stand, because one source file alone knows their key |
 //! | [`facts`](mod@facts) | reads the stored facts of keys |
@@ -145,7 +145,7 @@ fn settle(
     Ok(())
 }
 
-/// Writes what the keys in `settling` came to.
+/// Writes the results of the keys in `settling`.
 fn write(
     transaction: &Transaction<'_>,
     processor: &dyn Processor,

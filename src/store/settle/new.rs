@@ -8,12 +8,12 @@
 //! | people have reviewed entities of the settlement | touched: what they decided counts |
 //! | it is joined to others by edges | touched: theirs count |
 //! | it shares its hash with another key, and facts can be entities | touched: which facts are is decided by key there |
-//! | its settlement has a memo | touched: what is at hand is a small part of it |
+//! | its settlement has a memo | touched: what was just read is a small part of it |
 //! | its facts were refused before, in a larger group | touched: settling it can be why |
 //!
 //! Edges can arrive later in the same transaction: they touch the keys that they join.
 //!
-//! Both ways come to the same: a key's facts reach the processor in the same order, and a failure stands in
+//! Both ways have the same result: a key's facts reach the processor in the same order, and a failure stands in
 //! the same table. A test settles everything again and finds nothing to write.
 
 use super::fail::{self, Untouched};
@@ -81,7 +81,7 @@ pub(in crate::store) fn settle(
 }
 
 /// Whether facts are all that a new key is settled from, and are likely to be all that it has. Keys of a settlement
-/// with a memo grow large: what is at hand is a small part of one.
+/// with a memo grow large: what was just read is a small part of one.
 fn is_settled_at_once(transaction: &Transaction<'_>, settlement: &Settlement) -> Result<bool> {
     if settlement.memo.is_some() {
         return Ok(false);

@@ -18,7 +18,7 @@ pub(super) struct Unsettled {
     pub(super) failure: Failure,
 }
 
-/// What settling some keys came to.
+/// The result of settling some keys.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     pub(super) entities: Rows,
@@ -89,12 +89,12 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// What all keys came to.
+    /// The result of all keys.
     pub(super) fn end(self) -> Settled {
         self.settled
     }
 
-    /// Adds what the facts of a key come to, all of their islands: where one fails, the key does.
+    /// Adds the result of the facts of a key, with all their islands: where one fails, the key does.
     fn entities(&mut self, key: &str, facts: &[FactRow<'_>]) -> std::result::Result<(), Failure> {
         let Some(cutter) = self.cutter else { return self.part(key, facts) };
         for (extent, facts) in cutter.cut(facts) {

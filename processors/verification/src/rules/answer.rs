@@ -67,7 +67,7 @@ pub(super) fn find<'a>(
         }
         let statements = statements();
         let comparison = Comparison::of(words, statements)?;
-        // What is told by the way, or of a kind of things in this house, is mostly no answer.
+        // What is said by the way, or of a kind of things in this house, is mostly no answer.
         let defines = coins(fact, words, comparison.statement)
             || told.is_some() && strip(words, Sign::WeDefine).is_some()
             || comparison.shared == 0 && at > 0 && definition::find(said, at).is_some()

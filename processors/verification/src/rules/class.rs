@@ -10,7 +10,7 @@ use crate::rules::worth::{MEANING, has_value, worth};
 /// The most words of a term that nothing but its class announces.
 const TERM: usize = 5;
 
-/// Whether a term is put into a class, and told apart in it.
+/// Whether a term is put into a class, and distinguished in it.
 pub(super) fn is_class(sentence: &Sentence<'_>, words: &[Word]) -> bool {
     let words = strip_place(words).unwrap_or(words);
     if is_label(words) {
@@ -72,7 +72,7 @@ pub(super) fn is_rule(sentence: &Sentence<'_>, words: &[Word], least: usize) -> 
         || has(predicate, Sign::Condition)
         || has_value(predicate);
     let worth = worth(words) + usize::from(has(words, Sign::Local));
-    // "The habit here is to …" tells somebody what to do.
+    // "The habit here is to …" asks somebody to do something.
     let is_advice = matches!(words.get(subject.len()..), Some([is, to, ..]) if is.is(Sign::Copula) && to.lower == "to");
     is_a_term(subject)
         && !is_advice
@@ -121,7 +121,7 @@ fn strip_article(meaning: &[Word]) -> Option<&[Word]> {
     }
 }
 
-/// Whether a class goes on with what tells its members apart.
+/// Whether a class goes on with what distinguishes its members.
 fn is_told_apart(class: &[Word]) -> bool {
     const HEAD: usize = 5;
     let mut head = class.iter().take(HEAD);

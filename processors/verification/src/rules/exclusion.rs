@@ -107,7 +107,7 @@ fn is_cited(sentence: &Sentence<'_>) -> bool {
         || !text.is_ascii() && (between(&['“', '”', '„']) || between(&['«', '»']))
 }
 
-/// Whether somebody tells how they find a thing: "that is far too slow", "Lovely, …".
+/// Whether somebody says how they like a thing: "that is far too slow", "Lovely, …".
 pub(super) fn judges(fact: &[Word]) -> bool {
     const ADVERBS: usize = 2;
     let (first, rest) = clause(fact);

@@ -11,10 +11,10 @@ pub struct Gist {
     denies: bool,
 }
 
-/// Words that are too few to tell what a text is about.
+/// Words that are too few to show what a text is about.
 const LEAST: usize = 2;
 
-/// A text covers another one that has so many of its words in a hundred, or more, in it.
+/// A text covers another one if it has at least this percentage of its words.
 const COVERED: usize = 75;
 
 impl Gist {

@@ -1,4 +1,4 @@
-//! How a person came to say what the model hears, and for whom it holds.
+//! Why a person said it to the model, and for whom it holds.
 
 use crate::rules::feature::Unit;
 use crate::rules::lead::Lead;
@@ -37,7 +37,7 @@ pub(super) fn scope(unit: &Unit<'_>) -> Scope {
     }
 }
 
-/// Whether it says in so many words that it holds from now on: "Next time, don't …", "Always …".
+/// Whether it says explicitly that it holds from now on: "Next time, don't …", "Always …".
 pub(super) fn is_standing(unit: &Unit<'_>) -> bool {
     const WORDS: std::ops::RangeInclusive<usize> = 4..=40;
     let asks_for = [Sign::Ban, Sign::Ensure, Sign::Taste, Sign::FirmDuty].into_iter().any(|sign| unit.has(sign));

@@ -1,5 +1,5 @@
-//! Finds claims by rules of language: deterministic, offline, and blind to what is not said in so many
-//! words.
+//! Finds claims by rules of language: deterministic, offline, and blind to what is not said
+//! explicitly.
 //!
 //! A signal phrase is only the start. A correction or a confirmation must be about a statement of the
 //! assistant, with which it shares terms; all must speak the language of a trade; and orders, guesses,
@@ -17,7 +17,7 @@
 //! | [`mood`] | whether a statement is meant as a rule, as news, as a report, as a proposal |
 //! | [`worth`] | how much a statement reads like knowledge |
 //! | [`feature`], [`model`] | what is seen of a sentence, and how likely that makes it a claim |
-//! | [`kind`] | how a person came to say what the model hears, and for whom it holds |
+//! | [`kind`] | why a person said it to the model, and for whom it holds |
 //! | [`domain`], [`entity`], [`wording`] | a claim's field of work, its terms, its words |
 //! | [`gist`] | whether another text says the same already |
 
@@ -108,7 +108,7 @@ struct Weighed {
     scope: Scope,
     /// It asks to write down what the assistant said.
     is_note: bool,
-    /// It says in so many words that it holds from now on.
+    /// It says explicitly that it holds from now on.
     is_standing: bool,
     /// It is about the work at hand, or was pasted.
     is_of_the_work: bool,

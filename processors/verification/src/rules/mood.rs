@@ -68,7 +68,7 @@ fn counts(words: &[Word]) -> bool {
     matches!(&words[..at], [number] | [_, number] if number.is_value() && !number.is(Sign::Unit))
 }
 
-/// Whether the words tell what happened: "the job ran at two", but not "is asked after each purchase".
+/// Whether the words say what happened: "the job ran at two", but not "is asked after each purchase".
 pub(super) fn is_past(words: &[Word]) -> bool {
     has_active(clause(words).0, Sign::Past)
 }
@@ -79,7 +79,7 @@ fn has_active(words: &[Word], sign: Sign) -> bool {
     words.iter().enumerate().any(|(at, word)| word.is(sign) && !is_passive(at))
 }
 
-/// Whether the assistant tells what it has done or will do: an answer to that is about the work.
+/// Whether the assistant says what it has done or will do: an answer to that is about the work.
 pub(super) fn is_report(statement: &Sentence<'_>) -> bool {
     const SHORT: usize = 7;
     // A German participle, and the mark after it.

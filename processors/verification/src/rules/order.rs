@@ -4,7 +4,7 @@ use crate::rules::lexicon::strip;
 use crate::rules::sentence::{Word, has};
 use crate::rules::sign::Sign;
 
-/// Whether somebody is told to do something.
+/// Whether somebody is asked to do something.
 pub(super) fn is_order(words: &[Word]) -> bool {
     let rest = strip_before(words);
     begins_with_an_order(rest) || takes_an_object(rest) || has(words, Sign::Wish)
@@ -43,7 +43,7 @@ fn takes_an_object(words: &[Word]) -> bool {
     is_verb && !first.is(Sign::Speech) && OBJECTS.contains(&&*second.lower)
 }
 
-/// Whether a later clause tells somebody to do something: "the bucket is full, empty it".
+/// Whether a later clause asks somebody to do something: "the bucket is full, empty it".
 pub(super) fn ends_in_an_order(words: &[Word]) -> bool {
     const OBJECTS: [&str; 7] = ["it", "them", "that", "this", "these", "all", "again"];
     let clauses = words.split(|word| word.is_mark() || word.lower == "and" || word.lower == "so").skip(1);

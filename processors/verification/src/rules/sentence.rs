@@ -178,7 +178,7 @@ pub(super) fn stems(words: &[Word]) -> BTreeSet<&str> {
     words.iter().filter_map(Word::stem).collect()
 }
 
-/// Whether there are at least so many different stems.
+/// Whether there are at least this many different stems.
 pub(super) fn has_stems(words: &[Word], count: usize) -> bool {
     let mut seen = Vec::with_capacity(count);
     for stem in words.iter().filter_map(Word::stem) {

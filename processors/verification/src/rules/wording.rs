@@ -43,7 +43,7 @@ fn sentence(text: &str) -> String {
     }
 }
 
-/// At most so many characters, in whole words where that is possible.
+/// The beginning, up to a number of characters, in whole words where that is possible.
 fn cut(text: &str, characters: usize) -> String {
     if text.chars().count() <= characters {
         return text.to_owned();

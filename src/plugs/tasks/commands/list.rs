@@ -190,7 +190,7 @@ fn error(task: &TaskSession) -> Option<String> {
     Some(task.error.clone().unwrap_or_default())
 }
 
-/// What a table shows of a task, but for its error.
+/// What a table shows of a task, except its error.
 fn row(task: &TaskSession, filter: &Filter) -> [String; 7] {
     let user = task.username.as_deref().map(|folder| filter.identities.label(folder));
     let end = task.ended_at.or(task.closed_at).unwrap_or(filter.now);

@@ -73,11 +73,11 @@ pub(in crate::plugs::tracking) struct Recording {
     typed: Typed,
     /// The items in the order of time: part, and number in it. Those of one time stay in the order of the recording.
     order: std::vec::IntoIter<(DateTime<Utc>, u32, u32)>,
-    /// Parts whose items are at hand: the items of neighbours can take turns.
+    /// Parts whose items are in memory: the items of neighbours can alternate.
     at_hand: Vec<(u32, Vec<Item>)>,
 }
 
-/// Parts that are at hand.
+/// Parts that are in memory.
 const AT_HAND: usize = 4;
 
 impl Recording {

@@ -15,7 +15,7 @@ pub struct Findings {
 }
 
 #[derive(Deserialize)]
-struct Told {
+struct RawClaim {
     turn: usize,
     detection_type: String,
     title: String,
@@ -36,14 +36,14 @@ const ENTITY: usize = 80;
 /// claims.
 pub fn is_answer(answer: &Value) -> bool {
     let claims = answer["claims"].as_array();
-    claims.is_some_and(|claims| claims.is_empty() || claims.iter().any(|claim| told(claim).is_some()))
+    claims.is_some_and(|claims| claims.is_empty() || claims.iter().any(|claim| raw_claim(claim).is_some()))
 }
 
 /// What an answer says about a window.
 pub fn findings(answer: &Value, view: &View<'_>) -> Findings {
     let mut findings = Findings::default();
     for claim in answer["claims"].as_array().into_iter().flatten() {
-        match told(claim).and_then(|told| told.claim(view)) {
+        match raw_claim(claim).and_then(|raw| raw.claim(view)) {
             Some(claim) if findings.claims.iter().any(|known| is_same(known, &claim)) => {}
             Some(claim) => findings.claims.push(claim),
             None => findings.dropped += 1,
@@ -52,15 +52,15 @@ pub fn findings(answer: &Value, view: &View<'_>) -> Findings {
     findings
 }
 
-fn told(claim: &Value) -> Option<Told> {
-    Told::deserialize(claim).ok()
+fn raw_claim(claim: &Value) -> Option<RawClaim> {
+    RawClaim::deserialize(claim).ok()
 }
 
 fn is_same(a: &Claim, b: &Claim) -> bool {
     (a.turn, a.detection, &a.quote) == (b.turn, b.detection, &b.quote)
 }
 
-impl Told {
+impl RawClaim {
     fn claim(self, view: &View<'_>) -> Option<Claim> {
         let quote = cut(self.quote.trim(), Claim::QUOTE).trim_end();
         let says = |turn: &usize| {

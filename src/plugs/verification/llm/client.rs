@@ -1,7 +1,7 @@
 //! One request and what became of it. A failure is sorted by who is to blame: the other side's load, the
 //! way to it, or the question itself.
 //!
-//! No error says what was sent or what came back, but for the server's own word for it.
+//! No error says what was sent or what came back, except for the server's own word for the error.
 
 use crate::base::error::cause;
 use crate::plugs::verification::llm::api::Api;

@@ -1,7 +1,7 @@
 //! The answers that were paid for, by the hash of their question, in a file beside the database: an
 //! answer is kept before it is used, so that a crash, a new run or a new database pays nothing twice.
 //!
-//! One line for each call, also for one that came to nothing: what a day may cost is counted from them.
+//! One line for each call, also for one that failed: what a day may cost is counted from them.
 //! Who writes here holds the lock of the processor. The file holds quotes, and only its owner reads it.
 
 use crate::base::error::{Error, Result, cause};
@@ -52,7 +52,7 @@ pub struct Entry {
     pub input_tokens: u64,
     pub output_tokens: u64,
     pub micro_usd: u64,
-    /// Null for a call that came to nothing.
+    /// Null for a call that failed.
     pub answer: Value,
 }
 

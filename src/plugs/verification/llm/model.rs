@@ -199,7 +199,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// The form that an answer has, or why it is of no use: an error is never an empty answer.
+/// The form that an answer has, or why it cannot be used: an error is never an empty answer.
 fn checked(answer: Answer, is_answer: &dyn Fn(&Value) -> bool) -> Result<Value, Failure> {
     let useless = match answer {
         Answer::Form(form) if is_answer(&form) => return Ok(form),
