@@ -1,7 +1,8 @@
 //! Reading beside others: nobody waits for a reader for more than a moment.
 //!
-//! A reader of our own statements holds the database for a turn. One who is not done by then goes on with a copy
-//! of the database as it is at that time; one who may not write the database reads the newest snapshot.
+//! A reader of our own statements holds the database for a turn, which is short while somebody waits for it. One who is
+//! not done by then begins again with a copy of the database as it is at that time; one who may not write the database
+//! reads the newest snapshot.
 //!
 //! SQL that somebody else wrote never runs on the database itself, which it could hold for as long as it likes:
 //! it gets a copy or a snapshot from the start. What such a statement says in its errors is its own affair: only
@@ -10,6 +11,7 @@
 use crate::base::error::{Error, Result, Status};
 use crate::base::failpoint;
 use crate::base::fault::Fault;
+use crate::base::lock::StoreLock;
 use crate::base::suspension;
 use crate::source::access::may_write;
 use crate::store::copy::{self, Copy};
@@ -25,8 +27,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-/// Others wait for this time at most.
+/// A turn while others wait.
 const TURN: Duration = Duration::from_secs(2);
+
+/// A turn while nobody is seen to wait: programs of others take no lock that tells of them. To begin again costs as much
+/// as was done, and the time for a copy.
+const LONG_TURN: Duration = Duration::from_secs(30);
 
 /// Between two looks whether the turn is over, and between two calls to a reader to stop: one that arrives
 /// between two statements is not heard.
@@ -53,7 +59,9 @@ pub fn read<T>(database: &DatabaseFile, now: DateTime<Utc>, body: impl Fn(Reader
             let over = &over;
             scope.spawn(move || {
                 while end.recv_timeout(CALL) == Err(RecvTimeoutError::Timeout) {
-                    if begun.elapsed() >= TURN || suspension::is_wanted() {
+                    let held = begun.elapsed();
+                    let is_over = held >= LONG_TURN || held >= TURN && StoreLock::is_awaited(database);
+                    if is_over || suspension::is_wanted() {
                         over.store(true, Ordering::Relaxed);
                         interrupt.interrupt();
                     }
