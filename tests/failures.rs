@@ -139,6 +139,19 @@ fn a_file_that_ends_the_process_is_found_out_and_parked() {
 }
 
 #[test]
+fn a_file_is_not_given_up_because_somebody_ended_its_trial() {
+    let world = world(&["ada/a.jsonl", "ada/b.jsonl"]);
+    let run = ["run", "--sessions", "root"];
+    let with = |how: &str| world.mill_with(&run, &[("SESSIONMILL_FAILPOINT", &*format!("{how}:read@ada/b.jsonl"))]);
+    assert_eq!(with("kill").status, -9);
+    let said = with("term");
+    assert!(!said.stdout.contains("crash"), "{said:?}");
+    assert_eq!(world.rows("SELECT count(*) FROM session_failures"), ["0"], "{said:?}");
+    assert_eq!(world.mill(&run).status, 0);
+    assert_eq!(world.rows("SELECT count(*) FROM usage_responses"), ["2"]);
+}
+
+#[test]
 fn a_file_that_takes_all_memory_is_found_out_and_parked() {
     let world = world(&["ada/a.jsonl", "bob/c.jsonl"]);
     let limited = format!("ulimit -v 4000000; exec {} run --sessions root", env!("CARGO_BIN_EXE_sessionmill"));

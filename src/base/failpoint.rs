@@ -2,7 +2,7 @@
 //! A release build has none of this.
 //!
 //! `SESSIONMILL_FAILPOINT=<how>:<point>[@<text>][:<n>]` ends the process at the n-th time (else the first)
-//! that the point is passed with the text in what it is about. How: `kill`, `abort`, `overflow` (of the
+//! that the point is passed with the text in what it is about. How: `kill`, `term`, `abort`, `overflow` (of the
 //! stack), `memory` (until there is none; set a limit first). `stop` and `suspend` only stop it: as SIGSTOP does, and
 //! as Ctrl-Z.
 
@@ -51,6 +51,10 @@ mod armed {
         match how {
             "kill" => {
                 let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+            }
+            "term" => {
+                let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM);
+                std::thread::sleep(std::time::Duration::from_secs(60));
             }
             "stop" => {
                 let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);

@@ -14,10 +14,10 @@ use crate::source::stat::Stat;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sessionmill_contract::{FailureClass, Processor, SourceFile};
 use std::io::Write as _;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Reads a file in a process of its own, for the processors of a pass, and returns how that process died if it did.
 pub type Trial<'t> = dyn Fn(&Job, &[&dyn Processor]) -> Result<(), Refusal> + 't;
@@ -29,6 +29,9 @@ const MEMORY: u64 = 2 << 30;
 const PATIENCE: Duration = Duration::from_secs(60);
 const BYTES_A_SECOND: u64 = 4_000_000;
 const PAUSE: Duration = Duration::from_millis(5);
+
+/// Signals by which somebody asks a process to end: SIGHUP, SIGINT, SIGQUIT and SIGTERM.
+const STOPS: [i32; 4] = [1, 2, 3, 15];
 
 /// What a trial has in common with the pass that wants it.
 #[derive(Clone, Copy)]
@@ -62,6 +65,8 @@ fn spawn(job: &Job, processors: &[&dyn Processor], setup: Setup<'_>) -> Result<(
     command.args([caps.file, caps.line as u64, caps.facts as u64].map(|cap| cap.to_string()));
     command.args(job.due.iter().map(|due| processors[*due].manifest().name));
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Ctrl-C and Ctrl-Z are for the pass, which ends the trial itself.
+    command.process_group(0);
     let config = written(config).map_err(|error| environment(std::io::Error::other(error)))?;
     let mut child = command.spawn().map_err(environment)?;
     // One that ends before it has read all says so by its exit code.
@@ -72,6 +77,8 @@ fn spawn(job: &Job, processors: &[&dyn Processor], setup: Setup<'_>) -> Result<(
     match wait(&mut child, patience, heartbeat).map_err(environment)? {
         Some(status) if status.success() => Ok(()),
         Some(status) => match status.signal() {
+            // Somebody stops the service with all of its processes: the file has nothing to do with it.
+            Some(signal) if STOPS.contains(&signal) => Err(Refusal::Deferred(Halt::Stopped)),
             Some(signal) => died(format!("signal {signal}")),
             None => Err(Refusal::failed(FailureClass::Environment, format!("cannot be tried on its own: {status}"))),
         },
@@ -96,15 +103,17 @@ pub fn written(config: &Config) -> Result<String, toml::ser::Error> {
     toml::to_string(&values)
 }
 
-/// Waits for the end of a process; kills it after the time, or when the pass is to stop.
+/// Waits for the end of a process; kills it after the time, or when the pass is to stop. A time in which this process is
+/// stopped does not count.
 fn wait(child: &mut Child, patience: Duration, heartbeat: &Heartbeat) -> std::io::Result<Option<ExitStatus>> {
-    let until = Instant::now() + patience;
+    let mut waited = Duration::ZERO;
     loop {
         match child.try_wait()? {
             Some(status) => return Ok(Some(status)),
-            None if Instant::now() < until && !heartbeat.is_stopped() => {
+            None if waited < patience && !heartbeat.is_stopped() => {
                 heartbeat.beat();
                 std::thread::sleep(PAUSE);
+                waited += PAUSE;
             }
             None => {
                 child.kill()?;
