@@ -86,6 +86,7 @@ fn what_is_wrong_with_an_id_is_named() {
         &call(""),
         &call(&format!(r#","userId":"{long}""#)),
         &TASK.replace("grind-1", &long),
+        &TASK.replace(r#""short_id":"s1""#, r#""short_id":"s1","attempt":1772366400000"#),
     ];
     world.write("ids.jsonl", lines.join("\n") + "\n");
     let no_id = "no `distinct_id`, and no `$device_id` in its place";
@@ -97,10 +98,11 @@ fn what_is_wrong_with_an_id_is_named() {
         (8, "no `userId`, and no `anonymousId` in its place"),
         (9, "its `userId` or `anonymousId` is longer than 512 bytes"),
         (10, "neither `subject` nor `data.task_id` of 1 to 512 bytes"),
+        (11, "an `attempt` that is no whole number up to 2^40"),
     ];
     let expected: String =
         wrong.iter().map(|(line, wrong)| format!("root/ids.jsonl:{line}: lost: {wrong}\n")).collect();
-    let summary = "10 lines: 4 records understood (posthog 3, segment 1), 7 lost\n";
+    let summary = "11 lines: 4 records understood (posthog 3, segment 1), 8 lost\n";
     assert_eq!(check(&world, &["root/ids.jsonl"]), (1, expected + summary));
 }
 

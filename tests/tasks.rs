@@ -277,6 +277,22 @@ fn a_removed_task_stays_hidden_in_a_new_database_until_it_is_created_again() {
 }
 
 #[test]
+fn a_task_of_a_clock_that_is_ahead_is_removed_at_once() {
+    let world = World::new();
+    let ahead = event("e1", "t-ahead", "created", "00:00:00", &json!({"short_id": "s"}));
+    write(&world, "ada", &[ahead]);
+    let shown = || ids(&ok(world.mill(&["tasks", "--include", "closed", "--json"])));
+    assert_eq!(shown(), "t-ahead");
+    assert_eq!(world.mill(&["tasks", "remove", "t-ahead"]).status, 0);
+    assert_eq!(shown(), "");
+    let said = world.mill(&["tasks", "remove", "t-ahead"]);
+    assert_eq!((said.status, talk(&said)), (0, vec!["`t-ahead` is removed already"]));
+    assert_eq!(world.rows("SELECT count(*) FROM task_tombstones"), ["1"]);
+    let command = ["task", "create", "backup", "--short-id", "s", "--attempt", "1099511627777"];
+    assert_eq!(world.mill(&command).status, 64, "an attempt that is not counted");
+}
+
+#[test]
 fn a_purge_hides_what_was_closed_before_and_holds_in_a_new_database() {
     let world = World::new();
     let create =

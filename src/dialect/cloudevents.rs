@@ -94,6 +94,9 @@ impl<'de> Record<'de> for Envelope<'de> {
         let Some(task_id) = self.subject.id().or(data.task_id.id()) else {
             return malformed("neither `subject` nor `data.task_id` of 1 to 512 bytes", tell);
         };
+        if data.is_beyond || metadata.is_some_and(|metadata| metadata.is_beyond) {
+            return malformed("an `attempt` that is no whole number up to 2^40", tell);
+        }
         let Some(time) = self.time.0.or(self.recorded.0) else { return malformed("no `time`", tell) };
         let event = TaskEvent {
             task_id,
@@ -146,6 +149,8 @@ struct Data<'de> {
     task_type: Text<'de>,
     user_id: Text<'de>,
     attempt: Count,
+    /// The number of the attempt is higher than any that is counted.
+    is_beyond: bool,
     error: Reason<'de>,
     metadata: Option<Box<Data<'de>>>,
     /// It says more than this.
@@ -159,7 +164,11 @@ impl<'de> Fields<'de> for Data<'de> {
             "short_id" => self.short_id = map.next_value()?,
             "task_type" => self.task_type = map.next_value()?,
             "user_id" => self.user_id = map.next_value()?,
-            "attempt" => self.attempt = map.next_value()?,
+            "attempt" => {
+                let Raw(text) = map.next_value()?;
+                self.attempt = serde_json::from_str(text).unwrap_or_default();
+                self.is_beyond = self.attempt.0.is_none() && text.parse::<f64>().is_ok_and(|attempt| attempt > 1.0);
+            }
             "error" => self.error = map.next_value()?,
             "metadata" => {
                 self.metadata = map.next_value::<Object<Self>>()?.0.map(Box::new);

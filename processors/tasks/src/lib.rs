@@ -42,14 +42,14 @@ pub struct Tasks {
 
 static MANIFEST: Manifest = Manifest {
     name: "tasks",
-    version: 3,
+    version: 4,
     cadence: Duration::from_secs(120),
     bound: Bound::Cpu,
     facts: &[&event::EVENTS],
     settlements: &[
         Settlement {
             name: "tasks",
-            version: 2,
+            version: 3,
             facts: &event::EVENTS,
             key: "task_id",
             edges: None,

@@ -5,7 +5,7 @@ use super::PLUG;
 use crate::base::error::{Result, count};
 use crate::plugs::Removal;
 use crate::plugs::Resources;
-use crate::plugs::tasks::report::session;
+use crate::plugs::tasks::report::session::{self, TaskSession};
 use crate::store::{Access, Store};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::{Row as _, Settlement};
@@ -34,8 +34,12 @@ pub(super) fn hide(removal: &Removal, resources: &Resources) -> Result<Vec<Strin
             _ => return Err(session::unknown(reader, id, now)?),
         }
     }
-    let row = |id: &str| TombstoneRow { task_id: Some(id), ..row(Action::Remove, by, now) }.values();
-    let rows: Vec<_> = hidden.iter().map(|(id, ..)| row(id)).collect();
+    // A clock that is ahead can have told of it: all that is known is removed, whatever its time.
+    let row = |id: &str, task: &TaskSession| {
+        let removed_at = now.max(task.updated_at);
+        TombstoneRow { task_id: Some(id), ..row(Action::Remove, by, removed_at) }.values()
+    };
+    let rows: Vec<_> = hidden.iter().map(|(id, task, _)| row(id, task)).collect();
     if !rows.is_empty() {
         store.review((PLUG.default)().manifest(), settlement(), &rows, &[])?;
     }

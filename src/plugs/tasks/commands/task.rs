@@ -94,7 +94,7 @@ struct More {
     user: Option<String>,
 
     /// Which attempt at it this is [default: 1]. What ends a later attempt has to name it, too
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     attempt: Option<u64>,
 
     /// Whatever else is to be known of it: a JSON object
