@@ -9,6 +9,7 @@ use sessionmill::store::{Access, Store};
 use sessionmill_contract::{Row as _, Settlement};
 use sessionmill_tasks::tombstone::{Action, TombstoneRow};
 use sessionmill_tasks::{Policy, Tasks};
+use std::time::Duration;
 
 /// A line about a task, with the id of its event.
 fn event(id: &str, time: &str, state: &str, task: &str, data: &Json) -> String {
@@ -231,6 +232,18 @@ fn what_expired_is_gone_and_is_not_published_again() {
     }
     world.append("ada/tasks.jsonl", &event("3", "11:00:00", "created", "old", &json!({"attempt": 2}))).pass();
     assert_eq!(listed(&world, "task_id, events"), ["new|1", "old|2"], "its facts were kept");
+}
+
+#[test]
+fn what_a_clock_ahead_ended_comes_back() {
+    let world = world(&[event("1", "10:00:00", "created", "t1", &of("build"))]);
+    let expected = listed(&world, "task_id, status");
+    assert_eq!(expected, ["t1|active"]);
+    let ahead = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+    world.wait(ahead).pass();
+    assert_eq!(world.rows("SELECT count(*) FROM facts.task_state"), ["0"]);
+    world.wait_back(ahead).pass();
+    assert_eq!(listed(&world, "task_id, status"), expected);
 }
 
 #[test]
@@ -567,6 +580,18 @@ fn entries_of_task_lists_are_tasks() {
     world.append("ada/tasks.jsonl", &result(7, "c7", "ok", false, &again)).pass();
     let numbered = "SELECT status, attempt, events FROM task_sessions_at(TIMESTAMP '2079-07-07 23:00:00') WHERE task_id = 's1/todo/1'";
     assert_eq!(world.rows(numbered), ["active|2|4"], "to take it up again is another attempt");
+}
+
+#[test]
+fn words_are_told_of_the_folder_that_has_the_task() {
+    let world = World::new();
+    let subject = json!({"task": {"id": "1", "subject": "A letter for Carol"}});
+    world.write("ada/tasks.jsonl", result(1, "c1", "created", false, &subject)).pass();
+    assert_eq!(listed(&world, "username, data"), ["ada|{\"subject\":\"A letter for Carol\"}"]);
+    // Somebody who knows the id says that it began long ago.
+    let claim = event("x", "2001-01-01T00:00:00Z", "updated", "s1/todo/1", &json!({}));
+    world.write("bob/claim.jsonl", claim).pass();
+    assert_eq!(listed(&world, "username, coalesce(data, '')"), ["bob|"]);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::store::presence::{self, Observed, Tree};
 use crate::store::sources::{self, Remembering};
 use crate::store::stamp::Stamp;
 use crate::store::{SharedStore, Store, forget, known, left_out, runs};
+use chrono::{DateTime, Utc};
 use sessionmill_contract::{Manifest, Processor};
 
 /// Everything that the rest of a pass has to know.
@@ -65,7 +66,7 @@ pub fn recall<'p>(store: &mut SharedStore, pass: &Pass<'p>, walks: Vec<Walked>) 
 
     let manifests = pass.manifests();
     let unread = take_back_decisions(store, &manifests, &mut notices)?;
-    touch_changed_rules(store, pass.processors)?;
+    touch_changed_rules(store, pass.processors, pass.now.wall)?;
     let mut excluded = forget::exclude(store, pass.processors)?;
     let ledger = known::ledger(store.reader(), &manifests, &names, pass.now.wall)?;
     let run_id = runs::next(store)?;
@@ -135,9 +136,14 @@ fn take_back_decisions(store: &Store, manifests: &[&Manifest], notices: &mut Not
     Ok(unread)
 }
 
-/// Makes every key due whose settlement has another version or other settings than before.
-fn touch_changed_rules(store: &Store, processors: &[&dyn Processor]) -> Result<()> {
+/// Makes every key due whose settlement has another version or other settings than before, or was made by a clock that was
+/// ahead.
+fn touch_changed_rules(store: &Store, processors: &[&dyn Processor], now: DateTime<Utc>) -> Result<()> {
     for processor in processors {
+        if store.note_day(processor.manifest(), now)? {
+            let processor = processor.manifest().name;
+            tracing::warn!(processor, "the last run was on a later day: every key is settled again");
+        }
         for settlement in store.touch_changed_rules(*processor)? {
             let processor = processor.manifest().name;
             tracing::info!(processor, settlement, "its rules or settings have changed: every key is settled again");

@@ -3,11 +3,16 @@
 //! Settling sees no clock: it gives the time of the end, and the sweep at the end of each pass deletes what has
 //! ended by then. A row that has ended already is not written at all, so settling again brings nothing back. No key
 //! is touched: its facts have not changed.
+//!
+//! A clock that is years ahead for one pass ends all rows. So the day of each pass is noted, and all keys are settled again
+//! by the first pass of an earlier day.
 
+use super::touch;
 use crate::base::error::Result;
 use crate::store::Store;
 use crate::store::rows::Cell;
 use chrono::{DateTime, Utc};
+use duckdb::params;
 use sessionmill_contract::{Cells as _, Manifest, RowRef, Settlement, Table};
 
 /// The rows of a table that have not ended yet.
@@ -24,7 +29,41 @@ pub(super) fn lasting<'e>(
     rows.filter(move |row| !end.and_then(|end| row.cell(end).as_time()).is_some_and(has_ended))
 }
 
+/// Under which name the day of the last pass stands among settlements, as a version: days since 1970.
+const CLOCK: &str = "(clock)";
+
 impl Store {
+    /// Notes the day, before anything is settled. Returns whether all keys of settlements whose rows end are touched,
+    /// because the last pass was on a later day; a day more can be the end of one.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be read or written.
+    pub fn note_day(&self, manifest: &Manifest, now: DateTime<Utc>) -> Result<bool> {
+        let settlements = || manifest.settlements.iter().filter(|settlement| settlement.expires.is_some());
+        if settlements().next().is_none() {
+            return Ok(false);
+        }
+        let place = [CLOCK, manifest.name];
+        let sql = "SELECT max(version) FROM facts.settlements WHERE processor_name = ? AND name = ?";
+        let before: Option<i64> = self.connection.query_row(sql, place, |row| row.get(0))?;
+        let day = now.timestamp().div_euclid(24 * 60 * 60);
+        if before == Some(day) {
+            return Ok(false);
+        }
+        let was_ahead = before.is_some_and(|before| before > day + 1);
+        self.transaction(|transaction| {
+            for settlement in settlements().filter(|_| was_ahead) {
+                touch::all(transaction, manifest, settlement)?;
+            }
+            transaction.execute("DELETE FROM facts.settlements WHERE processor_name = ? AND name = ?", place)?;
+            let row = params![CLOCK, manifest.name, day];
+            transaction.execute("INSERT INTO facts.settlements VALUES (?, ?, ?, '')", row)?;
+            Ok(())
+        })?;
+        Ok(was_ahead)
+    }
+
     /// Deletes entities of a processor that have ended.
     ///
     /// # Errors
