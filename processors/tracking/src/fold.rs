@@ -66,6 +66,8 @@ impl<'s> TrackingFold<'s> {
         if erased.has(&who) {
             return;
         }
+        // `undefined` and the like are no session: they would make one of all people's visits.
+        let client = activity.client_session_id.filter(|id| !is_nobody(id));
         let clicks = if click_ids { &[] } else { activity.click_ids };
         let source = campaign::stored(&activity.campaign, clicks);
         let place = self.place(activity.geo);
@@ -89,7 +91,7 @@ impl<'s> TrackingFold<'s> {
             part,
             class: Class::of(activity.class, activity.name).name(),
             name: activity.name,
-            client_session_id: activity.client_session_id,
+            client_session_id: client,
             url: url.as_deref(),
             path: path.as_deref(),
             referrer: referrer.as_deref(),
@@ -125,7 +127,7 @@ impl<'s> TrackingFold<'s> {
                 self.link((user, USER, anonymous, link.is_forced), place);
             }
         }
-        if let Some(session) = activity.client_session_id
+        if let Some(session) = client
             && !is_nobody(activity.distinct_id)
         {
             let node = person(self.username, link::CLIENT, session);

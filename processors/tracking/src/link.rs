@@ -33,7 +33,7 @@ pub(crate) const USER: &str = "user";
 pub(crate) const ANONYMOUS: &str = "anonymous";
 pub(crate) const CLIENT: &str = "client";
 
-/// An id that is linked to more users than this is a shared device or a mistake of a client.
+/// An id that is linked to more users than this, or a client session of more ids, is a shared device or a mistake of a client.
 const HUB: usize = 100;
 
 /// Makes the edges of one id, or of one client session, from all of its links. They are in the order of time, source file and line.
@@ -44,7 +44,7 @@ pub(crate) fn settle(node: &str, facts: &[FactRow], mode: Identity, edges: &mut 
     }
     let of = |role: &'static str| links.iter().filter(move |link| link.role == role);
     let ids: BTreeSet<&str> = of(CLIENT).map(|link| link.other).collect();
-    if let Some(first) = ids.first() {
+    if let Some(first) = ids.first().filter(|_| ids.len() <= HUB) {
         for other in ids.iter().skip(1) {
             edges.push(EdgeRow { node, kind: "client", id: first, other, refused: 0 });
         }

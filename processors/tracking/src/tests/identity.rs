@@ -67,6 +67,19 @@ fn an_id_of_more_than_a_hundred_users_joins_nobody() {
 }
 
 #[test]
+fn a_client_session_that_means_nothing_joins_nobody() {
+    for (client, sessions) in [("c1", 1), ("undefined", 2), ("0", 2), ("00000000-0000-0000-0000-000000000000", 2)] {
+        let events = [Web::view(0).by("zoe").in_session(client), Web::view(60).by("bob").in_session(client)];
+        assert_eq!(told(&rows(Settings::default(), &events), |_| ()).len(), sessions, "{client}");
+    }
+    let shared = |people: i64| -> Vec<Web> {
+        (0..people).map(|one| Web::view(one).by(&format!("p{one:03}")).in_session("kiosk")).collect()
+    };
+    let sessions = |people| told(&rows(Settings::default(), &shared(people)), |_| ()).len();
+    assert_eq!([sessions(100), sessions(101)], [1, 101]);
+}
+
+#[test]
 fn nobody_joins_nobody() {
     let events = [identify(0, "zoe", "anonymous"), Web::view(60).by("anonymous"), identify(90, "null", "anon-1")];
     assert_eq!(who(Settings::default(), &events), ["anonymous is anonymous", "null is null", "zoe is zoe"]);
