@@ -28,18 +28,28 @@ pub(crate) enum Typed {
     Shown,
 }
 
-/// Bytes that compressed data can have.
-const UNPACKED: u64 = 64 << 20;
+/// What the compressed data of a part can have: bytes, and values of JSON, each of which takes many times the room of its
+/// text. What is more stays packed.
+const UNPACKED: Room = Room { bytes: 64 << 20, values: 2 << 20 };
+
+/// Room that is left.
+#[derive(Clone, Copy)]
+struct Room {
+    bytes: u64,
+    values: usize,
+}
 
 /// What stands for text that cannot be distinguished from what somebody typed.
 const HIDDEN: &str = "(masked)";
 
-/// The items of a part of a recording: the event at a position of a line. `None` if there is no recording.
-pub(crate) fn items(line: &[u8], part: u32, typed: Typed) -> Option<Vec<Item>> {
+/// The items of a part of a recording: the event at a position of a line. `None` if there is no recording, or one that is
+/// not by this id and in this session of the client.
+pub(crate) fn items(line: &[u8], part: u32, [by, session]: [Option<&str>; 2], typed: Typed) -> Option<Vec<Item>> {
     let mut items = None;
     Reader::default().line(1, 0, line, &mut |event| {
         let Said::Activity(activity) = event.said else { return };
-        if activity.part != part || activity.replay.is_none() {
+        let is_wanted = [Some(activity.distinct_id), activity.client_session_id] == [by, session];
+        if activity.part != part || activity.replay.is_none() || !is_wanted {
             return;
         }
         let properties: Value = serde_json::from_str(activity.properties).unwrap_or_default();
@@ -49,13 +59,14 @@ pub(crate) fn items(line: &[u8], part: u32, typed: Typed) -> Option<Vec<Item>> {
             other => other.into_iter().cloned().collect(),
         };
         let time = event.time.unwrap_or_default();
-        items = Some(events.into_iter().map(|event| item(event, time, typed)).collect());
+        let mut room = UNPACKED;
+        items = Some(events.into_iter().map(|event| item(event, time, typed, &mut room)).collect());
     });
     items
 }
 
-fn item(mut event: Value, time: DateTime<Utc>, typed: Typed) -> Item {
-    unpack(&mut event);
+fn item(mut event: Value, time: DateTime<Utc>, typed: Typed, room: &mut Room) -> Item {
+    unpack(&mut event, room);
     let source = event.pointer("/data/source").and_then(Value::as_u64);
     let event_type = kind(event.get("type").and_then(Value::as_u64), source);
     let millis = event.get("timestamp").and_then(Value::as_f64).map(|millis| (millis * 1e3) as i64);
@@ -72,14 +83,18 @@ fn item(mut event: Value, time: DateTime<Utc>, typed: Typed) -> Item {
 }
 
 /// Unpacks the data of an event, or parts of it: strings with gzip, a character for each byte.
-fn unpack(event: &mut Value) {
+fn unpack(event: &mut Value, room: &mut Room) {
     if event.get("cv").is_none() {
         return;
     }
-    let unpacked = |value: &Value| {
+    let mut unpacked = |value: &Value| {
         let bytes: Option<Vec<u8>> = value.as_str()?.chars().map(|c| u8::try_from(c).ok()).collect();
         let mut text = Vec::new();
-        GzDecoder::new(&*bytes?).take(UNPACKED).read_to_end(&mut text).ok()?;
+        GzDecoder::new(&*bytes?).take(room.bytes).read_to_end(&mut text).ok()?;
+        room.bytes -= text.len() as u64;
+        // No value is without one of these before it, but for the first.
+        let values = text.iter().filter(|byte| matches!(byte, b'[' | b'{' | b',' | b':')).count();
+        room.values = room.values.checked_sub(values)?;
         serde_json::from_slice(&text).ok()
     };
     if let Some(data) = event.get_mut("data") {
@@ -141,8 +156,10 @@ mod tests {
     fn items_of(events: &Value, typed: Typed) -> Vec<Item> {
         let line = json!({"event": "$snapshot", "distinct_id": "u", "timestamp": 1_772_366_400,
                           "properties": {"$snapshot_data": events}});
-        assert_eq!(items(line.to_string().as_bytes(), 1, typed), None);
-        items(line.to_string().as_bytes(), 0, typed).unwrap()
+        let line = line.to_string();
+        let items = |part, by| items(line.as_bytes(), part, [Some(by), None], typed);
+        assert_eq!([items(1, "u"), items(0, "v")], [None, None]);
+        items(0, "u").unwrap()
     }
 
     fn packed(value: &Value) -> Value {
@@ -159,6 +176,25 @@ mod tests {
         let shown: Vec<_> = items.iter().map(|item| (item.time.timestamp_millis(), item.event_type)).collect();
         assert_eq!(shown, [(1_772_366_399_500, "scroll"), (1_772_366_400_000, "custom")]);
         assert_eq!(items[0].data, events[0]);
+    }
+
+    #[test]
+    fn what_takes_more_room_than_a_part_may_have_stays_packed() {
+        let zeros = |number: usize| packed(&vec![0; number].into());
+        let events = json!([
+            {"type": 2, "cv": "2024-10", "data": zeros(10), "timestamp": 1},
+            {"type": 2, "cv": "2024-10", "data": zeros(UNPACKED.values), "timestamp": 2},
+            {"type": 2, "cv": "2024-10", "data": zeros(20), "timestamp": 3},
+        ]);
+        let items = items_of(&events, Typed::Masked);
+        let lengths: Vec<_> = items.iter().map(|item| item.data["data"].as_array().map(Vec::len)).collect();
+        assert_eq!(lengths, [Some(10), None, Some(20)]);
+        assert_eq!(items[1].data["data"], HIDDEN);
+        let text = "a".repeat(UNPACKED.bytes as usize / 2);
+        let events: Value =
+            (1..=3).map(|at| json!({"type": 2, "cv": "1", "data": packed(&json!(text)), "timestamp": at})).collect();
+        let masked: Vec<_> = items_of(&events, Typed::Masked).iter().map(|item| item.data["data"] == HIDDEN).collect();
+        assert_eq!(masked, [false, true, true], "with their quotes two of a half are more than the whole");
     }
 
     #[test]

@@ -19,12 +19,16 @@ pub(in crate::plugs::tracking) struct Part {
     pub(in crate::plugs::tracking) source: String,
     /// Position among the events of the line.
     pub(in crate::plugs::tracking) number: u32,
+    /// By whom, and in which session of the client.
+    distinct_id: String,
+    client_session_id: Option<String>,
     /// The line.
     pub(in crate::plugs::tracking) passage: Passage,
 }
 
 const PARTS: &str = "
-    SELECT replay.session_file, files.source, replay.part, replay.offset_bytes, replay.length_bytes
+    SELECT replay.session_file, files.source, replay.part, replay.offset_bytes, replay.length_bytes, replay.distinct_id,
+        replay.client_session_id
     FROM activity_events AS events
         JOIN activity_replay AS replay USING (session_file, line, part)
         JOIN session_files AS files ON files.session_file = replay.session_file
@@ -56,7 +60,14 @@ pub(in crate::plugs::tracking) fn parts(reader: Reader<'_>, session: &str) -> Re
     }
     let parts: Vec<_> = reader.rows(PARTS, &[session.into()], |row| {
         let passage = Passage { offset: row.get(3)?, length: row.get(4)? };
-        Ok(Part { session_file: row.get(0)?, source: row.get(1)?, number: row.get(2)?, passage })
+        Ok(Part {
+            session_file: row.get(0)?,
+            source: row.get(1)?,
+            number: row.get(2)?,
+            distinct_id: row.get(5)?,
+            client_session_id: row.get(6)?,
+            passage,
+        })
     })?;
     if parts.is_empty() {
         return Err(no(format!("nothing was recorded in the activity session `{session}`")));
@@ -127,11 +138,11 @@ impl Recording {
 
     fn items(&self, part: u32) -> Result<Vec<Item>> {
         let at = part as usize;
-        let Some((Part { session_file, number, .. }, place)) = self.parts.get(at).zip(self.places.get(at)) else {
-            return Ok(Vec::new());
-        };
+        let Some((part, place)) = self.parts.get(at).zip(self.places.get(at)) else { return Ok(Vec::new()) };
+        let Part { session_file, number, distinct_id, client_session_id, .. } = part;
         let line = self.passages.read(*place).map_err(|error| Error::cannot("read", session_file, cause(&error)))?;
-        items(&line, *number, self.typed).ok_or_else(|| {
+        let whose = [Some(distinct_id.as_str()), client_session_id.as_deref()];
+        items(&line, *number, whose, self.typed).ok_or_else(|| {
             Error::cannot("replay", session_file, "it has changed since it was read")
                 .hint("`sessionmill run` reads it again")
         })
