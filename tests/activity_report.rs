@@ -270,6 +270,17 @@ fn a_user_without_activity_is_told() {
 }
 
 #[test]
+fn a_timeline_counts_what_is_of_the_person() {
+    let world = World::new();
+    world.write("ada/a.jsonl", response("m1", "10:00:00", 5) + &response("m2", "10:01:00", 5));
+    world.write("bob/b.jsonl", response("m3", "10:02:00", 5)).pass();
+    for (user, responses) in [("ada", "2 responses"), ("bob", "1 response")] {
+        let text = said(&world, &["timeline", user, "--kind", "transcript", "--format", "csv"]);
+        assert!(text.contains(&format!("claude-code, {responses}, 1 file")), "{text}");
+    }
+}
+
+#[test]
 fn a_timeline_has_everything_in_one_order() {
     let world = world();
     let text = said(&world, &["timeline", "ada", "--format", "csv", "--until", "2026-02-28"]);

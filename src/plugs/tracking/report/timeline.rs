@@ -175,12 +175,12 @@ fn transcripts(reader: Reader<'_>, folders: &[String], filter: &Filter) -> Resul
     // Files repeat responses, which are counted once here as in all reports.
     let sql = format!(
         "SELECT begun, ended, session_id, agent, coalesce(responses, 0), files FROM (
-             SELECT session_id, min(started) AS begun, max(ended) AS ended, count(*) AS files,
+             SELECT session_id, username, min(started) AS begun, max(ended) AS ended, count(*) AS files,
                  any_value(agent ORDER BY session_file) AS agent
              FROM usage_sessions WHERE {} AND started IS NOT NULL GROUP BY session_id, username
          ) LEFT JOIN (
-             SELECT session_id, count(*) FILTER (part = 0) AS responses FROM usage_responses GROUP BY session_id
-         ) USING (session_id)",
+             SELECT session_id, username, count(*) FILTER (part = 0) AS responses FROM usage_responses GROUP BY ALL
+         ) USING (session_id, username)",
         condition.clause()
     );
     reader.rows(&sql, &condition.params, |row| {
