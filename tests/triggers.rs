@@ -137,10 +137,12 @@ fn a_clock_that_was_wrong_leaves_no_trigger_and_no_answer_for_years() {
 fn a_trigger_that_is_a_folder_is_answered_once() {
     let (_world, triggers, _) = world();
     let folder = Folder::open(&triggers, &[], PLUGS).unwrap();
-    fs::create_dir(triggers.join("usage.trigger")).unwrap();
-    let claim = folder.claim(now()).remove(0);
-    folder.answer(&claim, &Answer::Refused("it is no regular file"), now()).unwrap();
-    assert_eq!(folder.left(now()).len(), 0);
+    for below in ["", "full"] {
+        fs::create_dir_all(triggers.join("usage.trigger").join(below)).unwrap();
+        let claim = folder.claim(now()).remove(0);
+        folder.answer(&claim, &Answer::Refused("it is no regular file"), now()).unwrap();
+        assert_eq!(folder.left(now()).len(), 0, "{below}");
+    }
 }
 
 #[test]

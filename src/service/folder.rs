@@ -267,8 +267,11 @@ impl OwnFolder {
 
     /// Removes what has a name: a link itself, and a folder only if it is empty.
     pub fn remove(&self, name: &str) {
-        if rustix::fs::unlinkat(&self.folder, name, AtFlags::empty()).is_err() {
-            let _ = rustix::fs::unlinkat(&self.folder, name, AtFlags::REMOVEDIR);
+        if rustix::fs::unlinkat(&self.folder, name, AtFlags::empty()).is_err()
+            && rustix::fs::unlinkat(&self.folder, name, AtFlags::REMOVEDIR).is_err()
+        {
+            // A folder with something in it: put aside, where nobody looks for a name again.
+            let _ = rustix::fs::renameat(&self.folder, name, &self.folder, format!(".{name}"));
         }
     }
 
