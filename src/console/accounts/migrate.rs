@@ -62,7 +62,11 @@ pub(super) async fn migrate(sql: &Sql, now: Micros) -> Result<(), StoreError> {
         Connections::MySql(pool) => {
             // No transaction: MySQL commits after each statement that defines something.
             let mut connection = pool.acquire().await?.detach();
-            sqlx::query("SELECT GET_LOCK('sessionmill', 60)").execute(&mut connection).await?;
+            let got: Option<i64> =
+                sqlx::query_scalar("SELECT GET_LOCK('sessionmill', 60)").fetch_one(&mut connection).await?;
+            if got != Some(1) {
+                return Err(sqlx::Error::PoolTimedOut.into());
+            }
             connection.execute(VERSIONS).await?;
             let done: i64 = sqlx::query_scalar("SELECT CAST(coalesce(max(version), 0) AS SIGNED) FROM schema_version")
                 .fetch_one(&mut connection)

@@ -91,7 +91,12 @@ impl Accounts {
             user.password_hash.as_deref().into(),
             user.created_at.into(),
         ];
-        self.ready(now).await?.execute(sql, &values).await.map(|_| ())
+        let store = self.ready(now).await?;
+        store.execute(sql, &values).await?;
+        // What a removal that was stopped half-way has left of somebody of the same name.
+        store.execute("DELETE FROM api_tokens WHERE user_id = ?", &[(&*user.name).into()]).await?;
+        self.revoke_all(&user.name, None, "removed", now).await?;
+        Ok(())
     }
 
     /// The user of a name.
