@@ -431,13 +431,18 @@ fn a_title_from_somebody_elses_prompt_is_not_told() {
              \"timestamp\":\"2026-02-01T09:00:{second:02}Z\",\"cwd\":\"/home/bob/shop\",\"message\":{more}}}\n"
         )
     };
-    world.write("bob/secret.jsonl", of_bob("user", 1, "{\"role\":\"user\",\"content\":\"Secret merger plan\"}"));
+    let title = json!({"type": "ai-title", "aiTitle": "The merger of mills", "sessionId": "shared"});
+    let prompt = of_bob("user", 1, "{\"role\":\"user\",\"content\":\"Secret merger plan\"}");
+    world.write("bob/prompt.jsonl", &prompt);
+    world.write("bob/secret.jsonl", prompt.replace("\"b1\"", "\"b2\"") + &title.to_string() + "\n");
     world.write("ada/other.jsonl", response("m-shared", "10:30:00", 5).replace("\"s1\"", "\"shared\""));
     world.pass();
     let token = add(&world, "ada", "member");
     let console = Console::start(&world, "");
     let list = console.api("GET /usage/sessions", &token);
     assert!(list.body.contains("\"shared\"") && !list.body.contains("merger"), "{}", list.body);
+    let session = list.json()["sessions"].as_array().unwrap().iter().find(|one| one["session"] == "shared").cloned();
+    assert_eq!(session.unwrap()["prompts"], 0, "nor how many they had");
     let one = console.api("GET /usage/sessions/shared", &token);
     assert!(!one.body.contains("merger"), "{}", one.body);
 }

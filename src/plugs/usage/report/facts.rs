@@ -78,35 +78,38 @@ impl Outcome {
     }
 }
 
-/// What the transcripts of sessions tell; the condition is about their ids alone. Files that go on with a session repeat
-/// what came before, so that of several the one that tells most counts. A name of the client is that of the newest file
-/// that has one.
-pub(super) fn facts(reader: Reader<'_>, Where { clause, params }: &Where) -> Result<HashMap<String, Facts>> {
+/// A session, and whose folder tells of it.
+pub(super) type Place = (String, String);
+
+/// What the transcripts of sessions tell, by session and folder: what somebody else's transcript of the same id says is
+/// theirs. The condition is about the ids alone. Files that go on with a session repeat what came before, so that of several
+/// the one that tells most counts. A name of the client is that of the newest file that has one.
+pub(super) fn facts(reader: Reader<'_>, Where { clause, params }: &Where) -> Result<HashMap<Place, Facts>> {
     let sql = format!(
         "
-        SELECT session_id,
+        SELECT session_id, username,
             coalesce(arg_max(title, ended) FILTER (title_source = 'client'),
                 arg_min(title, started) FILTER (title_source = 'prompt'),
                 any_value(title)),
             CASE WHEN bool_or(title_source = 'client') THEN 'client' ELSE any_value(title_source) END,
             max(prompts), max(turns), max(compactions), max(interruptions)
-        FROM usage_sessions WHERE {clause} GROUP BY session_id"
+        FROM usage_sessions WHERE {clause} GROUP BY session_id, username"
     );
     let facts = reader.rows(&sql, params, |row| {
         let facts = Facts {
-            title: row.get(1)?,
-            title_source: row.get(2)?,
-            prompts: row.count(3)?,
-            turns: row.count(4)?,
-            compactions: row.count(5)?,
-            interruptions: row.count(6)?,
+            title: row.get(2)?,
+            title_source: row.get(3)?,
+            prompts: row.count(4)?,
+            turns: row.count(5)?,
+            compactions: row.count(6)?,
+            interruptions: row.count(7)?,
         };
-        Ok((row.get(0)?, facts))
+        Ok(((row.get(0)?, row.get(1)?), facts))
     })?;
-    let mut facts: HashMap<String, Facts> = facts.into_iter().collect();
-    for (id, command) in commands(reader, facts.iter().filter(|(_, facts)| facts.title.is_none()).map(|(id, _)| &**id))?
-    {
-        if let Some(facts) = facts.get_mut(&id) {
+    let mut facts: HashMap<Place, Facts> = facts.into_iter().collect();
+    let untitled = facts.iter().filter(|(_, facts)| facts.title.is_none()).map(|((id, _), _)| &**id);
+    for (place, command) in commands(reader, untitled)? {
+        if let Some(facts) = facts.get_mut(&place).filter(|facts| facts.title.is_none()) {
             (facts.title, facts.title_source) = (Some(command), Some("command".to_owned()));
         }
     }
@@ -114,7 +117,7 @@ pub(super) fn facts(reader: Reader<'_>, Where { clause, params }: &Where) -> Res
 }
 
 /// The first slash commands of sessions; of very many sessions none.
-fn commands<'i>(reader: Reader<'_>, ids: impl Iterator<Item = &'i str>) -> Result<Vec<(String, String)>> {
+fn commands<'i>(reader: Reader<'_>, ids: impl Iterator<Item = &'i str>) -> Result<Vec<(Place, String)>> {
     const MOST: usize = 500;
     let ids: Vec<_> = ids.collect();
     if ids.is_empty() || ids.len() > MOST {
@@ -122,10 +125,10 @@ fn commands<'i>(reader: Reader<'_>, ids: impl Iterator<Item = &'i str>) -> Resul
     }
     let Where { clause, params } = Where::everything().of_sessions(ids.into_iter());
     let sql = format!(
-        "SELECT session_id, arg_min(tool, (time, line)) FROM usage_tool_events WHERE {clause} AND kind = 'slash_command'
-         GROUP BY session_id"
+        "SELECT session_id, username, arg_min(tool, (time, line)) FROM usage_tool_events
+         WHERE {clause} AND kind = 'slash_command' GROUP BY session_id, username"
     );
-    reader.rows(&sql, &params, |row| Ok((row.get(0)?, row.get(1)?)))
+    reader.rows(&sql, &params, |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))
 }
 
 /// What came of the calls of each session.

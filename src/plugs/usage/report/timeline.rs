@@ -85,13 +85,14 @@ pub fn timeline(reader: Reader<'_>, key: &str, filter: &Filter, prices: &Prices)
         steps.push(step(place(row)?, what));
         Ok(())
     })?;
-    steps.iter_mut().for_each(|step| step.user = filter.identities.label(&step.user).to_owned());
     // A response stands before the calls that are on its line.
     steps.sort_by(|a, b| {
         let order = |step: &Step| (step.time.is_none(), step.time, matches!(step.what, What::Call { .. }), step.line);
         order(a).cmp(&order(b)).then_with(|| a.file.cmp(&b.file)).then_with(|| name(a).cmp(&name(b)))
     });
-    let facts = facts::facts(reader, &of_session)?.remove(&session_id).unwrap_or_default();
+    let folder = steps.first().map(|step| step.user.clone()).unwrap_or_default();
+    let facts = facts::facts(reader, &of_session)?.remove(&(session_id.clone(), folder)).unwrap_or_default();
+    steps.iter_mut().for_each(|step| step.user = filter.identities.label(&step.user).to_owned());
     let subagents = family::family(reader, prices, &of_session)?;
     let sql = format!("SELECT {OUTCOME} FROM {CALLS} WHERE session_id = ?");
     let outcome = reader.one(&sql, &of_session.params, |row| Outcome::read(row, 0))?;
