@@ -83,16 +83,20 @@ impl Price {
 
     /// The total of a bill; `None` as for [`unit_costs`](Self::unit_costs).
     pub fn cost(&self, bill: &Bill) -> Option<PicoUsd> {
-        let unit = self.unit_costs(&bill.terms, bill.above)?;
-        let Tokens { input, output, cache_write, cache_write_1h, cache_read, web_searches, .. } = bill.tokens;
-        Some(
-            input * unit.input
-                + output * unit.output
-                + (cache_write - cache_write_1h) * unit.cache_write_5m
-                + cache_write_1h * unit.cache_write_1h
-                + cache_read * unit.cache_read
-                + web_searches * unit.web_search,
-        )
+        Some(self.unit_costs(&bill.terms, bill.above)?.of(&bill.tokens))
+    }
+}
+
+impl UnitCosts {
+    /// What tokens and searches come to.
+    pub fn of(&self, tokens: &Tokens) -> PicoUsd {
+        let Tokens { input, output, cache_write, cache_write_1h, cache_read, web_searches, .. } = tokens;
+        input * self.input
+            + output * self.output
+            + (cache_write - cache_write_1h) * self.cache_write_5m
+            + cache_write_1h * self.cache_write_1h
+            + cache_read * self.cache_read
+            + web_searches * self.web_search
     }
 }
 

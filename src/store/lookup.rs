@@ -10,6 +10,7 @@
 
 use crate::base::error::Result;
 use crate::base::hash;
+use crate::store::reader::Reader;
 use crate::store::{Store, Transaction};
 use duckdb::{Connection, params};
 use md5::{Digest, Md5};
@@ -74,6 +75,15 @@ pub fn refresh(store: &Store, lookups: &[Lookup]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a table has what it is made of as the database is now.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn is_in_step(reader: Reader<'_>, table: &str) -> Result<bool> {
+    Ok(made_with(reader.connection(), table)?.is_some_and(|made_with| !made_with.starts_with(DUE)))
 }
 
 /// What a table was last made with: the hashes of its settings and of its values.

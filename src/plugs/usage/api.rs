@@ -9,7 +9,7 @@ use crate::base::error::Result;
 use crate::plugs::call::{Asked, CURSOR, Call, LIMIT, Level, Parameter, Reply, Schema, Schemas, schema_of};
 use crate::plugs::usage::report::by::By;
 use crate::plugs::usage::report::filter::{Filter, Only};
-use crate::plugs::usage::report::sessions::{self, CELLS, First, Session};
+use crate::plugs::usage::report::sessions::{self, CELLS, Order, Part, Session};
 use crate::plugs::usage::report::{people, timeline, usage};
 use crate::price::Prices;
 use crate::report::{Column, Row, Sheet, Unit};
@@ -254,10 +254,13 @@ fn sum(rows: &[Row], columns: usize) -> Vec<Option<i128>> {
 fn list(asked: &Asked, reader: Reader<'_>) -> Result<Reply> {
     let prices = Prices::new(&asked.config.price)?;
     let from = usize::try_from(asked.page.offset()).unwrap_or(usize::MAX);
-    let First { sessions, all: total } = match own(asked, reader)? {
-        Ok(filter) => sessions::page(reader, &filter, &prices, from, asked.page.limit as usize)?,
+    let filter = match own(asked, reader)? {
+        Ok(filter) => filter,
         Err(reply) => return Ok(reply),
     };
+    let part = [from, asked.page.limit as usize];
+    let Part { sessions, all: total } =
+        sessions::part(reader, &filter, &filter.condition(), &prices, Order::Cost, part)?;
     let ids: Vec<Param> = sessions.iter().map(|session| Param::from(&*session.id)).collect();
     let mut folders = folders(reader, &format!("session_id IN (NULL{})", ", ?".repeat(ids.len())), &ids)?;
     let object = |mut session: Session| {

@@ -10,6 +10,9 @@ use crate::price::{Geo, PicoUsd, Price, Prices, Terms, Tier, UnitCosts, place};
 use crate::store::lookup::{Cells, Lookup};
 use chrono::NaiveDate;
 
+/// The table of prices, which has a row at least for each model and each way in which its requests are billed.
+pub(super) const PRICES: &str = "usage_prices";
+
 /// Models, and how their requests are billed as far as the log says it. Fast mode is none of an advisor's call.
 const BILLED: &str = "
     SELECT DISTINCT model, (fast AND (part = 0 OR part_kind IS NOT DISTINCT FROM 'compaction'))::VARCHAR,
@@ -43,7 +46,7 @@ pub(super) fn lookups(config: &Config) -> Result<Vec<Lookup>> {
         _ => Vec::new(),
     };
     let of_models = move |values: &[Cells]| values.iter().flat_map(&of_model).collect();
-    let mut lookups = vec![Lookup { table: "usage_prices", values: BILLED, settings, rows: Box::new(of_models) }];
+    let mut lookups = vec![Lookup { table: PRICES, values: BILLED, settings, rows: Box::new(of_models) }];
     // Where identities cannot be read, the table stays as it is, as `people` does.
     if let Ok(identities) = Identities::given(config.identities.as_deref()) {
         let settings = identities.settings();

@@ -5,7 +5,7 @@ use crate::base::error::{Result, Status, thousands};
 use crate::cli::scope::{Rows, Usual};
 use crate::cli::{Context, Form, remark, screen};
 use crate::plugs::usage::report::filter::Filter;
-use crate::plugs::usage::report::sessions::{self, CELLS, First, Order, Session};
+use crate::plugs::usage::report::sessions::{self, CELLS, Order, Part, Session};
 use crate::plugs::usage::report::spending::model_name;
 use crate::plugs::usage::report::usage::without_price;
 use crate::price::Prices;
@@ -51,9 +51,9 @@ pub(super) fn sessions(args: &Args, context: &Context) -> Result<Status> {
     let read = |reader: Reader<'_>, filter: &Filter, prices: &Prices| {
         let condition = filter.condition();
         let condition = if args.interrupted { condition.of_interrupted() } else { condition };
-        sessions::first(reader, filter, &condition, prices, args.order, most)
+        sessions::part(reader, filter, &condition, prices, args.order, [0, most])
     };
-    let First { sessions, all } = report.read(context, |read| read.sessions.is_empty(), read)?;
+    let Part { sessions, all } = report.read(context, |read| read.sessions.is_empty(), read)?;
     if sessions.len() < all {
         let first = match args.order {
             Order::Cost => "the costliest",

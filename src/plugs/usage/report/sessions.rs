@@ -8,7 +8,7 @@ use crate::plugs::usage::report::facts::{self, Facts, Outcome};
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{self, Spent};
 use crate::plugs::usage::repositories::Repositories;
-use crate::price::{PicoUsd, Prices};
+use crate::price::Prices;
 use crate::report::trend::Steps;
 use crate::report::{money, number};
 use crate::store::reader::{Reader, Row};
@@ -54,9 +54,9 @@ pub enum Order {
     Tokens,
 }
 
-/// The first sessions of a list.
+/// A part of a list of sessions.
 #[derive(Debug)]
-pub struct First {
+pub struct Part {
     pub sessions: Vec<Session>,
     /// How many there are in the list.
     pub all: usize,
@@ -79,25 +79,44 @@ pub(super) struct Cost {
 ///
 /// If the database cannot be read.
 pub fn sessions(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Session>> {
-    Ok(first(reader, filter, &filter.condition(), prices, Order::Cost, usize::MAX)?.sessions)
+    Ok(part(reader, filter, &filter.condition(), prices, Order::Cost, [0, usize::MAX])?.sessions)
 }
 
-/// Reads the first sessions of a list. The condition is that of the filter, or one that leaves out more. Only what they
-/// cost is asked for of all of them.
+/// Reads so many sessions of a list, behind the first ones. The condition is that of the filter, or one that leaves out
+/// more.
 ///
 /// # Errors
 ///
 /// If the database cannot be read.
-pub(in crate::plugs) fn first(
+pub(in crate::plugs) fn part(
     reader: Reader<'_>,
     filter: &Filter,
     condition: &Where,
     prices: &Prices,
-    order: Order,
-    most: usize,
-) -> Result<First> {
+    order_by: Order,
+    [from, most]: [usize; 2],
+) -> Result<Part> {
+    let by_cost = "cost DESC NULLS LAST, tokens DESC, key";
+    let order = match order_by {
+        // How long somebody was at it the database does not work out in one question.
+        Order::Duration => None,
+        _ if most > NAMED => None,
+        Order::Cost => Some(by_cost.to_owned()),
+        Order::Tokens => Some(format!("tokens DESC, {by_cost}")),
+        Order::Date => Some(format!("begun DESC NULLS LAST, {by_cost}")),
+    };
+    if let Some(order) = order {
+        let (ids, all) = spending::ranked(reader, prices, "session_id", condition, &order, [from, most])?;
+        if ids.is_empty() {
+            return Ok(Part { sessions: Vec::new(), all });
+        }
+        let costs = costs(reader, filter, &condition.clone().of_sessions(ids.iter().map(String::as_str)), prices)?;
+        let mut costs: HashMap<String, Cost> = costs.into_iter().map(|cost| (cost.id.clone(), cost)).collect();
+        let costs = ids.iter().filter_map(|id| costs.remove(id)).collect();
+        return Ok(Part { sessions: whole(reader, filter, condition, costs, all, None)?, all });
+    }
     let (mut costs, mut active) = (costs(reader, filter, condition, prices)?, None);
-    match order {
+    match order_by {
         Order::Cost => {}
         Order::Tokens => costs.sort_by_key(|cost| Reverse(cost.spent.tokens.total())),
         Order::Date => costs.sort_by_key(|cost| Reverse(cost.begun)),
@@ -108,47 +127,9 @@ pub(in crate::plugs) fn first(
         }
     }
     let all = costs.len();
-    costs.truncate(most);
-    Ok(First { sessions: whole(reader, filter, condition, costs, all, active)?, all })
+    let costs = costs.into_iter().skip(from).take(most).collect();
+    Ok(Part { sessions: whole(reader, filter, condition, costs, all, active)?, all })
 }
-
-/// Reads some sessions of a list, which begin behind others: the costliest first. Of all of them it keeps no more than their
-/// place in the order, which takes a tenth of the memory of what they cost by model.
-///
-/// # Errors
-///
-/// If the database cannot be read.
-#[cfg(feature = "console")]
-pub(in crate::plugs) fn page(
-    reader: Reader<'_>,
-    filter: &Filter,
-    prices: &Prices,
-    from: usize,
-    most: usize,
-) -> Result<First> {
-    let condition = filter.condition();
-    let mut weights: HashMap<String, Weight> = HashMap::new();
-    let key = |row: &Row<'_>| row.get(0);
-    spending::read(reader, prices, &["session_id"], &condition, key, |id: Option<String>, _, spent| {
-        let Some(id) = id else { return };
-        let (cost, tokens) = weights.entry(id).or_default();
-        *cost = cost.iter().chain(&spent.cost).copied().reduce(|a, b| a + b);
-        *tokens += spent.tokens.total();
-    })?;
-    let all = weights.len();
-    let mut weights: Vec<_> = weights.into_iter().collect();
-    weights.sort_unstable_by(|(a, of_a), (b, of_b)| of_b.cmp(of_a).then_with(|| a.cmp(b)));
-    let ids: Vec<_> = weights.iter().skip(from).take(most).map(|(id, _)| id.as_str()).collect();
-    if ids.is_empty() {
-        return Ok(First { sessions: Vec::new(), all });
-    }
-    let costs = costs(reader, filter, &condition.clone().of_sessions(ids.into_iter()), prices)?;
-    drop(weights);
-    Ok(First { sessions: whole(reader, filter, &condition, costs, all, None)?, all })
-}
-
-/// What the costliest first goes by: the cost, then the tokens.
-type Weight = (Option<PicoUsd>, i128);
 
 /// Makes sessions of what they cost, in their order: those of a condition that has `all` sessions. The active time of
 /// sessions need not be known.
@@ -232,7 +213,7 @@ pub(super) fn costs_of(
     })?;
     let in_order = |costs: HashMap<String, Cost>| {
         let mut costs: Vec<_> = costs.into_values().collect();
-        let weight = |spent: &Spent| -> Reverse<Weight> { Reverse((spent.cost, spent.tokens.total())) };
+        let weight = |spent: &Spent| Reverse((spent.cost, spent.tokens.total()));
         costs.sort_by(|a, b| weight(&a.spent).cmp(&weight(&b.spent)).then_with(|| a.id.cmp(&b.id)));
         costs
     };
@@ -267,21 +248,23 @@ fn begun(reader: Reader<'_>, filter: &Filter, condition: &Where, costs: Vec<Cost
     let repositories = Repositories::read(reader, &filter.identities)?;
     let mut begun: HashMap<String, Session> = HashMap::new();
     reader.each(&sql, &params, |row| {
+        let (id, folder): (String, String) = (row.get(0)?, row.get(1)?);
         let session = Session {
-            user: filter.identities.label(&row.get::<String>(1)?).to_owned(),
+            user: filter.identities.label(&folder).to_owned(),
             project: row.get::<Option<String>>(2)?.map(|cwd| repositories.name(&cwd).to_owned()),
             begun: row.time(3)?,
             ended: row.time(4)?,
             file: row.get(5)?,
             line: row.get(6)?,
+            facts: facts.remove(&(id.clone(), folder)).unwrap_or_default(),
             ..Session::default()
         };
-        begun.insert(row.get(0)?, session);
+        begun.insert(id, session);
         Ok(())
     })?;
     let session = |Cost { id, spent, models, .. }: Cost| {
         let begun = begun.remove(&id)?;
-        Some(Session { facts: facts.remove(&id).unwrap_or_default(), id, spent, models, ..begun })
+        Some(Session { id, spent, models, ..begun })
     };
     Ok(costs.into_iter().filter_map(session).collect())
 }

@@ -2,8 +2,10 @@
 //! cost does not depend on how a report groups.
 
 use crate::base::error::Result;
+use crate::plugs::usage::costs::PRICES;
 use crate::plugs::usage::report::filter::Where;
-use crate::price::{Bill, Geo, PEAK_HOURS, PicoUsd, Price, Prices, Terms, Tier, Tokens, place};
+use crate::price::{Geo, PEAK_HOURS, PicoUsd, Price, Prices, Terms, Tier, Tokens, UnitCosts, place};
+use crate::store::lookup;
 use crate::store::reader::{Param, Reader, Row};
 use chrono::NaiveDate;
 use std::collections::HashMap;
@@ -52,6 +54,8 @@ pub struct Used<'p> {
     pub day: Option<NaiveDate>,
     pub terms: Terms,
     pub above: u64,
+    /// `None` without a price.
+    unit: Option<UnitCosts>,
     pub spent: Spent,
 }
 
@@ -92,10 +96,135 @@ impl<'k, const N: usize> From<&'k [&'k str; N]> for Columns<'k> {
     }
 }
 
-/// The tier and the place of a response, with the names that mean the same as none: nearly all have these, and texts to
-/// group by take more time than all sums.
+/// Whether a response is billed as fast; its tier and its place, with the names that mean the same as none.
+const FAST: &str = "fast AND (part = 0 OR part_kind IS NOT DISTINCT FROM 'compaction')";
 const TIER: &str = "nullif(service_tier, 'standard')";
 const GEO: &str = "nullif(nullif(inference_geo, 'not_available'), 'global')";
+
+/// What responses are billed by, and how a query tells it.
+struct Billing<'p> {
+    prices: &'p Prices,
+    /// Those of the models that there are.
+    asked: Prices,
+    ways: Vec<Way>,
+}
+
+/// A model, and a way in which its requests are billed.
+struct Way {
+    model: Option<String>,
+    fast: bool,
+    tier: Option<String>,
+    geo: Option<String>,
+}
+
+impl<'p> Billing<'p> {
+    fn read(reader: Reader<'_>, prices: &'p Prices, condition: &Where) -> Result<Self> {
+        let Where { clause, params } = condition;
+        // To find the ways takes as long as to add up, so they are taken from the table of prices, which has them all.
+        let sql = match lookup::is_in_step(reader, PRICES)? {
+            true => (format!("SELECT DISTINCT model, fast, {TIER}, {GEO} FROM {PRICES}"), &[][..]),
+            false => {
+                (format!("SELECT DISTINCT model, {FAST}, {TIER}, {GEO} FROM usage_responses WHERE {clause}"), &**params)
+            }
+        };
+        let way =
+            |row: &Row<'_>| Ok(Way { model: row.get(0)?, fast: row.get(1)?, tier: row.get(2)?, geo: row.get(3)? });
+        let ways: Vec<Way> = reader.rows(&sql.0, sql.1, way)?;
+        let models: Vec<String> = ways.iter().filter_map(|way| way.model.clone()).collect();
+        Ok(Self { prices, asked: prices.of(&models), ways })
+    }
+
+    /// What a query groups by, as columns with these names. To group by what is the same for all takes time for nothing.
+    fn columns(&self) -> String {
+        let Self { asked, ways, .. } = self;
+        let (era, above, peak) = (era(asked), above(asked), peak(asked));
+        let fast = if ways.iter().any(|way| way.fast) { FAST } else { "false" };
+        let tier = if ways.iter().any(|way| way.tier.is_some()) { TIER } else { "NULL::VARCHAR" };
+        let geo = if ways.iter().any(|way| way.geo.is_some()) { GEO } else { "NULL::VARCHAR" };
+        format!(
+            "model, {era}::INTEGER AS era, {above}::BIGINT AS above, {fast} AS fast, {tier} AS tier, {geo} AS geo,
+             {peak} AS peak"
+        )
+    }
+
+    /// What each way costs, as a table of SQL with its parameters: a row for each time, length of prompt and time of day.
+    /// What has no price has no row.
+    fn rates(&self) -> (String, Vec<Param>) {
+        // The first row says what the columns are, and fits nothing.
+        let none = "NULL::VARCHAR, 0::INTEGER, 0::BIGINT, false, NULL::VARCHAR, NULL::VARCHAR, false";
+        let mut rows = vec![format!("({none}{})", ", 0::HUGEINT".repeat(6))];
+        let mut params = Vec::new();
+        let days = self.asked.days();
+        let bands: Vec<u64> = std::iter::once(0).chain(self.asked.thresholds()).collect();
+        let has_peak = self.asked.rows().any(|(row, _)| row.times.peak.is_some());
+        for Way { model, fast, tier, geo } in &self.ways {
+            for era in 0..=days.len() {
+                for above in &bands {
+                    for peak in [false, true].into_iter().filter(|peak| has_peak || !peak) {
+                        let (model, tier, geo) = (model.clone(), tier.clone(), geo.clone());
+                        let (era, above, fast) = (era as i128, *above, *fast);
+                        let billed = Billed { model, era, above, fast, tier, geo, peak };
+                        let Some(unit) = billed.used(self.prices, &days).unit else { continue };
+                        let UnitCosts { input, output, cache_write_5m, cache_write_1h, cache_read, web_search } = unit;
+                        let unit = [input, output, cache_write_5m, cache_write_1h, cache_read, web_search];
+                        let unit = unit.map(|cost| format!(", {cost}")).concat();
+                        rows.push(format!("(?, {era}, {above}, {fast}, ?, ?, {peak}{unit})"));
+                        params.extend([billed.model, billed.tier, billed.geo].map(Param::from));
+                    }
+                }
+            }
+        }
+        let names = "model, era, above, fast, tier, geo, peak, input, output, write_5m, write_1h, read, search";
+        (format!("(VALUES {}) AS rate({names})", rows.join(", ")), params)
+    }
+}
+
+/// The keys of some groups in an order of what they come to, and how many groups there are. The order is of SQL, over
+/// `key`, `cost` (null without a price), `tokens` and `begun`. To work it out in the database spares to hand on sums of each
+/// group: there can be a hundred thousand.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub(in crate::plugs) fn ranked(
+    reader: Reader<'_>,
+    prices: &Prices,
+    key: &str,
+    condition: &Where,
+    order: &str,
+    [from, most]: [usize; 2],
+) -> Result<(Vec<String>, usize)> {
+    let billing = Billing::read(reader, prices, condition)?;
+    let (rates, of_rates) = billing.rates();
+    let sql = format!(
+        "WITH sums AS (
+             SELECT {key} AS key, {columns}, min(time) AS begun, sum(input_tokens) AS input,
+                 sum(output_tokens) AS output, sum(cache_creation_input_tokens) AS write,
+                 sum(cache_creation_1h_input_tokens) AS write_1h, sum(cache_read_input_tokens) AS read,
+                 sum(web_searches) AS search
+             FROM usage_responses WHERE {clause} AND {key} IS NOT NULL GROUP BY ALL),
+         groups AS (
+             SELECT key, min(begun) AS begun, sum(sums.input + sums.output + sums.write + sums.read) AS tokens,
+                 sum(sums.input * rate.input + sums.output * rate.output
+                     + (sums.write - sums.write_1h) * rate.write_5m + sums.write_1h * rate.write_1h
+                     + sums.read * rate.read + sums.search * rate.search) AS cost
+             FROM sums LEFT JOIN {rates} ON rate.model = sums.model AND rate.era = sums.era
+                 AND rate.above = sums.above AND rate.fast = sums.fast AND rate.peak = sums.peak
+                 AND rate.tier IS NOT DISTINCT FROM sums.tier AND rate.geo IS NOT DISTINCT FROM sums.geo
+             GROUP BY key)
+         SELECT number, key FROM (SELECT count(*) AS number FROM groups)
+         LEFT JOIN (FROM groups ORDER BY {order} LIMIT {most} OFFSET {from}) ON true ORDER BY {order}",
+        columns = billing.columns(),
+        clause = condition.clause,
+    );
+    let (mut keys, mut all) = (Vec::new(), 0);
+    reader.each(&sql, &[&*condition.params, &*of_rates].concat(), |row| {
+        all = usize::try_from(row.count(0)?).unwrap_or(usize::MAX);
+        keys.extend(row.get::<Option<String>>(1)?);
+        Ok(())
+    })?;
+    Ok((keys, all))
+}
 
 /// Reads the responses of a condition in groups that share the values of some columns, and hands on
 /// each with the columns. Returns what was used of which price.
@@ -112,12 +241,9 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
     mut each: impl FnMut(K, Option<&str>, &Spent),
 ) -> Result<Uses<'p>> {
     let Columns { keys, join, params } = columns.into();
-    let models = format!("SELECT DISTINCT model FROM usage_responses WHERE {} AND model IS NOT NULL", condition.clause);
-    let models: Vec<String> = reader.rows(&models, &condition.params, |row| row.get(0))?;
-    let asked = prices.of(&models);
+    let billing = Billing::read(reader, prices, condition)?;
     let sql = format!(
-        "SELECT {keys}model, {era}::INTEGER, {above}::BIGINT,
-             fast AND (part = 0 OR part_kind IS NOT DISTINCT FROM 'compaction'), {TIER}, {GEO}, {peak},
+        "SELECT {keys}{columns},
              count(*) FILTER (part = 0), sum(input_tokens), sum(output_tokens), sum(cache_creation_input_tokens),
              sum(cache_creation_1h_input_tokens), sum(cache_read_input_tokens), sum(web_searches),
              sum(reasoning_output_tokens),
@@ -126,25 +252,21 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
              count(*) FILTER (part_kind = 'compaction'), count(*) FILTER (part_kind = 'declined')
          FROM usage_responses {join} WHERE {condition} GROUP BY ALL",
         keys = keys.iter().map(|key| format!("{key}, ")).collect::<String>(),
-        era = era(&asked),
-        above = above(&asked),
-        peak = peak(&asked),
+        columns = billing.columns(),
         condition = condition.clause,
     );
-    let days = asked.days();
-    let mut uses = Uses::new();
+    let days = billing.asked.days();
+    let mut known: HashMap<Billed, Used<'p>> = HashMap::new();
     let first = keys.len();
-    reader.each(&sql, &[params, &*condition.params].concat(), |row| {
+    reader.each(&sql, &[params, &condition.params].concat(), |row| {
         let number = |column: usize| row.integer(first + column);
-        let model: Option<String> = row.get(first)?;
-        let day = usize::try_from(number(1)?).ok().and_then(|era| days.get(era.checked_sub(1)?)).copied();
-        let above = u64::try_from(number(2)?).unwrap_or_default();
-        let named = |column: usize| row.get::<Option<String>>(first + column);
-        let terms = Terms {
+        let billed = Billed {
+            model: row.get(first)?,
+            era: number(1)?,
+            above: u64::try_from(number(2)?).unwrap_or_default(),
             fast: row.get(first + 3)?,
-            tier: Tier::of(named(4)?.as_deref()),
-            geo: Geo::of(named(5)?.as_deref()),
-            place: model.as_deref().map(place).unwrap_or_default(),
+            tier: row.get(first + 4)?,
+            geo: row.get(first + 5)?,
             peak: row.get(first + 6)?,
         };
         let tokens = Tokens {
@@ -156,12 +278,15 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
             web_searches: number(13)?,
             reasoning: number(14)?,
         };
-        let bill = Bill { tokens, terms, above };
-        let used = used(&mut uses, prices, &model, day, &bill);
+        // To find the price takes longer than all else that is done with a row.
+        let used = match known.get_mut(&billed) {
+            Some(used) => used,
+            None => known.entry(billed.clone()).or_insert(billed.used(prices, &days)),
+        };
         let mut spent = Spent {
             responses: number(7)?,
             tokens,
-            cost: used.price.and_then(|price| price.cost(&bill)),
+            cost: used.unit.map(|unit| unit.of(&tokens)),
             placeholders: number(15)?,
             copies: number(16)?,
             advisor_calls: number(17)?,
@@ -173,28 +298,56 @@ pub(in crate::plugs) fn read<'p, 'k, K>(
             spent.unpriced = spent.responses + spent.advisor_calls + spent.declined;
         }
         used.spent.add(&spent);
-        each(key(row)?, model.as_deref(), &spent);
+        each(key(row)?, billed.model.as_deref(), &spent);
         Ok(())
     })?;
-    Ok(uses)
+    Ok(by_model(known))
 }
 
-/// The use that responses of a model belong to.
-fn used<'u, 'p>(
-    uses: &'u mut Uses<'p>,
-    prices: &'p Prices,
-    model: &Option<String>,
-    day: Option<NaiveDate>,
-    Bill { terms, above, .. }: &Bill,
-) -> &'u mut Used<'p> {
-    let of_model = uses.entry(model.clone()).or_default();
-    let at = of_model.iter().position(|used| (used.day, used.above, &used.terms) == (day, *above, terms));
-    let at = at.unwrap_or_else(|| {
+/// What a group of responses is billed by, as the database has it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Billed {
+    model: Option<String>,
+    era: i128,
+    above: u64,
+    fast: bool,
+    tier: Option<String>,
+    geo: Option<String>,
+    peak: bool,
+}
+
+impl Billed {
+    /// Nothing yet, at the price of it.
+    fn used<'p>(&self, prices: &'p Prices, days: &[NaiveDate]) -> Used<'p> {
+        let Self { model, era, above, fast, tier, geo, peak } = self;
+        let (fast, peak, above) = (*fast, *peak, *above);
+        let terms = Terms {
+            fast,
+            tier: Tier::of(tier.as_deref()),
+            geo: Geo::of(geo.as_deref()),
+            place: model.as_deref().map(place).unwrap_or_default(),
+            peak,
+        };
+        let day = usize::try_from(*era).ok().and_then(|era| days.get(era.checked_sub(1)?)).copied();
         let price = model.as_ref().and_then(|model| prices.find(model, day));
-        of_model.push(Used { price, day, terms: terms.clone(), above: *above, spent: Spent::default() });
-        of_model.len() - 1
-    });
-    &mut of_model[at]
+        let unit = price.and_then(|price| price.unit_costs(&terms, above));
+        Used { price, day, terms, above, unit, spent: Spent::default() }
+    }
+}
+
+/// What was used of each model, with what is billed alike in one: several words mean the standard tier, for one.
+fn by_model(known: HashMap<Billed, Used<'_>>) -> Uses<'_> {
+    let mut uses = Uses::new();
+    for (Billed { model, .. }, used) in known {
+        let of_model: &mut Vec<Used<'_>> = uses.entry(model).or_default();
+        let alike =
+            |other: &&mut Used<'_>| (other.day, other.above, &other.terms) == (used.day, used.above, &used.terms);
+        match of_model.iter_mut().find(alike) {
+            Some(other) => other.spent.add(&used.spent),
+            None => of_model.push(used),
+        }
+    }
+    uses
 }
 
 /// The number of the price days that a response is not before. One without a time is the newest. The newest day
