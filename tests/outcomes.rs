@@ -151,6 +151,65 @@ fn errors_are_told_by_cause_and_as_loops() {
 }
 
 #[test]
+fn a_loop_is_of_responses_in_a_row_and_not_of_calls_side_by_side() {
+    let failed = |second| call(second, "Bash", json!({"command": "make"}), Some("Exit code 2"));
+    let read = |second| call(second, "Read", json!({"file_path": "/m/c"}), None);
+    // Calls of one response, whose results come after it.
+    let twins = |second: u32, number: u32| {
+        let twin = |id| json!({"type": "tool_use", "id": id, "name": "Bash", "input": {"command": "make"}}).to_string();
+        let twins: String =
+            (0..number).map(|id| "},".to_owned() + &twin(format!("x{id}")).replace("}}", "}")).collect();
+        let results = (0..number).map(|id| {
+            let result = json!({"type": "tool_result", "tool_use_id": format!("x{id}"), "content": "Exit code 2", "is_error": true});
+            line(second + 2 + id, "user", json!({"message": {"role": "user", "content": [result]}}))
+        });
+        failed(second).replacen("}}]", &format!("}}{twins}}}]"), 1) + &results.collect::<String>()
+    };
+    let loops = |lines: &[String]| {
+        let world = World::new();
+        world.write("ada/a.jsonl", lines.concat()).pass();
+        let troubles = report(&world, &["errors"]);
+        let of_loops = troubles.as_array().unwrap().iter().filter(|trouble| trouble["kind"] == "retry_loop");
+        let loops = of_loops.map(|trouble| trouble["count"].as_u64().unwrap()).collect::<Vec<_>>();
+        (world.rows("SELECT count(*) FILTER (cause = 'exit'), max(round) FROM usage_tool_events").concat(), loops)
+    };
+    assert_eq!(loops(&[twins(10, 2)]), ("3|1".to_owned(), vec![]), "three calls of one response");
+    assert_eq!(loops(&[failed(0), twins(10, 2), failed(20)]), ("5|3".to_owned(), vec![3]), "three responses");
+    assert_eq!(loops(&[failed(0), failed(10), read(20), failed(30)]), ("3|4".to_owned(), vec![]), "one between");
+    let main = [failed(0), failed(10), failed(20)];
+    let other = |lines: String| lines.replace("\"s1\"", "\"s1\",\"agentId\":\"a\",\"isSidechain\":true");
+    let others = other(read(5).replace("\"m5\"", "\"n5\""));
+    assert_eq!(
+        loops(&[&main[..1], &[others], &main[1..]].concat()),
+        ("3|3".to_owned(), vec![3]),
+        "another talk between"
+    );
+}
+
+#[test]
+fn what_changed_is_told_by_the_patch_of_the_result() {
+    let patch =
+        json!({"type": "update", "structuredPatch": [{"oldStart": 1, "lines": [" 1", "-2", "+zwei", "+drei"]}]});
+    let new = json!({"type": "create", "structuredPatch": []});
+    let write = |second, outcome: &Value| {
+        let write = call(second, "Write", json!({"file_path": "/m/b.rs", "content": "1\n2\n3\n"}), None);
+        let (call, result) = write.split_once('\n').unwrap();
+        let mut result: Value = serde_json::from_str(result).unwrap();
+        result["toolUseResult"] = outcome.clone();
+        format!("{call}\n{result}\n")
+    };
+    let world = World::new();
+    world.write("ada/a.jsonl", write(10, &new) + &write(20, &patch)).pass();
+    let lines = "SELECT lines_added, lines_removed FROM usage_tool_events ORDER BY time";
+    assert_eq!(world.rows(lines), ["3|0", "2|1"]);
+    assert_eq!(world.rows("SELECT lines_added, lines_removed FROM usage_sessions"), ["5|1"]);
+    // A copy whose result is cut off says no more of it.
+    let copy = write(10, &new) + write(20, &patch).lines().next().unwrap() + "\n";
+    world.write("ada/0.jsonl", copy).pass();
+    assert_eq!(world.rows(lines), ["3|0", "2|1"]);
+}
+
+#[test]
 fn what_comes_to_nothing_in_several_sessions_is_told_by_whose_it_is_with_what_may_help() {
     let world = world();
     let recurring = |args: &[&str]| {
@@ -172,6 +231,8 @@ fn what_comes_to_nothing_in_several_sessions_is_told_by_whose_it_is_with_what_ma
     // Six calls by five responses at 3 cents; a person said no and nothing else recurs.
     let expected = [json!(["Bash", "exit", 6, 8, 2, 0.15])];
     assert_eq!(recurring(&["--by", "project"]), expected);
+    let of_mill = ["--by", "project", "--project", "/home/ada/mill", "--since", "2026-02-01"];
+    assert_eq!(recurring(&of_mill), expected);
     assert_eq!(recurring(&["--by", "project", "--user", "ada"]), [] as [Value; 0]);
     assert_eq!(recurring(&["--by", "user"]), [] as [Value; 0], "nobody has them in two sessions");
     let said = world.mill(&["report", "errors", "--by", "project", "--no-refresh", "--period", "all"]);

@@ -32,6 +32,7 @@ pub const ENGINE: &[Migration] = &[
     ("0027_groups", include_str!("../../migrations/0027_groups.sql")),
     ("0030_people", include_str!("../../migrations/0030_people.sql")),
     ("0043_source_users", include_str!("../../migrations/0043_source_users.sql")),
+    ("0044_rounds", include_str!("../../migrations/0044_rounds.sql")),
 ];
 
 /// Migrates the database, if it is older than the program.

@@ -17,7 +17,13 @@ pub enum Work<'a> {
 pub struct Edit<'a> {
     /// Paths, one on each line.
     pub files: &'a str,
-    /// Lines that are new, and lines that go; a line that is changed is both. A file that is written whole is all new.
+    /// As far as its arguments tell: a file that is written whole is all new.
+    pub lines: Lines,
+}
+
+/// Lines that a change of files adds and removes; a line that is changed is both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lines {
     pub added: u64,
     pub removed: u64,
 }

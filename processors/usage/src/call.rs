@@ -4,8 +4,8 @@
 //! its id that has none yet, of the same agent if there is one. A result can stand above its call, since
 //! the order of lines is not that of time.
 
-use sessionmill_contract::Cause;
 use sessionmill_contract::event::Decliner;
+use sessionmill_contract::{Cause, Lines};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -18,6 +18,8 @@ pub(crate) struct Ending {
     /// Why it came to nothing, and what the model was told.
     pub(crate) cause: Option<Cause>,
     pub(crate) error: Option<Rc<str>>,
+    /// What the call changed.
+    pub(crate) lines: Option<Lines>,
 }
 
 /// Positions of calls in the list of the file's events.
@@ -107,7 +109,8 @@ fn key(agent: Option<&str>, id: &str) -> (Option<Box<str>>, Box<str>) {
 mod tests {
     use super::*;
 
-    const FINE: Ending = Ending { is_error: false, declined_by: None, web_searches: 0, cause: None, error: None };
+    const FINE: Ending =
+        Ending { is_error: false, declined_by: None, web_searches: 0, cause: None, error: None, lines: None };
 
     #[test]
     fn a_result_is_of_the_latest_open_call_of_its_id() {

@@ -1,15 +1,14 @@
 //! What a call did beside its tokens, as far as its arguments tell: files that it changed, and whether its command
 //! committed, opened a pull request or ran tests.
 
-use sessionmill_contract::{Edit, Work};
+use sessionmill_contract::{Edit, Lines, Work};
 
 /// What a call sets out to do. It is done if the call does not fail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deed {
     /// Paths of changed files, one on each line.
     pub files: Option<Box<str>>,
-    pub added: u64,
-    pub removed: u64,
+    pub lines: Lines,
     /// The acts of its command, in the order of [`ACTS`] and with spaces between them.
     pub acts: Option<Box<str>>,
 }
@@ -45,16 +44,32 @@ const RUNNERS: [&str; 29] = [
     "yarn", "zig",
 ];
 
-/// Words that only say how the program behind them is run.
-const BEFORE: [&str; 6] = ["command", "env", "exec", "nohup", "sudo", "time"];
+/// Programs that run the one behind them, and their options: `timeout -k 5 60 git commit`.
+const BEFORE: [&str; 17] = [
+    "caffeinate",
+    "chronic",
+    "command",
+    "doas",
+    "env",
+    "exec",
+    "ionice",
+    "nice",
+    "nohup",
+    "rtk",
+    "setsid",
+    "stdbuf",
+    "sudo",
+    "time",
+    "timeout",
+    "unbuffer",
+    "xvfb-run",
+];
 
 impl Deed {
     pub(crate) fn of(work: Work<'_>) -> Self {
         match work {
             Work::Other => Self::default(),
-            Work::Edit(Edit { files, added, removed }) => {
-                Self { files: Some(files.into()), added, removed, acts: None }
-            }
+            Work::Edit(Edit { files, lines }) => Self { files: Some(files.into()), lines, acts: None },
             Work::Command(command) => Self { acts: acts(command), ..Self::default() },
         }
     }
@@ -100,14 +115,25 @@ fn lines(command: &str) -> impl Iterator<Item = &str> {
 /// What one program does.
 fn act(part: &str) -> Option<&'static str> {
     let is_setting = |word: &&str| word.split_once('=').is_some_and(|(name, _)| !name.starts_with('-'));
-    let mut words = part.split_whitespace().skip_while(|word| is_setting(word) || BEFORE.contains(word));
-    let program = words.next()?.rsplit('/').next()?;
+    let (mut words, mut is_run) = (part.split_whitespace(), false);
+    let program = loop {
+        let word = words.next()?;
+        let is_option = is_run && (word.starts_with('-') || word.starts_with(|digit: char| digit.is_ascii_digit()));
+        if BEFORE.contains(&word) {
+            is_run = true;
+        } else if !is_setting(&word) && !is_option {
+            break word.rsplit('/').next()?;
+        }
+    };
     match program {
         "git" => {
             while let Some(word) = words.next() {
                 match word {
                     "-C" | "-c" => _ = words.next(),
-                    "commit" => return words.all(|word| word != "--dry-run").then_some(COMMIT),
+                    // A commit that is amended was counted when it was made.
+                    "commit" => {
+                        return words.all(|word| !matches!(word, "--dry-run" | "--amend")).then_some(COMMIT);
+                    }
                     _ if word.starts_with('-') => {}
                     _ => return None,
                 }
@@ -140,7 +166,11 @@ mod tests {
             ("python3 -m pytest -q", Some("test")),
             ("./gradlew test", Some("test")),
             ("git add -A && git commit -m 'fix; cargo test'", Some("commit")),
-            ("git -C mill -c user.name=ada commit --amend", Some("commit")),
+            ("git -C mill -c user.name=ada commit -F -", Some("commit")),
+            ("rtk git add -A && rtk git commit -m x", Some("commit")),
+            ("timeout -k 5 60s nice -n 5 cargo test", Some("test")),
+            ("git commit --amend --no-edit", None),
+            ("rtk 60 -k", None),
             ("make test && git commit -am x && gh pr create --fill", Some("test commit pull_request")),
             ("git commit -F - <<'EOF'\ncargo test\nEOF\ngh pr create", Some("commit pull_request")),
             ("git commit -m \"$(cat <<'EOF'\nnpm test\nEOF\n)\"", Some("commit")),

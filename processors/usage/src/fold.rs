@@ -26,6 +26,7 @@ pub struct UsageFold<'s> {
     copies: Keyed<ResponseCopy>,
     tool_events: Keyed<ToolEvent>,
     calls: Calls,
+    rounds: Rounds,
     /// The response of the record at hand, by its position among the copies.
     response: Option<usize>,
     /// Names that responses have in common.
@@ -67,6 +68,7 @@ impl<'s> UsageFold<'s> {
             copies: Keyed::default(),
             tool_events: Keyed::default(),
             calls: Calls::default(),
+            rounds: Rounds::default(),
             response: None,
             common: Common::default(),
             mcp_servers: HashMap::new(),
@@ -241,14 +243,17 @@ impl<'s> UsageFold<'s> {
             cause: None,
             error: None,
             deed,
+            changed: None,
+            round: 0,
         };
         let Some((event, new)) = insert(&mut self.tool_events, key, new) else {
             return self.tool_events.1.len().checked_sub(1);
         };
         if new.earliest.order(&event.earliest) == Ordering::Less {
-            let &mut ToolEvent { is_error, declined_by, web_searches, cause, .. } = event;
+            let &mut ToolEvent { is_error, declined_by, web_searches, cause, changed, round, .. } = event;
             let (subagent_id, error) = (event.subagent_id.take(), event.error.take());
-            *event = ToolEvent { is_error, declined_by, web_searches, cause, error, subagent_id, ..new };
+            *event =
+                ToolEvent { is_error, declined_by, web_searches, cause, error, subagent_id, changed, round, ..new };
         }
         None
     }
@@ -256,6 +261,9 @@ impl<'s> UsageFold<'s> {
     fn tool_call(&mut self, event: &Event<'_>, transcript: &Transcript<'_>, call: &ToolCall<'_>) {
         let key = self.call_key(event, transcript, call);
         let new = self.tool_event(event, transcript, key, call.message_id, What::of(call), Deed::of(call.work));
+        if let Some((_, called)) = new.and_then(|position| self.tool_events.1.get_mut(position)) {
+            called.round = self.rounds.of(transcript.agent_id, called.message_id.as_ref());
+        }
         if let (Some(position), Some(id)) = (new, call.call_id) {
             let (ending, subagent) = self.calls.call(transcript.agent_id, id, position);
             if let Some(ending) = ending {
@@ -273,7 +281,7 @@ impl<'s> UsageFold<'s> {
     }
 
     fn end_call(&mut self, position: usize, ending: Ending) {
-        let Ending { is_error, declined_by, web_searches, cause, error } = ending;
+        let Ending { is_error, declined_by, web_searches, cause, error, lines } = ending;
         if let Some((_, event)) = self.tool_events.1.get_mut(position) {
             let asks = ASKS.iter().any(|tool| event.what.is_tool(tool));
             event.declined_by = declined_by.map(|by| if asks { Decliner::Person } else { by });
@@ -285,6 +293,7 @@ impl<'s> UsageFold<'s> {
                 cause => cause,
             };
             event.error = error;
+            event.changed = lines;
         }
     }
 
@@ -301,6 +310,30 @@ impl<'s> UsageFold<'s> {
                 self.mcp_servers.entry(id.into()).or_insert_with(|| server.into());
             }
         }
+    }
+}
+
+/// Responses with calls, counted in each conversation. What is tried again stands in one response after the other;
+/// calls of one response are made side by side.
+#[derive(Default)]
+struct Rounds(HashMap<Option<Box<str>>, Round>);
+
+/// The last response with calls of a conversation, and its number.
+#[derive(Default)]
+struct Round {
+    response: Option<Rc<str>>,
+    number: u64,
+}
+
+impl Rounds {
+    /// The number of the response of a new call, which a subagent made or the main conversation. A call without a
+    /// response is one by itself.
+    fn of(&mut self, agent: Option<&str>, response: Option<&Rc<str>>) -> u64 {
+        let last = self.0.entry(agent.map(Into::into)).or_default();
+        if response.is_none() || last.response.as_ref() != response {
+            *last = Round { response: response.cloned(), number: last.number + 1 };
+        }
+        last.number
     }
 }
 
@@ -344,10 +377,10 @@ impl Fold for UsageFold<'_> {
             Agent::Reply { .. } | Agent::Launched { .. } | Agent::Finished(_) | Agent::Todo(_) => {}
             Agent::Response(response) => self.response(event, transcript, &response),
             Agent::ToolCall(call) => self.tool_call(event, transcript, &call),
-            Agent::ToolResult { call_id, is_error, declined_by, web_searches, fault } => {
+            Agent::ToolResult { call_id, is_error, declined_by, web_searches, fault, lines } => {
                 let (cause, error) =
                     (fault.map(|fault| fault.cause), fault.and_then(|fault| caption::error(fault.message)));
-                let ending = Ending { is_error, declined_by, web_searches, cause, error: error.map(Into::into) };
+                let ending = Ending { is_error, declined_by, web_searches, cause, error: error.map(Into::into), lines };
                 let called = call_id.and_then(|id| self.calls.result(transcript.agent_id, id, ending.clone()));
                 if let Some(position) = called {
                     self.end_call(position, ending);
@@ -381,7 +414,11 @@ impl Fold for UsageFold<'_> {
     }
 
     fn held(&self) -> usize {
-        let maps = self.calls.held() + self.mcp_servers.len() + self.in_records.len() + self.trail.held();
+        let maps = self.calls.held()
+            + self.mcp_servers.len()
+            + self.in_records.len()
+            + self.trail.held()
+            + self.rounds.0.len();
         self.copies.1.len() + self.tool_events.1.len() + maps + self.summary.held()
     }
 

@@ -6,7 +6,7 @@ use crate::names::Names;
 use crate::tool_event::{ToolEvent, What};
 use chrono::{DateTime, Utc};
 use sessionmill_contract::event::{Decliner, MicroUsd, Usage};
-use sessionmill_contract::{ApiCause, Cause, Rows, SourceFile, Title, Transcript, table};
+use sessionmill_contract::{ApiCause, Cause, Lines, Rows, SourceFile, Title, Transcript, table};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -362,8 +362,9 @@ impl<'c> Calls<'c> {
         self.test_runs += u64::from(has_tests);
         self.commits += u64::from(event.deed.has(COMMIT));
         self.pull_requests += u64::from(event.deed.has(PULL_REQUEST));
-        self.added += event.deed.added;
-        self.removed += event.deed.removed;
+        let Lines { added, removed } = event.lines();
+        self.added = self.added.saturating_add(added);
+        self.removed = self.removed.saturating_add(removed);
         self.files.extend(event.deed.files.as_deref().into_iter().flat_map(str::lines));
     }
 }

@@ -6,7 +6,7 @@ use crate::place::Place;
 use crate::whereabouts::Whereabouts;
 use chrono::{DateTime, Utc};
 use sessionmill_contract::event::{Decliner, ToolCall, ToolKind};
-use sessionmill_contract::{Cause, FactRow, Failure, Row as _, Rows, table};
+use sessionmill_contract::{Cause, FactRow, Failure, Lines, Row as _, Rows, table};
 use std::rc::Rc;
 
 table! {
@@ -45,6 +45,7 @@ table! {
         lines_added: u64 = 0,
         lines_removed: u64 = 0,
         acts: Option<&'a str>,
+        round: u64 = 0,
     }
 }
 
@@ -110,12 +111,16 @@ table! {
         error: Option<&'a str> as content,
         /// files that it changes: paths, one on each line
         files: Option<&'a str>,
-        /// new lines of these files; those of a file that is written whole are all new
+        /// new lines of these files: of the patch that the result has, else of the arguments, to which a file that is
+        /// written whole is all new
         lines_added: u64 = 0,
         /// lines that go
         lines_removed: u64 = 0,
         /// what its command does: test, commit and pull_request, with spaces between them
         acts: Option<&'a str>,
+        /// number of the response that makes the call, of those with calls in its conversation and in session_file;
+        /// 0 for a slash command
+        round: u64 = 0,
     }
 }
 
@@ -139,6 +144,10 @@ pub struct ToolEvent {
     pub cause: Option<Cause>,
     pub error: Option<Rc<str>>,
     pub deed: Deed,
+    /// What it changed, according to its result.
+    pub changed: Option<Lines>,
+    /// The number of its response, of those with calls in the conversation.
+    pub round: u64,
 }
 
 /// What was called for.
@@ -172,6 +181,11 @@ impl What {
 }
 
 impl ToolEvent {
+    /// What it changes: what its result says, else its arguments.
+    pub fn lines(&self) -> Lines {
+        self.changed.unwrap_or(self.deed.lines)
+    }
+
     /// Adds the event's row.
     pub fn push(&self, event_id: &str, rows: &mut Rows) {
         let (kind, tool) = match &self.what {
@@ -212,9 +226,10 @@ impl ToolEvent {
             cause: self.cause.map(Cause::name),
             error: self.error.as_deref(),
             files: self.deed.files.as_deref(),
-            lines_added: self.deed.added,
-            lines_removed: self.deed.removed,
+            lines_added: self.lines().added,
+            lines_removed: self.lines().removed,
             acts: self.deed.acts.as_deref(),
+            round: self.round,
         });
     }
 }
@@ -231,8 +246,9 @@ pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> 
     copies.sort_by(|a, b| a.1.order_over_files(a.0.session_file, &b.1, b.0.session_file));
     let Some((fact, _, call)) = copies.first() else { return Ok(()) };
     let own = || copies.iter().filter(|(copy, ..)| copy.username == fact.username).map(|(_, _, call)| call);
-    // Who declined is told by the copy that tells how the call ended.
+    // Who declined, and what was changed, is told by the copy that tells how the call ended.
     let ended = own().find(|call| call.is_error.is_some());
+    let changed = ended.unwrap_or(call);
     entities.push(ToolEventRow {
         event_id,
         session_file: fact.session_file,
@@ -260,9 +276,10 @@ pub(crate) fn settle(event_id: &str, facts: &[FactRow], entities: &mut Rows) -> 
         cause: ended.and_then(|call| call.cause),
         error: ended.and_then(|call| call.error),
         files: call.files,
-        lines_added: call.lines_added,
-        lines_removed: call.lines_removed,
+        lines_added: changed.lines_added,
+        lines_removed: changed.lines_removed,
         acts: call.acts,
+        round: call.round,
     });
     Ok(())
 }

@@ -225,6 +225,7 @@ mod tests {
             declined_by: Some(Decliner::Person),
             web_searches: 0,
             fault: None,
+            lines: None,
         };
         let file = SourceFile::new("ada/s.jsonl", "ada");
         let mut conversation = Conversation::new(&file, Window { turns: 100, overlap: 1 });

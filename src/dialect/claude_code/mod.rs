@@ -280,7 +280,8 @@ fn prompt(transcript: &Transcript<'_>, entry: &Entry<'_>, message: &Message<'_>,
         if let Some(call_id) = call_id.filter(|_| is_first && entry.is_launched) {
             event(Agent::Launched { call_id });
         }
-        event(Agent::ToolResult { call_id, is_error, declined_by, web_searches, fault });
+        let lines = entry.tool_patch.filter(|_| is_first).and_then(work::patched);
+        event(Agent::ToolResult { call_id, is_error, declined_by, web_searches, fault, lines });
         if let (Some(call_id), Some(agent_id)) = (call_id, agent_id) {
             event(Agent::Subagent { call_id, agent_id });
         }

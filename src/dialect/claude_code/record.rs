@@ -43,6 +43,8 @@ pub(super) struct Entry<'de> {
     pub(super) total_cost: Dollars,
     pub(super) tool_searches: Count,
     pub(super) tool_agent_id: Text<'de>,
+    /// What the tool changed in a file, as a patch.
+    pub(super) tool_patch: Option<Raw<'de>>,
     /// The tool goes on in the background.
     pub(super) is_launched: bool,
     /// What became of the client's list of tasks.
@@ -90,8 +92,9 @@ impl<'de> Fields<'de> for Entry<'de> {
             "sourceToolUseID" => self.source_tool_use_id = map.next_value()?,
             "toolDenialKind" => self.tool_denial = map.next_value()?,
             "toolUseResult" => {
-                let ToolOutcome { text, searches, agent_id, status, todos } = map.next_value()?;
+                let ToolOutcome { text, searches, agent_id, status, patch, todos } = map.next_value()?;
                 (self.tool_text, self.tool_searches, self.tool_agent_id) = (text, searches, agent_id);
+                self.tool_patch = patch;
                 self.is_launched = status.get() == Some("async_launched");
                 self.todos = todos;
             }
@@ -112,7 +115,7 @@ impl<'de> Fields<'de> for Entry<'de> {
 }
 
 /// What a client notes of a tool's work: of its numbers only that of the searches, which are billed, the
-/// subagent that did it or goes on with it, and entries of the list of tasks.
+/// subagent that did it or goes on with it, the patch of a file, and entries of the list of tasks.
 #[derive(Default)]
 struct ToolOutcome<'de> {
     /// All of it, where it is a text.
@@ -120,6 +123,7 @@ struct ToolOutcome<'de> {
     searches: Count,
     agent_id: Text<'de>,
     status: Text<'de>,
+    patch: Option<Raw<'de>>,
     todos: Todos<'de>,
 }
 
@@ -129,6 +133,7 @@ impl<'de> Fields<'de> for ToolOutcome<'de> {
             "searchCount" => self.searches = map.next_value()?,
             "agentId" => self.agent_id = map.next_value()?,
             "status" => self.status = map.next_value()?,
+            "structuredPatch" => self.patch = Some(map.next_value()?),
             _ => return self.todos.field(name, map),
         }
         Ok(())

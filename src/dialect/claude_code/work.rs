@@ -1,32 +1,37 @@
-//! What a call sets out to do: the change that it makes to a file, or the command that it runs.
+//! What a call sets out to do: the change that it makes to a file, or the command that it runs; and what it changed.
 //!
 //! Texts are counted as they stand in the JSON, where a line feed is written as `\n`: a large file that is written
 //! whole is not copied to count its lines.
 
 use super::record::{Block, Input};
 use crate::dialect::json::{Fields, Object, Raw, skip};
+use serde::Deserialize;
 use serde::de::MapAccess;
-use sessionmill_contract::{Edit, Work};
+use sessionmill_contract::{Edit, Lines, Work};
 
 /// What a call of a tool sets out to do.
 pub(super) fn of<'a>(tool: &str, block: &'a Block<'_>) -> Work<'a> {
     let Input { command, file_path, notebook_path, old_string, new_string, content, edits, new_source, .. } =
         &block.input;
-    let (added, removed) = match tool {
+    let lines = match tool {
         "Bash" | "PowerShell" => return command.get().map_or(Work::Other, Work::Command),
         "Edit" => changed(*old_string, *new_string),
         "MultiEdit" => {
             let edits: Vec<Object<Change<'_>>> =
                 edits.and_then(|edits| serde_json::from_str(edits.0).ok()).unwrap_or_default();
             let edits = edits.into_iter().filter_map(|Object(change)| change);
-            edits.map(|change| changed(change.old, change.new)).fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+            let lines = edits.map(|change| changed(change.old, change.new));
+            lines.fold(Lines::default(), |all, one| Lines {
+                added: all.added + one.added,
+                removed: all.removed + one.removed,
+            })
         }
         "Write" => changed(None, *content),
         "NotebookEdit" => changed(None, *new_source),
         _ => return Work::Other,
     };
     match file_path.get().or(notebook_path.get()) {
-        Some(files) => Work::Edit(Edit { files, added, removed }),
+        Some(files) => Work::Edit(Edit { files, lines }),
         None => Work::Other,
     }
 }
@@ -50,12 +55,25 @@ impl<'de> Fields<'de> for Change<'de> {
 }
 
 /// Lines that are new, and lines that go, without those that both texts begin and end with.
-fn changed(old: Option<Raw<'_>>, new: Option<Raw<'_>>) -> (u64, u64) {
+fn changed(old: Option<Raw<'_>>, new: Option<Raw<'_>>) -> Lines {
     let (old, new) = (lines(old), lines(new));
     let same = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
     let (old, new) = (&old[same..], &new[same..]);
     let same = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new).count();
-    ((new.len() - same) as u64, (old.len() - same) as u64)
+    Lines { added: (new.len() - same) as u64, removed: (old.len() - same) as u64 }
+}
+
+/// A part of a patch, whose lines begin with `+`, `-` or a space.
+#[derive(Deserialize)]
+struct Hunk {
+    lines: Vec<String>,
+}
+
+/// What a patch changes. The patch of a new file is empty, and says nothing.
+pub(super) fn patched(Raw(patch): Raw<'_>) -> Option<Lines> {
+    let hunks: Vec<Hunk> = serde_json::from_str(patch).ok()?;
+    let count = |sign| hunks.iter().flat_map(|hunk| &hunk.lines).filter(|line| line.starts_with(sign)).count() as u64;
+    (!hunks.is_empty()).then(|| Lines { added: count('+'), removed: count('-') })
 }
 
 /// The lines of a string of JSON as they stand there.
@@ -94,7 +112,18 @@ mod tests {
             ("null", r#""a\n\nb""#, (3, 0)),
             ("7", "[]", (0, 0)),
         ] {
-            assert_eq!(changed(Some(Raw(old)), Some(Raw(new))), expected, "{old} {new}");
+            let Lines { added, removed } = changed(Some(Raw(old)), Some(Raw(new)));
+            assert_eq!((added, removed), expected, "{old} {new}");
+        }
+    }
+
+    #[test]
+    fn a_patch_tells_what_changed_and_that_of_a_new_file_nothing() {
+        let lines = |patch| patched(Raw(patch)).map(|Lines { added, removed }| (added, removed));
+        let patch = r#"[{"oldStart": 1, "lines": [" a", "-b", "+c", "+d", "\\ No newline at end of file"]}, {"lines": ["--"]}]"#;
+        assert_eq!(lines(patch), Some((2, 2)));
+        for nothing in ["[]", "{}", "null", "[7]", r#"[{"lines": 7}]"#, r#"[{"lines": [7]}]"#, "[{}]"] {
+            assert_eq!(lines(nothing), None, "{nothing}");
         }
     }
 }

@@ -57,7 +57,14 @@ impl Calls {
                 };
                 let has_fault = is_error || declined_by.is_some();
                 let fault = has_fault.then(|| Fault { cause: cause(), message: fault::inner(body) });
-                return event(Agent::ToolResult { call_id, is_error, declined_by, web_searches: 0, fault });
+                return event(Agent::ToolResult {
+                    call_id,
+                    is_error,
+                    declined_by,
+                    web_searches: 0,
+                    fault,
+                    lines: None,
+                });
             }
             _ => return,
         };
@@ -80,7 +87,7 @@ impl Calls {
         };
         let plan = work::of(tool, payload.arguments, payload.input.get().unwrap_or_default());
         let work = match &plan {
-            Some(Plan::Edit { files, added, removed }) => Work::Edit(Edit { files, added: *added, removed: *removed }),
+            Some(Plan::Edit { files, lines }) => Work::Edit(Edit { files, lines: *lines }),
             Some(Plan::Command(command)) => Work::Command(command),
             None => Work::Other,
         };

@@ -13,11 +13,12 @@
 
 use crate::dialect::json::Raw;
 use serde_json::Value;
+use sessionmill_contract::Lines;
 
 /// What a call sets out to do, with texts of its own.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Plan {
-    Edit { files: String, added: u64, removed: u64 },
+    Edit { files: String, lines: Lines },
     Command(String),
 }
 
@@ -55,19 +56,19 @@ fn text(arguments: &Value, name: &str) -> Option<String> {
 
 fn patch(text: &str) -> Option<Plan> {
     let (_, body) = text.split_once("*** Begin Patch")?;
-    let (mut files, mut added, mut removed) = (Vec::new(), 0, 0);
+    let (mut files, mut lines) = (Vec::new(), Lines::default());
     for line in body.lines().take_while(|line| !line.starts_with("*** End Patch")) {
         let file = ["*** Update File: ", "*** Add File: ", "*** Delete File: "]
             .iter()
             .find_map(|mark| line.strip_prefix(mark));
         match line.bytes().next() {
             _ if file.is_some() => files.extend(file),
-            Some(b'+') => added += 1,
-            Some(b'-') => removed += 1,
+            Some(b'+') => lines.added += 1,
+            Some(b'-') => lines.removed += 1,
             _ => {}
         }
     }
-    (!files.is_empty()).then(|| Plan::Edit { files: files.join("\n"), added, removed })
+    (!files.is_empty()).then(|| Plan::Edit { files: files.join("\n"), lines })
 }
 
 #[cfg(test)]
@@ -78,7 +79,7 @@ mod tests {
     fn a_call_is_a_patch_or_a_command() {
         let patch =
             "*** Begin Patch\n*** Update File: a.rs\n@@\n-x\n+y\n+z\n*** Add File: b.rs\n+b\n*** End Patch\n+no";
-        let edit = || Some(Plan::Edit { files: "a.rs\nb.rs".to_owned(), added: 3, removed: 1 });
+        let edit = || Some(Plan::Edit { files: "a.rs\nb.rs".to_owned(), lines: Lines { added: 3, removed: 1 } });
         let arguments = |value: Value| serde_json::to_string(&value.to_string()).unwrap();
         let command = |text: &str| Some(Plan::Command(text.to_owned()));
         assert_eq!(of("apply_patch", None, patch), edit());

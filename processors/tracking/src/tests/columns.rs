@@ -177,8 +177,14 @@ fn transcripts_are_work() {
         })
     };
     let response = |id| Agent::Response(Response { message_id: Some(id), ..Response::default() });
-    let failed =
-        Agent::ToolResult { call_id: Some("c1"), is_error: true, declined_by: None, web_searches: 0, fault: None };
+    let failed = Agent::ToolResult {
+        call_id: Some("c1"),
+        is_error: true,
+        declined_by: None,
+        web_searches: 0,
+        fault: None,
+        lines: None,
+    };
     let said = |session: &'static str, cwd: &'static str, side_chain| Transcript {
         agent: "claude-code",
         session_id: Some(session),

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 /// What failed, and what is wrong with the data
 ///
-/// Failed tool calls by tool and by cause, calls that failed for one cause three times or more in a row, files that
+/// Failed tool calls by tool and by cause, calls that failed for one cause in three responses or more in a row, files that
 /// were changed three times or more in a session, errors of the API, source files that could not be dealt with,
 /// malformed lines, types that no rule is known for, output counts that are placeholders, models without a price.
 /// Subagents that made ten times as many responses as usual are listed too, and those that were started and have no

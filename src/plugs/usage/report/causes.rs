@@ -106,42 +106,39 @@ impl Calls {
 /// What the model was told last.
 pub(super) const EXAMPLE: &str = "arg_max(error, time) FILTER (error <> '')";
 
-/// A temporary table of calls in loops: three or more in a row, in one conversation, that fail with the same tool and for
-/// the same cause. Of calls in a row, the number among all calls and that among equal ones differ by the same amount:
+/// A temporary table of loops: responses, three or more in a row of those with calls in a conversation, in each of which a
+/// call of the same tool fails for the same cause. Of responses in a row, the number among all and that among those of the
+/// cause differ by the same amount:
 ///
 /// ```text
-/// call   Bash exit   Bash exit   Read   Bash exit
-/// all            1           2      3           4
-/// equal          1           2      –           3
+/// response             1   2   3   4   5
+/// with a failed Bash   x   x       x   x
+/// the how manieth      1   2       3   4
+/// difference           0   0       1   1
 /// ```
 ///
-/// Few calls fail at least three times in a conversation for one cause. All calls of such conversations are numbered, by
-/// no more of each than its place: there can be more of them than the memory holds. The parameters of the clause come twice.
+/// These are two loops of two, and so none. Calls of one response are made side by side: none of them is a second try.
 fn in_loops(clause: &str) -> String {
-    let calls = format!("FROM usage_tool_events WHERE {clause} AND kind <> 'slash_command'");
-    // Texts of a conversation in its place would be kept for each call.
-    let talk = "hash(session_id, caller_id)";
+    // Texts of a conversation in its place would be compared for each call.
+    let tried = "hash(session_file, session_id, caller_id, tool, cause)";
     format!(
         "CREATE OR REPLACE TEMP TABLE usage_loops AS
-         WITH bad AS MATERIALIZED (
-             SELECT {talk} AS talk, tool, cause, message_id, time, event_id, error {calls}
-                 AND cause NOT IN ('declined', 'interrupted', 'not_run')
-             QUALIFY count(*) OVER (PARTITION BY session_id, caller_id, tool, cause) >= 3),
-         numbered AS (
-             SELECT event_id, row_number() OVER (PARTITION BY {talk} ORDER BY time, line, event_id) AS number
-             {calls} AND {talk} IN (SELECT talk FROM bad)),
-         equals AS (
-             SELECT *, row_number() OVER (PARTITION BY talk, tool, cause ORDER BY number) AS equal
-             FROM bad JOIN numbered USING (event_id))
-         SELECT tool || ': ' || cause AS what, message_id, time, error FROM equals
-         QUALIFY count(*) OVER (PARTITION BY talk, tool, cause, number - equal) >= 3"
+         WITH tries AS (
+             SELECT {tried} AS tried, round, tool || ': ' || cause AS what, message_id, max(time) AS time,
+                 {EXAMPLE} AS error
+             FROM usage_tool_events
+             WHERE {clause} AND kind <> 'slash_command' AND cause NOT IN ('declined', 'interrupted', 'not_run')
+             GROUP BY ALL),
+         counted AS (SELECT *, round - row_number() OVER (PARTITION BY tried ORDER BY round) AS difference FROM tries)
+         SELECT what, message_id, time, error FROM counted
+         QUALIFY count(*) OVER (PARTITION BY tried, difference) >= 3"
     )
 }
 
 /// Loops, and what the responses cost that made their calls.
 pub(super) fn loops(reader: Reader<'_>, filter: &Filter, prices: &Prices) -> Result<Vec<Trouble>> {
     let Where { clause, params } = filter.of_calls();
-    reader.each(&in_loops(&clause), &[&*params, &*params].concat(), |_| Ok(()))?;
+    reader.each(&in_loops(&clause), &params, |_| Ok(()))?;
     let sql = format!(
         "SELECT what, count(*) AS calls, min(time), {EXAMPLE} FROM usage_loops GROUP BY what ORDER BY calls DESC, what"
     );

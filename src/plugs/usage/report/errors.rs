@@ -51,7 +51,7 @@ pub enum Kind {
     ToolError,
     /// Calls that came to nothing for this cause, of all calls.
     Cause,
-    /// Calls of a tool that failed for the same cause three times or more in a row.
+    /// Responses in a row, three at least, with calls of the same tool that failed for the same cause.
     RetryLoop,
     /// Changes of a file in one session, where that is at least three: the ten files of most changes.
     EditedAgain,

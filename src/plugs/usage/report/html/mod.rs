@@ -207,7 +207,7 @@ fn outcomes(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<
 /// What failed, and what is wrong with the data, with its titles.
 const TROUBLES: [(Kind, &str); 10] = [
     (Kind::Cause, "Unsuccessful calls, by cause"),
-    (Kind::RetryLoop, "Calls that failed three times or more in a row for the same cause, by tool"),
+    (Kind::RetryLoop, "Responses, three or more in a row, with a call that failed for the same cause, by tool"),
     (Kind::MissingSubagent, "Subagents without a response, by session: what they cost is not in any figure"),
     (Kind::ApiCause, "Errors of the API, by cause"),
     (Kind::ApiError, "Errors of the API, by source file"),
