@@ -132,7 +132,10 @@ pub(super) fn report(by: &[By], options: &Options, context: &Context) -> Result<
     let sheet = report.sheet(&options.shown, context, |reader, filter, prices| {
         let mut sheet = usage::usage(reader, by, filter, prices)?;
         match options.explain {
-            true => sheet.explanation.extend(explain::sources(reader, filter)?),
+            true => {
+                sheet.explanation.extend(explain::sources(reader, filter)?);
+                sheet.explanation.extend(explain::missing(reader, filter)?);
+            }
             false => sheet.explanation.clear(),
         }
         if format == Format::Table && screen().width.is_some() {

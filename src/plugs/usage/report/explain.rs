@@ -3,6 +3,7 @@
 use crate::base::error::{Result, count, thousands};
 use crate::base::printable::printable;
 use crate::plugs::usage::NAME;
+use crate::plugs::usage::report::causes;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::spending::{Spent, Used, Uses, model_name};
 use crate::price::{ONCE, Price, Prices};
@@ -78,6 +79,19 @@ fn left_out(total: &Spent) -> String {
     let said = kinds.map(|(number, kind)| count(u64::try_from(number).unwrap_or_default(), kind).to_string());
     let said: Vec<_> = said.collect();
     if said.is_empty() { String::new() } else { format!("; {} beside their responses", said.join(" and ")) }
+}
+
+/// Says how many subagents were started and have no response in the database, if there are any.
+///
+/// # Errors
+///
+/// If the database cannot be read.
+pub fn missing(reader: Reader<'_>, filter: &Filter) -> Result<Option<String>> {
+    let missing: i128 = causes::missing(reader, filter)?.iter().map(|trouble| trouble.count).sum();
+    let subagents = count(missing.try_into().unwrap_or_default(), "subagent");
+    Ok((missing > 0).then(|| {
+        format!("not counted: {subagents} without a response here, whose transcripts are elsewhere; `report errors` names the sessions")
+    }))
 }
 
 /// Where the responses come from: how much is of source files that are not there any more, and which responses
