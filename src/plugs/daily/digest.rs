@@ -111,6 +111,9 @@ impl Digest {
         };
         let (cost, cost_before, as_of) = (total(&spend, "cost_usd"), total(&spend, "before"), spend.as_of.clone());
         let is_empty = total(&spend, "responses").unwrap_or_default() == 0;
+        // What was at the same place of the days before says nothing of a day without work.
+        let responses = spend.columns.iter().position(|column| column.name == "responses");
+        spend.rows.retain(|row| responses.and_then(|at| row.numbers[at]).is_some_and(|number| number > 0));
         if is_empty {
             // Days that are yet to come lost nothing.
             [&mut spend, &mut projects].into_iter().for_each(|sheet| sheet.rows.clear());

@@ -1,7 +1,8 @@
 //! What the live view shows: today's work by session, project, person or model, and the last hour.
 
+use super::overview;
 use crate::base::days::Span;
-use crate::base::error::{Result, thousands};
+use crate::base::error::{Result, count, thousands};
 use crate::base::printable::printable;
 use crate::cli::scope::ReportSetup;
 use crate::plugs::usage::report::filter::Filter;
@@ -86,12 +87,23 @@ struct Group {
     spent: Spent,
     sessions: usize,
     last: Option<DateTime<Utc>>,
+    /// Project and person of a row that is a session.
+    place: [String; 2],
 }
 
 const MINUTES: i64 = 60;
 
-/// Widths of the columns of numbers.
+/// Widths of the columns of numbers, of which the first counts sessions.
 const NUMBERS: [u16; 5] = [8, 7, 7, 10, 8];
+
+/// Widths of project and person of a session, as far as there is room for them.
+fn places(width: u16) -> &'static [u16] {
+    match width {
+        110.. => &[18, 14],
+        76.. => &[14],
+        _ => &[],
+    }
+}
 
 /// What had a response since then runs.
 const RUNNING: TimeDelta = TimeDelta::minutes(15);
@@ -125,25 +137,27 @@ impl Now {
     /// The rows: what they are, and their sums.
     fn groups(&self, Wish { by, order }: Wish) -> Vec<(String, Group)> {
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-        let mut add = |name: String, spent: &Spent, session: &Session| {
+        let mut add = |name: String, spent: &Spent, session: &Session, place: &[String; 2]| {
             let group = groups.entry(name).or_default();
+            group.place.clone_from(place);
             group.spent.add(spent);
             group.sessions += 1;
             group.last = group.last.max(session.ended);
         };
         for session in &self.sessions {
             let project = session.project.clone().unwrap_or_else(|| "(none)".to_owned());
+            let place = [overview::ending(&project).to_owned(), session.user.clone()];
             match by {
                 By::Session => {
                     let title = session.facts.title.as_deref().unwrap_or("(no title)");
                     let id: String = session.id.chars().take(8).collect();
-                    add(format!("{id}  {title}"), &session.spent, session);
+                    add(format!("{id}  {title}"), &session.spent, session, &place);
                 }
-                By::Project => add(project, &session.spent, session),
-                By::User => add(session.user.clone(), &session.spent, session),
+                By::Project => add(project, &session.spent, session, &place),
+                By::User => add(session.user.clone(), &session.spent, session, &place),
                 By::Model => {
                     for (model, spent) in &session.models {
-                        add(model_name(model.as_deref()).to_owned(), spent, session);
+                        add(model_name(model.as_deref()).to_owned(), spent, session, &place);
                     }
                 }
             }
@@ -161,8 +175,8 @@ impl Now {
     }
 
     pub(super) fn draw(&self, frame: &mut Frame<'_>, wish: Wish, trouble: Option<&str>) {
-        let areas = [Constraint::Length(2), Constraint::Length(3), Constraint::Fill(1), Constraint::Length(1)];
-        let [head, hour, rows, foot] = Layout::vertical(areas).areas(frame.area());
+        let areas = [2, 3, 1].map(Constraint::Length).into_iter().chain([Constraint::Fill(1), Constraint::Length(1)]);
+        let [head, hour, axis, rows, foot] = Layout::vertical(areas).areas(frame.area());
         frame.render_widget(Paragraph::new(vec![self.title(), self.hour()]), head);
         let has_costs = self.minutes.iter().any(|spent| spent.cost.is_some());
         let number = |spent: &Spent| if has_costs { spent.cost.unwrap_or_default() } else { spent.tokens.total() };
@@ -170,7 +184,10 @@ impl Now {
         let scale = if has_costs { 1_000_000 } else { 1 };
         let data: Vec<u64> =
             self.minutes.iter().map(|spent| u64::try_from(number(spent) / scale).unwrap_or_default()).collect();
-        frame.render_widget(Sparkline::default().data(&data).style(Style::new().fg(Color::Cyan)), hour);
+        // Of an hour that is wider than the screen, its end.
+        let data = &data[data.len().saturating_sub(hour.width.into())..];
+        frame.render_widget(Sparkline::default().data(data).style(Style::new().fg(Color::Cyan)), hour);
+        frame.render_widget(Line::from(scale_of(data.len())).dim(), axis);
         frame.render_widget(self.table(wish, rows.width), rows);
         let keys = "s sessions  p projects  u people  m models   c cost  t tokens  l time   q quit";
         let foot_line = match trouble {
@@ -190,9 +207,9 @@ impl Now {
             Piece::from(format!("  {time}   today ")),
             Piece::from(cost).bold(),
             Piece::from(format!(
-                ", {} tokens, {} sessions",
+                ", {} tokens, {}",
                 short(sum.tokens.total()),
-                thousands(self.sessions.len() as i128)
+                count(self.sessions.len() as u64, "session")
             )),
         ])
     }
@@ -205,21 +222,29 @@ impl Now {
     }
 
     fn table(&self, wish: Wish, width: u16) -> Table<'static> {
-        // A blank stands before each of the numbers.
-        let room = width.saturating_sub(NUMBERS.iter().map(|number| number + 1).sum());
+        // A session says where it is, other rows how many they are.
+        let (places, numbers) = match wish.by {
+            By::Session => (places(width), &NUMBERS[1..]),
+            _ => (&[][..], &NUMBERS[..]),
+        };
+        // A blank stands before each of them.
+        let room = width.saturating_sub(places.iter().chain(numbers).map(|column| column + 1).sum());
         let right = |text: String| Cell::from(Line::from(text).right_aligned());
-        let rows = self.groups(wish).into_iter().map(|(name, Group { spent, sessions, last })| {
+        let rows = self.groups(wish).into_iter().map(|(name, Group { spent, sessions, last, place })| {
             let is_running = last.is_some_and(|last| self.at - last <= RUNNING);
             let time = last.map(|last| last.with_timezone(&self.zone).format("%H:%M:%S").to_string());
-            let row = Row::new([
-                Cell::from(beginning(&printable(&name), room.into())),
-                right(thousands(sessions as i128)),
-                right(short(spent.tokens.output)),
-                right(short(spent.tokens.total())),
-                right(spent.cost.map_or_else(|| "–".to_owned(), money::rounded)),
-                right(time.unwrap_or_default()),
-            ]);
-            if is_running { row.style(Style::new().fg(Color::Cyan)) } else { row }
+            let told = [
+                thousands(sessions as i128),
+                short(spent.tokens.output),
+                short(spent.tokens.total()),
+                spent.cost.map_or_else(|| "–".to_owned(), money::rounded),
+                time.unwrap_or_default(),
+            ];
+            let text = |text: &str, room: u16| Cell::from(beginning(&printable(text), room.into()));
+            let named = std::iter::once(text(&name, room))
+                .chain(place.iter().zip(places).map(|(place, room)| text(place, *room)));
+            let row = Row::new(named.chain(told.into_iter().skip(NUMBERS.len() - numbers.len()).map(right)));
+            if is_running { row.bold() } else { row }
         });
         let name = match wish.by {
             By::Session => "Session",
@@ -234,9 +259,22 @@ impl Now {
         };
         let mark = |title: &str| if title == ordered { format!("▼{title}") } else { title.to_owned() };
         let titles = ["Sessions", "Output", "Tokens", "Cost", "Last"].map(|title| right(mark(title)));
-        let head = Row::new(std::iter::once(Cell::from(name)).chain(titles)).bold();
-        let widths = NUMBERS.map(Constraint::Length);
+        let titles = titles.into_iter().skip(NUMBERS.len() - numbers.len());
+        let of_places = ["Project", "User"].into_iter().take(places.len()).map(Cell::from);
+        let head = Row::new(std::iter::once(Cell::from(name)).chain(of_places).chain(titles)).bold();
+        let widths = places.iter().chain(numbers).copied().map(Constraint::Length);
         Table::new(rows, std::iter::once(Constraint::Fill(1)).chain(widths)).header(head)
+    }
+}
+
+/// What stands below a chart of so many minutes.
+fn scale_of(minutes: usize) -> String {
+    let half = minutes / 2;
+    let [first, middle] = [minutes, half].map(|minutes| format!("{minutes} min ago"));
+    let rest = minutes - half;
+    match rest.checked_sub("now".len()) {
+        Some(room) if room > middle.len() => format!("{first:<half$}{middle:<room$}now"),
+        _ => format!("{:>minutes$}", "now"),
     }
 }
 
@@ -275,7 +313,7 @@ mod tests {
             Some(Key::Wish(change)) => change(wish),
             _ => panic!("{letter} is no wish"),
         });
-        let mut terminal = Terminal::new(TestBackend::new(80, 12)).unwrap();
+        let mut terminal = Terminal::new(TestBackend::new(80, 13)).unwrap();
         terminal.draw(|frame| now.draw(frame, wish, None)).unwrap();
         let buffer = terminal.backend().buffer().clone();
         let rows =
@@ -285,18 +323,19 @@ mod tests {
 
     #[test]
     fn keys_say_what_is_shown_and_in_which_order() {
-        let rows = |letters: &str| shown(letters)[5..9].to_vec();
+        assert_eq!(shown("")[5], "60 min ago 30 min ago now");
+        let rows = |letters: &str| shown(letters)[6..10].to_vec();
         assert_eq!(
             rows(""),
             [
-                "Session Sessions Output Tokens Cost ▼Last",
-                "two (no title) 1 0 0 $2.00 09:55:00",
-                "three (no title) 1 0 0 $3.00 09:30:00",
-                "one (no title) 1 0 0 $5.00 08:30:00",
+                "Session Project Output Tokens Cost ▼Last",
+                "two (no title) shop 0 0 $2.00 09:55:00",
+                "three (no title) mill 0 0 $3.00 09:30:00",
+                "one (no title) shop 0 0 $5.00 08:30:00",
             ]
         );
-        assert_eq!(rows("c")[0], "Session Sessions Output Tokens ▼Cost Last");
-        assert!(shown("")[11].ends_with("q quit"), "{}", shown("")[11]);
+        assert_eq!(rows("c")[0], "Session Project Output Tokens ▼Cost Last");
+        assert!(shown("")[12].ends_with("q quit"), "{}", shown("")[12]);
         assert!(rows("c")[1].starts_with("one ") && rows("c")[3].starts_with("two "));
         assert_eq!(rows("pc")[1..3], ["shop 2 0 0 $7.00 09:55:00", "mill 1 0 0 $3.00 09:30:00"]);
         assert_eq!(rows("u")[..2], ["User Sessions Output Tokens Cost ▼Last", "ada 3 0 0 $10.00 09:55:00"]);

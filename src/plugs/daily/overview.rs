@@ -299,7 +299,7 @@ impl Page {
         }
         let mut budgets: Vec<_> = self.budgets.iter().collect();
         budgets.sort_by_key(|standing| std::cmp::Reverse(standing.used()));
-        for standing in budgets.into_iter().take(3) {
+        for standing in budgets.iter().take(3) {
             let text = format!("{}: {}", standing.budget.name, standing.words());
             line("budget", Tone::of_state(standing.state()), &text);
         }
@@ -310,7 +310,7 @@ impl Page {
             let of_its_own = processor.reasons.iter().filter(|reason| !is_budget(reason));
             of_its_own.map(|reason| format!("{}: {reason}", processor.processor))
         });
-        let reasons: Vec<_> = reasons.chain(self.budgets.iter().filter_map(Standing::brief)).collect();
+        let reasons: Vec<_> = reasons.chain(budgets.into_iter().filter_map(Standing::brief)).collect();
         let state = health.state.name();
         let reason = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
         let unproven = health.processors.iter().filter(|processor| processor.is_unproven());
@@ -346,6 +346,6 @@ impl Page {
 }
 
 /// The last part of a path.
-fn ending(path: &str) -> &str {
+pub(super) fn ending(path: &str) -> &str {
     path.rsplit('/').find(|part| !part.is_empty()).unwrap_or(path)
 }

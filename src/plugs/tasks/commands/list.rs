@@ -181,7 +181,7 @@ fn subject(task: &TaskSession) -> Option<&str> {
 /// Says why nothing is shown although there was something.
 pub(super) fn purged(read_before: u64) -> String {
     format!(
-        "note: of {} of tasks that were read, no task is left: it is purged after it was closed, by default for 7 days",
+        "note: {} of tasks read, but all tasks are closed and purged, by default after 7 days",
         count(read_before, "event")
     )
 }
