@@ -317,7 +317,7 @@ fn the_page_shows_when_people_are_there() {
         "<title>Sun 2026-02-01: 20 min</title>",
         "<title>Mon 22:00: 30 min</title>",
         "<title>Mon 23:00: 30 min</title>",
-        "<caption>Sessions by channel</caption>",
+        "<caption>Activity sessions by channel</caption>",
         "<tr><th scope=\"row\">Organic Search</th><td class=\"n\">1</td>",
     ] {
         assert!(page.contains(expected), "no {expected} in\n{page}");
@@ -329,7 +329,10 @@ fn the_page_shows_when_people_are_there() {
     let of_site = ["report", "html", "--out", "page.html", "--no-refresh", "--timezone", "UTC", "--user", "shop"];
     assert_eq!(world.mill(&of_site).status, 0);
     let page = std::fs::read_to_string(world.path("page.html")).unwrap();
-    assert!(page.contains("There are no responses to report.") && page.contains("Sessions by entry"), "{page}");
+    assert!(
+        page.contains("There are no responses to report.") && page.contains("Activity sessions by entry"),
+        "{page}"
+    );
     let of_model = world.mill(&["report", "html", "--out", "page.html", "--no-refresh", "--model", "claude-opus-4-6"]);
     assert_eq!(of_model.status, 0, "{of_model:?}");
     assert!(!std::fs::read_to_string(world.path("page.html")).unwrap().contains("When people are there"));

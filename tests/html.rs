@@ -10,7 +10,8 @@ fn page(world: &World, args: &[&str]) -> String {
     let args = [&["report", "html", "--out", "page.html", "--no-refresh", "--timezone", "UTC"], args].concat();
     let said = world.mill(&args);
     assert_eq!((said.status, &*said.stderr), (0, "written: page.html\n"), "{said:?}");
-    std::fs::read_to_string(world.path("page.html")).unwrap()
+    // Where a path may be broken, a reader sees nothing.
+    std::fs::read_to_string(world.path("page.html")).unwrap().replace("<wbr>", "")
 }
 
 fn run(world: &World) -> Said {
@@ -43,8 +44,8 @@ fn a_page_has_every_figure_in_words() {
         "<dt>Sessions</dt><dd>2</dd><dd>of 2 people</dd>",
         "<dt>Active time</dt><dd>5 min</dd>",
         "<title>2026-02-01: $25.00 · claude-opus-4-6 $25.00</title>",
-        "<tr><th scope=\"row\">claude-opus-4-6</th><td class=\"n\">2</td><td class=\"n\">1.00M</td><td class=\"n\">1.00M</td><td class=\"n\">$25.00</td><td class=\"n share\"><i style=\"width:100%\"></i>100.0 %</td></tr>",
-        "<tr><th scope=\"row\">Bash</th><td class=\"n\">1</td><td class=\"n\">1</td><td class=\"n\">100.0 %</td><td class=\"n\">1</td></tr>",
+        "<tr><th scope=\"row\">claude-opus-4-6</th><td class=\"n spare\">2</td><td class=\"n spare\">1.00M</td><td class=\"n spare\">1.00M</td><td class=\"n\">$25.00</td><td class=\"n share\"><i style=\"width:100%\"></i>100.0 %</td></tr>",
+        "<tr><th scope=\"row\">Bash</th><td class=\"n\">1</td><td class=\"n\">1</td><td class=\"n\">100.0 %</td><td class=\"n spare\">1</td></tr>",
         "<title>Sun 2026-02-01: $25.00</title>",
         "begins at <code>ada/a.jsonl:1</code>",
         "<tr><th scope=\"row\">ada/a.jsonl</th><td class=\"n\">1</td></tr>",
@@ -86,7 +87,7 @@ fn a_reader_can_switch_to_a_part_of_the_days() {
     cost("days7", "$6.00");
     cost("all", "$31.00");
     let of_project = |key: &str, responses: u64| {
-        let row = format!("<th scope=\"row\">/home/ada/shop</th><td class=\"n\">{responses}</td>");
+        let row = format!("<th scope=\"row\">/home/ada/shop</th><td class=\"n spare\">{responses}</td>");
         assert!(of(key).contains(&row), "no {row} in {}", of(key));
     };
     of_project("today", 1);
@@ -135,7 +136,7 @@ fn a_session_of_two_days_has_in_each_what_is_of_that_day() {
             [
                 "<dt>Cost by list prices</dt><dd>$31.00</dd>",
                 "<summary><b>$31.00</b>",
-                "8 min active; 4 responses, 1.24M tokens, $31.00; 1 calls, 1 of them failed",
+                "8 min active; 4 responses, 1.24M tokens, $31.00; 1 call, 1 of them failed",
                 "<dt>Active time</dt><dd>8 min</dd>",
                 "<tr><th scope=\"row\">eve</th><td class=\"n\">1</td><td class=\"n\">8 min</td></tr>",
             ],
@@ -150,8 +151,8 @@ fn a_session_of_two_days_has_in_each_what_is_of_that_day() {
         let section = of(key);
         section.split_once(&format!("<h2 id=\"{anchor}\">What came of it</h2>")).unwrap().1.to_owned()
     };
-    assert!(outcomes("today", "outcomes-today").contains("<td class=\"n\">3 min</td><td class=\"n\">$1.00</td>"));
-    assert!(outcomes("all", "outcomes").contains("<td class=\"n\">8 min</td><td class=\"n\">$31.00</td>"));
+    assert!(outcomes("today", "outcomes-today").contains("<td class=\"n spare\">3 min</td><td class=\"n\">$1.00</td>"));
+    assert!(outcomes("all", "outcomes").contains("<td class=\"n spare\">8 min</td><td class=\"n\">$31.00</td>"));
     let said = world.mill(&["report", "sessions", "--period", "today", "--no-refresh", "--timezone", "UTC", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!((&json[0]["cost_usd"], &json[0]["active_seconds"]), (&1.000_225.into(), &180.into()));

@@ -61,8 +61,9 @@ pub fn part(reader: Reader<'_>, filter: &Filter, anchor: &str, is_whole: bool) -
     };
     let mut html = format!(
         "<h2 id=\"{anchor}\">When people are there</h2>\n<p class=\"soft\">Presence is the time between prompts, calls and \
-         responses, or events of a site, that are at most 10 minutes apart.</p>\n\
-         <div class=\"pair\">{calendar}<div><h3>Time in sessions by hour of the week</h3>\n{}</div></div>\n\
+         responses, or events of a site, that are at most 10 minutes apart: more than the active time above, which is between \
+         responses. An activity session is a stretch of it, in any number of transcripts.</p>\n\
+         <div class=\"pair\">{calendar}<div><h3>Presence by hour of the week</h3>\n{}</div></div>\n\
          <div class=\"pair\">\n",
         week(&rhythm)
     );
@@ -84,7 +85,7 @@ fn week(rhythm: &Rhythm) -> String {
     let limits = limits(rhythm.seconds.iter().flatten().copied().collect());
     let mut html = format!(
         "<div class=\"scroll\"><svg class=\"calendar\" width=\"{width}\" height=\"{height}\" \
-         viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"Time in sessions by weekday and hour; \
+         viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"Presence by weekday and hour; \
          sessionmill report activity has the numbers\">\n"
     );
     for hour in (0..24).step_by(3) {
@@ -127,7 +128,7 @@ fn sheet(sheet: &Sheet) -> String {
         0 => String::new(),
         more => format!("<p class=\"soft\">and {} more</p>\n", thousands(more as i128)),
     };
-    format!("<div>{}{left_out}</div>\n", table(&format!("Sessions by {}", sheet.by), &head, rows))
+    format!("<div>{}{left_out}</div>\n", table(&format!("Activity sessions by {}", sheet.by), &head, rows))
 }
 
 #[cfg(test)]

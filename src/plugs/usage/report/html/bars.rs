@@ -11,14 +11,31 @@ pub(super) const COLOURS: usize = 7;
 /// What a chart shows.
 pub(super) struct Bars<'a> {
     pub(super) title: &'a str,
-    /// What a bar is: day, week, month.
+    /// What a bar is: day, week, month, hour of day.
     pub(super) period: &'a str,
     /// Names of the bars, in order.
     pub(super) bars: &'a [String],
     /// Names, and a number for each bar. No more than [`COLOURS`] and one of others.
     pub(super) series: Vec<(String, Vec<i128>)>,
+    /// The colour of each series, by its number.
+    pub(super) colours: Vec<usize>,
     /// How a number is told.
     pub(super) told: fn(i128) -> String,
+    /// Numbers of which this many are one for a person: 3600 of seconds that are told in hours.
+    pub(super) unit: i128,
+}
+
+/// The colours of names that are drawn in a period: those that they have in the whole, where they are among the first; the others
+/// take what is left. So a name keeps its colour when another period is chosen.
+pub(super) fn colours(drawn: &[(String, Vec<i128>)], whole: &[&String]) -> Vec<usize> {
+    let own = |name: &String| whole.iter().take(COLOURS).position(|known| *known == name);
+    let taken: Vec<_> = drawn.iter().filter_map(|(name, _)| own(name)).collect();
+    let mut free = (0..=COLOURS).filter(|colour| !taken.contains(colour));
+    let others = |at: usize| (at >= COLOURS).then_some(COLOURS);
+    let colour = |(at, (name, _)): (usize, &(String, Vec<i128>))| {
+        others(at).or_else(|| own(name)).or_else(|| free.next()).unwrap_or(COLOURS)
+    };
+    drawn.iter().enumerate().map(colour).collect()
 }
 
 /// Width of a bar with the gap beside it, and height of the chart, in units of the drawing.
@@ -29,7 +46,7 @@ impl Bars<'_> {
     pub(super) fn html(&self) -> String {
         let sum = |at: usize| self.series.iter().filter_map(|(_, numbers)| numbers.get(at)).sum::<i128>();
         let sums: Vec<i128> = (0..self.bars.len()).map(sum).collect();
-        let (top, cut) = top(&sums);
+        let (top, cut) = top(&sums, self.unit);
         // A few bars stay as narrow as those of a week.
         let width = self.bars.len().max(LABELS) * STEP;
         let mut html = format!("<figure>\n<figcaption>{}, by {}</figcaption>\n", Text(self.title), self.period);
@@ -45,15 +62,21 @@ impl Bars<'_> {
         for (at, (bar, sum)) in self.bars.iter().zip(&sums).enumerate() {
             html += &self.bar(at, bar, *sum, top);
         }
-        let _ = write!(
-            html,
-            "</svg></div>\n<div class=\"axis\" style=\"width:{}%\">",
-            self.bars.len() * 100 * STEP / width
-        );
-        let labels = self.bars.len().min(LABELS);
+        html += "</svg></div>\n<div class=\"axis\">";
+        // Of long names, a phone has room for four.
+        let most = if self.bars.is_empty() || self.label(0).len() <= "02-28".len() { LABELS } else { 4 };
+        let labels = self.bars.len().min(most);
         for label in 0..labels {
             let at = label * (self.bars.len() - 1) / (labels - 1).max(1);
-            let _ = write!(html, "<span>{}</span>", Text(self.label(at)));
+            // In hundredths of a percent: the middle of the bar. What would stand out at an end begins or ends with its bar.
+            let middle = (at * 2 + 1) * STEP * 5000 / width;
+            let (class, place) = match at {
+                0 if self.bars.len() > LABELS => (" class=\"first\"", 0),
+                at if at + 1 == self.bars.len() && at >= LABELS => (" class=\"last\"", 10_000),
+                _ => ("", middle),
+            };
+            let _ =
+                write!(html, "<span{class} style=\"left:{}%\">{}</span>", decimal(place as i128), Text(self.label(at)));
         }
         html += "</div>\n";
         if cut > 0 {
@@ -61,20 +84,20 @@ impl Bars<'_> {
             let _ = writeln!(html, "<p class=\"soft\">{bars} above {} cut, marked at the top</p>", (self.told)(top));
         }
         html += "<ul class=\"legend\">";
-        for (number, (name, _)) in self.series.iter().enumerate() {
-            let _ = write!(html, "<li><i class=\"s{number}\"></i>{}</li>", Text(name));
+        for (colour, (name, _)) in self.colours.iter().zip(&self.series) {
+            let _ = write!(html, "<li><i class=\"s{colour}\"></i>{}</li>", Text(name));
         }
         html += "</ul>\n";
         html += &self.table(&sums);
         html + "</figure>\n"
     }
 
-    /// The name of a bar as short as it is told apart: a day without its year, where that is one.
+    /// The name of a bar as short as it is told apart: a day or week without its year, where all are of one.
     fn label(&self, at: usize) -> &str {
         let year = |name: &String| name.get(..5).map(str::to_owned);
         let name = &self.bars[at];
         match (self.period, self.bars.first().and_then(year), self.bars.last().and_then(year)) {
-            ("day", Some(first), Some(last)) if first == last => name.strip_prefix(&first).unwrap_or(name),
+            ("day" | "week", Some(first), Some(last)) if first == last => name.strip_prefix(&first).unwrap_or(name),
             _ => name,
         }
     }
@@ -85,7 +108,7 @@ impl Bars<'_> {
         let mut told = format!("{name}: {}", (self.told)(sum));
         let mut parts = String::new();
         let mut below = 0;
-        for (number, (series, numbers)) in self.series.iter().enumerate() {
+        for (colour, (series, numbers)) in self.colours.iter().zip(&self.series) {
             let value = numbers.get(at).copied().unwrap_or_default();
             if value <= 0 {
                 continue;
@@ -93,7 +116,7 @@ impl Bars<'_> {
             let (y, end) = (height((below + value).min(top), top), height(below.min(top), top));
             let _ = write!(
                 parts,
-                "<rect class=\"s{number}\" x=\"{x}.8\" y=\"{}\" width=\"8.4\" height=\"{}\"/>",
+                "<rect class=\"s{colour}\" x=\"{x}.8\" y=\"{}\" width=\"8.4\" height=\"{}\"/>",
                 decimal(HEIGHT * 100 - y),
                 decimal(y - end)
             );
@@ -140,7 +163,8 @@ const LABELS: usize = 7;
 
 /// The top of a chart, and how many bars are cut there. A few bars that are many times as high as nine of ten would
 /// flatten all others.
-fn top(sums: &[i128]) -> (i128, usize) {
+fn top(sums: &[i128], unit: i128) -> (i128, usize) {
+    let round_up = |number: i128| round_up((number + unit - 1) / unit) * unit;
     let mut sorted: Vec<i128> = sums.iter().copied().filter(|sum| *sum > 0).collect();
     sorted.sort_unstable();
     let most = sorted.last().copied().unwrap_or_default();
@@ -173,17 +197,32 @@ mod tests {
     #[test]
     fn a_bar_that_would_flatten_all_others_is_cut() {
         let usual: Vec<i128> = (1..=20).collect();
-        assert_eq!(top(&usual), (20, 0));
-        assert_eq!(top(&[&usual[..], &[900]].concat()), (40, 1));
-        assert_eq!(top(&[1, 900]), (1000, 0), "of few bars none is unusual");
-        assert_eq!(top(&[]), (1, 0));
+        assert_eq!(top(&usual, 1), (20, 0));
+        assert_eq!(top(&[&usual[..], &[900]].concat(), 1), (40, 1));
+        assert_eq!(top(&[1, 900], 1), (1000, 0), "of few bars none is unusual");
+        assert_eq!(top(&[], 1), (1, 0));
+        assert_eq!(top(&[20_000, 100], 3600), (6 * 3600, 0), "hours, and not a part of one");
+    }
+
+    #[test]
+    fn a_name_keeps_its_colour_in_every_period() {
+        let whole: Vec<String> = ('a'..='j').map(String::from).collect();
+        let whole: Vec<&String> = whole.iter().collect();
+        let of = |names: &[&str]| {
+            colours(&names.iter().map(|name| ((*name).to_owned(), Vec::new())).collect::<Vec<_>>(), &whole)
+        };
+        assert_eq!(of(&["c", "a"]), [2, 0]);
+        assert_eq!(of(&["j", "a", "i"]), [1, 0, 2], "what has none of its own takes what is left");
+        assert_eq!(of(&["a", "b", "c", "d", "e", "f", "g", "3 others"]), [0, 1, 2, 3, 4, 5, 6, 7]);
     }
 
     #[test]
     fn bars_stand_on_each_other() {
         let bars = ["Mon".to_owned(), "Tue".to_owned()];
         let series = vec![("a".to_owned(), vec![1, 0]), ("<b>".to_owned(), vec![3, 2])];
-        let html = Bars { title: "T", period: "day", bars: &bars, series, told: |n| n.to_string() }.html();
+        let colours = vec![0, 1];
+        let html =
+            Bars { title: "T", period: "day", bars: &bars, series, colours, told: |n| n.to_string(), unit: 1 }.html();
         let expected = "<g><title>Mon: 4 · a 1 · &lt;b&gt; 3</title>\
                         <rect class=\"hit\" x=\"0\" y=\"0\" width=\"10\" height=\"100\"/>\
                         <rect class=\"s0\" x=\"0.8\" y=\"75.00\" width=\"8.4\" height=\"25.00\"/>\

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 /// Columns.
 const WEEKS: u64 = 53;
-/// Distance of squares, and room for the words beside and above them.
+/// Distance of squares, and room for the words beside them, which stay when these are scrolled, and above them.
 const STEP: u64 = 14;
 const LEFT: u64 = 32;
 const TOP: u64 = 18;
@@ -21,17 +21,22 @@ pub(in crate::plugs) fn calendar(days: &BTreeMap<NaiveDate, i128>, told: fn(i128
     let begin = monday.checked_sub_days(Days::new((WEEKS - 1) * 7)).unwrap_or(monday);
     let limits = limits(days.range(begin..).map(|(_, number)| *number).collect());
     let mut html = format!(
-        "<div class=\"scroll end\"><svg class=\"calendar\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" role=\"img\" \
-         aria-label=\"Calendar of {begin} to {last}; the tables over time have the numbers\">\n",
-        w = LEFT + WEEKS * STEP,
+        "<div class=\"weeks\"><svg class=\"calendar\" width=\"{LEFT}\" height=\"{h}\" aria-hidden=\"true\">",
         h = TOP + 7 * STEP,
     );
     for (row, name) in [(0, "Mon"), (2, "Wed"), (4, "Fri")] {
         let _ = write!(html, "<text x=\"0\" y=\"{}\">{name}</text>", TOP + row * STEP + 10);
     }
+    let _ = writeln!(
+        html,
+        "</svg>\n<div class=\"scroll end\"><svg class=\"calendar\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" \
+         role=\"img\" aria-label=\"Calendar of {begin} to {last}; the tables over time have the numbers\">",
+        w = WEEKS * STEP,
+        h = TOP + 7 * STEP,
+    );
     let mut month = None;
     for (at, day) in (0..).zip(begin.iter_days().take_while(|day| *day <= last)) {
-        let (x, y) = (LEFT + at / 7 * STEP, TOP + at % 7 * STEP);
+        let (x, y) = (at / 7 * STEP, TOP + at % 7 * STEP);
         // The name of a month stands above its first whole week, if the week before has left room.
         if at % 7 == 0 && month != Some(day.month()) && day.day() <= 7 && at / 7 + 2 < WEEKS {
             month = Some(day.month());
@@ -45,7 +50,7 @@ pub(in crate::plugs) fn calendar(days: &BTreeMap<NaiveDate, i128>, told: fn(i128
             Text(&format!("{} {day}: {}", day.format("%a"), told(number)))
         );
     }
-    html += "</svg></div>\n<p class=\"legend\">less";
+    html += "</svg></div></div>\n<p class=\"legend\">less";
     for shade in 0..=SHADES {
         let _ = write!(html, " <i class=\"h{shade}\"></i>");
     }
@@ -76,7 +81,7 @@ mod tests {
         let day = |text: &str| text.parse::<NaiveDate>().unwrap();
         let days = BTreeMap::from([(day("2026-02-02"), 1), (day("2026-02-04"), 2), (day("1970-01-01"), 9)]);
         let html = calendar(&days, |n| n.to_string());
-        let x = LEFT + 52 * STEP;
+        let x = 52 * STEP;
         let square = |shade: usize, y: u64, title: &str| {
             format!(
                 "<rect class=\"h{shade}\" x=\"{x}\" y=\"{y}\" width=\"11\" height=\"11\" rx=\"2\"><title>{title}</title></rect>"

@@ -1,6 +1,6 @@
 //! The costliest and the longest sessions, each to be unfolded.
 
-use crate::base::error::{Result, thousands};
+use crate::base::error::{Result, count, thousands};
 use crate::plugs::usage::report::active;
 use crate::plugs::usage::report::filter::{Filter, Where};
 use crate::plugs::usage::report::html::cost;
@@ -43,20 +43,27 @@ pub(super) fn html(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> 
     let ids: BTreeSet<&str> = sessions.iter().map(|session| session.id.as_str()).collect();
     let tools = tools(reader, filter, &ids)?;
     let mut html = String::from("<div class=\"pair\">\n");
-    for (title, list, lead) in [
-        ("Costliest", &costliest, (|session| cost(session.spent.cost)) as fn(&Session) -> String),
-        ("Longest", &longest, |session| hours(session.active_seconds)),
-    ] {
+    type Told = fn(&Session) -> String;
+    let (spent, active): (Told, Told) =
+        (|session| cost(session.spent.cost), |session| hours(session.active_seconds) + " active");
+    for (title, list, lead, more) in [("Costliest", &costliest, spent, active), ("Longest", &longest, active, spent)] {
         let _ = writeln!(html, "<div><h3>{title}</h3>");
         for session in list {
-            html += &folded(session, &lead(session), tools.get(session.id.as_str()), period, filter.zone);
+            let told = [lead(session), more(session)];
+            html += &folded(session, &told, tools.get(session.id.as_str()), period, filter.zone);
         }
         html += "</div>\n";
     }
     Ok(html + "</div>\n")
 }
 
-fn folded(session: &Session, lead: &str, tools: Option<&Tools>, period: &Period<'_>, zone: Tz) -> String {
+fn folded(
+    session: &Session,
+    [lead, more]: &[String; 2],
+    tools: Option<&Tools>,
+    period: &Period<'_>,
+    zone: Tz,
+) -> String {
     let Session { id, user, project, begun, ended, active_seconds, file, line, spent, models, facts, outcome } =
         session;
     let time = |time: &Option<chrono::DateTime<chrono::Utc>>| {
@@ -64,24 +71,26 @@ fn folded(session: &Session, lead: &str, tools: Option<&Tools>, period: &Period<
     };
     let place = project.as_deref().unwrap_or("(no project)");
     let begins = if period.is_whole() { "begins" } else { "is first seen in these days" };
-    // A page is read by others: it quotes no prompt.
-    let title = facts.title.as_deref().filter(|_| facts.title_source.as_deref() == Some("client"));
+    // A page is read by others: it quotes no prompt. The number of them and the time tell sessions without a title apart.
+    let title = facts.title.as_deref().filter(|_| facts.title_source.as_deref() != Some("prompt"));
     let mut html = format!(
-        "<details class=\"session\"><summary><b>{}</b>{}{} · {} · <span class=\"soft\">{}</span></summary>\n\
-         <p>{} to {}; {} active; {} responses, {} tokens, {}; {} calls, {} of them failed</p>\n\
+        "<details class=\"session\"><summary><b>{}</b>{}{} · {} · <span class=\"soft\">{} · {} · {}</span></summary>\n\
+         <p>{} to {}; {} active; {} responses, {} tokens, {}; {}, {} of them failed</p>\n\
          <p class=\"soft\">session <code>{}</code> {begins} at <code>{}</code></p>\n",
         Text(lead),
         Text(&title.map(|title| format!("{title} · ")).unwrap_or_default()),
         Text(user),
         Text(place),
         time(begun),
+        count(facts.prompts, "prompt"),
+        Text(more),
         time(begun),
         time(ended),
         hours(*active_seconds),
         thousands(spent.responses),
         short(spent.tokens.total()),
         Text(&cost(spent.cost)),
-        thousands(outcome.calls.into()),
+        count(outcome.calls, "call"),
         thousands(outcome.errors.into()),
         Text(id),
         Text(&format!("{file}:{line}")),

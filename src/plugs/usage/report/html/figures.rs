@@ -86,7 +86,12 @@ impl Activity {
 pub(super) const NONE: &str = "(none)";
 
 /// What the series of [`Figures::work`] are by.
-const WORK: [&str; 5] = ["team", "slash command", "skill", "type of subagent", "MCP server"];
+const WORK: [&str; 5] = ["team", "slash command", "skill", SUBAGENT, "MCP server"];
+
+pub(super) const SUBAGENT: &str = "type of subagent";
+
+/// What has no type of a subagent.
+pub(super) const MAIN: &str = "(main conversation)";
 
 impl<'p> Figures<'p> {
     /// Reads all but the activity, with one question to the database: it groups by all that a series is by.
@@ -158,6 +163,11 @@ impl<'p> Figures<'p> {
             (name, (sums.total.clone(), Trend::default()))
         };
         self.projects.iter().map(cost).collect()
+    }
+
+    /// The series of people or projects.
+    pub(super) fn series(&self, by: &str) -> &Series {
+        if by == "person" { &self.people } else { &self.projects }
     }
 
     /// What a chart beside that of models is by: people, but for somebody alone.

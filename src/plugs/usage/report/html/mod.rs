@@ -26,10 +26,10 @@ use crate::report::render::{self, short};
 use crate::report::trend::Steps;
 use crate::store::reader::Reader;
 use chrono::NaiveDate;
-use figures::{Figures, Series, Sums, ranked};
+use figures::{Figures, MAIN, NONE, SUBAGENT, Series, Sums, ranked};
 use period::Period;
 use std::fmt::Write as _;
-use table::Kind::{Numbers, Share, Words};
+use table::Kind::{Numbers, Share, Spare, Words};
 use table::{folded, share, table};
 use text::{Text, escaped};
 
@@ -92,10 +92,10 @@ fn of_period(reader: Reader<'_>, filter: &Filter, period: &Period<'_>, whole: &P
         html += "<p>There are no responses to report.</p>\n";
     } else {
         html += &sections::tiles(period, whole);
-        html += &sections::over_time(period);
+        html += &sections::over_time(period, whole);
         html += &sections::work(period);
         html += &sections::cache(period);
-        html += &sections::activity(period);
+        html += &sections::activity(period, whole);
         html += &tools(reader, filter, period)?;
         let _ = writeln!(html, "<h2 id=\"{}\">Sessions</h2>", period.anchor("sessions"));
         html += &drilldown::html(reader, filter, period)?;
@@ -172,9 +172,11 @@ fn totals(by: &str, series: &Series) -> String {
         let Sums { total, .. } = sums;
         let counts = [total.responses, total.tokens.output, total.tokens.total()].map(short);
         let end = [cost(total.cost), share(weight(sums), all)];
-        [(*name).clone()].into_iter().chain(counts).chain(end).collect()
+        let name = if by == SUBAGENT && *name == NONE { MAIN } else { name };
+        [name.to_owned()].into_iter().chain(counts).chain(end).collect()
     });
-    let numbers = ["responses", "output", "tokens", "cost"].map(|title| (title, Numbers));
+    let tokens = if has_costs { Spare } else { Numbers };
+    let numbers = [("responses", Spare), ("output", Spare), ("tokens", tokens), ("cost", Numbers)];
     let head = [&[(by, Words)], &numbers[..], &[("share", Share)]].concat();
     format!("<div>{}{}</div>\n", table(&format!("By {by}"), &head, rows), left_out(ranked.len()))
 }
@@ -187,7 +189,7 @@ fn tools(reader: Reader<'_>, filter: &Filter, period: &Period<'_>) -> Result<Str
         let tool = row.key.clone().unwrap_or_default();
         vec![tool, thousands(number(0)), thousands(number(1)), percent(number(1), number(0)), thousands(number(3))]
     });
-    let head = [("tool", Words), ("calls", Numbers), ("failed", Numbers), ("failed %", Numbers), ("sessions", Numbers)];
+    let head = [("tool", Words), ("calls", Numbers), ("failed", Numbers), ("failed %", Numbers), ("sessions", Spare)];
     let table = table("Calls, and those that failed", &head, rows);
     let anchor = period.anchor("tools");
     Ok(format!("<h2 id=\"{anchor}\">Tools</h2>\n{table}{}", left_out(tools.len())))

@@ -2,10 +2,10 @@
 
 use crate::base::error::thousands;
 use crate::base::zone;
-use crate::plugs::usage::report::html::bars::{Bars, COLOURS};
+use crate::plugs::usage::report::html::bars::{Bars, COLOURS, colours};
 use crate::plugs::usage::report::html::figures::{Activity, Series, Sums, ranked};
 use crate::plugs::usage::report::html::period::Period;
-use crate::plugs::usage::report::html::table::Kind::{Numbers, Words};
+use crate::plugs::usage::report::html::table::Kind::{Numbers, Spare, Words};
 use crate::plugs::usage::report::html::table::table;
 use crate::plugs::usage::report::html::text::Text;
 use crate::plugs::usage::report::html::{MOST, calendar, cost, left_out, percent, totals};
@@ -50,7 +50,7 @@ pub(super) fn tiles(period: &Period<'_>, whole: &Period<'_>) -> String {
 }
 
 /// Cost and tokens by model and by person.
-pub(super) fn over_time(of: &Period<'_>) -> String {
+pub(super) fn over_time(of: &Period<'_>, whole: &Period<'_>) -> String {
     let figures = &of.figures;
     let (period, bars) = figures.bars(of.days);
     let mut html = String::new();
@@ -60,18 +60,27 @@ pub(super) fn over_time(of: &Period<'_>) -> String {
     ] {
         let anchor = of.anchor(&title.to_lowercase());
         let _ = write!(html, "<h2 id=\"{anchor}\">{title} over time</h2>\n<div class=\"pair\">\n");
-        for (by, series) in [("model", &figures.models), figures.people_or_projects()] {
+        let (by, people) = whole.figures.people_or_projects();
+        let of_whole = [("model", &whole.figures.models), (by, people)];
+        for ((by, all), series) in of_whole.into_iter().zip([&figures.models, figures.series(by)]) {
             let title = format!("{title} by {by}");
             let series = drawn(series, period, &bars, number);
-            html += &Bars { title: &title, period: name(period), bars: &bars, series, told }.html();
+            let colours = colours(&series, &names(all));
+            html += &Bars { title: &title, period: name(period), bars: &bars, series, colours, told, unit: 1 }.html();
         }
         html += "</div>\n";
     }
     html += "<div class=\"pair\">\n";
-    for (by, series) in [("model", &figures.models), figures.people_or_projects()] {
+    let (by, _) = whole.figures.people_or_projects();
+    for (by, series) in [("model", &figures.models), (by, figures.series(by))] {
         html += &totals(by, series);
     }
     html + "</div>\n"
+}
+
+/// The names of a series, the heaviest first.
+fn names(series: &Series) -> Vec<&String> {
+    ranked(series).into_iter().map(|(name, _)| name).collect()
 }
 
 /// The heaviest names, each with its numbers by bar, and the others as one.
@@ -129,8 +138,8 @@ pub(super) fn cache(of: &Period<'_>) -> String {
         let days = figures.all.days.iter().map(|(day, spent)| (*day, number(&spent.tokens)));
         (name.to_owned(), by_bar(period, &bars, days))
     });
-    let chart =
-        Bars { title: "Prompt tokens", period: name(period), bars: &bars, series: series.into(), told: short }.html();
+    let (period, colours, series) = (name(period), vec![0, 1, 2], series.into());
+    let chart = Bars { title: "Prompt tokens", period, bars: &bars, series, colours, told: short, unit: 1 }.html();
     let rows = ranked(&figures.models).into_iter().take(MOST).map(|(name, Sums { total, .. })| {
         let tokens = &total.tokens;
         let uses = figures.uses.iter().filter(|(model, _)| model_name(model.as_deref()) == name);
@@ -144,7 +153,7 @@ pub(super) fn cache(of: &Period<'_>) -> String {
         // Which prices applied in a period is not known.
         cells.into_iter().chain(of.is_whole().then(|| cost(saved))).collect()
     });
-    let head = [("model", Words), ("from cache", Numbers), ("read per written", Numbers), ("saved", Numbers)];
+    let head = [("model", Words), ("from cache", Numbers), ("read per written", Spare), ("saved", Numbers)];
     let (head, title) = match of.is_whole() {
         true => (&head[..], "Cache efficiency by model; saved is against the same prompts without a cache"),
         false => (&head[..3], "Cache efficiency by model"),
@@ -166,7 +175,7 @@ fn prompt(tokens: &Tokens) -> i128 {
 }
 
 /// Sessions and active time by person, and the calendar.
-pub(super) fn activity(of: &Period<'_>) -> String {
+pub(super) fn activity(of: &Period<'_>, whole: &Period<'_>) -> String {
     let figures = &of.figures;
     let (period, bars) = figures.bars(of.days);
     // In the order of the other charts, so that a person has one colour.
@@ -183,7 +192,10 @@ pub(super) fn activity(of: &Period<'_>) -> String {
         drawn.extend(others.map(|numbers| (format!("{} others", people.len() - COLOURS), numbers)));
         drawn
     };
-    let chart = |title, series, told| Bars { title, period: name(period), bars: &bars, series, told }.html();
+    let chart = |title, series: Vec<_>, told, unit| {
+        let colours = colours(&series, &names(&whole.figures.people));
+        Bars { title, period: name(period), bars: &bars, series, colours, told, unit }.html()
+    };
     let rows = people.iter().take(MOST).map(|(name, days)| {
         let mut sum = Activity::default();
         days.values().for_each(|day| sum.add(*day));
@@ -204,7 +216,7 @@ pub(super) fn activity(of: &Period<'_>) -> String {
     let by_hour = clock.iter().map(of_hour).collect();
     let by_hour = vec![(what.to_lowercase(), by_hour)];
     let by_hour =
-        Bars { title: &format!("{what} by hour of day"), period: "hour", bars: &clock, series: by_hour, told };
+        Bars { title: what, period: "hour of day", bars: &clock, series: by_hour, colours: vec![0], told, unit: 1 };
     let calendar = match of.is_whole() {
         true => format!("<div><h3>{what} by day</h3>\n{}</div>", calendar::calendar(&days, told)),
         false => String::new(),
@@ -212,8 +224,8 @@ pub(super) fn activity(of: &Period<'_>) -> String {
     format!(
         "<h2 id=\"{}\">Activity</h2>\n<div class=\"pair\">\n{}{}</div>\n<div class=\"pair\"><div>{}{}</div>\n{calendar}</div>\n{}",
         of.anchor("activity"),
-        chart("Active time by person", drawn(|activity| activity.active_micros / 1_000_000), hours),
-        chart("Sessions begun by person", drawn(|activity| activity.sessions), thousands),
+        chart("Active time by person", drawn(|activity| activity.active_micros / 1_000_000), hours, 3600),
+        chart("Sessions begun by person", drawn(|activity| activity.sessions), thousands, 1),
         table("Sessions begun and active time by person", &head, rows),
         left_out(people.len()),
         by_hour.html(),

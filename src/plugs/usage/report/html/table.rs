@@ -11,6 +11,8 @@ use std::fmt::Write as _;
 pub(in crate::plugs) enum Kind {
     Words,
     Numbers,
+    /// The same, which a narrow page does without.
+    Spare,
     /// A part of a whole in percent, which is drawn, too.
     Share,
 }
@@ -23,6 +25,7 @@ pub(in crate::plugs) fn table(caption: &str, head: &[Head<'_>], rows: impl IntoI
     let class = |kind: Kind| match kind {
         Kind::Words => "",
         Kind::Numbers => " class=\"n\"",
+        Kind::Spare => " class=\"n spare\"",
         Kind::Share => " class=\"n share\"",
     };
     let caption = if caption.is_empty() { String::new() } else { format!("<caption>{}</caption>", Text(caption)) };
@@ -35,7 +38,10 @@ pub(in crate::plugs) fn table(caption: &str, head: &[Head<'_>], rows: impl IntoI
         html += "<tr>";
         for (at, (cell, (_, kind))) in row.iter().zip(head).enumerate() {
             let (open, close) = if at == 0 { ("th scope=\"row\"", "th") } else { ("td", "td") };
-            let _ = write!(html, "<{open}{}>{}{}</{close}>", class(*kind), drawn(cell, *kind), Text(cell));
+            let text = Text(cell).to_string();
+            // A path is broken between its parts.
+            let text = if at == 0 { text.replace('/', "/<wbr>") } else { text };
+            let _ = write!(html, "<{open}{}>{}{text}</{close}>", class(*kind), drawn(cell, *kind));
         }
         html += "</tr>\n";
     }
@@ -59,8 +65,9 @@ pub(in crate::plugs) fn sheet(caption: &str, sheet: &Sheet) -> String {
     let columns: Vec<_> = (0..sheet.columns.len()).filter(|at| sheet.has_any(*at)).collect();
     let weight = sheet.weight().filter(|_| sheet.rows.len() > 1);
     let titles: Vec<_> = columns.iter().map(|at| sheet.columns[*at].title.to_lowercase()).collect();
+    let kinds = columns.iter().map(|at| if sheet.columns[*at].rank > 0 { Kind::Spare } else { Kind::Numbers });
     let head = sheet.keys().map(|key| (key, Kind::Words));
-    let head = head.chain(titles.iter().map(|title| (title.as_str(), Kind::Numbers)));
+    let head = head.chain(titles.iter().map(String::as_str).zip(kinds));
     let head: Vec<_> = head.chain(weight.map(|_| ("share", Kind::Share))).collect();
     let row = |row: &Row| {
         let number = |at: usize| row.numbers.get(at).copied().flatten();
