@@ -52,9 +52,6 @@ pub(super) const OUTCOME: &str = "
     count(*) FILTER ((is_done OR cause = 'exit') AND acts LIKE '%test%'),
     count(*) FILTER (cause = 'exit' AND acts LIKE '%test%')";
 
-/// The column behind those of an outcome that begins at the second column.
-const OUTCOMES: usize = 10;
-
 /// Calls, with whether each is done.
 pub(super) const CALLS: &str = "(SELECT *, is_error IS NOT DISTINCT FROM false AND declined_by IS NULL AS is_done
     FROM usage_tool_events)";
@@ -134,11 +131,21 @@ fn commands<'i>(reader: Reader<'_>, ids: impl Iterator<Item = &'i str>) -> Resul
 /// What came of the calls of each session.
 pub(super) fn outcomes(reader: Reader<'_>, condition: &Where) -> Result<HashMap<String, Outcome>> {
     let Where { clause, params } = condition;
+    let calls = format!("FROM {CALLS} WHERE {clause} AND session_id IS NOT NULL");
+    let sql = format!("SELECT session_id, {OUTCOME} {calls} GROUP BY session_id");
+    let outcomes = reader.rows(&sql, params, |row| Ok((row.get(0)?, Outcome::read(row, 1)?)))?;
+    let mut outcomes: HashMap<String, Outcome> = outcomes.into_iter().collect();
+    // Lists of files by session would have to be in memory at once.
     let sql = format!(
-        "SELECT session_id, {OUTCOME}, coalesce(len(list_distinct(flatten(
-             list(string_split(files, chr(10))) FILTER (is_done AND files IS NOT NULL)))), 0)
-         FROM {CALLS} WHERE {clause} AND session_id IS NOT NULL GROUP BY session_id"
+        "SELECT session_id, count(*) FROM (
+             SELECT DISTINCT session_id, unnest(string_split(files, chr(10))) {calls} AND is_done AND files IS NOT NULL)
+         GROUP BY session_id"
     );
-    let outcome = |row: &Row<'_>| Ok((row.get(0)?, Outcome { files: row.count(OUTCOMES)?, ..Outcome::read(row, 1)? }));
-    Ok(reader.rows(&sql, params, outcome)?.into_iter().collect())
+    reader.each(&sql, params, |row| {
+        if let Some(outcome) = outcomes.get_mut(&row.get::<String>(0)?) {
+            outcome.files = row.count(1)?;
+        }
+        Ok(())
+    })?;
+    Ok(outcomes)
 }
